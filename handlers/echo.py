@@ -1,0 +1,12 @@
+"""``GET /echo/{text...}``: the text, which is the rest of the path; compressed at any length."""
+
+from reactor.http11.message import TEXT, Request, Response
+from reactor.routing import Router
+
+
+def install(routes: Router) -> None:
+    """Add the route."""
+
+    @routes.get("/echo/{text...}")
+    def echo(request: Request) -> Response:
+        return Response(200, request.params["text"].encode(), TEXT, compress_from=0)

@@ -1,0 +1,255 @@
+"""The store: one directory, and what may be read and written beneath it.
+
+1. A name is split at its slashes, and each part is checked: none is empty, "." or "..", none begins
+   with a dot unless hidden names are shared, none has a backslash or NUL.
+2. The parts are opened one by one, each relative to the one before, and no symbolic link is
+   followed. So whatever anybody does to the tree meanwhile, no path leaves the directory.
+3. An upload goes to a temporary file beside its destination, and is renamed when it is whole:
+   who reads sees the old content or the new, never a part of either.
+4. Leftovers of a process that was killed are removed at the next start. A temporary file that is in
+   use is locked, which the kernel undoes when its process ends, however it ends.
+
+Refusals are ``ProtocolError`` with a status; the store knows no request and no connection.
+"""
+
+import errno
+import fcntl
+import io
+import itertools
+import logging
+import os
+import stat
+from collections.abc import Callable
+
+from reactor.http11.grammar import ProtocolError
+
+log = logging.getLogger("reactor")
+
+LEFTOVER = ".reactor-upload-"
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: to open a FIFO must not wait for somebody to write into it.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+# How many octets an upload may write before the free space is looked at again.
+_SPACE_CHECK = 1024 * 1024
+
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO})
+_DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def refusal(error: OSError) -> ProtocolError:
+    """Return what a client is told about a fault of the file system; raise it again when it is ours."""
+    if error.errno in _ABSENT:
+        return ProtocolError(404, "there is no such file")
+    if error.errno in _DENIED:
+        return ProtocolError(403, "the file system does not allow it")
+    if error.errno in _EXHAUSTED:
+        return ProtocolError(503, "too many files are open")
+    if error.errno in _FULL:
+        return ProtocolError(507, "there is not enough space")
+    raise error
+
+
+def free_space(descriptor: int) -> int:
+    """Return how many octets the file system of an open file can still take."""
+    space = os.fstatvfs(descriptor)
+    return space.f_bavail * space.f_frsize
+
+
+class Store:
+    """The files beneath one directory; raises OSError when there is no such directory."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        hidden: bool = False,
+        fsync: bool = False,
+        min_free_space: int = 0,
+        free_space: Callable[[int], int] = free_space,
+    ) -> None:
+        self.hidden = hidden
+        self.fsync = fsync
+        self.min_free_space = min_free_space
+        self.free_space = free_space
+        # The directory itself may be a link: whoever starts the server has chosen it.
+        self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._serial = itertools.count(1)
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        os.close(self._root)
+
+    # What handlers ask for.
+
+    def open(self, name: str) -> tuple[io.FileIO, int]:
+        """Open a regular file; return it with its size in octets. Raise ProtocolError."""
+        parts = self._parts(name)
+        try:
+            parent = self._open_parent(parts)
+            try:
+                file = io.FileIO(os.open(parts[-1], _READ, dir_fd=parent))
+            finally:
+                os.close(parent)
+        except OSError as error:
+            raise refusal(error) from None
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            file.close()
+            raise ProtocolError(404, "there is no such file")
+        return file, status.st_size
+
+    def create(self, name: str, size: int = 0) -> "Upload":
+        """Begin an upload of at least ``size`` octets. Raise ProtocolError."""
+        parts = self._parts(name)
+        try:
+            parent = self._open_parent(parts)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                raise ProtocolError(409, "its directory does not exist") from None
+            raise refusal(error) from None
+        try:
+            self._check_destination(parent, parts[-1])
+            self.check_space(parent, size)
+            return Upload(self, parent, self._create_temporary(parent), parts[-1])
+        except BaseException as error:
+            os.close(parent)
+            if isinstance(error, OSError):
+                raise refusal(error) from None
+            raise
+
+    def check_space(self, descriptor: int, size: int) -> None:
+        """Raise ProtocolError(507) when ``size`` octets more would leave too little space."""
+        if self.free_space(descriptor) - size < self.min_free_space:
+            raise ProtocolError(507, "there is not enough space")
+
+    def remove_leftovers(self) -> int:
+        """Remove what a killed process left; return how many files that were."""
+        removed = 0
+        for _, _, names, directory in os.fwalk(".", dir_fd=self._root):
+            for name in names:
+                if name.startswith(LEFTOVER):
+                    removed += _remove_unlocked(name, directory)
+        return removed
+
+    # Paths.
+
+    def _parts(self, name: str) -> list[str]:
+        """Split a name into the parts of a path beneath the directory; raise ProtocolError(404)."""
+        parts = name.split("/")
+        for part in parts:
+            hidden = part.startswith(".") and (not self.hidden or part in (".", ".."))
+            if not part or hidden or "\\" in part or "\0" in part or part.startswith(LEFTOVER):
+                raise ProtocolError(404, "there is no such file")
+        return parts
+
+    def _open_parent(self, parts: list[str]) -> int:
+        """Open the directory of a path, part by part; return its descriptor. Raise OSError."""
+        descriptor = os.dup(self._root)
+        for part in parts[:-1]:
+            try:
+                child = os.open(part, _DIRECTORY, dir_fd=descriptor)
+            finally:
+                os.close(descriptor)
+            descriptor = child
+        return descriptor
+
+    def _check_destination(self, parent: int, name: str) -> None:
+        """See that an upload may take a name; raise ProtocolError, or OSError."""
+        try:
+            mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return
+        if stat.S_ISDIR(mode):
+            raise ProtocolError(409, "there is a directory of this name")
+        if not stat.S_ISREG(mode):
+            raise ProtocolError(404, "there is no such file")
+
+    def _create_temporary(self, parent: int) -> tuple[int, str]:
+        """Create a file of a new name, locked; return its descriptor and its name."""
+        while True:
+            name = f"{LEFTOVER}{os.getpid()}-{next(self._serial)}"
+            try:
+                descriptor = os.open(name, _CREATE, 0o666, dir_fd=parent)
+            except FileExistsError:
+                continue
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor, name
+
+
+class Upload:
+    """An upload on its way: a sink that writes to a temporary file, and becomes the content."""
+
+    __slots__ = ("_descriptor", "_name", "_parent", "_store", "_temporary", "_unchecked")
+
+    def __init__(self, store: Store, parent: int, temporary: tuple[int, str], name: str) -> None:
+        self._store = store
+        self._parent = parent
+        self._descriptor = temporary[0]
+        self._temporary: str | None = temporary[1]
+        self._name = name
+        self._unchecked = 0
+
+    def write(self, octets: bytes) -> None:
+        """Append octets; raise ProtocolError(507) when the space runs out."""
+        try:
+            view = memoryview(octets)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            raise refusal(error) from None
+        self._unchecked += len(octets)
+        if self._unchecked >= _SPACE_CHECK:
+            self._unchecked = 0
+            self._store.check_space(self._parent, 0)
+
+    def finish(self) -> "Upload":
+        """Return the upload itself, for the handler to commit."""
+        return self
+
+    def commit(self) -> None:
+        """Let the content stand under its name, whole, in place of what stood there."""
+        assert self._temporary is not None, "an upload is committed once"
+        try:
+            if self._store.fsync:
+                os.fsync(self._descriptor)
+            os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+            self._temporary = None
+            if self._store.fsync:
+                os.fsync(self._parent)
+        except IsADirectoryError:
+            raise ProtocolError(409, "there is a directory of this name") from None
+        except OSError as error:
+            raise refusal(error) from None
+
+    def close(self) -> None:
+        """Close the file; remove it, unless it was committed."""
+        if self._temporary is not None:
+            try:
+                os.unlink(self._temporary, dir_fd=self._parent)
+            except FileNotFoundError:
+                pass  # somebody has tidied up
+            self._temporary = None
+        os.close(self._descriptor)
+        os.close(self._parent)
+
+
+def _remove_unlocked(name: str, directory: int) -> bool:
+    """Remove a leftover, unless a living process holds it."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(name, dir_fd=directory)
+    except OSError as error:
+        if not isinstance(error, BlockingIOError):
+            log.warning("cannot remove the leftover %s: %s", name, error.strerror)
+        return False
+    finally:
+        os.close(descriptor)
+    return True

@@ -1,0 +1,132 @@
+"""The access log: one line a request, after its last octet or its failure; one write a turn.
+
+    combined   127.0.0.1 - - [22/Nov/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 - "-" "curl/8" 93 c1#1
+    json       the same as an object, with names
+
+The first is Apache's combined format, then the duration in microseconds and which request on which
+connection it was. What came from the client is escaped, so that nobody can forge a line.
+Authorization is never logged. The log knows no socket: lines go to a stream that it is given.
+"""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, TextIO
+
+from reactor.http11.message import Request
+
+log = logging.getLogger("reactor")
+
+FORMATS = ("combined", "json")
+
+
+class Exchange(NamedTuple):
+    """A request and its response on the way out.
+
+    ``began`` is in seconds of the reactor's clock; ``starts_at`` and ``content_at`` are how many
+    octets the connection sends before this response, and before its content.
+    """
+
+    request: Request | None
+    status: int
+    number: int
+    began: float
+    starts_at: int
+    content_at: int
+
+
+class Peer(Protocol):
+    """What the log asks of a connection."""
+
+    peer: str
+    number: int
+
+
+_UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\x9f\ud800-\udfff]')
+
+
+def escape(text: str) -> str:
+    r"""Escape quotes, backslashes and controls.
+
+    >>> print(escape('a"b' + chr(10)))
+    a\x22b\x0a
+    """
+    return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+class AccessLog:
+    """Collects lines, and writes those of one turn at once.
+
+    ``clock`` is the reactor's, ``wall_clock`` gives seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO,
+        layout: str = "combined",
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._stream = stream
+        self._write_line = {"combined": self._combined, "json": self._json}[layout]
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._lines: list[str] = []
+        self._second = (-1, "")
+
+    def record(self, peer: Peer, exchange: Exchange, sent: int) -> None:
+        """Log an exchange; ``sent`` is how many octets the connection has sent up to its end."""
+        content = max(0, sent - exchange.content_at)
+        duration = max(0, round((self._clock() - exchange.began) * 1e6))
+        self._lines.append(self._write_line(peer, exchange, content, duration))
+
+    def flush(self) -> None:
+        """Write the lines of this turn; a log that cannot be written stops nobody from being served."""
+        if not self._lines:
+            return
+        text = "".join(self._lines)
+        self._lines.clear()
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError) as error:
+            log.error("the access log cannot be written: %s", error)
+
+    def _combined(self, peer: Peer, exchange: Exchange, content: int, duration: int) -> str:
+        request = exchange.request
+        line = referer = agent = "-"
+        if request is not None:
+            line = escape(f"{request.method} {request.target} {request.version}")
+            referer = escape(request.headers.get("referer", "-"))
+            agent = escape(request.headers.get("user-agent", "-"))
+        return (
+            f'{peer.peer} - - [{self._time()}] "{line}" {exchange.status} {content or "-"} '
+            f'"{referer}" "{agent}" {duration} c{peer.number}#{exchange.number}\n'
+        )
+
+    def _json(self, peer: Peer, exchange: Exchange, content: int, duration: int) -> str:
+        request = exchange.request
+        entry = {
+            "time": self._time(),
+            "peer": peer.peer,
+            "method": request and request.method,
+            "target": request and str(request.target),
+            "version": request and request.version,
+            "status": exchange.status,
+            "content_octets": content,
+            "referer": request and request.headers.get("referer"),
+            "user_agent": request and request.headers.get("user-agent"),
+            "duration_us": duration,
+            "connection": peer.number,
+            "request": exchange.number,
+        }
+        return json.dumps(entry) + "\n"
+
+    def _time(self) -> str:
+        """Return the wall time as Apache writes it, in UTC; made once a second."""
+        second = int(self._wall_clock())
+        if second != self._second[0]:
+            self._second = (second, time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(second)))
+        return self._second[1]

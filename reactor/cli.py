@@ -1,0 +1,226 @@
+"""The command line: options, their environment variables, and exit codes.
+
+    0  stopped by a signal        2  an option is wrong        3  the server could not start
+
+Each option ``--like-this`` has the environment variable ``REACTOR_LIKE_THIS``; the option wins. The
+limits and deadlines are not listed here: they are the fields of ``Settings``.
+"""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import Field, fields
+from typing import Any, NoReturn
+
+import handlers
+from handlers.store import Store
+from reactor.access_log import FORMATS
+from reactor.server import HOST, PORT, StartError, serve
+from reactor.settings import Settings
+
+log = logging.getLogger("reactor")
+
+STOPPED, USAGE, NOT_STARTED = 0, 2, 3
+
+_SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+
+_GROUPS = {
+    "requests": "what a request may be",
+    "deadlines": "how long a connection may take",
+    "shares": "what one connection may hold, and take of one turn",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print why, and exit."""
+        self.exit(USAGE, f"reactor: {message} (--help lists the options)\n")
+
+
+def size(text: str) -> int:
+    """Read a number of octets: 8190, 64K, 64KiB, 1G.
+
+    >>> size("64KiB")
+    65536
+    """
+    digits = text.strip().lower().removesuffix("ib").removesuffix("b")
+    number = digits.rstrip("kmgt")
+    if not number.isascii() or not number.isdigit() or digits[len(number) :] not in _SUFFIXES:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size, such as 8190, 64K or 1GiB")
+    return int(number) * _SUFFIXES[digits[len(number) :]]
+
+
+def port(text: str) -> int:
+    """Read a port, 0 for any that is free."""
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port, which is 0 to 65535")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """Read a number that may have a fraction."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
+def whole_number(text: str) -> int:
+    """Read a number that may not."""
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def make_parser() -> Parser:
+    """Make the parser of all options."""
+    parser = Parser(
+        prog="reactor",
+        description="Serve HTTP/1.1: /, /echo/{text}, /user-agent and, with --directory, /files/{name}.",
+        epilog="Each option has an environment variable: --max-body is REACTOR_MAX_BODY. "
+        "Sizes take K, M and G. Exit codes: 0 stopped, 2 wrong option, 3 could not start.",
+    )
+    parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=port, default=PORT, help="port to listen on, 0 for any (default: %(default)s)"
+    )
+    files = parser.add_argument_group("files")
+    files.add_argument("--directory", metavar="DIR", help="share this directory under /files (default: none)")
+    files.add_argument("--read-only", action="store_true", help="take no uploads")
+    files.add_argument("--hidden", action="store_true", help="share names that begin with a dot, too")
+    files.add_argument("--fsync", action="store_true", help="wait for the disk before answering 201")
+    logs = parser.add_argument_group("logs")
+    logs.add_argument(
+        "--no-access-log", action="store_true", help="write no line a request to standard output"
+    )
+    logs.add_argument(
+        "--log-format", choices=FORMATS, default=FORMATS[0], help="of the access log (default: %(default)s)"
+    )
+    logs.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="of the messages on standard error; debug tells each turn (default: %(default)s)",
+    )
+    parser.add_argument("--no-date-header", action="store_true", help="send no Date")
+    _add_settings(parser)
+    return parser
+
+
+def _add_settings(parser: Parser) -> None:
+    """Add an option for each limit and deadline."""
+    groups = {name: parser.add_argument_group(title) for name, title in _GROUPS.items()}
+    for each in fields(Settings):
+        if each.metadata:
+            groups[each.metadata["group"]].add_argument(
+                option_of(each),
+                type=_type_of(each),
+                default=each.default,
+                metavar=each.metadata["unit"].upper(),
+                help=f"{each.metadata['help']} (default: {describe(each)})",
+            )
+
+
+def option_of(setting: "Field[Any]") -> str:
+    """Return the option of a setting."""
+    return "--" + setting.name.replace("_", "-")
+
+
+def describe(setting: "Field[Any]") -> str:
+    """Write a setting's default with its unit, in the largest unit that keeps it whole."""
+    value: Any = setting.default
+    unit = setting.metadata["unit"]
+    if unit == "octets":
+        for factor, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+            if value and value % factor == 0:
+                return f"{value // factor} {name}"
+    return f"{value:g} {unit}"
+
+
+def _type_of(setting: "Field[Any]") -> Callable[[str], float]:
+    if setting.type is float:
+        return number
+    return size if setting.metadata["unit"] == "octets" else whole_number
+
+
+def apply_environment(parser: Parser, environment: "os._Environ[str] | dict[str, str]") -> None:
+    """Let environment variables stand in for the defaults of the options."""
+    for action in parser._actions:
+        if not action.option_strings or action.dest == "help":
+            continue
+        variable = "REACTOR_" + action.dest.upper()
+        text = environment.get(variable)
+        if text is None:
+            continue
+        try:
+            action.default = _read_variable(action, text)
+        except argparse.ArgumentTypeError as error:
+            parser.error(f"{variable}: {error}")
+
+
+def _read_variable(action: argparse.Action, text: str) -> object:
+    if action.nargs == 0:
+        if text.lower() not in _TRUE + _FALSE:
+            raise argparse.ArgumentTypeError(f"{text!r} is neither 1 nor 0")
+        return text.lower() in _TRUE
+    if action.choices is not None and text not in action.choices:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(action.choices)}")
+    return action.type(text) if callable(action.type) else text
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the server that the arguments ask for; return the exit code."""
+    parser = make_parser()
+    apply_environment(parser, os.environ)
+    options = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=options.log_level.upper(), format="reactor: %(message)s", stream=sys.stderr, force=True
+    )
+    chosen = {each.name: getattr(options, each.name) for each in fields(Settings) if each.metadata}
+    try:
+        settings = Settings(**chosen, date_header=not options.no_date_header)
+    except ValueError as error:
+        parser.error(str(error))
+    try:
+        _serve(options, settings)
+    except StartError as error:
+        print(f"reactor: {error}", file=sys.stderr)
+        return NOT_STARTED
+    return STOPPED
+
+
+def _serve(options: argparse.Namespace, settings: Settings) -> None:
+    """Open the directory, build the routes and serve."""
+    store = None
+    if options.directory is not None:
+        store = _open_store(options, settings)
+    try:
+        serve(
+            handlers.build(store, options.read_only),
+            options.host,
+            options.port,
+            settings,
+            access_log=None if options.no_access_log else sys.stdout,
+            log_format=options.log_format,
+            what=os.path.abspath(options.directory) if store else "",
+        )
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _open_store(options: argparse.Namespace, settings: Settings) -> Store:
+    try:
+        store = Store(options.directory, options.hidden, options.fsync, settings.min_free_space)
+    except OSError as error:
+        raise StartError(f"cannot share {options.directory}: {error.strerror}") from None
+    if not options.read_only:
+        removed = store.remove_leftovers()
+        if removed:
+            log.info("removed %d unfinished upload%s", removed, "s" if removed > 1 else "")
+    return store

@@ -1,0 +1,469 @@
+"""The connection state machine: the state alone decides what is waited for, and for how long.
+
+    State              Waits for  Deadline     When it passes  Then
+    ACCEPTED           READ       first_octet  close           RECEIVING_HEAD  RECEIVING_CONTENT
+                                                               CONTINUING  RESPONDING  CLOSED
+    IDLE               READ       keep_alive   close           RECEIVING_HEAD  RECEIVING_CONTENT
+                                                               CONTINUING  RESPONDING  CLOSED
+    RECEIVING_HEAD     READ       head         answer 408      RECEIVING_CONTENT  CONTINUING
+                                                               RESPONDING  IDLE  CLOSED
+    CONTINUING         WRITE      stall        reset           RECEIVING_CONTENT  CLOSED
+    RECEIVING_CONTENT  READ       content      answer 408      RESPONDING  CLOSED
+    RESPONDING         WRITE      stall        reset           IDLE  RECEIVING_HEAD  RECEIVING_CONTENT
+                                                               CONTINUING  WAITING  DRAINING  CLOSED
+    WAITING            READ       -            -               RESPONDING  CLOSED
+    DRAINING           READ       linger       close           CLOSED
+    CLOSED             -          -            -               -
+
+The first octet leads from IDLE to RECEIVING_HEAD; a request that comes whole leads straight to
+RESPONDING. When the response is sent, what the buffer holds says where to go: nothing, IDLE; a part
+of a head or of content, RECEIVING_HEAD or RECEIVING_CONTENT; more requests than one turn's share,
+RESPONDING again. CONTINUING waits until 100 (Continue) is sent. WAITING has a live stream that has
+nothing more yet. After an error the connection is DRAINING, so that the client reads the answer
+instead of a reset. The end of what the client sends leads to CLOSED from every state that reads.
+
+The connection knows no grammar, no path and no file: the parser, the router and the handlers do.
+"""
+
+import logging
+import socket
+import struct
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, TypeVar
+
+from reactor.access_log import Exchange
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.headers import Headers
+from reactor.http11.message import Head, Request, Response
+from reactor.http11.parser import Parser, Phase
+from reactor.http11.serializer import Stream, persists, serialize
+from reactor.loop import EventHandler, Interest
+from reactor.outbox import Flow, Outbox
+from reactor.routing import Handler, Route, Sink
+from reactor.service import Service
+
+log = logging.getLogger("reactor")
+
+Result = TypeVar("Result")
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+# What is assumed of a request whose head could not be read.
+UNREADABLE = Head(1, Headers(), persistent=False)
+# SO_LINGER, on, for no time: close() sends a reset, and nothing waits in the kernel.
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+CLIENT_GONE = 499
+
+
+class State(Enum):
+    """Where a connection stands: the interest and the patience of each row of the table above."""
+
+    ACCEPTED = 0, Interest.READ, "first_octet"
+    IDLE = 1, Interest.READ, "keep_alive"
+    RECEIVING_HEAD = 2, Interest.READ, "head"
+    CONTINUING = 3, Interest.WRITE, "stall"
+    RECEIVING_CONTENT = 4, Interest.READ, "content"
+    RESPONDING = 5, Interest.WRITE, "stall"
+    WAITING = 6, Interest.READ, None
+    DRAINING = 7, Interest.READ, "linger"
+    CLOSED = 8, Interest.NONE, None
+
+    def __init__(self, index: int, interest: Interest, patience: str | None) -> None:
+        self.index = index
+        self.interest = interest
+        self.patience = patience
+
+
+(
+    ACCEPTED,
+    IDLE,
+    RECEIVING_HEAD,
+    CONTINUING,
+    RECEIVING_CONTENT,
+    RESPONDING,
+    WAITING,
+    DRAINING,
+    CLOSED,
+) = State  # looked up once here instead of at each request
+
+
+class Intake:
+    """A request whose content is coming in, and where it goes."""
+
+    __slots__ = ("began", "handler", "octets_in_window", "request", "sink")
+
+    def __init__(self, request: Request, handler: Handler, sink: Sink, began: float) -> None:
+        self.began = began
+        self.request = request
+        self.handler = handler
+        self.sink = sink
+        self.octets_in_window = 0
+
+
+class Connection(EventHandler):
+    """One client's connection, from accept to close."""
+
+    __slots__ = (
+        "_exchanges",
+        "_intake",
+        "_outbox",
+        "_parser",
+        "_service",
+        "number",
+        "peer",
+        "served",
+        "state",
+    )
+
+    def __init__(self, service: Service, sock: socket.socket, peer: str) -> None:
+        super().__init__(sock)
+        self._service = service
+        self._parser = Parser(service.heads)
+        self._outbox = Outbox(service.settings.high_water, service.sendfile)
+        self._intake: Intake | None = None
+        self._exchanges: list[Exchange] = []
+        self.peer = peer
+        self.number = service.next_number()
+        self.served = 0  # requests answered, refused ones included
+        self._enter(ACCEPTED)
+
+    def __repr__(self) -> str:
+        return f"<Connection c{self.number} {self.peer} {self.state.name}>"
+
+    # What others ask.
+
+    @property
+    def idle(self) -> bool:
+        """True between two requests, and before the first."""
+        return self.state is IDLE or self.state is ACCEPTED
+
+    def stop(self) -> None:
+        """Read no further request, and close as soon as nothing is in flight."""
+        if self.idle:
+            self._close()
+        elif self.state is RESPONDING:
+            self._parser.end()
+
+    def abort(self) -> None:
+        """Close at once, whatever is in flight."""
+        self._close()
+
+    # What the reactor calls.
+
+    def on_readable(self) -> None:
+        """Take the octets that came, and do all that they make possible."""
+        octets = self._receive()
+        if octets is None:
+            return
+        if not octets:
+            self._close()
+        elif self.state is not DRAINING:
+            self._parser.feed(octets)
+            if self.state is not WAITING:
+                self._advance()
+            elif self._parser.buffered > self._service.settings.max_head:
+                self._close()  # nobody sends that much behind a request for a live stream
+
+    def on_writable(self) -> None:
+        """Go on with what is to be sent, and with the requests that wait behind it."""
+        self._advance()
+
+    def on_deadline(self) -> None:
+        """Be done with a client that is too slow, as its state has it."""
+        state = self.state
+        if state is RECEIVING_HEAD:
+            self._give_up("the head is not complete in time")
+        elif state is RECEIVING_CONTENT:
+            self._measure_rate()
+        elif state is RESPONDING or state is CONTINUING:
+            log.info("c%d: reset: nothing taken of the response in time", self.number)
+            self._reset()
+        else:
+            self._close()
+
+    def on_failure(self) -> None:
+        """Let go of everything after an exception; it has been logged."""
+        self._close()
+
+    # Octets to requests, requests to responses.
+
+    def _advance(self) -> None:
+        """Answer what is complete, send, and enter the state that says what is awaited now."""
+        service = self._service
+        outbox = self._outbox
+        wants_octets = outbox.size <= service.settings.low_water and self._answer_requests()
+        sent_before = outbox.sent
+        try:
+            flow = outbox.flush(self.handle, service.settings.turn_send)
+        except Exception:  # a stream is the application's code, and its head has been sent
+            log.exception("c%d: the content broke off", self.number)
+            flow = Flow.BROKEN
+        if self._exchanges:
+            self._log_sent(flow)
+        self._settle(flow, wants_octets, outbox.sent > sent_before)
+
+    def _answer_requests(self) -> bool:
+        """Answer requests while there is room; return True when the parser needs more octets."""
+        parser, outbox = self._parser, self._outbox
+        try:
+            while outbox.room:
+                if self._intake is not None:
+                    if not self._take_content(self._intake):
+                        return True
+                else:
+                    request = parser.next_request()
+                    if request is None:
+                        return True
+                    self._begin(request)
+        except ProtocolError as error:
+            self._refuse(error, None)
+        return False
+
+    def _begin(self, request: Request) -> None:
+        """Find out who answers a request whose head is complete, and whether its content is wanted."""
+        route, request.params = self._service.router.resolve(request.method, request.target.segments)
+        if self._parser.phase is not Phase.CONTENT:
+            self._respond(request, route.handler)
+        elif route.sink is None:
+            self._parser.lose()
+            self._respond(request, route.handler)
+        else:
+            self._open_intake(request, route)
+
+    def _open_intake(self, request: Request, route: Route) -> None:
+        """Make a place for the content, and ask for it where the client waits to be asked."""
+        limit = self._service.settings.max_body
+        try:
+            if request.head.length > limit:
+                raise ProtocolError(413, f"content is over {limit} octets")
+            assert route.sink is not None
+            sink = self._run(route.sink, request)
+        except ProtocolError as error:
+            self._refuse(error, request)
+            return
+        self._intake = Intake(request, route.handler, sink, self._service.reactor.now)
+        # RFC 9110, 10.1.1: no need to ask when some of it is here already.
+        if request.head.expects_continue and not self._parser.buffered:
+            self._outbox.write(CONTINUE)
+            self._enter(CONTINUING)
+
+    def _take_content(self, intake: Intake) -> bool:
+        """Pass on the content that has come; return False when more is needed."""
+        octets = self._parser.next_content()
+        if octets:
+            intake.octets_in_window += len(octets)
+            self._run(intake.sink.write, octets)
+        if self._parser.phase is Phase.CONTENT:
+            return False
+        intake.request.content = self._run(lambda _: intake.sink.finish(), None)
+        self._respond(intake.request, intake.handler)
+        self._close_intake()
+        return True
+
+    def _close_intake(self) -> None:
+        """Be done with the content of a request: what its handler did not keep is gone."""
+        if self._intake is not None:
+            sink, self._intake = self._intake.sink, None
+            sink.close()
+
+    def _run(self, function: Callable[[Any], Result], argument: object) -> Result:
+        """Run a step of the application; whatever goes wrong in it is logged, and refuses the request."""
+        try:
+            return function(argument)
+        except ProtocolError:
+            raise
+        except Exception:
+            log.exception("c%d: taking the content failed", self.number)
+            raise ProtocolError(500, "the server failed to take the content") from None
+
+    def _respond(self, request: Request, handler: Handler) -> None:
+        """Call the handler of a complete request, and queue its response."""
+        self._enter(RESPONDING)
+        try:
+            self._queue(request, request.head, request.method, handler(request))
+        except ProtocolError as error:
+            refusal = Response.error(error.status, error.reason)
+            self._queue(request, request.head, request.method, refusal)
+        except Exception:
+            log.exception("c%d: %r failed", self.number, request)
+            failure = Response.error(500, "the server failed to answer")
+            self._queue(request, request.head, request.method, failure)
+
+    def _refuse(self, error: ProtocolError, request: Request | None) -> None:
+        """Answer what cannot be accepted; what follows it on the connection is not read."""
+        if self._intake is not None:
+            request = self._intake.request
+        self._parser.lose()
+        log.info("c%d: %d %s", self.number, error.status, error.reason)
+        self._enter(RESPONDING)
+        response = Response.error(error.status, error.reason)
+        if request is None:
+            self._queue(None, UNREADABLE, "GET", response)
+        else:
+            self._queue(request, request.head, request.method, response)
+        self._close_intake()
+
+    def _queue(self, request: Request | None, head: Head, method: str, response: Response) -> None:
+        """Write a response into the outbox."""
+        service = self._service
+        parser = self._parser
+        persistent = service.persistent and parser.phase is not Phase.LOST and persists(head, response)
+        octets, body = serialize(
+            method, head, response, persistent, service.date(), service.settings.turn_compress
+        )
+        if not persistent:
+            parser.end()
+        self.served += 1
+        if service.access_log is not None:
+            began = service.reactor.now if self._intake is None else self._intake.began
+            starts_at = self._outbox.queued
+            content_at = starts_at + octets.find(b"\r\n\r\n") + 4
+            self._exchanges.append(
+                Exchange(request, response.status, self.served, began, starts_at, content_at)
+            )
+        self._outbox.write(octets)
+        if body is not None:
+            self._outbox.add(body)
+            if isinstance(body, Stream):
+                body.subscribe(self._wake)
+
+    def _wake(self) -> None:
+        """Go on with a live stream that has more."""
+        if self.state is WAITING:
+            self._enter(RESPONDING)
+            self._service.reactor.refresh(self)
+
+    def _give_up(self, reason: str) -> None:
+        """Answer 408 to a client that is too slow."""
+        self._refuse(ProtocolError(408, reason), None)
+        self._advance()
+
+    def _measure_rate(self) -> None:
+        """Give content that came fast enough another window of time."""
+        intake, settings = self._intake, self._service.settings
+        assert intake is not None, "content is received for a request"
+        if intake.octets_in_window < settings.min_rate * settings.content_timeout:
+            self._give_up(f"content came slower than {settings.min_rate:g} octets a second")
+        else:
+            intake.octets_in_window = 0
+            self._enter(RECEIVING_CONTENT)
+
+    def _log_sent(self, flow: Flow) -> None:
+        """Log each exchange whose last octet is sent."""
+        access_log = self._service.access_log
+        assert access_log is not None, "exchanges are kept for the log only"
+        sent = self._outbox.sent
+        exchanges = self._exchanges
+        done = 0
+        while done + 1 < len(exchanges) and exchanges[done + 1].starts_at <= sent:
+            access_log.record(self, exchanges[done], exchanges[done + 1].starts_at)
+            done += 1
+        if flow is Flow.EMPTY:
+            access_log.record(self, exchanges[done], sent)
+            done += 1
+        del exchanges[:done]
+
+    # The only calls that touch the socket, beside the outbox's.
+
+    def _receive(self) -> bytes | None:
+        """Return what came, None when nothing did after all, and b"" at the end or after a fault."""
+        try:
+            octets: bytes = self.handle.recv(self._service.settings.turn_read)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+        return octets
+
+    def _drain(self) -> None:
+        """Say that nothing more comes from us, and wait for the client to say so too."""
+        self._enter(DRAINING)
+        try:
+            self.handle.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._close()
+
+    def _finish(self) -> None:
+        """Close after the last response, in the same turn.
+
+        To close with octets unread would reset the connection, and the client might lose our answer.
+        """
+        if self._receive():
+            self._drain()
+        else:
+            self._close()
+
+    def _reset(self) -> None:
+        """Close without waiting for what the kernel still holds."""
+        try:
+            self.handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        except OSError:
+            pass  # it is gone already, which is all we want
+        self._close()
+
+    def _close(self) -> None:
+        """Let go of everything; log what the client did not stay for."""
+        if self.state is CLOSED:
+            return
+        self._log_unsent()
+        self._close_intake()
+        self._enter(CLOSED)
+        self._outbox.clear()
+        # A handle must leave the selector before it is closed: its number may be reused at once.
+        self._service.reactor.remove(self)
+        self.handle.close()
+        self._service.forget(self)
+
+    def _log_unsent(self) -> None:
+        access_log = self._service.access_log
+        if access_log is None:
+            return
+        sent = self._outbox.sent
+        for exchange in self._exchanges:
+            access_log.record(self, exchange._replace(status=CLIENT_GONE), sent)
+        if self._intake is not None:
+            intake = self._intake
+            exchange = Exchange(intake.request, CLIENT_GONE, self.served + 1, intake.began, sent, sent)
+            access_log.record(self, exchange, sent)
+
+    # The state machine.
+
+    def _settle(self, flow: Flow, wants_octets: bool, progress: bool) -> None:
+        """Enter the state that says what is awaited now."""
+        if flow is Flow.EMPTY:
+            self._settle_sent(wants_octets)
+        elif flow is Flow.PENDING:
+            if self.state is not CONTINUING:
+                if progress or self.state is not RESPONDING:
+                    self._enter(RESPONDING)
+            elif progress:
+                self._enter(CONTINUING)
+        elif flow is Flow.DRY:
+            self._enter(WAITING)
+        else:
+            self._close()
+
+    def _settle_sent(self, wants_octets: bool) -> None:
+        """Enter the state that follows when everything is sent."""
+        parser = self._parser
+        if parser.phase is Phase.ENDED:
+            self._finish()
+        elif parser.phase is Phase.LOST:
+            self._drain()
+        elif parser.buffered and not wants_octets:
+            self._enter(RESPONDING)  # no event will tell of octets that we hold already
+        elif self._intake is not None:
+            if self.state is not RECEIVING_CONTENT:
+                self._enter(RECEIVING_CONTENT)
+        elif parser.buffered:
+            if self.state is not RECEIVING_HEAD:  # its deadline is never extended
+                self._enter(RECEIVING_HEAD)
+        elif not self.idle:
+            self._enter(IDLE)
+
+    def _enter(self, state: State) -> None:
+        """Change the state, and with it what the reactor waits for, and for how long."""
+        self.state = state
+        self.interest = state.interest
+        service = self._service
+        self.deadline = service.reactor.now + service.patience[state.patience]

@@ -1,0 +1,64 @@
+"""Content coding: which one the client prefers, and gzip (RFC 9110, 8.4 and 12.5.3).
+
+1. ``preferred_coding`` reads Accept-Encoding: "gzip" or "x-gzip", or None for identity.
+2. ``gzip`` compresses content that is whole; ``gzip_slices`` a stream of it, a slice at a time, so
+   that compressing a long one gives other connections their turn.
+
+When nothing is acceptable, identity is sent: a client that reads our text is better served by it
+than by 406, and RFC 9110, 12.5.3 allows it.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator
+
+from reactor.http11.grammar import match_weighted_coding
+
+LEVEL = 6
+# The gzip format, with the window that follows it added on: wbits of 9 to 15 (zlib's manual).
+_GZIP = 16
+_SMALLEST_WINDOW = 9
+_LARGEST_WINDOW = 15
+
+
+def preferred_coding(accept_encoding: str | None) -> str | None:
+    """Return "gzip", or "x-gzip" where only that name was given, or None for identity.
+
+    A malformed member is passed over; without the field, identity is the answer.
+
+    >>> preferred_coding("br, gzip;q=0.5, identity;q=0.7"), preferred_coding("x-gzip")
+    (None, 'x-gzip')
+    """
+    if not accept_encoding:
+        return None
+    weights: dict[str, float] = {}
+    for member in accept_encoding.split(","):
+        match = match_weighted_coding(member.strip(" \t"))
+        if match is not None:
+            weights.setdefault(match[1].lower(), float(match[2] or 1))
+    anything = weights.get("*", 0.0)
+    coding = "x-gzip" if "x-gzip" in weights and "gzip" not in weights else "gzip"
+    gzip_weight = weights.get(coding, anything)
+    # Without a word about it identity is acceptable but not asked for, so that any gzip beats it.
+    identity_weight = weights.get("identity", anything)
+    return coding if gzip_weight > 0 and gzip_weight >= identity_weight else None
+
+
+def gzip(content: bytes) -> bytes:
+    """Compress octets that are whole.
+
+    The window and the tables are sized to the content: zlib clears all of its memory first, which
+    for a short text takes longer than compressing it.
+    """
+    window = min(max(len(content).bit_length(), _SMALLEST_WINDOW), _LARGEST_WINDOW)
+    # memLevel m holds 2^(m + 6) symbols before a block must end: as many as the window has octets.
+    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP + window, window - 6)
+    return compressor.compress(content) + compressor.flush()
+
+
+def gzip_slices(pieces: Iterable[bytes], share: int) -> Iterator[bytes]:
+    """Compress a stream: each step takes at most ``share`` octets, and may yield none."""
+    compressor = zlib.compressobj(LEVEL, zlib.DEFLATED, _GZIP + _LARGEST_WINDOW)
+    for piece in pieces:
+        for start in range(0, len(piece), share):
+            yield compressor.compress(piece[start : start + share])
+    yield compressor.flush()

@@ -1,0 +1,101 @@
+"""The grammar: each ABNF rule that a server reads, with its regular expression beneath.
+
+Every pattern is linear: no two ways to match the same octets. The rules keep their names from
+RFC 9110 (semantics), RFC 9112 (messages) and RFC 3986 (URIs); "x / y" is a choice, "*x" any number.
+
+This module does not know what a rule is used for; the readers do, and raise ``ProtocolError`` where
+the octets do not follow it.
+"""
+
+import re
+
+
+class ProtocolError(Exception):
+    """A request that must be refused: the status to answer with, and the reason in one line."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
+        self.status = status
+        self.reason = reason
+
+
+# token = 1*tchar                                                                  RFC 9110, 5.6.2
+# tchar = "!" / "#" / "$" / "%" / "&" / "'" / "*" / "+" / "-" / "." /
+#         "^" / "_" / "`" / "|" / "~" / DIGIT / ALPHA
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+is_token = re.compile(TOKEN).fullmatch
+
+# method = token                                                                   RFC 9112, 3.1
+is_method = is_token
+
+# HTTP-version = "HTTP" "/" DIGIT "." DIGIT   (in capitals)                        RFC 9112, 2.3
+HTTP_VERSION = rb"HTTP/([0-9])\.([0-9])"
+match_version = re.compile(HTTP_VERSION).fullmatch
+
+# field-line = field-name ":" OWS field-value OWS                                  RFC 9112, 5
+# field-name = token
+# field-value = *( field-vchar [ 1*( SP / HTAB / field-vchar ) field-vchar ] )     RFC 9110, 5.5
+# field-vchar = VCHAR / obs-text
+# The optional white space around the value is stripped after the match, which keeps this linear.
+match_field_line = re.compile(rb"(" + TOKEN + rb"):([\t \x21-\x7e\x80-\xff]*)").fullmatch
+
+# A line ends in CRLF; a CR or LF alone, and NUL, are never part of a head.        RFC 9112, 2.2
+find_stray_control = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0").search
+
+# unreserved = ALPHA / DIGIT / "-" / "." / "_" / "~"                               RFC 3986, 2.3
+# sub-delims = "!" / "$" / "&" / "'" / "(" / ")" / "*" / "+" / "," / ";" / "="     RFC 3986, 2.2
+# pct-encoded = "%" HEXDIG HEXDIG                                                  RFC 3986, 2.1
+# pchar = unreserved / pct-encoded / sub-delims / ":" / "@"                        RFC 3986, 3.3
+UNRESERVED = rb"0-9A-Za-z\-._~"
+SUB_DELIMS = rb"!$&'()*+,;="
+PCT_ENCODED = rb"%[0-9A-Fa-f]{2}"
+PATH_OCTETS = rb"[/:@" + UNRESERVED + SUB_DELIMS + rb"]*"
+PATH = PATH_OCTETS + rb"(?:" + PCT_ENCODED + PATH_OCTETS + rb")*"
+QUERY_OCTETS = rb"[/?:@" + UNRESERVED + SUB_DELIMS + rb"]*"
+QUERY = QUERY_OCTETS + rb"(?:" + PCT_ENCODED + QUERY_OCTETS + rb")*"
+
+# origin-form = absolute-path [ "?" query ]                                        RFC 9112, 3.2.1
+# absolute-path = 1*( "/" segment )
+match_origin_form = re.compile(rb"(/" + PATH + rb")(?:\?(" + QUERY + rb"))?").fullmatch
+
+# absolute-form = absolute-URI, here of the schemes http and https                 RFC 9112, 3.2.2
+match_absolute_form = re.compile(
+    rb"https?://([^/?#]*)((?:/" + PATH + rb")?)(?:\?(" + QUERY + rb"))?", re.IGNORECASE
+).fullmatch
+
+# Host = uri-host [ ":" port ]                                                     RFC 9110, 7.2
+# uri-host = IP-literal / IPv4address / reg-name                                   RFC 3986, 3.2.2
+# IP-literal = "[" ( IPv6address / IPvFuture ) "]"
+# reg-name = *( unreserved / pct-encoded / sub-delims ); port = *DIGIT
+# A comma would be legal in a reg-name; it is refused, since two Host lines combined look the same.
+REG_NAME_OCTETS = rb"[" + UNRESERVED + SUB_DELIMS.replace(b",", b"") + rb"]*"
+match_host = re.compile(
+    rb"(?:\[([0-9A-Fa-f:.]+)\]|\[[vV][0-9A-Fa-f]+\.[" + UNRESERVED + SUB_DELIMS + rb":]+\]|"
+    rb"(" + REG_NAME_OCTETS + rb"(?:" + PCT_ENCODED + REG_NAME_OCTETS + rb")*))(?::([0-9]*))?"
+).fullmatch
+
+# Content-Length = 1*DIGIT                                                         RFC 9110, 8.6
+is_content_length = re.compile(r"[0-9]+", re.ASCII).fullmatch
+
+# quoted-string = DQUOTE *( qdtext / quoted-pair ) DQUOTE                          RFC 9110, 5.6.4
+# qdtext = HTAB / SP / %x21 / %x23-5B / %x5D-7E / obs-text
+# quoted-pair = "\" ( HTAB / SP / VCHAR / obs-text )
+QUOTED_STRING = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
+
+# chunk = chunk-size [ chunk-ext ] CRLF chunk-data CRLF; chunk-size = 1*HEXDIG     RFC 9112, 7.1
+# chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )        RFC 9112, 7.1.1
+# chunk-ext-name = token; chunk-ext-val = token / quoted-string; BWS = *( SP / HTAB )
+match_chunk_line = re.compile(
+    rb"([0-9A-Fa-f]{1,16})"
+    rb"(?:[ \t]*;[ \t]*" + TOKEN + rb"(?:[ \t]*=[ \t]*(?:" + TOKEN + rb"|" + QUOTED_STRING + rb"))?)*"
+).fullmatch
+
+# Accept-Encoding = #( codings [ weight ] )                                        RFC 9110, 12.5.3
+# codings = content-coding / "identity" / "*"; content-coding = token
+# weight = OWS ";" OWS "q=" qvalue                                                 RFC 9110, 12.4.2
+# qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
+match_weighted_coding = re.compile(
+    r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)"
+    r"(?:[ \t]*;[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?",
+    re.ASCII,
+).fullmatch

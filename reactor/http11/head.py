@@ -1,0 +1,124 @@
+"""The head: what follows the request target, read into what it means.
+
+1. The version: "HTTP/1.1", and what to do with another one.
+2. The field lines, each by its grammar; a line seen before needs no second look.
+3. What they say together: host, content length, persistence, expectation, preferred coding.
+
+Both steps are pure functions of the octets, so a memo of their results is exact. A ``HeadReader``
+holds the memos that the connections of one server share. They are bounded in entries and in octets;
+one that is full is emptied, which costs what it costs to read its lines once more.
+"""
+
+from functools import lru_cache
+from typing import TypeVar
+
+from reactor.http11.coding import preferred_coding
+from reactor.http11.framing import content_length
+from reactor.http11.grammar import ProtocolError, match_version
+from reactor.http11.headers import FieldLine, Headers, read_field_line
+from reactor.http11.message import Head
+from reactor.http11.target import check_host
+from reactor.settings import Settings
+
+Value = TypeVar("Value")
+
+_check_host = lru_cache(maxsize=256)(check_host)
+_preferred_coding = lru_cache(maxsize=256)(preferred_coding)
+
+
+class Memo(dict[bytes, Value]):
+    """What some octets were read as; at most ``entries`` of at most ``longest`` octets each."""
+
+    def __init__(self, entries: int, longest: int) -> None:
+        super().__init__()
+        self.entries = entries
+        self.longest = longest
+
+    def remember(self, octets: bytes, value: Value) -> None:
+        """Keep a value, unless its octets are too long; empty a full memo first."""
+        if len(octets) <= self.longest:
+            if len(self) >= self.entries:
+                self.clear()
+            self[octets] = value
+
+
+class HeadReader:
+    """Reads heads, and remembers them; one for all connections with the same settings."""
+
+    __slots__ = ("_heads", "_lines", "settings")
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._heads: Memo[Head] = Memo(entries=256, longest=2048)
+        self._lines: Memo[FieldLine] = Memo(entries=2048, longest=256)
+
+    def read(self, octets: bytes) -> Head:
+        """Read a head from its version on, without the empty line; raise ProtocolError."""
+        head = self._heads.get(octets)
+        if head is None:
+            head = self._read_lines(octets.split(b"\r\n"))
+            self._heads.remember(octets, head)
+        return head
+
+    def _read_lines(self, lines: list[bytes]) -> Head:
+        version = _read_version(lines.pop(0))
+        if len(lines) > self.settings.max_fields:
+            raise ProtocolError(431, f"more than {self.settings.max_fields} field lines")
+        known = self._lines
+        return interpret(version, Headers([known.get(line) or self._read_line(line) for line in lines]))
+
+    def _read_line(self, line: bytes) -> FieldLine:
+        """Read a field line that the memo does not hold."""
+        if len(line) > self.settings.max_field_line:
+            raise ProtocolError(431, f"field line over {self.settings.max_field_line} octets")
+        field_line = read_field_line(line)
+        self._lines.remember(line, field_line)
+        return field_line
+
+
+def _read_version(octets: bytes) -> int:
+    """Return the minor version to serve, 0 or 1 (RFC 9112, 2.3); raise ProtocolError, 400 or 505."""
+    match = match_version(octets)
+    if match is None:
+        raise ProtocolError(400, "malformed request line")
+    if match[1] != b"1":
+        raise ProtocolError(505, "only HTTP/1.0 and HTTP/1.1 are served")
+    return min(int(match[2]), 1)  # RFC 9110, 2.5: a higher minor version is served as our own
+
+
+def interpret(version: int, headers: Headers) -> Head:
+    """Work out what the fields mean together; raise ProtocolError where they contradict each other."""
+    host = headers.get("host")
+    if host is not None:
+        _check_host(host.encode("latin-1"))
+    elif version == 1:  # RFC 9112, 3.2
+        raise ProtocolError(400, "no Host in HTTP/1.1")
+    length = content_length(headers, version)
+    options = _connection_options(headers.get("connection"))
+    return Head(
+        version,
+        headers,
+        length,
+        persistent=_persistent(version, options),
+        expects_continue=_expects_continue(headers.get("expect"), version),
+        coding=_preferred_coding(headers.get("accept-encoding")),
+    )
+
+
+def _connection_options(value: str | None) -> list[str]:
+    """Read Connection = #connection-option, without regard to case (RFC 9110, 7.6.1)."""
+    return [] if value is None else [option.strip(" \t").lower() for option in value.split(",")]
+
+
+def _persistent(version: int, options: list[str]) -> bool:
+    """Say whether the client lets the connection persist (RFC 9112, 9.3)."""
+    return "close" not in options and (version == 1 or "keep-alive" in options)
+
+
+def _expects_continue(value: str | None, version: int) -> bool:
+    """Read Expect (RFC 9110, 10.1.1); raise ProtocolError(417) for any other expectation."""
+    if value is None:
+        return False
+    if value.lower() != "100-continue":
+        raise ProtocolError(417, "only 100-continue can be expected")
+    return version == 1  # in HTTP/1.0 it is ignored

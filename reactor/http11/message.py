@@ -1,0 +1,205 @@
+"""The messages: what a handler is given, and what it returns.
+
+    Request   -> handler ->  Response
+    method, target, headers,  status, headers and a content, which is one of
+    content, params           - octets
+                              - a FileSlice
+                              - an iterable of octets
+                              - a LiveStream, which wakes its connection when it has more
+
+Neither knows how it is written on the wire: that is for the parser and the serializer.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
+from typing import Any, Protocol
+
+from reactor.http11.headers import Headers
+from reactor.http11.target import Target
+
+TEXT = (("Content-Type", "text/plain"),)
+UTF8_TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
+OCTETS = (("Content-Type", "application/octet-stream"),)
+
+# Where RFC 9110 has renamed what the standard library still calls by an older name.
+_PHRASES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable"}
+
+
+def reason_phrase(status: int) -> str:
+    """Return the reason phrase of a status code, "Unknown" for one without a name (RFC 9110, 15)."""
+    try:
+        return _PHRASES.get(status) or HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"
+
+
+class Head:
+    """What the version and the field lines of a request mean; never changes, may serve many requests.
+
+    ``version`` is 0 or 1, the minor one. ``length`` is the content's length in octets, 0 for none
+    and -1 for chunked. ``persistent`` says whether the client lets the connection persist.
+    ``expects_continue`` says that it waits for 100 (Continue). ``coding`` is the content coding
+    that it prefers, "gzip" or "x-gzip", or None for identity.
+    """
+
+    __slots__ = ("coding", "expects_continue", "headers", "length", "persistent", "version")
+
+    def __init__(
+        self,
+        version: int,
+        headers: Headers,
+        length: int = 0,
+        persistent: bool = True,
+        expects_continue: bool = False,
+        coding: str | None = None,
+    ) -> None:
+        self.version = version
+        self.headers = headers
+        self.length = length
+        self.persistent = persistent
+        self.expects_continue = expects_continue
+        self.coding = coding
+
+
+class Request:
+    """One request. ``content`` is what the route's sink made of the content: octets, unless it says else.
+
+    ``params`` holds the parts of the path that the route names, percent-decoded.
+    """
+
+    __slots__ = ("content", "head", "method", "params", "target")
+
+    def __init__(self, method: str, target: Target, head: Head) -> None:
+        self.method = method
+        self.target = target
+        self.head = head
+        self.params: dict[str, str] = {}
+        self.content: Any = b""
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.target}>"
+
+    @property
+    def headers(self) -> Headers:
+        """The field lines, by name in any case."""
+        return self.head.headers
+
+    @property
+    def path(self) -> str:
+        """The path as it came, percent-encoded."""
+        return self.target.path
+
+    @property
+    def query(self) -> str:
+        """The query as it came, percent-encoded; empty without one."""
+        return self.target.query or ""
+
+    @property
+    def version(self) -> str:
+        """The protocol's name and version, "HTTP/1.0" or "HTTP/1.1"."""
+        return f"HTTP/1.{self.head.version}"
+
+
+class File(Protocol):
+    """What a FileSlice needs of an open file."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class FileSlice:
+    """``count`` octets of an open file from ``offset``; whoever sends it closes the file."""
+
+    __slots__ = ("count", "file", "offset")
+
+    def __init__(self, file: File, offset: int, count: int) -> None:
+        self.file = file
+        self.offset = offset
+        self.count = count
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
+
+
+class LiveStream:
+    """Content that comes in its own time: the application sends, the connection is woken.
+
+    An iterator of octets that yields b"" for "nothing now". At most ``limit`` octets wait unread.
+    ``closed`` turns true when the stream has ended or its reader is gone.
+    """
+
+    __slots__ = ("_waiting", "closed", "limit", "size", "wake")
+
+    def __init__(self, limit: int = 256 * 1024) -> None:
+        self._waiting: list[bytes] = []
+        self.size = 0
+        self.limit = limit
+        self.closed = False
+        self.wake: Callable[[], None] = lambda: None
+
+    def send(self, octets: bytes) -> bool:
+        """Add octets for the client; return False, adding nothing, when it is gone or too far behind."""
+        if self.closed or self.size + len(octets) > self.limit:
+            return False
+        self._waiting.append(octets)
+        self.size += len(octets)
+        self.wake()
+        return True
+
+    def close(self) -> None:
+        """End the stream: what waits is still sent, when there is somebody to send it to."""
+        self.closed = True
+        self.wake()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        if not self._waiting and self.closed:
+            raise StopIteration
+        octets = b"".join(self._waiting)
+        self._waiting.clear()
+        self.size = 0
+        return octets
+
+
+Content = bytes | FileSlice | LiveStream | Iterable[bytes]
+
+
+class Response:
+    """One response: a status, header fields as (name, value) pairs, and content.
+
+    ``compress_from`` is the length in octets from which gzip is worth its while, or None for never.
+    Content-Length, Transfer-Encoding, Connection, Date and whatever gzip needs are added on the wire.
+    """
+
+    __slots__ = ("compress_from", "content", "headers", "status")
+
+    def __init__(
+        self,
+        status: int = 200,
+        content: Content = b"",
+        headers: tuple[tuple[str, str], ...] = (),
+        compress_from: int | None = None,
+    ) -> None:
+        self.status = status
+        self.content = content
+        self.headers = headers
+        self.compress_from = compress_from
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {reason_phrase(self.status)}>"
+
+    @classmethod
+    def text(cls, text: str, status: int = 200) -> "Response":
+        """Make a response of plain text in UTF-8, compressed from 256 octets on."""
+        return cls(status, text.encode("utf-8"), UTF8_TEXT, 256)
+
+    @classmethod
+    def error(cls, status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> "Response":
+        """Make an error response: one line of plain text that says why."""
+        return cls(status, f"{reason}\n".encode(), (*TEXT, *headers))

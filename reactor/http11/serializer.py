@@ -1,0 +1,148 @@
+"""The serializer: a response to octets (RFC 9112, 4 to 6 and 9.3).
+
+1. ``persists`` says whether the connection can persist after this response.
+2. ``serialize`` writes the head and says how the content is framed:
+
+    Content             Framing
+    octets              Content-Length; whole, compressed where the client prefers it
+    a FileSlice         Content-Length
+    an iterable, live   chunked; in HTTP/1.0 the end of the connection is the end of the content
+
+What is the same in every response with one status and one set of fields is made once and kept.
+The Date line comes from outside, as does everything that depends on the time.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+
+from reactor.http11.coding import gzip, gzip_slices
+from reactor.http11.framing import chunked
+from reactor.http11.grammar import match_field_line
+from reactor.http11.message import FileSlice, Head, LiveStream, Response, reason_phrase
+
+# Connection, by the minor version of the request and whether the connection persists.
+_CONNECTION = {
+    (1, True): b"",
+    (1, False): b"Connection: close\r\n",
+    (0, True): b"Connection: keep-alive\r\n",
+    (0, False): b"Connection: close\r\n",
+}
+# These have no content, and no field that speaks of its length (RFC 9110, 8.6 and 15).
+_WITHOUT_CONTENT = frozenset({*range(100, 200), 204, 304})
+# Framing is the serializer's; a handler that sets it would contradict it.
+_OURS = frozenset({"connection", "content-length", "date", "transfer-encoding"})
+
+
+class Stream:
+    """A body that comes piece by piece; when it is live, b"" means that nothing more has come yet."""
+
+    __slots__ = ("_content", "live", "pieces")
+
+    def __init__(self, pieces: Iterator[bytes], content: Iterable[bytes], live: bool) -> None:
+        self.pieces = pieces
+        self._content = content
+        self.live = live
+
+    def subscribe(self, wake: Callable[[], None]) -> None:
+        """Have ``wake`` called when more has come."""
+        if isinstance(self._content, LiveStream):
+            self._content.wake = wake
+
+    def close(self) -> None:
+        """Let go of the content: nobody will read it."""
+        close = getattr(self._content, "close", None)
+        if close is not None:
+            close()
+
+
+# What follows a head: nothing, a part of a file, or octets piece by piece.
+Body = FileSlice | Stream | None
+
+
+def persists(head: Head, response: Response) -> bool:
+    """Say whether the connection can persist after this response (RFC 9112, 9.3)."""
+    if head.version == 0 and not isinstance(response.content, (bytes, FileSlice)):
+        return False  # only the end of the connection tells where the content ends
+    return head.persistent
+
+
+def serialize(
+    method: str, head: Head, response: Response, persistent: bool, date: bytes, share: int
+) -> tuple[bytes, Body]:
+    """Return the octets of the head with all content that is whole, and the rest of the body.
+
+    ``date`` is the Date line with its CRLF, or b"". ``share`` is how many octets may be compressed
+    at one go. Raise ValueError for a response that cannot be written: a faulty field.
+    """
+    content = response.content
+    connection = _CONNECTION[head.version, persistent]
+    coding = None
+    if response.compress_from is not None:
+        content, coding = _encode(content, response.compress_from, head.coding, share)
+    fields = _fixed_fields(response.status, response.headers, response.compress_from is not None, coding)
+    if isinstance(content, bytes):
+        if response.status in _WITHOUT_CONTENT:
+            return b"%b%b%b\r\n" % (fields, connection, date), None
+        octets = b"%b%b%bContent-Length: %d\r\n\r\n" % (fields, connection, date, len(content))
+        return octets if method == "HEAD" else octets + content, None
+    if isinstance(content, FileSlice):
+        octets = b"%b%b%bContent-Length: %d\r\n\r\n" % (fields, connection, date, content.count)
+        return octets, _unless_head(method, content)
+    return _begin_stream(method, head.version, b"%b%b%b" % (fields, connection, date), content)
+
+
+def _begin_stream(method: str, version: int, fields: bytes, content: Iterable[bytes]) -> tuple[bytes, Body]:
+    live = isinstance(content, LiveStream)
+    if version == 1:
+        octets = fields + b"Transfer-Encoding: chunked\r\n\r\n"
+        return octets, _unless_head(method, Stream(chunked(content, live), content, live))
+    pieces = iter(content) if live else filter(None, content)
+    return fields + b"\r\n", _unless_head(method, Stream(pieces, content, live))
+
+
+def _unless_head(method: str, body: FileSlice | Stream) -> Body:
+    """Let go of the body when the method is HEAD: its response ends with the head (RFC 9110, 9.3.2)."""
+    if method != "HEAD":
+        return body
+    body.close()
+    return None
+
+
+def _encode(
+    content: bytes | FileSlice | Iterable[bytes], compress_from: int, coding: str | None, share: int
+) -> tuple[bytes | FileSlice | Iterable[bytes], str | None]:
+    """Compress content where the client prefers it; return it with the coding it has."""
+    if coding is None or isinstance(content, (FileSlice, LiveStream)):
+        return content, None
+    if not isinstance(content, bytes):
+        return gzip_slices(content, share), coding
+    if len(content) < compress_from:
+        return content, None
+    if len(content) > share:
+        return gzip_slices([content], share), coding
+    return gzip(content), coding
+
+
+@lru_cache(maxsize=256)
+def _fixed_fields(
+    status: int, headers: tuple[tuple[str, str], ...], negotiated: bool, coding: str | None
+) -> bytes:
+    """Write the status line and the fields that do not depend on the content or the time."""
+    lines = [f"HTTP/1.1 {status} {reason_phrase(status)}"]
+    for name, value in headers:
+        _check_field(name, value)
+        lines.append(f"{name}: {value}")
+    if coding is not None:
+        lines.append(f"Content-Encoding: {coding}")
+    if negotiated:
+        lines.append("Vary: Accept-Encoding")
+    return "".join(f"{line}\r\n" for line in lines).encode("latin-1")
+
+
+def _check_field(name: str, value: str) -> None:
+    """Refuse a field that would break the head, or contradict its framing; raise ValueError."""
+    if name.lower() in _OURS:
+        raise ValueError(f"the response field {name} is written by the serializer")
+    # A character beyond ISO 8859-1 has no octet, and raises its own ValueError here.
+    if match_field_line(f"{name}:{value}".encode("latin-1")) is None:
+        raise ValueError(f"the response field {name!r} with the value {value!r} cannot be sent")

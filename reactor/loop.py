@@ -1,0 +1,200 @@
+"""The reactor: demultiplex and dispatch, over one selector.
+
+    1. look up the earliest deadline: that is how long we may sleep
+    2. demultiplex: sleep until a handle is ready or that deadline passes
+    3. dispatch: call each ready event handler
+    4. call the event handlers whose deadline has passed; then whatever ends the turn
+
+An event handler says what it waits for in two plain attributes, ``interest`` and ``deadline``, and
+is called when that happens. After each call the reactor looks at both, and tells the selector and
+the deadlines only when they changed. So "what am I waiting for" stands in one place, with the one
+who waits:
+
+    class Echo(EventHandler):
+        def on_readable(self):
+            self.handle.send(self.handle.recv(4096))
+
+    reactor = Reactor()
+    reactor.register(Echo(connected_socket, Interest.READ))
+    reactor.run()
+
+The names are those of the Reactor pattern (Pattern-Oriented Software Architecture, volume 2). The
+reactor knows nothing about HTTP. The selector and the clock come in from outside, so that a test
+can hold both still.
+"""
+
+import logging
+import selectors
+import time
+from collections.abc import Callable
+from enum import IntEnum
+from math import inf
+from typing import Any
+
+from reactor.deadlines import Deadlines
+
+log = logging.getLogger("reactor")
+
+
+class Interest(IntEnum):
+    """The readiness that an event handler waits for; plain numbers, as the selector has them."""
+
+    NONE = 0
+    READ = selectors.EVENT_READ
+    WRITE = selectors.EVENT_WRITE
+    BOTH = selectors.EVENT_READ | selectors.EVENT_WRITE
+
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+
+class EventHandler:
+    """What waits for one handle, or for a deadline alone.
+
+    ``handle`` is anything with a ``fileno()``; None for a handler that waits only for its deadline.
+    ``interest`` and ``deadline`` (in seconds of the reactor's clock; infinite for never) belong to
+    the handler, which may change them whenever it is called. When it changes them at another time,
+    it asks the reactor to ``refresh``. The attributes that begin with ``reactor_`` are the reactor's.
+    """
+
+    __slots__ = ("deadline", "handle", "interest", "reactor_deadline", "reactor_interest")
+
+    def __init__(self, handle: Any = None, interest: int = Interest.NONE, deadline: float = inf) -> None:
+        self.handle = handle
+        self.interest = interest
+        self.deadline = deadline
+        self.reactor_interest: int = Interest.NONE  # what is registered with the selector
+        self.reactor_deadline = inf  # what is scheduled; never later than ``deadline``
+
+    def on_readable(self) -> None:
+        """Read: the handle has octets, or its end, or a fault that reading will show."""
+
+    def on_writable(self) -> None:
+        """Write: the handle takes octets again."""
+
+    def on_deadline(self) -> None:
+        """Act on the deadline, which has passed, and set another or leave."""
+
+    def on_failure(self) -> None:
+        """Let go of everything: an exception came out of a hook, and the reactor has removed us."""
+
+
+class Reactor:
+    """Waits for many handles at once, in one thread, and calls their event handlers one by one."""
+
+    def __init__(
+        self,
+        selector: selectors.BaseSelector | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._selector = selectors.DefaultSelector() if selector is None else selector
+        self._clock = clock
+        self._deadlines: Deadlines[EventHandler] = Deadlines()
+        self._turn_ends: list[Callable[[], None]] = []
+        self._running = False
+        self.now = clock()  # when the present turn's events were collected, in seconds
+
+    # What event handlers ask for.
+
+    def register(self, handler: EventHandler) -> None:
+        """Begin to wait for what the event handler waits for."""
+        self.refresh(handler)
+
+    def refresh(self, handler: EventHandler) -> None:
+        """Look at an event handler's interest and deadline again."""
+        if handler.interest != handler.reactor_interest:
+            self._change_interest(handler)
+        if handler.deadline < handler.reactor_deadline:
+            self._deadlines.schedule(handler)
+
+    def remove(self, handler: EventHandler) -> None:
+        """Stop waiting for anything on behalf of an event handler: before it closes its handle."""
+        handler.interest = Interest.NONE
+        handler.deadline = inf
+        if handler.reactor_interest:
+            self._change_interest(handler)
+        self._deadlines.forget(handler)
+
+    def at_turn_end(self, function: Callable[[], None]) -> None:
+        """Have a function called at the end of every turn."""
+        self._turn_ends.append(function)
+
+    # Running.
+
+    def run(self) -> None:
+        """Take turns until ``stop`` is called."""
+        self._running = True
+        while self._running:
+            self.turn()
+
+    def stop(self) -> None:
+        """Let the present turn be the last."""
+        self._running = False
+
+    def close(self) -> None:
+        """Close the selector; the handles belong to their event handlers."""
+        self._selector.close()
+
+    def turn(self) -> None:
+        """Wait once, and call everybody who is ready."""
+        earliest = self._deadlines.earliest()
+        timeout = None if earliest == inf else max(0.0, earliest - self._clock())
+        ready = self._demultiplex(timeout)
+        self.now = self._clock()
+        for key, events in ready:
+            self._dispatch(key.data, events)
+        for handler in self._deadlines.due(self.now):
+            self._call(handler, handler.on_deadline)
+            self.refresh(handler)
+        for function in self._turn_ends:
+            function()
+
+    # One step each, for an observer to watch.
+
+    def _demultiplex(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Sleep until a handle is ready, for at most ``timeout`` seconds, None for ever."""
+        return self._selector.select(timeout)
+
+    def _dispatch(self, handler: EventHandler, events: int) -> None:
+        """Call the hooks of one ready event handler.
+
+        A ready event can be stale: a handler called earlier in this turn may have closed this one
+        or changed what it waits for. So an event counts only where the handler still waits for it.
+        """
+        try:
+            if events & READ & handler.interest:
+                handler.on_readable()
+            if events & WRITE & handler.interest:
+                handler.on_writable()
+        except Exception:
+            self._fail(handler)
+        if handler.interest != handler.reactor_interest:
+            self._change_interest(handler)
+        if handler.deadline < handler.reactor_deadline:
+            self._deadlines.schedule(handler)
+
+    def _call(self, handler: EventHandler, hook: Callable[[], None]) -> None:
+        """Call one hook; an exception costs its event handler the place, and nobody else anything."""
+        try:
+            hook()
+        except Exception:
+            self._fail(handler)
+
+    def _fail(self, handler: EventHandler) -> None:
+        log.exception("%r failed, and is removed", handler)
+        self.remove(handler)
+        try:
+            handler.on_failure()
+        except Exception:
+            log.exception("%r failed again on its way out", handler)
+
+    def _change_interest(self, handler: EventHandler) -> None:
+        """Tell the selector what changed; it refuses to wait for nothing, which is to unregister."""
+        wanted, registered = handler.interest, handler.reactor_interest
+        handler.reactor_interest = wanted
+        if not registered:
+            self._selector.register(handler.handle, wanted, handler)
+        elif wanted:
+            self._selector.modify(handler.handle, wanted, handler)
+        else:
+            self._selector.unregister(handler.handle)

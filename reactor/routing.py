@@ -1,0 +1,235 @@
+"""Routing: method and path to a function.
+
+    routes = Router()
+
+    @routes.get("/hello/{name}")
+    def hello(request):
+        return Response.text(f"Hello, {request.params['name']}!")
+
+A pattern is a path whose segments are literal, or ``{name}`` for one segment, or, at its end,
+``{name...}`` for the rest of the path, slashes and all. The patterns make a tree with a level for
+each segment; a literal segment is tried before a named one, and that before the rest.
+
+A route also says what becomes of a request's content, before any of it is read: its *sink* opens a
+place for it, or refuses the request. Routing knows no connection; whoever serves asks ``resolve``.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.message import Request, Response
+from reactor.settings import MIB
+
+Handler = Callable[[Request], Response]
+Function = TypeVar("Function", bound=Handler)
+Params = dict[str, str]
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH")
+
+
+class Sink(Protocol):
+    """Where the content of one request goes, piece by piece as it comes.
+
+    ``write`` and ``finish`` may raise ProtocolError to refuse the request after all. ``close`` is
+    called once, whatever happened.
+    """
+
+    def write(self, octets: bytes) -> None:
+        """Take a piece of the content."""
+
+    def finish(self) -> object:
+        """Return what becomes ``request.content``, now that the content is complete."""
+
+    def close(self) -> None:
+        """Let go of the place: the request is done with, and what was not kept is to be gone."""
+
+
+# Given a request whose head is complete, open a place for its content; raise ProtocolError to refuse.
+SinkFactory = Callable[[Request], Sink]
+
+
+class Memory:
+    """A sink that keeps the content in memory, up to ``limit`` octets; then it refuses with 413."""
+
+    __slots__ = ("_limit", "_pieces", "_size")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def write(self, octets: bytes) -> None:
+        """Take a piece of the content."""
+        self._size += len(octets)
+        if self._size > self._limit:
+            raise ProtocolError(413, f"content is over {self._limit} octets")
+        self._pieces.append(octets)
+
+    def finish(self) -> bytes:
+        """Return the content."""
+        return b"".join(self._pieces)
+
+    def close(self) -> None:
+        """Forget what came."""
+        self._pieces.clear()
+
+
+def in_memory(limit: int) -> SinkFactory:
+    """Make a sink factory that keeps content of up to ``limit`` octets in memory."""
+
+    def open_memory(request: Request) -> Memory:
+        if request.head.length > limit:
+            raise ProtocolError(413, f"content is over {limit} octets")
+        return Memory(limit)
+
+    return open_memory
+
+
+class Route:
+    """What answers a request: a handler, and the sink for its content, None to answer without taking it."""
+
+    __slots__ = ("handler", "sink", "template")
+
+    def __init__(self, template: str, handler: Handler, sink: SinkFactory | None) -> None:
+        self.template = template
+        self.handler = handler
+        self.sink = sink
+
+
+class _Node:
+    """One level of the tree: where each next segment leads, and what answers when there is none."""
+
+    __slots__ = ("literals", "named", "rest", "routes")
+
+    def __init__(self) -> None:
+        self.literals: dict[str, _Node] = {}
+        self.named: tuple[str, _Node] | None = None
+        self.rest: tuple[str, _Node] | None = None
+        self.routes: dict[str, Route] = {}
+
+
+class Router:
+    """A set of routes, built by whoever starts the server, and passed in."""
+
+    def __init__(self) -> None:
+        self._root = _Node()
+
+    # Building it.
+
+    def get(self, pattern: str) -> Callable[[Function], Function]:
+        """Register a function for GET, and so for HEAD."""
+        return self.route("GET", pattern)
+
+    def post(self, pattern: str, sink: SinkFactory | None = None) -> Callable[[Function], Function]:
+        """Register a function for POST; without a sink, up to 1 MiB of content is kept in memory."""
+        return self.route("POST", pattern, sink)
+
+    def route(
+        self, method: str, pattern: str, sink: SinkFactory | None = None
+    ) -> Callable[[Function], Function]:
+        """Register a function for a method; raise ValueError for a pattern that cannot be."""
+        if method not in METHODS:
+            raise ValueError(f"{method!r} is none of the methods {', '.join(METHODS)}")
+
+        def register(function: Function) -> Function:
+            node = self._node(pattern)
+            if method in node.routes:
+                raise ValueError(f"{method} {pattern} has a handler already")
+            node.routes[method] = Route(pattern, function, sink or in_memory(1 * MIB))
+            if method == "GET":
+                node.routes.setdefault("HEAD", node.routes["GET"])
+            return function
+
+        return register
+
+    def _node(self, pattern: str) -> _Node:
+        """Return the node of a pattern, made where it is missing."""
+        if not pattern.startswith("/"):
+            raise ValueError(f"the pattern {pattern!r} does not begin with a slash")
+        node, segments = self._root, pattern.split("/")[1:]
+        for place, segment in enumerate(segments, 1):
+            if not segment.startswith("{"):
+                node = node.literals.setdefault(segment, _Node())
+                continue
+            name = segment[1:-1].removesuffix("...")
+            if not segment.endswith("}") or not name.isidentifier():
+                raise ValueError(f"{segment!r} in the pattern {pattern!r} is not {{name}} or {{name...}}")
+            if segment.endswith("...}"):
+                if place < len(segments):
+                    raise ValueError(f"{segment!r} is not at the end of the pattern {pattern!r}")
+                node.rest = self._branch(node.rest, name, pattern)
+                node = node.rest[1]
+            else:
+                node.named = self._branch(node.named, name, pattern)
+                node = node.named[1]
+        return node
+
+    @staticmethod
+    def _branch(branch: tuple[str, _Node] | None, name: str, pattern: str) -> tuple[str, _Node]:
+        if branch is None:
+            return name, _Node()
+        if branch[0] != name:
+            raise ValueError(f"the pattern {pattern!r} calls {{{branch[0]}}} by another name")
+        return branch
+
+    # Asking it.
+
+    def resolve(self, method: str, segments: list[str]) -> tuple[Route, Params]:
+        """Return the route for a method and the segments of a path, and the parts that it names.
+
+        Where none fits, the route is one that refuses: 501 for a method that nobody knows, 404 for
+        the path, 405 for the method there. ``segments`` is empty for the asterisk-form.
+        """
+        params: Params = {}
+        node = self._find(self._root, segments, 0, params) if segments else None
+        if node is not None:
+            route = node.routes.get(method)
+            if route is not None:
+                return route, params
+        return self._refusal(method, node, bool(segments)), {}
+
+    def _find(self, node: _Node, segments: list[str], place: int, params: Params) -> _Node | None:
+        """Walk down the tree from a node with the segments from ``place`` on."""
+        if place == len(segments):
+            return node if node.routes else None
+        segment = segments[place]
+        literal = node.literals.get(segment)
+        if literal is not None:
+            found = self._find(literal, segments, place + 1, params)
+            if found is not None:
+                return found
+        if node.named is not None and segment:
+            found = self._find(node.named[1], segments, place + 1, params)
+            if found is not None:
+                params[node.named[0]] = segment
+                return found
+        if node.rest is not None:
+            params[node.rest[0]] = "/".join(segments[place:])
+            return node.rest[1]
+        return None
+
+    def _refusal(self, method: str, node: _Node | None, has_path: bool) -> Route:
+        if method not in METHODS:
+            return _refusing(501, "no such method is implemented")
+        if method == "OPTIONS" and (node is not None or not has_path):
+            return _options(self._allowed(node))
+        if node is None:
+            return _refusing(404, "there is nothing at this path")
+        allowed = self._allowed(node)
+        return _refusing(405, f"the methods here are {allowed}", (("Allow", allowed),))
+
+    @staticmethod
+    def _allowed(node: _Node | None) -> str:
+        """Write the Allow field of a node; of all methods that the server knows, for the asterisk-form."""
+        known = METHODS if node is None else node.routes
+        return ", ".join(method for method in METHODS if method in known or method == "OPTIONS")
+
+
+def _refusing(status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> Route:
+    return Route("", lambda request: Response.error(status, reason, headers), None)
+
+
+def _options(allowed: str) -> Route:
+    """Answer OPTIONS, whose content, if there is any, means nothing here (RFC 9110, 9.3.7)."""
+    return Route("", lambda request: Response(204, b"", (("Allow", allowed),)), in_memory(64 * 1024))

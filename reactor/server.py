@@ -1,0 +1,233 @@
+"""The server: one reactor, one listening handle, the signals, composed.
+
+    with Server(routes, port=0) as server:   binds, and listens
+        server.run()                         serves until it is told to stop
+
+``serve`` does both, and prints where. On the first SIGINT or SIGTERM the server accepts nothing
+more, closes who is idle, and finishes what is in flight within ``shutdown_timeout`` seconds; on the
+second it stops at once.
+"""
+
+import logging
+import resource
+import selectors
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from math import inf
+from types import TracebackType
+from typing import TextIO
+
+from reactor.acceptor import Acceptor
+from reactor.access_log import AccessLog
+from reactor.loop import EventHandler, Reactor
+from reactor.observer import ObservedReactor, TurnLog
+from reactor.observer import log as turn_log
+from reactor.routing import Router
+from reactor.service import Service
+from reactor.settings import Settings
+from reactor.signals import SignalHandle
+
+log = logging.getLogger("reactor")
+
+HOST = "127.0.0.1"
+PORT = 4221
+BACKLOG = 4096
+
+# Descriptors kept for all that is no connection: the selector, the log, and files in flight.
+FEWEST_FILES = 32
+
+
+class StartError(Exception):
+    """The server cannot start; the message says why in one line."""
+
+
+class Grace(EventHandler):
+    """Ends the time that connections have to finish: a deadline, and no handle."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, deadline: float, function: Callable[[], None]) -> None:
+        super().__init__(deadline=deadline)
+        self._function = function
+
+    def on_deadline(self) -> None:
+        """Call the function, once."""
+        self.deadline = inf
+        self._function()
+
+
+class Server:
+    """An HTTP/1.1 server; raises StartError when it cannot listen.
+
+    ``access_log`` is a stream for one line a request, None for no log. The selector and the clocks
+    come in from outside; they default to the real ones.
+    """
+
+    def __init__(
+        self,
+        routes: Router,
+        host: str = HOST,
+        port: int = PORT,
+        settings: Settings | None = None,
+        access_log: TextIO | None = None,
+        log_format: str = "combined",
+        selector: selectors.BaseSelector | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        settings = Settings() if settings is None else settings
+        limit = connection_limit(settings.max_connections)
+        listener = listen(host, port)
+        self.reactor = _make_reactor(selector, clock)
+        lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
+        self.service = Service(self.reactor, routes, settings, lines, wall_clock)
+        self.address: tuple[str, int] = listener.getsockname()[:2]
+        self._acceptor = Acceptor(self.service, listener, limit)
+        self._signals: SignalHandle | None = None
+        self.reactor.register(self._acceptor)
+        if lines is not None:
+            self.reactor.at_turn_end(lines.flush)
+        self.reactor.at_turn_end(self._stop_when_done)
+
+    def __enter__(self) -> "Server":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """Where the server can be reached."""
+        host, port = self.address
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until ``stop``, or, in the main thread, until SIGINT or SIGTERM.
+
+        ``on_ready`` is called as soon as a signal would be heard.
+        """
+        if threading.current_thread() is threading.main_thread():
+            self._signals = SignalHandle((signal.SIGINT, signal.SIGTERM), self._on_signal)
+            self.reactor.register(self._signals)
+        try:
+            on_ready()
+            self.reactor.run()
+        finally:
+            if self._signals is not None:
+                self.reactor.remove(self._signals)
+                self._signals.close()
+                self._signals = None
+
+    def stop(self) -> None:
+        """Accept nothing more and finish what is in flight; asked again, stop at once."""
+        if not self.service.persistent:
+            self.reactor.stop()
+            return
+        self.service.persistent = False
+        self._acceptor.close()
+        for connection in list(self.service.connections.values()):
+            connection.stop()
+        patience = self.service.settings.shutdown_timeout
+        self.reactor.register(Grace(self.reactor.now + patience, self.reactor.stop))
+
+    def close(self) -> None:
+        """Close every handle."""
+        self.reactor.stop()
+        if self.service.persistent:
+            self.service.persistent = False
+            self._acceptor.close()
+        for connection in list(self.service.connections.values()):
+            connection.abort()
+        if self.service.access_log is not None:
+            self.service.access_log.flush()
+        self.reactor.close()
+
+    def _on_signal(self, number: int) -> None:
+        log.info("%s: stopping%s", signal.Signals(number).name, "" if self.service.persistent else " at once")
+        self.stop()
+
+    def _stop_when_done(self) -> None:
+        if not self.service.persistent and not self.service.connections:
+            self.reactor.stop()
+
+
+def serve(
+    routes: Router,
+    host: str = HOST,
+    port: int = PORT,
+    settings: Settings | None = None,
+    access_log: TextIO | None = sys.stdout,
+    log_format: str = "combined",
+    what: str = "",
+) -> None:
+    """Serve until SIGINT or SIGTERM; raise StartError when the server cannot listen.
+
+    Print one line with the address, and with ``what`` is served, on standard error.
+    """
+    with Server(routes, host, port, settings, access_log, log_format) as server:
+        line = f"reactor: serving {what and what + ' '}on {server.url}"
+        server.run(on_ready=lambda: print(line, file=sys.stderr, flush=True))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket that does not block; raise StartError."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise StartError(f"cannot listen on {host}: {error.strerror or error}") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit it: a response is whole when it is sent, and gains nothing by waiting.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or error
+        raise StartError(f"cannot listen on {host} port {port}: {reason}") from None
+    return listener
+
+
+def connection_limit(wanted: int) -> int:
+    """Return how many connections may be held, ``wanted`` being 0 for as many as files may be open.
+
+    Raise the limit on open files as far as it goes. Raise StartError when it is too low.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            soft = hard
+        except (OSError, ValueError):
+            pass  # some systems refuse their own hard limit; what we have must do
+    if soft == resource.RLIM_INFINITY:
+        soft = 1 << 20
+    if soft < FEWEST_FILES:
+        raise StartError(f"the limit on open files is {soft}: at least {FEWEST_FILES} are needed (ulimit -n)")
+    # A download or an upload holds a second descriptor beside its connection's.
+    available = soft - max(FEWEST_FILES // 2, soft // 8)
+    if wanted > available:
+        raise StartError(
+            f"the limit on open files, {soft}, leaves {available} connections, not {wanted} (ulimit -n)"
+        )
+    return wanted or available
+
+
+def _make_reactor(selector: selectors.BaseSelector | None, clock: Callable[[], float]) -> Reactor:
+    """Make a reactor, one that is watched when the debug log asks for its turns."""
+    if turn_log.isEnabledFor(logging.DEBUG):
+        return ObservedReactor([TurnLog()], selector, clock)
+    return Reactor(selector, clock)

@@ -1,0 +1,81 @@
+"""The service: what all connections of one server share.
+
+Which routes answer, which limits hold, the log, the date, and the connections themselves. It knows
+how many there are and who has been idle longest; it does not know what any of them is doing.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from email.utils import formatdate
+from math import inf
+from typing import TYPE_CHECKING
+
+from reactor.access_log import AccessLog
+from reactor.http11.head import HeadReader
+from reactor.loop import Reactor
+from reactor.outbox import SendFile
+from reactor.routing import Router
+from reactor.settings import Settings
+
+if TYPE_CHECKING:
+    from reactor.connection import Connection
+
+
+class Service:
+    """One server's routes, limits and connections.
+
+    The wall clock (seconds since the epoch) and sendfile come in from outside, like the selector
+    and the clock of the reactor.
+    """
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        router: Router,
+        settings: Settings,
+        access_log: AccessLog | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        sendfile: SendFile = os.sendfile,
+    ) -> None:
+        self.reactor = reactor
+        self.router = router
+        self.settings = settings
+        self.access_log = access_log
+        self.wall_clock = wall_clock
+        self.sendfile = sendfile
+        self.heads = HeadReader(settings)
+        # Seconds by the name that a State has for its patience; None is for ever.
+        self.patience: dict[str | None, float] = {
+            each.name.removesuffix("_timeout"): getattr(settings, each.name) for each in fields(settings)
+        }
+        self.patience[None] = inf
+        self.connections: dict[int, Connection] = {}
+        self.persistent = True  # whether connections may persist; no longer once we are stopping
+        self.when_freed: Callable[[], None] = lambda: None
+        self._connections_made = 0
+        self._date = b""
+        self._date_expires = -inf
+
+    def next_number(self) -> int:
+        """Number the connections from 1."""
+        self._connections_made += 1
+        return self._connections_made
+
+    def forget(self, connection: "Connection") -> None:
+        """Take a closed connection out, and tell who waits for a place."""
+        self.connections.pop(connection.number, None)
+        self.when_freed()
+
+    def date(self) -> bytes:
+        """Return the Date line (RFC 9110, 6.6.1), made once a second; b"" when it is turned off."""
+        if self.reactor.now >= self._date_expires:
+            self._renew_date()
+        return self._date
+
+    def _renew_date(self) -> None:
+        wall = self.wall_clock()
+        self._date_expires = self.reactor.now + 1.0 - wall % 1.0
+        if self.settings.date_header:
+            self._date = f"Date: {formatdate(wall, usegmt=True)}\r\n".encode("ascii")

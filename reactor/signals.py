@@ -1,0 +1,55 @@
+"""Signals: they become a readable handle, and so an event like any other.
+
+A signal handler may interrupt any line of code; what it may safely do is next to nothing. So the
+interpreter is asked to write each signal's number into a socket pair, and the reactor reads the
+other end when its turn comes.
+
+This module does not know what a signal is for: a function is called with its number.
+"""
+
+import signal
+import socket
+from collections.abc import Callable, Iterable
+from types import FrameType
+
+from reactor.loop import EventHandler, Interest
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """Stand in as the signal handler; the work is done when the number is read."""
+
+
+class SignalHandle(EventHandler):
+    """Calls a function in the reactor's turn with the number of each signal that came.
+
+    To be made in the main thread, as Python has it. ``close`` gives the signals back.
+    """
+
+    __slots__ = ("_function", "_previous", "_previous_wakeup", "_writing_end")
+
+    def __init__(self, numbers: Iterable[int], function: Callable[[int], None]) -> None:
+        reading_end, self._writing_end = socket.socketpair()
+        super().__init__(reading_end, Interest.READ)
+        reading_end.setblocking(False)
+        self._writing_end.setblocking(False)
+        self._function = function
+        self._previous_wakeup = signal.set_wakeup_fd(self._writing_end.fileno(), warn_on_full_buffer=False)
+        self._previous = {number: signal.signal(number, _ignore) for number in numbers}
+
+    def on_readable(self) -> None:
+        """Read the numbers, in the order in which the signals came."""
+        try:
+            numbers = self.handle.recv(4096)
+        except BlockingIOError:
+            return
+        for number in numbers:
+            if number in self._previous:
+                self._function(number)
+
+    def close(self) -> None:
+        """Restore what was there before, and close both ends; the reactor must have let go of us."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(self._previous_wakeup)
+        self.handle.close()
+        self._writing_end.close()
