@@ -37,7 +37,7 @@ from reactor.http11.grammar import ProtocolError
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
 from reactor.http11.parser import Parser, Phase
-from reactor.http11.serializer import Stream, persists, serialize
+from reactor.http11.serializer import Stream, delimits_itself, serialize
 from reactor.loop import EventHandler, Interest
 from reactor.outbox import Flow, Outbox
 from reactor.routing import Handler, Route, Sink
@@ -85,6 +85,11 @@ class State(Enum):
     DRAINING,
     CLOSED,
 ) = State  # looked up once here instead of at each request
+
+
+# And the same for the phases of the parser and the ways a flush can go.
+NOTHING, IN_HEAD, IN_CONTENT, ENDED, LOST = Phase
+EMPTY, PENDING, DRY, BROKEN = Flow
 
 
 class Intake:
@@ -197,7 +202,7 @@ class Connection(EventHandler):
             flow = outbox.flush(self.handle, service.settings.turn_send)
         except Exception:  # a stream is the application's code, and its head has been sent
             log.exception("c%d: the content broke off", self.number)
-            flow = Flow.BROKEN
+            flow = BROKEN
         if self._exchanges:
             self._log_sent(flow)
         self._settle(flow, wants_octets, outbox.sent > sent_before)
@@ -206,7 +211,9 @@ class Connection(EventHandler):
         """Answer requests while there is room; return True when the parser needs more octets."""
         parser, outbox = self._parser, self._outbox
         try:
-            while outbox.room:
+            while parser.phase is IN_HEAD or parser.phase is IN_CONTENT:
+                if not outbox.room:
+                    return False
                 if self._intake is not None:
                     if not self._take_content(self._intake):
                         return True
@@ -217,12 +224,12 @@ class Connection(EventHandler):
                     self._begin(request)
         except ProtocolError as error:
             self._refuse(error, None)
-        return False
+        return True
 
     def _begin(self, request: Request) -> None:
         """Find out who answers a request whose head is complete, and whether its content is wanted."""
         route, request.params = self._service.router.resolve(request.method, request.target.segments)
-        if self._parser.phase is not Phase.CONTENT:
+        if self._parser.phase is not IN_CONTENT:
             self._respond(request, route.handler)
         elif route.sink is None:
             self._parser.lose()
@@ -253,7 +260,7 @@ class Connection(EventHandler):
         if octets:
             intake.octets_in_window += len(octets)
             self._run(intake.sink.write, octets)
-        if self._parser.phase is Phase.CONTENT:
+        if self._parser.phase is IN_CONTENT:
             return False
         intake.request.content = self._run(lambda _: intake.sink.finish(), None)
         self._respond(intake.request, intake.handler)
@@ -307,9 +314,13 @@ class Connection(EventHandler):
         """Write a response into the outbox."""
         service = self._service
         parser = self._parser
-        persistent = service.persistent and parser.phase is not Phase.LOST and persists(head, response)
+        if service.reactor.now >= service.date_expires:
+            service.renew_date()
+        persistent = head.persistent and service.persistent and parser.phase is not LOST
+        if head.version == 0 and not delimits_itself(response):
+            persistent = False
         octets, body = serialize(
-            method, head, response, persistent, service.date(), service.settings.turn_compress
+            method, head, response, persistent, service.date, service.settings.turn_compress
         )
         if not persistent:
             parser.end()
@@ -358,7 +369,7 @@ class Connection(EventHandler):
         while done + 1 < len(exchanges) and exchanges[done + 1].starts_at <= sent:
             access_log.record(self, exchanges[done], exchanges[done + 1].starts_at)
             done += 1
-        if flow is Flow.EMPTY:
+        if flow is EMPTY:
             access_log.record(self, exchanges[done], sent)
             done += 1
         del exchanges[:done]
@@ -429,37 +440,37 @@ class Connection(EventHandler):
     # The state machine.
 
     def _settle(self, flow: Flow, wants_octets: bool, progress: bool) -> None:
-        """Enter the state that says what is awaited now."""
-        if flow is Flow.EMPTY:
-            self._settle_sent(wants_octets)
-        elif flow is Flow.PENDING:
-            if self.state is not CONTINUING:
-                if progress or self.state is not RESPONDING:
-                    self._enter(RESPONDING)
-            elif progress:
-                self._enter(CONTINUING)
-        elif flow is Flow.DRY:
-            self._enter(WAITING)
-        else:
-            self._close()
-
-    def _settle_sent(self, wants_octets: bool) -> None:
-        """Enter the state that follows when everything is sent."""
-        parser = self._parser
-        if parser.phase is Phase.ENDED:
+        """Enter the state that says what is awaited now; one that goes on keeps its deadline."""
+        phase = self._parser.phase
+        state = self.state
+        if flow is not EMPTY:
+            self._settle_unsent(flow, progress)
+        elif phase is NOTHING:
+            if state is not IDLE and state is not ACCEPTED:
+                self._enter(IDLE)
+        elif phase is ENDED:
             self._finish()
-        elif parser.phase is Phase.LOST:
+        elif phase is LOST:
             self._drain()
-        elif parser.buffered and not wants_octets:
+        elif not wants_octets:
             self._enter(RESPONDING)  # no event will tell of octets that we hold already
-        elif self._intake is not None:
-            if self.state is not RECEIVING_CONTENT:
-                self._enter(RECEIVING_CONTENT)
-        elif parser.buffered:
-            if self.state is not RECEIVING_HEAD:  # its deadline is never extended
+        elif phase is IN_HEAD:
+            if state is not RECEIVING_HEAD:
                 self._enter(RECEIVING_HEAD)
-        elif not self.idle:
-            self._enter(IDLE)
+        elif state is not RECEIVING_CONTENT:
+            self._enter(RECEIVING_CONTENT)
+
+    def _settle_unsent(self, flow: Flow, progress: bool) -> None:
+        """Enter the state in which the rest can be sent."""
+        if flow is BROKEN:
+            self._close()
+        elif flow is DRY:
+            self._enter(WAITING)
+        elif self.state is CONTINUING or self.state is RESPONDING:
+            if progress:
+                self._enter(self.state)
+        else:
+            self._enter(RESPONDING)
 
     def _enter(self, state: State) -> None:
         """Change the state, and with it what the reactor waits for, and for how long."""

@@ -43,12 +43,13 @@ EMPTY, PENDING, DRY, BROKEN = Flow
 
 
 class Outbox:
-    """What one connection has yet to send, in order."""
+    """What one connection has yet to send: octets, and then at most one body that is not in memory."""
 
-    __slots__ = ("_high_water", "_parts", "_sendfile", "sent", "size")
+    __slots__ = ("_body", "_high_water", "_octets", "_sendfile", "sent", "size")
 
     def __init__(self, high_water: int, sendfile: SendFile = os.sendfile) -> None:
-        self._parts: list[Octets | FileSlice | Stream] = []
+        self._octets: list[Octets] = []
+        self._body: FileSlice | Stream | None = None
         self._high_water = high_water
         self._sendfile = sendfile
         self.size = 0
@@ -58,31 +59,26 @@ class Outbox:
 
     @property
     def room(self) -> bool:
-        """True while another response may be added.
-
-        A part of a file or a stream is always last, so that what is open at once is bounded.
-        """
-        parts = self._parts
-        return not parts or (self.size < self._high_water and isinstance(parts[-1], (bytes, memoryview)))
+        """True while another response may be added: what is open at once is bounded, too."""
+        return self._body is None and self.size < self._high_water
 
     @property
     def queued(self) -> int:
         """How many octets were ever added, as far as their number is known."""
-        total = self.sent + self.size
-        if self._parts and isinstance(self._parts[-1], FileSlice):
-            total += self._parts[-1].count
-        return total
+        body = self._body
+        return self.sent + self.size + (body.count if isinstance(body, FileSlice) else 0)
 
     # Adding and sending.
 
     def write(self, octets: bytes) -> None:
         """Add octets."""
-        self._parts.append(octets)
+        self._octets.append(octets)
         self.size += len(octets)
 
     def add(self, body: FileSlice | Stream) -> None:
         """Add a part of a file, or a stream; the outbox closes it."""
-        self._parts.append(body)
+        assert self._body is None, "there is no room for a second body"
+        self._body = body
 
     def flush(self, sock: socket.socket, share: int) -> Flow:
         """Send what the kernel takes: at most ``share`` octets, and one piece of a stream.
@@ -90,46 +86,38 @@ class Outbox:
         Making a piece is somebody else's code, so one a turn is what is fair to the others.
         """
         limit = self.sent + share
-        pulled = False
-        while self._parts:
-            if self.sent >= limit:
-                return PENDING
-            first = self._parts[0]
-            if isinstance(first, FileSlice):
-                flow = self._send_slice(sock, first, limit - self.sent)
-            elif not isinstance(first, Stream):
-                flow = self._send_octets(sock, limit - self.sent)
-            elif pulled:
-                flow = PENDING
-            else:
-                flow = self._pull(first)
-                pulled = True
-            if flow is not EMPTY:
-                return flow
-        return EMPTY
+        flow = self._send_octets(sock, share) if self._octets else EMPTY
+        if self._body is None or flow is not EMPTY:
+            return flow
+        if self.sent >= limit:
+            return PENDING
+        if isinstance(self._body, FileSlice):
+            return self._send_slice(sock, self._body, limit - self.sent)
+        flow = self._pull(self._body)
+        if self._octets:
+            flow = self._send_octets(sock, limit - self.sent)
+        return flow if self._body is None or flow is not EMPTY else PENDING
 
     def clear(self) -> None:
         """Throw away what waits, and close what is open."""
-        for part in self._parts:
-            if isinstance(part, (FileSlice, Stream)):
-                part.close()
-        self._parts.clear()
+        self._octets.clear()
         self.size = 0
+        self._close_body()
+
+    def _close_body(self) -> None:
+        if self._body is not None:
+            body, self._body = self._body, None
+            body.close()
 
     # The only calls that touch the socket.
 
     def _send_octets(self, sock: socket.socket, share: int) -> Flow:
-        """Send the octets in front, gathered into one call."""
-        parts = self._parts
-        count = 1
-        while count < len(parts) and isinstance(parts[count], (bytes, memoryview)):
-            count += 1
-        octets = parts[0] if count == 1 else b"".join(parts[:count])  # type: ignore[arg-type]
-        flags = _MORE if count < len(parts) and isinstance(parts[count], FileSlice) else 0
-        assert isinstance(octets, (bytes, memoryview))
+        """Send the octets, gathered into one call."""
+        octets = self._octets[0] if len(self._octets) == 1 else b"".join(self._octets)
         offered = octets if len(octets) <= share else memoryview(octets)[:share]
         try:
-            sent = sock.send(offered, flags)
+            # A head leaves in one packet with the beginning of the file.
+            sent = sock.send(offered) if self._body is None else sock.send(offered, _MORE)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -137,40 +125,36 @@ class Outbox:
         self.sent += sent
         self.size -= sent
         if sent == len(octets):
-            del parts[:count]
+            self._octets.clear()
             return EMPTY
-        parts[:count] = [memoryview(octets)[sent:]]
+        self._octets = [memoryview(octets)[sent:]]
         return PENDING
 
     def _send_slice(self, sock: socket.socket, part: FileSlice, share: int) -> Flow:
         """Send from the file's pages, without a copy through this process."""
+        try:
+            sent = self._sendfile(sock.fileno(), part.file.fileno(), part.offset, min(share, part.count))
+        except BlockingIOError:
+            return PENDING
+        except OSError:
+            return BROKEN
+        if sent == 0 and part.count:
+            return BROKEN  # the file has shrunk: its length has been promised, and cannot be kept
+        self.sent += sent
+        part.offset += sent
+        part.count -= sent
         if part.count:
-            try:
-                sent = self._sendfile(sock.fileno(), part.file.fileno(), part.offset, min(share, part.count))
-            except BlockingIOError:
-                return PENDING
-            except OSError:
-                return BROKEN
-            if sent == 0:
-                return BROKEN  # the file has shrunk: its length has been promised, and cannot be kept
-            self.sent += sent
-            part.offset += sent
-            part.count -= sent
-            if part.count:
-                return PENDING if sent < share else EMPTY
-        part.close()
-        del self._parts[0]
+            return PENDING
+        self._close_body()
         return EMPTY
 
     def _pull(self, stream: Stream) -> Flow:
-        """Take the next piece of a stream in front of it."""
+        """Take the next piece of a stream."""
         piece = next(stream.pieces, None)
         if piece is None:
-            stream.close()
-            del self._parts[0]
+            self._close_body()
         elif piece:
-            self._parts.insert(0, piece)
-            self.size += len(piece)
+            self.write(piece)
         elif stream.live:
             return DRY
         return EMPTY

@@ -55,8 +55,8 @@ class Service:
         self.persistent = True  # whether connections may persist; no longer once we are stopping
         self.when_freed: Callable[[], None] = lambda: None
         self._connections_made = 0
-        self._date = b""
-        self._date_expires = -inf
+        self.date = b""  # the Date line (RFC 9110, 6.6.1); b"" when it is turned off
+        self.date_expires = -inf  # by the reactor's clock
 
     def next_number(self) -> int:
         """Number the connections from 1."""
@@ -68,14 +68,9 @@ class Service:
         self.connections.pop(connection.number, None)
         self.when_freed()
 
-    def date(self) -> bytes:
-        """Return the Date line (RFC 9110, 6.6.1), made once a second; b"" when it is turned off."""
-        if self.reactor.now >= self._date_expires:
-            self._renew_date()
-        return self._date
-
-    def _renew_date(self) -> None:
+    def renew_date(self) -> None:
+        """Make the Date line for the present second."""
         wall = self.wall_clock()
-        self._date_expires = self.reactor.now + 1.0 - wall % 1.0
+        self.date_expires = self.reactor.now + 1.0 - wall % 1.0
         if self.settings.date_header:
-            self._date = f"Date: {formatdate(wall, usegmt=True)}\r\n".encode("ascii")
+            self.date = f"Date: {formatdate(wall, usegmt=True)}\r\n".encode("ascii")

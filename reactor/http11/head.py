@@ -1,12 +1,14 @@
-"""The head: what follows the request target, read into what it means.
+"""The head of a request, read into what it means.
 
-1. The version: "HTTP/1.1", and what to do with another one.
+1. The request line: a method, a target, and the version.
 2. The field lines, each by its grammar; a line seen before needs no second look.
 3. What they say together: host, content length, persistence, expectation, preferred coding.
 
-Both steps are pure functions of the octets, so a memo of their results is exact. A ``HeadReader``
-holds the memos that the connections of one server share. They are bounded in entries and in octets;
-one that is full is emptied, which costs what it costs to read its lines once more.
+Each of these is a pure function of the octets, so a memo of its result is exact. A ``HeadReader``
+holds the memos that the connections of one server share: of whole heads, of all that follows the
+target (a browser asks for one target after another in the same words), and of single field lines.
+They are bounded in entries and in octets; one that is full is emptied, which costs what it costs to
+read its lines once more.
 """
 
 from functools import lru_cache
@@ -14,11 +16,20 @@ from typing import TypeVar
 
 from reactor.http11.coding import preferred_coding
 from reactor.http11.framing import content_length
-from reactor.http11.grammar import ProtocolError, match_version
+from reactor.http11.grammar import ProtocolError, is_method, match_version
 from reactor.http11.headers import FieldLine, Headers, read_field_line
 from reactor.http11.message import Head
-from reactor.http11.target import check_host
+from reactor.http11.target import Target, check_host, read_target
 from reactor.settings import Settings
+
+# RFC 9110, 9.1; and PATCH (RFC 5789). Other tokens are methods too, but none that is known.
+METHODS = {
+    name.encode(): name
+    for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+}
+
+# Method, target, and what the rest means.
+ReadHead = tuple[str, Target, Head]
 
 Value = TypeVar("Value")
 
@@ -43,21 +54,49 @@ class Memo(dict[bytes, Value]):
 
 
 class HeadReader:
-    """Reads heads, and remembers them; one for all connections with the same settings."""
+    """Reads heads, and remembers them; one for all connections with the same settings.
 
-    __slots__ = ("_heads", "_lines", "settings")
+    ``known`` holds what was read before, by the octets of the whole head.
+    """
+
+    __slots__ = ("_lines", "_tails", "known", "settings")
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._heads: Memo[Head] = Memo(entries=256, longest=2048)
+        self.known: Memo[ReadHead] = Memo(entries=512, longest=1024)
+        self._tails: Memo[Head] = Memo(entries=256, longest=1024)
         self._lines: Memo[FieldLine] = Memo(entries=2048, longest=256)
 
-    def read(self, octets: bytes) -> Head:
-        """Read a head from its version on, without the empty line; raise ProtocolError."""
-        head = self._heads.get(octets)
-        if head is None:
-            head = self._read_lines(octets.split(b"\r\n"))
-            self._heads.remember(octets, head)
+    def read(self, octets: bytes) -> ReadHead:
+        """Read a head that is not known, without its empty line; raise ProtocolError."""
+        settings = self.settings
+        if len(octets) + 4 > settings.max_head:
+            raise self.too_long(octets)
+        try:
+            method_octets, target_octets, tail = octets.split(b" ", 2)
+        except ValueError:
+            raise ProtocolError(400, "malformed request line") from None
+        if len(method_octets) + len(target_octets) + 10 > settings.max_request_line:
+            raise self.too_long(octets)
+        method = METHODS.get(method_octets) or _read_method(method_octets)
+        head = self._tails.get(tail) or self._read_tail(tail)
+        target = read_target(method, target_octets)
+        if target.authority is not None:
+            head = _with_host(head, target.authority)
+        self.known.remember(octets, (method, target, head))
+        return method, target, head
+
+    def too_long(self, octets: bytes) -> ProtocolError:
+        """Say which part of a head, or of its beginning, is too long."""
+        limit = self.settings.max_request_line
+        if octets.find(b"\r\n", 0, limit + 2) < 0:
+            return ProtocolError(414, f"request line over {limit} octets")
+        return ProtocolError(431, f"head over {self.settings.max_head} octets")
+
+    def _read_tail(self, octets: bytes) -> Head:
+        """Read a head from its version on."""
+        head = self._read_lines(octets.split(b"\r\n"))
+        self._tails.remember(octets, head)
         return head
 
     def _read_lines(self, lines: list[bytes]) -> Head:
@@ -74,6 +113,18 @@ class HeadReader:
         field_line = read_field_line(line)
         self._lines.remember(line, field_line)
         return field_line
+
+
+def _read_method(octets: bytes) -> str:
+    if is_method(octets) is None:
+        raise ProtocolError(400, "malformed method")
+    return octets.decode("ascii")
+
+
+def _with_host(head: Head, authority: str) -> Head:
+    """Return the head with the target's authority in place of Host (RFC 9112, 3.2.2)."""
+    headers = head.headers.replacing("Host", authority)
+    return Head(head.version, headers, head.length, head.persistent, head.expects_continue, head.coding)
 
 
 def _read_version(octets: bytes) -> int:

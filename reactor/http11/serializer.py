@@ -1,6 +1,6 @@
 """The serializer: a response to octets (RFC 9112, 4 to 6 and 9.3).
 
-1. ``persists`` says whether the connection can persist after this response.
+1. ``delimits_itself`` says whether a connection without chunks can persist after a response.
 2. ``serialize`` writes the head and says how the content is framed:
 
     Content             Framing
@@ -18,15 +18,8 @@ from functools import lru_cache
 from reactor.http11.coding import gzip, gzip_slices
 from reactor.http11.framing import chunked
 from reactor.http11.grammar import match_field_line
-from reactor.http11.message import FileSlice, Head, LiveStream, Response, reason_phrase
+from reactor.http11.message import Content, FileSlice, Head, LiveStream, Response, reason_phrase
 
-# Connection, by the minor version of the request and whether the connection persists.
-_CONNECTION = {
-    (1, True): b"",
-    (1, False): b"Connection: close\r\n",
-    (0, True): b"Connection: keep-alive\r\n",
-    (0, False): b"Connection: close\r\n",
-}
 # These have no content, and no field that speaks of its length (RFC 9110, 8.6 and 15).
 _WITHOUT_CONTENT = frozenset({*range(100, 200), 204, 304})
 # Framing is the serializer's; a handler that sets it would contradict it.
@@ -59,11 +52,9 @@ class Stream:
 Body = FileSlice | Stream | None
 
 
-def persists(head: Head, response: Response) -> bool:
-    """Say whether the connection can persist after this response (RFC 9112, 9.3)."""
-    if head.version == 0 and not isinstance(response.content, (bytes, FileSlice)):
-        return False  # only the end of the connection tells where the content ends
-    return head.persistent
+def delimits_itself(response: Response) -> bool:
+    """Say whether a response in HTTP/1.0 shows where it ends, or only the connection's end does."""
+    return isinstance(response.content, (bytes, FileSlice))
 
 
 def serialize(
@@ -75,20 +66,21 @@ def serialize(
     at one go. Raise ValueError for a response that cannot be written: a faulty field.
     """
     content = response.content
-    connection = _CONNECTION[head.version, persistent]
-    coding = None
-    if response.compress_from is not None:
-        content, coding = _encode(content, response.compress_from, head.coding, share)
-    fields = _fixed_fields(response.status, response.headers, response.compress_from is not None, coding)
+    negotiated = response.compress_from is not None
+    coding = head.coding if negotiated else None
+    if coding is not None:
+        content, coding = _encode(response, coding, share)
+    fields = _fixed_fields(response.status, response.headers, negotiated, coding, head.version, persistent)
     if isinstance(content, bytes):
         if response.status in _WITHOUT_CONTENT:
-            return b"%b%b%b\r\n" % (fields, connection, date), None
-        octets = b"%b%b%bContent-Length: %d\r\n\r\n" % (fields, connection, date, len(content))
-        return octets if method == "HEAD" else octets + content, None
+            return b"%b%b\r\n" % (fields, date), None
+        if method == "HEAD":
+            return b"%b%bContent-Length: %d\r\n\r\n" % (fields, date, len(content)), None
+        return b"%b%bContent-Length: %d\r\n\r\n%b" % (fields, date, len(content), content), None
     if isinstance(content, FileSlice):
-        octets = b"%b%b%bContent-Length: %d\r\n\r\n" % (fields, connection, date, content.count)
+        octets = b"%b%bContent-Length: %d\r\n\r\n" % (fields, date, content.count)
         return octets, _unless_head(method, content)
-    return _begin_stream(method, head.version, b"%b%b%b" % (fields, connection, date), content)
+    return _begin_stream(method, head.version, fields + date, content)
 
 
 def _begin_stream(method: str, version: int, fields: bytes, content: Iterable[bytes]) -> tuple[bytes, Body]:
@@ -108,15 +100,14 @@ def _unless_head(method: str, body: FileSlice | Stream) -> Body:
     return None
 
 
-def _encode(
-    content: bytes | FileSlice | Iterable[bytes], compress_from: int, coding: str | None, share: int
-) -> tuple[bytes | FileSlice | Iterable[bytes], str | None]:
-    """Compress content where the client prefers it; return it with the coding it has."""
-    if coding is None or isinstance(content, (FileSlice, LiveStream)):
+def _encode(response: Response, coding: str, share: int) -> tuple[Content, str | None]:
+    """Compress content as the client prefers it; return it with the coding that it has."""
+    content = response.content
+    if isinstance(content, (FileSlice, LiveStream)):
         return content, None
     if not isinstance(content, bytes):
         return gzip_slices(content, share), coding
-    if len(content) < compress_from:
+    if len(content) < (response.compress_from or 0):
         return content, None
     if len(content) > share:
         return gzip_slices([content], share), coding
@@ -125,7 +116,12 @@ def _encode(
 
 @lru_cache(maxsize=256)
 def _fixed_fields(
-    status: int, headers: tuple[tuple[str, str], ...], negotiated: bool, coding: str | None
+    status: int,
+    headers: tuple[tuple[str, str], ...],
+    negotiated: bool,
+    coding: str | None,
+    version: int,
+    persistent: bool,
 ) -> bytes:
     """Write the status line and the fields that do not depend on the content or the time."""
     lines = [f"HTTP/1.1 {status} {reason_phrase(status)}"]
@@ -136,6 +132,10 @@ def _fixed_fields(
         lines.append(f"Content-Encoding: {coding}")
     if negotiated:
         lines.append("Vary: Accept-Encoding")
+    if not persistent:
+        lines.append("Connection: close")
+    elif version == 0:
+        lines.append("Connection: keep-alive")
     return "".join(f"{line}\r\n" for line in lines).encode("latin-1")
 
 
