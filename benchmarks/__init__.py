@@ -1,0 +1,1 @@
+"""Benchmarks: one script a question, and the question is its docstring."""

@@ -229,7 +229,7 @@ class Connection(EventHandler):
     def _begin(self, request: Request) -> None:
         """Find out who answers a request whose head is complete, and whether its content is wanted."""
         route, request.params = self._service.router.resolve(request.method, request.target.segments)
-        if self._parser.phase is not IN_CONTENT:
+        if self._parser.phase is not IN_CONTENT and not route.counts_on_sink:
             self._respond(request, route.handler)
         elif route.sink is None:
             self._parser.lose()
@@ -248,7 +248,10 @@ class Connection(EventHandler):
         except ProtocolError as error:
             self._refuse(error, request)
             return
-        self._intake = Intake(request, route.handler, sink, self._service.reactor.now)
+        intake = self._intake = Intake(request, route.handler, sink, self._service.reactor.now)
+        if self._parser.phase is not IN_CONTENT:
+            self._complete(intake)
+            return
         # RFC 9110, 10.1.1: no need to ask when some of it is here already.
         if request.head.expects_continue and not self._parser.buffered:
             self._outbox.write(CONTINUE)
@@ -262,10 +265,14 @@ class Connection(EventHandler):
             self._run(intake.sink.write, octets)
         if self._parser.phase is IN_CONTENT:
             return False
+        self._complete(intake)
+        return True
+
+    def _complete(self, intake: Intake) -> None:
+        """Answer a request whose content is complete."""
         intake.request.content = self._run(lambda _: intake.sink.finish(), None)
         self._respond(intake.request, intake.handler)
         self._close_intake()
-        return True
 
     def _close_intake(self) -> None:
         """Be done with the content of a request: what its handler did not keep is gone."""

@@ -87,14 +87,20 @@ def in_memory(limit: int) -> SinkFactory:
 
 
 class Route:
-    """What answers a request: a handler, and the sink for its content, None to answer without taking it."""
+    """What answers a request: a handler, and the sink for its content, None to answer without taking it.
 
-    __slots__ = ("handler", "sink", "template")
+    ``counts_on_sink`` says that the handler wants what its own sink makes even of no content at all.
+    """
 
-    def __init__(self, template: str, handler: Handler, sink: SinkFactory | None) -> None:
+    __slots__ = ("counts_on_sink", "handler", "sink", "template")
+
+    def __init__(
+        self, template: str, handler: Handler, sink: SinkFactory | None, counts_on_sink: bool = False
+    ) -> None:
         self.template = template
         self.handler = handler
         self.sink = sink
+        self.counts_on_sink = counts_on_sink
 
 
 class _Node:
@@ -136,7 +142,7 @@ class Router:
             node = self._node(pattern)
             if method in node.routes:
                 raise ValueError(f"{method} {pattern} has a handler already")
-            node.routes[method] = Route(pattern, function, sink or in_memory(1 * MIB))
+            node.routes[method] = Route(pattern, function, sink or in_memory(1 * MIB), sink is not None)
             if method == "GET":
                 node.routes.setdefault("HEAD", node.routes["GET"])
             return function

@@ -1,0 +1,44 @@
+"""The floor: a selectors loop that receives and sends a constant, and does nothing else.
+
+What a server in Python on one selector can do at most; everything above it is what HTTP costs.
+Run by the benchmarks, which pass the port: ``python -m benchmarks.bare_loop 8000``.
+"""
+
+import selectors
+import socket
+import sys
+
+RESPONSE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nVary: Accept-Encoding\r\n"
+    b"Date: Sun, 01 Nov 2026 00:00:00 GMT\r\nContent-Length: 3\r\n\r\nabc"
+)
+
+
+def main(port: int) -> None:
+    """Serve on a port of the loopback until killed."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=4096)
+    listener.setblocking(False)
+    selector = selectors.DefaultSelector()
+    selector.register(listener, selectors.EVENT_READ)
+    print(f"reactor: serving on http://127.0.0.1:{listener.getsockname()[1]}", file=sys.stderr, flush=True)
+    while True:
+        for key, _ in selector.select():
+            if key.fileobj is listener:
+                connection, _ = listener.accept()
+                connection.setblocking(False)
+                selector.register(connection, selectors.EVENT_READ)
+                continue
+            connection = key.fileobj
+            try:
+                octets = connection.recv(65536)
+                if octets:
+                    connection.send(RESPONSE)
+                    continue
+            except OSError:
+                pass  # reset by the load generator at the end of a round
+            selector.unregister(connection)
+            connection.close()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,55 @@
+"""What the README says of commands, options, files and limits is so."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from reactor.cli import describe, make_parser, option_of
+from reactor.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def options_in_the_readme() -> dict[str, tuple[str, str]]:
+    section = README.split("## Options")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(--[a-z-]+)` \| (.*?) \| (.*?) \|$", section, re.MULTILINE)
+    return {option: (default, text) for option, default, text in rows}
+
+
+def test_every_option_is_in_the_readme_and_no_other() -> None:
+    known = {text for action in make_parser()._actions for text in action.option_strings}
+    assert set(options_in_the_readme()) == known - {"-h", "--help"}
+
+
+@pytest.mark.parametrize("setting", [each for each in fields(Settings) if each.metadata], ids=option_of)
+def test_a_limit_has_its_default_and_its_reason_in_the_readme(setting) -> None:
+    assert options_in_the_readme()[option_of(setting)] == (describe(setting), setting.metadata["help"])
+
+
+def test_the_reading_order_names_every_file_once() -> None:
+    section = README.split("## Reading order")[1].split("\n## ")[0]
+    named = re.findall(r"`([\w/]+\.py)`", section)
+    assert all((ROOT / name).is_file() for name in named)
+    assert len(named) == len(set(named))
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "reactor").rglob("*.py")}
+    plain = {name for name in modules if not name.endswith(("__init__.py", "__main__.py"))}
+    assert plain == {name for name in named if name.startswith("reactor/")}
+
+
+def test_every_benchmark_is_named_with_its_question() -> None:
+    scripts = {
+        path.stem
+        for path in (ROOT / "benchmarks").glob("*.py")
+        if '__name__ == "__main__"' in path.read_text()
+    }
+    assert scripts - {"bare_loop"} == set(re.findall(r"python -m benchmarks\.(\w+)", README))
+
+
+def test_the_continuous_integration_runs_the_test_command_of_the_readme() -> None:
+    script = (ROOT / ".ci" / "run").read_text()
+    pattern = re.search(r"grep -m 1 '(.*)' README.md", script)
+    assert pattern is not None
+    assert len(re.findall(pattern[1], README, re.MULTILINE)) == 1
