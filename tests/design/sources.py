@@ -1,0 +1,14 @@
+"""The sources of the repository, by path."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def read_sources(*folders: str) -> dict[str, str]:
+    """Read every Python file beneath these folders."""
+    return {
+        path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }

@@ -1,0 +1,123 @@
+"""The house style, as far as a program can see it."""
+
+import ast
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.design.sources import read_sources
+
+SOURCES = read_sources("reactor", "handlers")
+TESTS = read_sources("tests")
+LONGEST = 500  # lines
+MAY_PRINT = ("reactor/server.py", "reactor/cli.py")
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def undocumented(source: str) -> Iterator[str]:
+    """Yield the public module, classes, functions and methods that have no docstring."""
+
+    def visit(node: ast.Module | ast.ClassDef, prefix: str) -> Iterator[str]:
+        for child in node.body:
+            if isinstance(child, (ast.ClassDef, *FUNCTION)) and not child.name.startswith("_"):
+                if not ast.get_docstring(child):
+                    yield prefix + child.name
+                if isinstance(child, ast.ClassDef):
+                    yield from visit(child, f"{prefix}{child.name}.")
+
+    tree = ast.parse(source)
+    if not ast.get_docstring(tree):
+        yield "the module"
+    yield from visit(tree, "")
+
+
+def bare_excepts(source: str) -> Iterator[int]:
+    """Yield the lines with an ``except`` that names nothing."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ExceptHandler) and node.type is None:
+            yield node.lineno
+
+
+def prints(source: str) -> Iterator[int]:
+    """Yield the lines that call ``print``."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name) and node.id == "print":
+            yield node.lineno
+
+
+def sleeps(source: str) -> Iterator[int]:
+    """Yield the lines that call, or import, a ``sleep``."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute) and node.attr == "sleep":
+            yield node.lineno
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "sleep" for alias in node.names):
+            yield node.lineno
+
+
+def star_imports(source: str) -> Iterator[int]:
+    """Yield the lines that import all names of a module."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            yield node.lineno
+
+
+def too_long(source: str) -> Iterator[int]:
+    """Yield the number of lines when there are too many."""
+    lines = len(source.splitlines())
+    if lines > LONGEST:
+        yield lines
+
+
+Check = Callable[[str], Iterator[object]]
+
+RULES: list[tuple[Check, dict[str, str]]] = [
+    (undocumented, SOURCES),
+    (bare_excepts, SOURCES | TESTS),
+    (prints, {path: source for path, source in SOURCES.items() if path not in MAY_PRINT}),
+    (sleeps, SOURCES | TESTS),
+    (star_imports, SOURCES | TESTS),
+    (too_long, SOURCES | TESTS),
+]
+
+
+@pytest.mark.parametrize(("check", "sources"), RULES, ids=lambda value: getattr(value, "__name__", ""))
+def test_a_rule_is_kept_everywhere(check: Check, sources: dict[str, str]) -> None:
+    assert len(sources) > 20
+    assert {path: found for path, source in sources.items() if (found := list(check(source)))} == {}
+
+
+@pytest.mark.parametrize(
+    ("check", "source"),
+    [
+        (undocumented, "x = 1"),
+        (undocumented, "'''M.'''\ndef f(): pass"),
+        (undocumented, "'''M.'''\nasync def f(): pass"),
+        (undocumented, "'''M.'''\nclass C: pass"),
+        (undocumented, "'''M.'''\nclass C:\n    '''C.'''\n    def m(self): pass"),
+        (undocumented, "'''M.'''\nclass C:\n    '''C.'''\n    class D: pass"),
+        (bare_excepts, "try:\n    pass\nexcept:\n    pass"),
+        (prints, "print(1)"),
+        (prints, "tell = print"),
+        (sleeps, "import time\ntime.sleep(1)"),
+        (sleeps, "from time import sleep as wait"),
+        (sleeps, "nap = asyncio.sleep"),
+        (star_imports, "from os import *"),
+        (too_long, "\n" * (LONGEST + 1)),
+    ],
+)
+def test_a_planted_breach_is_found(check: Check, source: str) -> None:
+    assert list(check(source))
+
+
+@pytest.mark.parametrize(
+    ("check", "source"),
+    [
+        (undocumented, "'''M.'''\ndef _f(): pass\nclass _C:\n    def m(self): pass"),
+        (undocumented, "'''M.'''\ndef f():\n    '''F.'''\n    def inner(): pass"),
+        (bare_excepts, "try:\n    pass\nexcept OSError:\n    pass"),
+        (prints, "'print(1)'"),
+        (too_long, "\n" * LONGEST),
+    ],
+)
+def test_what_is_no_breach_is_not_found(check: Check, source: str) -> None:
+    assert not list(check(source))

@@ -1,0 +1,126 @@
+"""Races: whatever becomes of the tree while a name is opened, no octet comes from outside or goes there."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from handlers.store import Store
+from reactor.http11.grammar import ProtocolError
+from tests.handlers.shared import SECRET, Shared, no_descriptor_leaks, read, upload
+
+SWAPS = 2000
+
+
+class Swapper:
+    """Swaps a directory for a link that leads outside, and back."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.here = shared.path / "below"
+        self.aside = shared.path / "aside"
+        self.outside = shared.outside / "below"
+        self.is_link = False
+
+    def swap(self) -> None:
+        if self.is_link:
+            self.here.unlink()
+            self.aside.rename(self.here)
+        else:
+            self.here.rename(self.aside)
+            self.here.symlink_to(self.outside)
+        self.is_link = not self.is_link
+
+    def swap_many_times(self) -> None:
+        for _ in range(SWAPS):
+            self.swap()
+
+
+@pytest.fixture
+def swapper(shared: Shared) -> Iterator[Swapper]:
+    one = Swapper(shared)
+    yield one
+    if one.is_link:
+        one.swap()
+
+
+def outcome(function: Callable[[], object]) -> object:
+    """Return what a function returns, or the status with which it refuses."""
+    try:
+        return function()
+    except ProtocolError as error:
+        return error.status
+
+
+def upload_to(store: Store, name: str) -> None:
+    upload(store, name, b"new")
+
+
+def test_a_thread_that_swaps_a_directory_never_gets_an_octet_out(store: Store, swapper: Swapper) -> None:
+    thread = threading.Thread(target=swapper.swap_many_times)
+    seen = set()
+    with no_descriptor_leaks():
+        thread.start()
+        while thread.is_alive():
+            seen.add(outcome(lambda: read(store, "below/file")))
+        thread.join()
+    assert seen <= {b"inside below", 404}
+    assert seen, "nothing was read meanwhile"
+
+
+def test_a_thread_that_swaps_a_directory_never_gets_an_octet_in(
+    shared: Shared, store: Store, swapper: Swapper
+) -> None:
+    thread = threading.Thread(target=swapper.swap_many_times)
+    seen = set()
+    with no_descriptor_leaks():
+        thread.start()
+        while thread.is_alive():
+            seen.add(outcome(lambda: upload_to(store, "below/new")))
+        thread.join()
+    assert seen <= {None, 404, 409}
+    outside = {path.name for path in shared.outside.rglob("*")}
+    assert outside == {"below", "file"}
+
+
+@pytest.mark.parametrize("call", range(3))
+@pytest.mark.parametrize("name", ["open", "stat", "rename", "dup"])
+def test_a_swap_before_any_system_call_lets_nothing_out_or_in(
+    shared: Shared, store: Store, swapper: Swapper, monkeypatch: pytest.MonkeyPatch, name: str, call: int
+) -> None:
+    real = getattr(os, name)
+    calls = iter(range(100))
+
+    def swap_then_call(*arguments: object, **more: object) -> object:
+        if next(calls) == call:
+            with monkeypatch.context() as patch:
+                patch.setattr(os, name, real)
+                swapper.swap()
+        return real(*arguments, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, swap_then_call)
+        assert outcome(lambda: read(store, "below/file")) in (b"inside below", 404)
+    if swapper.is_link:
+        swapper.swap()
+    calls = iter(range(100))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, swap_then_call)
+        assert outcome(lambda: upload_to(store, "below/new")) in (None, 404)
+    assert {path.name for path in shared.outside.rglob("*")} == {"below", "file"}
+    assert (shared.outside / "below" / "file").read_bytes() == SECRET
+
+
+def test_a_file_that_becomes_a_link_is_not_followed(shared: Shared, swapper: Swapper) -> None:
+    swapper.here = shared.path / "file"
+    swapper.outside = shared.outside / "file"
+    with closing(Store(shared.path)) as store:
+        thread = threading.Thread(target=swapper.swap_many_times)
+        seen = set()
+        thread.start()
+        while thread.is_alive():
+            seen.add(outcome(lambda: read(store, "file")))
+        thread.join()
+    assert seen <= {b"inside", 404}
+    assert seen, "nothing was read meanwhile"

@@ -1,0 +1,228 @@
+"""Deadlines alone: moved for free, called once and in order, and nothing left behind."""
+
+import random
+from math import inf
+
+import pytest
+
+from reactor.deadlines import Deadlines
+
+# The heap may hold as many dead entries as living ones, and a few more.
+FEW = 200
+
+
+class Item:
+    """What is scheduled, and nothing else."""
+
+    def __init__(self, name: str = "", deadline: float = inf) -> None:
+        self.name = name
+        self.deadline = deadline
+        self.reactor_deadline = inf
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+def schedule(deadlines: Deadlines[Item], *times: float) -> list[Item]:
+    items = [Item(str(number), when) for number, when in enumerate(times)]
+    for item in items:
+        deadlines.schedule(item)
+    return items
+
+
+def move(deadlines: Deadlines[Item], item: Item, when: float) -> None:
+    """Change a deadline, as the reactor does."""
+    item.deadline = when
+    if item.deadline < item.reactor_deadline:
+        deadlines.schedule(item)
+
+
+def take(deadlines: Deadlines[Item], now: float) -> list[Item]:
+    """Take out who is due, and let them have no other deadline."""
+    taken = []
+    for item in deadlines.due(now):
+        item.deadline = inf
+        taken.append(item)
+    return taken
+
+
+def test_the_earliest_of_none_is_never() -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    assert deadlines.earliest() == inf
+    assert take(deadlines, 1e9) == []
+
+
+def test_who_is_due_comes_out_earliest_first_and_once() -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    late, early, middle, never = schedule(deadlines, 3, 1, 2, 4)
+    assert deadlines.earliest() == 1
+    assert take(deadlines, 3) == [early, middle, late]
+    assert take(deadlines, 3) == []
+    assert deadlines.earliest() == 4
+    assert take(deadlines, 3.999) == []
+    assert take(deadlines, 4) == [never]
+
+
+def test_equal_times_come_out_in_the_order_of_scheduling() -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    items = schedule(deadlines, *[7] * 50)
+    assert take(deadlines, 7) == items
+
+
+def test_a_deadline_moved_later_needs_no_call_and_is_followed() -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    first, second = schedule(deadlines, 10, 15)
+    for when in range(11, 21):
+        first.deadline = when
+    assert deadlines.earliest() == 15
+    assert take(deadlines, 19) == [second]
+    assert deadlines.earliest() == 20
+    assert take(deadlines, 20) == [first]
+
+
+def test_a_deadline_moved_earlier_counts_at_once_and_the_old_one_no_more() -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    (item,) = schedule(deadlines, 10)
+    move(deadlines, item, 5)
+    assert deadlines.earliest() == 5
+    assert take(deadlines, 5) == [item]
+    assert take(deadlines, 10) == []
+
+
+def test_earlier_then_later_to_the_same_time_is_called_once() -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    (item,) = schedule(deadlines, 10)
+    move(deadlines, item, 5)
+    move(deadlines, item, 10)
+    assert take(deadlines, 5) == []
+    assert deadlines.earliest() == 10
+    assert take(deadlines, 10) == [item]
+    assert take(deadlines, 11) == []
+    assert len(deadlines) == 0
+
+
+def test_a_forgotten_deadline_does_not_come_up() -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    first, second = schedule(deadlines, 1, 2)
+    deadlines.forget(first)
+    deadlines.forget(first)
+    assert deadlines.earliest() == 2
+    assert take(deadlines, 2) == [second]
+
+
+def test_a_forgotten_deadline_scheduled_again_comes_up_once() -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    (item,) = schedule(deadlines, 1)
+    deadlines.forget(item)
+    deadlines.schedule(item)
+    assert take(deadlines, 1) == [item]
+    assert take(deadlines, 1) == []
+
+
+def test_a_deadline_moved_to_never_does_not_come_up() -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    (item,) = schedule(deadlines, 1)
+    item.deadline = inf
+    assert deadlines.earliest() == inf
+    assert take(deadlines, 1) == []
+    assert len(deadlines) == 0
+
+
+# What is left behind.
+
+
+@pytest.mark.parametrize("times", ["rising", "falling", "equal"])
+def test_a_hundred_thousand_short_lives_leave_nothing_behind(times: str) -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    schedule(deadlines, 5)  # so that nothing later is found dead by looking at the earliest
+    most = 0
+    for number in range(100_000):
+        item = Item(deadline={"rising": 10 + number, "falling": 1e6 - number, "equal": 10}[times])
+        deadlines.schedule(item)
+        deadlines.forget(item)
+        most = max(most, len(deadlines))
+    assert most < FEW
+    assert deadlines.earliest() == 5
+
+
+def test_a_hundred_thousand_lives_among_a_thousand_keep_to_twice_the_living() -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    alive = schedule(deadlines, *range(1000, 2000))
+    most = 0
+    for number in range(100_000):
+        deadlines.forget(alive[number % 1000])
+        alive[number % 1000] = item = Item(deadline=1000 + number)
+        deadlines.schedule(item)
+        most = max(most, len(deadlines))
+    assert most < 2 * 1000 + FEW
+    assert take(deadlines, 1e9) == sorted(alive, key=lambda item: item.deadline)
+    assert len(deadlines) == 0
+
+
+def test_a_hundred_thousand_moves_earlier_leave_nothing_behind() -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    schedule(deadlines, 0.5)
+    item = Item()
+    most = 0
+    for number in range(100_000):
+        move(deadlines, item, 1e6 - number)
+        most = max(most, len(deadlines))
+    assert most < FEW
+
+
+def test_a_hundred_thousand_moves_later_leave_nothing_behind() -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    (item,) = schedule(deadlines, 1)
+    for number in range(100_000):
+        move(deadlines, item, 1 + number)
+        deadlines.earliest()
+        assert len(deadlines) == 1
+
+
+# Three handlers, so four entries would do; the clock has not moved, so all times are equal.
+@pytest.mark.parametrize(("stays", "passes"), [(1, 1), (2, 20), (3, 20), (20, 3)])
+def test_two_that_come_and_go_at_one_time_leave_nothing_behind(stays: int, passes: int) -> None:
+    deadlines: Deadlines[Item] = Deadlines()
+    _, staying = schedule(deadlines, 5, 10)
+    passing = Item(deadline=10)
+    most = 0
+    for _ in range(5_000):
+        for _ in range(stays):
+            deadlines.forget(staying)
+            deadlines.schedule(staying)
+        for _ in range(passes):
+            deadlines.schedule(passing)
+            deadlines.forget(passing)
+        most = max(most, len(deadlines))
+    assert most < FEW
+    assert take(deadlines, 10)[1:] == [staying]
+
+
+# All of it, against the simplest thing that could be right.
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_sequence_of_changes_calls_whom_a_plain_list_would(seed: int) -> None:
+    chance = random.Random(seed)
+    deadlines: Deadlines[Item] = Deadlines()
+    items = [Item(str(number)) for number in range(40)]
+    now = 0.0
+    fired = 0
+    for _ in range(5_000):
+        item = chance.choice(items)
+        match chance.randrange(4):
+            case 0 | 1:
+                move(deadlines, item, now + chance.randrange(1, 50))
+            case 2:
+                item.deadline = inf
+                deadlines.forget(item)
+            case 3:
+                now += chance.randrange(4)
+                expected = {each.name for each in items if each.deadline <= now}
+                taken = take(deadlines, now)
+                assert sorted(each.name for each in taken) == sorted(expected)
+                fired += len(taken)
+        earliest = min(each.deadline for each in items)
+        assert deadlines.earliest() == earliest
+        assert len(deadlines) < 2 * len(items) + FEW
+    assert fired > 500

@@ -1,0 +1,159 @@
+"""Signals: they arrive as events, and everything is given back."""
+
+import gc
+import os
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from reactor.loop import EventHandler, Reactor
+from reactor.signals import SignalHandle
+
+OURS = (signal.SIGUSR1, signal.SIGUSR2)
+
+
+class Patience(EventHandler):
+    """Ends a wait for something that never comes."""
+
+    def on_deadline(self) -> None:
+        raise AssertionError("nothing came in time")
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_before() -> Iterator[None]:
+    before = [signal.getsignal(number) for number in OURS]
+    yield
+    for number, handler in zip(OURS, before, strict=True):
+        signal.signal(number, handler)
+    signal.set_wakeup_fd(-1)
+
+
+def wakeup_descriptor() -> int:
+    descriptor = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(descriptor)
+    return descriptor
+
+
+def turns_until(reactor: Reactor, done: Callable[[], bool]) -> None:
+    patience = Patience(deadline=reactor.now + 20)
+    reactor.register(patience)
+    while not done() and patience.deadline < float("inf"):
+        reactor.turn()
+    assert done()
+
+
+def heard(*numbers: int) -> list[int]:
+    """Send these signals to ourselves; return those that a reactor hears of."""
+    came: list[int] = []
+    reactor = Reactor()
+    signals = SignalHandle(OURS, came.append)
+    try:
+        reactor.register(signals)
+        for number in numbers:
+            os.kill(os.getpid(), number)
+        assert came == [], "a signal was acted on outside of the reactor's turn"
+        turns_until(reactor, lambda: len(came) >= len(numbers))
+    finally:
+        reactor.remove(signals)
+        signals.close()
+        reactor.close()
+    return came
+
+
+def test_a_signal_arrives_as_an_event() -> None:
+    assert heard(signal.SIGUSR1) == [signal.SIGUSR1]
+
+
+def test_several_signals_arrive_in_their_order() -> None:
+    numbers = [signal.SIGUSR2, signal.SIGUSR1, signal.SIGUSR2]
+    assert heard(*numbers) == numbers
+
+
+def test_a_signal_wakes_a_reactor_that_sleeps() -> None:
+    came: list[int] = []
+    reactor = Reactor()
+    signals = SignalHandle(OURS, came.append)
+    main = threading.main_thread().ident
+    assert main is not None
+    sender = threading.Thread(target=signal.pthread_kill, args=(main, signal.SIGUSR1))
+    try:
+        reactor.register(signals)
+        sender.start()
+        turns_until(reactor, lambda: bool(came))
+    finally:
+        sender.join()
+        reactor.remove(signals)
+        signals.close()
+        reactor.close()
+    assert came == [signal.SIGUSR1]
+
+
+def test_a_signal_that_is_not_ours_is_left_alone() -> None:
+    own: list[int] = []
+    signal.signal(signal.SIGUSR2, lambda number, frame: own.append(number))
+    came: list[int] = []
+    reactor = Reactor()
+    signals = SignalHandle([signal.SIGUSR1], came.append)
+    try:
+        reactor.register(signals)
+        os.kill(os.getpid(), signal.SIGUSR2)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        turns_until(reactor, lambda: bool(came))
+    finally:
+        reactor.remove(signals)
+        signals.close()
+        reactor.close()
+    assert came == [signal.SIGUSR1]
+    assert own == [signal.SIGUSR2]
+
+
+@pytest.mark.parametrize("before", [signal.SIG_IGN, signal.SIG_DFL, lambda number, frame: None])
+def test_closing_restores_what_handled_the_signal_before(before: signal.Handlers) -> None:
+    signal.signal(signal.SIGUSR1, before)
+    signals = SignalHandle(OURS, lambda number: None)
+    assert signal.getsignal(signal.SIGUSR1) is not before
+    signals.close()
+    assert signal.getsignal(signal.SIGUSR1) is before
+
+
+def test_closing_restores_the_wakeup_descriptor() -> None:
+    outer = SignalHandle([signal.SIGUSR2], lambda number: None)
+    descriptor = wakeup_descriptor()
+    inner = SignalHandle([signal.SIGUSR1], lambda number: None)
+    assert wakeup_descriptor() not in (descriptor, -1)
+    inner.close()
+    assert wakeup_descriptor() == descriptor
+    outer.close()
+    assert wakeup_descriptor() == -1
+
+
+def test_closing_closes_both_ends() -> None:
+    signals = SignalHandle(OURS, lambda number: None)
+    ends = signals.handle.fileno(), wakeup_descriptor()
+    signals.close()
+    for descriptor in ends:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+
+
+def test_outside_the_main_thread_it_is_refused_and_leaves_nothing_open() -> None:
+    faults: list[str] = []
+
+    def construct() -> None:
+        try:
+            SignalHandle(OURS, lambda number: None)
+        except ValueError as error:
+            faults.append(str(error))
+
+    thread = threading.Thread(target=construct)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        thread.start()
+        thread.join(20)
+        gc.collect()
+    assert len(faults) == 1
+    assert wakeup_descriptor() == -1
+    assert [str(each.message) for each in caught] == []
