@@ -32,9 +32,6 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-# How many octets an upload may write before the free space is looked at again.
-_SPACE_CHECK = 1024 * 1024
-
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -91,16 +88,16 @@ class Store:
         try:
             parent = self._open_parent(parts)
             try:
-                file = io.FileIO(os.open(parts[-1], _READ, dir_fd=parent))
+                descriptor = os.open(parts[-1], _READ, dir_fd=parent)
             finally:
                 os.close(parent)
         except OSError as error:
             raise refusal(error) from None
-        status = os.fstat(file.fileno())
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            file.close()
+            os.close(descriptor)
             raise ProtocolError(404, "there is no such file")
-        return file, status.st_size
+        return io.FileIO(descriptor), status.st_size
 
     def create(self, name: str, size: int = 0) -> "Upload":
         """Begin an upload of at least ``size`` octets. Raise ProtocolError."""
@@ -137,16 +134,19 @@ class Store:
 
     # Paths.
 
-    def _parts(self, name: str) -> list[str]:
-        """Split a name into the parts of a path beneath the directory; raise ProtocolError(404)."""
+    def _parts(self, name: str) -> list[bytes]:
+        """Split a name into the parts of a path beneath the directory; raise ProtocolError(404).
+
+        They are octets, so that names are UTF-8 on the disk whatever the locale.
+        """
         parts = name.split("/")
         for part in parts:
             hidden = part.startswith(".") and (not self.hidden or part in (".", ".."))
             if not part or hidden or "\\" in part or "\0" in part or part.startswith(LEFTOVER):
                 raise ProtocolError(404, "there is no such file")
-        return parts
+        return [part.encode("utf-8") for part in parts]
 
-    def _open_parent(self, parts: list[str]) -> int:
+    def _open_parent(self, parts: list[bytes]) -> int:
         """Open the directory of a path, part by part; return its descriptor. Raise OSError."""
         descriptor = os.dup(self._root)
         for part in parts[:-1]:
@@ -157,7 +157,7 @@ class Store:
             descriptor = child
         return descriptor
 
-    def _check_destination(self, parent: int, name: str) -> None:
+    def _check_destination(self, parent: int, name: bytes) -> None:
         """See that an upload may take a name; raise ProtocolError, or OSError."""
         try:
             mode = os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode
@@ -176,35 +176,39 @@ class Store:
                 descriptor = os.open(name, _CREATE, 0o666, dir_fd=parent)
             except FileExistsError:
                 continue
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor, name
+            try:
+                # Another server's start may hold it for a moment, and have removed it by then.
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if os.fstat(descriptor).st_nlink:
+                    return descriptor, name
+            except OSError:
+                os.unlink(name, dir_fd=parent)
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
 
 
 class Upload:
     """An upload on its way: a sink that writes to a temporary file, and becomes the content."""
 
-    __slots__ = ("_descriptor", "_name", "_parent", "_store", "_temporary", "_unchecked")
+    __slots__ = ("_descriptor", "_name", "_parent", "_store", "_temporary")
 
-    def __init__(self, store: Store, parent: int, temporary: tuple[int, str], name: str) -> None:
+    def __init__(self, store: Store, parent: int, temporary: tuple[int, str], name: bytes) -> None:
         self._store = store
         self._parent = parent
         self._descriptor = temporary[0]
         self._temporary: str | None = temporary[1]
         self._name = name
-        self._unchecked = 0
 
     def write(self, octets: bytes) -> None:
         """Append octets; raise ProtocolError(507) when the space runs out."""
+        self._store.check_space(self._parent, len(octets))
         try:
             view = memoryview(octets)
             while view:
                 view = view[os.write(self._descriptor, view) :]
         except OSError as error:
             raise refusal(error) from None
-        self._unchecked += len(octets)
-        if self._unchecked >= _SPACE_CHECK:
-            self._unchecked = 0
-            self._store.check_space(self._parent, 0)
 
     def finish(self) -> "Upload":
         """Return the upload itself, for the handler to commit."""
@@ -240,7 +244,7 @@ class Upload:
 def _remove_unlocked(name: str, directory: int) -> bool:
     """Remove a leftover, unless a living process holds it."""
     try:
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+        descriptor = os.open(name, _READ, dir_fd=directory)
     except OSError:
         return False
     try:

@@ -1,4 +1,4 @@
-"""Reactor: an HTTP/1.1 server in pure Python, one thread, one selector.
+r"""Reactor: an HTTP/1.1 server in pure Python, one thread, one selector.
 
 from reactor import Response, Router, serve
 
@@ -6,7 +6,7 @@ routes = Router()
 
 @routes.get("/hello/{name}")
 def hello(request):
-    return Response.text(f"Hello, {request.params['name']}!")
+    return Response.text(f"Hello, {request.params['name']}!\n")
 
 serve(routes, port=8000)
 """

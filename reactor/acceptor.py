@@ -31,15 +31,13 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class Acceptor(EventHandler):
     """Accepts the connections of one listening socket, at most ``limit`` at once."""
 
-    __slots__ = ("_candidates", "_limit", "_searched_at", "_service")
+    __slots__ = ("_limit", "_paused_for", "_service")
 
     def __init__(self, service: Service, listener: socket.socket, limit: int) -> None:
         super().__init__(listener, Interest.READ)
         self._service = service
         self._limit = limit
-        # Idle connections with the deadlines that they had when looked for, the longest idle last.
-        self._candidates: list[tuple[float, Connection]] = []
-        self._searched_at = -inf
+        self._paused_for = ""  # said once, not with each attempt
         service.when_freed = self._resume
 
     # What others ask.
@@ -55,13 +53,19 @@ class Acceptor(EventHandler):
     def on_readable(self) -> None:
         """Accept a turn's share of the connections that wait."""
         connections = self._service.connections
+        idle: list[Connection] | None = None
         for _ in range(self._service.settings.turn_accepts):
-            if len(connections) >= self._limit and not self._someone_is_idle():
-                return
+            if len(connections) >= self._limit and not idle:
+                if idle is not None:
+                    return  # looking for all who are idle takes a moment: once a turn is enough
+                idle = self._find_idle()
+                if not idle:
+                    self._pause("all connections are taken, and none is idle")
+                    return
             if not self._accept():
                 return
-            if len(connections) > self._limit:
-                self._candidates.pop()[1].stop()
+            if idle and len(connections) > self._limit:
+                idle.pop().stop()
 
     def on_deadline(self) -> None:
         """Try again after a pause."""
@@ -87,39 +91,31 @@ class Acceptor(EventHandler):
         sock.setblocking(False)
         connection = Connection(self._service, sock, str(address[0]))
         self._service.connections[connection.number] = connection
-        self._service.reactor.register(connection)
+        try:
+            self._service.reactor.register(connection)
+        except OSError as error:  # the selector has limits of its own
+            connection.abort()
+            self._pause(error.strerror or str(error))
+            return False
+        self._paused_for = ""
         return True
 
     # Overload.
 
-    def _someone_is_idle(self) -> bool:
-        """Make sure that the last candidate is idle; pause and return False when nobody is.
+    def _find_idle(self) -> list[Connection]:
+        """Return who may have to go, the one idle longest last.
 
-        Looking for all who are idle takes a moment, so it is done once a turn at most.
+        Those who never sent an octet, when there are any: a flood of them costs nobody who is served
+        the place.
         """
-        while True:
-            while self._candidates:
-                deadline, connection = self._candidates[-1]
-                if connection.idle and connection.deadline == deadline:
-                    return True
-                self._candidates.pop()
-            if self._searched_at == self._service.reactor.now:
-                return False
-            self._find_idle()
-            if not self._candidates:
-                self._pause("all connections are taken, and none is idle")
-                return False
-
-    def _find_idle(self) -> None:
-        """Look for all who are idle: those who never sent an octet go first, then the longest idle."""
-        self._searched_at = self._service.reactor.now
         idle = [each for each in self._service.connections.values() if each.idle]
-        idle.sort(key=lambda each: (each.state is State.ACCEPTED, -each.deadline, -each.number))
-        self._candidates = [(each.deadline, each) for each in idle]
+        silent = [each for each in idle if each.state is State.ACCEPTED]
+        return sorted(silent or idle, key=lambda each: (-each.deadline, -each.number))
 
     def _pause(self, reason: str) -> None:
-        if self.interest:
+        if reason != self._paused_for:
             log.warning("accepting pauses: %s", reason)
+            self._paused_for = reason
         self.interest = Interest.NONE
         self.deadline = self._service.reactor.now + PAUSE
 

@@ -13,7 +13,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol, TextIO
+from typing import NamedTuple, TextIO
 
 from reactor.http11.message import Request
 
@@ -25,23 +25,16 @@ FORMATS = ("combined", "json")
 class Exchange(NamedTuple):
     """A request and its response on the way out.
 
-    ``began`` is in seconds of the reactor's clock; ``starts_at`` and ``content_at`` are how many
-    octets the connection sends before this response, and before its content.
+    ``began`` is in seconds of the reactor's clock; ``content_at`` and ``ends_at`` are how many octets
+    the connection sends before this response's content, and up to its end, None when not yet known.
     """
 
-    request: Request | None
+    request: Request
     status: int
     number: int
     began: float
-    starts_at: int
     content_at: int
-
-
-class Peer(Protocol):
-    """What the log asks of a connection."""
-
-    peer: str
-    number: int
+    ends_at: int | None = None
 
 
 _UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\x9f\ud800-\udfff]')
@@ -54,6 +47,49 @@ def escape(text: str) -> str:
     a\x22b\x0a
     """
     return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+class Ledger:
+    """The exchanges of one connection that wait for their last octet to be sent."""
+
+    __slots__ = ("_exchanges", "_log", "number", "peer")
+
+    def __init__(self, log: "AccessLog", peer: str, number: int) -> None:
+        self._log = log
+        self._exchanges: list[Exchange] = []
+        self.peer = peer
+        self.number = number
+
+    def begin(
+        self, request: Request, status: int, number: int, began: float, starts_at: int, octets: bytes = b""
+    ) -> None:
+        """Note an exchange whose response begins with these octets, after ``starts_at`` others."""
+        self.end(starts_at)
+        content_at = starts_at + octets.find(b"\r\n\r\n") + 4
+        self._exchanges.append(Exchange(request, status, number, began, content_at))
+
+    def end(self, ends_at: int) -> None:
+        """Note where the last response ends, now that it is queued whole."""
+        if self._exchanges and self._exchanges[-1].ends_at is None:
+            self._exchanges[-1] = self._exchanges[-1]._replace(ends_at=ends_at)
+
+    def settle(self, sent: int, everything: bool) -> None:
+        """Log the exchanges that are sent, now that the connection has sent so many octets."""
+        if everything:
+            self.end(sent)
+        done = 0
+        for exchange in self._exchanges:
+            if exchange.ends_at is None or exchange.ends_at > sent:
+                break
+            self._log.record(self, exchange, exchange.ends_at)
+            done += 1
+        del self._exchanges[:done]
+
+    def abandon(self, sent: int, status: int) -> None:
+        """Log what will not be sent, with a status that says so."""
+        for exchange in self._exchanges:
+            self._log.record(self, exchange._replace(status=status), sent)
+        self._exchanges.clear()
 
 
 class AccessLog:
@@ -76,7 +112,7 @@ class AccessLog:
         self._lines: list[str] = []
         self._second = (-1, "")
 
-    def record(self, peer: Peer, exchange: Exchange, sent: int) -> None:
+    def record(self, peer: Ledger, exchange: Exchange, sent: int) -> None:
         """Log an exchange; ``sent`` is how many octets the connection has sent up to its end."""
         content = max(0, sent - exchange.content_at)
         duration = max(0, round((self._clock() - exchange.began) * 1e6))
@@ -94,30 +130,28 @@ class AccessLog:
         except (OSError, ValueError) as error:
             log.error("the access log cannot be written: %s", error)
 
-    def _combined(self, peer: Peer, exchange: Exchange, content: int, duration: int) -> str:
+    def _combined(self, peer: Ledger, exchange: Exchange, content: int, duration: int) -> str:
         request = exchange.request
-        line = referer = agent = "-"
-        if request is not None:
-            line = escape(f"{request.method} {request.target} {request.version}")
-            referer = escape(request.headers.get("referer", "-"))
-            agent = escape(request.headers.get("user-agent", "-"))
+        line = escape(f"{request.method} {request.target} {request.version}") if request.method else "-"
+        referer = escape(request.headers.get("referer", "-"))
+        agent = escape(request.headers.get("user-agent", "-"))
         return (
             f'{peer.peer} - - [{self._time()}] "{line}" {exchange.status} {content or "-"} '
             f'"{referer}" "{agent}" {duration} c{peer.number}#{exchange.number}\n'
         )
 
-    def _json(self, peer: Peer, exchange: Exchange, content: int, duration: int) -> str:
+    def _json(self, peer: Ledger, exchange: Exchange, content: int, duration: int) -> str:
         request = exchange.request
         entry = {
             "time": self._time(),
             "peer": peer.peer,
-            "method": request and request.method,
-            "target": request and str(request.target),
-            "version": request and request.version,
+            "method": request.method or None,
+            "target": str(request.target) if request.method else None,
+            "version": request.version if request.method else None,
             "status": exchange.status,
             "content_octets": content,
-            "referer": request and request.headers.get("referer"),
-            "user_agent": request and request.headers.get("user-agent"),
+            "referer": request.headers.get("referer"),
+            "user_agent": request.headers.get("user-agent"),
             "duration_us": duration,
             "connection": peer.number,
             "request": exchange.number,

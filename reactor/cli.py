@@ -9,6 +9,7 @@ limits and deadlines are not listed here: they are the fields of ``Settings``.
 import argparse
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
@@ -24,7 +25,9 @@ log = logging.getLogger("reactor")
 
 STOPPED, USAGE, NOT_STARTED = 0, 2, 3
 
-_SUFFIXES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+# No more digits than int() is willing to read, and than any limit has.
+_SIZE = re.compile(r"([0-9]{1,18})(?:|([kmgt])(?:i?b)?)", re.ASCII | re.IGNORECASE)
+_SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 _GROUPS = {
@@ -48,16 +51,15 @@ def size(text: str) -> int:
     >>> size("64KiB")
     65536
     """
-    digits = text.strip().lower().removesuffix("ib").removesuffix("b")
-    number = digits.rstrip("kmgt")
-    if not number.isascii() or not number.isdigit() or digits[len(number) :] not in _SUFFIXES:
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no size, such as 8190, 64K or 1GiB")
-    return int(number) * _SUFFIXES[digits[len(number) :]]
+    return int(match[1]) << _SHIFTS[(match[2] or "").lower()]
 
 
 def port(text: str) -> int:
     """Read a port, 0 for any that is free."""
-    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+    if not _is_number(text) or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port, which is 0 to 65535")
     return int(text)
 
@@ -72,9 +74,14 @@ def number(text: str) -> float:
 
 def whole_number(text: str) -> int:
     """Read a number that may not."""
-    if not text.isascii() or not text.isdigit():
+    if not _is_number(text):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
     return int(text)
+
+
+def _is_number(text: str) -> bool:
+    """Say whether a text is digits, and few enough for int() to read."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def make_parser() -> Parser:

@@ -28,28 +28,26 @@ The connection knows no grammar, no path and no file: the parser, the router and
 import logging
 import socket
 import struct
-from collections.abc import Callable
 from enum import Enum
-from typing import Any, TypeVar
 
-from reactor.access_log import Exchange
+from reactor.access_log import Ledger
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
 from reactor.http11.parser import Parser, Phase
-from reactor.http11.serializer import Stream, delimits_itself, serialize
+from reactor.http11.serializer import Stream, delimits_itself, release, serialize
+from reactor.http11.target import Target
+from reactor.intake import Intake
 from reactor.loop import EventHandler, Interest
 from reactor.outbox import Flow, Outbox
-from reactor.routing import Handler, Route, Sink
+from reactor.routing import Handler, Route
 from reactor.service import Service
 
 log = logging.getLogger("reactor")
 
-Result = TypeVar("Result")
-
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-# What is assumed of a request whose head could not be read.
-UNREADABLE = Head(1, Headers(), persistent=False)
+# Stands in for a request whose head could not be read.
+UNREADABLE = Request("", Target("", ()), Head(1, Headers(), persistent=False))
 # SO_LINGER, on, for no time: close() sends a reset, and nothing waits in the kernel.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 CLIENT_GONE = 499
@@ -92,25 +90,12 @@ NOTHING, IN_HEAD, IN_CONTENT, ENDED, LOST = Phase
 EMPTY, PENDING, DRY, BROKEN = Flow
 
 
-class Intake:
-    """A request whose content is coming in, and where it goes."""
-
-    __slots__ = ("began", "handler", "octets_in_window", "request", "sink")
-
-    def __init__(self, request: Request, handler: Handler, sink: Sink, began: float) -> None:
-        self.began = began
-        self.request = request
-        self.handler = handler
-        self.sink = sink
-        self.octets_in_window = 0
-
-
 class Connection(EventHandler):
     """One client's connection, from accept to close."""
 
     __slots__ = (
-        "_exchanges",
         "_intake",
+        "_ledger",
         "_outbox",
         "_parser",
         "_service",
@@ -126,9 +111,10 @@ class Connection(EventHandler):
         self._parser = Parser(service.heads)
         self._outbox = Outbox(service.settings.high_water, service.sendfile)
         self._intake: Intake | None = None
-        self._exchanges: list[Exchange] = []
         self.peer = peer
         self.number = service.next_number()
+        log = service.access_log
+        self._ledger = None if log is None else Ledger(log, peer, self.number)
         self.served = 0  # requests answered, refused ones included
         self._enter(ACCEPTED)
 
@@ -203,16 +189,17 @@ class Connection(EventHandler):
         except Exception:  # a stream is the application's code, and its head has been sent
             log.exception("c%d: the content broke off", self.number)
             flow = BROKEN
-        if self._exchanges:
-            self._log_sent(flow)
+        if self._ledger is not None:
+            self._ledger.settle(outbox.sent, flow is EMPTY)
         self._settle(flow, wants_octets, outbox.sent > sent_before)
 
     def _answer_requests(self) -> bool:
         """Answer requests while there is room; return True when the parser needs more octets."""
         parser, outbox = self._parser, self._outbox
+        compressed = 0
         try:
             while parser.phase is IN_HEAD or parser.phase is IN_CONTENT:
-                if not outbox.room:
+                if not outbox.room or compressed >= self._service.settings.turn_compress:
                     return False
                 if self._intake is not None:
                     if not self._take_content(self._intake):
@@ -221,39 +208,43 @@ class Connection(EventHandler):
                     request = parser.next_request()
                     if request is None:
                         return True
-                    self._begin(request)
+                    compressed += self._begin(request)
         except ProtocolError as error:
-            self._refuse(error, None)
+            self._refuse(error)
         return True
 
-    def _begin(self, request: Request) -> None:
-        """Find out who answers a request whose head is complete, and whether its content is wanted."""
+    def _begin(self, request: Request) -> int:
+        """Find out who answers a request whose head is complete, and whether its content is wanted.
+
+        Return how many octets were compressed for the answer.
+        """
         route, request.params = self._service.router.resolve(request.method, request.target.segments)
         if self._parser.phase is not IN_CONTENT and not route.counts_on_sink:
-            self._respond(request, route.handler)
-        elif route.sink is None:
+            return self._respond(request, route.handler)
+        if route.sink is None:
             self._parser.lose()
-            self._respond(request, route.handler)
-        else:
-            self._open_intake(request, route)
+            return self._respond(request, route.handler)
+        self._open_intake(request, route)
+        return 0
 
     def _open_intake(self, request: Request, route: Route) -> None:
         """Make a place for the content, and ask for it where the client waits to be asked."""
         limit = self._service.settings.max_body
+        assert route.sink is not None, "content without a sink is not taken"
         try:
             if request.head.length > limit:
                 raise ProtocolError(413, f"content is over {limit} octets")
-            assert route.sink is not None
-            sink = self._run(route.sink, request)
+            intake = Intake(request, route.handler, route.sink, self._service.reactor.now)
         except ProtocolError as error:
             self._refuse(error, request)
             return
-        intake = self._intake = Intake(request, route.handler, sink, self._service.reactor.now)
+        self._intake = intake
         if self._parser.phase is not IN_CONTENT:
             self._complete(intake)
-            return
         # RFC 9110, 10.1.1: no need to ask when some of it is here already.
-        if request.head.expects_continue and not self._parser.buffered:
+        elif request.head.expects_continue and not self._parser.buffered:
+            if self._ledger is not None:
+                self._ledger.end(self._outbox.queued)
             self._outbox.write(CONTINUE)
             self._enter(CONTINUING)
 
@@ -261,8 +252,7 @@ class Connection(EventHandler):
         """Pass on the content that has come; return False when more is needed."""
         octets = self._parser.next_content()
         if octets:
-            intake.octets_in_window += len(octets)
-            self._run(intake.sink.write, octets)
+            intake.write(octets)
         if self._parser.phase is IN_CONTENT:
             return False
         self._complete(intake)
@@ -270,80 +260,66 @@ class Connection(EventHandler):
 
     def _complete(self, intake: Intake) -> None:
         """Answer a request whose content is complete."""
-        intake.request.content = self._run(lambda _: intake.sink.finish(), None)
+        intake.finish()
         self._respond(intake.request, intake.handler)
         self._close_intake()
 
     def _close_intake(self) -> None:
-        """Be done with the content of a request: what its handler did not keep is gone."""
         if self._intake is not None:
-            sink, self._intake = self._intake.sink, None
-            sink.close()
+            intake, self._intake = self._intake, None
+            intake.close()
 
-    def _run(self, function: Callable[[Any], Result], argument: object) -> Result:
-        """Run a step of the application; whatever goes wrong in it is logged, and refuses the request."""
-        try:
-            return function(argument)
-        except ProtocolError:
-            raise
-        except Exception:
-            log.exception("c%d: taking the content failed", self.number)
-            raise ProtocolError(500, "the server failed to take the content") from None
-
-    def _respond(self, request: Request, handler: Handler) -> None:
-        """Call the handler of a complete request, and queue its response."""
+    def _respond(self, request: Request, handler: Handler) -> int:
+        """Call the handler of a complete request, and queue its response; return the octets compressed."""
         self._enter(RESPONDING)
+        response: Response | None = None
         try:
-            self._queue(request, request.head, request.method, handler(request))
+            response = handler(request)
+            return self._queue(request, response)
         except ProtocolError as error:
-            refusal = Response.error(error.status, error.reason)
-            self._queue(request, request.head, request.method, refusal)
+            response = Response.error(error.status, error.reason)
         except Exception:
             log.exception("c%d: %r failed", self.number, request)
-            failure = Response.error(500, "the server failed to answer")
-            self._queue(request, request.head, request.method, failure)
+            release(getattr(response, "content", None))
+            response = Response.error(500, "the server failed to answer")
+        return self._queue(request, response)
 
-    def _refuse(self, error: ProtocolError, request: Request | None) -> None:
+    def _refuse(self, error: ProtocolError, request: Request = UNREADABLE) -> None:
         """Answer what cannot be accepted; what follows it on the connection is not read."""
         if self._intake is not None:
             request = self._intake.request
         self._parser.lose()
         log.info("c%d: %d %s", self.number, error.status, error.reason)
         self._enter(RESPONDING)
-        response = Response.error(error.status, error.reason)
-        if request is None:
-            self._queue(None, UNREADABLE, "GET", response)
-        else:
-            self._queue(request, request.head, request.method, response)
+        self._queue(request, Response.error(error.status, error.reason))
         self._close_intake()
 
-    def _queue(self, request: Request | None, head: Head, method: str, response: Response) -> None:
-        """Write a response into the outbox."""
+    def _queue(self, request: Request, response: Response) -> int:
+        """Write a response into the outbox; return how many octets were compressed for it."""
         service = self._service
         parser = self._parser
+        outbox = self._outbox
+        head = request.head
         if service.reactor.now >= service.date_expires:
             service.renew_date()
         persistent = head.persistent and service.persistent and parser.phase is not LOST
         if head.version == 0 and not delimits_itself(response):
             persistent = False
-        octets, body = serialize(
-            method, head, response, persistent, service.date, service.settings.turn_compress
-        )
+        octets, body = serialize(request, response, persistent, service.date, service.settings.turn_compress)
         if not persistent:
             parser.end()
         self.served += 1
-        if service.access_log is not None:
+        if self._ledger is not None:
             began = service.reactor.now if self._intake is None else self._intake.began
-            starts_at = self._outbox.queued
-            content_at = starts_at + octets.find(b"\r\n\r\n") + 4
-            self._exchanges.append(
-                Exchange(request, response.status, self.served, began, starts_at, content_at)
-            )
-        self._outbox.write(octets)
+            self._ledger.begin(request, response.status, self.served, began, outbox.queued, octets)
+        outbox.write(octets)
         if body is not None:
-            self._outbox.add(body)
+            outbox.add(body)
             if isinstance(body, Stream):
                 body.subscribe(self._wake)
+        if head.coding is None or response.compress_from is None or not isinstance(response.content, bytes):
+            return 0
+        return len(response.content)
 
     def _wake(self) -> None:
         """Go on with a live stream that has more."""
@@ -353,7 +329,7 @@ class Connection(EventHandler):
 
     def _give_up(self, reason: str) -> None:
         """Answer 408 to a client that is too slow."""
-        self._refuse(ProtocolError(408, reason), None)
+        self._refuse(ProtocolError(408, reason))
         self._advance()
 
     def _measure_rate(self) -> None:
@@ -365,21 +341,6 @@ class Connection(EventHandler):
         else:
             intake.octets_in_window = 0
             self._enter(RECEIVING_CONTENT)
-
-    def _log_sent(self, flow: Flow) -> None:
-        """Log each exchange whose last octet is sent."""
-        access_log = self._service.access_log
-        assert access_log is not None, "exchanges are kept for the log only"
-        sent = self._outbox.sent
-        exchanges = self._exchanges
-        done = 0
-        while done + 1 < len(exchanges) and exchanges[done + 1].starts_at <= sent:
-            access_log.record(self, exchanges[done], exchanges[done + 1].starts_at)
-            done += 1
-        if flow is EMPTY:
-            access_log.record(self, exchanges[done], sent)
-            done += 1
-        del exchanges[:done]
 
     # The only calls that touch the socket, beside the outbox's.
 
@@ -423,7 +384,8 @@ class Connection(EventHandler):
         """Let go of everything; log what the client did not stay for."""
         if self.state is CLOSED:
             return
-        self._log_unsent()
+        if self._ledger is not None:
+            self._log_unsent(self._ledger)
         self._close_intake()
         self._enter(CLOSED)
         self._outbox.clear()
@@ -432,17 +394,13 @@ class Connection(EventHandler):
         self.handle.close()
         self._service.forget(self)
 
-    def _log_unsent(self) -> None:
-        access_log = self._service.access_log
-        if access_log is None:
-            return
+    def _log_unsent(self, ledger: Ledger) -> None:
+        """Log what the client did not stay for, answers and the request that was coming in."""
         sent = self._outbox.sent
-        for exchange in self._exchanges:
-            access_log.record(self, exchange._replace(status=CLIENT_GONE), sent)
         if self._intake is not None:
             intake = self._intake
-            exchange = Exchange(intake.request, CLIENT_GONE, self.served + 1, intake.began, sent, sent)
-            access_log.record(self, exchange, sent)
+            ledger.begin(intake.request, CLIENT_GONE, self.served + 1, intake.began, sent)
+        ledger.abandon(sent, CLIENT_GONE)
 
     # The state machine.
 
@@ -470,7 +428,7 @@ class Connection(EventHandler):
     def _settle_unsent(self, flow: Flow, progress: bool) -> None:
         """Enter the state in which the rest can be sent."""
         if flow is BROKEN:
-            self._close()
+            self._reset()  # what was sent is not the whole, and must not look as if it were
         elif flow is DRY:
             self._enter(WAITING)
         elif self.state is CONTINUING or self.state is RESPONDING:

@@ -47,8 +47,7 @@ class Deadlines(Generic[Handler]):
 
     def schedule(self, handler: Handler) -> None:
         """Make an entry for the handler's deadline, which is earlier than the one it has."""
-        if handler.reactor_deadline != inf:
-            self._bury()
+        self.forget(handler)
         handler.reactor_deadline = handler.deadline
         self._push(handler)
 
@@ -103,6 +102,7 @@ class Deadlines(Generic[Handler]):
         """Count a dead entry; make the heap anew when most are dead."""
         self._dead += 1
         if self._dead > _FEW and self._dead > len(self._heap) // 2:
-            self._heap = [entry for entry in self._heap if entry[0] == entry[2].reactor_deadline]
+            live = {entry[2]: entry for entry in self._heap if entry[0] == entry[2].reactor_deadline}
+            self._heap = list(live.values())  # one for each: it may have had two for one time
             heapify(self._heap)
             self._dead = 0

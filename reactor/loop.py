@@ -145,7 +145,6 @@ class Reactor:
             self._dispatch(key.data, events)
         for handler in self._deadlines.due(self.now):
             self._call(handler, handler.on_deadline)
-            self.refresh(handler)
         for function in self._turn_ends:
             function()
 
@@ -166,10 +165,10 @@ class Reactor:
                 handler.on_readable()
             if events & WRITE & handler.interest:
                 handler.on_writable()
+            if handler.interest != handler.reactor_interest:
+                self._change_interest(handler)
         except Exception:
             self._fail(handler)
-        if handler.interest != handler.reactor_interest:
-            self._change_interest(handler)
         if handler.deadline < handler.reactor_deadline:
             self._deadlines.schedule(handler)
 
@@ -177,6 +176,7 @@ class Reactor:
         """Call one hook; an exception costs its event handler the place, and nobody else anything."""
         try:
             hook()
+            self.refresh(handler)
         except Exception:
             self._fail(handler)
 
@@ -191,10 +191,10 @@ class Reactor:
     def _change_interest(self, handler: EventHandler) -> None:
         """Tell the selector what changed; it refuses to wait for nothing, which is to unregister."""
         wanted, registered = handler.interest, handler.reactor_interest
-        handler.reactor_interest = wanted
         if not registered:
             self._selector.register(handler.handle, wanted, handler)
         elif wanted:
             self._selector.modify(handler.handle, wanted, handler)
         else:
             self._selector.unregister(handler.handle)
+        handler.reactor_interest = wanted

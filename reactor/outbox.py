@@ -155,6 +155,6 @@ class Outbox:
             self._close_body()
         elif piece:
             self.write(piece)
-        elif stream.live:
-            return DRY
+        else:
+            return DRY if stream.live else PENDING
         return EMPTY

@@ -14,7 +14,7 @@ A route also says what becomes of a request's content, before any of it is read:
 place for it, or refuses the request. Routing knows no connection; whoever serves asks ``resolve``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from reactor.http11.grammar import ProtocolError
@@ -140,7 +140,8 @@ class Router:
 
         def register(function: Function) -> Function:
             node = self._node(pattern)
-            if method in node.routes:
+            implied = method == "HEAD" and node.routes.get("HEAD") is node.routes.get("GET")
+            if method in node.routes and not implied:
                 raise ValueError(f"{method} {pattern} has a handler already")
             node.routes[method] = Route(pattern, function, sink or in_memory(1 * MIB), sink is not None)
             if method == "GET":
@@ -154,6 +155,7 @@ class Router:
         if not pattern.startswith("/"):
             raise ValueError(f"the pattern {pattern!r} does not begin with a slash")
         node, segments = self._root, pattern.split("/")[1:]
+        names = []
         for place, segment in enumerate(segments, 1):
             if not segment.startswith("{"):
                 node = node.literals.setdefault(segment, _Node())
@@ -161,6 +163,9 @@ class Router:
             name = segment[1:-1].removesuffix("...")
             if not segment.endswith("}") or not name.isidentifier():
                 raise ValueError(f"{segment!r} in the pattern {pattern!r} is not {{name}} or {{name...}}")
+            if name in names:
+                raise ValueError(f"the pattern {pattern!r} has {name!r} twice")
+            names.append(name)
             if segment.endswith("...}"):
                 if place < len(segments):
                     raise ValueError(f"{segment!r} is not at the end of the pattern {pattern!r}")
@@ -181,7 +186,7 @@ class Router:
 
     # Asking it.
 
-    def resolve(self, method: str, segments: list[str]) -> tuple[Route, Params]:
+    def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
         """Return the route for a method and the segments of a path, and the parts that it names.
 
         Where none fits, the route is one that refuses: 501 for a method that nobody knows, 404 for
@@ -195,7 +200,7 @@ class Router:
                 return route, params
         return self._refusal(method, node, bool(segments)), {}
 
-    def _find(self, node: _Node, segments: list[str], place: int, params: Params) -> _Node | None:
+    def _find(self, node: _Node, segments: Sequence[str], place: int, params: Params) -> _Node | None:
         """Walk down the tree from a node with the segments from ``place`` on."""
         if place == len(segments):
             return node if node.routes else None

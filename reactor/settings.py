@@ -80,6 +80,6 @@ class Settings:
             value, minimum = getattr(self, each.name), each.metadata.get("minimum", 0)
             # "not >=" instead of "<": a NaN compares false with everything, and is out of range too.
             if not minimum <= value < 2**53:
-                raise ValueError(f"{each.name} must be {minimum} or more, not {value}")
+                raise ValueError(f"{each.name} must be from {minimum} to {2**53 - 1}, not {value}")
         if self.low_water >= self.high_water:
             raise ValueError("low_water must be less than high_water")

@@ -9,8 +9,10 @@ This module does not know what a signal is for: a function is called with its nu
 
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterable
 from types import FrameType
+from typing import Any
 
 from reactor.loop import EventHandler, Interest
 
@@ -22,7 +24,7 @@ def _ignore(number: int, frame: FrameType | None) -> None:
 class SignalHandle(EventHandler):
     """Calls a function in the reactor's turn with the number of each signal that came.
 
-    To be made in the main thread, as Python has it. ``close`` gives the signals back.
+    To be made in the main thread; elsewhere ValueError is raised. ``close`` gives the signals back.
     """
 
     __slots__ = ("_function", "_previous", "_previous_wakeup", "_writing_end")
@@ -33,8 +35,17 @@ class SignalHandle(EventHandler):
         reading_end.setblocking(False)
         self._writing_end.setblocking(False)
         self._function = function
-        self._previous_wakeup = signal.set_wakeup_fd(self._writing_end.fileno(), warn_on_full_buffer=False)
-        self._previous = {number: signal.signal(number, _ignore) for number in numbers}
+        self._previous: dict[int, Any] = {}
+        self._previous_wakeup = -1
+        try:
+            self._previous_wakeup = signal.set_wakeup_fd(
+                self._writing_end.fileno(), warn_on_full_buffer=False
+            )
+            for number in numbers:
+                self._previous[number] = signal.signal(number, _ignore)
+        except (ValueError, OSError):  # not in the main thread, or not a signal that can be handled
+            self.close()
+            raise
 
     def on_readable(self) -> None:
         """Read the numbers, in the order in which the signals came."""
@@ -50,6 +61,7 @@ class SignalHandle(EventHandler):
         """Restore what was there before, and close both ends; the reactor must have let go of us."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)
-        signal.set_wakeup_fd(self._previous_wakeup)
+        if threading.current_thread() is threading.main_thread():
+            signal.set_wakeup_fd(self._previous_wakeup)
         self.handle.close()
         self._writing_end.close()

@@ -47,7 +47,8 @@ def content_length(headers: Headers, version: int) -> int:
     if is_content_length(length) is None:  # RFC 9112, 6.3 rule 5
         raise ProtocolError(400, "malformed Content-Length")
     # More than 18 digits is more than any disk; int() is not asked to read thousands of them.
-    return int(length) if len(length.lstrip("0")) <= 18 else 10**18
+    digits = length.lstrip("0") or "0"
+    return int(digits) if len(digits) <= 18 else 10**18
 
 
 def _check_transfer_codings(value: str) -> None:
@@ -170,7 +171,7 @@ class ChunkedReader:
         if self._phase is Phase.BOUNDARY:
             if waiting and buffer[position : position + 2] != b"\r":
                 raise ProtocolError(400, "chunk data is not followed by CRLF")
-        elif buffer.find(b"\n", position) >= 0:
+        elif buffer.find(b"\n", position, position + limit + 2) >= 0:
             raise ProtocolError(400, "bare LF in the chunked coding")
         elif waiting > limit + (buffer[position + limit :] == b"\r"):
             if self._phase is Phase.TRAILERS:
@@ -199,15 +200,12 @@ class ChunkedReader:
         read_field_line(line)
 
 
-def chunked(pieces: Iterable[bytes], live: bool = False) -> Iterator[bytes]:
+def chunked(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Write content in the chunked transfer coding, one chunk a piece (RFC 9112, 7.1).
 
-    An empty piece would end the content. It is left out, or, where the content is live, passed on
-    as it is: there it means that nothing more has come yet.
+    An empty piece, which as a chunk would end the content, is passed on as it is: it means that
+    nothing more has come yet.
     """
     for piece in pieces:
-        if piece:
-            yield b"%x\r\n%b\r\n" % (len(piece), piece)
-        elif live:
-            yield b""
+        yield b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
     yield LAST_CHUNK

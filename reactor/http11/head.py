@@ -69,15 +69,11 @@ class HeadReader:
 
     def read(self, octets: bytes) -> ReadHead:
         """Read a head that is not known, without its empty line; raise ProtocolError."""
-        settings = self.settings
-        if len(octets) + 4 > settings.max_head:
-            raise self.too_long(octets)
+        self.check_length(octets)
         try:
             method_octets, target_octets, tail = octets.split(b" ", 2)
         except ValueError:
             raise ProtocolError(400, "malformed request line") from None
-        if len(method_octets) + len(target_octets) + 10 > settings.max_request_line:
-            raise self.too_long(octets)
         method = METHODS.get(method_octets) or _read_method(method_octets)
         head = self._tails.get(tail) or self._read_tail(tail)
         target = read_target(method, target_octets)
@@ -86,12 +82,13 @@ class HeadReader:
         self.known.remember(octets, (method, target, head))
         return method, target, head
 
-    def too_long(self, octets: bytes) -> ProtocolError:
-        """Say which part of a head, or of its beginning, is too long."""
-        limit = self.settings.max_request_line
-        if octets.find(b"\r\n", 0, limit + 2) < 0:
-            return ProtocolError(414, f"request line over {limit} octets")
-        return ProtocolError(431, f"head over {self.settings.max_head} octets")
+    def check_length(self, octets: bytes) -> None:
+        """Check the length of a head without its empty line, or of its beginning; raise ProtocolError."""
+        limit, max_head = self.settings.max_request_line, self.settings.max_head
+        if len(octets) > limit and octets.find(b"\r\n", 0, limit + 2) < 0:
+            raise ProtocolError(414, f"request line over {limit} octets")
+        if len(octets) + 4 > max_head:
+            raise ProtocolError(431, f"head over {max_head} octets")
 
     def _read_tail(self, octets: bytes) -> Head:
         """Read a head from its version on."""

@@ -25,8 +25,6 @@ from reactor.http11.message import Request
 # hold a connection for nothing.
 MAX_EMPTY_LINES = 8
 
-CR = 13
-
 
 class Phase(Enum):
     """Where the parser stands; the table is at the top of this file."""
@@ -100,7 +98,7 @@ class Parser:
             octets = self._buffer[self._position : end]
             known = self._heads.known.get(octets)
             if known is None:
-                if self._buffer[self._position] == CR:
+                if self._buffer.startswith(b"\r\n", self._position):
                     self._skip_empty_lines()
                     return self.next_request()
                 known = self._heads.read(octets)
@@ -178,12 +176,7 @@ class Parser:
             raise ProtocolError(400, "bare CR, bare LF or NUL in the head")
         # The end may have begun: its last three octets are looked at again.
         self._scanned = max(start, len(buffer) - 3)
-        settings = self._heads.settings
-        line_end = buffer.find(b"\r\n", start, start + settings.max_request_line + 2)
-        if line_end < 0 and self.buffered > settings.max_request_line + buffer.endswith(b"\r"):
-            raise ProtocolError(414, f"request line over {settings.max_request_line} octets")
-        if self.buffered >= settings.max_head:
-            raise self._heads.too_long(buffer[start:])
+        self._heads.check_length(buffer[start:].rstrip(b"\r\n"))
 
     def _skip_empty_lines(self) -> None:
         while self._buffer.startswith(b"\r\n", self._position):

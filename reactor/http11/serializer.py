@@ -12,29 +12,33 @@ What is the same in every response with one status and one set of fields is made
 The Date line comes from outside, as does everything that depends on the time.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from reactor.http11.coding import gzip, gzip_slices
 from reactor.http11.framing import chunked
 from reactor.http11.grammar import match_field_line
-from reactor.http11.message import Content, FileSlice, Head, LiveStream, Response, reason_phrase
+from reactor.http11.message import Content, FileSlice, LiveStream, Request, Response, reason_phrase
 
 # These have no content, and no field that speaks of its length (RFC 9110, 8.6 and 15).
-_WITHOUT_CONTENT = frozenset({*range(100, 200), 204, 304})
+_WITHOUT_CONTENT = frozenset({204, 304})
 # Framing is the serializer's; a handler that sets it would contradict it.
 _OURS = frozenset({"connection", "content-length", "date", "transfer-encoding"})
 
 
 class Stream:
-    """A body that comes piece by piece; when it is live, b"" means that nothing more has come yet."""
+    """A body that comes piece by piece, b"" for "nothing yet"; ``live`` ones say when there is more."""
 
-    __slots__ = ("_content", "live", "pieces")
+    __slots__ = ("_content", "pieces")
 
-    def __init__(self, pieces: Iterator[bytes], content: Iterable[bytes], live: bool) -> None:
+    def __init__(self, pieces: Iterator[bytes], content: Content) -> None:
         self.pieces = pieces
         self._content = content
-        self.live = live
+
+    @property
+    def live(self) -> bool:
+        """True when the content wakes its connection."""
+        return isinstance(self._content, LiveStream)
 
     def subscribe(self, wake: Callable[[], None]) -> None:
         """Have ``wake`` called when more has come."""
@@ -43,9 +47,7 @@ class Stream:
 
     def close(self) -> None:
         """Let go of the content: nobody will read it."""
-        close = getattr(self._content, "close", None)
-        if close is not None:
-            close()
+        release(self._content)
 
 
 # What follows a head: nothing, a part of a file, or octets piece by piece.
@@ -58,50 +60,54 @@ def delimits_itself(response: Response) -> bool:
 
 
 def serialize(
-    method: str, head: Head, response: Response, persistent: bool, date: bytes, share: int
+    request: Request, response: Response, persistent: bool, date: bytes, share: int
 ) -> tuple[bytes, Body]:
     """Return the octets of the head with all content that is whole, and the rest of the body.
 
     ``date`` is the Date line with its CRLF, or b"". ``share`` is how many octets may be compressed
-    at one go. Raise ValueError for a response that cannot be written: a faulty field.
+    at one go. Raise ValueError or TypeError for a response that cannot be written, such as one with a
+    faulty field.
     """
     content = response.content
+    head = request.head
     negotiated = response.compress_from is not None
     coding = head.coding if negotiated else None
     if coding is not None:
-        content, coding = _encode(response, coding, share)
+        content, coding = _encode(response, coding, share, head.version == 1 or not persistent)
     fields = _fixed_fields(response.status, response.headers, negotiated, coding, head.version, persistent)
+    if response.status in _WITHOUT_CONTENT:
+        release(response.content)
+        return b"%b%b\r\n" % (fields, date), None
     if isinstance(content, bytes):
-        if response.status in _WITHOUT_CONTENT:
-            return b"%b%b\r\n" % (fields, date), None
-        if method == "HEAD":
+        if request.method == "HEAD":
             return b"%b%bContent-Length: %d\r\n\r\n" % (fields, date, len(content)), None
         return b"%b%bContent-Length: %d\r\n\r\n%b" % (fields, date, len(content), content), None
     if isinstance(content, FileSlice):
         octets = b"%b%bContent-Length: %d\r\n\r\n" % (fields, date, content.count)
-        return octets, _unless_head(method, content)
-    return _begin_stream(method, head.version, fields + date, content)
+        body: FileSlice | Stream = content
+    else:
+        pieces = iter(content)  # raises TypeError at once for what is no content at all
+        framing = b"" if head.version == 0 else b"Transfer-Encoding: chunked\r\n"
+        octets = b"%b%b%b\r\n" % (fields, date, framing)
+        body = Stream(pieces if head.version == 0 else chunked(pieces), response.content)
+    if request.method == "HEAD":  # its response ends with the head (RFC 9110, 9.3.2)
+        body.close()
+        return octets, None
+    return octets, body
 
 
-def _begin_stream(method: str, version: int, fields: bytes, content: Iterable[bytes]) -> tuple[bytes, Body]:
-    live = isinstance(content, LiveStream)
-    if version == 1:
-        octets = fields + b"Transfer-Encoding: chunked\r\n\r\n"
-        return octets, _unless_head(method, Stream(chunked(content, live), content, live))
-    pieces = iter(content) if live else filter(None, content)
-    return fields + b"\r\n", _unless_head(method, Stream(pieces, content, live))
+def release(content: object) -> None:
+    """Close content that will not be sent, where it can be closed."""
+    close = getattr(content, "close", None)
+    if close is not None:
+        close()
 
 
-def _unless_head(method: str, body: FileSlice | Stream) -> Body:
-    """Let go of the body when the method is HEAD: its response ends with the head (RFC 9110, 9.3.2)."""
-    if method != "HEAD":
-        return body
-    body.close()
-    return None
+def _encode(response: Response, coding: str, share: int, length_optional: bool) -> tuple[Content, str | None]:
+    """Compress content as the client prefers it; return it with the coding that it has.
 
-
-def _encode(response: Response, coding: str, share: int) -> tuple[Content, str | None]:
-    """Compress content as the client prefers it; return it with the coding that it has."""
+    ``length_optional`` says that the content may end by chunks or with the connection.
+    """
     content = response.content
     if isinstance(content, (FileSlice, LiveStream)):
         return content, None
@@ -109,9 +115,10 @@ def _encode(response: Response, coding: str, share: int) -> tuple[Content, str |
         return gzip_slices(content, share), coding
     if len(content) < (response.compress_from or 0):
         return content, None
-    if len(content) > share:
-        return gzip_slices([content], share), coding
-    return gzip(content), coding
+    if len(content) <= share:
+        return gzip(content), coding
+    # Too much for one turn, and how long it will be is not known before its end.
+    return (gzip_slices([content], share), coding) if length_optional else (content, None)
 
 
 @lru_cache(maxsize=256)
@@ -124,6 +131,8 @@ def _fixed_fields(
     persistent: bool,
 ) -> bytes:
     """Write the status line and the fields that do not depend on the content or the time."""
+    if status not in range(200, 600):  # 1xx are interim, and nothing follows them here
+        raise ValueError(f"{status!r} is no status of a response")
     lines = [f"HTTP/1.1 {status} {reason_phrase(status)}"]
     for name, value in headers:
         _check_field(name, value)
@@ -144,5 +153,6 @@ def _check_field(name: str, value: str) -> None:
     if name.lower() in _OURS:
         raise ValueError(f"the response field {name} is written by the serializer")
     # A character beyond ISO 8859-1 has no octet, and raises its own ValueError here.
-    if match_field_line(f"{name}:{value}".encode("latin-1")) is None:
+    match = match_field_line(f"{name}:{value}".encode("latin-1"))
+    if match is None or match[1] != name.encode("latin-1"):
         raise ValueError(f"the response field {name!r} with the value {value!r} cannot be sent")

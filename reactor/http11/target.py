@@ -10,7 +10,7 @@ A path is split at its slashes before its percent-escapes are decoded, so that `
 its segment. Dot segments are left as they are: what they mean is for the handler to decide.
 
 >>> read_target("GET", b"/echo/a%20b/c?x=1").segments
-['echo', 'a b', 'c']
+('echo', 'a b', 'c')
 """
 
 import ipaddress
@@ -36,7 +36,7 @@ class Target:
     __slots__ = ("authority", "path", "query", "segments")
 
     def __init__(
-        self, path: str, segments: list[str], query: str | None = None, authority: str | None = None
+        self, path: str, segments: tuple[str, ...], query: str | None = None, authority: str | None = None
     ) -> None:
         self.path = path
         self.segments = segments
@@ -75,7 +75,7 @@ def check_host(octets: bytes) -> None:
 
 def _read_other_form(method: str, octets: bytes) -> Target:
     if octets == b"*" and method == "OPTIONS":
-        return Target("*", [])
+        return Target("*", ())
     match = match_absolute_form(octets)
     if match is None:
         raise ProtocolError(400, "invalid request target")
@@ -85,7 +85,7 @@ def _read_other_form(method: str, octets: bytes) -> Target:
         raise ProtocolError(400, "request target without a host")  # RFC 9110, 4.2.1
     path = octets_of_path.decode("ascii")
     if not path and method == "OPTIONS" and query is None:  # RFC 9112, 3.2.4
-        return Target("*", [], None, authority.decode("ascii"))
+        return Target("*", (), None, authority.decode("ascii"))
     path = path or "/"
     return Target(
         path,
@@ -101,17 +101,16 @@ def _read_authority_form(octets: bytes) -> Target:
     host, _, port = octets.rpartition(b":")
     if not host or not port.isdigit():
         raise ProtocolError(400, "CONNECT needs a host and a port")
-    return Target("", [], None, octets.decode("ascii"))
+    return Target("", (), None, octets.decode("ascii"))
 
 
-def _segments(path: str) -> list[str]:
+def _segments(path: str) -> tuple[str, ...]:
     """Split a path at its slashes and decode each segment as UTF-8; raise ProtocolError(400)."""
-    segments = path.split("/")
-    del segments[0]
+    segments = tuple(path[1:].split("/"))
     if "%" not in path:
         return segments
     try:
-        decoded = [unquote_to_bytes(segment).decode("utf-8") for segment in segments]
+        decoded = tuple(unquote_to_bytes(segment).decode("utf-8") for segment in segments)
     except UnicodeDecodeError:
         raise ProtocolError(400, "percent-escapes in the path are not UTF-8") from None
     if "\0" in "".join(decoded):

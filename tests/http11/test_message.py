@@ -9,6 +9,7 @@ from reactor.http11.headers import Headers
 from reactor.http11.message import Content, Head, LiveStream, Request, Response, reason_phrase
 from reactor.http11.parser import Parser
 from reactor.http11.serializer import Stream, serialize
+from reactor.http11.target import Target
 from reactor.routing import Router
 from reactor.settings import Settings
 from tests.harness import Harness
@@ -136,7 +137,9 @@ def test_each_change_wakes_whoever_waits() -> None:
 
 def stream_of(live: LiveStream, version: int) -> Stream:
     head = Head(version, Headers(), persistent=version == 1)
-    _, body = serialize("GET", head, Response(200, live), version == 1, b"", 1000)
+    _, body = serialize(
+        Request("GET", Target("/", ("",)), head), Response(200, live), version == 1, b"", 1000
+    )
     assert isinstance(body, Stream)
     assert body.live
     return body
@@ -189,4 +192,6 @@ def test_a_response_in_http_1_0_ends_by_its_length_or_with_the_connection(
         assert "content-length" in answer.headers or client.closed
         assert answer.headers["connection"] == ("close" if client.closed else "keep-alive")
         expected = content if isinstance(content, bytes) else b"".join(content)
-        assert (gzip.decompress(answer.content) if coding == b"gzip" else answer.content) == expected
+        compressed = answer.headers.get("content-encoding") == "gzip"
+        assert not compressed or coding == b"gzip"
+        assert (gzip.decompress(answer.content) if compressed else answer.content) == expected

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from reactor.http11.headers import Headers
-from reactor.http11.message import Head, Response
+from reactor.http11.message import Head, Request, Response
 from reactor.http11.serializer import Body, Stream, serialize
+from reactor.http11.target import Target
 from tests.harness import Answer, parse_response
 
 DATE = b"Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
@@ -48,7 +49,7 @@ def write(
     date: bytes = DATE,
 ) -> tuple[bytes, Body]:
     head = Head(version, Headers(), persistent=persistent, coding=coding)
-    return serialize(method, head, response, persistent, date, SHARE)
+    return serialize(Request(method, Target("/", ("",)), head), response, persistent, date, SHARE)
 
 
 def whole(octets: bytes, body: Body) -> bytes:
