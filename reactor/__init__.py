@@ -4,9 +4,11 @@ from reactor import Response, Router, serve
 
 routes = Router()
 
+
 @routes.get("/hello/{name}")
 def hello(request):
     return Response.text(f"Hello, {request.params['name']}!\n")
+
 
 serve(routes, port=8000)
 """

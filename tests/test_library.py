@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
-
 import reactor
 from tests.process import ROOT, ServerProcess
 
@@ -34,7 +32,7 @@ def documented_lines() -> str:
 
 def test_ten_lines_make_a_server(tmp_path: Path) -> None:
     lines = documented_lines()
-    assert len(lines.strip().splitlines()) <= 10
+    assert len([line for line in lines.strip().splitlines() if line]) <= 10
     (tmp_path / "sitecustomize.py").write_text(ANY_PORT)
     (tmp_path / "example.py").write_text(lines)
     search = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
@@ -46,8 +44,6 @@ def test_ten_lines_make_a_server(tmp_path: Path) -> None:
 
 
 def test_the_readme_and_the_package_show_the_same_lines() -> None:
-    if not (ROOT / "README.md").exists():
-        pytest.skip("there is no README.md")
     assert documented_lines().strip() in (reactor.__doc__ or "")
 
 
