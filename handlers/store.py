@@ -182,8 +182,8 @@ class Store:
                 if os.fstat(descriptor).st_nlink:
                     return descriptor, name
             except OSError:
-                os.unlink(name, dir_fd=parent)
                 os.close(descriptor)
+                os.unlink(name, dir_fd=parent)
                 raise
             os.close(descriptor)
 
@@ -226,19 +226,23 @@ class Upload:
                 os.fsync(self._parent)
         except IsADirectoryError:
             raise ProtocolError(409, "there is a directory of this name") from None
+        except FileNotFoundError:
+            raise ProtocolError(409, "it was removed while it was coming in") from None
         except OSError as error:
             raise refusal(error) from None
 
     def close(self) -> None:
         """Close the file; remove it, unless it was committed."""
-        if self._temporary is not None:
-            try:
+        try:
+            if self._temporary is not None:
                 os.unlink(self._temporary, dir_fd=self._parent)
-            except FileNotFoundError:
-                pass  # somebody has tidied up
-            self._temporary = None
-        os.close(self._descriptor)
-        os.close(self._parent)
+        except FileNotFoundError:
+            pass  # somebody has tidied up
+        finally:
+            try:
+                os.close(self._descriptor)
+            finally:
+                os.close(self._parent)
 
 
 def _remove_unlocked(name: str, directory: int) -> bool:

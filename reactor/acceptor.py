@@ -31,13 +31,13 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class Acceptor(EventHandler):
     """Accepts the connections of one listening socket, at most ``limit`` at once."""
 
-    __slots__ = ("_limit", "_paused_for", "_service")
+    __slots__ = ("_limit", "_service", "_silent_until")
 
     def __init__(self, service: Service, listener: socket.socket, limit: int) -> None:
         super().__init__(listener, Interest.READ)
         self._service = service
         self._limit = limit
-        self._paused_for = ""  # said once, not with each attempt
+        self._silent_until = -inf  # a pause is told of once a minute, not with each attempt
         service.when_freed = self._resume
 
     # What others ask.
@@ -55,12 +55,16 @@ class Acceptor(EventHandler):
         connections = self._service.connections
         idle: list[Connection] | None = None
         for _ in range(self._service.settings.turn_accepts):
-            if len(connections) >= self._limit and not idle:
-                if idle is not None:
-                    return  # looking for all who are idle takes a moment: once a turn is enough
-                idle = self._find_idle()
+            if len(connections) >= self._limit:
+                if idle is None:  # looking for all who are idle takes a moment: once a turn is enough
+                    idle = self._find_idle()
+                    if not idle:
+                        self._pause("all connections are taken, and none is idle")
+                        return
+                # Who has sent something is idle only until its turn, which is near.
+                while idle and idle[-1].unread:
+                    idle.pop()
                 if not idle:
-                    self._pause("all connections are taken, and none is idle")
                     return
             if not self._accept():
                 return
@@ -73,7 +77,7 @@ class Acceptor(EventHandler):
 
     def on_failure(self) -> None:
         """Close the listening handle; the connections go on."""
-        self.handle.close()
+        self.close()
 
     # Accepting.
 
@@ -97,7 +101,6 @@ class Acceptor(EventHandler):
             connection.abort()
             self._pause(error.strerror or str(error))
             return False
-        self._paused_for = ""
         return True
 
     # Overload.
@@ -113,11 +116,12 @@ class Acceptor(EventHandler):
         return sorted(silent or idle, key=lambda each: (-each.deadline, -each.number))
 
     def _pause(self, reason: str) -> None:
-        if reason != self._paused_for:
+        now = self._service.reactor.now
+        if now >= self._silent_until:
             log.warning("accepting pauses: %s", reason)
-            self._paused_for = reason
+            self._silent_until = now + 60.0
         self.interest = Interest.NONE
-        self.deadline = self._service.reactor.now + PAUSE
+        self.deadline = now + PAUSE
 
     def _resume(self) -> None:
         if not self.interest:

@@ -10,9 +10,11 @@ Authorization is never logged. The log knows no socket: lines go to a stream tha
 
 import json
 import logging
+import os
 import re
+import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, TextIO
 
 from reactor.http11.message import Request
@@ -60,13 +62,10 @@ class Ledger:
         self.peer = peer
         self.number = number
 
-    def begin(
-        self, request: Request, status: int, number: int, began: float, starts_at: int, octets: bytes = b""
-    ) -> None:
-        """Note an exchange whose response begins with these octets, after ``starts_at`` others."""
+    def begin(self, exchange: Exchange, starts_at: int) -> None:
+        """Note an exchange whose response is queued after ``starts_at`` octets of others."""
         self.end(starts_at)
-        content_at = starts_at + octets.find(b"\r\n\r\n") + 4
-        self._exchanges.append(Exchange(request, status, number, began, content_at))
+        self._exchanges.append(exchange)
 
     def end(self, ends_at: int) -> None:
         """Note where the last response ends, now that it is queued whole."""
@@ -85,11 +84,25 @@ class Ledger:
             done += 1
         del self._exchanges[:done]
 
-    def abandon(self, sent: int, status: int) -> None:
-        """Log what will not be sent, with a status that says so."""
+    def abandon(self, sent: int, status: int | None = None) -> None:
+        """Log what will not be sent to its end, with a status that says so, or with the one it had."""
         for exchange in self._exchanges:
-            self._log.record(self, exchange._replace(status=status), sent)
+            self._log.record(self, exchange._replace(status=status or exchange.status), sent)
         self._exchanges.clear()
+
+
+def _gather(lines: list[str]) -> Iterator[tuple[bytes, int]]:
+    """Gather lines into pieces that a writable pipe takes whole (POSIX: PIPE_BUF), with their number."""
+    gathered: list[bytes] = []
+    size = 0
+    for line in lines:
+        octets = line.encode("utf-8", "backslashreplace")
+        if gathered and size + len(octets) > select.PIPE_BUF:
+            yield b"".join(gathered), len(gathered)
+            gathered, size = [], 0
+        gathered.append(octets)
+        size += len(octets)
+    yield b"".join(gathered), len(gathered)
 
 
 class AccessLog:
@@ -110,6 +123,7 @@ class AccessLog:
         self._clock = clock
         self._wall_clock = wall_clock
         self._lines: list[str] = []
+        self._dropped = 0
         self._second = (-1, "")
 
     def record(self, peer: Ledger, exchange: Exchange, sent: int) -> None:
@@ -119,16 +133,40 @@ class AccessLog:
         self._lines.append(self._write_line(peer, exchange, content, duration))
 
     def flush(self) -> None:
-        """Write the lines of this turn; a log that cannot be written stops nobody from being served."""
+        """Write the lines of this turn; a log that cannot be written stops nobody from being served.
+
+        A pipe that nobody reads would stop the whole loop: what it does not take is dropped, and
+        counted.
+        """
         if not self._lines:
             return
-        text = "".join(self._lines)
-        self._lines.clear()
+        lines, self._lines = self._lines, []
         try:
-            self._stream.write(text)
-            self._stream.flush()
+            written = self._write(lines)
         except (OSError, ValueError) as error:
             log.error("the access log cannot be written: %s", error)
+            return
+        if written and self._dropped:
+            log.warning("%d lines of the access log were dropped: nobody read them", self._dropped)
+            self._dropped = 0
+        self._dropped += len(lines) - written
+
+    def _write(self, lines: list[str]) -> int:
+        """Write lines, in one call where they fit a pipe; return how many. Raise OSError or ValueError."""
+        try:
+            descriptor = self._stream.fileno()
+        except (OSError, ValueError, AttributeError):  # a stream without one is in memory, and never full
+            self._stream.write("".join(lines))
+            return len(lines)
+        poll = select.poll()
+        poll.register(descriptor, select.POLLOUT)
+        written = 0
+        for octets, count in _gather(lines):
+            if not poll.poll(0):
+                break
+            os.write(descriptor, octets)
+            written += count
+        return written
 
     def _combined(self, peer: Ledger, exchange: Exchange, content: int, duration: int) -> str:
         request = exchange.request

@@ -30,16 +30,16 @@ import socket
 import struct
 from enum import Enum
 
-from reactor.access_log import Ledger
+from reactor.access_log import Exchange, Ledger
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
 from reactor.http11.parser import Parser, Phase
-from reactor.http11.serializer import Stream, delimits_itself, release, serialize
+from reactor.http11.serializer import Stream, delimits_itself, serialize
 from reactor.http11.target import Target
 from reactor.intake import Intake
 from reactor.loop import EventHandler, Interest
-from reactor.outbox import Flow, Outbox
+from reactor.outbox import Flow, Outbox, release
 from reactor.routing import Handler, Route
 from reactor.service import Service
 
@@ -56,6 +56,7 @@ CLIENT_GONE = 499
 class State(Enum):
     """Where a connection stands: the interest and the patience of each row of the table above."""
 
+    # The number keeps apart what is otherwise alike: members with equal values would be one.
     ACCEPTED = 0, Interest.READ, "first_octet"
     IDLE = 1, Interest.READ, "keep_alive"
     RECEIVING_HEAD = 2, Interest.READ, "head"
@@ -128,11 +129,19 @@ class Connection(EventHandler):
         """True between two requests, and before the first."""
         return self.state is IDLE or self.state is ACCEPTED
 
+    @property
+    def unread(self) -> bool:
+        """True when octets have come that the reactor has not told us of yet."""
+        try:
+            return bool(self.handle.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
+
     def stop(self) -> None:
         """Read no further request, and close as soon as nothing is in flight."""
         if self.idle:
             self._close()
-        elif self.state is RESPONDING:
+        elif self.state is RESPONDING or self.state is WAITING:
             self._parser.end()
 
     def abort(self) -> None:
@@ -189,6 +198,8 @@ class Connection(EventHandler):
         except Exception:  # a stream is the application's code, and its head has been sent
             log.exception("c%d: the content broke off", self.number)
             flow = BROKEN
+            if self._ledger is not None:
+                self._ledger.abandon(outbox.sent)
         if self._ledger is not None:
             self._ledger.settle(outbox.sent, flow is EMPTY)
         self._settle(flow, wants_octets, outbox.sent > sent_before)
@@ -277,6 +288,7 @@ class Connection(EventHandler):
             response = handler(request)
             return self._queue(request, response)
         except ProtocolError as error:
+            log.info("c%d: %d %s", self.number, error.status, error.reason)
             response = Response.error(error.status, error.reason)
         except Exception:
             log.exception("c%d: %r failed", self.number, request)
@@ -305,21 +317,23 @@ class Connection(EventHandler):
         persistent = head.persistent and service.persistent and parser.phase is not LOST
         if head.version == 0 and not delimits_itself(response):
             persistent = False
-        octets, body = serialize(request, response, persistent, service.date, service.settings.turn_compress)
+        octets, body, compressed = serialize(
+            request, response, persistent, service.date, service.settings.turn_compress
+        )
         if not persistent:
             parser.end()
         self.served += 1
         if self._ledger is not None:
             began = service.reactor.now if self._intake is None else self._intake.began
-            self._ledger.begin(request, response.status, self.served, began, outbox.queued, octets)
+            starts_at = outbox.queued
+            content_at = starts_at + octets.find(b"\r\n\r\n") + 4
+            self._ledger.begin(Exchange(request, response.status, self.served, began, content_at), starts_at)
         outbox.write(octets)
         if body is not None:
             outbox.add(body)
             if isinstance(body, Stream):
                 body.subscribe(self._wake)
-        if head.coding is None or response.compress_from is None or not isinstance(response.content, bytes):
-            return 0
-        return len(response.content)
+        return compressed
 
     def _wake(self) -> None:
         """Go on with a live stream that has more."""
@@ -399,7 +413,7 @@ class Connection(EventHandler):
         sent = self._outbox.sent
         if self._intake is not None:
             intake = self._intake
-            ledger.begin(intake.request, CLIENT_GONE, self.served + 1, intake.began, sent)
+            ledger.begin(Exchange(intake.request, CLIENT_GONE, self.served + 1, intake.began, sent), sent)
         ledger.abandon(sent, CLIENT_GONE)
 
     # The state machine.
@@ -417,7 +431,7 @@ class Connection(EventHandler):
             self._finish()
         elif phase is LOST:
             self._drain()
-        elif not wants_octets:
+        elif not wants_octets and self._parser.buffered:
             self._enter(RESPONDING)  # no event will tell of octets that we hold already
         elif phase is IN_HEAD:
             if state is not RECEIVING_HEAD:

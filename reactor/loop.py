@@ -97,7 +97,7 @@ class Reactor:
     # What event handlers ask for.
 
     def register(self, handler: EventHandler) -> None:
-        """Begin to wait for what the event handler waits for."""
+        """Begin to wait for what the event handler waits for; the same as ``refresh``, by its POSA name."""
         self.refresh(handler)
 
     def refresh(self, handler: EventHandler) -> None:
@@ -182,7 +182,11 @@ class Reactor:
 
     def _fail(self, handler: EventHandler) -> None:
         log.exception("%r failed, and is removed", handler)
-        self.remove(handler)
+        try:
+            self.remove(handler)
+        except (KeyError, ValueError, OSError):  # the selector has let go of the handle by itself
+            handler.reactor_interest = Interest.NONE
+            self._deadlines.forget(handler)
         try:
             handler.on_failure()
         except Exception:

@@ -14,6 +14,7 @@ Sending is tried before waiting: most responses fit, and never ask the selector 
 outbox knows no HTTP; what it sends was framed before.
 """
 
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from enum import Enum, auto
 
 from reactor.http11.message import FileSlice
 from reactor.http11.serializer import Stream
+
+log = logging.getLogger("reactor")
 
 Octets = bytes | memoryview
 # Given descriptors of a socket and a file, an offset and a count: how many octets were sent.
@@ -40,6 +43,16 @@ class Flow(Enum):
 
 
 EMPTY, PENDING, DRY, BROKEN = Flow
+
+
+def release(content: object) -> None:
+    """Close content that will not be sent, where it can be closed; log it when that fails."""
+    close = getattr(content, "close", None)
+    if close is not None:
+        try:
+            close()
+        except Exception:  # the application's code; whoever lets go of it has more to let go of
+            log.exception("closing the content of a response failed")
 
 
 class Outbox:
@@ -107,7 +120,7 @@ class Outbox:
     def _close_body(self) -> None:
         if self._body is not None:
             body, self._body = self._body, None
-            body.close()
+            release(body)
 
     # The only calls that touch the socket.
 
@@ -116,8 +129,7 @@ class Outbox:
         octets = self._octets[0] if len(self._octets) == 1 else b"".join(self._octets)
         offered = octets if len(octets) <= share else memoryview(octets)[:share]
         try:
-            # A head leaves in one packet with the beginning of the file.
-            sent = sock.send(offered) if self._body is None else sock.send(offered, _MORE)
+            sent = sock.send(offered) if self._body is None else sock.send(offered, self._flags())
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -129,6 +141,13 @@ class Outbox:
             return EMPTY
         self._octets = [memoryview(octets)[sent:]]
         return PENDING
+
+    def _flags(self) -> int:
+        """Let a head leave in one packet with the file behind it.
+
+        Only where octets follow for certain: the kernel waits up to 200 ms for those that do not come.
+        """
+        return _MORE if isinstance(self._body, FileSlice) and self._body.count else 0
 
     def _send_slice(self, sock: socket.socket, part: FileSlice, share: int) -> Flow:
         """Send from the file's pages, without a copy through this process."""

@@ -17,6 +17,7 @@ place for it, or refuses the request. Routing knows no connection; whoever serve
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
+from reactor.http11 import grammar
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.message import Request, Response
 from reactor.settings import MIB
@@ -25,7 +26,8 @@ Handler = Callable[[Request], Response]
 Function = TypeVar("Function", bound=Handler)
 Params = dict[str, str]
 
-METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH")
+# All that are known but CONNECT, which names no path, and which only a proxy has a use for.
+METHODS = tuple(method for method in grammar.METHODS if method != "CONNECT")
 
 
 class Sink(Protocol):

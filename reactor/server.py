@@ -29,13 +29,16 @@ from reactor.observer import log as turn_log
 from reactor.routing import Router
 from reactor.service import Service
 from reactor.settings import Settings
-from reactor.signals import SignalHandle
+from reactor.signals import Mailbox, SignalHandle
 
 log = logging.getLogger("reactor")
 
 HOST = "127.0.0.1"
 PORT = 4221
 BACKLOG = 4096
+
+# Stands in for the number of a signal; there is no signal 0.
+_STOP = 0
 
 # Descriptors kept for all that is no connection: the selector, the log, and files in flight.
 FEWEST_FILES = 32
@@ -80,14 +83,15 @@ class Server:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         settings = Settings() if settings is None else settings
+        lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
         limit = connection_limit(settings.max_connections)
         listener = listen(host, port)
         self.reactor = _make_reactor(selector, clock)
-        lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
         self.service = Service(self.reactor, routes, settings, lines, wall_clock)
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self._acceptor = Acceptor(self.service, listener, limit)
-        self._signals: SignalHandle | None = None
+        self._mailbox = Mailbox(self._on_signal)
+        self.reactor.register(self._mailbox)
         self.reactor.register(self._acceptor)
         if lines is not None:
             self.reactor.at_turn_end(lines.flush)
@@ -115,29 +119,25 @@ class Server:
 
         ``on_ready`` is called as soon as a signal would be heard.
         """
-        if threading.current_thread() is threading.main_thread():
-            self._signals = SignalHandle((signal.SIGINT, signal.SIGTERM), self._on_signal)
-            self.reactor.register(self._signals)
+        if threading.current_thread() is not threading.main_thread():
+            on_ready()
+            self.reactor.run()
+            return
+        signals = SignalHandle((signal.SIGINT, signal.SIGTERM), self._on_signal)
+        self.reactor.register(signals)
         try:
             on_ready()
             self.reactor.run()
         finally:
-            if self._signals is not None:
-                self.reactor.remove(self._signals)
-                self._signals.close()
-                self._signals = None
+            self.reactor.remove(signals)
+            signals.close()
 
     def stop(self) -> None:
-        """Accept nothing more and finish what is in flight; asked again, stop at once."""
-        if not self.service.persistent:
-            self.reactor.stop()
-            return
-        self.service.persistent = False
-        self._acceptor.close()
-        for connection in list(self.service.connections.values()):
-            connection.stop()
-        patience = self.service.settings.shutdown_timeout
-        self.reactor.register(Grace(self.reactor.now + patience, self.reactor.stop))
+        """Accept nothing more and finish what is in flight; asked again, stop at once.
+
+        May be called from any thread, and before ``run``.
+        """
+        self._mailbox.post(_STOP)
 
     def close(self) -> None:
         """Close every handle."""
@@ -149,11 +149,23 @@ class Server:
             connection.abort()
         if self.service.access_log is not None:
             self.service.access_log.flush()
+        self.reactor.remove(self._mailbox)
+        self._mailbox.close()
         self.reactor.close()
 
     def _on_signal(self, number: int) -> None:
-        log.info("%s: stopping%s", signal.Signals(number).name, "" if self.service.persistent else " at once")
-        self.stop()
+        """Stop, more and more urgently, because of a signal or of ``stop``."""
+        name = "stop" if number == _STOP else signal.Signals(number).name
+        log.info("%s: stopping%s", name, "" if self.service.persistent else " at once")
+        if not self.service.persistent:
+            self.reactor.stop()
+            return
+        self.service.persistent = False
+        self._acceptor.close()
+        for connection in list(self.service.connections.values()):
+            connection.stop()
+        patience = self.service.settings.shutdown_timeout
+        self.reactor.register(Grace(self.reactor.now + patience, self.reactor.stop))
 
     def _stop_when_done(self) -> None:
         if not self.service.persistent and not self.service.connections:
@@ -175,7 +187,16 @@ def serve(
     """
     with Server(routes, host, port, settings, access_log, log_format) as server:
         line = f"reactor: serving {what and what + ' '}on {server.url}"
-        server.run(on_ready=lambda: print(line, file=sys.stderr, flush=True))
+        server.run(on_ready=lambda: _announce(line))
+
+
+def _announce(line: str) -> None:
+    """Print a line on standard error, where there is one."""
+    try:
+        if sys.stderr is not None:
+            print(line, file=sys.stderr, flush=True)
+    except OSError:
+        pass  # nobody reads it, which stops nobody from being served
 
 
 def listen(host: str, port: int) -> socket.socket:

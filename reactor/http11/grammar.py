@@ -11,9 +11,11 @@ import re
 
 
 class ProtocolError(Exception):
-    """A request that must be refused: the status to answer with, and the reason in one line."""
+    """A request that must be refused: the status to answer with (400 to 599), the reason in one line."""
 
     def __init__(self, status: int, reason: str) -> None:
+        if status not in range(400, 600):
+            raise ValueError(f"{status!r} is no status to refuse a request with")
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
@@ -27,6 +29,8 @@ is_token = re.compile(TOKEN).fullmatch
 
 # method = token                                                                   RFC 9112, 3.1
 is_method = is_token
+# Those of RFC 9110, 9.1, and PATCH (RFC 5789); other tokens are methods too, but none that is known.
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 
 # HTTP-version = "HTTP" "/" DIGIT "." DIGIT   (in capitals)                        RFC 9112, 2.3
 HTTP_VERSION = rb"HTTP/([0-9])\.([0-9])"

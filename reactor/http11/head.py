@@ -16,17 +16,13 @@ from typing import TypeVar
 
 from reactor.http11.coding import preferred_coding
 from reactor.http11.framing import content_length
-from reactor.http11.grammar import ProtocolError, is_method, match_version
+from reactor.http11.grammar import METHODS, ProtocolError, find_stray_control, is_method, match_version
 from reactor.http11.headers import FieldLine, Headers, read_field_line
 from reactor.http11.message import Head
 from reactor.http11.target import Target, check_host, read_target
 from reactor.settings import Settings
 
-# RFC 9110, 9.1; and PATCH (RFC 5789). Other tokens are methods too, but none that is known.
-METHODS = {
-    name.encode(): name
-    for name in ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
-}
+_METHODS = {name.encode(): name for name in METHODS}
 
 # Method, target, and what the rest means.
 ReadHead = tuple[str, Target, Head]
@@ -69,12 +65,19 @@ class HeadReader:
 
     def read(self, octets: bytes) -> ReadHead:
         """Read a head that is not known, without its empty line; raise ProtocolError."""
+        try:
+            return self._read(octets)
+        except ProtocolError:
+            check_controls(octets)  # where there are two faults, name the one that shows before the end
+            raise
+
+    def _read(self, octets: bytes) -> ReadHead:
         self.check_length(octets)
         try:
             method_octets, target_octets, tail = octets.split(b" ", 2)
         except ValueError:
             raise ProtocolError(400, "malformed request line") from None
-        method = METHODS.get(method_octets) or _read_method(method_octets)
+        method = _METHODS.get(method_octets) or _read_method(method_octets)
         head = self._tails.get(tail) or self._read_tail(tail)
         target = read_target(method, target_octets)
         if target.authority is not None:
@@ -110,6 +113,12 @@ class HeadReader:
         field_line = read_field_line(line)
         self._lines.remember(line, field_line)
         return field_line
+
+
+def check_controls(octets: bytes, start: int = 0) -> None:
+    """Refuse a CR or LF alone and NUL, from ``start`` on; raise ProtocolError(400) (RFC 9112, 2.2)."""
+    if find_stray_control(octets, start) is not None:
+        raise ProtocolError(400, "bare CR, bare LF or NUL in the head")
 
 
 def _read_method(octets: bytes) -> str:

@@ -17,8 +17,8 @@ The parser knows no socket and no clock, and never calls back.
 from enum import Enum, auto
 
 from reactor.http11.framing import CHUNKED, ChunkedReader, LengthReader, Reader
-from reactor.http11.grammar import ProtocolError, find_stray_control
-from reactor.http11.head import HeadReader
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.head import HeadReader, check_controls
 from reactor.http11.message import Request
 
 # RFC 9112, 2.2: empty lines before a request line are skipped; a few, or they would be a way to
@@ -126,6 +126,9 @@ class Parser:
         except ProtocolError:
             self.lose()
             raise
+        if self._position == len(self._buffer):
+            self._buffer = b""
+            self._position = 0
         if self._content.complete:
             self._content = None
             self._scanned = self._position
@@ -161,7 +164,13 @@ class Parser:
         elif self._position < len(self._buffer):
             self.phase = HEAD
         else:
-            self.phase = IDLE
+            self._rest()
+
+    def _rest(self) -> None:
+        """Wait for the next request, and hold nothing: most connections are idle most of the time."""
+        self._buffer = b""
+        self._position = self._scanned = 0
+        self.phase = IDLE
 
     def _wait(self) -> None:
         """Check the beginning of a head: what no further octets can mend is refused at once."""
@@ -169,11 +178,9 @@ class Parser:
         start = self._position
         buffer = self._buffer
         if start == len(buffer):
-            self.phase = IDLE
+            self._rest()
             return
-        stray = find_stray_control(buffer, self._scanned)
-        if stray is not None:
-            raise ProtocolError(400, "bare CR, bare LF or NUL in the head")
+        check_controls(buffer, self._scanned)
         # The end may have begun: its last three octets are looked at again.
         self._scanned = max(start, len(buffer) - 3)
         self._heads.check_length(buffer[start:].rstrip(b"\r\n"))

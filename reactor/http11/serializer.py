@@ -20,8 +20,8 @@ from reactor.http11.framing import chunked
 from reactor.http11.grammar import match_field_line
 from reactor.http11.message import Content, FileSlice, LiveStream, Request, Response, reason_phrase
 
-# These have no content, and no field that speaks of its length (RFC 9110, 8.6 and 15).
-_WITHOUT_CONTENT = frozenset({204, 304})
+# These have no content, and what ends their head (RFC 9110, 8.6, 15.3.5, 15.3.6 and 15.4.5).
+_WITHOUT_CONTENT = {204: b"\r\n", 205: b"Content-Length: 0\r\n\r\n", 304: b"\r\n"}
 # Framing is the serializer's; a handler that sets it would contradict it.
 _OURS = frozenset({"connection", "content-length", "date", "transfer-encoding"})
 
@@ -47,7 +47,9 @@ class Stream:
 
     def close(self) -> None:
         """Let go of the content: nobody will read it."""
-        release(self._content)
+        close = getattr(self._content, "close", None)
+        if close is not None:
+            close()
 
 
 # What follows a head: nothing, a part of a file, or octets piece by piece.
@@ -61,64 +63,72 @@ def delimits_itself(response: Response) -> bool:
 
 def serialize(
     request: Request, response: Response, persistent: bool, date: bytes, share: int
-) -> tuple[bytes, Body]:
-    """Return the octets of the head with all content that is whole, and the rest of the body.
+) -> tuple[bytes, Body, int]:
+    """Return the octets of the head with all content that is whole, the rest of the body, and a count.
 
     ``date`` is the Date line with its CRLF, or b"". ``share`` is how many octets may be compressed
-    at one go. Raise ValueError or TypeError for a response that cannot be written, such as one with a
-    faulty field.
+    at one go; the count is how many were. Raise ValueError or TypeError for a response that cannot be
+    written, such as one with a faulty field.
     """
     content = response.content
     head = request.head
     negotiated = response.compress_from is not None
     coding = head.coding if negotiated else None
+    compressed = 0
     if coding is not None:
-        content, coding = _encode(response, coding, share, head.version == 1 or not persistent)
+        content, coding, compressed = _encode(response, coding, share, head.version == 1 or not persistent)
     fields = _fixed_fields(response.status, response.headers, negotiated, coding, head.version, persistent)
-    if response.status in _WITHOUT_CONTENT:
-        release(response.content)
-        return b"%b%b\r\n" % (fields, date), None
-    if isinstance(content, bytes):
-        if request.method == "HEAD":
-            return b"%b%bContent-Length: %d\r\n\r\n" % (fields, date, len(content)), None
-        return b"%b%bContent-Length: %d\r\n\r\n%b" % (fields, date, len(content), content), None
-    if isinstance(content, FileSlice):
-        octets = b"%b%bContent-Length: %d\r\n\r\n" % (fields, date, content.count)
-        body: FileSlice | Stream = content
-    else:
-        pieces = iter(content)  # raises TypeError at once for what is no content at all
-        framing = b"" if head.version == 0 else b"Transfer-Encoding: chunked\r\n"
-        octets = b"%b%b%b\r\n" % (fields, date, framing)
-        body = Stream(pieces if head.version == 0 else chunked(pieces), response.content)
+    if not isinstance(content, bytes) or response.status in _WITHOUT_CONTENT:
+        octets, body = _begin_body(request, response, content, fields + date)
+        return octets, body, compressed
     if request.method == "HEAD":  # its response ends with the head (RFC 9110, 9.3.2)
+        return b"%b%bContent-Length: %d\r\n\r\n" % (fields, date, len(content)), None, compressed
+    return b"%b%bContent-Length: %d\r\n\r\n%b" % (fields, date, len(content), content), None, compressed
+
+
+def _begin_body(request: Request, response: Response, content: Content, fields: bytes) -> tuple[bytes, Body]:
+    """Return the head before content that is not in memory, or before none; and the body."""
+    body: FileSlice | Stream
+    if isinstance(content, FileSlice):
+        framing, body = b"Content-Length: %d\r\n" % content.count, content
+    elif request.head.version == 1:
+        framing, body = b"Transfer-Encoding: chunked\r\n", Stream(chunked(_pieces(content)), response.content)
+    else:
+        framing, body = b"", Stream(_pieces(content), response.content)
+    if response.status in _WITHOUT_CONTENT:
         body.close()
-        return octets, None
-    return octets, body
+        return fields + _WITHOUT_CONTENT[response.status], None
+    if request.method == "HEAD":
+        body.close()
+        return b"%b%b\r\n" % (fields, framing), None
+    return b"%b%b\r\n" % (fields, framing), body
 
 
-def release(content: object) -> None:
-    """Close content that will not be sent, where it can be closed."""
-    close = getattr(content, "close", None)
-    if close is not None:
-        close()
+def _pieces(content: Content) -> Iterator[bytes]:
+    """Iterate over content; raise TypeError at once for what is none."""
+    if isinstance(content, (str, bytearray, memoryview)):
+        raise TypeError(f"the content of a response is octets (bytes), not {type(content).__name__}")
+    return iter([content] if isinstance(content, bytes) else content)  # type: ignore[arg-type]
 
 
-def _encode(response: Response, coding: str, share: int, length_optional: bool) -> tuple[Content, str | None]:
-    """Compress content as the client prefers it; return it with the coding that it has.
+def _encode(
+    response: Response, coding: str, share: int, length_optional: bool
+) -> tuple[Content, str | None, int]:
+    """Compress content as the client prefers it; return it with its coding, and how much was compressed.
 
     ``length_optional`` says that the content may end by chunks or with the connection.
     """
     content = response.content
     if isinstance(content, (FileSlice, LiveStream)):
-        return content, None
+        return content, None, 0
     if not isinstance(content, bytes):
-        return gzip_slices(content, share), coding
+        return gzip_slices(_pieces(content), share), coding, 0
     if len(content) < (response.compress_from or 0):
-        return content, None
+        return content, None, 0
     if len(content) <= share:
-        return gzip(content), coding
+        return gzip(content), coding, len(content)
     # Too much for one turn, and how long it will be is not known before its end.
-    return (gzip_slices([content], share), coding) if length_optional else (content, None)
+    return (gzip_slices([content], share), coding, 0) if length_optional else (content, None, 0)
 
 
 @lru_cache(maxsize=256)

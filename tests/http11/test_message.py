@@ -137,7 +137,7 @@ def test_each_change_wakes_whoever_waits() -> None:
 
 def stream_of(live: LiveStream, version: int) -> Stream:
     head = Head(version, Headers(), persistent=version == 1)
-    _, body = serialize(
+    _, body, _ = serialize(
         Request("GET", Target("/", ("",)), head), Response(200, live), version == 1, b"", 1000
     )
     assert isinstance(body, Stream)

@@ -49,7 +49,8 @@ def write(
     date: bytes = DATE,
 ) -> tuple[bytes, Body]:
     head = Head(version, Headers(), persistent=persistent, coding=coding)
-    return serialize(Request(method, Target("/", ("",)), head), response, persistent, date, SHARE)
+    request = Request(method, Target("/", ("",)), head)
+    return serialize(request, response, persistent, date, SHARE)[:2]
 
 
 def whole(octets: bytes, body: Body) -> bytes:
