@@ -85,7 +85,6 @@ class State(Enum):
     CLOSED,
 ) = State  # looked up once here instead of at each request
 
-
 # And the same for the phases of the parser and the ways a flush can go.
 NOTHING, IN_HEAD, IN_CONTENT, ENDED, LOST = Phase
 EMPTY, PENDING, DRY, BROKEN = Flow
@@ -114,8 +113,8 @@ class Connection(EventHandler):
         self._intake: Intake | None = None
         self.peer = peer
         self.number = service.next_number()
-        log = service.access_log
-        self._ledger = None if log is None else Ledger(log, peer, self.number)
+        lines = service.access_log
+        self._ledger = None if lines is None else Ledger(lines, peer, self.number)
         self.served = 0  # requests answered, refused ones included
         self._enter(ACCEPTED)
 
