@@ -173,9 +173,11 @@ def _persistent(version: int, options: list[str]) -> bool:
 
 
 def _expects_continue(value: str | None, version: int) -> bool:
-    """Read Expect (RFC 9110, 10.1.1); raise ProtocolError(417) for any other expectation."""
+    """Read Expect = #expectation (RFC 9110, 10.1.1); raise ProtocolError(417) for any other one."""
     if value is None:
         return False
-    if value.lower() != "100-continue":
+    members = [member.strip(" \t").lower() for member in value.split(",")]
+    expectations = [member for member in members if member]
+    if any(each != "100-continue" for each in expectations):
         raise ProtocolError(417, "only 100-continue can be expected")
-    return version == 1  # in HTTP/1.0 it is ignored
+    return bool(expectations) and version == 1  # in HTTP/1.0 it is ignored

@@ -50,7 +50,7 @@ class Target:
 
 
 def read_target(method: str, octets: bytes) -> Target:
-    """Read a request target for this method; raise ProtocolError(400) where it is none."""
+    """Read a request target for this method; raise ProtocolError, 400 where it is none, or 421."""
     if method == "CONNECT":
         return _read_authority_form(octets)
     match = match_origin_form(octets)
@@ -83,6 +83,8 @@ def _read_other_form(method: str, octets: bytes) -> Target:
     check_host(authority)
     if not authority or authority.startswith(b":"):
         raise ProtocolError(400, "request target without a host")  # RFC 9110, 4.2.1
+    if octets[:5].lower() == b"https":  # RFC 9110, 7.4: what is to be secured cannot come from here
+        raise ProtocolError(421, "https is not served on this connection")
     path = octets_of_path.decode("ascii")
     if not path and method == "OPTIONS" and query is None:  # RFC 9112, 3.2.4
         return Target("*", (), None, authority.decode("ascii"))
