@@ -22,6 +22,18 @@ from reactor.http11.message import Request
 log = logging.getLogger("reactor")
 
 FORMATS = ("combined", "json")
+LONGEST = 900
+
+
+def shorten(text: str, write: Callable[[str], str], expansion: int) -> str:
+    """Cut a client's text that, written, would take more than LONGEST octets.
+
+    Three of them and the rest of a line then fit what a pipe takes at once. ``expansion`` is how many
+    octets a character may take.
+    """
+    if len(text) * expansion <= LONGEST or len(write(text).encode("utf-8", "replace")) <= LONGEST:
+        return text
+    return text[: LONGEST // expansion] + "..."
 
 
 class Exchange(NamedTuple):
@@ -170,9 +182,14 @@ class AccessLog:
 
     def _combined(self, peer: Ledger, exchange: Exchange, content: int, duration: int) -> str:
         request = exchange.request
-        line = escape(f"{request.method} {request.target} {request.version}") if request.method else "-"
-        referer = escape(request.headers.get("referer", "-"))
-        agent = escape(request.headers.get("user-agent", "-"))
+        line, referer, agent = (
+            escape(shorten(text or "-", escape, 4))
+            for text in (
+                f"{request.method} {request.target} {request.version}" if request.method else "",
+                request.headers.get("referer", ""),
+                request.headers.get("user-agent", ""),
+            )
+        )
         return (
             f'{peer.peer} - - [{self._time()}] "{line}" {exchange.status} {content or "-"} '
             f'"{referer}" "{agent}" {duration} c{peer.number}#{exchange.number}\n'
@@ -180,16 +197,17 @@ class AccessLog:
 
     def _json(self, peer: Ledger, exchange: Exchange, content: int, duration: int) -> str:
         request = exchange.request
+        known = bool(request.method)
         entry = {
             "time": self._time(),
             "peer": peer.peer,
-            "method": request.method or None,
-            "target": str(request.target) if request.method else None,
-            "version": request.version if request.method else None,
+            "method": shorten(request.method, json.dumps, 6) if known else None,
+            "target": shorten(str(request.target), json.dumps, 6) if known else None,
+            "version": request.version if known else None,
             "status": exchange.status,
             "content_octets": content,
-            "referer": request.headers.get("referer"),
-            "user_agent": request.headers.get("user-agent"),
+            "referer": shorten(request.headers.get("referer", ""), json.dumps, 6) or None,
+            "user_agent": shorten(request.headers.get("user-agent", ""), json.dumps, 6) or None,
             "duration_us": duration,
             "connection": peer.number,
             "request": exchange.number,

@@ -68,11 +68,35 @@ class HeadReader:
         try:
             return self._read(octets)
         except ProtocolError:
-            check_controls(octets)  # where there are two faults, name the one that shows before the end
+            self.check(octets + b"\r\n")
             raise
 
+    def check(self, octets: bytes, start: int = 0) -> None:
+        """Refuse the beginning of a head that no further octets can mend; raise ProtocolError.
+
+        Of two faults the one that comes first counts, so that the answer does not depend on how the
+        octets are cut. Controls are looked for from ``start`` on.
+        """
+        too_long = self._too_long(octets.rstrip(b"\r\n"))
+        stray = find_stray_control(octets, start)
+        if stray is not None and (too_long is None or stray.start() <= too_long[0]):
+            raise ProtocolError(400, "bare CR, bare LF or NUL in the head")  # RFC 9112, 2.2
+        if too_long is not None:
+            raise too_long[1]
+
+    def _too_long(self, octets: bytes) -> tuple[int, ProtocolError] | None:
+        """Return where a head, or its beginning, is too long, and the error that says so."""
+        limit, max_head = self.settings.max_request_line, self.settings.max_head
+        if len(octets) > limit and octets.find(b"\r\n", 0, limit + 2) < 0:
+            return limit, ProtocolError(414, f"request line over {limit} octets")
+        if len(octets) + 4 > max_head:
+            return max_head - 4, ProtocolError(431, f"head over {max_head} octets")
+        return None
+
     def _read(self, octets: bytes) -> ReadHead:
-        self.check_length(octets)
+        too_long = self._too_long(octets)
+        if too_long is not None:
+            raise too_long[1]
         try:
             method_octets, target_octets, tail = octets.split(b" ", 2)
         except ValueError:
@@ -84,14 +108,6 @@ class HeadReader:
             head = _with_host(head, target.authority)
         self.known.remember(octets, (method, target, head))
         return method, target, head
-
-    def check_length(self, octets: bytes) -> None:
-        """Check the length of a head without its empty line, or of its beginning; raise ProtocolError."""
-        limit, max_head = self.settings.max_request_line, self.settings.max_head
-        if len(octets) > limit and octets.find(b"\r\n", 0, limit + 2) < 0:
-            raise ProtocolError(414, f"request line over {limit} octets")
-        if len(octets) + 4 > max_head:
-            raise ProtocolError(431, f"head over {max_head} octets")
 
     def _read_tail(self, octets: bytes) -> Head:
         """Read a head from its version on."""
@@ -113,12 +129,6 @@ class HeadReader:
         field_line = read_field_line(line)
         self._lines.remember(line, field_line)
         return field_line
-
-
-def check_controls(octets: bytes, start: int = 0) -> None:
-    """Refuse a CR or LF alone and NUL, from ``start`` on; raise ProtocolError(400) (RFC 9112, 2.2)."""
-    if find_stray_control(octets, start) is not None:
-        raise ProtocolError(400, "bare CR, bare LF or NUL in the head")
 
 
 def _read_method(octets: bytes) -> str:

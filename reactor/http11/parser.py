@@ -18,7 +18,7 @@ from enum import Enum, auto
 
 from reactor.http11.framing import CHUNKED, ChunkedReader, LengthReader, Reader
 from reactor.http11.grammar import ProtocolError
-from reactor.http11.head import HeadReader, check_controls
+from reactor.http11.head import HeadReader
 from reactor.http11.message import Request
 
 # RFC 9112, 2.2: empty lines before a request line are skipped; a few, or they would be a way to
@@ -180,10 +180,9 @@ class Parser:
         if start == len(buffer):
             self._rest()
             return
-        check_controls(buffer, self._scanned)
+        self._heads.check(buffer[start:], self._scanned - start)
         # The end may have begun: its last three octets are looked at again.
         self._scanned = max(start, len(buffer) - 3)
-        self._heads.check_length(buffer[start:].rstrip(b"\r\n"))
 
     def _skip_empty_lines(self) -> None:
         while self._buffer.startswith(b"\r\n", self._position):
