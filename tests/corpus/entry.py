@@ -1,0 +1,94 @@
+"""One entry of the corpus: octets, and what must become of them; and how it is kept in two files.
+
+``NAME.http`` holds the octets, ``NAME.json`` the rest:
+
+    status    what the built-in server answers, or "closing": no answer, as the request is not complete
+    rfc       the section that decides it
+    why       one sentence
+    request   of a valid one only: what the parsed request holds
+
+This module knows no socket and no server.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+HERE = Path(__file__).parent
+CLOSING = "closing"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a parsed request holds. Octets are written as the characters of ISO 8859-1.
+
+    ``headers`` has those that matter, by name in lower case; None for one that must not be there.
+    """
+
+    method: str = "GET"
+    segments: tuple[str, ...] = ("echo", "a")
+    query: str = ""
+    headers: dict[str, str | None] = field(default_factory=dict)
+    content: str = ""
+    persistent: bool = True
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One request; ``request`` is None for an invalid one, ``status`` None where closing is all."""
+
+    name: str
+    octets: bytes
+    status: int | None
+    rfc: str
+    why: str
+    request: Held | None = None
+
+    @property
+    def directory(self) -> str:
+        """The directory that its files are in."""
+        return "invalid" if self.request is None else "valid"
+
+    @property
+    def persistent(self) -> bool:
+        """Whether the connection persists, so that what follows is answered."""
+        return self.request is not None and self.request.persistent
+
+    @property
+    def method(self) -> str:
+        """The method, which says whether the answer has content."""
+        return "GET" if self.request is None else self.request.method
+
+    def files(self) -> dict[str, bytes]:
+        """Return the files that hold this entry, by path below the corpus."""
+        path = f"{self.directory}/{self.name}"
+        return {f"{path}.http": self.octets, f"{path}.json": self._description()}
+
+    def _description(self) -> bytes:
+        description: dict[str, object] = {"status": self.status or CLOSING, "rfc": self.rfc, "why": self.why}
+        if self.request is not None:
+            description["request"] = asdict(self.request)
+        return (json.dumps(description, indent=2) + "\n").encode("ascii")
+
+
+def read_entry(path: Path) -> Entry:
+    """Read an entry from its ``.http`` file and the ``.json`` file beside it."""
+    description = json.loads(path.with_suffix(".json").read_bytes())
+    status = description["status"]
+    held = description.get("request")
+    if held is not None:
+        held = Held(**{**held, "segments": tuple(held["segments"])})
+    return Entry(
+        path.stem,
+        path.read_bytes(),
+        None if status == CLOSING else status,
+        description["rfc"],
+        description["why"],
+        held,
+    )
+
+
+def read_corpus(only: str = "") -> list[Entry]:
+    """Read every entry whose path holds ``only``, those that are valid first."""
+    paths = [path for folder in ("valid", "invalid") for path in sorted((HERE / folder).glob("*.http"))]
+    return [read_entry(path) for path in paths if only in f"{path.parent.name}/{path.stem}"]
