@@ -12,7 +12,7 @@ SERVER_CORE, CLIENT_CORE = 0, 1
 
 def pinned(core: int) -> None:
     """Keep this process on one core, where the machine has more than one."""
-    if (os.cpu_count() or 1) > core:
+    if hasattr(os, "sched_setaffinity") and core in os.sched_getaffinity(0):
         os.sched_setaffinity(0, {core})
 
 

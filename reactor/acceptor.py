@@ -2,7 +2,7 @@
 
     What happens                         What it does
     below the limit on connections       accept, a share each turn
-    at the limit, somebody is idle       close the one idle longest, and accept
+    at the limit, somebody is idle       close one that has proved nothing, or the one idle longest
     at the limit, nobody is idle         pause
     out of descriptors or memory         pause; nobody who is served loses the place
 
@@ -69,7 +69,7 @@ class Acceptor(EventHandler):
             if not self._accept():
                 return
             if idle and len(connections) > self._limit:
-                idle.pop().stop()
+                idle.pop().abort()
 
     def on_deadline(self) -> None:
         """Try again after a pause."""
@@ -108,12 +108,14 @@ class Acceptor(EventHandler):
     def _find_idle(self) -> list[Connection]:
         """Return who may have to go, the one idle longest last.
 
-        Those who never sent an octet, when there are any: a flood of them costs nobody who is served
-        the place.
+        A flood costs nobody who is served the place: where somebody would be idle, those who never
+        sent an octet go first, then those who have not finished a first request or have been refused.
         """
-        idle = [each for each in self._service.connections.values() if each.idle]
+        held = list(self._service.connections.values())
+        idle = [each for each in held if each.idle]
         silent = [each for each in idle if each.state is State.ACCEPTED]
-        return sorted(silent or idle, key=lambda each: (-each.deadline, -each.number))
+        unproven = [each for each in held if each.unproven] if idle else []
+        return sorted(silent or unproven or idle, key=lambda each: (-each.deadline, -each.number))
 
     def _pause(self, reason: str) -> None:
         now = self._service.reactor.now

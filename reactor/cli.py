@@ -192,7 +192,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = Settings(**chosen, date_header=not options.no_date_header)
     except ValueError as error:
-        parser.error(str(error))
+        # Settings speak of fields, and whoever typed the command of options.
+        parser.error(
+            re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: "--" + name[0].replace("_", "-"), str(error))
+        )
     try:
         _serve(options, settings)
     except StartError as error:

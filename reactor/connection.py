@@ -29,6 +29,7 @@ import logging
 import socket
 import struct
 from enum import Enum
+from math import inf
 
 from reactor.access_log import Exchange, Ledger
 from reactor.http11.grammar import ProtocolError
@@ -129,6 +130,11 @@ class Connection(EventHandler):
         return self.state is IDLE or self.state is ACCEPTED
 
     @property
+    def unproven(self) -> bool:
+        """True while no first request is complete, and after a refusal."""
+        return (self.state is RECEIVING_HEAD and self.served == 0) or self.state is DRAINING
+
+    @property
     def unread(self) -> bool:
         """True when octets have come that the reactor has not told us of yet."""
         try:
@@ -206,10 +212,13 @@ class Connection(EventHandler):
     def _answer_requests(self) -> bool:
         """Answer requests while there is room; return True when the parser needs more octets."""
         parser, outbox = self._parser, self._outbox
+        settings = self._service.settings
         compressed = 0
         try:
-            while parser.phase is IN_HEAD or parser.phase is IN_CONTENT:
-                if not outbox.room or compressed >= self._service.settings.turn_compress:
+            for _ in range(settings.turn_requests):
+                if parser.phase is not IN_HEAD and parser.phase is not IN_CONTENT:
+                    return True
+                if not outbox.room or compressed >= settings.turn_compress:
                     return False
                 if self._intake is not None:
                     if not self._take_content(self._intake):
@@ -221,7 +230,8 @@ class Connection(EventHandler):
                     compressed += self._begin(request)
         except ProtocolError as error:
             self._refuse(error)
-        return True
+            return True
+        return False
 
     def _begin(self, request: Request) -> int:
         """Find out who answers a request whose head is complete, and whether its content is wanted.
@@ -263,10 +273,10 @@ class Connection(EventHandler):
         octets = self._parser.next_content()
         if octets:
             intake.write(octets)
-        if self._parser.phase is IN_CONTENT:
-            return False
-        self._complete(intake)
-        return True
+        if self._parser.phase is not IN_CONTENT:
+            self._complete(intake)
+            return True
+        return bool(octets)
 
     def _complete(self, intake: Intake) -> None:
         """Answer a request whose content is complete."""
@@ -353,7 +363,14 @@ class Connection(EventHandler):
             self._give_up(f"content came slower than {settings.min_rate:g} octets a second")
         else:
             intake.octets_in_window = 0
-            self._enter(RECEIVING_CONTENT)
+            intake.window_ends = inf
+            self._await_content()
+
+    def _await_content(self) -> None:
+        """Wait for more content, in the window of time that has begun, if one has."""
+        assert self._intake is not None, "content is received for a request"
+        self._enter(RECEIVING_CONTENT)
+        self.deadline = self._intake.window_ends = min(self._intake.window_ends, self.deadline)
 
     # The only calls that touch the socket, beside the outbox's.
 
@@ -436,7 +453,7 @@ class Connection(EventHandler):
             if state is not RECEIVING_HEAD:
                 self._enter(RECEIVING_HEAD)
         elif state is not RECEIVING_CONTENT:
-            self._enter(RECEIVING_CONTENT)
+            self._await_content()
 
     def _settle_unsent(self, flow: Flow, progress: bool) -> None:
         """Enter the state in which the rest can be sent."""

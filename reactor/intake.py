@@ -7,6 +7,7 @@ refused with 500. The intake knows no socket and no framing: it is given octets.
 
 import logging
 from collections.abc import Callable
+from math import inf
 from typing import TypeVar
 
 from reactor.http11.grammar import ProtocolError
@@ -24,13 +25,14 @@ class Intake:
     Making one opens the sink; that, ``write`` and ``finish`` raise ProtocolError to refuse.
     """
 
-    __slots__ = ("_sink", "began", "handler", "octets_in_window", "request")
+    __slots__ = ("_sink", "began", "handler", "octets_in_window", "request", "window_ends")
 
     def __init__(self, request: Request, handler: Handler, factory: SinkFactory, began: float) -> None:
         self.request = request
         self.handler = handler
         self.began = began
         self.octets_in_window = 0  # how many came since the rate was last measured
+        self.window_ends = inf  # when it is measured next, by the reactor's clock
         self._sink: Sink = _refusing(lambda: factory(request))
 
     def write(self, octets: bytes) -> None:

@@ -45,6 +45,9 @@ class Interest(IntEnum):
     BOTH = selectors.EVENT_READ | selectors.EVENT_WRITE
 
 
+# Seconds. The selector counts milliseconds in a C int; to wake for nothing once in 11 days is harmless.
+LONGEST_SLEEP = 1e6
+
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
@@ -65,6 +68,9 @@ class EventHandler:
         self.deadline = deadline
         self.reactor_interest: int = Interest.NONE  # what is registered with the selector
         self.reactor_deadline = inf  # what is scheduled; never later than ``deadline``
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
 
     def on_readable(self) -> None:
         """Read: the handle has octets, or its end, or a fault that reading will show."""
@@ -138,7 +144,7 @@ class Reactor:
     def turn(self) -> None:
         """Wait once, and call everybody who is ready."""
         earliest = self._deadlines.earliest()
-        timeout = None if earliest == inf else max(0.0, earliest - self._clock())
+        timeout = None if earliest == inf else min(max(0.0, earliest - self._clock()), LONGEST_SLEEP)
         ready = self._demultiplex(timeout)
         self.now = self._clock()
         for key, events in ready:

@@ -36,6 +36,7 @@ log = logging.getLogger("reactor")
 HOST = "127.0.0.1"
 PORT = 4221
 BACKLOG = 4096
+UNSENT_IN_KERNEL = 128 * 1024  # octets
 
 # Stands in for the number of a signal; there is no signal 0.
 _STOP = 0
@@ -213,6 +214,10 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         # Connections inherit it: a response is whole when it is sent, and gains nothing by waiting.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            # What waits unsent for a slow client waits in the outbox, where it is bounded, and not in
+            # megabytes of the kernel's memory.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL)
         listener.bind(address)
         listener.listen(BACKLOG)
         listener.setblocking(False)

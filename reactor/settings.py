@@ -67,6 +67,9 @@ class Settings:
     turn_read: int = _limit(64 * KIB, "octets", "shares", "read from one connection in one turn")
     turn_send: int = _limit(256 * KIB, "octets", "shares", "sent to one connection in one turn")
     turn_compress: int = _limit(64 * KIB, "octets", "shares", "compressed for one connection in one turn")
+    turn_requests: int = _limit(
+        64, "requests", "shares", "answered, or pieces of content taken, for one connection in one turn"
+    )
     turn_accepts: int = _limit(64, "connections", "shares", "accepted in one turn")
     max_connections: int = _limit(
         0, "connections", "shares", "held at once; 0 takes what the limit on open files allows", 0

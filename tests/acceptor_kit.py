@@ -42,6 +42,8 @@ class Client:
         self.site = site
         self.sock = socket.create_connection(site.address, timeout=20)
         self.sock.setblocking(False)
+        # A second small send must not wait for the first one's acknowledgement.
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def send(self, octets: bytes) -> None:
         self.sock.sendall(octets)

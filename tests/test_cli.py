@@ -193,7 +193,7 @@ def test_a_wrong_variable_is_named_in_one_line(
     name: str, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("REACTOR_" + name, text)
-    assert name in assert_usage(capsys, []).upper()
+    assert name in assert_usage(capsys, []).upper().replace("-", "_")
 
 
 # Errors.
@@ -212,14 +212,14 @@ def test_a_wrong_variable_is_named_in_one_line(
         ("--log-format xml", "xml"),
         ("--log-level loud", "loud"),
         ("--max-fields 1.5", "1.5"),
-        ("--max-fields 0", "max_fields"),
-        ("--max-body 9999999T", "max_body"),
+        ("--max-fields 0", "--max-fields must"),
+        ("--max-body 9999999T", "--max-body must"),
         (f"--max-body {DIGITS}", "--max-body"),
-        ("--head-timeout 0", "head_timeout"),
-        ("--head-timeout nan", "head_timeout"),
-        ("--head-timeout inf", "head_timeout"),
+        ("--head-timeout 0", "--head-timeout must"),
+        ("--head-timeout nan", "--head-timeout must"),
+        ("--head-timeout inf", "--head-timeout must"),
         ("--head-timeout soon", "soon"),
-        ("--low-water 1M", "low_water"),
+        ("--low-water 1M", "--low-water must"),
     ],
     ids=lambda text: text[:30],
 )

@@ -13,9 +13,27 @@ def full_of_busy() -> Iterator[Site]:
     """Two places, both taken by clients whose requests are not complete, and a third who waits."""
     with Site(limit=2) as site:
         for client in site.connect_each(2):
+            client.assert_served()
             client.send(PART)
         site.connect_each(1)
         yield site
+
+
+def test_those_whose_first_request_is_not_complete_go_before_one_who_was_served() -> None:
+    with Site(limit=3) as site:
+        (served,) = site.connect_each(1)
+        served.assert_served()
+        site.advance(60)
+        halves = site.connect_each(2)
+        for client in halves:
+            client.send(PART)
+            site.advance(1)
+        newer = site.connect_each(1)
+        halves[0].assert_dropped()
+        newer += site.connect_each(1)
+        assert served.held
+        served.assert_served()
+        assert [client.held for client in (halves[1], *newer)] == [True, False, True]
 
 
 def test_at_one_moment_who_was_idle_gives_way_until_nobody_is() -> None:
@@ -94,6 +112,7 @@ def test_a_busy_one_never_gives_its_place() -> None:
     with Site(limit=3) as site:
         busy, idle, other_busy = site.connect_each(3)
         for client in (busy, other_busy):
+            client.assert_served()
             client.send(PART)
         idle.assert_served()
         site.advance(1)
@@ -115,6 +134,7 @@ def test_one_that_was_idle_when_looked_for_and_is_busy_now_keeps_its_place() -> 
         site.connect_each(1)
         first.assert_dropped()
         second.send(PART)
+        site.clients[-1].assert_served()
         site.clients[-1].send(PART)
         site.connect_each(1)
         third.assert_dropped()

@@ -39,6 +39,7 @@ DEFAULTS = {
     "turn_send": 256 * KIB,
     "turn_compress": 64 * KIB,
     "turn_accepts": 64,
+    "turn_requests": 64,
     "max_connections": 0,
     "date_header": True,
 }
@@ -61,7 +62,7 @@ def test_the_default_is_as_published(name: str, value: float) -> None:
 
 @every_limit
 def test_a_limit_has_a_unit_a_group_and_a_reason(each: Field[Any]) -> None:
-    assert each.metadata["unit"] in ("octets", "octets/s", "fields", "connections", "seconds")
+    assert each.metadata["unit"] in ("octets", "octets/s", "fields", "connections", "requests", "seconds")
     assert each.metadata["group"] in ("requests", "deadlines", "shares")
     assert len(each.metadata["help"]) > 10
 

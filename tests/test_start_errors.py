@@ -148,7 +148,8 @@ def test_a_low_water_mark_above_the_high_one() -> None:
 def test_an_environment_variable_that_is_wrong(name: str, value: str) -> None:
     done = run(**{name: value})
     assert_one_line(USAGE, done.returncode, done.stderr, done.stdout, "")
-    assert name in done.stderr or name.removeprefix("REACTOR_").lower() in done.stderr
+    option = name.removeprefix("REACTOR_").lower().replace("_", "-")
+    assert name in done.stderr or f"--{option}" in done.stderr
 
 
 # What is accepted.

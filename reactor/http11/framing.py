@@ -26,6 +26,7 @@ from reactor.settings import Settings
 
 CHUNKED = -1
 LAST_CHUNK = b"0\r\n\r\n"
+CHUNKS_AT_ONCE = 16
 
 
 def content_length(headers: Headers, version: int) -> int:
@@ -123,9 +124,12 @@ class ChunkedReader:
         return self._phase is Phase.COMPLETE
 
     def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:
-        """Return the content of the chunks found from ``position`` on, and the position after them."""
-        pieces = []
-        while self._phase is not Phase.COMPLETE:
+        """Return the content of the next few chunks from ``position`` on, and the position after them.
+
+        A chunk may hold a single octet: to read ten thousand of them at once would keep others waiting.
+        """
+        pieces: list[bytes] = []
+        while self._phase is not Phase.COMPLETE and len(pieces) < CHUNKS_AT_ONCE:
             if self._phase is Phase.DATA:
                 end = min(len(buffer), position + self._remaining)
                 pieces.append(buffer[position:end])

@@ -72,7 +72,7 @@ def deliver(pieces: Iterable[bytes], settings: Settings | None = None) -> Outcom
 def _take(parser: Parser, requests: list[Seen]) -> None:
     while True:
         if parser.phase is Phase.CONTENT:
-            octets = parser.next_content()
+            octets = b"".join(iter(lambda: parser.next_content() if parser.phase is Phase.CONTENT else b"", b""))
             complete = parser.phase is not Phase.CONTENT
             last = requests[-1]
             requests[-1] = last._replace(
