@@ -67,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=int, default=2, help="of each run (default: %(default)s)")
     parser.add_argument("--connections", type=int, default=64, help="kept alive (default: %(default)s)")
     options = parser.parse_args(arguments)
+    if min(options.rounds, options.seconds, options.connections) < 1:
+        parser.error("rounds, seconds and connections are at least 1")
     if shutil.which("wrk") is None:
         print("benchmarks.throughput: wrk is not installed (Debian: apt-get install wrk)", file=sys.stderr)
         return 2

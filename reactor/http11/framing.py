@@ -108,13 +108,22 @@ class Phase(Enum):
 class ChunkedReader:
     """Reads content in the chunked transfer coding; raises ProtocolError, 400, 413 or 431."""
 
-    __slots__ = ("_phase", "_received", "_remaining", "_settings", "_trailer_lines", "_trailer_octets")
+    __slots__ = (
+        "_phase",
+        "_received",
+        "_remaining",
+        "_searched",
+        "_settings",
+        "_trailer_lines",
+        "_trailer_octets",
+    )
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._phase = Phase.SIZE
         self._remaining = 0
         self._received = 0
+        self._searched = 0  # how much of an unfinished line holds no CRLF
         self._trailer_lines = 0
         self._trailer_octets = 0
 
@@ -148,10 +157,12 @@ class ChunkedReader:
     def _read_line(self, buffer: bytes, position: int) -> int | None:
         """Read the line at ``position``; return the position after its CRLF, None when it is not whole."""
         limit = self._line_limit()
-        end = buffer.find(b"\r\n", position, position + limit + 2)
+        end = buffer.find(b"\r\n", position + self._searched, position + limit + 2)
         if end < 0:
             self._check_unfinished(buffer, position, limit)
+            self._searched = max(0, len(buffer) - position - 1)  # its CRLF may have begun
             return None
+        self._searched = 0
         line = buffer[position:end]
         if self._phase is Phase.SIZE:
             self._begin_chunk(line)
@@ -175,7 +186,7 @@ class ChunkedReader:
         if self._phase is Phase.BOUNDARY:
             if waiting and buffer[position : position + 2] != b"\r":
                 raise ProtocolError(400, "chunk data is not followed by CRLF")
-        elif buffer.find(b"\n", position, position + limit + 2) >= 0:
+        elif buffer.find(b"\n", position + self._searched, position + limit + 2) >= 0:
             raise ProtocolError(400, "bare LF in the chunked coding")
         elif waiting > limit + (buffer[position + limit :] == b"\r"):
             if self._phase is Phase.TRAILERS:

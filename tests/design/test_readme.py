@@ -1,5 +1,6 @@
 """What the README says of commands, options, files and limits is so."""
 
+import configparser
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -53,3 +54,14 @@ def test_the_continuous_integration_runs_the_test_command_of_the_readme() -> Non
     pattern = re.search(r"grep -m 1 '(.*)' README.md", script)
     assert pattern is not None
     assert len(re.findall(pattern[1], README, re.MULTILINE)) == 1
+
+
+def test_nothing_is_left_to_be_filled_in() -> None:
+    assert re.findall(r"^[A-Z]{4,}$", README, re.MULTILINE) == []
+
+
+def test_the_server_needs_nothing_at_run_time() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert "install_requires" not in setup["options"]
+    assert set(setup["options.extras_require"]) == {"test", "dev"}
