@@ -129,4 +129,8 @@ class Acceptor(EventHandler):
         if not self.interest:
             self.interest = Interest.READ
             self.deadline = inf
-            self._service.reactor.refresh(self)
+            try:
+                self._service.reactor.refresh(self)
+            except OSError as error:  # the selector has limits of its own: try again later
+                self._pause(error.strerror or str(error))
+                self._service.reactor.refresh(self)

@@ -117,3 +117,22 @@ def test_closed_it_accepts_nothing_and_keeps_who_is_served() -> None:
         with pytest.raises(ConnectionRefusedError):
             site.connect()
         assert [key.events for key in site.selector.get_map().values()] == [selectors.EVENT_READ]
+
+
+def test_a_selector_that_refuses_it_after_a_pause_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Site(limit=10) as site:
+        site.listener.faults.append(errno.EMFILE)
+        (waiting,) = site.connect_each(1)
+        assert not site.listening
+        real_register = site.selector.register
+
+        def refuse(*arguments: object) -> None:
+            raise OSError(errno.ENOSPC, "no space for another watch")
+
+        monkeypatch.setattr(site.selector, "register", refuse)
+        site.advance(PAUSE)
+        assert not site.listening
+        monkeypatch.setattr(site.selector, "register", real_register)
+        site.advance(PAUSE)
+        assert site.listening
+        waiting.assert_served()

@@ -1,0 +1,83 @@
+"""Live through many seeds, or through one with every turn in words.
+
+python -m tests.simulation --seeds 1000 --first 1     stops at the first failure, and prints its seed
+python -m tests.simulation --seed 17 --trace          the same seed again, told in words
+"""
+
+import argparse
+import sys
+import time
+
+from tests.simulation.simulation import Outcome, run_seed
+
+
+def main() -> int:
+    """Run what the command line asks for; return 0 when all is well, 1 otherwise."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--seeds", type=int, default=1000, help="how many seeds (default: 1000)")
+    parser.add_argument("--first", type=int, default=1, help="the first of them (default: 1)")
+    parser.add_argument("--seed", type=int, help="one seed instead of many")
+    parser.add_argument("--trace", action="store_true", help="with --seed: tell every turn in words")
+    parser.add_argument("--keep-going", action="store_true", help="do not stop at the first failure")
+    options = parser.parse_args()
+    if options.seed is not None:
+        return run_one(options.seed, options.trace)
+    return run_many(options.first, options.seeds, options.keep_going)
+
+
+def run_one(seed: int, tell: bool) -> int:
+    """Live through one seed."""
+    trace: list[str] | None = [] if tell else None
+    outcome = run_seed(seed, trace)
+    for line in trace or ():
+        print(line)
+    print(describe(outcome))
+    return bool(outcome.failure)
+
+
+def run_many(first: int, count: int, keep_going: bool) -> int:
+    """Live through many seeds, and tell how it goes."""
+    began = shown = time.monotonic()
+    outcomes: list[Outcome] = []
+    failed = 0
+    for seed in range(first, first + count):
+        outcome = run_seed(seed)
+        outcomes.append(outcome._replace(failure=""))
+        if outcome.failure:
+            failed += 1
+            print(f"\r{describe(outcome)}", flush=True)
+            print(f"replay it: python -m tests.simulation --seed {seed} --trace", flush=True)
+            if not keep_going:
+                break
+        if time.monotonic() - shown > 0.5:
+            shown = time.monotonic()
+            print(f"\r{summary(outcomes, failed, shown - began)}", end="", file=sys.stderr, flush=True)
+    print(f"\r{summary(outcomes, failed, time.monotonic() - began)}")
+    return bool(failed)
+
+
+def describe(outcome: Outcome) -> str:
+    """Tell how one seed went."""
+    if outcome.failure:
+        return f"seed {outcome.seed} FAILS at {outcome.failure}"
+    return (
+        f"seed {outcome.seed} is green: {outcome.turns} turns, {outcome.clients} clients "
+        f"({outcome.excused} of them excused), {outcome.answers} answers checked"
+    )
+
+
+def summary(outcomes: list[Outcome], failed: int, seconds: float) -> str:
+    """Tell how many seeds went well, and how much that was."""
+    turns = sum(outcome.turns for outcome in outcomes)
+    clients = sum(outcome.clients for outcome in outcomes)
+    excused = sum(outcome.excused for outcome in outcomes)
+    answers = sum(outcome.answers for outcome in outcomes)
+    return (
+        f"{len(outcomes) - failed} of {len(outcomes)} seeds are green: {turns:,} turns, {clients:,} clients "
+        f"({excused:,} excused), {answers:,} answers checked, {seconds:.0f} s"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

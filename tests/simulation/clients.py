@@ -1,0 +1,287 @@
+"""The clients: each lives its life; what it is given goes to its judge.
+
+    Manner      What it does                                            What it must get
+    honest      sends all at once or one by one, in pieces; reads        every answer
+    slow        sends all at once, reads little by little                every answer
+    storming    sends many short requests at once                        every answer
+    half        sends all, half-closes, reads                            every answer
+    idle        goes on to wait when all is answered                     every answer; closed in time
+    silent      connects and says nothing                                closed in time
+    trickling   never ends a head, though octets go on coming            408 in time
+    sparing     sends content far too slowly                             408 in time, nothing stored
+    cut         half-closes in the middle of a request                   the answers before it
+    surplus     sends more right behind its last request                 every answer
+    deaf        does not read for long                                   no wrong answer
+    vanishing   is never heard of again, in the middle of anything       no wrong answer
+    resetting   resets, in the middle of anything                        no wrong answer
+    leaving     closes, in the middle of anything                        no wrong answer
+    rude        goes on sending after its last request                   no wrong answer
+
+*No wrong answer*: what came is right and in order, but there may be less of it. The same holds for
+whoever is excused because of a fault that was planted in its way.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tests.simulation.judge import Judge
+from tests.simulation.scripts import Author, Exchange, head
+from tests.simulation.site import Site
+from tests.simulation.wire import Mark, Reset, Wire
+from tests.simulation.world import Life, Process, World
+
+MANNERS = {
+    "honest": 40,
+    "slow": 6,
+    "storming": 3,
+    "half": 10,
+    "idle": 4,
+    "silent": 2,
+    "trickling": 3,
+    "sparing": 2,
+    "cut": 6,
+    "deaf": 3,
+    "vanishing": 4,
+    "resetting": 5,
+    "leaving": 5,
+    "surplus": 4,
+    "rude": 3,
+}
+# The server closes when more than a head's limit waits behind a live stream.
+MOST_BEHIND_A_LIVE_STREAM = 30_000
+HALF_CLOSING = ("half", "cut")
+BROKEN_OFF = ("cut", "vanishing", "resetting", "leaving")
+CANARY = head("GET /echo/canary HTTP/1.1")
+
+
+class Client:
+    """One client, from connecting to its judgement."""
+
+    def __init__(self, site: Site, author: Author, manner: str) -> None:
+        self.world: World = site.world
+        self.site = site
+        self.name = author.name
+        self.manner = manner
+        self.exchanges = self._write(author)
+        self.at_once = manner in ("slow", "storming", "half", "cut") or self.world.random.random() < 0.5
+        if any(each.lasts for each in self.exchanges) and self._octets() > MOST_BEHIND_A_LIVE_STREAM:
+            self.exchanges = [each for each in self.exchanges if not each.lasts]
+        contents = [each.content for each in self.exchanges if isinstance(each.content, bytes)]
+        site.largest_answers[self.name] = max(map(len, contents), default=0)
+        self.judge = Judge(site, author.disk, self.name, manner, self.exchanges)
+        self.wire: Wire | None = None
+        self.judged = False
+        self._sender = Process(self.world, self._send())
+        self._reader: Process | None = None
+
+    def _write(self, author: Author) -> list[Exchange]:
+        random = self.world.random
+        if self.manner == "silent":
+            return []
+        if self.manner == "storming":
+            return [author.write_short() for _ in range(random.choice((10, 40, 80)))]
+        exchanges = [author.write() for _ in range(random.choice((1, 1, 2, 3, 6)))]
+        if self.manner in HALF_CLOSING:
+            exchanges = [each for each in exchanges if not each.lasts] or [author.root()]
+        if self.manner == "trickling":
+            exchanges.append(Exchange(b"", (408,), closes=True))
+        elif self.manner == "sparing":
+            exchanges.append(self._sparing_upload(author))
+        elif self.manner in ("surplus", "rude") or (self.manner != "idle" and random.random() < 0.4):
+            exchanges.append(author.write_last())
+        return exchanges
+
+    def _sparing_upload(self, author: Author) -> Exchange:
+        octets = head(f"POST /files/{author.mark()} HTTP/1.1", "Content-Length: 100000")
+        return Exchange(octets, (408,), closes=True, on_disk=True)
+
+    # What the client does.
+
+    def _send(self) -> Life:
+        random = self.world.random
+        yield random.random() * random.choice((0.01, 1.0, 10.0))
+        self._connect()
+        self.judge.connected_at = self.judge.since = self.world.now
+        if self.manner != "silent":
+            yield random.random() * random.choice((0.0, 0.01, 10.0))
+        try:
+            yield from self._send_script()
+            yield from self._take_leave()
+        except Reset:
+            yield lambda: bool(self.judge.ended)
+        self.judged = True
+        assert self.wire is not None
+        self.judge.conclude(self.wire)
+
+    def _connect(self) -> None:
+        random = self.world.random
+        total = self._octets()
+        sizes = (1, 100, 3_000, 65_536)
+        self.wire = Wire(
+            self.name,
+            max(random.choice(sizes), total // 12),
+            max(random.choice(sizes), self._expected() // 12),
+        )
+        self.wire.tell_client = self._notify
+        self.site.listener.connect(self.wire)
+        self.world.say("%s (%s) connects", self.name, self.manner)
+        self._reader = Process(self.world, self._read())
+
+    def _send_script(self) -> Life:
+        script = self._cut_script() if self.manner in BROKEN_OFF else self.exchanges
+        if self.manner == "storming":
+            yield from self._push(b"".join(each.octets for each in script))
+            return
+        for place, exchange in enumerate(script, 1):
+            if self.manner == "surplus" and place == len(script):
+                self._overshoot(exchange.octets + CANARY * self.world.random.choice((1, 30)))
+                return
+            yield from self._send_exchange(exchange, place)
+            if not self.at_once and place < len(script):
+                yield lambda place=place: len(self.judge.answers) >= place or bool(self.judge.ended)  # type: ignore[misc]
+                yield self.world.random.random() * self.world.random.choice((0.0, 0.0, 0.1, 30.0))
+        if self.manner == "trickling":
+            yield from self._trickle(b"GET / HTTP/1.1\r\nX: ")
+        elif self.manner == "sparing":
+            yield from self._trickle(b"")
+
+    def _send_exchange(self, exchange: Exchange, place: int) -> Life:
+        """Send a request in pieces; where it asks for it, its content after it is told to go on."""
+        # RFC 9112, 2.2: an empty line before a request line is to be ignored.
+        before = b"\r\n" if self.world.random.random() < 0.1 else b""
+        yield from self._send_pieces(before + exchange.octets)
+        if exchange.asks is None:
+            return
+        if self.manner != "slow":  # who would ask for too much patience
+            yield lambda: self._may_go_on(place)
+        if not self.judge.ended and len(self.judge.answers) < place:
+            yield from self._send_pieces(exchange.asks)
+
+    def _send_pieces(self, octets: bytes) -> Life:
+        for piece, delay in self._pieces(octets):
+            yield from self._push(piece)
+            yield delay
+
+    def _overshoot(self, octets: bytes) -> None:
+        """Send the last request with more right behind it, which must do no harm when both are there."""
+        assert self.wire is not None
+        sent = self.wire.client_send(octets)
+        self.world.say("%s sends %s", self.name, Mark(octets[:sent]))
+        if sent < len(octets):
+            self.world.excuse(self.name, "not all that it sends is there in time")
+            self.wire.client_half_close()
+        elif self.world.weather["eagain"]:
+            self.world.excuse(self.name, "the server may be told that nothing is there")
+
+    def _may_go_on(self, place: int) -> bool:
+        """Whether 100 (Continue) or a final answer has come to the request in this place."""
+        asked = sum(each.asks is not None for each in self.exchanges[:place])
+        return self.judge.continues >= asked or len(self.judge.answers) >= place or bool(self.judge.ended)
+
+    def _cut_script(self) -> list[Exchange]:
+        """Break the script off in the middle of its last request, which may be refused before its end."""
+        last = self.exchanges[-1]
+        octets = last.octets[: self.world.random.randrange(len(last.octets))]
+        self.world.say("%s will break off after %d octets of %s", self.name, len(octets), last.words)
+        refusals = last.statuses if last.closes and last.statuses > (399,) else ()
+        self.exchanges[-1] = replace(last, octets=octets, statuses=refusals, content=None, asks=None)
+        self.judge.required -= 1
+        return self.exchanges
+
+    def _pieces(self, octets: bytes) -> Iterator[tuple[bytes, float]]:
+        """Cut octets into pieces, each with a pause behind it."""
+        random = self.world.random
+        count = random.choice((1, 1, 2, 4, 12))
+        cuts = sorted(random.randrange(len(octets) + 1) for _ in range(count - 1))
+        longest = random.choice((0.0, 1e-4, 0.05, 0.2))
+        for start, end in zip([0, *cuts], [*cuts, len(octets)], strict=True):
+            yield octets[start:end], random.random() * longest
+
+    def _push(self, octets: bytes) -> Life:
+        """Send octets as there is room for them, unless the server has ended."""
+        assert self.wire is not None
+        while octets and not self.judge.ended:
+            sent = self.wire.client_send(octets)
+            self.world.say("%s sends %s", self.name, Mark(octets[:sent]))
+            octets = octets[sent:]
+            if octets:
+                yield lambda: self.wire.client_can_send or bool(self.judge.ended)  # type: ignore[union-attr]
+
+    def _trickle(self, octets: bytes) -> Life:
+        """Send an octet now and then, for longer than any patience lasts."""
+        yield from self._push(octets)
+        self.judge.since = self.world.now
+        for _ in range(100):
+            if self.judge.ended:
+                break
+            yield from self._push(b"a")
+            yield self.world.random.random()
+
+    def _take_leave(self) -> Life:
+        """Wait for what is due; then go, each in its manner."""
+        assert self.wire is not None
+        wire, manner = self.wire, self.manner
+        if manner in ("vanishing", "resetting", "leaving"):
+            self.world.excuse(self.name, f"it is {manner}")
+            yield self.world.random.random() * self.world.random.choice((0.0, 0.01, 5.0))
+            self._go_away()
+            return
+        if manner == "rude":
+            self.world.excuse(self.name, "it sent more after its last request")
+            yield from self._push(CANARY)
+        if manner in HALF_CLOSING:
+            self.world.say("%s half-closes", self.name)
+            wire.client_half_close()
+        yield lambda: bool(self.judge.ended) or (self.judge.is_content and not self._waits_for_end)
+        self.world.say("%s closes", self.name)
+        wire.client_close()
+
+    @property
+    def _waits_for_end(self) -> bool:
+        """Whether the server is to close, and not we."""
+        last = bool(self.exchanges) and self.exchanges[-1].closes
+        return last or self.manner in ("half", "cut", "idle", "silent", "surplus", "rude", "deaf")
+
+    def _go_away(self) -> None:
+        assert self.wire is not None
+        assert self._reader is not None
+        self.world.say("%s is %s", self.name, self.manner)
+        self._reader.stop()
+        if self.manner == "resetting":
+            self.wire.client_abort()
+        elif self.manner == "leaving":
+            self.wire.client_close()
+
+    def _read(self) -> Life:
+        assert self.wire is not None
+        random = self.world.random
+        size, pause = 65_536, random.choice((1e-4, 1e-3, 0.05))
+        if self.manner == "slow":
+            size, pause = 1 + self._expected() // random.choice((10, 60)), random.choice((0.5, 10.0, 35.0))
+        elif self.manner == "deaf":
+            self.world.excuse(self.name, "it does not read")
+            yield 40.0 + random.random() * 100.0
+        while not self.judge.ended:
+            yield lambda: self.wire.client_can_read  # type: ignore[union-attr]
+            yield random.random() * pause
+            try:
+                octets = self.wire.client_receive(size)
+            except Reset:
+                self.judge.end("reset")
+            else:
+                if octets is not None:
+                    self.judge.take(octets)
+            self._sender.notify()
+
+    def _notify(self) -> None:
+        self._sender.notify()
+        if self._reader is not None:
+            self._reader.notify()
+
+    def _octets(self) -> int:
+        """How many octets are going to be sent."""
+        return sum(len(each.octets) + len(each.asks or b"") for each in self.exchanges)
+
+    def _expected(self) -> int:
+        """About how many octets are going to come."""
+        return sum(len(each.content) if isinstance(each.content, bytes) else 500 for each in self.exchanges)

@@ -1,0 +1,138 @@
+"""The simulated disk: real files in a real directory, and calls that fail.
+
+The store is given an ``os`` of its own, in which ``open``, ``dup``, ``write``, ``rename``, ``fsync``
+and ``unlink`` fail now and then, and a write may take fewer octets than it was given. What comes to
+stand under a name is looked at in the moment of the rename: it must be one of the contents that
+clients have offered for that name, whole.
+"""
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+from handlers.store import LEFTOVER
+from tests.simulation.world import World
+
+ENOUGH = 1 << 40
+# What may go wrong in each call, and what the client may be told then.
+FAULTS = {
+    "open": (errno.EMFILE, errno.ENFILE, errno.EIO),
+    "dup": (errno.EMFILE,),
+    "write": (errno.ENOSPC, errno.EDQUOT, errno.EIO),
+    "rename": (errno.EIO, errno.ENOSPC),
+    "fsync": (errno.EIO, errno.ENOSPC),
+    "unlink": (errno.EIO,),
+}
+COMMITTING = ("rename", "fsync")
+TOLD = (500, 503, 507)
+EXCUSE = "a file could not be read or written"
+
+
+class Disk:
+    """One directory: what may stand in it, and what does."""
+
+    def __init__(self, world: World, path: Path) -> None:
+        self.world = world
+        self.path = path
+        self.offered: dict[str, list[bytes]] = {}  # whole contents, by name
+        self.standing: dict[str, bytes] = {}  # what stands under each name
+        self.stored: dict[str, list[bytes]] = {}  # what has ever come to stand there, in order
+        self.undeletable: set[str] = set()
+        self._descriptors = len(os.listdir("/proc/self/fd"))
+
+    def add(self, name: str, content: bytes) -> None:
+        """Put a file there before the server starts."""
+        (self.path / name).write_bytes(content)
+        self.offered[name] = [content]
+        self.standing[name] = content
+        self.stored[name] = [content]
+
+    def offer(self, name: str, content: bytes) -> None:
+        """Note what a client is going to upload."""
+        self.offered.setdefault(name, []).append(content)
+
+    def free_space(self, descriptor: int) -> int:
+        """Return how many octets are free: plenty, or suddenly nothing."""
+        return 0 if self.fails("free space") else ENOUGH
+
+    def fails(self, call: str) -> bool:
+        """Say whether a call fails now; whoever it is for is excused."""
+        if not self.world.happens("commit" if call in COMMITTING else "disk"):
+            return False
+        self.world.say("  %s: %s fails", self.world.current, call)
+        self.world.excuse(self.world.current, EXCUSE)
+        return True
+
+    def note_rename(self, name: str) -> None:
+        """Look at what has come to stand under a name."""
+        content = (self.path / name).read_bytes()
+        if content not in self.offered.get(name, []):
+            self.world.fail(f"{len(content)} octets stand under {name}, which nobody offered whole")
+        if content in self.stored.get(name, []):
+            self.world.fail(f"the same content came to stand under {name} twice")
+        self.standing[name] = content
+        self.stored.setdefault(name, []).append(content)
+
+    def check(self) -> None:
+        """Check that each file is whole, and that nothing else is there."""
+        found = {path.name: path.read_bytes() for path in sorted(self.path.iterdir())}
+        leftovers = {name for name in found if name.startswith(LEFTOVER)}
+        if leftovers != self.undeletable:
+            self.world.fail(f"{len(leftovers)} temporary files are left")
+        for name in leftovers:
+            del found[name]
+        if found != self.standing:
+            wrong = sorted(name for name in found if found[name] != self.standing.get(name))
+            self.world.fail(f"the directory does not hold what was stored; wrong: {wrong}")
+
+    def check_descriptors(self) -> None:
+        """Check that as many files are open as before the server started."""
+        left = len(os.listdir("/proc/self/fd")) - self._descriptors
+        if left:
+            self.world.fail(f"{left} descriptors of files are left open")
+
+
+class FaultyOs:
+    """The module ``os``, some of whose calls fail."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def _may_fail(self, call: str) -> None:
+        if self._disk.fails(call):
+            raise OSError(self._disk.world.random.choice(FAULTS[call]), "planted")
+
+    def open(self, path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        self._may_fail("open")
+        return os.open(path, flags, mode, dir_fd=dir_fd)
+
+    def dup(self, descriptor: int) -> int:
+        self._may_fail("dup")
+        return os.dup(descriptor)
+
+    def write(self, descriptor: int, octets: memoryview) -> int:
+        self._may_fail("write")
+        world = self._disk.world
+        if len(octets) > 1 and world.happens("piecemeal"):
+            octets = octets[: world.random.randint(1, len(octets))]
+        return os.write(descriptor, octets)
+
+    def rename(self, source: Any, target: bytes, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        self._may_fail("rename")
+        os.rename(source, target, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+        self._disk.note_rename(os.fsdecode(target))
+
+    def fsync(self, descriptor: int) -> None:
+        self._may_fail("fsync")  # and there is no need to wait for a disk that is memory
+
+    def unlink(self, name: str, *, dir_fd: int) -> None:
+        try:
+            self._may_fail("unlink")
+        except OSError:
+            self._disk.undeletable.add(os.fsdecode(name))
+            raise
+        os.unlink(name, dir_fd=dir_fd)

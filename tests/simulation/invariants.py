@@ -1,0 +1,226 @@
+"""The invariants: what must be true after every turn, and at the end.
+
+    each connection is in one state, and the site, the service and the selector agree on it
+    interest and deadline are those of the table in the docstring of ``connection.py``
+    a deadline moves when the state says so, and at no other time
+    what a connection holds in memory is bounded
+    nothing is registered that is closed
+    whoever was said to be ready has got on, or waits for something else now
+
+The table is read as text; nothing of it is taken from the code that it describes. In each turn the
+connections that were called or changed are checked, and all of them from time to time: nobody else
+could have changed them.
+"""
+
+import json
+from math import inf
+
+from reactor.connection import Connection, State
+from reactor.loop import EventHandler, Interest
+from tests.harness import TABLE
+from tests.simulation.network import Socket
+from tests.simulation.site import Site
+
+EVERY = 64  # turns, for what looks at everything
+MOST_TURNS = 300_000
+MOST_STILL_TURNS = 30  # in a row, for lies and for events that are told one by one
+LARGEST_HEAD = 2_000  # octets; with it, a piece of a stream
+# These keep their deadline as long as they last; the others may be given more time.
+PATIENT_ONCE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
+
+
+class Invariants:
+    """Looks at a site after each of its turns."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._world = site.world
+        # Of each connection after the turn before: state, deadline, answers begun, octets sent.
+        self._known: dict[int, tuple[State, float, int, int]] = {}
+        # The last window of a connection's content: answers begun before it, deadline.
+        self._windows: dict[int, tuple[int, float]] = {}
+        self._now = site.reactor.now
+        self._still_turns = 0
+        self.turns = 0
+
+    def check_turn(self) -> None:
+        """Check what the last turn did."""
+        self.turns += 1
+        site = self._site
+        if self.turns > MOST_TURNS:
+            self._world.fail("there is no end to it")
+        self._check_progress()
+        for connection in self._touched():
+            self._check_connection(connection)
+        if self.turns % EVERY == 0:
+            self.check_everything()
+        site.changed.clear()
+        site.worked.clear()
+        self._now = site.reactor.now
+
+    def check_everything(self) -> None:
+        """Check all connections, and that every list of them is the same."""
+        site = self._site
+        for connection in list(site.connections.values()):
+            self._check_connection(connection)
+        if set(site.connections) != set(site.service.connections):
+            self._fail("the service knows other connections than there are")
+        for descriptor, key in site.selector.get_map().items():
+            if site.network.handles.get(descriptor) is not key.fileobj:
+                self._fail(f"descriptor {descriptor} is registered, and closed")
+        if not site.selector.is_truthful():
+            self._fail("the simulated selector does not know who is ready")
+
+    def check_end(self) -> None:
+        """Check that everything has come to its end: clients, connections, descriptors."""
+        site = self._site
+        self.check_everything()
+        for connection in site.connections.values():
+            self._fail(f"{connection!r} is never going to end")
+        if list(site.network.handles.values()) != [site.listener]:
+            self._fail(f"{len(site.network.handles) - 1} sockets are left open")
+        if list(site.selector.get_map()) != [site.listener.fileno()]:
+            self._fail("something else than the listening socket is registered at the end")
+        self._check_log()
+
+    # Each connection.
+
+    def _touched(self) -> list[Connection]:
+        """Return the connections that were called or have changed in this turn, in order."""
+        site = self._site
+        called: list[EventHandler] = [handler for handler, _ in site.reactor.called]
+        changed = [connection for connection, _, _ in site.changed]
+        touched = {each.number: each for each in (*called, *changed) if isinstance(each, Connection)}
+        return list(touched.values())
+
+    def _check_connection(self, connection: Connection) -> None:
+        state = connection.state
+        handle = connection.handle
+        assert isinstance(handle, Socket)
+        if state is State.CLOSED:
+            self._check_closed(connection)
+            return
+        if handle.fileno() < 0:
+            self._fail(f"{connection!r} has closed its handle")
+        row = TABLE[state.name]
+        wanted = Interest.NONE if row.waits_for == "-" else Interest[row.waits_for]
+        key = self._site.selector.get_map().get(handle.fileno())
+        registered = 0 if key is None or key.data is not connection else key.events
+        if not wanted == connection.interest == connection.reactor_interest == registered:
+            self._fail(f"{connection!r} is registered for {registered}, and the table says {wanted!r}")
+        self._check_deadline(connection, row.deadline)
+        self._check_memory(connection)
+
+    def _check_closed(self, connection: Connection) -> None:
+        if connection.handle.fileno() >= 0:
+            self._fail(f"{connection!r} has not closed its handle")
+        if connection.number in self._site.service.connections:
+            self._fail(f"{connection!r} is not forgotten")
+        if connection.interest or connection.reactor_interest or connection.reactor_deadline != inf:
+            self._fail(f"{connection!r} still waits for something")
+        self._site.connections.pop(connection.number, None)
+        self._known.pop(connection.number, None)
+
+    def _check_deadline(self, connection: Connection, patience: str) -> None:
+        """Check a deadline against the table, and against the turn before."""
+        state, deadline, now = connection.state, connection.deadline, self._site.reactor.now
+        sent = connection._outbox.sent
+        before = self._known.get(connection.number)
+        self._known[connection.number] = (state, deadline, connection.served, sent)
+        if connection.reactor_deadline > deadline:
+            self._fail(f"the deadline of {connection!r} is scheduled too late")
+        if patience == "-":
+            if deadline != inf:
+                self._fail(f"{connection!r} has a deadline, and the table says none")
+            return
+        length = getattr(self._site.settings, f"{patience}_timeout")
+        if deadline < now and before is not None and deadline == before[1] and self._was_called(connection):
+            self._fail(f"the deadline of {connection!r} has passed, and nothing came of it")
+        entered = any(each is connection for each, _, _ in self._site.changed)
+        if before is None or entered:
+            # Who was woken by another's call may have been so in the turn before.
+            # And content that goes on after a turn's share has the window that it had.
+            window = self._windows.get(connection.number)
+            right = deadline in (now + length, self._now + length) or (
+                state is State.RECEIVING_CONTENT and window == (connection.served, deadline)
+            )
+        elif deadline == before[1]:
+            right = not (sent > before[3] and patience == "stall")
+        else:
+            right = deadline == now + length and self._may_have_more_time(connection, before)
+        if state is State.RECEIVING_CONTENT:
+            self._windows[connection.number] = (connection.served, deadline)
+        if not right:
+            self._fail(
+                f"the deadline of {connection!r} is {deadline - now:.6f} s away; {patience} is {length:g}"
+            )
+
+    def _was_called(self, connection: Connection) -> bool:
+        return any(handler is connection and not events for handler, events in self._site.reactor.called)
+
+    def _may_have_more_time(self, connection: Connection, before: tuple[State, float, int, int]) -> bool:
+        """Say whether a connection that stays in its state may have a new deadline."""
+        if connection.served > before[2]:
+            return True  # another request's
+        if connection.state in PATIENT_ONCE:
+            return False
+        if connection.state is State.RECEIVING_CONTENT:
+            return self._site.reactor.now >= before[1]  # the next window of the rate
+        return connection._outbox.sent > before[3] or connection.peer in self._site.worked
+
+    def _check_memory(self, connection: Connection) -> None:
+        settings = self._site.settings
+        unsent = connection._outbox.size
+        # What there is room for is known before an answer, and so one answer may go beyond it.
+        if (
+            not 0
+            <= unsent
+            <= settings.high_water + self._site.largest_answers[connection.peer] + LARGEST_HEAD
+        ):
+            self._fail(f"{connection!r} holds {unsent} octets unsent")
+        if connection._parser.buffered > settings.max_head + settings.turn_read:
+            self._fail(f"{connection!r} holds {connection._parser.buffered} octets unread")
+
+    # Progress.
+
+    def _check_progress(self) -> None:
+        """Check that whoever was called ready truthfully got on, waits for something else, or is gone."""
+        site = self._site
+        for key, events in site.selector.reported:
+            handler = key.data
+            same = handler.interest == key.events and handler.handle.fileno() == key.fd
+            if same and key.fd not in site.network.moved and not self._may_stand_still(key.fd, handler):
+                self._fail(f"{handler!r} was ready ({events}), did nothing, and waits for the same")
+        still = site.selector.reported and not (site.network.moved or site.changed or site.worked)
+        self._still_turns = self._still_turns + 1 if still else 0
+        if self._still_turns > MOST_STILL_TURNS:
+            self._fail(f"{self._still_turns} turns in a row have moved nothing")
+        if not site.selector.reported and not site.reactor.called and not self._world.over:
+            self._fail("the reactor woke up for nothing")
+
+    def _may_stand_still(self, descriptor: int, handler: EventHandler) -> bool:
+        """Say whether there is a reason for an event handler to wait for the same again."""
+        site = self._site
+        if descriptor in site.network.lied or descriptor in site.selector.lies:
+            return True
+        if handler is site.acceptor:
+            # It gives way to who has octets to be read; and its pause ends when somebody leaves.
+            return site.network.peeked or any(state is State.CLOSED for _, _, state in site.changed)
+        assert isinstance(handler, Connection)
+        # Its content got on without an octet to send; or it went to another state and was woken again.
+        return handler.peer in site.worked or any(each is handler for each, _, _ in site.changed)
+
+    # The log.
+
+    def _check_log(self) -> None:
+        """Check that each request of each connection is logged once, in order."""
+        last: dict[int, int] = {}
+        for line in self._site.log_lines.getvalue().splitlines():
+            entry = json.loads(line)
+            number, request = entry["connection"], entry["request"]
+            if request != last.get(number, 0) + 1:
+                self._fail(f"request {request} of c{number} is logged after {last.get(number, 0)}")
+            last[number] = request
+
+    def _fail(self, reason: str) -> None:
+        self._world.fail(reason)

@@ -1,0 +1,172 @@
+"""The judge: checks what one client is given against what its script says it must get.
+
+Each answer is checked as it comes: status, content, coding, Connection and Date, and for an upload
+that what was accepted has come to stand on the disk. At the end the judge checks that nothing is
+missing, unless the world has excused the client; what did come had to be right all the same.
+"""
+
+import zlib
+from email.utils import formatdate
+from functools import lru_cache
+from typing import NoReturn
+
+from tests.harness import Answer, parse_response
+from tests.simulation.disk import EXCUSE, TOLD, Disk
+from tests.simulation.scripts import Exchange
+from tests.simulation.site import Site
+from tests.simulation.wire import Wire
+
+# Excuses of who may be too late with what it sends.
+TOO_LATE = frozenset({"the clock jumped", "it does not read"})
+SLACK = 1.0  # seconds in which a deadline must show at the client
+
+
+class Judge:
+    """Takes the octets that one client is given. ``since`` is when its patience test began."""
+
+    def __init__(self, site: Site, disk: Disk, name: str, manner: str, exchanges: list[Exchange]) -> None:
+        self._site = site
+        self._world = site.world
+        self._disk = disk
+        self._name = name
+        self._manner = manner
+        self.exchanges = exchanges
+        self.required = len(exchanges)  # how many answers must come
+        self.answers: list[Answer] = []
+        self.continues = 0
+        self.ended = ""  # how the server's side ended: "end" or "reset"
+        self._received = b""
+        self._answered_at: list[float] = []  # when the last two came
+        self._ended_at = self._world.now
+        self.connected_at = self.since = self._world.now
+
+    def __repr__(self) -> str:
+        return f"{self._name} ({self._manner}), {len(self.answers)} of {len(self.exchanges)} answers"
+
+    @property
+    def is_content(self) -> bool:
+        """Whether all answers have come that must come."""
+        return len(self.answers) >= self.required
+
+    def end(self, how: str) -> None:
+        """Take note of the end of what the server sends."""
+        self.ended, self._ended_at = how, self._world.now
+        self._world.say("%s sees the %s", self._name, how)
+
+    def take(self, octets: bytes) -> None:
+        """Take octets that came, b"" for the end, and check each answer that is whole."""
+        self._received += octets
+        if not octets:
+            self.end("end")
+        while self._received:
+            place = len(self.answers)
+            if place == len(self.exchanges):
+                self._fail(f"was sent more than it asked for: {self._received[:80]!r}")
+            exchange = self.exchanges[place]
+            # A head that never came to its end is nobody's HEAD.
+            method = "GET" if self._received.startswith(b"HTTP/1.1 408") else exchange.method
+            answer, length = parse_response(self._received, method, bool(self.ended))
+            if answer is None:
+                break
+            self._received = self._received[length:]
+            self._check(exchange, answer)
+
+    def conclude(self, wire: Wire) -> None:
+        """Check what came in all, now that nothing more will come."""
+        excuses = self._world.excuses.get(self._name)
+        self._world.say("%r is done: %s", self, ", ".join(excuses or ["all is well"]))
+        if excuses:
+            return
+        if not self.is_content:
+            self._fail(f"lost its answers from {self.exchanges[len(self.answers)].words} on ({self.ended})")
+        if self._received:
+            self._fail(f"was sent a part of an answer: {self._received[:80]!r}")
+        if self.ended == "reset":
+            self._fail("was reset")
+        self._check_patience(wire)
+
+    # One answer.
+
+    def _check(self, exchange: Exchange, answer: Answer) -> None:
+        """Check one answer against the model."""
+        self._world.say("%s gets %d to %s", self._name, answer.status, exchange.words)
+        if answer.status == 100:
+            self._check_continue(exchange)
+            return
+        self.answers.append(answer)
+        self._answered_at = [*self._answered_at[-1:], self._world.now]
+        if answer.status not in exchange.statuses:
+            self._check_fault(exchange, answer)
+            return
+        content = self._decode(exchange, answer)
+        right = exchange.content
+        matches = right(content) if callable(right) else right in (None, content)
+        if not matches:
+            self._fail(f"got {content[:60]!r} ({len(content)} octets) to {exchange.words}")
+        if (answer.headers.get("connection") == "close") is not exchange.closes:
+            self._fail(f"was told Connection: {answer.headers.get('connection')} after {exchange.words}")
+        self._check_stored(exchange)
+        self._check_date(answer)
+
+    def _check_continue(self, exchange: Exchange) -> None:
+        self.continues += 1
+        asked = sum(b"100-continue" in each.octets for each in self.exchanges[: len(self.answers) + 1])
+        if self.continues > asked or b"100-continue" not in exchange.octets:
+            self._fail(f"was told to go on with {exchange.words}, which did not ask")
+
+    def _check_fault(self, exchange: Exchange, answer: Answer) -> None:
+        """Check that another status than the script's is what a planted fault leads to."""
+        excuses = self._world.excuses.get(self._name, ())
+        # What could not be stored is not there to be downloaded, either.
+        told = (*TOLD, 404) if exchange.octets.lstrip().startswith(b"GET /files/") else TOLD
+        of_disk = exchange.on_disk and EXCUSE in excuses and answer.status in told
+        of_time = answer.status == 408 and not TOO_LATE.isdisjoint(excuses)
+        if not of_disk and not of_time:
+            self._fail(f"got {answer.status} to {exchange.words}, not {exchange.statuses}")
+
+    def _decode(self, exchange: Exchange, answer: Answer) -> bytes:
+        coding = answer.headers.get("content-encoding")
+        if coding is None:
+            return answer.content
+        if coding != "gzip" or not exchange.compressed:
+            self._fail(f"got the coding {coding}, which it did not ask for")
+        return zlib.decompress(answer.content, 31)
+
+    def _check_stored(self, exchange: Exchange) -> None:
+        """Check that what was accepted has come to stand under its name."""
+        if exchange.stored is not None:
+            name, content = exchange.stored
+            if content not in self._disk.stored.get(name, ()):
+                self._fail(f"was told that {exchange.words} is stored, and it is not")
+
+    def _check_date(self, answer: Answer) -> None:
+        """Check that the Date is one of the seconds since the client connected, and not to come."""
+        latest = int(self._world.wall_clock())
+        earliest = latest - int(self._world.now - self.connected_at) - 2
+        date = answer.headers.get("date")
+        if not any(written(second) == date for second in range(latest, earliest, -1)):
+            self._fail(f"got the date {date}, and it is {written(latest)}")
+
+    # The whole.
+
+    def _check_patience(self, wire: Wire) -> None:
+        """Check that a deadline came when it had to, where it is the client who waited for it."""
+        settings = self._site.settings
+        longest = {
+            "silent": settings.first_octet_timeout,
+            "trickling": settings.head_timeout + settings.linger_timeout,
+            "sparing": settings.content_timeout + settings.linger_timeout,
+        }.get(self._manner)
+        # The last answer is the 408; the request that it is for could not begin before the one before.
+        kept = self._ended_at - max(self.since, wire.accepted_at, *self._answered_at[:-1])
+        if longest is not None and kept > longest + SLACK:
+            self._fail(f"was kept for {kept:.1f} s, and should have been for {longest:g} s")
+
+    def _fail(self, reason: str) -> NoReturn:
+        self._world.fail(f"{self!r}: {reason}")
+
+
+@lru_cache(maxsize=4096)
+def written(second: int) -> str:
+    """Write a second as a Date has it."""
+    return formatdate(second, usegmt=True)

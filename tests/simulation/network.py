@@ -1,0 +1,263 @@
+"""The simulated network: what a kernel does for TCP, on one machine that is not there.
+
+    Socket    the server's end, with the calls of a socket that does not block
+    Listener  the listening socket, and who waits to be accepted
+    Network   the descriptors (the lowest free number comes next, as in a kernel), and sendfile
+
+Any call can meet a fault: "not now" although it could, fewer octets than it could, a reset. What a
+program must not do, such as a call on a closed descriptor, is a violation at once. Each call that
+got anywhere is noted in ``moved``; each "not now" that was a lie in ``lied``.
+"""
+
+import errno
+import os
+import struct
+from collections import deque
+from collections.abc import Callable
+from heapq import heappop, heappush
+from selectors import EVENT_READ, EVENT_WRITE
+from socket import MSG_PEEK, SHUT_WR, SO_LINGER
+
+from tests.simulation.wire import Mark, Wire
+from tests.simulation.world import World
+
+FIRST_DESCRIPTOR = 3
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Handle:
+    """What the server's two kinds of sockets have in common: a descriptor, until it is closed."""
+
+    def __init__(self, network: "Network", name: str) -> None:
+        self.network = network
+        self.name = name
+        self.descriptor = network.open(self)
+
+    def fileno(self) -> int:
+        """Return the descriptor, -1 when it is closed."""
+        return self.descriptor
+
+    def readiness(self) -> int:
+        """What a selector finds here."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give the descriptor back; to do so twice is harmless, as with real sockets."""
+        if self.descriptor >= 0:
+            self.network.give_back(self.descriptor)
+            self.descriptor = -1
+
+    def _begin(self, call: str) -> None:
+        """Begin a system call: refuse it on a closed handle; let it fail if it is to fail now."""
+        network = self.network
+        if self.descriptor < 0:
+            network.world.fail(f"{call} on the closed handle of {self.name}")
+        if network.world.happens("eagain"):
+            network.lied.add(self.descriptor)
+            network.world.say("  %s: %s: not now", self.name, call)
+            raise BlockingIOError(errno.EAGAIN, "planted")
+
+
+class Socket(Handle):
+    """The server's end of a wire."""
+
+    def __init__(self, network: "Network", wire: Wire) -> None:
+        super().__init__(network, wire.name)
+        self.wire = wire
+        self.blocking = True
+        self._fault: int | None = None  # a reset is told once, and after that it is only an end
+        self._end_told = False
+        self._linger = True
+        wire.tell_server = self._changed
+
+    def readiness(self) -> int:
+        wire = self.wire
+        if wire.server_reset:
+            return EVENT_READ | EVENT_WRITE
+        readable = EVENT_READ if wire.up or wire.up_ended else 0
+        return readable | (EVENT_WRITE if len(wire.down) < wire.down_size or wire.client_closed else 0)
+
+    def setblocking(self, blocking: bool) -> None:
+        self.blocking = blocking
+
+    def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
+        assert self.descriptor >= 0, "setsockopt on a closed handle"
+        if option == SO_LINGER and isinstance(value, bytes):
+            self._linger = struct.unpack("ii", value) != (1, 0)
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        self._begin("recv")
+        wire, network = self.wire, self.network
+        self._meet_reset("recv", end_is_quiet=True)
+        if not wire.up and not wire.up_ended and not wire.server_reset:
+            raise BlockingIOError(errno.EAGAIN, "nothing came")
+        if flags & MSG_PEEK:
+            network.peeked = network.peeked or bool(wire.up)
+            return bytes(wire.up[:size])
+        if network.world.happens("short"):
+            size = network.world.random.randint(1, size)
+        octets = bytes(wire.up[:size])
+        del wire.up[:size]
+        if octets or not self._end_told:
+            network.moved.add(self.descriptor)
+        self._end_told = not octets
+        network.world.say("  %s: recv: %s", self.name, Mark(octets))
+        self._changed()
+        if octets:
+            wire.tell_client()
+        return octets
+
+    def send(self, octets: bytes | memoryview, flags: int = 0) -> int:
+        self._begin("send")
+        room = self._room(len(octets))
+        return self._push("send", bytes(octets[:room]))
+
+    def sendfile(self, file: int, offset: int, count: int) -> int:
+        self._begin("sendfile")
+        return self._push("sendfile", os.pread(file, self._room(count), offset))
+
+    def shutdown(self, how: int) -> None:
+        assert self.descriptor >= 0, "shutdown of a closed handle"
+        assert how == SHUT_WR
+        if self.wire.server_reset:
+            raise OSError(errno.ENOTCONN, "reset")
+        self.wire.down_ended = True
+        self.network.world.say("  %s: shutdown", self.name)
+        self.wire.tell_client()
+
+    def close(self) -> None:
+        """Close: cleanly, or with a reset when octets are unread or no lingering is wanted."""
+        wire = self.wire
+        if not wire.server_closed:
+            clean = self._linger and not wire.up and not wire.server_reset
+            self.network.world.say("  %s: close%s", self.name, "" if clean else ", which resets")
+            wire.server_closed = wire.down_ended = True
+            wire.tell_server = lambda: None
+            if not clean:
+                wire.break_client()
+            wire.tell_client()
+        super().close()
+
+    def _room(self, wanted: int) -> int:
+        """Return how many octets the kernel takes now; raise OSError."""
+        wire, network = self.wire, self.network
+        self._meet_reset("send", end_is_quiet=False)
+        if wire.down_ended:
+            raise BrokenPipeError(errno.EPIPE, "after shutdown")
+        room = min(wanted, wire.down_size - len(wire.down))
+        if room <= 0 < wanted and not wire.client_closed:
+            raise BlockingIOError(errno.EAGAIN, "full")
+        if room > 1 and network.world.happens("short"):
+            room = network.world.random.randint(1, room)
+        return room
+
+    def _push(self, call: str, octets: bytes) -> int:
+        wire, network = self.wire, self.network
+        if octets:
+            network.moved.add(self.descriptor)
+        network.world.say("  %s: %s: %s", self.name, call, Mark(octets))
+        if wire.client_closed:
+            wire.break_server()  # nobody is there: the answer is a reset
+        else:
+            wire.down += octets
+            wire.tell_client()
+        self._changed()
+        return len(octets)
+
+    def _meet_reset(self, call: str, end_is_quiet: bool) -> None:
+        """Raise what a reset raises, once; after that, receiving ends and sending fails."""
+        wire, network = self.wire, self.network
+        assert not self.blocking, f"{call} on a handle that blocks"
+        if not wire.server_reset and network.world.happens("reset"):
+            network.world.excuse(wire.name, "the network broke the connection")
+            wire.break_client()
+            wire.break_server()
+        if not wire.server_reset:
+            return
+        if self._fault is None:
+            self._fault = errno.ECONNRESET
+            network.moved.add(self.descriptor)
+            network.world.say("  %s: %s: reset", self.name, call)
+            raise ConnectionResetError(errno.ECONNRESET, "reset")
+        if not end_is_quiet:
+            raise BrokenPipeError(errno.EPIPE, "after a reset")
+
+    def _changed(self) -> None:
+        self.network.touch(self.descriptor)
+
+
+class Listener(Handle):
+    """The listening socket."""
+
+    def __init__(self, network: "Network") -> None:
+        super().__init__(network, "listener")
+        self.waiting: deque[Wire] = deque()
+
+    def readiness(self) -> int:
+        return EVENT_READ if self.waiting else 0
+
+    def connect(self, wire: Wire) -> None:
+        """Let a client stand in the queue."""
+        assert self.descriptor >= 0, "nobody listens"
+        self.waiting.append(wire)
+        self.network.touch(self.descriptor)
+
+    def accept(self) -> tuple[Socket, tuple[str, int]]:
+        self._begin("accept")
+        world, network = self.network.world, self.network
+        if not self.waiting:
+            raise BlockingIOError(errno.EAGAIN, "nobody waits")
+        if network.is_full or world.happens("emfile"):
+            world.say("  accept: no descriptor is left")
+            raise OSError(world.random.choice(_NO_ROOM), "no room")
+        wire = self.waiting.popleft()
+        network.moved.add(self.descriptor)
+        network.touch(self.descriptor)
+        if world.happens("abort"):
+            world.excuse(wire.name, "it was gone before it was accepted")
+            wire.server_closed = True
+            wire.break_client()
+            raise ConnectionAbortedError(errno.ECONNABORTED, "gone")
+        wire.accepted_at = world.now
+        world.say("  %s is accepted", wire.name)
+        return Socket(network, wire), (wire.name, 1)
+
+
+class Network:
+    """The descriptors of one process, at most ``limit`` at once."""
+
+    def __init__(self, world: World, limit: int) -> None:
+        self.world = world
+        self.limit = limit
+        self.handles: dict[int, Handle] = {}
+        self.moved: set[int] = set()  # descriptors with which a call got anywhere in this turn
+        self.lied: set[int] = set()  # those that said "not now" although they could
+        self.peeked = False  # whether somebody has looked at octets that have yet to be read
+        self.touch: Callable[[int], None] = lambda descriptor: None
+        self._free: list[int] = []
+        self._next = FIRST_DESCRIPTOR
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.handles) >= self.limit
+
+    def open(self, handle: Handle) -> int:
+        """Return the lowest free descriptor."""
+        if self._free:
+            descriptor = heappop(self._free)
+        else:
+            descriptor, self._next = self._next, self._next + 1
+        self.handles[descriptor] = handle
+        return descriptor
+
+    def give_back(self, descriptor: int) -> None:
+        del self.handles[descriptor]
+        self.moved.add(descriptor)
+        heappush(self._free, descriptor)
+
+    def sendfile(self, descriptor: int, file: int, offset: int, count: int) -> int:
+        """Send from a real file to a simulated socket, as os.sendfile does."""
+        handle = self.handles.get(descriptor)
+        if not isinstance(handle, Socket):
+            self.world.fail(f"sendfile to descriptor {descriptor}, which is no socket")
+        return handle.sendfile(file, offset, count)

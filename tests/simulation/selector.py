@@ -1,0 +1,144 @@
+"""The simulated selector: refuses what a real one refuses, and tells the truth in any order.
+
+What is ready is kept up to date by the network, which tells of each change; so a turn costs what
+it has to do, and not what there is. A report may be incomplete (epoll has a limit, too), comes in
+random order, and may hold handles that are not ready after all; those are noted as lies.
+"""
+
+import errno
+from collections.abc import Mapping
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector, SelectorKey
+from typing import Any
+
+from tests.simulation.network import Handle, Network, Socket
+from tests.simulation.world import World
+
+NOT_REGISTERED = "the selector took no further handle"  # an excuse
+WORDS = ("", "readable", "writable", "readable and writable")
+
+
+class SimulatedSelector(BaseSelector):
+    """A selector over the handles of one simulated network."""
+
+    def __init__(self, world: World, network: Network) -> None:
+        self._world = world
+        self._network = network
+        self._keys: dict[int, SelectorKey] = {}
+        self._ready: dict[int, int] = {}
+        # Of the last report: who was told what, and whether the time for it had to be waited for.
+        self.reported: list[tuple[SelectorKey, int]] = []
+        self.lies: set[int] = set()
+        network.touch = self._touch
+
+    # What a selector does.
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> SelectorKey:
+        descriptor = self._check(fileobj, events)
+        if descriptor in self._keys:
+            raise KeyError(f"descriptor {descriptor} is registered already")
+        if isinstance(fileobj, Socket) and self._world.happens("unregistrable"):
+            self._world.excuse(fileobj.name, NOT_REGISTERED)
+            raise OSError(errno.ENOSPC, "planted")
+        return self._set(SelectorKey(fileobj, descriptor, events, data))
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> SelectorKey:
+        descriptor = self._check(fileobj, events)
+        if descriptor not in self._keys:
+            raise KeyError(f"descriptor {descriptor} is not registered")
+        return self._set(SelectorKey(fileobj, descriptor, events, data))
+
+    def unregister(self, fileobj: Any) -> SelectorKey:
+        descriptor = self._descriptor(fileobj)
+        key = self._keys.pop(descriptor)
+        self._ready.pop(descriptor, None)
+        return key
+
+    def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
+        world, network = self._world, self._network
+        network.moved.clear()
+        network.lied.clear()
+        network.peeked = False
+        self.lies = set()
+        began = world.now
+        world.work()
+        if not self._ready and not self._lie():
+            world.rest(float("inf") if timeout is None else world.now + timeout, lambda: self._ready)
+        self.reported = self._report()
+        world.turn += 1
+        world.say("turn %d at %.6f, after %.6f s%s", world.turn, world.now, world.now - began, self._words())
+        return self.reported
+
+    def close(self) -> None:
+        self._keys.clear()
+        self._ready.clear()
+
+    def get_map(self) -> Mapping[Any, SelectorKey]:
+        return self._keys
+
+    # What the invariants ask.
+
+    def is_truthful(self) -> bool:
+        """Say whether what is believed to be ready is what a look at each handle finds."""
+        found = {number: self._find(key) for number, key in self._keys.items()}
+        return self._ready == {number: events for number, events in found.items() if events}
+
+    # How it is done.
+
+    def _check(self, fileobj: Any, events: int) -> int:
+        if not events or events & ~(EVENT_READ | EVENT_WRITE):
+            raise ValueError(f"invalid events: {events}")
+        return self._descriptor(fileobj)
+
+    def _descriptor(self, fileobj: Any) -> int:
+        descriptor = int(fileobj.fileno())
+        if descriptor < 0:
+            raise ValueError(f"invalid descriptor: {descriptor}")
+        return descriptor
+
+    def _set(self, key: SelectorKey) -> SelectorKey:
+        self._keys[key.fd] = key
+        self._touch(key.fd)
+        return key
+
+    def _find(self, key: SelectorKey) -> int:
+        assert isinstance(key.fileobj, Handle)
+        return key.fileobj.readiness() & key.events
+
+    def _touch(self, descriptor: int) -> None:
+        key = self._keys.get(descriptor)
+        events = 0 if key is None else self._find(key)
+        if events:
+            self._ready[descriptor] = events
+        else:
+            self._ready.pop(descriptor, None)
+
+    def _lie(self) -> bool:
+        """Choose a handle to be called ready that is not."""
+        if self._keys and self._world.happens("spurious"):
+            self.lies.add(self._world.random.choice(list(self._keys)))
+        return bool(self.lies)
+
+    def _report(self) -> list[tuple[SelectorKey, int]]:
+        """Return some or all who are ready, in any order, and with them who is not."""
+        world = self._world
+        chosen = list(self._ready.items())
+        if len(chosen) > 1:
+            world.random.shuffle(chosen)
+            if world.happens("few"):
+                del chosen[world.random.randint(1, len(chosen)) :]
+        truth = dict(chosen)
+        self._lie()
+        self.lies = {number for number in sorted(self.lies) if number not in truth and number in self._keys}
+        chosen += [(number, self._keys[number].events) for number in sorted(self.lies)]
+        return [(self._keys[number], events) for number, events in chosen]
+
+    def _words(self) -> str:
+        """Put the report into words."""
+        if self._world.trace is None:
+            return ""
+        words = ""
+        for key, events in self.reported:
+            assert isinstance(key.fileobj, Handle)
+            lie = " (a lie)" if key.fd in self.lies else ""
+            words += f"; {key.fileobj.name} {WORDS[events]}{lie}"
+        return words

@@ -1,0 +1,123 @@
+"""One seed, lived through from its first client to its last descriptor."""
+
+import logging
+import tempfile
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
+
+from tests.simulation.clients import MANNERS, Client
+from tests.simulation.disk import EXCUSE, Disk, FaultyOs
+from tests.simulation.invariants import Invariants
+from tests.simulation.scripts import Author
+from tests.simulation.site import PlannedError, SimulatedConnection, Site
+from tests.simulation.world import Violation, World
+
+# How many clients a seed has at most: mostly some tens, at times some hundreds.
+CROWDS = (*(5, 10, 15, 20, 20, 30, 30, 40, 60) * 4, 300)
+SHARED_MEMORY = Path("/dev/shm")
+
+
+class Outcome(NamedTuple):
+    """How a seed went; ``failure`` is "" when all is well."""
+
+    seed: int
+    failure: str
+    turns: int
+    clients: int
+    excused: int
+    answers: int
+
+
+def run_seed(seed: int, trace: list[str] | None = None) -> Outcome:
+    """Live through one seed; tell what happened in ``trace``, when there is one."""
+    world = World(seed, trace)
+    parent = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
+    clients: list[Client] = []
+    with (
+        tempfile.TemporaryDirectory(dir=parent) as path,
+        patch("reactor.acceptor.Connection", SimulatedConnection),
+        heard(world),
+    ):
+        disk = Disk(world, Path(path))
+        try:
+            failure = ""
+            live(world, disk, clients)
+        except Violation as violation:
+            failure = str(violation)
+        except Exception:
+            failure = f"turn {world.turn}: {traceback.format_exc()}"
+    return Outcome(
+        seed,
+        failure,
+        world.turn,
+        len(clients),
+        sum(client.name in world.excuses for client in clients),
+        sum(len(client.judge.answers) for client in clients),
+    )
+
+
+def live(world: World, disk: Disk, clients: list[Client]) -> None:
+    """Fill the world, and let the server take turns until nothing is left to do."""
+    random = world.random
+    large = random.random() < 0.1
+    for name, size in {"f0": 100, "f1": 8_000, "large": 200_000 if large else 10}.items():
+        disk.add(name, name.encode() + random.randbytes(random.randrange(size)))
+    site = Site(world, disk)
+    invariants = Invariants(site)
+    for number in range(1, random.randint(1, random.choice(CROWDS)) + 1):
+        manner = random.choices(list(MANNERS), list(MANNERS.values()))[0]
+        clients.append(Client(site, Author(world, disk, f"client{number}", large), manner))
+    world.present = lambda: [each.name for each in clients if each.wire is not None and not each.judged]
+    try:
+        with patch("handlers.store.os", FaultyOs(disk)):
+            while not world.over:
+                site.reactor.turn()
+                invariants.check_turn()
+        for client in clients:
+            if not client.judged:
+                world.fail(f"{client.judge!r}: waits in vain")
+        invariants.check_end()
+        disk.check()
+    finally:
+        site.close()
+    disk.check_descriptors()
+
+
+@contextmanager
+def heard(world: World) -> Iterator[None]:
+    """Listen to the server's log: what it reports as its own fault is one, unless it was planted."""
+    log = logging.getLogger("reactor")
+    watch = LogWatch(world)
+    before = log.propagate, log.level
+    log.propagate = False
+    log.setLevel(logging.WARNING)
+    log.addHandler(watch)
+    try:
+        yield
+    finally:
+        log.removeHandler(watch)
+        log.propagate, level = before
+        log.setLevel(level)
+
+
+class LogWatch(logging.Handler):
+    """Fails for an error that nobody planted."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(logging.ERROR)
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one record."""
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, PlannedError):
+            return
+        planted = EXCUSE in self._world.excuses.get(self._world.current, ())
+        if isinstance(error, OSError) and error.strerror == "planted" and planted:
+            return
+        told = "".join(traceback.format_exception(error)) if error else ""
+        self._world.fail(f"the server reports: {record.getMessage()}\n{told}")

@@ -1,0 +1,257 @@
+"""The server under simulation: all of it is real but what is below it.
+
+    real         Reactor, Deadlines, Acceptor, Connection, Parser, Outbox, Service, Router, handlers, Store
+    simulated    the selector, the sockets, sendfile, the clocks, and the faults of the file system
+
+Each connection checks its changes of state against the table, and tells the world of them. Beside
+the built-in routes there are some for what those do not do: streams, live streams, failures.
+"""
+
+import io
+from collections.abc import Iterator
+from math import inf
+
+import handlers
+from handlers.store import Store
+from reactor.acceptor import Acceptor
+from reactor.access_log import AccessLog
+from reactor.connection import Connection, State
+from reactor.http11.message import OCTETS, TEXT, LiveStream, Request, Response
+from reactor.loop import EventHandler, Reactor
+from reactor.routing import Router, in_memory
+from reactor.service import Service
+from reactor.settings import Settings
+from tests.harness import CheckedConnection
+from tests.simulation.disk import Disk
+from tests.simulation.network import Listener, Network
+from tests.simulation.selector import NOT_REGISTERED, SimulatedSelector
+from tests.simulation.world import World
+
+# Where a connection may be closed in favour of another: nothing that it asked for is on its way.
+DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
+MOST_IN_MEMORY = 64 * 1024
+
+
+class SimulatedService(Service):
+    """A service whose connections tell the site what becomes of them."""
+
+    site: "Site"
+
+
+class SimulatedConnection(CheckedConnection):
+    """A connection that tells of each change of its state."""
+
+    __slots__ = ()
+
+    def _enter(self, state: State) -> None:
+        before = getattr(self, "state", None)
+        super()._enter(state)
+        if before is not state:
+            assert isinstance(self._service, SimulatedService)
+            self._service.site.note_change(self, before, state)
+
+
+class SimulatedReactor(Reactor):
+    """A reactor that notes whom it is calling."""
+
+    def __init__(self, selector: SimulatedSelector, world: World) -> None:
+        super().__init__(selector, world.clock)
+        self._world = world
+        self.called: list[tuple[EventHandler, int]] = []  # in this turn, with their readiness
+
+    def turn(self) -> None:
+        self.called.clear()
+        super().turn()
+
+    def _dispatch(self, handler: EventHandler, events: int) -> None:
+        self._note(handler, events)
+        super()._dispatch(handler, events)
+
+    def _call(self, handler: EventHandler, hook: object) -> None:
+        self._note(handler, 0)
+        self._world.say("  the deadline of %s has passed", self._world.current or "the server")
+        super()._call(handler, hook)  # type: ignore[arg-type]
+
+    def _note(self, handler: EventHandler, events: int) -> None:
+        self.called.append((handler, events))
+        self._world.current = handler.peer if isinstance(handler, Connection) else ""
+
+
+class Ticker(EventHandler):
+    """The application behind the live streams: sends a piece of one of them now and then."""
+
+    def __init__(self, site: "Site") -> None:
+        super().__init__()
+        self._site = site
+        self._streams: list[tuple[LiveStream, list[bytes]]] = []
+
+    def add(self, stream: LiveStream, pieces: list[bytes]) -> None:
+        """Send these pieces in time."""
+        self._streams.append((stream, pieces))
+        self.deadline = min(self.deadline, self._site.reactor.now + self._site.world.random.random())
+        self._site.reactor.refresh(self)
+
+    def on_deadline(self) -> None:
+        """Send the next piece of any stream, or end it."""
+        random = self._site.world.random
+        stream, pieces = random.choice(self._streams)
+        if pieces and not stream.closed:
+            stream.send(pieces.pop(0))
+        else:
+            stream.close()
+            self._streams.remove((stream, pieces))
+        self.deadline = self._site.reactor.now + random.random() if self._streams else inf
+
+
+class Site:
+    """One server, ready to take turns."""
+
+    def __init__(self, world: World, disk: Disk) -> None:
+        random = world.random
+        self.world = world
+        self.network = Network(world, limit=random.choice((8, 40, 1000, 1000, 1000, 1000)))
+        self.selector = SimulatedSelector(world, self.network)
+        self.reactor = SimulatedReactor(self.selector, world)
+        self.settings = choose_settings(world)
+        self.log_lines = io.StringIO()
+        self.store = Store(
+            disk.path, fsync=random.random() < 0.3, min_free_space=1, free_space=disk.free_space
+        )
+        log = AccessLog(self.log_lines, "json", world.clock, world.wall_clock)
+        self.ticker = Ticker(self)
+        self.service = SimulatedService(
+            self.reactor, self._routes(), self.settings, log, world.wall_clock, self.network.sendfile
+        )
+        self.service.site = self
+        self.reactor.at_turn_end(log.flush)
+        self.connections: dict[int, Connection] = {}  # all there ever were and that are not yet closed
+        self.changed: list[tuple[Connection, State | None, State]] = []  # in this turn
+        self.largest_answers: dict[str, int] = {}  # octets in memory, by the client's name
+        self.worked: set[str] = set()  # whose content got on, though no octet left
+        self.listener = Listener(self.network)
+        self.limit = random.choice((3, 12, 1000, 1000, 1000, 1000))
+        self.acceptor = Acceptor(self.service, self.listener, self.limit)  # type: ignore[arg-type]
+        self.reactor.register(self.acceptor)
+
+    def note_change(self, connection: Connection, before: State | None, state: State) -> None:
+        """Take note of a change of state."""
+        self.changed.append((connection, before, state))
+        self.world.say("  %s: %s -> %s", connection.peer, before.name if before else "new", state.name)
+        self.connections[connection.number] = connection
+        if state is State.CLOSED and self.reactor.called and self.reactor.called[-1][0] is self.acceptor:
+            self._check_displaced(connection, before)
+
+    def _check_displaced(self, connection: Connection, before: State | None) -> None:
+        """Check that who is closed by the acceptor had to go: there was no place, and it was not served."""
+        reasons = self.world.excuses.get(connection.peer, ())
+        if NOT_REGISTERED in reasons:
+            return
+        served = before is State.RECEIVING_HEAD and connection.served
+        if before not in DISPENSABLE or served or len(self.service.connections) <= self.limit:
+            self.world.fail(f"the acceptor has closed {connection.peer}, which was {before}")
+        self.world.excuse(connection.peer, "its place was needed")
+
+    def close(self) -> None:
+        """Close what is open, on nobody's behalf."""
+        self.reactor.called.clear()
+        for connection in list(self.connections.values()):
+            connection.abort()
+        self.acceptor.close()
+        self.reactor.close()
+        self.store.close()
+
+    # The application.
+
+    def _routes(self) -> Router:
+        routes = handlers.build(self.store)
+
+        @routes.post("/mirror", sink=in_memory(MOST_IN_MEMORY))
+        def mirror(request: Request) -> Response:
+            return Response(200, request.content, OCTETS)
+
+        @routes.get("/pieces/{mark}/{count}")
+        def pieces(request: Request) -> Response:
+            return Response(200, Pieces(self, pieces_of(request)), TEXT, compress_from=0)
+
+        @routes.get("/live/{mark}/{count}")
+        def live(request: Request) -> Response:
+            stream = WatchedLiveStream(self)
+            self.ticker.add(stream, pieces_of(request))
+            return Response(200, stream, TEXT)
+
+        @routes.get("/fails")
+        def fails(request: Request) -> Response:
+            raise PlannedError
+
+        @routes.get("/breaks/{mark}/{count}")
+        def breaks(request: Request) -> Response:
+            return Response(200, Pieces(self, pieces_of(request), breaks=True), TEXT)
+
+        return routes
+
+
+class Pieces:
+    """A stream that notes each step as progress: compressed, it may leave no octet to send."""
+
+    def __init__(self, site: "Site", pieces: list[bytes], breaks: bool = False) -> None:
+        self._site = site
+        self._pieces = pieces
+        self._breaks = breaks
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self._note()
+            yield piece
+        self._note()
+        if self._breaks:
+            self._site.world.excuse(self._site.world.current, "its content breaks off")
+            raise PlannedError
+
+    def close(self) -> None:
+        """Be sent, or never be."""
+        self._note()
+
+    def _note(self) -> None:
+        self._site.worked.add(self._site.world.current)
+
+
+class WatchedLiveStream(LiveStream):
+    """A live stream that notes its end as progress."""
+
+    def __init__(self, site: "Site") -> None:
+        super().__init__()
+        self._site = site
+
+    def close(self) -> None:
+        """End, or be let go of."""
+        self._site.worked.add(self._site.world.current)
+        super().close()
+
+
+class PlannedError(Exception):
+    """What a handler of this site raises when it is to fail."""
+
+
+def pieces_of(request: Request) -> list[bytes]:
+    """Return the content of a stream, piece by piece."""
+    return [piece_of(request.params["mark"], number) for number in range(int(request.params["count"]))]
+
+
+def piece_of(mark: str, number: int) -> bytes:
+    """Return one piece of a stream: of another length each, and with the client's own mark."""
+    return f"<{mark} {number}>".encode() * (1 + number * 7 % 40)
+
+
+def choose_settings(world: World) -> Settings:
+    """Choose limits, so small at times that every share is used up."""
+    choose = world.random.choice
+    high_water = choose((2_000, 16_000, 262_144))
+    return Settings(
+        high_water=high_water,
+        low_water=high_water // choose((2, 4, 100)),
+        turn_read=choose((300, 5_000, 65_536, 65_536)),
+        turn_send=choose((500, 5_000, 262_144, 262_144)),
+        turn_compress=choose((4_096, 65_536)),
+        turn_accepts=choose((1, 3, 64)),
+        min_free_space=1,
+    )

@@ -1,0 +1,187 @@
+"""The simulation itself: some seeds, the same trace for the same seed, and faults that are found."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from handlers.store import Upload
+from reactor.acceptor import Acceptor
+from reactor.connection import Connection, State
+from reactor.loop import Reactor
+from reactor.outbox import Outbox
+from reactor.service import Service
+from tests.design.sources import ROOT
+from tests.simulation.simulation import run_seed
+from tests.simulation.world import LEVELS, Violation, World
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+@pytest.mark.parametrize("seed", range(1, 26))
+def test_a_seed_is_green(seed: int) -> None:
+    outcome = run_seed(seed)
+    assert not outcome.failure
+    assert outcome.turns > outcome.clients > 0
+
+
+def test_the_same_seed_gives_the_same_trace() -> None:
+    first: list[str] = []
+    second: list[str] = []
+    assert run_seed(8, first) == run_seed(8, second) == run_seed(8)
+    assert first == second
+    assert len(first) > 100
+
+
+def test_the_trace_does_not_depend_on_hashes() -> None:
+    def tell(hash_seed: str) -> bytes:
+        command = [sys.executable, "-m", "tests.simulation", "--seed", "11", "--trace"]
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True).stdout
+
+    told = tell("1")
+    assert told == tell("2")
+    assert b" is green: " in told.splitlines()[-1]
+
+
+def test_another_seed_gives_another_trace() -> None:
+    first: list[str] = []
+    second: list[str] = []
+    run_seed(8, first)
+    run_seed(9, second)
+    assert first != second
+
+
+def test_every_fault_is_planted_and_every_client_is_there_in_some_seed() -> None:
+    trace: list[str] = []
+    for seed in range(1, 26):
+        run_seed(seed, trace)
+    told = "\n".join(trace)
+    for words in (
+        "not now",
+        "(a lie)",
+        "the clock jumps",
+        "no descriptor is left",
+        "gone before it was accepted",
+        "broke the connection",
+        "write fails",
+        "rename fails",
+        "its place was needed",
+        "WAITING",
+        "CONTINUING",
+        *(
+            f"({manner}) connects"
+            for manner in ("honest", "slow", "half", "idle", "trickling", "deaf", "cut")
+        ),
+    ):
+        assert words in told, words
+
+
+def test_a_seed_takes_one_level_of_each_fault() -> None:
+    assert all(World(3).weather[kind] in levels for kind, levels in LEVELS.items())
+
+
+def test_a_violation_cannot_be_caught_by_the_server() -> None:
+    assert not issubclass(Violation, Exception)
+
+
+# Faults that are planted into the server, each of which must be found soon.
+
+
+def keep_waiting_for_write(patch: pytest.MonkeyPatch) -> None:
+    """Do not drop the interest in WRITE when everything is sent."""
+    patch.setattr(State.IDLE, "interest", State.RESPONDING.interest)
+
+
+def extend_the_head_deadline(patch: pytest.MonkeyPatch) -> None:
+    """Give a head more time with every octet."""
+    settle = Connection._settle
+
+    def extended(self: Connection, *values: Any) -> None:
+        settle(self, *values)
+        if self.state is State.RECEIVING_HEAD:
+            self._enter(State.RECEIVING_HEAD)
+
+    patch.setattr(Connection, "_settle", extended)
+
+
+def repeat_after_a_short_send(patch: pytest.MonkeyPatch) -> None:
+    """Send an octet twice when the kernel takes less than it is offered."""
+    send = Outbox._send_octets
+
+    def repeated(self: Outbox, *values: Any) -> Any:
+        waiting = b"".join(self._octets)
+        before = self.size
+        flow = send(self, *values)
+        if 0 < self.size < before:
+            self._octets = [waiting[len(waiting) - self.size - 1 :]]
+            self.size += 1
+        return flow
+
+    patch.setattr(Outbox, "_send_octets", repeated)
+
+
+def rename_early(patch: pytest.MonkeyPatch) -> None:
+    """Let an upload stand under its name before its last write."""
+    write, commit = Upload.write, Upload.commit
+
+    def early(self: Upload, octets: bytes) -> None:
+        if self._temporary is not None:
+            commit(self)
+        write(self, octets)
+
+    def late(self: Upload) -> None:
+        if self._temporary is not None:
+            commit(self)
+
+    patch.setattr(Upload, "write", early)
+    patch.setattr(Upload, "commit", late)
+
+
+def do_not_forget(patch: pytest.MonkeyPatch) -> None:
+    """Keep a connection in the list after its end."""
+    patch.setattr(Service, "forget", lambda self, connection: self.when_freed())
+
+
+def dispatch_stale_events(patch: pytest.MonkeyPatch) -> None:
+    """Call whoever was ready when the turn began, closed or not."""
+
+    def dispatch(self: Reactor, handler: Any, events: int) -> None:
+        if events & 1:
+            handler.on_readable()
+        if events & 2:
+            handler.on_writable()
+        self.refresh(handler)
+
+    patch.setattr(Reactor, "_dispatch", dispatch)
+
+
+def do_not_pause(patch: pytest.MonkeyPatch) -> None:
+    """Try to accept again at once when no descriptor is left."""
+    patch.setattr(Acceptor, "_pause", lambda self, reason: None)
+
+
+def close_without_draining(patch: pytest.MonkeyPatch) -> None:
+    """Close at once after a refusal."""
+    patch.setattr(Connection, "_drain", Connection._close)
+
+
+PLANTS: list[Plant] = [
+    keep_waiting_for_write,
+    extend_the_head_deadline,
+    repeat_after_a_short_send,
+    rename_early,
+    do_not_forget,
+    dispatch_stale_events,
+    do_not_pause,
+    close_without_draining,
+]
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)
+def test_a_planted_fault_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch)
+    assert any(run_seed(seed).failure for seed in range(1, 201))

@@ -1,0 +1,102 @@
+"""The wire: one TCP connection, between two kernels that are not there.
+
+It holds a buffer of some size for each direction, and what each side has said about its end. The
+client's calls are here; the server's are those of a ``Socket`` in ``network.py``. A reset does what
+RFC 9112, 9.6 warns of: what the other side has not read yet is lost.
+"""
+
+import zlib
+from collections.abc import Callable
+
+
+class Reset(Exception):  # noqa: N818 - it is what happens, and no error
+    """What a client sees of a connection that was reset."""
+
+
+class Mark:
+    """Names some octets in a trace, when there is one."""
+
+    def __init__(self, octets: bytes) -> None:
+        self._octets = octets
+
+    def __str__(self) -> str:
+        return f"{len(self._octets)} octets [{zlib.crc32(self._octets):08x}]" if self._octets else "the end"
+
+
+class Wire:
+    """One TCP connection. *up* goes to the server, *down* to the client."""
+
+    def __init__(self, name: str, up_size: int, down_size: int) -> None:
+        self.name = name
+        self.up, self.down = bytearray(), bytearray()
+        self.up_size, self.down_size = up_size, down_size
+        self.up_ended = self.down_ended = False  # that side has said that it sends no more
+        self.client_closed = self.server_closed = False
+        self.client_reset = self.server_reset = False  # that side is told of a reset
+        self.accepted_at = 0.0
+        self.tell_client: Callable[[], None] = lambda: None
+        self.tell_server: Callable[[], None] = lambda: None
+
+    # What the client does.
+
+    @property
+    def client_can_read(self) -> bool:
+        return bool(self.down) or self.down_ended or self.client_reset
+
+    @property
+    def client_can_send(self) -> bool:
+        return len(self.up) < self.up_size or self.client_reset or self.server_closed
+
+    def client_send(self, octets: bytes) -> int:
+        """Send what there is room for; return how many octets. Raise Reset."""
+        if self.server_closed:
+            self.break_client()
+        if self.client_reset:
+            raise Reset
+        taken = octets[: self.up_size - len(self.up)]
+        self.up += taken
+        self.tell_server()
+        return len(taken)
+
+    def client_receive(self, size: int) -> bytes | None:
+        """Return what came, b"" at the end, None for nothing yet. Raise Reset."""
+        if self.client_reset:
+            raise Reset
+        octets = bytes(self.down[:size])
+        del self.down[:size]
+        if octets:
+            self.tell_server()
+            return octets
+        return b"" if self.down_ended else None
+
+    def client_half_close(self) -> None:
+        self.up_ended = True
+        self.tell_server()
+
+    def client_close(self) -> None:
+        """Close; with octets unread, a kernel resets."""
+        if self.down and not self.down_ended:
+            self.client_abort()
+        elif not self.client_closed:
+            self.client_closed = self.up_ended = True
+            self.tell_server()
+
+    def client_abort(self) -> None:
+        """Send a reset: what was on its way is gone, in both directions."""
+        self.client_closed = True
+        self.break_server()
+
+    # What happens to both.
+
+    def break_client(self) -> None:
+        """Reset the client's end; what it has not read yet is lost."""
+        self.client_reset = True
+        self.down.clear()
+        self.tell_client()
+
+    def break_server(self) -> None:
+        """Reset the server's end."""
+        if not self.server_closed:
+            self.server_reset = True
+            self.up.clear()
+            self.tell_server()

@@ -1,0 +1,164 @@
+"""The simulated world: one source of randomness, one clock, one schedule, one trace.
+
+    random     the only source of chance; the same seed lives through the same world
+    now        monotonic seconds; time passes in the selector's sleep, and a little everywhere else
+    schedule   what the clients will do next, by time and then by the order of planning
+    weather    how often each fault happens in this seed
+    trace      what happened, in words; None when nobody reads it
+
+Nothing here is ordered by ``id()`` or by a hash. The world knows no HTTP and no sockets.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
+from math import inf
+from typing import NoReturn
+
+# How often a fault happens, by kind: each seed takes one level of each.
+LEVELS = {
+    "eagain": (0.0, 0.0, 0.02, 0.2),  # a call says "not now" although it could
+    "short": (0.0, 0.1, 0.5),  # the kernel gives or takes fewer octets than it could
+    "reset": (0.0, 0.0, 0.001, 0.01),  # the network breaks the connection during a call
+    "emfile": (0.0, 0.0, 0.05, 0.5),  # accept finds no descriptor or no memory
+    "abort": (0.0, 0.0, 0.05),  # a client is gone before it is accepted
+    "unregistrable": (0.0, 0.0, 0.0, 0.03),  # the selector takes no further handle
+    "spurious": (0.0, 0.0, 0.02, 0.1),  # a handle is said to be ready, and is not
+    "few": (0.0, 0.1, 0.7),  # only some of the ready handles are reported
+    "jump": (0.0, 0.0, 0.0, 0.0005),  # the clock jumps: the machine was suspended
+    "disk": (0.0, 0.0, 0.03, 0.2),  # a call to the file system fails
+    "commit": (0.0, 0.0, 0.05, 0.3),  # so do those which make an upload stand
+    "piecemeal": (0.0, 0.1, 0.5),  # a write takes fewer octets than it was given
+}
+TURN_COSTS = 1e-4  # seconds, at most
+LONGEST_JUMP = 100.0
+
+Wait = float | Callable[[], bool]
+Life = Iterator[Wait]
+
+
+class Violation(BaseException):
+    """An invariant is broken. Not an ``Exception``, so that the server cannot catch it."""
+
+
+class Process:
+    """Something that goes on by itself: a generator of delays in seconds, or of conditions to wait for."""
+
+    def __init__(self, world: "World", life: Life) -> None:
+        self._world = world
+        self._life = life
+        self._condition: Callable[[], bool] | None = None
+        self.over = False
+        world.after(0.0, self._go_on)
+
+    def notify(self) -> None:
+        """Look again at the condition that is waited for."""
+        if self._condition is not None and self._condition():
+            self._condition = None
+            self._world.after(self._world.random.random() * 1e-3, self._go_on)
+
+    def stop(self) -> None:
+        """Do nothing more."""
+        self.over = True
+        self._condition = None
+
+    def _go_on(self) -> None:
+        if self.over:
+            return
+        wait = next(self._life, None)
+        if wait is None:
+            self.over = True
+        elif callable(wait):
+            self._condition = wait
+            self.notify()
+        else:
+            self._world.after(wait, self._go_on)
+
+
+class World:
+    """Chance, time, and what is going to happen."""
+
+    def __init__(self, seed: int, trace: list[str] | None = None) -> None:
+        self.seed = seed
+        self.random = random.Random(seed)
+        self.trace = trace
+        self.now = 1000.0
+        self.turn = 0
+        self.over = False  # nothing is planned, nothing is ready, and nobody has a deadline
+        self.weather = {kind: self.random.choice(levels) for kind, levels in LEVELS.items()}
+        # For whom the server is working, by the client's name; "" for the server itself.
+        self.current = ""
+        # Why a client may get less than it asked for, by its name; who is not here gets everything.
+        self.excuses: dict[str, list[str]] = {}
+        self.present: Callable[[], list[str]] = list  # the names of who is connected, or wants to be
+        self._schedule: list[tuple[float, int, Callable[[], None]]] = []
+        self._planned = 0
+
+    # Telling.
+
+    def say(self, text: str, *values: object) -> None:
+        """Add a line to the trace."""
+        if self.trace is not None:
+            self.trace.append(text % values)
+
+    def fail(self, reason: str) -> NoReturn:
+        """Say that an invariant is broken."""
+        raise Violation(f"turn {self.turn}: {reason}")
+
+    def excuse(self, name: str, reason: str) -> None:
+        """Note why a client may get less than it asked for."""
+        reasons = self.excuses.setdefault(name, [])
+        if reason not in reasons:
+            reasons.append(reason)
+            self.say("  %s is excused: %s", name, reason)
+
+    # Chance.
+
+    def happens(self, kind: str) -> bool:
+        """Say whether a fault happens now."""
+        often = self.weather[kind]
+        return often > 0 and self.random.random() < often
+
+    # Time.
+
+    def clock(self) -> float:
+        """Return the monotonic time; it never stands still."""
+        self.now += 1e-6
+        return self.now
+
+    def wall_clock(self) -> float:
+        """Return seconds since the epoch."""
+        return 1.7e9 + self.now
+
+    def after(self, delay: float, function: Callable[[], None]) -> None:
+        """Plan something."""
+        self._planned += 1
+        heappush(self._schedule, (self.now + delay, self._planned, function))
+
+    def work(self) -> None:
+        """Let the time pass that a turn takes, and with it what others do meanwhile."""
+        self.now += self.random.random() * TURN_COSTS
+        if self.happens("jump"):
+            self._jump()
+        while self._schedule and self._schedule[0][0] <= self.now:
+            heappop(self._schedule)[2]()
+
+    def rest(self, until: float, awake: Callable[[], object]) -> None:
+        """Let time pass until something ends the wait, or until a time."""
+        while not awake():
+            when = self._schedule[0][0] if self._schedule else inf
+            if when == inf and until == inf:
+                self.over = True
+                return
+            if when > until:
+                self.now = max(self.now, until)
+                return
+            self.now = max(self.now, when)
+            heappop(self._schedule)[2]()
+
+    def _jump(self) -> None:
+        seconds = self.random.random() * LONGEST_JUMP
+        self.now += seconds
+        self.say("the clock jumps by %.3f s", seconds)
+        for name in self.present():
+            self.excuse(name, "the clock jumped")
