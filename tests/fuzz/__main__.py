@@ -1,0 +1,63 @@
+"""Fuzz the parser and what belongs to it for as long as you like.
+
+    python -m tests.fuzz --seconds 60 --seed 7
+    python -m tests.fuzz --only target --save found     also write what is found into a directory
+    python -m tests.fuzz --only worst                   instead: what the worst inputs cost in time
+
+Each finding is printed as a bytes literal, made as short as it gets. The exit code is 1 when there was
+any. The worst inputs (``worst.py``) are not random: they are measured once, for about two minutes, and
+the exit code is 1 when one of them costs too much.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tests.fuzz.campaign import Campaign
+from tests.fuzz.cost import measure_all
+from tests.fuzz.progress import Progress
+from tests.fuzz.surfaces import surfaces
+
+BATCH = 50
+ENOUGH = 50  # kinds of findings
+
+
+def main() -> int:
+    """Run the command."""
+    known = surfaces()
+    lines = (__doc__ or "").splitlines()
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=lines[0])
+    parser.add_argument("--seconds", type=float, default=10, help="how long to run (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="where the cases come from (default: %(default)s)"
+    )
+    parser.add_argument("--only", choices=[*known, "worst"], help="fuzz this alone")
+    parser.add_argument("--save", type=Path, metavar="DIR", help="write what is found into this directory")
+    arguments = parser.parse_args()
+    if arguments.only == "worst":
+        return 1 if measure_all() else 0
+    chosen = [known[arguments.only]] if arguments.only else known.values()
+    campaign = Campaign(chosen, arguments.seed)
+    with Progress(arguments.seconds) as progress:
+        while progress.goes_on and len(campaign.findings) < ENOUGH:
+            campaign.run(BATCH)
+            progress.show(f"{campaign.cases.total()} cases, {len(campaign.findings)} findings")
+    report(campaign, progress.seconds, arguments.save)
+    return 1 if campaign.findings else 0
+
+
+def report(campaign: Campaign, seconds: float, directory: Path | None) -> None:
+    """Print what was found, and how much was tried."""
+    for key, finding in campaign.findings.items():
+        print(f"{finding}\n    met {campaign.met[key]} times")
+        if directory is not None:
+            print(f"    saved as {finding.save(directory)}")
+    cases = ", ".join(f"{count} {name}" for name, count in campaign.cases.items())
+    print(
+        f"{campaign.cases.total()} cases in {seconds:.0f} s, seed {campaign.seed} ({cases}): "
+        f"{len(campaign.findings)} findings"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Counts the octets that the parser looks at: a measure of time that is the same on every machine.
+
+The parser is fed ``Counted`` octets instead of plain ones. What it searches, slices, joins and hashes
+is counted, and what comes out of a slice or a join counts on. Regular expressions are not seen here:
+they are linear by their grammar, and the command measures them in time (``cost.py``).
+"""
+
+from typing import Any, SupportsIndex
+
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.head import HeadReader
+from reactor.http11.parser import Parser, Phase
+from reactor.settings import Settings
+
+
+class Tally:
+    """How many octets were searched and how many copied."""
+
+    def __init__(self) -> None:
+        self.searched = 0
+        self.copied = 0
+
+
+class Counted(bytes):
+    """Octets that report to a tally what is done with them."""
+
+    tally: Tally
+
+    def __new__(cls, octets: bytes, tally: Tally) -> "Counted":
+        self = super().__new__(cls, octets)
+        self.tally = tally
+        return self
+
+    def __hash__(self) -> int:
+        self.tally.searched += len(self)
+        return super().__hash__()
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other)
+
+    def find(self, sub: Any, start: Any = 0, end: Any = None) -> int:
+        """Count the octets up to what is found, or to the end of the search."""
+        found = super().find(sub, start, end)
+        last = len(self) if end is None else min(end, len(self))
+        self.tally.searched += max((last if found < 0 else found + len(sub)) - (start or 0), 0)
+        return found
+
+    def startswith(self, prefix: Any, start: Any = 0, end: Any = None) -> bool:
+        """Count the octets of the prefix."""
+        self.tally.searched += len(prefix)
+        return super().startswith(prefix, start, end)
+
+    def split(self, sep: Any = None, maxsplit: SupportsIndex = -1) -> list[bytes]:
+        """Count everything, twice: it is searched and copied."""
+        self.tally.searched += len(self)
+        self.tally.copied += len(self)
+        return super().split(sep, maxsplit)
+
+    def rstrip(self, octets: Any = None) -> bytes:
+        """Count what is left."""
+        return self._copy(super().rstrip(octets))
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return self._copy(found) if isinstance(found, bytes) else found
+
+    def __add__(self, other: Any) -> bytes:
+        return self._copy(super().__add__(other))
+
+    def __radd__(self, other: bytes) -> bytes:
+        return self._copy(other + bytes(self))
+
+    def _copy(self, octets: bytes) -> "Counted":
+        self.tally.copied += len(octets)
+        return Counted(octets, self.tally)
+
+
+def count(octets: bytes, piece: int, settings: Settings) -> Tally:
+    """Deliver the octets in pieces of this length to one parser; stop at a refusal."""
+    tally = Tally()
+    parser = Parser(HeadReader(settings))
+    try:
+        for at in range(0, len(octets), piece):
+            parser.feed(Counted(octets[at : at + piece], tally))
+            _take(parser)
+    except ProtocolError:
+        pass
+    return tally
+
+
+def _take(parser: Parser) -> None:
+    while True:
+        if parser.phase is Phase.CONTENT:
+            octets = parser.next_content()
+            if parser.phase is Phase.CONTENT and not octets:
+                return
+        elif parser.next_request() is None:
+            return

@@ -1,0 +1,169 @@
+"""Mutations: what a careless or hostile client does to well-formed octets, one small change each.
+
+``mutate`` makes a few of them, chosen by one random source; it knows what is interesting in HTTP/1.1
+(ends of lines, colons, lengths, codings) but not what a parser makes of it.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+
+CORPUS = Path(__file__).parent.parent / "corpus"
+OCTETS = b'\r\n\t \0\x01\x7f\x80\xff:;,="\\%/?#*[]@0123456789abfxAZ-_+.~'
+TOKENS = (
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"\r\n\r\n",
+    b"\r\n ",
+    b"\r\n\t",
+    b"\0",
+    b" ",
+    b"\t",
+    b"\x0b",
+    b"\x0c",
+    b"\x85",
+    b"\xa0",
+    b"Content-Length: 3\r\n",
+    b"Content-Length: +3\r\n",
+    b"Content-Length: 3, 3\r\n",
+    b"Content-Length: 99999999999999999999\r\n",
+    b"Transfer-Encoding: chunked\r\n",
+    b"Transfer-Encoding: gzip, chunked\r\n",
+    b"Transfer-Encoding: chunked, identity\r\n",
+    b"Transfer-Encoding:\x0bchunked\r\n",
+    b"Transfer_Encoding: chunked\r\n",
+    b"Host: y\r\n",
+    b"Host: a, b\r\n",
+    b"Connection: close\r\n",
+    b"Connection: keep-alive\r\n",
+    b"Connection: Upgrade\r\nUpgrade: h2c\r\n",
+    b"Expect: 100-continue\r\n",
+    b"Expect: x\r\n",
+    b"Proxy-Connection: close\r\n",
+    b"0\r\n\r\n",
+    b"5\r\nhello\r\n",
+    b"0x5\r\n",
+    b"ffffffffffffffff",
+    b"10000000000000000",
+    b'";"',
+    b"s",
+    b"https://x",
+    b"%00",
+    b"%zz",
+    b"%ff",
+    b"HTTP/1.0",
+    b"HTTP/1.2",
+    b"HTTP/2.0",
+    b"HTTP/0.9",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n",
+)
+
+Mutation = Callable[[Random, bytes], bytes]
+
+
+def corpus() -> list[bytes]:
+    """Read the raw requests of the corpus, in the order of their names; none where it is not there."""
+    return [path.read_bytes() for path in sorted(CORPUS.rglob("*.http"))]
+
+
+def mutate(random: Random, octets: bytes, tokens: Sequence[bytes] = TOKENS) -> bytes:
+    """Make one to four changes."""
+    for _ in range(random.choice((1, 1, 1, 2, 2, 3, 4))):
+        if random.random() < 0.3:
+            octets = _insert(random, octets, random.choice(tokens))
+        else:
+            octets = random.choice(MUTATIONS)(random, octets)
+    return octets
+
+
+def _insert(random: Random, octets: bytes, piece: bytes) -> bytes:
+    """Put a piece somewhere; what is a whole line or more, mostly where a line begins."""
+    if piece.endswith(b"\r\n") and random.random() < 0.8:
+        at = _line_start(random, octets)
+    else:
+        at = random.randint(0, len(octets))
+    return octets[:at] + piece + octets[at:]
+
+
+def _line_start(random: Random, octets: bytes) -> int:
+    """Return the beginning of some line, seldom of the first."""
+    found = octets.find(b"\r\n", random.randint(0, len(octets)))
+    found = found if found >= 0 else octets.find(b"\r\n")
+    return found + 2 if found >= 0 else 0
+
+
+def _change(random: Random, octets: bytes) -> bytes:
+    at = random.randint(0, len(octets))
+    return octets[:at] + bytes([random.choice(OCTETS)]) + octets[at + 1 :]
+
+
+def _any_octet(random: Random, octets: bytes) -> bytes:
+    at = random.randint(0, len(octets))
+    return octets[:at] + random.randbytes(1) + octets[at + 1 :]
+
+
+def _add(random: Random, octets: bytes) -> bytes:
+    return _insert(random, octets, bytes([random.choice(OCTETS)]))
+
+
+def _remove(random: Random, octets: bytes) -> bytes:
+    at = random.randint(0, len(octets))
+    return octets[:at] + octets[at + random.choice((1, 1, 2, 8)) :]
+
+
+def _cut(random: Random, octets: bytes) -> bytes:
+    return octets[: random.randint(0, len(octets))]
+
+
+def _repeat(random: Random, octets: bytes) -> bytes:
+    start = random.randint(0, len(octets))
+    piece = octets[start : start + random.choice((1, 2, 5, 30))]
+    return octets[:start] + piece * random.choice((2, 2, 3, 20)) + octets[start + len(piece) :]
+
+
+def _repeat_line(random: Random, octets: bytes) -> bytes:
+    lines = octets.split(b"\r\n")
+    lines.insert(random.randint(0, len(lines)), random.choice(lines))
+    return b"\r\n".join(lines)
+
+
+def _swap_lines(random: Random, octets: bytes) -> bytes:
+    lines = octets.split(b"\r\n")
+    i, j = random.randrange(len(lines)), random.randrange(len(lines))
+    lines[i], lines[j] = lines[j], lines[i]
+    return b"\r\n".join(lines)
+
+
+def _other_line_end(random: Random, octets: bytes) -> bytes:
+    at = _line_start(random, octets)
+    ends = (b"\n", b"\r", b"\r\r\n", b"\n\n", b" \r\n", b"\r\n ", b"\r \n", b"\0\r\n")
+    return octets[: max(at - 2, 0)] + random.choice(ends) + octets[at:]
+
+
+def _around_colon(random: Random, octets: bytes) -> bytes:
+    at = octets.find(b":", _line_start(random, octets))
+    spaced = (b" :", b"\t:", b"::", b"", b":\0", b"\r\n:", b":\x0b", b":\xa0")
+    return octets if at < 0 else octets[:at] + random.choice(spaced) + octets[at + 1 :]
+
+
+def _other_case(random: Random, octets: bytes) -> bytes:
+    start = random.randint(0, len(octets))
+    end = start + random.choice((1, 4, 20))
+    return octets[:start] + octets[start:end].swapcase() + octets[end:]
+
+
+MUTATIONS: tuple[Mutation, ...] = (
+    _change,
+    _any_octet,
+    _add,
+    _remove,
+    _cut,
+    _repeat,
+    _repeat_line,
+    _swap_lines,
+    _other_line_end,
+    _around_colon,
+    _other_case,
+)

@@ -1,0 +1,171 @@
+"""The property of the parser: what must be true of any octets whatever.
+
+1. What comes out is a request, None for "more", or ProtocolError: with a status from 400 to 599 and a
+   reason that can be printed in one line. Never another exception.
+2. However the octets are cut, the outcome is the same, and so it is for a parser that shares its
+   memory with all that was read before.
+3. After a refusal nothing comes any more. What waits in the buffer is bounded by the limits.
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from random import Random
+from typing import NamedTuple
+
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.head import HeadReader
+from reactor.http11.message import Request
+from reactor.http11.parser import Parser, Phase
+from reactor.settings import Settings
+
+LONG = 4000  # octets; what is longer is not delivered one by one
+
+
+class Outcome(NamedTuple):
+    """What came out of one delivery: each request in full, the last one's content, and the end."""
+
+    requests: tuple[tuple[object, ...], ...]
+    contents: tuple[bytes, ...]
+    end: str
+
+
+def difference(expected: Outcome, outcome: Outcome) -> str:
+    """Say in what two outcomes differ."""
+    if expected.end != outcome.end:
+        return f"{expected.end} becomes {outcome.end}"
+    return "other requests" if expected.requests != outcome.requests else "other content"
+
+
+def fault_of_refusal(error: ProtocolError) -> str | None:
+    """Check a refusal: its status, and a reason that is one printable line."""
+    if error.status not in range(400, 600):
+        return f"refused with {error.status}, which is no error"
+    if not error.reason or not error.reason.isprintable() or not error.reason.isascii():
+        return f"refused for a reason that cannot be printed: {error.reason!r}"
+    return None
+
+
+class BrokenPropertyError(Exception):
+    """The property does not hold; the text says how."""
+
+
+class ParserProperty:
+    """Checks octets under some settings; its first parser shares one memory with all before it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.heads = HeadReader(settings)
+
+    def check(self, octets: bytes) -> str | None:
+        """Return what is wrong with what becomes of these octets, or None."""
+        try:
+            expected = self.deliver([octets], HeadReader(self.settings))
+            for how, pieces in cuts(octets):
+                outcome = self.deliver(pieces, HeadReader(self.settings))
+                if outcome != expected:
+                    return f"{how} instead of whole: {difference(expected, outcome)}"
+            outcome = self.deliver([octets], self.heads)
+            if outcome != expected:
+                return f"what was read before changes it: {difference(expected, outcome)}"
+        except BrokenPropertyError as fault:
+            return str(fault)
+        except Exception as error:
+            return f"raises {type(error).__name__}: {error}"
+        return None
+
+    def deliver(self, pieces: Iterable[bytes], heads: HeadReader) -> Outcome:
+        """Feed the pieces to a fresh parser, and take all that each makes possible."""
+        parser = Parser(heads)
+        taker = Taker(parser, self.settings)
+        try:
+            for piece in pieces:
+                parser.feed(piece)
+                taker.take()
+        except ProtocolError as error:
+            fault = fault_of_refusal(error)
+            if fault is not None:
+                raise BrokenPropertyError(fault) from error
+            check_lost(parser)
+            return taker.outcome(f"refused with {error.status}")
+        return taker.outcome(parser.phase.name)
+
+
+class Taker:
+    """Takes requests and their contents out of one parser."""
+
+    def __init__(self, parser: Parser, settings: Settings) -> None:
+        self.parser = parser
+        self.limit = max(settings.max_head, settings.max_chunk_line + 2, settings.max_field_line + 2)
+        self.requests: list[tuple[object, ...]] = []
+        self.contents: list[bytes] = []
+
+    def take(self) -> None:
+        """Take until more octets are needed; check that not too many of them are kept."""
+        while self._take_one():
+            pass
+        waiting = self.parser.buffered
+        if self.parser.phase is Phase.IDLE and waiting:
+            raise BrokenPropertyError("octets wait in a parser that is idle")
+        # In ENDED the last piece stays where it is, but nothing is added to it.
+        if self.parser.phase in (Phase.HEAD, Phase.CONTENT) and waiting > self.limit:
+            raise BrokenPropertyError(f"{waiting} octets wait, and the limit is {self.limit}")
+
+    def _take_one(self) -> bool:
+        if self.parser.phase is Phase.CONTENT:
+            octets = self.parser.next_content()
+            self.contents[-1] += octets
+            return self.parser.phase is not Phase.CONTENT or bool(octets)
+        request = self.parser.next_request()
+        if request is None:
+            return False
+        if not isinstance(request, Request):
+            raise BrokenPropertyError(f"returns {type(request).__name__}")
+        self.requests.append(described(request))
+        self.contents.append(b"")
+        return True
+
+    def outcome(self, end: str) -> Outcome:
+        """Sum up; what came of a content that was refused later depends on the cuts, and nobody has it."""
+        contents = self.contents[:-1] if end.startswith("refused") else self.contents
+        return Outcome(tuple(self.requests), tuple(contents), end)
+
+
+def described(request: Request) -> tuple[object, ...]:
+    """Write down all that a request says."""
+    head = request.head
+    if head.version not in (0, 1) or head.length < -1 or head.coding not in (None, "gzip", "x-gzip"):
+        raise BrokenPropertyError(
+            f"a head with version {head.version}, length {head.length}, coding {head.coding}"
+        )
+    return (
+        request.method,
+        str(request.target),
+        request.target.segments,
+        request.version,
+        tuple(request.headers.lines),
+        head.length,
+        head.persistent,
+        head.expects_continue,
+        head.coding,
+    )
+
+
+def check_lost(parser: Parser) -> None:
+    """Check that a parser that has refused octets reads nothing any more."""
+    parser.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    if parser.phase is not Phase.LOST or parser.next_request() is not None:
+        raise BrokenPropertyError("reads on after a refusal")
+
+
+def cuts(octets: bytes) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Cut in several ways; where depends on the octets alone."""
+    if len(octets) <= LONG:
+        yield "octet by octet", (octets[i : i + 1] for i in range(len(octets)))
+    yield "cut between CR and LF", _cut_at(octets, [i + 1 for i, octet in enumerate(octets) if octet == 0x0D])
+    random = Random(zlib.crc32(octets))
+    yield "cut at random", _cut_at(octets, sorted(random.choices(range(len(octets) + 1), k=4)))
+
+
+def _cut_at(octets: bytes, places: list[int]) -> list[bytes]:
+    ends = [*places, len(octets)]
+    return [octets[a:b] for a, b in zip([0, *ends], ends, strict=False) if a < b]

@@ -1,0 +1,185 @@
+"""What is fuzzed: each surface makes its inputs from a random source, and checks one of them.
+
+    parser            streams of requests, mutated, under the limits that a server has
+    limits            the same under limits so small that every one of them is met
+    chunked           a chunked body, mutated, behind a head that is well-formed
+    accept-encoding   the value of that field
+    target            a request target, for each kind of method
+
+A check returns what is wrong in words, or None. It depends on the octets alone, so that a finding
+can be made shorter and can be replayed.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import NamedTuple
+
+from reactor.http11.coding import preferred_coding
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.target import Target, read_target
+from reactor.settings import Settings
+from tests.fuzz import honest
+from tests.fuzz.mutate import corpus, mutate
+from tests.fuzz.property import ParserProperty, fault_of_refusal
+
+Check = Callable[[bytes], str | None]
+
+TINY = Settings(
+    max_request_line=60,
+    max_field_line=40,
+    max_fields=6,
+    max_head=200,
+    max_body=40,
+    max_chunk_line=16,
+)
+CHUNKED_HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+CHUNK_TOKENS = (
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"0\r\n\r\n",
+    b";",
+    b'"',
+    b"\\",
+    b"=",
+    b" ",
+    b"\t",
+    b"0x",
+    b"fffffffff",
+    b"\0",
+)
+CODING_TOKENS = (
+    b"gzip",
+    b"x-gzip",
+    b"identity",
+    b"*",
+    b";q=",
+    b"0.",
+    b"1.",
+    b"\xb2",
+    b",",
+    b" ",
+    b"\t",
+    b"00000",
+)
+TARGET_TOKENS = (
+    b"//",
+    b"http://",
+    b"%",
+    b"%00",
+    b"%c3",
+    b"%ff",
+    b"@",
+    b"[::1]",
+    b"[",
+    b":",
+    b"..",
+    b"#",
+    b"?",
+    b"*",
+)
+METHODS = ("GET", "OPTIONS", "CONNECT")
+
+
+class Surface(NamedTuple):
+    """One thing that is fuzzed."""
+
+    name: str
+    make: Callable[[Random], bytes]
+    check: Check
+
+
+def surfaces() -> dict[str, Surface]:
+    """Make the surfaces afresh, by name; each remembers what a server would."""
+    found = [
+        Surface("parser", StreamMaker().make, ParserProperty(Settings()).check),
+        Surface("limits", StreamMaker().make, ParserProperty(TINY).check),
+        Surface("chunked", make_chunked, ParserProperty(Settings()).check),
+        Surface("accept-encoding", make_accept_encoding, check_accept_encoding),
+        Surface("target", make_target, check_target),
+    ]
+    return {surface.name: surface for surface in found}
+
+
+class StreamMaker:
+    """Makes streams of requests: honest ones and files of the corpus, mostly mutated."""
+
+    def __init__(self) -> None:
+        self._corpus = corpus()
+
+    def make(self, random: Random) -> bytes:
+        """Make one stream."""
+        if self._corpus and random.random() < 0.4:
+            # A long one would only be slow to deliver in pieces; what is long is in worst.py.
+            octets = random.choice(self._corpus)[:3000]
+        else:
+            octets = honest.stream(random)
+        return mutate(random, octets) if random.random() < 0.9 else octets
+
+
+def make_chunked(random: Random) -> bytes:
+    """Make a chunked request, its body mutated."""
+    return CHUNKED_HEAD + mutate(random, honest.chunks(random), CHUNK_TOKENS) + honest.request(random)
+
+
+def make_accept_encoding(random: Random) -> bytes:
+    """Make a value, mutated."""
+    return mutate(random, honest.accept_encoding(random), CODING_TOKENS)
+
+
+def make_target(random: Random) -> bytes:
+    """Make a target, mutated."""
+    method = random.choice(METHODS).encode()
+    return mutate(random, honest.target(random, method), TARGET_TOKENS)
+
+
+def check_accept_encoding(octets: bytes) -> str | None:
+    """Check that a value gives a coding, and that what does not matter changes nothing."""
+    value = octets.decode("latin-1")
+    try:
+        answers = [
+            preferred_coding(value),
+            preferred_coding(octets.swapcase().decode("latin-1")),
+            preferred_coding(f" , {value}\t,,"),
+            preferred_coding(value.replace(",", " ,\t")),
+        ]
+    except Exception as error:
+        return f"raises {type(error).__name__}: {error}"
+    if answers[0] not in (None, "gzip", "x-gzip"):
+        return f"prefers {answers[0]!r}"
+    if len(set(answers)) > 1:
+        return f"case, empty members or white space change the answer: {answers}"
+    return None
+
+
+def check_target(octets: bytes) -> str | None:
+    """Check a target for each kind of method."""
+    for method in METHODS:
+        try:
+            target = read_target(method, octets)
+        except ProtocolError as error:
+            fault = fault_of_refusal(error)
+        except Exception as error:
+            fault = f"raises {type(error).__name__}: {error}"
+        else:
+            fault = fault_of_target(method, target)
+        if fault is not None:
+            return f"{method}: {fault}"
+    return None
+
+
+def fault_of_target(method: str, target: Target) -> str | None:
+    """Check what a target was read as: plain text, and the same again when it is read again."""
+    written = str(target)
+    if not (written.isascii() and written.isprintable()) or " " in written:
+        return "is written with characters that no target has"
+    if any("\0" in segment for segment in target.segments):
+        return "has a NUL in a segment"
+    if not target.path.startswith("/"):
+        return None  # the authority and the asterisk are no URI to be read again
+    again = read_target(method, written.encode("ascii"))
+    if (again.path, again.query, again.segments) != (target.path, target.query, target.segments):
+        return "is another one when it is written and read again"
+    if "/".join(target.segments).count("/") < target.path.count("/") - 1:
+        return "has lost a segment"
+    return None

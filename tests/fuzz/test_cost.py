@@ -1,0 +1,77 @@
+"""The worst inputs cost in proportion to their length: octets looked at are counted, not time.
+
+The limits of a server are lifted here, so that they do not hide the shape of the curve: with them,
+anything is linear beyond 32 KiB. Copies are counted only under the limits, where they are bounded.
+"""
+
+import pytest
+
+from reactor.http11.parser import Parser
+from reactor.settings import Settings
+from tests.fuzz.counting import Counted, Tally, count
+from tests.fuzz.worst import CHUNKED, HEAD, HONEST, WORST, Input, parse, repeated
+
+NO_LIMIT = 1 << 30
+LIFTED = Settings(
+    max_request_line=NO_LIMIT,
+    max_field_line=NO_LIMIT,
+    max_fields=NO_LIMIT,
+    max_head=NO_LIMIT,
+    max_chunk_line=NO_LIMIT,
+)
+PIECE = 64  # small enough for an input to come in hundreds of pieces
+SIZE = 16 * 1024
+GROWTH = 2.2  # times the work for twice the octets; 4 would be quadratic
+
+UNFINISHED = {
+    "request line": repeated(b"a"),
+    "field line": repeated(b"a", HEAD + b"A:"),
+    "field lines": repeated(b"a:\r\n", HEAD),
+    "chunk line": repeated(b"a", CHUNKED + b"1;a="),
+    "chunk line, quoted": repeated(b'\\"', CHUNKED + b'1;a="'),
+    "trailer": repeated(b"a", CHUNKED + b"0\r\nA:"),
+    "trailers": repeated(b"a:\r\n", CHUNKED + b"0\r\n"),
+}
+PARSED = [each for each in (*HONEST, *WORST) if each.read is parse]
+
+
+@pytest.mark.parametrize("what", UNFINISHED)
+def test_what_is_searched_grows_with_what_has_come(what: str) -> None:
+    smaller, larger = (count(UNFINISHED[what](size), PIECE, LIFTED).searched for size in (SIZE, 2 * SIZE))
+    assert smaller >= SIZE / 2, "nothing was counted"
+    assert larger <= GROWTH * smaller
+
+
+@pytest.mark.parametrize("each", PARSED, ids=lambda each: each.name)
+def test_the_work_for_any_input_grows_with_it_under_the_limits(each: Input) -> None:
+    size = 64 * 1024  # twice the longest head
+    smaller, larger = (work(count(each.write(n), 1024, Settings())) for n in (size, 2 * size))
+    assert smaller > 0, "nothing was counted"
+    assert larger <= GROWTH * smaller
+
+
+def work(tally: Tally) -> int:
+    return tally.searched + tally.copied
+
+
+def test_a_parser_that_searches_from_the_start_each_time_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = Parser._wait
+
+    def forgetful(self: Parser) -> None:
+        wait(self)
+        self._scanned = self._position
+
+    monkeypatch.setattr(Parser, "_wait", forgetful)
+    with pytest.raises(AssertionError, match="<="):
+        test_what_is_searched_grows_with_what_has_come("request line")
+
+
+def test_counted_octets_are_octets() -> None:
+    tally = Tally()
+    octets = Counted(b"ab\r\ncd", tally)
+    assert (octets.find(b"\r\n"), tally.searched) == (2, 4)
+    assert (octets.find(b"x", 1, 3), tally.searched) == (-1, 6)
+    assert (octets[1:3] + b"!", tally.copied) == (b"b\r!", 5)
+    assert (b"!" + octets, tally.copied) == (b"!ab\r\ncd", 12)
+    assert ({b"ab\r\ncd": 1}[octets], tally.searched) == (1, 12)
+    assert isinstance(b"!" + octets, Counted)

@@ -1,0 +1,27 @@
+"""What the fuzzer has found, each as short as it got: the property holds for it now, however it is cut."""
+
+import pytest
+
+from reactor.settings import Settings
+from tests.fuzz.property import ParserProperty
+from tests.fuzz.surfaces import TINY
+
+# The limits are those of TINY: 60 octets in a request line, 40 in a field line, 200 in a head.
+LENGTH_1 = b"POST / HTTP/1.1\r\nHost:\r\nContent-Length:1\r\n\r\n"
+
+FOUND = {
+    # The CR that content ends with hid the bare LF behind it, unless they came apart.
+    "bare LF behind content that ends in CR": LENGTH_1 + b"\r\n",
+    # Of two faults one was seen first in a whole delivery, and the other octet by octet.
+    "NUL behind the limit of the request line": b"a" * 61 + b"\0",
+    "LF behind the limit of the request line": b"a" * 61 + b"\n",
+    "CR behind the limit of the request line": b"a" * 61 + b"\ra",
+    "LF behind the limit of the head": b"a\r\n" + b"a:\r\n" * 49 + b"aaaa\n",
+    "CR in a field line that is too long": b"a / HTTP/1.1\r\na:" + b"a" * 40 + b"\r\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("what", FOUND)
+@pytest.mark.parametrize("settings", [Settings(), TINY], ids=["as served", "tiny limits"])
+def test_what_was_found_stays_mended(what: str, settings: Settings) -> None:
+    assert ParserProperty(settings).check(FOUND[what]) is None

@@ -1,0 +1,154 @@
+"""A short run of the fuzzer with a fixed seed; and planted faults, to show that it finds them."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from reactor.http11 import framing, headers, target
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.head import HeadReader, Memo
+from reactor.http11.parser import Parser
+from reactor.settings import Settings
+from tests.fuzz import honest
+from tests.fuzz.campaign import Campaign, Finding
+from tests.fuzz.minimise import minimise
+from tests.fuzz.mutate import mutate
+from tests.fuzz.property import ParserProperty
+from tests.fuzz.surfaces import surfaces
+
+SEED = 1
+
+
+@pytest.mark.parametrize("name", surfaces())
+def test_a_short_run_finds_nothing(name: str) -> None:
+    campaign = Campaign([surfaces()[name]], SEED)
+    campaign.run(300)
+    assert campaign.cases[name] == 300
+    assert not campaign.findings, "\n".join(map(str, campaign.findings.values()))
+
+
+def test_the_same_seed_makes_the_same_cases_and_another_makes_others() -> None:
+    def cases(seed: int) -> list[bytes]:
+        campaign = Campaign(surfaces().values(), seed)
+        return [campaign.octets_of(surface, case) for surface in campaign.surfaces for case in range(20)]
+
+    assert cases(1) == cases(1)
+    assert cases(1) != cases(2)
+
+
+def test_what_is_called_honest_is_accepted() -> None:
+    check = ParserProperty(Settings())
+    for case in range(300):
+        outcome = check.deliver([honest.stream(Random(f"honest/{case}"))], check.heads)
+        assert outcome.requests
+        assert outcome.end in ("IDLE", "ENDED")
+
+
+def test_mutations_break_much_but_not_everything() -> None:
+    check = ParserProperty(Settings())
+    ends = set()
+    for case in range(300):
+        random = Random(f"mutated/{case}")
+        outcome = check.deliver([mutate(random, honest.stream(random))], check.heads)
+        ends.add(outcome.end)
+    assert {"IDLE", "ENDED", "HEAD", "CONTENT", "refused with 400"} <= ends
+
+
+# Planted faults: each is put in, and must be found in a few hundred cases.
+
+
+def _another_exception(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(target, "_segments", lambda path: (path[path.index("%") :],))
+
+
+def _an_end_that_is_cut_is_missed(patch: pytest.MonkeyPatch) -> None:
+    wait = Parser._wait
+
+    def hasty(self: Parser) -> None:
+        wait(self)
+        self._scanned = max(self._scanned, len(self._buffer))
+
+    patch.setattr(Parser, "_wait", hasty)
+
+
+def _a_reason_of_two_lines(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(headers, "_fault", lambda line: f"malformed:\n{line!r}")
+
+
+def _a_status_that_is_no_error(patch: pytest.MonkeyPatch) -> None:
+    def friendly(status: int, reason: str) -> ProtocolError:
+        return ProtocolError(status - 200, reason)
+
+    patch.setattr(framing, "ProtocolError", friendly)
+
+
+def _a_memo_without_case(patch: pytest.MonkeyPatch) -> None:
+    remember = Memo.remember
+    patch.setattr(Memo, "remember", lambda self, octets, value: remember(self, octets.lower(), value))
+
+
+def _a_parser_that_reads_on(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Parser, "lose", lambda self: None)
+
+
+@pytest.mark.parametrize(
+    ("plant", "words"),
+    [
+        (_another_exception, "raises ValueError"),
+        (_an_end_that_is_cut_is_missed, "instead of whole"),
+        (_a_reason_of_two_lines, "cannot be printed"),
+        (_a_status_that_is_no_error, "which is no error|is no status"),
+        (_a_memo_without_case, "what was read before changes it"),
+        (_a_parser_that_reads_on, "reads on after a refusal|octets wait"),
+    ],
+)
+def test_a_planted_fault_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    campaign = Campaign([surfaces()["parser"]], SEED)
+    for _ in range(20):
+        campaign.run(50)
+        if any(re.search(words, finding.words) for finding in campaign.findings.values()):
+            return
+    raise AssertionError(f"not found in {campaign.cases.total()} cases: {list(campaign.findings.values())}")
+
+
+# What is found is made short, and kept.
+
+
+def test_minimise_leaves_what_matters() -> None:
+    octets = bytes(range(256)) * 4
+    assert minimise(octets, lambda octets: b"\x07" in octets and b"\xf0" in octets) == b"\x07\xf0"
+    assert minimise(b"xyz", lambda octets: len(octets) == 3) == b"aaa"
+    assert minimise(b"xyz", lambda octets: octets == b"xyz") == b"xyz"
+
+
+def test_minimise_stops_when_it_has_asked_enough() -> None:
+    asked: list[bytes] = []
+
+    def never(octets: bytes) -> bool:
+        asked.append(octets)
+        return False
+
+    assert minimise(b"x" * 1000, never, steps=50) == b"x" * 1000
+    assert len(asked) == 50
+
+
+def test_a_finding_is_a_literal_and_can_be_saved(tmp_path: Path) -> None:
+    finding = Finding("parser", 1, 7, "raises ValueError", b"G\0\xff\r\n")
+    assert "b'G\\x00\\xff\\r\\n'" in str(finding)
+    assert "seed 1, case 7" in str(finding)
+    path = finding.save(tmp_path / "new")
+    assert path.read_bytes() == finding.octets
+    assert path.suffix == ".http"
+
+
+def test_heads_are_shared_by_the_cases_of_one_surface() -> None:
+    check = ParserProperty(Settings())
+    assert check.check(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") is None
+    assert isinstance(check.heads, HeadReader)
+    assert check.heads.known
