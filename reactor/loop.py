@@ -171,7 +171,7 @@ class Reactor:
                 handler.on_readable()
             if events & WRITE & handler.interest:
                 handler.on_writable()
-            if handler.interest != handler.reactor_interest:
+            if handler.interest is not handler.reactor_interest:
                 self._change_interest(handler)
         except Exception:
             self._fail(handler)

@@ -126,7 +126,8 @@ class Outbox:
 
     def _send_octets(self, sock: socket.socket, share: int) -> Flow:
         """Send the octets, gathered into one call."""
-        octets = self._octets[0] if len(self._octets) == 1 else b"".join(self._octets)
+        waiting = self._octets
+        octets = waiting[0] if len(waiting) == 1 else b"".join(waiting)
         offered = octets if len(octets) <= share else memoryview(octets)[:share]
         try:
             sent = sock.send(offered) if self._body is None else sock.send(offered, self._flags())
@@ -137,7 +138,7 @@ class Outbox:
         self.sent += sent
         self.size -= sent
         if sent == len(octets):
-            self._octets.clear()
+            waiting.clear()
             return EMPTY
         self._octets = [memoryview(octets)[sent:]]
         return PENDING

@@ -76,7 +76,6 @@ class Parser:
         """Add octets that came; after the last request they are ignored."""
         if self.phase is IDLE:
             self._buffer = octets
-            self._position = self._scanned = 0
             self.phase = HEAD
         elif self.phase is HEAD or self.phase is CONTENT:
             self._buffer = self._buffer[self._position :] + octets
@@ -164,13 +163,9 @@ class Parser:
         elif self._position < len(self._buffer):
             self.phase = HEAD
         else:
-            self._rest()
-
-    def _rest(self) -> None:
-        """Wait for the next request, and hold nothing: most connections are idle most of the time."""
-        self._buffer = b""
-        self._position = self._scanned = 0
-        self.phase = IDLE
+            self.phase = IDLE
+            self._buffer = b""  # most connections are idle most of the time: they hold nothing
+            self._position = self._scanned = 0
 
     def _wait(self) -> None:
         """Check the beginning of a head: what no further octets can mend is refused at once."""
@@ -178,7 +173,7 @@ class Parser:
         start = self._position
         buffer = self._buffer
         if start == len(buffer):
-            self._rest()
+            self._next_message()
             return
         self._heads.check(buffer[start:], self._scanned - start)
         # The end may have begun: its last three octets are looked at again.
