@@ -69,10 +69,18 @@ def deliver(pieces: Iterable[bytes], settings: Settings | None = None) -> Outcom
     return Outcome(tuple(requests), refusal.status, parser.phase)
 
 
+def _content(parser: Parser) -> bytes:
+    """Take all content that has come, which the parser hands out a few chunks at a time."""
+    pieces = []
+    while parser.phase is Phase.CONTENT and (piece := parser.next_content()):
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
 def _take(parser: Parser, requests: list[Seen]) -> None:
     while True:
         if parser.phase is Phase.CONTENT:
-            octets = b"".join(iter(lambda: parser.next_content() if parser.phase is Phase.CONTENT else b"", b""))
+            octets = _content(parser)
             complete = parser.phase is not Phase.CONTENT
             last = requests[-1]
             requests[-1] = last._replace(
