@@ -87,6 +87,11 @@ class Client(EventHandler):
 
     # What others ask.
 
+    @property
+    def coming(self) -> bool:
+        """True while it is on its way: it waits to connect, or has not been accepted yet."""
+        return not self.connected and (self.handle is not None or self.deadline != inf)
+
     def come(self, delay: float) -> None:
         """Connect after some seconds."""
         self.deadline = self.crowd.reactor.now + delay

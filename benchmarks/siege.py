@@ -168,8 +168,10 @@ class Siege:
 
     def _quiet(self) -> None:
         self.crowd.returning = False
+        # First, who is on the way arrives, and is shut out or not: an attack that goes on is not quiet.
+        self.crowd.run(lambda: not any(each.coming for each in self.attackers), self.scale.at_most)
         step = self.scale.quiet / STEPS
-        # First, what is on its way arrives. A busy loop would never be at rest, and is measured, too.
+        # What they sent is taken. A busy loop would never be at rest, and is measured, too.
         for _ in range(STEPS // 2 if self.scenario.holds else STEPS):
             if self._rest("quiet", step) < AT_REST:
                 break

@@ -2,7 +2,7 @@
 
 import socket
 
-from reactor.http11.framing import CHUNKS_AT_ONCE
+from reactor.http11.chunked import CHUNKS_AT_ONCE
 from reactor.http11.message import Request, Response
 from reactor.loop import EventHandler, Interest, Reactor
 from reactor.routing import Router

@@ -11,7 +11,7 @@ than by 406, and RFC 9110, 12.5.3 allows it.
 import zlib
 from collections.abc import Iterable, Iterator
 
-from reactor.http11.grammar import match_weighted_coding
+from reactor.http11.grammar import find_weighted_codings
 
 LEVEL = 6
 # The gzip format, with the window that follows it added on: wbits of 9 to 15 (zlib's manual).
@@ -31,10 +31,8 @@ def preferred_coding(accept_encoding: str | None) -> str | None:
     if not accept_encoding:
         return None
     weights: dict[str, float] = {}
-    for member in accept_encoding.split(","):
-        match = match_weighted_coding(member.strip(" \t"))
-        if match is not None:
-            weights.setdefault(match[1].lower(), float(match[2] or 1))
+    for name, weight in find_weighted_codings(accept_encoding):
+        weights.setdefault(name.lower(), float(weight or 1))
     anything = weights.get("*", 0.0)
     coding = "x-gzip" if "x-gzip" in weights and "gzip" not in weights else "gzip"
     gzip_weight = weights.get(coding, anything)

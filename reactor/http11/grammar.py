@@ -98,8 +98,9 @@ match_chunk_line = re.compile(
 # codings = content-coding / "identity" / "*"; content-coding = token
 # weight = OWS ";" OWS "q=" qvalue                                                 RFC 9110, 12.4.2
 # qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
-match_weighted_coding = re.compile(
-    r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+)"
-    r"(?:[ \t]*;[ \t]*[qQ]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?",
-    re.ASCII,
-).fullmatch
+# Found are the members that a server which knows gzip has a use for; others are passed over.
+find_weighted_codings = re.compile(
+    r"(?:^|,)[ \t]*(gzip|x-gzip|identity|\*)"
+    r"(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?[ \t]*(?=,|\Z)",
+    re.ASCII | re.IGNORECASE,
+).findall

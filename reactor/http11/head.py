@@ -6,9 +6,9 @@
 
 Each of these is a pure function of the octets, so a memo of its result is exact. A ``HeadReader``
 holds the memos that the connections of one server share: of whole heads, of all that follows the
-target (a browser asks for one target after another in the same words), and of single field lines.
-They are bounded in entries and in octets; one that is full is emptied, which costs what it costs to
-read its lines once more.
+target (a browser asks for one target after another in the same words), of single field lines, and of
+the lines that begin a chunk. They are bounded in entries and in octets; one that is full is emptied,
+which costs what it costs to read its lines once more.
 """
 
 from functools import lru_cache
@@ -26,6 +26,8 @@ _METHODS = {name.encode(): name for name in METHODS}
 
 # Method, target, and what the rest means.
 ReadHead = tuple[str, Target, Head]
+# Where octets are at fault, and the error that says so.
+Fault = tuple[int, ProtocolError]
 
 Value = TypeVar("Value")
 
@@ -52,16 +54,18 @@ class Memo(dict[bytes, Value]):
 class HeadReader:
     """Reads heads, and remembers them; one for all connections with the same settings.
 
-    ``known`` holds what was read before, by the octets of the whole head.
+    ``known`` holds what was read before, by the octets of the whole head; ``known_sizes`` is kept by
+    the reader of chunks, by a chunk's first line.
     """
 
-    __slots__ = ("_lines", "_tails", "known", "settings")
+    __slots__ = ("_lines", "_tails", "known", "known_sizes", "settings")
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.known: Memo[ReadHead] = Memo(entries=512, longest=1024)
         self._tails: Memo[Head] = Memo(entries=256, longest=1024)
         self._lines: Memo[FieldLine] = Memo(entries=2048, longest=256)
+        self.known_sizes: Memo[int] = Memo(entries=512, longest=32)
 
     def read(self, octets: bytes) -> ReadHead:
         """Read a head that is not known, without its empty line; raise ProtocolError."""
@@ -77,21 +81,41 @@ class HeadReader:
         Of two faults the one that comes first counts, so that the answer does not depend on how the
         octets are cut. Controls are looked for from ``start`` on.
         """
-        too_long = self._too_long(octets.rstrip(b"\r\n"))
-        stray = find_stray_control(octets, start)
-        if stray is not None and (too_long is None or stray.start() <= too_long[0]):
-            raise ProtocolError(400, "bare CR, bare LF or NUL in the head")  # RFC 9112, 2.2
-        if too_long is not None:
-            raise too_long[1]
+        _check_beginning("head", octets, start, self._too_long(octets.rstrip(b"\r\n")))
 
-    def _too_long(self, octets: bytes) -> tuple[int, ProtocolError] | None:
-        """Return where a head, or its beginning, is too long, and the error that says so."""
+    def read_trailers(self, octets: bytes) -> None:
+        """Check a trailer section, without its empty line, as a head is checked; raise ProtocolError."""
+        try:
+            self._read_trailers(octets)
+        except ProtocolError:
+            self.check_trailers(octets + b"\r\n")
+            raise
+
+    def check_trailers(self, octets: bytes, start: int = 0) -> None:
+        """Refuse the beginning of a trailer section that no further octets can mend, as ``check`` does."""
+        _check_beginning("trailer section", octets, start, self._trailers_too_long(octets.rstrip(b"\r\n")))
+
+    def _too_long(self, octets: bytes) -> Fault | None:
+        """Return what is too long about a head, or its beginning."""
         limit, max_head = self.settings.max_request_line, self.settings.max_head
         if len(octets) > limit and octets.find(b"\r\n", 0, limit + 2) < 0:
             return limit, ProtocolError(414, f"request line over {limit} octets")
         if len(octets) + 4 > max_head:
             return max_head - 4, ProtocolError(431, f"head over {max_head} octets")
         return None
+
+    def _trailers_too_long(self, octets: bytes) -> Fault | None:
+        """Return what is too long about a trailer section, or its beginning; its empty line is not in it."""
+        limit = self.settings.max_head
+        if len(octets) + 2 > limit:
+            return limit - 2, ProtocolError(431, f"trailer section over {limit} octets")
+        return None
+
+    def _read_trailers(self, octets: bytes) -> None:
+        too_long = self._trailers_too_long(octets)
+        if too_long is not None:
+            raise too_long[1]
+        self._read_field_lines(octets.split(b"\r\n"))
 
     def _read(self, octets: bytes) -> ReadHead:
         too_long = self._too_long(octets)
@@ -117,10 +141,13 @@ class HeadReader:
 
     def _read_lines(self, lines: list[bytes]) -> Head:
         version = _read_version(lines.pop(0))
+        return interpret(version, Headers(self._read_field_lines(lines)))
+
+    def _read_field_lines(self, lines: list[bytes]) -> list[FieldLine]:
         if len(lines) > self.settings.max_fields:
             raise ProtocolError(431, f"more than {self.settings.max_fields} field lines")
         known = self._lines
-        return interpret(version, Headers([known.get(line) or self._read_line(line) for line in lines]))
+        return [known.get(line) or self._read_line(line) for line in lines]
 
     def _read_line(self, line: bytes) -> FieldLine:
         """Read a field line that the memo does not hold."""
@@ -129,6 +156,15 @@ class HeadReader:
         field_line = read_field_line(line)
         self._lines.remember(line, field_line)
         return field_line
+
+
+def _check_beginning(what: str, octets: bytes, start: int, too_long: Fault | None) -> None:
+    """Raise whichever of two faults comes first: a stray control, or what is too long."""
+    stray = find_stray_control(octets, start)
+    if stray is not None and (too_long is None or stray.start() <= too_long[0]):
+        raise ProtocolError(400, f"bare CR, bare LF or NUL in the {what}")  # RFC 9112, 2.2
+    if too_long is not None:
+        raise too_long[1]
 
 
 def _read_method(octets: bytes) -> str:

@@ -16,7 +16,8 @@ The parser knows no socket and no clock, and never calls back.
 
 from enum import Enum, auto
 
-from reactor.http11.framing import CHUNKED, ChunkedReader, LengthReader, Reader
+from reactor.http11.chunked import ChunkedReader
+from reactor.http11.framing import CHUNKED, LengthReader, Reader
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.head import HeadReader
 from reactor.http11.message import Request
@@ -151,7 +152,7 @@ class Parser:
 
     def _begin_content(self, length: int) -> None:
         if length == CHUNKED:
-            self._content = ChunkedReader(self._heads.settings)
+            self._content = ChunkedReader(self._heads)
         else:
             self._content = LengthReader(length)
         self.phase = CONTENT

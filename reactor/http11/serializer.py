@@ -15,8 +15,8 @@ The Date line comes from outside, as does everything that depends on the time.
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+from reactor.http11.chunked import chunked
 from reactor.http11.coding import gzip, gzip_slices
-from reactor.http11.framing import chunked
 from reactor.http11.grammar import match_field_line
 from reactor.http11.message import Content, FileSlice, LiveStream, Request, Response, reason_phrase
 

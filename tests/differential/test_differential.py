@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from reactor.http11 import framing, head, headers
-from reactor.http11.framing import ChunkedReader
+from reactor.http11.chunked import ChunkedReader
 from tests.differential.campaign import Campaign
 from tests.differential.compare import Kind, differences
 from tests.differential.disagreements import DISAGREEMENTS

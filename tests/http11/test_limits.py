@@ -234,8 +234,8 @@ def test_a_trailer_line_over_its_limit_is_refused(settings: Settings, over: int)
 
 
 @both_settings
-def test_a_trailer_line_over_its_limit_is_refused_before_it_ends(settings: Settings) -> None:
-    beginning = chunked_post(b"0\r\n" + field_line(settings.max_field_line))
+def test_a_trailer_section_is_refused_once_it_cannot_end_within_its_limit(settings: Settings) -> None:
+    beginning = chunked_post(b"0\r\n" + field_line(settings.max_head - 2))
     assert both_ways(beginning, settings).status is None
     assert both_ways(beginning + b"\r", settings).status is None
     assert_refused(431, beginning + b"v", settings)

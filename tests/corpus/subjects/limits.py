@@ -113,9 +113,9 @@ def _over_the_limit() -> Iterator[Entry]:
         ("over-trailers", "One line too many.", trailed(*[b"A: b"] * (FIELDS + 1))),
         ("over-trailer-line", "One octet too many.", trailed(field_line(LINE + 1))),
         (
-            "over-trailer-line-unended",
-            "It is refused before it ends.",
-            chunked(b"0\r\n" + field_line(LINE + 9)),
+            "over-trailers-unended",
+            "They are refused before they end.",
+            chunked(b"0\r\n" + b"A: b\r\n" * (HEAD // 6 + 1)),
         ),
         ("over-trailer-octets", "All of them have a limit.", trailed(*[field_line(8100)] * 5)),
     )

@@ -1,0 +1,161 @@
+"""The chunked transfer coding, in and out (RFC 9112, 7.1).
+
+1. ``ChunkedReader`` takes content out of a buffer, by phases:
+
+    Phase     Takes                                Then
+    SIZE      chunk-size [ chunk-ext ] CRLF        DATA, or TRAILERS after a size of 0
+    DATA      as many octets as the size says      BOUNDARY
+    BOUNDARY  CRLF                                 SIZE
+    TRAILERS  field lines, checked and ignored     COMPLETE after the empty line
+    COMPLETE  -                                    what follows is the next request's
+
+2. ``chunked`` writes content in the chunked coding.
+
+A trailer section is read as a head is: whole, by the same rules, under the same limits.
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import Enum, auto
+
+from reactor.http11.grammar import ProtocolError, match_chunk_line
+from reactor.http11.head import HeadReader
+
+LAST_CHUNK = b"0\r\n\r\n"
+CHUNKS_AT_ONCE = 16
+
+
+class Phase(Enum):
+    """Where a chunked content stands; the table is at the top of this file."""
+
+    SIZE = auto()
+    DATA = auto()
+    BOUNDARY = auto()
+    TRAILERS = auto()
+    COMPLETE = auto()
+
+
+SIZE, DATA, BOUNDARY, TRAILERS, COMPLETE = Phase
+
+
+class ChunkedReader:
+    """Reads content in the chunked transfer coding; raises ProtocolError, 400, 413 or 431."""
+
+    __slots__ = ("_heads", "_phase", "_received", "_remaining", "_searched")
+
+    def __init__(self, heads: HeadReader) -> None:
+        self._heads = heads
+        self._phase = SIZE
+        self._remaining = 0  # of the present chunk
+        self._received = 0
+        self._searched = 0  # how much of an unfinished line, or trailer section, holds no end
+
+    @property
+    def complete(self) -> bool:
+        """True after the trailer section."""
+        return self._phase is COMPLETE
+
+    def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:
+        """Return the content of the next few chunks from ``position`` on, and the position after them.
+
+        A chunk may hold a single octet: to read ten thousand of them at once would keep others waiting.
+        """
+        pieces: list[bytes] = []
+        if self._phase is DATA or self._phase is BOUNDARY:
+            position = self._go_on(buffer, position, pieces)
+        if self._phase is SIZE:
+            position = self._read_chunks(buffer, position, pieces)
+        if self._phase is TRAILERS:
+            position = self._read_trailers(buffer, position)
+        return b"".join(pieces), position
+
+    def _read_chunks(self, buffer: bytes, position: int, pieces: list[bytes]) -> int:
+        """Read chunks that are whole, a few, and begin one that is not; return the position after them."""
+        longest = self._heads.settings.max_chunk_line + 2
+        for _ in range(CHUNKS_AT_ONCE):
+            end = buffer.find(b"\r\n", position + self._searched, position + longest)
+            if end < 0:
+                self._check_unfinished(buffer, position)
+                break
+            self._searched = 0
+            size = self._read_size(buffer[position:end])
+            position = end + 2
+            if size == 0:
+                self._phase = TRAILERS
+                break
+            end = position + size
+            if not buffer.startswith(b"\r\n", end):
+                self._phase, self._remaining = DATA, size
+                return self._go_on(buffer, position, pieces)
+            pieces.append(buffer[position:end])
+            position = end + 2
+        return position
+
+    def _go_on(self, buffer: bytes, position: int, pieces: list[bytes]) -> int:
+        """Go on with a chunk that did not come whole; return the position after what is there of it."""
+        if self._phase is DATA:
+            end = min(len(buffer), position + self._remaining)
+            pieces.append(buffer[position:end])
+            self._remaining -= end - position
+            position = end
+            if self._remaining:
+                return position
+            self._phase = BOUNDARY
+        ending = buffer[position : position + 2]
+        if ending == b"\r\n":
+            self._phase = SIZE
+            return position + 2
+        if ending not in (b"", b"\r"):  # RFC 9112, 7.1: the data ends there, whatever the size said
+            raise ProtocolError(400, "chunk data is not followed by CRLF")
+        return position
+
+    def _read_size(self, line: bytes) -> int:
+        """Return the size in a chunk's first line, its extensions checked and ignored."""
+        known = self._heads.known_sizes
+        size = known.get(line)
+        if size is None:
+            match = match_chunk_line(line)
+            if match is None:
+                raise ProtocolError(400, "malformed chunk size")
+            size = int(match[1], 16)
+            known.remember(line, size)
+        self._received += size
+        if self._received > self._heads.settings.max_body:
+            raise ProtocolError(413, f"content is over {self._heads.settings.max_body} octets")
+        return size
+
+    def _check_unfinished(self, buffer: bytes, position: int) -> None:
+        """Refuse the beginning of a chunk's first line that no further octets can mend."""
+        limit = self._heads.settings.max_chunk_line
+        if buffer.find(b"\n", position + self._searched, position + limit + 2) >= 0:
+            raise ProtocolError(400, "bare LF in the chunked coding")
+        if len(buffer) - position > limit + (buffer[position + limit :] == b"\r"):
+            raise ProtocolError(400, "chunk size line too long")
+        self._searched = max(0, len(buffer) - position - 1)  # its CRLF may have begun
+
+    def _read_trailers(self, buffer: bytes, position: int) -> int:
+        """Read the trailer section when it is whole; return the position after it.
+
+        What it says is checked and forgotten: merged, it could smuggle (RFC 9110, 6.5.1).
+        """
+        if buffer.startswith(b"\r\n", position):
+            end = position - 2
+        else:
+            end = buffer.find(b"\r\n\r\n", position + self._searched)
+            if end < 0:
+                self._heads.check_trailers(buffer[position:], self._searched)
+                self._searched = max(0, len(buffer) - position - 3)  # its end may have begun
+                return position
+            self._heads.read_trailers(buffer[position:end])
+        self._phase = COMPLETE
+        return end + 4
+
+
+def chunked(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Write content in the chunked transfer coding, one chunk a piece.
+
+    An empty piece, which as a chunk would end the content, is passed on as it is: it means that
+    nothing more has come yet.
+    """
+    for piece in pieces:
+        yield b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+    yield LAST_CHUNK
