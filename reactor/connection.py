@@ -194,12 +194,14 @@ class Connection(EventHandler):
 
     def _advance(self) -> None:
         """Answer what is complete, send, and enter the state that says what is awaited now."""
-        service = self._service
         outbox = self._outbox
-        wants_octets = outbox.size <= service.settings.low_water and self._answer_requests()
+        settings = self._service.settings
+        # A next request is parsed when the response before it is queued whole, and mostly sent.
+        ready = outbox.body is None and outbox.size <= settings.low_water
+        wants_octets = ready and self._answer_requests()
         sent_before = outbox.sent
         try:
-            flow = outbox.flush(self.handle, service.settings.turn_send)
+            flow = outbox.flush(self.handle, settings.turn_send)
         except Exception:  # a stream is the application's code, and its head has been sent
             log.exception("c%d: the content broke off", self.number)
             flow = BROKEN
@@ -207,19 +209,18 @@ class Connection(EventHandler):
                 self._ledger.abandon(outbox.sent)
         if self._ledger is not None:
             self._ledger.settle(outbox.sent, flow is EMPTY)
-        self._settle(flow, wants_octets, outbox.sent > sent_before)
+        if flow is EMPTY:
+            self._settle(wants_octets)
+        else:
+            self._settle_unsent(flow, outbox.sent > sent_before)
 
     def _answer_requests(self) -> bool:
         """Answer requests while there is room; return True when the parser needs more octets."""
-        parser, outbox = self._parser, self._outbox
+        parser = self._parser
         settings = self._service.settings
         compressed = 0
         try:
             for _ in range(settings.turn_requests):
-                if parser.phase is not IN_HEAD and parser.phase is not IN_CONTENT:
-                    return True
-                if not outbox.room or compressed >= settings.turn_compress:
-                    return False
                 if self._intake is not None:
                     if not self._take_content(self._intake):
                         return True
@@ -227,18 +228,21 @@ class Connection(EventHandler):
                     request = parser.next_request()
                     if request is None:
                         return True
-                    compressed += self._begin(request)
+                    compressed += self._begin(request, request.route)
+                if parser.phase is not IN_HEAD and parser.phase is not IN_CONTENT:
+                    return True
+                if not self._outbox.room or compressed >= settings.turn_compress:
+                    return False
         except ProtocolError as error:
             self._refuse(error)
             return True
         return False
 
-    def _begin(self, request: Request) -> int:
-        """Find out who answers a request whose head is complete, and whether its content is wanted.
+    def _begin(self, request: Request, route: Route) -> int:
+        """Answer a request whose head is complete, unless its content is wanted before.
 
         Return how many octets were compressed for the answer.
         """
-        route, request.params = self._service.router.resolve(request.method, request.target.segments)
         if self._parser.phase is not IN_CONTENT and not route.counts_on_sink:
             return self._respond(request, route.handler)
         if route.sink is None:
@@ -434,13 +438,11 @@ class Connection(EventHandler):
 
     # The state machine.
 
-    def _settle(self, flow: Flow, wants_octets: bool, progress: bool) -> None:
+    def _settle(self, wants_octets: bool) -> None:
         """Enter the state that says what is awaited now; one that goes on keeps its deadline."""
         phase = self._parser.phase
         state = self.state
-        if flow is not EMPTY:
-            self._settle_unsent(flow, progress)
-        elif phase is NOTHING:
+        if phase is NOTHING:
             if state is not IDLE and state is not ACCEPTED:
                 self._enter(IDLE)
         elif phase is ENDED:

@@ -58,11 +58,11 @@ def release(content: object) -> None:
 class Outbox:
     """What one connection has yet to send: octets, and then at most one body that is not in memory."""
 
-    __slots__ = ("_body", "_high_water", "_octets", "_sendfile", "sent", "size")
+    __slots__ = ("_high_water", "_octets", "_sendfile", "body", "sent", "size")
 
     def __init__(self, high_water: int, sendfile: SendFile = os.sendfile) -> None:
         self._octets: list[Octets] = []
-        self._body: FileSlice | Stream | None = None
+        self.body: FileSlice | Stream | None = None
         self._high_water = high_water
         self._sendfile = sendfile
         self.size = 0
@@ -73,12 +73,12 @@ class Outbox:
     @property
     def room(self) -> bool:
         """True while another response may be added: what is open at once is bounded, too."""
-        return self._body is None and self.size < self._high_water
+        return self.body is None and self.size < self._high_water
 
     @property
     def queued(self) -> int:
         """How many octets were ever added, as far as their number is known."""
-        body = self._body
+        body = self.body
         return self.sent + self.size + (body.count if isinstance(body, FileSlice) else 0)
 
     # Adding and sending.
@@ -90,8 +90,8 @@ class Outbox:
 
     def add(self, body: FileSlice | Stream) -> None:
         """Add a part of a file, or a stream; the outbox closes it."""
-        assert self._body is None, "there is no room for a second body"
-        self._body = body
+        assert self.body is None, "there is no room for a second body"
+        self.body = body
 
     def flush(self, sock: socket.socket, share: int) -> Flow:
         """Send what the kernel takes: at most ``share`` octets, and one piece of a stream.
@@ -99,17 +99,18 @@ class Outbox:
         Making a piece is somebody else's code, so one a turn is what is fair to the others.
         """
         limit = self.sent + share
-        flow = self._send_octets(sock, share) if self._octets else EMPTY
-        if self._body is None or flow is not EMPTY:
+        flow = self._send_octets(sock, share)
+        body = self.body
+        if body is None or flow is not EMPTY:
             return flow
         if self.sent >= limit:
             return PENDING
-        if isinstance(self._body, FileSlice):
-            return self._send_slice(sock, self._body, limit - self.sent)
-        flow = self._pull(self._body)
+        if isinstance(body, FileSlice):
+            return self._send_slice(sock, body, limit - self.sent)
+        flow = self._pull(body)
         if self._octets:
             flow = self._send_octets(sock, limit - self.sent)
-        return flow if self._body is None or flow is not EMPTY else PENDING
+        return flow if self.body is None or flow is not EMPTY else PENDING
 
     def clear(self) -> None:
         """Throw away what waits, and close what is open."""
@@ -118,8 +119,8 @@ class Outbox:
         self._close_body()
 
     def _close_body(self) -> None:
-        if self._body is not None:
-            body, self._body = self._body, None
+        if self.body is not None:
+            body, self.body = self.body, None
             release(body)
 
     # The only calls that touch the socket.
@@ -127,17 +128,20 @@ class Outbox:
     def _send_octets(self, sock: socket.socket, share: int) -> Flow:
         """Send the octets, gathered into one call."""
         waiting = self._octets
+        if not waiting:
+            return EMPTY
         octets = waiting[0] if len(waiting) == 1 else b"".join(waiting)
-        offered = octets if len(octets) <= share else memoryview(octets)[:share]
+        size = len(octets)
+        offered = octets if size <= share else memoryview(octets)[:share]
         try:
-            sent = sock.send(offered) if self._body is None else sock.send(offered, self._flags())
+            sent = sock.send(offered) if self.body is None else sock.send(offered, self._flags())
         except BlockingIOError:
             sent = 0
         except OSError:
             return BROKEN
         self.sent += sent
         self.size -= sent
-        if sent == len(octets):
+        if sent == size:
             waiting.clear()
             return EMPTY
         self._octets = [memoryview(octets)[sent:]]
@@ -148,7 +152,7 @@ class Outbox:
 
         Only where octets follow for certain: the kernel waits up to 200 ms for those that do not come.
         """
-        return _MORE if isinstance(self._body, FileSlice) and self._body.count else 0
+        return _MORE if isinstance(self.body, FileSlice) and self.body.count else 0
 
     def _send_slice(self, sock: socket.socket, part: FileSlice, share: int) -> Flow:
         """Send from the file's pages, without a copy through this process."""

@@ -15,16 +15,16 @@ place for it, or refuses the request. Routing knows no connection; whoever serve
 """
 
 from collections.abc import Callable, Sequence
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from reactor.http11 import grammar
 from reactor.http11.grammar import ProtocolError
-from reactor.http11.message import Request, Response
+from reactor.http11.message import NO_PARAMS, Params, Request, Response
 from reactor.settings import MIB
 
 Handler = Callable[[Request], Response]
 Function = TypeVar("Function", bound=Handler)
-Params = dict[str, str]
 
 # All that are known but CONNECT, which names no path, and which only a proxy has a use for.
 METHODS = tuple(method for method in grammar.METHODS if method != "CONNECT")
@@ -122,8 +122,13 @@ class Router:
 
     def __init__(self) -> None:
         self._root = _Node()
+        self._when_changed: list[Callable[[], None]] = []
 
     # Building it.
+
+    def when_changed(self, function: Callable[[], None]) -> None:
+        """Have a function called when a route is added: who remembers what was found must forget it."""
+        self._when_changed.append(function)
 
     def get(self, pattern: str) -> Callable[[Function], Function]:
         """Register a function for GET, and so for HEAD."""
@@ -148,6 +153,8 @@ class Router:
             node.routes[method] = Route(pattern, function, sink or in_memory(1 * MIB), sink is not None)
             if method == "GET":
                 node.routes.setdefault("HEAD", node.routes["GET"])
+            for forget in self._when_changed:
+                forget()
             return function
 
         return register
@@ -191,18 +198,19 @@ class Router:
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
         """Return the route for a method and the segments of a path, and the parts that it names.
 
+        Neither changes, so that they can be remembered and serve many requests.
         Where none fits, the route is one that refuses: 501 for a method that nobody knows, 404 for
         the path, 405 for the method there. ``segments`` is empty for the asterisk-form.
         """
-        params: Params = {}
+        params: dict[str, str] = {}
         node = self._find(self._root, segments, 0, params) if segments else None
         if node is not None:
             route = node.routes.get(method)
             if route is not None:
-                return route, params
-        return self._refusal(method, node, bool(segments)), {}
+                return route, MappingProxyType(params)
+        return self._refusal(method, node, bool(segments)), NO_PARAMS
 
-    def _find(self, node: _Node, segments: Sequence[str], place: int, params: Params) -> _Node | None:
+    def _find(self, node: _Node, segments: Sequence[str], place: int, params: dict[str, str]) -> _Node | None:
         """Walk down the tree from a node with the segments from ``place`` on."""
         if place == len(segments):
             return node if node.routes else None

@@ -45,7 +45,8 @@ class Service:
         self.access_log = access_log
         self.wall_clock = wall_clock
         self.sendfile = sendfile
-        self.heads = HeadReader(settings)
+        self.heads = HeadReader(settings, router.resolve)
+        router.when_changed(self.heads.known.clear)
         # Seconds by the name that a State has for its patience; None is for ever.
         self.patience: dict[str | None, float] = {
             each.name.removesuffix("_timeout"): getattr(settings, each.name) for each in fields(settings)

@@ -5,6 +5,7 @@ import pytest
 from reactor.http11.message import Request, Response
 from reactor.routing import METHODS, Router, in_memory
 from tests.harness import Answer, Harness
+from tests.talk import request
 
 
 def routes_for(*patterns: str) -> Router:
@@ -286,3 +287,23 @@ def test_without_a_sink_a_mebibyte_is_kept() -> None:
     mib = 1 << 20
     assert ask(routes, "POST", "/", f"Content-Length: {mib}\r\n", bytes(mib)).content == b"1048576"
     assert ask(routes, "POST", "/", f"Content-Length: {mib + 1}\r\n").status == 413
+
+
+def test_a_route_that_is_added_while_serving_is_found_though_its_path_was_asked_for_before() -> None:
+    routes = Router()
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(request("/late"))
+        client.assert_responds(404)
+        routes.get("/late")(lambda request: Response(200, b"there"))
+        client.send(request("/late"))
+        assert client.assert_responds(200).content == b"there"
+
+
+def test_parameters_are_the_same_for_every_request_and_never_change() -> None:
+    routes = Router()
+    routes.get("/a/{name}")(lambda request: Response(200))
+    _, params = routes.resolve("GET", ("a", "b"))
+    with pytest.raises(TypeError):
+        params["name"] = "c"  # type: ignore[index]
+    assert dict(params) == {"name": "b"}

@@ -3,6 +3,7 @@
 1. The request line: a method, a target, and the version.
 2. The field lines, each by its grammar; a line seen before needs no second look.
 3. What they say together: host, content length, persistence, expectation, preferred coding.
+4. Who answers: what the router makes of the method and the path.
 
 Each of these is a pure function of the octets, so a memo of its result is exact. A ``HeadReader``
 holds the memos that the connections of one server share: of whole heads, of all that follows the
@@ -11,21 +12,24 @@ the lines that begin a chunk. They are bounded in entries and in octets; one tha
 which costs what it costs to read its lines once more.
 """
 
+from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from reactor.http11.coding import preferred_coding
 from reactor.http11.framing import content_length
 from reactor.http11.grammar import METHODS, ProtocolError, find_stray_control, is_method, match_version
 from reactor.http11.headers import FieldLine, Headers, read_field_line
-from reactor.http11.message import Head
+from reactor.http11.message import NO_PARAMS, Head, Params
 from reactor.http11.target import Target, check_host, read_target
 from reactor.settings import Settings
 
 _METHODS = {name.encode(): name for name in METHODS}
 
-# Method, target, and what the rest means.
-ReadHead = tuple[str, Target, Head]
+# Given a method and the segments of a path: what answers, and the parts of the path that it names.
+Resolve = Callable[[str, Sequence[str]], tuple[Any, Params]]
+# What a Request is made of: method, target, what the rest means, what answers, and its parameters.
+ReadHead = tuple[str, Target, Head, Any, Params]
 # Where octets are at fault, and the error that says so.
 Fault = tuple[int, ProtocolError]
 
@@ -51,17 +55,24 @@ class Memo(dict[bytes, Value]):
             self[octets] = value
 
 
+def nobody(method: str, segments: Sequence[str]) -> tuple[None, Params]:
+    """Stand in for a router where none is needed."""
+    return None, NO_PARAMS
+
+
 class HeadReader:
-    """Reads heads, and remembers them; one for all connections with the same settings.
+    """Reads heads, and remembers them; one for all connections with the same settings and routes.
 
     ``known`` holds what was read before, by the octets of the whole head; ``known_sizes`` is kept by
-    the reader of chunks, by a chunk's first line.
+    the reader of chunks, by a chunk's first line. Whoever changes what ``resolve`` returns clears
+    ``known``.
     """
 
-    __slots__ = ("_lines", "_tails", "known", "known_sizes", "settings")
+    __slots__ = ("_lines", "_resolve", "_tails", "known", "known_sizes", "settings")
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, resolve: Resolve = nobody) -> None:
         self.settings = settings
+        self._resolve = resolve
         self.known: Memo[ReadHead] = Memo(entries=512, longest=1024)
         self._tails: Memo[Head] = Memo(entries=256, longest=1024)
         self._lines: Memo[FieldLine] = Memo(entries=2048, longest=256)
@@ -130,8 +141,9 @@ class HeadReader:
         target = read_target(method, target_octets)
         if target.authority is not None:
             head = _with_host(head, target.authority)
-        self.known.remember(octets, (method, target, head))
-        return method, target, head
+        known = method, target, head, *self._resolve(method, target.segments)
+        self.known.remember(octets, known)
+        return known
 
     def _read_tail(self, octets: bytes) -> Head:
         """Read a head from its version on."""

@@ -10,8 +10,9 @@
 Neither knows how it is written on the wire: that is for the parser and the serializer.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from reactor.http11.headers import Headers
@@ -20,6 +21,10 @@ from reactor.http11.target import Target
 TEXT = (("Content-Type", "text/plain"),)
 UTF8_TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
 OCTETS = (("Content-Type", "application/octet-stream"),)
+
+# The parts of a path that a route names; they never change.
+Params = Mapping[str, str]
+NO_PARAMS: Params = MappingProxyType({})
 
 # Where RFC 9110 has renamed what the standard library still calls by an older name.
 _PHRASES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable"}
@@ -64,16 +69,25 @@ class Head:
 class Request:
     """One request. ``content`` is what the route's sink made of the content: octets, unless it says else.
 
-    ``params`` holds the parts of the path that the route names, percent-decoded.
+    ``route`` is what answers it, and ``params`` holds the parts of the path that the route names,
+    percent-decoded; both are the router's, and are the same object for many requests.
     """
 
-    __slots__ = ("content", "head", "method", "params", "target")
+    __slots__ = ("content", "head", "method", "params", "route", "target")
 
-    def __init__(self, method: str, target: Target, head: Head) -> None:
+    def __init__(
+        self,
+        method: str,
+        target: Target,
+        head: Head,
+        route: Any = None,
+        params: Params = NO_PARAMS,
+    ) -> None:
         self.method = method
         self.target = target
         self.head = head
-        self.params: dict[str, str] = {}
+        self.route = route
+        self.params = params
         self.content: Any = b""
 
     def __repr__(self) -> str:

@@ -90,30 +90,31 @@ class Parser:
         """
         if self.phase is not HEAD:
             return None
-        try:
-            end = self._buffer.find(b"\r\n\r\n", self._scanned)
-            if end < 0:
-                self._wait()
-                return None
-            octets = self._buffer[self._position : end]
-            known = self._heads.known.get(octets)
-            if known is None:
-                if self._buffer.startswith(b"\r\n", self._position):
+        buffer = self._buffer
+        end = buffer.find(b"\r\n\r\n", self._scanned)
+        known = self._heads.known.get(buffer[self._position : end]) if end >= 0 else None
+        if known is None:
+            try:
+                if end < 0:
+                    self._wait()
+                    return None
+                if buffer.startswith(b"\r\n", self._position):
                     self._skip_empty_lines()
                     return self.next_request()
-                known = self._heads.read(octets)
-        except ProtocolError:
-            self.lose()
-            raise
-        method, target, head = known
+                known = self._heads.read(buffer[self._position : end])
+            except ProtocolError:
+                self.lose()
+                raise
+        head = known[2]
         self._position = self._scanned = end + 4
         self._empty_lines = 0
-        self._last = not head.persistent
+        if not head.persistent:
+            self._last = True
         if head.length:
             self._begin_content(head.length)
         else:
             self._next_message()
-        return Request(method, target, head)
+        return Request(*known)
 
     def next_content(self) -> bytes:
         """Return the content that has come, b"" for none yet; it is complete when the phase changes.

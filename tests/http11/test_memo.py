@@ -161,7 +161,8 @@ def test_requests_with_the_same_head_share_nothing_that_changes() -> None:
     first, second = parser.next_request(), parser.next_request()
     assert first is not None
     assert second is not None
-    first.params["name"] = "secret"
+    with pytest.raises(TypeError):
+        first.params["name"] = "secret"  # type: ignore[index]
     first.content = b"secret"
     first.headers.lines.append(("X", "secret"))
     first.headers.get_all("a").append("secret")
