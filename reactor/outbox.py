@@ -131,8 +131,7 @@ class Outbox:
         if not waiting:
             return EMPTY
         octets = waiting[0] if len(waiting) == 1 else b"".join(waiting)
-        size = len(octets)
-        offered = octets if size <= share else memoryview(octets)[:share]
+        offered = octets if self.size <= share else memoryview(octets)[:share]
         try:
             sent = sock.send(offered) if self.body is None else sock.send(offered, self._flags())
         except BlockingIOError:
@@ -140,10 +139,11 @@ class Outbox:
         except OSError:
             return BROKEN
         self.sent += sent
-        self.size -= sent
-        if sent == size:
+        if sent == self.size:
             waiting.clear()
+            self.size = 0
             return EMPTY
+        self.size -= sent
         self._octets = [memoryview(octets)[sent:]]
         return PENDING
 

@@ -1,6 +1,6 @@
 """Framing: where the content of a message begins and ends (RFC 9112, 6).
 
-1. ``content_length`` decides from the headers alone how long a request's content is.
+1. ``content_length`` decides from two fields alone how long a request's content is.
 2. A reader takes the content out of the octets that follow the head: ``LengthReader`` by counting;
    ``ChunkedReader`` has a file of its own, ``chunked.py``.
 
@@ -10,18 +10,16 @@ Readers keep no octets: they are shown a buffer and a position, and say how far 
 from typing import Protocol
 
 from reactor.http11.grammar import ProtocolError, is_content_length
-from reactor.http11.headers import Headers
 
 CHUNKED = -1
 
 
-def content_length(headers: Headers, version: int) -> int:
+def content_length(coding: str | None, length: str | None, version: int) -> int:
     """Return the length of a request's content in octets, CHUNKED for a chunked one (RFC 9112, 6.3).
 
-    ``version`` is the minor one. Raise ProtocolError, 400 or 501, when there is any doubt about it.
+    ``coding`` is the value of Transfer-Encoding, ``length`` that of Content-Length, and ``version``
+    the minor one. Raise ProtocolError, 400 or 501, when there is any doubt about it.
     """
-    coding = headers.get("transfer-encoding")
-    length = headers.get("content-length")
     if coding is not None:
         if version == 0:  # RFC 9112, 6.1: not defined in HTTP/1.0, so its framing is faulty
             raise ProtocolError(400, "Transfer-Encoding in HTTP/1.0")

@@ -46,6 +46,9 @@ match_field_line = re.compile(rb"(" + TOKEN + rb"):([\t \x21-\x7e\x80-\xff]*)").
 # A line ends in CRLF; a CR or LF alone, and NUL, are never part of a head.        RFC 9112, 2.2
 find_stray_control = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0").search
 
+# What is in a line, and not of its end.
+find_no_line_end = re.compile(rb"[^\r\n]").search
+
 # unreserved = ALPHA / DIGIT / "-" / "." / "_" / "~"                               RFC 3986, 2.3
 # sub-delims = "!" / "$" / "&" / "'" / "(" / ")" / "*" / "+" / "," / ";" / "="     RFC 3986, 2.2
 # pct-encoded = "%" HEXDIG HEXDIG                                                  RFC 3986, 2.1

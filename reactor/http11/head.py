@@ -9,7 +9,8 @@ Each of these is a pure function of the octets, so a memo of its result is exact
 holds the memos that the connections of one server share: of whole heads, of all that follows the
 target (a browser asks for one target after another in the same words), of single field lines, and of
 the lines that begin a chunk. They are bounded in entries and in octets; one that is full is emptied,
-which costs what it costs to read its lines once more.
+which costs what it costs to read its lines once more. What comes once (an id, a cookie) seldom comes
+again, and is let in when it comes for the second time: it pushes nothing out, and costs little.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from typing import Any, TypeVar
 
 from reactor.http11.coding import preferred_coding
 from reactor.http11.framing import content_length
-from reactor.http11.grammar import METHODS, ProtocolError, find_stray_control, is_method, match_version
+from reactor.http11.grammar import METHODS, ProtocolError, find_no_line_end, find_stray_control, is_method, match_version
 from reactor.http11.headers import FieldLine, Headers, read_field_line
 from reactor.http11.message import NO_PARAMS, Head, Params
 from reactor.http11.target import Target, check_host, read_target
@@ -35,9 +36,6 @@ Fault = tuple[int, ProtocolError]
 
 Value = TypeVar("Value")
 
-_check_host = lru_cache(maxsize=256)(check_host)
-_preferred_coding = lru_cache(maxsize=256)(preferred_coding)
-
 
 class Memo(dict[bytes, Value]):
     """What some octets were read as; at most ``entries`` of at most ``longest`` octets each."""
@@ -46,13 +44,21 @@ class Memo(dict[bytes, Value]):
         super().__init__()
         self.entries = entries
         self.longest = longest
+        self._seen_once: set[int] = set()  # the hashes of what came once
 
     def remember(self, octets: bytes, value: Value) -> None:
-        """Keep a value, unless its octets are too long; empty a full memo first."""
-        if len(octets) <= self.longest:
-            if len(self) >= self.entries:
-                self.clear()
-            self[octets] = value
+        """Keep a value when its octets come again, unless they are too long; empty a full memo first."""
+        if len(octets) > self.longest:
+            return
+        seen_once = self._seen_once
+        if hash(octets) not in seen_once:
+            if len(seen_once) >= self.entries:
+                seen_once.clear()
+            seen_once.add(hash(octets))
+            return
+        if len(self) >= self.entries:
+            self.clear()
+        self[octets] = value
 
 
 def nobody(method: str, segments: Sequence[str]) -> tuple[None, Params]:
@@ -112,14 +118,14 @@ class HeadReader:
         if len(octets) > limit and octets.find(b"\r\n", 0, limit + 2) < 0:
             return limit, ProtocolError(414, f"request line over {limit} octets")
         if len(octets) + 4 > max_head:
-            return max_head - 4, ProtocolError(431, f"head over {max_head} octets")
+            return _beyond(octets, max_head - 4), ProtocolError(431, f"head over {max_head} octets")
         return None
 
     def _trailers_too_long(self, octets: bytes) -> Fault | None:
         """Return what is too long about a trailer section, or its beginning; its empty line is not in it."""
         limit = self.settings.max_head
         if len(octets) + 2 > limit:
-            return limit - 2, ProtocolError(431, f"trailer section over {limit} octets")
+            return _beyond(octets, limit - 2), ProtocolError(431, f"trailer section over {limit} octets")
         return None
 
     def _read_trailers(self, octets: bytes) -> None:
@@ -153,7 +159,8 @@ class HeadReader:
 
     def _read_lines(self, lines: list[bytes]) -> Head:
         version = _read_version(lines.pop(0))
-        return interpret(version, Headers(self._read_field_lines(lines)))
+        headers = Headers(self._read_field_lines(lines))
+        return Head(version, headers, *_interpret(version, *headers.values_of(DECISIVE)))
 
     def _read_field_lines(self, lines: list[bytes]) -> list[FieldLine]:
         if len(lines) > self.settings.max_fields:
@@ -168,6 +175,13 @@ class HeadReader:
         field_line = read_field_line(line)
         self._lines.remember(line, field_line)
         return field_line
+
+
+def _beyond(octets: bytes, limit: int) -> int:
+    """Return where the first octet beyond a limit stands that cannot belong to the end of a section."""
+    found = find_no_line_end(octets, limit)
+    assert found is not None, "a section that is too long does not end in a line end"
+    return found.start()
 
 
 def _check_beginning(what: str, octets: bytes, start: int, too_long: Fault | None) -> None:
@@ -201,23 +215,32 @@ def _read_version(octets: bytes) -> int:
     return min(int(match[2]), 1)  # RFC 9110, 2.5: a higher minor version is served as our own
 
 
-def interpret(version: int, headers: Headers) -> Head:
-    """Work out what the fields mean together; raise ProtocolError where they contradict each other."""
-    host = headers.get("host")
+# The fields that say how a request is read and answered; what all others say is the application's.
+DECISIVE = ("host", "transfer-encoding", "content-length", "connection", "expect", "accept-encoding")
+
+
+# Their values are at most one head: with the limits as they are, 64 entries hold at most 2 MiB.
+@lru_cache(maxsize=64)
+def _interpret(
+    version: int,
+    host: str | None,
+    transfer_coding: str | None,
+    length: str | None,
+    connection: str | None,
+    expect: str | None,
+    accept_encoding: str | None,
+) -> tuple[int, bool, bool, str | None]:
+    """Work out what the decisive fields mean together, as a Head has it after its headers.
+
+    Raise ProtocolError where they contradict each other.
+    """
     if host is not None:
-        _check_host(host.encode("latin-1"))
+        check_host(host.encode("latin-1"))
     elif version == 1:  # RFC 9112, 3.2
         raise ProtocolError(400, "no Host in HTTP/1.1")
-    length = content_length(headers, version)
-    options = _connection_options(headers.get("connection"))
-    return Head(
-        version,
-        headers,
-        length,
-        persistent=_persistent(version, options),
-        expects_continue=_expects_continue(headers.get("expect"), version),
-        coding=_preferred_coding(headers.get("accept-encoding")),
-    )
+    octets = content_length(transfer_coding, length, version)
+    persistent = _persistent(version, _connection_options(connection))
+    return octets, persistent, _expects_continue(expect, version), preferred_coding(accept_encoding)
 
 
 def _connection_options(value: str | None) -> list[str]:

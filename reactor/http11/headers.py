@@ -54,10 +54,14 @@ class Headers(Mapping[str, str]):
 
     def __init__(self, lines: Iterable[FieldLine] = ()) -> None:
         self._lines = tuple(lines)
-        self._combined: dict[str, str] = {}
-        combined = self._combined
-        for name, value, _ in self._lines:
-            combined[name] = f"{combined[name]}, {value}" if name in combined else value
+        self._combined = {name: value for name, value, _ in self._lines}
+        if len(self._combined) < len(self._lines):
+            self._combine()
+
+    def _combine(self) -> None:
+        """Join the values of lines with one name."""
+        for name in self._combined:
+            self._combined[name] = ", ".join(self.get_all(name))
 
     def __getitem__(self, name: str) -> str:
         return self._combined[name.lower()]
@@ -79,6 +83,10 @@ class Headers(Mapping[str, str]):
     def lines(self) -> list[tuple[str, str]]:
         """Every field line as (name as written, value), in the order received."""
         return [(name, value) for _, value, name in self._lines]
+
+    def values_of(self, names: tuple[str, ...]) -> tuple[str | None, ...]:
+        """Return the combined values of several names, given in lower case; None for each that is absent."""
+        return tuple(map(self._combined.get, names))
 
     def get_all(self, name: str) -> list[str]:
         """Return the value of each line of this name, in order; an empty list when there is none."""

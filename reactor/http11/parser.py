@@ -106,14 +106,13 @@ class Parser:
                 self.lose()
                 raise
         head = known[2]
-        self._position = self._scanned = end + 4
         self._empty_lines = 0
         if not head.persistent:
             self._last = True
         if head.length:
-            self._begin_content(head.length)
+            self._begin_content(head.length, end + 4)
         else:
-            self._next_message()
+            self._next_message(end + 4)
         return Request(*known)
 
     def next_content(self) -> bytes:
@@ -132,8 +131,7 @@ class Parser:
             self._position = 0
         if self._content.complete:
             self._content = None
-            self._scanned = self._position
-            self._next_message()
+            self._next_message(self._position)
         return octets
 
     def end(self) -> None:
@@ -151,19 +149,21 @@ class Parser:
 
     # One message after the other.
 
-    def _begin_content(self, length: int) -> None:
+    def _begin_content(self, length: int, position: int) -> None:
+        self._position = position
         if length == CHUNKED:
             self._content = ChunkedReader(self._heads)
         else:
             self._content = LengthReader(length)
         self.phase = CONTENT
 
-    def _next_message(self) -> None:
-        """Be ready for the next request, of which the buffer may hold octets already."""
+    def _next_message(self, position: int) -> None:
+        """Be ready for the next request, of which the buffer may hold octets already from a position on."""
         if self._last:
             self.phase = ENDED
-        elif self._position < len(self._buffer):
+        elif position < len(self._buffer):
             self.phase = HEAD
+            self._position = self._scanned = position
         else:
             self.phase = IDLE
             self._buffer = b""  # most connections are idle most of the time: they hold nothing
@@ -175,7 +175,7 @@ class Parser:
         start = self._position
         buffer = self._buffer
         if start == len(buffer):
-            self._next_message()
+            self._next_message(start)
             return
         self._heads.check(buffer[start:], self._scanned - start)
         # The end may have begun: its last three octets are looked at again.

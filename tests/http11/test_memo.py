@@ -126,6 +126,7 @@ def test_a_memo_holds_no_more_than_its_entries() -> None:
     memo: Memo[int] = Memo(entries=10, longest=8)
     for i in range(1000):
         memo.remember(b"%d" % i, i)
+        memo.remember(b"%d" % i, i)
         assert len(memo) <= 10
         assert memo[b"%d" % i] == i
     assert all(memo[key] == int(key) for key in memo)
@@ -133,9 +134,21 @@ def test_a_memo_holds_no_more_than_its_entries() -> None:
 
 def test_a_memo_leaves_out_what_is_too_long() -> None:
     memo: Memo[int] = Memo(entries=10, longest=8)
-    memo.remember(b"12345678", 1)
-    memo.remember(b"123456789", 2)
+    for _ in range(2):
+        memo.remember(b"12345678", 1)
+        memo.remember(b"123456789", 2)
     assert dict(memo) == {b"12345678": 1}
+
+
+def test_what_comes_once_pushes_nothing_out() -> None:
+    memo: Memo[int] = Memo(entries=10, longest=8)
+    memo.remember(b"often", 0)
+    memo.remember(b"often", 0)
+    for i in range(1000):
+        memo.remember(b"%d" % i, i)
+        assert len(memo) <= 10
+        assert len(memo._seen_once) <= 10
+    assert dict(memo) == {b"often": 0}
 
 
 def memos(reader: HeadReader) -> list[Memo[object]]:
@@ -146,8 +159,9 @@ def memos(reader: HeadReader) -> list[Memo[object]]:
 def test_a_reader_holds_little_whatever_it_has_read() -> None:
     reader = HeadReader(Settings())
     for i in range(6000):
-        read(reader, b"HTTP/1.1\r\nHost: x\r\nA: %d\r\nB: %d%b" % (i, i, b"v" * (i % 3000)))
-        ChunkedReader(reader).read(b"1;a=%d%b\r\n" % (i, b"v" * (i % 100)), 0)
+        for _ in range(2):
+            read(reader, b"HTTP/1.1\r\nHost: x\r\nA: %d\r\nB: %d%b" % (i, i, b"v" * (i % 3000)))
+            ChunkedReader(reader).read(b"1;a=%d%b\r\n" % (i, b"v" * (i % 100)), 0)
     assert len(memos(reader)) == 4
     for memo in memos(reader):
         assert 0 < len(memo) <= memo.entries
