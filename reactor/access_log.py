@@ -10,14 +10,13 @@ Authorization is never logged. The log knows no socket: lines go to a stream tha
 
 import json
 import logging
-import os
 import re
-import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple, TextIO
 
 from reactor.http11.message import Request
+from reactor.line_writer import write_lines
 
 log = logging.getLogger("reactor")
 
@@ -103,20 +102,6 @@ class Ledger:
         self._exchanges.clear()
 
 
-def _gather(lines: list[str]) -> Iterator[tuple[bytes, int]]:
-    """Gather lines into pieces that a writable pipe takes whole (POSIX: PIPE_BUF), with their number."""
-    gathered: list[bytes] = []
-    size = 0
-    for line in lines:
-        octets = line.encode("utf-8", "backslashreplace")
-        if gathered and size + len(octets) > select.PIPE_BUF:
-            yield b"".join(gathered), len(gathered)
-            gathered, size = [], 0
-        gathered.append(octets)
-        size += len(octets)
-    yield b"".join(gathered), len(gathered)
-
-
 class AccessLog:
     """Collects lines, and writes those of one turn at once.
 
@@ -145,16 +130,12 @@ class AccessLog:
         self._lines.append(self._write_line(peer, exchange, content, duration))
 
     def flush(self) -> None:
-        """Write the lines of this turn; a log that cannot be written stops nobody from being served.
-
-        A pipe that nobody reads would stop the whole loop: what it does not take is dropped, and
-        counted.
-        """
+        """Write the lines of this turn; a log that cannot be written stops nobody from being served."""
         if not self._lines:
             return
         lines, self._lines = self._lines, []
         try:
-            written = self._write(lines)
+            written = write_lines(self._stream, lines)
         except (OSError, ValueError) as error:
             log.error("the access log cannot be written: %s", error)
             return
@@ -163,29 +144,12 @@ class AccessLog:
             self._dropped = 0
         self._dropped += len(lines) - written
 
-    def _write(self, lines: list[str]) -> int:
-        """Write lines, in one call where they fit a pipe; return how many. Raise OSError or ValueError."""
-        try:
-            descriptor = self._stream.fileno()
-        except (OSError, ValueError, AttributeError):  # a stream without one is in memory, and never full
-            self._stream.write("".join(lines))
-            return len(lines)
-        poll = select.poll()
-        poll.register(descriptor, select.POLLOUT)
-        written = 0
-        for octets, count in _gather(lines):
-            if not poll.poll(0):
-                break
-            os.write(descriptor, octets)
-            written += count
-        return written
-
     def _combined(self, peer: Ledger, exchange: Exchange, content: int, duration: int) -> str:
         request = exchange.request
         line, referer, agent = (
             escape(shorten(text or "-", escape, 4))
             for text in (
-                f"{request.method} {request.target} {request.version}" if request.method else "",
+                f"{request.method} {request.target} {request.version}" if request.target.path else "",
                 request.headers.get("referer", ""),
                 request.headers.get("user-agent", ""),
             )
@@ -197,7 +161,7 @@ class AccessLog:
 
     def _json(self, peer: Ledger, exchange: Exchange, content: int, duration: int) -> str:
         request = exchange.request
-        known = bool(request.method)
+        known = bool(request.target.path)
         entry = {
             "time": self._time(),
             "peer": peer.peer,

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 import handlers
 from handlers.store import Store
 from reactor.access_log import FORMATS
+from reactor.line_writer import write_lines
 from reactor.server import HOST, PORT, StartError, serve
 from reactor.settings import Settings
 
@@ -180,13 +181,40 @@ def _read_variable(action: argparse.Action, text: str) -> object:
     return action.type(text) if callable(action.type) else text
 
 
+class MessageHandler(logging.Handler):
+    """Writes messages to standard error, and waits for nobody to read them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._dropped = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one message, and before it how many were dropped."""
+        if sys.stderr is None:
+            return
+        lines = [f"{self.format(record)}\n"]
+        if self._dropped:
+            lines.insert(0, f"reactor: {self._dropped} messages were dropped: nobody read them\n")
+        try:
+            written = write_lines(sys.stderr, lines)
+        except (OSError, ValueError):
+            return  # nobody will ever read it, which stops nobody from being served
+        if written == len(lines):
+            self._dropped = 0
+        else:
+            self._dropped += 1
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the server that the arguments ask for; return the exit code."""
     parser = make_parser()
     apply_environment(parser, os.environ)
     options = parser.parse_args(arguments)
     logging.basicConfig(
-        level=options.log_level.upper(), format="reactor: %(message)s", stream=sys.stderr, force=True
+        level=options.log_level.upper(),
+        format="reactor: %(message)s",
+        handlers=[MessageHandler()],
+        force=True,
     )
     chosen = {each.name: getattr(options, each.name) for each in fields(Settings) if each.metadata}
     try:

@@ -33,11 +33,9 @@ from math import inf
 
 from reactor.access_log import Exchange, Ledger
 from reactor.http11.grammar import ProtocolError
-from reactor.http11.headers import Headers
-from reactor.http11.message import Head, Request, Response
+from reactor.http11.message import Request, Response
 from reactor.http11.parser import Parser, Phase
 from reactor.http11.serializer import Stream, delimits_itself, serialize
-from reactor.http11.target import Target
 from reactor.intake import Intake
 from reactor.loop import EventHandler, Interest
 from reactor.outbox import Flow, Outbox, release
@@ -47,8 +45,6 @@ from reactor.service import Service
 log = logging.getLogger("reactor")
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-# Stands in for a request whose head could not be read.
-UNREADABLE = Request("", Target("", ()), Head(1, Headers(), persistent=False))
 # SO_LINGER, on, for no time: close() sends a reset, and nothing waits in the kernel.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 CLIENT_GONE = 499
@@ -131,8 +127,9 @@ class Connection(EventHandler):
 
     @property
     def unproven(self) -> bool:
-        """True while no first request is complete, and after a refusal."""
-        return (self.state is RECEIVING_HEAD and self.served == 0) or self.state is DRAINING
+        """True while no first request is complete, though octets came, and after the last answer."""
+        begun = self.state is RECEIVING_HEAD or self.state is IDLE
+        return (begun and self.served == 0) or self.state is DRAINING
 
     @property
     def unread(self) -> bool:
@@ -309,10 +306,12 @@ class Connection(EventHandler):
             response = Response.error(500, "the server failed to answer")
         return self._queue(request, response)
 
-    def _refuse(self, error: ProtocolError, request: Request = UNREADABLE) -> None:
+    def _refuse(self, error: ProtocolError, request: Request | None = None) -> None:
         """Answer what cannot be accepted; what follows it on the connection is not read."""
         if self._intake is not None:
             request = self._intake.request
+        elif request is None:
+            request = error.request or self._parser.glimpse()
         self._parser.lose()
         log.info("c%d: %d %s", self.number, error.status, error.reason)
         self._enter(RESPONDING)
@@ -389,21 +388,15 @@ class Connection(EventHandler):
         return octets
 
     def _drain(self) -> None:
-        """Say that nothing more comes from us, and wait for the client to say so too."""
+        """Say that nothing more comes from us, and wait for the client to say so too.
+
+        RFC 9112, 9.6: where octets come after a close, the kernel resets the connection, and the
+        client may lose an answer that it has not yet read.
+        """
         self._enter(DRAINING)
         try:
             self.handle.shutdown(socket.SHUT_WR)
         except OSError:
-            self._close()
-
-    def _finish(self) -> None:
-        """Close after the last response, in the same turn.
-
-        To close with octets unread would reset the connection, and the client might lose our answer.
-        """
-        if self._receive():
-            self._drain()
-        else:
             self._close()
 
     def _reset(self) -> None:
@@ -443,11 +436,13 @@ class Connection(EventHandler):
         phase = self._parser.phase
         state = self.state
         if phase is NOTHING:
-            if state is not IDLE and state is not ACCEPTED:
+            if state is RESPONDING:
                 self._enter(IDLE)
-        elif phase is ENDED:
-            self._finish()
-        elif phase is LOST:
+            elif state is RECEIVING_HEAD:  # of a head there was only an empty line
+                self._enter(IDLE)
+                if not self._service.persistent:
+                    self._close()
+        elif phase is ENDED or phase is LOST:
             self._drain()
         elif not wants_octets and self._parser.buffered:
             self._enter(RESPONDING)  # no event will tell of octets that we hold already

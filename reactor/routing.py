@@ -51,41 +51,73 @@ class Sink(Protocol):
 SinkFactory = Callable[[Request], Sink]
 
 
-class Memory:
-    """A sink that keeps the content in memory, up to ``limit`` octets; then it refuses with 413."""
+class Nowhere:
+    """A sink that counts the content and throws it away; over ``limit`` octets it refuses with 413."""
 
-    __slots__ = ("_limit", "_pieces", "_size")
+    __slots__ = ("_limit", "_size")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._pieces: list[bytes] = []
         self._size = 0
 
     def write(self, octets: bytes) -> None:
-        """Take a piece of the content."""
+        """Count a piece of the content."""
         self._size += len(octets)
         if self._size > self._limit:
             raise ProtocolError(413, f"content is over {self._limit} octets")
-        self._pieces.append(octets)
+
+    def finish(self) -> bytes:
+        """Return no content."""
+        return b""
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to let go of."""
+
+
+class Memory(Nowhere):
+    """A sink that keeps the content in memory, up to ``limit`` octets."""
+
+    __slots__ = ("_octets",)
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self._octets = bytearray()  # not a list: a piece may be a single octet, and an object each is dear
+
+    def write(self, octets: bytes) -> None:
+        """Take a piece of the content."""
+        super().write(octets)
+        self._octets += octets
 
     def finish(self) -> bytes:
         """Return the content."""
-        return b"".join(self._pieces)
+        return bytes(self._octets)
 
     def close(self) -> None:
         """Forget what came."""
-        self._pieces.clear()
+        self._octets.clear()
 
 
-def in_memory(limit: int) -> SinkFactory:
+def in_memory(limit: int, sink: type[Nowhere] = Memory) -> SinkFactory:
     """Make a sink factory that keeps content of up to ``limit`` octets in memory."""
 
-    def open_memory(request: Request) -> Memory:
+    def open_sink(request: Request) -> Nowhere:
         if request.head.length > limit:
             raise ProtocolError(413, f"content is over {limit} octets")
-        return Memory(limit)
+        return sink(limit)
 
-    return open_memory
+    return open_sink
+
+
+def thrown_away(limit: int) -> SinkFactory:
+    """Make a sink factory that takes content of up to ``limit`` octets, and keeps none of it."""
+    return in_memory(limit, Nowhere)
+
+
+# In GET, HEAD, DELETE and OPTIONS content means nothing (RFC 9110, 9.3): it is not to cost memory.
+DEFAULT_SINKS = {
+    method: in_memory(1 * MIB) if method in ("POST", "PUT", "PATCH") else thrown_away(1 * MIB)
+    for method in METHODS
+}
 
 
 class Route:
@@ -150,7 +182,7 @@ class Router:
             implied = method == "HEAD" and node.routes.get("HEAD") is node.routes.get("GET")
             if method in node.routes and not implied:
                 raise ValueError(f"{method} {pattern} has a handler already")
-            node.routes[method] = Route(pattern, function, sink or in_memory(1 * MIB), sink is not None)
+            node.routes[method] = Route(pattern, function, sink or DEFAULT_SINKS[method], sink is not None)
             if method == "GET":
                 node.routes.setdefault("HEAD", node.routes["GET"])
             for forget in self._when_changed:
@@ -253,4 +285,4 @@ def _refusing(status: int, reason: str, headers: tuple[tuple[str, str], ...] = (
 
 def _options(allowed: str) -> Route:
     """Answer OPTIONS, whose content, if there is any, means nothing here (RFC 9110, 9.3.7)."""
-    return Route("", lambda request: Response(204, b"", (("Allow", allowed),)), in_memory(64 * 1024))
+    return Route("", lambda request: Response(204, b"", (("Allow", allowed),)), thrown_away(64 * 1024))

@@ -23,6 +23,7 @@ from typing import TextIO
 
 from reactor.acceptor import Acceptor
 from reactor.access_log import AccessLog
+from reactor.line_writer import write_lines
 from reactor.loop import EventHandler, Reactor
 from reactor.observer import ObservedReactor, TurnLog
 from reactor.observer import log as turn_log
@@ -195,8 +196,8 @@ def _announce(line: str) -> None:
     """Print a line on standard error, where there is one."""
     try:
         if sys.stderr is not None:
-            print(line, file=sys.stderr, flush=True)
-    except OSError:
+            write_lines(sys.stderr, [f"{line}\n"])
+    except (OSError, ValueError):
         pass  # nobody reads it, which stops nobody from being served
 
 

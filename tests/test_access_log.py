@@ -243,17 +243,36 @@ def test_slow_content_is_logged_as_408_of_its_request(log) -> None:
 
 
 @pytest.mark.parametrize("layout", ["combined", "json"])
-def test_a_refused_request_is_logged_without_a_word_of_it(log, layout) -> None:
+def test_a_refused_request_is_logged_with_what_could_be_read(log, layout) -> None:
     with Harness(access_log=log, log_format=layout) as server:
         client = server.connect()
-        client.send(b"GET /secret HTTP/1.1\r\nHost : forged\r\n\r\n")
+        client.send(b'GET /sec"ret\x07 HTTP/1.1\r\nHost : forged\r\nUser-Agent: curl\r\n\r\n')
         content = client.assert_responds(400).content
         [line] = log.lines
         if layout == "combined":
-            assert line == f'127.0.0.1 - - {TIME} "-" 400 {len(content)} "-" "-" 0 c1#1'
+            written = "GET /sec\\x22ret\\x07 HTTP/1.1"
+            assert line == f'127.0.0.1 - - {TIME} "{written}" 400 {len(content)} "-" "curl" 0 c1#1'
         else:
             entry = json.loads(line)
             assert (entry["status"], entry["content_octets"]) == (400, len(content))
+            assert (entry["method"], entry["target"], entry["version"]) == ("GET", '/sec"ret\x07', "HTTP/1.1")
+            assert entry["user_agent"] == "curl"
+
+
+@pytest.mark.parametrize("layout", ["combined", "json"])
+@pytest.mark.parametrize("line", ["GET /secret HTTP/2.0", "GET  /secret HTTP/1.1", "secret", "HEAD /secret"])
+def test_a_request_without_a_readable_line_is_logged_without_a_word_of_it(log, layout, line) -> None:
+    with Harness(access_log=log, log_format=layout) as server:
+        client = server.connect()
+        client.send(f"{line}\r\nHost: forged\r\n\r\n".encode())
+        [answer] = client.responses("HEAD" if line.startswith("HEAD") else "GET")
+        [logged] = log.lines
+        if layout == "combined":
+            tail = f'"-" {answer.status} {len(answer.content) or "-"} "-" "-" 0 c1#1'
+            assert logged == f"127.0.0.1 - - {TIME} {tail}"
+        else:
+            entry = json.loads(logged)
+            assert (entry["status"], entry["content_octets"]) == (answer.status, len(answer.content))
             assert (entry["method"], entry["target"], entry["version"]) == (None, None, None)
 
 

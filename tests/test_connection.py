@@ -13,6 +13,7 @@ from tests.talk import (
     CANARY,
     answering,
     chunks,
+    connect_tcp,
     read_what_is_there,
     request,
     write,
@@ -45,7 +46,7 @@ def test_a_request_is_answered_and_the_connection_persists() -> None:
         ("HTTP/1.0", ["Connection: keep-alive, close"], "close"),
     ],
 )
-def test_a_client_that_wants_to_close_is_closed_in_the_same_turn(version, lines, connection) -> None:
+def test_a_client_that_wants_to_close_sees_the_end_in_the_same_turn(version, lines, connection) -> None:
     with Harness() as server:
         client = server.connect()
         write(client, request("/echo/a", *lines, version=version))
@@ -53,7 +54,21 @@ def test_a_client_that_wants_to_close_is_closed_in_the_same_turn(version, lines,
         client.received, ended = read_what_is_there(client)
         assert ended
         assert client.assert_responds().headers["connection"] == connection
+        client.close()
+        server.reactor.turn()
         assert not server.service.connections
+
+
+def test_octets_that_come_late_behind_the_last_response_do_not_reset_it() -> None:
+    with Harness() as server:
+        client = connect_tcp(server)
+        write(client, request("/echo/" + "a" * 5_000, "Connection: close"))
+        server.reactor.turn()
+        write(client, b"\r\n")  # as some clients do (RFC 9112, 2.2), and as nobody can foresee
+        server.reactor.turn()
+        assert client.assert_responds().content == b"a" * 5_000
+        assert client.closed
+        assert not client.was_reset
 
 
 @pytest.mark.parametrize(

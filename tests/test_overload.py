@@ -36,6 +36,19 @@ def test_those_whose_first_request_is_not_complete_go_before_one_who_was_served(
         assert [client.held for client in (halves[1], *newer)] == [True, False, True]
 
 
+def test_those_who_sent_nothing_but_an_empty_line_go_before_one_who_was_served() -> None:
+    with Site(limit=3) as site:
+        (served,) = site.connect_each(1)
+        served.assert_served()
+        site.advance(60)
+        for client in site.connect_each(2):
+            client.send(b"\r")
+            client.send(b"\n")
+        site.connect_each(2)
+        assert served.held
+        served.assert_served()
+
+
 def test_at_one_moment_who_was_idle_gives_way_until_nobody_is() -> None:
     with Site(limit=1) as site:
         site.connect_each(1)[0].send(PART)

@@ -269,3 +269,39 @@ def test_a_large_upload_that_is_refused_is_answered_without_a_reset() -> None:
         assert_refusal(client.assert_responds(405), 405)
         client.assert_closed()
         assert not client.was_reset
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"HEAD / HTTP/1.1\r\nHost: a\r\nExpect: foo\r\n\r\n", 417),
+        (b"HEAD https://a/ HTTP/1.1\r\nHost: a\r\n\r\n", 421),
+        (b"HEAD / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"HEAD / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 120 + b"\r\n", 431),
+        (b"HEAD / HTTP/1.1\r\n\r\n", 400),
+        (b"HEAD / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+        (b"HEAD /%ff HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+        (b"HEAD /" + b"a" * 9000, 414),
+        (b"HEAD / HTTP/1.1\r\nHost: a\n", 400),
+        (b"HEAD /none HTTP/1.1\r\nHost: a\r\n\r\n", 404),
+    ],
+    ids=lambda value: value if isinstance(value, int) else None,
+)
+def test_the_refusal_of_head_has_no_content(head: bytes, status: int) -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.send(head)
+        received = client.read()
+        assert received.startswith(b"HTTP/1.1 %d " % status)
+        assert received.endswith(b"\r\n\r\n")
+        assert b"Content-Length: 0" not in received
+
+
+def test_a_head_that_is_not_complete_in_time_is_refused_without_content() -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.send(b"HEAD / HTTP/1.1\r\nHost: a")
+        server.clock.advance(21)
+        received = client.read()
+        assert received.startswith(b"HTTP/1.1 408 ")
+        assert received.endswith(b"\r\n\r\n")

@@ -1,9 +1,14 @@
 """A sink, the place for a request's content, is closed once however the request ends."""
 
+import tracemalloc
+
 import pytest
 
-from reactor.http11.message import Response
-from reactor.routing import Router
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.headers import Headers
+from reactor.http11.message import Head, Request, Response
+from reactor.http11.target import Target
+from reactor.routing import DEFAULT_SINKS, Router, in_memory
 from tests.harness import Client, Harness
 from tests.talk import CANARY, RecordingSink, chunks, posting, request
 
@@ -88,3 +93,36 @@ def test_a_sink_without_content_that_fails_is_a_500_and_closed_once(fails_at) ->
         client.assert_responds(500)
         client.assert_closed()
         assert sink.times_closed == (fails_at != "open")
+
+
+def make_request() -> Request:
+    return Request("GET", Target("/", ("",)), Head(1, Headers(), length=-1))
+
+
+def test_content_that_means_nothing_costs_no_memory() -> None:
+    sink = DEFAULT_SINKS["GET"](make_request())
+    tracemalloc.start()
+    for _ in range(10_000):
+        sink.write(b"ab" * 50)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10_000
+    assert sink.finish() == b""
+
+
+def test_content_that_means_nothing_is_bounded_too() -> None:
+    sink = DEFAULT_SINKS["GET"](make_request())
+    sink.write(bytes(1 << 20))
+    with pytest.raises(ProtocolError, match="content is over"):
+        sink.write(b"a")
+
+
+def test_content_in_tiny_pieces_costs_little_more_than_its_octets() -> None:
+    sink = in_memory(1 << 20)(make_request())
+    tracemalloc.start()
+    for _ in range(100_000):
+        sink.write(b"a")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 200_000
+    assert sink.finish() == b"a" * 100_000

@@ -1,5 +1,6 @@
 """Standard error may be closed, or a pipe whose reader is gone: the server serves, and ends with 0."""
 
+import logging
 import os
 import select
 import signal
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from reactor.cli import MessageHandler
 from tests.process import COMMAND, PATIENCE, ROOT, Wire, environment
+from tests.test_access_log_pipe import Pipe
 
 # Nobody can read the port from standard error here, so Python is made to tell it when it listens.
 TELL_PORT = """\
@@ -59,6 +62,55 @@ def start(tmp_path: Path, launcher: tuple[str, ...], stderr: int) -> tuple[subpr
         process.communicate()
         raise AssertionError("the server did not start")
     return process, int(port)
+
+
+@pytest.fixture
+def full() -> Iterator[int]:
+    """A pipe that is full, and that nobody reads."""
+    pipe = Pipe()
+    pipe.fill()
+    yield pipe.writing_end
+    os.close(pipe.reading_end)
+    pipe.stream.close()
+
+
+def test_a_standard_error_that_nobody_reads_stops_nobody(full: int, tmp_path: Path) -> None:
+    process, port = start(tmp_path, (), full)
+    try:
+        with Wire(port) as served:
+            for _ in range(20):
+                with Wire(port) as wire:
+                    wire.send(b"nonsense\r\n\r\n")
+                    assert wire.answer().status == 400
+            assert served.get("/echo/abc").content == b"abc"
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0
+
+
+def test_messages_that_were_dropped_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = Pipe()
+    monkeypatch.setattr("sys.stderr", pipe.stream)
+    handler = MessageHandler()
+    handler.setFormatter(logging.Formatter("reactor: %(message)s"))
+    record = logging.makeLogRecord({"msg": "hello"})
+    pipe.fill()
+    for _ in range(3):
+        handler.emit(record)
+    pipe.read()
+    for _ in range(2):
+        handler.emit(record)
+    told = pipe.lines()
+    assert told == ["reactor: 3 messages were dropped: nobody read them", "reactor: hello", "reactor: hello"]
+    handler.emit(logging.makeLogRecord({"msg": "long " * 5_000}))
+    assert pipe.read() == f"reactor: {'long ' * 5_000}\n"
+    os.close(pipe.reading_end)
+    handler.emit(record)  # nobody will ever read it, and nothing comes of it
+    monkeypatch.undo()
+    pipe.stream.close()
 
 
 @pytest.mark.parametrize("how", ["closed", "broken"])

@@ -54,3 +54,16 @@ def test_stopped_while_it_waits_it_can_still_be_left_by_its_client() -> None:
         client.close()
         assert stream.closed
         assert not server.service.connections
+
+
+def test_a_connection_of_which_only_an_empty_line_comes_is_closed_when_we_are_stopping() -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.get("/")
+        client.send(b"\r")
+        server.service.persistent = False
+        assert client.connection is not None
+        client.connection.stop()
+        client.send(b"\n")
+        client.assert_closed()
+        assert not server.service.connections

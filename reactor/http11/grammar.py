@@ -8,10 +8,16 @@ the octets do not follow it.
 """
 
 import re
+from typing import Any
 
 
 class ProtocolError(Exception):
-    """A request that must be refused: the status to answer with (400 to 599), the reason in one line."""
+    """A request that must be refused: the status to answer with (400 to 599), the reason in one line.
+
+    ``request`` is what could be read of a request whose head is at fault, None where that is known.
+    """
+
+    request: Any = None
 
     def __init__(self, status: int, reason: str) -> None:
         if status not in range(400, 600):

@@ -19,7 +19,14 @@ from typing import Any, TypeVar
 
 from reactor.http11.coding import preferred_coding
 from reactor.http11.framing import content_length
-from reactor.http11.grammar import METHODS, ProtocolError, find_no_line_end, find_stray_control, is_method, match_version
+from reactor.http11.grammar import (
+    METHODS,
+    ProtocolError,
+    find_no_line_end,
+    find_stray_control,
+    is_method,
+    match_version,
+)
 from reactor.http11.headers import FieldLine, Headers, read_field_line
 from reactor.http11.message import NO_PARAMS, Head, Params
 from reactor.http11.target import Target, check_host, read_target

@@ -18,6 +18,7 @@ from enum import Enum, auto
 
 from reactor.http11.chunked import ChunkedReader
 from reactor.http11.framing import CHUNKED, LengthReader, Reader
+from reactor.http11.glimpse import glimpse
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.head import HeadReader
 from reactor.http11.message import Request
@@ -102,7 +103,8 @@ class Parser:
                     self._skip_empty_lines()
                     return self.next_request()
                 known = self._heads.read(buffer[self._position : end])
-            except ProtocolError:
+            except ProtocolError as error:
+                error.request = self.glimpse()
                 self.lose()
                 raise
         head = known[2]
@@ -133,6 +135,10 @@ class Parser:
             self._content = None
             self._next_message(self._position)
         return octets
+
+    def glimpse(self) -> Request:
+        """Return what can be read of the request whose head is coming in, though it will be refused."""
+        return glimpse(self._buffer[self._position : self._position + self._heads.settings.max_head])
 
     def end(self) -> None:
         """Read no further request than the present one."""

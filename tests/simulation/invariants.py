@@ -17,9 +17,10 @@ from math import inf
 
 from reactor.connection import Connection, State
 from reactor.loop import EventHandler, Interest
+from reactor.routing import Memory
 from tests.harness import TABLE
 from tests.simulation.network import Socket
-from tests.simulation.site import Site
+from tests.simulation.site import MOST_IN_MEMORY, Site
 
 EVERY = 64  # turns, for what looks at everything
 MOST_TURNS = 300_000
@@ -180,6 +181,9 @@ class Invariants:
             self._fail(f"{connection!r} holds {unsent} octets unsent")
         if connection._parser.buffered > settings.max_head + settings.turn_read:
             self._fail(f"{connection!r} holds {connection._parser.buffered} octets unread")
+        sink = connection._intake._sink if connection._intake is not None else None
+        if isinstance(sink, Memory) and len(sink._octets) > MOST_IN_MEMORY:
+            self._fail(f"{connection!r} holds {len(sink._octets)} octets of content")
 
     # Progress.
 

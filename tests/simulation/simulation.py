@@ -16,8 +16,8 @@ from tests.simulation.scripts import Author
 from tests.simulation.site import PlannedError, SimulatedConnection, Site
 from tests.simulation.world import Violation, World
 
-# How many clients a seed has at most: mostly some tens, at times some hundreds.
-CROWDS = (*(5, 10, 15, 20, 20, 30, 30, 40, 60) * 4, 300)
+# How many clients a seed has at most, and half of them at least: mostly some tens, at times some hundreds.
+CROWDS = (*(5, 10, 15, 20, 20, 30, 30, 40, 60) * 3, 300, 400)
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -68,7 +68,8 @@ def live(world: World, disk: Disk, clients: list[Client]) -> None:
         disk.add(name, name.encode() + random.randbytes(random.randrange(size)))
     site = Site(world, disk)
     invariants = Invariants(site)
-    for number in range(1, random.randint(1, random.choice(CROWDS)) + 1):
+    crowd = random.choice(CROWDS)
+    for number in range(1, random.randint(crowd // 2, crowd) + 1):
         manner = random.choices(list(MANNERS), list(MANNERS.values()))[0]
         clients.append(Client(site, Author(world, disk, f"client{number}", large), manner))
     world.present = lambda: [each.name for each in clients if each.wire is not None and not each.judged]
