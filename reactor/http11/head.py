@@ -32,7 +32,9 @@ from reactor.http11.message import NO_PARAMS, Head, Params
 from reactor.http11.target import Target, check_host, read_target
 from reactor.settings import Settings
 
+# What nearly every request line begins and ends with; all else is read by its grammar.
 _METHODS = {name.encode(): name for name in METHODS}
+_VERSIONS = {b"HTTP/1.1": 1, b"HTTP/1.0": 0}
 
 # Given a method and the segments of a path: what answers, and the parts of the path that it names.
 Resolve = Callable[[str, Sequence[str]], tuple[Any, Params]]
@@ -51,21 +53,18 @@ class Memo(dict[bytes, Value]):
         super().__init__()
         self.entries = entries
         self.longest = longest
-        self._seen_once: set[int] = set()  # the hashes of what came once
+        self._waiting = [0] * entries  # the hash of what came once, at a place that it says itself
 
     def remember(self, octets: bytes, value: Value) -> None:
         """Keep a value when its octets come again, unless they are too long; empty a full memo first."""
-        if len(octets) > self.longest:
-            return
-        seen_once = self._seen_once
-        if hash(octets) not in seen_once:
-            if len(seen_once) >= self.entries:
-                seen_once.clear()
-            seen_once.add(hash(octets))
-            return
-        if len(self) >= self.entries:
-            self.clear()
-        self[octets] = value
+        code = hash(octets)
+        place = code % self.entries
+        if self._waiting[place] != code:
+            self._waiting[place] = code
+        elif len(octets) <= self.longest:
+            if len(self) >= self.entries:
+                self.clear()
+            self[octets] = value
 
 
 def nobody(method: str, segments: Sequence[str]) -> tuple[None, Params]:
@@ -81,10 +80,11 @@ class HeadReader:
     ``known``.
     """
 
-    __slots__ = ("_lines", "_resolve", "_tails", "known", "known_sizes", "settings")
+    __slots__ = ("_lines", "_resolve", "_surely_fits", "_tails", "known", "known_sizes", "settings")
 
     def __init__(self, settings: Settings, resolve: Resolve = nobody) -> None:
         self.settings = settings
+        self._surely_fits = min(settings.max_request_line, settings.max_head - 4)
         self._resolve = resolve
         self.known: Memo[ReadHead] = Memo(entries=512, longest=1024)
         self._tails: Memo[Head] = Memo(entries=256, longest=1024)
@@ -142,38 +142,45 @@ class HeadReader:
         self._read_field_lines(octets.split(b"\r\n"))
 
     def _read(self, octets: bytes) -> ReadHead:
-        too_long = self._too_long(octets)
-        if too_long is not None:
-            raise too_long[1]
+        if len(octets) > self._surely_fits:
+            too_long = self._too_long(octets)
+            if too_long is not None:
+                raise too_long[1]
         try:
             method_octets, target_octets, tail = octets.split(b" ", 2)
         except ValueError:
             raise ProtocolError(400, "malformed request line") from None
         method = _METHODS.get(method_octets) or _read_method(method_octets)
-        head = self._tails.get(tail) or self._read_tail(tail)
+        known_head = self._tails.get(tail)
+        head = known_head or self._read_tail(tail)
         target = read_target(method, target_octets)
         if target.authority is not None:
             head = _with_host(head, target.authority)
-        known = method, target, head, *self._resolve(method, target.segments)
-        self.known.remember(octets, known)
-        return known
+        read = method, target, head, *self._resolve(method, target.segments)
+        if known_head is not None:  # what has a part that is new is not likely to come again
+            self.known.remember(octets, read)
+        return read
 
     def _read_tail(self, octets: bytes) -> Head:
         """Read a head from its version on."""
-        head = self._read_lines(octets.split(b"\r\n"))
+        lines = octets.split(b"\r\n")
+        version = _VERSIONS.get(lines[0])
+        if version is None:
+            version = _read_version(lines[0])
+        headers = Headers(self._read_field_lines(lines[1:]))
+        head = Head(version, headers, *_interpret(version, *headers.values_of(DECISIVE)))
         self._tails.remember(octets, head)
         return head
-
-    def _read_lines(self, lines: list[bytes]) -> Head:
-        version = _read_version(lines.pop(0))
-        headers = Headers(self._read_field_lines(lines))
-        return Head(version, headers, *_interpret(version, *headers.values_of(DECISIVE)))
 
     def _read_field_lines(self, lines: list[bytes]) -> list[FieldLine]:
         if len(lines) > self.settings.max_fields:
             raise ProtocolError(431, f"more than {self.settings.max_fields} field lines")
-        known = self._lines
-        return [known.get(line) or self._read_line(line) for line in lines]
+        found = list(map(self._lines.get, lines))
+        place = -1
+        for _ in range(found.count(None)):
+            place = found.index(None, place + 1)
+            found[place] = self._read_line(lines[place])
+        return found  # type: ignore[return-value]  # no None is left
 
     def _read_line(self, line: bytes) -> FieldLine:
         """Read a field line that the memo does not hold."""
