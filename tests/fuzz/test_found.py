@@ -19,6 +19,7 @@ FOUND = {
     "LF behind the limit of the head": b"a\r\n" + b"a:\r\n" * 49 + b"aaaa\n",
     # The end of a section that had begun counted towards its length, but only where more was behind it.
     "CR behind the limit of the head": b"a\r\n" + b"a:\r\n" * 48 + b"a\r\n\r\ra",
+    "CR at the end of a head, beyond its limit": b"a / a/a\r\n" + b"a:\r\n" * 46 + b"aaa\r\r\n\r\n",
     "CR in a field line that is too long": b"a / HTTP/1.1\r\na:" + b"a" * 40 + b"\r\r\n\r\n",
 }
 
