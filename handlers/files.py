@@ -1,11 +1,12 @@
 """``/files/{name...}``: GET sends a file, POST stores one.
 
-A download leaves as a slice of the open file. An upload goes to its place as it comes, and stands
-under its name when it is whole; see ``handlers/store.py`` for how.
+A download leaves from memory where the file is small, and else as a slice of the open file. An
+upload goes to its place as it comes, and stands under its name when it is whole; see
+``handlers/store.py`` for how.
 """
 
 from handlers.store import Store
-from reactor.http11.message import OCTETS, FileSlice, Request, Response
+from reactor.http11.message import OCTETS, Request, Response
 from reactor.routing import Router, Sink
 
 
@@ -14,8 +15,7 @@ def install(routes: Router, store: Store, read_only: bool = False) -> None:
 
     @routes.get("/files/{name...}")
     def download(request: Request) -> Response:
-        file, size = store.open(request.params["name"])
-        return Response(200, FileSlice(file, 0, size), OCTETS)
+        return Response(200, store.content(request.params["name"]), OCTETS)
 
     if read_only:
         return

@@ -4,9 +4,11 @@
    with a dot unless hidden names are shared, none has a backslash or NUL.
 2. The parts are opened one by one, each relative to the one before, and no symbolic link is
    followed. So whatever anybody does to the tree meanwhile, no path leaves the directory.
-3. An upload goes to a temporary file beside its destination, and is renamed when it is whole:
+3. A file that is small and settled is kept in memory; one ``stat``, at the end of the same way,
+   tells whether it is still what stands there.
+4. An upload goes to a temporary file beside its destination, and is renamed when it is whole:
    who reads sees the old content or the new, never a part of either.
-4. Leftovers of a process that was killed are removed at the next start. A temporary file that is in
+5. Leftovers of a process that was killed are removed at the next start. A temporary file that is in
    use is locked, which the kernel undoes when its process ends, however it ends.
 
 Refusals are ``ProtocolError`` with a status; the store knows no request and no connection.
@@ -21,11 +23,15 @@ import os
 import stat
 from collections.abc import Callable
 
+from handlers.shelf import LONGEST, Kept, Shelf, Stamp, stamp_of
 from reactor.http11.grammar import ProtocolError
+from reactor.http11.message import FileSlice
 
 log = logging.getLogger("reactor")
 
 LEFTOVER = ".reactor-upload-"
+# Octets: how much of an upload the look at the free space counts for that was taken when it began.
+AT_ONCE = 64 * 1024
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: to open a FIFO must not wait for somebody to write into it.
@@ -67,6 +73,7 @@ class Store:
         fsync: bool = False,
         min_free_space: int = 0,
         free_space: Callable[[int], int] = free_space,
+        shelf: Shelf | None = None,
     ) -> None:
         self.hidden = hidden
         self.fsync = fsync
@@ -75,6 +82,7 @@ class Store:
         # The directory itself may be a link: whoever starts the server has chosen it.
         self._root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._serial = itertools.count(1)
+        self._shelf = Shelf() if shelf is None else shelf
 
     def close(self) -> None:
         """Let go of the directory."""
@@ -82,22 +90,40 @@ class Store:
 
     # What handlers ask for.
 
-    def open(self, name: str) -> tuple[io.FileIO, int]:
-        """Open a regular file; return it with its size in octets. Raise ProtocolError."""
-        parts = self._parts(name)
+    def content(self, name: str) -> bytes | FileSlice:
+        """Return the content of a regular file, from memory or as an open file. Raise ProtocolError."""
+        kept = self._shelf.get(name)
+        parts = self._parts(name) if kept is None else kept.parts
         try:
             parent = self._open_parent(parts)
             try:
+                if kept is not None:
+                    status = os.stat(parts[-1], dir_fd=parent, follow_symlinks=False)
+                    if stamp_of(status) == kept.stamp:
+                        return kept.octets
+                    self._shelf.drop(name)
                 descriptor = os.open(parts[-1], _READ, dir_fd=parent)
             finally:
-                os.close(parent)
+                self.close_parent(parent)
         except OSError as error:
             raise refusal(error) from None
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
             raise ProtocolError(404, "there is no such file")
-        return io.FileIO(descriptor), status.st_size
+        file = io.FileIO(descriptor)
+        if self._shelf.takes(status):
+            self._keep(name, parts, descriptor, stamp_of(status))
+        return FileSlice(file, 0, status.st_size)
+
+    def _keep(self, name: str, parts: list[bytes], descriptor: int, stamp: Stamp) -> None:
+        """Keep the content of an open file for the next time, unless it changes under our hands."""
+        try:
+            octets = os.pread(descriptor, LONGEST, 0)
+        except OSError:
+            return  # whoever sends it will meet the same fault
+        if stamp_of(os.fstat(descriptor)) == stamp and len(octets) == stamp[2]:
+            self._shelf.keep(name, Kept(parts, stamp, octets))
 
     def create(self, name: str, size: int = 0) -> "Upload":
         """Begin an upload of at least ``size`` octets. Raise ProtocolError."""
@@ -111,9 +137,9 @@ class Store:
         try:
             self._check_destination(parent, parts[-1])
             self.check_space(parent, size)
-            return Upload(self, parent, self._create_temporary(parent), parts[-1])
+            return Upload(self, parent, self._create_temporary(parent), parts[-1], size)
         except BaseException as error:
-            os.close(parent)
+            self.close_parent(parent)
             if isinstance(error, OSError):
                 raise refusal(error) from None
             raise
@@ -147,15 +173,23 @@ class Store:
         return [part.encode("utf-8") for part in parts]
 
     def _open_parent(self, parts: list[bytes]) -> int:
-        """Open the directory of a path, part by part; return its descriptor. Raise OSError."""
-        descriptor = os.dup(self._root)
+        """Open the directory of a path, part by part; return its descriptor. Raise OSError.
+
+        Of a path with one part that is the root itself, which ``close_parent`` leaves open.
+        """
+        descriptor = self._root
         for part in parts[:-1]:
             try:
                 child = os.open(part, _DIRECTORY, dir_fd=descriptor)
             finally:
-                os.close(descriptor)
+                self.close_parent(descriptor)
             descriptor = child
         return descriptor
+
+    def close_parent(self, descriptor: int) -> None:
+        """Close the directory of a path, unless it is the root."""
+        if descriptor != self._root:
+            os.close(descriptor)
 
     def _check_destination(self, parent: int, name: bytes) -> None:
         """See that an upload may take a name; raise ProtocolError, or OSError."""
@@ -191,10 +225,11 @@ class Store:
 class Upload:
     """An upload on its way: a sink that writes to a temporary file, and becomes the content."""
 
-    __slots__ = ("_descriptor", "_name", "_parent", "_store", "_temporary")
+    __slots__ = ("_descriptor", "_name", "_parent", "_promised", "_store", "_temporary")
 
-    def __init__(self, store: Store, parent: int, temporary: tuple[int, str], name: bytes) -> None:
+    def __init__(self, store: Store, parent: int, temporary: tuple[int, str], name: bytes, size: int) -> None:
         self._store = store
+        self._promised = min(size, AT_ONCE)
         self._parent = parent
         self._descriptor = temporary[0]
         self._temporary: str | None = temporary[1]
@@ -202,7 +237,9 @@ class Upload:
 
     def write(self, octets: bytes) -> None:
         """Append octets; raise ProtocolError(507) when the space runs out."""
-        self._store.check_space(self._parent, len(octets))
+        self._promised -= len(octets)
+        if self._promised < 0:
+            self._store.check_space(self._parent, len(octets))
         try:
             view = memoryview(octets)
             while view:
@@ -242,7 +279,7 @@ class Upload:
             try:
                 os.close(self._descriptor)
             finally:
-                os.close(self._parent)
+                self._store.close_parent(self._parent)
 
 
 def _remove_unlocked(name: str, directory: int) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -61,11 +61,13 @@ def no_descriptor_leaks() -> Iterator[None]:
 
 def read(store: Store, name: str) -> bytes:
     """Return the content of a file, as the store opens it."""
-    file, size = store.open(name)
-    with file:
-        content = file.read()
-    assert len(content) == size
-    return content
+    content = store.content(name)
+    if isinstance(content, bytes):
+        return content
+    with closing(content):
+        octets = os.pread(content.file.fileno(), content.count + 1, content.offset)
+    assert len(octets) == content.count
+    return octets
 
 
 def upload(store: Store, name: str, *pieces: bytes) -> None:

@@ -1,0 +1,146 @@
+"""Small files come from memory only while they are what stands on the disk."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from handlers.shelf import LARGEST, LONGEST, OVERHEAD, SETTLED, Kept, Shelf
+from handlers.store import Store
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.message import FileSlice
+
+LATER = 60.0  # seconds after a file was written: it has settled
+
+
+class Clock:
+    """So many seconds after the files were written."""
+
+    def __init__(self) -> None:
+        self.later = LATER
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "below" / "file").write_bytes(b"below")
+    times = os.stat(tmp_path / "file")
+    one = Store(tmp_path, shelf=Shelf(lambda: times.st_ctime + clock.later))
+    yield one
+    one.close()
+
+
+def read(store: Store, name: str = "file") -> tuple[bytes, bool]:
+    """Return the content of a file, and whether it came from memory."""
+    content = store.content(name)
+    if isinstance(content, bytes):
+        return content, True
+    octets = os.pread(content.file.fileno(), content.count, content.offset)
+    content.close()
+    return octets, False
+
+
+@pytest.mark.parametrize(("name", "octets"), [("file", b"old"), ("below/file", b"below")])
+def test_a_small_file_comes_from_memory_the_second_time(store: Store, name: str, octets: bytes) -> None:
+    assert read(store, name) == (octets, False)
+    assert read(store, name) == (octets, True)
+
+
+@pytest.mark.parametrize("new", [b"new", b"longer", b""])
+def test_a_file_that_is_written_anew_is_read_anew(store: Store, tmp_path: Path, new: bytes) -> None:
+    read(store)
+    (tmp_path / "file").write_bytes(new)
+    assert read(store) == (new, False)
+
+
+def test_a_file_that_was_replaced_by_one_with_the_same_times_is_read_anew(
+    store: Store, tmp_path: Path
+) -> None:
+    read(store)
+    status = os.stat(tmp_path / "file")
+    (tmp_path / "other").write_bytes(b"new")
+    os.utime(tmp_path / "other", ns=(status.st_atime_ns, status.st_mtime_ns))
+    os.rename(tmp_path / "other", tmp_path / "file")
+    assert read(store) == (b"new", False)
+
+
+def test_a_file_that_was_uploaded_again_is_read_anew(store: Store) -> None:
+    read(store)
+    upload = store.create("file", 3)
+    upload.write(b"new")
+    upload.commit()
+    upload.close()
+    assert read(store) == (b"new", False)
+
+
+def test_a_file_that_is_gone_is_not_found(store: Store, tmp_path: Path) -> None:
+    read(store)
+    os.unlink(tmp_path / "file")
+    with pytest.raises(ProtocolError, match="no such file"):
+        store.content("file")
+
+
+@pytest.mark.parametrize("name", ["file", "below/file"])
+def test_a_link_that_took_its_place_is_not_followed(store: Store, tmp_path: Path, name: str) -> None:
+    read(store, name)
+    os.rename(tmp_path / name, tmp_path / "moved")
+    os.symlink(tmp_path / "moved", tmp_path / name)
+    with pytest.raises(ProtocolError, match="no such file"):
+        store.content(name)
+
+
+def test_a_link_that_took_the_place_of_its_directory_is_not_followed(store: Store, tmp_path: Path) -> None:
+    read(store, "below/file")
+    os.rename(tmp_path / "below", tmp_path / "moved")
+    os.symlink(tmp_path / "moved", tmp_path / "below")
+    with pytest.raises(ProtocolError, match="no such file"):
+        store.content("below/file")
+
+
+@pytest.mark.parametrize(("later", "kept"), [(0.0, False), (SETTLED - 0.1, False), (SETTLED + 1.0, True)])
+def test_what_has_just_been_written_is_not_kept(store: Store, clock: Clock, later: float, kept: bool) -> None:
+    clock.later = later
+    read(store)
+    assert read(store) == (b"old", kept)
+
+
+@pytest.mark.parametrize(("size", "kept"), [(0, True), (LONGEST, True), (LONGEST + 1, False)])
+def test_only_what_is_short_is_kept(store: Store, tmp_path: Path, size: int, kept: bool) -> None:
+    (tmp_path / "file").write_bytes(b"x" * size)
+    read(store)
+    assert read(store) == (b"x" * size, kept)
+
+
+def test_what_changes_while_it_is_read_is_not_kept(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pread = os.pread
+
+    def changing(descriptor: int, count: int, offset: int) -> bytes:
+        octets = pread(descriptor, count, offset)
+        monkeypatch.undo()
+        (tmp_path / "file").write_bytes(b"new")
+        return octets
+
+    monkeypatch.setattr(os, "pread", changing)
+    content = store.content("file")
+    assert isinstance(content, FileSlice)
+    content.close()
+    assert read(store) == (b"new", False)
+
+
+def test_the_shelf_is_bounded_in_octets() -> None:
+    shelf = Shelf()
+    for size in (0, LONGEST):
+        for number in range(LARGEST // (size + OVERHEAD) + 10):
+            for _ in range(2):
+                shelf.keep(str(number), Kept([], (0, 0, 0, 0, 0), bytes(size)))
+            assert 0 < shelf._size <= LARGEST
+        assert shelf._size == sum(len(kept.octets) + OVERHEAD for kept in shelf.values())
