@@ -225,7 +225,11 @@ class Connection(EventHandler):
                     request = parser.next_request()
                     if request is None:
                         return True
-                    compressed += self._begin(request, request.route)
+                    route: Route = request.route
+                    if parser.phase is IN_CONTENT or route.counts_on_sink:
+                        compressed += self._begin_content(request, route)
+                    else:
+                        compressed += self._respond(request, route.handler)
                 if parser.phase is not IN_HEAD and parser.phase is not IN_CONTENT:
                     return True
                 if not self._outbox.room or compressed >= settings.turn_compress:
@@ -235,13 +239,11 @@ class Connection(EventHandler):
             return True
         return False
 
-    def _begin(self, request: Request, route: Route) -> int:
-        """Answer a request whose head is complete, unless its content is wanted before.
+    def _begin_content(self, request: Request, route: Route) -> int:
+        """Answer a request whose content is not wanted, or make a place for it.
 
         Return how many octets were compressed for the answer.
         """
-        if self._parser.phase is not IN_CONTENT and not route.counts_on_sink:
-            return self._respond(request, route.handler)
         if route.sink is None:
             self._parser.lose()
             return self._respond(request, route.handler)

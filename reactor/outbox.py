@@ -98,10 +98,14 @@ class Outbox:
 
         Making a piece is somebody else's code, so one a turn is what is fair to the others.
         """
+        if self.body is None:
+            return self._send_octets(sock, share)
+        return self._flush_body(sock, self.body, share)
+
+    def _flush_body(self, sock: socket.socket, body: FileSlice | Stream, share: int) -> Flow:
         limit = self.sent + share
         flow = self._send_octets(sock, share)
-        body = self.body
-        if body is None or flow is not EMPTY:
+        if flow is not EMPTY:
             return flow
         if self.sent >= limit:
             return PENDING

@@ -32,6 +32,9 @@ from reactor.http11.message import NO_PARAMS, Head, Params
 from reactor.http11.target import Target, check_host, read_target
 from reactor.settings import Settings
 
+# Octets of a head; longer ones are read anew each time.
+LONGEST_KNOWN = 1024
+
 # What nearly every request line begins and ends with; all else is read by its grammar.
 _METHODS = {name.encode(): name for name in METHODS}
 _VERSIONS = {b"HTTP/1.1": 1, b"HTTP/1.0": 0}
@@ -86,17 +89,17 @@ class HeadReader:
         self.settings = settings
         self._surely_fits = min(settings.max_request_line, settings.max_head - 4)
         self._resolve = resolve
-        self.known: Memo[ReadHead] = Memo(entries=512, longest=1024)
-        self._tails: Memo[Head] = Memo(entries=256, longest=1024)
+        self.known: Memo[ReadHead] = Memo(entries=512, longest=LONGEST_KNOWN)
+        self._tails: Memo[Head] = Memo(entries=256, longest=LONGEST_KNOWN)
         self._lines: Memo[FieldLine] = Memo(entries=2048, longest=256)
         self.known_sizes: Memo[int] = Memo(entries=512, longest=32)
 
     def read(self, octets: bytes) -> ReadHead:
-        """Read a head that is not known, without its empty line; raise ProtocolError."""
+        """Read a head that is not known, with its empty line; raise ProtocolError."""
         try:
             return self._read(octets)
         except ProtocolError:
-            self.check(octets + b"\r\n")
+            self.check(octets[:-2])
             raise
 
     def check(self, octets: bytes, start: int = 0) -> None:
@@ -143,11 +146,11 @@ class HeadReader:
 
     def _read(self, octets: bytes) -> ReadHead:
         if len(octets) > self._surely_fits:
-            too_long = self._too_long(octets)
+            too_long = self._too_long(octets[:-4])
             if too_long is not None:
                 raise too_long[1]
         try:
-            method_octets, target_octets, tail = octets.split(b" ", 2)
+            method_octets, target_octets, tail = octets[:-4].split(b" ", 2)
         except ValueError:
             raise ProtocolError(400, "malformed request line") from None
         method = _METHODS.get(method_octets) or _read_method(method_octets)

@@ -20,7 +20,7 @@ from reactor.http11.chunked import ChunkedReader
 from reactor.http11.framing import CHUNKED, LengthReader, Reader
 from reactor.http11.glimpse import glimpse
 from reactor.http11.grammar import ProtocolError
-from reactor.http11.head import HeadReader
+from reactor.http11.head import LONGEST_KNOWN, HeadReader
 from reactor.http11.message import Request
 
 # RFC 9112, 2.2: empty lines before a request line are skipped; a few, or they would be a way to
@@ -92,30 +92,36 @@ class Parser:
         if self.phase is not HEAD:
             return None
         buffer = self._buffer
-        end = buffer.find(b"\r\n\r\n", self._scanned)
-        known = self._heads.known.get(buffer[self._position : end]) if end >= 0 else None
-        if known is None:
+        after = len(buffer)
+        # Mostly what came is one whole head, and has come before: nobody needs to look for its end.
+        fresh = self._scanned == 0 and after <= LONGEST_KNOWN
+        read = self._heads.known.get(buffer) if fresh else None
+        if read is None:
             try:
-                if end < 0:
+                after = buffer.find(b"\r\n\r\n", self._scanned) + 4
+                if after < 4:
                     self._wait()
                     return None
-                if buffer.startswith(b"\r\n", self._position):
-                    self._skip_empty_lines()
-                    return self.next_request()
-                known = self._heads.read(buffer[self._position : end])
+                octets = buffer[self._position : after]
+                read = self._heads.known.get(octets)
+                if read is None:
+                    if octets.startswith(b"\r\n"):
+                        self._skip_empty_lines()
+                        return self.next_request()
+                    read = self._heads.read(octets)
             except ProtocolError as error:
                 error.request = self.glimpse()
                 self.lose()
                 raise
-        head = known[2]
+        head = read[2]
         self._empty_lines = 0
         if not head.persistent:
             self._last = True
         if head.length:
-            self._begin_content(head.length, end + 4)
+            self._begin_content(head.length, after)
         else:
-            self._next_message(end + 4)
-        return Request(*known)
+            self._next_message(after)
+        return Request(*read)
 
     def next_content(self) -> bytes:
         """Return the content that has come, b"" for none yet; it is complete when the phase changes.
