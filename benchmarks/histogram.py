@@ -67,7 +67,7 @@ class Histogram:
     def from_json(cls, pairs: list[list[int]]) -> "Histogram":
         """Make one again from its raw counts."""
         histogram = cls()
-        histogram.buckets.update({bucket: times for bucket, times in pairs})
+        histogram.buckets.update(dict(pairs))
         histogram.count = sum(histogram.buckets.values())
         return histogram
 
