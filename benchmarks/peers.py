@@ -39,6 +39,7 @@ class Adapter:
     words: Sequence[str]
     packages: Sequence[str] = ()  # of Python, as pip names them; the server's own is the first
     serves: frozenset[str] = EVERYTHING
+    why_not: str = "serves nothing of the kind"
     constant: bool = False  # answers "abc" whatever is asked: the floor does
 
     def version(self) -> str:
@@ -111,14 +112,20 @@ WSGI, ASGI = "benchmarks.apps.wsgi:application", "benchmarks.apps.asgi:applicati
 _REACTOR = _python("reactor", "--port", "{port}", "--directory", "{directory}")
 
 _ALL = (
-    Adapter("bare loop", _python("benchmarks.bare_loop", "{port}"), serves=frozenset({ECHO}), constant=True),
+    Adapter(
+        "bare loop",
+        _python("benchmarks.bare_loop", "{port}"),
+        serves=frozenset({ECHO}),
+        why_not="is the floor of small texts alone",
+        constant=True,
+    ),
     Reactor("reactor", [*_REACTOR, "--no-access-log"]),
-    Reactor("reactor +log", _REACTOR, serves=frozenset({ECHO})),
-    # It stores what is PUT, but not what is POSTed, and answers that with 201 only in a way of its own.
+    Reactor("reactor +log", _REACTOR, serves=frozenset({ECHO}), why_not="is for small texts alone"),
     Nginx(
         "nginx",
         ["nginx", "-p", "{scratch}", "-c", "{scratch}/nginx.conf", "-e", "stderr"],
         serves=EVERYTHING - {UPLOADS},
+        why_not="stores what is PUT, but not what is POSTed",
     ),
     Adapter("bjoern", _app("benchmarks.apps.bjoern_app", "{port}"), ["bjoern"]),
     Adapter(

@@ -90,7 +90,7 @@ class Serving:
 
     def processes(self) -> "list[psutil.Process]":
         """Return its first process and all that descend from it."""
-        return [self._gauge, *self._gauge.children(recursive=True)]
+        return [self._gauge, *self._gauge.children(recursive=True)] if self.alive else []
 
     def cpu(self) -> float:
         """Return the seconds of processor that all its processes have used, user and system."""
@@ -150,7 +150,7 @@ class Serving:
         """End all its processes, kindly at first."""
         import psutil
 
-        processes = self.processes() if self.alive else []
+        processes = self.processes()
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
