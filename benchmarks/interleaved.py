@@ -24,6 +24,7 @@ from benchmarks.verify import WrongError, verify
 from benchmarks.workloads import LARGE, Workload
 
 QUICK_SECONDS = 0.3
+LARGE_SECONDS = 5.0  # at least, with large files: so many that one more or less does not matter
 WARM_UP = 1.0  # seconds at most
 MEMORY = Path("/dev/shm")
 
@@ -97,6 +98,8 @@ class Contest:
     def hold(self, everybody: Sequence[Contender]) -> list[Sample]:
         """Measure everybody who can; return the samples of those who were right to the end."""
         rounds, seconds = (1, QUICK_SECONDS) if self.plan.quick else (self.plan.rounds, self.plan.seconds)
+        if self.workload.size >= LARGE:
+            seconds = max(seconds, LARGE_SECONDS)
         for contender in everybody:
             self._admit(contender, min(seconds, WARM_UP))
         for number in range(1, rounds + 1):

@@ -127,7 +127,13 @@ _ALL = (
         serves=EVERYTHING - {UPLOADS},
         why_not="stores what is PUT, but not what is POSTed",
     ),
-    Adapter("bjoern", _app("benchmarks.apps.bjoern_app", "{port}"), ["bjoern"]),
+    Adapter(
+        "bjoern",
+        _app("benchmarks.apps.bjoern_app", "{port}"),
+        ["bjoern"],
+        serves=EVERYTHING - {PIPELINED},
+        why_not="answers the first of requests that come at once, and no other",
+    ),
     Adapter(
         "uvicorn",
         _app(

@@ -11,7 +11,9 @@ Two things about wrk have to be known (it is 4.1.0, and its source says so):
 It does not look at contents, takes every status below 400 for a success, and does not tell a
 connection that the server closed from one that it keeps: ``benchmarks.verify`` looks at the answers,
 before and after. Times run from the first octet sent to the last received, without connecting; of
-requests that are sent at once, there is one time for all.
+requests that are sent at once, there is one time for all. Between an answer and the next request of
+the same connection wrk goes once around its loop, which is in none of the times: with a server that is
+about as fast as wrk, rate x mean time (Little's law) makes fewer connections than there are.
 """
 
 import shutil
