@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks import interleaved
-from benchmarks.command import run_alone
 from benchmarks.plan import Plan, Say
 from benchmarks.samples import Run
 from benchmarks.workloads import COMPRESSED
@@ -22,6 +21,9 @@ def measure(plan: Plan, run: Run, say: Say) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it alone; return the exit code."""
+    # Here, since it is not needed by those who measure this along with other questions.
+    from benchmarks.command import run_alone
+
     return run_alone(measure, "compression", __doc__, arguments)
 
 

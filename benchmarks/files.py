@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import interleaved
-from benchmarks.command import run_alone
 from benchmarks.peers import PEERS
 from benchmarks.plan import Plan, Say
 from benchmarks.samples import Run
@@ -50,6 +49,9 @@ def share(directories: Path, workloads: Sequence[Workload]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it alone; return the exit code."""
+    # Here, since it is not needed by those who measure this along with other questions.
+    from benchmarks.command import run_alone
+
     return run_alone(measure, "files", __doc__, arguments)
 
 

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks import interleaved
-from benchmarks.command import run_alone
 from benchmarks.plan import Plan, Say
 from benchmarks.samples import Run
 from benchmarks.workloads import SMALL
@@ -24,6 +23,9 @@ def measure(plan: Plan, run: Run, say: Say) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it alone; return the exit code."""
+    # Here, since it is not needed by those who measure this along with other questions.
+    from benchmarks.command import run_alone
+
     return run_alone(measure, "throughput", __doc__, arguments)
 
 

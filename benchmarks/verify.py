@@ -67,8 +67,11 @@ def _batches(workload: Workload, host: str) -> Iterator[list[bytes]]:
 
 
 def _verify_batches(serving: Serving, adapter: Adapter, workload: Workload, batches: list[bytes]) -> int:
-    with socket.create_connection(serving.address, PATIENCE) as connection:
-        stream = _Stream(connection.makefile("rb", buffering=0))  # type: ignore[arg-type]
+    with (
+        socket.create_connection(serving.address, PATIENCE) as connection,
+        connection.makefile("rb", buffering=0) as octets,
+    ):
+        stream = _Stream(octets)
         for batch in batches:
             match = TARGET.match(batch)
             assert match is not None

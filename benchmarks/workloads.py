@@ -19,7 +19,7 @@ from benchmarks.peers import CLOSING, ECHO, FILES, GZIP, PIPELINED, UPLOADS
 
 NUMBER = "{n}"
 DIGITS = 12
-BLOCK = 10**8  # numbers, which one run of a load generator may use up
+BLOCK, BLOCKS = 10**8, 10**4  # numbers that one run of a load generator may use up, and how often
 TEXT = 1000  # octets of a text that is compressed
 TEXTS = 64  # different ones, beside the number in each
 NAMES = 16  # under which files are uploaded
@@ -93,7 +93,7 @@ _blocks = itertools.count()
 
 def fresh_numbers() -> int:
     """Return the first of a block of numbers of which none has been used before."""
-    return next(_blocks) % (10**DIGITS // BLOCK) * BLOCK
+    return next(_blocks) % BLOCKS * BLOCK
 
 
 def file_name(size: int) -> str:
