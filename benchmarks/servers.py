@@ -163,6 +163,7 @@ class Serving:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
+        psutil.wait_procs(processes, GRACE)
 
 
 @contextmanager
