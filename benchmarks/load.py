@@ -11,7 +11,7 @@ still served (--idle). It works on one core, and ends by itself. The parts, in r
     load_answers.py    octets to answers          load_round.py     the phases of a round
     load_clients.py    who asks                   load_apart.py     in a process of its own
     load_paces.py      who asks when              load_bulk.py      large files meanwhile
-    load_selector.py   to wake on time
+    load_selector.py   to wake on time            load_rivals.py    what its questions have in common
 """
 
 import argparse

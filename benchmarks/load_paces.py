@@ -27,13 +27,13 @@ class Greeting:
     def __init__(self, load: Load, requesters: Iterable[Requester]) -> None:
         self._load = load
         self._others = deque(requesters)
-        self._awaited = len(self._others)
+        self._awaited = set(self._others)
         self.established = 0
 
     @property
     def done(self) -> bool:
-        """True when everybody was answered."""
-        return self.established == self._awaited
+        """True when everybody was answered who will be."""
+        return not self._awaited
 
     def start(self) -> None:
         """Begin with the first wave."""
@@ -44,14 +44,15 @@ class Greeting:
         """Let one ask who has not; let the next come for one who has."""
         if not requester.greeted:
             requester.ask(self._load.clock())
-        else:
+        elif requester in self._awaited:
+            self._awaited.remove(requester)
             self.established += 1
             self._let_next()
 
     def on_lost(self, requester: Requester) -> None:
         """Wait for it to come back, if it does."""
-        if not requester.returns:
-            self._awaited -= 1
+        if not requester.returns and requester in self._awaited:
+            self._awaited.remove(requester)
             self._let_next()
 
     def _let_next(self) -> None:

@@ -104,7 +104,7 @@ class Round:
         processor: Callable[[], float] = time.process_time,
     ) -> None:
         self.load, self.job, self.result = load, job, Result()
-        self._tell, self._enough, self._processor = tell, enough, processor
+        self._tell, self.enough, self._processor = tell, enough, processor
         self._requesters = [Requester(load) for _ in range(job.connections)]
         self._idle = [Idle(load) for _ in range(job.idle)]
         self._down, self._up = Freight(), Freight()
@@ -113,10 +113,18 @@ class Round:
             *(Upload(load, f"{job.upload}{i}", job.upload_size, self._up) for i in range(job.uploads)),
         ]
 
+    @property
+    def idle_held(self) -> int:
+        """How many idle connections are held now."""
+        return sum(each.connected for each in self._idle)
+
     def run(self) -> Result:
         """Go through the phases."""
         try:
             self.result.idle_established = self._greet(self._idle)
+            for each in self._idle:
+                if not each.greeted:
+                    each.leave()  # for good: it would come too late
             self.result.established = self._greet(self._requesters)
             self._warm_up()
             self._measure()
@@ -162,7 +170,7 @@ class Round:
         if self.job.rate:
             self._follow(self.job.seconds)
         else:
-            load.run(self._enough, self.job.seconds)
+            load.run(self.enough, self.job.seconds)
         result.seconds = load.now - began
         result.client_cpu = (self._processor() - used) / result.seconds
         result.downloaded, result.uploaded = self._down.octets - carried[0], self._up.octets - carried[1]
