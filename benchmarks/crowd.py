@@ -266,9 +266,15 @@ class Honest(Client):
         self.come(RETURN)
 
 
+def most_files() -> int:
+    """Return how many files a process may open once it has raised its limit."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return hard if hard != resource.RLIM_INFINITY else 1 << 20
+
+
 def raise_limit() -> int:
     """Let this process open as many files as it may; return how many that is."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard if hard != resource.RLIM_INFINITY else 1 << 20
+    return most_files()

@@ -55,7 +55,7 @@ def percentiles(latency: Histogram) -> str:
     """Return percentiles in milliseconds.
 
     >>> percentiles(Histogram([0.001] * 98 + [0.2] * 2))
-    'p50 1.00 ms, p90 1.00 ms, p99 198.82 ms, p99.9 198.82 ms, longest 198.82 ms'
+    'p50 1.00 ms, p90 1.00 ms, p99 198.47 ms, p99.9 198.47 ms, longest 198.47 ms'
     """
     return ", ".join(f"{name} {latency.percentile(share) * 1e3:.2f} ms" for name, share in SHARES.items())
 

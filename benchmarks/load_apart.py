@@ -107,7 +107,7 @@ class Generator:
 
     def __init__(self, address: tuple[str, int], job: Job, ask: Ask) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.load_apart"],
+            [sys.executable, "-c", "from benchmarks.load_apart import obey; obey()"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -179,7 +179,7 @@ class Word(EventHandler):
         self.interest = Interest.NONE
 
 
-def main() -> None:
+def obey() -> None:
     """Do what the first line of standard input says."""
     orders = json.loads(sys.stdin.readline())
     job, ask = Job(**orders["job"]), Ask(**orders["ask"])
@@ -197,7 +197,3 @@ def main() -> None:
 
     result = Round(load, job, tell, lambda: word.said).run()
     print(json.dumps({"phase": "result", "result": result.to_json()}), flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -271,6 +271,7 @@ def test_a_greeting_counts_who_was_answered() -> None:
 def test_who_does_not_come_back_is_waited_for_no_more() -> None:
     with Stage(2, kind=Idle) as stage:
         for each in stage.requesters:
+            assert isinstance(each, Idle)
             each.arrived = True
         greeting = Greeting(stage.load, stage.requesters)
         stage.begin(greeting)
