@@ -8,23 +8,13 @@ python -m benchmarks compare A.json B.json    what has changed
 python -m benchmarks readme RUN.json          the table for the README
 """
 
-import importlib
 import sys
 from collections.abc import Sequence
 
 from benchmarks import command, compare, readme, show
-from benchmarks.table import QUESTIONS
+from benchmarks.questions import ALSO_CALLED, QUESTIONS, module_of
 
 COMMANDS = {"show": show.main, "compare": compare.main, "readme": readme.main}
-ALSO_CALLED = {"gzip": "compression"}
-MODULES = {"attack": "besieged"}  # of the others, the name is the question
-
-
-def measure_of(question: str) -> command.Measure:
-    """Return the function that asks a question."""
-    module = importlib.import_module(f"benchmarks.{MODULES.get(question, question)}")
-    measure: command.Measure = module.measure
-    return measure
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json is None and not options.questions:
         options.json = command.default_path()
         print(f"samples are saved in {options.json}", file=sys.stderr)
-    return command.run({name: measure_of(name) for name in chosen}, options, ["-m", "benchmarks", *words])
+    return command.run(
+        {name: module_of(name).measure for name in chosen}, options, ["-m", "benchmarks", *words]
+    )
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def markdown(run: Run) -> str:
             "",
             targets_table(verdicts).markdown(),
             "",
-            f"{self_checks(run)}",
+            self_checks(run),
         ]
     )
 
@@ -70,11 +70,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         text = markdown(Run.load(options.run))
-        if options.write is None:
-            print(text)
-        else:
+        if options.write is not None:
             options.write.write_text(replaced(options.write.read_text(), text))
     except (OSError, ValueError) as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 2
+    if options.write is None:
+        print(text)
     return 0

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from benchmarks.command import conclude, output_options
 from benchmarks.derive import figures
+from benchmarks.questions import QUESTIONS
 from benchmarks.samples import Run
-from benchmarks.table import LEFT, QUESTIONS, RIGHT, Table, spread, tables
+from benchmarks.table import LEFT, RIGHT, Table, spread, tables
 from benchmarks.units import shown
 
 

@@ -19,7 +19,6 @@ from benchmarks.units import NOTHING, octets, seconds, share, shown
 LEFT, RIGHT = "left", "right"
 WIDTH, NARROWEST = 100, 30  # characters, of a table in the terminal, and of its last column
 GAP = "  "
-QUESTIONS = ("throughput", "concurrency", "latency", "idle", "fairness", "files", "compression", "attack")
 
 Column = tuple[str, str, Callable[[Row], str]]  # its head, its side, and what is in it
 
@@ -113,7 +112,7 @@ _VERSUS: Column = "reactor is", RIGHT, versus
 _SPREAD: Column = "from round to round", LEFT, versus_spread
 _EACH: Column = "each", RIGHT, lambda row: octets(row.each_idle.median) if row.each_idle else NOTHING
 
-_CONTEST = (_PEER, _RATE, _VERSUS, _SPREAD, *_LATENCIES, _SERVER, _CLIENT)
+CONTEST = (_PEER, _RATE, _VERSUS, _SPREAD, *_LATENCIES, _SERVER, _CLIENT)
 COLUMNS: dict[str, Sequence[Column]] = {
     "concurrency": (
         *(("connections", RIGHT, _connections), _PEER, _RATE, _VERSUS),
@@ -153,7 +152,7 @@ def tables(run: Run, question: str) -> list[Table]:
         return []
     if question in COLUMNS:
         return [table_of(question, COLUMNS[question], found)]
-    return [table_of(f"{question}: {name}", _CONTEST, some) for name, some in by_workload(found).items()]
+    return [table_of(f"{question}: {name}", CONTEST, some) for name, some in by_workload(found).items()]
 
 
 # Of verdicts.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.derive import Figure
-from benchmarks.units import KIB, OCTETS, RATIO, share, shown
+from benchmarks.units import BY, KIB, OCTETS, RATIO, share, shown
 
 PASS, MISSED, UNKNOWN = "PASS", "MISSED", "not measured"
 
@@ -91,9 +91,9 @@ class Verdict:
 
 def _ratio(workload: str, prefix: str, **bounds: float) -> tuple[Target, ...]:
     """Return the targets of a workload: how many times as fast as whom."""
-    of = {"floor": "of the floor"}
+    named = {"floor": "the floor"}
     return tuple(
-        Target(workload, f"{prefix}.{peer}", of.get(peer, f"of {peer}"), at_least=bound)
+        Target(workload, f"{prefix}.{peer}", f"{BY} {named.get(peer, peer)}", at_least=bound)
         for peer, bound in bounds.items()
     )
 
@@ -112,10 +112,10 @@ TARGETS: tuple[Target, ...] = (
     *_ratio("file of 100 MiB", "file-100-MiB", nginx=0.9),
     *_ratio("upload of 4 KiB", "upload-4-KiB", uvicorn=2.0, granian=1.0),
     *_ratio("upload of 1 MiB", "upload-1-MiB", uvicorn=2.0, granian=1.0),
-    Target("10,000 idle connections", "idle.rate", "of the rate without them", at_least=0.9),
+    Target("10,000 idle connections", "idle.rate", f"{BY} the rate without them", at_least=0.9),
     Target("10,000 idle connections", "idle.octets", "each", at_most=1.5 * KIB, unit=OCTETS),
-    Target("access log on", "log.rate", "of the rate without it", at_least=0.8),
-    Target("hot, p99", "hot.p99.nginx", "of nginx's p99", at_most=2.0),
+    Target("access log on", "log.rate", f"{BY} the rate without it", at_least=0.8),
+    Target("hot, p99", "hot.p99.nginx", f"{BY} nginx's p99", at_most=2.0),
 )
 
 

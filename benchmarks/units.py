@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 
 NOTHING = "-"
+BY = "\N{MULTIPLICATION SIGN}"  # how many times as much
 
 RATIO, RATE, SECONDS, OCTETS = "ratio", "requests/s", "seconds", "octets"
 
