@@ -115,6 +115,10 @@ class OpenLoop(EventHandler):
         """Send what is due."""
         self._give_out()
 
+    def on_failure(self) -> None:
+        """Let the whole run fail: without a timetable there is nothing to measure."""
+        self._load.failed = True
+
     def on_free(self, requester: Requester) -> None:
         """Give it what waits in line, or let it wait."""
         self._free.append(requester)

@@ -1,9 +1,13 @@
 """Whole rounds against a server that runs, the precise selector, and the command line."""
 
+import contextlib
+import doctest
+import importlib
 import json
 import selectors
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -150,6 +154,25 @@ def test_a_ready_handle_ends_its_sleep_also_behind_a_timer(selector: selectors.B
             assert selector.select(timeout) == [(key, selectors.EVENT_READ)]
 
 
+def test_for_ever_is_not_until_an_old_timer_ends(selector: selectors.BaseSelector) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, contextlib.closing(precise_selector()) as other:
+        key = selector.register(ours, selectors.EVENT_READ)
+        theirs.send(b"x")
+        assert selector.select(0.001) == [(key, selectors.EVENT_READ)]  # long before that time is over
+        ours.recv(1)
+        assert other.select(0.01) == []  # now it is
+
+        def send_later() -> None:
+            other.select(0.01)
+            theirs.send(b"x")
+
+        thread = threading.Thread(target=send_later)
+        thread.start()
+        assert selector.select(None) == [(key, selectors.EVENT_READ)]
+        thread.join()
+
+
 # The command line.
 
 
@@ -191,6 +214,13 @@ def test_what_cannot_be_is_refused(words: list[str], reason: str) -> None:
     code, _, said = load(*words)
     assert code == 2
     assert reason in said
+
+
+@pytest.mark.parametrize("name", ["load", "load_answers", "load_rivals"])
+def test_examples_in_docstrings_are_right(name: str) -> None:
+    failed, attempted = doctest.testmod(importlib.import_module(f"benchmarks.{name}"))
+    assert attempted
+    assert not failed
 
 
 def test_each_part_is_named_in_the_reading_order() -> None:
