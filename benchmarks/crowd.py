@@ -11,6 +11,8 @@ are upper bounds. This module knows no attack.
 """
 
 import errno
+import resource
+import selectors
 import socket
 import time
 from collections import Counter
@@ -41,10 +43,16 @@ class Pulse(EventHandler):
 
 
 class Crowd:
-    """The clients of one server, and the loop that they share."""
+    """The clients of one server, and the loop that they share; selector and clock are the reactor's."""
 
-    def __init__(self, interval: float) -> None:
-        self.reactor = Reactor()
+    def __init__(
+        self,
+        interval: float = 0.0,
+        selector: selectors.BaseSelector | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.clock = clock
+        self.reactor = Reactor(selector, clock)
         self.address = ("", 0)  # known when the server has started
         self.interval = interval  # seconds between two requests of an honest client
         self.asking = False  # whether honest clients ask
@@ -57,7 +65,7 @@ class Crowd:
     @property
     def now(self) -> float:
         """Seconds of the monotonic clock."""
-        return time.monotonic()
+        return self.clock()
 
     def run(self, until: Callable[[], bool], at_most: float) -> bool:
         """Let everybody act until something holds; return False when it takes too many seconds."""
@@ -166,7 +174,7 @@ class Client(EventHandler):
 
     # The calls that touch the socket.
 
-    def say(self, octets: bytes) -> int:
+    def say(self, octets: bytes | memoryview) -> int:
         """Send what the kernel takes; return how much that was."""
         try:
             sent: int = self.handle.send(octets)
@@ -261,3 +269,17 @@ class Honest(Client):
         self._expected = b""
         self.leave()
         self.come(RETURN)
+
+
+def most_files() -> int:
+    """Return how many files a process may open once it has raised its limit."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return hard if hard != resource.RLIM_INFINITY else 1 << 20
+
+
+def raise_limit() -> int:
+    """Let this process open as many files as it may; return how many that is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return most_files()

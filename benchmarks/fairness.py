@@ -1,95 +1,115 @@
-"""How long do small requests wait while another client uploads and downloads a large file?
+"""How long do small requests wait while 8 clients download 1 GiB each, and 4 upload?
 
-One connection uploads a file of 512 MiB and then downloads it, as fast as it goes, while another
-asks for /echo/abc again and again, each time when the answer to the last has come. Printed are the
-percentiles of the small requests' times; p99 should be under 50 ms. The client's two connections
-run on one core, the server on another.
+Requests for /echo/abc come at a low fixed rate, whatever becomes of the answers, and each one's time runs
+from when it was due: alone, during downloads, during uploads, and during both. Who has the file
+begins again, who has stored one likewise, so that the server never rests; what is on its way at the end
+of a round is broken off. All clients share one process and one core, the server has another: the
+clients' own work counts, too, so the figures are upper bounds. Files are in a memory file system,
+where there is one; the large one has no octet in it. What is uploaded is smaller, so that there is
+room for it: 256 MiB, or less.
 """
 
-import argparse
-import http.client
+import os
+import shutil
 import sys
-import tempfile
-import threading
-import time
-from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from benchmarks.servers import CLIENT_CORE, pinned, running
+from benchmarks import load_apart
+from benchmarks.command import run_alone
+from benchmarks.interleaved import MEMORY, Contender, contenders, roomy_directory
+from benchmarks.load_rivals import Turns, select
+from benchmarks.load_round import Job
+from benchmarks.peers import FILES, PEERS, UPLOADS
+from benchmarks.plan import Plan, Say
+from benchmarks.samples import Run
+from benchmarks.workloads import MIB, Workload
 
-PIECE = bytes(1 << 20)
-TARGET = 0.050  # seconds
-
-
-def upload(address: str, size: int) -> None:
-    """Store a file of zeros."""
-    connection = http.client.HTTPConnection(address, timeout=600)
-    pieces = (PIECE for _ in range(size // len(PIECE)))
-    connection.request("POST", "/files/large", pieces, {"Content-Length": str(size)})
-    status = connection.getresponse().status
-    connection.close()
-    if status != 201:
-        raise SystemExit(f"the upload got {status}")
-
-
-def download(address: str, size: int) -> None:
-    """Read it back, and count it."""
-    connection = http.client.HTTPConnection(address, timeout=600)
-    connection.request("GET", "/files/large")
-    response = connection.getresponse()
-    received = 0
-    while octets := response.read(1 << 20):
-        received += len(octets)
-    connection.close()
-    if received != size:
-        raise SystemExit(f"the download gave {received} octets, not {size}")
+QUESTION = "fairness"
+FEW = ("reactor", "nginx", "uvicorn")
+LARGE, QUICK_LARGE = 1024 * MIB, 16 * MIB
+STORED = 256 * MIB  # at most
+DOWNLOADING, UPLOADING = 8, 4  # clients
+# Of each upload there may be one that is stored, one that is on its way, and one in the server's memory.
+COPIES = 4 * UPLOADING
+CALM = Job(connections=8, rate=500.0)
+NAME = "large"
+STORED_AS = "upload-"
 
 
-def small_requests(address: str, during: threading.Thread) -> list[float]:
-    """Ask while the other client is busy; return each request's seconds, sorted."""
-    times = []
-    connection = http.client.HTTPConnection(address, timeout=60)
-    while during.is_alive():
-        began = time.perf_counter()
-        connection.request("GET", "/echo/abc")
-        if connection.getresponse().read() != b"abc":
-            raise SystemExit("a small request got a wrong answer")
-        times.append(time.perf_counter() - began)
-    connection.close()
-    return sorted(times)
+def jobs(seconds: float, large: int, stored: int) -> dict[str, Job]:
+    """Return the small requests by what happens meanwhile; sizes of files are in octets."""
+    alone = replace(CALM, seconds=seconds)
+    downloads = replace(alone, downloads=DOWNLOADING, download=f"/files/{NAME}", download_size=large)
+    upload = f"/files/{STORED_AS}"
+    return {
+        "alone": alone,
+        "during downloads": downloads,
+        "during uploads": replace(alone, uploads=UPLOADING, upload=upload, upload_size=stored),
+        "during both": replace(downloads, uploads=UPLOADING, upload=upload, upload_size=stored),
+    }
 
 
-def report(name: str, address: str, work: Callable[[str, int], None], size: int) -> bool:
-    """Do the work, and print how the small requests fared."""
-    thread = threading.Thread(target=work, args=(address, size), daemon=True)
-    began = time.perf_counter()
-    thread.start()
-    times = small_requests(address, thread)
-    thread.join()
-    rate = size / (time.perf_counter() - began) / (1 << 20)
-    p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
-    verdict = "PASS" if p99 < TARGET else "MISSED"
-    print(
-        f"{name:8} {rate:7,.0f} MiB/s; {len(times):6,} small requests: p50 {p50 * 1e3:.2f} ms, "
-        f"p99 {p99 * 1e3:.2f} ms, longest {times[-1] * 1e3:.2f} ms; p99 under 50 ms: {verdict}"
-    )
-    return p99 < TARGET
+def measure(plan: Plan, run: Run, say: Say) -> None:
+    """Add the samples of all situations to the run."""
+    selected = select(plan, FEW)
+    large = QUICK_LARGE if plan.quick else LARGE
+    stored = min(STORED, large, room() // COPIES)
+    with roomy_directory(COPIES * stored) as directories:
+        share(directories, selected.peers, large)
+        with contenders([Workload("large", FILES)], selected, run, say, directories) as everybody:
+            for name, job in jobs(selected.seconds, large, stored).items():
+                if plan.wants_workload(name):
+                    measure_one(name, job, everybody, selected, run, say)
+
+
+def measure_one(name: str, job: Job, everybody: Sequence[Contender], plan: Plan, run: Run, say: Say) -> None:
+    """Measure everybody in one situation."""
+    servers = {server.name: server for _, server in everybody}
+    turns = Turns(run, plan.rounds, name)
+    for number, peer in turns.take(list(servers)):
+        say(f"small requests {name}, round {number} of {plan.rounds}: {peer}")
+        with turns.noting(peer):
+            if job.uploads and UPLOADS not in PEERS[peer].serves:
+                raise load_apart.LoadError(PEERS[peer].why_not)
+            try:
+                run.samples.append(load_apart.measure(servers[peer], job, QUESTION, name, number))
+            finally:
+                forget(servers[peer].directory)
+
+
+def room() -> int:
+    """Return how many octets of memory files may take."""
+    import psutil
+
+    available = int(psutil.virtual_memory().available)
+    return min(available, shutil.disk_usage(MEMORY).free) if MEMORY.is_dir() else available
+
+
+def share(directories: Path, peers: Iterable[str], size: int) -> None:
+    """Make a directory for each peer; the large file is in all of them, and has no octet on the disk."""
+    first = None
+    for name in peers:
+        path = directories / name / NAME
+        path.parent.mkdir()
+        if first is None:
+            path.touch()
+            os.truncate(path, size)
+            first = path
+        else:
+            os.link(first, path)
+
+
+def forget(directory: Path) -> None:
+    """Remove what was uploaded."""
+    for path in directory.glob(f"{STORED_AS}*"):
+        path.unlink()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure both directions; return 1 when the target is missed."""
-    parser = argparse.ArgumentParser(prog="benchmarks.fairness", description=__doc__)
-    parser.add_argument("--mebibytes", type=int, default=512, help="of the file (default: %(default)s)")
-    size = parser.parse_args(arguments).mebibytes << 20
-    # A thread that waits for the interpreter's lock would count as the server's delay.
-    sys.setswitchinterval(0.0005)
-    with tempfile.TemporaryDirectory() as directory:
-        command = ["reactor", "--port", "0", "--no-access-log", "--directory", directory]
-        with running(command) as (url, _):
-            pinned(CLIENT_CORE)
-            address = urlsplit(url).netloc
-            passed = [report(work.__name__, address, work, size) for work in (upload, download)]
-    return 0 if all(passed) else 1
+    """Run it alone; return the exit code."""
+    return run_alone(measure, QUESTION, __doc__, arguments)
 
 
 if __name__ == "__main__":

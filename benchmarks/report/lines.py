@@ -1,0 +1,137 @@
+"""Line charts: reactor in colour and in front, the others behind it, each with its name at its end."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.derive import OURS
+from benchmarks.report.markup import NOTHING, Markup, join, tag
+from benchmarks.report.scales import Scale, apart
+from benchmarks.units import slug
+
+WIDTH, HEIGHT = 440, 280
+LEFT, RIGHT, TOP, BOTTOM = 56, 352, 26, 238
+GAP = 13  # between two names
+DOTS = 12  # points, up to which each gets a dot
+
+
+@dataclass(frozen=True)
+class Series:
+    """The points of one peer; ``low`` and ``high`` are the spread around them, where it is known."""
+
+    peer: str
+    points: Sequence[tuple[float, float]]
+    low: Sequence[float] = field(default_factory=tuple)
+    high: Sequence[float] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What is drawn, between which scales; ``x`` and ``y`` say what the axes are."""
+
+    name: str  # of the file's parts, unlike any other
+    title: str
+    description: str
+    x: str
+    y: str
+    series: Sequence[Series]
+    across: Scale
+    up: Scale
+
+
+def draw(chart: Chart) -> Markup:
+    """Draw it."""
+    # Who is drawn last is in front.
+    ordered = sorted(chart.series, key=lambda series: series.peer == OURS)
+    lines = (_line(chart, series) for series in ordered if series.points)
+    return picture(chart.name, chart.title, chart.description, HEIGHT, _axes(chart), *lines, _names(chart))
+
+
+def picture(name: str, title: str, description: str, height: float, *children: Markup) -> Markup:
+    """Return an SVG that can be read aloud."""
+    return tag(
+        "svg",
+        tag("title", title, id=f"{name}-title"),
+        tag("desc", description, id=f"{name}-desc"),
+        *children,
+        viewBox=f"0 0 {WIDTH} {height:g}",
+        role="img",
+        aria_labelledby=f"{name}-title {name}-desc",
+        class_="chart",
+    )
+
+
+def peer_class(peer: str) -> str:
+    """Return the class that gives a peer its colour."""
+    return f"p-{slug(peer)}"
+
+
+def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> Markup:
+    """Write words; the anchor is start, middle or end."""
+    where = None if anchor == "start" else anchor
+    return tag("text", words, x=x, y=y, text_anchor=where, class_=kind or None)
+
+
+def _axes(chart: Chart) -> Markup:
+    across, up = chart.across, chart.up
+    rows = [
+        join(
+            tag("line", x1=LEFT, x2=RIGHT, y1=up(value), y2=up(value), class_="grid"),
+            text(LEFT - 6, up(value) + 4, words, "end", "tick"),
+        )
+        for value, words in up.ticks()
+    ]
+    columns = [
+        join(
+            tag("line", x1=across(value), x2=across(value), y1=BOTTOM, y2=BOTTOM + 4, class_="grid"),
+            text(across(value), BOTTOM + 17, words, "middle", "tick"),
+        )
+        for value, words in across.ticks()
+    ]
+    below = text((LEFT + RIGHT) / 2, HEIGHT - 6, chart.x, "middle", "axis")
+    return join(*rows, *columns, text(4, 12, chart.y, kind="axis"), below)
+
+
+def _line(chart: Chart, series: Series) -> Markup:
+    places = [(chart.across(x), chart.up(y)) for x, y in series.points]
+    dots = (tag("circle", cx=x, cy=y, r=3) for x, y in places) if len(places) <= DOTS else ()
+    line = tag("polyline", points=_points(places), class_="line")
+    return tag("g", _band(chart, series), line, *dots, class_=f"series {peer_class(series.peer)}")
+
+
+def _band(chart: Chart, series: Series) -> Markup:
+    """Fill the spread of reactor's own points; with all others it would be a thicket."""
+    if series.peer != OURS or len(series.low) != len(series.points):
+        return NOTHING
+    across = [chart.across(x) for x, _ in series.points]
+    above = [(x, chart.up(y)) for x, y in zip(across, series.high, strict=True)]
+    below = [(x, chart.up(y)) for x, y in zip(across, series.low, strict=True)]
+    return tag("polygon", points=_points([*above, *reversed(below)]), class_="band")
+
+
+def _points(places: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+
+
+def _names(chart: Chart) -> Markup:
+    """Write each name beside the end of its line, none over another."""
+    drawn = [series for series in chart.series if series.points]
+    ends = [(chart.across(series.points[-1][0]), chart.up(series.points[-1][1])) for series in drawn]
+    heights = apart([y for _, y in ends], GAP, TOP, BOTTOM + GAP)
+    return join(
+        *(
+            _name(series.peer, x + 4, y, height)
+            for series, (x, y), height in zip(drawn, ends, heights, strict=True)
+        )
+    )
+
+
+def _name(peer: str, x: float, y: float, height: float) -> Markup:
+    """Write a name at some height, and lead to it from the end of the line."""
+    lead = tag("polyline", points=_points([(x, y), (RIGHT + 8, height), (RIGHT + 12, height)]), class_="lead")
+    return join(lead, text(RIGHT + 15, height + 4, peer, kind=f"name {peer_class(peer)}"))
+
+
+def finite(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the points that can be drawn on any scale: what is above 0."""
+    return [(x, y) for x, y in points if 0 < y < math.inf]

@@ -1,0 +1,308 @@
+"""What the report says of each question: charts, and below each the same figures as a table."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.attack import P99
+from benchmarks.derive import OURS
+from benchmarks.questions import words_of
+from benchmarks.report import bars
+from benchmarks.report.bars import Group
+from benchmarks.report.lines import BOTTOM, LEFT, RIGHT, TOP, Chart, Series, draw, finite
+from benchmarks.report.markup import NOTHING, Markup, join, tag
+from benchmarks.report.scales import Linear, Ordinal, Scale, Tail, log_around
+from benchmarks.rows import Row, rows
+from benchmarks.samples import Run
+from benchmarks.table import COLUMNS, CONTEST, Table, by_workload, table_of
+from benchmarks.table import RIGHT as TO_THE_RIGHT
+from benchmarks.units import number, octets, seconds, share, slug
+
+TITLES = {
+    "throughput": "Throughput",
+    "latency": "Latency by percentile",
+    "concurrency": "From 1 to 10,000 connections",
+    "idle": "Idle connections",
+    "fairness": "Fairness",
+    "files": "Files",
+    "compression": "Compression",
+    "attack": "Under attack",
+}
+NOTES = {
+    "hot": "GET /echo/abc with wrk's own short head",
+    "browser": "the same with a browser's eight field lines",
+    "varied": "a browser's head, a new path and a new X-Request-Id each time",
+    "pipelined": "16 requests at once on each connection",
+    "new connection": "one request on each connection",
+    "gzip same": "1,000 octets, the same text again and again",
+    "gzip different": "1,000 octets, a new text each time",
+    "file 100 MiB": "eight connections",
+}
+OPEN = "requests at a fixed rate, each timed from when it was due"
+CLOSED = "each connection asks again as soon as it is answered"
+CURVE = [1 - 10 ** (-step / 12) for step in range(4, 49)]  # shares, from just above a half to 99.99 %
+TIMES = (0.5, 0.99, 0.999)
+
+Value = Callable[[Row], float]
+Shown = Callable[[float], str]
+
+
+# Parts of a section.
+
+
+def section(question: str, *parts: Markup) -> Markup:
+    """Return a section, or nothing when the question was not asked."""
+    if not any(parts):
+        return NOTHING
+    heading = tag("h2", TITLES[question])
+    return tag("section", heading, tag("p", words_of(question), class_="lead"), *parts, id=question)
+
+
+def cards(*several: Markup) -> Markup:
+    """Put figures beside each other, as many as there is room for."""
+    return tag("div", *several, class_="cards") if any(several) else NOTHING
+
+
+def card(title: str, note: str, picture: Markup, table: Table | None = None) -> Markup:
+    """Return a picture with its title, and the same as a table."""
+    words = tag("figcaption", tag("h3", title), tag("p", note) if note else NOTHING)
+    return tag("figure", words, picture, folded(table) if table else NOTHING, class_="card")
+
+
+def folded(table: Table, summary: str = "The figures") -> Markup:
+    """Return a table that one has to open."""
+    return tag("details", tag("summary", summary), html_table(table))
+
+
+def html_table(table: Table) -> Markup:
+    """Return a table that scrolls within itself."""
+    kinds = ["number" if side == TO_THE_RIGHT else None for side in table.sides]
+    heads = [tag("th", head, scope="col", class_=kind) for head, kind in zip(table.heads, kinds, strict=True)]
+    lines = (
+        tag("tr", *(tag("td", word, class_=kind) for word, kind in zip(line, kinds, strict=True)))
+        for line in table.lines
+    )
+    body = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *lines))
+    return tag("div", body, class_="scroll", tabindex=0, role="region", aria_label=table.title or "figures")
+
+
+# Throughput, files, compression.
+
+
+def contest(run: Run, question: str) -> Markup:
+    """Return the bars of each workload."""
+    several = [
+        card(
+            name,
+            NOTES.get(name, ""),
+            bars.bars(slug(f"bars {question} {name}"), f"Requests a second, {name}", some),
+            table_of(f"{question}: {name}", CONTEST, some),
+        )
+        for name, some in by_workload(rows(run, question)).items()
+    ]
+    return section(question, cards(*several))
+
+
+# Latency by percentile.
+
+
+def latency(run: Run) -> Markup:
+    """Return the curves at each share of the capacity, and of a closed loop."""
+    by_share: dict[float, list[Row]] = {}
+    for row in rows(run, "latency"):
+        by_share.setdefault(row.cell.x or 0, []).append(row)
+    several = [curves(f"at {share(x)} of the capacity", OPEN, some) for x, some in by_share.items()]
+    hot = [row for row in rows(run, "throughput") if row.cell.workload == "hot"]
+    if hot:
+        several.append(curves("at full load", CLOSED, hot))
+    table = table_of("latency", COLUMNS["latency"], rows(run, "latency"))
+    return section("latency", cards(*several), folded(table) if by_share else NOTHING)
+
+
+def curves(title: str, note: str, found: Sequence[Row]) -> Markup:
+    """Return a card with latency by percentile."""
+    series = [Series(row.peer, curve(row)) for row in found]
+    times = [y for each in series for _, y in each.points]
+    # The axis goes as far as anybody's requests do.
+    furthest = max((x for each in series for x, _ in each.points), default=0.99)
+    chart = Chart(
+        slug(f"curves {title}"),
+        f"Latency by percentile, {title}",
+        "; ".join(f"{row.peer} {tail(row)}" for row in found),
+        "share of requests that took no longer",
+        "time of an answer",
+        series,
+        Tail(LEFT, RIGHT, max(0.99, furthest)),
+        log_around(times, BOTTOM, TOP, seconds),
+    )
+    return card(title, note, draw(chart))
+
+
+def curve(row: Row) -> list[tuple[float, float]]:
+    """Return time by share, as far as there are requests beyond it."""
+    known = [each for each in CURVE if row.latency.count * (1 - each) >= 1]
+    return [(each, row.percentile(each)) for each in known]
+
+
+def tail(row: Row) -> str:
+    """Return p50, p99 and p99.9 in words."""
+    return ", ".join(seconds(row.percentile(each)) for each in TIMES)
+
+
+# Along an axis.
+
+
+def concurrency(run: Run) -> Markup:
+    """Return throughput and latency against connections."""
+    found = rows(run, "concurrency")
+    if not found:
+        return NOTHING
+    across = log_around([row.cell.x or 1 for row in found], LEFT, RIGHT, number)
+    axis = Axis("connections, each asking again when answered", across)
+    several = (
+        along("Throughput by connections", axis, "requests/s", found, at_rate, spread=True),
+        along("Median latency by connections", axis, "p50", found, at_p50, log=True),
+        along("p99 by connections", axis, "p99", found, at_p99, log=True),
+    )
+    table = table_of("connections", COLUMNS["concurrency"], found)
+    return section("concurrency", cards(*several), folded(table))
+
+
+def idle(run: Run) -> Markup:
+    """Return memory and latency against idle connections."""
+    found = rows(run, "idle")
+    if not found:
+        return NOTHING
+    places = sorted({row.cell.x or 0.0 for row in found})
+    axis = Axis("idle connections beside the busy ones", Ordinal(places, LEFT + 12, RIGHT, number))
+    several = (
+        along("Memory by idle connections", axis, "resident", found, at_resident, show=octets),
+        along("p99 by idle connections", axis, "p99", found, at_p99, log=True),
+    )
+    return section("idle", cards(*several), folded(table_of("idle", COLUMNS["idle"], found)))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What goes from left to right."""
+
+    words: str
+    scale: Scale
+
+
+def at_rate(row: Row) -> float:
+    """Return requests a second."""
+    return row.rate.median
+
+
+def at_p50(row: Row) -> float:
+    """Return the median, in seconds."""
+    return row.percentile(0.5)
+
+
+def at_p99(row: Row) -> float:
+    """Return the p99, in seconds."""
+    return row.percentile(0.99)
+
+
+def at_resident(row: Row) -> float:
+    """Return the memory, in octets."""
+    return row.resident
+
+
+def along(
+    title: str,
+    axis: Axis,
+    y: str,
+    found: Sequence[Row],
+    value: Value,
+    *,
+    log: bool = False,
+    spread: bool = False,
+    show: Shown = number,
+) -> Markup:
+    """Return a card with one line for each peer; a logarithmic one is of seconds."""
+    series = [_series(peer, some, value, spread) for peer, some in by_peer(found).items()]
+    values = [each for line in series for each in (*(y for _, y in line.points), *line.high)]
+    up: Scale = (
+        log_around(values, BOTTOM, TOP, seconds) if log else Linear(max(values, default=1), BOTTOM, TOP, show)
+    )
+    words = "; ".join(_ends(line, seconds if log else show) for line in series if line.points)
+    chart = Chart(slug(title), title, words, axis.words, y, series, axis.scale, up)
+    return card(title, "", draw(chart))
+
+
+def _series(peer: str, some: Sequence[Row], value: Value, spread: bool) -> Series:
+    points = finite([(row.cell.x or 0.0, value(row)) for row in some])
+    if not spread:
+        return Series(peer, points)
+    return Series(peer, points, [row.rate.low for row in some], [row.rate.high for row in some])
+
+
+def _ends(line: Series, show: Shown) -> str:
+    (first, low), (last, high) = line.points[0], line.points[-1]
+    return f"{line.peer} from {show(low)} at {number(first)} to {show(high)} at {number(last)}"
+
+
+def by_peer(found: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return rows by peer, the server itself first."""
+    peers: dict[str, list[Row]] = {OURS: []}
+    for row in found:
+        peers.setdefault(row.peer, []).append(row)
+    return {peer: some for peer, some in peers.items() if some}
+
+
+# Tails.
+
+
+def fairness(run: Run) -> Markup:
+    """Return small requests' times, by what happens meanwhile."""
+    found = rows(run, "fairness")
+    if not found:
+        return NOTHING
+    groups = [
+        Group(name, [(row.peer, row.peer, _times(row)) for row in some])
+        for name, some in by_workload(found).items()
+    ]
+    picture = bars.ranges("fairness-ranges", "Times of small requests", groups)
+    table = table_of("fairness", COLUMNS["fairness"], found)
+    return section("fairness", cards(card("Times of small requests", "", picture, table)))
+
+
+def attack(run: Run) -> Markup:
+    """Return honest requests' times during each attack, and what was missed."""
+    found = rows(run, "attack")
+    if not found:
+        return NOTHING
+    group = Group("", [(row.cell.workload, row.peer, _times(row)) for row in found])
+    title = "Times of honest requests during an attack"
+    picture = bars.ranges("attack-ranges", title, [group], P99)
+    table = table_of("attack", COLUMNS["attack"], found)
+    note = f"the dashed line is {seconds(P99)}, the target for p99"
+    return section("attack", cards(card(title, note, picture, table), _missed(run)))
+
+
+def _missed(run: Run) -> Markup:
+    known = run.environment.get("attack")
+    missed = known.items() if isinstance(known, dict) else ()
+    lines = [tag("li", tag("b", name), f": {each}") for name, several in missed for each in several]
+    return (
+        tag("div", tag("h3", "Targets of attacks that were missed"), tag("ul", *lines)) if lines else NOTHING
+    )
+
+
+def _times(row: Row) -> list[float]:
+    return [row.percentile(each) for each in TIMES]
+
+
+def questions(run: Run) -> Markup:
+    """Return the sections of all questions."""
+    return join(
+        contest(run, "throughput"),
+        latency(run),
+        concurrency(run),
+        idle(run),
+        fairness(run),
+        contest(run, "files"),
+        contest(run, "compression"),
+        attack(run),
+    )

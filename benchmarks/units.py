@@ -1,0 +1,109 @@
+"""Figures as a person reads them: three digits that count, and the unit that keeps them short.
+
+What was not measured (NaN, None) is a dash everywhere. This module knows no sample and no table.
+"""
+
+import math
+import re
+from collections.abc import Callable
+
+NOTHING = "-"
+BY = "\N{MULTIPLICATION SIGN}"  # how many times as much
+
+RATIO, RATE, SECONDS, OCTETS = "ratio", "requests/s", "seconds", "octets"
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+
+
+def number(value: float) -> str:
+    """Return a ratio, or how many there are.
+
+    >>> number(0.7149), number(3.456), number(12.34), number(21345.6), number(0.0123)
+    ('0.71', '3.46', '12.3', '21,346', '0.012')
+    """
+    if math.isnan(value):
+        return NOTHING
+    if math.isinf(value):
+        return "∞"
+    size = abs(value)
+    if size >= 100 or size == 0:
+        return f"{value:,.0f}"
+    if size >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if size >= 0.1 else f"{value:.2g}"
+
+
+def seconds(value: float) -> str:
+    """Return a time.
+
+    >>> seconds(0.0000456), seconds(0.00123), seconds(0.0999), seconds(2.5)
+    ('46 µs', '1.23 ms', '99.9 ms', '2.50 s')
+    """
+    if math.isnan(value):
+        return NOTHING
+    if value < 1e-3:
+        return f"{value * 1e6:.0f} µs"
+    return f"{number(value * 1e3)} ms" if value < 1 else f"{number(value)} s"
+
+
+def octets(value: float) -> str:
+    """Return an amount of memory.
+
+    >>> octets(612), octets(1536), octets(27.5 * 2**20)
+    ('612 B', '1.50 KiB', '27.5 MiB')
+    """
+    if math.isnan(value):
+        return NOTHING
+    for size, unit in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
+        if abs(value) >= size:
+            return f"{number(value / size)} {unit}"
+    return f"{value:.0f} B"
+
+
+def share(value: float) -> str:
+    """Return a share in per cent.
+
+    >>> share(0.9512), share(0.004)
+    ('95 %', '0 %')
+    """
+    return NOTHING if math.isnan(value) else f"{value * 100:.0f} %"
+
+
+def duration(value: float) -> str:
+    """Return how long something takes, as one says it.
+
+    >>> duration(42), duration(61), duration(3720)
+    ('42 s', '1 min', '1 h 02 min')
+    """
+    if value < 60:
+        return f"{value:.0f} s"
+    minutes = int(value // 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+SHOWN: dict[str, Callable[[float], str]] = {RATIO: number, RATE: number, SECONDS: seconds, OCTETS: octets}
+
+
+def shown(value: float, unit: str) -> str:
+    """Return a figure in its unit."""
+    return SHOWN[unit](value)
+
+
+def slug(name: str) -> str:
+    """Return a name as it is in the names of figures.
+
+    >>> slug("file 4 KiB"), slug("reactor +log"), slug("http.server")
+    ('file-4-KiB', 'reactor-log', 'http-server')
+    """
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
+
+
+def portable(command: str) -> str:
+    """Return a command line without the directories of the machine it ran on.
+
+    >>> portable("/opt/x/bin/python -m reactor --port 4000 --directory /tmp/b-1/shared")
+    'python -m reactor --port 4000 --directory shared'
+    >>> portable("env BENCHMARK_DIRECTORY=/tmp/b/shared python --log=/dev/null")
+    'env BENCHMARK_DIRECTORY=shared python --log=/dev/null'
+    """
+    return re.sub(r"(?<![^\s='\"])/(?!dev/)(?:[^/\s'\"]+/)*(?=[^/\s'\"])", "", command)
