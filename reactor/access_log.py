@@ -13,9 +13,11 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from typing import NamedTuple, TextIO
+from functools import lru_cache
+from typing import TextIO
 
-from reactor.http11.message import Request
+from reactor.http11.message import Head, Request
+from reactor.http11.target import Target
 from reactor.line_writer import write_lines
 
 log = logging.getLogger("reactor")
@@ -35,19 +37,22 @@ def shorten(text: str, write: Callable[[str], str], expansion: int) -> str:
     return text[: LONGEST // expansion] + "..."
 
 
-class Exchange(NamedTuple):
+class Exchange:
     """A request and its response on the way out.
 
     ``began`` is in seconds of the reactor's clock; ``content_at`` and ``ends_at`` are how many octets
     the connection sends before this response's content, and up to its end, None when not yet known.
     """
 
-    request: Request
-    status: int
-    number: int
-    began: float
-    content_at: int
-    ends_at: int | None = None
+    __slots__ = ("began", "content_at", "ends_at", "number", "request", "status")
+
+    def __init__(self, request: Request, status: int, number: int, began: float, content_at: int) -> None:
+        self.request = request
+        self.status = status
+        self.number = number
+        self.began = began
+        self.content_at = content_at
+        self.ends_at: int | None = None
 
 
 _UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\x9f\ud800-\udfff]')
@@ -60,6 +65,23 @@ def escape(text: str) -> str:
     a\x22b\x0a
     """
     return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+@lru_cache(maxsize=128)  # at most a head each: 4 MiB with the limits as they are
+def _words(method: str, target: Target, head: Head) -> tuple[str, str]:
+    """Write what a combined line says of a request: its line, and where it comes from.
+
+    One target and one head serve many requests that are alike, and are written once.
+    """
+    line, referer, agent = (
+        escape(shorten(text or "-", escape, 4))
+        for text in (
+            f"{method} {target} HTTP/1.{head.version}" if target.path else "",
+            head.headers.get("referer", ""),
+            head.headers.get("user-agent", ""),
+        )
+    )
+    return f'"{line}"', f'"{referer}" "{agent}"'
 
 
 class Ledger:
@@ -75,30 +97,34 @@ class Ledger:
 
     def begin(self, exchange: Exchange, starts_at: int) -> None:
         """Note an exchange whose response is queued after ``starts_at`` octets of others."""
-        self.end(starts_at)
+        if self._exchanges:
+            self.end(starts_at)
         self._exchanges.append(exchange)
 
     def end(self, ends_at: int) -> None:
         """Note where the last response ends, now that it is queued whole."""
-        if self._exchanges and self._exchanges[-1].ends_at is None:
-            self._exchanges[-1] = self._exchanges[-1]._replace(ends_at=ends_at)
+        if self._exchanges:
+            last = self._exchanges[-1]
+            if last.ends_at is None:
+                last.ends_at = ends_at
 
     def settle(self, sent: int, everything: bool) -> None:
         """Log the exchanges that are sent, now that the connection has sent so many octets."""
         if everything:
             self.end(sent)
-        done = 0
-        for exchange in self._exchanges:
-            if exchange.ends_at is None or exchange.ends_at > sent:
+        exchanges = self._exchanges
+        while exchanges:
+            first = exchanges[0]
+            if first.ends_at is None or first.ends_at > sent:
                 break
-            self._log.record(self, exchange, exchange.ends_at)
-            done += 1
-        del self._exchanges[:done]
+            self._log.record(self, first, first.ends_at)
+            del exchanges[0]
 
     def abandon(self, sent: int, status: int | None = None) -> None:
         """Log what will not be sent to its end, with a status that says so, or with the one it had."""
         for exchange in self._exchanges:
-            self._log.record(self, exchange._replace(status=status or exchange.status), sent)
+            exchange.status = status or exchange.status
+            self._log.record(self, exchange, sent)
         self._exchanges.clear()
 
 
@@ -119,51 +145,48 @@ class AccessLog:
         self._write_line = {"combined": self._combined, "json": self._json}[layout]
         self._clock = clock
         self._wall_clock = wall_clock
-        self._lines: list[str] = []
+        self._entries: list[tuple[Ledger, Exchange, int, int]] = []  # of this turn
         self._dropped = 0
         self._second = (-1, "")
 
     def record(self, peer: Ledger, exchange: Exchange, sent: int) -> None:
         """Log an exchange; ``sent`` is how many octets the connection has sent up to its end."""
-        content = max(0, sent - exchange.content_at)
-        duration = max(0, round((self._clock() - exchange.began) * 1e6))
-        self._lines.append(self._write_line(peer, exchange, content, duration))
+        content = sent - exchange.content_at
+        microseconds = (self._clock() - exchange.began) * 1e6
+        self._entries.append((peer, exchange, content if content > 0 else 0, int(microseconds + 0.5)))
 
     def flush(self) -> None:
         """Write the lines of this turn; a log that cannot be written stops nobody from being served."""
-        if not self._lines:
+        if not self._entries:
             return
-        lines, self._lines = self._lines, []
+        when = self._time()
+        lines = [self._write_line(when, *entry) for entry in self._entries]
+        self._entries.clear()
         try:
-            written = write_lines(self._stream, lines)
+            dropped = write_lines(self._stream, lines)
         except (OSError, ValueError) as error:
             log.error("the access log cannot be written: %s", error)
             return
-        if written and self._dropped:
+        if self._dropped and dropped < len(lines):
             log.warning("%d lines of the access log were dropped: nobody read them", self._dropped)
             self._dropped = 0
-        self._dropped += len(lines) - written
+        self._dropped += dropped
 
-    def _combined(self, peer: Ledger, exchange: Exchange, content: int, duration: int) -> str:
+    @staticmethod
+    def _combined(when: str, peer: Ledger, exchange: Exchange, content: int, duration: int) -> str:
         request = exchange.request
-        line, referer, agent = (
-            escape(shorten(text or "-", escape, 4))
-            for text in (
-                f"{request.method} {request.target} {request.version}" if request.target.path else "",
-                request.headers.get("referer", ""),
-                request.headers.get("user-agent", ""),
-            )
-        )
+        line, origin = _words(request.method, request.target, request.head)
         return (
-            f'{peer.peer} - - [{self._time()}] "{line}" {exchange.status} {content or "-"} '
-            f'"{referer}" "{agent}" {duration} c{peer.number}#{exchange.number}\n'
+            f"{peer.peer} - - [{when}] {line} {exchange.status} {content or '-'} "
+            f"{origin} {duration} c{peer.number}#{exchange.number}\n"
         )
 
-    def _json(self, peer: Ledger, exchange: Exchange, content: int, duration: int) -> str:
+    @staticmethod
+    def _json(when: str, peer: Ledger, exchange: Exchange, content: int, duration: int) -> str:
         request = exchange.request
         known = bool(request.target.path)
         entry = {
-            "time": self._time(),
+            "time": when,
             "peer": peer.peer,
             "method": shorten(request.method, json.dumps, 6) if known else None,
             "target": shorten(str(request.target), json.dumps, 6) if known else None,

@@ -196,13 +196,10 @@ class MessageHandler(logging.Handler):
         if self._dropped:
             lines.insert(0, f"reactor: {self._dropped} messages were dropped: nobody read them\n")
         try:
-            written = write_lines(sys.stderr, lines)
+            dropped = write_lines(sys.stderr, lines)
         except (OSError, ValueError):
             return  # nobody will ever read it, which stops nobody from being served
-        if written == len(lines):
-            self._dropped = 0
-        else:
-            self._dropped += 1
+        self._dropped = self._dropped + 1 if dropped else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -339,7 +339,7 @@ class Connection(EventHandler):
         self.served += 1
         if self._ledger is not None:
             began = service.reactor.now if self._intake is None else self._intake.began
-            starts_at = outbox.queued
+            starts_at = outbox.sent + outbox.size  # no body is on its way when a response is queued
             content_at = starts_at + octets.find(b"\r\n\r\n") + 4
             self._ledger.begin(Exchange(request, response.status, self.served, began, content_at), starts_at)
         outbox.write(octets)
