@@ -12,12 +12,15 @@ import zlib
 from collections.abc import Iterable, Iterator
 
 from reactor.http11.grammar import find_weighted_codings
+from reactor.http11.memo import Memo
 
 LEVEL = 6
 # The gzip format, with the window that follows it added on: wbits of 9 to 15 (zlib's manual).
 _GZIP = 16
 _SMALLEST_WINDOW = 9
 _LARGEST_WINDOW = 15
+
+_compressed: Memo[bytes] = Memo(entries=256, longest=4096)
 
 
 def preferred_coding(accept_encoding: str | None) -> str | None:
@@ -42,7 +45,16 @@ def preferred_coding(accept_encoding: str | None) -> str | None:
 
 
 def gzip(content: bytes) -> bytes:
-    """Compress octets that are whole.
+    """Compress octets that are whole; short ones that come again and again are compressed once."""
+    compressed = _compressed.get(content)
+    if compressed is None:
+        compressed = _compress(content)
+        _compressed.remember(content, compressed)
+    return compressed
+
+
+def _compress(content: bytes) -> bytes:
+    """Compress octets at one go.
 
     The window and the tables are sized to the content: zlib clears all of its memory first, which
     for a short text takes longer than compressing it.

@@ -8,14 +8,12 @@
 Each of these is a pure function of the octets, so a memo of its result is exact. A ``HeadReader``
 holds the memos that the connections of one server share: of whole heads, of all that follows the
 target (a browser asks for one target after another in the same words), of single field lines, and of
-the lines that begin a chunk. They are bounded in entries and in octets; one that is full is emptied,
-which costs what it costs to read its lines once more. What comes once (an id, a cookie) seldom comes
-again, and is let in when it comes for the second time: it pushes nothing out, and costs little.
+the lines that begin a chunk.
 """
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from reactor.http11.coding import preferred_coding
 from reactor.http11.framing import content_length
@@ -28,12 +26,13 @@ from reactor.http11.grammar import (
     match_version,
 )
 from reactor.http11.headers import FieldLine, Headers, read_field_line
+from reactor.http11.memo import Memo
 from reactor.http11.message import NO_PARAMS, Head, Params
 from reactor.http11.target import Target, check_host, read_target
 from reactor.settings import Settings
 
 # Octets of a head; longer ones are read anew each time.
-LONGEST_KNOWN = 1024
+LONGEST_KNOWN = 2048
 
 # What nearly every request line begins and ends with; all else is read by its grammar.
 _METHODS = {name.encode(): name for name in METHODS}
@@ -45,29 +44,6 @@ Resolve = Callable[[str, Sequence[str]], tuple[Any, Params]]
 ReadHead = tuple[str, Target, Head, Any, Params]
 # Where octets are at fault, and the error that says so.
 Fault = tuple[int, ProtocolError]
-
-Value = TypeVar("Value")
-
-
-class Memo(dict[bytes, Value]):
-    """What some octets were read as; at most ``entries`` of at most ``longest`` octets each."""
-
-    def __init__(self, entries: int, longest: int) -> None:
-        super().__init__()
-        self.entries = entries
-        self.longest = longest
-        self._waiting = [0] * entries  # the hash of what came once, at a place that it says itself
-
-    def remember(self, octets: bytes, value: Value) -> None:
-        """Keep a value when its octets come again, unless they are too long; empty a full memo first."""
-        code = hash(octets)
-        place = code % self.entries
-        if self._waiting[place] != code:
-            self._waiting[place] = code
-        elif len(octets) <= self.longest:
-            if len(self) >= self.entries:
-                self.clear()
-            self[octets] = value
 
 
 def nobody(method: str, segments: Sequence[str]) -> tuple[None, Params]:
@@ -91,7 +67,7 @@ class HeadReader:
         self._resolve = resolve
         self.known: Memo[ReadHead] = Memo(entries=512, longest=LONGEST_KNOWN)
         self._tails: Memo[Head] = Memo(entries=256, longest=LONGEST_KNOWN)
-        self._lines: Memo[FieldLine] = Memo(entries=2048, longest=256)
+        self._lines: Memo[FieldLine] = Memo(entries=1024, longest=256)
         self.known_sizes: Memo[int] = Memo(entries=512, longest=32)
 
     def read(self, octets: bytes) -> ReadHead:

@@ -9,7 +9,8 @@ import pytest
 
 from reactor.http11 import framing, headers, target
 from reactor.http11.grammar import ProtocolError
-from reactor.http11.head import HeadReader, Memo
+from reactor.http11.head import HeadReader
+from reactor.http11.memo import Memo
 from reactor.http11.parser import Parser
 from reactor.settings import Settings
 from tests.fuzz import honest

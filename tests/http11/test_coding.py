@@ -184,6 +184,14 @@ def test_gzip_gives_the_same_octets_back(length: int) -> None:
         assert zlib.decompress(gzip(content), 16 + 15) == content
 
 
+@pytest.mark.parametrize("length", [60, 1000, 5000])
+def test_gzip_gives_the_same_octets_however_often_it_is_asked(length: int) -> None:
+    content = TEXT[:length]
+    once = gzip(content)
+    assert [gzip(content) for _ in range(3)] == [once] * 3
+    assert zlib.decompress(once, 16 + 15) == content
+
+
 @pytest.mark.parametrize("length", [length for length in LENGTHS if length >= 127])
 def test_gzip_makes_text_shorter(length: int) -> None:
     assert len(gzip(TEXT[:length])) < length

@@ -4,7 +4,8 @@ import pytest
 
 from reactor.http11.chunked import ChunkedReader
 from reactor.http11.grammar import ProtocolError
-from reactor.http11.head import HeadReader, Memo
+from reactor.http11.head import HeadReader
+from reactor.http11.memo import Memo
 from reactor.http11.message import Head
 from reactor.http11.parser import Parser
 from reactor.settings import Settings
@@ -134,9 +135,9 @@ def test_a_memo_holds_no_more_than_its_entries() -> None:
 
 def test_a_memo_leaves_out_what_is_too_long() -> None:
     memo: Memo[int] = Memo(entries=10, longest=8)
-    for _ in range(2):
-        memo.remember(b"12345678", 1)
-        memo.remember(b"123456789", 2)
+    for octets in (b"12345678", b"123456789"):
+        memo.remember(octets, 1)
+        memo.remember(octets, 1)
     assert dict(memo) == {b"12345678": 1}
 
 
