@@ -76,7 +76,9 @@ def spread(figure: Figure) -> str:
     """Return the least and the greatest of the rounds."""
     if figure.rounds == 1:
         return "one round"
-    return f"{shown(figure.low, figure.unit)} to {shown(figure.high, figure.unit)}"
+    low, high = shown(figure.low, figure.unit), shown(figure.high, figure.unit)
+    value, gap, unit = low.partition(" ")
+    return f"{value if gap and high.endswith(gap + unit) else low} to {high}"
 
 
 def versus(row: Row) -> str:
