@@ -17,7 +17,7 @@ from benchmarks.targets import UNKNOWN, Verdict
 from benchmarks.units import NOTHING, octets, seconds, share, shown
 
 LEFT, RIGHT = "left", "right"
-WIDTH, NARROWEST = 100, 30  # characters, of a table in the terminal, and of its last column
+WIDTH, NARROWEST = 100, 14  # characters, of a table in the terminal, and of its last column
 GAP = "  "
 
 Column = tuple[str, str, Callable[[Row], str]]  # its head, its side, and what is in it
