@@ -42,6 +42,7 @@ def test_a_round_that_one_of_them_lacks_does_not_count() -> None:
 
 def test_a_round_without_any_answer_has_no_ratio() -> None:
     assert ratios([sample(rate=100)], [sample("nginx", rate=0)]) == []
+    assert ratios([sample(rate=0)], [sample("nginx", rate=100)]) == []
     assert ratios([sample(rate=100)], [sample("nginx", rate=5, seconds=0.0)]) == []
 
 

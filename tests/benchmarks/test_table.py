@@ -83,6 +83,7 @@ def test_rows_are_medians_and_all_times_together(run: Run) -> None:
     assert row.errors == 0
     assert row.against is not None
     assert row.against.rounds == len(samples) == 3
+    assert [each.peer for each in rows(run, "throughput") if each.against is None] == ["reactor"] * 5
 
 
 @pytest.mark.parametrize(
