@@ -1,8 +1,9 @@
-"""How long do honest requests take while others attack the server? ``benchmarks.attack``, as samples.
+"""How long do honest requests take while others attack the server?
 
-Each scenario is one round against reactor alone: the times are those of the honest clients during the
-attack, from when each request was due. Which targets of the attack were missed is noted in the
-run's environment, as "attack"; ``python -m benchmarks.attack`` prints all that was seen.
+This is ``benchmarks.attack``, as samples. Each scenario is one round against reactor alone: the
+times are those of the honest clients during the attack, from when each request was due. Which
+targets of the attack were missed is noted in the run's environment, as "attack";
+``python -m benchmarks.attack`` prints all that was seen.
 """
 
 import os

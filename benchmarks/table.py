@@ -17,7 +17,7 @@ from benchmarks.targets import UNKNOWN, Verdict
 from benchmarks.units import NOTHING, octets, seconds, share, shown
 
 LEFT, RIGHT = "left", "right"
-WIDTH, NARROWEST = 100, 30  # characters, of a table in the terminal, and of its last column
+WIDTH, NARROWEST = 100, 14  # characters, of a table in the terminal, and of its last column
 GAP = "  "
 
 Column = tuple[str, str, Callable[[Row], str]]  # its head, its side, and what is in it
@@ -76,7 +76,9 @@ def spread(figure: Figure) -> str:
     """Return the least and the greatest of the rounds."""
     if figure.rounds == 1:
         return "one round"
-    return f"{shown(figure.low, figure.unit)} to {shown(figure.high, figure.unit)}"
+    low, high = shown(figure.low, figure.unit), shown(figure.high, figure.unit)
+    value, gap, unit = low.partition(" ")
+    return f"{value if gap and high.endswith(gap + unit) else low} to {high}"
 
 
 def versus(row: Row) -> str:

@@ -103,7 +103,7 @@ TARGETS: tuple[Target, ...] = (
     *_ratio("browser", "browser", floor=0.70, bjoern=1.0),
     *_ratio("varied", "varied", floor=0.55, uvicorn=2.0),
     *_ratio("pipelined, 16 deep", "pipelined", nginx=2.0, uvicorn=10.0),
-    *_ratio("new connection per request", "new-connection", nginx=0.7, uvicorn=1.5),
+    *_ratio("new connection", "new-connection", nginx=0.7, uvicorn=1.5),
     *_ratio("gzip, the same text", "gzip-same", uvicorn=2.0, bjoern=2.0, granian=1.2),
     *_ratio("gzip, different texts", "gzip-different", uvicorn=2.0, bjoern=2.0, granian=1.2),
     *_ratio("file of 4 KiB", "file-4-KiB", nginx=0.7, uvicorn=10.0),
@@ -112,9 +112,9 @@ TARGETS: tuple[Target, ...] = (
     *_ratio("file of 100 MiB", "file-100-MiB", nginx=0.9),
     *_ratio("upload of 4 KiB", "upload-4-KiB", uvicorn=2.0, granian=1.0),
     *_ratio("upload of 1 MiB", "upload-1-MiB", uvicorn=2.0, granian=1.0),
-    Target("10,000 idle connections", "idle.rate", f"{BY} the rate without them", at_least=0.9),
+    Target("10,000 idle connections", "idle.rate", f"{BY} without them", at_least=0.9),
     Target("10,000 idle connections", "idle.octets", "each", at_most=1.5 * KIB, unit=OCTETS),
-    Target("access log on", "log.rate", f"{BY} the rate without it", at_least=0.8),
+    Target("access log on", "log.rate", f"{BY} without it", at_least=0.8),
     Target("hot, p99", "hot.p99.nginx", f"{BY} nginx's p99", at_most=2.0),
 )
 

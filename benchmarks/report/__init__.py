@@ -100,7 +100,7 @@ def targets(verdicts: list[Verdict]) -> Markup:
     if not some:
         return NOTHING
     lead = f"{score(verdicts)}. The line in the middle is the target, to the right of it is better, "
-    lead += "the bar is the spread from round to round; each step is a factor."
+    lead += "the bar is the spread from round to round; the scale is logarithmic."
     return tag(
         "section",
         tag("h2", "Targets"),

@@ -73,7 +73,7 @@ class Group:
 def ranges(name: str, title: str, groups: Sequence[Group], bound: float | None = None) -> Markup:
     """Draw p50, p99 and p99.9 of each span on one axis of time; the bound, in seconds, as a line."""
     values = [each for group in groups for _, _, times in group.spans for each in times]
-    left = max((6.6 * len(label) + 8 for group in groups for label, _, _ in group.spans), default=0.0)
+    left = max((7.4 * len(label) + 12 for group in groups for label, _, _ in group.spans), default=0.0)
     scale = log_around([*values, *([bound] if bound else [])], max(LABEL, left), WIDTH - 14, seconds)
     top, drawn = 40.0, []
     for group in groups:
@@ -143,7 +143,7 @@ def _bound(bound: float | None, scale: Log, bottom: float) -> Markup:
 
 # Targets: a row of HTML each, so that they fold on a phone.
 
-NARROW, MOST = 240, 4.0  # the width of a row's picture, and the greatest factor in it
+NARROW, MOST = 190, 4.0  # the width of a row's picture, and the greatest factor in it
 
 
 def reached(verdict: Verdict) -> Markup:
@@ -170,11 +170,12 @@ def target_row(verdict: Verdict) -> Markup:
     """Return a target, what was measured, and the verdict."""
     figure = verdict.figure
     measured = f"{shown(figure.median, figure.unit)}" if figure else "-"
+    bound = tag("span", verdict.target, class_="bound")
     rounds = spread(figure) if figure else ""
     kind = {PASS: "met", UNKNOWN: "unknown"}.get(verdict.result, "missed")
     return tag(
         "li",
-        tag("span", tag("b", verdict.target.workload), " ", str(verdict.target), class_="what"),
+        tag("span", tag("b", verdict.target.workload), " ", bound, class_="what"),
         reached(verdict),
         tag("span", tag("b", measured), " ", tag("small", rounds), class_="measured"),
         tag("span", verdict.words, class_=f"verdict {kind}"),

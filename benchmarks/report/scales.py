@@ -8,8 +8,8 @@
 Each is called with a value, and returns a place between ``start`` and ``end``. Nothing here draws.
 """
 
-import itertools
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -30,12 +30,13 @@ class Scale(Protocol):
 
 @dataclass(frozen=True)
 class Linear:
-    """From 0 to at least the greatest value."""
+    """From 0 to at least the greatest value; steps are round in multiples of the unit."""
 
     high: float
     start: float
     end: float
     show: Show
+    unit: float = 1.0
 
     def __call__(self, value: float) -> float:
         """Return the place of a value."""
@@ -43,9 +44,10 @@ class Linear:
 
     @property
     def _step(self) -> float:
-        rough = (self.high or 1) / 4
+        rough = (self.high or 1) / 4 / self.unit
         power = 10.0 ** math.floor(math.log10(rough))
-        return next(power * each for each in (1, 2, 2.5, 5, 10) if power * each >= rough * 0.999)
+        step = next(power * each for each in (1, 2, 2.5, 5, 10) if power * each >= rough * 0.999)
+        return step * self.unit
 
     @property
     def _top(self) -> float:
@@ -54,7 +56,7 @@ class Linear:
     def ticks(self) -> list[Tick]:
         """Return four or five round values, from 0 on."""
         count = round(self._top / self._step)
-        return [(self._step * each, self.show(self._step * each)) for each in range(count + 1)]
+        return [(self._step * each, round_words(self.show(self._step * each))) for each in range(count + 1)]
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,11 @@ class Log:
         between = (1, 2, 5) if decades < 1.5 else (1, 3) if decades < 2.5 else (1,)
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         values = [each * 10.0**power for power in powers for each in between]
-        return [(each, self.show(each)) for each in values if self.low * 0.999 <= each <= self.high * 1.001]
+        return [
+            (each, round_words(self.show(each)))
+            for each in values
+            if self.low * 0.999 <= each <= self.high * 1.001
+        ]
 
 
 def log_around(values: Sequence[float], start: float, end: float, show: Show) -> Log:
@@ -132,18 +138,36 @@ class Ordinal:
         return [(each, self.show(each)) for each in self.values]
 
 
+def round_words(words: str) -> str:
+    """Leave out what a round value need not say.
+
+    >>> round_words("1.00 ms"), round_words("2.50"), round_words("10,000"), round_words("20.0 KiB")
+    ('1 ms', '2.5', '10,000', '20 KiB')
+    """
+    return re.sub(r"\.?0+(?=\s|$)", "", words) if "." in words else words
+
+
 def apart(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Move places as little as needed, so that none is nearer to the next than the gap.
 
+    Neighbours that are too near share the way that they move: less one gap for each that is before it, a
+    place may not lie before the one before it, and those that do take their mean.
+
     >>> apart([10, 12, 50], 10, 0, 60), apart([58, 59], 10, 0, 60)
-    ([10, 20, 50], [50, 60])
+    ([6.0, 16.0, 50.0], [50, 60])
     """
     order = sorted(range(len(places)), key=lambda index: places[index])
-    moved = list(places)
-    for before, index in itertools.pairwise(order):
-        moved[index] = max(moved[index], moved[before] + gap)
-    limit = high
-    for index in reversed(order):
-        moved[index] = max(low, min(moved[index], limit))
-        limit = moved[index] - gap
-    return moved
+    blocks: list[tuple[float, int]] = []  # the sum, and how many there are
+    for rank, index in enumerate(order):
+        total, count = places[index] - rank * gap, 1
+        while blocks and blocks[-1][0] / blocks[-1][1] > total / count:
+            before = blocks.pop()
+            total, count = total + before[0], count + before[1]
+        blocks.append((total, count))
+    means = [total / count for total, count in blocks for _ in range(count)]
+    most = high - gap * (len(places) - 1)
+    moved = {
+        index: max(low, min(mean, most)) + rank * gap
+        for rank, (index, mean) in enumerate(zip(order, means, strict=True))
+    }
+    return [moved[index] for index in range(len(places))]

@@ -15,7 +15,7 @@ from benchmarks.rows import Row, rows
 from benchmarks.samples import Run
 from benchmarks.table import COLUMNS, CONTEST, Table, by_workload, table_of
 from benchmarks.table import RIGHT as TO_THE_RIGHT
-from benchmarks.units import number, octets, seconds, share, slug
+from benchmarks.units import MIB, number, octets, seconds, share, slug
 
 TITLES = {
     "throughput": "Throughput",
@@ -110,10 +110,10 @@ def latency(run: Run) -> Markup:
     by_share: dict[float, list[Row]] = {}
     for row in rows(run, "latency"):
         by_share.setdefault(row.cell.x or 0, []).append(row)
-    several = [curves(f"at {share(x)} of the capacity", OPEN, some) for x, some in by_share.items()]
+    several = [curves(f"At {share(x)} of the capacity", OPEN, some) for x, some in by_share.items()]
     hot = [row for row in rows(run, "throughput") if row.cell.workload == "hot"]
     if hot:
-        several.append(curves("at full load", CLOSED, hot))
+        several.append(curves("At full load", CLOSED, hot))
     table = table_of("latency", COLUMNS["latency"], rows(run, "latency"))
     return section("latency", cards(*several), folded(table) if by_share else NOTHING)
 
@@ -126,7 +126,7 @@ def curves(title: str, note: str, found: Sequence[Row]) -> Markup:
     furthest = max((x for each in series for x, _ in each.points), default=0.99)
     chart = Chart(
         slug(f"curves {title}"),
-        f"Latency by percentile, {title}",
+        f"Latency by percentile: {title}",
         "; ".join(f"{row.peer} {tail(row)}" for row in found),
         "share of requests that took no longer",
         "time of an answer",
@@ -224,7 +224,9 @@ def along(
     series = [_series(peer, some, value, spread) for peer, some in by_peer(found).items()]
     values = [each for line in series for each in (*(y for _, y in line.points), *line.high)]
     up: Scale = (
-        log_around(values, BOTTOM, TOP, seconds) if log else Linear(max(values, default=1), BOTTOM, TOP, show)
+        log_around(values, BOTTOM, TOP, seconds)
+        if log
+        else Linear(max(values, default=1), BOTTOM, TOP, show, MIB if show is octets else 1)
     )
     words = "; ".join(_ends(line, seconds if log else show) for line in series if line.points)
     chart = Chart(slug(title), title, words, axis.words, y, series, axis.scale, up)

@@ -3,11 +3,13 @@
 ``python -m tests.benchmarks.synthetic FILE`` writes it as a results file.
 """
 
+import math
 import random
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from statistics import NormalDist
 
 from benchmarks.histogram import Histogram
 from benchmarks.samples import Peer, Run, Sample
@@ -52,6 +54,7 @@ class Maker:
     def __init__(self, rounds: int, detail: int) -> None:
         self.rounds, self._detail = rounds, detail
         self._random = random.Random(4)
+        self._normal = [NormalDist().inv_cdf((each + 0.5) / detail) for each in range(detail)]
         self._machine = {number: self._random.uniform(0.85, 1.05) for number in range(1, rounds + 1)}
 
     def sample(
@@ -82,10 +85,8 @@ class Maker:
 
     def times(self, mean: float, count: float = 5000) -> Histogram:
         """Make so many times that scatter around a mean, with a few long ones."""
-        times = []
-        for _ in range(self._detail):
-            long = self._random.random() < 0.01
-            times.append(self._random.lognormvariate(1.5 if long else 0, 0.25))
+        tail = self._random.uniform(0.04, 0.05)
+        times = [math.exp(0.25 * z + tail * max(z, 0.0) ** 2.5) for z in self._normal]
         factor = mean * self._detail / sum(times)
         histogram = Histogram()
         for time in times:
