@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from benchmarks.attack import SCENARIOS
 from benchmarks.checks import check
 from benchmarks.derive import figures
 from benchmarks.environment import environment
@@ -135,7 +136,7 @@ def parser(name: str, docstring: str | None) -> argparse.ArgumentParser:
         help="(default: %(default)s)",
     )
     add("--peers", type=_names(PEERS), default=(), metavar="A,B", help="only these, and reactor")
-    workloads = (*WORKLOADS, *SITUATIONS)
+    workloads = (*WORKLOADS, *SITUATIONS, *(each.name for each in SCENARIOS))
     add("--workloads", type=_names(workloads), default=(), metavar="X,Y", help="only these")
     add("--quick", action="store_true", help="small sizes, one short round: does everything work?")
     add("--json", type=_file, metavar="FILE", help="save all samples there, after each question")

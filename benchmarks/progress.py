@@ -21,7 +21,7 @@ from benchmarks.workloads import COMPRESSED, DOWNLOADED, SMALL, UPLOADED
 SELDOM = 5.0  # seconds between two lines, where they are not rewritten
 START = "\r\x1b[K"  # go to the start of the line, and clear it
 
-OVERHEAD, WARM_UP = 0.6, 1.3  # seconds: of each round, and of each peer with each workload
+OVERHEAD = 0.25  # seconds, beside the measuring
 SIEGE, SMALL_SIEGE = 14.0, 2.0  # seconds
 # Rounds of questions in which a few peers take part, at several places.
 FEW = {"concurrency": 6 * 5 + 2, "latency": (2 + 3) * 3, "idle": 4 * 5, "fairness": 4 * 3 - 2}
@@ -36,7 +36,9 @@ def expected(plan: Plan) -> dict[str, float]:
         turns[name] = peers * sum(plan.wants_workload(each.name) for each in workloads)
     rounds, seconds = (1, interleaved.QUICK_SECONDS) if plan.quick else (plan.rounds, plan.seconds)
     sieges = len(SCENARIOS) * (SMALL_SIEGE if plan.quick else SIEGE)
-    estimate = {name: count * (rounds * (seconds + OVERHEAD) + WARM_UP) for name, count in turns.items()}
+    warm_up = min(seconds, interleaved.WARM_UP)
+    each = rounds * (seconds + OVERHEAD) + warm_up + OVERHEAD
+    estimate = {name: count * each for name, count in turns.items()}
     return {**estimate, "attack": sieges}
 
 

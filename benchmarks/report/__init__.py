@@ -36,6 +36,7 @@ HEADLINES = (
     ("idle.octets", "", "for an idle connection", "10,000 of them"),
 )
 TILES = 5
+FEWEST = 3  # rounds, of which a median and a spread say something
 
 
 def page(run: Run) -> str:
@@ -70,9 +71,21 @@ def header(run: Run, known: Mapping[str, Figure], verdicts: list[Verdict]) -> Ma
         "header",
         tag("h1", "Reactor, measured"),
         tag("p", " · ".join(words), class_="where"),
+        beware(run),
         tag("ul", *tiles(known, verdicts), class_="tiles"),
         tag("nav", target, *links, tag("a", "How it was measured", href="#about")),
     )
+
+
+def beware(run: Run) -> Markup:
+    """Warn of a run that is too short to rely on."""
+    rounds = max((each.round for each in run.samples), default=0)
+    if rounds >= FEWEST:
+        return NOTHING
+    words = (
+        f"Only {rounds} round{'' if rounds == 1 else 's'}: this shows that it works, and not how fast it is."
+    )
+    return tag("p", words, class_="beware")
 
 
 def tiles(known: Mapping[str, Figure], verdicts: list[Verdict]) -> list[Markup]:

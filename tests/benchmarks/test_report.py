@@ -103,6 +103,12 @@ def test_the_figures_are_there(run: Run) -> None:
     assert "python -m benchmarks" in words
 
 
+def test_a_run_of_one_round_is_said_to_be_no_measurement(run: Run) -> None:
+    assert "Only " not in page(run)
+    run.samples = [each for each in run.samples if each.round == 1]
+    assert "Only 1 round: this shows that it works" in page(run)
+
+
 def test_directories_of_the_machine_are_not(run: Run) -> None:
     run.peers["nginx"] = Peer("nginx", "nginx", "/home/someone/bin/nginx -p /tmp/secret/scratch")
     text = page(run)
