@@ -7,6 +7,8 @@
     hot.floor             requests/s of reactor / of the bare loop, on the workload "hot"
     file-4-KiB.nginx      the same against nginx, on the workload "file 4 KiB"
     hot.p99.nginx         the p99 of reactor / of nginx
+    hot.cpu.floor         requests a second of the server's processor, reactor / the bare loop: what counts
+                          where the client's core is the limit, and a faster server cannot show it
     hot.rate, hot.p99     reactor's own, in requests/s and seconds; p50 and p999 likewise
     concurrency-512.floor with 512 connections; latency-90.p99 at 90 % of the capacity; idle-1000.p99
     log.rate              requests/s with the access log / without
@@ -100,6 +102,11 @@ def rate(sample: Sample) -> float:
     return sample.rate
 
 
+def thrift(sample: Sample) -> float:
+    """Return requests for each second of the server's processor."""
+    return sample.rate / sample.server_cpu if sample.server_cpu else 0.0
+
+
 def at(share: float) -> Value:
     """Return what takes a percentile, in seconds, from a sample."""
     return lambda sample: sample.latency.percentile(share)
@@ -155,6 +162,7 @@ def _of_cell(cell: Cell, peers: dict[str, list[Sample]]) -> Iterator[tuple[str, 
         if peer not in (OURS, LOGGING):
             if closed(theirs):
                 yield f"{cell.slug}.{opponent(peer)}", Figure.of(ratios(ours, theirs))
+            yield f"{cell.slug}.cpu.{opponent(peer)}", Figure.of(ratios(ours, theirs, thrift))
             yield f"{cell.slug}.p99.{opponent(peer)}", Figure.of(ratios(ours, theirs, at(0.99)))
 
 

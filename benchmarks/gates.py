@@ -91,7 +91,8 @@ def is_figure(name: str) -> bool:
     """
     place, _, what = name.partition(".")
     known = {re.sub(r"-\d+$", "-N", place), place} & set(PLACES)
-    kinds = {"rate", *PERCENTILES, *OPPONENTS, *(f"p99.{each}" for each in OPPONENTS)}
+    compared = {f"{what}.{each}" for what in ("p99", "cpu") for each in OPPONENTS}
+    kinds = {"rate", *PERCENTILES, *OPPONENTS, *compared}
     return name in SPECIAL or (bool(known) and not place.endswith("-N") and what in kinds)
 
 
@@ -100,6 +101,7 @@ def listed() -> str:
     special = "\n".join(f"  {name:18} {words}" for name, words in SPECIAL.items())
     return f"""PLACE.PEER         requests/s of reactor / of the peer, round by round
 PLACE.p99.PEER     p99 of reactor / of the peer
+PLACE.cpu.PEER     requests a second of the server's processor, reactor / the peer
 PLACE.rate         requests/s of reactor
 PLACE.p50 .p99 .p999   percentiles of reactor, in seconds
 {special}

@@ -9,11 +9,11 @@ The markers are <!-- figures --> and <!-- /figures -->, each in a line of its ow
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.checks import PASS, check
-from benchmarks.derive import figures
+from benchmarks.derive import Figure, figures
 from benchmarks.environment import commit, date, machine
 from benchmarks.samples import Run
 from benchmarks.table import targets_table
@@ -35,9 +35,24 @@ def markdown(run: Run) -> str:
             "",
             targets_table(verdicts).markdown(),
             "",
+            *thrift(figures(run)),
             self_checks(run),
         ]
     )
+
+
+def thrift(known: Mapping[str, Figure]) -> list[str]:
+    """Return how much each request takes of the server's processor, compared with the floor."""
+    named = {name: known.get(f"{name}.cpu.floor") for name in ("hot", "browser", "varied")}
+    found = [f"{name} {figure.median:.2f}" for name, figure in named.items() if figure is not None]
+    if not found:
+        return []
+    return [
+        "Where the load's own core is the limit (see the self-checks), the floor could do more than it",
+        "shows. By requests for each second of the server's processor, which does not depend on that,",
+        f"the ratios to the floor are: {', '.join(found)}.",
+        "",
+    ]
 
 
 def self_checks(run: Run) -> str:

@@ -45,9 +45,15 @@ class StartError(Exception):
 
 
 def pinned(core: int) -> None:
-    """Keep this process on one core, where the machine has more than one."""
-    if hasattr(os, "sched_setaffinity") and core in os.sched_getaffinity(0):
-        os.sched_setaffinity(0, {core})
+    """Keep this process on one core, where the machine has more than one.
+
+    Whoever started it may be pinned to another one, which it has inherited and must not stay on.
+    """
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+        try:
+            os.sched_setaffinity(0, {core})
+        except OSError:
+            pass  # a core that we may not use
 
 
 class Serving:

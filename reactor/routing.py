@@ -244,6 +244,11 @@ class Router:
 
     def _find(self, node: _Node, segments: Sequence[str], place: int, params: dict[str, str]) -> _Node | None:
         """Walk down the tree from a node with the segments from ``place`` on."""
+        while place < len(segments) and node.named is None and node.rest is None:  # there is but one way
+            child = node.literals.get(segments[place])
+            if child is None:
+                return None
+            node, place = child, place + 1
         if place == len(segments):
             return node if node.routes else None
         segment = segments[place]

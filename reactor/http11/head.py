@@ -146,8 +146,9 @@ class HeadReader:
         version = _VERSIONS.get(lines[0])
         if version is None:
             version = _read_version(lines[0])
-        headers = Headers(self._read_field_lines(lines[1:]))
-        head = Head(version, headers, *_interpret(version, *headers.values_of(DECISIVE)))
+        field_lines = self._read_field_lines(lines[1:])
+        decisive = tuple([line for line in field_lines if line[0] in DECISIVE])
+        head = Head(version, Headers(field_lines), *_interpret(version, decisive))
         self._tails.remember(octets, head)
         return head
 
@@ -208,31 +209,30 @@ def _read_version(octets: bytes) -> int:
 
 
 # The fields that say how a request is read and answered; what all others say is the application's.
-DECISIVE = ("host", "transfer-encoding", "content-length", "connection", "expect", "accept-encoding")
+DECISIVE = frozenset(
+    {"host", "transfer-encoding", "content-length", "connection", "expect", "accept-encoding"}
+)
 
 
-# Their values are at most one head: with the limits as they are, 64 entries hold at most 2 MiB.
+# The lines are at most one head: with the limits as they are, 64 entries hold at most 2 MiB.
 @lru_cache(maxsize=64)
-def _interpret(
-    version: int,
-    host: str | None,
-    transfer_coding: str | None,
-    length: str | None,
-    connection: str | None,
-    expect: str | None,
-    accept_encoding: str | None,
-) -> tuple[int, bool, bool, str | None]:
-    """Work out what the decisive fields mean together, as a Head has it after its headers.
+def _interpret(version: int, decisive: tuple[FieldLine, ...]) -> tuple[int, bool, bool, str | None]:
+    """Work out what the decisive lines mean together, as a Head has it after its headers.
 
     Raise ProtocolError where they contradict each other.
     """
+    value_of = Headers(decisive).get
+    host = value_of("host")
     if host is not None:
         check_host(host.encode("latin-1"))
     elif version == 1:  # RFC 9112, 3.2
         raise ProtocolError(400, "no Host in HTTP/1.1")
-    octets = content_length(transfer_coding, length, version)
-    persistent = _persistent(version, _connection_options(connection))
-    return octets, persistent, _expects_continue(expect, version), preferred_coding(accept_encoding)
+    return (
+        content_length(value_of("transfer-encoding"), value_of("content-length"), version),
+        _persistent(version, _connection_options(value_of("connection"))),
+        _expects_continue(value_of("expect"), version),
+        preferred_coding(value_of("accept-encoding")),
+    )
 
 
 def _connection_options(value: str | None) -> list[str]:

@@ -54,27 +54,30 @@ class Headers(Mapping[str, str]):
 
     def __init__(self, lines: Iterable[FieldLine] = ()) -> None:
         self._lines = tuple(lines)
-        self._combined = {name: value for name, value, _ in self._lines}
-        if len(self._combined) < len(self._lines):
-            self._combine()
+        self._combined: dict[str, str] = {}  # made when it is asked for: many handlers never do
 
-    def _combine(self) -> None:
-        """Join the values of lines with one name."""
-        for name in self._combined:
-            self._combined[name] = ", ".join(self.get_all(name))
+    @property
+    def _values(self) -> dict[str, str]:
+        """The combined values by name in lower case."""
+        if not self._combined:
+            values: dict[str, list[str]] = {}
+            for name, value, _ in self._lines:
+                values.setdefault(name, []).append(value)
+            self._combined = {name: ", ".join(each) for name, each in values.items()}
+        return self._combined
 
     def __getitem__(self, name: str) -> str:
-        return self._combined[name.lower()]
+        return self._values[name.lower()]
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the combined value, or the default; no exception is made and caught on the way."""
-        return self._combined.get(name.lower(), default)
+        return self._values.get(name.lower(), default)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._combined)
+        return iter(self._values)
 
     def __len__(self) -> int:
-        return len(self._combined)
+        return len(self._values)
 
     def __repr__(self) -> str:
         return f"Headers({self.lines!r})"
@@ -83,10 +86,6 @@ class Headers(Mapping[str, str]):
     def lines(self) -> list[tuple[str, str]]:
         """Every field line as (name as written, value), in the order received."""
         return [(name, value) for _, value, name in self._lines]
-
-    def values_of(self, names: tuple[str, ...]) -> tuple[str | None, ...]:
-        """Return the combined values of several names, given in lower case; None for each that is absent."""
-        return tuple(map(self._combined.get, names))
 
     def get_all(self, name: str) -> list[str]:
         """Return the value of each line of this name, in order; an empty list when there is none."""

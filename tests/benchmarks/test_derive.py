@@ -100,6 +100,21 @@ def test_names_of_figures() -> None:
     assert "hot.reactor-log" not in known
 
 
+def test_the_processor_that_a_request_takes_is_compared_whatever_the_client_can_do() -> None:
+    # Both answer as much as the client asks for; only one of them is busy with it.
+    run = Run(
+        samples=[
+            sample(rate=100, server_cpu=1.0),
+            sample("bare loop", rate=100, server_cpu=0.5),
+            sample("nginx", rate=100, server_cpu=0.0),
+        ]
+    )
+    known = figures(run)
+    assert known["hot.floor"].median == 1
+    assert known["hot.cpu.floor"].median == 0.5
+    assert "hot.cpu.nginx" not in known
+
+
 def test_every_figure_of_a_run_can_be_asserted(run: Run) -> None:
     assert [name for name in figures(run) if not gates.is_figure(name)] == []
     assert len(figures(run)) > 200

@@ -115,6 +115,14 @@ def test_the_readme_says_what_was_measured_where_and_when(run: Run) -> None:
     assert "Self-checks: 8 PASS." in text
 
 
+def test_the_readme_says_what_a_request_takes_of_the_processor(run: Run) -> None:
+    known = figures(run)
+    expected = f"hot {known['hot.cpu.floor'].median:.2f}, browser {known['browser.cpu.floor'].median:.2f}"
+    assert f"the ratios to the floor are: {expected}" in readme.markdown(run)
+    run.samples = [each for each in run.samples if each.peer != "bare loop"]
+    assert "ratios to the floor" not in readme.markdown(run)
+
+
 def test_the_readme_tells_what_the_self_checks_warn_of(run: Run) -> None:
     run.environment["load"] = 9.5
     assert "quiet machine: load average 9.50" in readme.markdown(run)

@@ -175,6 +175,7 @@ WORST = (
         numbered(lambda i: HEAD + b"".join(b"%x:\r\n" % (95 * i + j) for j in range(95)) + b"\r\n"),
     ),
     Input("one name many times", REQUESTS, heads((b"A:" + b"x" * 320 + b"\r\n") * 95)),
+    Input("names in pairs", REQUESTS, heads(b"".join(b"%x:\r\n" % (i // 2) for i in range(96)))),
     Input("huge field lines", REQUESTS, heads((b"A:" + b"x" * 8000 + b"\r\n") * 3)),
     Input("huge field lines, octet by octet", BY_OCTET, heads((b"A:" + b"x" * 8000 + b"\r\n") * 3), 1),
     Input("a head that never ends, octet by octet", BY_OCTET, repeated(b"A: b\r\n", HEAD), 1),
