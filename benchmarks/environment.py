@@ -27,7 +27,7 @@ def environment(words: Sequence[str]) -> dict[str, Any]:
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "platform": platform.platform(),
-        "kernel": f"{platform.system()} {platform.release()}",
+        "kernel": f"{platform.system()} {platform.release().partition('-')[0]}",  # what follows is the builder's
         "cpu": cpu_model(),
         "cores": os.cpu_count() or 1,
         "load": os.getloadavg()[0],
