@@ -27,7 +27,8 @@ def environment(words: Sequence[str]) -> dict[str, Any]:
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "platform": platform.platform(),
-        "kernel": f"{platform.system()} {platform.release().partition('-')[0]}",  # what follows is the builder's
+        # What follows the number is the builder's.
+        "kernel": f"{platform.system()} {platform.release().partition('-')[0]}",
         "cpu": cpu_model(),
         "cores": os.cpu_count() or 1,
         "load": os.getloadavg()[0],

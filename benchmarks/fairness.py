@@ -62,6 +62,8 @@ def measure(plan: Plan, run: Run, say: Say) -> None:
             for name, job in jobs(selected.seconds, large, stored).items():
                 if plan.wants_workload(name):
                     measure_one(name, job, everybody, selected, run, say)
+        for name in selected.peers:  # what a server stored when its client had gone, before it ended
+            forget(directories / name)
 
 
 def measure_one(name: str, job: Job, everybody: Sequence[Contender], plan: Plan, run: Run, say: Say) -> None:
