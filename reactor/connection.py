@@ -19,8 +19,9 @@ The first octet leads from IDLE to RECEIVING_HEAD; a request that comes whole le
 RESPONDING. When the response is sent, what the buffer holds says where to go: nothing, IDLE; a part
 of a head or of content, RECEIVING_HEAD or RECEIVING_CONTENT; more requests than one turn's share,
 RESPONDING again. CONTINUING waits until 100 (Continue) is sent. WAITING has a live stream that has
-nothing more yet. After an error the connection is DRAINING, so that the client reads the answer
-instead of a reset. The end of what the client sends leads to CLOSED from every state that reads.
+nothing more yet. After an error, and after the last response, the connection is DRAINING, so that
+the client reads the answer instead of a reset. The end of what the client sends leads to CLOSED from
+every state that reads.
 
 The connection knows no grammar, no path and no file: the parser, the router and the handlers do.
 """

@@ -55,7 +55,7 @@ class Settings:
         75.0, "seconds", "deadlines", "idle between two requests; then closed silently", 0.001
     )
     linger_timeout: float = _limit(
-        5.0, "seconds", "deadlines", "after an error response, for the client to read it and close", 0.001
+        5.0, "seconds", "deadlines", "after the last response, for the client to read it and close", 0.001
     )
     shutdown_timeout: float = _limit(
         10.0, "seconds", "deadlines", "after SIGINT or SIGTERM, for what is in flight", 0

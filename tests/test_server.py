@@ -17,7 +17,9 @@ from tests.handlers.shared import no_descriptor_leaks
 from tests.process import PATIENCE, Wire, run_command
 
 # Nothing ends by its deadline here, so that what ends was stopped.
-PATIENT = Settings(shutdown_timeout=3600, keep_alive_timeout=3600, first_octet_timeout=3600)
+PATIENT = Settings(
+    shutdown_timeout=3600, keep_alive_timeout=3600, first_octet_timeout=3600, linger_timeout=0.1
+)
 
 
 @pytest.fixture(autouse=True)
