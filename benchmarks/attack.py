@@ -13,12 +13,12 @@ own deadlines would take minutes, shorter ones are given by options, which are p
 import argparse
 import importlib.util
 import os
-import resource
 import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from benchmarks import attackers
+from benchmarks.crowd import raise_limit
 from benchmarks.servers import CLIENT_CORE, pinned
 from benchmarks.siege import Outcome, Scale, Scenario, besiege
 
@@ -223,14 +223,6 @@ def report(scenario: Scenario, outcome: Outcome) -> bool:
         passed = passed and target.met
         print(f"  {'PASS  ' if target.met else 'MISSED'}       {target.name}: {target.measured}")
     return passed
-
-
-def raise_limit() -> int:
-    """Let this process open as many files as it may; return how many that is."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

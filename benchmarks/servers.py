@@ -10,7 +10,6 @@ import contextlib
 import ctypes
 import http.client
 import os
-import re
 import resource
 import shlex
 import signal
@@ -245,27 +244,3 @@ def _last_line(said: Path) -> str:
     lines = said.read_text(errors="replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return f": {last}" if last else ""
-
-
-@contextmanager
-def running(command: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """Run a Python module that says its URL; give that and its process id."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: pinned(SERVER_CORE),
-    )
-    try:
-        assert process.stderr is not None
-        line = process.stderr.readline()
-        match = re.search(r"http://\S+", line)
-        if match is None:
-            raise SystemExit(f"{' '.join(command)} did not start: {line.strip()}")
-        yield match[0], process.pid
-    finally:
-        process.kill()
-        process.wait()
-        if process.stderr is not None:
-            process.stderr.close()
