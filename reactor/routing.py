@@ -97,8 +97,18 @@ class Memory(Nowhere):
         self._octets.clear()
 
 
-def in_memory(limit: int, sink: type[Nowhere] = Memory) -> SinkFactory:
+def in_memory(limit: int) -> SinkFactory:
     """Make a sink factory that keeps content of up to ``limit`` octets in memory."""
+    return _bounded(limit, Memory)
+
+
+def thrown_away(limit: int) -> SinkFactory:
+    """Make a sink factory that takes content of up to ``limit`` octets, and keeps none of it."""
+    return _bounded(limit, Nowhere)
+
+
+def _bounded(limit: int, sink: type[Nowhere]) -> SinkFactory:
+    """Refuse content that says it is too long before any of it is read."""
 
     def open_sink(request: Request) -> Nowhere:
         if request.head.length > limit:
@@ -106,11 +116,6 @@ def in_memory(limit: int, sink: type[Nowhere] = Memory) -> SinkFactory:
         return sink(limit)
 
     return open_sink
-
-
-def thrown_away(limit: int) -> SinkFactory:
-    """Make a sink factory that takes content of up to ``limit`` octets, and keeps none of it."""
-    return in_memory(limit, Nowhere)
 
 
 # In GET, HEAD, DELETE and OPTIONS content means nothing (RFC 9110, 9.3): it is not to cost memory.
