@@ -134,14 +134,37 @@ class HeadReader:
         head = known_head or self._read_tail(tail)
         target = read_target(method, target_octets)
         if target.authority is not None:
-            head = _with_host(head, target.authority)
+            # RFC 9112, 3.2.2: it stands in place of Host.
+            head = head.with_headers(head.headers.replacing("Host", target.authority))
         read = method, target, head, *self._resolve(method, target.segments)
         if known_head is not None:  # what has a part that is new is not likely to come again
             self.known.remember(octets, read)
         return read
 
     def _read_tail(self, octets: bytes) -> Head:
-        """Read a head from its version on."""
+        """Read a head from its version on.
+
+        Without its last line it is mostly a head as well. So where a client ends its requests with
+        something new each time (an id, a cookie, a validator), that line alone is read.
+        """
+        front, _, last = octets.rpartition(b"\r\n")
+        known = self._tails.get(front)
+        head = None if known is None else self._extend(known, last)
+        if head is None:
+            head = self._read_lines(octets, front, last)
+        self._tails.remember(octets, head)
+        return head
+
+    def _extend(self, head: Head, octets: bytes) -> Head | None:
+        """Return a head with one line more; None where that line may change what the others mean."""
+        if head.headers.line_count >= self.settings.max_fields:
+            return None
+        line = self._read_line(octets)
+        return None if line[0] in DECISIVE else head.with_headers(head.headers.followed_by(line))
+
+    def _read_lines(self, octets: bytes, front: bytes, last: bytes) -> Head:
+        """Read a head line by line; keep it without its last line where the next one may have another."""
+        ends_anew = last not in self._lines
         lines = octets.split(b"\r\n")
         version = _VERSIONS.get(lines[0])
         if version is None:
@@ -149,7 +172,8 @@ class HeadReader:
         field_lines = self._read_field_lines(lines[1:])
         decisive = tuple([line for line in field_lines if line[0] in DECISIVE])
         head = Head(version, Headers(field_lines), *_interpret(version, decisive))
-        self._tails.remember(octets, head)
+        if ends_anew and field_lines and field_lines[-1][0] not in DECISIVE:
+            self._tails.remember(front, head.with_headers(Headers(field_lines[:-1])))
         return head
 
     def _read_field_lines(self, lines: list[bytes]) -> list[FieldLine]:
@@ -159,16 +183,15 @@ class HeadReader:
         place = -1
         for _ in range(found.count(None)):
             place = found.index(None, place + 1)
-            found[place] = self._read_line(lines[place])
+            found[place] = field_line = self._read_line(lines[place])
+            self._lines.remember(lines[place], field_line)
         return found  # type: ignore[return-value]  # no None is left
 
     def _read_line(self, line: bytes) -> FieldLine:
-        """Read a field line that the memo does not hold."""
+        """Read a field line that is not known."""
         if len(line) > self.settings.max_field_line:
             raise ProtocolError(431, f"field line over {self.settings.max_field_line} octets")
-        field_line = read_field_line(line)
-        self._lines.remember(line, field_line)
-        return field_line
+        return read_field_line(line)
 
 
 def _beyond(octets: bytes, limit: int) -> int:
@@ -190,12 +213,6 @@ def _read_method(octets: bytes) -> str:
     if is_method(octets) is None:
         raise ProtocolError(400, "malformed method")
     return octets.decode("ascii")
-
-
-def _with_host(head: Head, authority: str) -> Head:
-    """Return the head with the target's authority in place of Host (RFC 9112, 3.2.2)."""
-    headers = head.headers.replacing("Host", authority)
-    return Head(head.version, headers, head.length, head.persistent, head.expects_continue, head.coding)
 
 
 def _read_version(octets: bytes) -> int:

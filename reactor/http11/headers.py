@@ -87,6 +87,11 @@ class Headers(Mapping[str, str]):
         """Every field line as (name as written, value), in the order received."""
         return [(name, value) for _, value, name in self._lines]
 
+    @property
+    def line_count(self) -> int:
+        """How many field lines there are; the length counts names."""
+        return len(self._lines)
+
     def get_all(self, name: str) -> list[str]:
         """Return the value of each line of this name, in order; an empty list when there is none."""
         return [value for lower, value, _ in self._lines if lower == name.lower()]
@@ -95,3 +100,7 @@ class Headers(Mapping[str, str]):
         """Return a copy with one line of this name, first, in place of all of them."""
         others = (line for line in self._lines if line[0] != name.lower())
         return Headers([(name.lower(), value, name), *others])
+
+    def followed_by(self, line: FieldLine) -> "Headers":
+        """Return a copy with one line more, at the end."""
+        return Headers((*self._lines, line))

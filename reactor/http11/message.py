@@ -65,6 +65,10 @@ class Head:
         self.expects_continue = expects_continue
         self.coding = coding
 
+    def with_headers(self, headers: Headers) -> "Head":
+        """Return the same with other field lines, which must say the same of what is noted here."""
+        return Head(self.version, headers, self.length, self.persistent, self.expects_continue, self.coding)
+
 
 class Request:
     """One request. ``content`` is what the route's sink made of the content: octets, unless it says else.

@@ -99,6 +99,56 @@ def test_a_line_remembered_from_one_head_means_the_same_in_another() -> None:
             assert read(reader, octets) == fresh(octets)
 
 
+ENDS = [
+    *(b"X-Request-Id: %d" % i for i in range(3)),
+    b"a: 1",
+    b"A: 2",
+    b"Host: y",
+    b"hOST: y",
+    b"Content-Length: 5",
+    b"Transfer-Encoding: chunked",
+    b"Connection: close",
+    b"Expect: 100-continue",
+    b"Expect: something else",
+    b"Accept-Encoding: gzip",
+    b" folded",
+    b"no colon",
+    b"space : 1",
+    b"control: \x01",
+    b"long: " + b"v" * 9000,
+]
+
+
+@pytest.mark.parametrize("front", GOOD)
+def test_a_new_last_line_behind_what_is_known_means_what_it_says(front: bytes) -> None:
+    reader = HeadReader(Settings())
+    for _ in range(2):
+        for last in ENDS:
+            octets = front + b"\r\n" + last
+            assert read(reader, octets) == fresh(octets)
+
+
+def test_what_differs_in_its_last_line_alone_is_read_by_that_line_alone() -> None:
+    reader = HeadReader(Settings())
+    front = b"HTTP/1.1\r\nHost: x\r\nA: b"
+    for i in range(100):
+        assert len(read(reader, b"%b\r\nX-Request-Id: %d" % (front, i))) == 6
+    assert front in reader._tails
+    assert len(reader._tails) == 1
+    assert len([line for line in reader._lines if line.startswith(b"X-")]) == 0
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_the_limit_on_lines_holds_for_a_last_line_behind_what_is_known(limit: int) -> None:
+    reader = HeadReader(Settings(max_fields=limit))
+    octets = b"HTTP/1.1\r\nHost: x"
+    for count in range(1, 5):
+        for i in range(4):
+            found = read(reader, b"%b\r\nA: %d" % (octets, i))
+            assert (found[0] == 431) == (count + 1 > limit)
+        octets += b"\r\nA: b"
+
+
 def test_a_refusal_is_never_remembered_as_anything_else() -> None:
     reader = HeadReader(Settings())
     for octets in BAD:
