@@ -302,7 +302,7 @@ class Connection(EventHandler):
             return self._queue(request, response)
         except ProtocolError as error:
             log.info("c%d: %d %s", self.number, error.status, error.reason)
-            response = Response.error(error.status, error.reason)
+            response = Response.error(error.status, error.reason, error.headers)
         except Exception:
             log.exception("c%d: %r failed", self.number, request)
             release(getattr(response, "content", None))
@@ -318,7 +318,7 @@ class Connection(EventHandler):
         self._parser.lose()
         log.info("c%d: %d %s", self.number, error.status, error.reason)
         self._enter(RESPONDING)
-        self._queue(request, Response.error(error.status, error.reason))
+        self._queue(request, Response.error(error.status, error.reason, error.headers))
         self._close_intake()
 
     def _queue(self, request: Request, response: Response) -> int:

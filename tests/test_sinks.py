@@ -126,3 +126,21 @@ def test_content_in_tiny_pieces_costs_little_more_than_its_octets() -> None:
     tracemalloc.stop()
     assert most < 200_000
     assert sink.finish() == b"a" * 100_000
+
+
+def _refuse(request):
+    raise ProtocolError(401, "who are you?", (("WWW-Authenticate", "Basic"),))
+
+
+@pytest.mark.parametrize("content", [b"", b"abc"])
+@pytest.mark.parametrize("by", ["handler", "sink"])
+def test_a_refusal_by_the_application_carries_its_fields(by: str, content: bytes) -> None:
+    routes = Router()
+    if by == "handler":
+        routes.post("/x")(_refuse)
+    else:
+        routes.post("/x", sink=_refuse)(lambda request: Response(200))
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content))
+        assert client.assert_responds(401).headers["www-authenticate"] == "Basic"

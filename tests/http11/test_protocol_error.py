@@ -15,3 +15,8 @@ def test_a_refusal_has_the_status_of_one(status: int) -> None:
 def test_any_other_status_is_a_mistake(status: int) -> None:
     with pytest.raises(ValueError, match="status"):
         ProtocolError(status, "why")
+
+
+def test_a_refusal_may_say_more_in_fields() -> None:
+    assert ProtocolError(404, "why").headers == ()
+    assert ProtocolError(405, "why", (("Allow", "GET"),)).headers == (("Allow", "GET"),)
