@@ -9,12 +9,12 @@ from handlers.store import Store
 from reactor.routing import Router
 
 
-def build(store: Store | None = None, read_only: bool = False) -> Router:
+def build(store: Store | None = None, read_only: bool = False, allow_delete: bool = False) -> Router:
     """Make the routes of the built-in server; without a store there are no files."""
     routes = Router()
     root.install(routes)
     echo.install(routes)
     user_agent.install(routes)
     if store is not None:
-        files.install(routes, store, read_only)
+        files.install(routes, store, read_only, allow_delete)
     return routes

@@ -1,29 +1,89 @@
-"""``/files/{name...}``: GET sends a file, POST stores one.
+"""``/files/{name...}``: GET sends a file, POST and PUT store one, DELETE removes it where that is allowed.
 
-A download leaves from memory where the file is small, and else as a slice of the open file. An
-upload goes to its place as it comes, and stands under its name when it is whole; see
-``handlers/store.py`` for how.
+1. A download is the whole of a file, parts of it, or the word that it has not changed
+   (``handlers/download.py``).
+2. An upload goes to its place as it comes, and stands under its name when it is whole
+   (``handlers/upload.py``). Conditions are asked before the content is taken, and again before it
+   replaces anything (RFC 9110, 13); a digest is checked on the way (``handlers/digests.py``).
 """
 
-from handlers.store import Store
-from reactor.http11.message import OCTETS, Request, Response
+from collections.abc import Callable
+
+from handlers.digests import CheckedUpload, read_digests
+from handlers.download import download
+from handlers.store import Condition, Store
+from handlers.upload import Upload
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.headers import Headers
+from reactor.http11.message import Request, Response
+from reactor.http11.preconditions import CONDITIONAL, Validators, evaluate
 from reactor.routing import Router, Sink
 
+PATTERN = "/files/{name...}"
 
-def install(routes: Router, store: Store, read_only: bool = False) -> None:
-    """Add the routes; without POST when the store is to be read only."""
 
-    @routes.get("/files/{name...}")
-    def download(request: Request) -> Response:
-        return Response(200, store.content(request.params["name"]), OCTETS)
+def install(routes: Router, store: Store, read_only: bool = False, allow_delete: bool = False) -> None:
+    """Add the routes; those that change something only where that is allowed."""
+
+    @routes.get(PATTERN)
+    def get(request: Request) -> Response:
+        return download(request, store)
 
     if read_only:
         return
 
-    def place(request: Request) -> Sink:
-        return store.create(request.params["name"], max(0, request.head.length))
+    routes.post(PATTERN, sink=lambda request: _place(request, store))(_created)
+    routes.route("PUT", PATTERN, sink=lambda request: _place(request, store))(_put)
+    if allow_delete:
 
-    @routes.post("/files/{name...}", sink=place)
-    def upload(request: Request) -> Response:
-        request.content.commit()
-        return Response(201)
+        @routes.route("DELETE", PATTERN)
+        def delete(request: Request) -> Response:
+            store.remove(request.params["name"], _condition(request, store.wall_clock))
+            return Response(204)
+
+
+def _place(request: Request, store: Store) -> Sink:
+    """Make a place for the content of an upload; raise ProtocolError for one that is not wanted."""
+    headers = request.headers
+    if request.method == "PUT":
+        _check_representation(headers)
+    digests = read_digests(headers.get("repr-digest", ""))
+    size = max(0, request.head.length)
+    upload = store.create(request.params["name"], size, _condition(request, store.wall_clock))
+    return CheckedUpload(upload, digests) if digests else upload
+
+
+def _check_representation(headers: Headers) -> None:
+    """See that the content is the whole of what is to stand there (RFC 9110, 9.3.4); raise ProtocolError."""
+    if headers.get("content-range") is not None:  # RFC 9110, 14.5
+        raise ProtocolError(400, "a part of a file cannot be stored")
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise ProtocolError(415, "content is stored as it comes", (("Accept-Encoding", "identity"),))
+
+
+def _condition(request: Request, wall_clock: Callable[[], float]) -> Condition | None:
+    """Return the precondition of a request that changes something; None where there is none."""
+    if CONDITIONAL.isdisjoint(request.headers):
+        return None
+
+    def check(current: Validators | None) -> None:
+        status = evaluate(request.method, request.headers, current, wall_clock())
+        if status is not None:
+            raise ProtocolError(status, "what stands there is not what the request expects")
+
+    return check
+
+
+def _created(request: Request) -> Response:
+    """Let an upload stand under its name, whether or not something stood there."""
+    request.content.commit()
+    return Response(201, b"", (("Location", request.path),))
+
+
+def _put(request: Request) -> Response:
+    """Let an upload stand under its name, and say whether something stood there (RFC 9110, 9.3.4)."""
+    upload: Upload = request.content
+    if not upload.replaces:
+        return _created(request)
+    upload.commit()
+    return Response(204)

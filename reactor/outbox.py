@@ -8,7 +8,7 @@
     EMPTY    everything is sent                          go on to the next request
     PENDING  the kernel is full, or the share is used    wait until the handle is writable
     DRY      a live stream has nothing more yet          wait until it wakes us
-    BROKEN   the other side is gone, or a file shrank    close
+    BROKEN   the other side is gone, or a file changed   close
 
 Sending is tried before waiting: most responses fit, and never ask the selector for anything. The
 outbox knows no HTTP; what it sends was framed before.
@@ -160,6 +160,8 @@ class Outbox:
 
     def _send_slice(self, sock: socket.socket, part: FileSlice, share: int) -> Flow:
         """Send from the file's pages, without a copy through this process."""
+        if not part.intact():
+            return BROKEN  # what follows would be wrong octets under a right length
         try:
             sent = self._sendfile(sock.fileno(), part.file.fileno(), part.offset, min(share, part.count))
         except BlockingIOError:

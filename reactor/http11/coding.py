@@ -1,6 +1,7 @@
 """Content coding: which one the client prefers, and gzip (RFC 9110, 8.4 and 12.5.3).
 
-1. ``preferred_coding`` reads Accept-Encoding: "gzip" or "x-gzip", or None for identity.
+1. ``preferred_coding`` reads Accept-Encoding: "gzip" or "x-gzip", or None for identity; for content
+   that stands ready in other codings, too, ``preferred_codings`` names them all, best first.
 2. ``gzip`` compresses content that is whole; ``gzip_slices`` a stream of it, a slice at a time, so
    that compressing a long one gives other connections their turn.
 
@@ -10,6 +11,7 @@ than by 406, and RFC 9110, 12.5.3 allows it.
 
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from reactor.http11.grammar import find_weighted_codings
 from reactor.http11.memo import Memo
@@ -20,7 +22,11 @@ _GZIP = 16
 _SMALLEST_WINDOW = 9
 _LARGEST_WINDOW = 15
 
-_compressed: Memo[bytes] = Memo(entries=256, longest=4096)
+# Codings in which content may stand ready; of equals the first is taken.
+READY = ("br", "zstd", "gzip")
+
+# At most 16 MiB, most of it the content of small files, which is in memory anyway.
+_compressed: Memo[bytes] = Memo(entries=256, longest=64 * 1024)
 
 
 def preferred_coding(accept_encoding: str | None) -> str | None:
@@ -33,15 +39,39 @@ def preferred_coding(accept_encoding: str | None) -> str | None:
     """
     if not accept_encoding:
         return None
-    weights: dict[str, float] = {}
-    for name, weight in find_weighted_codings(accept_encoding):
-        weights.setdefault(name.lower(), float(weight or 1))
+    weights = _weights(accept_encoding)
     anything = weights.get("*", 0.0)
     coding = "x-gzip" if "x-gzip" in weights and "gzip" not in weights else "gzip"
     gzip_weight = weights.get(coding, anything)
     # Without a word about it identity is acceptable but not asked for, so that any gzip beats it.
     identity_weight = weights.get("identity", anything)
     return coding if gzip_weight > 0 and gzip_weight >= identity_weight else None
+
+
+@lru_cache(maxsize=64)
+def preferred_codings(accept_encoding: str) -> tuple[str, ...]:
+    """Return those of ``READY`` that the client prefers to identity, best first.
+
+    Of equals the one comes first that is smaller for most content. "*" may be anything that is
+    registered, and what everybody can read is gzip alone: the others are to be named.
+
+    >>> preferred_codings("gzip, deflate, br"), preferred_codings("zstd;q=0.5, *"), preferred_codings("")
+    (('br', 'gzip'), ('gzip', 'zstd'), ())
+    """
+    weights = _weights(accept_encoding)
+    anything = weights.get("*", 0.0)
+    weights.setdefault("gzip", weights.get("x-gzip", anything))
+    least = weights.get("identity", 0.0)
+    liked = [name for name in READY if weights.get(name, 0.0) > 0 and weights[name] >= least]
+    return tuple(sorted(liked, key=lambda name: -weights[name]))
+
+
+def _weights(accept_encoding: str) -> dict[str, float]:
+    """Read the weights of the codings that are named, the first one where one is named twice."""
+    weights: dict[str, float] = {}
+    for name, weight in find_weighted_codings(accept_encoding):
+        weights.setdefault(name.lower(), float(weight or 1))
+    return weights
 
 
 def gzip(content: bytes) -> bytes:

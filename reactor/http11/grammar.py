@@ -109,9 +109,46 @@ match_chunk_line = re.compile(
 # codings = content-coding / "identity" / "*"; content-coding = token
 # weight = OWS ";" OWS "q=" qvalue                                                 RFC 9110, 12.4.2
 # qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
-# Found are the members that a server which knows gzip has a use for; others are passed over.
+# Found are the codings that a server may have a use for; others are passed over.
 find_weighted_codings = re.compile(
-    r"(?:^|,)[ \t]*(gzip|x-gzip|identity|\*)"
+    r"(?:^|,)[ \t]*(gzip|x-gzip|br|zstd|identity|\*)"
     r"(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?[ \t]*(?=,|\Z)",
     re.ASCII | re.IGNORECASE,
 ).findall
+
+# HTTP-date = IMF-fixdate / obs-date; case counts                                  RFC 9110, 5.6.7
+# IMF-fixdate = day-name "," SP 2DIGIT SP month SP 4DIGIT SP time-of-day SP GMT
+# rfc850-date = day-name-l "," SP 2DIGIT "-" month "-" 2DIGIT SP time-of-day SP GMT
+# asctime-date = day-name SP month SP ( 2DIGIT / ( SP DIGIT ) ) SP time-of-day SP 4DIGIT
+# time-of-day = 2DIGIT ":" 2DIGIT ":" 2DIGIT
+DAY_NAME = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+DAY_NAME_L = r"(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
+MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+TIME_OF_DAY = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
+match_fixdate = re.compile(
+    rf"{DAY_NAME}, ([0-9]{{2}}) ({MONTH}) ([0-9]{{4}}) ({TIME_OF_DAY}) GMT", re.ASCII
+).fullmatch
+match_rfc850_date = re.compile(
+    rf"{DAY_NAME_L}, ([0-9]{{2}})-({MONTH})-([0-9]{{2}}) ({TIME_OF_DAY}) GMT", re.ASCII
+).fullmatch
+match_asctime_date = re.compile(
+    rf"{DAY_NAME} ({MONTH}) ([0-9]{{2}}| [0-9]) ({TIME_OF_DAY}) ([0-9]{{4}})", re.ASCII
+).fullmatch
+
+# entity-tag = [ weak ] opaque-tag; weak = "W/" (in this case)                     RFC 9110, 8.8.3
+# opaque-tag = DQUOTE *etagc DQUOTE; etagc = %x21 / %x23-7E / obs-text
+# If-Match = "*" / #entity-tag, and so If-None-Match                               RFC 9110, 13.1.1
+# A list may have empty members; a comma may stand within a tag.                   RFC 9110, 5.6.1
+ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+is_entity_tag = re.compile(ENTITY_TAG).fullmatch
+is_entity_tags = re.compile(rf"[ \t,]*{ENTITY_TAG}(?:[ \t]*,[ \t,]*{ENTITY_TAG})*[ \t,]*").fullmatch
+find_entity_tags = re.compile(ENTITY_TAG).findall
+
+# ranges-specifier = range-unit "=" range-set; range-unit = token                  RFC 9110, 14.1.1
+# range-set = 1#range-spec; int-range = first-pos "-" [ last-pos ]; suffix-range = "-" suffix-length
+# Of the units only bytes is known here, without regard to case.                   RFC 9110, 14.1
+RANGE_SPEC = r"(?:[0-9]+-[0-9]*|-[0-9]+)"
+match_byte_ranges = re.compile(
+    rf"bytes=([ \t,]*{RANGE_SPEC}(?:[ \t]*,[ \t,]*{RANGE_SPEC})*[ \t,]*)", re.ASCII | re.IGNORECASE
+).fullmatch
+find_range_specs = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII).findall

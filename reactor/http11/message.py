@@ -129,14 +129,20 @@ class File(Protocol):
 
 
 class FileSlice:
-    """``count`` octets of an open file from ``offset``; whoever sends it closes the file."""
+    """``count`` octets of an open file from ``offset``; whoever sends it closes the file.
 
-    __slots__ = ("count", "file", "offset")
+    ``intact`` says whether the file is still what it was: asked before each piece that is sent.
+    """
 
-    def __init__(self, file: File, offset: int, count: int) -> None:
+    __slots__ = ("count", "file", "intact", "offset")
+
+    def __init__(
+        self, file: File, offset: int, count: int, intact: Callable[[], bool] = lambda: True
+    ) -> None:
         self.file = file
         self.offset = offset
         self.count = count
+        self.intact = intact
 
     def close(self) -> None:
         """Close the file."""

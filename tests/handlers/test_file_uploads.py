@@ -120,7 +120,7 @@ def test_a_method_that_is_not_allowed_is_405_and_told_which_are(
 def test_what_may_be_written_says_so(client: Client) -> None:
     answer = request(client, "OPTIONS", "/files/file")
     assert answer.status == 204
-    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "PUT"}
 
 
 def test_without_a_store_there_are_no_files(shared: Shared) -> None:

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from handlers.store import LEFTOVER, Store
+from handlers.store import Store
+from handlers.tree import LEFTOVER
 from tests.handlers.shared import SECRET, Shared, descriptors, post, request
 from tests.harness import Client, Harness
 

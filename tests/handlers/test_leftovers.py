@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from handlers.store import LEFTOVER, Store
+from handlers.store import Store
+from handlers.tree import LEFTOVER
 from tests.handlers.shared import Shared, no_descriptor_leaks, read
 
 

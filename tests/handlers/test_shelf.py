@@ -1,15 +1,19 @@
 """Small files come from memory only while they are what stands on the disk."""
 
+import io
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from handlers.kinds import kind_of, octets
+from handlers.representation import Representation
 from handlers.shelf import LARGEST, LONGEST, OVERHEAD, SETTLED, Kept, Shelf
 from handlers.store import Store
 from reactor.http11.grammar import ProtocolError
-from reactor.http11.message import FileSlice
 
 LATER = 60.0  # seconds after a file was written: it has settled
 
@@ -32,19 +36,23 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
     (tmp_path / "file").write_bytes(b"old")
     (tmp_path / "below" / "file").write_bytes(b"below")
     times = os.stat(tmp_path / "file")
-    one = Store(tmp_path, shelf=Shelf(lambda: times.st_ctime + clock.later))
+    one = Store(tmp_path, wall_clock=lambda: times.st_ctime + clock.later)
     yield one
     one.close()
 
 
 def read(store: Store, name: str = "file") -> tuple[bytes, bool]:
-    """Return the content of a file, and whether it came from memory."""
-    content = store.content(name)
-    if isinstance(content, bytes):
-        return content, True
-    octets = os.pread(content.file.fileno(), content.count, content.offset)
-    content.close()
-    return octets, False
+    """Return the content of a file, and whether no file had to be opened for it."""
+    opened = []
+    real_open = os.open
+
+    def counting(path: object, flags: int, *more: object, **others: object) -> int:
+        if not flags & os.O_DIRECTORY:
+            opened.append(path)
+        return real_open(path, flags, *more, **others)  # type: ignore[call-overload, no-any-return]
+
+    with patch("os.open", counting), closing(store.find(name)) as found:
+        return b"".join(found.pieces(range(found.size))), not opened
 
 
 @pytest.mark.parametrize(("name", "octets"), [("file", b"old"), ("below/file", b"below")])
@@ -84,7 +92,7 @@ def test_a_file_that_is_gone_is_not_found(store: Store, tmp_path: Path) -> None:
     read(store)
     os.unlink(tmp_path / "file")
     with pytest.raises(ProtocolError, match="no such file"):
-        store.content("file")
+        store.find("file")
 
 
 @pytest.mark.parametrize("name", ["file", "below/file"])
@@ -93,7 +101,7 @@ def test_a_link_that_took_its_place_is_not_followed(store: Store, tmp_path: Path
     os.rename(tmp_path / name, tmp_path / "moved")
     os.symlink(tmp_path / "moved", tmp_path / name)
     with pytest.raises(ProtocolError, match="no such file"):
-        store.content(name)
+        store.find(name)
 
 
 def test_a_link_that_took_the_place_of_its_directory_is_not_followed(store: Store, tmp_path: Path) -> None:
@@ -101,7 +109,7 @@ def test_a_link_that_took_the_place_of_its_directory_is_not_followed(store: Stor
     os.rename(tmp_path / "below", tmp_path / "moved")
     os.symlink(tmp_path / "moved", tmp_path / "below")
     with pytest.raises(ProtocolError, match="no such file"):
-        store.content("below/file")
+        store.find("below/file")
 
 
 @pytest.mark.parametrize(("later", "kept"), [(0.0, False), (SETTLED - 0.1, False), (SETTLED + 1.0, True)])
@@ -130,17 +138,27 @@ def test_what_changes_while_it_is_read_is_not_kept(
         return octets
 
     monkeypatch.setattr(os, "pread", changing)
-    content = store.content("file")
-    assert isinstance(content, FileSlice)
-    content.close()
+    with closing(store.find("file")) as found:
+        assert found.file is not None
+        assert not found.intact
     assert read(store) == (b"new", False)
 
 
-def test_the_shelf_is_bounded_in_octets() -> None:
+def kept(path: Path) -> Kept:
+    """Return a file as the shelf keeps it."""
+    found = Representation(os.stat(path), kind_of("file", octets, b""), 0.0, io.FileIO(path))
+    found.close()
+    found.kept(path.read_bytes())
+    return Kept([], found)
+
+
+def test_the_shelf_is_bounded_in_octets(tmp_path: Path) -> None:
     shelf = Shelf()
     for size in (0, LONGEST):
+        (tmp_path / "file").write_bytes(bytes(size))
+        one = kept(tmp_path / "file")
         for number in range(LARGEST // (size + OVERHEAD) + 10):
             for _ in range(2):
-                shelf.keep(str(number), Kept([], (0, 0, 0, 0, 0), bytes(size)))
+                shelf.keep(str(number), one)
             assert 0 < shelf._size <= LARGEST
-        assert shelf._size == sum(len(kept.octets) + OVERHEAD for kept in shelf.values())
+        assert shelf._size == sum(each.representation.size + OVERHEAD for each in shelf.values())

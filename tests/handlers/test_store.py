@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from handlers.store import LEFTOVER, Store
+from handlers.store import Store
+from handlers.tree import LEFTOVER
 from tests.handlers.shared import SECRET, Shared, no_descriptor_leaks, read, refused, unprivileged, upload
 
 NEVER = [
@@ -40,8 +41,8 @@ NEVER = [
 def test_what_is_no_name_is_404_to_readers(
     shared: Shared, hidden_store: Store, store: Store, name: str
 ) -> None:
-    assert refused(lambda: store.content(name)) == 404
-    assert refused(lambda: hidden_store.content(name)) == 404
+    assert refused(lambda: store.find(name)) == 404
+    assert refused(lambda: hidden_store.find(name)) == 404
 
 
 @pytest.mark.parametrize("name", NEVER)
@@ -85,20 +86,20 @@ def test_a_hidden_name_is_shared_only_on_demand(
     assert refused(lambda: store.create(name)) == 404
     upload(hidden_store, name, b"hidden")
     assert read(hidden_store, name) == b"hidden"
-    assert refused(lambda: store.content(name)) == 404
+    assert refused(lambda: store.find(name)) == 404
 
 
 def test_what_is_absent_is_404(store: Store) -> None:
-    assert refused(lambda: store.content("absent")) == 404
-    assert refused(lambda: store.content("absent/file")) == 404
-    assert refused(lambda: store.content("file/file")) == 404
+    assert refused(lambda: store.find("absent")) == 404
+    assert refused(lambda: store.find("absent/file")) == 404
+    assert refused(lambda: store.find("file/file")) == 404
 
 
 @pytest.mark.parametrize("length", [255, 256, 5000])
 def test_a_long_name_is_no_fault_of_the_server(shared: Shared, store: Store, length: int) -> None:
     name = "n" * length
-    assert refused(lambda: store.content(name)) == 404
-    assert refused(lambda: store.content(f"{name}/file")) == 404
+    assert refused(lambda: store.find(name)) == 404
+    assert refused(lambda: store.find(f"{name}/file")) == 404
     if length > 255:
         assert refused(lambda: store.create(name)) == 404
     else:
@@ -195,7 +196,7 @@ NOT_REGULAR = [
 @pytest.mark.parametrize("make", NOT_REGULAR)
 def test_what_is_no_regular_file_is_404(shared: Shared, store: Store, make: Callable[[Shared], str]) -> None:
     name = make(shared)
-    assert refused(lambda: store.content(name)) == 404
+    assert refused(lambda: store.find(name)) == 404
     assert refused(lambda: store.create(name)) == 404
     assert (shared.outside / "file").read_bytes() == SECRET
     assert not (shared.outside / "new").exists()
@@ -203,7 +204,7 @@ def test_what_is_no_regular_file_is_404(shared: Shared, store: Store, make: Call
 
 @pytest.mark.parametrize("name", ["below", "."])
 def test_a_directory_is_404_to_readers(store: Store, name: str) -> None:
-    assert refused(lambda: store.content(name)) == 404
+    assert refused(lambda: store.find(name)) == 404
 
 
 def test_the_shared_directory_itself_may_be_a_link(shared: Shared, tmp_path: Path) -> None:
@@ -232,13 +233,13 @@ def test_a_store_needs_a_directory(shared: Shared, tmp_path: Path, path: str) ->
 
 def test_a_file_that_may_not_be_read_is_403(shared: Shared, store: Store) -> None:
     (shared.path / "file").chmod(0)
-    assert refused(lambda: unprivileged(lambda: store.content("file"))) == 403
+    assert refused(lambda: unprivileged(lambda: store.find("file"))) == 403
 
 
 def test_a_directory_that_may_not_be_entered_is_403(shared: Shared, store: Store) -> None:
     (shared.path / "below").chmod(0)
     try:
-        assert refused(lambda: unprivileged(lambda: store.content("below/file"))) == 403
+        assert refused(lambda: unprivileged(lambda: store.find("below/file"))) == 403
         assert refused(lambda: unprivileged(lambda: store.create("below/new"))) == 403
     finally:
         (shared.path / "below").chmod(0o755)
@@ -274,7 +275,7 @@ def test_a_fault_at_any_open_is_told_and_leaks_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", open_or_fail)
-        assert refused(lambda: store.content("below/deeper/file")) == status
+        assert refused(lambda: store.find("below/deeper/file")) == status
     assert read(store, "below/deeper/file") == b""
 
 
@@ -283,4 +284,4 @@ def test_reading_many_files_and_being_refused_many_times_leaks_nothing(shared: S
         for _ in range(100):
             assert read(store, "below/file") == b"inside below"
             for name in ("absent", "absent/file", "below", "../x", "file/x", "n" * 300):
-                assert refused(lambda name=name: store.content(name)) == 404
+                assert refused(lambda name=name: store.find(name)) == 404

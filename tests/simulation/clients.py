@@ -24,6 +24,7 @@ whoever is excused because of a fault that was planted in its way.
 from collections.abc import Iterator
 from dataclasses import replace
 
+from handlers.shelf import LONGEST
 from tests.simulation.judge import Judge
 from tests.simulation.scripts import Author, Exchange, head
 from tests.simulation.site import Site
@@ -67,7 +68,8 @@ class Client:
         if any(each.lasts for each in self.exchanges) and self._octets() > MOST_BEHIND_A_LIVE_STREAM:
             self.exchanges = [each for each in self.exchanges if not each.lasts]
         contents = [each.content for each in self.exchanges if isinstance(each.content, bytes)]
-        site.largest_answers[self.name] = max(map(len, contents), default=0)
+        # A file that is kept in memory is an answer, too.
+        site.largest_answers[self.name] = max(LONGEST, *map(len, contents), 0)
         self.judge = Judge(site, author.disk, self.name, manner, self.exchanges)
         self.wire: Wire | None = None
         self.judged = False

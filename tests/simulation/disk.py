@@ -7,11 +7,14 @@ clients have offered for that name, whole.
 """
 
 import errno
+import fcntl
 import os
+import stat
+import zlib
 from pathlib import Path
 from typing import Any
 
-from handlers.store import LEFTOVER
+from handlers.tree import LEFTOVER
 from tests.simulation.world import World
 
 ENOUGH = 1 << 40
@@ -102,6 +105,16 @@ class FaultyOs:
     def __getattr__(self, name: str) -> Any:
         return getattr(os, name)
 
+    def stat(self, path: bytes, *, dir_fd: int, follow_symlinks: bool) -> "Status":
+        descriptor = os.open(path, os.O_RDONLY, dir_fd=dir_fd)
+        try:
+            return Status(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def fstat(self, descriptor: int) -> "Status":
+        return Status(descriptor)
+
     def _may_fail(self, call: str) -> None:
         if self._disk.fails(call):
             raise OSError(self._disk.world.random.choice(FAULTS[call]), "planted")
@@ -136,3 +149,21 @@ class FaultyOs:
             self._disk.undeletable.add(os.fsdecode(name))
             raise
         os.unlink(name, dir_fd=dir_fd)
+
+
+class Status:
+    """What is known of a file: the same in each run, so that its number is made of its content.
+
+    It was changed long ago, however often, so that small files are kept in memory.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        real = os.fstat(descriptor)
+        self.st_mode = real.st_mode
+        self.st_nlink = real.st_nlink
+        self.st_size = real.st_size
+        self.st_dev = 0
+        readable = fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+        regular = stat.S_ISREG(real.st_mode)
+        self.st_ino = zlib.crc32(os.pread(descriptor, real.st_size, 0)) if readable and regular else 0
+        self.st_mtime_ns = self.st_ctime_ns = 1_000_000_000

@@ -4,7 +4,7 @@ import logging
 import tempfile
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
@@ -74,7 +74,9 @@ def live(world: World, disk: Disk, clients: list[Client]) -> None:
         clients.append(Client(site, Author(world, disk, f"client{number}", large), manner))
     world.present = lambda: [each.name for each in clients if each.wire is not None and not each.judged]
     try:
-        with patch("handlers.store.os", FaultyOs(disk)):
+        with ExitStack() as patches:
+            for module in ("representation", "store", "tree", "upload"):
+                patches.enter_context(patch(f"handlers.{module}.os", FaultyOs(disk)))
             while not world.over:
                 site.reactor.turn()
                 invariants.check_turn()

@@ -115,7 +115,11 @@ class Site:
         self.settings = choose_settings(world)
         self.log_lines = io.StringIO()
         self.store = Store(
-            disk.path, fsync=random.random() < 0.3, min_free_space=1, free_space=disk.free_space
+            disk.path,
+            fsync=random.random() < 0.3,
+            min_free_space=1,
+            free_space=disk.free_space,
+            wall_clock=world.wall_clock,
         )
         log = AccessLog(self.log_lines, "json", world.clock, world.wall_clock)
         self.ticker = Ticker(self)

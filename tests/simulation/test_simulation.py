@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handlers.store import Upload
+from handlers.upload import Upload
 from reactor.acceptor import Acceptor
 from reactor.connection import Connection, State
 from reactor.loop import Reactor

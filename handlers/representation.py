@@ -1,0 +1,151 @@
+"""A representation: what a file holds at one moment, and what is said about it in fields.
+
+1. A file is known by its stamp: where it is, how long it is, and when it was last changed.
+2. Its validators are made of the stamp: a strong ETag, and Last-Modified (RFC 9110, 8.8). What is
+   compressed on the way has an ETag of its own.
+3. Its content is in memory, or an open file. While an open file is sent its stamp is looked at again
+   before each piece: one that has changed breaks off, and no wrong octets stand under a right length.
+
+It knows no path and no request. Whoever takes an open one closes it, or sends it, which does.
+"""
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+
+from handlers.kinds import Kind
+from reactor.http11.dates import format_date
+from reactor.http11.message import Content, FileSlice, Response
+from reactor.http11.preconditions import Validators
+
+AT_ONCE = 64 * 1024  # octets read of a file that does not leave by sendfile
+
+Fields = tuple[tuple[str, str], ...]
+Stamp = tuple[int, int, int, int, int]
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """Return what changes whenever a file, or its content, is another one."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def validators_of(status: os.stat_result, now: float) -> Validators:
+    """Return the validators of a file; ``now`` is in seconds since the epoch.
+
+    A time of change that is yet to come is not told (RFC 9110, 8.8.2.1).
+    """
+    digest = hashlib.blake2b(repr(stamp_of(status)).encode(), digest_size=12).hexdigest()
+    modified = status.st_mtime_ns // 1_000_000_000
+    return Validators(f'"{digest}"', modified if modified <= now else None)
+
+
+class Representation:
+    """A file's content: ``octets`` where it is in memory, else ``file``, which is open.
+
+    ``fields`` go with it as it is; ``coding`` is the content coding that the file itself has, as
+    ``NAME.gz`` has beside ``NAME``, or None.
+    """
+
+    __slots__ = ("coding", "compressible", "fields", "file", "octets", "size", "stamp", "validators")
+
+    def __init__(self, status: os.stat_result, kind: Kind, now: float, file: io.FileIO) -> None:
+        self.stamp = stamp_of(status)
+        self.size = status.st_size
+        self.validators = validators_of(status, now)
+        self.file: io.FileIO | None = file
+        self.octets = b""
+        self.coding = kind.coding
+        self.compressible = kind.compressible
+        self.fields = kind.fields + fields_of(self.validators)
+
+    def close(self) -> None:
+        """Let go of the file: its content is not sent."""
+        if self.file is not None:
+            self.file.close()
+
+    @property
+    def intact(self) -> bool:
+        """True while the content of the open file is what it was when it was opened.
+
+        The time of the last change of its status may be another: a file that is replaced or removed
+        meanwhile has one name less, and the same content.
+        """
+        assert self.file is not None, "what is in memory does not change"
+        status = os.fstat(self.file.fileno())
+        return (status.st_size, status.st_mtime_ns) == self.stamp[2:4]
+
+    def kept(self, octets: bytes) -> None:
+        """Be in memory from now on."""
+        self.octets, self.file = octets, None
+
+    def part(self, span: range) -> bytes | FileSlice:
+        """Return a part of the content, or all of it."""
+        if self.file is None:
+            return self.octets[span.start : span.stop]
+        return FileSlice(self.file, span.start, len(span), lambda: self.intact)
+
+    def pieces(self, span: range) -> Iterator[bytes]:
+        """Yield a part of the content piece by piece; raise OSError when the file is not what it was."""
+        if self.file is None:
+            yield self.octets[span.start : span.stop]
+            return
+        for start in range(span.start, span.stop, AT_ONCE):
+            wanted = min(AT_ONCE, span.stop - start)
+            octets = os.pread(self.file.fileno(), wanted, start)
+            if len(octets) < wanted or not self.intact:
+                raise OSError("the file was changed while it was sent")
+            yield octets
+
+    def validators_as(self, coding: str | None) -> Validators:
+        """Return the validators of the content in a coding: each has its own (RFC 9110, 8.8.3.3)."""
+        etag, modified = self.validators
+        return Validators(f'{etag[:-1]}-gzip"' if self.compressible and coding else etag, modified)
+
+    def whole(self, coding: str | None) -> Response:
+        """Return the response with all of the content, in a coding that the client prefers, or as it is."""
+        if not self.compressible:
+            content: Content = self.part(range(self.size))
+            return Response(200, content, self.fields)
+        if coding is None:
+            return Response(200, self.part(range(self.size)), self.fields, compress_from=0)
+        fields = _replaced(self.fields, "ETag", self.validators_as(coding).etag)
+        content = self.octets if self.file is None else Pieces(self, [(b"", range(self.size))])
+        return Response(200, content, fields, compress_from=0)
+
+
+class Pieces:
+    """Parts of a representation, with octets before each: content that is read as it is sent."""
+
+    __slots__ = ("_end", "_parts", "_representation")
+
+    def __init__(
+        self, representation: Representation, parts: list[tuple[bytes, range]], end: bytes = b""
+    ) -> None:
+        self._representation = representation
+        self._parts = parts
+        self._end = end
+
+    def __iter__(self) -> Iterator[bytes]:
+        for before, span in self._parts:
+            if before:
+                yield before
+            yield from self._representation.pieces(span)
+        if self._end:
+            yield self._end
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._representation.close()
+
+
+def fields_of(validators: Validators) -> Fields:
+    """Return the fields that every representation of a file has."""
+    fields = (("Accept-Ranges", "bytes"), ("ETag", validators.etag))
+    if validators.modified is None:
+        return fields
+    return (*fields, ("Last-Modified", format_date(validators.modified)))
+
+
+def _replaced(fields: Fields, name: str, value: str) -> Fields:
+    return tuple((each, value if each == name else old) for each, old in fields)

@@ -1,0 +1,91 @@
+"""The tree: one directory, and the one way to reach what is beneath it.
+
+1. A name is split at its slashes, and each part is checked: none is empty, "." or "..", none begins
+   with a dot unless hidden names are shared, none has a backslash or NUL.
+2. The parts are opened one by one, each relative to the one before, and no symbolic link is
+   followed. So whatever anybody does to the tree meanwhile, no path leaves the directory.
+
+Refusals are ``ProtocolError`` with a status. The tree does not know what is read or written there.
+"""
+
+import errno
+import os
+
+from reactor.http11.grammar import ProtocolError
+
+LEFTOVER = ".reactor-upload-"  # what the names of temporary files begin with
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO})
+_DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def absent() -> ProtocolError:
+    """Return what a client is told where there is nothing that may be shared."""
+    return ProtocolError(404, "there is no such file")
+
+
+def refusal(error: OSError) -> ProtocolError:
+    """Return what a client is told about a fault of the file system; raise it again when it is ours."""
+    if error.errno in _ABSENT:
+        return absent()
+    if error.errno in _DENIED:
+        return ProtocolError(403, "the file system does not allow it")
+    if error.errno in _EXHAUSTED:
+        return ProtocolError(503, "too many files are open")
+    if error.errno in _FULL:
+        return ProtocolError(507, "there is not enough space")
+    raise error
+
+
+class Tree:
+    """What is beneath one directory; raises OSError when there is no such directory."""
+
+    def __init__(self, path: str | os.PathLike[str], hidden: bool = False) -> None:
+        self.hidden = hidden
+        # The directory itself may be a link: whoever starts the server has chosen it.
+        self.root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        os.close(self.root)
+
+    def shows(self, part: str) -> bool:
+        """Say whether a part of a path may be shared at all."""
+        if not part or "\\" in part or "\0" in part:
+            return False
+        if not part.startswith("."):
+            return True
+        return self.hidden and part not in (".", "..") and not part.startswith(LEFTOVER)
+
+    def parts(self, name: str) -> list[bytes]:
+        """Split a name into the parts of a path beneath the directory; raise ProtocolError(404).
+
+        They are octets, so that names are UTF-8 on the disk whatever the locale.
+        """
+        parts = name.split("/")
+        if not all(map(self.shows, parts)):
+            raise absent()
+        return [part.encode("utf-8") for part in parts]
+
+    def open_parent(self, parts: list[bytes]) -> int:
+        """Open the directory of a path, part by part; return its descriptor. Raise OSError.
+
+        Of a path with one part that is the root itself, which ``close_parent`` leaves open.
+        """
+        descriptor = self.root
+        for part in parts[:-1]:
+            try:
+                child = os.open(part, _DIRECTORY, dir_fd=descriptor)
+            finally:
+                self.close_parent(descriptor)
+            descriptor = child
+        return descriptor
+
+    def close_parent(self, descriptor: int) -> None:
+        """Close the directory of a path, unless it is the root."""
+        if descriptor != self.root:
+            os.close(descriptor)

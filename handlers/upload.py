@@ -1,0 +1,175 @@
+"""An upload: a temporary file beside its destination, renamed when it is whole.
+
+1. Who reads sees the old content or the new, never a part of either.
+2. A temporary file that is in use is locked, which the kernel undoes when its process ends, however
+   it ends. Leftovers of a process that was killed are removed at the next start.
+3. Free space is looked at as octets come; conditions are asked again before the old content goes.
+
+An upload is a sink: it is given octets, and knows no request.
+"""
+
+import fcntl
+import itertools
+import logging
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+from handlers.tree import LEFTOVER, refusal
+from reactor.http11.grammar import ProtocolError
+
+log = logging.getLogger("reactor")
+
+# Octets: how much of an upload the look at the free space counts for that was taken when it began.
+AT_ONCE = 64 * 1024
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_serial = itertools.count(1)
+
+
+class Place(Protocol):
+    """What an upload asks of the store it goes to."""
+
+    fsync: bool
+
+    def check_space(self, descriptor: int, size: int) -> None:
+        """Raise ProtocolError(507) when ``size`` octets more would leave too little space."""
+
+    def close_parent(self, descriptor: int) -> None:
+        """Close the directory of a path, unless it is the root."""
+
+
+class Upload:
+    """An upload on its way: a sink that writes to a temporary file, and becomes the content.
+
+    ``replaces`` says whether something stood under the name when it began; ``check_again``, where it
+    is given, refuses if what stands there now is not to be replaced.
+    """
+
+    __slots__ = (
+        "_check_again",
+        "_descriptor",
+        "_name",
+        "_parent",
+        "_place",
+        "_promised",
+        "_temporary",
+        "replaces",
+    )
+
+    def __init__(
+        self,
+        place: Place,
+        parent: int,
+        temporary: tuple[int, str],
+        name: bytes,
+        size: int,
+        replaces: bool,
+        check_again: Callable[[], object] | None = None,
+    ) -> None:
+        self._place = place
+        self._promised = min(size, AT_ONCE)
+        self._parent = parent
+        self._descriptor = temporary[0]
+        self._temporary: str | None = temporary[1]
+        self._name = name
+        self._check_again = check_again
+        self.replaces = replaces
+
+    def write(self, octets: bytes) -> None:
+        """Append octets; raise ProtocolError(507) when the space runs out."""
+        self._promised -= len(octets)
+        if self._promised < 0:
+            self._place.check_space(self._parent, len(octets))
+        try:
+            view = memoryview(octets)
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError as error:
+            raise refusal(error) from None
+
+    def finish(self) -> "Upload":
+        """Return the upload itself, for the handler to commit."""
+        return self
+
+    def commit(self) -> None:
+        """Let the content stand under its name, whole, in place of what stood there."""
+        assert self._temporary is not None, "an upload is committed once"
+        try:
+            if self._check_again is not None:
+                self._check_again()
+            if self._place.fsync:
+                os.fsync(self._descriptor)
+            os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+            self._temporary = None
+            if self._place.fsync:
+                os.fsync(self._parent)
+        except IsADirectoryError:
+            raise ProtocolError(409, "there is a directory of this name") from None
+        except FileNotFoundError:
+            raise ProtocolError(409, "it was removed while it was coming in") from None
+        except OSError as error:
+            raise refusal(error) from None
+
+    def close(self) -> None:
+        """Close the file; remove it, unless it was committed."""
+        try:
+            if self._temporary is not None:
+                os.unlink(self._temporary, dir_fd=self._parent)
+        except FileNotFoundError:
+            pass  # somebody has tidied up
+        finally:
+            try:
+                os.close(self._descriptor)
+            finally:
+                self._place.close_parent(self._parent)
+
+
+def create_temporary(parent: int) -> tuple[int, str]:
+    """Create a file of a new name in a directory, locked; return its descriptor and its name."""
+    while True:
+        name = f"{LEFTOVER}{os.getpid()}-{next(_serial)}"
+        try:
+            descriptor = os.open(name, _CREATE, 0o666, dir_fd=parent)
+        except FileExistsError:
+            continue
+        try:
+            # Another server's start may hold it for a moment, and have removed it by then.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return descriptor, name
+        except OSError:
+            os.close(descriptor)
+            os.unlink(name, dir_fd=parent)
+            raise
+        os.close(descriptor)
+
+
+def remove_leftovers(root: int) -> int:
+    """Remove what killed processes left beneath a directory; return how many files that were."""
+    removed = 0
+    for _, _, names, directory in os.fwalk(".", dir_fd=root):
+        for name in names:
+            if name.startswith(LEFTOVER):
+                removed += _remove_unlocked(name, directory)
+    return removed
+
+
+def _remove_unlocked(name: str, directory: int) -> bool:
+    """Remove a leftover, unless a living process holds it."""
+    try:
+        descriptor = os.open(name, _READ, dir_fd=directory)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(name, dir_fd=directory)
+    except OSError as error:
+        if not isinstance(error, BlockingIOError):
+            log.warning("cannot remove the leftover %s: %s", name, error.strerror)
+        return False
+    finally:
+        os.close(descriptor)
+    return True
