@@ -10,7 +10,7 @@ It knows no path; the store does.
 
 import secrets
 
-from handlers.representation import Pieces, Representation
+from handlers.representation import Description, Fields, Pieces, Representation
 from handlers.store import Store
 from reactor.http11.coding import preferred_codings
 from reactor.http11.grammar import ProtocolError
@@ -18,75 +18,79 @@ from reactor.http11.message import Content, Request, Response
 from reactor.http11.preconditions import CONDITIONAL, evaluate, range_applies
 from reactor.http11.ranges import content_range, multipart_end, multipart_head, read_ranges, unsatisfied
 
-# A request with none of these asks for all of the content, whatever the client has.
-_ASKING = CONDITIONAL | {"range"}
+# A request with none of these asks for all of the content as it is, whatever the client has.
+_ASKING = CONDITIONAL | {"accept-encoding", "range"}
 
 
 def download(request: Request, store: Store) -> Response:
     """Answer GET or HEAD of a file; raise ProtocolError."""
-    name = request.params["name"]
-    found = store.find(name)
-    headers = request.headers
-    accepted = headers.get("accept-encoding")
-    if accepted is not None and found.compressible and headers.get("range") is None:
-        beside = store.find_beside(name, preferred_codings(accepted), found)
-        if beside is not None:
-            found.close()
-            found = beside
-    if _ASKING.isdisjoint(headers):
-        return found.whole(request.head.coding)
+    found = store.find(request.params["name"])
+    if _ASKING.isdisjoint(request.headers):
+        return found.whole(None)
+    # RFC 9110, 14.2: it counts for GET alone.
+    wanted = request.headers.get("range") if request.method == "GET" else None
+    if wanted is None:
+        found = _prefer_ready(request, found, store)
     try:
-        return _answer(request, found, store.wall_clock())
+        return _answer(request, found, wanted, store.wall_clock())
     except ProtocolError:
         found.close()
         raise
 
 
-def _answer(request: Request, found: Representation, now: float) -> Response:
-    """Answer a request that has conditions, or asks for parts."""
+def _prefer_ready(request: Request, found: Representation, store: Store) -> Representation:
+    """Return what stands ready in a coding that the client prefers, in place of what was found."""
+    accepted = request.headers.get("accept-encoding")
+    if not accepted or not found.about.compressible:
+        return found
+    ready = store.find_beside(request.params["name"], preferred_codings(accepted), found.about)
+    if ready is None:
+        return found
+    found.close()
+    return ready
+
+
+def _answer(request: Request, found: Representation, wanted: str | None, now: float) -> Response:
+    """Answer a request for a part, for what may have changed, or in a coding; raise ProtocolError."""
     headers = request.headers
-    wanted = headers.get("range") if request.method == "GET" else None  # RFC 9110, 14.2
     coding = request.head.coding if wanted is None else None
-    validators = found.validators_as(coding)
+    validators = found.about.validators_as(coding)
     status = evaluate(request.method, headers, validators, now)
     if status == 304:
         found.close()
-        return Response(304, b"", _fields_of_304(found, validators.etag))
+        return Response(304, b"", (("ETag", validators.etag), *_varying(found.about)))
     if status is not None:
         raise ProtocolError(status, "the file is not what the request expects")
     if wanted is not None and range_applies(headers, validators, now):
-        parts = read_ranges(wanted, found.size)
+        parts = read_ranges(wanted, found.about.size)
         if parts is not None:
             return _partial(found, parts)
     return found.whole(coding)
 
 
-def _fields_of_304(found: Representation, etag: str) -> tuple[tuple[str, str], ...]:
-    """Return the fields that the 200 would have, as far as they are of use (RFC 9110, 15.4.5)."""
-    varies = found.compressible or found.coding is not None
-    return (("ETag", etag), ("Vary", "Accept-Encoding")) if varies else (("ETag", etag),)
+def _varying(about: Description) -> Fields:
+    """Return the field that a response has where another client may get another coding."""
+    return (("Vary", "Accept-Encoding"),) if about.compressible or about.coding is not None else ()
 
 
 def _partial(found: Representation, parts: list[range]) -> Response:
     """Return 206 with these parts; raise ProtocolError(416) when there are none."""
+    about = found.about
     if not parts:
-        reason = f"there are {found.size} octets, and none of those asked for"
-        raise ProtocolError(416, reason, (("Content-Range", unsatisfied(found.size)),))
-    compress_from = None
-    fields = found.fields
-    if found.compressible:
-        fields = (*fields, ("Vary", "Accept-Encoding"))
+        reason = f"there are {about.size} octets, and none of those asked for"
+        raise ProtocolError(416, reason, (("Content-Range", unsatisfied(about.size)),))
+    fields = (*about.fields, *_varying(about))
     if len(parts) == 1:
-        field = ("Content-Range", content_range(parts[0], found.size))
-        return Response(206, found.part(parts[0]), (*fields, field), compress_from)
-    boundary = secrets.token_hex(16).encode()
-    kind = dict(fields)["Content-Type"]
-    field = ("Content-Type", f"multipart/byteranges; boundary={boundary.decode()}")
-    others = tuple(each for each in fields if each[0] != "Content-Type")
-    return Response(206, _multipart(found, parts, boundary, kind), (field, *others))
+        field = ("Content-Range", content_range(parts[0], about.size))
+        return Response(206, found.part(parts[0]), (*fields, field))
+    boundary = secrets.token_hex(16)
+    kind = ("Content-Type", f"multipart/byteranges; boundary={boundary}")
+    others = tuple(field for field in fields if field[0] != "Content-Type")
+    return Response(206, _multipart(found, parts, boundary.encode()), (kind, *others))
 
 
-def _multipart(found: Representation, parts: list[range], boundary: bytes, kind: str) -> Content:
+def _multipart(found: Representation, parts: list[range], boundary: bytes) -> Content:
     """Return several parts as multipart/byteranges (RFC 9110, 14.6)."""
-    pieces = [(multipart_head(boundary, kind, part, found.size), part) for part in parts]
+    kind, size = dict(found.about.fields)["Content-Type"], found.about.size
+    pieces = [(multipart_head(boundary, kind, part, size), part) for part in parts]
     return Pieces(found, pieces, multipart_end(boundary))

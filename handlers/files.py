@@ -47,7 +47,8 @@ def _place(request: Request, store: Store) -> Sink:
     headers = request.headers
     if request.method == "PUT":
         _check_representation(headers)
-    digests = read_digests(headers.get("repr-digest", ""))
+    digest = headers.get("repr-digest")
+    digests = {} if digest is None else read_digests(digest)
     size = max(0, request.head.length)
     upload = store.create(request.params["name"], size, _condition(request, store.wall_clock))
     return CheckedUpload(upload, digests) if digests else upload

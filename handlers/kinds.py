@@ -86,6 +86,9 @@ def guess(name: str) -> str:
     return kind
 
 
+TYPES: dict[str, MediaType] = {"octets": octets, "guess": guess}
+
+
 def kind_of(name: str, media_type: MediaType, beginning: bytes) -> Kind:
     """Return the kind of a file by its name and its first octets."""
     compressed = name.rpartition(".")[2].lower() in _COMPRESSED or beginning.startswith(_MAGIC)

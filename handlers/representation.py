@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from handlers.kinds import Kind
 from reactor.http11.dates import format_date
-from reactor.http11.message import Content, FileSlice, Response
+from reactor.http11.message import FileSlice, Response
 from reactor.http11.preconditions import Validators
 
 AT_ONCE = 64 * 1024  # octets read of a file that does not leave by sendfile
@@ -40,24 +40,51 @@ def validators_of(status: os.stat_result, now: float) -> Validators:
     return Validators(f'"{digest}"', modified if modified <= now else None)
 
 
-class Representation:
-    """A file's content: ``octets`` where it is in memory, else ``file``, which is open.
+class Description:
+    """What is said about a file at one moment; never changes, may serve many requests.
 
-    ``fields`` go with it as it is; ``coding`` is the content coding that the file itself has, as
+    ``fields`` go with it as it is, ``gzip_fields`` where it is compressed on the way, which only what
+    is ``compressible`` will be. ``coding`` is the content coding that the file itself has, as
     ``NAME.gz`` has beside ``NAME``, or None.
     """
 
-    __slots__ = ("coding", "compressible", "fields", "file", "octets", "size", "stamp", "validators")
+    __slots__ = (
+        "coding",
+        "compressible",
+        "fields",
+        "gzip_fields",
+        "gzip_validators",
+        "size",
+        "stamp",
+        "validators",
+    )
 
-    def __init__(self, status: os.stat_result, kind: Kind, now: float, file: io.FileIO) -> None:
+    def __init__(self, status: os.stat_result, kind: Kind, now: float) -> None:
         self.stamp = stamp_of(status)
         self.size = status.st_size
-        self.validators = validators_of(status, now)
-        self.file: io.FileIO | None = file
-        self.octets = b""
         self.coding = kind.coding
         self.compressible = kind.compressible
+        self.validators = validators_of(status, now)
+        # RFC 9110, 8.8.3.3: each coding has a validator of its own.
+        etag = self.validators.etag[:-1] + '-gzip"'
+        self.gzip_validators = self.validators._replace(etag=etag)
         self.fields = kind.fields + fields_of(self.validators)
+        self.gzip_fields = kind.fields + fields_of(self.gzip_validators)
+
+    def validators_as(self, coding: str | None) -> Validators:
+        """Return the validators of the content as it is, or in a coding that the client prefers."""
+        return self.gzip_validators if coding is not None and self.compressible else self.validators
+
+
+class Representation:
+    """A file's content, in memory as ``octets``, or else in an open ``file``; and what is said about it."""
+
+    __slots__ = ("about", "file", "octets")
+
+    def __init__(self, about: Description, octets: bytes | None, file: io.FileIO | None) -> None:
+        self.about = about
+        self.octets = octets
+        self.file = file
 
     def close(self) -> None:
         """Let go of the file: its content is not sent."""
@@ -73,45 +100,37 @@ class Representation:
         """
         assert self.file is not None, "what is in memory does not change"
         status = os.fstat(self.file.fileno())
-        return (status.st_size, status.st_mtime_ns) == self.stamp[2:4]
+        return (status.st_size, status.st_mtime_ns) == self.about.stamp[2:4]
 
-    def kept(self, octets: bytes) -> None:
-        """Be in memory from now on."""
-        self.octets, self.file = octets, None
+    def whole(self, coding: str | None) -> Response:
+        """Return the response with all of the content, in a coding that the client prefers, or as it is."""
+        about = self.about
+        if not about.compressible:
+            return Response(200, self.part(range(about.size)), about.fields)
+        if coding is None:
+            return Response(200, self.part(range(about.size)), about.fields, compress_from=0)
+        content = Pieces(self, [(b"", range(about.size))]) if self.octets is None else self.octets
+        return Response(200, content, about.gzip_fields, compress_from=0)
 
     def part(self, span: range) -> bytes | FileSlice:
-        """Return a part of the content, or all of it."""
-        if self.file is None:
+        """Return a part of the content."""
+        if self.octets is not None:
             return self.octets[span.start : span.stop]
+        assert self.file is not None, "content is in memory or in a file"
         return FileSlice(self.file, span.start, len(span), lambda: self.intact)
 
     def pieces(self, span: range) -> Iterator[bytes]:
         """Yield a part of the content piece by piece; raise OSError when the file is not what it was."""
-        if self.file is None:
+        if self.octets is not None:
             yield self.octets[span.start : span.stop]
             return
+        assert self.file is not None, "content is in memory or in a file"
         for start in range(span.start, span.stop, AT_ONCE):
             wanted = min(AT_ONCE, span.stop - start)
             octets = os.pread(self.file.fileno(), wanted, start)
             if len(octets) < wanted or not self.intact:
                 raise OSError("the file was changed while it was sent")
             yield octets
-
-    def validators_as(self, coding: str | None) -> Validators:
-        """Return the validators of the content in a coding: each has its own (RFC 9110, 8.8.3.3)."""
-        etag, modified = self.validators
-        return Validators(f'{etag[:-1]}-gzip"' if self.compressible and coding else etag, modified)
-
-    def whole(self, coding: str | None) -> Response:
-        """Return the response with all of the content, in a coding that the client prefers, or as it is."""
-        if not self.compressible:
-            content: Content = self.part(range(self.size))
-            return Response(200, content, self.fields)
-        if coding is None:
-            return Response(200, self.part(range(self.size)), self.fields, compress_from=0)
-        fields = _replaced(self.fields, "ETag", self.validators_as(coding).etag)
-        content = self.octets if self.file is None else Pieces(self, [(b"", range(self.size))])
-        return Response(200, content, fields, compress_from=0)
 
 
 class Pieces:
@@ -145,7 +164,3 @@ def fields_of(validators: Validators) -> Fields:
     if validators.modified is None:
         return fields
     return (*fields, ("Last-Modified", format_date(validators.modified)))
-
-
-def _replaced(fields: Fields, name: str, value: str) -> Fields:
-    return tuple((each, value if each == name else old) for each, old in fields)

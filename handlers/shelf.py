@@ -1,8 +1,8 @@
-"""The shelf: small files, kept in memory for as long as they are what stands on the disk.
+"""The shelf: what is known of files, kept for as long as it is what stands on the disk.
 
-1. A file is known by its stamp; one ``stat`` tells whether what is kept is still what is there.
-2. Only what has not been changed for a while is kept: the clock of a file system goes in steps, and
-   a second change within one step would leave the stamp as it was.
+1. A file is known by its stamp; where that is the same, so is all that is said about the file.
+2. The content is kept with it where it is short, and has not been changed for a while: the clock of a
+   file system goes in steps, and a second change within one step would leave the stamp as it was.
 3. The shelf is bounded in octets; one that is full is emptied, which costs reading its files again.
 
 It opens no file, and knows no path: a name is whatever the store calls it by.
@@ -10,19 +10,25 @@ It opens no file, and knows no path: a name is whatever the store calls it by.
 
 from typing import NamedTuple
 
-from handlers.representation import Representation
+from handlers.representation import Description, Representation
 
 LONGEST = 64 * 1024  # octets of one file; a longer one leaves the page cache without passing through here
 LARGEST = 16 * 1024 * 1024  # octets of all files together
-OVERHEAD = 1024  # octets that an entry costs beside its content, so that empty files are bounded, too
+OVERHEAD = 2048  # octets that an entry costs beside its content, so that empty files are bounded, too
 SETTLED = 2.0  # seconds without a change; the coarsest clock of a file system (FAT) has steps as long
 
 
 class Kept(NamedTuple):
-    """One file on the shelf: the parts of its path, and its content, which is in memory."""
+    """One file on the shelf: the parts of its path, what is said about it, and its content or None."""
 
     parts: list[bytes]
-    representation: Representation
+    about: Description
+    content: Representation | None
+
+    @property
+    def cost(self) -> int:
+        """How many octets it takes."""
+        return OVERHEAD + (self.about.size if self.content else 0)
 
 
 class Shelf(dict[str, Kept]):
@@ -32,26 +38,23 @@ class Shelf(dict[str, Kept]):
         super().__init__()
         self._size = 0
 
-    def takes(self, found: Representation, now: float) -> bool:
-        """Say whether a file is one to be kept: short, and not changed for a while.
-
-        ``now`` is in seconds since the epoch.
-        """
-        changed = max(found.stamp[3], found.stamp[4]) / 1e9
-        return found.size <= LONGEST and changed + SETTLED < now
+    @staticmethod
+    def takes_content(about: Description, now: float) -> bool:
+        """Say whether the content of a file is kept, too; ``now`` is in seconds since the epoch."""
+        changed = max(about.stamp[3], about.stamp[4]) / 1e9
+        return about.size <= LONGEST and changed + SETTLED < now
 
     def keep(self, name: str, kept: Kept) -> None:
         """Put a file on the shelf, in place of what is kept of that name."""
         self.drop(name)
-        cost = kept.representation.size + OVERHEAD
-        if self._size + cost > LARGEST:
+        if self._size + kept.cost > LARGEST:
             self.clear()
             self._size = 0
         self[name] = kept
-        self._size += cost
+        self._size += kept.cost
 
     def drop(self, name: str) -> None:
         """Take a file from the shelf, when it is there."""
         kept = self.pop(name, None)
         if kept is not None:
-            self._size -= kept.representation.size + OVERHEAD
+            self._size -= kept.cost

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from handlers.kinds import CODINGS, LONGEST_MAGIC, MediaType, kind_in_coding, kind_of, octets
-from handlers.representation import Representation, stamp_of, validators_of
+from handlers.representation import Description, Representation, stamp_of, validators_of
 from handlers.shelf import LONGEST, Kept, Shelf
 from handlers.tree import Tree, absent, refusal
 from handlers.upload import Upload, create_temporary, remove_leftovers
@@ -74,23 +74,38 @@ class Store:
         try:
             parent = self._tree.open_parent(parts)
             try:
-                if kept is not None:
+                if kept is not None and kept.content is not None:
                     status = os.stat(parts[-1], dir_fd=parent, follow_symlinks=False)
-                    if stamp_of(status) == kept.representation.stamp:
-                        return kept.representation
-                    self._shelf.drop(name)
+                    if stamp_of(status) == kept.about.stamp:
+                        return kept.content
                 file, status = _open_regular(parts[-1], parent)
             finally:
                 self._tree.close_parent(parent)
         except OSError as error:
             raise refusal(error) from None
-        kind = kind_of(name, self._media_type, _peek(file, LONGEST_MAGIC))
-        found = Representation(status, kind, self.wall_clock(), file)
-        if self._shelf.takes(found, self.wall_clock()):
-            self._keep(name, parts, found, file)
+        now = self.wall_clock()
+        known = kept is not None and stamp_of(status) == kept.about.stamp
+        if kept is not None and known and not self._shelf.takes_content(kept.about, now):
+            return Representation(kept.about, None, file)
+        return self._read(name, parts, file, status, now)
+
+    def _read(
+        self, name: str, parts: list[bytes], file: io.FileIO, status: os.stat_result, now: float
+    ) -> Representation:
+        """Represent an open file, and keep for the next time what is worth it."""
+        about = Description(status, kind_of(name, self._media_type, _peek(file, LONGEST_MAGIC)), now)
+        found = Representation(about, None, file)
+        content = None
+        if self._shelf.takes_content(about, now):
+            octets = _peek(file, LONGEST)
+            # Unless it changes under our hands.
+            if len(octets) == about.size and stamp_of(os.fstat(file.fileno())) == about.stamp:
+                file.close()
+                found = content = Representation(about, octets, None)
+        self._shelf.keep(name, Kept(parts, about, content))
         return found
 
-    def find_beside(self, name: str, codings: Iterable[str], than: Representation) -> Representation | None:
+    def find_beside(self, name: str, codings: Iterable[str], than: Description) -> Representation | None:
         """Return the same content in the first of these codings that stands beside a file, not older."""
         parts = self._tree.parts(name)
         try:
@@ -100,7 +115,7 @@ class Store:
         try:
             for coding in codings:
                 found = self._open_coded(name, parts[-1], coding, parent)
-                if found is not None and found.stamp[3] >= than.stamp[3]:
+                if found is not None and found.about.stamp[3] >= than.stamp[3]:
                     return found
                 if found is not None:
                     found.close()
@@ -113,15 +128,8 @@ class Store:
             file, status = _open_regular(part + CODINGS[coding].encode(), parent)
         except (OSError, ProtocolError):
             return None
-        return Representation(status, kind_in_coding(name, self._media_type, coding), self.wall_clock(), file)
-
-    def _keep(self, name: str, parts: list[bytes], found: Representation, file: io.FileIO) -> None:
-        """Keep the content of an open file for the next time, unless it changes under our hands."""
-        content = _peek(file, LONGEST)
-        if len(content) == found.size and stamp_of(os.fstat(file.fileno())) == found.stamp:
-            file.close()
-            found.kept(content)
-            self._shelf.keep(name, Kept(parts, found))
+        kind = kind_in_coding(name, self._media_type, coding)
+        return Representation(Description(status, kind, self.wall_clock()), None, file)
 
     # Writing.
 

@@ -16,6 +16,7 @@ from dataclasses import Field, fields
 from typing import Any, NoReturn
 
 import handlers
+from handlers.kinds import TYPES
 from handlers.store import Store
 from reactor.access_log import FORMATS
 from reactor.line_writer import write_lines
@@ -100,6 +101,14 @@ def make_parser() -> Parser:
     files = parser.add_argument_group("files")
     files.add_argument("--directory", metavar="DIR", help="share this directory under /files (default: none)")
     files.add_argument("--read-only", action="store_true", help="take no uploads")
+    files.add_argument("--allow-delete", action="store_true", help="let DELETE remove files")
+    files.add_argument(
+        "--types",
+        choices=TYPES,
+        default="octets",
+        help="media types of files: octets is safe for whatever was uploaded, guess goes by the name, "
+        "and serves pages (default: %(default)s)",
+    )
     files.add_argument("--hidden", action="store_true", help="share names that begin with a dot, too")
     files.add_argument("--fsync", action="store_true", help="wait for the disk before answering 201")
     logs = parser.add_argument_group("logs")
@@ -236,7 +245,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> None:
         store = _open_store(options, settings)
     try:
         serve(
-            handlers.build(store, options.read_only),
+            handlers.build(store, options.read_only, options.allow_delete),
             options.host,
             options.port,
             settings,
@@ -251,7 +260,13 @@ def _serve(options: argparse.Namespace, settings: Settings) -> None:
 
 def _open_store(options: argparse.Namespace, settings: Settings) -> Store:
     try:
-        store = Store(options.directory, options.hidden, options.fsync, settings.min_free_space)
+        store = Store(
+            options.directory,
+            options.hidden,
+            options.fsync,
+            settings.min_free_space,
+            media_type=TYPES[options.types],
+        )
     except OSError as error:
         raise StartError(f"cannot share {options.directory}: {error.strerror}") from None
     if not options.read_only:

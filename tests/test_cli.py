@@ -142,7 +142,7 @@ def options_of_the_help() -> list[str]:
 @pytest.mark.parametrize("option", options_of_the_help())
 def test_every_option_has_an_environment_variable(option: str) -> None:
     name = option.removeprefix("--").replace("-", "_")
-    text = {"log_format": "json", "log_level": "debug"}.get(name, "1")
+    text = {"log_format": "json", "log_level": "debug", "types": "guess"}.get(name, "1")
     before, after = vars(parse()), vars(parse(**{f"REACTOR_{name.upper()}": text}))
     assert [each for each in before if before[each] != after[each]] == [name]
     assert str(after[name]) in (text, "1.0", "True")

@@ -56,6 +56,8 @@ IMPURE = frozenset(
 # What would bring HTTP to the reactor: whatever of ours is beneath it, and the standard library's own.
 HTTP = frozenset({"http", "email", "urllib"})
 
+# What is used where somebody has installed it, by one file, which does without.
+OPTIONAL = {("reactor/http11/coding.py", "isal")}
 # Who may name whom for the type checker alone, though that makes a circle.
 NAMED_FOR_TYPES = {("reactor.service", "reactor.connection")}
 
@@ -145,7 +147,7 @@ def _fault(path: str, each: Import, paths: Mapping[str, str]) -> str:
     top = each.name.partition(".")[0]
     floor = floor_of(path)
     if top not in ("reactor", "handlers"):
-        if top not in sys.stdlib_module_names:
+        if top not in sys.stdlib_module_names and (path, top) not in OPTIONAL:
             return f"imports {each.name}, which is not of the standard library"
         if floor == 0 and top in IMPURE:
             return f"imports {each.name}, and is to be pure"

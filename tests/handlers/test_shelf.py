@@ -1,6 +1,5 @@
 """Small files come from memory only while they are what stands on the disk."""
 
-import io
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from handlers.kinds import kind_of, octets
-from handlers.representation import Representation
+from handlers.representation import Description, Representation
 from handlers.shelf import LARGEST, LONGEST, OVERHEAD, SETTLED, Kept, Shelf
 from handlers.store import Store
 from reactor.http11.grammar import ProtocolError
@@ -52,7 +51,7 @@ def read(store: Store, name: str = "file") -> tuple[bytes, bool]:
         return real_open(path, flags, *more, **others)  # type: ignore[call-overload, no-any-return]
 
     with patch("os.open", counting), closing(store.find(name)) as found:
-        return b"".join(found.pieces(range(found.size))), not opened
+        return b"".join(found.pieces(range(found.about.size))), not opened
 
 
 @pytest.mark.parametrize(("name", "octets"), [("file", b"old"), ("below/file", b"below")])
@@ -119,6 +118,14 @@ def test_what_has_just_been_written_is_not_kept(store: Store, clock: Clock, late
     assert read(store) == (b"old", kept)
 
 
+def test_what_was_asked_for_too_early_is_kept_later(store: Store, clock: Clock) -> None:
+    clock.later = 0.0
+    read(store)
+    clock.later = LATER
+    read(store)
+    assert read(store) == (b"old", True)
+
+
 @pytest.mark.parametrize(("size", "kept"), [(0, True), (LONGEST, True), (LONGEST + 1, False)])
 def test_only_what_is_short_is_kept(store: Store, tmp_path: Path, size: int, kept: bool) -> None:
     (tmp_path / "file").write_bytes(b"x" * size)
@@ -144,21 +151,26 @@ def test_what_changes_while_it_is_read_is_not_kept(
     assert read(store) == (b"new", False)
 
 
-def kept(path: Path) -> Kept:
-    """Return a file as the shelf keeps it."""
-    found = Representation(os.stat(path), kind_of("file", octets, b""), 0.0, io.FileIO(path))
-    found.close()
-    found.kept(path.read_bytes())
-    return Kept([], found)
+def test_what_is_said_about_a_large_file_is_kept_without_its_content(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(LONGEST + 1))
+    with closing(store.find("file")) as one, closing(store.find("file")) as two:
+        assert one.about is two.about
+        assert one.octets is two.octets is None
+    (tmp_path / "file").write_bytes(bytes(LONGEST + 2))
+    with closing(store.find("file")) as three:
+        assert three.about.size == LONGEST + 2
 
 
 def test_the_shelf_is_bounded_in_octets(tmp_path: Path) -> None:
     shelf = Shelf()
     for size in (0, LONGEST):
         (tmp_path / "file").write_bytes(bytes(size))
-        one = kept(tmp_path / "file")
-        for number in range(LARGEST // (size + OVERHEAD) + 10):
-            for _ in range(2):
-                shelf.keep(str(number), one)
-            assert 0 < shelf._size <= LARGEST
-        assert shelf._size == sum(each.representation.size + OVERHEAD for each in shelf.values())
+        about = Description(os.stat(tmp_path / "file"), kind_of("file", octets, b""), 0.0)
+        for content in (None, Representation(about, bytes(size), None)):
+            one = Kept([], about, content)
+            for number in range(LARGEST // one.cost + 10):
+                for _ in range(2):
+                    shelf.keep(str(number), one)
+                assert 0 < shelf._size <= LARGEST
+            assert shelf._size == sum(each.cost for each in shelf.values())
+            assert one.cost == OVERHEAD + (size if content else 0)

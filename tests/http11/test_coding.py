@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reactor.http11.coding import gzip, gzip_slices, preferred_coding
+from reactor.http11.coding import ENGINE, gzip, gzip_slices, preferred_coding
 from reactor.http11.head import HeadReader
 from reactor.http11.parser import Parser
 from reactor.settings import Settings
@@ -204,7 +204,9 @@ def test_gzip_makes_nothing_much_longer(length: int) -> None:
 
 
 def test_gzip_finds_in_a_long_text_what_the_standard_does() -> None:
-    assert len(gzip(TEXT)) <= len(standard_gzip.compress(TEXT, 6)) * 1.1
+    # What the extra "fast" brings is faster, and looks less far for what repeats.
+    worse = {"zlib": 1.1, "isal": 1.5}[ENGINE]
+    assert len(gzip(TEXT)) <= len(standard_gzip.compress(TEXT, 6)) * worse
 
 
 def test_gzip_of_the_same_content_is_the_same_octets() -> None:
