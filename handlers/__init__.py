@@ -5,16 +5,29 @@ the machinery; so each of them can be called in a test with a request made by ha
 """
 
 from handlers import echo, files, root, user_agent
+from handlers.resumable import Partials
 from handlers.store import Store
 from reactor.routing import Router
 
 
-def build(store: Store | None = None, read_only: bool = False, allow_delete: bool = False) -> Router:
-    """Make the routes of the built-in server; without a store there are no files."""
+def build(
+    store: Store | None = None,
+    read_only: bool = False,
+    allow_delete: bool = False,
+    resumable: int | None = None,
+) -> Router:
+    """Make the routes of the built-in server; without a store there are no files.
+
+    ``resumable`` is how many octets an upload may have that goes on after it was interrupted; None
+    for no such uploads.
+    """
     routes = Router()
     root.install(routes)
     echo.install(routes)
     user_agent.install(routes)
     if store is not None:
-        files.install(routes, store, read_only, allow_delete)
+        partials = None if resumable is None else Partials(resumable)
+        if partials is not None:
+            store.when_closed(partials.close)
+        files.install(routes, store, read_only, allow_delete, partials)
     return routes

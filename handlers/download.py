@@ -10,11 +10,11 @@ It knows no path; the store does.
 
 import secrets
 
-from handlers.representation import Description, Fields, Pieces, Representation
+from handlers.representation import Description, Pieces, Representation
 from handlers.store import Store
 from reactor.http11.coding import preferred_codings
 from reactor.http11.grammar import ProtocolError
-from reactor.http11.message import Content, Request, Response
+from reactor.http11.message import Content, Fields, Request, Response
 from reactor.http11.preconditions import CONDITIONAL, evaluate, range_applies
 from reactor.http11.ranges import content_range, multipart_end, multipart_head, read_ranges, unsatisfied
 

@@ -5,12 +5,15 @@
 2. An upload goes to its place as it comes, and stands under its name when it is whole
    (``handlers/upload.py``). Conditions are asked before the content is taken, and again before it
    replaces anything (RFC 9110, 13); a digest is checked on the way (``handlers/digests.py``).
+3. One that is interrupted may go on, where that is wanted (``handlers/resumable.py``).
 """
 
 from collections.abc import Callable
 
 from handlers.digests import CheckedUpload, read_digests
 from handlers.download import download
+from handlers.resumable import PATTERN as UPLOADS
+from handlers.resumable import Partials, Writer
 from handlers.store import Condition, Store
 from handlers.upload import Upload
 from reactor.http11.grammar import ProtocolError
@@ -22,7 +25,13 @@ from reactor.routing import Router, Sink
 PATTERN = "/files/{name...}"
 
 
-def install(routes: Router, store: Store, read_only: bool = False, allow_delete: bool = False) -> None:
+def install(
+    routes: Router,
+    store: Store,
+    read_only: bool = False,
+    allow_delete: bool = False,
+    partials: Partials | None = None,
+) -> None:
     """Add the routes; those that change something only where that is allowed."""
 
     @routes.get(PATTERN)
@@ -32,8 +41,19 @@ def install(routes: Router, store: Store, read_only: bool = False, allow_delete:
     if read_only:
         return
 
-    routes.post(PATTERN, sink=lambda request: _place(request, store))(_created)
-    routes.route("PUT", PATTERN, sink=lambda request: _place(request, store))(_put)
+    def place(request: Request) -> Sink:
+        if partials is not None and request.headers.get("upload-complete") is not None:
+            return partials.begin(request, lambda: _place(request, store))
+        return _place(request, store)
+
+    @routes.post(PATTERN, sink=place)
+    def post(request: Request) -> Response:
+        return _stored(request, partials)
+
+    @routes.route("PUT", PATTERN, sink=place)
+    def put(request: Request) -> Response:
+        return _stored(request, partials)
+
     if allow_delete:
 
         @routes.route("DELETE", PATTERN)
@@ -41,8 +61,22 @@ def install(routes: Router, store: Store, read_only: bool = False, allow_delete:
             store.remove(request.params["name"], _condition(request, store.wall_clock))
             return Response(204)
 
+    if partials is not None:
+        _install_partials(routes, partials)
 
-def _place(request: Request, store: Store) -> Sink:
+
+def _install_partials(routes: Router, partials: Partials) -> None:
+    """Add the routes by which an upload that was interrupted goes on."""
+    routes.route("HEAD", UPLOADS)(partials.tell)
+    routes.route("DELETE", UPLOADS)(partials.give_up)
+
+    @routes.route("PATCH", UPLOADS, sink=partials.go_on)
+    def go_on(request: Request) -> Response:
+        writer: Writer = request.content
+        return writer.answer()
+
+
+def _place(request: Request, store: Store) -> Upload | CheckedUpload:
     """Make a place for the content of an upload; raise ProtocolError for one that is not wanted."""
     headers = request.headers
     if request.method == "PUT":
@@ -75,16 +109,13 @@ def _condition(request: Request, wall_clock: Callable[[], float]) -> Condition |
     return check
 
 
-def _created(request: Request) -> Response:
-    """Let an upload stand under its name, whether or not something stood there."""
-    request.content.commit()
-    return Response(201, b"", (("Location", request.path),))
-
-
-def _put(request: Request) -> Response:
-    """Let an upload stand under its name, and say whether something stood there (RFC 9110, 9.3.4)."""
+def _stored(request: Request, partials: Partials | None) -> Response:
+    """Let an upload stand under its name, and say whether PUT replaced what stood there (RFC 9110, 9.3.4)."""
+    if isinstance(request.content, Writer):
+        assert partials is not None, "a writer goes on with an upload"
+        return partials.created(request.content)
     upload: Upload = request.content
-    if not upload.replaces:
-        return _created(request)
     upload.commit()
-    return Response(204)
+    if upload.replaces and request.method == "PUT":
+        return Response(204)
+    return Response(201, b"", (("Location", request.path),))

@@ -10,6 +10,8 @@ import mimetypes
 from collections.abc import Callable
 from typing import NamedTuple
 
+from reactor.http11.message import Fields
+
 OCTET_STREAM = "application/octet-stream"
 # What the end of a name says about the coding of a file that stands beside another (RFC 9110, 8.4.1).
 CODINGS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
@@ -62,7 +64,7 @@ MediaType = Callable[[str], str]
 class Kind(NamedTuple):
     """What is said about a file by its name: its fields, its own coding, and whether to compress it."""
 
-    fields: tuple[tuple[str, str], ...]
+    fields: Fields
     coding: str | None
     compressible: bool
 
@@ -101,5 +103,5 @@ def kind_in_coding(name: str, media_type: MediaType, coding: str) -> Kind:
     return Kind(fields, coding, False)
 
 
-def _fields(media_type: str) -> tuple[tuple[str, str], ...]:
+def _fields(media_type: str) -> Fields:
     return ("Content-Type", media_type), ("X-Content-Type-Options", "nosniff")

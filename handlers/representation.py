@@ -16,12 +16,11 @@ from collections.abc import Iterator
 
 from handlers.kinds import Kind
 from reactor.http11.dates import format_date
-from reactor.http11.message import FileSlice, Response
+from reactor.http11.message import Fields, FileSlice, Response
 from reactor.http11.preconditions import Validators
 
 AT_ONCE = 64 * 1024  # octets read of a file that does not leave by sendfile
 
-Fields = tuple[tuple[str, str], ...]
 Stamp = tuple[int, int, int, int, int]
 
 

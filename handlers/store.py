@@ -60,10 +60,17 @@ class Store:
         self._media_type = media_type
         self._tree = Tree(path, hidden)
         self._shelf = Shelf()
+        self._closing: list[Callable[[], None]] = []
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Let go of the directory, after whatever is to be done before."""
+        for function in self._closing:
+            function()
         self._tree.close()
+
+    def when_closed(self, function: Callable[[], None]) -> None:
+        """Have a function called when the store is closed: who holds uploads must let go of them."""
+        self._closing.append(function)
 
     # Reading.
 

@@ -103,6 +103,9 @@ def make_parser() -> Parser:
     files.add_argument("--read-only", action="store_true", help="take no uploads")
     files.add_argument("--allow-delete", action="store_true", help="let DELETE remove files")
     files.add_argument(
+        "--resumable", action="store_true", help="let uploads that were interrupted go on (Upload-Offset)"
+    )
+    files.add_argument(
         "--types",
         choices=TYPES,
         default="octets",
@@ -245,7 +248,12 @@ def _serve(options: argparse.Namespace, settings: Settings) -> None:
         store = _open_store(options, settings)
     try:
         serve(
-            handlers.build(store, options.read_only, options.allow_delete),
+            handlers.build(
+                store,
+                options.read_only,
+                options.allow_delete,
+                settings.max_body if options.resumable else None,
+            ),
             options.host,
             options.port,
             settings,

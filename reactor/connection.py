@@ -36,7 +36,7 @@ from reactor.access_log import Exchange, Ledger
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.message import Request, Response
 from reactor.http11.parser import Parser, Phase
-from reactor.http11.serializer import Stream, delimits_itself, serialize
+from reactor.http11.serializer import Stream, delimits_itself, interim, serialize
 from reactor.intake import Intake
 from reactor.loop import EventHandler, Interest
 from reactor.outbox import Flow, Outbox, release
@@ -45,7 +45,7 @@ from reactor.service import Service
 
 log = logging.getLogger("reactor")
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE = interim(100)
 # SO_LINGER, on, for no time: close() sends a reset, and nothing waits in the kernel.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 CLIENT_GONE = 499
@@ -265,12 +265,21 @@ class Connection(EventHandler):
         self._intake = intake
         if self._parser.phase is not IN_CONTENT:
             self._complete(intake)
+        elif request.head.version == 1:  # RFC 9110, 15.2: what is interim is not of HTTP/1.0
+            self._write_interim(intake)
+
+    def _write_interim(self, intake: Intake) -> None:
+        """Say what is to be said before the content comes; wait until it is sent."""
+        octets = b"" if intake.interim is None else interim(*intake.interim)
         # RFC 9110, 10.1.1: no need to ask when some of it is here already.
-        elif request.head.expects_continue and not self._parser.buffered:
+        if intake.request.head.expects_continue and not self._parser.buffered:
+            octets += CONTINUE
+        if octets:
             if self._ledger is not None:
                 self._ledger.end(self._outbox.queued)
-            self._outbox.write(CONTINUE)
-            self._enter(CONTINUING)
+            self._outbox.write(octets)
+            if not self._parser.buffered:
+                self._enter(CONTINUING)
 
     def _take_content(self, intake: Intake) -> bool:
         """Pass on the content that has come; return False when more is needed."""

@@ -11,7 +11,7 @@ from math import inf
 from typing import TypeVar
 
 from reactor.http11.grammar import ProtocolError
-from reactor.http11.message import Request
+from reactor.http11.message import Fields, Request
 from reactor.routing import Handler, Sink, SinkFactory
 
 log = logging.getLogger("reactor")
@@ -34,6 +34,11 @@ class Intake:
         self.octets_in_window = 0  # how many came since the rate was last measured
         self.window_ends = inf  # when it is measured next, by the reactor's clock
         self._sink: Sink = _refusing(lambda: factory(request))
+
+    @property
+    def interim(self) -> tuple[int, Fields] | None:
+        """What the sink has to say before its content comes, a status and fields, or None."""
+        return getattr(self._sink, "interim", None)
 
     def write(self, octets: bytes) -> None:
         """Pass octets on."""

@@ -34,7 +34,8 @@ class Sink(Protocol):
     """Where the content of one request goes, piece by piece as it comes.
 
     ``write`` and ``finish`` may raise ProtocolError to refuse the request after all. ``close`` is
-    called once, whatever happened.
+    called once, whatever happened. A sink that has an attribute ``interim``, a status and fields, has
+    that sent before the content is taken (RFC 9110, 15.2), to clients that read such a thing.
     """
 
     def write(self, octets: bytes) -> None:

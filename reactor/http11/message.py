@@ -22,12 +22,20 @@ TEXT = (("Content-Type", "text/plain"),)
 UTF8_TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
 OCTETS = (("Content-Type", "application/octet-stream"),)
 
+# Header fields as (name, value) pairs.
+Fields = tuple[tuple[str, str], ...]
+
 # The parts of a path that a route names; they never change.
 Params = Mapping[str, str]
 NO_PARAMS: Params = MappingProxyType({})
 
 # Where RFC 9110 has renamed what the standard library still calls by an older name.
-_PHRASES = {413: "Content Too Large", 414: "URI Too Long", 416: "Range Not Satisfiable"}
+_PHRASES = {
+    104: "Upload Resumption Supported",  # of a draft: Resumable Uploads for HTTP
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+}
 
 
 def reason_phrase(status: int) -> str:
@@ -207,7 +215,7 @@ class Response:
         self,
         status: int = 200,
         content: Content = b"",
-        headers: tuple[tuple[str, str], ...] = (),
+        headers: Fields = (),
         compress_from: int | None = None,
     ) -> None:
         self.status = status
@@ -224,6 +232,6 @@ class Response:
         return cls(status, text.encode("utf-8"), UTF8_TEXT, 256)
 
     @classmethod
-    def error(cls, status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> "Response":
+    def error(cls, status: int, reason: str, headers: Fields = ()) -> "Response":
         """Make an error response: one line of plain text that says why."""
         return cls(status, f"{reason}\n".encode(), (*TEXT, *headers))

@@ -18,7 +18,7 @@ from functools import lru_cache
 from reactor.http11.chunked import chunked
 from reactor.http11.coding import gzip, gzip_slices
 from reactor.http11.grammar import match_field_line
-from reactor.http11.message import Content, FileSlice, LiveStream, Request, Response, reason_phrase
+from reactor.http11.message import Content, Fields, FileSlice, LiveStream, Request, Response, reason_phrase
 
 # These have no content, and what ends their head (RFC 9110, 8.6, 15.3.5, 15.3.6 and 15.4.5).
 _WITHOUT_CONTENT = {204: b"\r\n", 205: b"Content-Length: 0\r\n\r\n", 304: b"\r\n"}
@@ -86,6 +86,17 @@ def serialize(
     return b"%b%bContent-Length: %d\r\n\r\n%b" % (fields, date, len(content), content), None, compressed
 
 
+def interim(status: int, headers: Fields = ()) -> bytes:
+    r"""Write an interim response, 1xx, which has no content (RFC 9110, 15.2); raise ValueError.
+
+    >>> interim(100)
+    b'HTTP/1.1 100 Continue\r\n\r\n'
+    """
+    if status not in range(100, 200):
+        raise ValueError(f"{status!r} is no status of an interim response")
+    return b"%b\r\n" % _lines(status, headers)
+
+
 def _begin_body(request: Request, response: Response, content: Content, fields: bytes) -> tuple[bytes, Body]:
     """Return the head before content that is not in memory, or before none; and the body."""
     body: FileSlice | Stream
@@ -134,7 +145,7 @@ def _encode(
 @lru_cache(maxsize=256)
 def _fixed_fields(
     status: int,
-    headers: tuple[tuple[str, str], ...],
+    headers: Fields,
     negotiated: bool,
     coding: str | None,
     version: int,
@@ -143,19 +154,24 @@ def _fixed_fields(
     """Write the status line and the fields that do not depend on the content or the time."""
     if status not in range(200, 600):  # 1xx are interim, and nothing follows them here
         raise ValueError(f"{status!r} is no status of a response")
-    lines = [f"HTTP/1.1 {status} {reason_phrase(status)}"]
+    ours = []
+    if coding is not None:
+        ours.append(b"Content-Encoding: %b\r\n" % coding.encode())
+    if negotiated:
+        ours.append(b"Vary: Accept-Encoding\r\n")
+    if not persistent:
+        ours.append(b"Connection: close\r\n")
+    elif version == 0:
+        ours.append(b"Connection: keep-alive\r\n")
+    return _lines(status, headers) + b"".join(ours)
+
+
+def _lines(status: int, headers: Fields) -> bytes:
+    """Write the status line and a handler's fields; raise ValueError for one that cannot be."""
     for name, value in headers:
         _check_field(name, value)
-        lines.append(f"{name}: {value}")
-    if coding is not None:
-        lines.append(f"Content-Encoding: {coding}")
-    if negotiated:
-        lines.append("Vary: Accept-Encoding")
-    if not persistent:
-        lines.append("Connection: close")
-    elif version == 0:
-        lines.append("Connection: keep-alive")
-    return "".join(f"{line}\r\n" for line in lines).encode("latin-1")
+    fields = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"HTTP/1.1 {status} {reason_phrase(status)}\r\n{fields}".encode("latin-1")
 
 
 def _check_field(name: str, value: str) -> None:
