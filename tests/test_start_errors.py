@@ -162,8 +162,9 @@ def test_help_names_every_option_with_its_default() -> None:
     settings = [each for each in fields(Settings) if each.metadata]
     defaults = {option_of(each): describe(each) for each in settings}
     defaults |= {"--host": "127.0.0.1", "--port": "4221", "--directory": "none"}
-    defaults |= {"--log-format": "combined", "--log-level": "info"}
+    defaults |= {"--log-format": "combined", "--log-level": "info", "--types": "octets"}
     switches = {"--read-only", "--hidden", "--fsync", "--no-access-log", "--no-date-header"}
+    switches |= {"--allow-delete", "--resumable"}
     assert set(options) == set(defaults) | switches
     for option, default in defaults.items():
         assert f"(default: {default})" in " ".join(options[option].split()), option

@@ -72,7 +72,8 @@ def test_an_upload_may_come_in_several_requests(shared: Shared, server: Harness)
 def test_what_was_replaced_is_told_at_the_end(server: Harness, method: str, status: int) -> None:
     client = server.connect()
     client.send(
-        f"{method} /files/file HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nContent-Length: 3\r\n\r\nabc".encode()
+        f"{method} /files/file HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\n".encode()
+        + b"Content-Length: 3\r\n\r\nabc"
     )
     meanwhile, answer = client.responses()
     assert meanwhile.status == 104
