@@ -116,6 +116,16 @@ class Store:
             self._keep(name, parts, descriptor, stamp_of(status))
         return FileSlice(file, 0, status.st_size)
 
+    def open_directory(self, name: str) -> int:
+        """Open a directory, "" for the shared one itself; return its descriptor. Raise ProtocolError."""
+        parts = self._parts(name) if name else []
+        try:
+            descriptor = self._open_parent([*parts, b"."])
+            # Another than the root's own: whoever reads a directory moves on in it, and closes it.
+            return os.open(".", _DIRECTORY, dir_fd=descriptor) if descriptor == self._root else descriptor
+        except OSError as error:
+            raise refusal(error) from None
+
     def _keep(self, name: str, parts: list[bytes], descriptor: int, stamp: Stamp) -> None:
         """Keep the content of an open file for the next time, unless it changes under our hands."""
         try:
@@ -166,11 +176,14 @@ class Store:
         They are octets, so that names are UTF-8 on the disk whatever the locale.
         """
         parts = name.split("/")
-        for part in parts:
-            hidden = part.startswith(".") and (not self.hidden or part in (".", ".."))
-            if not part or hidden or "\\" in part or "\0" in part or part.startswith(LEFTOVER):
-                raise ProtocolError(404, "there is no such file")
+        if not all(map(self.is_visible, parts)):
+            raise ProtocolError(404, "there is no such file")
         return [part.encode("utf-8") for part in parts]
+
+    def is_visible(self, part: str) -> bool:
+        """Say whether a part of a path is one that may be asked for."""
+        hidden = part.startswith(".") and (not self.hidden or part in (".", ".."))
+        return not (not part or hidden or "\\" in part or "\0" in part or part.startswith(LEFTOVER))
 
     def _open_parent(self, parts: list[bytes]) -> int:
         """Open the directory of a path, part by part; return its descriptor. Raise OSError.
