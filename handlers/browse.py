@@ -31,7 +31,7 @@ def listing_too(store: Store, download: Handler, may_upload: bool) -> Handler:
     def get(request: Request) -> Response:
         name = request.params["name"]
         if is_directory_name(name):
-            entries = read_entries(store.open_directory(name.removesuffix("/")), store.is_visible)
+            entries = read_entries(store.open_directory(name), store.is_visible)
             return answer(request, f"/files/{name}", entries, may_upload)
         try:
             return download(request)

@@ -42,7 +42,7 @@ class FormUpload:
 
     def __init__(self, store: Store, request: Request, directory: str) -> None:
         refuse_other_sites(request)
-        os.close(store.open_directory(directory.removesuffix("/")))  # refused before any content is read
+        os.close(store.open_directory(directory))  # refused before any content is read
         self._reader = FormReader(boundary_of(request.headers.get("Content-Type")))
         self._store = store
         self._directory = directory

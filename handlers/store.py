@@ -117,8 +117,8 @@ class Store:
         return FileSlice(file, 0, status.st_size)
 
     def open_directory(self, name: str) -> int:
-        """Open a directory, "" for the shared one itself; return its descriptor. Raise ProtocolError."""
-        parts = self._parts(name) if name else []
+        """Open a directory, "" for the shared one; return its descriptor. Raise ProtocolError."""
+        parts = self._parts(name.removesuffix("/")) if name else []
         try:
             descriptor = self._open_parent([*parts, b"."])
             # Another than the root's own: whoever reads a directory moves on in it, and closes it.
