@@ -22,15 +22,15 @@ from reactor.http11.ranges import content_range, multipart_end, multipart_head, 
 _ASKING = CONDITIONAL | {"accept-encoding", "range"}
 
 
-def download(request: Request, store: Store) -> Response:
+def download(request: Request, store: Store, name: str) -> Response:
     """Answer GET or HEAD of a file; raise ProtocolError."""
-    found = store.find(request.params["name"])
+    found = store.find(name)
     if _ASKING.isdisjoint(request.headers):
         return found.whole(None)
     # RFC 9110, 14.2: it counts for GET alone.
     wanted = request.headers.get("range") if request.method == "GET" else None
     if wanted is None:
-        found = _prefer_ready(request, found, store)
+        found = _prefer_ready(request, found, store, name)
     try:
         return _answer(request, found, wanted, store.wall_clock())
     except ProtocolError:
@@ -38,12 +38,12 @@ def download(request: Request, store: Store) -> Response:
         raise
 
 
-def _prefer_ready(request: Request, found: Representation, store: Store) -> Representation:
+def _prefer_ready(request: Request, found: Representation, store: Store, name: str) -> Representation:
     """Return what stands ready in a coding that the client prefers, in place of what was found."""
     accepted = request.headers.get("accept-encoding")
     if not accepted or not found.about.compressible:
         return found
-    ready = store.find_beside(request.params["name"], preferred_codings(accepted), found.about)
+    ready = store.find_beside(name, preferred_codings(accepted), found.about)
     if ready is None:
         return found
     found.close()

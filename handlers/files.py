@@ -1,5 +1,7 @@
 """``/files/{name...}``: GET sends a file, POST and PUT store one, DELETE removes it where that is allowed.
 
+What a name means that is a directory's stands in ``handlers/browse.py``.
+
 1. A download is the whole of a file, parts of it, or the word that it has not changed
    (``handlers/download.py``).
 2. An upload goes to its place as it comes, and stands under its name when it is whole
@@ -10,6 +12,7 @@
 
 from collections.abc import Callable
 
+from handlers.browse import form_answers_too, forms_too, listing_too, with_slash
 from handlers.digests import CheckedUpload, read_digests
 from handlers.download import download
 from handlers.resumable import PATTERN as UPLOADS
@@ -34,26 +37,24 @@ def install(
 ) -> None:
     """Add the routes; those that change something only where that is allowed."""
 
-    @routes.get(PATTERN)
-    def get(request: Request) -> Response:
-        return download(request, store)
-
-    if read_only:
-        return
+    def file(request: Request, name: str) -> Response:
+        return download(request, store, name)
 
     def place(request: Request) -> Sink:
         if partials is not None and request.headers.get("upload-complete") is not None:
             return partials.begin(request, lambda: _place(request, store))
         return _place(request, store)
 
-    @routes.post(PATTERN, sink=place)
-    def post(request: Request) -> Response:
+    def stored(request: Request) -> Response:
         return _stored(request, partials)
 
-    @routes.route("PUT", PATTERN, sink=place)
-    def put(request: Request) -> Response:
-        return _stored(request, partials)
+    routes.get("/files")(with_slash)
+    routes.get(PATTERN)(listing_too(store, file, not read_only))
+    if read_only:
+        return
 
+    routes.post(PATTERN, sink=forms_too(store, place))(form_answers_too(stored))
+    routes.route("PUT", PATTERN, sink=place)(stored)
     if allow_delete:
 
         @routes.route("DELETE", PATTERN)

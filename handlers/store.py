@@ -58,7 +58,9 @@ class Store:
         self._min_free_space = min_free_space
         self._free_space = free_space
         self._media_type = media_type
+        self.serves_pages = media_type is not octets
         self._tree = Tree(path, hidden)
+        self.shows = self._tree.shows
         self._shelf = Shelf()
         self._closing: list[Callable[[], None]] = []
 
@@ -73,6 +75,13 @@ class Store:
         self._closing.append(function)
 
     # Reading.
+
+    def open_directory(self, name: str) -> int:
+        """Open a directory, "" for the shared one; return its descriptor. Raise ProtocolError."""
+        try:
+            return self._tree.open_directory(name)
+        except OSError as error:
+            raise refusal(error) from None
 
     def find(self, name: str) -> Representation:
         """Return what a regular file holds, from memory or open. Raise ProtocolError."""

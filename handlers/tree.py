@@ -85,6 +85,13 @@ class Tree:
             descriptor = child
         return descriptor
 
+    def open_directory(self, name: str) -> int:
+        """Open a directory, "" for the shared one; return its descriptor. Raise ProtocolError, or OSError."""
+        parts = self.parts(name.removesuffix("/")) if name else []
+        descriptor = self.open_parent([*parts, b"."])
+        # Another than the root's own: whoever reads a directory moves on in it, and closes it.
+        return os.open(".", _DIRECTORY, dir_fd=descriptor) if descriptor == self.root else descriptor
+
     def close_parent(self, descriptor: int) -> None:
         """Close the directory of a path, unless it is the root."""
         if descriptor != self.root:

@@ -10,7 +10,10 @@ from tests.handlers.shared import SECRET, Shared, descriptors, post, request
 from tests.harness import Client, Harness
 
 OUT_OF_REACH = {
-    "nothing": "/files/",
+    "nothing, as a directory": "/files//",
+    "up, as a directory": "/files/../",
+    "the directory above, encoded": "/files/%2e%2e/",
+    "the directory itself, as a directory": "/files/./",
     "up": "/files/../outside/file",
     "up from below": "/files/below/../../outside/file",
     "encoded dots": "/files/%2e%2e/outside/file",
@@ -33,7 +36,11 @@ OUT_OF_REACH = {
     "a broken escape": "/files/%zz",
     "half an escape": "/files/file%2",
     "the directory": "/files/.",
-    "a directory": "/files/below",
+    "a directory that is not there": "/files/missing/",
+    "a hidden directory": "/files/.directory/",
+    "a linked directory": "/files/links/",
+    "a linked directory without its slash": "/files/links",
+    "a FIFO as a directory": "/files/fifo/",
     "a link": "/files/link",
     "through a link": "/files/links/file",
     "a dangling link": "/files/dangling",

@@ -225,6 +225,15 @@ def test_pieces_together_give_the_same_octets_back() -> None:
     assert standard_gzip.decompress(b"".join(gzip_slices([], 4096))) == b""
 
 
+def test_an_empty_piece_is_a_step_of_its_own() -> None:
+    taken = []
+    pieces = (taken.append(piece) or piece for piece in (b"", b"", b"abc"))
+    steps = gzip_slices(pieces, 4096)
+    for count in (1, 2, 3):
+        next(steps)
+        assert len(taken) == count
+
+
 @pytest.mark.parametrize(
     ("length", "share"), [(10_000, 1000), (10_001, 1000), (999, 1000), (1000, 1000), (70_000, 65_536)]
 )

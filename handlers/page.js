@@ -1,0 +1,304 @@
+
+"use strict";
+// The page without this script lists, sorts and uploads; with it, all of that happens in place.
+// Names are put into the page as text, never as markup.
+(() => {
+  const find = (id) => document.getElementById(id);
+  const make = (tag, properties, ...children) => {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
+  };
+  const table = find("entries");
+  const heads = [...document.querySelectorAll("th")];
+  const filter = find("filter");
+  document.documentElement.classList.add("js");
+
+  // Sizes and times.
+
+  const humanSize = (size) => {
+    if (size < 1000) return `${size} B`;
+    const units = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    let value = size / 1000;
+    while (value >= 999.5 && units.length > 1) {
+      value /= 1000;
+      units.shift();
+    }
+    return `${value.toFixed(value < 9.95 ? 1 : 0)} ${units[0]}`;
+  };
+  const counted = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
+  const two = (number) => String(number).padStart(2, "0");
+  const showTime = (element) => {
+    const then = new Date(element.dateTime);
+    const day = `${then.getFullYear()}-${two(then.getMonth() + 1)}-${two(then.getDate())}`;
+    element.textContent = `${day} ${two(then.getHours())}:${two(then.getMinutes())}`;
+    element.title = then.toString();
+  };
+
+  // Rows: what each shows, their order, and which are seen.
+
+  const read = (row) => ({
+    row,
+    name: row.querySelector("bdi").textContent,
+    directory: row.classList.contains("directory"),
+    size: Number(row.querySelector("data")?.value ?? 0),
+    time: row.querySelector("time").dateTime,
+  });
+  let entries = [...table.rows].map(read);
+  table.querySelectorAll("time").forEach(showTime);
+
+  const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "accent" });
+  const byName = (a, b) => collator.compare(a.name, b.name) || (a.name < b.name ? -1 : 1);
+  const orders = {
+    name: byName,
+    size: (a, b) => a.size - b.size || byName(a, b),
+    time: (a, b) => (a.time === b.time ? byName(a, b) : a.time < b.time ? -1 : 1),
+  };
+  const sort = () => {
+    const head = heads.find((each) => each.ariaSort) ?? heads[0];
+    const order = orders[head.className];
+    const sign = head.ariaSort === "descending" ? -1 : 1;
+    entries.sort((a, b) => b.directory - a.directory || sign * order(a, b));
+    table.append(...entries.map((entry) => entry.row));
+  };
+  const sortBy = (head) => {
+    const descending = head.ariaSort ? head.ariaSort === "ascending" : head.dataset.first === "desc";
+    for (const each of heads) {
+      each.ariaSort = each === head ? (descending ? "descending" : "ascending") : null;
+      const next = each === head ? (descending ? "asc" : "desc") : each.dataset.first;
+      each.querySelector("a").search = `?sort=${each.className}&order=${next}`;
+    }
+    history.replaceState(null, "", `?sort=${head.className}&order=${descending ? "desc" : "asc"}`);
+    sort();
+  };
+  for (const head of heads) {
+    head.querySelector("a").addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      sortBy(head);
+    });
+  }
+
+  const show = () => {
+    const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const { row, name } of entries) {
+      row.hidden = !words.every((word) => name.toLowerCase().includes(word));
+      shown += !row.hidden;
+    }
+    find("matches").textContent = words.length ? `${shown} of ${entries.length} shown` : "";
+    find("nothing").hidden = shown > 0 || !entries.length;
+    find("nothing").textContent = `No name contains “${filter.value.trim()}”.`;
+    document.querySelector("table").hidden = !entries.length;
+  };
+  const summarise = () => {
+    const files = entries.filter((entry) => !entry.directory);
+    const folders = entries.length - files.length;
+    const parts = folders ? [counted(folders, "folder")] : [];
+    const octets = files.reduce((sum, entry) => sum + entry.size, 0);
+    if (files.length) parts.push(counted(files.length, "file"), humanSize(octets));
+    find("summary").textContent = parts.join(" · ");
+    find("empty").hidden = entries.length > 0;
+  };
+  filter.addEventListener("input", show);
+  show();
+
+  // Keys: "/" to the filter, Escape out of it, the arrows from row to row.
+
+  const links = () => entries.filter(({ row }) => !row.hidden).map(({ row }) => row.querySelector("a"));
+  const step = (by) => {
+    const all = links();
+    const next = all[all.indexOf(document.activeElement) + by];
+    (next ?? (by < 0 ? filter : all.at(-1)))?.focus();
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const inFilter = event.target === filter;
+    if (event.key === "/" && !inFilter) {
+      filter.focus();
+      filter.select();
+    } else if (event.key === "Escape" && (inFilter || filter.value)) {
+      if (!filter.value) filter.blur();
+      filter.value = "";
+      show();
+    } else if (event.key === "ArrowDown" && (inFilter || event.target.closest("tbody"))) step(1);
+    else if (event.key === "ArrowUp" && event.target.closest("tbody")) step(-1);
+    else return;
+    event.preventDefault();
+  });
+
+  // Uploads: two at a time, the others wait in order. A file that is there is replaced when asked.
+
+  const form = find("upload");
+  if (!form) return;
+  const atOnce = 2;
+  const waiting = [];
+  let sending = 0;
+  const say = (text) => { find("status").textContent = text; };
+
+  const add = (name, size) => {
+    const time = make("time", { dateTime: `${new Date().toISOString().slice(0, 19)}Z` });
+    showTime(time);
+    const link = make("a", { href: encodeURIComponent(name) }, make("bdi", { textContent: name }));
+    const data = make("data", { value: size, title: counted(size, "byte"), textContent: humanSize(size) });
+    const cells = [link, data, time].map((child) => make("td", { role: "cell" }, child));
+    const row = make("tr", { role: "row", className: "file new" }, ...cells);
+    const old = entries.find((entry) => entry.name === name && !entry.directory);
+    old?.row.remove();
+    entries = [...entries.filter((entry) => entry !== old), read(row)];
+    sort();
+    summarise();
+    show();
+  };
+
+  class Upload {
+    constructor(file) {
+      this.file = file;
+      this.condition = true;
+      this.bar = make("progress", { max: Math.max(1, file.size), value: 0, ariaLabel: `Upload of ${file.name}` });
+      this.note = make("span", { className: "note" });
+      this.actions = make("div", { className: "actions" });
+      this.item = make(
+        "li",
+        {},
+        make("bdi", { className: "name", textContent: file.name, title: file.name }),
+        make("div", { className: "detail" }, this.bar, this.note),
+        this.actions,
+      );
+      find("queue").append(this.item);
+      find("uploads").hidden = false;
+      this.wait();
+    }
+
+    // The states: waiting, sending, and then done, failed, cancelled or asking.
+    enter(state, note, ...buttons) {
+      const focused = this.actions.contains(document.activeElement);
+      this.item.dataset.state = state;
+      this.note.textContent = note;
+      this.bar.hidden = state !== "sending" && state !== "waiting";
+      this.actions.replaceChildren(...buttons.map(([label, act]) => {
+        const button = make("button", { type: "button", textContent: label, ariaLabel: `${label}: ${this.file.name}` });
+        button.addEventListener("click", act);
+        return button;
+      }));
+      if (focused) this.actions.querySelector("button")?.focus();
+      const finished = [...find("queue").children].some((each) => !/ing$/.test(each.dataset.state));
+      find("clear").hidden = !finished;
+    }
+
+    wait() {
+      this.bar.value = 0;
+      this.enter("waiting", "Waiting", ["Cancel", () => this.cancel()]);
+      waiting.push(this);
+      next();
+    }
+
+    send() {
+      sending += 1;
+      this.enter("sending", "0 %", ["Cancel", () => this.cancel()]);
+      const request = this.request = new XMLHttpRequest();
+      request.upload.addEventListener("progress", (event) => {
+        this.bar.value = event.loaded;
+        const share = Math.floor((100 * event.loaded) / Math.max(1, event.total));
+        this.note.textContent = `${share} % of ${humanSize(this.file.size)}`;
+      });
+      request.addEventListener("load", () => this.settle(request));
+      request.addEventListener("error", () => this.fail("The connection was lost, or the file cannot be read"));
+      request.addEventListener("abort", () => this.cancelled());
+      request.addEventListener("loadend", () => {
+        sending -= 1;
+        next();
+      });
+      try {
+        request.open("PUT", encodeURIComponent(this.file.name));
+        if (this.condition) request.setRequestHeader("If-None-Match", "*");
+        request.send(this.file);
+      } catch (error) { // a name that no URL can hold
+        sending -= 1;
+        this.fail(error.message);
+      }
+    }
+
+    settle({ status, responseText }) {
+      const { name, size } = this.file;
+      if (status >= 200 && status < 300) {
+        this.enter("done", `Uploaded, ${humanSize(size)}`);
+        say(`${name} is uploaded`);
+        add(name, size);
+      } else if (status === 412 && this.condition) {
+        this.enter("asking", "There is a file of this name. Replace it?", ["Replace", () => this.replace()], ["Skip", () => this.cancelled()]);
+        say(`There is a file called ${name} already. Replace it?`);
+      } else {
+        this.fail(responseText.trim().slice(0, 200) || `The server answered ${status}`);
+      }
+    }
+
+    replace() {
+      this.condition = false;
+      this.wait();
+    }
+
+    fail(reason) {
+      this.enter("failed", reason, ["Retry", () => this.wait()]);
+      say(`${this.file.name} is not uploaded: ${reason}`);
+    }
+
+    cancel() {
+      const place = waiting.indexOf(this);
+      if (place < 0) return this.request.abort();
+      waiting.splice(place, 1);
+      this.cancelled();
+    }
+
+    cancelled() {
+      this.enter("cancelled", "Cancelled", ["Retry", () => this.wait()]);
+      say(`The upload of ${this.file.name} is cancelled`);
+    }
+  }
+
+  const next = () => {
+    while (sending < atOnce && waiting.length) waiting.shift().send();
+  };
+  const upload = (files) => {
+    if (files.length) say(`Uploading ${counted(files.length, "file")}`);
+    for (const file of files) new Upload(file);
+  };
+  find("files").addEventListener("change", (event) => {
+    upload([...event.target.files]);
+    event.target.value = "";
+  });
+  find("clear").addEventListener("click", () => {
+    for (const item of [...find("queue").children]) if (!/ing$/.test(item.dataset.state)) item.remove();
+    find("uploads").hidden = !find("queue").children.length;
+    find("clear").hidden = true;
+    find("files").focus();
+  });
+  addEventListener("beforeunload", (event) => {
+    if (sending) event.preventDefault();
+  });
+
+  // Dropping: anywhere on the page. A folder is no file, and is told so.
+
+  let depth = 0;
+  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+  const hover = (by) => (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    depth += by;
+    find("drop").hidden = depth <= 0;
+  };
+  addEventListener("dragenter", hover(1));
+  addEventListener("dragover", hover(0));
+  addEventListener("dragleave", hover(-1));
+  addEventListener("drop", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    find("drop").hidden = true;
+    const { items, files } = event.dataTransfer;
+    const folders = [...items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry?.isDirectory);
+    const names = new Set(folders.map((folder) => folder.name));
+    upload([...files].filter((file) => !names.has(file.name)));
+    if (names.size) say(`Folders cannot be uploaded: ${[...names].join(", ")}`);
+  });
+})();
