@@ -185,3 +185,17 @@ def test_a_kind_is_told_by_the_name_or_by_the_first_octets() -> None:
     assert kind_of("a.txt", octets, b"text").compressible
     assert not kind_of("a.zip", octets, b"text").compressible
     assert not kind_of("a.txt", octets, b"PK\x03\x04....").compressible
+
+
+def test_a_site_is_served_with_the_pages_of_its_directories(shared: Shared) -> None:
+    write(shared, "index.html", b"<h1>Home</h1>")
+    write(shared, "below/style.css", b"p {}")
+    with closing(Store(shared.path, media_type=guess)) as store, Harness(store=store) as server:
+        client = server.connect()
+        page = client.get("/files/")
+        assert (page.content, page.headers["content-type"]) == (b"<h1>Home</h1>", "text/html; charset=utf-8")
+        lines = [f"If-None-Match: {page.headers['etag']}"]
+        assert request(client, "GET", "/files/", *lines).status == 304
+        assert client.get("/files/below/").content.split() == [b"file", b"style.css"]
+    with closing(Store(shared.path)) as store, Harness(store=store) as server:
+        assert b"index.html" in server.connect().get("/files/").content
