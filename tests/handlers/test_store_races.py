@@ -9,7 +9,8 @@ import pytest
 
 from handlers.store import Store
 from reactor.http11.grammar import ProtocolError
-from tests.handlers.shared import SECRET, Shared, no_descriptor_leaks, read, upload
+from tests.handlers.shared import SECRET, Shared, no_descriptor_leaks, post, read, request, upload
+from tests.harness import Harness
 
 SWAPS = 2000
 
@@ -124,3 +125,27 @@ def test_a_file_that_becomes_a_link_is_not_followed(shared: Shared, swapper: Swa
         thread.join()
     assert seen <= {b"inside", 404}
     assert seen, "nothing was read meanwhile"
+
+
+def test_over_the_wire_a_swapped_directory_lets_nothing_out_or_in(shared: Shared) -> None:
+    swapper = Swapper(shared)
+    thread = threading.Thread(target=lambda: [swapper.swap() for _ in range(100_000)])
+    seen: set[int] = set()
+    with closing(Store(shared.path)) as store, Harness(store=store) as server:
+        thread.start()
+        client = server.connect()
+        while thread.is_alive():
+            answer = request(client, "GET", "/files/below/file")
+            assert answer.content == b"inside below" or answer.status == 404
+            seen.add(answer.status)
+            assert SECRET not in request(client, "GET", "/files/below/").content
+            seen.add(post(client, "/files/below/new", b"new").status)
+            client.close()
+            server.clients.clear()
+            client = server.connect()
+        thread.join()
+    if swapper.is_link:
+        swapper.swap()
+    assert seen <= {200, 201, 404, 409}
+    assert seen
+    assert {path.name for path in shared.outside.rglob("*")} == {"below", "file"}
