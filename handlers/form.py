@@ -136,9 +136,9 @@ class FormReader:
             self.state = EPILOGUE
             return
         end = buffer.find(b"\r\n", 0, LONGEST_PADDING + 2)
-        line = bytes(buffer[: LONGEST_PADDING + 1] if end < 0 else buffer[:end])
+        line = bytes(buffer[: LONGEST_PADDING + 2] if end < 0 else buffer[:end])
         unfinished = end < 0 and (line == b"-" or line.strip(b" \t") == b"\r")
-        if len(line) > LONGEST_PADDING or (line.strip(b" \t") and not unfinished):
+        if len(line.rstrip(b"\r")) > LONGEST_PADDING or (line.strip(b" \t") and not unfinished):
             raise ProtocolError(400, "malformed boundary in the form")
         if end < 0:
             return
@@ -152,7 +152,7 @@ class FormReader:
         """Return the head of a part when it is whole."""
         buffer = self._buffer
         end = buffer.find(b"\r\n\r\n", self._searched)
-        self._check_head(len(buffer) if end < 0 else end)
+        self._check_head(len(buffer) - 3 if end < 0 else end)  # its end may have begun
         if end < 0:
             self._searched = max(0, len(buffer) - 3)
             return None

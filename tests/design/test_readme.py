@@ -64,4 +64,4 @@ def test_the_server_needs_nothing_at_run_time() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     assert "install_requires" not in setup["options"]
-    assert set(setup["options.extras_require"]) == {"test", "dev", "bench", "fast"}
+    assert set(setup["options.extras_require"]) == {"test", "dev", "bench", "fast", "browser"}

@@ -5,6 +5,7 @@
     chunked           a chunked body, mutated, behind a head that is well-formed
     accept-encoding   the value of that field
     target            a request target, for each kind of method
+    ranges, tags, date, digest, accept, form   what is about files, in fields.py
 
 A check returns what is wrong in words, or None. It depends on the octets alone, so that a finding
 can be made shorter and can be replayed.
@@ -18,7 +19,7 @@ from reactor.http11.coding import preferred_coding
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.target import Target, read_target
 from reactor.settings import Settings
-from tests.fuzz import honest
+from tests.fuzz import fields, honest
 from tests.fuzz.mutate import corpus, mutate
 from tests.fuzz.property import ParserProperty, fault_of_refusal
 
@@ -89,6 +90,18 @@ class Surface(NamedTuple):
     check: Check
 
 
+def guarded(check: Check) -> Check:
+    """Make a check that says it in words when an exception comes out."""
+
+    def checked(octets: bytes) -> str | None:
+        try:
+            return check(octets)
+        except Exception as error:
+            return f"raises {type(error).__name__}: {error}"
+
+    return checked
+
+
 def surfaces() -> dict[str, Surface]:
     """Make the surfaces afresh, by name; each remembers what a server would."""
     found = [
@@ -97,6 +110,12 @@ def surfaces() -> dict[str, Surface]:
         Surface("chunked", make_chunked, ParserProperty(Settings()).check),
         Surface("accept-encoding", make_accept_encoding, check_accept_encoding),
         Surface("target", make_target, check_target),
+        Surface("ranges", fields.make_ranges, guarded(fields.check_ranges)),
+        Surface("tags", fields.make_tags, guarded(fields.check_tags)),
+        Surface("date", fields.make_date, guarded(fields.check_date)),
+        Surface("digest", fields.make_digest, guarded(fields.check_digest)),
+        Surface("accept", fields.make_accept, guarded(fields.check_accept)),
+        Surface("form", fields.make_form, guarded(fields.check_form)),
     ]
     return {surface.name: surface for surface in found}
 
