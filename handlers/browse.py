@@ -43,7 +43,7 @@ def listing_too(store: Store, download: Download, may_upload: bool) -> Handler:
             page = page_of(request, name) if store.serves_pages else None
             if page is not None:
                 return page
-            entries = read_entries(store.open_directory(name), store.shows)
+            entries = read_entries(store.open_directory(name), store.is_visible)
             return answer(request, f"/files/{name}", entries, may_upload)
         try:
             return download(request, name)

@@ -60,7 +60,7 @@ class Store:
         self._media_type = media_type
         self.serves_pages = media_type is not octets
         self._tree = Tree(path, hidden)
-        self.shows = self._tree.shows
+        self.is_visible = self._tree.is_visible
         self._shelf = Shelf()
         self._closing: list[Callable[[], None]] = []
 

@@ -53,7 +53,7 @@ class Tree:
         """Let go of the directory."""
         os.close(self.root)
 
-    def shows(self, part: str) -> bool:
+    def is_visible(self, part: str) -> bool:
         """Say whether a part of a path may be shared at all."""
         if not part or "\\" in part or "\0" in part:
             return False
@@ -67,7 +67,7 @@ class Tree:
         They are octets, so that names are UTF-8 on the disk whatever the locale.
         """
         parts = name.split("/")
-        if not all(map(self.shows, parts)):
+        if not all(map(self.is_visible, parts)):
             raise absent()
         return [part.encode("utf-8") for part in parts]
 

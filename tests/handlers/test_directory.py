@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from handlers.directory import Entries, Entry, read_entries
-from handlers.store import LEFTOVER, Store
+from handlers.store import Store
+from handlers.tree import LEFTOVER
 from tests.handlers.shared import Shared, descriptors, no_descriptor_leaks, refused
 
 
