@@ -15,7 +15,7 @@ from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple
 
-BATCH = 256  # names read in one step; each costs a system call
+BATCH = 128  # names read in one step; each costs a system call
 # The first second of the year 1000 and the last of 9999: a file system may hold any number.
 EARLIEST, LATEST = -30_610_224_000, 253_402_300_799
 

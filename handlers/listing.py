@@ -21,7 +21,7 @@ from handlers.directory import Entry
 from handlers.page import HTML_HEADERS, Page
 from reactor.http11.message import UTF8_TEXT, Request, Response
 
-ROWS = 256  # written in one step
+ROWS = 128  # written in one step
 COMPRESS_FROM = 256
 COMMON = (
     ("Vary", "Accept"),
@@ -189,12 +189,19 @@ def _write(batches: Batches, order: Order, form: Format) -> Generator[bytes, Non
     yield form.begin().encode()
     runs = []
     for batch in batches:
-        runs.append(sorted(map(order.row, batch), reverse=order.descending))
+        # The last comes first: it is taken from the end.
+        runs.append(sorted(map(order.row, batch), reverse=not order.descending))
         yield b""
-    merged = (row[-1] for row in heapq.merge(*runs, reverse=order.descending))
+    merged = (row[-1] for row in heapq.merge(*map(_taken, runs), reverse=order.descending))
     while rows := list(islice(merged, ROWS)):
         yield form.rows(rows).encode()
     yield form.end().encode()
+
+
+def _taken(run: list[Row]) -> Iterator[Row]:
+    """Yield rows from the end, and keep none: to let go of all at once would be a long step."""
+    while run:
+        yield run.pop()
 
 
 def answer(request: Request, path: str, batches: Batches, may_upload: bool) -> Response:

@@ -279,21 +279,20 @@
 
   // Dropping: anywhere on the page. A folder is no file, and is told so.
 
-  let depth = 0;
   const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-  const hover = (by) => (event) => {
+  const hover = (event) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
-    depth += by;
-    find("drop").hidden = depth <= 0;
+    find("drop").hidden = false;
   };
-  addEventListener("dragenter", hover(1));
-  addEventListener("dragover", hover(0));
-  addEventListener("dragleave", hover(-1));
+  addEventListener("dragenter", hover);
+  addEventListener("dragover", hover);
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) find("drop").hidden = true; // it leaves the window, not just an element
+  });
   addEventListener("drop", (event) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
-    depth = 0;
     find("drop").hidden = true;
     const { items, files } = event.dataTransfer;
     const folders = [...items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry?.isDirectory);

@@ -1,0 +1,175 @@
+"""Uploads in a real browser: chosen and dropped, seen on their way, cancelled, tried again, refused.
+
+An upload is on its way for certain while the server stands still: its process is stopped, the kernel
+takes some of the octets, and nobody takes the others.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.browser.driving import Browser
+from tests.process import ServerProcess
+
+LARGE = 64 << 20  # octets: more than the kernel takes while nobody reads
+
+
+@pytest.fixture
+def url(server: ServerProcess) -> str:
+    return f"{server.url}/files/"
+
+
+def make_files(outside: Path, *names: str, size: int = 3) -> list[Path]:
+    for name in names:
+        with (outside / name).open("wb") as file:
+            file.truncate(size)
+    return [outside / name for name in names]
+
+
+@contextmanager
+def standing_still(server: ServerProcess) -> Iterator[None]:
+    """Let the server do nothing."""
+    server.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        server.send_signal(signal.SIGCONT)
+
+
+def stored(directory: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in directory.iterdir() if path.is_file()}
+
+
+def progress(browser: Browser, name: str) -> tuple[float, float]:
+    bar = browser.one(f'#queue progress[aria-label="Upload of {name}"]')
+    return float(bar.get_attribute("value")), float(bar.get_attribute("max"))
+
+
+def test_three_files_are_chosen(browser: Browser, directory: Path, outside: Path, url: str) -> None:
+    browser.open(url)
+    names = ["a.txt", "gr\u00fcn %25?#.txt", '"><img src=x onerror=alert(1)>.txt']
+    browser.choose(*make_files(outside, *names))
+    browser.wait(lambda: browser.uploads == dict.fromkeys(names, "Uploaded, 3 B"))
+    assert stored(directory) == dict.fromkeys(names, 3)
+    assert sorted(browser.names) == sorted(["below", *names])
+    assert browser.one("#summary").text == "1 folder · 3 files · 9 B"
+    assert browser.one("#status").get_attribute("aria-live") == "polite"
+    assert "is uploaded" in browser.one("#status").get_attribute("textContent")
+    assert browser.all("img") == []
+    assert browser.complaints() == []
+    browser.one("#clear").click()
+    assert not browser.one("#uploads").is_displayed()
+
+
+def test_three_files_are_dropped(browser: Browser, directory: Path, outside: Path, url: str) -> None:
+    names = ["a.txt", "b.txt", "c.txt"]
+    files = make_files(outside, *names)
+    browser.open(f"{url}below/")
+    browser.drag("dragEnter", *files)
+    browser.wait(browser.one("#drop").is_displayed)
+    browser.drag("dragOver", *files)
+    browser.drag("drop", *files)
+    browser.wait(lambda: browser.uploads == dict.fromkeys(names, "Uploaded, 3 B"))
+    assert not browser.one("#drop").is_displayed()
+    assert not browser.one("#empty").is_displayed()
+    assert browser.names == names
+    assert stored(directory / "below") == dict.fromkeys(names, 3)
+
+
+def test_the_overlay_goes_when_what_is_dragged_does(browser: Browser, outside: Path, url: str) -> None:
+    browser.open(url)
+    (file,) = make_files(outside, "a.txt")
+    browser.drag("dragEnter", file)
+    browser.wait(browser.one("#drop").is_displayed)
+    # The driver can drag nothing away again, so the page is told of it as a browser would.
+    leave = "document.body.dispatchEvent(new DragEvent('dragleave', {bubbles: true, relatedTarget: %s}))"
+    browser.driver.execute_script(leave % "document.querySelector('main')")
+    assert browser.one("#drop").is_displayed()
+    browser.driver.execute_script(leave % "null")
+    assert not browser.one("#drop").is_displayed()
+
+
+def test_a_folder_is_not_uploaded_and_told_so(
+    browser: Browser, directory: Path, outside: Path, url: str
+) -> None:
+    (outside / "folder").mkdir()
+    (file,) = make_files(outside, "a.txt")
+    browser.open(url)
+    for step in ("dragEnter", "dragOver", "drop"):
+        browser.drag(step, file, outside / "folder")
+    browser.wait(lambda: browser.uploads == {"a.txt": "Uploaded, 3 B"})
+    assert stored(directory) == {"a.txt": 3}
+
+
+def test_an_upload_shows_its_progress_and_can_be_cancelled_and_tried_again(
+    browser: Browser, server: ServerProcess, directory: Path, outside: Path, url: str
+) -> None:
+    browser.open(url)
+    with standing_still(server):
+        browser.choose(*make_files(outside, "large", size=LARGE))
+        value, full = browser.wait(lambda: seen if (seen := progress(browser, "large"))[0] else None)
+        assert 0 < value < full == LARGE
+        assert " % of 67 MB" in browser.uploads["large"]
+        browser.button("Cancel: large").click()
+        browser.wait(lambda: browser.uploads == {"large": "Cancelled"})
+    server.keep_asking_until(lambda: stored(directory) == {})
+    assert browser.names == ["below"]
+    browser.button("Retry: large").click()
+    browser.wait(lambda: browser.uploads == {"large": "Uploaded, 67 MB"})
+    assert stored(directory) == {"large": LARGE}
+
+
+def test_two_are_sent_at_a_time_and_one_that_waits_can_be_cancelled(
+    browser: Browser, server: ServerProcess, directory: Path, outside: Path, url: str
+) -> None:
+    names = ["a", "b", "c", "d"]
+    browser.open(url)
+    with standing_still(server):
+        browser.choose(*make_files(outside, *names, size=LARGE // 8))
+        browser.wait(lambda: len(browser.all("#queue li")) == 4)
+        states = [each.get_attribute("data-state") for each in browser.all("#queue li")]
+        assert states == ["sending", "sending", "waiting", "waiting"]
+        browser.button("Cancel: c").click()
+        assert browser.uploads["c"] == "Cancelled"
+    browser.wait(lambda: list(browser.uploads.values()).count("Uploaded, 8.4 MB") == 3)
+    assert stored(directory) == dict.fromkeys(["a", "b", "d"], LARGE // 8)
+
+
+def test_a_file_is_replaced_only_when_that_is_wanted(
+    browser: Browser, directory: Path, outside: Path, url: str
+) -> None:
+    for name in ("old", "kept"):
+        (directory / name).write_bytes(b"as it was")
+    browser.open(url)
+    browser.choose(*make_files(outside, "old", "kept"))
+    browser.button("Skip: kept").click()
+    browser.button("Replace: old").click()
+    browser.wait(lambda: browser.uploads == {"old": "Uploaded, 3 B", "kept": "Cancelled"})
+    assert stored(directory) == {"old": 3, "kept": 9}
+    assert browser.names == ["below", "kept", "old"]
+
+
+def test_a_refusal_is_shown_in_the_words_of_the_server(
+    browser: Browser, directory: Path, outside: Path, url: str
+) -> None:
+    browser.open(url)
+    browser.choose(*make_files(outside, ".hidden"))
+    browser.button("Retry: .hidden")
+    assert browser.uploads == {".hidden": "there is no such file"}
+    assert stored(directory) == {}
+
+
+def test_a_server_that_is_gone_is_told_and_can_be_tried_again(
+    browser: Browser, directory: Path, outside: Path, server: ServerProcess, url: str
+) -> None:
+    browser.open(url)
+    server.kill()
+    browser.choose(*make_files(outside, "a.txt"))
+    browser.button("Retry: a.txt")
+    assert "The connection was lost" in browser.uploads["a.txt"]
+    with ServerProcess("--directory", str(directory), "--port", str(server.port)):
+        browser.button("Retry: a.txt").click()
+        browser.wait(lambda: browser.uploads == {"a.txt": "Uploaded, 3 B"})
