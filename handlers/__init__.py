@@ -9,9 +9,9 @@ from handlers.store import Store
 from reactor.routing import Router
 
 
-def build(store: Store | None = None, read_only: bool = False) -> Router:
-    """Make the routes of the built-in server; without a store there are no files."""
-    routes = Router()
+def build(store: Store | None = None, read_only: bool = False, routes: Router | None = None) -> Router:
+    """Make the routes of the built-in server, in a router if one is given; without a store no files."""
+    routes = Router() if routes is None else routes
     root.install(routes)
     echo.install(routes)
     user_agent.install(routes)
