@@ -16,7 +16,7 @@ from benchmarks.crowd import Crowd
 from benchmarks.servers import SERVER_CORE, pinned
 from reactor.loop import EventHandler, Interest
 
-START_LINE = re.compile(rb"reactor: serving .*http://([\d.]+):(\d+)\n")
+START_LINE = re.compile(rb"reactor: serving .*http://([\d.]+):(\d+)[^\n]*\n")
 PATIENCE = 20.0  # seconds; a server that takes longer to start or to stop is at fault
 
 

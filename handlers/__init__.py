@@ -15,13 +15,14 @@ def build(
     read_only: bool = False,
     allow_delete: bool = False,
     resumable: int | None = None,
+    routes: Router | None = None,
 ) -> Router:
-    """Make the routes of the built-in server; without a store there are no files.
+    """Make the routes of the built-in server, in a router if one is given; without a store no files.
 
     ``resumable`` is how many octets an upload may have that goes on after it was interrupted; None
     for no such uploads.
     """
-    routes = Router()
+    routes = Router() if routes is None else routes
     root.install(routes)
     echo.install(routes)
     user_agent.install(routes)

@@ -18,7 +18,10 @@ from typing import Any, NoReturn
 import handlers
 from handlers.kinds import TYPES
 from handlers.store import Store
+from reactor import sharing
 from reactor.access_log import FORMATS
+from reactor.http11.coding import ENGINE
+from reactor.http11.message import Fields
 from reactor.line_writer import write_lines
 from reactor.server import HOST, PORT, StartError, serve
 from reactor.settings import Settings
@@ -114,6 +117,7 @@ def make_parser() -> Parser:
     )
     files.add_argument("--hidden", action="store_true", help="share names that begin with a dot, too")
     files.add_argument("--fsync", action="store_true", help="wait for the disk before answering 201")
+    sharing.add_options(parser)
     logs = parser.add_argument_group("logs")
     logs.add_argument(
         "--no-access-log", action="store_true", help="write no line a request to standard output"
@@ -188,6 +192,8 @@ def _read_variable(action: argparse.Action, text: str) -> object:
         if text.lower() not in _TRUE + _FALSE:
             raise argparse.ArgumentTypeError(f"{text!r} is neither 1 nor 0")
         return text.lower() in _TRUE
+    if isinstance(action, sharing.Gather) and callable(action.type):
+        return tuple(action.type(line) for line in text.split("\n") if line)
     if action.choices is not None and text not in action.choices:
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(action.choices)}")
     return action.type(text) if callable(action.type) else text
@@ -228,20 +234,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = {each.name: getattr(options, each.name) for each in fields(Settings) if each.metadata}
     try:
         settings = Settings(**chosen, date_header=not options.no_date_header)
+        common_fields = sharing.common_fields(options)
     except ValueError as error:
         # Settings speak of fields, and whoever typed the command of options.
         parser.error(
             re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: "--" + name[0].replace("_", "-"), str(error))
         )
+    sharing.warn_of_typed_passwords(parser, options)
     try:
-        _serve(options, settings)
+        _serve(options, settings, common_fields)
     except StartError as error:
         print(f"reactor: {error}", file=sys.stderr)
         return NOT_STARTED
     return STOPPED
 
 
-def _serve(options: argparse.Namespace, settings: Settings) -> None:
+def _serve(options: argparse.Namespace, settings: Settings, common_fields: Fields) -> None:
     """Open the directory, build the routes and serve."""
     store = None
     if options.directory is not None:
@@ -253,6 +261,7 @@ def _serve(options: argparse.Namespace, settings: Settings) -> None:
                 options.read_only,
                 options.allow_delete,
                 settings.max_body if options.resumable else None,
+                sharing.make_router(options),
             ),
             options.host,
             options.port,
@@ -260,6 +269,9 @@ def _serve(options: argparse.Namespace, settings: Settings) -> None:
             access_log=None if options.no_access_log else sys.stdout,
             log_format=options.log_format,
             what=os.path.abspath(options.directory) if store else "",
+            notes=[sharing.who_may(options), "" if ENGINE == "zlib" else f"gzip by {ENGINE}"],
+            common_fields=common_fields,
+            on_ready=lambda server: sharing.begin(options, server.url, server.local),
         )
     finally:
         if store is not None:

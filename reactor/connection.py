@@ -336,13 +336,13 @@ class Connection(EventHandler):
         parser = self._parser
         outbox = self._outbox
         head = request.head
-        if service.reactor.now >= service.date_expires:
-            service.renew_date()
+        if service.reactor.now >= service.common_fields_expire:
+            service.renew_common_fields()
         persistent = head.persistent and service.persistent and parser.phase is not LOST
         if head.version == 0 and not delimits_itself(response):
             persistent = False
         octets, body, compressed = serialize(
-            request, response, persistent, service.date, service.settings.turn_compress
+            request, response, persistent, service.common_fields, service.settings.turn_compress
         )
         if not persistent:
             parser.end()

@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from reactor.http11 import grammar
+from reactor.http11.cors import preflight_fields
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.message import NO_PARAMS, Params, Request, Response
 from reactor.settings import MIB
@@ -156,10 +157,11 @@ class _Node:
 
 
 class Router:
-    """A set of routes, built by whoever starts the server, and passed in."""
+    """A set of routes, passed in by whoever starts the server; with ``cors`` OPTIONS answers a preflight."""
 
-    def __init__(self) -> None:
+    def __init__(self, cors: bool = False) -> None:
         self._root = _Node()
+        self._cors = cors
         self._when_changed: list[Callable[[], None]] = []
 
     # Building it.
@@ -277,7 +279,7 @@ class Router:
         if method not in METHODS:
             return _refusing(501, "no such method is implemented")
         if method == "OPTIONS" and (node is not None or not has_path):
-            return _options(self._allowed(node))
+            return _options(self._allowed(node), self._cors)
         if node is None:
             return _refusing(404, "there is nothing at this path")
         allowed = self._allowed(node)
@@ -294,6 +296,7 @@ def _refusing(status: int, reason: str, headers: tuple[tuple[str, str], ...] = (
     return Route("", lambda request: Response.error(status, reason, headers), None)
 
 
-def _options(allowed: str) -> Route:
+def _options(allowed: str, cors: bool) -> Route:
     """Answer OPTIONS, whose content, if there is any, means nothing here (RFC 9110, 9.3.7)."""
-    return Route("", lambda request: Response(204, b"", (("Allow", allowed),)), thrown_away(64 * 1024))
+    headers = (("Allow", allowed), *(preflight_fields(allowed) if cors else ()))
+    return Route("", lambda request: Response(204, b"", headers), thrown_away(64 * 1024))

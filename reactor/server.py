@@ -16,13 +16,15 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
 from math import inf
 from types import TracebackType
 from typing import TextIO
 
 from reactor.acceptor import Acceptor
 from reactor.access_log import AccessLog
+from reactor.http11.message import Fields
 from reactor.line_writer import write_lines
 from reactor.loop import EventHandler, Reactor
 from reactor.observer import ObservedReactor, TurnLog
@@ -68,8 +70,9 @@ class Grace(EventHandler):
 class Server:
     """An HTTP/1.1 server; raises StartError when it cannot listen.
 
-    ``access_log`` is a stream for one line a request, None for no log. The selector and the clocks
-    come in from outside; they default to the real ones.
+    ``access_log`` is a stream for one line a request, None for no log. ``common_fields`` are what every
+    response carries, as (name, value) pairs; ValueError is raised for one that cannot be. The selector
+    and the clocks come in from outside; they default to the real ones.
     """
 
     def __init__(
@@ -83,13 +86,14 @@ class Server:
         selector: selectors.BaseSelector | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
+        common_fields: Fields = (),
     ) -> None:
         settings = Settings() if settings is None else settings
         lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
         limit = connection_limit(settings.max_connections)
         listener = listen(host, port)
         self.reactor = _make_reactor(selector, clock)
-        self.service = Service(self.reactor, routes, settings, lines, wall_clock)
+        self.service = Service(self.reactor, routes, settings, lines, wall_clock, common_fields=common_fields)
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self._acceptor = Acceptor(self.service, listener, limit)
         self._mailbox = Mailbox(self._on_signal)
@@ -115,6 +119,11 @@ class Server:
         """Where the server can be reached."""
         host, port = self.address
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+    @property
+    def local(self) -> bool:
+        """True when only this machine reaches the server."""
+        return ip_address(self.address[0]).is_loopback
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Serve until ``stop``, or, in the main thread, until SIGINT or SIGTERM.
@@ -182,14 +191,25 @@ def serve(
     access_log: TextIO | None = sys.stdout,
     log_format: str = "combined",
     what: str = "",
+    notes: Sequence[str] = (),
+    common_fields: Fields = (),
+    on_ready: Callable[[Server], None] = lambda server: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError when the server cannot listen.
 
-    Print one line with the address, and with ``what`` is served, on standard error.
+    Print one line on standard error: ``what`` is served, where, from where it is reached, and ``notes``,
+    empty ones left out. Then, as soon as a signal would be heard, ``on_ready`` is called.
     """
-    with Server(routes, host, port, settings, access_log, log_format) as server:
-        line = f"reactor: serving {what and what + ' '}on {server.url}"
-        server.run(on_ready=lambda: _announce(line))
+    with Server(routes, host, port, settings, access_log, log_format, common_fields=common_fields) as server:
+        reach = "this machine only" if server.local else "reachable from the network"
+        told = "; ".join(note for note in (reach, *notes) if note)
+        line = f"reactor: serving {what and what + ' '}on {server.url} ({told})"
+
+        def announce() -> None:
+            _announce(line)
+            on_ready(server)
+
+        server.run(announce)
 
 
 def _announce(line: str) -> None:

@@ -1,6 +1,7 @@
 """The service: what all connections of one server share.
 
-Which routes answer, which limits hold, the log, the date, and the connections themselves. It knows
+Which routes answer, which limits hold, the log, the fields that every response carries, and the
+connections themselves. It knows
 how many there are and who has been idle longest; it does not know what any of them is doing.
 """
 
@@ -13,7 +14,9 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from reactor.access_log import AccessLog
+from reactor.http11.common_fields import write_fields
 from reactor.http11.head import HeadReader
+from reactor.http11.message import Fields
 from reactor.loop import Reactor
 from reactor.outbox import SendFile
 from reactor.routing import Router
@@ -26,8 +29,9 @@ if TYPE_CHECKING:
 class Service:
     """One server's routes, limits and connections.
 
-    The wall clock (seconds since the epoch) and sendfile come in from outside, like the selector
-    and the clock of the reactor.
+    ``common_fields`` are what every response carries beside Date, as (name, value) pairs; ValueError is
+    raised for one that cannot be. The wall clock (seconds since the epoch) and sendfile come in from
+    outside, like the selector and the clock of the reactor.
     """
 
     def __init__(
@@ -38,6 +42,7 @@ class Service:
         access_log: AccessLog | None = None,
         wall_clock: Callable[[], float] = time.time,
         sendfile: SendFile = os.sendfile,
+        common_fields: Fields = (),
     ) -> None:
         self.reactor = reactor
         self.router = router
@@ -56,8 +61,9 @@ class Service:
         self.persistent = True  # whether connections may persist; no longer once we are stopping
         self.when_freed: Callable[[], None] = lambda: None
         self._connections_made = 0
-        self.date = b""  # the Date line (RFC 9110, 6.6.1); b"" when it is turned off
-        self.date_expires = -inf  # by the reactor's clock
+        self._constant_fields = write_fields(common_fields)
+        self.common_fields = b""  # the lines that every response carries; Date first, where it is on
+        self.common_fields_expire = -inf  # by the reactor's clock
 
     def next_number(self) -> int:
         """Number the connections from 1."""
@@ -69,9 +75,10 @@ class Service:
         self.connections.pop(connection.number, None)
         self.when_freed()
 
-    def renew_date(self) -> None:
-        """Make the Date line for the present second."""
+    def renew_common_fields(self) -> None:
+        """Write the lines that every response carries, with the Date of the present second."""
         wall = self.wall_clock()
-        self.date_expires = self.reactor.now + 1.0 - wall % 1.0
-        if self.settings.date_header:
-            self.date = f"Date: {formatdate(wall, usegmt=True)}\r\n".encode("ascii")
+        self.common_fields_expire = self.reactor.now + 1.0 - wall % 1.0
+        # RFC 9110, 6.6.1: with a clock, Date is in every response, unless it is turned off.
+        date = f"Date: {formatdate(wall, usegmt=True)}\r\n" if self.settings.date_header else ""
+        self.common_fields = date.encode("ascii") + self._constant_fields

@@ -18,7 +18,7 @@ from tests.harness import Answer, parse_response
 
 ROOT = Path(__file__).parent.parent
 COMMAND = ("-m", "reactor", "--port", "0")
-START_LINE = re.compile(r"reactor: serving (?:.* )?on (http://(\S+):([0-9]+))")
+START_LINE = re.compile(r"reactor: serving (?:.* )?on (http://(\S+):([0-9]+)) \(.*\)")
 PATIENCE = 20.0  # seconds; a test that waits longer has failed
 
 

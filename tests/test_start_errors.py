@@ -163,7 +163,8 @@ def test_help_names_every_option_with_its_default() -> None:
     defaults = {option_of(each): describe(each) for each in settings}
     defaults |= {"--host": "127.0.0.1", "--port": "4221", "--directory": "none"}
     defaults |= {"--log-format": "combined", "--log-level": "info", "--types": "octets"}
-    switches = {"--read-only", "--hidden", "--fsync", "--no-access-log", "--no-date-header"}
+    defaults |= {"--auth": "none", "--auth-upload": "none", "--cors": "none", "--header": "none"}
+    switches = {"--read-only", "--hidden", "--fsync", "--open", "--no-access-log", "--no-date-header"}
     switches |= {"--allow-delete", "--resumable"}
     assert set(options) == set(defaults) | switches
     for option, default in defaults.items():
@@ -177,14 +178,16 @@ def test_help_does_not_start_a_server(arguments: tuple[str, ...]) -> None:
 
 def test_port_0_prints_the_real_port() -> None:
     with ServerProcess() as server:
-        assert server.start_line == f"reactor: serving on http://127.0.0.1:{server.port}"
+        assert server.start_line == f"reactor: serving on http://127.0.0.1:{server.port} (this machine only)"
         assert server.port != 0
         assert server.get("/").status == 200
 
 
 def test_the_start_line_names_the_directory(tmp_path: Path) -> None:
     with ServerProcess("--directory", str(tmp_path)) as server:
-        assert server.start_line == f"reactor: serving {tmp_path} on {server.url}"
+        assert server.start_line.startswith(
+            f"reactor: serving {tmp_path} on {server.url} (this machine only; "
+        )
 
 
 def test_the_port_can_be_taken_again_at_once() -> None:

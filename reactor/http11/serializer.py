@@ -9,7 +9,8 @@
     an iterable, live   chunked; in HTTP/1.0 the end of the connection is the end of the content
 
 What is the same in every response with one status and one set of fields is made once and kept.
-The Date line comes from outside, as does everything that depends on the time.
+The fields that every response carries come from outside, Date among them, as does everything that
+depends on the time.
 """
 
 from collections.abc import Callable, Iterator
@@ -62,13 +63,13 @@ def delimits_itself(response: Response) -> bool:
 
 
 def serialize(
-    request: Request, response: Response, persistent: bool, date: bytes, share: int
+    request: Request, response: Response, persistent: bool, common: bytes, share: int
 ) -> tuple[bytes, Body, int]:
     """Return the octets of the head with all content that is whole, the rest of the body, and a count.
 
-    ``date`` is the Date line with its CRLF, or b"". ``share`` is how many octets may be compressed
-    at one go; the count is how many were. Raise ValueError or TypeError for a response that cannot be
-    written, such as one with a faulty field.
+    ``common`` is the field lines that every response carries, each with its CRLF. ``share`` is how many
+    octets may be compressed at one go; the count is how many were. Raise ValueError or TypeError for a
+    response that cannot be written, such as one with a faulty field.
     """
     content = response.content
     head = request.head
@@ -79,11 +80,11 @@ def serialize(
         content, coding, compressed = _encode(response, coding, share, head.version == 1 or not persistent)
     fields = _fixed_fields(response.status, response.headers, negotiated, coding, head.version, persistent)
     if not isinstance(content, bytes) or response.status in _WITHOUT_CONTENT:
-        octets, body = _begin_body(request, response, content, fields + date)
+        octets, body = _begin_body(request, response, content, fields + common)
         return octets, body, compressed
     if request.method == "HEAD":  # its response ends with the head (RFC 9110, 9.3.2)
-        return b"%b%bContent-Length: %d\r\n\r\n" % (fields, date, len(content)), None, compressed
-    return b"%b%bContent-Length: %d\r\n\r\n%b" % (fields, date, len(content), content), None, compressed
+        return b"%b%bContent-Length: %d\r\n\r\n" % (fields, common, len(content)), None, compressed
+    return b"%b%bContent-Length: %d\r\n\r\n%b" % (fields, common, len(content), content), None, compressed
 
 
 def interim(status: int, headers: Fields = ()) -> bytes:
@@ -169,12 +170,12 @@ def _fixed_fields(
 def _lines(status: int, headers: Fields) -> bytes:
     """Write the status line and a handler's fields; raise ValueError for one that cannot be."""
     for name, value in headers:
-        _check_field(name, value)
+        check_field(name, value)
     fields = "".join(f"{name}: {value}\r\n" for name, value in headers)
     return f"HTTP/1.1 {status} {reason_phrase(status)}\r\n{fields}".encode("latin-1")
 
 
-def _check_field(name: str, value: str) -> None:
+def check_field(name: str, value: str) -> None:
     """Refuse a field that would break the head, or contradict its framing; raise ValueError."""
     if name.lower() in _OURS:
         raise ValueError(f"the response field {name} is written by the serializer")

@@ -1,0 +1,118 @@
+"""The guard: a user and a password before anything is answered (RFC 9110, 11; RFC 7617, Basic).
+
+    Method            --auth   --auth-upload   both
+    OPTIONS           anyone   anyone          anyone
+    GET, HEAD, TRACE  auth     anyone          auth or auth-upload
+    any other         auth     auth-upload     auth-upload
+
+1. Every route that is found is exchanged for one that asks first; those that refuse (404, 405, 501), too.
+   So no route can be forgotten, and a stranger cannot tell what exists from what does not.
+2. What is wrong gets 401, before any content is read.
+3. A password is kept as a digest, compared in constant time, and never logged.
+
+OPTIONS is open since a browser's preflight has no password; it tells the methods of a pattern, such as
+all of ``/files``, and not whether there is a file. The guard does not know where passwords come from.
+"""
+
+import unicodedata
+from base64 import b64decode
+from binascii import Error
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from hmac import compare_digest
+
+from reactor.http11.grammar import ProtocolError, match_basic
+from reactor.http11.message import Params, Request, Response
+from reactor.routing import Route, Router, Sink
+
+LONGEST_PAIR = 1024  # octets; in base64 that is well within a field line
+OPEN = "OPTIONS"
+READING = ("GET", "HEAD", "TRACE")  # with OPTIONS, the safe methods: RFC 9110, 9.2.1
+
+# Given a request, raise ProtocolError(401) where it does not show what is asked of it.
+Check = Callable[[Request], None]
+
+
+def digest(pair: str) -> bytes:
+    """Check and digest USER:PASSWORD; raise ValueError that says why it cannot be, and not what it is."""
+    user, colon, password = pair.partition(":")
+    if not colon or not user or not password:
+        raise ValueError("a user and a password are wanted, as USER:PASSWORD; neither may be empty")
+    if any(unicodedata.category(each) == "Cc" for each in pair):  # RFC 7617, 2
+        raise ValueError("there is a control character in the user or the password")
+    try:
+        octets = unicodedata.normalize("NFC", pair).encode()  # RFC 7617, 2.1
+    except UnicodeEncodeError:
+        raise ValueError("the user or the password is not UTF-8") from None
+    if len(octets) > LONGEST_PAIR:
+        raise ValueError(f"the user and the password are over {LONGEST_PAIR} octets")
+    return sha256(octets).digest()
+
+
+class GuardedRouter(Router):
+    """A router whose routes ask for a user and a password, which are given as ``digest`` makes them.
+
+    ``auth`` guards everything, ``auth_upload`` what changes something; None guards nothing.
+    """
+
+    def __init__(
+        self, auth: bytes | None = None, auth_upload: bytes | None = None, cors: bool = False
+    ) -> None:
+        super().__init__(cors)
+        reads = [each for each in (auth, auth_upload) if each is not None]
+        self._may_read = _asking(reads, "Reactor") if auth is not None else None
+        self._may_change = self._may_read
+        if auth_upload is not None:
+            self._may_change = _asking([auth_upload], "Reactor, changes")
+
+    def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
+        """Return the route that a plain router finds, behind the question for a password."""
+        route, params = super().resolve(method, segments)
+        check = self._may_read if method in READING else self._may_change
+        if check is None or method == OPEN:
+            return route, params
+        return _guarded(route, check), params
+
+
+def _guarded(route: Route, check: Check) -> Route:
+    """Return a route that checks before content is taken, and before it answers."""
+
+    def answer(request: Request) -> Response:
+        check(request)
+        return route.handler(request)
+
+    def open_sink(request: Request) -> Sink:
+        check(request)
+        assert route.sink is not None, "content without a sink is not taken"
+        return route.sink(request)
+
+    sink = None if route.sink is None else open_sink
+    return Route(route.template, answer, sink, route.counts_on_sink)
+
+
+def _asking(digests: Sequence[bytes], realm: str) -> Check:
+    """Make the check for any of some pairs of user and password."""
+    challenge = (("WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"'),)
+
+    def check(request: Request) -> None:
+        field = request.headers.get("authorization")
+        if field is None:
+            raise ProtocolError(401, "a user and a password are needed", challenge)
+        shown = sha256(_user_pass(field)).digest()
+        # Each is compared, to its end, so that the time tells nothing of which came near.
+        if True not in [compare_digest(shown, each) for each in digests]:
+            raise ProtocolError(401, "the user or the password is wrong", challenge)
+
+    return check
+
+
+def _user_pass(field: str) -> bytes:
+    """Read the user and the password, with the colon, out of Authorization; b"" where there are none.
+
+    Two lines of it were joined by a comma, which is not in the grammar: they are none.
+    """
+    match = match_basic(field)
+    try:
+        return b"" if match is None else b64decode(match[1], validate=True)
+    except Error:
+        return b""

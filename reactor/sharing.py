@@ -1,0 +1,214 @@
+"""Who may do what: the options for it, what the start line says of them, and what is worth a warning.
+
+    --cors [ORIGIN]                pages of that origin may read answers
+    --header 'Name: value'         every response carries it
+    --auth, --auth-upload          a user and a password, as USER:PASSWORD or @FILE
+    --open                         a browser is opened on what is served
+
+What an option means is checked when it is read, so that a wrong one is exit code 2 and one line. That line
+never holds a password. This module does not know how a password is asked for, nor a field sent.
+"""
+
+import argparse
+import logging
+import threading
+import webbrowser
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+
+from reactor.guard import LONGEST_PAIR, GuardedRouter, digest
+from reactor.http11.common_fields import read_field
+from reactor.http11.cors import ANY, cors_fields, read_origin
+from reactor.http11.message import Fields
+from reactor.routing import Router
+
+log = logging.getLogger("reactor")
+
+Value = TypeVar("Value")
+
+PASSWORDS = ("auth", "auth_upload")
+
+
+class Secret(NamedTuple):
+    """A digest of user and password; ``typed`` when they were given as they are, and not by a file."""
+
+    digest: bytes
+    typed: bool
+
+
+class Gather(argparse.Action):
+    """An option that may be repeated; the first one on the command line puts the default away."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Add one value."""
+        before = getattr(namespace, self.dest)
+        kept = () if before is self.default else before
+        vars(namespace)[self.dest] = (*kept, values)
+
+
+# The options.
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a parser, in a group of their own."""
+    group = parser.add_argument_group("who may do what")
+    group.add_argument(
+        "--auth", type=secret, metavar="USER:PASSWORD", help="everything asks for it (default: none)"
+    )
+    group.add_argument(
+        "--auth-upload",
+        type=secret,
+        metavar="USER:PASSWORD",
+        help="whatever changes something asks for it; either may be @FILE, whose first line has it "
+        "(default: none)",
+    )
+    group.add_argument(
+        "--cors",
+        nargs="?",
+        const=ANY,
+        type=_told(read_origin),
+        metavar="ORIGIN",
+        help="let pages of this origin read answers, of any without ORIGIN (default: none)",
+    )
+    group.add_argument(
+        "--header",
+        action=Gather,
+        default=(),
+        type=_told(read_field),
+        metavar="'NAME: VALUE'",
+        help="send this field in every response; may be repeated; one a line in its variable (default: none)",
+    )
+    group.add_argument("--open", action="store_true", help="open a browser on what is served")
+
+
+def secret(text: str) -> Secret:
+    """Read USER:PASSWORD, or @FILE that has it in its first line."""
+    typed = not text.startswith("@")
+    return Secret(_told(digest)(text if typed else _first_line(text[1:])), typed)
+
+
+def _first_line(path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            line = file.readline(LONGEST_PAIR + 3)  # one octet too many, and CRLF, are still seen
+        return line.rstrip(b"\r\n").decode("utf-8")
+    except UnicodeDecodeError:
+        raise argparse.ArgumentTypeError(f"the first line of {path!r} is not UTF-8") from None
+    except (OSError, ValueError) as error:  # a NUL in a path is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise argparse.ArgumentTypeError(f"cannot read {path!r}: {reason}") from None
+
+
+def _told(read: Callable[[str], Value]) -> Callable[[str], Value]:
+    """Have a reader's ValueError told in its own words; argparse's would repeat the value."""
+
+    def tell(text: str) -> Value:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return tell
+
+
+# What they come to.
+
+
+def make_router(options: argparse.Namespace) -> Router:
+    """Make a router without routes, one that is guarded where there are passwords."""
+    cors = options.cors is not None
+    if options.auth is None and options.auth_upload is None:
+        return Router(cors)
+    auth, auth_upload = (value and value.digest for value in (options.auth, options.auth_upload))
+    return GuardedRouter(auth, auth_upload, cors)
+
+
+def common_fields(options: argparse.Namespace) -> Fields:
+    """Return what every response carries; raise ValueError for a field that would stand twice."""
+    if options.cors is None:
+        return tuple(options.header)
+    fields = cors_fields(options.cors, any(getattr(options, name) for name in PASSWORDS))
+    ours = {name.lower() for name, _ in fields}
+    for name, _ in options.header:
+        if name.lower() in ours:
+            raise ValueError(f"--header: --cors sends {name} already")
+    return fields + tuple(options.header)
+
+
+def who_may(options: argparse.Namespace) -> str:
+    """Say in words who may read and who may change something; nothing where there is nothing to say."""
+    if options.directory is None:
+        return "password for everything" if options.auth else ""
+    reading = "password to read" if options.auth else "anyone may read"
+    changing = "upload and delete" if options.allow_delete else "upload"
+    if options.read_only:
+        return f"{reading}; nobody may {changing}"
+    if options.auth_upload:
+        return f"{reading}; password to {changing}"
+    if options.auth:
+        return "password for everything"
+    return f"{reading}, {changing}" if options.allow_delete else f"{reading} and {changing}"
+
+
+# What is done and said once the server listens.
+
+
+def begin(options: argparse.Namespace, url: str, local: bool) -> None:
+    """Warn of what is not safe, and open a browser where it is wished for; wait for neither."""
+    if not local:
+        _warn_of_the_network(options)
+    if options.open:
+        open_browser(local_url(url) + ("/" if options.directory is None else "/files/"))
+
+
+def _warn_of_the_network(options: argparse.Namespace) -> None:
+    if any(getattr(options, name) for name in PASSWORDS):
+        log.warning("passwords are sent in clear over the network, unless something in front speaks TLS")
+    elif options.directory is not None and not options.read_only:
+        log.warning(
+            "anyone on the network may upload: --auth-upload asks for a password, --read-only takes nothing"
+        )
+
+
+def warn_of_typed_passwords(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Warn of passwords in the command line; those of the environment are the parser's defaults."""
+    for name in PASSWORDS:
+        value = getattr(options, name)
+        if value is not None and value.typed and value is not parser.get_default(name):
+            option = name.replace("_", "-")
+            log.warning(
+                "others on this machine can read the password of --%s in the list of processes: "
+                "@FILE and REACTOR_%s keep it from them",
+                option,
+                name.upper(),
+            )
+
+
+def local_url(url: str) -> str:
+    """Return where this machine itself reaches a server that listens on every address.
+
+    >>> local_url("http://0.0.0.0:4221")
+    'http://127.0.0.1:4221'
+    """
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+def open_browser(url: str) -> None:
+    """Open the default browser in a thread of its own: some browsers are waited for until they end."""
+    log.info("opening %s in a browser", url)
+    threading.Thread(target=_open, args=(url,), daemon=True).start()
+
+
+def _open(url: str) -> None:
+    try:
+        opened = webbrowser.open(url)
+    except Exception:  # whatever BROWSER says, or a browser does, is no reason to show a traceback
+        opened = False
+    if not opened:
+        log.warning("no browser could be opened")
