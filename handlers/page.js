@@ -59,7 +59,9 @@
     const order = orders[head.className];
     const sign = head.ariaSort === "descending" ? -1 : 1;
     entries.sort((a, b) => b.directory - a.directory || sign * order(a, b));
-    table.append(...entries.map((entry) => entry.row));
+    const sorted = document.createDocumentFragment();
+    for (const { row } of entries) sorted.append(row);
+    table.append(sorted);
   };
   const sortBy = (head) => {
     const descending = head.ariaSort ? head.ariaSort === "ascending" : head.dataset.first === "desc";
@@ -181,9 +183,9 @@
         button.addEventListener("click", act);
         return button;
       }));
-      if (focused) this.actions.querySelector("button")?.focus();
       const finished = [...find("queue").children].some((each) => !/ing$/.test(each.dataset.state));
       find("clear").hidden = !finished;
+      if (focused) (this.actions.querySelector("button") ?? find("clear")).focus();
     }
 
     wait() {

@@ -39,7 +39,7 @@ def test_stage_2_the_root_is_200_and_empty(wire: Wire) -> None:
     assert answer.headers["content-length"] == "0"
 
 
-@pytest.mark.parametrize("path", ["/nothing", "/index.html", "/echo", "/files", "/user-agent/x"])
+@pytest.mark.parametrize("path", ["/nothing", "/index.html", "/echo", "/filesystem", "/user-agent/x"])
 def test_stage_3_any_other_path_is_404(wire: Wire, path: str) -> None:
     assert wire.get(path).status == 404
 

@@ -117,6 +117,7 @@ def test_an_upload_shows_its_progress_and_can_be_cancelled_and_tried_again(
         browser.wait(lambda: browser.uploads == {"large": "Cancelled"})
     server.keep_asking_until(lambda: stored(directory) == {})
     assert browser.names == ["below"]
+    assert browser.focused() == browser.button("Retry: large")  # the focus stays where it was
     browser.button("Retry: large").click()
     browser.wait(lambda: browser.uploads == {"large": "Uploaded, 67 MB"})
     assert stored(directory) == {"large": LARGE}
