@@ -22,7 +22,7 @@ from handlers.store import Store
 from reactor import connection as connection_module
 from reactor.access_log import AccessLog
 from reactor.connection import Connection, State
-from reactor.http11.common_fields import Fields
+from reactor.http11.common_fields import Fields, write_fields
 from reactor.loop import Reactor
 from reactor.routing import Router
 from reactor.service import Service
@@ -277,7 +277,7 @@ class Harness:
             self.settings,
             lines,
             lambda: self.wall,
-            common_fields=common_fields,
+            constant_fields=write_fields(common_fields),
         )
         self.clients: list[Client] = []
 
