@@ -27,6 +27,11 @@ def refused(*arguments: str, **environment: str) -> str:
     return done.stderr
 
 
+def joined(value: object) -> str:
+    """Name a case by its options."""
+    return " ".join(value) if isinstance(value, list) else ""
+
+
 def messages(server: ServerProcess) -> list[str]:
     """Have the server end; return what it wrote behind the start line, but for how it ended."""
     server.process.terminate()
@@ -145,7 +150,7 @@ def test_a_variable_with_a_field_that_cannot_be_is_named() -> None:
         (["--cors", "--auth", PAIR], "*", None),
         (["--cors", "null", "--auth", PAIR], "null", None),
     ],
-    ids=" ".join,
+    ids=joined,
 )
 def test_every_response_says_which_origin_may_read_it(
     options: list[str], origin: str, credentials: str | None
@@ -196,8 +201,17 @@ def test_a_field_that_cors_sends_already_is_refused() -> None:
 # Passwords.
 
 
-@pytest.mark.parametrize("source", ["command line", "file", "variable", "file of a variable"])
-@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\nsecond:line\n"])
+@pytest.mark.parametrize(
+    ("source", "end"),
+    [
+        ("command line", ""),
+        ("variable", ""),
+        ("file of a variable", "\n"),
+        ("file", ""),
+        ("file", "\r\n"),
+        ("file", "\nsecond:line\n"),
+    ],
+)
 def test_a_password_comes_from_a_file_or_a_variable_too(tmp_path: Path, source: str, end: str) -> None:
     file = tmp_path / "password"
     file.write_bytes(PAIR.encode() + end.encode())
@@ -231,10 +245,20 @@ def test_a_password_in_the_command_line_is_worth_a_warning(
     assert SECRET not in done.stderr
 
 
-@pytest.mark.parametrize("option", ["--auth", "--auth-upload"])
 @pytest.mark.parametrize(
-    "text",
-    ["", SECRET, f":{SECRET}", "anna:", f"an\nna:{SECRET}", f"anna:{SECRET}\x7f", "@", "@/", "@/none/x"],
+    ("option", "text"),
+    [
+        ("--auth", ""),
+        ("--auth-upload", ""),
+        ("--auth", SECRET),
+        ("--auth", f":{SECRET}"),
+        ("--auth-upload", "anna:"),
+        ("--auth", f"an\nna:{SECRET}"),
+        ("--auth-upload", f"anna:{SECRET}\x7f"),
+        ("--auth", "@"),
+        ("--auth", "@/"),
+        ("--auth-upload", "@/none/x"),
+    ],
 )
 def test_a_password_that_cannot_be_is_refused_without_being_told(option: str, text: str) -> None:
     assert f"argument {option}: " in refused(f"{option}={text}")
@@ -246,8 +270,9 @@ def test_a_password_that_cannot_be_is_refused_without_being_told(option: str, te
         (b"", "neither may be empty"),
         (b"\nanna:horse", "neither may be empty"),
         (b"anna:horse\xff", "not UTF-8"),
-    ]
-    + [(b"anna:" + b"horse" * 1000, "over 1024 octets"), (b"\0:horse", "control character")],
+        (b"anna:" + b"horse" * 1000, "over 1024 octets"),
+        (b"\0:horse", "control character"),
+    ],
 )
 def test_a_file_without_a_password_is_refused(tmp_path: Path, octets: bytes, reason: str) -> None:
     file = tmp_path / "password"
@@ -271,7 +296,7 @@ HERE, NETWORK = "this machine only", "reachable from the network"
         (["--auth", PAIR, "--read-only"], "password to read; nobody may upload"),
         (["--auth-upload", PAIR, "--read-only"], "anyone may read; nobody may upload"),
     ],
-    ids=" ".join,
+    ids=joined,
 )
 def test_the_start_line_says_what_is_shared_where_and_how_safely(
     tmp_path: Path, options: list[str], said: str
@@ -297,7 +322,7 @@ def test_the_start_line_without_a_directory(options: list[str], said: str) -> No
         (["--auth", "@{}/p"], "passwords are sent in clear"),
         ([], None),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    ids=joined,
 )
 def test_what_is_not_safe_on_the_network_is_worth_a_warning(
     tmp_path: Path, options: list[str], warning: str | None
