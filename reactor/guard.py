@@ -15,8 +15,7 @@ all of ``/files``, and not whether there is a file. The guard does not know wher
 """
 
 import unicodedata
-from base64 import b64decode
-from binascii import Error
+from binascii import Error, a2b_base64
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from hmac import compare_digest
@@ -113,6 +112,6 @@ def _user_pass(field: str) -> bytes:
     """
     match = match_basic(field)
     try:
-        return b"" if match is None else b64decode(match[1], validate=True)
+        return b"" if match is None else a2b_base64(match[1], strict_mode=True)
     except Error:
         return b""

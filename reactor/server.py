@@ -24,6 +24,7 @@ from typing import TextIO
 
 from reactor.acceptor import Acceptor
 from reactor.access_log import AccessLog
+from reactor.http11.common_fields import write_fields
 from reactor.http11.message import Fields
 from reactor.line_writer import write_lines
 from reactor.loop import EventHandler, Reactor
@@ -89,11 +90,14 @@ class Server:
         common_fields: Fields = (),
     ) -> None:
         settings = Settings() if settings is None else settings
+        constant_fields = write_fields(common_fields)
         lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
         limit = connection_limit(settings.max_connections)
         listener = listen(host, port)
         self.reactor = _make_reactor(selector, clock)
-        self.service = Service(self.reactor, routes, settings, lines, wall_clock, common_fields=common_fields)
+        self.service = Service(
+            self.reactor, routes, settings, lines, wall_clock, constant_fields=constant_fields
+        )
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self._acceptor = Acceptor(self.service, listener, limit)
         self._mailbox = Mailbox(self._on_signal)

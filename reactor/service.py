@@ -14,9 +14,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from reactor.access_log import AccessLog
-from reactor.http11.common_fields import write_fields
 from reactor.http11.head import HeadReader
-from reactor.http11.message import Fields
 from reactor.loop import Reactor
 from reactor.outbox import SendFile
 from reactor.routing import Router
@@ -29,9 +27,8 @@ if TYPE_CHECKING:
 class Service:
     """One server's routes, limits and connections.
 
-    ``common_fields`` are what every response carries beside Date, as (name, value) pairs; ValueError is
-    raised for one that cannot be. The wall clock (seconds since the epoch) and sendfile come in from
-    outside, like the selector and the clock of the reactor.
+    ``constant_fields`` are the lines that every response carries behind Date. The wall clock (seconds
+    since the epoch) and sendfile come in from outside, like the selector and the clock of the reactor.
     """
 
     def __init__(
@@ -42,7 +39,7 @@ class Service:
         access_log: AccessLog | None = None,
         wall_clock: Callable[[], float] = time.time,
         sendfile: SendFile = os.sendfile,
-        common_fields: Fields = (),
+        constant_fields: bytes = b"",
     ) -> None:
         self.reactor = reactor
         self.router = router
@@ -61,7 +58,7 @@ class Service:
         self.persistent = True  # whether connections may persist; no longer once we are stopping
         self.when_freed: Callable[[], None] = lambda: None
         self._connections_made = 0
-        self._constant_fields = write_fields(common_fields)
+        self._constant_fields = constant_fields
         self.common_fields = b""  # the lines that every response carries; Date first, where it is on
         self.common_fields_expire = -inf  # by the reactor's clock
 

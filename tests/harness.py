@@ -22,6 +22,7 @@ from handlers.store import Store
 from reactor import connection as connection_module
 from reactor.access_log import AccessLog
 from reactor.connection import Connection, State
+from reactor.http11.common_fields import Fields, write_fields
 from reactor.loop import Reactor
 from reactor.routing import Router
 from reactor.service import Service
@@ -257,6 +258,7 @@ class Harness:
         store: Store | None = None,
         access_log: TextIO | None = None,
         log_format: str = "combined",
+        common_fields: Fields = (),
         **settings: float,
     ) -> None:
         self.clock = Clock()
@@ -275,6 +277,7 @@ class Harness:
             self.settings,
             lines,
             lambda: self.wall,
+            constant_fields=write_fields(common_fields),
         )
         self.clients: list[Client] = []
 

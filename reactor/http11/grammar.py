@@ -155,7 +155,7 @@ find_range_specs = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII).findall
 # credentials = auth-scheme [ 1*SP ( token68 / #auth-param ) ]                     RFC 9110, 11.4
 # token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="           RFC 9110, 11.2
 # Of the scheme Basic, whose token68 is base64                                     RFC 7617, 2
-match_basic = re.compile(r"basic +([A-Za-z0-9+/]+=*)", re.ASCII | re.IGNORECASE).fullmatch
+match_basic = re.compile(r"basic +([A-Za-z0-9+/]+={0,2})", re.ASCII | re.IGNORECASE).fullmatch
 
 # serialized-origin = scheme "://" host [ ":" port ]; or "null"                    RFC 6454, 6.1 and 7.1
 # Browsers write it in lower case.

@@ -92,8 +92,10 @@ def test_it_goes_into_directories_and_back_up(browser: Browser, url: str) -> Non
 def test_it_downloads(browser: Browser, url: str, downloads: Path) -> None:
     browser.open(url)
     browser.one("#entries a[href='b2.txt']").click()
-    browser.wait(lambda: (downloads / "b2.txt").exists())
-    assert (downloads / "b2.txt").read_bytes() == b"x" * 1000
+    # The browser makes an empty file of the name first.
+    found = downloads / "b2.txt"
+    browser.wait(lambda: found.exists() and found.stat().st_size > 0)
+    assert found.read_bytes() == b"x" * 1000
 
 
 def test_hostile_names_are_harmless(browser: Browser, directory: Path, url: str) -> None:
@@ -123,11 +125,19 @@ def test_every_hostile_name_leads_to_its_file(
         before = set(downloads.iterdir())
         next(each for each in browser.all("#entries a") if each.text == name).click()
 
-        def finished(before: set[Path] = before) -> list[Path]:
-            return [path for path in set(downloads.iterdir()) - before if path.suffix != ".crdownload"]
+        def finished(name: str = name, before: set[Path] = before) -> bool:
+            # While a file comes in there are others, of names that the browser makes, and empty ones.
+            return name.encode() in [contents(path) for path in set(downloads.iterdir()) - before]
 
-        (path,) = browser.wait(finished)
-        assert path.read_bytes() == name.encode()
+        browser.wait(finished)
+
+
+def contents(path: Path) -> bytes:
+    """Return what is in a file; nothing where it has another name by now."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 @pytest.mark.parametrize("width", [390, 1200])
