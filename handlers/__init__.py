@@ -16,11 +16,12 @@ def build(
     allow_delete: bool = False,
     resumable: int | None = None,
     routes: Router | None = None,
+    allowed_origin: str | None = None,
 ) -> Router:
     """Make the routes of the built-in server, in a router if one is given; without a store no files.
 
     ``resumable`` is how many octets an upload may have that goes on after it was interrupted; None
-    for no such uploads.
+    for no such uploads. ``allowed_origin`` is one whose pages may upload as our own may, "*" for all.
     """
     routes = Router() if routes is None else routes
     root.install(routes)
@@ -30,5 +31,5 @@ def build(
         partials = None if resumable is None else Partials(resumable)
         if partials is not None:
             store.when_closed(partials.close)
-        files.install(routes, store, read_only, allow_delete, partials)
+        files.install(routes, store, read_only, allow_delete, partials, allowed_origin)
     return routes

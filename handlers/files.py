@@ -15,6 +15,7 @@ from collections.abc import Callable
 from handlers.browse import form_answers_too, forms_too, listing_too, with_slash
 from handlers.digests import CheckedUpload, read_digests
 from handlers.download import download
+from handlers.other_sites import refuse_others_than
 from handlers.resumable import PATTERN as UPLOADS
 from handlers.resumable import Partials, Writer
 from handlers.store import Condition, Store
@@ -34,8 +35,13 @@ def install(
     read_only: bool = False,
     allow_delete: bool = False,
     partials: Partials | None = None,
+    allowed_origin: str | None = None,
 ) -> None:
-    """Add the routes; those that change something only where that is allowed."""
+    """Add the routes; those that change something only where that is allowed.
+
+    ``allowed_origin`` is the one whose pages may upload as this server's own may, "*" for all.
+    """
+    refuse_others = refuse_others_than(allowed_origin)
 
     def file(request: Request, name: str) -> Response:
         return download(request, store, name)
@@ -53,7 +59,12 @@ def install(
     if read_only:
         return
 
-    routes.post(PATTERN, sink=forms_too(store, place))(form_answers_too(stored))
+    def post_place(request: Request) -> Sink:
+        refuse_others(request)
+        return form_or_file(request)
+
+    form_or_file = forms_too(store, place)
+    routes.post(PATTERN, sink=post_place)(form_answers_too(stored))
     routes.route("PUT", PATTERN, sink=place)(stored)
     if allow_delete:
 

@@ -1,8 +1,7 @@
 """The upload of a form: each file in it goes into one directory, and all stand there, or none.
 
-1. A form that another site sends is refused: a browser would send it with nobody's leave.
-2. A file goes to the store as it comes; of its name the last component counts, and the store checks it.
-3. When the form is whole all are committed, one after the other. When it breaks, nothing is left.
+1. A file goes to the store as it comes; of its name the last component counts, and the store checks it.
+2. When the form is whole all are committed, one after the other. When it breaks, nothing is left.
 
 Fields without a file, and files without a name (a browser sends one when none was chosen), mean
 nothing. It knows no format of a form, and no way to a disk.
@@ -19,30 +18,12 @@ from reactor.http11.message import Request
 
 # Each is held open until the form is whole, and costs up to two descriptors.
 MOST_FILES = 100
-OTHER_SITES = ("cross-site", "same-site")
-
-
-def refuse_other_sites(request: Request) -> None:
-    """Raise ProtocolError(403) for what the page of another site has a browser send.
-
-    Browsers say so by Sec-Fetch-Site (Fetch Metadata) where they trust the connection, and by
-    Origin (RFC 6454, 7) everywhere; other clients say nothing.
-    """
-    origin = request.headers.get("Origin")
-    foreign = origin is not None and origin.partition("://")[2].lower() != _host(request)
-    if foreign or request.headers.get("Sec-Fetch-Site") in OTHER_SITES:
-        raise ProtocolError(403, "a page of another site may not upload")
-
-
-def _host(request: Request) -> str:
-    return str(request.headers.get("Host", "")).lower()
 
 
 class FormUpload:
     """A sink for a form whose files go into a directory, "" or a name with a slash at its end."""
 
     def __init__(self, store: Store, request: Request, directory: str) -> None:
-        refuse_other_sites(request)
         os.close(store.open_directory(directory))  # refused before any content is read
         self._reader = FormReader(boundary_of(request.headers.get("Content-Type")))
         self._store = store

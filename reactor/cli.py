@@ -262,6 +262,7 @@ def _serve(options: argparse.Namespace, settings: Settings, common_fields: Field
                 options.allow_delete,
                 settings.max_body if options.resumable else None,
                 sharing.make_router(options),
+                options.cors,
             ),
             options.host,
             options.port,
