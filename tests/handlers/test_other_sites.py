@@ -50,7 +50,9 @@ def test_our_own_page_and_clients_that_say_nothing_may(shared: Shared, line: str
     ],
 )
 def test_what_cors_lets_an_origin_do_it_may(shared: Shared, allowed: str, line: str, status: int) -> None:
-    with closing(Store(shared.path)) as store:
-        with Harness(handlers.build(store, allowed_origin=allowed)) as server:
-            lines = ["Content-Length: 3", line]
-            assert request(server.connect(), "POST", "/files/new", *lines, content=b"abc").status == status
+    with (
+        closing(Store(shared.path)) as store,
+        Harness(handlers.build(store, allowed_origin=allowed)) as server,
+    ):
+        lines = ["Content-Length: 3", line]
+        assert request(server.connect(), "POST", "/files/new", *lines, content=b"abc").status == status
