@@ -22,7 +22,7 @@ from reactor.http11.ranges import content_range, multipart_end, multipart_head, 
 _ASKING = CONDITIONAL | {"accept-encoding", "range"}
 
 
-def download(request: Request, store: Store, name: str) -> Response:
+def download(store: Store, request: Request, name: str) -> Response:
     """Answer GET or HEAD of a file; raise ProtocolError."""
     found = store.find(name)
     if _ASKING.isdisjoint(request.headers):
@@ -43,7 +43,7 @@ def _prefer_ready(request: Request, found: Representation, store: Store, name: s
     accepted = request.headers.get("accept-encoding")
     if not accepted or not found.about.compressible:
         return found
-    ready = store.find_beside(name, preferred_codings(accepted), found.about)
+    ready = store.beside.find(name, preferred_codings(accepted), found.about)
     if ready is None:
         return found
     found.close()

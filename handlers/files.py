@@ -11,6 +11,7 @@ What a name means that is a directory's stands in ``handlers/browse.py``.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from handlers.browse import form_answers_too, forms_too, listing_too, with_slash
 from handlers.digests import CheckedUpload, read_digests
@@ -28,6 +29,9 @@ from reactor.routing import Router, Sink
 
 PATTERN = "/files/{name...}"
 
+# An upload with none of these is stored as it comes, whatever stands there.
+_SPECIAL = CONDITIONAL | {"content-encoding", "content-range", "repr-digest", "upload-complete"}
+
 
 def install(
     routes: Router,
@@ -43,10 +47,9 @@ def install(
     """
     refuse_others = refuse_others_than(allowed_origin)
 
-    def file(request: Request, name: str) -> Response:
-        return download(request, store, name)
-
     def place(request: Request) -> Sink:
+        if _SPECIAL.isdisjoint(request.headers):
+            return store.create(request.params["name"], max(0, request.head.length))
         if partials is not None and request.headers.get("upload-complete") is not None:
             return partials.begin(request, lambda: _place(request, store))
         return _place(request, store)
@@ -55,7 +58,7 @@ def install(
         return _stored(request, partials)
 
     routes.get("/files")(with_slash)
-    routes.get(PATTERN)(listing_too(store, file, not read_only))
+    routes.get(PATTERN)(listing_too(store, partial(download, store), not read_only))
     if read_only:
         return
 

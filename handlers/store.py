@@ -2,7 +2,7 @@
 
 1. A file that is small and settled is kept in memory; one ``stat``, at the end of the way that
    ``handlers/tree.py`` goes, tells whether it is still what stands there.
-2. Beside a file may stand the same content in a coding, ``NAME.gz``; it counts unless it is older.
+2. Beside a file may stand the same content in a coding (``handlers/beside.py``).
 3. An upload goes to a temporary file beside its destination, and is renamed when it is whole
    (``handlers/upload.py``). What stands there is shown to whoever has conditions.
 
@@ -13,19 +13,17 @@ import io
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
-from handlers.kinds import CODINGS, LONGEST_MAGIC, MediaType, kind_in_coding, kind_of, octets
+from handlers.beside import Beside
+from handlers.kinds import LONGEST_MAGIC, MediaType, kind_of, octets
 from handlers.representation import Description, Representation, stamp_of, validators_of
 from handlers.shelf import LONGEST, Kept, Shelf
-from handlers.tree import Tree, absent, refusal
+from handlers.tree import Tree, absent, open_regular, refusal
 from handlers.upload import Upload, create_temporary, remove_leftovers
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.preconditions import Validators
-
-# O_NONBLOCK: to open a FIFO must not wait for somebody to write into it.
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 # Given the validators of what stands under a name, None for nothing: raises ProtocolError to refuse.
 Condition = Callable[[Validators | None], None]
@@ -60,6 +58,7 @@ class Store:
         self._media_type = media_type
         self.serves_pages = media_type is not octets
         self._tree = Tree(path, hidden)
+        self.beside = Beside(self._tree, media_type, wall_clock)
         self.is_visible = self._tree.is_visible
         self._shelf = Shelf()
         self._closing: list[Callable[[], None]] = []
@@ -94,7 +93,7 @@ class Store:
                     status = os.stat(parts[-1], dir_fd=parent, follow_symlinks=False)
                     if stamp_of(status) == kept.about.stamp:
                         return kept.content
-                file, status = _open_regular(parts[-1], parent)
+                file, status = open_regular(parts[-1], parent)
             finally:
                 self._tree.close_parent(parent)
         except OSError as error:
@@ -120,32 +119,6 @@ class Store:
                 found = content = Representation(about, octets, None)
         self._shelf.keep(name, Kept(parts, about, content))
         return found
-
-    def find_beside(self, name: str, codings: Iterable[str], than: Description) -> Representation | None:
-        """Return the same content in the first of these codings that stands beside a file, not older."""
-        parts = self._tree.parts(name)
-        try:
-            parent = self._tree.open_parent(parts)
-        except OSError:
-            return None
-        try:
-            for coding in codings:
-                found = self._open_coded(name, parts[-1], coding, parent)
-                if found is not None and found.about.stamp[3] >= than.stamp[3]:
-                    return found
-                if found is not None:
-                    found.close()
-        finally:
-            self._tree.close_parent(parent)
-        return None
-
-    def _open_coded(self, name: str, part: bytes, coding: str, parent: int) -> Representation | None:
-        try:
-            file, status = _open_regular(part + CODINGS[coding].encode(), parent)
-        except (OSError, ProtocolError):
-            return None
-        kind = kind_in_coding(name, self._media_type, coding)
-        return Representation(Description(status, kind, self.wall_clock()), None, file)
 
     # Writing.
 
@@ -219,16 +192,6 @@ class Store:
         if condition is not None:
             condition(status and validators_of(status, self.wall_clock()))
         return status is not None
-
-
-def _open_regular(name: bytes, parent: int) -> tuple[io.FileIO, os.stat_result]:
-    """Open a regular file to read; raise ProtocolError(404) for anything else, or OSError."""
-    descriptor = os.open(name, _READ, dir_fd=parent)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise absent()
-    return io.FileIO(descriptor), status
 
 
 def _peek(file: io.FileIO, count: int) -> bytes:

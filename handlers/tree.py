@@ -9,12 +9,16 @@ Refusals are ``ProtocolError`` with a status. The tree does not know what is rea
 """
 
 import errno
+import io
 import os
+import stat
 
 from reactor.http11.grammar import ProtocolError
 
 LEFTOVER = ".reactor-upload-"  # what the names of temporary files begin with
 
+# O_NONBLOCK: to open a FIFO must not wait for somebody to write into it.
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO})
@@ -96,3 +100,13 @@ class Tree:
         """Close the directory of a path, unless it is the root."""
         if descriptor != self.root:
             os.close(descriptor)
+
+
+def open_regular(name: bytes, parent: int) -> tuple[io.FileIO, os.stat_result]:
+    """Open a regular file to read; raise ProtocolError(404) for anything else, or OSError."""
+    descriptor = os.open(name, READ, dir_fd=parent)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise absent()
+    return io.FileIO(descriptor), status

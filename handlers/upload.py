@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
-from handlers.tree import LEFTOVER, refusal
+from handlers.tree import LEFTOVER, READ, refusal
 from reactor.http11.grammar import ProtocolError
 
 log = logging.getLogger("reactor")
@@ -23,7 +23,6 @@ log = logging.getLogger("reactor")
 # Octets: how much of an upload the look at the free space counts for that was taken when it began.
 AT_ONCE = 64 * 1024
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _serial = itertools.count(1)
@@ -160,7 +159,7 @@ def remove_leftovers(root: int) -> int:
 def _remove_unlocked(name: str, directory: int) -> bool:
     """Remove a leftover, unless a living process holds it."""
     try:
-        descriptor = os.open(name, _READ, dir_fd=directory)
+        descriptor = os.open(name, READ, dir_fd=directory)
     except OSError:
         return False
     try:

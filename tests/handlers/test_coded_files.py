@@ -125,6 +125,33 @@ def test_a_coding_that_stands_beside_the_file_is_sent_as_it_is(
     assert descriptors() == before
 
 
+def test_what_comes_to_stand_beside_a_file_later_is_found(shared: Shared) -> None:
+    write(shared, "text", TEXT)
+    os.utime(shared.path, (WRITTEN, WRITTEN))
+    with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
+        client = server.connect()
+        for _ in range(2):
+            assert client.get("/files/text", "Accept-Encoding: br").content == TEXT
+        assert "text" in store.beside._alone
+        write(shared, "text.br", b"ready in br")
+        assert client.get("/files/text", "Accept-Encoding: br").content == b"ready in br"
+        os.unlink(shared.path / "text.br")
+        assert client.get("/files/text", "Accept-Encoding: br").content == TEXT
+
+
+def test_what_is_remembered_of_files_with_nothing_beside_them_is_bounded(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.beside.MOST", 3)
+    for number in range(10):
+        write(shared, f"f{number}", TEXT)
+    os.utime(shared.path, (WRITTEN, WRITTEN))
+    with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
+        for number in range(10):
+            server.connect().get(f"/files/f{number}", "Accept-Encoding: gzip")
+            assert 1 <= len(store.beside._alone) <= 3
+
+
 def test_what_is_older_than_the_file_is_not_sent(shared: Shared, client: Client) -> None:
     write(shared, "text.gz", b"stale", WRITTEN - 1)
     answer = client.get("/files/text", "Accept-Encoding: gzip")

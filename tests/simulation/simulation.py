@@ -75,7 +75,7 @@ def live(world: World, disk: Disk, clients: list[Client]) -> None:
     world.present = lambda: [each.name for each in clients if each.wire is not None and not each.judged]
     try:
         with ExitStack() as patches:
-            for module in ("representation", "store", "tree", "upload"):
+            for module in ("beside", "representation", "store", "tree", "upload"):
                 patches.enter_context(patch(f"handlers.{module}.os", FaultyOs(disk)))
             while not world.over:
                 site.reactor.turn()
