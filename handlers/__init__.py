@@ -4,7 +4,8 @@ They import the application's vocabulary, ``reactor.routing`` and ``reactor.http
 the machinery; so each of them can be called in a test with a request made by hand.
 """
 
-from handlers import echo, files, root, user_agent
+from handlers import echo, root, user_agent
+from handlers.files import Files
 from handlers.resumable import Partials
 from handlers.store import Store
 from reactor.routing import Router
@@ -31,5 +32,5 @@ def build(
         partials = None if resumable is None else Partials(resumable)
         if partials is not None:
             store.when_closed(partials.close)
-        files.install(routes, store, read_only, allow_delete, partials, allowed_origin)
+        Files(store, partials, allowed_origin).install(routes, read_only, allow_delete)
     return routes

@@ -17,7 +17,6 @@ from handlers.browse import form_answers_too, forms_too, listing_too, with_slash
 from handlers.digests import CheckedUpload, read_digests
 from handlers.download import download
 from handlers.other_sites import refuse_others_than
-from handlers.resumable import PATTERN as UPLOADS
 from handlers.resumable import Partials, Writer
 from handlers.store import Condition, Store
 from handlers.upload import Upload
@@ -33,74 +32,73 @@ PATTERN = "/files/{name...}"
 _SPECIAL = CONDITIONAL | {"content-encoding", "content-range", "repr-digest", "upload-complete"}
 
 
-def install(
-    routes: Router,
-    store: Store,
-    read_only: bool = False,
-    allow_delete: bool = False,
-    partials: Partials | None = None,
-    allowed_origin: str | None = None,
-) -> None:
-    """Add the routes; those that change something only where that is allowed.
+class Files:
+    """What answers the requests for the files of one store.
 
-    ``allowed_origin`` is the one whose pages may upload as this server's own may, "*" for all.
+    ``partials`` are the uploads that may go on after they were interrupted, None for none. ``allowed_origin``
+    is the one whose pages may upload as this server's own may, "*" for all.
     """
-    refuse_others = refuse_others_than(allowed_origin)
 
-    def place(request: Request) -> Sink:
+    def __init__(
+        self, store: Store, partials: Partials | None = None, allowed_origin: str | None = None
+    ) -> None:
+        self._store = store
+        self._partials = partials
+        self._refuse_others = refuse_others_than(allowed_origin)
+        self._form_or_file = forms_too(store, self._place)
+
+    def install(self, routes: Router, read_only: bool = False, allow_delete: bool = False) -> None:
+        """Add the routes; those that change something only where that is allowed."""
+        routes.get("/files")(with_slash)
+        routes.get(PATTERN)(listing_too(self._store, partial(download, self._store), not read_only))
+        if read_only:
+            return
+        routes.post(PATTERN, sink=self._place_post)(form_answers_too(self._stored))
+        routes.route("PUT", PATTERN, sink=self._place)(self._stored)
+        if allow_delete:
+            routes.route("DELETE", PATTERN)(self._delete)
+        if self._partials is not None:
+            self._partials.install(routes)
+
+    # Places for content.
+
+    def _place_post(self, request: Request) -> Sink:
+        self._refuse_others(request)
+        return self._form_or_file(request)
+
+    def _place(self, request: Request) -> Sink:
         if _SPECIAL.isdisjoint(request.headers):
-            return store.create(request.params["name"], max(0, request.head.length))
-        if partials is not None and request.headers.get("upload-complete") is not None:
-            return partials.begin(request, lambda: _place(request, store))
-        return _place(request, store)
+            return self._store.create(request.params["name"], max(0, request.head.length))
+        if self._partials is not None and request.headers.get("upload-complete") is not None:
+            return self._partials.begin(request, lambda: self._place_special(request))
+        return self._place_special(request)
 
-    def stored(request: Request) -> Response:
-        return _stored(request, partials)
+    def _place_special(self, request: Request) -> Upload | CheckedUpload:
+        """Make a place for an upload with conditions or a digest; raise ProtocolError."""
+        headers = request.headers
+        if request.method == "PUT":
+            _check_representation(headers)
+        digest = headers.get("repr-digest")
+        digests = {} if digest is None else read_digests(digest)
+        condition = _condition(request, self._store.wall_clock)
+        upload = self._store.create(request.params["name"], max(0, request.head.length), condition)
+        return CheckedUpload(upload, digests) if digests else upload
 
-    routes.get("/files")(with_slash)
-    routes.get(PATTERN)(listing_too(store, partial(download, store), not read_only))
-    if read_only:
-        return
+    # Answers.
 
-    def post_place(request: Request) -> Sink:
-        refuse_others(request)
-        return form_or_file(request)
-
-    form_or_file = forms_too(store, place)
-    routes.post(PATTERN, sink=post_place)(form_answers_too(stored))
-    routes.route("PUT", PATTERN, sink=place)(stored)
-    if allow_delete:
-
-        @routes.route("DELETE", PATTERN)
-        def delete(request: Request) -> Response:
-            store.remove(request.params["name"], _condition(request, store.wall_clock))
+    def _stored(self, request: Request) -> Response:
+        """Let an upload stand under its name; say whether PUT replaced what stood there (RFC 9110, 9.3.4)."""
+        if isinstance(request.content, Writer):
+            return request.content.answer_beginning()
+        upload: Upload = request.content
+        upload.commit()
+        if upload.replaces and request.method == "PUT":
             return Response(204)
+        return Response(201, b"", (("Location", request.path),))
 
-    if partials is not None:
-        _install_partials(routes, partials)
-
-
-def _install_partials(routes: Router, partials: Partials) -> None:
-    """Add the routes by which an upload that was interrupted goes on."""
-    routes.route("HEAD", UPLOADS)(partials.tell)
-    routes.route("DELETE", UPLOADS)(partials.give_up)
-
-    @routes.route("PATCH", UPLOADS, sink=partials.go_on)
-    def go_on(request: Request) -> Response:
-        writer: Writer = request.content
-        return writer.answer()
-
-
-def _place(request: Request, store: Store) -> Upload | CheckedUpload:
-    """Make a place for the content of an upload; raise ProtocolError for one that is not wanted."""
-    headers = request.headers
-    if request.method == "PUT":
-        _check_representation(headers)
-    digest = headers.get("repr-digest")
-    digests = {} if digest is None else read_digests(digest)
-    size = max(0, request.head.length)
-    upload = store.create(request.params["name"], size, _condition(request, store.wall_clock))
-    return CheckedUpload(upload, digests) if digests else upload
+    def _delete(self, request: Request) -> Response:
+        self._store.remove(request.params["name"], _condition(request, self._store.wall_clock))
+        return Response(204)
 
 
 def _check_representation(headers: Headers) -> None:
@@ -122,15 +120,3 @@ def _condition(request: Request, wall_clock: Callable[[], float]) -> Condition |
             raise ProtocolError(status, "what stands there is not what the request expects")
 
     return check
-
-
-def _stored(request: Request, partials: Partials | None) -> Response:
-    """Let an upload stand under its name, and say whether PUT replaced what stood there (RFC 9110, 9.3.4)."""
-    if isinstance(request.content, Writer):
-        assert partials is not None, "a writer goes on with an upload"
-        return partials.created(request.content)
-    upload: Upload = request.content
-    upload.commit()
-    if upload.replaces and request.method == "PUT":
-        return Response(204)
-    return Response(201, b"", (("Location", request.path),))

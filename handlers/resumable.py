@@ -25,6 +25,7 @@ from handlers.upload import Upload
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.headers import Headers
 from reactor.http11.message import Fields, Request, Response
+from reactor.routing import Router
 
 LIMIT = 64  # uploads; each holds a file open
 MEDIA_TYPE = "application/partial-upload"
@@ -96,6 +97,14 @@ class Writer:
             return Response(204, b"", done)
         return Response(201, b"", (("Location", partial.path), *done))
 
+    def answer_beginning(self) -> Response:
+        """Answer the request that began the upload: as ``answer``, or say where it may go on."""
+        response = self.answer()
+        if self.complete:
+            return response
+        where = ("Location", location(self.token))
+        return Response(201, b"", (where, *response.headers, self._partials.limit))
+
     def close(self) -> None:
         """Let the upload be, for another request to go on with."""
         if self.partial.writer is self:
@@ -145,6 +154,12 @@ class Partials(dict[str, Partial]):
 
     # Requests.
 
+    def install(self, routes: Router) -> None:
+        """Add the routes by which an upload goes on."""
+        routes.route("HEAD", PATTERN)(self.tell)
+        routes.route("DELETE", PATTERN)(self.give_up)
+        routes.route("PATCH", PATTERN, sink=self.go_on)(lambda request: request.content.answer())
+
     def begin(self, request: Request, create: Callable[[], Upload | CheckedUpload]) -> Writer:
         """Begin an upload in whose request Upload-Complete stands; raise ProtocolError."""
         complete = read_complete(request.headers)
@@ -155,13 +170,6 @@ class Partials(dict[str, Partial]):
             raise ProtocolError(413, f"content is over {self.max_size} octets")
         token = self.add(Partial(create(), request.path, request.method == "POST", length))
         return Writer(self, token, complete, self._supported(request.headers, token) if complete else None)
-
-    def created(self, writer: Writer) -> Response:
-        """Answer the request that began an upload."""
-        response = writer.answer()
-        if writer.complete:
-            return response
-        return Response(201, b"", (("Location", location(writer.token)), *response.headers, self._limit))
 
     def go_on(self, request: Request) -> Writer:
         """Go on with an upload; raise ProtocolError where that is not what the request does."""
@@ -184,7 +192,7 @@ class Partials(dict[str, Partial]):
         partial = self.take(request.params["token"])
         partial.writer = None
         length = () if partial.length is None else (("Upload-Length", str(partial.length)),)
-        return Response(204, b"", (*_progress(partial), *length, self._limit, ("Cache-Control", "no-store")))
+        return Response(204, b"", (*_progress(partial), *length, self.limit, ("Cache-Control", "no-store")))
 
     def give_up(self, request: Request) -> Response:
         """Forget an upload on its client's wish."""
@@ -193,13 +201,14 @@ class Partials(dict[str, Partial]):
         return Response(204)
 
     @property
-    def _limit(self) -> tuple[str, str]:
+    def limit(self) -> tuple[str, str]:
+        """The field that tells the greatest length."""
         return "Upload-Limit", f"max-size={self.max_size}"
 
     def _supported(self, headers: Headers, token: str) -> tuple[int, Fields]:
         """Return what tells a client, before it has sent its content, where it may go on."""
         version = _read_integer(headers, "upload-draft-interop-version")
-        fields: Fields = (("Location", location(token)), self._limit)
+        fields: Fields = (("Location", location(token)), self.limit)
         if version is not None:  # what there is of it is the same in every version of the draft
             fields = (("Upload-Draft-Interop-Version", str(version)), *fields)
         return 104, fields
