@@ -191,6 +191,8 @@ RIGHT = b64encode(READER.encode()).decode()
         (f"Authorization: Basic {RIGHT},",),
         (f"Authorization: Basic {RIGHT[:8]} {RIGHT[8:]}",),
         (f"Authorization: Basic {RIGHT}====",),
+        (f"Authorization: Basic {RIGHT}==",),
+        (f"Authorization: Basic {RIGHT}=",),
         (f"Authorization: Basic ={RIGHT}",),
         (f"Authorization: Basic {RIGHT[:-1]}",),
         (f"Authorization: Basic {RIGHT}\xff",),

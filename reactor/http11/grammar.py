@@ -154,8 +154,10 @@ match_byte_ranges = re.compile(
 find_range_specs = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII).findall
 # credentials = auth-scheme [ 1*SP ( token68 / #auth-param ) ]                     RFC 9110, 11.4
 # token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="           RFC 9110, 11.2
-# Of the scheme Basic, whose token68 is base64                                     RFC 7617, 2
-match_basic = re.compile(r"basic +([A-Za-z0-9+/]+={0,2})", re.ASCII | re.IGNORECASE).fullmatch
+# Of the scheme Basic, whose token68 is base64 with its padding                    RFC 7617, 2; RFC 4648, 4
+match_basic = re.compile(
+    r"basic +((?:[a-z0-9+/]{4})*(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?)", re.ASCII | re.IGNORECASE
+).fullmatch
 
 # serialized-origin = scheme "://" host [ ":" port ]; or "null"                    RFC 6454, 6.1 and 7.1
 # Browsers write it in lower case.
