@@ -51,7 +51,10 @@ def measure(
     with contenders(wanted, plan, run, say, directories) as everybody:
         for workload in wanted:
             contest = Contest(question, workload, plan, run, say)
-            run.samples += contest.hold(everybody)
+            try:
+                contest.hold(everybody)
+            finally:  # what was measured counts, also where somebody breaks off
+                run.samples += contest.measured
 
 
 def select(workloads: Sequence[Workload], plan: Plan, run: Run) -> list[Workload]:
@@ -95,8 +98,13 @@ class Contest:
     say: Say
     samples: dict[str, list[Sample]] = field(default_factory=dict)
 
-    def hold(self, everybody: Sequence[Contender]) -> list[Sample]:
-        """Measure everybody who can; return the samples of those who were right to the end."""
+    @property
+    def measured(self) -> list[Sample]:
+        """The samples of those who were right to the end, round by round."""
+        return sorted((each for mine in self.samples.values() for each in mine), key=lambda each: each.round)
+
+    def hold(self, everybody: Sequence[Contender]) -> None:
+        """Measure everybody who can."""
         rounds, seconds = (1, QUICK_SECONDS) if self.plan.quick else (self.plan.rounds, self.plan.seconds)
         if self.workload.size >= LARGE:
             seconds = max(seconds, LARGE_SECONDS)
@@ -108,7 +116,6 @@ class Contest:
                     self.say(f"{self.workload.name}, round {number} of {rounds}: {adapter.name}")
                     with self._noting(adapter.name):
                         self._measure(adapter, server, seconds, number)
-        return sorted((each for mine in self.samples.values() for each in mine), key=lambda each: each.round)
 
     def _admit(self, contender: Contender, seconds: float) -> None:
         """Let a peer take part when it can, and its answers are right; fill its caches."""

@@ -162,3 +162,14 @@ def test_the_questions_cover_all_workloads() -> None:
     asked = [*SMALL, *compression.COMPRESSED, *files.WORKLOADS]
     assert {each.name for each in asked} == set(WORKLOADS)
     assert {each.needs for each in asked} >= {ECHO, FILES}
+
+
+def test_rounds_that_were_measured_count_though_somebody_breaks_off(measured: Measured) -> None:
+    def say(line: str) -> None:
+        if "round 3" in line:
+            raise KeyboardInterrupt
+
+    run = Run()
+    with pytest.raises(KeyboardInterrupt):
+        throughput.measure(THREE, run, say)
+    assert [each.round for each in run.samples] == [1, 1, 1, 2, 2, 2]
