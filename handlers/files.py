@@ -23,7 +23,7 @@ from handlers.upload import Upload
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.headers import Headers
 from reactor.http11.message import Request, Response
-from reactor.http11.preconditions import CONDITIONAL, Validators, evaluate
+from reactor.http11.preconditions import CONDITIONAL, Validators, evaluate, is_conditional
 from reactor.routing import Router, Sink
 
 PATTERN = "/files/{name...}"
@@ -111,7 +111,7 @@ def _check_representation(headers: Headers) -> None:
 
 def _condition(request: Request, wall_clock: Callable[[], float]) -> Condition | None:
     """Return the precondition of a request that changes something; None where there is none."""
-    if CONDITIONAL.isdisjoint(request.headers):
+    if not is_conditional(request.headers):
         return None
 
     def check(current: Validators | None) -> None:

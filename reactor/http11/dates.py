@@ -1,56 +1,106 @@
-"""Dates: seconds since the epoch to HTTP-date and back (RFC 9110, 5.6.7).
+"""Dates in fields: written in one format, read in three (RFC 9110, 5.6.7).
 
-    Sun, 06 Nov 1994 08:49:37 GMT     IMF-fixdate, the one that is sent
-    Sunday, 06-Nov-94 08:49:37 GMT    of RFC 850; two digits are a year at most 50 years ahead
-    Sun Nov  6 08:49:37 1994          of asctime()
+    Format         Example                           Written   Read
+    IMF-fixdate    Sun, 06 Nov 1994 08:49:37 GMT     yes       yes
+    rfc850-date    Sunday, 06-Nov-94 08:49:37 GMT    no        yes, obsolete
+    asctime-date   Sun Nov  6 08:49:37 1994          no        yes, obsolete
 
->>> read_date(format_date(784111777), now=0) == 784111777
-True
+Outside of fields a date is a number: seconds since the epoch, in UTC. Fields know whole seconds only,
+and a part of one is cut, never rounded up: nothing was modified later than it says.
+
+This module has no clock: who needs to know the present is told.
+
+>>> format_date(784111777.9)
+'Sun, 06 Nov 1994 08:49:37 GMT'
+>>> read_date("Sunday, 06-Nov-94 08:49:37 GMT", now=784111777)
+784111777
 """
 
-from calendar import monthrange, timegm
-from datetime import UTC, datetime
-from email.utils import formatdate
+import math
+import re
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
-from reactor.http11.grammar import match_asctime_date, match_fixdate, match_rfc850_date
+from reactor.http11.grammar import (
+    DAY_NAMES,
+    MONTH_NAMES,
+    match_asctime_date,
+    match_imf_fixdate,
+    match_rfc850_date,
+)
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY = _EPOCH.toordinal()
+_SECONDS_A_DAY = 24 * 60 * 60
+# The first and the last second with a year of four digits; a file system may tell any other.
+_FIRST = -62135596800
+_LAST = 253402300799
 
 
 def format_date(seconds: float) -> str:
-    """Write a time in seconds since the epoch, cut to whole ones, as IMF-fixdate."""
-    return formatdate(int(seconds), usegmt=True)
+    """Write a date as IMF-fixdate; one before the year 1 or after 9999 as the nearest there is."""
+    return _imf_fixdate(_whole(seconds))
 
 
 def read_date(text: str, now: float) -> int | None:
-    """Read an HTTP-date: seconds since the epoch, or None for what is none.
+    """Read a date in any of the three formats; None for what is none, as 30 February is.
 
-    ``now``, in seconds since the epoch, is what tells the century of a year in two digits. The name
-    of the day is to be one, and does not need to fit.
+    The day of the week must be one, but need not be the right one. ``now`` is the present, which
+    decides what century a year in two digits is of.
     """
-    if match := match_fixdate(text):
-        day, month, year, clock = match.groups()
-    elif match := match_rfc850_date(text):
-        day, month, short, clock = match.groups()
-        year = _full_year(int(short), now)
-    elif match := match_asctime_date(text):
-        month, day, clock, year = match.groups()
-    else:
-        return None
-    return _seconds(int(year), _MONTHS.index(month) + 1, int(day), *map(int, clock.split(":")))
+    match = match_imf_fixdate(text) or match_asctime_date(text)
+    if match is not None:
+        return _seconds(match, int(match["year"]))
+    match = match_rfc850_date(text)
+    return None if match is None else _seconds(match, _full_year(match, now))
 
 
-def _seconds(year: int, month: int, day: int, hour: int, minute: int, second: int) -> int | None:
-    """Return a time in seconds since the epoch; None where there is no such day or time."""
-    if year < 1 or not 1 <= day <= monthrange(year, month)[1]:
-        return None
+def _whole(seconds: float) -> int:
+    """Cut to a whole second that can be written."""
+    return math.floor(min(max(seconds, _FIRST), _LAST))
+
+
+@lru_cache(maxsize=1024)  # the same files, and the same few seconds, come again and again
+def _imf_fixdate(seconds: int) -> str:
+    moment = _moment(seconds)
+    day, month = DAY_NAMES[moment.weekday()], MONTH_NAMES[moment.month - 1]
+    return f"{day}, {moment.day:02} {month} {moment.year:04} {moment:%H:%M:%S} GMT"
+
+
+def _moment(seconds: int) -> datetime:
+    # Not fromtimestamp, which is as narrow as the platform's C library.
+    return _EPOCH + timedelta(seconds=seconds)
+
+
+def _seconds(match: re.Match[str], year: int) -> int | None:
+    """Count the seconds up to a date; None where it is not in the calendar or on the clock."""
+    hour, minute, second = _time_of_day(match)
     if hour > 23 or minute > 59 or second > 60:  # 60 is a leap second
         return None
-    return timegm((year, month, day, hour, minute, second))
+    try:
+        day = date(year, _month(match), int(match["day"])).toordinal() - _EPOCH_DAY
+    except ValueError:
+        return None
+    return day * _SECONDS_A_DAY + hour * 3600 + minute * 60 + second
 
 
-def _full_year(short: int, now: float) -> int:
-    """Return the year that ends in two digits: one over 50 years ahead is of the century before."""
-    present = datetime.fromtimestamp(now, UTC).year
-    year = present - present % 100 + short
-    return year - 100 if year > present + 50 else year
+def _full_year(match: re.Match[str], now: float) -> int:
+    """Return the last year with these two digits in which the date is at most 50 years from now.
+
+    So one that seems to be further ahead is of the past (RFC 9110, 5.6.7).
+    """
+    present = _moment(_whole(now))
+    farthest = present.year + 50
+    year = farthest - (farthest - int(match["year"])) % 100
+    there = (_month(match), int(match["day"]), *_time_of_day(match))
+    if year == farthest and there > (present.month, present.day, *present.timetuple()[3:6]):
+        return year - 100
+    return year
+
+
+def _month(match: re.Match[str]) -> int:
+    return MONTH_NAMES.index(match["month"]) + 1
+
+
+def _time_of_day(match: re.Match[str]) -> tuple[int, int, int]:
+    return int(match["hour"]), int(match["minute"]), int(match["second"])

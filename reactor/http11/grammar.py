@@ -116,42 +116,53 @@ find_weighted_codings = re.compile(
     re.ASCII | re.IGNORECASE,
 ).findall
 
-# HTTP-date = IMF-fixdate / obs-date; case counts                                  RFC 9110, 5.6.7
-# IMF-fixdate = day-name "," SP 2DIGIT SP month SP 4DIGIT SP time-of-day SP GMT
-# rfc850-date = day-name-l "," SP 2DIGIT "-" month "-" 2DIGIT SP time-of-day SP GMT
-# asctime-date = day-name SP month SP ( 2DIGIT / ( SP DIGIT ) ) SP time-of-day SP 4DIGIT
-# time-of-day = 2DIGIT ":" 2DIGIT ":" 2DIGIT
-DAY_NAME = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-DAY_NAME_L = r"(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)"
-MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-TIME_OF_DAY = r"[0-9]{2}:[0-9]{2}:[0-9]{2}"
-match_fixdate = re.compile(
-    rf"{DAY_NAME}, ([0-9]{{2}}) ({MONTH}) ([0-9]{{4}}) ({TIME_OF_DAY}) GMT", re.ASCII
+# HTTP-date = IMF-fixdate / obs-date; obs-date = rfc850-date / asctime-date        RFC 9110, 5.6.7
+# IMF-fixdate = day-name "," SP day SP month SP year SP time-of-day SP GMT
+# rfc850-date = day-name-l "," SP day "-" month "-" 2DIGIT SP time-of-day SP GMT
+# asctime-date = day-name SP month SP ( 2DIGIT / ( SP 1DIGIT )) SP time-of-day SP year
+# time-of-day = hour ":" minute ":" second; day = hour = minute = second = 2DIGIT; year = 4DIGIT
+# Names are case-sensitive. What is too large for its place, such as hour 24, is for the reader.
+DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+DAY_NAME = rf"(?:{'|'.join(DAY_NAMES)})"
+DAY_NAME_LONG = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+MONTH = rf"(?P<month>{'|'.join(MONTH_NAMES)})"
+TIME_OF_DAY = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
+match_imf_fixdate = re.compile(
+    rf"{DAY_NAME}, (?P<day>[0-9]{{2}}) {MONTH} (?P<year>[0-9]{{4}}) {TIME_OF_DAY} GMT"
 ).fullmatch
 match_rfc850_date = re.compile(
-    rf"{DAY_NAME_L}, ([0-9]{{2}})-({MONTH})-([0-9]{{2}}) ({TIME_OF_DAY}) GMT", re.ASCII
+    rf"{DAY_NAME_LONG}, (?P<day>[0-9]{{2}})-{MONTH}-(?P<year>[0-9]{{2}}) {TIME_OF_DAY} GMT"
 ).fullmatch
 match_asctime_date = re.compile(
-    rf"{DAY_NAME} ({MONTH}) ([0-9]{{2}}| [0-9]) ({TIME_OF_DAY}) ([0-9]{{4}})", re.ASCII
+    rf"{DAY_NAME} {MONTH} (?P<day>[0-9]{{2}}| [0-9]) {TIME_OF_DAY} (?P<year>[0-9]{{4}})"
 ).fullmatch
 
-# entity-tag = [ weak ] opaque-tag; weak = "W/" (in this case)                     RFC 9110, 8.8.3
+# #element, as it is read: [ element ] *( OWS "," OWS [ element ] ); OWS = *( SP / HTAB )   RFC 9110, 5.6.1.2
+# White space stands either before a comma or before an element, so that there is one way to match it.
+LIST = r"(?:{0})?(?:[ \t]*,(?:[ \t]*(?:{0}))?)*[ \t]*"
+
+# If-Match = If-None-Match = "*" / #entity-tag                                     RFC 9110, 13.1.1
+# entity-tag = [ weak ] opaque-tag; weak = %s"W/"                                  RFC 9110, 8.8.3
 # opaque-tag = DQUOTE *etagc DQUOTE; etagc = %x21 / %x23-7E / obs-text
-# If-Match = "*" / #entity-tag, and so If-None-Match                               RFC 9110, 13.1.1
-# A list may have empty members; a comma may stand within a tag.                   RFC 9110, 5.6.1
+# A comma is an etagc, and a backslash is one like any other: this is no quoted-string.
 ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 is_entity_tag = re.compile(ENTITY_TAG).fullmatch
-is_entity_tags = re.compile(rf"[ \t,]*{ENTITY_TAG}(?:[ \t]*,[ \t,]*{ENTITY_TAG})*[ \t,]*").fullmatch
+is_entity_tags = re.compile(LIST.format(ENTITY_TAG)).fullmatch
 find_entity_tags = re.compile(ENTITY_TAG).findall
 
-# ranges-specifier = range-unit "=" range-set; range-unit = token                  RFC 9110, 14.1.1
-# range-set = 1#range-spec; int-range = first-pos "-" [ last-pos ]; suffix-range = "-" suffix-length
-# Of the units only bytes is known here, without regard to case.                   RFC 9110, 14.1
-RANGE_SPEC = r"(?:[0-9]+-[0-9]*|-[0-9]+)"
+# Range = ranges-specifier = range-unit "=" range-set; range-set = 1#range-spec    RFC 9110, 14.1.1, 14.2
+# range-spec = int-range / suffix-range, in the unit bytes                         RFC 9110, 14.1.2
+# int-range = first-pos "-" [ last-pos ]; suffix-range = "-" suffix-length
+# first-pos = last-pos = suffix-length = 1*DIGIT; the unit is case-insensitive
+# A set without any member is matched, too: that it has none shows when they are found. White space
+# behind "=" is in an example of 14.1.2 alone; it is matched possessively, as the list may begin with some.
+BYTE_RANGE = r"[0-9]+-[0-9]*|-[0-9]+"
 match_byte_ranges = re.compile(
-    rf"bytes=([ \t,]*{RANGE_SPEC}(?:[ \t]*,[ \t,]*{RANGE_SPEC})*[ \t,]*)", re.ASCII | re.IGNORECASE
+    rf"bytes=[ \t]*+({LIST.format(BYTE_RANGE)})", re.ASCII | re.IGNORECASE
 ).fullmatch
-find_range_specs = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII).findall
+find_byte_ranges = re.compile(r"([0-9]*)-([0-9]*)").findall
+
 # credentials = auth-scheme [ 1*SP ( token68 / #auth-param ) ]                     RFC 9110, 11.4
 # token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="           RFC 9110, 11.2
 # Of the scheme Basic, whose token68 is base64 with its padding                    RFC 7617, 2; RFC 4648, 4

@@ -5,7 +5,10 @@
     chunked           a chunked body, mutated, behind a head that is well-formed
     accept-encoding   the value of that field
     target            a request target, for each kind of method
-    ranges, tags, date, digest, accept, form   what is about files, in fields.py
+    ranges            the value of Range, for content of several sizes
+    conditions        field lines with entity tags and dates, for several methods and states
+    digest, accept    the values of Repr-Digest and Accept
+    form              multipart/form-data, the content of a form
 
 A check returns what is wrong in words, or None. It depends on the octets alone, so that a finding
 can be made shorter and can be replayed.
@@ -20,6 +23,7 @@ from reactor.http11.grammar import ProtocolError
 from reactor.http11.target import Target, read_target
 from reactor.settings import Settings
 from tests.fuzz import fields, honest
+from tests.fuzz.conditions import check_conditions, check_range, make_conditions, make_range
 from tests.fuzz.mutate import corpus, mutate
 from tests.fuzz.property import ParserProperty, fault_of_refusal
 
@@ -110,9 +114,8 @@ def surfaces() -> dict[str, Surface]:
         Surface("chunked", make_chunked, ParserProperty(Settings()).check),
         Surface("accept-encoding", make_accept_encoding, check_accept_encoding),
         Surface("target", make_target, check_target),
-        Surface("ranges", fields.make_ranges, guarded(fields.check_ranges)),
-        Surface("tags", fields.make_tags, guarded(fields.check_tags)),
-        Surface("date", fields.make_date, guarded(fields.check_date)),
+        Surface("ranges", make_range, check_range),
+        Surface("conditions", make_conditions, check_conditions),
         Surface("digest", fields.make_digest, guarded(fields.check_digest)),
         Surface("accept", fields.make_accept, guarded(fields.check_accept)),
         Surface("form", fields.make_form, guarded(fields.check_form)),

@@ -10,9 +10,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from reactor.http11.coding import preferred_coding
+from reactor.http11.dates import read_date
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.head import HeadReader
+from reactor.http11.headers import Headers
 from reactor.http11.parser import Parser, Phase
+from reactor.http11.preconditions import Validators, evaluate
+from reactor.http11.ranges import read_ranges
 from reactor.http11.target import read_target
 from reactor.settings import Settings
 
@@ -65,6 +69,25 @@ def read_targets(pieces: list[bytes]) -> None:
                 read_target(method, piece)
             except ProtocolError:
                 pass
+
+
+def read_range_values(pieces: list[bytes]) -> None:
+    """Read each piece as a set of ranges of bytes."""
+    for piece in pieces:
+        read_ranges("bytes=" + piece.decode("latin-1"), 1000)
+
+
+def read_entity_tags(pieces: list[bytes]) -> None:
+    """Read each piece as the value of If-None-Match."""
+    current = Validators('"xyzzy"', None)
+    for piece in pieces:
+        evaluate("PUT", Headers([("if-none-match", piece.decode("latin-1"), "If-None-Match")]), current, 0)
+
+
+def read_dates(pieces: list[bytes]) -> None:
+    """Read each piece as a date."""
+    for piece in pieces:
+        read_date(piece.decode("latin-1"), 0)
 
 
 class Input(NamedTuple):
@@ -152,6 +175,9 @@ HONEST = (
     Input(
         "targets", "targets", numbered(lambda i: b"/files/report-%06d.txt?x=%06d" % (i, i)), 32, read_targets
     ),
+    Input("ranges", "ranges", numbered(lambda i: b"%d-%d,-%d" % (i, i, i)), 24, read_range_values),
+    Input("entity tags", "entity tags", numbered(lambda i: b'"%d", W/"%d"' % (i, i)), 22, read_entity_tags),
+    Input("dates", "dates", numbered(lambda i: b"Sun, 06 Nov 1994 08:49:37 GMT"), 29, read_dates),
 )
 
 WORST = (
@@ -229,4 +255,17 @@ WORST = (
     Input("question marks", "targets", repeated(b"?", b"/"), PIECE, read_targets),
     Input("a long authority", "targets", repeated(b"a", b"http://"), PIECE, read_targets),
     Input("brackets", "targets", repeated(b"[", b"http://"), PIECE, read_targets),
+    Input("commas", "ranges", repeated(b","), PIECE, read_range_values),
+    Input("white space", "ranges", repeated(b" \t" * 30000 + b"x"), 60001, read_range_values),
+    Input("digits", "ranges", repeated(b"0"), PIECE, read_range_values),
+    Input("hyphens", "ranges", repeated(b"0-"), PIECE, read_range_values),
+    Input("parts", "ranges", repeated(b"0-,"), PIECE, read_range_values),
+    Input("parts, and a letter", "ranges", repeated(b"0-0 ," * 12000 + b"x"), 60001, read_range_values),
+    Input("commas", "entity tags", repeated(b","), PIECE, read_entity_tags),
+    Input("white space", "entity tags", repeated(b" \t" * 30000 + b"x"), 60001, read_entity_tags),
+    Input("quotes", "entity tags", repeated(b'"'), PIECE, read_entity_tags),
+    Input("tags", "entity tags", repeated(b'"",'), PIECE, read_entity_tags),
+    Input("tags, and a letter", "entity tags", repeated(b'"" ,' * 15000 + b"x"), 60001, read_entity_tags),
+    Input("a quote without its end", "entity tags", repeated(b'"' + b"a" * 60000), 60001, read_entity_tags),
+    Input("digits", "dates", repeated(b"Sun, 06 Nov " + b"0" * 500), 512, read_dates),
 )

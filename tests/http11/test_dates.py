@@ -1,90 +1,281 @@
-"""Dates: three formats in, one out (RFC 9110, 5.6.7)."""
+"""Dates in fields: what is written, and what is read, in three formats."""
 
-import random
+import calendar
+from collections.abc import Callable
 from datetime import UTC, datetime
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
+from random import Random
 
 import pytest
 
 from reactor.http11.dates import format_date, read_date
 
-NOW = 1_700_000_000.0  # in November 2023
-EXAMPLE = 784_111_777
+NOW = calendar.timegm((2026, 7, 1, 12, 0, 0))
+EXAMPLE = 784111777  # Sun, 06 Nov 1994 08:49:37 GMT, the RFC's own
+DAY = 24 * 60 * 60
+FIRST = -62135596800  # 1 January of the year 1
+LAST = 253402300799  # 31 December of the year 9999
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+# Three writers of our own, by hand from the grammar.
+
+
+def imf_fixdate(moment: datetime) -> str:
+    day = f"{DAYS[moment.weekday()][:3]}, {moment.day:02d} {MONTHS[moment.month - 1]} {moment.year:04d}"
+    return f"{day} {moment:%H:%M:%S} GMT"
+
+
+def rfc850_date(moment: datetime) -> str:
+    day = f"{DAYS[moment.weekday()]}, {moment.day:02d}-{MONTHS[moment.month - 1]}-{moment.year % 100:02d}"
+    return f"{day} {moment:%H:%M:%S} GMT"
+
+
+def asctime_date(moment: datetime) -> str:
+    day = f"{DAYS[moment.weekday()][:3]} {MONTHS[moment.month - 1]} {moment.day:2d}"
+    return f"{day} {moment:%H:%M:%S} {moment.year:04d}"
+
+
+WRITERS = [imf_fixdate, rfc850_date, asctime_date]
+
+
+def year_ago_or_ahead(years: int) -> int:
+    """Return the present, some years later, in seconds."""
+    return calendar.timegm((2026 + years, 7, 1, 12, 0, 0))
+
+
+# Written.
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"],
+    ("seconds", "text"),
+    [
+        (EXAMPLE, "Sun, 06 Nov 1994 08:49:37 GMT"),
+        (0, "Thu, 01 Jan 1970 00:00:00 GMT"),
+        (951782400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+        (2**31, "Tue, 19 Jan 2038 03:14:08 GMT"),
+        (-1, "Wed, 31 Dec 1969 23:59:59 GMT"),
+        (FIRST, "Mon, 01 Jan 0001 00:00:00 GMT"),
+        (LAST, "Fri, 31 Dec 9999 23:59:59 GMT"),
+    ],
 )
-def test_the_examples_of_the_rfc_are_one_time(text: str) -> None:
-    assert read_date(text, NOW) == EXAMPLE
+def test_a_date_is_written_as_imf_fixdate(seconds: int, text: str) -> None:
+    assert format_date(seconds) == text
 
 
-def test_what_is_sent_is_the_first_format() -> None:
-    assert format_date(EXAMPLE) == "Sun, 06 Nov 1994 08:49:37 GMT"
-    assert format_date(EXAMPLE + 0.999) == "Sun, 06 Nov 1994 08:49:37 GMT"
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.999, 0.9999999])
+@pytest.mark.parametrize("seconds", [EXAMPLE, -EXAMPLE])
+def test_a_part_of_a_second_is_cut(seconds: int, part: float) -> None:
+    assert format_date(seconds + part) == format_date(seconds)
 
 
-def test_every_time_is_read_as_it_was_written() -> None:
-    source = random.Random(1)
+@pytest.mark.parametrize(
+    ("seconds", "nearest"),
+    [
+        (FIRST - 1, FIRST),
+        (-1e300, FIRST),
+        (-float("inf"), FIRST),
+        (LAST + 1, LAST),
+        (2**63, LAST),
+        (float("inf"), LAST),
+    ],
+)
+def test_a_year_of_other_than_four_digits_is_the_nearest(seconds: float, nearest: int) -> None:
+    assert format_date(seconds) == format_date(nearest)
+
+
+def test_what_is_written_is_what_the_standard_library_writes() -> None:
+    random = Random(1)
     for _ in range(2000):
-        seconds = source.randrange(-2_000_000_000, 10_000_000_000)
-        text = format_date(seconds)
-        assert read_date(text, NOW) == seconds
-        assert parsedate_to_datetime(text).timestamp() == seconds
-        then = datetime.fromtimestamp(seconds, UTC)
-        assert read_date(f"{then:%a %b} {then.day:2} {then:%H:%M:%S %Y}", NOW) == seconds
+        seconds = random.randrange(0, 2**32)
+        assert format_date(seconds) == formatdate(seconds, usegmt=True)
 
 
-@pytest.mark.parametrize(
-    ("short", "year"), [("23", 2023), ("24", 2024), ("73", 2073), ("74", 1974), ("94", 1994), ("00", 2000)]
-)
-def test_a_year_in_two_digits_is_at_most_50_years_ahead(short: str, year: int) -> None:
-    read = read_date(f"Monday, 02-Jan-{short} 00:00:00 GMT", NOW)
-    assert read == datetime(year, 1, 2, tzinfo=UTC).timestamp()
-
-
-def test_a_leap_second_and_a_leap_day_are_dates() -> None:
-    assert read_date("Sat, 31 Dec 2016 23:59:60 GMT", NOW) == 1_483_228_800
-    assert read_date("Thu, 29 Feb 2024 00:00:00 GMT", NOW) is not None
-
-
-def test_the_name_of_the_day_need_not_fit() -> None:
-    assert read_date("Mon, 06 Nov 1994 08:49:37 GMT", NOW) == EXAMPLE
+# Read.
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "yesterday",
-        str(EXAMPLE),
-        "Sun, 06 Nov 1994 08:49:37",
-        "Sun, 06 Nov 1994 08:49:37 UTC",
-        "Sun, 06 Nov 1994 08:49:37 +0000",
-        "Sun, 6 Nov 1994 08:49:37 GMT",
-        "Sun,  06 Nov 1994 08:49:37 GMT",
-        "Sun, 06 Nov 1994 08:49:37 GMT ",
-        "Sun, 06 nov 1994 08:49:37 GMT",
-        "sun, 06 Nov 1994 08:49:37 GMT",
-        "Sun, 06 Nov 94 08:49:37 GMT",
-        "Sunday, 06-Nov-1994 08:49:37 GMT",
-        "Xxx, 06 Nov 1994 08:49:37 GMT",
-        "Sun, 00 Nov 1994 08:49:37 GMT",
-        "Sun, 31 Nov 1994 08:49:37 GMT",
-        "Sun, 29 Feb 2023 08:49:37 GMT",
-        "Sun, 06 Nov 0000 08:49:37 GMT",
-        "Sun, 06 Nov 1994 24:00:00 GMT",
-        "Sun, 06 Nov 1994 08:60:37 GMT",
-        "Sun, 06 Nov 1994 08:49:61 GMT",
-        "Sun Nov 6 08:49:37 1994",
-        "Sun Nov 06 08:49:37 1994 GMT",
-        "Sun, 06 Nov 1994 08:49:3\u0667 GMT",
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sunday, 06-Nov-94 08:49:37 GMT",
+        "Sun Nov  6 08:49:37 1994",
     ],
 )
+def test_the_three_formats_are_read(text: str) -> None:
+    assert read_date(text, NOW) == EXAMPLE
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_what_is_written_in_any_format_is_read_again(write: Callable[[datetime], str]) -> None:
+    random = Random(2)
+    earliest, latest = year_ago_or_ahead(-49), year_ago_or_ahead(49)
+    for _ in range(2000):
+        seconds = random.randrange(earliest, latest)
+        assert read_date(write(datetime.fromtimestamp(seconds, UTC)), NOW) == seconds
+
+
+def test_every_year_of_four_digits_is_read() -> None:
+    for seconds in [*range(FIRST, LAST, 366 * DAY), LAST]:
+        assert read_date(format_date(seconds), NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("Sat, 06 Nov 1994 08:49:37 GMT", EXAMPLE),
+        ("Monday, 06-Nov-94 08:49:37 GMT", EXAMPLE),
+        ("Wed Nov  6 08:49:37 1994", EXAMPLE),
+        ("Sun Nov 06 08:49:37 1994", EXAMPLE),  # two digits are legal there, too
+        ("Sun, 06 Nov 1994 00:00:00 GMT", 784080000),
+        ("Sun, 06 Nov 1994 23:59:59 GMT", 784080000 + DAY - 1),
+        ("Sat, 31 Dec 2016 23:59:60 GMT", 1483228800),  # a leap second there was
+        ("Saturday, 31-Dec-16 23:59:60 GMT", 1483228800),
+        ("Sat Dec 31 23:59:60 2016", 1483228800),
+        ("Thu, 29 Feb 1996 00:00:00 GMT", 825552000),
+        ("Tue, 29 Feb 2000 00:00:00 GMT", 951782400),
+        ("Tuesday, 29-Feb-00 00:00:00 GMT", 951782400),
+        ("Wed, 31 Dec 1969 23:59:59 GMT", -1),
+    ],
+)
+def test_what_is_unusual_is_read(text: str, seconds: int) -> None:
+    assert read_date(text, NOW) == seconds
+
+
+NO_DATES = [
+    "",
+    "0",
+    "784111777",
+    "-1",
+    "now",
+    "1994-11-06T08:49:37Z",
+    # Names: which there are, and how they are written.
+    "sun, 06 Nov 1994 08:49:37 GMT",
+    "SUN, 06 Nov 1994 08:49:37 GMT",
+    "Son, 06 Nov 1994 08:49:37 GMT",
+    "Sun, 06 nov 1994 08:49:37 GMT",
+    "Sun, 06 Nov 1994 08:49:37 gmt",
+    "Sun, 06 11 1994 08:49:37 GMT",
+    "Sun, 06 November 1994 08:49:37 GMT",
+    "Sunday, 06-nov-94 08:49:37 GMT",
+    "sunday, 06-Nov-94 08:49:37 GMT",
+    "Sunday, 06-Nov-94 08:49:37 Gmt",
+    "Sun nov  6 08:49:37 1994",
+    "sun Nov  6 08:49:37 1994",
+    # Zones.
+    "Sun, 06 Nov 1994 08:49:37",
+    "Sun, 06 Nov 1994 08:49:37 UTC",
+    "Sun, 06 Nov 1994 08:49:37 +0000",
+    "Sun, 06 Nov 1994 08:49:37 -0800",
+    "Sun, 06 Nov 1994 08:49:37 GMT+1",
+    "Sunday, 06-Nov-94 08:49:37",
+    "Sun Nov  6 08:49:37 1994 GMT",
+    # The formats, mixed.
+    "Sunday, 06 Nov 1994 08:49:37 GMT",
+    "Sun, 06-Nov-94 08:49:37 GMT",
+    "Sun, 06-Nov-1994 08:49:37 GMT",
+    "Sunday, 06-Nov-1994 08:49:37 GMT",
+    "Sun, Nov  6 08:49:37 1994",
+    "06 Nov 1994 08:49:37 GMT",
+    # Digits, too many, too few and other ones.
+    "Sun, 6 Nov 1994 08:49:37 GMT",
+    "Sun,  6 Nov 1994 08:49:37 GMT",
+    "Sun, 006 Nov 1994 08:49:37 GMT",
+    "Sun, 06 Nov 94 08:49:37 GMT",
+    "Sun, 06 Nov 19940 08:49:37 GMT",
+    "Sun, 06 Nov 1994 8:49:37 GMT",
+    "Sun, 06 Nov 1994 08:49 GMT",
+    "Sun, 06 Nov 1994 08:49:37.5 GMT",
+    "Sun, 06 Nov 1994 +8:49:37 GMT",
+    "Sun, 0\u0666 Nov 1994 08:49:37 GMT",
+    "Sun, 0\xb2 Nov 1994 08:49:37 GMT",
+    "Sunday, 6-Nov-94 08:49:37 GMT",
+    "Sunday,  6-Nov-94 08:49:37 GMT",
+    "Sun Nov 6 08:49:37 1994",
+    "Sun Nov  06 08:49:37 1994",
+    "Sun Nov  6 08:49:37 94",
+    # What is on no calendar and on no clock.
+    "Sun, 00 Nov 1994 08:49:37 GMT",
+    "Sun, 31 Nov 1994 08:49:37 GMT",
+    "Sun, 32 Dec 1994 08:49:37 GMT",
+    "Tue, 30 Feb 2000 00:00:00 GMT",
+    "Thu, 29 Feb 1900 00:00:00 GMT",
+    "Thu, 29 Feb 1995 00:00:00 GMT",
+    "Sat, 01 Jan 0000 00:00:00 GMT",
+    "Sun, 06 Nov 1994 24:00:00 GMT",
+    "Sun, 06 Nov 1994 08:60:37 GMT",
+    "Sun, 06 Nov 1994 08:49:61 GMT",
+    "Sunday, 31-Nov-94 08:49:37 GMT",
+    "Sunday, 06-Nov-94 24:49:37 GMT",
+    "Sun Nov  0 08:49:37 1994",
+    "Sun Nov  6 08:49:99 1994",
+    # White space, and what stands around it.
+    " Sun, 06 Nov 1994 08:49:37 GMT",
+    "Sun, 06 Nov 1994 08:49:37 GMT ",
+    "Sun, 06 Nov 1994 08:49:37 GMT\n",
+    "Sun,06 Nov 1994 08:49:37 GMT",
+    "Sun, 06 Nov 1994  08:49:37 GMT",
+    "Sun, 06\tNov 1994 08:49:37 GMT",
+    '"Sun, 06 Nov 1994 08:49:37 GMT"',
+    "Sun, 06 Nov 1994 08:49:37 GMT; length=5",
+    "Sun, 06 Nov 1994 08:49:37 GMT, Sun, 06 Nov 1994 08:49:37 GMT",
+]
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=ascii(text)) for text in NO_DATES])
 def test_what_is_no_date_is_none(text: str) -> None:
     assert read_date(text, NOW) is None
 
 
-def test_what_the_standard_library_writes_is_read() -> None:
-    assert read_date(formatdate(EXAMPLE, usegmt=True), NOW) == EXAMPLE
+# A year in two digits.
+
+
+@pytest.mark.parametrize(
+    ("text", "year"),
+    [
+        ("Wednesday, 01-Jul-26 12:00:00 GMT", 2026),
+        ("Friday, 01-Jul-27 12:00:00 GMT", 2027),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", 1994),
+        ("Saturday, 01-Jan-00 00:00:00 GMT", 2000),
+        ("Friday, 31-Dec-99 23:59:59 GMT", 1999),
+        ("Monday, 30-Jun-75 00:00:00 GMT", 2075),
+        # Fifty years are the border, to the second.
+        ("Wednesday, 01-Jul-76 11:59:59 GMT", 2076),
+        ("Wednesday, 01-Jul-76 12:00:00 GMT", 2076),
+        ("Thursday, 01-Jul-76 12:00:01 GMT", 1976),
+        ("Thursday, 01-Jul-76 13:00:00 GMT", 1976),
+        ("Friday, 02-Jul-76 00:00:00 GMT", 1976),
+        ("Sunday, 01-Aug-76 00:00:00 GMT", 1976),
+        ("Friday, 31-Dec-76 23:59:59 GMT", 1976),
+        ("Saturday, 01-Jan-77 00:00:00 GMT", 1977),
+    ],
+)
+def test_a_year_in_two_digits_is_at_most_50_years_ahead(text: str, year: int) -> None:
+    seconds = read_date(text, NOW)
+    assert seconds is not None
+    assert datetime.fromtimestamp(seconds, UTC).year == year
+
+
+@pytest.mark.parametrize("present", [1994, 1999, 2000, 2049, 2050, 2080, 2099, 2100])
+def test_the_window_of_a_hundred_years_moves_with_the_present(present: int) -> None:
+    now = calendar.timegm((present, 7, 1, 12, 0, 0))
+    for digits in range(100):
+        seconds = read_date(f"Sunday, 01-Jul-{digits:02d} 12:00:00 GMT", now)
+        assert seconds is not None
+        year = datetime.fromtimestamp(seconds, UTC).year
+        assert year % 100 == digits
+        assert present - 50 < year <= present + 50
+
+
+def test_a_leap_day_is_of_the_century_that_its_year_is_of() -> None:
+    leap_day = "Tuesday, 29-Feb-00 00:00:00 GMT"
+    assert read_date(leap_day, calendar.timegm((2040, 1, 1, 0, 0, 0))) == 951782400
+    assert read_date(leap_day, calendar.timegm((2060, 1, 1, 0, 0, 0))) is None  # 2100 has none
+
+
+@pytest.mark.parametrize("now", [-float("inf"), FIRST - 1, FIRST, LAST, LAST + 1, float("inf")])
+def test_no_present_is_too_strange_to_read_by(now: float) -> None:
+    assert read_date("Sun, 06 Nov 1994 08:49:37 GMT", now) == EXAMPLE
+    for digits in range(100):
+        read_date(f"Sunday, 01-Jul-{digits:02d} 12:00:00 GMT", now)

@@ -1,0 +1,113 @@
+"""Faults planted in ranges, preconditions and dates, to show that the fuzzer finds them."""
+
+import re
+from collections.abc import Callable, Iterable
+from random import Random
+
+import pytest
+
+from reactor.http11 import dates, preconditions, ranges
+from tests.fuzz.campaign import Campaign
+from tests.fuzz.conditions import fault_of_date, honest_conditions, honest_range, read_lines
+from tests.fuzz.surfaces import surfaces
+
+SEED = 1
+
+
+def _numbers_of_any_length(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ranges, "_number", int)
+
+
+def _parts_that_are_not_merged(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ranges, "_merge", list[range])
+
+
+def _parts_beyond_the_end(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ranges, "_part", lambda first, last, size: range(int(first or 0), int(last or 0) + 1))
+
+
+def _parts_in_another_order(patch: pytest.MonkeyPatch) -> None:
+    merge: Callable[[Iterable[range]], list[range]] = ranges._merge
+    patch.setattr(ranges, "_merge", lambda parts: merge(parts)[::-1])
+
+
+def _a_unit_in_small_letters(patch: pytest.MonkeyPatch) -> None:
+    match = ranges.match_byte_ranges
+    patch.setattr(ranges, "match_byte_ranges", lambda value: match(value) if value[:1] == "b" else None)
+
+
+def _a_list_that_is_not_checked(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(preconditions, "is_entity_tags", lambda value: True)
+    patch.setattr(preconditions, "find_entity_tags", lambda value: value.split(", "))
+
+
+def _a_malformed_list_that_lets_through(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(preconditions, "_unchanged", lambda headers, current, now: True)
+
+
+def _a_validator_that_is_not_there(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(preconditions, "_whole", lambda modified: int(modified))
+
+
+def _a_range_of_anything(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("tests.fuzz.conditions.range_applies", lambda *_: True)
+
+
+def _a_date_in_local_time(patch: pytest.MonkeyPatch) -> None:
+    whole = dates._whole
+    patch.setattr(dates, "_whole", lambda seconds: whole(seconds) + 3600)
+
+
+def _days_that_count_twice(patch: pytest.MonkeyPatch) -> None:
+    read = dates._seconds
+    patch.setattr(dates, "_seconds", lambda match, year: (read(match, year) or 0) + int(match["day"]))
+
+
+@pytest.mark.parametrize(
+    ("surface", "plant", "words"),
+    [
+        ("ranges", _numbers_of_any_length, "raises ValueError"),
+        ("ranges", _parts_that_are_not_merged, "overlap or touch"),
+        ("ranges", _parts_beyond_the_end, "not inside"),
+        ("ranges", _parts_in_another_order, "written and read again"),
+        ("ranges", _a_unit_in_small_letters, "case, empty members"),
+        ("conditions", _a_list_that_is_not_checked, "not to be there"),
+        ("conditions", _a_malformed_list_that_lets_through, "not asked for"),
+        ("conditions", _a_validator_that_is_not_there, "raises TypeError"),
+        ("conditions", _a_range_of_anything, "does not have"),
+        ("conditions", _a_date_in_local_time, "written and read again"),
+        ("conditions", _days_that_count_twice, "written and read again"),
+    ],
+)
+def test_a_planted_fault_is_found(
+    surface: str, plant: Callable[[pytest.MonkeyPatch], None], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    campaign = Campaign([surfaces()[surface]], SEED)
+    for _ in range(20):
+        campaign.run(50)
+        if any(re.search(words, finding.words) for finding in campaign.findings.values()):
+            return
+    raise AssertionError(f"not found in {campaign.cases.total()} cases: {list(campaign.findings.values())}")
+
+
+def test_what_is_called_an_honest_range_is_read() -> None:
+    for case in range(300):
+        value = honest_range(Random(case)).decode("ascii")
+        assert ranges.read_ranges(value, 1000) is not None, value
+
+
+def test_what_is_called_an_honest_condition_is_read() -> None:
+    for case in range(300):
+        headers = read_lines(honest_conditions(Random(case)))
+        assert preconditions.is_conditional(headers)
+        for name, value in headers.items():
+            if name.endswith("since"):
+                assert dates.read_date(value, 0) is not None
+            elif name != "if-range" and value != "*":
+                assert preconditions.is_entity_tags(value)
+
+
+def test_what_is_no_date_is_no_fault_and_is_none() -> None:
+    assert fault_of_date("yesterday") is None
+    assert fault_of_date("Sun, 06 Nov 1994 08:49:37 GMT") is None
