@@ -13,8 +13,8 @@ import os
 from collections.abc import Callable
 
 from handlers.directory import read_entries
-from handlers.form_upload import FormUpload
-from handlers.listing import answer
+from handlers.form_upload import FormUpload, Places
+from handlers.listing import Held, answer
 from handlers.store import Store
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.message import Request, Response
@@ -36,6 +36,7 @@ def listing_too(store: Store, download: Download, may_upload: bool) -> Handler:
 
     Where the store serves pages, the page of a directory stands for its listing.
     """
+    held = Held()
 
     def get(request: Request) -> Response:
         name = request.params["name"]
@@ -44,7 +45,7 @@ def listing_too(store: Store, download: Download, may_upload: bool) -> Handler:
             if page is not None:
                 return page
             entries = read_entries(store.open_directory(name), store.is_visible)
-            return answer(request, f"/files/{name}", entries, may_upload)
+            return answer(request, f"/files/{name}", entries, may_upload, held)
         try:
             return download(request, name)
         except ProtocolError as error:
@@ -65,10 +66,11 @@ def listing_too(store: Store, download: Download, may_upload: bool) -> Handler:
 
 def forms_too(store: Store, place: SinkFactory) -> SinkFactory:
     """Make a sink factory that takes forms for directories, and leaves files to ``place``."""
+    places = Places()
 
     def open_sink(request: Request) -> Sink:
         name = request.params["name"]
-        return FormUpload(store, request, name) if is_directory_name(name) else place(request)
+        return FormUpload(store, request, name, places) if is_directory_name(name) else place(request)
 
     return open_sink
 

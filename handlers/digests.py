@@ -59,9 +59,9 @@ class CheckedUpload:
 
     def write(self, octets: bytes) -> None:
         """Append octets."""
-        for each in self._hashes.values():
-            each.update(octets)
         self._upload.write(octets)
+        for each in self._hashes.values():  # only what was taken
+            each.update(octets)
 
     def finish(self) -> Upload:
         """Return the upload; raise ProtocolError(400) where its content is another than was promised."""

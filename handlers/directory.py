@@ -74,7 +74,7 @@ class Entries:
             if not self._is_visible(name):
                 return None
             status = found.stat(follow_symlinks=False)
-        except (UnicodeDecodeError, FileNotFoundError):  # the second was removed since its name was read
+        except (UnicodeDecodeError, OSError):  # the second: it was removed by now, or may not be looked at
             return None
         is_directory = stat.S_ISDIR(status.st_mode)
         if not is_directory and not stat.S_ISREG(status.st_mode):

@@ -91,7 +91,7 @@ class Files:
         if isinstance(request.content, Writer):
             return request.content.answer_beginning()
         upload: Upload = request.content
-        upload.commit()
+        upload.commit(late=request.head.length < 0)  # the last chunk may come long after the octets
         if upload.replaces and request.method == "PUT":
             return Response(204)
         return Response(201, b"", (("Location", request.path),))

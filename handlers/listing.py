@@ -2,7 +2,9 @@
 
 1. Accept says which format (RFC 9110, 12.5.1): HTML and JSON for who names them, text for all others.
 2. Each batch of entries is sorted as it comes, so that no step has all of them to sort.
-3. The sorted batches are merged while they are written, some rows a step.
+3. The sorted batches are merged while they are written, some rows a step. Entries that are held cost
+   memory for as long as a slow client likes: one listing holds at most ``MOST_SORTED``, all together
+   ``MOST_HELD``. What is beyond follows as it is read, sorted within each batch alone.
 4. Directories come first, then names as people count: "file 9" before "file 10".
 
 The content is an iterator, one step a turn of the loop; the first steps yield nothing but the head.
@@ -19,9 +21,11 @@ from urllib.parse import parse_qs
 
 from handlers.directory import Entry
 from handlers.page import HTML_HEADERS, Page
-from reactor.http11.message import UTF8_TEXT, Request, Response
+from reactor.http11.message import UTF8_TEXT, Fields, Request, Response
 
 ROWS = 128  # written in one step
+MOST_SORTED = 10_000  # entries; about half a kilobyte each while they are held
+MOST_HELD = 200_000  # entries, by all listings of one server
 COMPRESS_FROM = 256
 COMMON = (
     ("Vary", "Accept"),
@@ -165,12 +169,19 @@ class Json:
         return f'{{"name": {json.dumps(entry.name)}, {fields}}}'
 
 
+class Held:
+    """How many entries all listings of one server hold."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class Slices:
     """Content that is made in steps; closing it closes what it is made of, begun or not."""
 
-    def __init__(self, batches: Batches, order: Order, form: Format) -> None:
+    def __init__(self, batches: Batches, order: Order, form: Format, held: Held) -> None:
         self._batches = batches
-        self._steps = _write(batches, order, form)
+        self._steps = _write(batches, order, form, held)
 
     def __iter__(self) -> "Slices":
         return self
@@ -184,17 +195,27 @@ class Slices:
         self._batches.close()
 
 
-def _write(batches: Batches, order: Order, form: Format) -> Generator[bytes, None, None]:
+def _write(batches: Batches, order: Order, form: Format, held: Held) -> Generator[bytes, None, None]:
     """Yield the octets of a listing, b"" while entries are being read."""
     yield form.begin().encode()
+    unread = iter(batches)
+    mine = 0
     runs = []
-    for batch in batches:
-        # The last comes first: it is taken from the end.
-        runs.append(sorted(map(order.row, batch), reverse=not order.descending))
-        yield b""
-    merged = (row[-1] for row in heapq.merge(*map(_taken, runs), reverse=order.descending))
-    while rows := list(islice(merged, ROWS)):
-        yield form.rows(rows).encode()
+    try:
+        while mine < MOST_SORTED and held.count < MOST_HELD and (batch := next(unread, None)) is not None:
+            # The last comes first: it is taken from the end.
+            runs.append(sorted(map(order.row, batch), reverse=not order.descending))
+            mine += len(batch)
+            held.count += len(batch)
+            yield b""
+        merged = (row[-1] for row in heapq.merge(*map(_taken, runs), reverse=order.descending))
+        while rows := list(islice(merged, ROWS)):
+            yield form.rows(rows).encode()
+    finally:
+        held.count -= mine
+    for batch in unread:
+        rows = [row[-1] for row in sorted(map(order.row, batch), reverse=order.descending)]
+        yield form.rows(rows).encode() if rows else b""
     yield form.end().encode()
 
 
@@ -204,11 +225,13 @@ def _taken(run: list[Row]) -> Iterator[Row]:
         yield run.pop()
 
 
-def answer(request: Request, path: str, batches: Batches, may_upload: bool) -> Response:
+def answer(
+    request: Request, path: str, batches: Batches, may_upload: bool, held: Held | None = None
+) -> Response:
     """List a directory; ``path`` names it as people read it, and begins and ends with a slash."""
     kind = preferred_format(request.headers.get("Accept"))
     order = order_of(request.query)
-    headers: tuple[tuple[str, str], ...]
+    headers: Fields
     form: Format
     if kind == "html":
         headers, form = HTML_HEADERS, Page(path, order.by, order.descending, may_upload)
@@ -216,7 +239,7 @@ def answer(request: Request, path: str, batches: Batches, may_upload: bool) -> R
         headers, form = JSON, Json(path)
     else:
         headers, form = UTF8_TEXT, Text()
-    return Response(200, Slices(batches, order, form), (*headers, *COMMON), COMPRESS_FROM)
+    return Response(200, Slices(batches, order, form, held or Held()), (*headers, *COMMON), COMPRESS_FROM)
 
 
 def _without_controls(name: str) -> str:

@@ -55,6 +55,7 @@ class Description:
         "fields",
         "gzip_fields",
         "gzip_validators",
+        "links",
         "size",
         "stamp",
         "validators",
@@ -63,6 +64,7 @@ class Description:
     def __init__(self, status: os.stat_result, kind: Kind, now: float) -> None:
         self.stamp = stamp_of(status)
         self.size = status.st_size
+        self.links = status.st_nlink
         self.coding = kind.coding
         self.compressible = kind.compressible
         self.validators = validators_of(status, now)
@@ -96,12 +98,14 @@ class Representation:
     def intact(self) -> bool:
         """True while the content of the open file is what it was when it was opened.
 
-        The time of the last change of its status may be another: a file that is replaced or removed
-        meanwhile has one name less, and the same content.
+        A file that is replaced or removed meanwhile has one name less, and the same content: that alone
+        may change its stamp.
         """
         assert self.file is not None, "what is in memory does not change"
-        status = os.fstat(self.file.fileno())
-        return (status.st_size, status.st_mtime_ns) == self.about.stamp[2:4]
+        about, status = self.about, os.fstat(self.file.fileno())
+        if status.st_nlink != about.links:
+            return (status.st_size, status.st_mtime_ns) == about.stamp[2:4]
+        return stamp_of(status) == about.stamp
 
     def whole(self, coding: str | None) -> Response:
         """Return the response with all of the content, in a coding that the client prefers, or as it is."""

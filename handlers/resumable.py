@@ -65,9 +65,8 @@ class Writer:
 
     def write(self, octets: bytes) -> None:
         """Add octets; raise ProtocolError where they are too many, or another request has taken over."""
+        self._check_turn()
         partial = self.partial
-        if partial.writer is not self:
-            raise ProtocolError(409, "another request goes on with this upload")
         most = self._partials.max_size if partial.length is None else partial.length
         if partial.offset + len(octets) > most:
             raise ProtocolError(413, f"the content is over {most} octets")
@@ -75,8 +74,14 @@ class Writer:
         partial.offset += len(octets)
 
     def finish(self) -> "Writer":
-        """Return itself, for the handler to answer."""
+        """Return itself, for the handler to answer; raise ProtocolError where another has taken over."""
+        self._check_turn()
         return self
+
+    def _check_turn(self) -> None:
+        """See that this is the request that goes on: no other has taken over, and nobody has given it up."""
+        if self.partial.writer is not self:
+            raise ProtocolError(409, "another request goes on with this upload, or it was given up")
 
     def answer(self) -> Response:
         """Say how far the upload has come; let the content stand under its name when it is whole."""
@@ -89,7 +94,7 @@ class Writer:
             )
         try:
             upload = partial.sink.finish()
-            upload.commit()
+            upload.commit(late=True)
         finally:  # what does not fit now will not fit later
             self._partials.drop(self.token)
         done = (("Upload-Complete", "?1"), ("Upload-Offset", str(partial.offset)))
@@ -168,8 +173,10 @@ class Partials(dict[str, Partial]):
             length = request.head.length
         if length is not None and length > self.max_size:
             raise ProtocolError(413, f"content is over {self.max_size} octets")
+        # What is read of the request is read before anything is kept of it.
+        version = _read_integer(request.headers, "upload-draft-interop-version")
         token = self.add(Partial(create(), request.path, request.method == "POST", length))
-        return Writer(self, token, complete, self._supported(request.headers, token) if complete else None)
+        return Writer(self, token, complete, self._supported(version, token) if complete else None)
 
     def go_on(self, request: Request) -> Writer:
         """Go on with an upload; raise ProtocolError where that is not what the request does."""
@@ -205,9 +212,8 @@ class Partials(dict[str, Partial]):
         """The field that tells the greatest length."""
         return "Upload-Limit", f"max-size={self.max_size}"
 
-    def _supported(self, headers: Headers, token: str) -> tuple[int, Fields]:
+    def _supported(self, version: int | None, token: str) -> tuple[int, Fields]:
         """Return what tells a client, before it has sent its content, where it may go on."""
-        version = _read_integer(headers, "upload-draft-interop-version")
         fields: Fields = (("Location", location(token)), self.limit)
         if version is not None:  # what there is of it is the same in every version of the draft
             fields = (("Upload-Draft-Interop-Version", str(version)), *fields)

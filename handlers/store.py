@@ -166,7 +166,7 @@ class Store:
 
     def remove_leftovers(self) -> int:
         """Remove what a killed process left; return how many files that were."""
-        return remove_leftovers(self._tree.root)
+        return remove_leftovers(self._tree)
 
     def _open_destination(self, parts: list[bytes]) -> int:
         try:

@@ -24,6 +24,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO})
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+_IN_USE = frozenset({errno.EAGAIN, errno.EBUSY, errno.ETXTBSY})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -40,6 +41,8 @@ def refusal(error: OSError) -> ProtocolError:
         return ProtocolError(403, "the file system does not allow it")
     if error.errno in _EXHAUSTED:
         return ProtocolError(503, "too many files are open")
+    if error.errno in _IN_USE:
+        return ProtocolError(503, "the file is in use")
     if error.errno in _FULL:
         return ProtocolError(507, "there is not enough space")
     raise error
@@ -91,7 +94,10 @@ class Tree:
 
     def open_directory(self, name: str) -> int:
         """Open a directory, "" for the shared one; return its descriptor. Raise ProtocolError, or OSError."""
-        parts = self.parts(name.removesuffix("/")) if name else []
+        return self.open_parts(self.parts(name.removesuffix("/")) if name else [])
+
+    def open_parts(self, parts: list[bytes]) -> int:
+        """Open the directory of these parts of a path, none for the shared one. Raise OSError."""
         descriptor = self.open_parent([*parts, b"."])
         # Another than the root's own: whoever reads a directory moves on in it, and closes it.
         return os.open(".", _DIRECTORY, dir_fd=descriptor) if descriptor == self.root else descriptor
@@ -103,7 +109,13 @@ class Tree:
 
 
 def open_regular(name: bytes, parent: int) -> tuple[io.FileIO, os.stat_result]:
-    """Open a regular file to read; raise ProtocolError(404) for anything else, or OSError."""
+    """Open a regular file to read; raise ProtocolError(404) for anything else, or OSError.
+
+    To open something else may mean something to it (a FIFO, whose writer waits for us), so it is looked
+    at before; and again when it is open, since it may be another by then.
+    """
+    if not stat.S_ISREG(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+        raise absent()
     descriptor = os.open(name, READ, dir_fd=parent)
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):

@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable
 from typing import Protocol
 
-from handlers.tree import LEFTOVER, READ, refusal
+from handlers.tree import LEFTOVER, READ, Tree, refusal
 from reactor.http11.grammar import ProtocolError
 
 log = logging.getLogger("reactor")
@@ -54,6 +54,7 @@ class Upload:
         "_parent",
         "_place",
         "_promised",
+        "_size",
         "_temporary",
         "replaces",
     )
@@ -74,6 +75,7 @@ class Upload:
         self._descriptor = temporary[0]
         self._temporary: str | None = temporary[1]
         self._name = name
+        self._size = 0
         self._check_again = check_again
         self.replaces = replaces
 
@@ -82,23 +84,39 @@ class Upload:
         self._promised -= len(octets)
         if self._promised < 0:
             self._place.check_space(self._parent, len(octets))
+        size = self._size
         try:
             view = memoryview(octets)
             while view:
-                view = view[os.write(self._descriptor, view) :]
+                written = os.pwrite(self._descriptor, view, size)
+                size, view = size + written, view[written:]
         except OSError as error:
+            self._take_back()
             raise refusal(error) from None
+        self._size = size
+
+    def _take_back(self) -> None:
+        """Let no part of what could not be written whole stand at the end: an upload may go on."""
+        try:
+            os.ftruncate(self._descriptor, self._size)
+        except OSError:
+            log.warning("cannot shorten an unfinished upload")
 
     def finish(self) -> "Upload":
         """Return the upload itself, for the handler to commit."""
         return self
 
-    def commit(self) -> None:
-        """Let the content stand under its name, whole, in place of what stood there."""
+    def commit(self, late: bool = False) -> None:
+        """Let the content stand under its name, whole, in place of what stood there.
+
+        ``late`` says that its last octets may have come some time ago: it is new from now on.
+        """
         assert self._temporary is not None, "an upload is committed once"
         try:
             if self._check_again is not None:
                 self._check_again()
+            if late:
+                os.utime(self._descriptor)
             if self._place.fsync:
                 os.fsync(self._descriptor)
             os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
@@ -146,14 +164,32 @@ def create_temporary(parent: int) -> tuple[int, str]:
         os.close(descriptor)
 
 
-def remove_leftovers(root: int) -> int:
+def remove_leftovers(tree: Tree) -> int:
     """Remove what killed processes left beneath a directory; return how many files that were."""
     removed = 0
-    for _, _, names, directory in os.fwalk(".", dir_fd=root):
-        for name in names:
-            if name.startswith(LEFTOVER):
-                removed += _remove_unlocked(name, directory)
+    waiting: list[list[bytes]] = [[]]
+    while waiting:
+        parts = waiting.pop()
+        try:
+            directory = tree.open_parts(parts)
+        except OSError as error:
+            log.warning("cannot look for leftovers in %s: %s", b"/".join(parts).decode(), error.strerror)
+            continue
+        try:
+            names, directories = _look_into(directory)
+            removed += sum(_remove_unlocked(name, directory) for name in names)
+        finally:
+            os.close(directory)
+        waiting += [[*parts, name] for name in directories]
     return removed
+
+
+def _look_into(directory: int) -> tuple[list[str], list[bytes]]:
+    """Return the names of the leftovers in a directory, and those of the directories in it."""
+    with os.scandir(directory) as found:
+        entries = [(each.name, each.is_dir(follow_symlinks=False)) for each in found]
+    leftovers = [name for name, is_directory in entries if name.startswith(LEFTOVER) and not is_directory]
+    return leftovers, [os.fsencode(name) for name, is_directory in entries if is_directory]
 
 
 def _remove_unlocked(name: str, directory: int) -> bool:

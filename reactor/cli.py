@@ -262,7 +262,7 @@ def _serve(options: argparse.Namespace, settings: Settings, common_fields: Field
                 options.allow_delete,
                 settings.max_body if options.resumable else None,
                 sharing.make_router(options),
-                options.cors,
+                sharing.allowed_origin(options),
             ),
             options.host,
             options.port,
@@ -288,10 +288,9 @@ def _open_store(options: argparse.Namespace, settings: Settings) -> Store:
             settings.min_free_space,
             media_type=TYPES[options.types],
         )
+        removed = 0 if options.read_only else store.remove_leftovers()
     except OSError as error:
         raise StartError(f"cannot share {options.directory}: {error.strerror}") from None
-    if not options.read_only:
-        removed = store.remove_leftovers()
-        if removed:
-            log.info("removed %d unfinished upload%s", removed, "s" if removed > 1 else "")
+    if removed:
+        log.info("removed %d unfinished upload%s", removed, "s" if removed > 1 else "")
     return store

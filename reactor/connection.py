@@ -200,8 +200,10 @@ class Connection(EventHandler):
         sent_before = outbox.sent
         try:
             flow = outbox.flush(self.handle, settings.turn_send)
-        except Exception:  # a stream is the application's code, and its head has been sent
-            log.exception("c%d: the content broke off", self.number)
+        except Exception as error:  # a stream is the application's code, and its head has been sent
+            # A file that changes or fails meanwhile is nothing that its code could do about.
+            trace = None if isinstance(error, OSError) else error
+            log.error("c%d: the content broke off: %s", self.number, error, exc_info=trace)
             flow = BROKEN
             if self._ledger is not None:
                 self._ledger.abandon(outbox.sent)
@@ -471,7 +473,8 @@ class Connection(EventHandler):
         elif flow is DRY:
             self._enter(WAITING)
         elif self.state is CONTINUING or self.state is RESPONDING:
-            if progress:
+            # What is still to be made is waited for from us, and not from the client.
+            if progress or self._outbox.making:
                 self._enter(self.state)
         else:
             self._enter(RESPONDING)

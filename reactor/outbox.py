@@ -81,6 +81,11 @@ class Outbox:
         body = self.body
         return self.sent + self.size + (body.count if isinstance(body, FileSlice) else 0)
 
+    @property
+    def making(self) -> bool:
+        """True while all is sent of a stream that was made: its next piece is to come from us."""
+        return isinstance(self.body, Stream) and not self._octets
+
     # Adding and sending.
 
     def write(self, octets: bytes) -> None:

@@ -141,6 +141,16 @@ def common_fields(options: argparse.Namespace) -> Fields:
     return fields + tuple(options.header)
 
 
+def allowed_origin(options: argparse.Namespace) -> str | None:
+    """Return the origin whose pages may upload, "*" for all; None for only our own.
+
+    A browser sends a form with the password that it knows, whoever's page has it. So where there are
+    passwords, only an origin may that is named, and that may use them.
+    """
+    has_password = any(getattr(options, name) for name in PASSWORDS)
+    return None if has_password and options.cors in (ANY, "null") else options.cors
+
+
 def who_may(options: argparse.Namespace) -> str:
     """Say in words who may read and who may change something; nothing where there is nothing to say."""
     if options.directory is None:

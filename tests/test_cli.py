@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reactor import cli
+from reactor import cli, sharing
 from reactor.settings import Settings
 
 LIMITS = [each for each in fields(Settings) if each.metadata]
@@ -262,3 +262,19 @@ def test_a_host_that_no_resolver_can_be_asked_for_is_told_in_one_line(
     host: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert host in assert_not_started(capsys, "--host", host, "--port", "0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        ("", None),
+        ("--cors", "*"),
+        ("--cors https://a.example", "https://a.example"),
+        ("--cors --auth a:b", None),
+        ("--cors --auth-upload a:b", None),
+        ("--cors null --auth a:b", None),
+        ("--cors https://a.example --auth-upload a:b", "https://a.example"),
+    ],
+)
+def test_pages_that_nobody_names_upload_with_nobodys_password(arguments: str, allowed: str | None) -> None:
+    assert sharing.allowed_origin(parse(*arguments.split())) == allowed

@@ -1,8 +1,11 @@
 """A live stream: content that comes in its own time, for as long as the client stays."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from reactor.http11.message import LiveStream, Response
+from reactor.http11.message import TEXT, LiveStream, Request, Response
+from reactor.routing import Router
 from tests.harness import Client, Harness
 from tests.talk import CANARY, answering, read_what_is_there, request, shrink_buffers, write
 
@@ -90,3 +93,21 @@ def test_one_stream_may_be_fed_by_the_request_of_another_client() -> None:
         speaker.send(request("/say", method="POST", content=b"hello"))
         assert speaker.assert_responds().content == b"1"
         assert listener.read() == b"5\r\nhello\r\n"
+
+
+def test_a_stream_that_takes_long_to_make_is_no_stalled_client() -> None:
+    """What is slow is the server: the client has taken all that there was."""
+    routes = Router()
+
+    @routes.get("/slow")
+    def slow(request: Request) -> Response:
+        def steps() -> Iterator[bytes]:
+            for _ in range(10):
+                server.clock.now += 30.0
+                yield b""
+            yield b"made"
+
+        return Response(200, steps(), TEXT)
+
+    with Harness(routes) as server:
+        assert server.connect().get("/slow").content == b"made"

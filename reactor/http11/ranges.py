@@ -26,7 +26,7 @@ from reactor.http11.grammar import find_byte_ranges, match_byte_ranges
 MAX_RANGES = 64
 
 # A position of more digits is beyond the end of any content; int() is not asked to read thousands.
-_MAX_DIGITS = 18
+_MAX_DIGITS = 19
 _BEYOND = 10**_MAX_DIGITS
 
 

@@ -248,3 +248,12 @@ def test_a_digest_is_checked_however_the_content_is_cut(shared: Shared, client: 
         client.send(content[start : start + 70_001])
     client.assert_responds(201)
     assert (shared.path / "new").read_bytes() == content
+
+
+def test_what_is_complete_late_is_new_from_then_on(shared: Shared, client: Client) -> None:
+    client.send(b"PUT /files/file HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    [temporary] = set(shared.path.iterdir()) - {shared.path / "file", shared.path / "below"}
+    os.utime(temporary, (1000, 1000))  # as if its octets had come long ago
+    client.send(b"0\r\n\r\n")
+    client.assert_responds(204)
+    assert (shared.path / "file").stat().st_mtime > 1_700_000_000

@@ -1,5 +1,6 @@
 """GET and HEAD of a file: validators, preconditions, parts of it; and what changes while it is sent."""
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -313,3 +314,36 @@ def test_a_path_is_no_more_than_where_the_file_is(tmp_path: Path) -> None:
         for number, name in enumerate(names):
             path = "".join(f"%{octet:02X}" for octet in name.encode())
             assert client.get(f"/files/{path}").content == b"%d" % number
+
+
+def test_content_that_was_put_back_in_time_breaks_off(shared: Shared) -> None:
+    path = shared.path / "large"
+    path.write_bytes(b"A" * 8_000_000)
+    os.utime(path, (WRITTEN, WRITTEN))
+    with closing(Store(shared.path)) as store, Harness(store=store) as server:
+        client = server.connect()
+        client.send(b"GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
+        with open(path, "r+b") as file:
+            file.seek(4_000_000)
+            file.write(b"B" * 4_000_000)
+        os.utime(path, (WRITTEN, WRITTEN))
+        assert b"B" not in client.read().partition(b"\r\n\r\n")[2]
+        assert client.closed
+
+
+@pytest.mark.parametrize("when", [-(10**12), -1, 10**12])
+def test_a_file_of_any_age_is_served(shared: Shared, client: Client, when: int) -> None:
+    try:
+        os.utime(shared.path / "file", (when, when))
+    except (OSError, OverflowError) as error:
+        pytest.skip(f"this file system knows no such time: {error}")
+    assert client.get("/files/file").content == b"inside"
+
+
+def test_a_fifo_is_404_and_its_writer_goes_on_waiting(shared: Shared, client: Client) -> None:
+    os.mkfifo(shared.path / "fifo")
+    for _ in range(3):
+        assert request(client, "GET", "/files/fifo").status == 404
+    # Nobody has opened it to read, as whoever opens it to write without waiting is told.
+    with pytest.raises(OSError, match=os.strerror(errno.ENXIO)):
+        os.open(shared.path / "fifo", os.O_WRONLY | os.O_NONBLOCK)

@@ -184,13 +184,13 @@ def test_an_upload_that_breaks_off_leaves_nothing(
 def test_a_disk_that_fails_is_told_and_leaves_nothing(
     shared: Shared, server: Harness, monkeypatch: pytest.MonkeyPatch, number: int, status: int
 ) -> None:
-    def write(descriptor: int, octets: bytes) -> int:
+    def write(descriptor: int, octets: bytes, offset: int) -> int:
         raise OSError(number, os.strerror(number))
 
     before = descriptors()
     client = server.connect()
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", write)
+        patch.setattr(os, "pwrite", write)
         assert post(client, "/files/file", b"content").status == status
     client.close()
     shared.assert_untouched()

@@ -1,6 +1,8 @@
 """Leftovers: what a killed process left is removed, and nothing else."""
 
 import fcntl
+import os
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
@@ -81,3 +83,19 @@ def test_a_directory_that_is_called_like_a_leftover_is_no_file(shared: Shared, s
     leave(directory)
     assert store.remove_leftovers() == 1
     assert directory.is_dir()
+
+
+def test_leftovers_are_found_however_deep_they_are(shared: Shared, store: Store) -> None:
+    directory = os.open(shared.path, os.O_RDONLY)
+    for _ in range(1200):
+        os.mkdir("d", dir_fd=directory)
+        below = os.open("d", os.O_RDONLY, dir_fd=directory)
+        os.close(directory)
+        directory = below
+    os.close(os.open(f"{LEFTOVER}1-1", os.O_CREAT | os.O_WRONLY, dir_fd=directory))
+    os.close(directory)
+    try:
+        assert store.remove_leftovers() == 1
+        assert store.remove_leftovers() == 0
+    finally:  # too deep for what tidies up after the tests
+        subprocess.run(["rm", "-rf", shared.path / "d"], check=True)

@@ -1,6 +1,7 @@
 """Resumable uploads: begun, interrupted, asked about, gone on with, complete or given up."""
 
 import base64
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -280,3 +281,73 @@ def test_a_digest_is_of_the_whole(shared: Shared, server: Harness, last: bytes, 
     assert go_on(server, where, 3, last, True).status == status
     assert (shared.path / "new").exists() == (status == 201)
     assert leftovers(shared) == 0
+
+
+# Found by attacks.
+
+
+def begin_chunked(server: Harness) -> tuple[Client, str]:
+    """Begin an upload of unknown length, with all of its octets but not its end."""
+    client = server.connect()
+    client.send(
+        b"PUT /files/new HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    where = interim_of(client)["location"]
+    client.send(b"5\r\nAAAAA\r\n")
+    return client, where
+
+
+def test_who_was_overtaken_cannot_complete(shared: Shared, server: Harness) -> None:
+    overtaken, where = begin_chunked(server)
+    other = server.connect()
+    other.send(
+        f"PATCH {where} HTTP/1.1\r\nHost: x\r\n{PARTIAL}\r\nUpload-Offset: 5\r\nUpload-Complete: ?1\r\n"
+        "Content-Length: 10\r\n\r\nBBB".encode()
+    )
+    overtaken.send(b"0\r\n\r\n")
+    overtaken.assert_responds(409)
+    assert not (shared.path / "new").exists()
+    other.send(b"BBBBBBB")
+    other.assert_responds(201)
+    assert (shared.path / "new").read_bytes() == b"AAAAABBBBBBBBBB"
+
+
+def test_what_was_given_up_cannot_be_completed(shared: Shared, server: Harness) -> None:
+    client, where = begin_chunked(server)
+    assert request(server.connect(), "DELETE", where).status == 204
+    client.send(b"0\r\n\r\n")
+    client.assert_responds(409)
+    shared.assert_untouched()
+
+
+@pytest.mark.parametrize("digest", [True, False])
+def test_a_write_that_fails_in_the_middle_leaves_nothing_of_itself(
+    shared: Shared, server: Harness, monkeypatch: pytest.MonkeyPatch, digest: bool
+) -> None:
+    value = base64.b64encode(hashlib.sha256(b"abcdefghi").digest()).decode()
+    where = begin(server, b"abc", *([f"Repr-Digest: sha-256=:{value}:"] if digest else []))
+    pwrite = os.pwrite
+    calls = iter(range(10))
+
+    def fail_in_the_middle(descriptor: int, octets: memoryview, offset: int) -> int:
+        if next(calls) == 0:
+            return pwrite(descriptor, octets[:2], offset)
+        raise OSError(errno.ENOSPC, "planted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fail_in_the_middle)
+        assert go_on(server, where, 3, b"defghi", True).status == 507
+    assert offset(server, where) == 3
+    assert [path.stat().st_size for path in shared.path.glob(f"{LEFTOVER}*")] == [3]
+    assert go_on(server, where, 3, b"defghi", True).status == 201
+    assert (shared.path / "new").read_bytes() == b"abcdefghi"
+
+
+def test_a_beginning_that_is_refused_leaves_nothing(shared: Shared, server: Harness) -> None:
+    before = descriptors()
+    client = server.connect()
+    lines = ["Upload-Complete: ?1", "Upload-Draft-Interop-Version: x"]
+    assert send(client, "PUT", "/files/new", b"abc", *lines).status == 400
+    client.close()
+    assert descriptors() == before
+    shared.assert_untouched()

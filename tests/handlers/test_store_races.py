@@ -52,6 +52,8 @@ def outcome(function: Callable[[], object]) -> object:
         return function()
     except ProtocolError as error:
         return error.status
+    except OSError as error:
+        return str(error)
 
 
 def upload_to(store: Store, name: str) -> None:
@@ -123,7 +125,8 @@ def test_a_file_that_becomes_a_link_is_not_followed(shared: Shared, swapper: Swa
         while thread.is_alive():
             seen.add(outcome(lambda: read(store, "file")))
         thread.join()
-    assert seen <= {b"inside", 404}
+    # A file that gets another name while it is read has another stamp, and may be another one.
+    assert seen <= {b"inside", 404, "the file was changed while it was sent"}
     assert seen, "nothing was read meanwhile"
 
 

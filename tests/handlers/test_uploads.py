@@ -89,9 +89,9 @@ def test_a_new_file_has_the_permissions_that_the_umask_leaves(shared: Shared, st
 def test_a_kernel_that_takes_one_octet_at_a_time_still_gets_them_all(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = os.write
+    write = os.pwrite
     with monkeypatch.context() as patch:
-        patch.setattr(os, "write", lambda descriptor, octets: write(descriptor, octets[:1]))
+        patch.setattr(os, "pwrite", lambda descriptor, octets, at: write(descriptor, octets[:1], at))
         upload(store, "new", b"abcdef", b"ghi")
     assert read(store, "new") == b"abcdefghi"
 
@@ -205,7 +205,7 @@ def test_a_disk_that_fills_up_meanwhile_is_507(
 ) -> None:
     with no_descriptor_leaks(), closing(store.create("file", 6)) as sink:
         sink.write(b"abc")
-        monkeypatch.setattr(os, "write", fail(number))
+        monkeypatch.setattr(os, "pwrite", fail(number))
         assert refused(lambda: sink.write(b"def")) == 507
     shared.assert_untouched()
 

@@ -127,12 +127,12 @@ class FaultyOs:
         self._may_fail("dup")
         return os.dup(descriptor)
 
-    def write(self, descriptor: int, octets: memoryview) -> int:
+    def pwrite(self, descriptor: int, octets: memoryview, offset: int) -> int:
         self._may_fail("write")
         world = self._disk.world
         if len(octets) > 1 and world.happens("piecemeal"):
             octets = octets[: world.random.randint(1, len(octets))]
-        return os.write(descriptor, octets)
+        return os.pwrite(descriptor, octets, offset)
 
     def rename(self, source: Any, target: bytes, *, src_dir_fd: int, dst_dir_fd: int) -> None:
         self._may_fail("rename")
