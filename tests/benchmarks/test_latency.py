@@ -45,7 +45,8 @@ def test_without_a_capacity_there_is_no_rate() -> None:
 
 
 def test_each_share_is_measured_in_an_open_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latency, "OURS_AT_MOST", 2.0)
+    # Whatever the machine does meanwhile: how far ahead wrk may be of our client is another test's question.
+    monkeypatch.setattr(latency, "OURS_AT_MOST", 1000.0)
     run = Run()
     latency.measure(QUICK, run, quiet)
     capacity = max(each.rate for each in run.select(workload="capacity"))
