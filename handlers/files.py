@@ -69,8 +69,11 @@ class Files:
     def _place(self, request: Request) -> Sink:
         if _SPECIAL.isdisjoint(request.headers):
             return self._store.create(request.params["name"], max(0, request.head.length))
-        if self._partials is not None and request.headers.get("upload-complete") is not None:
+        complete = request.headers.get("upload-complete")
+        if self._partials is not None and complete is not None:
             return self._partials.begin(request, lambda: self._place_special(request))
+        if complete == "?0":  # it would stand there as if it were the whole
+            raise ProtocolError(400, "an upload in parts is not taken here")
         return self._place_special(request)
 
     def _place_special(self, request: Request) -> Upload | CheckedUpload:

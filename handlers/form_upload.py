@@ -65,6 +65,8 @@ class FormUpload:
     def finish(self) -> "FormUpload":
         """Return the form itself, for the handler to commit; raise ProtocolError when it is not whole."""
         self._reader.end()
+        if not self._uploads:
+            raise ProtocolError(400, "there is no file in the form")
         return self
 
     def commit(self) -> None:

@@ -9,6 +9,7 @@
 Refusals are ``ProtocolError`` with a status; the store knows no request and no connection.
 """
 
+import errno
 import io
 import os
 import stat
@@ -127,7 +128,10 @@ class Store:
 
         The condition is asked now, and again in the moment in which the content would be replaced.
         """
-        parts = self._tree.parts(name)
+        try:
+            parts = self._tree.parts(name)
+        except ProtocolError:
+            raise ProtocolError(404, self._tree.fault_of(name)) from None
         parent = self._open_destination(parts)
         try:
             replaces = self._check_destination(parent, parts[-1], condition)
@@ -137,6 +141,8 @@ class Store:
         except BaseException as error:
             self.close_parent(parent)
             if isinstance(error, OSError):
+                if error.errno == errno.ENAMETOOLONG:
+                    raise ProtocolError(404, self._tree.fault_of(name)) from None
                 raise refusal(error) from None
             raise
 

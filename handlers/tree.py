@@ -15,6 +15,7 @@ import stat
 
 from reactor.http11.grammar import ProtocolError
 
+LONGEST_NAME = 255  # octets, by nearly every file system
 LEFTOVER = ".reactor-upload-"  # what the names of temporary files begin with
 
 # O_NONBLOCK: to open a FIFO must not wait for somebody to write into it.
@@ -67,6 +68,19 @@ class Tree:
         if not part.startswith("."):
             return True
         return self.hidden and part not in (".", "..") and not part.startswith(LEFTOVER)
+
+    def fault_of(self, name: str) -> str:
+        """Say why nothing can be stored under a name that was refused."""
+        for part in name.split("/"):
+            if not part:
+                return "a file needs a name, without a slash at its end"
+            if part.startswith(".") and not self.is_visible(part):
+                return "names that begin with a dot are not shared"
+            if not self.is_visible(part):
+                return "a name has no backslash, and no NUL"
+            if len(part.encode("utf-8")) > LONGEST_NAME:
+                return f"a name is over {LONGEST_NAME} octets"
+        return "the name is too long"
 
     def parts(self, name: str) -> list[bytes]:
         """Split a name into the parts of a path beneath the directory; raise ProtocolError(404).

@@ -158,7 +158,7 @@ def who_may(options: argparse.Namespace) -> str:
     reading = "password to read" if options.auth else "anyone may read"
     changing = "upload and delete" if options.allow_delete else "upload"
     if options.read_only:
-        return f"{reading}; nobody may {changing}"
+        return f"{reading}; nobody may upload"
     if options.auth_upload:
         return f"{reading}; password to {changing}"
     if options.auth:
@@ -184,6 +184,8 @@ def _warn_of_the_network(options: argparse.Namespace) -> None:
         log.warning(
             "anyone on the network may upload: --auth-upload asks for a password, --read-only takes nothing"
         )
+        if options.types == "guess":
+            log.warning("what they upload runs in the browsers of others: --types guess serves it as pages")
 
 
 def warn_of_typed_passwords(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

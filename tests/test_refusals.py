@@ -305,3 +305,11 @@ def test_a_head_that_is_not_complete_in_time_is_refused_without_content() -> Non
         received = client.read()
         assert received.startswith(b"HTTP/1.1 408 ")
         assert received.endswith(b"\r\n\r\n")
+
+
+def test_a_client_that_means_https_is_told_so() -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.send(bytes.fromhex("16030102000100") + bytes(100))
+        assert client.assert_responds(400).content == b"this looks like TLS, and plain HTTP is served here\n"
+        client.assert_closed()

@@ -33,6 +33,8 @@ from reactor.settings import Settings
 
 # Octets of a head; longer ones are read anew each time.
 LONGEST_KNOWN = 2048
+# What a client that means https begins with: a record of a handshake (RFC 8446, 5.1).
+TLS = b"\x16\x03"
 
 # What nearly every request line begins and ends with; all else is read by its grammar.
 _METHODS = {name.encode(): name for name in METHODS}
@@ -204,6 +206,8 @@ def _check_beginning(what: str, octets: bytes, start: int, too_long: Fault | Non
     """Raise whichever of two faults comes first: a stray control, or what is too long."""
     stray = find_stray_control(octets, start)
     if stray is not None and (too_long is None or stray.start() <= too_long[0]):
+        if octets.startswith(TLS):
+            raise ProtocolError(400, "this looks like TLS, and plain HTTP is served here")
         raise ProtocolError(400, f"bare CR, bare LF or NUL in the {what}")  # RFC 9112, 2.2
     if too_long is not None:
         raise too_long[1]

@@ -229,3 +229,19 @@ def test_all_kinds_of_requests_many_times_leak_nothing(shared: Shared, server: H
             assert post(other, path, b"x").status in (400, 404, 409)
             other.close()
     assert descriptors() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/files/.hidden", "names that begin with a dot are not shared"),
+        ("/files/.directory/new", "names that begin with a dot are not shared"),
+        ("/files/a%5Cb", "a name has no backslash, and no NUL"),
+        ("/files/below//new", "a file needs a name, without a slash at its end"),
+        ("/files/" + "n" * 256, "a name is over 255 octets"),
+        ("/files/" + "%C3%A9" * 128, "a name is over 255 octets"),
+    ],
+)
+def test_a_name_that_cannot_be_is_told_why(client: Client, path: str, reason: str) -> None:
+    answer = post(client, path, b"x")
+    assert (answer.status, answer.content.decode()) == (404, f"{reason}\n")

@@ -107,8 +107,9 @@ def test_a_hostile_name_is_a_name(shared: Shared, client: Client) -> None:
 @pytest.mark.parametrize(
     "content", [form(), form(head(filename="") + b""), form(head("note", None) + b"text")]
 )
-def test_a_form_without_files_changes_nothing(shared: Shared, client: Client, content: bytes) -> None:
-    assert submit(client, "/files/", content).status == 303
+def test_a_form_without_files_is_no_success(shared: Shared, client: Client, content: bytes) -> None:
+    answer = submit(client, "/files/", content)
+    assert (answer.status, answer.content) == (400, b"there is no file in the form\n")
     shared.assert_untouched()
 
 
