@@ -159,7 +159,7 @@ def test_a_refusal_is_shown_in_the_words_of_the_server(
     browser.open(url)
     browser.choose(*make_files(outside, ".hidden"))
     browser.button("Retry: .hidden")
-    assert browser.uploads == {".hidden": "there is no such file"}
+    assert browser.uploads == {".hidden": "names that begin with a dot are not shared"}
     assert stored(directory) == {}
 
 
