@@ -95,7 +95,8 @@ class Taker:
 
     def __init__(self, parser: Parser, settings: Settings) -> None:
         self.parser = parser
-        self.limit = max(settings.max_head, settings.max_chunk_line + 2, settings.max_field_line + 2)
+        # Of a trailer section the limit is without its empty line, of which one octet may have come.
+        self.limit = max(settings.max_head + 1, settings.max_chunk_line + 2, settings.max_field_line + 2)
         self.requests: list[tuple[object, ...]] = []
         self.contents: list[bytes] = []
 

@@ -20,6 +20,10 @@ FOUND = {
     # The end of a section that had begun counted towards its length, but only where more was behind it.
     "CR behind the limit of the head": b"a\r\n" + b"a:\r\n" * 48 + b"a\r\n\r\ra",
     "CR at the end of a head, beyond its limit": b"a / a/a\r\n" + b"a:\r\n" * 46 + b"aaa\r\r\n\r\n",
+    # It waited for one octet more than the property allowed, which the limit does.
+    "a trailer section as long as it may be, and half of its end": (
+        b"POST / HTTP/1.1\r\nHost:\r\nTransfer-Encoding:chunked\r\n\r\n0\r\n" + b"a:aaaa\r\n" * 25 + b"\r"
+    ),
     "CR in a field line that is too long": b"a / HTTP/1.1\r\na:" + b"a" * 40 + b"\r\r\n\r\n",
 }
 
