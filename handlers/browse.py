@@ -41,7 +41,7 @@ def listing_too(store: Store, download: Download, may_upload: bool) -> Handler:
     def get(request: Request) -> Response:
         name = request.params["name"]
         if is_directory_name(name):
-            page = page_of(request, name) if store.serves_pages else None
+            page = _page_of(download, request, name) if store.serves_pages else None
             if page is not None:
                 return page
             entries = read_entries(store.open_directory(name), store.is_visible)
@@ -52,14 +52,6 @@ def listing_too(store: Store, download: Download, may_upload: bool) -> Handler:
             if error.status != 404 or not _is_directory(store, name):
                 raise
         return with_slash(request)
-
-    def page_of(request: Request, name: str) -> Response | None:
-        try:
-            return download(request, name + PAGE)
-        except ProtocolError as error:
-            if error.status != 404:
-                raise
-        return None
 
     return get
 
@@ -93,6 +85,16 @@ def with_slash(request: Request) -> Response:
     # The dot keeps a colon in the name from being read as that of a scheme (RFC 3986, 4.2).
     last = request.path.rpartition("/")[2]
     return Response(301, b"", (("Location", f"./{last}/{query}"),))
+
+
+def _page_of(download: Download, request: Request, name: str) -> Response | None:
+    """Answer with the page of a directory; None where it has none."""
+    try:
+        return download(request, name + PAGE)
+    except ProtocolError as error:
+        if error.status != 404:
+            raise
+    return None
 
 
 def _is_directory(store: Store, name: str) -> bool:
