@@ -15,6 +15,7 @@ The acceptor speaks no HTTP.
 import errno
 import logging
 import socket
+from collections.abc import Callable
 from math import inf
 
 from reactor.connection import Connection, State
@@ -29,12 +30,19 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Acceptor(EventHandler):
-    """Accepts the connections of one listening socket, at most ``limit`` at once."""
+    """Accepts the connections of one listening socket, each by ``make``, at most ``limit`` at once."""
 
-    __slots__ = ("_limit", "_service", "_silent_until")
+    __slots__ = ("_limit", "_make", "_service", "_silent_until")
 
-    def __init__(self, service: Service, listener: socket.socket, limit: int) -> None:
+    def __init__(
+        self,
+        service: Service,
+        listener: socket.socket,
+        limit: int,
+        make: Callable[[Service, socket.socket, str], Connection] = Connection,
+    ) -> None:
         super().__init__(listener, Interest.READ)
+        self._make = make
         self._service = service
         self._limit = limit
         self._silent_until = -inf  # a pause is told of once a minute, not with each attempt
@@ -93,7 +101,7 @@ class Acceptor(EventHandler):
                 return False
             return True  # the client has gone before it was accepted; the next one may be there
         sock.setblocking(False)
-        connection = Connection(self._service, sock, str(address[0]))
+        connection = self._make(self._service, sock, str(address[0]))
         self._service.connections[connection.number] = connection
         try:
             self._service.reactor.register(connection)

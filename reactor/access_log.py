@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TextIO
+from typing import Protocol, TextIO
 
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target
@@ -84,12 +84,19 @@ def _words(method: str, target: Target, head: Head) -> tuple[str, str]:
     return f'"{line}"', f'"{referer}" "{agent}"'
 
 
+class Recorder(Protocol):
+    """What is told of each exchange that has ended: the access log, or who watches before it."""
+
+    def record(self, ledger: "Ledger", exchange: Exchange, sent: int) -> None:
+        """Take note of an exchange; ``sent`` is how many octets the connection has sent up to its end."""
+
+
 class Ledger:
     """The exchanges of one connection that wait for their last octet to be sent."""
 
     __slots__ = ("_exchanges", "_log", "number", "peer")
 
-    def __init__(self, log: "AccessLog", peer: str, number: int) -> None:
+    def __init__(self, log: Recorder, peer: str, number: int) -> None:
         self._log = log
         self._exchanges: list[Exchange] = []
         self.peer = peer
@@ -149,11 +156,11 @@ class AccessLog:
         self._dropped = 0
         self._second = (-1, "")
 
-    def record(self, peer: Ledger, exchange: Exchange, sent: int) -> None:
+    def record(self, ledger: Ledger, exchange: Exchange, sent: int) -> None:
         """Log an exchange; ``sent`` is how many octets the connection has sent up to its end."""
         content = sent - exchange.content_at
         microseconds = (self._clock() - exchange.began) * 1e6
-        self._entries.append((peer, exchange, content if content > 0 else 0, int(microseconds + 0.5)))
+        self._entries.append((ledger, exchange, content if content > 0 else 0, int(microseconds + 0.5)))
 
     def flush(self) -> None:
         """Write the lines of this turn; a log that cannot be written stops nobody from being served."""

@@ -99,6 +99,7 @@ class Connection(EventHandler):
         "_service",
         "number",
         "peer",
+        "route",
         "served",
         "state",
     )
@@ -114,10 +115,12 @@ class Connection(EventHandler):
         lines = service.access_log
         self._ledger = None if lines is None else Ledger(lines, peer, self.number)
         self.served = 0  # requests answered, refused ones included
+        self.route: Route | None = None  # of the latest request
         self._enter(ACCEPTED)
 
     def __repr__(self) -> str:
-        return f"<Connection c{self.number} {self.peer} {self.state.name}>"
+        route = f" {self.route.template}" if self.route is not None and self.route.template else ""
+        return f"<Connection c{self.number} {self.peer} {self.state.name}{route}>"
 
     # What others ask.
 
@@ -139,6 +142,14 @@ class Connection(EventHandler):
             return bool(self.handle.recv(1, socket.MSG_PEEK))
         except OSError:
             return False
+
+    def row(self, now: float) -> str:
+        """Write one line of the table of connections."""
+        until = "" if self.deadline == inf else f", {self.state.patience} in {self.deadline - now:.1f} s"
+        return (
+            f"c{self.number} {self.peer} fd {self.handle.fileno()} {self.state.name}, {self.served} served, "
+            f"{self._parser.buffered} octets in, {self._outbox.size} out{until}"
+        )
 
     def stop(self) -> None:
         """Read no further request, and close as soon as nothing is in flight."""
@@ -228,7 +239,7 @@ class Connection(EventHandler):
                     request = parser.next_request()
                     if request is None:
                         return True
-                    route: Route = request.route
+                    self.route = route = request.route
                     if parser.phase is IN_CONTENT or route.counts_on_sink:
                         compressed += self._begin_content(request, route)
                     else:

@@ -47,8 +47,12 @@ class Interest(IntEnum):
 
 # Seconds. The selector counts milliseconds in a C int; to wake for nothing once in 11 days is harmless.
 LONGEST_SLEEP = 1e6
+# Seconds. Who waits longer for an answer begins to notice; nobody else is served meanwhile.
+SLOW_TURN = 0.05
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+# What is called, by readiness; a deadline is none.
+HOOKS = ("on_deadline", "on_readable", "on_writable", "on_readable and on_writable")
 
 
 class EventHandler:
@@ -92,13 +96,22 @@ class Reactor:
         self,
         selector: selectors.BaseSelector | None = None,
         clock: Callable[[], float] = time.monotonic,
+        slow_turn: float = SLOW_TURN,
     ) -> None:
         self._selector = selectors.DefaultSelector() if selector is None else selector
         self._clock = clock
+        self._slow_turn = slow_turn
         self._deadlines: Deadlines[EventHandler] = Deadlines()
         self._turn_ends: list[Callable[[], None]] = []
         self._running = False
         self.now = clock()  # when the present turn's events were collected, in seconds
+        self._last = self.now  # when the last hook of the present turn returned
+        self._last_told = -inf  # the ``now`` of the last turn of which a slow hook was told
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """The clock that deadlines are in, in seconds."""
+        return self._clock
 
     # What event handlers ask for.
 
@@ -146,13 +159,15 @@ class Reactor:
         earliest = self._deadlines.earliest()
         timeout = None if earliest == inf else min(max(0.0, earliest - self._clock()), LONGEST_SLEEP)
         ready = self._demultiplex(timeout)
-        self.now = self._clock()
+        self.now = self._last = self._clock()
         for key, events in ready:
             self._dispatch(key.data, events)
         for handler in self._deadlines.due(self.now):
             self._call(handler, handler.on_deadline)
         for function in self._turn_ends:
             function()
+        if self._clock() - self.now > self._slow_turn:
+            self._tell_slow_turn(len(ready))
 
     # One step each, for an observer to watch.
 
@@ -177,6 +192,10 @@ class Reactor:
             self._fail(handler)
         if handler.deadline < handler.reactor_deadline:
             self._deadlines.schedule(handler)
+        now = self._clock()
+        if now - self._last > self._slow_turn:
+            self._tell_slow_hook(handler, HOOKS[events], now - self._last)
+        self._last = now
 
     def _call(self, handler: EventHandler, hook: Callable[[], None]) -> None:
         """Call one hook; an exception costs its event handler the place, and nobody else anything."""
@@ -185,6 +204,26 @@ class Reactor:
             self.refresh(handler)
         except Exception:
             self._fail(handler)
+        now = self._clock()
+        if now - self._last > self._slow_turn:
+            self._tell_slow_hook(handler, HOOKS[0], now - self._last)
+        self._last = now
+
+    def _tell_slow_hook(self, handler: EventHandler, hook: str, seconds: float) -> None:
+        self._last_told = self.now
+        log.warning("slow: %s of %r took %.0f ms, and all others waited", hook, handler, seconds * 1e3)
+
+    def _tell_slow_turn(self, ready: int) -> None:
+        """Tell of a turn that was slow by many hooks, none of them slow, or by what ends it."""
+        if self._last_told != self.now:
+            now = self._clock()
+            log.warning(
+                "slow: a turn took %.0f ms: %.0f in the event handlers of %d ready handles, %.0f at its end",
+                (now - self.now) * 1e3,
+                (self._last - self.now) * 1e3,
+                ready,
+                (now - self._last) * 1e3,
+            )
 
     def _fail(self, handler: EventHandler) -> None:
         log.exception("%r failed, and is removed", handler)

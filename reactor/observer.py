@@ -1,53 +1,54 @@
-"""The observer: what a turn did, one stream of events for any number of readers.
+"""The observer: what the loop did, one stream of events for any number of readers.
 
-    TurnBegan -> Selected -> Called ... -> TurnEnded
+An event is a tuple: its kind, when it was (in seconds of the reactor's clock), and what it tells.
+
+    Kind       Tells
+    TURN       turn, timeout         a turn began; counted from 1; timeout in seconds, None for ever
+    SELECTED   waited, ready         the selector returned after so many seconds, with (key, readiness)
+    CALLED     handler, events, began  hooks of an event handler returned; events 0 for its deadline
+    SCHEDULED  handler, deadline     an entry was made for a deadline, in seconds of the same clock
+    ENDED      turn, began           a turn ended, its last work included; it began to work at ``began``
+
+``reactor.watched`` adds what connections do. A tuple because there are tens of thousands a second, and
+anything with a name for each field takes six times as long to make. Events are collected, and told
+to the readers at the end of the turn: a reader is any function of a list of events, which it must
+not keep.
 
 Watching is composed, not switched on: an ``ObservedReactor`` is the same reactor with each of its
-steps wrapped, and a plain ``Reactor`` has no line that asks whether anybody looks. A reader is any
-function of one event; ``TurnLog`` is one, which tells each turn in a line of the debug log.
+steps wrapped, and a plain ``Reactor`` has no line that asks whether anybody looks. The observer
+knows no HTTP.
 """
 
 import logging
 import selectors
+import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any
 
-from reactor.loop import EventHandler, Reactor
+from reactor.deadlines import Deadlines
+from reactor.loop import SLOW_TURN, EventHandler, Reactor
 
-log = logging.getLogger("reactor.turns")
+log = logging.getLogger("reactor")
 
+TURN, SELECTED, CALLED, SCHEDULED, ENDED = "turn", "selected", "called", "scheduled", "ended"
 
-class TurnBegan(NamedTuple):
-    """A turn began; turns are counted from 1."""
-
-    turn: int
-
-
-class Selected(NamedTuple):
-    """The selector returned. Times are in seconds; ``timeout`` is None for ever."""
-
-    timeout: float | None
-    waited: float
-    ready: list[tuple[selectors.SelectorKey, int]]
+Event = tuple[Any, ...]
+EventReader = Callable[[list[Event]], None]
+Tell = Callable[[Event], None]
 
 
-class Called(NamedTuple):
-    """An event handler was called. ``events`` is its readiness, 0 for its deadline."""
+class ObservedDeadlines(Deadlines[EventHandler]):
+    """Deadlines that tell when one is set."""
 
-    handler: EventHandler
-    events: int
-    seconds: float
+    def __init__(self, tell: Tell, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._tell = tell
+        self._clock = clock
 
-
-class TurnEnded(NamedTuple):
-    """A turn ended; ``seconds`` is how long it took without the waiting."""
-
-    turn: int
-    seconds: float
-
-
-Event = TurnBegan | Selected | Called | TurnEnded
-EventReader = Callable[[Event], None]
+    def schedule(self, handler: EventHandler) -> None:
+        """Make an entry, and tell of it."""
+        super().schedule(handler)
+        self._tell((SCHEDULED, self._clock(), handler, handler.deadline))
 
 
 class ObservedReactor(Reactor):
@@ -57,58 +58,54 @@ class ObservedReactor(Reactor):
         self,
         readers: Sequence[EventReader],
         selector: selectors.BaseSelector | None = None,
-        clock: Callable[[], float] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        slow_turn: float = SLOW_TURN,
     ) -> None:
-        if clock is None:
-            super().__init__(selector)
-        else:
-            super().__init__(selector, clock)
-        self._readers = readers
-        self._turn = 0
+        super().__init__(selector, clock, slow_turn)
+        self._events: list[Event] = []
+        self._readers = list(readers)
+        self.tell: Tell = self._events.append
+        self.turns = 0
+        self._deadlines = ObservedDeadlines(self.tell, clock)
 
-    def _tell(self, event: Event) -> None:
-        for reader in self._readers:
-            reader(event)
+    def read_by(self, reader: EventReader) -> None:
+        """Add a reader."""
+        self._readers.append(reader)
 
     def turn(self) -> None:
         """Take a turn, and tell of it."""
-        self._turn += 1
-        self._tell(TurnBegan(self._turn))
+        self.turns += 1
         super().turn()
-        self._tell(TurnEnded(self._turn, self._clock() - self.now))
+        self.tell((ENDED, self._clock(), self.turns, self.now))
+        self.tell_readers()
+
+    def tell_readers(self) -> None:
+        """Tell the readers what has been collected; one that fails is told no more."""
+        events = self._events
+        for reader in list(self._readers):
+            try:
+                reader(events)
+            except Exception:
+                log.exception("watching goes on without %r, which failed", reader)
+                self._readers.remove(reader)
+        events.clear()
 
     def _demultiplex(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         began = self._clock()
+        self.tell((TURN, began, self.turns, timeout))
         ready = super()._demultiplex(timeout)
-        self._tell(Selected(timeout, self._clock() - began, ready))
+        now = self._clock()
+        self.tell((SELECTED, now, now - began, ready))
         return ready
 
+    # A hook begins when the one before it has returned, which the reactor has looked at already.
+
     def _dispatch(self, handler: EventHandler, events: int) -> None:
-        began = self._clock()
-        super()._dispatch(handler, events)
-        self._tell(Called(handler, events, self._clock() - began))
+        began = self._last
+        Reactor._dispatch(self, handler, events)
+        self.tell((CALLED, self._last, handler, events, began))
 
     def _call(self, handler: EventHandler, hook: Callable[[], None]) -> None:
-        began = self._clock()
-        super()._call(handler, hook)
-        self._tell(Called(handler, 0, self._clock() - began))
-
-
-class TurnLog:
-    """Tells each turn in one line of the debug log."""
-
-    def __init__(self) -> None:
-        self._words: list[str] = []
-
-    def __call__(self, event: Event) -> None:
-        """Take one event."""
-        if isinstance(event, TurnBegan):
-            self._words = [f"turn {event.turn}:"]
-        elif isinstance(event, Selected):
-            self._words.append(f"waited {event.waited * 1e3:.1f} ms, {len(event.ready)} ready;")
-        elif isinstance(event, Called):
-            what = ("deadline of", "readable", "writable", "readable and writable")[event.events]
-            self._words.append(f"{what} {event.handler!r} {event.seconds * 1e6:.0f} us;")
-        else:
-            self._words.append(f"{event.seconds * 1e6:.0f} us in all")
-            log.debug(" ".join(self._words))
+        began = self._last
+        Reactor._call(self, handler, hook)
+        self.tell((CALLED, self._last, handler, 0, began))

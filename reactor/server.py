@@ -24,16 +24,17 @@ from typing import TextIO
 
 from reactor.acceptor import Acceptor
 from reactor.access_log import AccessLog
+from reactor.connection import Connection
 from reactor.http11.common_fields import write_fields
 from reactor.http11.message import Fields
 from reactor.line_writer import write_lines
 from reactor.loop import EventHandler, Reactor
-from reactor.observer import ObservedReactor, TurnLog
-from reactor.observer import log as turn_log
+from reactor.observer import EventReader, ObservedReactor
 from reactor.routing import Router
 from reactor.service import Service
 from reactor.settings import Settings
 from reactor.signals import Mailbox, SignalHandle
+from reactor.watched import WatchedConnection
 
 log = logging.getLogger("reactor")
 
@@ -73,7 +74,11 @@ class Server:
 
     ``access_log`` is a stream for one line a request, None for no log. ``common_fields`` are what every
     response carries, as (name, value) pairs; ValueError is raised for one that cannot be. The selector
-    and the clocks come in from outside; they default to the real ones.
+    and the clocks come in from outside; they default to the real ones. A reactor that is given brings
+    both; with an ``ObservedReactor`` its readers see what connections do, too.
+
+    ``outer`` is the reactor that ``run`` runs, and where ``hear`` is called with signals: the server's own,
+    unless something stands around it that has it take its turns.
     """
 
     def __init__(
@@ -88,19 +93,24 @@ class Server:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         common_fields: Fields = (),
+        reactor: Reactor | None = None,
     ) -> None:
         settings = Settings() if settings is None else settings
         constant_fields = write_fields(common_fields)
+        clock = clock if reactor is None else reactor.clock
         lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
         limit = connection_limit(settings.max_connections)
         listener = listen(host, port)
-        self.reactor = _make_reactor(selector, clock)
+        self.reactor = Reactor(selector, clock, settings.slow_turn) if reactor is None else reactor
+        self.outer = self.reactor
+        self.hear = self.on_signal
         self.service = Service(
             self.reactor, routes, settings, lines, wall_clock, constant_fields=constant_fields
         )
         self.address: tuple[str, int] = listener.getsockname()[:2]
-        self._acceptor = Acceptor(self.service, listener, limit)
-        self._mailbox = Mailbox(self._on_signal)
+        watched = isinstance(self.reactor, ObservedReactor)
+        self._acceptor = Acceptor(self.service, listener, limit, WatchedConnection if watched else Connection)
+        self._mailbox = Mailbox(self.on_signal)
         self.reactor.register(self._mailbox)
         self.reactor.register(self._acceptor)
         if lines is not None:
@@ -136,15 +146,15 @@ class Server:
         """
         if threading.current_thread() is not threading.main_thread():
             on_ready()
-            self.reactor.run()
+            self.outer.run()
             return
-        signals = SignalHandle((signal.SIGINT, signal.SIGTERM), self._on_signal)
-        self.reactor.register(signals)
+        signals = SignalHandle((signal.SIGINT, signal.SIGTERM, signal.SIGUSR1), self.hear)
+        self.outer.register(signals)
         try:
             on_ready()
-            self.reactor.run()
+            self.outer.run()
         finally:
-            self.reactor.remove(signals)
+            self.outer.remove(signals)
             signals.close()
 
     def stop(self) -> None:
@@ -152,11 +162,15 @@ class Server:
 
         May be called from any thread, and before ``run``.
         """
-        self._mailbox.post(_STOP)
+        self.post(_STOP)
+
+    def post(self, number: int) -> None:
+        """Have ``on_signal`` called with a number in a turn of the server's own reactor; from any thread."""
+        self._mailbox.post(number)
 
     def close(self) -> None:
         """Close every handle."""
-        self.reactor.stop()
+        self.outer.stop()
         if self.service.persistent:
             self.service.persistent = False
             self._acceptor.close()
@@ -168,23 +182,33 @@ class Server:
         self._mailbox.close()
         self.reactor.close()
 
-    def _on_signal(self, number: int) -> None:
-        """Stop, more and more urgently, because of a signal or of ``stop``."""
+    def on_signal(self, number: int) -> None:
+        """Stop, more and more urgently; on SIGUSR1 tell the log of every connection."""
+        if number == signal.SIGUSR1:
+            self._tell_connections()
+            return
         name = "stop" if number == _STOP else signal.Signals(number).name
         log.info("%s: stopping%s", name, "" if self.service.persistent else " at once")
         if not self.service.persistent:
-            self.reactor.stop()
+            self.outer.stop()
             return
         self.service.persistent = False
         self._acceptor.close()
         for connection in list(self.service.connections.values()):
             connection.stop()
         patience = self.service.settings.shutdown_timeout
-        self.reactor.register(Grace(self.reactor.now + patience, self.reactor.stop))
+        self.reactor.register(Grace(self.reactor.now + patience, self.outer.stop))
+
+    def _tell_connections(self) -> None:
+        """Write the table of connections into the log."""
+        connections = self.service.connections.values()
+        log.info("%d connections", len(connections))
+        for connection in connections:
+            log.info("%s", connection.row(self.reactor.now))
 
     def _stop_when_done(self) -> None:
         if not self.service.persistent and not self.service.connections:
-            self.reactor.stop()
+            self.outer.stop()
 
 
 def serve(
@@ -198,13 +222,18 @@ def serve(
     notes: Sequence[str] = (),
     common_fields: Fields = (),
     on_ready: Callable[[Server], None] = lambda server: None,
+    readers: Sequence[EventReader] = (),
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError when the server cannot listen.
 
     Print one line on standard error: ``what`` is served, where, from where it is reached, and ``notes``,
-    empty ones left out. Then, as soon as a signal would be heard, ``on_ready`` is called.
+    empty ones left out. Then, as soon as a signal would be heard, ``on_ready`` is called. ``readers`` are
+    told what the loop and the connections do.
     """
-    with Server(routes, host, port, settings, access_log, log_format, common_fields=common_fields) as server:
+    reactor = ObservedReactor(readers, slow_turn=(settings or Settings()).slow_turn) if readers else None
+    with Server(
+        routes, host, port, settings, access_log, log_format, common_fields=common_fields, reactor=reactor
+    ) as server:
         reach = "this machine only" if server.local else "reachable from the network"
         told = "; ".join(note for note in (reach, *notes) if note)
         line = f"reactor: serving {what and what + ' '}on {server.url} ({told})"
@@ -276,10 +305,3 @@ def connection_limit(wanted: int) -> int:
             f"the limit on open files, {soft}, leaves {available} connections, not {wanted} (ulimit -n)"
         )
     return wanted or available
-
-
-def _make_reactor(selector: selectors.BaseSelector | None, clock: Callable[[], float]) -> Reactor:
-    """Make a reactor, one that is watched when the debug log asks for its turns."""
-    if turn_log.isEnabledFor(logging.DEBUG):
-        return ObservedReactor([TurnLog()], selector, clock)
-    return Reactor(selector, clock)

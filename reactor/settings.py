@@ -75,6 +75,10 @@ class Settings:
         0, "connections", "shares", "held at once; 0 takes what the limit on open files allows", 0
     )
 
+    slow_turn: float = _limit(
+        0.05, "seconds", "shares", "a hook, or a whole turn, that takes longer is logged", 0.001
+    )
+
     # Switches.
     date_header: bool = True
 

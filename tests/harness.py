@@ -14,6 +14,7 @@ Every connection checks each change of its state against the table in the docstr
 import re
 import selectors
 import socket
+from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple, TextIO
 
@@ -24,9 +25,11 @@ from reactor.access_log import AccessLog
 from reactor.connection import Connection, State
 from reactor.http11.common_fields import Fields, write_fields
 from reactor.loop import Reactor
+from reactor.observer import EventReader, ObservedReactor
 from reactor.routing import Router
 from reactor.service import Service
 from reactor.settings import Settings
+from reactor.watched import WatchedConnection
 
 
 class Row(NamedTuple):
@@ -74,6 +77,12 @@ class CheckedConnection(Connection):
             assert state.name in TABLE[before.name].then, f"{before.name} -> {state.name} is not in the table"
             transitions_seen.add((before.name, state.name))
         super()._enter(state)
+
+
+class CheckedWatchedConnection(CheckedConnection, WatchedConnection):
+    """The same of a connection that is watched."""
+
+    __slots__ = ()
 
 
 class Clock:
@@ -249,7 +258,8 @@ def _parse_chunks(
 class Harness:
     """A server without a listening socket: ``connect`` makes a connection out of a socket pair.
 
-    Without routes it has the built-in ones, with a store the files too. Settings are given by name.
+    Without routes it has the built-in ones, with a store the files too. Settings are given by name. With
+    ``readers`` it is watched.
     """
 
     def __init__(
@@ -259,13 +269,17 @@ class Harness:
         access_log: TextIO | None = None,
         log_format: str = "combined",
         common_fields: Fields = (),
+        readers: Sequence[EventReader] = (),
         **settings: float,
     ) -> None:
         self.clock = Clock()
         self.clock.server = self
         self.wall = 1_700_000_000.0
         self.selector = EagerSelector()
+        self.watched = bool(readers)
         self.reactor = Reactor(self.selector, self.clock)
+        if readers:
+            self.reactor = ObservedReactor(readers, self.selector, self.clock)
         self.settings = Settings(**settings)  # type: ignore[arg-type]
         lines = None
         if access_log is not None:
@@ -301,7 +315,8 @@ class Harness:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        connection = CheckedConnection(self.service, ours, peer)
+        make = CheckedWatchedConnection if self.watched else CheckedConnection
+        connection = make(self.service, ours, peer)
         self.service.connections[connection.number] = connection
         self.reactor.register(connection)
         client = Client(self, theirs, connection)

@@ -7,14 +7,14 @@ import pytest
 
 from reactor.loop import Interest, Reactor
 from reactor.observer import (
-    Called,
+    CALLED,
+    ENDED,
+    SCHEDULED,
+    SELECTED,
+    TURN,
     Event,
     EventReader,
     ObservedReactor,
-    Selected,
-    TurnBegan,
-    TurnEnded,
-    TurnLog,
 )
 from tests.harness import Clock
 from tests.loop_kit import CountingSelector, Rig, breaks
@@ -31,7 +31,8 @@ def watched(readers: Sequence[EventReader]) -> Rig:
 
 def test_a_turn_is_told_from_its_beginning_to_its_end() -> None:
     events: list[Event] = []
-    with watched([events.append]) as rig:
+    with watched([events.extend]) as rig:
+        start = rig.clock.now
         both = rig.add("a", Interest.BOTH)
         late = rig.add_deadline("b", 5)
 
@@ -42,49 +43,79 @@ def test_a_turn_is_told_from_its_beginning_to_its_end() -> None:
         late.then["deadline"] = lambda: work(0.5)
         rig.selector.while_waiting = lambda: work(5)
         rig.turn()
-    began, selected, ready, deadline, ended = events
-    assert began == TurnBegan(1)
-    assert isinstance(selected, Selected)
-    assert (selected.timeout, selected.waited) == (5, 5)
-    assert [(key.data, mask) for key, mask in selected.ready] == [(both, Interest.BOTH)]
-    assert ready == Called(both, Interest.BOTH, 0.25)
-    assert deadline == Called(late, 0, 0.5)
-    assert ended == TurnEnded(1, 0.75)
+    scheduled, began, selected, ready, deadline, ended = events
+    assert scheduled == (SCHEDULED, start, late, start + 5)
+    assert began == (TURN, start, 1, 5)
+    assert selected[:3] == (SELECTED, start + 5, 5)
+    assert [(key.data, mask) for key, mask in selected[3]] == [(both, Interest.BOTH)]
+    assert ready == (CALLED, start + 5.25, both, Interest.BOTH, start + 5)
+    assert deadline == (CALLED, start + 5.75, late, 0, start + 5.25)
+    assert ended == (ENDED, start + 5.75, 1, start + 5)
 
 
 def test_a_turn_in_which_nothing_happens_is_told_too() -> None:
     events: list[Event] = []
-    with watched([events.append]) as rig:
+    with watched([events.extend]) as rig:
+        now = rig.clock.now
         rig.turn()
         rig.turn()
     assert events == [
-        TurnBegan(1),
-        Selected(None, 0, []),
-        TurnEnded(1, 0),
-        TurnBegan(2),
-        Selected(None, 0, []),
-        TurnEnded(2, 0),
+        (TURN, now, 1, None),
+        (SELECTED, now, 0, []),
+        (ENDED, now, 1, now),
+        (TURN, now, 2, None),
+        (SELECTED, now, 0, []),
+        (ENDED, now, 2, now),
     ]
 
 
 def test_a_failure_is_told_as_a_call() -> None:
     events: list[Event] = []
-    with watched([events.append]) as rig:
+    with watched([events.extend]) as rig:
         broken = rig.add("a")
         broken.then["readable"] = breaks
         rig.turn()
-    assert Called(broken, Interest.READ, 0) in events
+        assert (CALLED, rig.clock.now, broken, Interest.READ, rig.clock.now) in events
 
 
-def test_several_readers_are_told_the_same_in_their_order() -> None:
-    told: list[tuple[str, Event]] = []
-    readers = [lambda event, name=name: told.append((name, event)) for name in "xyz"]
+def test_several_readers_are_told_the_same_once_a_turn() -> None:
+    told: dict[str, list[list[Event]]] = {"x": [], "y": []}
+    readers = [lambda events, name=name: told[name].append(list(events)) for name in told]
     with watched(readers) as rig:
         rig.add("a")
         rig.turn()
-    assert [name for name, _ in told] == ["x", "y", "z"] * 4
-    events = [event for _, event in told]
-    assert events[0::3] == events[1::3] == events[2::3]
+        rig.turn()
+    assert told["x"] == told["y"]
+    assert [[kind for kind, *_ in turn] for turn in told["x"]] == [
+        [TURN, SELECTED, CALLED, ENDED],
+        [TURN, SELECTED, ENDED],
+    ]
+
+
+def test_a_reader_may_join_later() -> None:
+    events: list[Event] = []
+    with watched([]) as rig:
+        rig.turn()
+        assert isinstance(rig.reactor, ObservedReactor)
+        rig.reactor.read_by(events.extend)
+        rig.turn()
+    assert events[0][2] == 2
+
+
+def test_a_reader_that_fails_is_told_no_more_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
+    events: list[Event] = []
+    calls = []
+
+    def failing(told: list[Event]) -> None:
+        calls.append(len(told))
+        raise ValueError("planted")
+
+    with watched([failing, events.extend]) as rig:
+        rig.turn()
+        rig.turn()
+    assert calls == [3]
+    assert len(events) == 6
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
 def an_eventful_life(rig: Rig) -> list[list[str]]:
@@ -107,46 +138,63 @@ def an_eventful_life(rig: Rig) -> list[list[str]]:
 
 def test_to_watch_changes_nothing() -> None:
     events: list[Event] = []
-    with Rig() as plain, watched([events.append]) as rig:
+    with Rig() as plain, watched([events.extend]) as rig:
         lives = an_eventful_life(plain), an_eventful_life(rig)
         assert lives[0] == lives[1]
         assert plain.selector.told == rig.selector.told
         assert sum(len(turn) for turn in lives[0]) > 15
-    assert len([event for event in events if isinstance(event, TurnEnded)]) == 5
+    assert [event[2] for event in events if event[0] is ENDED] == [1, 2, 3, 4, 5]
 
 
-def test_the_turn_log_tells_a_turn_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "reactor.turns")
-    with watched([TurnLog()]) as rig:
+# The warning of slow turns needs no observer.
+
+
+def slow_warnings(rig: Rig, caplog: pytest.LogCaptureFixture) -> list[str]:
+    caplog.set_level(logging.WARNING, "reactor")
+    rig.turn()
+    return [record.getMessage() for record in caplog.records if record.getMessage().startswith("slow")]
+
+
+@pytest.mark.parametrize(
+    ("interest", "hooks"),
+    [
+        (Interest.READ, "on_readable"),
+        (Interest.WRITE, "on_writable"),
+        (Interest.BOTH, "on_readable and on_writable"),
+    ],
+)
+def test_a_slow_hook_is_told_of_with_who_it_was(
+    interest: Interest, hooks: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Rig() as rig:
+        slow = rig.add("a", interest)
+        rig.add("b")
+        hook = "writable" if interest == Interest.WRITE else "readable"
+        slow.then[hook] = lambda: setattr(rig.clock, "now", rig.clock.now + 0.051)
+        assert slow_warnings(rig, caplog) == [f"slow: {hooks} of <a> took 51 ms, and all others waited"]
+
+
+def test_a_slow_deadline_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    with Rig() as rig:
+        late = rig.add_deadline("d", 0)
+        late.then["deadline"] = lambda: setattr(rig.clock, "now", rig.clock.now + 0.2)
+        assert slow_warnings(rig, caplog) == ["slow: on_deadline of <d> took 200 ms, and all others waited"]
+
+
+def test_a_turn_that_is_slow_by_many_hooks_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    with Rig() as rig:
+        for name in "abc":
+            handler = rig.add(name)
+            handler.then["readable"] = lambda: setattr(rig.clock, "now", rig.clock.now + 0.02)
+        rig.reactor.at_turn_end(lambda: setattr(rig.clock, "now", rig.clock.now + 0.005))
+        assert slow_warnings(rig, caplog) == [
+            "slow: a turn took 65 ms: 60 in the event handlers of 3 ready handles, 5 at its end"
+        ]
+
+
+def test_what_is_not_slow_is_not_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    with Rig() as rig:
         handler = rig.add("a")
-        rig.add("b", Interest.WRITE)
-        rig.add("c", Interest.BOTH)
-        rig.add_deadline("d", 0.5)
-
-        def work() -> None:
-            rig.clock.now += 0.125
-
-        def sleep() -> None:
-            rig.clock.now += 0.5
-
-        handler.then["readable"] = work
-        rig.selector.while_waiting = sleep
-        rig.turn()
-    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        (
-            "DEBUG",
-            "turn 1: waited 500.0 ms, 3 ready; readable <a> 125000 us; writable <b> 0 us; "
-            "readable and writable <c> 0 us; deadline of <d> 0 us; 125000 us in all",
-        )
-    ]
-
-
-def test_the_turn_log_begins_each_line_anew(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "reactor.turns")
-    with watched([TurnLog()]) as rig:
-        rig.turn()
-        rig.turn()
-    assert [record.getMessage() for record in caplog.records] == [
-        "turn 1: waited 0.0 ms, 0 ready; 0 us in all",
-        "turn 2: waited 0.0 ms, 0 ready; 0 us in all",
-    ]
+        handler.then["readable"] = lambda: setattr(rig.clock, "now", rig.clock.now + 0.049)
+        rig.selector.while_waiting = lambda: setattr(rig.clock, "now", rig.clock.now + 10)
+        assert slow_warnings(rig, caplog) == []

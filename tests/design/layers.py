@@ -23,6 +23,7 @@ FLOORS = {
     "reactor/intake.py": 3,
     "reactor/outbox.py": 3,
     "reactor/service.py": 3,
+    "reactor/watched.py": 3,
     "reactor/routing.py": 2,
     "reactor/guard.py": 2,
     "reactor/loop.py": 1,

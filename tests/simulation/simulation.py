@@ -13,7 +13,7 @@ from tests.simulation.clients import MANNERS, Client
 from tests.simulation.disk import EXCUSE, Disk, FaultyOs
 from tests.simulation.invariants import Invariants
 from tests.simulation.scripts import Author
-from tests.simulation.site import PlannedError, SimulatedConnection, Site
+from tests.simulation.site import PlannedError, Site
 from tests.simulation.world import Violation, World
 
 # How many clients a seed has at most, and half of them at least: mostly some tens, at times some hundreds.
@@ -39,7 +39,6 @@ def run_seed(seed: int, trace: list[str] | None = None) -> Outcome:
     clients: list[Client] = []
     with (
         tempfile.TemporaryDirectory(dir=parent) as path,
-        patch("reactor.acceptor.Connection", SimulatedConnection),
         heard(world),
     ):
         disk = Disk(world, Path(path))

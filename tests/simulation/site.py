@@ -10,6 +10,7 @@ the built-in routes there are some for what those do not do: streams, live strea
 import io
 from collections.abc import Iterator
 from math import inf
+from typing import Any
 
 import handlers
 from handlers.store import Store
@@ -134,7 +135,8 @@ class Site:
         self.worked: set[str] = set()  # whose content got on, though no octet left
         self.listener = Listener(self.network)
         self.limit = random.choice((3, 12, 1000, 1000, 1000, 1000))
-        self.acceptor = Acceptor(self.service, self.listener, self.limit)  # type: ignore[arg-type]
+        listener: Any = self.listener
+        self.acceptor = Acceptor(self.service, listener, self.limit, SimulatedConnection)
         self.reactor.register(self.acceptor)
 
     def note_change(self, connection: Connection, before: State | None, state: State) -> None:

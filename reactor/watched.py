@@ -1,0 +1,152 @@
+"""A watched connection: the same connection, which also tells what it does.
+
+It adds to the stream of ``reactor.observer``; ``connection`` is the first thing that each kind tells:
+
+    Kind      Tells then
+    OPENED    -                  it was accepted
+    ENTERED   before, after      its state changed
+    RECEIVED  octets             they came
+    RESPONSE  request, status, compressed, began, made
+                                 it is queued; its handler was called at ``began``, and it was serialized
+                                 from ``made`` on; so many octets were compressed for it
+    REFUSED   status, reason     what came is not accepted
+    SENT      count, octets      the kernel took so many octets; the first piece of those that waited
+    ANSWERED  exchange, content  the last octet was sent, or never will be; how many octets of content
+                                 were. The access log is told the same
+    CLOSED    why                it is gone; one of WHYS
+
+Each method here wraps one of ``Connection``, and changes nothing. The hot ones name the class that they
+wrap, which is quicker than ``super``. It does not know who reads.
+"""
+
+import socket
+
+from reactor.access_log import Exchange, Ledger
+from reactor.connection import Connection, State
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.message import Request, Response
+from reactor.observer import ObservedReactor, Tell
+from reactor.outbox import Flow, Outbox
+from reactor.service import Service
+
+OPENED, ENTERED, RECEIVED, RESPONSE = "opened", "entered", "received", "response"
+REFUSED, SENT, ANSWERED, CLOSED = "refused", "sent", "answered", "closed"
+
+# Why a connection closed: what led to it last.
+LEFT, LATE, STOPPED, FAILED, BROKE, DONE = "left", "deadline", "stopped", "failed", "broke", "done"
+WHYS = {
+    LEFT: "the client closed",
+    LATE: "a deadline passed",
+    STOPPED: "the server stopped, or made room for others",
+    FAILED: "an event handler failed",
+    BROKE: "sending broke off",
+    DONE: "the last response was read",
+}
+
+
+class WatchedOutbox(Outbox):
+    """An outbox that tells what the kernel took."""
+
+    __slots__ = ("_clock", "_connection", "_tell")
+
+    def __init__(self, connection: "WatchedConnection", service: Service, reactor: ObservedReactor) -> None:
+        super().__init__(service.settings.high_water, service.sendfile)
+        self._connection = connection
+        self._tell = reactor.tell
+        self._clock = reactor.clock
+
+    def flush(self, sock: socket.socket, share: int) -> Flow:
+        """Send, and tell of it."""
+        before = self.sent
+        first = self._octets[0] if self._octets else b""
+        flow = Outbox.flush(self, sock, share)
+        if self.sent != before:
+            connection = self._connection
+            connection._moment = now = self._clock()
+            self._tell((SENT, now, connection, self.sent - before, first))
+        return flow
+
+
+class WatchedConnection(Connection):
+    """A connection of a service whose reactor is an ``ObservedReactor``."""
+
+    __slots__ = ("_clock", "_moment", "_tell", "_write", "why")
+
+    def __init__(self, service: Service, sock: socket.socket, peer: str) -> None:
+        reactor = service.reactor
+        assert isinstance(reactor, ObservedReactor)
+        self._tell: Tell = reactor.tell
+        self._clock = reactor.clock
+        lines = service.access_log
+        self._write = None if lines is None else lines.record
+        self.why = DONE
+        super().__init__(service, sock, peer)
+        self._outbox = WatchedOutbox(self, service, reactor)
+        self._ledger = Ledger(self, peer, self.number)
+        self._tell((OPENED, self._moment, self))
+
+    # What leads to a close.
+
+    def abort(self) -> None:
+        """Close at once, whatever is in flight."""
+        self.why = STOPPED
+        super().abort()
+
+    def stop(self) -> None:
+        """Read no further request, and close as soon as nothing is in flight."""
+        self.why = STOPPED
+        super().stop()
+
+    def on_deadline(self) -> None:
+        """Be done with a client that is too slow."""
+        self.why = LATE
+        super().on_deadline()
+        if self.state is not State.CLOSED:
+            self.why = DONE
+
+    def on_failure(self) -> None:
+        """Let go of everything after an exception."""
+        self.why = FAILED
+        super().on_failure()
+
+    # What it does.
+
+    def _receive(self) -> bytes | None:
+        octets = Connection._receive(self)
+        if octets:
+            self._tell((RECEIVED, self._clock(), self, octets))
+        elif octets is not None:
+            self.why = DONE if self.state is State.DRAINING else LEFT
+        return octets
+
+    def _refuse(self, error: ProtocolError, request: Request | None = None) -> None:
+        self._tell((REFUSED, self._clock(), self, error.status, error.reason))
+        super()._refuse(error, request)
+
+    def _queue(self, request: Request, response: Response) -> int:
+        made = self._clock()
+        compressed = Connection._queue(self, request, response)
+        now = self._clock() if compressed else made  # to write a head takes next to no time
+        self._tell((RESPONSE, now, self, request, response.status, compressed, self._moment, made))
+        return compressed
+
+    def record(self, ledger: Ledger, exchange: Exchange, sent: int) -> None:
+        """Tell of an exchange that has ended; what the ledger takes for the access log."""
+        content = sent - exchange.content_at
+        self._tell((ANSWERED, self._moment, self, exchange, content if content > 0 else 0))
+        if self._write is not None:
+            self._write(ledger, exchange, sent)
+
+    def _reset(self) -> None:
+        if self.why is not LATE:
+            self.why = BROKE
+        super()._reset()
+
+    def _enter(self, state: State) -> None:
+        before = getattr(self, "state", state)  # the first one is where it begins, and no change
+        Connection._enter(self, state)
+        now = self._moment = self._clock()
+        if before is not state:
+            self._tell((ENTERED, now, self, before, state))
+            if state is State.CLOSED:
+                self._tell((CLOSED, now, self, self.why))
