@@ -143,7 +143,10 @@ class WatchedConnection(Connection):
         super()._reset()
 
     def _enter(self, state: State) -> None:
-        before = getattr(self, "state", state)  # the first one is where it begins, and no change
+        try:
+            before = self.state
+        except AttributeError:  # it is being made: where it begins is no change
+            before = state
         Connection._enter(self, state)
         now = self._moment = self._clock()
         if before is not state:
