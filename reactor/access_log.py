@@ -1,7 +1,7 @@
 """The access log: one line a request, after its last octet or its failure; one write a turn.
 
     combined   127.0.0.1 - - [22/Nov/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 - "-" "curl/8" 93 c1#1
-    json       the same as an object, with names
+    json       the same as an object, with names, and the time by ISO 8601
 
 The first is Apache's combined format, then the duration in microseconds and which request on which
 connection it was. What came from the client is escaped, so that nobody can forge a line.
@@ -149,7 +149,10 @@ class AccessLog:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._stream = stream
-        self._write_line = {"combined": self._combined, "json": self._json}[layout]
+        self._write_line, self._time_format = {
+            "combined": (self._combined, "%d/%b/%Y:%H:%M:%S +0000"),
+            "json": (self._json, "%Y-%m-%dT%H:%M:%SZ"),
+        }[layout]
         self._clock = clock
         self._wall_clock = wall_clock
         self._entries: list[tuple[Ledger, Exchange, int, int]] = []  # of this turn
@@ -209,8 +212,8 @@ class AccessLog:
         return json.dumps(entry) + "\n"
 
     def _time(self) -> str:
-        """Return the wall time as Apache writes it, in UTC; made once a second."""
+        """Return the wall time, in UTC, as Apache or as ISO 8601 writes it; made once a second."""
         second = int(self._wall_clock())
         if second != self._second[0]:
-            self._second = (second, time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(second)))
+            self._second = (second, time.strftime(self._time_format, time.gmtime(second)))
         return self._second[1]

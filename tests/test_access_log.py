@@ -64,7 +64,7 @@ def test_a_json_line_is_exactly_this(log) -> None:
         client.get("/echo/abc?q=1", "User-Agent: curl/8")
         [line] = log.lines
         assert json.loads(line) == {
-            "time": "14/Nov/2023:22:13:20 +0000",
+            "time": "2023-11-14T22:13:20Z",
             "peer": "192.0.2.7",
             "method": "GET",
             "target": "/echo/abc?q=1",
