@@ -3,7 +3,8 @@
     page.html    what is there before anything has come
     page.css     how it looks, in the light and in the dark; one colour for each state
     turn.js      the turn: its four steps, and a bar for each of the last 200
-    board.js     the state board: lanes, chips that glide, the ways between the states
+    flow.js      the ways between the states, as arcs that light up
+    board.js     the state board: lanes, and chips that glide from one to another
     panel.js     one connection: its history, its octets, its row in the table
     page.js      the stream of frames, the controls, and the lists at the side
 
@@ -20,7 +21,7 @@ from pathlib import Path
 from string import Template
 
 _HERE = Path(__file__).parent
-_SCRIPTS = ("turn.js", "board.js", "panel.js", "page.js")
+_SCRIPTS = ("turn.js", "flow.js", "board.js", "panel.js", "page.js")
 
 
 def _read(name: str) -> str:
