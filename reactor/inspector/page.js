@@ -243,7 +243,7 @@ document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
   const { target } = event;
   if (event.key !== "Escape" && target.matches("select, input")) return;
-  if (event.key === " " && target.matches("button, a")) return; // it presses what has the focus
+  if (event.key === " " && target.matches("button:not(#pause, #resume), a")) return; // it presses what has the focus
   if (!Object.hasOwn(KEYS, event.key)) return;
   event.preventDefault();
   KEYS[event.key]();
