@@ -27,7 +27,7 @@ const makeBoard = (openConnection) => {
     const buckets = BUCKETS.map((title) => make("span", { className: "bucket", title }, make("i", {}), make("b", {})));
     const dense = make("div", { className: "dense", hidden: true }, ...buckets);
     const wait = state.waits_for === "-" ? "the handle is gone" : `waits for ${state.waits_for}`;
-    const patience = state.deadline ? `, ${state.deadline.replace("_", " ")} ${span(state.seconds)}` : "";
+    const patience = state.deadline ? `, ${state.deadline.replace("_", " ")} ${state.seconds} s` : "";
     const element = make("li", { className: "lane" }, glow, make("div", { className: "label" },
       make("h3", { textContent: state.name }), count, make("p", { textContent: wait + patience })), dense);
     element.dataset.state = state.name;

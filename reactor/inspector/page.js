@@ -136,9 +136,10 @@ const drawMode = ({ mode, at, clock, turn, delay }) => {
   write(find("at-words"), at ? at.words : mode === "running" ? "The loop is running." : "Going on.");
   write(find("at-why"), at ? `${at.why}, turn ${at.turn.toLocaleString("en")}` : "Space holds it before its next event.");
   write(find("clock"), `turn ${turn.toLocaleString("en")}, clock ${clock.toFixed(mode === "running" ? 1 : 3)} s${mode === "paused" ? ", stands still" : ""}`);
-  for (const [id, when] of [["pause", "paused"], ["resume", "running"], ["slow", "slow"]]) {
-    find(id).setAttribute("aria-pressed", String(mode === when));
-  }
+  // Not disabled: a disabled button would take the focus, and the keys, away with it.
+  find("pause").ariaDisabled = String(mode === "paused");
+  find("resume").ariaDisabled = String(mode === "running");
+  find("slow").ariaPressed = String(mode === "slow");
   const box = find("delay");
   const option = [...box.options].find((each) => Number(each.value) === delay);
   if (mode === "slow" && option && document.activeElement !== box) box.value = option.value;

@@ -28,7 +28,7 @@ const makePanel = () => {
     );
     parts.table.append(...states.map((state) => {
       const wait = make("td", { textContent: state.waits_for });
-      const patience = state.deadline ? `${state.deadline.replace("_", " ")} ${span(state.seconds)}` : "-";
+      const patience = state.deadline ? `${state.deadline.replace("_", " ")} ${state.seconds} s` : "-";
       const row = make("tr", {}, make("th", { textContent: state.name, scope: "row" }), wait,
         make("td", { textContent: patience }), make("td", { textContent: state.when_it_passes ?? "-" }));
       row.dataset.state = state.name;

@@ -29,8 +29,7 @@ const span = (seconds) => {
   if (seconds < 0.000995) return `${Math.max(1, Math.round(seconds * 1e6))} µs`;
   if (seconds < 0.00995) return `${(seconds * 1e3).toFixed(1)} ms`;
   if (seconds < 0.9995) return `${Math.round(seconds * 1e3)} ms`;
-  if (seconds < 9.95) return `${seconds.toFixed(2)} s`;
-  if (seconds < 99.95) return `${seconds.toFixed(1)} s`;
+  if (seconds < 99.95) return `${seconds.toFixed(1).replace(/^(\d)\.0$/, "$1")} s`;
   return seconds < 6000 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 3600)} h`;
 };
 const octets = (size) => {
@@ -142,33 +141,33 @@ const makeTurns = () => {
     canvas.height = Math.round(canvas.clientHeight * scale);
     dirty = true;
   };
-  const step = () => canvas.clientWidth / KEPT;
+  const MARGIN = 44; // pixels at the left, for the scale
+  const step = () => (canvas.clientWidth - MARGIN) / KEPT;
 
   const guides = (width, middle, up, down) => {
     brush.font = `10px ${getComputedStyle(canvas).fontFamily}`;
     brush.fillStyle = colours.quiet;
     brush.strokeStyle = colours.line;
     brush.lineWidth = 1;
-    const line = (y) => {
+    brush.textAlign = "right";
+    brush.textBaseline = "middle";
+    const line = (y, text) => {
       brush.beginPath();
-      brush.moveTo(0, Math.round(y) + 0.5);
+      brush.moveTo(MARGIN, Math.round(y) + 0.5);
       brush.lineTo(width, Math.round(y) + 0.5);
       brush.stroke();
+      brush.fillText(text, MARGIN - 8, y);
     };
-    line(middle);
-    for (const seconds of [0.0001, 0.01, 1]) {
-      line(middle - size(seconds) * up);
-      brush.fillText(span(seconds), 2, middle - size(seconds) * up - 3);
-      if (seconds !== 0.0001) line(middle + size(seconds) * down);
+    line(middle, "0");
+    for (const seconds of [0.0001, 0.001, 0.01, 0.1, 1]) {
+      if (Math.abs(size(seconds) - size(slow)) * up > 11) line(middle - size(seconds) * up, span(seconds));
     }
+    line(middle + size(0.01) * down, "10 ms");
+    line(middle + size(10) * down, "10 s");
     brush.setLineDash([3, 3]);
-    brush.strokeStyle = colours.bad;
-    line(middle - size(slow) * up);
+    brush.strokeStyle = brush.fillStyle = colours.bad;
+    line(middle - size(slow) * up, span(slow));
     brush.setLineDash([]);
-    brush.fillStyle = colours.bad;
-    brush.textAlign = "right";
-    brush.fillText(`slow: ${span(slow)}`, width - 2, middle - size(slow) * up - 3);
-    brush.textAlign = "left";
   };
 
   const bar = (turn, x, width, middle, up, down) => {
