@@ -9,7 +9,9 @@ const makeBoard = (openConnection) => {
   const field = find("chips");
   const SIZES = { full: [146, 40], compact: [56, 26], tiny: [17, 17] };
   const BUCKETS = ["<1 ms", "<10 ms", "<100 ms", "<1 s", "<10 s", "<1 min", "<10 min", "longer"];
-  const GAP = 6, STEP = 230, FADE = 500, LONGEST_WAY = 6, SHRINK_AFTER = 2000; // pixels, milliseconds
+  const GAP = 6; // pixels
+  const STEP = 230, FADE = 500, TIDY_AFTER = 900, SHRINK_AFTER = 2000; // milliseconds
+  const LONGEST_WAY = 6; // lanes
   let states = [];
   let lanes = [];
   let responding = -1, closed = -1;
@@ -34,7 +36,7 @@ const makeBoard = (openConnection) => {
     element.title = state.then.length ? `then ${state.then.join(", ")}` : "the end";
     return {
       state, index, element, count, glow, dense, buckets, heat: 0, shown: 0,
-      slots: [], used: 0, rows: 1, fewerSince: 0, top: 0, columns: 1,
+      slots: [], used: 0, rows: 1, fewerSince: 0, changed: 0, top: 0, columns: 1,
     };
   };
 
@@ -61,6 +63,7 @@ const makeBoard = (openConnection) => {
     measured = false;
   };
   const settleRows = (lane, now) => {
+    if (lane.slots.length > lane.used && now - lane.changed > TIDY_AFTER) closeRanks(lane);
     const rows = Math.max(1, Math.ceil(lane.slots.length / lane.columns));
     if (rows >= lane.rows) lane.fewerSince = now;
     if (rows > lane.rows || now - lane.fewerSince > SHRINK_AFTER) {
@@ -69,7 +72,7 @@ const makeBoard = (openConnection) => {
     }
   };
 
-  // Slots: a chip takes the first that is free; a lane with more holes than a row closes its ranks.
+  // Slots: a chip takes the first that is free; a lane that has holes closes its ranks when it is quiet.
 
   const enter = (chip, index) => {
     const lane = lanes[index];
@@ -78,6 +81,7 @@ const makeBoard = (openConnection) => {
     if (slot < 0) slot = lane.slots.length;
     lane.slots[slot] = chip;
     lane.used += 1;
+    lane.changed = performance.now();
     Object.assign(chip, { lane, slot });
     chip.element.dataset.state = lane.state.name;
   };
@@ -86,6 +90,7 @@ const makeBoard = (openConnection) => {
     if (!lane) return;
     lane.slots[chip.slot] = null;
     lane.used -= 1;
+    lane.changed = performance.now();
     while (lane.slots.length && lane.slots.at(-1) === null) lane.slots.pop();
     chip.lane = null;
     if (lane.slots.length - lane.used > lane.columns) closeRanks(lane);
@@ -203,7 +208,7 @@ const makeBoard = (openConnection) => {
   };
 
   const choose = (count) => {
-    const few = board.clientWidth < 600 ? 12 : 32;
+    const few = board.clientWidth < 600 ? 6 : 32;
     const wanted = count > 140 ? "tiny" : count > few + (size === "full" ? 4 : 0) ? "compact" : "full";
     if (wanted === size && field.dataset.size) return;
     size = field.dataset.size = wanted;

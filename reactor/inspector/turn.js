@@ -27,7 +27,7 @@ const counted = (number, noun) => `${number.toLocaleString("en")} ${noun}${numbe
 const span = (seconds) => {
   if (seconds <= 0) return "0";
   if (seconds < 0.000995) return `${Math.max(1, Math.round(seconds * 1e6))} µs`;
-  if (seconds < 0.00995) return `${(seconds * 1e3).toFixed(1)} ms`;
+  if (seconds < 0.00995) return `${(seconds * 1e3).toFixed(1).replace(/\.0$/, "")} ms`;
   if (seconds < 0.9995) return `${Math.round(seconds * 1e3)} ms`;
   if (seconds < 99.95) return `${seconds.toFixed(1).replace(/^(\d)\.0$/, "$1")} s`;
   return seconds < 6000 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 3600)} h`;
