@@ -12,6 +12,7 @@ const makeBoard = (openConnection) => {
   const GAP = 6; // pixels
   const STEP = 230, FADE = 500, TIDY_AFTER = 900, SHRINK_AFTER = 2000; // milliseconds
   const LONGEST_WAY = 6; // lanes
+  const MOST_LEAVING = 60; // chips that glide to CLOSED at once; more are gone at once
   let states = [];
   let lanes = [];
   let responding = -1, closed = -1;
@@ -129,7 +130,7 @@ const makeBoard = (openConnection) => {
   };
   const appear = (number, index) => {
     const chip = pool.pop() ?? makeChip();
-    Object.assign(chip, { number, lane: null, way: [], due: 0, served: 0, gone: 0, transform: "", texts: "" });
+    Object.assign(chip, { number, lane: null, way: [], due: 0, served: 0, gone: false, transform: "", texts: "" });
     chip.element.dataset.number = number;
     chip.element.className = "chip new";
     chips.set(number, chip);
@@ -228,9 +229,13 @@ const makeBoard = (openConnection) => {
       tell(chip, each);
       chip.element.classList.toggle("ringed", frame.at?.connection === number);
     }
-    for (const chip of chips.values()) {
-      if (seen.has(chip.number) || chip.gone) continue;
-      chip.gone = 1;
+    let leaving = 0;
+    for (const chip of [...chips.values()]) {
+      if (seen.has(chip.number)) continue;
+      leaving += 1;
+      if (leaving > MOST_LEAVING) vanish(chip);
+      if (chip.gone || leaving > MOST_LEAVING) continue;
+      chip.gone = true;
       chip.element.classList.remove("ringed");
       lead(chip, closed, false, moves);
     }

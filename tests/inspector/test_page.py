@@ -54,7 +54,9 @@ def test_nothing_comes_from_elsewhere() -> None:
 def test_no_script_makes_markup_of_data(name: str) -> None:
     source = (HERE / name).read_text("utf-8")
     assert source in within("script")
-    assert not re.findall(r"innerHTML|outerHTML|insertAdjacent|document\.write|DOMParser|\beval\b|new Function", source)
+    assert not re.findall(
+        r"innerHTML|outerHTML|insertAdjacent|document\.write|DOMParser|\beval\b|new Function", source
+    )
     assert len(source.splitlines()) < 500
 
 
