@@ -50,7 +50,7 @@ const makeBoard = (openConnection) => {
     const room = board.clientWidth - left - 6;
     for (const lane of lanes) {
       lane.left = left;
-      lane.top = lane.element.offsetTop + (narrow ? label.offsetHeight + 6 : 8);
+      lane.top = lane.element.offsetTop + (narrow ? label.offsetTop + label.offsetHeight + 6 : 8);
       lane.middle = lane.element.offsetTop + lane.element.offsetHeight / 2;
       lane.columns = Math.max(1, Math.floor((room + GAP) / (SIZES[size][0] + GAP)));
     }
