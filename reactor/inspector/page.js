@@ -1,0 +1,251 @@
+
+// The stream of frames, the controls, and the lists at the side. A frame is kept until the browser
+// draws; those that come meanwhile take its place, and add their turns and their moves to it.
+
+const steps = makeSteps();
+const turns = makeTurns();
+const panel = makePanel();
+const board = makeBoard((number) => panel.open(number));
+const drawn = document.body.dataset; // for whoever counts: frames that came, and that were drawn
+let hello = null;
+let frame = null; // the newest that is not yet drawn
+let shown = null; // the one that is
+let heard = performance.now();
+const moves = new Map();
+const count = (key) => { drawn[key] = String(Number(drawn[key] ?? 0) + 1); };
+
+// What the server is asked to do.
+
+const post = async (path, content) => {
+  try {
+    const response = await fetch(path, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content),
+    });
+    const reason = response.ok ? "" : (await response.text()).trim().slice(0, 200);
+    write(find("said"), response.ok ? "" : reason || `The server answered ${response.status}`);
+    return response.ok;
+  } catch {
+    write(find("said"), "The server cannot be reached.");
+    return false;
+  }
+};
+const delay = () => Number(find("delay").value);
+const control = (what) => post("/control", what === "slow" ? { do: what, delay: delay() } : { do: what });
+const mode = () => shown?.mode ?? "running";
+for (const [id, what] of [["pause", "pause"], ["resume", "resume"], ["event", "event"], ["turn-step", "turn"], ["slow", "slow"]]) {
+  find(id).addEventListener("click", () => control(what));
+}
+find("delay").addEventListener("change", () => mode() === "slow" && control("slow"));
+
+// The lists: rows are made once, and filled again with each frame.
+
+const fill = (list, rows, makeRow, write) => {
+  while (list.children.length > rows.length) list.lastElementChild.remove();
+  while (list.children.length < rows.length) list.append(makeRow());
+  rows.forEach((row, place) => write(list.children[place], row));
+};
+const scaled = (element, share) => {
+  const transform = `scaleX(${share.toFixed(3)})`;
+  if (element.style.transform !== transform) element.style.transform = transform;
+};
+const openFrom = (element) => {
+  const number = /^c(\d+)$/.exec(element.dataset.who)?.[1];
+  if (number) panel.open(Number(number));
+};
+const makeDeadline = () => {
+  const item = make("li", {}, button("", () => openFrom(item), { className: "who plain" }),
+    make("span", { className: "which" }), make("span", { className: "when" }), make("i", {}));
+  return item;
+};
+const writeDeadline = (item, [who, which, seconds]) => {
+  const [name, kind, when, bar] = item.children;
+  item.dataset.who = who;
+  write(name, who);
+  write(kind, which.replace("_", " "));
+  write(when, `in ${span(seconds)}`);
+  const patience = hello.states.find((state) => state.deadline === which)?.seconds ?? seconds;
+  scaled(bar, patience ? clamp(seconds / patience, 0, 1) : 0);
+};
+const makeHandle = () => {
+  const bits = [make("i", { textContent: "r" }), make("i", { textContent: "w" })];
+  const item = make("li", {}, make("span", { className: "fd" }),
+    button("", () => openFrom(item), { className: "who plain" }), ...bits);
+  return item;
+};
+const writeHandle = (item, [fd, who, interest, ready]) => {
+  const [handle, name, ...bits] = item.children;
+  item.dataset.who = who;
+  write(handle, String(fd));
+  write(name, who);
+  name.disabled = !/^c\d+$/.test(who);
+  bits.forEach((bit, place) => {
+    const state = ready & (place + 1) ? "ready" : interest & (place + 1) ? "wanted" : "off";
+    if (bit.dataset.bit !== state) bit.dataset.bit = state;
+  });
+  item.title = `fd ${fd}, ${who}: waits for ${["nothing", "READ", "WRITE", "READ and WRITE"][interest]}`;
+};
+
+// The demo clients and the breakpoints, as the server names them.
+
+const makeDemo = (demo) => {
+  const element = button("", () => post("/demos", { name: demo.name }));
+  element.append(make("b", { textContent: demo.title }), make("span", { textContent: demo.words }));
+  element.dataset.demo = demo.name;
+  return element;
+};
+const makeBreakpoint = (name, title) => {
+  const box = make("input", { type: "checkbox" });
+  const label = make("label", {}, box, make("span", { textContent: title }));
+  label.dataset.state = box.dataset.state = name;
+  box.addEventListener("change", async () => {
+    const boxes = [...find("breakpoints").querySelectorAll("input")];
+    const wanted = boxes.filter((each) => each.checked).map((each) => each.dataset.state);
+    const kept = await post("/breakpoints", { states: wanted.filter((each) => each !== "slow"), slow: wanted.includes("slow") });
+    if (!kept && shown) drawBreakpoints(shown);
+  });
+  return label;
+};
+const drawBreakpoints = ({ breakpoints }) => {
+  for (const box of find("breakpoints").querySelectorAll("input")) {
+    const { state } = box.dataset;
+    box.checked = state === "slow" ? breakpoints.slow : breakpoints.states.includes(state);
+  }
+};
+
+const begin = (said) => {
+  hello = said;
+  shown = frame = null;
+  moves.clear();
+  write(find("server"), `${hello.server}, version ${hello.version}`);
+  const titles = ["accepted", "closed", "requests", "refused", "octets in", "octets out"];
+  find("totals").replaceChildren(...titles.map((title) => make("div", {},
+    make("dt", { textContent: title }), make("dd", { textContent: "0" }))));
+  find("demos").replaceChildren(...hello.demos.map(makeDemo));
+  find("breakpoints").replaceChildren(
+    ...hello.states.map(({ name }) => makeBreakpoint(name, name)), makeBreakpoint("slow", "a turn is slow"));
+  for (const each of [steps, turns, board, panel]) each.begin(hello);
+};
+
+// One frame, drawn.
+
+const WORDS = { running: "running", paused: "paused", slow: "slow motion" };
+const drawMode = ({ mode, at, clock, turn, delay }) => {
+  write(find("mode"), WORDS[mode] ?? mode);
+  find("mode").dataset.mode = mode;
+  document.body.classList.toggle("held", at !== null);
+  write(find("at-words"), at ? at.words : mode === "running" ? "The loop is running." : "Going on.");
+  write(find("at-why"), at ? `${at.why}, turn ${at.turn.toLocaleString("en")}` : "Space holds it before its next event.");
+  write(find("clock"), `turn ${turn.toLocaleString("en")}, clock ${clock.toFixed(mode === "running" ? 1 : 3)} s${mode === "paused" ? ", stands still" : ""}`);
+  // Not disabled: a disabled button would take the focus, and the keys, away with it.
+  find("pause").ariaDisabled = String(mode === "paused");
+  find("resume").ariaDisabled = String(mode === "running");
+  find("slow").ariaPressed = String(mode === "slow");
+  const box = find("delay");
+  const option = [...box.options].find((each) => Number(each.value) === delay);
+  if (mode === "slow" && option && document.activeElement !== box) box.value = option.value;
+};
+const drawLists = ({ totals, counts, deadlines, handles, handles_left_out: more, demos, mode }) => {
+  const values = [totals.accepted, totals.closed, totals.requests, totals.refused].map((each) => each.toLocaleString("en"));
+  values.push(octets(totals.octets_in), octets(totals.octets_out));
+  find("totals").querySelectorAll("dd").forEach((cell, place) => write(cell, values[place]));
+  const open = counts.slice(0, -1).reduce((sum, each) => sum + each, 0);
+  write(find("board-summary"), `${open.toLocaleString("en")} open, each in one of ${hello.states.length} states`);
+  fill(find("deadlines"), deadlines, makeDeadline, writeDeadline);
+  write(find("deadlines-note"), mode === "paused" ? "the clock stands still" : "what fires next");
+  fill(find("handles"), handles, makeHandle, writeHandle);
+  write(find("selector-summary"), more ? `${counted(handles.length, "handle")} and ${more.toLocaleString("en")} more` : counted(handles.length, "handle"));
+  for (const each of find("demos").children) each.setAttribute("aria-busy", String(demos.includes(each.dataset.demo)));
+};
+const draw = () => {
+  const old = shown;
+  shown = frame;
+  frame = null;
+  drawMode(shown);
+  drawLists(shown);
+  if (JSON.stringify(old?.breakpoints) !== JSON.stringify(shown.breakpoints)) drawBreakpoints(shown);
+  steps.draw(shown, turns.last());
+  board.draw(shown, moves);
+  moves.clear();
+  panel.draw();
+  count("drawn");
+};
+
+// The stream. A browser asks again by itself when it breaks off, but not when it was refused.
+
+const SILENCE = 4000, ANEW = 2000; // milliseconds; at least one frame comes a second
+let source = null;
+const lose = (reason) => {
+  if (find("lost").hidden) find("mode").dataset.mode = "lost";
+  find("lost").hidden = false;
+  document.body.classList.add("cut");
+  write(find("lost"), reason);
+};
+const hear = () => {
+  heard = performance.now();
+  find("lost").hidden = true;
+  document.body.classList.remove("cut");
+};
+const connect = () => {
+  source = new EventSource("/events");
+  source.addEventListener("hello", (event) => {
+    hear();
+    begin(JSON.parse(event.data));
+  });
+  source.addEventListener("frame", (event) => {
+    hear();
+    if (!hello) return;
+    frame = JSON.parse(event.data);
+    turns.add(frame.turns);
+    for (const [from, to, many] of frame.moves) moves.set(from * 16 + to, (moves.get(from * 16 + to) ?? 0) + many);
+    count("received");
+  });
+  source.addEventListener("error", () => {
+    lose("The connection to the server is lost. Trying again: what you see is what was last heard.");
+    if (source.readyState === EventSource.CLOSED) setTimeout(connect, ANEW);
+  });
+};
+
+// Everything is drawn when the browser draws.
+
+let second = performance.now(), drawnInSecond = 0;
+const tick = (now) => {
+  requestAnimationFrame(tick);
+  drawnInSecond += 1;
+  if (now - second >= 1000) {
+    write(find("fps"), `${Math.round((1000 * drawnInSecond) / (now - second))} frames/s`);
+    second = now;
+    drawnInSecond = 0;
+    if (performance.now() - heard > SILENCE && find("lost").hidden) lose("Nothing has come from the server for some seconds.");
+  }
+  if (frame) draw();
+  board.animate(now);
+  turns.draw();
+};
+new ResizeObserver(() => board.resize()).observe(find("lanes"));
+requestAnimationFrame(tick);
+connect();
+
+// Keys.
+
+const toggleKeys = () => {
+  find("keys").hidden = !find("keys").hidden;
+  find("keys-button").ariaExpanded = String(!find("keys").hidden);
+};
+find("keys-button").addEventListener("click", toggleKeys);
+const KEYS = {
+  " ": () => control(mode() === "paused" ? "resume" : "pause"),
+  n: () => control("event"),
+  t: () => control("turn"),
+  s: () => control("slow"),
+  "?": toggleKeys,
+  Escape: () => (panel.number() !== null ? panel.close() : steps.open() ? steps.close() : find("keys").hidden || toggleKeys()),
+};
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
+  const { target } = event;
+  if (event.key !== "Escape" && target.matches("select, input")) return;
+  if (event.key === " " && target.matches("button:not(#pause, #resume), a")) return; // it presses what has the focus
+  if (!Object.hasOwn(KEYS, event.key)) return;
+  event.preventDefault();
+  KEYS[event.key]();
+});

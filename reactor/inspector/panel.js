@@ -1,0 +1,151 @@
+
+// One connection: where it stands in the table, its history, its octets. Asked for again while it is
+// looked at, one request at a time.
+
+const makePanel = () => {
+  const AGAIN = 400; // milliseconds from one question to the next
+  const panel = find("connection");
+  let states = [];
+  let number = null;
+  let asking = false;
+  let asked = 0;
+  let opener = null;
+  let parts = {};
+
+  const build = () => {
+    const cell = (key, tag = "p", properties = {}) => (parts[key] = make(tag, { className: key, ...properties }));
+    const titled = (title, ...children) => make("section", {}, make("h3", { textContent: title }), ...children);
+    parts = {};
+    const close = button("Close", () => shut(), { className: "plain", ariaLabel: "Close (Escape)" });
+    panel.replaceChildren(
+      make("div", { className: "heading" }, make("h2", { id: "connection-title", textContent: `c${number}` }),
+        cell("state", "p", { className: "badge" }), close),
+      cell("note", "p"),
+      cell("facts", "dl"),
+      titled("Its history", cell("ribbon", "div", { ariaHidden: "true" }), cell("history", "ol")),
+      titled("Its octets", cell("octets", "ol")),
+      titled("Where it stands in the table", cell("table", "table", { className: "states" })),
+    );
+    parts.table.append(...states.map((state) => {
+      const wait = make("td", { textContent: state.waits_for });
+      const patience = state.deadline ? `${state.deadline.replace("_", " ")} ${state.seconds} s` : "-";
+      const row = make("tr", {}, make("th", { textContent: state.name, scope: "row" }), wait,
+        make("td", { textContent: patience }), make("td", { textContent: state.when_it_passes ?? "-" }));
+      row.dataset.state = state.name;
+      return row;
+    }));
+  };
+
+  const nameOf = (index) => states[index]?.name ?? "";
+  const facts = (known) => {
+    const bits = ["nothing", "READ", "WRITE", "READ and WRITE"];
+    const pairs = [
+      ["peer", known.peer], ["fd", known.closed ? `${known.fd}, closed` : known.fd],
+      ["age", span(known.age)], ["served", counted(known.served, "request")],
+      ["route", known.route || "none yet"], ["waits for", bits[known.interest] ?? "nothing"],
+      ["deadline", known.deadline ? `${known.deadline[0].replace("_", " ")}, in ${span(known.deadline[1])}` : "none"],
+      ["parser", `${known.parser.phase}, ${octets(known.parser.buffered)} buffered`],
+      ["outbox", `${octets(known.outbox.octets)}${known.outbox.body ? `, ${known.outbox.body}` : ""}`],
+    ];
+    if (known.closed) pairs.push(["why closed", known.why || "not said"]);
+    const old = [...parts.facts.querySelectorAll("dd")];
+    if (old.length === pairs.length) return pairs.forEach(([, value], place) => write(old[place], String(value)));
+    parts.facts.replaceChildren(...pairs.map(([name, value]) => make("div", {},
+      make("dt", { textContent: name }), make("dd", { textContent: value }))));
+  };
+
+  // The ribbon has each stay's length on a scale of powers of ten: else RESPONDING would be no pixel wide.
+  const history = (known) => {
+    const stays = known.history.map(([ago, from, to], place) => {
+      const until = known.history[place + 1]?.[0] ?? 0;
+      return { ago, from, to, seconds: Math.max(0, ago - until), isLast: place === known.history.length - 1 };
+    });
+    parts.ribbon.replaceChildren(...stays.slice(-24).map(({ to, seconds }) => {
+      const piece = make("i", { title: `${nameOf(to)}, ${span(seconds)}` });
+      piece.dataset.state = nameOf(to);
+      piece.style.flexGrow = String(1 + Math.max(0, 6 + Math.log10(Math.max(seconds, 1e-6))));
+      return piece;
+    }));
+    parts.history.replaceChildren(...stays.reverse().map(({ ago, to, seconds, isLast }) => {
+      const stay = isLast && !known.closed ? `for ${span(seconds)} so far` : isLast ? "" : `for ${span(seconds)}`;
+      const item = make("li", {}, make("time", { textContent: `${span(ago)} ago` }),
+        make("b", { textContent: nameOf(to) }), make("span", { textContent: stay }));
+      item.dataset.state = nameOf(to);
+      return item;
+    }));
+  };
+  const traffic = (known) => {
+    parts.octets.replaceChildren(...known.octets.slice().reverse().map(([ago, way, count, text]) => {
+      const arrow = make("b", { textContent: way === "in" ? "in" : "out" });
+      const item = make("li", {}, make("time", { textContent: `${span(ago)} ago` }), arrow,
+        make("span", { textContent: octets(count) }), make("code", { textContent: text }));
+      item.dataset.way = way;
+      return item;
+    }));
+    if (!known.octets.length) parts.octets.append(make("li", { textContent: "none yet" }));
+  };
+  const show = (known) => {
+    write(parts.state, nameOf(known.state));
+    panel.dataset.state = nameOf(known.state);
+    parts.note.hidden = true;
+    facts(known);
+    history(known);
+    traffic(known);
+    const then = states[known.state]?.then ?? [];
+    for (const row of parts.table.rows) {
+      row.className = row.dataset.state === nameOf(known.state) ? "here" : then.includes(row.dataset.state) ? "next" : "";
+      if (row.className === "here") row.setAttribute("aria-current", "true");
+      else row.removeAttribute("aria-current");
+    }
+  };
+  const fail = (reason) => {
+    parts.note.hidden = false;
+    write(parts.note, reason);
+  };
+
+  const ask = async () => {
+    const wanted = number;
+    asking = true;
+    asked = performance.now();
+    try {
+      const response = await fetch(`/connections/${wanted}`);
+      const known = response.ok ? await response.json() : null;
+      if (wanted !== number) return;
+      if (known) show(known);
+      else fail((await response.text()).trim().slice(0, 200) || `The server answered ${response.status}`);
+    } catch {
+      if (wanted === number) fail("The server cannot be reached.");
+    } finally {
+      asking = false;
+    }
+  };
+  const shut = () => {
+    const focused = panel.contains(document.activeElement);
+    number = null;
+    panel.hidden = true;
+    document.body.classList.remove("looking");
+    if (focused && opener?.isConnected) opener.focus();
+  };
+
+  return {
+    number: () => number,
+    close: shut,
+    begin(hello) {
+      states = hello.states;
+      if (number !== null) build();
+    },
+    open(which) {
+      opener = document.activeElement;
+      number = which;
+      build();
+      delete panel.dataset.state;
+      panel.hidden = false;
+      document.body.classList.add("looking");
+      panel.focus({ preventScroll: true });
+      ask();
+    },
+    draw() {
+      if (number !== null && !asking && performance.now() - asked > AGAIN) ask();
+    },
+  };
+};

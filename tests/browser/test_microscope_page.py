@@ -1,0 +1,268 @@
+"""The page of the microscope in a real browser, with a server that says what the test has it say."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from reactor.http11.message import Response
+from tests.browser.driving import Browser
+from tests.browser.microscope import (
+    ACCEPTED,
+    HOSTILE,
+    IDLE,
+    NAMES,
+    RESPONDING,
+    Mock,
+    chip,
+    dense_frame,
+    frame,
+)
+
+ESCAPE = "\ue00c"
+# Each state in which a chip is seen, in order.
+WATCH = """
+window.seen = {};
+new MutationObserver(() => {
+  for (const { dataset } of document.querySelectorAll(".chip")) {
+    const states = window.seen[dataset.number] ??= [];
+    if (states.at(-1) !== dataset.state) states.push(dataset.state);
+  }
+}).observe(document.getElementById("chips"), { subtree: true, childList: true, attributes: true });
+"""
+HELD = {"step": "enter", "turn": 42, "words": f"about to call {HOSTILE}", "connection": 5, "why": "one event"}
+KNOWN = {
+    "number": 5,
+    "fd": 9,
+    "peer": HOSTILE,
+    "state": RESPONDING,
+    "served": 3,
+    "route": HOSTILE,
+    "interest": 2,
+    "deadline": ["stall", 59.0],
+    "parser": {"phase": "NOTHING", "buffered": 12},
+    "outbox": {"octets": 4096, "body": "a slice of a file"},
+    "age": 12.3,
+    "closed": False,
+    "why": "",
+    "history": [[12.3, None, ACCEPTED], [12.2, ACCEPTED, IDLE], [0.5, IDLE, RESPONDING]],
+    "octets": [[0.5, "in", 18, f"GET /{HOSTILE}\\r\\n"], [0.4, "out", 4096, "HTTP/1.1 200 OK"]],
+}
+
+
+@pytest.fixture
+def mock() -> Iterator[Mock]:
+    with Mock() as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: Browser, mock: Mock) -> Browser:
+    browser.open(mock.server.url)
+    browser.wait(lambda: len(browser.all(".lane")) == len(NAMES))
+    browser.driver.execute_script(WATCH)
+    return browser
+
+
+def show(page: Browser, mock: Mock, *frames: dict[str, Any]) -> None:
+    """Send frames one after the other, each when the one before is drawn."""
+    for each in frames:
+        before = number(page, "drawn")
+        mock.send(each)
+        page.wait(lambda before=before: number(page, "drawn") > before)
+
+
+def number(page: Browser, key: str) -> int:
+    return int(page.driver.execute_script(f"return document.body.dataset.{key}") or 0)
+
+
+def seen(page: Browser, which: int) -> list[str]:
+    return list(page.driver.execute_script(f"return window.seen[{which}] ?? []"))
+
+
+def test_a_chip_is_seen_in_each_lane_that_it_went_through(page: Browser, mock: Mock) -> None:
+    there_and_back = [[ACCEPTED, RESPONDING, 1], [RESPONDING, IDLE, 1]]
+    show(page, mock, frame([chip(5, ACCEPTED)]), frame([chip(5, IDLE, 1)], moves=there_and_back))
+    page.wait(lambda: seen(page, 5) == ["ACCEPTED", "RESPONDING", "IDLE"])
+    again = [[IDLE, RESPONDING, 1], [RESPONDING, IDLE, 1]]
+    show(page, mock, frame([chip(5, IDLE, 2)], moves=again))
+    page.wait(lambda: seen(page, 5)[3:] == ["RESPONDING", "IDLE"])
+    assert page.complaints() == []
+
+
+def test_a_chip_glides_by_transform_and_stands_in_its_lane(page: Browser, mock: Mock) -> None:
+    show(page, mock, frame([chip(5, IDLE, 1)]))
+    lane, one = page.one(".lane[data-state=IDLE]").rect, page.one('.chip[data-number="5"]')
+    page.wait(
+        lambda: (
+            lane["y"] <= one.rect["y"] and one.rect["y"] + one.rect["height"] <= lane["y"] + lane["height"]
+        )
+    )
+    style = page.driver.execute_script("return getComputedStyle(arguments[0])['transition-property']", one)
+    assert "transform" in style
+    assert not {"top", "left", "width", "all"} & set(style.split(", "))
+
+
+def test_a_chip_whose_connection_is_gone_goes_by_closed(page: Browser, mock: Mock) -> None:
+    show(page, mock, frame([chip(5, IDLE, 1), chip(6, IDLE, 1)]), frame([chip(6, IDLE, 1)]))
+    page.wait(lambda: not page.all('.chip[data-number="5"]'))
+    assert seen(page, 5) == ["IDLE", "CLOSED"]
+    assert page.one('.chip[data-number="6"]').get_attribute("data-state") == "IDLE"
+
+
+def test_where_the_loop_is_held_is_seen(page: Browser, mock: Mock) -> None:
+    chips = [chip(5, IDLE, 1), chip(6, IDLE, 1)]
+    show(page, mock, frame(chips, mode="paused", at=HELD))
+    assert page.one("#mode").text == "paused"
+    assert HELD["words"] in page.one("#at").text
+    assert [each.get_attribute("data-number") for each in page.all(".chip.ringed")] == ["5"]
+    assert [each.get_attribute("data-step") for each in page.all(".lit")] == ["dispatch", "enter"]
+    show(page, mock, frame(chips))
+    assert not page.all(".ringed, .lit")
+    assert page.one("#mode").text == "running"
+
+
+def test_the_controls_post_what_they_say(page: Browser, mock: Mock) -> None:
+    show(page, mock, frame())
+    for selector in ("#pause", "#event", "#turn-step", "#slow", "#resume"):
+        before = len(mock.posted)
+        page.one(selector).click()
+        page.wait(lambda before=before: len(mock.posted) > before)
+    asked = [content for path, content in mock.posted if path == "/control"]
+    assert [each["do"] for each in asked] == ["pause", "event", "turn", "slow", "resume"]
+    assert asked[3]["delay"] == 0.5
+
+
+def test_the_keys_do_what_the_buttons_do(page: Browser, mock: Mock) -> None:
+    show(page, mock, frame())
+    page.press(" ", "n", "t", "s")
+    page.wait(lambda: len(mock.posted) == 4)
+    show(page, mock, frame(mode="paused"))
+    page.press(" ")
+    page.wait(lambda: len(mock.posted) == 5)
+    assert sorted(content["do"] for _, content in mock.posted[:4]) == ["event", "pause", "slow", "turn"]
+    assert mock.posted[4] == ("/control", {"do": "resume"})
+    page.press("?")
+    assert page.one("#keys").is_displayed()
+    page.press(ESCAPE)
+    assert not page.one("#keys").is_displayed()
+
+
+def test_breakpoints_and_demos_post_and_show_what_the_server_has(page: Browser, mock: Mock) -> None:
+    show(page, mock, frame(breakpoints={"states": ["IDLE"], "slow": True}, demos=["pipelining"]))
+    assert page.one("#demos button[data-demo=pipelining]").get_attribute("aria-busy") == "true"
+    page.one("#breakpoints input[data-state=RESPONDING]").click()
+    page.wait(lambda: mock.posted)
+    assert mock.posted == [("/breakpoints", {"states": ["IDLE", "RESPONDING"], "slow": True})]
+    page.one("#demos button").click()
+    page.wait(lambda: len(mock.posted) == 2)
+    assert mock.posted[1] == ("/demos", {"name": "pipelining"})
+
+
+def test_why_the_server_refused_is_said(page: Browser, mock: Mock) -> None:
+    mock.answers["/demos"] = Response.error(409, f"too many: {HOSTILE}")
+    show(page, mock, frame())
+    page.one("#demos button").click()
+    page.wait(lambda: page.one("#said").text == f"too many: {HOSTILE}")
+
+
+def test_one_connection_is_shown_on_a_click_as_text(page: Browser, mock: Mock) -> None:
+    mock.known["5"] = KNOWN
+    show(page, mock, frame([chip(5, RESPONDING, 3, peer=HOSTILE)]))
+    page.one('.chip[data-number="5"]').click()
+    page.wait(lambda: page.one("#connection .badge").text == "RESPONDING")
+    text = page.one("#connection").text
+    assert text.count(HOSTILE) == 3
+    assert "NOTHING, 12 B buffered" in text
+    assert [each.text for each in page.all("#connection .history b")] == ["RESPONDING", "IDLE", "ACCEPTED"]
+    assert page.one("#connection [aria-current]").get_attribute("data-state") == "RESPONDING"
+    assert page.focused() == page.one("#connection")
+    assert page.driver.title == "Reactor under the microscope"
+    assert not page.all("body img")
+    page.press(ESCAPE)
+    assert not page.one("#connection").is_displayed()
+    assert page.focused() == page.one('.chip[data-number="5"]')
+
+
+def test_a_connection_that_is_not_known_is_said_to_be(page: Browser, mock: Mock) -> None:
+    show(page, mock, frame([chip(5, IDLE)]))
+    page.one("#deadlines button").click()
+    page.wait(lambda: page.one("#connection .note").text == "no such connection")
+
+
+def test_a_step_explains_itself(page: Browser, mock: Mock) -> None:
+    show(page, mock, frame())
+    for step in ("select", "parse"):
+        page.one(f"[data-step={step}] button").click()
+        text = page.one("#explanation").text
+        assert f"The title of {step}" in text
+        assert HOSTILE in text
+        assert "reactor/loop.py:7" in text
+    assert [each.get_attribute("aria-expanded") for each in page.all("[data-step=parse] button")] == ["true"]
+    page.press(ESCAPE)
+    assert not page.one("#explanation").is_displayed()
+
+
+def test_with_thousands_there_are_counts_and_no_chips(page: Browser, mock: Mock) -> None:
+    show(page, mock, frame([chip(5, IDLE)]), dense_frame(1))
+    assert not page.all(".chip")
+    assert len(page.all(".bucket")) == 8 * len(NAMES)
+    assert page.one(".lane[data-state=IDLE] .count").text == "222"
+    assert page.all(".lane[data-state=ACCEPTED] .bucket")[0].text == "7"
+    show(page, mock, frame([chip(6, IDLE)]))
+    assert page.one('.chip[data-number="6"]').is_displayed()
+    assert not any(each.is_displayed() for each in page.all(".bucket"))
+
+
+def test_two_thousand_connections_are_drawn_thirty_times_a_second(page: Browser, mock: Mock) -> None:
+    """Frames that come while one is drawn take its place; so as many are drawn as the page keeps up with."""
+    mock.send(*map(dense_frame, range(120)), seconds=1 / 30)
+    page.wait(lambda: number(page, "received") == 120)
+    page.wait(lambda: page.one("#clock").text.startswith("turn 1,190,"))
+    assert number(page, "drawn") >= 0.9 * 120
+
+
+def test_its_memory_does_not_grow(page: Browser, mock: Mock) -> None:
+    def go_through(first: int, last: int) -> None:
+        for begun in range(first, last, 100):
+            mock.send(*map(dense_frame, range(begun, begun + 60)))
+            mock.send(
+                *(
+                    frame([chip(40 * turn + each, IDLE, 1) for each in range(40)])
+                    for turn in range(begun, begun + 40)
+                )
+            )
+            page.wait(lambda sent=begun + 100: number(page, "received") == sent)
+        show(page, mock, dense_frame(0))
+        page.driver.execute_script("document.body.dataset.received = arguments[0]", last)
+
+    def held() -> tuple[int, int]:
+        page.driver.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
+        metrics = page.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+        values = {each["name"]: each["value"] for each in metrics}
+        return int(values["Nodes"]), int(values["JSHeapUsedSize"])
+
+    page.driver.execute_cdp_cmd("Performance.enable", {})
+    go_through(0, 200)
+    nodes, octets = held()
+    go_through(200, 900)
+    later_nodes, later_octets = held()
+    # 280 frames of 40 chips that nobody has seen before: a chip is some 12 nodes, and is used again.
+    assert later_nodes <= nodes + 2000
+    assert later_octets <= octets + 1_000_000
+    assert page.driver.execute_script("return turns.kept()") == 200
+
+
+def test_it_says_that_the_server_is_lost_and_comes_back(browser: Browser) -> None:
+    with Mock() as first:
+        port = first.server.address[1]
+        browser.open(first.server.url)
+        browser.wait(lambda: len(browser.all(".lane")) == len(NAMES))
+        show(browser, first, frame([chip(5, IDLE)]))
+        assert not browser.one("#lost").is_displayed()
+    browser.wait(lambda: "lost" in browser.one("#lost").text)
+    with Mock(port) as second:
+        second.send(frame([chip(6, IDLE)]))
+        browser.wait(lambda: browser.all('.chip[data-number="6"]'))
+        assert not browser.one("#lost").is_displayed()
+        assert not browser.all('.chip[data-number="5"]')
