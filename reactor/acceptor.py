@@ -29,6 +29,10 @@ PAUSE = 0.25  # seconds
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
+# Given a service, a socket that does not block, and the other side's host.
+Connect = Callable[[Service, socket.socket, str], Connection]
+
+
 class Acceptor(EventHandler):
     """Accepts the connections of one listening socket, each by ``make``, at most ``limit`` at once."""
 
@@ -39,7 +43,7 @@ class Acceptor(EventHandler):
         service: Service,
         listener: socket.socket,
         limit: int,
-        make: Callable[[Service, socket.socket, str], Connection] = Connection,
+        make: Connect = Connection,
     ) -> None:
         super().__init__(listener, Interest.READ)
         self._make = make

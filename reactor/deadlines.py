@@ -15,7 +15,7 @@ Deadlines know no clock: the time is an argument.
 """
 
 from collections.abc import Iterator
-from heapq import heapify, heappop, heappush
+from heapq import heapify, heappop, heappush, nsmallest
 from math import inf
 from typing import Generic, Protocol, TypeVar
 
@@ -31,6 +31,10 @@ class Timed(Protocol):
 
 
 Handler = TypeVar("Handler", bound=Timed)
+
+
+def _when(handler: Timed) -> float:
+    return handler.deadline
 
 
 class Deadlines(Generic[Handler]):
@@ -66,6 +70,11 @@ class Deadlines(Generic[Handler]):
                 return when
             self._settle_first()
         return inf
+
+    def next(self, count: int) -> list[Handler]:
+        """Return whose deadlines come next, at most so many, earliest first."""
+        live = {entry[2]: None for entry in self._heap if entry[0] == entry[2].reactor_deadline}
+        return nsmallest(count, (each for each in live if each.deadline != inf), key=_when)
 
     def due(self, now: float) -> Iterator[Handler]:
         """Take out the handlers whose deadline has passed by ``now``, earliest first.

@@ -70,10 +70,10 @@ class GuardedRouter(Router):
         check = self._may_read if method in READING else self._may_change
         if check is None or method == OPEN:
             return route, params
-        return _guarded(route, check), params
+        return guarded(route, check), params
 
 
-def _guarded(route: Route, check: Check) -> Route:
+def guarded(route: Route, check: Check) -> Route:
     """Return a route that checks before content is taken, and before it answers."""
 
     def answer(request: Request) -> Response:

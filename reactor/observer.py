@@ -72,6 +72,11 @@ class ObservedReactor(Reactor):
         """Add a reader."""
         self._readers.append(reader)
 
+    def read_no_more_by(self, reader: EventReader) -> None:
+        """Take a reader out."""
+        if reader in self._readers:
+            self._readers.remove(reader)
+
     def turn(self) -> None:
         """Take a turn, and tell of it."""
         self.turns += 1

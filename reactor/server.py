@@ -17,19 +17,20 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from ipaddress import ip_address
 from math import inf
 from types import TracebackType
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
-from reactor.acceptor import Acceptor
+from reactor.acceptor import Acceptor, Connect
 from reactor.access_log import AccessLog
 from reactor.connection import Connection
 from reactor.http11.common_fields import write_fields
 from reactor.http11.message import Fields
 from reactor.line_writer import write_lines
 from reactor.loop import EventHandler, Reactor
-from reactor.observer import EventReader, ObservedReactor
+from reactor.observer import ObservedReactor
 from reactor.routing import Router
 from reactor.service import Service
 from reactor.settings import Settings
@@ -69,13 +70,24 @@ class Grace(EventHandler):
         self._function()
 
 
+class Watch(NamedTuple):
+    """How a server is watched: by which reactor, its connections made by what, and within what it runs.
+
+    ``around`` is entered when the server listens, and gives a note for the line of the start.
+    """
+
+    reactor: ObservedReactor
+    connect: Connect = WatchedConnection
+    around: "Callable[[Server], AbstractContextManager[str]]" = lambda server: nullcontext("")
+
+
 class Server:
     """An HTTP/1.1 server; raises StartError when it cannot listen.
 
     ``access_log`` is a stream for one line a request, None for no log. ``common_fields`` are what every
     response carries, as (name, value) pairs; ValueError is raised for one that cannot be. The selector
-    and the clocks come in from outside; they default to the real ones. A reactor that is given brings
-    both; with an ``ObservedReactor`` its readers see what connections do, too.
+    and the clocks come in from outside; they default to the real ones. With a ``watch`` they are those of
+    its reactor, whose readers see what the loop and the connections do.
 
     ``outer`` is the reactor that ``run`` runs, and where ``hear`` is called with signals: the server's own,
     unless something stands around it that has it take its turns.
@@ -93,23 +105,26 @@ class Server:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         common_fields: Fields = (),
-        reactor: Reactor | None = None,
+        watch: Watch | None = None,
     ) -> None:
         settings = Settings() if settings is None else settings
         constant_fields = write_fields(common_fields)
-        clock = clock if reactor is None else reactor.clock
+        clock = clock if watch is None else watch.reactor.clock
         lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
         limit = connection_limit(settings.max_connections)
         listener = listen(host, port)
-        self.reactor = Reactor(selector, clock, settings.slow_turn) if reactor is None else reactor
+        if watch is None:
+            self.reactor = Reactor(selector, clock, settings.slow_turn)
+        else:
+            self.reactor = watch.reactor
         self.outer = self.reactor
         self.hear = self.on_signal
         self.service = Service(
             self.reactor, routes, settings, lines, wall_clock, constant_fields=constant_fields
         )
         self.address: tuple[str, int] = listener.getsockname()[:2]
-        watched = isinstance(self.reactor, ObservedReactor)
-        self._acceptor = Acceptor(self.service, listener, limit, WatchedConnection if watched else Connection)
+        connect = Connection if watch is None else watch.connect
+        self._acceptor = Acceptor(self.service, listener, limit, connect)
         self._mailbox = Mailbox(self.on_signal)
         self.reactor.register(self._mailbox)
         self.reactor.register(self._acceptor)
@@ -222,20 +237,22 @@ def serve(
     notes: Sequence[str] = (),
     common_fields: Fields = (),
     on_ready: Callable[[Server], None] = lambda server: None,
-    readers: Sequence[EventReader] = (),
+    watch: Watch | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError when the server cannot listen.
 
     Print one line on standard error: ``what`` is served, where, from where it is reached, and ``notes``,
-    empty ones left out. Then, as soon as a signal would be heard, ``on_ready`` is called. ``readers`` are
-    told what the loop and the connections do.
+    empty ones left out. Then, as soon as a signal would be heard, ``on_ready`` is called.
     """
-    reactor = ObservedReactor(readers, slow_turn=(settings or Settings()).slow_turn) if readers else None
-    with Server(
-        routes, host, port, settings, access_log, log_format, common_fields=common_fields, reactor=reactor
-    ) as server:
+    with ExitStack() as stack:
+        server = stack.enter_context(
+            Server(
+                routes, host, port, settings, access_log, log_format, common_fields=common_fields, watch=watch
+            )
+        )
+        note = "" if watch is None else stack.enter_context(watch.around(server))
         reach = "this machine only" if server.local else "reachable from the network"
-        told = "; ".join(note for note in (reach, *notes) if note)
+        told = "; ".join(note for note in (reach, *notes, note) if note)
         line = f"reactor: serving {what and what + ' '}on {server.url} ({told})"
 
         def announce() -> None:

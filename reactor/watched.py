@@ -24,7 +24,7 @@ import socket
 from reactor.access_log import Exchange, Ledger
 from reactor.connection import Connection, State
 from reactor.http11.grammar import ProtocolError
-from reactor.http11.message import Request, Response
+from reactor.http11.message import FileSlice, Request, Response
 from reactor.observer import ObservedReactor, Tell
 from reactor.outbox import Flow, Outbox
 from reactor.service import Service
@@ -84,6 +84,31 @@ class WatchedConnection(Connection):
         self._outbox = WatchedOutbox(self, service, reactor)
         self._ledger = Ledger(self, peer, self.number)
         self._tell((OPENED, self._moment, self))
+
+    # What others ask.
+
+    @property
+    def unparsed(self) -> int:
+        """How many octets have come that are no request yet."""
+        return self._parser.buffered
+
+    @property
+    def unsent(self) -> int:
+        """How many octets of responses wait in memory."""
+        return self._outbox.size
+
+    @property
+    def phase(self) -> str:
+        """Where the parser stands."""
+        return self._parser.phase.name
+
+    @property
+    def body(self) -> str:
+        """What is to be sent that is not in memory, in words; nothing where nothing is."""
+        body = self._outbox.body
+        if body is None:
+            return ""
+        return f"file, {body.count} octets left" if isinstance(body, FileSlice) else "stream"
 
     # What leads to a close.
 

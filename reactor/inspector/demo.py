@@ -1,0 +1,215 @@
+"""Demo clients: so that a teacher has something to show in five seconds.
+
+A client is an event handler of the outer reactor, like everything here, and its script is a generator
+that sends and then yields how many seconds to wait. It is bounded: a script comes to its end, and
+whatever it waits for, after a minute it leaves.
+"""
+
+import socket
+from collections.abc import Callable, Iterator
+from math import inf
+from typing import NamedTuple
+
+from reactor.loop import EventHandler, Interest, Reactor
+
+MOST = 10  # demos at once
+LONGEST = 60.0  # seconds
+
+Script = Callable[["DemoClient"], Iterator[float]]
+
+
+def get(path: str) -> bytes:
+    """Write a request."""
+    return f"GET {path} HTTP/1.1\r\nHost: demo\r\n\r\n".encode()
+
+
+def keep_alive(client: "DemoClient") -> Iterator[float]:
+    """Send five requests, one a second."""
+    for number in range(1, 6):
+        client.send(get(f"/echo/hello-{number}"))
+        yield 1.0
+
+
+def pipelining(client: "DemoClient") -> Iterator[float]:
+    """Send eight requests at once, three times."""
+    for _ in range(3):
+        client.send(b"".join(get(f"/echo/{number}-of-8") for number in range(1, 9)))
+        yield 1.5
+
+
+def one_octet(client: "DemoClient") -> Iterator[float]:
+    """Send a head that is not complete in time, an octet a second."""
+    for place in range(int(LONGEST)):
+        client.send(get("/echo/" + "slow-" * 12)[place : place + 1])
+        yield 1.0
+
+
+def slow_reader(client: "DemoClient") -> Iterator[float]:
+    """Take a large response, 64 KiB four times a second."""
+    client.interest = Interest.NONE
+    client.send(get("/demo/large"))
+    for _ in range(40):
+        yield 0.25
+        client.receive(64 * 1024)
+    client.interest = Interest.READ
+
+
+def half_close(client: "DemoClient") -> Iterator[float]:
+    """Send a request, say that no more comes, and still read the answer."""
+    client.send(get("/echo/last-words").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    yield 0.5
+    client.half_close()
+    yield 2.0
+
+
+def block(client: "DemoClient") -> Iterator[float]:
+    """Ask three times for what blocks everybody."""
+    for _ in range(3):
+        client.send(get("/demo/block"))
+        yield 1.5
+
+
+def one_of_many(client: "DemoClient") -> Iterator[float]:
+    """Come a little later than the one before, and send three requests."""
+    yield client.place * 0.02
+    for number in range(3):
+        client.send(get(f"/echo/{client.place}-{number}"))
+        yield 1.0
+
+
+class Demo(NamedTuple):
+    """One button: what it says, and so many clients with one script."""
+
+    name: str
+    title: str
+    words: str
+    script: Script
+    clients: int = 1
+
+
+DEMOS = {
+    each.name: each
+    for each in (
+        Demo("keep-alive", "Keep-alive", "one connection, five requests, one a second", keep_alive),
+        Demo("pipelining", "Pipelining", "eight requests at once, three times", pipelining),
+        Demo("one-octet", "One octet a second", "a head that is not complete in time: 408", one_octet),
+        Demo("slow-reader", "Slow reader", "4 MiB, taken in small pieces: backpressure", slow_reader),
+        Demo("half-close", "Half-close", "the client sends no more, and still reads", half_close),
+        Demo("block", "Blocking handler", "200 ms in which nobody is served, three times", block),
+        Demo(
+            "hundred", "A hundred at once", "a hundred connections with three requests each", one_of_many, 100
+        ),
+    )
+}
+
+
+class DemoClient(EventHandler):
+    """One client; ``place`` is its place among those of the same demo."""
+
+    __slots__ = ("_ends", "_gone", "_outer", "_script", "place")
+
+    def __init__(self, outer: Reactor, address: tuple[str, int], script: Script, place: int) -> None:
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(socket.socket(family), Interest.READ, outer.clock())
+        if script is slow_reader:
+            self.handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.handle.setblocking(False)
+        # On one machine it is connected at once, or as soon as there is room among those who wait.
+        self.handle.connect_ex(address)
+        self.place = place
+        self._outer = outer
+        self._ends = outer.clock() + LONGEST
+        self._script = script(self)
+        self._gone = False
+
+    @property
+    def gone(self) -> bool:
+        """True when it has left."""
+        return self._gone
+
+    # What a script does.
+
+    def send(self, octets: bytes) -> None:
+        """Send octets; requests are small, and what cannot be sent at once is not."""
+        try:
+            self.handle.send(octets)
+        except OSError:
+            pass
+
+    def receive(self, count: int = 1 << 16) -> None:
+        """Take what came."""
+        try:
+            if not self.handle.recv(count):
+                self.leave()
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.leave()
+
+    def half_close(self) -> None:
+        """Say that no more comes."""
+        try:
+            self.handle.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    # What the reactor calls.
+
+    def on_readable(self) -> None:
+        """Take what came."""
+        self.receive()
+
+    def on_deadline(self) -> None:
+        """Go on with the script; leave at its end."""
+        wait = next(self._script, None) if self._outer.now < self._ends else None
+        if wait is None:
+            self.leave()
+        elif not self._gone:
+            self.deadline = self._outer.now + wait
+
+    def on_failure(self) -> None:
+        """Leave."""
+        self.leave()
+
+    def leave(self) -> None:
+        """Close the connection."""
+        if not self._gone:
+            self._gone = True
+            self._outer.remove(self)
+            self.handle.close()
+            self.deadline = inf
+
+
+class Demos:
+    """The demos that run."""
+
+    def __init__(self, outer: Reactor, address: tuple[str, int]) -> None:
+        host, port = address
+        # Who listens on every address is reached at this machine's own.
+        self._address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port
+        self._outer = outer
+        self._running: list[tuple[str, list[DemoClient]]] = []
+
+    @property
+    def running(self) -> list[str]:
+        """The names of those that run."""
+        self._running = [each for each in self._running if any(not client.gone for client in each[1])]
+        return [name for name, _ in self._running]
+
+    def start(self, demo: Demo) -> bool:
+        """Start a demo; return False when too many run."""
+        if len(self.running) >= MOST:
+            return False
+        clients = [
+            DemoClient(self._outer, self._address, demo.script, place) for place in range(demo.clients)
+        ]
+        for client in clients:
+            self._outer.register(client)
+        self._running.append((demo.name, clients))
+        return True
+
+    def close(self) -> None:
+        """Have all leave."""
+        for _, clients in self._running:
+            for client in clients:
+                client.leave()

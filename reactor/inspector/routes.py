@@ -1,0 +1,120 @@
+"""The routes of the inspector: the page, its stream, one connection, and the controls.
+
+    GET /                     the page
+    GET /events               server-sent events: hello, then frames
+    GET /connections/{number} one connection, as JSON
+    POST /control             pause, resume, event, turn, slow
+    POST /breakpoints         the states at which to stop, and whether at a slow turn
+    POST /demos               start a demo
+
+What is posted is JSON, said to be: a form of another page cannot say so.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.message import LiveStream, Request, Response
+from reactor.inspector.board import STATES
+from reactor.inspector.demo import DEMOS
+from reactor.inspector.page import HTML_HEADERS, PAGE
+from reactor.inspector.watchers import Watchers
+from reactor.routing import Router, in_memory
+
+LONGEST = 4096  # octets of what is posted
+JSON_HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
+EVENT_STREAM = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
+DELAYS = 0.01, 60.0  # seconds, the least and the greatest of slow motion
+
+
+def install(routes: Router, watchers: Watchers) -> None:
+    """Register the routes."""
+    control = watchers.control
+
+    @routes.get("/")
+    def page(request: Request) -> Response:
+        return Response(200, PAGE, (*HTML_HEADERS, ("Cache-Control", "no-cache")), 0)
+
+    @routes.get("/events")
+    def events(request: Request) -> Response:
+        stream = LiveStream()
+        if request.method != "HEAD" and not watchers.add(stream):
+            raise ProtocolError(503, "too many pages look at this server already")
+        return Response(200, stream, EVENT_STREAM)
+
+    @routes.get("/connections/{number}")
+    def connection(request: Request) -> Response:
+        number = request.params["number"]
+        found = watchers.describe(int(number)) if number.isascii() and number.isdigit() else None
+        if found is None:
+            raise ProtocolError(404, "there is no such connection, or it closed long ago")
+        return as_json(found)
+
+    @routes.post("/control", in_memory(LONGEST))
+    def command(request: Request) -> Response:
+        asked = read_json(request)
+        commands: dict[str, Callable[[], None]] = {
+            "pause": control.pause,
+            "resume": control.go_on,
+            "event": control.one_event,
+            "turn": control.one_turn,
+            "slow": lambda: control.slow_motion(_delay(asked)),
+        }
+        do = asked.get("do")
+        if not isinstance(do, str) or do not in commands:
+            raise ProtocolError(400, f'"do" is one of {", ".join(commands)}')
+        commands[do]()
+        watchers.changed()
+        return as_json({"mode": control.mode})
+
+    @routes.post("/breakpoints", in_memory(LONGEST))
+    def breakpoints(request: Request) -> Response:
+        asked = read_json(request)
+        states, slow = asked.get("states"), asked.get("slow")
+        known = {state.name for state in STATES}
+        if not isinstance(states, list) or not all(each in known for each in states):
+            raise ProtocolError(400, f'"states" is a list of {", ".join(sorted(known))}')
+        if not isinstance(slow, bool):
+            raise ProtocolError(400, '"slow" is true or false')
+        control.stop_at_states, control.stop_at_slow = frozenset(states), slow
+        watchers.changed()
+        return as_json({"states": sorted(states), "slow": slow})
+
+    @routes.post("/demos", in_memory(LONGEST))
+    def demos(request: Request) -> Response:
+        name = read_json(request).get("name")
+        demo = DEMOS.get(name) if isinstance(name, str) else None
+        if demo is None:
+            raise ProtocolError(404, f"the demos are {', '.join(DEMOS)}")
+        if not watchers.demos.start(demo):
+            raise ProtocolError(409, "so many demos run already that it would be too much at once")
+        watchers.changed()
+        return as_json({"name": demo.name}, 202)
+
+
+def as_json(data: object, status: int = 200) -> Response:
+    """Return a response of JSON."""
+    return Response(status, json.dumps(data).encode(), JSON_HEADERS)
+
+
+def read_json(request: Request) -> dict[str, Any]:
+    """Read the object that was posted; raise ProtocolError."""
+    media_type = str(request.headers.get("content-type", "")).partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise ProtocolError(415, "what is posted here is application/json")
+    try:
+        data = json.loads(request.content)
+    except (ValueError, RecursionError):
+        raise ProtocolError(400, "this is no JSON") from None
+    if not isinstance(data, dict):
+        raise ProtocolError(400, "a JSON object is expected")
+    return data
+
+
+def _delay(asked: dict[str, Any]) -> float:
+    delay = asked.get("delay", 0.5)
+    least, greatest = DELAYS
+    if isinstance(delay, bool) or not isinstance(delay, (int, float)) or not least <= delay <= greatest:
+        raise ProtocolError(400, f'"delay" is a number of seconds from {least:g} to {greatest:g}')
+    return float(delay)

@@ -1,0 +1,261 @@
+"""Stepping: a reactor that can be held between two events, and a clock that stands still meanwhile.
+
+    RUNNING   nothing is held
+    PAUSED    held, until somebody asks for one event, for one turn, or to go on
+    SLOW      held for a moment before each event
+
+Where the loop is held, its frames stay on the stack, in the middle of ``Reactor.turn``: to hold is to
+run *another* reactor, the outer one, from within, until it says that we may go on. So there is no
+second turn that could differ from the real one. Between two turns nothing needs to be held: the outer
+reactor does not wait for the inner one then (``reactor.inspector.main_loop``).
+
+It knows no HTTP, and not what the outer reactor serves.
+"""
+
+import selectors
+import time
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import NamedTuple
+
+from reactor.loop import HOOKS, SLOW_TURN, EventHandler, Reactor
+from reactor.observer import SELECTED, TURN, EventReader, ObservedReactor
+
+RUNNING, PAUSED, SLOW = "running", "paused", "slow"
+# Where the loop can be held.
+BETWEEN, DISPATCH, LATE, ENTER = "turn", "dispatch", "late", "enter"
+
+
+class PausableClock:
+    """A clock, in seconds, that stands still while it is held."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lost = 0.0
+        self._held_at: float | None = None
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return (self._clock() if self._held_at is None else self._held_at) - self._lost
+
+    def hold(self) -> None:
+        """Stand still."""
+        if self._held_at is None:
+            self._held_at = self._clock()
+
+    def go_on(self) -> None:
+        """Go on, as if no time had passed."""
+        if self._held_at is not None:
+            self._lost += self._clock() - self._held_at
+            self._held_at = None
+
+
+class Place(NamedTuple):
+    """Where the loop is held, with whom, and why; ``handler`` is None between two turns."""
+
+    step: str
+    turn: int
+    handler: EventHandler | None
+    hook: str
+    why: str
+
+
+class Alarm(EventHandler):
+    """Calls a function once, at a time of the outer reactor's clock."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        super().__init__()
+        self._function = function
+
+    def on_deadline(self) -> None:
+        """Call the function."""
+        self.deadline = inf
+        self._function()
+
+
+class Control:
+    """What may happen, and what is held: the one place that both reactors look at.
+
+    ``suspend`` and ``resume`` stop and start the outer reactor's waiting for the inner one.
+    """
+
+    def __init__(self, outer: Reactor, clock: PausableClock) -> None:
+        self.outer = outer
+        self.clock = clock
+        self.mode = RUNNING
+        self.delay = 0.5  # seconds before each event in slow motion
+        self.at: Place | None = None
+        self.stop_at_states: frozenset[str] = frozenset()
+        self.stop_at_slow = False
+        self.suspend: Callable[[], None] = lambda: None
+        self.resume: Callable[[], None] = lambda: None
+        self.before_holding: Callable[[], None] = lambda: None
+        self._why = ""
+        self._turn = 0
+        self._events = 0  # that may pass while paused
+        self._turn_may_pass = False
+        self._holding = False
+        self._alarm = Alarm(self._let_go)
+
+    # What people ask for.
+
+    def pause(self) -> None:
+        """Hold where we are: between two turns, or where the loop is held already."""
+        self._be_paused("you asked")
+        if not self._holding:
+            self._stay()
+
+    def go_on(self) -> None:
+        """Hold no more."""
+        self.mode = RUNNING
+        self._release()
+
+    def slow_motion(self, delay: float) -> None:
+        """Hold for so many seconds before each event."""
+        self.mode, self.delay = SLOW, delay
+        self._release()
+
+    def one_event(self) -> None:
+        """Let one event handler be called, and hold before the next."""
+        self._be_paused("one event")
+        self._events = 1
+        self._release()
+
+    def one_turn(self) -> None:
+        """Let one turn pass."""
+        self._be_paused("one turn")
+        self._turn_may_pass = True
+        self._release()
+
+    # What the loop tells, and where it may be held.
+
+    def before(self, step: str, turn: int, handler: EventHandler, hook: str) -> None:
+        """Hold, where it is wished for, before an event handler is called."""
+        if self.mode is RUNNING or self._turn_may_pass:
+            return
+        if self.mode is SLOW:
+            self._hold(Place(step, turn, handler, hook, "slow motion"), self.delay)
+        elif not self._events:
+            self._hold(Place(step, turn, handler, hook, self._why))
+        # Whoever let us go on has let this event pass.
+        self._events = max(0, self._events - 1)
+
+    def entered(self, handler: EventHandler, turn: int, state: str) -> None:
+        """Hold where a connection enters a state at which to stop."""
+        if state in self.stop_at_states:
+            self._be_paused(f"breakpoint: {state}")
+            self._hold(Place(ENTER, turn, handler, state, self._why))
+            self._events = 0  # what is left of this call is the one event
+
+    def stop_soon(self, why: str) -> None:
+        """Hold before the next event: for those who cannot be held where they are."""
+        self._be_paused(f"breakpoint: {why}")
+
+    def turn_ended(self, turn: int, slow: bool) -> None:
+        """Stay between two turns, where it is wished for."""
+        self._turn = turn
+        if slow and self.stop_at_slow:
+            self._be_paused("breakpoint: a slow turn")
+        self._turn_may_pass = False
+        if self.mode is PAUSED and not self._events:
+            self._stay()
+
+    # Holding.
+
+    def _be_paused(self, why: str) -> None:
+        self.mode, self._why = PAUSED, why
+        self._events, self._turn_may_pass = 0, False
+        self._alarm.deadline = inf
+        if self.at is not None:
+            self.at = self.at._replace(why=why)
+
+    def _stay(self) -> None:
+        """Hold between two turns: have the outer reactor not wait for the inner one."""
+        self.at = Place(BETWEEN, self._turn, None, "", self._why)
+        self.clock.hold()
+        self.suspend()
+
+    def _hold(self, place: Place, seconds: float = inf) -> None:
+        self.at = place
+        self.before_holding()
+        self.clock.hold()
+        self.suspend()
+        self._holding = True
+        self._alarm.deadline = self.outer.clock() + seconds
+        self.outer.refresh(self._alarm)
+        while self._holding:
+            self.outer.turn()
+        self.at = None
+        self._alarm.deadline = inf
+        self.clock.go_on()
+        self.resume()
+
+    def _release(self) -> None:
+        """Let the loop go, from wherever it is held."""
+        if self._holding:
+            self._let_go()
+        elif self.at is not None:
+            self.at = None
+            self.clock.go_on()
+            self.resume()
+
+    def _let_go(self) -> None:
+        self._holding = False
+
+
+class SteppedReactor(ObservedReactor):
+    """A reactor whose turns are taken when an outer one has been told that they are due.
+
+    It never sleeps: how long it *would* have slept, and did wait, is what its events tell.
+    """
+
+    def __init__(
+        self,
+        control: Control,
+        readers: Sequence[EventReader],
+        selector: selectors.BaseSelector | None = None,
+        slow_turn: float = SLOW_TURN,
+    ) -> None:
+        super().__init__(readers, selector, control.clock, slow_turn)
+        self.control = control
+        control.before_holding = self.tell_readers
+        self._waits_since = self.now
+        self._would_wait: float | None = None
+
+    @property
+    def selector(self) -> selectors.BaseSelector:
+        """What the outer reactor waits for."""
+        return self._selector
+
+    def earliest(self) -> float:
+        """Return the earliest deadline, by this reactor's clock; infinite for none."""
+        return self._deadlines.earliest()
+
+    def next_deadlines(self, count: int) -> list[EventHandler]:
+        """Return whose deadlines come next."""
+        return self._deadlines.next(count)
+
+    def turn(self) -> None:
+        """Take a turn that is due; then stay before the next one, where that is wished for."""
+        super().turn()
+        self._waits_since = self._clock()
+        earliest = self.earliest()
+        self._would_wait = None if earliest == inf else max(0.0, earliest - self._waits_since)
+        self.control.turn_ended(self.turns, self._waits_since - self.now > self._slow_turn)
+
+    def _demultiplex(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.tell((TURN, self._waits_since, self.turns, self._would_wait))
+        ready = Reactor._demultiplex(self, 0)
+        now = self._clock()
+        self.tell((SELECTED, now, now - self._waits_since, ready))
+        return ready
+
+    def _dispatch(self, handler: EventHandler, events: int) -> None:
+        self.control.before(DISPATCH, self.turns, handler, HOOKS[events])
+        super()._dispatch(handler, events)
+
+    def _call(self, handler: EventHandler, hook: Callable[[], None]) -> None:
+        self.control.before(LATE, self.turns, handler, HOOKS[0])
+        super()._call(handler, hook)

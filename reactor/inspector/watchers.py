@@ -1,0 +1,128 @@
+"""The watchers: the pages that look, and the clock that has frames made for them.
+
+A board is kept from when the first page looks until the last one leaves. The ticker is an event handler
+of the outer reactor, so that frames are made while the main loop is held, too.
+"""
+
+from math import inf
+from typing import Any
+
+import reactor
+from reactor.http11.message import LiveStream
+from reactor.inspector.board import MOST_CHIPS, Board
+from reactor.inspector.demo import DEMOS, Demos
+from reactor.inspector.frames import Frames, Reader, describe, encode
+from reactor.inspector.stepping import Control, SteppedReactor
+from reactor.inspector.steps import STEPS
+from reactor.inspector.table import state_table
+from reactor.loop import EventHandler, Reactor
+from reactor.server import Server
+
+INTERVAL, HEARTBEAT = 0.05, 1.0  # seconds
+MOST = 20  # pages
+
+
+class Watchers(EventHandler):
+    """All pages that look at one server."""
+
+    __slots__ = ("_board", "_inner", "_outer", "_readers", "_seen", "_sent_at", "_server", "demos", "frames")
+
+    def __init__(self, server: Server, inner: SteppedReactor, outer: Reactor) -> None:
+        super().__init__()
+        self._server = server
+        self._inner = inner
+        self._outer = outer
+        self._readers: list[Reader] = []
+        self._board: Board | None = None
+        self._seen = -1  # the board's version in the last frame
+        self._sent_at = -inf
+        self.demos = Demos(outer, server.address)
+        self.frames = Frames(server, inner)
+
+    @property
+    def control(self) -> Control:
+        """What may happen."""
+        return self._inner.control
+
+    def add(self, stream: LiveStream) -> bool:
+        """Begin to tell a page; return False when there are too many."""
+        self._readers = [each for each in self._readers if not each.stream.closed]
+        if len(self._readers) >= MOST:
+            return False
+        board = self._look()
+        stream.send(encode("hello", self._hello()))
+        self._readers.append(Reader(stream, board))
+        self.changed()
+        return True
+
+    def describe(self, number: int) -> dict[str, Any] | None:
+        """Return all that is known of a connection; None when nothing is."""
+        record = self._look().find(number)
+        return None if record is None else describe(record, self._inner.clock())
+
+    def changed(self) -> None:
+        """Have a frame made soon."""
+        self._seen = -1
+        if self._readers and self.deadline == inf:
+            self.deadline = self._outer.clock()
+        self._outer.refresh(self)
+
+    def on_deadline(self) -> None:
+        """Send a frame, when there is something new or the last one is old."""
+        self._readers = [each for each in self._readers if not each.stream.closed]
+        now = self._outer.now
+        if not self._readers:
+            self.deadline = inf
+            self._look_away()
+            return
+        self.deadline = now + INTERVAL
+        board = self._look()
+        if board.version != self._seen or now - self._sent_at >= HEARTBEAT:
+            self._seen, self._sent_at = board.version, now
+            frame = self.frames.make(board, self.demos.running)
+            for each in self._readers:
+                each.send(board, frame)
+
+    def close(self) -> None:
+        """End all streams, and the demos."""
+        for each in self._readers:
+            each.stream.close()
+        self.demos.close()
+
+    def _look(self) -> Board:
+        if self._board is None:
+            connections: Any = self._server.service.connections  # of which each is watched
+            self._board = Board(self._inner, connections, self._server.service.settings.slow_turn)
+            self._inner.read_by(self._board)
+            self.deadline = min(self.deadline, self._outer.now + HEARTBEAT)  # to look away again
+            self._outer.refresh(self)
+        return self._board
+
+    def _look_away(self) -> None:
+        if self._board is not None:
+            self._inner.read_no_more_by(self._board)
+            self._board = None
+
+    def _hello(self) -> dict[str, Any]:
+        settings = self._server.service.settings
+        return {
+            "server": self._server.url,
+            "version": reactor.__version__,
+            "states": [
+                {
+                    "name": name,
+                    "waits_for": row.waits_for,
+                    "deadline": None if row.deadline == "-" else row.deadline,
+                    "seconds": None if row.deadline == "-" else getattr(settings, f"{row.deadline}_timeout"),
+                    "when_it_passes": row.when_it_passes,
+                    "then": row.then,
+                }
+                for name, row in state_table().items()
+            ],
+            "steps": [step.told() for step in STEPS],
+            "demos": [
+                {"name": each.name, "title": each.title, "words": each.words} for each in DEMOS.values()
+            ],
+            "slow_turn": settings.slow_turn,
+            "most_chips": MOST_CHIPS,
+        }
