@@ -129,12 +129,13 @@ const begin = (said) => {
 // One frame, drawn.
 
 const WORDS = { running: "running", paused: "paused", slow: "slow motion" };
+const GOING = { running: "The loop is running.", paused: "The loop is held before its next event.", slow: "The loop goes on." };
 const drawMode = ({ mode, at, clock, turn, delay }) => {
   write(find("mode"), WORDS[mode] ?? mode);
   find("mode").dataset.mode = mode;
   document.body.classList.toggle("held", at !== null);
-  write(find("at-words"), at ? at.words : mode === "running" ? "The loop is running." : "Going on.");
-  write(find("at-why"), at ? `${at.why}, turn ${at.turn.toLocaleString("en")}` : "Space holds it before its next event.");
+  write(find("at-words"), at ? at.words : GOING[mode] ?? "");
+  write(find("at-why"), at ? `${at.why}, turn ${at.turn.toLocaleString("en")}` : mode === "running" ? "Space holds it before its next event." : "");
   write(find("clock"), `turn ${turn.toLocaleString("en")}, clock ${clock.toFixed(mode === "running" ? 1 : 3)} s${mode === "paused" ? ", stands still" : ""}`);
   // Not disabled: a disabled button would take the focus, and the keys, away with it.
   find("pause").ariaDisabled = String(mode === "paused");
