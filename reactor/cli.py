@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import handlers
 from handlers.kinds import TYPES
 from handlers.store import Store
-from reactor import sharing
+from reactor import sharing, watching
 from reactor.access_log import FORMATS
 from reactor.http11.coding import ENGINE
 from reactor.http11.message import Fields
@@ -131,6 +131,7 @@ def make_parser() -> Parser:
         default="info",
         help="of the messages on standard error; debug tells each turn (default: %(default)s)",
     )
+    watching.add_options(parser)
     parser.add_argument("--no-date-header", action="store_true", help="send no Date")
     _add_settings(parser)
     return parser
@@ -255,25 +256,27 @@ def _serve(options: argparse.Namespace, settings: Settings, common_fields: Field
     if options.directory is not None:
         store = _open_store(options, settings)
     try:
-        serve(
-            handlers.build(
-                store,
-                options.read_only,
-                options.allow_delete,
-                resumable=settings.max_body if options.resumable else None,
-                routes=sharing.make_router(options),
-                allowed_origin=sharing.allowed_origin(options),
-            ),
-            options.host,
-            options.port,
-            settings,
-            access_log=None if options.no_access_log else sys.stdout,
-            log_format=options.log_format,
-            what=os.path.abspath(options.directory) if store else "",
-            notes=[sharing.who_may(options), "" if ENGINE == "zlib" else f"gzip by {ENGINE}"],
-            common_fields=common_fields,
-            on_ready=lambda server: sharing.begin(options, server.url, server.local),
-        )
+        with watching.watch(options, settings) as watch:
+            serve(
+                handlers.build(
+                    store,
+                    options.read_only,
+                    options.allow_delete,
+                    resumable=settings.max_body if options.resumable else None,
+                    routes=sharing.make_router(options),
+                    allowed_origin=sharing.allowed_origin(options),
+                ),
+                options.host,
+                options.port,
+                settings,
+                access_log=None if options.no_access_log else sys.stdout,
+                log_format=options.log_format,
+                what=os.path.abspath(options.directory) if store else "",
+                notes=[sharing.who_may(options), "" if ENGINE == "zlib" else f"gzip by {ENGINE}"],
+                common_fields=common_fields,
+                on_ready=lambda server: sharing.begin(options, server.url, server.local),
+                watch=watch,
+            )
     finally:
         if store is not None:
             store.close()

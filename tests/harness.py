@@ -20,46 +20,16 @@ from typing import NamedTuple, TextIO
 
 import handlers
 from handlers.store import Store
-from reactor import connection as connection_module
 from reactor.access_log import AccessLog
 from reactor.connection import Connection, State
 from reactor.http11.common_fields import Fields, write_fields
+from reactor.inspector.table import state_table
 from reactor.loop import Reactor
 from reactor.observer import EventReader, ObservedReactor
 from reactor.routing import Router
 from reactor.service import Service
 from reactor.settings import Settings
 from reactor.watched import WatchedConnection
-
-
-class Row(NamedTuple):
-    """One row of the state table, in its own words."""
-
-    waits_for: str
-    deadline: str
-    when_it_passes: str
-    then: tuple[str, ...]
-
-
-def state_table(text: str = connection_module.__doc__ or "") -> dict[str, Row]:
-    """Read the state table out of a docstring; a line without a state continues the one above."""
-    lines = iter(text.splitlines())
-    header = next(line for line in lines if line.split()[:1] == ["State"])
-    starts = [header.index(name) for name in ("State", "Waits", "Deadline", "When", "Then")]
-    rows: dict[str, Row] = {}
-    last = ""
-    for line in lines:
-        if not line.strip():
-            break
-        cells = [line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)]
-        then = tuple(word for word in cells[4].split() if word != "-")
-        if cells[0]:
-            last = cells[0]
-            rows[last] = Row(*cells[1:4], then)
-        else:
-            rows[last] = rows[last]._replace(then=rows[last].then + then)
-    return rows
-
 
 TABLE = state_table()
 # Every change of state that any test of this run has made.

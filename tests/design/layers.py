@@ -17,6 +17,7 @@ FLOORS = {
     "reactor/cli.py": 4,
     "reactor/server.py": 4,
     "reactor/sharing.py": 4,
+    "reactor/watching.py": 4,
     "reactor/inspector/*.py": 4,
     "reactor/acceptor.py": 3,
     "reactor/access_log.py": 3,

@@ -1,0 +1,65 @@
+"""Watching: the options for it, and what they come to.
+
+    --inspect [HOST:PORT]   the microscope, on a listening handle of its own
+
+What an option means is checked when it is read, so that a wrong one is exit code 2 and one line.
+"""
+
+import argparse
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from reactor.inspector import inspector
+from reactor.inspector.same_site import is_number
+from reactor.observer import EventReader, ObservedReactor
+from reactor.server import Watch
+from reactor.settings import Settings
+
+log = logging.getLogger("reactor")
+
+Address = tuple[str, int]
+
+_ADDRESS = re.compile(r"(?:(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/ ]+)):)?([0-9]{1,5})", re.ASCII)
+
+
+def address(text: str) -> Address:
+    """Read HOST:PORT, or PORT alone.
+
+    >>> address("4222"), address("[::1]:0")
+    (('127.0.0.1', 4222), ('::1', 0))
+    """
+    match = _ADDRESS.fullmatch(text.strip())
+    if match is None or int(match[3]) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT, such as 127.0.0.1:4222")
+    return match[1] or match[2] or inspector.HOST, int(match[3])
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a parser, in a group of their own."""
+    group = parser.add_argument_group("watching the loop")
+    group.add_argument(
+        "--inspect",
+        nargs="?",
+        const=(inspector.HOST, inspector.PORT),
+        type=address,
+        metavar="HOST:PORT",
+        help=f"look at the loop in a browser, and hold it (default: none; {inspector.HOST}:{inspector.PORT} "
+        "without HOST:PORT)",
+    )
+
+
+@contextmanager
+def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Watch | None]:
+    """Return how the server is watched, None when it is not; raise StartError."""
+    readers: Sequence[EventReader] = []
+    if options.inspect is not None:
+        host, port = options.inspect
+        if not (host == "localhost" or (is_number(host) and host.startswith(("127.", "::1")))):
+            log.warning("whoever reaches %s port %d can see and hold this server", host, port)
+        yield inspector.inspected(readers, host, port, settings)
+    elif readers:
+        yield Watch(ObservedReactor(readers, slow_turn=settings.slow_turn))
+    else:
+        yield None
