@@ -22,7 +22,7 @@ from reactor import sharing, watching
 from reactor.access_log import FORMATS
 from reactor.http11.coding import ENGINE
 from reactor.http11.message import Fields
-from reactor.line_writer import write_lines
+from reactor.messages import MessageHandler
 from reactor.server import HOST, PORT, StartError, serve
 from reactor.settings import Settings
 
@@ -198,27 +198,6 @@ def _read_variable(action: argparse.Action, text: str) -> object:
     if action.choices is not None and text not in action.choices:
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(action.choices)}")
     return action.type(text) if callable(action.type) else text
-
-
-class MessageHandler(logging.Handler):
-    """Writes messages to standard error, and waits for nobody to read them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._dropped = 0
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write one message, and before it how many were dropped."""
-        if sys.stderr is None:
-            return
-        lines = [f"{self.format(record)}\n"]
-        if self._dropped:
-            lines.insert(0, f"reactor: {self._dropped} messages were dropped: nobody read them\n")
-        try:
-            dropped = write_lines(sys.stderr, lines)
-        except (OSError, ValueError):
-            return  # nobody will ever read it, which stops nobody from being served
-        self._dropped = self._dropped + 1 if dropped else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

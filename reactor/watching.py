@@ -1,5 +1,6 @@
 """Watching: the options for it, and what they come to.
 
+    --explain               the loop told in words, on standard error
     --inspect [HOST:PORT]   the microscope, on a listening handle of its own
 
 What an option means is checked when it is read, so that a wrong one is exit code 2 and one line.
@@ -7,17 +8,22 @@ What an option means is checked when it is read, so that a wrong one is exit cod
 
 import argparse
 import logging
+import os
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 
+from reactor.explain import Explain
 from reactor.inspector import inspector
 from reactor.inspector.same_site import is_number
+from reactor.messages import MessageHandler
 from reactor.observer import EventReader, ObservedReactor
 from reactor.server import Watch
 from reactor.settings import Settings
 
 log = logging.getLogger("reactor")
+turns = logging.getLogger("reactor.turns")  # a paragraph each, at debug
 
 Address = tuple[str, int]
 
@@ -40,6 +46,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options to a parser, in a group of their own."""
     group = parser.add_argument_group("watching the loop")
     group.add_argument(
+        "--explain", action="store_true", help="tell on standard error, in words, what the loop does"
+    )
+    group.add_argument(
         "--inspect",
         nargs="?",
         const=(inspector.HOST, inspector.PORT),
@@ -53,7 +62,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Watch | None]:
     """Return how the server is watched, None when it is not; raise StartError."""
-    readers: Sequence[EventReader] = []
+    readers: list[EventReader] = []
+    if options.explain:
+        _have_turns_told()
+    if turns.isEnabledFor(logging.DEBUG):
+        colour = options.explain and _in_colour()
+        readers.append(Explain(turns.debug, colour, settings.slow_turn))
     if options.inspect is not None:
         host, port = options.inspect
         if not (host == "localhost" or (is_number(host) and host.startswith(("127.", "::1")))):
@@ -63,3 +77,19 @@ def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Watch | N
         yield Watch(ObservedReactor(readers, slow_turn=settings.slow_turn))
     else:
         yield None
+
+
+def _have_turns_told() -> None:
+    """Have the turns told whatever the level of the other messages is, and without their prefix."""
+    handler = MessageHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    turns.handlers = [handler]
+    turns.setLevel(logging.DEBUG)
+    turns.propagate = False
+
+
+def _in_colour() -> bool:
+    """Say whether standard error is a terminal that shows colours, and may (https://no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
+        return False
+    return sys.stderr is not None and sys.stderr.isatty()

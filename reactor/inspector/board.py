@@ -14,8 +14,8 @@ from collections import OrderedDict, deque
 from typing import Any
 
 from reactor.connection import State
-from reactor.inspector.names import descriptor_of, peer_of
 from reactor.inspector.redact import Incoming, show_outgoing
+from reactor.names import descriptor_of, peer_of
 from reactor.observer import CALLED, ENDED, SELECTED, Event, ObservedReactor
 from reactor.watched import (
     CLOSED,

@@ -15,9 +15,9 @@ from typing import Any
 
 from reactor.http11.message import LiveStream
 from reactor.inspector.board import MOST_CHIPS, STATES, Board, Record
-from reactor.inspector.names import deadline_name, name_of
 from reactor.inspector.stepping import BETWEEN, ENTER, Place, SteppedReactor
 from reactor.loop import EventHandler, Interest
+from reactor.names import deadline_name, name_of
 from reactor.server import Server
 
 HANDLES, DEADLINES = 40, 10
