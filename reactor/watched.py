@@ -61,9 +61,7 @@ class WatchedOutbox(Outbox):
         first = self._octets[0] if self._octets else b""
         flow = Outbox.flush(self, sock, share)
         if self.sent != before:
-            connection = self._connection
-            connection._moment = now = self._clock()
-            self._tell((SENT, now, connection, self.sent - before, first))
+            self._tell((SENT, self._clock(), self._connection, self.sent - before, first))
         return flow
 
 
@@ -158,7 +156,7 @@ class WatchedConnection(Connection):
     def record(self, ledger: Ledger, exchange: Exchange, sent: int) -> None:
         """Tell of an exchange that has ended; what the ledger takes for the access log."""
         content = sent - exchange.content_at
-        self._tell((ANSWERED, self._moment, self, exchange, content if content > 0 else 0))
+        self._tell((ANSWERED, self._clock(), self, exchange, content if content > 0 else 0))
         if self._write is not None:
             self._write(ledger, exchange, sent)
 

@@ -16,8 +16,10 @@ from contextlib import contextmanager
 
 from reactor.explain import Explain
 from reactor.inspector import inspector
+from reactor.inspector.figures import figures
 from reactor.inspector.same_site import is_number
 from reactor.messages import MessageHandler
+from reactor.metrics import Metrics
 from reactor.observer import EventReader, ObservedReactor
 from reactor.server import Watch
 from reactor.settings import Settings
@@ -72,7 +74,8 @@ def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Watch | N
         host, port = options.inspect
         if not (host == "localhost" or (is_number(host) and host.startswith(("127.", "::1")))):
             log.warning("whoever reaches %s port %d can see and hold this server", host, port)
-        yield inspector.inspected(readers, host, port, settings)
+        metrics = Metrics()
+        yield inspector.inspected([metrics, *readers], host, port, settings, [figures(metrics)])
     elif readers:
         yield Watch(ObservedReactor(readers, slow_turn=settings.slow_turn))
     else:
