@@ -1,6 +1,7 @@
 """Watching: the options for it, and what they come to.
 
     --explain               the loop told in words, on standard error
+    --trace FILE            the loop as a timeline, for Perfetto
     --inspect [HOST:PORT]   the microscope, on a listening handle of its own
 
 What an option means is checked when it is read, so that a wrong one is exit code 2 and one line.
@@ -21,8 +22,9 @@ from reactor.inspector.same_site import is_number
 from reactor.messages import MessageHandler
 from reactor.metrics import Metrics
 from reactor.observer import EventReader, ObservedReactor
-from reactor.server import Watch
+from reactor.server import StartError, Watch
 from reactor.settings import Settings
+from reactor.trace import LIMIT, Trace
 
 log = logging.getLogger("reactor")
 turns = logging.getLogger("reactor.turns")  # a paragraph each, at debug
@@ -51,6 +53,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--explain", action="store_true", help="tell on standard error, in words, what the loop does"
     )
     group.add_argument(
+        "--trace",
+        metavar="FILE",
+        help="write what the loop does into this file, to be opened in Perfetto; at most "
+        f"{LIMIT >> 20} MiB (default: none)",
+    )
+    group.add_argument(
         "--inspect",
         nargs="?",
         const=(inspector.HOST, inspector.PORT),
@@ -70,16 +78,33 @@ def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Watch | N
     if turns.isEnabledFor(logging.DEBUG):
         colour = options.explain and _in_colour()
         readers.append(Explain(turns.debug, colour, settings.slow_turn))
-    if options.inspect is not None:
-        host, port = options.inspect
+    trace = None
+    if options.trace is not None:
+        trace = _open_trace(options.trace)
+        readers.append(trace)
+    try:
+        yield _watch(options.inspect, readers, settings)
+    finally:
+        if trace is not None:
+            trace.close()
+
+
+def _watch(inspect: Address | None, readers: list[EventReader], settings: Settings) -> Watch | None:
+    if inspect is not None:
+        host, port = inspect
         if not (host == "localhost" or (is_number(host) and host.startswith(("127.", "::1")))):
             log.warning("whoever reaches %s port %d can see and hold this server", host, port)
         metrics = Metrics()
-        yield inspector.inspected([metrics, *readers], host, port, settings, [figures(metrics)])
-    elif readers:
-        yield Watch(ObservedReactor(readers, slow_turn=settings.slow_turn))
-    else:
-        yield None
+        return inspector.inspected([metrics, *readers], host, port, settings, [figures(metrics)])
+    return Watch(ObservedReactor(readers, slow_turn=settings.slow_turn)) if readers else None
+
+
+def _open_trace(path: str) -> Trace:
+    try:
+        return Trace(path)
+    except (OSError, ValueError) as error:  # a NUL in a path is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise StartError(f"cannot write the trace {path}: {reason}") from None
 
 
 def _have_turns_told() -> None:
