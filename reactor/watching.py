@@ -64,8 +64,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         const=(inspector.HOST, inspector.PORT),
         type=address,
         metavar="HOST:PORT",
-        help=f"look at the loop in a browser, and hold it (default: none; {inspector.HOST}:{inspector.PORT} "
-        "without HOST:PORT)",
+        help="serve a page that shows the loop and can hold it, and metrics, on "
+        f"{inspector.HOST}:{inspector.PORT} without HOST:PORT (default: none)",
     )
 
 

@@ -142,7 +142,8 @@ def options_of_the_help() -> list[str]:
 @pytest.mark.parametrize("option", options_of_the_help())
 def test_every_option_has_an_environment_variable(option: str) -> None:
     name = option.removeprefix("--").replace("-", "_")
-    made = {"auth": "a:b", "auth_upload": "a:b", "header": "A: 1"}  # into something that is no text
+    # Into something that is no text.
+    made = {"auth": "a:b", "auth_upload": "a:b", "header": "A: 1", "inspect": "5000"}
     text = ({"log_format": "json", "log_level": "debug", "cors": "null", "types": "guess"} | made).get(
         name, "1"
     )
