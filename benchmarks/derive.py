@@ -12,6 +12,7 @@
     hot.rate, hot.p99     reactor's own, in requests/s and seconds; p50 and p999 likewise
     concurrency-512.floor with 512 connections; latency-90.p99 at 90 % of the capacity; idle-1000.p99
     log.rate              requests/s with the access log / without
+    watching.explained    requests/s with --explain / without, with the access log; traced, inspected likewise
     idle.rate             requests/s with 10,000 idle connections / without any
     idle.octets           resident octets of the server for each of these
     fairness.p99          small requests' p99 during downloads and uploads
@@ -28,6 +29,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import NamedTuple
 
+from benchmarks.peers import WAYS_TO_WATCH
 from benchmarks.samples import Run, Sample, by_round
 from benchmarks.units import OCTETS, RATE, RATIO, SECONDS, slug
 
@@ -35,7 +37,7 @@ OURS, LOGGING, FLOOR = "reactor", "reactor +log", "bare loop"
 AGREEMENT = "agreement"  # the workload that wrk and our own client both measure
 ASIDE = (AGREEMENT, "capacity")  # workloads with two samples a round; they compare no servers
 # Questions whose workloads have names of their own; those of others begin with the question.
-CONTESTS = ("throughput", "files", "compression")
+CONTESTS = ("throughput", "files", "compression", "watching")
 MANY_IDLE = 10_000
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
 
@@ -147,6 +149,7 @@ def figures(run: Run) -> dict[str, Figure]:
         if OURS in peers:
             named.update(_of_cell(cell, peers))
     named.update(_of_log(places))
+    named.update(_of_watching(places))
     named.update(_of_idle(places))
     named.update(_of_fairness(places))
     named["agreement.clients"] = agreement(run)
@@ -159,7 +162,7 @@ def _of_cell(cell: Cell, peers: dict[str, list[Sample]]) -> Iterator[tuple[str, 
     for name, share in PERCENTILES.items():
         yield f"{cell.slug}.{name}", Figure.of(map(at(share), ours), SECONDS)
     for peer, theirs in peers.items():
-        if peer not in (OURS, LOGGING):
+        if peer not in (OURS, LOGGING, *WAYS_TO_WATCH):
             if closed(theirs):
                 yield f"{cell.slug}.{opponent(peer)}", Figure.of(ratios(ours, theirs))
             yield f"{cell.slug}.cpu.{opponent(peer)}", Figure.of(ratios(ours, theirs, thrift))
@@ -170,6 +173,14 @@ def _of_log(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[str, 
     peers = places.get(Cell("throughput", "hot", None), {})
     if OURS in peers and LOGGING in peers:
         yield "log.rate", Figure.of(ratios(peers[LOGGING], peers[OURS]))
+
+
+def _of_watching(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[str, Figure | None]]:
+    peers = places.get(Cell("watching", "watched", None), {})
+    for name in WAYS_TO_WATCH:
+        watched = peers.get(name)
+        if watched and LOGGING in peers:
+            yield f"watching.{name}", Figure.of(ratios(watched, peers[LOGGING]))
 
 
 def _of_idle(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[str, Figure | None]]:

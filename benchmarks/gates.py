@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from benchmarks.attack import SCENARIOS
 from benchmarks.derive import CONTESTS, FLOOR, LOGGING, OURS, PERCENTILES, Figure, opponent
-from benchmarks.peers import PEERS
+from benchmarks.peers import PEERS, WAYS_TO_WATCH
 from benchmarks.units import shown, slug
 from benchmarks.workloads import WORKLOADS
 
@@ -31,9 +31,10 @@ PLACES = (
     *(slug(f"fairness {name}") for name in SITUATIONS),
     *(slug(f"attack {each.name}") for each in SCENARIOS),
 )
-OPPONENTS = tuple(opponent(name) for name in PEERS if name not in (OURS, LOGGING))
+OPPONENTS = tuple(opponent(name) for name in PEERS if name not in (OURS, LOGGING, *WAYS_TO_WATCH))
 SPECIAL = {
     "log.rate": "requests/s with the access log / without it",
+    **{f"watching.{name}": f"requests/s {name} / not, with the access log" for name in WAYS_TO_WATCH},
     "idle.rate": "requests/s with 10,000 idle connections / without any",
     "idle.octets": "resident octets for each idle connection",
     "fairness.p99": "p99 of small requests during downloads and uploads, in seconds",

@@ -1,7 +1,8 @@
 """The servers that are compared, side by side: for each its version, what it lacks, and its command line.
 
     bare loop     the floor: receives, sends a constant, does nothing else
-    reactor       this server, without its access log; "reactor +log" writes it, to /dev/null
+    reactor       this server, without its access log; "reactor +log" writes it, to /dev/null; and
+                  "explained", "traced" and "inspected" are the same, watched
     the others    the fastest set-up that their own documentation recommends for one process
 
 Each serves the same four things in the way that is usual for it (``benchmarks/apps``): a text out of
@@ -28,6 +29,7 @@ APPS = Path(__file__).with_name("apps")
 
 # What a server can be asked for; a workload needs one of these.
 ECHO, PIPELINED, CLOSING, GZIP, FILES, UPLOADS = "echo", "pipelined", "closing", "gzip", "files", "uploads"
+BEING_WATCHED = "being watched"  # which is of interest with this server alone
 EVERYTHING = frozenset({ECHO, PIPELINED, CLOSING, GZIP, FILES, UPLOADS})
 
 
@@ -108,6 +110,12 @@ def _app(*words: str) -> list[str]:
     return ["env", "BENCHMARK_DIRECTORY={directory}", *_python(*words)]
 
 
+# The inspector listens on a port of its own.
+WAYS_TO_WATCH = {
+    "explained": ["--explain"],
+    "traced": ["--trace", "{scratch}/trace.json"],
+    "inspected": ["--inspect", "127.0.0.1:0"],
+}
 WSGI, ASGI = "benchmarks.apps.wsgi:application", "benchmarks.apps.asgi:application"
 _REACTOR = _python("reactor", "--port", "{port}", "--directory", "{directory}")
 
@@ -119,8 +127,10 @@ _ALL = (
         why_not="is the floor of small texts alone",
         constant=True,
     ),
-    Reactor("reactor", [*_REACTOR, "--no-access-log"]),
-    Reactor("reactor +log", _REACTOR, serves=frozenset({ECHO}), why_not="is for small texts alone"),
+    Reactor("reactor", [*_REACTOR, "--no-access-log"], serves=EVERYTHING | {BEING_WATCHED}),
+    Reactor(
+        "reactor +log", _REACTOR, serves=frozenset({ECHO, BEING_WATCHED}), why_not="is for small texts alone"
+    ),
     Nginx(
         "nginx",
         ["nginx", "-p", "{scratch}", "-c", "{scratch}/nginx.conf", "-e", "stderr"],
@@ -173,6 +183,15 @@ _ALL = (
     Adapter("aiohttp", _app("benchmarks.apps.aiohttp_app", "{port}"), ["aiohttp"]),
     Adapter("tornado", _app("benchmarks.apps.tornado_app", "{port}"), ["tornado"]),
     Adapter("http.server", _app("benchmarks.apps.http_server", "{port}")),
+    *(
+        Reactor(
+            name,
+            [*_REACTOR, *options],
+            serves=frozenset({BEING_WATCHED}),
+            why_not="is for the cost of being watched alone",
+        )
+        for name, options in WAYS_TO_WATCH.items()
+    ),
 )
 
 PEERS: dict[str, Adapter] = {each.name: each for each in _ALL}  # in the order of showing them

@@ -16,7 +16,7 @@ from benchmarks.attack import SCENARIOS
 from benchmarks.peers import PEERS
 from benchmarks.plan import Plan
 from benchmarks.units import duration
-from benchmarks.workloads import COMPRESSED, DOWNLOADED, SMALL, UPLOADED
+from benchmarks.workloads import COMPRESSED, DOWNLOADED, SMALL, UPLOADED, WATCHED, Workload
 
 SELDOM = 5.0  # seconds between two lines, where they are not rewritten
 START = "\r\x1b[K"  # go to the start of the line, and clear it
@@ -29,11 +29,17 @@ FEW = {"concurrency": 6 * 5 + 2, "latency": (2 + 3) * 3, "idle": 4 * 5, "fairnes
 
 def expected(plan: Plan) -> dict[str, float]:
     """Return about how many seconds each question takes."""
-    peers = sum(plan.wants_peer(name) and each.missing() is None for name, each in PEERS.items())
+    peers = [each for name, each in PEERS.items() if plan.wants_peer(name) and each.missing() is None]
     turns = dict(FEW)
-    contests = {"throughput": SMALL, "files": (*DOWNLOADED, *UPLOADED), "compression": COMPRESSED}
+    contests: dict[str, Sequence[Workload]] = {
+        "throughput": SMALL,
+        "files": (*DOWNLOADED, *UPLOADED),
+        "compression": COMPRESSED,
+        "watching": (WATCHED,),
+    }
     for name, workloads in contests.items():
-        turns[name] = peers * sum(plan.wants_workload(each.name) for each in workloads)
+        wanted = [each for each in workloads if plan.wants_workload(each.name)]
+        turns[name] = sum(each.needs in peer.serves for each in wanted for peer in peers)
     rounds, seconds = (1, interleaved.QUICK_SECONDS) if plan.quick else (plan.rounds, plan.seconds)
     sieges = len(SCENARIOS) * (SMALL_SIEGE if plan.quick else SIEGE)
     warm_up = min(seconds, interleaved.WARM_UP)

@@ -3,7 +3,10 @@
 import importlib
 from typing import Any
 
-QUESTIONS = ("throughput", "concurrency", "latency", "idle", "fairness", "files", "compression", "attack")
+QUESTIONS = (
+    *("throughput", "concurrency", "latency", "idle", "fairness", "files", "compression", "watching"),
+    "attack",
+)
 ALSO_CALLED = {"gzip": "compression"}
 MODULES = {"attack": "besieged"}  # of the others, the name is the question
 

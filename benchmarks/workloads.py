@@ -15,7 +15,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchmarks.peers import CLOSING, ECHO, FILES, GZIP, PIPELINED, UPLOADS
+from benchmarks.peers import BEING_WATCHED, CLOSING, ECHO, FILES, GZIP, PIPELINED, UPLOADS
 
 NUMBER = "{n}"
 DIGITS = 12
@@ -133,6 +133,7 @@ def _upload(size: int) -> Workload:
 _GZIP_LINE = ("Accept-Encoding: gzip",)
 
 HOT = Workload("hot", ECHO)
+WATCHED = Workload("watched", BEING_WATCHED)
 SMALL = (
     HOT,
     Workload("browser", ECHO, BROWSER),
@@ -147,4 +148,5 @@ COMPRESSED = (
 DOWNLOADED = tuple(_file(size) for size in (4 * KIB, 64 * KIB, MIB, 100 * MIB))
 UPLOADED = tuple(_upload(size) for size in (4 * KIB, MIB))
 
-WORKLOADS: dict[str, Workload] = {each.name: each for each in (*SMALL, *COMPRESSED, *DOWNLOADED, *UPLOADED)}
+_ALL = (*SMALL, *COMPRESSED, *DOWNLOADED, *UPLOADED, WATCHED)
+WORKLOADS: dict[str, Workload] = {each.name: each for each in _ALL}

@@ -25,6 +25,7 @@ TITLES = {
     "fairness": "Fairness",
     "files": "Files",
     "compression": "Compression",
+    "watching": "Being watched",
     "attack": "Under attack",
 }
 NOTES = {
@@ -34,6 +35,7 @@ NOTES = {
     "pipelined": "16 requests at once on each connection",
     "new connection": "one request on each connection",
     "gzip same": "1,000 octets, the same text again and again",
+    "watched": "GET /echo/abc, by a server that is watched",
     "gzip different": "1,000 octets, a new text each time",
     "file 100 MiB": "eight connections",
 }
@@ -306,5 +308,6 @@ def questions(run: Run) -> Markup:
         fairness(run),
         contest(run, "files"),
         contest(run, "compression"),
+        contest(run, "watching"),
         attack(run),
     )

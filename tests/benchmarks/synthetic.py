@@ -40,6 +40,7 @@ FILES = {
     "upload 1 MiB": 0.03,
 }
 SIZES = {"file 100 MiB": 100 << 20, "upload 1 MiB": 1 << 20}
+WATCHING = {"reactor": 1.2, "reactor +log": 1.0, "explained": 0.4, "traced": 0.5, "inspected": 0.8}
 ONLY_TEXTS = ("bare loop", "reactor +log")
 CONNECTIONS = (1, 8, 64, 512, 4096, 10_000)
 IDLE = (0, 100, 1000, 10_000)
@@ -98,11 +99,17 @@ def make_run(rounds: int = 7, detail: int = 200) -> Run:
     """Make a whole run: all questions, all peers; ``detail`` is how many times each histogram has."""
     maker = Maker(rounds, detail)
     run = Run(dict(ENVIRONMENT))
-    run.peers = {name: Peer(name, f"{name} 1.0", f"/usr/bin/python3 -m {name} --port 4000") for name in HOT}
+    command = "/usr/bin/python3 -m {} --port 4000"
+    run.peers = {name: Peer(name, f"{name} 1.0", command.format(name)) for name in (*HOT, *WATCHING)}
     run.skipped = {"waitress: file 1 MiB": "wrong content from octet 1,024 on"}
     for question, workloads in (("throughput", THROUGHPUT), ("compression", COMPRESSION), ("files", FILES)):
         for workload, factor in workloads.items():
             run.samples += _contest(maker, question, workload, factor)
+    for peer, cost in WATCHING.items():
+        run.samples += [
+            maker.sample("watching", "watched", peer, number, HOT["reactor +log"] * cost)
+            for number in range(1, maker.rounds + 1)
+        ]
     run.samples += _concurrency(maker) + _latency(maker) + _idle(maker) + _fairness(maker)
     run.samples += _attack(maker) + _agreement(maker)
     return run

@@ -54,6 +54,7 @@ def test_the_table_of_targets_is_complete() -> None:
     assert list(WORKLOADS) == [
         *("hot", "browser", "varied", "pipelined", "new connection", "gzip same", "gzip different"),
         *("file 4 KiB", "file 64 KiB", "file 1 MiB", "file 100 MiB", "upload 4 KiB", "upload 1 MiB"),
+        "watched",
     ]
 
 
