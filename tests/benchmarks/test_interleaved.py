@@ -14,7 +14,7 @@ from benchmarks.plan import Plan
 from benchmarks.samples import Run, Sample
 from benchmarks.servers import Serving
 from benchmarks.verify import WrongError
-from benchmarks.workloads import HOT, SMALL, WORKLOADS, Workload
+from benchmarks.workloads import HOT, SMALL, WATCHED, WORKLOADS, Workload
 
 THREE = Plan(rounds=3, seconds=9, connections=4, peers=("bare loop",))
 LARGE = WORKLOADS["file 100 MiB"]
@@ -159,7 +159,7 @@ def test_files_and_compression_are_measured() -> None:
 
 
 def test_the_questions_cover_all_workloads() -> None:
-    asked = [*SMALL, *compression.COMPRESSED, *files.WORKLOADS]
+    asked = [*SMALL, *compression.COMPRESSED, *files.WORKLOADS, WATCHED]
     assert {each.name for each in asked} == set(WORKLOADS)
     assert {each.needs for each in asked} >= {ECHO, FILES}
 
