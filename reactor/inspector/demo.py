@@ -55,11 +55,12 @@ def slow_reader(client: "DemoClient") -> Iterator[float]:
 
 
 def half_close(client: "DemoClient") -> Iterator[float]:
-    """Send a request, say that no more comes, and still read the answer."""
+    """Ask for a last answer, and be slow to say that we are done, too: the server is DRAINING meanwhile."""
+    client.interest = Interest.NONE
     client.send(get("/echo/last-words").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-    yield 0.5
+    yield 3.0
     client.half_close()
-    yield 2.0
+    yield 1.0
 
 
 def block(client: "DemoClient") -> Iterator[float]:
@@ -94,7 +95,12 @@ DEMOS = {
         Demo("pipelining", "Pipelining", "eight requests at once, three times", pipelining),
         Demo("one-octet", "One octet a second", "a head that is not complete in time: 408", one_octet),
         Demo("slow-reader", "Slow reader", "4 MiB, taken in small pieces: backpressure", slow_reader),
-        Demo("half-close", "Half-close", "the client sends no more, and still reads", half_close),
+        Demo(
+            "half-close",
+            "Half-close",
+            "the server has said its last, and waits for the client to end",
+            half_close,
+        ),
         Demo("block", "Blocking handler", "200 ms in which nobody is served, three times", block),
         Demo(
             "hundred", "A hundred at once", "a hundred connections with three requests each", one_of_many, 100

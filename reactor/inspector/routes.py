@@ -46,7 +46,8 @@ def install(routes: Router, watchers: Watchers) -> None:
     @routes.get("/connections/{number}")
     def connection(request: Request) -> Response:
         number = request.params["number"]
-        found = watchers.describe(int(number)) if number.isascii() and number.isdigit() else None
+        is_number = number.isascii() and number.isdigit() and len(number) < 20
+        found = watchers.describe(int(number)) if is_number else None
         if found is None:
             raise ProtocolError(404, "there is no such connection, or it closed long ago")
         return as_json(found)
@@ -73,7 +74,9 @@ def install(routes: Router, watchers: Watchers) -> None:
         asked = read_json(request)
         states, slow = asked.get("states"), asked.get("slow")
         known = {state.name for state in STATES}
-        if not isinstance(states, list) or not all(each in known for each in states):
+        if not isinstance(states, list) or not all(
+            isinstance(each, str) and each in known for each in states
+        ):
             raise ProtocolError(400, f'"states" is a list of {", ".join(sorted(known))}')
         if not isinstance(slow, bool):
             raise ProtocolError(400, '"slow" is true or false')

@@ -63,8 +63,8 @@ class Watchers(EventHandler):
     def changed(self) -> None:
         """Have a frame made soon."""
         self._seen = -1
-        if self._readers and self.deadline == inf:
-            self.deadline = self._outer.clock()
+        if self._readers:
+            self.deadline = min(self.deadline, self._outer.clock())
         self._outer.refresh(self)
 
     def on_deadline(self) -> None:

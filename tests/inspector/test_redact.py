@@ -1,0 +1,125 @@
+"""What is shown of octets: heads, whole or octet by octet; no secret, and no content."""
+
+import random
+
+import pytest
+
+from reactor.inspector.redact import LONGEST, Incoming, show_outgoing
+
+PLAIN = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n"
+SECRET = "c2VjcmV0"
+SECRETS = [
+    f"Authorization: Basic {SECRET}",
+    f"authorization:{SECRET}",
+    f"AUTHORIZATION : {SECRET}",
+    f"Proxy-Authorization: {SECRET}",
+    f"Cookie: a={SECRET}",
+    f"X-Authorization-Copy: {SECRET}",
+    f"X\x0bAuthorization: {SECRET}",
+]
+
+
+def pieces(octets: bytes, size: int) -> list[bytes]:
+    return [octets[start : start + size] for start in range(0, len(octets), size)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_a_plain_head_is_shown_as_it_came(size: int) -> None:
+    shown = Incoming()
+    text = "".join(shown.show(piece) for piece in pieces(PLAIN, size))
+    assert text == PLAIN.decode().replace("\r", "\\r").replace("\n", "\\n")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 11, 1000])
+@pytest.mark.parametrize("line", SECRETS)
+def test_a_secret_is_never_shown(line: str, size: int) -> None:
+    head = f"GET / HTTP/1.1\r\nHost: x\r\n{line}\r\nAccept: */*\r\n\r\n".encode()
+    shown = Incoming()
+    text = "".join(shown.show(piece) for piece in pieces(head, size))
+    assert not any(SECRET[start : start + 3] in text for start in range(len(SECRET) - 2))
+    assert "[hidden]" in text
+    assert "Accept: */*" in text
+
+
+def test_a_secret_is_not_shown_wherever_it_is_cut() -> None:
+    source = random.Random(4)
+    head = f"GET / HTTP/1.1\r\nHost: x\r\n{SECRETS[0]}\r\n{SECRETS[4]}\r\n\r\n".encode() * 3
+    for _ in range(500):
+        shown, start, text = Incoming(), 0, ""
+        while start < len(head):
+            step = source.randrange(1, 40)
+            text += shown.show(head[start : start + step])
+            start += step
+        assert not any(SECRET[place : place + 3] in text for place in range(len(SECRET) - 2))
+
+
+def test_a_line_that_continues_another_is_hidden() -> None:
+    head = f"GET / HTTP/1.1\r\nAuthorization: Basic\r\n {SECRET}\r\n\r\n".encode()
+    for size in (1, 4, 100):
+        shown = Incoming()
+        assert SECRET[:3] not in "".join(shown.show(piece) for piece in pieces(head, size))
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+@pytest.mark.parametrize(
+    "announcement", ["Content-Length: 6", "content-length:006", "Transfer-Encoding: chunked"]
+)
+def test_content_is_counted_and_not_shown_nor_what_follows_until_all_is_idle(
+    announcement: str, size: int
+) -> None:
+    head = f"POST /files/a HTTP/1.1\r\nHost: x\r\n{announcement}\r\n\r\n".encode()
+    follows = b"secretGET / HTTP/1.1\r\nAuthorization: more\r\n\r\n"
+    shown = Incoming()
+    text = "".join(shown.show(piece) for piece in pieces(head + follows, size))
+    assert "sec" not in text
+    assert "mor" not in text
+    assert "octets of content]" in text
+    shown.idle()
+    assert shown.show(PLAIN).startswith("GET /echo/hi")
+
+
+@pytest.mark.parametrize("announcement", ["Content-Length: 0", "Content-Length: 000", "X-Content-Length: 5"])
+def test_what_announces_no_content_hides_nothing(announcement: str) -> None:
+    shown = Incoming()
+    text = shown.show(f"POST / HTTP/1.1\r\n{announcement}\r\n\r\n".encode() + PLAIN)
+    assert "GET /echo/hi" in text
+
+
+def test_pipelined_heads_are_all_shown() -> None:
+    assert Incoming().show(PLAIN * 3).count("GET /echo/hi") == 3
+
+
+def test_a_line_that_is_too_long_is_hidden_and_kept_no_longer() -> None:
+    shown = Incoming()
+    for _ in range(40):
+        text = shown.show(b"a" * 1000)
+    assert "a" not in text.replace("[hidden]", "")
+    assert len(text) <= LONGEST
+
+
+def test_what_is_shown_is_cut_and_escaped() -> None:
+    text = Incoming().show(b"GET /\x00\x1b[31m\xff<b>" + b"x" * 5000)
+    assert "\x1b" not in text
+    assert "\x00" not in text
+    assert text.isascii()
+    assert len(text) <= LONGEST * 4 + 3
+
+
+def test_of_what_goes_out_the_head_is_shown() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"
+    assert show_outgoing(head + b"secret", len(head) + 6, True) == (
+        "HTTP/1.1 200 OK\\r\\nContent-Length: 6\\r\\n\\r\\n[6 octets of content]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("octets", "is_head"),
+    [
+        (memoryview(b"HTTP/1.1 200 OK secret"), True),
+        (b"HTTP/1.1 200 OK secret", False),
+        (b"6\r\nsecret\r\n", True),
+        (b"", True),
+    ],
+)
+def test_what_may_be_content_is_counted(octets: object, is_head: bool) -> None:
+    assert show_outgoing(octets, 22, is_head) == "[22 octets]"

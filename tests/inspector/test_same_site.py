@@ -1,0 +1,63 @@
+"""Who may use the inspector: Host, Origin and Sec-Fetch-Site."""
+
+import pytest
+
+from reactor.http11.message import Response
+from reactor.inspector.same_site import LocalRouter
+from tests.harness import Harness
+
+
+def status(host: str, *lines: str, named: str = "127.0.0.1", method: str = "GET") -> int:
+    routes = LocalRouter(named)
+    routes.get("/")(lambda request: Response.text("in"))
+    routes.post("/")(lambda request: Response.text("in"))
+    with Harness(routes) as server:
+        client = server.connect()
+        fields = "".join(f"{line}\r\n" for line in (f"Host: {host}", "Content-Length: 0", *lines))
+        client.send(f"{method} / HTTP/1.1\r\n{fields}\r\n".encode())
+        return client.responses()[0].status
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:4222", "127.0.0.1", "localhost", "LOCALHOST:4222", "[::1]:4222", "192.168.1.7:4222"]
+)
+def test_this_machine_and_numbers_are_answered(host: str) -> None:
+    assert status(host) == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["rebound.example", "rebound.example:4222", "localhost.example", "127.0.0.1.example", ""]
+)
+def test_other_names_are_refused(host: str) -> None:
+    assert status(host) == 403
+
+
+def test_the_name_that_was_given_is_answered() -> None:
+    assert status("teacher.example:4222", named="teacher.example") == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Origin: http://127.0.0.1:4222", 200),
+        ("Origin: http://127.0.0.1:4221", 403),
+        ("Origin: https://127.0.0.1:4222", 403),
+        ("Origin: http://evil.example", 403),
+        ("Origin: null", 403),
+        ("Sec-Fetch-Site: same-origin", 200),
+        ("Sec-Fetch-Site: none", 200),
+        ("Sec-Fetch-Site: same-site", 403),
+        ("Sec-Fetch-Site: cross-site", 403),
+    ],
+)
+def test_a_page_of_another_site_is_refused(method: str, line: str, expected: int) -> None:
+    assert status("127.0.0.1:4222", line, method=method) == expected
+
+
+def test_a_stranger_cannot_tell_what_exists() -> None:
+    routes = LocalRouter("127.0.0.1")
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(b"BREW /nothing HTTP/1.1\r\nHost: evil.example\r\n\r\n")
+        client.assert_responds(403)
