@@ -1,0 +1,154 @@
+"""The microscope on a real server, driven as a teacher drives it."""
+
+import json
+import resource
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.browser.driving import Browser
+from tests.inspector.microscope import Microscope
+from tests.process import Wire, head
+
+GET = head("GET", "/echo/hi")
+
+
+@pytest.fixture
+def server() -> Iterator[Microscope]:
+    with Microscope() as microscope:
+        yield microscope
+
+
+@pytest.fixture
+def page(browser: Browser, server: Microscope) -> Browser:
+    """Open the page, and wait until it shows what is."""
+    browser.open(f"http://127.0.0.1:{server.inspector}/")
+    browser.wait(lambda: mode(browser) == "running")
+    return browser
+
+
+def mode(page: Browser) -> str:
+    return str(page.one("#mode").text).strip()
+
+
+def press(page: Browser, selector: str) -> None:
+    page.driver.execute_script("arguments[0].click()", page.one(selector))
+
+
+def hangs(wire: Wire) -> bool:
+    """Say that nothing has come, without waiting: the page has gone on meanwhile."""
+    wire.sock.setblocking(False)
+    try:
+        wire.received += wire.sock.recv(4096)
+    except BlockingIOError:
+        return True
+    finally:
+        wire.sock.settimeout(20)
+    return False
+
+
+def received(page: Browser) -> int:
+    return int(page.driver.execute_script("return document.body.dataset.received || 0"))
+
+
+def test_pause_freezes_the_server_while_the_page_goes_on_and_one_step_answers(
+    page: Browser, server: Microscope
+) -> None:
+    wire = server.connect()
+    assert wire.get("/").status == 200
+    press(page, "#pause")
+    page.wait(lambda: mode(page) == "paused")
+    wire.send(GET)
+    before = received(page)
+    page.wait(lambda: received(page) >= before + 2)
+    assert hangs(wire)
+    press(page, "#event")
+    assert wire.answer().content == b"hi"
+    assert mode(page) == "paused"
+    press(page, "#resume")
+    page.wait(lambda: mode(page) == "running")
+    assert wire.get("/").status == 200
+
+
+def test_a_breakpoint_stops_at_responding(page: Browser, server: Microscope) -> None:
+    press(page, '#breakpoints input[data-state="RESPONDING"]')
+    page.wait(lambda: json.loads(server.ask("/connections")[1]) is not None)
+    wire = server.connect()
+    page.wait(lambda: page.all('.chip[data-number="1"]'))
+    wire.send(GET)
+    page.wait(lambda: mode(page) == "paused")
+    page.wait(lambda: "RESPONDING" in page.one("#at").text)
+    page.wait(lambda: page.one('.chip[data-number="1"]').get_attribute("data-state") == "RESPONDING")
+    assert hangs(wire)
+    press(page, "#resume")
+    assert wire.answer().status == 200
+
+
+def test_a_demo_clients_chip_is_seen_in_three_lanes(page: Browser, server: Microscope) -> None:
+    page.driver.execute_script(
+        """
+        window.seen = new Set();
+        const look = () => {
+            for (const chip of document.querySelectorAll('.chip[data-number="1"]')) {
+                seen.add(chip.dataset.state);
+            }
+            requestAnimationFrame(look);
+        };
+        look();
+        """
+    )
+    press(page, '#demos button[data-demo="keep-alive"]')
+    page.wait(lambda: len(page.driver.execute_script("return [...seen]")) >= 3)
+    seen = set(page.driver.execute_script("return [...seen]"))
+    assert seen >= {"RESPONDING", "IDLE"}
+
+
+def test_a_click_shows_one_connection_without_its_secrets(page: Browser, server: Microscope) -> None:
+    wire = server.connect()
+    page.wait(lambda: page.all('.chip[data-number="1"]'))
+    wire.get("/user-agent", "Authorization: Basic c2VjcmV0")
+    press(page, '.chip[data-number="1"]')
+    page.wait(lambda: "/user-agent" in page.one("#connection").text)
+    text = page.one("#connection").text
+    assert "Authorization[hidden]" in text
+    assert "c2VjcmV0" not in page.driver.page_source
+
+
+def test_explain_names_the_file_and_the_line(page: Browser, server: Microscope) -> None:
+    press(page, "[data-step=select] button")
+    page.wait(lambda: "reactor/loop.py" in page.driver.find_element("css selector", "body").text)
+
+
+def test_with_2000_connections_the_page_draws_and_its_memory_is_flat(
+    page: Browser, server: Microscope
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        wires = [server.connect() for _ in range(2000)]
+        page.wait(lambda: "2,000" in page.driver.find_element("css selector", "body").text)
+
+        def heap() -> int:
+            page.driver.execute_cdp_cmd("HeapProfiler.collectGarbage", {})
+            figures: Any = page.driver.execute_cdp_cmd("Runtime.getHeapUsage", {})
+            return int(figures["usedSize"])
+
+        def live(rounds: int) -> None:
+            for number in range(rounds):
+                for wire in wires[number::100]:
+                    wire.get("/")
+
+        live(20)
+        before, frames = heap(), received(page)
+        live(100)
+        page.wait(lambda: received(page) > frames + 20)
+        assert heap() - before < 2 << 20
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_nothing_is_complained_of(page: Browser, server: Microscope) -> None:
+    press(page, '#demos button[data-demo="hundred"]')
+    page.wait(lambda: len(page.all(".chip")) > 50)
+    assert page.complaints() == []
