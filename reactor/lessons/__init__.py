@@ -1,0 +1,1 @@
+"""Programs of the course in ``reactor/README.md``: each shows one thing, and ends by itself."""

@@ -1,0 +1,47 @@
+"""Lesson 9: select against epoll, with 1,000 handles of which one is ready.
+
+``select`` is told all handles with each call, and looks at each; ``epoll`` was told once, and returns those
+that are ready. (Where there is no epoll, the best selector that there is stands in for it.)
+"""
+
+import selectors
+import socket
+import time
+from contextlib import ExitStack
+
+PAIRS = 500  # with both ends 1,000 handles: select cannot have a descriptor over 1,023
+ONE = 1
+CALLS = 300
+
+
+def measure(selector: selectors.BaseSelector, handles: list[socket.socket]) -> float:
+    """Return how long one call takes, in seconds."""
+    for handle in handles:
+        selector.register(handle, selectors.EVENT_READ)
+    began = time.perf_counter()
+    for _ in range(CALLS):
+        ready = selector.select(0)
+    elapsed = time.perf_counter() - began
+    assert len(ready) == ONE, "one handle is ready"
+    selector.close()
+    return elapsed / CALLS
+
+
+def main() -> None:
+    """Measure both with few handles and with many."""
+    with ExitStack() as stack:
+        pairs = [socket.socketpair() for _ in range(PAIRS)]
+        for each in pairs:
+            stack.enter_context(each[0])
+            stack.enter_context(each[1])
+        handles = [handle for pair in pairs for handle in pair]
+        pairs[0][1].send(b"x")
+        for name, kind in (("select", selectors.SelectSelector), ("epoll", selectors.DefaultSelector)):
+            few, many = measure(kind(), handles[:10]), measure(kind(), handles)
+            print(
+                f"{name + ':':8}{few * 1e6:.1f} us with 10 handles, {many * 1e6:.1f} us with {len(handles)}"
+            )
+
+
+if __name__ == "__main__":
+    main()

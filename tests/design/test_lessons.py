@@ -1,0 +1,36 @@
+"""The course in ``reactor/README.md``: its references are right, and each lesson has all its parts."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "reactor" / "README.md").read_text()
+LESSONS = dict(re.findall(r"^## (\d+)\. .*?\n(.*?)(?=^## )", TEXT, re.MULTILINE | re.DOTALL))
+REFERENCE = re.compile(r"`([\w/]+\.py):(\d+)` `(.+)`$", re.MULTILINE)
+
+
+def test_there_are_ten() -> None:
+    assert list(LESSONS) == [str(number) for number in range(1, 11)]
+
+
+@pytest.mark.parametrize("number", LESSONS)
+def test_a_lesson_has_a_prediction_a_command_what_one_sees_and_lines_to_read(number: str) -> None:
+    lesson = LESSONS[number]
+    assert lesson.count("**Predict:**") == 1
+    assert lesson.count("```sh\n") >= 1
+    assert lesson.count("```text\n") >= 1
+    assert len(REFERENCE.findall(lesson)) >= 2
+    places = [lesson.index(part) for part in ("**Predict:**", "```sh\n", "```text\n", "\nRead:\n")]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(("path", "line", "text"), REFERENCE.findall(TEXT))
+def test_a_line_that_is_referred_to_says_what_is_said(path: str, line: str, text: str) -> None:
+    assert text in (ROOT / path).read_text().splitlines()[int(line) - 1]
+
+
+def test_every_reference_has_the_form_that_is_checked() -> None:
+    assert len(re.findall(r"`[\w/]+\.py:\d+`", TEXT)) == len(REFERENCE.findall(TEXT)) > 20
+    assert all((ROOT / path).is_file() for path in re.findall(r"`([\w/]+/[\w/]+\.py)[`:]", TEXT))
