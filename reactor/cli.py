@@ -131,7 +131,7 @@ def make_parser() -> Parser:
         default="info",
         help="of the messages on standard error; debug tells each turn (default: %(default)s)",
     )
-    watching.add_options(parser)
+    watching.add_options(parser, size)
     parser.add_argument("--no-date-header", action="store_true", help="send no Date")
     _add_settings(parser)
     return parser

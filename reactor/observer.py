@@ -84,6 +84,12 @@ class ObservedReactor(Reactor):
         self.tell((ENDED, self._clock(), self.turns, self.now))
         self.tell_readers()
 
+    def close(self) -> None:
+        """Close the selector, and tell the readers what has happened since the last turn."""
+        super().close()
+        if self._events:
+            self.tell_readers()
+
     def tell_readers(self) -> None:
         """Tell the readers what has been collected; one that fails is told no more."""
         events = self._events

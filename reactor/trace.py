@@ -1,250 +1,267 @@
-"""Trace: the loop as a timeline, in the Trace Event Format, for Perfetto and chrome://tracing.
+"""A trace of the loop and of each connection, for Perfetto and chrome://tracing.
 
-    the loop        one track of nested slices: turn, select, a call of each event handler, handler, gzip
-    connections     a track each: one asynchronous slice for each state that it is in
-    counters        connections, ready handles, octets in memory, lag in milliseconds
-    arrows          from the selector's return to the call that its readiness led to
+Every event that ``reactor.observer`` and ``reactor.watched`` tell becomes lines of a JSON array, in
+Google's Trace Event Format:
 
-The file is an array of events, one a line. The format lets its last bracket be missing, so that a server
-that is killed leaves what it had written, and all of it can be read; what belongs to one turn is written
-at once. The file ends at a limit, and with the disk; the server goes on. Times are in microseconds since the
-first event. Of what a client sent there is the method and the target, escaped and cut, and no content.
+    Event      Lines (their phase)
+    TURN       -
+    SELECTED   -
+    CALLED     a slice (X) in that of the turn; from the end of select an arrow to it (s, f) if it was ready
+    ENDED      a slice for the turn, and in it one for select (X); counters that changed (C)
+    OPENED     the connection begins (b), and its first state
+    ENTERED    the state ends (e), the next one begins (b)
+    RESPONSE   a slice for the handler in that of the hook, and one for gzip (X)
+    REFUSED    a moment of the connection (n)
+    RECEIVED   -                 octets, told with the hook
+    SENT       -                 the same
+    ANSWERED   a moment of the connection (n)
+    CLOSED     the connection ends (e)
+
+A handler's slice does not cover what is read or compressed while a response is sent: that is part of the
+hook. Lines are written once a turn. The array needs no closing bracket, so a file of whole lines can be read
+at any time. A trace that would grow over its limit ends, and so does one whose disk is full; the server
+goes on. What stands in a line is for ``reactor.trace_lines``, how it gets into the file for
+``reactor.line_file``.
 """
 
-import json
 import logging
 import os
-import stat
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
+from math import inf
 
-from reactor.access_log import Exchange
-from reactor.connection import State
-from reactor.http11.message import Request
+from reactor.connection import IDLE, Connection
+from reactor.line_file import LineFile
 from reactor.loop import HOOKS, EventHandler
-from reactor.names import descriptor_of, name_of, peer_of
 from reactor.observer import CALLED, ENDED, SELECTED, TURN, Event
-from reactor.watched import ANSWERED, ENTERED, OPENED, REFUSED, RESPONSE, SENT, WatchedConnection
+from reactor.trace_lines import (
+    MOST,
+    MOST_AT_END,
+    READINESS,
+    TICKS,
+    Track,
+    arrived_line,
+    arrow_line,
+    counter_line,
+    describe,
+    head_lines,
+    last_line,
+    microseconds,
+    slice_line,
+    span,
+    who_is,
+)
+from reactor.watched import ANSWERED, ENTERED, OPENED, RECEIVED, REFUSED, RESPONSE, SENT, WatchedConnection
 from reactor.watched import CLOSED as GONE
 
 log = logging.getLogger("reactor")
 
-LIMIT = 256 << 20  # octets of the file
-LONGEST = 200  # characters of a target
-_LOOP = '"pid":1,"tid":1'
-_BEGINNING = (
-    "[\n"
-    f'{{"ph":"M",{_LOOP},"name":"process_name","args":{{"name":"reactor"}}}},\n'
-    f'{{"ph":"M",{_LOOP},"name":"thread_name","args":{{"name":"the loop"}}}},\n'
-)
-_ARROW = 0.001  # microseconds before its end that the selector's slice has its arrows
+LIMIT = 64 << 20  # octets
 
 
 class Trace:
-    """A reader of the stream that writes a file; raises OSError when it cannot be opened."""
+    """A reader that writes the trace of its events to a file, up to ``limit`` octets.
+
+    Raises OSError when the file cannot be opened. The events are to be those of a whole run.
+    """
 
     def __init__(self, path: str, limit: int = LIMIT) -> None:
-        # Without waiting: a pipe that nobody reads would stop us here.
-        self._fd: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, 0o644)
-        if stat.S_ISFIFO(os.fstat(self._fd).st_mode):
-            os.close(self._fd)
-            raise OSError(0, "it is a pipe, and is to be a file")
+        self._path = path
+        self._file: LineFile | None = LineFile(path)
         self._limit = limit
-        self._size = 0
-        self._lines = [_BEGINNING]
-        self._start: float | None = None
-        self._arrows = 0
-        self._arrows_of: dict[EventHandler, int] = {}
-        self._connections = self._buffered = 0
-        self._buffers: dict[int, int] = {}  # by connection
-        self._states: dict[int, State] = {}  # whose slice is open, by connection
-        self._touched: dict[int, WatchedConnection] = {}
-        self._turn_at = self._selected_at = self._last_began = 0.0
-        self._tell: dict[str, Callable[..., None]] = {
-            TURN: self._turn,
-            SELECTED: self._selected,
-            CALLED: self._called,
-            ENDED: self._ended,
-            OPENED: self._opened,
-            ENTERED: self._entered,
-            RESPONSE: self._response,
-            REFUSED: self._refused,
-            SENT: self._sent,
-            ANSWERED: self._answered,
-            GONE: self._gone,
+        self._tracks: dict[EventHandler, Track] = {}
+        self._zero = -inf  # when the first event was, in seconds of the reactor's clock
+        self._turn = 0  # the number of the present one, 0 between two
+        self._turned = self._selected = self._now = 0.0  # from here on times are seconds after the first
+        self._waited = 0.0  # how long the hook that was called last had waited for it
+        self._ready = self._received = self._sent = self._buffered = 0
+        self._flows = self._arrows = 0  # arrows that end in a hook; those whose beginning is written
+        self._refused: Connection | None = None  # whose next response is no handler's
+        self._counters: dict[str, str] = {}
+        self._lines: list[str] = []
+        self._inner: list[str] = []  # slices within a hook that has not returned yet
+        self._owed = 0  # octets that the lines of this turn take at most
+        self._writers = {
+            TURN: self._begin_turn,
+            SELECTED: self._select,
+            CALLED: self._hook,
+            ENDED: self._end_turn,
+            OPENED: self._open,
+            ENTERED: self._enter,
+            RESPONSE: self._respond,
+            REFUSED: self._refuse,
+            RECEIVED: self._receive,
+            SENT: self._send,
+            ANSWERED: self._answer,
+            GONE: self._close_connection,
         }
 
     def __call__(self, events: list[Event]) -> None:
-        """Read what happened, and write it."""
-        if self._fd is None:
+        """Write what is told."""
+        if self._file is None or not events:
             return
-        if self._start is None:
-            self._start = events[0][1] if events else None
-        for kind, *facts in events:
-            tell = self._tell.get(kind)
-            if tell is not None:
-                tell(*facts)
-        self._write()
+        if self._zero == -inf:
+            self._zero = events[0][1]
+        self._owed += MOST * len(events)
+        if self._file.size + self._owed + MOST_AT_END * (len(self._tracks) + 1) > self._limit:
+            log.warning("the trace %s has grown to its limit, and ends", self._path)
+            self._end("full")
+            return
+        writers = self._writers
+        for event in events:
+            write = writers.get(event[0])
+            if write is not None:
+                write(event)
 
     def close(self) -> None:
-        """End the slices that are open, and the array."""
-        if self._fd is not None:
-            self._lines.append(
-                f'{{"ph":"M",{_LOOP},"name":"thread_sort_index","args":{{"sort_index":0}}}}\n]\n'
-            )
-            self._write()
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None
+        """End what is open, and the array."""
+        self._end("closed")
 
     # The loop.
 
-    def _us(self, when: float) -> float:
-        return (when - (self._start or 0.0)) * 1e6
+    def _begin_turn(self, event: Event) -> None:
+        self._turn = event[2]
+        self._turned = self._selected = self._now = event[1] - self._zero
+        self._ready = 0
+        self._waited = 0.0
 
-    def _slice(self, name: str, began: float, ended: float, args: str = "") -> None:
-        start = self._us(began)
-        self._lines.append(
-            f'{{"ph":"X",{_LOOP},"name":"{name}","cat":"loop","ts":{start:.3f},'
-            f'"dur":{self._us(ended) - start:.3f},"args":{{{args}}}}},\n'
-        )
+    def _select(self, event: Event) -> None:
+        self._selected = self._now = event[1] - self._zero
+        self._ready = len(event[3])
 
-    def _turn(self, when: float, turn: int, timeout: float | None) -> None:
-        self._turn_at = when
-
-    def _selected(self, when: float, waited: float, ready: list[Any]) -> None:
-        self._slice("select", self._turn_at, when, f'"ready":{len(ready)}')
-        self._selected_at = self._last_began = when
-        arrow_at = max(self._us(self._turn_at), self._us(when) - _ARROW)
-        self._arrows_of.clear()
-        for key, _ in ready:
-            self._arrows += 1
-            self._arrows_of[key.data] = self._arrows
-            self._lines.append(
-                f'{{"ph":"s",{_LOOP},"name":"ready","cat":"loop","id":{self._arrows},"ts":{arrow_at:.3f}}},\n'
-            )
-        self._count("ready", "handles", len(ready), when)
-
-    def _called(self, when: float, handler: EventHandler, events: int, began: float) -> None:
-        fd = descriptor_of(handler.handle)
-        self._slice(HOOKS[events], began, when, f'"of":"{name_of(handler)}","fd":{fd}')
+    def _hook(self, event: Event) -> None:
+        _, now, handler, events, began = event
+        began -= self._zero
+        self._now = now - self._zero
+        at, lasted = span(began, self._now)
+        track = self._tracks.get(handler)
+        who = who_is(handler) if track is None else track.who
+        words = f'{who}{READINESS[events]},"received":{self._received},"sent":{self._sent}'
+        self._lines.append(slice_line(HOOKS[events], at, lasted, words))
         if events:
-            self._last_began = began
-            arrow = self._arrows_of.pop(handler, None)
-            if arrow is not None:
-                self._lines.append(
-                    f'{{"ph":"f","bp":"e",{_LOOP},"name":"ready","cat":"loop","id":{arrow},'
-                    f'"ts":{self._us(began):.3f}}},\n'
-                )
+            self._waited = began - self._selected
+            self._flows += 1
+            self._lines.append(arrived_line(self._flows, at))
+        if self._inner:
+            self._lines += self._inner
+            self._inner.clear()
+        self._received = self._sent = 0
+        if track is not None and (track.held or handler.state is not IDLE):
+            self._weigh(track, handler)
 
-    def _ended(self, when: float, turn: int, began: float) -> None:
-        self._slice("turn", self._turn_at, when, f'"turn":{turn}')
-        for number, connection in self._touched.items():
-            buffered = connection.unparsed + connection.unsent if number in self._states else 0
-            self._buffered += buffered - self._buffers.get(number, 0)
-            if buffered:
-                self._buffers[number] = buffered
-            else:
-                self._buffers.pop(number, None)
-        self._touched.clear()
-        self._count("connections", "open", self._connections, when)
-        self._count("in memory", "octets", self._buffered, when)
-        self._count("lag", "ms", round((self._last_began - self._selected_at) * 1e3, 3), when)
+    def _end_turn(self, event: Event) -> None:
+        self._now = event[1] - self._zero
+        self._write_turn()
 
-    def _count(self, name: str, unit: str, value: float, when: float) -> None:
-        self._lines.append(
-            f'{{"ph":"C",{_LOOP},"name":"{name}","ts":{self._us(when):.3f},"args":{{"{unit}":{value}}}}},\n'
-        )
+    def _write_turn(self) -> None:
+        """Write what the turn was: its own slices first, since they are around the others."""
+        ready = f'"ready":{self._ready}'
+        turn = slice_line("turn", *span(self._turned, self._now), f'"turn":{self._turn},{ready}')
+        select = slice_line("select", *span(self._turned, self._selected), ready)
+        # An arrow begins within the slice of select: its end is no longer in it.
+        leave = microseconds(max(self._turned, self._selected - 1 / TICKS))
+        arrows = [arrow_line(flow, leave) for flow in range(self._arrows + 1, self._flows + 1)]
+        self._lines[:0] = [turn, select, *arrows]
+        self._arrows, self._turn = self._flows, 0
+        self._count("ready", self._selected, str(self._ready))
+        self._count("connections", self._now, str(len(self._tracks)))
+        self._count("buffered octets", self._now, str(self._buffered))
+        self._count("lag in ms", self._now, f"{self._waited * 1e3:.3f}")
+        self._write()
+
+    def _count(self, name: str, now: float, value: str) -> None:
+        """Write a counter, which stands until it is written again."""
+        if self._counters.get(name) != value:
+            self._counters[name] = value
+            self._lines.append(counter_line(name, microseconds(now), value))
 
     # Connections.
 
-    def _state(self, phase: str, when: float, number: int, state: State, args: str = "") -> None:
-        self._lines.append(
-            f'{{"ph":"{phase}",{_LOOP},"name":"{state.name}","cat":"connection","id":{number},'
-            f'"ts":{self._us(when):.3f},"args":{{{args}}}}},\n'
-        )
+    def _open(self, event: Event) -> None:
+        track = self._tracks[event[2]] = Track(event[2])
+        self._now = event[1] - self._zero
+        self._lines.append(track.began(microseconds(self._now)))
 
-    def _opened(self, when: float, connection: WatchedConnection) -> None:
-        self._connections += 1
-        self._states[connection.number] = State.ACCEPTED
-        args = f'"fd":{descriptor_of(connection.handle)},"peer":"{peer_of(connection)}"'
-        self._state("b", when, connection.number, State.ACCEPTED, args)
+    def _enter(self, event: Event) -> None:
+        track = self._tracks.get(event[2])
+        if track is not None:
+            self._now = event[1] - self._zero
+            self._lines.append(track.changed(event[4], microseconds(self._now)))
 
-    def _entered(self, when: float, connection: WatchedConnection, before: State, after: State) -> None:
-        number = connection.number
-        self._touched[number] = connection
-        self._state("e", when, number, before)
-        if after is State.CLOSED:
-            self._states.pop(number, None)
+    def _respond(self, event: Event) -> None:
+        _, now, connection, request, status, compressed, began, made = event
+        made -= self._zero
+        if connection is self._refused:
+            self._refused = None
         else:
-            self._states[number] = after
-            self._state("b", when, number, after)
-
-    def _response(
-        self,
-        when: float,
-        connection: WatchedConnection,
-        request: Request,
-        status: int,
-        compressed: int,
-        began: float,
-        made: float,
-    ) -> None:
-        route = request.route.template if request.route is not None else ""
-        target = _quoted(str(request.target)[:LONGEST])
-        args = f'"method":{_quoted(request.method)},"route":{_quoted(route)},"target":{target}'
-        self._slice("handler", began, made, f'{args},"status":{status},"connection":{connection.number}')
+            about = describe(request.method, request.target, request.route)
+            words = f'"connection":{connection.number},{about},"status":{status}'
+            self._inner.append(slice_line("handler", *span(began - self._zero, made), words))
         if compressed:
-            self._slice("gzip", made, when, f'"octets":{compressed}')
+            words = f'"octets":{compressed}'
+            self._inner.append(slice_line("gzip", *span(made, now - self._zero), words))
 
-    def _refused(self, when: float, connection: WatchedConnection, status: int, reason: str) -> None:
-        self._instant("refused", when, connection, f'"status":{status},"reason":{_quoted(reason)}')
+    def _refuse(self, event: Event) -> None:
+        _, now, connection, status, reason = event
+        self._refused = connection
+        track = self._tracks.get(connection)
+        if track is not None:
+            self._now = now - self._zero
+            self._lines.append(track.refused(microseconds(self._now), status, reason))
 
-    def _answered(self, when: float, connection: WatchedConnection, exchange: Exchange, content: int) -> None:
-        self._instant("answered", when, connection, f'"status":{exchange.status},"octets":{content}')
+    def _receive(self, event: Event) -> None:
+        self._received += len(event[3])
 
-    def _instant(self, name: str, when: float, connection: WatchedConnection, args: str) -> None:
-        self._lines.append(
-            f'{{"ph":"n",{_LOOP},"name":"{name}","cat":"connection","id":{connection.number},'
-            f'"ts":{self._us(when):.3f},"args":{{{args}}}}},\n'
-        )
+    def _send(self, event: Event) -> None:
+        self._sent += event[3]
 
-    def _sent(self, when: float, connection: WatchedConnection, count: int, octets: object) -> None:
-        self._touched[connection.number] = connection
+    def _answer(self, event: Event) -> None:
+        _, now, connection, exchange, octets = event
+        track = self._tracks.get(connection)
+        if track is not None:
+            # What a client did not stay for is told with the time when it was last heard of.
+            self._now = max(self._now, now - self._zero)
+            at = microseconds(self._now)
+            self._lines.append(track.answered(at, exchange.number, exchange.status, octets))
 
-    def _gone(self, when: float, connection: WatchedConnection, why: str) -> None:
-        self._connections -= 1
+    def _close_connection(self, event: Event) -> None:
+        track = self._tracks.pop(event[2], None)
+        if track is not None:
+            self._buffered -= track.held
+            self._lines.append(track.gone(microseconds(self._now), event[3]))
+
+    def _weigh(self, track: Track, connection: WatchedConnection) -> None:
+        """Count what a connection holds, now that it was called; an idle one holds nothing."""
+        held = 0 if connection.state is IDLE else connection.held
+        self._buffered += held - track.held
+        track.held = held
 
     # The file.
 
     def _write(self) -> None:
-        """Write what there is, whole lines only; give up where that cannot be."""
-        octets = "".join(self._lines).encode()
+        """Write the lines that there are; a trace that cannot be written stops nobody from being served."""
+        if self._file is None:
+            return
+        head = "" if self._file.size else head_lines(os.getpid())
+        lines = head + "".join(self._lines)
         self._lines.clear()
-        if self._fd is None or not octets:
-            return
-        if self._size + len(octets) > self._limit:
-            self._give_up(f"it has reached its limit of {self._limit:,} octets")
-            return
+        self._owed = 0
         try:
-            written = os.write(self._fd, octets)
+            self._file.write(lines.encode("utf-8"))
         except OSError as error:
-            self._give_up(error.strerror or str(error))
-            return
-        if written < len(octets):  # a disk that is full takes a part
-            os.ftruncate(self._fd, self._size)
-            self._give_up("the disk is full")
-            return
-        self._size += written
+            log.error("the trace %s breaks off: %s", self._path, error.strerror)
+            self._let_go()
 
-    def _give_up(self, reason: str) -> None:
-        assert self._fd is not None
-        log.warning("the trace ends: %s", reason)
-        os.close(self._fd)
-        self._fd = None
+    def _end(self, why: str) -> None:
+        """End what is open, and the array."""
+        if self._turn:
+            self._write_turn()
+        at = microseconds(self._now)
+        self._lines += [track.gone(at, "the trace ends") for track in self._tracks.values()]
+        self._lines.append(last_line(why, at))
+        self._write()
+        self._let_go()
 
-
-@lru_cache(maxsize=256)
-def _quoted(text: str) -> str:
-    return json.dumps(text)
+    def _let_go(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self._tracks.clear()

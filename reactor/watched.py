@@ -96,6 +96,11 @@ class WatchedConnection(Connection):
         return self._outbox.size
 
     @property
+    def held(self) -> int:
+        """How many octets wait in memory, to be read on or to be sent."""
+        return self._parser.buffered + self._outbox.size
+
+    @property
     def phase(self) -> str:
         """Where the parser stands."""
         return self._parser.phase.name

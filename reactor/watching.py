@@ -1,7 +1,7 @@
 """Watching: the options for it, and what they come to.
 
     --explain               the loop told in words, on standard error
-    --trace FILE            the loop as a timeline, for Perfetto
+    --trace FILE            the loop as a timeline, for Perfetto; --trace-limit ends it
     --inspect [HOST:PORT]   the microscope, on a listening handle of its own
 
 What an option means is checked when it is read, so that a wrong one is exit code 2 and one line.
@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from reactor.explain import Explain
@@ -46,8 +46,8 @@ def address(text: str) -> Address:
     return match[1] or match[2] or inspector.HOST, int(match[3])
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options to a parser, in a group of their own."""
+def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> None:
+    """Add the options to a parser, in a group of their own; ``size`` reads a number of octets."""
     group = parser.add_argument_group("watching the loop")
     group.add_argument(
         "--explain", action="store_true", help="tell on standard error, in words, what the loop does"
@@ -55,8 +55,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--trace",
         metavar="FILE",
-        help="write what the loop does into this file, to be opened in Perfetto; at most "
-        f"{LIMIT >> 20} MiB (default: none)",
+        help="write a trace that opens in Perfetto and chrome://tracing (default: none)",
+    )
+    group.add_argument(
+        "--trace-limit",
+        type=size,
+        default=LIMIT,
+        metavar="OCTETS",
+        help=f"a trace that has grown so far ends (default: {LIMIT >> 20} MiB)",
     )
     group.add_argument(
         "--inspect",
@@ -80,7 +86,7 @@ def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Watch | N
         readers.append(Explain(turns.debug, colour, settings.slow_turn))
     trace = None
     if options.trace is not None:
-        trace = _open_trace(options.trace)
+        trace = _open_trace(options.trace, options.trace_limit)
         readers.append(trace)
     try:
         yield _watch(options.inspect, readers, settings)
@@ -99,12 +105,12 @@ def _watch(inspect: Address | None, readers: list[EventReader], settings: Settin
     return Watch(ObservedReactor(readers, slow_turn=settings.slow_turn)) if readers else None
 
 
-def _open_trace(path: str) -> Trace:
+def _open_trace(path: str, limit: int) -> Trace:
     try:
-        return Trace(path)
+        return Trace(path, limit)
     except (OSError, ValueError) as error:  # a NUL in a path is a ValueError
         reason = getattr(error, "strerror", None) or error
-        raise StartError(f"cannot write the trace {path}: {reason}") from None
+        raise StartError(f"cannot write the trace {path!r}: {reason}") from None
 
 
 def _have_turns_told() -> None:

@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.inspector.microscope import NOTE
 from tests.process import ServerProcess, Wire, head
-from tests.trace_checker import check, read
+from tests.trace_checker import answers, events_of, faults
 
 # In words: a request that was answered, or one that was refused.
 TOLD = re.compile(r"(?:\S+ \S+ -> |refused with )([0-9]{3})(?=[,:;]|$)")
@@ -58,9 +58,8 @@ def test_the_four_agree_to_the_request(tmp_path: Path) -> None:
             if line.startswith("turn ")
             for status in TOLD.findall(line)
         )
-    traced = Counter(
-        event["args"]["status"] for event in check(read(trace.read_text())) if event["name"] == "answered"
-    )
+    assert faults(trace.read_text()) == []
+    traced = Counter(status for _, _, status, _ in answers(events_of(trace.read_text())))
     counted: Counter[int] = Counter()
     octets = 0
     for family in text_string_to_metric_families(text):

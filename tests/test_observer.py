@@ -92,6 +92,17 @@ def test_several_readers_are_told_the_same_once_a_turn() -> None:
     ]
 
 
+def test_what_closing_does_is_told_at_last() -> None:
+    told: list[list[Event]] = []
+    with watched([lambda events: told.append(list(events))]) as rig:
+        rig.turn()
+        event = ("something", rig.clock.now)
+        assert isinstance(rig.reactor, ObservedReactor)
+        rig.reactor.tell(event)
+        assert len(told) == 1
+    assert told[1:] == [[event]]
+
+
 def test_a_reader_may_join_later() -> None:
     events: list[Event] = []
     with watched([]) as rig:

@@ -163,7 +163,7 @@ def test_help_names_every_option_with_its_default() -> None:
     defaults = {option_of(each): describe(each) for each in settings}
     defaults |= {"--host": "127.0.0.1", "--port": "4221", "--directory": "none"}
     defaults |= {"--log-format": "combined", "--log-level": "info", "--types": "octets"}
-    defaults |= {"--trace": "none", "--inspect": "none"}
+    defaults |= {"--trace": "none", "--trace-limit": "64 MiB", "--inspect": "none"}
     defaults |= {"--auth": "none", "--auth-upload": "none", "--cors": "none", "--header": "none"}
     switches = {"--read-only", "--hidden", "--fsync", "--open", "--no-access-log", "--no-date-header"}
     switches |= {"--allow-delete", "--resumable", "--explain"}

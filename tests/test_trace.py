@@ -1,233 +1,252 @@
-"""--trace: what is written passes a strict checker, agrees with the access log, and ends at its limit."""
+"""The trace: what it tells, that it passes the checker whatever happens, its limit, and its failures."""
 
-import copy
-import io
-import json
 import logging
-import os
-import signal
-from collections import Counter
+import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from unittest.mock import patch
 
 import pytest
 
-from handlers.store import Store
-from reactor.http11.message import Response
-from reactor.routing import Router
+from reactor.observer import ENDED, Event
 from reactor.trace import Trace
-from tests import trace_checker
-from tests.harness import Harness
-from tests.process import ServerProcess, run
-from tests.trace_checker import FaultError, check, read
-
-GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-def traced(path: Path) -> list[dict[str, Any]]:
-    return check(read(path.read_text()))
+from reactor.trace_lines import LONGEST, MOST, MOST_AT_END, quote
+from tests.harness import Clock
+from tests.process import head
+from tests.trace_checker import answers, events_of, faults, logged
+from tests.trace_kit import GET, Ticking, mixed_run, one_by_one, site, traced
 
 
-def live(server: Harness) -> None:
-    """Let most things happen that can, with time that passes."""
-    clock = server.clock
-
-    def tick() -> float:
-        clock.now += 3e-6
-        return clock.now
-
-    # Each look at the clock is a little later than the one before.
-    server.reactor._clock = tick
-    client = server.connect()
-    client.send(GET * 20)
-    client.send(b"GET /echo/aaaaaa HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n")
-    client.send(b"POST /files/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
-    client.send(b"abcde")
-    client.send(b"GET /files/a HTTP/1.1\r\nHost: x\r\n\r\n")
-    client.read()
-    others = [server.connect() for _ in range(5)]
-    for other in others:
-        other.sock.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGE")
-    server.run()
-    others[0].send(b"BAD\r\n\r\n")
-    others[1].sock.close()
-    server.run()
-    clock.now += 20
-    server.run()
-    clock.now += 80
-    server.run()
+def read(tmp_path: Path) -> list[Event]:
+    text = (tmp_path / "trace").read_text()
+    assert faults(text) == []
+    return events_of(text)
 
 
-@pytest.fixture
-def mixed(tmp_path: Path) -> tuple[Path, list[str]]:
-    """Return the trace of a mixed run, and the lines of its access log."""
-    path, log = tmp_path / "trace.json", io.StringIO()
-    trace = Trace(str(path))
-    store = Store(str(tmp_path))
-    with Harness(None, store, access_log=log, readers=[trace]) as server:
-        live(server)
+def named(events: list[Event], phase: str, name: str) -> list[Event]:
+    return [event for event in events if event["ph"] == phase and event["name"] == name]
+
+
+@pytest.mark.parametrize("clock", [Ticking, Clock], ids=["time passes", "time stands still"])
+def test_a_mixed_run_passes_the_checker(tmp_path: Path, clock: type[Clock]) -> None:
+    with traced(tmp_path, clock) as server:
+        mixed_run(server)
+    events = read(tmp_path)
+    assert {event["name"] for event in events if event["ph"] == "b"} == {
+        "connection",
+        "ACCEPTED",
+        "IDLE",
+        "RECEIVING_HEAD",
+        "CONTINUING",
+        "RECEIVING_CONTENT",
+        "RESPONDING",
+        "WAITING",
+        "DRAINING",
+    }
+    assert {event["name"] for event in events if event["ph"] == "X"} == {
+        "turn",
+        "select",
+        "on_readable",
+        "on_writable",
+        "on_deadline",
+        "handler",
+        "gzip",
+    }
+    assert len(named(events, "n", "refused")) == 3
+
+
+def test_the_answers_are_those_of_the_access_log(tmp_path: Path) -> None:
+    with traced(tmp_path) as server:
+        mixed_run(server)
+    lines = server.log.getvalue().splitlines()
+    assert len(lines) > 15
+    assert answers(read(tmp_path)) == logged(lines)
+
+
+def test_a_trace_that_is_told_events_one_by_one_is_the_same(tmp_path: Path) -> None:
+    paths = [tmp_path / "trace", tmp_path / "other"]
+    whole, single = (Trace(str(path)) for path in paths)
+    with site(tmp_path, readers=[whole, one_by_one(single)]) as server:
+        mixed_run(server)
+    whole.close()
+    single.close()
+    assert paths[0].read_text() == paths[1].read_text()
+
+
+def test_a_turn_that_did_not_end_is_closed(tmp_path: Path) -> None:
+    trace = Trace(str(tmp_path / "trace"))
+    ends: list[Event] = []
+
+    def forgetful(events: list[Event]) -> None:
+        ends.extend(event for event in events if event[0] is ENDED)
+        trace([event for event in events if event[0] is not ENDED or len(ends) < 3])
+
+    with site(tmp_path, readers=[forgetful]) as server:
+        server.connect().send(GET)
+        server.connect().send(GET)
+        last = len(ends)
     trace.close()
-    store.close()
-    return path, log.getvalue().splitlines()
+    turns = named(events_of((tmp_path / "trace").read_text()), "X", "turn")
+    assert [turn["args"]["turn"] for turn in turns] == [1, 2, last]
 
 
-def test_a_mixed_run_passes_the_checker(mixed: tuple[Path, list[str]]) -> None:
-    events = traced(mixed[0])
-    json.loads(mixed[0].read_text())
-    names = Counter((event["ph"], event["name"]) for event in events)
-    for expected in (
-        *(("X", "turn"), ("X", "select"), ("X", "on_readable"), ("X", "on_deadline"), ("X", "handler")),
-        *(("X", "gzip"), ("b", "CONTINUING"), ("n", "refused"), ("C", "connections"), ("C", "ready")),
-        *(("C", "in memory"), ("C", "lag"), ("s", "ready"), ("f", "ready")),
-    ):
-        assert names[expected], expected
-
-
-def test_it_agrees_with_the_access_log_to_the_request(mixed: tuple[Path, list[str]]) -> None:
-    events = traced(mixed[0])
-    answered = [event["args"]["status"] for event in events if event["name"] == "answered"]
-    logged = [int(line.split('" ')[1].split()[0]) for line in mixed[1]]
-    assert answered == logged
-    assert len(set(answered)) >= 4
-
-
-def test_a_trace_of_a_real_server_that_was_killed_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "trace.json"
-    with ServerProcess("--trace", str(path), "--directory", str(tmp_path), "--no-access-log") as server:
-        (tmp_path / "large").write_bytes(b"x" * 3_000_000)
-        wire = server.connect()
-        for _ in range(3):
-            wire.get("/echo/hello", "Accept-Encoding: gzip")
-            wire.post("/files/up", b"y" * 300_000)
-            wire.get("/files/large")
-        slow = server.connect(receive_buffer=4096)
-        slow.send_head("GET", "/files/large")
-        slow.read_head()
-        several = [server.connect() for _ in range(30)]
-        for each in several:
-            each.get("/")
-        server.get("/nothing")
-        server.send_signal(signal.SIGKILL)
-        server.exit_code()
-    events = traced(path)
-    assert [event["args"]["route"] for event in events if event["name"] == "handler"].count("/") == 30
-    assert not path.read_text().endswith("]\n")
-
-
-def test_a_server_that_is_stopped_ends_the_array(tmp_path: Path) -> None:
-    path = tmp_path / "trace.json"
-    with ServerProcess("--trace", str(path), "--no-access-log") as server:
-        server.get("/")
-        server.send_signal(signal.SIGTERM)
-        assert server.exit_code() == 0
-    traced(path)
-    assert isinstance(json.loads(path.read_text()), list)
-
-
-def test_it_ends_at_its_limit_with_whole_lines(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING, "reactor")
-    path = tmp_path / "trace.json"
-    trace = Trace(str(path), limit=20_000)
-    with Harness(readers=[trace]) as server:
+def test_what_a_request_did_is_told(tmp_path: Path) -> None:
+    with traced(tmp_path) as server:
         client = server.connect()
-        for _ in range(100):
-            client.send(GET)
-            client.read()
+        request = head("GET", "/echo/" + "a" * 50, "Accept-Encoding: gzip")
+        client.send(request)
+        response = client.read()
+    events = read(tmp_path)
+    [handler] = named(events, "X", "handler")
+    assert handler["args"] == {
+        "connection": 1,
+        "method": "GET",
+        "route": "/echo/{text...}",
+        "target": "/echo/" + "a" * 50,
+        "status": 200,
+    }
+    [gzip] = named(events, "X", "gzip")
+    assert gzip["args"] == {"octets": 50}
+    [hook] = [each for each in named(events, "X", "on_readable") if each["args"]["sent"]]
+    assert hook["args"] == {
+        "connection": 1,
+        "fd": hook["args"]["fd"],
+        "readiness": "read",
+        "received": len(request),
+        "sent": len(response),
+    }
+    assert hook["args"]["fd"] > 2
+    [end] = named(events, "e", "connection")
+    assert end["args"] == {"why": "stopped"}
+
+
+def test_the_file_is_told_where_it_is_sent_and_the_octets_that_wait(tmp_path: Path) -> None:
+    with traced(tmp_path) as server:
+        client = server.connect()
+        client.send(head("GET", "/files/large"))
+        waiting = server.connect()
+        waiting.send(b"GET /half")
+        client.responses()
+        waiting.send(b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    events = read(tmp_path)
+    assert sum(event["args"]["sent"] for event in named(events, "X", "on_writable")) > 100_000
+    values = [event["args"]["value"] for event in named(events, "C", "buffered octets")]
+    assert len(b"GET /half") in values
+    assert values[-1] == 0
+    assert [event["args"]["value"] for event in named(events, "C", "connections")] == [1, 2]
+
+
+def test_the_lag_is_how_long_the_last_of_the_ready_waited(tmp_path: Path) -> None:
+    with traced(tmp_path) as server:
+        clients = [server.connect() for _ in range(5)]
+        server.run()
+        for client in clients:
+            client.sock.send(GET)
+        server.run()
+    events = read(tmp_path)
+    [turn] = [event for event in named(events, "X", "turn") if event["args"]["ready"] == 5]
+    hooks = [event for event in named(events, "X", "on_readable") if event["args"]["received"]]
+    [select] = [event for event in named(events, "X", "select") if event["ts"] == turn["ts"]]
+    waited = hooks[-1]["ts"] - select["ts"] - select["dur"]
+    [lag] = [event for event in named(events, "C", "lag in ms") if event["ts"] == turn["ts"] + turn["dur"]]
+    assert lag["args"]["value"] == pytest.approx(waited / 1000, abs=0.002)
+    assert waited > 10, "four others were called before"
+
+
+def test_no_field_and_no_content_is_in_it_and_the_target_is_cut(tmp_path: Path) -> None:
+    with traced(tmp_path) as server:
+        client = server.connect()
+        client.send(head("GET", "/echo/" + "b" * 1000, "Authorization: Basic c2VjcmV0", "X-Other: secret"))
+        client.send(head("POST", "/files/new", "Content-Length: 6") + b"secret")
+        assert len(client.responses()) == 2
+    text = (tmp_path / "trace").read_text()
+    assert faults(text) == []
+    assert "secret" not in text
+    assert "c2VjcmV0" not in text
+    assert max(map(len, re.findall("b+", text))) <= LONGEST
+
+
+@pytest.mark.parametrize("text", ["a", "a" * 500, '"' * 500, "\0" * 500, "\U0001f600" * 500, "\ud800" * 150])
+def test_a_text_that_is_quoted_is_short(text: str) -> None:
+    assert len(quote(text)) <= 2 * LONGEST + 2
+
+
+# Its limit.
+
+
+@pytest.mark.parametrize("limit", [0, 1000, 10_000, 30_000, 60_000, 90_000])
+@pytest.mark.parametrize("split", [lambda trace: trace, one_by_one], ids=["by turns", "by events"])
+def test_a_trace_ends_whole_at_its_limit(
+    tmp_path: Path, limit: int, split: Callable[[Trace], Trace], caplog: pytest.LogCaptureFixture
+) -> None:
+    trace = Trace(str(tmp_path / "trace"), limit)
+    with site(tmp_path, readers=[split(trace)]) as server:
+        clients = [server.connect() for _ in range(5)]
+        for _ in range(20):
+            for client in clients:
+                client.send(GET)
     trace.close()
-    assert 10_000 < path.stat().st_size <= 20_000
-    traced(path)
-    assert [record.getMessage() for record in caplog.records] == [
-        "the trace ends: it has reached its limit of 20,000 octets"
+    size = (tmp_path / "trace").stat().st_size
+    assert size <= max(limit, 600)
+    assert size > limit - MOST * 60 - MOST_AT_END * 6, "it ends no sooner than it must"
+    assert read(tmp_path)[-1]["args"] == {"why": "full"}
+    told = [record for record in caplog.records if "limit" in record.message]
+    assert len(told) == 1
+    assert len(server.log.getvalue().splitlines()) == 100
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_event_has_longer_lines_than_are_counted_on(tmp_path: Path, seed: int) -> None:
+    sizes: list[float] = []
+    trace = Trace(str(tmp_path / "trace"))
+
+    def measure(events: list[Event]) -> None:
+        count, before = len(events), (tmp_path / "trace").stat().st_size
+        trace(events)
+        sizes.append(((tmp_path / "trace").stat().st_size - before) / count)
+
+    with site(tmp_path, readers=[measure]) as server:
+        client = server.connect()
+        client.send(head("GET", "/echo/" + "\\^%22"[: seed + 1] * 300, "Accept-Encoding: gzip"))
+        client.send(head("A" * 300, "/" + "x" * 300))
+        mixed_run(server)
+    trace.close()
+    assert 0 < max(sizes) < MOST
+
+
+# A file that fails.
+
+
+def test_a_full_disk_is_told_once_and_ends_the_trace(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    trace = Trace("/dev/full")
+    with site(tmp_path, readers=[trace]) as server:
+        for _ in range(3):
+            server.connect().get("/")
+    trace.close()
+    assert len(server.log.getvalue().splitlines()) == 3
+    told = [record for record in caplog.records if "trace" in record.message]
+    assert [(record.levelno, record.message) for record in told] == [
+        (logging.ERROR, "the trace /dev/full breaks off: No space left on device")
     ]
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
-def test_a_full_disk_ends_the_trace_and_not_the_server(caplog: pytest.LogCaptureFixture) -> None:
-    trace = Trace("/dev/full")
-    with Harness(readers=[trace]) as server:
-        assert server.connect().get("/echo/a").status == 200
-        assert server.connect().get("/echo/b").status == 200
+def test_a_disk_that_fills_up_leaves_a_trace_of_whole_turns(tmp_path: Path) -> None:
+    with traced(tmp_path) as server:
+        server.connect().get("/")
+        with patch("os.write", side_effect=OSError(28, "No space left on device")):
+            server.connect().get("/")
+        server.connect().get("/")
+    text = (tmp_path / "trace").read_text()
+    assert faults(text, closed=False) == []
+    assert len(answers(events_of(text))) == 1
+    assert len(server.log.getvalue().splitlines()) == 3
+
+
+def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
+    trace = Trace(str(tmp_path / "trace"))
     trace.close()
-    assert [record.getMessage() for record in caplog.records] == ["the trace ends: No space left on device"]
-
-
-def test_a_file_that_cannot_be_is_told_in_one_line(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    for path, reason in (
-        (tmp_path / "none" / "x", "No such file or directory"),
-        (tmp_path, "Is a directory"),
-        (tmp_path / "pipe", ""),
-    ):
-        done = run("--port", "0", "--trace", str(path))
-        assert done.returncode == 3
-        assert done.stderr.startswith(f"reactor: cannot write the trace {path}: {reason}")
-        assert done.stderr.count("\n") == 1
-
-
-def test_what_is_hostile_is_escaped_and_no_content_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "trace.json"
-    trace = Trace(str(path))
-    routes = Router()
-    routes.get("/{rest...}")(lambda request: Response.text("secret"))
-    with Harness(routes, readers=[trace]) as server:
-        target = '/a"b\\' + "x" * 500
-        server.connect().send(f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: hidden\r\n\r\n".encode())
     trace.close()
-    traced(path)
-    text = path.read_text()
-    assert "secret" not in text
-    assert "hidden" not in text
-    assert "x" * 300 not in text
-
-
-# The checker finds what is wrong.
-
-
-def plant(events: list[dict[str, Any]], kind: str) -> None:
-    """Make one thing wrong."""
-
-    def one(phase: str, name: str = "") -> dict[str, Any]:
-        return next(each for each in events if each["ph"] == phase and each["name"].startswith(name))
-
-    faults: dict[str, Any] = {
-        "phase": lambda: one("X").update(ph="Q"),
-        "key": lambda: one("b").pop("id"),
-        "kind": lambda: one("C").update(ts="1"),
-        "negative": lambda: one("X").update(dur=-1.0),
-        "counter": lambda: one("C")["args"].update(open="many"),
-        "nesting": lambda: one("X", "on_readable").update(dur=1e9),
-        "end": lambda: one("e").update(name="WAITING"),
-        "begin": lambda: events.remove(one("e")),
-        "table": lambda: [each.update(name="WAITING") for each in events if each["name"] == "ACCEPTED"],
-        "backwards": lambda: [each for each in events if each["ph"] == "e"][-1].update(ts=0.0),
-        "arrow lost": lambda: events.remove(one("f")),
-        "arrow twice": lambda: events.append(one("s")),
-        "arrow early": lambda: one("f").update(ts=0.0),
-        "arrow elsewhere": lambda: one("s").update(ts=-0.0),
-        "arrow in no call": lambda: one("f").update(ts=one("f")["ts"] + 1),
-    }
-    faults[kind]()
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        *("phase", "key", "kind", "negative", "counter", "nesting", "end", "begin", "table", "backwards"),
-        *("arrow lost", "arrow twice", "arrow early", "arrow elsewhere", "arrow in no call"),
-    ],
-)
-def test_a_planted_fault_is_found(mixed: tuple[Path, list[str]], kind: str) -> None:
-    events = copy.deepcopy(traced(mixed[0]))
-    plant(events, kind)
-    with pytest.raises(FaultError):
-        check(events)
-
-
-@pytest.mark.parametrize("text", ["", "{}\n", '[\n{"ph":"M"\n', "[\nnothing,\n"])
-def test_what_is_no_trace_is_found(text: str) -> None:
-    with pytest.raises((FaultError, ValueError)):
-        read(text)
-
-
-def test_a_part_of_a_line_at_the_end_is_left_out() -> None:
-    assert trace_checker.read('[\n{"ph":"M"},\n{"ph"') == [{"ph": "M"}]
+    trace([(ENDED, 0.0, 1, 0.0)])
+    assert [event["ph"] for event in read(tmp_path)] == ["M", "M", "i"]
