@@ -100,11 +100,12 @@ class Inspector:
         if number == signal.SIGUSR1:
             self._server.on_signal(number)
             return
-        self._control.go_on()
+        self._control.hold_no_more()
         self._server.post(number)
 
     def close(self) -> None:
-        """Close every handle of the inspector."""
+        """Close every handle of the inspector; the server's own are closed after it, and held by nobody."""
+        self._control.hold_no_more()
         self._watchers.close()
         self._acceptor.close()
         for connection in list(self._service.connections.values()):

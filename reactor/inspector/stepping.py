@@ -112,6 +112,11 @@ class Control:
         self.mode = RUNNING
         self._release()
 
+    def hold_no_more(self) -> None:
+        """Go on, and stop at nothing: whoever stops the server must not be held."""
+        self.stop_at_states, self.stop_at_slow = frozenset(), False
+        self.go_on()
+
     def slow_motion(self, delay: float) -> None:
         """Hold for so many seconds before each event."""
         self.mode, self.delay = SLOW, delay

@@ -121,6 +121,15 @@ def test_ctrl_c_ends_a_server_that_is_held(server: Microscope) -> None:
     assert server.exit_code() == 0
 
 
+@pytest.mark.parametrize("state", ["CLOSED", "DRAINING", "RESPONDING"])
+def test_ctrl_c_is_held_by_no_breakpoint(server: Microscope, state: str) -> None:
+    wire = server.connect()
+    wire.get("/")
+    server.post("/breakpoints", {"states": [state], "slow": True})
+    assert server.interrupt() == 0
+    assert "Traceback" not in "\n".join(server.stderr.rest())
+
+
 def test_ctrl_c_ends_a_server_that_is_paused(server: Microscope) -> None:
     server.do("pause")
     assert server.interrupt() == 0
