@@ -21,9 +21,9 @@ def mask(line: str) -> str:
     return re.sub(r"\b(?:us|ms|s)\b", "T", re.sub(r"[0-9][0-9,.]*", "N", line))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def server() -> Iterator[ServerProcess]:
-    """Start the server of the course, on free ports."""
+    """Start the server of the course, on free ports; one for each lesson, so that none sees another."""
     words = shlex.split(START)
     assert words[:3] == ["python3", "-m", "reactor"]
     options = [word for word in words[3:] if word != "--inspect"]
