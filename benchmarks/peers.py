@@ -113,7 +113,7 @@ def _app(*words: str) -> list[str]:
 # The inspector listens on a port of its own.
 WAYS_TO_WATCH = {
     "explained": ["--explain"],
-    "traced": ["--trace", "{scratch}/trace.json"],
+    "traced": ["--trace", os.devnull, "--trace-limit", "1T"],
     "inspected": ["--inspect", "127.0.0.1:0"],
 }
 WSGI, ASGI = "benchmarks.apps.wsgi:application", "benchmarks.apps.asgi:application"

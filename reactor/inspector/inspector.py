@@ -23,7 +23,7 @@ from reactor.connection import Connection, State
 from reactor.inspector.main_loop import MainLoop
 from reactor.inspector.routes import install
 from reactor.inspector.same_site import LocalRouter
-from reactor.inspector.stepping import Control, PausableClock, SteppedReactor
+from reactor.inspector.stepping import Control, SteppedReactor, pausable
 from reactor.inspector.watchers import Watchers
 from reactor.loop import Reactor
 from reactor.observer import EventReader
@@ -43,25 +43,24 @@ Installer = Callable[[Router, Server], None]
 class InspectedConnection(WatchedConnection):
     """A connection that can be held where it enters a state."""
 
-    __slots__ = ()
+    __slots__ = ("_control",)
 
     def __init__(self, service: Service, sock: socket.socket, peer: str) -> None:
-        super().__init__(service, sock, peer)
-        control = self._reactor.control
-        if State.ACCEPTED.name in control.stop_at_states:
-            control.stop_soon(f"c{self.number} enters ACCEPTED")
-
-    @property
-    def _reactor(self) -> SteppedReactor:
-        reactor = self._service.reactor
+        reactor = service.reactor
         assert isinstance(reactor, SteppedReactor)
-        return reactor
+        self._control = reactor.control
+        super().__init__(service, sock, peer)
+        if State.ACCEPTED.name in self._control.stop_at_states:
+            self._control.stop_soon(f"c{self.number} enters ACCEPTED")
 
     def _enter(self, state: State) -> None:
+        if not self._control.stop_at_states:
+            WatchedConnection._enter(self, state)
+            return
         before = getattr(self, "state", state)
-        super()._enter(state)
+        WatchedConnection._enter(self, state)
         if before is not state:
-            self._reactor.control.entered(self, self._reactor.turns, state.name)
+            self._control.entered(self, state.name)
 
 
 class Inspector:
@@ -125,7 +124,7 @@ def inspected(
     if not hasattr(selector, "fileno"):
         selector.close()
         raise StartError("--inspect needs a selector that can itself be waited for: epoll or kqueue")
-    control = Control(Reactor(slow_turn=inf), PausableClock())
+    control = Control(Reactor(slow_turn=inf), pausable())
     inner = SteppedReactor(control, readers, selector, (settings or Settings()).slow_turn)
 
     @contextmanager

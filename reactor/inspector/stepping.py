@@ -26,28 +26,38 @@ RUNNING, PAUSED, SLOW = "running", "paused", "slow"
 BETWEEN, DISPATCH, LATE, ENTER = "turn", "dispatch", "late", "enter"
 
 
-class PausableClock:
-    """A clock, in seconds, that stands still while it is held."""
+class PausableClock(NamedTuple):
+    """A clock, in seconds, that stands still while it is held, and goes on as if no time had passed."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lost = 0.0
-        self._held_at: float | None = None
+    read: Callable[[], float]
+    hold: Callable[[], None]
+    go_on: Callable[[], None]
 
-    def __call__(self) -> float:
-        """Return the time."""
-        return (self._clock() if self._held_at is None else self._held_at) - self._lost
 
-    def hold(self) -> None:
-        """Stand still."""
-        if self._held_at is None:
-            self._held_at = self._clock()
+def pausable(clock: Callable[[], float] = time.monotonic) -> PausableClock:
+    """Make a clock that can be held.
 
-    def go_on(self) -> None:
-        """Go on, as if no time had passed."""
-        if self._held_at is not None:
-            self._lost += self._clock() - self._held_at
-            self._held_at = None
+    Functions around two variables, since it is read eight times a request, and to call an object takes
+    twice as long.
+    """
+    held_at: float | None = None
+    lost = 0.0
+
+    def read() -> float:
+        return (clock() if held_at is None else held_at) - lost
+
+    def hold() -> None:
+        nonlocal held_at
+        if held_at is None:
+            held_at = clock()
+
+    def go_on() -> None:
+        nonlocal held_at, lost
+        if held_at is not None:
+            lost += clock() - held_at
+            held_at = None
+
+    return PausableClock(read, hold, go_on)
 
 
 class Place(NamedTuple):
@@ -136,31 +146,34 @@ class Control:
 
     # What the loop tells, and where it may be held.
 
-    def before(self, step: str, turn: int, handler: EventHandler, hook: str) -> None:
+    def before(self, step: str, handler: EventHandler, hook: str) -> None:
         """Hold, where it is wished for, before an event handler is called."""
-        if self.mode is RUNNING or self._turn_may_pass:
+        if self._turn_may_pass:
             return
         if self.mode is SLOW:
-            self._hold(Place(step, turn, handler, hook, "slow motion"), self.delay)
+            self._hold(Place(step, self._turn, handler, hook, "slow motion"), self.delay)
         elif not self._events:
-            self._hold(Place(step, turn, handler, hook, self._why))
+            self._hold(Place(step, self._turn, handler, hook, self._why))
         # Whoever let us go on has let this event pass.
         self._events = max(0, self._events - 1)
 
-    def entered(self, handler: EventHandler, turn: int, state: str) -> None:
+    def entered(self, handler: EventHandler, state: str) -> None:
         """Hold where a connection enters a state at which to stop."""
         if state in self.stop_at_states:
             self._be_paused(f"breakpoint: {state}")
-            self._hold(Place(ENTER, turn, handler, state, self._why))
+            self._hold(Place(ENTER, self._turn, handler, state, self._why))
             self._events = 0  # what is left of this call is the one event
 
     def stop_soon(self, why: str) -> None:
         """Hold before the next event: for those who cannot be held where they are."""
         self._be_paused(f"breakpoint: {why}")
 
-    def turn_ended(self, turn: int, slow: bool) -> None:
-        """Stay between two turns, where it is wished for."""
+    def turn_began(self, turn: int) -> None:
+        """Note which turn it is."""
         self._turn = turn
+
+    def turn_ended(self, slow: bool) -> None:
+        """Stay between two turns, where it is wished for."""
         if slow and self.stop_at_slow:
             self._be_paused("breakpoint: a slow turn")
         self._turn_may_pass = False
@@ -223,7 +236,7 @@ class SteppedReactor(ObservedReactor):
         selector: selectors.BaseSelector | None = None,
         slow_turn: float = SLOW_TURN,
     ) -> None:
-        super().__init__(readers, selector, control.clock, slow_turn)
+        super().__init__(readers, selector, control.clock.read, slow_turn)
         self.control = control
         control.before_holding = self.tell_readers
         self._waits_since = self.now
@@ -248,9 +261,10 @@ class SteppedReactor(ObservedReactor):
         self._waits_since = self._clock()
         earliest = self.earliest()
         self._would_wait = None if earliest == inf else max(0.0, earliest - self._waits_since)
-        self.control.turn_ended(self.turns, self._waits_since - self.now > self._slow_turn)
+        self.control.turn_ended(self._waits_since - self.now > self._slow_turn)
 
     def _demultiplex(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        self.control.turn_began(self.turns)
         self.tell((TURN, self._waits_since, self.turns, self._would_wait))
         ready = Reactor._demultiplex(self, 0)
         now = self._clock()
@@ -258,9 +272,11 @@ class SteppedReactor(ObservedReactor):
         return ready
 
     def _dispatch(self, handler: EventHandler, events: int) -> None:
-        self.control.before(DISPATCH, self.turns, handler, HOOKS[events])
+        if self.control.mode is not RUNNING:
+            self.control.before(DISPATCH, handler, HOOKS[events])
         super()._dispatch(handler, events)
 
     def _call(self, handler: EventHandler, hook: Callable[[], None]) -> None:
-        self.control.before(LATE, self.turns, handler, HOOKS[0])
+        if self.control.mode is not RUNNING:
+            self.control.before(LATE, handler, HOOKS[0])
         super()._call(handler, hook)

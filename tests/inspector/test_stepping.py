@@ -7,7 +7,7 @@ from math import inf
 import pytest
 
 from reactor.inspector.main_loop import MainLoop
-from reactor.inspector.stepping import Control, PausableClock, SteppedReactor
+from reactor.inspector.stepping import Control, SteppedReactor, pausable
 from reactor.loop import EventHandler, Interest, Reactor
 from reactor.observer import SELECTED, TURN, Event
 from tests.harness import Clock, EagerSelector
@@ -20,7 +20,7 @@ class Bench:
     def __init__(self) -> None:
         self.clock = Clock()
         self.outer = Reactor(EagerSelector(), self.clock, inf)
-        self.control = Control(self.outer, PausableClock(self.clock))
+        self.control = Control(self.outer, pausable(self.clock))
         self.events: list[Event] = []
 
         def make(selector: CountingSelector, clock: Clock) -> Reactor:
@@ -171,7 +171,7 @@ def test_a_breakpoint_holds_in_the_middle_of_a_call_and_one_event_is_the_rest_of
     with Bench() as bench:
         first, _ = bench.add("a"), bench.add("b")
         bench.control.stop_at_states = frozenset({"RESPONDING"})
-        first.then["readable"] = lambda: bench.control.entered(first, 1, "RESPONDING")
+        first.then["readable"] = lambda: bench.control.entered(first, "RESPONDING")
         bench.plan = [bench.note(bench.control.one_event), bench.note(bench.control.go_on)]
         bench.outer.turn()
         assert bench.held == [
@@ -184,7 +184,7 @@ def test_another_state_is_no_reason_to_hold() -> None:
     with Bench() as bench:
         handler = bench.add("a")
         bench.control.stop_at_states = frozenset({"DRAINING"})
-        handler.then["readable"] = lambda: bench.control.entered(handler, 1, "RESPONDING")
+        handler.then["readable"] = lambda: bench.control.entered(handler, "RESPONDING")
         bench.outer.turn()
         assert bench.control.mode == "running"
 
