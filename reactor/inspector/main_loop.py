@@ -7,9 +7,9 @@ when something that is registered with it is ready. So one reactor can wait for 
     the main selector waits for    everything that the server serves
 
 When the main selector becomes readable, or the main loop's earliest deadline passes, the outer reactor
-calls us as it calls any event handler, and we take one turn of the main loop. To pause it is to wait
-for that handle no more. The clients are still connected, their octets wait in the kernel, and the
-outer reactor goes on serving the page on which somebody looks at it all: in one thread.
+calls us as it calls any event handler, and at the end of its own turn we take one of the main loop. To
+pause it is to wait for that handle no more. The clients are still connected, their octets wait in the
+kernel, and the outer reactor goes on serving the page on which somebody looks at it all: in one thread.
 
 That is also how loops are nested in earnest: a toolkit with a loop of its own that has to wait for
 another's, a library that hands out its epoll handle instead of a hundred sockets.
@@ -24,27 +24,37 @@ from reactor.loop import EventHandler, Interest, Reactor
 class MainLoop(EventHandler):
     """Takes a turn of the main reactor when one is due."""
 
-    __slots__ = ("_inner", "_outer")
+    __slots__ = ("_inner", "_is_due", "_outer")
 
     def __init__(self, inner: SteppedReactor, outer: Reactor) -> None:
         super().__init__(inner.selector, Interest.READ)
         self._inner = inner
         self._outer = outer
+        self._is_due = False
+        outer.at_turn_end(self._take_turn)
         self._await()
 
     def on_readable(self) -> None:
-        """Take a turn: something is ready."""
-        self._inner.turn()
-        if self.interest:
-            self._await()
+        """Note that something is ready."""
+        self._is_due = True
 
     def on_deadline(self) -> None:
-        """Take a turn: a deadline has passed."""
-        self.on_readable()
+        """Note that a deadline has passed."""
+        self.deadline = inf
+        self._is_due = True
 
-    def on_failure(self) -> None:
-        """Stop: what fails here would have ended a loop without an inspector, too."""
-        self._outer.stop()
+    def _take_turn(self) -> None:
+        """Take a turn of the main loop, if one is due.
+
+        At the end of the outer turn and not in one of its calls: where the main loop is held, nobody of
+        the outer turn must be left uncalled behind it.
+        """
+        if self._is_due:
+            self._is_due = False
+            self._inner.turn()
+            if self.interest:
+                self._await()
+                self._outer.refresh(self)
 
     def suspend(self) -> None:
         """Wait for the main loop no more."""

@@ -235,6 +235,26 @@ def test_it_tells_how_long_it_waited_and_never_sleeps() -> None:
         assert times == sorted(times)
 
 
+def test_who_is_due_in_the_same_outer_turn_is_called_though_the_loop_is_held() -> None:
+    with Bench() as bench:
+        bench.rig.add_deadline("d", 1)
+        bench.main_loop.resume()
+        calls: list[float] = []
+
+        class Ticker(EventHandler):
+            def on_deadline(self) -> None:
+                self.deadline = inf
+                calls.append(self.reactor_deadline)
+
+        bench.outer.register(Ticker(deadline=bench.clock.now + 1.5))
+        bench.control.stop_soon("a test")
+        called: list[int] = []
+        bench.plan = [lambda: (called.append(len(calls)), bench.control.go_on())]  # type: ignore[list-item]
+        bench.clock.now += 2
+        bench.outer.turn()
+        assert called == [1]
+
+
 def test_events_are_told_before_the_loop_is_held() -> None:
     with Bench() as bench:
         bench.add("a")
