@@ -9,7 +9,7 @@ It knows what a counter and a histogram are, and not what is counted.
 import re
 from collections.abc import Iterable, Iterator
 
-from reactor.metrics import COUNTER, Family, Histogram, Labels, Value
+from reactor.families import COUNTER, Family, Histogram, Labels, Value
 
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"

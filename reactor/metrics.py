@@ -11,18 +11,15 @@ is how long the last of the ready handles of a turn waited for its call.
 It knows no format: ``reactor.exposition`` writes what ``families`` returns.
 """
 
-import os
-import resource
-import sys
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
-from importlib import import_module
-from typing import Any, NamedTuple
+from collections.abc import Iterable
 
 from reactor.access_log import Exchange
 from reactor.connection import State
+from reactor.families import COUNTER, GAUGE, HISTOGRAM, Family, Histogram, Labels, Value
 from reactor.http11.grammar import METHODS
 from reactor.observer import CALLED, ENDED, SELECTED, Event
+from reactor.process_figures import process
 from reactor.service import Service
 from reactor.watched import (
     ANSWERED,
@@ -36,10 +33,6 @@ from reactor.watched import (
     WHYS,
     WatchedConnection,
 )
-
-COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
-
-Labels = tuple[tuple[str, str], ...]
 
 # Seconds: those that OpenTelemetry recommends for requests, and finer ones for a loop.
 DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -62,35 +55,6 @@ _REASONS = {
 }
 OTHER_REASON, OTHER_METHOD = "other", "_OTHER"
 _METHODS = frozenset(METHODS)
-
-
-class Histogram:
-    """Counts of values by their upper bounds; one more for those beyond."""
-
-    __slots__ = ("bounds", "counts", "sum")
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
-
-    def add(self, value: float) -> None:
-        """Count a value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.sum += value
-
-
-Value = float | Histogram
-
-
-class Family(NamedTuple):
-    """All series of one name, with what it is, its unit ("" for none), and what it says."""
-
-    name: str
-    kind: str
-    unit: str
-    help: str
-    series: list[tuple[Labels, Value]]
 
 
 class _Requests:
@@ -314,48 +278,3 @@ def _labels(method: str, template: str, status: int, version: int) -> Labels:
         ("network_protocol_version", f"1.{version}"),
         ("url_scheme", "http"),
     )
-
-
-def process() -> Iterable[Family]:
-    """Return what is known of this process; without psutil, what the system tells by itself."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = usage.ru_utime + usage.ru_stime
-    yield Family(
-        "process_cpu_seconds", COUNTER, "seconds", "Processor time, user and system.", [((), seconds)]
-    )
-    figures = _of_psutil() or _of_proc()
-    for name, unit, words in (
-        ("process_resident_memory_bytes", "bytes", "Resident memory."),
-        ("process_open_fds", "", "Open descriptors."),
-        ("process_start_time_seconds", "seconds", "When the process began, since the epoch."),
-    ):
-        if name in figures:
-            yield Family(name, GAUGE, unit, words, [((), figures[name])])
-
-
-def _of_psutil() -> dict[str, float]:
-    try:
-        psutil: Any = import_module("psutil")
-    except ImportError:
-        return {}
-    own = psutil.Process()
-    return {
-        "process_resident_memory_bytes": float(own.memory_info().rss),
-        "process_open_fds": float(own.num_fds()),
-        "process_start_time_seconds": float(own.create_time()),
-    }
-
-
-def _of_proc() -> dict[str, float]:
-    if not sys.platform.startswith("linux"):
-        return {}
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            pages = int(file.read().split()[1])
-        descriptors = len(os.listdir("/proc/self/fd"))
-    except (OSError, ValueError, IndexError):
-        return {}
-    return {
-        "process_resident_memory_bytes": float(pages * resource.getpagesize()),
-        "process_open_fds": float(descriptors),
-    }

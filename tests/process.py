@@ -228,6 +228,17 @@ class Wire:
             self.received += octets
             closed = not octets
 
+    def hangs(self) -> bool:
+        """Say, without waiting, that nothing has come: only where something else has answered meanwhile."""
+        self.sock.setblocking(False)
+        try:
+            self.received += self.sock.recv(4096)
+        except BlockingIOError:
+            return True
+        finally:
+            self.sock.settimeout(PATIENCE)
+        return False
+
     def read_head(self) -> bytes:
         """Wait for the head of a response; its content is left to ``read``."""
         while b"\r\n\r\n" not in self.received:

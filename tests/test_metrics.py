@@ -12,8 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from handlers.store import Store
 from reactor.exposition import OPEN, PLAIN, choose, render
+from reactor.families import COUNTER, Family
 from reactor.http11.message import Response
-from reactor.metrics import COUNTER, Family, Metrics
+from reactor.metrics import Metrics
 from reactor.routing import Router
 from tests.harness import Harness
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.driving import Browser
 from tests.inspector.microscope import Microscope
-from tests.process import Wire, head
+from tests.process import head
 
 GET = head("GET", "/echo/hi")
 
@@ -36,18 +36,6 @@ def press(page: Browser, selector: str) -> None:
     page.driver.execute_script("arguments[0].click()", page.one(selector))
 
 
-def hangs(wire: Wire) -> bool:
-    """Say that nothing has come, without waiting: the page has gone on meanwhile."""
-    wire.sock.setblocking(False)
-    try:
-        wire.received += wire.sock.recv(4096)
-    except BlockingIOError:
-        return True
-    finally:
-        wire.sock.settimeout(20)
-    return False
-
-
 def received(page: Browser) -> int:
     return int(page.driver.execute_script("return document.body.dataset.received || 0"))
 
@@ -62,7 +50,7 @@ def test_pause_freezes_the_server_while_the_page_goes_on_and_one_step_answers(
     wire.send(GET)
     before = received(page)
     page.wait(lambda: received(page) >= before + 2)
-    assert hangs(wire)
+    assert wire.hangs()
     press(page, "#event")
     assert wire.answer().content == b"hi"
     assert mode(page) == "paused"
@@ -80,7 +68,7 @@ def test_a_breakpoint_stops_at_responding(page: Browser, server: Microscope) -> 
     page.wait(lambda: mode(page) == "paused")
     page.wait(lambda: "RESPONDING" in page.one("#at").text)
     page.wait(lambda: page.one('.chip[data-number="1"]').get_attribute("data-state") == "RESPONDING")
-    assert hangs(wire)
+    assert wire.hangs()
     press(page, "#resume")
     assert wire.answer().status == 200
 

@@ -21,18 +21,6 @@ def server() -> Iterator[Microscope]:
         yield microscope
 
 
-def hangs(wire: Wire) -> bool:
-    """Say that nothing has come, without waiting: the inspector has answered meanwhile."""
-    wire.sock.setblocking(False)
-    try:
-        wire.received += wire.sock.recv(4096)
-    except BlockingIOError:
-        return True
-    finally:
-        wire.sock.settimeout(20)
-    return False
-
-
 # Pausing.
 
 
@@ -45,7 +33,7 @@ def test_a_paused_server_hangs_while_the_page_goes_on_and_steps_answer_it(server
         frames = [looking.next()[1] for _ in range(3)]
         assert {frame["mode"] for frame in frames} == {"paused"}
         assert len({frame["clock"] for frame in frames}) == 1
-        assert hangs(wire)
+        assert wire.hangs()
         server.do("event")
         looking.until(lambda frame: frame["mode"] == "paused" and frame["totals"]["requests"] == 1)
     assert wire.answer().content == b"hi"
@@ -78,7 +66,7 @@ def test_a_breakpoint_stops_in_the_state_and_the_answer_comes_when_it_goes_on(se
         frame = looking.until(lambda frame: frame["at"])
         assert frame["at"]["why"] == "breakpoint: c1 enters RESPONDING"
         assert [chip[3] for chip in frame["chips"]] == [NAMES.index("RESPONDING")]
-        assert hangs(wire)
+        assert wire.hangs()
         server.post("/breakpoints", {"states": [], "slow": False})
         server.do("resume")
         assert wire.answer().status == 200
