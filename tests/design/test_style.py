@@ -9,7 +9,6 @@ from tests.design.sources import read_sources
 
 SOURCES = read_sources("reactor", "handlers")
 TESTS = read_sources("tests")
-LONGEST = 500  # lines
 MAY_PRINT = ("reactor/server.py", "reactor/cli.py", "reactor/lessons/")
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -61,13 +60,6 @@ def star_imports(source: str) -> Iterator[int]:
             yield node.lineno
 
 
-def too_long(source: str) -> Iterator[int]:
-    """Yield the number of lines when there are too many."""
-    lines = len(source.splitlines())
-    if lines > LONGEST:
-        yield lines
-
-
 Check = Callable[[str], Iterator[object]]
 
 RULES: list[tuple[Check, dict[str, str]]] = [
@@ -76,7 +68,6 @@ RULES: list[tuple[Check, dict[str, str]]] = [
     (prints, {path: source for path, source in SOURCES.items() if not path.startswith(MAY_PRINT)}),
     (sleeps, SOURCES | TESTS),
     (star_imports, SOURCES | TESTS),
-    (too_long, SOURCES | TESTS),
 ]
 
 
@@ -102,7 +93,6 @@ def test_a_rule_is_kept_everywhere(check: Check, sources: dict[str, str]) -> Non
         (sleeps, "from time import sleep as wait"),
         (sleeps, "nap = asyncio.sleep"),
         (star_imports, "from os import *"),
-        (too_long, "\n" * (LONGEST + 1)),
     ],
 )
 def test_a_planted_breach_is_found(check: Check, source: str) -> None:
@@ -116,7 +106,6 @@ def test_a_planted_breach_is_found(check: Check, source: str) -> None:
         (undocumented, "'''M.'''\ndef f():\n    '''F.'''\n    def inner(): pass"),
         (bare_excepts, "try:\n    pass\nexcept OSError:\n    pass"),
         (prints, "'print(1)'"),
-        (too_long, "\n" * LONGEST),
     ],
 )
 def test_what_is_no_breach_is_not_found(check: Check, source: str) -> None:
