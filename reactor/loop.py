@@ -1,7 +1,8 @@
 """The reactor: demultiplex and dispatch, over one selector.
 
     1. look up the earliest deadline: that is how long we may sleep
-    2. demultiplex: sleep until a handle is ready or that deadline passes
+    2. demultiplex: sleep until a handle is ready or that deadline passes; when a deadline has passed,
+       look once more without sleeping, since bytes that wait count before deadlines
     3. dispatch: call each ready event handler
     4. call the event handlers whose deadline has passed; then whatever ends the turn
 
@@ -25,6 +26,7 @@ can hold both still.
 
 import logging
 import selectors
+import threading
 import time
 from collections.abc import Callable
 from enum import IntEnum
@@ -49,6 +51,8 @@ class Interest(IntEnum):
 LONGEST_SLEEP = 1e6
 # Seconds. Who waits longer for an answer begins to notice; nobody else is served meanwhile.
 SLOW_TURN = 0.05
+# Seconds. A hook that takes longer was suspended, or blocked: new deadlines must not begin before it.
+PAUSE = 1.0
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 # What is called, by readiness; a deadline is none.
@@ -101,19 +105,22 @@ class Reactor:
         self._selector = selectors.DefaultSelector() if selector is None else selector
         self._clock = clock
         self._slow_turn = slow_turn
+        self._pause = min(slow_turn, PAUSE)
         self._deadlines: Deadlines[EventHandler] = Deadlines()
         self._turn_ends: list[Callable[[], None]] = []
         self._running = False
-        self.now = clock()  # when the present turn's events were collected, in seconds
+        self.thread: int | None = None  # the identifier of the thread that runs the loop
+        self.now = clock()  # when the present turn's events were collected, in seconds; later after a pause
+        self._began = self.now  # when the present turn's events were collected, whatever happened since
         self._last = self.now  # when the last hook of the present turn returned
-        self._last_told = -inf  # the ``now`` of the last turn of which a slow hook was told
+        self._last_told = -inf  # when the last turn began of which a slow hook was told
 
     @property
     def clock(self) -> Callable[[], float]:
         """The clock that deadlines are in, in seconds."""
         return self._clock
 
-    # What event handlers ask for.
+    # What event handlers ask for: in the loop's own thread, or RuntimeError is raised.
 
     def register(self, handler: EventHandler) -> None:
         """Begin to wait for what the event handler waits for; the same as ``refresh``, by its POSA name."""
@@ -121,6 +128,7 @@ class Reactor:
 
     def refresh(self, handler: EventHandler) -> None:
         """Look at an event handler's interest and deadline again."""
+        self.check_thread("Reactor.refresh()")
         if handler.interest != handler.reactor_interest:
             self._change_interest(handler)
         if handler.deadline < handler.reactor_deadline:
@@ -128,6 +136,7 @@ class Reactor:
 
     def remove(self, handler: EventHandler) -> None:
         """Stop waiting for anything on behalf of an event handler: before it closes its handle."""
+        self.check_thread("Reactor.remove()")
         handler.interest = Interest.NONE
         handler.deadline = inf
         if handler.reactor_interest:
@@ -136,44 +145,71 @@ class Reactor:
 
     def at_turn_end(self, function: Callable[[], None]) -> None:
         """Have a function called at the end of every turn."""
+        self.check_thread("Reactor.at_turn_end()")
         self._turn_ends.append(function)
+
+    def check_thread(self, call: str) -> None:
+        """Raise RuntimeError in a thread that is not the loop's, while the loop runs."""
+        if self.thread is not None and threading.get_ident() != self.thread:
+            raise RuntimeError(
+                f"{call} was called in {threading.current_thread().name!r}, and the loop runs in another "
+                "thread: pass the function to Server.call_soon()"
+            )
 
     # Running.
 
     def run(self) -> None:
         """Take turns until ``stop`` is called."""
         self._running = True
-        while self._running:
-            self.turn()
+        self.thread = threading.get_ident()
+        try:
+            while self._running:
+                self.turn()
+        finally:
+            self.thread = None
 
     def stop(self) -> None:
         """Let the present turn be the last."""
+        self.check_thread("Reactor.stop()")
         self._running = False
 
     def close(self) -> None:
         """Close the selector; the handles belong to their event handlers."""
+        self.check_thread("Reactor.close()")
         self._selector.close()
 
     def turn(self) -> None:
         """Wait once, and call everybody who is ready."""
         earliest = self._deadlines.earliest()
         timeout = None if earliest == inf else min(max(0.0, earliest - self._clock()), LONGEST_SLEEP)
-        ready = self._demultiplex(timeout)
-        self.now = self._last = self._clock()
+        ready, judged_at = self._demultiplex(timeout, earliest)
+        self._began = self._last = self.now
         for key, events in ready:
             self._dispatch(key.data, events)
-        for handler in self._deadlines.due(self.now):
+        for handler in self._deadlines.due(judged_at):
             self._call(handler, handler.on_deadline)
         for function in self._turn_ends:
             function()
-        if self._clock() - self.now > self._slow_turn:
+        if self._clock() - self._began > self._slow_turn:
             self._tell_slow_turn(len(ready))
 
     # One step each, for an observer to watch.
 
-    def _demultiplex(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Sleep until a handle is ready, for at most ``timeout`` seconds, None for ever."""
-        return self._selector.select(timeout)
+    def _demultiplex(
+        self, timeout: float | None, earliest: float
+    ) -> tuple[list[tuple[selectors.SelectorKey, int]], float]:
+        """Sleep until a handle is ready, for at most ``timeout`` seconds, None for ever; set ``now``.
+
+        The process may have been suspended since the selector looked (SIGSTOP, a debugger, a laptop).
+        So when the ``earliest`` deadline has passed, look again, and judge deadlines by the time before
+        that look, which is returned: a client whose bytes have arrived is never treated as late.
+        """
+        ready = self._selector.select(timeout)
+        judged_at = self.now = self._clock()
+        if earliest <= judged_at:
+            ready = self._selector.select(0)
+            self.now = self._clock()
+        return ready, judged_at
 
     def _dispatch(self, handler: EventHandler, events: int) -> None:
         """Call the hooks of one ready event handler.
@@ -193,8 +229,8 @@ class Reactor:
         if handler.deadline < handler.reactor_deadline:
             self._deadlines.schedule(handler)
         now = self._clock()
-        if now - self._last > self._slow_turn:
-            self._tell_slow_hook(handler, HOOKS[events], now - self._last)
+        if now - self._last > self._pause:
+            self._note_pause(handler, HOOKS[events], now)
         self._last = now
 
     def _call(self, handler: EventHandler, hook: Callable[[], None]) -> None:
@@ -205,22 +241,27 @@ class Reactor:
         except Exception:
             self._fail(handler)
         now = self._clock()
-        if now - self._last > self._slow_turn:
-            self._tell_slow_hook(handler, HOOKS[0], now - self._last)
+        if now - self._last > self._pause:
+            self._note_pause(handler, HOOKS[0], now)
         self._last = now
 
-    def _tell_slow_hook(self, handler: EventHandler, hook: str, seconds: float) -> None:
-        self._last_told = self.now
-        log.warning("slow: %s of %r took %.0f ms, and all others waited", hook, handler, seconds * 1e3)
+    def _note_pause(self, handler: EventHandler, hook: str, now: float) -> None:
+        """Take note that a hook took long: deadlines count from its end, its own handler's included."""
+        seconds = now - self._last
+        self.now = now
+        handler.deadline += seconds
+        if seconds > self._slow_turn:
+            self._last_told = self._began
+            log.warning("slow: %s of %r took %.0f ms, and all others waited", hook, handler, seconds * 1e3)
 
     def _tell_slow_turn(self, ready: int) -> None:
         """Tell of a turn that was slow by many hooks, none of them slow, or by what ends it."""
-        if self._last_told != self.now:
+        if self._last_told != self._began:
             now = self._clock()
             log.warning(
                 "slow: a turn took %.0f ms: %.0f in the event handlers of %d ready handles, %.0f at its end",
-                (now - self.now) * 1e3,
-                (self._last - self.now) * 1e3,
+                (now - self._began) * 1e3,
+                (self._last - self._began) * 1e3,
                 ready,
                 (now - self._last) * 1e3,
             )

@@ -81,7 +81,7 @@ class ObservedReactor(Reactor):
         """Take a turn, and tell of it."""
         self.turns += 1
         super().turn()
-        self.tell((ENDED, self._clock(), self.turns, self.now))
+        self.tell((ENDED, self._clock(), self.turns, self._began))
         self.tell_readers()
 
     def close(self) -> None:
@@ -101,13 +101,15 @@ class ObservedReactor(Reactor):
                 self._readers.remove(reader)
         events.clear()
 
-    def _demultiplex(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+    def _demultiplex(
+        self, timeout: float | None, earliest: float
+    ) -> tuple[list[tuple[selectors.SelectorKey, int]], float]:
         began = self._clock()
         self.tell((TURN, began, self.turns, timeout))
-        ready = super()._demultiplex(timeout)
+        ready, judged_at = super()._demultiplex(timeout, earliest)
         now = self._clock()
         self.tell((SELECTED, now, now - began, ready))
-        return ready
+        return ready, judged_at
 
     # A hook begins when the one before it has returned, which the reactor has looked at already.
 

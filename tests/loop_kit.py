@@ -20,6 +20,7 @@ class CountingSelector(EagerSelector):
         self.told: Counter[str] = Counter()
         self.backwards = False
         self.while_waiting: Callable[[], None] = lambda: None
+        self.looks = 0
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         self.told["register"] += 1
@@ -35,7 +36,9 @@ class CountingSelector(EagerSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(timeout)
-        self.while_waiting()
+        self.looks += 1
+        if timeout != 0:
+            self.while_waiting()
         return sorted(ready, key=lambda event: event[0].data.name, reverse=self.backwards)
 
 
@@ -86,6 +89,7 @@ class Rig:
         self.reactor = make(self.selector, self.clock)
         self.calls: list[str] = []
         self._sockets: list[socket.socket] = []
+        self._peers: dict[str, socket.socket] = {}
 
     def __enter__(self) -> "Rig":
         return self
@@ -119,9 +123,14 @@ class Rig:
         ours, theirs = self.pair()
         if ready:
             theirs.send(b"x")
+        self._peers[name] = theirs
         handler = Recorder(self, name, ours, interest, deadline)
         self.reactor.register(handler)
         return handler
+
+    def peer_of(self, handler: Recorder) -> socket.socket:
+        """Return the other end of an event handler's socket."""
+        return self._peers[handler.name]
 
     def add_deadline(self, name: str, deadline: float) -> Recorder:
         """Register an event handler that has no handle, only a deadline in so many seconds."""

@@ -6,6 +6,7 @@ from math import inf
 
 import pytest
 
+from reactor.loop import Reactor
 from tests.loop_kit import Rig, breaks
 
 
@@ -191,3 +192,62 @@ def test_a_stop_lets_the_present_turn_be_the_last() -> None:
         rig.reactor.at_turn_end(rig.reactor.stop)
         rig.reactor.run()
         assert rig.calls == ["d readable"]
+
+
+# A process that was suspended: its clock has moved on, and bytes have come in the meantime.
+
+
+def test_bytes_that_came_while_it_was_suspended_count_before_the_deadline() -> None:
+    with Rig() as rig:
+        handler = rig.add("a", ready=False, deadline=rig.clock.now + 5)
+        handler.then["readable"] = lambda: setattr(handler, "deadline", rig.clock.now + 5)
+        other = rig.peer_of(handler)
+
+        def suspend() -> None:
+            rig.clock.now += 30
+            other.send(b"x")
+
+        rig.selector.while_waiting = suspend
+        assert rig.turn() == ["a readable"]
+
+
+def test_a_deadline_without_bytes_is_called_after_a_suspension() -> None:
+    with Rig() as rig:
+        rig.add("a", ready=False, deadline=rig.clock.now + 5)
+        rig.selector.while_waiting = lambda: setattr(rig.clock, "now", rig.clock.now + 30)
+        assert rig.turn() == ["a deadline"]
+
+
+def test_a_turn_in_which_no_deadline_has_passed_looks_once() -> None:
+    with Rig() as rig:
+        rig.add("a", deadline=rig.clock.now + 5)
+        rig.turn()
+        assert rig.selector.looks == 1
+
+
+def test_a_deadline_that_a_suspended_hook_sets_counts_from_the_end_of_the_hook() -> None:
+    with Rig() as rig:
+        first, second = rig.add("a"), rig.add("b")
+
+        def suspend() -> None:
+            first.deadline = rig.reactor.now + 5
+            rig.clock.now += 30
+
+        first.then["readable"] = suspend
+        second.then["readable"] = lambda: setattr(second, "deadline", rig.reactor.now + 5)
+        assert rig.turn() == ["a readable", "b readable"]
+        assert first.deadline == second.deadline == rig.clock.now + 5
+        assert rig.turn() == []
+
+
+def test_a_suspension_is_noticed_whatever_counts_as_slow() -> None:
+    with Rig(lambda selector, clock: Reactor(selector, clock, inf)) as rig:
+        handler = rig.add("a")
+
+        def suspend() -> None:
+            handler.deadline = rig.reactor.now + 5
+            rig.clock.now += 30
+
+        handler.then["readable"] = suspend
+        rig.turn()
+        assert handler.deadline == rig.clock.now + 5

@@ -261,15 +261,17 @@ class SteppedReactor(ObservedReactor):
         self._waits_since = self._clock()
         earliest = self.earliest()
         self._would_wait = None if earliest == inf else max(0.0, earliest - self._waits_since)
-        self.control.turn_ended(self._waits_since - self.now > self._slow_turn)
+        self.control.turn_ended(self._waits_since - self._began > self._slow_turn)
 
-    def _demultiplex(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+    def _demultiplex(
+        self, timeout: float | None, earliest: float
+    ) -> tuple[list[tuple[selectors.SelectorKey, int]], float]:
         self.control.turn_began(self.turns)
         self.tell((TURN, self._waits_since, self.turns, self._would_wait))
-        ready = Reactor._demultiplex(self, 0)
+        ready, judged_at = Reactor._demultiplex(self, 0, earliest)
         now = self._clock()
         self.tell((SELECTED, now, now - self._waits_since, ready))
-        return ready
+        return ready, judged_at
 
     def _dispatch(self, handler: EventHandler, events: int) -> None:
         if self.control.mode is not RUNNING:
