@@ -1,5 +1,10 @@
 """The acceptor: a listening handle that becomes connections.
 
+    State      Accepts                                            Then
+    ACCEPTING  a share each turn                                  DRAINING  CLOSED
+    DRAINING   what is in the accept queue, for at most a second  CLOSED
+    CLOSED     nothing                                            -
+
     What happens                         What it does
     below the limit on connections       accept, a share each turn
     at the limit, somebody is idle       close one that has proved nothing, or the one idle longest
@@ -16,6 +21,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
+from enum import Enum, auto
 from math import inf
 
 from reactor.connection import Connection, State
@@ -25,6 +31,9 @@ from reactor.service import Service
 log = logging.getLogger("reactor")
 
 PAUSE = 0.25  # seconds
+# How long, in seconds, and for how many connections the accept queue is drained when the server stops.
+DRAIN_TIME = 1.0
+MAX_DRAINED = 4096
 # accept(2): out of descriptors, of the process or of the system, or out of memory.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -33,10 +42,18 @@ _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 Connect = Callable[[Service, socket.socket, str], Connection]
 
 
+class AcceptorState(Enum):
+    """Whether connections are accepted; the table is at the top of this file."""
+
+    ACCEPTING = auto()
+    DRAINING = auto()
+    CLOSED = auto()
+
+
 class Acceptor(EventHandler):
     """Accepts the connections of one listening socket, each by ``make``, at most ``limit`` at once."""
 
-    __slots__ = ("_limit", "_make", "_service", "_silent_until")
+    __slots__ = ("_drain_ends", "_drained", "_limit", "_make", "_service", "_silent_until", "state")
 
     def __init__(
         self,
@@ -50,12 +67,35 @@ class Acceptor(EventHandler):
         self._service = service
         self._limit = limit
         self._silent_until = -inf  # a pause is told of once a minute, not with each attempt
+        self._drain_ends = inf  # by the reactor's clock
+        self._drained = 0  # connections accepted since then
+        self.state = AcceptorState.ACCEPTING
         service.when_freed = self._resume
 
     # What others ask.
 
+    def drain(self) -> None:
+        """Accept what is in the accept queue by now, then close.
+
+        The clients in the queue are connected as far as they know, and may have sent a request: to close
+        the listening socket on them would reset it. New clients are kept out as far as the system can:
+        ``listen(0)`` makes the queue as short as possible.
+        """
+        self.state = AcceptorState.DRAINING
+        self._drain_ends = self._service.reactor.now + DRAIN_TIME
+        try:
+            self.handle.listen(0)
+        except OSError:
+            pass  # then the queue is drained at its full length
+        self._resume()
+        self._drain()
+        self._service.reactor.refresh(self)
+
     def close(self) -> None:
         """Accept nothing more."""
+        if self.state is AcceptorState.CLOSED:
+            return
+        self.state = AcceptorState.CLOSED
         self._service.when_freed = lambda: None
         self._service.reactor.remove(self)
         self.handle.close()
@@ -64,6 +104,25 @@ class Acceptor(EventHandler):
 
     def on_readable(self) -> None:
         """Accept a turn's share of the connections that wait."""
+        if self.state is AcceptorState.DRAINING:
+            self._drain()
+        else:
+            self._accept_share()
+
+    def _drain(self) -> None:
+        """Accept a share of the accept queue; close when it is empty, or when it has taken too long."""
+        now = self._service.reactor.now
+        self._accept_share()
+        if self.state is not AcceptorState.DRAINING:
+            return
+        if self._drained >= MAX_DRAINED or now >= self._drain_ends:
+            self.close()
+        else:
+            # An empty queue is not readable, so no event would end the draining: look again next turn.
+            self.deadline = min(now if self.interest else self.deadline, self._drain_ends)
+
+    def _accept_share(self) -> None:
+        """Accept a turn's share, as the second table at the top of this file has it."""
         connections = self._service.connections
         idle: list[Connection] | None = None
         for _ in range(self._service.settings.turn_accepts):
@@ -86,6 +145,8 @@ class Acceptor(EventHandler):
     def on_deadline(self) -> None:
         """Try again after a pause."""
         self._resume()
+        if self.state is AcceptorState.DRAINING:
+            self._drain()
 
     def on_failure(self) -> None:
         """Close the listening handle; the connections go on."""
@@ -98,6 +159,8 @@ class Acceptor(EventHandler):
         try:
             sock, address = self.handle.accept()
         except BlockingIOError:
+            if self.state is AcceptorState.DRAINING:
+                self.close()  # the queue is empty
             return False
         except OSError as error:
             if error.errno in _EXHAUSTED:
@@ -113,6 +176,9 @@ class Acceptor(EventHandler):
             connection.abort()
             self._pause(error.strerror or str(error))
             return False
+        if self.state is AcceptorState.DRAINING:
+            self._drained += 1
+            connection.stop()
         return True
 
     # Overload.
@@ -140,7 +206,7 @@ class Acceptor(EventHandler):
     def _resume(self) -> None:
         if not self.interest:
             self.interest = Interest.READ
-            self.deadline = inf
+            self.deadline = inf if self.state is AcceptorState.ACCEPTING else self._service.reactor.now
             try:
                 self._service.reactor.refresh(self)
             except OSError as error:  # the selector has limits of its own: try again later

@@ -2,9 +2,9 @@
 
     State              Waits for  Deadline     When it passes  Then
     ACCEPTED           READ       first_octet  close           RECEIVING_HEAD  RECEIVING_CONTENT
-                                                               CONTINUING  RESPONDING  CLOSED
+                                                               CONTINUING  RESPONDING  DRAINING  CLOSED
     IDLE               READ       keep_alive   close           RECEIVING_HEAD  RECEIVING_CONTENT
-                                                               CONTINUING  RESPONDING  CLOSED
+                                                               CONTINUING  RESPONDING  DRAINING  CLOSED
     RECEIVING_HEAD     READ       head         answer 408      RECEIVING_CONTENT  CONTINUING
                                                                RESPONDING  IDLE  CLOSED
     CONTINUING         WRITE      stall        reset           RECEIVING_CONTENT  CLOSED
@@ -19,9 +19,9 @@ The first octet leads from IDLE to RECEIVING_HEAD; a request that comes whole le
 RESPONDING. When the response is sent, what the buffer holds says where to go: nothing, IDLE; a part
 of a head or of content, RECEIVING_HEAD or RECEIVING_CONTENT; more requests than one turn's share,
 RESPONDING again. CONTINUING waits until 100 (Continue) is sent. WAITING has a live stream that has
-nothing more yet. After an error, and after the last response, the connection is DRAINING, so that
-the client reads the answer instead of a reset. The end of what the client sends leads to CLOSED from
-every state that reads.
+nothing more yet. After an error, after the last response, and when it is idle while the server stops,
+the connection is DRAINING, so that the client sees the end instead of a reset. The end of what the
+client sends leads to CLOSED from every state that reads.
 
 The connection knows no grammar, no path and no file: the parser, the router and the handlers do.
 """
@@ -41,7 +41,7 @@ from reactor.intake import Intake
 from reactor.loop import EventHandler, Interest
 from reactor.outbox import Flow, Outbox, release
 from reactor.routing import Handler, Route
-from reactor.service import Service
+from reactor.service import ServerState, Service
 
 log = logging.getLogger("reactor")
 
@@ -49,6 +49,8 @@ CONTINUE = interim(100)
 # SO_LINGER, on, for no time: close() sends a reset, and nothing waits in the kernel.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 CLIENT_GONE = 499
+# Seconds, while the server stops: for the first bytes on a new connection, and to drain an idle one.
+STOP_GRACE = 1.0
 
 
 class State(Enum):
@@ -86,6 +88,7 @@ class State(Enum):
 # And the same for the phases of the parser and the ways a flush can go.
 NOTHING, IN_HEAD, IN_CONTENT, ENDED, LOST = Phase
 EMPTY, PENDING, DRY, BROKEN = Flow
+STOPPING = ServerState.STOPPING
 
 
 class Connection(EventHandler):
@@ -152,15 +155,24 @@ class Connection(EventHandler):
         )
 
     def stop(self) -> None:
-        """Read no further request, and close as soon as nothing is in flight."""
-        if self.idle:
-            self._close()
-        elif self.state is RESPONDING or self.state is WAITING:
-            self._parser.end()
+        """Answer the requests that have been received, then close: the server is stopping."""
+        reactor = self._service.reactor
+        reactor.check_thread("Connection.stop()")
+        if self.state is ACCEPTED:
+            self.deadline = min(self.deadline, reactor.now + STOP_GRACE)
+        elif self.state is IDLE:
+            self._end_idle()
+        elif isinstance(self._outbox.body, Stream):
+            self._outbox.body.end()
+        reactor.refresh(self)
 
     def abort(self) -> None:
-        """Close at once, whatever is in flight."""
-        self._close()
+        """Close at once; with a reset where a response is not sent whole, so that it does not look complete."""
+        self._service.reactor.check_thread("Connection.abort()")
+        if self._outbox.size or self._outbox.body is not None:
+            self._reset()
+        else:
+            self._close()
 
     # What the reactor calls.
 
@@ -192,6 +204,8 @@ class Connection(EventHandler):
         elif state is RESPONDING or state is CONTINUING:
             log.info("c%d: reset: nothing taken of the response in time", self.number)
             self._reset()
+        elif state is not DRAINING and self._service.state is STOPPING:
+            self._end_idle()
         else:
             self._close()
 
@@ -351,7 +365,9 @@ class Connection(EventHandler):
         head = request.head
         if service.reactor.now >= service.common_fields_expire:
             service.renew_common_fields()
-        persistent = head.persistent and service.persistent and parser.phase is not LOST
+        persistent = head.persistent and parser.phase is not LOST
+        if service.state is STOPPING and not parser.buffered and not self.unread:
+            persistent = False  # this is the last of the requests that have been received
         if head.version == 0 and not delimits_itself(response):
             persistent = False
         octets, body, compressed = serialize(
@@ -370,10 +386,15 @@ class Connection(EventHandler):
             outbox.add(body)
             if isinstance(body, Stream):
                 body.subscribe(self._wake)
+                if service.state is STOPPING:
+                    body.end()
         return compressed
 
     def _wake(self) -> None:
-        """Go on with a live stream that has more."""
+        """Continue with a live stream that has more, or has ended; called in any thread."""
+        self._service.run_in_loop(self._resume)
+
+    def _resume(self) -> None:
         if self.state is WAITING:
             self._enter(RESPONDING)
             self._service.reactor.refresh(self)
@@ -424,6 +445,13 @@ class Connection(EventHandler):
         except OSError:
             self._close()
 
+    def _end_idle(self) -> None:
+        """Close an idle connection without a reset for a request that crosses the close on its way."""
+        if not self.unread:  # else its bytes are read in the next turn, and answered
+            self._drain()
+            if self.state is DRAINING:
+                self.deadline = min(self.deadline, self._service.reactor.now + STOP_GRACE)
+
     def _reset(self) -> None:
         """Close without waiting for what the kernel still holds."""
         try:
@@ -461,12 +489,11 @@ class Connection(EventHandler):
         phase = self._parser.phase
         state = self.state
         if phase is NOTHING:
-            if state is RESPONDING:
+            # In RECEIVING_HEAD, there was only an empty line of a head.
+            if state is RESPONDING or state is RECEIVING_HEAD:
                 self._enter(IDLE)
-            elif state is RECEIVING_HEAD:  # of a head there was only an empty line
-                self._enter(IDLE)
-                if not self._service.persistent:
-                    self._close()
+                if self._service.state is STOPPING:
+                    self._end_idle()
         elif phase is ENDED or phase is LOST:
             self._drain()
         elif not wants_octets and self._parser.buffered:

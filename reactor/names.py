@@ -1,7 +1,7 @@
 """Names: what an event handler is called where people read of it.
 
 c5          the connection with this number          listener    who accepts connections
-signals     signals, as a handle                     mailbox     posts from other threads
+signals     signals, as a handle                     wakeup      calls from other threads
 """
 
 import socket
@@ -9,7 +9,7 @@ import socket
 from reactor.acceptor import Acceptor
 from reactor.connection import Connection
 from reactor.loop import EventHandler
-from reactor.signals import Mailbox, SignalHandle
+from reactor.wakeup import SignalHandle
 
 
 def name_of(handler: EventHandler) -> str:
@@ -20,7 +20,7 @@ def name_of(handler: EventHandler) -> str:
         return "listener"
     if isinstance(handler, SignalHandle):
         return "signals"
-    return "mailbox" if isinstance(handler, Mailbox) else type(handler).__name__.lower()
+    return type(handler).__name__.lower()
 
 
 def deadline_name(handler: EventHandler) -> str:

@@ -3,12 +3,14 @@
     with Server(routes, port=0) as server:   binds, and listens
         server.run()                         serves until it is told to stop
 
-``serve`` does both, and prints where. On the first SIGINT or SIGTERM the server accepts nothing
-more, closes who is idle, and finishes what is in flight within ``shutdown_timeout`` seconds; on the
-second it stops at once.
+``serve`` does both, and prints where. On the first SIGTERM or SIGINT the server answers the requests
+that it has received and closes each connection (``reactor.shutdown``); on the second it stops at once.
+SIGHUP does the same where there is a controlling terminal, which has been closed then; elsewhere it
+calls ``on_reload``. SIGUSR1 logs every connection.
 """
 
 import logging
+import os
 import resource
 import selectors
 import signal
@@ -19,7 +21,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from ipaddress import ip_address
-from math import inf
 from types import TracebackType
 from typing import NamedTuple, TextIO
 
@@ -29,12 +30,13 @@ from reactor.connection import Connection
 from reactor.http11.common_fields import write_fields
 from reactor.http11.message import Fields
 from reactor.line_writer import write_lines
-from reactor.loop import EventHandler, Reactor
+from reactor.loop import Reactor
 from reactor.observer import ObservedReactor
 from reactor.routing import Router
-from reactor.service import Service
+from reactor.service import ServerState, Service
 from reactor.settings import Settings
-from reactor.signals import Mailbox, SignalHandle
+from reactor.shutdown import Shutdown
+from reactor.wakeup import SignalHandle, Wakeup
 from reactor.watched import WatchedConnection
 
 log = logging.getLogger("reactor")
@@ -44,30 +46,12 @@ PORT = 4221
 BACKLOG = 4096
 UNSENT_IN_KERNEL = 128 * 1024  # octets
 
-# Stands in for the number of a signal; there is no signal 0.
-_STOP = 0
-
 # Descriptors kept for all that is no connection: the selector, the log, and files in flight.
 FEWEST_FILES = 32
 
 
 class StartError(Exception):
     """The server cannot start; the message says why in one line."""
-
-
-class Grace(EventHandler):
-    """Ends the time that connections have to finish: a deadline, and no handle."""
-
-    __slots__ = ("_function",)
-
-    def __init__(self, deadline: float, function: Callable[[], None]) -> None:
-        super().__init__(deadline=deadline)
-        self._function = function
-
-    def on_deadline(self) -> None:
-        """Call the function, once."""
-        self.deadline = inf
-        self._function()
 
 
 class Watch(NamedTuple):
@@ -87,7 +71,8 @@ class Server:
     ``access_log`` is a stream for one line a request, None for no log. ``common_fields`` are what every
     response carries, as (name, value) pairs; ValueError is raised for one that cannot be. The selector
     and the clocks come in from outside; they default to the real ones. With a ``watch`` they are those of
-    its reactor, whose readers see what the loop and the connections do.
+    its reactor, whose readers see what the loop and the connections do. ``on_reload`` is called on SIGHUP.
+    Other threads may call ``call_soon`` and ``stop``; the rest belongs to the thread that runs the server.
 
     ``outer`` is the reactor that ``run`` runs, and where ``hear`` is called with signals: the server's own,
     unless something stands around it that has it take its turns.
@@ -106,6 +91,7 @@ class Server:
         wall_clock: Callable[[], float] = time.time,
         common_fields: Fields = (),
         watch: Watch | None = None,
+        on_reload: Callable[[], None] | None = None,
     ) -> None:
         settings = Settings() if settings is None else settings
         constant_fields = write_fields(common_fields)
@@ -125,12 +111,15 @@ class Server:
         self.address: tuple[str, int] = listener.getsockname()[:2]
         connect = Connection if watch is None else watch.connect
         self._acceptor = Acceptor(self.service, listener, limit, connect)
-        self._mailbox = Mailbox(self.on_signal)
-        self.reactor.register(self._mailbox)
+        self._on_reload = on_reload
+        self._has_terminal = _has_controlling_terminal()  # asked now: once it is closed, it is gone
+        self._wakeup = Wakeup()
+        self.service.call_soon = self._wakeup.call_soon
+        self.reactor.register(self._wakeup)
         self.reactor.register(self._acceptor)
         if lines is not None:
             self.reactor.at_turn_end(lines.flush)
-        self.reactor.at_turn_end(self._stop_when_done)
+        self._shutdown = Shutdown(self.service, self._acceptor, self._leave)
 
     def __enter__(self) -> "Server":
         return self
@@ -159,60 +148,77 @@ class Server:
 
         ``on_ready`` is called as soon as a signal would be heard.
         """
-        if threading.current_thread() is not threading.main_thread():
-            on_ready()
-            self.outer.run()
-            return
-        signals = SignalHandle((signal.SIGINT, signal.SIGTERM, signal.SIGUSR1), self.hear)
-        self.outer.register(signals)
+        signals = None
+        if threading.current_thread() is threading.main_thread():
+            signals = SignalHandle(_signals(), self.hear)
+            self.outer.register(signals)
         try:
             on_ready()
+            self.reactor.thread = threading.get_ident()  # also where ``outer`` takes its turns
             self.outer.run()
         finally:
-            self.outer.remove(signals)
-            signals.close()
+            self.reactor.thread = None
+            if signals is not None:
+                self.outer.remove(signals)
+                signals.close()
+
+    def call_soon(self, function: Callable[..., object], *arguments: object) -> None:
+        """Have a function called in a turn of the loop, where it may use whatever belongs to the server.
+
+        May be called from any thread, and before ``run``. Functions are called in the order in which they
+        were passed; an exception is logged. Raise RuntimeError when the server is closed.
+        """
+        if not self._wakeup.call_soon(function, *arguments):
+            raise RuntimeError("Server.call_soon() was called after Server.close()")
 
     def stop(self) -> None:
-        """Accept nothing more and finish what is in flight; asked again, stop at once.
+        """Answer the requests that have been received, then stop; asked again, stop at once.
 
-        May be called from any thread, and before ``run``.
+        May be called from any thread, before ``run``, and after ``close``.
         """
-        self.post(_STOP)
-
-    def post(self, number: int) -> None:
-        """Have ``on_signal`` called with a number in a turn of the server's own reactor; from any thread."""
-        self._mailbox.post(number)
+        self._wakeup.call_soon(self._stop, "stop")
 
     def close(self) -> None:
-        """Close every handle."""
+        """Close every handle, which cuts off the connections that are left.
+
+        Raise RuntimeError in another thread than the one in which the server runs, while it does.
+        """
+        self.reactor.check_thread("Server.close()")
         self.outer.stop()
-        if self.service.persistent:
-            self.service.persistent = False
-            self._acceptor.close()
+        self.service.state = ServerState.STOPPED
+        self._acceptor.close()
         for connection in list(self.service.connections.values()):
             connection.abort()
         if self.service.access_log is not None:
             self.service.access_log.flush()
-        self.reactor.remove(self._mailbox)
-        self._mailbox.close()
+        self.reactor.remove(self._wakeup)
+        self._wakeup.close()
         self.reactor.close()
 
     def on_signal(self, number: int) -> None:
-        """Stop, more and more urgently; on SIGUSR1 tell the log of every connection."""
+        """Stop, reload, or log every connection."""
+        self.reactor.check_thread("Server.on_signal()")
         if number == signal.SIGUSR1:
             self._tell_connections()
-            return
-        name = "stop" if number == _STOP else signal.Signals(number).name
-        log.info("%s: stopping%s", name, "" if self.service.persistent else " at once")
-        if not self.service.persistent:
-            self.outer.stop()
-            return
-        self.service.persistent = False
-        self._acceptor.close()
-        for connection in list(self.service.connections.values()):
-            connection.stop()
-        patience = self.service.settings.shutdown_timeout
-        self.reactor.register(Grace(self.reactor.now + patience, self.outer.stop))
+        elif number != signal.SIGHUP:
+            self._stop(signal.Signals(number).name)
+        elif not self._has_terminal:
+            self._reload()
+        # A terminal that is closed can send SIGHUP twice, by the shell and by the kernel.
+        elif self.service.state is ServerState.RUNNING:
+            self._stop("SIGHUP: the terminal was closed")
+
+    def _stop(self, reason: str) -> None:
+        log.info("%s: stopping%s", reason, "" if self.service.state is ServerState.RUNNING else " at once")
+        self._shutdown.begin()
+
+    def _leave(self) -> None:
+        self.outer.stop()
+
+    def _reload(self) -> None:
+        log.info("SIGHUP: reloading" if self._on_reload else "SIGHUP: there is nothing to reload")
+        if self._on_reload is not None:
+            self._on_reload()
 
     def _tell_connections(self) -> None:
         """Write the table of connections into the log."""
@@ -220,10 +226,6 @@ class Server:
         log.info("%d connections", len(connections))
         for connection in connections:
             log.info("%s", connection.row(self.reactor.now))
-
-    def _stop_when_done(self) -> None:
-        if not self.service.persistent and not self.service.connections:
-            self.outer.stop()
 
 
 def serve(
@@ -238,6 +240,7 @@ def serve(
     common_fields: Fields = (),
     on_ready: Callable[[Server], None] = lambda server: None,
     watch: Watch | None = None,
+    on_reload: Callable[[], None] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError when the server cannot listen.
 
@@ -247,7 +250,15 @@ def serve(
     with ExitStack() as stack:
         server = stack.enter_context(
             Server(
-                routes, host, port, settings, access_log, log_format, common_fields=common_fields, watch=watch
+                routes,
+                host,
+                port,
+                settings,
+                access_log,
+                log_format,
+                common_fields=common_fields,
+                watch=watch,
+                on_reload=on_reload,
             )
         )
         note = "" if watch is None else stack.enter_context(watch.around(server))
@@ -269,6 +280,24 @@ def _announce(line: str) -> None:
             write_lines(sys.stderr, [f"{line}\n"])
     except (OSError, ValueError):
         pass  # nobody reads it, which stops nobody from being served
+
+
+def _signals() -> list[signal.Signals]:
+    """Return the signals that the server acts on."""
+    signals = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]
+    # Started by nohup, for example: closing the terminal must not matter.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signals.append(signal.SIGHUP)
+    return signals
+
+
+def _has_controlling_terminal() -> bool:
+    """Say whether this process has a terminal whose closing sends SIGHUP."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import fields
 from email.utils import formatdate
+from enum import Enum, auto
 from math import inf
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from reactor.access_log import AccessLog
@@ -22,6 +24,19 @@ from reactor.settings import Settings
 
 if TYPE_CHECKING:
     from reactor.connection import Connection
+
+
+class ServerState(Enum):
+    """What a server does with connections; ``reactor.shutdown`` has the table of its changes."""
+
+    RUNNING = auto()
+    UNREADY = auto()
+    STOPPING = auto()
+    STOPPED = auto()
+
+
+# Given a function and its arguments, has it called in the loop's turn; may be called from any thread.
+CallSoon = Callable[..., object]
 
 
 class Service:
@@ -55,12 +70,20 @@ class Service:
         }
         self.patience[None] = inf
         self.connections: dict[int, Connection] = {}
-        self.persistent = True  # whether connections may persist; no longer once we are stopping
+        self.state = ServerState.RUNNING
+        self.call_soon: CallSoon | None = None  # None where no other thread can reach the loop
         self.when_freed: Callable[[], None] = lambda: None
         self._connections_made = 0
         self._constant_fields = constant_fields
         self.common_fields = b""  # the lines that every response carries; Date first, where it is on
         self.common_fields_expire = -inf  # by the reactor's clock
+
+    def run_in_loop(self, function: Callable[[], None]) -> None:
+        """Call a function in the loop's thread: now, when this is that thread, else in its next turn."""
+        if self.call_soon is None or get_ident() == self.reactor.thread:
+            function()
+        else:
+            self.call_soon(function)
 
     def next_number(self) -> int:
         """Number the connections from 1."""

@@ -57,8 +57,12 @@ class Settings:
     linger_timeout: float = _limit(
         5.0, "seconds", "deadlines", "after the last response, for the client to read it and close", 0.001
     )
+    shutdown_delay: float = _limit(
+        0.0, "seconds", "deadlines", "after SIGTERM or SIGINT, keep accepting while /readyz answers 503", 0
+    )
+    # Below the 10 s after which container runtimes kill.
     shutdown_timeout: float = _limit(
-        10.0, "seconds", "deadlines", "after SIGINT or SIGTERM, for what is in flight", 0
+        8.0, "seconds", "deadlines", "then finish responses in progress for at most this long", 0
     )
 
     # What one connection may hold, and what it may take of one turn before others have theirs.

@@ -166,7 +166,7 @@ class WatchedConnection(Connection):
             self._write(ledger, exchange, sent)
 
     def _reset(self) -> None:
-        if self.why is not LATE:
+        if self.why not in (LATE, STOPPED):
             self.why = BROKE
         super()._reset()
 

@@ -8,6 +8,7 @@ from reactor.acceptor import Acceptor
 from reactor.loop import Reactor
 from reactor.service import Service
 from reactor.settings import Settings
+from reactor.shutdown import Shutdown
 from tests.harness import Clock, EagerSelector
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
@@ -28,6 +29,9 @@ class FaultyListener:
     def close(self) -> None:
         self.sock.close()
 
+    def listen(self, backlog: int) -> None:
+        self.sock.listen(backlog)
+
     def accept(self) -> tuple[socket.socket, tuple[str, int]]:
         self.accepts += 1
         if self.faults:
@@ -42,6 +46,7 @@ class Client:
         self.site = site
         self.sock = socket.create_connection(site.address, timeout=20)
         self.sock.setblocking(False)
+        self.ended = False  # the server has said that it sends no more
         # A second small send must not wait for the first one's acknowledgement.
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -60,6 +65,20 @@ class Client:
         self.send(WHOLE)
         assert self.sock.recv(65536).startswith(b"HTTP/1.1 200 ")
 
+    def read(self) -> bytes:
+        """Let the server act, and read what it has sent; b"" at the end, ConnectionResetError is raised."""
+        self.site.run()
+        received = b""
+        while True:
+            try:
+                data = self.sock.recv(65536)
+            except BlockingIOError:
+                return received
+            if not data:
+                self.ended = True
+                return received
+            received += data
+
     def assert_dropped(self) -> None:
         assert self.sock.recv(65536) == b""
 
@@ -67,18 +86,20 @@ class Client:
 class Site:
     """A listening socket on a free port, its acceptor, and a clock that stands still."""
 
-    def __init__(self, limit: int, turn_accepts: int = 64) -> None:
+    def __init__(self, limit: int, turn_accepts: int = 64, **settings: float) -> None:
         self.clock = Clock()
         self.selector = EagerSelector()
         self.reactor = Reactor(self.selector, self.clock)
-        settings = Settings(turn_accepts=turn_accepts)
-        self.service = Service(self.reactor, handlers.build(), settings, wall_clock=lambda: 1.7e9)
+        chosen = Settings(turn_accepts=turn_accepts, **settings)  # type: ignore[arg-type]
+        self.service = Service(self.reactor, handlers.build(), chosen, wall_clock=lambda: 1.7e9)
         sock = socket.create_server(("127.0.0.1", 0))
         sock.setblocking(False)
         self.address = sock.getsockname()
         self.listener = FaultyListener(sock)
         self.acceptor = Acceptor(self.service, self.listener, limit)  # type: ignore[arg-type]
         self.reactor.register(self.acceptor)
+        self.stopped = 0  # how often the shutdown has said that it is over
+        self.shutdown = Shutdown(self.service, self.acceptor, self._count_stop)
         self.clients: list[Client] = []
 
     def __enter__(self) -> "Site":
@@ -123,6 +144,9 @@ class Site:
     def advance(self, seconds: float) -> None:
         self.clock.now += seconds
         self.run()
+
+    def _count_stop(self) -> None:
+        self.stopped += 1
 
     @property
     def held(self) -> int:

@@ -32,7 +32,8 @@ DEFAULTS = {
     "min_rate": 500,
     "stall_timeout": 60,
     "keep_alive_timeout": 75,
-    "shutdown_timeout": 10,
+    "shutdown_delay": 0,
+    "shutdown_timeout": 8,
     "high_water": 256 * KIB,
     "low_water": 64 * KIB,
     "turn_read": 64 * KIB,
@@ -49,6 +50,7 @@ ZERO_IS_A_VALUE = {
     "max_body",
     "min_free_space",
     "min_rate",
+    "shutdown_delay",
     "shutdown_timeout",
     "low_water",
     "max_connections",
@@ -69,9 +71,8 @@ def test_a_limit_has_a_unit_a_group_and_a_reason(each: Field[Any]) -> None:
 
 @every_limit
 def test_a_deadline_is_in_seconds(each: Field[Any]) -> None:
-    assert (each.name.endswith("_timeout") or each.name == "slow_turn") == (
-        each.metadata["unit"] == "seconds"
-    )
+    is_duration = each.name.endswith(("_timeout", "_delay")) or each.name == "slow_turn"
+    assert is_duration == (each.metadata["unit"] == "seconds")
 
 
 @pytest.mark.parametrize("value", [-1, -0.001, nan, inf, -inf], ids=str)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from reactor.loop import EventHandler, Reactor
-from reactor.signals import SignalHandle
+from reactor.wakeup import SignalHandle
 
 OURS = (signal.SIGUSR1, signal.SIGUSR2)
 

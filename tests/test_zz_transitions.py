@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from reactor.connection import State
+from reactor.connection import STOP_GRACE, State
 from reactor.http11.message import LiveStream, Response
+from reactor.service import ServerState
 from tests import harness
 from tests.harness import TABLE, Client, Harness
 from tests.talk import answering, request
@@ -31,17 +32,28 @@ def wake(client: Client) -> None:
     speaker.connection.abort()
 
 
+def stop(client: Client) -> None:
+    client.server.service.state = ServerState.STOPPING
+    client.connection.stop()
+
+
+def wait(client: Client) -> None:
+    client.server.clock.advance(STOP_GRACE)
+
+
 # What a client does, for the last step to change the first state to the second.
 SCRIPTS: dict[tuple[str, str], list[Step]] = {
     ("ACCEPTED", "RECEIVING_HEAD"): [GET[:1]],
     ("ACCEPTED", "RECEIVING_CONTENT"): [POST],
     ("ACCEPTED", "CONTINUING"): [ASKING],
     ("ACCEPTED", "RESPONDING"): [GET],
+    ("ACCEPTED", "DRAINING"): [stop, wait],
     ("ACCEPTED", "CLOSED"): [Client.close],
     ("IDLE", "RECEIVING_HEAD"): [GET, GET[:1]],
     ("IDLE", "RECEIVING_CONTENT"): [GET, POST],
     ("IDLE", "CONTINUING"): [GET, ASKING],
     ("IDLE", "RESPONDING"): [GET, GET],
+    ("IDLE", "DRAINING"): [GET, stop],
     ("IDLE", "CLOSED"): [GET, Client.close],
     ("RECEIVING_HEAD", "RECEIVING_CONTENT"): [POST[:-1], POST[-1:]],
     ("RECEIVING_HEAD", "CONTINUING"): [ASKING[:-1], ASKING[-1:]],

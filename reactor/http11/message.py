@@ -12,6 +12,7 @@ Neither knows how it is written on the wire: that is for the parser and the seri
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
+from threading import Lock
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -160,30 +161,36 @@ class FileSlice:
 class LiveStream:
     """Content that comes in its own time: the application sends, the connection is woken.
 
-    An iterator of octets that yields b"" for "nothing now". At most ``limit`` octets wait unread.
-    ``closed`` turns true when the stream has ended or its reader is gone.
+    An iterator of bytes that yields b"" for "nothing now". At most ``limit`` bytes wait unread. ``closed``
+    turns true when the stream has ended or its client is gone. ``send`` and ``close`` may be called from
+    any thread.
     """
 
-    __slots__ = ("_waiting", "closed", "limit", "size", "wake")
+    __slots__ = ("_lock", "_waiting", "closed", "limit", "size", "wake")
 
     def __init__(self, limit: int = 256 * 1024) -> None:
+        self._lock = Lock()
         self._waiting: list[bytes] = []
         self.size = 0
         self.limit = limit
         self.closed = False
-        self.wake: Callable[[], None] = lambda: None
+        self.wake: Callable[[], object] = lambda: None
 
-    def send(self, octets: bytes) -> bool:
-        """Add octets for the client; return False, adding nothing, when it is gone or too far behind."""
-        if self.closed or self.size + len(octets) > self.limit:
-            return False
-        self._waiting.append(octets)
-        self.size += len(octets)
-        self.wake()
+    def send(self, data: bytes) -> bool:
+        """Add bytes for the client; return False, adding nothing, when it is gone or too far behind."""
+        with self._lock:
+            if self.closed or self.size + len(data) > self.limit:
+                return False
+            # What waits already has woken the connection, which takes all that there is.
+            is_first = not self._waiting
+            self._waiting.append(data)
+            self.size += len(data)
+        if is_first:
+            self.wake()
         return True
 
     def close(self) -> None:
-        """End the stream: what waits is still sent, when there is somebody to send it to."""
+        """End the stream: what waits is still sent, when the client is there."""
         self.closed = True
         self.wake()
 
@@ -191,12 +198,13 @@ class LiveStream:
         return self
 
     def __next__(self) -> bytes:
-        if not self._waiting and self.closed:
-            raise StopIteration
-        octets = b"".join(self._waiting)
-        self._waiting.clear()
-        self.size = 0
-        return octets
+        with self._lock:
+            if not self._waiting and self.closed:
+                raise StopIteration
+            data = b"".join(self._waiting)
+            self._waiting.clear()
+            self.size = 0
+        return data
 
 
 Content = bytes | FileSlice | LiveStream | Iterable[bytes]

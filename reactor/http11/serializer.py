@@ -42,9 +42,14 @@ class Stream:
         return isinstance(self._content, LiveStream)
 
     def subscribe(self, wake: Callable[[], None]) -> None:
-        """Have ``wake`` called when more has come."""
+        """Have ``wake`` called when more has come, in whichever thread it came."""
         if isinstance(self._content, LiveStream):
             self._content.wake = wake
+
+    def end(self) -> None:
+        """End a live stream; any other content has an end of its own."""
+        if isinstance(self._content, LiveStream):
+            self._content.close()
 
     def close(self) -> None:
         """Let go of the content: nobody will read it."""

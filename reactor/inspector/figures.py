@@ -14,6 +14,7 @@ from reactor.metrics import Metrics
 from reactor.names import descriptor_of, peer_of
 from reactor.routing import Router
 from reactor.server import Server
+from reactor.service import ServerState
 
 MOST = 1000  # connections that are listed
 
@@ -37,7 +38,7 @@ def figures(metrics: Metrics) -> Installer:
 
         @routes.get("/readyz")
         def ready(request: Request) -> Response:
-            if service.persistent:
+            if service.state is ServerState.RUNNING:
                 return Response.text("ready\n")
             return Response.error(503, "the server is stopping")
 

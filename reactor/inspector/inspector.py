@@ -100,7 +100,7 @@ class Inspector:
             self._server.on_signal(number)
             return
         self._control.hold_no_more()
-        self._server.post(number)
+        self._server.call_soon(self._server.on_signal, number)
 
     def close(self) -> None:
         """Close every handle of the inspector; the server's own are closed after it, and held by nobody."""

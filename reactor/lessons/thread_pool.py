@@ -1,8 +1,8 @@
 """Lesson 10: where a thread pool would stand: behind the loop, with a handle to come back by.
 
 What must block (a lookup, a library that knows nothing else) is given to a thread. The thread does not
-touch the loop; it posts a number into a mailbox, which is a handle like any other, and the answer is
-taken up in a turn. Meanwhile the loop ticks on.
+touch the loop; it has a function called by way of a wakeup handle, which is a handle like any other, and
+the answer is taken up in a turn. The loop ticks all the time.
 """
 
 import select
@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from math import inf
 
 from reactor.loop import EventHandler, Reactor
-from reactor.signals import Mailbox
+from reactor.wakeup import Wakeup
 
 BLOCKS_FOR, TICK = 0.2, 0.01  # seconds
 
@@ -45,14 +45,14 @@ def main() -> None:
         ticker.deadline = inf
         reactor.stop()
 
-    mailbox = Mailbox(answered)
+    wakeup = Wakeup()
     reactor.register(ticker)
-    reactor.register(mailbox)
+    reactor.register(wakeup)
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(block).add_done_callback(lambda future: mailbox.post(future.result()))
+        pool.submit(block).add_done_callback(lambda future: wakeup.call_soon(answered, future.result()))
         reactor.run()
-    reactor.remove(mailbox)
-    mailbox.close()
+    reactor.remove(wakeup)
+    wakeup.close()
     reactor.close()
 
 

@@ -13,7 +13,6 @@ from reactor.loop import EventHandler
 from reactor.routing import Router
 from reactor.server import Server
 from reactor.settings import Settings
-from reactor.signals import Mailbox
 from tests.harness import state_table
 
 STEPS = (
@@ -148,11 +147,9 @@ class Mock:
         self.streams: list[LiveStream] = []
         self.server = Server(self._routes(), port=port)
         self._pulse = Pulse(self)
-        self._mailbox = Mailbox(lambda number: self.go_on())
         self._thread = threading.Thread(target=self.server.run)
 
     def __enter__(self) -> "Mock":
-        self.server.reactor.register(self._mailbox)
         self._thread.start()
         return self
 
@@ -165,14 +162,13 @@ class Mock:
         self.server.stop()
         self.server.stop()
         self._thread.join()
-        self._mailbox.close()
         self.server.close()
 
     def send(self, *frames: dict[str, Any], seconds: float = 0.0) -> None:
         """Send frames, from any thread, one in so many seconds."""
         self.seconds = seconds
         self.waiting.extend(frames)
-        self._mailbox.post(1)
+        self.server.call_soon(self.go_on)
 
     def go_on(self) -> None:
         """Send the next frame, in the reactor's thread, when there is one and somebody to read it."""

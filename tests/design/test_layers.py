@@ -33,7 +33,7 @@ def test_who_is_excused_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
         ("reactor/loop.py", "from reactor import connection", "reactor.connection, and is to know no HTTP"),
         ("reactor/loop.py", "from . import connection", "reactor.connection, and is to know no HTTP"),
         ("reactor/loop.py", "from .http11 import grammar", "reactor.http11.grammar, and is to know no HTTP"),
-        ("reactor/signals.py", "from reactor.http11.message import Request", "and is to know no HTTP"),
+        ("reactor/wakeup.py", "from reactor.http11.message import Request", "and is to know no HTTP"),
         ("reactor/deadlines.py", "from http import HTTPStatus", "http, and is to know no HTTP"),
         ("reactor/observer.py", "import http.client", "http.client, and is to know no HTTP"),
         ("reactor/routing.py", "from reactor.loop import Reactor", ""),

@@ -3,6 +3,7 @@
 import pytest
 
 from reactor.http11.message import Response
+from reactor.service import ServerState
 from tests.harness import Harness
 from tests.talk import CANARY, answering, chunks, connect_tcp, request, shrink_buffers
 
@@ -67,8 +68,8 @@ def test_a_server_that_is_stopping_says_close() -> None:
         client = server.connect()
         shrink_buffers(client)
         client.send(request("/0")[:-2])
-        server.service.persistent = False
-        client.send(b"\r\n" + CANARY)
+        server.service.state = ServerState.STOPPING
+        client.send(b"\r\n")
         answer = client.assert_responds()
         assert answer.headers["connection"] == "close"
         client.assert_closed()

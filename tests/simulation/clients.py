@@ -27,7 +27,7 @@ from dataclasses import replace
 from handlers.shelf import LONGEST
 from tests.simulation.judge import Judge
 from tests.simulation.scripts import Author, Exchange, head
-from tests.simulation.site import Site
+from tests.simulation.site import TOO_MUCH, Site
 from tests.simulation.wire import Mark, Reset, Wire
 from tests.simulation.world import Life, Process, World
 
@@ -73,6 +73,8 @@ class Client:
         self.judge = Judge(site, author.disk, self.name, manner, self.exchanges)
         self.wire: Wire | None = None
         self.judged = False
+        self.complete = 0  # how many requests are sent whole
+        self._has_more = False  # it is about to send what the server's kernel has no room for
         self._sender = Process(self.world, self._send())
         self._reader: Process | None = None
 
@@ -102,7 +104,9 @@ class Client:
     def _send(self) -> Life:
         random = self.world.random
         yield random.random() * random.choice((0.01, 1.0, 10.0))
-        self._connect()
+        if not self._connect():
+            self.judged = True
+            return
         self.judge.connected_at = self.judge.since = self.world.now
         if self.manner != "silent":
             yield random.random() * random.choice((0.0, 0.01, 10.0))
@@ -115,26 +119,49 @@ class Client:
         assert self.wire is not None
         self.judge.conclude(self.wire)
 
-    def _connect(self) -> None:
+    def suspend(self) -> None:
+        """Take note that the server was suspended: what waits for it is not all of a request perhaps."""
+        if self.wire is None or self.judged:
+            return
+        self.judge.jumped = True
+        if self._has_more or len(self.wire.up) > self.site.settings.turn_read:
+            self.world.excuse(self.name, TOO_MUCH)
+
+    def stop(self) -> None:
+        """Take note that the server is told to stop: what it has received by now must be answered."""
+        if self.wire is not None and not self.judged:
+            self.world.say("%s has sent %d requests", self.name, self.complete)
+            self.judge.stop(self.complete)
+        elif not self.judged:
+            self.judge.stop(0)
+
+    def _connect(self) -> bool:
+        """Connect; return False when the server does not listen any more."""
         random = self.world.random
         total = self._octets()
         sizes = (1, 100, 3_000, 65_536)
         self.wire = Wire(
             self.name,
-            max(random.choice(sizes), total // 12),
+            max(random.choice(sizes[2:] if self.world.weather["jump"] else sizes), total // 12),
             max(random.choice(sizes), self._expected() // 12),
         )
         self.wire.tell_client = self._notify
-        self.site.listener.connect(self.wire)
+        if not self.site.listener.connect(self.wire):
+            self.world.excuse(self.name, "it was refused")
+            return False
         self.world.say("%s (%s) connects", self.name, self.manner)
         self._reader = Process(self.world, self._read())
+        return True
 
     def _send_script(self) -> Life:
         script = self._cut_script() if self.manner in BROKEN_OFF else self.exchanges
         if self.manner == "storming":
             yield from self._push(b"".join(each.octets for each in script))
+            self.complete = len(script)
             return
         for place, exchange in enumerate(script, 1):
+            if self.judge.dismissed:
+                return
             if self.manner == "surplus" and place == len(script):
                 self._overshoot(exchange.octets + CANARY * self.world.random.choice((1, 30)))
                 return
@@ -153,11 +180,17 @@ class Client:
         before = b"\r\n" if self.world.random.random() < 0.1 else b""
         yield from self._send_pieces(before + exchange.octets)
         if exchange.asks is None:
+            self._note_complete(place)
             return
         if self.manner != "slow":  # who would ask for too much patience
             yield lambda: self._may_go_on(place)
         if not self.judge.ended and len(self.judge.answers) < place:
             yield from self._send_pieces(exchange.asks)
+            self._note_complete(place)
+
+    def _note_complete(self, place: int) -> None:
+        if not self.judge.ended and not self.judge.dismissed:
+            self.complete = place
 
     def _send_pieces(self, octets: bytes) -> Life:
         for piece, delay in self._pieces(octets):
@@ -202,12 +235,14 @@ class Client:
     def _push(self, octets: bytes) -> Life:
         """Send octets as there is room for them, unless the server has ended."""
         assert self.wire is not None
-        while octets and not self.judge.ended:
+        while octets and not self.judge.ended and not self.judge.dismissed:
             sent = self.wire.client_send(octets)
             self.world.say("%s sends %s", self.name, Mark(octets[:sent]))
             octets = octets[sent:]
             if octets:
+                self._has_more = True
                 yield lambda: self.wire.client_can_send or bool(self.judge.ended)  # type: ignore[union-attr]
+                self._has_more = False
 
     def _trickle(self, octets: bytes) -> Life:
         """Send an octet now and then, for longer than any patience lasts."""
@@ -242,7 +277,7 @@ class Client:
     def _waits_for_end(self) -> bool:
         """Whether the server is to close, and not we."""
         last = bool(self.exchanges) and self.exchanges[-1].closes
-        return last or self.manner in ("half", "cut", "idle", "silent", "surplus", "rude", "deaf")
+        return last or self.judge.stopping or self.manner in ("half", "cut", "idle", "silent", "surplus", "rude", "deaf")
 
     def _go_away(self) -> None:
         assert self.wire is not None

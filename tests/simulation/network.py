@@ -47,11 +47,13 @@ class Handle:
             self.network.give_back(self.descriptor)
             self.descriptor = -1
 
-    def _begin(self, call: str) -> None:
+    def _begin(self, call: str, truthful: bool = False) -> None:
         """Begin a system call: refuse it on a closed handle; let it fail if it is to fail now."""
         network = self.network
         if self.descriptor < 0:
             network.world.fail(f"{call} on the closed handle of {self.name}")
+        if truthful:
+            return
         if network.world.happens("eagain"):
             network.lied.add(self.descriptor)
             network.world.say("  %s: %s: not now", self.name, call)
@@ -86,14 +88,13 @@ class Socket(Handle):
             self._linger = struct.unpack("ii", value) != (1, 0)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
+        if flags & MSG_PEEK:
+            return self._peek(size)
         self._begin("recv")
         wire, network = self.wire, self.network
         self._meet_reset("recv", end_is_quiet=True)
         if not wire.up and not wire.up_ended and not wire.server_reset:
             raise BlockingIOError(errno.EAGAIN, "nothing came")
-        if flags & MSG_PEEK:
-            network.peeked = network.peeked or bool(wire.up)
-            return bytes(wire.up[:size])
         if network.world.happens("short"):
             size = network.world.random.randint(1, size)
         octets = bytes(wire.up[:size])
@@ -106,6 +107,15 @@ class Socket(Handle):
         if octets:
             wire.tell_client()
         return octets
+
+    def _peek(self, size: int) -> bytes:
+        """Look at what has come, which is always true: a kernel does not deny bytes that it has."""
+        self._begin("recv", truthful=True)
+        wire, network = self.wire, self.network
+        if not wire.up and not wire.up_ended and not wire.server_reset:
+            raise BlockingIOError(errno.EAGAIN, "nothing came")
+        network.peeked = network.peeked or bool(wire.up)
+        return bytes(wire.up[:size])
 
     def send(self, octets: bytes | memoryview, flags: int = 0) -> int:
         self._begin("send")
@@ -187,23 +197,29 @@ class Socket(Handle):
 
 
 class Listener(Handle):
-    """The listening socket."""
+    """The listening socket. After ``listen(0)`` it takes no new client, and ``accept`` tells the truth."""
 
     def __init__(self, network: "Network") -> None:
         super().__init__(network, "listener")
         self.waiting: deque[Wire] = deque()
+        self.backlog = 4096
 
     def readiness(self) -> int:
         return EVENT_READ if self.waiting else 0
 
-    def connect(self, wire: Wire) -> None:
-        """Let a client stand in the queue."""
-        assert self.descriptor >= 0, "nobody listens"
+    def listen(self, backlog: int) -> None:
+        self.backlog = backlog
+
+    def connect(self, wire: Wire) -> bool:
+        """Let a client stand in the queue; return False when it is refused."""
+        if self.descriptor < 0 or len(self.waiting) > self.backlog:
+            return False
         self.waiting.append(wire)
         self.network.touch(self.descriptor)
+        return True
 
     def accept(self) -> tuple[Socket, tuple[str, int]]:
-        self._begin("accept")
+        self._begin("accept", truthful=not self.backlog)
         world, network = self.network.world, self.network
         if not self.waiting:
             raise BlockingIOError(errno.EAGAIN, "nobody waits")
@@ -222,6 +238,41 @@ class Listener(Handle):
         world.say("  %s is accepted", wire.name)
         return Socket(network, wire), (wire.name, 1)
 
+    def close(self) -> None:
+        """Close, which resets every client that waits to be accepted."""
+        if self.waiting:
+            self.network.when_abandoned([wire.name for wire in self.waiting])
+        for wire in self.waiting:
+            wire.server_closed = True
+            wire.break_client()
+        self.waiting.clear()
+        super().close()
+
+
+class Signals(Handle):
+    """Where the numbers of signals arrive, for the server to read."""
+
+    def __init__(self, network: "Network") -> None:
+        super().__init__(network, "signals")
+        self._numbers: list[int] = []
+
+    def readiness(self) -> int:
+        return EVENT_READ if self._numbers else 0
+
+    def send(self, number: int) -> None:
+        """Send a signal to the server."""
+        self._numbers.append(number)
+        self.network.touch(self.descriptor)
+
+    def recv(self, size: int) -> bytes:
+        self._begin("recv")
+        numbers, self._numbers = self._numbers, []
+        if not numbers:
+            raise BlockingIOError(errno.EAGAIN, "no signal")
+        self.network.moved.add(self.descriptor)
+        self.network.touch(self.descriptor)
+        return bytes(numbers)
+
 
 class Network:
     """The descriptors of one process, at most ``limit`` at once."""
@@ -234,6 +285,8 @@ class Network:
         self.lied: set[int] = set()  # those that said "not now" although they could
         self.peeked = False  # whether somebody has looked at octets that have yet to be read
         self.touch: Callable[[int], None] = lambda descriptor: None
+        # Given the names of the clients in the accept queue when the listening socket is closed.
+        self.when_abandoned: Callable[[list[str]], None] = lambda names: None
         self._free: list[int] = []
         self._next = FIRST_DESCRIPTOR
 

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 from unittest.mock import patch
 
@@ -71,13 +72,26 @@ def live(world: World, disk: Disk, clients: list[Client]) -> None:
     for number in range(1, random.randint(crowd // 2, crowd) + 1):
         manner = random.choices(list(MANNERS), list(MANNERS.values()))[0]
         clients.append(Client(site, Author(world, disk, f"client{number}", large), manner))
-    world.present = lambda: [each.name for each in clients if each.wire is not None and not each.judged]
+    def suspend() -> None:
+        for client in clients:
+            client.suspend()
+
+    def stop() -> None:
+        for client in clients:
+            client.stop()
+        site.stop()
+
+    world.when_jumped = suspend
+    for when in stops(random):
+        world.after(when, stop)
     try:
         with ExitStack() as patches:
             for module in ("beside", "representation", "store", "tree", "upload"):
                 patches.enter_context(patch(f"handlers.{module}.os", FaultyOs(disk)))
             while not world.over:
                 site.reactor.turn()
+                if site.finished and not site.left:
+                    site.leave()
                 invariants.check_turn()
         for client in clients:
             if not client.judged:
@@ -87,6 +101,13 @@ def live(world: World, disk: Disk, clients: list[Client]) -> None:
     finally:
         site.close()
     disk.check_descriptors()
+
+
+def stops(random: Random) -> list[float]:
+    """Choose when signals come that stop the server, if any do, and mostly one."""
+    first = random.random() * random.choice((0.01, 1.0, 10.0, 30.0))
+    second = first + random.random() * random.choice((0.01, 10.0))
+    return random.choice((*([[]] * 6), *([[first]] * 3), [first, second]))
 
 
 @contextmanager

@@ -1,36 +1,42 @@
 """The server under simulation: all of it is real but what is below it.
 
     real         Reactor, Deadlines, Acceptor, Connection, Parser, Outbox, Service, Router, handlers, Store
-    simulated    the selector, the sockets, sendfile, the clocks, and the faults of the file system
+                 Shutdown
+    simulated    the selector, the sockets, signals, sendfile, the clocks, and the faults of the file system
 
 Each connection checks its changes of state against the table, and tells the world of them. Beside
 the built-in routes there are some for what those do not do: streams, live streams, failures.
 """
 
 import io
+import signal
 from collections.abc import Iterator
 from math import inf
 from typing import Any
 
 import handlers
 from handlers.store import Store
-from reactor.acceptor import Acceptor
+from reactor.acceptor import DRAIN_TIME, Acceptor
 from reactor.access_log import AccessLog
 from reactor.connection import Connection, State
 from reactor.http11.message import OCTETS, TEXT, LiveStream, Request, Response
-from reactor.loop import EventHandler, Reactor
+from reactor.loop import EventHandler, Interest, Reactor
 from reactor.routing import Router, in_memory
 from reactor.service import Service
 from reactor.settings import Settings
+from reactor.shutdown import Shutdown
 from tests.harness import CheckedConnection
 from tests.simulation.disk import Disk
-from tests.simulation.network import Listener, Network
+from tests.simulation.network import Listener, Network, Signals
 from tests.simulation.selector import NOT_REGISTERED, SimulatedSelector
 from tests.simulation.world import World
 
 # Where a connection may be closed in favour of another: nothing that it asked for is on its way.
 DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
 MOST_IN_MEMORY = 64 * 1024
+# Excuses.
+TOO_MUCH = "the server was suspended, and what waited for it was more than it reads in a turn"
+CUT_OFF = "the shutdown was over before it was served"
 
 
 class SimulatedService(Service):
@@ -76,6 +82,24 @@ class SimulatedReactor(Reactor):
     def _note(self, handler: EventHandler, events: int) -> None:
         self.called.append((handler, events))
         self._world.current = handler.peer if isinstance(handler, Connection) else ""
+
+
+class SignalReader(EventHandler):
+    """Passes signals on to the shutdown, as the server does."""
+
+    def __init__(self, site: "Site") -> None:
+        super().__init__(Signals(site.network), Interest.READ)
+        self._site = site
+
+    def on_readable(self) -> None:
+        """Read the numbers that came."""
+        try:
+            numbers = self.handle.recv(4096)
+        except BlockingIOError:
+            return
+        for number in numbers:
+            self._site.world.say("  signal %d", number)
+            self._site.hear()
 
 
 class Ticker(EventHandler):
@@ -138,6 +162,55 @@ class Site:
         listener: Any = self.listener
         self.acceptor = Acceptor(self.service, listener, self.limit, SimulatedConnection)
         self.reactor.register(self.acceptor)
+        self.signals = SignalReader(self)
+        self.reactor.register(self.signals)
+        self.shutdown = Shutdown(self.service, self.acceptor, self._finish)
+        self.network.when_abandoned = self._check_abandoned
+        self.signals_heard = 0
+        self.stop_began = inf
+        self.finished = False  # the shutdown has said so
+        self.left = False  # all handles are closed, as they are when the process ends
+
+    def stop(self) -> None:
+        """Send a signal."""
+        if not self.left:
+            self.world.say("SIGTERM")
+            self.signals.handle.send(signal.SIGTERM)
+
+    def hear(self) -> None:
+        """Act on a signal, as the server does."""
+        self.signals_heard += 1
+        self.stop_began = min(self.stop_began, self.reactor.now)
+        self.shutdown.begin()
+
+    def leave(self) -> None:
+        """Close what is left when the shutdown has finished, as the server does."""
+        self.left = True
+        for connection in list(self.service.connections.values()):
+            if not self._may_cut_off():
+                self.world.fail(f"the shutdown has finished before {connection!r}")
+            self.world.excuse(connection.peer, CUT_OFF)
+            connection.abort()
+        self.acceptor.close()
+        self.reactor.remove(self.signals)
+        self.signals.handle.close()
+
+    def _finish(self) -> None:
+        self.finished = True
+
+    def _may_cut_off(self) -> bool:
+        """Say whether what is still to be answered need not be: the time is over, or a second signal came."""
+        settings = self.settings
+        ends = self.stop_began + settings.shutdown_delay + settings.shutdown_timeout
+        return self.signals_heard > 1 or self.reactor.now >= ends
+
+    def _check_abandoned(self, names: list[str]) -> None:
+        """Check that clients are left in the accept queue only when there was no time for them."""
+        drain_ends = self.stop_began + self.settings.shutdown_delay + DRAIN_TIME
+        if not self._may_cut_off() and self.reactor.now < drain_ends:
+            self.world.fail(f"{', '.join(names)} are reset in the accept queue")
+        for name in names:
+            self.world.excuse(name, CUT_OFF)
 
     def note_change(self, connection: Connection, before: State | None, state: State) -> None:
         """Take note of a change of state."""
@@ -150,7 +223,7 @@ class Site:
     def _check_displaced(self, connection: Connection, before: State | None) -> None:
         """Check that who is closed by the acceptor had to go: there was no place, and it was not served."""
         reasons = self.world.excuses.get(connection.peer, ())
-        if NOT_REGISTERED in reasons:
+        if NOT_REGISTERED in reasons or CUT_OFF in reasons:
             return
         served = before is State.RECEIVING_HEAD and connection.served
         if before not in DISPENSABLE or served or len(self.service.connections) <= self.limit:
@@ -160,9 +233,9 @@ class Site:
     def close(self) -> None:
         """Close what is open, on nobody's behalf."""
         self.reactor.called.clear()
-        for connection in list(self.connections.values()):
-            connection.abort()
-        self.acceptor.close()
+        self.signals_heard = 2  # whatever is left may be cut off
+        if not self.left:
+            self.leave()
         self.reactor.close()
         self.store.close()
 
@@ -255,9 +328,12 @@ def choose_settings(world: World) -> Settings:
     return Settings(
         high_water=high_water,
         low_water=high_water // choose((2, 4, 100)),
-        turn_read=choose((300, 5_000, 65_536, 65_536)),
+        # Where the server is suspended, it should read what has come meanwhile in one turn, or TOO_MUCH is there.
+        turn_read=choose((65_536,) if world.weather["jump"] else (300, 5_000, 65_536, 65_536)),
         turn_send=choose((500, 5_000, 262_144, 262_144)),
         turn_compress=choose((4_096, 65_536)),
         turn_accepts=choose((1, 3, 64)),
         min_free_space=1,
+        shutdown_delay=choose((0, 0, 0.5, 3)),
+        shutdown_timeout=choose((0, 8, 8, 8, 8, 30)),
     )

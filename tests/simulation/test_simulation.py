@@ -11,9 +11,10 @@ import pytest
 from handlers.upload import Upload
 from reactor.acceptor import Acceptor
 from reactor.connection import Connection, State
+from reactor.http11.serializer import Stream
 from reactor.loop import Reactor
 from reactor.outbox import Outbox
-from reactor.service import Service
+from reactor.service import ServerState, Service
 from tests.design.sources import ROOT
 from tests.simulation.simulation import run_seed
 from tests.simulation.world import LEVELS, Violation, World
@@ -72,6 +73,8 @@ def test_every_fault_is_planted_and_every_client_is_there_in_some_seed() -> None
         "its place was needed",
         "WAITING",
         "CONTINUING",
+        "signal 15",
+        "it was refused",
         *(
             f"({manner}) connects"
             for manner in ("honest", "slow", "half", "idle", "trickling", "deaf", "cut")
@@ -169,7 +172,69 @@ def close_without_draining(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Connection, "_drain", Connection._close)
 
 
+def reset_the_accept_queue(patch: pytest.MonkeyPatch) -> None:
+    """Close the listening socket at once when the server is told to stop."""
+    patch.setattr(Acceptor, "drain", Acceptor.close)
+
+
+def drop_pipelined_requests(patch: pytest.MonkeyPatch) -> None:
+    """Answer no request but the present one when the server is told to stop."""
+
+    def stop(self: Connection) -> None:
+        if self.idle:
+            self._close()
+        elif self.state in (State.RESPONDING, State.WAITING):
+            self._parser.end()
+
+    patch.setattr(Connection, "stop", stop)
+
+
+def close_idle_connections_unread(patch: pytest.MonkeyPatch) -> None:
+    """Do not look for a request that waits on an idle connection when the server is told to stop."""
+    patch.setattr(Connection, "_end_idle", Connection._close)
+
+
+def answer_one_request_after_a_stop(patch: pytest.MonkeyPatch) -> None:
+    """Close after the first response that is made while the server stops."""
+    queue = Connection._queue
+
+    def one(self: Connection, *values: Any) -> int:
+        if self._service.state is ServerState.STOPPING:
+            self._parser.end()
+        return queue(self, *values)
+
+    patch.setattr(Connection, "_queue", one)
+
+
+def never_finish(patch: pytest.MonkeyPatch) -> None:
+    """Let live streams go on when the server is told to stop."""
+    patch.setattr(Stream, "end", lambda self: None)
+
+
+def judge_deadlines_without_a_second_look(patch: pytest.MonkeyPatch) -> None:
+    """Treat clients as late whose bytes arrived while the process was suspended."""
+
+    def demultiplex(self: Reactor, timeout: float | None, earliest: float) -> Any:
+        ready = self._selector.select(timeout)
+        self.now = self._clock()
+        return ready, self.now
+
+    patch.setattr(Reactor, "_demultiplex", demultiplex)
+
+
+def begin_deadlines_before_a_pause(patch: pytest.MonkeyPatch) -> None:
+    """Let the time in which a hook was suspended count against the clients."""
+    patch.setattr(Reactor, "_note_pause", lambda self, *values: None)
+
+
 PLANTS: list[Plant] = [
+    reset_the_accept_queue,
+    drop_pipelined_requests,
+    close_idle_connections_unread,
+    answer_one_request_after_a_stop,
+    never_finish,
+    judge_deadlines_without_a_second_look,
+    begin_deadlines_before_a_pause,
     keep_waiting_for_write,
     extend_the_head_deadline,
     repeat_after_a_short_send,

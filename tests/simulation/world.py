@@ -25,13 +25,15 @@ LEVELS = {
     "unregistrable": (0.0, 0.0, 0.0, 0.03),  # the selector takes no further handle
     "spurious": (0.0, 0.0, 0.02, 0.1),  # a handle is said to be ready, and is not
     "few": (0.0, 0.1, 0.7),  # only some of the ready handles are reported
-    "jump": (0.0, 0.0, 0.0, 0.0005),  # the clock jumps: the machine was suspended
+    "jump": (0.0, 0.0, 0.0, 0.0005),  # the clock jumps: the server was suspended, and its clients were not
     "disk": (0.0, 0.0, 0.03, 0.2),  # a call to the file system fails
     "commit": (0.0, 0.0, 0.05, 0.3),  # so do those which make an upload stand
     "piecemeal": (0.0, 0.1, 0.5),  # a write takes fewer octets than it was given
 }
 TURN_COSTS = 1e-4  # seconds, at most
 LONGEST_JUMP = 100.0
+# What no real kernel does, and what is left out right after a jump, in whose turn a client's fate is decided.
+LIES = frozenset({"eagain", "short", "few"})
 
 Wait = float | Callable[[], bool]
 Life = Iterator[Wait]
@@ -90,7 +92,8 @@ class World:
         self.current = ""
         # Why a client may get less than it asked for, by its name; who is not here gets everything.
         self.excuses: dict[str, list[str]] = {}
-        self.present: Callable[[], list[str]] = list  # the names of who is connected, or wants to be
+        self.when_jumped: Callable[[], None] = lambda: None
+        self._truthful_until = -1  # the last turn without lies
         self._schedule: list[tuple[float, int, Callable[[], None]]] = []
         self._planned = 0
 
@@ -116,14 +119,18 @@ class World:
 
     def happens(self, kind: str) -> bool:
         """Say whether a fault happens now."""
+        if kind in LIES and self.turn <= self._truthful_until:
+            return False
         often = self.weather[kind]
         return often > 0 and self.random.random() < often
 
     # Time.
 
     def clock(self) -> float:
-        """Return the monotonic time; it never stands still."""
+        """Return the monotonic time; it never stands still, and the server can be suspended at any call."""
         self.now += 1e-6
+        if self.happens("jump"):
+            self._jump()
         return self.now
 
     def wall_clock(self) -> float:
@@ -157,8 +164,13 @@ class World:
             heappop(self._schedule)[2]()
 
     def _jump(self) -> None:
-        seconds = self.random.random() * LONGEST_JUMP
-        self.now += seconds
-        self.say("the clock jumps by %.3f s", seconds)
-        for name in self.present():
-            self.excuse(name, "the clock jumped")
+        """Suspend the server: its clients continue, and it sees nothing of them until it is resumed."""
+        end = self.now + self.random.random() * LONGEST_JUMP
+        self.say("the clock jumps by %.3f s", end - self.now)
+        # The turn that is suspended may have looked at the selector already, and the next looks twice.
+        self._truthful_until = self.turn + 3
+        while self._schedule and self._schedule[0][0] <= end:
+            self.now = max(self.now, self._schedule[0][0])
+            heappop(self._schedule)[2]()
+        self.now = end
+        self.when_jumped()

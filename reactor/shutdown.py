@@ -1,0 +1,75 @@
+"""Graceful shutdown: from the first request to stop until the last connection is closed.
+
+    State     Connections                                    Until                              Then
+    RUNNING   are accepted and persist                       a stop is requested                UNREADY  STOPPING
+    UNREADY   are accepted and persist; /readyz answers 503  shutdown_delay has passed          STOPPING
+    STOPPING  of the accept queue are accepted; each closes  none is left, or shutdown_timeout  STOPPED
+              after the last request that it has received
+    STOPPED   are cut off                                    -                                  -
+
+A second request to stop leads to STOPPED at once. What a stopping connection does is in
+``Connection.stop``, and how the accept queue is drained is in ``Acceptor.drain``.
+"""
+
+from collections.abc import Callable
+from math import inf
+
+from reactor.acceptor import Acceptor, AcceptorState
+from reactor.loop import EventHandler
+from reactor.service import ServerState, Service
+
+
+class Shutdown(EventHandler):
+    """Stops one server; ``finished`` is called when it is STOPPED. A deadline, and no handle."""
+
+    __slots__ = ("_acceptor", "_finished", "_service")
+
+    def __init__(self, service: Service, acceptor: Acceptor, finished: Callable[[], None]) -> None:
+        super().__init__()
+        self._service = service
+        self._acceptor = acceptor
+        self._finished = finished
+        service.reactor.at_turn_end(self._finish_when_idle)
+
+    def begin(self) -> None:
+        """Stop gracefully; asked again, stop at once."""
+        service = self._service
+        if service.state is not ServerState.RUNNING:
+            self._finish()
+        elif service.settings.shutdown_delay:
+            service.state = ServerState.UNREADY
+            self.deadline = service.reactor.now + service.settings.shutdown_delay
+        else:
+            self._stop_connections()
+        service.reactor.refresh(self)
+
+    def on_deadline(self) -> None:
+        """Stop accepting after the delay; stop waiting for connections after the timeout."""
+        if self._service.state is ServerState.UNREADY:
+            self._stop_connections()
+        else:
+            self._finish()
+
+    def _stop_connections(self) -> None:
+        """Drain the accept queue, and have each connection close after what it has received."""
+        service = self._service
+        service.state = ServerState.STOPPING
+        self.deadline = service.reactor.now + service.settings.shutdown_timeout
+        connected = list(service.connections.values())
+        self._acceptor.drain()
+        for connection in connected:
+            connection.stop()
+
+    def _finish_when_idle(self) -> None:
+        service = self._service
+        if (
+            service.state is ServerState.STOPPING
+            and not service.connections
+            and self._acceptor.state is AcceptorState.CLOSED
+        ):
+            self._finish()
+
+    def _finish(self) -> None:
+        self._service.state = ServerState.STOPPED
+        self.deadline = inf
+        self._finished()
