@@ -104,7 +104,8 @@ def test_messages_that_were_dropped_are_told_of(monkeypatch: pytest.MonkeyPatch)
     for _ in range(2):
         handler.emit(record)
     told = pipe.lines()
-    assert told == ["reactor: 3 messages were dropped: nobody read them", "reactor: hello", "reactor: hello"]
+    notice = f"reactor: dropped 3 messages (file descriptor {pipe.writing_end} is not being read)"
+    assert told == [notice, "reactor: hello", "reactor: hello"]
     handler.emit(logging.makeLogRecord({"msg": "long " * 5_000}))
     assert pipe.read() == f"reactor: {'long ' * 5_000}\n"
     os.close(pipe.reading_end)
