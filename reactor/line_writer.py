@@ -113,7 +113,7 @@ class LineWriter:
         except OSError as error:
             self._fail(error)
         if start < len(data) and not self.failed:
-            self.reason = f"{self._name()} is not being read"
+            self.reason = f"{self._name()} is not being read fast enough"
         return start
 
     def _keep_remainder(self, entries: Sequence[str], data: bytes, sent: int, start: int) -> int:

@@ -104,7 +104,7 @@ def test_messages_that_were_dropped_are_told_of(monkeypatch: pytest.MonkeyPatch)
     for _ in range(2):
         handler.emit(record)
     told = pipe.lines()
-    notice = f"reactor: dropped 3 messages (file descriptor {pipe.writing_end} is not being read)"
+    notice = f"reactor: dropped 3 messages (file descriptor {pipe.writing_end} is not being read fast enough)"
     assert told == [notice, "reactor: hello", "reactor: hello"]
     handler.emit(logging.makeLogRecord({"msg": "long " * 5_000}))
     assert pipe.read() == f"reactor: {'long ' * 5_000}\n"
