@@ -23,6 +23,7 @@ class MessageHandler(logging.Handler):
         self._stream: TextIO | None = None
         self._writer: LineWriter | None = None
         self._dropped = 0
+        self._reason = ""  # why the last message was dropped
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one log record; report a record that cannot be formatted."""
@@ -40,9 +41,11 @@ class MessageHandler(logging.Handler):
             return
         entries = [f"{text}\n"]
         if self._dropped:
-            entries.insert(0, f"reactor: dropped {self._dropped} messages ({writer.reason})\n")
+            entries.insert(0, f"reactor: dropped {self._dropped} messages ({self._reason})\n")
         dropped = writer.write(entries)
         self._dropped = self._dropped + 1 if dropped == len(entries) else dropped
+        if dropped:
+            self._reason = writer.reason
 
     def close(self) -> None:
         """Close the handler's own descriptor; a later message opens it again."""
