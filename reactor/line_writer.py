@@ -7,8 +7,8 @@
     no descriptor (StringIO)     its own write(): in memory, never full
 
 O_NONBLOCK belongs to the open file description, which the server shares with the shell and with other
-programs. It is therefore never set on a descriptor that the server inherited. Waiting for POLLOUT is no
-replacement: a terminal is writable as soon as it can take one byte.
+programs. It is therefore never set on a descriptor that the server inherited. Waiting for POLLOUT would not
+be enough: a terminal is writable as soon as it can take one byte.
 """
 
 import errno

@@ -30,7 +30,7 @@ class Target:
         self.received = b""
 
     def read(self, size: int) -> bool:
-        """Read up to ``size`` bytes; return False when there are none."""
+        """Read up to ``size`` bytes; return False if nothing is available."""
         try:
             data = self._read(size)
         except BlockingIOError:
