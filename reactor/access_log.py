@@ -14,15 +14,17 @@ import re
 import time
 from collections.abc import Callable
 from functools import lru_cache
+from math import inf
 from typing import Protocol, TextIO
 
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target
-from reactor.line_writer import write_lines
+from reactor.line_writer import LineWriter
 
 log = logging.getLogger("reactor")
 
 FORMATS = ("combined", "json")
+REPORT_INTERVAL = 10.0  # seconds between two reports of dropped lines, at least
 LONGEST = 900
 
 
@@ -148,7 +150,7 @@ class AccessLog:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._stream = stream
+        self._writer = LineWriter(stream)
         self._write_line, self._time_format = {
             "combined": (self._combined, "%d/%b/%Y:%H:%M:%S +0000"),
             "json": (self._json, "%Y-%m-%dT%H:%M:%SZ"),
@@ -156,7 +158,9 @@ class AccessLog:
         self._clock = clock
         self._wall_clock = wall_clock
         self._entries: list[tuple[Ledger, Exchange, int, int]] = []  # of this turn
-        self._dropped = 0
+        self._dropped = 0  # lines, since the last report
+        self._failing = False  # an error was reported, and no dropped lines since
+        self._quiet_until = -inf  # on the reactor's clock
         self._second = (-1, "")
 
     def record(self, ledger: Ledger, exchange: Exchange, sent: int) -> None:
@@ -166,21 +170,37 @@ class AccessLog:
         self._entries.append((ledger, exchange, content if content > 0 else 0, int(microseconds + 0.5)))
 
     def flush(self) -> None:
-        """Write the lines of this turn; a log that cannot be written stops nobody from being served."""
+        """Write the lines of this turn without blocking; drop and count those that do not fit."""
         if not self._entries:
             return
         when = self._time()
         lines = [self._write_line(when, *entry) for entry in self._entries]
         self._entries.clear()
-        try:
-            dropped = write_lines(self._stream, lines)
-        except (OSError, ValueError) as error:
-            log.error("the access log cannot be written: %s", error)
-            return
-        if self._dropped and dropped < len(lines):
-            log.warning("%d lines of the access log were dropped: nobody read them", self._dropped)
-            self._dropped = 0
+        dropped = self._writer.write(lines)
+        if dropped or self._dropped:
+            self._count(dropped, dropped < len(lines))
+
+    def close(self) -> None:
+        """Write what is left, report the lines that were dropped, and close the log's descriptor."""
+        self.flush()
+        if self._dropped:
+            self._report_dropped()
+        self._writer.close()
+
+    def _count(self, dropped: int, working: bool) -> None:
+        """Count dropped lines; report an error when it begins, and the count when the log works again."""
+        if working and self._dropped and self._clock() >= self._quiet_until:
+            self._report_dropped()
+        elif self._writer.failed and not self._failing:
+            self._failing = True
+            log.error("cannot write the access log: %s", self._writer.reason)
         self._dropped += dropped
+
+    def _report_dropped(self) -> None:
+        log.warning("dropped %d access log lines (%s)", self._dropped, self._writer.reason)
+        self._dropped = 0
+        self._failing = False
+        self._quiet_until = self._clock() + REPORT_INTERVAL
 
     @staticmethod
     def _combined(when: str, peer: Ledger, exchange: Exchange, content: int, duration: int) -> str:

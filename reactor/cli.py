@@ -205,12 +205,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = make_parser()
     apply_environment(parser, os.environ)
     options = parser.parse_args(arguments)
+    _reserve_standard_descriptors()
+    messages = MessageHandler()
     logging.basicConfig(
-        level=options.log_level.upper(),
-        format="reactor: %(message)s",
-        handlers=[MessageHandler()],
-        force=True,
+        level=options.log_level.upper(), format="reactor: %(message)s", handlers=[messages], force=True
     )
+    logging.captureWarnings(True)  # the warnings module would write to standard error, and could block
     chosen = {each.name: getattr(options, each.name) for each in fields(Settings) if each.metadata}
     try:
         settings = Settings(**chosen, date_header=not options.no_date_header)
@@ -224,14 +224,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _serve(options, settings, common_fields)
     except StartError as error:
-        print(f"reactor: {error}", file=sys.stderr)
+        messages.write(f"reactor: {error}")
         return NOT_STARTED
     return STOPPED
+
+
+def _reserve_standard_descriptors() -> None:
+    """Open /dev/null in place of each standard descriptor that is closed.
+
+    Otherwise a client's connection would be descriptor 1 or 2, where C libraries and the interpreter print
+    their last words.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free: this one
 
 
 def _serve(options: argparse.Namespace, settings: Settings, common_fields: Fields) -> None:
     """Open the directory, build the routes and serve."""
     store = None
+    if sys.stdout is None and not options.no_access_log:
+        log.warning("access log disabled: stdout is closed")
     if options.directory is not None:
         store = _open_store(options, settings)
     try:

@@ -167,7 +167,7 @@ class Connection(EventHandler):
         reactor.refresh(self)
 
     def abort(self) -> None:
-        """Close at once; with a reset where a response is not sent whole, so that it does not look complete."""
+        """Close at once, with a reset if a response is not sent whole: it must not look complete."""
         self._service.reactor.check_thread("Connection.abort()")
         if self._outbox.size or self._outbox.body is not None:
             self._reset()

@@ -1,33 +1,227 @@
-"""Writing lines without ever waiting: what a full pipe does not take is dropped, for the caller to count.
+"""A line writer that never blocks: what a terminal, pipe or socket does not take at once is dropped.
 
-A pipe that nobody reads would stop the whole loop, and with it everybody who is being served. So
-each piece is written only where it fits for certain: POSIX lets a pipe that is writable take
-PIPE_BUF octets whole.
+    Stream                       Written through
+    regular file, block device   a duplicate of its descriptor: the same offset and O_APPEND; never blocks
+    terminal, device, FIFO       the same file opened again with O_NONBLOCK
+    socket                       a duplicate of its descriptor, with MSG_DONTWAIT
+    no descriptor (StringIO)     its own write(): in memory, never full
 
-It does not know what the lines say.
+O_NONBLOCK belongs to the open file description, which the server shares with the shell and with other
+programs. It is therefore never set on a descriptor that the server inherited. Waiting for POLLOUT would not
+be enough: a terminal is writable as soon as it can take one byte.
 """
 
+import errno
 import os
 import select
-from collections.abc import Sequence
+import socket
+import stat
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import TextIO
+from weakref import WeakValueDictionary, finalize
+
+Send = Callable[[bytes], int]
 
 
-def write_lines(stream: TextIO, lines: Sequence[str]) -> int:
-    """Write lines; return how many were dropped. Raise OSError or ValueError."""
-    try:
-        descriptor = stream.fileno()
-    except (OSError, ValueError, AttributeError):  # a stream without one is in memory, and never full
-        stream.write("".join(lines))
+class Remainder:
+    """The rest of an entry that a file took only in part; it is written before anything else."""
+
+    __slots__ = ("__weakref__", "lock", "unsent")
+
+    def __init__(self) -> None:
+        self.unsent = b""
+        self.lock = threading.RLock()  # logging is called from other threads, and from signal handlers
+
+
+# One for each open file, by device and inode: standard output and standard error are often the same
+# terminal or pipe, and a message must not end up in the middle of a log line.
+_remainders: WeakValueDictionary[tuple[int, int], Remainder] = WeakValueDictionary()
+
+
+class LineWriter:
+    """Writes entries, each of one or more whole lines, to a text stream, and drops those that do not fit.
+
+    ``failed`` says whether the last write failed, and ``reason`` why entries were dropped last, in words.
+    The file is opened on the first write. After ``close``, the next write opens it again.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._send: Send | None = None
+        self._close: Callable[[], object] | None = None
+        self._size = 0  # bytes that are sent at once, at most; 0: all of them
+        self._remainder = Remainder()
+        self.failed = False
+        self.reason = ""
+
+    def write(self, entries: Sequence[str]) -> int:
+        """Write entries; return how many were dropped. Never block, and raise nothing."""
+        self.failed = False
+        try:
+            descriptor = self._stream.fileno()
+        except (OSError, ValueError, AttributeError):
+            return self._write_in_memory(entries)
+        text = "".join(entries).encode("utf-8", "backslashreplace")
+        try:
+            send = self._send or self._open(descriptor)
+        except OSError as error:
+            self._fail(error)
+            return len(entries)
+        remainder = self._remainder
+        with remainder.lock:
+            data = remainder.unsent + text if remainder.unsent else text
+            sent = self._send_all(send, data)
+            if sent == len(data):
+                remainder.unsent = b""
+                return 0
+            return self._keep_remainder(entries, data, sent, len(data) - len(text))
+
+    def close(self) -> None:
+        """Close what was opened; the stream itself stays open."""
+        if self._send is not None and self._remainder.unsent:
+            self.write(())
+        if self._close is not None:
+            self._close()
+        self._send = self._close = None
+
+    def _write_in_memory(self, entries: Sequence[str]) -> int:
+        try:
+            self._stream.write("".join(entries))
+        except (OSError, ValueError) as error:  # ValueError: the stream is closed
+            self._fail(error)
+            return len(entries)
         return 0
-    octets = "".join(lines).encode("utf-8", "backslashreplace")
+
+    def _send_all(self, send: Send, data: bytes) -> int:
+        """Send as much as the file takes; return how many bytes those are."""
+        size = self._size or len(data)
+        start = 0
+        try:
+            while start < len(data):
+                end = len(data)
+                if end - start > size:  # whole lines, as many as fit, or a part of one that does not
+                    end = data.rfind(b"\n", start, start + size) + 1 or start + size
+                sent = send(data[start:end])
+                if not sent:
+                    break
+                start += sent
+        except BlockingIOError:
+            pass
+        except OSError as error:
+            self._fail(error)
+        if start < len(data) and not self.failed:
+            self.reason = f"{self._name()} is not being read fast enough"
+        return start
+
+    def _keep_remainder(self, entries: Sequence[str], data: bytes, sent: int, start: int) -> int:
+        """Keep the rest of the entry in which ``sent`` falls; return how many entries are dropped.
+
+        The entries begin at ``start``, behind the remainder of an earlier one.
+        """
+        if sent < start:
+            self._remainder.unsent = data[sent:start]
+            return len(entries)
+        for index, entry in enumerate(entries):
+            if sent == start:
+                self._remainder.unsent = b""
+                return len(entries) - index
+            end = start + len(entry.encode("utf-8", "backslashreplace"))
+            if sent < end:
+                self._remainder.unsent = data[sent:end]
+                return len(entries) - index - 1
+            start = end
+        return 0
+
+    def _fail(self, error: OSError | ValueError) -> None:
+        self.failed = True
+        self.reason = getattr(error, "strerror", None) or str(error)
+
+    def _name(self) -> str:
+        name = getattr(self._stream, "name", None)
+        return name.strip("<>") if isinstance(name, str) else f"file descriptor {name}"
+
+    def _open(self, descriptor: int) -> Send:
+        """Open the file behind a descriptor once more; raise OSError.
+
+        Later writes do not use the stream's own descriptor: if the application has closed it, the kernel
+        may have given its number to a client's connection or to an upload.
+        """
+        status = os.fstat(descriptor)
+        self._size = select.PIPE_BUF if stat.S_ISFIFO(status.st_mode) else 0  # a pipe takes this much whole
+        try:
+            send, close = _open_again(descriptor, status)
+        except OSError as error:
+            reason = f"cannot open {self._name()} in non-blocking mode: {error.strerror}"
+            raise OSError(error.errno, reason) from None
+        self._remainder = _remainders.setdefault((status.st_dev, status.st_ino), self._remainder)
+        self._close = finalize(self, close)
+        self._send = send
+        return send
+
+
+def _open_again(descriptor: int, status: os.stat_result) -> tuple[Send, Callable[[], None]]:
+    """Return how to send to the file behind a descriptor without blocking, and how to close it."""
+    if stat.S_ISSOCK(status.st_mode):
+        # Given SOCK_NONBLOCK, Python takes the socket for a non-blocking one, and leaves its mode alone
+        # also when socket.setdefaulttimeout() was called.
+        kind = socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0)
+        sock = socket.socket(type=kind, fileno=os.dup(descriptor))
+        return lambda data: sock.send(data, socket.MSG_DONTWAIT), sock.close
+    write: Callable[[int, bytes], int] = os.write
+    if stat.S_ISCHR(status.st_mode):
+        own = _open_device(descriptor, status.st_rdev)
+    elif stat.S_ISFIFO(status.st_mode):
+        try:
+            own = _reopen(f"/proc/self/fd/{descriptor}")
+        except OSError:  # no /proc, or another user's pipe, or a FIFO without a reader
+            own = os.dup(descriptor)
+            write = _write_to_shared_pipe
+    else:
+        own = os.dup(descriptor)
+    return partial(write, own), partial(os.close, own)
+
+
+def _reopen(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+
+
+def _open_device(descriptor: int, device: int) -> int:
+    """Open the terminal or device behind a descriptor once more, without blocking; raise OSError."""
+    try:
+        return _reopen(f"/proc/self/fd/{descriptor}")
+    except OSError as error:
+        first_error = error
+    with suppress(OSError):  # a system without /proc
+        own = _reopen(os.ttyname(descriptor))
+        if os.fstat(own).st_rdev == device:
+            return own
+        os.close(own)
+    with suppress(OSError):
+        # After "su", the terminal belongs to another user, but /dev/tty can still be opened.
+        os.tcgetpgrp(descriptor)  # an error, unless it is the controlling terminal
+        return _reopen("/dev/tty")
+    raise first_error
+
+
+def _write_to_shared_pipe(descriptor: int, data: bytes) -> int:
+    """Write at most PIPE_BUF bytes to a pipe in blocking mode, where it takes them; return how many.
+
+    A writable pipe takes PIPE_BUF bytes whole, unless another process fills it between the two calls.
+    RWF_NOWAIT (Linux 6.4, unnamed pipes) closes that gap. Elsewhere it is accepted: the alternative is to
+    drop every line of a server that was started by another user (su-exec in a container) or on macOS.
+    """
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
-    start = 0
-    while start < len(octets):
-        if not poll.poll(0):
-            return octets.count(b"\n", start)
-        # Whole lines, as many as fit; of one that does not fit, as much as does.
-        end = octets.rfind(b"\n", start, start + select.PIPE_BUF) + 1 or start + select.PIPE_BUF
-        start += os.write(descriptor, octets[start:end])
-    return 0
+    if not poll.poll(0):
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+    try:
+        return os.pwritev(descriptor, [data], -1, os.RWF_NOWAIT)
+    except AttributeError:
+        pass
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+    return os.write(descriptor, data)

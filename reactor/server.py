@@ -29,8 +29,8 @@ from reactor.access_log import AccessLog
 from reactor.connection import Connection
 from reactor.http11.common_fields import write_fields
 from reactor.http11.message import Fields
-from reactor.line_writer import write_lines
 from reactor.loop import Reactor
+from reactor.messages import nonblocking_stderr
 from reactor.observer import ObservedReactor
 from reactor.routing import Router
 from reactor.service import ServerState, Service
@@ -190,7 +190,7 @@ class Server:
         for connection in list(self.service.connections.values()):
             connection.abort()
         if self.service.access_log is not None:
-            self.service.access_log.flush()
+            self.service.access_log.close()
         self.reactor.remove(self._wakeup)
         self._wakeup.close()
         self.reactor.close()
@@ -248,6 +248,7 @@ def serve(
     empty ones left out. Then, as soon as a signal would be heard, ``on_ready`` is called.
     """
     with ExitStack() as stack:
+        stderr = stack.enter_context(nonblocking_stderr())
         server = stack.enter_context(
             Server(
                 routes,
@@ -267,19 +268,10 @@ def serve(
         line = f"reactor: serving {what and what + ' '}on {server.url} ({told})"
 
         def announce() -> None:
-            _announce(line)
+            stderr.write(line)
             on_ready(server)
 
         server.run(announce)
-
-
-def _announce(line: str) -> None:
-    """Print a line on standard error, where there is one."""
-    try:
-        if sys.stderr is not None:
-            write_lines(sys.stderr, [f"{line}\n"])
-    except (OSError, ValueError):
-        pass  # nobody reads it, which stops nobody from being served
 
 
 def _signals() -> list[signal.Signals]:

@@ -1,11 +1,11 @@
 """Graceful shutdown: from the first request to stop until the last connection is closed.
 
-    State     Connections                                    Until                              Then
-    RUNNING   are accepted and persist                       a stop is requested                UNREADY  STOPPING
-    UNREADY   are accepted and persist; /readyz answers 503  shutdown_delay has passed          STOPPING
-    STOPPING  of the accept queue are accepted; each closes  none is left, or shutdown_timeout  STOPPED
-              after the last request that it has received
-    STOPPED   are cut off                                    -                                  -
+    State     Connections                                    Until                      Then
+    RUNNING   are accepted and persist                       a stop is requested        UNREADY STOPPING
+    UNREADY   are accepted and persist; /readyz answers 503  shutdown_delay has passed  STOPPING
+    STOPPING  of the accept queue are accepted; each closes  none is left, or           STOPPED
+              after the last request that it has received    shutdown_timeout
+    STOPPED   are cut off                                    -                          -
 
 A second request to stop leads to STOPPED at once. What a stopping connection does is in
 ``Connection.stop``, and how the accept queue is drained is in ``Acceptor.drain``.

@@ -2,18 +2,20 @@
 
 import logging
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from reactor.cli import MessageHandler
-from tests.process import COMMAND, PATIENCE, ROOT, Wire, environment
-from tests.test_access_log_pipe import Pipe
+from reactor.messages import MessageHandler, nonblocking_stderr
+from tests.process import COMMAND, PATIENCE, ROOT, Wire, environment, head
+from tests.test_access_log_pipe import Pipe, in_time
 
 # Nobody can read the port from standard error here, so Python is made to tell it when it listens.
 TELL_PORT = """\
@@ -37,17 +39,19 @@ def broken() -> Iterator[int]:
     os.close(writing_end)
 
 
-def start(tmp_path: Path, launcher: tuple[str, ...], stderr: int) -> tuple[subprocess.Popen[bytes], int]:
+def start(
+    tmp_path: Path, launcher: tuple[str, ...], stderr: int, *options: str, stdout: int = subprocess.PIPE
+) -> tuple[subprocess.Popen[bytes], int]:
     """Start a server; return it with its port."""
     (tmp_path / "sitecustomize.py").write_text(TELL_PORT)
     reading_end, writing_end = os.pipe()
     extra = {"PYTHONPATH": f"{tmp_path}:{ROOT}", "PORT_PIPE": str(writing_end)}
     process = subprocess.Popen(
-        [*launcher, sys.executable, *COMMAND],
+        [*launcher, sys.executable, *COMMAND, *options],
         cwd=ROOT,
         env=environment(extra),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=stderr,
         pass_fds=[writing_end],
     )
@@ -104,7 +108,8 @@ def test_messages_that_were_dropped_are_told_of(monkeypatch: pytest.MonkeyPatch)
     for _ in range(2):
         handler.emit(record)
     told = pipe.lines()
-    assert told == ["reactor: 3 messages were dropped: nobody read them", "reactor: hello", "reactor: hello"]
+    notice = f"reactor: dropped 3 messages (file descriptor {pipe.writing_end} is not being read fast enough)"
+    assert told == [notice, "reactor: hello", "reactor: hello"]
     handler.emit(logging.makeLogRecord({"msg": "long " * 5_000}))
     assert pipe.read() == f"reactor: {'long ' * 5_000}\n"
     os.close(pipe.reading_end)
@@ -138,3 +143,118 @@ def test_without_a_standard_error_it_serves_and_ends_with_0(how: str, broken: in
         b"400",
         b"200",
     ]
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    """A terminal that is not read: its master side, which does not block, and the terminal."""
+    master, slave = os.openpty()
+    os.set_blocking(master, False)
+    yield master, slave
+    os.close(master)  # a thread that is still blocked gets an error now
+    os.close(slave)
+
+
+def read_lines(master: int) -> list[str]:
+    """Read what a terminal has taken."""
+    pieces = []
+    try:
+        while piece := os.read(master, 65536):
+            pieces.append(piece)
+    except BlockingIOError:
+        pass
+    return b"".join(pieces).decode().split("\r\n")
+
+
+@pytest.mark.parametrize("output", ["stderr", "both"])
+def test_10_000_requests_are_answered_while_a_terminal_does_not_take_the_messages(
+    terminal: tuple[int, int], tmp_path: Path, output: str
+) -> None:
+    master, slave = terminal
+    stdout = slave if output == "both" else subprocess.DEVNULL
+    process, port = start(tmp_path, (), slave, "--explain", stdout=stdout)
+    try:
+        for _ in range(100):
+            with Wire(port) as wire:
+                wire.send(head("GET", "/echo/a") * 100)
+                assert {wire.answer().content for _ in range(100)} == {b"a"}
+        assert os.get_blocking(slave)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    assert re.match(r"reactor: serving on http://127\.0\.0\.1:\d+ ", read_lines(master)[0])
+
+
+@pytest.mark.parametrize("reason", ["No space left on device", "Broken pipe"])
+def test_messages_that_a_failing_standard_error_did_not_take_are_counted(
+    reason: str, broken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = Pipe()
+    handler = MessageHandler()
+    with open("/dev/full", "w") as full, os.fdopen(os.dup(broken), "w") as no_reader:
+        monkeypatch.setattr("sys.stderr", no_reader if reason == "Broken pipe" else full)
+        for _ in range(3):
+            handler.write("lost")
+        monkeypatch.setattr("sys.stderr", pipe.stream)
+        handler.write("hello")
+    assert pipe.lines() == [f"reactor: dropped 3 messages ({reason})", "hello"]
+    handler.close()
+    os.close(pipe.reading_end)
+    pipe.stream.close()
+
+
+def test_a_record_that_cannot_be_formatted_raises_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = logging.makeLogRecord({"msg": "%d", "args": ("x",), "pathname": "app.py", "lineno": 7})
+    MessageHandler().handle(record)
+    written = capsys.readouterr().err
+    assert written.startswith("reactor: cannot format the log message from app.py:7: TypeError(")
+    assert written.count("\n") == 1
+
+
+class Unraisable:
+    def __del__(self) -> None:
+        raise RuntimeError("planted in __del__")
+
+
+def drop_unraisable() -> None:
+    Unraisable()
+
+
+def fail_in_thread() -> None:
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
+
+
+def warn_without_handlers() -> None:
+    logger = logging.Logger("no handlers")  # outside the tree: not even pytest's handlers see it
+    logger.warning("nothing is configured")
+
+
+@pytest.mark.parametrize(
+    ("fail", "last"),
+    [
+        (drop_unraisable, "RuntimeError: planted in __del__"),
+        (fail_in_thread, "ZeroDivisionError: division by zero"),
+        (warn_without_handlers, "nothing is configured"),
+    ],
+)
+def test_what_python_prints_by_itself_does_not_block(
+    fail: Callable[[], None], last: str, terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # pytest has hooks of its own, which the server would keep.
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+    master, slave = terminal
+    monkeypatch.setattr("sys.stderr", open(slave, "w", closefd=False))  # noqa: SIM115 - closing it may block
+    with nonblocking_stderr():
+        fail()
+        assert read_lines(master)[-2:] == [last, ""]
+        in_time(lambda: [fail() for _ in range(2000)])
+    monkeypatch.undo()
+    assert logging.lastResort is not None
+    assert not isinstance(logging.lastResort, MessageHandler)

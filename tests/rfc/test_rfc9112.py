@@ -5,7 +5,7 @@ import pytest
 from reactor.http11.message import Response
 from reactor.service import ServerState
 from tests.harness import Harness
-from tests.talk import CANARY, answering, chunks, connect_tcp, request, shrink_buffers
+from tests.talk import answering, chunks, connect_tcp, request, shrink_buffers
 
 # Content that would be a request of its own, if anybody took it for one.
 SMUGGLED = request("/echo/smuggled")

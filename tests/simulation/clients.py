@@ -277,7 +277,11 @@ class Client:
     def _waits_for_end(self) -> bool:
         """Whether the server is to close, and not we."""
         last = bool(self.exchanges) and self.exchanges[-1].closes
-        return last or self.judge.stopping or self.manner in ("half", "cut", "idle", "silent", "surplus", "rude", "deaf")
+        return (
+            last
+            or self.judge.stopping
+            or self.manner in ("half", "cut", "idle", "silent", "surplus", "rude", "deaf")
+        )
 
     def _go_away(self) -> None:
         assert self.wire is not None

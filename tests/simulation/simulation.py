@@ -72,6 +72,7 @@ def live(world: World, disk: Disk, clients: list[Client]) -> None:
     for number in range(1, random.randint(crowd // 2, crowd) + 1):
         manner = random.choices(list(MANNERS), list(MANNERS.values()))[0]
         clients.append(Client(site, Author(world, disk, f"client{number}", large), manner))
+
     def suspend() -> None:
         for client in clients:
             client.suspend()
