@@ -45,7 +45,8 @@ class LineWriter:
     """Writes entries, each of one or more whole lines, to a text stream, and drops those that do not fit.
 
     ``failed`` says whether the last write failed, and ``reason`` why entries were dropped last, in words.
-    The file is opened on the first write. After ``close``, the next write opens it again.
+    The file is opened at once, while descriptors are left, and again by the next write where that failed, or
+    after ``close``.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -56,6 +57,8 @@ class LineWriter:
         self._remainder = Remainder()
         self.failed = False
         self.reason = ""
+        with suppress(OSError, ValueError, AttributeError):  # the first write reports why
+            self._open(stream.fileno())
 
     def write(self, entries: Sequence[str]) -> int:
         """Write entries; return how many were dropped. Never block, and raise nothing."""

@@ -24,6 +24,7 @@ class MessageHandler(logging.Handler):
         self._writer: LineWriter | None = None
         self._dropped = 0
         self._reason = ""  # why the last message was dropped
+        self._writer_of(sys.stderr)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one log record; report a record that cannot be formatted."""

@@ -107,8 +107,7 @@ class ObservedReactor(Reactor):
         began = self._clock()
         self.tell((TURN, began, self.turns, timeout))
         ready, judged_at = super()._demultiplex(timeout, earliest)
-        now = self._clock()
-        self.tell((SELECTED, now, now - began, ready))
+        self.tell((SELECTED, self.now, self.now - began, ready))
         return ready, judged_at
 
     # A hook begins when the one before it has returned, which the reactor has looked at already.

@@ -101,7 +101,7 @@ FAULTS: list[tuple[Callable[[list[Event]], None], str]] = [
     (change("X", None, "args", []), "wrong kind"),
     (move("X", "turn", "ts", -100), "before the one before it"),
     (move("n", "answered", "ts", -100), "before the one before it"),
-    (move("C", "lag in ms", "ts", 1e9), "before the one before it"),
+    (move("C", "ready", "ts", 1e9), "before the one before it"),
     (move("X", "handler", "dur", 1e6), "ends after what it is in"),
     (move("X", "select", "dur", 1e6), "ends after what it is in"),
     (move("X", "turn", "dur", 1e7), "is not where it belongs"),

@@ -269,8 +269,7 @@ class SteppedReactor(ObservedReactor):
         self.control.turn_began(self.turns)
         self.tell((TURN, self._waits_since, self.turns, self._would_wait))
         ready, judged_at = Reactor._demultiplex(self, 0, earliest)
-        now = self._clock()
-        self.tell((SELECTED, now, now - self._waits_since, ready))
+        self.tell((SELECTED, self.now, self.now - self._waits_since, ready))
         return ready, judged_at
 
     def _dispatch(self, handler: EventHandler, events: int) -> None:
