@@ -255,6 +255,7 @@ def _serve(options: argparse.Namespace, settings: Settings, common_fields: Field
                 common_fields=common_fields,
                 on_ready=lambda server: sharing.begin(options, server.url, server.local),
                 watch=watch,
+                allowed_hosts=sharing.allowed_hosts(options),
             )
     finally:
         if store is not None:

@@ -1,5 +1,6 @@
 """Who may do what: the options for it, what the start line says of them, and what is worth a warning.
 
+    --allowed-host NAME            requests for that host are answered, too
     --cors [ORIGIN]                pages of that origin may read answers
     --header 'Name: value'         every response carries it
     --auth, --auth-upload          a user and a password, as USER:PASSWORD or @FILE
@@ -16,6 +17,7 @@ import webbrowser
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+from reactor.allowed_hosts import AllowedHosts, is_name, read_name
 from reactor.guard import LONGEST_PAIR, GuardedRouter, digest
 from reactor.http11.common_fields import read_field
 from reactor.http11.cors import ANY, cors_fields, read_origin
@@ -67,6 +69,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="USER:PASSWORD",
         help="whatever changes something asks for it; either may be @FILE, whose first line has it "
         "(default: none)",
+    )
+    group.add_argument(
+        "--allowed-host",
+        action=Gather,
+        default=(),
+        type=_told(read_name),
+        metavar="NAME",
+        help="answer requests for this host, besides localhost and IP addresses, and no others; may be repeated; "
+        "* for every host; one a line in its variable (default: none on a loopback address, otherwise *)",
     )
     group.add_argument(
         "--cors",
@@ -127,6 +138,16 @@ def make_router(options: argparse.Namespace) -> Router:
         return Router(cors)
     auth, auth_upload = (value and value.digest for value in (options.auth, options.auth_upload))
     return GuardedRouter(auth, auth_upload, cors)
+
+
+def allowed_hosts(options: argparse.Namespace) -> AllowedHosts:
+    """Return the check of Host: always where hosts are given, otherwise only on a loopback address."""
+    own = options.host.lower().removesuffix(".")
+    return AllowedHosts(
+        (*options.allowed_host, own) if is_name(own) else options.allowed_host,
+        "to allow it, start the server with --allowed-host {name}",
+        only_on_loopback=not options.allowed_host,
+    )
 
 
 def common_fields(options: argparse.Namespace) -> Fields:
