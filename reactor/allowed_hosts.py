@@ -93,11 +93,11 @@ def read_name(text: str) -> str:
     >>> read_name("Files.Example.COM.")
     'files.example.com'
     """
+    if not text.isascii():
+        raise ValueError(f"invalid host name: {text!r} (write it in ASCII, as in xn--bcher-kva.example)")
     name = text.lower().removesuffix(".")
     if text == ANY or is_name(name) or is_address(name):
         return name
-    if not text.isascii():
-        raise ValueError(f"invalid host name: {text!r} (write it in ASCII, as in xn--bcher-kva.example)")
     raise ValueError(f"invalid host name: {text!r} (example: files.example.com, without a port; * for all)")
 
 

@@ -76,8 +76,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=(),
         type=_told(read_name),
         metavar="NAME",
-        help="answer requests for this host, besides localhost and IP addresses, and no others; may be repeated; "
-        "* for every host; one a line in its variable (default: none on a loopback address, otherwise *)",
+        help="answer requests for this host, besides localhost and IP addresses, and refuse others with 403; "
+        "may be repeated; one a line in its variable; * answers every host "
+        "(default: none on a loopback address, otherwise *)",
     )
     group.add_argument(
         "--cors",
