@@ -21,7 +21,7 @@ from hashlib import sha256
 from hmac import compare_digest
 
 from reactor.http11.grammar import ProtocolError, match_basic
-from reactor.http11.message import Params, Request, Response
+from reactor.http11.message import Fields, Params, Request, Response
 from reactor.routing import Route, Router, Sink
 
 LONGEST_PAIR = 1024  # octets; in base64 that is well within a field line
@@ -109,14 +109,17 @@ def guarded(route: Route, check: Check) -> Route:
 
 def _check(request: Request, digests: Sequence[bytes], realm: str) -> None:
     """Raise ProtocolError(401) for a request without any of some pairs of user and password."""
-    challenge = (("WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"'),)
     field = request.headers.get("authorization")
     if field is None:
-        raise ProtocolError(401, "a user and a password are needed", challenge)
+        raise ProtocolError(401, "a user and a password are needed", _challenge(realm))
     shown = sha256(_user_pass(field)).digest()
     # Each is compared, to its end, so that the time tells nothing of which came near.
     if True not in [compare_digest(shown, each) for each in digests]:
-        raise ProtocolError(401, "the user or the password is wrong", challenge)
+        raise ProtocolError(401, "the user or the password is wrong", _challenge(realm))
+
+
+def _challenge(realm: str) -> Fields:
+    return (("WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"'),)
 
 
 def _user_pass(field: str) -> bytes:
