@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from benchmarks.crowd import Client, Crowd
 from reactor.loop import Interest
 
-HEAD_BEGUN = b"GET /echo/slow HTTP/1.1\r\nHost: attacker\r\nX-Slow: "
-STORM = b"GET /echo/storm HTTP/1.1\r\nHost: a\r\n\r\n" * 1700  # about 64 KiB
-LARGE = b"GET /files/large HTTP/1.1\r\nHost: a\r\n\r\n"
+HEAD_BEGUN = b"GET /echo/slow HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+STORM = b"GET /echo/storm HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1400  # about 64 KiB
+LARGE = b"GET /files/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Attacker(Client):
@@ -79,7 +79,7 @@ class SlowBody(Slow):
     def beginning(self) -> bytes:
         """Return the head."""
         framing = b"Transfer-Encoding: chunked" if self.number % 2 else b"Content-Length: 1000000"
-        return b"POST /files/slow-%d HTTP/1.1\r\nHost: a\r\n%b\r\n\r\n" % (self.number, framing)
+        return b"POST /files/slow-%d HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n" % (self.number, framing)
 
     def dripping(self) -> bytes:
         """Return content, or a chunk of it."""
@@ -139,7 +139,7 @@ class Idle(Attacker):
     def on_connected(self) -> None:
         """Ask, or do not."""
         if self.number % 2:
-            self.say(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            self.say(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
 
 class Storm(Attacker):
@@ -171,7 +171,9 @@ class Hoarder(Attacker):
     def on_connected(self) -> None:
         """Begin an upload that does not go on, or a download that is not taken."""
         if self.number % 2:
-            self.say(b"POST /files/hoard-%d HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n" % self.number)
+            self.say(
+                b"POST /files/hoard-%d HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n" % self.number
+            )
         else:
             self.say(LARGE)
 
@@ -202,15 +204,15 @@ def many(line: bytes, count: int) -> bytes:
     return b"".join(line % number for number in range(count))
 
 
-_START = b"GET / HTTP/1.1\r\nHost: a\r\n"
-_UPLOAD = b"POST /files/bomb HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+_START = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+_UPLOAD = b"POST /files/bomb HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 HEADER_BOMBS: Mapping[bytes, str] = {
     _START + many(b"X-%d: a\r\n", 2000) + b"\r\n": "431",
     _START + b"X: " + b"a" * (1 << 20): "431",
     _START + (b"X: " + b"a" * 8000 + b"\r\n") * 100: "431",
     b"GET /" + b"a" * (1 << 20): "414",
-    b"GET /echo/" + b"%61" * 2600 + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n": "200",
+    b"GET /echo/" + b"%61" * 2600 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n": "200",
     b"\r\n" * 10_000 + _START: "400",
 }
 CHUNK_BOMBS: Mapping[bytes, str] = {

@@ -244,7 +244,7 @@ class Honest(Client):
             return
         self._expected = b"%d-%d" % (self.number, self.answered)
         self._received = b""
-        self.say(b"GET /echo/%b HTTP/1.1\r\nHost: honest\r\n\r\n" % self._expected)
+        self.say(b"GET /echo/%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % self._expected)
 
     def on_octets(self, octets: bytes) -> None:
         """Check the answer when it is whole."""

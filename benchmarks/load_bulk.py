@@ -83,7 +83,7 @@ class Download(Carrier):
         self._head = b""  # as far as it has come
         self._begun = False  # whether content is coming
         self._closes = False
-        self.say(b"GET %b HTTP/1.1\r\nHost: bulk\r\n\r\n" % self._target.encode())
+        self.say(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % self._target.encode())
 
     def on_readable(self) -> None:
         """Take a head as octets, and content as a count."""
@@ -131,7 +131,7 @@ class Upload(Carrier):
         """Announce it; it follows when there is room."""
         self._answers = Answers(Heads())
         self.interest = Interest.BOTH
-        head = f"POST {self._target} HTTP/1.1\r\nHost: bulk\r\nContent-Length: {self._size}\r\n\r\n"
+        head = f"POST {self._target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {self._size}\r\n\r\n"
         self.say(head.encode())
 
     def on_room(self) -> None:

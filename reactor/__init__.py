@@ -13,6 +13,20 @@ def hello(request):
 serve(routes, port=8000)
 """
 
+import sys
+
+# This file must compile on every Python, and import nothing else before this check.
+if sys.version_info < (3, 11):  # noqa: UP036  # a checkout is run without pip, which would refuse
+    _VERSION = ".".join(str(number) for number in sys.version_info[:3])
+    _REASON = "Python 3.11 or newer is required; this is " + _VERSION
+    # argv[0] is "-m" while ``python -m`` looks for its module; orig_argv (Python 3.10) has the module's name.
+    _MODULES = [word.split(".")[0] for word in getattr(sys, "orig_argv", ["reactor"])]
+    _RUN_AS_MODULE = sys.argv[:1] == ["-m"] and ("reactor" in _MODULES or "-mreactor" in _MODULES)
+    if _RUN_AS_MODULE or "".join(sys.argv[:1]).split("/")[-1] == "reactor":
+        sys.stderr.write("reactor: " + _REASON + "\n")
+        sys.exit(3)
+    raise ImportError("reactor: " + _REASON)
+
 from reactor.http11.grammar import ProtocolError
 from reactor.http11.message import FileSlice, LiveStream, Request, Response
 from reactor.routing import Router, in_memory

@@ -250,6 +250,7 @@ def _serve(options: argparse.Namespace, settings: Settings, common_fields: Field
     if options.directory is not None:
         store = _open_store(options, settings)
     try:
+        routes = sharing.make_router(options)
         with watching.watch(options, settings) as watch:
             serve(
                 handlers.build(
@@ -257,7 +258,7 @@ def _serve(options: argparse.Namespace, settings: Settings, common_fields: Field
                     options.read_only,
                     options.allow_delete,
                     resumable=settings.max_body if options.resumable else None,
-                    routes=sharing.make_router(options),
+                    routes=routes,
                     allowed_origin=sharing.allowed_origin(options),
                 ),
                 options.host,
@@ -270,6 +271,8 @@ def _serve(options: argparse.Namespace, settings: Settings, common_fields: Field
                 common_fields=common_fields,
                 on_ready=lambda server: sharing.begin(options, server.url, server.local),
                 watch=watch,
+                on_reload=sharing.reloader(options, routes),
+                allowed_hosts=sharing.allowed_hosts(options),
             )
     finally:
         if store is not None:

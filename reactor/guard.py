@@ -21,7 +21,7 @@ from hashlib import sha256
 from hmac import compare_digest
 
 from reactor.http11.grammar import ProtocolError, match_basic
-from reactor.http11.message import Params, Request, Response
+from reactor.http11.message import Fields, Params, Request, Response
 from reactor.routing import Route, Router, Sink
 
 LONGEST_PAIR = 1024  # octets; in base64 that is well within a field line
@@ -58,19 +58,37 @@ class GuardedRouter(Router):
         self, auth: bytes | None = None, auth_upload: bytes | None = None, cors: bool = False
     ) -> None:
         super().__init__(cors)
-        reads = [each for each in (auth, auth_upload) if each is not None]
-        self._may_read = _asking(reads, "Reactor") if auth is not None else None
-        self._may_change = self._may_read
-        if auth_upload is not None:
-            self._may_change = _asking([auth_upload], "Reactor, changes")
+        self._auth = auth
+        self._auth_upload = auth_upload
+
+    def replace_passwords(self, auth: bytes | None = None, auth_upload: bytes | None = None) -> None:
+        """Replace the digests from the next request on, None keeping one; raise ValueError to add one.
+
+        Connections stay open. A request whose body is still being received is checked again when its body is
+        complete, against the new digests.
+        """
+        if (auth and self._auth is None) or (auth_upload and self._auth_upload is None):
+            raise ValueError("a password can be replaced, but not added")  # routes without a check are cached
+        self._auth = auth or self._auth
+        self._auth_upload = auth_upload or self._auth_upload
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
         """Return the route that a plain router finds, behind the question for a password."""
         route, params = super().resolve(method, segments)
-        check = self._may_read if method in READING else self._may_change
-        if check is None or method == OPEN:
+        if method == OPEN:
             return route, params
-        return guarded(route, check), params
+        if method not in READING and self._auth_upload is not None:
+            return guarded(route, self._check_change), params
+        return (route if self._auth is None else guarded(route, self._check_read)), params
+
+    # Routes outlive a password, in the cache of request heads: each call reads the digests of that moment.
+
+    def _check_read(self, request: Request) -> None:
+        _check(request, [each for each in (self._auth, self._auth_upload) if each is not None], "Reactor")
+
+    def _check_change(self, request: Request) -> None:
+        assert self._auth_upload is not None, "a password is never removed"
+        _check(request, [self._auth_upload], "Reactor, changes")
 
 
 def guarded(route: Route, check: Check) -> Route:
@@ -89,20 +107,19 @@ def guarded(route: Route, check: Check) -> Route:
     return Route(route.template, answer, sink, route.counts_on_sink)
 
 
-def _asking(digests: Sequence[bytes], realm: str) -> Check:
-    """Make the check for any of some pairs of user and password."""
-    challenge = (("WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"'),)
+def _check(request: Request, digests: Sequence[bytes], realm: str) -> None:
+    """Raise ProtocolError(401) for a request without any of some pairs of user and password."""
+    field = request.headers.get("authorization")
+    if field is None:
+        raise ProtocolError(401, "a user and a password are needed", _challenge(realm))
+    shown = sha256(_user_pass(field)).digest()
+    # Each is compared, to its end, so that the time tells nothing of which came near.
+    if True not in [compare_digest(shown, each) for each in digests]:
+        raise ProtocolError(401, "the user or the password is wrong", _challenge(realm))
 
-    def check(request: Request) -> None:
-        field = request.headers.get("authorization")
-        if field is None:
-            raise ProtocolError(401, "a user and a password are needed", challenge)
-        shown = sha256(_user_pass(field)).digest()
-        # Each is compared, to its end, so that the time tells nothing of which came near.
-        if True not in [compare_digest(shown, each) for each in digests]:
-            raise ProtocolError(401, "the user or the password is wrong", challenge)
 
-    return check
+def _challenge(realm: str) -> Fields:
+    return (("WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"'),)
 
 
 def _user_pass(field: str) -> bytes:

@@ -18,14 +18,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from ipaddress import ip_address
 from types import TracebackType
 from typing import NamedTuple, TextIO
 
 from reactor.acceptor import Acceptor, Connect
 from reactor.access_log import AccessLog
+from reactor.allowed_hosts import AllowedHosts, is_loopback
 from reactor.connection import Connection
 from reactor.http11.common_fields import write_fields
 from reactor.http11.message import Fields
@@ -74,6 +74,9 @@ class Server:
     its reactor, whose readers see what the loop and the connections do. ``on_reload`` is called on SIGHUP.
     Other threads may call ``call_soon`` and ``stop``; the rest belongs to the thread that runs the server.
 
+    With ``allowed_hosts`` requests to other hosts than these, ``localhost`` and IP addresses are refused with
+    403: host names, or an ``AllowedHosts``. ValueError is raised for a name that is invalid.
+
     ``outer`` is the reactor that ``run`` runs, and where ``hear`` is called with signals: the server's own,
     unless something stands around it that has it take its turns.
     """
@@ -92,9 +95,12 @@ class Server:
         common_fields: Fields = (),
         watch: Watch | None = None,
         on_reload: Callable[[], None] | None = None,
+        allowed_hosts: AllowedHosts | Iterable[str] | None = None,
     ) -> None:
         settings = Settings() if settings is None else settings
         constant_fields = write_fields(common_fields)
+        if allowed_hosts is not None and not isinstance(allowed_hosts, AllowedHosts):
+            allowed_hosts = AllowedHosts(allowed_hosts)
         clock = clock if watch is None else watch.reactor.clock
         lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
         limit = connection_limit(settings.max_connections)
@@ -105,10 +111,16 @@ class Server:
             self.reactor = watch.reactor
         self.outer = self.reactor
         self.hear = self.on_signal
-        self.service = Service(
-            self.reactor, routes, settings, lines, wall_clock, constant_fields=constant_fields
-        )
         self.address: tuple[str, int] = listener.getsockname()[:2]
+        self.service = Service(
+            self.reactor,
+            routes,
+            settings,
+            lines,
+            wall_clock,
+            constant_fields=constant_fields,
+            allowed_hosts=None if allowed_hosts is None else allowed_hosts.at(self.address[0]),
+        )
         connect = Connection if watch is None else watch.connect
         self._acceptor = Acceptor(self.service, listener, limit, connect)
         self._on_reload = on_reload
@@ -141,7 +153,7 @@ class Server:
     @property
     def local(self) -> bool:
         """True when only this machine reaches the server."""
-        return ip_address(self.address[0]).is_loopback
+        return is_loopback(self.address[0])
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Serve until ``stop``, or, in the main thread, until SIGINT or SIGTERM.
@@ -241,6 +253,7 @@ def serve(
     on_ready: Callable[[Server], None] = lambda server: None,
     watch: Watch | None = None,
     on_reload: Callable[[], None] | None = None,
+    allowed_hosts: AllowedHosts | Iterable[str] | None = None,
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError when the server cannot listen.
 
@@ -260,6 +273,7 @@ def serve(
                 common_fields=common_fields,
                 watch=watch,
                 on_reload=on_reload,
+                allowed_hosts=allowed_hosts,
             )
         )
         note = "" if watch is None else stack.enter_context(watch.around(server))

@@ -16,6 +16,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING
 
 from reactor.access_log import AccessLog
+from reactor.allowed_hosts import AllowedHosts
 from reactor.http11.head import HeadReader
 from reactor.loop import Reactor
 from reactor.outbox import SendFile
@@ -44,6 +45,7 @@ class Service:
 
     ``constant_fields`` are the lines that every response carries behind Date. The wall clock (seconds
     since the epoch) and sendfile come in from outside, like the selector and the clock of the reactor.
+    Requests to other than the ``allowed_hosts`` are refused with 403; None allows every host.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Service:
         wall_clock: Callable[[], float] = time.time,
         sendfile: SendFile = os.sendfile,
         constant_fields: bytes = b"",
+        allowed_hosts: AllowedHosts | None = None,
     ) -> None:
         self.reactor = reactor
         self.router = router
@@ -62,7 +65,8 @@ class Service:
         self.access_log = access_log
         self.wall_clock = wall_clock
         self.sendfile = sendfile
-        self.heads = HeadReader(settings, router.resolve)
+        refuse_host = None if allowed_hosts is None else allowed_hosts.refusal
+        self.heads = HeadReader(settings, router.resolve, refuse_host)
         router.when_changed(self.heads.known.clear)
         # Seconds by the name that a State has for its patience; None is for ever.
         self.patience: dict[str | None, float] = {

@@ -1,5 +1,6 @@
 """Who may do what: the options for it, what the start line says of them, and what is worth a warning.
 
+    --allowed-host NAME            requests for that host are answered, too
     --cors [ORIGIN]                pages of that origin may read answers
     --header 'Name: value'         every response carries it
     --auth, --auth-upload          a user and a password, as USER:PASSWORD or @FILE
@@ -11,11 +12,13 @@ never holds a password. This module does not know how a password is asked for, n
 
 import argparse
 import logging
+import os
 import threading
 import webbrowser
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
+from reactor.allowed_hosts import AllowedHosts, is_name, read_name
 from reactor.guard import LONGEST_PAIR, GuardedRouter, digest
 from reactor.http11.common_fields import read_field
 from reactor.http11.cors import ANY, cors_fields, read_origin
@@ -28,12 +31,15 @@ Value = TypeVar("Value")
 
 PASSWORDS = ("auth", "auth_upload")
 
+# What open() calls with a path and flags to get a descriptor.
+Opener = Callable[[str, int], int]
+
 
 class Secret(NamedTuple):
-    """A digest of user and password; ``typed`` when they were given as they are, and not by a file."""
+    """A digest of user and password, and the path of the file that has them; None when they were typed."""
 
     digest: bytes
-    typed: bool
+    path: str | None
 
 
 class Gather(argparse.Action):
@@ -69,6 +75,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "(default: none)",
     )
     group.add_argument(
+        "--allowed-host",
+        action=Gather,
+        default=(),
+        type=_told(read_name),
+        metavar="NAME",
+        help="answer requests for this host, besides localhost and IP addresses, and refuse others with 403; "
+        "may be repeated; one a line in its variable; * answers every host "
+        "(default: none on a loopback address, otherwise *)",
+    )
+    group.add_argument(
         "--cors",
         nargs="?",
         const=ANY,
@@ -89,13 +105,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def secret(text: str) -> Secret:
     """Read USER:PASSWORD, or @FILE that has it in its first line."""
-    typed = not text.startswith("@")
-    return Secret(_told(digest)(text if typed else _first_line(text[1:])), typed)
+    path = text[1:] if text.startswith("@") else None
+    return Secret(_told(digest)(text if path is None else _first_line(path)), path)
 
 
-def _first_line(path: str) -> str:
+def _first_line(path: str, opener: Opener | None = None) -> str:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=opener) as file:
             line = file.readline(LONGEST_PAIR + 3)  # one octet too many, and CRLF, are still seen
         return line.rstrip(b"\r\n").decode("utf-8")
     except UnicodeDecodeError:
@@ -127,6 +143,16 @@ def make_router(options: argparse.Namespace) -> Router:
         return Router(cors)
     auth, auth_upload = (value and value.digest for value in (options.auth, options.auth_upload))
     return GuardedRouter(auth, auth_upload, cors)
+
+
+def allowed_hosts(options: argparse.Namespace) -> AllowedHosts:
+    """Return the check of Host: always where hosts are given, otherwise only on a loopback address."""
+    own = options.host.lower().removesuffix(".")
+    return AllowedHosts(
+        (*options.allowed_host, own) if is_name(own) else options.allowed_host,
+        "to allow it, start the server with --allowed-host {name}",
+        only_on_loopback=not options.allowed_host,
+    )
 
 
 def common_fields(options: argparse.Namespace) -> Fields:
@@ -192,7 +218,7 @@ def warn_of_typed_passwords(parser: argparse.ArgumentParser, options: argparse.N
     """Warn of passwords in the command line; those of the environment are the parser's defaults."""
     for name in PASSWORDS:
         value = getattr(options, name)
-        if value is not None and value.typed and value is not parser.get_default(name):
+        if value is not None and value.path is None and value is not parser.get_default(name):
             option = name.replace("_", "-")
             log.warning(
                 "others on this machine can read the password of --%s in the list of processes: "
@@ -200,6 +226,38 @@ def warn_of_typed_passwords(parser: argparse.ArgumentParser, options: argparse.N
                 option,
                 name.upper(),
             )
+
+
+def reloader(options: argparse.Namespace, router: Router) -> Callable[[], None]:
+    """Return a function that reads the password files again, and replaces the passwords of a router.
+
+    It logs what it did and raises nothing. On an error all passwords stay as they are. Passwords that were
+    typed, or given in a variable, stay as well.
+    """
+
+    def reload() -> None:
+        given = {name: getattr(options, name) for name in PASSWORDS}
+        paths = {name: value.path for name, value in given.items() if value and value.path is not None}
+        if not paths or not isinstance(router, GuardedRouter):
+            log.info("no password file to reload (--auth @FILE)")
+            return
+        digests = {}
+        for name, path in paths.items():
+            try:
+                digests[name] = digest(_first_line(path, _open_without_waiting))
+            except (argparse.ArgumentTypeError, ValueError) as error:
+                log.error("cannot reload the password file %r, the old passwords stay valid: %s", path, error)
+                return
+        router.replace_passwords(**digests)
+        for path in dict.fromkeys(paths.values()):
+            log.info("reloaded the password file %r", path)
+
+    return reload
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file; of a named pipe that has no writer, return its empty end at once."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def local_url(url: str) -> str:

@@ -15,10 +15,10 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from reactor.allowed_hosts import is_address, is_loopback
 from reactor.explain import Explain
 from reactor.inspector import inspector
 from reactor.inspector.figures import figures
-from reactor.inspector.same_site import is_number
 from reactor.messages import MessageHandler
 from reactor.metrics import Metrics
 from reactor.observer import EventReader, ObservedReactor
@@ -98,7 +98,7 @@ def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Watch | N
 def _watch(inspect: Address | None, readers: list[EventReader], settings: Settings) -> Watch | None:
     if inspect is not None:
         host, port = inspect
-        if not (host == "localhost" or (is_number(host) and host.startswith(("127.", "::1")))):
+        if not (host == "localhost" or (is_address(host) and is_loopback(host))):
             log.warning("whoever reaches %s port %d can see and hold this server", host, port)
         metrics = Metrics()
         return inspector.inspected([metrics, *readers], host, port, settings, [figures(metrics)])

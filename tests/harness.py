@@ -21,6 +21,7 @@ from typing import NamedTuple, TextIO
 import handlers
 from handlers.store import Store
 from reactor.access_log import AccessLog
+from reactor.allowed_hosts import AllowedHosts
 from reactor.connection import Connection, State
 from reactor.http11.common_fields import Fields, write_fields
 from reactor.inspector.table import state_table
@@ -240,6 +241,7 @@ class Harness:
         log_format: str = "combined",
         common_fields: Fields = (),
         readers: Sequence[EventReader] = (),
+        allowed_hosts: AllowedHosts | None = None,
         **settings: float,
     ) -> None:
         self.clock = Clock()
@@ -262,6 +264,7 @@ class Harness:
             lines,
             lambda: self.wall,
             constant_fields=write_fields(common_fields),
+            allowed_hosts=allowed_hosts,
         )
         self.clients: list[Client] = []
 

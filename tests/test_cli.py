@@ -144,6 +144,7 @@ def test_every_option_has_an_environment_variable(option: str) -> None:
     name = option.removeprefix("--").replace("-", "_")
     # Into something that is no text.
     made = {"auth": "a:b", "auth_upload": "a:b", "header": "A: 1", "inspect": "5000"}
+    made |= {"allowed_host": "a.test"}
     text = ({"log_format": "json", "log_level": "debug", "cors": "null", "types": "guess"} | made).get(
         name, "1"
     )

@@ -21,7 +21,7 @@ def content_of(number: int) -> bytes:
 
 def head_of(number: int, length: int, chunked: bool) -> bytes:
     framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {length}"
-    return f"PUT /files/name{number % NAMES} HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n".encode()
+    return f"PUT /files/name{number % NAMES} HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n".encode()
 
 
 def send_a_part(port: int, number: int, share: float) -> None:

@@ -312,3 +312,62 @@ def test_a_router_without_a_guard_finds_the_very_routes_that_were_added() -> Non
     for routes in (plain, unguarded):
         routes.get("/")(lambda _: Response(200))
         assert routes.resolve("GET", [""])[0] is routes.resolve("GET", [""])[0]
+
+
+# Passwords that are replaced while the server runs.
+
+NEW_READER, NEW_WRITER = "anna:new horse", "bert:new battery"
+
+
+def test_a_replaced_password_is_refused_on_a_connection_and_in_cached_heads(store: Store) -> None:
+    routes = guarded(READER, WRITER, store)
+    assert isinstance(routes, GuardedRouter)
+    with Harness(routes) as server:
+        client = server.connect()
+        for _ in range(5):
+            assert [ask(client, "GET", "/", basic(each)).status for each in (READER, WRITER)] == [200, 200]
+            assert ask(client, "GET", "/", basic(NEW_READER)).status == 401
+        assert server.service.heads.known
+        routes.replace_passwords(digest(NEW_READER), digest(NEW_WRITER))
+        for _ in range(5):
+            assert [ask(client, "GET", "/", basic(each)).status for each in (READER, WRITER)] == [401, 401]
+            assert ask(client, "GET", "/", basic(NEW_READER)).status == 200
+            assert ask(client, "GET", "/", basic(NEW_WRITER)).status == 200
+        assert ask(client, "POST", "/files/x", basic(NEW_WRITER), content=b"x").status == 201
+        assert ask(client, "POST", "/files/x", basic(WRITER), content=b"x").status == 401
+
+
+def test_one_of_two_passwords_is_replaced_and_the_other_stays(store: Store) -> None:
+    routes = guarded(READER, WRITER, store)
+    assert isinstance(routes, GuardedRouter)
+    with Harness(routes) as server:
+        routes.replace_passwords(auth_upload=digest(NEW_WRITER))
+        client = server.connect()
+        pairs = (READER, WRITER, NEW_READER, NEW_WRITER)
+        assert [ask(client, "GET", "/", basic(each)).status for each in pairs] == [200, 401, 401, 200]
+
+
+def test_an_upload_that_began_with_the_old_password_is_refused_at_its_end(
+    store: Store, tmp_path: Path
+) -> None:
+    routes = guarded(None, WRITER, store)
+    assert isinstance(routes, GuardedRouter)
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(request("/files/x", basic(WRITER), "Content-Length: 2", method="POST") + b"x")
+        routes.replace_passwords(auth_upload=digest(NEW_WRITER))
+        client.send(b"y")
+        [answer] = client.responses("POST")
+        assert answer.status == 401
+    assert [each.name for each in tmp_path.iterdir()] == ["there"]
+
+
+@pytest.mark.parametrize(("auth", "upload"), [(None, None), (READER, None), (None, WRITER)])
+def test_no_password_is_added_where_there_is_none(auth: str | None, upload: str | None) -> None:
+    routes = guarded(auth, upload)
+    assert isinstance(routes, GuardedRouter)
+    for name, before in (("auth", auth), ("auth_upload", upload)):
+        if before is None:
+            with pytest.raises(ValueError, match="replaced, but not added"):
+                routes.replace_passwords(**{name: digest(NEW_READER)})
+    routes.replace_passwords()

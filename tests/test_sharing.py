@@ -44,19 +44,19 @@ def messages(server: ServerProcess) -> list[str]:
 def raw_answers(server: ServerProcess) -> Iterator[tuple[str, Answer]]:
     """Ask for one thing of each kind."""
     requests = {
-        "200": "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "200": "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "200 from HTTP/1.0": "GET / HTTP/1.0\r\n\r\n",
-        "200 compressed": "GET /echo/aaaa HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n",
-        "200 of a file": "GET /files/f HTTP/1.1\r\nHost: x\r\n\r\n",
-        "201": "POST /files/g HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx",
-        "204": "OPTIONS / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "200 compressed": "GET /echo/aaaa HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n",
+        "200 of a file": "GET /files/f HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "201": "POST /files/g HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx",
+        "204": "OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "400": "GET / HTTP/1.1\r\n\r\n",
         "400 of nonsense": "\x01\x02\r\n\r\n",
-        "404": "GET /none HTTP/1.1\r\nHost: x\r\n\r\n",
-        "405": "PUT / HTTP/1.1\r\nHost: x\r\n\r\n",
-        "413": f"POST /files/h HTTP/1.1\r\nHost: x\r\nContent-Length: {1 << 40}\r\n\r\n",
-        "501": "BREW / HTTP/1.1\r\nHost: x\r\n\r\n",
-        "505": "GET / HTTP/2.0\r\nHost: x\r\n\r\n",
+        "404": "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "405": "PUT / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "413": f"POST /files/h HTTP/1.1\r\nHost: localhost\r\nContent-Length: {1 << 40}\r\n\r\n",
+        "501": "BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "505": "GET / HTTP/2.0\r\nHost: localhost\r\n\r\n",
     }
     for what, octets in requests.items():
         wire = server.connect()

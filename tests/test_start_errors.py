@@ -165,6 +165,7 @@ def test_help_names_every_option_with_its_default() -> None:
     defaults |= {"--log-format": "combined", "--log-level": "info", "--types": "octets"}
     defaults |= {"--trace": "none", "--trace-limit": "64 MiB", "--inspect": "none"}
     defaults |= {"--auth": "none", "--auth-upload": "none", "--cors": "none", "--header": "none"}
+    defaults |= {"--allowed-host": "none on a loopback address, otherwise *"}
     switches = {"--read-only", "--hidden", "--fsync", "--open", "--no-access-log", "--no-date-header"}
     switches |= {"--allow-delete", "--resumable", "--explain"}
     assert set(options) == set(defaults) | switches

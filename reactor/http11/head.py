@@ -42,6 +42,8 @@ _VERSIONS = {b"HTTP/1.1": 1, b"HTTP/1.0": 0}
 
 # Given a method and the segments of a path: what answers, and the parts of the path that it names.
 Resolve = Callable[[str, Sequence[str]], tuple[Any, Params]]
+# Given the host of a request: the route that refuses it, None for a host that is allowed.
+RefuseHost = Callable[[str | None], Any]
 # What a Request is made of: method, target, what the rest means, what answers, and its parameters.
 ReadHead = tuple[str, Target, Head, Any, Params]
 # Where octets are at fault, and the error that says so.
@@ -58,15 +60,27 @@ class HeadReader:
 
     ``known`` holds what was read before, by the octets of the whole head; ``known_sizes`` is kept by
     the reader of chunks, by a chunk's first line. Whoever changes what ``resolve`` returns clears
-    ``known``.
+    ``known``. ``refuse_host`` comes before ``resolve``; its result is remembered with the head, too.
     """
 
-    __slots__ = ("_lines", "_resolve", "_surely_fits", "_tails", "known", "known_sizes", "settings")
+    __slots__ = (
+        "_lines",
+        "_refuse_host",
+        "_resolve",
+        "_surely_fits",
+        "_tails",
+        "known",
+        "known_sizes",
+        "settings",
+    )
 
-    def __init__(self, settings: Settings, resolve: Resolve = nobody) -> None:
+    def __init__(
+        self, settings: Settings, resolve: Resolve = nobody, refuse_host: RefuseHost | None = None
+    ) -> None:
         self.settings = settings
         self._surely_fits = min(settings.max_request_line, settings.max_head - 4)
         self._resolve = resolve
+        self._refuse_host = refuse_host
         self.known: Memo[ReadHead] = Memo(entries=512, longest=LONGEST_KNOWN)
         self._tails: Memo[Head] = Memo(entries=256, longest=LONGEST_KNOWN)
         self._lines: Memo[FieldLine] = Memo(entries=1024, longest=256)
@@ -136,9 +150,12 @@ class HeadReader:
         head = known_head or self._read_tail(tail)
         target = read_target(method, target_octets)
         if target.authority is not None:
-            # RFC 9112, 3.2.2: it stands in place of Host.
-            head = head.with_headers(head.headers.replacing("Host", target.authority))
-        read = method, target, head, *self._resolve(method, target.segments)
+            head = head.with_authority(target.authority)
+        refusal = None if self._refuse_host is None else self._refuse_host(head.host)
+        if refusal is None:
+            read = method, target, head, *self._resolve(method, target.segments)
+        else:
+            read = method, target, head, refusal, NO_PARAMS
         if known_head is not None:  # what has a part that is new is not likely to come again
             self.known.remember(octets, read)
         return read
@@ -237,7 +254,9 @@ DECISIVE = frozenset(
 
 # The lines are at most one head: with the limits as they are, 64 entries hold at most 2 MiB.
 @lru_cache(maxsize=64)
-def _interpret(version: int, decisive: tuple[FieldLine, ...]) -> tuple[int, bool, bool, str | None]:
+def _interpret(
+    version: int, decisive: tuple[FieldLine, ...]
+) -> tuple[int, bool, bool, str | None, str | None]:
     """Work out what the decisive lines mean together, as a Head has it after its headers.
 
     Raise ProtocolError where they contradict each other.
@@ -253,6 +272,7 @@ def _interpret(version: int, decisive: tuple[FieldLine, ...]) -> tuple[int, bool
         _persistent(version, _connection_options(value_of("connection"))),
         _expects_continue(value_of("expect"), version),
         preferred_coding(value_of("accept-encoding")),
+        host,
     )
 
 

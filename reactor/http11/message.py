@@ -53,10 +53,11 @@ class Head:
     ``version`` is 0 or 1, the minor one. ``length`` is the content's length in octets, 0 for none
     and -1 for chunked. ``persistent`` says whether the client lets the connection persist.
     ``expects_continue`` says that it waits for 100 (Continue). ``coding`` is the content coding
-    that it prefers, "gzip" or "x-gzip", or None for identity.
+    that it prefers, "gzip" or "x-gzip", or None for identity. ``host`` is the value of Host, or the
+    authority of the target in its place; None without either, which is valid in HTTP/1.0 only.
     """
 
-    __slots__ = ("coding", "expects_continue", "headers", "length", "persistent", "version")
+    __slots__ = ("coding", "expects_continue", "headers", "host", "length", "persistent", "version")
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Head:
         persistent: bool = True,
         expects_continue: bool = False,
         coding: str | None = None,
+        host: str | None = None,
     ) -> None:
         self.version = version
         self.headers = headers
@@ -73,10 +75,20 @@ class Head:
         self.persistent = persistent
         self.expects_continue = expects_continue
         self.coding = coding
+        self.host = host
 
     def with_headers(self, headers: Headers) -> "Head":
         """Return the same with other field lines, which must say the same of what is noted here."""
-        return Head(self.version, headers, self.length, self.persistent, self.expects_continue, self.coding)
+        return self._with(headers, self.host)
+
+    def with_authority(self, authority: str) -> "Head":
+        """Return the same with the authority of the target in place of Host (RFC 9112, 3.2.2)."""
+        return self._with(self.headers.replacing("Host", authority), authority)
+
+    def _with(self, headers: Headers, host: str | None) -> "Head":
+        return Head(
+            self.version, headers, self.length, self.persistent, self.expects_continue, self.coding, host
+        )
 
 
 class Request:

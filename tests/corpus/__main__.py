@@ -56,7 +56,7 @@ def own_server() -> Iterator[tuple[str, int]]:
     """Start the built-in server; its address holds until the end of the block."""
     with (
         tempfile.TemporaryDirectory() as directory,
-        ServerProcess("--directory", directory, "--no-access-log") as server,
+        ServerProcess("--directory", directory, "--no-access-log", "--allowed-host", "*") as server,
     ):
         yield "127.0.0.1", server.port
 

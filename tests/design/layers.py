@@ -40,6 +40,7 @@ FLOORS = {
     "reactor/watched.py": 3,
     "reactor/routing.py": 2,
     "reactor/guard.py": 2,
+    "reactor/allowed_hosts.py": 2,
     "reactor/loop.py": 1,
     "reactor/deadlines.py": 1,
     "reactor/wakeup.py": 1,

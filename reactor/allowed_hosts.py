@@ -1,0 +1,137 @@
+"""Allowed hosts: which values of Host a server answers, as a protection against DNS rebinding.
+
+    Host                            answer
+    localhost, NAME.localhost       allowed
+    an IP address                   allowed
+    a name that was given           allowed; "*" allows every host
+    no Host (HTTP/1.0 only)         allowed: every browser sends one
+    any other name, and empty       403
+
+A page of evil.example can have that name resolve to 127.0.0.1. To the browser the page and this server are
+then one origin, so that the page reads every response, and Origin equals Host. What the page cannot change
+is the name in Host. Port, case and one trailing dot do not count. The authority of a target in
+absolute-form replaces Host (RFC 9112, 3.2.2).
+
+The check belongs to the search for a route, so it comes first: before the password (otherwise the browser
+would ask its user for one on behalf of that page), before 404 and 405, and before any byte of a body. The
+cache of request heads keeps the result, so that a head in the cache costs nothing more.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
+
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.message import Request, Response
+from reactor.routing import Route
+
+ANY = "*"
+LONGEST = 253  # characters of a host name: RFC 1035, 2.3.4
+_LONGEST_WITH_PORT = LONGEST + len(".:65535")
+_SHOWN = 64  # characters of a host that is not a host name, in an error message
+
+_LABEL = r"[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?"
+_match_name = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII).fullmatch
+# Host = uri-host [ ":" port ], which is known to follow the grammar when it is read here.
+_match_host = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::[0-9]*)?", re.ASCII).fullmatch
+
+
+class AllowedHosts:
+    """The hosts that a server answers; raises ValueError for a name that is invalid.
+
+    ``advice`` ends the error message for a host that could be allowed; ``{name}`` in it is that host.
+    With ``only_on_loopback`` a server that listens on another address checks nothing.
+    """
+
+    def __init__(self, names: Iterable[str] = (), advice: str = "", only_on_loopback: bool = False) -> None:
+        self._names = frozenset(read_name(name) for name in ([names] if isinstance(names, str) else names))
+        self._advice = advice
+        self._only_on_loopback = only_on_loopback
+        self._refusing = Route("", self._refuse, None)
+        # At most 64 hosts of at most 260 characters. ip_address() takes longer than everything else.
+        self._allows: Callable[[str], bool] = lru_cache(maxsize=64)(self._decide)
+
+    def at(self, address: str) -> "AllowedHosts | None":
+        """Return the check for a server that listens on an address; None where it checks nothing."""
+        if ANY in self._names or (self._only_on_loopback and not is_loopback(address)):
+            return None
+        return self
+
+    def refusal(self, host: str | None) -> Route | None:
+        """Return the route that refuses a request to this host with 403, None where the host is allowed."""
+        return None if self.allows(host) else self._refusing
+
+    def check(self, request: Request) -> None:
+        """Raise ProtocolError(403) where the host of a request is not allowed."""
+        if not self.allows(request.head.host):
+            self._refuse(request)
+
+    def allows(self, host: str | None) -> bool:
+        """Return whether requests to a host are answered: the value of Host, None without one."""
+        return host is None or (len(host) <= _LONGEST_WITH_PORT and self._allows(host))
+
+    def _decide(self, host: str) -> bool:
+        name = _name_of(host)
+        if ANY in self._names or name == "localhost" or name in self._names:
+            return True
+        return (name.endswith(".localhost") and is_name(name)) or is_address(name)
+
+    def _refuse(self, request: Request) -> Response:
+        host = request.head.host or ""
+        name = _name_of(host)
+        if not is_name(name):
+            shown = host if len(host) <= _SHOWN else f"{host[:_SHOWN]}..."
+            raise ProtocolError(403, f"host not allowed: {shown!r}")
+        advice = f" ({self._advice.format(name=name)})" if self._advice else ""
+        raise ProtocolError(403, f"host not allowed: {name!r}{advice}")
+
+
+def read_name(text: str) -> str:
+    """Return a host name as names are compared, ``*`` for every host; raise ValueError.
+
+    >>> read_name("Files.Example.COM.")
+    'files.example.com'
+    """
+    if not text.isascii():
+        raise ValueError(f"invalid host name: {text!r} (write it in ASCII, as in xn--bcher-kva.example)")
+    name = text.lower().removesuffix(".")
+    if text == ANY or is_name(name) or is_address(name):
+        return name
+    raise ValueError(f"invalid host name: {text!r} (example: files.example.com, without a port; * for all)")
+
+
+def is_name(name: str) -> bool:
+    """Return whether a text in lower case is a host name, or looks like one, as an IPv4 address does."""
+    return len(name) <= LONGEST and _match_name(name) is not None
+
+
+def is_address(text: str) -> bool:
+    """Return whether a text is an IP address; an IPv6 address may be in brackets.
+
+    >>> is_address("127.0.0.1"), is_address("[::1]"), is_address("127.1"), is_address("evil.example")
+    (True, True, False, False)
+    """
+    in_brackets = text.startswith("[") and text.endswith("]")
+    try:
+        address = ip_address(text[1:-1] if in_brackets else text)
+    except ValueError:
+        return False
+    return isinstance(address, IPv6Address) or not in_brackets
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether only this machine reaches an IP address.
+
+    >>> is_loopback("127.0.0.2"), is_loopback("::1"), is_loopback("::ffff:127.0.0.1"), is_loopback("::")
+    (True, True, True, False)
+    """
+    parsed = ip_address(address)
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return (mapped or parsed).is_loopback
+
+
+def _name_of(host: str) -> str:
+    """Return the name in a value of Host, without its port, as names are compared; "" for none."""
+    match = _match_host(host)
+    return "" if match is None else match[1].lower().removesuffix(".")
