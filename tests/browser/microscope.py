@@ -6,15 +6,14 @@ from collections import deque
 from types import TracebackType
 from typing import Any
 
-from reactor import connection
 from reactor.http11.message import LiveStream, Request, Response
 from reactor.inspector.page import HTML_HEADERS, PAGE
+from reactor.inspector.table import state_table
 from reactor.loop import EventHandler
 from reactor.routing import Router
 from reactor.server import Server
 from reactor.settings import Settings
 from reactor.signals import Mailbox
-from tests.harness import state_table
 
 STEPS = (
     "earliest",
@@ -29,7 +28,7 @@ STEPS = (
     "send",
 )
 HOSTILE = "<img src=x onerror=\"document.title='broken'\">"
-NAMES = list(state_table(connection.__doc__ or ""))
+NAMES = list(state_table())
 ACCEPTED, IDLE, RESPONDING, DRAINING, CLOSED = map(
     NAMES.index, ("ACCEPTED", "IDLE", "RESPONDING", "DRAINING", "CLOSED")
 )
@@ -47,7 +46,7 @@ def hello() -> dict[str, Any]:
             "when_it_passes": row.when_it_passes,
             "then": list(row.then),
         }
-        for name, row in state_table(connection.__doc__ or "").items()
+        for name, row in state_table().items()
     ]
     steps = [
         {

@@ -9,7 +9,7 @@ import pytest
 from reactor.connection import State
 from tests.harness import TABLE
 from tests.inspector.microscope import Microscope
-from tests.process import ServerProcess, Wire, head, run
+from tests.process import COMMAND, ServerProcess, Wire, head, run
 
 GET = head("GET", "/echo/hi")
 NAMES = [state.name for state in State]
@@ -149,6 +149,14 @@ def test_hello_has_the_table_the_steps_and_the_demos(server: Microscope) -> None
         with open(step["file"]) as file:
             assert "def " in file.read().splitlines()[step["line"] - 1]
     assert {demo["name"] for demo in hello["demos"]} >= {"keep-alive", "block", "hundred"}
+
+
+def test_without_docstrings_the_page_gets_the_same_states() -> None:
+    with Microscope(command=("-OO", *COMMAND)) as server, server.look() as looking:
+        states = looking.hello["states"]
+    assert [state["name"] for state in states] == NAMES
+    assert [tuple(state["then"]) for state in states] == [row.then for row in TABLE.values()]
+    assert [state["when_it_passes"] for state in states] == [row.when_it_passes for row in TABLE.values()]
 
 
 def test_one_connection_is_shown_with_its_history_and_no_secret(server: Microscope) -> None:
