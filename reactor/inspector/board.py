@@ -11,6 +11,7 @@ knows what may be shown of octets from ``redact``; it does not know who looks.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from typing import Any
 
 from reactor.connection import State
@@ -65,7 +66,7 @@ class Board:
     """A reader of the stream; what it has kept is read by ``frames`` and by whoever asks for a connection."""
 
     def __init__(
-        self, reactor: ObservedReactor, connections: dict[int, WatchedConnection], slow_turn: float
+        self, reactor: ObservedReactor, connections: Iterable[WatchedConnection], slow_turn: float
     ) -> None:
         self._reactor = reactor
         self._slow_turn = slow_turn
@@ -77,7 +78,7 @@ class Board:
             ("accepted", "closed", "requests", "refused", "octets_in", "octets_out"), 0
         )
         self.moves = [[0] * len(STATES) for _ in STATES]
-        self.records = {each.number: Record(each, now) for each in connections.values()}
+        self.records = {each.number: Record(each, now) for each in connections}
         self.gone: OrderedDict[int, Record] = OrderedDict()
         self.ready: dict[int, int] = {}  # readiness by descriptor, in the last turn
         self._waited = self._late = 0.0

@@ -49,7 +49,7 @@ const scaled = (element, share) => {
   if (element.style.transform !== transform) element.style.transform = transform;
 };
 const openFrom = (element) => {
-  const number = /^c(\d+)$/.exec(element.dataset.who)?.[1];
+  const number = /^c(-?\d+)$/.exec(element.dataset.who)?.[1];
   if (number) panel.open(Number(number));
 };
 const makeDeadline = () => {
@@ -77,7 +77,7 @@ const writeHandle = (item, [fd, who, interest, ready]) => {
   item.dataset.who = who;
   write(handle, String(fd));
   write(name, who);
-  name.disabled = !/^c\d+$/.test(who);
+  name.disabled = !/^c-?\d+$/.test(who);
   bits.forEach((bit, place) => {
     const state = ready & (place + 1) ? "ready" : interest & (place + 1) ? "wanted" : "off";
     if (bit.dataset.bit !== state) bit.dataset.bit = state;

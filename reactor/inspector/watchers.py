@@ -11,12 +11,14 @@ import reactor
 from reactor.http11.message import LiveStream
 from reactor.inspector.board import MOST_CHIPS, Board
 from reactor.inspector.demo import DEMOS, Demos
+from reactor.inspector.demo_server import DemoServer
 from reactor.inspector.frames import Frames, Reader, describe, encode
 from reactor.inspector.stepping import Control, SteppedReactor
 from reactor.inspector.steps import STEPS
 from reactor.inspector.table import state_table
 from reactor.loop import EventHandler, Reactor
 from reactor.server import Server
+from reactor.watched import WatchedConnection
 
 INTERVAL, HEARTBEAT = 0.05, 1.0  # seconds
 MOST = 20  # pages
@@ -25,19 +27,25 @@ MOST = 20  # pages
 class Watchers(EventHandler):
     """All pages that look at one server."""
 
-    __slots__ = ("_board", "_inner", "_outer", "_readers", "_seen", "_sent_at", "_server", "demos", "frames")
+    __slots__ = (
+        *("_board", "_demo_service", "_inner", "_outer", "_readers", "_seen", "_sent_at", "_server"),
+        *("demos", "frames"),
+    )
 
-    def __init__(self, server: Server, inner: SteppedReactor, outer: Reactor) -> None:
+    def __init__(
+        self, server: Server, inner: SteppedReactor, outer: Reactor, demo_server: DemoServer
+    ) -> None:
         super().__init__()
         self._server = server
+        self._demo_service = demo_server.service
         self._inner = inner
         self._outer = outer
         self._readers: list[Reader] = []
         self._board: Board | None = None
         self._seen = -1  # the board's version in the last frame
         self._sent_at = -inf
-        self.demos = Demos(outer, server.address)
-        self.frames = Frames(server, inner)
+        self.demos = Demos(outer, demo_server)
+        self.frames = Frames(inner)
 
     @property
     def control(self) -> Control:
@@ -79,7 +87,7 @@ class Watchers(EventHandler):
         board = self._look()
         if board.version != self._seen or now - self._sent_at >= HEARTBEAT:
             self._seen, self._sent_at = board.version, now
-            frame = self.frames.make(board, self.demos.running)
+            frame = self.frames.make(board, self._connections(), self.demos.running)
             for each in self._readers:
                 each.send(board, frame)
 
@@ -91,12 +99,16 @@ class Watchers(EventHandler):
 
     def _look(self) -> Board:
         if self._board is None:
-            connections: Any = self._server.service.connections  # of which each is watched
-            self._board = Board(self._inner, connections, self._server.service.settings.slow_turn)
+            self._board = Board(self._inner, self._connections(), self._server.service.settings.slow_turn)
             self._inner.read_by(self._board)
             self.deadline = min(self.deadline, self._outer.now + HEARTBEAT)  # to look away again
             self._outer.refresh(self)
         return self._board
+
+    def _connections(self) -> list[WatchedConnection]:
+        """Return the connections of the server, and those of the demos."""
+        several: Any = (self._server.service.connections, self._demo_service.connections)  # all watched
+        return [connection for each in several for connection in each.values()]
 
     def _look_away(self) -> None:
         if self._board is not None:

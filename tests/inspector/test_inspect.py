@@ -85,7 +85,7 @@ def test_accepted_is_a_state_at_which_to_stop_too(server: Microscope) -> None:
 def test_a_slow_turn_stops_when_it_is_wished_for(server: Microscope) -> None:
     server.post("/breakpoints", {"states": [], "slow": True})
     with server.look() as looking:
-        assert server.get("/demo/block").status == 200
+        assert server.post("/demos", {"name": "block"})[0] == 202
         frame = looking.until(lambda frame: frame["mode"] == "paused")
         assert frame["at"]["why"] == "breakpoint: a slow turn"
         assert any(turn[5] for turn in frame["turns"]) or frame["turns"] == []
@@ -311,11 +311,6 @@ def test_a_demo_comes_to_its_end(server: Microscope) -> None:
 def test_there_are_only_so_many_demos_at_once(server: Microscope) -> None:
     answers = [server.post("/demos", {"name": "one-octet"})[0] for _ in range(11)]
     assert answers == [202] * 10 + [409]
-
-
-def test_what_blocks_is_there_only_to_be_shown() -> None:
-    with ServerProcess("--no-access-log") as server:
-        assert server.get("/demo/block").status == 404
 
 
 # Figures.
