@@ -13,10 +13,11 @@ from itertools import islice
 from math import inf
 from typing import Any
 
+from reactor.connection import State
 from reactor.http11.message import LiveStream
 from reactor.inspector.board import MOST_CHIPS, STATES, Board, Record
 from reactor.inspector.stepping import BETWEEN, ENTER, Place, SteppedReactor
-from reactor.loop import EventHandler, Interest
+from reactor.loop import EventHandler
 from reactor.names import deadline_name, name_of
 from reactor.watched import WatchedConnection
 
@@ -94,6 +95,7 @@ class Frames:
         records = [board.records[each.number] for each in connections if each.number in board.records]
         return {
             "mode": control.mode,
+            "waiting": control.waiting,
             "delay": control.delay,
             "at": None if control.at is None else _at(control.at),
             "clock": round(now - board.began, 6),
@@ -162,9 +164,10 @@ def describe(record: Record, now: float) -> dict[str, Any]:
         "deadline": None if waits == inf else (connection.state.patience, round(waits, 3)),
         "parser": {"phase": connection.phase, "buffered": connection.unparsed},
         "outbox": {"octets": connection.unsent, "body": connection.body},
-        "age": round(now - record.opened, 3),
-        "closed": connection.interest == Interest.NONE,
+        "age": round((record.closed_at or now) - connection.opened_at, 3),
+        "closed": connection.state is State.CLOSED,
         "why": record.why,
         "history": [(round(now - when, 6), before, after) for when, before, after in record.history],
+        "missing": record.missing,
         "octets": [(round(now - when, 6), *others) for when, *others in record.pieces],
     }

@@ -12,6 +12,7 @@ can still be stopped.
 
 import selectors
 import signal
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
@@ -34,6 +35,9 @@ from reactor.settings import Settings
 
 HOST, PORT = "127.0.0.1", 4222
 MOST_CONNECTIONS = 100
+# Seconds without progress after which a page counts as closed: one whose network is gone must not keep the
+# loop held. At least one frame a second is sent to it.
+PAGE_TIMEOUT = 10.0
 
 # Given the router of the inspector and the server: more routes.
 Installer = Callable[[Router, Server], None]
@@ -63,7 +67,11 @@ class Inspector:
         install(routes, self._watchers)
         for each in installers:
             each(routes, server)
-        self._service = Service(self._outer, routes, Settings())
+        if hasattr(
+            socket, "TCP_USER_TIMEOUT"
+        ):  # inherited by connections: frames that are never acknowledged
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(PAGE_TIMEOUT * 1000))
+        self._service = Service(self._outer, routes, Settings(stall_timeout=PAGE_TIMEOUT))
         self._acceptor = Acceptor(self._service, listener, MOST_CONNECTIONS, Connection)
         main_loop = MainLoop(inner, self._outer)
         self._control.suspend, self._control.resume = main_loop.suspend, main_loop.resume

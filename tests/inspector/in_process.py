@@ -17,9 +17,10 @@ from math import inf
 from typing import Any
 
 import handlers
+from reactor.connection import Connection
 from reactor.inspector.inspector import Installer, inspected
 from reactor.inspector.stepping import SteppedReactor
-from reactor.loop import Reactor
+from reactor.loop import EventHandler, Reactor
 from reactor.observer import EventReader
 from reactor.server import Server
 from reactor.settings import Settings
@@ -154,6 +155,20 @@ class InProcess:
         if not receive_buffer:
             self.run_until(lambda: b"event: frame" in peer.read())
         return peer
+
+    def frames(self, page: Peer) -> list[dict[str, Any]]:
+        """Return all frames that a page has been sent."""
+        events = re.findall(rb"event: frame\ndata: (.*)\n\n", page.read())
+        return [json.loads(each) for each in events]
+
+    def frame(self, page: Peer) -> dict[str, Any]:
+        """Return the newest frame of a page."""
+        return self.frames(page)[-1]
+
+    def inspector_connections(self) -> list[EventHandler]:
+        """Return the connections of the inspector itself."""
+        registered = self.outer._selector.get_map().values()
+        return [key.data for key in registered if isinstance(key.data, Connection)]
 
     def post(self, path: str, data: object) -> Answer:
         """Post JSON to the inspector."""
