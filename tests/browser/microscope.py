@@ -80,6 +80,7 @@ def frame(chips: list[Any] | None = None, **others: Any) -> dict[str, Any]:
     chips = [] if chips is None else chips
     return {
         "mode": "running",
+        "waiting": "",
         "delay": 0.5,
         "at": None,
         "clock": 12.345,

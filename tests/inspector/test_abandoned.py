@@ -268,7 +268,7 @@ def test_the_age_of_a_closed_connection_stays() -> None:
         peer = served(site)
         site.open_page()
         peer.close()
-        for _ in range(10):
+        for _ in range(7):
             site.pass_time(1)
         known = site.ask("/connections/1")
         assert known["closed"]
