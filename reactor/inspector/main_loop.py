@@ -58,7 +58,8 @@ class MainLoop(EventHandler):
                 self._outer.refresh(self)
         elif self._asked:
             self._inner.control.nothing_is_ready()
-        self._asked = True
+        else:
+            self._asked = True
 
     def suspend(self) -> None:
         """Wait for the main loop no more."""

@@ -124,7 +124,7 @@ class Watchers(EventHandler):
         self._outer.refresh(self._abandoned)
 
     def _resume(self) -> None:
-        if not self._readers and self.control.restrains:
+        if self.control.restrains:  # no longer when the server stops
             log.warning("inspector: no page open for %g s: resuming the loop", RESUMED_AFTER)
             self.control.hold_no_more()
 

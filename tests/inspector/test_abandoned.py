@@ -1,6 +1,7 @@
 """A loop that is held while no page is open is resumed; a connection that is older than the page."""
 
 import logging
+import signal
 import socket
 from collections.abc import Callable
 
@@ -176,18 +177,29 @@ def test_one_step_with_nothing_ready_is_shown_to_wait(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["event", "turn"])
-def test_one_step_with_something_ready_is_not_shown_to_wait(what: str) -> None:
+def test_one_step_with_something_ready_is_never_shown_to_wait(what: str) -> None:
     with InProcess() as site:
         page = site.open_page()
         pause(site)
         site.connect()
-        before = len(site.frames(page))
+        waiting: list[str] = []
+        site.at_each_turn = lambda: waiting.append(site.control.waiting)
         site.post("/control", {"do": what})
-        for _ in range(40):
-            site.pass_time(0.05)
-        frames = site.frames(page)[before:]
-        assert frames
-        assert {frame["waiting"] for frame in frames} == {""}
+        site.pass_time(0.05)
+        assert set(waiting) == {""}
+        assert site.frame(page)["waiting"] == ""
+        assert site.frame(page)["totals"]["accepted"] == 1
+
+
+def test_the_message_is_not_logged_for_a_server_that_stops(caplog: pytest.LogCaptureFixture) -> None:
+    with InProcess() as site:
+        busy = site.connect()
+        busy.send(b"GET / HTTP/1.1\r\n")
+        pause(site)
+        site.server.hear(signal.SIGTERM)
+        site.pass_time(6)
+        assert not site.server.service.persistent
+        assert warnings(caplog) == []
 
 
 @pytest.mark.parametrize("then", ["pause", "resume", "slow"])

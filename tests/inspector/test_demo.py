@@ -250,12 +250,19 @@ def test_metrics_leave_out_demo_connections_and_then_filter_no_more(
         assert counts() == (1, 0)
         site.post("/demos", {"name": "half-close"})
         site.run_until(lambda: any(event[0] == "answered" for event in every))
+        during = site.connect()
+        during.send(b"GET /echo/hi HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert during.answer().content == b"hi"
+        assert opened[0].service.connections
+        assert counts() == (2, 0)
+        assert [template for _, template, *_ in metrics._requests] == ["/echo/{text...}"]
+        metrics._requests.clear()
         for _ in range(20):
             site.pass_time(0.5)
         site.run_until(lambda: any(event[0] == "closed" for event in every))
         site.run()
-        assert counts() == (1, 0)
+        assert counts() == (2, 0)
         assert not metrics._requests
         peer.close()
-        site.run_until(lambda: counts() == (1, 1))
+        site.run_until(lambda: counts() == (2, 1))
         assert opened[0].service._served[0]._left_out is None
