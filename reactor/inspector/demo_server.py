@@ -124,7 +124,7 @@ class DemoService(Service):
 
 
 class DemoListener(Acceptor):
-    """Accepts the demo connections; the class is its name in the list of handles."""
+    """Accepts the demo connections; shown as "demolistener" among the handles."""
 
     __slots__ = ()
 

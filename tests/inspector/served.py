@@ -13,8 +13,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import patch
 
-from reactor import cli
+from reactor import cli, server
 from reactor.routing import Router, _Node
 from reactor.server import Server
 
@@ -98,26 +99,27 @@ def main(arguments: list[str]) -> None:
     """Serve, describe, ask, stop, print."""
     sends_signal = arguments[:1] == ["--send-sigusr1"]
     result: dict[str, Any] = {}
-    real = cli.serve
 
-    def ask(server: Server) -> None:
+    def ask(served: Server) -> None:
         try:
-            result["responses"] = list(responses(server.address[1]))
+            result["responses"] = list(responses(served.address[1]))
         finally:
-            server.stop()
-            server.stop()
+            served.stop()
+            served.stop()
 
-    def on_ready(server: Server) -> None:
-        result.update(describe(server))
+    def on_ready(served: Server) -> None:
+        result.update(describe(served))
         if sends_signal:
             os.kill(os.getpid(), signal.SIGUSR1)
-        threading.Thread(target=ask, args=(server,)).start()
+        threading.Thread(target=ask, args=(served,)).start()
 
     def serve(*positional: Any, **named: Any) -> None:
-        real(*positional, **{**named, "on_ready": on_ready})
+        server.serve(*positional, **{**named, "on_ready": on_ready})
 
-    cli.serve = serve
-    assert cli.main(arguments[1:] if sends_signal else arguments) == 0
+    with patch("reactor.cli.serve", serve):
+        code = cli.main(arguments[1:] if sends_signal else arguments)
+    if code:
+        sys.exit(code)
     print(json.dumps(result))
 
 

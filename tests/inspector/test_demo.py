@@ -12,6 +12,7 @@ from reactor.inspector import demo_server
 from reactor.inspector.demo import DEMOS
 from reactor.inspector.figures import figures
 from reactor.metrics import Metrics
+from reactor.observer import Event
 from reactor.server import StartError
 from tests.inspector.in_process import InProcess
 from tests.inspector.microscope import NOTE, Microscope
@@ -165,6 +166,18 @@ def test_the_listener_is_opened_by_the_first_demo_and_once(opened: list[demo_ser
         assert len(site.server.reactor._selector.get_map()) == handles + 3
 
 
+def test_the_listener_and_the_connections_are_told_apart_from_the_servers() -> None:
+    with InProcess() as site:
+        page = site.open_page()
+        site.connect()
+        site.post("/demos", {"name": "keep-alive"})
+        site.pass_time(0.05)
+        frame = site.frame(page)
+        assert sorted(chip[0] for chip in frame["chips"]) == [-1, 1]
+        names = [name for _, name, _, _ in frame["handles"]]
+        assert sorted(names) == ["c-1", "c1", "demolistener", "listener", "mailbox"]
+
+
 # Errors and limits.
 
 
@@ -240,7 +253,8 @@ def test_metrics_leave_out_demo_connections_and_then_filter_no_more(
     opened: list[demo_server.DemoServer], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
-    metrics, every = Metrics(), []
+    metrics = Metrics()
+    every: list[Event] = []
     with InProcess([every.extend], [metrics], [figures(metrics)]) as site:
 
         def counts() -> tuple[int, int]:

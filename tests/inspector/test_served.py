@@ -50,7 +50,7 @@ def arguments(names: tuple[str, ...], directory: Path) -> list[str]:
 
 
 @lru_cache(maxsize=16)
-def served(names: tuple[str, ...], directory: Path) -> dict[str, Any]:
+def served(names: tuple[str, ...], directory: Path, flags: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return what is served with these options, and a directory to share, in a process of its own."""
     shared = directory / "shared"
     shared.mkdir(exist_ok=True)
@@ -59,6 +59,7 @@ def served(names: tuple[str, ...], directory: Path) -> dict[str, Any]:
     (shared / "b.txt").unlink(missing_ok=True)  # uploaded by the run before
     done = run_command(
         sys.executable,
+        *flags,
         "-m",
         "tests.inspector.served",
         *arguments(names, directory),
@@ -93,3 +94,8 @@ def test_watching_changes_nothing_of_what_is_served(case: str, directory: Path) 
     for part in plain:
         assert watched[part] == plain[part], part
     assert set(watched) == set(plain)
+
+
+@pytest.mark.parametrize("names", [(), tuple(NAMES)], ids=["plain", "all"])
+def test_without_docstrings_and_asserts_the_same_is_served(names: tuple[str, ...], directory: Path) -> None:
+    assert served(names, directory, ("-OO",)) == served((), directory)
