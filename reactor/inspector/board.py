@@ -85,7 +85,7 @@ class Record:
 def found(connection: WatchedConnection) -> Record:
     """Make the record of a connection that was accepted before anything was recorded.
 
-    Its present state and the time at which it entered it are known; how it came there is not.
+    Its present state and the time at which it entered it are known; how it got there is not.
     """
     state = connection.state
     record = Record(connection, connection.entered_at, state, "" if state is State.ACCEPTED else UNSEEN)

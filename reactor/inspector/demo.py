@@ -1,7 +1,7 @@
 """Demo clients: connections that show something at once, started by a button.
 
 A client is an event handler of the outer reactor, and its script is a generator that sends and then yields
-how many seconds to wait. Clients connect to ``reactor.inspector.demo_server``, never to what is served. Their
+how many seconds to wait. Clients connect to ``reactor.inspector.demo_server``, not to the main server. Their
 number and the time of each are bounded: a client closes when its script ends, at the latest after a minute.
 """
 

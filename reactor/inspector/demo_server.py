@@ -1,4 +1,4 @@
-"""The demo server: a listener of its own, so that the demos change nothing of what is served.
+"""The demo server: a separate listener, so that the demos do not change the routes of the server.
 
     Listener      127.0.0.1, any free port; opened for the first demo, closed when the server stops
     Routes        /echo/{text...}, /demo/block, /demo/large; nothing else
@@ -9,8 +9,8 @@
     Connections   numbered -1, -2, ...: they are shown by the inspector, and are not among those of the
                   server (its connection limit, access log, /connections, metrics of requests)
 
-The listener is not opened at start: without demos there is no further port and no further descriptor, and a
-machine on which it cannot be opened can still be inspected.
+The listener is not opened at start: without demos no other port and no other descriptor is used, and where it
+cannot be opened only the demos fail.
 """
 
 import select
@@ -84,9 +84,9 @@ def large(request: Request) -> Response:
 
 
 class ServedEvents:
-    """Passes events on to a reader without those of demo connections, for readers of what is served.
+    """Forwards events to a reader, without those of demo connections.
 
-    Events are filtered only while there are demo connections; otherwise the list is passed on as it is.
+    Events are filtered only while there are demo connections; otherwise the same list is forwarded.
     """
 
     def __init__(self, reader: EventReader) -> None:
@@ -98,7 +98,7 @@ class ServedEvents:
         self._left_out = service
 
     def __call__(self, events: list[Event]) -> None:
-        """Pass events on."""
+        """Forward events."""
         if self._left_out is not None:
             # At the end of a turn: the event of a connection that was closed in it is in this list.
             if not self._left_out.connections:
@@ -130,7 +130,7 @@ class DemoListener(Acceptor):
 
 
 class DemoServer:
-    """Serves the demo clients in the loop of a server; ``served`` are not to see their connections."""
+    """Serves the demo clients in the loop of a server; ``served`` leave out their connections."""
 
     def __init__(self, server: Service, inner: SteppedReactor, served: Sequence[ServedEvents] = ()) -> None:
         self.token = token_urlsafe(32)

@@ -109,8 +109,8 @@ def inspected(
 ) -> Watch:
     """Return how a server is watched that has an inspector; raise StartError where there can be none.
 
-    ``served_readers`` get the events of what is served: those of demo connections are left out. ``outer`` is
-    the reactor that serves the inspector, and whose clock both use.
+    ``served_readers`` receive the events of the server without those of demo connections. ``outer`` is the
+    reactor of the inspector, whose clock both servers use.
     """
     selector = selectors.DefaultSelector()
     if not hasattr(selector, "fileno"):

@@ -243,8 +243,8 @@ const KEYS = {
   "?": toggleKeys,
   Escape: () => (panel.number() !== null ? panel.close() : steps.open() ? steps.close() : find("keys").hidden || toggleKeys()),
 };
-// A shortcut never presses the focused button as well: Space is a shortcut everywhere but in inputs. Enter is
-// none, and presses a button that was focused by the keyboard; one that was clicked does not keep the focus.
+// A shortcut never presses the focused button as well: Space is a shortcut everywhere except in inputs. Enter
+// presses the focused button. A button that was clicked does not keep the focus.
 const isShortcut = (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return false;
   if (event.key !== "Escape" && event.target.matches("select, input")) return false;

@@ -37,7 +37,7 @@ _ON_TIMEOUT_AND_SUCCESSORS = {
 
 
 def state_table() -> dict[str, Row]:
-    """Return the rows by the name of their state, in the order of the enum; "-" for none."""
+    """Return the rows by the name of their state, in the order of the enum; "-" where there is nothing."""
     rows = {}
     for state in State:
         on_timeout, successors = _ON_TIMEOUT_AND_SUCCESSORS[state.name]

@@ -5,7 +5,7 @@ of the outer reactor, so that frames are made while the main loop is held, too.
 
 A loop that is held while no page is open looks like a server that hangs. So RESUMED_AFTER seconds after the
 last page was closed the loop is resumed, and its breakpoints are removed. The same applies to programs that
-use the controls without a page; the time is counted from their last command. A page that is opened in time,
+use the controls without a page; the time is counted from their last command. A page that is opened earlier,
 such as one that reloads, cancels this.
 """
 

@@ -160,7 +160,7 @@ def test_a_shortcut_does_not_press_the_focused_button(page: Browser, mock: Mock,
     focus(page, selector)
     page.press(" ", "t")
     page.wait(lambda: len(mock.posted) >= 2)
-    page.press("n")  # one more, to come after whatever a pressed button has posted
+    page.press("n")  # comes after anything that a pressed button would post
     page.wait(lambda: ("/control", {"do": "event"}) in mock.posted[2:])
     assert sorted(content["do"] for _, content in mock.posted) == ["event", "pause", "turn"]
     assert not page.one("#keys").is_displayed()
@@ -200,7 +200,7 @@ def test_enter_presses_a_button_that_the_keyboard_has_focused(page: Browser, moc
 
 
 @pytest.mark.parametrize("modifier", [1, 2, 4], ids=["Alt", "Control", "Meta"])
-def test_a_key_with_a_modifier_is_no_shortcut(page: Browser, mock: Mock, modifier: int) -> None:
+def test_keys_with_a_modifier_are_not_shortcuts(page: Browser, mock: Mock, modifier: int) -> None:
     show(page, mock, frame())
     for key in ("n", "s", "?", " "):
         for kind in ("rawKeyDown", "keyUp"):
@@ -214,7 +214,7 @@ def test_a_key_with_a_modifier_is_no_shortcut(page: Browser, mock: Mock, modifie
 
 
 @pytest.mark.parametrize("selector", ["#delay", "#breakpoints input[data-state=IDLE]"])
-def test_in_an_input_keys_are_no_shortcuts(page: Browser, mock: Mock, selector: str) -> None:
+def test_keys_in_an_input_are_not_shortcuts(page: Browser, mock: Mock, selector: str) -> None:
     show(page, mock, frame())
     focus(page, selector)
     page.press("n", "s", "?")
@@ -225,7 +225,7 @@ def test_in_an_input_keys_are_no_shortcuts(page: Browser, mock: Mock, selector: 
     assert not page.one("#keys").is_displayed()
 
 
-def test_a_step_that_nothing_is_ready_for_is_shown_to_wait(page: Browser, mock: Mock) -> None:
+def test_a_step_with_nothing_ready_is_shown_as_waiting(page: Browser, mock: Mock) -> None:
     show(page, mock, frame(mode="paused", waiting="event"))
     assert page.one("#mode").text == "waiting for an event"
     assert page.one("#at-words").text == "Nothing is ready. The loop waits, and is held after that."

@@ -1,4 +1,4 @@
-"""An inspected server and its inspector in one thread with the test: real sockets, a clock that stands still.
+"""An inspected server and its inspector in one thread with the test: real sockets, a fake clock.
 
 with InProcess() as site:
     page = site.open_page()

@@ -103,7 +103,7 @@ def test_a_command_that_resumes_needs_no_message(caplog: pytest.LogCaptureFixtur
         assert warnings(caplog) == []
 
 
-def test_looking_at_a_connection_is_no_page_and_no_command() -> None:
+def test_reading_a_connection_does_not_extend_the_time() -> None:
     with InProcess() as site:
         site.connect()
         pause(site)
@@ -155,11 +155,11 @@ def test_frames_that_are_never_acknowledged_end_the_connection() -> None:
         assert timeout == 10_000
 
 
-# Waiting for what may pass.
+# Waiting for an event or a turn.
 
 
 @pytest.mark.parametrize("what", ["event", "turn"])
-def test_one_step_with_nothing_ready_is_shown_to_wait(what: str) -> None:
+def test_one_step_with_nothing_ready_is_shown_as_waiting(what: str) -> None:
     with InProcess() as site:
         page = site.open_page()
         pause(site)
@@ -177,7 +177,7 @@ def test_one_step_with_nothing_ready_is_shown_to_wait(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["event", "turn"])
-def test_one_step_with_something_ready_is_never_shown_to_wait(what: str) -> None:
+def test_one_step_with_something_ready_is_never_shown_as_waiting(what: str) -> None:
     with InProcess() as site:
         page = site.open_page()
         pause(site)
@@ -265,7 +265,7 @@ def test_a_connection_that_the_page_saw_from_its_accept_has_all_its_history() ->
         assert site.ask("/connections/1")["missing"] == "dropped"
 
 
-def test_one_that_is_still_in_its_first_state_misses_nothing() -> None:
+def test_one_that_is_still_in_its_first_state_has_its_whole_history() -> None:
     with InProcess() as site:
         site.connect()
         site.pass_time(3)

@@ -1,4 +1,4 @@
-"""The demos: their server is not what is served, and answers the demo clients only."""
+"""The demo server: separate from the main server, and closed to everyone but the demo clients."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ DEMO = b"GET /demo/block HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[demo_server.DemoServer]:
-    """Return the demo servers that are made, since nothing else gives away the port and the token."""
+    """Return the demo servers that are made: nothing else reveals their port and token."""
     made: list[demo_server.DemoServer] = []
 
     class Noted(demo_server.DemoServer):
@@ -49,7 +49,7 @@ def blocked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return calls
 
 
-# What is served stays as it is.
+# The main server is not changed.
 
 
 def test_a_stranger_does_not_find_the_blocking_handler_on_the_main_port() -> None:
@@ -71,7 +71,7 @@ def test_demos_run_on_a_server_that_requires_a_password() -> None:
     assert all(text.startswith("HTTP/1.1 200 OK") for text in sent)
 
 
-def test_demo_connections_take_no_place_of_the_server() -> None:
+def test_demo_connections_do_not_count_against_the_limit() -> None:
     with Microscope("--max-connections", "1") as server, server.look() as looking:
         wire = server.connect()
         assert wire.get("/").status == 200
@@ -80,7 +80,7 @@ def test_demo_connections_take_no_place_of_the_server() -> None:
         assert wire.get("/echo/still-here").content == b"still-here"
 
 
-def test_demo_requests_are_in_no_log_and_no_figure_of_the_server() -> None:
+def test_demo_requests_are_not_in_the_access_log_or_the_metrics() -> None:
     with ServerProcess("--inspect", "127.0.0.1:0") as server:
         note = NOTE.search(server.start_line)
         assert note is not None
@@ -119,7 +119,7 @@ def test_a_demo_does_not_delay_the_stop(held: bool) -> None:
         assert server.exit_code() == 0
 
 
-# Who is answered.
+# The token.
 
 
 def test_without_the_token_nothing_is_called(
@@ -166,7 +166,7 @@ def test_the_listener_is_opened_by_the_first_demo_and_once(opened: list[demo_ser
         assert len(site.server.reactor._selector.get_map()) == handles + 3
 
 
-def test_the_listener_and_the_connections_are_told_apart_from_the_servers() -> None:
+def test_listener_and_connections_have_names_of_their_own() -> None:
     with InProcess() as site:
         page = site.open_page()
         site.connect()
@@ -249,7 +249,7 @@ def test_while_the_server_stops_no_demo_begins(opened: list[demo_server.DemoServ
 # Metrics, event by event.
 
 
-def test_metrics_leave_out_demo_connections_and_then_filter_no_more(
+def test_metrics_leave_out_demo_connections_and_then_stop_filtering(
     opened: list[demo_server.DemoServer], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)

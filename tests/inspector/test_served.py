@@ -1,4 +1,4 @@
-"""Watching changes nothing of what is served: routes, limits and responses, with every option of watching."""
+"""Routes, limits and responses are the same with every option of watching as without."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ from tests.process import run_command
 
 # A value for each option that needs one; an option without needs no row.
 VALUES = {"--trace": "{directory}/trace.json", "--trace-limit": "1M", "--inspect": "127.0.0.1:0"}
-# What an option has no effect without.
+# The options without which an option has no effect.
 NEEDS = {"--trace-limit": ("--trace",)}
 
 
@@ -51,7 +51,7 @@ def arguments(names: tuple[str, ...], directory: Path) -> list[str]:
 
 @lru_cache(maxsize=16)
 def served(names: tuple[str, ...], directory: Path, flags: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return what is served with these options, and a directory to share, in a process of its own."""
+    """Return what a process with these options serves."""
     shared = directory / "shared"
     shared.mkdir(exist_ok=True)
     (shared / "a.txt").write_text("abcd")
