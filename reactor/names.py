@@ -16,7 +16,7 @@ def name_of(handler: EventHandler) -> str:
     """Return the short name of an event handler."""
     if isinstance(handler, Connection):
         return f"c{handler.number}"
-    if isinstance(handler, Acceptor):
+    if type(handler) is Acceptor:
         return "listener"
     if isinstance(handler, SignalHandle):
         return "signals"

@@ -68,7 +68,7 @@ class WatchedOutbox(Outbox):
 class WatchedConnection(Connection):
     """A connection of a service whose reactor is an ``ObservedReactor``."""
 
-    __slots__ = ("_clock", "_moment", "_tell", "_write", "why")
+    __slots__ = ("_clock", "_moment", "_tell", "_write", "entered_at", "opened_at", "why")
 
     def __init__(self, service: Service, sock: socket.socket, peer: str) -> None:
         reactor = service.reactor
@@ -81,6 +81,8 @@ class WatchedConnection(Connection):
         super().__init__(service, sock, peer)
         self._outbox = WatchedOutbox(self, service, reactor)
         self._ledger = Ledger(self, peer, self.number)
+        # When it was accepted, and when it entered its state, in seconds of the reactor's clock.
+        self.opened_at = self.entered_at = self._moment
         self._tell((OPENED, self._moment, self))
 
     # What others ask.
@@ -178,6 +180,7 @@ class WatchedConnection(Connection):
         Connection._enter(self, state)
         now = self._moment = self._clock()
         if before is not state:
+            self.entered_at = now
             self._tell((ENTERED, now, self, before, state))
             if state is State.CLOSED:
                 self._tell((CLOSED, now, self, self.why))

@@ -101,7 +101,7 @@ def _watch(inspect: Address | None, readers: list[EventReader], settings: Settin
         if not (host == "localhost" or (is_address(host) and is_loopback(host))):
             log.warning("whoever reaches %s port %d can see and hold this server", host, port)
         metrics = Metrics()
-        return inspector.inspected([metrics, *readers], host, port, settings, [figures(metrics)])
+        return inspector.inspected(readers, host, port, settings, [figures(metrics)], [metrics])
     return Watch(ObservedReactor(readers, slow_turn=settings.slow_turn)) if readers else None
 
 

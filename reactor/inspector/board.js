@@ -19,6 +19,7 @@ const makeBoard = (openConnection) => {
   let size = "full";
   let flow = null;
   let measured = false;
+  let isFirst = true; // no frame of this stream has been drawn
   const chips = new Map(); // by number
   const pool = [];
 
@@ -223,12 +224,14 @@ const makeBoard = (openConnection) => {
       const [number, , , state, served] = each;
       seen.add(number);
       const known = chips.get(number);
-      const chip = known ?? appear(number, served ? state : 0);
+      // How a connection that is older than the page came to its state is not known: it appears there.
+      const chip = known ?? appear(number, served || isFirst ? state : 0);
       if (chip.gone) continue;
-      lead(chip, state, served > chip.served && (known !== undefined || served < 3), moves);
+      lead(chip, state, served > chip.served && (known !== undefined || (served < 3 && !isFirst)), moves);
       tell(chip, each);
       chip.element.classList.toggle("ringed", frame.at?.connection === number);
     }
+    isFirst = false;
     let leaving = 0;
     for (const chip of [...chips.values()]) {
       if (seen.has(chip.number)) continue;
@@ -260,6 +263,7 @@ const makeBoard = (openConnection) => {
       list.replaceChildren(...lanes.map(({ element }) => element));
       flow = makeFlow(states, lanes);
       measured = false;
+      isFirst = true;
     },
     // One frame, with the moves of all frames since the last one that was drawn.
     draw(frame, moves) {
@@ -280,8 +284,10 @@ const makeBoard = (openConnection) => {
         lanes[key % 16].heat = 1;
         flow.move(key >> 4, key % 16, count);
       }
-      if (dense) showDensity(frame.density);
-      else showChips(frame, moves);
+      if (dense) {
+        showDensity(frame.density);
+        isFirst = true; // the chips that come after a density are of connections that were there before
+      } else showChips(frame, moves);
     },
     // One step of the animation: whoever is due goes on.
     animate(now) {

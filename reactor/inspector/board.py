@@ -11,6 +11,7 @@ knows what may be shown of octets from ``redact``; it does not know who looks.
 """
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from typing import Any
 
 from reactor.connection import State
@@ -32,22 +33,41 @@ from reactor.watched import (
 MOST_CHIPS = 300  # connections that are shown one by one
 TURNS, HISTORY, PIECES, GONE = 200, 60, 40, 50
 STATES = tuple(State)
+UNSEEN, DROPPED = "unseen", "dropped"
 
 
 class Record:
-    """What is known of one connection; times are in seconds of the server's clock."""
+    """What is known of one connection; times are in seconds of the server's clock.
+
+    ``missing`` is why the history is not complete: UNSEEN before the page looked, DROPPED when it grew too
+    long, "" when nothing is missing.
+    """
 
     __slots__ = (
-        *("connection", "entered", "fd", "head_is_due", "history", "incoming", "opened", "peer", "pieces"),
-        "why",
+        *(
+            "closed_at",
+            "connection",
+            "entered",
+            "fd",
+            "head_is_due",
+            "history",
+            "incoming",
+            "missing",
+            "peer",
+        ),
+        *("pieces", "why"),
     )
 
-    def __init__(self, connection: WatchedConnection, now: float) -> None:
+    def __init__(
+        self, connection: WatchedConnection, entered: float, state: State, missing: str = ""
+    ) -> None:
         self.connection = connection
         self.fd = descriptor_of(connection.handle)
         self.peer = peer_of(connection)
-        self.opened = self.entered = now
-        self.history: deque[tuple[float, int | None, int]] = deque([(now, None, connection.state.index)])
+        self.entered = entered
+        self.closed_at: float | None = None
+        self.history: deque[tuple[float, int | None, int]] = deque([(entered, None, state.index)])
+        self.missing = missing
         self.pieces: deque[tuple[float, str, int, str]] = deque(maxlen=PIECES)
         self.incoming = Incoming()
         self.head_is_due = False
@@ -59,13 +79,26 @@ class Record:
         self.history.append((now, before.index, after.index))
         if len(self.history) > HISTORY:
             self.history.popleft()
+            self.missing = self.missing or DROPPED
+
+
+def found(connection: WatchedConnection) -> Record:
+    """Make the record of a connection that was accepted before anything was recorded.
+
+    Its present state and the time at which it entered it are known; how it got there is not.
+    """
+    state = connection.state
+    record = Record(connection, connection.entered_at, state, "" if state is State.ACCEPTED else UNSEEN)
+    if state is not State.ACCEPTED and state is not State.IDLE:
+        record.incoming.hide()  # a part of a head or of content has come
+    return record
 
 
 class Board:
     """A reader of the stream; what it has kept is read by ``frames`` and by whoever asks for a connection."""
 
     def __init__(
-        self, reactor: ObservedReactor, connections: dict[int, WatchedConnection], slow_turn: float
+        self, reactor: ObservedReactor, connections: Iterable[WatchedConnection], slow_turn: float
     ) -> None:
         self._reactor = reactor
         self._slow_turn = slow_turn
@@ -77,7 +110,7 @@ class Board:
             ("accepted", "closed", "requests", "refused", "octets_in", "octets_out"), 0
         )
         self.moves = [[0] * len(STATES) for _ in STATES]
-        self.records = {each.number: Record(each, now) for each in connections.values()}
+        self.records = {each.number: found(each) for each in connections if each.state is not State.CLOSED}
         self.gone: OrderedDict[int, Record] = OrderedDict()
         self.ready: dict[int, int] = {}  # readiness by descriptor, in the last turn
         self._waited = self._late = 0.0
@@ -107,10 +140,10 @@ class Board:
         """Return what is known of a connection."""
         return self.records.get(number) or self.gone.get(number)
 
-    def _record(self, connection: WatchedConnection, now: float) -> Record:
+    def _record(self, connection: WatchedConnection) -> Record:
         record = self.records.get(connection.number)
         if record is None:
-            record = self.records[connection.number] = Record(connection, now)
+            record = self.records[connection.number] = found(connection)
         return record
 
     # The loop.
@@ -132,40 +165,40 @@ class Board:
 
     def _opened(self, when: float, connection: WatchedConnection) -> None:
         self.totals["accepted"] += 1
-        self._record(connection, when)
+        self.records[connection.number] = Record(connection, when, State.ACCEPTED)
 
     def _entered(self, when: float, connection: WatchedConnection, before: State, after: State) -> None:
         self.moves[before.index][after.index] += 1
-        record = self._record(connection, when)
+        record = self._record(connection)
         record.enter(when, before, after)
         if after is State.IDLE:
             record.incoming.idle()
 
     def _received(self, when: float, connection: WatchedConnection, octets: bytes) -> None:
         self.totals["octets_in"] += len(octets)
-        record = self._record(connection, when)
+        record = self._record(connection)
         text = record.incoming.show(octets)
         if len(self.records) <= MOST_CHIPS:
             record.pieces.append((when, "in", len(octets), text))
 
     def _response(self, when: float, connection: WatchedConnection, *others: object) -> None:
         self.totals["requests"] += 1
-        self._record(connection, when).head_is_due = True
+        self._record(connection).head_is_due = True
 
     def _refused(self, when: float, connection: WatchedConnection, status: int, reason: str) -> None:
         self.totals["refused"] += 1
 
     def _sent(self, when: float, connection: WatchedConnection, count: int, octets: object) -> None:
         self.totals["octets_out"] += count
-        record = self._record(connection, when)
+        record = self._record(connection)
         if len(self.records) <= MOST_CHIPS:
             record.pieces.append((when, "out", count, show_outgoing(octets, count, record.head_is_due)))
         record.head_is_due = False
 
     def _closed(self, when: float, connection: WatchedConnection, why: str) -> None:
         self.totals["closed"] += 1
-        record = self.records.pop(connection.number, None) or Record(connection, when)
-        record.why = WHYS[why]
+        record = self.records.pop(connection.number, None) or found(connection)
+        record.closed_at, record.why = when, WHYS[why]
         self.gone[connection.number] = record
         if len(self.gone) > GONE:
             self.gone.popitem(last=False)

@@ -1,8 +1,8 @@
-"""Demo clients: so that a teacher has something to show in five seconds.
+"""Demo clients: connections that show something at once, started by a button.
 
-A client is an event handler of the outer reactor, like everything here, and its script is a generator
-that sends and then yields how many seconds to wait. It is bounded: a script comes to its end, and
-whatever it waits for, after a minute it leaves.
+A client is an event handler of the outer reactor, and its script is a generator that sends and then yields
+how many seconds to wait. Clients connect to ``reactor.inspector.demo_server``, not to the main server. Their
+number and the time of each are bounded: a client closes when its script ends, at the latest after a minute.
 """
 
 import socket
@@ -10,44 +10,40 @@ from collections.abc import Callable, Iterator
 from math import inf
 from typing import NamedTuple
 
+from reactor.inspector.demo_server import TOKEN_FIELD, DemoServer
 from reactor.loop import EventHandler, Interest, Reactor
 
-MOST = 10  # demos at once
+MOST, MOST_CLIENTS = 10, 200  # demos at once, and clients of all of them
 LONGEST = 60.0  # seconds
 
 Script = Callable[["DemoClient"], Iterator[float]]
 
 
-def get(path: str) -> bytes:
-    """Write a request."""
-    return f"GET {path} HTTP/1.1\r\nHost: demo\r\n\r\n".encode()
-
-
 def keep_alive(client: "DemoClient") -> Iterator[float]:
     """Send five requests, one a second."""
     for number in range(1, 6):
-        client.send(get(f"/echo/hello-{number}"))
+        client.send(client.get(f"/echo/hello-{number}"))
         yield 1.0
 
 
 def pipelining(client: "DemoClient") -> Iterator[float]:
     """Send eight requests at once, three times."""
     for _ in range(3):
-        client.send(b"".join(get(f"/echo/{number}-of-8") for number in range(1, 9)))
+        client.send(b"".join(client.get(f"/echo/{number}-of-8") for number in range(1, 9)))
         yield 1.5
 
 
 def one_octet(client: "DemoClient") -> Iterator[float]:
     """Send a head that is not complete in time, an octet a second."""
     for place in range(int(LONGEST)):
-        client.send(get("/echo/" + "slow-" * 12)[place : place + 1])
+        client.send(client.get("/echo/" + "slow-" * 12)[place : place + 1])
         yield 1.0
 
 
 def slow_reader(client: "DemoClient") -> Iterator[float]:
     """Take a large response, 64 KiB four times a second."""
     client.interest = Interest.NONE
-    client.send(get("/demo/large"))
+    client.send(client.get("/demo/large"))
     for _ in range(40):
         yield 0.25
         client.receive(64 * 1024)
@@ -57,16 +53,16 @@ def slow_reader(client: "DemoClient") -> Iterator[float]:
 def half_close(client: "DemoClient") -> Iterator[float]:
     """Ask for a last answer, and be slow to say that we are done, too: the server is DRAINING meanwhile."""
     client.interest = Interest.NONE
-    client.send(get("/echo/last-words").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    client.send(client.get("/echo/last-words").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     yield 3.0
     client.half_close()
     yield 1.0
 
 
 def block(client: "DemoClient") -> Iterator[float]:
-    """Ask three times for what blocks everybody."""
+    """Request three times what blocks the loop."""
     for _ in range(3):
-        client.send(get("/demo/block"))
+        client.send(client.get("/demo/block"))
         yield 1.5
 
 
@@ -74,7 +70,7 @@ def one_of_many(client: "DemoClient") -> Iterator[float]:
     """Come a little later than the one before, and send three requests."""
     yield client.place * 0.02
     for number in range(3):
-        client.send(get(f"/echo/{client.place}-{number}"))
+        client.send(client.get(f"/echo/{client.place}-{number}"))
         yield 1.0
 
 
@@ -101,7 +97,7 @@ DEMOS = {
             "the server has said its last, and waits for the client to end",
             half_close,
         ),
-        Demo("block", "Blocking handler", "200 ms in which nobody is served, three times", block),
+        Demo("block", "Blocking handler", "a handler blocks the loop for 200 ms, three times", block),
         Demo(
             "hundred", "A hundred at once", "a hundred connections with three requests each", one_of_many, 100
         ),
@@ -112,18 +108,20 @@ DEMOS = {
 class DemoClient(EventHandler):
     """One client; ``place`` is its place among those of the same demo."""
 
-    __slots__ = ("_ends", "_gone", "_outer", "_script", "place")
+    __slots__ = ("_ends", "_gone", "_outer", "_script", "_token", "place")
 
-    def __init__(self, outer: Reactor, address: tuple[str, int], script: Script, place: int) -> None:
-        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(socket.socket(family), Interest.READ, outer.clock())
+    def __init__(
+        self, outer: Reactor, address: tuple[str, int], token: str, script: Script, place: int
+    ) -> None:
+        super().__init__(socket.socket(), Interest.READ, outer.clock())
         if script is slow_reader:
             self.handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.handle.setblocking(False)
-        # On one machine it is connected at once, or as soon as there is room among those who wait.
+        # On the loopback interface it is connected at once, or as soon as the accept queue has room.
         self.handle.connect_ex(address)
         self.place = place
         self._outer = outer
+        self._token = token
         self._ends = outer.clock() + LONGEST
         self._script = script(self)
         self._gone = False
@@ -134,6 +132,10 @@ class DemoClient(EventHandler):
         return self._gone
 
     # What a script does.
+
+    def get(self, path: str) -> bytes:
+        """Return the head of a request with the token."""
+        return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{TOKEN_FIELD}: {self._token}\r\n\r\n".encode()
 
     def send(self, octets: bytes) -> None:
         """Send octets; requests are small, and what cannot be sent at once is not."""
@@ -187,13 +189,11 @@ class DemoClient(EventHandler):
 
 
 class Demos:
-    """The demos that run."""
+    """The demos that run, and the server of their clients."""
 
-    def __init__(self, outer: Reactor, address: tuple[str, int]) -> None:
-        host, port = address
-        # Who listens on every address is reached at this machine's own.
-        self._address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port
+    def __init__(self, outer: Reactor, server: DemoServer) -> None:
         self._outer = outer
+        self._server = server
         self._running: list[tuple[str, list[DemoClient]]] = []
 
     @property
@@ -203,19 +203,27 @@ class Demos:
         return [name for name, _ in self._running]
 
     def start(self, demo: Demo) -> bool:
-        """Start a demo; return False when too many run."""
-        if len(self.running) >= MOST:
+        """Start a demo; return False when too many run; raise StartError or OSError."""
+        clients = sum(len(each) for _, each in self._running) if self.running else 0
+        if len(self._running) >= MOST or clients + demo.clients > MOST_CLIENTS:
             return False
-        clients = [
-            DemoClient(self._outer, self._address, demo.script, place) for place in range(demo.clients)
-        ]
-        for client in clients:
-            self._outer.register(client)
-        self._running.append((demo.name, clients))
+        address = self._server.open()
+        made: list[DemoClient] = []
+        try:
+            for place in range(demo.clients):
+                client = DemoClient(self._outer, address, self._server.token, demo.script, place)
+                made.append(client)
+                self._outer.register(client)
+        except OSError:  # out of file descriptors
+            for client in made:
+                client.leave()
+            raise
+        self._running.append((demo.name, made))
         return True
 
     def close(self) -> None:
-        """Have all leave."""
+        """Close every client, and their server."""
         for _, clients in self._running:
             for client in clients:
                 client.leave()
+        self._server.close()

@@ -4,6 +4,9 @@ GET /metrics       Prometheus' text, or OpenMetrics by Accept
 GET /healthz       200 while the loop that serves this runs
 GET /readyz        200 while connections are accepted, 503 while the server stops
 GET /connections   every connection, as JSON
+
+Demo connections are not among the connections, and their requests are not counted; the figures of the loop
+(turns, lag, busy seconds) include the work that they cause, since the loop does it.
 """
 
 from reactor.exposition import choose, render

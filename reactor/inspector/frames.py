@@ -13,12 +13,13 @@ from itertools import islice
 from math import inf
 from typing import Any
 
+from reactor.connection import State
 from reactor.http11.message import LiveStream
 from reactor.inspector.board import MOST_CHIPS, STATES, Board, Record
 from reactor.inspector.stepping import BETWEEN, ENTER, Place, SteppedReactor
-from reactor.loop import EventHandler, Interest
+from reactor.loop import EventHandler
 from reactor.names import deadline_name, name_of
-from reactor.server import Server
+from reactor.watched import WatchedConnection
 
 HANDLES, DEADLINES = 40, 10
 AGES = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0)  # seconds; the bounds of the density
@@ -81,21 +82,20 @@ def _at(place: Place) -> dict[str, Any]:
 class Frames:
     """Makes frames of a board and of what the server is now."""
 
-    def __init__(self, server: Server, reactor: SteppedReactor) -> None:
-        self._server = server
+    def __init__(self, reactor: SteppedReactor) -> None:
         self._reactor = reactor
 
-    def make(self, board: Board, demos: list[str]) -> dict[str, Any]:
+    def make(self, board: Board, connections: list[WatchedConnection], demos: list[str]) -> dict[str, Any]:
         """Return a frame, without what depends on its reader."""
         control, now = self._reactor.control, self._reactor.clock()
-        connections = self._server.service.connections
         counts = [0] * len(STATES)
-        for connection in connections.values():
+        for connection in connections:
             counts[connection.state.index] += 1
         few = len(connections) <= MOST_CHIPS
-        records = [board.records[each] for each in list(connections) if each in board.records]
+        records = [board.records[each.number] for each in connections if each.number in board.records]
         return {
             "mode": control.mode,
+            "waiting": control.waiting,
             "delay": control.delay,
             "at": None if control.at is None else _at(control.at),
             "clock": round(now - board.began, 6),
@@ -164,9 +164,10 @@ def describe(record: Record, now: float) -> dict[str, Any]:
         "deadline": None if waits == inf else (connection.state.patience, round(waits, 3)),
         "parser": {"phase": connection.phase, "buffered": connection.unparsed},
         "outbox": {"octets": connection.unsent, "body": connection.body},
-        "age": round(now - record.opened, 3),
-        "closed": connection.interest == Interest.NONE,
+        "age": round((record.closed_at or now) - connection.opened_at, 3),
+        "closed": connection.state is State.CLOSED,
         "why": record.why,
         "history": [(round(now - when, 6), before, after) for when, before, after in record.history],
+        "missing": record.missing,
         "octets": [(round(now - when, 6), *others) for when, *others in record.pieces],
     }

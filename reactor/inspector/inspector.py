@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 
-from handlers import demo
 from reactor.acceptor import Acceptor
-from reactor.connection import Connection, State
+from reactor.connection import Connection
+from reactor.inspector.demo_server import DemoServer, ServedEvents
+from reactor.inspector.inspected import InspectedConnection
 from reactor.inspector.main_loop import MainLoop
 from reactor.inspector.routes import install
 from reactor.inspector.same_site import LocalRouter
@@ -31,36 +32,15 @@ from reactor.routing import Router
 from reactor.server import Server, StartError, Watch, listen
 from reactor.service import Service
 from reactor.settings import Settings
-from reactor.watched import WatchedConnection
 
 HOST, PORT = "127.0.0.1", 4222
 MOST_CONNECTIONS = 100
+# Seconds without progress after which a page counts as closed: one whose network is gone must not keep the
+# loop held. At least one frame a second is sent to it.
+PAGE_TIMEOUT = 10.0
 
 # Given the router of the inspector and the server: more routes.
 Installer = Callable[[Router, Server], None]
-
-
-class InspectedConnection(WatchedConnection):
-    """A connection that can be held where it enters a state."""
-
-    __slots__ = ("_control",)
-
-    def __init__(self, service: Service, sock: socket.socket, peer: str) -> None:
-        reactor = service.reactor
-        assert isinstance(reactor, SteppedReactor)
-        self._control = reactor.control
-        super().__init__(service, sock, peer)
-        if State.ACCEPTED.name in self._control.stop_at_states:
-            self._control.stop_soon(f"c{self.number} enters ACCEPTED")
-
-    def _enter(self, state: State) -> None:
-        if not self._control.stop_at_states:
-            WatchedConnection._enter(self, state)
-            return
-        before = getattr(self, "state", state)
-        WatchedConnection._enter(self, state)
-        if before is not state:
-            self._control.entered(self, state.name)
 
 
 class Inspector:
@@ -73,6 +53,7 @@ class Inspector:
         host: str = HOST,
         port: int = PORT,
         installers: Sequence[Installer] = (),
+        served: Sequence[ServedEvents] = (),
     ) -> None:
         self._server = server
         self._control = inner.control
@@ -81,11 +62,16 @@ class Inspector:
         name, number = listener.getsockname()[:2]
         self.url = f"http://[{name}]:{number}/" if ":" in name else f"http://{name}:{number}/"
         routes = LocalRouter(host)
-        self._watchers = Watchers(server, inner, self._outer)
+        demo_server = DemoServer(server.service, inner, served)
+        self._watchers = Watchers(server, inner, self._outer, demo_server)
         install(routes, self._watchers)
         for each in installers:
             each(routes, server)
-        self._service = Service(self._outer, routes, Settings())
+        if hasattr(
+            socket, "TCP_USER_TIMEOUT"
+        ):  # inherited by connections: frames that are never acknowledged
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(PAGE_TIMEOUT * 1000))
+        self._service = Service(self._outer, routes, Settings(stall_timeout=PAGE_TIMEOUT))
         self._acceptor = Acceptor(self._service, listener, MOST_CONNECTIONS, Connection)
         main_loop = MainLoop(inner, self._outer)
         self._control.suspend, self._control.resume = main_loop.suspend, main_loop.resume
@@ -118,19 +104,26 @@ def inspected(
     port: int = PORT,
     settings: Settings | None = None,
     installers: Sequence[Installer] = (),
+    served_readers: Sequence[EventReader] = (),
+    outer: Reactor | None = None,
 ) -> Watch:
-    """Return how a server is watched that has an inspector; raise StartError where there can be none."""
+    """Return how a server is watched that has an inspector; raise StartError where there can be none.
+
+    ``served_readers`` receive the events of the server without those of demo connections. ``outer`` is the
+    reactor of the inspector, whose clock both servers use.
+    """
     selector = selectors.DefaultSelector()
     if not hasattr(selector, "fileno"):
         selector.close()
         raise StartError("--inspect needs a selector that can itself be waited for: epoll or kqueue")
-    control = Control(Reactor(slow_turn=inf), pausable())
-    inner = SteppedReactor(control, readers, selector, (settings or Settings()).slow_turn)
+    outer = Reactor(slow_turn=inf) if outer is None else outer
+    control = Control(outer, pausable(outer.clock))
+    served = [ServedEvents(each) for each in served_readers]
+    inner = SteppedReactor(control, [*served, *readers], selector, (settings or Settings()).slow_turn)
 
     @contextmanager
     def around(server: Server) -> Iterator[str]:
-        demo.install(server.service.router)
-        inspector = Inspector(server, inner, host, port, installers)
+        inspector = Inspector(server, inner, host, port, installers, served)
         try:
             yield f"microscope on {inspector.url}"
         finally:

@@ -24,13 +24,14 @@ from reactor.loop import EventHandler, Interest, Reactor
 class MainLoop(EventHandler):
     """Takes a turn of the main reactor when one is due."""
 
-    __slots__ = ("_inner", "_is_due", "_outer")
+    __slots__ = ("_asked", "_inner", "_is_due", "_outer")
 
     def __init__(self, inner: SteppedReactor, outer: Reactor) -> None:
         super().__init__(inner.selector, Interest.READ)
         self._inner = inner
         self._outer = outer
         self._is_due = False
+        self._asked = False  # the outer selector has been asked since the loop was resumed
         outer.at_turn_end(self._take_turn)
         self._await()
 
@@ -55,6 +56,10 @@ class MainLoop(EventHandler):
             if self.interest:
                 self._await()
                 self._outer.refresh(self)
+        elif self._asked:
+            self._inner.control.nothing_is_ready()
+        else:
+            self._asked = True
 
     def suspend(self) -> None:
         """Wait for the main loop no more."""
@@ -65,6 +70,7 @@ class MainLoop(EventHandler):
     def resume(self) -> None:
         """Wait for it again."""
         self.interest = Interest.READ
+        self._asked = False
         self._await()
         self._outer.refresh(self)
 

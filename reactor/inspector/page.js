@@ -49,7 +49,7 @@ const scaled = (element, share) => {
   if (element.style.transform !== transform) element.style.transform = transform;
 };
 const openFrom = (element) => {
-  const number = /^c(\d+)$/.exec(element.dataset.who)?.[1];
+  const number = /^c(-?\d+)$/.exec(element.dataset.who)?.[1];
   if (number) panel.open(Number(number));
 };
 const makeDeadline = () => {
@@ -77,7 +77,7 @@ const writeHandle = (item, [fd, who, interest, ready]) => {
   item.dataset.who = who;
   write(handle, String(fd));
   write(name, who);
-  name.disabled = !/^c\d+$/.test(who);
+  name.disabled = !/^c-?\d+$/.test(who);
   bits.forEach((bit, place) => {
     const state = ready & (place + 1) ? "ready" : interest & (place + 1) ? "wanted" : "off";
     if (bit.dataset.bit !== state) bit.dataset.bit = state;
@@ -129,14 +129,16 @@ const begin = (said) => {
 // One frame, drawn.
 
 const WORDS = { running: "running", paused: "paused", slow: "slow motion" };
+const WAITING = { event: "waiting for an event", turn: "waiting for a turn" };
 const GOING = { running: "The loop is running.", paused: "The loop is held before its next event.", slow: "The loop goes on." };
-const drawMode = ({ mode, at, clock, turn, delay }) => {
-  write(find("mode"), WORDS[mode] ?? mode);
+const drawMode = ({ mode, waiting, at, clock, turn, delay }) => {
+  write(find("mode"), WAITING[waiting] ?? WORDS[mode] ?? mode);
   find("mode").dataset.mode = mode;
   document.body.classList.toggle("held", at !== null);
-  write(find("at-words"), at ? at.words : GOING[mode] ?? "");
+  const going = waiting ? "Nothing is ready. The loop waits, and is held after that." : GOING[mode] ?? "";
+  write(find("at-words"), at ? at.words : going);
   write(find("at-why"), at ? `${at.why}, turn ${at.turn.toLocaleString("en")}` : mode === "running" ? "Space holds it before its next event." : "");
-  write(find("clock"), `turn ${turn.toLocaleString("en")}, clock ${clock.toFixed(mode === "running" ? 1 : 3)} s${mode === "paused" ? ", stands still" : ""}`);
+  write(find("clock"), `turn ${turn.toLocaleString("en")}, clock ${clock.toFixed(mode === "running" ? 1 : 3)} s${mode === "paused" && !waiting ? ", stands still" : ""}`);
   // Not disabled: a disabled button would take the focus, and the keys, away with it.
   find("pause").ariaDisabled = String(mode === "paused");
   find("resume").ariaDisabled = String(mode === "running");
@@ -145,14 +147,14 @@ const drawMode = ({ mode, at, clock, turn, delay }) => {
   const option = [...box.options].find((each) => Number(each.value) === delay);
   if (mode === "slow" && option && document.activeElement !== box) box.value = option.value;
 };
-const drawLists = ({ totals, counts, deadlines, handles, handles_left_out: more, demos, mode }) => {
+const drawLists = ({ totals, counts, deadlines, handles, handles_left_out: more, demos, mode, waiting }) => {
   const values = [totals.accepted, totals.closed, totals.requests, totals.refused].map((each) => each.toLocaleString("en"));
   values.push(octets(totals.octets_in), octets(totals.octets_out));
   find("totals").querySelectorAll("dd").forEach((cell, place) => write(cell, values[place]));
   const open = counts.slice(0, -1).reduce((sum, each) => sum + each, 0);
   write(find("board-summary"), `${open.toLocaleString("en")} open, each in one of ${hello.states.length} states`);
   fill(find("deadlines"), deadlines, makeDeadline, writeDeadline);
-  write(find("deadlines-note"), mode === "paused" ? "the clock stands still" : "what fires next");
+  write(find("deadlines-note"), mode === "paused" && !waiting ? "the clock stands still" : "what fires next");
   fill(find("handles"), handles, makeHandle, writeHandle);
   write(find("selector-summary"), more ? `${counted(handles.length, "handle")} and ${more.toLocaleString("en")} more` : counted(handles.length, "handle"));
   for (const each of find("demos").children) each.setAttribute("aria-busy", String(demos.includes(each.dataset.demo)));
@@ -241,12 +243,22 @@ const KEYS = {
   "?": toggleKeys,
   Escape: () => (panel.number() !== null ? panel.close() : steps.open() ? steps.close() : find("keys").hidden || toggleKeys()),
 };
+// A shortcut never presses the focused button as well: Space is a shortcut everywhere except in inputs. Enter
+// presses the focused button. A button that was clicked does not keep the focus.
+const isShortcut = (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return false;
+  if (event.key !== "Escape" && event.target.matches("select, input")) return false;
+  return Object.hasOwn(KEYS, event.key);
+};
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
-  const { target } = event;
-  if (event.key !== "Escape" && target.matches("select, input")) return;
-  if (event.key === " " && target.matches("button:not(#pause, #resume), a")) return; // it presses what has the focus
-  if (!Object.hasOwn(KEYS, event.key)) return;
+  if (!isShortcut(event)) return;
   event.preventDefault();
-  KEYS[event.key]();
+  if (!event.repeat) KEYS[event.key]();
+});
+document.addEventListener("keyup", (event) => {
+  if (event.key === " " && isShortcut(event)) event.preventDefault(); // some browsers press a button here
+});
+document.addEventListener("click", (event) => {
+  const pressed = event.detail > 0 && event.target.closest("button");
+  if (pressed && pressed === document.activeElement) pressed.blur();
 });

@@ -4,6 +4,10 @@
 
 const makePanel = () => {
   const AGAIN = 400; // milliseconds from one question to the next
+  const MISSING = {
+    unseen: "before this: not recorded, the connection is older than the page",
+    dropped: "before this: no longer kept",
+  };
   const panel = find("connection");
   let states = [];
   let number = null;
@@ -66,13 +70,15 @@ const makePanel = () => {
       piece.style.flexGrow = String(1 + Math.max(0, 6 + Math.log10(Math.max(seconds, 1e-6))));
       return piece;
     }));
-    parts.history.replaceChildren(...stays.reverse().map(({ ago, to, seconds, isLast }) => {
+    const items = stays.reverse().map(({ ago, to, seconds, isLast }) => {
       const stay = isLast && !known.closed ? `for ${span(seconds)} so far` : isLast ? "" : `for ${span(seconds)}`;
       const item = make("li", {}, make("time", { textContent: `${span(ago)} ago` }),
         make("b", { textContent: nameOf(to) }), make("span", { textContent: stay }));
       item.dataset.state = nameOf(to);
       return item;
-    }));
+    });
+    if (known.missing) items.push(make("li", { className: "missing", textContent: MISSING[known.missing] }));
+    parts.history.replaceChildren(...items);
   };
   const traffic = (known) => {
     parts.octets.replaceChildren(...known.octets.slice().reverse().map(([ago, way, count, text]) => {
@@ -82,7 +88,8 @@ const makePanel = () => {
       item.dataset.way = way;
       return item;
     }));
-    if (!known.octets.length) parts.octets.append(make("li", { textContent: "none yet" }));
+    const none = known.missing === "unseen" ? MISSING.unseen : known.octets.length ? "" : "none yet";
+    if (none) parts.octets.append(make("li", { className: "missing", textContent: none }));
   };
   const show = (known) => {
     write(parts.state, nameOf(known.state));

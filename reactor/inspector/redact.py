@@ -55,6 +55,10 @@ class Incoming:
         """Begin anew: nothing of what came is left over."""
         self._line, self._begun, self._announces, self._hides = b"", False, False, False
 
+    def hide(self) -> None:
+        """Hide everything until the connection is idle: what came before is not known."""
+        self._hides = True
+
     def _show_line(self, piece: bytes) -> str:
         start = len(self._line)
         line = self._line = self._line + piece

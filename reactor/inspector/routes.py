@@ -21,6 +21,7 @@ from reactor.inspector.demo import DEMOS
 from reactor.inspector.page import HTML_HEADERS, PAGE
 from reactor.inspector.watchers import Watchers
 from reactor.routing import Router, in_memory
+from reactor.server import StartError
 
 LONGEST = 4096  # octets of what is posted
 JSON_HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
@@ -46,7 +47,8 @@ def install(routes: Router, watchers: Watchers) -> None:
     @routes.get("/connections/{number}")
     def connection(request: Request) -> Response:
         number = request.params["number"]
-        is_number = number.isascii() and number.isdigit() and len(number) < 20
+        digits = number.removeprefix("-")  # the number of a demo connection is negative
+        is_number = digits.isascii() and digits.isdigit() and len(digits) < 20
         found = watchers.describe(int(number)) if is_number else None
         if found is None:
             raise ProtocolError(404, "there is no such connection, or it closed long ago")
@@ -90,8 +92,12 @@ def install(routes: Router, watchers: Watchers) -> None:
         demo = DEMOS.get(name) if isinstance(name, str) else None
         if demo is None:
             raise ProtocolError(404, f"the demos are {', '.join(DEMOS)}")
-        if not watchers.demos.start(demo):
-            raise ProtocolError(409, "so many demos run already that it would be too much at once")
+        try:
+            started = watchers.demos.start(demo)
+        except (OSError, StartError) as error:
+            raise ProtocolError(503, f"cannot start the demo: {error}") from None
+        if not started:
+            raise ProtocolError(409, "too many demos are running")
         watchers.changed()
         return as_json({"name": demo.name}, 202)
 

@@ -102,12 +102,18 @@ class Control:
         self.suspend: Callable[[], None] = lambda: None
         self.resume: Callable[[], None] = lambda: None
         self.before_holding: Callable[[], None] = lambda: None
+        self.waiting = ""  # "event" or "turn": one may pass, and nothing is ready for it
         self._why = ""
         self._turn = 0
         self._events = 0  # that may pass while paused
         self._turn_may_pass = False
         self._holding = False
         self._alarm = Alarm(self._let_go)
+
+    @property
+    def restrains(self) -> bool:
+        """True while the loop is held, or would be held by a breakpoint."""
+        return self.mode is not RUNNING or bool(self.stop_at_states) or self.stop_at_slow
 
     # What people ask for.
 
@@ -119,7 +125,7 @@ class Control:
 
     def go_on(self) -> None:
         """Hold no more."""
-        self.mode = RUNNING
+        self.mode, self.waiting = RUNNING, ""
         self._release()
 
     def hold_no_more(self) -> None:
@@ -129,7 +135,7 @@ class Control:
 
     def slow_motion(self, delay: float) -> None:
         """Hold for so many seconds before each event."""
-        self.mode, self.delay = SLOW, delay
+        self.mode, self.delay, self.waiting = SLOW, delay, ""
         self._release()
 
     def one_event(self) -> None:
@@ -172,6 +178,11 @@ class Control:
         """Note which turn it is."""
         self._turn = turn
 
+    def nothing_is_ready(self) -> None:
+        """Note that the event or the turn that may pass has to be waited for."""
+        if self.mode is PAUSED and self.at is None:
+            self.waiting = "turn" if self._turn_may_pass else "event" if self._events else ""
+
     def turn_ended(self, slow: bool) -> None:
         """Stay between two turns, where it is wished for."""
         if slow and self.stop_at_slow:
@@ -183,7 +194,7 @@ class Control:
     # Holding.
 
     def _be_paused(self, why: str) -> None:
-        self.mode, self._why = PAUSED, why
+        self.mode, self._why, self.waiting = PAUSED, why, ""
         self._events, self._turn_may_pass = 0, False
         self._alarm.deadline = inf
         if self.at is not None:
@@ -191,12 +202,12 @@ class Control:
 
     def _stay(self) -> None:
         """Hold between two turns: have the outer reactor not wait for the inner one."""
-        self.at = Place(BETWEEN, self._turn, None, "", self._why)
+        self.at, self.waiting = Place(BETWEEN, self._turn, None, "", self._why), ""
         self.clock.hold()
         self.suspend()
 
     def _hold(self, place: Place, seconds: float = inf) -> None:
-        self.at = place
+        self.at, self.waiting = place, ""
         self.before_holding()
         self.clock.hold()
         self.suspend()

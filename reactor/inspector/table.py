@@ -1,8 +1,13 @@
-"""The state table, read out of the docstring of ``reactor.connection``: what people read is what is shown."""
+"""The state table as data: what the page shows of each state, and which states may follow it.
+
+Interest and timeout are read from ``reactor.connection.State``; what happens on timeout and the successors
+are below, one line for each state. Nothing is parsed at run time, so ``python -OO`` shows the same table. A
+test compares it with the docstring of ``reactor.connection``.
+"""
 
 from typing import NamedTuple
 
-from reactor import connection
+from reactor.connection import State
 
 
 class Row(NamedTuple):
@@ -14,26 +19,28 @@ class Row(NamedTuple):
     then: tuple[str, ...]
 
 
-def state_table(text: str = connection.__doc__ or "") -> dict[str, Row]:
-    """Read the table, which is empty where there are no docstrings (-OO).
+# By the name of a state: what happens on timeout, and the successors.
+_ON_TIMEOUT_AND_SUCCESSORS = {
+    "ACCEPTED": ("close", "RECEIVING_HEAD RECEIVING_CONTENT CONTINUING RESPONDING DRAINING CLOSED"),
+    "IDLE": ("close", "RECEIVING_HEAD RECEIVING_CONTENT CONTINUING RESPONDING DRAINING CLOSED"),
+    "RECEIVING_HEAD": ("answer 408", "RECEIVING_CONTENT CONTINUING RESPONDING IDLE CLOSED"),
+    "CONTINUING": ("reset", "RECEIVING_CONTENT CLOSED"),
+    "RECEIVING_CONTENT": ("answer 408", "RESPONDING CLOSED"),
+    "RESPONDING": (
+        "reset",
+        "IDLE RECEIVING_HEAD RECEIVING_CONTENT CONTINUING WAITING DRAINING CLOSED",
+    ),
+    "WAITING": ("-", "RESPONDING CLOSED"),
+    "DRAINING": ("close", "CLOSED"),
+    "CLOSED": ("-", ""),
+}
 
-    A line without a state continues the one above.
-    """
-    lines = iter(text.splitlines())
-    header = next((line for line in lines if line.split()[:1] == ["State"]), None)
-    if header is None:
-        return {}
-    starts = [header.index(name) for name in ("State", "Waits", "Deadline", "When", "Then")]
-    rows: dict[str, Row] = {}
-    last = ""
-    for line in lines:
-        if not line.strip():
-            break
-        cells = [line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)]
-        then = tuple(word for word in cells[4].split() if word != "-")
-        if cells[0]:
-            last = cells[0]
-            rows[last] = Row(cells[1], cells[2], cells[3], then)
-        else:
-            rows[last] = rows[last]._replace(then=rows[last].then + then)
+
+def state_table() -> dict[str, Row]:
+    """Return the rows by the name of their state, in the order of the enum; "-" where there is nothing."""
+    rows = {}
+    for state in State:
+        on_timeout, successors = _ON_TIMEOUT_AND_SUCCESSORS[state.name]
+        interest = state.interest.name if state.interest else "-"
+        rows[state.name] = Row(interest, state.patience or "-", on_timeout, tuple(successors.split()))
     return rows

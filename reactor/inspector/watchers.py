@@ -2,8 +2,14 @@
 
 A board is kept from when the first page looks until the last one leaves. The ticker is an event handler
 of the outer reactor, so that frames are made while the main loop is held, too.
+
+A loop that is held while no page is open looks like a server that hangs. So RESUMED_AFTER seconds after the
+last page was closed the loop is resumed, and its breakpoints are removed. The same applies to programs that
+use the controls without a page; the time is counted from their last command. A page that is opened earlier,
+such as one that reloads, cancels this.
 """
 
+import logging
 from math import inf
 from typing import Any
 
@@ -11,33 +17,46 @@ import reactor
 from reactor.http11.message import LiveStream
 from reactor.inspector.board import MOST_CHIPS, Board
 from reactor.inspector.demo import DEMOS, Demos
+from reactor.inspector.demo_server import DemoServer
 from reactor.inspector.frames import Frames, Reader, describe, encode
-from reactor.inspector.stepping import Control, SteppedReactor
+from reactor.inspector.stepping import Alarm, Control, SteppedReactor
 from reactor.inspector.steps import STEPS
 from reactor.inspector.table import state_table
 from reactor.loop import EventHandler, Reactor
 from reactor.server import Server
+from reactor.watched import WatchedConnection
+
+log = logging.getLogger("reactor")
 
 INTERVAL, HEARTBEAT = 0.05, 1.0  # seconds
+RESUMED_AFTER = 5.0  # seconds
 MOST = 20  # pages
 
 
 class Watchers(EventHandler):
     """All pages that look at one server."""
 
-    __slots__ = ("_board", "_inner", "_outer", "_readers", "_seen", "_sent_at", "_server", "demos", "frames")
+    __slots__ = (
+        *("_abandoned", "_board", "_demo_service", "_inner", "_outer", "_readers", "_seen", "_sent_at"),
+        *("_server", "_waiting", "demos", "frames"),
+    )
 
-    def __init__(self, server: Server, inner: SteppedReactor, outer: Reactor) -> None:
+    def __init__(
+        self, server: Server, inner: SteppedReactor, outer: Reactor, demo_server: DemoServer
+    ) -> None:
         super().__init__()
         self._server = server
+        self._demo_service = demo_server.service
         self._inner = inner
         self._outer = outer
         self._readers: list[Reader] = []
         self._board: Board | None = None
         self._seen = -1  # the board's version in the last frame
         self._sent_at = -inf
-        self.demos = Demos(outer, server.address)
-        self.frames = Frames(server, inner)
+        self._waiting = ""  # what the control waited for in the last frame
+        self._abandoned = Alarm(self._resume)
+        self.demos = Demos(outer, demo_server)
+        self.frames = Frames(inner)
 
     @property
     def control(self) -> Control:
@@ -52,7 +71,8 @@ class Watchers(EventHandler):
         board = self._look()
         stream.send(encode("hello", self._hello()))
         self._readers.append(Reader(stream, board))
-        self.changed()
+        self._frame_soon()
+        self._expect_page()
         return True
 
     def describe(self, number: int) -> dict[str, Any] | None:
@@ -61,25 +81,27 @@ class Watchers(EventHandler):
         return None if record is None else describe(record, self._inner.clock())
 
     def changed(self) -> None:
-        """Have a frame made soon."""
-        self._seen = -1
-        if self._readers:
-            self.deadline = min(self.deadline, self._outer.clock())
-        self._outer.refresh(self)
+        """Act on a command: have a frame made soon, and expect a page within RESUMED_AFTER seconds."""
+        self._frame_soon()
+        self._expect_page()
 
     def on_deadline(self) -> None:
         """Send a frame, when there is something new or the last one is old."""
+        had_readers = bool(self._readers)
         self._readers = [each for each in self._readers if not each.stream.closed]
         now = self._outer.now
         if not self._readers:
             self.deadline = inf
             self._look_away()
+            if had_readers:
+                self._expect_page()
             return
         self.deadline = now + INTERVAL
         board = self._look()
-        if board.version != self._seen or now - self._sent_at >= HEARTBEAT:
-            self._seen, self._sent_at = board.version, now
-            frame = self.frames.make(board, self.demos.running)
+        is_new = board.version != self._seen or self.control.waiting != self._waiting
+        if is_new or now - self._sent_at >= HEARTBEAT:
+            self._seen, self._sent_at, self._waiting = board.version, now, self.control.waiting
+            frame = self.frames.make(board, self._connections(), self.demos.running)
             for each in self._readers:
                 each.send(board, frame)
 
@@ -89,14 +111,35 @@ class Watchers(EventHandler):
             each.stream.close()
         self.demos.close()
 
+    def _frame_soon(self) -> None:
+        self._seen = -1
+        if self._readers:
+            self.deadline = min(self.deadline, self._outer.clock())
+        self._outer.refresh(self)
+
+    def _expect_page(self) -> None:
+        """Resume the loop after RESUMED_AFTER seconds if it is held and no page is open."""
+        is_abandoned = self.control.restrains and not self._readers
+        self._abandoned.deadline = self._outer.clock() + RESUMED_AFTER if is_abandoned else inf
+        self._outer.refresh(self._abandoned)
+
+    def _resume(self) -> None:
+        if self.control.restrains:  # no longer when the server stops
+            log.warning("inspector: no page open for %g s: resuming the loop", RESUMED_AFTER)
+            self.control.hold_no_more()
+
     def _look(self) -> Board:
         if self._board is None:
-            connections: Any = self._server.service.connections  # of which each is watched
-            self._board = Board(self._inner, connections, self._server.service.settings.slow_turn)
+            self._board = Board(self._inner, self._connections(), self._server.service.settings.slow_turn)
             self._inner.read_by(self._board)
             self.deadline = min(self.deadline, self._outer.now + HEARTBEAT)  # to look away again
             self._outer.refresh(self)
         return self._board
+
+    def _connections(self) -> list[WatchedConnection]:
+        """Return the connections of the server, and those of the demos."""
+        several: Any = (self._server.service.connections, self._demo_service.connections)  # all watched
+        return [connection for each in several for connection in each.values()]
 
     def _look_away(self) -> None:
         if self._board is not None:

@@ -6,14 +6,13 @@ from collections import deque
 from types import TracebackType
 from typing import Any
 
-from reactor import connection
 from reactor.http11.message import LiveStream, Request, Response
 from reactor.inspector.page import HTML_HEADERS, PAGE
+from reactor.inspector.table import state_table
 from reactor.loop import EventHandler
 from reactor.routing import Router
 from reactor.server import Server
 from reactor.settings import Settings
-from tests.harness import state_table
 
 STEPS = (
     "earliest",
@@ -28,7 +27,7 @@ STEPS = (
     "send",
 )
 HOSTILE = "<img src=x onerror=\"document.title='broken'\">"
-NAMES = list(state_table(connection.__doc__ or ""))
+NAMES = list(state_table())
 ACCEPTED, IDLE, RESPONDING, DRAINING, CLOSED = map(
     NAMES.index, ("ACCEPTED", "IDLE", "RESPONDING", "DRAINING", "CLOSED")
 )
@@ -46,7 +45,7 @@ def hello() -> dict[str, Any]:
             "when_it_passes": row.when_it_passes,
             "then": list(row.then),
         }
-        for name, row in state_table(connection.__doc__ or "").items()
+        for name, row in state_table().items()
     ]
     steps = [
         {
@@ -80,6 +79,7 @@ def frame(chips: list[Any] | None = None, **others: Any) -> dict[str, Any]:
     chips = [] if chips is None else chips
     return {
         "mode": "running",
+        "waiting": "",
         "delay": 0.5,
         "at": None,
         "clock": 12.345,

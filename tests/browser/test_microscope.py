@@ -78,7 +78,7 @@ def test_a_demo_clients_chip_is_seen_in_three_lanes(page: Browser, server: Micro
         """
         window.seen = new Set();
         const look = () => {
-            for (const chip of document.querySelectorAll('.chip[data-number="1"]')) {
+            for (const chip of document.querySelectorAll('.chip[data-number="-1"]')) {
                 seen.add(chip.dataset.state);
             }
             requestAnimationFrame(look);

@@ -19,7 +19,7 @@ from tests.browser.microscope import (
     frame,
 )
 
-ESCAPE = "\ue00c"
+ESCAPE, ENTER = "\ue00c", "\ue007"
 # Each state in which a chip is seen, in order.
 WATCH = """
 window.seen = {};
@@ -45,6 +45,7 @@ KNOWN = {
     "age": 12.3,
     "closed": False,
     "why": "",
+    "missing": "",
     "history": [[12.3, None, ACCEPTED], [12.2, ACCEPTED, IDLE], [0.5, IDLE, RESPONDING]],
     "octets": [[0.5, "in", 18, f"GET /{HOSTILE}\\r\\n"], [0.4, "out", 4096, "HTTP/1.1 200 OK"]],
 }
@@ -74,6 +75,11 @@ def show(page: Browser, mock: Mock, *frames: dict[str, Any]) -> None:
 
 def number(page: Browser, key: str) -> int:
     return int(page.driver.execute_script(f"return document.body.dataset.{key}") or 0)
+
+
+def focus(page: Browser, selector: str) -> None:
+    """Focus the first element of a selector as the keyboard does, without a click."""
+    page.driver.execute_script("document.querySelector(arguments[0]).focus()", selector)
 
 
 def seen(page: Browser, which: int) -> list[str]:
@@ -146,6 +152,123 @@ def test_the_keys_do_what_the_buttons_do(page: Browser, mock: Mock) -> None:
     assert page.one("#keys").is_displayed()
     page.press(ESCAPE)
     assert not page.one("#keys").is_displayed()
+
+
+@pytest.mark.parametrize("selector", ["#event", "#slow", "#pause", "#keys-button", "#demos button", ".ask"])
+def test_a_shortcut_does_not_press_the_focused_button(page: Browser, mock: Mock, selector: str) -> None:
+    show(page, mock, frame())
+    focus(page, selector)
+    page.press(" ", "t")
+    page.wait(lambda: len(mock.posted) >= 2)
+    page.press("n")  # comes after anything that a pressed button would post
+    page.wait(lambda: ("/control", {"do": "event"}) in mock.posted[2:])
+    assert sorted(content["do"] for _, content in mock.posted) == ["event", "pause", "turn"]
+    assert not page.one("#keys").is_displayed()
+    assert not page.one("#explanation").is_displayed()
+
+
+def test_space_that_is_held_down_is_one_shortcut(page: Browser, mock: Mock) -> None:
+    show(page, mock, frame())
+    focus(page, "#slow")
+    event = {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32, "text": " "}
+    for repeats in (False, True, True):
+        page.driver.execute_cdp_cmd(
+            "Input.dispatchKeyEvent", {"type": "keyDown", "autoRepeat": repeats, **event}
+        )
+    page.driver.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "keyUp", **event})
+    page.press("n")
+    page.wait(lambda: ("/control", {"do": "event"}) in mock.posted)
+    assert sorted(content["do"] for _, content in mock.posted) == ["event", "pause"]
+
+
+def test_enter_does_not_press_a_button_again_that_was_clicked(page: Browser, mock: Mock) -> None:
+    show(page, mock, frame())
+    page.one("#event").click()
+    page.wait(lambda: mock.posted)
+    page.press(ENTER, "t")
+    page.wait(lambda: ("/control", {"do": "turn"}) in mock.posted)
+    assert [content["do"] for _, content in mock.posted] == ["event", "turn"]
+
+
+def test_enter_presses_a_button_that_the_keyboard_has_focused(page: Browser, mock: Mock) -> None:
+    show(page, mock, frame())
+    focus(page, "#turn-step")
+    page.press(ENTER)
+    page.wait(lambda: mock.posted)
+    assert mock.posted == [("/control", {"do": "turn"})]
+    assert page.focused() == page.one("#turn-step")
+
+
+@pytest.mark.parametrize("modifier", [1, 2, 4], ids=["Alt", "Control", "Meta"])
+def test_keys_with_a_modifier_are_not_shortcuts(page: Browser, mock: Mock, modifier: int) -> None:
+    show(page, mock, frame())
+    for key in ("n", "s", "?", " "):
+        for kind in ("rawKeyDown", "keyUp"):
+            page.driver.execute_cdp_cmd(
+                "Input.dispatchKeyEvent", {"type": kind, "key": key, "modifiers": modifier}
+            )
+    page.press("t")
+    page.wait(lambda: mock.posted)
+    assert mock.posted == [("/control", {"do": "turn"})]
+    assert not page.one("#keys").is_displayed()
+
+
+@pytest.mark.parametrize("selector", ["#delay", "#breakpoints input[data-state=IDLE]"])
+def test_keys_in_an_input_are_not_shortcuts(page: Browser, mock: Mock, selector: str) -> None:
+    show(page, mock, frame())
+    focus(page, selector)
+    page.press("n", "s", "?")
+    focus(page, "#pause")
+    page.press("t")
+    page.wait(lambda: mock.posted)
+    assert mock.posted == [("/control", {"do": "turn"})]
+    assert not page.one("#keys").is_displayed()
+
+
+def test_a_step_with_nothing_ready_is_shown_as_waiting(page: Browser, mock: Mock) -> None:
+    show(page, mock, frame(mode="paused", waiting="event"))
+    assert page.one("#mode").text == "waiting for an event"
+    assert page.one("#at-words").text == "Nothing is ready. The loop waits, and is held after that."
+    assert "stands still" not in page.one("#clock").text + page.one("#deadlines-note").text
+    show(page, mock, frame(mode="paused", waiting="turn"))
+    assert page.one("#mode").text == "waiting for a turn"
+    show(page, mock, frame(mode="paused"))
+    assert page.one("#mode").text == "paused"
+    assert "stands still" in page.one("#clock").text
+
+
+def test_a_connection_that_is_older_than_the_page_appears_in_its_state(page: Browser, mock: Mock) -> None:
+    moves = [[IDLE, RESPONDING, 1], [RESPONDING, IDLE, 1]]  # of any connections
+    show(page, mock, frame([chip(5, IDLE, 1)], moves=moves))
+    show(page, mock, frame([chip(5, IDLE, 1), chip(6, IDLE, 1)], moves=moves))
+    page.wait(lambda: seen(page, 6) == ["RESPONDING", "IDLE"])
+    assert seen(page, 5) == ["IDLE"]
+
+
+@pytest.mark.parametrize(
+    ("missing", "words"),
+    [
+        ("unseen", "before this: not recorded, the connection is older than the page"),
+        ("dropped", "before this: no longer kept"),
+    ],
+)
+def test_history_that_is_not_known_is_shown_as_such(
+    page: Browser, mock: Mock, missing: str, words: str
+) -> None:
+    mock.known["5"] = {**KNOWN, "missing": missing, "history": KNOWN["history"][1:]}
+    show(page, mock, frame([chip(5, RESPONDING, 3)]))
+    page.one('.chip[data-number="5"]').click()
+    page.wait(lambda: page.all("#connection .history li"))
+    assert [each.text.split("\n")[-1] for each in page.all("#connection .history li")][-1] == words
+    assert [each.text for each in page.all("#connection .octets .missing")] == [words] * (missing == "unseen")
+
+
+def test_a_demo_connection_is_opened_by_its_negative_number(page: Browser, mock: Mock) -> None:
+    mock.known["-1"] = {**KNOWN, "number": -1}
+    show(page, mock, frame([chip(-1, RESPONDING)], deadlines=[["c-1", "stall", 60.0]]))
+    page.one("#deadlines button").click()
+    page.wait(lambda: page.one("#connection .badge").text == "RESPONDING")
+    assert page.one("#connection-title").text == "c-1"
 
 
 def test_breakpoints_and_demos_post_and_show_what_the_server_has(page: Browser, mock: Mock) -> None:

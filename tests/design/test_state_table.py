@@ -12,7 +12,8 @@ from reactor.connection import Connection, State
 from reactor.loop import Interest
 from reactor.settings import Settings
 from tests.design.sources import read_sources
-from tests.harness import state_table
+from tests.design.state_table import read_table
+from tests.harness import TABLE
 
 TEXT = connection.__doc__ or ""
 TIMEOUTS = {each.name for each in fields(Settings) if each.name.endswith("_timeout")}
@@ -31,7 +32,7 @@ class Member(Protocol):
 
 def table_faults(text: str, states: Iterable[Member]) -> list[str]:
     """Return where a table and the states differ, each fault in a line."""
-    rows = state_table(text)
+    rows = read_table(text)
     members = list(states)
     names = [member.name for member in members]
     faults = []
@@ -62,8 +63,12 @@ def test_the_table_is_the_code() -> None:
     assert table_faults(TEXT, State) == []
 
 
+def test_the_docstring_has_the_rows_of_the_data() -> None:
+    assert read_table(TEXT) == TABLE
+
+
 def test_every_state_can_be_reached_and_only_the_last_is_the_end() -> None:
-    rows = state_table()
+    rows = TABLE
     targets = {target for row in rows.values() for target in row.then}
     assert set(rows) - targets == {"ACCEPTED"}
     assert [name for name, row in rows.items() if not row.then] == ["CLOSED"]

@@ -60,6 +60,15 @@ def star_imports(source: str) -> Iterator[int]:
             yield node.lineno
 
 
+def docstring_uses(source: str) -> Iterator[int]:
+    """Yield the lines that read a docstring, which is missing under -OO."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node).endswith("__doc__"):
+            yield node.lineno
+        if isinstance(node, ast.Attribute | ast.Name) and ast.unparse(node).endswith("getdoc"):
+            yield node.lineno
+
+
 Check = Callable[[str], Iterator[object]]
 
 RULES: list[tuple[Check, dict[str, str]]] = [
@@ -68,6 +77,7 @@ RULES: list[tuple[Check, dict[str, str]]] = [
     (prints, {path: source for path, source in SOURCES.items() if not path.startswith(MAY_PRINT)}),
     (sleeps, SOURCES | TESTS),
     (star_imports, SOURCES | TESTS),
+    (docstring_uses, SOURCES),
 ]
 
 
@@ -87,6 +97,9 @@ def test_a_rule_is_kept_everywhere(check: Check, sources: dict[str, str]) -> Non
         (undocumented, "'''M.'''\nclass C:\n    '''C.'''\n    def m(self): pass"),
         (undocumented, "'''M.'''\nclass C:\n    '''C.'''\n    class D: pass"),
         (bare_excepts, "try:\n    pass\nexcept:\n    pass"),
+        (docstring_uses, "text = module.__doc__"),
+        (docstring_uses, "text = __doc__"),
+        (docstring_uses, "text = inspect.getdoc(module)"),
         (prints, "print(1)"),
         (prints, "tell = print"),
         (sleeps, "import time\ntime.sleep(1)"),

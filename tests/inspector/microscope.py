@@ -5,7 +5,7 @@ import re
 import signal
 from typing import Any
 
-from tests.process import ServerProcess, Wire, head
+from tests.process import COMMAND, ServerProcess, Wire, head
 
 NOTE = re.compile(r"microscope on http://\S+:([0-9]+)/\)")
 
@@ -13,8 +13,8 @@ NOTE = re.compile(r"microscope on http://\S+:([0-9]+)/\)")
 class Microscope(ServerProcess):
     """A running server with ``--inspect`` on a free port."""
 
-    def __init__(self, *arguments: str) -> None:
-        super().__init__("--inspect", "127.0.0.1:0", "--no-access-log", *arguments)
+    def __init__(self, *arguments: str, command: tuple[str, ...] = COMMAND) -> None:
+        super().__init__("--inspect", "127.0.0.1:0", "--no-access-log", *arguments, command=command)
         self.inspector = 0
 
     def __enter__(self) -> "Microscope":

@@ -9,7 +9,7 @@ import pytest
 from reactor.connection import State
 from tests.harness import TABLE
 from tests.inspector.microscope import Microscope
-from tests.process import ServerProcess, Wire, head, run
+from tests.process import COMMAND, ServerProcess, Wire, head, run
 
 GET = head("GET", "/echo/hi")
 NAMES = [state.name for state in State]
@@ -85,7 +85,7 @@ def test_accepted_is_a_state_at_which_to_stop_too(server: Microscope) -> None:
 def test_a_slow_turn_stops_when_it_is_wished_for(server: Microscope) -> None:
     server.post("/breakpoints", {"states": [], "slow": True})
     with server.look() as looking:
-        assert server.get("/demo/block").status == 200
+        assert server.post("/demos", {"name": "block"})[0] == 202
         frame = looking.until(lambda frame: frame["mode"] == "paused")
         assert frame["at"]["why"] == "breakpoint: a slow turn"
         assert any(turn[5] for turn in frame["turns"]) or frame["turns"] == []
@@ -149,6 +149,14 @@ def test_hello_has_the_table_the_steps_and_the_demos(server: Microscope) -> None
         with open(step["file"]) as file:
             assert "def " in file.read().splitlines()[step["line"] - 1]
     assert {demo["name"] for demo in hello["demos"]} >= {"keep-alive", "block", "hundred"}
+
+
+def test_without_docstrings_the_page_gets_the_same_states() -> None:
+    with Microscope(command=("-OO", *COMMAND)) as server, server.look() as looking:
+        states = looking.hello["states"]
+    assert [state["name"] for state in states] == NAMES
+    assert [tuple(state["then"]) for state in states] == [row.then for row in TABLE.values()]
+    assert [state["when_it_passes"] for state in states] == [row.when_it_passes for row in TABLE.values()]
 
 
 def test_one_connection_is_shown_with_its_history_and_no_secret(server: Microscope) -> None:
@@ -303,11 +311,6 @@ def test_a_demo_comes_to_its_end(server: Microscope) -> None:
 def test_there_are_only_so_many_demos_at_once(server: Microscope) -> None:
     answers = [server.post("/demos", {"name": "one-octet"})[0] for _ in range(11)]
     assert answers == [202] * 10 + [409]
-
-
-def test_what_blocks_is_there_only_to_be_shown() -> None:
-    with ServerProcess("--no-access-log") as server:
-        assert server.get("/demo/block").status == 404
 
 
 # Figures.

@@ -1,0 +1,169 @@
+"""The demo server: a separate listener, so that the demos do not change the routes of the server.
+
+    Listener      127.0.0.1, any free port; opened for the first demo, closed when the server stops
+    Routes        /echo/{text...}, /demo/block, /demo/large; nothing else
+    Access        every request needs the token in Demo-Token, which only the demo clients know; without it
+                  the answer is 403, before a handler or a sink is called
+    Loop          the watched one, with the settings of the server: a blocking handler blocks the real loop,
+                  and the deadlines are the real ones
+    Connections   numbered -1, -2, ...: they are shown by the inspector, and are not among those of the
+                  server (its connection limit, access log, /connections, metrics of requests)
+
+The listener is not opened at start: without demos no other port and no other descriptor is used, and where it
+cannot be opened only the demos fail.
+"""
+
+import select
+from collections.abc import Sequence
+from hmac import compare_digest
+from secrets import token_urlsafe
+
+from reactor.acceptor import Acceptor
+from reactor.guard import guarded
+from reactor.http11.grammar import ProtocolError
+from reactor.http11.message import Params, Request, Response
+from reactor.inspector.inspected import InspectedConnection
+from reactor.inspector.stepping import SteppedReactor
+from reactor.observer import Event, EventReader
+from reactor.routing import Route, Router
+from reactor.server import StartError, listen
+from reactor.service import ServerState, Service
+from reactor.settings import Settings
+from reactor.watched import ANSWERED, CLOSED, ENTERED, OPENED, RECEIVED, REFUSED, RESPONSE, SENT
+
+HOST = "127.0.0.1"
+MOST_CONNECTIONS = 256
+TOKEN_FIELD = "Demo-Token"
+BLOCKS_FOR = 0.2  # seconds
+LARGE = 4 << 20  # bytes
+
+_OF_CONNECTIONS = frozenset((OPENED, ENTERED, RECEIVED, RESPONSE, REFUSED, SENT, ANSWERED, CLOSED))
+
+
+# The routes.
+
+
+class DemoRouter(Router):
+    """A router whose routes, refusals included, require the token."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__()
+        self._token = token.encode()
+        self.get("/echo/{text...}")(echo)
+        self.get("/demo/block")(block)
+        self.get("/demo/large")(large)
+
+    def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
+        """Return the route that a plain router finds, guarded by the token."""
+        route, params = super().resolve(method, segments)
+        return guarded(route, self._check), params
+
+    def _check(self, request: Request) -> None:
+        token = request.headers.get(TOKEN_FIELD, "")
+        if not compare_digest(token.encode(), self._token):
+            raise ProtocolError(403, "this port serves the demo clients of the inspector only")
+
+
+def echo(request: Request) -> Response:
+    """Answer the rest of the path."""
+    return Response.text(request.params["text"])
+
+
+def block(request: Request) -> Response:
+    """Do what no handler should do: block the loop."""
+    select.select((), (), (), BLOCKS_FOR)
+    return Response.text(f"the loop was blocked for {BLOCKS_FOR * 1000:.0f} ms\n")
+
+
+def large(request: Request) -> Response:
+    """Answer more than a slow reader takes at once."""
+    return Response(200, b"." * LARGE, (("Content-Type", "text/plain"),))
+
+
+# The server.
+
+
+class ServedEvents:
+    """Forwards events to a reader, without those of demo connections.
+
+    Events are filtered only while there are demo connections; otherwise the same list is forwarded.
+    """
+
+    def __init__(self, reader: EventReader) -> None:
+        self._reader = reader
+        self._left_out: Service | None = None
+
+    def leave_out(self, service: Service) -> None:
+        """Leave out the events of a service's connections until the last of them is closed."""
+        self._left_out = service
+
+    def __call__(self, events: list[Event]) -> None:
+        """Forward events."""
+        if self._left_out is not None:
+            # At the end of a turn: the event of a connection that was closed in it is in this list.
+            if not self._left_out.connections:
+                self._left_out = None
+            events = [each for each in events if each[0] not in _OF_CONNECTIONS or each[2].number > 0]
+        self._reader(events)
+
+
+class DemoService(Service):
+    """The service of the demo connections, whose numbers are negative."""
+
+    def __init__(
+        self, reactor: SteppedReactor, token: str, settings: Settings, served: Sequence[ServedEvents]
+    ) -> None:
+        super().__init__(reactor, DemoRouter(token), settings)
+        self._served = served
+
+    def next_number(self) -> int:
+        """Number the connections -1, -2, ..."""
+        for each in self._served:
+            each.leave_out(self)
+        return -super().next_number()
+
+
+class DemoListener(Acceptor):
+    """Accepts the demo connections; shown as "demolistener" among the handles."""
+
+    __slots__ = ()
+
+
+class DemoServer:
+    """Serves the demo clients in the loop of a server; ``served`` leave out their connections."""
+
+    def __init__(self, server: Service, inner: SteppedReactor, served: Sequence[ServedEvents] = ()) -> None:
+        self.token = token_urlsafe(32)
+        self.service = DemoService(inner, self.token, server.settings, served)
+        self._server = server
+        self._listener: DemoListener | None = None
+        self._address = HOST, 0
+
+    def open(self) -> tuple[str, int]:
+        """Open the listener unless it is open; return its address; raise StartError."""
+        if self._server.state is not ServerState.RUNNING:
+            raise StartError("the server is stopping")
+        if self._listener is None:
+            self.service.reactor.at_turn_end(self._close_when_stopping)
+        if not self._is_open:
+            sock = listen(HOST, 0)
+            self._address = sock.getsockname()[:2]
+            self._listener = DemoListener(self.service, sock, MOST_CONNECTIONS, InspectedConnection)
+            self.service.reactor.register(self._listener)
+        return self._address
+
+    def close(self) -> None:
+        """Close the listener and every demo connection."""
+        if self._listener is not None and self._is_open:
+            self._listener.close()
+        for connection in list(self.service.connections.values()):
+            connection.abort()
+
+    @property
+    def _is_open(self) -> bool:
+        return self._listener is not None and self._listener.handle.fileno() >= 0
+
+    def _close_when_stopping(self) -> None:
+        """Close when the server stops: demo connections must not delay it."""
+        if self._server.state is not ServerState.RUNNING:
+            self.close()
