@@ -198,7 +198,7 @@ def test_the_message_is_not_logged_for_a_server_that_stops(caplog: pytest.LogCap
         pause(site)
         site.server.hear(signal.SIGTERM)
         site.pass_time(6)
-        assert not site.server.service.persistent
+        assert site.server.service.state is not ServerState.RUNNING
         assert warnings(caplog) == []
 
 

@@ -175,7 +175,7 @@ def test_listener_and_connections_have_names_of_their_own() -> None:
         frame = site.frame(page)
         assert sorted(chip[0] for chip in frame["chips"]) == [-1, 1]
         names = [name for _, name, _, _ in frame["handles"]]
-        assert sorted(names) == ["c-1", "c1", "demolistener", "listener", "mailbox"]
+        assert sorted(names) == ["c-1", "c1", "demolistener", "listener", "wakeup"]
 
 
 # Errors and limits.
