@@ -10,6 +10,7 @@ import pytest
 from reactor.connection import State
 from reactor.http11.message import Response
 from reactor.inspector.board import HISTORY
+from reactor.service import ServerState
 from tests.inspector.in_process import InProcess, Peer
 
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: localhost\r\n\r\n"
