@@ -2,7 +2,8 @@
 
     State      Accepts                                            Then
     ACCEPTING  a share each turn                                  DRAINING  CLOSED
-    DRAINING   what is in the accept queue, for at most a second  CLOSED
+    DRAINING   the accept queue at once; at the limit on          CLOSED
+               connections, as they close, for at most a second
     CLOSED     nothing                                            -
 
     What happens                         What it does
@@ -68,25 +69,26 @@ class Acceptor(EventHandler):
         self._limit = limit
         self._silent_until = -inf  # a pause is told of once a minute, not with each attempt
         self._drain_ends = inf  # by the reactor's clock
-        self._drained = 0  # connections accepted since then
+        self._drained = 0  # connections accepted while draining
         self.state = AcceptorState.ACCEPTING
         service.when_freed = self._resume
 
     # What others ask.
 
     def drain(self) -> None:
-        """Accept what is in the accept queue by now, then close.
+        """Accept every connection in the accept queue, then close the listening socket.
 
-        The clients in the queue are connected as far as they know, and may have sent a request: to close
-        the listening socket on them would reset it. New clients are kept out as far as the system can:
-        ``listen(0)`` makes the queue as short as possible.
+        Closing it earlier would reset clients that the kernel has already connected, and that may have sent
+        a request. ``listen(0)`` keeps new clients out as far as the kernel allows.
         """
-        self.state = AcceptorState.DRAINING
+        if self.state is not AcceptorState.ACCEPTING:
+            return
+        self._enter(AcceptorState.DRAINING)
         self._drain_ends = self._service.reactor.now + DRAIN_TIME
         try:
             self.handle.listen(0)
         except OSError:
-            pass  # then the queue is drained at its full length
+            pass  # the backlog stays as it is
         self._resume()
         self._drain()
         self._service.reactor.refresh(self)
@@ -95,7 +97,7 @@ class Acceptor(EventHandler):
         """Accept nothing more."""
         if self.state is AcceptorState.CLOSED:
             return
-        self.state = AcceptorState.CLOSED
+        self._enter(AcceptorState.CLOSED)
         self._service.when_freed = lambda: None
         self._service.reactor.remove(self)
         self.handle.close()
@@ -110,19 +112,24 @@ class Acceptor(EventHandler):
             self._accept_share()
 
     def _drain(self) -> None:
-        """Accept a share of the accept queue; close when it is empty, or when it has taken too long."""
-        now = self._service.reactor.now
-        self._accept_share()
-        if self.state is not AcceptorState.DRAINING:
-            return
-        if self._drained >= MAX_DRAINED or now >= self._drain_ends:
-            self.close()
-        else:
-            # An empty queue is not readable, so no event would end the draining: look again next turn.
-            self.deadline = min(now if self.interest else self.deadline, self._drain_ends)
+        """Accept until the queue is empty, in one go: what is accepted is safe from being reset.
+
+        At the connection limit, or out of descriptors, go on after a pause, until the time is over.
+        """
+        while self.state is AcceptorState.DRAINING and self._drained < MAX_DRAINED:
+            before = self._drained
+            self._accept_share()
+            if self._drained == before:
+                break
+        if self.state is AcceptorState.DRAINING:
+            now = self._service.reactor.now
+            if self._drained >= MAX_DRAINED or now >= self._drain_ends:
+                self.close()
+            else:
+                self.deadline = min(now if self.interest else self.deadline, self._drain_ends)
 
     def _accept_share(self) -> None:
-        """Accept a turn's share, as the second table at the top of this file has it."""
+        """Accept up to ``turn_accepts`` connections (second table at the top of this file)."""
         connections = self._service.connections
         idle: list[Connection] | None = None
         for _ in range(self._service.settings.turn_accepts):
@@ -194,6 +201,10 @@ class Acceptor(EventHandler):
         silent = [each for each in idle if each.state is State.ACCEPTED]
         unproven = [each for each in held if each.unproven] if idle else []
         return sorted(silent or unproven or idle, key=lambda each: (-each.deadline, -each.number))
+
+    def _enter(self, state: AcceptorState) -> None:
+        assert state.value > self.state.value, f"{self.state} -> {state}"
+        self.state = state
 
     def _pause(self, reason: str) -> None:
         now = self._service.reactor.now

@@ -9,10 +9,10 @@
 
 A page of evil.example can have that name resolve to 127.0.0.1. To the browser the page and this server are
 then one origin, so that the page reads every response, and Origin equals Host. What the page cannot change
-is the name in Host. Port, case and one trailing dot do not count. The authority of a target in
+is the name in Host. Port, case and one trailing dot are ignored. The authority of a target in
 absolute-form replaces Host (RFC 9112, 3.2.2).
 
-The check belongs to the search for a route, so it comes first: before the password (otherwise the browser
+The check is part of route lookup, so it runs first: before the password check (otherwise the browser
 would ask its user for one on behalf of that page), before 404 and 405, and before any byte of a body. The
 cache of request heads keeps the result, so that a head in the cache costs nothing more.
 """
@@ -126,7 +126,7 @@ def is_loopback(address: str) -> bool:
     >>> is_loopback("127.0.0.2"), is_loopback("::1"), is_loopback("::ffff:127.0.0.1"), is_loopback("::")
     (True, True, True, False)
     """
-    parsed = ip_address(address)
+    parsed = ip_address(address.removeprefix("[").removesuffix("]"))
     mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
     return (mapped or parsed).is_loopback
 

@@ -233,7 +233,7 @@ def _reserve_standard_descriptors() -> None:
     """Open /dev/null in place of each standard descriptor that is closed.
 
     Otherwise a client's connection would be descriptor 1 or 2, where C libraries and the interpreter print
-    their last words.
+    fatal errors.
     """
     for descriptor in range(3):
         try:

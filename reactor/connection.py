@@ -49,7 +49,7 @@ CONTINUE = interim(100)
 # SO_LINGER, on, for no time: close() sends a reset, and nothing waits in the kernel.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 CLIENT_GONE = 499
-# Seconds, while the server stops: for the first bytes on a new connection, and to drain an idle one.
+# Seconds that a stopping server waits for a new connection's first bytes, and for an idle client to close.
 STOP_GRACE = 1.0
 
 
@@ -167,7 +167,7 @@ class Connection(EventHandler):
         reactor.refresh(self)
 
     def abort(self) -> None:
-        """Close at once, with a reset if a response is not sent whole: it must not look complete."""
+        """Close at once; reset if a response is only partly sent, so that it does not look complete."""
         self._service.reactor.check_thread("Connection.abort()")
         if self._outbox.size or self._outbox.body is not None:
             self._reset()
@@ -391,7 +391,7 @@ class Connection(EventHandler):
         return compressed
 
     def _wake(self) -> None:
-        """Continue with a live stream that has more, or has ended; called in any thread."""
+        """Resume the connection when its live stream has data or has ended; thread-safe."""
         self._service.run_in_loop(self._resume)
 
     def _resume(self) -> None:
@@ -446,7 +446,7 @@ class Connection(EventHandler):
             self._close()
 
     def _end_idle(self) -> None:
-        """Close an idle connection without a reset for a request that crosses the close on its way."""
+        """Shut down an idle connection and drain it: a request already on its way must not be reset."""
         if not self.unread:  # else its bytes are read in the next turn, and answered
             self._drain()
             if self.state is DRAINING:
@@ -489,11 +489,11 @@ class Connection(EventHandler):
         phase = self._parser.phase
         state = self.state
         if phase is NOTHING:
-            # In RECEIVING_HEAD, there was only an empty line of a head.
+            # From RECEIVING_HEAD: only an empty line was received.
             if state is RESPONDING or state is RECEIVING_HEAD:
                 self._enter(IDLE)
-                if self._service.state is STOPPING:
-                    self._end_idle()
+            if self._service.state is STOPPING and self.state is IDLE:
+                self._end_idle()
         elif phase is ENDED or phase is LOST:
             self._drain()
         elif not wants_octets and self._parser.buffered:

@@ -81,7 +81,7 @@ class GuardedRouter(Router):
             return guarded(route, self._check_change), params
         return (route if self._auth is None else guarded(route, self._check_read)), params
 
-    # Routes outlive a password, in the cache of request heads: each call reads the digests of that moment.
+    # Cached heads keep their routes, so the digests are read at each request.
 
     def _check_read(self, request: Request) -> None:
         _check(request, [each for each in (self._auth, self._auth_upload) if each is not None], "Reactor")

@@ -45,8 +45,8 @@ class LineWriter:
     """Writes entries, each of one or more whole lines, to a text stream, and drops those that do not fit.
 
     ``failed`` says whether the last write failed, and ``reason`` why entries were dropped last, in words.
-    The file is opened at once, while descriptors are left, and again by the next write where that failed, or
-    after ``close``.
+    The file is opened by the constructor, before descriptors run out; ``write`` opens it again if that
+    failed, or after ``close``.
     """
 
     def __init__(self, stream: TextIO) -> None:

@@ -2,7 +2,7 @@
 
     1. look up the earliest deadline: that is how long we may sleep
     2. demultiplex: sleep until a handle is ready or that deadline passes; when a deadline has passed,
-       look once more without sleeping, since bytes that wait count before deadlines
+       look once more without sleeping: received bytes take precedence over deadlines
     3. dispatch: call each ready event handler
     4. call the event handlers whose deadline has passed; then whatever ends the turn
 
@@ -51,8 +51,8 @@ class Interest(IntEnum):
 LONGEST_SLEEP = 1e6
 # Seconds. Who waits longer for an answer begins to notice; nobody else is served meanwhile.
 SLOW_TURN = 0.05
-# Seconds. A hook that takes longer was suspended, or blocked: new deadlines must not begin before it.
-PAUSE = 1.0
+# Seconds. If a hook takes longer, it blocked or the process was suspended: deadlines count from its end.
+LONG_HOOK = 1.0
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 # What is called, by readiness; a deadline is none.
@@ -105,7 +105,7 @@ class Reactor:
         self._selector = selectors.DefaultSelector() if selector is None else selector
         self._clock = clock
         self._slow_turn = slow_turn
-        self._pause = min(slow_turn, PAUSE)
+        self._long_hook = min(slow_turn, LONG_HOOK)
         self._deadlines: Deadlines[EventHandler] = Deadlines()
         self._turn_ends: list[Callable[[], None]] = []
         self._running = False
@@ -113,7 +113,7 @@ class Reactor:
         self.now = clock()  # when the present turn's events were collected, in seconds; later after a pause
         self._began = self.now  # when the present turn's events were collected, whatever happened since
         self._last = self.now  # when the last hook of the present turn returned
-        self._last_told = -inf  # when the last turn began of which a slow hook was told
+        self._last_logged = -inf  # start of the last turn in which a slow hook was logged
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -160,6 +160,7 @@ class Reactor:
 
     def run(self) -> None:
         """Take turns until ``stop`` is called."""
+        self.check_thread("Reactor.run()")
         self._running = True
         self.thread = threading.get_ident()
         try:
@@ -182,11 +183,11 @@ class Reactor:
         """Wait once, and call everybody who is ready."""
         earliest = self._deadlines.earliest()
         timeout = None if earliest == inf else min(max(0.0, earliest - self._clock()), LONGEST_SLEEP)
-        ready, judged_at = self._demultiplex(timeout, earliest)
+        ready, due_by = self._demultiplex(timeout, earliest)
         self._began = self._last = self.now
         for key, events in ready:
             self._dispatch(key.data, events)
-        for handler in self._deadlines.due(judged_at):
+        for handler in self._deadlines.due(due_by):
             self._call(handler, handler.on_deadline)
         for function in self._turn_ends:
             function()
@@ -205,11 +206,11 @@ class Reactor:
         that look, which is returned: a client whose bytes have arrived is never treated as late.
         """
         ready = self._selector.select(timeout)
-        judged_at = self.now = self._clock()
-        if earliest <= judged_at:
+        due_by = self.now = self._clock()
+        if earliest <= due_by:
             ready = self._selector.select(0)
             self.now = self._clock()
-        return ready, judged_at
+        return ready, due_by
 
     def _dispatch(self, handler: EventHandler, events: int) -> None:
         """Call the hooks of one ready event handler.
@@ -229,8 +230,8 @@ class Reactor:
         if handler.deadline < handler.reactor_deadline:
             self._deadlines.schedule(handler)
         now = self._clock()
-        if now - self._last > self._pause:
-            self._note_pause(handler, HOOKS[events], now)
+        if now - self._last > self._long_hook:
+            self._note_long_hook(handler, HOOKS[events], now)
         self._last = now
 
     def _call(self, handler: EventHandler, hook: Callable[[], None]) -> None:
@@ -241,22 +242,25 @@ class Reactor:
         except Exception:
             self._fail(handler)
         now = self._clock()
-        if now - self._last > self._pause:
-            self._note_pause(handler, HOOKS[0], now)
+        if now - self._last > self._long_hook:
+            self._note_long_hook(handler, HOOKS[0], now)
         self._last = now
 
-    def _note_pause(self, handler: EventHandler, hook: str, now: float) -> None:
-        """Take note that a hook took long: deadlines count from its end, its own handler's included."""
+    def _note_long_hook(self, handler: EventHandler, hook: str, now: float) -> None:
+        """Move ``now`` to the end of a hook that took long, and extend its handler's deadline.
+
+        Neither the hook's handler nor those that are called after it must lose the time that it took.
+        """
         seconds = now - self._last
         self.now = now
         handler.deadline += seconds
         if seconds > self._slow_turn:
-            self._last_told = self._began
+            self._last_logged = self._began
             log.warning("slow: %s of %r took %.0f ms, and all others waited", hook, handler, seconds * 1e3)
 
     def _tell_slow_turn(self, ready: int) -> None:
         """Tell of a turn that was slow by many hooks, none of them slow, or by what ends it."""
-        if self._last_told != self._began:
+        if self._last_logged != self._began:
             now = self._clock()
             log.warning(
                 "slow: a turn took %.0f ms: %.0f in the event handlers of %d ready handles, %.0f at its end",

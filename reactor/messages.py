@@ -82,7 +82,7 @@ def nonblocking_stderr() -> Iterator[MessageHandler]:
             lines = traceback.format_exception(error.exc_type, error.exc_value, error.exc_traceback)
             handler.write(f"Exception in {error.thread!r}:\n{''.join(lines)}".rstrip())
 
-    hooks = logging.lastResort, sys.unraisablehook, threading.excepthook
+    last_resort = logging.lastResort
     if logging.lastResort is not None:
         logging.lastResort = handler
     if sys.unraisablehook is sys.__unraisablehook__:
@@ -92,5 +92,11 @@ def nonblocking_stderr() -> Iterator[MessageHandler]:
     try:
         yield handler
     finally:
-        logging.lastResort, sys.unraisablehook, threading.excepthook = hooks
+        # What the application has replaced since then is kept, too.
+        if logging.lastResort is handler:
+            logging.lastResort = last_resort
+        if sys.unraisablehook is print_unraisable:
+            sys.unraisablehook = sys.__unraisablehook__
+        if threading.excepthook is print_exception:
+            threading.excepthook = threading.__excepthook__
         handler.close()

@@ -106,9 +106,9 @@ class ObservedReactor(Reactor):
     ) -> tuple[list[tuple[selectors.SelectorKey, int]], float]:
         began = self._clock()
         self.tell((TURN, began, self.turns, timeout))
-        ready, judged_at = super()._demultiplex(timeout, earliest)
+        ready, due_by = super()._demultiplex(timeout, earliest)
         self.tell((SELECTED, self.now, self.now - began, ready))
-        return ready, judged_at
+        return ready, due_by
 
     # A hook begins when the one before it has returned, which the reactor has looked at already.
 

@@ -5,8 +5,8 @@
 
 ``serve`` does both, and prints where. On the first SIGTERM or SIGINT the server answers the requests
 that it has received and closes each connection (``reactor.shutdown``); on the second it stops at once.
-SIGHUP does the same where there is a controlling terminal, which has been closed then; elsewhere it
-calls ``on_reload``. SIGUSR1 logs every connection.
+SIGHUP stops it in the same way if the process has a controlling terminal (which was closed); otherwise
+it calls ``on_reload``. SIGUSR1 logs every connection.
 """
 
 import logging
@@ -44,6 +44,8 @@ log = logging.getLogger("reactor")
 HOST = "127.0.0.1"
 PORT = 4221
 BACKLOG = 4096
+# Stands in for the number of a signal where ``Server.stop`` was called; there is no signal 0.
+STOP = 0
 UNSENT_IN_KERNEL = 128 * 1024  # octets
 
 # Descriptors kept for all that is no connection: the selector, the log, and files in flight.
@@ -74,8 +76,8 @@ class Server:
     its reactor, whose readers see what the loop and the connections do. ``on_reload`` is called on SIGHUP.
     Other threads may call ``call_soon`` and ``stop``; the rest belongs to the thread that runs the server.
 
-    With ``allowed_hosts`` requests to other hosts than these, ``localhost`` and IP addresses are refused with
-    403: host names, or an ``AllowedHosts``. ValueError is raised for a name that is invalid.
+    ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served besides ``localhost`` and IP addresses;
+    requests for other hosts get 403. None serves every host. ValueError is raised for an invalid name.
 
     ``outer`` is the reactor that ``run`` runs, and where ``hear`` is called with signals: the server's own,
     unless something stands around it that has it take its turns.
@@ -112,6 +114,8 @@ class Server:
         self.outer = self.reactor
         self.hear = self.on_signal
         self.address: tuple[str, int] = listener.getsockname()[:2]
+        self._wakeup = Wakeup()
+        self._signals = SignalHandle(self._hear)  # in the outer reactor: also a held loop can be stopped
         self.service = Service(
             self.reactor,
             routes,
@@ -119,19 +123,19 @@ class Server:
             lines,
             wall_clock,
             constant_fields=constant_fields,
+            call_soon=self._wakeup.call_soon,
             allowed_hosts=None if allowed_hosts is None else allowed_hosts.at(self.address[0]),
         )
         connect = Connection if watch is None else watch.connect
         self._acceptor = Acceptor(self.service, listener, limit, connect)
         self._on_reload = on_reload
-        self._has_terminal = _has_controlling_terminal()  # asked now: once it is closed, it is gone
-        self._wakeup = Wakeup()
-        self.service.call_soon = self._wakeup.call_soon
+        # Checked at the start: /dev/tty cannot be opened after the terminal is closed.
+        self._has_terminal = _has_controlling_terminal()
         self.reactor.register(self._wakeup)
         self.reactor.register(self._acceptor)
         if lines is not None:
             self.reactor.at_turn_end(lines.flush)
-        self._shutdown = Shutdown(self.service, self._acceptor, self._leave)
+        self._shutdown = Shutdown(self.service, self._acceptor, self._stop_loop)
 
     def __enter__(self) -> "Server":
         return self
@@ -158,24 +162,24 @@ class Server:
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Serve until ``stop``, or, in the main thread, until SIGINT or SIGTERM.
 
-        ``on_ready`` is called as soon as a signal would be heard.
+        ``on_ready`` is called as soon as a signal would be heard. Raise RuntimeError while it runs already.
         """
-        signals = None
-        if threading.current_thread() is threading.main_thread():
-            signals = SignalHandle(_signals(), self.hear)
-            self.outer.register(signals)
+        if self.reactor.thread is not None:
+            raise RuntimeError("Server.run() was called while the server runs")
+        self.reactor.thread = threading.get_ident()  # also where ``outer`` takes its turns
         try:
+            self.outer.register(self._signals)
+            if threading.current_thread() is threading.main_thread():
+                self._signals.catch(_signals())
             on_ready()
-            self.reactor.thread = threading.get_ident()  # also where ``outer`` takes its turns
             self.outer.run()
         finally:
+            self._signals.restore()
+            self.outer.remove(self._signals)
             self.reactor.thread = None
-            if signals is not None:
-                self.outer.remove(signals)
-                signals.close()
 
     def call_soon(self, function: Callable[..., object], *arguments: object) -> None:
-        """Have a function called in a turn of the loop, where it may use whatever belongs to the server.
+        """Call a function in the loop's thread, in its next turn.
 
         May be called from any thread, and before ``run``. Functions are called in the order in which they
         were passed; an exception is logged. Raise RuntimeError when the server is closed.
@@ -188,16 +192,16 @@ class Server:
 
         May be called from any thread, before ``run``, and after ``close``.
         """
-        self._wakeup.call_soon(self._stop, "stop")
+        self._signals.call_soon(self._hear, STOP)
 
     def close(self) -> None:
         """Close every handle, which cuts off the connections that are left.
 
-        Raise RuntimeError in another thread than the one in which the server runs, while it does.
+        Raise RuntimeError if called from another thread while the server runs.
         """
         self.reactor.check_thread("Server.close()")
         self.outer.stop()
-        self.service.state = ServerState.STOPPED
+        self.service.enter(ServerState.STOPPED)
         self._acceptor.close()
         for connection in list(self.service.connections.values()):
             connection.abort()
@@ -205,6 +209,7 @@ class Server:
             self.service.access_log.close()
         self.reactor.remove(self._wakeup)
         self._wakeup.close()
+        self._signals.close()
         self.reactor.close()
 
     def on_signal(self, number: int) -> None:
@@ -212,24 +217,29 @@ class Server:
         self.reactor.check_thread("Server.on_signal()")
         if number == signal.SIGUSR1:
             self._tell_connections()
-        elif number != signal.SIGHUP:
-            self._stop(signal.Signals(number).name)
-        elif not self._has_terminal:
+        elif not self.stops_on(number):
             self._reload()
         # A terminal that is closed can send SIGHUP twice, by the shell and by the kernel.
-        elif self.service.state is ServerState.RUNNING:
-            self._stop("SIGHUP: the terminal was closed")
+        elif number != signal.SIGHUP or self.service.state is ServerState.RUNNING:
+            name = "stop" if number == STOP else signal.Signals(number).name
+            at_once = "" if self.service.state is ServerState.RUNNING else " at once"
+            log.info("%s: stopping%s", name, at_once)
+            self._shutdown.begin()
 
-    def _stop(self, reason: str) -> None:
-        log.info("%s: stopping%s", reason, "" if self.service.state is ServerState.RUNNING else " at once")
-        self._shutdown.begin()
+    def stops_on(self, number: int) -> bool:
+        """Say whether a signal stops the server."""
+        return number != signal.SIGUSR1 and (number != signal.SIGHUP or self._has_terminal)
 
-    def _leave(self) -> None:
+    def _hear(self, number: int) -> None:
+        self.hear(number)
+
+    def _stop_loop(self) -> None:
         self.outer.stop()
 
     def _reload(self) -> None:
-        log.info("SIGHUP: reloading" if self._on_reload else "SIGHUP: there is nothing to reload")
-        if self._on_reload is not None:
+        if self._on_reload is None:
+            log.info("SIGHUP: nothing to reload")
+        else:
             self._on_reload()
 
     def _tell_connections(self) -> None:

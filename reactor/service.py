@@ -36,7 +36,7 @@ class ServerState(Enum):
     STOPPED = auto()
 
 
-# Given a function and its arguments, has it called in the loop's turn; may be called from any thread.
+# Calls a function with arguments in the loop's next turn; thread-safe.
 CallSoon = Callable[..., object]
 
 
@@ -45,7 +45,8 @@ class Service:
 
     ``constant_fields`` are the lines that every response carries behind Date. The wall clock (seconds
     since the epoch) and sendfile come in from outside, like the selector and the clock of the reactor.
-    Requests to other than the ``allowed_hosts`` are refused with 403; None allows every host.
+    Requests for hosts outside ``allowed_hosts`` get 403; None serves every host. ``call_soon`` is None where
+    no other thread can reach the loop.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Service:
         wall_clock: Callable[[], float] = time.time,
         sendfile: SendFile = os.sendfile,
         constant_fields: bytes = b"",
+        call_soon: CallSoon | None = None,
         allowed_hosts: AllowedHosts | None = None,
     ) -> None:
         self.reactor = reactor
@@ -75,7 +77,7 @@ class Service:
         self.patience[None] = inf
         self.connections: dict[int, Connection] = {}
         self.state = ServerState.RUNNING
-        self.call_soon: CallSoon | None = None  # None where no other thread can reach the loop
+        self._call_soon = call_soon
         self.when_freed: Callable[[], None] = lambda: None
         self._connections_made = 0
         self._constant_fields = constant_fields
@@ -84,10 +86,15 @@ class Service:
 
     def run_in_loop(self, function: Callable[[], None]) -> None:
         """Call a function in the loop's thread: now, when this is that thread, else in its next turn."""
-        if self.call_soon is None or get_ident() == self.reactor.thread:
+        if self._call_soon is None or get_ident() == self.reactor.thread:
             function()
         else:
-            self.call_soon(function)
+            self._call_soon(function)
+
+    def enter(self, state: ServerState) -> None:
+        """Change the state of the server, which only moves on."""
+        assert state.value >= self.state.value, f"{self.state} -> {state}"
+        self.state = state
 
     def next_number(self) -> int:
         """Number the connections from 1."""

@@ -62,7 +62,7 @@ class Settings:
     )
     # Below the 10 s after which container runtimes kill.
     shutdown_timeout: float = _limit(
-        8.0, "seconds", "deadlines", "then finish responses in progress for at most this long", 0
+        8.0, "seconds", "deadlines", "maximum time of a graceful shutdown, after the shutdown delay", 0
     )
 
     # What one connection may hold, and what it may take of one turn before others have theirs.

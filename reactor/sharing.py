@@ -1,6 +1,6 @@
 """Who may do what: the options for it, what the start line says of them, and what is worth a warning.
 
-    --allowed-host NAME            requests for that host are answered, too
+    --allowed-host NAME            also serve requests for this host
     --cors [ORIGIN]                pages of that origin may read answers
     --header 'Name: value'         every response carries it
     --auth, --auth-upload          a user and a password, as USER:PASSWORD or @FILE
@@ -36,7 +36,7 @@ Opener = Callable[[str, int], int]
 
 
 class Secret(NamedTuple):
-    """A digest of user and password, and the path of the file that has them; None when they were typed."""
+    """A digest of user and password, and the path of the file that has them; None when given as text."""
 
     digest: bytes
     path: str | None
@@ -80,8 +80,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=(),
         type=_told(read_name),
         metavar="NAME",
-        help="answer requests for this host, besides localhost and IP addresses, and refuse others with 403; "
-        "may be repeated; one a line in its variable; * answers every host "
+        help="serve requests for host NAME besides localhost and IP addresses; others get 403 (repeatable; "
+        "in the variable, one per line; *: every host) "
         "(default: none on a loopback address, otherwise *)",
     )
     group.add_argument(
@@ -256,7 +256,7 @@ def reloader(options: argparse.Namespace, router: Router) -> Callable[[], None]:
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a file; of a named pipe that has no writer, return its empty end at once."""
+    """Open a file without waiting for the writer of a named pipe."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

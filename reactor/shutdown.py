@@ -3,8 +3,8 @@
     State     Connections                                    Until                      Then
     RUNNING   are accepted and persist                       a stop is requested        UNREADY STOPPING
     UNREADY   are accepted and persist; /readyz answers 503  shutdown_delay has passed  STOPPING
-    STOPPING  of the accept queue are accepted; each closes  none is left, or           STOPPED
-              after the last request that it has received    shutdown_timeout
+    STOPPING  only the accept queue is accepted; each        none is left, or           STOPPED
+              closes after answering what it has received    shutdown_timeout
     STOPPED   are cut off                                    -                          -
 
 A second request to stop leads to STOPPED at once. What a stopping connection does is in
@@ -37,7 +37,7 @@ class Shutdown(EventHandler):
         if service.state is not ServerState.RUNNING:
             self._finish()
         elif service.settings.shutdown_delay:
-            service.state = ServerState.UNREADY
+            service.enter(ServerState.UNREADY)
             self.deadline = service.reactor.now + service.settings.shutdown_delay
         else:
             self._stop_connections()
@@ -51,12 +51,13 @@ class Shutdown(EventHandler):
             self._finish()
 
     def _stop_connections(self) -> None:
-        """Drain the accept queue, and have each connection close after what it has received."""
+        """Drain the accept queue; make each connection close after answering what it has received."""
         service = self._service
-        service.state = ServerState.STOPPING
+        service.enter(ServerState.STOPPING)
         self.deadline = service.reactor.now + service.settings.shutdown_timeout
+        service.reactor.refresh(self)
         connected = list(service.connections.values())
-        self._acceptor.drain()
+        self._acceptor.drain()  # first: at the connection limit, idle connections make room for the queue
         for connection in connected:
             connection.stop()
 
@@ -70,6 +71,6 @@ class Shutdown(EventHandler):
             self._finish()
 
     def _finish(self) -> None:
-        self._service.state = ServerState.STOPPED
+        self._service.enter(ServerState.STOPPED)
         self.deadline = inf
         self._finished()

@@ -111,3 +111,22 @@ def test_a_stream_that_takes_long_to_make_is_no_stalled_client() -> None:
 
     with Harness(routes) as server:
         assert server.connect().get("/slow").content == b"made"
+
+
+def test_sending_nothing_before_the_end_does_not_keep_the_stream_open() -> None:
+    stream = LiveStream()
+    with Harness(answering(lambda: Response(200, stream))) as server:
+        client = open_stream(server)
+        assert stream.send(b"")
+        stream.close()
+        assert client.read() == b"0\r\n\r\n"
+        assert not stream.send(b"")
+
+
+def test_a_send_within_a_send_is_no_deadlock() -> None:
+    """As of a signal handler that interrupts it."""
+    stream = LiveStream()
+    with stream._lock:
+        assert stream.send(b"news")
+    assert next(stream) == b"news"
+    assert stream.size == 0

@@ -1,5 +1,6 @@
 """Graceful shutdown on a clock that stands still: no request that was received is lost."""
 
+import errno
 import socket
 
 import pytest
@@ -44,23 +45,30 @@ def test_every_client_in_the_accept_queue_is_answered() -> None:
         assert site.stopped == 1
 
 
-def test_the_accept_queue_is_drained_a_share_each_turn() -> None:
+@pytest.mark.parametrize("count", [2, 3, 4, 7, 64])
+def test_the_accept_queue_is_drained_at_once_whatever_a_turn_accepts(count: int) -> None:
     with Site(limit=1000, turn_accepts=3) as site:
-        clients = queue(site, 8)
+        clients = queue(site, count)
         site.shutdown.begin()
-        assert site.held == 3
-        assert site.acceptor.state is AcceptorState.DRAINING
-        site.run()
+        assert site.held == count
         assert site.acceptor.state is AcceptorState.CLOSED
-        assert [answers(client.read()) for client in clients] == [[True]] * 8
+        assert [answers(client.read()) for client in clients] == [[True]] * count
 
 
-def test_an_accept_queue_of_exactly_one_share_ends_the_draining_without_an_event() -> None:
-    with Site(limit=1000, turn_accepts=4) as site:
-        queue(site, 4)
+def test_draining_takes_no_notice_of_how_long_handlers_take() -> None:
+    with Site(limit=1000, turn_accepts=3) as site:
+        clients = queue(site, 20)
+        site.shutdown.begin()
+        site.clock.now += 3 * DRAIN_TIME
+        assert [answers(client.read()) for client in clients] == [[True]] * 20
+
+
+def test_a_listener_that_has_failed_does_not_keep_the_server() -> None:
+    with Site(limit=10) as site:
+        site.acceptor.on_failure()
         site.shutdown.begin()
         site.run()
-        assert site.acceptor.state is AcceptorState.CLOSED
+        assert site.stopped == 1
 
 
 def test_after_the_draining_nobody_connects() -> None:
@@ -133,7 +141,7 @@ def test_the_queue_is_drained_up_to_its_number(monkeypatch: pytest.MonkeyPatch) 
 def test_out_of_descriptors_draining_tries_again() -> None:
     with Site(limit=10) as site:
         clients = queue(site, 3)
-        site.listener.faults = [24]
+        site.listener.faults = [errno.EMFILE]
         site.shutdown.begin()
         site.run()
         assert site.held == 0
@@ -262,6 +270,17 @@ def test_an_idle_connection_is_shut_down_and_what_crosses_it_is_not_reset() -> N
         assert site.stopped == 1
 
 
+def test_an_idle_connection_of_which_only_an_empty_line_comes_is_shut_down() -> None:
+    with Site(limit=10) as site:
+        (client,) = site.connect_each(1)
+        client.send(WHOLE)
+        client.read()
+        client.sock.sendall(b"\r\n")
+        site.shutdown.begin()
+        assert client.read() == b""
+        assert client.ended
+
+
 def test_an_idle_connection_whose_client_stays_is_closed_after_a_moment() -> None:
     with Site(limit=10) as site:
         (client,) = site.connect_each(1)
@@ -341,7 +360,7 @@ def test_without_connections_the_shutdown_is_over_in_a_turn() -> None:
         assert site.service.state is ServerState.STOPPED
 
 
-def test_what_is_not_over_in_time_is_given_up() -> None:
+def test_the_shutdown_timeout_cuts_open_connections() -> None:
     with Site(limit=10) as site:
         (client,) = site.connect_each(1)
         client.send(PART)
@@ -352,7 +371,7 @@ def test_what_is_not_over_in_time_is_given_up() -> None:
         assert site.stopped == 1
 
 
-def test_asked_twice_it_is_over_at_once() -> None:
+def test_a_second_stop_ends_the_shutdown_at_once() -> None:
     with Site(limit=10) as site:
         (client,) = site.connect_each(1)
         client.send(PART)
@@ -377,7 +396,7 @@ def test_during_the_delay_it_serves_as_before() -> None:
         assert site.stopped == 1
 
 
-def test_asked_twice_during_the_delay_it_is_over_at_once() -> None:
+def test_a_second_stop_during_the_delay_ends_the_shutdown_at_once() -> None:
     with Site(limit=10, shutdown_delay=5) as site:
         site.shutdown.begin()
         site.shutdown.begin()

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
@@ -37,6 +37,12 @@ def wakeup_descriptor() -> int:
     return descriptor
 
 
+def catching(numbers: Iterable[int]) -> SignalHandle:
+    signals = SignalHandle(lambda number: None)
+    signals.catch(numbers)
+    return signals
+
+
 def turns_until(reactor: Reactor, done: Callable[[], bool]) -> None:
     patience = Patience(deadline=reactor.now + 20)
     reactor.register(patience)
@@ -49,9 +55,10 @@ def heard(*numbers: int) -> list[int]:
     """Send these signals to ourselves; return those that a reactor hears of."""
     came: list[int] = []
     reactor = Reactor()
-    signals = SignalHandle(OURS, came.append)
+    signals = SignalHandle(came.append)
     try:
         reactor.register(signals)
+        signals.catch(OURS)
         for number in numbers:
             os.kill(os.getpid(), number)
         assert came == [], "a signal was acted on outside of the reactor's turn"
@@ -75,12 +82,13 @@ def test_several_signals_arrive_in_their_order() -> None:
 def test_a_signal_wakes_a_reactor_that_sleeps() -> None:
     came: list[int] = []
     reactor = Reactor()
-    signals = SignalHandle(OURS, came.append)
+    signals = SignalHandle(came.append)
     main = threading.main_thread().ident
     assert main is not None
     sender = threading.Thread(target=signal.pthread_kill, args=(main, signal.SIGUSR1))
     try:
         reactor.register(signals)
+        signals.catch(OURS)
         sender.start()
         turns_until(reactor, lambda: bool(came))
     finally:
@@ -96,9 +104,10 @@ def test_a_signal_that_is_not_ours_is_left_alone() -> None:
     signal.signal(signal.SIGUSR2, lambda number, frame: own.append(number))
     came: list[int] = []
     reactor = Reactor()
-    signals = SignalHandle([signal.SIGUSR1], came.append)
+    signals = SignalHandle(came.append)
     try:
         reactor.register(signals)
+        signals.catch([signal.SIGUSR1])
         os.kill(os.getpid(), signal.SIGUSR2)
         os.kill(os.getpid(), signal.SIGUSR1)
         turns_until(reactor, lambda: bool(came))
@@ -113,16 +122,16 @@ def test_a_signal_that_is_not_ours_is_left_alone() -> None:
 @pytest.mark.parametrize("before", [signal.SIG_IGN, signal.SIG_DFL, lambda number, frame: None])
 def test_closing_restores_what_handled_the_signal_before(before: signal.Handlers) -> None:
     signal.signal(signal.SIGUSR1, before)
-    signals = SignalHandle(OURS, lambda number: None)
+    signals = catching(OURS)
     assert signal.getsignal(signal.SIGUSR1) is not before
     signals.close()
     assert signal.getsignal(signal.SIGUSR1) is before
 
 
 def test_closing_restores_the_wakeup_descriptor() -> None:
-    outer = SignalHandle([signal.SIGUSR2], lambda number: None)
+    outer = catching([signal.SIGUSR2])
     descriptor = wakeup_descriptor()
-    inner = SignalHandle([signal.SIGUSR1], lambda number: None)
+    inner = catching([signal.SIGUSR1])
     assert wakeup_descriptor() not in (descriptor, -1)
     inner.close()
     assert wakeup_descriptor() == descriptor
@@ -131,7 +140,7 @@ def test_closing_restores_the_wakeup_descriptor() -> None:
 
 
 def test_closing_closes_both_ends() -> None:
-    signals = SignalHandle(OURS, lambda number: None)
+    signals = catching(OURS)
     ends = signals.handle.fileno(), wakeup_descriptor()
     signals.close()
     for descriptor in ends:
@@ -143,10 +152,12 @@ def test_outside_the_main_thread_it_is_refused_and_leaves_nothing_open() -> None
     faults: list[str] = []
 
     def construct() -> None:
+        signals = SignalHandle(lambda number: None)
         try:
-            SignalHandle(OURS, lambda number: None)
+            signals.catch(OURS)
         except ValueError as error:
             faults.append(str(error))
+        signals.close()
 
     thread = threading.Thread(target=construct)
     with warnings.catch_warnings(record=True) as caught:
@@ -157,3 +168,27 @@ def test_outside_the_main_thread_it_is_refused_and_leaves_nothing_open() -> None
     assert len(faults) == 1
     assert wakeup_descriptor() == -1
     assert [str(each.message) for each in caught] == []
+
+
+def test_an_exception_is_logged_and_the_next_signal_is_heard(caplog: pytest.LogCaptureFixture) -> None:
+    came: list[int] = []
+
+    def fail_once(number: int) -> None:
+        came.append(number)
+        if len(came) == 1:
+            raise RuntimeError("planted")
+
+    reactor = Reactor()
+    signals = SignalHandle(fail_once)
+    try:
+        reactor.register(signals)
+        signals.catch(OURS)
+        for number in OURS:
+            os.kill(os.getpid(), number)
+            turns_until(reactor, lambda number=number: number in came)
+    finally:
+        reactor.remove(signals)
+        signals.close()
+        reactor.close()
+    assert came == list(OURS)
+    assert f"unhandled exception while handling signal {OURS[0]:d}" in caplog.text

@@ -200,3 +200,24 @@ def test_sighup_that_is_ignored_at_the_start_stays_ignored() -> None:
         server.send_signal(signal.SIGTERM)
         assert server.exit_code() == 0
         assert not [line for line in server.stderr.rest() if "SIGHUP" in line]
+
+
+def test_a_reload_that_fails_leaves_the_server_to_be_stopped() -> None:
+    program = """
+from reactor import Response, Router, serve
+
+routes = Router()
+routes.get("/")(lambda request: Response(200))
+
+def fail():
+    raise RuntimeError("planted")
+
+serve(routes, port=0, access_log=None, on_reload=fail)
+"""
+    with ServerProcess(command=("-c", program), launcher=("setsid",)) as server:
+        server.send_signal(signal.SIGHUP)
+        while "planted" not in (line := server.stderr.next() or ""):
+            assert line, "the server has ended"
+        assert server.get("/").status == 200
+        server.send_signal(signal.SIGTERM)
+        assert server.exit_code() == 0

@@ -2,10 +2,12 @@
 
 import logging
 import threading
+from collections import deque
+from collections.abc import Callable
 
 import pytest
 
-from reactor.wakeup import Wakeup
+from reactor.wakeup import Call, Wakeup
 from tests.handlers.shared import no_descriptor_leaks
 from tests.loop_kit import Rig
 from tests.process import PATIENCE
@@ -112,17 +114,33 @@ def test_closed_it_calls_nothing_and_leaves_nothing_open() -> None:
     assert called == []
 
 
-def test_called_though_it_is_not_readable_it_does_nothing() -> None:
+def test_on_readable_without_a_byte_does_nothing() -> None:
     wakeup = Named()
     wakeup.on_readable()
     wakeup.close()
+
+
+class InterruptedDeque(deque[Call]):
+    """Calls a function once, after an append: as a signal handler does that interrupts there."""
+
+    def __init__(self, interrupt: Callable[[], object]) -> None:
+        super().__init__()
+        self._interrupt: Callable[[], object] | None = interrupt
+
+    def append(self, call: Call) -> None:
+        super().append(call)
+        if self._interrupt is not None:
+            interrupt, self._interrupt = self._interrupt, None
+            interrupt()
 
 
 def test_a_signal_handler_may_interrupt_call_soon_and_call_it() -> None:
-    called: list[int] = []
-    wakeup = Named()
-    with wakeup._lock:  # as where the handler interrupts it
-        assert wakeup.call_soon(called.append, 1)
-    wakeup.on_readable()
-    wakeup.close()
-    assert called == [1]
+    with Waiting() as waiting:
+        call = waiting.wakeup.call_soon
+        waiting.wakeup._calls = InterruptedDeque(lambda: call(waiting.called.append, 2))
+        call(waiting.called.append, 1)
+        waiting.rig.turn()
+        assert waiting.called == [1, 2]
+        call(waiting.called.append, 3)
+        waiting.rig.turn()
+        assert waiting.called == [1, 2, 3]

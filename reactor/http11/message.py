@@ -12,7 +12,7 @@ Neither knows how it is written on the wire: that is for the parser and the seri
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
-from threading import Lock
+from threading import RLock
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -181,7 +181,7 @@ class LiveStream:
     __slots__ = ("_lock", "_waiting", "closed", "limit", "size", "wake")
 
     def __init__(self, limit: int = 256 * 1024) -> None:
-        self._lock = Lock()
+        self._lock = RLock()  # a signal handler written in Python may interrupt send(), and call it
         self._waiting: list[bytes] = []
         self.size = 0
         self.limit = limit
@@ -193,7 +193,9 @@ class LiveStream:
         with self._lock:
             if self.closed or self.size + len(data) > self.limit:
                 return False
-            # What waits already has woken the connection, which takes all that there is.
+            if not data:
+                return True
+            # Data already buffered has woken the connection, which will take all of it.
             is_first = not self._waiting
             self._waiting.append(data)
             self.size += len(data)
@@ -202,7 +204,7 @@ class LiveStream:
         return True
 
     def close(self) -> None:
-        """End the stream: what waits is still sent, when the client is there."""
+        """End the stream; buffered data is still sent if the client is connected."""
         self.closed = True
         self.wake()
 
@@ -213,9 +215,9 @@ class LiveStream:
         with self._lock:
             if not self._waiting and self.closed:
                 raise StopIteration
-            data = b"".join(self._waiting)
-            self._waiting.clear()
-            self.size = 0
+            waiting, self._waiting = self._waiting, []
+            data = b"".join(waiting)
+            self.size -= len(data)
         return data
 
 

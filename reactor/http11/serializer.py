@@ -42,12 +42,12 @@ class Stream:
         return isinstance(self._content, LiveStream)
 
     def subscribe(self, wake: Callable[[], None]) -> None:
-        """Have ``wake`` called when more has come, in whichever thread it came."""
+        """Have ``wake`` called when data arrives, in the sender's thread."""
         if isinstance(self._content, LiveStream):
             self._content.wake = wake
 
     def end(self) -> None:
-        """End a live stream; any other content has an end of its own."""
+        """End a live stream; other content ends by itself."""
         if isinstance(self._content, LiveStream):
             self._content.close()
 

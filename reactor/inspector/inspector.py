@@ -85,7 +85,8 @@ class Inspector:
         if number == signal.SIGUSR1:
             self._server.on_signal(number)
             return
-        self._control.hold_no_more()
+        if self._server.stops_on(number):
+            self._control.hold_no_more()
         self._server.call_soon(self._server.on_signal, number)
 
     def close(self) -> None:

@@ -279,9 +279,9 @@ class SteppedReactor(ObservedReactor):
     ) -> tuple[list[tuple[selectors.SelectorKey, int]], float]:
         self.control.turn_began(self.turns)
         self.tell((TURN, self._waits_since, self.turns, self._would_wait))
-        ready, judged_at = Reactor._demultiplex(self, 0, earliest)
+        ready, due_by = Reactor._demultiplex(self, 0, earliest)
         self.tell((SELECTED, self.now, self.now - self._waits_since, ready))
-        return ready, judged_at
+        return ready, due_by
 
     def _dispatch(self, handler: EventHandler, events: int) -> None:
         if self.control.mode is not RUNNING:

@@ -109,6 +109,8 @@ class Invariants:
             self._fail(f"{connection!r} has closed its handle")
         if state is State.WAITING and self._site.service.state is ServerState.STOPPING:
             self._fail(f"{connection!r} waits for a live stream while the server stops")
+        if state is State.IDLE and self._site.service.state is ServerState.STOPPING and not connection.unread:
+            self._fail(f"{connection!r} is idle while the server stops")
         row = TABLE[state.name]
         wanted = Interest.NONE if row.waits_for == "-" else Interest[row.waits_for]
         key = self._site.selector.get_map().get(handle.fileno())

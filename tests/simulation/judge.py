@@ -10,6 +10,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import NoReturn
 
+from reactor.connection import STOP_GRACE
 from tests.harness import Answer, parse_response
 from tests.simulation.disk import EXCUSE, TOLD, Disk
 from tests.simulation.scripts import Exchange
@@ -89,8 +90,9 @@ class Judge:
             self._fail(f"lost its answers from {self.exchanges[len(self.answers)].words} on ({self.ended})")
         if self._received:
             self._fail(f"was sent a part of an answer: {self._received[:80]!r}")
-        # What is sent after the end of an idle connection that the server closes may be answered so.
-        if self.ended == "reset" and not self.stopping:
+        # What is sent long after the end of an idle connection that the server closes may be answered so.
+        late = self.stopping and self._ended_at >= wire.shut_at + STOP_GRACE
+        if self.ended == "reset" and not late:
             self._fail("was reset")
         self._check_patience(wire)
 

@@ -132,6 +132,7 @@ class Socket(Handle):
         if self.wire.server_reset:
             raise OSError(errno.ENOTCONN, "reset")
         self.wire.down_ended = True
+        self.wire.shut_at = self.network.world.now
         self.network.world.say("  %s: shutdown", self.name)
         self.wire.tell_client()
 

@@ -7,6 +7,7 @@ RFC 9112, 9.6 warns of: what the other side has not read yet is lost.
 
 import zlib
 from collections.abc import Callable
+from math import inf
 
 
 class Reset(Exception):  # noqa: N818 - it is what happens, and no error
@@ -34,6 +35,7 @@ class Wire:
         self.client_closed = self.server_closed = False
         self.client_reset = self.server_reset = False  # that side is told of a reset
         self.accepted_at = 0.0
+        self.shut_at = inf  # when the server has said that it sends no more
         self.tell_client: Callable[[], None] = lambda: None
         self.tell_server: Callable[[], None] = lambda: None
 
