@@ -221,9 +221,10 @@ class Server:
             self._reload()
         # A terminal that is closed can send SIGHUP twice, by the shell and by the kernel.
         elif number != signal.SIGHUP or self.service.state is ServerState.RUNNING:
-            name = "stop" if number == STOP else signal.Signals(number).name
-            at_once = "" if self.service.state is ServerState.RUNNING else " at once"
-            log.info("%s: stopping%s", name, at_once)
+            name = "Server.stop()" if number == STOP else signal.Signals(number).name
+            if number == signal.SIGHUP:
+                name = "SIGHUP (the process was started from a terminal)"
+            log.info("%s: %s", name, self._shutdown.words)
             self._shutdown.begin()
 
     def stops_on(self, number: int) -> bool:

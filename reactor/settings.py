@@ -58,11 +58,19 @@ class Settings:
         5.0, "seconds", "deadlines", "after the last response, for the client to read it and close", 0.001
     )
     shutdown_delay: float = _limit(
-        0.0, "seconds", "deadlines", "after SIGTERM or SIGINT, keep accepting while /readyz answers 503", 0
+        0.0,
+        "seconds",
+        "deadlines",
+        "after SIGTERM or SIGINT, serve as before for so long, while /readyz of --inspect answers 503",
+        0,
     )
     # Below the 10 s after which container runtimes kill.
     shutdown_timeout: float = _limit(
-        8.0, "seconds", "deadlines", "maximum time of a graceful shutdown, after the shutdown delay", 0
+        8.0,
+        "seconds",
+        "deadlines",
+        "maximum time to finish requests after --shutdown-delay; then connections are cut off",
+        0,
     )
 
     # What one connection may hold, and what it may take of one turn before others have theirs.

@@ -31,6 +31,14 @@ class Shutdown(EventHandler):
         self._finished = finished
         service.reactor.at_turn_end(self._finish_when_idle)
 
+    @property
+    def words(self) -> str:
+        """What ``begin`` will do, for the log."""
+        delay = self._service.settings.shutdown_delay
+        if self._service.state is not ServerState.RUNNING:
+            return "stopping at once"
+        return f"stopping in {delay:g} s" if delay else "stopping"
+
     def begin(self) -> None:
         """Stop gracefully; asked again, stop at once."""
         service = self._service

@@ -12,10 +12,10 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from reactor.allowed_hosts import is_address, is_loopback
+from reactor.allowed_hosts import ANY, is_address, is_loopback
 from reactor.explain import Explain
 from reactor.inspector import inspector
 from reactor.inspector.figures import figures
@@ -89,19 +89,22 @@ def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Watch | N
         trace = _open_trace(options.trace, options.trace_limit)
         readers.append(trace)
     try:
-        yield _watch(options.inspect, readers, settings)
+        names = [name for name in options.allowed_host if name != ANY]
+        yield _watch(options.inspect, readers, settings, names)
     finally:
         if trace is not None:
             trace.close()
 
 
-def _watch(inspect: Address | None, readers: list[EventReader], settings: Settings) -> Watch | None:
+def _watch(
+    inspect: Address | None, readers: list[EventReader], settings: Settings, names: Sequence[str]
+) -> Watch | None:
     if inspect is not None:
         host, port = inspect
         if not (host == "localhost" or (is_address(host) and is_loopback(host))):
             log.warning("whoever reaches %s port %d can see and hold this server", host, port)
         metrics = Metrics()
-        return inspector.inspected(readers, host, port, settings, [figures(metrics)], [metrics])
+        return inspector.inspected(readers, host, port, settings, [figures(metrics)], [metrics], names=names)
     return Watch(ObservedReactor(readers, slow_turn=settings.slow_turn)) if readers else None
 
 

@@ -54,6 +54,7 @@ class Inspector:
         port: int = PORT,
         installers: Sequence[Installer] = (),
         served: Sequence[ServedEvents] = (),
+        names: Sequence[str] = (),
     ) -> None:
         self._server = server
         self._control = inner.control
@@ -61,15 +62,14 @@ class Inspector:
         listener = listen(host, port)
         name, number = listener.getsockname()[:2]
         self.url = f"http://[{name}]:{number}/" if ":" in name else f"http://{name}:{number}/"
-        routes = LocalRouter(host)
+        routes = LocalRouter(host, names)
         demo_server = DemoServer(server.service, inner, served)
         self._watchers = Watchers(server, inner, self._outer, demo_server)
         install(routes, self._watchers)
         for each in installers:
             each(routes, server)
-        if hasattr(
-            socket, "TCP_USER_TIMEOUT"
-        ):  # inherited by connections: frames that are never acknowledged
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Inherited by connections: it closes those whose frames are never acknowledged.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(PAGE_TIMEOUT * 1000))
         self._service = Service(self._outer, routes, Settings(stall_timeout=PAGE_TIMEOUT))
         self._acceptor = Acceptor(self._service, listener, MOST_CONNECTIONS, Connection)
@@ -107,11 +107,12 @@ def inspected(
     installers: Sequence[Installer] = (),
     served_readers: Sequence[EventReader] = (),
     outer: Reactor | None = None,
+    names: Sequence[str] = (),
 ) -> Watch:
-    """Return how a server is watched that has an inspector; raise StartError where there can be none.
+    """Return the Watch of a server with an inspector; raise StartError if its selector cannot be waited for.
 
     ``served_readers`` receive the events of the server without those of demo connections. ``outer`` is the
-    reactor of the inspector, whose clock both servers use.
+    reactor of the inspector, whose clock both servers use. The inspector is also served at host ``names``.
     """
     selector = selectors.DefaultSelector()
     if not hasattr(selector, "fileno"):
@@ -124,7 +125,7 @@ def inspected(
 
     @contextmanager
     def around(server: Server) -> Iterator[str]:
-        inspector = Inspector(server, inner, host, port, installers, served)
+        inspector = Inspector(server, inner, host, port, installers, served, names)
         try:
             yield f"microscope on {inspector.url}"
         finally:

@@ -1,14 +1,16 @@
 """Who may use the inspector: this page in a browser, and programs; no page of another site.
 
 1. Host must be one of ``reactor.allowed_hosts``: ``localhost``, an IP address, or the name that was given to
-   ``--inspect``. A page whose name resolves to this machine (DNS rebinding) has another one.
+   ``--inspect`` or ``--allowed-host``. A page whose name resolves to this machine (DNS rebinding) has
+   another one.
 2. Origin, which a browser sends with whatever changes something, must be the same as Host.
-3. Sec-Fetch-Site, which newer browsers send with everything, must not say that it was another site.
+3. Sec-Fetch-Site, which newer browsers send with everything, must not say that it was another site, unless a
+   link to the page itself was followed: the page alone shows nothing of the server.
 
 So a web page elsewhere can neither pause a server nor read what is on it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from reactor.allowed_hosts import AllowedHosts, is_name
 from reactor.guard import guarded
@@ -20,13 +22,17 @@ _OTHERS = ("cross-site", "same-site")
 
 
 class LocalRouter(Router):
-    """A router that answers nobody but the inspector's own page, and programs; ``host`` may be named."""
+    """A router that answers only the inspector's own page, and programs.
 
-    def __init__(self, host: str) -> None:
+    It is served at ``host``, and at ``names`` besides ``localhost`` and IP addresses.
+    """
+
+    def __init__(self, host: str, names: Iterable[str] = ()) -> None:
         super().__init__()
         own = host.lower().removesuffix(".")
         self._hosts = AllowedHosts(
-            [own] if is_name(own) else (), "the inspector is served at localhost and at IP addresses"
+            [*names, own] if is_name(own) else names,
+            "the inspector is served at localhost, IP addresses and names given with --allowed-host",
         )
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
@@ -38,5 +44,13 @@ class LocalRouter(Router):
         self._hosts.check(request)
         origin = request.headers.get("origin")
         foreign = origin is not None and origin.lower() != f"http://{(request.head.host or '').lower()}"
-        if foreign or request.headers.get("sec-fetch-site") in _OTHERS:
+        by_others = request.headers.get("sec-fetch-site") in _OTHERS and not _follows_link(request)
+        if foreign or by_others:
             raise ProtocolError(403, "a page of another site may not use the inspector")
+
+
+def _follows_link(request: Request) -> bool:
+    """Say whether a browser opens the page in a tab, as a link or a bookmark has it."""
+    field = request.headers.get
+    is_navigation = field("sec-fetch-mode") == "navigate" and field("sec-fetch-dest") == "document"
+    return is_navigation and request.path == "/" and request.method in ("GET", "HEAD")

@@ -61,3 +61,43 @@ def test_a_stranger_cannot_tell_what_exists() -> None:
         client = server.connect()
         client.send(b"BREW /nothing HTTP/1.1\r\nHost: evil.example\r\n\r\n")
         client.assert_responds(403)
+
+
+NAVIGATION = ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
+
+
+def test_a_link_to_the_page_may_be_followed_from_another_site() -> None:
+    assert status("127.0.0.1:4222", *NAVIGATION) == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "lines"),
+    [
+        ("POST", NAVIGATION),
+        ("GET", (*NAVIGATION, "Origin: http://evil.example")),
+        ("GET", ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors", "Sec-Fetch-Dest: script")),
+        ("GET", ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe")),
+    ],
+)
+def test_nothing_else_of_another_site_is_let_in(method: str, lines: tuple[str, ...]) -> None:
+    assert status("127.0.0.1:4222", *lines, method=method) == 403
+
+
+def test_a_link_to_anything_but_the_page_may_not_be_followed_from_another_site() -> None:
+    routes = LocalRouter("127.0.0.1")
+    routes.get("/events")(lambda request: Response.text("in"))
+    with Harness(routes) as server:
+        client = server.connect()
+        fields = "".join(f"{line}\r\n" for line in ("Host: localhost", *NAVIGATION))
+        client.send(f"GET /events HTTP/1.1\r\n{fields}\r\n".encode())
+        client.assert_responds(403)
+
+
+def test_names_that_are_allowed_for_the_server_are_allowed_here() -> None:
+    routes = LocalRouter("0.0.0.0", ["metrics.example"])
+    routes.get("/metrics")(lambda request: Response.text("in"))
+    with Harness(routes) as server:
+        for host, expected in (("metrics.example:4222", 200), ("evil.example", 403), ("localhost", 200)):
+            client = server.connect()
+            client.send(f"GET /metrics HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            client.assert_responds(expected)
