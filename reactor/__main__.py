@@ -2,6 +2,6 @@
 
 import sys
 
-from reactor.cli import main
+from reactor.cli import command
 
-sys.exit(main())
+sys.exit(command())

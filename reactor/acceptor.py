@@ -197,6 +197,11 @@ class Acceptor(EventHandler):
         sent an octet go first, then those who have not finished a first request or have been refused.
         """
         held = list(self._service.connections.values())
+        if self.state is AcceptorState.DRAINING:
+            # Clients that have been answered and are slow to close must not keep others from being answered.
+            answered = [each for each in held if each.state is State.DRAINING]
+            if answered:
+                return sorted(answered, key=lambda each: (-each.deadline, -each.number))
         idle = [each for each in held if each.idle]
         silent = [each for each in idle if each.state is State.ACCEPTED]
         unproven = [each for each in held if each.unproven] if idle else []

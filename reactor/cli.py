@@ -10,9 +10,11 @@ import argparse
 import logging
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import Field, fields
+from types import FrameType
 from typing import Any, NoReturn
 
 import handlers
@@ -23,7 +25,7 @@ from reactor.access_log import FORMATS
 from reactor.http11.coding import ENGINE
 from reactor.http11.message import Fields
 from reactor.messages import MessageHandler
-from reactor.server import HOST, PORT, StartError, serve
+from reactor.server import HOST, PORT, Server, StartError, serve
 from reactor.settings import Settings
 
 log = logging.getLogger("reactor")
@@ -200,12 +202,58 @@ def _read_variable(action: argparse.Action, text: str) -> object:
     return action.type(text) if callable(action.type) else text
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the server that the arguments ask for; return the exit code."""
+class StoppedError(BaseException):
+    """A signal has stopped the process before it served."""
+
+
+class SignalsOutsideServing:
+    """Handles SIGINT and SIGTERM in a process until it serves, and after it has served.
+
+    Before, they end it as a server that is stopped ends; after, they must not keep it from ending so.
+    """
+
+    def __init__(self) -> None:
+        self._served = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
+
+    def note_ready(self) -> None:
+        """Note that the server handles signals from now on."""
+        self._served = True
+
+    def ignore(self) -> None:
+        """Ignore signals: the process is about to end."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if not self._served:
+            raise StoppedError
+
+
+def command() -> int:
+    """Run ``main`` as a process of its own; return the exit code."""
+    signals = SignalsOutsideServing()
+    try:
+        return main(on_ready=signals.note_ready)
+    except StoppedError:
+        return STOPPED
+    finally:
+        signals.ignore()
+
+
+def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = lambda: None) -> int:
+    """Run the server that the arguments ask for; return the exit code.
+
+    ``on_ready`` is called as soon as the server handles signals.
+    """
     parser = make_parser()
     apply_environment(parser, os.environ)
     options = parser.parse_args(arguments)
     _reserve_standard_descriptors()
+    # After "stty tostop", the first line that a server in the background writes would stop it.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     messages = MessageHandler()
     logging.basicConfig(
         level=options.log_level.upper(), format="reactor: %(message)s", handlers=[messages], force=True
@@ -222,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     sharing.warn_of_typed_passwords(parser, options)
     try:
-        _serve(options, settings, common_fields)
+        _serve(options, settings, common_fields, on_ready)
     except StartError as error:
         messages.write(f"reactor: {error}")
         return NOT_STARTED
@@ -242,8 +290,15 @@ def _reserve_standard_descriptors() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free: this one
 
 
-def _serve(options: argparse.Namespace, settings: Settings, common_fields: Fields) -> None:
+def _serve(
+    options: argparse.Namespace, settings: Settings, common_fields: Fields, on_ready: Callable[[], None]
+) -> None:
     """Open the directory, build the routes and serve."""
+
+    def begin(server: Server) -> None:
+        on_ready()
+        sharing.begin(options, server.url, server.local)
+
     store = None
     if sys.stdout is None and not options.no_access_log:
         log.warning("access log disabled: stdout is closed")
@@ -269,7 +324,7 @@ def _serve(options: argparse.Namespace, settings: Settings, common_fields: Field
                 what=os.path.abspath(options.directory) if store else "",
                 notes=[sharing.who_may(options), "" if ENGINE == "zlib" else f"gzip by {ENGINE}"],
                 common_fields=common_fields,
-                on_ready=lambda server: sharing.begin(options, server.url, server.local),
+                on_ready=begin,
                 watch=watch,
                 on_reload=sharing.reloader(options, routes),
                 allowed_hosts=sharing.allowed_hosts(options),

@@ -162,8 +162,8 @@ class Connection(EventHandler):
             self.deadline = min(self.deadline, reactor.now + STOP_GRACE)
         elif self.state is IDLE:
             self._end_idle()
-        elif isinstance(self._outbox.body, Stream):
-            self._outbox.body.end()
+        else:
+            self._end_live_stream()
         reactor.refresh(self)
 
     def abort(self) -> None:
@@ -373,6 +373,9 @@ class Connection(EventHandler):
         octets, body, compressed = serialize(
             request, response, persistent, service.common_fields, service.settings.turn_compress
         )
+        if isinstance(body, Stream) and not body.subscribe(self._wake):
+            log.error("c%d: a LiveStream can be sent in one response only", self.number)
+            raise ProtocolError(500, "the server failed to answer")
         if not persistent:
             parser.end()
         self.served += 1
@@ -384,11 +387,16 @@ class Connection(EventHandler):
         outbox.write(octets)
         if body is not None:
             outbox.add(body)
-            if isinstance(body, Stream):
-                body.subscribe(self._wake)
-                if service.state is STOPPING:
-                    body.end()
+            if service.state is STOPPING:
+                self._end_live_stream()
         return compressed
+
+    def _end_live_stream(self) -> None:
+        if isinstance(self._outbox.body, Stream):
+            try:
+                self._outbox.body.end()
+            except Exception:  # the application's code
+                log.exception("c%d: closing a live stream failed", self.number)
 
     def _wake(self) -> None:
         """Resume the connection when its live stream has data or has ended; thread-safe."""

@@ -159,10 +159,18 @@ class LineWriter:
         except OSError as error:
             reason = f"cannot open {self._name()} in non-blocking mode: {error.strerror}"
             raise OSError(error.errno, reason) from None
-        self._remainder = _remainders.setdefault((status.st_dev, status.st_ino), self._remainder)
+        self._remainder = _remainders.setdefault(_identity(descriptor, status), self._remainder)
         self._close = finalize(self, close)
         self._send = send
         return send
+
+
+def _identity(descriptor: int, status: os.stat_result) -> tuple[int, int]:
+    """Return what is the same for all descriptors of a file; /dev/tty is a terminal by another inode."""
+    with suppress(OSError):
+        os.tcgetpgrp(descriptor)  # an error, unless it is the controlling terminal
+        return 0, 0
+    return status.st_dev, status.st_ino
 
 
 def _open_again(descriptor: int, status: os.stat_result) -> tuple[Send, Callable[[], None]]:

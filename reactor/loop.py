@@ -148,6 +148,10 @@ class Reactor:
         self.check_thread("Reactor.at_turn_end()")
         self._turn_ends.append(function)
 
+    def update_now(self) -> None:
+        """Read the clock again: for a handler that sets deadlines, and may be called late in a long turn."""
+        self.now = self._clock()
+
     def check_thread(self, call: str) -> None:
         """Raise RuntimeError in a thread that is not the loop's, while the loop runs."""
         if self.thread is not None and threading.get_ident() != self.thread:

@@ -63,40 +63,66 @@ class MessageHandler(logging.Handler):
         return self._writer
 
 
-@contextmanager
-def nonblocking_stderr() -> Iterator[MessageHandler]:
-    """Write what Python itself prints on standard error through a MessageHandler, which is returned.
+class _StderrHooks:
+    """What writes to standard error in Python itself, replaced while any server of the process runs.
 
     That is logging.lastResort (warnings, where the application has not configured logging), unraisable
     exceptions and exceptions in threads. Hooks that the application has replaced are kept.
     """
-    handler = MessageHandler()
-    handler.setLevel(logging.WARNING)
 
-    def print_unraisable(error: "UnraisableHookArgs") -> None:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._last_resort = logging.lastResort
+        self._handler = MessageHandler()
+        self._handler.setLevel(logging.WARNING)
+        self._unraisable, self._thread = self._print_unraisable, self._print_thread_exception
+
+    def install(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users > 1:
+                return
+            self._last_resort = logging.lastResort
+            if logging.lastResort is not None:
+                logging.lastResort = self._handler
+            if sys.unraisablehook is sys.__unraisablehook__:
+                sys.unraisablehook = self._unraisable
+            if threading.excepthook is threading.__excepthook__:
+                threading.excepthook = self._thread
+
+    def restore(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+            if logging.lastResort is self._handler:
+                logging.lastResort = self._last_resort
+            if sys.unraisablehook is self._unraisable:
+                sys.unraisablehook = sys.__unraisablehook__
+            if threading.excepthook is self._thread:
+                threading.excepthook = threading.__excepthook__
+            self._handler.close()
+
+    def _print_unraisable(self, error: "UnraisableHookArgs") -> None:
         lines = traceback.format_exception(error.exc_type, error.exc_value, error.exc_traceback)
-        handler.write(f"Exception ignored in: {error.object!r}\n{''.join(lines)}".rstrip())
+        self._handler.write(f"Exception ignored in: {error.object!r}\n{''.join(lines)}".rstrip())
 
-    def print_exception(error: "ExceptHookArgs") -> None:
+    def _print_thread_exception(self, error: "ExceptHookArgs") -> None:
         if error.exc_type is not SystemExit:
             lines = traceback.format_exception(error.exc_type, error.exc_value, error.exc_traceback)
-            handler.write(f"Exception in {error.thread!r}:\n{''.join(lines)}".rstrip())
+            self._handler.write(f"Exception in {error.thread!r}:\n{''.join(lines)}".rstrip())
 
-    last_resort = logging.lastResort
-    if logging.lastResort is not None:
-        logging.lastResort = handler
-    if sys.unraisablehook is sys.__unraisablehook__:
-        sys.unraisablehook = print_unraisable
-    if threading.excepthook is threading.__excepthook__:
-        threading.excepthook = print_exception
+
+# One for the process, as what it replaces is: servers in several threads begin and end in any order.
+_hooks = _StderrHooks()
+
+
+@contextmanager
+def nonblocking_stderr() -> Iterator[None]:
+    """Write what Python itself prints on standard error without blocking, while any server runs."""
+    _hooks.install()
     try:
-        yield handler
+        yield
     finally:
-        # What the application has replaced since then is kept, too.
-        if logging.lastResort is handler:
-            logging.lastResort = last_resort
-        if sys.unraisablehook is print_unraisable:
-            sys.unraisablehook = sys.__unraisablehook__
-        if threading.excepthook is print_exception:
-            threading.excepthook = threading.__excepthook__
-        handler.close()
+        _hooks.restore()

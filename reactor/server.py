@@ -30,7 +30,7 @@ from reactor.connection import Connection
 from reactor.http11.common_fields import write_fields
 from reactor.http11.message import Fields
 from reactor.loop import Reactor
-from reactor.messages import nonblocking_stderr
+from reactor.messages import MessageHandler, nonblocking_stderr
 from reactor.observer import ObservedReactor
 from reactor.routing import Router
 from reactor.service import ServerState, Service
@@ -146,6 +146,8 @@ class Server:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        if self.reactor.thread not in (None, threading.get_ident()):
+            self.stop()  # close() raises in this thread, and must not leave the other one to run for ever
         self.close()
 
     @property
@@ -166,23 +168,30 @@ class Server:
         """
         if self.reactor.thread is not None:
             raise RuntimeError("Server.run() was called while the server runs")
+        if self._stopped:
+            raise RuntimeError("Server.run() was called after the server has stopped")
         self.reactor.thread = threading.get_ident()  # also where ``outer`` takes its turns
         try:
             self.outer.register(self._signals)
             if threading.current_thread() is threading.main_thread():
                 self._signals.catch(_signals())
-            on_ready()
-            self.outer.run()
+            with nonblocking_stderr():
+                on_ready()
+                self.outer.run()
         finally:
-            self._signals.restore()
-            self.outer.remove(self._signals)
+            # When the server has stopped, another signal must not kill the process before ``close``.
+            if not self._stopped:
+                self._signals.restore()
+            if not self._signals.closed:
+                self.outer.remove(self._signals)
             self.reactor.thread = None
 
     def call_soon(self, function: Callable[..., object], *arguments: object) -> None:
         """Call a function in the loop's thread, in its next turn.
 
         May be called from any thread, and before ``run``. Functions are called in the order in which they
-        were passed; an exception is logged. Raise RuntimeError when the server is closed.
+        were passed; an exception is logged. Functions that wait when the server stops are dropped. Raise
+        RuntimeError when the server is closed.
         """
         if not self._wakeup.call_soon(function, *arguments):
             raise RuntimeError("Server.call_soon() was called after Server.close()")
@@ -200,6 +209,8 @@ class Server:
         Raise RuntimeError if called from another thread while the server runs.
         """
         self.reactor.check_thread("Server.close()")
+        if self._signals.closed:
+            return
         self.outer.stop()
         self.service.enter(ServerState.STOPPED)
         self._acceptor.close()
@@ -209,6 +220,7 @@ class Server:
             self.service.access_log.close()
         self.reactor.remove(self._wakeup)
         self._wakeup.close()
+        self.outer.remove(self._signals)
         self._signals.close()
         self.reactor.close()
 
@@ -233,6 +245,10 @@ class Server:
 
     def _hear(self, number: int) -> None:
         self.hear(number)
+
+    @property
+    def _stopped(self) -> bool:
+        return self.service.state is ServerState.STOPPED
 
     def _stop_loop(self) -> None:
         self.outer.stop()
@@ -272,7 +288,8 @@ def serve(
     empty ones left out. Then, as soon as a signal would be heard, ``on_ready`` is called.
     """
     with ExitStack() as stack:
-        stderr = stack.enter_context(nonblocking_stderr())
+        stderr = MessageHandler()
+        stack.callback(stderr.close)
         server = stack.enter_context(
             Server(
                 routes,

@@ -61,7 +61,7 @@ class Settings:
         0.0,
         "seconds",
         "deadlines",
-        "after SIGTERM or SIGINT, serve as before for so long, while /readyz of --inspect answers 503",
+        "after SIGTERM or SIGINT, serve as before for so long, while /readyz of the inspector answers 503",
         0,
     )
     # Below the 10 s after which container runtimes kill.
@@ -69,7 +69,7 @@ class Settings:
         8.0,
         "seconds",
         "deadlines",
-        "maximum time to finish requests after --shutdown-delay; then connections are cut off",
+        "after that delay, maximum time to finish requests; then connections are cut off",
         0,
     )
 

@@ -11,12 +11,15 @@ A second request to stop leads to STOPPED at once. What a stopping connection do
 ``Connection.stop``, and how the accept queue is drained is in ``Acceptor.drain``.
 """
 
+import logging
 from collections.abc import Callable
 from math import inf
 
 from reactor.acceptor import Acceptor, AcceptorState
 from reactor.loop import EventHandler
 from reactor.service import ServerState, Service
+
+log = logging.getLogger("reactor")
 
 
 class Shutdown(EventHandler):
@@ -42,6 +45,7 @@ class Shutdown(EventHandler):
     def begin(self) -> None:
         """Stop gracefully; asked again, stop at once."""
         service = self._service
+        service.reactor.update_now()
         if service.state is not ServerState.RUNNING:
             self._finish()
         elif service.settings.shutdown_delay:
@@ -53,6 +57,7 @@ class Shutdown(EventHandler):
 
     def on_deadline(self) -> None:
         """Stop accepting after the delay; stop waiting for connections after the timeout."""
+        self._service.reactor.update_now()
         if self._service.state is ServerState.UNREADY:
             self._stop_connections()
         else:
@@ -67,7 +72,11 @@ class Shutdown(EventHandler):
         connected = list(service.connections.values())
         self._acceptor.drain()  # first: at the connection limit, idle connections make room for the queue
         for connection in connected:
-            connection.stop()
+            try:
+                connection.stop()
+            except Exception:
+                log.exception("%r cannot be stopped gracefully", connection)
+                connection.abort()
 
     def _finish_when_idle(self) -> None:
         service = self._service

@@ -11,32 +11,42 @@ This module does not know what a signal or a call is for.
 """
 
 import logging
+import os
 import signal
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
+from weakref import WeakSet
 
 from reactor.loop import EventHandler, Interest
 
 log = logging.getLogger("reactor")
 
+# Seconds. Functions that take longer together wait for the next turn, so that other handlers are called.
+TURN_SHARE = 0.01
+
 Call = tuple[Callable[..., object], tuple[object, ...]]
 
 
 class Wakeup(EventHandler):
-    """Calls functions in the reactor's turn, in the order in which other threads asked for it."""
+    """Calls functions in the reactor's turn, in the order in which other threads asked for it.
 
-    __slots__ = ("_calls", "_lock", "_writing_end")
+    How many functions wait is not bounded: what calls more than the loop can do fills the memory.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("__weakref__", "_calls", "_clock", "_lock", "_writing_end")
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         reading_end, self._writing_end = socket.socketpair()
         super().__init__(reading_end, Interest.READ)
         reading_end.setblocking(False)
         self._writing_end.setblocking(False)
         self._calls: deque[Call] = deque()
+        self._clock = clock
         # Without it, close() could release the descriptor while another thread writes to it. Reentrant,
         # since a signal handler written in Python may interrupt ``call_soon``, and call it.
         self._lock = threading.RLock()
@@ -84,27 +94,49 @@ class Wakeup(EventHandler):
         return data
 
     def _run_calls(self) -> None:
-        with self._lock:
-            calls, self._calls = self._calls, deque()
-        for function, arguments in calls:
+        """Call the functions that wait, in the time of a turn's share; be called again for the others."""
+        ends = self._clock() + TURN_SHARE
+        count = len(self._calls)  # functions that are added by these wait for the next turn
+        while count and self._calls:
+            count -= 1
+            function, arguments = self._calls.popleft()
             try:
                 function(*arguments)
             except Exception:
                 log.exception("unhandled exception in a function passed to call_soon: %r", function)
+            if self._clock() >= ends:
+                break
+        with self._lock:
+            if self._calls and not self.closed:
+                self._wake()
 
 
-def _ignore(number: int, frame: FrameType | None) -> None:
-    """Stand in as the signal handler; the work is done when the number is read."""
+# The handles that catch signals. In a forked child, the numbers of its signals would wake the parent, and
+# its own signals, such as the SIGTERM of Process.terminate(), would have no effect.
+_catching: "WeakSet[SignalHandle]" = WeakSet()
+
+
+def _restore_in_child() -> None:
+    for handle in list(_catching):
+        handle.restore()
+
+
+os.register_at_fork(after_in_child=_restore_in_child)
 
 
 class SignalHandle(Wakeup):
-    """Calls a function in the reactor's turn with the number of each signal that is caught."""
+    """Calls a function in the reactor's turn with the number of each signal that is caught.
 
-    __slots__ = ("_function", "_previous", "_previous_wakeup")
+    The bytes of the socket pair only wake the reactor: it has room for some hundreds of signals, and a forked
+    child writes into the same one. The numbers are kept in memory.
+    """
+
+    __slots__ = ("_function", "_numbers", "_previous", "_previous_wakeup")
 
     def __init__(self, function: Callable[[int], None]) -> None:
         super().__init__()
         self._function = function
+        self._numbers: deque[int] = deque()
         self._previous: dict[int, Any] = {}
         self._previous_wakeup: int | None = None
 
@@ -114,8 +146,9 @@ class SignalHandle(Wakeup):
             self._previous_wakeup = signal.set_wakeup_fd(
                 self._writing_end.fileno(), warn_on_full_buffer=False
             )
+            _catching.add(self)
             for number in numbers:
-                self._previous[number] = signal.signal(number, _ignore)
+                self._previous[number] = signal.signal(number, self._note)
         except (ValueError, OSError):  # not in the main thread, or not a signal that can be handled
             self.restore()
             raise
@@ -129,16 +162,22 @@ class SignalHandle(Wakeup):
         if self._previous_wakeup is not None:
             signal.set_wakeup_fd(self._previous_wakeup)
             self._previous_wakeup = None
+        _catching.discard(self)
 
     def on_readable(self) -> None:
         """Call the function with each number; then the functions that other threads have passed."""
-        for number in self._receive():
-            if number in self._previous:  # the interpreter writes the numbers of other signals, too
-                try:
-                    self._function(number)
-                except Exception:
-                    log.exception("unhandled exception while handling signal %d", number)
+        self._receive()
+        for _ in range(len(self._numbers)):  # not while there are any: they may come faster
+            number = self._numbers.popleft()
+            try:
+                self._function(number)
+            except Exception:
+                log.exception("unhandled exception while handling signal %d", number)
         self._run_calls()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        """Note a signal, as its handler: the work is done in the reactor's turn."""
+        self._numbers.append(number)
 
     def close(self) -> None:
         """Restore what handled the signals before, and close both ends."""

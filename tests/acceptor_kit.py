@@ -6,6 +6,7 @@ from types import TracebackType
 import handlers
 from reactor.acceptor import Acceptor
 from reactor.loop import Reactor
+from reactor.routing import Router
 from reactor.service import Service
 from reactor.settings import Settings
 from reactor.shutdown import Shutdown
@@ -86,12 +87,15 @@ class Client:
 class Site:
     """A listening socket on a free port, its acceptor, and a clock that stands still."""
 
-    def __init__(self, limit: int, turn_accepts: int = 64, **settings: float) -> None:
+    def __init__(
+        self, limit: int, turn_accepts: int = 64, routes: Router | None = None, **settings: float
+    ) -> None:
         self.clock = Clock()
         self.selector = EagerSelector()
         self.reactor = Reactor(self.selector, self.clock)
         chosen = Settings(turn_accepts=turn_accepts, **settings)  # type: ignore[arg-type]
-        self.service = Service(self.reactor, handlers.build(), chosen, wall_clock=lambda: 1.7e9)
+        routes = handlers.build() if routes is None else routes
+        self.service = Service(self.reactor, routes, chosen, wall_clock=lambda: 1.7e9)
         sock = socket.create_server(("127.0.0.1", 0))
         sock.setblocking(False)
         self.address = sock.getsockname()

@@ -99,6 +99,14 @@ def test_at_the_connection_limit_the_queue_is_drained_as_connections_close() -> 
         assert site.stopped == 1
 
 
+def test_at_the_connection_limit_clients_that_are_slow_to_close_make_room() -> None:
+    with Site(limit=2) as site:
+        clients = queue(site, 20)
+        site.shutdown.begin()
+        site.run()
+        assert [answers(client.read()) for client in clients] == [[True]] * 20
+
+
 def test_draining_that_pauses_at_the_limit_ends_when_the_queue_is_found_empty() -> None:
     with Site(limit=1) as site:
         (busy,) = site.connect_each(1)
@@ -349,7 +357,46 @@ def test_requests_behind_a_live_stream_are_answered_when_the_server_stops() -> N
         assert client.closed
 
 
+class FailingStream(LiveStream):
+    """A live stream whose application fails when it ends."""
+
+    def close(self) -> None:
+        raise RuntimeError("planted")
+
+
+def test_a_live_stream_that_fails_when_it_is_ended_costs_the_others_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    routes = answering(lambda: Response(200, FailingStream()))
+    with Site(limit=10, routes=routes) as site:
+        failing, idle = site.connect_each(2)
+        failing.send(request("/0"))
+        idle.send(CANARY)
+        assert idle.read()
+        site.shutdown.begin()
+        assert idle.read() == b""
+        assert idle.ended
+        assert "planted" in caplog.text
+        failing.sock.close()
+        idle.sock.close()
+        site.run()
+        assert site.stopped == 1
+
+
 # The time that it takes.
+
+
+def test_a_stop_late_in_a_long_turn_counts_from_its_own_time() -> None:
+    with Site(limit=10) as site:
+        silent, partial = site.connect_each(2)
+        partial.send(PART)
+        site.clock.now += 3  # since the turn began
+        site.shutdown.begin()
+        site.run()
+        assert not silent.read()
+        assert not silent.ended
+        site.advance(site.service.settings.shutdown_timeout - 0.001)
+        assert not site.stopped
 
 
 def test_without_connections_the_shutdown_is_over_in_a_turn() -> None:

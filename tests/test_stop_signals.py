@@ -221,3 +221,88 @@ serve(routes, port=0, access_log=None, on_reload=fail)
         assert server.get("/").status == 200
         server.send_signal(signal.SIGTERM)
         assert server.exit_code() == 0
+
+
+# Signals and children: a forked child has the handlers of its parent, and the socket pair that wakes it.
+
+FORKING = """
+import multiprocessing, os, signal, sys
+from reactor import Response, Router, serve
+
+routes = Router()
+context = multiprocessing.get_context("fork")
+
+@routes.get("/terminate")
+def terminate(request):
+    ready = context.Event()
+    child = context.Process(target=lambda: (ready.set(), signal.pause()))
+    child.start()
+    ready.wait()
+    child.terminate()
+    child.join()
+    return Response.text(str(child.exitcode))
+
+@routes.get("/")
+def root(request):
+    return Response(200)
+
+serve(routes, port=0, access_log=None)
+"""
+
+
+def test_the_signal_of_a_forked_child_ends_the_child_and_not_the_server() -> None:
+    with ServerProcess(command=("-c", FORKING)) as server:
+        assert server.get("/terminate").content == b"-15"
+        for _ in range(3):
+            assert server.get("/").status == 200
+        server.send_signal(signal.SIGTERM)
+        assert server.exit_code() == 0
+
+
+def test_a_signal_is_heard_behind_many_others(tmp_path: Path) -> None:
+    program = """
+import os, signal
+from reactor import Response, Router, serve
+
+signal.signal(signal.SIGUSR2, lambda number, frame: None)
+routes = Router()
+
+@routes.get("/")
+def root(request):
+    for _ in range(2000):
+        os.kill(os.getpid(), signal.SIGUSR2)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return Response(200)
+
+serve(routes, port=0, access_log=None)
+"""
+    with ServerProcess(command=("-c", program)) as server:
+        wire = server.connect()
+        assert wire.get("/").status == 200
+        wire.close()
+        assert server.exit_code() == 0
+
+
+def test_signals_while_the_process_ends_do_not_change_its_exit_code() -> None:
+    with ServerProcess() as server:
+        while server.process.poll() is None:
+            server.send_signal(signal.SIGTERM)
+        assert server.process.poll() == 0
+        assert not [line for line in server.stderr.rest() if "Traceback" in line]
+
+
+def test_a_signal_before_the_server_serves_ends_it_like_a_stop(tmp_path: Path) -> None:
+    fifo = tmp_path / "password"
+    os.mkfifo(fifo)
+    command = [sys.executable, "-m", "reactor", "--port", "0", "--auth", f"@{fifo}"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        with fifo.open("w"):  # it is opened when the options are read
+            process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
+        process.stderr.close()

@@ -1,5 +1,6 @@
 """Other threads: they reach a server by ``call_soon``, ``stop`` and live streams, and by nothing else."""
 
+import gc
 import signal
 import socket
 import threading
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from reactor import LiveStream, Request, Response, Router, Server
+from reactor.connection import Connection
 from reactor.loop import EventHandler
 from tests.process import PATIENCE, Wire
 
@@ -252,3 +254,99 @@ def test_a_second_run_raises_and_harms_nothing(running: Running) -> None:
     assert signal.getsignal(signal.SIGTERM) is before
     with Wire(running.server.address[1]) as wire:
         assert wire.get("/").status == 200
+
+
+def test_close_in_a_function_passed_to_call_soon_ends_run(running: Running) -> None:
+    running.server.call_soon(running.server.close)
+    running.assert_ends()
+
+
+def test_close_in_a_handler_ends_run() -> None:
+    routes = Router()
+    server = Server(routes, port=0)
+
+    @routes.get("/")
+    def leave(request: Request) -> Response:
+        server.close()
+        return Response(200)
+
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    with Wire(server.address[1]) as wire:
+        wire.send_head("GET", "/")
+        assert wire.read_to_end() == b""
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    server.close()
+
+
+def test_leaving_a_server_that_runs_in_another_thread_raises_and_stops_it() -> None:
+    running = Running()
+    running._thread.start()
+    assert running._ready.wait(PATIENCE)
+    with pytest.raises(RuntimeError, match="another thread"):
+        running.server.__exit__(None, None, None)
+    running.assert_ends()
+    running.server.close()
+
+
+def test_run_after_the_end_raises() -> None:
+    server = Server(Router(), port=0)
+    server.stop()
+    server.run()
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="after the server has stopped"):
+            server.run()
+        server.close()
+
+
+def test_a_flood_of_calls_leaves_clients_their_turns(running: Running) -> None:
+    ended = threading.Event()
+
+    def flood() -> None:
+        while not ended.is_set():
+            running.server.call_soon(sum, range(2000))
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        with Wire(running.server.address[1]) as wire:
+            for _ in range(3):
+                assert wire.get("/").status == 200
+    finally:
+        ended.set()
+        thread.join(PATIENCE)
+    running.server.stop()
+    running.assert_ends()
+
+
+def test_a_stream_is_sent_in_one_response_and_a_second_one_is_refused() -> None:
+    routes, stream = Router(), LiveStream()
+    routes.get("/live")(lambda request: Response(200, stream))
+    server = Server(routes, port=0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    with Wire(server.address[1]) as first, Wire(server.address[1]) as second:
+        first.send_head("GET", "/live")
+        assert b" 200 " in first.read_head()
+        assert second.get("/live").status == 500
+        stream.send(b"news")
+        stream.close()
+        server.stop()
+        assert read_chunks(first) == b"news"
+    thread.join(PATIENCE)
+    server.close()
+
+
+@pytest.mark.parametrize("data", ["text", bytearray(b"a"), memoryview(b"a"), [1], None, 5])
+def test_a_stream_takes_bytes_and_says_so_to_the_caller(data: object) -> None:
+    with pytest.raises(TypeError, match=r"LiveStream\.send\(\) takes bytes, not"):
+        LiveStream().send(data)  # type: ignore[arg-type]
+
+
+def test_a_stream_that_is_kept_keeps_no_connection(running: Running) -> None:
+    running.subscribe().close()
+    while not running.streams[0].closed:
+        running.call(lambda: None)
+    running.call(gc.collect)
+    assert running.call(lambda: [each for each in gc.get_objects() if isinstance(each, Connection)]) == []

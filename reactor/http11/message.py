@@ -170,12 +170,16 @@ class FileSlice:
         self.file.close()
 
 
+def do_nothing() -> None:
+    """Wake no connection: the stream is not sent yet, or no longer."""
+
+
 class LiveStream:
     """Content that comes in its own time: the application sends, the connection is woken.
 
     An iterator of bytes that yields b"" for "nothing now". At most ``limit`` bytes wait unread. ``closed``
     turns true when the stream has ended or its client is gone. ``send`` and ``close`` may be called from
-    any thread.
+    any thread; in a signal handler, pass them to ``Server.call_soon``. A stream belongs to one response.
     """
 
     __slots__ = ("_lock", "_waiting", "closed", "limit", "size", "wake")
@@ -186,11 +190,16 @@ class LiveStream:
         self.size = 0
         self.limit = limit
         self.closed = False
-        self.wake: Callable[[], object] = lambda: None
+        self.wake: Callable[[], object] = do_nothing
 
     def send(self, data: bytes) -> bool:
-        """Add bytes for the client; return False, adding nothing, when it is gone or too far behind."""
+        """Add bytes for the client; return False, adding nothing, when it is gone or too far behind.
+
+        Raise TypeError for anything but bytes.
+        """
         with self._lock:
+            if not isinstance(data, bytes):  # in the loop, it would fail the client instead of the caller
+                raise TypeError(f"LiveStream.send() takes bytes, not {type(data).__name__}")
             if self.closed or self.size + len(data) > self.limit:
                 return False
             if not data:

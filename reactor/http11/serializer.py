@@ -19,7 +19,16 @@ from functools import lru_cache
 from reactor.http11.chunked import chunked
 from reactor.http11.coding import gzip, gzip_slices
 from reactor.http11.grammar import match_field_line
-from reactor.http11.message import Content, Fields, FileSlice, LiveStream, Request, Response, reason_phrase
+from reactor.http11.message import (
+    Content,
+    Fields,
+    FileSlice,
+    LiveStream,
+    Request,
+    Response,
+    do_nothing,
+    reason_phrase,
+)
 
 # These have no content, and what ends their head (RFC 9110, 8.6, 15.3.5, 15.3.6 and 15.4.5).
 _WITHOUT_CONTENT = {204: b"\r\n", 205: b"Content-Length: 0\r\n\r\n", 304: b"\r\n"}
@@ -41,10 +50,13 @@ class Stream:
         """True when the content wakes its connection."""
         return isinstance(self._content, LiveStream)
 
-    def subscribe(self, wake: Callable[[], None]) -> None:
-        """Have ``wake`` called when data arrives, in the sender's thread."""
+    def subscribe(self, wake: Callable[[], None]) -> bool:
+        """Have ``wake`` called when data arrives, in the sender's thread; return False if one is set."""
         if isinstance(self._content, LiveStream):
+            if self._content.wake is not do_nothing:
+                return False
             self._content.wake = wake
+        return True
 
     def end(self) -> None:
         """End a live stream; other content ends by itself."""
@@ -52,10 +64,12 @@ class Stream:
             self._content.close()
 
     def close(self) -> None:
-        """Let go of the content: nobody will read it."""
+        """Close the content, which is sent, or never will be."""
         close = getattr(self._content, "close", None)
         if close is not None:
             close()
+        if isinstance(self._content, LiveStream):
+            self._content.wake = do_nothing  # a stream that is kept must not keep its connection
 
 
 # What follows a head: nothing, a part of a file, or octets piece by piece.

@@ -33,6 +33,10 @@ def install(routes: Router, watchers: Watchers) -> None:
     """Register the routes."""
     control = watchers.control
 
+    def refuse_while_stopping() -> None:
+        if watchers.stopping:  # a held loop would keep the server from stopping
+            raise ProtocolError(409, "the server is stopping")
+
     @routes.get("/")
     def page(request: Request) -> Response:
         return Response(200, PAGE, (*HTML_HEADERS, ("Cache-Control", "no-cache")), 0)
@@ -57,6 +61,7 @@ def install(routes: Router, watchers: Watchers) -> None:
     @routes.post("/control", in_memory(LONGEST))
     def command(request: Request) -> Response:
         asked = read_json(request)
+        refuse_while_stopping()
         commands: dict[str, Callable[[], None]] = {
             "pause": control.pause,
             "resume": control.go_on,
@@ -74,6 +79,7 @@ def install(routes: Router, watchers: Watchers) -> None:
     @routes.post("/breakpoints", in_memory(LONGEST))
     def breakpoints(request: Request) -> Response:
         asked = read_json(request)
+        refuse_while_stopping()
         states, slow = asked.get("states"), asked.get("slow")
         known = {state.name for state in STATES}
         if not isinstance(states, list) or not all(

@@ -24,6 +24,7 @@ from reactor.inspector.steps import STEPS
 from reactor.inspector.table import state_table
 from reactor.loop import EventHandler, Reactor
 from reactor.server import Server
+from reactor.service import ServerState
 from reactor.watched import WatchedConnection
 
 log = logging.getLogger("reactor")
@@ -62,6 +63,11 @@ class Watchers(EventHandler):
     def control(self) -> Control:
         """What may happen."""
         return self._inner.control
+
+    @property
+    def stopping(self) -> bool:
+        """True since the server was told to stop."""
+        return self._server.service.state is not ServerState.RUNNING
 
     def add(self, stream: LiveStream) -> bool:
         """Begin to tell a page; return False when there are too many."""
