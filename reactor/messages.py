@@ -74,8 +74,7 @@ class _StderrHooks:
         self._lock = threading.Lock()
         self._users = 0
         self._last_resort = logging.lastResort
-        self._handler = MessageHandler()
-        self._handler.setLevel(logging.WARNING)
+        self._handler: MessageHandler | None = None  # made when it is needed: it opens a descriptor
         self._unraisable, self._thread = self._print_unraisable, self._print_thread_exception
 
     def install(self) -> None:
@@ -83,6 +82,8 @@ class _StderrHooks:
             self._users += 1
             if self._users > 1:
                 return
+            self._handler = MessageHandler()
+            self._handler.setLevel(logging.WARNING)
             self._last_resort = logging.lastResort
             if logging.lastResort is not None:
                 logging.lastResort = self._handler
@@ -102,16 +103,21 @@ class _StderrHooks:
                 sys.unraisablehook = sys.__unraisablehook__
             if threading.excepthook is self._thread:
                 threading.excepthook = threading.__excepthook__
-            self._handler.close()
+            if self._handler is not None:
+                self._handler.close()
+
+    def _write(self, text: str) -> None:
+        if self._handler is not None:
+            self._handler.write(text.rstrip())
 
     def _print_unraisable(self, error: "UnraisableHookArgs") -> None:
         lines = traceback.format_exception(error.exc_type, error.exc_value, error.exc_traceback)
-        self._handler.write(f"Exception ignored in: {error.object!r}\n{''.join(lines)}".rstrip())
+        self._write(f"Exception ignored in: {error.object!r}\n{''.join(lines)}")
 
     def _print_thread_exception(self, error: "ExceptHookArgs") -> None:
         if error.exc_type is not SystemExit:
             lines = traceback.format_exception(error.exc_type, error.exc_value, error.exc_traceback)
-            self._handler.write(f"Exception in {error.thread!r}:\n{''.join(lines)}".rstrip())
+            self._write(f"Exception in {error.thread!r}:\n{''.join(lines)}")
 
 
 # One for the process, as what it replaces is: servers in several threads begin and end in any order.

@@ -168,7 +168,7 @@ class Server:
         """
         if self.reactor.thread is not None:
             raise RuntimeError("Server.run() was called while the server runs")
-        if self._stopped:
+        if self.service.state is ServerState.STOPPED:
             raise RuntimeError("Server.run() was called after the server has stopped")
         self.reactor.thread = threading.get_ident()  # also where ``outer`` takes its turns
         try:
@@ -179,9 +179,7 @@ class Server:
                 on_ready()
                 self.outer.run()
         finally:
-            # When the server has stopped, another signal must not kill the process before ``close``.
-            if not self._stopped:
-                self._signals.restore()
+            self._signals.restore()
             if not self._signals.closed:
                 self.outer.remove(self._signals)
             self.reactor.thread = None
@@ -245,10 +243,6 @@ class Server:
 
     def _hear(self, number: int) -> None:
         self.hear(number)
-
-    @property
-    def _stopped(self) -> bool:
-        return self.service.state is ServerState.STOPPED
 
     def _stop_loop(self) -> None:
         self.outer.stop()

@@ -258,3 +258,44 @@ def test_what_python_prints_by_itself_does_not_block(
     monkeypatch.undo()
     assert logging.lastResort is not None
     assert not isinstance(logging.lastResort, MessageHandler)
+
+
+LIBRARY = """
+from reactor import Router, Server
+
+routes = Router()
+
+@routes.get("/")
+def fail(request):
+    raise RuntimeError("planted")
+
+with Server(routes, port=0) as server:
+    print(server.address[1], flush=True)
+    server.run()
+"""
+
+
+def test_a_library_server_whose_messages_nobody_reads_serves_and_stops() -> None:
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", LIBRARY],
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=slave,
+    )
+    try:
+        assert process.stdout is not None
+        with Wire(int(process.stdout.readline())) as wire:
+            for _ in range(500):
+                assert wire.get("/").status == 500
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
+        assert process.stdout is not None
+        process.stdout.close()
+        os.close(slave)
+        os.close(master)

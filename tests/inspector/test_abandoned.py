@@ -203,6 +203,38 @@ def test_the_message_is_not_logged_for_a_server_that_stops(caplog: pytest.LogCap
         assert warnings(caplog) == []
 
 
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("/control", {"do": "pause"}),
+        ("/control", {"do": "slow"}),
+        ("/control", {"do": "event"}),
+        ("/breakpoints", {"states": ["IDLE"], "slow": False}),
+    ],
+)
+def test_a_server_that_stops_cannot_be_held(path: str, data: dict[str, object]) -> None:
+    with InProcess() as site:
+        busy = site.connect()
+        busy.send(b"GET / HTTP/1.1\r\n")
+        site.server.hear(signal.SIGTERM)
+        site.run_until(lambda: site.server.service.state is ServerState.STOPPING)
+        answer = site.post(path, data)
+        assert (answer.status, answer.content) == (409, b"the server is stopping\n")
+        assert site.server.reactor.control.mode == "running"
+
+
+def test_a_reload_keeps_a_held_loop_and_its_breakpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    with InProcess() as site:
+        monkeypatch.setattr(site.server, "_has_terminal", False)
+        site.open_page()
+        site.post("/breakpoints", {"states": ["CLOSED"], "slow": False})
+        pause(site)
+        site.server.hear(signal.SIGHUP)
+        site.pass_time(1)
+        assert site.server.reactor.control.mode == "paused"
+        assert site.server.reactor.control.stop_at_states == {"CLOSED"}
+
+
 @pytest.mark.parametrize("then", ["pause", "resume", "slow"])
 def test_another_command_ends_the_waiting(then: str) -> None:
     with InProcess() as site:
