@@ -373,7 +373,7 @@ class Connection(EventHandler):
         octets, body, compressed = serialize(
             request, response, persistent, service.common_fields, service.settings.turn_compress
         )
-        if isinstance(body, Stream) and not body.subscribe(self._wake):
+        if body is not None and isinstance(body, Stream) and not body.subscribe(self._wake):
             log.error("c%d: a LiveStream can be sent in one response only", self.number)
             raise ProtocolError(500, "the server failed to answer")
         if not persistent:

@@ -188,7 +188,6 @@ class Reactor:
         earliest = self._deadlines.earliest()
         timeout = None if earliest == inf else min(max(0.0, earliest - self._clock()), LONGEST_SLEEP)
         ready, due_by = self._demultiplex(timeout, earliest)
-        self._began = self._last = self.now
         for key, events in ready:
             self._dispatch(key.data, events)
         for handler in self._deadlines.due(due_by):
@@ -210,10 +209,10 @@ class Reactor:
         that look, which is returned: a client whose bytes have arrived is never treated as late.
         """
         ready = self._selector.select(timeout)
-        due_by = self.now = self._clock()
+        due_by = self.now = self._began = self._last = self._clock()
         if earliest <= due_by:
             ready = self._selector.select(0)
-            self.now = self._clock()
+            self.now = self._began = self._last = self._clock()
         return ready, due_by
 
     def _dispatch(self, handler: EventHandler, events: int) -> None:

@@ -21,6 +21,8 @@ from reactor.service import ServerState, Service
 
 log = logging.getLogger("reactor")
 
+STOPPING = ServerState.STOPPING  # looked up once here instead of in each turn
+
 
 class Shutdown(EventHandler):
     """Stops one server; ``finished`` is called when it is STOPPED. A deadline, and no handle."""
@@ -80,11 +82,8 @@ class Shutdown(EventHandler):
 
     def _finish_when_idle(self) -> None:
         service = self._service
-        if (
-            service.state is ServerState.STOPPING
-            and not service.connections
-            and self._acceptor.state is AcceptorState.CLOSED
-        ):
+        is_idle = service.state is STOPPING and not service.connections
+        if is_idle and self._acceptor.state is AcceptorState.CLOSED:
             self._finish()
 
     def _finish(self) -> None:
