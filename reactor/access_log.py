@@ -159,7 +159,7 @@ class AccessLog:
         self._wall_clock = wall_clock
         self._entries: list[tuple[Ledger, Exchange, int, int]] = []  # of this turn
         self._dropped = 0  # lines, since the last report
-        self._failing = False  # an error was reported, and no dropped lines since
+        self._failing = False  # an error was logged; reset by the next report of dropped lines
         self._quiet_until = -inf  # on the reactor's clock
         self._second = (-1, "")
 

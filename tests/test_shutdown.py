@@ -1,4 +1,4 @@
-"""Graceful shutdown on a clock that stands still: no request that was received is lost."""
+"""Graceful shutdown with a fake clock: no request that was received is lost."""
 
 import errno
 import socket

@@ -100,7 +100,7 @@ class ServedEvents:
     def __call__(self, events: list[Event]) -> None:
         """Forward events."""
         if self._left_out is not None:
-            # At the end of a turn: the event of a connection that was closed in it is in this list.
+            # Called at the end of a turn: this list still has the last CLOSED event.
             if not self._left_out.connections:
                 self._left_out = None
             events = [each for each in events if each[0] not in _OF_CONNECTIONS or each[2].number > 0]

@@ -1,4 +1,4 @@
-"""Who may use the inspector: this page in a browser, and programs; no page of another site.
+"""Access to the inspector: for its own page and for programs, and not for pages of other sites.
 
 1. Host must be one of ``reactor.allowed_hosts``: ``localhost``, an IP address, or the name that was given to
    ``--inspect`` or ``--allowed-host``. A page whose name resolves to this machine (DNS rebinding) has
@@ -36,7 +36,7 @@ class LocalRouter(Router):
         )
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
-        """Return the route that a plain router finds, behind the question who asks."""
+        """Return the route that a plain router finds, guarded by the check of where a request comes from."""
         route, params = super().resolve(method, segments)
         return guarded(route, self._check), params
 
