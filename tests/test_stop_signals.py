@@ -42,6 +42,14 @@ serve(routes, port=0, access_log=None)
 """
 
 
+@pytest.fixture(autouse=True)
+def _sighup_is_not_ignored() -> Iterator[None]:
+    """Children inherit what is ignored, as in a test run that was started by nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 class BlockedServer(ServerProcess):
     """A server whose loop is blocked in a handler until ``unblock``; ``idle`` is a client served before."""
 
