@@ -202,33 +202,43 @@ def _read_variable(action: argparse.Action, text: str) -> object:
     return action.type(text) if callable(action.type) else text
 
 
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+
 class StoppedError(BaseException):
     """A signal has stopped the process before it served."""
 
 
 class SignalsOutsideServing:
-    """Handles SIGINT and SIGTERM in a process until it serves, and after it has served.
+    """Handles signals in a process until it serves, and after it has served.
 
-    Before, they end it as a server that is stopped ends; after, they must not keep it from ending so.
+    Before, they end it as a server that is stopped ends; after, they must not keep it from ending so. SIGUSR1
+    does nothing in both.
     """
 
     def __init__(self) -> None:
-        self._served = False
-        for number in (signal.SIGINT, signal.SIGTERM):
+        self._served = self._stopped = False
+        for number in ENDING_SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._handle)
 
     def note_ready(self) -> None:
-        """Note that the server handles signals from now on."""
+        """Note that the server handles signals from now on; raise StoppedError if one has come before."""
         self._served = True
+        if self._stopped:  # it was raised where exceptions are dropped, such as in a finalizer
+            raise StoppedError
 
     def ignore(self) -> None:
         """Ignore signals: the process is about to end."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        self._served = True
+        # Blocked first: the interpreter reports a signal that arrives while its handler becomes SIG_IGN.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+        for number in ENDING_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if not self._served:
+        if number != signal.SIGUSR1 and not self._served and not self._stopped:
+            self._stopped = True
             raise StoppedError
 
 

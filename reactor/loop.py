@@ -51,7 +51,7 @@ class Interest(IntEnum):
 LONGEST_SLEEP = 1e6
 # Seconds. Who waits longer for an answer begins to notice; nobody else is served meanwhile.
 SLOW_TURN = 0.05
-# Seconds. If a hook takes longer, it blocked or the process was suspended: deadlines count from its end.
+# Seconds. If a hook takes longer, the process was suspended, or nothing could have been in time.
 LONG_HOOK = 1.0
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -250,13 +250,15 @@ class Reactor:
         self._last = now
 
     def _note_long_hook(self, handler: EventHandler, hook: str, now: float) -> None:
-        """Move ``now`` to the end of a hook that took long, and extend its handler's deadline.
+        """Move ``now`` to the end of a hook that took long: deadlines that are set from here on begin there.
 
-        Neither the hook's handler nor those that are called after it must lose the time that it took.
+        After a suspension, extend the deadline of the hook's own handler as well, which may have been set
+        before it. Less than that is not extended: a client could live on the time that its own hooks take.
         """
         seconds = now - self._last
         self.now = now
-        handler.deadline += seconds
+        if seconds > LONG_HOOK:
+            handler.deadline += seconds
         if seconds > self._slow_turn:
             self._last_logged = self._began
             log.warning("slow: %s of %r took %.0f ms, and all others waited", hook, handler, seconds * 1e3)

@@ -29,7 +29,7 @@ from reactor.allowed_hosts import AllowedHosts, is_loopback
 from reactor.connection import Connection
 from reactor.http11.common_fields import write_fields
 from reactor.http11.message import Fields
-from reactor.loop import Reactor
+from reactor.loop import Interest, Reactor
 from reactor.messages import MessageHandler, nonblocking_stderr
 from reactor.observer import ObservedReactor
 from reactor.routing import Router
@@ -172,12 +172,14 @@ class Server:
             raise RuntimeError("Server.run() was called after the server has stopped")
         self.reactor.thread = threading.get_ident()  # also where ``outer`` takes its turns
         try:
+            self._signals.interest = Interest.READ  # none after an earlier run that ended by an exception
             self.outer.register(self._signals)
             if threading.current_thread() is threading.main_thread():
                 self._signals.catch(_signals())
             with nonblocking_stderr():
                 on_ready()
-                self.outer.run()
+                if not self._signals.closed:
+                    self.outer.run()
         finally:
             self._signals.restore()
             if not self._signals.closed:

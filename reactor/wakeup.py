@@ -159,10 +159,13 @@ class SignalHandle(Wakeup):
             # None stands for a handler that was not set from Python, and cannot be set again.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._previous.clear()
-        if self._previous_wakeup is not None:
-            signal.set_wakeup_fd(self._previous_wakeup)
-            self._previous_wakeup = None
         _catching.discard(self)
+        previous, self._previous_wakeup = self._previous_wakeup, None
+        if previous is not None:
+            try:
+                signal.set_wakeup_fd(previous)
+            except (OSError, ValueError):  # it has been closed since
+                signal.set_wakeup_fd(-1)
 
     def on_readable(self) -> None:
         """Call the function with each number; then the functions that other threads have passed."""

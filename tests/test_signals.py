@@ -192,3 +192,13 @@ def test_an_exception_is_logged_and_the_next_signal_is_heard(caplog: pytest.LogC
         reactor.close()
     assert came == list(OURS)
     assert f"unhandled exception while handling signal {OURS[0]:d}" in caplog.text
+
+
+def test_a_wakeup_descriptor_that_was_closed_meanwhile_is_not_restored() -> None:
+    outer = catching([signal.SIGUSR2])
+    inner = catching([signal.SIGUSR1])
+    signal.set_wakeup_fd(-1)
+    outer.restore()
+    outer.close()
+    inner.close()
+    assert wakeup_descriptor() == -1

@@ -291,10 +291,12 @@ serve(routes, port=0, access_log=None)
         assert server.exit_code() == 0
 
 
-def test_signals_while_the_process_ends_do_not_change_its_exit_code() -> None:
+@pytest.mark.parametrize("other", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1])
+def test_signals_while_the_process_ends_do_not_change_its_exit_code(other: signal.Signals) -> None:
     with ServerProcess() as server:
         while server.process.poll() is None:
             server.send_signal(signal.SIGTERM)
+            server.send_signal(other)
         assert server.process.poll() == 0
         assert "Traceback" not in "\n".join(server.stderr.rest()[-40:])
 

@@ -350,3 +350,16 @@ def test_a_stream_that_is_kept_keeps_no_connection(running: Running) -> None:
         running.call(lambda: None)
     running.call(gc.collect)
     assert running.call(lambda: [each for each in gc.get_objects() if isinstance(each, Connection)]) == []
+
+
+def test_after_a_run_that_failed_the_next_one_can_be_stopped() -> None:
+    with Server(Router(), port=0) as server:
+        with pytest.raises(ZeroDivisionError):
+            server.run(lambda: 1 // 0)
+        server.run(server.stop)
+
+
+def test_close_when_it_is_ready_ends_run() -> None:
+    server = Server(Router(), port=0)
+    server.run(server.close)
+    assert server.reactor.thread is None

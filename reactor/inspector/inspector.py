@@ -86,6 +86,7 @@ class Inspector:
             self._server.on_signal(number)
             return
         if self._server.stops_on(number):
+            self._watchers.stop_requested = True
             self._control.hold_no_more()
         self._server.call_soon(self._server.on_signal, number)
 

@@ -38,8 +38,19 @@ class Watchers(EventHandler):
     """All pages that look at one server."""
 
     __slots__ = (
-        *("_abandoned", "_board", "_demo_service", "_inner", "_outer", "_readers", "_seen", "_sent_at"),
-        *("_server", "_waiting", "demos", "frames"),
+        "_abandoned",
+        "_board",
+        "_demo_service",
+        "_inner",
+        "_outer",
+        "_readers",
+        "_seen",
+        "_sent_at",
+        "_server",
+        "_waiting",
+        "demos",
+        "frames",
+        "stop_requested",
     )
 
     def __init__(
@@ -56,6 +67,7 @@ class Watchers(EventHandler):
         self._sent_at = -inf
         self._waiting = ""  # what the control waited for in the last frame
         self._abandoned = Alarm(self._resume)
+        self.stop_requested = False
         self.demos = Demos(outer, demo_server)
         self.frames = Frames(inner)
 
@@ -66,8 +78,8 @@ class Watchers(EventHandler):
 
     @property
     def stopping(self) -> bool:
-        """True since the server was told to stop."""
-        return self._server.service.state is not ServerState.RUNNING
+        """True since a stop was requested, of which the server may not have been notified yet."""
+        return self.stop_requested or self._server.service.state is not ServerState.RUNNING
 
     def add(self, stream: LiveStream) -> bool:
         """Begin to tell a page; return False when there are too many."""

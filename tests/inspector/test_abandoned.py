@@ -223,6 +223,19 @@ def test_a_server_that_stops_cannot_be_held(path: str, data: dict[str, object]) 
         assert site.server.reactor.control.mode == "running"
 
 
+def test_a_server_that_is_about_to_stop_cannot_be_held() -> None:
+    data = b'{"do": "pause"}'
+    head = "POST /control HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with InProcess() as site:
+        site.open_page()
+        peer = site.connect(site.inspector)
+        peer.sock.send(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
+        site.server.hear(signal.SIGTERM)  # the server itself is notified in its next turn, after the request
+        assert site.server.service.state is ServerState.RUNNING
+        assert peer.answer().status == 409
+        assert site.control.mode == "running"
+
+
 def test_a_reload_keeps_a_held_loop_and_its_breakpoints(monkeypatch: pytest.MonkeyPatch) -> None:
     with InProcess() as site:
         monkeypatch.setattr(site.server, "_has_terminal", False)
