@@ -333,7 +333,7 @@ def test_with_thousands_there_are_counts_and_no_chips(page: Browser, mock: Mock)
     assert page.one(".lane[data-state=IDLE] .count").text == "222"
     assert page.all(".lane[data-state=ACCEPTED] .bucket")[0].text == "7"
     show(page, mock, frame([chip(6, IDLE)]))
-    assert page.one('.chip[data-number="6"]').is_displayed()
+    page.wait(lambda: page.one('.chip[data-number="6"]').is_displayed())  # chips fade in
     assert not any(each.is_displayed() for each in page.all(".bucket"))
 
 
