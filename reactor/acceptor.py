@@ -105,16 +105,16 @@ class Acceptor(EventHandler):
     # What the reactor calls.
 
     def on_readable(self) -> None:
-        """Accept a turn's share of the connections that wait."""
+        """Accept a turn's share of the connections that wait; while draining, all of them."""
         if self.state is AcceptorState.DRAINING:
             self._drain()
         else:
             self._accept_share()
 
     def _drain(self) -> None:
-        """Accept until the queue is empty, in one go: what is accepted is safe from being reset.
+        """Accept until the queue is empty, before anything is handled: slow handlers would use up the time.
 
-        At the connection limit, or out of descriptors, go on after a pause, until the time is over.
+        At the connection limit, or out of descriptors, continue after a pause, for at most DRAIN_TIME.
         """
         while self.state is AcceptorState.DRAINING and self._drained < MAX_DRAINED:
             before = self._drained

@@ -102,7 +102,7 @@ class Control:
         self.suspend: Callable[[], None] = lambda: None
         self.resume: Callable[[], None] = lambda: None
         self.before_holding: Callable[[], None] = lambda: None
-        self.waiting = ""  # "event" or "turn": one may pass, and nothing is ready for it
+        self.waiting = ""  # what a paused loop waits for: "event", "turn" or ""
         self._why = ""
         self._turn = 0
         self._events = 0  # that may pass while paused
@@ -179,7 +179,7 @@ class Control:
         self._turn = turn
 
     def nothing_is_ready(self) -> None:
-        """Note that the event or the turn that may pass has to be waited for."""
+        """Record that the permitted event or turn is not ready."""
         if self.mode is PAUSED and self.at is None:
             self.waiting = "turn" if self._turn_may_pass else "event" if self._events else ""
 
