@@ -2,11 +2,9 @@
 
 What is where:
 
-    valid/NAME.http     octets of one request that must be served, and what follows it, too
-    invalid/NAME.http   octets that must be refused, and nothing that follows them answered
-    NAME.json           beside each: the status (or "closing"), the section that decides it, and why
-    subjects/   the readable list that the files are made from
-    build.py    writes the files:    python -m tests.corpus.build
+    subjects/   the entries, as Python lists by subject: the only source
+    entry.py    one entry: the bytes, the expected status, the RFC section and the reason
+    build.py    the whole corpus; also as files for other tools:    python -m tests.corpus.build DIR
     replay.py   how a request is delivered, and how the outcome is judged
     __main__.py replays all of it against a running server:    python -m tests.corpus [--url URL]
 """

@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
-from tests.corpus.entry import read_corpus
+from tests.corpus.build import read_corpus
 from tests.corpus.remote import Verdict, replay
 from tests.process import ServerProcess
 

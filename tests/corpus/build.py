@@ -1,13 +1,13 @@
-"""Writes the files of the corpus from the subjects' lists: ``python -m tests.corpus.build``.
+"""The corpus from the subjects' lists, and as files: ``python -m tests.corpus.build DIR``.
 
-Files that no list has any more are removed. The test of the corpus compares the files with the lists, so
-that neither changes without the other.
+Each entry becomes DIR/valid/NAME.http or DIR/invalid/NAME.http with the bytes, and NAME.json with the rest.
 """
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.corpus.entry import HERE, Entry
+from tests.corpus.entry import Entry
 from tests.corpus.subjects import SUBJECTS
 
 
@@ -17,8 +17,14 @@ def all_entries() -> Iterator[Entry]:
         yield from subject.entries()
 
 
+def read_corpus(only: str = "") -> list[Entry]:
+    """Return every entry whose path contains ``only``, valid entries first, each kind sorted by name."""
+    entries = sorted(all_entries(), key=lambda entry: (entry.directory != "valid", entry.name))
+    return [entry for entry in entries if only in f"{entry.directory}/{entry.name}"]
+
+
 def built_files() -> dict[str, bytes]:
-    """Return what the files must hold, by path below the corpus; raise ValueError for a name used twice."""
+    """Return the contents of the files by path; raise ValueError for a name used twice."""
     files: dict[str, bytes] = {}
     for entry in all_entries():
         made = entry.files()
@@ -28,22 +34,16 @@ def built_files() -> dict[str, bytes]:
     return files
 
 
-def present_files(root: Path = HERE) -> dict[str, bytes]:
-    """Return what the files hold."""
-    paths = [path for folder in ("valid", "invalid") for path in sorted((root / folder).glob("*"))]
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
-
-
-def write_files(root: Path = HERE) -> int:
-    """Write every file and remove the others; return how many there are."""
+def write_files(root: Path) -> int:
+    """Write every file into a directory; return the number of files."""
     files = built_files()
-    for path in present_files(root).keys() - files.keys():
-        (root / path).unlink()
-    for path, octets in files.items():
-        (root / path).parent.mkdir(exist_ok=True)
-        (root / path).write_bytes(octets)
+    for path, contents in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(contents)
     return len(files)
 
 
 if __name__ == "__main__":
-    print(f"{write_files()} files written")
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m tests.corpus.build DIR")
+    print(f"{write_files(Path(sys.argv[1]))} files written to {sys.argv[1]}")

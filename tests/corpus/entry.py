@@ -1,4 +1,4 @@
-"""One entry of the corpus: octets, and what must become of them; and how it is kept in two files.
+"""One entry of the corpus: the bytes of a request, the expected answer, and its form as two files.
 
 ``NAME.http`` holds the octets, ``NAME.json`` the rest:
 
@@ -12,9 +12,7 @@ This module knows no socket and no server.
 
 import json
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
-HERE = Path(__file__).parent
 CLOSING = "closing"
 
 
@@ -69,26 +67,3 @@ class Entry:
         if self.request is not None:
             description["request"] = asdict(self.request)
         return (json.dumps(description, indent=2) + "\n").encode("ascii")
-
-
-def read_entry(path: Path) -> Entry:
-    """Read an entry from its ``.http`` file and the ``.json`` file beside it."""
-    description = json.loads(path.with_suffix(".json").read_bytes())
-    status = description["status"]
-    held = description.get("request")
-    if held is not None:
-        held = Held(**{**held, "segments": tuple(held["segments"])})
-    return Entry(
-        path.stem,
-        path.read_bytes(),
-        None if status == CLOSING else status,
-        description["rfc"],
-        description["why"],
-        held,
-    )
-
-
-def read_corpus(only: str = "") -> list[Entry]:
-    """Read every entry whose path holds ``only``, those that are valid first."""
-    paths = [path for folder in ("valid", "invalid") for path in sorted((HERE / folder).glob("*.http"))]
-    return [read_entry(path) for path in paths if only in f"{path.parent.name}/{path.stem}"]

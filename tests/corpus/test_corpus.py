@@ -1,5 +1,6 @@
 """Every request of the corpus over a real connection: what is refused, what is served, what it is read as."""
 
+import json
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,8 +10,8 @@ import pytest
 from handlers.store import Store
 from reactor.http11.message import Request, Response
 from reactor.routing import Params, Route, Router, in_memory
-from tests.corpus.build import all_entries, built_files, present_files
-from tests.corpus.entry import Entry, read_corpus
+from tests.corpus.build import read_corpus, write_files
+from tests.corpus.entry import Entry
 from tests.corpus.replay import Delivery, Outcome, cut, deliveries, judge, read_replies
 from tests.harness import Harness
 from tests.talk import connect_tcp
@@ -72,15 +73,14 @@ def converse(server: Harness, entry: Entry, delivery: Delivery) -> Outcome:
     return outcome
 
 
-def test_the_files_are_what_the_lists_make() -> None:
-    built, present = built_files(), present_files()
-    assert sorted(built) == sorted(present), "run python -m tests.corpus.build"
-    assert [path for path in built if built[path] != present[path]] == []
-
-
-def test_what_is_read_from_the_files_is_what_the_lists_say() -> None:
-    entries = sorted(all_entries(), key=lambda entry: (entry.directory != "valid", entry.name))
-    assert sorted(CORPUS, key=lambda entry: (entry.directory != "valid", entry.name)) == entries
+def test_the_corpus_is_written_as_two_files_for_each_entry(tmp_path: Path) -> None:
+    assert write_files(tmp_path) == 2 * len(CORPUS)
+    for entry in CORPUS:
+        path = tmp_path / entry.directory / entry.name
+        assert path.with_suffix(".http").read_bytes() == entry.octets
+        described = json.loads(path.with_suffix(".json").read_bytes())
+        assert described["status"] == (entry.status or "closing")
+        assert ("request" in described) == (entry.request is not None)
 
 
 def test_the_corpus_is_large_and_says_nothing_twice() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.corpus.entry import Entry, Held, read_entry
+from tests.corpus.entry import Entry, Held
 from tests.corpus.replay import LONG, PIECE, Outcome, Reply, deliveries, judge, read_replies
 from tests.process import ServerProcess, run_command
 
@@ -116,15 +116,6 @@ def test_responses_of_any_server_are_read(
     replies, left = read_replies(octets, method, ended)
     assert [reply.content for reply in replies] == contents
     assert left == rest
-
-
-def test_an_entry_is_read_from_its_files_as_it_was_written(tmp_path: Path) -> None:
-    held = Held("POST", ("é", ""), "q", {"a": "b", "c": None}, "\x00\xff", False)
-    for entry in (Entry("v", b"\r\n\0", 200, "r", "w", held), INVALID, CUT):
-        for path, octets in entry.files().items():
-            (tmp_path / path).parent.mkdir(exist_ok=True)
-            (tmp_path / path).write_bytes(octets)
-        assert read_entry(tmp_path / entry.directory / f"{entry.name}.http") == entry
 
 
 # The command.

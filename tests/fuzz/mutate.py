@@ -5,10 +5,10 @@
 """
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from random import Random
 
-CORPUS = Path(__file__).parent.parent / "corpus"
+from tests.corpus.build import all_entries
+
 OCTETS = b'\r\n\t \0\x01\x7f\x80\xff:;,="\\%/?#*[]@0123456789abfxAZ-_+.~'
 TOKENS = (
     b"\r\n",
@@ -64,8 +64,9 @@ Mutation = Callable[[Random, bytes], bytes]
 
 
 def corpus() -> list[bytes]:
-    """Read the raw requests of the corpus, in the order of their names; none where it is not there."""
-    return [path.read_bytes() for path in sorted(CORPUS.rglob("*.http"))]
+    """Return the raw requests of the corpus, sorted by directory and name."""
+    entries = sorted(all_entries(), key=lambda entry: (entry.directory, entry.name))
+    return [entry.octets for entry in entries]
 
 
 def mutate(random: Random, octets: bytes, tokens: Sequence[bytes] = TOKENS) -> bytes:
