@@ -11,10 +11,11 @@ python -m benchmarks readme RUN.json          the table for the README
 import sys
 from collections.abc import Sequence
 
-from benchmarks import command, compare, readme, show
 from benchmarks.questions import ALSO_CALLED, QUESTIONS, module_of
+from benchmarks.results import compare, readme_table, report_command
+from benchmarks.runner import command
 
-COMMANDS = {"show": show.main, "compare": compare.main, "readme": readme.main}
+COMMANDS = {"show": report_command.main, "compare": compare.main, "readme": readme_table.main}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,9 +5,9 @@ the machinery; so each of them can be called in a test with a request made by ha
 """
 
 from handlers import echo, root, user_agent
-from handlers.files import Files
-from handlers.resumable import Partials
-from handlers.store import Store
+from handlers.files.resumable import UploadRegistry
+from handlers.files.routes import Files
+from handlers.files.store import Store
 from reactor.routing import Router
 
 
@@ -29,7 +29,7 @@ def build(
     echo.install(routes)
     user_agent.install(routes)
     if store is not None:
-        partials = None if resumable is None else Partials(resumable)
+        partials = None if resumable is None else UploadRegistry(resumable)
         if partials is not None:
             store.when_closed(partials.close)
         Files(store, partials, allowed_origin).install(routes, read_only, allow_delete)

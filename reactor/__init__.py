@@ -27,24 +27,23 @@ if sys.version_info < (3, 11):  # noqa: UP036  # a checkout is run without pip, 
         sys.exit(3)
     raise ImportError("reactor: " + _REASON)
 
-from reactor.http11.grammar import ProtocolError
+from reactor._version import __version__ as __version__
+from reactor.http11.errors import HTTPError
 from reactor.http11.message import FileSlice, LiveStream, Request, Response
-from reactor.routing import Router, in_memory
-from reactor.server import Server, StartError, serve
+from reactor.routing import Router, buffered
+from reactor.server.server import Server, StartError, serve
 from reactor.settings import Settings
-
-__version__ = "0.1.0"
 
 __all__ = [
     "FileSlice",
+    "HTTPError",
     "LiveStream",
-    "ProtocolError",
     "Request",
     "Response",
     "Router",
     "Server",
     "Settings",
     "StartError",
-    "in_memory",
+    "buffered",
     "serve",
 ]

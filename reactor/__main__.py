@@ -2,6 +2,6 @@
 
 import sys
 
-from reactor.cli import command
+from reactor.cli.main import command
 
 sys.exit(command())

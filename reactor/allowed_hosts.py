@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-from reactor.http11.grammar import ProtocolError
+from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
 from reactor.routing import Route
 
@@ -63,7 +63,7 @@ class AllowedHosts:
         return None if self.allows(host) else self._refusing
 
     def check(self, request: Request) -> None:
-        """Raise ProtocolError(403) where the host of a request is not allowed."""
+        """Raise HTTPError(403) where the host of a request is not allowed."""
         if not self.allows(request.head.host):
             self._refuse(request)
 
@@ -82,9 +82,9 @@ class AllowedHosts:
         name = _name_of(host)
         if not is_name(name):
             shown = host if len(host) <= _SHOWN else f"{host[:_SHOWN]}..."
-            raise ProtocolError(403, f"host not allowed: {shown!r}")
+            raise HTTPError(403, f"host not allowed: {shown!r}")
         advice = f" ({self._advice.format(name=name)})" if self._advice else ""
-        raise ProtocolError(403, f"host not allowed: {name!r}{advice}")
+        raise HTTPError(403, f"host not allowed: {name!r}{advice}")
 
 
 def read_name(text: str) -> str:

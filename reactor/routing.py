@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 
 from reactor.http11 import grammar
 from reactor.http11.cors import preflight_fields
-from reactor.http11.grammar import ProtocolError
+from reactor.http11.errors import HTTPError
 from reactor.http11.message import NO_PARAMS, Params, Request, Response
 from reactor.settings import MIB
 
@@ -34,7 +34,7 @@ METHODS = tuple(method for method in grammar.METHODS if method != "CONNECT")
 class Sink(Protocol):
     """Where the content of one request goes, piece by piece as it comes.
 
-    ``write`` and ``finish`` may raise ProtocolError to refuse the request after all. ``close`` is
+    ``write`` and ``finish`` may raise HTTPError to refuse the request after all. ``close`` is
     called once, whatever happened. A sink that has an attribute ``interim``, a status and fields, has
     that sent before the content is taken (RFC 9110, 15.2), to clients that read such a thing.
     """
@@ -49,11 +49,11 @@ class Sink(Protocol):
         """Let go of the place: the request is done with, and what was not kept is to be gone."""
 
 
-# Given a request whose head is complete, open a place for its content; raise ProtocolError to refuse.
+# Given a request whose head is complete, open a place for its content; raise HTTPError to refuse.
 SinkFactory = Callable[[Request], Sink]
 
 
-class Nowhere:
+class DiscardSink:
     """A sink that counts the content and throws it away; over ``limit`` octets it refuses with 413."""
 
     __slots__ = ("_limit", "_size")
@@ -66,7 +66,7 @@ class Nowhere:
         """Count a piece of the content."""
         self._size += len(octets)
         if self._size > self._limit:
-            raise ProtocolError(413, f"content is over {self._limit} octets")
+            raise HTTPError(413, f"content is over {self._limit} octets")
 
     def finish(self) -> bytes:
         """Return no content."""
@@ -76,7 +76,7 @@ class Nowhere:
         """Do nothing: there is nothing to let go of."""
 
 
-class Memory(Nowhere):
+class Memory(DiscardSink):
     """A sink that keeps the content in memory, up to ``limit`` octets."""
 
     __slots__ = ("_octets",)
@@ -99,22 +99,22 @@ class Memory(Nowhere):
         self._octets.clear()
 
 
-def in_memory(limit: int) -> SinkFactory:
+def buffered(limit: int) -> SinkFactory:
     """Make a sink factory that keeps content of up to ``limit`` octets in memory."""
     return _bounded(limit, Memory)
 
 
-def thrown_away(limit: int) -> SinkFactory:
+def discard(limit: int) -> SinkFactory:
     """Make a sink factory that takes content of up to ``limit`` octets, and keeps none of it."""
-    return _bounded(limit, Nowhere)
+    return _bounded(limit, DiscardSink)
 
 
-def _bounded(limit: int, sink: type[Nowhere]) -> SinkFactory:
+def _bounded(limit: int, sink: type[DiscardSink]) -> SinkFactory:
     """Refuse content that says it is too long before any of it is read."""
 
-    def open_sink(request: Request) -> Nowhere:
+    def open_sink(request: Request) -> DiscardSink:
         if request.head.length > limit:
-            raise ProtocolError(413, f"content is over {limit} octets")
+            raise HTTPError(413, f"content is over {limit} octets")
         return sink(limit)
 
     return open_sink
@@ -122,7 +122,7 @@ def _bounded(limit: int, sink: type[Nowhere]) -> SinkFactory:
 
 # In GET, HEAD, DELETE and OPTIONS content means nothing (RFC 9110, 9.3): it is not to cost memory.
 DEFAULT_SINKS = {
-    method: in_memory(1 * MIB) if method in ("POST", "PUT", "PATCH") else thrown_away(1 * MIB)
+    method: buffered(1 * MIB) if method in ("POST", "PUT", "PATCH") else discard(1 * MIB)
     for method in METHODS
 }
 
@@ -299,4 +299,4 @@ def _refusing(status: int, reason: str, headers: tuple[tuple[str, str], ...] = (
 def _options(allowed: str, cors: bool) -> Route:
     """Answer OPTIONS, whose content, if there is any, means nothing here (RFC 9110, 9.3.7)."""
     headers = (("Allow", allowed), *(preflight_fields(allowed) if cors else ()))
-    return Route("", lambda request: Response(204, b"", headers), thrown_away(64 * 1024))
+    return Route("", lambda request: Response(204, b"", headers), discard(64 * 1024))

@@ -12,16 +12,22 @@ This module puts the page together.
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.checks import PASS, WARN, check
-from benchmarks.derive import Figure, figures
-from benchmarks.environment import commit, date, machine
 from benchmarks.report.bars import target_row
 from benchmarks.report.markup import NOTHING, Markup, join, tag
 from benchmarks.report.sections import TITLES, folded, html_table, questions
-from benchmarks.samples import Run
-from benchmarks.table import checks_table, measured_targets, peers_table, skipped_table, targets_table
-from benchmarks.targets import Verdict, judge, score
-from benchmarks.units import BY, shown
+from benchmarks.results.checks import PASS, WARN, check
+from benchmarks.results.environment import commit, date, machine
+from benchmarks.results.samples import Run
+from benchmarks.results.statistics import Figure, figures
+from benchmarks.results.tables import (
+    checks_table,
+    measured_targets,
+    peers_table,
+    skipped_table,
+    targets_table,
+)
+from benchmarks.results.targets import Verdict, judge, score
+from benchmarks.results.units import BY, shown
 
 STYLE = Path(__file__).with_name("style.css")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.derive import FLOOR
 from benchmarks.report.lines import WIDTH, peer_class, picture, text
 from benchmarks.report.markup import NOTHING, Markup, join, tag
 from benchmarks.report.scales import Log, log_around
-from benchmarks.rows import Row
-from benchmarks.table import is_ours, spread
-from benchmarks.targets import PASS, UNKNOWN, Verdict
-from benchmarks.units import BY, number, seconds, shown
+from benchmarks.results.statistics import FLOOR
+from benchmarks.results.summary import Row
+from benchmarks.results.tables import is_ours, spread
+from benchmarks.results.targets import PASS, UNKNOWN, Verdict
+from benchmarks.results.units import BY, number, seconds, shown
 
 STEP, THICK = 24, 14  # of a row, and of the bar in it
 LABEL, BEGIN, END = 88, 94, 290

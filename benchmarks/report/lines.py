@@ -4,10 +4,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.derive import OURS
 from benchmarks.report.markup import NOTHING, Markup, join, tag
 from benchmarks.report.scales import Scale, apart
-from benchmarks.units import slug
+from benchmarks.results.statistics import OURS
+from benchmarks.results.units import slug
 
 WIDTH, HEIGHT = 440, 280
 LEFT, RIGHT, TOP, BOTTOM = 56, 352, 26, 238

@@ -3,19 +3,19 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.attack import P99
-from benchmarks.derive import OURS
+from benchmarks.attack.__main__ import P99
 from benchmarks.questions import words_of
 from benchmarks.report import bars
 from benchmarks.report.bars import Group
 from benchmarks.report.lines import BOTTOM, LEFT, RIGHT, TOP, Chart, Series, draw, finite
 from benchmarks.report.markup import NOTHING, Markup, join, tag
 from benchmarks.report.scales import Linear, Ordinal, Scale, Tail, log_around
-from benchmarks.rows import Row, rows
-from benchmarks.samples import Run
-from benchmarks.table import COLUMNS, CONTEST, Table, by_workload, table_of
-from benchmarks.table import RIGHT as TO_THE_RIGHT
-from benchmarks.units import MIB, number, octets, seconds, share, slug
+from benchmarks.results.samples import Run
+from benchmarks.results.statistics import OURS
+from benchmarks.results.summary import Row, rows
+from benchmarks.results.tables import COLUMNS, CONTEST, Table, by_workload, table_of
+from benchmarks.results.tables import RIGHT as TO_THE_RIGHT
+from benchmarks.results.units import MIB, number, octets, seconds, share, slug
 
 TITLES = {
     "throughput": "Throughput",

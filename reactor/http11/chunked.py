@@ -17,7 +17,8 @@ A trailer section is read as a head is: whole, by the same rules, under the same
 from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 
-from reactor.http11.grammar import ProtocolError, match_chunk_line
+from reactor.http11.errors import ProtocolError
+from reactor.http11.grammar import match_chunk_line
 from reactor.http11.head import HeadReader
 
 LAST_CHUNK = b"0\r\n\r\n"

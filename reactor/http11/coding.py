@@ -15,8 +15,8 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
+from reactor.http11.cache import BytesCache
 from reactor.http11.grammar import find_weighted_codings
-from reactor.http11.memo import Memo
 
 _engine: Any = zlib
 ENGINE, LEVEL = "zlib", 6
@@ -34,7 +34,7 @@ _LARGEST_WINDOW = 15
 READY = ("br", "zstd", "gzip")
 
 # At most 16 MiB, most of it the content of small files, which is in memory anyway.
-_compressed: Memo[bytes] = Memo(entries=256, longest=64 * 1024)
+_compressed: BytesCache[bytes] = BytesCache(entries=256, longest=64 * 1024)
 
 
 def preferred_coding(accept_encoding: str | None) -> str | None:

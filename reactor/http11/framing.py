@@ -9,7 +9,8 @@ Readers keep no octets: they are shown a buffer and a position, and say how far 
 
 from typing import Protocol
 
-from reactor.http11.grammar import ProtocolError, is_content_length
+from reactor.http11.errors import ProtocolError
+from reactor.http11.grammar import is_content_length
 
 CHUNKED = -1
 

@@ -11,25 +11,61 @@ target (a browser asks for one target after another in the same words), of singl
 the lines that begin a chunk.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
+from reactor.http11.cache import BytesCache
 from reactor.http11.coding import preferred_coding
+from reactor.http11.errors import ProtocolError
 from reactor.http11.framing import content_length
 from reactor.http11.grammar import (
     METHODS,
-    ProtocolError,
+    TOKEN,
     find_no_line_end,
     find_stray_control,
     is_method,
     match_version,
 )
 from reactor.http11.headers import FieldLine, Headers, read_field_line
-from reactor.http11.memo import Memo
-from reactor.http11.message import NO_PARAMS, Head, Params
+from reactor.http11.message import NO_PARAMS, Head, Params, Request
 from reactor.http11.target import Target, check_host, read_target
 from reactor.settings import Settings
+
+# DOC OF reactor/http11/head.py
+# """What can be read of a request that is refused: for the line in the log, and the form of the answer.
+#
+# Whoever refuses a request does not know for certain what it asks for. But the answer to HEAD has no
+# content (RFC 9110, 9.3.2), and the log says what came as far as it can be read. Nothing else may
+# depend on it: a request that was glimpsed is never served.
+# """
+
+
+MOST_LINES = 32
+
+_match_request_line = re.compile(rb"(" + TOKEN + rb") ([^ ]+) HTTP/1\.([0-9])\r\n").match
+
+
+def glimpse(octets: bytes) -> Request:
+    """Make a request of the beginning of a head; without a readable request line its target is empty."""
+    match = _match_request_line(octets)
+    if match is None:
+        method = "HEAD" if octets.startswith(b"HEAD ") else ""
+        return Request(method, Target("", ()), Head(1, Headers(), persistent=False))
+    lines = octets[match.end() :].split(b"\r\n", MOST_LINES)[:MOST_LINES]
+    headers = Headers([field_line for line in lines for field_line in _readable(line)])
+    target = Target(match[2].decode("latin-1"), ())
+    return Request(match[1].decode("ascii"), target, Head(min(int(match[3]), 1), headers, persistent=False))
+
+
+def _readable(octets: bytes) -> list[FieldLine]:
+    """Return the field line, when it is one."""
+    try:
+        return [read_field_line(octets)]
+    except ProtocolError:
+        return []
+
 
 # Octets of a head; longer ones are read anew each time.
 LONGEST_KNOWN = 2048
@@ -81,10 +117,10 @@ class HeadReader:
         self._surely_fits = min(settings.max_request_line, settings.max_head - 4)
         self._resolve = resolve
         self._refuse_host = refuse_host
-        self.known: Memo[ReadHead] = Memo(entries=512, longest=LONGEST_KNOWN)
-        self._tails: Memo[Head] = Memo(entries=256, longest=LONGEST_KNOWN)
-        self._lines: Memo[FieldLine] = Memo(entries=1024, longest=256)
-        self.known_sizes: Memo[int] = Memo(entries=512, longest=32)
+        self.known: BytesCache[ReadHead] = BytesCache(entries=512, longest=LONGEST_KNOWN)
+        self._tails: BytesCache[Head] = BytesCache(entries=256, longest=LONGEST_KNOWN)
+        self._lines: BytesCache[FieldLine] = BytesCache(entries=1024, longest=256)
+        self.known_sizes: BytesCache[int] = BytesCache(entries=512, longest=32)
 
     def read(self, octets: bytes) -> ReadHead:
         """Read a head that is not known, with its empty line; raise ProtocolError."""

@@ -12,7 +12,8 @@ knows no field by its meaning.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from reactor.http11.grammar import ProtocolError, match_field_line
+from reactor.http11.errors import ProtocolError
+from reactor.http11.grammar import match_field_line
 
 # One field line, checked: the name in lower case, the value, the name as it was written.
 FieldLine = tuple[str, str, str]

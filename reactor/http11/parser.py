@@ -17,10 +17,9 @@ The parser knows no socket and no clock, and never calls back.
 from enum import Enum, auto
 
 from reactor.http11.chunked import ChunkedReader
+from reactor.http11.errors import HTTPError, ProtocolError
 from reactor.http11.framing import CHUNKED, LengthReader, Reader
-from reactor.http11.glimpse import glimpse
-from reactor.http11.grammar import ProtocolError
-from reactor.http11.head import LONGEST_KNOWN, HeadReader
+from reactor.http11.head import LONGEST_KNOWN, HeadReader, glimpse
 from reactor.http11.message import Request
 
 # RFC 9112, 2.2: empty lines before a request line are skipped; a few, or they would be a way to
@@ -109,7 +108,7 @@ class Parser:
                         self._skip_empty_lines()
                         return self.next_request()
                     read = self._heads.read(octets)
-            except ProtocolError as error:
+            except HTTPError as error:
                 error.request = self.glimpse()
                 self.lose()
                 raise

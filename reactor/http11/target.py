@@ -16,12 +16,8 @@ its segment. Dot segments are left as they are: what they mean is for the handle
 import ipaddress
 from urllib.parse import unquote_to_bytes
 
-from reactor.http11.grammar import (
-    ProtocolError,
-    match_absolute_form,
-    match_host,
-    match_origin_form,
-)
+from reactor.http11.errors import ProtocolError
+from reactor.http11.grammar import match_absolute_form, match_host, match_origin_form
 
 
 class Target:

@@ -18,18 +18,17 @@ from collections.abc import Sequence
 from hmac import compare_digest
 from secrets import token_urlsafe
 
-from reactor.acceptor import Acceptor
-from reactor.guard import guarded
-from reactor.http11.grammar import ProtocolError
+from reactor.basic_auth import guarded
+from reactor.http11.errors import HTTPError
 from reactor.http11.message import Params, Request, Response
-from reactor.inspector.inspected import InspectedConnection
-from reactor.inspector.stepping import SteppedReactor
-from reactor.observer import Event, EventReader
+from reactor.inspector.stepping import InspectedConnection, SteppedReactor
+from reactor.observe.events import Event, EventReader
+from reactor.observe.instrumented import ANSWERED, CLOSED, ENTERED, OPENED, RECEIVED, REFUSED, RESPONSE, SENT
 from reactor.routing import Route, Router
-from reactor.server import StartError, listen
-from reactor.service import ServerState, Service
+from reactor.server.acceptor import Acceptor
+from reactor.server.context import ServerContext, ServerState
+from reactor.server.server import StartError, listen
 from reactor.settings import Settings
-from reactor.watched import ANSWERED, CLOSED, ENTERED, OPENED, RECEIVED, REFUSED, RESPONSE, SENT
 
 HOST = "127.0.0.1"
 MOST_CONNECTIONS = 256
@@ -61,7 +60,7 @@ class DemoRouter(Router):
     def _check(self, request: Request) -> None:
         token = request.headers.get(TOKEN_FIELD, "")
         if not compare_digest(token.encode(), self._token):
-            raise ProtocolError(403, "this port serves the demo clients of the inspector only")
+            raise HTTPError(403, "this port serves the demo clients of the inspector only")
 
 
 def echo(request: Request) -> Response:
@@ -91,11 +90,11 @@ class ServedEvents:
 
     def __init__(self, reader: EventReader) -> None:
         self._reader = reader
-        self._left_out: Service | None = None
+        self._left_out: ServerContext | None = None
 
-    def leave_out(self, service: Service) -> None:
+    def leave_out(self, context: ServerContext) -> None:
         """Leave out the events of a service's connections until the last of them is closed."""
-        self._left_out = service
+        self._left_out = context
 
     def __call__(self, events: list[Event]) -> None:
         """Forward events."""
@@ -107,7 +106,7 @@ class ServedEvents:
         self._reader(events)
 
 
-class DemoService(Service):
+class DemoService(ServerContext):
     """The service of the demo connections, whose numbers are negative."""
 
     def __init__(
@@ -132,9 +131,11 @@ class DemoListener(Acceptor):
 class DemoServer:
     """Serves the demo clients in the loop of a server; ``served`` leave out their connections."""
 
-    def __init__(self, server: Service, inner: SteppedReactor, served: Sequence[ServedEvents] = ()) -> None:
+    def __init__(
+        self, server: ServerContext, inner: SteppedReactor, served: Sequence[ServedEvents] = ()
+    ) -> None:
         self.token = token_urlsafe(32)
-        self.service = DemoService(inner, self.token, server.settings, served)
+        self.context = DemoService(inner, self.token, server.settings, served)
         self._server = server
         self._listener: DemoListener | None = None
         self._address = HOST, 0
@@ -144,19 +145,19 @@ class DemoServer:
         if self._server.state is not ServerState.RUNNING:
             raise StartError("the server is stopping")
         if self._listener is None:
-            self.service.reactor.at_turn_end(self._close_when_stopping)
+            self.context.reactor.at_turn_end(self._close_when_stopping)
         if not self._is_open:
             sock = listen(HOST, 0)
             self._address = sock.getsockname()[:2]
-            self._listener = DemoListener(self.service, sock, MOST_CONNECTIONS, InspectedConnection)
-            self.service.reactor.register(self._listener)
+            self._listener = DemoListener(self.context, sock, MOST_CONNECTIONS, InspectedConnection)
+            self.context.reactor.register(self._listener)
         return self._address
 
     def close(self) -> None:
         """Close the listener and every demo connection."""
         if self._listener is not None and self._is_open:
             self._listener.close()
-        for connection in list(self.service.connections.values()):
+        for connection in list(self.context.connections.values()):
             connection.abort()
 
     @property

@@ -17,20 +17,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 
-from reactor.acceptor import Acceptor
-from reactor.connection import Connection
 from reactor.inspector.demo_server import DemoServer, ServedEvents
-from reactor.inspector.inspected import InspectedConnection
 from reactor.inspector.main_loop import MainLoop
+from reactor.inspector.origin_check import LocalRouter
 from reactor.inspector.routes import install
-from reactor.inspector.same_site import LocalRouter
-from reactor.inspector.stepping import Control, SteppedReactor, pausable
-from reactor.inspector.watchers import Watchers
+from reactor.inspector.stepping import Control, InspectedConnection, SteppedReactor, pausable
+from reactor.inspector.subscribers import Subscribers
 from reactor.loop import Reactor
-from reactor.observer import EventReader
+from reactor.observe.events import EventReader
 from reactor.routing import Router
-from reactor.server import Server, StartError, Watch, listen
-from reactor.service import Service
+from reactor.server.acceptor import Acceptor
+from reactor.server.connection import Connection
+from reactor.server.context import ServerContext
+from reactor.server.server import Instrumentation, Server, StartError, listen
 from reactor.settings import Settings
 
 HOST, PORT = "127.0.0.1", 4222
@@ -63,16 +62,16 @@ class Inspector:
         name, number = listener.getsockname()[:2]
         self.url = f"http://[{name}]:{number}/" if ":" in name else f"http://{name}:{number}/"
         routes = LocalRouter(host, names)
-        demo_server = DemoServer(server.service, inner, served)
-        self._watchers = Watchers(server, inner, self._outer, demo_server)
+        demo_server = DemoServer(server.context, inner, served)
+        self._watchers = Subscribers(server, inner, self._outer, demo_server)
         install(routes, self._watchers)
         for each in installers:
             each(routes, server)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             # Inherited by connections: it closes those whose frames are never acknowledged.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(PAGE_TIMEOUT * 1000))
-        self._service = Service(self._outer, routes, Settings(stall_timeout=PAGE_TIMEOUT))
-        self._acceptor = Acceptor(self._service, listener, MOST_CONNECTIONS, Connection)
+        self._context = ServerContext(self._outer, routes, Settings(stall_timeout=PAGE_TIMEOUT))
+        self._acceptor = Acceptor(self._context, listener, MOST_CONNECTIONS, Connection)
         main_loop = MainLoop(inner, self._outer)
         self._control.suspend, self._control.resume = main_loop.suspend, main_loop.resume
         for handler in (self._acceptor, main_loop, self._watchers):
@@ -95,7 +94,7 @@ class Inspector:
         self._control.hold_no_more()
         self._watchers.close()
         self._acceptor.close()
-        for connection in list(self._service.connections.values()):
+        for connection in list(self._context.connections.values()):
             connection.abort()
         self._outer.close()
 
@@ -109,8 +108,8 @@ def inspected(
     served_readers: Sequence[EventReader] = (),
     outer: Reactor | None = None,
     names: Sequence[str] = (),
-) -> Watch:
-    """Return the Watch of a server with an inspector; raise StartError if its selector cannot be waited for.
+) -> Instrumentation:
+    """Return a server's Instrumentation with an inspector; raise StartError if its selector cannot be polled.
 
     ``served_readers`` receive the events of the server without those of demo connections. ``outer`` is the
     reactor of the inspector, whose clock both servers use. The inspector is also served at host ``names``.
@@ -132,4 +131,4 @@ def inspected(
         finally:
             inspector.close()
 
-    return Watch(inner, InspectedConnection, around)
+    return Instrumentation(inner, InspectedConnection, around)

@@ -14,14 +14,14 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from reactor.http11.grammar import ProtocolError
+from reactor.http11.errors import HTTPError
 from reactor.http11.message import LiveStream, Request, Response
-from reactor.inspector.board import STATES
+from reactor.inspector.assets import HTML_HEADERS, PAGE
 from reactor.inspector.demo import DEMOS
-from reactor.inspector.page import HTML_HEADERS, PAGE
-from reactor.inspector.watchers import Watchers
-from reactor.routing import Router, in_memory
-from reactor.server import StartError
+from reactor.inspector.snapshot import STATES
+from reactor.inspector.subscribers import Subscribers
+from reactor.routing import Router, buffered
+from reactor.server.server import StartError
 
 LONGEST = 4096  # octets of what is posted
 JSON_HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
@@ -29,13 +29,13 @@ EVENT_STREAM = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-sto
 DELAYS = 0.01, 60.0  # seconds, the least and the greatest of slow motion
 
 
-def install(routes: Router, watchers: Watchers) -> None:
+def install(routes: Router, watchers: Subscribers) -> None:
     """Register the routes."""
     control = watchers.control
 
     def refuse_while_stopping() -> None:
         if watchers.stopping:  # a held loop would keep the server from stopping
-            raise ProtocolError(409, "the server is stopping")
+            raise HTTPError(409, "the server is stopping")
 
     @routes.get("/")
     def page(request: Request) -> Response:
@@ -45,7 +45,7 @@ def install(routes: Router, watchers: Watchers) -> None:
     def events(request: Request) -> Response:
         stream = LiveStream()
         if request.method != "HEAD" and not watchers.add(stream):
-            raise ProtocolError(503, "too many pages look at this server already")
+            raise HTTPError(503, "too many pages look at this server already")
         return Response(200, stream, EVENT_STREAM)
 
     @routes.get("/connections/{number}")
@@ -55,10 +55,10 @@ def install(routes: Router, watchers: Watchers) -> None:
         is_number = digits.isascii() and digits.isdigit() and len(digits) < 20
         found = watchers.describe(int(number)) if is_number else None
         if found is None:
-            raise ProtocolError(404, "there is no such connection, or it closed long ago")
+            raise HTTPError(404, "there is no such connection, or it closed long ago")
         return as_json(found)
 
-    @routes.post("/control", in_memory(LONGEST))
+    @routes.post("/control", buffered(LONGEST))
     def command(request: Request) -> Response:
         asked = read_json(request)
         refuse_while_stopping()
@@ -71,12 +71,12 @@ def install(routes: Router, watchers: Watchers) -> None:
         }
         do = asked.get("do")
         if not isinstance(do, str) or do not in commands:
-            raise ProtocolError(400, f'"do" is one of {", ".join(commands)}')
+            raise HTTPError(400, f'"do" is one of {", ".join(commands)}')
         commands[do]()
         watchers.changed()
         return as_json({"mode": control.mode})
 
-    @routes.post("/breakpoints", in_memory(LONGEST))
+    @routes.post("/breakpoints", buffered(LONGEST))
     def breakpoints(request: Request) -> Response:
         asked = read_json(request)
         refuse_while_stopping()
@@ -85,25 +85,25 @@ def install(routes: Router, watchers: Watchers) -> None:
         if not isinstance(states, list) or not all(
             isinstance(each, str) and each in known for each in states
         ):
-            raise ProtocolError(400, f'"states" is a list of {", ".join(sorted(known))}')
+            raise HTTPError(400, f'"states" is a list of {", ".join(sorted(known))}')
         if not isinstance(slow, bool):
-            raise ProtocolError(400, '"slow" is true or false')
+            raise HTTPError(400, '"slow" is true or false')
         control.stop_at_states, control.stop_at_slow = frozenset(states), slow
         watchers.changed()
         return as_json({"states": sorted(states), "slow": slow})
 
-    @routes.post("/demos", in_memory(LONGEST))
+    @routes.post("/demos", buffered(LONGEST))
     def demos(request: Request) -> Response:
         name = read_json(request).get("name")
         demo = DEMOS.get(name) if isinstance(name, str) else None
         if demo is None:
-            raise ProtocolError(404, f"the demos are {', '.join(DEMOS)}")
+            raise HTTPError(404, f"the demos are {', '.join(DEMOS)}")
         try:
             started = watchers.demos.start(demo)
         except (OSError, StartError) as error:
-            raise ProtocolError(503, f"cannot start the demo: {error}") from None
+            raise HTTPError(503, f"cannot start the demo: {error}") from None
         if not started:
-            raise ProtocolError(409, "too many demos are running")
+            raise HTTPError(409, "too many demos are running")
         watchers.changed()
         return as_json({"name": demo.name}, 202)
 
@@ -114,16 +114,16 @@ def as_json(data: object, status: int = 200) -> Response:
 
 
 def read_json(request: Request) -> dict[str, Any]:
-    """Read the object that was posted; raise ProtocolError."""
+    """Read the object that was posted; raise HTTPError."""
     media_type = str(request.headers.get("content-type", "")).partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise ProtocolError(415, "what is posted here is application/json")
+        raise HTTPError(415, "what is posted here is application/json")
     try:
         data = json.loads(request.content)
     except (ValueError, RecursionError):
-        raise ProtocolError(400, "this is no JSON") from None
+        raise HTTPError(400, "this is no JSON") from None
     if not isinstance(data, dict):
-        raise ProtocolError(400, "a JSON object is expected")
+        raise HTTPError(400, "a JSON object is expected")
     return data
 
 
@@ -131,5 +131,5 @@ def _delay(asked: dict[str, Any]) -> float:
     delay = asked.get("delay", 0.5)
     least, greatest = DELAYS
     if isinstance(delay, bool) or not isinstance(delay, (int, float)) or not least <= delay <= greatest:
-        raise ProtocolError(400, f'"delay" is a number of seconds from {least:g} to {greatest:g}')
+        raise HTTPError(400, f'"delay" is a number of seconds from {least:g} to {greatest:g}')
     return float(delay)

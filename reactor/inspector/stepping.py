@@ -13,13 +13,17 @@ It knows no HTTP, and not what the outer reactor serves.
 """
 
 import selectors
+import socket
 import time
 from collections.abc import Callable, Sequence
 from math import inf
 from typing import NamedTuple
 
 from reactor.loop import HOOKS, SLOW_TURN, EventHandler, Reactor
-from reactor.observer import SELECTED, TURN, EventReader, ObservedReactor
+from reactor.observe.events import SELECTED, TURN, EventReader, InstrumentedReactor
+from reactor.observe.instrumented import InstrumentedConnection
+from reactor.server.connection import State
+from reactor.server.context import ServerContext
 
 RUNNING, PAUSED, SLOW = "running", "paused", "slow"
 # Where the loop can be held.
@@ -234,7 +238,7 @@ class Control:
         self._holding = False
 
 
-class SteppedReactor(ObservedReactor):
+class SteppedReactor(InstrumentedReactor):
     """A reactor whose turns are taken when an outer one has been told that they are due.
 
     It never sleeps: how long it *would* have slept, and did wait, is what its events tell.
@@ -292,3 +296,30 @@ class SteppedReactor(ObservedReactor):
         if self.control.mode is not RUNNING:
             self.control.before(LATE, handler, HOOKS[0])
         super()._call(handler, hook)
+
+
+# DOC OF reactor/inspector/stepping.py
+# """An inspected connection: a watched connection that can be held where it enters a state."""
+
+
+class InspectedConnection(InstrumentedConnection):
+    """A connection of a service whose reactor is a ``SteppedReactor``."""
+
+    __slots__ = ("_control",)
+
+    def __init__(self, context: ServerContext, sock: socket.socket, peer: str) -> None:
+        reactor = context.reactor
+        assert isinstance(reactor, SteppedReactor)
+        self._control = reactor.control
+        super().__init__(context, sock, peer)
+        if State.ACCEPTED.name in self._control.stop_at_states:
+            self._control.stop_soon(f"c{self.number} enters ACCEPTED")
+
+    def _enter(self, state: State) -> None:
+        if not self._control.stop_at_states:
+            InstrumentedConnection._enter(self, state)
+            return
+        before = getattr(self, "state", state)
+        InstrumentedConnection._enter(self, state)
+        if before is not state:
+            self._control.entered(self, state.name)

@@ -1,13 +1,13 @@
 """The state table as data: what the page shows of each state, and which states may follow it.
 
-Interest and timeout are read from ``reactor.connection.State``; what happens on timeout and the successors
-are below, one line for each state. Nothing is parsed at run time, so ``python -OO`` shows the same table. A
-test compares it with the docstring of ``reactor.connection``.
+Interest and timeout are read from ``reactor.server.connection.State``; what happens on timeout and the
+successors are below, one line for each state. Nothing is parsed at run time, so ``python -OO`` shows the
+same table. A test compares it with the docstring of ``reactor.server.connection``.
 """
 
 from typing import NamedTuple
 
-from reactor.connection import State
+from reactor.server.connection import State
 
 
 class Row(NamedTuple):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.driving import Browser, start
-from tests.process import ServerProcess
+from tests.support.process import ServerProcess
 
 
 @pytest.fixture(scope="session")

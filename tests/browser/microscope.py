@@ -7,11 +7,11 @@ from types import TracebackType
 from typing import Any
 
 from reactor.http11.message import LiveStream, Request, Response
-from reactor.inspector.page import HTML_HEADERS, PAGE
+from reactor.inspector.assets import HTML_HEADERS, PAGE
 from reactor.inspector.table import state_table
 from reactor.loop import EventHandler
 from reactor.routing import Router
-from reactor.server import Server
+from reactor.server.server import Server
 from reactor.settings import Settings
 
 STEPS = (

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.browser.driving import Browser
-from tests.inspector.microscope import Microscope
-from tests.process import head
+from tests.support.process import head
+from tests.unit.inspector.microscope import Microscope
 
 GET = head("GET", "/echo/hi")
 

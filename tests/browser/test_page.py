@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.driving import Browser
-from tests.process import ServerProcess
+from tests.support.process import ServerProcess
 
 HOSTILE = '"><img src=x onerror=alert(1)>.txt'
 ESCAPE, DOWN, UP = "\ue00c", "\ue015", "\ue013"

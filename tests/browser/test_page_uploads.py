@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.driving import Browser
-from tests.process import ServerProcess
+from tests.support.process import ServerProcess
 
 LARGE = 64 << 20  # octets: more than the kernel takes while nobody reads
 

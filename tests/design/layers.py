@@ -1,57 +1,31 @@
-"""The floors of the design, and a checker of imports: from sources by path to a list of faults."""
+"""The layers of the design, and a checker of imports: from sources by path to a list of faults."""
 
 import ast
 import sys
 from collections.abc import Mapping
-from fnmatch import fnmatch
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
-BESIDE = -1  # the handlers stand beside the floors
+# From top to bottom: a module imports from its own layer and from those below. A folder covers all its files.
+LAYERS = (
+    ("reactor/__init__.py", "reactor/__main__.py", "reactor/cli/"),
+    ("reactor/inspector/",),
+    ("reactor/lessons/",),
+    ("reactor/observe/",),
+    ("reactor/server/",),
+    ("reactor/logs/",),
+    ("reactor/routing.py", "reactor/basic_auth.py", "reactor/allowed_hosts.py"),
+    ("reactor/http11/",),
+    ("reactor/loop.py", "reactor/deadlines.py", "reactor/wakeup.py"),
+    ("reactor/settings.py", "reactor/_version.py"),
+)
+# Handlers import these, and only the command imports handlers.
+HANDLERS = "handlers/"
+IMPORTED_BY_HANDLERS = ("reactor/routing.py", "reactor/basic_auth.py", "reactor/http11/", HANDLERS)
 
-# Which floor a file stands on. One that is not listed is a fault, until its place is decided.
-FLOORS = {
-    "reactor/__init__.py": 4,
-    "reactor/__main__.py": 4,
-    "reactor/cli.py": 4,
-    "reactor/server.py": 4,
-    "reactor/sharing.py": 4,
-    "reactor/watching.py": 4,
-    "reactor/lessons/*.py": 4,
-    "reactor/explain.py": 3,
-    "reactor/trace.py": 3,
-    "reactor/trace_lines.py": 3,
-    "reactor/line_file.py": 1,
-    "reactor/metrics.py": 3,
-    "reactor/families.py": 1,
-    "reactor/process_figures.py": 1,
-    "reactor/exposition.py": 1,
-    "reactor/names.py": 3,
-    "reactor/messages.py": 1,
-    "reactor/inspector/*.py": 4,
-    "reactor/acceptor.py": 3,
-    "reactor/access_log.py": 3,
-    "reactor/connection.py": 3,
-    "reactor/intake.py": 3,
-    "reactor/outbox.py": 3,
-    "reactor/service.py": 3,
-    "reactor/shutdown.py": 3,
-    "reactor/watched.py": 3,
-    "reactor/routing.py": 2,
-    "reactor/guard.py": 2,
-    "reactor/allowed_hosts.py": 2,
-    "reactor/loop.py": 1,
-    "reactor/deadlines.py": 1,
-    "reactor/wakeup.py": 1,
-    "reactor/observer.py": 1,
-    "reactor/line_writer.py": 1,
-    "reactor/http11/*.py": 0,
-    "reactor/settings.py": 0,
-    "handlers/*.py": BESIDE,
-}
-
-# What would bring sockets, the clock, files or chance to the floor that has none of them.
+# No sockets, clocks, files or randomness; and of the layers below only the settings.
+PURE = ("reactor/http11/", "reactor/settings.py", "reactor/_version.py")
 IMPURE = frozenset(
     {
         "socket",
@@ -73,13 +47,14 @@ IMPURE = frozenset(
 )
 # Where a lock is taken, which is no input or output: another thread may send to a live stream.
 LOCKS = {("reactor/http11/message.py", "threading")}
-# What would bring HTTP to the reactor: whatever of ours is beneath it, and the standard library's own.
+# The event loop knows no HTTP, the standard library's included.
+NO_HTTP = ("reactor/loop.py", "reactor/deadlines.py", "reactor/wakeup.py")
 HTTP = frozenset({"http", "email", "urllib"})
 
 # What is used where somebody has installed it, by one file, which does without.
-OPTIONAL = {("reactor/http11/coding.py", "isal"), ("reactor/process_figures.py", "psutil")}
+OPTIONAL = {("reactor/http11/coding.py", "isal"), ("reactor/observe/metrics.py", "psutil")}
 # Who may name whom for the type checker alone, though that makes a circle.
-NAMED_FOR_TYPES = {("reactor.service", "reactor.connection")}
+NAMED_FOR_TYPES = {("reactor.server.context", "reactor.server.connection")}
 
 
 class Import(NamedTuple):
@@ -95,12 +70,17 @@ def module_of(path: str) -> str:
     return path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
 
 
-def floor_of(path: str) -> int | None:
-    """Return the floor of a file, None when it has no place."""
-    for pattern, floor in FLOORS.items():
-        if fnmatch(path, pattern) and path.count("/") == pattern.count("/"):
-            return floor
+def layer_of(path: str) -> int | None:
+    """Return the index of a file's layer, 0 at the top; None when it has none."""
+    for index, places in enumerate(LAYERS):
+        if is_in(path, places):
+            return index
     return None
+
+
+def is_in(path: str, places: tuple[str, ...]) -> bool:
+    """Say whether a file is one of these, or in one of these folders."""
+    return any(path.startswith(place) if place.endswith("/") else path == place for place in places)
 
 
 @lru_cache(maxsize=256)
@@ -142,55 +122,57 @@ def _names(path: str, node: ast.AST, modules: frozenset[str]) -> list[str]:
 
 
 def faults(sources: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with the imports of some files, each fault in a line."""
+    """Return what is wrong with the imports of all files, each fault in a line."""
     paths = {module_of(path): path for path in sources}
-    modules = frozenset(paths)
     found = []
     graph: dict[str, set[str]] = {}
     for path, source in sorted(sources.items()):
+        found += faults_in(path, source, paths)
         importer = module_of(path)
-        if floor_of(path) is None:
-            found.append(f"{path} has no floor")
-            continue
-        graph[importer] = set()
-        for each in imports_of(path, source, modules):
-            fault = _fault(path, each, paths)
-            if fault:
-                found.append(f"{path}:{each.line} {fault}")
-            if each.name in modules and not (each.for_types and (importer, each.name) in NAMED_FOR_TYPES):
-                graph[importer].add(each.name)
+        graph[importer] = {
+            each.name
+            for each in imports_of(path, source, frozenset(paths))
+            if each.name in paths and not (each.for_types and (importer, each.name) in NAMED_FOR_TYPES)
+        }
     return found + _circles(graph)
+
+
+def faults_in(path: str, source: str, paths: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with the imports of one file; ``paths`` has the path of each of our modules."""
+    if layer_of(path) is None and not is_in(path, (HANDLERS,)):
+        return [f"{path} has no layer"]
+    found = [(each, _fault(path, each, paths)) for each in imports_of(path, source, frozenset(paths))]
+    return [f"{path}:{each.line} {fault}" for each, fault in found if fault]
 
 
 def _fault(path: str, each: Import, paths: Mapping[str, str]) -> str:
     """Return what is wrong with one import; empty when nothing is."""
     top = each.name.partition(".")[0]
-    floor = floor_of(path)
     if top not in ("reactor", "handlers"):
         if top not in sys.stdlib_module_names and (path, top) not in OPTIONAL:
             return f"imports {each.name}, which is not of the standard library"
-        if floor == 0 and top in IMPURE and (path, top) not in LOCKS:
+        if is_in(path, PURE) and top in IMPURE and (path, top) not in LOCKS:
             return f"imports {each.name}, and is to be pure"
-        if floor == 1 and top in HTTP:
+        if is_in(path, NO_HTTP) and top in HTTP:
             return f"imports {each.name}, and is to know no HTTP"
         return ""
     if each.name not in paths:
         return f"imports {each.name}, which is not there"
-    return _fault_between(floor, each.name, floor_of(paths[each.name]))
+    return _fault_between(path, each.name, paths[each.name])
 
 
-def _fault_between(floor: int | None, name: str, other: int | None) -> str:
-    """Return what is wrong with an import of one of our modules from a floor."""
-    if floor == BESIDE:
-        within = name == "reactor.routing" or name.startswith(("reactor.http11", "handlers"))
-        return "" if within else f"imports {name}, and is a handler"
-    if other is None or floor is None:
-        return ""  # said already of the file that has no floor
-    if other == BESIDE:
-        return "" if floor == 4 else f"imports {name}, a handler"
-    if floor == 1 and other != 1:
-        return f"imports {name}, and is to know no HTTP"
-    return f"imports {name}, which stands higher" if other > floor else ""
+def _fault_between(path: str, name: str, imported: str) -> str:
+    """Return what is wrong with an import of one of our modules by a file."""
+    if is_in(path, (HANDLERS,)):
+        return "" if is_in(imported, IMPORTED_BY_HANDLERS) else f"imports {name}, and is a handler"
+    layer, other = layer_of(path), layer_of(imported)
+    if is_in(imported, (HANDLERS,)):
+        return "" if layer == 0 else f"imports {name}, a handler"
+    if layer is None or other is None:
+        return ""  # reported for the file that has no layer
+    if is_in(path, PURE) and not is_in(imported, PURE):
+        return f"imports {name}, and is to be pure"
+    return f"imports {name}, which is in a higher layer" if other < layer else ""
 
 
 def _circles(graph: Mapping[str, set[str]]) -> list[str]:

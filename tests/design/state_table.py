@@ -1,4 +1,4 @@
-"""A parser of the state table in the docstring of ``reactor.connection``."""
+"""A parser of the state table in the docstring of ``reactor.server.connection``."""
 
 from reactor.inspector.table import Row
 

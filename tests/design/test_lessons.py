@@ -1,4 +1,4 @@
-"""The course in ``reactor/README.md``: its references are right, and each lesson has all its parts."""
+"""The course in ``reactor/lessons/README.md``: its references are right, and no lesson lacks a part."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "reactor" / "README.md").read_text()
+TEXT = (ROOT / "reactor" / "lessons" / "README.md").read_text()
 LESSONS = dict(re.findall(r"^## (\d+)\. .*?\n(.*?)(?=^## )", TEXT, re.MULTILINE | re.DOTALL))
 REFERENCE = re.compile(r"`([\w/]+\.py)` `(.+)`$", re.MULTILINE)
 

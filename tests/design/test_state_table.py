@@ -7,13 +7,13 @@ from typing import Protocol
 
 import pytest
 
-from reactor import connection
-from reactor.connection import Connection, State
 from reactor.loop import Interest
+from reactor.server import connection
+from reactor.server.connection import Connection, State
 from reactor.settings import Settings
 from tests.design.sources import read_sources
 from tests.design.state_table import read_table
-from tests.harness import TABLE
+from tests.support.in_process import TABLE
 
 TEXT = connection.__doc__ or ""
 TIMEOUTS = {each.name for each in fields(Settings) if each.name.endswith("_timeout")}
@@ -168,17 +168,17 @@ def flags(source: str) -> list[str]:
 
 # The server's own state, and the acceptor's.
 WITH_STATES_OF_THEIR_OWN = {
-    "reactor/acceptor.py": ["Acceptor.__init__", "Acceptor._enter"],
-    "reactor/service.py": ["Service.__init__", "Service.enter"],
+    "reactor/server/acceptor.py": ["Acceptor.__init__", "Acceptor._enter"],
+    "reactor/server/context.py": ["ServerContext.__init__", "ServerContext.enter"],
 }
-SOURCE = read_sources("reactor")["reactor/connection.py"]
+SOURCE = read_sources("reactor")["reactor/server/connection.py"]
 PLANT = "class Connection:\n    def on_readable(self):\n        {line}\n"
 
 
 def test_one_method_changes_the_state() -> None:
     assert state_changes(SOURCE) == ["Connection._enter"]
     others = read_sources("reactor")
-    del others["reactor/connection.py"]
+    del others["reactor/server/connection.py"]
     found = {path: changes for path, source in others.items() if (changes := state_changes(source))}
     assert found == WITH_STATES_OF_THEIR_OWN
 

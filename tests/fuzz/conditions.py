@@ -10,10 +10,10 @@ import itertools
 import math
 from random import Random
 
+from reactor.http11.conditional import CONDITIONAL, Validators, evaluate, range_applies
 from reactor.http11.dates import format_date, read_date
-from reactor.http11.grammar import ProtocolError
+from reactor.http11.errors import ProtocolError
 from reactor.http11.headers import Headers, read_field_line
-from reactor.http11.preconditions import CONDITIONAL, Validators, evaluate, range_applies
 from reactor.http11.ranges import (
     MAX_RANGES,
     content_range,

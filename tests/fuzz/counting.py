@@ -7,7 +7,7 @@ they are linear by their grammar, and the command measures them in time (``cost.
 
 from typing import Any, SupportsIndex
 
-from reactor.http11.grammar import ProtocolError
+from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader
 from reactor.http11.parser import Parser, Phase
 from reactor.settings import Settings

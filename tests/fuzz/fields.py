@@ -5,10 +5,10 @@ Each check returns what is wrong in words, or None, and depends on the octets al
 
 from random import Random
 
-from handlers.digests import ALGORITHMS, read_digests
-from handlers.form import FormReader, Part
-from handlers.listing import preferred_format
-from reactor.http11.grammar import ProtocolError
+from handlers.files.forms import FormReader, Part
+from handlers.files.listing import preferred_format
+from handlers.files.upload import ALGORITHMS, read_digests
+from reactor.http11.errors import HTTPError
 from tests.fuzz.mutate import mutate
 from tests.fuzz.property import fault_of_refusal
 
@@ -54,7 +54,7 @@ def check_digest(octets: bytes) -> str | None:
     """Check that digests have the length of their algorithm."""
     try:
         digests = read_digests(octets.decode("latin-1"))
-    except ProtocolError as error:
+    except HTTPError as error:
         return fault_of_refusal(error)
     wrong = [name for name, digest in digests.items() if len(digest) != ALGORITHMS[name]().digest_size]
     return f"gives digests of another length: {wrong}" if wrong else None
@@ -88,7 +88,7 @@ def _read_form(pieces: list[bytes]) -> object:
                 else:
                     parts[-1] = (parts[-1][0], parts[-1][1] + each)
         reader.end()
-    except ProtocolError as error:
+    except HTTPError as error:
         fault = fault_of_refusal(error)
         return fault or error.status
     return parts

@@ -7,7 +7,7 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
-from tests.corpus.build import all_entries
+from tests.conformance.corpus.build import all_entries
 
 OCTETS = b'\r\n\t \0\x01\x7f\x80\xff:;,="\\%/?#*[]@0123456789abfxAZ-_+.~'
 TOKENS = (

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from random import Random
 from typing import NamedTuple
 
-from reactor.http11.grammar import ProtocolError
+from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader
 from reactor.http11.message import Request
 from reactor.http11.parser import Parser, Phase

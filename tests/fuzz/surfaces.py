@@ -19,7 +19,7 @@ from random import Random
 from typing import NamedTuple
 
 from reactor.http11.coding import preferred_coding
-from reactor.http11.grammar import ProtocolError
+from reactor.http11.errors import ProtocolError
 from reactor.http11.target import Target, read_target
 from reactor.settings import Settings
 from tests.fuzz import fields, honest

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from reactor.http11 import dates, preconditions, ranges
+from reactor.http11 import conditional, dates, ranges
 from tests.fuzz.campaign import Campaign
 from tests.fuzz.conditions import fault_of_date, honest_conditions, honest_range, read_lines
 from tests.fuzz.surfaces import surfaces
@@ -37,16 +37,16 @@ def _a_unit_in_small_letters(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_list_that_is_not_checked(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(preconditions, "is_entity_tags", lambda value: True)
-    patch.setattr(preconditions, "find_entity_tags", lambda value: value.split(", "))
+    patch.setattr(conditional, "is_entity_tags", lambda value: True)
+    patch.setattr(conditional, "find_entity_tags", lambda value: value.split(", "))
 
 
 def _a_malformed_list_that_lets_through(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(preconditions, "_unchanged", lambda headers, current, now: True)
+    patch.setattr(conditional, "_unchanged", lambda headers, current, now: True)
 
 
 def _a_validator_that_is_not_there(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(preconditions, "_whole", lambda modified: int(modified))
+    patch.setattr(conditional, "_whole", lambda modified: int(modified))
 
 
 def _a_range_of_anything(patch: pytest.MonkeyPatch) -> None:
@@ -100,12 +100,12 @@ def test_what_is_called_an_honest_range_is_read() -> None:
 def test_what_is_called_an_honest_condition_is_read() -> None:
     for case in range(300):
         headers = read_lines(honest_conditions(Random(case)))
-        assert preconditions.is_conditional(headers)
+        assert conditional.is_conditional(headers)
         for name, value in headers.items():
             if name.endswith("since"):
                 assert dates.read_date(value, 0) is not None
             elif name != "if-range" and value != "*":
-                assert preconditions.is_entity_tags(value)
+                assert conditional.is_entity_tags(value)
 
 
 def test_what_is_no_date_is_no_fault_and_is_none() -> None:

@@ -8,9 +8,9 @@ from random import Random
 import pytest
 
 from reactor.http11 import framing, headers, target
-from reactor.http11.grammar import ProtocolError
+from reactor.http11.cache import BytesCache
+from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader
-from reactor.http11.memo import Memo
 from reactor.http11.parser import Parser
 from reactor.settings import Settings
 from tests.fuzz import honest
@@ -87,8 +87,8 @@ def _a_status_that_is_no_error(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_memo_without_case(patch: pytest.MonkeyPatch) -> None:
-    remember = Memo.remember
-    patch.setattr(Memo, "remember", lambda self, octets, value: remember(self, octets.lower(), value))
+    remember = BytesCache.remember
+    patch.setattr(BytesCache, "remember", lambda self, octets, value: remember(self, octets.lower(), value))
 
 
 def _a_parser_that_reads_on(patch: pytest.MonkeyPatch) -> None:

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from reactor.http11.coding import preferred_coding
+from reactor.http11.conditional import Validators, evaluate
 from reactor.http11.dates import read_date
-from reactor.http11.grammar import ProtocolError
+from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader
 from reactor.http11.headers import Headers
 from reactor.http11.parser import Parser, Phase
-from reactor.http11.preconditions import Validators, evaluate
 from reactor.http11.ranges import read_ranges
 from reactor.http11.target import read_target
 from reactor.settings import Settings

@@ -15,13 +15,13 @@ could have changed them.
 import json
 from math import inf
 
-from reactor.connection import STOP_GRACE, Connection, State
 from reactor.loop import EventHandler, Interest
 from reactor.routing import Memory
-from reactor.service import ServerState
-from tests.harness import TABLE
+from reactor.server.connection import STOP_GRACE, Connection, State
+from reactor.server.context import ServerState
 from tests.simulation.network import Socket
 from tests.simulation.site import MOST_IN_MEMORY, Site
+from tests.support.in_process import TABLE
 
 EVERY = 64  # turns, for what looks at everything
 MOST_TURNS = 300_000
@@ -65,7 +65,7 @@ class Invariants:
         site = self._site
         for connection in list(site.connections.values()):
             self._check_connection(connection)
-        if set(site.connections) != set(site.service.connections):
+        if set(site.connections) != set(site.context.connections):
             self._fail("the service knows other connections than there are")
         for descriptor, key in site.selector.get_map().items():
             if site.network.handles.get(descriptor) is not key.fileobj:
@@ -107,9 +107,9 @@ class Invariants:
             return
         if handle.fileno() < 0:
             self._fail(f"{connection!r} has closed its handle")
-        if state is State.WAITING and self._site.service.state is ServerState.STOPPING:
+        if state is State.WAITING and self._site.context.state is ServerState.STOPPING:
             self._fail(f"{connection!r} waits for a live stream while the server stops")
-        if state is State.IDLE and self._site.service.state is ServerState.STOPPING and not connection.unread:
+        if state is State.IDLE and self._site.context.state is ServerState.STOPPING and not connection.unread:
             self._fail(f"{connection!r} is idle while the server stops")
         row = TABLE[state.name]
         wanted = Interest.NONE if row.waits_for == "-" else Interest[row.waits_for]
@@ -123,7 +123,7 @@ class Invariants:
     def _check_closed(self, connection: Connection) -> None:
         if connection.handle.fileno() >= 0:
             self._fail(f"{connection!r} has not closed its handle")
-        if connection.number in self._site.service.connections:
+        if connection.number in self._site.context.connections:
             self._fail(f"{connection!r} is not forgotten")
         if connection.interest or connection.reactor_interest or connection.reactor_deadline != inf:
             self._fail(f"{connection!r} still waits for something")
@@ -160,7 +160,7 @@ class Invariants:
         if state is State.RECEIVING_CONTENT:
             self._windows[connection.number] = (connection.served, deadline)
         # What is idle while the server stops has a moment left.
-        stopping = self._site.service.state is ServerState.STOPPING
+        stopping = self._site.context.state is ServerState.STOPPING
         if stopping and state in (State.ACCEPTED, State.DRAINING) and deadline <= now + STOP_GRACE:
             right = True
         # In a turn in which the server was suspended, deadlines begin before and after that, and a hook that

@@ -10,12 +10,12 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import NoReturn
 
-from reactor.connection import STOP_GRACE
-from tests.harness import Answer, parse_response
+from reactor.server.connection import STOP_GRACE
 from tests.simulation.disk import EXCUSE, TOLD, Disk
 from tests.simulation.scripts import Exchange
 from tests.simulation.site import TOO_MUCH, Site
 from tests.simulation.wire import Wire
+from tests.support.in_process import Answer, parse_response
 
 # Excuses of who may be too late with what it sends.
 TOO_LATE = frozenset({"it does not read", TOO_MUCH})

@@ -87,8 +87,8 @@ def live(world: World, disk: Disk, clients: list[Client]) -> None:
         world.after(when, stop)
     try:
         with ExitStack() as patches:
-            for module in ("beside", "representation", "store", "tree", "upload"):
-                patches.enter_context(patch(f"handlers.{module}.os", FaultyOs(disk)))
+            for module in ("metadata", "paths", "precompressed", "store", "upload"):
+                patches.enter_context(patch(f"handlers.files.{module}.os", FaultyOs(disk)))
             while not world.over:
                 site.reactor.turn()
                 if site.finished and not site.left:

@@ -1,10 +1,10 @@
 """The server under simulation: all of it is real but what is below it.
 
-    real         Reactor, Deadlines, Acceptor, Connection, Parser, Outbox, Service, Router, handlers, Store
-                 Shutdown
+    real         Reactor, Deadlines, Acceptor, Connection, Parser, WriteBuffer, ServerContext, Router,
+                 handlers, Store, Shutdown
     simulated    the selector, the sockets, signals, sendfile, the clocks, and the faults of the file system
 
-Each connection checks its changes of state against the table, and tells the world of them. Beside
+Each connection checks its changes of state against the table, and tells the world of them. PrecompressedFiles
 the built-in routes there are some for what those do not do: streams, live streams, failures.
 """
 
@@ -15,21 +15,21 @@ from math import inf
 from typing import Any
 
 import handlers
-from handlers.store import Store
-from reactor.acceptor import DRAIN_TIME, Acceptor
-from reactor.access_log import AccessLog
-from reactor.connection import Connection, State
+from handlers.files.store import Store
 from reactor.http11.message import OCTETS, TEXT, LiveStream, Request, Response
+from reactor.logs.access_log import AccessLog
 from reactor.loop import EventHandler, Interest, Reactor
-from reactor.routing import Router, in_memory
-from reactor.service import Service
+from reactor.routing import Router, buffered
+from reactor.server.acceptor import DRAIN_TIME, Acceptor
+from reactor.server.connection import Connection, State
+from reactor.server.context import ServerContext
+from reactor.server.shutdown import Shutdown
 from reactor.settings import Settings
-from reactor.shutdown import Shutdown
-from tests.harness import CheckedConnection
 from tests.simulation.disk import Disk
 from tests.simulation.network import Listener, Network, Signals
 from tests.simulation.selector import NOT_REGISTERED, SimulatedSelector
 from tests.simulation.world import World
+from tests.support.in_process import CheckedConnection
 
 # Where a connection may be closed in favour of another: nothing that it asked for is on its way.
 DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
@@ -39,7 +39,7 @@ TOO_MUCH = "the server was suspended, and what waited for it was more than it re
 CUT_OFF = "the shutdown was over before it was served"
 
 
-class SimulatedService(Service):
+class SimulatedService(ServerContext):
     """A service whose connections tell the site what becomes of them."""
 
     site: "Site"
@@ -54,8 +54,8 @@ class SimulatedConnection(CheckedConnection):
         before = getattr(self, "state", None)
         super()._enter(state)
         if before is not state:
-            assert isinstance(self._service, SimulatedService)
-            self._service.site.note_change(self, before, state)
+            assert isinstance(self._context, SimulatedService)
+            self._context.site.note_change(self, before, state)
 
 
 class SimulatedReactor(Reactor):
@@ -148,10 +148,10 @@ class Site:
         )
         log = AccessLog(self.log_lines, "json", world.clock, world.wall_clock)
         self.ticker = Ticker(self)
-        self.service = SimulatedService(
+        self.context = SimulatedService(
             self.reactor, self._routes(), self.settings, log, world.wall_clock, self.network.sendfile
         )
-        self.service.site = self
+        self.context.site = self
         self.reactor.at_turn_end(log.flush)
         self.connections: dict[int, Connection] = {}  # all there ever were and that are not yet closed
         self.changed: list[tuple[Connection, State | None, State]] = []  # in this turn
@@ -160,11 +160,11 @@ class Site:
         self.listener = Listener(self.network)
         self.limit = random.choice((3, 12, 1000, 1000, 1000, 1000))
         listener: Any = self.listener
-        self.acceptor = Acceptor(self.service, listener, self.limit, SimulatedConnection)
+        self.acceptor = Acceptor(self.context, listener, self.limit, SimulatedConnection)
         self.reactor.register(self.acceptor)
         self.signals = SignalReader(self)
         self.reactor.register(self.signals)
-        self.shutdown = Shutdown(self.service, self.acceptor, self._finish)
+        self.shutdown = Shutdown(self.context, self.acceptor, self._finish)
         self.network.when_abandoned = self._check_abandoned
         self.signals_heard = 0
         self.stop_began = inf
@@ -186,7 +186,7 @@ class Site:
     def leave(self) -> None:
         """Close what is left when the shutdown has finished, as the server does."""
         self.left = True
-        for connection in list(self.service.connections.values()):
+        for connection in list(self.context.connections.values()):
             if not self._may_cut_off():
                 self.world.fail(f"the shutdown has finished before {connection!r}")
             self.world.excuse(connection.peer, CUT_OFF)
@@ -226,7 +226,7 @@ class Site:
         if NOT_REGISTERED in reasons or CUT_OFF in reasons:
             return
         served = before is State.RECEIVING_HEAD and connection.served
-        if before not in DISPENSABLE or served or len(self.service.connections) <= self.limit:
+        if before not in DISPENSABLE or served or len(self.context.connections) <= self.limit:
             self.world.fail(f"the acceptor has closed {connection.peer}, which was {before}")
         self.world.excuse(connection.peer, "its place was needed")
 
@@ -244,7 +244,7 @@ class Site:
     def _routes(self) -> Router:
         routes = handlers.build(self.store)
 
-        @routes.post("/mirror", sink=in_memory(MOST_IN_MEMORY))
+        @routes.post("/mirror", sink=buffered(MOST_IN_MEMORY))
         def mirror(request: Request) -> Response:
             return Response(200, request.content, OCTETS)
 

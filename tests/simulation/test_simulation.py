@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from handlers.upload import Upload
-from reactor.acceptor import Acceptor
-from reactor.connection import Connection, State
+from handlers.files.upload import Upload
 from reactor.http11.serializer import Stream
 from reactor.loop import Reactor
-from reactor.outbox import Outbox
-from reactor.service import ServerState, Service
+from reactor.server.acceptor import Acceptor
+from reactor.server.connection import Connection, State
+from reactor.server.context import ServerContext, ServerState
+from reactor.server.write_buffer import WriteBuffer
 from tests.design.sources import ROOT
 from tests.simulation.simulation import run_seed
 from tests.simulation.world import LEVELS, Violation, World
@@ -113,9 +113,9 @@ def extend_the_head_deadline(patch: pytest.MonkeyPatch) -> None:
 
 def repeat_after_a_short_send(patch: pytest.MonkeyPatch) -> None:
     """Send an octet twice when the kernel takes less than it is offered."""
-    send = Outbox._send_octets
+    send = WriteBuffer._send_octets
 
-    def repeated(self: Outbox, *values: Any) -> Any:
+    def repeated(self: WriteBuffer, *values: Any) -> Any:
         waiting = b"".join(self._octets)
         before = self.size
         flow = send(self, *values)
@@ -124,7 +124,7 @@ def repeat_after_a_short_send(patch: pytest.MonkeyPatch) -> None:
             self.size += 1
         return flow
 
-    patch.setattr(Outbox, "_send_octets", repeated)
+    patch.setattr(WriteBuffer, "_send_octets", repeated)
 
 
 def rename_early(patch: pytest.MonkeyPatch) -> None:
@@ -146,7 +146,7 @@ def rename_early(patch: pytest.MonkeyPatch) -> None:
 
 def do_not_forget(patch: pytest.MonkeyPatch) -> None:
     """Keep a connection in the list after its end."""
-    patch.setattr(Service, "forget", lambda self, connection: self.when_freed())
+    patch.setattr(ServerContext, "forget", lambda self, connection: self.when_freed())
 
 
 def dispatch_stale_events(patch: pytest.MonkeyPatch) -> None:
@@ -199,7 +199,7 @@ def answer_one_request_after_a_stop(patch: pytest.MonkeyPatch) -> None:
     queue = Connection._queue
 
     def one(self: Connection, *values: Any) -> int:
-        if self._service.state is ServerState.STOPPING:
+        if self._context.state is ServerState.STOPPING:
             self._parser.end()
         return queue(self, *values)
 

@@ -1,0 +1,1 @@
+"""Attack clients against one server, and what its other clients notice."""

@@ -1,0 +1,253 @@
+"""One siege: a server, honest clients who are being served, and attackers who come and go.
+
+    Phase    Attackers             Honest clients      Measured
+    before   -                     connect, and ask    times; then memory, descriptors
+    arrival  come                  ask                 times
+    quiet    hold what they have   are silent          processor: an attack alone is to cost little
+    attack   go on, and come back  ask                 times, processor, memory, descriptors
+    after    have left             are silent, still   processor; memory and descriptors, once all
+                                   connected           connections of the attackers are gone
+    last     -                     ask once more       whose connection is still the first
+
+Attackers who never hold still are quiet after the attack instead: they do not come back. The quiet
+phase of the others is over before the server's patience with them is.
+
+The attack lasts as long as its scale says, and until it has met with what it is meant to meet with,
+so that an attack that never took effect does not pass for one that was withstood.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.attack.attackers import Attacker
+from benchmarks.attack.clients import Crowd, Honest
+from benchmarks.attack.server import Victim
+
+STEPS = 8  # which the quiet phase is long; up to as many go before it
+AT_REST = 0.05  # of the processor
+LARGE = 64 << 20  # octets; no octet of them is on the disk
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large a siege is, and how long its phases are, in seconds."""
+
+    share: float  # of the attackers
+    honest: int
+    interval: float  # between two requests of an honest client
+    before: float
+    attack: float
+    quiet: float
+    after: float
+    patience: float  # the server's, where waiting for its default would take minutes
+    tempo: float  # of the attackers; 1 is as the scenario says, 0.1 is ten times as fast
+    at_most: float  # for anything that is waited for
+    alone: bool = True  # whether the server has a core of its own
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of attack."""
+
+    name: str
+    what: str
+    attackers: int  # at full scale
+    kind: Callable[[Crowd, int, float], Attacker]
+    # What attackers must have met with, and how often for each of them, before the attack may end.
+    meets: Mapping[str, float]
+    deadlines: Sequence[str] = ()  # the options that get the patience of the scale
+    every: float = 1.0  # seconds, between two things that an attacker does
+    holds: bool = False  # whether attackers hold still while their deadlines have not passed
+    honest: int = 1 << 20  # honest clients at most
+    fewest: int = 1  # attackers, at any scale
+    come_in: float = 1.0  # seconds, over which the attackers arrive
+    descriptors: int = 0  # the server's ulimit -n
+    says: str = ""  # what the server must have said
+    places: float = (
+        0  # connections that the server holds at most, as a share of the attackers; 0: its default
+    )
+    never: Sequence[str] = ()  # what no attacker may meet with
+
+
+@dataclass
+class Outcome:
+    """What came of it; times in seconds and sorted, memory in octets, processor as a share of one."""
+
+    attackers: int = 0
+    options: str = ""
+    places: int = 0
+    times_before: list[float] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    errors: int = 0
+    honest: int = 0
+    kept: int = 0
+    met: dict[str, int] = field(default_factory=dict)
+    reached: bool = False
+    cpu: dict[str, float] = field(default_factory=dict)
+    resident: dict[str, int] = field(default_factory=dict)
+    descriptors: dict[str, int] = field(default_factory=dict)
+    leftovers: list[str] = field(default_factory=list)
+    traceback: bool = False
+    exit_code: int | None = None
+
+    @property
+    def survived(self) -> bool:
+        """True when the server did not crash, and had no exception to tell of."""
+        return self.exit_code == 0 and not self.traceback
+
+
+class Siege:
+    """One scenario at one scale."""
+
+    def __init__(self, scenario: Scenario, scale: Scale, directory: Path) -> None:
+        self.scenario, self.scale, self.directory = scenario, scale, directory
+        with (directory / "large").open("wb") as file:
+            file.truncate(LARGE)
+        self.crowd = Crowd(scale.interval)
+        honest = min(scale.honest, scenario.honest)
+        self.honest = [Honest(self.crowd, number) for number in range(honest)]
+        count = max(scenario.fewest, round(scenario.attackers * scale.share))
+        every = scenario.every * scale.tempo
+        self.attackers = [scenario.kind(self.crowd, number, every) for number in range(count)]
+        places = round(scenario.places * count)
+        options = [word for option in scenario.deadlines for word in (option, f"{scale.patience:g}")]
+        if places:
+            options += ["--max-connections", str(places)]
+        self.outcome = Outcome(count, " ".join(options), places, honest=honest)
+        options += ["--directory", str(directory)]
+        self.victim = Victim(self.crowd, options, scenario.descriptors, scale.alone)
+
+    def run(self) -> Outcome:
+        """Go through the phases."""
+        try:
+            self._before()
+            self._arrive()
+            if self.scenario.holds:
+                self._quiet()
+            self._attack()
+            if not self.scenario.holds:
+                self._quiet()
+            self._after()
+            self._last()
+            self.outcome.traceback = self.victim.diary.has(b"Traceback")
+            self.outcome.exit_code = self.victim.stop() if self.victim.alive else self.victim.process.poll()
+            return self.outcome
+        finally:
+            for client in (*self.attackers, *self.honest):
+                client.leave()
+            self.victim.end()
+            self.crowd.reactor.close()
+
+    # The phases.
+
+    def _before(self) -> None:
+        for client in self.honest:
+            client.come(0)
+        self.crowd.run(lambda: all(each.connected for each in self.honest), self.scale.at_most)
+        self._ask_while(self.scale.before, lambda: all(each.answered for each in self.honest))
+        self.outcome.times_before = self._take_times()
+        self._note("before")
+
+    def _arrive(self) -> None:
+        self.crowd.pulse.now_and_then = lambda: self._note("attack")
+        time = self.scenario.come_in * self.scale.share
+        for client in self.attackers:
+            client.come(time * client.number / len(self.attackers))
+        self._ask_while(time, lambda: self.crowd.met["connected"] >= len(self.attackers))
+
+    def _attack(self) -> None:
+        self.crowd.returning = True
+        with_cpu = self._measured("attack")
+        self._ask_while(self.scale.attack, lambda: self._in_effect)
+        with_cpu()
+        self._note("attack")
+        self.outcome.reached = self._in_effect
+        self.outcome.times = self._take_times()
+
+    def _quiet(self) -> None:
+        self.crowd.returning = False
+        # First, who is on the way arrives, and is shut out or not: an attack that goes on is not quiet.
+        self.crowd.run(lambda: not any(each.coming for each in self.attackers), self.scale.at_most)
+        step = self.scale.quiet / STEPS
+        # What they sent is taken. A busy loop would never be at rest, and is measured, too.
+        for _ in range(STEPS // 2 if self.scenario.holds else STEPS):
+            if self._rest("quiet", step) < AT_REST:
+                break
+        self._rest("quiet", self.scale.quiet)
+
+    def _after(self) -> None:
+        self.crowd.pulse.now_and_then = lambda: None
+        self.outcome.met = dict(self.crowd.met)
+        for client in self.attackers:
+            client.leave()
+        before = self.outcome.descriptors["before"]
+        self.crowd.run(lambda: self.victim.descriptors <= before, self.scale.at_most)
+        self._rest("after", self.scale.after)
+        self._note("after")
+
+    def _last(self) -> None:
+        answered = [each.answered for each in self.honest]
+        self._ask_while(0, lambda: all(h.answered > a for h, a in zip(self.honest, answered, strict=True)))
+        self.outcome.kept = sum(not each.lost for each in self.honest)
+        self.outcome.errors = sum(each.errors for each in self.honest)
+        self.outcome.leftovers = sorted(
+            path.name for path in self.directory.iterdir() if path.name not in ("large", "bomb")
+        )
+
+    # Their steps.
+
+    @property
+    def _in_effect(self) -> bool:
+        met, count = self.crowd.met, len(self.attackers)
+        said = self.victim.diary.has(self.scenario.says.encode())
+        return said and all(met[what] >= share * count for what, share in self.scenario.meets.items())
+
+    def _ask_while(self, seconds: float, until: Callable[[], bool]) -> None:
+        """Have honest clients ask, for some seconds and until something holds; wait for their answers."""
+        crowd = self.crowd
+        crowd.asking = True
+        for number, client in enumerate(self.honest):
+            client.start(self.scale.interval * number / len(self.honest))
+        crowd.run_for(seconds)
+        crowd.run(until, self.scale.at_most)
+        crowd.asking = False
+        crowd.run(lambda: not any(each.waiting for each in self.honest), self.scale.at_most)
+        for client in self.honest:
+            client.give_up()
+
+    def _take_times(self) -> list[float]:
+        times = sorted(time for each in self.honest for time in each.times)
+        for each in self.honest:
+            each.times.clear()
+        return times
+
+    def _rest(self, phase: str, seconds: float) -> float:
+        """Let nobody ask for some time; return the share of the processor that was used."""
+        with_cpu = self._measured(phase)
+        self.crowd.run_for(seconds)
+        with_cpu()
+        return self.outcome.cpu[phase]
+
+    def _measured(self, phase: str) -> Callable[[], None]:
+        """Begin to measure the processor; the function that is returned ends it."""
+        began, used = self.crowd.now, self.victim.cpu
+
+        def end() -> None:
+            elapsed = self.crowd.now - began
+            self.outcome.cpu[phase] = (self.victim.cpu - used) / elapsed if elapsed else 0.0
+
+        return end
+
+    def _note(self, phase: str) -> None:
+        """Note the most that was held in a phase."""
+        outcome, victim = self.outcome, self.victim
+        outcome.descriptors[phase] = max(victim.descriptors, outcome.descriptors.get(phase, 0))
+        outcome.resident[phase] = max(victim.resident, outcome.resident.get(phase, 0))
+
+
+def besiege(scenario: Scenario, scale: Scale) -> Outcome:
+    """Run one scenario in a directory of its own."""
+    with tempfile.TemporaryDirectory() as directory:
+        return Siege(scenario, scale, Path(directory)).run()

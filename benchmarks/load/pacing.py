@@ -1,0 +1,149 @@
+"""Who asks when: one pace for each phase of a round, and the two kinds of load.
+
+    Greeting     connect, a few at a time, and ask once: who was answered has a connection that is served
+    ClosedLoop   ask again as soon as the answer is whole
+    OpenLoop     ask at fixed times, whatever becomes of the answers
+
+A closed loop asks how much a server can do. It cannot ask how long users wait: when the server stalls
+for a second, each connection of a closed loop sees one long answer and then waits, politely, instead of
+sending what users would have sent meanwhile ("coordinated omission"). An open loop has a timetable:
+request i is due at start + i / rate, and its time runs from then. What is due while all connections
+are busy waits in line, and its waiting counts.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from math import inf
+
+from benchmarks.load.clients import Load, Requester
+from reactor.loop import EventHandler
+
+WAVE = 64  # connections that are made at the same time: fewer than any server's backlog
+
+
+class Greeting:
+    """Gets requesters connected and answered, once each."""
+
+    def __init__(self, load: Load, requesters: Iterable[Requester]) -> None:
+        self._load = load
+        self._others = deque(requesters)
+        self._awaited = set(self._others)
+        self.established = 0
+
+    @property
+    def done(self) -> bool:
+        """True when everybody was answered who will be."""
+        return not self._awaited
+
+    def start(self) -> None:
+        """Begin with the first wave."""
+        for _ in range(WAVE):
+            self._let_next()
+
+    def on_free(self, requester: Requester) -> None:
+        """Let one ask who has not; let the next come for one who has."""
+        if not requester.greeted:
+            requester.ask(self._load.clock())
+        elif requester in self._awaited:
+            self._awaited.remove(requester)
+            self.established += 1
+            self._let_next()
+
+    def on_lost(self, requester: Requester) -> None:
+        """Wait for it to come back, if it does."""
+        if not requester.returns and requester in self._awaited:
+            self._awaited.remove(requester)
+            self._let_next()
+
+    def _let_next(self) -> None:
+        if self._others:
+            requester = self._others.popleft()
+            if requester.connected:
+                self.on_free(requester)
+            else:
+                requester.come(0)
+
+
+class ClosedLoop:
+    """Everybody asks again at once; ``depth`` requests at a time, when all of the last are answered."""
+
+    def __init__(self, load: Load, requesters: Sequence[Requester], depth: int = 1) -> None:
+        self._load = load
+        self._requesters = requesters
+        self._depth = depth
+
+    def start(self) -> None:
+        """Let all ask who can."""
+        for requester in self._requesters:
+            if requester.connected and not requester.pending:
+                self.on_free(requester)
+
+    def on_free(self, requester: Requester) -> None:
+        """Let it ask."""
+        requester.ask(self._load.clock(), self._depth)
+
+    def on_lost(self, requester: Requester) -> None:
+        """Wait for it to come back."""
+
+
+class OpenLoop(EventHandler):
+    """Gives out requests by a timetable; those who are free are asked in turn, so that all are used."""
+
+    def __init__(self, load: Load, requesters: Sequence[Requester], rate: float, seconds: float) -> None:
+        super().__init__()
+        self._load = load
+        self._rate = rate
+        self._start = load.clock()
+        self._free = deque(each for each in requesters if each.connected and not each.pending)
+        self.total = max(1, round(rate * seconds))
+        self.sent = 0
+
+    @property
+    def done(self) -> bool:
+        """True when everything was sent, and nothing is awaited."""
+        return self.sent == self.total and not self._load.pending
+
+    def start(self) -> None:
+        """Let the first be due now."""
+        self._give_out()
+
+    def due(self, number: int) -> float:
+        """Return when a request is to be sent, in seconds of the load's clock."""
+        return self._start + number / self._rate
+
+    def on_deadline(self) -> None:
+        """Send what is due."""
+        self._give_out()
+
+    def on_failure(self) -> None:
+        """Let the whole run fail: without a timetable there is nothing to measure."""
+        self._load.failed = True
+
+    def on_free(self, requester: Requester) -> None:
+        """Give it what waits in line, or let it wait."""
+        self._free.append(requester)
+        self._give_out()
+
+    def on_lost(self, requester: Requester) -> None:
+        """Count on it no more, until it is back."""
+        if requester in self._free:
+            self._free.remove(requester)
+
+    def stop(self) -> None:
+        """Give up what was never sent: those who would have asked have waited in vain."""
+        self._load.reactor.remove(self)
+        now = self._load.clock()
+        for number in range(self.sent, self.total):
+            self._load.tally.lost(max(0.0, now - self.due(number)))
+        self.sent = self.total
+
+    def _give_out(self) -> None:
+        """Send what is due, as long as somebody is free; be called when the next is."""
+        now = self._load.clock()
+        # Who is asked may lose the connection over it, and be gone from those who are free.
+        while self._free and self.sent < self.total and (due := self.due(self.sent)) <= now:
+            self.sent += 1
+            self._free.popleft().ask(due)
+        waits = self._free and self.sent < self.total
+        self.deadline = self.due(self.sent) if waits else inf
+        self._load.reactor.refresh(self)

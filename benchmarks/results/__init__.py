@@ -1,0 +1,1 @@
+"""Saved runs: samples, statistics, checks, targets and tables."""

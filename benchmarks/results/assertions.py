@@ -1,0 +1,117 @@
+"""Gates: ``--assert 'hot.floor>=0.70'``, a figure and a bound that it must keep.
+
+A gate that cannot be read, or names what no run has, is refused before anything is measured; one
+whose figure this run lacks does not hold. What counts is the median.
+"""
+
+import argparse
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from benchmarks.attack.__main__ import SCENARIOS
+from benchmarks.results.statistics import CONTESTS, FLOOR, LOGGING, OURS, PERCENTILES, Figure, opponent
+from benchmarks.results.units import shown, slug
+from benchmarks.servers.peers import PEERS, WAYS_TO_WATCH
+from benchmarks.servers.workloads import WORKLOADS
+
+FORM = re.compile(r"\s*([\w.-]+)\s*(>=|<=|>|<)\s*([0-9.]+(?:[eE][+-]?\d+)?)\s*")
+COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+SITUATIONS = ("alone", "during downloads", "during uploads", "during both")
+PLACES = (
+    *map(slug, WORKLOADS),
+    *("concurrency-N", "latency-N", "idle-N"),
+    *(slug(f"fairness {name}") for name in SITUATIONS),
+    *(slug(f"attack {each.name}") for each in SCENARIOS),
+)
+OPPONENTS = tuple(opponent(name) for name in PEERS if name not in (OURS, LOGGING, *WAYS_TO_WATCH))
+SPECIAL = {
+    "log.rate": "requests/s with the access log / without it",
+    **{f"watching.{name}": f"requests/s {name} / not, with the access log" for name in WAYS_TO_WATCH},
+    "idle.rate": "requests/s with 10,000 idle connections / without any",
+    "idle.octets": "resident octets for each idle connection",
+    "fairness.p99": "p99 of small requests during downloads and uploads, in seconds",
+    "fairness.slowdown": "the same / alone",
+    "agreement.clients": "requests/s as our own client sees them / as wrk does",
+}
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One bound for one figure, in the figure's own unit."""
+
+    figure: str
+    sign: str
+    bound: float
+
+    def __str__(self) -> str:
+        return f"{self.figure}{self.sign}{self.bound:g}"
+
+    def holds(self, figures: Mapping[str, Figure]) -> bool:
+        """Say whether a run keeps it."""
+        figure = figures.get(self.figure)
+        return figure is not None and COMPARE[self.sign](figure.median, self.bound)
+
+    def verdict(self, figures: Mapping[str, Figure]) -> str:
+        """Return the same in words."""
+        figure = figures.get(self.figure)
+        measured = shown(figure.median, figure.unit) if figure else "not measured"
+        return f"assert {self}: {measured}: {'PASS' if self.holds(figures) else 'FAILED'}"
+
+
+def gate(text: str) -> Gate:
+    """Read a gate; raise argparse.ArgumentTypeError for what is none.
+
+    >>> gate("hot.floor >= 0.70")
+    Gate(figure='hot.floor', sign='>=', bound=0.7)
+    """
+    match = FORM.fullmatch(text)
+    try:
+        found = Gate(match[1], match[2], float(match[3])) if match else None
+    except ValueError:
+        found = None
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 'hot.floor>=0.70'")
+    if not is_figure(found.figure):
+        raise argparse.ArgumentTypeError(f"there is no figure {found.figure!r} (see --list-figures)")
+    return found
+
+
+def is_figure(name: str) -> bool:
+    """Say whether a run can have a figure of this name.
+
+    >>> is_figure("concurrency-512.floor"), is_figure("hot.p99.nginx"), is_figure("cold.floor")
+    (True, True, False)
+    """
+    place, _, what = name.partition(".")
+    known = {re.sub(r"-\d+$", "-N", place), place} & set(PLACES)
+    compared = {f"{what}.{each}" for what in ("p99", "cpu") for each in OPPONENTS}
+    kinds = {"rate", *PERCENTILES, *OPPONENTS, *compared}
+    return name in SPECIAL or (bool(known) and not place.endswith("-N") and what in kinds)
+
+
+def listed() -> str:
+    """Return how figures are named, for a person to read."""
+    special = "\n".join(f"  {name:18} {words}" for name, words in SPECIAL.items())
+    return f"""PLACE.PEER         requests/s of reactor / of the peer, round by round
+PLACE.p99.PEER     p99 of reactor / of the peer
+PLACE.cpu.PEER     requests a second of the server's processor, reactor / the peer
+PLACE.rate         requests/s of reactor
+PLACE.p50 .p99 .p999   percentiles of reactor, in seconds
+{special}
+
+Places of {", ".join(CONTESTS)}: {_list(map(slug, WORKLOADS))}
+Other places: {_list(each for each in PLACES if each not in set(map(slug, WORKLOADS)))};
+  N is a number of connections, per cent of the capacity, a number of idle connections
+Peers: {_list(OPPONENTS)} ("floor" is the {FLOOR})"""
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)

@@ -1,0 +1,102 @@
+"""What a run was measured on: interpreter, machine, kernel, commit, load, and the command itself.
+
+Nothing here names a directory of the machine: a results file can be given to anyone.
+"""
+
+import os
+import platform
+import shlex
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.results.units import portable
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 10.0  # seconds, for a program to say what it is
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+def environment(words: Sequence[str]) -> dict[str, Any]:
+    """Return all that is known; ``words`` are the command line of the benchmark, without the interpreter."""
+    return {
+        "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "command": portable(shlex.join(["python", *words])),
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "platform": platform.platform(),
+        # What follows the number is the builder's.
+        "kernel": f"{platform.system()} {platform.release().partition('-')[0]}",
+        "cpu": cpu_model(),
+        "cores": os.cpu_count() or 1,
+        "load": os.getloadavg()[0],
+        "commit": said("git", "rev-parse", "--short=10", "HEAD"),
+        "dirty": bool(said("git", "status", "--porcelain", "--untracked-files=no")),
+        "wrk": said("wrk", "-v").partition(" Copyright")[0],
+    }
+
+
+def cpu_model(info: Path = CPU_INFO) -> str:
+    """Return the name of the processor, as the kernel has it."""
+    try:
+        lines = info.read_text(errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = (
+        value.strip() for name, _, value in (each.partition(":") for each in lines) if "model name" in name
+    )
+    return next(names, "") or platform.processor() or platform.machine()
+
+
+def said(*command: str) -> str:
+    """Return the first line that a program says, whatever its exit code; nothing when it is not there."""
+    try:
+        result = subprocess.run(
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return result.stdout.partition("\n")[0].strip()
+
+
+def machine(known: dict[str, Any]) -> str:
+    """Return where a run was measured, in a line.
+
+    >>> machine({"cpu": "Example", "cores": 2, "implementation": "CPython", "python": "3.11"})
+    'Example, 2 cores, CPython 3.11'
+    """
+    python = f"{known.get('implementation', '')} {known.get('python', '')}".strip()
+    cores = known.get("cores")
+    parts = (known.get("cpu"), f"{cores} cores" if cores else "", python, known.get("kernel"))
+    return ", ".join(str(each) for each in parts if each)
+
+
+def commit(known: dict[str, Any]) -> str:
+    """Return the commit, and whether there were changes on top of it.
+
+    >>> commit({"commit": "abc", "dirty": True}), commit({})
+    ('abc, with changes', '')
+    """
+    return f"{known.get('commit', '')}{', with changes' if known.get('dirty') else ''}".lstrip(", ")
+
+
+def date(known: dict[str, Any]) -> str:
+    """Return the day on which a run began.
+
+    >>> date({"started": "2026-11-04T14:00:00Z"}), date({})
+    ('4 November 2026', '')
+    """
+    try:
+        began = datetime.fromisoformat(str(known.get("started", "")))
+    except ValueError:
+        return ""
+    return f"{began.day} {began:%B %Y}"

@@ -1,0 +1,95 @@
+"""The README's table of figures, made of a results file and not by hand.
+
+    python -m benchmarks readme RUN.json                     prints it
+    python -m benchmarks readme RUN.json --write README.md   replaces what is between the two markers
+
+The markers are <!-- figures --> and <!-- /figures -->, each in a line of its own.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.results.checks import PASS, check
+from benchmarks.results.environment import commit, date, machine
+from benchmarks.results.samples import Run
+from benchmarks.results.statistics import Figure, figures
+from benchmarks.results.tables import targets_table
+from benchmarks.results.targets import judge, score
+
+BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
+
+
+def markdown(run: Run) -> str:
+    """Return the table, and what one has to know about it."""
+    known = run.environment
+    verdicts = judge(figures(run))
+    rounds = max((each.round for each in run.samples), default=0)
+    return "\n".join(
+        [
+            f"Measured on {date(known)} with commit {commit(known)} by `{known.get('command', '')}`",
+            f"({machine(known)}; {rounds} rounds, all servers in turn). Figures are medians of",
+            f"round-by-round ratios. {score(verdicts)}.",
+            "",
+            targets_table(verdicts).markdown(),
+            "",
+            *thrift(figures(run)),
+            self_checks(run),
+        ]
+    )
+
+
+def thrift(known: Mapping[str, Figure]) -> list[str]:
+    """Return how much each request takes of the server's processor, compared with the floor."""
+    named = {name: known.get(f"{name}.cpu.floor") for name in ("hot", "browser", "varied")}
+    found = [f"{name} {figure.median:.2f}" for name, figure in named.items() if figure is not None]
+    if not found:
+        return []
+    return [
+        "Where the load's own core is the limit (see the self-checks), the floor could do more than it",
+        "shows. By requests for each second of the server's processor, which does not depend on that,",
+        f"the ratios to the floor are: {', '.join(found)}.",
+        "",
+    ]
+
+
+def self_checks(run: Run) -> str:
+    """Return what the self-checks said; those that warn, in full."""
+    checks = check(run)
+    counts = Counter(each.result for each in checks)
+    warnings = [f"{each.name}: {each.words}" for each in checks if each.result not in (PASS, "not applied")]
+    summary = ", ".join(f"{count} {result}" for result, count in counts.items())
+    return "\n".join([f"Self-checks: {summary}.", *(f"\n- {each}" for each in warnings)])
+
+
+def replaced(text: str, figures: str) -> str:
+    """Return a text with the figures between its markers; raise ValueError when they are not there."""
+    before, begin, rest = text.partition(f"{BEGIN}\n")
+    _, end, after = rest.partition(f"{END}\n")
+    if not (begin and end):
+        raise ValueError(f"there is no line {BEGIN} with a line {END} below it")
+    return f"{before}{begin}{figures}\n{end}{after}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the table, or write it; return 2 when it cannot be made."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks readme",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", type=Path, metavar="RUN.json")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="replace the figures in this file")
+    options = parser.parse_args(arguments)
+    try:
+        text = markdown(Run.load(options.run))
+        if options.write is not None:
+            options.write.write_text(replaced(options.write.read_text(), text))
+    except (OSError, ValueError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+    if options.write is None:
+        print(text)
+    return 0

@@ -1,0 +1,199 @@
+"""Tables: what a person reads in the terminal, in the README, and below the charts of the report.
+
+A Table is words in columns; it is worked out once, and written as text, as Markdown, or (by the
+report) as HTML. The first column is aligned to the left, the others as their kind says.
+"""
+
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from benchmarks.results import units
+from benchmarks.results.checks import Check
+from benchmarks.results.samples import Run
+from benchmarks.results.statistics import OURS, Figure
+from benchmarks.results.summary import Row, rows
+from benchmarks.results.targets import UNKNOWN, Verdict
+from benchmarks.results.units import NOTHING, octets, seconds, share, shown
+
+LEFT, RIGHT = "left", "right"
+WIDTH, NARROWEST = 100, 14  # characters, of a table in the terminal, and of its last column
+GAP = "  "
+
+Column = tuple[str, str, Callable[[Row], str]]  # its head, its side, and what is in it
+
+
+@dataclass(frozen=True)
+class Table:
+    """Words in columns; ``sides`` says for each whether it is aligned to the left or the right."""
+
+    title: str
+    heads: Sequence[str]
+    sides: Sequence[str]
+    lines: Sequence[Sequence[str]]
+
+    def text(self) -> str:
+        """Return it for a terminal; what the line above says in the first column is not said again."""
+        cells = [self.heads, *self.lines]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        if self.sides[-1] == LEFT:
+            widths[-1] = max(NARROWEST, WIDTH - sum(widths[:-1]) - len(GAP) * (len(widths) - 1))
+        above, lines = "", [self.title]
+        for line in cells:
+            words = ["" if line[0] == above else line[0], *line[1:]]
+            above = line[0]
+            lines.append(_in_columns(words, widths, self.sides))
+        return "\n".join(lines)
+
+    def markdown(self) -> str:
+        """Return it for a README."""
+        rule = ["---:" if side == RIGHT else "---" for side in self.sides]
+        cells = [self.heads, rule, *([_escaped(word) for word in line] for line in self.lines)]
+        return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def _in_columns(words: Sequence[str], widths: Sequence[int], sides: Sequence[str]) -> str:
+    """Return one line; or more, when the last column, aligned to the left, has so much to say."""
+    start = "".join(_aligned(*each) + GAP for each in zip(words[:-1], widths[:-1], sides[:-1], strict=True))
+    if sides[-1] == RIGHT:
+        return start + words[-1].rjust(widths[-1])
+    folded = textwrap.wrap(words[-1], widths[-1], break_on_hyphens=False)
+    return f"\n{' ' * len(start)}".join([start + "".join(folded[:1]), *folded[1:]]).rstrip()
+
+
+def _aligned(word: str, width: int, side: str) -> str:
+    return word.rjust(width) if side == RIGHT else word.ljust(width)
+
+
+def _escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+
+
+# Of samples.
+
+
+def spread(figure: Figure) -> str:
+    """Return the least and the greatest of the rounds."""
+    if figure.rounds == 1:
+        return "one round"
+    low, high = shown(figure.low, figure.unit), shown(figure.high, figure.unit)
+    value, gap, unit = low.partition(" ")
+    return f"{value if gap and high.endswith(gap + unit) else low} to {high}"
+
+
+def versus(row: Row) -> str:
+    """Return reactor / this peer."""
+    return shown(row.against.median, row.against.unit) if row.against else NOTHING
+
+
+def versus_spread(row: Row) -> str:
+    """Return the spread of that, or that it is a tie."""
+    figure = row.against
+    if figure is None:
+        return NOTHING
+    return f"{spread(figure)}, a tie" if figure.tie else spread(figure)
+
+
+def _latency(name: str, at: float) -> Column:
+    return name, RIGHT, lambda row: seconds(row.percentile(at))
+
+
+def _connections(row: Row) -> str:
+    return f"{row.cell.x or 0:,.0f}"
+
+
+_PEER: Column = "peer", LEFT, lambda row: row.peer
+_RATE: Column = "requests/s", RIGHT, lambda row: shown(row.rate.median, units.RATE)
+_LATENCIES = (_latency("p50", 0.5), _latency("p99", 0.99), _latency("p99.9", 0.999))
+_LONGEST = _latency("longest", 1)
+_SERVER: Column = "server", RIGHT, lambda row: share(row.server_cpu)
+_CLIENT: Column = "client", RIGHT, lambda row: share(row.client_cpu)
+_MEMORY: Column = "memory", RIGHT, lambda row: octets(row.resident)
+_ERRORS: Column = "errors", RIGHT, lambda row: f"{row.errors:,}"
+_VERSUS: Column = "reactor is", RIGHT, versus
+_SPREAD: Column = "from round to round", LEFT, versus_spread
+_EACH: Column = "each", RIGHT, lambda row: octets(row.each_idle.median) if row.each_idle else NOTHING
+
+CONTEST = (_PEER, _RATE, _VERSUS, _SPREAD, *_LATENCIES, _SERVER, _CLIENT)
+COLUMNS: dict[str, Sequence[Column]] = {
+    "concurrency": (
+        *(("connections", RIGHT, _connections), _PEER, _RATE, _VERSUS),
+        *(*_LATENCIES, _SERVER, _CLIENT, _MEMORY),
+    ),
+    "latency": (
+        *(("of capacity", RIGHT, lambda row: share(row.cell.x or 0)), _PEER, _RATE),
+        *(*_LATENCIES, _LONGEST, _SERVER, _CLIENT),
+    ),
+    "idle": (("idle", RIGHT, _connections), _PEER, _RATE, *_LATENCIES, _MEMORY, _EACH, _SERVER, _CLIENT),
+    "fairness": (
+        *(("small requests", LEFT, lambda row: row.cell.workload), _PEER),
+        *(*_LATENCIES, _LONGEST, _SERVER, _CLIENT),
+    ),
+    "attack": (("attack", LEFT, lambda row: row.cell.workload), *_LATENCIES, _LONGEST, _ERRORS),
+}
+
+
+def table_of(title: str, columns: Sequence[Column], found: Iterable[Row]) -> Table:
+    """Make a table of rows."""
+    lines = [[cell(row) for _, _, cell in columns] for row in found]
+    return Table(title, [head for head, _, _ in columns], [side for _, side, _ in columns], lines)
+
+
+def by_workload(found: Iterable[Row]) -> dict[str, list[Row]]:
+    """Return rows by their workload."""
+    workloads: dict[str, list[Row]] = {}
+    for row in found:
+        workloads.setdefault(row.cell.workload, []).append(row)
+    return workloads
+
+
+def tables(run: Run, question: str) -> list[Table]:
+    """Return the tables of a question: one, or one for each workload."""
+    found = rows(run, question)
+    if not found:
+        return []
+    if question in COLUMNS:
+        return [table_of(question, COLUMNS[question], found)]
+    return [table_of(f"{question}: {name}", CONTEST, some) for name, some in by_workload(found).items()]
+
+
+# Of verdicts.
+
+
+def targets_table(verdicts: Iterable[Verdict]) -> Table:
+    """Make the table of targets."""
+    lines = []
+    for verdict in verdicts:
+        target, figure = verdict.target, verdict.figure
+        measured = [shown(figure.median, figure.unit), spread(figure)] if figure else [NOTHING, NOTHING]
+        lines.append([target.workload, str(target), *measured, verdict.words])
+    heads = ("workload", "target", "median", "from round to round", "verdict")
+    return Table("targets", heads, (LEFT, LEFT, RIGHT, LEFT, LEFT), lines)
+
+
+def measured_targets(verdicts: Iterable[Verdict]) -> list[Verdict]:
+    """Return the verdicts on what was measured."""
+    return [verdict for verdict in verdicts if verdict.result != UNKNOWN]
+
+
+def checks_table(checks: Iterable[Check]) -> Table:
+    """Make the table of self-checks."""
+    lines = [[each.name, each.result, each.words] for each in checks]
+    return Table("self-checks", ("check", "result", "what was looked at"), (LEFT, LEFT, LEFT), lines)
+
+
+def peers_table(run: Run) -> Table:
+    """Make the table of who was measured."""
+    lines = [[each.name, each.version, units.portable(each.command)] for each in run.peers.values()]
+    return Table("peers", ("peer", "version", "command"), (LEFT, LEFT, LEFT), lines)
+
+
+def skipped_table(run: Run) -> Table:
+    """Make the table of what was not measured."""
+    lines = [[what, why] for what, why in run.skipped.items()]
+    return Table("not measured", ("what", "why"), (LEFT, LEFT), lines)
+
+
+def is_ours(peer: str) -> bool:
+    """Say whether a peer is this server, in whatever way it is run."""
+    return peer.startswith(OURS)

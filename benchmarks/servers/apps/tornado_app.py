@@ -1,0 +1,44 @@
+"""Tornado's own server: ``python -m benchmarks.servers.apps.tornado_app 8000``."""
+
+import asyncio
+import logging
+import sys
+
+from tornado.web import Application, RequestHandler, StaticFileHandler
+
+from benchmarks.servers.apps.shared import DIRECTORY, compressed, store
+
+
+class Echo(RequestHandler):
+    """Sends a text back."""
+
+    def get(self, text: str) -> None:
+        """Send it; Tornado itself compresses nothing below 1,024 octets."""
+        content = text.encode()
+        self.set_header("Content-Type", "text/plain")
+        self.set_header("Vary", "Accept-Encoding")
+        if "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            content = compressed(content)
+            self.set_header("Content-Encoding", "gzip")
+        self.write(content)
+
+
+class Files(StaticFileHandler):
+    """Sends files, and stores them."""
+
+    def post(self, name: str) -> None:
+        """Store a file."""
+        content = self.request.body
+        self.set_status(201 if store(name, [content], len(content)) else 404)
+
+
+async def main(port: int) -> None:
+    """Serve until killed."""
+    logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
+    app = Application([(r"/echo/(.*)", Echo), (r"/files/(.*)", Files, {"path": str(DIRECTORY)})])
+    app.listen(port, address="127.0.0.1", backlog=4096, max_buffer_size=1 << 30, idle_connection_timeout=75)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1])))

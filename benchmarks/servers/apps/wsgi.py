@@ -1,0 +1,66 @@
+"""The WSGI app of bjoern, granian, gunicorn and waitress."""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from benchmarks.servers.apps.shared import PIECE, compressed, path_of, store
+
+Start = Callable[[str, list[tuple[str, str]]], object]
+TEXT = ("Content-Type", "text/plain")
+OCTETS = ("Content-Type", "application/octet-stream")
+
+
+def application(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+    """Answer one request."""
+    path = environ["PATH_INFO"]
+    if path.startswith("/echo/"):
+        return echo(path[6:].encode("latin-1"), environ, start)
+    if path.startswith("/files/"):
+        reply = upload if environ["REQUEST_METHOD"] == "POST" else download
+        return reply(path[7:], environ, start)
+    return refuse(start)
+
+
+def echo(text: bytes, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+    """Send a text back."""
+    fields = [TEXT, ("Vary", "Accept-Encoding")]
+    if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
+        text = compressed(text)
+        fields.append(("Content-Encoding", "gzip"))
+    start("200 OK", [*fields, ("Content-Length", str(len(text)))])
+    return [text]
+
+
+def download(name: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+    """Send a file, by what the server has for it."""
+    path = path_of(name)
+    if path is None or not path.is_file():
+        return refuse(start)
+    file = path.open("rb")
+    start("200 OK", [OCTETS, ("Content-Length", str(os.fstat(file.fileno()).st_size))])
+    wrapper = environ.get("wsgi.file_wrapper")
+    return wrapper(file, PIECE) if wrapper is not None else iter(lambda: file.read(PIECE), b"")
+
+
+def upload(name: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
+    """Store a file."""
+    size = left = int(environ.get("CONTENT_LENGTH") or 0)
+    source = environ["wsgi.input"]
+
+    def pieces() -> Iterable[bytes]:
+        nonlocal left
+        while left and (piece := source.read(min(PIECE, left))):
+            left -= len(piece)
+            yield piece
+
+    if not store(name, pieces(), size):
+        return refuse(start)
+    start("201 Created", [("Content-Length", "0")])
+    return [b""]
+
+
+def refuse(start: Start) -> Iterable[bytes]:
+    """Say that there is nothing."""
+    start("404 Not Found", [("Content-Length", "0")])
+    return [b""]

@@ -1,0 +1,246 @@
+"""Servers under measurement: each on a core of its own, found by its port, ended by its process id.
+
+1. A free port is chosen, and the peer's command started on the server's core.
+2. The server counts as started when a process of its own listens there and answers a request.
+3. Whoever measures asks what it costs: processor and memory of all its processes, by psutil.
+4. At the end it is terminated, then killed, with all its processes; nothing is left running.
+"""
+
+import contextlib
+import ctypes
+import http.client
+import os
+import resource
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.results.samples import Peer
+from benchmarks.servers.peers import Adapter
+
+if TYPE_CHECKING:
+    import psutil
+
+SERVER_CORE, CLIENT_CORE = 0, 1
+
+HOST = "127.0.0.1"
+ROOT = Path(__file__).parents[2]
+PATIENCE = 20.0  # seconds, in which a server must start
+GRACE = 3.0  # seconds, in which it must stop before it is killed
+TRIES = 3  # with another port each: somebody else may have taken the one that was free
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+class StartError(Exception):
+    """A server did not start; the text is one line and says why."""
+
+
+def pinned(core: int) -> None:
+    """Keep this process on one core, where the machine has more than one.
+
+    Whoever started it may be pinned to another one, which it has inherited and must not stay on.
+    """
+    if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
+        try:
+            os.sched_setaffinity(0, {core})
+        except OSError:
+            pass  # a core that we may not use
+
+
+class Serving:
+    """A server that runs."""
+
+    host = HOST
+
+    def __init__(self, peer: Peer, port: int, process: "subprocess.Popen[bytes]", directory: Path) -> None:
+        # Here, so that who imports this module can say in a line of its own that psutil is missing.
+        import psutil
+
+        self.peer = peer
+        self.port = port
+        self.directory = directory  # that it serves
+        self.pid = process.pid
+        self._process = process
+        self._gauge = psutil.Process(process.pid)
+
+    @property
+    def name(self) -> str:
+        """The peer's name."""
+        return self.peer.name
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """What a socket connects to."""
+        return self.host, self.port
+
+    @property
+    def url(self) -> str:
+        """Its URL, without a slash at the end."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def alive(self) -> bool:
+        """True while its first process runs."""
+        return self._process.poll() is None
+
+    # What it costs.
+
+    def processes(self) -> "list[psutil.Process]":
+        """Return its first process and all that descend from it."""
+        return [self._gauge, *self._gauge.children(recursive=True)] if self.alive else []
+
+    def cpu(self) -> float:
+        """Return the seconds of processor that all its processes have used, user and system."""
+        total = 0.0
+        for process in self._running():
+            # What has ended is counted by its parent, which waited for it.
+            total += sum(process.cpu_times()[:4])
+        return total
+
+    def resident(self) -> int:
+        """Return the octets of memory of all its processes; pages that two share count twice."""
+        return sum(int(process.memory_info().rss) for process in self._running())
+
+    def _running(self) -> "Iterator[psutil.Process]":
+        import psutil
+
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                process.cpu_times()
+                yield process
+
+    # Its start and its end.
+
+    def await_start(self) -> None:
+        """Return when it answers; raise StartError when it has ended, or takes too long."""
+        until = time.monotonic() + PATIENCE
+        while not (self._listens() and self._answers()):
+            if not self.alive:
+                raise StartError(f"ended with {self._process.returncode}")
+            if time.monotonic() > until:
+                raise StartError(f"did not answer within {PATIENCE:g} seconds")
+            time.sleep(0.02)
+
+    def _listens(self) -> bool:
+        """Say whether its own process listens: on a port that was taken, somebody else would answer."""
+        import psutil
+
+        for process in self._running():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                for each in process.net_connections("tcp4"):
+                    if each.status == psutil.CONN_LISTEN and each.laddr[1] == self.port:
+                        return True
+        return False
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE)
+        try:
+            connection.request("GET", "/echo/abc", headers={"Connection": "close"})
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        return True
+
+    def end(self) -> None:
+        """End all its processes, kindly at first."""
+        import psutil
+
+        processes = self.processes()
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE)
+        for process in processes:
+            # psutil compares when a process was started, so that a number that is used again is safe.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        # The group was made for it, and holds those, too, that it has started just now.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        psutil.wait_procs(processes, GRACE)
+
+
+@contextmanager
+def serving(
+    adapter: Adapter, directory: Path | None = None, options: Sequence[str] = ()
+) -> Iterator[Serving]:
+    """Run a server on its core, serving a directory (an empty one of its own when None).
+
+    ``options`` are added to its command line. Raises StartError when it does not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
+        shared = directory or Path(scratch) / "shared"
+        shared.mkdir(exist_ok=True)
+        server = _start(adapter, shared, Path(scratch), options)
+        try:
+            yield server
+        finally:
+            server.end()
+
+
+def _start(adapter: Adapter, directory: Path, scratch: Path, options: Sequence[str]) -> Serving:
+    reason = adapter.missing()
+    if reason is not None:
+        raise StartError(reason)
+    said = scratch / "stderr"
+    for _ in range(TRIES):
+        port = free_port()
+        command = adapter.command(port, directory, scratch, options)
+        peer = Peer(adapter.name, adapter.version(), shlex.join(command))
+        server = Serving(peer, port, _popen(command, said), directory)
+        try:
+            server.await_start()
+        except BaseException as error:
+            server.end()
+            if not isinstance(error, StartError):
+                raise
+            reason = f"{error}{_last_line(said)}"
+        else:
+            return server
+    raise StartError(f"{adapter.name} did not start: {reason}")
+
+
+def free_port() -> int:
+    """Return a port of the loopback on which nobody listens now."""
+    with socket.create_server((HOST, 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _popen(command: Sequence[str], said: Path) -> "subprocess.Popen[bytes]":
+    """Start a process in a group of its own, which ends when this one does."""
+    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+    def prepare() -> None:
+        pinned(SERVER_CORE)
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        if libc is not None:
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+    with said.open("wb") as errors:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            cwd=ROOT,
+            start_new_session=True,
+            preexec_fn=prepare,
+        )
+
+
+def _last_line(said: Path) -> str:
+    lines = said.read_text(errors="replace").split("\n")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    return f": {last}" if last else ""

@@ -1,0 +1,152 @@
+"""The workloads of the table of targets: what is asked, and which answer is right.
+
+    hot, browser, varied      small texts: a short head, a browser's, and one that is new each time
+    pipelined, new connection the same small text, 16 requests at once, and one a connection
+    gzip same, gzip different 1,000 octets, compressed
+    file ..., upload ...      downloads, and uploads under 16 names in turn
+
+A request is a template: ``{n}`` in it becomes a number that was never used before. This module sends
+nothing: ``benchmarks.load.wrk`` measures with these, ``benchmarks.servers.verify`` compares the answers.
+"""
+
+import functools
+import itertools
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from benchmarks.servers.peers import BEING_WATCHED, CLOSING, ECHO, FILES, GZIP, PIPELINED, UPLOADS
+
+NUMBER = "{n}"
+DIGITS = 12
+BLOCK, BLOCKS = 10**8, 10**4  # numbers that one run of a load generator may use up, and how often
+TEXT = 1000  # octets of a text that is compressed
+TEXTS = 64  # different ones, beside the number in each
+NAMES = 16  # under which files are uploaded
+DEPTH = 16
+KIB, MIB = 1 << 10, 1 << 20
+LARGE = 16 * MIB  # octets, from which on a round is too short to count whole files alone
+FEW = 8  # connections for these
+
+BROWSER = (
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0",
+    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Accept-Language: en-US,en;q=0.5",
+    "DNT: 1",
+    "Connection: keep-alive",
+    "Upgrade-Insecure-Requests: 1",
+    "Cache-Control: max-age=0",
+)
+VOCABULARY = (
+    "reactor loop handle selector event deadline handler octet request response field line target "
+    "content chunk coding length header method status version cache range validator date server "
+    "client connection upgrade trailer accept encoding language charset quality weight"
+)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One kind of load; sizes are in octets."""
+
+    name: str
+    needs: str  # of what a server serves
+    lines: tuple[str, ...] = ()  # field lines beside Host
+    targets: tuple[str, ...] = ("/echo/abc",)  # in turn
+    method: str = "GET"
+    size: int = 0  # of the file
+    depth: int = 1  # requests that are sent at once
+
+    @property
+    def coding(self) -> str:
+        """The content coding that the answer must have."""
+        return "gzip" if self.needs == GZIP else ""
+
+    @property
+    def content(self) -> bytes:
+        """What is uploaded, or downloaded."""
+        return file_content(self.size)
+
+    def connections(self, wanted: int) -> int:
+        """Return how many connections are used when so many are wanted; fewer for large files."""
+        return min(wanted, FEW) if self.size >= LARGE else wanted
+
+    def requests(self, host: str) -> Iterator[bytes]:
+        """Yield the templates of what is sent, as octets, one for each target."""
+        upload = self.method == "POST"
+        for target in self.targets:
+            length = (f"Content-Length: {self.size}",) if upload else ()
+            head = (f"{self.method} {target} HTTP/1.1", f"Host: {host}", *self.lines, *length, "", "")
+            yield ("\r\n".join(head).encode() + (self.content if upload else b"")) * self.depth
+
+
+def numbered(template: bytes, number: int) -> bytes:
+    """Fill in a number, always as long.
+
+    >>> numbered(b"/echo/{n}", 7)
+    b'/echo/000000000007'
+    """
+    return template.replace(NUMBER.encode(), b"%0*d" % (DIGITS, number))
+
+
+_blocks = itertools.count()
+
+
+def fresh_numbers() -> int:
+    """Return the first of a block of numbers of which none has been used before."""
+    return next(_blocks) % BLOCKS * BLOCK
+
+
+def file_name(size: int) -> str:
+    """Return the name of the file of a size, as it is shared for downloads.
+
+    >>> file_name(64 << 10), file_name(1 << 20)
+    ('64-KiB', '1-MiB')
+    """
+    return f"{size // MIB}-MiB" if size >= MIB else f"{size // KIB}-KiB"
+
+
+@functools.cache
+def file_content(size: int) -> bytes:
+    """Return the content of the file of a size: printable, always the same, no two pieces alike."""
+    piece = min(size, MIB)
+    block = random.Random(piece).randbytes(piece // 2 + 1).hex().encode()[:piece]
+    return b"".join(b"%016d" % position + block[16:] for position in range(0, size, piece or 1))
+
+
+def _text(seed: int) -> str:
+    """Return the target of a text of 1,000 octets, with a number in it."""
+    words = random.Random(seed).choices(VOCABULARY.split(), k=TEXT)
+    return "-".join([NUMBER, *words])[: TEXT - DIGITS + len(NUMBER)]
+
+
+def _file(size: int) -> Workload:
+    name = file_name(size)
+    return Workload(f"file {name.replace('-', ' ')}", FILES, targets=(f"/files/{name}",), size=size)
+
+
+def _upload(size: int) -> Workload:
+    name = file_name(size)
+    targets = tuple(f"/files/upload-{name}-{number:02}" for number in range(NAMES))
+    return Workload(f"upload {name.replace('-', ' ')}", UPLOADS, (), targets, "POST", size)
+
+
+_GZIP_LINE = ("Accept-Encoding: gzip",)
+
+HOT = Workload("hot", ECHO)
+WATCHED = Workload("watched", BEING_WATCHED)
+SMALL = (
+    HOT,
+    Workload("browser", ECHO, BROWSER),
+    Workload("varied", ECHO, (*BROWSER, f"X-Request-Id: {NUMBER}"), (f"/echo/{NUMBER}",)),
+    Workload("pipelined", PIPELINED, depth=DEPTH),
+    Workload("new connection", CLOSING, ("Connection: close",)),
+)
+COMPRESSED = (
+    Workload("gzip same", GZIP, _GZIP_LINE, (f"/echo/{_text(0).replace(NUMBER, '0' * DIGITS)}",)),
+    Workload("gzip different", GZIP, _GZIP_LINE, tuple(f"/echo/{_text(seed)}" for seed in range(TEXTS))),
+)
+DOWNLOADED = tuple(_file(size) for size in (4 * KIB, 64 * KIB, MIB, 100 * MIB))
+UPLOADED = tuple(_upload(size) for size in (4 * KIB, MIB))
+
+_ALL = (*SMALL, *COMPRESSED, *DOWNLOADED, *UPLOADED, WATCHED)
+WORKLOADS: dict[str, Workload] = {each.name: each for each in _ALL}

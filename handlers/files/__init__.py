@@ -1,0 +1,1 @@
+"""Sharing a directory: downloads, uploads, listings and forms."""

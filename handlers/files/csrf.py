@@ -1,0 +1,41 @@
+"""Other sites: a page somewhere may have a browser send a request here, with nobody's leave.
+
+1. A browser asks before it sends most of what changes something (a preflight, which CORS answers);
+   a POST it just sends, with the password that its user has given for this server.
+2. It says where the page is from: by Sec-Fetch-Site (Fetch Metadata) where it trusts the connection,
+   and by Origin (RFC 6454, 7) everywhere. Clients that are no browsers say nothing, and are not meant.
+3. What CORS lets an origin do, it may.
+"""
+
+from collections.abc import Callable
+
+from reactor.http11.errors import HTTPError
+from reactor.http11.message import Request
+
+ANY = "*"
+_OTHERS = ("cross-site", "same-site")
+
+# Given a request, raises HTTPError(403) where the page of another site has made it.
+Refuse = Callable[[Request], None]
+
+
+def refuse_others_than(allowed: str | None) -> Refuse:
+    """Make the refusal of what pages of other sites send; ``allowed`` is an origin that may, "*" for all."""
+
+    def refuse(request: Request) -> None:
+        origin = request.headers.get("origin")
+        if allowed is not None and allowed in (ANY, origin):
+            return
+        foreign = origin is not None and _authority(origin) != _host(request)
+        if foreign or request.headers.get("sec-fetch-site") in _OTHERS:
+            raise HTTPError(403, "a page of another site may not upload")
+
+    return refuse
+
+
+def _authority(origin: str) -> str:
+    return origin.partition("://")[2].lower()
+
+
+def _host(request: Request) -> str:
+    return str(request.headers.get("host", "")).lower()

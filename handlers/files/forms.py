@@ -1,0 +1,293 @@
+"""A form as browsers send it, multipart/form-data, read piece by piece (RFC 7578; RFC 2046, 5.1.1).
+
+    State      What comes                                Then
+    PREAMBLE   anything, up to the first boundary        BOUNDARY
+    BOUNDARY   "--", or white space and CRLF             EPILOGUE, or HEAD
+    HEAD       field lines, up to an empty one           CONTENT
+    CONTENT    octets, up to the next boundary           BOUNDARY
+    EPILOGUE   anything, which means nothing             -
+
+Octets are fed in any pieces; what comes out is a ``Part`` where one begins, and the octets of its
+content. No more is kept than a head, or what may be the beginning of a boundary, and none of it is
+looked at more than a fixed number of times. What does not follow the grammar raises HTTPError.
+
+It knows no file: what becomes of a part is for whoever reads.
+"""
+
+import os
+import re
+import resource
+from collections.abc import Iterator
+from contextlib import ExitStack
+from enum import Enum, auto
+from typing import NamedTuple
+
+from handlers.files.store import Store
+from handlers.files.upload import Upload
+from reactor.http11.errors import HTTPError
+from reactor.http11.grammar import TOKEN
+from reactor.http11.headers import read_field_line
+from reactor.http11.message import Request
+
+LONGEST_HEAD = 8 * 1024  # octets of the head of one part
+LONGEST_PADDING = 128  # octets of white space behind a boundary, of which nobody sends any
+MOST_PARTS = 1000
+
+# boundary := 0*69<bchars> bcharsnospace                                           RFC 2046, 5.1.1
+# bchars := bcharsnospace / " "
+# bcharsnospace := DIGIT / ALPHA / "'" / "(" / ")" / "+" / "_" / "," / "-" / "." / "/" / ":" / "=" / "?"
+_BCHARS = r"0-9A-Za-z'()+_,\-./:=?"
+_is_boundary = re.compile(rf"[{_BCHARS} ]{{0,69}}[{_BCHARS}]").fullmatch
+
+# parameter = token "=" ( token / quoted-string ), here after ";"                  RFC 9110, 5.6.6
+# Browsers write a quoted-string in which only %22, %0D and %0A stand for what it cannot hold, and
+# some tools escape a quote by a backslash; a backslash before anything else stands for itself.
+_match_parameter = re.compile(
+    r";[ \t]*(" + TOKEN.decode() + r')=(?:"((?:[^"\\]|\\.)*)"|([^\s";]*))[ \t]*(?=;|\Z)'
+).match
+_ESCAPED = {r"\"": '"', "%22": '"', "%0D": "\r", "%0A": "\n"}
+_find_escaped = re.compile(r'\\"|%22|%0D|%0A').sub
+
+
+class Part(NamedTuple):
+    """The head of a part: the name of its field, and of its file, None where it is no file."""
+
+    name: str
+    filename: str | None
+
+
+class State(Enum):
+    """Where a reader stands: the rows of the table above."""
+
+    PREAMBLE = auto()
+    BOUNDARY = auto()
+    HEAD = auto()
+    CONTENT = auto()
+    EPILOGUE = auto()
+
+
+PREAMBLE, BOUNDARY, HEAD, CONTENT, EPILOGUE = State
+
+
+def boundary_of(content_type: str | None) -> bytes:
+    """Return the boundary that a Content-Type names; raise HTTPError, 415 where it is no form."""
+    media, semicolon, parameters = (content_type or "").partition(";")
+    if media.strip(" \t").lower() != "multipart/form-data":
+        raise HTTPError(415, "a directory takes a form (multipart/form-data); a file needs a name")
+    boundary = _parameters(semicolon + parameters).get("boundary", "")
+    if _is_boundary(boundary) is None:
+        raise HTTPError(400, "the form has no boundary, or a malformed one")
+    return boundary.encode("ascii")
+
+
+class FormReader:
+    """Reads one form, as the table says."""
+
+    def __init__(self, boundary: bytes) -> None:
+        # delimiter := CRLF "--" boundary; the first may stand without its CRLF, which is put before it.
+        self._delimiter = b"\r\n--" + boundary
+        self._buffer = bytearray(b"\r\n")
+        self._searched = 0  # octets of a head in which its end does not begin
+        self._parts = 0
+        self.state = PREAMBLE
+
+    def feed(self, octets: bytes) -> Iterator[Part | bytes]:
+        """Take octets; yield what is complete, all of which must be taken before the next are fed."""
+        self._buffer += octets
+        while True:
+            before = self.state
+            made = self._step()
+            if made:
+                yield made
+            if self.state is before:
+                return
+
+    def end(self) -> None:
+        """See that the form is whole; raise HTTPError(400)."""
+        if self.state is not EPILOGUE:
+            raise HTTPError(400, "the form ends before its last boundary")
+
+    def _step(self) -> Part | bytes | None:
+        """Read what the state asks for; it stays as it is when more is needed."""
+        state = self.state
+        if state is CONTENT or state is PREAMBLE:
+            content = self._read_content()
+            return content if state is CONTENT else None
+        if state is BOUNDARY:
+            self._read_boundary_end()
+        elif state is HEAD:
+            return self._read_head()
+        else:
+            self._buffer.clear()
+        return None
+
+    def _read_content(self) -> bytes:
+        """Return the octets before the next delimiter; of the last, as many as cannot be part of one."""
+        buffer = self._buffer
+        end = buffer.find(self._delimiter)
+        if end >= 0:
+            content = bytes(memoryview(buffer)[:end])
+            del buffer[: end + len(self._delimiter)]
+            self.state = BOUNDARY
+            return content
+        end = max(0, len(buffer) - len(self._delimiter) + 1)
+        start = buffer.find(b"\r", end)  # a delimiter begins with the one CR that it has
+        content = bytes(memoryview(buffer)[: start if start >= 0 else len(buffer)])
+        del buffer[: len(content)]
+        return content
+
+    def _read_boundary_end(self) -> None:
+        """Read what follows a delimiter: the end of the form, or of the line."""
+        buffer = self._buffer
+        if buffer.startswith(b"--"):
+            self.state = EPILOGUE
+            return
+        end = buffer.find(b"\r\n", 0, LONGEST_PADDING + 2)
+        line = bytes(buffer[: LONGEST_PADDING + 2] if end < 0 else buffer[:end])
+        unfinished = end < 0 and (line == b"-" or line.strip(b" \t") == b"\r")
+        if len(line.rstrip(b"\r")) > LONGEST_PADDING or (line.strip(b" \t") and not unfinished):
+            raise HTTPError(400, "malformed boundary in the form")
+        if end < 0:
+            return
+        del buffer[:end]  # its CRLF stays: before an empty line it is the end of an empty head
+        self._parts += 1
+        if self._parts > MOST_PARTS:
+            raise HTTPError(413, f"the form has over {MOST_PARTS} parts")
+        self.state = HEAD
+
+    def _read_head(self) -> Part | None:
+        """Return the head of a part when it is whole."""
+        buffer = self._buffer
+        end = buffer.find(b"\r\n\r\n", self._searched)
+        self._check_head(len(buffer) - 3 if end < 0 else end)  # its end may have begun
+        if end < 0:
+            self._searched = max(0, len(buffer) - 3)
+            return None
+        lines = bytes(buffer[2:end]).split(b"\r\n")
+        del buffer[: end + 4]
+        self._searched = 0
+        self.state = CONTENT
+        return _read_part(lines)
+
+    def _check_head(self, length: int) -> None:
+        if length > LONGEST_HEAD:
+            raise HTTPError(400, f"the head of a part of the form is over {LONGEST_HEAD} octets")
+
+
+def _read_part(lines: list[bytes]) -> Part:
+    """Read the field lines of a part: Content-Disposition counts (RFC 7578, 4.2), others do not."""
+    values = [value for name, value, _ in map(read_field_line, lines) if name == "content-disposition"]
+    kind, semicolon, parameters = (values or [""])[0].partition(";")
+    found = _parameters(semicolon + parameters)
+    if len(values) != 1 or kind.strip(" \t").lower() != "form-data" or "name" not in found:
+        raise HTTPError(400, "a part of the form has no name")
+    return Part(found["name"], found.get("filename"))
+
+
+def _parameters(text: str) -> dict[str, str]:
+    """Read parameters, the first of each name; raise HTTPError(400) where there is anything else."""
+    found: dict[str, str] = {}
+    position = 0
+    while match := _match_parameter(text, position):
+        position = match.end()
+        value = match[3] if match[2] is None else _find_escaped(lambda each: _ESCAPED[each[0]], match[2])
+        found.setdefault(match[1].lower(), _from_utf8(value))
+    if text[position:].strip(" \t;"):
+        raise HTTPError(400, "malformed parameters in the form")
+    return found
+
+
+def _from_utf8(value: str) -> str:
+    """Decode what came as octets: browsers send names in UTF-8 (RFC 7578, 5.1)."""
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeDecodeError:
+        raise HTTPError(400, "a name in the form is not UTF-8") from None
+
+
+# DOC OF handlers/files/forms.py
+# """The upload of a form: each file in it goes into one directory, and all stand there, or none.
+#
+# 1. A file goes to the store as it comes; of its name the last component counts, and the store checks it.
+# 2. When the form is whole all are committed, one after the other. When it breaks, nothing is left.
+#
+# Fields without a file, and files without a name (a browser sends one when none was chosen), mean
+# nothing. It knows no format of a form, and no way to a disk.
+# """
+
+
+MOST_FILES = 100  # in one form
+
+
+class OpenFileLimit:
+    """How many files all forms of one server hold open; each costs up to two descriptors.
+
+    An eighth of all that may be open is for them: everybody else's files, and connections, need the rest.
+    """
+
+    def __init__(self) -> None:
+        self._taken = 0
+
+    def take(self) -> None:
+        """Count one more; raise HTTPError(503) where there are too many."""
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if limit != resource.RLIM_INFINITY and self._taken >= limit // 16:
+            raise HTTPError(503, "too many files of forms are on their way")
+        self._taken += 1
+
+    def give_back(self) -> None:
+        """Count one less."""
+        self._taken -= 1
+
+
+class FormUpload:
+    """A sink for a form whose files go into a directory, "" or a name with a slash at its end."""
+
+    def __init__(self, store: Store, request: Request, directory: str, places: OpenFileLimit) -> None:
+        os.close(store.open_directory(directory))  # refused before any content is read
+        self._reader = FormReader(boundary_of(request.headers.get("Content-Type")))
+        self._store = store
+        self._places = places
+        self._directory = directory
+        self._open = ExitStack()
+        self._uploads: list[Upload] = []
+        self._current: Upload | None = None
+
+    def write(self, octets: bytes) -> None:
+        """Take a piece of the form; raise HTTPError."""
+        for each in self._reader.feed(octets):
+            if isinstance(each, Part):
+                self._current = self._begin(each)
+            elif self._current is not None:
+                self._current.write(each)
+
+    def finish(self) -> "FormUpload":
+        """Return the form itself, for the handler to commit; raise HTTPError when it is not whole."""
+        self._reader.end()
+        if not self._uploads:
+            raise HTTPError(400, "there is no file in the form")
+        return self
+
+    def commit(self) -> None:
+        """Let all files stand under their names."""
+        for upload in self._uploads:
+            upload.finish().commit(late=True)
+
+    def close(self) -> None:
+        """Close the files; remove those that were not committed."""
+        self._open.close()
+
+    def _begin(self, part: Part) -> Upload | None:
+        """Make a place for a part; None when it is no file."""
+        if not part.filename:
+            return None
+        if len(self._uploads) == MOST_FILES:
+            raise HTTPError(413, f"the form has over {MOST_FILES} files")
+        # Some clients send the whole path.
+        name = part.filename.replace("\\", "/").rpartition("/")[2]
+        self._places.take()
+        self._open.callback(self._places.give_back)
+        upload = self._store.create(self._directory + name)
+        self._open.callback(upload.close)
+        self._uploads.append(upload)
+        return upload

@@ -1,0 +1,169 @@
+"""The page for people: a listing as HTML, with its style and its script inside.
+
+``page.html``, ``page.css`` and ``page.js`` stand beside this file and are put together here, once.
+The page needs nothing from anywhere else, and its policy allows nothing else: of scripts and styles
+only these two, known by their hashes (Content Security Policy, level 3). So a name that is not
+escaped, which is a fault, would still not run.
+
+1. A name is text in HTML, with ``&<>"'`` escaped, and one segment of a relative URL, percent-encoded.
+2. Sizes are in units of 1,000, the exact number beside; times in UTC, which the script makes local.
+3. Without the script the links in the heads of the columns sort, and a plain form uploads.
+
+It knows no file and no order but the one that it is told to show.
+"""
+
+import re
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+from string import Template
+from urllib.parse import quote
+
+from handlers.files.directory import Entry
+
+_HERE = Path(__file__).parent / "assets"
+_STYLE = (_HERE / "page.css").read_text("utf-8")
+_SCRIPT = (_HERE / "page.js").read_text("utf-8")
+_TOP, _BOTTOM = (Template(part) for part in (_HERE / "page.html").read_text("utf-8").split("$rows\n"))
+_UPLOAD = '<form id="upload" method="post" enctype="multipart/form-data" action="./">{}</form>'.format(
+    '<label for="files">Upload files</label>'
+    '<input type="file" id="files" name="file" multiple required>'
+    '<button type="submit">Upload</button>'
+)
+_COLUMNS = (("name", "Name", "asc"), ("size", "Size", "desc"), ("time", "Modified", "desc"))
+_UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
+
+# Names of these characters alone are the same as text and as a segment of a URL.
+_is_plain = re.compile(r"[0-9A-Za-z._~-]+").fullmatch
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        f"script-src {_hash(_SCRIPT)}",
+        f"style-src {_hash(_STYLE)}",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "img-src data:",
+    )
+)
+HTML_HEADERS = (("Content-Type", "text/html; charset=utf-8"), ("Content-Security-Policy", POLICY))
+
+
+def human_size(size: int) -> str:
+    """Write a size as people read it: three digits at most, and a unit.
+
+    >>> [human_size(size) for size in (0, 999, 1_000, 12_345, 999_999, 10**9)]
+    ['0 B', '999 B', '1.0 kB', '12 kB', '1.0 MB', '1.0 GB']
+    """
+    if size < 1000:
+        return f"{size} B"
+    value, place = size / 1000, 0
+    while value >= 999.5 and place < len(_UNITS) - 1:
+        value, place = value / 1000, place + 1
+    unit = _UNITS[place]
+    return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun.
+
+    >>> counted(1, "file"), counted(1200, "file")
+    ('1 file', '1,200 files')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def breadcrumbs(path: str) -> str:
+    """Write the way down to a directory, a link each but for the last, which is here."""
+    names = path.strip("/").split("/")
+    links = [
+        f'<li><a href="{"../" * up}"><bdi>{escape(name)}</bdi></a></li>'
+        for up, name in zip(range(len(names) - 1, 0, -1), names, strict=False)
+    ]
+    return "\n".join([*links, f'<li><h1 aria-current="page"><bdi>{escape(names[-1])}</bdi></h1></li>'])
+
+
+def heads(by: str, descending: bool) -> str:
+    """Write the heads of the columns: each a link that sorts, the sorted one the other way round."""
+    return "\n".join(_head(*column, by, descending) for column in _COLUMNS)
+
+
+def _head(name: str, title: str, first: str, by: str, descending: bool) -> str:
+    aria = order = ""
+    if name == by:
+        aria = f' aria-sort="{"descending" if descending else "ascending"}"'
+        order = "asc" if descending else "desc"
+    link = f'<a href="?sort={name}&amp;order={order or first}">{title}</a>'
+    utc = ' <span class="utc">(UTC)</span>' if name == "time" else ""
+    return f'<th role="columnheader" scope="col" class="{name}" data-first="{first}"{aria}>{link}{utc}</th>'
+
+
+class Page:
+    """The format of one listing; counts what it has written."""
+
+    def __init__(self, path: str, by: str, descending: bool, may_upload: bool) -> None:
+        self._path = path
+        self._by = by
+        self._descending = descending
+        self._may_upload = may_upload
+        self._directories = self._files = self._octets = 0
+
+    def begin(self) -> str:
+        """Write all above the rows."""
+        return _TOP.substitute(
+            title=escape(self._path),
+            style=_STYLE,
+            breadcrumbs=breadcrumbs(self._path),
+            upload=_UPLOAD if self._may_upload else "",
+            heads=heads(self._by, self._descending),
+        )
+
+    def rows(self, entries: list[Entry]) -> str:
+        """Write a row each."""
+        self._directories += sum(entry.is_directory for entry in entries)
+        self._octets += sum(entry.size for entry in entries)
+        self._files += len(entries)
+        return "".join(map(_row, entries))
+
+    def end(self) -> str:
+        """Write all below the rows."""
+        files = self._files - self._directories
+        parts = [counted(self._directories, "folder")] if self._directories else []
+        parts += [counted(files, "file"), human_size(self._octets)] if files else []
+        return _BOTTOM.substitute(
+            summary=" · ".join(parts),
+            empty="" if parts else _empty(self._may_upload),
+            script=_SCRIPT,
+        )
+
+
+def _empty(may_upload: bool) -> str:
+    hint = '<span class="scripted"> Drop files anywhere to upload them.</span>' if may_upload else ""
+    return f"<p>This folder is empty.{hint}</p>"
+
+
+def _row(entry: Entry) -> str:
+    """Write one row of the table."""
+    name, is_directory, size, _ = entry
+    text = link = name
+    if _is_plain(name) is None:
+        text, link = escape(name), quote(name, safe="")
+    if is_directory:
+        kind, slash, measure = "directory", "/", ""
+    else:
+        kind, slash = "file", ""
+        measure = f'<data value="{size}" title="{counted(size, "byte")}">{human_size(size)}</data>'
+    then = entry.timestamp
+    return (
+        f'<tr role="row" class="{kind}"><td role="cell"><a href="{link}{slash}"><bdi>{text}</bdi>{slash}</a>'
+        f'<td role="cell">{measure}'
+        f'<td role="cell"><time datetime="{then}">{then[:10]} {then[11:16]}</time>\n'
+    )

@@ -1,0 +1,285 @@
+"""An upload: a temporary file beside its destination, renamed when it is whole.
+
+1. Who reads sees the old content or the new, never a part of either.
+2. A temporary file that is in use is locked, which the kernel undoes when its process ends, however
+   it ends. Leftovers of a process that was killed are removed at the next start.
+3. Free space is looked at as octets come; conditions are asked again before the old content goes.
+
+An upload is a sink: it is given octets, and knows no request.
+"""
+
+import base64
+import binascii
+import fcntl
+import hashlib
+import itertools
+import logging
+import os
+import re
+from collections.abc import Callable
+from hmac import compare_digest
+from typing import Protocol
+
+from handlers.files.paths import LEFTOVER, READ, SharedRoot, refusal
+from reactor.http11.errors import HTTPError
+
+log = logging.getLogger("reactor")
+
+# Octets: how much of an upload the look at the free space counts for that was taken when it began.
+AT_ONCE = 64 * 1024
+
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_serial = itertools.count(1)
+
+
+class Place(Protocol):
+    """What an upload asks of the store it goes to."""
+
+    fsync: bool
+
+    def check_space(self, descriptor: int, size: int) -> None:
+        """Raise HTTPError(507) when ``size`` octets more would leave too little space."""
+
+    def close_parent(self, descriptor: int) -> None:
+        """Close the directory of a path, unless it is the root."""
+
+
+class Upload:
+    """An upload on its way: a sink that writes to a temporary file, and becomes the content.
+
+    ``replaces`` says whether something stood under the name when it began; ``check_again``, where it
+    is given, refuses if what stands there now is not to be replaced.
+    """
+
+    __slots__ = (
+        "_check_again",
+        "_descriptor",
+        "_name",
+        "_parent",
+        "_place",
+        "_promised",
+        "_size",
+        "_temporary",
+        "replaces",
+    )
+
+    def __init__(
+        self,
+        place: Place,
+        parent: int,
+        temporary: tuple[int, str],
+        name: bytes,
+        size: int,
+        replaces: bool,
+        check_again: Callable[[], object] | None = None,
+    ) -> None:
+        self._place = place
+        self._promised = min(size, AT_ONCE)
+        self._parent = parent
+        self._descriptor = temporary[0]
+        self._temporary: str | None = temporary[1]
+        self._name = name
+        self._size = 0
+        self._check_again = check_again
+        self.replaces = replaces
+
+    def write(self, octets: bytes) -> None:
+        """Append octets; raise HTTPError(507) when the space runs out."""
+        self._promised -= len(octets)
+        if self._promised < 0:
+            self._place.check_space(self._parent, len(octets))
+        size = self._size
+        try:
+            view = memoryview(octets)
+            while view:
+                written = os.pwrite(self._descriptor, view, size)
+                size, view = size + written, view[written:]
+        except OSError as error:
+            self._take_back()
+            raise refusal(error) from None
+        self._size = size
+
+    def _take_back(self) -> None:
+        """Let no part of what could not be written whole stand at the end: an upload may go on."""
+        try:
+            os.ftruncate(self._descriptor, self._size)
+        except OSError:
+            log.warning("cannot shorten an unfinished upload")
+
+    def finish(self) -> "Upload":
+        """Return the upload itself, for the handler to commit."""
+        return self
+
+    def commit(self, late: bool = False) -> None:
+        """Let the content stand under its name, whole, in place of what stood there.
+
+        ``late`` says that its last octets may have come some time ago: it is new from now on.
+        """
+        assert self._temporary is not None, "an upload is committed once"
+        try:
+            if self._check_again is not None:
+                self._check_again()
+            if late:
+                os.utime(self._descriptor)
+            if self._place.fsync:
+                os.fsync(self._descriptor)
+            os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
+            self._temporary = None
+            if self._place.fsync:
+                os.fsync(self._parent)
+        except IsADirectoryError:
+            raise HTTPError(409, "there is a directory of this name") from None
+        except FileNotFoundError:
+            raise HTTPError(409, "it was removed while it was coming in") from None
+        except OSError as error:
+            raise refusal(error) from None
+
+    def close(self) -> None:
+        """Close the file; remove it, unless it was committed."""
+        try:
+            if self._temporary is not None:
+                os.unlink(self._temporary, dir_fd=self._parent)
+        except FileNotFoundError:
+            pass  # somebody has tidied up
+        finally:
+            try:
+                os.close(self._descriptor)
+            finally:
+                self._place.close_parent(self._parent)
+
+
+def create_temporary(parent: int) -> tuple[int, str]:
+    """Create a file of a new name in a directory, locked; return its descriptor and its name."""
+    while True:
+        name = f"{LEFTOVER}{os.getpid()}-{next(_serial)}"
+        try:
+            descriptor = os.open(name, _CREATE, 0o666, dir_fd=parent)
+        except FileExistsError:
+            continue
+        try:
+            # Another server's start may hold it for a moment, and have removed it by then.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return descriptor, name
+        except OSError:
+            os.close(descriptor)
+            os.unlink(name, dir_fd=parent)
+            raise
+        os.close(descriptor)
+
+
+def remove_leftovers(tree: SharedRoot) -> int:
+    """Remove what killed processes left beneath a directory; return how many files that were."""
+    removed = 0
+    waiting: list[list[bytes]] = [[]]
+    while waiting:
+        parts = waiting.pop()
+        try:
+            directory = tree.open_parts(parts)
+        except OSError as error:
+            log.warning("cannot look for leftovers in %s: %s", b"/".join(parts).decode(), error.strerror)
+            continue
+        try:
+            names, directories = _look_into(directory)
+            removed += sum(_remove_unlocked(name, directory) for name in names)
+        finally:
+            os.close(directory)
+        waiting += [[*parts, name] for name in directories]
+    return removed
+
+
+def _look_into(directory: int) -> tuple[list[str], list[bytes]]:
+    """Return the names of the leftovers in a directory, and those of the directories in it."""
+    with os.scandir(directory) as found:
+        entries = [(each.name, each.is_dir(follow_symlinks=False)) for each in found]
+    leftovers = [name for name, is_directory in entries if name.startswith(LEFTOVER) and not is_directory]
+    return leftovers, [os.fsencode(name) for name, is_directory in entries if is_directory]
+
+
+def _remove_unlocked(name: str, directory: int) -> bool:
+    """Remove a leftover, unless a living process holds it."""
+    try:
+        descriptor = os.open(name, READ, dir_fd=directory)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(name, dir_fd=directory)
+    except OSError as error:
+        if not isinstance(error, BlockingIOError):
+            log.warning("cannot remove the leftover %s: %s", name, error.strerror)
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+# DOC OF handlers/files/upload.py
+# """Repr-Digest: what a client says its content hashes to, checked as the content comes (RFC 9530).
+#
+#     Repr-Digest: sha-256=:uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=:
+#
+# Algorithms that nobody here knows are passed over; a malformed digest of one that is known is refused,
+# since whoever sends it counts on its being checked.
+# """
+
+
+ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
+
+# sf-binary = ":" *( ALPHA / DIGIT / "+" / "/" / "=" ) ":"                         RFC 8941, 3.3.5
+# and parameters behind it, which mean nothing here.
+_match_binary = re.compile(r":([A-Za-z0-9+/=]*):[ ]*(?:;.*)?", re.ASCII).fullmatch
+
+
+def read_digests(value: str) -> dict[str, bytes]:
+    """Read a Repr-Digest field: digests by algorithm; raise HTTPError(400).
+
+    >>> read_digests("unixsum=3, md5=:aaaa:")
+    {}
+    """
+    digests = {}
+    for member in value.split(","):
+        name, _, rest = member.strip(" \t").partition("=")
+        if name in ALGORITHMS:
+            digests[name] = _read_binary(rest, ALGORITHMS[name]().digest_size)
+    return digests
+
+
+def _read_binary(text: str, size: int) -> bytes:
+    match = _match_binary(text)
+    try:
+        octets = base64.b64decode(match[1], validate=True) if match else b""
+    except binascii.Error:
+        octets = b""
+    if len(octets) != size:
+        raise HTTPError(400, "malformed Repr-Digest")
+    return octets
+
+
+class CheckedUpload:
+    """An upload whose content must hash to what was promised: a sink."""
+
+    __slots__ = ("_digests", "_hashes", "_upload")
+
+    def __init__(self, upload: Upload, digests: dict[str, bytes]) -> None:
+        self._upload = upload
+        self._digests = digests
+        self._hashes = {name: ALGORITHMS[name]() for name in digests}
+
+    def write(self, octets: bytes) -> None:
+        """Append octets."""
+        self._upload.write(octets)
+        for each in self._hashes.values():  # only what was taken
+            each.update(octets)
+
+    def finish(self) -> Upload:
+        """Return the upload; raise HTTPError(400) where its content is another than was promised."""
+        for name, digest in self._digests.items():
+            if not compare_digest(self._hashes[name].digest(), digest):
+                raise HTTPError(400, f"the content does not have the {name} of Repr-Digest")
+        return self._upload.finish()
+
+    def close(self) -> None:
+        """Be done with the upload."""
+        self._upload.close()

@@ -1,0 +1,132 @@
+"""The guard: a user and a password before anything is answered (RFC 9110, 11; RFC 7617, Basic).
+
+    Method            --auth   --auth-upload   both
+    OPTIONS           anyone   anyone          anyone
+    GET, HEAD, TRACE  auth     anyone          auth or auth-upload
+    any other         auth     auth-upload     auth-upload
+
+1. Every route that is found is exchanged for one that asks first; those that refuse (404, 405, 501), too.
+   So no route can be forgotten, and a stranger cannot tell what exists from what does not.
+2. What is wrong gets 401, before any content is read.
+3. A password is kept as a digest, compared in constant time, and never logged.
+
+OPTIONS is open since a browser's preflight has no password; it tells the methods of a pattern, such as
+all of ``/files``, and not whether there is a file. The guard does not know where passwords come from.
+"""
+
+import unicodedata
+from binascii import a2b_base64
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from hmac import compare_digest
+
+from reactor.http11.errors import HTTPError
+from reactor.http11.grammar import match_basic
+from reactor.http11.message import Fields, Params, Request, Response
+from reactor.routing import Route, Router, Sink
+
+LONGEST_PAIR = 1024  # octets; in base64 that is well within a field line
+OPEN = "OPTIONS"
+READING = ("GET", "HEAD", "TRACE")  # with OPTIONS, the safe methods: RFC 9110, 9.2.1
+
+# Given a request, raise HTTPError(401) where it does not show what is asked of it.
+Check = Callable[[Request], None]
+
+
+def digest(pair: str) -> bytes:
+    """Check and digest USER:PASSWORD; raise ValueError that says why it cannot be, and not what it is."""
+    user, colon, password = pair.partition(":")
+    if not colon or not user or not password:
+        raise ValueError("a user and a password are wanted, as USER:PASSWORD; neither may be empty")
+    if any(unicodedata.category(each) == "Cc" for each in pair):  # RFC 7617, 2
+        raise ValueError("there is a control character in the user or the password")
+    try:
+        octets = unicodedata.normalize("NFC", pair).encode()  # RFC 7617, 2.1
+    except UnicodeEncodeError:
+        raise ValueError("the user or the password is not UTF-8") from None
+    if len(octets) > LONGEST_PAIR:
+        raise ValueError(f"the user and the password are over {LONGEST_PAIR} octets")
+    return sha256(octets).digest()
+
+
+class AuthRouter(Router):
+    """A router whose routes ask for a user and a password, which are given as ``digest`` makes them.
+
+    ``auth`` guards everything, ``auth_upload`` what changes something; None guards nothing.
+    """
+
+    def __init__(
+        self, auth: bytes | None = None, auth_upload: bytes | None = None, cors: bool = False
+    ) -> None:
+        super().__init__(cors)
+        self._auth = auth
+        self._auth_upload = auth_upload
+
+    def replace_passwords(self, auth: bytes | None = None, auth_upload: bytes | None = None) -> None:
+        """Replace the digests from the next request on, None keeping one; raise ValueError to add one.
+
+        Connections stay open. A request whose body is still being received is checked again when its body is
+        complete, against the new digests.
+        """
+        if (auth and self._auth is None) or (auth_upload and self._auth_upload is None):
+            raise ValueError("a password can be replaced, but not added")  # routes without a check are cached
+        self._auth = auth or self._auth
+        self._auth_upload = auth_upload or self._auth_upload
+
+    def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
+        """Return the route that a plain router finds, behind the question for a password."""
+        route, params = super().resolve(method, segments)
+        if method == OPEN:
+            return route, params
+        if method not in READING and self._auth_upload is not None:
+            return guarded(route, self._check_change), params
+        return (route if self._auth is None else guarded(route, self._check_read)), params
+
+    # Cached heads keep their routes, so the digests are read at each request.
+
+    def _check_read(self, request: Request) -> None:
+        _check(request, [each for each in (self._auth, self._auth_upload) if each is not None], "Reactor")
+
+    def _check_change(self, request: Request) -> None:
+        assert self._auth_upload is not None, "a password is never removed"
+        _check(request, [self._auth_upload], "Reactor, changes")
+
+
+def guarded(route: Route, check: Check) -> Route:
+    """Return a route that checks before content is taken, and before it answers."""
+
+    def answer(request: Request) -> Response:
+        check(request)
+        return route.handler(request)
+
+    def open_sink(request: Request) -> Sink:
+        check(request)
+        assert route.sink is not None, "content without a sink is not taken"
+        return route.sink(request)
+
+    sink = None if route.sink is None else open_sink
+    return Route(route.template, answer, sink, route.counts_on_sink)
+
+
+def _check(request: Request, digests: Sequence[bytes], realm: str) -> None:
+    """Raise HTTPError(401) for a request without any of some pairs of user and password."""
+    field = request.headers.get("authorization")
+    if field is None:
+        raise HTTPError(401, "a user and a password are needed", _challenge(realm))
+    shown = sha256(_user_pass(field)).digest()
+    # Each is compared, to its end, so that the time tells nothing of which came near.
+    if True not in [compare_digest(shown, each) for each in digests]:
+        raise HTTPError(401, "the user or the password is wrong", _challenge(realm))
+
+
+def _challenge(realm: str) -> Fields:
+    return (("WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"'),)
+
+
+def _user_pass(field: str) -> bytes:
+    """Read the user and the password, with the colon, out of Authorization; b"" where there are none.
+
+    Two lines of it were joined by a comma, which is not in the grammar: they are none.
+    """
+    match = match_basic(field)
+    return b"" if match is None else a2b_base64(match[1])

@@ -1,0 +1,1 @@
+"""The command line: options by subject, and the server that they describe."""

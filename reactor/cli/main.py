@@ -1,0 +1,361 @@
+"""The command line: options, their environment variables, and exit codes.
+
+    0  stopped by a signal        2  an option is wrong        3  the server could not start
+
+Each option ``--like-this`` has the environment variable ``REACTOR_LIKE_THIS``; the option wins. The
+limits and deadlines are not listed here: they are the fields of ``Settings``.
+"""
+
+import argparse
+import logging
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import Field, fields
+from types import FrameType
+from typing import Any, NoReturn
+
+import handlers
+from handlers.files.media_types import TYPES
+from handlers.files.store import Store
+from reactor.cli import access_options, observe_options
+from reactor.http11.coding import ENGINE
+from reactor.http11.message import Fields
+from reactor.logs.access_log import FORMATS
+from reactor.logs.stderr import MessageHandler
+from reactor.server.server import HOST, PORT, Server, StartError, serve
+from reactor.settings import Settings
+
+log = logging.getLogger("reactor")
+
+STOPPED, USAGE, NOT_STARTED = 0, 2, 3
+
+# No more digits than int() is willing to read, and than any limit has.
+_SIZE = re.compile(r"([0-9]{1,18})(?:|([kmgt])(?:i?b)?)", re.ASCII | re.IGNORECASE)
+_SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+
+_GROUPS = {
+    "requests": "what a request may be",
+    "deadlines": "how long a connection may take",
+    "shares": "what one connection may hold, and take of one turn",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that complains in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print why, and exit."""
+        self.exit(USAGE, f"reactor: {message} (--help lists the options)\n")
+
+
+def size(text: str) -> int:
+    """Read a number of octets: 8190, 64K, 64KiB, 1G.
+
+    >>> size("64KiB")
+    65536
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size, such as 8190, 64K or 1GiB")
+    return int(match[1]) << _SHIFTS[(match[2] or "").lower()]
+
+
+def port(text: str) -> int:
+    """Read a port, 0 for any that is free."""
+    if not _is_number(text) or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port, which is 0 to 65535")
+    return int(text)
+
+
+def number(text: str) -> float:
+    """Read a number that may have a fraction."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+
+
+def whole_number(text: str) -> int:
+    """Read a number that may not."""
+    if not _is_number(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+    return int(text)
+
+
+def _is_number(text: str) -> bool:
+    """Say whether a text is digits, and few enough for int() to read."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
+
+
+def make_parser() -> Parser:
+    """Make the parser of all options."""
+    parser = Parser(
+        prog="reactor",
+        description="Serve HTTP/1.1: /, /echo/{text}, /user-agent and, with --directory, /files/{name}.",
+        epilog="Each option has an environment variable: --max-body is REACTOR_MAX_BODY. "
+        "Sizes take K, M and G. Exit codes: 0 stopped, 2 wrong option, 3 could not start.",
+    )
+    parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=port, default=PORT, help="port to listen on, 0 for any (default: %(default)s)"
+    )
+    files = parser.add_argument_group("files")
+    files.add_argument("--directory", metavar="DIR", help="share this directory under /files (default: none)")
+    files.add_argument("--read-only", action="store_true", help="take no uploads")
+    files.add_argument("--allow-delete", action="store_true", help="let DELETE remove files")
+    files.add_argument(
+        "--resumable", action="store_true", help="let uploads that were interrupted go on (Upload-Offset)"
+    )
+    files.add_argument(
+        "--types",
+        choices=TYPES,
+        default="octets",
+        help="media types of files: octets is safe for whatever was uploaded, guess goes by the name, "
+        "and serves pages (default: %(default)s)",
+    )
+    files.add_argument("--hidden", action="store_true", help="share names that begin with a dot, too")
+    files.add_argument("--fsync", action="store_true", help="wait for the disk before answering 201")
+    access_options.add_options(parser)
+    logs = parser.add_argument_group("logs")
+    logs.add_argument(
+        "--no-access-log", action="store_true", help="write no line a request to standard output"
+    )
+    logs.add_argument(
+        "--log-format", choices=FORMATS, default=FORMATS[0], help="of the access log (default: %(default)s)"
+    )
+    logs.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="of the messages on standard error; debug tells each turn (default: %(default)s)",
+    )
+    observe_options.add_options(parser, size)
+    parser.add_argument("--no-date-header", action="store_true", help="send no Date")
+    _add_settings(parser)
+    return parser
+
+
+def _add_settings(parser: Parser) -> None:
+    """Add an option for each limit and deadline."""
+    groups = {name: parser.add_argument_group(title) for name, title in _GROUPS.items()}
+    for each in fields(Settings):
+        if each.metadata:
+            groups[each.metadata["group"]].add_argument(
+                option_of(each),
+                type=_type_of(each),
+                default=each.default,
+                metavar=each.metadata["unit"].upper(),
+                help=f"{each.metadata['help']} (default: {describe(each)})",
+            )
+
+
+def option_of(setting: "Field[Any]") -> str:
+    """Return the option of a setting."""
+    return "--" + setting.name.replace("_", "-")
+
+
+def describe(setting: "Field[Any]") -> str:
+    """Write a setting's default with its unit, in the largest unit that keeps it whole."""
+    value: Any = setting.default
+    unit = setting.metadata["unit"]
+    if unit == "octets":
+        for factor, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+            if value and value % factor == 0:
+                return f"{value // factor} {name}"
+    return f"{value:g} {unit}"
+
+
+def _type_of(setting: "Field[Any]") -> Callable[[str], float]:
+    if setting.type is float:
+        return number
+    return size if setting.metadata["unit"] == "octets" else whole_number
+
+
+def apply_environment(parser: Parser, environment: "os._Environ[str] | dict[str, str]") -> None:
+    """Let environment variables stand in for the defaults of the options."""
+    for action in parser._actions:
+        if not action.option_strings or action.dest == "help":
+            continue
+        variable = "REACTOR_" + action.dest.upper()
+        text = environment.get(variable)
+        if text is None:
+            continue
+        try:
+            action.default = _read_variable(action, text)
+        except argparse.ArgumentTypeError as error:
+            parser.error(f"{variable}: {error}")
+
+
+def _read_variable(action: argparse.Action, text: str) -> object:
+    if action.nargs == 0:
+        if text.lower() not in _TRUE + _FALSE:
+            raise argparse.ArgumentTypeError(f"{text!r} is neither 1 nor 0")
+        return text.lower() in _TRUE
+    if isinstance(action, access_options.Gather) and callable(action.type):
+        return tuple(action.type(line) for line in text.split("\n") if line)
+    if action.choices is not None and text not in action.choices:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(action.choices)}")
+    return action.type(text) if callable(action.type) else text
+
+
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+
+class StoppedError(BaseException):
+    """A signal has stopped the process before it served."""
+
+
+class SignalsOutsideServing:
+    """Handles signals in a process until it serves, and after it has served.
+
+    Before, they end it as a server that is stopped ends; after, they must not keep it from ending so. SIGUSR1
+    does nothing in both.
+    """
+
+    def __init__(self) -> None:
+        self._served = self._stopped = False
+        for number in ENDING_SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._handle)
+
+    def note_ready(self) -> None:
+        """Note that the server handles signals from now on; raise StoppedError if one has come before."""
+        self._served = True
+        if self._stopped:  # it was raised where exceptions are dropped, such as in a finalizer
+            raise StoppedError
+
+    def ignore(self) -> None:
+        """Ignore signals: the process is about to end."""
+        self._served = True
+        # Blocked first: the interpreter reports a signal that arrives while its handler becomes SIG_IGN.
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+        for number in ENDING_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if number != signal.SIGUSR1 and not self._served and not self._stopped:
+            self._stopped = True
+            raise StoppedError
+
+
+def command() -> int:
+    """Run ``main`` as a process of its own; return the exit code."""
+    signals = SignalsOutsideServing()
+    try:
+        return main(on_ready=signals.note_ready)
+    except StoppedError:
+        return STOPPED
+    finally:
+        signals.ignore()
+
+
+def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = lambda: None) -> int:
+    """Run the server that the arguments ask for; return the exit code.
+
+    ``on_ready`` is called as soon as the server handles signals.
+    """
+    parser = make_parser()
+    apply_environment(parser, os.environ)
+    options = parser.parse_args(arguments)
+    _reserve_standard_descriptors()
+    # After "stty tostop", the first line that a server in the background writes would stop it.
+    signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+    messages = MessageHandler()
+    logging.basicConfig(
+        level=options.log_level.upper(), format="reactor: %(message)s", handlers=[messages], force=True
+    )
+    logging.captureWarnings(True)  # the warnings module would write to standard error, and could block
+    chosen = {each.name: getattr(options, each.name) for each in fields(Settings) if each.metadata}
+    try:
+        settings = Settings(**chosen, date_header=not options.no_date_header)
+        common_fields = access_options.common_fields(options)
+    except ValueError as error:
+        # Settings speak of fields, and whoever typed the command of options.
+        parser.error(
+            re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: "--" + name[0].replace("_", "-"), str(error))
+        )
+    access_options.warn_of_typed_passwords(parser, options)
+    try:
+        _serve(options, settings, common_fields, on_ready)
+    except StartError as error:
+        messages.write(f"reactor: {error}")
+        return NOT_STARTED
+    return STOPPED
+
+
+def _reserve_standard_descriptors() -> None:
+    """Open /dev/null in place of each standard descriptor that is closed.
+
+    Otherwise a client's connection would be descriptor 1 or 2, where C libraries and the interpreter print
+    fatal errors.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free: this one
+
+
+def _serve(
+    options: argparse.Namespace, settings: Settings, common_fields: Fields, on_ready: Callable[[], None]
+) -> None:
+    """Open the directory, build the routes and serve."""
+
+    def begin(server: Server) -> None:
+        on_ready()
+        access_options.begin(options, server.url, server.local)
+
+    store = None
+    if sys.stdout is None and not options.no_access_log:
+        log.warning("access log disabled: stdout is closed")
+    if options.directory is not None:
+        store = _open_store(options, settings)
+    try:
+        routes = access_options.make_router(options)
+        with observe_options.watch(options, settings) as watch:
+            serve(
+                handlers.build(
+                    store,
+                    options.read_only,
+                    options.allow_delete,
+                    resumable=settings.max_body if options.resumable else None,
+                    routes=routes,
+                    allowed_origin=access_options.allowed_origin(options),
+                ),
+                options.host,
+                options.port,
+                settings,
+                access_log=None if options.no_access_log else sys.stdout,
+                log_format=options.log_format,
+                what=os.path.abspath(options.directory) if store else "",
+                notes=[access_options.who_may(options), "" if ENGINE == "zlib" else f"gzip by {ENGINE}"],
+                common_fields=common_fields,
+                on_ready=begin,
+                watch=watch,
+                on_reload=access_options.reloader(options, routes),
+                allowed_hosts=access_options.allowed_hosts(options),
+            )
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _open_store(options: argparse.Namespace, settings: Settings) -> Store:
+    try:
+        store = Store(
+            options.directory,
+            options.hidden,
+            options.fsync,
+            settings.min_free_space,
+            media_type=TYPES[options.types],
+        )
+        removed = 0 if options.read_only else store.remove_leftovers()
+    except OSError as error:
+        raise StartError(f"cannot share {options.directory}: {error.strerror}") from None
+    if removed:
+        log.info("removed %d unfinished upload%s", removed, "s" if removed > 1 else "")
+    return store

@@ -1,0 +1,137 @@
+"""Watching: the options for it, and what they come to.
+
+    --explain               the loop told in words, on standard error
+    --trace FILE            the loop as a timeline, for Perfetto; --trace-limit ends it
+    --inspect [HOST:PORT]   the microscope, on a listening handle of its own
+
+What an option means is checked when it is read, so that a wrong one is exit code 2 and one line.
+"""
+
+import argparse
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from reactor.allowed_hosts import ANY, is_address, is_loopback
+from reactor.inspector import inspector
+from reactor.inspector.endpoints import figures
+from reactor.logs.stderr import MessageHandler
+from reactor.observe.events import EventReader, InstrumentedReactor
+from reactor.observe.explain import Explain
+from reactor.observe.instrumented import InstrumentedConnection
+from reactor.observe.metrics import Metrics
+from reactor.observe.trace import LIMIT, Trace
+from reactor.server.server import Instrumentation, StartError
+from reactor.settings import Settings
+
+log = logging.getLogger("reactor")
+turns = logging.getLogger("reactor.turns")  # a paragraph each, at debug
+
+Address = tuple[str, int]
+
+_ADDRESS = re.compile(r"(?:(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/ ]+)):)?([0-9]{1,5})", re.ASCII)
+
+
+def address(text: str) -> Address:
+    """Read HOST:PORT, or PORT alone.
+
+    >>> address("4222"), address("[::1]:0")
+    (('127.0.0.1', 4222), ('::1', 0))
+    """
+    match = _ADDRESS.fullmatch(text.strip())
+    if match is None or int(match[3]) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT, such as 127.0.0.1:4222")
+    return match[1] or match[2] or inspector.HOST, int(match[3])
+
+
+def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> None:
+    """Add the options to a parser, in a group of their own; ``size`` reads a number of octets."""
+    group = parser.add_argument_group("watching the loop")
+    group.add_argument(
+        "--explain", action="store_true", help="tell on standard error, in words, what the loop does"
+    )
+    group.add_argument(
+        "--trace",
+        metavar="FILE",
+        help="write a trace that opens in Perfetto and chrome://tracing (default: none)",
+    )
+    group.add_argument(
+        "--trace-limit",
+        type=size,
+        default=LIMIT,
+        metavar="OCTETS",
+        help=f"a trace that has grown so far ends (default: {LIMIT >> 20} MiB)",
+    )
+    group.add_argument(
+        "--inspect",
+        nargs="?",
+        const=(inspector.HOST, inspector.PORT),
+        type=address,
+        metavar="HOST:PORT",
+        help="serve a page that shows the loop and can hold it, and metrics, on "
+        f"{inspector.HOST}:{inspector.PORT} without HOST:PORT (default: none)",
+    )
+
+
+@contextmanager
+def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
+    """Return how the server is watched, None when it is not; raise StartError."""
+    readers: list[EventReader] = []
+    if options.explain:
+        _have_turns_told()
+    if turns.isEnabledFor(logging.DEBUG):
+        colour = options.explain and _in_colour()
+        readers.append(Explain(turns.debug, colour, settings.slow_turn))
+    trace = None
+    if options.trace is not None:
+        trace = _open_trace(options.trace, options.trace_limit)
+        readers.append(trace)
+    try:
+        names = [name for name in options.allowed_host if name != ANY]
+        yield _watch(options.inspect, readers, settings, names)
+    finally:
+        if trace is not None:
+            trace.close()
+
+
+def _watch(
+    inspect: Address | None, readers: list[EventReader], settings: Settings, names: Sequence[str]
+) -> Instrumentation | None:
+    if inspect is not None:
+        host, port = inspect
+        if not (host == "localhost" or (is_address(host) and is_loopback(host))):
+            log.warning("whoever reaches %s port %d can see and hold this server", host, port)
+        metrics = Metrics()
+        return inspector.inspected(readers, host, port, settings, [figures(metrics)], [metrics], names=names)
+    return (
+        Instrumentation(InstrumentedReactor(readers, slow_turn=settings.slow_turn), InstrumentedConnection)
+        if readers
+        else None
+    )
+
+
+def _open_trace(path: str, limit: int) -> Trace:
+    try:
+        return Trace(path, limit)
+    except (OSError, ValueError) as error:  # a NUL in a path is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise StartError(f"cannot write the trace {path!r}: {reason}") from None
+
+
+def _have_turns_told() -> None:
+    """Have the turns told whatever the level of the other messages is, and without their prefix."""
+    handler = MessageHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    turns.handlers = [handler]
+    turns.setLevel(logging.DEBUG)
+    turns.propagate = False
+
+
+def _in_colour() -> bool:
+    """Say whether standard error is a terminal that shows colours, and may (https://no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
+        return False
+    return sys.stderr is not None and sys.stderr.isatty()

@@ -1,0 +1,1 @@
+"""Logs: the access log, messages on standard error, and writing without blocking."""

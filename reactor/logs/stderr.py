@@ -1,0 +1,134 @@
+"""Messages on standard error, written without blocking: log records, and what Python prints by itself."""
+
+import logging
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from reactor.logs.nonblocking import LineWriter
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+    from threading import ExceptHookArgs
+
+
+class MessageHandler(logging.Handler):
+    """Writes messages to standard error; counts those that are dropped because nothing reads it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stream: TextIO | None = None
+        self._writer: LineWriter | None = None
+        self._dropped = 0
+        self._reason = ""  # why the last message was dropped
+        self._writer_of(sys.stderr)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one log record; report a record that cannot be formatted."""
+        try:
+            text = self.format(record)
+        except Exception as error:  # wrong arguments; Handler.handleError would block, or stay silent
+            where = f"{record.pathname}:{record.lineno}"
+            text = f"reactor: cannot format the log message from {where}: {error!r}"
+        self.write(text)
+
+    def write(self, text: str) -> None:
+        """Write one message, and before it how many were dropped. Never block, and raise nothing."""
+        writer = self._writer_of(sys.stderr)
+        if writer is None:
+            return
+        entries = [f"{text}\n"]
+        if self._dropped:
+            entries.insert(0, f"reactor: dropped {self._dropped} messages ({self._reason})\n")
+        dropped = writer.write(entries)
+        self._dropped = self._dropped + 1 if dropped == len(entries) else dropped
+        if dropped:
+            self._reason = writer.reason
+
+    def close(self) -> None:
+        """Close the handler's own descriptor; a later message opens it again."""
+        super().close()
+        self._writer_of(None)
+
+    def _writer_of(self, stream: TextIO | None) -> LineWriter | None:
+        """Return the writer to a stream: sys.stderr, which the application may have replaced."""
+        if stream is not self._stream:
+            if self._writer is not None:
+                self._writer.close()
+            self._stream = stream
+            self._writer = LineWriter(stream) if stream is not None else None
+        return self._writer
+
+
+class _StderrHooks:
+    """What writes to standard error in Python itself, replaced while any server of the process runs.
+
+    That is logging.lastResort (warnings, where the application has not configured logging), unraisable
+    exceptions and exceptions in threads. Hooks that the application has replaced are kept.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._last_resort = logging.lastResort
+        self._handler: MessageHandler | None = None  # made when it is needed: it opens a descriptor
+        self._unraisable, self._thread = self._print_unraisable, self._print_thread_exception
+
+    def install(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users > 1:
+                return
+            self._handler = MessageHandler()
+            self._handler.setLevel(logging.WARNING)
+            self._last_resort = logging.lastResort
+            if logging.lastResort is not None:
+                logging.lastResort = self._handler
+            if sys.unraisablehook is sys.__unraisablehook__:
+                sys.unraisablehook = self._unraisable
+            if threading.excepthook is threading.__excepthook__:
+                threading.excepthook = self._thread
+
+    def restore(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+            if logging.lastResort is self._handler:
+                logging.lastResort = self._last_resort
+            if sys.unraisablehook is self._unraisable:
+                sys.unraisablehook = sys.__unraisablehook__
+            if threading.excepthook is self._thread:
+                threading.excepthook = threading.__excepthook__
+            if self._handler is not None:
+                self._handler.close()
+
+    def _write(self, text: str) -> None:
+        if self._handler is not None:
+            self._handler.write(text.rstrip())
+
+    def _print_unraisable(self, error: "UnraisableHookArgs") -> None:
+        lines = traceback.format_exception(error.exc_type, error.exc_value, error.exc_traceback)
+        self._write(f"Exception ignored in: {error.object!r}\n{''.join(lines)}")
+
+    def _print_thread_exception(self, error: "ExceptHookArgs") -> None:
+        if error.exc_type is not SystemExit:
+            lines = traceback.format_exception(error.exc_type, error.exc_value, error.exc_traceback)
+            self._write(f"Exception in {error.thread!r}:\n{''.join(lines)}")
+
+
+# One for the process, as what it replaces is: servers in several threads begin and end in any order.
+_hooks = _StderrHooks()
+
+
+@contextmanager
+def nonblocking_stderr() -> Iterator[None]:
+    """Write what Python itself prints on standard error without blocking, while any server runs."""
+    _hooks.install()
+    try:
+        yield
+    finally:
+        _hooks.restore()

@@ -1,0 +1,221 @@
+"""Explain: the loop told in words, a paragraph a turn, from the stream of events.
+
+    turn 42: waited 0.8 ms of at most 20 s; 2 ready: listener, fd 9 readable -> listener: accepted fd 12
+    from 127.0.0.1:50312; fd 9: read 78 octets, GET /echo/hi -> 200, 66 octets sent at once,
+    IDLE -> RESPONDING -> IDLE
+
+A turn in which nothing was ready and nobody late is not told. A paragraph is bounded, however many were
+ready; what a client sent is escaped and cut, and of its fields nothing is told. Where the words go, and
+that nobody waits for whoever reads them, is not known here.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from reactor.http11.message import Request
+from reactor.logs.access_log import escape
+from reactor.loop import SLOW_TURN, EventHandler
+from reactor.observe.events import (
+    CALLED,
+    ENDED,
+    SELECTED,
+    TURN,
+    Event,
+    deadline_name,
+    descriptor_of,
+    name_of,
+    peer_of,
+)
+from reactor.observe.instrumented import (
+    CLOSED,
+    ENTERED,
+    OPENED,
+    RECEIVED,
+    REFUSED,
+    RESPONSE,
+    SENT,
+    WHYS,
+    InstrumentedConnection,
+)
+from reactor.server.connection import State
+
+MOST = 8  # event handlers, requests or states that are told of one by one
+LONGEST = 60  # characters of a target
+READY = ("", "readable", "writable", "readable and writable")
+BOLD, RED, GREEN, YELLOW, BLUE = "1", "31", "32", "33", "36"
+
+
+class Explain:
+    """A reader of the stream that writes a paragraph for each turn, in colour where it is wanted."""
+
+    def __init__(
+        self, write: Callable[[str], object], colour: bool = False, slow_turn: float = SLOW_TURN
+    ) -> None:
+        self._write = write
+        self._colour = colour
+        self._slow_turn = slow_turn
+        self._fds: dict[int, int] = {}  # by the number of the connection: a closed handle has none
+        self._begin("")
+        self._tell: dict[str, Callable[..., None]] = {
+            TURN: self._turn,
+            SELECTED: self._selected,
+            CALLED: self._called,
+            ENDED: self._ended,
+            OPENED: self._opened,
+            ENTERED: self._entered,
+            RECEIVED: self._received,
+            RESPONSE: self._response,
+            REFUSED: self._refused,
+            SENT: self._sent,
+            CLOSED: self._closed,
+        }
+
+    def __call__(self, events: list[Event]) -> None:
+        """Read what happened."""
+        for kind, *facts in events:
+            tell = self._tell.get(kind)
+            if tell is not None:
+                tell(*facts)
+
+    # The turn.
+
+    def _begin(self, words: str) -> None:
+        self._head = words
+        self._ready: list[str] = []
+        self._parts: list[str] = []
+        self._left_out = 0
+        self._begin_call()
+
+    def _begin_call(self) -> None:
+        self._words: list[str] = []
+        self._states: list[str] = []
+        self._requests = 0
+        self._is_refused = False
+        self._deadline = ""  # of the state in which the present call began
+
+    def _turn(self, when: float, turn: int, timeout: float | None) -> None:
+        most = ", with no deadline" if timeout is None else f" of at most {timeout:.3g} s"
+        self._begin(f"{self._paint(f'turn {turn}', BOLD)}: waited {{}}{most}; ")
+
+    def _selected(self, when: float, waited: float, ready: list[Any]) -> None:
+        self._head = self._head.format(time(waited))
+        shown = [self._name(key.data, READY[events]) for key, events in ready[:MOST]]
+        more = f" and {len(ready) - MOST} more" if len(ready) > MOST else ""
+        self._head += f"{len(ready)} ready: {', '.join(shown)}{more}" if ready else "nothing ready"
+        self._ready = shown
+
+    def _called(self, when: float, handler: EventHandler, events: int, began: float) -> None:
+        words = self._words
+        if self._requests > MOST:
+            words.append(f"and {self._requests - MOST} requests more")
+        if self._states:
+            words.append(" -> ".join(self._states))
+        if when - began > self._slow_turn:
+            words.append(self._paint(f"SLOW: {time(when - began)}, and all others waited", RED))
+        late = "" if events else f" is late ({self._deadline or deadline_name(handler)})"
+        if len(self._parts) < MOST:
+            self._parts.append(f"{self._name(handler)}{late}: {', '.join(words) or 'heard'}")
+        else:
+            self._left_out += 1
+        self._begin_call()
+
+    def _ended(self, when: float, turn: int, began: float) -> None:
+        if self._parts:
+            more = f"; and {self._left_out} more" if self._left_out else ""
+            self._write(f"{self._head} -> {'; '.join(self._parts)}{more}")
+        self._begin("")
+
+    # Connections.
+
+    def _opened(self, when: float, connection: InstrumentedConnection) -> None:
+        fd = self._fds[connection.number] = descriptor_of(connection.handle)
+        self._say(f"accepted fd {fd} from {peer_of(connection)}")
+
+    def _entered(self, when: float, connection: InstrumentedConnection, before: State, after: State) -> None:
+        if not self._states:
+            self._states.append(self._paint(before.name, BLUE))
+            self._deadline = before.patience or ""
+        if len(self._states) < MOST:
+            self._states.append(self._paint(after.name, BLUE))
+
+    def _received(self, when: float, connection: InstrumentedConnection, octets: bytes) -> None:
+        self._say(f"read {counted(len(octets))}")
+
+    def _response(
+        self,
+        when: float,
+        connection: InstrumentedConnection,
+        request: Request,
+        status: int,
+        compressed: int,
+        began: float,
+        made: float,
+    ) -> None:
+        if self._is_refused:
+            self._is_refused = False
+            return
+        self._requests += 1
+        if self._requests <= MOST:
+            target = escape(str(request.target))
+            target = target if len(target) <= LONGEST else target[:LONGEST] + "..."
+            self._words.append(f"{request.method} {target} -> {self._status(status)}")
+            if compressed:
+                self._words.append(f"{counted(compressed)} compressed")
+
+    def _refused(self, when: float, connection: InstrumentedConnection, status: int, reason: str) -> None:
+        self._is_refused = True
+        self._say(f"refused with {self._status(status)}: {escape(reason)}")
+
+    def _sent(self, when: float, connection: InstrumentedConnection, count: int, octets: object) -> None:
+        rest = "at once"
+        if connection.unsent or connection.body:
+            left = " and ".join(
+                words
+                for words in (counted(connection.unsent) if connection.unsent else "", connection.body)
+                if words
+            )
+            rest = f"and {left} wait until the handle is writable"
+        self._say(f"{counted(count)} sent {rest}")
+
+    def _closed(self, when: float, connection: InstrumentedConnection, why: str) -> None:
+        self._say(f"closed: {WHYS[why]}")
+
+    # Words.
+
+    def _say(self, words: str) -> None:
+        self._words.append(words)
+
+    def _name(self, handler: EventHandler, readiness: str = "") -> str:
+        name = name_of(handler)
+        if isinstance(handler, InstrumentedConnection):
+            # By its handle, as the selector has it.
+            name = f"fd {self._fds.get(handler.number, descriptor_of(handler.handle))}"
+            if handler.state is State.CLOSED and not readiness:
+                self._fds.pop(handler.number, None)
+        return f"{name} {readiness}" if readiness and name.startswith("fd ") else name
+
+    def _status(self, status: int) -> str:
+        return self._paint(str(status), GREEN if status < 400 else YELLOW if status < 500 else RED)
+
+    def _paint(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+
+
+def counted(octets: int) -> str:
+    """Write how many octets.
+
+    >>> counted(1), counted(1234)
+    ('1 octet', '1,234 octets')
+    """
+    return f"{octets:,} octet{'' if octets == 1 else 's'}"
+
+
+def time(seconds: float) -> str:
+    """Write a short time.
+
+    >>> time(0.0000123), time(0.0123), time(12.3)
+    ('12 us', '12.3 ms', '12.3 s')
+    """
+    if seconds < 0.001:
+        return f"{seconds * 1e6:.0f} us"
+    return f"{seconds * 1e3:.1f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -1,0 +1,370 @@
+"""Metrics: counts of what happened, from the stream of events, and of what is, when somebody asks.
+
+    http_server_...     requests, by method, route, status and version: OpenTelemetry's names
+    reactor_...         connections, refusals, closes, and the loop itself
+    process_...         memory, processor and descriptors
+
+Every label is of a closed set: methods that we know (else ``_OTHER``), templates of routes and never a path,
+states, and words for a status. So however many requests there are, there are only so many series. "Lag"
+is how long the last of the ready handles of a turn waited for its call.
+
+It knows no format: ``reactor.observe.prometheus`` writes what ``families`` returns.
+"""
+
+import os
+import resource
+import sys
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from reactor.http11.grammar import METHODS
+from reactor.logs.access_log import Exchange
+from reactor.observe.events import CALLED, ENDED, SELECTED, Event
+from reactor.observe.instrumented import (
+    ANSWERED,
+    CLOSED,
+    ENTERED,
+    OPENED,
+    RECEIVED,
+    REFUSED,
+    RESPONSE,
+    SENT,
+    WHYS,
+    InstrumentedConnection,
+)
+from reactor.server.connection import State
+from reactor.server.context import ServerContext
+
+# DOC OF reactor/observe/metrics.py
+# """Families: what a metric is, whoever counts it and however it is written."""
+
+
+COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
+
+Labels = tuple[tuple[str, str], ...]
+
+
+class Histogram:
+    """Counts of values by their upper bounds; one more for those beyond."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def add(self, value: float) -> None:
+        """Count a value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+
+Value = float | Histogram
+
+
+class MetricFamily(NamedTuple):
+    """All series of one name, with what it is, its unit ("" for none), and what it says."""
+
+    name: str
+    kind: str
+    unit: str
+    help: str
+    series: list[tuple[Labels, Value]]
+
+
+# DOC OF reactor/observe/metrics.py
+# """Process figures: memory, processor and descriptors, by psutil where somebody has installed it."""
+
+
+def process() -> Iterable[MetricFamily]:
+    """Return what is known of this process; without psutil, what the system tells by itself."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = usage.ru_utime + usage.ru_stime
+    yield MetricFamily(
+        "process_cpu_seconds", COUNTER, "seconds", "Processor time, user and system.", [((), seconds)]
+    )
+    figures = _of_psutil() or _of_proc()
+    for name, unit, words in (
+        ("process_resident_memory_bytes", "bytes", "Resident memory."),
+        ("process_open_fds", "", "Open descriptors."),
+        ("process_start_time_seconds", "seconds", "When the process began, since the epoch."),
+    ):
+        if name in figures:
+            yield MetricFamily(name, GAUGE, unit, words, [((), figures[name])])
+
+
+def _of_psutil() -> dict[str, float]:
+    try:
+        psutil: Any = import_module("psutil")
+    except ImportError:
+        return {}
+    own = psutil.Process()
+    return {
+        "process_resident_memory_bytes": float(own.memory_info().rss),
+        "process_open_fds": float(own.num_fds()),
+        "process_start_time_seconds": float(own.create_time()),
+    }
+
+
+def _of_proc() -> dict[str, float]:
+    if not sys.platform.startswith("linux"):
+        return {}
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            pages = int(file.read().split()[1])
+        descriptors = len(os.listdir("/proc/self/fd"))
+    except (OSError, ValueError, IndexError):
+        return {}
+    return {
+        "process_resident_memory_bytes": float(pages * resource.getpagesize()),
+        "process_open_fds": float(descriptors),
+    }
+
+
+# Seconds: those that OpenTelemetry recommends for requests, and finer ones for a loop.
+DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+MOMENTS = (0.00001, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
+SIZES = (0.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9)  # octets
+
+_REASONS = {
+    400: "malformed",
+    401: "unauthorized",
+    403: "forbidden",
+    408: "too_slow",
+    413: "content_too_long",
+    414: "target_too_long",
+    417: "expectation",
+    431: "head_too_long",
+    500: "failure",
+    501: "not_implemented",
+    505: "version",
+    507: "no_space",
+}
+OTHER_REASON, OTHER_METHOD = "other", "_OTHER"
+_METHODS = frozenset(METHODS)
+
+
+class _Requests:
+    """What is counted of the requests with one method, route, status and version."""
+
+    __slots__ = ("duration", "received", "sent")
+
+    def __init__(self) -> None:
+        self.duration = Histogram(DURATIONS)
+        self.received = Histogram(SIZES)
+        self.sent = Histogram(SIZES)
+
+
+class Metrics:
+    """A reader of the stream that counts."""
+
+    def __init__(self) -> None:
+        self._requests: dict[tuple[str, str, int, int], _Requests] = {}
+        self._accepted = 0
+        self._closed = dict.fromkeys(WHYS, 0)
+        self._refused = dict.fromkeys((*_REASONS.values(), OTHER_REASON), 0)
+        self._octets = {"in": 0, "out": 0}
+        self._turns = self._ready = 0
+        self._busy = self._waiting = 0.0
+        self._turn = Histogram(MOMENTS)
+        self._lag = Histogram(MOMENTS)
+        self._selected_at = self._last_began = 0.0
+
+    def __call__(self, events: list[Event]) -> None:
+        """Read what happened; what happens most often is asked for first."""
+        received = sent = 0
+        for event in events:
+            kind = event[0]
+            if kind is ENTERED or kind is RESPONSE:
+                continue
+            if kind is CALLED:
+                if event[3]:
+                    self._last_began = event[4]
+            elif kind is RECEIVED:
+                received += len(event[3])
+            elif kind is SENT:
+                sent += event[3]
+            elif kind is ANSWERED:
+                self._answered(event[1], event[3], event[4])
+            elif kind is SELECTED:
+                self._selected(event[1], event[2], len(event[3]))
+            elif kind is ENDED:
+                self._ended(event[1] - event[3])
+            elif kind is OPENED:
+                self._accepted += 1
+            elif kind is CLOSED:
+                self._closed[event[3]] += 1
+            elif kind is REFUSED:
+                self._refused[_REASONS.get(event[3], OTHER_REASON)] += 1
+        self._octets["in"] += received
+        self._octets["out"] += sent
+
+    def _answered(self, when: float, exchange: Exchange, content: int) -> None:
+        request = exchange.request
+        head, route = request.head, request.route
+        template = "" if route is None else route.template
+        key = (request.method, template, exchange.status, head.version)
+        counts = self._requests.get(key) or self._make(key)
+        duration = when - exchange.began
+        counts.duration.counts[bisect_left(DURATIONS, duration)] += 1
+        counts.duration.sum += duration
+        length = head.length
+        if length > 0:
+            counts.received.add(length)
+        else:  # most have none
+            counts.received.counts[0] += 1
+        counts.sent.counts[bisect_left(SIZES, content)] += 1
+        counts.sent.sum += content
+
+    def _make(self, key: tuple[str, str, int, int]) -> _Requests:
+        method = key[0] if key[0] in _METHODS else OTHER_METHOD
+        return self._requests.setdefault((method, *key[1:]), _Requests())
+
+    def _selected(self, when: float, waited: float, ready: int) -> None:
+        self._selected_at = self._last_began = when
+        self._waiting += waited
+        self._ready += ready
+
+    def _ended(self, seconds: float) -> None:
+        self._turns += 1
+        self._busy += seconds
+        self._turn.add(seconds)
+        self._lag.add(self._last_began - self._selected_at)
+
+    # What is asked for.
+
+    def families(self, context: ServerContext) -> list[MetricFamily]:
+        """Return everything, with what the service and the process are now."""
+        return [*self._http(context), *self._connections(context), *self._loop(), *process()]
+
+    def _http(self, context: ServerContext) -> Iterable[MetricFamily]:
+        labelled = [(_labels(*key), counts) for key, counts in sorted(self._requests.items())]
+        yield MetricFamily(
+            "http_server_request_duration_seconds",
+            HISTOGRAM,
+            "seconds",
+            "From the first look at a request to the last octet of its response.",
+            [(labels, counts.duration) for labels, counts in labelled],
+        )
+        yield MetricFamily(
+            "http_server_request_body_size_bytes",
+            HISTOGRAM,
+            "bytes",
+            "Content that requests announced; 0 for chunks, whose length is not announced.",
+            [(labels, counts.received) for labels, counts in labelled],
+        )
+        yield MetricFamily(
+            "http_server_response_body_size_bytes",
+            HISTOGRAM,
+            "bytes",
+            "Content of responses that was sent, as it was on the wire.",
+            [(labels, counts.sent) for labels, counts in labelled],
+        )
+        busy = (State.RECEIVING_CONTENT, State.CONTINUING, State.RESPONDING, State.WAITING)
+        active = sum(each.state in busy for each in context.connections.values())
+        yield MetricFamily(
+            "http_server_active_requests", GAUGE, "", "Requests that are being answered.", [((), active)]
+        )
+
+    def _connections(self, context: ServerContext) -> Iterable[MetricFamily]:
+        counts = dict.fromkeys(State, 0)
+        parser = outbox = 0
+        for each in context.connections.values():
+            counts[each.state] += 1
+            if isinstance(each, InstrumentedConnection):
+                parser += each.unparsed
+                outbox += each.unsent
+        yield MetricFamily(
+            "reactor_connections",
+            GAUGE,
+            "",
+            "Connections by the state that they are in.",
+            _by("state", {state.name: count for state, count in counts.items() if state is not State.CLOSED}),
+        )
+        yield MetricFamily(
+            "reactor_connections_accepted", COUNTER, "", "Connections accepted.", [((), self._accepted)]
+        )
+        yield MetricFamily(
+            "reactor_connections_closed",
+            COUNTER,
+            "",
+            "Connections closed, by what led to it.",
+            _by("reason", self._closed),
+        )
+        yield MetricFamily(
+            "reactor_refusals",
+            COUNTER,
+            "",
+            "What was refused before a handler was asked.",
+            _by("reason", self._refused),
+        )
+        yield MetricFamily(
+            "reactor_octets_bytes",
+            COUNTER,
+            "bytes",
+            "Octets received and sent, framing included.",
+            _by("direction", self._octets),
+        )
+        yield MetricFamily(
+            "reactor_buffered_bytes",
+            GAUGE,
+            "bytes",
+            "Octets that wait in memory: unparsed requests and unsent responses.",
+            _by("where", {"parser": parser, "outbox": outbox}),
+        )
+
+    def _loop(self) -> Iterable[MetricFamily]:
+        yield MetricFamily("reactor_loop_turns", COUNTER, "", "Turns of the loop.", [((), self._turns)])
+        yield MetricFamily(
+            "reactor_loop_ready_events",
+            COUNTER,
+            "",
+            "Handles that the selector returned as ready.",
+            [((), self._ready)],
+        )
+        yield MetricFamily(
+            "reactor_loop_busy_seconds",
+            COUNTER,
+            "seconds",
+            "Time in which the loop worked.",
+            [((), self._busy)],
+        )
+        yield MetricFamily(
+            "reactor_loop_waiting_seconds",
+            COUNTER,
+            "seconds",
+            "Time in which the loop waited.",
+            [((), self._waiting)],
+        )
+        yield MetricFamily(
+            "reactor_loop_turn_duration_seconds",
+            HISTOGRAM,
+            "seconds",
+            "How long a turn worked.",
+            [((), self._turn)],
+        )
+        yield MetricFamily(
+            "reactor_loop_lag_seconds",
+            HISTOGRAM,
+            "seconds",
+            "How long the last of the ready handles of a turn waited for its call.",
+            [((), self._lag)],
+        )
+
+
+def _by(label: str, values: dict[str, int]) -> list[tuple[Labels, Value]]:
+    return [(((label, name),), value) for name, value in values.items()]
+
+
+def _labels(method: str, template: str, status: int, version: int) -> Labels:
+    route = (("http_route", template),) if template else ()
+    return (
+        ("http_request_method", method),
+        ("http_response_status_code", str(status)),
+        *route,
+        ("network_protocol_version", f"1.{version}"),
+        ("url_scheme", "http"),
+    )

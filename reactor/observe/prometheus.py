@@ -1,0 +1,76 @@
+"""Exposition: metrics as text, in Prometheus' format and in OpenMetrics (the one that is asked for).
+
+    text/plain; version=0.0.4                                 Prometheus
+    application/openmetrics-text; version=1.0.0               OpenMetrics: units, and an end that is seen
+
+It knows what a counter and a histogram are, and not what is counted.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from reactor.observe.metrics import COUNTER, Histogram, Labels, MetricFamily, Value
+
+PLAIN = "text/plain; version=0.0.4; charset=utf-8"
+OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+_ESCAPES = {"\\": "\\\\", "\n": "\\n", '"': '\\"'}
+_Q = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)")
+
+
+def choose(accept: str) -> str:
+    """Return the media type that Accept prefers (RFC 9110, 12.5.1); Prometheus' where it does not say."""
+    wishes = [part.strip() for part in accept.lower().split(",")]
+    quality = dict.fromkeys(("application/openmetrics-text", "text/plain"), 0.0)
+    for wish in wishes:
+        name = wish.partition(";")[0].strip()
+        match = _Q.search(wish)
+        if name in quality:
+            quality[name] = max(quality[name], float(match[1]) if match else 1.0)
+    return OPEN if quality["application/openmetrics-text"] > quality["text/plain"] else PLAIN
+
+
+def render(families: Iterable[MetricFamily], media_type: str) -> str:
+    """Write families in one of the two formats."""
+    is_open = media_type == OPEN
+    lines = [line for family in families if family.series for line in _family(family, is_open)]
+    return "\n".join([*lines, "# EOF" if is_open else ""]) + ("\n" if is_open else "")
+
+
+def _family(family: MetricFamily, is_open: bool) -> Iterator[str]:
+    total = f"{family.name}_total" if family.kind == COUNTER else family.name
+    # The older format calls a counter by the name of its samples.
+    name = family.name if is_open else total
+    yield f"# HELP {name} {_escape(family.help, quotes=is_open)}"
+    yield f"# TYPE {name} {family.kind}"
+    if is_open and family.unit:
+        yield f"# UNIT {name} {family.unit}"
+    for labels, value in family.series:
+        yield from (
+            _histogram(family.name, labels, value)
+            if isinstance(value, Histogram)
+            else (f"{total}{_braces(labels)} {_number(value)}",)
+        )
+
+
+def _histogram(name: str, labels: Labels, value: Histogram) -> Iterator[str]:
+    seen = 0
+    for bound, count in zip((*value.bounds, None), value.counts, strict=True):
+        seen += count
+        limit = "+Inf" if bound is None else _number(float(bound))
+        yield f"{name}_bucket{_braces((*labels, ('le', limit)))} {seen}"
+    yield f"{name}_count{_braces(labels)} {seen}"
+    yield f"{name}_sum{_braces(labels)} {_number(value.sum)}"
+
+
+def _braces(labels: Labels) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escape(value)}"' for name, value in labels) + "}"
+
+
+def _escape(text: str, quotes: bool = True) -> str:
+    return "".join(_ESCAPES.get(each, each) if quotes or each != '"' else each for each in text)
+
+
+def _number(value: Value) -> str:
+    return repr(value)

@@ -1,0 +1,344 @@
+"""A trace of the loop and of each connection, for Perfetto and chrome://tracing.
+
+Every event that ``reactor.observe.events`` and ``reactor.observe.instrumented`` tell becomes lines of a JSON
+array, in Google's Trace Event Format:
+
+    Event      Lines (their phase)
+    TURN       -
+    SELECTED   -
+    CALLED     a slice (X) in that of the turn; from the end of select an arrow to it (s, f) if it was ready
+    ENDED      a slice for the turn, and in it one for select (X); counters that changed (C)
+    OPENED     the connection begins (b), and its first state
+    ENTERED    the state ends (e), the next one begins (b)
+    RESPONSE   a slice for the handler in that of the hook, and one for gzip (X)
+    REFUSED    a moment of the connection (n)
+    RECEIVED   -                 octets, told with the hook
+    SENT       -                 the same
+    ANSWERED   a moment of the connection (n)
+    CLOSED     the connection ends (e)
+
+A handler's slice does not cover what is read or compressed while a response is sent: that is part of the
+hook. Lines are written once a turn. The array needs no closing bracket, so a file of whole lines can be read
+at any time. A trace that would grow over its limit ends, and so does one whose disk is full; the server
+goes on. What stands in a line is for ``reactor.observe.trace_format``, how it gets into the file for
+``reactor.observe.trace``.
+"""
+
+import logging
+import os
+from math import inf
+
+from reactor.loop import HOOKS, EventHandler
+from reactor.observe.events import CALLED, ENDED, SELECTED, TURN, Event
+from reactor.observe.instrumented import (
+    ANSWERED,
+    ENTERED,
+    OPENED,
+    RECEIVED,
+    REFUSED,
+    RESPONSE,
+    SENT,
+    InstrumentedConnection,
+)
+from reactor.observe.instrumented import CLOSED as GONE
+from reactor.observe.trace_format import (
+    MOST,
+    MOST_AT_END,
+    READINESS,
+    TICKS,
+    Track,
+    arrived_line,
+    arrow_line,
+    counter_line,
+    describe,
+    head_lines,
+    last_line,
+    microseconds,
+    slice_line,
+    span,
+    who_is,
+)
+from reactor.server.connection import IDLE, Connection
+
+# DOC OF reactor/observe/trace.py
+# """A file of whole lines: at no moment does it end in a part of one, whoever is killed.
+#
+#     What happens                     What is in the file
+#     a write goes well                the lines
+#     the disk is full, or fails       what was there before; OSError is raised
+#     the process is killed meanwhile  the lines of some pages more, each of them whole
+#
+# A write is no unit: a process that is killed in the middle of one leaves as many pages as the kernel
+# had copied. So lines are laid out like words on paper: one that does not fit on its page begins the
+# next, and spaces fill the gap. It does not know what the lines say, only that spaces between them mean
+# nothing.
+# """
+
+
+PAGE = 4096  # octets; where pages are larger, their ends are still ends of these
+
+
+def lay_out(lines: bytes, position: int) -> bytes:
+    r"""Put spaces between lines, so that none is on two pages; the first begins at ``position``.
+
+    >>> lay_out(b"ab\ncd\n", PAGE - 5)
+    b'ab\n  cd\n'
+    """
+    pieces = []
+    start = 0
+    room = PAGE - position % PAGE
+    while len(lines) - start > room:
+        end = lines.rfind(b"\n", start, start + room) + 1 or start
+        assert end > start or room < PAGE, "a line is shorter than a page"
+        pieces += [lines[start:end], b" " * (room - end + start)]
+        start, room = end, PAGE
+    pieces.append(lines[start:])
+    return b"".join(pieces)
+
+
+class LineFile:
+    """A file that is written from its beginning; raises OSError when it cannot be opened."""
+
+    def __init__(self, path: str) -> None:
+        # A regular file is never waited for; what is none, such as a FIFO, is not either.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
+        self._descriptor = os.open(path, flags, 0o600)
+        self.size = 0  # octets
+
+    def write(self, lines: bytes) -> None:
+        """Add lines, all of them; raise OSError when they cannot be, and leave none."""
+        octets = lay_out(lines, self.size)
+        written = 0
+        try:
+            while written < len(octets):
+                written += os.write(self._descriptor, octets[written:] if written else octets)
+        except OSError:
+            self._take_back()
+            raise
+        self.size += written
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    def _take_back(self) -> None:
+        """Cut off what was written of lines that do not fit."""
+        try:
+            os.ftruncate(self._descriptor, self.size)
+        except OSError:
+            pass  # it is no regular file, and keeps nothing
+
+
+log = logging.getLogger("reactor")
+
+LIMIT = 64 << 20  # octets
+
+
+class Trace:
+    """A reader that writes the trace of its events to a file, up to ``limit`` octets.
+
+    Raises OSError when the file cannot be opened. The events are to be those of a whole run.
+    """
+
+    def __init__(self, path: str, limit: int = LIMIT) -> None:
+        self._path = path
+        self._file: LineFile | None = LineFile(path)
+        self._limit = limit
+        self._tracks: dict[EventHandler, Track] = {}
+        self._zero = -inf  # when the first event was, in seconds of the reactor's clock
+        self._turn = 0  # the number of the present one, 0 between two
+        self._turned = self._selected = self._now = 0.0  # from here on times are seconds after the first
+        self._waited = 0.0  # how long the hook that was called last had waited for it
+        self._ready = self._received = self._sent = self._buffered = 0
+        self._flows = self._arrows = 0  # arrows that end in a hook; those whose beginning is written
+        self._refused: Connection | None = None  # whose next response is no handler's
+        self._counters: dict[str, str] = {}
+        self._lines: list[str] = []
+        self._inner: list[str] = []  # slices within a hook that has not returned yet
+        self._owed = 0  # octets that the lines of this turn take at most
+        self._writers = {
+            TURN: self._begin_turn,
+            SELECTED: self._select,
+            CALLED: self._hook,
+            ENDED: self._end_turn,
+            OPENED: self._open,
+            ENTERED: self._enter,
+            RESPONSE: self._respond,
+            REFUSED: self._refuse,
+            RECEIVED: self._receive,
+            SENT: self._send,
+            ANSWERED: self._answer,
+            GONE: self._close_connection,
+        }
+
+    def __call__(self, events: list[Event]) -> None:
+        """Write what is told."""
+        if self._file is None or not events:
+            return
+        if self._zero == -inf:
+            self._zero = events[0][1]
+        self._owed += MOST * len(events)
+        if self._file.size + self._owed + MOST_AT_END * (len(self._tracks) + 1) > self._limit:
+            log.warning("the trace %s has grown to its limit, and ends", self._path)
+            self._end("full")
+            return
+        writers = self._writers
+        for event in events:
+            write = writers.get(event[0])
+            if write is not None:
+                write(event)
+
+    def close(self) -> None:
+        """End what is open, and the array."""
+        self._end("closed")
+
+    # The loop.
+
+    def _begin_turn(self, event: Event) -> None:
+        self._turn = event[2]
+        self._turned = self._selected = self._now = event[1] - self._zero
+        self._ready = 0
+        self._waited = 0.0
+
+    def _select(self, event: Event) -> None:
+        self._selected = self._now = event[1] - self._zero
+        self._ready = len(event[3])
+
+    def _hook(self, event: Event) -> None:
+        _, now, handler, events, began = event
+        began -= self._zero
+        self._now = now - self._zero
+        at, lasted = span(began, self._now)
+        track = self._tracks.get(handler)
+        who = who_is(handler) if track is None else track.who
+        words = f'{who}{READINESS[events]},"received":{self._received},"sent":{self._sent}'
+        self._lines.append(slice_line(HOOKS[events], at, lasted, words))
+        if events:
+            self._waited = began - self._selected
+            self._flows += 1
+            self._lines.append(arrived_line(self._flows, at))
+        if self._inner:
+            self._lines += self._inner
+            self._inner.clear()
+        self._received = self._sent = 0
+        if track is not None and (track.held or handler.state is not IDLE):
+            self._weigh(track, handler)
+
+    def _end_turn(self, event: Event) -> None:
+        self._now = event[1] - self._zero
+        self._write_turn()
+
+    def _write_turn(self) -> None:
+        """Write what the turn was: its own slices first, since they are around the others."""
+        ready = f'"ready":{self._ready}'
+        turn = slice_line("turn", *span(self._turned, self._now), f'"turn":{self._turn},{ready}')
+        select = slice_line("select", *span(self._turned, self._selected), ready)
+        # An arrow begins within the slice of select: its end is no longer in it.
+        leave = microseconds(max(self._turned, self._selected - 1 / TICKS))
+        arrows = [arrow_line(flow, leave) for flow in range(self._arrows + 1, self._flows + 1)]
+        self._lines[:0] = [turn, select, *arrows]
+        self._arrows, self._turn = self._flows, 0
+        self._count("ready", self._selected, str(self._ready))
+        self._count("connections", self._now, str(len(self._tracks)))
+        self._count("buffered octets", self._now, str(self._buffered))
+        self._count("lag in ms", self._now, f"{self._waited * 1e3:.3f}")
+        self._write()
+
+    def _count(self, name: str, now: float, value: str) -> None:
+        """Write a counter, which stands until it is written again."""
+        if self._counters.get(name) != value:
+            self._counters[name] = value
+            self._lines.append(counter_line(name, microseconds(now), value))
+
+    # Connections.
+
+    def _open(self, event: Event) -> None:
+        track = self._tracks[event[2]] = Track(event[2])
+        self._now = event[1] - self._zero
+        self._lines.append(track.began(microseconds(self._now)))
+
+    def _enter(self, event: Event) -> None:
+        track = self._tracks.get(event[2])
+        if track is not None:
+            self._now = event[1] - self._zero
+            self._lines.append(track.changed(event[4], microseconds(self._now)))
+
+    def _respond(self, event: Event) -> None:
+        _, now, connection, request, status, compressed, began, made = event
+        made -= self._zero
+        if connection is self._refused:
+            self._refused = None
+        else:
+            about = describe(request.method, request.target, request.route)
+            words = f'"connection":{connection.number},{about},"status":{status}'
+            self._inner.append(slice_line("handler", *span(began - self._zero, made), words))
+        if compressed:
+            words = f'"octets":{compressed}'
+            self._inner.append(slice_line("gzip", *span(made, now - self._zero), words))
+
+    def _refuse(self, event: Event) -> None:
+        _, now, connection, status, reason = event
+        self._refused = connection
+        track = self._tracks.get(connection)
+        if track is not None:
+            self._now = now - self._zero
+            self._lines.append(track.refused(microseconds(self._now), status, reason))
+
+    def _receive(self, event: Event) -> None:
+        self._received += len(event[3])
+
+    def _send(self, event: Event) -> None:
+        self._sent += event[3]
+
+    def _answer(self, event: Event) -> None:
+        _, now, connection, exchange, octets = event
+        track = self._tracks.get(connection)
+        if track is not None:
+            # What a client did not stay for is told with the time when it was last heard of.
+            self._now = max(self._now, now - self._zero)
+            at = microseconds(self._now)
+            self._lines.append(track.answered(at, exchange.number, exchange.status, octets))
+
+    def _close_connection(self, event: Event) -> None:
+        track = self._tracks.pop(event[2], None)
+        if track is not None:
+            self._buffered -= track.held
+            self._lines.append(track.gone(microseconds(self._now), event[3]))
+
+    def _weigh(self, track: Track, connection: InstrumentedConnection) -> None:
+        """Count what a connection holds, now that it was called; an idle one holds nothing."""
+        held = 0 if connection.state is IDLE else connection.held
+        self._buffered += held - track.held
+        track.held = held
+
+    # The file.
+
+    def _write(self) -> None:
+        """Write the lines that there are; a trace that cannot be written stops nobody from being served."""
+        if self._file is None:
+            return
+        head = "" if self._file.size else head_lines(os.getpid())
+        lines = head + "".join(self._lines)
+        self._lines.clear()
+        self._owed = 0
+        try:
+            self._file.write(lines.encode("utf-8"))
+        except OSError as error:
+            log.error("the trace %s breaks off: %s", self._path, error.strerror)
+            self._let_go()
+
+    def _end(self, why: str) -> None:
+        """End what is open, and the array."""
+        if self._turn:
+            self._write_turn()
+        at = microseconds(self._now)
+        self._lines += [track.gone(at, "the trace ends") for track in self._tracks.values()]
+        self._lines.append(last_line(why, at))
+        self._write()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            self._tracks.clear()

@@ -1,0 +1,1 @@
+"""The server: listen, accept, and the state machine of each connection."""

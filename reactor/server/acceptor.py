@@ -1,0 +1,230 @@
+"""The acceptor: a listening handle that becomes connections.
+
+    State      Accepts                                            Then
+    ACCEPTING  a share each turn                                  DRAINING  CLOSED
+    DRAINING   the accept queue at once; at the limit on          CLOSED
+               connections, as they close, for at most a second
+    CLOSED     nothing                                            -
+
+    What happens                         What it does
+    below the limit on connections       accept, a share each turn
+    at the limit, somebody is idle       close one that has proved nothing, or the one idle longest
+    at the limit, nobody is idle         pause
+    out of descriptors or memory         pause; nobody who is served loses the place
+
+A pause ends when a connection closes, and is looked at again after a moment: a listening handle
+that nobody accepts from stays ready, so to keep on waiting for it would be a busy loop.
+
+The acceptor speaks no HTTP.
+"""
+
+import errno
+import logging
+import socket
+from collections.abc import Callable
+from enum import Enum, auto
+from math import inf
+
+from reactor.loop import EventHandler, Interest
+from reactor.server.connection import Connection, State
+from reactor.server.context import ServerContext
+
+log = logging.getLogger("reactor")
+
+PAUSE = 0.25  # seconds
+# How long, in seconds, and for how many connections the accept queue is drained when the server stops.
+DRAIN_TIME = 1.0
+MAX_DRAINED = 4096
+# accept(2): out of descriptors, of the process or of the system, or out of memory.
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+# Given a service, a socket that does not block, and the other side's host.
+Connect = Callable[[ServerContext, socket.socket, str], Connection]
+
+
+class AcceptorState(Enum):
+    """Whether connections are accepted; the table is at the top of this file."""
+
+    ACCEPTING = auto()
+    DRAINING = auto()
+    CLOSED = auto()
+
+
+class Acceptor(EventHandler):
+    """Accepts the connections of one listening socket, each by ``make``, at most ``limit`` at once."""
+
+    __slots__ = ("_context", "_drain_ends", "_drained", "_limit", "_make", "_silent_until", "state")
+
+    def __init__(
+        self,
+        context: ServerContext,
+        listener: socket.socket,
+        limit: int,
+        make: Connect = Connection,
+    ) -> None:
+        super().__init__(listener, Interest.READ)
+        self._make = make
+        self._context = context
+        self._limit = limit
+        self._silent_until = -inf  # a pause is told of once a minute, not with each attempt
+        self._drain_ends = inf  # by the reactor's clock
+        self._drained = 0  # connections accepted while draining
+        self.state = AcceptorState.ACCEPTING
+        context.when_freed = self._resume
+
+    # What others ask.
+
+    def drain(self) -> None:
+        """Accept every connection in the accept queue, then close the listening socket.
+
+        Closing it earlier would reset clients that the kernel has already connected, and that may have sent
+        a request. ``listen(0)`` keeps new clients out as far as the kernel allows.
+        """
+        if self.state is not AcceptorState.ACCEPTING:
+            return
+        self._enter(AcceptorState.DRAINING)
+        self._drain_ends = self._context.reactor.now + DRAIN_TIME
+        try:
+            self.handle.listen(0)
+        except OSError:
+            pass  # the backlog stays as it is
+        self._resume()
+        self._drain()
+        self._context.reactor.refresh(self)
+
+    def close(self) -> None:
+        """Accept nothing more."""
+        if self.state is AcceptorState.CLOSED:
+            return
+        self._enter(AcceptorState.CLOSED)
+        self._context.when_freed = lambda: None
+        self._context.reactor.remove(self)
+        self.handle.close()
+
+    # What the reactor calls.
+
+    def on_readable(self) -> None:
+        """Accept a turn's share of the connections that wait; while draining, all of them."""
+        if self.state is AcceptorState.DRAINING:
+            self._drain()
+        else:
+            self._accept_share()
+
+    def _drain(self) -> None:
+        """Accept until the queue is empty, before anything is handled: slow handlers would use up the time.
+
+        At the connection limit, or out of descriptors, continue after a pause, for at most DRAIN_TIME.
+        """
+        while self.state is AcceptorState.DRAINING and self._drained < MAX_DRAINED:
+            before = self._drained
+            self._accept_share()
+            if self._drained == before:
+                break
+        if self.state is AcceptorState.DRAINING:
+            now = self._context.reactor.now
+            if self._drained >= MAX_DRAINED or now >= self._drain_ends:
+                self.close()
+            else:
+                self.deadline = min(now if self.interest else self.deadline, self._drain_ends)
+
+    def _accept_share(self) -> None:
+        """Accept up to ``turn_accepts`` connections (second table at the top of this file)."""
+        connections = self._context.connections
+        idle: list[Connection] | None = None
+        for _ in range(self._context.settings.turn_accepts):
+            if len(connections) >= self._limit:
+                if idle is None:  # looking for all who are idle takes a moment: once a turn is enough
+                    idle = self._find_idle()
+                    if not idle:
+                        self._pause("all connections are taken, and none is idle")
+                        return
+                # Who has sent something is idle only until its turn, which is near.
+                while idle and idle[-1].unread:
+                    idle.pop()
+                if not idle:
+                    return
+            if not self._accept():
+                return
+            if idle and len(connections) > self._limit:
+                idle.pop().abort()
+
+    def on_deadline(self) -> None:
+        """Try again after a pause."""
+        self._resume()
+        if self.state is AcceptorState.DRAINING:
+            self._drain()
+
+    def on_failure(self) -> None:
+        """Close the listening handle; the connections go on."""
+        self.close()
+
+    # Accepting.
+
+    def _accept(self) -> bool:
+        """Accept one connection; return False when no other should be tried in this turn."""
+        try:
+            sock, address = self.handle.accept()
+        except BlockingIOError:
+            if self.state is AcceptorState.DRAINING:
+                self.close()  # the queue is empty
+            return False
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                self._pause(error.strerror or str(error))
+                return False
+            return True  # the client has gone before it was accepted; the next one may be there
+        sock.setblocking(False)
+        connection = self._make(self._context, sock, str(address[0]))
+        self._context.connections[connection.number] = connection
+        try:
+            self._context.reactor.register(connection)
+        except OSError as error:  # the selector has limits of its own
+            connection.abort()
+            self._pause(error.strerror or str(error))
+            return False
+        if self.state is AcceptorState.DRAINING:
+            self._drained += 1
+            connection.stop()
+        return True
+
+    # Overload.
+
+    def _find_idle(self) -> list[Connection]:
+        """Return who may have to go, the one idle longest last.
+
+        A flood costs nobody who is served the place: where somebody would be idle, those who never
+        sent an octet go first, then those who have not finished a first request or have been refused.
+        """
+        held = list(self._context.connections.values())
+        if self.state is AcceptorState.DRAINING:
+            # Clients that have been answered and are slow to close must not keep others from being answered.
+            answered = [each for each in held if each.state is State.DRAINING]
+            if answered:
+                return sorted(answered, key=lambda each: (-each.deadline, -each.number))
+        idle = [each for each in held if each.idle]
+        silent = [each for each in idle if each.state is State.ACCEPTED]
+        unproven = [each for each in held if each.unproven] if idle else []
+        return sorted(silent or unproven or idle, key=lambda each: (-each.deadline, -each.number))
+
+    def _enter(self, state: AcceptorState) -> None:
+        assert state.value > self.state.value, f"{self.state} -> {state}"
+        self.state = state
+
+    def _pause(self, reason: str) -> None:
+        now = self._context.reactor.now
+        if now >= self._silent_until:
+            log.warning("accepting pauses: %s", reason)
+            self._silent_until = now + 60.0
+        self.interest = Interest.NONE
+        self.deadline = now + PAUSE
+
+    def _resume(self) -> None:
+        if not self.interest:
+            self.interest = Interest.READ
+            self.deadline = inf if self.state is AcceptorState.ACCEPTING else self._context.reactor.now
+            try:
+                self._context.reactor.refresh(self)
+            except OSError as error:  # the selector has limits of its own: try again later
+                self._pause(error.strerror or str(error))
+                self._context.reactor.refresh(self)

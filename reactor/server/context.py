@@ -1,0 +1,115 @@
+"""The service: what all connections of one server share.
+
+Which routes answer, which limits hold, the log, the fields that every response carries, and the
+connections themselves. It knows
+how many there are and who has been idle longest; it does not know what any of them is doing.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import fields
+from email.utils import formatdate
+from enum import Enum, auto
+from math import inf
+from threading import get_ident
+from typing import TYPE_CHECKING
+
+from reactor.allowed_hosts import AllowedHosts
+from reactor.http11.head import HeadReader
+from reactor.logs.access_log import AccessLog
+from reactor.loop import Reactor
+from reactor.routing import Router
+from reactor.server.write_buffer import SendFile
+from reactor.settings import Settings
+
+if TYPE_CHECKING:
+    from reactor.server.connection import Connection
+
+
+class ServerState(Enum):
+    """What a server does with connections; ``reactor.server.shutdown`` has the table of its changes."""
+
+    RUNNING = auto()
+    UNREADY = auto()
+    STOPPING = auto()
+    STOPPED = auto()
+
+
+# Calls a function with arguments in the loop's next turn; thread-safe.
+CallSoon = Callable[..., object]
+
+
+class ServerContext:
+    """One server's routes, limits and connections.
+
+    ``constant_fields`` are the lines that every response carries behind Date. The wall clock (seconds
+    since the epoch) and sendfile come in from outside, like the selector and the clock of the reactor.
+    Requests for hosts outside ``allowed_hosts`` get 403; None serves every host. ``call_soon`` is None where
+    no other thread can reach the loop.
+    """
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        router: Router,
+        settings: Settings,
+        access_log: AccessLog | None = None,
+        wall_clock: Callable[[], float] = time.time,
+        sendfile: SendFile = os.sendfile,
+        constant_fields: bytes = b"",
+        call_soon: CallSoon | None = None,
+        allowed_hosts: AllowedHosts | None = None,
+    ) -> None:
+        self.reactor = reactor
+        self.router = router
+        self.settings = settings
+        self.access_log = access_log
+        self.wall_clock = wall_clock
+        self.sendfile = sendfile
+        refuse_host = None if allowed_hosts is None else allowed_hosts.refusal
+        self.heads = HeadReader(settings, router.resolve, refuse_host)
+        router.when_changed(self.heads.known.clear)
+        # Seconds by the name that a State has for its patience; None is for ever.
+        self.patience: dict[str | None, float] = {
+            each.name.removesuffix("_timeout"): getattr(settings, each.name) for each in fields(settings)
+        }
+        self.patience[None] = inf
+        self.connections: dict[int, Connection] = {}
+        self.state = ServerState.RUNNING
+        self._call_soon = call_soon
+        self.when_freed: Callable[[], None] = lambda: None
+        self._connections_made = 0
+        self._constant_fields = constant_fields
+        self.common_fields = b""  # the lines that every response carries; Date first, where it is on
+        self.common_fields_expire = -inf  # by the reactor's clock
+
+    def run_in_loop(self, function: Callable[[], None]) -> None:
+        """Call a function in the loop's thread: now, when this is that thread, else in its next turn."""
+        if self._call_soon is None or get_ident() == self.reactor.thread:
+            function()
+        else:
+            self._call_soon(function)
+
+    def enter(self, state: ServerState) -> None:
+        """Change the state of the server, which only moves on."""
+        assert state.value >= self.state.value, f"{self.state} -> {state}"
+        self.state = state
+
+    def next_number(self) -> int:
+        """Number the connections from 1."""
+        self._connections_made += 1
+        return self._connections_made
+
+    def forget(self, connection: "Connection") -> None:
+        """Take a closed connection out, and tell who waits for a place."""
+        self.connections.pop(connection.number, None)
+        self.when_freed()
+
+    def renew_common_fields(self) -> None:
+        """Write the lines that every response carries, with the Date of the present second."""
+        wall = self.wall_clock()
+        self.common_fields_expire = self.reactor.now + 1.0 - wall % 1.0
+        # RFC 9110, 6.6.1: with a clock, Date is in every response, unless it is turned off.
+        date = f"Date: {formatdate(wall, usegmt=True)}\r\n" if self.settings.date_header else ""
+        self.common_fields = date.encode("ascii") + self._constant_fields

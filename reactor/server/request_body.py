@@ -1,0 +1,68 @@
+"""The intake: a request whose content is coming in, and where it goes.
+
+Opening the place, writing to it and finishing it are the application's code. Where it refuses, by
+``HTTPError``, the request is refused; where it fails, the failure is logged, and the request is
+refused with 500. The intake knows no socket and no framing: it is given octets.
+"""
+
+import logging
+from collections.abc import Callable
+from math import inf
+from typing import TypeVar
+
+from reactor.http11.errors import HTTPError
+from reactor.http11.message import Fields, Request
+from reactor.routing import Handler, Sink, SinkFactory
+
+log = logging.getLogger("reactor")
+
+Result = TypeVar("Result")
+
+
+class RequestBody:
+    """Takes in the content of one request. ``began`` is in seconds of the reactor's clock.
+
+    Making one opens the sink; that, ``write`` and ``finish`` raise HTTPError to refuse.
+    """
+
+    __slots__ = ("_sink", "began", "handler", "octets_in_window", "request", "window_ends")
+
+    def __init__(self, request: Request, handler: Handler, factory: SinkFactory, began: float) -> None:
+        self.request = request
+        self.handler = handler
+        self.began = began
+        self.octets_in_window = 0  # how many came since the rate was last measured
+        self.window_ends = inf  # when it is measured next, by the reactor's clock
+        self._sink: Sink = _refusing(lambda: factory(request))
+
+    @property
+    def interim(self) -> tuple[int, Fields] | None:
+        """What the sink has to say before its content comes, a status and fields, or None."""
+        return getattr(self._sink, "interim", None)
+
+    def write(self, octets: bytes) -> None:
+        """Pass octets on."""
+        self.octets_in_window += len(octets)
+        _refusing(lambda: self._sink.write(octets))
+
+    def finish(self) -> None:
+        """Let the request have its content, which is complete."""
+        self.request.content = _refusing(self._sink.finish)
+
+    def close(self) -> None:
+        """Be done with the content: what the handler did not keep is gone."""
+        try:
+            self._sink.close()
+        except Exception:
+            log.exception("closing the content of %r failed", self.request)
+
+
+def _refusing(step: Callable[[], Result]) -> Result:
+    """Take a step of the application; raise nothing but HTTPError."""
+    try:
+        return step()
+    except HTTPError:
+        raise
+    except Exception:
+        log.exception("taking the content failed")
+        raise HTTPError(500, "the server failed to take the content") from None

@@ -1,0 +1,189 @@
+"""How a request of the corpus is delivered, and how what came of it is judged.
+
+    Way      What is sent
+    whole    all octets at once
+    single   octet by octet
+    pieces   in pieces of 97 octets; only of what is over 2 KiB
+    canary   all at once, and another request right behind it
+
+Once all is sent and answered the client says that it sends no more, and reads to the end. The canary is
+the point: if a server sees the end of a request elsewhere than the one before it, somebody's next
+request is not what it was sent as. So a judgement has two parts. *Breaches* are about that, and hold
+for every server: what is invalid is refused, and nothing behind it answered; what is valid is
+answered once, and what is behind it, too, unless the request says ``close``. *Differences* are from what
+the built-in server promises: this very status, an orderly end, the canary's own answer.
+
+This module knows no socket.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tests.conformance.corpus.entry import Entry
+
+CANARY = b"GET /echo/canary HTTP/1.1\r\nHost: corpus.test\r\n\r\n"
+LONG = 2048  # octets
+PIECE = 97  # octets
+# Statuses that say that the request itself was not understood or not wanted.
+REFUSALS = frozenset({400, 408, 411, 413, 414, 417, 431, 501, 505})
+
+
+class Delivery(NamedTuple):
+    """One way to deliver an entry."""
+
+    way: str
+    pieces: list[bytes]
+    canary: bool = False
+
+
+class Reply(NamedTuple):
+    """One final response."""
+
+    status: int
+    closes: bool  # whether it says that the connection ends
+    content: bytes
+
+
+class Outcome(NamedTuple):
+    """What a client saw: whole responses, octets that are none, and how the connection ended."""
+
+    replies: list[Reply]
+    rest: bytes
+    ended: bool  # the server has closed, or has said that it sends no more, before the client did
+    was_reset: bool = False
+
+
+class Judgement(NamedTuple):
+    """What is wrong with an outcome, in words."""
+
+    breaches: list[str]
+    differences: list[str]
+
+
+def deliveries(entry: Entry) -> Iterator[Delivery]:
+    """Yield the ways to deliver an entry."""
+    octets = entry.octets
+    yield Delivery("whole", [octets])
+    yield Delivery("single", cut(octets, 1))
+    if len(octets) > LONG:
+        yield Delivery("pieces", cut(octets, PIECE))
+    yield Delivery("canary", [octets + CANARY], canary=True)
+
+
+def cut(octets: bytes, size: int) -> list[bytes]:
+    """Cut octets into pieces."""
+    return [octets[start : start + size] for start in range(0, len(octets), size)]
+
+
+def expected_replies(entry: Entry, canary: bool) -> int:
+    """Return how many final responses there are when all is right."""
+    if entry.status is None:
+        return 0
+    return 2 if canary and entry.persistent else 1
+
+
+def judge(entry: Entry, canary: bool, outcome: Outcome) -> Judgement:
+    """Say what is wrong with an outcome."""
+    if entry.request is None:
+        breaches = list(_breaches_of_invalid(entry, outcome))
+    else:
+        breaches = list(_breaches_of_valid(entry, canary, outcome))
+    if outcome.rest:
+        breaches.append(f"octets that are no response: {outcome.rest[:60]!r}")
+    return Judgement(breaches, list(_differences(entry, canary, outcome)))
+
+
+def _breaches_of_invalid(entry: Entry, outcome: Outcome) -> Iterator[str]:
+    if any(reply.status < 400 for reply in outcome.replies):
+        yield f"accepted with {outcome.replies[0].status}"
+    if len(outcome.replies) > 1:
+        yield "what is behind it is answered"
+    if entry.status is not None and not outcome.replies and not outcome.ended:
+        yield "neither answered nor closed"
+
+
+def _breaches_of_valid(entry: Entry, canary: bool, outcome: Outcome) -> Iterator[str]:
+    if len(outcome.replies) != expected_replies(entry, canary):
+        yield f"{len(outcome.replies)} answers instead of {expected_replies(entry, canary)}"
+    for reply in outcome.replies[:1]:
+        if reply.status in REFUSALS and reply.status != entry.status:
+            yield f"refused with {reply.status}"
+
+
+def _differences(entry: Entry, canary: bool, outcome: Outcome) -> Iterator[str]:
+    statuses = [reply.status for reply in outcome.replies]
+    if entry.status is None:
+        # Behind a request that is not complete, the canary is a part of it, and a faulty one perhaps.
+        if any(status != 400 for status in statuses) or (statuses and not canary):
+            yield f"answered with {statuses} instead of closing"
+        return
+    if statuses[:1] != [entry.status]:
+        yield f"answered with {statuses[:1]} instead of {entry.status}"
+    if entry.persistent == outcome.ended:
+        yield "closed" if outcome.ended else "not closed"
+    if outcome.was_reset:
+        yield "reset"
+    for reply in outcome.replies[:1]:
+        if reply.closes == entry.persistent:
+            yield "Connection in the answer does not say what happens"
+    for reply in outcome.replies[1:]:
+        if (reply.status, reply.content) != (200, b"canary"):
+            yield f"the canary's answer is {reply.status} {reply.content[:60]!r}"
+
+
+# Octets to responses, of any server.
+
+
+def read_replies(octets: bytes, method: str, ended: bool) -> tuple[list[Reply], bytes]:
+    """Read all whole responses, the interim ones left out; return them with the octets left over.
+
+    ``method`` is the first request's, ``ended`` whether the connection is at its end.
+    """
+    replies: list[Reply] = []
+    while True:
+        found = _read_reply(octets, "GET" if replies else method, ended)
+        if found is None:
+            return replies, octets
+        reply, length = found
+        octets = octets[length:]
+        if reply.status >= 200:
+            replies.append(reply)
+
+
+def _read_reply(octets: bytes, method: str, ended: bool) -> tuple[Reply, int] | None:
+    end = octets.find(b"\r\n\r\n") + 4
+    match = re.match(rb"HTTP/1\.([01]) ([1-9][0-9]{2})[ \r]", octets)
+    if end < 4 or match is None:
+        return None
+    status = int(match[2])
+    fields = _fields(octets[:end])
+    options = fields.get(b"connection", b"").lower()
+    closes = b"close" in options or (match[1] == b"0" and b"keep-alive" not in options)
+    if method == "HEAD" or status < 200 or status in (204, 304):
+        return Reply(status, closes, b""), end
+    if b"chunked" in fields.get(b"transfer-encoding", b"").lower():
+        content, after = _read_chunks(octets, end)
+    elif b"content-length" in fields:
+        after = end + int(fields[b"content-length"])
+        content = octets[end:after]
+    else:
+        content, after = octets[end:], len(octets) if ended else -1
+    return (Reply(status, closes, content), after) if 0 <= after <= len(octets) else None
+
+
+def _fields(head: bytes) -> dict[bytes, bytes]:
+    lines = (line.partition(b":") for line in head.split(b"\r\n")[1:] if line)
+    return {name.lower(): value.strip() for name, _, value in lines}
+
+
+def _read_chunks(octets: bytes, start: int) -> tuple[bytes, int]:
+    """Return the content and the position after it, -1 when it is not whole."""
+    pieces: list[bytes] = []
+    while (end := octets.find(b"\r\n", start)) >= 0:
+        size = int(octets[start:end].partition(b";")[0], 16)
+        start = end + 2 + size + 2
+        if not size:
+            return b"".join(pieces), start
+        pieces.append(octets[end + 2 : start - 2])
+    return b"".join(pieces), -1

@@ -1,0 +1,59 @@
+"""Not complete: what came is no request yet, and the client has nothing more to say.
+
+There is nobody to answer: the connection is closed, and what came so far has had no effect.
+"""
+
+from collections.abc import Iterator
+
+from tests.conformance.corpus.entry import Entry
+from tests.conformance.corpus.written import CHUNKED, chunked, get, post, refused
+
+EXPECT = b"Expect: 100-continue"
+
+
+def entries() -> Iterator[Entry]:
+    """Yield the entries of this subject."""
+    yield from refused(
+        "RFC 9112, 8",
+        None,
+        ("cut-in-empty-line", "Half of an empty line begins no request.", b"\r"),
+        ("cut-in-method", "The request line is not whole.", b"GE:"),
+        ("cut-behind-method", "The request line is not whole.", b"GET "),
+        ("cut-in-target", "The request line is not whole.", b"GET /ec"),
+        ("cut-in-version", "The request line is not whole.", b"GET /echo/a HTTP/1"),
+        ("cut-behind-version", "The request line has no end.", b"GET /echo/a HTTP/1.1"),
+        ("cut-in-line-end", "Half of a line end.", b"GET /echo/a HTTP/1.1\r"),
+        ("cut-behind-request-line", "There are no fields yet.", b"GET /echo/a HTTP/1.1\r\n"),
+        ("cut-in-field-name", "A field line is not whole.", get()[:24]),
+        ("cut-in-field-value", "A field line is not whole.", get()[:-8]),
+        ("cut-before-empty-line", "An empty line ends a head.", get()[:-2]),
+        ("cut-in-last-line-end", "Half of it does not.", get()[:-1]),
+        ("cut-before-content", "Content is announced.", post(b"Content-Length: 500")),
+        ("cut-in-content", "Content is not whole.", post(b"Content-Length: 500", content=b"hello")),
+        (
+            "cut-in-content-of-1-0",
+            "In a request no end of the connection ends content.",
+            post(b"Content-Length: 500", content=b"hello", version=b"HTTP/1.0"),
+        ),
+        ("cut-in-content-of-get", "GET is no exception.", get(b"Content-Length: 500") + b"hello"),
+        (
+            "cut-in-content-that-closes",
+            "Nor is a request that closes.",
+            post(b"Content-Length: 500", b"Connection: close", content=b"hello"),
+        ),
+        ("cut-before-chunks", "Chunks are announced.", post(CHUNKED)),
+        ("cut-in-chunk-size", "A size line is not whole.", chunked(b"5")),
+        ("cut-in-chunk-line-end", "A size line is not whole.", chunked(b"5\r")),
+        ("cut-in-chunk-extension", "A size line is not whole.", chunked(b"5;a")),
+        ("cut-before-chunk-data", "A chunk is not whole.", chunked(b"fff\r\n")),
+        ("cut-in-chunk-data", "A chunk is not whole.", chunked(b"fff\r\nhello")),
+        ("cut-behind-chunk-data", "CRLF follows the data.", chunked(b"5\r\nhello")),
+        ("cut-behind-chunk", "The last chunk is missing.", chunked(b"5\r\nhello\r\n")),
+        ("cut-in-last-chunk", "The last size line is not whole.", chunked(b"5\r\nhello\r\n0")),
+        ("cut-behind-last-chunk", "The empty line is missing.", chunked(b"5\r\nhello\r\n0\r\n")),
+        ("cut-in-trailers", "The empty line is missing.", chunked(b"0\r\nA: b\r\n")),
+        ("cut-in-trailer", "A trailer line is not whole.", chunked(b"0\r\nA")),
+        ("cut-in-last-empty-line", "Half of it ends nothing.", chunked(b"0\r\n\r")),
+        ("cut-where-content-is-expected", "100 is no final answer.", post(EXPECT, b"Content-Length: 500")),
+        ("cut-where-chunks-are-expected", "100 is no final answer.", post(EXPECT, CHUNKED)),
+    )

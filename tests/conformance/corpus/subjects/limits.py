@@ -1,0 +1,143 @@
+"""Exactly at each limit, and one octet over it; and far over it."""
+
+from collections.abc import Iterator
+
+from tests.conformance.corpus.entry import Entry, Held
+from tests.conformance.corpus.written import HOST, chunked, echo, get, head, post, refused, served, upload
+
+LINE = 8190  # a request line, a field line
+FIELDS = 100
+HEAD = 32 * 1024
+CHUNK_LINE = 1024
+HOST_LINE = b"Host: " + HOST
+END = b"\r\na\r\n0\r\n\r\n"
+
+
+def request_line(length: int) -> bytes:
+    """Write a request line of this length, its CRLF not counted."""
+    return b"GET /echo/" + b"a" * (length - 19) + b" HTTP/1.1"
+
+
+def field_line(length: int) -> bytes:
+    """Write a field line of this length, its CRLF not counted."""
+    return b"A: " + b"v" * (length - 3)
+
+
+def head_of(length: int) -> bytes:
+    """Write a head of this length, its empty line counted, in lines of which none is too long."""
+    octets = b"GET /echo/a HTTP/1.1\r\n" + HOST_LINE + b"\r\n"
+    rest = length - len(octets) - 2
+    lines = [field_line(6500)] * 4 + [field_line(rest - 4 * 6502 - 2)]
+    return octets + b"\r\n".join([*lines, b"", b""])
+
+
+def chunk_line(length: int) -> bytes:
+    """Write an upload of one octet whose size line has this length, its CRLF not counted."""
+    return chunked(b"1;" + b"e" * (length - 2) + END)
+
+
+def trailed(*lines: bytes) -> bytes:
+    """Write an upload of one octet with these trailer lines."""
+    return chunked(b"\r\n".join([b"1\r\na\r\n0", *lines, b"", b""]))
+
+
+def entries() -> Iterator[Entry]:
+    """Yield the entries of this subject."""
+    yield from _at_the_limit()
+    yield from _over_the_limit()
+
+
+def _at_the_limit() -> Iterator[Entry]:
+    long = "a" * (LINE - 19)
+    yield from served(
+        "RFC 9112, 3",
+        200,
+        ("limit-request-line", "8,190 octets are taken.", head(request_line(LINE), HOST_LINE), echo(long)),
+    )
+    yield from served(
+        "RFC 9110, 5.4",
+        200,
+        ("limit-field-line", "8,190 octets are taken.", get(field_line(LINE)), echo(a="v" * (LINE - 3))),
+        ("limit-fields", "100 field lines are taken.", get(*[b"A: b"] * (FIELDS - 1)), echo()),
+        ("limit-head", "32 KiB are taken.", head_of(HEAD), echo()),
+    )
+    yield from served(
+        "RFC 9112, 7.1.1",
+        201,
+        ("limit-chunk-line", "1,024 octets are taken.", chunk_line(CHUNK_LINE), upload(b"a")),
+        ("limit-chunk-size", "16 digits are taken.", chunked(b"0" * 15 + b"1" + END), upload(b"a")),
+        ("limit-trailers", "100 lines are taken.", trailed(*[b"A: b"] * FIELDS), upload(b"a", a=None)),
+    )
+    yield from served(
+        "RFC 9112, 2.2",
+        200,
+        ("limit-empty-lines", "Eight empty lines are skipped.", b"\r\n" * 8 + get(), echo()),
+    )
+
+
+def _over_the_limit() -> Iterator[Entry]:
+    yield from refused(
+        "RFC 9112, 3",
+        414,
+        ("over-request-line", "One octet too many.", head(request_line(LINE + 1), HOST_LINE)),
+        ("over-request-line-method", "A method can be too long, too.", get(method=b"M" * LINE)),
+        ("over-request-line-query", "A query can be, too.", get(target=b"/echo/a?" + b"q" * LINE)),
+        ("over-request-line-unended", "It is refused before it ends.", b"GET /" + b"a" * (LINE + 1)),
+        ("over-request-line-garbage", "It need not begin like a request.", b"a" * (LINE + 2)),
+    )
+    yield from refused(
+        "RFC 9110, 5.4",
+        431,
+        ("over-field-line", "One octet too many.", get(field_line(LINE + 1))),
+        ("over-field-name", "A name can be too long, too.", get(b"A" * LINE + b":")),
+        ("over-field-white-space", "White space counts.", get(b"A:" + b" " * LINE)),
+        ("over-host", "Host is no exception.", get(host=b"h" * LINE)),
+        ("over-fields", "One line too many.", get(*[b"A: b"] * FIELDS)),
+        ("over-fields-short", "However short they are.", get(*[b"A:"] * 1000)),
+        ("over-head", "One octet too many.", head_of(HEAD + 1)),
+        ("over-head-unended", "It is refused before it ends.", head_of(HEAD + 8)[:-5]),
+    )
+    yield from refused(
+        "RFC 9112, 7.1.1",
+        400,
+        ("over-chunk-line", "One octet too many.", chunk_line(CHUNK_LINE + 1)),
+        ("over-chunk-line-unended", "It is refused before it ends.", chunked(b"1;" + b"e" * CHUNK_LINE)),
+        ("over-chunk-line-many", "Many extensions are as long.", chunked(b"1" + b";a=b" * 400 + END)),
+        ("over-chunk-line-quoted", "So are quotes.", chunked(b'1;a="' + b"q" * 1200 + b'"' + END)),
+        ("over-chunk-line-spaces", "So is white space.", chunked(b"1" + b" " * 1200 + b";a" + END)),
+        ("over-chunk-size-zeros", "So are zeros.", chunked(b"0" * 2000 + b"1" + END)),
+    )
+    yield from refused(
+        "RFC 9112, 7.1.2",
+        431,
+        ("over-trailers", "One line too many.", trailed(*[b"A: b"] * (FIELDS + 1))),
+        ("over-trailer-line", "One octet too many.", trailed(field_line(LINE + 1))),
+        (
+            "over-trailers-unended",
+            "They are refused before they end.",
+            chunked(b"0\r\n" + b"A: b\r\n" * (HEAD // 6 + 1)),
+        ),
+        ("over-trailer-octets", "All of them have a limit.", trailed(*[field_line(8100)] * 5)),
+    )
+    yield from refused(
+        "RFC 9110, 15.5.14",
+        413,
+        ("over-content", "1 GiB and one octet.", post(b"Content-Length: 1073741825")),
+        ("over-content-32-bits", "Who keeps 32 bits sees 5.", post(b"Content-Length: 4294967301")),
+        ("over-content-64-bits", "Who keeps 64 bits sees 5.", post(b"Content-Length: 18446744073709551621")),
+        (
+            "over-content-digits",
+            "No number of digits is too much work.",
+            post(b"Content-Length: " + b"9" * 8000),
+        ),
+    )
+    yield from served(
+        "RFC 9110, 8.6",
+        201,
+        (
+            "limit-content-length-zeros",
+            "Leading zeros are digits, however many.",
+            post(b"Content-Length: " + b"0" * 4000 + b"5", content=b"hello"),
+            Held("POST", ("files", "corpus"), content="hello"),
+        ),
+    )

@@ -1,0 +1,143 @@
+"""Every class of octet that stands for trouble, at every place in a request: a table times a table.
+
+Refused, but for the places where the grammar takes it: octets beyond ASCII and tabs in values.
+"""
+
+from collections.abc import Iterator
+
+from tests.conformance.corpus.entry import Entry, Held
+from tests.conformance.corpus.written import (
+    CHUNKED,
+    chunked,
+    echo,
+    get,
+    length_post,
+    post,
+    refused,
+    served,
+    upload,
+)
+
+CLASSES = {
+    "nul": (b"\0", "NUL"),
+    "control": (b"\x01", "a control octet"),
+    "vertical-tab": (b"\x0b", "a vertical tab, which some take for white space"),
+    "form-feed": (b"\x0c", "a form feed, which some take for white space"),
+    "unit-separator": (b"\x1f", "a unit separator, which some take for white space"),
+    "delete": (b"\x7f", "DEL"),
+    "8-bit": (b"\xe9", "an octet beyond ASCII"),
+    "next-line": (b"\x85", "NEL, which some take for a line end"),
+}
+DATA = b"\r\nhello\r\n0\r\n\r\n"
+# By the place: the section, and the request with "@" where the octet goes.
+PLACES = {
+    "before-method": ("RFC 9112, 3", b"@" + get()),
+    "in-method": ("RFC 9110, 9.1", get(method=b"G@ET")),
+    "behind-method": ("RFC 9110, 9.1", get(method=b"GET@")),
+    "in-path": ("RFC 9112, 3.2.1", get(target=b"/echo/a@b")),
+    "in-query": ("RFC 9112, 3.2.1", get(target=b"/echo/a?b@c")),
+    "in-authority": ("RFC 9112, 3.2.2", get(target=b"http://corpus@test/echo/a")),
+    "behind-version": ("RFC 9112, 2.3", get(version=b"HTTP/1.1@")),
+    "before-field": ("RFC 9110, 5.1", get(b"@A: b")),
+    "in-field-name": ("RFC 9110, 5.1", get(b"A@B: c")),
+    "before-colon": ("RFC 9112, 5.1", get(b"A@: b")),
+    "in-host": ("RFC 9110, 7.2", get(host=b"corpus@test")),
+    "behind-host": ("RFC 9110, 7.2", get(host=b"corpus.test@")),
+    "behind-length": ("RFC 9110, 8.6", length_post(b"5@")),
+    "in-chunk-size": ("RFC 9112, 7.1", chunked(b"5@" + DATA)),
+    "before-chunk-size": ("RFC 9112, 7.1", chunked(b"@5" + DATA)),
+    "in-extension-name": ("RFC 9112, 7.1.1", chunked(b"5;a@" + DATA)),
+    "in-extension-value": ("RFC 9112, 7.1.1", chunked(b"5;a=b@" + DATA)),
+    "behind-chunk-data": ("RFC 9112, 7.1", chunked(b"5\r\nhello@\r\n0\r\n\r\n")),
+    "in-trailer-name": ("RFC 9112, 7.1.2", chunked(b"0\r\nA@: b\r\n\r\n")),
+}
+# The same where a value takes what is beyond ASCII, and only the controls are refused.
+VALUES = {
+    "before-value": ("RFC 9110, 5.5", get(b"A: @b")),
+    "in-value": ("RFC 9110, 5.5", get(b"A: b@c")),
+    "behind-value": ("RFC 9110, 5.5", get(b"A: b@")),
+    "in-user-agent": ("RFC 9110, 5.5", get(b"User-Agent: a@b")),
+    "before-chunked": ("RFC 9110, 5.5", post(b"Transfer-Encoding: @chunked", content=b"0\r\n\r\n")),
+    "behind-chunked": ("RFC 9110, 5.5", post(b"Transfer-Encoding: chunked@", content=b"0\r\n\r\n")),
+    "in-quoted-extension": ("RFC 9112, 7.1.1", chunked(b'5;a="b@c"' + DATA)),
+    "in-trailer-value": ("RFC 9112, 7.1.2", chunked(b"0\r\nA: b@c\r\n\r\n")),
+}
+BEYOND_ASCII = ("8-bit", "next-line")
+
+
+def entries() -> Iterator[Entry]:
+    """Yield the entries of this subject."""
+    for kind, (octet, words) in CLASSES.items():
+        for place, (rfc, octets) in PLACES.items():
+            yield from _refused(place, kind, words, rfc, octets, octet)
+        if kind not in BEYOND_ASCII:
+            for place, (rfc, octets) in VALUES.items():
+                yield from _refused(place, kind, words, rfc, octets, octet)
+    yield from _served()
+
+
+def _refused(place: str, kind: str, words: str, rfc: str, octets: bytes, octet: bytes) -> Iterator[Entry]:
+    where = place.replace("-", " ")
+    why = f"Here stands {words}: {where}."
+    yield from refused(rfc, 400, (f"octet-{place}-{kind}", why, octets.replace(b"@", octet)))
+
+
+def _served() -> Iterator[Entry]:
+    beyond = bytes(range(0x80, 0x100))
+    trailer = chunked(b"5\r\nhello\r\n0\r\nA: " + beyond + b"\r\n\r\n")
+    yield from served(
+        "RFC 9110, 5.5",
+        200,
+        (
+            "octet-value-beyond-ascii",
+            "obs-text is opaque.",
+            get(b"A: " + beyond),
+            echo(a=beyond.decode("latin-1")),
+        ),
+        ("octet-value-utf-8", "Whatever it encodes.", get("A: é€".encode()), echo(a="Ã©â\x82¬")),
+        ("octet-value-next-line", "NEL ends no line.", get(b"A: b\x85C: d"), echo(a="b\x85C: d", c=None)),
+        ("octet-value-no-break-space", "It is not stripped.", get(b"A: \xa0b\xa0"), echo(a="\xa0b\xa0")),
+        ("octet-value-tab", "A tab may stand inside.", get(b"A: b\tc"), echo(a="b\tc")),
+        (
+            "octet-value-every-printable",
+            "Every octet that can be seen may stand in a value.",
+            get(b"A: " + bytes(range(0x21, 0x7F))),
+            echo(a=bytes(range(0x21, 0x7F)).decode()),
+        ),
+        (
+            "octet-name-every-tchar",
+            "Every token octet may stand in a name.",
+            get(b"!#$%&'*+-.^_`|~09AZaz: v"),
+            Held(headers={"!#$%&'*+-.^_`|~09azaz": "v"}),
+        ),
+    )
+    every = bytes(range(0x100))
+    yield from served(
+        "RFC 9112, 6",
+        201,
+        (
+            "octet-content-every",
+            "Content is opaque.",
+            post(b"Content-Length: 256", content=every),
+            upload(every),
+        ),
+        (
+            "octet-chunk-every",
+            "Content in chunks is opaque, too.",
+            chunked(b"100\r\n" + every + b"\r\n0\r\n\r\n"),
+            upload(every, transfer_encoding=CHUNKED.partition(b": ")[2].decode()),
+        ),
+        ("octet-trailer-beyond-ascii", "obs-text is opaque in a trailer, too.", trailer, upload(a=None)),
+        (
+            "octet-extension-beyond-ascii",
+            "obs-text may stand in quotes.",
+            chunked(b'5;a="' + beyond + b'"' + DATA),
+            upload(),
+        ),
+        (
+            "octet-extension-quoted-tab",
+            "A tab may stand in quotes.",
+            chunked(b'5;a="b\tc"' + DATA),
+            upload(),
+        ),
+    )

@@ -1,0 +1,111 @@
+"""Served: field lines that look odd, and those whose names look like the ones that decide framing."""
+
+from collections.abc import Iterator
+
+from tests.conformance.corpus.entry import Entry, Held
+from tests.conformance.corpus.written import Served, echo, get, served
+
+
+def entries() -> Iterator[Entry]:
+    """Yield the entries of this subject."""
+    yield from served("RFC 9110, 5.5", 200, *_values())
+    yield from served("RFC 9110, 5.3", 200, *_repeated())
+    yield from served("RFC 9112, 6.3 rule 7", 200, *_look_alikes())
+    yield from served("RFC 9110, 12.5.3", 200, *_codings())
+    agent = Held(segments=("user-agent",), headers={"user-agent": "a (b; c) d/1.0"})
+    yield from served(
+        "RFC 9110, 10.1.5",
+        200,
+        (
+            "field-user-agent",
+            "Comments are a part of the value.",
+            get(b"User-Agent: a (b; c) d/1.0", target=b"/user-agent"),
+            agent,
+        ),
+        (
+            "field-user-agent-missing",
+            "Nobody has to say.",
+            get(target=b"/user-agent"),
+            Held(segments=("user-agent",), headers={"user-agent": None}),
+        ),
+    )
+    yield from served(
+        "RFC 9110, 10.1.1",
+        200,
+        ("expect-without-content", "Nothing is to be asked for.", get(b"Expect: 100-continue"), echo()),
+        (
+            "expect-in-1-0",
+            "HTTP/1.0 has no expectations.",
+            get(b"Expect: 100-continue", version=b"HTTP/1.0"),
+            echo(persistent=False),
+        ),
+    )
+
+
+def _values() -> Iterator[Served]:
+    for name, why, line, value in (
+        ("plain", "A name, a colon, a space, a value.", b"A: b", "b"),
+        ("no-space", "White space is optional.", b"A:b", "b"),
+        ("white-space", "It is stripped on both sides.", b"A: \t b \t ", "b"),
+        ("much-white-space", "However much there is.", b"A:" + b" " * 2000 + b"b" + b"\t" * 2000, "b"),
+        ("empty", "A value may be empty.", b"A:", ""),
+        ("blank", "Stripped, it is empty.", b"A: \t ", ""),
+        ("inner-spaces", "Inside it is kept.", b"A: b  c   d", "b  c   d"),
+        ("colons", "The first colon ends the name.", b"A: : b: c:", ": b: c:"),
+        ("quotes", "Quotes are a part of the value.", b'A: "b, c"', '"b, c"'),
+        ("open-quotes", "Nobody has to close them here.", b'A: "b', '"b'),
+        ("backslash", "It quotes nothing here.", b"A: b\\", "b\\"),
+        ("request-line", "A value can look like a request.", b"A: GET / HTTP/1.1", "GET / HTTP/1.1"),
+        ("field", "Or like another field.", b"A: Content-Length: 5", "Content-Length: 5"),
+        ("escaped-line-end", "An escape written out is text.", b"A: b\\r\\nC: d", "b\\r\\nC: d"),
+        ("percent-line-end", "So is one in percent.", b"A: b%0d%0aC: d", "b%0d%0aC: d"),
+        ("long", "A value of 6,000 octets.", b"A: " + b"v" * 6000, "v" * 6000),
+        ("capital-name", "Names have no case.", b"a: b", "b"),
+    ):
+        yield f"field-{name}", why, get(line), echo(a=value)
+    yield "field-name-digit", "A token may begin with a digit.", get(b"1A: b"), Held(headers={"1a": "b"})
+    yield "field-name-hyphen", "Or be a hyphen.", get(b"-: b"), Held(headers={"-": "b"})
+    yield "field-name-long", "Or be long.", get(b"N" * 200 + b": b"), Held(headers={"n" * 200: "b"})
+
+
+def _repeated() -> Iterator[Served]:
+    yield "repeated", "Lines of one name are one list.", get(b"A: b", b"A: c"), echo(a="b, c")
+    yield "repeated-apart", "With others between.", get(b"A: b", b"D: e", b"a: c"), echo(a="b, c", d="e")
+    yield "repeated-empty", "An empty line is a member.", get(b"A:", b"A: b"), echo(a=", b")
+    yield "repeated-many", "Fifty of them.", get(*[b"A: b"] * 50), echo(a=", ".join(["b"] * 50))
+
+
+def _look_alikes() -> Iterator[Served]:
+    """Yield requests without content, whatever a careless reader of these fields may think."""
+    for name, line in (
+        ("x-transfer-encoding", b"X-Transfer-Encoding: chunked"),
+        ("transfer-encodings", b"Transfer-Encodings: chunked"),
+        ("transfer-underscore-encoding", b"Transfer_Encoding: chunked"),
+        ("transferencoding", b"TransferEncoding: chunked"),
+        ("te-chunked", b"TE: chunked"),
+        ("content-encoding-chunked", b"Content-Encoding: chunked"),
+        ("content-transfer-encoding", b"Content-Transfer-Encoding: chunked"),
+        ("x-content-length", b"X-Content-Length: 5"),
+        ("content-underscore-length", b"Content_Length: 5"),
+        ("content-length-behind", b"Content-Length-: 5"),
+        ("length", b"Length: 5"),
+        ("x-host", b"X-Host: evil.test"),
+        ("x-forwarded-host", b"X-Forwarded-Host: evil.test"),
+        ("x-method", b"X-HTTP-Method-Override: DELETE"),
+        ("x-original-url", b"X-Original-URL: /echo/hidden"),
+        ("trailer-length", b"Trailer: Content-Length"),
+    ):
+        field, _, value = line.decode().partition(": ")
+        held = Held(headers={field.lower(): value, "host": "corpus.test"})
+        yield f"alike-{name}", "It has no part in framing or routing.", get(line), held
+
+
+def _codings() -> Iterator[Served]:
+    for name, why, value in (
+        ("gzip", "What most ask for.", "gzip, deflate, br"),
+        ("weights", "Weights say what is liked better.", "identity;q=0.5, gzip;q=1.0, *;q=0"),
+        ("nothing", "An empty list is legal.", ""),
+        ("none-acceptable", "What cannot be had is no error.", "identity;q=0, *;q=0"),
+        ("malformed", "A malformed wish is not one.", "gzip;q=2;;,,"),
+    ):
+        yield f"coding-{name}", why, get(f"Accept-Encoding: {value}".encode()), echo(accept_encoding=value)

@@ -1,0 +1,160 @@
+"""Every request of the corpus over a real connection: what is refused, what is served, what it is read as."""
+
+import json
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from handlers.files.store import Store
+from reactor.http11.message import Request, Response
+from reactor.routing import Params, Route, Router, buffered
+from tests.conformance.corpus.build import read_corpus, write_files
+from tests.conformance.corpus.entry import Entry
+from tests.conformance.corpus.replay import Delivery, Outcome, cut, deliveries, judge, read_replies
+from tests.support.in_process import Harness
+from tests.support.requests import connect_tcp
+
+CORPUS = read_corpus()
+VALID = [entry for entry in CORPUS if entry.request is not None]
+INVALID = [entry for entry in CORPUS if entry.request is None]
+
+
+def ids(entries: list[Entry]) -> list[object]:
+    """Make a parametrize table, each row with its name."""
+    return [pytest.param(entry, id=f"{entry.directory}/{entry.name}") for entry in entries]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an empty directory; each test that lets something be stored there takes it out again."""
+    return tmp_path_factory.mktemp("shared")
+
+
+@pytest.fixture(scope="module")
+def shared(folder: Path) -> Iterator[Store]:
+    """Share the directory."""
+    store = Store(folder)
+    yield store
+    store.close()
+
+
+class Recorder(Router):
+    """Routes that take any request with its content, and keep it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[Request] = []
+
+    def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
+        """Return a route that keeps the request."""
+        return Route("", self._keep, buffered(1 << 20)), {}
+
+    def _keep(self, request: Request) -> Response:
+        self.requests.append(request)
+        return Response(200, request.target.segments[-1].encode() if request.target.segments else b"")
+
+
+def converse(server: Harness, entry: Entry, delivery: Delivery) -> Outcome:
+    """Deliver an entry over a connection of its own, which must be gone in the end; return what came."""
+    client = connect_tcp(server) if delivery.canary else server.connect()
+    for piece in delivery.pieces:
+        client.send(piece)
+    client.read()
+    ended, octets = client.closed, client.received
+    if not client.was_reset:
+        client.half_close()
+    replies, rest = read_replies(octets, entry.method, ended)
+    # Nothing more may come: there is nothing left to answer.
+    outcome = Outcome(replies, rest + client.read(), ended, client.was_reset)
+    client.sock.close()
+    assert not server.context.connections
+    return outcome
+
+
+def test_the_corpus_is_written_as_two_files_for_each_entry(tmp_path: Path) -> None:
+    assert write_files(tmp_path) == 2 * len(CORPUS)
+    for entry in CORPUS:
+        path = tmp_path / entry.directory / entry.name
+        assert path.with_suffix(".http").read_bytes() == entry.octets
+        described = json.loads(path.with_suffix(".json").read_bytes())
+        assert described["status"] == (entry.status or "closing")
+        assert ("request" in described) == (entry.request is not None)
+
+
+def test_the_corpus_is_large_and_says_nothing_twice() -> None:
+    assert len(VALID) >= 150
+    assert len(INVALID) >= 250
+    assert len({entry.octets for entry in CORPUS}) == len(CORPUS)
+    for entry in CORPUS:
+        assert entry.rfc.startswith("RFC "), entry.name
+        assert entry.why.endswith("."), entry.name
+
+
+@pytest.mark.parametrize("entry", ids(CORPUS))
+def test_a_request_is_answered_as_its_entry_says(entry: Entry, shared: Store, folder: Path) -> None:
+    # One server for all ways: what the first leaves in its memos is there for the others.
+    with Harness(store=shared) as server:
+        for delivery in deliveries(entry):
+            outcome = converse(server, entry, delivery)
+            judgement = judge(entry, delivery.canary, outcome)
+            assert judgement == ([], []), (delivery.way, entry.why, outcome)
+            assert take_out(folder) == expected_files(entry), delivery.way
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_no_request_changes_what_becomes_of_another(seed: int, shared: Store, folder: Path) -> None:
+    source = random.Random(seed)
+    entries = source.sample(CORPUS, len(CORPUS))
+    with Harness(store=shared) as server:
+        for entry in entries:
+            delivery = source.choice([delivery for delivery in deliveries(entry) if delivery.way != "single"])
+            judgement = judge(entry, delivery.canary, converse(server, entry, delivery))
+            assert judgement == ([], []), (entry.name, delivery.way)
+            assert take_out(folder) == expected_files(entry), entry.name
+
+
+def take_out(folder: Path) -> dict[str, bytes]:
+    """Return what is stored, and remove it."""
+    paths = list(folder.iterdir())
+    stored = {path.name: path.read_bytes() for path in paths}
+    for path in paths:
+        path.unlink()
+    return stored
+
+
+def expected_files(entry: Entry) -> dict[str, bytes]:
+    """Return what an entry leaves in the shared directory: an upload whole, or nothing."""
+    if entry.request is None or entry.status != 201:
+        return {}
+    return {entry.request.segments[-1]: entry.request.content.encode("latin-1")}
+
+
+@pytest.mark.parametrize("entry", ids(VALID))
+def test_a_request_is_read_as_its_entry_says(entry: Entry) -> None:
+    assert entry.request is not None
+    for size in (len(entry.octets), 1):
+        routes = Recorder()
+        with Harness(routes) as server:
+            delivery = Delivery(f"pieces of {size}", cut(entry.octets, size))
+            outcome = converse(server, entry, delivery)
+        assert [reply.status for reply in outcome.replies] == [200]
+        assert outcome.ended == (not entry.request.persistent)
+        assert [holds(request, entry) for request in routes.requests] == [[]]
+
+
+def holds(request: Request, entry: Entry) -> list[str]:
+    """Return what a request does not hold that its entry says, in words."""
+    held = entry.request
+    assert held is not None
+    pairs = {
+        "method": (request.method, held.method),
+        "segments": (request.target.segments, held.segments),
+        "query": (request.query, held.query),
+        "content": (request.content, held.content.encode("latin-1")),
+        "persistent": (request.head.persistent, held.persistent),
+    }
+    for name, value in held.headers.items():
+        pairs[name] = (request.headers.get(name), value)
+    return [f"{name}: {read!r} is not {said!r}" for name, (read, said) in pairs.items() if read != said]

@@ -1,0 +1,168 @@
+"""The judge can say no, the reader reads what any server writes, and the command finds what is wrong."""
+
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.corpus.entry import Entry, Held
+from tests.conformance.corpus.replay import LONG, PIECE, Outcome, Reply, deliveries, judge, read_replies
+from tests.support.process import ServerProcess, run_command
+
+VALID = Entry("v", b"v", 200, "RFC 9112, 3", "It is.", Held())
+LAST = Entry("l", b"l", 200, "RFC 9112, 9.6", "It is.", Held(persistent=False))
+INVALID = Entry("i", b"i", 400, "RFC 9112, 3", "It is not.")
+CUT = Entry("c", b"c", None, "RFC 9112, 8", "It is not whole.")
+
+OK = Reply(200, False, b"a")
+LAST_OK = Reply(200, True, b"a")
+CANARY = Reply(200, False, b"canary")
+NO = Reply(400, True, b"why\n")
+GOOD = [
+    (VALID, False, Outcome([OK], b"", False)),
+    (VALID, True, Outcome([OK, CANARY], b"", False)),
+    (LAST, False, Outcome([LAST_OK], b"", True)),
+    (LAST, True, Outcome([LAST_OK], b"", True)),
+    (INVALID, False, Outcome([NO], b"", True)),
+    (INVALID, True, Outcome([NO], b"", True)),
+    (CUT, False, Outcome([], b"", False)),
+    (CUT, True, Outcome([], b"", False)),
+    (CUT, True, Outcome([NO], b"", True)),
+]
+BREACHES = [
+    pytest.param(VALID, True, Outcome([OK], b"", True), id="the canary is lost"),
+    pytest.param(VALID, True, Outcome([OK, CANARY, CANARY], b"", False), id="one answer too many"),
+    pytest.param(VALID, False, Outcome([OK, OK], b"", False), id="content is taken for a request"),
+    pytest.param(VALID, False, Outcome([], b"", True), id="no answer"),
+    pytest.param(VALID, False, Outcome([NO], b"", True), id="a valid one is refused"),
+    pytest.param(VALID, False, Outcome([OK], b"x", False), id="garbage behind an answer"),
+    pytest.param(LAST, True, Outcome([LAST_OK, CANARY], b"", True), id="answered behind close"),
+    pytest.param(INVALID, False, Outcome([OK], b"", False), id="an invalid one is served"),
+    pytest.param(INVALID, True, Outcome([NO, CANARY], b"", True), id="the canary sings"),
+    pytest.param(INVALID, True, Outcome([OK, CANARY], b"", False), id="all is served"),
+    pytest.param(INVALID, False, Outcome([], b"", False), id="more is waited for"),
+    pytest.param(CUT, False, Outcome([OK], b"", True), id="a part is served"),
+    pytest.param(CUT, True, Outcome([NO, CANARY], b"", True), id="the canary sings behind a part"),
+]
+DIFFERENCES = [
+    pytest.param(VALID, True, Outcome([Reply(404, False, b""), CANARY], b"", False), id="another status"),
+    pytest.param(VALID, True, Outcome([OK, OK], b"", False), id="another answer to the canary"),
+    pytest.param(VALID, True, Outcome([OK, CANARY], b"", True), id="closed for nothing"),
+    pytest.param(VALID, False, Outcome([LAST_OK], b"", False), id="close announced for nothing"),
+    pytest.param(LAST, False, Outcome([LAST_OK], b"", False), id="not closed"),
+    pytest.param(LAST, False, Outcome([OK], b"", True), id="close not announced"),
+    pytest.param(INVALID, False, Outcome([Reply(500, True, b"")], b"", True), id="another refusal"),
+    pytest.param(INVALID, False, Outcome([], b"", True), id="silence"),
+    pytest.param(INVALID, False, Outcome([NO], b"", True, was_reset=True), id="a reset"),
+    pytest.param(INVALID, False, Outcome([NO], b"", False), id="a refusal without an end"),
+    pytest.param(CUT, False, Outcome([NO], b"", True), id="a part is answered"),
+]
+
+
+@pytest.mark.parametrize(("entry", "canary", "outcome"), GOOD)
+def test_what_is_right_is_judged_so(entry: Entry, canary: bool, outcome: Outcome) -> None:
+    assert judge(entry, canary, outcome) == ([], [])
+
+
+@pytest.mark.parametrize(("entry", "canary", "outcome"), BREACHES)
+def test_a_breach_is_found(entry: Entry, canary: bool, outcome: Outcome) -> None:
+    assert judge(entry, canary, outcome).breaches
+
+
+@pytest.mark.parametrize(("entry", "canary", "outcome"), DIFFERENCES)
+def test_a_difference_is_found_and_is_no_breach(entry: Entry, canary: bool, outcome: Outcome) -> None:
+    judgement = judge(entry, canary, outcome)
+    assert judgement.differences
+    assert not judgement.breaches
+
+
+@pytest.mark.parametrize("size", [1, LONG, LONG + 1, LONG + PIECE])
+def test_every_way_delivers_every_octet(size: int) -> None:
+    octets = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    made = {each.way: each for each in deliveries(Entry("n", octets, 400, "", ""))}
+    assert made.keys() == {"whole", "single", "canary"} | ({"pieces"} if size > LONG else set())
+    for way, delivery in made.items():
+        assert b"".join(delivery.pieces).startswith(octets)
+        assert delivery.canary == (way == "canary")
+    assert len(made["single"].pieces) == size
+
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LENGTH = b"HTTP/1.1 200 OK\r\ncontent-length:2\r\n\r\nab"
+CHUNKS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n1;a\r\na\r\n1\r\nb\r\n0\r\n\r\n"
+OLD = b"HTTP/1.0 200 OK\r\n\r\nab"
+
+
+@pytest.mark.parametrize(
+    ("octets", "method", "ended", "contents", "rest"),
+    [
+        (LENGTH + CHUNKS + LENGTH, "GET", False, [b"ab", b"ab", b"ab"], b""),
+        (CONTINUE + LENGTH, "GET", False, [b"ab"], b""),
+        (LENGTH + OLD, "GET", True, [b"ab", b"ab"], b""),
+        (OLD, "GET", False, [], OLD),
+        (LENGTH[:-1], "GET", True, [], LENGTH[:-1]),
+        (CHUNKS[:-1], "GET", True, [], CHUNKS[:-1]),
+        (LENGTH[:-2] + LENGTH, "HEAD", False, [b"", b"ab"], b""),
+        (b"HTTP/1.1 204 No Content\r\n\r\n" + LENGTH, "OPTIONS", False, [b"", b"ab"], b""),
+        (LENGTH + b"garbage\r\n\r\n", "GET", True, [b"ab"], b"garbage\r\n\r\n"),
+        (b"", "GET", True, [], b""),
+    ],
+)
+def test_responses_of_any_server_are_read(
+    octets: bytes, method: str, ended: bool, contents: list[bytes], rest: bytes
+) -> None:
+    replies, left = read_replies(octets, method, ended)
+    assert [reply.content for reply in replies] == contents
+    assert left == rest
+
+
+# The command.
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return run_command(sys.executable, "-m", "tests.conformance.corpus", *arguments)
+
+
+def test_the_command_replays_against_a_server_of_its_own() -> None:
+    ended = command("--only", "te-cl")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    numbers = [line.split() for line in ended.stdout.splitlines()[1:]]
+    assert [line[0] for line in numbers] == ["valid", "invalid", "all"]
+    assert all(line[1:] == [line[1], line[1], line[1], "0"] for line in numbers)
+    assert int(numbers[2][1]) >= 4
+
+
+def test_the_command_finds_a_server_that_is_wrong(tmp_path: Path) -> None:
+    with ServerProcess(
+        "--directory", str(tmp_path), "--max-chunk-line", "16", "--allowed-host", "*"
+    ) as server:
+        ended = command("--url", server.url, "--only", "limit-chunk")
+    assert ended.returncode == 1
+    assert "DISAGREE valid/limit-chunk-line: whole: refused with 400" in ended.stdout
+    assert "canary: 1 answers instead of 2" in ended.stdout
+    assert ended.stdout.splitlines()[-1].split() == ["all", "2", "1", "1", "1"]
+
+
+def test_the_command_says_when_its_time_is_over() -> None:
+    ended = command("--seconds", "0", "--only", "te-cl")
+    assert ended.returncode == 1
+    assert "not run: the time is over" in ended.stdout
+
+
+def test_the_command_says_when_there_is_no_server() -> None:
+    with socket.socket() as taken:  # bound and not listening: nobody else can answer there
+        taken.bind(("127.0.0.1", 0))
+        ended = command("--url", f"http://127.0.0.1:{taken.getsockname()[1]}")
+    assert ended.returncode == 3
+    assert ended.stderr.startswith("there is no server at 127.0.0.1:")
+
+
+@pytest.mark.parametrize("url", ["http://example.org/", "https://127.0.0.1/", "127.0.0.1:80", "http://[::1"])
+def test_the_command_goes_nowhere_else(url: str) -> None:
+    assert command("--url", url).returncode == 2
+
+
+def test_the_command_does_not_pass_when_nothing_is_chosen() -> None:
+    assert command("--only", "no such entry").returncode == 1

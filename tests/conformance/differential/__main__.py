@@ -1,0 +1,76 @@
+"""Compare our parser with h11 and httptools for as long as you like.
+
+    python -m tests.conformance.differential --seconds 300 --seed 7
+
+Prints how often each listed disagreement was met, and every one that is not listed, with its octets
+made as short as they get. The exit code is 1 when there was any, 2 when an oracle is not installed.
+"""
+
+import argparse
+import sys
+
+from tests.conformance.differential.campaign import Campaign, Unlisted
+from tests.conformance.differential.disagreements import DISAGREEMENTS
+from tests.conformance.differential.oracles import NAMES, oracle
+from tests.conformance.differential.translations import TRANSLATIONS
+from tests.fuzz.minimise import minimise
+from tests.fuzz.progress import Progress
+
+BATCH = 200
+ENOUGH = 50  # kinds of findings
+
+
+def main() -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.conformance.differential", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--seconds", type=float, default=10, help="how long to run (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="where the cases come from (default: %(default)s)"
+    )
+    parser.add_argument("--only", choices=NAMES, help="compare with this oracle alone")
+    arguments = parser.parse_args()
+    try:
+        oracles = [oracle(name) for name in ([arguments.only] if arguments.only else NAMES)]
+    except ImportError as error:
+        print(f"{error}: pip install h11 httptools", file=sys.stderr)
+        return 2
+    campaign = Campaign(oracles, arguments.seed)
+    with Progress(arguments.seconds) as progress:
+        while progress.goes_on and len(campaign.unlisted) < ENOUGH:
+            campaign.run(BATCH)
+            progress.show(f"{campaign.cases} cases, {len(campaign.unlisted)} findings")
+    report(campaign, progress.seconds)
+    return 1 if campaign.unlisted else 0
+
+
+def report(campaign: Campaign, seconds: float) -> None:
+    """Print what was met."""
+    for row in (*TRANSLATIONS, *DISAGREEMENTS):
+        for name in row.oracles:
+            count = campaign.listed[name, row.name]
+            print(f"{count:9} {name:10} {row.name}")
+    for key, finding in campaign.unlisted.items():
+        print(f"{shortest(campaign, finding)}\n  met {campaign.met[key]} times")
+    names = ", ".join(each.name for each in campaign.oracles)
+    print(
+        f"{campaign.cases} cases in {seconds:.0f} s against {names}, seed {campaign.seed}: "
+        f"{campaign.accepted} accepted by us, {campaign.agreed} readings alike, "
+        f"{sum(campaign.listed.values())} listed differences, {len(campaign.unlisted)} findings"
+    )
+
+
+def shortest(campaign: Campaign, finding: Unlisted) -> Unlisted:
+    """Make the octets of a finding as short as they get while the same difference stays."""
+
+    def same(octets: bytes) -> list[Unlisted]:
+        found = [finding._replace(octets=octets, difference=each) for each in probe.compare(octets)]
+        return [each for each in found if each.key == finding.key]
+
+    probe = Campaign(campaign.oracles, campaign.seed)
+    return same(minimise(finding.octets, lambda octets: bool(same(octets))))[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,21 @@
+"""One row of the table of disagreements, and the names that rows are written with."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tests.conformance.differential.compare import Difference, Kind
+from tests.conformance.differential.sketch import Sketch
+
+BOTH = ("h11", "httptools")
+H11 = ("h11",)
+HTTPTOOLS = ("httptools",)
+
+
+class Disagreement(NamedTuple):
+    """One class of differences that are no fault of ours."""
+
+    name: str
+    oracles: tuple[str, ...]
+    kind: Kind
+    decides: str
+    recognises: Callable[[Difference, Sketch], bool]

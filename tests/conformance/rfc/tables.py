@@ -1,0 +1,211 @@
+"""Reads the tables of requirements, and says what is wrong with them.
+
+    python -m tests.conformance.rfc.tables    counts the rows of each table, and checks them
+
+A table is a Markdown file of this directory. Its rows stand under the heading of their chapter, in the
+order of the sections:
+
+    section | level | requirement | shown by
+
+The last cell is one or more tests, each in backticks as ``path::name`` or ``path::name[case]``, or else
+"not done", "not yet" or "not applicable", a colon, and the reason. A test named within a reason has to
+exist, too. Whether it exists is read from its source; nothing is imported.
+"""
+
+import ast
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+TABLES = ("rfc9112.md", "rfc9110.md")
+
+COLUMNS = ["section", "level", "requirement", "shown by"]
+LEVELS = ("MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY")
+EXCUSES = ("not done", "not yet", "not applicable")
+
+match_section = re.compile(r"[1-9][0-9]*(\.[1-9][0-9]*){0,3}").fullmatch
+match_excuse = re.compile(rf"({'|'.join(EXCUSES)}): (.{{10,}})").fullmatch
+match_tests = re.compile(r"`[^`]+`(<br>`[^`]+`)*").fullmatch
+match_test = re.compile(r"(tests/(?:\w+/)*test_\w+\.py)::(test_\w+)(?:\[(.+)\])?").fullmatch
+
+
+class Row(NamedTuple):
+    """One requirement, its cells as they are written, and where it stands."""
+
+    line: int
+    chapter: str
+    section: str
+    level: str
+    requirement: str
+    shown_by: str
+
+    @property
+    def excuse(self) -> str:
+        """Which kind of reason stands in place of tests; empty where there are tests."""
+        match = match_excuse(self.shown_by)
+        return match[1] if match else ""
+
+    @property
+    def place(self) -> tuple[int, ...]:
+        """The section as numbers, to be compared."""
+        return tuple(int(number) for number in self.section.split("."))
+
+    @property
+    def tests(self) -> list[str]:
+        """Every test that the last cell names, in a reason as well."""
+        return re.findall(r"`([^`]*)`", self.shown_by)
+
+
+class Source(NamedTuple):
+    """What a test module holds: its tests, those of them with cases, and every constant as text."""
+
+    tests: frozenset[str]
+    parametrized: frozenset[str]
+    texts: frozenset[str]
+
+
+def read_rows(text: str) -> list[Row]:
+    """Read the rows of a table; raise ValueError for a line of a table that has other columns."""
+    rows, chapter = [], ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("## "):
+            chapter = line.split()[1]
+        if not line.startswith("|"):
+            continue
+        cells = [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        if cells == COLUMNS or set(line) <= set("|-"):
+            continue
+        if len(cells) != len(COLUMNS):
+            raise ValueError(f"line {number} has {len(cells)} cells")
+        rows.append(Row(number, chapter, *cells))
+    return rows
+
+
+def summary(rows: list[Row]) -> str:
+    """Count the rows in words, as the head of each table has them."""
+    count = Counter(row.excuse for row in rows)
+    excused = ", ".join(f"{count[excuse]} {excuse}" for excuse in EXCUSES)
+    return f"**{len(rows)} requirements**: {count['']} shown by tests, {excused}."
+
+
+# What can be wrong.
+
+
+def faults(text: str) -> Iterator[str]:
+    """Say in words what is wrong with a table."""
+    rows = read_rows(text)
+    if summary(rows) not in text:
+        yield f"the summary is to be: {summary(rows)}"
+    for row in rows:
+        for fault in (*_faults_of_cells(row), *_faults_of_tests(row)):
+            yield f"line {row.line}: {fault}"
+    yield from _faults_of_order(rows)
+
+
+def _faults_of_cells(row: Row) -> Iterator[str]:
+    if match_section(row.section) is None:
+        yield f"{row.section!r} is no section"
+    elif row.section.split(".")[0] != row.chapter:
+        yield f"section {row.section} stands in chapter {row.chapter}"
+    if row.level not in LEVELS:
+        yield f"{row.level!r} is no level"
+    if not row.requirement.endswith(".") or len(row.requirement.split()) < 3:
+        yield "the requirement is no sentence"
+    if not row.excuse and match_tests(row.shown_by) is None:
+        yield "neither tests nor a reason"
+
+
+def _faults_of_tests(row: Row) -> Iterator[str]:
+    for test in row.tests:
+        fault = fault_of_test(test)
+        if fault:
+            yield f"{test}: {fault}"
+    if len(set(row.tests)) < len(row.tests):
+        yield "a test is named twice"
+
+
+def _faults_of_order(rows: list[Row]) -> Iterator[str]:
+    well_formed = [row for row in rows if match_section(row.section)]
+    for before, row in pairwise(well_formed):
+        if row.place < before.place:
+            yield f"line {row.line}: section {row.section} stands behind {before.section}"
+    for requirement, count in Counter(row.requirement.casefold() for row in rows).items():
+        if count > 1:
+            yield f"{count} rows say: {requirement}"
+
+
+# The tests that are named.
+
+
+def fault_of_test(name: str) -> str:
+    """Say what is wrong with the name of a test; nothing, where there is such a test."""
+    match = match_test(name)
+    if match is None:
+        return "is no name of a test"
+    path, function, case = match.groups()
+    if not (ROOT / path).is_file():
+        return "there is no such file"
+    source = read_source(path)
+    if function not in source.tests:
+        return "there is no such test"
+    if case is None:
+        return ""
+    if function not in source.parametrized:
+        return "has no cases"
+    # A case is known by its id, or by the values in it, joined by hyphens. This finds a name that is
+    # misspelt; that pytest collects just this case, a test asks of pytest.
+    known = case in source.texts or set(case.split("-")) & source.texts
+    return "" if known else "there is no such case"
+
+
+@cache
+def read_source(path: str) -> Source:
+    """Read the tests of a module out of its source."""
+    tree = ast.parse((ROOT / path).read_text())
+    functions = [
+        node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+    marks = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign) and "parametrize" in ast.dump(node.value)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    return Source(
+        frozenset(function.name for function in functions),
+        frozenset(function.name for function in functions if _has_cases(function, marks)),
+        frozenset(str(value) for value in constants) | {ascii(value) for value in constants},
+    )
+
+
+def _has_cases(function: ast.FunctionDef, marks: set[str]) -> bool:
+    """Say whether a test is parametrized, by a decorator or by one that has a name of its own."""
+    return any(
+        "parametrize" in ast.dump(decorator) or (isinstance(decorator, ast.Name) and decorator.id in marks)
+        for decorator in function.decorator_list
+    )
+
+
+def main() -> int:
+    """Print what each table holds, and what is wrong with it; return how many things are."""
+    total = 0
+    for name in TABLES:
+        text = (HERE / name).read_text()
+        print(f"{name}: {summary(read_rows(text)).replace('*', '')}")
+        for fault in faults(text):
+            print(f"    {fault}")
+            total += 1
+    return total
+
+
+if __name__ == "__main__":
+    sys.exit(min(main(), 1))

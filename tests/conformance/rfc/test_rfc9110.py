@@ -1,0 +1,212 @@
+"""RFC 9110: what it asks of methods, statuses and routing, and no other test shows."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from handlers.files.store import Store
+from reactor.http11.message import Content, LiveStream, Response
+from reactor.routing import Router
+from tests.support.in_process import Answer, Client, Harness
+from tests.support.requests import CANARY, answering, chunks, request
+
+
+def ask(client: Client, octets: bytes, method: str = "GET") -> Answer:
+    client.send(octets)
+    [answer] = client.responses(method)
+    assert client.received == b""
+    return answer
+
+
+# 3.3 and 5.3: a request stands for itself, and is whole before anybody acts on it.
+
+
+def test_a_connection_remembers_nothing_of_its_last_request() -> None:
+    with Harness() as server:
+        client = server.connect()
+        first = client.get("/user-agent", "User-Agent: first", "Accept-Encoding: gzip", "X: y")
+        assert first.content == b"first"
+        assert client.get("/user-agent").content == b""
+        assert client.get("/echo/a", "Accept-Encoding: gzip").headers["content-encoding"] == "gzip"
+        assert "content-encoding" not in client.get("/echo/a").headers
+        client.send(request("/echo/a").replace(b"Host: test\r\n", b""))
+        client.assert_responds(400)
+
+
+def test_no_handler_is_called_before_the_head_is_complete() -> None:
+    calls: list[str] = []
+    routes = Router()
+    routes.get("/")(lambda _: calls.append("called") or Response(200))  # type: ignore[func-returns-value]
+    octets = request("/", "X: y")
+    with Harness(routes) as server:
+        client = server.connect()
+        for octet in octets[:-1]:
+            client.send(bytes([octet]))
+            assert calls == []
+        client.send(octets[-1:])
+        client.assert_responds(200)
+        assert calls == ["called"]
+
+
+# 7: routing.
+
+
+@pytest.mark.parametrize("target", ["https://test/echo/a", "HTTPS://test:443/", "https://test"])
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_a_target_of_https_is_misdirected_to_a_connection_without_tls(target: str, version: str) -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.send(request(target, version=version))
+        client.assert_responds(421)
+
+
+@pytest.mark.parametrize("target", ["https:///", "https://:443/", "https://?a"])
+def test_a_target_of_https_without_a_host_is_refused(target: str) -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.send(request(target))
+        client.assert_responds(400)
+
+
+UPGRADES = ["websocket", "h2c", "HTTP/2.0, TLS/1.3", "HTTP/1.1"]
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES)
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_an_upgrade_is_ignored(upgrade: str, version: str) -> None:
+    with Harness() as server:
+        client = server.connect()
+        lines = (f"Upgrade: {upgrade}", "Connection: Upgrade, keep-alive", "HTTP2-Settings: AAMAAABk")
+        answer = ask(client, request("/echo/a", *lines, version=version))
+        assert (answer.status, answer.content) == (200, b"a")
+        assert "upgrade" not in answer.headers
+        assert client.get("/echo/b").content == b"b"
+
+
+def test_an_expectation_with_an_upgrade_is_met_in_the_same_protocol() -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        lines = ("Upgrade: websocket", "Connection: Upgrade", "Expect: 100-continue", "Content-Length: 5")
+        client.send(request("/post", *lines, method="POST"))
+        assert client.read() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.received = b""
+        assert ask(client, b"hello").content == b"hello"
+
+
+# 9: methods.
+
+
+@pytest.mark.parametrize("path", ["/", "/echo/a", "/user-agent", "/files/file"])
+def test_get_and_head_are_there_for_every_resource(path: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    store = Store(tmp_path)
+    with Harness(store=store) as server:
+        client = server.connect()
+        assert ask(client, request(path)).status == 200
+        assert ask(client, request(path, method="HEAD"), "HEAD").status == 200
+    store.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("name", ["file", "none"])
+def test_a_safe_method_changes_nothing(method: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    store = Store(tmp_path)
+    with Harness(store=store) as server:
+        client = server.connect()
+        client.send(request(f"/files/{name}", method=method, content=b"other"))
+        [answer] = client.responses(method)
+        assert answer.status in (200, 204, 404, 405)
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
+        assert (tmp_path / "file").read_bytes() == b"content"
+    store.close()
+
+
+def test_trace_is_not_allowed_and_tells_nothing_of_the_request() -> None:
+    with Harness() as server:
+        answer = ask(server.connect(), request("/", "Cookie: secret", method="TRACE"), "TRACE")
+        assert answer.status == 405
+        assert b"secret" not in answer.content
+        assert "TRACE" not in answer.headers["allow"]
+
+
+# 15: statuses.
+
+
+ERRORS = {
+    400: b"GET / HTTP/1.1\r\n\r\n",
+    404: request("/none"),
+    405: request("/", method="DELETE"),
+    413: request("/post", f"Content-Length: {2**40}", method="POST"),
+    414: request("/" + "a" * 9000),
+    417: request("/", "Expect: a miracle"),
+    431: request("/", "X: " + "a" * 9000),
+    500: request("/0"),
+    501: request("/", method="BREW"),
+    505: request("/", version="HTTP/3.0"),
+}
+
+
+@pytest.mark.parametrize(("status", "octets"), ERRORS.items(), ids=[str(status) for status in ERRORS])
+def test_an_error_says_why_in_its_content(status: int, octets: bytes) -> None:
+    routes = answering(lambda: Response(1000))  # which is none, and so a 500
+    routes.get("/")(lambda _: Response(200))
+    with Harness(routes) as server:
+        client = server.connect()
+        answer = ask(client, octets)
+        assert answer.status == status
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert answer.headers["date"]
+        assert len(answer.content.split()) >= 3
+
+
+def test_a_refused_version_is_told_which_are_served() -> None:
+    with Harness() as server:
+        content = ask(server.connect(), request("/", version="HTTP/2.0")).content
+        assert b"HTTP/1.0" in content
+        assert b"HTTP/1.1" in content
+
+
+def octets() -> Content:
+    return b"hello"
+
+
+def pieces() -> Content:
+    return [b"hel", b"lo"]
+
+
+def live() -> Content:
+    stream = LiveStream()
+    stream.send(b"hello")
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("make", [octets, pieces, live])
+@pytest.mark.parametrize("lines", [[], ["Accept-Encoding: gzip"]])
+def test_a_205_has_no_content_whatever_its_handler_returns(
+    make: Callable[[], Content], lines: list[str]
+) -> None:
+    with Harness(answering(lambda: Response(205, make(), compress_from=0))) as server:
+        client = server.connect()
+        client.send(request("/0", *lines) + CANARY)
+        first, second = client.responses()
+        assert (first.status, first.content) == (205, b"")
+        assert second.content == b"the canary sings"
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
+@pytest.mark.parametrize("status", [100, 101, 102, 103])
+def test_a_handler_cannot_send_an_interim_response(status: int, version: str) -> None:
+    with Harness(answering(lambda: Response(status))) as server:
+        assert ask(server.connect(), request("/0", version=version)).status == 500
+
+
+@pytest.mark.parametrize("end", [b"", b"X: y\r\n", b"Host: other\r\nContent-Length: 100\r\n"])
+def test_a_trailer_field_that_was_not_announced_is_ignored(end: bytes) -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        head = request("/post", "Transfer-Encoding: chunked", "Trailer: Y", method="POST")
+        client.send(head + chunks(b"hello")[:-2] + end + b"\r\n" + CANARY)
+        assert [answer.content for answer in client.responses()] == [b"hello", b"the canary sings"]

@@ -1,0 +1,141 @@
+"""Each requirement is in its place, and is shown by a test that exists, or says why not."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.conformance.rfc.tables import HERE, ROOT, TABLES, faults, read_rows, read_source, summary
+
+OWN_TESTS = sorted(path.name for path in HERE.glob("test_rfc*.py"))
+KNOWN = "tests/unit/server/test_refusals.py::test_a_refused_request_is_answered_with_the_logged_reason"
+PLAIN = "tests/unit/server/test_refusals.py::test_a_large_upload_that_is_refused_is_answered_without_a_reset"
+
+
+def read(name: str) -> str:
+    return (HERE / name).read_text()
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_has_no_fault(name: str) -> None:
+    assert list(faults(read(name))) == []
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_long_and_mostly_shown_by_tests(name: str) -> None:
+    rows = read_rows(read(name))
+    assert len(rows) >= 100
+    assert sum(not row.excuse for row in rows) > len(rows) / 2
+    assert sum(row.excuse == "not done" for row in rows) < len(rows) / 10
+
+
+@pytest.mark.parametrize("name", OWN_TESTS)
+def test_every_test_that_was_written_for_a_table_is_named_in_one(name: str) -> None:
+    named = set(named_tests())
+    path = f"tests/conformance/rfc/{name}"
+    assert {f"{path}::{test}" for test in read_source(path).tests} <= named
+
+
+def named_tests() -> Iterator[str]:
+    for table in TABLES:
+        for row in read_rows(read(table)):
+            yield from (test.partition("[")[0] for test in row.tests)
+
+
+def test_every_chapter_with_requirements_is_there() -> None:
+    chapters = {name: {row.chapter for row in read_rows(read(name))} for name in TABLES}
+    assert chapters["rfc9112.md"] == {str(number) for number in range(2, 12)}
+    assert chapters["rfc9110.md"] == {str(number) for number in range(2, 18)}
+
+
+def test_pytest_collects_each_case_that_is_named() -> None:
+    cases = {test for name in TABLES for row in read_rows(read(name)) for test in row.tests if "[" in test}
+    paths = sorted({case.partition("::")[0] for case in cases})
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *paths]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert cases
+    assert sorted(cases - set(listed.stdout.splitlines())) == []
+
+
+# The checks find what they are there for.
+
+
+def table(*rows: str) -> str:
+    """Write a table of one chapter, with a summary that is right."""
+    body = "\n".join(rows)
+    head = "## 2 Message\n\n| section | level | requirement | shown by |\n|---|---|---|---|\n"
+    return summary(read_rows(head + body)) + "\n" + head + body
+
+
+def row(
+    section: str = "2.1",
+    level: str = "MUST",
+    requirement: str = "This is what is required here.",
+    shown_by: str = f"`{PLAIN}`",
+) -> str:
+    return f"| {section} | {level} | {requirement} | {shown_by} |"
+
+
+FAULTY = {
+    "no section": ([row("2.x")], "is no section"),
+    "section with a dot behind": ([row("2.1.")], "is no section"),
+    "section with a zero": ([row("2.01")], "is no section"),
+    "another chapter": ([row("3.1")], "stands in chapter 2"),
+    "no level": ([row(level="SHALL")], "is no level"),
+    "level in small letters": ([row(level="must")], "is no level"),
+    "no sentence": ([row(requirement="short.")], "is no sentence"),
+    "neither tests nor a reason": ([row(shown_by="")], "neither tests nor a reason"),
+    "a promise": ([row(shown_by="to be done")], "neither tests nor a reason"),
+    "an excuse without a reason": ([row(shown_by="not done:")], "neither tests nor a reason"),
+    "a test without its quotes": ([row(shown_by=PLAIN)], "neither tests nor a reason"),
+    "a file that is not there": ([row(shown_by="`tests/test_none.py::test_a`")], "no such file"),
+    "a test that is not there": (
+        [row(shown_by="`tests/unit/server/test_refusals.py::test_a`")],
+        "no such test",
+    ),
+    "a function that is no test": (
+        [row(shown_by="`tests/unit/server/test_refusals.py::head`")],
+        "no name of a test",
+    ),
+    "a file that is no test": ([row(shown_by="`tests/support/in_process.py::test_a`")], "no name of a test"),
+    "a test in a reason that is not there": (
+        [row(shown_by="not done: it is refused (`tests/unit/server/test_refusals.py::test_a`)")],
+        "no such test",
+    ),
+    "a case that is not there": ([row(shown_by=f"`{KNOWN}[none]`")], "no such case"),
+    "a case of a test that has none": ([row(shown_by=f"`{PLAIN}[no Host]`")], "has no cases"),
+    "a test twice": ([row(shown_by=f"`{PLAIN}`<br>`{PLAIN}`")], "named twice"),
+    "another order": ([row("2.10"), row("2.9", requirement="This is another.......")], "stands behind 2.10"),
+    "the same twice": ([row(), row("2.2")], "2 rows say"),
+}
+
+
+@pytest.mark.parametrize(("rows", "fault"), FAULTY.values(), ids=FAULTY.keys())
+def test_a_planted_fault_is_found(rows: list[str], fault: str) -> None:
+    found = list(faults(table(*rows)))
+    assert len(found) == 1
+    assert fault in found[0]
+
+
+@pytest.mark.parametrize(
+    "shown_by",
+    [
+        f"`{PLAIN}`",
+        f"`{KNOWN}[no Host]`",
+        f"`{KNOWN}[no Host]`<br>`{PLAIN}`",
+        "not done: there is a good reason for it",
+        f"not applicable: another test shows why (`{PLAIN}`)",
+    ],
+)
+def test_what_is_right_is_no_fault(shown_by: str) -> None:
+    assert list(faults(table(row(shown_by=shown_by)))) == []
+
+
+def test_a_summary_that_is_wrong_is_found() -> None:
+    assert "1 requirements" in next(faults(table(row()).replace("**1", "**2")))
+
+
+def test_a_row_with_another_number_of_cells_is_found() -> None:
+    with pytest.raises(ValueError, match="line 5 has 3 cells"):
+        read_rows("\n\n\n\n| 2.1 | MUST | This is required. |")

@@ -1,0 +1,270 @@
+"""The server in a process of its own, started as a user starts it; and a client with a plain socket."""
+
+import io
+import os
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from tests.support.in_process import Answer, parse_response
+
+ROOT = Path(__file__).parents[2]
+COMMAND = ("-m", "reactor", "--port", "0")
+START_LINE = re.compile(r"reactor: serving (?:.* )?on (http://(\S+):([0-9]+)) \(.*\)")
+PATIENCE = 20.0  # seconds; a test that waits longer has failed
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of this process without what would change the server's defaults."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("REACTOR_")}
+    return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **(extra or {})}
+
+
+def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end, which is expected to come by itself; ``extra`` is environment."""
+    return run_command(sys.executable, "-m", "reactor", *arguments, **extra)
+
+
+def run_command(*command: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    """Run any command to its end, in the same environment."""
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment(extra),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+class Lines:
+    """The lines that come out of a pipe, read all the time, so that the pipe is never full."""
+
+    def __init__(self, pipe: IO[str]) -> None:
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._read, args=(pipe,), daemon=True)
+        self._thread.start()
+
+    def _read(self, pipe: IO[str]) -> None:
+        with pipe:
+            for line in pipe:
+                self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def next(self) -> str | None:
+        """Wait for the next line; None when there will be none."""
+        line = self._lines.get(timeout=PATIENCE)
+        if line is None:
+            self._lines.put(None)
+        return line
+
+    def rest(self) -> list[str]:
+        """Wait for the end; return the lines up to it."""
+        return list(iter(self.next, None))
+
+    def join(self) -> None:
+        """Wait for the reading thread."""
+        self._thread.join(PATIENCE)
+
+
+class ServerProcess:
+    """A running server: ``with ServerProcess("--directory", path) as server``; killed at the end."""
+
+    def __init__(
+        self,
+        *arguments: str,
+        command: tuple[str, ...] = COMMAND,
+        launcher: tuple[str, ...] = (),
+        extra: Mapping[str, str] | None = None,
+        stdout: int = subprocess.PIPE,
+    ) -> None:
+        self.process = subprocess.Popen(
+            [*launcher, sys.executable, *command, *arguments],
+            cwd=ROOT,
+            env=environment(extra),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.stdout = Lines(self.process.stdout or io.StringIO())
+        self.stderr = Lines(self.process.stderr or io.StringIO())
+        self._wires: list[Wire] = []
+        self.start_line, self.url, self.port = "", "", 0
+
+    def __enter__(self) -> "ServerProcess":
+        seen = []
+        try:
+            while (line := self.stderr.next()) is not None:
+                seen.append(line)
+                match = START_LINE.fullmatch(line)
+                if match is not None:
+                    self.start_line, self.url, self.port = line, match[1], int(match[3])
+                    return self
+            raise AssertionError(f"the server did not start: {seen}")
+        except BaseException:
+            self.kill()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for wire in self._wires:
+            wire.close()
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self.process.pid
+
+    def connect(self, receive_buffer: int = 0) -> "Wire":
+        """Make a connection; a small receive buffer makes a client that takes little at once."""
+        wire = Wire(self.port, receive_buffer)
+        self._wires.append(wire)
+        return wire
+
+    def get(self, path: str, *lines: str) -> Answer:
+        """Ask for one thing on a connection of its own."""
+        with Wire(self.port) as wire:
+            return wire.get(path, *lines)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to this process, and to no other."""
+        self.process.send_signal(number)
+
+    def exit_code(self) -> int:
+        """Wait for the end of the process."""
+        return self.process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        """End the process as ``kill -9`` does, and wait until it is gone."""
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        self.stdout.join()
+        self.stderr.join()
+
+    def keep_asking_until(self, condition: Callable[[], bool]) -> None:
+        """Let the server take turns, a small request each, until something has come about."""
+        with Wire(self.port) as wire:
+            for _ in range(20_000):
+                if condition():
+                    return
+                assert wire.get("/").status == 200
+        raise AssertionError("it does not come about")
+
+
+class Wire:
+    """A client's end of a real connection; whatever it waits for comes in time, or the test fails."""
+
+    def __init__(self, port: int, receive_buffer: int = 0) -> None:
+        self.sock = socket.socket()
+        self.sock.settimeout(PATIENCE)
+        self.received = b""
+        if receive_buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        try:
+            self.sock.connect(("127.0.0.1", port))
+        except OSError:
+            self.sock.close()
+            raise
+
+    def __enter__(self) -> "Wire":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Go away."""
+        self.sock.close()
+
+    def send(self, octets: bytes) -> None:
+        """Send octets, all of them."""
+        self.sock.sendall(octets)
+
+    def send_head(self, method: str, path: str, *lines: str) -> None:
+        """Send a request's head."""
+        self.send(head(method, path, *lines))
+
+    def get(self, path: str, *lines: str) -> Answer:
+        """Ask for one thing, and wait for it."""
+        self.send_head("GET", path, *lines)
+        return self.answer()
+
+    def post(self, path: str, content: bytes, *lines: str) -> Answer:
+        """Send content, and wait for the answer."""
+        self.send(head("POST", path, f"Content-Length: {len(content)}", *lines) + content)
+        return self.answer()
+
+    def answer(self, method: str = "GET") -> Answer:
+        """Wait for one response, whole."""
+        closed = False
+        while True:
+            answer, length = parse_response(self.received, method, closed)
+            if answer is not None:
+                self.received = self.received[length:]
+                return answer
+            assert not closed, f"closed before the response was whole: {self.received!r}"
+            octets = self.sock.recv(1 << 18)
+            self.received += octets
+            closed = not octets
+
+    def hangs(self) -> bool:
+        """Say, without waiting, that nothing has come: only where something else has answered meanwhile."""
+        self.sock.setblocking(False)
+        try:
+            self.received += self.sock.recv(4096)
+        except BlockingIOError:
+            return True
+        finally:
+            self.sock.settimeout(PATIENCE)
+        return False
+
+    def read_head(self) -> bytes:
+        """Wait for the head of a response; its content is left to ``read``."""
+        while b"\r\n\r\n" not in self.received:
+            octets = self.sock.recv(1024)
+            assert octets, f"closed before the head was whole: {self.received!r}"
+            self.received += octets
+        octets, _, self.received = self.received.partition(b"\r\n\r\n")
+        return octets
+
+    def read_to_end(self) -> bytes:
+        """Wait for all that comes until the server closes; a reset is an end, too."""
+        pieces, self.received = [self.received], b""
+        try:
+            while octets := self.sock.recv(1 << 18):
+                pieces.append(octets)
+        except ConnectionResetError:
+            pass
+        return b"".join(pieces)
+
+    def assert_closed(self) -> None:
+        """Wait for the end, and assert that no octet comes before it; a reset is no orderly end."""
+        assert self.received == b""
+        assert self.sock.recv(1024) == b""
+
+
+def head(method: str, path: str, *lines: str) -> bytes:
+    """Write a request's head."""
+    fields = "".join(f"{line}\r\n" for line in ("Host: localhost", *lines))
+    return f"{method} {path} HTTP/1.1\r\n{fields}\r\n".encode("latin-1")

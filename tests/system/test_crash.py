@@ -1,0 +1,170 @@
+"""``kill -9`` in the middle of an upload: the old file is whole, no part is served, nothing is left."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.process import ServerProcess, Wire
+
+OLD = b"old" * 1000
+HALF = b"new" * 100_000
+LENGTH = f"Content-Length: {2 * len(HALF)}"
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Iterator[Path]:
+    shared = tmp_path / "shared"
+    (shared / "below").mkdir(parents=True)
+    (shared / "file").write_bytes(OLD)
+    yield shared
+    for leftover in leftovers(shared):
+        leftover.unlink()
+
+
+def leftovers(directory: Path) -> list[Path]:
+    """Return the files that are not one of those that the test has made."""
+    known = {directory / "file", directory / "below" / "file"}
+    return [path for path in directory.rglob("*") if path.is_file() and path not in known]
+
+
+def has_written(directory: Path, size: int) -> Callable[[], bool]:
+    return lambda: sum(path.stat().st_size for path in leftovers(directory)) == size
+
+
+def upload_half(server: ServerProcess, directory: Path, path: str = "/files/file") -> Wire:
+    """Begin an upload; return when half of it is on the disk."""
+    wire = server.connect()
+    wire.send_head("POST", path, LENGTH)
+    wire.send(HALF)
+    server.keep_asking_until(has_written(directory, len(HALF)))
+    return wire
+
+
+def test_a_kill_in_the_middle_of_an_upload_leaves_the_old_file_whole(directory: Path) -> None:
+    with ServerProcess("--directory", str(directory)) as server:
+        upload_half(server, directory)
+        assert server.get("/files/file").content == OLD
+        server.kill()
+    assert (directory / "file").read_bytes() == OLD
+    assert leftovers(directory), "the kill has come too late to show anything"
+    with ServerProcess("--directory", str(directory)) as server:
+        assert leftovers(directory) == []
+        assert server.get("/files/file").content == OLD
+
+
+def test_a_kill_in_the_middle_of_an_upload_of_a_new_name_leaves_nothing(directory: Path) -> None:
+    with ServerProcess("--directory", str(directory)) as server:
+        upload_half(server, directory, "/files/below/new")
+        assert server.get("/files/below/new").status == 404
+        server.kill()
+    assert not (directory / "below" / "new").exists()
+    assert len(leftovers(directory)) == 1
+    with ServerProcess("--directory", str(directory)) as server:
+        assert leftovers(directory) == []
+        assert server.get("/files/below/new").status == 404
+
+
+def test_readers_see_the_old_file_until_the_new_one_is_whole(directory: Path) -> None:
+    with ServerProcess("--directory", str(directory)) as server:
+        wire, reader = server.connect(), server.connect()
+        wire.send_head("POST", "/files/file", LENGTH)
+        for start in range(0, len(HALF), 10_000):
+            wire.send(HALF[start : start + 10_000])
+            assert reader.get("/files/file").content == OLD
+            assert (directory / "file").read_bytes() == OLD
+        wire.send(HALF)
+        assert wire.answer().status == 201
+        assert reader.get("/files/file").content == HALF + HALF
+        assert leftovers(directory) == []
+
+
+def test_who_has_begun_to_read_the_old_file_reads_it_to_its_end(directory: Path) -> None:
+    old = bytes(range(256)) * 65_536
+    (directory / "file").write_bytes(old)
+    with ServerProcess("--directory", str(directory)) as server:
+        reader = server.connect(receive_buffer=4096)
+        reader.send_head("GET", "/files/file", "Connection: close")
+        reader.read_head()
+        with server.connect() as wire:
+            assert wire.post("/files/file", b"new").status == 201
+        assert server.get("/files/file").content == b"new"
+        assert reader.read_to_end() == old
+
+
+@pytest.mark.parametrize("options", [(), ("--hidden",)], ids=["", "--hidden"])
+def test_a_temporary_name_is_never_served(directory: Path, options: tuple[str, ...]) -> None:
+    with ServerProcess("--directory", str(directory), *options) as server:
+        wire = upload_half(server, directory)
+        (temporary,) = leftovers(directory)
+        for method in ("GET", "HEAD"):
+            with server.connect() as other:
+                other.send_head(method, f"/files/{temporary.name}")
+                assert other.answer(method).status == 404
+        with server.connect() as other:
+            assert other.post(f"/files/{temporary.name}", b"mine").status == 404
+        wire.send(HALF)
+        assert wire.answer().status == 201
+        assert (directory / "file").read_bytes() == HALF + HALF
+
+
+def test_a_leftover_of_a_killed_server_is_not_served_by_one_that_runs_beside_it(directory: Path) -> None:
+    shared = ("--directory", str(directory), "--hidden")
+    with ServerProcess(*shared) as killed, ServerProcess(*shared) as other:
+        upload_half(killed, directory)
+        killed.kill()
+        (leftover,) = leftovers(directory)
+        assert other.get(f"/files/{leftover.name}").status == 404
+
+
+def test_the_next_start_leaves_an_upload_of_a_living_server_alone(directory: Path) -> None:
+    with ServerProcess("--directory", str(directory)) as first:
+        wire = upload_half(first, directory)
+        with ServerProcess("--directory", str(directory)) as second:
+            assert len(leftovers(directory)) == 1
+            assert second.get("/files/file").content == OLD
+            wire.send(HALF)
+            assert wire.answer().status == 201
+            assert second.get("/files/file").content == HALF + HALF
+
+
+def test_two_living_servers_may_upload_one_name_at_once(directory: Path) -> None:
+    with (
+        ServerProcess("--directory", str(directory)) as first,
+        ServerProcess("--directory", str(directory)) as second,
+    ):
+        wire = upload_half(first, directory)
+        with second.connect() as other:
+            assert other.post("/files/file", b"second").status == 201
+        assert first.get("/files/file").content == b"second"
+        wire.send(HALF)
+        assert wire.answer().status == 201
+        assert second.get("/files/file").content == HALF + HALF
+        assert leftovers(directory) == []
+
+
+def test_leftovers_are_found_in_every_directory_and_nothing_else_is_removed(directory: Path) -> None:
+    with ServerProcess("--directory", str(directory)) as server:
+        (directory / "below" / "deeper").mkdir()
+        for path in ("/files/a", "/files/below/b", "/files/below/deeper/c"):
+            wire = server.connect()
+            wire.send_head("POST", path, "Content-Length: 2")
+            wire.send(b"x")
+        server.keep_asking_until(lambda: len(leftovers(directory)) == 3)
+        server.kill()
+    (directory / "below" / "file").write_bytes(b"kept")
+    with ServerProcess("--directory", str(directory)):
+        assert leftovers(directory) == []
+    assert (directory / "below" / "file").read_bytes() == b"kept"
+    assert (directory / "file").read_bytes() == OLD
+
+
+def test_a_fifo_that_is_called_like_a_leftover_does_not_block_the_start(directory: Path) -> None:
+    fifo = directory / ".reactor-upload-1-1"
+    os.mkfifo(fifo)
+    try:
+        with ServerProcess("--directory", str(directory)) as server:
+            assert server.get("/files/file").content == OLD
+    finally:
+        fifo.unlink(missing_ok=True)

@@ -1,0 +1,189 @@
+"""Large files pass through: memory stays flat, and others are answered meanwhile."""
+
+import hashlib
+import os
+import selectors
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.in_process import parse_response
+from tests.support.process import PATIENCE, ServerProcess, Wire, head
+
+MIB = 1 << 20
+GROWTH = 16 * MIB  # octets of resident memory that the server may grow by
+NOISE = os.urandom(MIB)
+SIZES = [
+    pytest.param(64 * MIB, id="64 MiB"),
+    pytest.param(512 * MIB, id="512 MiB", marks=pytest.mark.slow),
+]
+
+
+def block(number: int) -> bytes:
+    """Return one MiB that no other block is equal to."""
+    return number.to_bytes(8, "big") + NOISE[8:]
+
+
+class Transfer:
+    """One large transfer on one connection, and small requests one after another on a second.
+
+    ``step`` moves some octets of the large one, and returns how many. Neither waits for the other:
+    the small request is on its way while octets of the large one are.
+    """
+
+    def __init__(self, server: ServerProcess, large: Wire, size: int) -> None:
+        self.memory = psutil.Process(server.pid).memory_info
+        self.small = server.connect()
+        assert self.small.get("/").status == 200
+        self.began_with = self.most = self.memory().rss
+        self.large = large
+        self.size = size
+        self.done = 0
+        self.answered_at: list[int] = []  # where the large transfer stood at each small answer
+
+    def run(self, events: int, step: Callable[[socket.socket, int], int]) -> None:
+        self.large.sock.setblocking(False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.large.sock, events)
+            selector.register(self.small.sock, selectors.EVENT_READ)
+            self.small.send(head("GET", "/echo/small"))
+            while self.done < self.size:
+                ready = selector.select(PATIENCE)
+                assert ready, f"nothing moves at {self.done} of {self.size} octets"
+                for key, _ in ready:
+                    if key.fileobj is self.large.sock:
+                        self.done += step(self.large.sock, self.done)
+                    else:
+                        self._read_small()
+        self.large.sock.settimeout(PATIENCE)
+        self.most = max(self.most, self.memory().rss)
+
+    def _read_small(self) -> None:
+        self.small.received += self.small.sock.recv(4096)
+        answer, length = parse_response(self.small.received, "GET", closed=False)
+        if answer is None:
+            return
+        assert answer.content == b"small"
+        self.small.received = self.small.received[length:]
+        self.answered_at.append(self.done)
+        self.most = max(self.most, self.memory().rss)
+        self.small.send(head("GET", "/echo/small"))
+
+    def assert_memory_stayed_flat(self) -> None:
+        assert self.most - self.began_with <= GROWTH
+
+    def assert_others_were_answered_meanwhile(self) -> None:
+        places = {done for done in self.answered_at if 0 < done < self.size}
+        assert len(places) >= 10, f"small requests were answered at {sorted(places)} of {self.size} octets"
+
+
+class Uploading:
+    """Sends the blocks."""
+
+    def __init__(self) -> None:
+        self.hash = hashlib.sha256()
+        self.rest = memoryview(b"")
+
+    def __call__(self, sock: socket.socket, done: int) -> int:
+        if not self.rest:
+            octets = block(done // MIB)
+            self.hash.update(octets)
+            self.rest = memoryview(octets)
+        sent = sock.send(self.rest)
+        self.rest = self.rest[sent:]
+        return sent
+
+
+class Downloading:
+    """Reads whatever comes."""
+
+    def __init__(self) -> None:
+        self.hash = hashlib.sha256()
+
+    def __call__(self, sock: socket.socket, done: int) -> int:
+        octets = sock.recv(256 * 1024)
+        assert octets, f"closed at {done} octets"
+        self.hash.update(octets)
+        return len(octets)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_upload_keeps_memory_flat_and_others_are_answered_meanwhile(tmp_path: Path, size: int) -> None:
+    uploading = Uploading()
+    with ServerProcess("--directory", str(tmp_path), "--no-access-log") as server:
+        wire = server.connect()
+        transfer = Transfer(server, wire, size)
+        wire.send_head("POST", "/files/large", f"Content-Length: {size}")
+        transfer.run(selectors.EVENT_WRITE, uploading)
+        assert wire.answer().status == 201
+    stored = tmp_path / "large"
+    with stored.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    assert stored.stat().st_size == size
+    stored.unlink()
+    assert digest.hexdigest() == uploading.hash.hexdigest()
+    transfer.assert_memory_stayed_flat()
+    transfer.assert_others_were_answered_meanwhile()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_download_keeps_memory_flat_and_others_are_answered_meanwhile(tmp_path: Path, size: int) -> None:
+    stored = tmp_path / "large"
+    expected = hashlib.sha256()
+    with stored.open("wb") as file:
+        for number in range(size // MIB):
+            file.write(block(number))
+            expected.update(block(number))
+    downloading = Downloading()
+    with ServerProcess("--directory", str(tmp_path), "--no-access-log") as server:
+        wire = server.connect()
+        transfer = Transfer(server, wire, size)
+        wire.send_head("GET", "/files/large")
+        assert f"Content-Length: {size}".encode() in wire.read_head().split(b"\r\n")
+        downloading.hash.update(wire.received)
+        transfer.done, wire.received = len(wire.received), b""
+        transfer.run(selectors.EVENT_READ, downloading)
+        assert wire.get("/echo/next").content == b"next"  # not an octet too many came
+    stored.unlink()
+    assert downloading.hash.hexdigest() == expected.hexdigest()
+    transfer.assert_memory_stayed_flat()
+    transfer.assert_others_were_answered_meanwhile()
+
+
+def test_a_chunked_upload_keeps_memory_flat(tmp_path: Path) -> None:
+    size = 32 * MIB
+    chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+    with ServerProcess("--directory", str(tmp_path), "--no-access-log") as server:
+        wire = server.connect()
+        memory = psutil.Process(server.pid).memory_info
+        assert wire.get("/").status == 200
+        began_with = most = memory().rss
+        wire.send_head("POST", "/files/chunks", "Transfer-Encoding: chunked")
+        for _ in range(size // 0x10000):
+            wire.send(chunk)
+            most = max(most, memory().rss)
+        wire.send(b"0\r\n\r\n")
+        assert wire.answer().status == 201
+        most = max(most, memory().rss)
+    assert (tmp_path / "chunks").stat().st_size == size
+    (tmp_path / "chunks").unlink()
+    assert most - began_with <= GROWTH
+
+
+def test_downloads_that_nobody_reads_keep_memory_flat(tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(64 * MIB)
+    with ServerProcess("--directory", str(tmp_path), "--no-access-log") as server:
+        memory = psutil.Process(server.pid).memory_info
+        assert server.get("/").status == 200
+        began_with = memory().rss
+        wires = [server.connect(receive_buffer=4096) for _ in range(50)]
+        for wire in wires:
+            wire.send_head("GET", "/files/large")
+        for wire in wires:
+            assert b" 200 " in wire.read_head()
+        assert server.get("/echo/still").content == b"still"
+        assert memory().rss - began_with <= GROWTH

@@ -1,0 +1,119 @@
+"""A thousand connections, open at once; each of them asks three times."""
+
+import resource
+import selectors
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.in_process import parse_response
+from tests.support.process import PATIENCE, ServerProcess, head
+
+CONNECTIONS = 1000
+REQUESTS = 3
+DESCRIPTORS = CONNECTIONS + 100
+
+
+@pytest.fixture
+def enough_descriptors() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    if hard != unlimited and hard < DESCRIPTORS:
+        pytest.skip(f"the hard limit on open files is {hard}, and {DESCRIPTORS} are needed")
+    raised = soft != unlimited and soft < DESCRIPTORS
+    if raised:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, hard))
+    yield
+    if raised:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+class Crowd:
+    """Many clients in one thread."""
+
+    def __init__(self, server: ServerProcess) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.wires = [server.connect() for _ in range(CONNECTIONS)]
+        for number, wire in enumerate(self.wires):
+            wire.sock.setblocking(False)
+            self.selector.register(wire.sock, selectors.EVENT_READ, number)
+
+    def all_ask(self, round_: int) -> dict[int, bytes]:
+        """Send a request on every connection before any answer is read; return the answers."""
+        for number, wire in enumerate(self.wires):
+            wire.send(head("GET", f"/echo/{round_}-{number}"))
+        answers: dict[int, bytes] = {}
+        while len(answers) < len(self.wires):
+            ready = self.selector.select(PATIENCE)
+            assert ready, f"{len(self.wires) - len(answers)} connections are not answered"
+            for key, _ in ready:
+                self._read(key.data, answers)
+        return answers
+
+    def _read(self, number: int, answers: dict[int, bytes]) -> None:
+        wire = self.wires[number]
+        octets = wire.sock.recv(4096)
+        assert octets, f"connection {number} was closed"
+        wire.received += octets
+        answer, length = parse_response(wire.received, "GET", closed=False)
+        if answer is not None:
+            assert number not in answers
+            assert answer.status == 200
+            answers[number] = answer.content
+            wire.received = wire.received[length:]
+
+    def assert_all_open(self) -> None:
+        for wire in self.wires:
+            with pytest.raises(BlockingIOError):
+                wire.sock.recv(1)
+
+
+@pytest.mark.usefixtures("enough_descriptors")
+def test_a_thousand_connections_are_held_open_and_each_is_answered_three_times() -> None:
+    with ServerProcess("--no-access-log") as server:
+        crowd = Crowd(server)
+        with crowd.selector:
+            for round_ in range(REQUESTS):
+                answers = crowd.all_ask(round_)
+                assert answers == {number: f"{round_}-{number}".encode() for number in range(CONNECTIONS)}
+            crowd.assert_all_open()
+
+
+@pytest.mark.usefixtures("enough_descriptors")
+def test_a_thousand_silent_connections_are_in_nobodys_way() -> None:
+    with ServerProcess("--no-access-log") as server:
+        crowd = [server.connect() for _ in range(CONNECTIONS)]
+        with server.connect() as wire:
+            for number in range(100):
+                assert wire.get(f"/echo/{number}").content == str(number).encode()
+        for wire in crowd:
+            wire.send_head("GET", "/")
+        assert {wire.answer().status for wire in crowd} == {200}
+
+
+def test_over_the_limit_the_longest_idle_connection_makes_room() -> None:
+    with ServerProcess("--max-connections", "3") as server:
+        wires = [server.connect() for _ in range(3)]
+        for number in (1, 0, 2):
+            assert wires[number].get("/").status == 200
+        newcomer = server.connect()
+        assert newcomer.get("/echo/new").content == b"new"
+        wires[1].assert_closed()
+        for wire in (wires[0], wires[2], newcomer):
+            assert wire.get("/").status == 200
+
+
+def test_over_the_limit_with_nobody_idle_a_newcomer_waits_for_a_place(tmp_path: Path) -> None:
+    with ServerProcess("--max-connections", "2", "--directory", str(tmp_path)) as server:
+        busy = [server.connect(), server.connect()]
+        for wire in busy:
+            wire.send_head("POST", "/files/x", "Content-Length: 1", "Expect: 100-continue")
+            assert wire.answer().status == 100
+        newcomer = server.connect()
+        newcomer.send_head("GET", "/echo/new")
+        assert "accepting pauses" in (server.stderr.next() or "")
+        for wire in busy:
+            wire.send(b"x")
+            assert wire.answer().status == 201
+        assert newcomer.answer().content == b"new"

@@ -1,0 +1,96 @@
+"""The targets are those that were set, and a run meets them, misses them, or does not measure them."""
+
+import pytest
+
+from benchmarks.results.assertions import is_figure
+from benchmarks.results.statistics import Figure
+from benchmarks.results.targets import MISSED, PASS, TARGETS, UNKNOWN, Target, Verdict, judge, score
+from benchmarks.results.units import OCTETS
+
+SET = {
+    "hot.floor": 0.70,
+    "hot.bjoern": 1.0,
+    "hot.uvicorn": 3.0,
+    "hot.granian": 2.0,
+    "browser.floor": 0.70,
+    "browser.bjoern": 1.0,
+    "varied.floor": 0.55,
+    "varied.uvicorn": 2.0,
+    "pipelined.nginx": 2.0,
+    "pipelined.uvicorn": 10.0,
+    "new-connection.nginx": 0.7,
+    "new-connection.uvicorn": 1.5,
+    "gzip-same.uvicorn": 2.0,
+    "gzip-same.bjoern": 2.0,
+    "gzip-same.granian": 1.2,
+    "gzip-different.uvicorn": 2.0,
+    "gzip-different.bjoern": 2.0,
+    "gzip-different.granian": 1.2,
+    "file-4-KiB.nginx": 0.7,
+    "file-4-KiB.uvicorn": 10.0,
+    "file-64-KiB.nginx": 0.9,
+    "file-1-MiB.nginx": 0.9,
+    "file-100-MiB.nginx": 0.9,
+    "upload-4-KiB.uvicorn": 2.0,
+    "upload-4-KiB.granian": 1.0,
+    "upload-1-MiB.uvicorn": 2.0,
+    "upload-1-MiB.granian": 1.0,
+    "idle.rate": 0.9,
+    "log.rate": 0.8,
+}
+AT_MOST = {"idle.octets": 1536, "hot.p99.nginx": 2.0}
+
+FLOOR = Target("hot", "hot.floor", "x the floor", at_least=0.70)
+EACH = Target("idle", "idle.octets", "each", at_most=1536, unit=OCTETS)
+
+
+def test_the_targets_are_those_that_were_set() -> None:
+    assert {each.figure: each.at_least for each in TARGETS if each.at_least is not None} == SET
+    assert {each.figure: each.at_most for each in TARGETS if each.at_most is not None} == AT_MOST
+    assert len(TARGETS) == len(SET) + len(AT_MOST)
+
+
+def test_every_target_names_a_figure_that_a_run_can_have() -> None:
+    assert [each.figure for each in TARGETS if not is_figure(each.figure)] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "median", "result", "words"),
+    [
+        (FLOOR, 0.70, PASS, "PASS"),
+        (FLOOR, 0.699, MISSED, "MISSED by 0 %"),
+        (FLOOR, 0.35, MISSED, "MISSED by 50 %"),
+        (FLOOR, 7.0, PASS, "PASS"),
+        (EACH, 1536, PASS, "PASS"),
+        (EACH, 1537, MISSED, "MISSED by 0 %"),
+        (EACH, 3072, MISSED, "MISSED by 100 %"),
+        (EACH, -10, PASS, "PASS"),
+        (EACH, 0, PASS, "PASS"),
+    ],
+)
+def test_the_median_decides(target: Target, median: float, result: str, words: str) -> None:
+    verdict = Verdict(target, Figure(median, median, median, 7, target.unit))
+    assert (verdict.result, verdict.words) == (result, words)
+
+
+def test_a_bound_within_the_spread_is_said_to_be() -> None:
+    assert Verdict(FLOOR, Figure(0.72, 0.69, 0.75, 7)).words == "PASS, within the spread"
+    assert Verdict(FLOOR, Figure(0.63, 0.60, 0.71, 7)).words == "MISSED by 10 %, within the spread"
+    assert Verdict(FLOOR, Figure(0.72, 0.71, 0.75, 7)).words == "PASS"
+
+
+def test_less_is_better_where_the_target_is_at_most() -> None:
+    verdict = Verdict(EACH, Figure(768, 512, 1536, 7, OCTETS))
+    assert verdict.reached == 2
+    assert verdict.range == (1, 3)
+
+
+def test_what_was_not_measured_is_neither_met_nor_missed() -> None:
+    verdict = Verdict(FLOOR, None)
+    assert (verdict.result, verdict.words, verdict.close) == (UNKNOWN, UNKNOWN, False)
+    assert score(judge({})) == "0 of 0 targets met, 31 not measured"
+
+
+def test_the_words_say_the_bound_in_its_unit() -> None:
+    assert str(FLOOR) == "at least 0.70 x the floor"
+    assert str(EACH) == "at most 1.50 KiB each"

@@ -1,0 +1,397 @@
+"""Who may do what, as the command line says it: fields, origins, passwords, the start line, a browser."""
+
+import os
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reactor import Router, Server
+from reactor.cli.access_options import local_url
+from tests.support.in_process import Answer, Harness
+from tests.support.process import ServerProcess, run
+from tests.unit.cli.test_start_errors import USAGE, assert_one_line
+
+SECRET = "horse"
+PAIR = f"anna:{SECRET}"
+BASIC = f"Authorization: Basic {b64encode(PAIR.encode()).decode()}"
+
+
+def refused(*arguments: str, **environment: str) -> str:
+    """Assert that the options are refused in one line, without a password; return it."""
+    done = run("--port", "0", *arguments, **environment)
+    assert_one_line(USAGE, done.returncode, done.stderr, done.stdout, "")
+    assert SECRET not in done.stderr
+    return done.stderr
+
+
+def joined(value: object) -> str:
+    """Name a case by its options."""
+    return " ".join(value) if isinstance(value, list) else ""
+
+
+def messages(server: ServerProcess) -> list[str]:
+    """Have the server end; return what it wrote behind the start line, but for how it ended."""
+    server.process.terminate()
+    return [line for line in server.stderr.rest() if "SIGTERM" not in line]
+
+
+# Fields of every response.
+
+
+def raw_answers(server: ServerProcess) -> Iterator[tuple[str, Answer]]:
+    """Ask for one thing of each kind."""
+    requests = {
+        "200": "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "200 from HTTP/1.0": "GET / HTTP/1.0\r\n\r\n",
+        "200 compressed": "GET /echo/aaaa HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n\r\n",
+        "200 of a file": "GET /files/f HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "201": "POST /files/g HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx",
+        "204": "OPTIONS / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "400": "GET / HTTP/1.1\r\n\r\n",
+        "400 of nonsense": "\x01\x02\r\n\r\n",
+        "404": "GET /none HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "405": "PUT / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "413": f"POST /files/h HTTP/1.1\r\nHost: localhost\r\nContent-Length: {1 << 40}\r\n\r\n",
+        "501": "BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "505": "GET / HTTP/2.0\r\nHost: localhost\r\n\r\n",
+    }
+    for what, octets in requests.items():
+        wire = server.connect()
+        wire.send(octets.encode("latin-1"))
+        yield what, wire.answer()
+
+
+def test_every_response_has_the_fields_and_a_refusal_too(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"f" * 100_000)
+    options = ("--header", "X-A: 1", "--header=X-B: two words", "--directory", str(tmp_path))
+    with ServerProcess(*options) as server:
+        for what, answer in raw_answers(server):
+            assert answer.status == int(what[:3])
+            assert (answer.headers["x-a"], answer.headers["x-b"]) == ("1", "two words"), what
+            assert "date" in answer.headers, what
+
+
+def test_the_fields_stand_behind_date_and_without_it_alone() -> None:
+    fields = (("X-A", "1"), ("X-B", "2"))
+    for date_header in (True, False):
+        with Harness(common_fields=fields, date_header=date_header) as server:
+            client = server.connect()
+            client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            head = client.read().decode()
+        date = "Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n" if date_header else ""
+        assert head == f"HTTP/1.1 200 OK\r\n{date}X-A: 1\r\nX-B: 2\r\nContent-Length: 0\r\n\r\n"
+
+
+def test_the_fields_stay_when_the_date_is_renewed() -> None:
+    with Harness(common_fields=(("X-A", "1"),)) as server:
+        client = server.connect()
+        dates = set()
+        for _ in range(3):
+            answer = client.get("/")
+            assert answer.headers["x-a"] == "1"
+            dates.add(answer.headers["date"])
+            server.wall += 1
+            server.clock.advance(1)
+    assert len(dates) == 3
+
+
+def test_a_library_gives_fields_to_its_server_and_a_wrong_one_is_told_before_it_listens() -> None:
+    with Server(Router(), port=0, common_fields=(("X-A", "1"),)):
+        pass
+    with pytest.raises(ValueError, match="Content-Type belongs to a single response"):
+        Server(Router(), port=0, common_fields=(("Content-Type", "text/html"),))
+
+
+def test_a_variable_has_a_field_a_line_and_the_options_win() -> None:
+    extra = {"REACTOR_HEADER": "X-A: 1\nX-B: 2\n"}
+    with ServerProcess(extra=extra) as server:
+        headers = server.get("/").headers
+        assert (headers["x-a"], headers["x-b"]) == ("1", "2")
+    with ServerProcess("--header", "X-C: 3", "--header", "X-D: 4", extra=extra) as server:
+        headers = server.get("/").headers
+        assert (headers["x-c"], headers["x-d"]) == ("3", "4")
+        assert "x-a" not in headers
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("X-A", "no field"),
+        ("X-A: 1\r\nX-B: 2", "cannot be sent"),
+        ("X-A: 1\nX-B: 2", "cannot be sent"),
+        ("X-A: \u20ac", "ISO 8859-1"),
+        ("Date: x", "serializer"),
+        ("Content-Length: 0", "serializer"),
+        ("Content-Type: text/html", "single response"),
+    ],
+)
+def test_a_field_that_cannot_be_is_refused_at_start(text: str, reason: str) -> None:
+    assert reason in refused("--header", text)
+
+
+def test_a_variable_with_a_field_that_cannot_be_is_named() -> None:
+    assert "REACTOR_HEADER: the field ETag" in refused(REACTOR_HEADER="X-A: 1\nETag: 2")
+    assert "REACTOR_HEADER" in refused(REACTOR_HEADER="X-A: 1\r\nX-B: 2")
+
+
+# Pages of other origins.
+
+
+@pytest.mark.parametrize(
+    ("options", "origin", "credentials"),
+    [
+        (["--cors"], "*", None),
+        (["--cors", "https://A.test"], "https://a.test", None),
+        (["--cors", "https://a.test", "--auth", PAIR], "https://a.test", "true"),
+        (["--cors", "https://a.test", "--auth-upload", PAIR], "https://a.test", "true"),
+        (["--cors", "--auth", PAIR], "*", None),
+        (["--cors", "null", "--auth", PAIR], "null", None),
+    ],
+    ids=joined,
+)
+def test_every_response_says_which_origin_may_read_it(
+    options: list[str], origin: str, credentials: str | None
+) -> None:
+    with ServerProcess(*options) as server:
+        for answer in (
+            server.get("/"),
+            server.get("/none"),
+            server.get("/", "Host: two"),
+            server.get("/", BASIC),
+        ):
+            assert answer.headers["access-control-allow-origin"] == origin
+            assert answer.headers.get("access-control-allow-credentials") == credentials
+            assert "ETag" in answer.headers["access-control-expose-headers"].split(", ")
+            assert "origin" not in answer.headers.get("vary", "").lower()
+
+
+def test_a_preflight_is_answered_while_everything_asks_for_a_password(tmp_path: Path) -> None:
+    options = ("--cors", "https://a.test", "--auth", PAIR, "--directory", str(tmp_path))
+    with ServerProcess(*options) as server, server.connect() as wire:
+        wire.send_head("OPTIONS", "/files/x", "Origin: https://a.test", "Access-Control-Request-Method: POST")
+        answer = wire.answer("OPTIONS")
+        assert answer.status == 204
+        assert answer.headers["access-control-allow-methods"] == answer.headers["allow"]
+        assert "Authorization" in answer.headers["access-control-allow-headers"].split(", ")
+        assert answer.headers["access-control-allow-credentials"] == "true"
+        assert wire.get("/files/x").status == 401
+
+
+def test_without_cors_no_other_origin_is_told_anything() -> None:
+    with ServerProcess() as server, server.connect() as wire:
+        wire.send_head("OPTIONS", "/", "Origin: https://a.test", "Access-Control-Request-Method: GET")
+        for answer in (wire.answer("OPTIONS"), wire.get("/", "Origin: https://a.test")):
+            assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize("text", ["", "a.test", "https://a.test/", "https://a.test\r\nX-B: 2", "https://a,b"])
+def test_an_origin_that_is_none_is_refused_at_start(text: str) -> None:
+    assert "is no origin" in refused(f"--cors={text}")
+    assert "REACTOR_CORS" in refused(REACTOR_CORS=text)
+
+
+def test_a_field_that_cors_sends_already_is_refused() -> None:
+    line = refused("--cors", "--header", "access-control-allow-origin: https://a.test")
+    assert "--cors sends access-control-allow-origin already" in line
+
+
+# Passwords.
+
+
+@pytest.mark.parametrize(
+    ("source", "end"),
+    [
+        ("command line", ""),
+        ("variable", ""),
+        ("file of a variable", "\n"),
+        ("file", ""),
+        ("file", "\r\n"),
+        ("file", "\nsecond:line\n"),
+    ],
+)
+def test_a_password_comes_from_a_file_or_a_variable_too(tmp_path: Path, source: str, end: str) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(PAIR.encode() + end.encode())
+    options = {"command line": ("--auth", PAIR), "file": ("--auth", f"@{file}")}.get(source, ())
+    extra = {"variable": PAIR, "file of a variable": f"@{file}"}.get(source)
+    with ServerProcess(*options, extra={"REACTOR_AUTH": extra} if extra else {}) as server:
+        assert server.get("/").status == 401
+        assert server.get("/", BASIC).status == 200
+        told = "\n".join(messages(server))
+    assert SECRET not in told
+
+
+@pytest.mark.parametrize(
+    ("options", "extra", "warned"),
+    [
+        (("--auth", PAIR), {}, ["auth"]),
+        (("--auth", PAIR, "--auth-upload", PAIR), {}, ["auth", "auth-upload"]),
+        (("--auth", PAIR), {"REACTOR_AUTH": PAIR}, ["auth"]),
+        (("--auth", "@{}"), {}, []),
+        ((), {"REACTOR_AUTH": PAIR, "REACTOR_AUTH_UPLOAD": PAIR}, []),
+        ((), {}, []),
+    ],
+)
+def test_a_password_in_the_command_line_is_worth_a_warning(
+    tmp_path: Path, options: tuple[str, ...], extra: dict[str, str], warned: list[str]
+) -> None:
+    file = tmp_path / "password"
+    file.write_text(PAIR)
+    done = run("--host", "192.0.2.1", *(each.format(file) for each in options), **extra)  # cannot be bound
+    assert re.findall(r"can read the password of --([a-z-]+) ", done.stderr) == warned
+    assert SECRET not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        ("--auth", ""),
+        ("--auth-upload", ""),
+        ("--auth", SECRET),
+        ("--auth", f":{SECRET}"),
+        ("--auth-upload", "anna:"),
+        ("--auth", f"an\nna:{SECRET}"),
+        ("--auth-upload", f"anna:{SECRET}\x7f"),
+        ("--auth", "@"),
+        ("--auth", "@/"),
+        ("--auth-upload", "@/none/x"),
+    ],
+)
+def test_a_password_that_cannot_be_is_refused_without_being_told(option: str, text: str) -> None:
+    assert f"argument {option}: " in refused(f"{option}={text}")
+
+
+@pytest.mark.parametrize(
+    ("octets", "reason"),
+    [
+        (b"", "neither may be empty"),
+        (b"\nanna:horse", "neither may be empty"),
+        (b"anna:horse\xff", "not UTF-8"),
+        (b"anna:" + b"horse" * 1000, "over 1024 octets"),
+        (b"\0:horse", "control character"),
+    ],
+)
+def test_a_file_without_a_password_is_refused(tmp_path: Path, octets: bytes, reason: str) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(octets)
+    assert reason in refused("--auth", f"@{file}")
+
+
+# What the start line says, and what is worth a warning.
+
+HERE, NETWORK = "this machine only", "reachable from the network"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "anyone may read and upload"),
+        (["--read-only"], "anyone may read; nobody may upload"),
+        (["--auth-upload", PAIR], "anyone may read; password to upload"),
+        (["--auth", PAIR], "password for everything"),
+        (["--auth", PAIR, "--auth-upload", PAIR], "password to read; password to upload"),
+        (["--auth", PAIR, "--read-only"], "password to read; nobody may upload"),
+        (["--auth-upload", PAIR, "--read-only"], "anyone may read; nobody may upload"),
+    ],
+    ids=joined,
+)
+def test_the_start_line_says_what_is_shared_where_and_how_safely(
+    tmp_path: Path, options: list[str], said: str
+) -> None:
+    with ServerProcess("--directory", str(tmp_path), *options) as server:
+        assert server.start_line == f"reactor: serving {tmp_path} on {server.url} ({HERE}; {said})"
+        assert messages(server) == []
+
+
+@pytest.mark.parametrize(("options", "said"), [([], ""), (["--auth", PAIR], "; password for everything")])
+def test_the_start_line_without_a_directory(options: list[str], said: str) -> None:
+    with ServerProcess(*options) as server:
+        assert server.start_line == f"reactor: serving on {server.url} ({HERE}{said})"
+
+
+@pytest.mark.parametrize(
+    ("options", "warning"),
+    [
+        (["--directory", "{}"], "anyone on the network may upload"),
+        (["--directory", "{}", "--read-only"], None),
+        (["--directory", "{}", "--auth-upload", "@{}/p"], "passwords are sent in clear"),
+        (["--directory", "{}", "--auth", "@{}/p"], "passwords are sent in clear"),
+        (["--auth", "@{}/p"], "passwords are sent in clear"),
+        ([], None),
+    ],
+    ids=joined,
+)
+def test_what_is_not_safe_on_the_network_is_worth_a_warning(
+    tmp_path: Path, options: list[str], warning: str | None
+) -> None:
+    (tmp_path / "p").write_text(PAIR)
+    with ServerProcess("--host", "0.0.0.0", *(each.format(tmp_path) for each in options)) as server:
+        assert f"({NETWORK}" in server.start_line
+        told = messages(server)
+    if warning is None:
+        assert told == []
+    else:
+        assert [line.startswith(f"reactor: {warning}") for line in told] == [True]
+
+
+# A browser.
+
+
+def browser(tmp_path: Path, *then: str) -> tuple[str, Path]:
+    """Make a browser that tells its URL through a pipe, and does something then."""
+    pipe, script = tmp_path / "pipe", tmp_path / "browser"
+    os.mkfifo(pipe)
+    script.write_text("\n".join(["#!/bin/sh", f'echo "$1" > {pipe}', *then]))
+    script.chmod(0o755)
+    return f"{script} %s", pipe
+
+
+@pytest.mark.parametrize(("options", "path"), [([], "/"), (["--directory", "{}"], "/files/")])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_browser_is_opened_on_what_is_served(
+    tmp_path: Path, options: list[str], path: str, host: str
+) -> None:
+    command, pipe = browser(tmp_path)
+    arguments = ["--open", "--host", host, *(each.format(tmp_path) for each in options)]
+    with ServerProcess(*arguments, extra={"BROWSER": command}) as server:
+        assert pipe.read_text() == f"http://127.0.0.1:{server.port}{path}\n"
+        opening = f"reactor: opening http://127.0.0.1:{server.port}{path} in a browser"
+        assert opening in messages(server)
+
+
+def test_a_browser_that_does_not_end_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "never")
+    command, pipe = browser(tmp_path, f"read line < {tmp_path / 'never'}")
+    with ServerProcess("--open", extra={"BROWSER": command}) as server:
+        assert pipe.read_text()
+        assert server.get("/echo/meanwhile").content == b"meanwhile"
+        server.process.terminate()
+        assert server.exit_code() == 0
+        with open(tmp_path / "never", "w") as never:  # lets the browser end
+            never.write("\n")
+
+
+@pytest.mark.parametrize("command", ["/none/browser %s", "'", "'%s", "false %s"])
+def test_without_a_browser_the_server_serves_and_says_so(command: str) -> None:
+    extra = {"BROWSER": command, "DISPLAY": "", "WAYLAND_DISPLAY": "", "TERM": "", "PATH": "/bin:/none"}
+    with ServerProcess("--open", extra=extra) as server:
+        assert server.stderr.next() == f"reactor: opening {server.url}/ in a browser"
+        assert server.stderr.next() == "reactor: no browser could be opened"
+        assert server.get("/").status == 200
+        assert messages(server) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://0.0.0.0:1", "http://127.0.0.1:1"),
+        ("http://[::]:1", "http://[::1]:1"),
+        ("http://192.0.2.1:1", "http://192.0.2.1:1"),
+        ("http://[2001:db8::]:1", "http://[2001:db8::]:1"),
+    ],
+)
+def test_where_this_machine_reaches_the_server(url: str, local: str) -> None:
+    assert local_url(url) == local

@@ -1,0 +1,78 @@
+"""The help text: every limit in its group, with its unit, its reason and its default."""
+
+import re
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from reactor.cli import main
+from reactor.settings import Settings
+
+LIMITS = [each for each in fields(Settings) if each.metadata]
+
+
+@pytest.fixture(autouse=True)
+def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
+def help_of(name: str) -> tuple[str, str]:
+    """Return the help on an option as one line, and the title of its group."""
+    title, found = "", ""
+    for line in main.make_parser().format_help().splitlines():
+        if found and not line.startswith(" " * 8):
+            break
+        if line and not line.startswith(" "):
+            title = line
+        if found or re.match(rf"  {name}(?: |$)", line):
+            found += f" {line.strip()}"
+    assert found, f"there is no help on {name}"
+    return found, title
+
+
+@pytest.mark.parametrize("each", LIMITS, ids=lambda each: each.name)
+def test_help_tells_the_unit_and_the_reason_of_a_limit(each: Any) -> None:
+    line, _ = help_of("--" + each.name.replace("_", "-"))
+    assert f" {each.metadata['unit'].upper()} " in line
+    assert each.metadata["help"] in line
+    assert "(default: " in line
+
+
+def test_help_groups_the_limits() -> None:
+    titles: dict[str, set[str]] = {}
+    for each in LIMITS:
+        title = help_of("--" + each.name.replace("_", "-"))[1]
+        titles.setdefault(each.metadata["group"], set()).add(title)
+    assert [len(found) for found in titles.values()] == [1, 1, 1]
+    assert len(set.union(*titles.values())) == 3
+
+
+@pytest.mark.parametrize(
+    ("option", "default"),
+    [
+        ("--host", "127.0.0.1"),
+        ("--port", "4221"),
+        ("--directory", "none"),
+        ("--log-format", "combined"),
+        ("--log-level", "info"),
+        ("--max-request-line", "8190 octets"),
+        ("--max-head", "32 KiB"),
+        ("--max-body", "1 GiB"),
+        ("--max-fields", "100 fields"),
+        ("--min-free-space", "64 MiB"),
+        ("--head-timeout", "20 seconds"),
+        ("--min-rate", "500 octets/s"),
+        ("--turn-accepts", "64 connections"),
+        ("--low-water", "64 KiB"),
+    ],
+)
+def test_help_tells_a_default_with_its_unit(option: str, default: str) -> None:
+    assert f"(default: {default})" in help_of(option)[0]
+
+
+def test_help_says_where_the_environment_variables_are_and_what_the_exit_codes_mean() -> None:
+    text = main.make_parser().format_help()
+    assert "--max-body is REACTOR_MAX_BODY" in text
+    for code, meaning in ((0, "stopped"), (2, "wrong option"), (3, "could not start")):
+        assert f"{code} {meaning}" in text

@@ -1,0 +1,282 @@
+"""The command line within the process: options, environment variables, and errors in one line."""
+
+import argparse
+import logging
+import os
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reactor.cli import access_options, main
+from reactor.settings import Settings
+
+LIMITS = [each for each in fields(Settings) if each.metadata]
+DIGITS = "9" * 5000  # more than int() takes from a string
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have no REACTOR_ variables; put the logs back in order afterwards."""
+    for name in [name for name in os.environ if name.startswith("REACTOR_")]:
+        monkeypatch.delenv(name)
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    root.handlers = []
+    yield
+    root.handlers = before
+    root.setLevel(level)
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Catch what would be served, instead of serving it."""
+    caught: dict[str, Any] = {}
+
+    def serve(routes: object, host: str, port: int, settings: Settings, **others: object) -> None:
+        caught.update(others, routes=routes, host=host, port=port, settings=settings)
+
+    monkeypatch.setattr(main, "serve", serve)
+    return caught
+
+
+def parse(*arguments: str, **variables: str) -> argparse.Namespace:
+    parser = main.make_parser()
+    main.apply_environment(parser, variables)
+    return parser.parse_args(arguments)
+
+
+def assert_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
+    """Assert that the options are refused in one line; return it."""
+    with pytest.raises(SystemExit) as stopped:
+        main.main(arguments)
+    assert stopped.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"reactor: [^\n]+\n", err)
+    return err
+
+
+# Options.
+
+
+def test_without_options_it_serves_on_the_loopback_address(served: dict[str, Any]) -> None:
+    assert main.main([]) == 0
+    assert (served["host"], served["port"], served["settings"]) == ("127.0.0.1", 4221, Settings())
+
+
+def test_options_reach_the_server(served: dict[str, Any], tmp_path: Path) -> None:
+    arguments = "--host ::1 --port 0 --no-date-header --max-body 1M --head-timeout 2.5 --log-format json"
+    assert main.main([*arguments.split(), "--directory", str(tmp_path), "--no-access-log"]) == 0
+    assert (served["host"], served["port"]) == ("::1", 0)
+    assert served["settings"] == Settings(max_body=1 << 20, head_timeout=2.5, date_header=False)
+    assert (served["access_log"], served["log_format"]) == (None, "json")
+    assert str(tmp_path) in served["what"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "statuses"),
+    [([], {"GET": 404, "POST": 404}), (["--directory"], {}), (["--read-only", "--directory"], {"POST": 405})],
+    ids=["no directory", "a directory", "read only"],
+)
+def test_the_directory_decides_which_files_there_are(
+    served: dict[str, Any], tmp_path: Path, arguments: list[str], statuses: dict[str, int]
+) -> None:
+    main.main([*arguments, str(tmp_path)] if arguments else [])
+    for method in ("GET", "POST"):
+        route, _ = served["routes"].resolve(method, ["files", "x"])
+        if method in statuses:
+            assert route.sink is None or method == "GET"
+            assert route.handler(None).status == statuses[method]
+        else:
+            assert route.template.startswith("/files/")
+
+
+@pytest.mark.parametrize("each", LIMITS, ids=lambda each: each.name)
+def test_every_limit_has_an_option(each: Any) -> None:
+    value = each.default * 2 + 1
+    options = parse("--" + each.name.replace("_", "-"), f"{value:g}" if each.type is float else str(value))
+    assert getattr(options, each.name) == value
+    assert getattr(parse(), each.name) == each.default
+
+
+@pytest.mark.parametrize(
+    ("text", "octets"),
+    [
+        ("0", 0),
+        ("8190", 8190),
+        ("64K", 65536),
+        ("64k", 65536),
+        ("64KB", 65536),
+        ("64KiB", 65536),
+        (" 64kib ", 65536),
+        ("3M", 3 << 20),
+        ("3MiB", 3 << 20),
+        ("2G", 2 << 30),
+        ("2gib", 2 << 30),
+        ("1T", 1 << 40),
+    ],
+)
+def test_a_size_may_have_a_suffix(text: str, octets: int) -> None:
+    assert parse("--max-body", text).max_body == octets
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "K", "64KK", "64 K", "6 4", "1.5K", "1e3", "+1", "0x10", "1_000", "64X", "٣", "nan"]
+)
+def test_what_is_no_size_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--max-body" in assert_usage(capsys, ["--max-body", text])
+
+
+# Environment variables.
+
+
+def options_of_the_help() -> list[str]:
+    return sorted({*re.findall(r"--[a-z-]+", main.make_parser().format_help())} - {"--help"})
+
+
+@pytest.mark.parametrize("option", options_of_the_help())
+def test_every_option_has_an_environment_variable(option: str) -> None:
+    name = option.removeprefix("--").replace("-", "_")
+    # Into something that is no text.
+    made = {"auth": "a:b", "auth_upload": "a:b", "header": "A: 1", "inspect": "5000"}
+    made |= {"allowed_host": "a.test"}
+    text = ({"log_format": "json", "log_level": "debug", "cors": "null", "types": "guess"} | made).get(
+        name, "1"
+    )
+    before, after = vars(parse()), vars(parse(**{f"REACTOR_{name.upper()}": text}))
+    assert [each for each in before if before[each] != after[each]] == [name]
+    expected = [vars(parse(option, text))[name]] if name in made else [text, 1, True]
+    assert after[name] in expected or str(after[name]) in expected
+
+
+def test_the_server_reads_its_environment(served: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in {"PORT": "0", "MAX_BODY": "2K", "NO_DATE_HEADER": "yes", "STALL_TIMEOUT": "9"}.items():
+        monkeypatch.setenv("REACTOR_" + name, text)
+    assert main.main([]) == 0
+    assert served["port"] == 0
+    assert served["settings"] == Settings(max_body=2048, stall_timeout=9.0, date_header=False)
+
+
+def test_an_option_wins_over_its_variable() -> None:
+    assert parse("--port", "1", REACTOR_PORT="2", REACTOR_HOST="::1").port == 1
+    assert parse("--log-format", "combined", REACTOR_LOG_FORMAT="json").log_format == "combined"
+
+
+@pytest.mark.parametrize(
+    ("text", "on"),
+    [("1", True), ("true", True), ("YES", True), ("on", True), ("0", False), ("no", False), ("", False)],
+)
+def test_a_switch_is_turned_by_its_variable(text: str, on: bool) -> None:
+    assert parse(REACTOR_READ_ONLY=text).read_only is on
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("PORT", "http"),
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("PORT", DIGITS),
+        ("MAX_BODY", "1.5K"),
+        ("MAX_BODY", DIGITS),
+        ("MAX_FIELDS", "many"),
+        ("MAX_FIELDS", "0"),
+        ("MAX_FIELDS", DIGITS),
+        ("HEAD_TIMEOUT", "nan"),
+        ("HEAD_TIMEOUT", "soon"),
+        ("READ_ONLY", "maybe"),
+        ("LOG_FORMAT", "xml"),
+        ("LOG_LEVEL", "loud"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_wrong_variable_is_named_in_one_line(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REACTOR_" + name, text)
+    assert name in assert_usage(capsys, []).upper().replace("-", "_")
+
+
+# Errors.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ("--nonsense", "--nonsense"),
+        ("extra", "extra"),
+        ("--port", "--port"),
+        ("--port http", "http"),
+        ("--port -1", "-1"),
+        ("--port 65536", "65536"),
+        (f"--port {DIGITS}", "--port"),
+        ("--log-format xml", "xml"),
+        ("--log-level loud", "loud"),
+        ("--max-fields 1.5", "1.5"),
+        ("--max-fields 0", "--max-fields must"),
+        ("--max-body 9999999T", "--max-body must"),
+        (f"--max-body {DIGITS}", "--max-body"),
+        ("--head-timeout 0", "--head-timeout must"),
+        ("--head-timeout nan", "--head-timeout must"),
+        ("--head-timeout inf", "--head-timeout must"),
+        ("--head-timeout soon", "soon"),
+        ("--low-water 1M", "--low-water must"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_a_wrong_option_is_told_in_one_line(
+    arguments: str, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert word in assert_usage(capsys, arguments.split())
+
+
+def assert_not_started(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main.main(arguments) == 3
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(r"reactor: cannot [^\n]+\n", err)
+    return err
+
+
+def test_a_directory_that_is_none_is_told_in_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    missing, file = tmp_path / "missing", tmp_path / "file"
+    file.touch()
+    assert f"{missing}: No such file or directory" in assert_not_started(capsys, "--directory", str(missing))
+    assert f"{file}: Not a directory" in assert_not_started(capsys, "--directory", str(file))
+
+
+def test_a_port_that_is_taken_is_told_in_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        err = assert_not_started(capsys, "--port", port, "--directory", str(tmp_path))
+    assert f"port {port}: Address already in use" in err
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".test"], ids=["empty label", "long label"])
+def test_a_host_that_no_resolver_can_be_asked_for_is_told_in_one_line(
+    host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert host in assert_not_started(capsys, "--host", host, "--port", "0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        ("", None),
+        ("--cors", "*"),
+        ("--cors https://a.example", "https://a.example"),
+        ("--cors --auth a:b", None),
+        ("--cors --auth-upload a:b", None),
+        ("--cors null --auth a:b", None),
+        ("--cors https://a.example --auth-upload a:b", "https://a.example"),
+    ],
+)
+def test_pages_that_nobody_names_upload_with_nobodys_password(arguments: str, allowed: str | None) -> None:
+    assert access_options.allowed_origin(parse(*arguments.split())) == allowed

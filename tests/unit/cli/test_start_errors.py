@@ -1,0 +1,244 @@
+"""What keeps the server from starting is told in one line; and what the command line accepts."""
+
+import re
+import socket
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from reactor.cli.main import describe, option_of
+from reactor.settings import Settings
+from tests.support.process import ServerProcess, run, run_command
+
+USAGE, NOT_STARTED = 2, 3
+COMMAND = (sys.executable, "-m", "reactor", "--port", "0")
+
+
+def assert_refuses(code: int, *arguments: str, saying: str = "", **environment: str) -> None:
+    """Assert that the server exits with a code, after one line that says why."""
+    done = run("--port", "0", *arguments, **environment)
+    assert_one_line(code, done.returncode, done.stderr, done.stdout, saying)
+
+
+def assert_one_line(expected: int, code: int, stderr: str, stdout: str, saying: str) -> None:
+    assert stdout == ""
+    assert stderr.startswith("reactor: ")
+    assert stderr.endswith("\n")
+    assert stderr.count("\n") == 1, stderr
+    assert saying in stderr
+    assert code == expected
+
+
+# Exit code 3: the server could not start.
+
+
+def test_a_port_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert_refuses(NOT_STARTED, "--port", port, saying=port)
+
+
+def test_a_port_that_another_server_has() -> None:
+    with ServerProcess() as server:
+        assert_refuses(NOT_STARTED, "--port", str(server.port), saying=str(server.port))
+        assert server.get("/").status == 200
+
+
+def test_a_directory_that_is_missing(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing")
+    assert_refuses(NOT_STARTED, "--directory", missing, saying=missing)
+
+
+def test_a_directory_that_is_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"")
+    assert_refuses(NOT_STARTED, "--directory", str(file), saying=str(file))
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        pytest.param("192.0.2.1", id="an address of somebody else"),
+        pytest.param("a..b", id="an empty label"),
+        pytest.param("a" * 64, id="a label too long"),
+        pytest.param("é" * 64, id="a label too long in ASCII"),
+    ],
+)
+def test_a_host_that_cannot_be_bound(host: str) -> None:
+    assert_refuses(NOT_STARTED, "--host", host, saying="cannot listen")
+
+
+@pytest.mark.parametrize("limit", [16, 31])
+def test_a_limit_on_open_files_that_is_too_low(limit: int) -> None:
+    script = f'ulimit -n {limit}; exec "$@"'
+    done = run_command("sh", "-c", script, "sh", *COMMAND)
+    assert_one_line(NOT_STARTED, done.returncode, done.stderr, done.stdout, f"open files is {limit}")
+
+
+def test_a_low_limit_that_is_just_enough() -> None:
+    with ServerProcess(launcher=("sh", "-c", 'ulimit -n 32; exec "$@"', "sh")) as server:
+        assert server.get("/").status == 200
+
+
+def test_a_soft_limit_that_is_too_low_is_raised() -> None:
+    with ServerProcess(launcher=("sh", "-c", 'ulimit -S -n 16; exec "$@"', "sh")) as server:
+        wires = [server.connect() for _ in range(40)]
+        assert {wire.get("/").status for wire in wires} == {200}
+
+
+def test_more_connections_than_files_may_be_open() -> None:
+    script = 'ulimit -n 64; exec "$@"'
+    done = run_command("sh", "-c", script, "sh", *COMMAND, "--max-connections", "64")
+    assert_one_line(NOT_STARTED, done.returncode, done.stderr, done.stdout, "64")
+
+
+# Exit code 2: an option is wrong.
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "http", "", "²"])
+def test_a_port_that_is_none(port: str) -> None:
+    assert_refuses(USAGE, f"--port={port}", saying="--port")
+
+
+@pytest.mark.parametrize(
+    "option", ["--unknown", "--Port=1", "-x", "--directory", "--read-only=1", "argument"]
+)
+def test_an_option_that_is_none(option: str) -> None:
+    assert_refuses(USAGE, option)
+
+
+@pytest.mark.parametrize("value", ["xml", "", "JSON"])
+def test_a_choice_that_is_none(value: str) -> None:
+    assert_refuses(USAGE, f"--log-format={value}", saying="--log-format")
+
+
+@pytest.mark.parametrize("value", ["-1", "0", "many", "", "1.5", "1_000", "nan", "9" * 40])
+def test_a_limit_that_is_none(value: str) -> None:
+    assert_refuses(USAGE, f"--max-fields={value}", saying="fields")
+
+
+@pytest.mark.parametrize("value", ["-1", "0", "64X", "K", "1.5K", "²K"])
+def test_a_size_that_is_none(value: str) -> None:
+    assert_refuses(USAGE, f"--max-head={value}", saying="head")
+
+
+@pytest.mark.parametrize("value", ["-1", "0", "soon", "nan", "inf"])
+def test_a_deadline_that_is_none(value: str) -> None:
+    assert_refuses(USAGE, f"--head-timeout={value}", saying="head")
+
+
+def test_a_low_water_mark_above_the_high_one() -> None:
+    assert_refuses(USAGE, "--low-water", "2K", "--high-water", "1K")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REACTOR_PORT", "http"),
+        ("REACTOR_PORT", "65536"),
+        ("REACTOR_MAX_BODY", "-1"),
+        ("REACTOR_MAX_FIELDS", "0"),
+        ("REACTOR_HEAD_TIMEOUT", "soon"),
+        ("REACTOR_READ_ONLY", "maybe"),
+        ("REACTOR_LOG_FORMAT", "xml"),
+    ],
+)
+def test_an_environment_variable_that_is_wrong(name: str, value: str) -> None:
+    done = run(**{name: value})
+    assert_one_line(USAGE, done.returncode, done.stderr, done.stdout, "")
+    option = name.removeprefix("REACTOR_").lower().replace("_", "-")
+    assert name in done.stderr or f"--{option}" in done.stderr
+
+
+# What is accepted.
+
+
+def test_help_names_every_option_with_its_default() -> None:
+    done = run("--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    options = dict(re.findall(r"^  (--[a-z-]+)(.*?)(?=^  -|^$|\Z)", done.stdout, re.MULTILINE | re.DOTALL))
+    settings = [each for each in fields(Settings) if each.metadata]
+    defaults = {option_of(each): describe(each) for each in settings}
+    defaults |= {"--host": "127.0.0.1", "--port": "4221", "--directory": "none"}
+    defaults |= {"--log-format": "combined", "--log-level": "info", "--types": "octets"}
+    defaults |= {"--trace": "none", "--trace-limit": "64 MiB", "--inspect": "none"}
+    defaults |= {"--auth": "none", "--auth-upload": "none", "--cors": "none", "--header": "none"}
+    defaults |= {"--allowed-host": "none on a loopback address, otherwise *"}
+    switches = {"--read-only", "--hidden", "--fsync", "--open", "--no-access-log", "--no-date-header"}
+    switches |= {"--allow-delete", "--resumable", "--explain"}
+    assert set(options) == set(defaults) | switches
+    for option, default in defaults.items():
+        assert f"(default: {default})" in " ".join(options[option].split()), option
+
+
+@pytest.mark.parametrize("arguments", [("--help", "--port", "http"), ("--port", "0", "-h")])
+def test_help_does_not_start_a_server(arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).stdout.startswith("usage: ")
+
+
+def test_port_0_prints_the_real_port() -> None:
+    with ServerProcess() as server:
+        assert server.start_line == f"reactor: serving on http://127.0.0.1:{server.port} (this machine only)"
+        assert server.port != 0
+        assert server.get("/").status == 200
+
+
+def test_the_start_line_names_the_directory(tmp_path: Path) -> None:
+    with ServerProcess("--directory", str(tmp_path)) as server:
+        assert server.start_line.startswith(
+            f"reactor: serving {tmp_path} on {server.url} (this machine only; "
+        )
+
+
+def test_the_port_can_be_taken_again_at_once() -> None:
+    with ServerProcess() as first:
+        assert first.get("/", "Connection: close").status == 200  # the server's end waits in TIME_WAIT
+        port = str(first.port)
+        first.kill()
+    with ServerProcess("--port", port) as second:
+        assert second.get("/").status == 200
+
+
+def test_an_ipv6_address_is_printed_in_brackets() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        pytest.skip(f"there is no IPv6 loopback: {error}")
+    with ServerProcess("--host", "::1") as server:
+        assert server.url == f"http://[::1]:{server.port}"
+        with socket.create_connection(("::1", server.port), timeout=20) as sock:
+            sock.sendall(b"GET /echo/six HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n")
+            assert b"".join(iter(lambda: sock.recv(4096), b"")).endswith(b"\r\n\r\nsix")
+
+
+def test_an_environment_variable_stands_in_for_an_option(tmp_path: Path) -> None:
+    variables = {"REACTOR_DIRECTORY": str(tmp_path), "REACTOR_MAX_BODY": "5", "REACTOR_NO_DATE_HEADER": "1"}
+    with ServerProcess(extra=variables) as server, server.connect() as wire:
+        assert wire.post("/files/x", b"12345").status == 201
+        answer = wire.post("/files/y", b"123456")
+        assert answer.status == 413
+        assert "date" not in answer.headers
+
+
+def test_an_option_wins_over_its_environment_variable(tmp_path: Path) -> None:
+    variables = {"REACTOR_DIRECTORY": str(tmp_path / "missing"), "REACTOR_MAX_BODY": "5"}
+    options = ("--directory", str(tmp_path), "--max-body", "6")
+    with ServerProcess(*options, extra=variables) as server, server.connect() as wire:
+        assert wire.post("/files/x", b"123456").status == 201
+        assert wire.post("/files/y", b"1234567").status == 413
+
+
+@pytest.mark.parametrize(("text", "status"), [("1", 405), ("true", 405), ("0", 201), ("", 201)])
+def test_a_switch_has_an_environment_variable(tmp_path: Path, text: str, status: int) -> None:
+    variables = {"REACTOR_READ_ONLY": text}
+    with ServerProcess("--directory", str(tmp_path), extra=variables) as server, server.connect() as wire:
+        assert wire.post("/files/x", b"x").status == status
+
+
+@pytest.mark.parametrize(("text", "size"), [("1K", 1024), ("1KiB", 1024), ("1kb", 1024), ("1000", 1000)])
+def test_a_size_may_have_a_unit(tmp_path: Path, text: str, size: int) -> None:
+    with ServerProcess("--directory", str(tmp_path), "--max-body", text) as server, server.connect() as wire:
+        assert wire.post("/files/x", bytes(size)).status == 201
+        assert wire.post("/files/x", bytes(size + 1)).status == 413

@@ -1,0 +1,111 @@
+"""A shared directory with something outside that nobody may reach; and what tests ask of it."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from handlers.files.store import Store
+from reactor.http11.errors import HTTPError
+from tests.support.in_process import Answer, Client
+
+SECRET = b"outside"
+Result = TypeVar("Result")
+
+
+class Shared:
+    """The directory ``path`` is shared; ``outside`` is beside it, with a file and a directory."""
+
+    def __init__(self, base: Path) -> None:
+        self.path = base / "shared"
+        self.outside = base / "outside"
+        for directory in (self.path, self.outside, self.outside / "below", self.path / "below"):
+            directory.mkdir()
+        (self.path / "file").write_bytes(b"inside")
+        (self.path / "below" / "file").write_bytes(b"inside below")
+        (self.outside / "file").write_bytes(SECRET)
+        (self.outside / "below" / "file").write_bytes(SECRET)
+        self.files_at_first = self.files()
+
+    def files(self) -> dict[str, bytes]:
+        """Return the content of every file, by its name; temporary files too."""
+        return {
+            str(path.relative_to(self.path)): path.read_bytes()
+            for path in sorted(self.path.rglob("*"))
+            if path.is_file()
+        }
+
+    def assert_untouched(self) -> None:
+        """Assert that there is what there was at first, and nothing else, and the same outside."""
+        assert self.files() == self.files_at_first
+        outside = sorted(path for path in self.outside.rglob("*") if path.is_file())
+        assert outside == [self.outside / "below" / "file", self.outside / "file"]
+        assert {path.read_bytes() for path in outside} == {SECRET}
+
+
+def descriptors() -> int:
+    """Return how many descriptors this process has open."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+@contextmanager
+def no_descriptor_leaks() -> Iterator[None]:
+    """Assert that as many descriptors are open afterwards as were before."""
+    before = descriptors()
+    yield
+    assert descriptors() == before
+
+
+def read(store: Store, name: str) -> bytes:
+    """Return the content of a file, as the store finds it."""
+    with closing(store.find(name)) as found:
+        return b"".join(found.pieces(range(found.about.size)))
+
+
+def upload(store: Store, name: str, *pieces: bytes) -> None:
+    """Store a file, piece by piece."""
+    sink = store.create(name, sum(map(len, pieces)))
+    try:
+        for piece in pieces:
+            sink.write(piece)
+        sink.finish().commit()
+    finally:
+        sink.close()
+
+
+def refused(function: Callable[[], object]) -> int:
+    """Call a function that is to refuse; return the status, and assert that nothing stays open."""
+    with no_descriptor_leaks(), pytest.raises(HTTPError) as caught:
+        function()
+    assert caught.value.reason
+    return caught.value.status
+
+
+def unprivileged(function: Callable[[], Result]) -> Result:
+    """Call a function as a user whom permissions hold for, which they do not for root."""
+    if os.geteuid() != 0:
+        return function()
+    try:
+        os.seteuid(65534)
+    except OSError as error:
+        pytest.skip(f"root may do everything, and cannot be another user here: {error.strerror}")
+    try:
+        return function()
+    finally:
+        os.seteuid(0)
+
+
+def request(client: Client, method: str, path: str, *lines: str, content: bytes = b"") -> Answer:
+    """Send a request; return its response, the only one."""
+    fields = "".join(f"{line}\r\n" for line in ("Host: test", *lines))
+    client.send(f"{method} {path} HTTP/1.1\r\n{fields}\r\n".encode() + content)
+    (answer,) = client.responses(method)
+    return answer
+
+
+def post(client: Client, path: str, content: bytes) -> Answer:
+    """Send a file; return the response."""
+    return request(client, "POST", path, f"Content-Length: {len(content)}", content=content)

@@ -1,0 +1,108 @@
+"""What is held for clients that take their time is bounded: entries of listings, files of forms."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from handlers.files import listing
+from handlers.files.directory import Entry
+from handlers.files.listing import Held, answer
+from handlers.files.store import Store
+from reactor.http11.headers import Headers
+from reactor.http11.message import Head, Request
+from reactor.http11.target import Target
+from tests.support.in_process import Harness
+from tests.unit.handlers.files.shared import Shared, descriptors
+
+FORM = "Content-Type: multipart/form-data; boundary=b"
+
+
+class Batches:
+    """A directory of so many entries, in batches of ten, in no order."""
+
+    def __init__(self, count: int) -> None:
+        self.names = [f"n{number * 7919 % count:05d}" for number in range(count)]
+        self.read = 0
+
+    def __iter__(self) -> Iterator[list[Entry]]:
+        for start in range(0, len(self.names), 10):
+            batch = self.names[start : start + 10]
+            self.read += len(batch)
+            yield [Entry(name, False, 1, 0) for name in batch]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def listed(batches: Batches, held: Held) -> Iterator[bytes]:
+    request = Request("GET", Target("/files/", ("files", "")), Head(1, Headers()))
+    content = answer(request, "/files/", batches, False, held).content
+    assert isinstance(content, Iterator)
+    return content
+
+
+def test_a_listing_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MOST_SORTED", 50)
+    batches, held = Batches(200), Held()
+    octets = b""
+    for piece in listed(batches, held):
+        assert held.count <= 50
+        octets += piece
+    assert held.count == 0
+    names = octets.decode().split()
+    assert sorted(names) == sorted(batches.names)
+    assert names[:50] == sorted(batches.names[:50])
+
+
+def test_all_listings_together_hold_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MOST_HELD", 100)
+    held = Held()
+    several = [listed(Batches(70), held) for _ in range(5)]
+    for each in several:
+        for _ in range(6):
+            next(each)
+            assert held.count < 100 + 10
+    assert held.count >= 100
+    for each in several:
+        for _ in each:
+            pass
+    assert held.count == 0
+
+
+def test_a_listing_that_is_broken_off_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held()
+    one, other = listed(Batches(70), held), listed(Batches(70), held)
+    for _ in range(4):
+        next(one)
+    assert held.count == 30
+    for each in (one, other):
+        each.close()  # type: ignore[attr-defined]
+    assert held.count == 0
+
+
+def test_forms_leave_descriptors_for_others(shared: Shared) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = descriptors()
+    part = 'Content-Disposition: form-data; name="f"; filename="{}"\r\n\r\nx\r\n'
+    form = "--b\r\n" + "--b\r\n".join(part.format(number) for number in range(40))
+    head = f"POST /files/below/ HTTP/1.1\r\nHost: x\r\n{FORM}\r\nContent-Length: 100000\r\n\r\n"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        with closing(Store(shared.path)) as store, Harness(store=store) as server:
+            first, second = server.connect(), server.connect()
+            first.send((head + form).encode())
+            first.assert_open()
+            second.send((head + form).encode())
+            second.assert_responds(503)
+            second.close()
+            assert server.connect().get("/files/file").content == b"inside"
+            first.close()
+            third = server.connect()
+            third.send((head + form).encode())
+            third.assert_open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert descriptors() <= before + 1
+    shared.assert_untouched()

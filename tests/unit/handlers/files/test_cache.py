@@ -1,0 +1,176 @@
+"""Small files come from memory only while they are what stands on the disk."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from handlers.files.cache import LARGEST, LONGEST, OVERHEAD, SETTLED, CacheEntry, FileCache
+from handlers.files.media_types import kind_of, octets
+from handlers.files.metadata import Description, Representation
+from handlers.files.store import Store
+from reactor.http11.errors import HTTPError
+
+LATER = 60.0  # seconds after a file was written: it has settled
+
+
+class Clock:
+    """So many seconds after the files were written."""
+
+    def __init__(self) -> None:
+        self.later = LATER
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "file").write_bytes(b"old")
+    (tmp_path / "below" / "file").write_bytes(b"below")
+    times = os.stat(tmp_path / "file")
+    one = Store(tmp_path, wall_clock=lambda: times.st_ctime + clock.later)
+    yield one
+    one.close()
+
+
+def read(store: Store, name: str = "file") -> tuple[bytes, bool]:
+    """Return the content of a file, and whether no file had to be opened for it."""
+    opened = []
+    real_open = os.open
+
+    def counting(path: object, flags: int, *more: object, **others: object) -> int:
+        if not flags & os.O_DIRECTORY:
+            opened.append(path)
+        return real_open(path, flags, *more, **others)  # type: ignore[call-overload, no-any-return]
+
+    with patch("os.open", counting), closing(store.find(name)) as found:
+        return b"".join(found.pieces(range(found.about.size))), not opened
+
+
+@pytest.mark.parametrize(("name", "octets"), [("file", b"old"), ("below/file", b"below")])
+def test_a_small_file_comes_from_memory_the_second_time(store: Store, name: str, octets: bytes) -> None:
+    assert read(store, name) == (octets, False)
+    assert read(store, name) == (octets, True)
+
+
+@pytest.mark.parametrize("new", [b"new", b"longer", b""])
+def test_a_file_that_is_written_anew_is_read_anew(store: Store, tmp_path: Path, new: bytes) -> None:
+    read(store)
+    (tmp_path / "file").write_bytes(new)
+    assert read(store) == (new, False)
+
+
+def test_a_file_that_was_replaced_by_one_with_the_same_times_is_read_anew(
+    store: Store, tmp_path: Path
+) -> None:
+    read(store)
+    status = os.stat(tmp_path / "file")
+    (tmp_path / "other").write_bytes(b"new")
+    os.utime(tmp_path / "other", ns=(status.st_atime_ns, status.st_mtime_ns))
+    os.rename(tmp_path / "other", tmp_path / "file")
+    assert read(store) == (b"new", False)
+
+
+def test_a_file_that_was_uploaded_again_is_read_anew(store: Store) -> None:
+    read(store)
+    upload = store.create("file", 3)
+    upload.write(b"new")
+    upload.commit()
+    upload.close()
+    assert read(store) == (b"new", False)
+
+
+def test_a_file_that_is_gone_is_not_found(store: Store, tmp_path: Path) -> None:
+    read(store)
+    os.unlink(tmp_path / "file")
+    with pytest.raises(HTTPError, match="no such file"):
+        store.find("file")
+
+
+@pytest.mark.parametrize("name", ["file", "below/file"])
+def test_a_link_that_took_its_place_is_not_followed(store: Store, tmp_path: Path, name: str) -> None:
+    read(store, name)
+    os.rename(tmp_path / name, tmp_path / "moved")
+    os.symlink(tmp_path / "moved", tmp_path / name)
+    with pytest.raises(HTTPError, match="no such file"):
+        store.find(name)
+
+
+def test_a_link_that_took_the_place_of_its_directory_is_not_followed(store: Store, tmp_path: Path) -> None:
+    read(store, "below/file")
+    os.rename(tmp_path / "below", tmp_path / "moved")
+    os.symlink(tmp_path / "moved", tmp_path / "below")
+    with pytest.raises(HTTPError, match="no such file"):
+        store.find("below/file")
+
+
+@pytest.mark.parametrize(("later", "kept"), [(0.0, False), (SETTLED - 0.1, False), (SETTLED + 1.0, True)])
+def test_what_has_just_been_written_is_not_kept(store: Store, clock: Clock, later: float, kept: bool) -> None:
+    clock.later = later
+    read(store)
+    assert read(store) == (b"old", kept)
+
+
+def test_what_was_asked_for_too_early_is_kept_later(store: Store, clock: Clock) -> None:
+    clock.later = 0.0
+    read(store)
+    clock.later = LATER
+    read(store)
+    assert read(store) == (b"old", True)
+
+
+@pytest.mark.parametrize(("size", "kept"), [(0, True), (LONGEST, True), (LONGEST + 1, False)])
+def test_only_what_is_short_is_kept(store: Store, tmp_path: Path, size: int, kept: bool) -> None:
+    (tmp_path / "file").write_bytes(b"x" * size)
+    read(store)
+    assert read(store) == (b"x" * size, kept)
+
+
+def test_what_changes_while_it_is_read_is_not_kept(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pread = os.pread
+
+    def changing(descriptor: int, count: int, offset: int) -> bytes:
+        octets = pread(descriptor, count, offset)
+        monkeypatch.undo()
+        (tmp_path / "file").write_bytes(b"new")
+        return octets
+
+    monkeypatch.setattr(os, "pread", changing)
+    with closing(store.find("file")) as found:
+        assert found.file is not None
+        assert not found.intact
+    assert read(store) == (b"new", False)
+
+
+def test_what_is_said_about_a_large_file_is_kept_without_its_content(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(bytes(LONGEST + 1))
+    with closing(store.find("file")) as one, closing(store.find("file")) as two:
+        assert one.about is two.about
+        assert one.octets is two.octets is None
+    (tmp_path / "file").write_bytes(bytes(LONGEST + 2))
+    with closing(store.find("file")) as three:
+        assert three.about.size == LONGEST + 2
+
+
+def test_the_shelf_is_bounded_in_octets(tmp_path: Path) -> None:
+    shelf = FileCache()
+    for size in (0, LONGEST):
+        (tmp_path / "file").write_bytes(bytes(size))
+        about = Description(os.stat(tmp_path / "file"), kind_of("file", octets, b""), 0.0)
+        for content in (None, Representation(about, bytes(size), None)):
+            one = CacheEntry([], about, content)
+            for number in range(LARGEST // one.cost + 10):
+                for _ in range(2):
+                    shelf.keep(str(number), one)
+                assert 0 < shelf._size <= LARGEST
+            assert shelf._size == sum(each.cost for each in shelf.values())
+            assert one.cost == OVERHEAD + (size if content else 0)

@@ -1,0 +1,58 @@
+"""What the page of another site has a browser send is not stored, unless CORS lets its origin."""
+
+from contextlib import closing
+
+import pytest
+
+import handlers
+from handlers.files.store import Store
+from tests.support.in_process import Harness
+from tests.unit.handlers.files.shared import Shared, request
+
+FOREIGN = ["Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: http://evil.example"]
+FORM = b'--b\r\nContent-Disposition: form-data; name="f"; filename="new"\r\n\r\nabc\r\n--b--\r\n'
+MULTIPART = "Content-Type: multipart/form-data; boundary=b"
+
+
+@pytest.mark.parametrize(
+    "line", [*FOREIGN, "Origin: null", "Origin: http://test:81", "Origin: https://x.test"]
+)
+@pytest.mark.parametrize(("path", "content"), [("/files/new", b"abc"), ("/files/", FORM)])
+def test_a_post_of_another_site_is_refused_before_it_is_taken(
+    shared: Shared, path: str, content: bytes, line: str
+) -> None:
+    with closing(Store(shared.path)) as store, Harness(store=store) as server:
+        lines = [f"Content-Length: {len(content)}", MULTIPART, "Expect: 100-continue", line]
+        answer = request(server.connect(), "POST", path, *lines)
+        assert (answer.status, answer.content) == (403, b"a page of another site may not upload\n")
+    shared.assert_untouched()
+
+
+@pytest.mark.parametrize(
+    "line", ["Origin: http://test", "Origin: https://TEST", "Sec-Fetch-Site: same-origin"]
+)
+def test_our_own_page_and_clients_that_say_nothing_may(shared: Shared, line: str) -> None:
+    with closing(Store(shared.path)) as store, Harness(store=store) as server:
+        for lines in ([line], []):
+            client = server.connect()
+            answer = request(client, "POST", "/files/new", "Content-Length: 3", *lines, content=b"abc")
+            assert answer.status == 201
+
+
+@pytest.mark.parametrize(
+    ("allowed", "line", "status"),
+    [
+        ("*", "Origin: http://evil.example", 201),
+        ("*", "Sec-Fetch-Site: cross-site", 201),
+        ("http://friend.example", "Origin: http://friend.example", 201),
+        ("http://friend.example", "Origin: http://evil.example", 403),
+        ("http://friend.example", "Sec-Fetch-Site: cross-site", 403),
+    ],
+)
+def test_what_cors_lets_an_origin_do_it_may(shared: Shared, allowed: str, line: str, status: int) -> None:
+    with (
+        closing(Store(shared.path)) as store,
+        Harness(handlers.build(store, allowed_origin=allowed)) as server,
+    ):
+        lines = ["Content-Length: 3", line]
+        assert request(server.connect(), "POST", "/files/new", *lines, content=b"abc").status == status

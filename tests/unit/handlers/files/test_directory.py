@@ -1,0 +1,139 @@
+"""Reading a directory: batch by batch, what can be asked for and nothing else, and closed in the end."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from handlers.files.directory import Entries, Entry, read_entries
+from handlers.files.paths import LEFTOVER
+from handlers.files.store import Store
+from tests.unit.handlers.files.shared import Shared, descriptors, no_descriptor_leaks, refused
+
+
+def opened(path: Path, batch: int = 256) -> Entries:
+    return read_entries(os.open(path, os.O_RDONLY), lambda name: name != "unseen", batch)
+
+
+def read(path: Path, batch: int = 256) -> list[Entry]:
+    with no_descriptor_leaks():
+        return sorted(entry for each in opened(path, batch) for entry in each)
+
+
+def test_files_and_directories_are_read_with_their_sizes_and_times(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    (tmp_path / "below").mkdir()
+    os.utime(tmp_path / "file", ns=(0, 1_999_999_999))
+    os.utime(tmp_path / "below", ns=(0, -1))
+    assert read(tmp_path) == [Entry("below", True, 0, -1), Entry("file", False, 5, 1)]
+
+
+def test_an_empty_directory_has_no_entries(tmp_path: Path) -> None:
+    assert read(tmp_path) == []
+
+
+def test_what_is_neither_a_file_nor_a_directory_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "dangling").symlink_to("nothing")
+    (tmp_path / "up").symlink_to("..")
+    os.mkfifo(tmp_path / "fifo")
+    assert [entry.name for entry in read(tmp_path)] == ["file"]
+
+
+def test_what_is_not_to_be_seen_is_passed_over(tmp_path: Path) -> None:
+    for name in ("seen", "unseen"):
+        (tmp_path / name).touch()
+    assert [entry.name for entry in read(tmp_path)] == ["seen"]
+
+
+def test_a_name_that_is_not_utf_8_is_passed_over(tmp_path: Path) -> None:
+    for name in (b"\xff", b"half\xc3", "gr\u00fcn".encode()):
+        (Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name)))).touch()
+    assert [entry.name for entry in read(tmp_path)] == ["gr\u00fcn"]
+
+
+@pytest.mark.parametrize("batch", [1, 3, 7, 8])
+def test_no_step_reads_more_than_a_batch(tmp_path: Path, batch: int) -> None:
+    for number in range(7):
+        (tmp_path / str(number)).touch()
+    sizes = [len(each) for each in opened(tmp_path, batch)]
+    assert max(sizes) <= batch
+    assert sum(sizes) == 7
+    assert len(read(tmp_path, batch)) == 7
+
+
+def test_what_is_removed_meanwhile_is_passed_over(tmp_path: Path) -> None:
+    def remove(name: str) -> bool:
+        (tmp_path / name).unlink()
+        return True
+
+    (tmp_path / "file").touch()
+    assert list(read_entries(os.open(tmp_path, os.O_RDONLY), remove)) == [[]]
+
+
+@pytest.mark.parametrize("steps", [0, 1, 4])
+def test_closing_it_early_or_twice_closes_the_directory_once(tmp_path: Path, steps: int) -> None:
+    for number in range(3):
+        (tmp_path / str(number)).touch()
+    with no_descriptor_leaks():
+        entries = opened(tmp_path, 1)
+        for _ in range(steps):
+            next(entries, None)
+        entries.close()
+        entries.close()
+        assert next(entries, None) is None
+
+
+def test_a_directory_that_cannot_be_read_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with no_descriptor_leaks(), pytest.raises(OSError, match=os.strerror(errno.ENOTDIR)):
+        opened(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("modified", "timestamp"),
+    [
+        (0, "1970-01-01T00:00:00Z"),
+        (-1, "1969-12-31T23:59:59Z"),
+        (1_700_000_000, "2023-11-14T22:13:20Z"),
+        (1 << 62, "9999-12-31T23:59:59Z"),
+        (-(1 << 62), "1000-01-01T00:00:00Z"),
+    ],
+)
+def test_a_time_is_written_whatever_it_is(modified: int, timestamp: str) -> None:
+    assert Entry("x", False, 0, modified).timestamp == timestamp
+
+
+# The way to it, through the store.
+
+
+@pytest.mark.parametrize(
+    ("name", "names"), [("", ["below", "file"]), ("below", ["file"]), ("below/", ["file"])]
+)
+def test_the_store_opens_a_directory(store: Store, name: str, names: list[str]) -> None:
+    for _ in range(2):  # each has a place of its own in it
+        entries = read_entries(store.open_directory(name), store.is_visible)
+        assert sorted(entry.name for each in entries for entry in each) == names
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/", "//", "file", "file/", "missing", "below//", "..", ".", "../outside", "link", ".git", "a\\b"],
+)
+def test_what_is_no_directory_of_the_store_is_404(shared: Shared, store: Store, name: str) -> None:
+    (shared.path / "link").symlink_to(shared.outside)
+    (shared.path / ".git").mkdir()
+    assert refused(lambda: store.open_directory(name)) == 404
+
+
+def test_hidden_names_are_seen_where_they_are_shared_and_leftovers_never(
+    shared: Shared, store: Store, hidden_store: Store
+) -> None:
+    (shared.path / ".hidden").mkdir()
+    assert (store.is_visible(".hidden"), hidden_store.is_visible(".hidden")) == (False, True)
+    assert not any(map(hidden_store.is_visible, (f"{LEFTOVER}1-1", "..", ".", "", "a\\b", "a\0b")))
+    before = descriptors()
+    os.close(hidden_store.open_directory(".hidden"))
+    assert descriptors() == before

@@ -1,0 +1,349 @@
+"""GET and HEAD of a file: validators, preconditions, parts of it; and what changes while it is sent."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import closing
+from email.utils import formatdate
+from pathlib import Path
+
+import pytest
+
+from handlers.files.store import Store
+from tests.support.in_process import Answer, Client, Harness
+from tests.unit.handlers.files.shared import Shared, descriptors, request
+
+NOW = 1_700_000_000.0  # what the clock of the harness shows
+WRITTEN = NOW - 3600
+CONTENT = bytes(range(256)) * 40  # 10,240 octets
+LARGE = bytes(range(251)) * 4000  # 1,004,000 octets: it stays on the disk
+
+
+@pytest.fixture(params=["small", "large"])
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+CONTENTS = {"small": CONTENT, "large": LARGE}
+
+
+@pytest.fixture
+def client(shared: Shared) -> Iterator[Client]:
+    for name, content in CONTENTS.items():
+        (shared.path / name).write_bytes(content)
+        os.utime(shared.path / name, (WRITTEN, WRITTEN))
+    with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
+        yield server.connect()
+
+
+def etag(client: Client, name: str, *lines: str) -> str:
+    return client.get(f"/files/{name}", *lines).headers["etag"]
+
+
+# Validators.
+
+
+def test_a_file_has_validators(client: Client, name: str) -> None:
+    answer = client.get(f"/files/{name}")
+    assert re.fullmatch(r'"[0-9a-f]{24}"', answer.headers["etag"])
+    assert answer.headers["last-modified"] == formatdate(WRITTEN, usegmt=True)
+    assert answer.headers["accept-ranges"] == "bytes"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert request(client, "HEAD", f"/files/{name}").headers == answer.headers
+
+
+def test_the_etag_stays_while_the_file_does_and_changes_with_it(
+    shared: Shared, client: Client, name: str
+) -> None:
+    first = etag(client, name)
+    assert etag(client, name) == first
+    (shared.path / name).write_bytes(CONTENTS[name][::-1])
+    os.utime(shared.path / name, (WRITTEN, WRITTEN))
+    assert etag(client, name) != first
+
+
+def test_another_file_with_the_same_content_and_times_has_another_etag(
+    shared: Shared, client: Client
+) -> None:
+    (shared.path / "twin").write_bytes(CONTENT)
+    os.utime(shared.path / "twin", (WRITTEN, WRITTEN))
+    assert etag(client, "twin") != etag(client, "small")
+
+
+def test_a_time_of_change_that_is_yet_to_come_is_not_told(shared: Shared, client: Client) -> None:
+    os.utime(shared.path / "small", (NOW + 100, NOW + 100))
+    answer = client.get("/files/small")
+    assert "last-modified" not in answer.headers
+    assert answer.headers["etag"]
+
+
+# Preconditions.
+
+
+def test_what_the_client_has_is_not_sent_again(client: Client, name: str) -> None:
+    before = descriptors()
+    tag = etag(client, name)
+    for lines in (
+        [f"If-None-Match: {tag}"],
+        [f'If-None-Match: "other", W/{tag}'],
+        ["If-None-Match: *"],
+        [f"If-Modified-Since: {formatdate(WRITTEN, usegmt=True)}"],
+        [f"If-None-Match: {tag}", "If-Modified-Since: Thu, 01 Jan 1970 00:00:00 GMT"],
+    ):
+        for method in ("GET", "HEAD"):
+            answer = request(client, method, f"/files/{name}", *lines)
+            assert (answer.status, answer.content) == (304, b"")
+            assert answer.headers["etag"] == tag
+            assert answer.headers["vary"] == "Accept-Encoding"
+            assert "date" in answer.headers
+            assert "content-type" not in answer.headers
+    assert descriptors() == before
+
+
+def test_what_the_client_has_not_is_sent(client: Client, name: str) -> None:
+    for line in (
+        'If-None-Match: "other"',
+        f"If-Modified-Since: {formatdate(WRITTEN - 1, usegmt=True)}",
+        "If-Modified-Since: yesterday",
+    ):
+        assert client.get(f"/files/{name}", line).content == CONTENTS[name]
+
+
+def test_a_precondition_that_fails_is_412(client: Client, name: str) -> None:
+    before = descriptors()
+    for line in (
+        'If-Match: "other"',
+        f"If-Match: W/{etag(client, name)}",
+        f"If-Unmodified-Since: {formatdate(WRITTEN - 1, usegmt=True)}",
+    ):
+        answer = request(client, "GET", f"/files/{name}", line)
+        assert answer.status == 412
+        assert answer.content == b"the file is not what the request expects\n"
+    assert client.get(f"/files/{name}", f"If-Match: {etag(client, name)}").content == CONTENTS[name]
+    assert descriptors() == before
+
+
+def test_conditions_on_what_is_not_there_are_ignored(client: Client) -> None:
+    for line in ("If-Match: *", "If-None-Match: *", "Range: bytes=0-1"):
+        assert request(client, "GET", "/files/absent", line).status == 404
+
+
+# Ranges.
+
+
+def part_of(answer: Answer, size: int) -> range:
+    match = re.fullmatch(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)", answer.headers["content-range"])
+    assert match is not None
+    assert int(match[3]) == size
+    return range(int(match[1]), int(match[2]) + 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "after"),
+    [
+        ("bytes=0-0", 0, 1),
+        ("bytes=0-", 0, None),
+        ("bytes=100-199", 100, 200),
+        ("bytes=5000-", 5000, None),
+        ("bytes=-500", -500, None),
+        ("bytes=-99999999", 0, None),
+        ("bytes=9000-99999999999999999999999999", 9000, None),
+        ("BYTES=1-2", 1, 3),
+    ],
+)
+def test_a_part_is_sent(client: Client, name: str, asked: str, first: int, after: int | None) -> None:
+    content = CONTENTS[name]
+    whole = client.get(f"/files/{name}")
+    answer = request(client, "GET", f"/files/{name}", f"Range: {asked}")
+    assert answer.status == 206
+    assert answer.content == content[first:after]
+    span = part_of(answer, len(content))
+    assert content[span.start : span.stop] == answer.content
+    for field in ("etag", "last-modified", "content-type", "vary", "x-content-type-options"):
+        assert answer.headers[field] == whole.headers[field]
+
+
+@pytest.mark.parametrize("asked", ["bytes=2000000-", "bytes=-0", "bytes=2000000-3000000,-0"])
+def test_no_part_is_416_with_the_length(client: Client, name: str, asked: str) -> None:
+    before = descriptors()
+    answer = request(client, "GET", f"/files/{name}", f"Range: {asked}")
+    assert answer.status == 416
+    assert answer.headers["content-range"] == f"bytes */{len(CONTENTS[name])}"
+    assert client.get(f"/files/{name}").content == CONTENTS[name]
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize("asked", ["octets=0-1", "bytes=a-b", "bytes=5-1", "bytes=", "bytes 0-1"])
+def test_a_range_that_is_none_is_ignored(client: Client, name: str, asked: str) -> None:
+    assert client.get(f"/files/{name}", f"Range: {asked}").content == CONTENTS[name]
+
+
+def test_an_empty_file_has_no_part(shared: Shared, client: Client) -> None:
+    (shared.path / "empty").write_bytes(b"")
+    answer = request(client, "GET", "/files/empty", "Range: bytes=0-")
+    assert (answer.status, answer.headers["content-range"]) == (416, "bytes */0")
+
+
+def test_head_ignores_range(client: Client, name: str) -> None:
+    answer = request(client, "HEAD", f"/files/{name}", "Range: bytes=0-1")
+    assert (answer.status, answer.headers["content-length"]) == (200, str(len(CONTENTS[name])))
+
+
+def read_multipart(answer: Answer) -> Iterator[tuple[range, bytes]]:
+    """Read multipart/byteranges strictly."""
+    match = re.fullmatch(r"multipart/byteranges; boundary=([0-9a-f]{32})", answer.headers["content-type"])
+    assert match is not None
+    rest = answer.content.removeprefix(b"\r\n")
+    delimiter = b"--" + match[1].encode()
+    while not rest.startswith(delimiter + b"--"):
+        assert rest.startswith(delimiter + b"\r\n")
+        head, _, rest = rest[len(delimiter) + 2 :].partition(b"\r\n\r\n")
+        fields = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        assert fields["Content-Type"] == "application/octet-stream"
+        part = re.fullmatch(r"bytes ([0-9]+)-([0-9]+)/[0-9]+", fields["Content-Range"])
+        assert part is not None
+        span = range(int(part[1]), int(part[2]) + 1)
+        yield span, rest[: len(span)]
+        assert rest[len(span) :].startswith(b"\r\n")
+        rest = rest[len(span) + 2 :]
+    assert rest in (delimiter + b"--", delimiter + b"--\r\n")
+
+
+@pytest.mark.parametrize(
+    "asked", ["bytes=0-9,20-29", "bytes=5000-9999,0-0,-1", "bytes=0-1, 4-5, 9999999-, 8-9"]
+)
+def test_several_parts_are_sent_as_multipart(client: Client, name: str, asked: str) -> None:
+    before = descriptors()
+    answer = request(client, "GET", f"/files/{name}", f"Range: {asked}")
+    assert answer.status == 206
+    assert "content-range" not in answer.headers
+    parts = list(read_multipart(answer))
+    assert len(parts) >= 2
+    for span, octets in parts:
+        assert octets == CONTENTS[name][span.start : span.stop]
+    assert descriptors() == before
+
+
+def test_overlapping_ranges_never_send_more_than_the_file(client: Client, name: str) -> None:
+    asked = ",".join(["0-"] * 50)
+    answer = request(client, "GET", f"/files/{name}", f"Range: bytes={asked}")
+    assert answer.status in (200, 206)
+    assert answer.content == CONTENTS[name]
+
+
+def test_if_range_decides_between_the_part_and_the_whole(shared: Shared, client: Client, name: str) -> None:
+    tag = etag(client, name)
+    date = formatdate(WRITTEN, usegmt=True)
+    for validator in (tag, date):
+        answer = request(client, "GET", f"/files/{name}", "Range: bytes=1-2", f"If-Range: {validator}")
+        assert (answer.status, answer.content) == (206, CONTENTS[name][1:3])
+    for validator in ('"other"', f"W/{tag}", formatdate(WRITTEN - 1, usegmt=True), "nonsense"):
+        answer = request(client, "GET", f"/files/{name}", "Range: bytes=1-2", f"If-Range: {validator}")
+        assert (answer.status, answer.content) == (200, CONTENTS[name])
+
+
+def test_preconditions_come_before_ranges(client: Client, name: str) -> None:
+    tag = etag(client, name)
+    lines = ["Range: bytes=9999999-", f"If-None-Match: {tag}"]
+    assert request(client, "GET", f"/files/{name}", *lines).status == 304
+    lines = ["Range: bytes=9999999-", 'If-Match: "other"']
+    assert request(client, "GET", f"/files/{name}", *lines).status == 412
+
+
+# What changes meanwhile.
+
+
+@pytest.mark.parametrize("line", ["X-Whole: 1", "Range: bytes=1-,0-0", "Accept-Encoding: gzip"])
+@pytest.mark.parametrize("how", ["shrinks", "is overwritten"])
+def test_a_file_that_changes_while_it_is_sent_breaks_off(
+    shared: Shared, line: str, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = shared.path / "large"
+    path.write_bytes(os.urandom(8_000_000))
+    os.utime(path, (WRITTEN, WRITTEN))
+    before = descriptors()
+    with closing(Store(shared.path)) as store, Harness(store=store) as server:
+        client = server.connect()
+        client.send(f"GET /files/large HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\n".encode())
+        if how == "shrinks":
+            os.truncate(path, 10)
+        else:
+            with open(path, "r+b") as file:
+                file.seek(7_999_000)
+                file.write(b"changed")
+        octets = client.read()
+        assert client.closed
+        assert b"changed" not in octets
+        assert not octets.endswith(b"0\r\n\r\n")
+        assert len(octets) < 8_000_000
+        del client
+    assert descriptors() == before
+
+
+def test_a_file_that_is_replaced_or_removed_while_it_is_sent_is_sent_to_its_end(shared: Shared) -> None:
+    content = os.urandom(64) * 125_000
+    for change in (os.unlink, lambda path: os.rename(shared.path / "file", path)):
+        (shared.path / "large").write_bytes(content)
+        (shared.path / "file").write_bytes(b"other")
+        with closing(Store(shared.path)) as store, Harness(store=store) as server:
+            client = server.connect()
+            client.send(b"GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
+            change(shared.path / "large")
+            assert client.assert_responds().content == content
+
+
+def test_nothing_stays_open_when_the_reader_of_parts_goes_away(shared: Shared) -> None:
+    (shared.path / "large").write_bytes(bytes(8_000_000))
+    with closing(Store(shared.path)) as store, Harness(store=store) as server:
+        for line in ("Range: bytes=1-", "Range: bytes=1-,0-0", "Accept-Encoding: gzip"):
+            before = descriptors()
+            client = server.connect()
+            client.send(f"GET /files/large HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\n".encode())
+            client.close()
+            assert descriptors() == before
+
+
+def test_a_path_is_no_more_than_where_the_file_is(tmp_path: Path) -> None:
+    """A name of any letters is found by its UTF-8, octet for octet; NFC and NFD are two names."""
+    names = ["f\u00fcr", "fu\u0308r", "\u65e5\u672c", "a b", "100%", "a+b", "#1?"]
+    for number, name in enumerate(names):
+        (tmp_path / name).write_bytes(b"%d" % number)
+    with closing(Store(tmp_path)) as store, Harness(store=store) as server:
+        client = server.connect()
+        for number, name in enumerate(names):
+            path = "".join(f"%{octet:02X}" for octet in name.encode())
+            assert client.get(f"/files/{path}").content == b"%d" % number
+
+
+def test_content_that_was_put_back_in_time_breaks_off(shared: Shared) -> None:
+    path = shared.path / "large"
+    path.write_bytes(b"A" * 8_000_000)
+    os.utime(path, (WRITTEN, WRITTEN))
+    with closing(Store(shared.path)) as store, Harness(store=store) as server:
+        client = server.connect()
+        client.send(b"GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
+        with open(path, "r+b") as file:
+            file.seek(4_000_000)
+            file.write(b"B" * 4_000_000)
+        os.utime(path, (WRITTEN, WRITTEN))
+        assert b"B" not in client.read().partition(b"\r\n\r\n")[2]
+        assert client.closed
+
+
+@pytest.mark.parametrize("when", [-(10**12), -1, 10**12])
+def test_a_file_of_any_age_is_served(shared: Shared, client: Client, when: int) -> None:
+    try:
+        os.utime(shared.path / "file", (when, when))
+    except (OSError, OverflowError) as error:
+        pytest.skip(f"this file system knows no such time: {error}")
+    assert client.get("/files/file").content == b"inside"
+
+
+def test_a_fifo_is_404_and_its_writer_goes_on_waiting(shared: Shared, client: Client) -> None:
+    os.mkfifo(shared.path / "fifo")
+    for _ in range(3):
+        assert request(client, "GET", "/files/fifo").status == 404
+    # Nobody has opened it to read, as whoever opens it to write without waiting is told.
+    with pytest.raises(OSError, match=os.strerror(errno.ENXIO)):
+        os.open(shared.path / "fifo", os.O_WRONLY | os.O_NONBLOCK)

@@ -1,0 +1,256 @@
+"""Forms: each read whole, octet by octet and cut at every place; and what breaks their grammar is 400."""
+
+import re
+from collections.abc import Iterable
+
+import pytest
+
+from handlers.files.forms import (
+    LONGEST_HEAD,
+    LONGEST_PADDING,
+    MOST_PARTS,
+    FormReader,
+    Part,
+    State,
+    boundary_of,
+)
+from reactor.http11.errors import HTTPError
+
+Read = list[tuple[Part, bytes]]
+
+
+def head(name: str = "file", filename: str | None = "f") -> bytes:
+    parameter = "" if filename is None else f'; filename="{filename}"'
+    return f'Content-Disposition: form-data; name="{name}"{parameter}\r\n\r\n'.encode()
+
+
+def form(*parts: bytes, boundary: bytes = b"x") -> bytes:
+    return b"".join(b"--%b\r\n%b\r\n" % (boundary, part) for part in parts) + b"--%b--\r\n" % boundary
+
+
+def read(pieces: Iterable[bytes], boundary: bytes = b"x") -> Read:
+    """Read a form to its end."""
+    reader = FormReader(boundary)
+    parts: list[tuple[Part, bytearray]] = []
+    for piece in pieces:
+        for each in reader.feed(piece):
+            if isinstance(each, Part):
+                parts.append((each, bytearray()))
+            else:
+                assert each
+                parts[-1][1].extend(each)
+    reader.end()
+    return [(part, bytes(content)) for part, content in parts]
+
+
+def outcome(pieces: Iterable[bytes], boundary: bytes = b"x") -> Read | int:
+    try:
+        return read(pieces, boundary)
+    except HTTPError as error:
+        return error.status if error.reason.isprintable() else 500
+
+
+def every_way(octets: bytes, boundary: bytes = b"x") -> Read | int:
+    """Deliver whole, octet by octet and cut in two everywhere; return the outcome, which is the same."""
+    whole = outcome([octets], boundary)
+    assert outcome((octets[i : i + 1] for i in range(len(octets))), boundary) == whole
+    for cut in range(len(octets)):
+        assert outcome([octets[:cut], octets[cut:]], boundary) == whole, cut
+    return whole
+
+
+FILE = Part("file", "f")
+
+CONTENTS = {
+    "empty": b"",
+    "short": b"abc",
+    "a line end": b"\r\n",
+    "line ends": b"\r\n\r\n\r\n",
+    "carriage returns": b"\r\r\r",
+    "a beginning of a boundary": b"\r\n--",
+    "most of a boundary": b"abc\r\n-\r\n--\r\n--y\r\n",
+    "a boundary without its line": b"--x--x--\n--x",
+    "every octet": bytes(range(256)),
+}
+
+
+@pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
+def test_content_comes_as_it_is(content: bytes) -> None:
+    assert every_way(form(head() + content)) == [(FILE, content)]
+    assert every_way(form(head() + content, head("b", None) + content)) == [
+        (FILE, content),
+        (Part("b", None), content),
+    ]
+
+
+@pytest.mark.parametrize(
+    "boundary", [b"a", b"-" * 70, b"----WebKitFormBoundary7MA4YWxkTrZu0gW", b"a b:c/d?e=(f)"]
+)
+def test_boundaries_of_all_kinds(boundary: bytes) -> None:
+    content = b"abc\r\n--" + boundary[:-1]
+    assert every_way(form(head() + content, boundary=boundary), boundary) == [(FILE, content)]
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        pytest.param(b"a preamble\r\n" + form(head() + b"c"), id="a preamble"),
+        pytest.param(b"\r\n" + form(head() + b"c"), id="an empty preamble"),
+        pytest.param(form(head() + b"c") + b"an epilogue --x\r\n--x\r\n", id="an epilogue"),
+        pytest.param(form(head() + b"c")[:-2], id="no line end at its end"),
+        pytest.param(b"--x \t\r\n" + head() + b"c\r\n--x-- \r\n", id="white space behind a boundary"),
+        pytest.param(b"--x\r\nContent-Type: text/plain\r\n" + head() + b"c\r\n--x--", id="another field"),
+        pytest.param(b"--x\r\nX: 1\r\n" + head()[:-2] + b"Y: 2\r\n\r\nc\r\n--x--", id="fields around it"),
+    ],
+)
+def test_what_else_a_form_may_have(octets: bytes) -> None:
+    assert every_way(octets) == [(FILE, b"c")]
+
+
+def test_a_form_without_parts_is_one() -> None:
+    assert every_way(b"--x--\r\n") == []
+
+
+@pytest.mark.parametrize(
+    ("written", "filename"),
+    [
+        ("f.txt", "f.txt"),
+        ("", ""),
+        ("gr\u00fcn \U0001f600", "gr\u00fcn \U0001f600"),
+        ("%22><img src=x onerror=alert(1)>.txt", '"><img src=x onerror=alert(1)>.txt'),
+        (r"\"quoted\"", '"quoted"'),
+        (r"C:\dir\f", r"C:\dir\f"),
+        ("a; name=b", "a; name=b"),
+        ("a%0D%0Ab", "a\r\nb"),
+        ("100%20", "100%20"),
+    ],
+)
+def test_names_of_files(written: str, filename: str) -> None:
+    assert every_way(form(head(filename=written) + b"c")) == [(Part("file", filename), b"c")]
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ('content-disposition:FORM-DATA;name="a";filename="b"', Part("a", "b")),
+        ("Content-Disposition: form-data; name=a; filename=b", Part("a", "b")),
+        ('Content-Disposition: form-data; FileName="b"; NAME="a"', Part("a", "b")),
+        ('Content-Disposition: form-data; name="a"; name="c"', Part("a", None)),
+        ("Content-Disposition: form-data; name=\"a\"; filename*=utf-8''b", Part("a", None)),
+    ],
+)
+def test_ways_to_write_a_head(line: str, part: Part) -> None:
+    assert every_way(form(line.encode() + b"\r\n\r\nc")) == [(part, b"c")]
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"abc", id="no boundary"),
+        pytest.param(b"--x", id="half a boundary"),
+        pytest.param(form(head() + b"c")[:-4], id="no last boundary"),
+        pytest.param(form(head() + b"c")[:-3], id="half a last boundary"),
+        pytest.param(b"--x\r\n" + head() + b"c", id="content without an end"),
+        pytest.param(b"--x\r\n" + head()[:-1], id="a head without an end"),
+        pytest.param(b"--xy\r\n" + head() + b"\r\n--x--", id="a longer boundary"),
+        pytest.param(b"--x-\r\n" + head() + b"\r\n--x--", id="one dash"),
+        pytest.param(b"--x -\r\n" + head() + b"\r\n--x--", id="one dash behind a space"),
+        pytest.param(b"--x --\r\n", id="dashes behind a space"),
+        pytest.param(b"--x\n" + head() + b"\r\n--x--", id="a bare line feed"),
+        pytest.param(b"--x\r\n\r\nc\r\n--x--", id="an empty head"),
+        pytest.param(b"--x\r\nContent-Type: text/plain\r\n\r\nc\r\n--x--", id="no Content-Disposition"),
+        pytest.param(b"--x\r\nContent-Disposition: form-data\r\n\r\nc\r\n--x--", id="no name"),
+        pytest.param(b"--x\r\nContent-Disposition: attachment; name=a\r\n\r\n\r\n--x--", id="not of a form"),
+        pytest.param(b"--x\r\n" + head()[:-2] + head() + b"c\r\n--x--", id="two Content-Dispositions"),
+        pytest.param(form(head(filename='a"b') + b"c"), id="a quote in a name"),
+        pytest.param(form(b'Content-Disposition: form-data; name="a\r\n\r\n'), id="an open quote"),
+        pytest.param(form(b'Content-Disposition: form-data; name="\xff"\r\n\r\n'), id="not UTF-8"),
+        pytest.param(form(b"Content-Disposition : form-data; name=a\r\n\r\n"), id="a space before a colon"),
+        pytest.param(form(b"Content-Disposition: form-data;\r\n name=a\r\n\r\n"), id="a folded line"),
+    ],
+)
+def test_what_breaks_the_grammar_is_400(octets: bytes) -> None:
+    assert every_way(octets) == 400
+
+
+def test_a_head_may_be_long_but_not_longer() -> None:
+    fits = b"X: " + b"y" * (LONGEST_HEAD - len(head()) - 5 + 2) + b"\r\n" + head()
+    for octets, expected in ((fits, [(FILE, b"")]), (b"X" + fits, 400)):
+        written = form(octets)
+        assert outcome([written]) == expected
+        assert outcome(written[i : i + 1] for i in range(len(written))) == expected
+
+
+def test_white_space_behind_a_boundary_is_bounded() -> None:
+    for count, expected in ((LONGEST_PADDING, [(FILE, b"")]), (LONGEST_PADDING + 1, 400)):
+        written = b"--x" + b" " * count + b"\r\n" + head() + b"\r\n--x--"
+        assert every_way(written) == expected
+    for octets in (b" " * 1000, b" " * LONGEST_PADDING + b"\rx", b"\rx"):
+        assert outcome([b"--x" + octets]) == 400
+
+
+def test_a_head_without_an_end_is_refused_as_soon_as_it_is_too_long() -> None:
+    reader = FormReader(b"x")
+    assert list(reader.feed(b"--x\r\n" + bytes(LONGEST_HEAD - 10))) == []
+    with pytest.raises(HTTPError):
+        list(reader.feed(bytes(20)))
+
+
+def test_a_form_may_have_many_parts_but_not_more() -> None:
+    assert len(read([form(*[head()] * MOST_PARTS)])) == MOST_PARTS
+    assert outcome([form(*[head()] * (MOST_PARTS + 1))]) == 413
+
+
+def test_content_is_passed_on_as_it_comes() -> None:
+    reader = FormReader(b"x")
+    list(reader.feed(b"--x\r\n" + head()))
+    for _ in range(3):
+        assert list(reader.feed(b"a" * 100_000)) == [b"a" * 100_000]
+    assert list(reader.feed(b"a\r\n--")) == [b"a"]  # the rest may be a boundary
+    assert list(reader.feed(b"a")) == [b"\r\n--a"]
+    assert list(reader.feed(b"\r\n--x--")) == []
+    assert reader.state is State.EPILOGUE
+
+
+@pytest.mark.parametrize(
+    ("content_type", "boundary"),
+    [
+        ("multipart/form-data; boundary=x", b"x"),
+        ("Multipart/Form-Data;BOUNDARY=x", b"x"),
+        ('multipart/form-data; charset=utf-8; boundary="a b"', b"a b"),
+        ("multipart/form-data ; boundary=" + "a" * 70, b"a" * 70),
+    ],
+)
+def test_a_content_type_names_the_boundary(content_type: str, boundary: bytes) -> None:
+    assert boundary_of(content_type) == boundary
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        (None, 415),
+        ("", 415),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("multipart/mixed; boundary=x", 415),
+        ("multipart/form-data", 400),
+        ("multipart/form-data; boundary=", 400),
+        ('multipart/form-data; boundary=""', 400),
+        ('multipart/form-data; boundary="a "', 400),
+        ("multipart/form-data; boundary=a{b", 400),
+        ("multipart/form-data; boundary=" + "a" * 71, 400),
+        ("multipart/form-data; boundary=a b", 400),
+    ],
+)
+def test_a_content_type_without_a_good_boundary_is_refused(content_type: str | None, status: int) -> None:
+    with pytest.raises(HTTPError) as caught:
+        boundary_of(content_type)
+    assert caught.value.status == status
+
+
+def test_the_states_are_those_of_the_table() -> None:
+    import handlers.files.forms
+
+    table = re.findall(r"^    ([A-Z]+) ", handlers.files.forms.__doc__ or "", re.MULTILINE)
+    assert table == [state.name for state in State]

@@ -1,0 +1,424 @@
+"""Listings: negotiation, order, the three formats, and names that would break out of each of them."""
+
+import gzip
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+
+import handlers
+from handlers.files.directory import Entry, read_entries
+from handlers.files.listing import Order, answer, natural, order_of, preferred_format
+from handlers.files.listing_html import POLICY, human_size
+from handlers.files.store import Store
+from reactor.http11.headers import Headers
+from reactor.http11.message import Head, Request, Response
+from reactor.http11.target import read_target
+from tests.support.in_process import Answer, Client, Harness
+from tests.unit.handlers.files.shared import Shared, descriptors, request
+
+HTML = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+JSON = "Accept: application/json"
+HOSTILE = [
+    '"><img src=x onerror=alert(1)>.txt',
+    "'><script>alert(1)</script>".replace("/", "\u2044"),
+    "&amp;&lt;b&gt;",
+    "javascript:alert(1)",
+    "a?b=c#d",
+    "100%25 %2e%2e",
+    "a\nb\r\x1b[31m",
+    "\u202egpj.exe",
+    "\u2028\x85",
+    "$title ${rows} $$",
+    "<!--<table>",
+    '{"x": 1}',
+    " a b ",
+    "gr\u00fcn \U0001f600",
+]
+
+
+class Given:
+    """Batches from memory, which say whether they were closed."""
+
+    def __init__(self, *batches: list[Entry]) -> None:
+        self._batches = iter(batches)
+        self.closed = 0
+
+    def __iter__(self) -> Iterator[list[Entry]]:
+        return self._batches
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def entry(name: str, size: int = 0, modified: int = 0) -> Entry:
+    return Entry(name.rstrip("/"), name.endswith("/"), size, modified)
+
+
+def listed(
+    given: Given, accept: str = "", query: str = "", path: str = "/files/", uploads: bool = True
+) -> Response:
+    head = Head(1, Headers([("accept", accept, "Accept")]))
+    target = read_target("GET", f"/files/?{query}".encode())
+    return answer(Request("GET", target, head), path, given, uploads)
+
+
+def written(*batches: list[Entry], **more: str) -> str:
+    content = listed(Given(*batches), **more).content
+    return b"".join(content).decode()  # type: ignore[arg-type]
+
+
+class Reader(HTMLParser):
+    """What a browser makes of a page: its tags, the links, and the text in each ``bdi``."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.names: list[str] = []
+        self.sorted: dict[str, str] = {}
+        self._in_name = False
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        given = dict(attributes)
+        assert not any(name.startswith("on") or name == "style" for name in given)
+        if tag == "a":
+            self.links.append(given["href"] or "")
+        if tag == "th" and "aria-sort" in given:
+            self.sorted[given["class"] or ""] = given["aria-sort"] or ""
+        if tag == "bdi":
+            self._in_name = True
+            self.names.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._in_name = self._in_name and tag != "bdi"
+
+    def handle_data(self, data: str) -> None:
+        if self._in_name:
+            self.names[-1] += data
+
+
+# Which format.
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        (None, "text"),
+        ("", "text"),
+        ("*/*", "text"),
+        ("text/*", "text"),
+        ("text/plain", "text"),
+        ("image/png", "text"),
+        ("text/html", "html"),
+        ("TEXT/HTML", "html"),
+        ("application/xhtml+xml", "html"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "html"),
+        ("application/json", "json"),
+        ("application/json, text/plain, */*", "json"),
+        ("application/json;q=0.5, text/html", "html"),
+        ("application/json, text/html;q=0.9", "json"),
+        ("text/html;q=0.3, */*;q=0.8", "text"),
+        ("text/html;q=0.3, text/plain;q=0.2, */*", "html"),
+        ("text/html;q=0", "text"),
+        ("text/html;q=0, application/json;q=0.001", "json"),
+        ("text/plain;q=0, text/html;q=0.1", "html"),
+        ("text/html;level=1;q=0.4, application/json;q=0.5", "json"),
+        ("text/html ; q=0.4 , application/json ; Q=0.5", "json"),
+        (",,;,text/html;;,", "html"),
+    ],
+)
+def test_the_format_is_negotiated(accept: str | None, expected: str) -> None:
+    assert preferred_format(accept) == expected
+
+
+@pytest.mark.parametrize(
+    ("accept", "media"),
+    [
+        ("text/html", "text/html; charset=utf-8"),
+        ("application/json", "application/json"),
+        ("", "text/plain; charset=utf-8"),
+    ],
+)
+def test_every_format_has_its_fields(accept: str, media: str) -> None:
+    headers = dict(listed(Given(), accept).headers)
+    assert headers["Content-Type"] == media
+    assert headers["Vary"] == "Accept"
+    assert headers["Cache-Control"] == "no-cache"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+
+
+# In which order.
+
+
+def test_directories_come_first_and_then_names_as_people_count() -> None:
+    batches = ([entry("b10"), entry("Z/"), entry("B9")], [entry("a"), entry("y/")])
+    assert written(*batches) == "y/\nZ/\na\nB9\nb10\n"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", "dir/ a b c"),
+        ("sort=name&order=asc", "dir/ a b c"),
+        ("sort=name&order=desc", "dir/ c b a"),
+        ("sort=size", "dir/ b c a"),
+        ("sort=size&order=desc", "dir/ a c b"),
+        ("sort=time&order=asc", "dir/ c a b"),
+        ("order=desc&sort=time", "dir/ b a c"),
+        ("sort=nothing&order=nothing", "dir/ a b c"),
+        ("sort=size&sort=name", "dir/ a b c"),
+        ("&".join(["sort=size"] * 1000), "dir/ a b c"),
+        ("%ff=&==&;&sort", "dir/ a b c"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 9])
+def test_a_query_says_the_order(query: str, expected: str, size: int) -> None:
+    entries = [entry("a", 3, 2), entry("dir/", 0, 9), entry("b", 1, 3), entry("c", 2, 1)]
+    batches = [entries[start : start + size] for start in range(0, 4, size)]
+    assert written(*batches, query=query).split() == expected.split()
+
+
+def test_the_natural_order() -> None:
+    names = ["a", "A1", "a2", "a02b", "a10", "a10b2", "a10b10", "\u00e4", "9" * 200 + "z"]
+    expected = ["9" * 200 + "z", "a", "A1", "a2", "a02b", "a10", "a10b2", "a10b10", "\u00e4"]
+    names.sort(key=natural)
+    assert names == expected
+    assert natural("File 10") > natural("file 9")
+    assert order_of("sort=size&order=desc") == Order("size", True)
+
+
+# What is written.
+
+
+def test_text_is_one_name_a_line() -> None:
+    assert written([entry("below/"), entry("a b.txt")]) == "below/\na b.txt\n"
+    assert written() == ""
+
+
+def test_json_has_all_of_an_entry() -> None:
+    text = written([entry("a", 5, 1)], [entry("below/", 0, 2)], accept="application/json", path="/files/x/")
+    assert json.loads(text) == {
+        "path": "/files/x/",
+        "entries": [
+            {"name": "below", "type": "directory", "size": None, "modified": "1970-01-01T00:00:02Z"},
+            {"name": "a", "type": "file", "size": 5, "modified": "1970-01-01T00:00:01Z"},
+        ],
+    }
+    assert json.loads(written(accept="application/json"))["entries"] == []
+
+
+def test_html_has_names_sizes_and_times() -> None:
+    page = written([entry("a", 1234, 0), entry("below/")], accept="text/html", path="/files/up/here/")
+    reader = Reader(page)
+    assert reader.names == ["files", "up", "here", "below", "a"]
+    assert reader.links[:2] == ["../../", "../"]
+    assert reader.links[-2:] == ["below/", "a"]
+    assert '<data value="1234" title="1,234 bytes">1.2 kB</data>' in page
+    assert '<time datetime="1970-01-01T00:00:00Z">1970-01-01 00:00</time>' in page
+    assert "1 folder · 1 file · 1.2 kB" in page
+    assert "This folder is empty" not in page
+
+
+def test_an_empty_directory_says_so() -> None:
+    assert "This folder is empty" in written(accept="text/html")
+
+
+@pytest.mark.parametrize(
+    ("query", "state", "links"),
+    [
+        ("", {"name": "ascending"}, ["name desc", "size desc", "time desc"]),
+        ("sort=name&order=desc", {"name": "descending"}, ["name asc", "size desc", "time desc"]),
+        ("sort=size&order=desc", {"size": "descending"}, ["name asc", "size asc", "time desc"]),
+        ("sort=time&order=asc", {"time": "ascending"}, ["name asc", "size desc", "time desc"]),
+    ],
+)
+def test_the_heads_of_the_columns_sort(query: str, state: dict[str, str], links: list[str]) -> None:
+    reader = Reader(written([entry("a")], accept="text/html", query=query))
+    assert reader.sorted == state
+    found = [re.fullmatch(r"\?sort=(\w+)&order=(\w+)", link) for link in reader.links[:3]]
+    assert [f"{each[1]} {each[2]}" for each in found if each] == links
+
+
+def test_only_a_store_that_takes_uploads_shows_an_upload() -> None:
+    for uploads in (True, False):
+        page = b"".join(listed(Given(), "text/html", uploads=uploads).content).decode()  # type: ignore[arg-type]
+        assert ("form" in Reader(page).tags) is uploads
+        assert ("Drop files" in page) is uploads
+
+
+def test_the_policy_names_nothing_but_the_page_itself() -> None:
+    assert re.fullmatch(
+        r"default-src 'none'; script-src 'sha256-[\w+/]{43}='; style-src 'sha256-[\w+/]{43}='; "
+        r"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; img-src data:",
+        POLICY,
+    )
+    assert dict(listed(Given(), "text/html").headers)["Content-Security-Policy"] == POLICY
+    page = written(accept="text/html")
+    urls = re.findall(r"https?://[^'\"\s)]+", page)
+    assert set(urls) == {"http://www.w3.org/2000/svg"}
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(1, "1 B"), (9_949, "9.9 kB"), (9_950, "10 kB"), (10**30, "1000000000000 EB")]
+)
+def test_sizes_for_people(size: int, text: str) -> None:
+    assert human_size(size) == text
+
+
+# Names that would break out.
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("suffix", ["", "/"])
+def test_a_hostile_name_is_a_name_in_every_format(name: str, suffix: str) -> None:
+    path = f"/files/{name}/below/"
+    batch = [entry(name + suffix)]
+    plain = Reader(written([entry("plain" + suffix)], accept="text/html", path="/files/plain/below/"))
+    reader = Reader(written(batch, accept="text/html", path=path))
+    assert reader.tags == plain.tags
+    assert reader.names == ["files", name, "below", name]
+    link = reader.links[-1]
+    assert re.fullmatch(r"(?:[0-9A-Za-z._~-]|%[0-9A-F]{2})+/?", link)
+    assert unquote(link.removesuffix("/") if suffix else link) == name
+    text = written(batch, accept="application/json", path=path)
+    assert text.isascii()
+    assert json.loads(text)["path"] == path
+    assert [each["name"] for each in json.loads(text)["entries"]] == [name]
+    lines = written(batch).splitlines()
+    assert len(lines) == 1
+    assert lines[0].isprintable() or "\u202e" in lines[0]
+
+
+# In slices.
+
+
+def test_reading_sorting_and_writing_take_steps() -> None:
+    batches = [[entry(f"{number}-{place}") for place in range(100)] for number in range(10)]
+    steps = list(listed(Given(*batches), "text/html").content)  # type: ignore[arg-type]
+    assert steps[1:11] == [b""] * 10
+    assert [each.count(b"<tr") for each in steps[11:]] == [128] * 7 + [104, 0]
+
+
+@pytest.mark.parametrize("steps", [0, 1, 3, 100])
+def test_closing_it_closes_what_it_is_made_of(steps: int) -> None:
+    given = Given([entry("a")], [entry("b")])
+    content = listed(given).content
+    for _ in range(steps):
+        next(content, None)  # type: ignore[call-overload]
+    content.close()  # type: ignore[union-attr]
+    assert given.closed == 1
+
+
+# Through the server.
+
+
+def test_every_format_comes_through_the_server(shared: Shared, client: Client) -> None:
+    assert client.get("/files/").content == b"below/\nfile\n"
+    assert client.get("/files/below/").content == b"file\n"
+    assert [each["name"] for each in json.loads(client.get("/files/", JSON).content)["entries"]] == [
+        "below",
+        "file",
+    ]
+    answer = client.get("/files/?sort=size", HTML)
+    assert Reader(answer.content.decode()).names == ["files", "below", "file"]
+    assert answer.headers["content-security-policy"] == POLICY
+
+
+def test_a_listing_is_compressed_where_that_is_accepted(client: Client) -> None:
+    plain = client.get("/files/", HTML)
+    packed = client.get("/files/", HTML, "Accept-Encoding: gzip")
+    assert packed.headers["content-encoding"] == "gzip"
+    assert gzip.decompress(packed.content) == plain.content
+
+
+def test_a_listing_many_batches_long_is_whole(shared: Shared, client: Client) -> None:
+    for number in range(1000):
+        (shared.path / "below" / str(number)).touch()
+    names = [*map(str, range(1000)), "file"]
+    for line in ("X: 1", "Accept-Encoding: gzip"):
+        answer = client.get("/files/below/", line)
+        content = gzip.decompress(answer.content) if "gzip" in line else answer.content
+        assert content.decode().split() == names
+
+
+def test_others_are_served_while_a_listing_is_made(shared: Shared, server: Harness) -> None:
+    for number in range(2000):
+        (shared.path / "below" / str(number)).touch()
+    lister, other = server.connect(), server.connect()
+    lister.sock.send(b"GET /files/below/ HTTP/1.1\r\nHost: test\r\nAccept-Encoding: gzip\r\n\r\n")
+    other.sock.send(b"GET /files/file HTTP/1.1\r\nHost: test\r\n\r\n")
+    server.reactor.turn()
+    server.reactor.turn()
+    assert other.sock.recv(1 << 16).endswith(b"inside")
+    assert b"0\r\n\r\n" not in lister.sock.recv(1 << 16)
+    lister.received = b""
+
+
+@pytest.mark.parametrize("line", [HTML, JSON, "X: 1"])
+def test_no_descriptor_is_left_open_however_it_ends(shared: Shared, server: Harness, line: str) -> None:
+    client = server.connect()
+    before = descriptors()
+    assert client.get("/files/", line).status == 200
+    assert request(client, "HEAD", "/files/", line).status == 200
+    assert request(client, "HEAD", "/files/", line, "Accept-Encoding: gzip").status == 200
+    assert request(client, "HEAD", "/files/below").status == 301
+    assert descriptors() == before
+    other = server.connect()
+    other.sock.send(f"GET /files/ HTTP/1.1\r\nHost: test\r\n{line}\r\n\r\n".encode())
+    server.reactor.turn()
+    assert descriptors() > before
+    other.close()
+    assert descriptors() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "location"),
+    [
+        ("/files", "./files/"),
+        ("/files?sort=size", "./files/?sort=size"),
+        ("/files/below", "./below/"),
+        ("/files/below?sort=size&order=desc", "./below/?sort=size&order=desc"),
+        ("/files/a%3Ab%20c%22", "./a%3Ab%20c%22/"),
+        ("/files/a:b%20c%22", "./a:b%20c%22/"),
+    ],
+)
+def test_a_directory_without_its_slash_is_301(
+    shared: Shared, client: Client, path: str, location: str
+) -> None:
+    (shared.path / 'a:b c"').mkdir()
+    answer = request(client, "GET", path)
+    assert (answer.status, answer.headers["location"]) == (301, location)
+
+
+def test_a_file_with_a_slash_and_a_hidden_directory_are_404(shared: Shared, client: Client) -> None:
+    (shared.path / ".hidden").mkdir()
+    for path in ("/files/file/", "/files/.hidden/", "/files/.hidden", "/files/missing/"):
+        assert request(client, "GET", path).status == 404
+
+
+def test_hidden_names_are_listed_where_they_are_shared(
+    shared: Shared, hidden_store: Store, client: Client
+) -> None:
+    (shared.path / ".hidden").touch()
+    assert b".hidden" not in client.get("/files/").content
+    with Harness(store=hidden_store) as server:
+        assert b".hidden" in server.connect().get("/files/").content
+
+
+def test_a_store_to_be_read_only_lists_but_shows_no_upload(shared: Shared, store: Store) -> None:
+    with Harness(handlers.build(store, read_only=True)) as server:
+        answer: Answer = server.connect().get("/files/", HTML)
+    assert "form" not in Reader(answer.content.decode()).tags
+
+
+def test_the_listing_of_an_open_directory(shared: Shared, store: Store) -> None:
+    entries = read_entries(store.open_directory(""), store.is_visible, 1)
+    assert sorted(each.name for batch in entries for each in batch) == ["below", "file"]

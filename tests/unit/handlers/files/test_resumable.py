@@ -1,0 +1,356 @@
+"""Resumable uploads: begun, interrupted, asked about, gone on with, complete or given up."""
+
+import base64
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+import handlers
+from handlers.files.paths import LEFTOVER
+from handlers.files.resumable import LIMIT
+from handlers.files.store import Store
+from tests.support.in_process import Answer, Client, Harness
+from tests.unit.handlers.files.shared import Shared, descriptors, request
+
+MAX = 1_000_000
+CONTENT = os.urandom(300_000)
+PARTIAL = "Content-Type: application/partial-upload"
+
+
+@pytest.fixture
+def server(shared: Shared) -> Iterator[Harness]:
+    with closing(Store(shared.path)) as store, Harness(handlers.build(store, resumable=MAX)) as harness:
+        yield harness
+
+
+def send(client: Client, method: str, path: str, content: bytes, *lines: str) -> Answer:
+    return request(client, method, path, f"Content-Length: {len(content)}", *lines, content=content)
+
+
+def begin(server: Harness, content: bytes = b"", *lines: str, method: str = "PUT") -> str:
+    answer = send(server.connect(), method, "/files/new", content, "Upload-Complete: ?0", *lines)
+    assert answer.status == 201
+    assert answer.headers["upload-complete"] == "?0"
+    assert answer.headers["upload-offset"] == str(len(content))
+    return answer.headers["location"]
+
+
+def go_on(server: Harness, where: str, offset: int, content: bytes, complete: bool, *lines: str) -> Answer:
+    fields = [PARTIAL, f"Upload-Offset: {offset}", f"Upload-Complete: ?{complete:d}", *lines]
+    return send(server.connect(), "PATCH", where, content, *fields)
+
+
+def offset(server: Harness, where: str) -> int:
+    answer = request(server.connect(), "HEAD", where)
+    assert (answer.status, answer.headers["cache-control"]) == (204, "no-store")
+    assert answer.headers["upload-complete"] == "?0"
+    return int(answer.headers["upload-offset"])
+
+
+def leftovers(shared: Shared) -> int:
+    return sum(path.name.startswith(LEFTOVER) for path in shared.path.iterdir())
+
+
+def test_an_upload_may_come_in_several_requests(shared: Shared, server: Harness) -> None:
+    where = begin(server, CONTENT[:1000])
+    assert offset(server, where) == 1000
+    assert not (shared.path / "new").exists()
+    answer = go_on(server, where, 1000, CONTENT[1000:200_000], False)
+    assert (answer.status, answer.headers["upload-offset"]) == (204, "200000")
+    answer = go_on(server, where, 200_000, CONTENT[200_000:], True)
+    assert (answer.status, answer.headers["location"]) == (201, "/files/new")
+    assert answer.headers["upload-complete"] == "?1"
+    assert (shared.path / "new").read_bytes() == CONTENT
+    assert request(server.connect(), "HEAD", where).status == 404
+    assert leftovers(shared) == 0
+
+
+@pytest.mark.parametrize(("method", "status"), [("PUT", 204), ("POST", 201)])
+def test_what_was_replaced_is_told_at_the_end(server: Harness, method: str, status: int) -> None:
+    client = server.connect()
+    client.send(
+        f"{method} /files/file HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\n".encode()
+        + b"Content-Length: 3\r\n\r\nabc"
+    )
+    meanwhile, answer = client.responses()
+    assert meanwhile.status == 104
+    assert (answer.status, answer.headers["upload-complete"]) == (status, "?1")
+    assert client.get("/files/file").content == b"abc"
+
+
+def interim_of(client: Client) -> dict[str, str]:
+    """Return the fields of the interim response, the only octets sent so far."""
+    head, end, rest = client.read().partition(b"\r\n\r\n")
+    client.received = b""
+    lines = head.decode().split("\r\n")
+    assert lines[0] == "HTTP/1.1 104 Upload Resumption Supported"
+    assert (end, rest) == (b"\r\n\r\n", b"")
+    return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+
+
+@pytest.mark.parametrize("cut", [0, 1, 70_000, len(CONTENT) - 1])
+def test_an_upload_that_breaks_off_goes_on_where_it_stopped(
+    shared: Shared, server: Harness, cut: int
+) -> None:
+    client = server.connect()
+    client.send(
+        b"PUT /files/new HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nUpload-Draft-Interop-Version: 8\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(CONTENT)
+    )
+    fields = interim_of(client)
+    assert fields["upload-draft-interop-version"] == "8"
+    assert fields["upload-limit"] == f"max-size={MAX}"
+    client.send(CONTENT[:cut])
+    client.close()
+    where = fields["location"]
+    assert not (shared.path / "new").exists()
+    assert offset(server, where) == cut
+    assert go_on(server, where, cut, CONTENT[cut:], True).status == 201
+    assert (shared.path / "new").read_bytes() == CONTENT
+
+
+def test_what_is_told_meanwhile_goes_before_100_continue(server: Harness) -> None:
+    client = server.connect()
+    client.send(
+        b"PUT /files/new HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nContent-Length: 3\r\n"
+        b"Expect: 100-continue\r\n\r\n"
+    )
+    assert [line[:12] for line in client.read().split(b"\r\n") if line.startswith(b"HTTP")] == [
+        b"HTTP/1.1 104",
+        b"HTTP/1.1 100",
+    ]
+    client.received = b""
+    client.send(b"abc")
+    client.assert_responds(201)
+
+
+def test_an_old_client_is_told_nothing_meanwhile(server: Harness) -> None:
+    client = server.connect()
+    client.send(b"PUT /files/new HTTP/1.0\r\nUpload-Complete: ?1\r\nContent-Length: 3\r\n\r\nab")
+    client.assert_open()
+    client.send(b"c")
+    client.assert_responds(201)
+
+
+def test_without_the_field_an_upload_is_as_always(shared: Shared, server: Harness) -> None:
+    client = server.connect()
+    client.send(b"PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+    client.assert_open()
+    client.close()
+    shared.assert_untouched()
+
+
+def test_where_it_is_not_wanted_there_is_no_such_thing(shared: Shared) -> None:
+    with closing(Store(shared.path)) as store, Harness(store=store) as server:
+        answer = send(server.connect(), "PUT", "/files/new", b"abc", "Upload-Complete: ?0")
+        assert (answer.status, answer.content) == (400, b"an upload in parts is not taken here\n")
+        shared.assert_untouched()
+        answer = send(server.connect(), "PUT", "/files/new", b"abc", "Upload-Complete: ?1")
+        assert (answer.status, answer.headers["location"]) == (201, "/files/new")
+        assert request(server.connect(), "HEAD", "/uploads/x").status == 404
+
+
+# What does not go on.
+
+
+def test_an_offset_that_does_not_fit_is_409_and_told(shared: Shared, server: Harness) -> None:
+    where = begin(server, b"abc")
+    for wrong in (0, 2, 4, 10**14):
+        answer = go_on(server, where, wrong, b"xyz", True)
+        assert (answer.status, answer.headers["upload-offset"]) == (409, "3")
+    assert go_on(server, where, 3, b"def", True).status == 201
+    assert (shared.path / "new").read_bytes() == b"abcdef"
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (["Upload-Offset: 3", "Upload-Complete: ?1"], 415),
+        (["Content-Type: text/plain", "Upload-Offset: 3", "Upload-Complete: ?1"], 415),
+        ([PARTIAL, "Upload-Complete: ?1"], 400),
+        ([PARTIAL, "Upload-Offset: 3"], 400),
+        ([PARTIAL, "Upload-Offset: 3", "Upload-Complete: 1"], 400),
+        ([PARTIAL, "Upload-Offset: -3", "Upload-Complete: ?1"], 400),
+        ([PARTIAL, "Upload-Offset: 3, 3", "Upload-Complete: ?1"], 400),
+        ([PARTIAL, "Upload-Offset: " + "9" * 16, "Upload-Complete: ?1"], 400),
+    ],
+)
+def test_a_malformed_request_changes_nothing(server: Harness, lines: list[str], status: int) -> None:
+    where = begin(server, b"abc")
+    answer = send(server.connect(), "PATCH", where, b"xyz", *lines)
+    assert answer.status == status
+    assert offset(server, where) == 3
+
+
+@pytest.mark.parametrize("line", ["Upload-Complete: yes", "Upload-Complete: ?2", "Upload-Complete:"])
+def test_a_malformed_beginning_is_refused(shared: Shared, server: Harness, line: str) -> None:
+    assert send(server.connect(), "PUT", "/files/new", b"abc", line).status == 400
+    shared.assert_untouched()
+
+
+def test_nobody_goes_on_with_what_is_not_there(server: Harness) -> None:
+    for where in ("/uploads/x", "/uploads/", "/uploads/" + "A" * 22):
+        assert request(server.connect(), "HEAD", where).status == 404
+        assert go_on(server, where, 0, b"x", True).status == 404
+        assert request(server.connect(), "DELETE", where).status == 404
+
+
+def test_an_upload_that_is_given_up_leaves_nothing(shared: Shared, server: Harness) -> None:
+    before = descriptors()
+    where = begin(server, b"abc")
+    server.clients[-1].close()
+    client = server.connect()
+    assert request(client, "DELETE", where).status == 204
+    client.close()
+    assert descriptors() == before
+    shared.assert_untouched()
+
+
+def test_a_later_request_takes_over_from_one_whose_client_is_gone(shared: Shared, server: Harness) -> None:
+    where = begin(server, b"abc")
+    lost = server.connect()
+    lost.send(
+        f"PATCH {where} HTTP/1.1\r\nHost: x\r\n{PARTIAL}\r\nUpload-Offset: 3\r\n"
+        "Upload-Complete: ?1\r\nContent-Length: 6\r\n\r\nde".encode()
+    )
+    assert offset(server, where) == 5
+    lost.send(b"f")
+    lost.assert_responds(409)
+    assert go_on(server, where, 5, b"FGHI", True).status == 201
+    assert (shared.path / "new").read_bytes() == b"abcdeFGHI"
+
+
+# Limits.
+
+
+def test_an_upload_over_the_limit_is_refused(shared: Shared, server: Harness) -> None:
+    answer = send(
+        server.connect(), "PUT", "/files/new", b"", "Upload-Complete: ?0", f"Upload-Length: {MAX + 1}"
+    )
+    assert answer.status == 413
+    where = begin(server)
+    assert go_on(server, where, 0, bytes(MAX), False).status == 204
+    assert go_on(server, where, MAX, b"x", False).status == 413
+    assert offset(server, where) == MAX
+    assert request(server.connect(), "DELETE", where).status == 204
+    shared.assert_untouched()
+
+
+def test_the_length_that_was_announced_is_kept_to(shared: Shared, server: Harness) -> None:
+    where = begin(server, b"abc", "Upload-Length: 5")
+    assert request(server.connect(), "HEAD", where).headers["upload-length"] == "5"
+    assert go_on(server, where, 3, b"def", True).status == 413
+    assert go_on(server, where, 3, b"d", True).status == 400
+    assert go_on(server, where, 4, b"e", True).status == 201
+    assert (shared.path / "new").read_bytes() == b"abcde"
+
+
+def test_of_too_many_the_one_goes_that_was_left_alone_longest(shared: Shared, server: Harness) -> None:
+    places = [begin(server, b"x") for _ in range(LIMIT)]
+    assert offset(server, places[0]) == 1
+    begin(server, b"x")
+    assert request(server.connect(), "HEAD", places[1]).status == 404
+    assert offset(server, places[0]) == 1
+    assert leftovers(shared) == LIMIT
+
+
+def test_when_the_store_is_closed_nothing_is_left(shared: Shared) -> None:
+    with closing(Store(shared.path)) as store, Harness(handlers.build(store, resumable=MAX)) as server:
+        begin(server, b"abc")
+        assert leftovers(shared) == 1
+    shared.assert_untouched()
+
+
+# Conditions and digests.
+
+
+def test_a_condition_is_asked_at_the_end_too(shared: Shared, server: Harness) -> None:
+    where = begin(server, b"abc", "If-None-Match: *")
+    (shared.path / "new").write_bytes(b"theirs")
+    assert go_on(server, where, 3, b"def", True).status == 412
+    assert (shared.path / "new").read_bytes() == b"theirs"
+    assert request(server.connect(), "HEAD", where).status == 404
+    assert leftovers(shared) == 0
+
+
+@pytest.mark.parametrize(("last", "status"), [(b"def", 201), (b"xyz", 400)])
+def test_a_digest_is_of_the_whole(shared: Shared, server: Harness, last: bytes, status: int) -> None:
+    digest = base64.b64encode(hashlib.sha256(b"abcdef").digest()).decode()
+    where = begin(server, b"abc", f"Repr-Digest: sha-256=:{digest}:")
+    assert go_on(server, where, 3, last, True).status == status
+    assert (shared.path / "new").exists() == (status == 201)
+    assert leftovers(shared) == 0
+
+
+# Found by attacks.
+
+
+def begin_chunked(server: Harness) -> tuple[Client, str]:
+    """Begin an upload of unknown length, with all of its octets but not its end."""
+    client = server.connect()
+    client.send(
+        b"PUT /files/new HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    where = interim_of(client)["location"]
+    client.send(b"5\r\nAAAAA\r\n")
+    return client, where
+
+
+def test_who_was_overtaken_cannot_complete(shared: Shared, server: Harness) -> None:
+    overtaken, where = begin_chunked(server)
+    other = server.connect()
+    other.send(
+        f"PATCH {where} HTTP/1.1\r\nHost: x\r\n{PARTIAL}\r\nUpload-Offset: 5\r\nUpload-Complete: ?1\r\n"
+        "Content-Length: 10\r\n\r\nBBB".encode()
+    )
+    overtaken.send(b"0\r\n\r\n")
+    overtaken.assert_responds(409)
+    assert not (shared.path / "new").exists()
+    other.send(b"BBBBBBB")
+    other.assert_responds(201)
+    assert (shared.path / "new").read_bytes() == b"AAAAABBBBBBBBBB"
+
+
+def test_what_was_given_up_cannot_be_completed(shared: Shared, server: Harness) -> None:
+    client, where = begin_chunked(server)
+    assert request(server.connect(), "DELETE", where).status == 204
+    client.send(b"0\r\n\r\n")
+    client.assert_responds(409)
+    shared.assert_untouched()
+
+
+@pytest.mark.parametrize("digest", [True, False])
+def test_a_write_that_fails_in_the_middle_leaves_nothing_of_itself(
+    shared: Shared, server: Harness, monkeypatch: pytest.MonkeyPatch, digest: bool
+) -> None:
+    value = base64.b64encode(hashlib.sha256(b"abcdefghi").digest()).decode()
+    where = begin(server, b"abc", *([f"Repr-Digest: sha-256=:{value}:"] if digest else []))
+    pwrite = os.pwrite
+    calls = iter(range(10))
+
+    def fail_in_the_middle(descriptor: int, octets: memoryview, offset: int) -> int:
+        if next(calls) == 0:
+            return pwrite(descriptor, octets[:2], offset)
+        raise OSError(errno.ENOSPC, "planted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", fail_in_the_middle)
+        assert go_on(server, where, 3, b"defghi", True).status == 507
+    assert offset(server, where) == 3
+    assert [path.stat().st_size for path in shared.path.glob(f"{LEFTOVER}*")] == [3]
+    assert go_on(server, where, 3, b"defghi", True).status == 201
+    assert (shared.path / "new").read_bytes() == b"abcdefghi"
+
+
+def test_a_beginning_that_is_refused_leaves_nothing(shared: Shared, server: Harness) -> None:
+    before = descriptors()
+    client = server.connect()
+    lines = ["Upload-Complete: ?1", "Upload-Draft-Interop-Version: x"]
+    assert send(client, "PUT", "/files/new", b"abc", *lines).status == 400
+    client.close()
+    assert descriptors() == before
+    shared.assert_untouched()

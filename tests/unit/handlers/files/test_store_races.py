@@ -1,0 +1,154 @@
+"""Races: whatever becomes of the tree while a name is opened, no octet comes from outside or goes there."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import pytest
+
+from handlers.files.store import Store
+from reactor.http11.errors import HTTPError
+from tests.support.in_process import Harness
+from tests.unit.handlers.files.shared import SECRET, Shared, no_descriptor_leaks, post, read, request, upload
+
+SWAPS = 2000
+
+
+class Swapper:
+    """Swaps a directory for a link that leads outside, and back."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.here = shared.path / "below"
+        self.aside = shared.path / "aside"
+        self.outside = shared.outside / "below"
+        self.is_link = False
+
+    def swap(self) -> None:
+        if self.is_link:
+            self.here.unlink()
+            self.aside.rename(self.here)
+        else:
+            self.here.rename(self.aside)
+            self.here.symlink_to(self.outside)
+        self.is_link = not self.is_link
+
+    def swap_many_times(self) -> None:
+        for _ in range(SWAPS):
+            self.swap()
+
+
+@pytest.fixture
+def swapper(shared: Shared) -> Iterator[Swapper]:
+    one = Swapper(shared)
+    yield one
+    if one.is_link:
+        one.swap()
+
+
+def outcome(function: Callable[[], object]) -> object:
+    """Return what a function returns, or the status with which it refuses."""
+    try:
+        return function()
+    except HTTPError as error:
+        return error.status
+    except OSError as error:
+        return str(error)
+
+
+def upload_to(store: Store, name: str) -> None:
+    upload(store, name, b"new")
+
+
+def test_a_thread_that_swaps_a_directory_never_gets_an_octet_out(store: Store, swapper: Swapper) -> None:
+    thread = threading.Thread(target=swapper.swap_many_times)
+    seen = set()
+    with no_descriptor_leaks():
+        thread.start()
+        while thread.is_alive():
+            seen.add(outcome(lambda: read(store, "below/file")))
+        thread.join()
+    assert seen <= {b"inside below", 404}
+    assert seen, "nothing was read meanwhile"
+
+
+def test_a_thread_that_swaps_a_directory_never_gets_an_octet_in(
+    shared: Shared, store: Store, swapper: Swapper
+) -> None:
+    thread = threading.Thread(target=swapper.swap_many_times)
+    seen = set()
+    with no_descriptor_leaks():
+        thread.start()
+        while thread.is_alive():
+            seen.add(outcome(lambda: upload_to(store, "below/new")))
+        thread.join()
+    assert seen <= {None, 404, 409}
+    outside = {path.name for path in shared.outside.rglob("*")}
+    assert outside == {"below", "file"}
+
+
+@pytest.mark.parametrize("call", range(3))
+@pytest.mark.parametrize("name", ["open", "stat", "rename", "dup"])
+def test_a_swap_before_any_system_call_lets_nothing_out_or_in(
+    shared: Shared, store: Store, swapper: Swapper, monkeypatch: pytest.MonkeyPatch, name: str, call: int
+) -> None:
+    real = getattr(os, name)
+    calls = iter(range(100))
+
+    def swap_then_call(*arguments: object, **more: object) -> object:
+        if next(calls) == call:
+            with monkeypatch.context() as patch:
+                patch.setattr(os, name, real)
+                swapper.swap()
+        return real(*arguments, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, swap_then_call)
+        assert outcome(lambda: read(store, "below/file")) in (b"inside below", 404)
+    if swapper.is_link:
+        swapper.swap()
+    calls = iter(range(100))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, swap_then_call)
+        assert outcome(lambda: upload_to(store, "below/new")) in (None, 404)
+    assert {path.name for path in shared.outside.rglob("*")} == {"below", "file"}
+    assert (shared.outside / "below" / "file").read_bytes() == SECRET
+
+
+def test_a_file_that_becomes_a_link_is_not_followed(shared: Shared, swapper: Swapper) -> None:
+    swapper.here = shared.path / "file"
+    swapper.outside = shared.outside / "file"
+    with closing(Store(shared.path)) as store:
+        thread = threading.Thread(target=swapper.swap_many_times)
+        seen = set()
+        thread.start()
+        while thread.is_alive():
+            seen.add(outcome(lambda: read(store, "file")))
+        thread.join()
+    # A file that gets another name while it is read has another stamp, and may be another one.
+    assert seen <= {b"inside", 404, "the file was changed while it was sent"}
+    assert seen, "nothing was read meanwhile"
+
+
+def test_over_the_wire_a_swapped_directory_lets_nothing_out_or_in(shared: Shared) -> None:
+    swapper = Swapper(shared)
+    thread = threading.Thread(target=lambda: [swapper.swap() for _ in range(100_000)])
+    seen: set[int] = set()
+    with closing(Store(shared.path)) as store, Harness(store=store) as server:
+        thread.start()
+        client = server.connect()
+        while thread.is_alive():
+            answer = request(client, "GET", "/files/below/file")
+            assert answer.content == b"inside below" or answer.status == 404
+            seen.add(answer.status)
+            assert SECRET not in request(client, "GET", "/files/below/").content
+            seen.add(post(client, "/files/below/new", b"new").status)
+            client.close()
+            server.clients.clear()
+            client = server.connect()
+        thread.join()
+    if swapper.is_link:
+        swapper.swap()
+    assert seen <= {200, 201, 404, 409}
+    assert seen
+    assert {path.name for path in shared.outside.rglob("*")} == {"below", "file"}

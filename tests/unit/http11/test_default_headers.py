@@ -1,0 +1,86 @@
+"""Fields that every response carries: what they may be, and what belongs to a single response."""
+
+import pytest
+
+from reactor.http11.default_headers import read_field, write_fields
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("X-A: 1", ("X-A", "1")),
+        ("X-A:1", ("X-A", "1")),
+        ("X-A: \t 1 \t", ("X-A", "1")),
+        ("X-A:", ("X-A", "")),
+        ("Referrer-Policy: no-referrer", ("Referrer-Policy", "no-referrer")),
+        ("Link: <https://x.test/>; rel=me", ("Link", "<https://x.test/>; rel=me")),
+        ("Content-Security-Policy: default-src 'self'", ("Content-Security-Policy", "default-src 'self'")),
+        ("X-A: caf\xe9", ("X-A", "caf\xe9")),
+    ],
+)
+def test_a_field_is_read_and_written(text: str, field: tuple[str, str]) -> None:
+    assert read_field(text) == field
+    assert write_fields((field,)) == f"{field[0]}: {field[1]}\r\n".encode("latin-1")
+
+
+REFUSED = [
+    ("", "no field"),
+    ("X-A", "no field"),
+    (": 1", "cannot be sent"),
+    ("X A: 1", "cannot be sent"),
+    (" X-A: 1", "cannot be sent"),
+    ("X-A : 1", "cannot be sent"),
+    ("X-\xe9: 1", "cannot be sent"),
+    ("X-A: 1\r\nX-B: 2", "cannot be sent"),
+    ("X-A: 1\r\n\r\n<p>", "cannot be sent"),
+    ("X-A\r\nX-B: 2", "cannot be sent"),
+    ("X-A: 1\n", "cannot be sent"),
+    ("X-A: 1\r", "cannot be sent"),
+    ("X-A: \0", "cannot be sent"),
+    ("X-A: \x1b[2J", "cannot be sent"),
+    ("X-A: \x7f", "cannot be sent"),
+    ("X-A: \u20ac", "ISO 8859-1"),
+    ("X-A: \u010a", "ISO 8859-1"),  # its low octet is LF
+    ("X-A: \udc80", "ISO 8859-1"),
+    ("\u20ac: 1", "ISO 8859-1"),
+    ("Date: today", "the serializer"),
+    ("content-length: 1", "the serializer"),
+    ("Transfer-Encoding: chunked", "the serializer"),
+    ("Connection: close", "the serializer"),
+    ("Keep-Alive: timeout=5", "the connection"),
+    ("Upgrade: h2c", "the connection"),
+    ("Trailer: X-A", "the connection"),
+]
+SINGLE = [
+    "Content-Type",
+    "ETag",
+    "Last-Modified",
+    "Content-Encoding",
+    "Content-Range",
+    "Accept-Ranges",
+    "Location",
+    "Vary",
+    "WWW-Authenticate",
+    "Allow",
+    "content-TYPE",
+]
+
+
+@pytest.mark.parametrize(("text", "reason"), REFUSED, ids=lambda text: ascii(text))
+def test_what_cannot_be_in_every_response_is_refused_in_one_line(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason) as refused:
+        read_field(text)
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_what_belongs_to_a_single_response_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} belongs to a single response"):
+        read_field(f"{name}: x")
+    with pytest.raises(ValueError, match=f"{name} belongs to a single response"):
+        write_fields((("X-A", "1"), (name, "x")))
+
+
+def test_fields_keep_their_order_and_may_be_repeated() -> None:
+    assert write_fields((("B", "1"), ("A", "2"), ("B", "3"))) == b"B: 1\r\nA: 2\r\nB: 3\r\n"
+    assert write_fields(()) == b""

@@ -1,0 +1,285 @@
+"""The memo of heads: exact, bounded, and never a way from one request into another."""
+
+import pytest
+
+from reactor.http11.cache import BytesCache
+from reactor.http11.chunked import ChunkedReader
+from reactor.http11.errors import ProtocolError
+from reactor.http11.head import HeadReader
+from reactor.http11.message import Head
+from reactor.http11.parser import Parser
+from reactor.settings import Settings
+from tests.unit.http11.deliver import get
+
+Meaning = tuple[object, ...]
+
+GOOD = [
+    b"HTTP/1.1\r\nHost: x",
+    b"HTTP/1.0\r\nHost: x",
+    b"HTTP/1.0",
+    b"HTTP/1.1\r\nHost: X",
+    b"HTTP/1.1\r\nhost: x",
+    b"HTTP/1.1\r\nHost:x",
+    b"HTTP/1.1\r\nHost: x\r\nConnection: close",
+    b"HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, CLOSE",
+    b"HTTP/1.0\r\nHost: x\r\nConnection: keep-alive",
+    b"HTTP/1.0\r\nHost: x\r\nConnection: Keep-Alive, upgrade",
+    b"HTTP/1.1\r\nHost: x\r\nConnection: closed",
+    b"HTTP/1.1\r\nHost: x\r\nContent-Length: 5",
+    b"HTTP/1.1\r\nContent-Length: 5\r\nHost: x",
+    b"HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue",
+    b"HTTP/1.0\r\nHost: x\r\nContent-Length: 5\r\nExpect: 100-continue",
+    b"HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked",
+    b"HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip",
+    b"HTTP/1.1\r\nHost: x\r\nAccept-Encoding: x-gzip",
+    b"HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip;q=0",
+    b"HTTP/1.1\r\nHost: x\r\nA: 1\r\nA: 2\r\nB: 3",
+    b"HTTP/1.1\r\nHost: x\r\nA: 2\r\nA: 1\r\nB: 3",
+    b"HTTP/1.1\r\nHost: x\r\nA:\r\nB: " + b"v" * 3000,
+    b"HTTP/1.1\r\nHost: x\r\nX-Text: caf\xe9",
+]
+BAD = [
+    b"HTTP/1.1",
+    b"HTTP/2.0\r\nHost: x",
+    b"HTTP/1.10\r\nHost: x",
+    b"HTTP/1.1\r\nHost: x\r\nHost: x",
+    b"HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 5",
+    b"HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked",
+    b"HTTP/1.0\r\nHost: x\r\nTransfer-Encoding: chunked",
+    b"HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip",
+    b"HTTP/1.1\r\nHost: x\r\nA : b",
+    b"HTTP/1.1\r\nHost: x\r\nA: b\r\n c",
+    b"HTTP/1.1\r\nHost: x\r\nA",
+    b"HTTP/1.1\r\nHost: a b",
+    b"HTTP/1.1\r\nHost: x\r\nExpect: x",
+    b"HTTP/1.1\r\nHost: x\r\nA: " + b"v" * 9000,
+    b"HTTP/1.1\r\nHost: x" + b"\r\nA: b" * 100,
+]
+
+
+def meaning(head: Head) -> Meaning:
+    lines = tuple(head.headers.lines)
+    return head.version, lines, head.length, head.persistent, head.expects_continue, head.coding
+
+
+def read(reader: HeadReader, octets: bytes) -> Meaning:
+    """Read a head, given from its version on; return what it means, or how it was refused."""
+    parser = Parser(reader)
+    parser.feed(b"GET / " + octets + b"\r\n\r\n")
+    try:
+        request = parser.next_request()
+    except ProtocolError as error:
+        return error.status, error.reason
+    assert request is not None
+    return meaning(request.head)
+
+
+def fresh(octets: bytes) -> Meaning:
+    return read(HeadReader(Settings()), octets)
+
+
+def test_the_corpus_is_what_it_says() -> None:
+    assert all(len(fresh(octets)) == 6 for octets in GOOD)
+    assert all(len(fresh(octets)) == 2 for octets in BAD)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_reader_that_remembers_reads_as_one_that_does_not(order: int) -> None:
+    reader = HeadReader(Settings())
+    for _ in range(3):
+        for octets in (GOOD + BAD)[::order]:
+            assert read(reader, octets) == fresh(octets)
+
+
+def test_a_line_remembered_from_one_head_means_the_same_in_another() -> None:
+    reader = HeadReader(Settings())
+    for first in GOOD:
+        for second in GOOD:
+            octets = first + second.partition(b"Host: x")[2]
+            assert read(reader, octets) == fresh(octets)
+
+
+ENDS = [
+    *(b"X-Request-Id: %d" % i for i in range(3)),
+    b"a: 1",
+    b"A: 2",
+    b"Host: y",
+    b"hOST: y",
+    b"Content-Length: 5",
+    b"Transfer-Encoding: chunked",
+    b"Connection: close",
+    b"Expect: 100-continue",
+    b"Expect: something else",
+    b"Accept-Encoding: gzip",
+    b" folded",
+    b"no colon",
+    b"space : 1",
+    b"control: \x01",
+    b"long: " + b"v" * 9000,
+]
+
+
+@pytest.mark.parametrize("front", GOOD)
+def test_a_new_last_line_behind_what_is_known_means_what_it_says(front: bytes) -> None:
+    reader = HeadReader(Settings())
+    for _ in range(2):
+        for last in ENDS:
+            octets = front + b"\r\n" + last
+            assert read(reader, octets) == fresh(octets)
+
+
+def test_what_differs_in_its_last_line_alone_is_read_by_that_line_alone() -> None:
+    reader = HeadReader(Settings())
+    front = b"HTTP/1.1\r\nHost: x\r\nA: b"
+    for i in range(100):
+        assert len(read(reader, b"%b\r\nX-Request-Id: %d" % (front, i))) == 6
+    assert front in reader._tails
+    assert len(reader._tails) == 1
+    assert len([line for line in reader._lines if line.startswith(b"X-")]) == 0
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+def test_the_limit_on_lines_holds_for_a_last_line_behind_what_is_known(limit: int) -> None:
+    reader = HeadReader(Settings(max_fields=limit))
+    octets = b"HTTP/1.1\r\nHost: x"
+    for count in range(1, 5):
+        for i in range(4):
+            found = read(reader, b"%b\r\nA: %d" % (octets, i))
+            assert (found[0] == 431) == (count + 1 > limit)
+        octets += b"\r\nA: b"
+
+
+def test_a_refusal_is_never_remembered_as_anything_else() -> None:
+    reader = HeadReader(Settings())
+    for octets in BAD:
+        expected = fresh(octets)
+        assert [read(reader, octets) for _ in range(3)] == [expected] * 3
+
+
+def test_limits_hold_for_lines_seen_before() -> None:
+    reader = HeadReader(Settings(max_fields=3, max_field_line=20))
+    line = b"\r\nA: " + b"v" * 17
+    assert read(reader, b"HTTP/1.1\r\nHost: x" + line) == read(reader, b"HTTP/1.1\r\nHost: x" + line)
+    for _ in range(2):
+        assert len(read(reader, b"HTTP/1.1\r\nHost: x" + line * 2)) == 6
+        assert read(reader, b"HTTP/1.1\r\nHost: x" + line * 3)[0] == 431
+        assert read(reader, b"HTTP/1.1\r\nHost: x" + line + b"v")[0] == 431
+
+
+def test_readers_with_other_settings_share_nothing() -> None:
+    octets = b"HTTP/1.1\r\nHost: x\r\nA: " + b"v" * 100
+    assert len(fresh(octets)) == 6
+    assert read(HeadReader(Settings(max_field_line=50)), octets)[0] == 431
+    assert len(fresh(octets)) == 6
+
+
+def test_a_memo_holds_no_more_than_its_entries() -> None:
+    memo: BytesCache[int] = BytesCache(entries=10, longest=8)
+    for i in range(1000):
+        memo.remember(b"%d" % i, i)
+        memo.remember(b"%d" % i, i)
+        assert len(memo) <= 10
+        assert memo[b"%d" % i] == i
+    assert all(memo[key] == int(key) for key in memo)
+
+
+def test_a_memo_leaves_out_what_is_too_long() -> None:
+    memo: BytesCache[int] = BytesCache(entries=10, longest=8)
+    for octets in (b"12345678", b"123456789"):
+        memo.remember(octets, 1)
+        memo.remember(octets, 1)
+    assert dict(memo) == {b"12345678": 1}
+
+
+def test_what_comes_once_pushes_nothing_out() -> None:
+    memo: BytesCache[int] = BytesCache(entries=10, longest=8)
+    memo.remember(b"often", 0)
+    memo.remember(b"often", 0)
+    for i in range(1000):
+        memo.remember(b"%d" % i, i)
+        assert len(memo) <= 10
+        assert len(memo._waiting) == 10
+    assert dict(memo) == {b"often": 0}
+
+
+def memos(reader: HeadReader) -> list[BytesCache[object]]:
+    values = [getattr(reader, name) for name in type(reader).__slots__]
+    return [value for value in values if isinstance(value, BytesCache)]
+
+
+def test_a_reader_holds_little_whatever_it_has_read() -> None:
+    reader = HeadReader(Settings())
+    for i in range(6000):
+        for _ in range(4):  # lines first, then all behind the target, and at last the whole head
+            read(reader, b"HTTP/1.1\r\nHost: x\r\nA: %d\r\nB: %d%b" % (i, i, b"v" * (i % 3000)))
+            ChunkedReader(reader).read(b"1;a=%d%b\r\n" % (i, b"v" * (i % 100)), 0)
+    assert len(memos(reader)) == 4
+    for memo in memos(reader):
+        assert 0 < len(memo) <= memo.entries
+        assert max(map(len, memo)) <= memo.longest
+    assert sum(memo.entries * memo.longest for memo in memos(reader)) <= 2 * 1024 * 1024
+
+
+def test_requests_with_the_same_head_share_nothing_that_changes() -> None:
+    parser = Parser(HeadReader(Settings()))
+    parser.feed(get(b"A: b") * 2)
+    first, second = parser.next_request(), parser.next_request()
+    assert first is not None
+    assert second is not None
+    with pytest.raises(TypeError):
+        first.params["name"] = "secret"  # type: ignore[index]
+    first.content = b"secret"
+    first.headers.lines.append(("X", "secret"))
+    first.headers.get_all("a").append("secret")
+    with pytest.raises((AttributeError, TypeError)):
+        first.target.segments[0] = "secret"  # type: ignore[index]
+    assert "secret" not in f"{second.params} {second.content} {second.headers} {second.target.segments}"
+    assert second.headers.lines == [("Host", "x"), ("A", "b")]
+
+
+def test_the_same_fields_behind_another_request_line_mean_the_same() -> None:
+    reader = HeadReader(Settings())
+    lines = [
+        b"%b %b HTTP/1.1" % each
+        for each in ((b"GET", b"/a"), (b"HEAD", b"/a"), (b"GET", b"/b?c"), (b"get", b"/a"))
+    ]
+    for line in lines * 3:
+        parser = Parser(reader)
+        parser.feed(line + b"\r\nHost: x\r\n\r\n")
+        request = parser.next_request()
+        assert request is not None
+        assert f"{request.method} {request.target} {request.version}".encode() == line
+
+
+def test_a_target_that_is_refused_is_refused_behind_any_head_seen_before() -> None:
+    reader = HeadReader(Settings())
+    for target in (b"/", b"/%zz", b"/", b"/%zz", b"*", b"/"):
+        parser = Parser(reader)
+        parser.feed(get(target=target))
+        if target == b"/":
+            assert parser.next_request() is not None
+        else:
+            with pytest.raises(ProtocolError):
+                parser.next_request()
+
+
+def test_an_absolute_form_leaves_the_host_of_the_requests_behind_it_alone() -> None:
+    parser = Parser(HeadReader(Settings()))
+    parser.feed(get() + get(target=b"http://other/") + get() + get(target=b"http://third/"))
+    hosts = []
+    while (request := parser.next_request()) is not None:
+        hosts.append(request.headers["host"])
+    assert hosts == ["x", "other", "x", "third"]
+
+
+def test_connections_that_share_a_reader_keep_their_requests_apart() -> None:
+    reader = HeadReader(Settings())
+    one, other = Parser(reader), Parser(reader)
+    one.feed(get(b"Cookie: one")[:-2])
+    other.feed(get(b"Cookie: other")[:-2])
+    assert one.next_request() is None
+    assert other.next_request() is None
+    one.feed(b"\r\n")
+    other.feed(b"\r\n")
+    requests = [one.next_request(), other.next_request()]
+    assert [request and request.headers["cookie"] for request in requests] == ["one", "other"]

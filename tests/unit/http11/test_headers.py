@@ -1,0 +1,180 @@
+"""Headers: an ordered, unchangeable mapping without regard to case; and the octets a field may hold."""
+
+import string
+from collections.abc import Callable
+
+import pytest
+
+from reactor.http11.errors import ProtocolError
+from reactor.http11.headers import Headers, read_field_line
+from tests.unit.http11.deliver import deliver, get, one_by_one
+
+HEADERS = Headers(
+    [
+        ("host", "x", "Host"),
+        ("accept", "a", "Accept"),
+        ("x-empty", "", "X-Empty"),
+        ("accept", "b, c", "ACCEPT"),
+        ("accept", "", "accept"),
+    ]
+)
+
+
+@pytest.mark.parametrize("name", ["Accept", "accept", "ACCEPT", "aCCept"])
+def test_a_field_is_found_in_any_case(name: str) -> None:
+    assert HEADERS[name] == HEADERS.get(name) == "a, b, c, "
+    assert name in HEADERS
+    assert HEADERS.get_all(name) == ["a", "b, c", ""]
+
+
+def test_a_field_that_is_not_there_is_not_found() -> None:
+    assert "cookie" not in HEADERS
+    assert HEADERS.get("cookie") is None
+    assert HEADERS.get("cookie", "none") == "none"
+    assert HEADERS.get_all("cookie") == []
+    with pytest.raises(KeyError):
+        HEADERS["cookie"]
+
+
+def test_an_empty_field_is_there() -> None:
+    assert "x-empty" in HEADERS
+    assert HEADERS["X-Empty"] == HEADERS.get("X-Empty", "none") == ""
+
+
+def test_lines_are_kept_as_written_in_the_order_received() -> None:
+    assert HEADERS.lines == [
+        ("Host", "x"),
+        ("Accept", "a"),
+        ("X-Empty", ""),
+        ("ACCEPT", "b, c"),
+        ("accept", ""),
+    ]
+
+
+def test_headers_are_a_mapping_of_names_in_lower_case() -> None:
+    assert list(HEADERS) == ["host", "accept", "x-empty"]
+    assert len(HEADERS) == 3
+    assert dict(HEADERS) == {"host": "x", "accept": "a, b, c, ", "x-empty": ""}
+    assert list(HEADERS.items()) == list(dict(HEADERS).items())
+    assert Headers() == {}
+    assert not Headers()
+
+
+def test_replacing_makes_a_copy_and_leaves_the_original() -> None:
+    before = HEADERS.lines
+    copy = HEADERS.replacing("ACCEPT", "z")
+    assert copy.lines == [("ACCEPT", "z"), ("Host", "x"), ("X-Empty", "")]
+    assert copy["accept"] == "z"
+    assert HEADERS.lines == before
+    assert Headers().replacing("Host", "x").lines == [("Host", "x")]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda headers: headers.__setitem__("host", "y"),
+        lambda headers: headers.__delitem__("host"),
+        lambda headers: headers.update({"host": "y"}),
+        lambda headers: headers.pop("host"),
+        lambda headers: headers.clear(),
+        lambda headers: headers.setdefault("cookie", "y"),
+        lambda headers: setattr(headers, "lines", []),
+        lambda headers: setattr(headers, "host", "y"),
+    ],
+)
+def test_headers_cannot_be_changed(change: Callable[[Headers], object]) -> None:
+    headers = Headers([("host", "x", "Host")])
+    with pytest.raises((AttributeError, TypeError)):
+        change(headers)
+    assert headers.lines == [("Host", "x")]
+
+
+def test_changing_what_was_handed_out_changes_nothing() -> None:
+    lines = [("host", "x", "Host")]
+    headers = Headers(lines)
+    lines.append(("cookie", "y", "Cookie"))
+    headers.lines.clear()
+    headers.get_all("host").clear()
+    dict(headers).clear()
+    assert headers.lines == [("Host", "x")]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b" A: b", "folded field line"),
+        (b"\tA: b", "folded field line"),
+        (b"A b", "field line without a colon"),
+        (b"", "field line without a colon"),
+        (b"A : b", "white space before the colon of a field line"),
+        (b"A\t: b", "white space before the colon of a field line"),
+        (b": b", "malformed field name"),
+        (b"A B: c", "malformed field name"),
+        (b"A: \0", "control character in a field value"),
+        (b"A: b\rc", "control character in a field value"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_with_a_field_line(line: bytes, reason: str) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        read_field_line(line)
+    assert (caught.value.status, caught.value.reason) == (400, reason)
+
+
+ALPHANUMERIC = frozenset((string.ascii_letters + string.digits).encode())
+TCHAR = ALPHANUMERIC | frozenset(b"!#$%&'*+-.^_`|~")
+UNRESERVED = ALPHANUMERIC | frozenset(b"-._~")
+SUB_DELIMS = frozenset(b"!$&'()*+,;=")
+PCHAR = UNRESERVED | SUB_DELIMS | frozenset(b":@")
+VCHAR = frozenset(range(0x21, 0x7F))
+OBS_TEXT = frozenset(range(0x80, 0x100))
+
+
+@pytest.mark.parametrize(
+    ("before", "behind", "legal"),
+    [
+        pytest.param(b"G", b"T / HTTP/1.1\r\nHost: x\r\n\r\n", TCHAR, id="method"),
+        pytest.param(b"GET /a", b"b HTTP/1.1\r\nHost: x\r\n\r\n", PCHAR | frozenset(b"/?"), id="path"),
+        pytest.param(b"GET /?a", b"b HTTP/1.1\r\nHost: x\r\n\r\n", PCHAR | frozenset(b"/?"), id="query"),
+        pytest.param(b"GET / HTTP/1.", b"\r\nHost: x\r\n\r\n", frozenset(b"0123456789"), id="version"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a", b"b\r\n\r\n", (UNRESERVED | SUB_DELIMS) - {44}, id="host"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: a:1", b"\r\n\r\n", frozenset(b"0123456789 \t"), id="port"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nA", b"B: c\r\n\r\n", TCHAR | {58}, id="field name"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n", b": c\r\n\r\n", TCHAR, id="field name alone"),
+        pytest.param(
+            b"GET / HTTP/1.1\r\nHost: x\r\nA: b", b"c\r\n\r\n", VCHAR | OBS_TEXT | {9, 32}, id="field value"
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0",
+            b"\r\n\r\n",
+            frozenset(b"0 \t"),
+            id="length",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0",
+            b"\r\n\r\n",
+            frozenset(b"0"),
+            id="chunk size",
+        ),
+        pytest.param(
+            b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0;a",
+            b"b\r\n\r\n",
+            TCHAR | frozenset(b"=;"),
+            id="chunk extension",
+        ),
+    ],
+)
+def test_each_of_the_256_octets_is_legal_where_the_grammar_has_it(
+    before: bytes, behind: bytes, legal: frozenset[int]
+) -> None:
+    for cut in (lambda octets: [octets], one_by_one):
+        accepted = set()
+        for octet in range(256):
+            outcome = deliver(cut(before + bytes([octet]) + behind))
+            if outcome.status is None and outcome.requests and outcome.requests[0].phase_after_content:
+                accepted.add(octet)
+        assert sorted(accepted) == sorted(legal)
+
+
+def test_an_unknown_field_goes_through_untouched() -> None:
+    (seen,) = deliver([get(b"X-Whatever: 1, 2;q=3")]).requests
+    assert seen.lines[-1] == ("X-Whatever", "1, 2;q=3")

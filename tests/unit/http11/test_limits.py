@@ -1,0 +1,286 @@
+"""Limits: the octet exactly at each limit is accepted, one over is refused, however it arrives."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from reactor.http11.message import Response
+from reactor.routing import Router, buffered
+from reactor.settings import Settings
+from tests.support.in_process import Harness
+from tests.unit.http11.deliver import (
+    assert_accepted,
+    assert_refused,
+    both_ways,
+    chunked_post,
+    deliver,
+    get,
+    one_by_one,
+    post,
+)
+
+DEFAULTS = Settings()
+SMALL = Settings(
+    max_request_line=40, max_field_line=30, max_fields=6, max_head=150, max_body=64, max_chunk_line=20
+)
+both_settings = pytest.mark.parametrize(
+    "settings", [pytest.param(SMALL, id="small"), pytest.param(DEFAULTS, id="defaults")]
+)
+
+
+def request_line(length: int, method: bytes = b"GET") -> bytes:
+    """Write a request line of this length, its CRLF not counted."""
+    return method + b" /" + b"a" * (length - len(method) - 11) + b" HTTP/1.1"
+
+
+def with_line(line: bytes) -> bytes:
+    return line + b"\r\nHost: x\r\n\r\n"
+
+
+def field_line(length: int, name: bytes = b"A") -> bytes:
+    """Write a field line of this length, its CRLF not counted."""
+    return name + b": " + b"v" * (length - len(name) - 2)
+
+
+def head(length: int, settings: Settings) -> bytes:
+    """Write a head of this length, its empty line counted, in few field lines that are not too long."""
+    octets = b"GET / HTTP/1.1\r\nHost: x\r\n"
+    missing = length - len(octets) - 2
+    while missing:
+        take = min(missing, settings.max_field_line + 2)
+        if 0 < missing - take < 5:  # leave room for one more line
+            take -= 5
+        octets += field_line(take - 2) + b"\r\n"
+        missing -= take
+    return octets + b"\r\n"
+
+
+@both_settings
+def test_a_request_line_at_its_limit_is_accepted(settings: Settings) -> None:
+    line = request_line(settings.max_request_line)
+    assert len(line) == settings.max_request_line
+    assert len(assert_accepted(with_line(line), settings).target) == settings.max_request_line - 13
+    assert_accepted(b"\r\n\r\n" + with_line(line), settings)
+
+
+@both_settings
+@pytest.mark.parametrize("over", [1, 2, 3, 500])
+def test_a_request_line_over_its_limit_is_refused(settings: Settings, over: int) -> None:
+    assert_refused(414, with_line(request_line(settings.max_request_line + over)), settings)
+
+
+@both_settings
+def test_a_request_line_over_its_limit_is_refused_before_it_ends(settings: Settings) -> None:
+    line = request_line(settings.max_request_line + 1)
+    assert_refused(414, line, settings)
+    assert_refused(414, b"G" * (settings.max_request_line + 1), settings)
+    assert_refused(414, b"GET /" + b"a" * settings.max_head, settings)
+    assert_refused(414, b"\r\n" + line, settings)
+
+
+@both_settings
+def test_a_long_method_makes_the_request_line_too_long(settings: Settings) -> None:
+    fits = request_line(settings.max_request_line, b"M" * (settings.max_request_line - 11))
+    assert_accepted(with_line(fits), settings)
+    assert_refused(414, with_line(b"M" + fits), settings)
+
+
+@both_settings
+def test_a_request_line_at_its_limit_is_not_refused_while_its_end_is_missing(settings: Settings) -> None:
+    line = request_line(settings.max_request_line)
+    for beginning in (line, line + b"\r", line + b"\r\n", line + b"\r\nH"):
+        assert both_ways(beginning, settings).status is None
+
+
+@both_settings
+def test_a_field_line_at_its_limit_is_accepted(settings: Settings) -> None:
+    line = field_line(settings.max_field_line)
+    assert len(line) == settings.max_field_line
+    assert_accepted(get(line), settings)
+    assert_accepted(get(line, b"B: c"), settings)
+
+
+@both_settings
+def test_a_field_line_over_its_limit_is_refused(settings: Settings) -> None:
+    assert_refused(431, get(field_line(settings.max_field_line + 1)), settings)
+    assert_refused(431, get(b"B: c", field_line(settings.max_field_line + 1), b"C: d"), settings)
+    assert_refused(431, get(b"A:" + b" " * settings.max_field_line), settings)
+    assert_refused(431, get(b"A" * settings.max_field_line + b":"), settings)
+
+
+@both_settings
+def test_as_many_fields_as_the_limit_are_accepted(settings: Settings) -> None:
+    lines = [b"A: b"] * (settings.max_fields - 1)
+    assert len(assert_accepted(get(*lines), settings).lines) == settings.max_fields
+    assert_refused(431, get(*lines, b"A: b"), settings)
+    assert_refused(431, get(*lines, b"A: b", b"A: b"), settings)
+
+
+@both_settings
+def test_a_head_at_its_limit_is_accepted(settings: Settings) -> None:
+    octets = head(settings.max_head, settings)
+    assert len(octets) == settings.max_head
+    assert_accepted(octets, settings)
+    assert_accepted(b"\r\n" + octets, settings)
+    assert deliver([octets + octets, octets], settings).status is None
+
+
+@both_settings
+@pytest.mark.parametrize("over", [1, 2, 4])
+def test_a_head_over_its_limit_is_refused(settings: Settings, over: int) -> None:
+    assert_refused(431, head(settings.max_head + over, settings), settings)
+
+
+@both_settings
+def test_a_head_is_refused_once_it_cannot_end_within_its_limit_and_not_before(settings: Settings) -> None:
+    fits = head(settings.max_head, settings)
+    for missing in (1, 3, 5):
+        assert both_ways(fits[:-missing], settings).status is None
+    assert_refused(431, head(settings.max_head + 100, settings)[: settings.max_head], settings)
+
+
+@both_settings
+def test_pipelined_heads_are_measured_one_by_one(settings: Settings) -> None:
+    octets = head(settings.max_head, settings) * 3
+    assert len(both_ways(octets, settings).requests) == 3
+    outcome = deliver([octets + head(settings.max_head + 1, settings)], settings)
+    assert (len(outcome.requests), outcome.status) == (3, 431)
+
+
+def test_a_head_limit_below_that_of_the_request_line_is_obeyed_as_a_limit_of_the_head() -> None:
+    settings = Settings(max_head=100)
+    assert_accepted(get(target=b"/" + b"a" * (100 - len(get()))), settings)
+    assert_refused(431, get(target=b"/" + b"a" * (101 - len(get()))), settings)
+    assert_refused(431, get(target=b"/" + b"a" * 100), settings)
+    assert_refused(431, b"GET /" + b"a" * 200 + b" HTTP/1.0\r\n\r\n", settings)
+
+
+# The chunked coding.
+
+
+@both_settings
+def test_a_chunk_line_at_its_limit_is_accepted(settings: Settings) -> None:
+    line = b"1;" + b"e" * (settings.max_chunk_line - 2)
+    assert assert_accepted(chunked_post(line + b"\r\na\r\n0\r\n\r\n"), settings).content == b"a"
+    assert_refused(400, chunked_post(line + b"e\r\na\r\n0\r\n\r\n"), settings)
+    assert_refused(400, chunked_post(line + b"e"), settings)
+    assert_refused(400, chunked_post(line + b"eeeeeeee"), settings)
+    for beginning in (line, line + b"\r"):
+        assert both_ways(chunked_post(beginning), settings).status is None
+
+
+def test_a_chunk_size_has_at_most_16_digits() -> None:
+    assert assert_accepted(chunked_post(b"0" * 15 + b"1\r\na\r\n" + b"0" * 16 + b"\r\n\r\n")).content == b"a"
+    assert_refused(400, chunked_post(b"0" * 16 + b"1\r\na\r\n0\r\n\r\n"))
+    assert_refused(400, chunked_post(b"1\r\na\r\n" + b"0" * 17 + b"\r\n\r\n"))
+    assert_refused(413, chunked_post(b"F" * 16 + b"\r\n"))
+    assert_refused(400, chunked_post(b"F" * 17 + b"\r\n"))
+
+
+@both_settings
+def test_chunked_content_over_its_limit_is_refused_before_it_is_read(settings: Settings) -> None:
+    assert both_ways(chunked_post(b"%x\r\n" % settings.max_body), settings).status is None
+    assert_refused(413, chunked_post(b"%x\r\n" % (settings.max_body + 1)), settings)
+    assert_refused(413, chunked_post(b"1\r\na\r\n%x\r\n" % settings.max_body), settings)
+    assert both_ways(chunked_post(b"1\r\na\r\n%x\r\n" % (settings.max_body - 1)), settings).status is None
+
+
+def test_chunked_content_at_its_limit_is_accepted() -> None:
+    octets = b"a" * SMALL.max_body
+    assert assert_accepted(chunked_post(b"40\r\n%b\r\n0\r\n\r\n" % octets), SMALL).content == octets
+    ones = b"1\r\na\r\n" * SMALL.max_body
+    assert assert_accepted(chunked_post(ones + b"0\r\n\r\n"), SMALL).content == octets
+    assert_refused(413, chunked_post(ones + b"1\r\na\r\n0\r\n\r\n"), SMALL)
+
+
+def test_no_content_is_accepted_where_none_may_come() -> None:
+    settings = Settings(max_body=0)
+    assert assert_accepted(chunked_post(b"0\r\n\r\n"), settings).content == b""
+    assert_refused(413, chunked_post(b"1\r\n"), settings)
+
+
+@pytest.mark.parametrize(
+    ("length", "status"), [(b"10", 200), (b"11", 413), (b"9" * 19, 413), (b"9" * 8000, 413)]
+)
+def test_content_of_a_length_over_the_limit_is_refused_before_it_is_read(length: bytes, status: int) -> None:
+    routes = Router()
+    routes.post("/", buffered(100))(lambda request: Response(200, request.content))
+    with Harness(routes, max_body=10) as server:
+        client = server.connect()
+        client.send(post(b"Content-Length: " + length))
+        if status == 200:
+            client.assert_open()
+            client.send(b"0123456789")
+        client.assert_responds(status)
+
+
+def with_trailers(*lines: bytes) -> bytes:
+    return chunked_post(b"\r\n".join([b"1\r\na\r\n0", *lines, b"", b""]))
+
+
+@both_settings
+def test_a_trailer_line_at_its_limit_is_accepted(settings: Settings) -> None:
+    line = field_line(settings.max_field_line)
+    assert assert_accepted(with_trailers(line), settings).content == b"a"
+    assert_accepted(with_trailers(b"B: c", line, b"C: d"), settings)
+
+
+@both_settings
+@pytest.mark.parametrize("over", [1, 2, 3, 50])
+def test_a_trailer_line_over_its_limit_is_refused(settings: Settings, over: int) -> None:
+    line = field_line(settings.max_field_line + over)
+    assert_refused(431, with_trailers(line), settings)
+    assert_refused(431, with_trailers(b"B: c", line, b"C: d"), settings)
+
+
+@both_settings
+def test_a_trailer_section_is_refused_once_it_cannot_end_within_its_limit(settings: Settings) -> None:
+    beginning = chunked_post(b"0\r\n" + field_line(settings.max_head - 2))
+    assert both_ways(beginning, settings).status is None
+    assert both_ways(beginning + b"\r", settings).status is None
+    assert_refused(431, beginning + b"v", settings)
+
+
+@both_settings
+def test_as_many_trailers_as_fields_are_accepted(settings: Settings) -> None:
+    lines = [b"A: b"] * settings.max_fields
+    assert assert_accepted(with_trailers(*lines), settings).content == b"a"
+    assert_refused(431, with_trailers(*lines, b"A: b"), settings)
+
+
+def trailer_section(length: int, settings: Settings) -> Iterator[bytes]:
+    """Write lines of this length together, their CRLFs counted."""
+    while length:
+        take = min(length, settings.max_field_line + 2)
+        if 0 < length - take < 5:
+            take -= 5
+        yield field_line(take - 2)
+        length -= take
+
+
+def test_a_trailer_section_at_its_limit_is_accepted() -> None:
+    settings = Settings(max_field_line=60, max_head=150)
+    assert_accepted(with_trailers(*trailer_section(150, settings)), settings)
+    assert_refused(431, with_trailers(*trailer_section(151, settings)), settings)
+
+
+def test_a_long_trailer_section_at_its_default_limit_is_accepted() -> None:
+    fits = with_trailers(*trailer_section(DEFAULTS.max_head, DEFAULTS))
+    over = with_trailers(*trailer_section(DEFAULTS.max_head + 1, DEFAULTS))
+    assert_accepted(fits)
+    assert_refused(431, over)
+
+
+@pytest.mark.parametrize("endless", [b"a", b"A: b\r\n", b"GET / HTTP/1.1\r\nA: b" + b"c" * 40_000, b"\r\n"])
+def test_an_endless_head_is_refused_by_the_time_it_is_over_its_limit(endless: bytes) -> None:
+    octets = endless * (2 * DEFAULTS.max_head // len(endless) + 1)
+    taken = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal taken
+        for octet in one_by_one(octets):
+            taken += 1
+            yield octet
+
+    assert deliver(counted()).status in (400, 414, 431)
+    assert taken <= DEFAULTS.max_head

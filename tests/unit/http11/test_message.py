@@ -1,0 +1,197 @@
+"""The messages: what a handler is given, what it returns, and a stream that comes in its own time."""
+
+import gzip
+
+import pytest
+
+from reactor.http11.head import HeadReader
+from reactor.http11.headers import Headers
+from reactor.http11.message import Content, Head, LiveStream, Request, Response, reason_phrase
+from reactor.http11.parser import Parser
+from reactor.http11.serializer import Stream, serialize
+from reactor.http11.target import Target
+from reactor.routing import Router
+from reactor.settings import Settings
+from tests.support.in_process import Harness
+from tests.unit.http11.deliver import get
+
+
+def request_of(octets: bytes) -> Request:
+    parser = Parser(HeadReader(Settings()))
+    parser.feed(octets)
+    request = parser.next_request()
+    assert request is not None
+    return request
+
+
+def test_a_request_shows_what_was_asked() -> None:
+    request = request_of(b"GET /a%20b?c=d HTTP/1.1\r\nHost: x\r\nUser-Agent: y\r\n\r\n")
+    assert (request.method, request.path, request.query, request.version) == (
+        "GET",
+        "/a%20b",
+        "c=d",
+        "HTTP/1.1",
+    )
+    assert request.headers["user-agent"] == "y"
+    assert (request.params, request.content) == ({}, b"")
+    assert repr(request) == "<Request GET /a%20b?c=d>"
+
+
+def test_a_query_that_is_not_there_is_empty() -> None:
+    assert request_of(get()).query == ""
+    assert request_of(get(target=b"/?")).query == ""
+    assert request_of(get(target=b"/?")).target.query == ""
+    assert request_of(get()).target.query is None
+
+
+@pytest.mark.parametrize(
+    ("status", "phrase"),
+    [
+        (200, "OK"),
+        (404, "Not Found"),
+        (413, "Content Too Large"),
+        (416, "Range Not Satisfiable"),
+        (799, "Unknown"),
+    ],
+)
+def test_a_status_has_a_phrase(status: int, phrase: str) -> None:
+    assert reason_phrase(status) == phrase
+    assert repr(Response(status)) == f"<Response {status} {phrase}>"
+
+
+def test_a_text_response_is_utf_8() -> None:
+    response = Response.text("caf\xe9", 201)
+    assert (response.status, response.content) == (201, b"caf\xc3\xa9")
+    assert ("Content-Type", "text/plain; charset=utf-8") in response.headers
+
+
+def test_an_error_response_is_one_line_that_says_why() -> None:
+    response = Response.error(405, "no", (("Allow", "GET"),))
+    assert (response.status, response.content) == (405, b"no\n")
+    assert dict(response.headers) == {"Content-Type": "text/plain", "Allow": "GET"}
+
+
+# LiveStream.
+
+
+def test_a_live_stream_hands_out_what_was_sent_and_nothing_when_nothing_was() -> None:
+    live = LiveStream()
+    assert next(live) == b""
+    assert live.send(b"a")
+    assert live.send(b"bc")
+    assert live.size == 3
+    assert next(live) == b"abc"
+    assert live.size == 0
+    assert next(live) == b""
+
+
+def test_a_live_stream_that_was_closed_hands_out_the_rest_and_ends() -> None:
+    live = LiveStream()
+    live.send(b"last")
+    live.close()
+    assert live.closed
+    assert list(live) == [b"last"]
+    with pytest.raises(StopIteration):
+        next(live)
+
+
+def test_a_live_stream_closed_without_a_word_is_empty() -> None:
+    live = LiveStream()
+    live.close()
+    live.close()
+    assert list(live) == []
+
+
+def test_nothing_can_be_sent_after_the_end() -> None:
+    live = LiveStream()
+    live.close()
+    assert not live.send(b"late")
+    assert live.size == 0
+    assert list(live) == []
+
+
+def test_a_live_stream_takes_up_to_its_limit() -> None:
+    live = LiveStream(limit=10)
+    assert live.send(b"x" * 10)
+    assert not live.send(b"y")
+    assert live.send(b"")
+    assert next(live) == b"x" * 10
+    assert not live.send(b"y" * 11)
+    assert live.send(b"y" * 9)
+    assert not live.send(b"zz")
+    assert live.send(b"z")
+    assert next(live) == b"y" * 9 + b"z"
+
+
+def test_each_change_wakes_whoever_waits() -> None:
+    live = LiveStream(limit=3)
+    woken: list[str] = []
+    live.wake = lambda: woken.append("woken")
+    live.send(b"abc")
+    assert len(woken) == 1
+    live.send(b"too much")
+    assert len(woken) == 1
+    live.close()
+    assert len(woken) == 2
+
+
+def stream_of(live: LiveStream, version: int) -> Stream:
+    head = Head(version, Headers(), persistent=version == 1)
+    _, body, _ = serialize(
+        Request("GET", Target("/", ("",)), head), Response(200, live), version == 1, b"", 1000
+    )
+    assert isinstance(body, Stream)
+    assert body.live
+    return body
+
+
+@pytest.mark.parametrize(
+    ("version", "pieces"), [(1, [b"", b"2\r\nhi\r\n", b"", b"0\r\n\r\n"]), (0, [b"", b"hi", b""])]
+)
+def test_a_live_stream_is_framed_as_it_comes(version: int, pieces: list[bytes]) -> None:
+    live = LiveStream()
+    stream = stream_of(live, version)
+    seen = [next(stream.pieces)]
+    live.send(b"hi")
+    seen += [next(stream.pieces), next(stream.pieces)]
+    live.close()
+    assert seen + list(stream.pieces) == pieces
+
+
+def test_a_subscriber_is_woken_and_closing_the_stream_tells_the_application() -> None:
+    live = LiveStream()
+    stream = stream_of(live, 1)
+    woken: list[str] = []
+    stream.subscribe(lambda: woken.append("woken"))
+    live.send(b"a")
+    assert woken == ["woken"]
+    stream.close()
+    assert live.closed
+    assert not live.send(b"b")
+
+
+# What a client of HTTP/1.0 must be able to tell: where the content ends.
+
+TEXT = b"so it goes, " * 10_000
+CONTENTS = {"octets": TEXT, "few octets": TEXT[:1000], "pieces": [TEXT[:1000], TEXT[1000:]], "nothing": b""}
+
+
+@pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS.keys())
+@pytest.mark.parametrize("coding", [b"identity", b"gzip"])
+def test_a_response_in_http_1_0_ends_by_its_length_or_with_the_connection(
+    content: Content, coding: bytes
+) -> None:
+    routes = Router()
+    routes.get("/text")(lambda request: Response(200, content, compress_from=0))
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(
+            b"GET /text HTTP/1.0\r\nConnection: keep-alive\r\nAccept-Encoding: " + coding + b"\r\n\r\n"
+        )
+        answer = client.assert_responds(200)
+        assert "content-length" in answer.headers or client.closed
+        assert answer.headers["connection"] == ("close" if client.closed else "keep-alive")
+        expected = content if isinstance(content, bytes) else b"".join(content)
+        compressed = answer.headers.get("content-encoding") == "gzip"
+        assert not compressed or coding == b"gzip"
+        assert (gzip.decompress(answer.content) if compressed else answer.content) == expected

@@ -1,0 +1,87 @@
+"""The parser: many requests in one delivery."""
+
+from typing import Any
+
+from reactor.http11.head import HeadReader
+from reactor.http11.parser import Parser, Phase
+from reactor.settings import Settings
+from tests.unit.http11.deliver import deliver, get, post
+
+MANY = 2500
+
+
+def pipelined(count: int) -> bytes:
+    return b"".join(get(target=b"/%d" % i) for i in range(count))
+
+
+def test_thousands_of_pipelined_requests_come_out_in_order() -> None:
+    outcome = deliver([pipelined(MANY)])
+    assert outcome.targets == [f"/{i}" for i in range(MANY)]
+    assert outcome.phase is Phase.IDLE
+
+
+def test_pipelined_requests_in_deliveries_that_cut_them_come_out_in_order() -> None:
+    octets = pipelined(MANY)
+    outcome = deliver(octets[i : i + 4096] for i in range(0, len(octets), 4096))
+    assert outcome.targets == [f"/{i}" for i in range(MANY)]
+
+
+def test_pipelined_requests_with_content_come_out_in_order() -> None:
+    octets = b"".join(post(b"Content-Length: 4", content=b"%04d" % i) for i in range(MANY))
+    assert deliver([octets]).contents == [b"%04d" % i for i in range(MANY)]
+
+
+def test_empty_lines_between_requests_are_counted_for_each_anew() -> None:
+    outcome = deliver([b"".join(b"\r\n" * 4 + get(target=b"/%d" % i) for i in range(100))])
+    assert outcome.targets == [f"/{i}" for i in range(100)]
+
+
+class CountedBytes(bytes):
+    """Octets that count how many of them are copied by slicing."""
+
+    copied = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        piece = super().__getitem__(key)
+        if isinstance(key, slice):
+            CountedBytes.copied += len(piece)
+            if len(piece) > 4096:  # a long rest stays under observation
+                return CountedBytes(piece)
+        return piece
+
+
+def test_a_long_delivery_is_copied_a_few_times_at_most() -> None:
+    CountedBytes.copied = 0
+    octets = CountedBytes(pipelined(MANY))
+    parser = Parser(HeadReader(Settings()))
+    parser.feed(octets)
+    count = 0
+    while parser.next_request() is not None:
+        count += 1
+    assert count == MANY
+    assert CountedBytes.copied <= 3 * len(octets)
+
+
+def test_what_waits_behind_a_request_leaves_it_alone_when_more_is_fed() -> None:
+    parser = Parser(HeadReader(Settings()))
+    targets = []
+    for i in range(50):
+        parser.feed(get(target=b"/%d" % (2 * i)) + get(target=b"/%d" % (2 * i + 1)))
+        request = parser.next_request()
+        assert request is not None
+        targets.append(request.path)
+    while (request := parser.next_request()) is not None:
+        targets.append(request.path)
+    assert targets == [f"/{i}" for i in range(100)]
+
+
+def test_requests_behind_the_last_are_ignored_whatever_they_are() -> None:
+    last = get(b"Connection: close", target=b"/last")
+    for behind in (get(), b"\0\0\0", b"GET / HTTP/9.9\r\n\r\n", b"x" * 40_000):
+        outcome = deliver([last + behind, behind])
+        assert (outcome.targets, outcome.status, outcome.phase) == (["/last"], None, Phase.ENDED)
+
+
+def test_requests_before_a_refused_one_come_out_first() -> None:
+    outcome = deliver([get(target=b"/1") + get(target=b"/2") + b"BAD\r\n\r\n" + get(target=b"/3")])
+    assert (outcome.targets, outcome.status) == (["/1", "/2"], 400)

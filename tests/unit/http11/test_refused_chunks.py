@@ -1,0 +1,112 @@
+"""Refusals: the chunked coding; and beside each its twin that is accepted."""
+
+import pytest
+
+from tests.unit.http11.deliver import (
+    assert_accepted,
+    assert_refused,
+    cases,
+    chunked_post,
+    deliver,
+    one_by_one,
+)
+
+MALFORMED_CHUNKS = {
+    "plus": b"+5\r\nhello\r\n0\r\n\r\n",
+    "minus": b"-5\r\nhello\r\n0\r\n\r\n",
+    "minus zero": b"-0\r\n\r\n",
+    "0x": b"0x5\r\nhello\r\n0\r\n\r\n",
+    "0X": b"0X5\r\nhello\r\n0\r\n\r\n",
+    "underscore": b"0_5\r\nhello\r\n0\r\n\r\n",
+    "h behind": b"5h\r\nhello\r\n0\r\n\r\n",
+    "not hexadecimal": b"g\r\nhello\r\n0\r\n\r\n",
+    "fraction": b"5.0\r\nhello\r\n0\r\n\r\n",
+    "quotes": b'"5"\r\nhello\r\n0\r\n\r\n',
+    "comma": b"5,5\r\nhello\r\n0\r\n\r\n",
+    "Arabic digit": "\u0665\r\nhello\r\n0\r\n\r\n".encode(),
+    "superscript": b"\xb2\r\nhe\r\n0\r\n\r\n",
+    "17 digits": b"00000000000000005\r\nhello\r\n0\r\n\r\n",
+    "17 digits that wrap around": b"10000000000000005\r\nhello\r\n0\r\n\r\n",
+    "empty": b"\r\nhello\r\n0\r\n\r\n",
+    "extension only": b";a=b\r\nhello\r\n0\r\n\r\n",
+    "space before": b" 5\r\nhello\r\n0\r\n\r\n",
+    "space behind": b"5 \r\nhello\r\n0\r\n\r\n",
+    "tab behind": b"5\t\r\nhello\r\n0\r\n\r\n",
+    "space inside": b"0 5\r\nhello\r\n0\r\n\r\n",
+    "NUL": b"5\0\r\nhello\r\n0\r\n\r\n",
+    "CR": b"5\r\r\nhello\r\n0\r\n\r\n",
+    "bare CR": b"5\rhello\r\n0\r\n\r\n",
+    "bare LF": b"5\nhello\r\n0\r\n\r\n",
+    "bare LF in an extension": b"5;a\nhello\r\n0\r\n\r\n",
+    "bare CR in an extension": b"5;a\rb\r\nhello\r\n0\r\n\r\n",
+    "bare LF in a quoted extension": b'5;a="b\nc"\r\nhello\r\n0\r\n\r\n',
+    "extension without a name": b"5;\r\nhello\r\n0\r\n\r\n",
+    "extension of a value only": b"5;=b\r\nhello\r\n0\r\n\r\n",
+    "extension without its value": b"5;a=\r\nhello\r\n0\r\n\r\n",
+    "extension with two values": b"5;a=b=c\r\nhello\r\n0\r\n\r\n",
+    "extension of two words": b"5;a b\r\nhello\r\n0\r\n\r\n",
+    "extension without its end quote": b'5;a="b\r\nhello\r\n0\r\n\r\n',
+    "extension with more behind its quotes": b'5;a="b"c\r\nhello\r\n0\r\n\r\n',
+    "extension with a control": b"5;a=\x01\r\nhello\r\n0\r\n\r\n",
+    "extension with NUL": b"5;a\0\r\nhello\r\n0\r\n\r\n",
+    "data too long": b"5\r\nhellox\r\n0\r\n\r\n",
+    "data too short": b"5\r\nhell\r\n0\r\n\r\n",
+    "data without CRLF": b"5\r\nhello0\r\n\r\n",
+    "data and bare LF": b"5\r\nhello\n0\r\n\r\n",
+    "data and bare CR": b"5\r\nhello\r0\r\n\r\n",
+    "data and LF CR": b"5\r\nhello\n\r0\r\n\r\n",
+    "data and two CRs": b"5\r\nhello\r\r\n0\r\n\r\n",
+    "data and an empty line": b"5\r\nhello\r\n\r\n0\r\n\r\n",
+    "last chunk and bare LF": b"0\n\r\n",
+    "trailers and bare LF": b"0\r\n\n",
+    "trailer without a colon": b"0\r\nA\r\n\r\n",
+    "trailer with a space before the colon": b"0\r\nA : b\r\n\r\n",
+    "trailer that is folded": b"0\r\nA: b\r\n c\r\n\r\n",
+    "trailer with a control": b"0\r\nA: \x01\r\n\r\n",
+    "trailer with NUL": b"0\r\nA: b\0\r\n\r\n",
+    "trailer with a bare CR": b"0\r\nA: b\rc\r\n\r\n",
+    "trailer with a bare LF": b"0\r\nA: b\nc: d\r\n\r\n",
+    "trailer without a name": b"0\r\n: b\r\n\r\n",
+    "the next request for a trailer": b"0\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+CHUNKS = {
+    "plain": b"5\r\nhello\r\n0\r\n\r\n",
+    "leading zero": b"05\r\nhello\r\n0\r\n\r\n",
+    "16 digits": b"0000000000000005\r\nhello\r\n0000000000000000\r\n\r\n",
+    "chunk of one each": b"1\r\nh\r\n1\r\ne\r\n1\r\nl\r\n1\r\nl\r\n1\r\no\r\n0\r\n\r\n",
+    "name": b"5;a\r\nhello\r\n0;b\r\n\r\n",
+    "name and value": b"5;a=b\r\nhello\r\n0;c=d\r\n\r\n",
+    "white space": b"5 ; a = b\t;\tc\r\nhello\r\n0\r\n\r\n",
+    "quoted value": b'5;a="b; \\" c\xe9"\r\nhello\r\n0\r\n\r\n',
+    "empty quotes": b'5;a=""\r\nhello\r\n0\r\n\r\n',
+    "many": b"5" + b";a=b" * 100 + b"\r\nhello\r\n0\r\n\r\n",
+    "trailers": b"5\r\nhello\r\n0\r\nA: b\r\nC:\r\n\r\n",
+    "trailers that must not be believed": b"5\r\nhello\r\n0\r\nContent-Length: 9\r\nHost: y\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("body", cases(MALFORMED_CHUNKS))
+def test_a_malformed_chunk_is_refused(body: bytes) -> None:
+    assert_refused(400, chunked_post(body))
+
+
+@pytest.mark.parametrize("body", cases(CHUNKS))
+def test_a_well_formed_chunk_is_accepted(body: bytes) -> None:
+    seen = assert_accepted(chunked_post(body))
+    assert seen.content == b"hello"
+    assert seen.lines == (("Host", "x"), ("Transfer-Encoding", "chunked"))
+
+
+def test_chunk_sizes_are_hexadecimal_in_any_case() -> None:
+    octets = bytes(range(256))
+    for size in (b"aF", b"Af", b"AF", b"af"):
+        seen = assert_accepted(chunked_post(size + b"\r\n" + octets[:0xAF] + b"\r\n0\r\n\r\n"))
+        assert seen.content == octets[:0xAF]
+
+
+def test_content_before_a_malformed_chunk_is_not_passed_off_as_complete() -> None:
+    octets = chunked_post(b"5\r\nhello\r\nx\r\n")
+    for pieces in ([octets], one_by_one(octets)):
+        outcome = deliver(pieces)
+        assert outcome.status == 400
+        assert outcome.requests[0].phase_after_content is None

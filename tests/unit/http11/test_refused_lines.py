@@ -1,0 +1,162 @@
+"""Refusals: request lines, versions and line ends; and beside each its twin that is accepted."""
+
+import pytest
+
+from tests.unit.http11.deliver import assert_accepted, assert_refused, cases, get
+
+MALFORMED_REQUEST_LINES = {
+    "no version": b"GET /\r\nHost: x\r\n\r\n",
+    "no version, and a field with spaces": b"GET /\r\nHost: x\r\nUser-Agent: a b c\r\n\r\n",
+    "no version, and a long field": b"GET /\r\nHost:"
+    + b"x" * 8100
+    + b"\r\nX-Long:"
+    + b"y" * 8000
+    + b" a b\r\n\r\n",
+    "method only": b"GET\r\nHost: x\r\n\r\n",
+    "one word only": b"x\r\n\r\n",
+    "no method": b" / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "space before": b" GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "tab before": b"\tGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "two spaces before the target": b"GET  / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "two spaces before the version": b"GET /  HTTP/1.1\r\nHost: x\r\n\r\n",
+    "space behind": b"GET / HTTP/1.1 \r\nHost: x\r\n\r\n",
+    "tabs for spaces": b"GET\t/\tHTTP/1.1\r\nHost: x\r\n\r\n",
+    "form feed for a space": b"GET /\x0cHTTP/1.1\r\nHost: x\r\n\r\n",
+    "space in the target": b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
+    "method with a control": b"G\x01T / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "method with a slash": b"GE/T / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "method beyond ASCII": b"G\xc9T / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "method in quotes": b'"GET" / HTTP/1.1\r\nHost: x\r\n\r\n',
+    "NUL": b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a response": b"HTTP/1.1 200 OK\r\nHost: x\r\n\r\n",
+    "a field line": b"Host: x\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03",
+}
+MALFORMED_VERSIONS = [
+    *(b"http/1.1", b"Http/1.1", b"HTTp/1.1", b"HTTP/1.10", b"HTTP/1.01", b"HTTP/01.1", b"HTTP/10.1"),
+    *(
+        b"HTTP/1",
+        b"HTTP/1.",
+        b"HTTP/.1",
+        b"HTTP/11",
+        b"HTTP/",
+        b"HTTP",
+        b"HTTP/1,1",
+        b"HTTP/1.x",
+        b"HTTP/x.1",
+    ),
+    *(
+        b"HTTP/1.1.1",
+        b"HTTP/1.1x",
+        b"HTTP/1.1;",
+        b"HTTP/+1.1",
+        b"HTTP/1.-1",
+        b"HTTP/1_1",
+        b"HTTP\\1.1",
+        b"XTTP/1.1",
+    ),
+    *(
+        b"HTTPS/1.1",
+        b"HTTP/1.\xb9",
+        "HTTP/1.\u0661".encode(),
+        b"1.1",
+        b"HTTP/ 1.1",
+        b"HTTP /1.1",
+        b"HTTP/2",
+        b"ICAP/1.0",
+    ),
+]
+OTHER_MAJOR_VERSIONS = [b"HTTP/2.0", b"HTTP/2.1", b"HTTP/3.0", b"HTTP/0.9", b"HTTP/0.0", b"HTTP/9.9"]
+STRAY_CONTROLS = {
+    "LF for every CRLF": b"GET / HTTP/1.1\nHost: x\n\n",
+    "LF behind the request line": b"GET / HTTP/1.1\nHost: x\r\n\r\n",
+    "LF behind the field line": b"GET / HTTP/1.1\r\nHost: x\n\r\n",
+    "LF between two field lines": get(b"A: b\nC: d"),
+    "LF for the empty line": b"GET / HTTP/1.1\r\nHost: x\r\n\n",
+    "LF before the request line": b"\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "LF behind an empty line": b"\r\n\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "CR for every CRLF": b"GET / HTTP/1.1\rHost: x\r\rx",
+    "CR in the method": b"G\rET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "CR in the target": b"GET /\r HTTP/1.1\r\nHost: x\r\n\r\n",
+    "CR behind the version": b"GET / HTTP/1.1\r\r\nHost: x\r\n\r\n",
+    "CR before the request line": b"\rGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "CR behind an empty line": b"\r\n\rGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "two CRs before an LF, first": b"\r\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "CR before a field name": get(b"\rA: b"),
+    "CR in a field name": get(b"A\rB: c"),
+    "CR before the colon": get(b"A\r: b"),
+    "CR behind the colon": get(b"A:\rb"),
+    "CR in a value": get(b"A: b\rc"),
+    "CR and another line in a value": get(b"A: b\rContent-Length: 5"),
+    "CR behind a value": get(b"A: b\r"),
+    "CR before the last line end": b"GET / HTTP/1.1\r\nHost: x\r\n\r\r\n\r\n",
+    "LF before a field name": get(b"\nA: b"),
+    "LF in a field name": get(b"A\nB: c"),
+    "LF behind a value": get(b"A: b\n"),
+    "LF CR": get(b"A: b\n\rC: d"),
+    "NUL before the request line": b"\0GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "NUL behind the version": b"GET / HTTP/1.1\0\r\nHost: x\r\n\r\n",
+    "NUL in a field name": get(b"A\0B: c"),
+    "NUL in a value": get(b"A: b\0c"),
+    "NUL as a value": get(b"A: \0"),
+    "NUL as a line": get(b"\0"),
+}
+
+
+@pytest.mark.parametrize("octets", cases(MALFORMED_REQUEST_LINES))
+def test_a_malformed_request_line_is_refused(octets: bytes) -> None:
+    assert_refused(400, octets)
+
+
+@pytest.mark.parametrize("version", MALFORMED_VERSIONS)
+def test_a_malformed_version_is_refused(version: bytes) -> None:
+    assert_refused(400, get(version=version))
+
+
+@pytest.mark.parametrize("version", OTHER_MAJOR_VERSIONS)
+def test_another_major_version_is_not_supported(version: bytes) -> None:
+    assert_refused(505, get(version=version))
+
+
+def test_the_preface_of_http_2_is_not_supported() -> None:
+    assert_refused(505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+    assert_refused(505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+
+
+@pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/1.2", b"HTTP/1.9"])
+def test_another_minor_version_is_served_as_1_1(version: bytes) -> None:
+    assert assert_accepted(get(version=version)).version == "HTTP/1.1"
+
+
+def test_http_1_0_is_served_as_itself() -> None:
+    assert assert_accepted(get(version=b"HTTP/1.0")).version == "HTTP/1.0"
+
+
+@pytest.mark.parametrize("octets", cases(STRAY_CONTROLS))
+def test_a_stray_control_is_refused(octets: bytes) -> None:
+    assert_refused(400, octets)
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"GET / HT\n", b"GET / HTTP/1.1\r\nA: \0", b"GET / HTTP/1.1\r\nA: b\rc", b"\0"]
+)
+def test_a_stray_control_is_refused_before_the_head_is_complete(beginning: bytes) -> None:
+    assert_refused(400, beginning)
+
+
+@pytest.mark.parametrize("count", [1, 2, 8])
+def test_a_few_empty_lines_before_a_request_line_are_skipped(count: int) -> None:
+    assert assert_accepted(b"\r\n" * count + get()).target == "/"
+
+
+@pytest.mark.parametrize("count", [9, 10, 100])
+def test_many_empty_lines_before_a_request_line_are_refused(count: int) -> None:
+    assert_refused(400, b"\r\n" * count + get())
+    assert_refused(400, b"\r\n" * count)
+
+
+@pytest.mark.parametrize(
+    "method", [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"TRACE", b"PATCH", b"get", b"M-SEARCH"]
+)
+def test_any_token_is_a_method(method: bytes) -> None:
+    assert assert_accepted(method + b" / HTTP/1.1\r\nHost: x\r\n\r\n").method == method.decode()

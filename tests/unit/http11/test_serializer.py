@@ -1,0 +1,230 @@
+"""The serializer: framing and persistence of every kind of response."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from reactor.http11.message import Content, FileSlice, LiveStream, Response
+from reactor.http11.serializer import Stream
+from tests.unit.http11.written import DATE, TEXT, OpenFile, Pieces, answer, whole, write
+
+# Octets.
+
+
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize("content", [b"", b"a", TEXT])
+def test_octets_have_a_content_length(content: bytes, version: int) -> None:
+    octets, body = write(Response(200, content), version=version)
+    assert body is None
+    read = answer(octets)
+    assert (read.status, read.content, read.headers["content-length"]) == (200, content, str(len(content)))
+    assert "transfer-encoding" not in read.headers
+
+
+def test_a_response_is_written_to_the_octet() -> None:
+    response = Response(200, b"hi", (("Content-Type", "text/plain"), ("X-A", "1")))
+    assert write(response)[0] == (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-A: 1\r\n" + DATE + b"Content-Length: 2\r\n\r\nhi"
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "line"),
+    [
+        (200, b"HTTP/1.1 200 OK"),
+        (201, b"HTTP/1.1 201 Created"),
+        (404, b"HTTP/1.1 404 Not Found"),
+        (413, b"HTTP/1.1 413 Content Too Large"),
+        (414, b"HTTP/1.1 414 URI Too Long"),
+        (431, b"HTTP/1.1 431 Request Header Fields Too Large"),
+        (505, b"HTTP/1.1 505 HTTP Version Not Supported"),
+        (299, b"HTTP/1.1 299 "),
+        (599, b"HTTP/1.1 599 "),
+    ],
+)
+@pytest.mark.parametrize("version", [0, 1])
+def test_the_status_line_has_our_version_and_a_phrase(status: int, line: bytes, version: int) -> None:
+    first, _, _ = write(Response(status), version=version)[0].partition(b"\r\n")
+    assert first.startswith(line)
+    assert first.count(b" ") >= 2  # the space behind the status stands even before an empty phrase
+
+
+@pytest.mark.parametrize(
+    ("version", "persistent", "connection"),
+    [(1, True, None), (1, False, "close"), (0, True, "keep-alive"), (0, False, "close")],
+)
+@pytest.mark.parametrize("status", [200, 204, 304, 400])
+def test_connection_says_whether_it_persists(
+    version: int, persistent: bool, connection: str | None, status: int
+) -> None:
+    for _ in range(2):  # the second time from what was kept
+        octets, _ = write(Response(status), version=version, persistent=persistent)
+        assert answer(octets).headers.get("connection") == connection
+
+
+def test_the_date_line_is_the_one_given_each_time() -> None:
+    response = Response(200, b"hi")
+    for date in (b"Date: one\r\n", b"Date: two\r\n", b"Date: one\r\n"):
+        assert answer(write(response, date=date)[0]).headers["date"] == date[6:-2].decode()
+    assert "date" not in answer(write(response, date=b"")[0]).headers
+
+
+@pytest.mark.parametrize("date", [DATE, b""])
+@pytest.mark.parametrize("content", [b"", TEXT, Pieces(b"a")])
+def test_every_head_ends_in_one_empty_line(date: bytes, content: Content) -> None:
+    for version in (0, 1):
+        octets, _ = write(Response(200, content), version=version, date=date)
+        head, _, _ = octets.partition(b"\r\n\r\n")
+        assert head.count(b"Date: ") == bool(date)
+        assert all(b": " in line for line in head.split(b"\r\n")[1:])
+
+
+# Statuses and methods without content.
+
+
+@pytest.mark.parametrize("status", [204, 304])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+@pytest.mark.parametrize("content", [b"", TEXT])
+def test_a_status_without_content_has_none_and_says_nothing_of_its_length(
+    status: int, method: str, content: bytes
+) -> None:
+    octets, body = write(Response(status, content), method)
+    assert body is None
+    assert octets.endswith(b"\r\n\r\n")
+    assert octets.count(b"\r\n\r\n") == 1
+    assert not {"content-length", "transfer-encoding"} & answer(octets, method).headers.keys()
+
+
+@pytest.mark.parametrize("status", [204, 304])
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize("coding", [None, "gzip"])
+@pytest.mark.parametrize("kind", ["file", "pieces", "live"])
+def test_a_status_without_content_lets_go_of_the_content_it_was_given(
+    status: int, version: int, coding: str | None, kind: str
+) -> None:
+    file, pieces, live = OpenFile(), Pieces(b"hello"), LiveStream()
+    content = {"file": FileSlice(file, 0, 5), "pieces": pieces, "live": live}[kind]
+    octets, body = write(Response(status, content, compress_from=0), version=version, coding=coding)
+    assert body is None
+    assert not {"content-length", "transfer-encoding"} & answer(octets).headers.keys()
+    assert {"file": file, "pieces": pieces, "live": live}[kind].closed
+
+
+@pytest.mark.parametrize("status", [-1, 0, 20, 99, 100, 101, 199, 600, 1000])
+def test_what_is_no_status_of_a_final_response_is_refused(status: int) -> None:
+    for _ in range(2):
+        with pytest.raises(ValueError, match="status"):
+            write(Response(status))
+
+
+@pytest.mark.parametrize("coding", [None, "gzip"])
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize("size", [0, 300, 5000])
+def test_the_head_of_head_is_that_of_get(coding: str | None, version: int, size: int) -> None:
+    response = Response(200, TEXT * 10, (("Content-Type", "text/plain"),), 256)
+    response.content = (TEXT * 10)[:size]
+    got, _ = write(response, "GET", version, coding=coding)
+    octets, body = write(response, "HEAD", version, coding=coding)
+    assert body is None
+    assert octets == got.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_head_lets_go_of_a_file(version: int) -> None:
+    file = OpenFile()
+    octets, body = write(Response(200, FileSlice(file, 3, 12345)), "HEAD", version)
+    assert (body, file.closed) == (None, True)
+    assert answer(octets, "HEAD").headers["content-length"] == "12345"
+
+
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize("coding", [None, "gzip"])
+@pytest.mark.parametrize("compress_from", [None, 0])
+def test_head_lets_go_of_pieces(version: int, coding: str | None, compress_from: int | None) -> None:
+    pieces = Pieces(b"a")
+    _, body = write(Response(200, pieces, compress_from=compress_from), "HEAD", version, coding=coding)
+    assert (body, pieces.closed) == (None, True)
+
+
+def test_head_lets_go_of_a_live_stream() -> None:
+    live = LiveStream()
+    octets, body = write(Response(200, live), "HEAD")
+    assert (body, live.closed) == (None, True)
+    assert answer(octets, "HEAD").status == 200
+
+
+# Files.
+
+
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize("coding", [None, "gzip"])
+def test_a_file_has_a_content_length_and_is_passed_on_open(version: int, coding: str | None) -> None:
+    content = FileSlice(OpenFile(), 7, 100)
+    octets, body = write(Response(200, content, compress_from=0), version=version, coding=coding)
+    assert body is content
+    assert not content.file.closed  # type: ignore[attr-defined]
+    assert octets.endswith(b"Content-Length: 100\r\n\r\n")
+    assert b"Content-Encoding" not in octets
+
+
+# Streams.
+
+
+@pytest.mark.parametrize(
+    "pieces", [(), (b"",), (b"a",), (b"a", b"", b"bc", b""), (b"x" * 300, b"\r\n0\r\n\r\n")]
+)
+def test_pieces_are_chunked_in_http_1_1(pieces: tuple[bytes, ...]) -> None:
+    octets, body = write(Response(200, Pieces(*pieces)))
+    assert isinstance(body, Stream)
+    assert not body.live
+    read = answer(whole(octets, body))
+    assert read.content == b"".join(pieces)
+    assert read.headers["transfer-encoding"] == "chunked"
+    assert "content-length" not in read.headers
+
+
+@pytest.mark.parametrize("pieces", [(), (b"",), (b"a", b"", b"bc")])
+def test_pieces_go_to_the_end_of_the_connection_in_http_1_0(pieces: tuple[bytes, ...]) -> None:
+    octets, body = write(Response(200, Pieces(*pieces)), version=0, persistent=False)
+    read = answer(whole(octets, body), closed=True)
+    assert (read.content, read.headers["connection"]) == (b"".join(pieces), "close")
+    assert not {"content-length", "transfer-encoding"} & read.headers.keys()
+
+
+@pytest.mark.parametrize("coding", [None, "gzip"])
+@pytest.mark.parametrize("version", [0, 1])
+def test_closing_a_stream_closes_its_content(coding: str | None, version: int) -> None:
+    for steps in (0, 1):
+        pieces = Pieces(b"a", b"b")
+        _, body = write(
+            Response(200, pieces, compress_from=0), version=version, persistent=False, coding=coding
+        )
+        assert isinstance(body, Stream)
+        for _ in range(steps):
+            next(body.pieces)
+        assert not pieces.closed
+        body.close()
+        assert pieces.closed
+
+
+def test_content_without_a_close_needs_none() -> None:
+    _, body = write(Response(200, [b"a"]))
+    assert isinstance(body, Stream)
+    body.close()
+
+
+def test_a_generator_is_closed_with_its_stream() -> None:
+    ends = []
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            yield b"a"
+            yield b"b"
+        finally:
+            ends.append("closed")
+
+    _, body = write(Response(200, pieces()))
+    assert isinstance(body, Stream)
+    next(body.pieces)
+    body.close()
+    assert ends == ["closed"]

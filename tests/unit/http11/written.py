@@ -1,0 +1,69 @@
+"""Has the serializer write a response, and reads what came of it."""
+
+from collections.abc import Iterator
+
+from reactor.http11.headers import Headers
+from reactor.http11.message import Head, Request, Response
+from reactor.http11.serializer import Body, Stream, serialize
+from reactor.http11.target import Target
+from tests.support.in_process import Answer, parse_response
+
+DATE = b"Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
+SHARE = 1000
+TEXT = b"to be or not to be, " * 40
+
+
+class OpenFile:
+    """An open file that remembers whether it was closed."""
+
+    closed = False
+
+    def fileno(self) -> int:
+        return -1
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Pieces:
+    """Content piece by piece that remembers whether it was closed."""
+
+    closed = False
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.pieces)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def write(
+    response: Response,
+    method: str = "GET",
+    version: int = 1,
+    persistent: bool = True,
+    coding: str | None = None,
+    date: bytes = DATE,
+) -> tuple[bytes, Body]:
+    head = Head(version, Headers(), persistent=persistent, coding=coding)
+    request = Request(method, Target("/", ("",)), head)
+    return serialize(request, response, persistent, date, SHARE)[:2]
+
+
+def whole(octets: bytes, body: Body) -> bytes:
+    """Return all that is sent, the body of a stream to its end."""
+    if isinstance(body, Stream):
+        return octets + b"".join(body.pieces)
+    assert body is None
+    return octets
+
+
+def answer(octets: bytes, method: str = "GET", closed: bool = False) -> Answer:
+    """Read one response, which must be all there is."""
+    read, length = parse_response(octets, method, closed)
+    assert read is not None, octets
+    assert length == len(octets)
+    return read

@@ -1,0 +1,109 @@
+"""A real server with a microscope, and a client for its API."""
+
+import json
+import re
+import signal
+from typing import Any
+
+from tests.support.process import COMMAND, ServerProcess, Wire, head
+
+NOTE = re.compile(r"microscope on http://\S+:([0-9]+)/\)")
+
+
+class Microscope(ServerProcess):
+    """A running server with ``--inspect`` on a free port."""
+
+    def __init__(self, *arguments: str, command: tuple[str, ...] = COMMAND) -> None:
+        super().__init__("--inspect", "127.0.0.1:0", "--no-access-log", *arguments, command=command)
+        self.inspector = 0
+
+    def __enter__(self) -> "Microscope":
+        super().__enter__()
+        match = NOTE.search(self.start_line)
+        assert match is not None, self.start_line
+        self.inspector = int(match[1])
+        return self
+
+    def ask(self, path: str, *lines: str) -> tuple[int, bytes]:
+        """Ask the inspector for one thing."""
+        with Wire(self.inspector) as wire:
+            answer = wire.get(path, *lines)
+            return answer.status, answer.content
+
+    def post(self, path: str, data: object) -> tuple[int, Any]:
+        """Post JSON to the inspector; return the status, and the JSON or the text that came back."""
+        content = data if isinstance(data, bytes) else json.dumps(data).encode()
+        with Wire(self.inspector) as wire:
+            wire.send(
+                head("POST", path, "Content-Type: application/json", f"Content-Length: {len(content)}")
+                + content
+            )
+            answer = wire.answer()
+        is_json = answer.headers.get("content-type") == "application/json"
+        return answer.status, json.loads(answer.content) if is_json else answer.content.decode()
+
+    def do(self, what: str, **others: object) -> None:
+        """Press a button."""
+        status, answer = self.post("/control", {"do": what, **others})
+        assert status == 200, answer
+
+    def look(self) -> "Looking":
+        """Look as the page does."""
+        return Looking(self.inspector)
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C; return the exit code."""
+        self.send_signal(signal.SIGINT)
+        return self.exit_code()
+
+
+class Looking:
+    """A reader of ``/events``."""
+
+    def __init__(self, port: int) -> None:
+        self.wire = Wire(port)
+        self.wire.send_head("GET", "/events")
+        assert b"200 OK" in self.wire.read_head()
+        self._text = b""
+        name, self.hello = self.next()
+        assert name == "hello"
+
+    def __enter__(self) -> "Looking":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.wire.close()
+
+    def next(self) -> tuple[str, dict[str, Any]]:
+        """Wait for the next event."""
+        while b"\n\n" not in self._text:
+            self._text += self._chunk()
+        event, _, self._text = self._text.partition(b"\n\n")
+        first, second = event.decode().split("\n")
+        return first.removeprefix("event: "), json.loads(second.removeprefix("data: "))
+
+    def until(self, condition: Any) -> dict[str, Any]:
+        """Wait for a frame of which something holds."""
+        for _ in range(60):
+            name, frame = self.next()
+            assert name == "frame"
+            if condition(frame):
+                return frame
+        raise AssertionError(f"it does not come about: {frame}")
+
+    def _chunk(self) -> bytes:
+        while b"\r\n" not in self.wire.received:
+            self._receive()
+        size, _, rest = self.wire.received.partition(b"\r\n")
+        length = int(size, 16)
+        self.wire.received = rest
+        while len(self.wire.received) < length + 2:
+            self._receive()
+        chunk = self.wire.received[:length]
+        self.wire.received = self.wire.received[length + 2 :]
+        return chunk
+
+    def _receive(self) -> None:
+        octets = self.wire.sock.recv(1 << 18)
+        assert octets, "the stream has ended"
+        self.wire.received += octets

@@ -1,0 +1,368 @@
+"""--inspect, on a real server: held while its microscope answers; steps, breakpoints, demos, figures."""
+
+import json
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from reactor.server.connection import State
+from tests.support.in_process import TABLE
+from tests.support.process import COMMAND, ServerProcess, Wire, head, run
+from tests.unit.inspector.microscope import Microscope
+
+GET = head("GET", "/echo/hi")
+NAMES = [state.name for state in State]
+
+
+@pytest.fixture
+def server() -> Iterator[Microscope]:
+    with Microscope() as microscope:
+        yield microscope
+
+
+# Pausing.
+
+
+def test_a_paused_server_hangs_while_the_page_goes_on_and_steps_answer_it(server: Microscope) -> None:
+    wire = server.connect()
+    assert wire.get("/echo/first").status == 200
+    server.do("pause")
+    wire.send(GET)
+    with server.look() as looking:
+        frames = [looking.next()[1] for _ in range(3)]
+        assert {frame["mode"] for frame in frames} == {"paused"}
+        assert len({frame["clock"] for frame in frames}) == 1
+        assert wire.hangs()
+        server.do("event")
+        looking.until(lambda frame: frame["mode"] == "paused" and frame["totals"]["requests"] == 1)
+    assert wire.answer().content == b"hi"
+
+
+def test_events_of_one_turn_are_taken_one_by_one(server: Microscope) -> None:
+    wires = [server.connect() for _ in range(3)]
+    for wire in wires:
+        wire.get("/")
+    with server.look() as looking:
+        server.do("pause")
+        for wire in wires:
+            wire.send(GET)
+        server.do("event")
+        frame = looking.until(lambda frame: frame["at"] and frame["at"]["step"] == "dispatch")
+        assert frame["totals"]["requests"] == 1
+        assert "about to call on_readable of c" in frame["at"]["words"]
+        assert frame["at"]["connection"] in (1, 2, 3)
+        server.do("turn")
+        frame = looking.until(lambda frame: frame["at"] and frame["at"]["step"] == "turn")
+        assert frame["totals"]["requests"] == 3
+    assert [wire.answer().status for wire in wires] == [200] * 3
+
+
+def test_a_breakpoint_stops_in_the_state_and_the_answer_comes_when_it_goes_on(server: Microscope) -> None:
+    assert server.post("/breakpoints", {"states": ["RESPONDING"], "slow": False})[0] == 200
+    wire = server.connect()
+    with server.look() as looking:
+        wire.send(GET)
+        frame = looking.until(lambda frame: frame["at"])
+        assert frame["at"]["why"] == "breakpoint: c1 enters RESPONDING"
+        assert [chip[3] for chip in frame["chips"]] == [NAMES.index("RESPONDING")]
+        assert wire.hangs()
+        server.post("/breakpoints", {"states": [], "slow": False})
+        server.do("resume")
+        assert wire.answer().status == 200
+
+
+def test_accepted_is_a_state_at_which_to_stop_too(server: Microscope) -> None:
+    server.post("/breakpoints", {"states": ["ACCEPTED"], "slow": False})
+    with server.look() as looking:
+        wire = server.connect()
+        frame = looking.until(lambda frame: frame["at"])
+        assert frame["at"]["why"] == "breakpoint: c1 enters ACCEPTED"
+        server.do("resume")
+        assert wire.get("/").status == 200
+
+
+def test_a_slow_turn_stops_when_it_is_wished_for(server: Microscope) -> None:
+    server.post("/breakpoints", {"states": [], "slow": True})
+    with server.look() as looking:
+        assert server.post("/demos", {"name": "block"})[0] == 202
+        frame = looking.until(lambda frame: frame["mode"] == "paused")
+        assert frame["at"]["why"] == "breakpoint: a slow turn"
+        assert any(turn[5] for turn in frame["turns"]) or frame["turns"] == []
+
+
+def test_slow_motion_answers_in_time(server: Microscope) -> None:
+    server.do("slow", delay=0.01)
+    assert server.get("/echo/slowly").content == b"slowly"
+
+
+def test_ctrl_c_ends_a_server_that_is_held(server: Microscope) -> None:
+    wire = server.connect()
+    wire.get("/")
+    server.post("/breakpoints", {"states": ["RESPONDING"], "slow": False})
+    with server.look() as looking:
+        wire.send(GET)
+        looking.until(lambda frame: frame["at"])
+        server.send_signal(signal.SIGINT)
+        assert wire.answer().status == 200  # what is in flight is finished
+    wire.close()
+    assert server.exit_code() == 0
+
+
+@pytest.mark.parametrize("state", ["CLOSED", "DRAINING", "RESPONDING"])
+def test_ctrl_c_is_held_by_no_breakpoint(server: Microscope, state: str) -> None:
+    wire = server.connect()
+    wire.get("/")
+    server.post("/breakpoints", {"states": [state], "slow": True})
+    assert server.interrupt() == 0
+    assert "Traceback" not in "\n".join(server.stderr.rest())
+
+
+def test_ctrl_c_ends_a_server_that_is_paused(server: Microscope) -> None:
+    server.do("pause")
+    assert server.interrupt() == 0
+
+
+def test_sigusr1_tells_of_the_connections_without_going_on(server: Microscope) -> None:
+    server.connect().get("/")
+    server.do("pause")
+    server.send_signal(signal.SIGUSR1)
+    assert server.stderr.next() == "reactor: 1 connections"
+    line = server.stderr.next()
+    assert line is not None
+    assert line.startswith("reactor: c1 127.0.0.1 fd ")
+    assert " IDLE, 1 served, 0 octets in, 0 out, keep_alive in " in line
+    assert b'"paused"' in json.dumps(server.post("/control", {"do": "pause"})[1]).encode()
+
+
+# What is shown.
+
+
+def test_hello_has_the_table_the_steps_and_the_demos(server: Microscope) -> None:
+    with server.look() as looking:
+        hello = looking.hello
+    assert [state["name"] for state in hello["states"]] == NAMES
+    assert [tuple(state["then"]) for state in hello["states"]] == [row.then for row in TABLE.values()]
+    steps = {step["name"]: step for step in hello["steps"]}
+    assert list(steps)[:4] == ["earliest", "select", "dispatch", "late"]
+    for step in steps.values():
+        with open(step["file"]) as file:
+            assert "def " in file.read().splitlines()[step["line"] - 1]
+    assert {demo["name"] for demo in hello["demos"]} >= {"keep-alive", "block", "hundred"}
+
+
+def test_without_docstrings_the_page_gets_the_same_states() -> None:
+    with Microscope(command=("-OO", *COMMAND)) as server, server.look() as looking:
+        states = looking.hello["states"]
+    assert [state["name"] for state in states] == NAMES
+    assert [tuple(state["then"]) for state in states] == [row.then for row in TABLE.values()]
+    assert [state["when_it_passes"] for state in states] == [row.when_it_passes for row in TABLE.values()]
+
+
+def test_one_connection_is_shown_with_its_history_and_no_secret(server: Microscope) -> None:
+    with server.look():
+        wire = server.connect()
+        wire.get("/user-agent", "Authorization: Basic c2VjcmV0", "User-Agent: me")
+        status, content = server.ask("/connections/1")
+    assert status == 200
+    assert b"c2VjcmV0" not in content
+    found = json.loads(content)
+    assert (found["number"], found["served"], found["route"]) == (1, 1, "/user-agent")
+    assert [NAMES[after] for _, _, after in found["history"]][-2:] == ["RESPONDING", "IDLE"]
+    texts = [text for _, _, _, text in found["octets"]]
+    assert texts[0].startswith("GET /user-agent HTTP/1.1\\r\\n")
+    assert texts[1].startswith("HTTP/1.1 200 OK\\r\\n")
+    assert found["parser"] == {"phase": "IDLE", "buffered": 0}
+
+
+def test_a_connection_that_closed_is_still_known_and_one_that_never_was_is_not(server: Microscope) -> None:
+    with server.look() as looking:
+        with Wire(server.port) as wire:
+            wire.get("/")
+        looking.until(lambda frame: frame["totals"]["closed"] == 1)
+        found = json.loads(server.ask("/connections/1")[1])
+        assert (found["closed"], found["why"]) == (True, "the client closed")
+        for number in ("2", "0", "-1", "x", "1" * 5000, "%31"):
+            assert server.ask(f"/connections/{number}")[0] in ((200,) if number == "%31" else (404, 414))
+
+
+def test_with_many_connections_a_frame_has_a_density(server: Microscope) -> None:
+    wires = [server.connect() for _ in range(320)]
+    for wire in wires[:20]:
+        wire.get("/")
+    with server.look() as looking:
+        frame = looking.until(lambda frame: sum(frame["counts"]) == 320)
+    assert frame["chips"] is None
+    assert sum(map(sum, frame["density"])) == 320
+    assert frame["counts"][NAMES.index("IDLE")] == 20
+    assert len(frame["handles"]) == 40
+    assert frame["handles_left_out"] > 280
+    assert len(frame["deadlines"]) == 10
+
+
+def test_moves_and_turns_are_told_once(server: Microscope) -> None:
+    with server.look() as looking:
+        wire = server.connect()
+        for _ in range(3):
+            wire.get("/")
+        moves: dict[tuple[int, int], int] = {}
+        turns: list[int] = []
+
+        def count(frame: dict[str, list[list[int]]]) -> bool:
+            for before, after, number in frame["moves"]:
+                moves[before, after] = moves.get((before, after), 0) + number
+            turns.extend(turn[0] for turn in frame["turns"])
+            return moves.get((NAMES.index("RESPONDING"), NAMES.index("IDLE"))) == 3
+
+        looking.until(count)
+    assert moves[NAMES.index("IDLE"), NAMES.index("RESPONDING")] == 2
+    assert turns == sorted(set(turns))
+
+
+def test_a_page_that_does_not_read_costs_no_memory(server: Microscope) -> None:
+    import psutil
+
+    process = psutil.Process(server.pid)
+    with server.look():
+        wire = server.connect()
+        for _ in range(500):
+            wire.get("/")
+        before = process.memory_info().rss
+        for _ in range(3000):
+            wire.get("/")
+        assert process.memory_info().rss - before < 8 << 20
+
+
+# Controls that are wrong.
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "status"),
+    [
+        ("/control", {"do": "explode"}, 400),
+        ("/control", {"do": ["pause"]}, 400),
+        ("/control", {}, 400),
+        ("/control", [], 400),
+        ("/control", b"{", 400),
+        ("/control", b"\xff", 400),
+        ("/control", b"[" * 4000, 400),
+        ("/control", {"do": "slow", "delay": 0}, 400),
+        ("/control", {"do": "slow", "delay": "1"}, 400),
+        ("/control", b'{"do": "slow", "delay": NaN}', 400),
+        ("/breakpoints", {"states": ["NOWHERE"], "slow": False}, 400),
+        ("/breakpoints", {"states": [["IDLE"]], "slow": False}, 400),
+        ("/breakpoints", {"states": "IDLE", "slow": False}, 400),
+        ("/breakpoints", {"states": [], "slow": 1}, 400),
+        ("/demos", {"name": "nothing"}, 404),
+        ("/demos", {"name": []}, 404),
+        ("/control", b" " * 5000, 413),
+    ],
+)
+def test_what_is_posted_and_wrong_is_refused_in_one_line(
+    server: Microscope, path: str, data: object, status: int
+) -> None:
+    answered, text = server.post(path, data)
+    assert answered == status
+    assert text.count("\n") == 1
+    assert server.get("/").status == 200
+
+
+def test_a_form_cannot_press_a_button(server: Microscope) -> None:
+    with Wire(server.inspector) as wire:
+        content = b'{"do": "pause"}'
+        wire.send(
+            head("POST", "/control", "Content-Type: text/plain", f"Content-Length: {len(content)}") + content
+        )
+        assert wire.answer().status == 415
+    assert server.get("/").status == 200
+
+
+# Demo clients.
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "requests"),
+    [
+        ("keep-alive", "IDLE", 2),
+        ("pipelining", "IDLE", 8),
+        ("one-octet", "RECEIVING_HEAD", 0),
+        ("slow-reader", "RESPONDING", 1),
+        ("half-close", "DRAINING", 1),
+        ("block", "IDLE", 1),
+        ("hundred", "IDLE", 50),
+    ],
+)
+def test_a_demo_shows_what_it_is_to_show(server: Microscope, name: str, state: str, requests: int) -> None:
+    with server.look() as looking:
+        assert server.post("/demos", {"name": name})[0] == 202
+        index = NAMES.index(state)
+        frame = looking.until(
+            lambda frame: frame["totals"]["requests"] >= requests and frame["counts"][index] > 0
+        )
+        assert name in frame["demos"]
+
+
+def test_a_demo_comes_to_its_end(server: Microscope) -> None:
+    with server.look() as looking:
+        server.post("/demos", {"name": "half-close"})
+        looking.until(lambda frame: frame["totals"]["closed"] == 1 and frame["demos"] == [])
+
+
+def test_there_are_only_so_many_demos_at_once(server: Microscope) -> None:
+    answers = [server.post("/demos", {"name": "one-octet"})[0] for _ in range(11)]
+    assert answers == [202] * 10 + [409]
+
+
+# Figures.
+
+
+def test_the_figures_are_served(server: Microscope) -> None:
+    server.get("/echo/hi")
+    status, content = server.ask("/metrics")
+    assert status == 200
+    assert b'http_route="/echo/{text...}"' in content
+    assert server.ask("/metrics", "Accept: application/openmetrics-text")[1].endswith(b"# EOF\n")
+    assert server.ask("/healthz") == (200, b"ok\n")
+    assert server.ask("/readyz") == (200, b"ready\n")
+    wire = server.connect()
+    wire.get("/")
+    (listed,) = [
+        each for each in json.loads(server.ask("/connections")[1])["connections"] if each["route"] == "/"
+    ]
+    assert (listed["state"], listed["served"], listed["deadline"]) == ("IDLE", 1, "keep_alive")
+
+
+def test_it_is_not_ready_while_it_stops(server: Microscope) -> None:
+    wire = server.connect()
+    wire.send(head("POST", "/echo/x", "Content-Length: 5")[:-10])
+    server.keep_asking_until(lambda: b'"served": 0' in server.ask("/connections")[1])
+    server.send_signal(signal.SIGTERM)
+    assert server.stderr.next() == "reactor: SIGTERM: stopping"
+    assert server.ask("/readyz")[0] == 503
+    assert server.ask("/healthz")[0] == 200
+
+
+# The option.
+
+
+@pytest.mark.parametrize("text", ["", "x", "127.0.0.1:", ":4222", "::1:4222", "70000", "host:70000", "a b:1"])
+def test_what_is_no_address_is_exit_code_2(text: str) -> None:
+    done = run("--port", "0", f"--inspect={text}")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_address_that_is_taken_is_exit_code_3(server: Microscope) -> None:
+    done = run("--port", "0", "--inspect", f"127.0.0.1:{server.inspector}")
+    assert done.returncode == 3
+    assert done.stderr == (
+        f"reactor: cannot listen on 127.0.0.1 port {server.inspector}: Address already in use\n"
+    )
+
+
+def test_one_that_others_reach_is_warned_of() -> None:
+    with ServerProcess("--inspect", "0.0.0.0:0", "--no-access-log") as server:
+        server.send_signal(signal.SIGTERM)
+        assert server.exit_code() == 0
+    with ServerProcess("--inspect", "localhost:0", "--no-access-log") as server:
+        assert "microscope on http://127.0.0.1:" in server.start_line or "[::1]" in server.start_line

@@ -1,0 +1,101 @@
+"""Routes, limits and responses are the same with every option of watching as without."""
+
+import argparse
+import json
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reactor.cli.main import make_parser
+from tests.support.process import run_command
+from tests.unit.inspector.served import REQUESTS
+
+# A value for each option that needs one; an option without needs no row.
+VALUES = {"--trace": "{directory}/trace.json", "--trace-limit": "1M", "--inspect": "127.0.0.1:0"}
+# The options without which an option has no effect.
+NEEDS = {"--trace-limit": ("--trace",)}
+
+
+def watching_options() -> list[argparse.Action]:
+    """Return the options of the group that has --inspect: a new one is tested without a change here."""
+    for group in make_parser()._action_groups:
+        if any("--inspect" in action.option_strings for action in group._group_actions):
+            return list(group._group_actions)
+    raise AssertionError("no group has --inspect")
+
+
+NAMES = [action.option_strings[0] for action in watching_options()]
+CASES = {
+    **{name: (*NEEDS.get(name, ()), name) for name in NAMES},
+    "all": tuple(NAMES),
+    "debug": ("--log-level", "debug"),
+    "SIGUSR1": ("--send-sigusr1",),
+}
+
+
+def arguments(names: tuple[str, ...], directory: Path) -> list[str]:
+    """Write the options with their values."""
+    actions = {action.option_strings[0]: action for action in watching_options()}
+    written = []
+    for name in names:
+        written.append(name)
+        if name in actions and actions[name].nargs != 0:
+            assert name in VALUES, f"{name} needs a value in VALUES"
+            written.append(VALUES[name].format(directory=directory))
+    return written
+
+
+@lru_cache(maxsize=16)
+def served(names: tuple[str, ...], directory: Path, flags: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return what a process with these options serves."""
+    shared = directory / "shared"
+    shared.mkdir(exist_ok=True)
+    (shared / "a.txt").write_text("abcd")
+    os.utime(shared / "a.txt", (1e9, 1e9))
+    (shared / "b.txt").unlink(missing_ok=True)  # uploaded by the run before
+    done = run_command(
+        sys.executable,
+        *flags,
+        "-m",
+        "tests.unit.inspector.served",
+        *arguments(names, directory),
+        *("--port", "0", "--no-access-log", "--no-date-header", "--allow-delete", "--resumable"),
+        *("--directory", str(shared), "--auth-upload", "user:password"),
+    )
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("served")
+
+
+def test_the_options_are_found() -> None:
+    assert {"--inspect", "--explain", "--trace"} <= set(NAMES)
+
+
+def test_without_watching_something_is_served(directory: Path) -> None:
+    plain = served((), directory)
+    assert ["GET", "/echo/{text...}"] in [each[:2] for each in plain["routes"]]
+    assert len(plain["responses"]) == len(REQUESTS)
+    statuses = {answer.split(" ")[1] for answer in plain["responses"]}
+    assert statuses >= {"200", "201", "206", "400", "401", "404", "405", "431", "501"}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_watching_changes_nothing_of_what_is_served(case: str, directory: Path) -> None:
+    plain, watched = served((), directory), served(CASES[case], directory)
+    for part in plain:
+        assert watched[part] == plain[part], part
+    assert set(watched) == set(plain)
+
+
+@pytest.mark.parametrize("names", [(), tuple(NAMES)], ids=["plain", "all"])
+def test_without_docstrings_and_asserts_the_same_is_served(names: tuple[str, ...], directory: Path) -> None:
+    assert served(names, directory, ("-OO",)) == served((), directory)

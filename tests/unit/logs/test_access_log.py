@@ -1,0 +1,314 @@
+"""The access log: a line a request, whatever became of it, and none that a client could forge."""
+
+import io
+import json
+import re
+import zlib
+
+import pytest
+
+from handlers.files.store import Store
+from reactor.http11.message import FileSlice, LiveStream, Response
+from tests.support.in_process import Client, Harness
+from tests.support.requests import CANARY, answering, request, shrink_buffers, write
+
+TIME = "[14/Nov/2023:22:13:20 +0000]"
+LINE = re.compile(
+    r'(?P<peer>\S+) - - \[(?P<time>[^]]+)\] "(?P<line>[^"]*)" (?P<status>\d{3}) (?P<content>\d+|-) '
+    r'"(?P<referer>[^"]*)" "(?P<agent>[^"]*)" (?P<duration>\d+) c(?P<connection>\d+)#(?P<number>\d+)'
+)
+
+
+class Log(io.StringIO):
+    """A stream that counts the writes into it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes = 0
+
+    def write(self, text: str) -> int:
+        self.writes += 1
+        return super().write(text)
+
+    @property
+    def lines(self) -> list[str]:
+        assert self.getvalue().endswith("\n") or not self.getvalue()
+        return self.getvalue().split("\n")[:-1]
+
+    @property
+    def entries(self) -> list[dict[str, str]]:
+        matches = [LINE.fullmatch(line) for line in self.lines]
+        assert all(matches), self.lines
+        return [match.groupdict() for match in matches if match]
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+def test_a_combined_line_is_exactly_this(log) -> None:
+    with Harness(access_log=log) as server:
+        client = server.connect(peer="192.0.2.7")
+        client.get("/echo/abc?q=1", "User-Agent: curl/8", "Referer: http://test/")
+        client.get("/")
+        assert log.getvalue() == (
+            f'192.0.2.7 - - {TIME} "GET /echo/abc?q=1 HTTP/1.1" 200 3 "http://test/" "curl/8" 0 c1#1\n'
+            f'192.0.2.7 - - {TIME} "GET / HTTP/1.1" 200 - "-" "-" 0 c1#2\n'
+        )
+
+
+def test_a_json_line_is_exactly_this(log) -> None:
+    with Harness(access_log=log, log_format="json") as server:
+        client = server.connect(peer="192.0.2.7")
+        client.get("/echo/abc?q=1", "User-Agent: curl/8")
+        [line] = log.lines
+        assert json.loads(line) == {
+            "time": "2023-11-14T22:13:20Z",
+            "peer": "192.0.2.7",
+            "method": "GET",
+            "target": "/echo/abc?q=1",
+            "version": "HTTP/1.1",
+            "status": 200,
+            "content_octets": 3,
+            "referer": None,
+            "user_agent": "curl/8",
+            "duration_us": 0,
+            "connection": 1,
+            "request": 1,
+        }
+
+
+def test_connections_and_their_requests_are_numbered(log) -> None:
+    with Harness(access_log=log) as server:
+        first, second = server.connect(), server.connect()
+        for client in (first, second, first, first, second):
+            client.get("/")
+        numbers = [(entry["connection"], entry["number"]) for entry in log.entries]
+        assert numbers == [("1", "1"), ("2", "1"), ("1", "2"), ("1", "3"), ("2", "2")]
+
+
+def test_the_duration_reaches_from_the_head_to_the_last_octet(log) -> None:
+    with Harness(answering(lambda: Response(200, b"a" * 10**6)), access_log=log) as server:
+        client = server.connect()
+        client.send(request("/post", "Content-Length: 5", method="POST"))
+        server.clock.advance(1.5)
+        client.send(b"hello" + request("/0"))
+        server.clock.advance(0.25)
+        client.responses()
+        assert [entry["duration"] for entry in log.entries] == ["1500000", "250000"]
+
+
+def test_a_response_is_logged_after_its_last_octet(log) -> None:
+    with Harness(answering(lambda: Response(200, b"a" * 10**6)), access_log=log) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        assert log.lines == []
+        client.assert_responds()
+        assert [entry["content"] for entry in log.entries] == ["1000000"]
+
+
+def test_the_lines_of_one_turn_are_one_write(log) -> None:
+    with Harness(access_log=log) as server:
+        clients = [server.connect() for _ in range(10)]
+        for client in clients:
+            write(client, request("/echo/a") * 10)
+        server.reactor.turn()
+        assert len(log.lines) == 100
+        assert log.writes == 1
+
+
+def test_a_turn_without_requests_writes_nothing(log) -> None:
+    with Harness(access_log=log) as server:
+        server.connect().send(request()[:-1])
+        assert log.writes == 0
+
+
+# Content octets.
+
+
+def test_content_octets_are_those_of_each_request_behind_another(log) -> None:
+    with Harness(access_log=log) as server:
+        client = server.connect()
+        client.send(b"".join(request("/echo/" + "a" * count) for count in range(1, 100)))
+        client.responses()
+        assert [int(entry["content"]) for entry in log.entries] == list(range(1, 100))
+
+
+def test_content_octets_are_right_where_the_kernel_takes_them_in_parts(log) -> None:
+    routes = answering(*(lambda size=size: Response(200, b"a" * size) for size in (100_000, 7, 50_000)))
+    with Harness(routes, access_log=log) as server:
+        client = server.connect()
+        shrink_buffers(client)
+        client.send(request("/0") + request("/1") + request("/2") + request("/1"))
+        client.responses()
+        assert [entry["content"] for entry in log.entries] == ["100000", "7", "50000", "7"]
+
+
+def test_the_100_between_two_responses_is_content_of_neither(log) -> None:
+    with Harness(answering(), access_log=log) as server:
+        client = server.connect()
+        asking = request("/post", "Content-Length: 5", "Expect: 100-continue", method="POST")
+        client.send(CANARY + asking)
+        client.send(b"hello" + CANARY)
+        assert [answer.status for answer in client.responses()] == [200, 100, 200, 200]
+        assert [entry["content"] for entry in log.entries] == ["16", "5", "16"]
+
+
+def test_content_octets_are_counted_as_they_were_sent(log, tmp_path) -> None:
+    (tmp_path / "file").write_bytes(b"a" * 300_000)
+    store = Store(tmp_path)
+    with Harness(store=store, access_log=log) as server:
+        client = server.connect()
+        zipped = client.get("/echo/" + "a" * 1000, "Accept-Encoding: gzip").content
+        assert len(zlib.decompress(zipped, 31)) == 1000
+        client.send(request("/echo/abc", method="HEAD"))
+        client.responses("HEAD")
+        client.send(request("/files/file") + request("/echo/abc") + request("/files/file", method="HEAD"))
+        client.responses("GET", "GET", "HEAD")
+        contents = [entry["content"] for entry in log.entries]
+        assert contents == [str(len(zipped)), "-", "300000", "3", "-"]
+    store.close()
+
+
+# What did not go well.
+
+
+def test_a_client_that_vanishes_from_its_response_is_logged_as_499(log) -> None:
+    with Harness(answering(lambda: Response(200, b"a" * 10**7)), access_log=log) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        client.close()
+        [entry] = log.entries
+        assert (entry["status"], entry["line"]) == ("499", "GET /0 HTTP/1.1")
+        assert 0 < int(entry["content"]) < 10**7
+
+
+def test_every_request_that_waited_behind_a_vanished_client_is_logged_as_499(log) -> None:
+    with Harness(answering(lambda: Response(200, b"a" * 250_000)), access_log=log) as server:
+        client = server.connect()
+        shrink_buffers(client)
+        client.send(CANARY + request("/0") + CANARY)
+        client.close()
+        assert [entry["status"] for entry in log.entries] == ["200", "499", "499"]
+        assert [entry["content"] for entry in log.entries][::2] == ["16", "-"]
+
+
+@pytest.mark.parametrize("leave", [Client.close, Client.half_close])
+def test_a_client_that_vanishes_from_its_upload_is_logged_as_499(log, leave) -> None:
+    with Harness(answering(), access_log=log) as server:
+        client = server.connect()
+        client.send(CANARY + request("/post", "Content-Length: 9", method="POST") + b"hello")
+        leave(client)
+        assert [(entry["status"], entry["number"]) for entry in log.entries] == [("200", "1"), ("499", "2")]
+
+
+def test_a_client_that_leaves_a_live_stream_is_logged_as_499(log) -> None:
+    stream = LiveStream()
+    with Harness(answering(lambda: Response(200, stream)), access_log=log) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        client.close()
+        assert [entry["status"] for entry in log.entries] == ["499"]
+
+
+def test_a_client_that_is_reset_is_logged_as_499(log) -> None:
+    with Harness(answering(lambda: Response(200, b"a" * 10**7)), access_log=log) as server:
+        server.connect().send(request("/0"))
+        server.clock.advance(61)
+        assert [(entry["status"], entry["duration"]) for entry in log.entries] == [("499", "61000000")]
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTT", CANARY])
+def test_a_client_that_leaves_between_requests_is_not_logged_for_it(log, said) -> None:
+    with Harness(answering(), access_log=log) as server:
+        client = server.connect()
+        client.send(said)
+        client.close()
+        assert [entry["status"] for entry in log.entries] == ["200"] * (said == CANARY)
+
+
+def test_a_slow_head_is_logged_as_408_of_an_unknown_request(log) -> None:
+    with Harness(access_log=log) as server:
+        server.connect().send(b"GET / HTT")
+        server.clock.advance(21)
+        assert [(entry["status"], entry["line"]) for entry in log.entries] == [("408", "-")]
+
+
+def test_slow_content_is_logged_as_408_of_its_request(log) -> None:
+    with Harness(answering(), access_log=log) as server:
+        server.connect().send(request("/post", "Content-Length: 9", method="POST"))
+        server.clock.advance(21)
+        assert [(entry["status"], entry["line"]) for entry in log.entries] == [("408", "POST /post HTTP/1.1")]
+
+
+@pytest.mark.parametrize("layout", ["combined", "json"])
+def test_a_refused_request_is_logged_with_what_could_be_read(log, layout) -> None:
+    with Harness(access_log=log, log_format=layout) as server:
+        client = server.connect()
+        client.send(b'GET /sec"ret\x07 HTTP/1.1\r\nHost : forged\r\nUser-Agent: curl\r\n\r\n')
+        content = client.assert_responds(400).content
+        [line] = log.lines
+        if layout == "combined":
+            written = "GET /sec\\x22ret\\x07 HTTP/1.1"
+            assert line == f'127.0.0.1 - - {TIME} "{written}" 400 {len(content)} "-" "curl" 0 c1#1'
+        else:
+            entry = json.loads(line)
+            assert (entry["status"], entry["content_octets"]) == (400, len(content))
+            assert (entry["method"], entry["target"], entry["version"]) == ("GET", '/sec"ret\x07', "HTTP/1.1")
+            assert entry["user_agent"] == "curl"
+
+
+@pytest.mark.parametrize("layout", ["combined", "json"])
+@pytest.mark.parametrize("line", ["GET /secret HTTP/2.0", "GET  /secret HTTP/1.1", "secret", "HEAD /secret"])
+def test_a_request_without_a_readable_line_is_logged_without_a_word_of_it(log, layout, line) -> None:
+    with Harness(access_log=log, log_format=layout) as server:
+        client = server.connect()
+        client.send(f"{line}\r\nHost: forged\r\n\r\n".encode())
+        [answer] = client.responses("HEAD" if line.startswith("HEAD") else "GET")
+        [logged] = log.lines
+        if layout == "combined":
+            tail = f'"-" {answer.status} {len(answer.content) or "-"} "-" "-" 0 c1#1'
+            assert logged == f"127.0.0.1 - - {TIME} {tail}"
+        else:
+            entry = json.loads(logged)
+            assert (entry["status"], entry["content_octets"]) == (answer.status, len(answer.content))
+            assert (entry["method"], entry["target"], entry["version"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("octets", "status"),
+    [
+        (request("/none"), "404"),
+        (request("/canary", method="DELETE"), "405"),
+        (request("/canary", method="BREW"), "501"),
+        (request("/post", "Content-Length: 9999999999", method="POST"), "413"),
+        (request("/0"), "500"),
+    ],
+)
+def test_an_error_is_logged_with_its_request(log, octets, status) -> None:
+    with Harness(answering(lambda: None), access_log=log) as server:
+        server.connect().send(octets)
+        line = octets.partition(b"\r\n")[0].decode()
+        assert [(entry["line"], entry["status"]) for entry in log.entries] == [(line, status)]
+
+
+def test_a_file_that_shrank_is_logged_with_what_was_sent(log, tmp_path) -> None:
+    (tmp_path / "file").write_bytes(b"hello")
+    with open(tmp_path / "file", "rb") as file:
+        routes = answering(lambda: Response(200, FileSlice(file, 0, 1000)))
+        with Harness(routes, access_log=log) as server:
+            server.connect().send(request("/0"))
+            assert [entry["content"] for entry in log.entries] == ["5"]
+
+
+def test_a_log_that_cannot_be_written_stops_nobody_from_being_served(caplog) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    with Harness(access_log=Full()) as server:
+        client = server.connect()
+        client.get("/")
+        client.get("/")
+        assert "No space left" in caplog.text

@@ -1,0 +1,61 @@
+"""What cannot be in the access log: a line that a client forged, and what nobody is to read."""
+
+import json
+import logging
+import re
+
+import pytest
+
+from reactor.logs.access_log import escape
+from tests.support.in_process import Harness
+from tests.support.requests import answering, request
+from tests.unit.logs.test_access_log import LINE, Log
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+NASTY = ['"', "\\", '" 200 5 "-" "-" 0 c1#1', "\t", "\x85", "\xa0", "\xff", "\\x22"]
+
+
+@pytest.mark.parametrize("value", NASTY)
+def test_no_field_can_forge_a_line(log, value) -> None:
+    with Harness(access_log=log) as server:
+        server.connect().get("/", f"User-Agent: a{value}b", f"Referer: c{value}d")
+        [line] = log.getvalue().splitlines()
+        match = LINE.fullmatch(line)
+        assert match
+        assert match["agent"] == f"a{escape(value)}b"
+        assert match["referer"] == f"c{escape(value)}d"
+        assert not re.search(r"[\x00-\x1f\x7f-\x9f]", line)
+
+
+@pytest.mark.parametrize("value", NASTY)
+def test_no_field_can_forge_an_object(log, value) -> None:
+    with Harness(access_log=log, log_format="json") as server:
+        server.connect().get("/", f"User-Agent: a{value}b")
+        [line] = log.getvalue().splitlines()
+        assert line.isascii()
+        assert line.isprintable()
+        assert json.loads(line)["user_agent"] == f"a{value}b"
+
+
+@pytest.mark.parametrize("target", ["/echo/%0a%0d", "/echo/%22", "http://test/echo/%0D%0A"])
+def test_a_target_is_logged_as_it_came_and_not_decoded(log, target) -> None:
+    with Harness(access_log=log) as server:
+        server.connect().get(target)
+        assert log.entries[0]["line"] == f"GET {target} HTTP/1.1"
+
+
+@pytest.mark.parametrize("layout", ["combined", "json"])
+def test_authorization_is_never_logged(log, layout, caplog) -> None:
+    caplog.set_level(logging.DEBUG)
+    with Harness(answering(lambda: None), access_log=log, log_format=layout) as server:
+        client = server.connect()
+        for path in ("/canary", "/none", "/0"):
+            client.send(request(path, "Authorization: Basic c2VjcmV0", "Proxy-Authorization: Basic c2VjcmV0"))
+        client.send(b"GET / HTTP/1.1\r\nAuthorization: Basic c2VjcmV0\r\n\r\n")
+        assert len(client.responses()) == 4
+        assert "c2VjcmV0" not in log.getvalue() + caplog.text

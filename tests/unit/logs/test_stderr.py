@@ -1,0 +1,301 @@
+"""Standard error may be closed, or a pipe whose reader is gone: the server serves, and ends with 0."""
+
+import logging
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from reactor.logs.stderr import MessageHandler, nonblocking_stderr
+from tests.support.process import COMMAND, PATIENCE, ROOT, Wire, environment, head
+from tests.system.test_access_log_pipe import Pipe, in_time
+
+# Nobody can read the port from standard error here, so Python is made to tell it when it listens.
+TELL_PORT = """\
+import os
+import socket
+
+def listen(self, backlog, listen=socket.socket.listen):
+    listen(self, backlog)
+    os.write(int(os.environ["PORT_PIPE"]), b"%d" % self.getsockname()[1])
+
+socket.socket.listen = listen
+"""
+CLOSED = ("sh", "-c", 'exec "$@" 2>&-', "sh")
+
+
+@pytest.fixture
+def broken() -> Iterator[int]:
+    reading_end, writing_end = os.pipe()
+    os.close(reading_end)
+    yield writing_end
+    os.close(writing_end)
+
+
+def start(
+    tmp_path: Path, launcher: tuple[str, ...], stderr: int, *options: str, stdout: int = subprocess.PIPE
+) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a server; return it with its port."""
+    (tmp_path / "sitecustomize.py").write_text(TELL_PORT)
+    reading_end, writing_end = os.pipe()
+    extra = {"PYTHONPATH": f"{tmp_path}:{ROOT}", "PORT_PIPE": str(writing_end)}
+    process = subprocess.Popen(
+        [*launcher, sys.executable, *COMMAND, *options],
+        cwd=ROOT,
+        env=environment(extra),
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        pass_fds=[writing_end],
+    )
+    os.close(writing_end)
+    try:
+        readable, _, _ = select.select([reading_end], [], [], PATIENCE)
+        port = os.read(reading_end, 10) if readable else b""
+    finally:
+        os.close(reading_end)
+    if not port:
+        process.kill()
+        process.communicate()
+        raise AssertionError("the server did not start")
+    return process, int(port)
+
+
+@pytest.fixture
+def full() -> Iterator[int]:
+    """A pipe that is full, and that nobody reads."""
+    pipe = Pipe()
+    pipe.fill()
+    yield pipe.writing_end
+    os.close(pipe.reading_end)
+    pipe.stream.close()
+
+
+def test_a_standard_error_that_nobody_reads_stops_nobody(full: int, tmp_path: Path) -> None:
+    process, port = start(tmp_path, (), full)
+    try:
+        with Wire(port) as served:
+            for _ in range(20):
+                with Wire(port) as wire:
+                    wire.send(b"nonsense\r\n\r\n")
+                    assert wire.answer().status == 400
+            assert served.get("/echo/abc").content == b"abc"
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0
+
+
+def test_messages_that_were_dropped_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = Pipe()
+    monkeypatch.setattr("sys.stderr", pipe.stream)
+    handler = MessageHandler()
+    handler.setFormatter(logging.Formatter("reactor: %(message)s"))
+    record = logging.makeLogRecord({"msg": "hello"})
+    pipe.fill()
+    for _ in range(3):
+        handler.emit(record)
+    pipe.read()
+    for _ in range(2):
+        handler.emit(record)
+    told = pipe.lines()
+    notice = f"reactor: dropped 3 messages (file descriptor {pipe.writing_end} is not being read fast enough)"
+    assert told == [notice, "reactor: hello", "reactor: hello"]
+    handler.emit(logging.makeLogRecord({"msg": "long " * 5_000}))
+    assert pipe.read() == f"reactor: {'long ' * 5_000}\n"
+    os.close(pipe.reading_end)
+    handler.emit(record)  # nobody will ever read it, and nothing comes of it
+    monkeypatch.undo()
+    pipe.stream.close()
+
+
+@pytest.mark.parametrize("how", ["closed", "broken"])
+def test_without_a_standard_error_it_serves_and_ends_with_0(how: str, broken: int, tmp_path: Path) -> None:
+    launcher, stderr = (CLOSED, subprocess.DEVNULL) if how == "closed" else ((), broken)
+    process, port = start(tmp_path, launcher, stderr)
+    try:
+        with Wire(port) as wire:
+            assert wire.get("/echo/abc").content == b"abc"
+            assert wire.get("/nothing").status == 404
+            wire.send(b"nonsense\r\n\r\n")  # whose refusal is told on standard error
+            assert wire.answer().status == 400
+        with Wire(port) as wire:
+            assert wire.get("/").status == 200
+            process.send_signal(signal.SIGTERM)
+            wire.assert_closed()
+        output, _ = process.communicate(timeout=PATIENCE)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == 0
+    assert [line.split(b'"')[2].split()[0] for line in output.splitlines()] == [
+        b"200",
+        b"404",
+        b"400",
+        b"200",
+    ]
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    """A terminal that is not read: its master side, which does not block, and the terminal."""
+    master, slave = os.openpty()
+    os.set_blocking(master, False)
+    yield master, slave
+    os.close(master)  # a thread that is still blocked gets an error now
+    os.close(slave)
+
+
+def read_lines(master: int) -> list[str]:
+    """Read what a terminal has taken."""
+    pieces = []
+    try:
+        while piece := os.read(master, 65536):
+            pieces.append(piece)
+    except BlockingIOError:
+        pass
+    return b"".join(pieces).decode().split("\r\n")
+
+
+@pytest.mark.parametrize("output", ["stderr", "both"])
+def test_10_000_requests_are_answered_while_a_terminal_does_not_take_the_messages(
+    terminal: tuple[int, int], tmp_path: Path, output: str
+) -> None:
+    master, slave = terminal
+    stdout = slave if output == "both" else subprocess.DEVNULL
+    process, port = start(tmp_path, (), slave, "--explain", stdout=stdout)
+    try:
+        for _ in range(100):
+            with Wire(port) as wire:
+                wire.send(head("GET", "/echo/a") * 100)
+                assert {wire.answer().content for _ in range(100)} == {b"a"}
+        assert os.get_blocking(slave)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    assert re.match(r"reactor: serving on http://127\.0\.0\.1:\d+ ", read_lines(master)[0])
+
+
+@pytest.mark.parametrize("reason", ["No space left on device", "Broken pipe"])
+def test_messages_that_a_failing_standard_error_did_not_take_are_counted(
+    reason: str, broken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = Pipe()
+    handler = MessageHandler()
+    with open("/dev/full", "w") as full, os.fdopen(os.dup(broken), "w") as no_reader:
+        monkeypatch.setattr("sys.stderr", no_reader if reason == "Broken pipe" else full)
+        for _ in range(3):
+            handler.write("lost")
+        monkeypatch.setattr("sys.stderr", pipe.stream)
+        handler.write("hello")
+    assert pipe.lines() == [f"reactor: dropped 3 messages ({reason})", "hello"]
+    handler.close()
+    os.close(pipe.reading_end)
+    pipe.stream.close()
+
+
+def test_a_record_that_cannot_be_formatted_raises_nothing(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    record = logging.makeLogRecord({"msg": "%d", "args": ("x",), "pathname": "app.py", "lineno": 7})
+    MessageHandler().handle(record)
+    written = capsys.readouterr().err
+    assert written.startswith("reactor: cannot format the log message from app.py:7: TypeError(")
+    assert written.count("\n") == 1
+
+
+class Unraisable:
+    def __del__(self) -> None:
+        raise RuntimeError("planted in __del__")
+
+
+def drop_unraisable() -> None:
+    Unraisable()
+
+
+def fail_in_thread() -> None:
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
+
+
+def warn_without_handlers() -> None:
+    logger = logging.Logger("no handlers")  # outside the tree: not even pytest's handlers see it
+    logger.warning("nothing is configured")
+
+
+@pytest.mark.parametrize(
+    ("fail", "last"),
+    [
+        (drop_unraisable, "RuntimeError: planted in __del__"),
+        (fail_in_thread, "ZeroDivisionError: division by zero"),
+        (warn_without_handlers, "nothing is configured"),
+    ],
+)
+def test_what_python_prints_by_itself_does_not_block(
+    fail: Callable[[], None], last: str, terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # pytest has hooks of its own, which the server would keep.
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+    master, slave = terminal
+    monkeypatch.setattr("sys.stderr", open(slave, "w", closefd=False))  # noqa: SIM115 - closing it may block
+    with nonblocking_stderr():
+        fail()
+        assert read_lines(master)[-2:] == [last, ""]
+        in_time(lambda: [fail() for _ in range(2000)])
+    monkeypatch.undo()
+    assert logging.lastResort is not None
+    assert not isinstance(logging.lastResort, MessageHandler)
+
+
+LIBRARY = """
+from reactor import Router, Server
+
+routes = Router()
+
+@routes.get("/")
+def fail(request):
+    raise RuntimeError("planted")
+
+with Server(routes, port=0) as server:
+    print(server.address[1], flush=True)
+    server.run()
+"""
+
+
+def test_a_library_server_whose_messages_nobody_reads_serves_and_stops() -> None:
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", LIBRARY],
+        cwd=ROOT,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=slave,
+    )
+    try:
+        assert process.stdout is not None
+        with Wire(int(process.stdout.readline())) as wire:
+            for _ in range(500):
+                assert wire.get("/").status == 500
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait(PATIENCE)
+        assert process.stdout is not None
+        process.stdout.close()
+        os.close(slave)
+        os.close(master)

@@ -1,0 +1,227 @@
+"""--explain: the paragraphs, word by word; bounded, escaped, coloured where it is wanted."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import sys
+
+import pytest
+
+from handlers.files.store import Store
+from reactor.http11.message import Response
+from reactor.observe.explain import Explain
+from reactor.routing import Router
+from tests.support.in_process import Client, Harness
+from tests.support.process import PATIENCE, ROOT, ServerProcess, environment
+
+GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Told:
+    """A harness that is explained; paragraphs with descriptors and turns masked."""
+
+    def __init__(self, *arguments: object, colour: bool = False, **settings: object) -> None:
+        self.lines: list[str] = []
+        reader = Explain(self.lines.append, colour)
+        self.server = Harness(*arguments, readers=[reader], **settings)  # type: ignore[arg-type]
+
+    def __enter__(self) -> "Told":
+        self.server.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.server.__exit__(None, None, None)
+
+    def connect(self) -> Client:
+        return self.server.connect()
+
+    def take(self) -> list[str]:
+        lines = [re.sub(r"turn \d+", "turn N", re.sub(r"fd \d+", "fd N", line)) for line in self.lines]
+        self.lines.clear()
+        return lines
+
+
+def test_a_request_is_one_paragraph() -> None:
+    with Told() as told:
+        client = told.connect()
+        client.send(GET)
+        sent = len(client.read())
+        assert told.take() == [
+            "turn N: waited 0 us of at most 20 s; 1 ready: fd N readable -> fd N: read 34 octets, "
+            f"GET /echo/hi -> 200, {sent} octets sent at once, ACCEPTED -> RESPONDING -> IDLE"
+        ]
+
+
+def test_the_listener_tells_whom_it_accepted() -> None:
+    with ServerProcess("--explain", "--no-access-log") as server:
+        wire = server.connect()
+        port = wire.sock.getsockname()[1]
+        line = server.stderr.next()
+        assert line is not None
+        assert re.fullmatch(
+            rf"turn \d+: waited [\d.]+ m?u?s, with no deadline; 1 ready: listener -> "
+            rf"listener: accepted fd \d+ from 127\.0\.0\.1:{port}",
+            line,
+        )
+
+
+def test_pipelined_requests_are_told_up_to_a_number() -> None:
+    with Told() as told:
+        told.connect().send(GET * 12)
+        (line,) = told.take()
+        assert line.count("GET /echo/hi -> 200") == 8
+        assert "and 4 requests more" in line
+
+
+def test_many_that_are_ready_are_told_up_to_a_number() -> None:
+    with Told() as told:
+        clients = [told.connect() for _ in range(20)]
+        for client in clients:
+            client.sock.send(GET)
+        told.server.run()
+        (line,) = told.take()
+        assert "20 ready: " in line
+        assert line.count("fd N readable") == 8
+        assert "readable and 12 more -> " in line
+        assert line.endswith("; and 12 more")
+
+
+def test_what_does_not_fit_is_told_to_wait() -> None:
+    routes = Router()
+    routes.get("/large")(lambda request: Response(200, b"x" * 4_000_000))
+    with Told(routes) as told:
+        client = told.connect()
+        client.send(GET.replace(b"/echo/hi", b"/large"))
+        first = told.take()[0]
+        assert re.search(
+            r"GET /large -> 200, [\d,]+ octets sent and [\d,]+ octets wait until the handle is writable, "
+            r"ACCEPTED -> RESPONDING$",
+            first,
+        )
+        client.read()
+        last = told.take()[-1]
+        assert re.search(r"fd N writable -> fd N: [\d,]+ octets sent at once, RESPONDING -> IDLE$", last)
+
+
+def test_a_refusal_is_told_once_with_its_reason() -> None:
+    with Told() as told:
+        told.connect().send(b"GET / HTTP/1.1\r\n\r\n")
+        (line,) = told.take()
+        assert "refused with 400: no Host in HTTP/1.1, " in line
+        assert line.count("400") == 1
+        assert line.endswith("ACCEPTED -> RESPONDING -> DRAINING")
+
+
+def test_a_deadline_is_told_with_its_name() -> None:
+    with Told() as told:
+        told.connect().send(b"GE")
+        told.take()
+        told.server.clock.advance(20)
+        line = told.take()[0]
+        assert "nothing ready -> fd N is late (head): refused with 408: " in line
+
+
+def test_a_close_is_told_with_its_reason() -> None:
+    with Told() as told:
+        client = told.connect()
+        client.send(GET)
+        client.sock.close()
+        told.server.run()
+        assert told.take()[-1].endswith("fd N: closed: the client closed, IDLE -> CLOSED")
+
+
+def test_an_upload_is_told_from_its_head_to_its_end(tmp_path: object) -> None:
+    store = Store(str(tmp_path))
+    with Told(None, store) as told:
+        client = told.connect()
+        head = b"POST /files/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+        client.send(head)
+        assert "25 octets sent at once, ACCEPTED -> CONTINUING -> RECEIVING_CONTENT" in told.take()[0]
+        client.send(b"abc")
+        assert "POST /files/a -> 201" in told.take()[-1]
+    store.close()
+
+
+def test_a_target_is_escaped_and_cut_and_no_field_is_told() -> None:
+    with Told() as told:
+        target = b'/echo/%0a"' + b"a" * 100
+        told.connect().send(
+            b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nAuthorization: Basic c2VjcmV0\r\n\r\n"
+        )
+        text = "\n".join(told.take())
+        assert "c2VjcmV0" not in text
+        assert "a" * 61 not in text
+
+
+def test_compression_is_told() -> None:
+    with Told() as told:
+        told.connect().get("/echo/aaaa", "Accept-Encoding: gzip")
+        assert "GET /echo/aaaa -> 200, 4 octets compressed, " in told.take()[0]
+
+
+def test_a_slow_call_is_marked() -> None:
+    routes = Router()
+    with Told(routes) as told:
+        clock = told.server.clock
+
+        @routes.get("/slow")
+        def slow(request: object) -> Response:
+            clock.now += 0.2
+            return Response.text("")
+
+        told.connect().get("/slow")
+        assert "SLOW: 200.0 ms, and all others waited" in told.take()[0]
+
+
+def test_states_and_statuses_are_coloured_where_it_is_wanted() -> None:
+    with Told(colour=True) as told:
+        client = told.connect()
+        client.get("/echo/a")
+        client.send(GET.replace(b"/echo/hi", b"/nothing"))
+        lines = told.take()
+        assert "\x1b[32m200\x1b[0m" in lines[0]
+        assert "\x1b[36mIDLE\x1b[0m" in lines[0]
+        assert "\x1b[33m404\x1b[0m" in lines[1]
+
+
+@pytest.mark.parametrize(("extra", "coloured"), [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False)])
+def test_a_terminal_gets_colours_unless_it_has_none(extra: dict[str, str], coloured: bool) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "reactor", "--port", "0", "--explain", "--no-access-log"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment(extra), stdin=subprocess.DEVNULL, stderr=theirs, stdout=theirs
+    )
+    os.close(theirs)
+    try:
+        said = b""
+        while b"\n" not in said:
+            assert select.select([ours], [], [], PATIENCE)[0]
+            said += os.read(ours, 4096)
+        process.terminate()
+        while b"heard" not in said:
+            assert select.select([ours], [], [], PATIENCE)[0]
+            said += os.read(ours, 4096)
+        assert (b"\x1b[1mturn" in said) == coloured
+        process.wait(PATIENCE)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+
+
+def test_the_debug_log_tells_the_same() -> None:
+    with ServerProcess("--log-level", "debug", "--no-access-log") as server:
+        server.get("/echo/hi")
+        line = ""
+        while "GET /echo/hi -> 200" not in line:
+            line = server.stderr.next() or "GET /echo/hi -> 200, the end"
+        assert re.match(r"reactor: turn \d+: waited ", line)
+
+
+def test_without_it_no_turn_is_told() -> None:
+    with ServerProcess("--no-access-log") as server:
+        server.get("/echo/hi")
+        server.process.terminate()
+        assert [line for line in server.stderr.rest() if "turn" in line] == []

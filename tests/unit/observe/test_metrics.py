@@ -1,0 +1,199 @@
+"""Metrics: exact counts of a scripted mix, both formats by Prometheus' own parsers, labels of closed sets."""
+
+import io
+import random
+import re
+import string
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics import parser as open_metrics
+from prometheus_client.parser import text_string_to_metric_families
+
+from handlers.files.store import Store
+from reactor.http11.message import Response
+from reactor.observe.metrics import COUNTER, MetricFamily, Metrics
+from reactor.observe.prometheus import OPEN, PLAIN, choose, render
+from reactor.routing import Router
+from tests.support.in_process import Harness
+
+GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def samples(metrics: Metrics, server: Harness, media_type: str = OPEN) -> dict[tuple[str, Any], float]:
+    """Return all samples, read by Prometheus' own parser."""
+    text = render(metrics.families(server.context), media_type)
+    if media_type == OPEN:
+        families = list(open_metrics.text_fd_to_metric_families(io.StringIO(text)))
+    else:
+        families = list(text_string_to_metric_families(text))
+    assert all(family.documentation and family.type != "unknown" for family in families)
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def value(found: dict[tuple[str, Any], float], name: str, **labels: str) -> float:
+    """Return the one sample with this name that has these labels."""
+    matching = [
+        number
+        for (each, pairs), number in found.items()
+        if each == name and set(labels.items()) <= set(pairs)
+    ]
+    assert len(matching) == 1, (name, labels, matching)
+    return matching[0]
+
+
+@pytest.mark.parametrize("media_type", [OPEN, PLAIN])
+def test_a_mix_is_counted_to_the_request(media_type: str, tmp_path: object) -> None:
+    metrics = Metrics()
+    store = Store(str(tmp_path))
+    with Harness(None, store, readers=[metrics]) as server:
+        client = server.connect()
+        client.send(GET * 3)
+        client.send(b"HEAD /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.send(b"POST /files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde")
+        client.send(b"GET /files/a HTTP/1.1\r\nHost: x\r\nIf-None-Match: *\r\n\r\n")
+        client.send(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.send(b"BAD\r\n\r\n")
+        client.read()
+        server.connect().send(b"GET /echo/part")
+        server.connect().half_close()
+        found = samples(metrics, server, media_type)
+    store.close()
+    count = "http_server_request_duration_seconds_count"
+    assert value(found, count, http_request_method="GET", http_route="/echo/{text...}") == 3
+    assert value(found, count, http_request_method="HEAD") == 1
+    assert value(found, count, http_request_method="POST", http_response_status_code="201") == 1
+    assert value(found, count, http_response_status_code="304") == 1
+    assert value(found, count, http_response_status_code="404") == 1
+    assert value(found, count, http_response_status_code="400") == 1
+    assert value(found, "http_server_request_body_size_bytes_sum", http_request_method="POST") == 5
+    echoes = {"http_request_method": "GET", "http_route": "/echo/{text...}"}
+    assert value(found, "http_server_response_body_size_bytes_sum", **echoes) == 6
+    assert value(found, "reactor_refusals_total", reason="malformed") == 1
+    assert value(found, "reactor_connections_accepted_total") == 3
+    assert value(found, "reactor_connections_closed_total", reason="left") == 1
+    assert value(found, "reactor_connections", state="RECEIVING_HEAD") == 1
+    assert value(found, "reactor_connections", state="DRAINING") == 1
+    assert value(found, "reactor_buffered_bytes", where="parser") == len("GET /echo/part")
+    assert value(found, "http_server_active_requests") == 0
+    assert value(found, "process_cpu_seconds_total") > 0
+    assert value(found, "process_open_fds") > 0
+
+
+def test_a_vanished_client_is_counted_as_499() -> None:
+    metrics = Metrics()
+    routes = Router()
+    routes.post("/take")(lambda request: Response.text("taken"))
+    with Harness(routes, readers=[metrics]) as server:
+        client = server.connect()
+        client.send(b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na")
+        client.sock.close()
+        server.run()
+        found = samples(metrics, server)
+    statuses = {dict(pairs).get("http_response_status_code") for _, pairs in found}
+    assert statuses == {None, "499"}
+
+
+def test_the_loop_is_counted_with_the_clock_of_its_turns() -> None:
+    metrics = Metrics()
+    with Harness(readers=[metrics]) as server:
+        client = server.connect()
+        client.send(GET)
+        before = samples(metrics, server)
+        client.send(GET)
+        after = samples(metrics, server)
+    turns = value(after, "reactor_loop_turns_total") - value(before, "reactor_loop_turns_total")
+    assert turns > 0
+    assert value(after, "reactor_loop_turn_duration_seconds_count") == value(
+        after, "reactor_loop_turns_total"
+    )
+    assert value(after, "reactor_loop_lag_seconds_count") == value(after, "reactor_loop_turns_total")
+    ready = value(after, "reactor_loop_ready_events_total") - value(before, "reactor_loop_ready_events_total")
+    assert ready == 1
+
+
+def test_buckets_are_cumulative_and_the_last_is_the_count() -> None:
+    metrics = Metrics()
+    with Harness(readers=[metrics]) as server:
+        server.connect().send(GET * 5)
+        found = samples(metrics, server)
+    name = "http_server_response_body_size_bytes"
+    buckets = [
+        (float(dict(pairs)["le"]), number)
+        for (each, pairs), number in found.items()
+        if each == f"{name}_bucket"
+    ]
+    numbers = [number for _, number in sorted(buckets)]
+    assert numbers == sorted(numbers)
+    assert sorted(buckets)[-1] == (float("inf"), 5)
+    assert value(found, f"{name}_count") == 5
+    assert [number for bound, number in buckets if bound == 0] == [0]  # two octets are more than none
+
+
+def test_10_000_random_paths_and_methods_add_no_label() -> None:
+    source = random.Random(6)
+    metrics = Metrics()
+    with Harness(readers=[metrics]) as server:
+
+        def ask(method: str, path: str) -> None:
+            client = server.connect()
+            client.send(f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            client.read()
+            client.sock.close()
+            server.clients.remove(client)
+
+        for method in ("GET", "BREW"):
+            for path in ("/echo/a", "/nothing"):
+                ask(method, path)
+        before = set(samples(metrics, server))
+        for _ in range(10_000):
+            word = "".join(source.choices(string.ascii_letters + string.digits, k=12))
+            ask(*source.choice((("GET", f"/echo/{word}"), ("GET", f"/{word}"), (word.upper(), "/nothing"))))
+        after = set(samples(metrics, server))
+    assert after == before
+    assert any(dict(pairs).get("http_request_method") == "_OTHER" for _, pairs in after)
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        ("", PLAIN),
+        ("*/*", PLAIN),
+        ("text/plain", PLAIN),
+        ("application/openmetrics-text", OPEN),
+        ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1", OPEN),
+        ("application/openmetrics-text;q=0.2, text/plain;q=0.9", PLAIN),
+        ("application/openmetrics-text;q=0", PLAIN),
+        ("APPLICATION/OPENMETRICS-TEXT", OPEN),
+    ],
+)
+def test_the_format_is_the_one_that_is_preferred(accept: str, chosen: str) -> None:
+    assert choose(accept) == chosen
+
+
+@pytest.mark.parametrize("media_type", [OPEN, PLAIN])
+def test_what_is_hostile_in_a_template_is_escaped(media_type: str) -> None:
+    template = '/a"b\\c\nd'
+    family = MetricFamily(
+        "some_things", COUNTER, "", 'words with "quotes"\\', [((("http_route", template),), 1)]
+    )
+    text = render([family], media_type)
+    parse = open_metrics.text_fd_to_metric_families if media_type == OPEN else text_string_to_metric_families
+    (parsed,) = list(parse(io.StringIO(text) if media_type == OPEN else text))  # type: ignore[operator]
+    assert parsed.samples[0].labels == {"http_route": template}
+
+
+def test_every_series_has_help_and_a_type_and_openmetrics_its_units_and_its_end() -> None:
+    metrics = Metrics()
+    with Harness(readers=[metrics]) as server:
+        server.connect().send(GET)
+        text = render(metrics.families(server.context), OPEN)
+    names = re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE)
+    assert len(names) == len(set(names)) > 15
+    assert re.findall(r"^# HELP (\S+) \S", text, re.MULTILINE) == names
+    assert "# UNIT http_server_request_duration_seconds seconds" in text
+    assert text.endswith("\n# EOF\n")

@@ -1,0 +1,138 @@
+"""The acceptor: a share each turn, and what ``accept`` can raise."""
+
+import errno
+import selectors
+
+import pytest
+
+from reactor.server.acceptor import PAUSE
+from tests.support.acceptor import Site
+
+
+def test_a_client_is_accepted_and_served() -> None:
+    with Site(limit=10) as site:
+        (client,) = site.connect()
+        site.run()
+        client.assert_served()
+
+
+def test_a_turn_accepts_its_share_and_no_more() -> None:
+    with Site(limit=100, turn_accepts=3) as site:
+        site.connect(8)
+        held = []
+        for _ in range(4):
+            site.reactor.turn()
+            held.append(site.held)
+        assert held == [3, 6, 8, 8]
+
+
+def test_exactly_the_limit_is_held_when_exactly_that_many_come() -> None:
+    with Site(limit=5) as site:
+        clients = site.connect(5)
+        site.run()
+        assert site.held == 5
+        for client in clients:
+            client.assert_served()
+        assert site.held == 5
+        assert site.listening
+
+
+# What accept can raise.
+
+
+@pytest.mark.parametrize(
+    "fault", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM], ids=errno.errorcode.get
+)
+def test_out_of_descriptors_accepting_pauses_and_nobody_is_dropped(fault: int) -> None:
+    with Site(limit=10) as site:
+        served = site.connect_each(3)
+        site.listener.faults = [fault]
+        (waiting,) = site.connect_each(1)
+        assert not site.listening
+        assert site.held == 3
+        for client in served:
+            client.assert_served()
+        assert not waiting.held
+        site.advance(PAUSE)
+        assert site.listening
+        waiting.assert_served()
+        assert all(client.held for client in served)
+
+
+def test_out_of_descriptors_it_is_tried_once_a_pause() -> None:
+    with Site(limit=10) as site:
+        site.listener.faults = [errno.EMFILE] * 4
+        site.connect()
+        site.run()
+        assert site.listener.accepts == 1
+        for accepts in (2, 3, 4):
+            site.advance(PAUSE)
+            assert site.listener.accepts == accepts
+
+
+def test_out_of_descriptors_a_close_ends_the_pause() -> None:
+    with Site(limit=10) as site:
+        (served,) = site.connect_each(1)
+        site.listener.faults = [errno.EMFILE]
+        (waiting,) = site.connect_each(1)
+        served.sock.close()
+        site.run()
+        waiting.assert_served()
+
+
+@pytest.mark.parametrize("limit", [2, 10])
+def test_out_of_descriptors_at_the_limit_the_idle_keep_their_places(limit: int) -> None:
+    with Site(limit) as site:
+        served = site.connect_each(2)
+        site.listener.faults = [errno.EMFILE]
+        site.connect_each(1)
+        assert [client.held for client in served] == [True, True]
+
+
+@pytest.mark.parametrize("fault", [errno.ECONNABORTED, errno.EPROTO, errno.EPERM], ids=errno.errorcode.get)
+def test_a_client_gone_before_it_was_accepted_does_not_hold_up_the_next(fault: int) -> None:
+    with Site(limit=10) as site:
+        site.listener.faults = [fault]
+        (client,) = site.connect()
+        site.reactor.turn()
+        assert client.held
+        client.assert_served()
+
+
+def test_clients_gone_before_they_were_accepted_take_no_more_than_a_turns_share() -> None:
+    with Site(limit=10, turn_accepts=4) as site:
+        site.listener.faults = [errno.ECONNABORTED] * 6
+        (client,) = site.connect()
+        site.reactor.turn()
+        assert site.listener.accepts == 4
+        site.run()
+        client.assert_served()
+
+
+def test_closed_it_accepts_nothing_and_keeps_who_is_served() -> None:
+    with Site(limit=10) as site:
+        (served,) = site.connect_each(1)
+        site.acceptor.close()
+        served.assert_served()
+        with pytest.raises(ConnectionRefusedError):
+            site.connect()
+        assert [key.events for key in site.selector.get_map().values()] == [selectors.EVENT_READ]
+
+
+def test_a_selector_that_refuses_it_after_a_pause_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Site(limit=10) as site:
+        site.listener.faults.append(errno.EMFILE)
+        (waiting,) = site.connect_each(1)
+        assert not site.listening
+        real_register = site.selector.register
+
+        def refuse(*arguments: object) -> None:
+            raise OSError(errno.ENOSPC, "no space for another watch")
+
+        monkeypatch.setattr(site.selector, "register", refuse)
+        site.advance(PAUSE)
+        assert not site.listening
+        monkeypatch.setattr(site.selector, "register", real_register)
+        site.advance(PAUSE)
+        assert site.listening
+        waiting.assert_served()

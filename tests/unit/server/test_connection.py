@@ -1,0 +1,264 @@
+"""A connection from its first request to its end: persistence, endings, expectations, failures."""
+
+import logging
+
+import pytest
+
+from handlers.files.store import Store
+from reactor.http11.errors import HTTPError
+from reactor.http11.message import FileSlice, LiveStream, Response
+from reactor.routing import Router
+from tests.support.in_process import Harness
+from tests.support.requests import CANARY, answering, chunks, connect_tcp, read_what_is_there, request, write
+
+
+def test_a_request_is_answered_and_the_connection_persists() -> None:
+    with Harness() as server:
+        client = server.connect()
+        assert client.get("/echo/abc").content == b"abc"
+        assert client.get("/").content == b""
+        server.clock.advance(74)
+        client.assert_open()
+        server.clock.advance(1.1)
+        client.assert_closed()
+
+
+# Persistence.
+
+
+@pytest.mark.parametrize(
+    ("version", "lines", "connection"),
+    [
+        ("HTTP/1.1", ["Connection: close"], "close"),
+        ("HTTP/1.1", ["Connection: Close, TE"], "close"),
+        ("HTTP/1.1", ["Connection: TE", "connection: CLOSE"], "close"),
+        ("HTTP/1.1", ["Connection: keep-alive, close"], "close"),
+        ("HTTP/1.0", [], "close"),
+        ("HTTP/1.0", ["Connection: close"], "close"),
+        ("HTTP/1.0", ["Connection: keep-alive, close"], "close"),
+    ],
+)
+def test_a_client_that_wants_to_close_sees_the_end_in_the_same_turn(version, lines, connection) -> None:
+    with Harness() as server:
+        client = server.connect()
+        write(client, request("/echo/a", *lines, version=version))
+        server.reactor.turn()
+        client.received, ended = read_what_is_there(client)
+        assert ended
+        assert client.assert_responds().headers["connection"] == connection
+        client.close()
+        server.reactor.turn()
+        assert not server.context.connections
+
+
+def test_octets_that_come_late_behind_the_last_response_do_not_reset_it() -> None:
+    with Harness() as server:
+        client = connect_tcp(server)
+        write(client, request("/echo/" + "a" * 5_000, "Connection: close"))
+        server.reactor.turn()
+        write(client, b"\r\n")  # as some clients do (RFC 9112, 2.2), and as nobody can foresee
+        server.reactor.turn()
+        assert client.assert_responds().content == b"a" * 5_000
+        assert client.closed
+        assert not client.was_reset
+
+
+@pytest.mark.parametrize(
+    ("version", "lines", "connection"),
+    [
+        ("HTTP/1.1", [], None),
+        ("HTTP/1.1", ["Connection: keep-alive"], None),
+        ("HTTP/1.1", ["Connection: closed"], None),
+        ("HTTP/1.2", [], None),
+        ("HTTP/1.0", ["Connection: keep-alive"], "keep-alive"),
+        ("HTTP/1.0", ["Connection: Keep-Alive, TE"], "keep-alive"),
+    ],
+)
+def test_a_client_that_wants_to_stay_can(version, lines, connection) -> None:
+    with Harness() as server:
+        client = server.connect()
+        for _ in range(3):
+            client.send(request("/echo/a", *lines, version=version))
+            answer = client.assert_responds()
+            assert answer.headers.get("connection") == connection
+            assert answer.content == b"a"
+            assert not client.closed
+
+
+@pytest.mark.parametrize("behind", [CANARY, b"\x00\xff\r\n\r\n", b"a" * 200_000])
+def test_octets_behind_connection_close_are_ignored(behind) -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.send(request("/echo/a", "Connection: close") + behind)
+        assert client.assert_responds().content == b"a"
+        client.assert_closed()
+        assert not client.was_reset
+
+
+def test_content_is_read_before_a_connection_closes() -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        client.send(request("/post", "Connection: close", method="POST", content=b"hello") + CANARY)
+        assert client.assert_responds().content == b"hello"
+        client.assert_closed()
+
+
+# Expect: 100-continue (RFC 9110, 10.1.1).
+
+
+def asking(path: str, *lines: str, version: str = "HTTP/1.1") -> bytes:
+    return request(
+        path, *(lines or ["Content-Length: 5"]), "Expect: 100-continue", method="POST", version=version
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "content"),
+    [("Content-Length: 5", b"hello"), ("Transfer-Encoding: chunked", chunks(b"hello"))],
+)
+def test_who_waits_to_be_asked_for_content_is_asked(line, content) -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        for _ in range(2):
+            client.send(asking("/post", line))
+            assert client.read() == b"HTTP/1.1 100 Continue\r\n\r\n"
+            client.received = b""
+            client.send(content)
+            assert client.assert_responds().content == b"hello"
+
+
+@pytest.mark.parametrize("sent", [b"h", b"hello", b"hello" + CANARY])
+def test_who_has_begun_with_the_content_is_not_asked(sent) -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        client.send(asking("/post") + sent)
+        client.send(b"hello"[len(sent) :])
+        answers = client.responses()
+        assert [answer.status for answer in answers] == [200] * len(answers)
+        assert answers[0].content == b"hello"
+
+
+@pytest.mark.parametrize("lines", [[], ["Content-Length: 0"]])
+def test_without_content_nobody_is_asked(lines) -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        client.send(request("/post", "Expect: 100-continue", *lines, method="POST"))
+        client.assert_responds(200)
+
+
+def test_a_client_of_http_1_0_is_never_asked() -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        client.send(asking("/post", version="HTTP/1.0"))
+        client.assert_open()
+        client.send(b"hello")
+        assert client.assert_responds().content == b"hello"
+
+
+@pytest.mark.parametrize("expect", [True, False])
+@pytest.mark.parametrize(
+    ("path", "length", "status"), [("/none", 5, 404), ("/canary", 5, 405), ("/post", 2**30 + 1, 413)]
+)
+def test_content_that_is_not_wanted_is_neither_asked_for_nor_read(path, length, status, expect) -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        head = asking if expect else lambda path, line: request(path, line, method="POST")
+        client.send(head(path, f"Content-Length: {length}"))
+        assert client.assert_responds(status).headers["connection"] == "close"
+        client.assert_closed()
+        client.send(b"hello" + CANARY)
+        assert client.sock.recv(1) == b""
+
+
+def test_no_content_is_content_too(tmp_path) -> None:
+    store = Store(tmp_path)
+    with Harness(store=store) as server:
+        client = server.connect()
+        for name, line in [("a", "Content-Length: 0"), ("b", "X: no length")]:
+            client.send(request(f"/files/{name}", line, method="POST"))
+            client.assert_responds(201)
+            assert (tmp_path / name).read_bytes() == b""
+    store.close()
+
+
+# Failures of the application.
+
+
+def raising(error: Exception) -> Router:
+    def fail(_) -> Response:
+        raise error
+
+    routes = answering()
+    routes.get("/fail")(fail)
+    routes.post("/fail")(fail)
+    return routes
+
+
+def test_an_exception_in_a_handler_is_a_500_and_a_logged_traceback(caplog) -> None:
+    with Harness(raising(ValueError("a secret"))) as server:
+        client, other = server.connect(), server.connect()
+        client.send(request("/fail"))
+        answer = client.assert_responds(500)
+        assert b"secret" not in answer.content
+        assert b"Traceback" not in answer.content
+        assert answer.headers["content-type"].startswith("text/plain")
+        [record] = caplog.records
+        assert record.levelno == logging.ERROR
+        assert record.exc_info is not None
+        assert "a secret" in caplog.text
+        client.get("/canary")
+        other.get("/canary")
+
+
+def test_what_a_handler_refuses_is_answered_with_its_reason(caplog) -> None:
+    with Harness(raising(HTTPError(409, "not now"))) as server:
+        client = server.connect()
+        client.send(request("/fail", method="POST", content=b"hello"))
+        assert client.assert_responds(409).content == b"not now\n"
+        client.get("/canary")
+        assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        pytest.param(None, id="None"),
+        pytest.param("text", id="str"),
+        pytest.param(Response(200, b"", (("Bad Name", "1"),)), id="malformed field name"),
+        pytest.param(Response(200, b"", (("X", "1\r\nSet-Cookie: forged"),)), id="split"),
+        pytest.param(Response(200, b"", (("Content-Length", "7"),)), id="Content-Length of its own"),
+        pytest.param(Response(200, b"", (("X", "\u20ac"),)), id="character beyond ISO 8859-1"),
+        pytest.param(Response(1000), id="status of four digits"),
+        pytest.param(Response(None), id="status of None"),
+        pytest.param(Response(200, None), id="content of None"),
+        pytest.param(Response(200, 5), id="content of int"),
+    ],
+)
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
+def test_what_is_no_response_is_a_500(response, version, caplog) -> None:
+    with Harness(answering(lambda: response)) as server:
+        client = server.connect()
+        client.send(request("/0", "Connection: keep-alive", version=version))
+        assert b"forged" not in client.assert_responds(500).content
+        client.get("/canary")
+        assert any(record.exc_info for record in caplog.records)
+
+
+def test_a_file_whose_response_cannot_be_written_is_closed(tmp_path) -> None:
+    (tmp_path / "file").write_bytes(b"hello")
+    with open(tmp_path / "file", "rb") as file:
+        faulty = Response(200, FileSlice(file, 0, 5), (("Bad Name", "1"),))
+        with Harness(answering(lambda: faulty)) as server:
+            client = server.connect()
+            client.send(request("/0"))
+            client.assert_responds(500)
+            assert file.closed
+
+
+def test_a_live_stream_whose_response_cannot_be_written_is_closed() -> None:
+    stream = LiveStream()
+    with Harness(answering(lambda: Response(200, stream, (("Bad Name", "1"),)))) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        client.assert_responds(500)
+        assert stream.closed

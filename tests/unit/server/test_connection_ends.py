@@ -1,0 +1,120 @@
+"""A client may end or go silent at any point; a handle may be called ready when it is not."""
+
+import pytest
+
+from reactor.http11.message import Response
+from tests.support.in_process import Harness
+from tests.support.requests import CANARY, answering, chunks, request, shrink_buffers, write
+
+TALK = (
+    request("/canary")
+    + request("/post", method="POST", content=b"hello")
+    + request("/post", "Transfer-Encoding: chunked", method="POST")
+    + chunks(b"wor", b"ld")
+    + request("/none")
+)
+STATUSES = [200, 200, 200, 404]
+
+
+def ends_of_requests() -> list[int]:
+    lengths = [
+        len(request("/canary")),
+        len(request("/post", method="POST", content=b"hello")),
+        len(request("/post", "Transfer-Encoding: chunked", method="POST") + chunks(b"wor", b"ld")),
+        len(request("/none")),
+    ]
+    return [sum(lengths[: count + 1]) for count in range(len(lengths))]
+
+
+@pytest.mark.parametrize("end", range(len(TALK) + 1))
+def test_a_half_closed_client_gets_every_answer_it_asked_for_whole(end) -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        write(client, TALK[:end])
+        client.half_close()
+        complete = sum(after <= end for after in ends_of_requests())
+        assert [answer.status for answer in client.responses()] == STATUSES[:complete]
+        client.assert_closed()
+        assert not client.was_reset
+        assert not server.context.connections
+
+
+@pytest.mark.parametrize("end", range(0, len(TALK) + 1, 7))
+def test_a_client_may_vanish_at_any_octet(end) -> None:
+    with Harness(answering()) as server:
+        client, other = server.connect(), server.connect()
+        client.send(TALK[:end])
+        client.close()
+        assert list(server.context.connections) == [2]
+        other.get("/canary")
+
+
+def test_a_half_closed_client_gets_answers_that_the_kernel_takes_in_parts() -> None:
+    with Harness(answering(lambda: Response(200, b"a" * 100_000))) as server:
+        client = server.connect()
+        shrink_buffers(client)
+        write(client, request("/0") * 5)
+        client.half_close()
+        answers = client.responses()
+        assert [len(answer.content) for answer in answers] == [100_000] * 5
+        client.assert_closed()
+        assert not server.context.connections
+
+
+def test_a_client_that_vanishes_while_it_is_answered_is_forgotten() -> None:
+    with Harness(answering(lambda: Response(200, b"a" * 10**6))) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        assert server.context.connections
+        client.close()
+        assert not server.context.connections
+
+
+@pytest.mark.parametrize("said", [b"", b"G", request("/post", "Content-Length: 5", method="POST"), CANARY])
+def test_a_handle_that_is_not_readable_after_all_changes_nothing(said) -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        client.send(said)
+        before = client.responses()
+        assert client.connection is not None
+        state = client.connection.state
+        server.clock.advance(10)
+        client.connection.on_readable()
+        server.run()
+        client.assert_open()
+        assert client.connection.state is state
+        deadline = {b"": 20, CANARY: 75}.get(said, 20)
+        server.clock.advance(deadline - 10 + 0.01)
+        client.read()
+        assert client.closed, "the deadline has not moved"
+        assert len(before) == (said == CANARY)
+
+
+def test_a_handle_that_is_not_writable_after_all_changes_nothing() -> None:
+    with Harness(answering(lambda: Response(200, b"a" * 10**6))) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        server.clock.advance(59)
+        assert client.connection is not None
+        client.connection.on_writable()
+        server.run()
+        server.clock.advance(1.01)
+        assert not server.context.connections, "that was no progress"
+
+
+def test_a_ready_event_of_a_connection_that_another_has_just_closed_is_stale() -> None:
+    with Harness(routes := answering()) as server:
+        first, second = server.connect(), server.connect()
+        clients = {1: first, 2: second}
+
+        def close_the_other(request):
+            other = clients[3 - int(request.params["me"])].connection
+            other.abort()
+            return Response(200)
+
+        routes.get("/close/{me}")(close_the_other)
+        write(first, request("/close/1"))
+        write(second, request("/close/2"))
+        server.run()
+        assert len(server.context.connections) == 1
+        assert sorted(len(client.responses()) for client in (first, second)) == [0, 1]

@@ -1,0 +1,244 @@
+"""Each deadline of a connection: just before it nothing happens, just after it what the table says."""
+
+import pytest
+
+from handlers.files.store import Store
+from reactor.http11.message import LiveStream, Response
+from tests.support.in_process import Client, Harness
+from tests.support.requests import RecordingSink, answering, posting, request
+
+MOMENT = 0.01  # seconds
+
+
+def assert_408(client: Client) -> None:
+    answer = client.assert_responds(408)
+    assert answer.headers["connection"] == "close"
+    client.assert_closed()
+
+
+def assert_passes_at(seconds: float, server: Harness, client: Client, then) -> None:
+    """Assert that nothing happens until a deadline so many seconds from now, and then what is said."""
+    server.clock.advance(seconds - MOMENT)
+    client.assert_open()
+    server.clock.advance(2 * MOMENT)
+    then(client)
+
+
+def test_a_client_that_never_says_anything_is_closed_silently() -> None:
+    with Harness() as server:
+        assert_passes_at(20, server, server.connect(), Client.assert_closed)
+
+
+def test_empty_lines_do_not_count_as_a_first_octet() -> None:
+    with Harness() as server:
+        client = server.connect()
+        server.clock.advance(15)
+        client.send(b"\r\n")
+        assert_passes_at(5, server, client, Client.assert_closed)
+
+
+def test_an_incomplete_head_gets_408_twenty_seconds_after_its_first_octet() -> None:
+    with Harness() as server:
+        client = server.connect()
+        server.clock.advance(19)
+        client.send(b"G")
+        assert_passes_at(20, server, client, assert_408)
+
+
+def test_octets_that_trickle_do_not_extend_the_head_deadline() -> None:
+    with Harness() as server:
+        client = server.connect()
+        head = request("/", "X: " + "a" * 100)
+        for octet in head[:19]:
+            client.send(bytes([octet]))
+            server.clock.advance(1)
+        client.send(head[19:-1])
+        assert_passes_at(1, server, client, assert_408)
+
+
+def test_a_head_that_is_complete_in_the_last_moment_is_served() -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.send(request()[:-1])
+        server.clock.advance(20 - MOMENT)
+        client.send(request()[-1:])
+        client.assert_responds(200)
+
+
+@pytest.mark.parametrize("second", [request()[:1], request()[:-1]])
+def test_the_head_of_a_later_request_has_its_own_deadline(second) -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.get("/")
+        server.clock.advance(50)
+        client.send(second)
+        assert_passes_at(20, server, client, assert_408)
+
+
+def test_the_head_deadline_of_a_request_behind_another_begins_with_the_answer() -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.send(request() + request()[:-1])
+        client.assert_responds(200)
+        assert_passes_at(20, server, client, assert_408)
+
+
+def test_an_idle_connection_is_closed_silently_after_75_seconds() -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.get("/")
+        assert_passes_at(75, server, client, Client.assert_closed)
+
+
+def test_each_request_gives_another_75_seconds_and_empty_lines_do_not() -> None:
+    with Harness() as server:
+        client = server.connect()
+        for _ in range(5):
+            client.get("/")
+            server.clock.advance(74)
+        client.send(b"\r\n")
+        assert_passes_at(1, server, client, Client.assert_closed)
+
+
+@pytest.mark.parametrize("fields", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
+def test_content_at_just_the_minimum_rate_survives_every_window(fields) -> None:
+    sink = RecordingSink()
+    with Harness(posting(sink)) as server:
+        client = server.connect()
+        client.send(request("/post", fields, method="POST"))
+        for _ in range(12):
+            piece = b"a" * 10_000
+            client.send(b"2710\r\n" + piece + b"\r\n" if "chunked" in fields else piece)
+            server.clock.advance(20 + MOMENT)
+            client.assert_open()
+        assert sum(map(len, sink.pieces)) == 120_000
+
+
+@pytest.mark.parametrize("windows_before", [0, 1, 5])
+def test_content_one_octet_too_slow_gets_408_and_its_sink_is_closed(windows_before) -> None:
+    sink = RecordingSink()
+    with Harness(posting(sink)) as server:
+        client = server.connect()
+        client.send(request("/post", "Content-Length: 1000000", method="POST"))
+        for _ in range(windows_before):
+            client.send(b"a" * 10_000)
+            server.clock.advance(20)
+        client.send(b"a" * 9_999)
+        assert_passes_at(20, server, client, assert_408)
+        assert sink.times_closed == 1
+        assert "finish" not in sink.steps
+
+
+def test_octets_that_trickle_do_not_extend_the_window_of_content() -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        client.send(request("/post", "Content-Length: 1000000", method="POST"))
+        for _ in range(19):
+            server.clock.advance(1)
+            client.send(b"a" * 100)
+        assert_passes_at(1, server, client, assert_408)
+
+
+def test_a_fast_beginning_does_not_pay_for_a_slow_end() -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        client.send(request("/post", "Content-Length: 1000000", method="POST") + b"a" * 900_000)
+        server.clock.advance(20)
+        client.assert_open()
+        assert_passes_at(20, server, client, assert_408)
+
+
+def test_chunk_sizes_and_extensions_are_no_content() -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        client.send(request("/post", "Transfer-Encoding: chunked", method="POST"))
+        for _ in range(100):
+            client.send(b"1;" + b"x" * 1000 + b"\r\na\r\n")
+        assert_passes_at(20, server, client, assert_408)
+
+
+def test_a_slow_upload_leaves_nothing_on_the_disk(tmp_path) -> None:
+    store = Store(tmp_path)
+    with Harness(store=store) as server:
+        client = server.connect()
+        client.send(request("/files/name", "Content-Length: 100", method="POST") + b"a" * 99)
+        assert list(tmp_path.iterdir())
+        assert_passes_at(20, server, client, assert_408)
+        assert list(tmp_path.iterdir()) == []
+    store.close()
+
+
+def test_who_was_asked_to_continue_has_to_send_content_in_time() -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        client.send(request("/post", "Content-Length: 1", "Expect: 100-continue", method="POST"))
+        client.assert_responds(100)
+        assert_passes_at(20, server, client, assert_408)
+
+
+def test_a_live_stream_with_nothing_to_say_has_no_deadline() -> None:
+    stream = LiveStream()
+    with Harness(answering(lambda: Response(200, stream))) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        server.clock.advance(10**6)
+        assert not stream.closed
+        stream.send(b"at last")
+        stream.close()
+        assert client.assert_responds().content == b"at last"
+
+
+def test_a_refused_client_that_stays_is_closed_after_the_linger() -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.send(b"hello\r\n\r\n")
+        client.assert_responds(400)
+        server.clock.advance(4)
+        client.send(b"octets do not extend it")
+        server.clock.advance(1 - MOMENT)
+        assert server.context.connections
+        server.clock.advance(2 * MOMENT)
+        assert not server.context.connections
+
+
+@pytest.mark.parametrize(
+    ("setting", "octets", "then"),
+    [
+        ("first_octet_timeout", b"", Client.assert_closed),
+        ("head_timeout", b"G", assert_408),
+        ("keep_alive_timeout", request(), Client.assert_closed),
+        ("content_timeout", request("/post", "Content-Length: 9", method="POST"), assert_408),
+    ],
+)
+def test_the_deadline_is_the_one_that_was_set(setting, octets, then) -> None:
+    routes = answering()
+    routes.get("/")(lambda _: Response())
+    with Harness(routes, **{setting: 3.0}) as server:
+        client = server.connect()
+        client.send(octets)
+        client.responses()
+        assert_passes_at(3, server, client, then)
+
+
+def test_the_minimum_rate_is_the_one_that_was_set() -> None:
+    with Harness(answering(), min_rate=0) as server:
+        client = server.connect()
+        client.send(request("/post", "Content-Length: 1", method="POST"))
+        for _ in range(10):
+            server.clock.advance(1000)
+        client.send(b"a")
+        client.assert_responds(200)
+
+
+def test_deadlines_of_many_connections_do_not_touch_each_other() -> None:
+    with Harness() as server:
+        clients = []
+        for _ in range(50):
+            clients.append(server.connect())
+            server.clock.advance(0.1)
+        server.clock.advance(20 - 0.1 * 50 - MOMENT)
+        for client in clients:
+            client.assert_open()
+            server.clock.advance(2 * MOMENT)
+            client.assert_closed()
+            server.clock.advance(0.1 - 2 * MOMENT)

@@ -1,0 +1,72 @@
+"""100 (Continue) behind responses that wait unsent leads to the content, and to nothing else."""
+
+import pytest
+
+from reactor.http11.message import Response
+from reactor.server.connection import State
+from tests.support.in_process import CheckedConnection, Client, Harness
+from tests.support.requests import answering, request, shrink_buffers, write
+
+LARGE = b"a" * 50_000
+ASKING = request("/post", "Content-Length: 5", "Expect: 100-continue", method="POST")
+
+
+@pytest.fixture
+def entered(monkeypatch: pytest.MonkeyPatch) -> list[State]:
+    """Return the states that connections enter, in their order."""
+    states: list[State] = []
+    enter = CheckedConnection._enter
+
+    def note(connection: CheckedConnection, state: State) -> None:
+        states.append(state)
+        enter(connection, state)
+
+    monkeypatch.setattr(CheckedConnection, "_enter", note)
+    return states
+
+
+def states_after_continuing(entered: list[State]) -> list[State]:
+    """Return what came after CONTINUING, which may be entered again to move its deadline."""
+    first = entered.index(State.CONTINUING)
+    return [state for state in entered[first:] if state is not State.CONTINUING]
+
+
+def ask_unread(server: Harness) -> Client:
+    """Ask for something large, and to send content behind it; read nothing yet."""
+    client = server.connect()
+    shrink_buffers(client)
+    write(client, request("/0") + ASKING)
+    server.run()
+    assert client.connection is not None
+    assert client.connection.state is State.CONTINUING
+    return client
+
+
+@pytest.mark.parametrize("low_water", [0, 1, 1000, 40_000])
+@pytest.mark.parametrize("turn_send", [1, 3000, 1 << 18])
+def test_the_100_behind_a_response_that_nobody_reads_at_first_leads_to_the_content(
+    low_water: int, turn_send: int, entered: list[State]
+) -> None:
+    settings = {"low_water": low_water, "high_water": 100_000, "turn_send": turn_send}
+    with Harness(answering(lambda: Response(200, LARGE)), **settings) as server:
+        client = ask_unread(server)
+        first, interim = client.responses()
+        assert (first.content, interim.status) == (LARGE, 100)
+        assert states_after_continuing(entered) == [State.RECEIVING_CONTENT]
+        assert client.connection is not None
+        assert client.connection.state is State.RECEIVING_CONTENT
+        client.send(b"hello")
+        assert client.assert_responds().content == b"hello"
+        client.get("/canary")
+
+
+def test_the_content_that_was_asked_for_has_its_own_deadline(entered: list[State]) -> None:
+    with Harness(answering(lambda: Response(200, LARGE)), low_water=0, high_water=100_000) as server:
+        client = ask_unread(server)
+        server.clock.advance(59)
+        client.responses()
+        assert states_after_continuing(entered) == [State.RECEIVING_CONTENT]
+        server.clock.advance(19.9)
+        client.assert_open()
+        server.clock.advance(0.2)
+        client.assert_responds(408)

@@ -1,0 +1,165 @@
+"""Content and sinks whose ``close`` fails: it is logged, and everything else is let go of all the same."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from reactor.http11.message import FileSlice, Response
+from reactor.routing import Router
+from tests.support.in_process import Client, Harness
+from tests.support.requests import CANARY, RecordingSink, answering, chunks, request
+
+
+class PlantedError(Exception):
+    """Raised by what should only have let go."""
+
+
+def endless() -> Iterator[bytes]:
+    try:
+        while True:
+            yield b"a" * 10_000
+    finally:
+        raise PlantedError("in finally")
+
+
+class Rows:
+    """Content that fails to close what it holds open."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self.pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.pieces)
+
+    def close(self) -> None:
+        raise PlantedError("in close")
+
+
+class Handle:
+    """An open file that fails to close, as one on a network may."""
+
+    def __init__(self, path: str) -> None:
+        self.file = open(path, "rb")  # noqa: SIM115
+
+    def fileno(self) -> int:
+        return self.file.fileno()
+
+    def close(self) -> None:
+        self.file.close()
+        raise PlantedError("in close")
+
+
+@pytest.fixture
+def path(tmp_path) -> str:
+    (tmp_path / "file").write_bytes(b"a" * 10**6)
+    return str(tmp_path / "file")
+
+
+CONTENTS = pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda _: endless(), id="a generator"),
+        pytest.param(lambda _: Rows([b"a" * 10_000] * 100), id="rows"),
+        pytest.param(lambda path: FileSlice(Handle(path), 0, 10**6), id="a file"),
+    ],
+)
+
+
+def vanish(client: Client) -> None:
+    client.close()
+
+
+def abort(client: Client) -> None:
+    assert client.connection is not None
+    client.connection.abort()
+
+
+def stall(client: Client) -> None:
+    client.server.clock.advance(61)
+
+
+def planted(caplog: pytest.LogCaptureFixture) -> int:
+    return sum(bool(each.exc_info and each.exc_info[0] is PlantedError) for each in caplog.records)
+
+
+@CONTENTS
+@pytest.mark.parametrize("end", [vanish, abort, stall])
+def test_a_connection_whose_content_fails_to_close_is_closed_and_forgotten(
+    make: Callable, end: Callable, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Harness(answering(lambda: Response(200, make(path)))) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        assert client.connection is not None
+        end(client)
+        assert not server.context.connections
+        assert client.connection.handle.fileno() == -1
+        assert not server.selector.get_map()
+        assert planted(caplog) == 1
+        server.connect().get("/canary")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda _: Rows([b"a" * 500_000] * 2), id="rows"),
+        pytest.param(lambda path: FileSlice(Handle(path), 0, 10**6), id="a file"),
+    ],
+)
+def test_content_that_is_sent_and_fails_to_close_arrives_and_so_does_what_follows(
+    make: Callable, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Harness(answering(lambda: Response(200, make(path)))) as server:
+        client = server.connect()
+        client.send(request("/0") + CANARY)
+        assert [answer.content for answer in client.responses()] == [b"a" * 10**6, b"the canary sings"]
+        assert planted(caplog) == 1
+
+
+class BadSink(RecordingSink):
+    """A sink that fails to close."""
+
+    def close(self) -> None:
+        super().close()
+        raise PlantedError("in close")
+
+
+def post_to(sink: BadSink, status: int = 200) -> Router:
+    routes = answering()
+    routes.post("/sink", sink=sink.open)(lambda request: Response(status, request.content))
+    return routes
+
+
+@pytest.mark.parametrize("content", [b"", b"hello"])
+def test_the_answer_arrives_although_the_sink_fails_to_close(
+    content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = BadSink()
+    with Harness(post_to(sink)) as server:
+        client = server.connect()
+        client.send(request("/sink", method="POST", content=content) + CANARY)
+        assert [answer.content for answer in client.responses()] == [content, b"the canary sings"]
+        assert sink.times_closed == 1
+        assert planted(caplog) == 1
+
+
+def break_framing(client: Client) -> None:
+    client.send(b"zz\r\n")
+    client.assert_responds(400)
+    client.close()
+
+
+@pytest.mark.parametrize("end", [vanish, abort, Client.half_close, break_framing])
+def test_a_connection_whose_sink_fails_to_close_is_closed_and_forgotten(
+    end: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = BadSink()
+    with Harness(post_to(sink)) as server:
+        client = server.connect()
+        client.send(request("/sink", "Transfer-Encoding: chunked", method="POST") + chunks(b"hello")[:-5])
+        assert client.connection is not None
+        end(client)
+        assert not server.context.connections
+        assert client.connection.handle.fileno() == -1
+        assert sink.times_closed == 1
+        assert planted(caplog) == 1

@@ -1,0 +1,135 @@
+"""A response that cannot be sent is a 500, and not a reset; one whose status has no content has none."""
+
+from collections.abc import Callable
+
+import pytest
+
+from reactor.http11.errors import HTTPError
+from reactor.http11.message import FileSlice, LiveStream, Request, Response
+from reactor.routing import Router
+from tests.support.in_process import Harness
+from tests.support.requests import CANARY, answering, request
+
+
+def refuse(status: int) -> None:
+    raise HTTPError(status, "a secret")
+
+
+NO_REFUSALS = pytest.mark.parametrize("status", [0, 100, 200, 302, 399, 600])
+
+
+@NO_REFUSALS
+def test_a_handler_that_refuses_with_no_refusal_is_a_500(
+    status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> Response:
+        refuse(status)
+        raise AssertionError("it refuses")
+
+    with Harness(answering(fail)) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        assert b"secret" not in client.assert_responds(500).content
+        assert client.get("/canary").status == 200
+    assert "Traceback" in caplog.text
+
+
+class Refusing:
+    """A sink that refuses at one step with a status that is none of a refusal."""
+
+    def __init__(self, step: str, status: int) -> None:
+        self.step = step
+        self.status = status
+
+    def open(self, _: Request) -> "Refusing":
+        self._reach("open")
+        return self
+
+    def write(self, octets: bytes) -> None:
+        self._reach("write")
+
+    def finish(self) -> bytes:
+        self._reach("finish")
+        return b""
+
+    def close(self) -> None:
+        pass
+
+    def _reach(self, step: str) -> None:
+        if step == self.step:
+            refuse(self.status)
+
+
+@NO_REFUSALS
+@pytest.mark.parametrize("step", ["open", "write", "finish"])
+def test_a_sink_that_refuses_with_no_refusal_is_a_500(step: str, status: int) -> None:
+    routes = Router()
+    routes.post("/", sink=Refusing(step, status).open)(lambda request: Response(200))
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(request("/", method="POST", content=b"hello"))
+        assert b"secret" not in client.assert_responds(500).content
+        assert not client.was_reset
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["text", "", bytearray(b"text"), memoryview(b"text")],
+    ids=lambda content: type(content).__name__ + str(len(content)),
+)
+@pytest.mark.parametrize("compress_from", [None, 0])
+@pytest.mark.parametrize("status", [200, 204])
+@pytest.mark.parametrize("line", ["Accept: */*", "Accept-Encoding: gzip"])
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_content_that_is_not_octets_is_a_500(
+    content: object, compress_from: int | None, status: int, line: str, version: str
+) -> None:
+    def make() -> Response:
+        return Response(status, content, compress_from=compress_from)  # type: ignore[arg-type]
+
+    with Harness(answering(make)) as server:
+        client = server.connect()
+        client.send(request("/0", line, "Connection: keep-alive", version=version))
+        answer = client.assert_responds(500)
+        assert answer.headers["content-type"] == "text/plain"
+        assert not client.was_reset
+        if not client.closed:
+            client.get("/canary")
+
+
+def octets(_: str) -> bytes:
+    return b"reset"
+
+
+def listed(_: str) -> list[bytes]:
+    return [b"re", b"set"]
+
+
+def of_file(path: str) -> FileSlice:
+    return FileSlice(open(path, "rb"), 0, 5)
+
+
+def live(_: str) -> LiveStream:
+    stream = LiveStream()
+    stream.send(b"reset")
+    return stream
+
+
+@pytest.mark.parametrize("make", [octets, listed, of_file, live])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("line", ["Accept: */*", "Accept-Encoding: gzip"])
+def test_205_is_sent_without_content(make: Callable[[str], object], method: str, line: str, tmp_path) -> None:
+    (tmp_path / "file").write_bytes(b"reset")
+    path = str(tmp_path / "file")
+    routes = answering(lambda: Response(205, make(path), compress_from=0))  # type: ignore[arg-type]
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(request("/0", line, method=method) + CANARY)
+        octets_sent = client.read()
+        client.received = octets_sent
+        first, second = client.responses(method)
+        assert (first.status, first.content) == (205, b"")
+        assert first.headers["content-length"] == "0"
+        assert "transfer-encoding" not in first.headers
+        assert second.content == b"the canary sings"
+        assert b"reset" not in octets_sent

@@ -1,0 +1,232 @@
+"""Each limit on what a request may be: the octet that just fits, and the one that is too many."""
+
+import pytest
+
+from reactor.http11.message import Response
+from tests.support.in_process import Client, Harness
+from tests.support.requests import (
+    RecordingSink,
+    answering,
+    chunks,
+    connect_tcp,
+    posting,
+    read_what_is_there,
+    request,
+    write,
+)
+
+REQUEST_LINE = 8190
+FIELD_LINE = 8190
+FIELDS = 100
+HEAD = 32 * 1024
+
+
+def with_request_line_of(octets: int) -> bytes:
+    return request("/echo/" + "a" * (octets - len("GET /echo/ HTTP/1.1")))
+
+
+def with_field_line_of(octets: int) -> bytes:
+    return request("/", "X: " + "a" * (octets - len("X: ")))
+
+
+def with_fields(count: int) -> bytes:
+    return request("/", *(f"X-{number}: {number}" for number in range(count - 1)))
+
+
+def with_head_of(octets: int) -> bytes:
+    lines = ["X: " + "a" * 8000] * 4
+    missing = octets - len(request("/", *lines, "Y: "))
+    return request("/", *lines, "Y: " + "a" * missing)
+
+
+LIMITS = [
+    pytest.param(with_request_line_of, REQUEST_LINE, 414, id="request line"),
+    pytest.param(with_field_line_of, FIELD_LINE, 431, id="field line"),
+    pytest.param(with_fields, FIELDS, 431, id="fields"),
+    pytest.param(with_head_of, HEAD, 431, id="head"),
+]
+DELIVERIES = [
+    pytest.param(lambda octets: [octets], id="whole"),
+    pytest.param(lambda octets: [octets[:-1], octets[-1:]], id="last octet apart"),
+    pytest.param(lambda octets: [octets[:-4], octets[-4:]], id="end of head apart"),
+    pytest.param(lambda octets: [octets[i : i + 97] for i in range(0, len(octets), 97)], id="in pieces"),
+]
+
+
+def assert_refused(client: Client, status: int) -> None:
+    answer = client.assert_responds(status)
+    assert answer.headers["connection"] == "close"
+    client.assert_closed()
+
+
+@pytest.mark.parametrize("deliver", DELIVERIES)
+@pytest.mark.parametrize(("make", "limit", "status"), LIMITS)
+def test_a_head_that_just_fits_is_served(make, limit, status, deliver) -> None:
+    with Harness() as server:
+        client = server.connect()
+        for octets in deliver(make(limit)):
+            client.send(octets)
+        client.assert_responds(200)
+        client.get("/")
+
+
+@pytest.mark.parametrize("deliver", DELIVERIES)
+@pytest.mark.parametrize(("make", "limit", "status"), LIMITS)
+def test_a_head_one_too_long_is_refused(make, limit, status, deliver) -> None:
+    with Harness() as server:
+        client = server.connect()
+        for octets in deliver(make(limit + 1)):
+            client.send(octets)
+        assert_refused(client, status)
+
+
+def test_a_request_line_without_end_is_refused_before_its_end() -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.send(b"GET /" + b"a" * (REQUEST_LINE - len("GET /")))
+        client.assert_open()
+        client.send(b"a")
+        assert_refused(client, 414)
+
+
+def test_a_head_without_end_is_refused_before_its_end() -> None:
+    with Harness() as server:
+        client = server.connect()
+        endless = with_head_of(HEAD + 100)
+        client.send(endless[: HEAD - 4])  # its end would just fit
+        client.assert_open()
+        client.send(endless[HEAD - 4 : HEAD])
+        assert_refused(client, 431)
+
+
+@pytest.mark.parametrize(
+    ("setting", "make", "status"),
+    [
+        ("max_request_line", with_request_line_of, 414),
+        ("max_field_line", with_field_line_of, 431),
+        ("max_head", with_field_line_of, 431),
+        ("max_fields", with_fields, 431),
+    ],
+)
+def test_the_limit_is_the_one_that_was_set(setting, make, status) -> None:
+    with Harness(**{setting: 64}) as server:
+        server.connect().get("/")
+        client = server.connect()
+        client.send(make(65))
+        assert_refused(client, status)
+
+
+def test_content_that_just_fits_is_taken() -> None:
+    with Harness(answering(), max_body=1000) as server:
+        client = server.connect()
+        client.send(request("/post", method="POST", content=b"a" * 1000))
+        assert client.assert_responds(200).content == b"a" * 1000
+
+
+def test_content_one_octet_too_long_is_refused_before_it_is_read() -> None:
+    sink = RecordingSink()
+    with Harness(posting(sink), max_body=1000) as server:
+        client = server.connect()
+        client.send(request("/post", "Content-Length: 1001", method="POST"))
+        assert_refused(client, 413)
+        assert sink.steps == []
+
+
+@pytest.mark.parametrize("digits", ["1073741825", "9" * 18, "9" * 19, "9" * 5000])
+def test_content_over_the_default_limit_is_refused(digits) -> None:
+    sink = RecordingSink()
+    with Harness(posting(sink)) as server:
+        client = server.connect()
+        client.send(request("/post", f"Content-Length: {digits}", method="POST"))
+        assert_refused(client, 413)
+        assert sink.steps == []
+
+
+def test_a_gibibyte_of_content_is_within_the_default_limit() -> None:
+    sink = RecordingSink()
+    with Harness(posting(sink)) as server:
+        client = server.connect()
+        client.send(request("/post", "Content-Length: 1073741824", method="POST") + b"a")
+        client.assert_open()
+        assert sink.pieces == [b"a"]
+
+
+def test_chunked_content_that_just_fits_is_taken() -> None:
+    with Harness(answering(), max_body=1000) as server:
+        client = server.connect()
+        client.send(request("/post", "Transfer-Encoding: chunked", method="POST"))
+        client.send(chunks(b"a" * 400, b"b" * 600))
+        assert client.assert_responds(200).content == b"a" * 400 + b"b" * 600
+
+
+def test_chunked_content_one_octet_too_long_is_refused() -> None:
+    sink = RecordingSink()
+    with Harness(posting(sink), max_body=1000) as server:
+        client = server.connect()
+        client.send(request("/post", "Transfer-Encoding: chunked", method="POST"))
+        client.send(chunks(b"a" * 400, b"b" * 601))
+        assert_refused(client, 413)
+        assert b"".join(sink.pieces) in (b"", b"a" * 400)
+        assert sink.times_closed == 1
+
+
+def test_what_a_route_keeps_in_memory_is_bounded_too() -> None:
+    with Harness(answering()) as server:
+        client = connect_tcp(server)
+        client.send(request("/post", "Transfer-Encoding: chunked", method="POST"))
+        for _ in range(17):
+            client.send(b"10000\r\n" + b"a" * 65536 + b"\r\n")
+        client.assert_responds(413)
+        client.assert_closed()
+        assert not client.was_reset
+
+
+def test_one_turn_reads_no_more_than_its_share() -> None:
+    sink = RecordingSink()
+    with Harness(posting(sink), turn_read=100) as server:
+        client = server.connect()
+        write(client, request("/post", method="POST", content=b"a" * 1000))
+        for taken in range(1, 4):
+            server.reactor.turn()
+            assert sum(map(len, sink.pieces)) <= 100 * taken
+        assert sink.pieces, "three turns read the head and some of the content"
+        client.assert_responds(200)
+
+
+@pytest.mark.parametrize("content", [b"a" * 10_000, [b"a" * 10_000]], ids=["whole", "stream"])
+def test_one_turn_sends_no_more_than_its_share(content) -> None:
+    with Harness(answering(lambda: Response(200, content)), turn_send=1000) as server:
+        client = server.connect()
+        write(client, request("/0"))
+        received = b""
+        for _ in range(5):
+            server.reactor.turn()
+            octets, _ = read_what_is_there(client)
+            assert 0 < len(octets) <= 1000
+            received += octets
+        client.received = received
+        assert client.assert_responds(200).content == b"a" * 10_000
+
+
+def test_one_turn_compresses_no_more_than_its_share() -> None:
+    # Zeros compress to almost nothing: slice after slice goes in before any octet comes out.
+    given = 0
+
+    def pieces():
+        nonlocal given
+        for _ in range(50):
+            given += 1
+            yield bytes(1000)
+
+    routes = answering(lambda: Response(200, pieces(), compress_from=0))
+    with Harness(routes, turn_compress=1000) as server:
+        client = server.connect()
+        write(client, request("/0", "Accept-Encoding: gzip"))
+        before = 0
+        for _ in range(10):
+            server.reactor.turn()
+            assert given - before <= 2  # a slice, and at most the look for the next
+            before = given
+        assert server.run()
+        client.assert_responds(200)
+        assert given == 50

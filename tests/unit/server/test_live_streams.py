@@ -1,0 +1,132 @@
+"""A live stream: content that comes in its own time, for as long as the client stays."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from reactor.http11.message import TEXT, LiveStream, Request, Response
+from reactor.routing import Router
+from tests.support.in_process import Client, Harness
+from tests.support.requests import CANARY, answering, read_what_is_there, request, shrink_buffers, write
+
+
+def open_stream(server: Harness, version: str = "HTTP/1.1") -> Client:
+    client = server.connect()
+    client.send(request("/0", version=version))
+    assert client.read().endswith(b"\r\n\r\n")
+    return client
+
+
+@pytest.mark.parametrize(("version", "written"), [("HTTP/1.1", b"4\r\nnews\r\n"), ("HTTP/1.0", b"news")])
+def test_a_live_stream_sends_what_comes_when_it_comes(version, written) -> None:
+    stream = LiveStream()
+    with Harness(answering(lambda: Response(200, stream))) as server:
+        client = open_stream(server, version)
+        for _ in range(3):
+            assert server.run() == 0, "a stream with nothing to say costs no turns"
+            assert stream.send(b"news")
+            assert client.read() == written
+        stream.close()
+        assert client.read() == (b"0\r\n\r\n" if version == "HTTP/1.1" else b"")
+        assert client.closed == (version == "HTTP/1.0")
+
+
+@pytest.mark.parametrize("go", [Client.close, Client.half_close])
+def test_a_live_stream_hears_that_its_client_is_gone(go) -> None:
+    stream = LiveStream()
+    with Harness(answering(lambda: Response(200, stream))) as server:
+        client = open_stream(server)
+        go(client)
+        assert stream.closed
+        assert not stream.send(b"news")
+        assert not server.context.connections
+
+
+def test_a_live_stream_answers_head_and_is_closed() -> None:
+    stream = LiveStream()
+    with Harness(answering(lambda: Response(200, stream))) as server:
+        client = server.connect()
+        client.send(request("/0", method="HEAD"))
+        assert len(client.responses("HEAD")) == 1
+        assert stream.closed
+
+
+def test_requests_behind_a_live_stream_are_answered_when_it_ends() -> None:
+    stream = LiveStream()
+    with Harness(answering(lambda: Response(200, stream))) as server:
+        client = open_stream(server)
+        client.send(CANARY + CANARY[:-1])
+        client.assert_open()
+        stream.send(b"news")
+        stream.close()
+        assert client.responses()[-1].content == b"the canary sings"
+        client.send(CANARY[-1:])
+        client.assert_responds()
+
+
+def test_a_live_stream_keeps_no_more_than_its_limit_for_a_client_that_does_not_read() -> None:
+    stream = LiveStream(limit=10_000)
+    with Harness(answering(lambda: Response(200, stream))) as server:
+        client = server.connect()
+        shrink_buffers(client)
+        write(client, request("/0"))
+        server.run()
+        sent = 0
+        while stream.send(b"z" * 1000):
+            sent += 1000
+            server.run()
+            assert sent < 10**6, "nobody says that the client is too far behind"
+        stream.close()
+        received = b""
+        while octets := read_what_is_there(client)[0]:
+            received += octets
+            server.run()
+        assert received.count(b"z") == sent
+
+
+def test_one_stream_may_be_fed_by_the_request_of_another_client() -> None:
+    stream = LiveStream()
+    routes = answering(lambda: Response(200, stream))
+    routes.post("/say")(lambda request: Response(200, b"%d" % stream.send(request.content)))
+    with Harness(routes) as server:
+        listener, speaker = open_stream(server), server.connect()
+        speaker.send(request("/say", method="POST", content=b"hello"))
+        assert speaker.assert_responds().content == b"1"
+        assert listener.read() == b"5\r\nhello\r\n"
+
+
+def test_a_stream_that_takes_long_to_make_is_no_stalled_client() -> None:
+    """What is slow is the server: the client has taken all that there was."""
+    routes = Router()
+
+    @routes.get("/slow")
+    def slow(request: Request) -> Response:
+        def steps() -> Iterator[bytes]:
+            for _ in range(10):
+                server.clock.now += 30.0
+                yield b""
+            yield b"made"
+
+        return Response(200, steps(), TEXT)
+
+    with Harness(routes) as server:
+        assert server.connect().get("/slow").content == b"made"
+
+
+def test_sending_nothing_before_the_end_does_not_keep_the_stream_open() -> None:
+    stream = LiveStream()
+    with Harness(answering(lambda: Response(200, stream))) as server:
+        client = open_stream(server)
+        assert stream.send(b"")
+        stream.close()
+        assert client.read() == b"0\r\n\r\n"
+        assert not stream.send(b"")
+
+
+def test_a_send_within_a_send_is_no_deadlock() -> None:
+    """As of a signal handler that interrupts it."""
+    stream = LiveStream()
+    with stream._lock:
+        assert stream.send(b"news")
+    assert next(stream) == b"news"
+    assert stream.size == 0

@@ -1,0 +1,243 @@
+"""Requests sent without waiting: answered in order, in a loop, and never at the cost of others."""
+
+import sys
+
+import pytest
+
+from reactor.http11.message import Response
+from reactor.routing import Router
+from tests.support.in_process import Client, Harness
+from tests.support.requests import (
+    RecordingSink,
+    answering,
+    chunks,
+    in_pieces,
+    posting,
+    read_what_is_there,
+    request,
+    shrink_buffers,
+    waiting_to_be_read,
+    write,
+)
+
+MANY = 2500
+
+
+def numbered(count: int) -> bytes:
+    return b"".join(request(f"/echo/{number}") for number in range(count))
+
+
+def assert_in_order(client: Client, count: int) -> None:
+    assert [answer.content for answer in client.responses()] == [b"%d" % number for number in range(count)]
+
+
+@pytest.fixture
+def _little_recursion():
+    limit = sys.getrecursionlimit()
+    depth = sum(1 for _ in frames())
+    sys.setrecursionlimit(depth + 60)
+    yield
+    sys.setrecursionlimit(limit)
+
+
+def frames():
+    frame = sys._getframe()
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+@pytest.mark.usefixtures("_little_recursion")
+def test_thousands_of_requests_in_one_write_are_answered_in_order_without_recursion() -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.send(numbered(MANY))
+        assert_in_order(client, MANY)
+        client.assert_open()
+
+
+@pytest.mark.usefixtures("_little_recursion")
+def test_thousands_of_chunks_in_one_write_are_taken_without_recursion() -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        client.send(request("/post", "Transfer-Encoding: chunked", method="POST") + chunks(*[b"a"] * MANY))
+        assert client.assert_responds().content == b"a" * MANY
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_requests_may_come_in_any_pieces(size) -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        posts = [request("/post", method="POST", content=b"%d" % number) for number in range(10)]
+        for piece in in_pieces(b"".join(posts), size):
+            client.send(piece)
+        assert_in_order(client, 10)
+
+
+def test_answers_to_requests_that_came_together_leave_together() -> None:
+    with Harness() as server:
+        client = server.connect()
+        write(client, numbered(100))
+        server.reactor.turn()
+        client.received, _ = read_what_is_there(client)
+        assert_in_order(client, 100)
+
+
+def test_requests_of_all_kinds_may_follow_each_other() -> None:
+    with Harness(answering()) as server:
+        client = server.connect()
+        client.send(
+            request("/canary", method="HEAD")
+            + request("/none")
+            + request("/post", "Transfer-Encoding: chunked", method="POST")
+            + chunks(b"chu", b"nked")
+            + request("/canary", method="OPTIONS")
+            + b"\r\n"
+            + request("/post", method="POST", content=b"octets")
+            + request("/canary", "Connection: close")
+            + request("/canary")
+        )
+        answers = client.responses("HEAD")
+        assert [answer.status for answer in answers] == [200, 404, 200, 204, 200, 200]
+        assert [answer.content for answer in answers if answer.status == 200] == [
+            b"",
+            b"chunked",
+            b"octets",
+            b"the canary sings",
+        ]
+        client.assert_closed()
+
+
+def test_a_refusal_comes_behind_the_answers_to_what_came_before_it() -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.send(numbered(3) + b"nonsense\r\n\r\n" + numbered(3))
+        assert [answer.status for answer in client.responses()] == [200, 200, 200, 400]
+        client.assert_closed()
+
+
+# Backpressure.
+
+HIGH, LOW, SIZE = 20_000, 5_000, 1_000
+
+
+class Counting:
+    """Routes that count how often they were asked, each answer being SIZE octets long, head and all."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.length = SIZE
+        self.routes = Router()
+        self.routes.get("/")(self.answer)
+
+    def answer(self, _) -> Response:
+        self.asked += 1
+        return Response(200, b"a" * self.length)
+
+    def measure(self) -> None:
+        with Harness(self.routes) as server:
+            client = server.connect()
+            client.send(request())
+            self.length -= len(client.read()) - SIZE
+        self.asked = 0
+
+
+@pytest.fixture
+def counting() -> Counting:
+    routes = Counting()
+    routes.measure()
+    return routes
+
+
+def unsent(counting: Counting, client: Client, received: int) -> int:
+    return counting.asked * SIZE - received - waiting_to_be_read(client)
+
+
+def test_what_is_unsent_is_bounded_and_parsing_goes_on_when_little_is_left(counting) -> None:
+    with Harness(counting.routes, high_water=HIGH, low_water=LOW) as server:
+        client = server.connect()
+        shrink_buffers(client)
+        write(client, request() * 200)
+        received, resumed = 0, []
+        server.run()
+        assert 0 < counting.asked < 200
+        while received < 200 * SIZE:
+            assert unsent(counting, client, received) <= HIGH + SIZE
+            octets = client.sock.recv(700)
+            received += len(octets)
+            before, asked = unsent(counting, client, received), counting.asked
+            server.reactor.turn()
+            if counting.asked > asked:
+                resumed.append(before)
+            if counting.asked == 200:
+                break
+        assert resumed, "the requests left over were answered in the end"
+        assert max(resumed) <= LOW
+
+
+def test_a_client_that_does_not_read_is_not_read_from(counting) -> None:
+    with Harness(counting.routes, high_water=HIGH, low_water=LOW, turn_read=1000) as server:
+        client = server.connect()
+        shrink_buffers(client)
+        written = 0
+        while octets := write(client, request() * 100):
+            written += octets
+            server.run()
+            assert written < 10**7, "the server reads without end"
+        assert unsent(counting, client, 0) <= HIGH + SIZE
+        assert server.run() == 0, "and it does not spin"
+
+
+def test_a_client_that_does_not_read_gets_every_answer_when_it_does(counting) -> None:
+    with Harness(counting.routes, high_water=HIGH, low_water=LOW) as server:
+        client = server.connect()
+        shrink_buffers(client)
+        write(client, request() * 200)
+        server.run()
+        assert [answer.status for answer in client.responses()] == [200] * 200
+
+
+# Fairness.
+
+
+def test_others_are_answered_between_the_requests_of_one(counting) -> None:
+    with Harness(counting.routes, high_water=HIGH, low_water=LOW) as server:
+        greedy, modest = server.connect(), server.connect()
+        write(greedy, request() * 200)
+        server.reactor.turn()
+        assert 0 < counting.asked < 100
+        asked = counting.asked
+        write(modest, request())
+        server.reactor.turn()
+        assert read_what_is_there(modest)[0].startswith(b"HTTP/1.1 200")
+        assert counting.asked - asked < 100
+        assert [answer.status for answer in greedy.responses()] == [200] * 200
+
+
+def test_others_are_answered_while_one_uploads() -> None:
+    sink = RecordingSink()
+    with Harness(posting(sink), turn_read=1000) as server:
+        greedy, modest = server.connect(), server.connect()
+        write(greedy, request("/post", method="POST", content=b"a" * 50_000))
+        write(modest, request("/canary"))
+        server.reactor.turn()
+        assert read_what_is_there(modest)[0].startswith(b"HTTP/1.1 200")
+        assert sum(map(len, sink.pieces)) < 1000
+
+
+def test_others_are_answered_while_one_is_sent_a_stream() -> None:
+    given = []
+
+    def pieces():
+        for number in range(100):
+            given.append(number)
+            yield b"a"
+
+    with Harness(answering(lambda: Response(200, pieces()))) as server:
+        greedy, modest = server.connect(), server.connect()
+        write(greedy, request("/0"))
+        write(modest, request("/canary"))
+        server.reactor.turn()
+        assert read_what_is_there(modest)[0].startswith(b"HTTP/1.1 200")
+        assert len(given) < 5
+        assert greedy.responses()[0].content == b"a" * 100

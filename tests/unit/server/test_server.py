@@ -1,0 +1,235 @@
+"""The server as a library: stopped from wherever, run in whichever thread, more than one in a process."""
+
+import io
+import resource
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from reactor.http11.message import LiveStream, Request, Response
+from reactor.routing import Router
+from reactor.server.server import Server, StartError
+from reactor.settings import Settings
+from tests.support.process import PATIENCE, Wire, run_command
+from tests.unit.handlers.files.shared import no_descriptor_leaks
+
+# Nothing ends by its deadline here, so that what ends was stopped.
+PATIENT = Settings(
+    shutdown_timeout=3600, keep_alive_timeout=3600, first_octet_timeout=3600, linger_timeout=0.1
+)
+
+
+@pytest.fixture(autouse=True)
+def same_limit_on_open_files() -> Iterator[None]:
+    """A server raises the limit of its process."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def routes(name: str = "a server") -> Router:
+    router = Router()
+    router.get("/")(lambda _: Response.text(name))
+    router.get("/live")(lambda _: Response(200, LiveStream()))
+
+    @router.post("/")
+    def repeat(request: Request) -> Response:
+        return Response(200, request.content)
+
+    return router
+
+
+class Running:
+    """A server that runs in a thread of its own, which is not the main one."""
+
+    def __init__(self, name: str = "a server") -> None:
+        self.server = Server(routes(name), port=0, settings=PATIENT)
+        self.wires: list[Wire] = []
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self.server.run, args=(self._ready.set,), daemon=True)
+
+    def __enter__(self) -> "Running":
+        self._thread.start()
+        assert self._ready.wait(PATIENCE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for wire in self.wires:
+            wire.close()
+        self.server.stop()
+        self.server.stop()
+        self.assert_ends()
+        self.server.close()
+
+    def connect(self) -> Wire:
+        self.wires.append(Wire(self.server.address[1]))
+        return self.wires[-1]
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def assert_ends(self) -> None:
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), "run() has not returned"
+
+
+def idle(running: Running) -> Wire:
+    wire = running.connect()
+    assert wire.get("/").status == 200
+    return wire
+
+
+def begin_upload(running: Running) -> Wire:
+    wire = running.connect()
+    wire.send_head("POST", "/", "Content-Length: 5", "Expect: 100-continue")
+    assert wire.answer().status == 100
+    return wire
+
+
+def begin_stream(running: Running) -> Wire:
+    wire = running.connect()
+    wire.send_head("GET", "/live")
+    assert wire.read_head().startswith(b"HTTP/1.1 200 ")
+    return wire
+
+
+def test_outside_the_main_thread_it_serves() -> None:
+    with Running() as running:
+        assert idle(running).get("/").content == b"a server"
+
+
+def test_stop_from_another_thread_ends_run() -> None:
+    with Running() as running:
+        running.server.stop()
+        running.assert_ends()
+
+
+def test_stop_from_another_thread_closes_who_is_idle_and_accepts_nobody() -> None:
+    with Running() as running:
+        wire = idle(running)
+        running.server.stop()
+        wire.assert_closed()
+        running.assert_ends()
+        with pytest.raises(ConnectionRefusedError):
+            running.connect()
+
+
+def test_stop_lets_what_is_in_flight_finish() -> None:
+    with Running() as running:
+        wire, upload = idle(running), begin_upload(running)
+        running.server.stop()
+        wire.assert_closed()  # so the stop has been acted on
+        assert running.running
+        upload.send(b"hello")
+        answer = upload.answer()
+        assert (answer.content, answer.headers["connection"]) == (b"hello", "close")
+        running.assert_ends()
+
+
+@pytest.mark.parametrize("begin", [begin_upload, begin_stream])
+def test_stop_twice_ends_at_once_whatever_is_in_flight(begin: Callable[[Running], Wire]) -> None:
+    with Running() as running:
+        begin(running)
+        running.server.stop()
+        running.server.stop()
+        running.assert_ends()
+
+
+def test_stop_before_run_ends_it_at_once() -> None:
+    with Server(routes(), port=0, settings=PATIENT) as server:
+        server.stop()
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def test_stop_before_run_ends_it_with_a_client_that_waits_too() -> None:
+    with Server(routes(), port=0, settings=PATIENT) as server, Wire(server.address[1]):
+        server.stop()
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def test_stop_before_run_ends_it_in_the_main_thread() -> None:
+    program = (
+        "from reactor.routing import Router; from reactor.server.server import Server\n"
+        "with Server(Router(), port=0) as server: server.stop(); server.run(); print('ended')"
+    )
+    done = run_command(sys.executable, "-c", program)
+    assert (done.returncode, done.stdout) == (0, "ended\n")
+
+
+def test_stop_after_the_end_does_nothing() -> None:
+    with Running() as running:
+        running.server.stop()
+        running.assert_ends()
+        running.server.stop()
+        running.server.close()
+        running.server.stop()
+
+
+def test_a_server_that_never_runs_leaves_nothing_open() -> None:
+    with no_descriptor_leaks():
+        Server(routes(), port=0).close()
+        with Server(routes(), port=0) as server:
+            server.stop()
+
+
+def test_two_servers_in_one_process_are_two_servers() -> None:
+    with Running("one") as one, Running("two") as two:
+        first, second = idle(one), idle(two)
+        assert (first.get("/").content, second.get("/").content) == (b"one", b"two")
+        one.server.stop()
+        one.assert_ends()
+        first.assert_closed()
+        assert second.get("/").content == b"two"
+        assert idle(two).get("/").content == b"two"
+
+
+def test_two_servers_may_be_one_in_the_main_thread_and_one_beside_it() -> None:
+    program = """
+import signal, sys, threading, urllib.request
+from reactor.routing import Router
+from reactor.http11.message import Response
+from reactor.server.server import Server
+
+def routes(name):
+    router = Router()
+    router.get("/")(lambda _: Response(200, name))
+    return router
+
+def ask():
+    for server in (main, beside):
+        print(urllib.request.urlopen(server.url, timeout=20).read())
+    beside.stop()
+    thread.join(20)
+    signal.raise_signal(signal.SIGTERM)
+
+with Server(routes(b"main"), port=0) as main, Server(routes(b"beside"), port=0) as beside:
+    thread = threading.Thread(target=beside.run)
+    asking = threading.Thread(target=ask)
+    main.run(on_ready=lambda: (thread.start(), asking.start()))
+    asking.join(20)
+    print(thread.is_alive(), signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+"""
+    done = run_command(sys.executable, "-c", program)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "b'main'\nb'beside'\nFalse True\n", "")
+
+
+def test_an_unknown_format_of_the_log_leaves_nothing_open() -> None:
+    with no_descriptor_leaks(), pytest.raises((KeyError, ValueError)):
+        Server(routes(), port=0, access_log=io.StringIO(), log_format="xml")
+
+
+def test_a_port_that_is_taken_leaves_nothing_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with no_descriptor_leaks(), pytest.raises(StartError, match="cannot listen"):
+            Server(routes(), port=port, access_log=io.StringIO())

@@ -1,0 +1,463 @@
+"""Graceful shutdown with a fake clock: no request that was received is lost."""
+
+import errno
+import socket
+
+import pytest
+
+from reactor.http11.message import LiveStream, Response
+from reactor.server.acceptor import DRAIN_TIME, MAX_DRAINED, AcceptorState
+from reactor.server.connection import STOP_GRACE, State
+from reactor.server.context import ServerState
+from tests.support.acceptor import PART, WHOLE, Client, Site
+from tests.support.in_process import Harness
+from tests.support.requests import CANARY, answering, request
+
+CLOSES = b"Connection: close\r\n"
+
+
+def answers(received: bytes) -> list[bool]:
+    """Return for each response whether it says that it is the last."""
+    heads = [head for head in received.split(b"\r\n\r\n") if head.startswith(b"HTTP/1.1 200 ")]
+    return [CLOSES in head + b"\r\n" for head in heads]
+
+
+def queue(site: Site, count: int, data: bytes = WHOLE) -> list[Client]:
+    """Have clients connect and send, without letting the server act."""
+    clients = site.connect(count)
+    for client in clients:
+        client.sock.sendall(data)
+    return clients
+
+
+# The accept queue.
+
+
+def test_every_client_in_the_accept_queue_is_answered() -> None:
+    with Site(limit=1000) as site:
+        clients = queue(site, 50)
+        site.shutdown.begin()
+        for client in clients:
+            assert answers(client.read()) == [True]
+            assert client.ended
+            client.sock.close()
+        site.run()
+        assert site.stopped == 1
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 7, 64])
+def test_the_accept_queue_is_drained_at_once_whatever_a_turn_accepts(count: int) -> None:
+    with Site(limit=1000, turn_accepts=3) as site:
+        clients = queue(site, count)
+        site.shutdown.begin()
+        assert site.held == count
+        assert site.acceptor.state is AcceptorState.CLOSED
+        assert [answers(client.read()) for client in clients] == [[True]] * count
+
+
+def test_draining_takes_no_notice_of_how_long_handlers_take() -> None:
+    with Site(limit=1000, turn_accepts=3) as site:
+        clients = queue(site, 20)
+        site.shutdown.begin()
+        site.clock.now += 3 * DRAIN_TIME
+        assert [answers(client.read()) for client in clients] == [[True]] * 20
+
+
+def test_a_listener_that_has_failed_does_not_keep_the_server() -> None:
+    with Site(limit=10) as site:
+        site.acceptor.on_failure()
+        site.shutdown.begin()
+        site.run()
+        assert site.stopped == 1
+
+
+def test_after_the_draining_nobody_connects() -> None:
+    with Site(limit=10) as site:
+        site.shutdown.begin()
+        site.run()
+        with pytest.raises(ConnectionRefusedError):
+            site.connect()
+
+
+def test_at_the_connection_limit_the_queue_is_drained_as_connections_close() -> None:
+    with Site(limit=2) as site:
+        first = site.connect_each(2)
+        for client in first:
+            client.send(PART)
+        clients = queue(site, 6)
+        site.shutdown.begin()
+        site.run()
+        assert site.held == 2
+        for client in first:
+            client.send(WHOLE[len(PART) - 2 :])
+            assert answers(client.read()) == [True]
+            client.sock.close()
+        for client in clients:
+            assert answers(client.read()) == [True]
+            client.sock.close()
+        site.run()
+        assert site.stopped == 1
+
+
+def test_at_the_connection_limit_clients_that_are_slow_to_close_make_room() -> None:
+    with Site(limit=2) as site:
+        clients = queue(site, 20)
+        site.shutdown.begin()
+        site.run()
+        assert [answers(client.read()) for client in clients] == [[True]] * 20
+
+
+def test_draining_that_pauses_at_the_limit_ends_when_the_queue_is_found_empty() -> None:
+    with Site(limit=1) as site:
+        (busy,) = site.connect_each(1)
+        busy.send(PART)
+        (waiting,) = queue(site, 1)
+        site.shutdown.begin()
+        site.run()
+        assert site.acceptor.state is AcceptorState.DRAINING
+        waiting.sock.close()
+        busy.sock.close()
+        site.run()
+        assert site.acceptor.state is AcceptorState.CLOSED
+        assert site.stopped == 1
+
+
+def test_the_queue_is_drained_for_no_longer_than_its_time() -> None:
+    with Site(limit=1) as site:
+        (busy,) = site.connect_each(1)
+        busy.send(PART)
+        queue(site, 1)
+        site.shutdown.begin()
+        site.run()
+        site.advance(DRAIN_TIME - 0.001)
+        assert site.acceptor.state is AcceptorState.DRAINING
+        site.advance(0.001)
+        assert site.acceptor.state is AcceptorState.CLOSED
+
+
+def test_the_queue_is_drained_up_to_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MAX_DRAINED == 4096
+    monkeypatch.setattr("reactor.server.acceptor.MAX_DRAINED", 6)
+    with Site(limit=100, turn_accepts=3) as site:
+        queue(site, 10)
+        site.shutdown.begin()
+        site.run()
+        assert site.acceptor.state is AcceptorState.CLOSED
+        assert site.held == 6
+
+
+def test_out_of_descriptors_draining_tries_again() -> None:
+    with Site(limit=10) as site:
+        clients = queue(site, 3)
+        site.listener.faults = [errno.EMFILE]
+        site.shutdown.begin()
+        site.run()
+        assert site.held == 0
+        site.advance(0.25)
+        assert [answers(client.read()) for client in clients] == [[True]] * 3
+
+
+# Requests that have been received.
+
+
+@pytest.mark.parametrize("count", [2, 3, 64, 65, 500])
+def test_pipelined_requests_are_all_answered_and_the_last_says_that_it_is_the_last(count: int) -> None:
+    with Site(limit=10) as site:
+        (client,) = queue(site, 1, WHOLE * count)
+        site.shutdown.begin()
+        assert answers(client.read()) == [False] * (count - 1) + [True]
+        assert client.ended
+
+
+def test_pipelined_requests_that_are_read_already_are_answered() -> None:
+    with Harness(turn_requests=1) as server:
+        client = server.connect()
+        client.sock.send(CANARY * 5)
+        server.reactor.turn()
+        server.context.state = ServerState.STOPPING
+        assert client.connection is not None
+        client.connection.stop()
+        responses = client.responses()
+        assert [each.headers.get("connection") for each in responses] == [None] * 4 + ["close"]
+        assert client.closed
+
+
+def test_a_request_that_waits_on_an_idle_connection_is_answered() -> None:
+    with Site(limit=10) as site:
+        (client,) = site.connect_each(1)
+        client.send(WHOLE)
+        assert answers(client.read()) == [False]
+        client.sock.sendall(WHOLE)
+        site.shutdown.begin()
+        assert answers(client.read()) == [True]
+        assert client.ended
+
+
+def test_a_request_of_which_a_part_has_come_may_complete_and_is_answered() -> None:
+    with Site(limit=10) as site:
+        (client,) = site.connect_each(1)
+        client.send(PART)
+        site.shutdown.begin()
+        assert client.read() == b""
+        client.send(WHOLE[len(PART) :])
+        assert answers(client.read()) == [True]
+
+
+def test_a_part_of_a_request_behind_whole_ones_may_complete_and_is_answered() -> None:
+    with Site(limit=10) as site:
+        (client,) = queue(site, 1, WHOLE * 2 + PART)
+        site.shutdown.begin()
+        assert answers(client.read()) == [False, False]
+        client.send(WHOLE[len(PART) :])
+        assert answers(client.read()) == [True]
+        assert client.ended
+
+
+def test_a_part_of_a_request_that_never_completes_gets_408_in_its_time() -> None:
+    with Site(limit=10, shutdown_timeout=100) as site:
+        (client,) = site.connect_each(1)
+        client.send(PART)
+        site.shutdown.begin()
+        site.advance(20)
+        received = client.read()
+        assert received.startswith(b"HTTP/1.1 408 ")
+        assert CLOSES in received
+
+
+def test_an_empty_line_behind_the_last_request_is_no_request() -> None:
+    with Site(limit=10) as site:
+        (client,) = queue(site, 1, WHOLE + b"\r\n")
+        site.shutdown.begin()
+        assert len(answers(client.read())) == 1
+        assert client.ended
+
+
+def test_a_connection_of_which_only_an_empty_line_comes_is_closed() -> None:
+    with Site(limit=10) as site:
+        (client,) = site.connect_each(1)
+        client.send(b"\r")
+        site.shutdown.begin()
+        client.send(b"\n")
+        assert client.read() == b""
+        assert client.ended
+
+
+# Connections without a request.
+
+
+def test_a_silent_connection_has_a_moment_for_its_first_request() -> None:
+    with Site(limit=10) as site:
+        silent, speaking = site.connect_each(2)
+        late = queue(site, 1, b"")[0]
+        site.shutdown.begin()
+        site.run()
+        site.advance(STOP_GRACE - 0.001)
+        speaking.send(WHOLE)
+        assert answers(speaking.read()) == [True]
+        assert silent.read() == b""
+        assert not silent.ended
+        site.advance(0.001)
+        for client in (silent, late):
+            assert client.read() == b""
+            assert client.ended
+
+
+def test_an_idle_connection_is_shut_down_and_what_crosses_it_is_not_reset() -> None:
+    with Site(limit=10) as site:
+        (client,) = site.connect_each(1)
+        client.send(WHOLE)
+        client.read()
+        site.shutdown.begin()
+        assert client.read() == b""
+        assert client.ended
+        client.send(WHOLE)  # it was on its way
+        assert client.read() == b""
+        assert site.held == 1
+        client.sock.close()
+        site.run()
+        assert site.stopped == 1
+
+
+def test_an_idle_connection_of_which_only_an_empty_line_comes_is_shut_down() -> None:
+    with Site(limit=10) as site:
+        (client,) = site.connect_each(1)
+        client.send(WHOLE)
+        client.read()
+        client.sock.sendall(b"\r\n")
+        site.shutdown.begin()
+        assert client.read() == b""
+        assert client.ended
+
+
+def test_an_idle_connection_whose_client_stays_is_closed_after_a_moment() -> None:
+    with Site(limit=10) as site:
+        (client,) = site.connect_each(1)
+        client.send(WHOLE)
+        site.shutdown.begin()
+        site.run()
+        assert not site.stopped
+        site.advance(STOP_GRACE)
+        assert site.stopped == 1
+        assert site.held == 0
+
+
+def test_a_stopping_connection_that_is_idle_again_is_shut_down() -> None:
+    with Harness() as server:
+        client = server.connect()
+        client.get("/")
+        assert client.connection is not None
+        server.context.state = ServerState.STOPPING
+        client.connection.stop()
+        server.run()
+        assert client.connection.state is State.DRAINING
+        client.assert_closed()
+
+
+# Live streams.
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_a_live_stream_ends_at_once_with_what_it_has(version: str) -> None:
+    stream = LiveStream()
+    with Harness(answering(lambda: Response(200, stream))) as server:
+        client = server.connect()
+        client.send(request("/0", version=version))
+        assert client.connection is not None
+        assert client.connection.state is State.WAITING
+        stream.send(b"the last news")
+        server.context.state = ServerState.STOPPING
+        client.connection.stop()
+        assert client.assert_responds().content == b"the last news"
+        assert client.closed
+        assert stream.closed
+        assert not stream.send(b"more")
+
+
+def test_a_live_stream_that_begins_while_the_server_stops_ends_at_once() -> None:
+    stream = LiveStream()
+    with Harness(answering(lambda: Response(200, stream))) as server:
+        client = server.connect()
+        server.context.state = ServerState.STOPPING
+        client.send(request("/0"))
+        answer = client.assert_responds()
+        assert (answer.content, answer.headers["connection"]) == (b"", "close")
+        assert client.closed
+
+
+def test_requests_behind_a_live_stream_are_answered_when_the_server_stops() -> None:
+    stream = LiveStream()
+    with Harness(answering(lambda: Response(200, stream))) as server:
+        client = server.connect()
+        client.send(request("/0") + CANARY * 2)
+        server.context.state = ServerState.STOPPING
+        assert client.connection is not None
+        client.connection.stop()
+        responses = client.responses()
+        assert [each.headers.get("connection") for each in responses] == [None, None, "close"]
+        assert client.closed
+
+
+class FailingStream(LiveStream):
+    """A live stream whose application fails when it ends."""
+
+    def close(self) -> None:
+        raise RuntimeError("planted")
+
+
+def test_a_live_stream_that_fails_when_it_is_ended_costs_the_others_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    routes = answering(lambda: Response(200, FailingStream()))
+    with Site(limit=10, routes=routes) as site:
+        failing, idle = site.connect_each(2)
+        failing.send(request("/0"))
+        idle.send(CANARY)
+        assert idle.read()
+        site.shutdown.begin()
+        assert idle.read() == b""
+        assert idle.ended
+        assert "planted" in caplog.text
+        failing.sock.close()
+        idle.sock.close()
+        site.run()
+        assert site.stopped == 1
+
+
+# The time that it takes.
+
+
+def test_a_stop_late_in_a_long_turn_counts_from_its_own_time() -> None:
+    with Site(limit=10) as site:
+        silent, partial = site.connect_each(2)
+        partial.send(PART)
+        site.clock.now += 3  # since the turn began
+        site.shutdown.begin()
+        site.run()
+        assert not silent.read()
+        assert not silent.ended
+        site.advance(site.context.settings.shutdown_timeout - 0.001)
+        assert not site.stopped
+
+
+def test_without_connections_the_shutdown_is_over_in_a_turn() -> None:
+    with Site(limit=10) as site:
+        site.shutdown.begin()
+        site.run()
+        assert site.stopped == 1
+        assert site.context.state is ServerState.STOPPED
+
+
+def test_the_shutdown_timeout_cuts_open_connections() -> None:
+    with Site(limit=10) as site:
+        (client,) = site.connect_each(1)
+        client.send(PART)
+        site.shutdown.begin()
+        site.advance(site.context.settings.shutdown_timeout - 0.001)
+        assert not site.stopped
+        site.advance(0.001)
+        assert site.stopped == 1
+
+
+def test_a_second_stop_ends_the_shutdown_at_once() -> None:
+    with Site(limit=10) as site:
+        (client,) = site.connect_each(1)
+        client.send(PART)
+        site.shutdown.begin()
+        site.shutdown.begin()
+        assert site.stopped == 1
+
+
+def test_during_the_delay_it_serves_as_before() -> None:
+    with Site(limit=10, shutdown_delay=5) as site:
+        site.shutdown.begin()
+        assert site.context.state is ServerState.UNREADY
+        site.advance(4)
+        (client,) = site.connect_each(1)
+        client.send(WHOLE)
+        assert answers(client.read()) == [False]
+        site.advance(1)
+        assert client.read() == b""
+        assert client.ended
+        client.sock.close()
+        site.run()
+        assert site.stopped == 1
+
+
+def test_a_second_stop_during_the_delay_ends_the_shutdown_at_once() -> None:
+    with Site(limit=10, shutdown_delay=5) as site:
+        site.shutdown.begin()
+        site.shutdown.begin()
+        assert site.stopped == 1
+
+
+def test_a_client_that_resets_while_it_is_stopped_costs_nothing() -> None:
+    with Site(limit=10) as site:
+        clients = site.connect_each(3)
+        for client in clients:
+            client.send(WHOLE)
+            client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            client.sock.close()
+        site.shutdown.begin()
+        site.run()
+        assert site.stopped == 1
+        assert site.held == 0

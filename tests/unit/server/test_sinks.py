@@ -1,0 +1,146 @@
+"""A sink, the place for a request's content, is closed once however the request ends."""
+
+import tracemalloc
+
+import pytest
+
+from reactor.http11.errors import HTTPError
+from reactor.http11.headers import Headers
+from reactor.http11.message import Head, Request, Response
+from reactor.http11.target import Target
+from reactor.routing import DEFAULT_SINKS, Router, buffered
+from tests.support.in_process import Client, Harness
+from tests.support.requests import CANARY, RecordingSink, chunks, posting, request
+
+
+@pytest.mark.parametrize("fails_at", ["open", "write", "finish"])
+def test_a_sink_that_fails_is_a_500_and_closed_once(fails_at, caplog) -> None:
+    sink = RecordingSink(fails_at)
+    with Harness(posting(sink)) as server:
+        client = server.connect()
+        client.send(request("/post", method="POST", content=b"hello") + CANARY)
+        assert b"secret" not in client.assert_responds(500).content
+        client.assert_closed()
+        assert sink.times_closed == (fails_at != "open")
+        assert f"the secret of {fails_at}" in caplog.text
+        server.connect().get("/canary")
+
+
+def vanish(client: Client) -> None:
+    client.close()
+
+
+def break_framing(client: Client) -> None:
+    client.send(b"zz\r\n")
+
+
+def be_slow(client: Client) -> None:
+    client.server.clock.advance(21)
+
+
+def complete(client: Client) -> None:
+    client.send(chunks(b"hello"))
+
+
+def abort(client: Client) -> None:
+    assert client.connection is not None
+    client.connection.abort()
+
+
+@pytest.mark.parametrize("end", [vanish, Client.half_close, break_framing, be_slow, complete, abort])
+def test_a_sink_is_closed_once_in_every_ending(end) -> None:
+    sink = RecordingSink()
+    with Harness(posting(sink)) as server:
+        client = server.connect()
+        client.send(request("/post", "Transfer-Encoding: chunked", method="POST") + b"5\r\nhello\r\n")
+        assert sink.times_closed == 0
+        end(client)
+        assert sink.times_closed == 1
+        assert sink.steps[-1] == "close"
+        server.clock.advance(1000)
+    assert sink.times_closed == 1
+
+
+def test_a_sink_is_closed_once_when_the_handler_fails() -> None:
+    sink = RecordingSink()
+    routes = Router()
+    routes.post("/post", sink=sink.open)(lambda request: Response(request.nothing))  # type: ignore[attr-defined]
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(request("/post", method="POST", content=b"hello"))
+        client.assert_responds(500)
+        assert sink.steps == ["open", "write", "finish", "close"]
+
+
+@pytest.mark.parametrize(
+    "lines", [["Content-Length: 0"], [], ["Connection: close"], ["Expect: 100-continue"]]
+)
+def test_a_sink_is_opened_for_a_request_without_content_too(lines) -> None:
+    sink = RecordingSink()
+    with Harness(posting(sink)) as server:
+        client = server.connect()
+        client.send(request("/post", *lines, method="POST"))
+        assert client.assert_responds().content == b""
+        assert sink.steps == ["open", "finish", "close"]
+
+
+@pytest.mark.parametrize("fails_at", ["open", "finish"])
+def test_a_sink_without_content_that_fails_is_a_500_and_closed_once(fails_at) -> None:
+    sink = RecordingSink(fails_at)
+    with Harness(posting(sink)) as server:
+        client = server.connect()
+        client.send(request("/post", method="POST") + CANARY)
+        client.assert_responds(500)
+        client.assert_closed()
+        assert sink.times_closed == (fails_at != "open")
+
+
+def make_request() -> Request:
+    return Request("GET", Target("/", ("",)), Head(1, Headers(), length=-1))
+
+
+def test_content_that_means_nothing_costs_no_memory() -> None:
+    sink = DEFAULT_SINKS["GET"](make_request())
+    tracemalloc.start()
+    for _ in range(10_000):
+        sink.write(b"ab" * 50)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 10_000
+    assert sink.finish() == b""
+
+
+def test_content_that_means_nothing_is_bounded_too() -> None:
+    sink = DEFAULT_SINKS["GET"](make_request())
+    sink.write(bytes(1 << 20))
+    with pytest.raises(HTTPError, match="content is over"):
+        sink.write(b"a")
+
+
+def test_content_in_tiny_pieces_costs_little_more_than_its_octets() -> None:
+    sink = buffered(1 << 20)(make_request())
+    tracemalloc.start()
+    for _ in range(100_000):
+        sink.write(b"a")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 200_000
+    assert sink.finish() == b"a" * 100_000
+
+
+def _refuse(request):
+    raise HTTPError(401, "who are you?", (("WWW-Authenticate", "Basic"),))
+
+
+@pytest.mark.parametrize("content", [b"", b"abc"])
+@pytest.mark.parametrize("by", ["handler", "sink"])
+def test_a_refusal_by_the_application_carries_its_fields(by: str, content: bytes) -> None:
+    routes = Router()
+    if by == "handler":
+        routes.post("/x")(_refuse)
+    else:
+        routes.post("/x", sink=_refuse)(lambda request: Response(200))
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content))
+        assert client.assert_responds(401).headers["www-authenticate"] == "Basic"

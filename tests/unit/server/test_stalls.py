@@ -1,0 +1,92 @@
+"""A client that takes nothing of what it is sent is reset; one that takes a little is waited for."""
+
+import logging
+
+import pytest
+
+from reactor.http11.message import Response
+from tests.support.in_process import Client, Harness
+from tests.support.requests import (
+    answering,
+    connect_tcp,
+    in_pieces,
+    read_what_is_there,
+    request,
+    shrink_buffers,
+    write,
+)
+
+MOMENT = 0.01  # seconds
+
+
+def take_until_reset(client: Client) -> bool:
+    """Return whether a reset came after what had arrived."""
+    client.read()
+    return client.was_reset
+
+
+@pytest.mark.parametrize(
+    "response", [lambda: Response(200, b"a" * 10**7), lambda: Response(200, [b"a" * 10**7])]
+)
+def test_a_client_that_takes_nothing_for_60_seconds_is_reset(response, caplog) -> None:
+    caplog.set_level(logging.INFO, logger="reactor")
+    with Harness(answering(response)) as server:
+        client = connect_tcp(server)
+        client.send(request("/0"))
+        server.clock.advance(60 - MOMENT)
+        assert server.context.connections
+        server.clock.advance(2 * MOMENT)
+        assert not server.context.connections
+        assert "reset" in caplog.text
+        assert take_until_reset(client)
+
+
+def test_a_client_that_takes_a_little_is_given_another_60_seconds() -> None:
+    with Harness(answering(lambda: Response(200, b"a" * 10**7))) as server:
+        client = connect_tcp(server)
+        client.send(request("/0"))
+        for _ in range(5):
+            server.clock.advance(59)
+            assert read_what_is_there(client)[0]
+            server.run()
+        server.clock.advance(60 - MOMENT)
+        assert server.context.connections
+        server.clock.advance(2 * MOMENT)
+        assert not server.context.connections
+
+
+def test_octets_from_a_client_are_no_progress_with_its_response() -> None:
+    with Harness(answering(lambda: Response(200, b"a" * 10**7))) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        server.clock.advance(59)
+        write(client, request("/0"))
+        server.run()
+        server.clock.advance(1 + MOMENT)
+        assert not server.context.connections
+
+
+def test_a_client_that_does_not_take_100_continue_is_reset() -> None:
+    with Harness(answering(lambda: Response(200, b"a" * 100_000))) as server:
+        client = connect_tcp(server)
+        asking = request("/post", "Content-Length: 1", "Expect: 100-continue", method="POST")
+        client.send(request("/0") + asking)
+        server.clock.advance(60 - MOMENT)
+        assert server.context.connections
+        server.clock.advance(2 * MOMENT)
+        assert not server.context.connections
+        assert take_until_reset(client)
+
+
+def test_a_slow_reader_of_a_small_response_is_served_in_parts() -> None:
+    with Harness(answering(lambda: Response(200, b"a" * 50_000))) as server:
+        client = server.connect()
+        shrink_buffers(client)
+        write(client, request("/0"))
+        received = b""
+        for _ in in_pieces(bytes(50_000), 500):
+            server.clock.advance(1)
+            octets, _ = read_what_is_there(client)
+            received += octets
+        client.received = received
+        assert client.assert_responds().content == b"a" * 50_000

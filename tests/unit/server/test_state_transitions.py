@@ -1,0 +1,112 @@
+"""Every change of state that the table has, made by a client, each in a test of its own."""
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from reactor.http11.message import LiveStream, Response
+from reactor.server.connection import STOP_GRACE, State
+from reactor.server.context import ServerState
+from tests.support import in_process
+from tests.support.in_process import TABLE, Client, Harness
+from tests.support.requests import answering, request
+
+GET = request("/canary")
+LARGE = request("/0")
+LIVE = request("/1")
+POST = request("/post", "Content-Length: 5", method="POST")
+ASKING = request("/post", "Content-Length: 5", "Expect: 100-continue", method="POST")
+
+Step = bytes | Callable[[Client], object]
+
+
+def read(client: Client) -> None:
+    client.read()
+
+
+def wake(client: Client) -> None:
+    speaker = client.server.connect()
+    speaker.send(request("/wake"))
+    speaker.assert_responds()
+    speaker.connection.abort()
+
+
+def stop(client: Client) -> None:
+    client.server.context.state = ServerState.STOPPING
+    client.connection.stop()
+
+
+def wait(client: Client) -> None:
+    client.server.clock.advance(STOP_GRACE)
+
+
+# What a client does, for the last step to change the first state to the second.
+SCRIPTS: dict[tuple[str, str], list[Step]] = {
+    ("ACCEPTED", "RECEIVING_HEAD"): [GET[:1]],
+    ("ACCEPTED", "RECEIVING_CONTENT"): [POST],
+    ("ACCEPTED", "CONTINUING"): [ASKING],
+    ("ACCEPTED", "RESPONDING"): [GET],
+    ("ACCEPTED", "DRAINING"): [stop, wait],
+    ("ACCEPTED", "CLOSED"): [Client.close],
+    ("IDLE", "RECEIVING_HEAD"): [GET, GET[:1]],
+    ("IDLE", "RECEIVING_CONTENT"): [GET, POST],
+    ("IDLE", "CONTINUING"): [GET, ASKING],
+    ("IDLE", "RESPONDING"): [GET, GET],
+    ("IDLE", "DRAINING"): [GET, stop],
+    ("IDLE", "CLOSED"): [GET, Client.close],
+    ("RECEIVING_HEAD", "RECEIVING_CONTENT"): [POST[:-1], POST[-1:]],
+    ("RECEIVING_HEAD", "CONTINUING"): [ASKING[:-1], ASKING[-1:]],
+    ("RECEIVING_HEAD", "RESPONDING"): [GET[:-1], GET[-1:]],
+    ("RECEIVING_HEAD", "IDLE"): [b"\r", b"\n"],
+    ("RECEIVING_HEAD", "CLOSED"): [GET[:-1], Client.close],
+    ("CONTINUING", "RECEIVING_CONTENT"): [ASKING],
+    ("CONTINUING", "CLOSED"): [LARGE + ASKING, Client.close],
+    ("RECEIVING_CONTENT", "RESPONDING"): [POST, b"hello"],
+    ("RECEIVING_CONTENT", "CLOSED"): [POST, Client.close],
+    ("RESPONDING", "IDLE"): [GET],
+    ("RESPONDING", "RECEIVING_HEAD"): [GET + GET[:1]],
+    ("RESPONDING", "RECEIVING_CONTENT"): [GET + POST],
+    ("RESPONDING", "CONTINUING"): [GET + ASKING],
+    ("RESPONDING", "WAITING"): [LIVE],
+    ("RESPONDING", "DRAINING"): [b"nonsense\r\n\r\n"],
+    ("RESPONDING", "CLOSED"): [LARGE, Client.close],
+    ("WAITING", "RESPONDING"): [LIVE, wake],
+    ("WAITING", "CLOSED"): [LIVE, Client.close],
+    ("DRAINING", "CLOSED"): [b"nonsense\r\n\r\n", read, Client.half_close],
+}
+
+
+def test_there_is_a_script_for_each_row_of_the_table() -> None:
+    assert set(SCRIPTS) == {(before, after) for before, row in TABLE.items() for after in row.then}
+
+
+def test_the_table_has_a_row_for_each_state() -> None:
+    assert list(TABLE) == [state.name for state in State]
+
+
+@pytest.mark.parametrize(("before", "after"), SCRIPTS, ids="-".join)
+def test_the_change_is_made_by_the_last_step(before, after, monkeypatch) -> None:
+    seen: set[tuple[str, str]] = set()
+    monkeypatch.setattr(in_process, "transitions_seen", seen)
+    stream = LiveStream()
+    routes = answering(lambda: Response(200, b"a" * 200_000), lambda: Response(200, stream))
+    routes.get("/wake")(lambda _: Response(200, b"%d" % stream.send(b"news")))
+    # A turn's share that is less than the large response: it is still on its way after one turn.
+    with Harness(routes, turn_send=100_000) as server:
+        client = server.connect()
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4608)
+        client.connection.handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
+        *first, last = SCRIPTS[before, after]
+        for step in first:
+            perform(client, step)
+        seen.clear()
+        perform(client, last)
+        assert (before, after) in seen
+
+
+def perform(client: Client, step: Step) -> None:
+    if isinstance(step, bytes):
+        client.send(step)
+    else:
+        step(client)

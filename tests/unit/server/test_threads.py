@@ -1,0 +1,371 @@
+"""Other threads: they reach a server by ``call_soon``, ``stop`` and live streams, and by nothing else."""
+
+import gc
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from reactor import LiveStream, Request, Response, Router, Server
+from reactor.loop import EventHandler
+from reactor.server.connection import Connection
+from tests.support.process import PATIENCE, Wire
+
+COUNT = 400
+
+
+class Running:
+    """A server that runs in a thread of its own; each GET /live has a live stream of its own."""
+
+    def __init__(self) -> None:
+        routes = Router()
+        self.streams: list[LiveStream] = []
+        self.subscribed = threading.Semaphore(0)
+
+        @routes.get("/live")
+        def live(request: Request) -> Response:
+            self.streams.append(LiveStream(1 << 20))
+            self.subscribed.release()
+            return Response(200, self.streams[-1])
+
+        @routes.get("/")
+        def root(request: Request) -> Response:
+            return Response(200)
+
+        self.server = Server(routes, port=0)
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self.server.run, args=(self._ready.set,), daemon=True)
+
+    def __enter__(self) -> "Running":
+        self._thread.start()
+        assert self._ready.wait(PATIENCE)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.stop()
+        self.server.stop()
+        self.assert_ends()
+        self.server.close()
+
+    def subscribe(self) -> Wire:
+        wire = Wire(self.server.address[1])
+        wire.send_head("GET", "/live")
+        assert wire.read_head().startswith(b"HTTP/1.1 200 ")
+        assert self.subscribed.acquire(timeout=PATIENCE)
+        return wire
+
+    def call(self, function: Callable[[], object]) -> object:
+        """Call a function in the loop, and wait for what it returns."""
+        results: list[object] = []
+        done = threading.Event()
+
+        def call() -> None:
+            results.append(function())
+            done.set()
+
+        self.server.call_soon(call)
+        assert done.wait(PATIENCE)
+        return results[0]
+
+    def assert_ends(self) -> None:
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive(), "run() has not returned"
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    with Running() as running:
+        yield running
+
+
+def read_chunks(wire: Wire) -> bytes:
+    """Read a chunked body to the end of the connection; return its data."""
+    rest, data = wire.read_to_end(), b""
+    while rest:
+        size, _, rest = rest.partition(b"\r\n")
+        data += rest[: int(size, 16)]
+        rest = rest[int(size, 16) + 2 :]
+    return data
+
+
+def test_a_function_is_called_in_the_thread_that_runs_the_server(running: Running) -> None:
+    assert running.call(threading.get_ident) == running._thread.ident
+
+
+def test_functions_passed_before_run_are_called_when_it_runs() -> None:
+    called: list[int] = []
+    running = Running()
+    running.server.call_soon(called.append, 1)
+    with running:
+        assert running.call(lambda: called) == [1]
+
+
+def test_after_close_call_soon_raises_and_stop_does_nothing() -> None:
+    server = Server(Router(), port=0)
+    server.close()
+    server.stop()
+    with pytest.raises(RuntimeError, match=r"Server\.call_soon\(\) was called after"):
+        server.call_soon(print)
+
+
+def test_every_message_of_another_thread_arrives_in_order(running: Running) -> None:
+    with running.subscribe() as wire:
+        stream = running.streams[0]
+        messages = [b"<%d>" % number for number in range(COUNT)]
+        for message in messages:
+            assert stream.send(message)
+        stream.close()
+        running.server.stop()
+        assert read_chunks(wire) == b"".join(messages)
+
+
+def test_a_stream_that_another_thread_fills_before_it_is_sent_is_whole() -> None:
+    routes = Router()
+
+    @routes.get("/live")
+    def live(request: Request) -> Response:
+        stream = LiveStream()
+        thread = threading.Thread(target=lambda: [stream.send(b"early"), stream.close()])
+        thread.start()
+        thread.join(PATIENCE)
+        return Response(200, stream)
+
+    with Server(routes, port=0) as server:
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        with Wire(server.address[1]) as wire:
+            assert wire.get("/live").content == b"early"
+        server.stop()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def test_four_threads_and_a_hundred_clients_of_which_some_reset_lose_nothing() -> None:
+    rounds = 30
+    with Running() as running:
+        wires = [running.subscribe() for _ in range(100)]
+        staying = [number for number in range(100) if number % 4]
+        sent: dict[int, list[bytes]] = {number: [] for number in range(100)}
+        start = threading.Barrier(5)
+
+        def speak(thread: int) -> None:
+            start.wait(PATIENCE)
+            for turn in range(rounds):
+                for number in range(thread, 100, 4):
+                    message = b"<%d %d>" % (number, turn)
+                    if running.streams[number].send(message):
+                        sent[number].append(message)
+
+        threads = [threading.Thread(target=speak, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        start.wait(PATIENCE)
+        for number in range(0, 100, 4):
+            wires[number].sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset
+            wires[number].close()
+        for thread in threads:
+            thread.join(PATIENCE)
+        running.server.stop()
+        for number in staying:
+            assert len(sent[number]) == rounds
+            assert read_chunks(wires[number]) == b"".join(sent[number])
+            wires[number].close()
+        running.assert_ends()
+        assert all(stream.closed for stream in running.streams)
+
+
+def test_threads_that_send_while_the_server_stops_find_their_streams_closed() -> None:
+    with Running() as running:
+        wires = [running.subscribe() for _ in range(8)]
+        started = threading.Semaphore(0)
+
+        def speak(stream: LiveStream) -> None:
+            stream.send(b"first")
+            started.release()
+            while not stream.closed:
+                stream.send(b"news")
+
+        threads = [threading.Thread(target=speak, args=(stream,)) for stream in running.streams]
+        for thread in threads:
+            thread.start()
+        for _ in threads:
+            assert started.acquire(timeout=PATIENCE)
+        running.server.stop()
+        for thread in threads:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+        for wire in wires:
+            assert wire.read_to_end().endswith(b"0\r\n\r\n")
+            wire.close()
+        running.assert_ends()
+
+
+def test_streams_without_clients_leave_the_loop_asleep(running: Running) -> None:
+    for _ in range(5):
+        running.subscribe().close()
+    running.call(lambda: None)
+    while not all(stream.closed for stream in running.streams):
+        running.call(lambda: None)
+    for stream in running.streams:
+        assert not stream.send(b"nothing")
+        stream.close()
+    turns: list[int] = []
+    running.call(lambda: running.server.reactor.at_turn_end(lambda: turns.append(1)))
+    running.call(lambda: turns.clear())
+    running.call(lambda: None)
+    assert len(turns) <= 2, "the loop does not sleep"
+
+
+# Whatever else is called from a wrong thread.
+
+WRONG: list[Callable[[Server], object]] = [
+    lambda server: server.reactor.run(),
+    lambda server: server.close(),
+    lambda server: server.reactor.stop(),
+    lambda server: server.reactor.close(),
+    lambda server: server.reactor.register(EventHandler()),
+    lambda server: server.reactor.refresh(EventHandler()),
+    lambda server: server.reactor.remove(EventHandler()),
+    lambda server: server.reactor.at_turn_end(print),
+    lambda server: server.on_signal(15),
+    lambda server: next(iter(server.context.connections.values())).abort(),
+    lambda server: next(iter(server.context.connections.values())).stop(),
+]
+
+
+@pytest.mark.parametrize("call", WRONG)
+def test_a_call_from_a_wrong_thread_raises_and_harms_nothing(
+    running: Running, call: Callable[[Server], object]
+) -> None:
+    with Wire(running.server.address[1]) as wire:
+        assert wire.get("/").status == 200
+        with pytest.raises(RuntimeError, match=r"another thread.*call_soon"):
+            call(running.server)
+        answer = wire.get("/")
+        assert (answer.status, answer.headers.get("connection")) == (200, None)
+
+
+def test_a_second_run_raises_and_harms_nothing(running: Running) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(RuntimeError, match=r"Server\.run\(\) was called while the server runs"):
+        running.server.run()
+    assert signal.getsignal(signal.SIGTERM) is before
+    with Wire(running.server.address[1]) as wire:
+        assert wire.get("/").status == 200
+
+
+def test_close_in_a_function_passed_to_call_soon_ends_run(running: Running) -> None:
+    running.server.call_soon(running.server.close)
+    running.assert_ends()
+
+
+def test_close_in_a_handler_ends_run() -> None:
+    routes = Router()
+    server = Server(routes, port=0)
+
+    @routes.get("/")
+    def leave(request: Request) -> Response:
+        server.close()
+        return Response(200)
+
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    with Wire(server.address[1]) as wire:
+        wire.send_head("GET", "/")
+        assert wire.read_to_end() == b""
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    server.close()
+
+
+def test_leaving_a_server_that_runs_in_another_thread_raises_and_stops_it() -> None:
+    running = Running()
+    running._thread.start()
+    assert running._ready.wait(PATIENCE)
+    with pytest.raises(RuntimeError, match="another thread"):
+        running.server.__exit__(None, None, None)
+    running.assert_ends()
+    running.server.close()
+
+
+def test_run_after_the_end_raises() -> None:
+    server = Server(Router(), port=0)
+    server.stop()
+    server.run()
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="after the server has stopped"):
+            server.run()
+        server.close()
+
+
+def test_a_flood_of_calls_leaves_clients_their_turns(running: Running) -> None:
+    ended = threading.Event()
+
+    def flood() -> None:
+        while not ended.is_set():
+            running.server.call_soon(sum, range(2000))
+
+    thread = threading.Thread(target=flood)
+    thread.start()
+    try:
+        with Wire(running.server.address[1]) as wire:
+            for _ in range(3):
+                assert wire.get("/").status == 200
+    finally:
+        ended.set()
+        thread.join(PATIENCE)
+    running.server.stop()
+    running.assert_ends()
+
+
+def test_a_stream_is_sent_in_one_response_and_a_second_one_is_refused() -> None:
+    routes, stream = Router(), LiveStream()
+    routes.get("/live")(lambda request: Response(200, stream))
+    server = Server(routes, port=0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    with Wire(server.address[1]) as first, Wire(server.address[1]) as second:
+        first.send_head("GET", "/live")
+        assert b" 200 " in first.read_head()
+        assert second.get("/live").status == 500
+        stream.send(b"news")
+        stream.close()
+        server.stop()
+        assert read_chunks(first) == b"news"
+    thread.join(PATIENCE)
+    server.close()
+
+
+@pytest.mark.parametrize("data", ["text", bytearray(b"a"), memoryview(b"a"), [1], None, 5])
+def test_a_stream_takes_bytes_and_says_so_to_the_caller(data: object) -> None:
+    with pytest.raises(TypeError, match=r"LiveStream\.send\(\) takes bytes, not"):
+        LiveStream().send(data)  # type: ignore[arg-type]
+
+
+def test_a_stream_that_is_kept_keeps_no_connection(running: Running) -> None:
+    running.subscribe().close()
+    while not running.streams[0].closed:
+        running.call(lambda: None)
+    running.call(gc.collect)
+    context = running.server.context
+
+    def connections() -> list[Connection]:
+        found = [each for each in gc.get_objects() if isinstance(each, Connection)]
+        return [each for each in found if each._context is context]
+
+    assert running.call(connections) == []
+
+
+def test_after_a_run_that_failed_the_next_one_can_be_stopped() -> None:
+    with Server(Router(), port=0) as server:
+        with pytest.raises(ZeroDivisionError):
+            server.run(lambda: 1 // 0)
+        server.run(server.stop)
+
+
+def test_close_when_it_is_ready_ends_run() -> None:
+    server = Server(Router(), port=0)
+    server.run(server.close)
+    assert server.reactor.thread is None

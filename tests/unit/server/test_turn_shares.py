@@ -1,0 +1,107 @@
+"""What one connection may take of one turn, counted in work and not in octets."""
+
+import socket
+
+from reactor.http11.chunked import CHUNKS_AT_ONCE
+from reactor.http11.message import Request, Response
+from reactor.loop import EventHandler, Interest, Reactor
+from reactor.routing import Router
+from tests.support.in_process import Harness
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+class CountingSink:
+    """A sink that knows how much it was given."""
+
+    def __init__(self) -> None:
+        self.octets = 0
+
+    def write(self, octets: bytes) -> None:
+        self.octets += len(octets)
+
+    def finish(self) -> int:
+        return self.octets
+
+    def close(self) -> None:
+        pass
+
+
+def counting_routes(sink: CountingSink) -> Router:
+    routes = Router()
+
+    @routes.post("/", sink=lambda request: sink)
+    def count(request: Request) -> Response:
+        return Response.text(str(request.content))
+
+    return routes
+
+
+def test_a_turn_answers_its_share_of_requests_and_the_next_turn_goes_on() -> None:
+    with Harness(turn_requests=3) as server:
+        client = server.connect()
+        client.sock.sendall(GET * 8)
+        answered = []
+        for _ in range(4):
+            server.reactor.turn()
+            assert client.connection is not None
+            answered.append(client.connection.served)
+        assert answered == [3, 6, 8, 8]
+        assert len(client.responses()) == 8
+
+
+def test_while_one_pipelines_another_is_answered_in_between() -> None:
+    with Harness(turn_requests=3) as server:
+        greedy, modest = server.connect(), server.connect()
+        greedy.sock.sendall(GET * 100)
+        modest.sock.sendall(GET)
+        server.reactor.turn()
+        assert greedy.connection is not None
+        assert modest.connection is not None
+        assert (greedy.connection.served, modest.connection.served) == (3, 1)
+
+
+def test_a_turn_takes_its_share_of_tiny_chunks() -> None:
+    sink = CountingSink()
+    chunks = 10 * CHUNKS_AT_ONCE
+    with Harness(counting_routes(sink), turn_requests=3) as server:
+        client = server.connect()
+        client.sock.sendall(CHUNKED + b"1\r\na\r\n" * chunks + b"0\r\n\r\n")
+        taken = []
+        while sink.octets < chunks:
+            server.reactor.turn()
+            taken.append(sink.octets)
+        shares = [after - before for before, after in zip([0, *taken], taken, strict=False)]
+        assert max(shares) <= 3 * CHUNKS_AT_ONCE
+        assert client.assert_responds().content == b"%d" % chunks
+
+
+def test_content_in_shares_does_not_put_off_the_measuring_of_its_rate() -> None:
+    with Harness(counting_routes(CountingSink()), turn_requests=1) as server:
+        client = server.connect()
+        client.send(CHUNKED)
+        for _ in range(3):
+            client.send(b"1\r\na\r\n" * 40)
+            client.assert_open()
+            server.clock.advance(6)
+        client.send(b"1\r\na\r\n" * 40)
+        server.clock.advance(2.1)
+        client.assert_responds(408)
+
+
+def test_a_deadline_far_away_is_slept_towards() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        reactor = Reactor()
+        calls = []
+
+        class Reader(EventHandler):
+            def on_readable(self) -> None:
+                calls.append(self.handle.recv(1))
+
+        reactor.register(Reader(ours, Interest.READ, deadline=reactor.now + 9e15))
+        theirs.send(b"x")
+        reactor.turn()
+        reactor.close()
+        assert calls == [b"x"]

@@ -1,0 +1,285 @@
+"""What a response can be made of, sent whole however little the kernel takes at a time."""
+
+import os
+import socket
+import zlib
+from collections.abc import Iterator
+
+import pytest
+
+from reactor.http11.message import FileSlice, LiveStream, Response
+from reactor.server.write_buffer import FlushResult, WriteBuffer
+from tests.support.in_process import Harness
+from tests.support.requests import CANARY, answering, in_pieces, request, shrink_buffers
+
+OCTETS = b"".join(b"%09d\xff" % number for number in range(51_200))
+
+
+@pytest.fixture
+def path(tmp_path):
+    (tmp_path / "file").write_bytes(OCTETS)
+    return tmp_path / "file"
+
+
+def whole(path) -> Response:
+    return Response(200, OCTETS)
+
+
+def listed(path) -> Response:
+    return Response(200, [*in_pieces(OCTETS, 9999), b""])
+
+
+def generated(path) -> Response:
+    return Response(200, (piece for piece in in_pieces(OCTETS, 100_000)))
+
+
+def of_file(path) -> Response:
+    return Response(200, FileSlice(open(path, "rb"), 0, len(OCTETS)))
+
+
+def live(path) -> Response:
+    stream = LiveStream(limit=10**6)
+    stream.send(OCTETS[:1000])
+    stream.send(OCTETS[1000:])
+    stream.close()
+    return Response(200, stream)
+
+
+EVERY_KIND = pytest.mark.parametrize("make", [whole, listed, generated, of_file, live])
+STREAMS = (listed, generated, live)
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+@pytest.mark.parametrize("small", [False, True], ids=["buffers as they are", "small buffers"])
+def test_content_of_every_kind_arrives_whole(make, version, small, path) -> None:
+    with Harness(answering(lambda: make(path))) as server:
+        client = server.connect()
+        if small:
+            shrink_buffers(client)
+        client.send(request("/0", "Connection: keep-alive", version=version))
+        answer = client.assert_responds()
+        assert answer.content == OCTETS
+        chunked = make in STREAMS and version == "HTTP/1.1"
+        assert ("transfer-encoding" in answer.headers) == chunked
+        assert ("content-length" in answer.headers) == (make not in STREAMS)
+        assert client.closed == (make in STREAMS and version == "HTTP/1.0")
+        if client.closed:
+            assert answer.headers["connection"] == "close"
+        else:
+            assert client.get("/canary").content == b"the canary sings"
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+def test_the_answer_to_head_is_that_to_get_without_its_content(make, version, path) -> None:
+    with Harness(answering(lambda: make(path))) as server:
+        gets, heads = server.connect(), server.connect()
+        gets.send(request("/0", version=version))
+        heads.send(request("/0", method="HEAD", version=version))
+        [got] = gets.responses()
+        [headed] = heads.responses("HEAD")
+        assert heads.received == b""
+        assert headed.headers == got.headers
+        assert heads.closed == (version == "HTTP/1.0")
+
+
+@EVERY_KIND
+def test_requests_behind_content_of_any_kind_wait_and_are_answered(make, path) -> None:
+    with Harness(answering(lambda: make(path))) as server:
+        client = server.connect()
+        shrink_buffers(client)
+        client.send(request("/0") + CANARY + request("/0") + CANARY)
+        answers = [answer.content for answer in client.responses()]
+        assert answers == [OCTETS, b"the canary sings"] * 2
+
+
+@EVERY_KIND
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_status_without_content_has_none(make, status, path) -> None:
+    def empty() -> Response:
+        response = make(path)
+        response.status = status
+        return response
+
+    with Harness(answering(empty)) as server:
+        client = server.connect()
+        client.send(request("/0") + CANARY)
+        first, second = client.responses()
+        assert first.status == status
+        assert "transfer-encoding" not in first.headers
+        assert status == 304 or "content-length" not in first.headers
+        assert second.content == b"the canary sings"
+
+
+@pytest.mark.parametrize("make", [listed, generated])
+def test_a_stream_is_compressed_on_its_way(make, path) -> None:
+    def compressible() -> Response:
+        response = make(path)
+        response.compress_from = 0
+        return response
+
+    with Harness(answering(compressible)) as server:
+        answer = server.connect().get("/0", "Accept-Encoding: gzip")
+        assert answer.headers["content-encoding"] == "gzip"
+        assert zlib.decompress(answer.content, 31) == OCTETS
+
+
+class GoneError(Exception):
+    """Raised in the middle of content."""
+
+
+@pytest.mark.parametrize("before", [0, 1, 3])
+def test_content_that_breaks_off_is_logged_and_never_looks_complete(before, caplog) -> None:
+    def pieces():
+        yield from [b"piece"] * before
+        raise GoneError("a secret")
+
+    with Harness(answering(lambda: Response(200, pieces()))) as server:
+        client, other = server.connect(), server.connect()
+        client.send(request("/0") + CANARY)
+        octets = client.read()
+        assert client.closed
+        assert octets.count(b"piece") == before
+        assert not octets.endswith(b"0\r\n\r\n")
+        assert b"secret" not in octets
+        assert b"sings" not in octets
+        assert any(record.exc_info and record.exc_info[0] is GoneError for record in caplog.records)
+        other.get("/canary")
+
+
+def test_a_generator_is_closed_when_its_client_is_gone() -> None:
+    ended = []
+
+    def pieces():
+        try:
+            while True:
+                yield b"a" * 10_000
+        finally:
+            ended.append(True)
+
+    with Harness(answering(lambda: Response(200, pieces()))) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        assert ended == []
+        client.close()
+        assert ended == [True]
+        assert not server.context.connections
+
+
+class Rows:
+    """Content that holds something open, such as the rows of a database."""
+
+    def __init__(self) -> None:
+        self.times_closed = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter([b"one", b"two"])
+
+    def close(self) -> None:
+        self.times_closed += 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_content_that_can_be_closed_is_closed_once_it_is_sent(method) -> None:
+    rows = Rows()
+    with Harness(answering(lambda: Response(200, rows))) as server:
+        client = server.connect()
+        client.send(request("/0", method=method) + CANARY)
+        assert len(client.responses(method)) == 2
+        assert rows.times_closed == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_file_is_closed_once_it_is_sent(method, path) -> None:
+    with (
+        open(path, "rb") as file,
+        Harness(answering(lambda: Response(200, FileSlice(file, 5, 10)))) as server,
+    ):
+        client = server.connect()
+        client.send(request("/0", method=method))
+        [answer] = client.responses(method)
+        assert answer.content == (OCTETS[5:15] if method == "GET" else b"")
+        assert file.closed
+
+
+def test_a_file_is_closed_when_its_client_is_gone(path) -> None:
+    with (
+        open(path, "rb") as file,
+        Harness(answering(lambda: Response(200, FileSlice(file, 0, 400_000)))) as server,
+    ):
+        client = server.connect()
+        client.send(request("/0"))
+        assert not file.closed
+        client.close()
+        assert file.closed
+
+
+@pytest.mark.parametrize("left", [0, 1, 1000])
+def test_a_file_that_shrinks_closes_the_connection_without_a_wrong_octet(left, path) -> None:
+    def shrunken() -> Response:
+        response = of_file(path)
+        os.truncate(path, left)
+        return response
+
+    with Harness(answering(shrunken)) as server:
+        client, other = server.connect(), server.connect()
+        client.send(request("/0") + CANARY)
+        head, _, content = client.read().partition(b"\r\n\r\n")
+        assert b"Content-Length: %d" % len(OCTETS) in head
+        assert content == OCTETS[:left]
+        assert client.closed
+        other.get("/canary")
+
+
+def test_a_file_that_grows_is_sent_at_the_length_it_had(path) -> None:
+    def grown() -> Response:
+        response = of_file(path)
+        with open(path, "ab") as file:
+            file.write(b"more")
+        return response
+
+    with Harness(answering(grown)) as server:
+        client = server.connect()
+        client.send(request("/0") + CANARY)
+        assert [answer.content for answer in client.responses()] == [OCTETS, b"the canary sings"]
+
+
+# The outbox alone.
+
+
+def test_an_outbox_tells_how_it_went_and_what_is_left() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        outbox = WriteBuffer(high_water=100)
+        assert outbox.flush(ours, 10) is FlushResult.EMPTY
+        outbox.write(b"a" * 25)
+        outbox.write(b"b" * 5)
+        assert (outbox.size, outbox.room) == (30, True)
+        assert outbox.flush(ours, 10) is FlushResult.PENDING
+        assert (outbox.size, outbox.sent, theirs.recv(99)) == (20, 10, b"a" * 10)
+        assert outbox.flush(ours, 1000) is FlushResult.EMPTY
+        assert (outbox.size, outbox.sent, theirs.recv(99)) == (0, 30, b"a" * 15 + b"b" * 5)
+        outbox.write(b"c" * 100)
+        assert not outbox.room
+        theirs.close()
+        assert outbox.flush(ours, 1000) is FlushResult.BROKEN
+        outbox.clear()
+        assert (outbox.size, outbox.room) == (0, True)
+
+
+def test_a_sendfile_that_fails_is_broken_and_one_that_would_wait_is_pending(path) -> None:
+    outcomes: list[Exception] = [BlockingIOError(), OSError(5, "no more disk")]
+
+    def sendfile(*_: int) -> int:
+        raise outcomes.pop(0)
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs, open(path, "rb") as file:
+        outbox = WriteBuffer(100, sendfile)
+        outbox.add(FileSlice(file, 0, 10))
+        assert outbox.flush(ours, 100) is FlushResult.PENDING
+        assert outbox.flush(ours, 100) is FlushResult.BROKEN
+        outbox.clear()
+        assert file.closed

@@ -1,0 +1,101 @@
+"""The kernel is told that more follows, and so holds back what it has, only where more is certain."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reactor.http11.message import FileSlice, LiveStream, Response
+from reactor.server.write_buffer import FlushResult, WriteBuffer
+from tests.unit.http11.written import write
+
+HEAD_ENDS = b"\r\n\r\n"
+
+
+class RecordingSocket:
+    """A socket that takes everything, and remembers with which flags."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[bytes, int]] = []
+
+    def send(self, octets: Any, flags: int = 0) -> int:
+        self.sent.append((bytes(octets), flags))
+        return len(octets)
+
+    def fileno(self) -> int:
+        return -1
+
+
+def sendfile(_out: int, _in: int, _offset: int, count: int) -> int:
+    return count
+
+
+def send(response: Response, version: int = 1) -> list[tuple[bytes, int]]:
+    """Send a response, as far as there is something of it; return what was sent with which flags."""
+    octets, body = write(response, version=version)
+    sock, outbox = RecordingSocket(), WriteBuffer(1 << 18, sendfile)
+    outbox.write(octets)
+    if body is not None:
+        outbox.add(body)
+    for _ in range(10):
+        if outbox.flush(sock, 1 << 18) in (FlushResult.EMPTY, FlushResult.DRY):  # type: ignore[arg-type]
+            break
+    else:
+        raise AssertionError("it has no end")
+    outbox.clear()
+    return sock.sent
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "file").write_bytes(b"octets of a file")
+    return tmp_path / "file"
+
+
+def of_file(path: Path, count: int) -> Response:
+    return Response(200, FileSlice(open(path, "rb"), 0, count))
+
+
+def generated() -> Iterator[bytes]:
+    yield b"one"
+    yield b"two"
+
+
+def live(*pieces: bytes) -> LiveStream:
+    stream = LiveStream()
+    for piece in pieces:
+        stream.send(piece)
+    return stream
+
+
+@pytest.mark.parametrize("version", [0, 1], ids=["HTTP/1.0", "HTTP/1.1"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda: b"octets", id="octets"),
+        pytest.param(lambda: [b"one", b"two"], id="a list"),
+        pytest.param(generated, id="a generator"),
+        pytest.param(list, id="an empty stream"),
+        pytest.param(lambda: live(), id="a live stream with nothing yet"),
+        pytest.param(lambda: live(b"news"), id="a live stream"),
+    ],
+)
+def test_nothing_of_a_stream_is_held_back(make: Any, version: int) -> None:
+    sent = send(Response(200, make()), version)
+    assert HEAD_ENDS in sent[0][0]
+    assert [flags for _, flags in sent] == [0] * len(sent)
+
+
+def test_the_head_before_no_octets_of_a_file_is_not_held_back(path: Path) -> None:
+    [(octets, flags)] = send(of_file(path, 0))
+    assert b"Content-Length: 0\r\n" in octets
+    assert flags == 0
+
+
+@pytest.mark.parametrize("count", [1, 16])
+def test_the_head_before_octets_of_a_file_leaves_with_them(path: Path, count: int) -> None:
+    [(octets, flags)] = send(of_file(path, count))
+    assert octets.endswith(HEAD_ENDS)
+    assert flags == socket.MSG_MORE

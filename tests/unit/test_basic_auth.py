@@ -1,0 +1,373 @@
+"""The guard, over sockets: who gets 401, for what, and what it tells of what exists and of passwords."""
+
+import logging
+import unicodedata
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import handlers
+from handlers.files.store import Store
+from reactor.basic_auth import LONGEST_PAIR, AuthRouter, digest
+from reactor.http11.message import Response
+from reactor.routing import METHODS, Router
+from tests.support.in_process import Answer, Client, Harness
+from tests.support.requests import request
+from tests.unit.logs.test_access_log import Log
+
+READER, WRITER = "anna:correct horse", "bert:battery:staple"
+CHALLENGE = 'Basic realm="Reactor", charset="UTF-8"'
+
+
+def basic(pair: str | bytes, scheme: str = "Basic ") -> str:
+    octets = pair.encode() if isinstance(pair, str) else pair
+    return f"Authorization: {scheme}{b64encode(octets).decode()}"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    (tmp_path / "there").write_bytes(b"content")
+    one = Store(tmp_path)
+    yield one
+    one.close()
+
+
+def guarded(auth: str | None = None, upload: str | None = None, store: Store | None = None) -> Router:
+    router = AuthRouter(auth and digest(auth), upload and digest(upload), cors=True)  # type: ignore[arg-type]
+    return handlers.build(store, routes=router)
+
+
+def ask(client: Client, method: str, path: str, *lines: str, content: bytes = b"") -> Answer:
+    client.send(request(path, *lines, method=method, content=content))
+    [answer] = client.responses(method)
+    return answer
+
+
+# Who may do what: the table in the docstring of the guard.
+
+TABLE = [
+    # auth, upload, who asks, and the statuses of GET and POST
+    (None, None, None, 200, 201),
+    (READER, None, None, 401, 401),
+    (READER, None, READER, 200, 201),
+    (READER, None, WRITER, 401, 401),
+    (None, WRITER, None, 200, 401),
+    (None, WRITER, WRITER, 200, 201),
+    (None, WRITER, READER, 200, 401),
+    (READER, WRITER, None, 401, 401),
+    (READER, WRITER, READER, 200, 401),
+    (READER, WRITER, WRITER, 200, 201),
+]
+
+
+@pytest.mark.parametrize(("auth", "upload", "who", "read", "stored"), TABLE)
+def test_who_may_do_what(
+    store: Store,
+    tmp_path: Path,
+    auth: str | None,
+    upload: str | None,
+    who: str | None,
+    read: int,
+    stored: int,
+) -> None:
+    lines = () if who is None else (basic(who),)
+    with Harness(guarded(auth, upload, store)) as server:
+        assert ask(server.connect(), "GET", "/files/there", *lines).status == read
+        assert ask(server.connect(), "HEAD", "/files/there", *lines).status == read
+        assert ask(server.connect(), "POST", "/files/new", *lines, content=b"new").status == stored
+        assert ask(server.connect(), "OPTIONS", "/files/there").status == 204
+        assert (tmp_path / "new").exists() == (stored == 201)
+
+
+@pytest.mark.parametrize(("auth", "upload"), [(READER, None), (READER, WRITER)])
+@pytest.mark.parametrize("method", [each for each in (*METHODS, "BREW") if each != "OPTIONS"])
+def test_a_stranger_cannot_tell_what_exists(store: Store, auth: str, upload: str | None, method: str) -> None:
+    answers = []
+    with Harness(guarded(auth, upload, store)) as server:
+        for path in ("/", "/files/there", "/files/missing", "/files/../x", "/none", "/echo/x"):
+            content = b"x" if method in ("POST", "PUT", "PATCH") else b""
+            answer = ask(server.connect(), method, path, content=content)
+            answers.append((answer.status, answer.headers, answer.content))
+    assert answers[0][0] == 401
+    assert all(answer == answers[0] for answer in answers)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "BREW"])
+def test_whatever_may_change_something_is_401_to_a_stranger_where_uploads_are_guarded(
+    store: Store, method: str
+) -> None:
+    with Harness(guarded(None, WRITER, store)) as server:
+        assert ask(server.connect(), method, "/none").status == 401
+        assert ask(server.connect(), "GET", "/none").status == 404
+        assert ask(server.connect(), method, "/", basic(WRITER)).status == (501 if method == "BREW" else 405)
+
+
+def test_options_tells_the_same_of_every_file(store: Store) -> None:
+    with Harness(guarded(READER, None, store)) as server:
+        there, missing = (ask(server.connect(), "OPTIONS", f"/files/{name}") for name in ("there", "missing"))
+    assert there == missing
+    assert there.status == 204
+
+
+def test_a_preflight_needs_no_password(store: Store) -> None:
+    lines = ("Origin: https://a.test", "Access-Control-Request-Method: POST")
+    with Harness(guarded(READER, WRITER, store)) as server:
+        answer = ask(server.connect(), "OPTIONS", "/files/x", *lines)
+    assert answer.status == 204
+    assert answer.headers["access-control-allow-methods"] == answer.headers["allow"]
+    assert "POST" in answer.headers["allow"].split(", ")
+
+
+def test_a_route_that_is_added_while_serving_is_guarded_too() -> None:
+    routes = AuthRouter(digest(READER))
+    with Harness(routes) as server:
+        client = server.connect()
+        assert ask(client, "GET", "/late").status == 401
+        assert ask(client, "GET", "/late", basic(READER)).status == 404
+        routes.get("/late")(lambda _: Response(200, b"late"))
+        assert ask(client, "GET", "/late").status == 401
+        assert ask(client, "GET", "/late", basic(READER)).content == b"late"
+
+
+# The challenge, and before it nothing is read.
+
+
+def test_a_401_has_a_challenge_and_says_why(store: Store) -> None:
+    with Harness(guarded(READER, WRITER, store)) as server:
+        client = server.connect()
+        absent, wrong = ask(client, "GET", "/"), ask(client, "GET", "/", basic("anna:wrong"))
+        upload = ask(server.connect(), "POST", "/files/x", basic(READER), content=b"x")
+    assert absent.headers["www-authenticate"] == wrong.headers["www-authenticate"] == CHALLENGE
+    assert absent.content == b"a user and a password are needed\n"
+    assert wrong.content == b"the user or the password is wrong\n"
+    # Another realm, so that a browser asks anew instead of giving what it has.
+    assert upload.headers["www-authenticate"] == 'Basic realm="Reactor, changes", charset="UTF-8"'
+
+
+@pytest.mark.parametrize("path", ["/files/x", "/none", "/"])
+@pytest.mark.parametrize("framing", ["Content-Length: 900000000", "Transfer-Encoding: chunked"])
+def test_no_content_of_a_stranger_is_taken(store: Store, tmp_path: Path, path: str, framing: str) -> None:
+    with Harness(guarded(READER, None, store)) as server:
+        client = server.connect()
+        client.send(request(path, framing, "Expect: 100-continue", method="POST"))
+        answer = client.assert_responds(401)  # and not 100 before it
+    assert answer.headers["connection"] == "close"
+    assert [each.name for each in tmp_path.iterdir()] == ["there"]
+
+
+def test_a_connection_goes_on_after_a_401_without_content(store: Store) -> None:
+    with Harness(guarded(READER)) as server:
+        client = server.connect()
+        asks = [(), (basic(READER),), (), (basic("x:y"),), (basic(READER),)]
+        client.send(b"".join(request("/", *lines) for lines in asks))
+        assert [answer.status for answer in client.responses()] == [401, 200, 401, 401, 200]
+
+
+# What shows a password, and what does not.
+
+
+@pytest.mark.parametrize("scheme", ["Basic ", "basic ", "BASIC ", "bAsIc   "])
+def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
+    with Harness(guarded(READER)) as server:
+        assert server.connect().get("/", basic(READER, scheme)).status == 200
+
+
+RIGHT = b64encode(READER.encode()).decode()
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Authorization:",),
+        ("Authorization: Basic",),
+        ("Authorization: Basic ",),
+        (f"Authorization: {RIGHT}",),
+        (f"Authorization: Basic{RIGHT}",),
+        (f"Authorization: Basic\t{RIGHT}",),
+        (f"Authorization: Bearer {RIGHT}",),
+        (f"Authorization: Basic {RIGHT} x",),
+        (f"Authorization: Basic {RIGHT},",),
+        (f"Authorization: Basic {RIGHT[:8]} {RIGHT[8:]}",),
+        (f"Authorization: Basic {RIGHT}====",),
+        (f"Authorization: Basic {RIGHT}==",),
+        (f"Authorization: Basic {RIGHT}=",),
+        (f"Authorization: Basic ={RIGHT}",),
+        (f"Authorization: Basic {RIGHT[:-1]}",),
+        (f"Authorization: Basic {RIGHT}\xff",),
+        ("Authorization: Basic a",),
+        ("Authorization: Basic *",),
+        ("Authorization: Basic ====",),
+        (f"Authorization: Basic {'A' * 8000}",),
+        (f'Authorization: Basic realm="x", charset="UTF-8" {RIGHT}',),
+        (f"Authorization: Basic {RIGHT}", f"Authorization: Basic {RIGHT}"),
+        (f"Authorization: Basic {RIGHT}", "Authorization: Basic eDp5"),
+        ("Authorization: Basic eDp5", f"Authorization: Basic {RIGHT}"),
+        (f"Proxy-Authorization: Basic {RIGHT}",),
+        (f"X-Authorization: Basic {RIGHT}",),
+    ],
+)
+def test_what_is_no_proof_is_401(lines: tuple[str, ...], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    log = Log()
+    with Harness(guarded(READER), access_log=log) as server:
+        client = server.connect()
+        client.send(request("/", *lines))
+        client.assert_responds(401)
+        assert client.get("/", basic(READER)).status == 200
+    assert RIGHT not in log.getvalue() + caplog.text
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        b"",
+        b":",
+        b"anna",
+        b"anna:",
+        b":correct horse",
+        b"anna:correct hors",
+        b"anna:correct horse ",
+        b" anna:correct horse",
+        b"Anna:correct horse",
+        b"anna:correct horse\0",
+        b"anna:correct horse\r\n",
+        b"anna\0:correct horse",
+        b"anna:correct\xa0horse",
+        b"\xff\xfe:\xff",
+        b"anna:correct horse" + bytes(5000),
+    ],
+)
+def test_another_pair_is_401(shown: bytes) -> None:
+    with Harness(guarded(READER)) as server:
+        client = server.connect()
+        client.send(request("/", basic(shown)))
+        client.assert_responds(401)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_password_is_utf_8_in_the_normal_form_that_browsers_send(form: str) -> None:
+    pair = "ann\u00e9:\u00fcber \U0001f40e"
+    with Harness(guarded(unicodedata.normalize(form, pair))) as server:
+        client = server.connect()
+        assert client.get("/", basic(pair)).status == 200
+        assert ask(client, "GET", "/", basic("ann\u00e9:\u00fcber".encode("latin-1"))).status == 401
+
+
+def test_a_password_may_have_colons_and_a_user_none() -> None:
+    with Harness(guarded(WRITER)) as server:
+        client = server.connect()
+        assert client.get("/", basic(WRITER)).status == 200
+        assert ask(client, "GET", "/", basic("bert:battery")).status == 401
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        "",
+        ":",
+        "anna",
+        "anna:",
+        ":secret",
+        "an\nna:secret",
+        "anna:sec\0ret",
+        "anna:sec\x7fret",
+        "anna:sec\x85ret",
+        "anna:secret\r",
+        "anna:secret\udc80",
+        "anna:" + "secret" * LONGEST_PAIR,
+    ],
+    ids=lambda text: ascii(text)[:20],
+)
+def test_a_pair_that_cannot_be_is_refused_without_being_told(pair: str) -> None:
+    with pytest.raises(ValueError, match=r".") as refused:
+        digest(pair)
+    assert str(refused.value).isprintable()
+    assert "secret" not in str(refused.value)
+
+
+# Logs.
+
+
+@pytest.mark.parametrize("layout", ["combined", "json"])
+def test_a_refusal_is_logged_and_no_password_is(layout: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    log = Log()
+    given = [basic(READER), basic("anna:hunter2"), "Authorization: Basic hunter2=", "Authorization: hunter2"]
+    with Harness(guarded(READER), access_log=log, log_format=layout) as server:
+        client = server.connect()
+        for line in given:
+            ask(client, "GET", "/", line)
+        ask(client, "POST", "/", basic("anna:hunter2"), content=b"x")
+    logged = log.getvalue() + caplog.text
+    assert "401 the user or the password is wrong" in caplog.text
+    assert len(log.getvalue().splitlines()) == 5
+    for secret in ("hunter2", "horse", RIGHT, b64encode(b"anna:hunter2").decode()):
+        assert secret not in logged
+
+
+def test_a_router_without_a_guard_finds_the_very_routes_that_were_added() -> None:
+    plain, unguarded = Router(), AuthRouter()
+    for routes in (plain, unguarded):
+        routes.get("/")(lambda _: Response(200))
+        assert routes.resolve("GET", [""])[0] is routes.resolve("GET", [""])[0]
+
+
+# Passwords that are replaced while the server runs.
+
+NEW_READER, NEW_WRITER = "anna:new horse", "bert:new battery"
+
+
+def test_a_replaced_password_is_refused_on_a_connection_and_in_cached_heads(store: Store) -> None:
+    routes = guarded(READER, WRITER, store)
+    assert isinstance(routes, AuthRouter)
+    with Harness(routes) as server:
+        client = server.connect()
+        for _ in range(5):
+            assert [ask(client, "GET", "/", basic(each)).status for each in (READER, WRITER)] == [200, 200]
+            assert ask(client, "GET", "/", basic(NEW_READER)).status == 401
+        assert server.context.heads.known
+        routes.replace_passwords(digest(NEW_READER), digest(NEW_WRITER))
+        for _ in range(5):
+            assert [ask(client, "GET", "/", basic(each)).status for each in (READER, WRITER)] == [401, 401]
+            assert ask(client, "GET", "/", basic(NEW_READER)).status == 200
+            assert ask(client, "GET", "/", basic(NEW_WRITER)).status == 200
+        assert ask(client, "POST", "/files/x", basic(NEW_WRITER), content=b"x").status == 201
+        assert ask(client, "POST", "/files/x", basic(WRITER), content=b"x").status == 401
+
+
+def test_one_of_two_passwords_is_replaced_and_the_other_stays(store: Store) -> None:
+    routes = guarded(READER, WRITER, store)
+    assert isinstance(routes, AuthRouter)
+    with Harness(routes) as server:
+        routes.replace_passwords(auth_upload=digest(NEW_WRITER))
+        client = server.connect()
+        pairs = (READER, WRITER, NEW_READER, NEW_WRITER)
+        assert [ask(client, "GET", "/", basic(each)).status for each in pairs] == [200, 401, 401, 200]
+
+
+def test_an_upload_that_began_with_the_old_password_is_refused_at_its_end(
+    store: Store, tmp_path: Path
+) -> None:
+    routes = guarded(None, WRITER, store)
+    assert isinstance(routes, AuthRouter)
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(request("/files/x", basic(WRITER), "Content-Length: 2", method="POST") + b"x")
+        routes.replace_passwords(auth_upload=digest(NEW_WRITER))
+        client.send(b"y")
+        [answer] = client.responses("POST")
+        assert answer.status == 401
+    assert [each.name for each in tmp_path.iterdir()] == ["there"]
+
+
+@pytest.mark.parametrize(("auth", "upload"), [(None, None), (READER, None), (None, WRITER)])
+def test_no_password_is_added_where_there_is_none(auth: str | None, upload: str | None) -> None:
+    routes = guarded(auth, upload)
+    assert isinstance(routes, AuthRouter)
+    for name, before in (("auth", auth), ("auth_upload", upload)):
+        if before is None:
+            with pytest.raises(ValueError, match="replaced, but not added"):
+                routes.replace_passwords(**{name: digest(NEW_READER)})
+    routes.replace_passwords()

@@ -1,0 +1,309 @@
+"""Routing: which function answers, with which parts of the path; and who is refused."""
+
+import pytest
+
+from reactor.http11.message import Request, Response
+from reactor.routing import METHODS, Router, buffered
+from tests.support.in_process import Answer, Harness
+from tests.support.requests import request
+
+
+def routes_for(*patterns: str) -> Router:
+    """Make routes whose answer tells their pattern, and the parts that it named."""
+    routes = Router()
+    for pattern in patterns:
+
+        @routes.get(pattern)
+        def tell(request: Request, pattern: str = pattern) -> Response:
+            parts = " ".join(f"{name}={value}" for name, value in sorted(request.params.items()))
+            return Response(200, f"{pattern} {parts}".strip().encode())
+
+    return routes
+
+
+def ask(routes: Router, method: str, target: str, lines: str = "", content: bytes = b"") -> Answer:
+    with Harness(routes) as server:
+        client = server.connect()
+        head = f"{method} {target} HTTP/1.1\r\nHost: test\r\n{lines}\r\n"
+        client.send(head.encode("latin-1") + content)
+        (answer,) = client.responses(method)
+        return answer
+
+
+def assert_answers(routes: Router, target: str, text: str) -> None:
+    answer = ask(routes, "GET", target)
+    assert (answer.status, answer.content.decode()) == (200, text)
+
+
+def assert_responds(status: int, routes: Router, method: str, target: str) -> Answer:
+    answer = ask(routes, method, target)
+    assert answer.status == status
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("patterns", "target", "text"),
+    [
+        (["/"], "/", "/"),
+        (["/a"], "/a", "/a"),
+        (["/a/b"], "/a/b?c=d", "/a/b"),
+        (["/a/"], "/a/", "/a/"),
+        (["/{x}"], "/1", "/{x} x=1"),
+        (["/{x}/{y}"], "/1/2", "/{x}/{y} x=1 y=2"),
+        (["/a/{x}/b"], "/a/1/b", "/a/{x}/b x=1"),
+        (["/{x...}"], "/1/2/3", "/{x...} x=1/2/3"),
+        (["/{x...}"], "/", "/{x...} x="),
+        (["/a/{x...}"], "/a/", "/a/{x...} x="),
+        (["/a/{x...}"], "/a/b/", "/a/{x...} x=b/"),
+        (["/a/{x...}"], "/a//b", "/a/{x...} x=/b"),
+        (["/{x}/{y...}"], "/1/2/3", "/{x}/{y...} x=1 y=2/3"),
+    ],
+)
+def test_a_pattern_names_the_parts_of_a_path(patterns: list[str], target: str, text: str) -> None:
+    assert_answers(routes_for(*patterns), target, text)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["as listed", "in reverse"])
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("/a/b", "/a/b"),
+        ("/a/c", "/a/{x} x=c"),
+        ("/a/b/c", "/a/{x...} x=b/c"),
+        ("/a/", "/a/{x...} x="),
+        ("/z", "/{x} x=z"),
+        ("/a", "/{x} x=a"),
+        ("/z/b", "/{x...} x=z/b"),
+        ("/", "/{x...} x="),
+    ],
+)
+def test_a_literal_goes_before_a_name_and_that_before_the_rest(target: str, text: str, turned: bool) -> None:
+    patterns = ["/a/b", "/a/{x}", "/a/{x...}", "/{x}", "/{x...}"]
+    assert_answers(routes_for(*(reversed(patterns) if turned else patterns)), target, text)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "target", "text"),
+    [
+        (["/a/b/c", "/{x}/b/d"], "/a/b/d", "/{x}/b/d x=a"),
+        (["/a/b/c", "/a/{x}/d"], "/a/b/d", "/a/{x}/d x=b"),
+        (["/a/{x}/c", "/a/{y...}"], "/a/b/d", "/a/{y...} y=b/d"),
+        (["/a/{x}/c", "/{z}/{y...}"], "/a/b/d", "/{z}/{y...} y=b/d z=a"),
+        (["/a/b/{x}/c", "/a/{y}/{z}/d", "/{r...}"], "/a/b/1/d", "/a/{y}/{z}/d y=b z=1"),
+        (["/a/b/{x}/c", "/a/{y}/{z}/d", "/{r...}"], "/a/b/1/e", "/{r...} r=a/b/1/e"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_left_for_the_next(patterns: list[str], target: str, text: str) -> None:
+    assert_answers(routes_for(*patterns), target, text)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "target", "text"),
+    [
+        (["/{x}"], "/a%2Fb", "/{x} x=a/b"),
+        (["/{x}/{y}"], "/a%2fb/c", "/{x}/{y} x=a/b y=c"),
+        (["/a/b", "/{x}"], "/a%2Fb", "/{x} x=a/b"),
+        (["/{x...}"], "/a%2Fb/c", "/{x...} x=a/b/c"),
+        (["/a b"], "/a%20b", "/a b"),
+        (["/{x}"], "/%C3%A9", "/{x} x=é"),
+        (["/{x}"], "/a+b", "/{x} x=a+b"),
+        (["/{x}"], "/%2520", "/{x} x=%20"),
+    ],
+)
+def test_a_path_is_split_before_it_is_decoded(patterns: list[str], target: str, text: str) -> None:
+    assert_answers(routes_for(*patterns), target, text)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "target"),
+    [
+        ("/a", "/a/"),
+        ("/a/", "/a"),
+        ("/a", "/"),
+        ("/a", "/A"),
+        ("/a", "//a"),
+        ("/a/b", "/a//b"),
+        ("/{x}", "/"),
+        ("/a/{x}/b", "/a//b"),
+        ("/a/{x}", "/a/"),
+        ("/a/{x}", "/a"),
+        ("/a/{x...}", "/a"),
+        ("/a/{x}", "/a/b/c"),
+        ("/a/b/c", "/a/b"),
+    ],
+)
+def test_what_no_pattern_fits_is_not_found(pattern: str, target: str) -> None:
+    assert_responds(404, routes_for(pattern), "GET", target)
+
+
+# Patterns that cannot be.
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["", "a", "{x}", "/{}", "/{...}", "/{x", "/{x..}", "/{x....}", "/{1x}", "/{x-y}", "/{x}y", "/{x...}/y"],
+)
+def test_a_pattern_that_cannot_be_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="pattern"):
+        Router().get(pattern)(lambda request: Response())
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("/{x}", "/{y}"), ("/{x...}", "/{y...}"), ("/{x}/a", "/{y}/b")]
+)
+def test_one_place_has_one_name(first: str, second: str) -> None:
+    with pytest.raises(ValueError, match="another name"):
+        routes_for(first, second)
+
+
+@pytest.mark.parametrize("pattern", ["/", "/a", "/{x}", "/a/{x...}"])
+def test_a_second_handler_for_the_same_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="already"):
+        routes_for(pattern, pattern)
+
+
+@pytest.mark.parametrize("method", ["get", "BREW", "CONNECT", ""])
+def test_a_route_for_a_method_that_is_none_is_refused(method: str) -> None:
+    with pytest.raises(ValueError, match="methods"):
+        Router().route(method, "/")
+
+
+def test_routers_share_nothing() -> None:
+    first, second = routes_for("/a"), routes_for("/b")
+    assert_answers(first, "/a", "/a")
+    assert_responds(404, first, "GET", "/b")
+    assert_responds(404, second, "GET", "/a")
+
+
+# Methods.
+
+
+def several_methods() -> Router:
+    routes = routes_for("/both", "/get")
+    routes.post("/both")(lambda request: Response(201))
+    routes.post("/post")(lambda request: Response(201))
+    routes.route("DELETE", "/both")(lambda request: Response(204))
+    return routes
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("GET", "/both", 200),
+        ("HEAD", "/both", 200),
+        ("POST", "/both", 201),
+        ("DELETE", "/both", 204),
+        ("PUT", "/both", 405),
+        ("POST", "/get", 405),
+        ("GET", "/post", 405),
+        ("HEAD", "/post", 405),
+        ("PUT", "/none", 404),
+        ("DELETE", "/none", 404),
+        ("BREW", "/both", 501),
+        ("BREW", "/none", 501),
+        ("get", "/both", 501),
+    ],
+)
+def test_a_method_is_answered_where_it_has_a_handler(method: str, target: str, status: int) -> None:
+    assert_responds(status, several_methods(), method, target)
+
+
+@pytest.mark.parametrize(
+    ("target", "allowed"),
+    [
+        ("/both", {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}),
+        ("/get", {"GET", "HEAD", "OPTIONS"}),
+        ("/post", {"POST", "OPTIONS"}),
+    ],
+)
+@pytest.mark.parametrize(("method", "status"), [("PUT", 405), ("OPTIONS", 204)])
+def test_allow_lists_what_a_path_answers(target: str, allowed: set[str], method: str, status: int) -> None:
+    answer = assert_responds(status, several_methods(), method, target)
+    listed = answer.headers["allow"].split(", ")
+    assert set(listed) == allowed
+    assert len(listed) == len(allowed)
+
+
+def test_options_of_the_server_lists_all_methods() -> None:
+    answer = assert_responds(204, several_methods(), "OPTIONS", "*")
+    assert {"GET", "HEAD", "POST", "OPTIONS"} <= set(answer.headers["allow"].split(", ")) <= set(METHODS)
+
+
+def test_options_of_no_path_is_not_found() -> None:
+    assert_responds(404, several_methods(), "OPTIONS", "/none")
+
+
+def test_head_is_get_without_its_content() -> None:
+    routes = routes_for("/{x}")
+    get, head = ask(routes, "GET", "/a"), ask(routes, "HEAD", "/a")
+    assert head.content == b""
+    assert head.headers == get.headers
+
+
+def test_head_may_have_a_handler_of_its_own() -> None:
+    routes = Router()
+    routes.route("HEAD", "/")(lambda request: Response(200, b"", (("X-Own", "1"),)))
+    routes.get("/")(lambda request: Response(200))
+    assert ask(routes, "HEAD", "/").headers["x-own"] == "1"
+    assert "x-own" not in ask(routes, "GET", "/").headers
+
+
+# Where content goes.
+
+
+def taking(limit: int) -> Router:
+    routes = Router()
+    routes.post("/", sink=buffered(limit))(lambda request: Response(200, request.content))
+    return routes
+
+
+def test_content_up_to_the_limit_is_kept_in_memory() -> None:
+    answer = ask(taking(5), "POST", "/", "Content-Length: 5\r\n", b"12345")
+    assert (answer.status, answer.content) == (200, b"12345")
+    answer = ask(
+        taking(5), "POST", "/", "Transfer-Encoding: chunked\r\n", b"2\r\n12\r\n3\r\n345\r\n0\r\n\r\n"
+    )
+    assert (answer.status, answer.content) == (200, b"12345")
+
+
+@pytest.mark.parametrize(
+    ("lines", "content"),
+    [
+        ("Content-Length: 6\r\n", b""),
+        ("Content-Length: 6\r\nExpect: 100-continue\r\n", b""),
+        ("Content-Length: 6\r\n", b"123456"),
+        ("Transfer-Encoding: chunked\r\n", b"6\r\n123456\r\n0\r\n\r\n"),
+        ("Transfer-Encoding: chunked\r\n", b"3\r\n123\r\n3\r\n456\r\n"),
+    ],
+    ids=["not sent yet", "waiting to be asked", "sent", "one chunk", "two chunks and more to come"],
+)
+def test_content_over_the_limit_is_refused(lines: str, content: bytes) -> None:
+    assert ask(taking(5), "POST", "/", lines, content).status == 413
+
+
+def test_without_a_sink_a_mebibyte_is_kept() -> None:
+    routes = Router()
+    routes.post("/")(lambda request: Response(200, str(len(request.content)).encode()))
+    mib = 1 << 20
+    assert ask(routes, "POST", "/", f"Content-Length: {mib}\r\n", bytes(mib)).content == b"1048576"
+    assert ask(routes, "POST", "/", f"Content-Length: {mib + 1}\r\n").status == 413
+
+
+def test_a_route_that_is_added_while_serving_is_found_though_its_path_was_asked_for_before() -> None:
+    routes = Router()
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(request("/late"))
+        client.assert_responds(404)
+        routes.get("/late")(lambda request: Response(200, b"there"))
+        client.send(request("/late"))
+        assert client.assert_responds(200).content == b"there"
+
+
+def test_parameters_are_the_same_for_every_request_and_never_change() -> None:
+    routes = Router()
+    routes.get("/a/{name}")(lambda request: Response(200))
+    _, params = routes.resolve("GET", ("a", "b"))
+    with pytest.raises(TypeError):
+        params["name"] = "c"  # type: ignore[index]
+    assert dict(params) == {"name": "b"}

@@ -1,0 +1,165 @@
+"""The wakeup handle: functions passed from any thread are called in the reactor's turn."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import pytest
+
+from reactor.wakeup import TURN_SHARE, Call, Wakeup
+from tests.support.loop import Rig
+from tests.support.process import PATIENCE
+from tests.unit.handlers.files.shared import no_descriptor_leaks
+
+
+class Named(Wakeup):
+    """A wakeup handle with a name, which the selector of a rig sorts by."""
+
+    name = "a"
+
+
+class Waiting:
+    """A rig with a wakeup handle, and what its functions have been called with."""
+
+    def __init__(self) -> None:
+        self.called: list[int] = []
+        self.rig = Rig()
+        self.wakeup = Named(self.rig.clock)
+
+    def __enter__(self) -> "Waiting":
+        self.rig.reactor.register(self.wakeup)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.rig.reactor.remove(self.wakeup)
+        self.wakeup.close()
+        self.rig.__exit__(None, None, None)
+
+
+def test_functions_are_called_in_the_turn_in_order_and_once() -> None:
+    with Waiting() as waiting:
+        for number in (0, 255, 7):
+            assert waiting.wakeup.call_soon(waiting.called.append, number)
+        assert waiting.called == []
+        waiting.rig.turn()
+        assert waiting.called == [0, 255, 7]
+        waiting.rig.turn()
+        assert waiting.called == [0, 255, 7]
+
+
+def test_a_function_passed_by_another_thread_is_called_in_the_thread_of_the_loop() -> None:
+    callers: list[int] = []
+    with Waiting() as waiting:
+        call = waiting.wakeup.call_soon
+        thread = threading.Thread(target=call, args=(lambda: callers.append(threading.get_ident()),))
+        thread.start()
+        thread.join(PATIENCE)
+        waiting.rig.turn()
+    assert callers == [threading.get_ident()]
+
+
+def test_a_hundred_thousand_functions_are_all_called_and_block_no_caller() -> None:
+    with Waiting() as waiting:
+        for number in range(100_000):
+            waiting.wakeup.call_soon(waiting.called.append, number)
+        turns = 0
+        while len(waiting.called) < 100_000:
+            waiting.rig.turn()
+            turns += 1
+            assert turns <= 100_000
+        assert waiting.called == list(range(100_000))
+        waiting.wakeup.call_soon(waiting.called.append, -1)
+        waiting.rig.turn()
+        assert waiting.called[-1] == -1
+
+
+def test_functions_that_take_long_wait_for_the_next_turn() -> None:
+    with Waiting() as waiting:
+
+        def take(seconds: float) -> None:
+            waiting.called.append(1)
+            waiting.rig.clock.now += seconds
+
+        for _ in range(5):
+            waiting.wakeup.call_soon(take, TURN_SHARE / 2)
+        counts = []
+        for _ in range(4):
+            waiting.rig.turn()
+            counts.append(len(waiting.called))
+        assert counts == [2, 4, 5, 5]
+
+
+def test_a_function_that_passes_itself_again_is_called_once_a_turn() -> None:
+    with Waiting() as waiting:
+
+        def again() -> None:
+            waiting.called.append(1)
+            waiting.wakeup.call_soon(again)
+
+        again()
+        for _ in range(3):
+            waiting.rig.turn()
+        assert len(waiting.called) == 4
+
+
+def test_an_exception_is_logged_and_costs_the_other_functions_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("planted")
+
+    with caplog.at_level(logging.ERROR, "reactor"), Waiting() as waiting:
+        waiting.wakeup.call_soon(fail)
+        waiting.wakeup.call_soon(waiting.called.append, 1)
+        waiting.rig.turn()
+        assert waiting.called == [1]
+        waiting.wakeup.call_soon(waiting.called.append, 2)
+        waiting.rig.turn()
+        assert waiting.called == [1, 2]
+    assert "unhandled exception in a function passed to call_soon" in caplog.text
+    assert "planted" in caplog.text
+
+
+def test_closed_it_calls_nothing_and_leaves_nothing_open() -> None:
+    called: list[int] = []
+    with no_descriptor_leaks():
+        wakeup = Named()
+        assert not wakeup.closed
+        wakeup.call_soon(called.append, 1)
+        wakeup.close()
+        assert wakeup.closed
+        assert not wakeup.call_soon(called.append, 2)
+    assert called == []
+
+
+def test_on_readable_without_a_byte_does_nothing() -> None:
+    wakeup = Named()
+    wakeup.on_readable()
+    wakeup.close()
+
+
+class InterruptedDeque(deque[Call]):
+    """Calls a function once, after an append: as a signal handler does that interrupts there."""
+
+    def __init__(self, interrupt: Callable[[], object]) -> None:
+        super().__init__()
+        self._interrupt: Callable[[], object] | None = interrupt
+
+    def append(self, call: Call) -> None:
+        super().append(call)
+        if self._interrupt is not None:
+            interrupt, self._interrupt = self._interrupt, None
+            interrupt()
+
+
+def test_a_signal_handler_may_interrupt_call_soon_and_call_it() -> None:
+    with Waiting() as waiting:
+        call = waiting.wakeup.call_soon
+        waiting.wakeup._calls = InterruptedDeque(lambda: call(waiting.called.append, 2))
+        call(waiting.called.append, 1)
+        waiting.rig.turn()
+        assert waiting.called == [1, 2]
+        call(waiting.called.append, 3)
+        waiting.rig.turn()
+        assert waiting.called == [1, 2, 3]
