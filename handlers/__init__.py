@@ -4,11 +4,12 @@ They import the application's vocabulary, ``reactor.routing`` and ``reactor.http
 the machinery; so each of them can be called in a test with a request made by hand.
 """
 
-from handlers import echo, root, user_agent
-from handlers.files.resumable import UploadRegistry
-from handlers.files.routes import Files
-from handlers.files.store import Store
 from reactor.routing import Router
+
+from . import echo, root, user_agent
+from .files.resumable import UploadRegistry
+from .files.routes import Files
+from .files.store import Store
 
 
 def build(

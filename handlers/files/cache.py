@@ -10,7 +10,7 @@ It opens no file, and knows no path: a name is whatever the store calls it by.
 
 from typing import NamedTuple
 
-from handlers.files.metadata import Description, Representation
+from .metadata import Description, Representation
 
 LONGEST = 64 * 1024  # octets of one file; a longer one leaves the page cache without passing through here
 LARGEST = 16 * 1024 * 1024  # octets of all files together

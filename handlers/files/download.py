@@ -10,13 +10,14 @@ It knows no path; the store does.
 
 import secrets
 
-from handlers.files.metadata import Description, Pieces, Representation
-from handlers.files.store import Store
 from reactor.http11.coding import preferred_codings
 from reactor.http11.conditional import CONDITIONAL, evaluate, range_applies
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Content, Fields, Request, Response
 from reactor.http11.ranges import content_range, multipart_end, multipart_head, read_ranges, unsatisfied
+
+from .metadata import Description, Pieces, Representation
+from .store import Store
 
 # A request with none of these asks for all of the content as it is, whatever the client has.
 _ASKING = CONDITIONAL | {"accept-encoding", "range"}

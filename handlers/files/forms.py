@@ -22,12 +22,13 @@ from contextlib import ExitStack
 from enum import Enum, auto
 from typing import NamedTuple
 
-from handlers.files.store import Store
-from handlers.files.upload import Upload
 from reactor.http11.errors import HTTPError
 from reactor.http11.grammar import TOKEN
 from reactor.http11.headers import read_field_line
 from reactor.http11.message import Request
+
+from .store import Store
+from .upload import Upload
 
 LONGEST_HEAD = 8 * 1024  # octets of the head of one part
 LONGEST_PADDING = 128  # octets of white space behind a boundary, of which nobody sends any

@@ -19,9 +19,10 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs
 
-from handlers.files.directory import Entry
-from handlers.files.listing_html import HTML_HEADERS, Page
 from reactor.http11.message import UTF8_TEXT, Fields, Request, Response
+
+from .directory import Entry
+from .listing_html import HTML_HEADERS, Page
 
 ROWS = 128  # written in one step
 MOST_SORTED = 10_000  # entries; about half a kilobyte each while they are held

@@ -20,7 +20,7 @@ from pathlib import Path
 from string import Template
 from urllib.parse import quote
 
-from handlers.files.directory import Entry
+from .directory import Entry
 
 _HERE = Path(__file__).parent / "assets"
 _STYLE = (_HERE / "page.css").read_text("utf-8")

@@ -14,10 +14,11 @@ import io
 import os
 from collections.abc import Iterator
 
-from handlers.files.media_types import FileType
 from reactor.http11.conditional import Validators
 from reactor.http11.dates import format_date
 from reactor.http11.message import Fields, FileSlice, Response
+
+from .media_types import FileType
 
 # Octets read at once of a file that does not leave by sendfile: mostly to be compressed, which takes zlib
 # half a millisecond, and as long again for each other client that has the same wish in this turn.

@@ -12,11 +12,12 @@ It knows no request, and nothing of how a client says what it prefers.
 import os
 from collections.abc import Callable, Iterable
 
-from handlers.files.cache import SETTLED
-from handlers.files.media_types import CODINGS, MediaType, kind_in_coding
-from handlers.files.metadata import Description, Representation
-from handlers.files.paths import SharedRoot, open_regular
 from reactor.http11.errors import HTTPError
+
+from .cache import SETTLED
+from .media_types import CODINGS, MediaType, kind_in_coding
+from .metadata import Description, Representation
+from .paths import SharedRoot, open_regular
 
 MOST = 4096  # names that are remembered; then they are forgotten
 

@@ -20,11 +20,12 @@ import re
 import secrets
 from collections.abc import Callable
 
-from handlers.files.upload import CheckedUpload, Upload
 from reactor.http11.errors import HTTPError
 from reactor.http11.headers import Headers
 from reactor.http11.message import Fields, Request, Response
 from reactor.routing import Router
+
+from .upload import CheckedUpload, Upload
 
 LIMIT = 64  # uploads; each holds a file open
 MEDIA_TYPE = "application/partial-upload"

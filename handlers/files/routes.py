@@ -14,19 +14,20 @@ import os
 from collections.abc import Callable
 from functools import partial
 
-from handlers.files.csrf import refuse_others_than
-from handlers.files.directory import read_entries
-from handlers.files.download import download
-from handlers.files.forms import FormUpload, OpenFileLimit
-from handlers.files.listing import Held, answer
-from handlers.files.resumable import UploadRegistry, Writer
-from handlers.files.store import Condition, Store
-from handlers.files.upload import CheckedUpload, Upload, read_digests
 from reactor.http11.conditional import CONDITIONAL, Validators, evaluate, is_conditional
 from reactor.http11.errors import HTTPError
 from reactor.http11.headers import Headers
 from reactor.http11.message import Request, Response
 from reactor.routing import Handler, Router, Sink, SinkFactory
+
+from .csrf import refuse_others_than
+from .directory import read_entries
+from .download import download
+from .forms import FormUpload, OpenFileLimit
+from .listing import Held, answer
+from .resumable import UploadRegistry, Writer
+from .store import Condition, Store
+from .upload import CheckedUpload, Upload, read_digests
 
 PATTERN = "/files/{name...}"
 

@@ -17,14 +17,15 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from handlers.files.cache import LONGEST, CacheEntry, FileCache
-from handlers.files.media_types import LONGEST_MAGIC, MediaType, kind_of, octets
-from handlers.files.metadata import Description, Representation, stamp_of, validators_of
-from handlers.files.paths import SharedRoot, absent, open_regular, refusal
-from handlers.files.precompressed import PrecompressedFiles
-from handlers.files.upload import Upload, create_temporary, remove_leftovers
 from reactor.http11.conditional import Validators
 from reactor.http11.errors import HTTPError
+
+from .cache import LONGEST, CacheEntry, FileCache
+from .media_types import LONGEST_MAGIC, MediaType, kind_of, octets
+from .metadata import Description, Representation, stamp_of, validators_of
+from .paths import SharedRoot, absent, open_regular, refusal
+from .precompressed import PrecompressedFiles
+from .upload import Upload, create_temporary, remove_leftovers
 
 # Given the validators of what stands under a name, None for nothing: raises HTTPError to refuse.
 Condition = Callable[[Validators | None], None]

@@ -20,8 +20,9 @@ from collections.abc import Callable
 from hmac import compare_digest
 from typing import Protocol
 
-from handlers.files.paths import LEFTOVER, READ, SharedRoot, refusal
 from reactor.http11.errors import HTTPError
+
+from .paths import LEFTOVER, READ, SharedRoot, refusal
 
 log = logging.getLogger("reactor")
 

@@ -10,9 +10,9 @@ An event is a tuple: its kind, when it was (in seconds of the reactor's clock), 
     ENDED      turn, began           a turn ended, its last work included; it began to work at ``began``
 
 ``reactor.observe.instrumented`` adds what connections do. A tuple because there are tens of thousands a
-second, and anything with a name for each field takes six times as long to make. Events are collected, and told
-to the readers at the end of the turn: a reader is any function of a list of events, which it must
-not keep.
+second, and anything with a name for each field takes six times as long to make. Events are collected, and
+told to the readers at the end of the turn: a reader is any function of a list of events, which it must not
+keep.
 
 Watching is composed, not switched on: an ``InstrumentedReactor`` is the same reactor with each of its
 steps wrapped, and a plain ``Reactor`` has no line that asks whether anybody looks. The observer
