@@ -17,10 +17,10 @@ from dataclasses import Field, fields
 from types import FrameType
 from typing import Any, NoReturn
 
-import handlers
-from handlers.files.media_types import TYPES
-from handlers.files.store import Store
+from reactor import handlers
 from reactor.cli import access_options, observe_options
+from reactor.handlers.files.media_types import TYPES
+from reactor.handlers.files.store import Store
 from reactor.http11.coding import ENGINE
 from reactor.http11.message import Fields
 from reactor.logs.access_log import FORMATS

@@ -21,7 +21,7 @@ def test_every_place_of_a_layer_exists(place: str) -> None:
 
 def test_a_new_file_in_a_folder_needs_no_row() -> None:
     assert faults_in("reactor/server/new.py", "from reactor.loop import Reactor", PATHS) == []
-    assert faults_in("handlers/files/new.py", "from handlers.files.store import Store", PATHS) == []
+    assert faults_in("handlers/files/new.py", "from reactor.handlers.files.store import Store", PATHS) == []
 
 
 def test_who_is_excused_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_who_is_excused_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
         ("reactor/http11/__init__.py", "from .. import routing", "and is to be pure"),
         ("reactor/http11/parser.py", "import reactor", "imports reactor, and is to be pure"),
         ("reactor/server/connection.py", "from reactor.cli.main import main", "which is in a higher layer"),
-        ("reactor/server/connection.py", "from handlers import root", "imports handlers.root, a handler"),
+        ("reactor/server/connection.py", "from reactor.handlers import root", "handlers.root, a handler"),
         ("reactor/settings.py", "import os", "imports os, and is to be pure"),
         ("reactor/settings.py", "from os import environ", "imports os, and is to be pure"),
         ("reactor/http11/grammar.py", "import os.path", "imports os.path, and is to be pure"),
@@ -88,8 +88,9 @@ def test_who_is_excused_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         ("reactor/server/server.py", "import tests.support.in_process", "not of the standard library"),
         ("reactor/server/server.py", "import reactor.nowhere", "imports reactor.nowhere, which is not there"),
-        ("reactor/cli/main.py", "from handlers import build", ""),
-        ("reactor/server/server.py", "from handlers import build", "imports handlers, a handler"),
+        ("reactor/cli/main.py", "from reactor.handlers import build", ""),
+        ("reactor/cli/main.py", "from handlers import build", "not of the standard library"),
+        ("reactor/server/server.py", "from reactor.handlers import build", "reactor.handlers, a handler"),
         ("reactor/new.py", "", "reactor/new.py has no layer"),
         ("reactor/new/new.py", "", "reactor/new/new.py has no layer"),
         ("reactor/http11/deeper/new.py", "import time", "imports time, and is to be pure"),

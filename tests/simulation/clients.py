@@ -24,7 +24,7 @@ whoever is excused because of a fault that was planted in its way.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from handlers.files.cache import LONGEST
+from reactor.handlers.files.cache import LONGEST
 from tests.simulation.judge import Judge
 from tests.simulation.scripts import Author, Exchange, head
 from tests.simulation.site import TOO_MUCH, Site

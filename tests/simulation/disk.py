@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from handlers.files.paths import LEFTOVER
+from reactor.handlers.files.paths import LEFTOVER
 from tests.simulation.world import World
 
 ENOUGH = 1 << 40

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from handlers.files.upload import Upload
+from reactor.handlers.files.upload import Upload
 from reactor.http11.serializer import Stream
 from reactor.loop import Reactor
 from reactor.server.acceptor import Acceptor

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import handlers
-from handlers.files.store import Store
+from reactor import handlers
 from reactor.basic_auth import LONGEST_PAIR, AuthRouter, digest
+from reactor.handlers.files.store import Store
 from reactor.http11.message import Response
 from reactor.routing import METHODS, Router
 from tests.support.in_process import Answer, Client, Harness

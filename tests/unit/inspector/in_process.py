@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from math import inf
 from typing import Any
 
-import handlers
+from reactor import handlers
 from reactor.inspector.inspector import Installer, inspected
 from reactor.inspector.stepping import SteppedReactor
 from reactor.loop import EventHandler, Reactor

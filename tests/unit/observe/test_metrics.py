@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.openmetrics import parser as open_metrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from reactor.http11.message import Response
 from reactor.observe.metrics import COUNTER, MetricFamily, Metrics
 from reactor.observe.prometheus import OPEN, PLAIN, choose, render

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import FileSlice, LiveStream, Response
 from reactor.routing import Router

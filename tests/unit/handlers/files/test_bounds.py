@@ -6,10 +6,10 @@ from contextlib import closing
 
 import pytest
 
-from handlers.files import listing
-from handlers.files.directory import Entry
-from handlers.files.listing import Held, answer
-from handlers.files.store import Store
+from reactor.handlers.files import listing
+from reactor.handlers.files.directory import Entry
+from reactor.handlers.files.listing import Held, answer
+from reactor.handlers.files.store import Store
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target

@@ -8,10 +8,10 @@ from unittest.mock import patch
 
 import pytest
 
-from handlers.files.cache import LARGEST, LONGEST, OVERHEAD, SETTLED, CacheEntry, FileCache
-from handlers.files.media_types import kind_of, octets
-from handlers.files.metadata import Description, Representation
-from handlers.files.store import Store
+from reactor.handlers.files.cache import LARGEST, LONGEST, OVERHEAD, SETTLED, CacheEntry, FileCache
+from reactor.handlers.files.media_types import kind_of, octets
+from reactor.handlers.files.metadata import Description, Representation
+from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 
 LATER = 60.0  # seconds after a file was written: it has settled

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from handlers.files.directory import Entries, Entry, read_entries
-from handlers.files.paths import LEFTOVER
-from handlers.files.store import Store
+from reactor.handlers.files.directory import Entries, Entry, read_entries
+from reactor.handlers.files.paths import LEFTOVER
+from reactor.handlers.files.store import Store
 from tests.unit.handlers.files.shared import Shared, descriptors, no_descriptor_leaks, refused
 
 

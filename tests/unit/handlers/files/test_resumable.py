@@ -9,10 +9,10 @@ from contextlib import closing
 
 import pytest
 
-import handlers
-from handlers.files.paths import LEFTOVER
-from handlers.files.resumable import LIMIT
-from handlers.files.store import Store
+from reactor import handlers
+from reactor.handlers.files.paths import LEFTOVER
+from reactor.handlers.files.resumable import LIMIT
+from reactor.handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
 from tests.unit.handlers.files.shared import Shared, descriptors, request
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from handlers.files.paths import LEFTOVER
-from handlers.files.store import Store
+from reactor.handlers.files.paths import LEFTOVER
+from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import SECRET, Shared, descriptors, post, request
 
