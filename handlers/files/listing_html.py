@@ -16,16 +16,16 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
-from pathlib import Path
+from importlib.resources import files
 from string import Template
 from urllib.parse import quote
 
 from .directory import Entry
 
-_HERE = Path(__file__).parent / "assets"
-_STYLE = (_HERE / "page.css").read_text("utf-8")
-_SCRIPT = (_HERE / "page.js").read_text("utf-8")
-_TOP, _BOTTOM = (Template(part) for part in (_HERE / "page.html").read_text("utf-8").split("$rows\n"))
+_ASSETS = files(__package__) / "assets"
+_STYLE = (_ASSETS / "page.css").read_text("utf-8")
+_SCRIPT = (_ASSETS / "page.js").read_text("utf-8")
+_TOP, _BOTTOM = (Template(part) for part in (_ASSETS / "page.html").read_text("utf-8").split("$rows\n"))
 _UPLOAD = '<form id="upload" method="post" enctype="multipart/form-data" action="./">{}</form>'.format(
     '<label for="files">Upload files</label>'
     '<input type="file" id="files" name="file" multiple required>'

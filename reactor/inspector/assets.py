@@ -17,15 +17,15 @@ It knows no connection and no loop: all that it shows comes over ``/events``.
 
 from base64 import b64encode
 from hashlib import sha256
-from pathlib import Path
+from importlib.resources import files
 from string import Template
 
-_HERE = Path(__file__).parent / "assets"
+_ASSETS = files(__package__) / "assets"
 _SCRIPTS = ("turn.js", "flow.js", "board.js", "panel.js", "page.js")
 
 
 def _read(name: str) -> str:
-    return (_HERE / name).read_text("utf-8")
+    return (_ASSETS / name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:
