@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.design.layers import LAYERS, NAMED_FOR_TYPES, faults, faults_in, is_in, module_of
-from tests.design.sources import read_sources
+from tests.design.layers import LAYERS, NAMED_FOR_TYPES, faults, faults_in, imports_of, is_in, module_of
+from tests.design.sources import ROOT, read_sources
 
 SOURCES = read_sources("reactor", "handlers")
 PATHS = {module_of(path): path for path in SOURCES}
@@ -17,6 +17,20 @@ def test_imports_only_go_down() -> None:
 @pytest.mark.parametrize("place", [place for places in LAYERS for place in places])
 def test_every_place_of_a_layer_exists(place: str) -> None:
     assert any(is_in(path, (place,)) for path in SOURCES)
+
+
+def test_the_package_of_handlers_has_the_files_of_handlers() -> None:
+    """Here it is a symbolic link, in an sdist a copy."""
+    files = [path for path in (ROOT / "handlers").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert len(files) > 20
+    for path in files:
+        assert (ROOT / "reactor" / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+
+
+def test_handlers_are_imported_under_one_name() -> None:
+    for path, source in read_sources("reactor", "handlers", "tests", "benchmarks").items():
+        names = {each.name.partition(".")[0] for each in imports_of(path, source, frozenset(PATHS))}
+        assert "handlers" not in names, path
 
 
 def test_a_new_file_in_a_folder_needs_no_row() -> None:

@@ -138,11 +138,7 @@ def test_a_checkout_serves_from_its_own_directory(checkout: Path) -> None:
 
 
 def test_a_checkout_serves_from_another_directory(checkout: Path, elsewhere: Path) -> None:
-    assert places(sys.executable, cwd=elsewhere, path=checkout) == [
-        checkout / "handlers" / "__init__.py" if (checkout / "reactor" / "handlers").is_symlink()
-        else checkout / "reactor" / "handlers" / "__init__.py",
-        checkout / "reactor" / "__init__.py",
-    ]  # fmt: skip
+    assert all(checkout in place.parents for place in places(sys.executable, cwd=elsewhere, path=checkout))
     assert_serves((sys.executable, "-m", "reactor"), elsewhere, checkout)
 
 
@@ -152,7 +148,7 @@ def test_an_editable_installation_imports_the_checkout(checkout: Path, elsewhere
     outer = next(each for each in sys.path if each.endswith("site-packages"))  # of a venv around this one
     pip = ("-m", "pip", "--disable-pip-version-check", "install", "--no-index", "--no-deps")
     run(python, *pip, "--no-build-isolation", "-e", checkout, cwd=elsewhere, PYTHONPATH=outer)
-    assert {place.parents[-1] / checkout for place in places(python, cwd=elsewhere)} == {checkout}
+    assert all(checkout in place.parents for place in places(python, cwd=elsewhere))
     assert_serves((elsewhere / "venv" / "bin" / "reactor",), elsewhere)
     assert_serves((python, "-m", "reactor"), elsewhere)
 
@@ -186,17 +182,12 @@ def test_the_wheel_serves(installed: Path, elsewhere: Path) -> None:
 
 
 def test_the_sdist_has_every_file_of_the_repository(sdist: Path, checkout: Path) -> None:
-    def files(folder: Path) -> set[str]:
-        found = (path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
-        return {path.relative_to(folder).as_posix() for path in found}
+    def files(folder: Path) -> set[Path]:
+        return {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}
 
-    generated = {"PKG-INFO", "setup.cfg"}
-    missing = {
-        name
-        for name in files(checkout)
-        if "egg-info" not in name and not name.startswith(("build/", "shared/"))
-    }
-    assert missing - files(sdist) - generated == set()
+    made = ("__pycache__", "build", "reactor_http.egg-info", "shared")  # by the tests above
+    wanted = {path for path in files(checkout) if not any(part in made for part in path.parts)}
+    assert wanted - files(sdist) == set()
     assert_serves((sys.executable, "-m", "reactor"), sdist)
 
 
