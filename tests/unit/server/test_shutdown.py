@@ -114,7 +114,8 @@ def test_draining_that_pauses_at_the_limit_ends_when_the_queue_is_found_empty() 
         (waiting,) = queue(site, 1)
         site.shutdown.begin()
         site.run()
-        assert site.acceptor.state is AcceptorState.DRAINING
+        state = site.acceptor.state
+        assert state is AcceptorState.DRAINING
         waiting.sock.close()
         busy.sock.close()
         site.run()
@@ -130,7 +131,8 @@ def test_the_queue_is_drained_for_no_longer_than_its_time() -> None:
         site.shutdown.begin()
         site.run()
         site.advance(DRAIN_TIME - 0.001)
-        assert site.acceptor.state is AcceptorState.DRAINING
+        state = site.acceptor.state
+        assert state is AcceptorState.DRAINING
         site.advance(0.001)
         assert site.acceptor.state is AcceptorState.CLOSED
 
@@ -295,7 +297,7 @@ def test_an_idle_connection_whose_client_stays_is_closed_after_a_moment() -> Non
         client.send(WHOLE)
         site.shutdown.begin()
         site.run()
-        assert not site.stopped
+        assert site.stopped == 0
         site.advance(STOP_GRACE)
         assert site.stopped == 1
         assert site.held == 0
@@ -413,7 +415,7 @@ def test_the_shutdown_timeout_cuts_open_connections() -> None:
         client.send(PART)
         site.shutdown.begin()
         site.advance(site.context.settings.shutdown_timeout - 0.001)
-        assert not site.stopped
+        assert site.stopped == 0
         site.advance(0.001)
         assert site.stopped == 1
 
