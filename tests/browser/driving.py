@@ -29,7 +29,7 @@ def start(downloads: Path, scripts: bool = True) -> Any:
     options.add_experimental_option("prefs", preferences)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     options.set_capability("unhandledPromptBehavior", "ignore")
-    return webdriver.Chrome(options=options, context=webdriver.ChromeService(driver))
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
 
 
 class Browser:
