@@ -177,7 +177,6 @@ def test_pipelined_requests_that_are_read_already_are_answered() -> None:
         client.sock.send(CANARY * 5)
         server.reactor.turn()
         server.context.state = ServerState.STOPPING
-        assert client.connection is not None
         client.connection.stop()
         responses = client.responses()
         assert [each.headers.get("connection") for each in responses] == [None] * 4 + ["close"]
@@ -307,7 +306,6 @@ def test_a_stopping_connection_that_is_idle_again_is_shut_down() -> None:
     with Harness() as server:
         client = server.connect()
         client.get("/")
-        assert client.connection is not None
         server.context.state = ServerState.STOPPING
         client.connection.stop()
         server.run()
@@ -324,7 +322,6 @@ def test_a_live_stream_ends_at_once_with_what_it_has(version: str) -> None:
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = server.connect()
         client.send(request("/0", version=version))
-        assert client.connection is not None
         assert client.connection.state is State.WAITING
         stream.send(b"the last news")
         server.context.state = ServerState.STOPPING
@@ -352,7 +349,6 @@ def test_requests_behind_a_live_stream_are_answered_when_the_server_stops() -> N
         client = server.connect()
         client.send(request("/0") + CANARY * 2)
         server.context.state = ServerState.STOPPING
-        assert client.connection is not None
         client.connection.stop()
         responses = client.responses()
         assert [each.headers.get("connection") for each in responses] == [None, None, "close"]

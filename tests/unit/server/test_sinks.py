@@ -45,7 +45,6 @@ def complete(client: Client) -> None:
 
 
 def abort(client: Client) -> None:
-    assert client.connection is not None
     client.connection.abort()
 
 
