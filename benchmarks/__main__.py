@@ -12,10 +12,10 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks.questions import ALSO_CALLED, QUESTIONS, module_of
-from benchmarks.results import compare, readme_table, report_command
+from benchmarks.results import compare, readme_table
 from benchmarks.runner import command
 
-COMMANDS = {"show": report_command.main, "compare": compare.main, "readme": readme_table.main}
+COMMANDS = {"show": command.show_saved, "compare": compare.main, "readme": readme_table.main}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ import itertools
 import socket
 from collections.abc import Iterator, Mapping
 
-from benchmarks.attack.clients import Client, Crowd
+from benchmarks.load.client_group import Client, Crowd
 from reactor.loop import Interest
 
 HEAD_BEGUN = b"GET /echo/slow HTTP/1.1\r\nHost: localhost\r\nX-Slow: "

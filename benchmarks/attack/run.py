@@ -22,8 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.attack.attackers import Attacker
-from benchmarks.attack.clients import Crowd, Honest
+from benchmarks.attack.clients import Honest
 from benchmarks.attack.server import Victim
+from benchmarks.load.client_group import Crowd
 
 STEPS = 8  # which the quiet phase is long; up to as many go before it
 AT_REST = 0.05  # of the processor

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.attack.clients import Crowd
+from benchmarks.load.client_group import Crowd
 from benchmarks.servers.process import SERVER_CORE, pinned
 from reactor.loop import EventHandler, Interest
 

@@ -8,10 +8,11 @@ It does what wrk does, and what wrk cannot: it compares contents, also when each
 a request was due (--rate); it holds ten thousand connections, and sees at the end whether they are
 still served (--idle). It works on one core, and ends by itself. The parts, in reading order:
 
-    load_answers.py    octets to answers          load_round.py     the phases of a round
-    load_clients.py    who asks                   load_apart.py     in a process of its own
-    load_paces.py      who asks when              load_bulk.py      large files meanwhile
-    load_selector.py   to wake on time            load_rivals.py    what its questions have in common
+    client_group.py   many connections, one thread     round.py       the phases of a round
+    responses.py      bytes to responses               process.py     a round in a process of its own
+    clients.py        connections that send requests   transfers.py   large files meanwhile
+    pacing.py         when requests are sent           histogram.py   response times
+    wrk.py            wrk, as a function
 """
 
 import argparse
@@ -23,7 +24,7 @@ import sys
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from benchmarks.attack.clients import raise_limit
+from benchmarks.load.client_group import raise_limit
 from benchmarks.load.histogram import Histogram
 from benchmarks.load.round import Ask, Job, Result, Round, make_load
 from benchmarks.servers.process import CLIENT_CORE, pinned

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from benchmarks.attack.clients import RETURN, Client, Crowd
+from benchmarks.load.client_group import RETURN, Client, Crowd
 from benchmarks.load.histogram import Histogram
 from benchmarks.load.responses import AnswerError, Answers, Heads
 from benchmarks.servers.workloads import DIGITS, NUMBER, numbered

@@ -67,8 +67,9 @@ class Histogram:
     def from_json(cls, pairs: list[list[int]]) -> "Histogram":
         """Make one again from its raw counts."""
         histogram = cls()
-        histogram.buckets.update(dict(pairs))
-        histogram.count = sum(histogram.buckets.values())
+        for bucket, times in pairs:
+            histogram.buckets[bucket] += times
+            histogram.count += times
         return histogram
 
 

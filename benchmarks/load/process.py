@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.attack.clients import raise_limit
+from benchmarks.load.client_group import raise_limit
 from benchmarks.load.round import GREETING, PATIENCE, Ask, Job, Result, Round, make_load
 from benchmarks.results.samples import Sample
 from benchmarks.servers.process import CLIENT_CORE, ROOT, Serving, pinned

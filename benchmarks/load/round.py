@@ -18,8 +18,7 @@ from typing import Any
 
 from benchmarks.load.clients import Idle, Load, Over, Requester, Tally, Wanted
 from benchmarks.load.histogram import Histogram
-from benchmarks.load.pacing import ClosedLoop, Greeting, OpenLoop
-from benchmarks.load.selector import precise_selector
+from benchmarks.load.pacing import ClosedLoop, Greeting, OpenLoop, precise_selector
 from benchmarks.load.transfers import Carrier, Download, Freight, Upload
 
 PATIENCE = 5.0  # seconds, for an answer that is late

@@ -12,7 +12,7 @@ import socket
 import sys
 from dataclasses import dataclass, field
 
-from benchmarks.attack.clients import Client, Crowd
+from benchmarks.load.client_group import Client, Crowd
 from benchmarks.load.responses import END, AnswerError, Answers, Heads, read_head
 from reactor.loop import Interest
 

@@ -10,9 +10,9 @@ import os
 import tempfile
 from pathlib import Path
 
-from benchmarks.attack.__main__ import FULL, SCENARIOS, SMALL, targets
-from benchmarks.attack.clients import raise_limit
 from benchmarks.attack.run import Outcome, Scale, Scenario, Siege
+from benchmarks.attack.scenarios import FULL, SCENARIOS, SMALL, targets
+from benchmarks.load.client_group import raise_limit
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.config import Plan, Say

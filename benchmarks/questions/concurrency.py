@@ -9,18 +9,15 @@ answers that are there before it sends again, and meanwhile the server waits. Th
 client another.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.attack.clients import most_files
 from benchmarks.load import process, wrk
-from benchmarks.load.peer_selection import Turns, only, select
+from benchmarks.load.client_group import most_files
 from benchmarks.load.round import Job
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.command import run_alone
-from benchmarks.runner.config import Plan, Say
-from benchmarks.runner.interleaved import Contender, contenders
+from benchmarks.runner.config import Plan, Say, only, select
+from benchmarks.runner.interleaved import Contender, Turns, contenders
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.verify import verify
 from benchmarks.servers.workloads import HOT
@@ -100,12 +97,3 @@ def agree(plan: Plan, run: Run, say: Say) -> None:
                     client(everybody[0], AGREEMENT, selected.seconds, number, "agreement")
                     for client in clients
                 ]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it alone; return the exit code."""
-    return run_alone(measure, QUESTION, __doc__, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

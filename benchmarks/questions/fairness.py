@@ -11,18 +11,15 @@ room for it: 256 MiB, or less.
 
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.load import process
-from benchmarks.load.peer_selection import Turns, select
 from benchmarks.load.round import Job
 from benchmarks.results.samples import Run
-from benchmarks.runner.command import run_alone
-from benchmarks.runner.config import Plan, Say
-from benchmarks.runner.interleaved import MEMORY, Contender, contenders, roomy_directory
+from benchmarks.runner.config import Plan, Say, select
+from benchmarks.runner.interleaved import MEMORY, Contender, Turns, contenders, roomy_directory
 from benchmarks.servers.peers import FILES, PEERS, UPLOADS
 from benchmarks.servers.workloads import MIB, Workload
 
@@ -107,12 +104,3 @@ def forget(directory: Path) -> None:
     """Remove what was uploaded."""
     for path in directory.glob(f"{STORED_AS}*"):
         path.unlink()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it alone; return the exit code."""
-    return run_alone(measure, QUESTION, __doc__, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,17 +7,14 @@ server anew, and goes through the sizes in order, so that its memory is that of 
 has, and sizes are measured right after each other. The server has one core, the clients another.
 """
 
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.load import process, wrk
-from benchmarks.load.peer_selection import Turns, select
 from benchmarks.load.round import Job
 from benchmarks.questions.concurrency import possible
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.command import run_alone
-from benchmarks.runner.config import Plan, Say
+from benchmarks.runner.config import Plan, Say, select
+from benchmarks.runner.interleaved import Turns
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import Serving, serving
 from benchmarks.servers.verify import verify
@@ -59,12 +56,3 @@ def ask(server: Serving, plan: Plan, seconds: float, number: int) -> Sample:
         sample = wrk.measure(server, HOT, plan.connections, seconds, number, QUESTION)
         return replace(sample, verified=verify(server, PEERS[server.name], HOT))
     return process.measure(server, Job(plan.connections, seconds), QUESTION, HOT.name, number)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it alone; return the exit code."""
-    return run_alone(measure, QUESTION, __doc__, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,17 +7,14 @@ server delays all that were due meanwhile, and shows. A rate that our load gener
 left out, with a note. The server has one core, the client another.
 """
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.load import process, wrk
-from benchmarks.load.peer_selection import Turns, select
 from benchmarks.load.round import Job
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.command import run_alone
-from benchmarks.runner.config import Plan, Say
-from benchmarks.runner.interleaved import Contender, contenders
+from benchmarks.runner.config import Plan, Say, select
+from benchmarks.runner.interleaved import Contender, Turns, contenders
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import Serving
 from benchmarks.servers.verify import verify
@@ -103,12 +100,3 @@ def rate_of(capacity: Capacity, share: float) -> float:
     if rate > OURS_AT_MOST * capacity.client:
         raise process.LoadError(f"our client cannot send {rate:,.0f} requests a second")
     return rate
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it alone; return the exit code."""
-    return run_alone(measure, QUESTION, __doc__, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.report.lines import WIDTH, peer_class, picture, text
-from benchmarks.report.markup import NOTHING, Markup, join, tag
+from benchmarks.report.markup import NOTHING, WIDTH, Markup, join, peer_class, picture, tag, text
 from benchmarks.report.scales import Log, log_around
 from benchmarks.results.statistics import FLOOR
 from benchmarks.results.summary import Row

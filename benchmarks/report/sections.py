@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.attack.__main__ import P99
+from benchmarks.attack.scenarios import P99
 from benchmarks.questions import words_of
 from benchmarks.report import bars
 from benchmarks.report.bars import Group

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from benchmarks.attack.__main__ import SCENARIOS
+from benchmarks.attack.scenarios import SCENARIOS
 from benchmarks.results.statistics import CONTESTS, FLOOR, LOGGING, OURS, PERCENTILES, Figure, opponent
 from benchmarks.results.units import shown, slug
 from benchmarks.servers.peers import PEERS, WAYS_TO_WATCH

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from benchmarks.results import units
 from benchmarks.results.checks import Check
 from benchmarks.results.samples import Run
-from benchmarks.results.statistics import OURS, Figure
+from benchmarks.results.statistics import OURS, Figure, figures
 from benchmarks.results.summary import Row, rows
 from benchmarks.results.targets import UNKNOWN, Verdict
 from benchmarks.results.units import NOTHING, octets, seconds, share, shown
@@ -192,6 +192,14 @@ def skipped_table(run: Run) -> Table:
     """Make the table of what was not measured."""
     lines = [[what, why] for what, why in run.skipped.items()]
     return Table("not measured", ("what", "why"), (LEFT, LEFT), lines)
+
+
+def figures_table(run: Run) -> Table:
+    """Make the table of all figures that a run has."""
+    lines = [
+        [name, shown(each.median, each.unit), spread(each), each.unit] for name, each in figures(run).items()
+    ]
+    return Table("", ("figure", "median", "from round to round", "unit"), (LEFT, RIGHT, LEFT, LEFT), lines)
 
 
 def is_ours(peer: str) -> bool:

@@ -18,13 +18,21 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.attack.__main__ import SCENARIOS
+from benchmarks.attack.scenarios import SCENARIOS
+from benchmarks.questions import QUESTIONS
 from benchmarks.results.assertions import SITUATIONS, Gate, gate, listed
 from benchmarks.results.checks import check
 from benchmarks.results.environment import environment
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import figures
-from benchmarks.results.tables import checks_table, measured_targets, skipped_table, tables, targets_table
+from benchmarks.results.tables import (
+    checks_table,
+    figures_table,
+    measured_targets,
+    skipped_table,
+    tables,
+    targets_table,
+)
 from benchmarks.results.targets import judge, score
 from benchmarks.results.units import slug
 from benchmarks.runner.config import Plan, Say
@@ -35,15 +43,6 @@ from benchmarks.servers.workloads import WORKLOADS
 Measure = Callable[[Plan, Run, Say], None]
 
 FAILED, MISUSED, BROKEN_OFF = 1, 2, 130
-
-
-def run_alone(
-    measure: Measure, name: str, docstring: str | None, arguments: Sequence[str] | None = None
-) -> int:
-    """Ask one question, as its script does; return the exit code."""
-    options = parser(f"benchmarks.{name}", docstring).parse_args(arguments)
-    words = sys.argv[1:] if arguments is None else arguments
-    return run({name: measure}, options, ["-m", f"benchmarks.{name}", *words])
 
 
 def run(questions: Mapping[str, Measure], options: argparse.Namespace, words: Sequence[str]) -> int:
@@ -112,6 +111,39 @@ def conclude(run: Run, html: Path | None, gates: Sequence[Gate]) -> int:
     for each in gates:
         print(each.verdict(known))
     return 0 if run.samples and all(each.holds(known) for each in gates) else FAILED
+
+
+# Saved runs.
+
+SHOW = """A run that was saved, shown again: its tables, its report, its gates. Nothing is measured.
+
+python -m benchmarks show RUN.json --html report.html --assert 'hot.floor>=0.70'
+"""
+
+
+def show_saved(arguments: Sequence[str] | None = None) -> int:
+    """Show a saved run; return 1 when a gate does not hold, 2 for a file that holds no run."""
+    reader = argparse.ArgumentParser(
+        prog="python -m benchmarks show",
+        description=SHOW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    reader.add_argument("run", type=Path, metavar="RUN.json")
+    reader.add_argument("--figures", action="store_true", help="print all figures by their names instead")
+    output_options(reader)
+    options = reader.parse_args(arguments)
+    try:
+        run = Run.load(options.run)
+    except (OSError, ValueError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+    if options.figures:
+        print(figures_table(run).text())
+        return 0
+    for question in QUESTIONS:
+        for table in tables(run, question):
+            print(f"{table.text()}\n")
+    return conclude(run, options.html, options.gates)
 
 
 # Options.

@@ -4,8 +4,12 @@ A question is a module with a ``measure(plan, run, say)`` that adds samples to t
 how it gets on. Rounds are interleaved: one round of each peer, then the next round.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from benchmarks.servers.peers import PEERS
+
+QUICK_SECONDS = 0.3  # of each round
 
 # Tells a person what is going on now, in one short line.
 Say = Callable[[str], None]
@@ -29,3 +33,31 @@ class Plan:
     def wants_workload(self, name: str) -> bool:
         """Say whether a workload is to be measured."""
         return not self.workloads or name in self.workloads
+
+
+# Questions that our own load generator answers have few peers, or those that were chosen.
+
+
+@dataclass(frozen=True)
+class Selected(Plan):
+    """A plan for the peers that it names, and for no others."""
+
+    def wants_peer(self, name: str) -> bool:
+        """Say whether a peer is to be measured."""
+        return name in self.peers
+
+
+def only(plan: Plan, names: Iterable[str]) -> Selected:
+    """Return the plan for these peers, with the rounds that it has when it is quick."""
+    selected = replace(Selected(**vars(plan)), peers=tuple(names))
+    return replace(selected, rounds=1, seconds=QUICK_SECONDS) if plan.quick else selected
+
+
+def select(plan: Plan, few: Sequence[str]) -> Selected:
+    """Return the plan for a few peers; for those that were chosen, and reactor, if any were.
+
+    >>> select(Plan(), ["reactor", "nginx"]).peers, select(Plan(peers=["bjoern"]), ["nginx"]).peers
+    (('reactor', 'nginx'), ('reactor', 'bjoern'))
+    """
+    chosen = [name for name in PEERS if name in plan.peers or name == "reactor"]
+    return only(plan, chosen if plan.peers else few)

@@ -16,17 +16,18 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.load import wrk
+from benchmarks.load.process import LoadError
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.config import Plan, Say
+from benchmarks.runner.config import QUICK_SECONDS, Plan, Say
 from benchmarks.servers.peers import PEERS, Adapter
 from benchmarks.servers.process import Serving, StartError, serving
 from benchmarks.servers.verify import WrongError, verify
 from benchmarks.servers.workloads import LARGE, Workload
 
-QUICK_SECONDS = 0.3
 LARGE_SECONDS = 5.0  # at least, with large files: so many that one more or less does not matter
 WARM_UP = 1.0  # seconds at most
 MEMORY = Path("/dev/shm")
+FAULTS = (LoadError, StartError, wrk.WrkError, WrongError)
 
 Contender = tuple[Adapter, Serving]
 
@@ -47,7 +48,7 @@ def measure(
     if reason is not None:
         run.skipped[question] = reason
         return
-    wanted = select(workloads, plan, run)
+    wanted = select_workloads(workloads, plan, run)
     with contenders(wanted, plan, run, say, directories) as everybody:
         for workload in wanted:
             contest = Contest(question, workload, plan, run, say)
@@ -57,7 +58,7 @@ def measure(
                 run.samples += contest.measured
 
 
-def select(workloads: Sequence[Workload], plan: Plan, run: Run) -> list[Workload]:
+def select_workloads(workloads: Sequence[Workload], plan: Plan, run: Run) -> list[Workload]:
     """Return the workloads that the plan wants; note those that a quick run leaves out."""
     wanted = [each for each in workloads if plan.wants_workload(each.name)]
     if not plan.quick:
@@ -149,6 +150,37 @@ def rotated(everybody: Sequence[Contender], places: int) -> list[Contender]:
     """Return everybody in order, beginning so many places later."""
     places %= len(everybody) or 1
     return [*everybody[places:], *everybody[:places]]
+
+
+@dataclass
+class Turns:
+    """The rounds at one place of the axis: who is measured when, without those who have failed."""
+
+    run: Run
+    rounds: int
+    place: str  # "with 64 connections", ...
+    failed: set[str] = field(default_factory=set)
+
+    def take(self, names: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield the number of a round, from 1, and who is to be measured in it.
+
+        >>> [f"{number} {name}" for number, name in Turns(Run(), 2, "").take(["a", "b"])]
+        ['1 a', '1 b', '2 b', '2 a']
+        """
+        for number in range(self.rounds):
+            first = number % (len(names) or 1)
+            for name in (*names[first:], *names[:first]):
+                if name not in self.failed:
+                    yield number + 1, name
+
+    @contextmanager
+    def noting(self, name: str) -> Iterator[None]:
+        """Leave a peer out when something goes wrong with it, and note why."""
+        try:
+            yield
+        except FAULTS as error:
+            self.failed.add(name)
+            self.run.skipped[f"{name} {self.place}"] = str(error)
 
 
 @contextmanager

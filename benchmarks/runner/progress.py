@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
-from benchmarks.attack.__main__ import SCENARIOS
+from benchmarks.attack.scenarios import SCENARIOS
 from benchmarks.results.units import duration
 from benchmarks.runner import interleaved
-from benchmarks.runner.config import Plan
+from benchmarks.runner.config import QUICK_SECONDS, Plan
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.workloads import COMPRESSED, DOWNLOADED, SMALL, UPLOADED, WATCHED, Workload
 
@@ -40,7 +40,7 @@ def expected(plan: Plan) -> dict[str, float]:
     for name, workloads in contests.items():
         wanted = [each for each in workloads if plan.wants_workload(each.name)]
         turns[name] = sum(each.needs in peer.serves for each in wanted for peer in peers)
-    rounds, seconds = (1, interleaved.QUICK_SECONDS) if plan.quick else (plan.rounds, plan.seconds)
+    rounds, seconds = (1, QUICK_SECONDS) if plan.quick else (plan.rounds, plan.seconds)
     sieges = len(SCENARIOS) * (SMALL_SIEGE if plan.quick else SIEGE)
     warm_up = min(seconds, interleaved.WARM_UP)
     each = rounds * (seconds + OVERHEAD) + warm_up + OVERHEAD

@@ -1,4 +1,4 @@
-"""Every scenario of benchmarks/attack/__main__.py, small: nothing crashes, and honest clients are served.
+"""Every scenario of benchmarks/attack/scenarios.py, small: nothing crashes, and honest clients are served.
 
 No time is measured here, and none is waited out: each phase ends when what it is about has
 happened. The figures are the command's: ``python -m benchmarks.attack``.
@@ -11,8 +11,8 @@ import pytest
 
 pytest.importorskip("psutil", reason="psutil counts the server's descriptors; the extra 'test' has it")
 
-from benchmarks.attack.__main__ import SCENARIOS, targets
 from benchmarks.attack.run import Outcome, Scale, Scenario, besiege
+from benchmarks.attack.scenarios import SCENARIOS, targets
 
 TINY = Scale(
     share=0.02,

@@ -1,6 +1,5 @@
 """The command line: what is refused, what is kept, and which exit code tells it."""
 
-import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ pytest.importorskip("psutil", reason="the benchmarks measure with psutil; the ex
 
 from benchmarks import __main__ as whole
 from benchmarks.questions import QUESTIONS, module_of, words_of
-from benchmarks.results import environment, report_command
+from benchmarks.results import environment
 from benchmarks.results.assertions import gate, listed
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import figures
@@ -34,7 +33,8 @@ def measure(run: Run) -> Measure:
 
 
 def alone(measure: Measure, *arguments: str) -> int:
-    return command.run_alone(measure, "throughput", "How fast?", arguments)
+    options = command.parser("benchmarks", "How fast?").parse_args(arguments)
+    return command.run({"throughput": measure}, options, ["-m", "benchmarks", "throughput", *arguments])
 
 
 def refused(measure: Measure, *arguments: str) -> int:
@@ -137,19 +137,19 @@ def test_a_run_is_saved_and_shown_again(
     assert alone(measure, "--json", str(results)) == 0
     first = capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
-    assert report_command.main([str(results), "--html", str(report), "--assert", "hot.floor>=0.1"]) == 0
+    assert command.show_saved([str(results), "--html", str(report), "--assert", "hot.floor>=0.1"]) == 0
     again = capsys.readouterr().out
     assert again.startswith(first.strip())
     assert report.read_text().startswith("<!DOCTYPE html>")
-    assert report_command.main([str(results), "--assert", "hot.floor>=9"]) == 1
-    assert report_command.main([str(results), "--figures"]) == 0
+    assert command.show_saved([str(results), "--assert", "hot.floor>=9"]) == 1
+    assert command.show_saved([str(results), "--figures"]) == 0
     assert "hot.p99.nginx" in capsys.readouterr().out
 
 
 def test_a_file_that_holds_no_run_is_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x").write_text("{}")
-    assert report_command.main([str(tmp_path / "x")]) == 2
-    assert report_command.main([str(tmp_path / "none")]) == 2
+    assert command.show_saved([str(tmp_path / "x")]) == 2
+    assert command.show_saved([str(tmp_path / "none")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
@@ -206,11 +206,6 @@ def test_the_run_is_saved_after_each_question(measure: Measure, tmp_path: Path) 
 def test_every_question_can_be_asked_and_is_a_question(question: str) -> None:
     assert callable(module_of(question).measure)
     assert words_of(question).endswith("?")
-
-
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_every_question_has_a_script_of_its_own(question: str) -> None:
-    assert callable(importlib.import_module(f"benchmarks.{question}").main)
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) -> list[str]:

@@ -8,13 +8,12 @@ import pytest
 pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
 
 from benchmarks.load import process, wrk
-from benchmarks.load.peer_selection import Turns, only, select
 from benchmarks.load.process import LoadError
 from benchmarks.load.round import Ask, Job
 from benchmarks.questions import concurrency
 from benchmarks.results.samples import Run
-from benchmarks.runner.config import Plan
-from benchmarks.runner.interleaved import Contender
+from benchmarks.runner.config import Plan, only, select
+from benchmarks.runner.interleaved import Contender, Turns
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import Serving, serving
 

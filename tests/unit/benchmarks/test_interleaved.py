@@ -7,15 +7,16 @@ import pytest
 
 pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
 
+from benchmarks.load import wrk
 from benchmarks.load.histogram import Histogram
 from benchmarks.questions import compression, files, throughput
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner import interleaved
-from benchmarks.runner.config import Plan
+from benchmarks.runner.config import QUICK_SECONDS, Plan
 from benchmarks.servers.peers import ECHO, FILES, PEERS, Adapter
 from benchmarks.servers.process import Serving
 from benchmarks.servers.verify import WrongError
-from benchmarks.servers.workloads import HOT, SMALL, WATCHED, WORKLOADS, Workload
+from benchmarks.servers.workloads import COMPRESSED, HOT, SMALL, WATCHED, WORKLOADS, Workload
 
 THREE = Plan(rounds=3, seconds=9, connections=4, peers=("bare loop",))
 LARGE = WORKLOADS["file 100 MiB"]
@@ -37,9 +38,9 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
         rounds.append((serving.name, workload.name, round, seconds))
         return Sample(question, workload.name, serving.name, round, requests=1, latency=Histogram())
 
-    monkeypatch.setattr(interleaved.wrk, "measure", measure)
-    monkeypatch.setattr(interleaved.wrk, "run", lambda *_: None)
-    monkeypatch.setattr(interleaved.wrk, "missing", lambda: None)
+    monkeypatch.setattr(wrk, "measure", measure)
+    monkeypatch.setattr(wrk, "run", lambda *_: None)
+    monkeypatch.setattr(wrk, "missing", lambda: None)
     return rounds
 
 
@@ -118,7 +119,7 @@ def test_a_peer_that_is_missing_is_noted(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_without_wrk_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interleaved.wrk, "missing", lambda: "wrk is not installed")
+    monkeypatch.setattr(wrk, "missing", lambda: "wrk is not installed")
     run = Run()
     throughput.measure(THREE, run, quiet)
     assert (run.samples, run.skipped) == ([], {"throughput": "wrk is not installed"})
@@ -128,7 +129,7 @@ def test_a_quick_run_is_one_short_round_without_large_files(measured: Measured) 
     run = Run()
     plan = Plan(peers=("reactor",), workloads=("file 4 KiB", "file 100 MiB"), quick=True)
     files.measure(plan, run, quiet)
-    assert measured == [("reactor", "file 4 KiB", 1, interleaved.QUICK_SECONDS)]
+    assert measured == [("reactor", "file 4 KiB", 1, QUICK_SECONDS)]
     assert run.skipped == {"file 100 MiB": "too large for a quick run"}
 
 
@@ -160,7 +161,7 @@ def test_files_and_compression_are_measured() -> None:
 
 
 def test_the_questions_cover_all_workloads() -> None:
-    asked = [*SMALL, *compression.COMPRESSED, *files.WORKLOADS, WATCHED]
+    asked = [*SMALL, *COMPRESSED, *files.WORKLOADS, WATCHED]
     assert {each.name for each in asked} == set(WORKLOADS)
     assert {each.needs for each in asked} >= {ECHO, FILES}
 

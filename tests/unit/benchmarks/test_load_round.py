@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.load.pacing import precise_selector
 from benchmarks.load.round import Ask, Job, Result, Round, make_load
-from benchmarks.load.selector import precise_selector
 from tests.support.process import ROOT, ServerProcess, run_command
 
 FOR_EVER = 20.0  # seconds; what takes as long has failed
@@ -216,7 +216,9 @@ def test_what_cannot_be_is_refused(words: list[str], reason: str) -> None:
     assert reason in said
 
 
-@pytest.mark.parametrize("name", ["load", "load_answers", "load_rivals"])
+@pytest.mark.parametrize(
+    "name", ["load.__main__", "load.responses", "load.histogram", "runner.config", "runner.interleaved"]
+)
 def test_examples_in_docstrings_are_right(name: str) -> None:
     failed, attempted = doctest.testmod(importlib.import_module(f"benchmarks.{name}"))
     assert attempted
@@ -224,7 +226,7 @@ def test_examples_in_docstrings_are_right(name: str) -> None:
 
 
 def test_each_part_is_named_in_the_reading_order() -> None:
-    benchmarks = ROOT / "benchmarks"
-    parts = {path.name for path in benchmarks.glob("load_*.py")}
+    folder = ROOT / "benchmarks" / "load"
+    parts = {path.name for path in folder.glob("*.py") if not path.name.startswith("__")}
     assert parts
-    assert {name for name in parts if name not in (benchmarks / "load.py").read_text()} == set()
+    assert {name for name in parts if name not in (folder / "__main__.py").read_text()} == set()

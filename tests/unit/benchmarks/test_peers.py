@@ -7,7 +7,6 @@ import pytest
 
 pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
 
-from benchmarks.servers import peers
 from benchmarks.servers.apps import shared
 from benchmarks.servers.peers import EVERYTHING, PEERS, Adapter
 from benchmarks.servers.process import Serving, serving
@@ -69,7 +68,7 @@ def test_a_version_names_all_packages() -> None:
 def test_what_is_missing_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     absent = Adapter("absent", [], ["pytest", "no-such-distribution"])
     assert absent.missing() == "no-such-distribution is not installed (pip install '.[bench]')"
-    monkeypatch.setattr(peers.shutil, "which", lambda _: None)
+    monkeypatch.setattr("shutil.which", lambda _: None)
     assert PEERS["nginx"].missing() == "nginx is not installed (Debian: apt-get install nginx)"
 
 

@@ -1,5 +1,6 @@
 """Tables fit a terminal, say ties, and are the README's without a hand touching them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -60,19 +61,12 @@ def test_a_peer_that_is_level_is_said_to_be(run: Run) -> None:
     run.samples = [each for each in run.samples if each.workload == "hot" and each.question == "throughput"]
     ours = [each for each in run.samples if each.peer == "reactor"]
     faster = {1: 1.1, 2: 0.9, 3: 1.0}
-    level = [
-        each.__class__(**{**vars_of(each), "peer": "level", "seconds": each.seconds * faster[each.round]})
-        for each in ours
-    ]
+    level = [replace(each, peer="level", seconds=each.seconds * faster[each.round]) for each in ours]
     run.samples += level
     (table,) = tables(run, "throughput")
     line = next(line for line in table.lines if line[0] == "level")
     assert line[3].endswith("a tie")
     assert not any("tie" in line[3] for line in table.lines if line[0] in ("uvicorn", "bare loop"))
-
-
-def vars_of(sample: object) -> dict[str, object]:
-    return {name: getattr(sample, name) for name in sample.__dataclass_fields__}  # type: ignore[attr-defined]
 
 
 def test_rows_are_medians_and_all_times_together(run: Run) -> None:

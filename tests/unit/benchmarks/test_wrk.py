@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pytest
 
@@ -19,7 +19,7 @@ from benchmarks.load import wrk
 from benchmarks.load.wrk import Result, WrkError, answered, histogram, read_result, uncorrected, write_script
 from benchmarks.servers import workloads
 from benchmarks.servers.peers import ECHO, PEERS
-from benchmarks.servers.process import serving
+from benchmarks.servers.process import Serving, serving
 from benchmarks.servers.workloads import WORKLOADS, Workload, numbered
 
 needs_wrk = pytest.mark.skipif(wrk.missing() is not None, reason=str(wrk.missing()))
@@ -191,12 +191,12 @@ def read_head(stream: BinaryIO) -> bytes:
     return b"".join([*lines, line]) if line else b""
 
 
-def stand_in(listener: socket.socket) -> SimpleNamespace:
+def stand_in(listener: socket.socket) -> Serving:
     """Pass for a server that runs."""
     host, port = listener.getsockname()
-    return SimpleNamespace(
-        name="x", host=host, port=port, url=f"http://{host}:{port}", cpu=lambda: 0.0, resident=lambda: 0
-    )
+    url = f"http://{host}:{port}"
+    known = SimpleNamespace(name="x", host=host, port=port, url=url, cpu=lambda: 0.0, resident=lambda: 0)
+    return cast(Serving, known)
 
 
 @pytest.fixture
