@@ -16,19 +16,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-from benchmarks.attack.run import Outcome, Scenario, besiege
+from benchmarks.attack.run import Outcome, Scenario, run_attack
 from benchmarks.attack.scenarios import FULL, MIB, SCENARIOS, SMALL, percentile, targets
-from benchmarks.load.client_group import raise_limit
-from benchmarks.servers.process import CLIENT_CORE, pinned
+from benchmarks.load.client_group import raise_open_file_limit
+from benchmarks.servers.process import CLIENT_CORE, pin_to_core
 
 
 def report(scenario: Scenario, outcome: Outcome) -> bool:
-    """Print what came of a siege; return True when every target is met."""
+    """Print what came of an attack; return True when every target is met."""
     print(f"{scenario.name}: {outcome.attackers:,} x {scenario.what}")
-    ulimit = f" (ulimit -n {scenario.descriptors})" if scenario.descriptors else ""
+    ulimit = f" (ulimit -n {scenario.open_file_limit})" if scenario.open_file_limit else ""
     print(f"  server       {outcome.options or 'its defaults'}{ulimit}")
-    met = ", ".join(f"{what} {count:,}" for what, count in sorted(outcome.met.items()))
-    print(f"  attackers    {met}")
+    events = ", ".join(f"{what} {count:,}" for what, count in sorted(outcome.events.items()))
+    print(f"  attackers    {events}")
     print(
         f"  honest       {len(outcome.times):,} requests, {outcome.errors} errors, "
         f"{outcome.kept} of {outcome.honest} connections kept"
@@ -67,9 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if importlib.util.find_spec("psutil") is None:
         print("benchmarks.attack: psutil is not installed (pip install psutil)", file=sys.stderr)
         return 2
-    pinned(CLIENT_CORE)
+    pin_to_core(CLIENT_CORE)
     scale = SMALL if options.small else FULL
-    files = raise_limit()
+    files = raise_open_file_limit()
     print(
         f"load average {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores: what others do there counts, too"
     )
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{scenario.name}: not run, the limit on open files, {files}, is too low (ulimit -n)")
                 passed.append(False)
                 continue
-            passed.append(report(scenario, besiege(scenario, scale)))
+            passed.append(report(scenario, run_attack(scenario, scale)))
     print(f"{sum(passed)} of {len(passed)} scenarios met every target")
     return 0 if all(passed) else 1
 

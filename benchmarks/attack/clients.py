@@ -7,14 +7,14 @@ its way. The attackers' work on the same core counts, too, so the figures are up
 
 from math import inf
 
-from benchmarks.load.client_group import RETURN, Client, Crowd
+from benchmarks.load.client_group import RECONNECT_DELAY, Client, ClientGroup
 
 
-class Honest(Client):
+class HonestClient(Client):
     """Asks for another text each time, and counts what goes wrong."""
 
-    def __init__(self, crowd: Crowd, number: int) -> None:
-        super().__init__(crowd)
+    def __init__(self, group: ClientGroup, number: int) -> None:
+        super().__init__(group)
         self.number = number
         self.times: list[float] = []  # seconds, one for each answer since they were last taken
         self.answered = 0
@@ -31,8 +31,8 @@ class Honest(Client):
 
     def start(self, delay: float) -> None:
         """Begin to ask, the first time after some seconds."""
-        self.deadline = self._due = self.crowd.now + delay
-        self.crowd.reactor.refresh(self)
+        self.deadline = self._due = self.group.now + delay
+        self.group.reactor.refresh(self)
 
     def give_up(self) -> None:
         """Count a request that has no answer as an error that took as long as we waited."""
@@ -40,25 +40,25 @@ class Honest(Client):
             return
         self.errors += 1
         self.lost += 1
-        self.times.append(self.crowd.now - self._due)
+        self.times.append(self.group.now - self._due)
         self._expected = b""
-        self.leave()
-        self.come(RETURN)
+        self.disconnect()
+        self.connect_later(RECONNECT_DELAY)
 
     def on_connected(self) -> None:
         """Ask for what was due meanwhile."""
-        self.crowd.met["connected"] -= 1  # that counts attackers
+        self.group.events["connected"] -= 1  # that counts attackers
         self.deadline = self._due if self._due else inf
 
-    def on_time(self) -> None:
+    def on_timer(self) -> None:
         """Ask."""
-        if not self.crowd.asking or self.waiting:
+        if not self.group.asking or self.waiting:
             return
         self._expected = b"%d-%d" % (self.number, self.answered)
         self._received = b""
-        self.say(b"GET /echo/%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % self._expected)
+        self.send(b"GET /echo/%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % self._expected)
 
-    def on_octets(self, octets: bytes) -> None:
+    def on_data(self, octets: bytes) -> None:
         """Check the answer when it is whole."""
         self._received += octets
         head, end, content = self._received.partition(b"\r\n\r\n")
@@ -66,18 +66,18 @@ class Honest(Client):
             return
         right = self.waiting and head.startswith(b"HTTP/1.1 200 ") and content == self._expected
         if right:
-            self.times.append(self.crowd.now - self._due)
+            self.times.append(self.group.now - self._due)
         else:
             self.errors += 1
         self.answered += 1
         self._expected = b""
-        self._due += self.crowd.interval
+        self._due += self.group.interval
         self.deadline = self._due
 
-    def on_end(self, how: str) -> None:
+    def on_disconnect(self, how: str) -> None:
         """Count it, and come back at once."""
         self.lost += 1
         self.errors += self.waiting
         self._expected = b""
-        self.leave()
-        self.come(RETURN)
+        self.disconnect()
+        self.connect_later(RECONNECT_DELAY)

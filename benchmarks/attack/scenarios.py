@@ -19,9 +19,9 @@ FULL = Scale(
     attack=6,
     quiet=2,
     after=1.5,
-    patience=5,
-    tempo=1,
-    at_most=20,
+    timeout=5,
+    interval_factor=1,
+    max_wait=20,
 )
 SMALL = Scale(
     share=0.05,
@@ -31,9 +31,9 @@ SMALL = Scale(
     attack=0.4,
     quiet=0.4,
     after=0.4,
-    patience=0.8,
-    tempo=0.2,
-    at_most=4,
+    timeout=0.8,
+    interval_factor=0.2,
+    max_wait=4,
 )
 LINGER = "--linger-timeout"
 SCENARIOS = (
@@ -42,95 +42,95 @@ SCENARIOS = (
         "heads that come an octet every two seconds, and never end",
         1000,
         attackers.Slow,
-        meets={"408": 1},
-        deadlines=("--head-timeout", LINGER),
-        every=2,
-        holds=True,
+        expected_events={"408": 1},
+        timeout_options=("--head-timeout", LINGER),
+        interval=2,
+        holds_still=True,
     ),
     Scenario(
         "slow-bodies",
         "uploads that come an octet every two seconds, half of them chunked",
         1000,
         attackers.SlowBody,
-        meets={"408": 1},
-        deadlines=("--content-timeout", LINGER),
-        every=2,
-        holds=True,
+        expected_events={"408": 1},
+        timeout_options=("--content-timeout", LINGER),
+        interval=2,
+        holds_still=True,
     ),
     Scenario(
         "slow-readers",
         "downloads of which nothing is taken, or 256 octets a second",
         1000,
         attackers.SlowReader,
-        meets={"reset": 0.5},
-        deadlines=("--stall-timeout",),
-        holds=True,
+        expected_events={"reset": 0.5},
+        timeout_options=("--stall-timeout",),
+        holds_still=True,
     ),
     Scenario(
         "flood",
         "silent connections, five times as many as there are places",
         2000,
         attackers.Silent,
-        meets={"connected": 2, "closed": 1},
-        places=0.2,
+        expected_events={"connected": 2, "closed": 1},
+        max_connections=0.2,
     ),
     Scenario(
         "flood-of-heads",
         "five times as many as there are places, each with a head begun",
         2000,
         attackers.HalfHead,
-        meets={"connected": 2},
-        deadlines=("--head-timeout", LINGER),
-        places=0.2,
-        holds=True,
+        expected_events={"connected": 2},
+        timeout_options=("--head-timeout", LINGER),
+        max_connections=0.2,
+        holds_still=True,
     ),
     Scenario(
         "descriptors",
         "uploads and downloads held open under ulimit -n 64",
         400,
         attackers.Hoarder,
-        meets={"connected": 1},
-        deadlines=("--content-timeout", "--stall-timeout", LINGER),
-        descriptors=64,
-        fewest=60,
+        expected_events={"connected": 1},
+        timeout_options=("--content-timeout", "--stall-timeout", LINGER),
+        open_file_limit=64,
+        min_attackers=60,
         honest=8,
-        says="Too many open files",
-        holds=True,
+        expected_log="Too many open files",
+        holds_still=True,
     ),
     Scenario(
         "storm",
         "pipelined requests without end, of whose answers none is read",
         20,
         attackers.Storm,
-        meets={"reset": 1},
-        deadlines=("--stall-timeout",),
-        fewest=2,
+        expected_events={"reset": 1},
+        timeout_options=("--stall-timeout",),
+        min_attackers=2,
     ),
     Scenario(
         "header-bombs",
         "heads too long in every way, and valid ones never seen before",
         40,
         attackers.HeaderBomb,
-        meets={"200": 0.5, "400": 0.16, "414": 0.16, "431": 0.5},
-        fewest=6,
+        expected_events={"200": 0.5, "400": 0.16, "414": 0.16, "431": 0.5},
+        min_attackers=6,
     ),
     Scenario(
         "chunk-bombs",
         "chunked content too long in every way, and cut into single octets",
         40,
         attackers.ChunkBomb,
-        meets={"201": 0.33, "400": 0.33, "413": 0.16, "431": 0.16},
-        fewest=6,
+        expected_events={"201": 0.33, "400": 0.33, "413": 0.16, "431": 0.16},
+        min_attackers=6,
     ),
     Scenario(
         "idle",
         "connections that say nothing, or nothing more",
         10_000,
         attackers.Idle,
-        meets={"connected": 1, "200": 0.5},
-        come_in=2.5,
-        never=("closed", "reset"),
-        holds=True,
+        expected_events={"connected": 1, "200": 0.5},
+        arrival_seconds=2.5,
+        forbidden_events=("closed", "reset"),
+        holds_still=True,
     ),
 )
 
@@ -149,7 +149,7 @@ def percentile(times: Sequence[float], share: float) -> float:
 
 
 def targets(scenario: Scenario, outcome: Outcome) -> Iterator[Target]:
-    """Compare what came of a siege with what should."""
+    """Compare what came of an attack with what should."""
     p99 = percentile(outcome.times, 0.99)
     cpu, files = outcome.cpu, outcome.descriptors
     kept = outcome.resident["after"] - outcome.resident["before"]
@@ -164,12 +164,13 @@ def targets(scenario: Scenario, outcome: Outcome) -> Iterator[Target]:
         "descriptors back", files["after"] == files["before"], f"{files['after'] - files['before']:+}"
     )
     yield Target("nothing left on the disk", not outcome.leftovers, f"{len(outcome.leftovers)} files")
-    if outcome.places:  # and one more, for as long as it takes to close another in its favour
+    if outcome.max_connections:  # and one more, for as long as it takes to close another in its favour
         held = files["attack"] - files["before"] + outcome.honest
-        yield Target(f"at most {outcome.places} held", held <= outcome.places + 1, f"{held}")
-    for what in scenario.never:
-        times = outcome.met.get(what, 0)
+        limit = outcome.max_connections
+        yield Target(f"at most {limit} held", held <= limit + 1, f"{held}")
+    for what in scenario.forbidden_events:
+        times = outcome.events.get(what, 0)
         yield Target(f"nobody was {what}", times == 0, f"{times}")
-    wrong = outcome.met.get("wrong answers", 0) + outcome.met.get("no answer", 0)
+    wrong = outcome.events.get("wrong answers", 0) + outcome.events.get("no answer", 0)
     yield Target("attackers answered as they should", wrong == 0, f"{wrong} wrong")
     yield Target("no crash, no traceback", outcome.survived, f"exit code {outcome.exit_code}")

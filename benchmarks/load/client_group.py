@@ -1,7 +1,7 @@
 """Many client connections in one thread, on the reactor's own event loop: the base of all our own clients.
 
-    Crowd     the loop, what the clients do now, and what they have met with so far
-    Client    one connection that does not block, made when its time comes, and made again
+    ClientGroup   the loop, what the clients do now, and what they have met with so far
+    Client        one connection that does not block, made when its time comes, and made again
 
 ``benchmarks.load`` measures with these, ``benchmarks.attack`` attacks with them.
 """
@@ -17,28 +17,28 @@ from math import inf
 
 from reactor.loop import EventHandler, Interest, Reactor
 
-PULSE = 0.01  # seconds; how often conditions are looked at when nothing happens
-RETURN = 0.02  # seconds, before one who was shut out comes back
+TICK = 0.01  # seconds; how often conditions are looked at when nothing happens
+RECONNECT_DELAY = 0.02  # seconds, before a client that was disconnected connects again
 
 
-class Pulse(EventHandler):
+class Ticker(EventHandler):
     """Keeps the loop turning, and calls a function now and then."""
 
     def __init__(self, reactor: Reactor) -> None:
         super().__init__(deadline=reactor.now)
         self._reactor = reactor
-        self._beats = 0
-        self.now_and_then: Callable[[], None] = lambda: None
+        self._ticks = 0
+        self.periodic: Callable[[], None] = lambda: None
 
     def on_deadline(self) -> None:
-        """Beat."""
-        self._beats += 1
-        self.deadline = self._reactor.now + PULSE
-        if self._beats % 25 == 0:
-            self.now_and_then()
+        """Tick."""
+        self._ticks += 1
+        self.deadline = self._reactor.now + TICK
+        if self._ticks % 25 == 0:
+            self.periodic()
 
 
-class Crowd:
+class ClientGroup:
     """The clients of one server, and the loop that they share; selector and clock are the reactor's."""
 
     def __init__(
@@ -53,19 +53,19 @@ class Crowd:
         self.interval = interval  # seconds between two requests of an honest client
         self.asking = False  # whether honest clients ask
         self.returning = True  # whether attackers come back
-        self.met: Counter[str] = Counter()  # what attackers met with: statuses, ends, resets
+        self.events: Counter[str] = Counter()  # what attackers met with: statuses, ends, resets
         self.failed = False
-        self.pulse = Pulse(self.reactor)
-        self.reactor.register(self.pulse)
+        self.ticker = Ticker(self.reactor)
+        self.reactor.register(self.ticker)
 
     @property
     def now(self) -> float:
         """Seconds of the monotonic clock."""
         return self.clock()
 
-    def run(self, until: Callable[[], bool], at_most: float) -> bool:
+    def run(self, until: Callable[[], bool], max_wait: float) -> bool:
         """Let everybody act until something holds; return False when it takes too many seconds."""
-        end = self.now + at_most
+        end = self.now + max_wait
         while not until():
             if self.now > end:
                 return False
@@ -84,26 +84,26 @@ class Client(EventHandler):
 
     receive_buffer = 0
 
-    def __init__(self, crowd: Crowd) -> None:
+    def __init__(self, group: ClientGroup) -> None:
         super().__init__()
-        self.crowd = crowd
+        self.group = group
         self.connected = False
 
     # What others ask.
 
     @property
-    def coming(self) -> bool:
+    def connecting(self) -> bool:
         """True while it is on its way: it waits to connect, or has not been accepted yet."""
         return not self.connected and (self.handle is not None or self.deadline != inf)
 
-    def come(self, delay: float) -> None:
+    def connect_later(self, delay: float) -> None:
         """Connect after some seconds."""
-        self.deadline = self.crowd.reactor.now + delay
-        self.crowd.reactor.refresh(self)
+        self.deadline = self.group.reactor.now + delay
+        self.group.reactor.refresh(self)
 
-    def leave(self) -> None:
+    def disconnect(self) -> None:
         """Close the connection, and wait for nothing."""
-        self.crowd.reactor.remove(self)
+        self.group.reactor.remove(self)
         if self.handle is not None:
             self.handle.close()
             self.handle = None
@@ -114,18 +114,18 @@ class Client(EventHandler):
     def on_connected(self) -> None:
         """Begin."""
 
-    def on_time(self) -> None:
+    def on_timer(self) -> None:
         """Go on: the time has come that was set."""
 
-    def on_room(self) -> None:
+    def on_sendable(self) -> None:
         """Send more: the kernel takes octets again."""
 
-    def on_octets(self, octets: bytes) -> None:
+    def on_data(self, octets: bytes) -> None:
         """Take what the server sent."""
 
-    def on_end(self, how: str) -> None:
+    def on_disconnect(self, how: str) -> None:
         """Act on the end of the connection: "refused", "closed" or "reset"."""
-        self.leave()
+        self.disconnect()
 
     # What the reactor calls.
 
@@ -135,17 +135,17 @@ class Client(EventHandler):
         if self.handle is None:
             self._connect()
         elif self.connected:
-            self.on_time()
+            self.on_timer()
 
     def on_writable(self) -> None:
         """See how connecting went; later, that there is room."""
         if self.connected:
-            self.on_room()
+            self.on_sendable()
         elif self.handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self.on_end("refused")
+            self.on_disconnect("refused")
         else:
             self.connected = True
-            self.crowd.met["connected"] += 1
+            self.group.events["connected"] += 1
             self.interest = Interest.READ
             self.on_connected()
 
@@ -156,21 +156,21 @@ class Client(EventHandler):
         except BlockingIOError:
             return
         except OSError:
-            self.on_end("reset")
+            self.on_disconnect("reset")
             return
         if octets:
-            self.on_octets(octets)
+            self.on_data(octets)
         else:
-            self.on_end("closed")
+            self.on_disconnect("closed")
 
     def on_failure(self) -> None:
         """Let the whole run fail: a client that is wrong measures nothing."""
-        self.crowd.failed = True
-        self.leave()
+        self.group.failed = True
+        self.disconnect()
 
     # The calls that touch the socket.
 
-    def say(self, octets: bytes | memoryview) -> int:
+    def send(self, octets: bytes | memoryview) -> int:
         """Send what the kernel takes; return how much that was."""
         try:
             sent: int = self.handle.send(octets)
@@ -178,7 +178,7 @@ class Client(EventHandler):
         except BlockingIOError:
             return 0
         except OSError:
-            self.on_end("reset")
+            self.on_disconnect("reset")
             return 0
 
     def _connect(self) -> None:
@@ -186,23 +186,23 @@ class Client(EventHandler):
         self.handle.setblocking(False)
         if self.receive_buffer:
             self.handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
-        fault = self.handle.connect_ex(self.crowd.address)
+        fault = self.handle.connect_ex(self.group.address)
         if fault not in (0, errno.EINPROGRESS):
-            self.on_end("refused")
+            self.on_disconnect("refused")
             return
         self.interest = Interest.WRITE
-        self.crowd.reactor.refresh(self)
+        self.group.reactor.refresh(self)
 
 
-def most_files() -> int:
+def max_open_files() -> int:
     """Return how many files a process may open once it has raised its limit."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
-def raise_limit() -> int:
+def raise_open_file_limit() -> int:
     """Let this process open as many files as it may; return how many that is."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return most_files()
+    return max_open_files()

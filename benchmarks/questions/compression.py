@@ -7,10 +7,10 @@ looked at, before and after each round, is decompressed and compared. Needs wrk.
 
 from benchmarks.results.samples import Run
 from benchmarks.runner import interleaved
-from benchmarks.runner.config import Plan, Say
+from benchmarks.runner.config import Config, ShowProgress
 from benchmarks.servers.workloads import COMPRESSED
 
 
-def measure(plan: Plan, run: Run, say: Say) -> None:
+def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all peers to the run."""
-    interleaved.measure("compression", COMPRESSED, plan, run, say)
+    interleaved.measure("compression", COMPRESSED, config, run, show_progress)

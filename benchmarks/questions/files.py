@@ -12,19 +12,19 @@ from pathlib import Path
 
 from benchmarks.results.samples import Run
 from benchmarks.runner import interleaved
-from benchmarks.runner.config import Plan, Say
+from benchmarks.runner.config import Config, ShowProgress
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.workloads import DOWNLOADED, NAMES, UPLOADED, Workload, file_name
 
 WORKLOADS = (*DOWNLOADED, *UPLOADED)
 
 
-def measure(plan: Plan, run: Run, say: Say) -> None:
+def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all peers to the run."""
-    workloads = interleaved.select_workloads(WORKLOADS, plan, run)
-    with interleaved.roomy_directory(room(workloads, plan.connections)) as directories:
+    workloads = interleaved.select_workloads(WORKLOADS, config, run)
+    with interleaved.roomy_directory(room(workloads, config.connections)) as directories:
         share(directories, workloads)
-        interleaved.measure("files", workloads, plan, run, say, directories)
+        interleaved.measure("files", workloads, config, run, show_progress, directories)
 
 
 def room(workloads: Sequence[Workload], connections: int) -> int:

@@ -9,10 +9,10 @@ meanwhile happens to all; what counts is the ratio of each round, not the absolu
 
 from benchmarks.results.samples import Run
 from benchmarks.runner import interleaved
-from benchmarks.runner.config import Plan, Say
+from benchmarks.runner.config import Config, ShowProgress
 from benchmarks.servers.workloads import SMALL
 
 
-def measure(plan: Plan, run: Run, say: Say) -> None:
+def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all peers to the run."""
-    interleaved.measure("throughput", SMALL, plan, run, say)
+    interleaved.measure("throughput", SMALL, config, run, show_progress)

@@ -9,10 +9,10 @@ which ``python -m benchmarks compare`` answers. Needs wrk, as the throughput doe
 
 from benchmarks.results.samples import Run
 from benchmarks.runner import interleaved
-from benchmarks.runner.config import Plan, Say
+from benchmarks.runner.config import Config, ShowProgress
 from benchmarks.servers.workloads import WATCHED
 
 
-def measure(plan: Plan, run: Run, say: Say) -> None:
+def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all ways to be watched to the run."""
-    interleaved.measure("watching", (WATCHED,), plan, run, say)
+    interleaved.measure("watching", (WATCHED,), config, run, show_progress)

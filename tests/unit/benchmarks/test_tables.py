@@ -10,7 +10,7 @@ from benchmarks.results import readme_table
 from benchmarks.results.checks import check
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import Figure, figures
-from benchmarks.results.summary import rows
+from benchmarks.results.summary import summarize
 from benchmarks.results.tables import LEFT, RIGHT, WIDTH, Table, checks_table, spread, tables, targets_table
 from benchmarks.results.targets import judge
 from benchmarks.results.units import SECONDS
@@ -70,14 +70,16 @@ def test_a_peer_that_is_level_is_said_to_be(run: Run) -> None:
 
 
 def test_rows_are_medians_and_all_times_together(run: Run) -> None:
-    row = next(row for row in rows(run, "throughput") if (row.cell.workload, row.peer) == ("hot", "nginx"))
+    row = next(
+        row for row in summarize(run, "throughput") if (row.cell.workload, row.peer) == ("hot", "nginx")
+    )
     samples = run.select(question="throughput", workload="hot", peer="nginx")
     assert row.rate.median == sorted(each.rate for each in samples)[1]
     assert row.latency.count == sum(each.latency.count for each in samples)
     assert row.errors == 0
     assert row.against is not None
     assert row.against.rounds == len(samples) == 3
-    assert [each.peer for each in rows(run, "throughput") if each.against is None] == ["reactor"] * 5
+    assert [each.peer for each in summarize(run, "throughput") if each.against is None] == ["reactor"] * 5
 
 
 @pytest.mark.parametrize(
