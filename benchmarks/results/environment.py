@@ -19,11 +19,11 @@ TIMEOUT = 10.0  # seconds, for a program to say what it is
 CPU_INFO = Path("/proc/cpuinfo")
 
 
-def environment(words: Sequence[str]) -> dict[str, Any]:
-    """Return all that is known; ``words`` are the command line of the benchmark, without the interpreter."""
+def environment(argv: Sequence[str]) -> dict[str, Any]:
+    """Return all that is known; ``argv`` is the command line of the benchmark, without the interpreter."""
     return {
         "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "command": portable(shlex.join(["python", *words])),
+        "command": portable(shlex.join(["python", *argv])),
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "platform": platform.platform(),
