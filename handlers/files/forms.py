@@ -30,9 +30,9 @@ from reactor.http11.message import Request
 from .store import Store
 from .upload import Upload
 
-LONGEST_HEAD = 8 * 1024  # octets of the head of one part
-LONGEST_PADDING = 128  # octets of white space behind a boundary, of which nobody sends any
-MOST_PARTS = 1000
+MAX_HEAD_SIZE = 8 * 1024  # octets of the head of one part
+MAX_PADDING = 128  # octets of white space behind a boundary, of which nobody sends any
+MAX_PARTS = 1000
 
 # boundary := 0*69<bchars> bcharsnospace                                           RFC 2046, 5.1.1
 # bchars := bcharsnospace / " "
@@ -70,7 +70,7 @@ class State(Enum):
 PREAMBLE, BOUNDARY, HEAD, CONTENT, EPILOGUE = State
 
 
-def boundary_of(content_type: str | None) -> bytes:
+def read_boundary(content_type: str | None) -> bytes:
     """Return the boundary that a Content-Type names; raise HTTPError, 415 where it is no form."""
     media, semicolon, parameters = (content_type or "").partition(";")
     if media.strip(" \t").lower() != "multipart/form-data":
@@ -143,17 +143,17 @@ class FormReader:
         if buffer.startswith(b"--"):
             self.state = EPILOGUE
             return
-        end = buffer.find(b"\r\n", 0, LONGEST_PADDING + 2)
-        line = bytes(buffer[: LONGEST_PADDING + 2] if end < 0 else buffer[:end])
+        end = buffer.find(b"\r\n", 0, MAX_PADDING + 2)
+        line = bytes(buffer[: MAX_PADDING + 2] if end < 0 else buffer[:end])
         unfinished = end < 0 and (line == b"-" or line.strip(b" \t") == b"\r")
-        if len(line.rstrip(b"\r")) > LONGEST_PADDING or (line.strip(b" \t") and not unfinished):
+        if len(line.rstrip(b"\r")) > MAX_PADDING or (line.strip(b" \t") and not unfinished):
             raise HTTPError(400, "malformed boundary in the form")
         if end < 0:
             return
         del buffer[:end]  # its CRLF stays: before an empty line it is the end of an empty head
         self._parts += 1
-        if self._parts > MOST_PARTS:
-            raise HTTPError(413, f"the form has over {MOST_PARTS} parts")
+        if self._parts > MAX_PARTS:
+            raise HTTPError(413, f"the form has over {MAX_PARTS} parts")
         self.state = HEAD
 
     def _read_head(self) -> Part | None:
@@ -171,8 +171,8 @@ class FormReader:
         return _read_part(lines)
 
     def _check_head(self, length: int) -> None:
-        if length > LONGEST_HEAD:
-            raise HTTPError(400, f"the head of a part of the form is over {LONGEST_HEAD} octets")
+        if length > MAX_HEAD_SIZE:
+            raise HTTPError(400, f"the head of a part of the form is over {MAX_HEAD_SIZE} octets")
 
 
 def _read_part(lines: list[bytes]) -> Part:
@@ -217,7 +217,7 @@ def _from_utf8(value: str) -> str:
 # """
 
 
-MOST_FILES = 100  # in one form
+MAX_FILES = 100  # in one form
 
 
 class OpenFileLimit:
@@ -246,7 +246,7 @@ class FormUpload:
 
     def __init__(self, store: Store, request: Request, directory: str, places: OpenFileLimit) -> None:
         os.close(store.open_directory(directory))  # refused before any content is read
-        self._reader = FormReader(boundary_of(request.headers.get("Content-Type")))
+        self._reader = FormReader(read_boundary(request.headers.get("Content-Type")))
         self._store = store
         self._places = places
         self._directory = directory
@@ -282,8 +282,8 @@ class FormUpload:
         """Make a place for a part; None when it is no file."""
         if not part.filename:
             return None
-        if len(self._uploads) == MOST_FILES:
-            raise HTTPError(413, f"the form has over {MOST_FILES} files")
+        if len(self._uploads) == MAX_FILES:
+            raise HTTPError(413, f"the form has over {MAX_FILES} files")
         # Some clients send the whole path.
         name = part.filename.replace("\\", "/").rpartition("/")[2]
         self._places.take()

@@ -3,8 +3,8 @@
 1. Accept says which format (RFC 9110, 12.5.1): HTML and JSON for who names them, text for all others.
 2. Each batch of entries is sorted as it comes, so that no step has all of them to sort.
 3. The sorted batches are merged while they are written, some rows a step. Entries that are held cost
-   memory for as long as a slow client likes: one listing holds at most ``MOST_SORTED``, all together
-   ``MOST_HELD``. What is beyond follows as it is read, sorted within each batch alone.
+   memory for as long as a slow client likes: one listing holds at most ``MAX_SORTED``, all together
+   ``MAX_HELD``. What is beyond follows as it is read, sorted within each batch alone.
 4. Directories come first, then names as people count: "file 9" before "file 10".
 
 The content is an iterator, one step a turn of the loop; the first steps yield nothing but the head.
@@ -25,8 +25,8 @@ from .directory import Entry
 from .listing_html import HTML_HEADERS, Page
 
 ROWS = 128  # written in one step
-MOST_SORTED = 10_000  # entries; about half a kilobyte each while they are held
-MOST_HELD = 200_000  # entries, by all listings of one server
+MAX_SORTED = 10_000  # entries; about half a kilobyte each while they are held
+MAX_HELD = 200_000  # entries, by all listings of one server
 COMPRESS_FROM = 256
 COMMON = (
     ("Vary", "Accept"),
@@ -78,7 +78,7 @@ class Order(NamedTuple):
     def row(self, entry: Entry) -> Row:
         """Return an entry with what it is sorted by: directories are first in both directions."""
         first = entry.is_directory is self.descending
-        return first, _MEASURES[self.by](entry), natural(entry.name), entry.name, entry
+        return first, _MEASURES[self.by](entry), natural_key(entry.name), entry.name, entry
 
 
 _MEASURES: dict[str, Callable[[Entry], int]] = {
@@ -88,7 +88,7 @@ _MEASURES: dict[str, Callable[[Entry], int]] = {
 }
 
 
-def natural(name: str) -> list[object]:
+def natural_key(name: str) -> list[object]:
     """Return what makes names sort without regard to case, and numbers in them by their value.
 
     >>> sorted(["b2", "B10", "a"], key=natural)
@@ -98,7 +98,7 @@ def natural(name: str) -> list[object]:
     return [int(part) if place % 2 else part for place, part in enumerate(parts)]
 
 
-def order_of(query: str) -> Order:
+def parse_order(query: str) -> Order:
     """Read the order that a query asks for; what is not understood is the order by name."""
     fields = parse_qs(query, max_num_fields=8) if query and query.count("&") < 8 else {}
     by = fields.get("sort", ["name"])[-1]
@@ -170,21 +170,21 @@ class Json:
         return f'{{"name": {json.dumps(entry.name)}, {fields}}}'
 
 
-class Held:
+class EntryBudget:
     """How many entries all listings of one server hold."""
 
     def __init__(self) -> None:
         self.count = 0
 
 
-class Slices:
+class ListingChunks:
     """Content that is made in steps; closing it closes what it is made of, begun or not."""
 
-    def __init__(self, batches: Batches, order: Order, form: Format, held: Held) -> None:
+    def __init__(self, batches: Batches, order: Order, form: Format, held: EntryBudget) -> None:
         self._batches = batches
         self._steps = _write(batches, order, form, held)
 
-    def __iter__(self) -> "Slices":
+    def __iter__(self) -> "ListingChunks":
         return self
 
     def __next__(self) -> bytes:
@@ -196,14 +196,14 @@ class Slices:
         self._batches.close()
 
 
-def _write(batches: Batches, order: Order, form: Format, held: Held) -> Generator[bytes, None, None]:
+def _write(batches: Batches, order: Order, form: Format, held: EntryBudget) -> Generator[bytes, None, None]:
     """Yield the octets of a listing, b"" while entries are being read."""
     yield form.begin().encode()
     unread = iter(batches)
     mine = 0
     runs = []
     try:
-        while mine < MOST_SORTED and held.count < MOST_HELD and (batch := next(unread, None)) is not None:
+        while mine < MAX_SORTED and held.count < MAX_HELD and (batch := next(unread, None)) is not None:
             # The last comes first: it is taken from the end.
             runs.append(sorted(map(order.row, batch), reverse=not order.descending))
             mine += len(batch)
@@ -227,11 +227,11 @@ def _taken(run: list[Row]) -> Iterator[Row]:
 
 
 def answer(
-    request: Request, path: str, batches: Batches, may_upload: bool, held: Held | None = None
+    request: Request, path: str, batches: Batches, may_upload: bool, held: EntryBudget | None = None
 ) -> Response:
     """List a directory; ``path`` names it as people read it, and begins and ends with a slash."""
     kind = preferred_format(request.headers.get("Accept"))
-    order = order_of(request.query)
+    order = parse_order(request.query)
     headers: Fields
     form: Format
     if kind == "html":
@@ -240,7 +240,9 @@ def answer(
         headers, form = JSON, Json(path)
     else:
         headers, form = UTF8_TEXT, Text()
-    return Response(200, Slices(batches, order, form, held or Held()), (*headers, *COMMON), COMPRESS_FROM)
+    return Response(
+        200, ListingChunks(batches, order, form, held or EntryBudget()), (*headers, *COMMON), COMPRESS_FROM
+    )
 
 
 def _without_controls(name: str) -> str:

@@ -27,7 +27,7 @@ from reactor.routing import Router
 
 from .upload import CheckedUpload, Upload
 
-LIMIT = 64  # uploads; each holds a file open
+MAX_UPLOADS = 64  # uploads; each holds a file open
 MEDIA_TYPE = "application/partial-upload"
 PATTERN = "/uploads/{token}"
 
@@ -131,7 +131,7 @@ class UploadRegistry(dict[str, Partial]):
     def add(self, partial: Partial) -> str:
         """Keep an upload; return its token. Where there are too many, one goes."""
         idle = [token for token, each in self.items() if each.writer is None]
-        if len(self) >= LIMIT:
+        if len(self) >= MAX_UPLOADS:
             if not idle:
                 partial.sink.close()
                 raise HTTPError(503, "too many uploads are on their way")

@@ -20,11 +20,11 @@ from reactor.http11.headers import Headers
 from reactor.http11.message import Request, Response
 from reactor.routing import Handler, Router, Sink, SinkFactory
 
-from .csrf import refuse_others_than
+from .csrf import require_same_origin
 from .directory import read_entries
 from .download import download
 from .forms import FormUpload, OpenFileLimit
-from .listing import Held, answer
+from .listing import EntryBudget, answer
 from .resumable import UploadRegistry, Writer
 from .store import Condition, Store
 from .upload import CheckedUpload, Upload, read_digests
@@ -47,7 +47,7 @@ class Files:
     ) -> None:
         self._store = store
         self._partials = partials
-        self._refuse_others = refuse_others_than(allowed_origin)
+        self._refuse_others = require_same_origin(allowed_origin)
         self._form_or_file = forms_too(store, self._place)
 
     def install(self, routes: Router, read_only: bool = False, allow_delete: bool = False) -> None:
@@ -157,7 +157,7 @@ def listing_too(store: Store, download: Download, may_upload: bool) -> Handler:
 
     Where the store serves pages, the page of a directory stands for its listing.
     """
-    held = Held()
+    held = EntryBudget()
 
     def get(request: Request) -> Response:
         name = request.params["name"]

@@ -22,7 +22,7 @@ from typing import Protocol
 
 from reactor.http11.errors import HTTPError
 
-from .paths import LEFTOVER, READ, SharedRoot, refusal
+from .paths import READ, TEMPORARY_PREFIX, SharedRoot, http_error_from
 
 log = logging.getLogger("reactor")
 
@@ -98,7 +98,7 @@ class Upload:
                 size, view = size + written, view[written:]
         except OSError as error:
             self._take_back()
-            raise refusal(error) from None
+            raise http_error_from(error) from None
         self._size = size
 
     def _take_back(self) -> None:
@@ -134,7 +134,7 @@ class Upload:
         except FileNotFoundError:
             raise HTTPError(409, "it was removed while it was coming in") from None
         except OSError as error:
-            raise refusal(error) from None
+            raise http_error_from(error) from None
 
     def close(self) -> None:
         """Close the file; remove it, unless it was committed."""
@@ -153,7 +153,7 @@ class Upload:
 def create_temporary(parent: int) -> tuple[int, str]:
     """Create a file of a new name in a directory, locked; return its descriptor and its name."""
     while True:
-        name = f"{LEFTOVER}{os.getpid()}-{next(_serial)}"
+        name = f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_serial)}"
         try:
             descriptor = os.open(name, _CREATE, 0o666, dir_fd=parent)
         except FileExistsError:
@@ -170,14 +170,14 @@ def create_temporary(parent: int) -> tuple[int, str]:
         os.close(descriptor)
 
 
-def remove_leftovers(tree: SharedRoot) -> int:
+def remove_leftovers(root: SharedRoot) -> int:
     """Remove what killed processes left beneath a directory; return how many files that were."""
     removed = 0
     waiting: list[list[bytes]] = [[]]
     while waiting:
         parts = waiting.pop()
         try:
-            directory = tree.open_parts(parts)
+            directory = root.open_parts(parts)
         except OSError as error:
             log.warning("cannot look for leftovers in %s: %s", b"/".join(parts).decode(), error.strerror)
             continue
@@ -194,7 +194,9 @@ def _look_into(directory: int) -> tuple[list[str], list[bytes]]:
     """Return the names of the leftovers in a directory, and those of the directories in it."""
     with os.scandir(directory) as found:
         entries = [(each.name, each.is_dir(follow_symlinks=False)) for each in found]
-    leftovers = [name for name, is_directory in entries if name.startswith(LEFTOVER) and not is_directory]
+    leftovers = [
+        name for name, is_directory in entries if name.startswith(TEMPORARY_PREFIX) and not is_directory
+    ]
     return leftovers, [os.fsencode(name) for name, is_directory in entries if is_directory]
 
 

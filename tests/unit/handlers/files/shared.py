@@ -62,7 +62,7 @@ def no_descriptor_leaks() -> Iterator[None]:
 def read(store: Store, name: str) -> bytes:
     """Return the content of a file, as the store finds it."""
     with closing(store.find(name)) as found:
-        return b"".join(found.pieces(range(found.about.size)))
+        return b"".join(found.chunks(range(found.metadata.size)))
 
 
 def upload(store: Store, name: str, *pieces: bytes) -> None:

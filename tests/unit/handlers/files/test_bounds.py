@@ -8,7 +8,7 @@ import pytest
 
 from handlers.files import listing
 from handlers.files.directory import Entry
-from handlers.files.listing import Held, answer
+from handlers.files.listing import EntryBudget, answer
 from handlers.files.store import Store
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request
@@ -36,7 +36,7 @@ class Batches:
         """Nothing is open."""
 
 
-def listed(batches: Batches, held: Held) -> Iterator[bytes]:
+def listed(batches: Batches, held: EntryBudget) -> Iterator[bytes]:
     request = Request("GET", Target("/files/", ("files", "")), Head(1, Headers()))
     content = answer(request, "/files/", batches, False, held).content
     assert isinstance(content, Iterator)
@@ -44,8 +44,8 @@ def listed(batches: Batches, held: Held) -> Iterator[bytes]:
 
 
 def test_a_listing_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "MOST_SORTED", 50)
-    batches, held = Batches(200), Held()
+    monkeypatch.setattr(listing, "MAX_SORTED", 50)
+    batches, held = Batches(200), EntryBudget()
     octets = b""
     for piece in listed(batches, held):
         assert held.count <= 50
@@ -57,8 +57,8 @@ def test_a_listing_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_all_listings_together_hold_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "MOST_HELD", 100)
-    held = Held()
+    monkeypatch.setattr(listing, "MAX_HELD", 100)
+    held = EntryBudget()
     several = [listed(Batches(70), held) for _ in range(5)]
     for each in several:
         for _ in range(6):
@@ -72,7 +72,7 @@ def test_all_listings_together_hold_no_more_than_they_may(monkeypatch: pytest.Mo
 
 
 def test_a_listing_that_is_broken_off_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = Held()
+    held = EntryBudget()
     one, other = listed(Batches(70), held), listed(Batches(70), held)
     for _ in range(4):
         next(one)

@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from handlers.files.media_types import OCTET_STREAM, guess, kind_of, octets
+from handlers.files.media_types import OCTET_STREAM, binary, file_type, guess
 from handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, descriptors, request
@@ -132,7 +132,7 @@ def test_what_comes_to_stand_beside_a_file_later_is_found(shared: Shared) -> Non
         client = server.connect()
         for _ in range(2):
             assert client.get("/files/text", "Accept-Encoding: br").content == TEXT
-        assert "text" in store.beside._alone
+        assert "text" in store.precompressed._without_variants
         write(shared, "text.br", b"ready in br")
         assert client.get("/files/text", "Accept-Encoding: br").content == b"ready in br"
         os.unlink(shared.path / "text.br")
@@ -142,14 +142,14 @@ def test_what_comes_to_stand_beside_a_file_later_is_found(shared: Shared) -> Non
 def test_what_is_remembered_of_files_with_nothing_beside_them_is_bounded(
     shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.files.precompressed.MOST", 3)
+    monkeypatch.setattr("handlers.files.precompressed.MAX_REMEMBERED", 3)
     for number in range(10):
         write(shared, f"f{number}", TEXT)
     os.utime(shared.path, (WRITTEN, WRITTEN))
     with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
         for number in range(10):
             server.connect().get(f"/files/f{number}", "Accept-Encoding: gzip")
-            assert 1 <= len(store.beside._alone) <= 3
+            assert 1 <= len(store.precompressed._without_variants) <= 3
 
 
 def test_what_is_older_than_the_file_is_not_sent(shared: Shared, client: Client) -> None:
@@ -196,7 +196,7 @@ def test_what_stands_beside_is_a_file_of_its_own_too(shared: Shared, client: Cli
 )
 def test_types_are_guessed_by_the_name_alone(name: str, kind: str) -> None:
     assert guess(name) == kind
-    assert octets(name) == OCTET_STREAM
+    assert binary(name) == OCTET_STREAM
 
 
 def test_types_are_guessed_only_when_that_is_asked_for(shared: Shared, client: Client) -> None:
@@ -209,9 +209,9 @@ def test_types_are_guessed_only_when_that_is_asked_for(shared: Shared, client: C
 
 
 def test_a_kind_is_told_by_the_name_or_by_the_first_octets() -> None:
-    assert kind_of("a.txt", octets, b"text").compressible
-    assert not kind_of("a.zip", octets, b"text").compressible
-    assert not kind_of("a.txt", octets, b"PK\x03\x04....").compressible
+    assert file_type("a.txt", binary, b"text").compressible
+    assert not file_type("a.zip", binary, b"text").compressible
+    assert not file_type("a.txt", binary, b"PK\x03\x04....").compressible
 
 
 def test_a_site_is_served_with_the_pages_of_its_directories(shared: Shared) -> None:

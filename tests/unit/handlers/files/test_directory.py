@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from handlers.files.directory import Entries, Entry, read_entries
-from handlers.files.paths import LEFTOVER
+from handlers.files.paths import TEMPORARY_PREFIX
 from handlers.files.store import Store
 from tests.unit.handlers.files.shared import Shared, descriptors, no_descriptor_leaks, refused
 
@@ -133,7 +133,7 @@ def test_hidden_names_are_seen_where_they_are_shared_and_leftovers_never(
 ) -> None:
     (shared.path / ".hidden").mkdir()
     assert (store.is_visible(".hidden"), hidden_store.is_visible(".hidden")) == (False, True)
-    assert not any(map(hidden_store.is_visible, (f"{LEFTOVER}1-1", "..", ".", "", "a\\b", "a\0b")))
+    assert not any(map(hidden_store.is_visible, (f"{TEMPORARY_PREFIX}1-1", "..", ".", "", "a\\b", "a\0b")))
     before = descriptors()
     os.close(hidden_store.open_directory(".hidden"))
     assert descriptors() == before

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import handlers
-from handlers.files.forms import MOST_FILES
+from handlers.files.forms import MAX_FILES
 from handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
 from tests.support.requests import chunks, in_pieces
@@ -159,7 +159,7 @@ def test_what_is_no_form_is_415(client: Client, line: str, status: int) -> None:
 
 
 def test_a_form_with_too_many_files_is_413_and_leaves_nothing(shared: Shared, store: Store) -> None:
-    parts = [head(filename=str(number)) for number in range(MOST_FILES + 1)]
+    parts = [head(filename=str(number)) for number in range(MAX_FILES + 1)]
     with Harness(store=store) as server:
         before = descriptors()
         client = server.connect()
@@ -168,7 +168,7 @@ def test_a_form_with_too_many_files_is_413_and_leaves_nothing(shared: Shared, st
         assert descriptors() == before
         shared.assert_untouched()
         assert submit(server.connect(), "/files/", form(*parts[1:])).status == 303
-    assert len(shared.files()) == len(shared.files_at_first) + MOST_FILES
+    assert len(shared.files()) == len(shared.files_at_first) + MAX_FILES
 
 
 def test_too_little_space_is_507_and_leaves_nothing(shared: Shared) -> None:
@@ -200,4 +200,4 @@ def test_a_put_goes_where_a_post_does(shared: Shared, server: Harness) -> None:
 
 def test_the_readme_of_form_upload_names_its_limit() -> None:
     text = (Path(__file__).parents[4] / "README.md").read_text()
-    assert re.findall(r"up to ([0-9]+) files", text) == [str(MOST_FILES)]
+    assert re.findall(r"up to ([0-9]+) files", text) == [str(MAX_FILES)]

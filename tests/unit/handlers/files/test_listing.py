@@ -11,7 +11,7 @@ import pytest
 
 import handlers
 from handlers.files.directory import Entry, read_entries
-from handlers.files.listing import Order, answer, natural, order_of, preferred_format
+from handlers.files.listing import Order, answer, natural_key, parse_order, preferred_format
 from handlers.files.listing_html import POLICY, human_size
 from handlers.files.store import Store
 from reactor.http11.headers import Headers
@@ -189,10 +189,10 @@ def test_a_query_says_the_order(query: str, expected: str, size: int) -> None:
 def test_the_natural_order() -> None:
     names = ["a", "A1", "a2", "a02b", "a10", "a10b2", "a10b10", "\u00e4", "9" * 200 + "z"]
     expected = ["9" * 200 + "z", "a", "A1", "a2", "a02b", "a10", "a10b2", "a10b10", "\u00e4"]
-    names.sort(key=natural)
+    names.sort(key=natural_key)
     assert names == expected
-    assert natural("File 10") > natural("file 9")
-    assert order_of("sort=size&order=desc") == Order("size", True)
+    assert natural_key("File 10") > natural_key("file 9")
+    assert parse_order("sort=size&order=desc") == Order("size", True)
 
 
 # What is written.

@@ -10,8 +10,8 @@ from contextlib import closing
 import pytest
 
 import handlers
-from handlers.files.paths import LEFTOVER
-from handlers.files.resumable import LIMIT
+from handlers.files.paths import TEMPORARY_PREFIX
+from handlers.files.resumable import MAX_UPLOADS
 from handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
 from tests.unit.handlers.files.shared import Shared, descriptors, request
@@ -52,7 +52,7 @@ def offset(server: Harness, where: str) -> int:
 
 
 def leftovers(shared: Shared) -> int:
-    return sum(path.name.startswith(LEFTOVER) for path in shared.path.iterdir())
+    return sum(path.name.startswith(TEMPORARY_PREFIX) for path in shared.path.iterdir())
 
 
 def test_an_upload_may_come_in_several_requests(shared: Shared, server: Harness) -> None:
@@ -250,12 +250,12 @@ def test_the_length_that_was_announced_is_kept_to(shared: Shared, server: Harnes
 
 
 def test_of_too_many_the_one_goes_that_was_left_alone_longest(shared: Shared, server: Harness) -> None:
-    places = [begin(server, b"x") for _ in range(LIMIT)]
+    places = [begin(server, b"x") for _ in range(MAX_UPLOADS)]
     assert offset(server, places[0]) == 1
     begin(server, b"x")
     assert request(server.connect(), "HEAD", places[1]).status == 404
     assert offset(server, places[0]) == 1
-    assert leftovers(shared) == LIMIT
+    assert leftovers(shared) == MAX_UPLOADS
 
 
 def test_when_the_store_is_closed_nothing_is_left(shared: Shared) -> None:
@@ -341,7 +341,7 @@ def test_a_write_that_fails_in_the_middle_leaves_nothing_of_itself(
         patch.setattr(os, "pwrite", fail_in_the_middle)
         assert go_on(server, where, 3, b"defghi", True).status == 507
     assert offset(server, where) == 3
-    assert [path.stat().st_size for path in shared.path.glob(f"{LEFTOVER}*")] == [3]
+    assert [path.stat().st_size for path in shared.path.glob(f"{TEMPORARY_PREFIX}*")] == [3]
     assert go_on(server, where, 3, b"defghi", True).status == 201
     assert (shared.path / "new").read_bytes() == b"abcdefghi"
 

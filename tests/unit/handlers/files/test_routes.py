@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from handlers.files.paths import LEFTOVER
+from handlers.files.paths import TEMPORARY_PREFIX
 from handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import SECRET, Shared, descriptors, post, request
@@ -47,7 +47,7 @@ OUT_OF_REACH = {
     "a FIFO": "/files/fifo",
     "hidden": "/files/.hidden",
     "below hidden": "/files/.directory/file",
-    "a leftover": f"/files/{LEFTOVER}1-1",
+    "a leftover": f"/files/{TEMPORARY_PREFIX}1-1",
     "a long name": "/files/" + "n" * 256,
     "a very long name": "/files/" + "n" * 5000,
 }
@@ -60,7 +60,7 @@ def traps(shared: Shared) -> None:
     (shared.path / "links").symlink_to(shared.outside)
     (shared.path / "dangling").symlink_to(shared.outside / "new")
     (shared.path / ".directory").mkdir()
-    for name in (".hidden", ".directory/file", f"{LEFTOVER}1-1"):
+    for name in (".hidden", ".directory/file", f"{TEMPORARY_PREFIX}1-1"):
         (shared.path / name).write_bytes(SECRET)
     os.mkfifo(shared.path / "fifo")
 
@@ -108,7 +108,7 @@ def test_with_hidden_hidden_names_are_shared_but_leftovers_are_not(hidden_store:
         client = server.connect()
         assert client.get("/files/.hidden").content == SECRET
         assert client.get("/files/.directory/file").content == SECRET
-        assert request(client, "GET", f"/files/{LEFTOVER}1-1").status == 404
+        assert request(client, "GET", f"/files/{TEMPORARY_PREFIX}1-1").status == 404
         assert request(client, "GET", "/files/..").status == 404
 
 

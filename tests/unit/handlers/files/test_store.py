@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.files.paths import LEFTOVER
+from handlers.files.paths import TEMPORARY_PREFIX
 from handlers.files.store import Store
 from tests.unit.handlers.files.shared import (
     SECRET,
@@ -39,9 +39,9 @@ NEVER = [
     pytest.param("below\\file", id="a backslash"),
     pytest.param("..\\outside\\file", id="up, with backslashes"),
     pytest.param("\\", id="only a backslash"),
-    pytest.param(f"{LEFTOVER}1-1", id="a temporary name"),
-    pytest.param(f"below/{LEFTOVER}1-1", id="a temporary name below"),
-    pytest.param(f"{LEFTOVER}1-1/file", id="a temporary name above"),
+    pytest.param(f"{TEMPORARY_PREFIX}1-1", id="a temporary name"),
+    pytest.param(f"below/{TEMPORARY_PREFIX}1-1", id="a temporary name below"),
+    pytest.param(f"{TEMPORARY_PREFIX}1-1/file", id="a temporary name above"),
 ]
 
 

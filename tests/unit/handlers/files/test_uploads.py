@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from handlers.files.paths import LEFTOVER
+from handlers.files.paths import TEMPORARY_PREFIX
 from handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read, refused, upload
@@ -57,7 +57,7 @@ def test_an_upload_that_is_given_up_leaves_nothing(
 def test_an_upload_replaces_a_file_that_is_being_read(store: Store) -> None:
     with closing(store.find("file")) as found:
         upload(store, "file", b"new and longer than before")
-        assert b"".join(found.pieces(range(found.about.size))) == b"inside"
+        assert b"".join(found.chunks(range(found.metadata.size))) == b"inside"
     assert read(store, "file") == b"new and longer than before"
 
 
@@ -130,7 +130,7 @@ def test_a_temporary_file_that_somebody_removes_is_refused_and_not_a_fault(
 ) -> None:
     with no_descriptor_leaks(), closing(store.create("file", 1)) as sink:
         sink.write(b"x")
-        for leftover in shared.path.glob(f"{LEFTOVER}*"):
+        for leftover in shared.path.glob(f"{TEMPORARY_PREFIX}*"):
             leftover.unlink()
         assert 400 <= refused(sink.commit) < 600
     shared.assert_untouched()
@@ -165,7 +165,7 @@ def filling_store(shared: Shared, room: int) -> Store:
     """Make a store that may take so many octets before too little space is left."""
 
     def free(descriptor: int) -> int:
-        temporary = (path for path in shared.path.iterdir() if path.name.startswith(LEFTOVER))
+        temporary = (path for path in shared.path.iterdir() if path.name.startswith(TEMPORARY_PREFIX))
         return 10_000 + room - sum(path.stat().st_size for path in temporary)
 
     return Store(shared.path, min_free_space=10_000, free_space=free)
