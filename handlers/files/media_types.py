@@ -88,7 +88,7 @@ def guess(name: str) -> str:
     return media_type
 
 
-TYPES: dict[str, MediaType] = {"octets": binary, "guess": guess}
+TYPES: dict[str, MediaType] = {"binary": binary, "guess": guess}
 
 
 def file_type(name: str, media_type: MediaType, beginning: bytes) -> FileType:
