@@ -10,8 +10,8 @@ from handlers.files.forms import (
     MAX_PADDING,
     MAX_PARTS,
     FormReader,
+    FormState,
     Part,
-    State,
     read_boundary,
 )
 from reactor.http11.errors import HTTPError
@@ -210,7 +210,7 @@ def test_content_is_passed_on_as_it_comes() -> None:
     assert list(reader.feed(b"a\r\n--")) == [b"a"]  # the rest may be a boundary
     assert list(reader.feed(b"a")) == [b"\r\n--a"]
     assert list(reader.feed(b"\r\n--x--")) == []
-    assert reader.state is State.EPILOGUE
+    assert reader.state is FormState.EPILOGUE
 
 
 @pytest.mark.parametrize(
@@ -253,4 +253,4 @@ def test_the_states_are_those_of_the_table() -> None:
     import handlers.files.forms
 
     table = re.findall(r"^    ([A-Z]+) ", handlers.files.forms.__doc__ or "", re.MULTILINE)
-    assert table == [state.name for state in State]
+    assert table == [state.name for state in FormState]
