@@ -8,7 +8,7 @@ import pytest
 
 from handlers.files import listing
 from handlers.files.directory import Entry
-from handlers.files.listing import EntryBudget, answer
+from handlers.files.listing import EntryBudget, list_directory
 from handlers.files.store import Store
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request
@@ -36,21 +36,21 @@ class Batches:
         """Nothing is open."""
 
 
-def listed(batches: Batches, held: EntryBudget) -> Iterator[bytes]:
+def listed(batches: Batches, budget: EntryBudget) -> Iterator[bytes]:
     request = Request("GET", Target("/files/", ("files", "")), Head(1, Headers()))
-    content = answer(request, "/files/", batches, False, held).content
+    content = list_directory(request, "/files/", batches, False, budget).content
     assert isinstance(content, Iterator)
     return content
 
 
 def test_a_listing_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "MAX_SORTED", 50)
-    batches, held = Batches(200), EntryBudget()
+    batches, budget = Batches(200), EntryBudget()
     octets = b""
-    for piece in listed(batches, held):
-        assert held.count <= 50
+    for piece in listed(batches, budget):
+        assert budget.used <= 50
         octets += piece
-    assert held.count == 0
+    assert budget.used == 0
     names = octets.decode().split()
     assert sorted(names) == sorted(batches.names)
     assert names[:50] == sorted(batches.names[:50])
@@ -58,28 +58,28 @@ def test_a_listing_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_all_listings_together_hold_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "MAX_HELD", 100)
-    held = EntryBudget()
-    several = [listed(Batches(70), held) for _ in range(5)]
+    budget = EntryBudget()
+    several = [listed(Batches(70), budget) for _ in range(5)]
     for each in several:
         for _ in range(6):
             next(each)
-            assert held.count < 100 + 10
-    assert held.count >= 100
+            assert budget.used < 100 + 10
+    assert budget.used >= 100
     for each in several:
         for _ in each:
             pass
-    assert held.count == 0
+    assert budget.used == 0
 
 
 def test_a_listing_that_is_broken_off_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    held = EntryBudget()
-    one, other = listed(Batches(70), held), listed(Batches(70), held)
+    budget = EntryBudget()
+    one, other = listed(Batches(70), budget), listed(Batches(70), budget)
     for _ in range(4):
         next(one)
-    assert held.count == 30
+    assert budget.used == 30
     for each in (one, other):
         each.close()  # type: ignore[attr-defined]
-    assert held.count == 0
+    assert budget.used == 0
 
 
 def test_forms_leave_descriptors_for_others(shared: Shared) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import handlers
 from handlers.files.directory import Entry, read_entries
-from handlers.files.listing import Order, answer, natural_key, parse_order, preferred_format
+from handlers.files.listing import Order, list_directory, natural_key, parse_order, preferred_format
 from handlers.files.listing_html import POLICY, human_size
 from handlers.files.store import Store
 from reactor.http11.headers import Headers
@@ -63,7 +63,7 @@ def listed(
 ) -> Response:
     head = Head(1, Headers([("accept", accept, "Accept")]))
     target = read_target("GET", f"/files/?{query}".encode())
-    return answer(Request("GET", target, head), path, given, uploads)
+    return list_directory(Request("GET", target, head), path, given, uploads)
 
 
 def written(*batches: list[Entry], **more: str) -> str:
