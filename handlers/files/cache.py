@@ -14,7 +14,7 @@ from .metadata import FileMetadata, Representation
 
 MAX_FILE_SIZE = 64 * 1024  # octets of one file; larger ones are sent from the page cache
 MAX_TOTAL_SIZE = 16 * 1024 * 1024  # octets of all files together
-OVERHEAD = 2048  # octets that an entry costs beside its content, so that empty files are bounded, too
+OVERHEAD = 2048  # octets of an entry without its content, so that empty files are bounded, too
 MIN_AGE = 2.0  # seconds without a change; the coarsest clock of a file system (FAT) has steps as long
 
 

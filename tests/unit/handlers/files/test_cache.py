@@ -1,4 +1,4 @@
-"""Small files come from memory only while they are what stands on the disk."""
+"""The cache: small files come from memory only while they are unchanged on the disk."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Forms: each read whole, octet by octet and cut at every place; and what breaks their grammar is 400."""
+"""The form reader: input whole, octet by octet and cut at every place; malformed forms are 400."""
 
 import re
 from collections.abc import Iterable

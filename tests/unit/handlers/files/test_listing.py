@@ -18,7 +18,7 @@ from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
 from reactor.http11.target import read_target
 from tests.support.in_process import Answer, Client, Harness
-from tests.unit.handlers.files.shared import Shared, descriptors, request
+from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
 HTML = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 JSON = "Accept: application/json"
@@ -365,18 +365,18 @@ def test_others_are_served_while_a_listing_is_made(shared: Shared, server: Harne
 @pytest.mark.parametrize("line", [HTML, JSON, "X: 1"])
 def test_no_descriptor_is_left_open_however_it_ends(shared: Shared, server: Harness, line: str) -> None:
     client = server.connect()
-    before = descriptors()
+    before = open_descriptors()
     assert client.get("/files/", line).status == 200
     assert request(client, "HEAD", "/files/", line).status == 200
     assert request(client, "HEAD", "/files/", line, "Accept-Encoding: gzip").status == 200
     assert request(client, "HEAD", "/files/below").status == 301
-    assert descriptors() == before
+    assert open_descriptors() == before
     other = server.connect()
     other.sock.send(f"GET /files/ HTTP/1.1\r\nHost: test\r\n{line}\r\n\r\n".encode())
     server.reactor.turn()
-    assert descriptors() > before
+    assert open_descriptors() > before
     other.close()
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 @pytest.mark.parametrize(

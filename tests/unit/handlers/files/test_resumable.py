@@ -1,4 +1,4 @@
-"""Resumable uploads: begun, interrupted, asked about, gone on with, complete or given up."""
+"""Resumable uploads: begun, interrupted, asked for their status, resumed, completed or cancelled."""
 
 import base64
 import errno
@@ -14,7 +14,7 @@ from handlers.files.paths import TEMPORARY_PREFIX
 from handlers.files.resumable import MAX_UPLOADS
 from handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
-from tests.unit.handlers.files.shared import Shared, descriptors, request
+from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
 MAX = 1_000_000
 CONTENT = os.urandom(300_000)
@@ -200,13 +200,13 @@ def test_nobody_goes_on_with_what_is_not_there(server: Harness) -> None:
 
 
 def test_an_upload_that_is_given_up_leaves_nothing(shared: Shared, server: Harness) -> None:
-    before = descriptors()
+    before = open_descriptors()
     where = begin(server, b"abc")
     server.clients[-1].close()
     client = server.connect()
     assert request(client, "DELETE", where).status == 204
     client.close()
-    assert descriptors() == before
+    assert open_descriptors() == before
     shared.assert_untouched()
 
 
@@ -347,10 +347,10 @@ def test_a_write_that_fails_in_the_middle_leaves_nothing_of_itself(
 
 
 def test_a_beginning_that_is_refused_leaves_nothing(shared: Shared, server: Harness) -> None:
-    before = descriptors()
+    before = open_descriptors()
     client = server.connect()
     lines = ["Upload-Complete: ?1", "Upload-Draft-Interop-Version: x"]
     assert send(client, "PUT", "/files/new", b"abc", *lines).status == 400
     client.close()
-    assert descriptors() == before
+    assert open_descriptors() == before
     shared.assert_untouched()

@@ -1,4 +1,4 @@
-"""Leftovers: what a killed process left is removed, and nothing else."""
+"""Leftovers of killed processes are removed at the start, and nothing else is."""
 
 import fcntl
 import os

@@ -1,22 +1,15 @@
-"""What is held for clients that take their time is bounded: entries of listings, files of forms."""
+"""The entries that listings hold in memory for slow clients are bounded."""
 
-import resource
 from collections.abc import Iterator
-from contextlib import closing
 
 import pytest
 
 from handlers.files import listing
 from handlers.files.directory import Entry
 from handlers.files.listing import EntryBudget, list_directory
-from handlers.files.store import Store
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target
-from tests.support.in_process import Harness
-from tests.unit.handlers.files.shared import Shared, descriptors
-
-FORM = "Content-Type: multipart/form-data; boundary=b"
 
 
 class Batches:
@@ -80,29 +73,3 @@ def test_a_listing_that_is_broken_off_holds_nothing(monkeypatch: pytest.MonkeyPa
     for each in (one, other):
         each.close()  # type: ignore[attr-defined]
     assert budget.used == 0
-
-
-def test_forms_leave_descriptors_for_others(shared: Shared) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    before = descriptors()
-    part = 'Content-Disposition: form-data; name="f"; filename="{}"\r\n\r\nx\r\n'
-    form = "--b\r\n" + "--b\r\n".join(part.format(number) for number in range(40))
-    head = f"POST /files/below/ HTTP/1.1\r\nHost: x\r\n{FORM}\r\nContent-Length: 100000\r\n\r\n"
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
-    try:
-        with closing(Store(shared.path)) as store, Harness(store=store) as server:
-            first, second = server.connect(), server.connect()
-            first.send((head + form).encode())
-            first.assert_open()
-            second.send((head + form).encode())
-            second.assert_responds(503)
-            second.close()
-            assert server.connect().get("/files/file").content == b"inside"
-            first.close()
-            third = server.connect()
-            third.send((head + form).encode())
-            third.assert_open()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert descriptors() <= before + 1
-    shared.assert_untouched()
