@@ -3,8 +3,8 @@
 import socket
 from types import TracebackType
 
-from benchmarks.load.clients import Load, Requester, Wanted
-from benchmarks.load.pacing import ClosedLoop, Greeting, OpenLoop
+from benchmarks.load.clients import Load, Requester, RequestTemplate
+from benchmarks.load.pacing import ClosedLoop, FirstRequests, OpenLoop
 from reactor.loop import Interest
 from tests.support.in_process import Clock, EagerSelector
 
@@ -39,10 +39,12 @@ class Stage:
     """Some requesters of a kind, connected."""
 
     def __init__(
-        self, connections: int, wanted: Wanted | None = None, kind: type[Requester] = Requester
+        self, connections: int, template: RequestTemplate | None = None, kind: type[Requester] = Requester
     ) -> None:
         self.clock = Clock()
-        self.load = Load(wanted or Wanted(REQUEST, b"abc"), ("127.0.0.1", 0), EagerSelector(), self.clock)
+        self.load = Load(
+            template or RequestTemplate(REQUEST, b"abc"), ("127.0.0.1", 0), EagerSelector(), self.clock
+        )
         self.far: list[FarEnd] = []
         self.requesters = [self._connect(kind) for _ in range(connections)]
 
@@ -56,7 +58,7 @@ class Stage:
         traceback: TracebackType | None,
     ) -> None:
         for requester in self.requesters:
-            requester.leave()
+            requester.disconnect()
         for end in self.far:
             end.sock.close()
         self.load.reactor.close()
@@ -71,7 +73,7 @@ class Stage:
         self.load.reactor.register(requester)
         return requester
 
-    def begin(self, pace: Greeting | ClosedLoop | OpenLoop) -> None:
+    def begin(self, pace: FirstRequests | ClosedLoop | OpenLoop) -> None:
         """Let a pace say who asks."""
         self.load.pace = pace
         pace.start()

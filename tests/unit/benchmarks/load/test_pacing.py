@@ -1,82 +1,10 @@
-"""The load generator: what it reads, when it asks, what it counts; with a clock that stands still."""
+"""Closed and open loops: when requests are sent, and what is counted; with a clock that stands still."""
 
 import pytest
 
-from benchmarks.load.clients import Idle, Wanted
-from benchmarks.load.pacing import ClosedLoop, Greeting, OpenLoop
-from benchmarks.load.responses import LONGEST_HEAD, MOST_HEADS, AnswerError, Answers, Heads
-from tests.unit.benchmarks.load_server import REQUEST, Stage, answer
-
-# Octets to answers.
-
-
-def verdicts(octets: bytes, expected: bytes | None, piece: int = 1 << 20) -> list[bool]:
-    """Read answers out of octets that come in pieces."""
-    answers, found = Answers(Heads()), []
-    for start in range(0, len(octets), piece):
-        answers.feed(octets[start : start + piece])
-        while (right := answers.next_answer(expected)) is not None:
-            found.append(right)
-    return found
-
-
-@pytest.mark.parametrize("piece", [1, 2, 7, 1000])
-def test_answers_are_told_apart_however_they_come(piece: int) -> None:
-    octets = answer(b"abc") + answer(b"abd") + answer(b"") + answer(b"abc", status=b"404 Not Found")
-    assert verdicts(octets + answer(b"abc"), b"abc", piece) == [True, False, False, False, True]
-
-
-@pytest.mark.parametrize("content", [b"ab", b"abcd", b"xbc", b"abx"])
-def test_content_that_is_not_the_expected_one_is_wrong(content: bytes) -> None:
-    assert verdicts(answer(content), b"abc", 1) == [False]
-
-
-def test_any_content_is_right_when_none_is_expected() -> None:
-    assert verdicts(answer(b"abc") + answer(b"", status=b"204 No Content"), None) == [True, True]
-
-
-def test_an_answer_that_is_not_whole_is_none() -> None:
-    assert verdicts(answer(b"abc")[:-1], b"abc") == []
-
-
-@pytest.mark.parametrize(
-    "octets",
-    [
-        b"HTTP/1.1 200 OK\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
-        b"HTTP/2 200\r\nContent-Length: 0\r\n\r\n",
-        b"HTTP/1.1 abc\r\nContent-Length: 0\r\n\r\n",
-        b"x" * (LONGEST_HEAD + 1),
-    ],
-)
-def test_what_is_no_answer_is_refused(octets: bytes) -> None:
-    with pytest.raises(AnswerError):
-        verdicts(octets, None)
-
-
-def test_a_head_is_read_once_and_heads_are_forgotten_in_the_end() -> None:
-    heads = Heads()
-    head = heads[answer(b"")]
-    assert heads[answer(b"")] is head
-    for number in range(MOST_HEADS):
-        heads[answer(b"", b"X: %d" % number)]
-    assert len(heads) <= MOST_HEADS
-
-
-@pytest.mark.parametrize(
-    ("version", "line", "closes"),
-    [
-        (b"1.1", b"", False),
-        (b"1.1", b"Connection: Close", True),
-        (b"1.0", b"", True),
-        (b"1.0", b"Connection: keep-alive", False),
-    ],
-)
-def test_it_is_known_whether_the_connection_ends(version: bytes, line: bytes, closes: bool) -> None:
-    octets = answer(b"", *filter(None, [line])).replace(b"1.1", version)
-    assert Heads()[octets].closes is closes
-
+from benchmarks.load.clients import IdleRequester, RequestTemplate
+from benchmarks.load.pacing import ClosedLoop, FirstRequests, OpenLoop
+from tests.unit.benchmarks.load.load_server import REQUEST, Stage, answer
 
 # The closed loop.
 
@@ -132,7 +60,7 @@ def test_a_request_whose_answer_never_comes_is_an_error(octets: bytes) -> None:
 
 
 def test_each_request_is_another_one_where_it_has_a_number() -> None:
-    with Stage(1, Wanted(b"GET /{n} HTTP/1.1\r\n\r\n", b"{n}")) as stage:
+    with Stage(1, RequestTemplate(b"GET /{n} HTTP/1.1\r\n\r\n", b"{n}")) as stage:
         pace = ClosedLoop(stage.load, stage.requesters)
         stage.begin(pace)
         (far,) = stage.far
@@ -244,39 +172,39 @@ def test_what_is_due_goes_to_the_others_when_a_connection_is_lost() -> None:
         for _ in range(10):
             stage.respond()
             stage.clock.now += 0.01
-            stage.requesters[1].leave()  # it would come back, but there is no server
+            stage.requesters[1].disconnect()  # it would come back, but there is no server
             stage.clock.now += 0.09
             stage.turn()
         stage.respond()
         assert stage.load.tally.requests == 10
 
 
-# Greeting, and idle connections.
+# First requests, and idle connections.
 
 
 def test_a_greeting_counts_who_was_answered() -> None:
     with Stage(3) as stage:
-        greeting = Greeting(stage.load, stage.requesters)
-        stage.begin(greeting)
+        first = FirstRequests(stage.load, stage.requesters)
+        stage.begin(first)
         far = stage.far[0]
         assert far.requests() == 1
         far.sock.send(answer())
         stage.turn()
-        assert (greeting.established, greeting.done) == (1, False)
+        assert (first.established, first.done) == (1, False)
         assert far.requests() == 0
         stage.respond()
-        assert (greeting.established, greeting.done) == (3, True)
+        assert (first.established, first.done) == (3, True)
 
 
 def test_who_does_not_come_back_is_waited_for_no_more() -> None:
-    with Stage(2, kind=Idle) as stage:
+    with Stage(2, kind=IdleRequester) as stage:
         for each in stage.requesters:
-            assert isinstance(each, Idle)
+            assert isinstance(each, IdleRequester)
             each.arrived = True
-        greeting = Greeting(stage.load, stage.requesters)
-        stage.begin(greeting)
+        first = FirstRequests(stage.load, stage.requesters)
+        stage.begin(first)
         stage.far.pop().sock.close()
         stage.turn()
         stage.respond()
-        assert (greeting.established, greeting.done) == (1, True)
+        assert (first.established, first.done) == (1, True)
         assert not stage.requesters[1].connected

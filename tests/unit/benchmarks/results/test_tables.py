@@ -1,5 +1,6 @@
 """Tables fit a terminal, say ties, and are the README's without a hand touching them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from benchmarks.results import readme_table
 from benchmarks.results.checks import check
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import Figure, figures
-from benchmarks.results.summary import rows
+from benchmarks.results.summary import summarize
 from benchmarks.results.tables import LEFT, RIGHT, WIDTH, Table, checks_table, spread, tables, targets_table
 from benchmarks.results.targets import judge
 from benchmarks.results.units import SECONDS
@@ -60,10 +61,7 @@ def test_a_peer_that_is_level_is_said_to_be(run: Run) -> None:
     run.samples = [each for each in run.samples if each.workload == "hot" and each.question == "throughput"]
     ours = [each for each in run.samples if each.peer == "reactor"]
     faster = {1: 1.1, 2: 0.9, 3: 1.0}
-    level = [
-        each.__class__(**{**vars_of(each), "peer": "level", "seconds": each.seconds * faster[each.round]})
-        for each in ours
-    ]
+    level = [replace(each, peer="level", seconds=each.seconds * faster[each.round]) for each in ours]
     run.samples += level
     (table,) = tables(run, "throughput")
     line = next(line for line in table.lines if line[0] == "level")
@@ -71,19 +69,17 @@ def test_a_peer_that_is_level_is_said_to_be(run: Run) -> None:
     assert not any("tie" in line[3] for line in table.lines if line[0] in ("uvicorn", "bare loop"))
 
 
-def vars_of(sample: object) -> dict[str, object]:
-    return {name: getattr(sample, name) for name in sample.__dataclass_fields__}  # type: ignore[attr-defined]
-
-
 def test_rows_are_medians_and_all_times_together(run: Run) -> None:
-    row = next(row for row in rows(run, "throughput") if (row.cell.workload, row.peer) == ("hot", "nginx"))
+    row = next(
+        row for row in summarize(run, "throughput") if (row.cell.workload, row.peer) == ("hot", "nginx")
+    )
     samples = run.select(question="throughput", workload="hot", peer="nginx")
     assert row.rate.median == sorted(each.rate for each in samples)[1]
     assert row.latency.count == sum(each.latency.count for each in samples)
     assert row.errors == 0
     assert row.against is not None
     assert row.against.rounds == len(samples) == 3
-    assert [each.peer for each in rows(run, "throughput") if each.against is None] == ["reactor"] * 5
+    assert [each.peer for each in summarize(run, "throughput") if each.against is None] == ["reactor"] * 5
 
 
 @pytest.mark.parametrize(

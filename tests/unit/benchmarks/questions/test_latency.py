@@ -11,9 +11,9 @@ from benchmarks.load.process import LoadError
 from benchmarks.questions import latency
 from benchmarks.questions.latency import Capacity, rate_of
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.config import Plan
+from benchmarks.runner.config import Config
 
-QUICK = Plan(quick=True, peers=("reactor",))
+QUICK = Config(quick=True, peers=("reactor",))
 
 
 def quiet(_: str) -> None:

@@ -1,4 +1,4 @@
-"""Every scenario of benchmarks/attack/__main__.py, small: nothing crashes, and honest clients are served.
+"""Every scenario of benchmarks/attack/scenarios.py, small: nothing crashes, and honest clients are served.
 
 No time is measured here, and none is waited out: each phase ends when what it is about has
 happened. The figures are the command's: ``python -m benchmarks.attack``.
@@ -11,8 +11,8 @@ import pytest
 
 pytest.importorskip("psutil", reason="psutil counts the server's descriptors; the extra 'test' has it")
 
-from benchmarks.attack.__main__ import SCENARIOS, targets
-from benchmarks.attack.run import Outcome, Scale, Scenario, besiege
+from benchmarks.attack.run import Outcome, Scale, Scenario, run_attack
+from benchmarks.attack.scenarios import SCENARIOS, targets
 
 TINY = Scale(
     share=0.02,
@@ -22,10 +22,10 @@ TINY = Scale(
     attack=0,
     quiet=0,
     after=0,
-    patience=0.2,
-    tempo=0.05,
-    at_most=20,
-    alone=False,
+    timeout=0.2,
+    interval_factor=0.05,
+    max_wait=20,
+    own_core=False,
 )
 BY_NAME: Mapping[str, Scenario] = {each.name: each for each in SCENARIOS}
 
@@ -33,7 +33,7 @@ BY_NAME: Mapping[str, Scenario] = {each.name: each for each in SCENARIOS}
 @cache
 def outcome_of(name: str) -> Outcome:
     """Run a scenario, once for all its tests."""
-    return besiege(BY_NAME[name], TINY)
+    return run_attack(BY_NAME[name], TINY)
 
 
 @pytest.fixture(params=BY_NAME)
@@ -43,7 +43,7 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def test_the_attack_takes_effect_and_the_server_survives_it(name: str) -> None:
     outcome = outcome_of(name)
-    assert outcome.reached, outcome.met
+    assert outcome.reached, outcome.events
     assert not outcome.traceback
     assert outcome.exit_code == 0
 
@@ -63,18 +63,19 @@ def test_honest_clients_are_answered_and_keep_their_connections(name: str) -> No
 
 def test_every_attacker_meets_its_limit_and_no_wrong_answer(name: str) -> None:
     outcome, scenario = outcome_of(name), BY_NAME[name]
-    assert "wrong answers" not in outcome.met
-    assert "no answer" not in outcome.met
-    assert not set(scenario.never) & set(outcome.met)
-    for what, share in scenario.meets.items():
-        assert outcome.met[what] >= share * outcome.attackers, what
+    assert "wrong answers" not in outcome.events
+    assert "no answer" not in outcome.events
+    assert not set(scenario.forbidden_events) & set(outcome.events)
+    for what, share in scenario.expected_events.items():
+        assert outcome.events[what] >= share * outcome.attackers, what
 
 
-@pytest.mark.parametrize("name", [each.name for each in SCENARIOS if each.places])
+@pytest.mark.parametrize("name", [each.name for each in SCENARIOS if each.max_connections])
 def test_no_more_connections_are_held_than_there_are_places(name: str) -> None:
     outcome = outcome_of(name)
     files = outcome.descriptors["attack"] - outcome.descriptors["before"]
-    assert 0 < files + outcome.honest <= outcome.places + 1  # and the one that makes room is still there
+    # One more, for the one that makes room and is still there.
+    assert 0 < files + outcome.honest <= outcome.max_connections + 1
 
 
 # The comparison itself, with figures of which one is wrong.
@@ -100,7 +101,7 @@ WRONG: dict[str, dict[str, object]] = {
     "memory back within 16 MiB": {"resident": {"before": 0, "after": 17 << 20}},
     "descriptors back": {"descriptors": {"before": 9, "attack": 9, "after": 10}},
     "nothing left on the disk": {"leftovers": [".reactor-upload-1"]},
-    "attackers answered as they should": {"met": {"wrong answers": 1}},
+    "attackers answered as they should": {"events": {"wrong answers": 1}},
     "no crash, no traceback": {"exit_code": -11},
 }
 

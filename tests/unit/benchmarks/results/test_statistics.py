@@ -11,7 +11,7 @@ from benchmarks.load.histogram import Histogram
 from benchmarks.report import markup, scales
 from benchmarks.results import assertions, compare, environment, targets, units
 from benchmarks.results.samples import Run, Sample
-from benchmarks.results.statistics import Cell, Figure, agreement, cells, each_idle, figures, ratios
+from benchmarks.results.statistics import Cell, Figure, agreement, cells, figures, memory_per_idle, ratios
 
 MODULES = (units, compare, environment, assertions, questions, targets, markup, scales)
 
@@ -131,7 +131,7 @@ def test_an_open_loop_has_no_ratio_of_rates(run: Run) -> None:
 def test_idle_connections_are_compared_with_none_in_the_same_round() -> None:
     none = [sample(question="idle", x=0.0, resident=1000), sample(question="idle", x=0.0, round=2)]
     many = sample(question="idle", x=10_000.0, resident=21_000, rate=90)
-    figure = each_idle([many], none)
+    figure = memory_per_idle([many], none)
     assert figure == Figure(2, 2, 2, 1, units.OCTETS)
     known = figures(Run(samples=[*none, many]))
     assert known["idle.octets"] == figure

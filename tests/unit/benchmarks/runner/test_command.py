@@ -1,6 +1,5 @@
 """The command line: what is refused, what is kept, and which exit code tells it."""
 
-import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,23 +9,23 @@ import pytest
 pytest.importorskip("psutil", reason="the benchmarks measure with psutil; the extra 'test' has it")
 
 from benchmarks import __main__ as whole
-from benchmarks.questions import QUESTIONS, module_of, words_of
-from benchmarks.results import environment, report_command
-from benchmarks.results.assertions import gate, listed
+from benchmarks.questions import QUESTIONS, question_module, question_text
+from benchmarks.results import environment
+from benchmarks.results.assertions import figures_help, parse_assertion
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import figures
 from benchmarks.runner import command
-from benchmarks.runner.config import Plan, Say
+from benchmarks.runner.config import Config, ShowProgress
 
-Measure = Callable[[Plan, Run, Say], None]
+Measure = Callable[[Config, Run, ShowProgress], None]
 
 
 @pytest.fixture
 def measure(run: Run) -> Measure:
     """Return a question that is answered at once."""
 
-    def measure(plan: Plan, into: Run, say: Say) -> None:
-        say("measuring")
+    def measure(config: Config, into: Run, show_progress: ShowProgress) -> None:
+        show_progress("measuring")
         into.peers.update(run.peers)
         into.samples += run.select(question="throughput")
 
@@ -34,7 +33,8 @@ def measure(run: Run) -> Measure:
 
 
 def alone(measure: Measure, *arguments: str) -> int:
-    return command.run_alone(measure, "throughput", "How fast?", arguments)
+    options = command.make_parser("benchmarks", "How fast?").parse_args(arguments)
+    return command.run({"throughput": measure}, options, ["-m", "benchmarks", "throughput", *arguments])
 
 
 def refused(measure: Measure, *arguments: str) -> int:
@@ -97,17 +97,17 @@ def test_one_gate_that_does_not_hold_is_enough(measure: Measure) -> None:
     ids=" ".join,
 )
 def test_what_is_wrong_is_refused_before_anything_is_measured(arguments: list[str]) -> None:
-    def never(plan: Plan, run: Run, say: Say) -> None:
+    def never(config: Config, run: Run, show_progress: ShowProgress) -> None:
         raise AssertionError
 
     assert refused(never, *arguments) == 2
 
 
 def test_the_options_make_the_plan() -> None:
-    plans: list[Plan] = []
+    configs: list[Config] = []
 
-    def remember(plan: Plan, run: Run, say: Say) -> None:
-        plans.append(plan)
+    def remember(config: Config, run: Run, show_progress: ShowProgress) -> None:
+        configs.append(config)
 
     words = [
         "--rounds",
@@ -122,12 +122,12 @@ def test_the_options_make_the_plan() -> None:
     ]
     # Nothing was measured, and that is not success.
     assert alone(remember, *words, "--workloads", "hot,file-4-kib,during both") == 1
-    assert plans == [Plan(3, 0.5, 8, ("bare loop", "nginx"), ("hot", "file 4 KiB", "during both"), True)]
+    assert configs == [Config(3, 0.5, 8, ("bare loop", "nginx"), ("hot", "file 4 KiB", "during both"), True)]
 
 
 def test_figures_can_be_listed(measure: Measure, capsys: pytest.CaptureFixture[str]) -> None:
     assert refused(measure, "--list-figures") == 0
-    assert capsys.readouterr().out.strip() == listed()
+    assert capsys.readouterr().out.strip() == figures_help()
 
 
 def test_a_run_is_saved_and_shown_again(
@@ -137,19 +137,19 @@ def test_a_run_is_saved_and_shown_again(
     assert alone(measure, "--json", str(results)) == 0
     first = capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
-    assert report_command.main([str(results), "--html", str(report), "--assert", "hot.floor>=0.1"]) == 0
+    assert command.show_saved([str(results), "--html", str(report), "--assert", "hot.floor>=0.1"]) == 0
     again = capsys.readouterr().out
     assert again.startswith(first.strip())
     assert report.read_text().startswith("<!DOCTYPE html>")
-    assert report_command.main([str(results), "--assert", "hot.floor>=9"]) == 1
-    assert report_command.main([str(results), "--figures"]) == 0
+    assert command.show_saved([str(results), "--assert", "hot.floor>=9"]) == 1
+    assert command.show_saved([str(results), "--figures"]) == 0
     assert "hot.p99.nginx" in capsys.readouterr().out
 
 
 def test_a_file_that_holds_no_run_is_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x").write_text("{}")
-    assert report_command.main([str(tmp_path / "x")]) == 2
-    assert report_command.main([str(tmp_path / "none")]) == 2
+    assert command.show_saved([str(tmp_path / "x")]) == 2
+    assert command.show_saved([str(tmp_path / "none")]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
@@ -158,14 +158,14 @@ def test_a_run_that_is_broken_off_keeps_what_it_has(
 ) -> None:
     results = tmp_path / "run.json"
 
-    def broken_off(plan: Plan, run: Run, say: Say) -> None:
-        measure(plan, run, say)
+    def broken_off(config: Config, run: Run, show_progress: ShowProgress) -> None:
+        measure(config, run, show_progress)
         raise KeyboardInterrupt
 
-    def never(plan: Plan, run: Run, say: Say) -> None:
+    def never(config: Config, run: Run, show_progress: ShowProgress) -> None:
         raise AssertionError
 
-    options = command.parser("benchmarks", "").parse_args(["--json", str(results)])
+    options = command.make_parser("benchmarks", "").parse_args(["--json", str(results)])
     assert command.run({"throughput": broken_off, "files": never}, options, []) == 130
     assert "hot.floor" in figures(Run.load(results))
     assert "broken off" in capsys.readouterr().out
@@ -176,11 +176,11 @@ def test_a_question_that_fails_does_not_take_the_others_with_it(
 ) -> None:
     results = tmp_path / "run.json"
 
-    def fails(plan: Plan, run: Run, say: Say) -> None:
+    def fails(config: Config, run: Run, show_progress: ShowProgress) -> None:
         assert results.exists() is False
         raise OSError("no more descriptors")
 
-    options = command.parser("benchmarks", "").parse_args(["--json", str(results)])
+    options = command.make_parser("benchmarks", "").parse_args(["--json", str(results)])
     assert command.run({"files": fails, "throughput": measure}, options, []) == 1
     captured = capsys.readouterr()
     assert "throughput: hot" in captured.out
@@ -192,10 +192,10 @@ def test_a_question_that_fails_does_not_take_the_others_with_it(
 def test_the_run_is_saved_after_each_question(measure: Measure, tmp_path: Path) -> None:
     results = tmp_path / "run.json"
 
-    def looks(plan: Plan, run: Run, say: Say) -> None:
+    def looks(config: Config, run: Run, show_progress: ShowProgress) -> None:
         assert json.loads(results.read_text())["samples"]
 
-    options = command.parser("benchmarks", "").parse_args(["--json", str(results)])
+    options = command.make_parser("benchmarks", "").parse_args(["--json", str(results)])
     assert command.run({"throughput": measure, "files": looks}, options, []) == 0
 
 
@@ -204,13 +204,8 @@ def test_the_run_is_saved_after_each_question(measure: Measure, tmp_path: Path) 
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_every_question_can_be_asked_and_is_a_question(question: str) -> None:
-    assert callable(module_of(question).measure)
-    assert words_of(question).endswith("?")
-
-
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_every_question_has_a_script_of_its_own(question: str) -> None:
-    assert callable(importlib.import_module(f"benchmarks.{question}").main)
+    assert callable(question_module(question).measure)
+    assert question_text(question).endswith("?")
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) -> list[str]:
@@ -222,7 +217,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) -> lis
         return 0
 
     monkeypatch.setattr(command, "run", remember)
-    monkeypatch.setattr(command, "default_path", lambda: tmp_path / "default.json")
+    monkeypatch.setattr(command, "default_results_path", lambda: tmp_path / "default.json")
     assert whole.main(arguments) == 0
     return asked
 
@@ -261,7 +256,7 @@ def test_the_environment_names_no_directory(tmp_path: Path) -> None:
 
 
 def test_a_program_that_is_not_there_says_nothing() -> None:
-    assert environment.said("no-such-program") == ""
+    assert environment.first_output_line("no-such-program") == ""
 
 
 def test_the_processor_is_named_by_the_kernel(tmp_path: Path) -> None:
@@ -273,4 +268,4 @@ def test_the_processor_is_named_by_the_kernel(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["hot.floor>=0.70", " hot.floor <= 1e3 ", "hot.p99.nginx<2"])
 def test_gates_are_written_as_they_are_read(text: str) -> None:
-    assert gate(str(gate(text))) == gate(text)
+    assert parse_assertion(str(parse_assertion(text))) == parse_assertion(text)

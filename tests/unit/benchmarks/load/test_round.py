@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.load.round import Ask, Job, Result, Round, make_load
-from benchmarks.load.selector import precise_selector
+from benchmarks.load.pacing import precise_selector
+from benchmarks.load.round import Job, RequestSpec, Result, Round, make_load
 from tests.support.process import ROOT, ServerProcess, run_command
 
 FOR_EVER = 20.0  # seconds; what takes as long has failed
@@ -30,27 +30,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
         yield process
 
 
-def make_round(server: ServerProcess, job: Job, ask: Ask | None = None) -> Round:
-    ask = ask or Ask()
-    return Round(make_load(("127.0.0.1", server.port), ask, job), job)
+def make_round(server: ServerProcess, job: Job, spec: RequestSpec | None = None) -> Round:
+    spec = spec or RequestSpec()
+    return Round(make_load(("127.0.0.1", server.port), spec, job), job)
 
 
 # Rounds.
 
 
 @pytest.mark.parametrize(
-    ("job", "ask"),
+    ("job", "spec"),
     [
-        (BRIEF, Ask()),
-        (BRIEF, Ask("/echo/{n}", "{n}", ["X-Request-Id: {n}"])),
-        (BRIEF, Ask(lines=["Connection: close"])),
-        (replace(BRIEF, depth=16), Ask("/echo/{n}", "{n}")),
-        (replace(BRIEF, connections=100), Ask("/", "")),
+        (BRIEF, RequestSpec()),
+        (BRIEF, RequestSpec("/echo/{n}", "{n}", ["X-Request-Id: {n}"])),
+        (BRIEF, RequestSpec(lines=["Connection: close"])),
+        (replace(BRIEF, depth=16), RequestSpec("/echo/{n}", "{n}")),
+        (replace(BRIEF, connections=100), RequestSpec("/", "")),
     ],
     ids=["the same", "numbered", "new connections", "pipelined", "many"],
 )
-def test_a_closed_loop_counts_what_was_answered(server: ServerProcess, job: Job, ask: Ask) -> None:
-    result = make_round(server, job, ask).run()
+def test_a_closed_loop_counts_what_was_answered(server: ServerProcess, job: Job, spec: RequestSpec) -> None:
+    result = make_round(server, job, spec).run()
     assert result.requests > 0
     assert (result.errors, result.established) == (0, job.connections)
     assert result.answers == result.requests == result.latency.count
@@ -62,9 +62,9 @@ def test_an_open_loop_sends_as_many_as_it_was_told(server: ServerProcess) -> Non
     assert (result.requests, result.errors, result.latency.count) == (100, 0, 100)
 
 
-@pytest.mark.parametrize("ask", [Ask(content="abd"), Ask("/nothing", None)])
-def test_wrong_answers_are_errors(server: ServerProcess, ask: Ask) -> None:
-    result = make_round(server, BRIEF, ask).run()
+@pytest.mark.parametrize("spec", [RequestSpec(content="abd"), RequestSpec("/nothing", None)])
+def test_wrong_answers_are_errors(server: ServerProcess, spec: RequestSpec) -> None:
+    result = make_round(server, BRIEF, spec).run()
     assert result.requests == 0
     assert result.errors == result.answers > 0
 
@@ -77,7 +77,7 @@ def test_idle_connections_are_still_served_at_the_end(server: ServerProcess) -> 
 def test_idle_connections_that_were_closed_are_not_kept() -> None:
     with ServerProcess("--no-access-log", "--keep-alive-timeout", "0.1") as server:
         holding = make_round(server, Job(connections=0, seconds=FOR_EVER, idle=5))
-        holding.enough = lambda: not holding.idle_held
+        holding.stop_early = lambda: not holding.idle_held
         result = holding.run()
     assert (result.idle_established, result.idle_kept) == (5, 0)
     assert result.seconds < FOR_EVER
@@ -113,11 +113,11 @@ def test_who_cannot_carry_says_why(server: ServerProcess, change: dict[str, obje
 
 
 def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GREETING", "PATIENCE"):
+    for name in ("CONNECT_TIMEOUT", "ANSWER_TIMEOUT"):
         monkeypatch.setattr(f"benchmarks.load.round.{name}", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         job = Job(connections=3, seconds=0.05, idle=2)
-        result = Round(make_load(listener.getsockname(), Ask(), job), job).run()
+        result = Round(make_load(listener.getsockname(), RequestSpec(), job), job).run()
     assert (result.requests, result.established, result.idle_established) == (0, 0, 0)
     assert result.errors == 3
 
@@ -216,7 +216,9 @@ def test_what_cannot_be_is_refused(words: list[str], reason: str) -> None:
     assert reason in said
 
 
-@pytest.mark.parametrize("name", ["load", "load_answers", "load_rivals"])
+@pytest.mark.parametrize(
+    "name", ["load.__main__", "load.responses", "load.histogram", "runner.config", "runner.interleaved"]
+)
 def test_examples_in_docstrings_are_right(name: str) -> None:
     failed, attempted = doctest.testmod(importlib.import_module(f"benchmarks.{name}"))
     assert attempted
@@ -224,7 +226,7 @@ def test_examples_in_docstrings_are_right(name: str) -> None:
 
 
 def test_each_part_is_named_in_the_reading_order() -> None:
-    benchmarks = ROOT / "benchmarks"
-    parts = {path.name for path in benchmarks.glob("load_*.py")}
+    folder = ROOT / "benchmarks" / "load"
+    parts = {path.name for path in folder.glob("*.py") if not path.name.startswith("__")}
     assert parts
-    assert {name for name in parts if name not in (benchmarks / "load.py").read_text()} == set()
+    assert {name for name in parts if name not in (folder / "__main__.py").read_text()} == set()

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
 
 from benchmarks.servers.peers import PEERS
-from benchmarks.servers.verify import WrongError, verify
+from benchmarks.servers.process import RunningServer
+from benchmarks.servers.verify import VerificationError, verify
 from benchmarks.servers.workloads import DEPTH, TEXT, WORKLOADS, fresh_numbers, numbered
 
 REACTOR = PEERS["reactor"]
@@ -21,7 +23,7 @@ ABC = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
 
 
 @contextmanager
-def answering(answer: bytes | Callable[[int], bytes], directory: Path = Path()) -> Iterator[SimpleNamespace]:
+def answering(answer: bytes | Callable[[int], bytes], directory: Path = Path()) -> Iterator[RunningServer]:
     """Answer whatever comes at once with these octets, on one connection; an empty answer ends it."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(10)
@@ -38,14 +40,15 @@ def answering(answer: bytes | Callable[[int], bytes], directory: Path = Path()) 
     thread.start()
     host, port = listener.getsockname()
     try:
-        yield SimpleNamespace(host=host, port=port, address=(host, port), directory=directory)
+        stand_in = SimpleNamespace(host=host, port=port, address=(host, port), directory=directory)
+        yield cast(RunningServer, stand_in)
     finally:
         thread.join(10)
         listener.close()
 
 
 def assert_wrong(match: str, name: str, answer: bytes | Callable[[int], bytes], directory: Path) -> None:
-    with answering(answer, directory) as server, pytest.raises(WrongError, match=match) as caught:
+    with answering(answer, directory) as server, pytest.raises(VerificationError, match=match) as caught:
         verify(server, REACTOR, WORKLOADS[name])
     assert "\n" not in str(caught.value)
 
@@ -144,7 +147,7 @@ def test_right_answers_are_counted(tmp_path: Path) -> None:
 def test_a_wrong_answer_is_noticed(
     name: str, answer: bytes, match: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("benchmarks.servers.verify.PATIENCE", 0.1)
+    monkeypatch.setattr("benchmarks.servers.verify.TIMEOUT", 0.1)
     assert_wrong(match, name, answer, tmp_path)
 
 
@@ -159,6 +162,6 @@ def test_content_that_is_no_gzip_is_noticed(tmp_path: Path) -> None:
 
 def test_what_the_load_generator_uploaded_is_compared(tmp_path: Path) -> None:
     (tmp_path / "upload-4-KiB-15").write_bytes(WORKLOADS["upload 4 KiB"].content[:-1])
-    server = SimpleNamespace(directory=tmp_path, host="", port=0)
-    with pytest.raises(WrongError, match="4,095 octets of content instead of 4,096"):
+    server = cast(RunningServer, SimpleNamespace(directory=tmp_path, host="", port=0))
+    with pytest.raises(VerificationError, match="4,095 octets of content instead of 4,096"):
         verify(server, REACTOR, WORKLOADS["upload 4 KiB"])

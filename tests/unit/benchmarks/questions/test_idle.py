@@ -8,12 +8,12 @@ import pytest
 pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
 
 from benchmarks.load import process, wrk
-from benchmarks.load.process import Held, LoadError
+from benchmarks.load.process import IdleConnections, LoadError
 from benchmarks.questions import idle
 from benchmarks.results.samples import Run
-from benchmarks.runner.config import Plan
+from benchmarks.runner.config import Config
 
-QUICK = Plan(quick=True, peers=("reactor",))
+QUICK = Config(quick=True, peers=("reactor",))
 
 
 def quiet(_: str) -> None:
@@ -38,22 +38,22 @@ def test_each_size_is_measured_in_order(without_wrk: bool, monkeypatch: pytest.M
 
 def test_idle_connections_that_were_lost_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def holding(address: tuple[str, int], connections: int) -> Iterator[Held]:
-        held = Held(connections - 1)
+    def hold_idle(address: tuple[str, int], connections: int) -> Iterator[IdleConnections]:
+        held = IdleConnections(connections - 1)
         yield held
         held.kept = connections - 3
 
-    monkeypatch.setattr(process, "holding", holding)
+    monkeypatch.setattr(process, "hold_idle", hold_idle)
     run = Run()
     idle.measure(QUICK, run, quiet)
     assert [each.errors for each in run.samples] == [0, 3]
 
 
 def test_a_server_that_cannot_hold_them_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def holding(address: tuple[str, int], connections: int) -> object:
+    def hold_idle(address: tuple[str, int], connections: int) -> object:
         raise LoadError("no result")
 
-    monkeypatch.setattr(process, "holding", holding)
+    monkeypatch.setattr(process, "hold_idle", hold_idle)
     run = Run()
     idle.measure(QUICK, run, quiet)
     assert [each.x for each in run.samples] == [0]

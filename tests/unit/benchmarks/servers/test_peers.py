@@ -7,10 +7,9 @@ import pytest
 
 pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
 
-from benchmarks.servers import peers
 from benchmarks.servers.apps import shared
 from benchmarks.servers.peers import EVERYTHING, PEERS, Adapter
-from benchmarks.servers.process import Serving, serving
+from benchmarks.servers.process import RunningServer, run_server
 from benchmarks.servers.verify import verify
 from benchmarks.servers.workloads import LARGE, WORKLOADS, Workload, file_name
 
@@ -18,7 +17,7 @@ SMALL = [each for each in WORKLOADS.values() if each.size < LARGE]
 
 
 @pytest.fixture(scope="module", params=PEERS)
-def peer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def peer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     adapter = PEERS[request.param]
     reason = adapter.missing()
     if reason is not None:
@@ -26,12 +25,12 @@ def peer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     directory = tmp_path_factory.mktemp("shared")
     for each in SMALL:
         (directory / file_name(each.size)).write_bytes(each.content)
-    with serving(adapter, directory) as server:
+    with run_server(adapter, directory) as server:
         yield server
 
 
 @pytest.mark.parametrize("workload", SMALL, ids=lambda each: each.name)
-def test_it_answers_what_it_is_said_to_serve(peer: Serving, workload: Workload) -> None:
+def test_it_answers_what_it_is_said_to_serve(peer: RunningServer, workload: Workload) -> None:
     adapter = PEERS[peer.name]
     if workload.needs not in adapter.serves:
         pytest.skip(f"{peer.name} {adapter.why_not}")
@@ -69,7 +68,7 @@ def test_a_version_names_all_packages() -> None:
 def test_what_is_missing_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     absent = Adapter("absent", [], ["pytest", "no-such-distribution"])
     assert absent.missing() == "no-such-distribution is not installed (pip install '.[bench]')"
-    monkeypatch.setattr(peers.shutil, "which", lambda _: None)
+    monkeypatch.setattr("shutil.which", lambda _: None)
     assert PEERS["nginx"].missing() == "nginx is not installed (Debian: apt-get install nginx)"
 
 

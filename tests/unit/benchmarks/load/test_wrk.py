@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import pytest
 
@@ -19,7 +19,7 @@ from benchmarks.load import wrk
 from benchmarks.load.wrk import Result, WrkError, answered, histogram, read_result, uncorrected, write_script
 from benchmarks.servers import workloads
 from benchmarks.servers.peers import ECHO, PEERS
-from benchmarks.servers.process import serving
+from benchmarks.servers.process import RunningServer, run_server
 from benchmarks.servers.workloads import WORKLOADS, Workload, numbered
 
 needs_wrk = pytest.mark.skipif(wrk.missing() is not None, reason=str(wrk.missing()))
@@ -118,7 +118,7 @@ def test_a_request_that_never_changes_costs_no_call(tmp_path: Path) -> None:
 
 @needs_wrk
 def test_a_round_is_measured() -> None:
-    with serving(PEERS["bare loop"]) as server:
+    with run_server(PEERS["bare loop"]) as server:
         sample = wrk.measure(server, WORKLOADS["hot"], 4, SECONDS, 3, "throughput")
     assert (sample.question, sample.workload, sample.peer) == ("throughput", "hot", "bare loop")
     assert (sample.round, sample.client, sample.asked, sample.established) == (3, "wrk", 4, 4)
@@ -135,7 +135,7 @@ def test_a_round_is_measured() -> None:
 @pytest.mark.parametrize("name", ["pipelined", "new connection", "gzip different", "upload 4 KiB"])
 def test_each_kind_of_request_is_answered(name: str) -> None:
     workload = WORKLOADS[name]
-    with serving(PEERS["reactor"]) as server:
+    with run_server(PEERS["reactor"]) as server:
         sample = wrk.measure(server, workload, 4, SECONDS, 1, "any")
     assert sample.requests > 0
     assert sample.errors == 0
@@ -146,7 +146,7 @@ def test_each_kind_of_request_is_answered(name: str) -> None:
 
 @needs_wrk
 def test_refusals_are_errors() -> None:
-    with serving(PEERS["reactor"]) as server:
+    with run_server(PEERS["reactor"]) as server:
         sample = wrk.measure(server, Workload("nowhere", ECHO, targets=("/nowhere",)), 2, SECONDS, 1, "any")
     assert sample.requests == 0
     assert sample.errors > 0
@@ -191,12 +191,12 @@ def read_head(stream: BinaryIO) -> bytes:
     return b"".join([*lines, line]) if line else b""
 
 
-def stand_in(listener: socket.socket) -> SimpleNamespace:
+def stand_in(listener: socket.socket) -> RunningServer:
     """Pass for a server that runs."""
     host, port = listener.getsockname()
-    return SimpleNamespace(
-        name="x", host=host, port=port, url=f"http://{host}:{port}", cpu=lambda: 0.0, resident=lambda: 0
-    )
+    url = f"http://{host}:{port}"
+    known = SimpleNamespace(name="x", host=host, port=port, url=url, cpu=lambda: 0.0, resident=lambda: 0)
+    return cast(RunningServer, known)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from benchmarks.runner.config import Plan
-from benchmarks.runner.progress import SELDOM, START, Progress, expected
+from benchmarks.runner.config import Config
+from benchmarks.runner.progress import LINE_INTERVAL, START, Progress, estimate_seconds
 
 
 class Clock:
@@ -35,7 +35,7 @@ def test_a_terminal_has_one_line_that_is_rewritten(monkeypatch: pytest.MonkeyPat
     shown = progress(out, clock)
     shown.begin("b")
     clock.now += 30
-    shown.say("round 1")
+    shown.show("round 1")
     assert "\n" not in out.getvalue()
     assert out.getvalue().split(START)[-1] == "[2/2 b] round 1; 30 s, about 1 min left"
     shown.clear()
@@ -47,7 +47,7 @@ def test_a_line_is_never_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch
     out = Terminal()
     shown = progress(out, Clock())
     shown.begin("a")
-    shown.say("word " * 100)
+    shown.show("word " * 100)
     assert len(out.getvalue().split(START)[-1]) < 60
 
 
@@ -55,9 +55,9 @@ def test_a_log_gets_a_line_now_and_then() -> None:
     out, clock = io.StringIO(), Clock()
     shown = progress(out, clock)
     shown.begin("a")
-    shown.say("too soon")
-    clock.now += SELDOM
-    shown.say("late enough")
+    shown.show("too soon")
+    clock.now += LINE_INTERVAL
+    shown.show("late enough")
     assert [line.split(";")[0] for line in out.getvalue().splitlines()] == [
         "[1/2 a] begins",
         "[1/2 a] late enough",
@@ -78,8 +78,10 @@ def test_what_is_left_is_estimated_anew() -> None:
 
 
 def test_longer_rounds_take_longer() -> None:
-    some, more, quick = (expected(plan) for plan in (Plan(), Plan(rounds=14), Plan(quick=True)))
+    some, more, quick = (
+        estimate_seconds(config) for config in (Config(), Config(rounds=14), Config(quick=True))
+    )
     for name in ("throughput", "concurrency", "files"):
         assert quick[name] < some[name] < more[name]
     assert set(some) == set(more)
-    assert expected(Plan(workloads=("hot",)))["files"] == 0
+    assert estimate_seconds(Config(workloads=("hot",)))["files"] == 0

@@ -8,17 +8,16 @@ import pytest
 pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
 
 from benchmarks.load import process, wrk
-from benchmarks.load.peer_selection import Turns, only, select
 from benchmarks.load.process import LoadError
-from benchmarks.load.round import Ask, Job
+from benchmarks.load.round import Job, RequestSpec
 from benchmarks.questions import concurrency
 from benchmarks.results.samples import Run
-from benchmarks.runner.config import Plan
-from benchmarks.runner.interleaved import Contender
+from benchmarks.runner.config import Config, only_peers, select_peers
+from benchmarks.runner.interleaved import Rounds, RunningPeer
 from benchmarks.servers.peers import PEERS
-from benchmarks.servers.process import Serving, serving
+from benchmarks.servers.process import RunningServer, run_server
 
-QUICK = Plan(quick=True, peers=("reactor",))
+QUICK = Config(quick=True, peers=("reactor",))
 needs_wrk = pytest.mark.skipif(wrk.missing() is not None, reason=f"{wrk.missing()}")
 
 
@@ -27,8 +26,8 @@ def quiet(_: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Serving]:
-    with serving(PEERS["reactor"]) as started:
+def server() -> Iterator[RunningServer]:
+    with run_server(PEERS["reactor"]) as started:
         yield started
 
 
@@ -36,23 +35,23 @@ def server() -> Iterator[Serving]:
 
 
 def test_reactor_is_always_among_those_chosen_and_its_log_only_when_named() -> None:
-    assert select(Plan(peers=("nginx",)), ("uvicorn",)).peers == ("reactor", "nginx")
-    assert not select(Plan(), ("reactor",)).wants_peer("reactor +log")
-    assert select(Plan(peers=("reactor +log",)), ()).wants_peer("reactor +log")
+    assert select_peers(Config(peers=("nginx",)), ("uvicorn",)).peers == ("reactor", "nginx")
+    assert not select_peers(Config(), ("reactor",)).wants_peer("reactor +log")
+    assert select_peers(Config(peers=("reactor +log",)), ()).wants_peer("reactor +log")
 
 
 def test_a_quick_plan_has_one_short_round() -> None:
-    plan = only(Plan(rounds=7, seconds=100, quick=True), ["reactor"])
-    assert (plan.rounds, plan.seconds < 1) == (1, True)
+    config = only_peers(Config(rounds=7, seconds=100, quick=True), ["reactor"])
+    assert (config.rounds, config.seconds < 1) == (1, True)
 
 
 def test_who_has_failed_is_left_out_with_a_note() -> None:
     run = Run()
-    turns = Turns(run, 3, "here")
+    rounds = Rounds(run, 3, "here")
     taken = []
-    for number, name in turns.take(["a", "b"]):
+    for number, name in rounds.in_order(["a", "b"]):
         taken.append((number, name))
-        with turns.noting(name):
+        with rounds.skip_on_error(name):
             if (number, name) == (2, "a"):
                 raise LoadError("gone")
     assert taken == [(1, "a"), (1, "b"), (2, "b"), (2, "a"), (3, "b")]
@@ -60,15 +59,15 @@ def test_who_has_failed_is_left_out_with_a_note() -> None:
 
 
 def test_a_fault_of_our_own_is_not_noted_but_seen() -> None:
-    turns = Turns(Run(), 1, "here")
-    with pytest.raises(ZeroDivisionError), turns.noting("a"):
+    rounds = Rounds(Run(), 1, "here")
+    with pytest.raises(ZeroDivisionError), rounds.skip_on_error("a"):
         raise ZeroDivisionError
 
 
 # In a process of its own.
 
 
-def test_a_sample_says_what_was_measured(server: Serving) -> None:
+def test_a_sample_says_what_was_measured(server: RunningServer) -> None:
     sample = process.measure(server, Job(8, 0.1), "question", "workload", 3, 8.0)
     assert (sample.question, sample.workload, sample.peer) == ("question", "workload", "reactor")
     assert (sample.round, sample.x, sample.client) == (3, 8.0, "reactor")
@@ -80,30 +79,30 @@ def test_a_sample_says_what_was_measured(server: Serving) -> None:
     assert sample.octets > sample.requests
 
 
-def test_an_open_loop_says_what_it_meant_to_send(server: Serving) -> None:
-    sample = process.measure(server, Job(8, 0.2, rate=500), "question", ask=Ask("/echo/x", None))
+def test_an_open_loop_says_what_it_meant_to_send(server: RunningServer) -> None:
+    sample = process.measure(server, Job(8, 0.2, rate=500), "question", spec=RequestSpec("/echo/x", None))
     assert (sample.intended, sample.requests, sample.verified) == (500, 100, None)
 
 
-def test_held_connections_are_there_and_are_seen_off(server: Serving) -> None:
-    with process.holding(server.address, 50) as held:
+def test_held_connections_are_there_and_are_seen_off(server: RunningServer) -> None:
+    with process.hold_idle(server.address, 50) as held:
         assert (held.established, held.kept) == (50, 0)
     assert held.kept == 50
 
 
 def test_connections_of_a_server_that_ends_are_not_kept() -> None:
-    with serving(PEERS["bare loop"]) as started, process.holding(started.address, 5) as held:
+    with run_server(PEERS["bare loop"]) as started, process.hold_idle(started.address, 5) as held:
         started.end()
     assert (held.established, held.kept) == (5, 0)
 
 
-def test_a_failed_download_is_no_result(server: Serving) -> None:
+def test_a_failed_download_is_no_result(server: RunningServer) -> None:
     job = Job(1, 0.1, downloads=1, download="/files/none", download_size=1)
     with pytest.raises(LoadError, match="download: answered 404"):
         process.measure(server, job, "question")
 
 
-def test_a_generator_that_breaks_says_why(server: Serving) -> None:
+def test_a_generator_that_breaks_says_why(server: RunningServer) -> None:
     with pytest.raises(LoadError, match="did not come to its begin: TypeError"):
         process.measure(server, Job(8, "long"), "question")  # type: ignore[arg-type]
 
@@ -112,7 +111,7 @@ def test_a_generator_that_breaks_says_why(server: Serving) -> None:
 
 
 def test_sizes_that_the_limit_does_not_allow_are_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(concurrency, "most_files", lambda: 1024)
+    monkeypatch.setattr(concurrency, "max_open_files", lambda: 1024)
     run = Run()
     assert concurrency.possible(concurrency.SIZES, run) == [1, 8, 64, 512]
     assert list(run.skipped) == ["4,096 connections", "10,000 connections"]
@@ -142,14 +141,14 @@ def test_our_own_client_measures_everything_where_wrk_is_not(monkeypatch: pytest
 
 
 def test_who_fails_with_one_size_is_measured_with_the_next(
-    server: Serving, monkeypatch: pytest.MonkeyPatch
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def ask(contender: Contender, size: int, seconds: float, number: int) -> None:
+    def measure_one(peer: RunningPeer, size: int, seconds: float, number: int) -> None:
         raise LoadError("no result")
 
-    monkeypatch.setattr(concurrency, "ask_ours", ask)
+    monkeypatch.setattr(concurrency, "measure_with_our_client", measure_one)
     run = Run()
-    plan = replace(QUICK, rounds=3)
-    concurrency.measure_size(5000, [(PEERS["reactor"], server)], plan, run, quiet)
-    concurrency.measure_size(6000, [(PEERS["reactor"], server)], plan, run, quiet)
+    config = replace(QUICK, rounds=3)
+    concurrency.measure_size(5000, [(PEERS["reactor"], server)], config, run, quiet)
+    concurrency.measure_size(6000, [(PEERS["reactor"], server)], config, run, quiet)
     assert list(run.skipped) == ["reactor with 5,000 connections", "reactor with 6,000 connections"]

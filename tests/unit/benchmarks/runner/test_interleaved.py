@@ -7,17 +7,18 @@ import pytest
 
 pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
 
+from benchmarks.load import wrk
 from benchmarks.load.histogram import Histogram
 from benchmarks.questions import compression, files, throughput
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner import interleaved
-from benchmarks.runner.config import Plan
+from benchmarks.runner.config import QUICK_SECONDS, Config
 from benchmarks.servers.peers import ECHO, FILES, PEERS, Adapter
-from benchmarks.servers.process import Serving
-from benchmarks.servers.verify import WrongError
-from benchmarks.servers.workloads import HOT, SMALL, WATCHED, WORKLOADS, Workload
+from benchmarks.servers.process import RunningServer
+from benchmarks.servers.verify import VerificationError
+from benchmarks.servers.workloads import COMPRESSED, HOT, SMALL, WATCHED, WORKLOADS, Workload
 
-THREE = Plan(rounds=3, seconds=9, connections=4, peers=("bare loop",))
+THREE = Config(rounds=3, seconds=9, connections=4, peers=("bare loop",))
 LARGE = WORKLOADS["file 100 MiB"]
 Measured = list[tuple[str, str, int, float]]
 
@@ -32,14 +33,14 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
     rounds: Measured = []
 
     def measure(
-        serving: Serving, workload: Workload, connections: int, seconds: float, round: int, question: str
+        server: RunningServer, workload: Workload, connections: int, seconds: float, round: int, question: str
     ) -> Sample:
-        rounds.append((serving.name, workload.name, round, seconds))
-        return Sample(question, workload.name, serving.name, round, requests=1, latency=Histogram())
+        rounds.append((server.name, workload.name, round, seconds))
+        return Sample(question, workload.name, server.name, round, requests=1, latency=Histogram())
 
-    monkeypatch.setattr(interleaved.wrk, "measure", measure)
-    monkeypatch.setattr(interleaved.wrk, "run", lambda *_: None)
-    monkeypatch.setattr(interleaved.wrk, "missing", lambda: None)
+    monkeypatch.setattr(wrk, "measure", measure)
+    monkeypatch.setattr(wrk, "run", lambda *_: None)
+    monkeypatch.setattr(wrk, "missing", lambda: None)
     return rounds
 
 
@@ -50,11 +51,11 @@ def wrong(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
     def arrange(name: str, time: int) -> None:
         looks = 0
 
-        def verify(server: Serving, adapter: Adapter, workload: Workload) -> int:
+        def verify(server: RunningServer, adapter: Adapter, workload: Workload) -> int:
             nonlocal looks
             looks += adapter.name == name
             if adapter.name == name and looks == time:
-                raise WrongError("answered 500")
+                raise VerificationError("answered 500")
             return 4
 
         monkeypatch.setattr(interleaved, "verify", verify)
@@ -101,8 +102,8 @@ def test_who_answers_wrong_is_measured_no_more(wrong: Callable[[str, int], None]
 
 def test_what_a_peer_does_not_serve_is_noted(tmp_path: Path) -> None:
     run = Run()
-    plan = Plan(rounds=1, peers=("bare loop",), workloads=("pipelined", "hot"))
-    throughput.measure(plan, run, quiet)
+    config = Config(rounds=1, peers=("bare loop",), workloads=("pipelined", "hot"))
+    throughput.measure(config, run, quiet)
     assert run.skipped["bare loop: pipelined"] == PEERS["bare loop"].why_not
     assert [each.peer for each in run.select(workload="pipelined")] == ["reactor"]
     assert len(run.select(workload="hot")) == 3
@@ -112,13 +113,13 @@ def test_a_peer_that_is_missing_is_noted(monkeypatch: pytest.MonkeyPatch) -> Non
     absent = Adapter("absent", ["false"], ["no-such-distribution"], frozenset({ECHO}))
     monkeypatch.setitem(PEERS, "absent", absent)
     run = Run()
-    interleaved.measure("throughput", [HOT], Plan(rounds=1, peers=("absent",)), run, quiet)
+    interleaved.measure("throughput", [HOT], Config(rounds=1, peers=("absent",)), run, quiet)
     assert run.skipped == {"absent": "no-such-distribution is not installed (pip install '.[bench]')"}
     assert "absent" not in run.peers
 
 
 def test_without_wrk_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interleaved.wrk, "missing", lambda: "wrk is not installed")
+    monkeypatch.setattr(wrk, "missing", lambda: "wrk is not installed")
     run = Run()
     throughput.measure(THREE, run, quiet)
     assert (run.samples, run.skipped) == ([], {"throughput": "wrk is not installed"})
@@ -126,15 +127,15 @@ def test_without_wrk_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_quick_run_is_one_short_round_without_large_files(measured: Measured) -> None:
     run = Run()
-    plan = Plan(peers=("reactor",), workloads=("file 4 KiB", "file 100 MiB"), quick=True)
-    files.measure(plan, run, quiet)
-    assert measured == [("reactor", "file 4 KiB", 1, interleaved.QUICK_SECONDS)]
+    config = Config(peers=("reactor",), workloads=("file 4 KiB", "file 100 MiB"), quick=True)
+    files.measure(config, run, quiet)
+    assert measured == [("reactor", "file 4 KiB", 1, QUICK_SECONDS)]
     assert run.skipped == {"file 100 MiB": "too large for a quick run"}
 
 
 def test_rounds_of_large_files_are_longer(monkeypatch: pytest.MonkeyPatch, measured: Measured) -> None:
     monkeypatch.setattr(interleaved, "verify", lambda *_: 1)
-    interleaved.measure("files", [LARGE], Plan(rounds=1, peers=("reactor",)), Run(), quiet)
+    interleaved.measure("files", [LARGE], Config(rounds=1, peers=("reactor",)), Run(), quiet)
     assert measured == [("reactor", "file 100 MiB", 1, 5.0)]
 
 
@@ -149,9 +150,9 @@ def test_all_peers_share_the_same_files_and_store_their_own(tmp_path: Path) -> N
 
 def test_files_and_compression_are_measured() -> None:
     run = Run()
-    plan = Plan(rounds=1, peers=("reactor",), workloads=("file 4 KiB", "upload 4 KiB", "gzip different"))
-    files.measure(plan, run, quiet)
-    compression.measure(plan, run, quiet)
+    config = Config(rounds=1, peers=("reactor",), workloads=("file 4 KiB", "upload 4 KiB", "gzip different"))
+    files.measure(config, run, quiet)
+    compression.measure(config, run, quiet)
     assert [(each.question, each.workload, each.peer) for each in run.samples] == [
         ("files", "file 4 KiB", "reactor"),
         ("files", "upload 4 KiB", "reactor"),
@@ -160,17 +161,17 @@ def test_files_and_compression_are_measured() -> None:
 
 
 def test_the_questions_cover_all_workloads() -> None:
-    asked = [*SMALL, *compression.COMPRESSED, *files.WORKLOADS, WATCHED]
+    asked = [*SMALL, *COMPRESSED, *files.WORKLOADS, WATCHED]
     assert {each.name for each in asked} == set(WORKLOADS)
     assert {each.needs for each in asked} >= {ECHO, FILES}
 
 
 def test_rounds_that_were_measured_count_though_somebody_breaks_off(measured: Measured) -> None:
-    def say(line: str) -> None:
+    def show_progress(line: str) -> None:
         if "round 3" in line:
             raise KeyboardInterrupt
 
     run = Run()
     with pytest.raises(KeyboardInterrupt):
-        throughput.measure(THREE, run, say)
+        throughput.measure(THREE, run, show_progress)
     assert [each.round for each in run.samples] == [1, 1, 1, 2, 2, 2]

@@ -14,11 +14,11 @@ from benchmarks.load.round import Job
 from benchmarks.questions import fairness
 from benchmarks.questions.fairness import forget, jobs, share
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.config import Plan
+from benchmarks.runner.config import Config
 from benchmarks.servers.peers import PEERS, UPLOADS
-from benchmarks.servers.process import Serving
+from benchmarks.servers.process import RunningServer
 
-QUICK = Plan(quick=True, peers=("reactor",))
+QUICK = Config(quick=True, peers=("reactor",))
 SITUATIONS = ["alone", "during downloads", "during uploads", "during both"]
 
 
@@ -68,7 +68,7 @@ def test_small_requests_are_answered_in_all_situations(
 
 
 def test_who_takes_no_uploads_is_measured_with_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    def measure(server: Serving, job: Job, question: str, workload: str, round: int) -> Sample:
+    def measure(server: RunningServer, job: Job, question: str, workload: str, round: int) -> Sample:
         return Sample(question, workload, server.name, round)
 
     monkeypatch.setattr(process, "measure", measure)

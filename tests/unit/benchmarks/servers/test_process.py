@@ -14,7 +14,7 @@ import psutil
 
 from benchmarks.servers import process
 from benchmarks.servers.peers import PEERS, Adapter
-from benchmarks.servers.process import Serving, StartError, serving
+from benchmarks.servers.process import RunningServer, StartError, run_server
 
 FAMILY = """
 import runpy, signal, subprocess, sys
@@ -29,7 +29,7 @@ def script(code: str) -> Adapter:
     return Adapter("a script", [sys.executable, "-c", code, "{port}"])
 
 
-def ask(server: Serving, target: str) -> tuple[int, bytes]:
+def ask(server: RunningServer, target: str) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(*server.address, timeout=10)
     try:
         connection.request("GET", target)
@@ -39,7 +39,7 @@ def ask(server: Serving, target: str) -> tuple[int, bytes]:
         connection.close()
 
 
-def assert_refuses(server: Serving) -> None:
+def assert_refuses(server: RunningServer) -> None:
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(server.address, 10).close()
 
@@ -56,7 +56,7 @@ def ports(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 
 
 def test_it_answers_as_long_as_it_is_used_and_no_longer() -> None:
-    with serving(PEERS["reactor"]) as server:
+    with run_server(PEERS["reactor"]) as server:
         assert ask(server, "/echo/abc") == (200, b"abc")
         assert server.url == f"http://{server.host}:{server.port}"
     assert_refuses(server)
@@ -64,7 +64,7 @@ def test_it_answers_as_long_as_it_is_used_and_no_longer() -> None:
 
 
 def test_it_says_what_it_is_and_how_it_was_started() -> None:
-    with serving(PEERS["reactor"], options=["--max-connections", "7"]) as server:
+    with run_server(PEERS["reactor"], options=["--max-connections", "7"]) as server:
         assert server.name == server.peer.name == "reactor"
         assert f"--port {server.port}" in server.peer.command
         assert server.peer.command.endswith("--no-access-log --max-connections 7")
@@ -73,19 +73,19 @@ def test_it_says_what_it_is_and_how_it_was_started() -> None:
 
 def test_it_serves_the_directory_that_it_is_given(tmp_path: Path) -> None:
     (tmp_path / "name").write_bytes(b"content")
-    with serving(PEERS["reactor"], tmp_path) as server:
+    with run_server(PEERS["reactor"], tmp_path) as server:
         assert ask(server, "/files/name") == (200, b"content")
     assert (tmp_path / "name").exists()
 
 
 def test_a_directory_of_its_own_is_removed() -> None:
-    with serving(PEERS["reactor"]) as server:
+    with run_server(PEERS["reactor"]) as server:
         assert server.directory.is_dir()
     assert not server.directory.parent.exists()
 
 
 def test_it_costs_processor_and_memory() -> None:
-    with serving(PEERS["bare loop"]) as server:
+    with run_server(PEERS["bare loop"]) as server:
         used = server.cpu()
         while server.cpu() == used:  # at most until a tick of the processor's clock has passed
             ask(server, "/echo/abc")
@@ -93,8 +93,8 @@ def test_it_costs_processor_and_memory() -> None:
 
 
 def test_all_processes_count_and_all_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "GRACE", 0.05)  # they do not listen to kind words
-    with serving(script(FAMILY)) as server:
+    monkeypatch.setattr(process, "STOP_TIMEOUT", 0.05)  # they do not listen to kind words
+    with run_server(script(FAMILY)) as server:
         parent, child = server.processes()
         assert parent.pid == server.pid
         assert server.resident() > parent.memory_info().rss
@@ -104,7 +104,7 @@ def test_all_processes_count_and_all_are_ended(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_it_is_ended_when_measuring_fails() -> None:
-    with pytest.raises(ZeroDivisionError), serving(PEERS["bare loop"]) as server:
+    with pytest.raises(ZeroDivisionError), run_server(PEERS["bare loop"]) as server:
         raise ZeroDivisionError
     assert_refuses(server)
 
@@ -112,23 +112,23 @@ def test_it_is_ended_when_measuring_fails() -> None:
 def test_what_does_not_start_says_why_in_one_line() -> None:
     with (
         pytest.raises(StartError, match=r"reactor did not start: ended with 2: .*--nonsense") as caught,
-        serving(PEERS["reactor"], options=["--nonsense"]),
+        run_server(PEERS["reactor"], options=["--nonsense"]),
     ):
         pass
     assert "\n" not in str(caught.value)
 
 
 def test_what_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "PATIENCE", 0.05)
+    monkeypatch.setattr(process, "START_TIMEOUT", 0.05)
     monkeypatch.setattr(process, "TRIES", 1)
     silent = script("import signal; signal.sigwait([signal.SIGTERM])")
-    with pytest.raises(StartError, match="a script did not start: did not answer"), serving(silent):
+    with pytest.raises(StartError, match="a script did not start: did not answer"), run_server(silent):
         pass
 
 
 def test_what_is_missing_is_not_started() -> None:
     absent = Adapter("absent", ["false"], ["no-such-distribution"])
-    with pytest.raises(StartError, match="no-such-distribution is not installed"), serving(absent):
+    with pytest.raises(StartError, match="no-such-distribution is not installed"), run_server(absent):
         pass
 
 
@@ -136,15 +136,15 @@ def test_somebody_else_who_answers_on_the_port_is_not_mistaken_for_it(
     ports: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "TRIES", 1)
-    with serving(PEERS["bare loop"]) as other:
+    with run_server(PEERS["bare loop"]) as other:
         ports(other.port)
-        with pytest.raises(StartError, match="ended with"), serving(PEERS["reactor"]):
+        with pytest.raises(StartError, match="ended with"), run_server(PEERS["reactor"]):
             pass
 
 
 def test_another_port_is_tried_when_one_is_taken(ports: Callable[[int], None]) -> None:
-    with serving(PEERS["bare loop"]) as other:
+    with run_server(PEERS["bare loop"]) as other:
         ports(other.port)
-        with serving(PEERS["reactor"]) as server:
+        with run_server(PEERS["reactor"]) as server:
             assert server.port != other.port
             assert ask(server, "/echo/abcd") == (200, b"abcd")
