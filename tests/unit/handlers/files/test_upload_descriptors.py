@@ -37,7 +37,7 @@ def test_an_upload_that_cannot_remove_its_file_closes_it(store: Store, cannot_re
 def test_an_upload_whose_file_is_gone_closes_it(shared: Shared, store: Store) -> None:
     with no_descriptor_leaks():
         sink = store.create("new", 3)
-        [temporary] = shared.files().keys() - shared.files_at_first.keys()
+        [temporary] = shared.files().keys() - shared.original_files.keys()
         (shared.path / temporary).unlink()
         sink.close()
     shared.assert_untouched()

@@ -1,4 +1,4 @@
-"""``POST /files/{name...}``: old or new, never a part; and what breaks off leaves nothing."""
+"""Uploads over the wire, ``POST /files/{name...}``: complete or not at all, and refusals with a reason."""
 
 import errno
 import os
@@ -9,13 +9,13 @@ import pytest
 from reactor import handlers
 from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
-from tests.unit.handlers.files.shared import Shared, descriptors, post, request
+from tests.unit.handlers.files.shared import Shared, open_descriptors, post, request
 
 
 def test_an_upload_is_on_the_disk_before_its_answer(shared: Shared, client: Client) -> None:
     answer = post(client, "/files/new", b"content")
     assert (answer.status, answer.content) == (201, b"")
-    assert shared.files() == {**shared.files_at_first, "new": b"content"}
+    assert shared.files() == {**shared.original_files, "new": b"content"}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_an_upload_may_be_framed_in_any_way(
     for piece in [octets[i : i + 1] for i in range(len(octets))] if by_octet else [octets]:
         client.send(piece)
     client.assert_responds(201)
-    assert shared.files() == {**shared.files_at_first, "file": content}
+    assert shared.files() == {**shared.original_files, "file": content}
     assert client.get("/files/file").content == content
 
 
@@ -66,7 +66,7 @@ def test_two_uploads_of_one_name_at_once_are_each_whole(shared: Shared, server: 
     assert one.server.connect().get("/files/file").content == b"xyz!"
     one.send(b"?")
     one.assert_responds(201)
-    assert shared.files() == {**shared.files_at_first, "file": b"abc?"}
+    assert shared.files() == {**shared.original_files, "file": b"abc?"}
 
 
 def test_an_upload_to_a_directory_is_409(shared: Shared, client: Client) -> None:
@@ -165,14 +165,14 @@ def test_an_upload_that_breaks_off_leaves_nothing(
 ) -> None:
     if end is break_the_framing and begun.startswith(b"40"):
         begun += b"x" * 61 + b"\r\n"
-    before = descriptors()
+    before = open_descriptors()
     client = server.connect()
     client.send(b"POST /files/file HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n" + begun)
     assert len(shared.files()) == 3, "the upload has not begun"
     end(client)
     shared.assert_untouched()
     client.close()
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 @pytest.mark.parametrize(
@@ -186,14 +186,14 @@ def test_a_disk_that_fails_is_told_and_leaves_nothing(
     def write(descriptor: int, octets: bytes, offset: int) -> int:
         raise OSError(number, os.strerror(number))
 
-    before = descriptors()
+    before = open_descriptors()
     client = server.connect()
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", write)
         assert post(client, "/files/file", b"content").status == status
     client.close()
     shared.assert_untouched()
-    assert descriptors() == before
+    assert open_descriptors() == before
     assert server.connect().get("/files/file").content == b"inside"
 
 
@@ -214,20 +214,20 @@ def test_no_descriptor_left_is_503_and_the_connection_is_served_on(
 
 def test_all_kinds_of_requests_many_times_leak_nothing(shared: Shared, server: Harness) -> None:
     client = server.connect()
-    before = descriptors()
+    before = open_descriptors()
     for _ in range(50):
         assert client.get("/files/file").content == b"inside"
         for path in ("/files/absent", "/files/below//", "/files/..", "/files/file/x"):
             assert request(client, "GET", path).status == 404
         assert request(client, "HEAD", "/files/file").status == 200
         assert post(client, "/files/new", b"x").status == 201
-    assert descriptors() == before
+    assert open_descriptors() == before
     for _ in range(50):
         for path in ("/files/below", "/files/missing/x", "/files/link\\x"):
             other = server.connect()
             assert post(other, path, b"x").status in (400, 404, 409)
             other.close()
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Leftovers: what a killed process left is removed, and nothing else."""
+"""Leftovers of killed processes are removed at the start, and nothing else is."""
 
 import fcntl
 import os
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from reactor.handlers.files.paths import LEFTOVER
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from reactor.handlers.files.store import Store
 from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read
 
 
-def leave(directory: Path, name: str = f"{LEFTOVER}1-1") -> Path:
+def leave(directory: Path, name: str = f"{TEMPORARY_PREFIX}1-1") -> Path:
     """Leave what a killed process leaves: a file that nobody has locked."""
     (directory / name).write_bytes(b"part")
     return directory / name
@@ -33,7 +33,7 @@ def test_leftovers_are_removed_in_every_directory_and_counted(shared: Shared, st
 def test_nothing_outside_is_removed(shared: Shared, store: Store) -> None:
     outside = leave(shared.outside)
     (shared.path / "link").symlink_to(shared.outside)
-    (shared.path / f"{LEFTOVER}link").symlink_to(outside)
+    (shared.path / f"{TEMPORARY_PREFIX}link").symlink_to(outside)
     assert store.remove_leftovers() == 0
     assert outside.read_bytes() == b"part"
 
@@ -78,7 +78,7 @@ def test_a_file_that_was_committed_is_not_a_leftover(shared: Shared, store: Stor
 
 
 def test_a_directory_that_is_called_like_a_leftover_is_no_file(shared: Shared, store: Store) -> None:
-    directory = shared.path / f"{LEFTOVER}1-1"
+    directory = shared.path / f"{TEMPORARY_PREFIX}1-1"
     directory.mkdir()
     leave(directory)
     assert store.remove_leftovers() == 1
@@ -92,7 +92,7 @@ def test_leftovers_are_found_however_deep_they_are(shared: Shared, store: Store)
         below = os.open("d", os.O_RDONLY, dir_fd=directory)
         os.close(directory)
         directory = below
-    os.close(os.open(f"{LEFTOVER}1-1", os.O_CREAT | os.O_WRONLY, dir_fd=directory))
+    os.close(os.open(f"{TEMPORARY_PREFIX}1-1", os.O_CREAT | os.O_WRONLY, dir_fd=directory))
     os.close(directory)
     try:
         assert store.remove_leftovers() == 1

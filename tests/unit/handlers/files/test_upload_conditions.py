@@ -13,7 +13,7 @@ from reactor.handlers.files.store import Store
 from reactor.handlers.files.upload import read_digests
 from reactor.http11.errors import HTTPError
 from tests.support.in_process import Answer, Client, Harness
-from tests.unit.handlers.files.shared import Shared, descriptors, request
+from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
 
 @pytest.fixture
@@ -110,14 +110,14 @@ def test_what_is_not_allowed_is_405_and_says_what_is(shared: Shared) -> None:
 def test_if_match_keeps_what_has_changed_from_being_lost(shared: Shared, client: Client, method: str) -> None:
     stale = etag(client)
     (shared.path / "file").write_bytes(b"changed meanwhile")
-    before = descriptors()
+    before = open_descriptors()
     for tag in (stale, '"other"', f"W/{etag(client)}"):
         answer = send(client, method, "/files/file", b"lost", f"If-Match: {tag}")
         assert answer.status == 412
         assert answer.content == b"what stands there is not what the request expects\n"
         client = client.server.connect()
     assert (shared.path / "file").read_bytes() == b"changed meanwhile"
-    assert descriptors() == before + 6  # both ends of three connections more
+    assert open_descriptors() == before + 6  # both ends of three connections more
     answer = send(client, method, "/files/file", b"right", f"If-Match: {etag(client)}")
     assert answer.status in (201, 204)
     assert (shared.path / "file").exists() == (method != "DELETE")
@@ -154,7 +154,7 @@ def test_a_condition_is_asked_again_before_anything_is_replaced(shared: Shared, 
     two.assert_responds(201)
     one.send(b"1")
     one.assert_responds(412)
-    assert shared.files() == {**shared.files_at_first, "new": b"22"}
+    assert shared.files() == {**shared.original_files, "new": b"22"}
 
 
 def test_what_changes_while_an_upload_comes_in_is_not_lost(shared: Shared, client: Client) -> None:
@@ -165,7 +165,7 @@ def test_what_changes_while_an_upload_comes_in_is_not_lost(shared: Shared, clien
     (shared.path / "file").write_bytes(b"theirs")
     client.send(b"1")
     client.assert_responds(412)
-    assert shared.files() == {**shared.files_at_first, "file": b"theirs"}
+    assert shared.files() == {**shared.original_files, "file": b"theirs"}
 
 
 # What cannot be stored as it is.

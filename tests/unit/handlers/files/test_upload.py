@@ -1,4 +1,4 @@
-"""Uploads to the store: old or new but never a part; and nothing is left of what failed."""
+"""Uploads to the store: the old content or the new, never a part; and failed uploads leave nothing."""
 
 import errno
 import fcntl
@@ -9,10 +9,10 @@ from contextlib import closing
 
 import pytest
 
-from reactor.handlers.files.paths import LEFTOVER
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
-from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read, refused, upload
+from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read, refused_status, upload
 
 MIB = 1 << 20
 
@@ -30,15 +30,15 @@ def fail(number: int) -> Callable[..., int]:
 def test_an_upload_stands_under_its_name_when_it_is_committed(
     shared: Shared, store: Store, name: str
 ) -> None:
-    old = shared.files_at_first.get(name)
+    old = shared.original_files.get(name)
     sink = store.create(name, 6)
     for piece in (b"abc", b"", b"def"):
         sink.write(piece)
         assert shared.files().get(name) == old
     sink.finish().commit()
-    assert shared.files() == {**shared.files_at_first, name: b"abcdef"}
+    assert shared.files() == {**shared.original_files, name: b"abcdef"}
     sink.close()
-    assert shared.files() == {**shared.files_at_first, name: b"abcdef"}
+    assert shared.files() == {**shared.original_files, name: b"abcdef"}
     assert read(store, name) == b"abcdef"
 
 
@@ -57,7 +57,7 @@ def test_an_upload_that_is_given_up_leaves_nothing(
 def test_an_upload_replaces_a_file_that_is_being_read(store: Store) -> None:
     with closing(store.find("file")) as found:
         upload(store, "file", b"new and longer than before")
-        assert b"".join(found.pieces(range(found.about.size))) == b"inside"
+        assert b"".join(found.chunks(range(found.metadata.size))) == b"inside"
     assert read(store, "file") == b"new and longer than before"
 
 
@@ -74,7 +74,7 @@ def test_two_uploads_of_one_name_are_each_whole_and_the_last_rename_wins(
     assert read(store, "name") == b"aabbcc"
     two.close()
     one.close()
-    assert shared.files() == {**shared.files_at_first, "name": b"aabbcc"}
+    assert shared.files() == {**shared.original_files, "name": b"aabbcc"}
 
 
 def test_a_new_file_has_the_permissions_that_the_umask_leaves(shared: Shared, store: Store) -> None:
@@ -101,7 +101,7 @@ def test_a_kernel_that_takes_one_octet_at_a_time_still_gets_them_all(
 
 @pytest.mark.parametrize("name", ["below", "missing/new", "missing/below/new"])
 def test_a_place_that_cannot_be_taken_is_409(shared: Shared, store: Store, name: str) -> None:
-    assert refused(lambda: store.create(name)) == 409
+    assert refused_status(lambda: store.create(name)) == 409
     shared.assert_untouched()
 
 
@@ -109,7 +109,7 @@ def test_a_directory_that_takes_the_name_during_the_upload_is_409(shared: Shared
     with no_descriptor_leaks(), closing(store.create("new", 1)) as sink:
         sink.write(b"x")
         (shared.path / "new").mkdir()
-        assert refused(sink.commit) == 409
+        assert refused_status(sink.commit) == 409
     shared.assert_untouched()
 
 
@@ -130,9 +130,9 @@ def test_a_temporary_file_that_somebody_removes_is_refused_and_not_a_fault(
 ) -> None:
     with no_descriptor_leaks(), closing(store.create("file", 1)) as sink:
         sink.write(b"x")
-        for leftover in shared.path.glob(f"{LEFTOVER}*"):
+        for leftover in shared.path.glob(f"{TEMPORARY_PREFIX}*"):
             leftover.unlink()
-        assert 400 <= refused(sink.commit) < 600
+        assert 400 <= refused_status(sink.commit) < 600
     shared.assert_untouched()
 
 
@@ -157,7 +157,7 @@ def test_an_upload_that_would_leave_too_little_space_is_507(
         if taken:
             store.create("new", size).close()
         else:
-            assert refused(lambda: store.create("new", size)) == 507
+            assert refused_status(lambda: store.create("new", size)) == 507
         shared.assert_untouched()
 
 
@@ -165,7 +165,7 @@ def filling_store(shared: Shared, room: int) -> Store:
     """Make a store that may take so many octets before too little space is left."""
 
     def free(descriptor: int) -> int:
-        temporary = (path for path in shared.path.iterdir() if path.name.startswith(LEFTOVER))
+        temporary = (path for path in shared.path.iterdir() if path.name.startswith(TEMPORARY_PREFIX))
         return 10_000 + room - sum(path.stat().st_size for path in temporary)
 
     return Store(shared.path, min_free_space=10_000, free_space=free)
@@ -193,7 +193,7 @@ def test_an_upload_may_take_the_space_to_the_limit(shared: Shared, room: int, an
 @pytest.mark.parametrize("room", ROOMS)
 def test_an_upload_of_unknown_length_is_507_one_octet_over_the_limit(shared: Shared, room: int) -> None:
     with closing(filling_store(shared, room)) as store:
-        assert refused(lambda: upload_piece_by_piece(store, bytes(room + 1), 0)) == 507
+        assert refused_status(lambda: upload_piece_by_piece(store, bytes(room + 1), 0)) == 507
     shared.assert_untouched()
 
 
@@ -206,7 +206,7 @@ def test_a_disk_that_fills_up_meanwhile_is_507(
     with no_descriptor_leaks(), closing(store.create("file", 6)) as sink:
         sink.write(b"abc")
         monkeypatch.setattr(os, "pwrite", fail(number))
-        assert refused(lambda: sink.write(b"def")) == 507
+        assert refused_status(lambda: sink.write(b"def")) == 507
     shared.assert_untouched()
 
 
@@ -221,7 +221,7 @@ def test_a_disk_that_is_full_at_the_end_is_507(
     ):
         sink.write(b"abc")
         monkeypatch.setattr(os, call, fail(errno.ENOSPC))
-        assert refused(sink.commit) == 507
+        assert refused_status(sink.commit) == 507
     shared.assert_untouched()
 
 
@@ -243,7 +243,7 @@ def test_no_descriptors_at_any_open_of_an_upload_is_503(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", open_or_fail)
-        assert refused(lambda: store.create("below/deeper/new")) == 503
+        assert refused_status(lambda: store.create("below/deeper/new")) == 503
     shared.assert_untouched()
 
 
@@ -253,7 +253,7 @@ def test_a_fault_before_an_upload_leaks_nothing(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(os, call, fail(errno.ENOMEM))
-        assert refused(lambda: store.create("below/new")) == 503
+        assert refused_status(lambda: store.create("below/new")) == 503
     shared.assert_untouched()
 
 

@@ -1,16 +1,18 @@
-"""``POST`` of a form to a directory: its files stand there, all of them, or nothing does."""
+"""Uploads of forms to a directory: all of their files are stored, or none is."""
 
 import re
+import resource
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from reactor import handlers
-from reactor.handlers.files.forms import MOST_FILES
+from reactor.handlers.files.forms import MAX_FILES
 from reactor.handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
 from tests.support.requests import chunks, in_pieces
-from tests.unit.handlers.files.shared import Shared, descriptors, request
+from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 from tests.unit.handlers.files.test_forms import form, head
 
 FORM = "Content-Type: multipart/form-data; boundary=x"
@@ -33,7 +35,7 @@ def test_the_files_of_a_form_go_into_a_directory(
     answer = client.assert_responds(303)
     assert (answer.headers["location"], answer.content) == ("./", b"")
     place = path.removeprefix("/files/")
-    assert shared.files() == {**shared.files_at_first, f"{place}a": b"first", f"{place}b": b"second"}
+    assert shared.files() == {**shared.original_files, f"{place}a": b"first", f"{place}b": b"second"}
 
 
 def test_a_form_may_come_in_chunks(shared: Shared, client: Client) -> None:
@@ -54,12 +56,12 @@ def test_no_file_stands_there_before_the_form_is_whole(shared: Shared, client: C
 
 @pytest.mark.parametrize("cut", range(0, len(ABC), 9))
 def test_a_form_that_breaks_off_leaves_nothing(shared: Shared, server: Harness, cut: int) -> None:
-    before = descriptors()
+    before = open_descriptors()
     client = server.connect()
     octets = f"POST /files/ HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: {len(ABC)}\r\n\r\n".encode()
     client.send(octets + ABC[:cut])
     client.close()
-    assert descriptors() == before
+    assert open_descriptors() == before
     shared.assert_untouched()
 
 
@@ -81,27 +83,27 @@ def test_a_form_that_breaks_off_leaves_nothing(shared: Shared, server: Harness, 
 def test_a_form_that_is_refused_leaves_nothing(
     shared: Shared, server: Harness, content: bytes, status: int
 ) -> None:
-    before = descriptors()
+    before = open_descriptors()
     client = server.connect()
     answer = submit(client, "/files/", content)
     assert answer.status == status
     assert len(answer.content.splitlines()) == 1
     client.close()
-    assert descriptors() == before
+    assert open_descriptors() == before
     shared.assert_untouched()
 
 
 @pytest.mark.parametrize("filename", ["../../a", "/etc/a", "C:\\\\dir\\a", "..\\a", "below/a", "x/../a"])
 def test_of_a_name_the_last_component_counts(shared: Shared, client: Client, filename: str) -> None:
     assert submit(client, "/files/", form(head(filename=filename) + b"c")).status == 303
-    assert shared.files() == {**shared.files_at_first, "a": b"c"}
+    assert shared.files() == {**shared.original_files, "a": b"c"}
     assert not (shared.outside / "a").exists()
 
 
 def test_a_hostile_name_is_a_name(shared: Shared, client: Client) -> None:
     name = '"><img src=x onerror=alert(1)>.txt'
     assert submit(client, "/files/", form(head(filename=name.replace('"', "%22")) + b"c")).status == 303
-    assert shared.files() == {**shared.files_at_first, name: b"c"}
+    assert shared.files() == {**shared.original_files, name: b"c"}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,7 @@ def test_a_form_without_files_is_no_success(shared: Shared, client: Client, cont
 def test_a_form_may_replace_a_file_and_bring_one_twice(shared: Shared, client: Client) -> None:
     content = form(head(filename="file") + b"1", head(filename="file") + b"2")
     assert submit(client, "/files/", content).status == 303
-    assert shared.files() == {**shared.files_at_first, "file": b"2"}
+    assert shared.files() == {**shared.original_files, "file": b"2"}
 
 
 @pytest.mark.parametrize(
@@ -159,16 +161,16 @@ def test_what_is_no_form_is_415(client: Client, line: str, status: int) -> None:
 
 
 def test_a_form_with_too_many_files_is_413_and_leaves_nothing(shared: Shared, store: Store) -> None:
-    parts = [head(filename=str(number)) for number in range(MOST_FILES + 1)]
+    parts = [head(filename=str(number)) for number in range(MAX_FILES + 1)]
     with Harness(store=store) as server:
-        before = descriptors()
+        before = open_descriptors()
         client = server.connect()
         assert submit(client, "/files/", form(*parts)).status == 413
         client.close()
-        assert descriptors() == before
+        assert open_descriptors() == before
         shared.assert_untouched()
         assert submit(server.connect(), "/files/", form(*parts[1:])).status == 303
-    assert len(shared.files()) == len(shared.files_at_first) + MOST_FILES
+    assert len(shared.files()) == len(shared.original_files) + MAX_FILES
 
 
 def test_too_little_space_is_507_and_leaves_nothing(shared: Shared) -> None:
@@ -192,7 +194,7 @@ def test_a_put_goes_where_a_post_does(shared: Shared, server: Harness) -> None:
         return request(server.connect(), "PUT", path, "Content-Length: 3", *lines, content=b"abc").status
 
     assert put("/files/new") in (200, 201, 204)
-    assert shared.files() == {**shared.files_at_first, "new": b"abc"}
+    assert shared.files() == {**shared.original_files, "new": b"abc"}
     assert put("/files/file", "If-None-Match: *") == 412
     assert put("/files/below/") == 404
     assert (shared.path / "file").read_bytes() == b"inside"
@@ -200,4 +202,30 @@ def test_a_put_goes_where_a_post_does(shared: Shared, server: Harness) -> None:
 
 def test_the_readme_of_form_upload_names_its_limit() -> None:
     text = (Path(__file__).parents[4] / "README.md").read_text()
-    assert re.findall(r"up to ([0-9]+) files", text) == [str(MOST_FILES)]
+    assert re.findall(r"up to ([0-9]+) files", text) == [str(MAX_FILES)]
+
+
+def test_forms_leave_descriptors_for_others(shared: Shared) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = open_descriptors()
+    part = 'Content-Disposition: form-data; name="f"; filename="{}"\r\n\r\nx\r\n'
+    form = "--x\r\n" + "--x\r\n".join(part.format(number) for number in range(40))
+    head = f"POST /files/below/ HTTP/1.1\r\nHost: x\r\n{FORM}\r\nContent-Length: 100000\r\n\r\n"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        with closing(Store(shared.path)) as store, Harness(store=store) as server:
+            first, second = server.connect(), server.connect()
+            first.send((head + form).encode())
+            first.assert_open()
+            second.send((head + form).encode())
+            second.assert_responds(503)
+            second.close()
+            assert server.connect().get("/files/file").content == b"inside"
+            first.close()
+            third = server.connect()
+            third.send((head + form).encode())
+            third.assert_open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert open_descriptors() <= before + 1
+    shared.assert_untouched()

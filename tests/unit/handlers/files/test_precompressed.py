@@ -1,4 +1,4 @@
-"""Files in a coding: compressed on the way, or standing ready beside the file."""
+"""Files in a content coding: compressed on the way, or precompressed variants."""
 
 import gzip
 import os
@@ -7,10 +7,10 @@ from contextlib import closing
 
 import pytest
 
-from reactor.handlers.files.media_types import OCTET_STREAM, guess, kind_of, octets
+from reactor.handlers.files.media_types import OCTET_STREAM
 from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
-from tests.unit.handlers.files.shared import Shared, descriptors, request
+from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
 NOW = 1_700_000_000.0
 WRITTEN = NOW - 3600
@@ -34,7 +34,7 @@ def client(shared: Shared) -> Iterator[Client]:
 @pytest.mark.parametrize("name", ["text", "long"])
 @pytest.mark.parametrize("asked", ["gzip", "x-gzip", "*"])
 def test_a_file_is_compressed_where_the_client_prefers_it(client: Client, name: str, asked: str) -> None:
-    before = descriptors()
+    before = open_descriptors()
     plain = client.get(f"/files/{name}")
     answer = client.get(f"/files/{name}", f"Accept-Encoding: {asked}")
     assert answer.headers["content-encoding"] == ("x-gzip" if asked == "x-gzip" else "gzip")
@@ -42,7 +42,7 @@ def test_a_file_is_compressed_where_the_client_prefers_it(client: Client, name: 
     assert gzip.decompress(answer.content) == plain.content == (TEXT if name == "text" else LONG)
     assert answer.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
     assert "content-encoding" not in plain.headers
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 @pytest.mark.parametrize("name", ["text", "long"])
@@ -113,7 +113,7 @@ def test_a_coding_that_stands_beside_the_file_is_sent_as_it_is(
 ) -> None:
     for suffix, name in (("gz", "gzip"), ("br", "br"), ("zst", "zstd")):
         write(shared, f"text.{suffix}", f"ready in {name}".encode(), WRITTEN + 1)
-    before = descriptors()
+    before = open_descriptors()
     answer = client.get("/files/text", f"Accept-Encoding: {asked}")
     assert (answer.headers["content-encoding"], answer.content) == (coding, f"ready in {coding}".encode())
     assert answer.headers["vary"] == "Accept-Encoding"
@@ -122,7 +122,7 @@ def test_a_coding_that_stands_beside_the_file_is_sent_as_it_is(
     lines = [f"Accept-Encoding: {asked}", f"If-None-Match: {answer.headers['etag']}"]
     assert request(client, "GET", "/files/text", *lines).status == 304
     assert client.get("/files/text").content == TEXT
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 def test_what_comes_to_stand_beside_a_file_later_is_found(shared: Shared) -> None:
@@ -132,7 +132,7 @@ def test_what_comes_to_stand_beside_a_file_later_is_found(shared: Shared) -> Non
         client = server.connect()
         for _ in range(2):
             assert client.get("/files/text", "Accept-Encoding: br").content == TEXT
-        assert "text" in store.beside._alone
+        assert "text" in store.precompressed._without_variants
         write(shared, "text.br", b"ready in br")
         assert client.get("/files/text", "Accept-Encoding: br").content == b"ready in br"
         os.unlink(shared.path / "text.br")
@@ -142,14 +142,14 @@ def test_what_comes_to_stand_beside_a_file_later_is_found(shared: Shared) -> Non
 def test_what_is_remembered_of_files_with_nothing_beside_them_is_bounded(
     shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reactor.handlers.files.precompressed.MOST", 3)
+    monkeypatch.setattr("reactor.handlers.files.precompressed.MAX_REMEMBERED", 3)
     for number in range(10):
         write(shared, f"f{number}", TEXT)
     os.utime(shared.path, (WRITTEN, WRITTEN))
     with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
         for number in range(10):
             server.connect().get(f"/files/f{number}", "Accept-Encoding: gzip")
-            assert 1 <= len(store.beside._alone) <= 3
+            assert 1 <= len(store.precompressed._without_variants) <= 3
 
 
 def test_what_is_older_than_the_file_is_not_sent(shared: Shared, client: Client) -> None:
@@ -171,58 +171,3 @@ def test_what_stands_beside_is_a_file_of_its_own_too(shared: Shared, client: Cli
     answer = client.get("/files/text.gz", "Accept-Encoding: gzip")
     assert gzip.decompress(answer.content) == TEXT
     assert "content-encoding" not in answer.headers
-
-
-# Kinds.
-
-
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [
-        ("index.html", "text/html; charset=utf-8"),
-        ("style.css", "text/css; charset=utf-8"),
-        ("app.js", "text/javascript; charset=utf-8"),
-        ("data.json", "application/json; charset=utf-8"),
-        ("logo.svg", "image/svg+xml; charset=utf-8"),
-        ("photo.jpeg", "image/jpeg"),
-        ("archive.tar.gz", OCTET_STREAM),
-        ("page.html.gz", OCTET_STREAM),
-        ("README", OCTET_STREAM),
-        ("strange.\u00e4\u00f6\u00fc", OCTET_STREAM),
-        ("http://x/y.html", "text/html; charset=utf-8"),
-        ("data:text/html,x", OCTET_STREAM),
-        ("", OCTET_STREAM),
-    ],
-)
-def test_types_are_guessed_by_the_name_alone(name: str, kind: str) -> None:
-    assert guess(name) == kind
-    assert octets(name) == OCTET_STREAM
-
-
-def test_types_are_guessed_only_when_that_is_asked_for(shared: Shared, client: Client) -> None:
-    write(shared, "page.html", b"<script>alert(1)</script>")
-    assert client.get("/files/page.html").headers["content-type"] == OCTET_STREAM
-    with closing(Store(shared.path, media_type=guess)) as store, Harness(store=store) as server:
-        answer = server.connect().get("/files/page.html")
-        assert answer.headers["content-type"] == "text/html; charset=utf-8"
-        assert answer.headers["x-content-type-options"] == "nosniff"
-
-
-def test_a_kind_is_told_by_the_name_or_by_the_first_octets() -> None:
-    assert kind_of("a.txt", octets, b"text").compressible
-    assert not kind_of("a.zip", octets, b"text").compressible
-    assert not kind_of("a.txt", octets, b"PK\x03\x04....").compressible
-
-
-def test_a_site_is_served_with_the_pages_of_its_directories(shared: Shared) -> None:
-    write(shared, "index.html", b"<h1>Home</h1>")
-    write(shared, "below/style.css", b"p {}")
-    with closing(Store(shared.path, media_type=guess)) as store, Harness(store=store) as server:
-        client = server.connect()
-        page = client.get("/files/")
-        assert (page.content, page.headers["content-type"]) == (b"<h1>Home</h1>", "text/html; charset=utf-8")
-        lines = [f"If-None-Match: {page.headers['etag']}"]
-        assert request(client, "GET", "/files/", *lines).status == 304
-        assert client.get("/files/below/").content.split() == [b"file", b"style.css"]
-    with closing(Store(shared.path)) as store, Harness(store=store) as server:
-        assert b"index.html" in server.connect().get("/files/").content
