@@ -42,19 +42,19 @@ def shorten(text: str, write: Callable[[str], str], expansion: int) -> str:
 class Exchange:
     """A request and its response on the way out.
 
-    ``began`` is in seconds of the reactor's clock; ``content_at`` and ``ends_at`` are how many octets
+    ``began`` is in seconds of the reactor's clock; ``body_offset`` and ``end_offset`` are how many octets
     the connection sends before this response's content, and up to its end, None when not yet known.
     """
 
-    __slots__ = ("began", "content_at", "ends_at", "number", "request", "status")
+    __slots__ = ("began", "body_offset", "end_offset", "number", "request", "status")
 
-    def __init__(self, request: Request, status: int, number: int, began: float, content_at: int) -> None:
+    def __init__(self, request: Request, status: int, number: int, began: float, body_offset: int) -> None:
         self.request = request
         self.status = status
         self.number = number
         self.began = began
-        self.content_at = content_at
-        self.ends_at: int | None = None
+        self.body_offset = body_offset
+        self.end_offset: int | None = None
 
 
 _UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\x9f\ud800-\udfff]')
@@ -89,7 +89,7 @@ def _words(method: str, target: Target, head: Head) -> tuple[str, str]:
 class Recorder(Protocol):
     """What is told of each exchange that has ended: the access log, or who watches before it."""
 
-    def record(self, ledger: "PendingEntries", exchange: Exchange, sent: int) -> None:
+    def record(self, pending: "PendingEntries", exchange: Exchange, sent: int) -> None:
         """Take note of an exchange; ``sent`` is how many octets the connection has sent up to its end."""
 
 
@@ -104,32 +104,32 @@ class PendingEntries:
         self.peer = peer
         self.number = number
 
-    def begin(self, exchange: Exchange, starts_at: int) -> None:
-        """Note an exchange whose response is queued after ``starts_at`` octets of others."""
+    def begin(self, exchange: Exchange, start_offset: int) -> None:
+        """Note an exchange whose response is queued after ``start_offset`` octets of others."""
         if self._exchanges:
-            self.end(starts_at)
+            self.end(start_offset)
         self._exchanges.append(exchange)
 
-    def end(self, ends_at: int) -> None:
+    def end(self, end_offset: int) -> None:
         """Note where the last response ends, now that it is queued whole."""
         if self._exchanges:
             last = self._exchanges[-1]
-            if last.ends_at is None:
-                last.ends_at = ends_at
+            if last.end_offset is None:
+                last.end_offset = end_offset
 
-    def settle(self, sent: int, everything: bool) -> None:
+    def log_sent(self, sent: int, everything: bool) -> None:
         """Log the exchanges that are sent, now that the connection has sent so many octets."""
         if everything:
             self.end(sent)
         exchanges = self._exchanges
         while exchanges:
             first = exchanges[0]
-            if first.ends_at is None or first.ends_at > sent:
+            if first.end_offset is None or first.end_offset > sent:
                 break
-            self._log.record(self, first, first.ends_at)
+            self._log.record(self, first, first.end_offset)
             del exchanges[0]
 
-    def abandon(self, sent: int, status: int | None = None) -> None:
+    def log_aborted(self, sent: int, status: int | None = None) -> None:
         """Log what will not be sent to its end, with a status that says so, or with the one it had."""
         for exchange in self._exchanges:
             exchange.status = status or exchange.status
@@ -163,11 +163,11 @@ class AccessLog:
         self._quiet_until = -inf  # on the reactor's clock
         self._second = (-1, "")
 
-    def record(self, ledger: PendingEntries, exchange: Exchange, sent: int) -> None:
+    def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
         """Log an exchange; ``sent`` is how many octets the connection has sent up to its end."""
-        content = sent - exchange.content_at
+        content = sent - exchange.body_offset
         microseconds = (self._clock() - exchange.began) * 1e6
-        self._entries.append((ledger, exchange, content if content > 0 else 0, int(microseconds + 0.5)))
+        self._entries.append((pending, exchange, content if content > 0 else 0, int(microseconds + 0.5)))
 
     def flush(self) -> None:
         """Write the lines of this turn without blocking; drop and count those that do not fit."""

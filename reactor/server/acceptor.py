@@ -39,7 +39,7 @@ MAX_DRAINED = 4096
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-# Given a service, a socket that does not block, and the other side's host.
+# Given a server context, a socket that does not block, and the other side's host.
 Connect = Callable[[ServerContext, socket.socket, str], Connection]
 
 
@@ -140,7 +140,7 @@ class Acceptor(EventHandler):
                         self._pause("all connections are taken, and none is idle")
                         return
                 # Who has sent something is idle only until its turn, which is near.
-                while idle and idle[-1].unread:
+                while idle and idle[-1].has_unread_input():
                     idle.pop()
                 if not idle:
                     return
@@ -204,8 +204,8 @@ class Acceptor(EventHandler):
                 return sorted(answered, key=lambda each: (-each.deadline, -each.number))
         idle = [each for each in held if each.idle]
         silent = [each for each in idle if each.state is State.ACCEPTED]
-        unproven = [each for each in held if each.unproven] if idle else []
-        return sorted(silent or unproven or idle, key=lambda each: (-each.deadline, -each.number))
+        unfinished = [each for each in held if each.never_completed_request] if idle else []
+        return sorted(silent or unfinished or idle, key=lambda each: (-each.deadline, -each.number))
 
     def _enter(self, state: AcceptorState) -> None:
         assert state.value > self.state.value, f"{self.state} -> {state}"

@@ -1,4 +1,4 @@
-"""The service: what all connections of one server share.
+"""The server context: what all connections of one server share.
 
 Which routes answer, which limits hold, the log, the fields that every response carries, and the
 connections themselves. It knows
@@ -70,11 +70,11 @@ class ServerContext:
         refuse_host = None if allowed_hosts is None else allowed_hosts.refusal
         self.heads = HeadReader(settings, router.resolve, refuse_host)
         router.when_changed(self.heads.known.clear)
-        # Seconds by the name that a State has for its patience; None is for ever.
-        self.patience: dict[str | None, float] = {
+        # Seconds by the name of a State's timeout; None: no timeout.
+        self.timeouts: dict[str | None, float] = {
             each.name.removesuffix("_timeout"): getattr(settings, each.name) for each in fields(settings)
         }
-        self.patience[None] = inf
+        self.timeouts[None] = inf
         self.connections: dict[int, Connection] = {}
         self.state = ServerState.RUNNING
         self._call_soon = call_soon

@@ -258,7 +258,7 @@ class Server:
         connections = self.context.connections.values()
         log.info("%d connections", len(connections))
         for connection in connections:
-            log.info("%s", connection.row(self.reactor.now))
+            log.info("%s", connection.summary(self.reactor.now))
 
 
 def serve(
@@ -343,7 +343,7 @@ def listen(host: str, port: int) -> socket.socket:
         # Connections inherit it: a response is whole when it is sent, and gains nothing by waiting.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            # What waits unsent for a slow client waits in the outbox, where it is bounded, and not in
+            # What waits unsent for a slow client waits in the write buffer, where it is bounded, and not in
             # megabytes of the kernel's memory.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL)
         listener.bind(address)
