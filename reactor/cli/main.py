@@ -24,8 +24,9 @@ from reactor.cli import access_options, observe_options
 from reactor.http11.coding import ENGINE
 from reactor.http11.message import Fields
 from reactor.logs.access_log import FORMATS
-from reactor.logs.stderr import MessageHandler
-from reactor.server.server import HOST, PORT, Server, StartError, serve
+from reactor.logs.stderr import StderrHandler
+from reactor.server.listen import StartError
+from reactor.server.server import HOST, PORT, Server, serve
 from reactor.settings import Settings
 
 log = logging.getLogger("reactor")
@@ -264,7 +265,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
     _reserve_standard_descriptors()
     # After "stty tostop", the first line that a server in the background writes would stop it.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    messages = MessageHandler()
+    messages = StderrHandler()
     logging.basicConfig(
         level=options.log_level.upper(), format="reactor: %(message)s", handlers=[messages], force=True
     )
@@ -316,7 +317,7 @@ def _serve(
         store = _open_store(options, settings)
     try:
         routes = access_options.make_router(options)
-        with observe_options.watch(options, settings) as watch:
+        with observe_options.instrumentation(options, settings) as instrumentation:
             serve(
                 handlers.build(
                     store,
@@ -335,7 +336,7 @@ def _serve(
                 notes=[access_options.who_may(options), "" if ENGINE == "zlib" else f"gzip by {ENGINE}"],
                 common_fields=common_fields,
                 on_ready=begin,
-                watch=watch,
+                instrumentation=instrumentation,
                 on_reload=access_options.reloader(options, routes),
                 allowed_hosts=access_options.allowed_hosts(options),
             )

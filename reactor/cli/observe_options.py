@@ -18,13 +18,14 @@ from contextlib import contextmanager
 from reactor.allowed_hosts import ANY, is_address, is_loopback
 from reactor.inspector import inspector
 from reactor.inspector.endpoints import figures
-from reactor.logs.stderr import MessageHandler
+from reactor.logs.stderr import StderrHandler
 from reactor.observe.events import EventReader, InstrumentedReactor
 from reactor.observe.explain import Explain
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.observe.metrics import Metrics
 from reactor.observe.trace import LIMIT, Trace
-from reactor.server.server import Instrumentation, StartError
+from reactor.server.listen import StartError
+from reactor.server.server import Instrumentation
 from reactor.settings import Settings
 
 log = logging.getLogger("reactor")
@@ -77,13 +78,13 @@ def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> 
 
 
 @contextmanager
-def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
+def instrumentation(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
     """Return how the server is watched, None when it is not; raise StartError."""
     readers: list[EventReader] = []
     if options.explain:
-        _have_turns_told()
+        _log_turns()
     if turns.isEnabledFor(logging.DEBUG):
-        colour = options.explain and _in_colour()
+        colour = options.explain and _supports_colour()
         readers.append(Explain(turns.debug, colour, settings.slow_turn))
     trace = None
     if options.trace is not None:
@@ -91,13 +92,13 @@ def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumen
         readers.append(trace)
     try:
         names = [name for name in options.allowed_host if name != ANY]
-        yield _watch(options.inspect, readers, settings, names)
+        yield _make_instrumentation(options.inspect, readers, settings, names)
     finally:
         if trace is not None:
             trace.close()
 
 
-def _watch(
+def _make_instrumentation(
     inspect: Address | None, readers: list[EventReader], settings: Settings, names: Sequence[str]
 ) -> Instrumentation | None:
     if inspect is not None:
@@ -121,16 +122,16 @@ def _open_trace(path: str, limit: int) -> Trace:
         raise StartError(f"cannot write the trace {path!r}: {reason}") from None
 
 
-def _have_turns_told() -> None:
+def _log_turns() -> None:
     """Have the turns told whatever the level of the other messages is, and without their prefix."""
-    handler = MessageHandler()
+    handler = StderrHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     turns.handlers = [handler]
     turns.setLevel(logging.DEBUG)
     turns.propagate = False
 
 
-def _in_colour() -> bool:
+def _supports_colour() -> bool:
     """Say whether standard error is a terminal that shows colours, and may (https://no-color.org)."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
         return False

@@ -25,18 +25,18 @@ log = logging.getLogger("reactor")
 
 FORMATS = ("combined", "json")
 REPORT_INTERVAL = 10.0  # seconds between two reports of dropped lines, at least
-LONGEST = 900
+MAX_TEXT_SIZE = 900
 
 
 def shorten(text: str, write: Callable[[str], str], expansion: int) -> str:
-    """Cut a client's text that, written, would take more than LONGEST octets.
+    """Cut a client's text that, written, would take more than MAX_TEXT_SIZE octets.
 
     Three of them and the rest of a line then fit what a pipe takes at once. ``expansion`` is how many
     octets a character may take.
     """
-    if len(text) * expansion <= LONGEST or len(write(text).encode("utf-8", "replace")) <= LONGEST:
+    if len(text) * expansion <= MAX_TEXT_SIZE or len(write(text).encode("utf-8", "replace")) <= MAX_TEXT_SIZE:
         return text
-    return text[: LONGEST // expansion] + "..."
+    return text[: MAX_TEXT_SIZE // expansion] + "..."
 
 
 class Exchange:
@@ -70,7 +70,7 @@ def escape(text: str) -> str:
 
 
 @lru_cache(maxsize=128)  # at most a head each: 4 MiB with the limits as they are
-def _words(method: str, target: Target, head: Head) -> tuple[str, str]:
+def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
     """Write what a combined line says of a request: its line, and where it comes from.
 
     One target and one head serve many requests that are alike, and are written once.
@@ -205,7 +205,7 @@ class AccessLog:
     @staticmethod
     def _combined(when: str, peer: PendingEntries, exchange: Exchange, content: int, duration: int) -> str:
         request = exchange.request
-        line, origin = _words(request.method, request.target, request.head)
+        line, origin = _client_texts(request.method, request.target, request.head)
         return (
             f"{peer.peer} - - [{when}] {line} {exchange.status} {content or '-'} "
             f"{origin} {duration} c{peer.number}#{exchange.number}\n"
