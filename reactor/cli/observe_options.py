@@ -1,4 +1,4 @@
-"""Watching: the options for it, and what they come to.
+"""Observe options: --explain, --trace and --inspect, and the instrumentation that they select.
 
     --explain               the loop told in words, on standard error
     --trace FILE            the loop as a timeline, for Perfetto; --trace-limit ends it
@@ -12,10 +12,11 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from reactor.allowed_hosts import ANY, is_address, is_loopback
+from reactor.cli.options import size
 from reactor.inspector import inspector
 from reactor.inspector.endpoints import figures
 from reactor.logs.stderr import StderrHandler
@@ -48,8 +49,8 @@ def address(text: str) -> Address:
     return match[1] or match[2] or inspector.HOST, int(match[3])
 
 
-def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> None:
-    """Add the options to a parser, in a group of their own; ``size`` reads a number of octets."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a parser, in a group of their own."""
     group = parser.add_argument_group("watching the loop")
     group.add_argument(
         "--explain", action="store_true", help="tell on standard error, in words, what the loop does"
@@ -79,7 +80,7 @@ def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> 
 
 @contextmanager
 def instrumentation(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
-    """Return how the server is watched, None when it is not; raise StartError."""
+    """Return the instrumentation of the server, None without one; raise StartError."""
     readers: list[EventReader] = []
     if options.explain:
         _log_turns()
@@ -123,7 +124,7 @@ def _open_trace(path: str, limit: int) -> Trace:
 
 
 def _log_turns() -> None:
-    """Have the turns told whatever the level of the other messages is, and without their prefix."""
+    """Log the turns whatever the level of the other messages is, and without their prefix."""
     handler = StderrHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     turns.handlers = [handler]
