@@ -1,4 +1,4 @@
-"""Deadlines: the earliest among many, moved for free.
+"""Deadlines: a heap in which moving a deadline later costs nothing.
 
 A connection that is served moves its deadline with each request, thousands of times a second; a
 heap that followed each move would do little else. So the heap follows only a deadline that comes

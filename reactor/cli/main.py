@@ -234,7 +234,7 @@ def _serve(
         store = _open_store(options, settings)
     try:
         routes = access_options.make_router(options)
-        with observe_options.instrumentation(options, settings) as instrumentation:
+        with observe_options.instrument(options, settings) as instrumentation:
             serve(
                 handlers.build(
                     store,

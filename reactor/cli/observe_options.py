@@ -79,7 +79,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def instrumentation(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
+def instrument(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
     """Return the instrumentation of the server, None without one; raise StartError."""
     readers: list[EventReader] = []
     if options.explain:
@@ -93,13 +93,13 @@ def instrumentation(options: argparse.Namespace, settings: Settings) -> Iterator
         readers.append(trace)
     try:
         names = [name for name in options.allowed_host if name != ANY]
-        yield _make_instrumentation(options.inspect, readers, settings, names)
+        yield _instrumentation(options.inspect, readers, settings, names)
     finally:
         if trace is not None:
             trace.close()
 
 
-def _make_instrumentation(
+def _instrumentation(
     inspect: Address | None, readers: list[EventReader], settings: Settings, names: Sequence[str]
 ) -> Instrumentation | None:
     if inspect is not None:

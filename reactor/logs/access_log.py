@@ -1,4 +1,4 @@
-"""The access log: one line a request, after its last octet or its failure; one write a turn.
+"""The access log: one line per request, after its last byte or its failure; one write per turn.
 
     combined   127.0.0.1 - - [22/Nov/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 - "-" "curl/8" 93 c1#1
     json       the same as an object, with names, and the time by ISO 8601

@@ -78,7 +78,7 @@ class ServerContext:
         self.connections: dict[int, Connection] = {}
         self.state = ServerState.RUNNING
         self._call_soon = call_soon
-        self.when_freed: Callable[[], None] = lambda: None
+        self.on_connection_closed: Callable[[], None] = lambda: None
         self._connections_made = 0
         self._constant_fields = constant_fields
         self.common_fields = b""  # the lines that every response carries; Date first, where it is on
@@ -102,9 +102,9 @@ class ServerContext:
         return self._connections_made
 
     def forget(self, connection: "Connection") -> None:
-        """Take a closed connection out, and tell who waits for a place."""
+        """Remove a closed connection, and call ``on_connection_closed``."""
         self.connections.pop(connection.number, None)
-        self.when_freed()
+        self.on_connection_closed()
 
     def renew_common_fields(self) -> None:
         """Write the lines that every response carries, with the Date of the present second."""

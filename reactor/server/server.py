@@ -1,4 +1,4 @@
-"""The server: one reactor, one listening handle, the signals, composed.
+"""The server: one reactor, one listening socket and the signals, composed.
 
     with Server(routes, port=0) as server:   binds, and listens
         server.run()                         serves until it is told to stop
@@ -28,7 +28,7 @@ from reactor.logs.access_log import AccessLog
 from reactor.logs.stderr import StderrHandler, nonblocking_stderr
 from reactor.loop import Interest, Reactor
 from reactor.routing import Router
-from reactor.server.acceptor import Acceptor, Connect
+from reactor.server.acceptor import Acceptor, ConnectionFactory
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.listen import connection_limit, listen
@@ -51,7 +51,7 @@ class Instrumentation(NamedTuple):
     """
 
     reactor: Reactor
-    connect: Connect
+    make_connection: ConnectionFactory
     lifespan: "Callable[[Server], AbstractContextManager[str]]" = lambda server: nullcontext("")
 
 
@@ -116,8 +116,8 @@ class Server:
             call_soon=self._wakeup.call_soon,
             allowed_hosts=None if allowed_hosts is None else allowed_hosts.at(self.address[0]),
         )
-        connect = Connection if instrumentation is None else instrumentation.connect
-        self._acceptor = Acceptor(self.context, listener, limit, connect)
+        make_connection = Connection if instrumentation is None else instrumentation.make_connection
+        self._acceptor = Acceptor(self.context, listener, limit, make_connection)
         self._on_reload = on_reload
         # Checked at the start: /dev/tty cannot be opened after the terminal is closed.
         self._has_terminal = _has_controlling_terminal()

@@ -1,4 +1,4 @@
-"""The write buffer: octets, parts of files and streams that the kernel has not taken yet.
+"""The write buffer: bytes, parts of files and streams that the kernel has not taken yet.
 
     write(octets)   add octets                             size   how many octets wait in memory
     add(body)       add a part of a file, or a stream      room   whether another response may be added

@@ -146,7 +146,7 @@ def rename_early(patch: pytest.MonkeyPatch) -> None:
 
 def do_not_forget(patch: pytest.MonkeyPatch) -> None:
     """Keep a connection in the list after its end."""
-    patch.setattr(ServerContext, "forget", lambda self, connection: self.when_freed())
+    patch.setattr(ServerContext, "forget", lambda self, connection: self.on_connection_closed())
 
 
 def dispatch_stale_events(patch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Standard error may be closed, or a pipe whose reader is gone: the server serves, and ends with 0."""
+"""Standard error may be closed, or a pipe without a reader: the server runs, and exits with 0."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""The server as a library: stopped from wherever, run in whichever thread, more than one in a process."""
+"""The server as a library: stopped from any thread, run in any thread, several in one process."""
 
 import io
 import resource

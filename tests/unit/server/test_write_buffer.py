@@ -1,4 +1,4 @@
-"""What a response can be made of, sent whole however little the kernel takes at a time."""
+"""The write buffer: every kind of content is sent whole, however little the kernel takes at a time."""
 
 import os
 import socket

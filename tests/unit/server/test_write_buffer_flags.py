@@ -1,4 +1,4 @@
-"""The kernel is told that more follows, and so holds back what it has, only where more is certain."""
+"""The write buffer passes MSG_MORE to the kernel only if more bytes follow for certain."""
 
 import socket
 from collections.abc import Iterator
