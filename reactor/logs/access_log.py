@@ -161,7 +161,7 @@ class AccessLog:
         self._dropped = 0  # lines, since the last report
         self._failing = False  # an error was logged; reset by the next report of dropped lines
         self._quiet_until = -inf  # on the reactor's clock
-        self._second = (-1, "")
+        self._cached_time = (-1, "")
 
     def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
         """Log an exchange; ``sent`` is how many octets the connection has sent up to its end."""
@@ -234,6 +234,6 @@ class AccessLog:
     def _time(self) -> str:
         """Return the wall time, in UTC, as Apache or as ISO 8601 writes it; made once a second."""
         second = int(self._wall_clock())
-        if second != self._second[0]:
-            self._second = (second, time.strftime(self._time_format, time.gmtime(second)))
-        return self._second[1]
+        if second != self._cached_time[0]:
+            self._cached_time = (second, time.strftime(self._time_format, time.gmtime(second)))
+        return self._cached_time[1]

@@ -41,7 +41,7 @@ from reactor.loop import EventHandler, Interest
 from reactor.routing import Handler, Route
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.request_body import RequestBody
-from reactor.server.write_buffer import FlushResult, WriteBuffer, release
+from reactor.server.write_buffer import FlushResult, WriteBuffer, close_content
 
 log = logging.getLogger("reactor")
 
@@ -260,7 +260,7 @@ class Connection(EventHandler):
                         compressed += self._respond(request, route.handler)
                 if parser.phase is not PHASE_HEAD and parser.phase is not PHASE_CONTENT:
                     return True
-                if not self._write_buffer.room or compressed >= settings.turn_compress:
+                if not self._write_buffer.has_room or compressed >= settings.turn_compress:
                     return False
         except HTTPError as error:
             self._refuse(error)
@@ -341,7 +341,7 @@ class Connection(EventHandler):
             response = Response.error(error.status, error.reason, error.headers)
         except Exception:
             log.exception("c%d: %r failed", self.number, request)
-            release(getattr(response, "content", None))
+            close_content(getattr(response, "content", None))
             response = Response.error(500, "the server failed to answer")
         return self._enqueue_response(request, response)
 

@@ -1,7 +1,7 @@
 """The write buffer: bytes, parts of files and streams that the kernel has not taken yet.
 
-    write(octets)   add octets                             size   how many octets wait in memory
-    add(body)       add a part of a file, or a stream      room   whether another response may be added
+    write(octets)   add octets                             size       how many octets wait in memory
+    add(body)       add a part of a file, or a stream      has_room   whether another response may be added
     flush(socket)   send what the kernel takes, at most one turn's share, and say how it went:
 
     FlushResult  What it means                               What to do
@@ -30,7 +30,7 @@ Octets = bytes | memoryview
 SendFile = Callable[[int, int, int, int], int]
 
 # Tells the kernel that more follows, so that a head does not leave as a packet of its own.
-_MORE = getattr(socket, "MSG_MORE", 0)
+_MSG_MORE = getattr(socket, "MSG_MORE", 0)
 
 
 class FlushResult(Enum):
@@ -49,7 +49,7 @@ STREAM_IDLE = FlushResult.STREAM_IDLE
 FAILED = FlushResult.FAILED
 
 
-def release(content: object) -> None:
+def close_content(content: object) -> None:
     """Close content that will not be sent, where it can be closed; log it when that fails."""
     close = getattr(content, "close", None)
     if close is not None:
@@ -75,7 +75,7 @@ class WriteBuffer:
     # What others ask.
 
     @property
-    def room(self) -> bool:
+    def has_room(self) -> bool:
         """True while another response may be added: what is open at once is bounded, too."""
         return self.body is None and self.size < self._high_water
 
@@ -134,7 +134,7 @@ class WriteBuffer:
     def _close_body(self) -> None:
         if self.body is not None:
             body, self.body = self.body, None
-            release(body)
+            close_content(body)
 
     # The only calls that touch the socket.
 
@@ -165,7 +165,7 @@ class WriteBuffer:
 
         Only where octets follow for certain: the kernel waits up to 200 ms for those that do not come.
         """
-        return _MORE if isinstance(self.body, FileSlice) and self.body.count else 0
+        return _MSG_MORE if isinstance(self.body, FileSlice) and self.body.count else 0
 
     def _send_slice(self, sock: socket.socket, part: FileSlice, share: int) -> FlushResult:
         """Send from the file's pages, without a copy through this process."""

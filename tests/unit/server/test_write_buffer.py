@@ -256,17 +256,17 @@ def test_a_flush_returns_its_result_and_keeps_the_rest() -> None:
         assert write_buffer.flush(ours, 10) is FlushResult.DONE
         write_buffer.write(b"a" * 25)
         write_buffer.write(b"b" * 5)
-        assert (write_buffer.size, write_buffer.room) == (30, True)
+        assert (write_buffer.size, write_buffer.has_room) == (30, True)
         assert write_buffer.flush(ours, 10) is FlushResult.PAUSED
         assert (write_buffer.size, write_buffer.sent, theirs.recv(99)) == (20, 10, b"a" * 10)
         assert write_buffer.flush(ours, 1000) is FlushResult.DONE
         assert (write_buffer.size, write_buffer.sent, theirs.recv(99)) == (0, 30, b"a" * 15 + b"b" * 5)
         write_buffer.write(b"c" * 100)
-        assert not write_buffer.room
+        assert not write_buffer.has_room
         theirs.close()
         assert write_buffer.flush(ours, 1000) is FlushResult.FAILED
         write_buffer.clear()
-        assert (write_buffer.size, write_buffer.room) == (0, True)
+        assert (write_buffer.size, write_buffer.has_room) == (0, True)
 
 
 def test_a_sendfile_that_fails_is_broken_and_one_that_would_wait_is_pending(path) -> None:
