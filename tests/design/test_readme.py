@@ -2,8 +2,9 @@
 
 import configparser
 import re
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,11 +29,9 @@ def test_every_option_is_in_the_readme_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("setting", [each for each in fields(Settings) if each.metadata], ids=option_name)
-def test_a_limit_has_its_default_and_its_reason_in_the_readme(setting) -> None:
-    assert options_in_the_readme()[option_name(setting)] == (
-        describe_default(setting),
-        setting.metadata["help"],
-    )
+def test_a_limit_has_its_default_and_its_reason_in_the_readme(setting: Field[Any]) -> None:
+    documented = options_in_the_readme()[option_name(setting)]
+    assert documented == (describe_default(setting), setting.metadata["help"])
 
 
 def test_the_reading_order_names_existing_files_and_every_folder() -> None:
