@@ -21,7 +21,7 @@ import handlers
 from handlers.files.media_types import TYPES
 from handlers.files.store import Store
 from reactor.cli import access_options, observe_options
-from reactor.cli.options import Repeatable, add_settings, port
+from reactor.cli.options import Repeatable, add_settings, port, types
 from reactor.http11.coding import ENGINE
 from reactor.http11.message import Fields
 from reactor.logs.access_log import FORMATS
@@ -66,9 +66,10 @@ def make_parser() -> Parser:
     )
     files.add_argument(
         "--types",
+        type=types,
         choices=TYPES,
-        default="octets",
-        help="media types of files: octets is safe for whatever was uploaded, guess goes by the name, "
+        default="binary",
+        help="media types of files: binary is safe for whatever was uploaded, guess goes by the name, "
         "and serves pages (default: %(default)s)",
     )
     files.add_argument("--hidden", action="store_true", help="share names that begin with a dot, too")
@@ -115,9 +116,10 @@ def _read_variable(action: argparse.Action, text: str) -> object:
         return text.lower() in _TRUE
     if isinstance(action, Repeatable) and callable(action.type):
         return tuple(action.type(line) for line in text.split("\n") if line)
-    if action.choices is not None and text not in action.choices:
+    value = action.type(text) if callable(action.type) else text
+    if action.choices is not None and value not in action.choices:
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(action.choices)}")
-    return action.type(text) if callable(action.type) else text
+    return value
 
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)

@@ -71,6 +71,11 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
+def types(text: str) -> str:
+    """Read how media types are chosen; "octets" is the old word for "binary"."""
+    return "binary" if text == "octets" else text
+
+
 def _is_number(text: str) -> bool:
     """Say whether a text is digits, and few enough for int() to read."""
     return text.isascii() and text.isdigit() and len(text) <= 18
