@@ -34,7 +34,7 @@ _LARGEST_WINDOW = 15
 READY = ("br", "zstd", "gzip")
 
 # At most 16 MiB, most of it the content of small files, which is in memory anyway.
-_compressed: BytesCache[bytes] = BytesCache(entries=256, longest=64 * 1024)
+_compressed: BytesCache[bytes] = BytesCache(max_entries=256, max_length=64 * 1024)
 
 
 def preferred_coding(accept_encoding: str | None) -> str | None:
@@ -87,7 +87,7 @@ def gzip(content: bytes) -> bytes:
     compressed = _compressed.get(content)
     if compressed is None:
         compressed = _compress(content)
-        _compressed.remember(content, compressed)
+        _compressed.put(content, compressed)
     return compressed
 
 

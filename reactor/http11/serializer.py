@@ -82,7 +82,7 @@ def delimits_itself(response: Response) -> bool:
 
 
 def serialize(
-    request: Request, response: Response, persistent: bool, common: bytes, share: int
+    request: Request, response: Response, keep_alive: bool, common: bytes, share: int
 ) -> tuple[bytes, Body, int]:
     """Return the octets of the head with all content that is whole, the rest of the body, and a count.
 
@@ -96,8 +96,8 @@ def serialize(
     coding = head.coding if negotiated else None
     compressed = 0
     if coding is not None:
-        content, coding, compressed = _encode(response, coding, share, head.version == 1 or not persistent)
-    fields = _fixed_fields(response.status, response.headers, negotiated, coding, head.version, persistent)
+        content, coding, compressed = _encode(response, coding, share, head.version == 1 or not keep_alive)
+    fields = _fixed_fields(response.status, response.headers, negotiated, coding, head.version, keep_alive)
     if not isinstance(content, bytes) or response.status in _WITHOUT_CONTENT:
         octets, body = _begin_body(request, response, content, fields + common)
         return octets, body, compressed
@@ -169,7 +169,7 @@ def _fixed_fields(
     negotiated: bool,
     coding: str | None,
     version: int,
-    persistent: bool,
+    keep_alive: bool,
 ) -> bytes:
     """Write the status line and the fields that do not depend on the content or the time."""
     if status not in range(200, 600):  # 1xx are interim, and nothing follows them here
@@ -179,7 +179,7 @@ def _fixed_fields(
         ours.append(b"Content-Encoding: %b\r\n" % coding.encode())
     if negotiated:
         ours.append(b"Vary: Accept-Encoding\r\n")
-    if not persistent:
+    if not keep_alive:
         ours.append(b"Connection: close\r\n")
     elif version == 0:
         ours.append(b"Connection: keep-alive\r\n")

@@ -110,7 +110,7 @@ class Connection(EventHandler):
     def __init__(self, context: ServerContext, sock: socket.socket, peer: str) -> None:
         super().__init__(sock)
         self._context = context
-        self._parser = Parser(context.heads)
+        self._parser = Parser(context.head_reader)
         self._outbox = WriteBuffer(context.settings.high_water, context.sendfile)
         self._intake: RequestBody | None = None
         self.peer = peer
@@ -273,7 +273,7 @@ class Connection(EventHandler):
         Return how many octets were compressed for the answer.
         """
         if route.sink is None:
-            self._parser.lose()
+            self._parser.abandon()
             return self._respond(request, route.handler)
         self._open_intake(request, route)
         return 0
@@ -350,8 +350,8 @@ class Connection(EventHandler):
         if self._intake is not None:
             request = self._intake.request
         elif request is None:
-            request = error.request or self._parser.glimpse()
-        self._parser.lose()
+            request = error.request or self._parser.partial_request()
+        self._parser.abandon()
         log.info("c%d: %d %s", self.number, error.status, error.reason)
         self._enter(RESPONDING)
         self._queue(request, Response.error(error.status, error.reason, error.headers))
@@ -365,19 +365,19 @@ class Connection(EventHandler):
         head = request.head
         if context.reactor.now >= context.common_fields_expire:
             context.renew_common_fields()
-        persistent = head.persistent and parser.phase is not LOST
+        keep_alive = head.keep_alive and parser.phase is not LOST
         if context.state is STOPPING and not parser.buffered and not self.unread:
-            persistent = False  # this is the last of the requests that have been received
+            keep_alive = False  # this is the last of the requests that have been received
         if head.version == 0 and not delimits_itself(response):
-            persistent = False
+            keep_alive = False
         octets, body, compressed = serialize(
-            request, response, persistent, context.common_fields, context.settings.turn_compress
+            request, response, keep_alive, context.common_fields, context.settings.turn_compress
         )
         if body is not None and isinstance(body, Stream) and not body.subscribe(self._wake):
             log.error("c%d: a LiveStream can be sent in one response only", self.number)
             raise HTTPError(500, "the server failed to answer")
-        if not persistent:
-            parser.end()
+        if not keep_alive:
+            parser.stop_after_current()
         self.served += 1
         if self._ledger is not None:
             began = context.reactor.now if self._intake is None else self._intake.began

@@ -68,8 +68,8 @@ class ServerContext:
         self.wall_clock = wall_clock
         self.sendfile = sendfile
         refuse_host = None if allowed_hosts is None else allowed_hosts.refusal
-        self.heads = HeadReader(settings, router.resolve, refuse_host)
-        router.when_changed(self.heads.known.clear)
+        self.head_reader = HeadReader(settings, router.resolve, refuse_host)
+        router.when_changed(self.head_reader.heads.clear)
         # Seconds by the name that a State has for its patience; None is for ever.
         self.patience: dict[str | None, float] = {
             each.name.removesuffix("_timeout"): getattr(settings, each.name) for each in fields(settings)

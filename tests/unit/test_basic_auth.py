@@ -327,7 +327,7 @@ def test_a_replaced_password_is_refused_on_a_connection_and_in_cached_heads(stor
         for _ in range(5):
             assert [ask(client, "GET", "/", basic(each)).status for each in (READER, WRITER)] == [200, 200]
             assert ask(client, "GET", "/", basic(NEW_READER)).status == 401
-        assert server.context.heads.known
+        assert server.context.head_reader.heads
         routes.replace_passwords(digest(NEW_READER), digest(NEW_WRITER))
         for _ in range(5):
             assert [ask(client, "GET", "/", basic(each)).status for each in (READER, WRITER)] == [401, 401]

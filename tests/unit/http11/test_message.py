@@ -136,7 +136,7 @@ def test_each_change_wakes_whoever_waits() -> None:
 
 
 def stream_of(live: LiveStream, version: int) -> Stream:
-    head = Head(version, Headers(), persistent=version == 1)
+    head = Head(version, Headers(), keep_alive=version == 1)
     _, body, _ = serialize(
         Request("GET", Target("/", ("",)), head), Response(200, live), version == 1, b"", 1000
     )

@@ -50,15 +50,15 @@ def test_the_status_line_has_our_version_and_a_phrase(status: int, line: bytes, 
 
 
 @pytest.mark.parametrize(
-    ("version", "persistent", "connection"),
+    ("version", "keep_alive", "connection"),
     [(1, True, None), (1, False, "close"), (0, True, "keep-alive"), (0, False, "close")],
 )
 @pytest.mark.parametrize("status", [200, 204, 304, 400])
 def test_connection_says_whether_it_persists(
-    version: int, persistent: bool, connection: str | None, status: int
+    version: int, keep_alive: bool, connection: str | None, status: int
 ) -> None:
     for _ in range(2):  # the second time from what was kept
-        octets, _ = write(Response(status), version=version, persistent=persistent)
+        octets, _ = write(Response(status), version=version, keep_alive=keep_alive)
         assert answer(octets).headers.get("connection") == connection
 
 
@@ -185,7 +185,7 @@ def test_pieces_are_chunked_in_http_1_1(pieces: tuple[bytes, ...]) -> None:
 
 @pytest.mark.parametrize("pieces", [(), (b"",), (b"a", b"", b"bc")])
 def test_pieces_go_to_the_end_of_the_connection_in_http_1_0(pieces: tuple[bytes, ...]) -> None:
-    octets, body = write(Response(200, Pieces(*pieces)), version=0, persistent=False)
+    octets, body = write(Response(200, Pieces(*pieces)), version=0, keep_alive=False)
     read = answer(whole(octets, body), closed=True)
     assert (read.content, read.headers["connection"]) == (b"".join(pieces), "close")
     assert not {"content-length", "transfer-encoding"} & read.headers.keys()
@@ -197,7 +197,7 @@ def test_closing_a_stream_closes_its_content(coding: str | None, version: int) -
     for steps in (0, 1):
         pieces = Pieces(b"a", b"b")
         _, body = write(
-            Response(200, pieces, compress_from=0), version=version, persistent=False, coding=coding
+            Response(200, pieces, compress_from=0), version=version, keep_alive=False, coding=coding
         )
         assert isinstance(body, Stream)
         for _ in range(steps):

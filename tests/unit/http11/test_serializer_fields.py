@@ -103,11 +103,11 @@ def test_vary_stands_where_content_is_negotiated_and_only_there() -> None:
 @pytest.mark.parametrize("version", [0, 1])
 def test_octets_beyond_a_share_are_compressed_too(length: int, version: int) -> None:
     content = (TEXT * 20)[:length]
-    persistent = version == 1
+    keep_alive = version == 1
     octets, body = write(
-        Response(200, content, compress_from=256), version=version, persistent=persistent, coding="gzip"
+        Response(200, content, compress_from=256), version=version, keep_alive=keep_alive, coding="gzip"
     )
-    read = answer(whole(octets, body), closed=not persistent)
+    read = answer(whole(octets, body), closed=not keep_alive)
     assert gzip.decompress(read.content) == content
     assert read.headers["content-encoding"] == "gzip"
 
@@ -116,7 +116,7 @@ def test_octets_beyond_a_share_are_compressed_too(length: int, version: int) -> 
 def test_pieces_are_compressed_as_they_come(version: int) -> None:
     pieces = TEXT, b"", TEXT[:7]
     octets, body = write(
-        Response(200, Pieces(*pieces), compress_from=256), version=version, persistent=False, coding="gzip"
+        Response(200, Pieces(*pieces), compress_from=256), version=version, keep_alive=False, coding="gzip"
     )
     read = answer(whole(octets, body), closed=True)
     assert gzip.decompress(read.content) == b"".join(pieces)

@@ -44,13 +44,13 @@ def write(
     response: Response,
     method: str = "GET",
     version: int = 1,
-    persistent: bool = True,
+    keep_alive: bool = True,
     coding: str | None = None,
     date: bytes = DATE,
 ) -> tuple[bytes, Body]:
-    head = Head(version, Headers(), persistent=persistent, coding=coding)
+    head = Head(version, Headers(), keep_alive=keep_alive, coding=coding)
     request = Request(method, Target("/", ("",)), head)
-    return serialize(request, response, persistent, date, SHARE)[:2]
+    return serialize(request, response, keep_alive, date, SHARE)[:2]
 
 
 def whole(octets: bytes, body: Body) -> bytes:
