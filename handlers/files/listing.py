@@ -27,7 +27,7 @@ from .listing_html import HTML_HEADERS, Page
 ROWS = 128  # written in one step
 MOST_SORTED = 10_000  # entries; about half a kilobyte each while they are held
 MOST_HELD = 200_000  # entries, by all listings of one server
-COMPRESS_FROM = 256
+COMPRESS_MIN_SIZE = 256
 COMMON = (
     ("Vary", "Accept"),
     ("Cache-Control", "no-cache"),
@@ -240,7 +240,7 @@ def answer(
         headers, form = JSON, Json(path)
     else:
         headers, form = UTF8_TEXT, Text()
-    return Response(200, Slices(batches, order, form, held or Held()), (*headers, *COMMON), COMPRESS_FROM)
+    return Response(200, Slices(batches, order, form, held or Held()), (*headers, *COMMON), COMPRESS_MIN_SIZE)
 
 
 def _without_controls(name: str) -> str:

@@ -114,9 +114,9 @@ class Representation:
         if not about.compressible:
             return Response(200, self.part(range(about.size)), about.fields)
         if coding is None:
-            return Response(200, self.part(range(about.size)), about.fields, compress_from=0)
+            return Response(200, self.part(range(about.size)), about.fields, compress_min_size=0)
         content = Pieces(self, [(b"", range(about.size))]) if self.octets is None else self.octets
-        return Response(200, content, about.gzip_fields, compress_from=0)
+        return Response(200, content, about.gzip_fields, compress_min_size=0)
 
     def part(self, span: range) -> bytes | FileSlice:
         """Return a part of the content."""

@@ -21,7 +21,7 @@ from typing import NamedTuple, TypeVar
 from reactor.allowed_hosts import AllowedHosts, is_name, read_name
 from reactor.basic_auth import LONGEST_PAIR, AuthRouter, digest
 from reactor.http11.cors import ANY, cors_fields, read_origin
-from reactor.http11.default_headers import read_field
+from reactor.http11.default_headers import parse_header
 from reactor.http11.message import Fields
 from reactor.routing import Router
 
@@ -96,7 +96,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--header",
         action=Gather,
         default=(),
-        type=_told(read_field),
+        type=_told(parse_header),
         metavar="'NAME: VALUE'",
         help="send this field in every response; may be repeated; one a line in its variable (default: none)",
     )
@@ -155,7 +155,7 @@ def allowed_hosts(options: argparse.Namespace) -> AllowedHosts:
     )
 
 
-def common_fields(options: argparse.Namespace) -> Fields:
+def default_headers(options: argparse.Namespace) -> Fields:
     """Return what every response carries; raise ValueError for a field that would stand twice."""
     if options.cors is None:
         return tuple(options.header)

@@ -272,7 +272,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
     chosen = {each.name: getattr(options, each.name) for each in fields(Settings) if each.metadata}
     try:
         settings = Settings(**chosen, date_header=not options.no_date_header)
-        common_fields = access_options.common_fields(options)
+        default_headers = access_options.default_headers(options)
     except ValueError as error:
         # Settings speak of fields, and whoever typed the command of options.
         parser.error(
@@ -280,7 +280,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
         )
     access_options.warn_of_typed_passwords(parser, options)
     try:
-        _serve(options, settings, common_fields, on_ready)
+        _serve(options, settings, default_headers, on_ready)
     except StartError as error:
         messages.write(f"reactor: {error}")
         return NOT_STARTED
@@ -301,7 +301,7 @@ def _reserve_standard_descriptors() -> None:
 
 
 def _serve(
-    options: argparse.Namespace, settings: Settings, common_fields: Fields, on_ready: Callable[[], None]
+    options: argparse.Namespace, settings: Settings, default_headers: Fields, on_ready: Callable[[], None]
 ) -> None:
     """Open the directory, build the routes and serve."""
 
@@ -333,7 +333,7 @@ def _serve(
                 log_format=options.log_format,
                 what=os.path.abspath(options.directory) if store else "",
                 notes=[access_options.who_may(options), "" if ENGINE == "zlib" else f"gzip by {ENGINE}"],
-                common_fields=common_fields,
+                default_headers=default_headers,
                 on_ready=begin,
                 watch=watch,
                 on_reload=access_options.reloader(options, routes),

@@ -155,12 +155,11 @@ class ChunkedReader:
         return end + 4
 
 
-def chunked(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Write content in the chunked transfer coding, one chunk a piece.
+def chunked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Encode content in the chunked transfer coding.
 
-    An empty piece, which as a chunk would end the content, is passed on as it is: it means that
-    nothing more has come yet.
+    An empty chunk, which would end the content, is passed on as it is: it means that no data is there yet.
     """
-    for piece in pieces:
-        yield b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+    for chunk in chunks:
+        yield b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunk else b""
     yield LAST_CHUNK

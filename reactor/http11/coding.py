@@ -104,10 +104,10 @@ def _compress(content: bytes) -> bytes:
     return compressed
 
 
-def gzip_slices(pieces: Iterable[bytes], share: int) -> Iterator[bytes]:
+def gzip_slices(chunks: Iterable[bytes], share: int) -> Iterator[bytes]:
     """Compress a stream: each step takes at most ``share`` octets, and may yield none."""
     compressor = _engine.compressobj(LEVEL, zlib.DEFLATED, _GZIP + _LARGEST_WINDOW)
-    for piece in pieces:
-        for start in range(0, len(piece) or 1, share):  # an empty piece ends a step, too
-            yield compressor.compress(piece[start : start + share])
+    for chunk in chunks:
+        for start in range(0, len(chunk) or 1, share):  # an empty chunk ends a step, too
+            yield compressor.compress(chunk[start : start + share])
     yield compressor.flush()

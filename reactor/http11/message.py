@@ -236,23 +236,23 @@ Content = bytes | FileSlice | LiveStream | Iterable[bytes]
 class Response:
     """One response: a status, header fields as (name, value) pairs, and content.
 
-    ``compress_from`` is the length in octets from which gzip is worth its while, or None for never.
+    ``compress_min_size`` is the smallest content, in bytes, that is compressed with gzip; None for never.
     Content-Length, Transfer-Encoding, Connection, Date and whatever gzip needs are added on the wire.
     """
 
-    __slots__ = ("compress_from", "content", "headers", "status")
+    __slots__ = ("compress_min_size", "content", "headers", "status")
 
     def __init__(
         self,
         status: int = 200,
         content: Content = b"",
         headers: Fields = (),
-        compress_from: int | None = None,
+        compress_min_size: int | None = None,
     ) -> None:
         self.status = status
         self.content = content
         self.headers = headers
-        self.compress_from = compress_from
+        self.compress_min_size = compress_min_size
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {reason_phrase(self.status)}>"

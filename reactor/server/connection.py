@@ -35,7 +35,7 @@ from math import inf
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
 from reactor.http11.parser import Parser, Phase
-from reactor.http11.serializer import Stream, delimits_itself, interim, serialize
+from reactor.http11.serializer import ChunkSource, has_length, interim, serialize
 from reactor.logs.access_log import Exchange, PendingEntries
 from reactor.loop import EventHandler, Interest
 from reactor.routing import Handler, Route
@@ -363,17 +363,17 @@ class Connection(EventHandler):
         parser = self._parser
         outbox = self._outbox
         head = request.head
-        if context.reactor.now >= context.common_fields_expire:
-            context.renew_common_fields()
+        if context.reactor.now >= context.common_headers_expire:
+            context.renew_common_headers()
         keep_alive = head.keep_alive and parser.phase is not LOST
         if context.state is STOPPING and not parser.buffered and not self.unread:
             keep_alive = False  # this is the last of the requests that have been received
-        if head.version == 0 and not delimits_itself(response):
+        if head.version == 0 and not has_length(response):
             keep_alive = False
         octets, body, compressed = serialize(
-            request, response, keep_alive, context.common_fields, context.settings.turn_compress
+            request, response, keep_alive, context.common_headers, context.settings.turn_compress
         )
-        if body is not None and isinstance(body, Stream) and not body.subscribe(self._wake):
+        if body is not None and isinstance(body, ChunkSource) and not body.subscribe(self._wake):
             log.error("c%d: a LiveStream can be sent in one response only", self.number)
             raise HTTPError(500, "the server failed to answer")
         if not keep_alive:
@@ -392,7 +392,7 @@ class Connection(EventHandler):
         return compressed
 
     def _end_live_stream(self) -> None:
-        if isinstance(self._outbox.body, Stream):
+        if isinstance(self._outbox.body, ChunkSource):
             try:
                 self._outbox.body.end()
             except Exception:  # the application's code

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from reactor.http11.message import Content, FileSlice, LiveStream, Response
-from reactor.http11.serializer import Stream
+from reactor.http11.serializer import ChunkSource
 from tests.unit.http11.written import DATE, TEXT, OpenFile, Pieces, answer, whole, write
 
 # Octets.
@@ -104,7 +104,7 @@ def test_a_status_without_content_lets_go_of_the_content_it_was_given(
 ) -> None:
     file, pieces, live = OpenFile(), Pieces(b"hello"), LiveStream()
     content = {"file": FileSlice(file, 0, 5), "pieces": pieces, "live": live}[kind]
-    octets, body = write(Response(status, content, compress_from=0), version=version, coding=coding)
+    octets, body = write(Response(status, content, compress_min_size=0), version=version, coding=coding)
     assert body is None
     assert not {"content-length", "transfer-encoding"} & answer(octets).headers.keys()
     assert {"file": file, "pieces": pieces, "live": live}[kind].closed
@@ -139,10 +139,10 @@ def test_head_lets_go_of_a_file(version: int) -> None:
 
 @pytest.mark.parametrize("version", [0, 1])
 @pytest.mark.parametrize("coding", [None, "gzip"])
-@pytest.mark.parametrize("compress_from", [None, 0])
-def test_head_lets_go_of_pieces(version: int, coding: str | None, compress_from: int | None) -> None:
+@pytest.mark.parametrize("min_size", [None, 0])
+def test_head_lets_go_of_pieces(version: int, coding: str | None, min_size: int | None) -> None:
     pieces = Pieces(b"a")
-    _, body = write(Response(200, pieces, compress_from=compress_from), "HEAD", version, coding=coding)
+    _, body = write(Response(200, pieces, compress_min_size=min_size), "HEAD", version, coding=coding)
     assert (body, pieces.closed) == (None, True)
 
 
@@ -160,7 +160,7 @@ def test_head_lets_go_of_a_live_stream() -> None:
 @pytest.mark.parametrize("coding", [None, "gzip"])
 def test_a_file_has_a_content_length_and_is_passed_on_open(version: int, coding: str | None) -> None:
     content = FileSlice(OpenFile(), 7, 100)
-    octets, body = write(Response(200, content, compress_from=0), version=version, coding=coding)
+    octets, body = write(Response(200, content, compress_min_size=0), version=version, coding=coding)
     assert body is content
     assert not content.file.closed  # type: ignore[attr-defined]
     assert octets.endswith(b"Content-Length: 100\r\n\r\n")
@@ -175,7 +175,7 @@ def test_a_file_has_a_content_length_and_is_passed_on_open(version: int, coding:
 )
 def test_pieces_are_chunked_in_http_1_1(pieces: tuple[bytes, ...]) -> None:
     octets, body = write(Response(200, Pieces(*pieces)))
-    assert isinstance(body, Stream)
+    assert isinstance(body, ChunkSource)
     assert not body.live
     read = answer(whole(octets, body))
     assert read.content == b"".join(pieces)
@@ -197,11 +197,11 @@ def test_closing_a_stream_closes_its_content(coding: str | None, version: int) -
     for steps in (0, 1):
         pieces = Pieces(b"a", b"b")
         _, body = write(
-            Response(200, pieces, compress_from=0), version=version, keep_alive=False, coding=coding
+            Response(200, pieces, compress_min_size=0), version=version, keep_alive=False, coding=coding
         )
-        assert isinstance(body, Stream)
+        assert isinstance(body, ChunkSource)
         for _ in range(steps):
-            next(body.pieces)
+            next(body.chunks)
         assert not pieces.closed
         body.close()
         assert pieces.closed
@@ -209,7 +209,7 @@ def test_closing_a_stream_closes_its_content(coding: str | None, version: int) -
 
 def test_content_without_a_close_needs_none() -> None:
     _, body = write(Response(200, [b"a"]))
-    assert isinstance(body, Stream)
+    assert isinstance(body, ChunkSource)
     body.close()
 
 
@@ -224,7 +224,7 @@ def test_a_generator_is_closed_with_its_stream() -> None:
             ends.append("closed")
 
     _, body = write(Response(200, pieces()))
-    assert isinstance(body, Stream)
-    next(body.pieces)
+    assert isinstance(body, ChunkSource)
+    next(body.chunks)
     body.close()
     assert ends == ["closed"]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
-from reactor.http11.serializer import Body, Stream, serialize
+from reactor.http11.serializer import Body, ChunkSource, serialize
 from reactor.http11.target import Target
 from tests.support.in_process import Answer, parse_response
 
@@ -55,8 +55,8 @@ def write(
 
 def whole(octets: bytes, body: Body) -> bytes:
     """Return all that is sent, the body of a stream to its end."""
-    if isinstance(body, Stream):
-        return octets + b"".join(body.pieces)
+    if isinstance(body, ChunkSource):
+        return octets + b"".join(body.chunks)
     assert body is None
     return octets
 

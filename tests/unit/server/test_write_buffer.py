@@ -116,7 +116,7 @@ def test_a_status_without_content_has_none(make, status, path) -> None:
 def test_a_stream_is_compressed_on_its_way(make, path) -> None:
     def compressible() -> Response:
         response = make(path)
-        response.compress_from = 0
+        response.compress_min_size = 0
         return response
 
     with Harness(answering(compressible)) as server:
