@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
 from reactor.allowed_hosts import AllowedHosts, is_name, read_name
-from reactor.basic_auth import LONGEST_PAIR, AuthRouter, digest
+from reactor.basic_auth import MAX_CREDENTIALS, AuthRouter, digest
 from reactor.http11.cors import ANY, cors_fields, read_origin
 from reactor.http11.default_headers import parse_header
 from reactor.http11.message import Fields
@@ -112,7 +112,7 @@ def secret(text: str) -> Secret:
 def _first_line(path: str, opener: Opener | None = None) -> str:
     try:
         with open(path, "rb", opener=opener) as file:
-            line = file.readline(LONGEST_PAIR + 3)  # one octet too many, and CRLF, are still seen
+            line = file.readline(MAX_CREDENTIALS + 3)  # one octet too many, and CRLF, are still seen
         return line.rstrip(b"\r\n").decode("utf-8")
     except UnicodeDecodeError:
         raise argparse.ArgumentTypeError(f"the first line of {path!r} is not UTF-8") from None
@@ -137,7 +137,7 @@ def _told(read: Callable[[str], Value]) -> Callable[[str], Value]:
 
 
 def make_router(options: argparse.Namespace) -> Router:
-    """Make a router without routes, one that is guarded where there are passwords."""
+    """Make a router without routes, with authentication if there are passwords."""
     cors = options.cors is not None
     if options.auth is None and options.auth_upload is None:
         return Router(cors)

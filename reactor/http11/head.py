@@ -203,11 +203,11 @@ class HeadReader:
         if len(lines) > self.settings.max_fields:
             raise ProtocolError(431, f"more than {self.settings.max_fields} field lines")
         found = list(map(self._lines.get, lines))
-        place = -1
+        index = -1
         for _ in range(found.count(None)):
-            place = found.index(None, place + 1)
-            found[place] = field_line = self._read_line(lines[place])
-            self._lines.put(lines[place], field_line)
+            index = found.index(None, index + 1)
+            found[index] = field_line = self._read_line(lines[index])
+            self._lines.put(lines[index], field_line)
         return found  # type: ignore[return-value]  # no None is left
 
     def _read_line(self, line: bytes) -> FieldLine:

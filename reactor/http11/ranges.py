@@ -103,9 +103,9 @@ def _number(digits: str) -> int:
 def _merge(parts: Iterable[range]) -> list[range]:
     """Merge the parts that overlap or touch; each stands where the first of its parts was."""
     merged: list[tuple[int, range]] = []
-    for place, part in sorted(enumerate(parts), key=lambda each: each[1].start):
+    for index, part in sorted(enumerate(parts), key=lambda each: each[1].start):
         if merged and part.start <= merged[-1][1].stop:
             before, last = merged.pop()
-            place, part = min(place, before), range(last.start, max(last.stop, part.stop))
-        merged.append((place, part))
+            index, part = min(index, before), range(last.start, max(last.stop, part.stop))
+        merged.append((index, part))
     return [part for _, part in sorted(merged, key=lambda each: each[0])]

@@ -13,7 +13,7 @@ So a web page elsewhere can neither pause a server nor read what is on it.
 from collections.abc import Iterable, Sequence
 
 from reactor.allowed_hosts import AllowedHosts, is_name
-from reactor.basic_auth import guarded
+from reactor.basic_auth import with_check
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Params, Request
 from reactor.routing import Route, Router
@@ -36,9 +36,9 @@ class LocalRouter(Router):
         )
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
-        """Return the route that a plain router finds, guarded by the check of where a request comes from."""
+        """Return the route that a plain router finds, with the check of where a request comes from."""
         route, params = super().resolve(method, segments)
-        return guarded(route, self._check), params
+        return with_check(route, self._check), params
 
     def _check(self, request: Request) -> None:
         self._hosts.check(request)

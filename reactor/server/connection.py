@@ -254,7 +254,7 @@ class Connection(EventHandler):
                     if request is None:
                         return True
                     self.route = route = request.route
-                    if parser.phase is IN_CONTENT or route.counts_on_sink:
+                    if parser.phase is IN_CONTENT or route.always_open_sink:
                         compressed += self._begin_content(request, route)
                     else:
                         compressed += self._respond(request, route.handler)
