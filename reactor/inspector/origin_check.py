@@ -14,11 +14,10 @@ from collections.abc import Iterable, Sequence
 
 from reactor.allowed_hosts import AllowedHosts, is_name
 from reactor.basic_auth import with_check
+from reactor.http11.cors import is_cross_origin
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Params, Request
 from reactor.routing import Route, Router
-
-_OTHERS = ("cross-site", "same-site")
 
 
 class LocalRouter(Router):
@@ -42,10 +41,7 @@ class LocalRouter(Router):
 
     def _check(self, request: Request) -> None:
         self._hosts.check(request)
-        origin = request.headers.get("origin")
-        foreign = origin is not None and origin.lower() != f"http://{(request.head.host or '').lower()}"
-        by_others = request.headers.get("sec-fetch-site") in _OTHERS and not _follows_link(request)
-        if foreign or by_others:
+        if is_cross_origin(request, "http", check_site=not _follows_link(request)):
             raise HTTPError(403, "a page of another site may not use the inspector")
 
 
