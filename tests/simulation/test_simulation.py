@@ -184,7 +184,7 @@ def drop_pipelined_requests(patch: pytest.MonkeyPatch) -> None:
         if self.idle:
             self._close()
         elif self.state in (State.RESPONDING, State.WAITING):
-            self._parser.end()
+            self._parser.stop_after_current()
 
     patch.setattr(Connection, "stop", stop)
 
@@ -200,7 +200,7 @@ def answer_one_request_after_a_stop(patch: pytest.MonkeyPatch) -> None:
 
     def one(self: Connection, *values: Any) -> int:
         if self._context.state is ServerState.STOPPING:
-            self._parser.end()
+            self._parser.stop_after_current()
         return queue(self, *values)
 
     patch.setattr(Connection, "_queue", one)
