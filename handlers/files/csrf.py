@@ -1,4 +1,4 @@
-"""Other sites: a page somewhere may have a browser send a request here, with nobody's leave.
+"""Cross-site request forgery (CSRF): refuse uploads that pages of other sites have a browser send.
 
 1. A browser asks before it sends most of what changes something (a preflight, which CORS answers);
    a POST it just sends, with the password that its user has given for this server.
@@ -16,17 +16,17 @@ from reactor.http11.message import Request
 ANY = "*"
 
 # Given a request, raises HTTPError(403) where the page of another site has made it.
-Refuse = Callable[[Request], None]
+Check = Callable[[Request], None]
 
 
-def refuse_others_than(allowed: str | None) -> Refuse:
-    """Make the refusal of what pages of other sites send; ``allowed`` is an origin that may, "*" for all."""
+def require_same_origin(allowed: str | None) -> Check:
+    """Make a check that refuses what pages of other origins send, except ``allowed`` ("*" for any origin)."""
 
-    def refuse(request: Request) -> None:
+    def check(request: Request) -> None:
         origin = request.headers.get("origin")
         if allowed is not None and allowed in (ANY, origin):
             return
         if is_cross_origin(request):
             raise HTTPError(403, "a page of another site may not upload")
 
-    return refuse
+    return check
