@@ -245,7 +245,7 @@ class Client:
                 self._has_more = False
 
     def _trickle(self, octets: bytes) -> Life:
-        """Send an octet now and then, for longer than any patience lasts."""
+        """Send an octet now and then, for longer than any timeout."""
         yield from self._push(octets)
         self.judge.since = self.world.now
         for _ in range(100):

@@ -1,4 +1,4 @@
-"""A server in one thread with the test: real sockets, a clock that stands still, no waiting.
+"""A server in the same thread as the test: real sockets, a fake clock, no waiting.
 
     with Harness() as server:
         client = server.connect()

@@ -1,4 +1,4 @@
-"""What cannot be in the access log: a line that a client forged, and what nobody is to read."""
+"""The access log cannot contain forged lines or credentials."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""A response that cannot be sent is a 500, and not a reset; one whose status has no content has none."""
+"""A response that cannot be sent becomes a 500; a status without content has none."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Each limit on what a request may be: the octet that just fits, and the one that is too many."""
+"""Each limit on a request: the largest size that is accepted, and one byte more."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
