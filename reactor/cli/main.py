@@ -316,7 +316,7 @@ def _serve(
         store = _open_store(options, settings)
     try:
         routes = access_options.make_router(options)
-        with observe_options.watch(options, settings) as watch:
+        with observe_options.instrument(options, settings) as instrumentation:
             serve(
                 handlers.build(
                     store,
@@ -335,7 +335,7 @@ def _serve(
                 notes=[access_options.who_may(options), "" if ENGINE == "zlib" else f"gzip by {ENGINE}"],
                 common_fields=common_fields,
                 on_ready=begin,
-                watch=watch,
+                instrumentation=instrumentation,
                 on_reload=access_options.reloader(options, routes),
                 allowed_hosts=access_options.allowed_hosts(options),
             )

@@ -1,10 +1,10 @@
-"""Watching: the options for it, and what they come to.
+"""Options that observe the loop: explain, trace, inspect.
 
-    --explain               the loop told in words, on standard error
+    --explain               a paragraph for each turn, on standard error
     --trace FILE            the loop as a timeline, for Perfetto; --trace-limit ends it
     --inspect [HOST:PORT]   the microscope, on a listening handle of its own
 
-What an option means is checked when it is read, so that a wrong one is exit code 2 and one line.
+An option is checked when it is parsed: an invalid one leads to exit code 2 and one line.
 """
 
 import argparse
@@ -17,11 +17,11 @@ from contextlib import contextmanager
 
 from reactor.allowed_hosts import ANY, is_address, is_loopback
 from reactor.inspector import inspector
-from reactor.inspector.endpoints import figures
+from reactor.inspector.routes import endpoints
 from reactor.logs.stderr import MessageHandler
-from reactor.observe.events import EventReader, InstrumentedReactor
+from reactor.observe.events import EventCallback
 from reactor.observe.explain import Explain
-from reactor.observe.instrumented import InstrumentedConnection
+from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.observe.metrics import Metrics
 from reactor.observe.trace import LIMIT, Trace
 from reactor.server.server import Instrumentation, StartError
@@ -48,7 +48,7 @@ def address(text: str) -> Address:
 
 
 def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> None:
-    """Add the options to a parser, in a group of their own; ``size`` reads a number of octets."""
+    """Add the options to a parser, in a group of their own; ``size`` parses a number of bytes."""
     group = parser.add_argument_group("watching the loop")
     group.add_argument(
         "--explain", action="store_true", help="tell on standard error, in words, what the loop does"
@@ -77,38 +77,42 @@ def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> 
 
 
 @contextmanager
-def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
-    """Return how the server is watched, None when it is not; raise StartError."""
-    readers: list[EventReader] = []
+def instrument(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
+    """Return the instrumentation of the server, None for none; raise StartError."""
+    subscribers: list[EventCallback] = []
     if options.explain:
-        _have_turns_told()
+        _log_turns()
     if turns.isEnabledFor(logging.DEBUG):
         colour = options.explain and _in_colour()
-        readers.append(Explain(turns.debug, colour, settings.slow_turn))
+        subscribers.append(Explain(turns.debug, colour, settings.slow_turn))
     trace = None
     if options.trace is not None:
         trace = _open_trace(options.trace, options.trace_limit)
-        readers.append(trace)
+        subscribers.append(trace)
     try:
         names = [name for name in options.allowed_host if name != ANY]
-        yield _watch(options.inspect, readers, settings, names)
+        yield _instrumentation(options.inspect, subscribers, settings, names)
     finally:
         if trace is not None:
             trace.close()
 
 
-def _watch(
-    inspect: Address | None, readers: list[EventReader], settings: Settings, names: Sequence[str]
+def _instrumentation(
+    inspect: Address | None, subscribers: list[EventCallback], settings: Settings, names: Sequence[str]
 ) -> Instrumentation | None:
     if inspect is not None:
         host, port = inspect
         if not (host == "localhost" or (is_address(host) and is_loopback(host))):
             log.warning("whoever reaches %s port %d can see and hold this server", host, port)
         metrics = Metrics()
-        return inspector.inspected(readers, host, port, settings, [figures(metrics)], [metrics], names=names)
+        return inspector.inspected(
+            subscribers, host, port, settings, [endpoints(metrics)], [metrics], names=names
+        )
     return (
-        Instrumentation(InstrumentedReactor(readers, slow_turn=settings.slow_turn), InstrumentedConnection)
-        if readers
+        Instrumentation(
+            InstrumentedReactor(subscribers, slow_turn=settings.slow_turn), InstrumentedConnection
+        )
+        if subscribers
         else None
     )
 
@@ -121,7 +125,7 @@ def _open_trace(path: str, limit: int) -> Trace:
         raise StartError(f"cannot write the trace {path!r}: {reason}") from None
 
 
-def _have_turns_told() -> None:
+def _log_turns() -> None:
     """Have the turns told whatever the level of the other messages is, and without their prefix."""
     handler = MessageHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))

@@ -1,7 +1,7 @@
 """The inspector: a second, small server in the same thread, which looks at the first one and can hold it.
 
-    watch = inspected(readers, host, port, settings)
-    with Server(routes, watch=watch) as server, watch.around(server):
+    instrumentation = inspected(subscribers, host, port, settings)
+    with Server(routes, instrumentation=instrumentation) as server, instrumentation.around(server):
         server.run()
 
 Its reactor is the outer one. It serves the inspector's own listening handle with the same acceptor and the
@@ -13,19 +13,18 @@ can still be stopped.
 import selectors
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 
 from reactor.inspector.demo_server import DemoServer, ServedEvents
 from reactor.inspector.main_loop import MainLoop
 from reactor.inspector.origin_check import LocalRouter
-from reactor.inspector.routes import install
+from reactor.inspector.routes import Installer, install
 from reactor.inspector.stepping import Control, InspectedConnection, SteppedReactor, pausable
 from reactor.inspector.subscribers import Subscribers
 from reactor.loop import Reactor
-from reactor.observe.events import EventReader
-from reactor.routing import Router
+from reactor.observe.events import EventCallback
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
@@ -37,9 +36,6 @@ MOST_CONNECTIONS = 100
 # Seconds without progress after which a page counts as closed: one whose network is gone must not keep the
 # loop held. At least one frame a second is sent to it.
 PAGE_TIMEOUT = 10.0
-
-# Given the router of the inspector and the server: more routes.
-Installer = Callable[[Router, Server], None]
 
 
 class Inspector:
@@ -63,8 +59,8 @@ class Inspector:
         self.url = f"http://[{name}]:{number}/" if ":" in name else f"http://{name}:{number}/"
         routes = LocalRouter(host, names)
         demo_server = DemoServer(server.context, inner, served)
-        self._watchers = Subscribers(server, inner, self._outer, demo_server)
-        install(routes, self._watchers)
+        self._subscribers = Subscribers(server, inner, self._outer, demo_server)
+        install(routes, self._subscribers)
         for each in installers:
             each(routes, server)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -74,7 +70,7 @@ class Inspector:
         self._acceptor = Acceptor(self._context, listener, MOST_CONNECTIONS, Connection)
         main_loop = MainLoop(inner, self._outer)
         self._control.suspend, self._control.resume = main_loop.suspend, main_loop.resume
-        for handler in (self._acceptor, main_loop, self._watchers):
+        for handler in (self._acceptor, main_loop, self._subscribers):
             self._outer.register(handler)
         server.outer = self._outer
         server.hear = self._hear
@@ -85,14 +81,14 @@ class Inspector:
             self._server.on_signal(number)
             return
         if self._server.stops_on(number):
-            self._watchers.stop_requested = True
+            self._subscribers.stop_requested = True
             self._control.hold_no_more()
         self._server.call_soon(self._server.on_signal, number)
 
     def close(self) -> None:
         """Close every handle of the inspector; the server's own are closed after it, and held by nobody."""
         self._control.hold_no_more()
-        self._watchers.close()
+        self._subscribers.close()
         self._acceptor.close()
         for connection in list(self._context.connections.values()):
             connection.abort()
@@ -100,19 +96,19 @@ class Inspector:
 
 
 def inspected(
-    readers: Sequence[EventReader],
+    subscribers: Sequence[EventCallback],
     host: str = HOST,
     port: int = PORT,
     settings: Settings | None = None,
     installers: Sequence[Installer] = (),
-    served_readers: Sequence[EventReader] = (),
+    served_subscribers: Sequence[EventCallback] = (),
     outer: Reactor | None = None,
     names: Sequence[str] = (),
 ) -> Instrumentation:
     """Return a server's Instrumentation with an inspector; raise StartError if its selector cannot be polled.
 
-    ``served_readers`` receive the events of the server without those of demo connections. ``outer`` is the
-    reactor of the inspector, whose clock both servers use. The inspector is also served at host ``names``.
+    ``served_subscribers`` receive the events of the server without those of demo connections. ``outer`` is
+    the reactor of the inspector, whose clock both servers use. It is also served at host ``names``.
     """
     selector = selectors.DefaultSelector()
     if not hasattr(selector, "fileno"):
@@ -120,8 +116,8 @@ def inspected(
         raise StartError("--inspect needs a selector that can itself be waited for: epoll or kqueue")
     outer = Reactor(slow_turn=inf) if outer is None else outer
     control = Control(outer, pausable(outer.clock))
-    served = [ServedEvents(each) for each in served_readers]
-    inner = SteppedReactor(control, [*served, *readers], selector, (settings or Settings()).slow_turn)
+    served = [ServedEvents(each) for each in served_subscribers]
+    inner = SteppedReactor(control, [*served, *subscribers], selector, (settings or Settings()).slow_turn)
 
     @contextmanager
     def around(server: Server) -> Iterator[str]:

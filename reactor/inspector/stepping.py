@@ -20,8 +20,8 @@ from math import inf
 from typing import NamedTuple
 
 from reactor.loop import HOOKS, SLOW_TURN, EventHandler, Reactor
-from reactor.observe.events import SELECTED, TURN, EventReader, InstrumentedReactor
-from reactor.observe.instrumented import InstrumentedConnection
+from reactor.observe.events import EventCallback, EventKind
+from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.server.connection import State
 from reactor.server.context import ServerContext
 
@@ -64,17 +64,17 @@ def pausable(clock: Callable[[], float] = time.monotonic) -> PausableClock:
     return PausableClock(read, hold, go_on)
 
 
-class Place(NamedTuple):
-    """Where the loop is held, with whom, and why; ``handler`` is None between two turns."""
+class Position(NamedTuple):
+    """Where the loop is held, at which event handler, and why; ``handler`` is None between two turns."""
 
     step: str
     turn: int
     handler: EventHandler | None
     hook: str
-    why: str
+    reason: str
 
 
-class Alarm(EventHandler):
+class Timer(EventHandler):
     """Calls a function once, at a time of the outer reactor's clock."""
 
     __slots__ = ("_function",)
@@ -100,26 +100,26 @@ class Control:
         self.clock = clock
         self.mode = RUNNING
         self.delay = 0.5  # seconds before each event in slow motion
-        self.at: Place | None = None
+        self.at: Position | None = None
         self.stop_at_states: frozenset[str] = frozenset()
         self.stop_at_slow = False
         self.suspend: Callable[[], None] = lambda: None
         self.resume: Callable[[], None] = lambda: None
         self.before_holding: Callable[[], None] = lambda: None
         self.waiting = ""  # what a paused loop waits for: "event", "turn" or ""
-        self._why = ""
+        self._reason = ""
         self._turn = 0
         self._events = 0  # that may pass while paused
         self._turn_may_pass = False
         self._holding = False
-        self._alarm = Alarm(self._let_go)
+        self._timer = Timer(self._let_go)
 
     @property
     def restrains(self) -> bool:
         """True while the loop is held, or would be held by a breakpoint."""
         return self.mode is not RUNNING or bool(self.stop_at_states) or self.stop_at_slow
 
-    # What people ask for.
+    # Commands.
 
     def pause(self) -> None:
         """Hold where we are: between two turns, or where the loop is held already."""
@@ -154,16 +154,16 @@ class Control:
         self._turn_may_pass = True
         self._release()
 
-    # What the loop tells, and where it may be held.
+    # Called by the loop, which may be held here.
 
     def before(self, step: str, handler: EventHandler, hook: str) -> None:
         """Hold, where it is wished for, before an event handler is called."""
         if self._turn_may_pass:
             return
         if self.mode is SLOW:
-            self._hold(Place(step, self._turn, handler, hook, "slow motion"), self.delay)
+            self._hold(Position(step, self._turn, handler, hook, "slow motion"), self.delay)
         elif not self._events:
-            self._hold(Place(step, self._turn, handler, hook, self._why))
+            self._hold(Position(step, self._turn, handler, hook, self._reason))
         # Whoever let us go on has let this event pass.
         self._events = max(0, self._events - 1)
 
@@ -171,12 +171,12 @@ class Control:
         """Hold where a connection enters a state at which to stop."""
         if state in self.stop_at_states:
             self._be_paused(f"breakpoint: {state}")
-            self._hold(Place(ENTER, self._turn, handler, state, self._why))
+            self._hold(Position(ENTER, self._turn, handler, state, self._reason))
             self._events = 0  # what is left of this call is the one event
 
-    def stop_soon(self, why: str) -> None:
+    def stop_soon(self, reason: str) -> None:
         """Hold before the next event: for those who cannot be held where they are."""
-        self._be_paused(f"breakpoint: {why}")
+        self._be_paused(f"breakpoint: {reason}")
 
     def turn_began(self, turn: int) -> None:
         """Note which turn it is."""
@@ -197,31 +197,31 @@ class Control:
 
     # Holding.
 
-    def _be_paused(self, why: str) -> None:
-        self.mode, self._why, self.waiting = PAUSED, why, ""
+    def _be_paused(self, reason: str) -> None:
+        self.mode, self._reason, self.waiting = PAUSED, reason, ""
         self._events, self._turn_may_pass = 0, False
-        self._alarm.deadline = inf
+        self._timer.deadline = inf
         if self.at is not None:
-            self.at = self.at._replace(why=why)
+            self.at = self.at._replace(reason=reason)
 
     def _stay(self) -> None:
         """Hold between two turns: have the outer reactor not wait for the inner one."""
-        self.at, self.waiting = Place(BETWEEN, self._turn, None, "", self._why), ""
+        self.at, self.waiting = Position(BETWEEN, self._turn, None, "", self._reason), ""
         self.clock.hold()
         self.suspend()
 
-    def _hold(self, place: Place, seconds: float = inf) -> None:
-        self.at, self.waiting = place, ""
+    def _hold(self, position: Position, seconds: float = inf) -> None:
+        self.at, self.waiting = position, ""
         self.before_holding()
         self.clock.hold()
         self.suspend()
         self._holding = True
-        self._alarm.deadline = self.outer.clock() + seconds
-        self.outer.refresh(self._alarm)
+        self._timer.deadline = self.outer.clock() + seconds
+        self.outer.refresh(self._timer)
         while self._holding:
             self.outer.turn()
         self.at = None
-        self._alarm.deadline = inf
+        self._timer.deadline = inf
         self.clock.go_on()
         self.resume()
 
@@ -239,21 +239,21 @@ class Control:
 
 
 class SteppedReactor(InstrumentedReactor):
-    """A reactor whose turns are taken when an outer one has been told that they are due.
+    """A reactor whose turns are taken when an outer one finds that they are due.
 
-    It never sleeps: how long it *would* have slept, and did wait, is what its events tell.
+    It never sleeps: its events have how long it *would* have slept, and did wait.
     """
 
     def __init__(
         self,
         control: Control,
-        readers: Sequence[EventReader],
+        subscribers: Sequence[EventCallback],
         selector: selectors.BaseSelector | None = None,
         slow_turn: float = SLOW_TURN,
     ) -> None:
-        super().__init__(readers, selector, control.clock.read, slow_turn)
+        super().__init__(subscribers, selector, control.clock.read, slow_turn)
         self.control = control
-        control.before_holding = self.tell_readers
+        control.before_holding = self.publish
         self._waits_since = self.now
         self._would_wait: float | None = None
 
@@ -282,9 +282,9 @@ class SteppedReactor(InstrumentedReactor):
         self, timeout: float | None, earliest: float
     ) -> tuple[list[tuple[selectors.SelectorKey, int]], float]:
         self.control.turn_began(self.turns)
-        self.tell((TURN, self._waits_since, self.turns, self._would_wait))
+        self.emit((EventKind.TURN, self._waits_since, self.turns, self._would_wait))
         ready, due_by = Reactor._demultiplex(self, 0, earliest)
-        self.tell((SELECTED, self.now, self.now - self._waits_since, ready))
+        self.emit((EventKind.SELECTED, self.now, self.now - self._waits_since, ready))
         return ready, due_by
 
     def _dispatch(self, handler: EventHandler, events: int) -> None:
@@ -298,12 +298,8 @@ class SteppedReactor(InstrumentedReactor):
         super()._call(handler, hook)
 
 
-# DOC OF reactor/inspector/stepping.py
-# """An inspected connection: a watched connection that can be held where it enters a state."""
-
-
 class InspectedConnection(InstrumentedConnection):
-    """A connection of a service whose reactor is a ``SteppedReactor``."""
+    """A connection that can be held where it enters a state; its reactor is a ``SteppedReactor``."""
 
     __slots__ = ("_control",)
 

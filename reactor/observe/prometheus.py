@@ -1,9 +1,7 @@
-"""Exposition: metrics as text, in Prometheus' format and in OpenMetrics (the one that is asked for).
+"""Prometheus: metrics as text, in Prometheus' format or in OpenMetrics, as Accept prefers.
 
-    text/plain; version=0.0.4                                 Prometheus
-    application/openmetrics-text; version=1.0.0               OpenMetrics: units, and an end that is seen
-
-It knows what a counter and a histogram are, and not what is counted.
+text/plain; version=0.0.4                                 Prometheus
+application/openmetrics-text; version=1.0.0               OpenMetrics: units, and an end marker
 """
 
 import re
@@ -17,7 +15,7 @@ _ESCAPES = {"\\": "\\\\", "\n": "\\n", '"': '\\"'}
 _Q = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)")
 
 
-def choose(accept: str) -> str:
+def negotiate(accept: str) -> str:
     """Return the media type that Accept prefers (RFC 9110, 12.5.1); Prometheus' where it does not say."""
     wishes = [part.strip() for part in accept.lower().split(",")]
     quality = dict.fromkeys(("application/openmetrics-text", "text/plain"), 0.0)

@@ -18,11 +18,12 @@ from functools import lru_cache
 
 from reactor.http11.target import Target
 from reactor.loop import EventHandler
+from reactor.observe.instrumented import InstrumentedConnection
 from reactor.routing import Route
 from reactor.server.connection import ACCEPTED, CLOSED, Connection, State
 
 LONGEST = 100  # characters of a method, a target, a route or a reason
-# Octets that the lines of one event take at most, and those that end one connection.
+# Bytes that the lines of one event take at most, and those that end one connection.
 MOST, MOST_AT_END = 1000, 300
 
 # Times count eighths of a microsecond: in a binary fraction they are exact, so that no reader who makes
@@ -56,7 +57,7 @@ def span(began: float, ended: float) -> tuple[str, str]:
 
 
 def quote(text: str) -> str:
-    r"""Write a text that is not ours: cut, escaped, in quotes; at most two octets for each of LONGEST.
+    r"""Write a text that is not ours: cut, escaped, in quotes; at most two bytes for each of LONGEST.
 
     >>> print(quote('a"b' + chr(10)))
     "a\"b\n"
@@ -76,9 +77,10 @@ def head_lines(process: int) -> str:
     )
 
 
-def last_line(why: str, at: str) -> str:
+def last_line(reason: str, at: str) -> str:
     """Write the last element, which has no comma behind it, and the end of the array."""
-    return f'{{"ph":"i",{_ON_LOOP},"s":"g","name":"the trace ends","ts":{at},"args":{{"why":"{why}"}}}}\n]\n'
+    words = f'"reason":"{reason}"'
+    return f'{{"ph":"i",{_ON_LOOP},"s":"g","name":"the trace ends","ts":{at},"args":{{{words}}}}}\n]\n'
 
 
 def slice_line(name: str, at: str, lasted: str, words: str) -> str:
@@ -122,13 +124,14 @@ def who_is(handler: EventHandler) -> str:
 class Track:
     """The lines of one open connection.
 
-    ``who`` is what its hooks say of it, ``held`` how many octets it held when it was last looked at.
+    ``who`` is what its hooks say of it, ``held`` how many bytes it held when it was last looked at.
     What is the same in each line is kept: a connection changes its state twice a request.
     """
 
-    __slots__ = ("_answered", "_changes", "_id", "_state", "held", "who")
+    __slots__ = ("_answered", "_changes", "_id", "_state", "connection", "held", "who")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: InstrumentedConnection) -> None:
+        self.connection = connection
         descriptor = connection.handle.fileno()
         self.who = f'"connection":{connection.number}' + ("" if descriptor < 0 else f',"fd":{descriptor}')
         self.held = 0
@@ -157,9 +160,9 @@ class Track:
             lines = self._changes[key] = end, "},\n" + begin
         return f"{lines[0]}{at}{lines[1]}{at}}},\n"
 
-    def answered(self, at: str, request: int, status: int, octets: int) -> str:
+    def answered(self, at: str, request: int, status: int, count: int) -> str:
         """Write that a response was sent, as the access log has it."""
-        words = f'"request":{request},"status":{status},"octets":{octets}'
+        words = f'"request":{request},"status":{status},"bytes":{count}'
         return f'{self._answered}{at},"args":{{{words}}}}},\n'
 
     def refused(self, at: str, status: int, reason: str) -> str:
@@ -167,7 +170,7 @@ class Track:
         words = f'"status":{status},"reason":{quote(reason)}'
         return f'{self._begin_line("n", "refused")}{at},"args":{{{words}}}}},\n'
 
-    def gone(self, at: str, why: str) -> str:
+    def ended(self, at: str, reason: str) -> str:
         """Write that the connection ends, and why; its state first, where that has not ended."""
         state = "" if self._state is CLOSED else self.changed(CLOSED, at)
-        return f'{state}{self._begin_line("e", "connection")}{at},"args":{{"why":"{why}"}}}},\n'
+        return f'{state}{self._begin_line("e", "connection")}{at},"args":{{"reason":"{reason}"}}}},\n'

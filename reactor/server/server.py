@@ -55,7 +55,7 @@ class StartError(Exception):
 
 
 class Instrumentation(NamedTuple):
-    """How a server is watched: by which reactor, its connections made by what, and within what it runs.
+    """An instrumented server: its reactor, what makes its connections, and a context manager around its run.
 
     ``around`` is entered when the server listens, and gives a note for the line of the start.
     """
@@ -70,8 +70,9 @@ class Server:
 
     ``access_log`` is a stream for one line a request, None for no log. ``common_fields`` are what every
     response carries, as (name, value) pairs; ValueError is raised for one that cannot be. The selector
-    and the clocks come in from outside; they default to the real ones. With a ``watch`` they are those of
-    its reactor, whose readers see what the loop and the connections do. ``on_reload`` is called on SIGHUP.
+    and the clocks come in from outside; they default to the real ones. With an ``instrumentation``
+    they are those of its reactor, whose subscribers get the events of the loop and of the connections.
+    ``on_reload`` is called on SIGHUP.
     Other threads may call ``call_soon`` and ``stop``; the rest belongs to the thread that runs the server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served besides ``localhost`` and IP addresses;
@@ -93,7 +94,7 @@ class Server:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         common_fields: Fields = (),
-        watch: Instrumentation | None = None,
+        instrumentation: Instrumentation | None = None,
         on_reload: Callable[[], None] | None = None,
         allowed_hosts: AllowedHosts | Iterable[str] | None = None,
     ) -> None:
@@ -101,14 +102,14 @@ class Server:
         constant_fields = write_fields(common_fields)
         if allowed_hosts is not None and not isinstance(allowed_hosts, AllowedHosts):
             allowed_hosts = AllowedHosts(allowed_hosts)
-        clock = clock if watch is None else watch.reactor.clock
+        clock = clock if instrumentation is None else instrumentation.reactor.clock
         lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
         limit = connection_limit(settings.max_connections)
         listener = listen(host, port)
-        if watch is None:
+        if instrumentation is None:
             self.reactor = Reactor(selector, clock, settings.slow_turn)
         else:
-            self.reactor = watch.reactor
+            self.reactor = instrumentation.reactor
         self.outer = self.reactor
         self.hear = self.on_signal
         self.address: tuple[str, int] = listener.getsockname()[:2]
@@ -124,7 +125,7 @@ class Server:
             call_soon=self._wakeup.call_soon,
             allowed_hosts=None if allowed_hosts is None else allowed_hosts.at(self.address[0]),
         )
-        connect = Connection if watch is None else watch.connect
+        connect = Connection if instrumentation is None else instrumentation.connect
         self._acceptor = Acceptor(self.context, listener, limit, connect)
         self._on_reload = on_reload
         # Checked at the start: /dev/tty cannot be opened after the terminal is closed.
@@ -272,7 +273,7 @@ def serve(
     notes: Sequence[str] = (),
     common_fields: Fields = (),
     on_ready: Callable[[Server], None] = lambda server: None,
-    watch: Instrumentation | None = None,
+    instrumentation: Instrumentation | None = None,
     on_reload: Callable[[], None] | None = None,
     allowed_hosts: AllowedHosts | Iterable[str] | None = None,
 ) -> None:
@@ -293,12 +294,12 @@ def serve(
                 access_log,
                 log_format,
                 common_fields=common_fields,
-                watch=watch,
+                instrumentation=instrumentation,
                 on_reload=on_reload,
                 allowed_hosts=allowed_hosts,
             )
         )
-        note = "" if watch is None else stack.enter_context(watch.around(server))
+        note = "" if instrumentation is None else stack.enter_context(instrumentation.around(server))
         reach = "this machine only" if server.local else "reachable from the network"
         told = "; ".join(note for note in (reach, *notes, note) if note)
         line = f"reactor: serving {what and what + ' '}on {server.url} ({told})"

@@ -39,7 +39,7 @@ SLICES |= {"on_readable and on_writable"}
 # What may be directly around a slice; a hook that was told without its turn, never.
 AROUND = {"turn": {None}, "select": {"turn"}, "handler": {"on_readable", "on_writable", "on_deadline"}}
 AROUND |= {"gzip": AROUND["handler"]}
-COUNTERS = {"connections", "ready", "buffered octets", "lag in ms"}
+COUNTERS = {"connections", "ready", "buffered bytes", "lag in ms"}
 MOMENTS = {"answered", "refused"}
 FIRST = "ACCEPTED"
 
@@ -242,7 +242,7 @@ def _counters(events: list[Event]) -> Iterator[str]:
 def answers(events: list[Event]) -> list[tuple[str, int, int, int]]:
     """Return the answers of a trace as the access log has them: connection, request, status, octets."""
     return [
-        (event["id"], event["args"]["request"], event["args"]["status"], event["args"]["octets"])
+        (event["id"], event["args"]["request"], event["args"]["status"], event["args"]["bytes"])
         for event in events
         if event["ph"] == "n" and event["name"] == "answered"
     ]

@@ -20,7 +20,7 @@ import handlers
 from reactor.inspector.inspector import Installer, inspected
 from reactor.inspector.stepping import SteppedReactor
 from reactor.loop import EventHandler, Reactor
-from reactor.observe.events import EventReader
+from reactor.observe.events import EventCallback
 from reactor.server.connection import Connection
 from reactor.server.server import Server
 from reactor.settings import Settings
@@ -85,8 +85,8 @@ class InProcess:
 
     def __init__(
         self,
-        readers: Sequence[EventReader] = (),
-        served_readers: Sequence[EventReader] = (),
+        subscribers: Sequence[EventCallback] = (),
+        served_subscribers: Sequence[EventCallback] = (),
         installers: Sequence[Installer] = (),
         **settings: float,
     ) -> None:
@@ -94,15 +94,17 @@ class InProcess:
         self.selector = EagerSelector()
         self.outer = Reactor(self.selector, self.clock, inf)
         chosen = Settings(**settings)  # type: ignore[arg-type]
-        watch = inspected(readers, "127.0.0.1", 0, chosen, installers, served_readers, self.outer)
-        assert isinstance(watch.reactor, SteppedReactor)
-        self.control = watch.reactor.control
+        instrumentation = inspected(
+            subscribers, "127.0.0.1", 0, chosen, installers, served_subscribers, self.outer
+        )
+        assert isinstance(instrumentation.reactor, SteppedReactor)
+        self.control = instrumentation.reactor.control
         self.peers: list[Peer] = []
         self._stack = ExitStack()
         self.server = self._stack.enter_context(
-            Server(handlers.build(), port=0, settings=chosen, watch=watch)
+            Server(handlers.build(), port=0, settings=chosen, instrumentation=instrumentation)
         )
-        note = self._stack.enter_context(watch.around(self.server))
+        note = self._stack.enter_context(instrumentation.around(self.server))
         match = re.search(r":([0-9]+)/", note)
         assert match is not None
         self.inspector = int(match[1])

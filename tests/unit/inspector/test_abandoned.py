@@ -362,5 +362,5 @@ def test_what_began_before_the_page_is_hidden(begun: bytes, state: State) -> Non
         assert site.server.context.connections[1].state is state
         site.open_page()
         peer.send(b"secret-secret")
-        texts = [text for _, way, _, text in site.ask("/connections/1")["octets"] if way == "in"]
+        texts = [text for _, way, _, text in site.ask("/connections/1")["traffic"] if way == "in"]
         assert texts == ["[13 octets of content]"]

@@ -9,7 +9,7 @@ import pytest
 from reactor.inspector.main_loop import MainLoop
 from reactor.inspector.stepping import Control, SteppedReactor, pausable
 from reactor.loop import EventHandler, Interest, Reactor
-from reactor.observe.events import SELECTED, TURN, Event
+from reactor.observe.events import Event, EventKind
 from tests.support.in_process import Clock, EagerSelector
 from tests.support.loop import CountingSelector, Recorder, Rig
 
@@ -227,8 +227,8 @@ def test_it_tells_how_long_it_waited_and_never_sleeps() -> None:
         bench.add("c")
         bench.outer.turn()
         assert bench.rig.selector.timeout == 0
-        turns = [event for event in bench.events if event[0] is TURN]
-        selected = [event for event in bench.events if event[0] is SELECTED]
+        turns = [event for event in bench.events if event[0] is EventKind.TURN]
+        selected = [event for event in bench.events if event[0] is EventKind.SELECTED]
         assert turns[-1][3] == pytest.approx(9.0)
         assert selected[-1][2] == pytest.approx(2.5)
         times = [event[1] for event in bench.events]

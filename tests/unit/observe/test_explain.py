@@ -25,7 +25,7 @@ class Told:
     def __init__(self, *arguments: object, colour: bool = False, **settings: object) -> None:
         self.lines: list[str] = []
         reader = Explain(self.lines.append, colour)
-        self.server = Harness(*arguments, readers=[reader], **settings)  # type: ignore[arg-type]
+        self.server = Harness(*arguments, subscribers=[reader], **settings)  # type: ignore[arg-type]
 
     def __enter__(self) -> "Told":
         self.server.__enter__()

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
-from reactor.observe.events import ENDED, Event
+from reactor.observe.events import Event, EventKind
 from reactor.observe.trace import Trace
 from reactor.observe.trace_format import LONGEST, MOST, MOST_AT_END, quote
 from tests.support.in_process import Clock
@@ -66,7 +66,7 @@ def test_the_answers_are_those_of_the_access_log(tmp_path: Path) -> None:
 def test_a_trace_that_is_told_events_one_by_one_is_the_same(tmp_path: Path) -> None:
     paths = [tmp_path / "trace", tmp_path / "other"]
     whole, single = (Trace(str(path)) for path in paths)
-    with site(tmp_path, readers=[whole, one_by_one(single)]) as server:
+    with site(tmp_path, subscribers=[whole, one_by_one(single)]) as server:
         mixed_run(server)
     whole.close()
     single.close()
@@ -78,10 +78,10 @@ def test_a_turn_that_did_not_end_is_closed(tmp_path: Path) -> None:
     ends: list[Event] = []
 
     def forgetful(events: list[Event]) -> None:
-        ends.extend(event for event in events if event[0] is ENDED)
-        trace([event for event in events if event[0] is not ENDED or len(ends) < 3])
+        ends.extend(event for event in events if event[0] is EventKind.ENDED)
+        trace([event for event in events if event[0] is not EventKind.ENDED or len(ends) < 3])
 
-    with site(tmp_path, readers=[forgetful]) as server:
+    with site(tmp_path, subscribers=[forgetful]) as server:
         server.connect().send(GET)
         server.connect().send(GET)
         last = len(ends)
@@ -106,7 +106,7 @@ def test_what_a_request_did_is_told(tmp_path: Path) -> None:
         "status": 200,
     }
     [gzip] = named(events, "X", "gzip")
-    assert gzip["args"] == {"octets": 50}
+    assert gzip["args"] == {"bytes": 50}
     [hook] = [each for each in named(events, "X", "on_readable") if each["args"]["sent"]]
     assert hook["args"] == {
         "connection": 1,
@@ -117,7 +117,7 @@ def test_what_a_request_did_is_told(tmp_path: Path) -> None:
     }
     assert hook["args"]["fd"] > 2
     [end] = named(events, "e", "connection")
-    assert end["args"] == {"why": "stopped"}
+    assert end["args"] == {"reason": "server_closed"}
 
 
 def test_the_file_is_told_where_it_is_sent_and_the_octets_that_wait(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_the_file_is_told_where_it_is_sent_and_the_octets_that_wait(tmp_path: Pa
         waiting.send(b" HTTP/1.1\r\nHost: x\r\n\r\n")
     events = read(tmp_path)
     assert sum(event["args"]["sent"] for event in named(events, "X", "on_writable")) > 100_000
-    values = [event["args"]["value"] for event in named(events, "C", "buffered octets")]
+    values = [event["args"]["value"] for event in named(events, "C", "buffered bytes")]
     assert len(b"GET /half") in values
     assert values[-1] == 0
     assert [event["args"]["value"] for event in named(events, "C", "connections")] == [1, 2]
@@ -180,7 +180,7 @@ def test_a_trace_ends_whole_at_its_limit(
     tmp_path: Path, limit: int, split: Callable[[Trace], Trace], caplog: pytest.LogCaptureFixture
 ) -> None:
     trace = Trace(str(tmp_path / "trace"), limit)
-    with site(tmp_path, readers=[split(trace)]) as server:
+    with site(tmp_path, subscribers=[split(trace)]) as server:
         clients = [server.connect() for _ in range(5)]
         for _ in range(20):
             for client in clients:
@@ -189,7 +189,7 @@ def test_a_trace_ends_whole_at_its_limit(
     size = (tmp_path / "trace").stat().st_size
     assert size <= max(limit, 600)
     assert size > limit - MOST * 60 - MOST_AT_END * 6, "it ends no sooner than it must"
-    assert read(tmp_path)[-1]["args"] == {"why": "full"}
+    assert read(tmp_path)[-1]["args"] == {"reason": "full"}
     told = [record for record in caplog.records if "limit" in record.message]
     assert len(told) == 1
     assert len(server.log.getvalue().splitlines()) == 100
@@ -205,7 +205,7 @@ def test_no_event_has_longer_lines_than_are_counted_on(tmp_path: Path, seed: int
         trace(events)
         sizes.append(((tmp_path / "trace").stat().st_size - before) / count)
 
-    with site(tmp_path, readers=[measure]) as server:
+    with site(tmp_path, subscribers=[measure]) as server:
         client = server.connect()
         client.send(head("GET", "/echo/" + "\\^%22"[: seed + 1] * 300, "Accept-Encoding: gzip"))
         client.send(head("A" * 300, "/" + "x" * 300))
@@ -221,7 +221,7 @@ def test_a_full_disk_is_told_once_and_ends_the_trace(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     trace = Trace("/dev/full")
-    with site(tmp_path, readers=[trace]) as server:
+    with site(tmp_path, subscribers=[trace]) as server:
         for _ in range(3):
             server.connect().get("/")
     trace.close()
@@ -248,5 +248,5 @@ def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
     trace = Trace(str(tmp_path / "trace"))
     trace.close()
     trace.close()
-    trace([(ENDED, 0.0, 1, 0.0)])
+    trace([(EventKind.ENDED, 0.0, 1, 0.0)])
     assert [event["ph"] for event in read(tmp_path)] == ["M", "M", "i"]
