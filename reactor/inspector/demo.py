@@ -13,8 +13,8 @@ from typing import NamedTuple
 from reactor.inspector.demo_server import TOKEN_FIELD, DemoServer
 from reactor.loop import EventHandler, Interest, Reactor
 
-MOST, MOST_CLIENTS = 10, 200  # demos at once, and clients of all of them
-LONGEST = 60.0  # seconds
+MAX_DEMOS, MAX_CLIENTS = 10, 200  # demos at once, and clients of all of them
+MAX_SECONDS = 60.0  # that a client stays
 
 Script = Callable[["DemoClient"], Iterator[float]]
 
@@ -35,7 +35,7 @@ def pipelining(client: "DemoClient") -> Iterator[float]:
 
 def one_byte(client: "DemoClient") -> Iterator[float]:
     """Send a head that is not complete in time, a byte a second."""
-    for index in range(int(LONGEST)):
+    for index in range(int(MAX_SECONDS)):
         client.send(client.get("/echo/" + "slow-" * 12)[index : index + 1])
         yield 1.0
 
@@ -122,7 +122,7 @@ class DemoClient(EventHandler):
         self.index = index
         self._outer = outer
         self._token = token
-        self._ends = outer.clock() + LONGEST
+        self._ends = outer.clock() + MAX_SECONDS
         self._script = script(self)
         self._gone = False
 
@@ -205,7 +205,7 @@ class DemoRunner:
     def start(self, demo: Demo) -> bool:
         """Start a demo; return False when too many run; raise StartError or OSError."""
         clients = sum(len(each) for _, each in self._running) if self.running else 0
-        if len(self._running) >= MOST or clients + demo.clients > MOST_CLIENTS:
+        if len(self._running) >= MAX_DEMOS or clients + demo.clients > MAX_CLIENTS:
             return False
         address = self._server.open()
         made: list[DemoClient] = []

@@ -30,7 +30,7 @@ from reactor.server.server import StartError, listen
 from reactor.settings import Settings
 
 HOST = "127.0.0.1"
-MOST_CONNECTIONS = 256
+MAX_CONNECTIONS = 256
 TOKEN_FIELD = "Demo-Token"
 BLOCKS_FOR = 0.2  # seconds
 LARGE = 4 << 20  # bytes
@@ -150,7 +150,7 @@ class DemoServer:
         if not self._is_open:
             sock = listen(HOST, 0)
             self._address = sock.getsockname()[:2]
-            self._listener = DemoListener(self.context, sock, MOST_CONNECTIONS, InspectedConnection)
+            self._listener = DemoListener(self.context, sock, MAX_CONNECTIONS, InspectedConnection)
             self.context.reactor.register(self._listener)
         return self._address
 

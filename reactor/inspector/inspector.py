@@ -32,7 +32,7 @@ from reactor.server.server import Instrumentation, Server, StartError, listen
 from reactor.settings import Settings
 
 HOST, PORT = "127.0.0.1", 4222
-MOST_CONNECTIONS = 100
+MAX_CONNECTIONS = 100
 # Seconds without progress after which a page counts as closed: one whose network is gone must not keep the
 # loop held. At least one frame a second is sent to it.
 PAGE_TIMEOUT = 10.0
@@ -67,9 +67,9 @@ class Inspector:
             # Inherited by connections: it closes those whose frames are never acknowledged.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(PAGE_TIMEOUT * 1000))
         self._context = ServerContext(self._outer, routes, Settings(stall_timeout=PAGE_TIMEOUT))
-        self._acceptor = Acceptor(self._context, listener, MOST_CONNECTIONS, Connection)
+        self._acceptor = Acceptor(self._context, listener, MAX_CONNECTIONS, Connection)
         main_loop = MainLoop(inner, self._outer)
-        self._control.suspend, self._control.resume = main_loop.suspend, main_loop.resume
+        self._control.suspend_loop, self._control.resume_loop = main_loop.suspend, main_loop.resume
         for handler in (self._acceptor, main_loop, self._subscribers):
             self._outer.register(handler)
         server.outer = self._outer
@@ -82,12 +82,12 @@ class Inspector:
             return
         if self._server.stops_on(number):
             self._subscribers.stop_requested = True
-            self._control.hold_no_more()
+            self._control.detach()
         self._server.call_soon(self._server.on_signal, number)
 
     def close(self) -> None:
         """Close every handle of the inspector; the server's own are closed after it, and held by nobody."""
-        self._control.hold_no_more()
+        self._control.detach()
         self._subscribers.close()
         self._acceptor.close()
         for connection in list(self._context.connections.values()):

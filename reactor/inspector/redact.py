@@ -10,7 +10,7 @@ next head begins.
 
 import re
 
-LONGEST = 600  # characters of one piece that are kept
+MAX_LENGTH = 600  # characters of one piece that are kept
 _SECRETS = (b"authorization", b"cookie")
 _CONTENT = re.compile(rb"(?:content-length[ \t]*:[ \t]*0*[1-9+-]|transfer-encoding[ \t]*:)", re.IGNORECASE)
 _ESCAPES = {"\r": "\\r", "\n": "\\n", "\t": "\\t", "\\": "\\\\"}
@@ -22,11 +22,11 @@ def escape(data: bytes) -> str:
     >>> escape(b"a\r\n\x00\xff")
     'a\\r\\n\\x00\\xff'
     """
-    text = data[:LONGEST].decode("latin-1")
+    text = data[:MAX_LENGTH].decode("latin-1")
     shown = "".join(
         _ESCAPES.get(each) or (each if " " <= each <= "~" else f"\\x{ord(each):02x}") for each in text
     )
-    return shown + ("..." if len(data) > LONGEST else "")
+    return shown + ("..." if len(data) > MAX_LENGTH else "")
 
 
 class HeadRedactor:

@@ -37,8 +37,8 @@ from reactor.routing import Router, buffered
 from reactor.server.context import ServerState
 from reactor.server.server import Server, StartError
 
-LONGEST = 4096  # bytes of a request body
-MOST_LISTED = 1000  # connections
+MAX_BODY = 4096  # bytes of a request body
+MAX_LISTED = 1000  # connections
 JSON_HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 EVENT_STREAM = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
 DELAYS = 0.01, 60.0  # seconds, the least and the greatest of slow motion
@@ -76,15 +76,15 @@ def install(routes: Router, subscribers: Subscribers) -> None:
             raise HTTPError(404, "there is no such connection, or it closed long ago")
         return as_json(found)
 
-    @routes.post("/control", buffered(LONGEST))
+    @routes.post("/control", buffered(MAX_BODY))
     def command(request: Request) -> Response:
         asked = read_json(request)
         refuse_while_stopping()
         commands: dict[str, Callable[[], None]] = {
             "pause": control.pause,
-            "resume": control.go_on,
-            "event": control.one_event,
-            "turn": control.one_turn,
+            "resume": control.resume,
+            "event": control.step_event,
+            "turn": control.step_turn,
             "slow": lambda: control.slow_motion(_delay(asked)),
         }
         do = asked.get("do")
@@ -94,7 +94,7 @@ def install(routes: Router, subscribers: Subscribers) -> None:
         subscribers.changed()
         return as_json({"mode": control.mode})
 
-    @routes.post("/breakpoints", buffered(LONGEST))
+    @routes.post("/breakpoints", buffered(MAX_BODY))
     def breakpoints(request: Request) -> Response:
         asked = read_json(request)
         refuse_while_stopping()
@@ -110,7 +110,7 @@ def install(routes: Router, subscribers: Subscribers) -> None:
         subscribers.changed()
         return as_json({"states": sorted(states), "slow": slow})
 
-    @routes.post("/demos", buffered(LONGEST))
+    @routes.post("/demos", buffered(MAX_BODY))
     def demos(request: Request) -> Response:
         name = read_json(request).get("name")
         demo = DEMOS.get(name) if isinstance(name, str) else None
@@ -167,7 +167,7 @@ def endpoints(metrics: Metrics) -> Installer:
                     "timeout": each.state.patience,
                     "seconds_left": round(each.deadline - now, 3) if each.state.patience else None,
                 }
-                for each in several[:MOST_LISTED]
+                for each in several[:MAX_LISTED]
             ]
             return as_json({"connections": listed, "left_out": len(several) - len(listed)})
 

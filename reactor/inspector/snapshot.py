@@ -19,7 +19,7 @@ from reactor.observe.events import CloseReason, Event, EventKind, Subscriber, de
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.server.connection import State
 
-MOST_CHIPS = 300  # connections that are shown one by one
+MAX_CHIPS = 300  # connections that are shown one by one
 TURNS, HISTORY, PIECES, CLOSED = 200, 60, 40, 50
 STATES = tuple(State)
 UNSEEN, DROPPED = "unseen", "dropped"
@@ -150,7 +150,7 @@ class Snapshot(Subscriber):
         self.totals["bytes_received"] += len(data)
         record = self._record(connection)
         text = record.redactor.show(data)
-        if len(self.records) <= MOST_CHIPS:
+        if len(self.records) <= MAX_CHIPS:
             record.traffic.append((when, "in", len(data), text))
 
     def _on_response(
@@ -169,7 +169,7 @@ class Snapshot(Subscriber):
     ) -> None:
         self.totals["bytes_sent"] += count
         record = self._record(connection)
-        if len(self.records) <= MOST_CHIPS:
+        if len(self.records) <= MAX_CHIPS:
             record.traffic.append((when, "out", count, show_outgoing(data, count, record.head_is_due)))
         record.head_is_due = False
 

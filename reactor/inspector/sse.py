@@ -14,7 +14,7 @@ from math import inf
 from typing import Any
 
 from reactor.http11.message import LiveStream
-from reactor.inspector.snapshot import MOST_CHIPS, STATES, ConnectionRecord, Snapshot
+from reactor.inspector.snapshot import MAX_CHIPS, STATES, ConnectionRecord, Snapshot
 from reactor.inspector.stepping import BETWEEN, ENTER, Position, SteppedReactor
 from reactor.loop import EventHandler
 from reactor.observe.events import deadline_name, name_of
@@ -99,7 +99,7 @@ class FrameBuilder:
         counts = [0] * len(STATES)
         for connection in connections:
             counts[connection.state.index] += 1
-        few = len(connections) <= MOST_CHIPS
+        few = len(connections) <= MAX_CHIPS
         records = [snapshot.records[each.number] for each in connections if each.number in snapshot.records]
         return {
             "mode": control.mode,

@@ -31,11 +31,11 @@ BETWEEN, DISPATCH, LATE, ENTER = "turn", "dispatch", "late", "enter"
 
 
 class PausableClock(NamedTuple):
-    """A clock, in seconds, that stands still while it is held, and goes on as if no time had passed."""
+    """A clock, in seconds, that stands still while it is held, and resumes as if no time had passed."""
 
     read: Callable[[], float]
     hold: Callable[[], None]
-    go_on: Callable[[], None]
+    resume: Callable[[], None]
 
 
 def pausable(clock: Callable[[], float] = time.monotonic) -> PausableClock:
@@ -55,13 +55,13 @@ def pausable(clock: Callable[[], float] = time.monotonic) -> PausableClock:
         if held_at is None:
             held_at = clock()
 
-    def go_on() -> None:
+    def resume() -> None:
         nonlocal held_at, lost
         if held_at is not None:
             lost += clock() - held_at
             held_at = None
 
-    return PausableClock(read, hold, go_on)
+    return PausableClock(read, hold, resume)
 
 
 class Position(NamedTuple):
@@ -92,7 +92,7 @@ class Timer(EventHandler):
 class Control:
     """What may happen, and what is held: the one place that both reactors look at.
 
-    ``suspend`` and ``resume`` stop and start the outer reactor's waiting for the inner one.
+    ``suspend_loop`` and ``resume_loop`` stop and start the outer reactor's waiting for the inner one.
     """
 
     def __init__(self, outer: Reactor, clock: PausableClock) -> None:
@@ -103,8 +103,8 @@ class Control:
         self.at: Position | None = None
         self.stop_at_states: frozenset[str] = frozenset()
         self.stop_at_slow = False
-        self.suspend: Callable[[], None] = lambda: None
-        self.resume: Callable[[], None] = lambda: None
+        self.suspend_loop: Callable[[], None] = lambda: None
+        self.resume_loop: Callable[[], None] = lambda: None
         self.before_holding: Callable[[], None] = lambda: None
         self.waiting = ""  # what a paused loop waits for: "event", "turn" or ""
         self._reason = ""
@@ -115,7 +115,7 @@ class Control:
         self._timer = Timer(self._let_go)
 
     @property
-    def restrains(self) -> bool:
+    def may_hold(self) -> bool:
         """True while the loop is held, or would be held by a breakpoint."""
         return self.mode is not RUNNING or bool(self.stop_at_states) or self.stop_at_slow
 
@@ -127,28 +127,28 @@ class Control:
         if not self._holding:
             self._stay()
 
-    def go_on(self) -> None:
-        """Hold no more."""
+    def resume(self) -> None:
+        """Resume the loop; breakpoints stay."""
         self.mode, self.waiting = RUNNING, ""
         self._release()
 
-    def hold_no_more(self) -> None:
-        """Go on, and stop at nothing: whoever stops the server must not be held."""
+    def detach(self) -> None:
+        """Remove all breakpoints and resume: a server that stops must not be held."""
         self.stop_at_states, self.stop_at_slow = frozenset(), False
-        self.go_on()
+        self.resume()
 
     def slow_motion(self, delay: float) -> None:
         """Hold for so many seconds before each event."""
         self.mode, self.delay, self.waiting = SLOW, delay, ""
         self._release()
 
-    def one_event(self) -> None:
+    def step_event(self) -> None:
         """Let one event handler be called, and hold before the next."""
         self._be_paused("one event")
         self._events = 1
         self._release()
 
-    def one_turn(self) -> None:
+    def step_turn(self) -> None:
         """Let one turn pass."""
         self._be_paused("one turn")
         self._turn_may_pass = True
@@ -174,7 +174,7 @@ class Control:
             self._hold(Position(ENTER, self._turn, handler, state, self._reason))
             self._events = 0  # what is left of this call is the one event
 
-    def stop_soon(self, reason: str) -> None:
+    def pause_soon(self, reason: str) -> None:
         """Hold before the next event: for those who cannot be held where they are."""
         self._be_paused(f"breakpoint: {reason}")
 
@@ -208,13 +208,13 @@ class Control:
         """Hold between two turns: have the outer reactor not wait for the inner one."""
         self.at, self.waiting = Position(BETWEEN, self._turn, None, "", self._reason), ""
         self.clock.hold()
-        self.suspend()
+        self.suspend_loop()
 
     def _hold(self, position: Position, seconds: float = inf) -> None:
         self.at, self.waiting = position, ""
         self.before_holding()
         self.clock.hold()
-        self.suspend()
+        self.suspend_loop()
         self._holding = True
         self._timer.deadline = self.outer.clock() + seconds
         self.outer.refresh(self._timer)
@@ -222,8 +222,8 @@ class Control:
             self.outer.turn()
         self.at = None
         self._timer.deadline = inf
-        self.clock.go_on()
-        self.resume()
+        self.clock.resume()
+        self.resume_loop()
 
     def _release(self) -> None:
         """Let the loop go, from wherever it is held."""
@@ -231,8 +231,8 @@ class Control:
             self._let_go()
         elif self.at is not None:
             self.at = None
-            self.clock.go_on()
-            self.resume()
+            self.clock.resume()
+            self.resume_loop()
 
     def _let_go(self) -> None:
         self._holding = False
@@ -309,7 +309,7 @@ class InspectedConnection(InstrumentedConnection):
         self._control = reactor.control
         super().__init__(context, sock, peer)
         if State.ACCEPTED.name in self._control.stop_at_states:
-            self._control.stop_soon(f"c{self.number} enters ACCEPTED")
+            self._control.pause_soon(f"c{self.number} enters ACCEPTED")
 
     def _enter(self, state: State) -> None:
         if not self._control.stop_at_states:

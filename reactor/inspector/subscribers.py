@@ -18,7 +18,7 @@ from reactor.http11.message import LiveStream
 from reactor.inspector.demo import DEMOS, DemoRunner
 from reactor.inspector.demo_server import DemoServer
 from reactor.inspector.explanations import STEPS
-from reactor.inspector.snapshot import MOST_CHIPS, Snapshot
+from reactor.inspector.snapshot import MAX_CHIPS, Snapshot
 from reactor.inspector.sse import FrameBuilder, PageStream, describe, encode
 from reactor.inspector.stepping import Control, SteppedReactor, Timer
 from reactor.inspector.table import state_table
@@ -31,7 +31,7 @@ log = logging.getLogger("reactor")
 
 INTERVAL, HEARTBEAT = 0.05, 1.0  # seconds
 RESUMED_AFTER = 5.0  # seconds
-MOST = 20  # pages
+MAX_PAGES = 20
 
 
 class Subscribers(EventHandler):
@@ -84,7 +84,7 @@ class Subscribers(EventHandler):
     def add(self, stream: LiveStream) -> bool:
         """Begin to send frames to a page; return False when there are too many pages."""
         self._pages = [each for each in self._pages if not each.stream.closed]
-        if len(self._pages) >= MOST:
+        if len(self._pages) >= MAX_PAGES:
             return False
         snapshot = self._start_recording()
         stream.send(encode("hello", self._hello()))
@@ -137,14 +137,14 @@ class Subscribers(EventHandler):
 
     def _expect_page(self) -> None:
         """Resume the loop after RESUMED_AFTER seconds if it is held and no page is open."""
-        is_abandoned = self.control.restrains and not self._pages
+        is_abandoned = self.control.may_hold and not self._pages
         self._abandoned.deadline = self._outer.clock() + RESUMED_AFTER if is_abandoned else inf
         self._outer.refresh(self._abandoned)
 
     def _resume(self) -> None:
-        if self.control.restrains:  # no longer when the server stops
+        if self.control.may_hold:  # no longer when the server stops
             log.warning("inspector: no page open for %g s: resuming the loop", RESUMED_AFTER)
-            self.control.hold_no_more()
+            self.control.detach()
 
     def _start_recording(self) -> Snapshot:
         if self._snapshot is None:
@@ -187,5 +187,5 @@ class Subscribers(EventHandler):
                 {"name": each.name, "title": each.title, "words": each.words} for each in DEMOS.values()
             ],
             "slow_turn": settings.slow_turn,
-            "most_chips": MOST_CHIPS,
+            "max_chips": MAX_CHIPS,
         }

@@ -27,8 +27,8 @@ from reactor.observe.events import (
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.server.connection import State
 
-MOST = 8  # event handlers, requests or states that are told of one by one
-LONGEST = 60  # characters of a target
+MAX_SHOWN = 8  # event handlers, requests or states that are listed one by one
+MAX_TARGET = 60  # characters of a target
 READY = ("", "readable", "writable", "readable and writable")
 BOLD, RED, GREEN, YELLOW, BLUE = "1", "31", "32", "33", "36"
 
@@ -68,8 +68,8 @@ class Explain(Subscriber):
 
     def _on_selected(self, kind: EventKind, when: float, waited: float, ready: list[Any]) -> None:
         self._head = self._head.format(time(waited))
-        shown = [self._name(key.data, READY[events]) for key, events in ready[:MOST]]
-        more = f" and {len(ready) - MOST} more" if len(ready) > MOST else ""
+        shown = [self._name(key.data, READY[events]) for key, events in ready[:MAX_SHOWN]]
+        more = f" and {len(ready) - MAX_SHOWN} more" if len(ready) > MAX_SHOWN else ""
         self._head += f"{len(ready)} ready: {', '.join(shown)}{more}" if ready else "nothing ready"
         self._ready = shown
 
@@ -77,14 +77,14 @@ class Explain(Subscriber):
         self, kind: EventKind, when: float, handler: EventHandler, events: int, began: float
     ) -> None:
         words = self._words
-        if self._requests > MOST:
-            words.append(f"and {self._requests - MOST} requests more")
+        if self._requests > MAX_SHOWN:
+            words.append(f"and {self._requests - MAX_SHOWN} requests more")
         if self._states:
             words.append(" -> ".join(self._states))
         if when - began > self._slow_turn:
             words.append(self._paint(f"SLOW: {time(when - began)}, and all others waited", RED))
         late = "" if events else f" is late ({self._deadline or deadline_name(handler)})"
-        if len(self._parts) < MOST:
+        if len(self._parts) < MAX_SHOWN:
             self._parts.append(f"{self._name(handler)}{late}: {', '.join(words) or 'heard'}")
         else:
             self._left_out += 1
@@ -108,7 +108,7 @@ class Explain(Subscriber):
         if not self._states:
             self._states.append(self._paint(before.name, BLUE))
             self._deadline = before.patience or ""
-        if len(self._states) < MOST:
+        if len(self._states) < MAX_SHOWN:
             self._states.append(self._paint(after.name, BLUE))
 
     def _on_received(
@@ -131,9 +131,9 @@ class Explain(Subscriber):
             self._is_refused = False
             return
         self._requests += 1
-        if self._requests <= MOST:
+        if self._requests <= MAX_SHOWN:
             target = escape(str(request.target))
-            target = target if len(target) <= LONGEST else target[:LONGEST] + "..."
+            target = target if len(target) <= MAX_TARGET else target[:MAX_TARGET] + "..."
             self._words.append(f"{request.method} {target} -> {self._status(status)}")
             if compressed:
                 self._words.append(f"{counted(compressed)} compressed")

@@ -43,21 +43,21 @@ from reactor.loop import HOOKS, EventHandler
 from reactor.observe.events import CloseReason, Event, EventKind, Subscriber
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.observe.trace_format import (
-    MOST,
-    MOST_AT_END,
+    MAX_END_SIZE,
+    MAX_EVENT_SIZE,
     READINESS,
     TICKS,
     Track,
-    arrived_line,
-    arrow_line,
+    arrow_end_line,
+    arrow_start_line,
     counter_line,
-    describe,
+    handler_args,
     head_lines,
     last_line,
     microseconds,
+    request_args,
     slice_line,
     span,
-    who_is,
 )
 from reactor.server.connection import IDLE, Connection, State
 
@@ -148,8 +148,8 @@ class Trace(Subscriber):
             return
         if self._zero == -inf:
             self._zero = events[0][1]
-        self._owed += MOST * len(events)
-        if self._file.size + self._owed + MOST_AT_END * (len(self._tracks) + 1) > self._limit:
+        self._owed += MAX_EVENT_SIZE * len(events)
+        if self._file.size + self._owed + MAX_END_SIZE * (len(self._tracks) + 1) > self._limit:
             log.warning("the trace %s has grown to its limit, and ends", self._path)
             self._end("full")
             return
@@ -178,13 +178,13 @@ class Trace(Subscriber):
         self._now = when - self._zero
         at, lasted = span(began, self._now)
         track = self._tracks.get(handler)
-        who = who_is(handler) if track is None else track.who
-        words = f'{who}{READINESS[events]},"received":{self._received},"sent":{self._sent}'
+        args = handler_args(handler) if track is None else track.args
+        words = f'{args}{READINESS[events]},"received":{self._received},"sent":{self._sent}'
         self._lines.append(slice_line(HOOKS[events], at, lasted, words))
         if events:
             self._waited = began - self._selected
             self._flows += 1
-            self._lines.append(arrived_line(self._flows, at))
+            self._lines.append(arrow_end_line(self._flows, at))
         if self._inner:
             self._lines += self._inner
             self._inner.clear()
@@ -203,7 +203,7 @@ class Trace(Subscriber):
         select = slice_line("select", *span(self._turned, self._selected), ready)
         # An arrow begins within the slice of select: its end is no longer in it.
         leave = microseconds(max(self._turned, self._selected - 1 / TICKS))
-        arrows = [arrow_line(flow, leave) for flow in range(self._arrows + 1, self._flows + 1)]
+        arrows = [arrow_start_line(flow, leave) for flow in range(self._arrows + 1, self._flows + 1)]
         self._lines[:0] = [turn, select, *arrows]
         self._arrows, self._turn = self._flows, 0
         self._count("ready", self._selected, str(self._ready))
@@ -248,7 +248,7 @@ class Trace(Subscriber):
         if connection is self._refused:
             self._refused = None
         else:
-            about = describe(request.method, request.target, request.route)
+            about = request_args(request.method, request.target, request.route)
             words = f'"connection":{connection.number},{about},"status":{status}'
             self._inner.append(slice_line("handler", *span(began - self._zero, made), words))
         if compressed:

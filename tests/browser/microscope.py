@@ -65,7 +65,7 @@ def hello() -> dict[str, Any]:
         "steps": steps,
         "demos": demos,
         "slow_turn": 0.05,
-        "most_chips": 300,
+        "max_chips": 300,
     }
 
 

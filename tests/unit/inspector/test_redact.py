@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from reactor.inspector.redact import LONGEST, HeadRedactor, show_outgoing
+from reactor.inspector.redact import MAX_LENGTH, HeadRedactor, show_outgoing
 
 PLAIN = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n"
 SECRET = "c2VjcmV0"
@@ -94,7 +94,7 @@ def test_a_line_that_is_too_long_is_hidden_and_kept_no_longer() -> None:
     for _ in range(40):
         text = shown.show(b"a" * 1000)
     assert "a" not in text.replace("[hidden]", "")
-    assert len(text) <= LONGEST
+    assert len(text) <= MAX_LENGTH
 
 
 def test_what_is_shown_is_cut_and_escaped() -> None:
@@ -102,7 +102,7 @@ def test_what_is_shown_is_cut_and_escaped() -> None:
     assert "\x1b" not in text
     assert "\x00" not in text
     assert text.isascii()
-    assert len(text) <= LONGEST * 4 + 3
+    assert len(text) <= MAX_LENGTH * 4 + 3
 
 
 def test_of_what_goes_out_the_head_is_shown() -> None:

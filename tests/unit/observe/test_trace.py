@@ -10,7 +10,7 @@ import pytest
 
 from reactor.observe.events import Event, EventKind
 from reactor.observe.trace import Trace
-from reactor.observe.trace_format import LONGEST, MOST, MOST_AT_END, quote
+from reactor.observe.trace_format import MAX_END_SIZE, MAX_EVENT_SIZE, MAX_LENGTH, quote
 from tests.support.in_process import Clock
 from tests.support.process import head
 from tests.support.trace import GET, Ticking, mixed_run, one_by_one, site, traced
@@ -163,12 +163,12 @@ def test_no_field_and_no_content_is_in_it_and_the_target_is_cut(tmp_path: Path) 
     assert faults(text) == []
     assert "secret" not in text
     assert "c2VjcmV0" not in text
-    assert max(map(len, re.findall("b+", text))) <= LONGEST
+    assert max(map(len, re.findall("b+", text))) <= MAX_LENGTH
 
 
 @pytest.mark.parametrize("text", ["a", "a" * 500, '"' * 500, "\0" * 500, "\U0001f600" * 500, "\ud800" * 150])
 def test_a_text_that_is_quoted_is_short(text: str) -> None:
-    assert len(quote(text)) <= 2 * LONGEST + 2
+    assert len(quote(text)) <= 2 * MAX_LENGTH + 2
 
 
 # Its limit.
@@ -188,7 +188,7 @@ def test_a_trace_ends_whole_at_its_limit(
     trace.close()
     size = (tmp_path / "trace").stat().st_size
     assert size <= max(limit, 600)
-    assert size > limit - MOST * 60 - MOST_AT_END * 6, "it ends no sooner than it must"
+    assert size > limit - MAX_EVENT_SIZE * 60 - MAX_END_SIZE * 6, "it ends no sooner than it must"
     assert read(tmp_path)[-1]["args"] == {"reason": "full"}
     told = [record for record in caplog.records if "limit" in record.message]
     assert len(told) == 1
@@ -211,7 +211,7 @@ def test_no_event_has_longer_lines_than_are_counted_on(tmp_path: Path, seed: int
         client.send(head("A" * 300, "/" + "x" * 300))
         mixed_run(server)
     trace.close()
-    assert 0 < max(sizes) < MOST
+    assert 0 < max(sizes) < MAX_EVENT_SIZE
 
 
 # A file that fails.
