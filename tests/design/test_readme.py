@@ -2,8 +2,9 @@
 
 import configparser
 import re
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def test_every_option_is_in_the_readme_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("setting", [each for each in fields(Settings) if each.metadata], ids=option_of)
-def test_a_limit_has_its_default_and_its_reason_in_the_readme(setting) -> None:
+def test_a_limit_has_its_default_and_its_reason_in_the_readme(setting: Field[Any]) -> None:
     assert options_in_the_readme()[option_of(setting)] == (describe(setting), setting.metadata["help"])
 
 

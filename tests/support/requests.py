@@ -82,7 +82,6 @@ def posting(sink: RecordingSink) -> Router:
 
 def shrink_buffers(client: Client) -> None:
     """Let the kernel take only little of what the server sends, so that it goes in parts."""
-    assert client.connection is not None
     client.connection.handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
 
 

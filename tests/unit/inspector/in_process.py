@@ -17,7 +17,8 @@ from math import inf
 from typing import Any
 
 import handlers
-from reactor.inspector.inspector import Installer, inspected
+from reactor.inspector.inspector import inspected
+from reactor.inspector.routes import Installer
 from reactor.inspector.stepping import SteppedReactor
 from reactor.loop import EventHandler, Reactor
 from reactor.observe.events import EventCallback

@@ -220,7 +220,7 @@ def test_a_server_that_stops_cannot_be_held(path: str, data: dict[str, object]) 
         site.run_until(lambda: site.server.context.state is ServerState.STOPPING)
         answer = site.post(path, data)
         assert (answer.status, answer.content) == (409, b"the server is stopping\n")
-        assert site.server.reactor.control.mode == "running"
+        assert site.control.mode == "running"
 
 
 def test_a_server_that_is_about_to_stop_cannot_be_held() -> None:
@@ -244,8 +244,8 @@ def test_a_reload_keeps_a_held_loop_and_its_breakpoints(monkeypatch: pytest.Monk
         pause(site)
         site.server.hear(signal.SIGHUP)
         site.pass_time(1)
-        assert site.server.reactor.control.mode == "paused"
-        assert site.server.reactor.control.stop_at_states == {"CLOSED"}
+        assert site.control.mode == "paused"
+        assert site.control.stop_at_states == {"CLOSED"}
 
 
 @pytest.mark.parametrize("then", ["pause", "resume", "slow"])

@@ -251,10 +251,15 @@ def test_what_python_prints_by_itself_does_not_block(
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
     master, slave = terminal
     monkeypatch.setattr("sys.stderr", open(slave, "w", closefd=False))  # noqa: SIM115 - closing it may block
+
+    def fail_often() -> None:
+        for _ in range(2000):
+            fail()
+
     with nonblocking_stderr():
         fail()
         assert read_lines(master)[-2:] == [last, ""]
-        in_time(lambda: [fail() for _ in range(2000)])
+        in_time(fail_often)
     monkeypatch.undo()
     assert logging.lastResort is not None
     assert not isinstance(logging.lastResort, MessageHandler)

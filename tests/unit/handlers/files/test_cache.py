@@ -42,13 +42,13 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
 
 def read(store: Store, name: str = "file") -> tuple[bytes, bool]:
     """Return the content of a file, and whether no file had to be opened for it."""
-    opened = []
+    opened: list[str] = []
     real_open = os.open
 
-    def counting(path: object, flags: int, *more: object, **others: object) -> int:
+    def counting(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         if not flags & os.O_DIRECTORY:
             opened.append(path)
-        return real_open(path, flags, *more, **others)  # type: ignore[call-overload, no-any-return]
+        return real_open(path, flags, mode, dir_fd=dir_fd)
 
     with patch("os.open", counting), closing(store.find(name)) as found:
         return b"".join(found.pieces(range(found.about.size))), not opened

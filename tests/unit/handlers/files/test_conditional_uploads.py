@@ -87,12 +87,12 @@ def test_delete_removes_a_file_and_nothing_else(shared: Shared, client: Client) 
 
 def test_what_is_not_allowed_is_405_and_says_what_is(shared: Shared) -> None:
     with closing(Store(shared.path)) as store:
-        for build, allowed in (
-            ({"read_only": True, "allow_delete": True}, "GET, HEAD, OPTIONS"),
-            ({}, "GET, HEAD, POST, PUT, OPTIONS"),
-            ({"allow_delete": True}, "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+        for read_only, allow_delete, allowed in (
+            (True, True, "GET, HEAD, OPTIONS"),
+            (False, False, "GET, HEAD, POST, PUT, OPTIONS"),
+            (False, True, "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
         ):
-            with Harness(handlers.build(store, **build)) as server:
+            with Harness(handlers.build(store, read_only, allow_delete)) as server:
                 for method in ("POST", "PUT", "DELETE"):
                     client = server.connect()
                     if method in allowed:

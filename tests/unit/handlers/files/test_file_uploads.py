@@ -153,7 +153,6 @@ def break_the_framing(client: Client) -> None:
 
 
 def stop_the_server(client: Client) -> None:
-    assert client.connection is not None
     client.connection.abort()
 
 

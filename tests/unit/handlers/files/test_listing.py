@@ -66,8 +66,8 @@ def listed(
     return answer(Request("GET", target, head), path, given, uploads)
 
 
-def written(*batches: list[Entry], **more: str) -> str:
-    content = listed(Given(*batches), **more).content
+def written(*batches: list[Entry], accept: str = "", query: str = "", path: str = "/files/") -> str:
+    content = listed(Given(*batches), accept, query, path).content
     return b"".join(content).decode()  # type: ignore[arg-type]
 
 
@@ -302,7 +302,7 @@ def test_a_hostile_name_is_a_name_in_every_format(name: str, suffix: str) -> Non
 
 def test_reading_sorting_and_writing_take_steps() -> None:
     batches = [[entry(f"{number}-{place}") for place in range(100)] for number in range(10)]
-    steps = list(listed(Given(*batches), "text/html").content)  # type: ignore[arg-type]
+    steps: list[bytes] = list(listed(Given(*batches), "text/html").content)  # type: ignore[arg-type]
     assert steps[1:11] == [b""] * 10
     assert [each.count(b"<tr") for each in steps[11:]] == [128] * 7 + [104, 0]
 
@@ -311,8 +311,9 @@ def test_reading_sorting_and_writing_take_steps() -> None:
 def test_closing_it_closes_what_it_is_made_of(steps: int) -> None:
     given = Given([entry("a")], [entry("b")])
     content = listed(given).content
+    assert isinstance(content, Iterator)
     for _ in range(steps):
-        next(content, None)  # type: ignore[call-overload]
+        next(content, None)
     content.close()  # type: ignore[union-attr]
     assert given.closed == 1
 

@@ -132,7 +132,12 @@ def test_a_file_that_becomes_a_link_is_not_followed(shared: Shared, swapper: Swa
 
 def test_over_the_wire_a_swapped_directory_lets_nothing_out_or_in(shared: Shared) -> None:
     swapper = Swapper(shared)
-    thread = threading.Thread(target=lambda: [swapper.swap() for _ in range(100_000)])
+
+    def swap_often() -> None:
+        for _ in range(100_000):
+            swapper.swap()
+
+    thread = threading.Thread(target=swap_often)
     seen: set[int] = set()
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         thread.start()
