@@ -31,7 +31,7 @@ const makeBoard = (openConnection) => {
     const buckets = BUCKETS.map((title) => make("span", { className: "bucket", title }, make("i", {}), make("b", {})));
     const dense = make("div", { className: "dense", hidden: true }, ...buckets);
     const wait = state.interest === "-" ? "the handle is gone" : `waits for ${state.interest}`;
-    const timeout = state.timeout ? `, ${state.timeout.replace("_", " ")} ${state.seconds} s` : "";
+    const patience = state.timeout ? `, ${state.timeout.replace("_", " ")} ${state.seconds} s` : "";
     const element = make("li", { className: "lane" }, glow, make("div", { className: "label" },
       make("h3", { textContent: state.name }), count, make("p", { textContent: wait + patience })), dense);
     element.dataset.state = state.name;
@@ -120,7 +120,7 @@ const makeBoard = (openConnection) => {
   const makeChip = () => {
     const parts = Object.fromEntries(["name", "served", "peer"].map((key) => [key, make("span", { className: key })]));
     const gauges = Object.fromEntries(["in", "out"].map((key) => [key, make("i", {})]));
-    const timeout = make("i", {});
+    const patience = make("i", {});
     const gauge = make("span", { className: "gauges", ariaHidden: "true" },
       make("span", { className: "gauge" }, gauges.in), make("span", { className: "gauge" }, gauges.out));
     const left = make("span", { className: "patience", ariaHidden: "true" }, patience);
