@@ -1,4 +1,4 @@
-"""Options that observe the loop: explain, trace, inspect.
+"""Observe options: --explain, --trace and --inspect, and the instrumentation that they select.
 
     --explain               a paragraph for each turn, on standard error
     --trace FILE            the loop as a timeline, for Perfetto; --trace-limit ends it
@@ -12,19 +12,21 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from reactor.allowed_hosts import ANY, is_address, is_loopback
+from reactor.cli.options import size
 from reactor.inspector import inspector
 from reactor.inspector.routes import endpoints
-from reactor.logs.stderr import MessageHandler
+from reactor.logs.stderr import StderrHandler
 from reactor.observe.events import EventCallback
 from reactor.observe.explain import Explain
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.observe.metrics import Metrics
 from reactor.observe.trace import LIMIT, Trace
-from reactor.server.server import Instrumentation, StartError
+from reactor.server.listen import StartError
+from reactor.server.server import Instrumentation
 from reactor.settings import Settings
 
 log = logging.getLogger("reactor")
@@ -47,8 +49,8 @@ def address(text: str) -> Address:
     return match[1] or match[2] or inspector.HOST, int(match[3])
 
 
-def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> None:
-    """Add the options to a parser, in a group of their own; ``size`` parses a number of bytes."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a parser, in a group of their own."""
     group = parser.add_argument_group("watching the loop")
     group.add_argument(
         "--explain", action="store_true", help="tell on standard error, in words, what the loop does"
@@ -78,12 +80,12 @@ def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> 
 
 @contextmanager
 def instrument(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
-    """Return the instrumentation of the server, None for none; raise StartError."""
+    """Return the instrumentation of the server, None without one; raise StartError."""
     subscribers: list[EventCallback] = []
     if options.explain:
         _log_turns()
     if turns.isEnabledFor(logging.DEBUG):
-        colour = options.explain and _in_colour()
+        colour = options.explain and _supports_colour()
         subscribers.append(Explain(turns.debug, colour, settings.slow_turn))
     trace = None
     if options.trace is not None:
@@ -126,15 +128,15 @@ def _open_trace(path: str, limit: int) -> Trace:
 
 
 def _log_turns() -> None:
-    """Have the turns told whatever the level of the other messages is, and without their prefix."""
-    handler = MessageHandler()
+    """Log the turns whatever the level of the other messages is, and without their prefix."""
+    handler = StderrHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     turns.handlers = [handler]
     turns.setLevel(logging.DEBUG)
     turns.propagate = False
 
 
-def _in_colour() -> bool:
+def _supports_colour() -> bool:
     """Say whether standard error is a terminal that shows colours, and may (https://no-color.org)."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
         return False

@@ -35,7 +35,8 @@ from reactor.observe.metrics import Metrics
 from reactor.observe.prometheus import negotiate, render
 from reactor.routing import Router, buffered
 from reactor.server.context import ServerState
-from reactor.server.server import Server, StartError
+from reactor.server.listen import StartError
+from reactor.server.server import Server
 
 MAX_BODY = 4096  # bytes of a request body
 MAX_LISTED = 1000  # connections
@@ -164,8 +165,8 @@ def endpoints(metrics: Metrics) -> Installer:
                     "state": each.state.name,
                     "served": each.served,
                     "route": each.route.template if each.route is not None else "",
-                    "timeout": each.state.patience,
-                    "seconds_left": round(each.deadline - now, 3) if each.state.patience else None,
+                    "timeout": each.state.timeout,
+                    "seconds_left": round(each.deadline - now, 3) if each.state.timeout else None,
                 }
                 for each in several[:MAX_LISTED]
             ]

@@ -169,7 +169,7 @@ def describe(record: ConnectionRecord, now: float) -> dict[str, Any]:
         "served": connection.served,
         "route": route.template if route is not None else "",
         "interest": int(connection.interest),
-        "deadline": None if waits == inf else (connection.state.patience, round(waits, 3)),
+        "deadline": None if waits == inf else (connection.state.timeout, round(waits, 3)),
         "parser": {"phase": connection.phase, "buffered": connection.unparsed},
         "write_buffer": {"bytes": connection.unsent, "body": connection.body},
         "age": round((record.closed_at or now) - connection.opened_at, 3),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reactor.http11.message import Request
-from reactor.logs.access_log import escape
+from reactor.logs.access_log import escape_controls
 from reactor.loop import SLOW_TURN, EventHandler
 from reactor.observe.events import (
     CloseReason,
@@ -107,7 +107,7 @@ class Explain(Subscriber):
     ) -> None:
         if not self._states:
             self._states.append(self._paint(before.name, BLUE))
-            self._deadline = before.patience or ""
+            self._deadline = before.timeout or ""
         if len(self._states) < MAX_SHOWN:
             self._states.append(self._paint(after.name, BLUE))
 
@@ -132,7 +132,7 @@ class Explain(Subscriber):
             return
         self._requests += 1
         if self._requests <= MAX_SHOWN:
-            target = escape(str(request.target))
+            target = escape_controls(str(request.target))
             target = target if len(target) <= MAX_TARGET else target[:MAX_TARGET] + "..."
             self._words.append(f"{request.method} {target} -> {self._status(status)}")
             if compressed:
@@ -142,7 +142,7 @@ class Explain(Subscriber):
         self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
     ) -> None:
         self._is_refused = True
-        self._say(f"refused with {self._status(status)}: {escape(reason)}")
+        self._say(f"refused with {self._status(status)}: {escape_controls(reason)}")
 
     def _on_sent(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int, data: object

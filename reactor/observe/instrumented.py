@@ -160,8 +160,8 @@ class InstrumentedConnection(Connection):
         self._write = None if lines is None else lines.record
         self.close_reason = CloseReason.COMPLETED
         super().__init__(context, sock, peer)
-        self._outbox = InstrumentedWriteBuffer(self, context, reactor)
-        self._ledger = PendingEntries(self, peer, self.number)
+        self._write_buffer = InstrumentedWriteBuffer(self, context, reactor)
+        self._pending_entries = PendingEntries(self, peer, self.number)
         # When it was accepted, and when it entered its state, in seconds of the reactor's clock.
         self.opened_at = self.entered_at = self._moment
         self._emit((EventKind.OPENED, self._moment, self))
@@ -176,12 +176,12 @@ class InstrumentedConnection(Connection):
     @property
     def unsent(self) -> int:
         """How many bytes of responses are in the write buffer."""
-        return self._outbox.size
+        return self._write_buffer.size
 
     @property
     def held(self) -> int:
         """How many bytes are in memory, unparsed or unsent."""
-        return self._parser.buffered + self._outbox.size
+        return self._parser.buffered + self._write_buffer.size
 
     @property
     def phase(self) -> str:
@@ -191,7 +191,7 @@ class InstrumentedConnection(Connection):
     @property
     def body(self) -> str:
         """What is to be sent that is not in memory, in words; nothing where nothing is."""
-        body = self._outbox.body
+        body = self._write_buffer.body
         if body is None:
             return ""
         return f"file, {body.count} octets left" if isinstance(body, FileSlice) else "stream"
@@ -235,19 +235,19 @@ class InstrumentedConnection(Connection):
         self._emit((EventKind.REFUSED, self._clock(), self, error.status, error.reason))
         super()._refuse(error, request)
 
-    def _queue(self, request: Request, response: Response) -> int:
+    def _enqueue_response(self, request: Request, response: Response) -> int:
         made = self._clock()
-        compressed = Connection._queue(self, request, response)
+        compressed = Connection._enqueue_response(self, request, response)
         now = self._clock() if compressed else made  # to write a head takes next to no time
         self._emit((RESPONSE, now, self, request, response.status, compressed, self._moment, made))
         return compressed
 
-    def record(self, ledger: PendingEntries, exchange: Exchange, sent: int) -> None:
+    def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
         """Emit ANSWERED for an exchange that has ended, and pass it on to the access log."""
-        content = sent - exchange.content_at
+        content = sent - exchange.body_offset
         self._emit((ANSWERED, self._clock(), self, exchange, content if content > 0 else 0))
         if self._write is not None:
-            self._write(ledger, exchange, sent)
+            self._write(pending, exchange, sent)
 
     def _reset(self) -> None:
         if self.close_reason not in (CloseReason.TIMEOUT, CloseReason.SERVER_CLOSED):

@@ -1,4 +1,4 @@
-"""What the tests of a connection say to the server, and what they let it answer with."""
+"""Requests that the tests of a connection send, and routers and sinks that answer them."""
 
 import array
 import fcntl

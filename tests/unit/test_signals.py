@@ -1,4 +1,4 @@
-"""Signals: they arrive as events, and everything is given back."""
+"""The signal handle: signals arrive as events, and the previous handlers are restored."""
 
 import gc
 import os

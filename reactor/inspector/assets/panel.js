@@ -49,7 +49,7 @@ const makePanel = () => {
       ["route", known.route || "none yet"], ["waits for", bits[known.interest] ?? "nothing"],
       ["deadline", known.deadline ? `${known.deadline[0].replace("_", " ")}, in ${span(known.deadline[1])}` : "none"],
       ["parser", `${known.parser.phase}, ${octets(known.parser.buffered)} buffered`],
-      ["outbox", `${octets(known.write_buffer.bytes)}${known.write_buffer.body ? `, ${known.write_buffer.body}` : ""}`],
+      ["write buffer", `${octets(known.write_buffer.bytes)}${known.write_buffer.body ? `, ${known.write_buffer.body}` : ""}`],
     ];
     if (known.closed) pairs.push(["why closed", known.close_reason || "not said"]);
     const old = [...parts.facts.querySelectorAll("dd")];

@@ -105,7 +105,7 @@ class InProcess:
         self.server = self._stack.enter_context(
             Server(handlers.build(), port=0, settings=chosen, instrumentation=instrumentation)
         )
-        note = self._stack.enter_context(instrumentation.around(self.server))
+        note = self._stack.enter_context(instrumentation.lifespan(self.server))
         match = re.search(r":([0-9]+)/", note)
         assert match is not None
         self.inspector = int(match[1])

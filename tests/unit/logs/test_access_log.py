@@ -1,4 +1,4 @@
-"""The access log: a line a request, whatever became of it, and none that a client could forge."""
+"""The access log: one line per request, whatever its outcome, and none that a client could forge."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A connection from its first request to its end: persistence, endings, expectations, failures."""
+"""A connection from its first request to its end: keep-alive, pipelining, expectations, failures."""
 
 import logging
 from pathlib import Path

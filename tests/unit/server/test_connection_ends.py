@@ -1,4 +1,4 @@
-"""A client may end or go silent at any point; a handle may be called ready when it is not."""
+"""A client may close or go silent at any point; a ready event may be stale."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Each deadline of a connection: just before it nothing happens, just after it what the table says."""
+"""Each timeout of a connection: nothing before it, and right after it what the state table says."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""100 (Continue) behind responses that wait unsent leads to the content, and to nothing else."""
+"""100 (Continue) after responses that are not sent yet: the request body is received next."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Content and sinks whose ``close`` fails: it is logged, and everything else is let go of all the same."""
+"""Response content and sinks whose ``close`` fails: it is logged, and everything else is closed."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A live stream: content that comes in its own time, for as long as the client stays."""
+"""Live streams: content that is produced over time, for as long as the client stays."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""Requests sent without waiting: answered in order, in a loop, and never at the cost of others."""
+"""Pipelined requests: answered in order, in a loop, and with a bounded share of each turn."""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What cannot be accepted is answered, with the reason, before the connection closes."""
+"""A request that cannot be accepted gets a response with the reason before the connection closes."""
 
 import logging
 import re

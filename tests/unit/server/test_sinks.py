@@ -1,4 +1,4 @@
-"""A sink, the place for a request's content, is closed once however the request ends."""
+"""A sink is closed once, however its request ends."""
 
 import tracemalloc
 from collections.abc import Callable

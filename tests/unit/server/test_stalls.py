@@ -1,4 +1,4 @@
-"""A client that takes nothing of what it is sent is reset; one that takes a little is waited for."""
+"""The write timeout: a client that reads nothing is reset; one that reads slowly is not."""
 
 import logging
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Every change of state that the table has, made by a client, each in a test of its own."""
+"""Every state change of the table, made by a client, each in a test of its own."""
 
 import socket
 from collections.abc import Callable

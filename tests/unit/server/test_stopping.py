@@ -1,4 +1,4 @@
-"""Stopping: the first signal lets what is in flight finish, the second stops at once; the code is 0."""
+"""Signals that stop the server: the first is graceful, the second stops at once; the exit code is 0."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A server that was suspended (SIGSTOP, Ctrl-Z, a laptop): what has arrived counts before deadlines."""
+"""A suspended process (SIGSTOP, Ctrl-Z, a laptop): bytes that have arrived take precedence over deadlines."""
 
 import selectors
 from collections.abc import Callable, Iterator

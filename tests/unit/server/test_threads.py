@@ -1,4 +1,4 @@
-"""Other threads: they reach a server by ``call_soon``, ``stop`` and live streams, and by nothing else."""
+"""Other threads reach a server by ``call_soon``, ``stop`` and live streams only."""
 
 import gc
 import signal

@@ -1,4 +1,4 @@
-"""What one connection may take of one turn, counted in work and not in octets."""
+"""The share of one connection in a turn, counted in work and not in bytes."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""What a response can be made of, sent whole however little the kernel takes at a time."""
+"""The write buffer: every kind of content is sent whole, however little the kernel takes at a time."""
 
 import os
 import socket
@@ -119,7 +119,7 @@ def test_a_status_without_content_has_none(make: Make, status: int, path: Path) 
 def test_a_stream_is_compressed_on_its_way(make: Make, path: Path) -> None:
     def compressible() -> Response:
         response = make(path)
-        response.compress_from = 0
+        response.compress_min_size = 0
         return response
 
     with Harness(answering(compressible)) as server:
@@ -250,28 +250,28 @@ def test_a_file_that_grows_is_sent_at_the_length_it_had(path: Path) -> None:
         assert [answer.content for answer in client.responses()] == [OCTETS, b"the canary sings"]
 
 
-# The outbox alone.
+# The write buffer alone.
 
 
-def test_an_outbox_tells_how_it_went_and_what_is_left() -> None:
+def test_a_flush_returns_its_result_and_keeps_the_rest() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
-        outbox = WriteBuffer(high_water=100)
-        assert outbox.flush(ours, 10) is FlushResult.EMPTY
-        outbox.write(b"a" * 25)
-        outbox.write(b"b" * 5)
-        assert (outbox.size, outbox.room) == (30, True)
-        assert outbox.flush(ours, 10) is FlushResult.PENDING
-        assert (outbox.size, outbox.sent, theirs.recv(99)) == (20, 10, b"a" * 10)
-        assert outbox.flush(ours, 1000) is FlushResult.EMPTY
-        assert (outbox.size, outbox.sent, theirs.recv(99)) == (0, 30, b"a" * 15 + b"b" * 5)
-        outbox.write(b"c" * 100)
-        assert not outbox.room
+        write_buffer = WriteBuffer(high_water=100)
+        assert write_buffer.flush(ours, 10) is FlushResult.DONE
+        write_buffer.write(b"a" * 25)
+        write_buffer.write(b"b" * 5)
+        assert (write_buffer.size, write_buffer.has_room) == (30, True)
+        assert write_buffer.flush(ours, 10) is FlushResult.PAUSED
+        assert (write_buffer.size, write_buffer.sent, theirs.recv(99)) == (20, 10, b"a" * 10)
+        assert write_buffer.flush(ours, 1000) is FlushResult.DONE
+        assert (write_buffer.size, write_buffer.sent, theirs.recv(99)) == (0, 30, b"a" * 15 + b"b" * 5)
+        write_buffer.write(b"c" * 100)
+        assert not write_buffer.has_room
         theirs.close()
-        assert outbox.flush(ours, 1000) is FlushResult.BROKEN
-        outbox.clear()
-        assert (outbox.size, outbox.room) == (0, True)
+        assert write_buffer.flush(ours, 1000) is FlushResult.FAILED
+        write_buffer.clear()
+        assert (write_buffer.size, write_buffer.has_room) == (0, True)
 
 
 def test_a_sendfile_that_fails_is_broken_and_one_that_would_wait_is_pending(path: Path) -> None:
@@ -282,9 +282,9 @@ def test_a_sendfile_that_fails_is_broken_and_one_that_would_wait_is_pending(path
 
     ours, theirs = socket.socketpair()
     with ours, theirs, open(path, "rb") as file:
-        outbox = WriteBuffer(100, sendfile)
-        outbox.add(FileSlice(file, 0, 10))
-        assert outbox.flush(ours, 100) is FlushResult.PENDING
-        assert outbox.flush(ours, 100) is FlushResult.BROKEN
-        outbox.clear()
+        write_buffer = WriteBuffer(100, sendfile)
+        write_buffer.add(FileSlice(file, 0, 10))
+        assert write_buffer.flush(ours, 100) is FlushResult.PAUSED
+        assert write_buffer.flush(ours, 100) is FlushResult.FAILED
+        write_buffer.clear()
         assert file.closed

@@ -11,14 +11,14 @@ import pytest
 
 import handlers
 from handlers.files.directory import Entry, read_entries
-from handlers.files.listing import Order, answer, natural, order_of, preferred_format
+from handlers.files.listing import Order, list_directory, natural_key, parse_order, preferred_format
 from handlers.files.listing_html import POLICY, human_size
 from handlers.files.store import Store
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
 from reactor.http11.target import read_target
 from tests.support.in_process import Answer, Client, Harness
-from tests.unit.handlers.files.shared import Shared, descriptors, request
+from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
 HTML = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 JSON = "Accept: application/json"
@@ -63,7 +63,7 @@ def listed(
 ) -> Response:
     head = Head(1, Headers([("accept", accept, "Accept")]))
     target = read_target("GET", f"/files/?{query}".encode())
-    return answer(Request("GET", target, head), path, given, uploads)
+    return list_directory(Request("GET", target, head), path, given, uploads)
 
 
 def written(*batches: list[Entry], accept: str = "", query: str = "", path: str = "/files/") -> str:
@@ -189,10 +189,10 @@ def test_a_query_says_the_order(query: str, expected: str, size: int) -> None:
 def test_the_natural_order() -> None:
     names = ["a", "A1", "a2", "a02b", "a10", "a10b2", "a10b10", "\u00e4", "9" * 200 + "z"]
     expected = ["9" * 200 + "z", "a", "A1", "a2", "a02b", "a10", "a10b2", "a10b10", "\u00e4"]
-    names.sort(key=natural)
+    names.sort(key=natural_key)
     assert names == expected
-    assert natural("File 10") > natural("file 9")
-    assert order_of("sort=size&order=desc") == Order("size", True)
+    assert natural_key("File 10") > natural_key("file 9")
+    assert parse_order("sort=size&order=desc") == Order("size", True)
 
 
 # What is written.
@@ -366,18 +366,18 @@ def test_others_are_served_while_a_listing_is_made(shared: Shared, server: Harne
 @pytest.mark.parametrize("line", [HTML, JSON, "X: 1"])
 def test_no_descriptor_is_left_open_however_it_ends(shared: Shared, server: Harness, line: str) -> None:
     client = server.connect()
-    before = descriptors()
+    before = open_descriptors()
     assert client.get("/files/", line).status == 200
     assert request(client, "HEAD", "/files/", line).status == 200
     assert request(client, "HEAD", "/files/", line, "Accept-Encoding: gzip").status == 200
     assert request(client, "HEAD", "/files/below").status == 301
-    assert descriptors() == before
+    assert open_descriptors() == before
     other = server.connect()
     other.sock.send(f"GET /files/ HTTP/1.1\r\nHost: test\r\n{line}\r\n\r\n".encode())
     server.reactor.turn()
-    assert descriptors() > before
+    assert open_descriptors() > before
     other.close()
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,209 @@
+"""The parser: the same octets give the same requests, contents and phases, however they are cut."""
+
+import random
+
+import pytest
+
+from reactor.http11.head import HeadReader
+from reactor.http11.parser import Parser, Phase
+from reactor.settings import Settings
+from tests.unit.http11.deliver import cases, deliver, get, one_by_one
+
+CHUNKED = (
+    b"POST /files/a%20b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b'5;name=value;other="a;b\\"c"\r\nhello\r\n'
+    b"00B \t; flag\r\n \r\n0\r\n\r\nwor\r\n"
+    b"2;x = y\r\nld\r\n"
+    b"000;last\r\nExpires: never\r\nContent-Length: 7\r\n\r\n"
+)
+MESSAGES = {
+    "plain GET": b"GET /echo/abc HTTP/1.1\r\nHost: x\r\n\r\n",
+    "no field lines": b"GET / HTTP/1.0\r\n\r\n",
+    "empty lines before": b"\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "browser": b"GET /search?q=a%20b&lang=en HTTP/1.1\r\nHost: www.example.org:8080\r\n"
+    b"Connection: keep-alive\r\nCache-Control: max-age=0\r\n"
+    b'sec-ch-ua: "Chromium";v="124", "Not-A.Brand";v="99"\r\nUpgrade-Insecure-Requests: 1\r\n'
+    b"User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: text/html,*/*;q=0.8\r\n"
+    b"Accept-Encoding: gzip, deflate, br\r\nCookie: a=b; c=d\r\nX-Empty:\r\nX-Text: caf\xe9\r\n\r\n",
+    "Content-Length": b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\na\r\n\r\nGET /\n\r\0bcd",
+    "Content-Length: 0": b"POST /files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n",
+    "chunked": CHUNKED,
+    "absolute-form": b"GET http://other:81/p?q HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n",
+    "asterisk-form": b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n",
+    "three pipelined": b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
+    b"POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+    b"\r\nHEAD /3 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "chunked between two": b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
+    + CHUNKED
+    + b"GET /3 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "the last": b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "the last, with content": b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    b"Content-Length: 2\r\n\r\nab",
+}
+NEXT = b"PUT /next HTTP/1.1\r\nHost: y\r\nContent-Length: 4\r\n\r\nnext"
+
+
+@pytest.mark.parametrize("octets", cases(MESSAGES))
+@pytest.mark.parametrize("behind", [pytest.param(b"", id="alone"), pytest.param(NEXT, id="next behind")])
+def test_a_message_cut_anywhere_gives_the_same_requests(octets: bytes, behind: bytes) -> None:
+    octets += behind
+    whole = deliver([octets])
+    assert whole.status is None
+    assert all(request.phase_after_content is not None for request in whole.requests)
+    assert deliver(one_by_one(octets)) == whole
+    for cut in range(len(octets) + 1):
+        assert deliver([octets[:cut], octets[cut:]]) == whole, cut
+
+
+@pytest.mark.parametrize("octets", cases(MESSAGES))
+def test_the_message_behind_changes_nothing_about_the_one_before(octets: bytes) -> None:
+    alone = deliver([octets])
+    followed = deliver([octets + NEXT])
+    assert followed.requests[: len(alone.requests)] == alone.requests
+    after = followed.requests[len(alone.requests) :]
+    if alone.phase is Phase.ENDED:
+        assert after == ()
+        assert followed.phase is Phase.ENDED
+    else:
+        assert [(seen.method, seen.target, seen.content) for seen in after] == [("PUT", "/next", b"next")]
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 7, 16, 61])
+def test_all_messages_in_pieces_of_one_size_give_the_same_requests(size: int) -> None:
+    octets = b"".join(
+        each for name, each in MESSAGES.items() if "last" not in name and "no field" not in name
+    )
+    whole = deliver([octets])
+    assert len(whole.requests) == 14
+    assert deliver(octets[i : i + size] for i in range(0, len(octets), size)) == whole
+
+
+def test_a_request_is_read_for_what_it_is() -> None:
+    (seen,) = deliver([MESSAGES["browser"]]).requests
+    assert (seen.method, seen.target, seen.version) == ("GET", "/search?q=a%20b&lang=en", "HTTP/1.1")
+    assert seen.lines[0] == ("Host", "www.example.org:8080")
+    assert seen.lines[-2:] == (("X-Empty", ""), ("X-Text", "caf\xe9"))
+    assert (seen.length, seen.content, seen.phase_after_head) == (0, b"", Phase.IDLE)
+
+
+def test_chunked_content_is_taken_out_of_its_chunks_and_trailers_are_not_merged() -> None:
+    (seen,) = deliver([CHUNKED]).requests
+    assert seen.content == b"hello \r\n0\r\n\r\nworld"
+    assert seen.segments == ("files", "a b")
+    assert seen.lines == (("Host", "x"), ("Transfer-Encoding", "chunked"))
+    assert (seen.phase_after_head, seen.phase_after_content) == (Phase.CONTENT, Phase.IDLE)
+
+
+def test_content_of_a_known_length_is_not_looked_into() -> None:
+    (seen,) = deliver([MESSAGES["Content-Length"]]).requests
+    assert seen.content == b"a\r\n\r\nGET /\n\r\0bcd"
+
+
+def test_the_phase_is_idle_while_nothing_has_come() -> None:
+    parser = Parser(HeadReader(Settings()))
+    phases = [parser.phase]
+    for piece in (b"\r\n", b"G", b"ET / HTTP/1.1\r\nHost: x\r\n\r", b"\n\r\n", b"\r\n"):
+        parser.feed(piece)
+        while parser.next_request() is not None:
+            pass
+        phases.append(parser.phase)
+    assert phases == [Phase.IDLE, Phase.IDLE, Phase.HEAD, Phase.HEAD, Phase.IDLE, Phase.IDLE]
+
+
+def test_the_phases_of_the_last_request_are_content_and_ended() -> None:
+    parser = Parser(HeadReader(Settings()))
+    parser.feed(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\na")
+    assert parser.next_request() is not None
+    phase = parser.phase
+    assert phase is Phase.CONTENT
+    assert parser.next_request() is None
+    assert parser.next_content() == b"a"
+    assert parser.next_content() == b""
+    parser.feed(b"bGET / HTTP/1.1\r\n")
+    assert parser.next_content() == b"b"
+    assert parser.phase is Phase.ENDED
+    parser.feed(b"\0")
+    assert parser.next_request() is None
+    assert parser.phase is Phase.ENDED
+
+
+def test_stop_after_current_lets_the_present_request_finish_and_takes_no_other() -> None:
+    parser = Parser(HeadReader(Settings()))
+    parser.feed(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
+    assert parser.next_request() is not None
+    parser.stop_after_current()
+    parser.feed(b"ab" + get())
+    assert parser.next_content() == b"ab"
+    assert parser.phase is Phase.ENDED
+    assert parser.next_request() is None
+
+
+def test_stop_after_current_between_two_requests_takes_no_other() -> None:
+    parser = Parser(HeadReader(Settings()))
+    parser.feed(get() + get())
+    assert parser.next_request() is not None
+    parser.stop_after_current()
+    assert parser.phase is Phase.ENDED
+    assert parser.next_request() is None
+
+
+def test_abandon_gives_up_on_all_octets_to_come() -> None:
+    parser = Parser(HeadReader(Settings()))
+    parser.feed(post_in_progress := b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
+    assert parser.next_request() is not None
+    parser.abandon()
+    parser.feed(post_in_progress)
+    assert (parser.phase, parser.buffered, parser.next_request()) == (Phase.LOST, 0, None)
+
+
+def test_buffered_counts_the_octets_that_wait() -> None:
+    parser = Parser(HeadReader(Settings()))
+    assert parser.buffered == 0
+    parser.feed(get() + b"GET /half")
+    assert parser.buffered == len(get()) + 9
+    assert parser.next_request() is not None
+    assert parser.buffered == 9
+    assert parser.next_request() is None
+    parser.feed(b"way")
+    assert parser.buffered == 12
+
+
+def mutated(octets: bytes, source: random.Random) -> bytes:
+    """Change, leave out, repeat or put in a few octets."""
+    for _ in range(source.randint(1, 3)):
+        place = source.randrange(len(octets))
+        length = source.randint(0, 3)
+        piece = source.choice(
+            [
+                b"",
+                b"\r",
+                b"\n",
+                b"\r\n",
+                b"\0",
+                b" ",
+                b"\t",
+                b":",
+                b",",
+                b"0",
+                b"%",
+                b"\xff",
+                octets[place : place + 9],
+            ]
+        )
+        octets = octets[:place] + piece + octets[place + length :]
+    return octets
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_messages_have_one_outcome_however_they_are_cut(seed: int) -> None:
+    source = random.Random(seed)
+    for octets in MESSAGES.values():
+        damaged = mutated(octets, source) + NEXT
+        whole = deliver([damaged])
+        cut = source.randrange(len(damaged))
+        for pieces in (one_by_one(damaged), [damaged[:cut], damaged[cut:]]):
+            outcome = deliver(pieces)
+            assert outcome.phase is whole.phase, damaged
+            assert (outcome.status is None) == (whole.status is None), damaged
+            complete = [seen for seen in outcome.requests if seen.phase_after_content]
+            assert complete == [seen for seen in whole.requests if seen.phase_after_content], damaged
