@@ -5,9 +5,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from reactor.inspector.snapshot import Snapshot
 from reactor.loop import Interest, Reactor
-from reactor.observe.events import Event, EventCallback, EventKind
+from reactor.observe.events import CloseReason, Event, EventCallback, EventKind, Subscriber
+from reactor.observe.explain import Explain
 from reactor.observe.instrumented import InstrumentedReactor
+from reactor.observe.metrics import Metrics
+from reactor.observe.trace import Trace
 from tests.support.in_process import Clock
 from tests.support.loop import CountingSelector, Rig, breaks
 
@@ -147,6 +151,27 @@ def test_instrumentation_changes_nothing() -> None:
         assert plain.selector.told == rig.selector.told
         assert sum(len(turn) for turn in lives[0]) > 15
     assert [event[2] for event in events if event[0] is EventKind.ENDED] == [1, 2, 3, 4, 5]
+
+
+# The base class of subscribers.
+
+
+def test_a_subscriber_gets_the_items_of_the_kinds_that_it_has_methods_for() -> None:
+    got: list[tuple[object, ...]] = []
+
+    class Closes(Subscriber):
+        def _on_closed(self, *items: object) -> None:
+            got.append(items)
+
+    Closes()([(EventKind.TURN, 1.0, 1, None), (EventKind.CLOSED, 2.0, "c1", CloseReason.TIMEOUT)])
+    assert got == [(EventKind.CLOSED, 2.0, "c1", CloseReason.TIMEOUT)]
+
+
+@pytest.mark.parametrize("subscriber", [Explain, Metrics, Snapshot, Trace])
+def test_every_method_of_a_subscriber_is_of_a_kind(subscriber: type[Subscriber]) -> None:
+    methods = {name for name in dir(subscriber) if name.startswith("_on_")}
+    assert methods
+    assert methods <= {f"_on_{kind}" for kind in EventKind}
 
 
 # The warning of slow turns needs no instrumentation.
