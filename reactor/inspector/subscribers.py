@@ -40,6 +40,7 @@ class Subscribers(EventHandler):
     __slots__ = (
         "_abandoned",
         "_demo_context",
+        "_frame_builder",
         "_inner",
         "_outer",
         "_pages",
@@ -49,7 +50,6 @@ class Subscribers(EventHandler):
         "_snapshot",
         "_waiting",
         "demos",
-        "frames",
         "stop_requested",
     )
 
@@ -69,7 +69,7 @@ class Subscribers(EventHandler):
         self._abandoned = Timer(self._resume)
         self.stop_requested = False
         self.demos = DemoRunner(outer, demo_server)
-        self.frames = FrameBuilder(inner)
+        self._frame_builder = FrameBuilder(inner)
 
     @property
     def control(self) -> Control:
@@ -119,7 +119,7 @@ class Subscribers(EventHandler):
         is_new = snapshot.version != self._seen or self.control.waiting != self._waiting
         if is_new or now - self._sent_at >= HEARTBEAT:
             self._seen, self._sent_at, self._waiting = snapshot.version, now, self.control.waiting
-            frame = self.frames.make(snapshot, self._connections(), self.demos.running)
+            frame = self._frame_builder.make(snapshot, self._connections(), self.demos.running)
             for each in self._pages:
                 each.send(snapshot, frame)
 
