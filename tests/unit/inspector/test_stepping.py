@@ -10,7 +10,7 @@ import pytest
 from reactor.inspector.main_loop import MainLoop
 from reactor.inspector.stepping import Control, SteppedReactor, pausable
 from reactor.loop import EventHandler, Interest, Reactor
-from reactor.observe.events import SELECTED, TURN, Event
+from reactor.observe.events import Event, EventKind
 from tests.support.in_process import Clock, EagerSelector
 from tests.support.loop import CountingSelector, Recorder, Rig
 
@@ -31,7 +31,7 @@ class Bench:
         self.inner = self.rig.reactor
         assert isinstance(self.inner, SteppedReactor)
         self.main_loop = MainLoop(self.inner, self.outer)
-        self.control.suspend, self.control.resume = self.main_loop.suspend, self.main_loop.resume
+        self.control.suspend_loop, self.control.resume_loop = self.main_loop.suspend, self.main_loop.resume
         self.outer.register(self.main_loop)
         # What somebody does while the loop is held, a step for each turn of the outer reactor.
         self.plan: list[Callable[[], None]] = []
@@ -80,7 +80,7 @@ def test_paused_between_two_turns_the_main_selector_is_not_waited_for() -> None:
         assert bench.rig.calls == []
         assert bench.main_loop.interest == Interest.NONE
         assert bench.control.at is not None
-        bench.control.go_on()
+        bench.control.resume()
         bench.outer.turn()
         assert bench.rig.calls == ["a readable"]
 
@@ -91,8 +91,8 @@ def test_one_event_at_a_time_in_the_middle_of_a_turn() -> None:
             bench.add(name)
         bench.control.pause()
         control = bench.control
-        bench.plan = [bench.note(control.one_event), bench.note(control.one_event)]
-        control.one_event()
+        bench.plan = [bench.note(control.step_event), bench.note(control.step_event)]
+        control.step_event()
         bench.outer.turn()  # the whole turn is taken here, and held twice in its middle
         assert [(where, calls) for where, calls in bench.held if where] == [
             ("dispatch <b> on_readable", ["a readable"]),
@@ -108,7 +108,7 @@ def test_one_turn_is_a_whole_one_and_no_more() -> None:
         bench.add("a")
         bench.add("b")
         bench.control.pause()
-        bench.control.one_turn()
+        bench.control.step_turn()
         bench.outer.turn()
         assert bench.rig.calls == ["a readable", "b readable"]
         bench.add("c")
@@ -147,7 +147,7 @@ def test_while_held_the_clock_of_deadlines_stands_still() -> None:
         bench.outer.turn()
         assert bench.inner.clock() == before
         assert bench.rig.calls == []
-        bench.control.go_on()
+        bench.control.resume()
         bench.clock.now += 4.9
         bench.outer.turn()
         assert bench.rig.calls == []
@@ -160,8 +160,8 @@ def test_a_deadline_is_an_event_that_can_be_held() -> None:
     with Bench() as bench:
         late = bench.rig.add_deadline("d", 1)
         bench.main_loop.resume()
-        bench.control.stop_soon("a test")
-        bench.plan = [bench.note(bench.control.go_on)]
+        bench.control.pause_soon("a test")
+        bench.plan = [bench.note(bench.control.resume)]
         bench.clock.now += 2
         bench.outer.turn()
         assert bench.held[0] == ("late <d> on_deadline", [])
@@ -173,7 +173,7 @@ def test_a_breakpoint_holds_in_the_middle_of_a_call_and_one_event_is_the_rest_of
         first, _ = bench.add("a"), bench.add("b")
         bench.control.stop_at_states = frozenset({"RESPONDING"})
         first.then["readable"] = lambda: bench.control.entered(first, "RESPONDING")
-        bench.plan = [bench.note(bench.control.one_event), bench.note(bench.control.go_on)]
+        bench.plan = [bench.note(bench.control.step_event), bench.note(bench.control.resume)]
         bench.outer.turn()
         assert bench.held == [
             ("enter <a> RESPONDING", ["a readable"]),
@@ -207,11 +207,11 @@ def test_being_held_is_not_being_slow(caplog: pytest.LogCaptureFixture) -> None:
 
         def pass_time() -> None:
             bench.clock.now += 60
-            bench.control.go_on()
+            bench.control.resume()
 
         bench.add("b")
         bench.plan = [pass_time, pass_time]
-        bench.control.one_event()
+        bench.control.step_event()
         bench.outer.turn()
         assert bench.rig.calls == ["a readable", "b readable"]
         assert [record for record in caplog.records if "slow" in record.getMessage()] == []
@@ -228,8 +228,8 @@ def test_it_tells_how_long_it_waited_and_never_sleeps() -> None:
         bench.add("c")
         bench.outer.turn()
         assert bench.rig.selector.timeout == 0
-        turns = [event for event in bench.events if event[0] is TURN]
-        selected = [event for event in bench.events if event[0] is SELECTED]
+        turns = [event for event in bench.events if event[0] is EventKind.TURN]
+        selected = [event for event in bench.events if event[0] is EventKind.SELECTED]
         assert turns[-1][3] == pytest.approx(9.0)
         assert selected[-1][2] == pytest.approx(2.5)
         times = [event[1] for event in bench.events]
@@ -248,12 +248,12 @@ def test_who_is_due_in_the_same_outer_turn_is_called_though_the_loop_is_held() -
                 calls.append(self.reactor_deadline)
 
         bench.outer.register(Ticker(deadline=bench.clock.now + 1.5))
-        bench.control.stop_soon("a test")
+        bench.control.pause_soon("a test")
         called: list[int] = []
 
         def count_calls() -> None:
             called.append(len(calls))
-            bench.control.go_on()
+            bench.control.resume()
 
         bench.plan = [count_calls]
         bench.clock.now += 2
@@ -269,11 +269,11 @@ def test_events_are_told_before_the_loop_is_held() -> None:
 
         def count_events() -> None:
             told.append(len(bench.events))
-            bench.control.go_on()
+            bench.control.resume()
 
         bench.plan = [count_events]
         bench.control.pause()
-        bench.control.one_event()
+        bench.control.step_event()
         bench.outer.turn()
         assert told[0] > 0
 
@@ -299,9 +299,9 @@ def test_an_event_handler_that_is_removed_while_the_loop_is_held_is_not_called()
 
         def remove() -> None:
             bench.inner.remove(gone)
-            bench.control.go_on()
+            bench.control.resume()
 
         bench.plan = [remove]
-        bench.control.one_event()
+        bench.control.step_event()
         bench.outer.turn()
         assert bench.rig.calls == ["a readable"]
