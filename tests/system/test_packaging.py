@@ -22,7 +22,18 @@ from tests.support.process import ROOT, Lines, environment
 pytest.importorskip("setuptools", "70.1", reason="setuptools 70.1 or later is not installed")
 
 TIMEOUT = 120.0  # seconds; for the builds and test runs, too
-NOT_COPIED = (".git", ".venv", "*_cache", "__pycache__", "build", "dist", "*.egg-info", "*.pyz", "shared")
+NOT_COPIED = (
+    ".git",
+    ".coverage*",
+    ".venv",
+    "*_cache",
+    "__pycache__",
+    "build",
+    "dist",
+    "*.egg-info",
+    "*.pyz",
+    "shared",
+)
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
 START_LINE = re.compile(r" on http://127\.0\.0\.1:([0-9]+) .*microscope on http://127\.0\.0\.1:([0-9]+)/")
 WHERE = "import reactor.handlers; print(reactor.handlers.__file__); print(reactor.__file__)"
