@@ -10,7 +10,7 @@ It knows no path; the store does.
 
 import secrets
 
-from reactor.http11.coding import preferred_codings
+from reactor.http11.accept import preferred_codings
 from reactor.http11.conditional import CONDITIONAL, evaluate, range_applies
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Content, Fields, Request, Response

@@ -1,15 +1,21 @@
-"""Content negotiation: which of several formats a client prefers (RFC 9110, 12.4.2 and 12.5.1).
+"""Content negotiation by Accept and Accept-Encoding (RFC 9110, 12.4.2, 12.5.1 and 12.5.3).
 
-    Accept: text/html, */*;q=0.8   read_weights   -> {"text/html": 1.0, "*/*": 0.8}
-    {format: weight}, default      preferred      -> the format with the greatest weight
+    Accept: text/html, */*;q=0.8             read_weights        {"text/html": 1.0, "*/*": 0.8}
+    {format: weight}, default                preferred           the format with the greatest weight
+    Accept-Encoding: br, gzip;q=0.5          preferred_coding    "gzip", "x-gzip", or None for identity
+                                             preferred_codings   those of READY, best first
 
-What a wildcard stands for is decided by the caller. Accept-Encoding has a reader of its own (``coding.py``),
-which is on the way of every new head and looks for a few names only.
+What a wildcard of Accept stands for is decided by the caller. When no coding is acceptable, identity is sent:
+a client that reads our text is better served by it than by 406, and RFC 9110, 12.5.3 allows it.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 
-from reactor.http11.grammar import find_weight
+from reactor.http11.grammar import find_weight, find_weighted_codings
+
+# Codings in which content may stand ready; of equals the first is taken.
+READY = ("br", "zstd", "gzip")
 
 
 def read_weights(value: str) -> dict[str, float]:
@@ -36,3 +42,48 @@ def preferred(weights: Mapping[str, float], default: str) -> str:
     """
     best = max(weights, key=lambda name: weights[name])
     return best if weights[best] > 0 else default
+
+
+def preferred_coding(accept_encoding: str | None) -> str | None:
+    """Return "gzip", or "x-gzip" where only that name was given, or None for identity.
+
+    A malformed member is passed over; without the field, identity is the answer.
+
+    >>> preferred_coding("br, gzip;q=0.5, identity;q=0.7"), preferred_coding("x-gzip")
+    (None, 'x-gzip')
+    """
+    if not accept_encoding:
+        return None
+    weights = _weights(accept_encoding)
+    anything = weights.get("*", 0.0)
+    coding = "x-gzip" if "x-gzip" in weights and "gzip" not in weights else "gzip"
+    gzip_weight = weights.get(coding, anything)
+    # Without a word about it identity is acceptable but not asked for, so that any gzip beats it.
+    identity_weight = weights.get("identity", anything)
+    return coding if gzip_weight > 0 and gzip_weight >= identity_weight else None
+
+
+@lru_cache(maxsize=64)
+def preferred_codings(accept_encoding: str) -> tuple[str, ...]:
+    """Return those of ``READY`` that the client prefers to identity, best first.
+
+    Of equals the one comes first that is smaller for most content. "*" may be anything that is
+    registered, and what everybody can read is gzip alone: the others are to be named.
+
+    >>> preferred_codings("gzip, deflate, br"), preferred_codings("zstd;q=0.5, *"), preferred_codings("")
+    (('br', 'gzip'), ('gzip', 'zstd'), ())
+    """
+    weights = _weights(accept_encoding)
+    anything = weights.get("*", 0.0)
+    weights.setdefault("gzip", weights.get("x-gzip", anything))
+    least = weights.get("identity", 0.0)
+    liked = [name for name in READY if weights.get(name, 0.0) > 0 and weights[name] >= least]
+    return tuple(sorted(liked, key=lambda name: -weights[name]))
+
+
+def _weights(accept_encoding: str) -> dict[str, float]:
+    """Read the weights of the codings that are named, the first one where one is named twice."""
+    weights: dict[str, float] = {}
+    for name, weight in find_weighted_codings(accept_encoding):
+        weights.setdefault(name.lower(), float(weight or 1))
+    return weights

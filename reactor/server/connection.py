@@ -280,12 +280,10 @@ class Connection(EventHandler):
 
     def _open_request_body(self, request: Request, route: Route) -> None:
         """Make a place for the content, and ask for it where the client waits to be asked."""
-        limit = self._context.settings.max_body
+        now, max_body = self._context.reactor.now, self._context.settings.max_body
         assert route.sink is not None, "content without a sink is not taken"
         try:
-            if request.head.length > limit:
-                raise HTTPError(413, f"content is over {limit} octets")
-            request_body = RequestBody(request, route.handler, route.sink, self._context.reactor.now)
+            request_body = RequestBody(request, route.handler, route.sink, now, max_body)
         except HTTPError as error:
             self._refuse(error, request)
             return

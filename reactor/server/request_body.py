@@ -23,12 +23,17 @@ Result = TypeVar("Result")
 class RequestBody:
     """Takes in the content of one request. ``began`` is in seconds of the reactor's clock.
 
-    Making one opens the sink; that, ``write`` and ``finish`` raise HTTPError to refuse.
+    Making one opens the sink, unless Content-Length is above ``max_body`` bytes; that, ``write`` and
+    ``finish`` raise HTTPError to refuse.
     """
 
     __slots__ = ("_sink", "began", "handler", "octets_in_window", "request", "window_ends")
 
-    def __init__(self, request: Request, handler: Handler, factory: SinkFactory, began: float) -> None:
+    def __init__(
+        self, request: Request, handler: Handler, factory: SinkFactory, began: float, max_body: int
+    ) -> None:
+        if request.head.length > max_body:
+            raise HTTPError(413, f"content is over {max_body} octets")
         self.request = request
         self.handler = handler
         self.began = began

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
-from reactor.http11.coding import preferred_coding
+from reactor.http11.accept import preferred_coding
 from reactor.http11.errors import ProtocolError
 from reactor.http11.target import Target, read_target
 from reactor.settings import Settings

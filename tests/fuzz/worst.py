@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
-from reactor.http11.coding import preferred_coding
+from reactor.http11.accept import preferred_coding
 from reactor.http11.conditional import Validators, evaluate
 from reactor.http11.dates import read_date
 from reactor.http11.errors import ProtocolError

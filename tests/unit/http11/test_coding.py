@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from reactor.http11.coding import ENGINE, gzip, gzip_slices, preferred_coding
+from reactor.http11.accept import preferred_coding
+from reactor.http11.coding import ENGINE, gzip, gzip_slices
 from reactor.http11.head import HeadReader
 from reactor.http11.parser import Parser
 from reactor.settings import Settings
