@@ -77,7 +77,54 @@ class Lines:
         self._thread.join(PATIENCE)
 
 
-class ServerProcess:
+class RunningServer:
+    """A server that is reached by its port, and what it writes; started by a subclass."""
+
+    stdout: Lines
+    stderr: Lines
+
+    def __init__(self) -> None:
+        self._wires: list[Wire] = []
+        self.start_line, self.url, self.port = "", "", 0
+
+    def read_start_line(self) -> None:
+        """Wait until the server serves."""
+        seen = []
+        while (line := self.stderr.next()) is not None:
+            seen.append(line)
+            match = START_LINE.fullmatch(line)
+            if match is not None:
+                self.start_line, self.url, self.port = line, match[1], int(match[3])
+                return
+        raise AssertionError(f"the server did not start: {seen}")
+
+    def connect(self, receive_buffer: int = 0) -> "Wire":
+        """Make a connection; a small receive buffer makes a client that takes little at once."""
+        wire = Wire(self.port, receive_buffer)
+        self._wires.append(wire)
+        return wire
+
+    def close_connections(self) -> None:
+        """Close every connection that ``connect`` made."""
+        for wire in self._wires:
+            wire.close()
+
+    def get(self, path: str, *lines: str) -> Answer:
+        """Ask for one thing on a connection of its own."""
+        with Wire(self.port) as wire:
+            return wire.get(path, *lines)
+
+    def keep_asking_until(self, condition: Callable[[], bool]) -> None:
+        """Let the server take turns, a small request each, until something has come about."""
+        with Wire(self.port) as wire:
+            for _ in range(20_000):
+                if condition():
+                    return
+                assert wire.get("/").status == 200
+        raise AssertionError("it does not come about")
+
+
+class ServerProcess(RunningServer):
     """A running server: ``with ServerProcess("--directory", path) as server``; killed at the end."""
 
     def __init__(
@@ -88,6 +135,7 @@ class ServerProcess:
         extra: Mapping[str, str] | None = None,
         stdout: int = subprocess.PIPE,
     ) -> None:
+        super().__init__()
         self.process = subprocess.Popen(
             [*launcher, sys.executable, *command, *arguments],
             cwd=ROOT,
@@ -99,22 +147,14 @@ class ServerProcess:
         )
         self.stdout = Lines(self.process.stdout or io.StringIO())
         self.stderr = Lines(self.process.stderr or io.StringIO())
-        self._wires: list[Wire] = []
-        self.start_line, self.url, self.port = "", "", 0
 
     def __enter__(self) -> "ServerProcess":
-        seen = []
         try:
-            while (line := self.stderr.next()) is not None:
-                seen.append(line)
-                match = START_LINE.fullmatch(line)
-                if match is not None:
-                    self.start_line, self.url, self.port = line, match[1], int(match[3])
-                    return self
-            raise AssertionError(f"the server did not start: {seen}")
+            self.read_start_line()
         except BaseException:
             self.kill()
             raise
+        return self
 
     def __exit__(
         self,
@@ -122,8 +162,7 @@ class ServerProcess:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for wire in self._wires:
-            wire.close()
+        self.close_connections()
         self.kill()
 
     @property
@@ -131,20 +170,13 @@ class ServerProcess:
         """The process id."""
         return self.process.pid
 
-    def connect(self, receive_buffer: int = 0) -> "Wire":
-        """Make a connection; a small receive buffer makes a client that takes little at once."""
-        wire = Wire(self.port, receive_buffer)
-        self._wires.append(wire)
-        return wire
-
-    def get(self, path: str, *lines: str) -> Answer:
-        """Ask for one thing on a connection of its own."""
-        with Wire(self.port) as wire:
-            return wire.get(path, *lines)
-
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to this process, and to no other."""
         self.process.send_signal(number)
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.process.terminate()
 
     def exit_code(self) -> int:
         """Wait for the end of the process."""
@@ -156,15 +188,6 @@ class ServerProcess:
         self.process.wait(PATIENCE)
         self.stdout.join()
         self.stderr.join()
-
-    def keep_asking_until(self, condition: Callable[[], bool]) -> None:
-        """Let the server take turns, a small request each, until something has come about."""
-        with Wire(self.port) as wire:
-            for _ in range(20_000):
-                if condition():
-                    return
-                assert wire.get("/").status == 200
-        raise AssertionError("it does not come about")
 
 
 class Wire:
