@@ -37,6 +37,7 @@ def test_the_same_seed_gives_the_same_trace() -> None:
     assert len(first) > 100
 
 
+@pytest.mark.system
 def test_the_trace_does_not_depend_on_hashes() -> None:
     def tell(hash_seed: str) -> bytes:
         command = [sys.executable, "-m", "tests.simulation", "--seed", "11", "--trace"]

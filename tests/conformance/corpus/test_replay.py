@@ -125,6 +125,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return run_command(sys.executable, "-m", "tests.conformance.corpus", *arguments)
 
 
+@pytest.mark.system
 def test_the_command_replays_against_a_server_of_its_own() -> None:
     ended = command("--only", "te-cl")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -134,6 +135,7 @@ def test_the_command_replays_against_a_server_of_its_own() -> None:
     assert int(numbers[2][1]) >= 4
 
 
+@pytest.mark.system
 def test_the_command_finds_a_server_that_is_wrong(tmp_path: Path) -> None:
     with ServerProcess(
         "--directory", str(tmp_path), "--max-chunk-line", "16", "--allowed-host", "*"
@@ -145,12 +147,14 @@ def test_the_command_finds_a_server_that_is_wrong(tmp_path: Path) -> None:
     assert ended.stdout.splitlines()[-1].split() == ["all", "2", "1", "1", "1"]
 
 
+@pytest.mark.system
 def test_the_command_says_when_its_time_is_over() -> None:
     ended = command("--seconds", "0", "--only", "te-cl")
     assert ended.returncode == 1
     assert "not run: the time is over" in ended.stdout
 
 
+@pytest.mark.system
 def test_the_command_says_when_there_is_no_server() -> None:
     with socket.socket() as taken:  # bound and not listening: nobody else can answer there
         taken.bind(("127.0.0.1", 0))
@@ -159,10 +163,12 @@ def test_the_command_says_when_there_is_no_server() -> None:
     assert ended.stderr.startswith("there is no server at 127.0.0.1:")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("url", ["http://example.org/", "https://127.0.0.1/", "127.0.0.1:80", "http://[::1"])
 def test_the_command_goes_nowhere_else(url: str) -> None:
     assert command("--url", url).returncode == 2
 
 
+@pytest.mark.system
 def test_the_command_does_not_pass_when_nothing_is_chosen() -> None:
     assert command("--only", "no such entry").returncode == 1

@@ -5,9 +5,16 @@ import re
 import signal
 from typing import Any
 
-from tests.support.process import COMMAND, ServerProcess, Wire, head
+from tests.support.process import COMMAND, RunningServer, ServerProcess, Wire, head
 
 NOTE = re.compile(r"microscope on http://\S+:([0-9]+)/\)")
+
+
+def inspector_port(server: RunningServer) -> int:
+    """Return the port of the inspector, from the start line."""
+    match = NOTE.search(server.start_line)
+    assert match is not None, server.start_line
+    return int(match[1])
 
 
 class Microscope(ServerProcess):
@@ -19,9 +26,7 @@ class Microscope(ServerProcess):
 
     def __enter__(self) -> "Microscope":
         super().__enter__()
-        match = NOTE.search(self.start_line)
-        assert match is not None, self.start_line
-        self.inspector = int(match[1])
+        self.inspector = inspector_port(self)
         return self
 
     def ask(self, path: str, *lines: str) -> tuple[int, bytes]:

@@ -52,6 +52,7 @@ def blocked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 # The main server is not changed.
 
 
+@pytest.mark.system
 def test_a_stranger_does_not_find_the_blocking_handler_on_the_main_port() -> None:
     with Microscope("--auth-upload", "user:password") as server:
         wire = server.connect()
@@ -61,6 +62,7 @@ def test_a_stranger_does_not_find_the_blocking_handler_on_the_main_port() -> Non
         assert wire.get("/demo/block").status == 404
 
 
+@pytest.mark.system
 def test_demos_run_on_a_server_that_requires_a_password() -> None:
     with Microscope("--auth", "user:password") as server, server.look() as looking:
         server.post("/demos", {"name": "keep-alive"})
@@ -71,6 +73,7 @@ def test_demos_run_on_a_server_that_requires_a_password() -> None:
     assert all(text.startswith("HTTP/1.1 200 OK") for text in sent)
 
 
+@pytest.mark.system
 def test_demo_connections_do_not_count_against_the_limit() -> None:
     with Microscope("--max-connections", "1") as server, server.look() as looking:
         wire = server.connect()
@@ -80,6 +83,7 @@ def test_demo_connections_do_not_count_against_the_limit() -> None:
         assert wire.get("/echo/still-here").content == b"still-here"
 
 
+@pytest.mark.system
 def test_demo_requests_are_not_in_the_access_log_or_the_metrics() -> None:
     with ServerProcess("--inspect", "127.0.0.1:0") as server:
         note = NOTE.search(server.start_line)
@@ -107,6 +111,7 @@ def test_demo_requests_are_not_in_the_access_log_or_the_metrics() -> None:
     assert all(each["number"] > 0 for each in listed["connections"])
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("held", [False, True])
 def test_a_demo_does_not_delay_the_stop(held: bool) -> None:
     patient = ("--head-timeout", "1000", "--shutdown-timeout", "1000")

@@ -11,6 +11,8 @@ from tests.support.in_process import TABLE
 from tests.support.process import COMMAND, ServerProcess, Wire, head, run
 from tests.unit.inspector.microscope import Microscope
 
+pytestmark = pytest.mark.system
+
 GET = head("GET", "/echo/hi")
 NAMES = [state.name for state in State]
 

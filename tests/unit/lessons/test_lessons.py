@@ -13,6 +13,8 @@ from tests.design.test_lessons import LESSONS, TEXT
 from tests.support.process import PATIENCE, ROOT, ServerProcess, environment
 from tests.unit.inspector.microscope import NOTE
 
+pytestmark = pytest.mark.system
+
 START = re.findall(r"```sh\n(python3 -m reactor .*)\n", TEXT)[0]
 
 

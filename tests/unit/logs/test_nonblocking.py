@@ -149,6 +149,7 @@ def test_a_message_never_ends_up_inside_a_log_line_of_the_same_terminal() -> Non
     os.close(master)
 
 
+@pytest.mark.system
 def test_a_terminal_of_another_user_is_opened_as_the_controlling_terminal() -> None:
     script = (
         "import fcntl, os, sys, termios\n"
@@ -235,6 +236,7 @@ def test_a_default_timeout_of_sockets_changes_nothing() -> None:
         writer.close()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("mode", ["w", "a"])
 def test_a_regular_file_keeps_the_offset_that_it_shares_with_other_programs(
     tmp_path: Path, mode: str

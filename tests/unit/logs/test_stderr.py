@@ -78,6 +78,7 @@ def full() -> Iterator[int]:
     pipe.stream.close()
 
 
+@pytest.mark.system
 def test_a_standard_error_that_nobody_reads_stops_nobody(full: int, tmp_path: Path) -> None:
     process, port = start(tmp_path, (), full)
     try:
@@ -118,6 +119,7 @@ def test_messages_that_were_dropped_are_told_of(monkeypatch: pytest.MonkeyPatch)
     pipe.stream.close()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("how", ["closed", "broken"])
 def test_without_a_standard_error_it_serves_and_ends_with_0(how: str, broken: int, tmp_path: Path) -> None:
     launcher, stderr = (CLOSED, subprocess.DEVNULL) if how == "closed" else ((), broken)
@@ -166,6 +168,7 @@ def read_lines(master: int) -> list[str]:
     return b"".join(pieces).decode().split("\r\n")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("output", ["stderr", "both"])
 def test_10_000_requests_are_answered_while_a_terminal_does_not_take_the_messages(
     terminal: tuple[int, int], tmp_path: Path, output: str
@@ -275,6 +278,7 @@ with Server(routes, port=0) as server:
 """
 
 
+@pytest.mark.system
 def test_a_library_server_whose_messages_nobody_reads_serves_and_stops() -> None:
     master, slave = os.openpty()
     process = subprocess.Popen(

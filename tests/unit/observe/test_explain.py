@@ -54,6 +54,7 @@ def test_a_request_is_one_paragraph() -> None:
         ]
 
 
+@pytest.mark.system
 def test_the_listener_tells_whom_it_accepted() -> None:
     with ServerProcess("--explain", "--no-access-log") as server:
         wire = server.connect()
@@ -186,6 +187,7 @@ def test_states_and_statuses_are_coloured_where_it_is_wanted() -> None:
         assert "\x1b[33m404\x1b[0m" in lines[1]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("extra", "coloured"), [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False)])
 def test_a_terminal_gets_colours_unless_it_has_none(extra: dict[str, str], coloured: bool) -> None:
     ours, theirs = pty.openpty()
@@ -211,6 +213,7 @@ def test_a_terminal_gets_colours_unless_it_has_none(extra: dict[str, str], colou
         os.close(ours)
 
 
+@pytest.mark.system
 def test_the_debug_log_tells_the_same() -> None:
     with ServerProcess("--log-level", "debug", "--no-access-log") as server:
         server.get("/echo/hi")
@@ -220,6 +223,7 @@ def test_the_debug_log_tells_the_same() -> None:
         assert re.match(r"reactor: turn \d+: waited ", line)
 
 
+@pytest.mark.system
 def test_without_it_no_turn_is_told() -> None:
     with ServerProcess("--no-access-log") as server:
         server.get("/echo/hi")

@@ -157,6 +157,7 @@ def test_stop_before_run_ends_it_with_a_client_that_waits_too() -> None:
         assert not thread.is_alive()
 
 
+@pytest.mark.system
 def test_stop_before_run_ends_it_in_the_main_thread() -> None:
     program = (
         "from reactor.routing import Router; from reactor.server.server import Server\n"
@@ -193,6 +194,7 @@ def test_two_servers_in_one_process_are_two_servers() -> None:
         assert idle(two).get("/").content == b"two"
 
 
+@pytest.mark.system
 def test_two_servers_may_be_one_in_the_main_thread_and_one_beside_it() -> None:
     program = """
 import signal, sys, threading, urllib.request

@@ -2,6 +2,9 @@
 
 import fcntl
 import os
+import resource
+import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -105,9 +108,20 @@ def enter(directory: int, name: str) -> int:
         os.close(directory)
 
 
-def test_leftovers_are_found_however_deep_they_are(shared: Shared, store: Store) -> None:
+@pytest.fixture
+def little_depth() -> Iterator[int]:
+    """Let calls go no deeper than a little, and few files be open at once; return more than both."""
+    recursion, files = sys.getrecursionlimit(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    sys.setrecursionlimit(250)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (250, files[1]))
+    yield 300
+    resource.setrlimit(resource.RLIMIT_NOFILE, files)
+    sys.setrecursionlimit(recursion)
+
+
+def test_leftovers_are_found_however_deep_they_are(shared: Shared, store: Store, little_depth: int) -> None:
     directory = os.open(shared.path, os.O_RDONLY)
-    for _ in range(1200):
+    for _ in range(little_depth):
         os.mkdir("d", dir_fd=directory)
         directory = enter(directory, "d")
     os.close(os.open(f"{LEFTOVER}1-1", os.O_CREAT | os.O_WRONLY, dir_fd=directory))
