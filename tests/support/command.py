@@ -36,6 +36,7 @@ def clean_process(extra: Mapping[str, str]) -> Iterator[None]:
     environment = {name: text for name, text in os.environ.items() if not name.startswith("REACTOR_")}
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    turns = logging.getLogger("reactor.turns")  # changed by --explain
     files = getrlimit(RLIMIT_NOFILE)
     root.handlers = []
     with mock.patch.dict(os.environ, {**environment, "COLUMNS": "200", **extra}, clear=True):
@@ -47,6 +48,10 @@ def clean_process(extra: Mapping[str, str]) -> Iterator[None]:
                 handler.close()
             root.handlers = handlers
             root.setLevel(level)
+            for handler in turns.handlers:
+                handler.close()
+            turns.handlers, turns.propagate = [], True
+            turns.setLevel(logging.NOTSET)
             setrlimit(RLIMIT_NOFILE, files)
 
 
@@ -96,7 +101,11 @@ def run_main(*arguments: str, **extra: str) -> Done:
 
 
 class CommandServer(RunningServer):
-    """A server that the command has started, in a thread: ``with CommandServer("--read-only") as server``."""
+    """A server that the command has started, in a thread: ``with CommandServer("--read-only") as server``.
+
+    ``stdout`` and ``stderr`` have its lines where the test itself has the ``with``; in a fixture pytest puts
+    its own streams back before the test is called.
+    """
 
     def __init__(self, *arguments: str, extra: Mapping[str, str] | None = None) -> None:
         super().__init__()
@@ -139,7 +148,7 @@ class CommandServer(RunningServer):
         except SystemExit as stopped:
             self._code = int(stopped.code or 0)
         finally:
-            for handler in logging.getLogger().handlers:
+            for handler in logging.getLogger().handlers + logging.getLogger("reactor.turns").handlers:
                 handler.close()
             self._standard.end()
 

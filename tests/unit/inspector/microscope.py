@@ -5,6 +5,7 @@ import re
 import signal
 from typing import Any
 
+from tests.support.command import CommandServer
 from tests.support.process import COMMAND, RunningServer, ServerProcess, Wire, head
 
 NOTE = re.compile(r"microscope on http://\S+:([0-9]+)/\)")
@@ -17,17 +18,10 @@ def inspector_port(server: RunningServer) -> int:
     return int(match[1])
 
 
-class Microscope(ServerProcess):
-    """A running server with ``--inspect`` on a free port."""
+class InspectorClient:
+    """What a page of the inspector asks and posts."""
 
-    def __init__(self, *arguments: str, command: tuple[str, ...] = COMMAND) -> None:
-        super().__init__("--inspect", "127.0.0.1:0", "--no-access-log", *arguments, command=command)
-        self.inspector = 0
-
-    def __enter__(self) -> "Microscope":
-        super().__enter__()
-        self.inspector = inspector_port(self)
-        return self
+    inspector = 0  # its port
 
     def ask(self, path: str, *lines: str) -> tuple[int, bytes]:
         """Ask the inspector for one thing."""
@@ -55,6 +49,33 @@ class Microscope(ServerProcess):
     def look(self) -> "Looking":
         """Look as the page does."""
         return Looking(self.inspector)
+
+
+INSPECT = ("--inspect", "127.0.0.1:0", "--no-access-log")
+
+
+class Microscope(InspectorClient, CommandServer):
+    """A server with ``--inspect`` on a free port, in a thread."""
+
+    def __init__(self, *arguments: str) -> None:
+        super().__init__(*INSPECT, *arguments)
+
+    def __enter__(self) -> "Microscope":
+        super().__enter__()
+        self.inspector = inspector_port(self)
+        return self
+
+
+class MicroscopeProcess(InspectorClient, ServerProcess):
+    """A server with ``--inspect`` on a free port, in a process of its own."""
+
+    def __init__(self, *arguments: str, command: tuple[str, ...] = COMMAND) -> None:
+        super().__init__(*INSPECT, *arguments, command=command)
+
+    def __enter__(self) -> "MicroscopeProcess":
+        super().__enter__()
+        self.inspector = inspector_port(self)
+        return self
 
     def interrupt(self) -> int:
         """Press Ctrl-C; return the exit code."""

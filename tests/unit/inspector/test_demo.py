@@ -14,7 +14,8 @@ from reactor.inspector.endpoints import figures
 from reactor.observe.events import Event
 from reactor.observe.metrics import Metrics
 from reactor.server.server import StartError
-from tests.support.process import ServerProcess, Wire
+from tests.support.command import CommandServer
+from tests.support.process import Wire
 from tests.unit.inspector.in_process import InProcess
 from tests.unit.inspector.microscope import NOTE, Microscope
 
@@ -52,7 +53,6 @@ def blocked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 # The main server is not changed.
 
 
-@pytest.mark.system
 def test_a_stranger_does_not_find_the_blocking_handler_on_the_main_port() -> None:
     with Microscope("--auth-upload", "user:password") as server:
         wire = server.connect()
@@ -62,7 +62,6 @@ def test_a_stranger_does_not_find_the_blocking_handler_on_the_main_port() -> Non
         assert wire.get("/demo/block").status == 404
 
 
-@pytest.mark.system
 def test_demos_run_on_a_server_that_requires_a_password() -> None:
     with Microscope("--auth", "user:password") as server, server.look() as looking:
         server.post("/demos", {"name": "keep-alive"})
@@ -73,7 +72,6 @@ def test_demos_run_on_a_server_that_requires_a_password() -> None:
     assert all(text.startswith("HTTP/1.1 200 OK") for text in sent)
 
 
-@pytest.mark.system
 def test_demo_connections_do_not_count_against_the_limit() -> None:
     with Microscope("--max-connections", "1") as server, server.look() as looking:
         wire = server.connect()
@@ -83,9 +81,8 @@ def test_demo_connections_do_not_count_against_the_limit() -> None:
         assert wire.get("/echo/still-here").content == b"still-here"
 
 
-@pytest.mark.system
 def test_demo_requests_are_not_in_the_access_log_or_the_metrics() -> None:
-    with ServerProcess("--inspect", "127.0.0.1:0") as server:
+    with CommandServer("--inspect", "127.0.0.1:0") as server:
         note = NOTE.search(server.start_line)
         assert note is not None
         server.get("/echo/served")
@@ -100,7 +97,7 @@ def test_demo_requests_are_not_in_the_access_log_or_the_metrics() -> None:
             server.keep_asking_until(demo_is_answered)
             figures = wire.get("/metrics").content.decode()
             listed = json.loads(wire.get("/connections").content)
-        server.send_signal(signal.SIGTERM)
+        server.terminate()
         assert server.exit_code() == 0
         logged = server.stdout.rest()
     assert not [line for line in logged if "of-8" in line]
@@ -111,7 +108,6 @@ def test_demo_requests_are_not_in_the_access_log_or_the_metrics() -> None:
     assert all(each["number"] > 0 for each in listed["connections"])
 
 
-@pytest.mark.system
 @pytest.mark.parametrize("held", [False, True])
 def test_a_demo_does_not_delay_the_stop(held: bool) -> None:
     patient = ("--head-timeout", "1000", "--shutdown-timeout", "1000")
@@ -120,7 +116,7 @@ def test_a_demo_does_not_delay_the_stop(held: bool) -> None:
         looking.until(lambda frame: [chip[5] for chip in frame["chips"]] not in ([], [0]))
         if held:
             server.do("pause")
-        server.send_signal(signal.SIGTERM)
+        server.terminate()
         assert server.exit_code() == 0
 
 

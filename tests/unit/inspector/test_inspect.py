@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from reactor.server.connection import State
+from tests.support.command import CommandServer, run_main
 from tests.support.in_process import TABLE
-from tests.support.process import COMMAND, ServerProcess, Wire, head, run
-from tests.unit.inspector.microscope import Microscope
-
-pytestmark = pytest.mark.system
+from tests.support.process import COMMAND, Wire, head
+from tests.unit.inspector.microscope import Microscope, MicroscopeProcess
 
 GET = head("GET", "/echo/hi")
 NAMES = [state.name for state in State]
@@ -20,6 +19,12 @@ NAMES = [state.name for state in State]
 @pytest.fixture
 def server() -> Iterator[Microscope]:
     with Microscope() as microscope:
+        yield microscope
+
+
+@pytest.fixture
+def process() -> Iterator[MicroscopeProcess]:
+    with MicroscopeProcess() as microscope:
         yield microscope
 
 
@@ -98,43 +103,47 @@ def test_slow_motion_answers_in_time(server: Microscope) -> None:
     assert server.get("/echo/slowly").content == b"slowly"
 
 
-def test_ctrl_c_ends_a_server_that_is_held(server: Microscope) -> None:
-    wire = server.connect()
+@pytest.mark.system
+def test_ctrl_c_ends_a_server_that_is_held(process: MicroscopeProcess) -> None:
+    wire = process.connect()
     wire.get("/")
-    server.post("/breakpoints", {"states": ["RESPONDING"], "slow": False})
-    with server.look() as looking:
+    process.post("/breakpoints", {"states": ["RESPONDING"], "slow": False})
+    with process.look() as looking:
         wire.send(GET)
         looking.until(lambda frame: frame["at"])
-        server.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
         assert wire.answer().status == 200  # what is in flight is finished
     wire.close()
-    assert server.exit_code() == 0
+    assert process.exit_code() == 0
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("state", ["CLOSED", "DRAINING", "RESPONDING"])
-def test_ctrl_c_is_held_by_no_breakpoint(server: Microscope, state: str) -> None:
-    wire = server.connect()
+def test_ctrl_c_is_held_by_no_breakpoint(process: MicroscopeProcess, state: str) -> None:
+    wire = process.connect()
     wire.get("/")
-    server.post("/breakpoints", {"states": [state], "slow": True})
-    assert server.interrupt() == 0
-    assert "Traceback" not in "\n".join(server.stderr.rest())
+    process.post("/breakpoints", {"states": [state], "slow": True})
+    assert process.interrupt() == 0
+    assert "Traceback" not in "\n".join(process.stderr.rest())
 
 
-def test_ctrl_c_ends_a_server_that_is_paused(server: Microscope) -> None:
-    server.do("pause")
-    assert server.interrupt() == 0
+@pytest.mark.system
+def test_ctrl_c_ends_a_server_that_is_paused(process: MicroscopeProcess) -> None:
+    process.do("pause")
+    assert process.interrupt() == 0
 
 
-def test_sigusr1_tells_of_the_connections_without_going_on(server: Microscope) -> None:
-    server.connect().get("/")
-    server.do("pause")
-    server.send_signal(signal.SIGUSR1)
-    assert server.stderr.next() == "reactor: 1 connections"
-    line = server.stderr.next()
+@pytest.mark.system
+def test_sigusr1_tells_of_the_connections_without_going_on(process: MicroscopeProcess) -> None:
+    process.connect().get("/")
+    process.do("pause")
+    process.send_signal(signal.SIGUSR1)
+    assert process.stderr.next() == "reactor: 1 connections"
+    line = process.stderr.next()
     assert line is not None
     assert line.startswith("reactor: c1 127.0.0.1 fd ")
     assert " IDLE, 1 served, 0 octets in, 0 out, keep_alive in " in line
-    assert b'"paused"' in json.dumps(server.post("/control", {"do": "pause"})[1]).encode()
+    assert b'"paused"' in json.dumps(process.post("/control", {"do": "pause"})[1]).encode()
 
 
 # What is shown.
@@ -153,8 +162,9 @@ def test_hello_has_the_table_the_steps_and_the_demos(server: Microscope) -> None
     assert {demo["name"] for demo in hello["demos"]} >= {"keep-alive", "block", "hundred"}
 
 
+@pytest.mark.system
 def test_without_docstrings_the_page_gets_the_same_states() -> None:
-    with Microscope(command=("-OO", *COMMAND)) as server, server.look() as looking:
+    with MicroscopeProcess(command=("-OO", *COMMAND)) as process, process.look() as looking:
         states = looking.hello["states"]
     assert [state["name"] for state in states] == NAMES
     assert [tuple(state["then"]) for state in states] == [row.then for row in TABLE.values()]
@@ -221,18 +231,19 @@ def test_moves_and_turns_are_told_once(server: Microscope) -> None:
     assert turns == sorted(set(turns))
 
 
-def test_a_page_that_does_not_read_costs_no_memory(server: Microscope) -> None:
+@pytest.mark.system
+def test_a_page_that_does_not_read_costs_no_memory(process: MicroscopeProcess) -> None:
     import psutil
 
-    process = psutil.Process(server.pid)
-    with server.look():
-        wire = server.connect()
+    memory = psutil.Process(process.pid).memory_info
+    with process.look():
+        wire = process.connect()
         for _ in range(500):
             wire.get("/")
-        before = process.memory_info().rss
+        before = memory().rss
         for _ in range(3000):
             wire.get("/")
-        assert process.memory_info().rss - before < 8 << 20
+        assert memory().rss - before < 8 << 20
 
 
 # Controls that are wrong.
@@ -334,14 +345,15 @@ def test_the_figures_are_served(server: Microscope) -> None:
     assert (listed["state"], listed["served"], listed["deadline"]) == ("IDLE", 1, "keep_alive")
 
 
-def test_it_is_not_ready_while_it_stops(server: Microscope) -> None:
-    wire = server.connect()
-    wire.send(head("POST", "/echo/x", "Content-Length: 5")[:-10])
-    server.keep_asking_until(lambda: b'"served": 0' in server.ask("/connections")[1])
-    server.send_signal(signal.SIGTERM)
-    assert server.stderr.next() == "reactor: SIGTERM: stopping"
-    assert server.ask("/readyz")[0] == 503
-    assert server.ask("/healthz")[0] == 200
+def test_it_is_not_ready_while_it_stops() -> None:
+    with Microscope() as server:
+        wire = server.connect()
+        wire.send(head("POST", "/echo/x", "Content-Length: 5")[:-10])
+        server.keep_asking_until(lambda: b'"served": 0' in server.ask("/connections")[1])
+        server.terminate()
+        assert server.stderr.next() == "reactor: Server.stop(): stopping"
+        assert server.ask("/readyz")[0] == 503
+        assert server.ask("/healthz")[0] == 200
 
 
 # The option.
@@ -349,13 +361,13 @@ def test_it_is_not_ready_while_it_stops(server: Microscope) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "127.0.0.1:", ":4222", "::1:4222", "70000", "host:70000", "a b:1"])
 def test_what_is_no_address_is_exit_code_2(text: str) -> None:
-    done = run("--port", "0", f"--inspect={text}")
+    done = run_main("--port", "0", f"--inspect={text}")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
 
 
 def test_an_address_that_is_taken_is_exit_code_3(server: Microscope) -> None:
-    done = run("--port", "0", "--inspect", f"127.0.0.1:{server.inspector}")
+    done = run_main("--port", "0", "--inspect", f"127.0.0.1:{server.inspector}")
     assert done.returncode == 3
     assert done.stderr == (
         f"reactor: cannot listen on 127.0.0.1 port {server.inspector}: Address already in use\n"
@@ -363,8 +375,8 @@ def test_an_address_that_is_taken_is_exit_code_3(server: Microscope) -> None:
 
 
 def test_one_that_others_reach_is_warned_of() -> None:
-    with ServerProcess("--inspect", "0.0.0.0:0", "--no-access-log") as server:
-        server.send_signal(signal.SIGTERM)
+    with CommandServer("--inspect", "0.0.0.0:0", "--no-access-log") as server:
+        server.terminate()
         assert server.exit_code() == 0
-    with ServerProcess("--inspect", "localhost:0", "--no-access-log") as server:
+    with CommandServer("--inspect", "localhost:0", "--no-access-log") as server:
         assert "microscope on http://127.0.0.1:" in server.start_line or "[::1]" in server.start_line

@@ -13,8 +13,9 @@ from handlers.files.store import Store
 from reactor.http11.message import Response
 from reactor.observe.explain import Explain
 from reactor.routing import Router
+from tests.support.command import CommandServer
 from tests.support.in_process import Client, Harness
-from tests.support.process import PATIENCE, ROOT, ServerProcess, environment
+from tests.support.process import PATIENCE, ROOT, environment
 
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -54,9 +55,8 @@ def test_a_request_is_one_paragraph() -> None:
         ]
 
 
-@pytest.mark.system
 def test_the_listener_tells_whom_it_accepted() -> None:
-    with ServerProcess("--explain", "--no-access-log") as server:
+    with CommandServer("--explain", "--no-access-log") as server:
         wire = server.connect()
         port = wire.sock.getsockname()[1]
         line = server.stderr.next()
@@ -213,9 +213,8 @@ def test_a_terminal_gets_colours_unless_it_has_none(extra: dict[str, str], colou
         os.close(ours)
 
 
-@pytest.mark.system
 def test_the_debug_log_tells_the_same() -> None:
-    with ServerProcess("--log-level", "debug", "--no-access-log") as server:
+    with CommandServer("--log-level", "debug", "--no-access-log") as server:
         server.get("/echo/hi")
         line = ""
         while "GET /echo/hi -> 200" not in line:
@@ -223,9 +222,8 @@ def test_the_debug_log_tells_the_same() -> None:
         assert re.match(r"reactor: turn \d+: waited ", line)
 
 
-@pytest.mark.system
 def test_without_it_no_turn_is_told() -> None:
-    with ServerProcess("--no-access-log") as server:
+    with CommandServer("--no-access-log") as server:
         server.get("/echo/hi")
-        server.process.terminate()
+        server.terminate()
         assert [line for line in server.stderr.rest() if "turn" in line] == []
