@@ -26,9 +26,9 @@ def main(port: int) -> None:
             if key.fileobj is listener:
                 connection, _ = listener.accept()
                 connection.setblocking(False)
-                selector.register(connection, selectors.EVENT_READ)
+                selector.register(connection, selectors.EVENT_READ, connection)
                 continue
-            connection = key.fileobj
+            connection = key.data
             try:
                 octets = connection.recv(65536)
                 if octets:

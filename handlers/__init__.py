@@ -22,16 +22,16 @@ def build(
 ) -> Router:
     """Make the routes of the built-in server, in a router if one is given; without a store no files.
 
-    ``resumable`` is how many octets an upload may have that goes on after it was interrupted; None
-    for no such uploads. ``allowed_origin`` is one whose pages may upload as our own may, "*" for all.
+    ``resumable`` is the maximum size of a resumable upload in octets; None disables resumable uploads.
+    ``allowed_origin`` is an origin whose pages may upload as our own may, "*" for all.
     """
     routes = Router() if routes is None else routes
     root.install(routes)
     echo.install(routes)
     user_agent.install(routes)
     if store is not None:
-        partials = None if resumable is None else UploadRegistry(resumable)
-        if partials is not None:
-            store.when_closed(partials.close)
-        Files(store, partials, allowed_origin).install(routes, read_only, allow_delete)
+        registry = None if resumable is None else UploadRegistry(resumable)
+        if registry is not None:
+            store.when_closed(registry.close)
+        Files(store, registry, allowed_origin, read_only).install(routes, allow_delete)
     return routes

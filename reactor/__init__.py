@@ -31,7 +31,8 @@ from reactor._version import __version__ as __version__
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import FileSlice, LiveStream, Request, Response
 from reactor.routing import Router, buffered
-from reactor.server.server import Server, StartError, serve
+from reactor.server.listen import StartError
+from reactor.server.server import Server, serve
 from reactor.settings import Settings
 
 __all__ = [

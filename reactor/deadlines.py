@@ -1,4 +1,4 @@
-"""Deadlines: the earliest among many, moved for free.
+"""Deadlines: a heap in which moving a deadline later costs nothing.
 
 A connection that is served moves its deadline with each request, thousands of times a second; a
 heap that followed each move would do little else. So the heap follows only a deadline that comes
@@ -8,7 +8,7 @@ checked: if the handler's deadline has moved on, a new entry is made for it.
     handler.deadline           when the event handler wants to be called; it moves this freely
     handler.reactor_deadline   the time of its one live entry in the heap; never later than that
 
-An entry is dead when its handler has another one or none; once most are, the heap is made anew, so
+An entry is stale when its handler has another one or none; once most are, the heap is made anew, so
 that ten thousand short connections leave nothing behind.
 
 Deadlines know no clock: the time is an argument.
@@ -19,8 +19,8 @@ from heapq import heapify, heappop, heappush, nsmallest
 from math import inf
 from typing import Generic, Protocol, TypeVar
 
-# Below this many dead entries a new heap costs more than it saves.
-_FEW = 64
+# Below this many stale entries a new heap costs more than it saves.
+_MIN_STALE = 64
 
 
 class Timed(Protocol):
@@ -33,7 +33,7 @@ class Timed(Protocol):
 Handler = TypeVar("Handler", bound=Timed)
 
 
-def _when(handler: Timed) -> float:
+def _deadline(handler: Timed) -> float:
     return handler.deadline
 
 
@@ -43,10 +43,10 @@ class Deadlines(Generic[Handler]):
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Handler]] = []
         self._entries_made = 0  # breaks ties in the order of making, never by address
-        self._dead = 0
+        self._stale = 0
 
     def __len__(self) -> int:
-        """How many entries the heap holds, dead ones included."""
+        """How many entries the heap holds, stale ones included."""
         return len(self._heap)
 
     def schedule(self, handler: Handler) -> None:
@@ -56,10 +56,10 @@ class Deadlines(Generic[Handler]):
         self._push(handler)
 
     def forget(self, handler: Handler) -> None:
-        """Let the handler's entry be dead."""
+        """Mark the handler's heap entry as stale."""
         if handler.reactor_deadline != inf:
             handler.reactor_deadline = inf
-            self._bury()
+            self._count_stale()
 
     def earliest(self) -> float:
         """Return the earliest deadline; infinite when there is none."""
@@ -68,13 +68,13 @@ class Deadlines(Generic[Handler]):
             when, _, handler = heap[0]
             if when == handler.reactor_deadline and handler.deadline <= when:
                 return when
-            self._settle_first()
+            self._update_first()
         return inf
 
     def next(self, count: int) -> list[Handler]:
         """Return whose deadlines come next, at most so many, earliest first."""
         live = {entry[2]: None for entry in self._heap if entry[0] == entry[2].reactor_deadline}
-        return nsmallest(count, (each for each in live if each.deadline != inf), key=_when)
+        return nsmallest(count, (each for each in live if each.deadline != inf), key=_deadline)
 
     def due(self, now: float) -> Iterator[Handler]:
         """Take out the handlers whose deadline has passed by ``now``, earliest first.
@@ -97,21 +97,21 @@ class Deadlines(Generic[Handler]):
         self._entries_made += 1
         heappush(self._heap, (handler.reactor_deadline, self._entries_made, handler))
 
-    def _settle_first(self) -> None:
-        """Drop the first entry when it is dead; when its handler has moved on, follow it."""
+    def _update_first(self) -> None:
+        """Drop the first entry if it is stale; move it if the handler's deadline is later."""
         when, _, handler = heappop(self._heap)
         if when != handler.reactor_deadline:
-            self._dead -= 1
+            self._stale -= 1
         else:
             handler.reactor_deadline = handler.deadline
             if handler.deadline != inf:
                 self._push(handler)
 
-    def _bury(self) -> None:
-        """Count a dead entry; make the heap anew when most are dead."""
-        self._dead += 1
-        if self._dead > _FEW and self._dead > len(self._heap) // 2:
+    def _count_stale(self) -> None:
+        """Count a stale entry; make the heap anew when most are stale."""
+        self._stale += 1
+        if self._stale > _MIN_STALE and self._stale > len(self._heap) // 2:
             live = {entry[2]: entry for entry in self._heap if entry[0] == entry[2].reactor_deadline}
             self._heap = list(live.values())  # one for each: it may have had two for one time
             heapify(self._heap)
-            self._dead = 0
+            self._stale = 0

@@ -48,14 +48,14 @@ class Interest(IntEnum):
 
 
 # Seconds. The selector counts milliseconds in a C int; to wake for nothing once in 11 days is harmless.
-LONGEST_SLEEP = 1e6
+MAX_SLEEP = 1e6
 # Seconds. Who waits longer for an answer begins to notice; nobody else is served meanwhile.
 SLOW_TURN = 0.05
 # Seconds. If a hook takes longer, the process was suspended, or nothing could have been in time.
 LONG_HOOK = 1.0
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-# What is called, by readiness; a deadline is none.
+# Hook names, indexed by event mask (0: deadline).
 HOOKS = ("on_deadline", "on_readable", "on_writable", "on_readable and on_writable")
 
 
@@ -186,7 +186,7 @@ class Reactor:
     def turn(self) -> None:
         """Wait once, and call everybody who is ready."""
         earliest = self._deadlines.earliest()
-        timeout = None if earliest == inf else min(max(0.0, earliest - self._clock()), LONGEST_SLEEP)
+        timeout = None if earliest == inf else min(max(0.0, earliest - self._clock()), MAX_SLEEP)
         ready, due_by = self._demultiplex(timeout, earliest)
         for key, events in ready:
             self._dispatch(key.data, events)
@@ -195,7 +195,7 @@ class Reactor:
         for function in self._turn_ends:
             function()
         if self._clock() - self._began > self._slow_turn:
-            self._tell_slow_turn(len(ready))
+            self._log_slow_turn(len(ready))
 
     # One step each, for an observer to watch.
 
@@ -263,7 +263,7 @@ class Reactor:
             self._last_logged = self._began
             log.warning("slow: %s of %r took %.0f ms, and all others waited", hook, handler, seconds * 1e3)
 
-    def _tell_slow_turn(self, ready: int) -> None:
+    def _log_slow_turn(self, ready: int) -> None:
         """Tell of a turn that was slow by many hooks, none of them slow, or by what ends it."""
         if self._last_logged != self._began:
             now = self._clock()

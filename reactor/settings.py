@@ -35,7 +35,7 @@ class Settings:
         64 * MIB, "octets", "requests", "an upload that would leave less on the disk gets 507", 0
     )
 
-    # How long a connection may take. A State names its patience; "_timeout" makes it a field here.
+    # How long a connection may take. A State names its timeout; "_timeout" makes it a field here.
     first_octet_timeout: float = _limit(
         20.0, "seconds", "deadlines", "from connecting to the first octet; then closed", 0.001
     )

@@ -14,190 +14,21 @@ import argparse
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from benchmarks.attack import attackers
-from benchmarks.attack.clients import raise_limit
-from benchmarks.attack.run import Outcome, Scale, Scenario, besiege
-from benchmarks.servers.process import CLIENT_CORE, pinned
-
-P99 = 0.100  # seconds
-CPU = 0.05  # of one core
-MEMORY = 16 << 20  # octets, more than before the attack
-MIB = 1 << 20
-
-FULL = Scale(
-    share=1,
-    honest=50,
-    interval=0.1,
-    before=1,
-    attack=6,
-    quiet=2,
-    after=1.5,
-    patience=5,
-    tempo=1,
-    at_most=20,
-)
-SMALL = Scale(
-    share=0.05,
-    honest=10,
-    interval=0.05,
-    before=0.1,
-    attack=0.4,
-    quiet=0.4,
-    after=0.4,
-    patience=0.8,
-    tempo=0.2,
-    at_most=4,
-)
-LINGER = "--linger-timeout"
-SCENARIOS = (
-    Scenario(
-        "slow-heads",
-        "heads that come an octet every two seconds, and never end",
-        1000,
-        attackers.Slow,
-        meets={"408": 1},
-        deadlines=("--head-timeout", LINGER),
-        every=2,
-        holds=True,
-    ),
-    Scenario(
-        "slow-bodies",
-        "uploads that come an octet every two seconds, half of them chunked",
-        1000,
-        attackers.SlowBody,
-        meets={"408": 1},
-        deadlines=("--content-timeout", LINGER),
-        every=2,
-        holds=True,
-    ),
-    Scenario(
-        "slow-readers",
-        "downloads of which nothing is taken, or 256 octets a second",
-        1000,
-        attackers.SlowReader,
-        meets={"reset": 0.5},
-        deadlines=("--stall-timeout",),
-        holds=True,
-    ),
-    Scenario(
-        "flood",
-        "silent connections, five times as many as there are places",
-        2000,
-        attackers.Silent,
-        meets={"connected": 2, "closed": 1},
-        places=0.2,
-    ),
-    Scenario(
-        "flood-of-heads",
-        "five times as many as there are places, each with a head begun",
-        2000,
-        attackers.HalfHead,
-        meets={"connected": 2},
-        deadlines=("--head-timeout", LINGER),
-        places=0.2,
-        holds=True,
-    ),
-    Scenario(
-        "descriptors",
-        "uploads and downloads held open under ulimit -n 64",
-        400,
-        attackers.Hoarder,
-        meets={"connected": 1},
-        deadlines=("--content-timeout", "--stall-timeout", LINGER),
-        descriptors=64,
-        fewest=60,
-        honest=8,
-        says="Too many open files",
-        holds=True,
-    ),
-    Scenario(
-        "storm",
-        "pipelined requests without end, of whose answers none is read",
-        20,
-        attackers.Storm,
-        meets={"reset": 1},
-        deadlines=("--stall-timeout",),
-        fewest=2,
-    ),
-    Scenario(
-        "header-bombs",
-        "heads too long in every way, and valid ones never seen before",
-        40,
-        attackers.HeaderBomb,
-        meets={"200": 0.5, "400": 0.16, "414": 0.16, "431": 0.5},
-        fewest=6,
-    ),
-    Scenario(
-        "chunk-bombs",
-        "chunked content too long in every way, and cut into single octets",
-        40,
-        attackers.ChunkBomb,
-        meets={"201": 0.33, "400": 0.33, "413": 0.16, "431": 0.16},
-        fewest=6,
-    ),
-    Scenario(
-        "idle",
-        "connections that say nothing, or nothing more",
-        10_000,
-        attackers.Idle,
-        meets={"connected": 1, "200": 0.5},
-        come_in=2.5,
-        never=("closed", "reset"),
-        holds=True,
-    ),
-)
-
-
-class Target(NamedTuple):
-    """One target, and what was measured."""
-
-    name: str
-    met: bool
-    measured: str
-
-
-def percentile(times: Sequence[float], share: float) -> float:
-    """Return a percentile of sorted times, in milliseconds."""
-    return times[min(len(times) - 1, int(len(times) * share))] * 1e3 if times else float("nan")
-
-
-def targets(scenario: Scenario, outcome: Outcome) -> Iterator[Target]:
-    """Compare what came of a siege with what should."""
-    p99 = percentile(outcome.times, 0.99)
-    cpu, files = outcome.cpu, outcome.descriptors
-    kept = outcome.resident["after"] - outcome.resident["before"]
-    yield Target("attack took effect", outcome.reached, "yes" if outcome.reached else "no")
-    yield Target("no errors", outcome.errors == 0, f"{outcome.errors}")
-    yield Target("connections kept", outcome.kept == outcome.honest, f"{outcome.kept} of {outcome.honest}")
-    yield Target("p99 under 100 ms", p99 < P99 * 1e3, f"{p99:.2f} ms")
-    yield Target("attacked and idle under 5 %", cpu["quiet"] < CPU, f"{cpu['quiet']:.1%}")
-    yield Target("idle afterwards under 5 %", cpu["after"] < CPU, f"{cpu['after']:.1%}")
-    yield Target("memory back within 16 MiB", kept < MEMORY, f"{kept / MIB:+.1f} MiB")
-    yield Target(
-        "descriptors back", files["after"] == files["before"], f"{files['after'] - files['before']:+}"
-    )
-    yield Target("nothing left on the disk", not outcome.leftovers, f"{len(outcome.leftovers)} files")
-    if outcome.places:  # and one more, for as long as it takes to close another in its favour
-        held = files["attack"] - files["before"] + outcome.honest
-        yield Target(f"at most {outcome.places} held", held <= outcome.places + 1, f"{held}")
-    for what in scenario.never:
-        times = outcome.met.get(what, 0)
-        yield Target(f"nobody was {what}", times == 0, f"{times}")
-    wrong = outcome.met.get("wrong answers", 0) + outcome.met.get("no answer", 0)
-    yield Target("attackers answered as they should", wrong == 0, f"{wrong} wrong")
-    yield Target("no crash, no traceback", outcome.survived, f"exit code {outcome.exit_code}")
+from benchmarks.attack.run import Outcome, Scenario, run_attack
+from benchmarks.attack.scenarios import FULL, MIB, SCENARIOS, SMALL, percentile, targets
+from benchmarks.load.client_group import raise_open_file_limit
+from benchmarks.servers.process import CLIENT_CORE, pin_to_core
 
 
 def report(scenario: Scenario, outcome: Outcome) -> bool:
-    """Print what came of a siege; return True when every target is met."""
+    """Print what came of an attack; return True when every target is met."""
     print(f"{scenario.name}: {outcome.attackers:,} x {scenario.what}")
-    ulimit = f" (ulimit -n {scenario.descriptors})" if scenario.descriptors else ""
+    ulimit = f" (ulimit -n {scenario.open_file_limit})" if scenario.open_file_limit else ""
     print(f"  server       {outcome.options or 'its defaults'}{ulimit}")
-    met = ", ".join(f"{what} {count:,}" for what, count in sorted(outcome.met.items()))
-    print(f"  attackers    {met}")
+    events = ", ".join(f"{what} {count:,}" for what, count in sorted(outcome.events.items()))
+    print(f"  attackers    {events}")
     print(
         f"  honest       {len(outcome.times):,} requests, {outcome.errors} errors, "
         f"{outcome.kept} of {outcome.honest} connections kept"
@@ -236,9 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if importlib.util.find_spec("psutil") is None:
         print("benchmarks.attack: psutil is not installed (pip install psutil)", file=sys.stderr)
         return 2
-    pinned(CLIENT_CORE)
+    pin_to_core(CLIENT_CORE)
     scale = SMALL if options.small else FULL
-    files = raise_limit()
+    files = raise_open_file_limit()
     print(
         f"load average {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores: what others do there counts, too"
     )
@@ -249,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{scenario.name}: not run, the limit on open files, {files}, is too low (ulimit -n)")
                 passed.append(False)
                 continue
-            passed.append(report(scenario, besiege(scenario, scale)))
+            passed.append(report(scenario, run_attack(scenario, scale)))
     print(f"{sum(passed)} of {len(passed)} scenarios met every target")
     return 0 if all(passed) else 1
 

@@ -1,4 +1,4 @@
-"""The attackers: each kind holds, drips or bursts in its own way, and comes back when it is shut out.
+"""Attackers: each kind holds, drips or bursts in its own way, and comes back when it is shut out.
 
     Slow        sends one octet every so often: of a head, of a body, of a chunked body
     SlowReader  asks for a large file, and takes little of it, or nothing
@@ -6,14 +6,14 @@
     Storm       sends requests without end, and never reads
     Bomb        sends what no limit allows, or what takes long to read, and expects a certain status
 
-They send what a server must survive; what they met with is counted by the crowd.
+They send what a server must survive; what they met with is counted by their ClientGroup.
 """
 
 import itertools
 import socket
 from collections.abc import Iterator, Mapping
 
-from benchmarks.attack.clients import Client, Crowd
+from benchmarks.load.client_group import Client, ClientGroup
 from reactor.loop import Interest
 
 HEAD_BEGUN = b"GET /echo/slow HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
@@ -22,35 +22,35 @@ LARGE = b"GET /files/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Attacker(Client):
-    """One attacker of many; ``every`` is in seconds, between two things it does."""
+    """One attacker of many; ``interval`` is in seconds, between two things it does."""
 
-    def __init__(self, crowd: Crowd, number: int, every: float) -> None:
-        super().__init__(crowd)
+    def __init__(self, group: ClientGroup, number: int, interval: float) -> None:
+        super().__init__(group)
         self.number = number
-        self.every = every
+        self.interval = interval
 
-    def pace(self) -> None:
+    def schedule(self) -> None:
         """Be called again after a while."""
-        self.deadline = self.crowd.reactor.now + self.every
+        self.deadline = self.group.reactor.now + self.interval
 
-    def on_octets(self, octets: bytes) -> None:
+    def on_data(self, octets: bytes) -> None:
         """Count the answers by their status."""
         if octets.startswith(b"HTTP/1.1 "):
-            self.crowd.met[octets[9:12].decode()] += 1
+            self.group.events[octets[9:12].decode()] += 1
 
-    def on_end(self, how: str) -> None:
+    def on_disconnect(self, how: str) -> None:
         """Count it, and come back."""
-        self.crowd.met[how] += 1
-        self.leave()
-        if self.crowd.returning:
-            self.come(self.every)
+        self.group.events[how] += 1
+        self.disconnect()
+        if self.group.returning:
+            self.connect_later(self.interval)
 
 
 class Slow(Attacker):
     """Sends a beginning, and then one octet at a time."""
 
-    def __init__(self, crowd: Crowd, number: int, every: float) -> None:
-        super().__init__(crowd, number, every)
+    def __init__(self, group: ClientGroup, number: int, interval: float) -> None:
+        super().__init__(group, number, interval)
         self._octets: Iterator[int] = iter(b"")
 
     def beginning(self) -> bytes:
@@ -64,13 +64,13 @@ class Slow(Attacker):
     def on_connected(self) -> None:
         """Begin a request."""
         self._octets = itertools.cycle(self.dripping())
-        self.pace()
-        self.say(self.beginning())
+        self.schedule()
+        self.send(self.beginning())
 
-    def on_time(self) -> None:
+    def on_timer(self) -> None:
         """Send an octet."""
-        self.pace()
-        self.say(bytes([next(self._octets)]))
+        self.schedule()
+        self.send(bytes([next(self._octets)]))
 
 
 class SlowBody(Slow):
@@ -94,14 +94,14 @@ class SlowReader(Attacker):
     def on_connected(self) -> None:
         """Ask, and do not care what there is to read."""
         self.interest = Interest.NONE
-        self.pace()
-        self.say(LARGE)
+        self.schedule()
+        self.send(LARGE)
 
-    def on_time(self) -> None:
-        """Take a little; see whether the server has lost its patience."""
-        self.pace()
+    def on_timer(self) -> None:
+        """Take a little; see whether the server has reset the connection."""
+        self.schedule()
         if self.handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self.on_end("reset")
+            self.on_disconnect("reset")
         elif self.number % 2:
             self._take()
 
@@ -113,9 +113,9 @@ class SlowReader(Attacker):
         except OSError:
             octets = b""
         if octets:
-            self.on_octets(octets)
+            self.on_data(octets)
         else:
-            self.on_end("closed")
+            self.on_disconnect("closed")
 
 
 class Silent(Attacker):
@@ -130,7 +130,7 @@ class HalfHead(Attacker):
 
     def on_connected(self) -> None:
         """Say what makes the server wait for more."""
-        self.say(HEAD_BEGUN)
+        self.send(HEAD_BEGUN)
 
 
 class Idle(Attacker):
@@ -139,7 +139,7 @@ class Idle(Attacker):
     def on_connected(self) -> None:
         """Ask, or do not."""
         if self.number % 2:
-            self.say(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            self.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
 
 class Storm(Attacker):
@@ -147,8 +147,8 @@ class Storm(Attacker):
 
     receive_buffer = 4096
 
-    def __init__(self, crowd: Crowd, number: int, every: float) -> None:
-        super().__init__(crowd, number, every)
+    def __init__(self, group: ClientGroup, number: int, interval: float) -> None:
+        super().__init__(group, number, interval)
         self._position = 0
 
     def on_connected(self) -> None:
@@ -156,10 +156,10 @@ class Storm(Attacker):
         self.interest = Interest.WRITE
         self._position = 0
 
-    def on_room(self) -> None:
+    def on_sendable(self) -> None:
         """Send on, from where the last octets ended."""
-        sent = self.say(STORM[self._position :])
-        self.crowd.met["octets"] += sent
+        sent = self.send(STORM[self._position :])
+        self.group.events["octets"] += sent
         self._position = (self._position + sent) % len(STORM)
 
 
@@ -171,32 +171,32 @@ class Hoarder(Attacker):
     def on_connected(self) -> None:
         """Begin an upload that does not go on, or a download that is not taken."""
         if self.number % 2:
-            self.say(
+            self.send(
                 b"POST /files/hoard-%d HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n" % self.number
             )
         else:
-            self.say(LARGE)
+            self.send(LARGE)
 
-    def on_octets(self, octets: bytes) -> None:
+    def on_data(self, octets: bytes) -> None:
         """Of a file, take no more; after a refusal, come again, so that only descriptors are short."""
-        super().on_octets(octets)
+        super().on_data(octets)
         if octets.startswith(b"HTTP/1.1 200 "):
             self.interest = Interest.WRITE
         elif octets.startswith(b"HTTP/1.1 503 "):
-            self.leave()
-            if self.crowd.returning:
-                self.come(self.every)
+            self.disconnect()
+            if self.group.returning:
+                self.connect_later(self.interval)
 
-    def on_room(self) -> None:
+    def on_sendable(self) -> None:
         """Stay, without being told again and again that there is room."""
         self.interest = Interest.NONE
-        self.pace()
+        self.schedule()
 
-    def on_time(self) -> None:
-        """See whether the server has lost its patience."""
-        self.pace()
+    def on_timer(self) -> None:
+        """See whether the server has reset the connection."""
+        self.schedule()
         if self.handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self.on_end("reset")
+            self.on_disconnect("reset")
 
 
 def many(line: bytes, count: int) -> bytes:
@@ -230,8 +230,8 @@ class Bomb(Attacker):
 
     bombs: Mapping[bytes, str] = {}
 
-    def __init__(self, crowd: Crowd, number: int, every: float) -> None:
-        super().__init__(crowd, number, every)
+    def __init__(self, group: ClientGroup, number: int, interval: float) -> None:
+        super().__init__(group, number, interval)
         self._bombs = list(self.bombs.items())
         self._turn = number
         self._position = 0
@@ -244,25 +244,25 @@ class Bomb(Attacker):
         self._position = 0
         self.interest = Interest.BOTH
 
-    def on_room(self) -> None:
+    def on_sendable(self) -> None:
         """Send a part, so that the honest clients in this thread are not kept waiting by us."""
-        self._position += self.say(self._octets[self._position : self._position + (1 << 16)])
+        self._position += self.send(self._octets[self._position : self._position + (1 << 16)])
         if self.connected and self._position == len(self._octets):
             self.interest = Interest.READ
 
-    def on_octets(self, octets: bytes) -> None:
+    def on_data(self, octets: bytes) -> None:
         """Compare the status; one answer is all there should be."""
-        super().on_octets(octets)
+        super().on_data(octets)
         if not octets.startswith(b"HTTP/1.1 " + self._expected.encode()):
-            self.crowd.met["wrong answers"] += 1
-        self.leave()
-        if self.crowd.returning:
-            self.come(self.every)
+            self.group.events["wrong answers"] += 1
+        self.disconnect()
+        if self.group.returning:
+            self.connect_later(self.interval)
 
-    def on_end(self, how: str) -> None:
+    def on_disconnect(self, how: str) -> None:
         """Count it: a bomb is answered before the connection ends."""
-        self.crowd.met["no answer"] += 1
-        super().on_end(how)
+        self.group.events["no answer"] += 1
+        super().on_disconnect(how)
 
 
 class HeaderBomb(Bomb):
@@ -274,7 +274,7 @@ class HeaderBomb(Bomb):
         """Make every other one a valid head whose fields nobody has seen before."""
         super().on_connected()
         if self._turn // len(self.bombs) % 2:
-            serial = self.crowd.met["connected"]
+            serial = self.group.events["connected"]
             fields = b"".join(b"X-%d: %d-%d\r\n" % (n, serial, n) for n in range(95))
             self._octets, self._expected = _START + fields + b"\r\n", "200"
 

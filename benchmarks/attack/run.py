@@ -1,4 +1,4 @@
-"""One siege: a server, honest clients who are being served, and attackers who come and go.
+"""One attack run: a server, honest clients who are being served, and attackers who come and go.
 
     Phase    Attackers             Honest clients      Measured
     before   -                     connect, and ask    times; then memory, descriptors
@@ -10,7 +10,7 @@
     last     -                     ask once more       whose connection is still the first
 
 Attackers who never hold still are quiet after the attack instead: they do not come back. The quiet
-phase of the others is over before the server's patience with them is.
+phase of the others is over before the server's timeouts for them are.
 
 The attack lasts as long as its scale says, and until it has met with what it is meant to meet with,
 so that an attack that never took effect does not pass for one that was withstood.
@@ -22,8 +22,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.attack.attackers import Attacker
-from benchmarks.attack.clients import Crowd, Honest
-from benchmarks.attack.server import Victim
+from benchmarks.attack.clients import HonestClient
+from benchmarks.attack.server import AttackedServer
+from benchmarks.load.client_group import ClientGroup
 
 STEPS = 8  # which the quiet phase is long; up to as many go before it
 AT_REST = 0.05  # of the processor
@@ -32,7 +33,7 @@ LARGE = 64 << 20  # octets; no octet of them is on the disk
 
 @dataclass(frozen=True)
 class Scale:
-    """How large a siege is, and how long its phases are, in seconds."""
+    """How large an attack is, and how long its phases are, in seconds."""
 
     share: float  # of the attackers
     honest: int
@@ -41,10 +42,10 @@ class Scale:
     attack: float
     quiet: float
     after: float
-    patience: float  # the server's, where waiting for its default would take minutes
-    tempo: float  # of the attackers; 1 is as the scenario says, 0.1 is ten times as fast
-    at_most: float  # for anything that is waited for
-    alone: bool = True  # whether the server has a core of its own
+    timeout: float  # the server's, where waiting for its default would take minutes
+    interval_factor: float  # of the attackers; 1 is as the scenario says, 0.1 is ten times as fast
+    max_wait: float  # for anything that is waited for
+    own_core: bool = True  # whether the server has a core of its own
 
 
 @dataclass(frozen=True)
@@ -54,21 +55,21 @@ class Scenario:
     name: str
     what: str
     attackers: int  # at full scale
-    kind: Callable[[Crowd, int, float], Attacker]
+    kind: Callable[[ClientGroup, int, float], Attacker]
     # What attackers must have met with, and how often for each of them, before the attack may end.
-    meets: Mapping[str, float]
-    deadlines: Sequence[str] = ()  # the options that get the patience of the scale
-    every: float = 1.0  # seconds, between two things that an attacker does
-    holds: bool = False  # whether attackers hold still while their deadlines have not passed
+    expected_events: Mapping[str, float]
+    timeout_options: Sequence[str] = ()  # the options that get the timeout of the scale
+    interval: float = 1.0  # seconds, between two things that an attacker does
+    holds_still: bool = False  # whether attackers hold still while their deadlines have not passed
     honest: int = 1 << 20  # honest clients at most
-    fewest: int = 1  # attackers, at any scale
-    come_in: float = 1.0  # seconds, over which the attackers arrive
-    descriptors: int = 0  # the server's ulimit -n
-    says: str = ""  # what the server must have said
-    places: float = (
+    min_attackers: int = 1  # attackers, at any scale
+    arrival_seconds: float = 1.0  # seconds, over which the attackers arrive
+    open_file_limit: int = 0  # the server's ulimit -n
+    expected_log: str = ""  # what the server must have said
+    max_connections: float = (
         0  # connections that the server holds at most, as a share of the attackers; 0: its default
     )
-    never: Sequence[str] = ()  # what no attacker may meet with
+    forbidden_events: Sequence[str] = ()  # what no attacker may meet with
 
 
 @dataclass
@@ -77,13 +78,13 @@ class Outcome:
 
     attackers: int = 0
     options: str = ""
-    places: int = 0
+    max_connections: int = 0
     times_before: list[float] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     errors: int = 0
     honest: int = 0
     kept: int = 0
-    met: dict[str, int] = field(default_factory=dict)
+    events: dict[str, int] = field(default_factory=dict)
     reached: bool = False
     cpu: dict[str, float] = field(default_factory=dict)
     resident: dict[str, int] = field(default_factory=dict)
@@ -98,67 +99,67 @@ class Outcome:
         return self.exit_code == 0 and not self.traceback
 
 
-class Siege:
+class AttackRun:
     """One scenario at one scale."""
 
     def __init__(self, scenario: Scenario, scale: Scale, directory: Path) -> None:
         self.scenario, self.scale, self.directory = scenario, scale, directory
         with (directory / "large").open("wb") as file:
             file.truncate(LARGE)
-        self.crowd = Crowd(scale.interval)
+        self.group = ClientGroup(scale.interval)
         honest = min(scale.honest, scenario.honest)
-        self.honest = [Honest(self.crowd, number) for number in range(honest)]
-        count = max(scenario.fewest, round(scenario.attackers * scale.share))
-        every = scenario.every * scale.tempo
-        self.attackers = [scenario.kind(self.crowd, number, every) for number in range(count)]
-        places = round(scenario.places * count)
-        options = [word for option in scenario.deadlines for word in (option, f"{scale.patience:g}")]
-        if places:
-            options += ["--max-connections", str(places)]
-        self.outcome = Outcome(count, " ".join(options), places, honest=honest)
+        self.honest = [HonestClient(self.group, number) for number in range(honest)]
+        count = max(scenario.min_attackers, round(scenario.attackers * scale.share))
+        interval = scenario.interval * scale.interval_factor
+        self.attackers = [scenario.kind(self.group, number, interval) for number in range(count)]
+        max_connections = round(scenario.max_connections * count)
+        options = [word for option in scenario.timeout_options for word in (option, f"{scale.timeout:g}")]
+        if max_connections:
+            options += ["--max-connections", str(max_connections)]
+        self.outcome = Outcome(count, " ".join(options), max_connections, honest=honest)
         options += ["--directory", str(directory)]
-        self.victim = Victim(self.crowd, options, scenario.descriptors, scale.alone)
+        self.server = AttackedServer(self.group, options, scenario.open_file_limit, scale.own_core)
 
     def run(self) -> Outcome:
         """Go through the phases."""
         try:
             self._before()
             self._arrive()
-            if self.scenario.holds:
+            if self.scenario.holds_still:
                 self._quiet()
             self._attack()
-            if not self.scenario.holds:
+            if not self.scenario.holds_still:
                 self._quiet()
             self._after()
             self._last()
-            self.outcome.traceback = self.victim.diary.has(b"Traceback")
-            self.outcome.exit_code = self.victim.stop() if self.victim.alive else self.victim.process.poll()
+            self.outcome.traceback = self.server.stderr.has(b"Traceback")
+            self.outcome.exit_code = self.server.stop() if self.server.alive else self.server.process.poll()
             return self.outcome
         finally:
             for client in (*self.attackers, *self.honest):
-                client.leave()
-            self.victim.end()
-            self.crowd.reactor.close()
+                client.disconnect()
+            self.server.end()
+            self.group.reactor.close()
 
     # The phases.
 
     def _before(self) -> None:
         for client in self.honest:
-            client.come(0)
-        self.crowd.run(lambda: all(each.connected for each in self.honest), self.scale.at_most)
+            client.connect_later(0)
+        self.group.run(lambda: all(each.connected for each in self.honest), self.scale.max_wait)
         self._ask_while(self.scale.before, lambda: all(each.answered for each in self.honest))
         self.outcome.times_before = self._take_times()
         self._note("before")
 
     def _arrive(self) -> None:
-        self.crowd.pulse.now_and_then = lambda: self._note("attack")
-        time = self.scenario.come_in * self.scale.share
+        self.group.ticker.periodic = lambda: self._note("attack")
+        time = self.scenario.arrival_seconds * self.scale.share
         for client in self.attackers:
-            client.come(time * client.number / len(self.attackers))
-        self._ask_while(time, lambda: self.crowd.met["connected"] >= len(self.attackers))
+            client.connect_later(time * client.number / len(self.attackers))
+        self._ask_while(time, lambda: self.group.events["connected"] >= len(self.attackers))
 
     def _attack(self) -> None:
-        self.crowd.returning = True
+        self.group.returning = True
         with_cpu = self._measured("attack")
         self._ask_while(self.scale.attack, lambda: self._in_effect)
         with_cpu()
@@ -167,23 +168,23 @@ class Siege:
         self.outcome.times = self._take_times()
 
     def _quiet(self) -> None:
-        self.crowd.returning = False
+        self.group.returning = False
         # First, who is on the way arrives, and is shut out or not: an attack that goes on is not quiet.
-        self.crowd.run(lambda: not any(each.coming for each in self.attackers), self.scale.at_most)
+        self.group.run(lambda: not any(each.connecting for each in self.attackers), self.scale.max_wait)
         step = self.scale.quiet / STEPS
         # What they sent is taken. A busy loop would never be at rest, and is measured, too.
-        for _ in range(STEPS // 2 if self.scenario.holds else STEPS):
+        for _ in range(STEPS // 2 if self.scenario.holds_still else STEPS):
             if self._rest("quiet", step) < AT_REST:
                 break
         self._rest("quiet", self.scale.quiet)
 
     def _after(self) -> None:
-        self.crowd.pulse.now_and_then = lambda: None
-        self.outcome.met = dict(self.crowd.met)
+        self.group.ticker.periodic = lambda: None
+        self.outcome.events = dict(self.group.events)
         for client in self.attackers:
-            client.leave()
+            client.disconnect()
         before = self.outcome.descriptors["before"]
-        self.crowd.run(lambda: self.victim.descriptors <= before, self.scale.at_most)
+        self.group.run(lambda: self.server.descriptors <= before, self.scale.max_wait)
         self._rest("after", self.scale.after)
         self._note("after")
 
@@ -200,20 +201,22 @@ class Siege:
 
     @property
     def _in_effect(self) -> bool:
-        met, count = self.crowd.met, len(self.attackers)
-        said = self.victim.diary.has(self.scenario.says.encode())
-        return said and all(met[what] >= share * count for what, share in self.scenario.meets.items())
+        events, count = self.group.events, len(self.attackers)
+        said = self.server.stderr.has(self.scenario.expected_log.encode())
+        return said and all(
+            events[what] >= share * count for what, share in self.scenario.expected_events.items()
+        )
 
     def _ask_while(self, seconds: float, until: Callable[[], bool]) -> None:
         """Have honest clients ask, for some seconds and until something holds; wait for their answers."""
-        crowd = self.crowd
-        crowd.asking = True
+        group = self.group
+        group.asking = True
         for number, client in enumerate(self.honest):
             client.start(self.scale.interval * number / len(self.honest))
-        crowd.run_for(seconds)
-        crowd.run(until, self.scale.at_most)
-        crowd.asking = False
-        crowd.run(lambda: not any(each.waiting for each in self.honest), self.scale.at_most)
+        group.run_for(seconds)
+        group.run(until, self.scale.max_wait)
+        group.asking = False
+        group.run(lambda: not any(each.waiting for each in self.honest), self.scale.max_wait)
         for client in self.honest:
             client.give_up()
 
@@ -226,28 +229,28 @@ class Siege:
     def _rest(self, phase: str, seconds: float) -> float:
         """Let nobody ask for some time; return the share of the processor that was used."""
         with_cpu = self._measured(phase)
-        self.crowd.run_for(seconds)
+        self.group.run_for(seconds)
         with_cpu()
         return self.outcome.cpu[phase]
 
     def _measured(self, phase: str) -> Callable[[], None]:
         """Begin to measure the processor; the function that is returned ends it."""
-        began, used = self.crowd.now, self.victim.cpu
+        began, used = self.group.now, self.server.cpu
 
         def end() -> None:
-            elapsed = self.crowd.now - began
-            self.outcome.cpu[phase] = (self.victim.cpu - used) / elapsed if elapsed else 0.0
+            elapsed = self.group.now - began
+            self.outcome.cpu[phase] = (self.server.cpu - used) / elapsed if elapsed else 0.0
 
         return end
 
     def _note(self, phase: str) -> None:
         """Note the most that was held in a phase."""
-        outcome, victim = self.outcome, self.victim
-        outcome.descriptors[phase] = max(victim.descriptors, outcome.descriptors.get(phase, 0))
-        outcome.resident[phase] = max(victim.resident, outcome.resident.get(phase, 0))
+        outcome, server = self.outcome, self.server
+        outcome.descriptors[phase] = max(server.descriptors, outcome.descriptors.get(phase, 0))
+        outcome.resident[phase] = max(server.resident, outcome.resident.get(phase, 0))
 
 
-def besiege(scenario: Scenario, scale: Scale) -> Outcome:
+def run_attack(scenario: Scenario, scale: Scale) -> Outcome:
     """Run one scenario in a directory of its own."""
     with tempfile.TemporaryDirectory() as directory:
-        return Siege(scenario, scale, Path(directory)).run()
+        return AttackRun(scenario, scale, Path(directory)).run()

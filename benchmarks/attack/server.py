@@ -1,7 +1,7 @@
 """The server under attack: a process of its own, what it says, and what it costs (by psutil).
 
-Its standard error is read all the time by the loop of those who attack it, so that it never waits
-for somebody to read what it says.
+Its standard error is read all the time by the loop of the attack clients, so that the server never
+blocks on a full pipe.
 """
 
 import os
@@ -12,16 +12,16 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.attack.clients import Crowd
-from benchmarks.servers.process import SERVER_CORE, pinned
+from benchmarks.load.client_group import ClientGroup
+from benchmarks.servers.process import SERVER_CORE, pin_to_core
 from reactor.loop import EventHandler, Interest
 
 START_LINE = re.compile(rb"reactor: serving .*http://([\d.]+):(\d+)[^\n]*\n")
-PATIENCE = 20.0  # seconds; a server that takes longer to start or to stop is at fault
+TIMEOUT = 20.0  # seconds; a server that takes longer to start or to stop is at fault
 
 
-class Diary(EventHandler):
-    """What the server says, as it says it."""
+class StderrReader(EventHandler):
+    """Reads the server's standard error as it is written."""
 
     def __init__(self, pipe: Any) -> None:
         super().__init__(pipe, Interest.READ)
@@ -42,22 +42,22 @@ class Diary(EventHandler):
         return text in self.octets
 
 
-class Victim:
-    """A running server; ``descriptors`` is its ulimit -n, 0 for what this process has."""
+class AttackedServer:
+    """A running server; ``open_file_limit`` is its ulimit -n, 0 for what this process has."""
 
     def __init__(
-        self, crowd: Crowd, options: Sequence[str], descriptors: int = 0, alone: bool = True
+        self, group: ClientGroup, options: Sequence[str], open_file_limit: int = 0, own_core: bool = True
     ) -> None:
         # Here, so that who imports this module can say in a line of its own that psutil is missing.
         import psutil
 
         def prepare() -> None:
-            if descriptors:
-                resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-            if alone:
-                pinned(SERVER_CORE)
+            if open_file_limit:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (open_file_limit, open_file_limit))
+            if own_core:
+                pin_to_core(SERVER_CORE)
 
-        self._crowd = crowd
+        self._group = group
         self.process = subprocess.Popen(
             [sys.executable, "-m", "reactor", "--port", "0", *options],
             stdin=subprocess.DEVNULL,
@@ -65,32 +65,32 @@ class Victim:
             stderr=subprocess.PIPE,
             preexec_fn=prepare,
         )
-        self._gauge = psutil.Process(self.process.pid)
-        self.diary = Diary(self.process.stderr)
-        crowd.reactor.register(self.diary)
-        crowd.run(lambda: bool(START_LINE.search(self.diary.octets)) or self.diary.ended, PATIENCE)
-        match = START_LINE.search(self.diary.octets)
+        self._psutil = psutil.Process(self.process.pid)
+        self.stderr = StderrReader(self.process.stderr)
+        group.reactor.register(self.stderr)
+        group.run(lambda: bool(START_LINE.search(self.stderr.octets)) or self.stderr.ended, TIMEOUT)
+        match = START_LINE.search(self.stderr.octets)
         if match is None:
             self.end()
-            raise SystemExit(f"the server did not start: {self.diary.octets.decode()}")
-        crowd.address = match[1].decode(), int(match[2])
+            raise SystemExit(f"the server did not start: {self.stderr.octets.decode()}")
+        group.address = match[1].decode(), int(match[2])
 
     # What it costs.
 
     @property
     def resident(self) -> int:
         """Octets of memory."""
-        return int(self._gauge.memory_info().rss)
+        return int(self._psutil.memory_info().rss)
 
     @property
     def descriptors(self) -> int:
         """How many are open."""
-        return int(self._gauge.num_fds())
+        return int(self._psutil.num_fds())
 
     @property
     def cpu(self) -> float:
         """Seconds of the processor, since the start."""
-        times = self._gauge.cpu_times()
+        times = self._psutil.cpu_times()
         return float(times.user + times.system)
 
     @property
@@ -103,15 +103,15 @@ class Victim:
     def stop(self) -> int:
         """Have it stop as a user does; return its exit code."""
         self.process.terminate()
-        self._crowd.run(lambda: self.diary.ended, PATIENCE)
+        self._group.run(lambda: self.stderr.ended, TIMEOUT)
         self.end()
         return self.process.returncode
 
     def end(self) -> None:
         """End it at once, when it has not ended."""
-        if not self.diary.ended:
+        if not self.stderr.ended:
             self.process.kill()
-        self.process.wait(PATIENCE)
-        self._crowd.reactor.remove(self.diary)
+        self.process.wait(TIMEOUT)
+        self._group.reactor.remove(self.stderr)
         assert self.process.stderr is not None
         self.process.stderr.close()

@@ -8,10 +8,11 @@ It does what wrk does, and what wrk cannot: it compares contents, also when each
 a request was due (--rate); it holds ten thousand connections, and sees at the end whether they are
 still served (--idle). It works on one core, and ends by itself. The parts, in reading order:
 
-    load_answers.py    octets to answers          load_round.py     the phases of a round
-    load_clients.py    who asks                   load_apart.py     in a process of its own
-    load_paces.py      who asks when              load_bulk.py      large files meanwhile
-    load_selector.py   to wake on time            load_rivals.py    what its questions have in common
+    client_group.py   many connections, one thread     round.py       the phases of a round
+    responses.py      bytes to responses               process.py     a round in a process of its own
+    clients.py        connections that send requests   transfers.py   large files meanwhile
+    pacing.py         when requests are sent           histogram.py   response times
+    wrk.py            wrk, as a function
 """
 
 import argparse
@@ -23,19 +24,19 @@ import sys
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from benchmarks.attack.clients import raise_limit
+from benchmarks.load.client_group import raise_open_file_limit
 from benchmarks.load.histogram import Histogram
-from benchmarks.load.round import Ask, Job, Result, Round, make_load
-from benchmarks.servers.process import CLIENT_CORE, pinned
+from benchmarks.load.round import Job, RequestSpec, Result, Round, make_load
+from benchmarks.servers.process import CLIENT_CORE, pin_to_core
 
 SPARE = 32  # descriptors that are no connections
 SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99.9": 0.999, "longest": 1.0}
 
 
-def report(job: Job, ask: Ask, result: Result) -> str:
+def report(job: Job, spec: RequestSpec, result: Result) -> str:
     """Return what came of it, for a person to read."""
     kind = f"open loop, {job.rate:,.0f} requests a second" if job.rate else "closed loop"
-    compared = "contents not compared" if ask.content is None else f"{result.answers:,} contents compared"
+    compared = "contents not compared" if spec.content is None else f"{result.answers:,} contents compared"
     rate = result.requests / result.seconds
     lines = [
         f"load       {kind}, {result.established:,} of {job.connections:,} connections, "
@@ -100,20 +101,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if min(options.seconds, options.connections, options.depth) <= 0 or min(options.rate, options.idle) < 0:
         parser.error("numbers must be positive")
-    if options.connections + options.idle + SPARE > (files := raise_limit()):
+    if options.connections + options.idle + SPARE > (files := raise_open_file_limit()):
         parser.error(f"the limit on open files, {files:,}, is too low (ulimit -n)")
     address = _address(parser, options.url)
     parts = urlsplit(options.url)
     target = options.path or parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
-    ask = Ask(target, options.expect, options.header)
+    spec = RequestSpec(target, options.expect, options.header)
     job = Job(options.connections, options.seconds, options.rate, options.depth, options.idle)
-    pinned(CLIENT_CORE)
+    pin_to_core(CLIENT_CORE)
     gc.disable()  # requests leave no circles, and a collection would count as the server's delay
     try:
-        result = Round(make_load(address, ask, job), job).run()
+        result = Round(make_load(address, spec, job), job).run()
     finally:
         gc.enable()
-    print(json.dumps(result.to_json()) if options.json else report(job, ask, result))
+    print(json.dumps(result.to_json()) if options.json else report(job, spec, result))
     return 1 if result.errors or result.established < job.connections else 0
 
 

@@ -1,10 +1,10 @@
-"""Who asks: connections as event handlers on our own loop, and what they share.
+"""Load clients: connections that send requests, as event handlers on our own loop, and what they share.
 
-    Wanted      what is asked for, and what must come back
-    Tally       what came of it: counts, and a histogram of times
-    Load        the loop, the tally of the present phase, and the pace that says who asks when
-    Requester   one connection: asks, reads the answer, compares it, and is free again
-    Idle        one that has asked once, and stays
+    RequestTemplate  what is asked for, and what must come back
+    Tally            what came of it: counts, and a histogram of times
+    Load             the loop, the tally of the present phase, and the pace that says who asks when
+    Requester        one connection: asks, reads the answer, compares it, and is free again
+    IdleRequester    one that has asked once, and stays
 
 A requester does not know when to ask. It tells the pace that it is free, and the pace (see
 ``benchmarks.load.pacing``) lets it ask: at once, when something is due, or not at all. Times run from the
@@ -19,15 +19,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from benchmarks.attack.clients import RETURN, Client, Crowd
+from benchmarks.load.client_group import RECONNECT_DELAY, Client, ClientGroup
 from benchmarks.load.histogram import Histogram
-from benchmarks.load.responses import AnswerError, Answers, Heads
+from benchmarks.load.responses import HeadCache, ResponseError, ResponseReader
 from benchmarks.servers.workloads import DIGITS, NUMBER, numbered
 from reactor.loop import Interest
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequestTemplate:
     """A request, and the content of its answer; None for any. Both may have a number in them: {n}."""
 
     request: bytes
@@ -82,7 +82,7 @@ class Pace(Protocol):
         """Know that a requester has lost its connection; it comes back by itself."""
 
 
-class Over:
+class NoRequests:
     """The pace of the end: nobody asks."""
 
     def on_free(self, requester: "Requester") -> None:
@@ -92,30 +92,30 @@ class Over:
         """Let it be."""
 
 
-class Load(Crowd):
+class Load(ClientGroup):
     """The requesters of one server."""
 
     def __init__(
         self,
-        wanted: Wanted,
+        template: RequestTemplate,
         address: tuple[str, int],
         selector: selectors.BaseSelector | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(selector=selector, clock=clock)
         self.address = address
-        self.heads = Heads()
+        self.head_cache = HeadCache()
         self.tally = Tally()
-        self.pace: Pace = Over()
+        self.pace: Pace = NoRequests()
         self.pending = 0  # requests on their way, or their answers
-        self._wanted = wanted
-        self._constant = None if wanted.varies else (wanted.request, wanted.content)
+        self._template = template
+        self._constant = None if template.varies else (template.request, template.content)
         # Microseconds, of which no run uses as many as pass: another run has other numbers.
         self._numbers = itertools.count(time.time_ns() // 1000 % 10**DIGITS)
 
     def next_request(self) -> tuple[bytes, bytes | None]:
         """Return a request, and the content that its answer must have; None for any."""
-        return self._constant or self._wanted.numbered(next(self._numbers) % 10**DIGITS)
+        return self._constant or self._template.numbered(next(self._numbers) % 10**DIGITS)
 
 
 class Requester(Client):
@@ -124,12 +124,12 @@ class Requester(Client):
     def __init__(self, load: Load) -> None:
         super().__init__(load)
         self.load = load
-        self.greeted = False  # whether it has had an answer
+        self.was_answered = False  # whether it has had an answer
         self.pending: deque[tuple[float, bytes | None]] = deque()  # when due, and the content awaited
-        self._answers = Answers(load.heads)
+        self._responses = ResponseReader(load.head_cache)
         self._unsent = b""
 
-    def ask(self, due: float, times: int = 1) -> None:
+    def send_requests(self, due: float, times: int = 1) -> None:
         """Send so many requests at once, which were due at a time of the load's clock."""
         octets = b""
         for _ in range(times):
@@ -140,7 +140,7 @@ class Requester(Client):
         self._send(octets)
 
     @property
-    def returns(self) -> bool:
+    def reconnects(self) -> bool:
         """Whether it connects again when its connection has ended."""
         return True
 
@@ -150,31 +150,31 @@ class Requester(Client):
         """Be free."""
         self.load.pace.on_free(self)
 
-    def on_octets(self, octets: bytes) -> None:
+    def on_data(self, octets: bytes) -> None:
         """Look at the answers that are whole now."""
         self.load.tally.octets += len(octets)
-        self._answers.feed(octets)
+        self._responses.feed(octets)
         try:
-            while self.pending and (right := self._answers.next_answer(self.pending[0][1])) is not None:
+            while self.pending and (right := self._responses.next_response(self.pending[0][1])) is not None:
                 self._on_answer(right)
-        except AnswerError:
-            self.on_end("not understood")
+        except ResponseError:
+            self.on_disconnect("not understood")
 
-    def on_room(self) -> None:
+    def on_sendable(self) -> None:
         """Send what is left."""
         octets, self._unsent, self.interest = self._unsent, b"", Interest.READ
         self._send(octets)
 
-    def on_end(self, how: str) -> None:
+    def on_disconnect(self, how: str) -> None:
         """Count what was lost, and come back: at once when the server may close, else after a moment."""
-        delay = RETURN if self.pending or how != "closed" else 0.0
+        delay = RECONNECT_DELAY if self.pending or how != "closed" else 0.0
         if how == "refused":
             self.load.tally.refused()
         self.give_up()
-        self.leave()
+        self.disconnect()
         self.load.pace.on_lost(self)
-        if self.returns:
-            self.come(delay)
+        if self.reconnects:
+            self.connect_later(delay)
 
     def give_up(self) -> None:
         """Count the answers that are awaited as lost."""
@@ -183,7 +183,7 @@ class Requester(Client):
             self.load.tally.lost(now - due)
         self.load.pending -= len(self.pending)
         self.pending.clear()
-        self._answers = Answers(self.load.heads)
+        self._responses = ResponseReader(self.load.head_cache)
         self._unsent = b""
 
     # Its steps.
@@ -193,10 +193,10 @@ class Requester(Client):
         due, _ = self.pending.popleft()
         load.pending -= 1
         load.tally.answered(load.clock() - due, right)
-        self.greeted = True
-        assert self._answers.head is not None
-        if self._answers.head.closes:
-            self.on_end("closed")
+        self.was_answered = True
+        assert self._responses.head is not None
+        if self._responses.head.closes:
+            self.on_disconnect("closed")
         elif not self.pending:
             load.pace.on_free(self)
 
@@ -204,19 +204,19 @@ class Requester(Client):
         if self._unsent:
             self._unsent += octets
             return
-        sent = self.say(octets)
+        sent = self.send(octets)
         if sent < len(octets) and self.connected:  # else it has just ended
             self._unsent = octets[sent:]
             self.interest = Interest.BOTH
             self.load.reactor.refresh(self)
 
 
-class Idle(Requester):
+class IdleRequester(Requester):
     """One that asks once, and then holds on to its connection; it does not come back to another."""
 
     arrived = False  # whether that is over
 
     @property
-    def returns(self) -> bool:
+    def reconnects(self) -> bool:
         """Come back only as long as it never was there."""
-        return not (self.arrived or self.greeted)
+        return not (self.arrived or self.was_answered)

@@ -41,9 +41,9 @@ class Histogram:
 
     def percentile(self, share: float) -> float:
         """Return the seconds that a share of all times (0 to 1) does not exceed; NaN without any."""
-        wanted = math.ceil(share * self.count)
+        template = math.ceil(share * self.count)
         for seconds, reached in self.cumulative():
-            if reached >= wanted:
+            if reached >= template:
                 return seconds
         return math.nan
 
@@ -67,8 +67,9 @@ class Histogram:
     def from_json(cls, pairs: list[list[int]]) -> "Histogram":
         """Make one again from its raw counts."""
         histogram = cls()
-        histogram.buckets.update(dict(pairs))
-        histogram.count = sum(histogram.buckets.values())
+        for bucket, times in pairs:
+            histogram.buckets[bucket] += times
+            histogram.count += times
         return histogram
 
 

@@ -1,13 +1,13 @@
-"""The load generator in a process of its own, on the clients' core: both ends of the pipe.
+"""Load processes: the load generator in a process of its own, on the clients' core; both ends of the pipe.
 
-    Who measures                         Who loads
-    says what to do                      everybody connects
-    looks at the server's processor      "begin"
-    looks again, and at its memory       "end", while all connections are still held
-    says that it is enough               sees which idle connections are served; "result"
+    the measuring process                the load process
+    sends the job                        connects all clients
+    reads the server's CPU time          "begin"
+    reads it again, and its memory       "end", while all connections are still held
+    "stop"                               checks which idle connections are still served; "result"
 
-So what the measuring process does costs the clients nothing, and what they hold is gone when they end. Each
-says one line of JSON at a time. Who waits too long ends the other, by its process.
+So what the measuring process does costs the clients nothing, and what they hold is gone when they end. Both
+send one line of JSON at a time. A load process that is late is killed.
 """
 
 import contextlib
@@ -22,45 +22,45 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.attack.clients import raise_limit
-from benchmarks.load.round import GREETING, PATIENCE, Ask, Job, Result, Round, make_load
+from benchmarks.load.client_group import raise_open_file_limit
+from benchmarks.load.round import ANSWER_TIMEOUT, CONNECT_TIMEOUT, Job, RequestSpec, Result, Round, make_load
 from benchmarks.results.samples import Sample
-from benchmarks.servers.process import CLIENT_CORE, ROOT, Serving, pinned
+from benchmarks.servers.process import CLIENT_CORE, ROOT, RunningServer, pin_to_core
 from reactor.loop import EventHandler, Interest
 
-LONGEST_HOLD = 120.0  # seconds, that idle connections are held at most
+MAX_HOLD_SECONDS = 120.0  # that idle connections are held
 
 
 class LoadError(Exception):
     """The load generator has no result; the text is one line."""
 
 
-# Who measures.
+# The measuring process.
 
 
 def measure(
-    serving: Serving,
+    server: RunningServer,
     job: Job,
     question: str,
     workload: str = "hot",
     round: int = 1,
     x: float | None = None,
-    ask: Ask | None = None,
+    spec: RequestSpec | None = None,
 ) -> Sample:
     """Load a server, and return what came of it; raise LoadError."""
-    ask = ask or Ask()
-    with Generator(serving.address, job, ask) as generator:
-        began, used = time.monotonic(), serving.cpu()
-        generator.wait_for("end", job.seconds + 2 * PATIENCE)
-        took, used = time.monotonic() - began, serving.cpu() - used
-        resident = serving.resident()
-        result = generator.finish()
+    spec = spec or RequestSpec()
+    with LoadProcess(server.address, job, spec) as load_process:
+        began, used = time.monotonic(), server.cpu()
+        load_process.wait_for("end", job.seconds + 2 * ANSWER_TIMEOUT)
+        took, used = time.monotonic() - began, server.cpu() - used
+        resident = server.resident()
+        result = load_process.finish()
     if result.failures:
         raise LoadError(result.failures[0])
     return Sample(
         question=question,
         workload=workload,
-        peer=serving.name,
+        peer=server.name,
         round=round,
         x=x,
         requests=result.requests,
@@ -74,12 +74,12 @@ def measure(
         asked=job.connections,
         established=result.established,
         intended=job.rate or None,
-        verified=None if ask.content is None else result.answers,
+        verified=None if spec.content is None else result.answers,
         client="reactor",
     )
 
 
-class Held:
+class IdleConnections:
     """Idle connections; ``kept`` is known when they have been let go."""
 
     def __init__(self, established: int) -> None:
@@ -88,112 +88,114 @@ class Held:
 
 
 @contextmanager
-def holding(address: tuple[str, int], connections: int, ask: Ask | None = None) -> Iterator[Held]:
+def hold_idle(
+    address: tuple[str, int], connections: int, spec: RequestSpec | None = None
+) -> Iterator[IdleConnections]:
     """Hold idle connections, each of which has been served once; see at the end which still are.
 
     They are let go after two minutes, whatever happens. Raises LoadError.
     """
-    job = Job(connections=0, seconds=LONGEST_HOLD, idle=connections)
-    with Generator(address, job, ask or Ask()) as generator:
-        held = Held(generator.idle_established)
+    job = Job(connections=0, seconds=MAX_HOLD_SECONDS, idle=connections)
+    with LoadProcess(address, job, spec or RequestSpec()) as load_process:
+        held = IdleConnections(load_process.idle_established)
         yield held
-        generator.say("enough")
-        generator.wait_for("end", 2 * PATIENCE)
-        held.kept = generator.finish().idle_kept
+        load_process.send_line("stop")
+        load_process.wait_for("end", 2 * ANSWER_TIMEOUT)
+        held.kept = load_process.finish().idle_kept
 
 
-class Generator:
-    """One that loads a server: from "begin" on when made, until the end of the block at the latest."""
+class LoadProcess:
+    """A process that loads a server: from "begin" on when made, until the end of the block at the latest."""
 
-    def __init__(self, address: tuple[str, int], job: Job, ask: Ask) -> None:
+    def __init__(self, address: tuple[str, int], job: Job, spec: RequestSpec) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from benchmarks.load.process import obey; obey()"],
+            [sys.executable, "-c", "from benchmarks.load.process import main; main()"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=lambda: pinned(CLIENT_CORE),
+            preexec_fn=lambda: pin_to_core(CLIENT_CORE),
         )
         try:
-            self.say(json.dumps({"address": address, "job": asdict(job), "ask": asdict(ask)}))
-            patience = 2 * GREETING + 2 * PATIENCE + (job.connections + job.idle) / 100
-            self.idle_established = int(self.wait_for("begin", patience)["idle_established"])
+            self.send_line(json.dumps({"address": address, "job": asdict(job), "request": asdict(spec)}))
+            timeout = 2 * CONNECT_TIMEOUT + 2 * ANSWER_TIMEOUT + (job.connections + job.idle) / 100
+            self.idle_established = int(self.wait_for("begin", timeout)["idle_established"])
         except BaseException:
             self._end()
             raise
 
-    def __enter__(self) -> "Generator":
+    def __enter__(self) -> "LoadProcess":
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._end()
 
-    def say(self, line: str) -> None:
-        """Say one line, to one who may have ended."""
+    def send_line(self, line: str) -> None:
+        """Send one line, to a process that may have ended."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
 
-    def wait_for(self, phase: str, patience: float) -> dict[str, Any]:
-        """Wait some seconds for it to say that it has come to a phase. Raises LoadError."""
+    def wait_for(self, phase: str, timeout: float) -> dict[str, Any]:
+        """Wait some seconds for it to report a phase. Raises LoadError."""
         assert self._process.stdout is not None
-        watchdog = threading.Timer(patience, self._process.kill)
+        watchdog = threading.Timer(timeout, self._process.kill)
         watchdog.start()
         try:
-            said: dict[str, Any] = json.loads(self._process.stdout.readline() or "{}")
+            message: dict[str, Any] = json.loads(self._process.stdout.readline() or "{}")
         finally:
             watchdog.cancel()
-        if said.get("phase") != phase:
+        if message.get("phase") != phase:
             last = self._end()
             raise LoadError(f"the load generator did not come to its {phase}{': ' if last else ''}{last}")
-        return said
+        return message
 
     def finish(self) -> Result:
         """Let go of everything; return the result. Raises LoadError."""
-        self.say("enough")
-        return Result.from_json(self.wait_for("result", 6 * GREETING)["result"])
+        self.send_line("stop")
+        return Result.from_json(self.wait_for("result", 6 * CONNECT_TIMEOUT)["result"])
 
     def _end(self) -> str:
-        """End the process; return the last line that it said besides."""
+        """End the process; return the last line of its standard error."""
         self._process.kill()
         with contextlib.suppress(BrokenPipeError, ValueError):  # ended before it read, or ended twice
             return "".join(self._process.communicate()[1].strip().splitlines()[-1:])
         return ""
 
 
-# Who loads.
+# The load process.
 
 
-class Word(EventHandler):
-    """Knows whether a line has come."""
+class StdinSignal(EventHandler):
+    """Knows whether a line has been received on standard input."""
 
     def __init__(self, pipe: Any) -> None:
         super().__init__(pipe, Interest.READ)
-        self.said = False
+        self.received = False
 
     def on_readable(self) -> None:
         """Take the first line, or the end; there is no second."""
-        self.said = True
+        self.received = True
         self.interest = Interest.NONE
 
 
-def obey() -> None:
-    """Do what the first line of standard input says."""
-    orders = json.loads(sys.stdin.readline())
-    job, ask = Job(**orders["job"]), Ask(**orders["ask"])
-    raise_limit()
+def main() -> None:
+    """Run the job that is the first line of standard input."""
+    job_description = json.loads(sys.stdin.readline())
+    job, spec = Job(**job_description["job"]), RequestSpec(**job_description["request"])
+    raise_open_file_limit()
     gc.disable()  # requests leave no circles, and a collection would count as the server's delay
-    load = make_load(tuple(orders["address"]), ask, job)
-    word = Word(sys.stdin)
-    load.reactor.register(word)
+    load = make_load(tuple(job_description["address"]), spec, job)
+    stop = StdinSignal(sys.stdin)
+    load.reactor.register(stop)
 
-    def tell(phase: str, result: Result) -> None:
-        said = {"phase": phase, "idle_established": result.idle_established}
-        print(json.dumps(said), flush=True)
+    def report_phase(phase: str, result: Result) -> None:
+        message = {"phase": phase, "idle_established": result.idle_established}
+        print(json.dumps(message), flush=True)
         if phase == "end":  # and everything is held, until it was looked at
-            load.run(lambda: word.said, PATIENCE)
+            load.run(lambda: stop.received, ANSWER_TIMEOUT)
 
-    result = Round(load, job, tell, lambda: word.said).run()
+    result = Round(load, job, report_phase, lambda: stop.received).run()
     print(json.dumps({"phase": "result", "result": result.to_json()}), flush=True)

@@ -1,7 +1,7 @@
-"""Answers, as a load generator reads them: octets in, and for each answer whether it is the right one.
+"""Responses, as a load generator reads them: bytes in, and for each response whether it is the right one.
 
     feed(octets)            takes what came
-    next_answer(expected)   right, wrong, or None: it is not whole yet
+    next_response(expected)   right, wrong, or None: it is not whole yet
 
 A head that was seen before is not read again: a server says the same a thousand times a second, and the
 client is not what is to be measured. Content is compared as it comes, octet by octet, and not kept.
@@ -10,12 +10,12 @@ Only content of a known length is understood (RFC 9112, 6.3, rules 1 and 6). No 
 
 from typing import NamedTuple
 
-LONGEST_HEAD = 1 << 16  # octets
-MOST_HEADS = 1000  # remembered; a head changes with each second, and with the length of the content
+MAX_HEAD = 1 << 16  # octets
+MAX_CACHED_HEADS = 1000  # remembered; a head changes with each second, and with the length of the content
 END = b"\r\n\r\n"
 
 
-class AnswerError(Exception):
+class ResponseError(Exception):
     """The octets are no answer that we understand; the text is one line."""
 
 
@@ -33,7 +33,7 @@ class Head(NamedTuple):
 
 
 def read_head(octets: bytes) -> Head:
-    r"""Read a head, given with the empty line that ends it; raise AnswerError.
+    r"""Read a head, given with the empty line that ends it; raise ResponseError.
 
     >>> read_head(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nConnection: close\r\n\r\n")
     Head(status=200, length=3, closes=True)
@@ -41,12 +41,12 @@ def read_head(octets: bytes) -> Head:
     status_line, *lines = octets[: -len(END)].split(b"\r\n")
     version, _, rest = status_line.partition(b" ")
     if version not in (b"HTTP/1.1", b"HTTP/1.0") or not rest[:3].isdigit():
-        raise AnswerError(f"no status line: {status_line[:80]!r}")
+        raise ResponseError(f"no status line: {status_line[:80]!r}")
     pairs = (line.partition(b":") for line in lines)
     fields = {name.lower(): value.strip().lower() for name, _, value in pairs}
     status, options = int(rest[:3]), fields.get(b"connection", b"")
-    persistent = version == b"HTTP/1.1" or b"keep-alive" in options
-    return Head(status, _length(status, fields), b"close" in options or not persistent)
+    keep_alive = version == b"HTTP/1.1" or b"keep-alive" in options
+    return Head(status, _length(status, fields), b"close" in options or not keep_alive)
 
 
 def _length(status: int, fields: dict[bytes, bytes]) -> int:
@@ -54,28 +54,28 @@ def _length(status: int, fields: dict[bytes, bytes]) -> int:
         return 0
     length = fields.get(b"content-length", b"")
     if not length.isdigit() or b"transfer-encoding" in fields:
-        raise AnswerError("an answer without Content-Length")
+        raise ResponseError("an answer without Content-Length")
     return int(length)
 
 
-class Heads(dict[bytes, Head]):
-    """Heads by their octets, for all connections; each is read once."""
+class HeadCache(dict[bytes, Head]):
+    """Response heads by their bytes, for all connections; each is read once."""
 
     def __missing__(self, octets: bytes) -> Head:
         head = read_head(octets)
-        if len(self) >= MOST_HEADS:
+        if len(self) >= MAX_CACHED_HEADS:
             self.clear()
         self[octets] = head
         return head
 
 
-class Answers:
+class ResponseReader:
     """The answers on one connection, in order."""
 
-    __slots__ = ("_at", "_buffer", "_heads", "_right", "head")
+    __slots__ = ("_at", "_buffer", "_head_cache", "_right", "head")
 
-    def __init__(self, heads: Heads) -> None:
-        self._heads = heads
+    def __init__(self, head_cache: HeadCache) -> None:
+        self._head_cache = head_cache
         self._buffer = b""
         self.head: Head | None = None  # of the answer whose content is coming, or came last
         self._at = -1  # octets of content that have come; -1 before the head has
@@ -85,8 +85,8 @@ class Answers:
         """Take what came."""
         self._buffer = self._buffer + octets if self._buffer else octets
 
-    def next_answer(self, expected: bytes | None) -> bool | None:
-        """Return whether the next answer is right; None while it is not whole. Raises AnswerError.
+    def next_response(self, expected: bytes | None) -> bool | None:
+        """Return whether the next answer is right; None while it is not whole. Raises ResponseError.
 
         It is right when its status is, and its content what is expected; None stands for any content.
         """
@@ -108,10 +108,10 @@ class Answers:
         """Take the head off the buffer; return False when it is not whole."""
         end = self._buffer.find(END) + len(END)
         if end < len(END):
-            if len(self._buffer) > LONGEST_HEAD:
-                raise AnswerError("a head without end")
+            if len(self._buffer) > MAX_HEAD:
+                raise ResponseError("a head without end")
             return False
-        self.head = self._heads[self._buffer[:end]]
+        self.head = self._head_cache[self._buffer[:end]]
         self._buffer = self._buffer[end:]
         self._at, self._right = 0, True
         return True

@@ -1,11 +1,11 @@
 """One round: everybody connects, the load begins, and then it is measured.
 
-    Phase      Who asks                                            Counted
-    greeting   each connection once, idle ones too, some at a time  who was answered: "established"
-    warm-up    all, as in the measurement; large files begin        nothing
-    measuring  all                                                  everything
-    the end    nobody; answers on their way are waited for          those that never come: errors
-    farewell   each idle connection once more                       who is still served: "kept"
+    Phase       Requests are sent by                                 Counted
+    connect     each connection once, idle ones too, some at a time  answered ones: "established"
+    warm-up     all, as in the measurement; large files begin        nothing
+    measure     all                                                  everything
+    finish      none; answers on their way are waited for            those that never come: errors
+    check idle  each idle connection once more                       those still served: "kept"
 
 The warm-up of a closed loop lasts until all connections have been answered in it, so that what is
 counted is a steady state: an answer counts in the phase in which it comes, with all of its time.
@@ -16,29 +16,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.load.clients import Idle, Load, Over, Requester, Tally, Wanted
+from benchmarks.load.clients import IdleRequester, Load, NoRequests, Requester, RequestTemplate, Tally
 from benchmarks.load.histogram import Histogram
-from benchmarks.load.pacing import ClosedLoop, Greeting, OpenLoop
-from benchmarks.load.selector import precise_selector
-from benchmarks.load.transfers import Carrier, Download, Freight, Upload
+from benchmarks.load.pacing import ClosedLoop, FirstRequests, OpenLoop, precise_selector
+from benchmarks.load.transfers import Download, Transfer, TransferTotals, Upload
 
-PATIENCE = 5.0  # seconds, for an answer that is late
+ANSWER_TIMEOUT = 5.0  # seconds, for an answer that is late
 WARM_UP = 0.2  # seconds, at most half of the measurement
-GREETING = 10.0  # seconds, and one more for each 500 connections
+CONNECT_TIMEOUT = 10.0  # seconds, and one more for each 500 connections
 
 
 @dataclass(frozen=True)
-class Ask:
+class RequestSpec:
     """What is asked for; "{n}" stands for a number that is another one each time."""
 
     target: str = "/echo/abc"
     content: str | None = "abc"  # of the answer; None for any
     lines: Sequence[str] = ()  # field lines beside Host
 
-    def wanted(self, host: str) -> Wanted:
+    def template(self, host: str) -> RequestTemplate:
         """Return it as octets."""
         head = (f"GET {self.target} HTTP/1.1", f"Host: {host}", *self.lines, "", "")
-        return Wanted("\r\n".join(head).encode(), None if self.content is None else self.content.encode())
+        return RequestTemplate(
+            "\r\n".join(head).encode(), None if self.content is None else self.content.encode()
+        )
 
 
 @dataclass(frozen=True)
@@ -86,29 +87,29 @@ class Result:
         return cls(**{**data, "latency": Histogram.from_json(data["latency"])})
 
 
-def make_load(address: tuple[str, int], ask: Ask, job: Job) -> Load:
+def make_load(address: tuple[str, int], spec: RequestSpec, job: Job) -> Load:
     """Make what a round needs: a server's address, and the loop that fits the job."""
     selector = precise_selector() if job.rate else None
-    return Load(ask.wanted(f"{address[0]}:{address[1]}"), address, selector)
+    return Load(spec.template(f"{address[0]}:{address[1]}"), address, selector)
 
 
 class Round:
-    """One job; ``tell`` is called with "begin" and "end" of the measurement, ``enough`` may end it early."""
+    """One job; ``on_phase`` is called with "begin" and "end", ``stop_early`` may end the measurement."""
 
     def __init__(
         self,
         load: Load,
         job: Job,
-        tell: Callable[[str, Result], None] = lambda phase, result: None,
-        enough: Callable[[], bool] = lambda: False,
+        on_phase: Callable[[str, Result], None] = lambda phase, result: None,
+        stop_early: Callable[[], bool] = lambda: False,
         processor: Callable[[], float] = time.process_time,
     ) -> None:
         self.load, self.job, self.result = load, job, Result()
-        self._tell, self.enough, self._processor = tell, enough, processor
+        self._on_phase, self.stop_early, self._processor = on_phase, stop_early, processor
         self._requesters = [Requester(load) for _ in range(job.connections)]
-        self._idle = [Idle(load) for _ in range(job.idle)]
-        self._down, self._up = Freight(), Freight()
-        self._carriers: list[Carrier] = [
+        self._idle = [IdleRequester(load) for _ in range(job.idle)]
+        self._down, self._up = TransferTotals(), TransferTotals()
+        self._transfers: list[Transfer] = [
             *(Download(load, job.download, job.download_size, self._down) for _ in range(job.downloads)),
             *(Upload(load, f"{job.upload}{i}", job.upload_size, self._up) for i in range(job.uploads)),
         ]
@@ -121,88 +122,90 @@ class Round:
     def run(self) -> Result:
         """Go through the phases."""
         try:
-            self.result.idle_established = self._greet(self._idle)
+            self.result.idle_established = self._connect(self._idle)
             for each in self._idle:
-                if not each.greeted:
-                    each.leave()  # for good: it would come too late
-            self.result.established = self._greet(self._requesters)
+                if not each.was_answered:
+                    each.disconnect()  # for good: it would come too late
+            self.result.established = self._connect(self._requesters)
             self._warm_up()
             self._measure()
-            self._tell("end", self.result)
+            self._on_phase("end", self.result)
             self.result.failures = [*self._down.failures, *self._up.failures]
-            self._farewell()
+            self._check_idle()
             return self.result
         finally:
-            for client in (*self._requesters, *self._idle, *self._carriers):
-                client.leave()
+            for client in (*self._requesters, *self._idle, *self._transfers):
+                client.disconnect()
             self.load.reactor.close()
 
     # The phases.
 
-    def _greet(self, requesters: Sequence[Requester]) -> int:
+    def _connect(self, requesters: Sequence[Requester]) -> int:
         """Have each connect and ask once; return how many were answered."""
-        self.load.pace = greeting = Greeting(self.load, requesters)
-        greeting.start()
-        self.load.run(lambda: greeting.done, GREETING + len(requesters) / 500)
-        self.load.pace = Over()
-        return greeting.established
+        self.load.pace = first = FirstRequests(self.load, requesters)
+        first.start()
+        self.load.run(lambda: first.done, CONNECT_TIMEOUT + len(requesters) / 500)
+        self.load.pace = NoRequests()
+        return first.established
 
     def _warm_up(self) -> None:
-        for carrier in self._carriers:
-            carrier.come(0)
+        for transfer in self._transfers:
+            transfer.connect_later(0)
         seconds = min(WARM_UP, self.job.seconds / 2)
         if self.job.rate:
-            self._follow(seconds)
+            self._run_open_loop(seconds)
             return
         self.load.pace = ClosedLoop(self.load, self._requesters, self.job.depth)
         for each in self._requesters:
-            each.greeted = False
+            each.was_answered = False
         self.load.pace.start()
         self.load.run_for(seconds)
-        self.load.run(lambda: all(each.greeted or not each.connected for each in self._requesters), PATIENCE)
+        self.load.run(
+            lambda: all(each.was_answered or not each.connected for each in self._requesters), ANSWER_TIMEOUT
+        )
 
     def _measure(self) -> None:
         load, result = self.load, self.result
         load.tally = tally = Tally()
         carried = self._down.octets, self._up.octets
-        self._tell("begin", result)
+        self._on_phase("begin", result)
         began, used = load.now, self._processor()
         if self.job.rate:
-            self._follow(self.job.seconds)
+            self._run_open_loop(self.job.seconds)
         else:
-            load.run(self.enough, self.job.seconds)
+            load.run(self.stop_early, self.job.seconds)
         result.seconds = load.now - began
         result.client_cpu = (self._processor() - used) / result.seconds
         result.downloaded, result.uploaded = self._down.octets - carried[0], self._up.octets - carried[1]
-        self._end(began)
+        self._finish(began)
         result.requests, result.errors, result.answers = tally.requests, tally.errors, tally.answers
         result.octets, result.latency = tally.octets, tally.latency
 
-    def _follow(self, seconds: float) -> None:
+    def _run_open_loop(self, seconds: float) -> None:
         """Follow a timetable of some seconds to its end, and wait for the last answers."""
         self.load.pace = pace = OpenLoop(self.load, self._requesters, self.job.rate, seconds)
         pace.start()
         self.load.run_for(seconds)
-        self.load.run(lambda: pace.done, PATIENCE)
+        self.load.run(lambda: pace.done, ANSWER_TIMEOUT)
         pace.stop()
 
-    def _end(self, began: float) -> None:
+    def _finish(self, began: float) -> None:
         """Let nobody ask any more; count as lost what was asked before a time, and is never answered."""
         load, tally = self.load, self.load.tally
-        load.pace, load.tally = Over(), Tally()
+        load.pace, load.tally = NoRequests(), Tally()
 
         def late() -> list[Requester]:
             return [each for each in self._requesters if each.pending and each.pending[0][0] < began]
 
-        load.run(lambda: not late(), 0 if self.job.rate else PATIENCE)
+        load.run(lambda: not late(), 0 if self.job.rate else ANSWER_TIMEOUT)
         load.tally = tally
         for each in self._requesters if self.job.rate else late():
             each.give_up()
         load.tally = Tally()
 
-    def _farewell(self) -> None:
+    def _check_idle(self) -> None:
         """See which idle connections are still served."""
-        held = [each for each in self._idle if each.greeted and each.connected]
+        held = [each for each in self._idle if each.was_answered and each.connected]
         for each in held:
-            each.arrived, each.greeted = True, False
-        self.result.idle_kept = self._greet(held)
+            each.arrived, each.was_answered = True, False
+        self.result.idle_kept = self._connect(held)

@@ -12,8 +12,8 @@ import socket
 import sys
 from dataclasses import dataclass, field
 
-from benchmarks.attack.clients import Client, Crowd
-from benchmarks.load.responses import END, AnswerError, Answers, Heads, read_head
+from benchmarks.load.client_group import Client, ClientGroup
+from benchmarks.load.responses import END, HeadCache, ResponseError, ResponseReader, read_head
 from reactor.loop import Interest
 
 PIECE = 1 << 17  # octets that one client takes or gives in one turn
@@ -24,7 +24,7 @@ _zeros = memoryview(bytes(PIECE))
 
 
 @dataclass
-class Freight:
+class TransferTotals:
     """What one direction has carried."""
 
     octets: int = 0
@@ -32,14 +32,14 @@ class Freight:
     failures: list[str] = field(default_factory=list)
 
 
-class Carrier(Client):
+class Transfer(Client):
     """One of those who carry files of one size, under one target."""
 
-    def __init__(self, crowd: Crowd, target: str, size: int, freight: Freight) -> None:
-        super().__init__(crowd)
+    def __init__(self, group: ClientGroup, target: str, size: int, totals: TransferTotals) -> None:
+        super().__init__(group)
         self._target = target
         self._size = size
-        self._freight = freight
+        self._totals = totals
         self._left = 0  # octets of the file
 
     def begin(self) -> None:
@@ -51,31 +51,31 @@ class Carrier(Client):
         self._left = self._size
         self.begin()
 
-    def on_end(self, how: str) -> None:
+    def on_disconnect(self, how: str) -> None:
         """Stop; nobody has told the server to close."""
         self.fail(how)
 
     def fail(self, reason: str) -> None:
         """Stop, and say why."""
-        self._freight.failures.append(f"{type(self).__name__.lower()}: {reason}")
-        self.leave()
+        self._totals.failures.append(f"{type(self).__name__.lower()}: {reason}")
+        self.disconnect()
 
-    def carry(self, octets: int) -> None:
+    def count(self, octets: int) -> None:
         """Count octets of the file."""
-        self._freight.octets += octets
+        self._totals.octets += octets
         self._left -= octets
 
     def finish(self, closes: bool) -> None:
         """Count a file, and begin another: on a new connection when this one will be closed."""
-        self._freight.files += 1
+        self._totals.files += 1
         if closes:
-            self.leave()
-            self.come(0)
+            self.disconnect()
+            self.connect_later(0)
         else:
             self.on_connected()
 
 
-class Download(Carrier):
+class Download(Transfer):
     """Takes a file, of which the size is known."""
 
     def begin(self) -> None:
@@ -83,7 +83,7 @@ class Download(Carrier):
         self._head = b""  # as far as it has come
         self._begun = False  # whether content is coming
         self._closes = False
-        self.say(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % self._target.encode())
+        self.send(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % self._target.encode())
 
     def on_readable(self) -> None:
         """Take a head as octets, and content as a count."""
@@ -101,7 +101,7 @@ class Download(Carrier):
         else:
             self.fail(f"ended {self._left:,} octets too early")
 
-    def on_octets(self, octets: bytes) -> None:
+    def on_data(self, octets: bytes) -> None:
         """Look at the head; what came behind it is content."""
         self._head += octets
         end = self._head.find(END) + len(END)
@@ -109,7 +109,7 @@ class Download(Carrier):
             return
         try:
             head = read_head(self._head[:end])
-        except AnswerError as error:
+        except ResponseError as error:
             self.fail(str(error))
             return
         if not head.right or head.length != self._size:
@@ -119,36 +119,36 @@ class Download(Carrier):
         self._take(len(self._head) - end)
 
     def _take(self, octets: int) -> None:
-        self.carry(octets)
+        self.count(octets)
         if not self._left:
             self.finish(self._closes)
 
 
-class Upload(Carrier):
+class Upload(Transfer):
     """Gives a file of zeros."""
 
     def begin(self) -> None:
         """Announce it; it follows when there is room."""
-        self._answers = Answers(Heads())
+        self._responses = ResponseReader(HeadCache())
         self.interest = Interest.BOTH
         head = f"POST {self._target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {self._size}\r\n\r\n"
-        self.say(head.encode())
+        self.send(head.encode())
 
-    def on_room(self) -> None:
+    def on_sendable(self) -> None:
         """Give a piece; wait for the answer alone when all is given."""
-        self.carry(self.say(_zeros[: self._left]))
+        self.count(self.send(_zeros[: self._left]))
         if not self._left and self.connected:
             self.interest = Interest.READ
 
-    def on_octets(self, octets: bytes) -> None:
+    def on_data(self, octets: bytes) -> None:
         """Look at the answer."""
-        self._answers.feed(octets)
+        self._responses.feed(octets)
         try:
-            right = self._answers.next_answer(None)
-        except AnswerError as error:
+            right = self._responses.next_response(None)
+        except ResponseError as error:
             self.fail(str(error))
             return
-        head = self._answers.head
+        head = self._responses.head
         if right and not self._left:
             self.finish(head is not None and head.closes)
         elif right is not None and head is not None:

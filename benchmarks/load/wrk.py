@@ -27,11 +27,11 @@ from pathlib import Path
 
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Sample
-from benchmarks.servers.process import CLIENT_CORE, Serving, pinned
+from benchmarks.servers.process import CLIENT_CORE, RunningServer, pin_to_core
 from benchmarks.servers.workloads import DIGITS, LARGE, NUMBER, Workload, fresh_numbers
 
 TIMEOUT = 30  # seconds, after which an answer counts as an error
-GRACE = 30.0  # seconds, for wrk to begin and to end
+EXTRA_SECONDS = 30.0  # seconds, for wrk to begin and to end
 
 # Requests come out of files, cut where a number goes; one request that never changes is given to wrk
 # as it is, which costs it less than calling a function for each. Processor time is taken before the
@@ -100,20 +100,20 @@ def missing() -> str | None:
 
 
 def measure(
-    serving: Serving, workload: Workload, connections: int, seconds: float, round: int, question: str
+    server: RunningServer, workload: Workload, connections: int, seconds: float, round: int, question: str
 ) -> Sample:
     """Measure one round; raise WrkError when wrk has no result."""
     connections = workload.connections(connections)
-    used = serving.cpu()
-    result = run(serving, workload, connections, seconds)
-    used = serving.cpu() - used
+    used = server.cpu()
+    result = run(server, workload, connections, seconds)
+    used = server.cpu() - used
     counts, took = result.counts, result.counts["duration"] / 1e6
     errors = sum(counts[name] for name in ("connect", "read", "write", "status", "timeout"))
     requests = answered(workload, counts)
     return Sample(
         question=question,
         workload=workload.name,
-        peer=serving.name,
+        peer=server.name,
         round=round,
         requests=requests,
         errors=errors if requests or errors else connections,  # when nobody was answered in time
@@ -122,7 +122,7 @@ def measure(
         latency=histogram(result, connections),
         server_cpu=used / took,
         client_cpu=result.cpu / took,
-        resident=serving.resident(),
+        resident=server.resident(),
         asked=connections,
         established=max(0, connections - counts["connect"]),  # wrk does not say: those that did not fail
         client="wrk",
@@ -139,16 +139,16 @@ def answered(workload: Workload, counts: dict[str, int]) -> int:
     return counts["requests"] - counts["status"] - counts["timeout"]
 
 
-def run(serving: Serving, workload: Workload, connections: int, seconds: float) -> Result:
+def run(server: RunningServer, workload: Workload, connections: int, seconds: float) -> Result:
     """Run wrk on its core, for some seconds; it is ended before them when they are no whole number."""
     with tempfile.TemporaryDirectory(prefix="benchmark-wrk-") as scratch:
-        script = write_script(Path(scratch), workload, f"{serving.host}:{serving.port}")
+        script = write_script(Path(scratch), workload, f"{server.host}:{server.port}")
         command = ["wrk", "-t1", f"-c{connections}", f"-d{ceil(seconds)}s", f"--timeout={TIMEOUT}s"]
-        said = _run([*command, "-s", str(script), serving.url], seconds)
+        output = _run([*command, "-s", str(script), server.url], seconds)
         try:
             return read_result((Path(scratch) / "result").read_text())
         except (OSError, ValueError, KeyError) as error:
-            raise WrkError(f"wrk gave no result ({error}): {' '.join(said.split())}") from None
+            raise WrkError(f"wrk gave no result ({error}): {' '.join(output.split())}") from None
 
 
 def write_script(scratch: Path, workload: Workload, host: str) -> Path:
@@ -171,12 +171,12 @@ def _run(command: Sequence[str], seconds: float) -> str:
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         text=True,
-        preexec_fn=lambda: pinned(CLIENT_CORE),
+        preexec_fn=lambda: pin_to_core(CLIENT_CORE),
     )
     try:
-        for patience in (seconds if seconds % 1 else seconds + GRACE, GRACE):
+        for timeout in (seconds if seconds % 1 else seconds + EXTRA_SECONDS, EXTRA_SECONDS):
             try:
-                return process.communicate(timeout=patience)[0]
+                return process.communicate(timeout=timeout)[0]
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGINT)  # at which it tells what it has
         raise WrkError("wrk did not end")

@@ -1,4 +1,4 @@
-"""The questions: their order, the module that asks each, and the question itself, in words."""
+"""The questions: one module each, whose docstring begins with the question; and their order."""
 
 import importlib
 from typing import Any
@@ -7,18 +7,18 @@ QUESTIONS = (
     *("throughput", "concurrency", "latency", "idle", "fairness", "files", "compression", "watching"),
     "attack",
 )
-ALSO_CALLED = {"gzip": "compression"}
+ALIASES = {"gzip": "compression"}
 
 
-def module_of(question: str) -> Any:
+def question_module(question: str) -> Any:
     """Return the module that asks a question; it has a ``measure``."""
     return importlib.import_module(f"benchmarks.questions.{question}")
 
 
-def words_of(question: str) -> str:
-    """Return the question, as one asks it.
+def question_text(question: str) -> str:
+    """Return the question itself, the first line of its module.
 
-    >>> words_of("latency")
+    >>> question_text("latency")
     'How long do answers take at 50, 70 and 90 % of what a server can do?'
     """
-    return (module_of(question).__doc__ or "").partition("\n")[0]
+    return (question_module(question).__doc__ or "").partition("\n")[0]

@@ -10,43 +10,43 @@ import os
 import tempfile
 from pathlib import Path
 
-from benchmarks.attack.__main__ import FULL, SCENARIOS, SMALL, targets
-from benchmarks.attack.clients import raise_limit
-from benchmarks.attack.run import Outcome, Scale, Scenario, Siege
+from benchmarks.attack.run import AttackRun, Outcome, Scale, Scenario
+from benchmarks.attack.scenarios import FULL, SCENARIOS, SMALL, targets
+from benchmarks.load.client_group import raise_open_file_limit
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.config import Plan, Say
-from benchmarks.servers.process import CLIENT_CORE, pinned
+from benchmarks.runner.config import Config, ShowProgress
+from benchmarks.servers.process import CLIENT_CORE, pin_to_core
 
 QUESTION = "attack"
 ROOM = 1.2  # descriptors for each attacker
 
 
-def measure(plan: Plan, run: Run, say: Say) -> None:
+def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add a sample of each scenario to the run."""
-    scale = SMALL if plan.quick else FULL
-    files = raise_limit()
+    scale = SMALL if config.quick else FULL
+    files = raise_open_file_limit()
     for scenario in SCENARIOS:
-        if plan.workloads and scenario.name not in plan.workloads:
+        if config.workloads and scenario.name not in config.workloads:
             continue
         if scenario.attackers * scale.share * ROOM > files:
             run.skipped[f"attack: {scenario.name}"] = f"the limit on open files, {files:,}, is too low"
             continue
-        say(f"{scenario.name}: {round(scenario.attackers * scale.share):,} x {scenario.what}")
-        outcome = besiege(scenario, scale)
+        show_progress(f"{scenario.name}: {round(scenario.attackers * scale.share):,} x {scenario.what}")
+        outcome = run_pinned(scenario, scale)
         run.samples.append(sample(scenario, scale, outcome))
         missed = [f"{each.name}: {each.measured}" for each in targets(scenario, outcome) if not each.met]
         run.environment.setdefault(QUESTION, {})[scenario.name] = missed
 
 
-def besiege(scenario: Scenario, scale: Scale) -> Outcome:
+def run_pinned(scenario: Scenario, scale: Scale) -> Outcome:
     """Run one scenario, with the server on its core, and this process on the clients'."""
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     with tempfile.TemporaryDirectory() as directory:
-        siege = Siege(scenario, scale, Path(directory))
+        attack_run = AttackRun(scenario, scale, Path(directory))
         try:
-            pinned(CLIENT_CORE)  # not before: the server would begin with what this process may use
-            return siege.run()
+            pin_to_core(CLIENT_CORE)  # not before: the server would begin with what this process may use
+            return attack_run.run()
         finally:
             if allowed:
                 os.sched_setaffinity(0, allowed)
@@ -61,7 +61,7 @@ def sample(scenario: Scenario, scale: Scale, outcome: Outcome) -> Sample:
         round=1,
         requests=len(outcome.times),
         errors=outcome.errors,
-        seconds=scale.attack + scenario.come_in * scale.share,
+        seconds=scale.attack + scenario.arrival_seconds * scale.share,
         latency=Histogram(outcome.times),
         server_cpu=outcome.cpu.get("attack", 0.0),
         resident=outcome.resident.get("attack", 0),

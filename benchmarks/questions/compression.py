@@ -5,27 +5,12 @@ Each is asked for as /echo/{text} with Accept-Encoding: gzip; "gzip same" is one
 looked at, before and after each round, is decompressed and compared. Needs wrk.
 """
 
-import sys
-from collections.abc import Sequence
-
 from benchmarks.results.samples import Run
 from benchmarks.runner import interleaved
-from benchmarks.runner.config import Plan, Say
+from benchmarks.runner.config import Config, ShowProgress
 from benchmarks.servers.workloads import COMPRESSED
 
 
-def measure(plan: Plan, run: Run, say: Say) -> None:
+def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all peers to the run."""
-    interleaved.measure("compression", COMPRESSED, plan, run, say)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it alone; return the exit code."""
-    # Here, since it is not needed by those who measure this along with other questions.
-    from benchmarks.runner.command import run_alone
-
-    return run_alone(measure, "compression", __doc__, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    interleaved.measure("compression", COMPRESSED, config, run, show_progress)

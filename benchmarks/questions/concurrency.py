@@ -9,18 +9,15 @@ answers that are there before it sends again, and meanwhile the server waits. Th
 client another.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from benchmarks.attack.clients import most_files
 from benchmarks.load import process, wrk
-from benchmarks.load.peer_selection import Turns, only, select
+from benchmarks.load.client_group import max_open_files
 from benchmarks.load.round import Job
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.command import run_alone
-from benchmarks.runner.config import Plan, Say
-from benchmarks.runner.interleaved import Contender, contenders
+from benchmarks.runner.config import Config, ShowProgress, only_peers, select_peers
+from benchmarks.runner.interleaved import Rounds, RunningPeer, running_peers
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.verify import verify
 from benchmarks.servers.workloads import HOT
@@ -28,7 +25,7 @@ from benchmarks.servers.workloads import HOT
 QUESTION = "concurrency"
 SIZES = (1, 8, 64, 512, 4096, 10_000)
 QUICK_SIZES = (1, 8, 64)
-FEW = ("bare loop", "reactor", "nginx", "uvicorn", "granian")
+DEFAULT_PEERS = ("bare loop", "reactor", "nginx", "uvicorn", "granian")
 # So slow that it does not matter in which order a client does its work; the first that is there.
 SLOW = ("tornado", "waitress", "gunicorn", "http.server", "aiohttp")
 WRK_FITS = 512  # connections
@@ -36,76 +33,74 @@ AGREEMENT = 64
 SPARE = 64  # descriptors of the client and the server that are no connections
 
 
-def measure(plan: Plan, run: Run, say: Say) -> None:
+def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all sizes to the run, and those that show whether the clients agree."""
-    selected = select(plan, FEW)
-    sizes = possible(QUICK_SIZES if plan.quick else SIZES, run)
-    with contenders([HOT], selected, run, say) as everybody:
+    selected = select_peers(config, DEFAULT_PEERS)
+    sizes = possible(QUICK_SIZES if config.quick else SIZES, run)
+    with running_peers([HOT], selected, run, show_progress) as running:
         for size in sizes:
-            measure_size(size, everybody, selected, run, say)
-    agree(plan, run, say)
+            measure_size(size, running, selected, run, show_progress)
+    measure_agreement(config, run, show_progress)
 
 
 def possible(sizes: Sequence[int], run: Run) -> list[int]:
     """Return the sizes that the limit on open files allows; note the others."""
-    files = most_files()
+    files = max_open_files()
     for size in sizes:
         if size + SPARE > files:
             run.skipped[f"{size:,} connections"] = f"the limit on open files is {files:,} (ulimit -n)"
     return [size for size in sizes if size + SPARE <= files]
 
 
-def measure_size(size: int, everybody: Sequence[Contender], plan: Plan, run: Run, say: Say) -> None:
+def measure_size(
+    size: int, running: Sequence[RunningPeer], config: Config, run: Run, show_progress: ShowProgress
+) -> None:
     """Measure everybody with so many connections."""
-    turns = Turns(run, plan.rounds, f"with {size:,} connections")
+    rounds = Rounds(run, config.rounds, f"with {size:,} connections")
     by_wrk = size <= WRK_FITS and wrk.missing() is None
-    ask = ask_wrk if by_wrk else ask_ours
-    by_name = {contender[0].name: contender for contender in everybody}
-    for number, name in turns.take(list(by_name)):
-        say(f"{size:,} connections, round {number} of {plan.rounds}: {name}")
-        with turns.noting(name):
-            run.samples.append(ask(by_name[name], size, plan.seconds, number))
+    measure_one = measure_with_wrk if by_wrk else measure_with_our_client
+    by_name = {peer[0].name: peer for peer in running}
+    for number, name in rounds.in_order(list(by_name)):
+        show_progress(f"{size:,} connections, round {number} of {config.rounds}: {name}")
+        with rounds.skip_on_error(name):
+            run.samples.append(measure_one(by_name[name], size, config.seconds, number))
 
 
-def ask_wrk(contender: Contender, size: int, seconds: float, number: int, workload: str = HOT.name) -> Sample:
+def measure_with_wrk(
+    peer: RunningPeer, size: int, seconds: float, number: int, workload: str = HOT.name
+) -> Sample:
     """Measure with wrk; some answers are compared behind it."""
-    adapter, server = contender
+    adapter, server = peer
     sample = wrk.measure(server, HOT, size, seconds, number, QUESTION)
     return replace(sample, workload=workload, x=float(size), verified=verify(server, adapter, HOT))
 
 
-def ask_ours(
-    contender: Contender, size: int, seconds: float, number: int, workload: str = HOT.name
+def measure_with_our_client(
+    peer: RunningPeer, size: int, seconds: float, number: int, workload: str = HOT.name
 ) -> Sample:
     """Measure with our own load generator, which compares every answer."""
-    return process.measure(contender[1], Job(size, seconds), QUESTION, workload, number, float(size))
+    return process.measure(peer[1], Job(size, seconds), QUESTION, workload, number, float(size))
 
 
-def agree(plan: Plan, run: Run, say: Say) -> None:
+def measure_agreement(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Have both clients measure one server in each round, the first of them another each time."""
-    names = [name for name in SLOW if plan.wants_peer(name) and PEERS[name].missing() is None]
+    names = [name for name in SLOW if config.wants_peer(name) and PEERS[name].missing() is None]
     reason = None if names else "no server is there, or wanted, that is slower than both clients"
     reason = wrk.missing() or reason
     if reason is not None:
         run.skipped["agreement"] = reason
         return
-    selected = only(plan, names[:1])
-    turns = Turns(run, selected.rounds, "asked by both clients")
-    with contenders([HOT], selected, run, say) as everybody:
-        for number, name in turns.take([adapter.name for adapter, _ in everybody]):
-            say(f"agreement, round {number} of {selected.rounds}: {name}")
-            with turns.noting(name):
-                clients = (ask_wrk, ask_ours) if number % 2 else (ask_ours, ask_wrk)
+    selected = only_peers(config, names[:1])
+    rounds = Rounds(run, selected.rounds, "asked by both clients")
+    with running_peers([HOT], selected, run, show_progress) as running:
+        for number, name in rounds.in_order([adapter.name for adapter, _ in running]):
+            show_progress(f"agreement, round {number} of {selected.rounds}: {name}")
+            with rounds.skip_on_error(name):
+                clients = (
+                    (measure_with_wrk, measure_with_our_client)
+                    if number % 2
+                    else (measure_with_our_client, measure_with_wrk)
+                )
                 run.samples += [
-                    client(everybody[0], AGREEMENT, selected.seconds, number, "agreement")
-                    for client in clients
+                    client(running[0], AGREEMENT, selected.seconds, number, "agreement") for client in clients
                 ]
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it alone; return the exit code."""
-    return run_alone(measure, QUESTION, __doc__, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

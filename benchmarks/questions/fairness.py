@@ -11,23 +11,20 @@ room for it: 256 MiB, or less.
 
 import os
 import shutil
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.load import process
-from benchmarks.load.peer_selection import Turns, select
 from benchmarks.load.round import Job
 from benchmarks.results.samples import Run
-from benchmarks.runner.command import run_alone
-from benchmarks.runner.config import Plan, Say
-from benchmarks.runner.interleaved import MEMORY, Contender, contenders, roomy_directory
+from benchmarks.runner.config import Config, ShowProgress, select_peers
+from benchmarks.runner.interleaved import MEMORY, Rounds, RunningPeer, roomy_directory, running_peers
 from benchmarks.servers.peers import FILES, PEERS, UPLOADS
 from benchmarks.servers.workloads import MIB, Workload
 
 QUESTION = "fairness"
-FEW = ("reactor", "nginx", "uvicorn")
+DEFAULT_PEERS = ("reactor", "nginx", "uvicorn")
 LARGE, QUICK_LARGE = 1024 * MIB, 16 * MIB
 STORED = 256 * MIB  # at most
 DOWNLOADING, UPLOADING = 8, 4  # clients
@@ -51,28 +48,30 @@ def jobs(seconds: float, large: int, stored: int) -> dict[str, Job]:
     }
 
 
-def measure(plan: Plan, run: Run, say: Say) -> None:
+def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all situations to the run."""
-    selected = select(plan, FEW)
-    large = QUICK_LARGE if plan.quick else LARGE
+    selected = select_peers(config, DEFAULT_PEERS)
+    large = QUICK_LARGE if config.quick else LARGE
     stored = min(STORED, large, room() // COPIES)
     with roomy_directory(COPIES * stored) as directories:
         share(directories, selected.peers, large)
-        with contenders([Workload("large", FILES)], selected, run, say, directories) as everybody:
+        with running_peers([Workload("large", FILES)], selected, run, show_progress, directories) as running:
             for name, job in jobs(selected.seconds, large, stored).items():
-                if plan.wants_workload(name):
-                    measure_one(name, job, everybody, selected, run, say)
+                if config.wants_workload(name):
+                    measure_one(name, job, running, selected, run, show_progress)
         for name in selected.peers:  # what a server stored when its client had gone, before it ended
             forget(directories / name)
 
 
-def measure_one(name: str, job: Job, everybody: Sequence[Contender], plan: Plan, run: Run, say: Say) -> None:
+def measure_one(
+    name: str, job: Job, running: Sequence[RunningPeer], config: Config, run: Run, show_progress: ShowProgress
+) -> None:
     """Measure everybody in one situation."""
-    servers = {server.name: server for _, server in everybody}
-    turns = Turns(run, plan.rounds, name)
-    for number, peer in turns.take(list(servers)):
-        say(f"small requests {name}, round {number} of {plan.rounds}: {peer}")
-        with turns.noting(peer):
+    servers = {server.name: server for _, server in running}
+    rounds = Rounds(run, config.rounds, name)
+    for number, peer in rounds.in_order(list(servers)):
+        show_progress(f"small requests {name}, round {number} of {config.rounds}: {peer}")
+        with rounds.skip_on_error(peer):
             if job.uploads and UPLOADS not in PEERS[peer].serves:
                 raise process.LoadError(PEERS[peer].why_not)
             try:
@@ -107,12 +106,3 @@ def forget(directory: Path) -> None:
     """Remove what was uploaded."""
     for path in directory.glob(f"{STORED_AS}*"):
         path.unlink()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it alone; return the exit code."""
-    return run_alone(measure, QUESTION, __doc__, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,25 +7,24 @@ counts is how many files the octets make up that arrived. Needs wrk.
 """
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.results.samples import Run
 from benchmarks.runner import interleaved
-from benchmarks.runner.config import Plan, Say
+from benchmarks.runner.config import Config, ShowProgress
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.workloads import DOWNLOADED, NAMES, UPLOADED, Workload, file_name
 
 WORKLOADS = (*DOWNLOADED, *UPLOADED)
 
 
-def measure(plan: Plan, run: Run, say: Say) -> None:
+def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all peers to the run."""
-    workloads = interleaved.select(WORKLOADS, plan, run)
-    with interleaved.roomy_directory(room(workloads, plan.connections)) as directories:
+    workloads = interleaved.select_workloads(WORKLOADS, config, run)
+    with interleaved.roomy_directory(room(workloads, config.connections)) as directories:
         share(directories, workloads)
-        interleaved.measure("files", workloads, plan, run, say, directories)
+        interleaved.measure("files", workloads, config, run, show_progress, directories)
 
 
 def room(workloads: Sequence[Workload], connections: int) -> int:
@@ -45,15 +44,3 @@ def share(directories: Path, workloads: Sequence[Workload]) -> None:
             (first / name).write_bytes(workload.content)
             for directory in others:
                 os.link(first / name, directory / name)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it alone; return the exit code."""
-    # Here, since it is not needed by those who measure this along with other questions.
-    from benchmarks.runner.command import run_alone
-
-    return run_alone(measure, "files", __doc__, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

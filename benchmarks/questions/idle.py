@@ -7,64 +7,52 @@ server anew, and goes through the sizes in order, so that its memory is that of 
 has, and sizes are measured right after each other. The server has one core, the clients another.
 """
 
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.load import process, wrk
-from benchmarks.load.peer_selection import Turns, select
 from benchmarks.load.round import Job
 from benchmarks.questions.concurrency import possible
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.command import run_alone
-from benchmarks.runner.config import Plan, Say
+from benchmarks.runner.config import Config, ShowProgress, select_peers
+from benchmarks.runner.interleaved import Rounds
 from benchmarks.servers.peers import PEERS
-from benchmarks.servers.process import Serving, serving
+from benchmarks.servers.process import RunningServer, run_server
 from benchmarks.servers.verify import verify
 from benchmarks.servers.workloads import HOT
 
 QUESTION = "idle"
 SIZES = (0, 100, 1000, 10_000)
 QUICK_SIZES = (0, 100)
-FEW = ("bare loop", "reactor", "nginx", "uvicorn", "granian")
+DEFAULT_PEERS = ("bare loop", "reactor", "nginx", "uvicorn", "granian")
 WARM_UP = 0.3  # seconds
 
 
-def measure(plan: Plan, run: Run, say: Say) -> None:
+def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all sizes to the run."""
-    selected = select(plan, FEW)
-    sizes = possible(QUICK_SIZES if plan.quick else SIZES, run)
-    turns = Turns(run, selected.rounds, "beside idle connections")
-    for number, name in turns.take(selected.peers):
-        with turns.noting(name), serving(PEERS[name]) as server:
+    selected = select_peers(config, DEFAULT_PEERS)
+    sizes = possible(QUICK_SIZES if config.quick else SIZES, run)
+    rounds = Rounds(run, selected.rounds, "beside idle connections")
+    for number, name in rounds.in_order(selected.peers):
+        with rounds.skip_on_error(name), run_server(PEERS[name]) as server:
             run.peers[name] = server.peer
-            ask(server, selected, WARM_UP, number)
+            measure_active(server, selected, WARM_UP, number)
             for size in sizes:
-                say(f"{size:,} idle connections, round {number} of {turns.rounds}: {name}")
+                show_progress(f"{size:,} idle connections, round {number} of {rounds.count}: {name}")
                 run.samples.append(measure_size(size, server, selected, number))
 
 
-def measure_size(size: int, server: Serving, plan: Plan, number: int) -> Sample:
+def measure_size(size: int, server: RunningServer, config: Config, number: int) -> Sample:
     """Ask beside so many idle connections; count as errors those that are not served at the end."""
     if not size:
-        return replace(ask(server, plan, plan.seconds, number), x=0.0)
-    with process.holding(server.address, size) as held:
-        sample = ask(server, plan, plan.seconds, number)
+        return replace(measure_active(server, config, config.seconds, number), x=0.0)
+    with process.hold_idle(server.address, size) as held:
+        sample = measure_active(server, config, config.seconds, number)
     return replace(sample, x=float(size), errors=sample.errors + size - held.kept)
 
 
-def ask(server: Serving, plan: Plan, seconds: float, number: int) -> Sample:
+def measure_active(server: RunningServer, config: Config, seconds: float, number: int) -> Sample:
     """Have the active connections ask; some answers are compared behind it."""
     if wrk.missing() is None:
-        sample = wrk.measure(server, HOT, plan.connections, seconds, number, QUESTION)
+        sample = wrk.measure(server, HOT, config.connections, seconds, number, QUESTION)
         return replace(sample, verified=verify(server, PEERS[server.name], HOT))
-    return process.measure(server, Job(plan.connections, seconds), QUESTION, HOT.name, number)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it alone; return the exit code."""
-    return run_alone(measure, QUESTION, __doc__, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return process.measure(server, Job(config.connections, seconds), QUESTION, HOT.name, number)

@@ -7,25 +7,22 @@ server delays all that were due meanwhile, and shows. A rate that our load gener
 left out, with a note. The server has one core, the client another.
 """
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchmarks.load import process, wrk
-from benchmarks.load.peer_selection import Turns, select
 from benchmarks.load.round import Job
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.command import run_alone
-from benchmarks.runner.config import Plan, Say
-from benchmarks.runner.interleaved import Contender, contenders
+from benchmarks.runner.config import Config, ShowProgress, select_peers
+from benchmarks.runner.interleaved import Rounds, RunningPeer, running_peers
 from benchmarks.servers.peers import PEERS
-from benchmarks.servers.process import Serving
+from benchmarks.servers.process import RunningServer
 from benchmarks.servers.verify import verify
 from benchmarks.servers.workloads import HOT
 
 QUESTION = "latency"
 SHARES = (0.5, 0.7, 0.9)
-FEW = ("reactor", "nginx", "uvicorn")
+DEFAULT_PEERS = ("reactor", "nginx", "uvicorn")
 TRIES = 3  # rounds at most, to find the capacity
 OURS_AT_MOST = 0.9  # of what our own client can ask in a closed loop
 
@@ -43,54 +40,56 @@ class Capacity:
         self.server = max(self.server, *(sample.rate for sample in samples))
 
 
-def measure(plan: Plan, run: Run, say: Say) -> None:
+def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all rates to the run."""
-    selected = select(plan, FEW)
-    with contenders([HOT], selected, run, say) as everybody:
-        capacities = find_capacities(everybody, selected, run, say)
+    selected = select_peers(config, DEFAULT_PEERS)
+    with running_peers([HOT], selected, run, show_progress) as running:
+        capacities = find_capacities(running, selected, run, show_progress)
         for share in SHARES:
-            measure_share(share, everybody, capacities, selected, run, say)
+            measure_share(share, running, capacities, selected, run, show_progress)
 
 
-def find_capacities(everybody: Sequence[Contender], plan: Plan, run: Run, say: Say) -> dict[str, Capacity]:
+def find_capacities(
+    running: Sequence[RunningPeer], config: Config, run: Run, show_progress: ShowProgress
+) -> dict[str, Capacity]:
     """Ask as much as possible, with wrk where there is one, and with our own client."""
-    capacities = {adapter.name: Capacity() for adapter, _ in everybody}
-    turns = Turns(run, min(TRIES, plan.rounds), "at its capacity")
-    servers = {server.name: server for _, server in everybody}
-    for number, name in turns.take(list(servers)):
-        say(f"capacity, round {number} of {turns.rounds}: {name}")
-        with turns.noting(name):
-            samples = list(ask_as_much_as_possible(servers[name], plan, number))
+    capacities = {adapter.name: Capacity() for adapter, _ in running}
+    rounds = Rounds(run, min(TRIES, config.rounds), "at its capacity")
+    servers = {server.name: server for _, server in running}
+    for number, name in rounds.in_order(list(servers)):
+        show_progress(f"capacity, round {number} of {rounds.count}: {name}")
+        with rounds.skip_on_error(name):
+            samples = list(measure_capacity(servers[name], config, number))
             capacities[name].add(samples)
             run.samples += samples
     return capacities
 
 
-def ask_as_much_as_possible(server: Serving, plan: Plan, number: int) -> Iterator[Sample]:
+def measure_capacity(server: RunningServer, config: Config, number: int) -> Iterator[Sample]:
     """Measure a closed loop with our own client, and with wrk."""
-    job = Job(plan.connections, plan.seconds)
+    job = Job(config.connections, config.seconds)
     yield process.measure(server, job, QUESTION, "capacity", number)
     if wrk.missing() is None:
-        sample = wrk.measure(server, HOT, plan.connections, plan.seconds, number, QUESTION)
+        sample = wrk.measure(server, HOT, config.connections, config.seconds, number, QUESTION)
         verified = verify(server, PEERS[server.name], HOT)
         yield replace(sample, workload="capacity", verified=verified)
 
 
 def measure_share(
     share: float,
-    everybody: Sequence[Contender],
+    running: Sequence[RunningPeer],
     capacities: Mapping[str, Capacity],
-    plan: Plan,
+    config: Config,
     run: Run,
-    say: Say,
+    show_progress: ShowProgress,
 ) -> None:
     """Measure everybody at one share of their capacity."""
-    turns = Turns(run, plan.rounds, f"at {share:.0%} of its capacity")
-    servers = {server.name: server for _, server in everybody}
-    for number, name in turns.take(list(servers)):
-        say(f"{share:.0%} of capacity, round {number} of {plan.rounds}: {name}")
-        with turns.noting(name):
-            job = Job(plan.connections, plan.seconds, rate=rate_of(capacities[name], share))
+    rounds = Rounds(run, config.rounds, f"at {share:.0%} of its capacity")
+    servers = {server.name: server for _, server in running}
+    for number, name in rounds.in_order(list(servers)):
+        show_progress(f"{share:.0%} of capacity, round {number} of {config.rounds}: {name}")
+        with rounds.skip_on_error(name):
+            job = Job(config.connections, config.seconds, rate=rate_of(capacities[name], share))
             sample = process.measure(servers[name], job, QUESTION, HOT.name, number, share)
             run.samples.append(sample)
 
@@ -103,12 +102,3 @@ def rate_of(capacity: Capacity, share: float) -> float:
     if rate > OURS_AT_MOST * capacity.client:
         raise process.LoadError(f"our client cannot send {rate:,.0f} requests a second")
     return rate
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it alone; return the exit code."""
-    return run_alone(measure, QUESTION, __doc__, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,27 +7,12 @@ meanwhile happens to all; what counts is the ratio of each round, not the absolu
 (Debian: apt-get install wrk); servers that are not installed are left out by name.
 """
 
-import sys
-from collections.abc import Sequence
-
 from benchmarks.results.samples import Run
 from benchmarks.runner import interleaved
-from benchmarks.runner.config import Plan, Say
+from benchmarks.runner.config import Config, ShowProgress
 from benchmarks.servers.workloads import SMALL
 
 
-def measure(plan: Plan, run: Run, say: Say) -> None:
+def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all peers to the run."""
-    interleaved.measure("throughput", SMALL, plan, run, say)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it alone; return the exit code."""
-    # Here, since it is not needed by those who measure this along with other questions.
-    from benchmarks.runner.command import run_alone
-
-    return run_alone(measure, "throughput", __doc__, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    interleaved.measure("throughput", SMALL, config, run, show_progress)

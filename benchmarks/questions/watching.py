@@ -7,27 +7,12 @@ server that is not watched there is nothing to turn off: the question is then wh
 which ``python -m benchmarks compare`` answers. Needs wrk, as the throughput does.
 """
 
-import sys
-from collections.abc import Sequence
-
 from benchmarks.results.samples import Run
 from benchmarks.runner import interleaved
-from benchmarks.runner.config import Plan, Say
+from benchmarks.runner.config import Config, ShowProgress
 from benchmarks.servers.workloads import WATCHED
 
 
-def measure(plan: Plan, run: Run, say: Say) -> None:
+def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all ways to be watched to the run."""
-    interleaved.measure("watching", (WATCHED,), plan, run, say)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it alone; return the exit code."""
-    # Here, since it is not needed by those who measure this along with other questions.
-    from benchmarks.runner.command import run_alone
-
-    return run_alone(measure, "watching", __doc__, arguments)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    interleaved.measure("watching", (WATCHED,), config, run, show_progress)

@@ -27,7 +27,7 @@ from benchmarks.results.tables import (
     targets_table,
 )
 from benchmarks.results.targets import Verdict, judge, score
-from benchmarks.results.units import BY, shown
+from benchmarks.results.units import BY, format_figure
 
 STYLE = Path(__file__).with_name("style.css")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -97,7 +97,7 @@ def beware(run: Run) -> Markup:
 def tiles(known: Mapping[str, Figure], verdicts: list[Verdict]) -> list[Markup]:
     """Return the figures that one remembers."""
     found = [
-        tile(shown(known[name].median, known[name].unit) + sign, of, note)
+        tile(format_figure(known[name].median, known[name].unit) + sign, of, note)
         for name, sign, of, note in HEADLINES
         if name in known
     ][:TILES]

@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.report.lines import WIDTH, peer_class, picture, text
-from benchmarks.report.markup import NOTHING, Markup, join, tag
+from benchmarks.report.markup import NOTHING, WIDTH, Markup, join, peer_class, picture, tag, text
 from benchmarks.report.scales import Log, log_around
 from benchmarks.results.statistics import FLOOR
 from benchmarks.results.summary import Row
 from benchmarks.results.tables import is_ours, spread
 from benchmarks.results.targets import PASS, UNKNOWN, Verdict
-from benchmarks.results.units import BY, number, seconds, shown
+from benchmarks.results.units import BY, format_figure, number, seconds
 
 STEP, THICK = 24, 14  # of a row, and of the bar in it
 LABEL, BEGIN, END = 88, 94, 290
@@ -169,7 +168,7 @@ def reached(verdict: Verdict) -> Markup:
 def target_row(verdict: Verdict) -> Markup:
     """Return a target, what was measured, and the verdict."""
     figure = verdict.figure
-    measured = f"{shown(figure.median, figure.unit)}" if figure else "-"
+    measured = f"{format_figure(figure.median, figure.unit)}" if figure else "-"
     bound = tag("span", verdict.target, class_="bound")
     rounds = spread(figure) if figure else ""
     kind = {PASS: "met", UNKNOWN: "unknown"}.get(verdict.result, "missed")

@@ -4,12 +4,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.report.markup import NOTHING, Markup, join, tag
+from benchmarks.report.markup import NOTHING, Markup, join, peer_class, picture, tag, text
 from benchmarks.report.scales import Scale, apart
 from benchmarks.results.statistics import OURS
-from benchmarks.results.units import slug
 
-WIDTH, HEIGHT = 440, 280
+HEIGHT = 280
 LEFT, RIGHT, TOP, BOTTOM = 56, 352, 26, 238
 GAP = 13  # between two names
 DOTS = 12  # points, up to which each gets a dot
@@ -45,31 +44,6 @@ def draw(chart: Chart) -> Markup:
     ordered = sorted(chart.series, key=lambda series: series.peer == OURS)
     lines = (_line(chart, series) for series in ordered if series.points)
     return picture(chart.name, chart.title, chart.description, HEIGHT, _axes(chart), *lines, _names(chart))
-
-
-def picture(name: str, title: str, description: str, height: float, *children: Markup) -> Markup:
-    """Return an SVG that can be read aloud."""
-    return tag(
-        "svg",
-        tag("title", title, id=f"{name}-title"),
-        tag("desc", description, id=f"{name}-desc"),
-        *children,
-        viewBox=f"0 0 {WIDTH} {height:g}",
-        role="img",
-        aria_labelledby=f"{name}-title {name}-desc",
-        class_="chart",
-    )
-
-
-def peer_class(peer: str) -> str:
-    """Return the class that gives a peer its colour."""
-    return f"p-{slug(peer)}"
-
-
-def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> Markup:
-    """Write words; the anchor is start, middle or end."""
-    where = None if anchor == "start" else anchor
-    return tag("text", words, x=x, y=y, text_anchor=where, class_=kind or None)
 
 
 def _axes(chart: Chart) -> Markup:

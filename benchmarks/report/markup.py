@@ -1,4 +1,4 @@
-"""Elements of HTML and SVG, made so that nothing that was measured can break out of its place.
+"""HTML and SVG elements, with everything that was measured escaped.
 
     tag("p", "1 < 2", class_="note")    <p class="note">1 &lt; 2</p>
 
@@ -7,7 +7,10 @@ Whatever is not Markup is escaped; Markup is only made here, or is a constant of
 
 import html
 
+from benchmarks.results.units import slug
+
 VOID = frozenset({"meta", "br", "hr"})
+WIDTH = 440  # of every picture
 
 
 class Markup(str):
@@ -50,3 +53,31 @@ def join(*children: object) -> Markup:
 def _short(value: object) -> object:
     """Return a coordinate with one digit behind the point: that is finer than a screen."""
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else value
+
+
+# SVG.
+
+
+def picture(name: str, title: str, description: str, height: float, *children: Markup) -> Markup:
+    """Return an SVG that can be read aloud."""
+    return tag(
+        "svg",
+        tag("title", title, id=f"{name}-title"),
+        tag("desc", description, id=f"{name}-desc"),
+        *children,
+        viewBox=f"0 0 {WIDTH} {height:g}",
+        role="img",
+        aria_labelledby=f"{name}-title {name}-desc",
+        class_="chart",
+    )
+
+
+def peer_class(peer: str) -> str:
+    """Return the class that gives a peer its colour."""
+    return f"p-{slug(peer)}"
+
+
+def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> Markup:
+    """Write words; the anchor is start, middle or end."""
+    where = None if anchor == "start" else anchor
+    return tag("text", words, x=x, y=y, text_anchor=where, class_=kind or None)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 Tick = tuple[float, str]  # a value, and what is written there
-Show = Callable[[float], str]
+Label = Callable[[float], str]
 
 
 class Scale(Protocol):
@@ -35,7 +35,7 @@ class Linear:
     high: float
     start: float
     end: float
-    show: Show
+    label: Label
     unit: float = 1.0
 
     def __call__(self, value: float) -> float:
@@ -56,7 +56,7 @@ class Linear:
     def ticks(self) -> list[Tick]:
         """Return four or five round values, from 0 on."""
         count = round(self._top / self._step)
-        return [(self._step * each, round_words(self.show(self._step * each))) for each in range(count + 1)]
+        return [(self._step * each, round_words(self.label(self._step * each))) for each in range(count + 1)]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Log:
     high: float
     start: float
     end: float
-    show: Show
+    label: Label
 
     def __call__(self, value: float) -> float:
         """Return the place of a value; of one that is out of range, that of the nearest in it."""
@@ -82,18 +82,18 @@ class Log:
         powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         values = [each * 10.0**power for power in powers for each in between]
         return [
-            (each, round_words(self.show(each)))
+            (each, round_words(self.label(each)))
             for each in values
             if self.low * 0.999 <= each <= self.high * 1.001
         ]
 
 
-def log_around(values: Sequence[float], start: float, end: float, show: Show) -> Log:
+def log_around(values: Sequence[float], start: float, end: float, label: Label) -> Log:
     """Return a scale for values above 0, of which there may be none, or but one."""
     known = [value for value in values if value > 0 and math.isfinite(value)] or [1.0]
     low, high = min(known), max(known)
     room = max(1.12, math.sqrt(3 * low / high))  # at least a factor of three in all
-    return Log(low / room, high * room, start, end, show)
+    return Log(low / room, high * room, start, end, label)
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Ordinal:
     values: Sequence[float]
     start: float
     end: float
-    show: Show
+    label: Label
 
     def __call__(self, value: float) -> float:
         """Return the place of one of the values."""
@@ -135,7 +135,7 @@ class Ordinal:
 
     def ticks(self) -> list[Tick]:
         """Return all of them."""
-        return [(each, self.show(each)) for each in self.values]
+        return [(each, self.label(each)) for each in self.values]
 
 
 def round_words(words: str) -> str:

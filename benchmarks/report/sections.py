@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.attack.__main__ import P99
-from benchmarks.questions import words_of
+from benchmarks.attack.scenarios import P99
+from benchmarks.questions import question_text
 from benchmarks.report import bars
 from benchmarks.report.bars import Group
 from benchmarks.report.lines import BOTTOM, LEFT, RIGHT, TOP, Chart, Series, draw, finite
 from benchmarks.report.markup import NOTHING, Markup, join, tag
-from benchmarks.report.scales import Linear, Ordinal, Scale, Tail, log_around
+from benchmarks.report.scales import Label, Linear, Ordinal, Scale, Tail, log_around
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import OURS
-from benchmarks.results.summary import Row, rows
-from benchmarks.results.tables import COLUMNS, CONTEST, Table, by_workload, table_of
+from benchmarks.results.summary import Row, summarize
+from benchmarks.results.tables import COLUMNS, COMPARISON, Table, by_workload, table_of
 from benchmarks.results.tables import RIGHT as TO_THE_RIGHT
 from benchmarks.results.units import MIB, number, octets, seconds, share, slug
 
@@ -45,7 +45,6 @@ CURVE = [1 - 10 ** (-step / 12) for step in range(4, 49)]  # shares, from just a
 TIMES = (0.5, 0.99, 0.999)
 
 Value = Callable[[Row], float]
-Shown = Callable[[float], str]
 
 
 # Parts of a section.
@@ -56,7 +55,7 @@ def section(question: str, *parts: Markup) -> Markup:
     if not any(parts):
         return NOTHING
     heading = tag("h2", TITLES[question])
-    return tag("section", heading, tag("p", words_of(question), class_="lead"), *parts, id=question)
+    return tag("section", heading, tag("p", question_text(question), class_="lead"), *parts, id=question)
 
 
 def cards(*several: Markup) -> Markup:
@@ -90,16 +89,16 @@ def html_table(table: Table) -> Markup:
 # Throughput, files, compression.
 
 
-def contest(run: Run, question: str) -> Markup:
+def comparison(run: Run, question: str) -> Markup:
     """Return the bars of each workload."""
     several = [
         card(
             name,
             NOTES.get(name, ""),
             bars.bars(slug(f"bars {question} {name}"), f"Requests a second, {name}", some),
-            table_of(f"{question}: {name}", CONTEST, some),
+            table_of(f"{question}: {name}", COMPARISON, some),
         )
-        for name, some in by_workload(rows(run, question)).items()
+        for name, some in by_workload(summarize(run, question)).items()
     ]
     return section(question, cards(*several))
 
@@ -110,26 +109,26 @@ def contest(run: Run, question: str) -> Markup:
 def latency(run: Run) -> Markup:
     """Return the curves at each share of the capacity, and of a closed loop."""
     by_share: dict[float, list[Row]] = {}
-    for row in rows(run, "latency"):
+    for row in summarize(run, "latency"):
         by_share.setdefault(row.cell.x or 0, []).append(row)
     several = [curves(f"At {share(x)} of the capacity", OPEN, some) for x, some in by_share.items()]
-    hot = [row for row in rows(run, "throughput") if row.cell.workload == "hot"]
+    hot = [row for row in summarize(run, "throughput") if row.cell.workload == "hot"]
     if hot:
         several.append(curves("At full load", CLOSED, hot))
-    table = table_of("latency", COLUMNS["latency"], rows(run, "latency"))
+    table = table_of("latency", COLUMNS["latency"], summarize(run, "latency"))
     return section("latency", cards(*several), folded(table) if by_share else NOTHING)
 
 
-def curves(title: str, note: str, found: Sequence[Row]) -> Markup:
+def curves(title: str, note: str, rows: Sequence[Row]) -> Markup:
     """Return a card with latency by percentile."""
-    series = [Series(row.peer, curve(row)) for row in found]
+    series = [Series(row.peer, curve(row)) for row in rows]
     times = [y for each in series for _, y in each.points]
     # The axis goes as far as anybody's requests do.
     furthest = max((x for each in series for x, _ in each.points), default=0.99)
     chart = Chart(
         slug(f"curves {title}"),
         f"Latency by percentile: {title}",
-        "; ".join(f"{row.peer} {tail(row)}" for row in found),
+        "; ".join(f"{row.peer} {tail(row)}" for row in rows),
         "share of requests that took no longer",
         "time of an answer",
         series,
@@ -155,32 +154,32 @@ def tail(row: Row) -> str:
 
 def concurrency(run: Run) -> Markup:
     """Return throughput and latency against connections."""
-    found = rows(run, "concurrency")
-    if not found:
+    rows = summarize(run, "concurrency")
+    if not rows:
         return NOTHING
-    across = log_around([row.cell.x or 1 for row in found], LEFT, RIGHT, number)
+    across = log_around([row.cell.x or 1 for row in rows], LEFT, RIGHT, number)
     axis = Axis("connections, each asking again when answered", across)
     several = (
-        along("Throughput by connections", axis, "requests/s", found, at_rate, spread=True),
-        along("Median latency by connections", axis, "p50", found, at_p50, log=True),
-        along("p99 by connections", axis, "p99", found, at_p99, log=True),
+        along("Throughput by connections", axis, "requests/s", rows, at_rate, spread=True),
+        along("Median latency by connections", axis, "p50", rows, at_p50, log=True),
+        along("p99 by connections", axis, "p99", rows, at_p99, log=True),
     )
-    table = table_of("connections", COLUMNS["concurrency"], found)
+    table = table_of("connections", COLUMNS["concurrency"], rows)
     return section("concurrency", cards(*several), folded(table))
 
 
 def idle(run: Run) -> Markup:
     """Return memory and latency against idle connections."""
-    found = rows(run, "idle")
-    if not found:
+    rows = summarize(run, "idle")
+    if not rows:
         return NOTHING
-    places = sorted({row.cell.x or 0.0 for row in found})
+    places = sorted({row.cell.x or 0.0 for row in rows})
     axis = Axis("idle connections beside the busy ones", Ordinal(places, LEFT + 12, RIGHT, number))
     several = (
-        along("Memory by idle connections", axis, "resident", found, at_resident, show=octets),
-        along("p99 by idle connections", axis, "p99", found, at_p99, log=True),
+        along("Memory by idle connections", axis, "resident", rows, at_resident, label=octets),
+        along("p99 by idle connections", axis, "p99", rows, at_p99, log=True),
     )
-    return section("idle", cards(*several), folded(table_of("idle", COLUMNS["idle"], found)))
+    return section("idle", cards(*several), folded(table_of("idle", COLUMNS["idle"], rows)))
 
 
 @dataclass(frozen=True)
@@ -215,22 +214,22 @@ def along(
     title: str,
     axis: Axis,
     y: str,
-    found: Sequence[Row],
+    rows: Sequence[Row],
     value: Value,
     *,
     log: bool = False,
     spread: bool = False,
-    show: Shown = number,
+    label: Label = number,
 ) -> Markup:
     """Return a card with one line for each peer; a logarithmic one is of seconds."""
-    series = [_series(peer, some, value, spread) for peer, some in by_peer(found).items()]
+    series = [_series(peer, some, value, spread) for peer, some in by_peer(rows).items()]
     values = [each for line in series for each in (*(y for _, y in line.points), *line.high)]
     up: Scale = (
         log_around(values, BOTTOM, TOP, seconds)
         if log
-        else Linear(max(values, default=1), BOTTOM, TOP, show, MIB if show is octets else 1)
+        else Linear(max(values, default=1), BOTTOM, TOP, label, MIB if label is octets else 1)
     )
-    words = "; ".join(_ends(line, seconds if log else show) for line in series if line.points)
+    words = "; ".join(_ends(line, seconds if log else label) for line in series if line.points)
     chart = Chart(slug(title), title, words, axis.words, y, series, axis.scale, up)
     return card(title, "", draw(chart))
 
@@ -242,15 +241,15 @@ def _series(peer: str, some: Sequence[Row], value: Value, spread: bool) -> Serie
     return Series(peer, points, [row.rate.low for row in some], [row.rate.high for row in some])
 
 
-def _ends(line: Series, show: Shown) -> str:
+def _ends(line: Series, label: Label) -> str:
     (first, low), (last, high) = line.points[0], line.points[-1]
-    return f"{line.peer} from {show(low)} at {number(first)} to {show(high)} at {number(last)}"
+    return f"{line.peer} from {label(low)} at {number(first)} to {label(high)} at {number(last)}"
 
 
-def by_peer(found: Iterable[Row]) -> dict[str, list[Row]]:
+def by_peer(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Return rows by peer, the server itself first."""
     peers: dict[str, list[Row]] = {OURS: []}
-    for row in found:
+    for row in rows:
         peers.setdefault(row.peer, []).append(row)
     return {peer: some for peer, some in peers.items() if some}
 
@@ -260,27 +259,27 @@ def by_peer(found: Iterable[Row]) -> dict[str, list[Row]]:
 
 def fairness(run: Run) -> Markup:
     """Return small requests' times, by what happens meanwhile."""
-    found = rows(run, "fairness")
-    if not found:
+    rows = summarize(run, "fairness")
+    if not rows:
         return NOTHING
     groups = [
         Group(name, [(row.peer, row.peer, _times(row)) for row in some])
-        for name, some in by_workload(found).items()
+        for name, some in by_workload(rows).items()
     ]
     picture = bars.ranges("fairness-ranges", "Times of small requests", groups)
-    table = table_of("fairness", COLUMNS["fairness"], found)
+    table = table_of("fairness", COLUMNS["fairness"], rows)
     return section("fairness", cards(card("Times of small requests", "", picture, table)))
 
 
 def attack(run: Run) -> Markup:
     """Return honest requests' times during each attack, and what was missed."""
-    found = rows(run, "attack")
-    if not found:
+    rows = summarize(run, "attack")
+    if not rows:
         return NOTHING
-    group = Group("", [(row.cell.workload, row.peer, _times(row)) for row in found])
+    group = Group("", [(row.cell.workload, row.peer, _times(row)) for row in rows])
     title = "Times of honest requests during an attack"
     picture = bars.ranges("attack-ranges", title, [group], P99)
-    table = table_of("attack", COLUMNS["attack"], found)
+    table = table_of("attack", COLUMNS["attack"], rows)
     note = f"the dashed line is {seconds(P99)}, the target for p99"
     return section("attack", cards(card(title, note, picture, table), _missed(run)))
 
@@ -301,13 +300,13 @@ def _times(row: Row) -> list[float]:
 def questions(run: Run) -> Markup:
     """Return the sections of all questions."""
     return join(
-        contest(run, "throughput"),
+        comparison(run, "throughput"),
         latency(run),
         concurrency(run),
         idle(run),
         fairness(run),
-        contest(run, "files"),
-        contest(run, "compression"),
-        contest(run, "watching"),
+        comparison(run, "files"),
+        comparison(run, "compression"),
+        comparison(run, "watching"),
         attack(run),
     )

@@ -1,6 +1,6 @@
-"""Gates: ``--assert 'hot.floor>=0.70'``, a figure and a bound that it must keep.
+"""Assertions: ``--assert 'hot.floor>=0.70'``, a figure and a bound that it must keep.
 
-A gate that cannot be read, or names what no run has, is refused before anything is measured; one
+An assertion that cannot be read, or names what no run has, is refused before anything is measured; one
 whose figure this run lacks does not hold. What counts is the median.
 """
 
@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from benchmarks.attack.__main__ import SCENARIOS
-from benchmarks.results.statistics import CONTESTS, FLOOR, LOGGING, OURS, PERCENTILES, Figure, opponent
-from benchmarks.results.units import shown, slug
+from benchmarks.attack.scenarios import SCENARIOS
+from benchmarks.results.statistics import COMPARISONS, FLOOR, LOGGING, OURS, PERCENTILES, Figure, peer_slug
+from benchmarks.results.units import format_figure, slug
 from benchmarks.servers.peers import PEERS, WAYS_TO_WATCH
 from benchmarks.servers.workloads import WORKLOADS
 
@@ -31,7 +31,7 @@ PLACES = (
     *(slug(f"fairness {name}") for name in SITUATIONS),
     *(slug(f"attack {each.name}") for each in SCENARIOS),
 )
-OPPONENTS = tuple(opponent(name) for name in PEERS if name not in (OURS, LOGGING, *WAYS_TO_WATCH))
+PEER_SLUGS = tuple(peer_slug(name) for name in PEERS if name not in (OURS, LOGGING, *WAYS_TO_WATCH))
 SPECIAL = {
     "log.rate": "requests/s with the access log / without it",
     **{f"watching.{name}": f"requests/s {name} / not, with the access log" for name in WAYS_TO_WATCH},
@@ -44,7 +44,7 @@ SPECIAL = {
 
 
 @dataclass(frozen=True)
-class Gate:
+class Assertion:
     """One bound for one figure, in the figure's own unit."""
 
     figure: str
@@ -62,19 +62,19 @@ class Gate:
     def verdict(self, figures: Mapping[str, Figure]) -> str:
         """Return the same in words."""
         figure = figures.get(self.figure)
-        measured = shown(figure.median, figure.unit) if figure else "not measured"
+        measured = format_figure(figure.median, figure.unit) if figure else "not measured"
         return f"assert {self}: {measured}: {'PASS' if self.holds(figures) else 'FAILED'}"
 
 
-def gate(text: str) -> Gate:
-    """Read a gate; raise argparse.ArgumentTypeError for what is none.
+def parse_assertion(text: str) -> Assertion:
+    """Read an assertion; raise argparse.ArgumentTypeError for what is none.
 
-    >>> gate("hot.floor >= 0.70")
-    Gate(figure='hot.floor', sign='>=', bound=0.7)
+    >>> parse_assertion("hot.floor >= 0.70")
+    Assertion(figure='hot.floor', sign='>=', bound=0.7)
     """
     match = FORM.fullmatch(text)
     try:
-        found = Gate(match[1], match[2], float(match[3])) if match else None
+        found = Assertion(match[1], match[2], float(match[3])) if match else None
     except ValueError:
         found = None
     if found is None:
@@ -92,12 +92,12 @@ def is_figure(name: str) -> bool:
     """
     place, _, what = name.partition(".")
     known = {re.sub(r"-\d+$", "-N", place), place} & set(PLACES)
-    compared = {f"{what}.{each}" for what in ("p99", "cpu") for each in OPPONENTS}
-    kinds = {"rate", *PERCENTILES, *OPPONENTS, *compared}
+    compared = {f"{what}.{each}" for what in ("p99", "cpu") for each in PEER_SLUGS}
+    kinds = {"rate", *PERCENTILES, *PEER_SLUGS, *compared}
     return name in SPECIAL or (bool(known) and not place.endswith("-N") and what in kinds)
 
 
-def listed() -> str:
+def figures_help() -> str:
     """Return how figures are named, for a person to read."""
     special = "\n".join(f"  {name:18} {words}" for name, words in SPECIAL.items())
     return f"""PLACE.PEER         requests/s of reactor / of the peer, round by round
@@ -107,10 +107,10 @@ PLACE.rate         requests/s of reactor
 PLACE.p50 .p99 .p999   percentiles of reactor, in seconds
 {special}
 
-Places of {", ".join(CONTESTS)}: {_list(map(slug, WORKLOADS))}
+Places of {", ".join(COMPARISONS)}: {_list(map(slug, WORKLOADS))}
 Other places: {_list(each for each in PLACES if each not in set(map(slug, WORKLOADS)))};
   N is a number of connections, per cent of the capacity, a number of idle connections
-Peers: {_list(OPPONENTS)} ("floor" is the {FLOOR})"""
+Peers: {_list(PEER_SLUGS)} ("floor" is the {FLOOR})"""
 
 
 def _list(names: Iterable[str]) -> str:

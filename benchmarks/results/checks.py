@@ -125,7 +125,7 @@ def _all(
     name: str,
     samples: Iterable[Sample],
     good: Callable[[Sample], bool],
-    show: Callable[[Sample], str],
+    describe: Callable[[Sample], str],
     words: str,
 ) -> Check:
     """Ask each sample; name a few of those that are not good."""
@@ -137,7 +137,7 @@ def _all(
         return Check(name, PASS, f"{words} ({len(samples):,} samples)")
     places: dict[str, str] = {}
     for each in bad:
-        places.setdefault(_place(each), show(each))
+        places.setdefault(_place(each), describe(each))
     first = [f"{place}: {shown}" for place, shown in list(places.items())[:NAMED]]
     more = f"; and {len(places) - NAMED} more" if len(places) > NAMED else ""
     return Check(name, WARN, f"{words}; not so in {len(bad):,} of {len(samples):,}: {'; '.join(first)}{more}")

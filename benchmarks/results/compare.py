@@ -16,7 +16,7 @@ from benchmarks.results.environment import commit, machine
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import Figure, figures
 from benchmarks.results.tables import LEFT, RIGHT, Table, spread
-from benchmarks.results.units import shown
+from benchmarks.results.units import format_figure
 
 HEADS = ("figure", "A", "from round to round", "B", "from round to round", "change")
 SIDES = (LEFT, RIGHT, LEFT, RIGHT, LEFT, RIGHT)
@@ -52,7 +52,7 @@ def table(before: Mapping[str, Figure], after: Mapping[str, Figure]) -> Table:
 
 
 def _figure(figure: Figure) -> Iterator[str]:
-    yield shown(figure.median, figure.unit)
+    yield format_figure(figure.median, figure.unit)
     yield spread(figure)
 
 

@@ -15,15 +15,15 @@ from typing import Any
 from benchmarks.results.units import portable
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 10.0  # seconds, for a program to say what it is
+TIMEOUT = 10.0  # seconds, for a program to say what it is
 CPU_INFO = Path("/proc/cpuinfo")
 
 
-def environment(words: Sequence[str]) -> dict[str, Any]:
-    """Return all that is known; ``words`` are the command line of the benchmark, without the interpreter."""
+def environment(argv: Sequence[str]) -> dict[str, Any]:
+    """Return all that is known; ``argv`` is the command line of the benchmark, without the interpreter."""
     return {
         "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "command": portable(shlex.join(["python", *words])),
+        "command": portable(shlex.join(["python", *argv])),
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "platform": platform.platform(),
@@ -32,9 +32,9 @@ def environment(words: Sequence[str]) -> dict[str, Any]:
         "cpu": cpu_model(),
         "cores": os.cpu_count() or 1,
         "load": os.getloadavg()[0],
-        "commit": said("git", "rev-parse", "--short=10", "HEAD"),
-        "dirty": bool(said("git", "status", "--porcelain", "--untracked-files=no")),
-        "wrk": said("wrk", "-v").partition(" Copyright")[0],
+        "commit": first_output_line("git", "rev-parse", "--short=10", "HEAD"),
+        "dirty": bool(first_output_line("git", "status", "--porcelain", "--untracked-files=no")),
+        "wrk": first_output_line("wrk", "-v").partition(" Copyright")[0],
     }
 
 
@@ -50,7 +50,7 @@ def cpu_model(info: Path = CPU_INFO) -> str:
     return next(names, "") or platform.processor() or platform.machine()
 
 
-def said(*command: str) -> str:
+def first_output_line(*command: str) -> str:
     """Return the first line that a program says, whatever its exit code; nothing when it is not there."""
     try:
         result = subprocess.run(
@@ -60,7 +60,7 @@ def said(*command: str) -> str:
             stderr=subprocess.DEVNULL,
             text=True,
             errors="replace",
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -35,13 +35,13 @@ def markdown(run: Run) -> str:
             "",
             targets_table(verdicts).markdown(),
             "",
-            *thrift(figures(run)),
+            *cpu_ratios(figures(run)),
             self_checks(run),
         ]
     )
 
 
-def thrift(known: Mapping[str, Figure]) -> list[str]:
+def cpu_ratios(known: Mapping[str, Figure]) -> list[str]:
     """Return how much each request takes of the server's processor, compared with the floor."""
     named = {name: known.get(f"{name}.cpu.floor") for name in ("hot", "browser", "varied")}
     found = [f"{name} {figure.median:.2f}" for name, figure in named.items() if figure is not None]

@@ -35,9 +35,9 @@ from benchmarks.servers.peers import WAYS_TO_WATCH
 
 OURS, LOGGING, FLOOR = "reactor", "reactor +log", "bare loop"
 AGREEMENT = "agreement"  # the workload that wrk and our own client both measure
-ASIDE = (AGREEMENT, "capacity")  # workloads with two samples a round; they compare no servers
+NOT_COMPARED = (AGREEMENT, "capacity")  # workloads with two samples a round; they compare no servers
 # Questions whose workloads have names of their own; those of others begin with the question.
-CONTESTS = ("throughput", "files", "compression", "watching")
+COMPARISONS = ("throughput", "files", "compression", "watching")
 MANY_IDLE = 10_000
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
 
@@ -83,14 +83,14 @@ class Cell(NamedTuple):
         """What its figures' names begin with."""
         if self.x is not None:
             return f"{slug(self.question)}-{self.x * 100 if self.question == 'latency' else self.x:.0f}"
-        return slug(self.workload if self.question in CONTESTS else f"{self.question} {self.workload}")
+        return slug(self.workload if self.question in COMPARISONS else f"{self.question} {self.workload}")
 
 
 def cells(run: Run) -> dict[Cell, dict[str, list[Sample]]]:
     """Return the samples by cell and peer, in the order of measuring."""
     places: dict[Cell, dict[str, list[Sample]]] = {}
     for each in run.samples:
-        if each.workload not in ASIDE:
+        if each.workload not in NOT_COMPARED:
             place = places.setdefault(Cell(each.question, each.workload, each.x), {})
             place.setdefault(each.peer, []).append(each)
     return places
@@ -104,12 +104,12 @@ def rate(sample: Sample) -> float:
     return sample.rate
 
 
-def thrift(sample: Sample) -> float:
+def requests_per_cpu_second(sample: Sample) -> float:
     """Return requests for each second of the server's processor."""
     return sample.rate / sample.server_cpu if sample.server_cpu else 0.0
 
 
-def at(share: float) -> Value:
+def percentile(share: float) -> Value:
     """Return what takes a percentile, in seconds, from a sample."""
     return lambda sample: sample.latency.percentile(share)
 
@@ -136,7 +136,7 @@ def closed(samples: Iterable[Sample]) -> bool:
 # Names.
 
 
-def opponent(peer: str) -> str:
+def peer_slug(peer: str) -> str:
     """Return a peer's name as it is in the names of figures."""
     return "floor" if peer == FLOOR else slug(peer)
 
@@ -160,13 +160,16 @@ def _of_cell(cell: Cell, peers: dict[str, list[Sample]]) -> Iterator[tuple[str, 
     ours = peers[OURS]
     yield f"{cell.slug}.rate", Figure.of(map(rate, ours), RATE)
     for name, share in PERCENTILES.items():
-        yield f"{cell.slug}.{name}", Figure.of(map(at(share), ours), SECONDS)
+        yield f"{cell.slug}.{name}", Figure.of(map(percentile(share), ours), SECONDS)
     for peer, theirs in peers.items():
         if peer not in (OURS, LOGGING, *WAYS_TO_WATCH):
             if closed(theirs):
-                yield f"{cell.slug}.{opponent(peer)}", Figure.of(ratios(ours, theirs))
-            yield f"{cell.slug}.cpu.{opponent(peer)}", Figure.of(ratios(ours, theirs, thrift))
-            yield f"{cell.slug}.p99.{opponent(peer)}", Figure.of(ratios(ours, theirs, at(0.99)))
+                yield f"{cell.slug}.{peer_slug(peer)}", Figure.of(ratios(ours, theirs))
+            yield (
+                f"{cell.slug}.cpu.{peer_slug(peer)}",
+                Figure.of(ratios(ours, theirs, requests_per_cpu_second)),
+            )
+            yield f"{cell.slug}.p99.{peer_slug(peer)}", Figure.of(ratios(ours, theirs, percentile(0.99)))
 
 
 def _of_log(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[str, Figure | None]]:
@@ -189,14 +192,14 @@ def _of_idle(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[str,
     if many and none:
         if closed(many):
             yield "idle.rate", Figure.of(ratios(many, none))
-        yield "idle.octets", each_idle(many, none)
+        yield "idle.octets", memory_per_idle(many, none)
 
 
 def _is_idle(cell: Cell) -> bool:
     return cell.question == "idle"
 
 
-def each_idle(many: Iterable[Sample], none: Iterable[Sample]) -> Figure | None:
+def memory_per_idle(many: Iterable[Sample], none: Iterable[Sample]) -> Figure | None:
     """Return the octets that are resident for each idle connection."""
     pairs = ((held, free) for held, free in paired(many, none) if held.x)
     return Figure.of([(held.resident - free.resident) / (held.x or 1) for held, free in pairs], OCTETS)
@@ -206,9 +209,9 @@ def _of_fairness(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[
     both = places.get(Cell("fairness", "during both", None), {}).get(OURS)
     alone = places.get(Cell("fairness", "alone", None), {}).get(OURS)
     if both:
-        yield "fairness.p99", Figure.of(map(at(0.99), both), SECONDS)
+        yield "fairness.p99", Figure.of(map(percentile(0.99), both), SECONDS)
     if both and alone:
-        yield "fairness.slowdown", Figure.of(ratios(both, alone, at(0.99)))
+        yield "fairness.slowdown", Figure.of(ratios(both, alone, percentile(0.99)))
 
 
 def agreement(run: Run) -> Figure | None:

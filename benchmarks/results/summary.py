@@ -10,7 +10,7 @@ from statistics import median
 
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Run, Sample
-from benchmarks.results.statistics import OURS, Cell, Figure, cells, closed, each_idle, rate, ratios
+from benchmarks.results.statistics import OURS, Cell, Figure, cells, closed, memory_per_idle, rate, ratios
 from benchmarks.results.units import RATE
 
 
@@ -29,14 +29,14 @@ class Row:
     connections: int
     open_loop: bool
     against: Figure | None  # reactor's rate / this one's; None: for an open loop, and reactor itself
-    each_idle: Figure | None  # octets; None where no connection is idle
+    memory_per_idle: Figure | None  # octets; None where no connection is idle
 
     def percentile(self, share: float) -> float:
         """Return the seconds that a share of all times does not exceed."""
         return self.latency.percentile(share)
 
 
-def rows(run: Run, question: str) -> list[Row]:
+def summarize(run: Run, question: str) -> list[Row]:
     """Return the rows of a question, place by place in order of the axis."""
     places = {cell: peers for cell, peers in cells(run).items() if cell.question == question}
     ordered = sorted(places, key=lambda cell: cell.x or 0)
@@ -64,7 +64,7 @@ def _row(cell: Cell, peer: str, samples: list[Sample], ours: list[Sample], none:
         samples[0].asked,
         not closed(samples),
         Figure.of(ratios(ours, samples)) if compared else None,
-        each_idle(samples, none) if cell.question == "idle" else None,
+        memory_per_idle(samples, none) if cell.question == "idle" else None,
     )
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from benchmarks.results import units
 from benchmarks.results.checks import Check
 from benchmarks.results.samples import Run
-from benchmarks.results.statistics import OURS, Figure
-from benchmarks.results.summary import Row, rows
+from benchmarks.results.statistics import OURS, Figure, figures
+from benchmarks.results.summary import Row, summarize
 from benchmarks.results.targets import UNKNOWN, Verdict
-from benchmarks.results.units import NOTHING, octets, seconds, share, shown
+from benchmarks.results.units import NOTHING, format_figure, octets, seconds, share
 
 LEFT, RIGHT = "left", "right"
 WIDTH, NARROWEST = 100, 14  # characters, of a table in the terminal, and of its last column
@@ -76,14 +76,14 @@ def spread(figure: Figure) -> str:
     """Return the least and the greatest of the rounds."""
     if figure.rounds == 1:
         return "one round"
-    low, high = shown(figure.low, figure.unit), shown(figure.high, figure.unit)
+    low, high = format_figure(figure.low, figure.unit), format_figure(figure.high, figure.unit)
     value, gap, unit = low.partition(" ")
     return f"{value if gap and high.endswith(gap + unit) else low} to {high}"
 
 
 def versus(row: Row) -> str:
     """Return reactor / this peer."""
-    return shown(row.against.median, row.against.unit) if row.against else NOTHING
+    return format_figure(row.against.median, row.against.unit) if row.against else NOTHING
 
 
 def versus_spread(row: Row) -> str:
@@ -103,7 +103,7 @@ def _connections(row: Row) -> str:
 
 
 _PEER: Column = "peer", LEFT, lambda row: row.peer
-_RATE: Column = "requests/s", RIGHT, lambda row: shown(row.rate.median, units.RATE)
+_RATE: Column = "requests/s", RIGHT, lambda row: format_figure(row.rate.median, units.RATE)
 _LATENCIES = (_latency("p50", 0.5), _latency("p99", 0.99), _latency("p99.9", 0.999))
 _LONGEST = _latency("longest", 1)
 _SERVER: Column = "server", RIGHT, lambda row: share(row.server_cpu)
@@ -112,9 +112,13 @@ _MEMORY: Column = "memory", RIGHT, lambda row: octets(row.resident)
 _ERRORS: Column = "errors", RIGHT, lambda row: f"{row.errors:,}"
 _VERSUS: Column = "reactor is", RIGHT, versus
 _SPREAD: Column = "from round to round", LEFT, versus_spread
-_EACH: Column = "each", RIGHT, lambda row: octets(row.each_idle.median) if row.each_idle else NOTHING
+_EACH: Column = (
+    "each",
+    RIGHT,
+    lambda row: octets(row.memory_per_idle.median) if row.memory_per_idle else NOTHING,
+)
 
-CONTEST = (_PEER, _RATE, _VERSUS, _SPREAD, *_LATENCIES, _SERVER, _CLIENT)
+COMPARISON = (_PEER, _RATE, _VERSUS, _SPREAD, *_LATENCIES, _SERVER, _CLIENT)
 COLUMNS: dict[str, Sequence[Column]] = {
     "concurrency": (
         *(("connections", RIGHT, _connections), _PEER, _RATE, _VERSUS),
@@ -133,28 +137,28 @@ COLUMNS: dict[str, Sequence[Column]] = {
 }
 
 
-def table_of(title: str, columns: Sequence[Column], found: Iterable[Row]) -> Table:
+def table_of(title: str, columns: Sequence[Column], rows: Iterable[Row]) -> Table:
     """Make a table of rows."""
-    lines = [[cell(row) for _, _, cell in columns] for row in found]
+    lines = [[cell(row) for _, _, cell in columns] for row in rows]
     return Table(title, [head for head, _, _ in columns], [side for _, side, _ in columns], lines)
 
 
-def by_workload(found: Iterable[Row]) -> dict[str, list[Row]]:
+def by_workload(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Return rows by their workload."""
     workloads: dict[str, list[Row]] = {}
-    for row in found:
+    for row in rows:
         workloads.setdefault(row.cell.workload, []).append(row)
     return workloads
 
 
 def tables(run: Run, question: str) -> list[Table]:
     """Return the tables of a question: one, or one for each workload."""
-    found = rows(run, question)
-    if not found:
+    rows = summarize(run, question)
+    if not rows:
         return []
     if question in COLUMNS:
-        return [table_of(question, COLUMNS[question], found)]
-    return [table_of(f"{question}: {name}", CONTEST, some) for name, some in by_workload(found).items()]
+        return [table_of(question, COLUMNS[question], rows)]
+    return [table_of(f"{question}: {name}", COMPARISON, some) for name, some in by_workload(rows).items()]
 
 
 # Of verdicts.
@@ -165,7 +169,9 @@ def targets_table(verdicts: Iterable[Verdict]) -> Table:
     lines = []
     for verdict in verdicts:
         target, figure = verdict.target, verdict.figure
-        measured = [shown(figure.median, figure.unit), spread(figure)] if figure else [NOTHING, NOTHING]
+        measured = (
+            [format_figure(figure.median, figure.unit), spread(figure)] if figure else [NOTHING, NOTHING]
+        )
         lines.append([target.workload, str(target), *measured, verdict.words])
     heads = ("workload", "target", "median", "from round to round", "verdict")
     return Table("targets", heads, (LEFT, LEFT, RIGHT, LEFT, LEFT), lines)
@@ -192,6 +198,15 @@ def skipped_table(run: Run) -> Table:
     """Make the table of what was not measured."""
     lines = [[what, why] for what, why in run.skipped.items()]
     return Table("not measured", ("what", "why"), (LEFT, LEFT), lines)
+
+
+def figures_table(run: Run) -> Table:
+    """Make the table of all figures that a run has."""
+    lines = [
+        [name, format_figure(each.median, each.unit), spread(each), each.unit]
+        for name, each in figures(run).items()
+    ]
+    return Table("", ("figure", "median", "from round to round", "unit"), (LEFT, RIGHT, LEFT, LEFT), lines)
 
 
 def is_ours(peer: str) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.results.statistics import Figure
-from benchmarks.results.units import BY, KIB, OCTETS, RATIO, share, shown
+from benchmarks.results.units import BY, KIB, OCTETS, RATIO, format_figure, share
 
 PASS, MISSED, UNKNOWN = "PASS", "MISSED", "not measured"
 
@@ -33,7 +33,7 @@ class Target:
 
     def __str__(self) -> str:
         least = "at most" if self.at_least is None else "at least"
-        return f"{least} {shown(self.bound, self.unit)} {self.words}"
+        return f"{least} {format_figure(self.bound, self.unit)} {self.words}"
 
 
 @dataclass(frozen=True)

@@ -81,12 +81,12 @@ def duration(value: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-SHOWN: dict[str, Callable[[float], str]] = {RATIO: number, RATE: number, SECONDS: seconds, OCTETS: octets}
+FORMATS: dict[str, Callable[[float], str]] = {RATIO: number, RATE: number, SECONDS: seconds, OCTETS: octets}
 
 
-def shown(value: float, unit: str) -> str:
+def format_figure(value: float, unit: str) -> str:
     """Return a figure in its unit."""
-    return SHOWN[unit](value)
+    return FORMATS[unit](value)
 
 
 def slug(name: str) -> str:

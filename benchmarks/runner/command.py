@@ -1,11 +1,11 @@
-"""The command line of the benchmarks, for one question alone and for all.
+"""The command line of the benchmarks: options, the run of the questions, exit codes; and saved runs.
 
-1. The options are read; a gate that cannot be read is refused before anything is measured.
+1. The options are read; an assertion that cannot be read is refused before anything is measured.
 2. Each question adds its samples to the run; its tables are printed, and the run is saved.
 3. The targets, the self-checks and what was not measured are printed, the report is written.
-4. The gates are compared with the figures.
+4. The assertions are compared with the figures.
 
-Exit codes: 0 all is well; 1 a gate does not hold, a question failed, or nothing was measured; 2 the
+Exit codes: 0 all is well; 1 an assertion does not hold, a question failed, or nothing was measured; 2 the
 command line is wrong; 130 broken off (Ctrl-C), with everything kept that was measured until then.
 """
 
@@ -18,62 +18,61 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from benchmarks.attack.__main__ import SCENARIOS
-from benchmarks.results.assertions import SITUATIONS, Gate, gate, listed
+from benchmarks.attack.scenarios import SCENARIOS
+from benchmarks.questions import QUESTIONS
+from benchmarks.results.assertions import SITUATIONS, Assertion, figures_help, parse_assertion
 from benchmarks.results.checks import check
 from benchmarks.results.environment import environment
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import figures
-from benchmarks.results.tables import checks_table, measured_targets, skipped_table, tables, targets_table
+from benchmarks.results.tables import (
+    checks_table,
+    figures_table,
+    measured_targets,
+    skipped_table,
+    tables,
+    targets_table,
+)
 from benchmarks.results.targets import judge, score
 from benchmarks.results.units import slug
-from benchmarks.runner.config import Plan, Say
-from benchmarks.runner.progress import Progress, expected
+from benchmarks.runner.config import Config, ShowProgress
+from benchmarks.runner.progress import Progress, estimate_seconds
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.workloads import WORKLOADS
 
-Measure = Callable[[Plan, Run, Say], None]
+Measure = Callable[[Config, Run, ShowProgress], None]
 
-FAILED, MISUSED, BROKEN_OFF = 1, 2, 130
-
-
-def run_alone(
-    measure: Measure, name: str, docstring: str | None, arguments: Sequence[str] | None = None
-) -> int:
-    """Ask one question, as its script does; return the exit code."""
-    options = parser(f"benchmarks.{name}", docstring).parse_args(arguments)
-    words = sys.argv[1:] if arguments is None else arguments
-    return run({name: measure}, options, ["-m", f"benchmarks.{name}", *words])
+FAILED, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 
 
-def run(questions: Mapping[str, Measure], options: argparse.Namespace, words: Sequence[str]) -> int:
+def run(questions: Mapping[str, Measure], options: argparse.Namespace, argv: Sequence[str]) -> int:
     """Ask questions, and show what comes of them; return the exit code."""
     if importlib.util.find_spec("psutil") is None:
         print("benchmarks: psutil is not installed (pip install psutil)", file=sys.stderr)
-        return MISUSED
-    session = Session(Run(environment(words)), plan_of(options), options.json, list(questions))
+        return USAGE_ERROR
+    session = Session(Run(environment(argv)), make_config(options), options.json, list(questions))
     for name, measure in questions.items():
         if not session.ask(name, measure):
             break
-    return max(session.exit_code, conclude(session.run, options.html, options.gates))
+    return max(session.exit_code, print_results(session.run, options.html, options.assertions))
 
 
 class Session:
     """A run that is being measured, and saved after each question."""
 
-    def __init__(self, run: Run, plan: Plan, path: Path | None, questions: Sequence[str]) -> None:
-        self.run, self.plan, self.path = run, plan, path
-        self.progress = Progress(sys.stderr, questions, expected(plan))
+    def __init__(self, run: Run, config: Config, path: Path | None, questions: Sequence[str]) -> None:
+        self.run, self.config, self.path = run, config, path
+        self.progress = Progress(sys.stderr, questions, estimate_seconds(config))
         self.exit_code = 0
 
     def ask(self, name: str, measure: Measure) -> bool:
         """Ask one question, and print its tables; return False when it was broken off."""
         self.progress.begin(name)
         try:
-            measure(self.plan, self.run, self.progress.say)
+            measure(self.config, self.run, self.progress.show)
         except KeyboardInterrupt:
             self.run.skipped[f"{name}, from some place on"] = "broken off"
-            self.exit_code = BROKEN_OFF
+            self.exit_code = INTERRUPTED
         except Exception as error:  # whatever it is, the other questions still have their answers
             self.progress.clear()
             traceback.print_exc()
@@ -83,7 +82,7 @@ class Session:
         self.save()
         for table in tables(self.run, name):
             print(f"{table.text()}\n", flush=True)
-        return self.exit_code != BROKEN_OFF
+        return self.exit_code != INTERRUPTED
 
     def save(self) -> None:
         """Write the results file, so that it is whole at any time."""
@@ -93,7 +92,7 @@ class Session:
             beside.replace(self.path)
 
 
-def conclude(run: Run, html: Path | None, gates: Sequence[Gate]) -> int:
+def print_results(run: Run, html: Path | None, assertions: Sequence[Assertion]) -> int:
     """Print what comes of all samples together, and write the report; return the exit code."""
     known = figures(run)
     verdicts = judge(known)
@@ -109,29 +108,67 @@ def conclude(run: Run, html: Path | None, gates: Sequence[Gate]) -> int:
 
         html.write_text(page(run))
         print(f"report: {html}")
-    for each in gates:
+    for each in assertions:
         print(each.verdict(known))
-    return 0 if run.samples and all(each.holds(known) for each in gates) else FAILED
+    return 0 if run.samples and all(each.holds(known) for each in assertions) else FAILED
+
+
+# Saved runs.
+
+SHOW = """A run that was saved, shown again: its tables, its report, its assertions. Nothing is measured.
+
+python -m benchmarks show RUN.json --html report.html --assert 'hot.floor>=0.70'
+"""
+
+
+def show_saved(arguments: Sequence[str] | None = None) -> int:
+    """Show a saved run; return 1 when an assertion does not hold, 2 for a file that holds no run."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks show",
+        description=SHOW,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", type=Path, metavar="RUN.json")
+    parser.add_argument("--figures", action="store_true", help="print all figures by their names instead")
+    add_output_options(parser)
+    options = parser.parse_args(arguments)
+    try:
+        run = Run.load(options.run)
+    except (OSError, ValueError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 2
+    if options.figures:
+        print(figures_table(run).text())
+        return 0
+    for question in QUESTIONS:
+        for table in tables(run, question):
+            print(f"{table.text()}\n")
+    return print_results(run, options.html, options.assertions)
 
 
 # Options.
 
 
-def parser(name: str, docstring: str | None) -> argparse.ArgumentParser:
+def make_parser(name: str, docstring: str | None) -> argparse.ArgumentParser:
     """Return what reads the options that all questions share."""
     result = argparse.ArgumentParser(
         prog=f"python -m {name}",
         description=docstring,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    plan = Plan()
+    config = Config()
     add = result.add_argument
-    add("--rounds", type=_positive(int), default=plan.rounds, metavar="N", help="(default: %(default)s)")
-    add("--seconds", type=_positive(float), default=plan.seconds, help="of each round (default: %(default)s)")
+    add("--rounds", type=_positive(int), default=config.rounds, metavar="N", help="(default: %(default)s)")
+    add(
+        "--seconds",
+        type=_positive(float),
+        default=config.seconds,
+        help="of each round (default: %(default)s)",
+    )
     add(
         "--connections",
         type=_positive(int),
-        default=plan.connections,
+        default=config.connections,
         metavar="N",
         help="(default: %(default)s)",
     )
@@ -140,18 +177,18 @@ def parser(name: str, docstring: str | None) -> argparse.ArgumentParser:
     add("--workloads", type=_names(workloads), default=(), metavar="X,Y", help="only these")
     add("--quick", action="store_true", help="small sizes, one short round: does everything work?")
     add("--json", type=_file, metavar="FILE", help="save all samples there, after each question")
-    output_options(result)
+    add_output_options(result)
     return result
 
 
-def output_options(result: argparse.ArgumentParser) -> None:
+def add_output_options(result: argparse.ArgumentParser) -> None:
     """Add the options of whatever shows a run."""
     add = result.add_argument
     add("--html", type=_file, metavar="FILE", help="write the report there: one file, with charts")
     add(
         "--assert",
-        dest="gates",
-        type=gate,
+        dest="assertions",
+        type=parse_assertion,
         action="append",
         default=[],
         metavar="EXPR",
@@ -168,13 +205,13 @@ class ListFigures(argparse.Action):
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         """Do it."""
-        print(listed())
+        print(figures_help())
         parser.exit()
 
 
-def plan_of(options: argparse.Namespace) -> Plan:
-    """Return the plan that the options make."""
-    return Plan(
+def make_config(options: argparse.Namespace) -> Config:
+    """Return the configuration that the options make."""
+    return Config(
         rounds=options.rounds,
         seconds=options.seconds,
         connections=options.connections,
@@ -184,7 +221,7 @@ def plan_of(options: argparse.Namespace) -> Plan:
     )
 
 
-def default_path() -> Path:
+def default_results_path() -> Path:
     """Return where a whole run is saved when nobody says where, so that it is not lost."""
     return Path(tempfile.gettempdir()) / f"benchmarks-{datetime.now():%Y%m%d-%H%M%S}.json"
 

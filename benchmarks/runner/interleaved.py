@@ -16,30 +16,31 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.load import wrk
+from benchmarks.load.process import LoadError
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.config import Plan, Say
+from benchmarks.runner.config import QUICK_SECONDS, Config, ShowProgress
 from benchmarks.servers.peers import PEERS, Adapter
-from benchmarks.servers.process import Serving, StartError, serving
-from benchmarks.servers.verify import WrongError, verify
+from benchmarks.servers.process import RunningServer, StartError, run_server
+from benchmarks.servers.verify import VerificationError, verify
 from benchmarks.servers.workloads import LARGE, Workload
 
-QUICK_SECONDS = 0.3
 LARGE_SECONDS = 5.0  # at least, with large files: so many that one more or less does not matter
 WARM_UP = 1.0  # seconds at most
 MEMORY = Path("/dev/shm")
+FAULTS = (LoadError, StartError, wrk.WrkError, VerificationError)
 
-Contender = tuple[Adapter, Serving]
+RunningPeer = tuple[Adapter, RunningServer]
 
 
 def measure(
     question: str,
     workloads: Sequence[Workload],
-    plan: Plan,
+    config: Config,
     run: Run,
-    say: Say,
+    show_progress: ShowProgress,
     directories: Path | None = None,
 ) -> None:
-    """Measure all peers with these workloads, as far as the plan wants them.
+    """Measure all peers with these workloads, as far as the configuration wants them.
 
     ``directories`` has one for each peer to serve, by its name; without, each has an empty one.
     """
@@ -47,55 +48,59 @@ def measure(
     if reason is not None:
         run.skipped[question] = reason
         return
-    wanted = select(workloads, plan, run)
-    with contenders(wanted, plan, run, say, directories) as everybody:
+    wanted = select_workloads(workloads, config, run)
+    with running_peers(wanted, config, run, show_progress, directories) as running:
         for workload in wanted:
-            contest = Contest(question, workload, plan, run, say)
+            comparison = Comparison(question, workload, config, run, show_progress)
             try:
-                contest.hold(everybody)
+                comparison.measure_all(running)
             finally:  # what was measured counts, also where somebody breaks off
-                run.samples += contest.measured
+                run.samples += comparison.measured
 
 
-def select(workloads: Sequence[Workload], plan: Plan, run: Run) -> list[Workload]:
-    """Return the workloads that the plan wants; note those that a quick run leaves out."""
-    wanted = [each for each in workloads if plan.wants_workload(each.name)]
-    if not plan.quick:
+def select_workloads(workloads: Sequence[Workload], config: Config, run: Run) -> list[Workload]:
+    """Return the workloads that the configuration wants; note those that a quick run leaves out."""
+    wanted = [each for each in workloads if config.wants_workload(each.name)]
+    if not config.quick:
         return wanted
     run.skipped.update({each.name: "too large for a quick run" for each in wanted if each.size >= LARGE})
     return [each for each in wanted if each.size < LARGE]
 
 
 @contextmanager
-def contenders(
-    workloads: Sequence[Workload], plan: Plan, run: Run, say: Say, directories: Path | None = None
-) -> Iterator[list[Contender]]:
+def running_peers(
+    workloads: Sequence[Workload],
+    config: Config,
+    run: Run,
+    show_progress: ShowProgress,
+    directories: Path | None = None,
+) -> Iterator[list[RunningPeer]]:
     """Run all peers at once that are wanted, can be had, and serve any of these workloads."""
     with ExitStack() as stack:
-        everybody: list[Contender] = []
+        running: list[RunningPeer] = []
         for name, adapter in PEERS.items():
-            if not plan.wants_peer(name) or not any(each.needs in adapter.serves for each in workloads):
+            if not config.wants_peer(name) or not any(each.needs in adapter.serves for each in workloads):
                 continue
-            say(f"starting {name}")
+            show_progress(f"starting {name}")
             try:
-                server = stack.enter_context(serving(adapter, directories and directories / name))
+                server = stack.enter_context(run_server(adapter, directories and directories / name))
             except StartError as error:
                 run.skipped[name] = str(error)
             else:
                 run.peers[name] = server.peer
-                everybody.append((adapter, server))
-        yield everybody
+                running.append((adapter, server))
+        yield running
 
 
 @dataclass
-class Contest:
+class Comparison:
     """One workload, and the samples of those who still take part in it."""
 
     question: str
     workload: Workload
-    plan: Plan
+    config: Config
     run: Run
-    say: Say
+    show_progress: ShowProgress
     samples: dict[str, list[Sample]] = field(default_factory=dict)
 
     @property
@@ -103,52 +108,85 @@ class Contest:
         """The samples of those who were right to the end, round by round."""
         return sorted((each for mine in self.samples.values() for each in mine), key=lambda each: each.round)
 
-    def hold(self, everybody: Sequence[Contender]) -> None:
+    def measure_all(self, running: Sequence[RunningPeer]) -> None:
         """Measure everybody who can."""
-        rounds, seconds = (1, QUICK_SECONDS) if self.plan.quick else (self.plan.rounds, self.plan.seconds)
+        rounds, seconds = (
+            (1, QUICK_SECONDS) if self.config.quick else (self.config.rounds, self.config.seconds)
+        )
         if self.workload.size >= LARGE:
             seconds = max(seconds, LARGE_SECONDS)
-        for contender in everybody:
-            self._admit(contender, min(seconds, WARM_UP))
+        for peer in running:
+            self._warm_up(peer, min(seconds, WARM_UP))
         for number in range(1, rounds + 1):
-            for adapter, server in rotated(everybody, number - 1):
+            for adapter, server in rotated(running, number - 1):
                 if adapter.name in self.samples:
-                    self.say(f"{self.workload.name}, round {number} of {rounds}: {adapter.name}")
-                    with self._noting(adapter.name):
+                    self.show_progress(f"{self.workload.name}, round {number} of {rounds}: {adapter.name}")
+                    with self._skip_on_error(adapter.name):
                         self._measure(adapter, server, seconds, number)
 
-    def _admit(self, contender: Contender, seconds: float) -> None:
+    def _warm_up(self, peer: RunningPeer, seconds: float) -> None:
         """Let a peer take part when it can, and its answers are right; fill its caches."""
-        adapter, server = contender
-        with self._noting(adapter.name):
+        adapter, server = peer
+        with self._skip_on_error(adapter.name):
             if self.workload.needs not in adapter.serves:
-                raise WrongError(adapter.why_not)
-            self.say(f"{self.workload.name}: warming up {adapter.name}")
+                raise VerificationError(adapter.why_not)
+            self.show_progress(f"{self.workload.name}: warming up {adapter.name}")
             verify(server, adapter, self.workload)
-            wrk.run(server, self.workload, self.workload.connections(self.plan.connections), seconds)
+            wrk.run(server, self.workload, self.workload.connections(self.config.connections), seconds)
             verify(server, adapter, self.workload)
             self.samples[adapter.name] = []
 
-    def _measure(self, adapter: Adapter, server: Serving, seconds: float, number: int) -> None:
-        connections = self.plan.connections
+    def _measure(self, adapter: Adapter, server: RunningServer, seconds: float, number: int) -> None:
+        connections = self.config.connections
         sample = wrk.measure(server, self.workload, connections, seconds, number, self.question)
         verified = verify(server, adapter, self.workload)
         self.samples[adapter.name].append(replace(sample, verified=verified))
 
     @contextmanager
-    def _noting(self, name: str) -> Iterator[None]:
-        """Take a peer out of the contest when something is wrong with it, and note why."""
+    def _skip_on_error(self, name: str) -> Iterator[None]:
+        """Take a peer out of the comparison when something is wrong with it, and note why."""
         try:
             yield
-        except (WrongError, wrk.WrkError) as error:
+        except (VerificationError, wrk.WrkError) as error:
             self.samples.pop(name, None)
             self.run.skipped[f"{name}: {self.workload.name}"] = str(error)
 
 
-def rotated(everybody: Sequence[Contender], places: int) -> list[Contender]:
+def rotated(running: Sequence[RunningPeer], places: int) -> list[RunningPeer]:
     """Return everybody in order, beginning so many places later."""
-    places %= len(everybody) or 1
-    return [*everybody[places:], *everybody[:places]]
+    places %= len(running) or 1
+    return [*running[places:], *running[:places]]
+
+
+@dataclass
+class Rounds:
+    """The rounds at one place of the axis: who is measured when, without those who have failed."""
+
+    run: Run
+    count: int
+    place: str  # "with 64 connections", ...
+    failed: set[str] = field(default_factory=set)
+
+    def in_order(self, names: Sequence[str]) -> Iterator[tuple[int, str]]:
+        """Yield the number of a round, from 1, and who is to be measured in it.
+
+        >>> [f"{number} {name}" for number, name in Rounds(Run(), 2, "").in_order(["a", "b"])]
+        ['1 a', '1 b', '2 b', '2 a']
+        """
+        for number in range(self.count):
+            first = number % (len(names) or 1)
+            for name in (*names[first:], *names[:first]):
+                if name not in self.failed:
+                    yield number + 1, name
+
+    @contextmanager
+    def skip_on_error(self, name: str) -> Iterator[None]:
+        """Leave a peer out when something goes wrong with it, and note why."""
+        try:
+            yield
+        except FAULTS as error:
+            self.failed.add(name)
+            self.run.skipped[f"{name} {self.place}"] = str(error)
 
 
 @contextmanager

@@ -1,9 +1,9 @@
-"""How a run gets on: one line that is rewritten on a terminal, a line now and then anywhere else.
+"""Progress of a run: one line that is rewritten on a terminal, a line now and then anywhere else.
 
     [2/8 concurrency] 512 connections, round 3 of 7: nginx; 12 min, about 23 min left
 
-How long each question takes is estimated from the plan; the time that is left shrinks or grows with how the
-questions before kept to their estimates. Time is a function that is given.
+How long each question takes is estimated from the configuration; the time that is left shrinks or grows
+with how the questions before kept to their estimates. Time is a function that is given.
 """
 
 import shutil
@@ -11,41 +11,41 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TextIO
 
-from benchmarks.attack.__main__ import SCENARIOS
+from benchmarks.attack.scenarios import SCENARIOS
 from benchmarks.results.units import duration
 from benchmarks.runner import interleaved
-from benchmarks.runner.config import Plan
+from benchmarks.runner.config import QUICK_SECONDS, Config
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.workloads import COMPRESSED, DOWNLOADED, SMALL, UPLOADED, WATCHED, Workload
 
-SELDOM = 5.0  # seconds between two lines, where they are not rewritten
+LINE_INTERVAL = 5.0  # seconds between two lines, where they are not rewritten
 START = "\r\x1b[K"  # go to the start of the line, and clear it
 
 OVERHEAD = 0.25  # seconds, beside the measuring
-SIEGE, SMALL_SIEGE = 14.0, 2.0  # seconds
+ATTACK_SECONDS, QUICK_ATTACK_SECONDS = 14.0, 2.0
 # Rounds of questions in which a few peers take part, at several places.
-FEW = {"concurrency": 6 * 5 + 2, "latency": (2 + 3) * 3, "idle": 4 * 5, "fairness": 4 * 3 - 2}
+MEASUREMENTS = {"concurrency": 6 * 5 + 2, "latency": (2 + 3) * 3, "idle": 4 * 5, "fairness": 4 * 3 - 2}
 
 
-def expected(plan: Plan) -> dict[str, float]:
+def estimate_seconds(config: Config) -> dict[str, float]:
     """Return about how many seconds each question takes."""
-    peers = [each for name, each in PEERS.items() if plan.wants_peer(name) and each.missing() is None]
-    turns = dict(FEW)
-    contests: dict[str, Sequence[Workload]] = {
+    peers = [each for name, each in PEERS.items() if config.wants_peer(name) and each.missing() is None]
+    counts = dict(MEASUREMENTS)
+    comparisons: dict[str, Sequence[Workload]] = {
         "throughput": SMALL,
         "files": (*DOWNLOADED, *UPLOADED),
         "compression": COMPRESSED,
         "watching": (WATCHED,),
     }
-    for name, workloads in contests.items():
-        wanted = [each for each in workloads if plan.wants_workload(each.name)]
-        turns[name] = sum(each.needs in peer.serves for each in wanted for peer in peers)
-    rounds, seconds = (1, interleaved.QUICK_SECONDS) if plan.quick else (plan.rounds, plan.seconds)
-    sieges = len(SCENARIOS) * (SMALL_SIEGE if plan.quick else SIEGE)
+    for name, workloads in comparisons.items():
+        wanted = [each for each in workloads if config.wants_workload(each.name)]
+        counts[name] = sum(each.needs in peer.serves for each in wanted for peer in peers)
+    rounds, seconds = (1, QUICK_SECONDS) if config.quick else (config.rounds, config.seconds)
+    attacks = len(SCENARIOS) * (QUICK_ATTACK_SECONDS if config.quick else ATTACK_SECONDS)
     warm_up = min(seconds, interleaved.WARM_UP)
     each = rounds * (seconds + OVERHEAD) + warm_up + OVERHEAD
-    estimate = {name: count * each for name, count in turns.items()}
-    return {**estimate, "attack": sieges}
+    estimate = {name: number * each for name, number in counts.items()}
+    return {**estimate, "attack": attacks}
 
 
 class Progress:
@@ -81,11 +81,11 @@ class Progress:
         """Begin with a question."""
         self._question, self._question_began = question, self._clock()
         self._last_line = float("-inf")
-        self.say("begins")
+        self.show("begins")
 
-    def say(self, text: str) -> None:
+    def show(self, text: str) -> None:
         """Tell what is done now."""
-        if not self._terminal and self._clock() - self._last_line < SELDOM:
+        if not self._terminal and self._clock() - self._last_line < LINE_INTERVAL:
             return
         self._last_line = self._clock()
         place = f"{self._questions.index(self._question) + 1}/{len(self._questions)} {self._question}"

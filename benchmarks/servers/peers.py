@@ -5,7 +5,7 @@
                   "explained", "traced" and "inspected" are the same, watched
     the others    the fastest set-up that their own documentation recommends for one process
 
-Each serves the same four things in the way that is usual for it (``benchmarks/apps``): a text out of
+Each serves the same four things in the way that is usual for it (``benchmarks/servers/apps``): a text out of
 the path, the same compressed, files out of a directory, and uploads into it. All use one process that
 works, keep idle connections for 75 seconds where they let themselves be told, and write no log of
 requests. This module starts nothing; ``benchmarks.servers.process`` does.
@@ -35,10 +35,10 @@ EVERYTHING = frozenset({ECHO, PIPELINED, CLOSING, GZIP, FILES, UPLOADS})
 
 @dataclass(frozen=True)
 class Adapter:
-    """One server: ``words`` are its command line, in which {port}, {directory}, {scratch} are filled in."""
+    """One server: ``argv`` is its command line, in which {port}, {directory}, {scratch} are filled in."""
 
     name: str
-    words: Sequence[str]
+    argv: Sequence[str]
     packages: Sequence[str] = ()  # of Python, as pip names them; the server's own is the first
     serves: frozenset[str] = EVERYTHING
     why_not: str = "serves nothing of the kind"
@@ -66,7 +66,7 @@ class Adapter:
         ``scratch`` is an empty directory for what the server needs besides; it is removed afterwards.
         """
         places = {"port": str(port), "directory": str(directory), "scratch": str(scratch)}
-        return [_fill(word, places) for word in self.words] + list(options)
+        return [_fill(word, places) for word in self.argv] + list(options)
 
 
 class Reactor(Adapter):
@@ -101,13 +101,13 @@ def _fill(text: str, places: dict[str, str]) -> str:
     return re.sub(r"{(port|directory|scratch|user)}", lambda match: places[match[1]], text)
 
 
-def _python(*words: str) -> list[str]:
-    return [sys.executable, "-m", *words]
+def _python(*argv: str) -> list[str]:
+    return [sys.executable, "-m", *argv]
 
 
-def _app(*words: str) -> list[str]:
+def _app(*argv: str) -> list[str]:
     """Run something that imports one of the apps, which are told the directory by the environment."""
-    return ["env", "BENCHMARK_DIRECTORY={directory}", *_python(*words)]
+    return ["env", "BENCHMARK_DIRECTORY={directory}", *_python(*argv)]
 
 
 # The inspector listens on a port of its own.

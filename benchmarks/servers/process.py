@@ -33,8 +33,8 @@ SERVER_CORE, CLIENT_CORE = 0, 1
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
-PATIENCE = 20.0  # seconds, in which a server must start
-GRACE = 3.0  # seconds, in which it must stop before it is killed
+START_TIMEOUT = 20.0  # seconds, in which a server must start
+STOP_TIMEOUT = 3.0  # seconds, in which it must stop before it is killed
 TRIES = 3  # with another port each: somebody else may have taken the one that was free
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
@@ -43,7 +43,7 @@ class StartError(Exception):
     """A server did not start; the text is one line and says why."""
 
 
-def pinned(core: int) -> None:
+def pin_to_core(core: int) -> None:
     """Keep this process on one core, where the machine has more than one.
 
     Whoever started it may be pinned to another one, which it has inherited and must not stay on.
@@ -55,7 +55,7 @@ def pinned(core: int) -> None:
             pass  # a core that we may not use
 
 
-class Serving:
+class RunningServer:
     """A server that runs."""
 
     host = HOST
@@ -69,7 +69,7 @@ class Serving:
         self.directory = directory  # that it serves
         self.pid = process.pid
         self._process = process
-        self._gauge = psutil.Process(process.pid)
+        self._psutil = psutil.Process(process.pid)
 
     @property
     def name(self) -> str:
@@ -95,7 +95,7 @@ class Serving:
 
     def processes(self) -> "list[psutil.Process]":
         """Return its first process and all that descend from it."""
-        return [self._gauge, *self._gauge.children(recursive=True)] if self.alive else []
+        return [self._psutil, *self._psutil.children(recursive=True)] if self.alive else []
 
     def cpu(self) -> float:
         """Return the seconds of processor that all its processes have used, user and system."""
@@ -119,14 +119,14 @@ class Serving:
 
     # Its start and its end.
 
-    def await_start(self) -> None:
+    def wait_until_started(self) -> None:
         """Return when it answers; raise StartError when it has ended, or takes too long."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + START_TIMEOUT
         while not (self._listens() and self._answers()):
             if not self.alive:
                 raise StartError(f"ended with {self._process.returncode}")
             if time.monotonic() > until:
-                raise StartError(f"did not answer within {PATIENCE:g} seconds")
+                raise StartError(f"did not answer within {START_TIMEOUT:g} seconds")
             time.sleep(0.02)
 
     def _listens(self) -> bool:
@@ -141,7 +141,7 @@ class Serving:
         return False
 
     def _answers(self) -> bool:
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection(HOST, self.port, timeout=START_TIMEOUT)
         try:
             connection.request("GET", "/echo/abc", headers={"Connection": "close"})
             connection.getresponse().read()
@@ -159,7 +159,7 @@ class Serving:
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(GRACE)
+            self._process.wait(STOP_TIMEOUT)
         for process in processes:
             # psutil compares when a process was started, so that a number that is used again is safe.
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -168,13 +168,13 @@ class Serving:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
-        psutil.wait_procs(processes, GRACE)
+        psutil.wait_procs(processes, STOP_TIMEOUT)
 
 
 @contextmanager
-def serving(
+def run_server(
     adapter: Adapter, directory: Path | None = None, options: Sequence[str] = ()
-) -> Iterator[Serving]:
+) -> Iterator[RunningServer]:
     """Run a server on its core, serving a directory (an empty one of its own when None).
 
     ``options`` are added to its command line. Raises StartError when it does not start.
@@ -189,23 +189,23 @@ def serving(
             server.end()
 
 
-def _start(adapter: Adapter, directory: Path, scratch: Path, options: Sequence[str]) -> Serving:
+def _start(adapter: Adapter, directory: Path, scratch: Path, options: Sequence[str]) -> RunningServer:
     reason = adapter.missing()
     if reason is not None:
         raise StartError(reason)
-    said = scratch / "stderr"
+    stderr_path = scratch / "stderr"
     for _ in range(TRIES):
         port = free_port()
         command = adapter.command(port, directory, scratch, options)
         peer = Peer(adapter.name, adapter.version(), shlex.join(command))
-        server = Serving(peer, port, _popen(command, said), directory)
+        server = RunningServer(peer, port, _popen(command, stderr_path), directory)
         try:
-            server.await_start()
+            server.wait_until_started()
         except BaseException as error:
             server.end()
             if not isinstance(error, StartError):
                 raise
-            reason = f"{error}{_last_line(said)}"
+            reason = f"{error}{_last_line(stderr_path)}"
         else:
             return server
     raise StartError(f"{adapter.name} did not start: {reason}")
@@ -217,18 +217,18 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _popen(command: Sequence[str], said: Path) -> "subprocess.Popen[bytes]":
+def _popen(command: Sequence[str], stderr_path: Path) -> "subprocess.Popen[bytes]":
     """Start a process in a group of its own, which ends when this one does."""
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def prepare() -> None:
-        pinned(SERVER_CORE)
+        pin_to_core(SERVER_CORE)
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         if libc is not None:
             libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
-    with said.open("wb") as errors:
+    with stderr_path.open("wb") as errors:
         return subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -240,7 +240,7 @@ def _popen(command: Sequence[str], said: Path) -> "subprocess.Popen[bytes]":
         )
 
 
-def _last_line(said: Path) -> str:
-    lines = said.read_text(errors="replace").split("\n")
+def _last_line(stderr_path: Path) -> str:
+    lines = stderr_path.read_text(errors="replace").split("\n")
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return f": {last}" if last else ""

@@ -17,15 +17,15 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from benchmarks.servers.peers import CLOSING, FILES, UPLOADS, Adapter
-from benchmarks.servers.process import Serving
+from benchmarks.servers.process import RunningServer
 from benchmarks.servers.workloads import LARGE, Workload, fresh_numbers, numbered
 
-PATIENCE = 10.0  # seconds, for one answer
-AT_MOST = 4  # requests (or batches of them); one alone for a large file
+TIMEOUT = 10.0  # seconds, for one answer
+MAX_REQUESTS = 4  # requests (or batches of them); one alone for a large file
 TARGET = re.compile(rb"\S+ (\S+) ")
 
 
-class WrongError(Exception):
+class VerificationError(Exception):
     """An answer was not the right one; the text is one line and says in which way."""
 
 
@@ -40,23 +40,23 @@ class _Stream(io.BufferedReader):
         """Stay open, when a response has come to its end."""
 
 
-def verify(serving: Serving, adapter: Adapter, workload: Workload) -> int:
-    """Return how many answers were compared; raise WrongError at the first that is not right."""
-    count = _verify_uploaded(serving.directory, workload) if workload.needs == UPLOADS else 0
+def verify(server: RunningServer, adapter: Adapter, workload: Workload) -> int:
+    """Return how many answers were compared; raise VerificationError at the first that is not right."""
+    count = _verify_uploaded(server.directory, workload) if workload.needs == UPLOADS else 0
     try:
-        for sent in _batches(workload, f"{serving.host}:{serving.port}"):
-            count += _verify_batches(serving, adapter, workload, sent)
+        for sent in _batches(workload, f"{server.host}:{server.port}"):
+            count += _verify_batches(server, adapter, workload, sent)
     except TimeoutError:
-        raise WrongError(f"no answer within {PATIENCE:g} seconds") from None
+        raise VerificationError(f"no answer within {TIMEOUT:g} seconds") from None
     except (OSError, http.client.HTTPException, zlib.error, EOFError) as error:
-        raise WrongError(f"{type(error).__name__} {error}".strip()) from None
+        raise VerificationError(f"{type(error).__name__} {error}".strip()) from None
     return count
 
 
 def _batches(workload: Workload, host: str) -> Iterator[list[bytes]]:
     """Yield what is sent on each connection."""
     templates = list(workload.requests(host))
-    count = 1 if workload.size >= LARGE else AT_MOST
+    count = 1 if workload.size >= LARGE else MAX_REQUESTS
     chosen = itertools.cycle(templates[:: max(1, len(templates) // count)])
     numbers = itertools.count(fresh_numbers())
     batches = [numbered(template, next(numbers)) for template in itertools.islice(chosen, count)]
@@ -66,9 +66,9 @@ def _batches(workload: Workload, host: str) -> Iterator[list[bytes]]:
         yield batches
 
 
-def _verify_batches(serving: Serving, adapter: Adapter, workload: Workload, batches: list[bytes]) -> int:
+def _verify_batches(server: RunningServer, adapter: Adapter, workload: Workload, batches: list[bytes]) -> int:
     with (
-        socket.create_connection(serving.address, PATIENCE) as connection,
+        socket.create_connection(server.address, TIMEOUT) as connection,
         connection.makefile("rb", buffering=0) as octets,
     ):
         stream = _Stream(octets)
@@ -77,35 +77,35 @@ def _verify_batches(serving: Serving, adapter: Adapter, workload: Workload, batc
             assert match is not None
             target = unquote(match[1].decode())
             if workload.needs == UPLOADS:
-                (serving.directory / Path(target).name).unlink(missing_ok=True)
+                (server.directory / Path(target).name).unlink(missing_ok=True)
             connection.sendall(batch)
             for _ in range(workload.depth):
-                _verify_answer(stream, serving, adapter, workload, target)
+                _verify_answer(stream, server, adapter, workload, target)
         if workload.needs == CLOSING and stream.read(1):
-            raise WrongError("something came behind the answer")
+            raise VerificationError("something came behind the answer")
     return len(batches) * workload.depth
 
 
 def _verify_answer(
-    stream: _Stream, serving: Serving, adapter: Adapter, workload: Workload, target: str
+    stream: _Stream, server: RunningServer, adapter: Adapter, workload: Workload, target: str
 ) -> None:
     response = http.client.HTTPResponse(stream, method=workload.method)  # type: ignore[arg-type]
     response.begin()
     content = response.read()
     if not 200 <= response.status < 300:
-        raise WrongError(f"answered {response.status}")
+        raise VerificationError(f"answered {response.status}")
     if workload.needs == CLOSING and not response.will_close:
-        raise WrongError("did not say that it closes the connection")
+        raise VerificationError("did not say that it closes the connection")
     coding = response.headers.get("Content-Encoding", "")
     if coding != workload.coding:
-        raise WrongError(f"answered with the content coding {coding or 'identity'!r}")
+        raise VerificationError(f"answered with the content coding {coding or 'identity'!r}")
     if workload.needs == UPLOADS:
-        _compare(_stored(serving.directory / Path(target).name), workload.content)
+        _compare(_stored(server.directory / Path(target).name), workload.content)
     else:
-        _compare(gzip.decompress(content) if coding else content, _right(adapter, workload, target))
+        _compare(gzip.decompress(content) if coding else content, _expected(adapter, workload, target))
 
 
-def _right(adapter: Adapter, workload: Workload, target: str) -> bytes:
+def _expected(adapter: Adapter, workload: Workload, target: str) -> bytes:
     if workload.needs == FILES:
         return workload.content
     return b"abc" if adapter.constant else target.removeprefix("/echo/").encode()
@@ -122,14 +122,14 @@ def _verify_uploaded(directory: Path, workload: Workload) -> int:
 
 def _stored(path: Path) -> bytes:
     if not path.exists():
-        raise WrongError("stored nothing")
+        raise VerificationError("stored nothing")
     return path.read_bytes()
 
 
-def _compare(content: bytes, right: bytes) -> None:
-    if content == right:
+def _compare(content: bytes, expected: bytes) -> None:
+    if content == expected:
         return
-    if len(content) != len(right):
-        raise WrongError(f"{len(content):,} octets of content instead of {len(right):,}")
-    where = next(i for i, (a, b) in enumerate(zip(content, right, strict=True)) if a != b)
-    raise WrongError(f"wrong content from octet {where:,} on")
+    if len(content) != len(expected):
+        raise VerificationError(f"{len(content):,} octets of content instead of {len(expected):,}")
+    where = next(i for i, (a, b) in enumerate(zip(content, expected, strict=True)) if a != b)
+    raise VerificationError(f"wrong content from octet {where:,} on")

@@ -26,7 +26,7 @@ NAMES = 16  # under which files are uploaded
 DEPTH = 16
 KIB, MIB = 1 << 10, 1 << 20
 LARGE = 16 * MIB  # octets, from which on a round is too short to count whole files alone
-FEW = 8  # connections for these
+LARGE_FILE_CONNECTIONS = 8  # connections for these
 
 BROWSER = (
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0",
@@ -68,7 +68,7 @@ class Workload:
 
     def connections(self, wanted: int) -> int:
         """Return how many connections are used when so many are wanted; fewer for large files."""
-        return min(wanted, FEW) if self.size >= LARGE else wanted
+        return min(wanted, LARGE_FILE_CONNECTIONS) if self.size >= LARGE else wanted
 
     def requests(self, host: str) -> Iterator[bytes]:
         """Yield the templates of what is sent, as octets, one for each target."""

@@ -1,60 +1,60 @@
-"""The shelf: what is known of files, kept for as long as it is what stands on the disk.
+"""An in-memory cache of small files and their metadata, validated by ``stat``.
 
-1. A file is known by its stamp; where that is the same, so is all that is said about the file.
-2. The content is kept with it where it is short, and has not been changed for a while: the clock of a
-   file system goes in steps, and a second change within one step would leave the stamp as it was.
-3. The shelf is bounded in octets; one that is full is emptied, which costs reading its files again.
+1. A file is identified by its fingerprint; while that is the same, its metadata is valid.
+2. The content of a small file is cached, too, once the file has not been modified for a while: the clock
+   of a file system advances in steps, and a second change within one step keeps the fingerprint.
+3. The cache is bounded in bytes; when it is full it is cleared, which costs reading its files again.
 
-It opens no file, and knows no path: a name is whatever the store calls it by.
+It opens no file and knows no path: a key is the name that the store uses.
 """
 
 from typing import NamedTuple
 
-from .metadata import Description, Representation
+from .metadata import FileMetadata, Representation
 
-LONGEST = 64 * 1024  # octets of one file; a longer one leaves the page cache without passing through here
-LARGEST = 16 * 1024 * 1024  # octets of all files together
-OVERHEAD = 2048  # octets that an entry costs beside its content, so that empty files are bounded, too
-SETTLED = 2.0  # seconds without a change; the coarsest clock of a file system (FAT) has steps as long
+MAX_FILE_SIZE = 64 * 1024  # octets of one file; larger ones are sent from the page cache
+MAX_TOTAL_SIZE = 16 * 1024 * 1024  # octets of all files together
+OVERHEAD = 2048  # octets of an entry without its content, so that empty files are bounded, too
+MIN_AGE = 2.0  # seconds without a change; the coarsest clock of a file system (FAT) has steps as long
 
 
 class CacheEntry(NamedTuple):
-    """One file on the shelf: the parts of its path, what is said about it, and its content or None."""
+    """One cached file: the parts of its path, its metadata, and its content or None."""
 
     parts: list[bytes]
-    about: Description
+    metadata: FileMetadata
     content: Representation | None
 
     @property
     def cost(self) -> int:
         """How many octets it takes."""
-        return OVERHEAD + (self.about.size if self.content else 0)
+        return OVERHEAD + (self.metadata.size if self.content else 0)
 
 
 class FileCache(dict[str, CacheEntry]):
-    """What is kept, by name."""
+    """The cached files, by name."""
 
     def __init__(self) -> None:
         super().__init__()
         self._size = 0
 
     @staticmethod
-    def takes_content(about: Description, now: float) -> bool:
-        """Say whether the content of a file is kept, too; ``now`` is in seconds since the epoch."""
-        changed = max(about.stamp[3], about.stamp[4]) / 1e9
-        return about.size <= LONGEST and changed + SETTLED < now
+    def accepts_content(metadata: FileMetadata, now: float) -> bool:
+        """Return whether the content of a file is cached, too; ``now`` is in seconds since the epoch."""
+        changed = max(metadata.fingerprint[3], metadata.fingerprint[4]) / 1e9
+        return metadata.size <= MAX_FILE_SIZE and changed + MIN_AGE < now
 
-    def keep(self, name: str, kept: CacheEntry) -> None:
-        """Put a file on the shelf, in place of what is kept of that name."""
+    def put(self, name: str, entry: CacheEntry) -> None:
+        """Add an entry, in place of the one of that name."""
         self.drop(name)
-        if self._size + kept.cost > LARGEST:
+        if self._size + entry.cost > MAX_TOTAL_SIZE:
             self.clear()
             self._size = 0
-        self[name] = kept
-        self._size += kept.cost
+        self[name] = entry
+        self._size += entry.cost
 
     def drop(self, name: str) -> None:
-        """Take a file from the shelf, when it is there."""
-        kept = self.pop(name, None)
-        if kept is not None:
-            self._size -= kept.cost
+        """Remove the entry of a name, if there is one."""
+        entry = self.pop(name, None)
+        if entry is not None:
+            self._size -= entry.cost

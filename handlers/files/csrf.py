@@ -1,4 +1,4 @@
-"""Other sites: a page somewhere may have a browser send a request here, with nobody's leave.
+"""Cross-site request forgery (CSRF): refuse uploads that pages of other sites have a browser send.
 
 1. A browser asks before it sends most of what changes something (a preflight, which CORS answers);
    a POST it just sends, with the password that its user has given for this server.
@@ -16,13 +16,13 @@ ANY = "*"
 _OTHERS = ("cross-site", "same-site")
 
 # Given a request, raises HTTPError(403) where the page of another site has made it.
-Refuse = Callable[[Request], None]
+Check = Callable[[Request], None]
 
 
-def refuse_others_than(allowed: str | None) -> Refuse:
-    """Make the refusal of what pages of other sites send; ``allowed`` is an origin that may, "*" for all."""
+def require_same_origin(allowed: str | None) -> Check:
+    """Make a check that refuses what pages of other origins send, except ``allowed`` ("*" for any origin)."""
 
-    def refuse(request: Request) -> None:
+    def check(request: Request) -> None:
         origin = request.headers.get("origin")
         if allowed is not None and allowed in (ANY, origin):
             return
@@ -30,7 +30,7 @@ def refuse_others_than(allowed: str | None) -> Refuse:
         if foreign or request.headers.get("sec-fetch-site") in _OTHERS:
             raise HTTPError(403, "a page of another site may not upload")
 
-    return refuse
+    return check
 
 
 def _authority(origin: str) -> str:

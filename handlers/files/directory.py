@@ -1,4 +1,4 @@
-"""A directory, read batch by batch: what a listing shows of it.
+"""Reading a directory in batches: the entries that a listing shows.
 
 1. The descriptor of the directory is ours: it is closed when all is read, and when nobody reads on.
 2. Each step reads some names, and looks at each once; a link is looked at, never followed.

@@ -1,7 +1,7 @@
-"""A download: GET and HEAD of a file, whole or in parts, or not at all where the client has it.
+"""Downloads: GET and HEAD of a file, in full, as ranges, or not at all where the client has it.
 
-1. What is sent is selected: the file as it is, compressed on the way, or what stands beside it in a
-   coding that the client prefers. Who asks for a part of it gets it as it is.
+1. The representation is selected: the file as it is, compressed on the way, or a precompressed variant
+   that the client prefers. A request for a range gets the file as it is.
 2. Preconditions, in the order of RFC 9110, 13.2.2: 304 or 412 instead.
 3. Range, where If-Range agrees: 206 with one part or several, 416 with none (RFC 9110, 14).
 
@@ -16,22 +16,22 @@ from reactor.http11.errors import HTTPError
 from reactor.http11.message import Content, Fields, Request, Response
 from reactor.http11.ranges import content_range, multipart_end, multipart_head, read_ranges, unsatisfied
 
-from .metadata import Description, Pieces, Representation
+from .metadata import FileChunks, FileMetadata, Representation
 from .store import Store
 
-# A request with none of these asks for all of the content as it is, whatever the client has.
-_ASKING = CONDITIONAL | {"accept-encoding", "range"}
+# A request with none of these is for all of the content as it is, whatever the client has.
+_SPECIAL = CONDITIONAL | {"accept-encoding", "range"}
 
 
 def download(store: Store, request: Request, name: str) -> Response:
     """Answer GET or HEAD of a file; raise HTTPError."""
     found = store.find(name)
-    if _ASKING.isdisjoint(request.headers):
-        return found.whole(None)
+    if _SPECIAL.isdisjoint(request.headers):
+        return found.full_response(None)
     # RFC 9110, 14.2: it counts for GET alone.
     wanted = request.headers.get("range") if request.method == "GET" else None
     if wanted is None:
-        found = _prefer_ready(request, found, store, name)
+        found = _prefer_variant(request, found, store, name)
     try:
         return _answer(request, found, wanted, store.wall_clock())
     except HTTPError:
@@ -39,59 +39,59 @@ def download(store: Store, request: Request, name: str) -> Response:
         raise
 
 
-def _prefer_ready(request: Request, found: Representation, store: Store, name: str) -> Representation:
-    """Return what stands ready in a coding that the client prefers, in place of what was found."""
+def _prefer_variant(request: Request, found: Representation, store: Store, name: str) -> Representation:
+    """Return the precompressed variant that the client prefers, in place of the file, if there is one."""
     accepted = request.headers.get("accept-encoding")
-    if not accepted or not found.about.compressible:
+    if not accepted or not found.metadata.compressible:
         return found
-    ready = store.beside.find(name, preferred_codings(accepted), found.about)
-    if ready is None:
+    variant = store.precompressed.find(name, preferred_codings(accepted), found.metadata)
+    if variant is None:
         return found
     found.close()
-    return ready
+    return variant
 
 
 def _answer(request: Request, found: Representation, wanted: str | None, now: float) -> Response:
     """Answer a request for a part, for what may have changed, or in a coding; raise HTTPError."""
     headers = request.headers
     coding = request.head.coding if wanted is None else None
-    validators = found.about.validators_as(coding)
+    validators = found.metadata.validators_as(coding)
     status = evaluate(request.method, headers, validators, now)
     if status == 304:
         found.close()
-        return Response(304, b"", (("ETag", validators.etag), *_varying(found.about)))
+        return Response(304, b"", (("ETag", validators.etag), *_vary(found.metadata)))
     if status is not None:
         raise HTTPError(status, "the file is not what the request expects")
     if wanted is not None and range_applies(headers, validators, now):
-        parts = read_ranges(wanted, found.about.size)
+        parts = read_ranges(wanted, found.metadata.size)
         if parts is not None:
             return _partial(found, parts)
-    return found.whole(coding)
+    return found.full_response(coding)
 
 
-def _varying(about: Description) -> Fields:
+def _vary(metadata: FileMetadata) -> Fields:
     """Return the field that a response has where another client may get another coding."""
-    return (("Vary", "Accept-Encoding"),) if about.compressible or about.coding is not None else ()
+    return (("Vary", "Accept-Encoding"),) if metadata.compressible or metadata.coding is not None else ()
 
 
 def _partial(found: Representation, parts: list[range]) -> Response:
     """Return 206 with these parts; raise HTTPError(416) when there are none."""
-    about = found.about
+    metadata = found.metadata
     if not parts:
-        reason = f"there are {about.size} octets, and none of those asked for"
-        raise HTTPError(416, reason, (("Content-Range", unsatisfied(about.size)),))
-    fields = (*about.fields, *_varying(about))
+        reason = f"there are {metadata.size} octets, and none of those asked for"
+        raise HTTPError(416, reason, (("Content-Range", unsatisfied(metadata.size)),))
+    fields = (*metadata.fields, *_vary(metadata))
     if len(parts) == 1:
-        field = ("Content-Range", content_range(parts[0], about.size))
-        return Response(206, found.part(parts[0]), (*fields, field))
+        field = ("Content-Range", content_range(parts[0], metadata.size))
+        return Response(206, found.range_body(parts[0]), (*fields, field))
     boundary = secrets.token_hex(16)
-    kind = ("Content-Type", f"multipart/byteranges; boundary={boundary}")
+    content_type = ("Content-Type", f"multipart/byteranges; boundary={boundary}")
     others = tuple(field for field in fields if field[0] != "Content-Type")
-    return Response(206, _multipart(found, parts, boundary.encode()), (kind, *others))
+    return Response(206, _multipart(found, parts, boundary.encode()), (content_type, *others))
 
 
 def _multipart(found: Representation, parts: list[range], boundary: bytes) -> Content:
     """Return several parts as multipart/byteranges (RFC 9110, 14.6)."""
-    kind, size = dict(found.about.fields)["Content-Type"], found.about.size
-    pieces = [(multipart_head(boundary, kind, part, size), part) for part in parts]
-    return Pieces(found, pieces, multipart_end(boundary))
+    content_type, size = dict(found.metadata.fields)["Content-Type"], found.metadata.size
+    ranges = [(multipart_head(boundary, content_type, part, size), part) for part in parts]
+    return FileChunks(found, ranges, multipart_end(boundary))

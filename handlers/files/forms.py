@@ -1,17 +1,24 @@
-"""A form as browsers send it, multipart/form-data, read piece by piece (RFC 7578; RFC 2046, 5.1.1).
+"""Forms as browsers send them, multipart/form-data: the incremental parser, and the upload of their files.
 
-    State      What comes                                Then
+    FormState  Input                                     Next state
     PREAMBLE   anything, up to the first boundary        BOUNDARY
     BOUNDARY   "--", or white space and CRLF             EPILOGUE, or HEAD
     HEAD       field lines, up to an empty one           CONTENT
     CONTENT    octets, up to the next boundary           BOUNDARY
-    EPILOGUE   anything, which means nothing             -
+    EPILOGUE   anything, which is ignored                -
 
-Octets are fed in any pieces; what comes out is a ``Part`` where one begins, and the octets of its
-content. No more is kept than a head, or what may be the beginning of a boundary, and none of it is
-looked at more than a fixed number of times. What does not follow the grammar raises HTTPError.
+Octets are fed in any pieces; the reader yields a ``Part`` where one begins, and the octets of its
+content (RFC 7578; RFC 2046, 5.1.1). It buffers no more than a head, or what may be the beginning of a
+boundary, and looks at each octet a fixed number of times at most. What does not follow the grammar
+raises HTTPError.
 
-It knows no file: what becomes of a part is for whoever reads.
+The files of a form go into one directory, all of them or none:
+
+1. Each file goes to the store as it comes. Its name is the last component of the name in the form, and
+   the store checks it.
+2. When the form is complete all uploads are committed, one after the other. When it breaks off, none is.
+
+Fields without a file, and files without a name (a browser sends one when none was chosen), are ignored.
 """
 
 import os
@@ -30,9 +37,10 @@ from reactor.http11.message import Request
 from .store import Store
 from .upload import Upload
 
-LONGEST_HEAD = 8 * 1024  # octets of the head of one part
-LONGEST_PADDING = 128  # octets of white space behind a boundary, of which nobody sends any
-MOST_PARTS = 1000
+MAX_HEAD_SIZE = 8 * 1024  # octets of the head of one part
+MAX_PADDING = 128  # octets of white space after a boundary, where no client sends any
+MAX_PARTS = 1000
+MAX_FILES = 100  # in one form
 
 # boundary := 0*69<bchars> bcharsnospace                                           RFC 2046, 5.1.1
 # bchars := bcharsnospace / " "
@@ -57,8 +65,8 @@ class Part(NamedTuple):
     filename: str | None
 
 
-class State(Enum):
-    """Where a reader stands: the rows of the table above."""
+class FormState(Enum):
+    """The state of a reader: the rows of the table above."""
 
     PREAMBLE = auto()
     BOUNDARY = auto()
@@ -67,22 +75,82 @@ class State(Enum):
     EPILOGUE = auto()
 
 
-PREAMBLE, BOUNDARY, HEAD, CONTENT, EPILOGUE = State
+class OpenFileLimit:
+    """Limits the files that all forms of one server hold open; each costs up to two descriptors.
+
+    They may have an eighth of the descriptors; other files, and connections, need the rest.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def acquire(self) -> None:
+        """Count one more; raise HTTPError(503) when there are too many."""
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        if limit != resource.RLIM_INFINITY and self._count >= limit // 16:
+            raise HTTPError(503, "too many files of forms are on their way")
+        self._count += 1
+
+    def release(self) -> None:
+        """Count one less."""
+        self._count -= 1
 
 
-def boundary_of(content_type: str | None) -> bytes:
-    """Return the boundary that a Content-Type names; raise HTTPError, 415 where it is no form."""
-    media, semicolon, parameters = (content_type or "").partition(";")
-    if media.strip(" \t").lower() != "multipart/form-data":
-        raise HTTPError(415, "a directory takes a form (multipart/form-data); a file needs a name")
-    boundary = _parameters(semicolon + parameters).get("boundary", "")
-    if _is_boundary(boundary) is None:
-        raise HTTPError(400, "the form has no boundary, or a malformed one")
-    return boundary.encode("ascii")
+class FormUpload:
+    """A sink for a form whose files go into a directory, "" or a name with a slash at its end."""
+
+    def __init__(self, store: Store, request: Request, directory: str, open_files: OpenFileLimit) -> None:
+        os.close(store.open_directory(directory))  # refused before any content is read
+        self._reader = FormReader(read_boundary(request.headers.get("Content-Type")))
+        self._store = store
+        self._open_files = open_files
+        self._directory = directory
+        self._open = ExitStack()
+        self._uploads: list[Upload] = []
+        self._current: Upload | None = None
+
+    def write(self, octets: bytes) -> None:
+        """Take a piece of the form; raise HTTPError."""
+        for each in self._reader.feed(octets):
+            if isinstance(each, Part):
+                self._current = self._begin(each)
+            elif self._current is not None:
+                self._current.write(each)
+
+    def finish(self) -> "FormUpload":
+        """Return the form itself, for the handler to commit; raise HTTPError when it is not whole."""
+        self._reader.end()
+        if not self._uploads:
+            raise HTTPError(400, "there is no file in the form")
+        return self
+
+    def commit(self) -> None:
+        """Commit all files."""
+        for upload in self._uploads:
+            upload.finish().commit(late=True)
+
+    def close(self) -> None:
+        """Close the files; remove those that were not committed."""
+        self._open.close()
+
+    def _begin(self, part: Part) -> Upload | None:
+        """Begin the upload of a part; None when it is no file."""
+        if not part.filename:
+            return None
+        if len(self._uploads) == MAX_FILES:
+            raise HTTPError(413, f"the form has over {MAX_FILES} files")
+        # Some clients send the whole path.
+        name = part.filename.replace("\\", "/").rpartition("/")[2]
+        self._open_files.acquire()
+        self._open.callback(self._open_files.release)
+        upload = self._store.create(self._directory + name)
+        self._open.callback(upload.close)
+        self._uploads.append(upload)
+        return upload
 
 
 class FormReader:
-    """Reads one form, as the table says."""
+    """Reads one form, as in the table."""
 
     def __init__(self, boundary: bytes) -> None:
         # delimiter := CRLF "--" boundary; the first may stand without its CRLF, which is put before it.
@@ -90,7 +158,7 @@ class FormReader:
         self._buffer = bytearray(b"\r\n")
         self._searched = 0  # octets of a head in which its end does not begin
         self._parts = 0
-        self.state = PREAMBLE
+        self.state = FormState.PREAMBLE
 
     def feed(self, octets: bytes) -> Iterator[Part | bytes]:
         """Take octets; yield what is complete, all of which must be taken before the next are fed."""
@@ -104,19 +172,19 @@ class FormReader:
                 return
 
     def end(self) -> None:
-        """See that the form is whole; raise HTTPError(400)."""
-        if self.state is not EPILOGUE:
+        """Check that the form is complete; raise HTTPError(400)."""
+        if self.state is not FormState.EPILOGUE:
             raise HTTPError(400, "the form ends before its last boundary")
 
     def _step(self) -> Part | bytes | None:
-        """Read what the state asks for; it stays as it is when more is needed."""
+        """Read what the state expects; the state stays the same when more is needed."""
         state = self.state
-        if state is CONTENT or state is PREAMBLE:
+        if state is FormState.CONTENT or state is FormState.PREAMBLE:
             content = self._read_content()
-            return content if state is CONTENT else None
-        if state is BOUNDARY:
+            return content if state is FormState.CONTENT else None
+        if state is FormState.BOUNDARY:
             self._read_boundary_end()
-        elif state is HEAD:
+        elif state is FormState.HEAD:
             return self._read_head()
         else:
             self._buffer.clear()
@@ -129,7 +197,7 @@ class FormReader:
         if end >= 0:
             content = bytes(memoryview(buffer)[:end])
             del buffer[: end + len(self._delimiter)]
-            self.state = BOUNDARY
+            self.state = FormState.BOUNDARY
             return content
         end = max(0, len(buffer) - len(self._delimiter) + 1)
         start = buffer.find(b"\r", end)  # a delimiter begins with the one CR that it has
@@ -141,20 +209,20 @@ class FormReader:
         """Read what follows a delimiter: the end of the form, or of the line."""
         buffer = self._buffer
         if buffer.startswith(b"--"):
-            self.state = EPILOGUE
+            self.state = FormState.EPILOGUE
             return
-        end = buffer.find(b"\r\n", 0, LONGEST_PADDING + 2)
-        line = bytes(buffer[: LONGEST_PADDING + 2] if end < 0 else buffer[:end])
+        end = buffer.find(b"\r\n", 0, MAX_PADDING + 2)
+        line = bytes(buffer[: MAX_PADDING + 2] if end < 0 else buffer[:end])
         unfinished = end < 0 and (line == b"-" or line.strip(b" \t") == b"\r")
-        if len(line.rstrip(b"\r")) > LONGEST_PADDING or (line.strip(b" \t") and not unfinished):
+        if len(line.rstrip(b"\r")) > MAX_PADDING or (line.strip(b" \t") and not unfinished):
             raise HTTPError(400, "malformed boundary in the form")
         if end < 0:
             return
         del buffer[:end]  # its CRLF stays: before an empty line it is the end of an empty head
         self._parts += 1
-        if self._parts > MOST_PARTS:
-            raise HTTPError(413, f"the form has over {MOST_PARTS} parts")
-        self.state = HEAD
+        if self._parts > MAX_PARTS:
+            raise HTTPError(413, f"the form has over {MAX_PARTS} parts")
+        self.state = FormState.HEAD
 
     def _read_head(self) -> Part | None:
         """Return the head of a part when it is whole."""
@@ -167,12 +235,23 @@ class FormReader:
         lines = bytes(buffer[2:end]).split(b"\r\n")
         del buffer[: end + 4]
         self._searched = 0
-        self.state = CONTENT
+        self.state = FormState.CONTENT
         return _read_part(lines)
 
     def _check_head(self, length: int) -> None:
-        if length > LONGEST_HEAD:
-            raise HTTPError(400, f"the head of a part of the form is over {LONGEST_HEAD} octets")
+        if length > MAX_HEAD_SIZE:
+            raise HTTPError(400, f"the head of a part of the form is over {MAX_HEAD_SIZE} octets")
+
+
+def read_boundary(content_type: str | None) -> bytes:
+    """Return the boundary that a Content-Type names; raise HTTPError, 415 where it is no form."""
+    media, semicolon, parameters = (content_type or "").partition(";")
+    if media.strip(" \t").lower() != "multipart/form-data":
+        raise HTTPError(415, "a directory takes a form (multipart/form-data); a file needs a name")
+    boundary = _parameters(semicolon + parameters).get("boundary", "")
+    if _is_boundary(boundary) is None:
+        raise HTTPError(400, "the form has no boundary, or a malformed one")
+    return boundary.encode("ascii")
 
 
 def _read_part(lines: list[bytes]) -> Part:
@@ -204,91 +283,3 @@ def _from_utf8(value: str) -> str:
         return value.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
         raise HTTPError(400, "a name in the form is not UTF-8") from None
-
-
-# DOC OF handlers/files/forms.py
-# """The upload of a form: each file in it goes into one directory, and all stand there, or none.
-#
-# 1. A file goes to the store as it comes; of its name the last component counts, and the store checks it.
-# 2. When the form is whole all are committed, one after the other. When it breaks, nothing is left.
-#
-# Fields without a file, and files without a name (a browser sends one when none was chosen), mean
-# nothing. It knows no format of a form, and no way to a disk.
-# """
-
-
-MOST_FILES = 100  # in one form
-
-
-class OpenFileLimit:
-    """How many files all forms of one server hold open; each costs up to two descriptors.
-
-    An eighth of all that may be open is for them: everybody else's files, and connections, need the rest.
-    """
-
-    def __init__(self) -> None:
-        self._taken = 0
-
-    def take(self) -> None:
-        """Count one more; raise HTTPError(503) where there are too many."""
-        limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        if limit != resource.RLIM_INFINITY and self._taken >= limit // 16:
-            raise HTTPError(503, "too many files of forms are on their way")
-        self._taken += 1
-
-    def give_back(self) -> None:
-        """Count one less."""
-        self._taken -= 1
-
-
-class FormUpload:
-    """A sink for a form whose files go into a directory, "" or a name with a slash at its end."""
-
-    def __init__(self, store: Store, request: Request, directory: str, places: OpenFileLimit) -> None:
-        os.close(store.open_directory(directory))  # refused before any content is read
-        self._reader = FormReader(boundary_of(request.headers.get("Content-Type")))
-        self._store = store
-        self._places = places
-        self._directory = directory
-        self._open = ExitStack()
-        self._uploads: list[Upload] = []
-        self._current: Upload | None = None
-
-    def write(self, octets: bytes) -> None:
-        """Take a piece of the form; raise HTTPError."""
-        for each in self._reader.feed(octets):
-            if isinstance(each, Part):
-                self._current = self._begin(each)
-            elif self._current is not None:
-                self._current.write(each)
-
-    def finish(self) -> "FormUpload":
-        """Return the form itself, for the handler to commit; raise HTTPError when it is not whole."""
-        self._reader.end()
-        if not self._uploads:
-            raise HTTPError(400, "there is no file in the form")
-        return self
-
-    def commit(self) -> None:
-        """Let all files stand under their names."""
-        for upload in self._uploads:
-            upload.finish().commit(late=True)
-
-    def close(self) -> None:
-        """Close the files; remove those that were not committed."""
-        self._open.close()
-
-    def _begin(self, part: Part) -> Upload | None:
-        """Make a place for a part; None when it is no file."""
-        if not part.filename:
-            return None
-        if len(self._uploads) == MOST_FILES:
-            raise HTTPError(413, f"the form has over {MOST_FILES} files")
-        # Some clients send the whole path.
-        name = part.filename.replace("\\", "/").rpartition("/")[2]
-        self._places.take()
-        self._open.callback(self._places.give_back)
-        upload = self._store.create(self._directory + name)
-        self._open.callback(upload.close)
-        self._uploads.append(upload)
-        return upload

@@ -1,13 +1,13 @@
-"""A listing: the entries of a directory, in order, as HTML, JSON or plain text.
+"""Directory listings: the entries of a directory, in order, as HTML, JSON or plain text.
 
-1. Accept says which format (RFC 9110, 12.5.1): HTML and JSON for who names them, text for all others.
-2. Each batch of entries is sorted as it comes, so that no step has all of them to sort.
-3. The sorted batches are merged while they are written, some rows a step. Entries that are held cost
-   memory for as long as a slow client likes: one listing holds at most ``MOST_SORTED``, all together
-   ``MOST_HELD``. What is beyond follows as it is read, sorted within each batch alone.
-4. Directories come first, then names as people count: "file 9" before "file 10".
+1. Accept selects the format (RFC 9110, 12.5.1): HTML and JSON for clients that name them, otherwise text.
+2. Each batch of entries is sorted as it is read, so that no step has all of them to sort.
+3. The sorted batches are merged while they are written, some rows a step. Entries in memory cost as long
+   as a slow client takes: one listing holds at most ``MAX_SORTED``, all together ``MAX_HELD``. Entries
+   beyond that follow as they are read, sorted within each batch alone.
+4. Directories come first, then names in natural order: "file 9" before "file 10".
 
-The content is an iterator, one step a turn of the loop; the first steps yield nothing but the head.
+The content is an iterator, one step a turn of the loop; the first steps yield nothing but the beginning.
 It opens no file, and knows no route.
 """
 
@@ -22,11 +22,11 @@ from urllib.parse import parse_qs
 from reactor.http11.message import UTF8_TEXT, Fields, Request, Response
 
 from .directory import Entry
-from .listing_html import HTML_HEADERS, Page
+from .listing_html import HTML_HEADERS, HtmlFormat
 
 ROWS = 128  # written in one step
-MOST_SORTED = 10_000  # entries; about half a kilobyte each while they are held
-MOST_HELD = 200_000  # entries, by all listings of one server
+MAX_SORTED = 10_000  # entries; about half a kilobyte each while they are held
+MAX_HELD = 200_000  # entries, by all listings of one server
 COMPRESS_FROM = 256
 COMMON = (
     ("Vary", "Accept"),
@@ -53,11 +53,11 @@ class Batches(Protocol):
         """Return the iterator."""
 
     def close(self) -> None:
-        """Let go of what is read."""
+        """Close the directory."""
 
 
 class Format(Protocol):
-    """How a listing is written: what comes before the rows, some rows, and what comes behind them."""
+    """A format of listings: what comes before the rows, the rows, and what comes after them."""
 
     def begin(self) -> str:
         """Write what comes first."""
@@ -78,31 +78,31 @@ class Order(NamedTuple):
     def row(self, entry: Entry) -> Row:
         """Return an entry with what it is sorted by: directories are first in both directions."""
         first = entry.is_directory is self.descending
-        return first, _MEASURES[self.by](entry), natural(entry.name), entry.name, entry
+        return first, _SORT_KEYS[self.by](entry), natural_key(entry.name), entry.name, entry
 
 
-_MEASURES: dict[str, Callable[[Entry], int]] = {
+_SORT_KEYS: dict[str, Callable[[Entry], int]] = {
     "name": lambda entry: 0,
     "size": lambda entry: entry.size,
     "time": lambda entry: entry.modified,
 }
 
 
-def natural(name: str) -> list[object]:
-    """Return what makes names sort without regard to case, and numbers in them by their value.
+def natural_key(name: str) -> list[object]:
+    """Return a key that sorts names without regard to case, and numbers in them by their value.
 
     >>> sorted(["b2", "B10", "a"], key=natural)
     ['a', 'b2', 'B10']
     """
     parts = _split_numbers(name.casefold())
-    return [int(part) if place % 2 else part for place, part in enumerate(parts)]
+    return [int(part) if index % 2 else part for index, part in enumerate(parts)]
 
 
-def order_of(query: str) -> Order:
-    """Read the order that a query asks for; what is not understood is the order by name."""
+def parse_order(query: str) -> Order:
+    """Read the order from a query; the default, also for what is not understood, is by name."""
     fields = parse_qs(query, max_num_fields=8) if query and query.count("&") < 8 else {}
     by = fields.get("sort", ["name"])[-1]
-    return Order(by if by in _MEASURES else "name", fields.get("order", [""])[-1] == "desc")
+    return Order(by if by in _SORT_KEYS else "name", fields.get("order", [""])[-1] == "desc")
 
 
 def preferred_format(accept: str | None) -> str:
@@ -126,7 +126,7 @@ def preferred_format(accept: str | None) -> str:
     return best if offers[best] > 0 else "text"
 
 
-class Text:
+class TextFormat:
     """One name a line, a directory's with a slash at its end; control characters percent-encoded."""
 
     def begin(self) -> str:
@@ -142,7 +142,7 @@ class Text:
         return ""
 
 
-class Json:
+class JsonFormat:
     """An object with the path, and an array of entries; the size of a directory is null."""
 
     def __init__(self, path: str) -> None:
@@ -170,79 +170,81 @@ class Json:
         return f'{{"name": {json.dumps(entry.name)}, {fields}}}'
 
 
-class Held:
-    """How many entries all listings of one server hold."""
+class EntryBudget:
+    """Counts the entries that all listings of one server hold in memory."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.used = 0
 
 
-class Slices:
-    """Content that is made in steps; closing it closes what it is made of, begun or not."""
+class ListingChunks:
+    """The chunks of a listing, made one at a time; closing it closes the directory, begun or not."""
 
-    def __init__(self, batches: Batches, order: Order, form: Format, held: Held) -> None:
+    def __init__(self, batches: Batches, order: Order, form: Format, budget: EntryBudget) -> None:
         self._batches = batches
-        self._steps = _write(batches, order, form, held)
+        self._steps = _write(batches, order, form, budget)
 
-    def __iter__(self) -> "Slices":
+    def __iter__(self) -> "ListingChunks":
         return self
 
     def __next__(self) -> bytes:
         return next(self._steps)
 
     def close(self) -> None:
-        """Let go of the directory."""
+        """Close the directory."""
         self._steps.close()
         self._batches.close()
 
 
-def _write(batches: Batches, order: Order, form: Format, held: Held) -> Generator[bytes, None, None]:
+def _write(batches: Batches, order: Order, form: Format, budget: EntryBudget) -> Generator[bytes, None, None]:
     """Yield the octets of a listing, b"" while entries are being read."""
     yield form.begin().encode()
     unread = iter(batches)
-    mine = 0
+    held = 0
     runs = []
     try:
-        while mine < MOST_SORTED and held.count < MOST_HELD and (batch := next(unread, None)) is not None:
+        while held < MAX_SORTED and budget.used < MAX_HELD and (batch := next(unread, None)) is not None:
             # The last comes first: it is taken from the end.
             runs.append(sorted(map(order.row, batch), reverse=not order.descending))
-            mine += len(batch)
-            held.count += len(batch)
+            held += len(batch)
+            budget.used += len(batch)
             yield b""
-        merged = (row[-1] for row in heapq.merge(*map(_taken, runs), reverse=order.descending))
+        merged = (row[-1] for row in heapq.merge(*map(_drain, runs), reverse=order.descending))
         while rows := list(islice(merged, ROWS)):
             yield form.rows(rows).encode()
     finally:
-        held.count -= mine
+        budget.used -= held
     for batch in unread:
         rows = [row[-1] for row in sorted(map(order.row, batch), reverse=order.descending)]
         yield form.rows(rows).encode() if rows else b""
     yield form.end().encode()
 
 
-def _taken(run: list[Row]) -> Iterator[Row]:
-    """Yield rows from the end, and keep none: to let go of all at once would be a long step."""
+def _drain(run: list[Row]) -> Iterator[Row]:
+    """Yield rows from the end and free each: to free all at once would be a long step."""
     while run:
         yield run.pop()
 
 
-def answer(
-    request: Request, path: str, batches: Batches, may_upload: bool, held: Held | None = None
+def list_directory(
+    request: Request, path: str, batches: Batches, may_upload: bool, budget: EntryBudget | None = None
 ) -> Response:
     """List a directory; ``path`` names it as people read it, and begins and ends with a slash."""
-    kind = preferred_format(request.headers.get("Accept"))
-    order = order_of(request.query)
+    wanted = preferred_format(request.headers.get("Accept"))
+    order = parse_order(request.query)
     headers: Fields
     form: Format
-    if kind == "html":
-        headers, form = HTML_HEADERS, Page(path, order.by, order.descending, may_upload)
-    elif kind == "json":
-        headers, form = JSON, Json(path)
+    if wanted == "html":
+        headers, form = HTML_HEADERS, HtmlFormat(path, order.by, order.descending, may_upload)
+    elif wanted == "json":
+        headers, form = JSON, JsonFormat(path)
     else:
-        headers, form = UTF8_TEXT, Text()
-    return Response(200, Slices(batches, order, form, held or Held()), (*headers, *COMMON), COMPRESS_FROM)
+        headers, form = UTF8_TEXT, TextFormat()
+    return Response(
+        200, ListingChunks(batches, order, form, budget or EntryBudget()), (*headers, *COMMON), COMPRESS_FROM
+    )
 
 
 def _without_controls(name: str) -> str:
-    """Percent-encode what would end a line, or tell a terminal something."""
+    """Percent-encode what would end a line, or control a terminal."""
     return _find_controls.sub(lambda found: "".join(f"%{octet:02X}" for octet in found[0].encode()), name)

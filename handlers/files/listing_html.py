@@ -1,31 +1,31 @@
-"""The page for people: a listing as HTML, with its style and its script inside.
+"""The HTML format of listings: one page, with its style and its script inline.
 
-``page.html``, ``page.css`` and ``page.js`` stand beside this file and are put together here, once.
-The page needs nothing from anywhere else, and its policy allows nothing else: of scripts and styles
-only these two, known by their hashes (Content Security Policy, level 3). So a name that is not
-escaped, which is a fault, would still not run.
+``page.html``, ``page.css`` and ``page.js`` are in ``assets``, and are put together here, once. The page
+needs nothing from anywhere else, and its policy allows nothing else: of scripts and styles only these
+two, by their hashes (Content Security Policy, level 3). So a name that is not escaped, which would be a
+bug, would still not run.
 
 1. A name is text in HTML, with ``&<>"'`` escaped, and one segment of a relative URL, percent-encoded.
-2. Sizes are in units of 1,000, the exact number beside; times in UTC, which the script makes local.
-3. Without the script the links in the heads of the columns sort, and a plain form uploads.
+2. Sizes are in units of 1,000, with the exact number as title; times in UTC, which the script makes local.
+3. Without the script the links in the column heads sort, and a plain form uploads.
 
-It knows no file and no order but the one that it is told to show.
+It knows no file, and only shows the order that it is given.
 """
 
 import re
 from base64 import b64encode
 from hashlib import sha256
 from html import escape
-from pathlib import Path
+from importlib import resources
 from string import Template
 from urllib.parse import quote
 
 from .directory import Entry
 
-_HERE = Path(__file__).parent / "assets"
-_STYLE = (_HERE / "page.css").read_text("utf-8")
-_SCRIPT = (_HERE / "page.js").read_text("utf-8")
-_TOP, _BOTTOM = (Template(part) for part in (_HERE / "page.html").read_text("utf-8").split("$rows\n"))
+_ASSETS = resources.files(__package__) / "assets"
+_STYLE = (_ASSETS / "page.css").read_text("utf-8")
+_SCRIPT = (_ASSETS / "page.js").read_text("utf-8")
+_TOP, _BOTTOM = (Template(part) for part in (_ASSETS / "page.html").read_text("utf-8").split("$rows\n"))
 _UPLOAD = '<form id="upload" method="post" enctype="multipart/form-data" action="./">{}</form>'.format(
     '<label for="files">Upload files</label>'
     '<input type="file" id="files" name="file" multiple required>'
@@ -65,10 +65,10 @@ def human_size(size: int) -> str:
     """
     if size < 1000:
         return f"{size} B"
-    value, place = size / 1000, 0
-    while value >= 999.5 and place < len(_UNITS) - 1:
-        value, place = value / 1000, place + 1
-    unit = _UNITS[place]
+    value, index = size / 1000, 0
+    while value >= 999.5 and index < len(_UNITS) - 1:
+        value, index = value / 1000, index + 1
+    unit = _UNITS[index]
     return f"{value:.1f} {unit}" if value < 9.95 else f"{value:.0f} {unit}"
 
 
@@ -106,7 +106,7 @@ def _head(name: str, title: str, first: str, by: str, descending: bool) -> str:
     return f'<th role="columnheader" scope="col" class="{name}" data-first="{first}"{aria}>{link}{utc}</th>'
 
 
-class Page:
+class HtmlFormat:
     """The format of one listing; counts what it has written."""
 
     def __init__(self, path: str, by: str, descending: bool, may_upload: bool) -> None:

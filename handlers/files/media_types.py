@@ -1,9 +1,9 @@
-"""Kinds of files: the media type by a name, and whether compressing is worth its while.
+"""Media types of files by their names, and whether it is worth compressing them.
 
-Uploaded files are not to run in anybody's browser: as long as nobody asks for more, everything is
-``application/octet-stream``, and browsers are told not to guess. ``guess`` serves pages and pictures
-as what they are, which makes a web server for a static site. Compressed before is not compressed
-again: that is told by the end of the name, or by the first octets of the content.
+Uploaded files must not run in other people's browsers: by default (``binary``) every file is
+``application/octet-stream``, and browsers are told not to guess. ``guess`` serves pages and pictures as
+what they are, which makes a web server for a static site. Content that is compressed already is not
+compressed again; it is recognised by the end of its name, or by its first octets.
 """
 
 import mimetypes
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from reactor.http11.message import Fields
 
 OCTET_STREAM = "application/octet-stream"
-# What the end of a name says about the coding of a file that stands beside another (RFC 9110, 8.4.1).
+# The suffix of a precompressed variant, by its content coding (RFC 9110, 8.4.1).
 CODINGS = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 _COMPRESSED = frozenset(
@@ -43,7 +43,7 @@ _MAGIC = (
     b"ID3",
     b"\x1a\x45\xdf\xa3",
 )
-LONGEST_MAGIC = 8
+MAX_MAGIC_LENGTH = 8
 
 # The tables that come with Python, and no file of the machine: a server says the same everywhere.
 _types = mimetypes.MimeTypes()
@@ -62,15 +62,15 @@ MediaType = Callable[[str], str]
 
 
 class FileType(NamedTuple):
-    """What is said about a file by its name: its fields, its own coding, and whether to compress it."""
+    """The header fields of a file, its content coding or None, and whether to compress it."""
 
     fields: Fields
     coding: str | None
     compressible: bool
 
 
-def octets(name: str) -> str:
-    """Return the media type that is safe for whatever anybody has uploaded."""
+def binary(name: str) -> str:
+    """Return the media type that is safe for any upload."""
     return OCTET_STREAM
 
 
@@ -80,25 +80,25 @@ def guess(name: str) -> str:
     >>> guess("index.html"), guess("logo.png"), guess("archive.tar.gz"), guess("README")
     ('text/html; charset=utf-8', 'image/png', 'application/octet-stream', 'application/octet-stream')
     """
-    kind, coding = _types.guess_type(f"/{name}")
-    if kind is None or coding is not None:  # the type of what is inside is not the type of the file
+    media_type, coding = _types.guess_type(f"/{name}")
+    if media_type is None or coding is not None:  # the type of what is inside is not the type of the file
         return OCTET_STREAM
-    if kind.startswith("text/") or kind in _TEXTS:
-        return f"{kind}; charset=utf-8"
-    return kind
+    if media_type.startswith("text/") or media_type in _TEXTS:
+        return f"{media_type}; charset=utf-8"
+    return media_type
 
 
-TYPES: dict[str, MediaType] = {"octets": octets, "guess": guess}
+TYPES: dict[str, MediaType] = {"binary": binary, "guess": guess}
 
 
-def kind_of(name: str, media_type: MediaType, beginning: bytes) -> FileType:
-    """Return the kind of a file by its name and its first octets."""
+def file_type(name: str, media_type: MediaType, beginning: bytes) -> FileType:
+    """Return the type of a file by its name and its first octets."""
     compressed = name.rpartition(".")[2].lower() in _COMPRESSED or beginning.startswith(_MAGIC)
     return FileType(_fields(media_type(name)), None, not compressed)
 
 
-def kind_in_coding(name: str, media_type: MediaType, coding: str) -> FileType:
-    """Return the kind of a file that holds another one, ``name``, in a coding."""
+def file_type_of_variant(name: str, media_type: MediaType, coding: str) -> FileType:
+    """Return the type of a precompressed variant of the file ``name``."""
     fields = (*_fields(media_type(name)), ("Content-Encoding", coding), ("Vary", "Accept-Encoding"))
     return FileType(fields, coding, False)
 

@@ -1,11 +1,11 @@
-"""The tree: one directory, and the one way to reach what is beneath it.
+"""Safe paths: the shared root directory, and the one way to reach the files beneath it.
 
 1. A name is split at its slashes, and each part is checked: none is empty, "." or "..", none begins
    with a dot unless hidden names are shared, none has a backslash or NUL.
-2. The parts are opened one by one, each relative to the one before, and no symbolic link is
-   followed. So whatever anybody does to the tree meanwhile, no path leaves the directory.
+2. The parts are opened one by one, each relative to the one before, and no symbolic link is followed.
+   So no path leaves the directory, whatever is changed beneath it meanwhile.
 
-Refusals are ``HTTPError`` with a status. The tree does not know what is read or written there.
+Errors are ``HTTPError`` with a status. This module does not know what is read or written.
 """
 
 import errno
@@ -15,29 +15,31 @@ import stat
 
 from reactor.http11.errors import HTTPError
 
-LONGEST_NAME = 255  # octets, by nearly every file system
-LEFTOVER = ".reactor-upload-"  # what the names of temporary files begin with
+MAX_NAME_LENGTH = 255  # octets, by nearly every file system
+TEMPORARY_PREFIX = ".reactor-upload-"  # what the names of temporary files begin with
 
 # O_NONBLOCK: to open a FIFO must not wait for somebody to write into it.
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
-_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO})
+_MISSING = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EISDIR, errno.ENXIO}
+)
 _DENIED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _IN_USE = frozenset({errno.EAGAIN, errno.EBUSY, errno.ETXTBSY})
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
-def absent() -> HTTPError:
-    """Return what a client is told where there is nothing that may be shared."""
+def not_found() -> HTTPError:
+    """Return the error for a file that does not exist, or is not shared."""
     return HTTPError(404, "there is no such file")
 
 
-def refusal(error: OSError) -> HTTPError:
-    """Return what a client is told about a fault of the file system; raise it again when it is ours."""
-    if error.errno in _ABSENT:
-        return absent()
+def http_error_from(error: OSError) -> HTTPError:
+    """Return the HTTPError for an error of the file system; raise the error itself when it is ours."""
+    if error.errno in _MISSING:
+        return not_found()
     if error.errno in _DENIED:
         return HTTPError(403, "the file system does not allow it")
     if error.errno in _EXHAUSTED:
@@ -50,27 +52,27 @@ def refusal(error: OSError) -> HTTPError:
 
 
 class SharedRoot:
-    """What is beneath one directory; raises OSError when there is no such directory."""
+    """The directory that is shared; raises OSError when there is no such directory."""
 
     def __init__(self, path: str | os.PathLike[str], hidden: bool = False) -> None:
         self.hidden = hidden
         # The directory itself may be a link: whoever starts the server has chosen it.
-        self.root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:
-        """Let go of the directory."""
-        os.close(self.root)
+        """Close the directory."""
+        os.close(self.descriptor)
 
     def is_visible(self, part: str) -> bool:
-        """Say whether a part of a path may be shared at all."""
+        """Return whether a part of a path may be shared at all."""
         if not part or "\\" in part or "\0" in part:
             return False
         if not part.startswith("."):
             return True
-        return self.hidden and part not in (".", "..") and not part.startswith(LEFTOVER)
+        return self.hidden and part not in (".", "..") and not part.startswith(TEMPORARY_PREFIX)
 
-    def fault_of(self, name: str) -> str:
-        """Say why nothing can be stored under a name that was refused."""
+    def explain_invalid_name(self, name: str) -> str:
+        """Return why nothing can be stored under a name that was refused."""
         for part in name.split("/"):
             if not part:
                 return "a file needs a name, without a slash at its end"
@@ -78,8 +80,8 @@ class SharedRoot:
                 return "names that begin with a dot are not shared"
             if not self.is_visible(part):
                 return "a name has no backslash, and no NUL"
-            if len(part.encode("utf-8")) > LONGEST_NAME:
-                return f"a name is over {LONGEST_NAME} octets"
+            if len(part.encode("utf-8")) > MAX_NAME_LENGTH:
+                return f"a name is over {MAX_NAME_LENGTH} octets"
         return "the name is too long"
 
     def parts(self, name: str) -> list[bytes]:
@@ -89,7 +91,7 @@ class SharedRoot:
         """
         parts = name.split("/")
         if not all(map(self.is_visible, parts)):
-            raise absent()
+            raise not_found()
         return [part.encode("utf-8") for part in parts]
 
     def open_parent(self, parts: list[bytes]) -> int:
@@ -97,7 +99,7 @@ class SharedRoot:
 
         Of a path with one part that is the root itself, which ``close_parent`` leaves open.
         """
-        descriptor = self.root
+        descriptor = self.descriptor
         for part in parts[:-1]:
             try:
                 child = os.open(part, _DIRECTORY, dir_fd=descriptor)
@@ -114,11 +116,11 @@ class SharedRoot:
         """Open the directory of these parts of a path, none for the shared one. Raise OSError."""
         descriptor = self.open_parent([*parts, b"."])
         # Another than the root's own: whoever reads a directory moves on in it, and closes it.
-        return os.open(".", _DIRECTORY, dir_fd=descriptor) if descriptor == self.root else descriptor
+        return os.open(".", _DIRECTORY, dir_fd=descriptor) if descriptor == self.descriptor else descriptor
 
     def close_parent(self, descriptor: int) -> None:
         """Close the directory of a path, unless it is the root."""
-        if descriptor != self.root:
+        if descriptor != self.descriptor:
             os.close(descriptor)
 
 
@@ -129,10 +131,10 @@ def open_regular(name: bytes, parent: int) -> tuple[io.FileIO, os.stat_result]:
     at before; and again when it is open, since it may be another by then.
     """
     if not stat.S_ISREG(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
-        raise absent()
+        raise not_found()
     descriptor = os.open(name, READ, dir_fd=parent)
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise absent()
+        raise not_found()
     return io.FileIO(descriptor), status

@@ -1,12 +1,12 @@
-"""What stands beside a file: the same content in a coding, made before, such as ``NAME.gz``.
+"""Precompressed variants of a file (NAME.gz, NAME.br, NAME.zst) that are served in place of it.
 
-1. Of the codings that a client prefers the first one counts that stands there, and is not older than
+1. The variant is the first, in the client's order of preference, that exists and is not older than
    the file.
-2. Most files have no such variants. That is remembered for as long as their directory is unchanged,
-   which one look at it tells; it is not, while the directory has only just been changed, since the
-   clock of a file system goes in steps.
+2. Most files have no variants. That is remembered for as long as their directory is unchanged, which
+   one ``fstat`` shows; not, however, while the directory has only just been changed, since the clock of
+   a file system advances in steps.
 
-It knows no request, and nothing of how a client says what it prefers.
+It knows no request, and not how a client states its preference.
 """
 
 import os
@@ -14,58 +14,57 @@ from collections.abc import Callable, Iterable
 
 from reactor.http11.errors import HTTPError
 
-from .cache import SETTLED
-from .media_types import CODINGS, MediaType, kind_in_coding
-from .metadata import Description, Representation
+from .cache import MIN_AGE
+from .media_types import CODINGS, MediaType, file_type_of_variant
+from .metadata import FileMetadata, Representation
 from .paths import SharedRoot, open_regular
 
-MOST = 4096  # names that are remembered; then they are forgotten
+MAX_REMEMBERED = 4096  # names without variants; when there are more, all are forgotten
 
 Directory = tuple[int, int, int]
 
 
 class PrecompressedFiles:
-    """Finds representations in a coding beneath one tree. The wall clock is in seconds since the epoch."""
+    """Finds the variants of the files of one root. The wall clock is in seconds since the epoch."""
 
-    def __init__(self, tree: SharedRoot, media_type: MediaType, wall_clock: Callable[[], float]) -> None:
-        self._tree = tree
+    def __init__(self, root: SharedRoot, media_type: MediaType, wall_clock: Callable[[], float]) -> None:
+        self._root = root
         self._media_type = media_type
         self._wall_clock = wall_clock
-        self._alone: dict[
-            str, Directory
-        ] = {}  # names with nothing beside them, by the state of the directory
+        # Names without variants, with the state of their directory.
+        self._without_variants: dict[str, Directory] = {}
 
-    def find(self, name: str, codings: Iterable[str], than: Description) -> Representation | None:
-        """Return the first of these that stands beside a file, and is not older; None when none does."""
-        parts = self._tree.parts(name)
+    def find(self, name: str, codings: Iterable[str], original: FileMetadata) -> Representation | None:
+        """Return the first of these variants that exists and is not older than the original, or None."""
+        parts = self._root.parts(name)
         try:
-            parent = self._tree.open_parent(parts)
+            parent = self._root.open_parent(parts)
         except OSError:
             return None
         try:
             status = os.fstat(parent)
             directory = status.st_dev, status.st_ino, status.st_mtime_ns
-            if self._alone.get(name) == directory:
+            if self._without_variants.get(name) == directory:
                 return None
             if not any(_exists(parts[-1] + suffix.encode(), parent) for suffix in CODINGS.values()):
                 self._remember(name, directory)
                 return None
-            return self._first(name, parts[-1], codings, parent, than)
+            return self._first(name, parts[-1], codings, parent, original)
         finally:
-            self._tree.close_parent(parent)
+            self._root.close_parent(parent)
 
     def _remember(self, name: str, directory: Directory) -> None:
-        if directory[2] / 1e9 + SETTLED < self._wall_clock():
-            if len(self._alone) >= MOST:
-                self._alone.clear()
-            self._alone[name] = directory
+        if directory[2] / 1e9 + MIN_AGE < self._wall_clock():
+            if len(self._without_variants) >= MAX_REMEMBERED:
+                self._without_variants.clear()
+            self._without_variants[name] = directory
 
     def _first(
-        self, name: str, part: bytes, codings: Iterable[str], parent: int, than: Description
+        self, name: str, part: bytes, codings: Iterable[str], parent: int, original: FileMetadata
     ) -> Representation | None:
         for coding in codings:
             found = self._open(name, part, coding, parent)
-            if found is not None and found.about.stamp[3] >= than.stamp[3]:
+            if found is not None and found.metadata.fingerprint[3] >= original.fingerprint[3]:
                 return found
             if found is not None:
                 found.close()
@@ -76,8 +75,8 @@ class PrecompressedFiles:
             file, status = open_regular(part + CODINGS[coding].encode(), parent)
         except (OSError, HTTPError):
             return None
-        kind = kind_in_coding(name, self._media_type, coding)
-        return Representation(Description(status, kind, self._wall_clock()), None, file)
+        variant = file_type_of_variant(name, self._media_type, coding)
+        return Representation(FileMetadata(status, variant, self._wall_clock()), None, file)
 
 
 def _exists(name: bytes, parent: int) -> bool:

@@ -1,86 +1,135 @@
-"""``/files/{name...}``: GET sends a file, POST and PUT store one, DELETE removes it where that is allowed.
+"""``/files/{name...}``: GET sends a file, POST and PUT store one, DELETE removes one where that is allowed.
 
-What a name means that is a directory's stands in ``handlers/files/routes.py``.
+    Request                           Response
+    GET of a file                     the file, ranges of it, or 304 (``download.py``)
+    GET of a name that ends in "/"    the listing of the directory (``listing.py``)
+    GET of a directory without it     301 to the same path with it
+    POST and PUT of a file            the file is stored (``upload.py``)
+    POST to a name that ends in "/"   the files of a form are stored in the directory (``forms.py``)
+    DELETE of a file                  the file is removed
 
-1. A download is the whole of a file, parts of it, or the word that it has not changed
-   (``handlers/files/download.py``).
-2. An upload goes to its place as it comes, and stands under its name when it is whole
-   (``handlers/files/upload.py``). Conditions are asked before the content is taken, and again before it
-   replaces anything (RFC 9110, 13); a digest is checked on the way (``handlers/files/upload.py``).
-3. One that is interrupted may go on, where that is wanted (``handlers/files/resumable.py``).
+1. The content of an upload goes to a temporary file as it comes, which is renamed when it is complete.
+   Conditions are checked before the content is read, and again before it replaces anything
+   (RFC 9110, 13); a digest is checked on the way.
+2. An interrupted upload can be resumed, where that is enabled (``resumable.py``).
+
+The name of the shared directory itself is "".
 """
 
 import os
 from collections.abc import Callable
-from functools import partial
 
 from reactor.http11.conditional import CONDITIONAL, Validators, evaluate, is_conditional
 from reactor.http11.errors import HTTPError
 from reactor.http11.headers import Headers
 from reactor.http11.message import Request, Response
-from reactor.routing import Handler, Router, Sink, SinkFactory
+from reactor.routing import Router, Sink
 
-from .csrf import refuse_others_than
+from .csrf import require_same_origin
 from .directory import read_entries
 from .download import download
 from .forms import FormUpload, OpenFileLimit
-from .listing import Held, answer
-from .resumable import UploadRegistry, Writer
+from .listing import EntryBudget, list_directory
+from .resumable import UploadRegistry, UploadRequest
 from .store import Condition, Store
 from .upload import CheckedUpload, Upload, read_digests
 
 PATTERN = "/files/{name...}"
+PAGE = "index.html"
 
-# An upload with none of these is stored as it comes, whatever stands there.
+# An upload with none of these is stored as it comes, whether or not there is a file of its name.
 _SPECIAL = CONDITIONAL | {"content-encoding", "content-range", "repr-digest", "upload-complete"}
 
 
 class Files:
-    """What answers the requests for the files of one store.
+    """The handlers for the files of one store.
 
-    ``partials`` are the uploads that may go on after they were interrupted, None for none. ``allowed_origin``
-    is the one whose pages may upload as this server's own may, "*" for all.
+    ``registry`` has the uploads that can be resumed, None to disable that. ``allowed_origin`` is the origin
+    whose pages may upload as this server's own may, "*" for all.
     """
 
     def __init__(
-        self, store: Store, partials: UploadRegistry | None = None, allowed_origin: str | None = None
+        self,
+        store: Store,
+        registry: UploadRegistry | None = None,
+        allowed_origin: str | None = None,
+        read_only: bool = False,
     ) -> None:
         self._store = store
-        self._partials = partials
-        self._refuse_others = refuse_others_than(allowed_origin)
-        self._form_or_file = forms_too(store, self._place)
+        self._registry = registry
+        self._read_only = read_only
+        self._require_same_origin = require_same_origin(allowed_origin)
+        self._listed_entries = EntryBudget()
+        self._form_files = OpenFileLimit()
 
-    def install(self, routes: Router, read_only: bool = False, allow_delete: bool = False) -> None:
+    def install(self, routes: Router, allow_delete: bool = False) -> None:
         """Add the routes; those that change something only where that is allowed."""
-        routes.get("/files")(with_slash)
-        routes.get(PATTERN)(listing_too(self._store, partial(download, self._store), not read_only))
-        if read_only:
+        routes.get("/files")(redirect_to_slash)
+        routes.get(PATTERN)(self.get)
+        if self._read_only:
             return
-        routes.post(PATTERN, sink=self._place_post)(form_answers_too(self._stored))
-        routes.route("PUT", PATTERN, sink=self._place)(self._stored)
+        routes.post(PATTERN, sink=self.open_upload)(self.post)
+        routes.route("PUT", PATTERN, sink=self.open_upload)(self.put)
         if allow_delete:
-            routes.route("DELETE", PATTERN)(self._delete)
-        if self._partials is not None:
-            self._partials.install(routes)
+            routes.route("DELETE", PATTERN)(self.delete)
+        if self._registry is not None:
+            self._registry.install(routes)
 
-    # OpenFileLimit for content.
+    # Reading.
 
-    def _place_post(self, request: Request) -> Sink:
-        self._refuse_others(request)
-        return self._form_or_file(request)
+    def get(self, request: Request) -> Response:
+        """Send a file, the listing of a directory, or its page where the store serves pages."""
+        name = request.params["name"]
+        if is_directory_name(name):
+            page = self._page_of(request, name) if self._store.serves_pages else None
+            return self._list(request, name) if page is None else page
+        try:
+            return download(self._store, request, name)
+        except HTTPError as error:
+            if error.status != 404 or not self._is_directory(name):
+                raise
+        return redirect_to_slash(request)
 
-    def _place(self, request: Request) -> Sink:
+    def _page_of(self, request: Request, name: str) -> Response | None:
+        """Send the page of a directory; None where it has none."""
+        try:
+            return download(self._store, request, name + PAGE)
+        except HTTPError as error:
+            if error.status != 404:
+                raise
+        return None
+
+    def _list(self, request: Request, name: str) -> Response:
+        entries = read_entries(self._store.open_directory(name), self._store.is_visible)
+        return list_directory(request, f"/files/{name}", entries, not self._read_only, self._listed_entries)
+
+    def _is_directory(self, name: str) -> bool:
+        try:
+            os.close(self._store.open_directory(name))
+        except HTTPError:
+            return False
+        return True
+
+    # Storing and removing.
+
+    def open_upload(self, request: Request) -> Sink:
+        """Open the sink for the content of POST or PUT; raise HTTPError."""
+        name = request.params["name"]
+        if request.method == "POST":
+            self._require_same_origin(request)
+            if is_directory_name(name):
+                return FormUpload(self._store, request, name, self._form_files)
         if _SPECIAL.isdisjoint(request.headers):
-            return self._store.create(request.params["name"], max(0, request.head.length))
+            return self._store.create(name, max(0, request.head.length))
         complete = request.headers.get("upload-complete")
-        if self._partials is not None and complete is not None:
-            return self._partials.begin(request, lambda: self._place_special(request))
-        if complete == "?0":  # it would stand there as if it were the whole
+        if self._registry is not None and complete is not None:
+            return self._registry.begin(request, lambda: self._open_special(request))
+        if complete == "?0":  # without the rest it would be stored as if it were complete
             raise HTTPError(400, "an upload in parts is not taken here")
-        return self._place_special(request)
+        return self._open_special(request)
 
-    def _place_special(self, request: Request) -> Upload | CheckedUpload:
-        """Make a place for an upload with conditions or a digest; raise HTTPError."""
+    def _open_special(self, request: Request) -> Upload | CheckedUpload:
+        """Open an upload with conditions or a digest; raise HTTPError."""
         headers = request.headers
         if request.method == "PUT":
             _check_representation(headers)
@@ -90,25 +139,44 @@ class Files:
         upload = self._store.create(request.params["name"], max(0, request.head.length), condition)
         return CheckedUpload(upload, digests) if digests else upload
 
-    # Answers.
+    def post(self, request: Request) -> Response:
+        """Commit the files of a form, or a file."""
+        if not isinstance(request.content, FormUpload):
+            return self.put(request)
+        request.content.commit()
+        return Response(303, b"", (("Location", "./"),))
 
-    def _stored(self, request: Request) -> Response:
-        """Let an upload stand under its name; say whether PUT replaced what stood there (RFC 9110, 9.3.4)."""
-        if isinstance(request.content, Writer):
-            return request.content.answer_beginning()
+    def put(self, request: Request) -> Response:
+        """Commit a file; the answer to PUT says whether it replaced another (RFC 9110, 9.3.4)."""
+        if isinstance(request.content, UploadRequest):
+            return request.content.answer_creation()
         upload: Upload = request.content
         upload.commit(late=request.head.length < 0)  # the last chunk may come long after the octets
         if upload.replaces and request.method == "PUT":
             return Response(204)
         return Response(201, b"", (("Location", request.path),))
 
-    def _delete(self, request: Request) -> Response:
+    def delete(self, request: Request) -> Response:
+        """Remove a file."""
         self._store.remove(request.params["name"], _condition(request, self._store.wall_clock))
         return Response(204)
 
 
+def is_directory_name(name: str) -> bool:
+    """Return whether a name can be that of a directory only."""
+    return not name or name.endswith("/")
+
+
+def redirect_to_slash(request: Request) -> Response:
+    """Redirect to the same path with a slash at its end: links in a listing are relative to it."""
+    query = f"?{request.query}" if request.query else ""
+    # The dot keeps a colon in the name from being read as that of a scheme (RFC 3986, 4.2).
+    last = request.path.rpartition("/")[2]
+    return Response(301, b"", (("Location", f"./{last}/{query}"),))
+
+
 def _check_representation(headers: Headers) -> None:
-    """See that the content is the whole of what is to stand there (RFC 9110, 9.3.4); raise HTTPError."""
+    """Check that the content is a complete representation (RFC 9110, 9.3.4); raise HTTPError."""
     if headers.get("content-range") is not None:  # RFC 9110, 14.5
         raise HTTPError(400, "a part of a file cannot be stored")
     if headers.get("content-encoding", "identity").lower() != "identity":
@@ -126,101 +194,3 @@ def _condition(request: Request, wall_clock: Callable[[], float]) -> Condition |
             raise HTTPError(status, "what stands there is not what the request expects")
 
     return check
-
-
-# DOC OF handlers/files/routes.py
-# """The routes of a directory: which requests are for a directory, and not for a file.
-#
-#     Request                           Answer
-#     GET of a name that ends in "/"    the listing of the directory
-#     GET of a directory without it     301 to the same with it
-#     POST to a name that ends in "/"   the files of a form, stored in the directory
-#     any other                         left to whoever serves files
-#
-# The name of the shared directory itself is "". What a listing is, and what a form, stands elsewhere.
-# """
-
-
-PAGE = "index.html"
-
-# Given a request and the name of a file: its response; raises HTTPError.
-Download = Callable[[Request, str], Response]
-
-
-def is_directory_name(name: str) -> bool:
-    """Say whether a name can be that of a directory only."""
-    return not name or name.endswith("/")
-
-
-def listing_too(store: Store, download: Download, may_upload: bool) -> Handler:
-    """Make a handler that lists directories, and leaves files to ``download``.
-
-    Where the store serves pages, the page of a directory stands for its listing.
-    """
-    held = Held()
-
-    def get(request: Request) -> Response:
-        name = request.params["name"]
-        if is_directory_name(name):
-            page = _page_of(download, request, name) if store.serves_pages else None
-            if page is not None:
-                return page
-            entries = read_entries(store.open_directory(name), store.is_visible)
-            return answer(request, f"/files/{name}", entries, may_upload, held)
-        try:
-            return download(request, name)
-        except HTTPError as error:
-            if error.status != 404 or not _is_directory(store, name):
-                raise
-        return with_slash(request)
-
-    return get
-
-
-def forms_too(store: Store, place: SinkFactory) -> SinkFactory:
-    """Make a sink factory that takes forms for directories, and leaves files to ``place``."""
-    places = OpenFileLimit()
-
-    def open_sink(request: Request) -> Sink:
-        name = request.params["name"]
-        return FormUpload(store, request, name, places) if is_directory_name(name) else place(request)
-
-    return open_sink
-
-
-def form_answers_too(upload: Handler) -> Handler:
-    """Make a handler that answers forms, and leaves files to ``upload``."""
-
-    def post(request: Request) -> Response:
-        if not isinstance(request.content, FormUpload):
-            return upload(request)
-        request.content.commit()
-        return Response(303, b"", (("Location", "./"),))
-
-    return post
-
-
-def with_slash(request: Request) -> Response:
-    """Send a client on to the same path with a slash: links in a listing are relative to it."""
-    query = f"?{request.query}" if request.query else ""
-    # The dot keeps a colon in the name from being read as that of a scheme (RFC 3986, 4.2).
-    last = request.path.rpartition("/")[2]
-    return Response(301, b"", (("Location", f"./{last}/{query}"),))
-
-
-def _page_of(download: Download, request: Request, name: str) -> Response | None:
-    """Answer with the page of a directory; None where it has none."""
-    try:
-        return download(request, name + PAGE)
-    except HTTPError as error:
-        if error.status != 404:
-            raise
-    return None
-
-
-def _is_directory(store: Store, name: str) -> bool:
-    try:
-        os.close(store.open_directory(name))
-    except HTTPError:
-        return False
-    return True

@@ -1,12 +1,12 @@
 """The store: the files beneath one directory, as they are read and replaced.
 
-1. A file that is small and settled is kept in memory; one ``stat``, at the end of the way that
-   ``handlers/files/paths.py`` goes, tells whether it is still what stands there.
-2. PrecompressedFiles a file may stand the same content in a coding (``handlers/files/precompressed.py``).
-3. An upload goes to a temporary file beside its destination, and is renamed when it is whole
-   (``handlers/files/upload.py``). What stands there is shown to whoever has conditions.
+1. A small file that has not just been changed is cached in memory (``handlers/files/cache.py``); one
+   ``stat``, by the way that ``handlers/files/paths.py`` goes, shows whether the entry is still valid.
+2. A file may have precompressed variants (``handlers/files/precompressed.py``).
+3. An upload goes to a temporary file in the directory of its destination, and is renamed when it is
+   complete (``handlers/files/upload.py``). Conditions are checked against the file that it replaces.
 
-Refusals are ``HTTPError`` with a status; the store knows no request and no connection.
+Errors are ``HTTPError`` with a status; the store knows no request and no connection.
 """
 
 import errno
@@ -20,10 +20,10 @@ from functools import partial
 from reactor.http11.conditional import Validators
 from reactor.http11.errors import HTTPError
 
-from .cache import LONGEST, CacheEntry, FileCache
-from .media_types import LONGEST_MAGIC, MediaType, kind_of, octets
-from .metadata import Description, Representation, stamp_of, validators_of
-from .paths import SharedRoot, absent, open_regular, refusal
+from .cache import MAX_FILE_SIZE, CacheEntry, FileCache
+from .media_types import MAX_MAGIC_LENGTH, MediaType, binary, file_type
+from .metadata import FileMetadata, Representation, fingerprint_of, validators_of
+from .paths import SharedRoot, http_error_from, not_found, open_regular
 from .precompressed import PrecompressedFiles
 from .upload import Upload, create_temporary, remove_leftovers
 
@@ -50,7 +50,7 @@ class Store:
         fsync: bool = False,
         min_free_space: int = 0,
         free_space: Callable[[int], int] = free_space,
-        media_type: MediaType = octets,
+        media_type: MediaType = binary,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self.fsync = fsync
@@ -58,21 +58,21 @@ class Store:
         self._min_free_space = min_free_space
         self._free_space = free_space
         self._media_type = media_type
-        self.serves_pages = media_type is not octets
-        self._tree = SharedRoot(path, hidden)
-        self.beside = PrecompressedFiles(self._tree, media_type, wall_clock)
-        self.is_visible = self._tree.is_visible
-        self._shelf = FileCache()
+        self.serves_pages = media_type is not binary
+        self._root = SharedRoot(path, hidden)
+        self.precompressed = PrecompressedFiles(self._root, media_type, wall_clock)
+        self.is_visible = self._root.is_visible
+        self._cache = FileCache()
         self._closing: list[Callable[[], None]] = []
 
     def close(self) -> None:
-        """Let go of the directory, after whatever is to be done before."""
+        """Close the directory, after calling what was passed to ``when_closed``."""
         for function in self._closing:
             function()
-        self._tree.close()
+        self._root.close()
 
     def when_closed(self, function: Callable[[], None]) -> None:
-        """Have a function called when the store is closed: who holds uploads must let go of them."""
+        """Have a function called before the store is closed, such as one that closes unfinished uploads."""
         self._closing.append(function)
 
     # Reading.
@@ -80,46 +80,48 @@ class Store:
     def open_directory(self, name: str) -> int:
         """Open a directory, "" for the shared one; return its descriptor. Raise HTTPError."""
         try:
-            return self._tree.open_directory(name)
+            return self._root.open_directory(name)
         except OSError as error:
-            raise refusal(error) from None
+            raise http_error_from(error) from None
 
     def find(self, name: str) -> Representation:
-        """Return what a regular file holds, from memory or open. Raise HTTPError."""
-        kept = self._shelf.get(name)
-        parts = self._tree.parts(name) if kept is None else kept.parts
+        """Return the representation of a regular file, cached or open. Raise HTTPError."""
+        entry = self._cache.get(name)
+        parts = self._root.parts(name) if entry is None else entry.parts
         try:
-            parent = self._tree.open_parent(parts)
+            parent = self._root.open_parent(parts)
             try:
-                if kept is not None and kept.content is not None:
+                if entry is not None and entry.content is not None:
                     status = os.stat(parts[-1], dir_fd=parent, follow_symlinks=False)
-                    if stamp_of(status) == kept.about.stamp:
-                        return kept.content
+                    if fingerprint_of(status) == entry.metadata.fingerprint:
+                        return entry.content
                 file, status = open_regular(parts[-1], parent)
             finally:
-                self._tree.close_parent(parent)
+                self._root.close_parent(parent)
         except OSError as error:
-            raise refusal(error) from None
+            raise http_error_from(error) from None
         now = self.wall_clock()
-        known = kept is not None and stamp_of(status) == kept.about.stamp
-        if kept is not None and known and not self._shelf.takes_content(kept.about, now):
-            return Representation(kept.about, None, file)
+        known = entry is not None and fingerprint_of(status) == entry.metadata.fingerprint
+        if entry is not None and known and not self._cache.accepts_content(entry.metadata, now):
+            return Representation(entry.metadata, None, file)
         return self._read(name, parts, file, status, now)
 
     def _read(
         self, name: str, parts: list[bytes], file: io.FileIO, status: os.stat_result, now: float
     ) -> Representation:
-        """Represent an open file, and keep for the next time what is worth it."""
-        about = Description(status, kind_of(name, self._media_type, _peek(file, LONGEST_MAGIC)), now)
-        found = Representation(about, None, file)
+        """Make the representation of an open file, and put it into the cache."""
+        beginning = _peek(file, MAX_MAGIC_LENGTH)
+        metadata = FileMetadata(status, file_type(name, self._media_type, beginning), now)
+        found = Representation(metadata, None, file)
         content = None
-        if self._shelf.takes_content(about, now):
-            octets = _peek(file, LONGEST)
-            # Unless it changes under our hands.
-            if len(octets) == about.size and stamp_of(os.fstat(file.fileno())) == about.stamp:
+        if self._cache.accepts_content(metadata, now):
+            octets = _peek(file, MAX_FILE_SIZE)
+            after = fingerprint_of(os.fstat(file.fileno()))
+            # Unless it has been changed while it was read.
+            if len(octets) == metadata.size and after == metadata.fingerprint:
                 file.close()
-                found = content = Representation(about, octets, None)
-        self._shelf.keep(name, CacheEntry(parts, about, content))
+                found = content = Representation(metadata, octets, None)
+        self._cache.put(name, CacheEntry(parts, metadata, content))
         return found
 
     # Writing.
@@ -130,9 +132,9 @@ class Store:
         The condition is asked now, and again in the moment in which the content would be replaced.
         """
         try:
-            parts = self._tree.parts(name)
+            parts = self._root.parts(name)
         except HTTPError:
-            raise HTTPError(404, self._tree.fault_of(name)) from None
+            raise HTTPError(404, self._root.explain_invalid_name(name)) from None
         parent = self._open_destination(parts)
         try:
             replaces = self._check_destination(parent, parts[-1], condition)
@@ -143,24 +145,24 @@ class Store:
             self.close_parent(parent)
             if isinstance(error, OSError):
                 if error.errno == errno.ENAMETOOLONG:
-                    raise HTTPError(404, self._tree.fault_of(name)) from None
-                raise refusal(error) from None
+                    raise HTTPError(404, self._root.explain_invalid_name(name)) from None
+                raise http_error_from(error) from None
             raise
 
     def remove(self, name: str, condition: Condition | None = None) -> None:
         """Remove a file. Raise HTTPError: 404 where there is none, 409 for a directory."""
-        parts = self._tree.parts(name)
+        parts = self._root.parts(name)
         try:
-            parent = self._tree.open_parent(parts)
+            parent = self._root.open_parent(parts)
             try:
                 if not self._check_destination(parent, parts[-1], condition):
-                    raise absent()
+                    raise not_found()
                 os.unlink(parts[-1], dir_fd=parent)
             finally:
-                self._tree.close_parent(parent)
+                self._root.close_parent(parent)
         except OSError as error:
-            raise refusal(error) from None
-        self._shelf.drop(name)
+            raise http_error_from(error) from None
+        self._cache.drop(name)
 
     def check_space(self, descriptor: int, size: int) -> None:
         """Raise HTTPError(507) when ``size`` octets more would leave too little space."""
@@ -169,19 +171,19 @@ class Store:
 
     def close_parent(self, descriptor: int) -> None:
         """Close the directory of an upload, unless it is the root."""
-        self._tree.close_parent(descriptor)
+        self._root.close_parent(descriptor)
 
     def remove_leftovers(self) -> int:
         """Remove what a killed process left; return how many files that were."""
-        return remove_leftovers(self._tree)
+        return remove_leftovers(self._root)
 
     def _open_destination(self, parts: list[bytes]) -> int:
         try:
-            return self._tree.open_parent(parts)
+            return self._root.open_parent(parts)
         except FileNotFoundError:
             raise HTTPError(409, "its directory does not exist") from None
         except OSError as error:
-            raise refusal(error) from None
+            raise http_error_from(error) from None
 
     def _check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:
         """See that a name may be taken, or what has it removed; return whether something has it.
@@ -195,7 +197,7 @@ class Store:
         if status is not None and stat.S_ISDIR(status.st_mode):
             raise HTTPError(409, "there is a directory of this name")
         if status is not None and not stat.S_ISREG(status.st_mode):
-            raise absent()
+            raise not_found()
         if condition is not None:
             condition(status and validators_of(status, self.wall_clock()))
         return status is not None

@@ -1,9 +1,15 @@
-"""An upload: a temporary file beside its destination, renamed when it is whole.
+"""Uploads: a temporary file in the directory of its destination, renamed when it is complete.
 
-1. Who reads sees the old content or the new, never a part of either.
+1. A reader gets the old content or the new, never a part of either.
 2. A temporary file that is in use is locked, which the kernel undoes when its process ends, however
    it ends. Leftovers of a process that was killed are removed at the next start.
-3. Free space is looked at as octets come; conditions are asked again before the old content goes.
+3. Free space is checked as octets come; conditions are checked again before the old content goes.
+4. A digest that the client sends is checked as the content comes (RFC 9530):
+
+       Repr-Digest: sha-256=:uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=:
+
+   Unknown algorithms are ignored. A malformed digest of a known one is refused, since the client
+   relies on its being checked.
 
 An upload is a sink: it is given octets, and knows no request.
 """
@@ -22,20 +28,26 @@ from typing import Protocol
 
 from reactor.http11.errors import HTTPError
 
-from .paths import LEFTOVER, READ, SharedRoot, refusal
+from .paths import READ, TEMPORARY_PREFIX, SharedRoot, http_error_from
 
 log = logging.getLogger("reactor")
 
-# Octets: how much of an upload the look at the free space counts for that was taken when it began.
-AT_ONCE = 64 * 1024
+# Octets of an upload that the check of the free space at its beginning covers.
+PRECHECKED_SIZE = 64 * 1024
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
+
+# sf-binary = ":" *( ALPHA / DIGIT / "+" / "/" / "=" ) ":"                         RFC 8941, 3.3.5
+# and parameters after it, which are ignored.
+_match_binary = re.compile(r":([A-Za-z0-9+/=]*):[ ]*(?:;.*)?", re.ASCII).fullmatch
 
 _serial = itertools.count(1)
 
 
-class Place(Protocol):
-    """What an upload asks of the store it goes to."""
+class UploadTarget(Protocol):
+    """The store of an upload, as the upload uses it."""
 
     fsync: bool
 
@@ -47,10 +59,10 @@ class Place(Protocol):
 
 
 class Upload:
-    """An upload on its way: a sink that writes to a temporary file, and becomes the content.
+    """An upload in progress: a sink that writes to a temporary file, which becomes the content.
 
-    ``replaces`` says whether something stood under the name when it began; ``check_again``, where it
-    is given, refuses if what stands there now is not to be replaced.
+    ``replaces`` says whether there was a file of this name when it began; ``check_again``, if given,
+    raises HTTPError if the file that is there now must not be replaced.
     """
 
     __slots__ = (
@@ -58,16 +70,16 @@ class Upload:
         "_descriptor",
         "_name",
         "_parent",
-        "_place",
-        "_promised",
+        "_precheck_left",
         "_size",
+        "_target",
         "_temporary",
         "replaces",
     )
 
     def __init__(
         self,
-        place: Place,
+        target: UploadTarget,
         parent: int,
         temporary: tuple[int, str],
         name: bytes,
@@ -75,8 +87,8 @@ class Upload:
         replaces: bool,
         check_again: Callable[[], object] | None = None,
     ) -> None:
-        self._place = place
-        self._promised = min(size, AT_ONCE)
+        self._target = target
+        self._precheck_left = min(size, PRECHECKED_SIZE)
         self._parent = parent
         self._descriptor = temporary[0]
         self._temporary: str | None = temporary[1]
@@ -87,9 +99,9 @@ class Upload:
 
     def write(self, octets: bytes) -> None:
         """Append octets; raise HTTPError(507) when the space runs out."""
-        self._promised -= len(octets)
-        if self._promised < 0:
-            self._place.check_space(self._parent, len(octets))
+        self._precheck_left -= len(octets)
+        if self._precheck_left < 0:
+            self._target.check_space(self._parent, len(octets))
         size = self._size
         try:
             view = memoryview(octets)
@@ -97,12 +109,12 @@ class Upload:
                 written = os.pwrite(self._descriptor, view, size)
                 size, view = size + written, view[written:]
         except OSError as error:
-            self._take_back()
-            raise refusal(error) from None
+            self._truncate()
+            raise http_error_from(error) from None
         self._size = size
 
-    def _take_back(self) -> None:
-        """Let no part of what could not be written whole stand at the end: an upload may go on."""
+    def _truncate(self) -> None:
+        """Truncate to the last complete write, so that a resumed upload has no partial data."""
         try:
             os.ftruncate(self._descriptor, self._size)
         except OSError:
@@ -113,9 +125,9 @@ class Upload:
         return self
 
     def commit(self, late: bool = False) -> None:
-        """Let the content stand under its name, whole, in place of what stood there.
+        """Rename the temporary file to its name, in place of the file that was there.
 
-        ``late`` says that its last octets may have come some time ago: it is new from now on.
+        ``late`` says that its last octets may have come some time ago: the file is modified now.
         """
         assert self._temporary is not None, "an upload is committed once"
         try:
@@ -123,18 +135,18 @@ class Upload:
                 self._check_again()
             if late:
                 os.utime(self._descriptor)
-            if self._place.fsync:
+            if self._target.fsync:
                 os.fsync(self._descriptor)
             os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
             self._temporary = None
-            if self._place.fsync:
+            if self._target.fsync:
                 os.fsync(self._parent)
         except IsADirectoryError:
             raise HTTPError(409, "there is a directory of this name") from None
         except FileNotFoundError:
             raise HTTPError(409, "it was removed while it was coming in") from None
         except OSError as error:
-            raise refusal(error) from None
+            raise http_error_from(error) from None
 
     def close(self) -> None:
         """Close the file; remove it, unless it was committed."""
@@ -147,90 +159,35 @@ class Upload:
             try:
                 os.close(self._descriptor)
             finally:
-                self._place.close_parent(self._parent)
+                self._target.close_parent(self._parent)
 
 
-def create_temporary(parent: int) -> tuple[int, str]:
-    """Create a file of a new name in a directory, locked; return its descriptor and its name."""
-    while True:
-        name = f"{LEFTOVER}{os.getpid()}-{next(_serial)}"
-        try:
-            descriptor = os.open(name, _CREATE, 0o666, dir_fd=parent)
-        except FileExistsError:
-            continue
-        try:
-            # Another server's start may hold it for a moment, and have removed it by then.
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.fstat(descriptor).st_nlink:
-                return descriptor, name
-        except OSError:
-            os.close(descriptor)
-            os.unlink(name, dir_fd=parent)
-            raise
-        os.close(descriptor)
+class CheckedUpload:
+    """An upload whose content must have the digests that the client sent: a sink."""
 
+    __slots__ = ("_digests", "_hashes", "_upload")
 
-def remove_leftovers(tree: SharedRoot) -> int:
-    """Remove what killed processes left beneath a directory; return how many files that were."""
-    removed = 0
-    waiting: list[list[bytes]] = [[]]
-    while waiting:
-        parts = waiting.pop()
-        try:
-            directory = tree.open_parts(parts)
-        except OSError as error:
-            log.warning("cannot look for leftovers in %s: %s", b"/".join(parts).decode(), error.strerror)
-            continue
-        try:
-            names, directories = _look_into(directory)
-            removed += sum(_remove_unlocked(name, directory) for name in names)
-        finally:
-            os.close(directory)
-        waiting += [[*parts, name] for name in directories]
-    return removed
+    def __init__(self, upload: Upload, digests: dict[str, bytes]) -> None:
+        self._upload = upload
+        self._digests = digests
+        self._hashes = {name: ALGORITHMS[name]() for name in digests}
 
+    def write(self, octets: bytes) -> None:
+        """Append octets."""
+        self._upload.write(octets)
+        for each in self._hashes.values():  # only what was taken
+            each.update(octets)
 
-def _look_into(directory: int) -> tuple[list[str], list[bytes]]:
-    """Return the names of the leftovers in a directory, and those of the directories in it."""
-    with os.scandir(directory) as found:
-        entries = [(each.name, each.is_dir(follow_symlinks=False)) for each in found]
-    leftovers = [name for name, is_directory in entries if name.startswith(LEFTOVER) and not is_directory]
-    return leftovers, [os.fsencode(name) for name, is_directory in entries if is_directory]
+    def finish(self) -> Upload:
+        """Return the upload; raise HTTPError(400) if its content has another digest."""
+        for name, digest in self._digests.items():
+            if not compare_digest(self._hashes[name].digest(), digest):
+                raise HTTPError(400, f"the content does not have the {name} of Repr-Digest")
+        return self._upload.finish()
 
-
-def _remove_unlocked(name: str, directory: int) -> bool:
-    """Remove a leftover, unless a living process holds it."""
-    try:
-        descriptor = os.open(name, READ, dir_fd=directory)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(name, dir_fd=directory)
-    except OSError as error:
-        if not isinstance(error, BlockingIOError):
-            log.warning("cannot remove the leftover %s: %s", name, error.strerror)
-        return False
-    finally:
-        os.close(descriptor)
-    return True
-
-
-# DOC OF handlers/files/upload.py
-# """Repr-Digest: what a client says its content hashes to, checked as the content comes (RFC 9530).
-#
-#     Repr-Digest: sha-256=:uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=:
-#
-# Algorithms that nobody here knows are passed over; a malformed digest of one that is known is refused,
-# since whoever sends it counts on its being checked.
-# """
-
-
-ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
-
-# sf-binary = ":" *( ALPHA / DIGIT / "+" / "/" / "=" ) ":"                         RFC 8941, 3.3.5
-# and parameters behind it, which mean nothing here.
-_match_binary = re.compile(r":([A-Za-z0-9+/=]*):[ ]*(?:;.*)?", re.ASCII).fullmatch
+    def close(self) -> None:
+        """Close the upload."""
+        self._upload.close()
 
 
 def read_digests(value: str) -> dict[str, bytes]:
@@ -258,29 +215,69 @@ def _read_binary(text: str, size: int) -> bytes:
     return octets
 
 
-class CheckedUpload:
-    """An upload whose content must hash to what was promised: a sink."""
+def create_temporary(parent: int) -> tuple[int, str]:
+    """Create a file of a new name in a directory, locked; return its descriptor and its name."""
+    while True:
+        name = f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_serial)}"
+        try:
+            descriptor = os.open(name, _CREATE, 0o666, dir_fd=parent)
+        except FileExistsError:
+            continue
+        try:
+            # Another server's start may hold it for a moment, and have removed it by then.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return descriptor, name
+        except OSError:
+            os.close(descriptor)
+            os.unlink(name, dir_fd=parent)
+            raise
+        os.close(descriptor)
 
-    __slots__ = ("_digests", "_hashes", "_upload")
 
-    def __init__(self, upload: Upload, digests: dict[str, bytes]) -> None:
-        self._upload = upload
-        self._digests = digests
-        self._hashes = {name: ALGORITHMS[name]() for name in digests}
+def remove_leftovers(root: SharedRoot) -> int:
+    """Remove what killed processes left beneath a directory; return how many files that were."""
+    removed = 0
+    pending: list[list[bytes]] = [[]]
+    while pending:
+        parts = pending.pop()
+        try:
+            directory = root.open_parts(parts)
+        except OSError as error:
+            log.warning("cannot look for leftovers in %s: %s", b"/".join(parts).decode(), error.strerror)
+            continue
+        try:
+            names, directories = _scan(directory)
+            removed += sum(_remove_unlocked(name, directory) for name in names)
+        finally:
+            os.close(directory)
+        pending += [[*parts, name] for name in directories]
+    return removed
 
-    def write(self, octets: bytes) -> None:
-        """Append octets."""
-        self._upload.write(octets)
-        for each in self._hashes.values():  # only what was taken
-            each.update(octets)
 
-    def finish(self) -> Upload:
-        """Return the upload; raise HTTPError(400) where its content is another than was promised."""
-        for name, digest in self._digests.items():
-            if not compare_digest(self._hashes[name].digest(), digest):
-                raise HTTPError(400, f"the content does not have the {name} of Repr-Digest")
-        return self._upload.finish()
+def _scan(directory: int) -> tuple[list[str], list[bytes]]:
+    """Return the names of the leftovers in a directory, and those of the directories in it."""
+    with os.scandir(directory) as found:
+        entries = [(each.name, each.is_dir(follow_symlinks=False)) for each in found]
+    leftovers = [
+        name for name, is_directory in entries if name.startswith(TEMPORARY_PREFIX) and not is_directory
+    ]
+    return leftovers, [os.fsencode(name) for name, is_directory in entries if is_directory]
 
-    def close(self) -> None:
-        """Be done with the upload."""
-        self._upload.close()
+
+def _remove_unlocked(name: str, directory: int) -> bool:
+    """Remove a leftover, unless a living process holds it."""
+    try:
+        descriptor = os.open(name, READ, dir_fd=directory)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(name, dir_fd=directory)
+    except OSError as error:
+        if not isinstance(error, BlockingIOError):
+            log.warning("cannot remove the leftover %s: %s", name, error.strerror)
+        return False
+    finally:
+        os.close(descriptor)
+    return True

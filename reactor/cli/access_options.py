@@ -1,4 +1,4 @@
-"""Who may do what: the options for it, what the start line says of them, and what is worth a warning.
+"""Access options: passwords, allowed hosts, CORS, common headers; the warnings about unsafe combinations.
 
     --allowed-host NAME            also serve requests for this host
     --cors [ORIGIN]                pages of that origin may read answers
@@ -16,18 +16,17 @@ import os
 import threading
 import webbrowser
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from reactor.allowed_hosts import AllowedHosts, is_name, read_name
 from reactor.basic_auth import LONGEST_PAIR, AuthRouter, digest
+from reactor.cli.options import Repeatable, with_own_message
 from reactor.http11.cors import ANY, cors_fields, read_origin
 from reactor.http11.default_headers import read_field
 from reactor.http11.message import Fields
 from reactor.routing import Router
 
 log = logging.getLogger("reactor")
-
-Value = TypeVar("Value")
 
 PASSWORDS = ("auth", "auth_upload")
 
@@ -40,22 +39,6 @@ class Secret(NamedTuple):
 
     digest: bytes
     path: str | None
-
-
-class Gather(argparse.Action):
-    """An option that may be repeated; the first one on the command line puts the default away."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        """Add one value."""
-        before = getattr(namespace, self.dest)
-        kept = () if before is self.default else before
-        vars(namespace)[self.dest] = (*kept, values)
 
 
 # The options.
@@ -76,9 +59,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--allowed-host",
-        action=Gather,
+        action=Repeatable,
         default=(),
-        type=_told(read_name),
+        type=with_own_message(read_name),
         metavar="NAME",
         help="serve requests for host NAME besides localhost and IP addresses; others get 403 (repeatable; "
         "in the variable, one per line; *: every host) "
@@ -88,15 +71,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--cors",
         nargs="?",
         const=ANY,
-        type=_told(read_origin),
+        type=with_own_message(read_origin),
         metavar="ORIGIN",
         help="let pages of this origin read answers, of any without ORIGIN (default: none)",
     )
     group.add_argument(
         "--header",
-        action=Gather,
+        action=Repeatable,
         default=(),
-        type=_told(read_field),
+        type=with_own_message(read_field),
         metavar="'NAME: VALUE'",
         help="send this field in every response; may be repeated; one a line in its variable (default: none)",
     )
@@ -106,7 +89,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def secret(text: str) -> Secret:
     """Read USER:PASSWORD, or @FILE that has it in its first line."""
     path = text[1:] if text.startswith("@") else None
-    return Secret(_told(digest)(text if path is None else _first_line(path)), path)
+    return Secret(with_own_message(digest)(text if path is None else _first_line(path)), path)
 
 
 def _first_line(path: str, opener: Opener | None = None) -> str:
@@ -119,18 +102,6 @@ def _first_line(path: str, opener: Opener | None = None) -> str:
     except (OSError, ValueError) as error:  # a NUL in a path is a ValueError
         reason = getattr(error, "strerror", None) or error
         raise argparse.ArgumentTypeError(f"cannot read {path!r}: {reason}") from None
-
-
-def _told(read: Callable[[str], Value]) -> Callable[[str], Value]:
-    """Have a reader's ValueError told in its own words; argparse's would repeat the value."""
-
-    def tell(text: str) -> Value:
-        try:
-            return read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return tell
 
 
 # What they come to.
@@ -177,7 +148,7 @@ def allowed_origin(options: argparse.Namespace) -> str | None:
     return None if has_password and options.cors in (ANY, "null") else options.cors
 
 
-def who_may(options: argparse.Namespace) -> str:
+def describe_access(options: argparse.Namespace) -> str:
     """Say in words who may read and who may change something; nothing where there is nothing to say."""
     if options.directory is None:
         return "password for everything" if options.auth else ""
@@ -195,15 +166,15 @@ def who_may(options: argparse.Namespace) -> str:
 # What is done and said once the server listens.
 
 
-def begin(options: argparse.Namespace, url: str, local: bool) -> None:
+def after_start(options: argparse.Namespace, url: str, local: bool) -> None:
     """Warn of what is not safe, and open a browser where it is wished for; wait for neither."""
     if not local:
-        _warn_of_the_network(options)
+        _warn_about_network(options)
     if options.open:
         open_browser(local_url(url) + ("/" if options.directory is None else "/files/"))
 
 
-def _warn_of_the_network(options: argparse.Namespace) -> None:
+def _warn_about_network(options: argparse.Namespace) -> None:
     if any(getattr(options, name) for name in PASSWORDS):
         log.warning("passwords are sent in clear over the network, unless something in front speaks TLS")
     elif options.directory is not None and not options.read_only:
@@ -214,7 +185,7 @@ def _warn_of_the_network(options: argparse.Namespace) -> None:
             log.warning("what they upload runs in the browsers of others: --types guess serves it as pages")
 
 
-def warn_of_typed_passwords(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+def warn_about_typed_passwords(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     """Warn of passwords in the command line; those of the environment are the parser's defaults."""
     for name in PASSWORDS:
         value = getattr(options, name)

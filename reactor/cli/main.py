@@ -13,35 +13,28 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import Field, fields
+from dataclasses import fields
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import handlers
 from handlers.files.media_types import TYPES
 from handlers.files.store import Store
 from reactor.cli import access_options, observe_options
+from reactor.cli.options import Repeatable, add_settings, port, types
 from reactor.http11.coding import ENGINE
 from reactor.http11.message import Fields
 from reactor.logs.access_log import FORMATS
-from reactor.logs.stderr import MessageHandler
-from reactor.server.server import HOST, PORT, Server, StartError, serve
+from reactor.logs.stderr import StderrHandler
+from reactor.server.listen import StartError
+from reactor.server.server import HOST, PORT, Server, serve
 from reactor.settings import Settings
 
 log = logging.getLogger("reactor")
 
 STOPPED, USAGE, NOT_STARTED = 0, 2, 3
 
-# No more digits than int() is willing to read, and than any limit has.
-_SIZE = re.compile(r"([0-9]{1,18})(?:|([kmgt])(?:i?b)?)", re.ASCII | re.IGNORECASE)
-_SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
-
-_GROUPS = {
-    "requests": "what a request may be",
-    "deadlines": "how long a connection may take",
-    "shares": "what one connection may hold, and take of one turn",
-}
 
 
 class Parser(argparse.ArgumentParser):
@@ -50,45 +43,6 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print why, and exit."""
         self.exit(USAGE, f"reactor: {message} (--help lists the options)\n")
-
-
-def size(text: str) -> int:
-    """Read a number of octets: 8190, 64K, 64KiB, 1G.
-
-    >>> size("64KiB")
-    65536
-    """
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size, such as 8190, 64K or 1GiB")
-    return int(match[1]) << _SHIFTS[(match[2] or "").lower()]
-
-
-def port(text: str) -> int:
-    """Read a port, 0 for any that is free."""
-    if not _is_number(text) or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port, which is 0 to 65535")
-    return int(text)
-
-
-def number(text: str) -> float:
-    """Read a number that may have a fraction."""
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-
-
-def whole_number(text: str) -> int:
-    """Read a number that may not."""
-    if not _is_number(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
-    return int(text)
-
-
-def _is_number(text: str) -> bool:
-    """Say whether a text is digits, and few enough for int() to read."""
-    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def make_parser() -> Parser:
@@ -112,9 +66,10 @@ def make_parser() -> Parser:
     )
     files.add_argument(
         "--types",
+        type=types,
         choices=TYPES,
-        default="octets",
-        help="media types of files: octets is safe for whatever was uploaded, guess goes by the name, "
+        default="binary",
+        help="media types of files: binary is safe for whatever was uploaded, guess goes by the name, "
         "and serves pages (default: %(default)s)",
     )
     files.add_argument("--hidden", action="store_true", help="share names that begin with a dot, too")
@@ -133,46 +88,10 @@ def make_parser() -> Parser:
         default="info",
         help="of the messages on standard error; debug tells each turn (default: %(default)s)",
     )
-    observe_options.add_options(parser, size)
+    observe_options.add_options(parser)
     parser.add_argument("--no-date-header", action="store_true", help="send no Date")
-    _add_settings(parser)
+    add_settings(parser)
     return parser
-
-
-def _add_settings(parser: Parser) -> None:
-    """Add an option for each limit and deadline."""
-    groups = {name: parser.add_argument_group(title) for name, title in _GROUPS.items()}
-    for each in fields(Settings):
-        if each.metadata:
-            groups[each.metadata["group"]].add_argument(
-                option_of(each),
-                type=_type_of(each),
-                default=each.default,
-                metavar=each.metadata["unit"].upper(),
-                help=f"{each.metadata['help']} (default: {describe(each)})",
-            )
-
-
-def option_of(setting: "Field[Any]") -> str:
-    """Return the option of a setting."""
-    return "--" + setting.name.replace("_", "-")
-
-
-def describe(setting: "Field[Any]") -> str:
-    """Write a setting's default with its unit, in the largest unit that keeps it whole."""
-    value: Any = setting.default
-    unit = setting.metadata["unit"]
-    if unit == "octets":
-        for factor, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-            if value and value % factor == 0:
-                return f"{value // factor} {name}"
-    return f"{value:g} {unit}"
-
-
-def _type_of(setting: "Field[Any]") -> Callable[[str], float]:
-    if setting.type is float:
-        return number
-    return size if setting.metadata["unit"] == "octets" else whole_number
 
 
 def apply_environment(parser: Parser, environment: "os._Environ[str] | dict[str, str]") -> None:
@@ -195,11 +114,12 @@ def _read_variable(action: argparse.Action, text: str) -> object:
         if text.lower() not in _TRUE + _FALSE:
             raise argparse.ArgumentTypeError(f"{text!r} is neither 1 nor 0")
         return text.lower() in _TRUE
-    if isinstance(action, access_options.Gather) and callable(action.type):
+    if isinstance(action, Repeatable) and callable(action.type):
         return tuple(action.type(line) for line in text.split("\n") if line)
-    if action.choices is not None and text not in action.choices:
+    value = action.type(text) if callable(action.type) else text
+    if action.choices is not None and value not in action.choices:
         raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(action.choices)}")
-    return action.type(text) if callable(action.type) else text
+    return value
 
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
@@ -264,7 +184,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
     _reserve_standard_descriptors()
     # After "stty tostop", the first line that a server in the background writes would stop it.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
-    messages = MessageHandler()
+    messages = StderrHandler()
     logging.basicConfig(
         level=options.log_level.upper(), format="reactor: %(message)s", handlers=[messages], force=True
     )
@@ -278,7 +198,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
         parser.error(
             re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: "--" + name[0].replace("_", "-"), str(error))
         )
-    access_options.warn_of_typed_passwords(parser, options)
+    access_options.warn_about_typed_passwords(parser, options)
     try:
         _serve(options, settings, common_fields, on_ready)
     except StartError as error:
@@ -307,7 +227,7 @@ def _serve(
 
     def begin(server: Server) -> None:
         on_ready()
-        access_options.begin(options, server.url, server.local)
+        access_options.after_start(options, server.url, server.local)
 
     store = None
     if sys.stdout is None and not options.no_access_log:
@@ -316,7 +236,7 @@ def _serve(
         store = _open_store(options, settings)
     try:
         routes = access_options.make_router(options)
-        with observe_options.watch(options, settings) as watch:
+        with observe_options.instrument(options, settings) as instrumentation:
             serve(
                 handlers.build(
                     store,
@@ -332,10 +252,13 @@ def _serve(
                 access_log=None if options.no_access_log else sys.stdout,
                 log_format=options.log_format,
                 what=os.path.abspath(options.directory) if store else "",
-                notes=[access_options.who_may(options), "" if ENGINE == "zlib" else f"gzip by {ENGINE}"],
+                notes=[
+                    access_options.describe_access(options),
+                    "" if ENGINE == "zlib" else f"gzip by {ENGINE}",
+                ],
                 common_fields=common_fields,
                 on_ready=begin,
-                watch=watch,
+                instrumentation=instrumentation,
                 on_reload=access_options.reloader(options, routes),
                 allowed_hosts=access_options.allowed_hosts(options),
             )

@@ -1,4 +1,4 @@
-"""Watching: the options for it, and what they come to.
+"""Observe options: --explain, --trace and --inspect, and the instrumentation that they select.
 
     --explain               the loop told in words, on standard error
     --trace FILE            the loop as a timeline, for Perfetto; --trace-limit ends it
@@ -12,19 +12,21 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from reactor.allowed_hosts import ANY, is_address, is_loopback
+from reactor.cli.options import size
 from reactor.inspector import inspector
 from reactor.inspector.endpoints import figures
-from reactor.logs.stderr import MessageHandler
+from reactor.logs.stderr import StderrHandler
 from reactor.observe.events import EventReader, InstrumentedReactor
 from reactor.observe.explain import Explain
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.observe.metrics import Metrics
 from reactor.observe.trace import LIMIT, Trace
-from reactor.server.server import Instrumentation, StartError
+from reactor.server.listen import StartError
+from reactor.server.server import Instrumentation
 from reactor.settings import Settings
 
 log = logging.getLogger("reactor")
@@ -47,8 +49,8 @@ def address(text: str) -> Address:
     return match[1] or match[2] or inspector.HOST, int(match[3])
 
 
-def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> None:
-    """Add the options to a parser, in a group of their own; ``size`` reads a number of octets."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a parser, in a group of their own."""
     group = parser.add_argument_group("watching the loop")
     group.add_argument(
         "--explain", action="store_true", help="tell on standard error, in words, what the loop does"
@@ -77,13 +79,13 @@ def add_options(parser: argparse.ArgumentParser, size: Callable[[str], int]) -> 
 
 
 @contextmanager
-def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
-    """Return how the server is watched, None when it is not; raise StartError."""
+def instrument(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
+    """Return the instrumentation of the server, None without one; raise StartError."""
     readers: list[EventReader] = []
     if options.explain:
-        _have_turns_told()
+        _log_turns()
     if turns.isEnabledFor(logging.DEBUG):
-        colour = options.explain and _in_colour()
+        colour = options.explain and _supports_colour()
         readers.append(Explain(turns.debug, colour, settings.slow_turn))
     trace = None
     if options.trace is not None:
@@ -91,13 +93,13 @@ def watch(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumen
         readers.append(trace)
     try:
         names = [name for name in options.allowed_host if name != ANY]
-        yield _watch(options.inspect, readers, settings, names)
+        yield _instrumentation(options.inspect, readers, settings, names)
     finally:
         if trace is not None:
             trace.close()
 
 
-def _watch(
+def _instrumentation(
     inspect: Address | None, readers: list[EventReader], settings: Settings, names: Sequence[str]
 ) -> Instrumentation | None:
     if inspect is not None:
@@ -121,16 +123,16 @@ def _open_trace(path: str, limit: int) -> Trace:
         raise StartError(f"cannot write the trace {path!r}: {reason}") from None
 
 
-def _have_turns_told() -> None:
-    """Have the turns told whatever the level of the other messages is, and without their prefix."""
-    handler = MessageHandler()
+def _log_turns() -> None:
+    """Log the turns whatever the level of the other messages is, and without their prefix."""
+    handler = StderrHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     turns.handlers = [handler]
     turns.setLevel(logging.DEBUG)
     turns.propagate = False
 
 
-def _in_colour() -> bool:
+def _supports_colour() -> bool:
     """Say whether standard error is a terminal that shows colours, and may (https://no-color.org)."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
         return False

@@ -27,7 +27,7 @@ from reactor.observe.instrumented import ANSWERED, CLOSED, ENTERED, OPENED, RECE
 from reactor.routing import Route, Router
 from reactor.server.acceptor import Acceptor
 from reactor.server.context import ServerContext, ServerState
-from reactor.server.server import StartError, listen
+from reactor.server.listen import StartError, listen
 from reactor.settings import Settings
 
 HOST = "127.0.0.1"

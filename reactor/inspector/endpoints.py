@@ -57,8 +57,8 @@ def figures(metrics: Metrics) -> Installer:
                     "state": each.state.name,
                     "served": each.served,
                     "route": each.route.template if each.route is not None else "",
-                    "deadline": each.state.patience,
-                    "seconds_left": round(each.deadline - now, 3) if each.state.patience else None,
+                    "deadline": each.state.timeout,
+                    "seconds_left": round(each.deadline - now, 3) if each.state.timeout else None,
                 }
                 for each in several[:MOST]
             ]

@@ -1,7 +1,7 @@
 """The inspector: a second, small server in the same thread, which looks at the first one and can hold it.
 
-    watch = inspected(readers, host, port, settings)
-    with Server(routes, watch=watch) as server, watch.around(server):
+    instrumentation = inspected(readers, host, port, settings)
+    with Server(routes, instrumentation=instrumentation) as server, instrumentation.lifespan(server):
         server.run()
 
 Its reactor is the outer one. It serves the inspector's own listening handle with the same acceptor and the
@@ -29,7 +29,8 @@ from reactor.routing import Router
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
-from reactor.server.server import Instrumentation, Server, StartError, listen
+from reactor.server.listen import StartError, listen
+from reactor.server.server import Instrumentation, Server
 from reactor.settings import Settings
 
 HOST, PORT = "127.0.0.1", 4222
@@ -76,10 +77,10 @@ class Inspector:
         self._control.suspend, self._control.resume = main_loop.suspend, main_loop.resume
         for handler in (self._acceptor, main_loop, self._watchers):
             self._outer.register(handler)
-        server.outer = self._outer
-        server.hear = self._hear
+        server.run_loop = self._outer
+        server.signal_callback = self._on_signal
 
-    def _hear(self, number: int) -> None:
+    def _on_signal(self, number: int) -> None:
         """Pass a signal on to the server, which hears it in a turn of its own, and between two calls."""
         if number == signal.SIGUSR1:
             self._server.on_signal(number)
@@ -124,11 +125,11 @@ def inspected(
     inner = SteppedReactor(control, [*served, *readers], selector, (settings or Settings()).slow_turn)
 
     @contextmanager
-    def around(server: Server) -> Iterator[str]:
+    def lifespan(server: Server) -> Iterator[str]:
         inspector = Inspector(server, inner, host, port, installers, served, names)
         try:
             yield f"microscope on {inspector.url}"
         finally:
             inspector.close()
 
-    return Instrumentation(inner, InspectedConnection, around)
+    return Instrumentation(inner, InspectedConnection, lifespan)

@@ -21,7 +21,7 @@ from reactor.inspector.demo import DEMOS
 from reactor.inspector.snapshot import STATES
 from reactor.inspector.subscribers import Subscribers
 from reactor.routing import Router, buffered
-from reactor.server.server import StartError
+from reactor.server.listen import StartError
 
 LONGEST = 4096  # octets of what is posted
 JSON_HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))

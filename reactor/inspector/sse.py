@@ -163,7 +163,7 @@ def describe(record: Record, now: float) -> dict[str, Any]:
         "served": connection.served,
         "route": route.template if route is not None else "",
         "interest": int(connection.interest),
-        "deadline": None if waits == inf else (connection.state.patience, round(waits, 3)),
+        "deadline": None if waits == inf else (connection.state.timeout, round(waits, 3)),
         "parser": {"phase": connection.phase, "buffered": connection.unparsed},
         "outbox": {"octets": connection.unsent, "body": connection.body},
         "age": round((record.closed_at or now) - connection.opened_at, 3),

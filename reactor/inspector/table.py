@@ -42,5 +42,5 @@ def state_table() -> dict[str, Row]:
     for state in State:
         on_timeout, successors = _ON_TIMEOUT_AND_SUCCESSORS[state.name]
         interest = state.interest.name if state.interest else "-"
-        rows[state.name] = Row(interest, state.patience or "-", on_timeout, tuple(successors.split()))
+        rows[state.name] = Row(interest, state.timeout or "-", on_timeout, tuple(successors.split()))
     return rows

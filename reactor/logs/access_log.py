@@ -1,4 +1,4 @@
-"""The access log: one line a request, after its last octet or its failure; one write a turn.
+"""The access log: one line per request, after its last byte or its failure; one write per turn.
 
     combined   127.0.0.1 - - [22/Nov/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 - "-" "curl/8" 93 c1#1
     json       the same as an object, with names, and the time by ISO 8601
@@ -25,36 +25,36 @@ log = logging.getLogger("reactor")
 
 FORMATS = ("combined", "json")
 REPORT_INTERVAL = 10.0  # seconds between two reports of dropped lines, at least
-LONGEST = 900
+MAX_TEXT_SIZE = 900
 
 
 def shorten(text: str, write: Callable[[str], str], expansion: int) -> str:
-    """Cut a client's text that, written, would take more than LONGEST octets.
+    """Cut a client's text that, written, would take more than MAX_TEXT_SIZE octets.
 
     Three of them and the rest of a line then fit what a pipe takes at once. ``expansion`` is how many
     octets a character may take.
     """
-    if len(text) * expansion <= LONGEST or len(write(text).encode("utf-8", "replace")) <= LONGEST:
+    if len(text) * expansion <= MAX_TEXT_SIZE or len(write(text).encode("utf-8", "replace")) <= MAX_TEXT_SIZE:
         return text
-    return text[: LONGEST // expansion] + "..."
+    return text[: MAX_TEXT_SIZE // expansion] + "..."
 
 
 class Exchange:
     """A request and its response on the way out.
 
-    ``began`` is in seconds of the reactor's clock; ``content_at`` and ``ends_at`` are how many octets
+    ``began`` is in seconds of the reactor's clock; ``body_offset`` and ``end_offset`` are how many octets
     the connection sends before this response's content, and up to its end, None when not yet known.
     """
 
-    __slots__ = ("began", "content_at", "ends_at", "number", "request", "status")
+    __slots__ = ("began", "body_offset", "end_offset", "number", "request", "status")
 
-    def __init__(self, request: Request, status: int, number: int, began: float, content_at: int) -> None:
+    def __init__(self, request: Request, status: int, number: int, began: float, body_offset: int) -> None:
         self.request = request
         self.status = status
         self.number = number
         self.began = began
-        self.content_at = content_at
-        self.ends_at: int | None = None
+        self.body_offset = body_offset
+        self.end_offset: int | None = None
 
 
 _UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\x9f\ud800-\udfff]')
@@ -70,7 +70,7 @@ def escape(text: str) -> str:
 
 
 @lru_cache(maxsize=128)  # at most a head each: 4 MiB with the limits as they are
-def _words(method: str, target: Target, head: Head) -> tuple[str, str]:
+def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
     """Write what a combined line says of a request: its line, and where it comes from.
 
     One target and one head serve many requests that are alike, and are written once.
@@ -89,7 +89,7 @@ def _words(method: str, target: Target, head: Head) -> tuple[str, str]:
 class Recorder(Protocol):
     """What is told of each exchange that has ended: the access log, or who watches before it."""
 
-    def record(self, ledger: "PendingEntries", exchange: Exchange, sent: int) -> None:
+    def record(self, pending: "PendingEntries", exchange: Exchange, sent: int) -> None:
         """Take note of an exchange; ``sent`` is how many octets the connection has sent up to its end."""
 
 
@@ -104,32 +104,32 @@ class PendingEntries:
         self.peer = peer
         self.number = number
 
-    def begin(self, exchange: Exchange, starts_at: int) -> None:
-        """Note an exchange whose response is queued after ``starts_at`` octets of others."""
+    def begin(self, exchange: Exchange, start_offset: int) -> None:
+        """Note an exchange whose response is queued after ``start_offset`` octets of others."""
         if self._exchanges:
-            self.end(starts_at)
+            self.end(start_offset)
         self._exchanges.append(exchange)
 
-    def end(self, ends_at: int) -> None:
+    def end(self, end_offset: int) -> None:
         """Note where the last response ends, now that it is queued whole."""
         if self._exchanges:
             last = self._exchanges[-1]
-            if last.ends_at is None:
-                last.ends_at = ends_at
+            if last.end_offset is None:
+                last.end_offset = end_offset
 
-    def settle(self, sent: int, everything: bool) -> None:
+    def log_sent(self, sent: int, everything: bool) -> None:
         """Log the exchanges that are sent, now that the connection has sent so many octets."""
         if everything:
             self.end(sent)
         exchanges = self._exchanges
         while exchanges:
             first = exchanges[0]
-            if first.ends_at is None or first.ends_at > sent:
+            if first.end_offset is None or first.end_offset > sent:
                 break
-            self._log.record(self, first, first.ends_at)
+            self._log.record(self, first, first.end_offset)
             del exchanges[0]
 
-    def abandon(self, sent: int, status: int | None = None) -> None:
+    def log_aborted(self, sent: int, status: int | None = None) -> None:
         """Log what will not be sent to its end, with a status that says so, or with the one it had."""
         for exchange in self._exchanges:
             exchange.status = status or exchange.status
@@ -161,13 +161,13 @@ class AccessLog:
         self._dropped = 0  # lines, since the last report
         self._failing = False  # an error was logged; reset by the next report of dropped lines
         self._quiet_until = -inf  # on the reactor's clock
-        self._second = (-1, "")
+        self._cached_time = (-1, "")
 
-    def record(self, ledger: PendingEntries, exchange: Exchange, sent: int) -> None:
+    def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
         """Log an exchange; ``sent`` is how many octets the connection has sent up to its end."""
-        content = sent - exchange.content_at
+        content = sent - exchange.body_offset
         microseconds = (self._clock() - exchange.began) * 1e6
-        self._entries.append((ledger, exchange, content if content > 0 else 0, int(microseconds + 0.5)))
+        self._entries.append((pending, exchange, content if content > 0 else 0, int(microseconds + 0.5)))
 
     def flush(self) -> None:
         """Write the lines of this turn without blocking; drop and count those that do not fit."""
@@ -205,7 +205,7 @@ class AccessLog:
     @staticmethod
     def _combined(when: str, peer: PendingEntries, exchange: Exchange, content: int, duration: int) -> str:
         request = exchange.request
-        line, origin = _words(request.method, request.target, request.head)
+        line, origin = _client_texts(request.method, request.target, request.head)
         return (
             f"{peer.peer} - - [{when}] {line} {exchange.status} {content or '-'} "
             f"{origin} {duration} c{peer.number}#{exchange.number}\n"
@@ -234,6 +234,6 @@ class AccessLog:
     def _time(self) -> str:
         """Return the wall time, in UTC, as Apache or as ISO 8601 writes it; made once a second."""
         second = int(self._wall_clock())
-        if second != self._second[0]:
-            self._second = (second, time.strftime(self._time_format, time.gmtime(second)))
-        return self._second[1]
+        if second != self._cached_time[0]:
+            self._cached_time = (second, time.strftime(self._time_format, time.gmtime(second)))
+        return self._cached_time[1]

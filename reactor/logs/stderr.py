@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from threading import ExceptHookArgs
 
 
-class MessageHandler(logging.Handler):
+class StderrHandler(logging.Handler):
     """Writes messages to standard error; counts those that are dropped because nothing reads it."""
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class _StderrHooks:
         self._lock = threading.Lock()
         self._users = 0
         self._last_resort = logging.lastResort
-        self._handler: MessageHandler | None = None  # made when it is needed: it opens a descriptor
+        self._handler: StderrHandler | None = None  # made when it is needed: it opens a descriptor
         self._unraisable, self._thread = self._print_unraisable, self._print_thread_exception
 
     def install(self) -> None:
@@ -82,7 +82,7 @@ class _StderrHooks:
             self._users += 1
             if self._users > 1:
                 return
-            self._handler = MessageHandler()
+            self._handler = StderrHandler()
             self._handler.setLevel(logging.WARNING)
             self._last_resort = logging.lastResort
             if logging.lastResort is not None:

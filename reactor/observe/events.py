@@ -148,7 +148,7 @@ def name_of(handler: EventHandler) -> str:
 
 def deadline_name(handler: EventHandler) -> str:
     """Return which deadline of an event handler it is."""
-    return (handler.state.patience or "") if isinstance(handler, Connection) else name_of(handler)
+    return (handler.state.timeout or "") if isinstance(handler, Connection) else name_of(handler)
 
 
 def peer_of(connection: Connection) -> str:

@@ -134,7 +134,7 @@ class Explain:
     def _entered(self, when: float, connection: InstrumentedConnection, before: State, after: State) -> None:
         if not self._states:
             self._states.append(self._paint(before.name, BLUE))
-            self._deadline = before.patience or ""
+            self._deadline = before.timeout or ""
         if len(self._states) < MOST:
             self._states.append(self._paint(after.name, BLUE))
 

@@ -45,7 +45,7 @@ WHYS = {
 
 
 class InstrumentedWriteBuffer(WriteBuffer):
-    """An outbox that tells what the kernel took."""
+    """A write buffer that tells what the kernel took."""
 
     __slots__ = ("_clock", "_connection", "_tell")
 
@@ -81,8 +81,8 @@ class InstrumentedConnection(Connection):
         self._write = None if lines is None else lines.record
         self.why = DONE
         super().__init__(context, sock, peer)
-        self._outbox = InstrumentedWriteBuffer(self, context, reactor)
-        self._ledger = PendingEntries(self, peer, self.number)
+        self._write_buffer = InstrumentedWriteBuffer(self, context, reactor)
+        self._pending_entries = PendingEntries(self, peer, self.number)
         # When it was accepted, and when it entered its state, in seconds of the reactor's clock.
         self.opened_at = self.entered_at = self._moment
         self._tell((OPENED, self._moment, self))
@@ -97,12 +97,12 @@ class InstrumentedConnection(Connection):
     @property
     def unsent(self) -> int:
         """How many octets of responses wait in memory."""
-        return self._outbox.size
+        return self._write_buffer.size
 
     @property
     def held(self) -> int:
         """How many octets wait in memory, to be read on or to be sent."""
-        return self._parser.buffered + self._outbox.size
+        return self._parser.buffered + self._write_buffer.size
 
     @property
     def phase(self) -> str:
@@ -112,7 +112,7 @@ class InstrumentedConnection(Connection):
     @property
     def body(self) -> str:
         """What is to be sent that is not in memory, in words; nothing where nothing is."""
-        body = self._outbox.body
+        body = self._write_buffer.body
         if body is None:
             return ""
         return f"file, {body.count} octets left" if isinstance(body, FileSlice) else "stream"
@@ -155,19 +155,19 @@ class InstrumentedConnection(Connection):
         self._tell((REFUSED, self._clock(), self, error.status, error.reason))
         super()._refuse(error, request)
 
-    def _queue(self, request: Request, response: Response) -> int:
+    def _enqueue_response(self, request: Request, response: Response) -> int:
         made = self._clock()
-        compressed = Connection._queue(self, request, response)
+        compressed = Connection._enqueue_response(self, request, response)
         now = self._clock() if compressed else made  # to write a head takes next to no time
         self._tell((RESPONSE, now, self, request, response.status, compressed, self._moment, made))
         return compressed
 
-    def record(self, ledger: PendingEntries, exchange: Exchange, sent: int) -> None:
-        """Tell of an exchange that has ended; what the ledger takes for the access log."""
-        content = sent - exchange.content_at
+    def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
+        """Tell of an exchange that has ended; it stands between the pending entries and the access log."""
+        content = sent - exchange.body_offset
         self._tell((ANSWERED, self._clock(), self, exchange, content if content > 0 else 0))
         if self._write is not None:
-            self._write(ledger, exchange, sent)
+            self._write(pending, exchange, sent)
 
     def _reset(self) -> None:
         if self.why not in (LATE, STOPPED):

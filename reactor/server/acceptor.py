@@ -1,4 +1,4 @@
-"""The acceptor: a listening handle that becomes connections.
+"""The acceptor: accepts connections from the listening socket, within the connection limit.
 
     State      Accepts                                            Then
     ACCEPTING  a share each turn                                  DRAINING  CLOSED
@@ -39,8 +39,8 @@ MAX_DRAINED = 4096
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-# Given a service, a socket that does not block, and the other side's host.
-Connect = Callable[[ServerContext, socket.socket, str], Connection]
+# Given a server context, a non-blocking socket, and the client's host.
+ConnectionFactory = Callable[[ServerContext, socket.socket, str], Connection]
 
 
 class AcceptorState(Enum):
@@ -52,26 +52,26 @@ class AcceptorState(Enum):
 
 
 class Acceptor(EventHandler):
-    """Accepts the connections of one listening socket, each by ``make``, at most ``limit`` at once."""
+    """Accepts the connections of one listening socket, at most ``limit`` at once."""
 
-    __slots__ = ("_context", "_drain_ends", "_drained", "_limit", "_make", "_silent_until", "state")
+    __slots__ = ("_context", "_drain_ends", "_drained", "_limit", "_make_connection", "_quiet_until", "state")
 
     def __init__(
         self,
         context: ServerContext,
         listener: socket.socket,
         limit: int,
-        make: Connect = Connection,
+        make_connection: ConnectionFactory = Connection,
     ) -> None:
         super().__init__(listener, Interest.READ)
-        self._make = make
+        self._make_connection = make_connection
         self._context = context
         self._limit = limit
-        self._silent_until = -inf  # a pause is told of once a minute, not with each attempt
+        self._quiet_until = -inf  # a pause is logged once a minute, not with each attempt
         self._drain_ends = inf  # by the reactor's clock
         self._drained = 0  # connections accepted while draining
         self.state = AcceptorState.ACCEPTING
-        context.when_freed = self._resume
+        context.on_connection_closed = self._resume
 
     # What others ask.
 
@@ -98,7 +98,7 @@ class Acceptor(EventHandler):
         if self.state is AcceptorState.CLOSED:
             return
         self._enter(AcceptorState.CLOSED)
-        self._context.when_freed = lambda: None
+        self._context.on_connection_closed = lambda: None
         self._context.reactor.remove(self)
         self.handle.close()
 
@@ -140,7 +140,7 @@ class Acceptor(EventHandler):
                         self._pause("all connections are taken, and none is idle")
                         return
                 # Who has sent something is idle only until its turn, which is near.
-                while idle and idle[-1].unread:
+                while idle and idle[-1].has_unread_input():
                     idle.pop()
                 if not idle:
                     return
@@ -175,7 +175,7 @@ class Acceptor(EventHandler):
                 return False
             return True  # the client has gone before it was accepted; the next one may be there
         sock.setblocking(False)
-        connection = self._make(self._context, sock, str(address[0]))
+        connection = self._make_connection(self._context, sock, str(address[0]))
         self._context.connections[connection.number] = connection
         try:
             self._context.reactor.register(connection)
@@ -204,8 +204,8 @@ class Acceptor(EventHandler):
                 return sorted(answered, key=lambda each: (-each.deadline, -each.number))
         idle = [each for each in held if each.idle]
         silent = [each for each in idle if each.state is State.ACCEPTED]
-        unproven = [each for each in held if each.unproven] if idle else []
-        return sorted(silent or unproven or idle, key=lambda each: (-each.deadline, -each.number))
+        unfinished = [each for each in held if each.never_completed_request] if idle else []
+        return sorted(silent or unfinished or idle, key=lambda each: (-each.deadline, -each.number))
 
     def _enter(self, state: AcceptorState) -> None:
         assert state.value > self.state.value, f"{self.state} -> {state}"
@@ -213,9 +213,9 @@ class Acceptor(EventHandler):
 
     def _pause(self, reason: str) -> None:
         now = self._context.reactor.now
-        if now >= self._silent_until:
+        if now >= self._quiet_until:
             log.warning("accepting pauses: %s", reason)
-            self._silent_until = now + 60.0
+            self._quiet_until = now + 60.0
         self.interest = Interest.NONE
         self.deadline = now + PAUSE
 

@@ -41,7 +41,7 @@ from reactor.loop import EventHandler, Interest
 from reactor.routing import Handler, Route
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.request_body import RequestBody
-from reactor.server.write_buffer import FlushResult, WriteBuffer, release
+from reactor.server.write_buffer import FlushResult, WriteBuffer, close_content
 
 log = logging.getLogger("reactor")
 
@@ -54,7 +54,7 @@ STOP_GRACE = 1.0
 
 
 class State(Enum):
-    """Where a connection stands: the interest and the patience of each row of the table above."""
+    """Where a connection stands: the interest and the timeout of each row of the table above."""
 
     # The number keeps apart what is otherwise alike: members with equal values would be one.
     ACCEPTED = 0, Interest.READ, "first_octet"
@@ -67,27 +67,28 @@ class State(Enum):
     DRAINING = 7, Interest.READ, "linger"
     CLOSED = 8, Interest.NONE, None
 
-    def __init__(self, index: int, interest: Interest, patience: str | None) -> None:
+    def __init__(self, index: int, interest: Interest, timeout: str | None) -> None:
         self.index = index
         self.interest = interest
-        self.patience = patience
+        self.timeout = timeout
 
 
-(
-    ACCEPTED,
-    IDLE,
-    RECEIVING_HEAD,
-    CONTINUING,
-    RECEIVING_CONTENT,
-    RESPONDING,
-    WAITING,
-    DRAINING,
-    CLOSED,
-) = State  # looked up once here instead of at each request
-
-# And the same for the phases of the parser and the ways a flush can go.
-NOTHING, IN_HEAD, IN_CONTENT, ENDED, LOST = Phase
-EMPTY, PENDING, DRY, BROKEN = FlushResult
+# Members that are used at each request, bound once: in Python 3.11, State.IDLE takes 50 ns longer than IDLE.
+ACCEPTED = State.ACCEPTED
+IDLE = State.IDLE
+RECEIVING_HEAD = State.RECEIVING_HEAD
+CONTINUING = State.CONTINUING
+RECEIVING_CONTENT = State.RECEIVING_CONTENT
+RESPONDING = State.RESPONDING
+WAITING = State.WAITING
+DRAINING = State.DRAINING
+CLOSED = State.CLOSED
+PHASE_IDLE = Phase.IDLE
+PHASE_HEAD = Phase.HEAD
+PHASE_CONTENT = Phase.CONTENT
+PHASE_ENDED = Phase.ENDED
+PHASE_LOST = Phase.LOST
+DONE = FlushResult.DONE
 STOPPING = ServerState.STOPPING
 
 
@@ -96,10 +97,10 @@ class Connection(EventHandler):
 
     __slots__ = (
         "_context",
-        "_intake",
-        "_ledger",
-        "_outbox",
         "_parser",
+        "_pending_entries",
+        "_request_body",
+        "_write_buffer",
         "number",
         "peer",
         "route",
@@ -111,12 +112,12 @@ class Connection(EventHandler):
         super().__init__(sock)
         self._context = context
         self._parser = Parser(context.heads)
-        self._outbox = WriteBuffer(context.settings.high_water, context.sendfile)
-        self._intake: RequestBody | None = None
+        self._write_buffer = WriteBuffer(context.settings.high_water, context.sendfile)
+        self._request_body: RequestBody | None = None
         self.peer = peer
         self.number = context.next_number()
         lines = context.access_log
-        self._ledger = None if lines is None else PendingEntries(lines, peer, self.number)
+        self._pending_entries = None if lines is None else PendingEntries(lines, peer, self.number)
         self.served = 0  # requests answered, refused ones included
         self.route: Route | None = None  # of the latest request
         self._enter(ACCEPTED)
@@ -133,25 +134,24 @@ class Connection(EventHandler):
         return self.state is IDLE or self.state is ACCEPTED
 
     @property
-    def unproven(self) -> bool:
-        """True while no first request is complete, though octets came, and after the last answer."""
+    def never_completed_request(self) -> bool:
+        """True while the first request has begun and is not complete, and after the last response."""
         begun = self.state is RECEIVING_HEAD or self.state is IDLE
         return (begun and self.served == 0) or self.state is DRAINING
 
-    @property
-    def unread(self) -> bool:
-        """True when octets have come that the reactor has not told us of yet."""
+    def has_unread_input(self) -> bool:
+        """Ask the kernel whether octets have arrived that are not read yet."""
         try:
             return bool(self.handle.recv(1, socket.MSG_PEEK))
         except OSError:
             return False
 
-    def row(self, now: float) -> str:
-        """Write one line of the table of connections."""
-        until = "" if self.deadline == inf else f", {self.state.patience} in {self.deadline - now:.1f} s"
+    def summary(self, now: float) -> str:
+        """Return the line of this connection in the table of connections that is logged."""
+        until = "" if self.deadline == inf else f", {self.state.timeout} in {self.deadline - now:.1f} s"
         return (
             f"c{self.number} {self.peer} fd {self.handle.fileno()} {self.state.name}, {self.served} served, "
-            f"{self._parser.buffered} octets in, {self._outbox.size} out{until}"
+            f"{self._parser.buffered} octets in, {self._write_buffer.size} out{until}"
         )
 
     def stop(self) -> None:
@@ -169,7 +169,7 @@ class Connection(EventHandler):
     def abort(self) -> None:
         """Close at once; reset if a response is only partly sent, so that it does not look complete."""
         self._context.reactor.check_thread("Connection.abort()")
-        if self._outbox.size or self._outbox.body is not None:
+        if self._write_buffer.size or self._write_buffer.body is not None:
             self._reset()
         else:
             self._close()
@@ -186,19 +186,19 @@ class Connection(EventHandler):
         elif self.state is not DRAINING:
             self._parser.feed(octets)
             if self.state is not WAITING:
-                self._advance()
+                self._process()
             elif self._parser.buffered > self._context.settings.max_head:
                 self._close()  # nobody sends that much behind a request for a live stream
 
     def on_writable(self) -> None:
         """Go on with what is to be sent, and with the requests that wait behind it."""
-        self._advance()
+        self._process()
 
     def on_deadline(self) -> None:
         """Be done with a client that is too slow, as its state has it."""
         state = self.state
         if state is RECEIVING_HEAD:
-            self._give_up("the head is not complete in time")
+            self._request_timeout("the head is not complete in time")
         elif state is RECEIVING_CONTENT:
             self._measure_rate()
         elif state is RESPONDING or state is CONTINUING:
@@ -215,29 +215,29 @@ class Connection(EventHandler):
 
     # Octets to requests, requests to responses.
 
-    def _advance(self) -> None:
-        """Answer what is complete, send, and enter the state that says what is awaited now."""
-        outbox = self._outbox
+    def _process(self) -> None:
+        """Answer the requests that are complete, send, and enter the next state."""
+        write_buffer = self._write_buffer
         settings = self._context.settings
         # A next request is parsed when the response before it is queued whole, and mostly sent.
-        ready = outbox.body is None and outbox.size <= settings.low_water
+        ready = write_buffer.body is None and write_buffer.size <= settings.low_water
         wants_octets = ready and self._answer_requests()
-        sent_before = outbox.sent
+        sent_before = write_buffer.sent
         try:
-            flow = outbox.flush(self.handle, settings.turn_send)
+            result = write_buffer.flush(self.handle, settings.turn_send)
         except Exception as error:  # a stream is the application's code, and its head has been sent
             # A file that changes or fails meanwhile is nothing that its code could do about.
             trace = None if isinstance(error, OSError) else error
             log.error("c%d: the content broke off: %s", self.number, error, exc_info=trace)
-            flow = BROKEN
-            if self._ledger is not None:
-                self._ledger.abandon(outbox.sent)
-        if self._ledger is not None:
-            self._ledger.settle(outbox.sent, flow is EMPTY)
-        if flow is EMPTY:
-            self._settle(wants_octets)
+            result = FlushResult.FAILED
+            if self._pending_entries is not None:
+                self._pending_entries.log_aborted(write_buffer.sent)
+        if self._pending_entries is not None:
+            self._pending_entries.log_sent(write_buffer.sent, result is DONE)
+        if result is DONE:
+            self._next_state(wants_octets)
         else:
-            self._settle_unsent(flow, outbox.sent > sent_before)
+            self._next_state_blocked(result, write_buffer.sent > sent_before)
 
     def _answer_requests(self) -> bool:
         """Answer requests while there is room; return True when the parser needs more octets."""
@@ -246,21 +246,21 @@ class Connection(EventHandler):
         compressed = 0
         try:
             for _ in range(settings.turn_requests):
-                if self._intake is not None:
-                    if not self._take_content(self._intake):
+                if self._request_body is not None:
+                    if not self._take_content(self._request_body):
                         return True
                 else:
                     request = parser.next_request()
                     if request is None:
                         return True
                     self.route = route = request.route
-                    if parser.phase is IN_CONTENT or route.counts_on_sink:
+                    if parser.phase is PHASE_CONTENT or route.counts_on_sink:
                         compressed += self._begin_content(request, route)
                     else:
                         compressed += self._respond(request, route.handler)
-                if parser.phase is not IN_HEAD and parser.phase is not IN_CONTENT:
+                if parser.phase is not PHASE_HEAD and parser.phase is not PHASE_CONTENT:
                     return True
-                if not self._outbox.room or compressed >= settings.turn_compress:
+                if not self._write_buffer.has_room or compressed >= settings.turn_compress:
                     return False
         except HTTPError as error:
             self._refuse(error)
@@ -275,59 +275,59 @@ class Connection(EventHandler):
         if route.sink is None:
             self._parser.lose()
             return self._respond(request, route.handler)
-        self._open_intake(request, route)
+        self._open_request_body(request, route)
         return 0
 
-    def _open_intake(self, request: Request, route: Route) -> None:
+    def _open_request_body(self, request: Request, route: Route) -> None:
         """Make a place for the content, and ask for it where the client waits to be asked."""
         limit = self._context.settings.max_body
         assert route.sink is not None, "content without a sink is not taken"
         try:
             if request.head.length > limit:
                 raise HTTPError(413, f"content is over {limit} octets")
-            intake = RequestBody(request, route.handler, route.sink, self._context.reactor.now)
+            request_body = RequestBody(request, route.handler, route.sink, self._context.reactor.now)
         except HTTPError as error:
             self._refuse(error, request)
             return
-        self._intake = intake
-        if self._parser.phase is not IN_CONTENT:
-            self._complete(intake)
+        self._request_body = request_body
+        if self._parser.phase is not PHASE_CONTENT:
+            self._complete(request_body)
         elif request.head.version == 1:  # RFC 9110, 15.2: what is interim is not of HTTP/1.0
-            self._write_interim(intake)
+            self._write_interim(request_body)
 
-    def _write_interim(self, intake: RequestBody) -> None:
+    def _write_interim(self, request_body: RequestBody) -> None:
         """Say what is to be said before the content comes; wait until it is sent."""
-        octets = b"" if intake.interim is None else interim(*intake.interim)
+        octets = b"" if request_body.interim is None else interim(*request_body.interim)
         # RFC 9110, 10.1.1: no need to ask when some of it is here already.
-        if intake.request.head.expects_continue and not self._parser.buffered:
+        if request_body.request.head.expects_continue and not self._parser.buffered:
             octets += CONTINUE
         if octets:
-            if self._ledger is not None:
-                self._ledger.end(self._outbox.queued)
-            self._outbox.write(octets)
+            if self._pending_entries is not None:
+                self._pending_entries.end(self._write_buffer.queued)
+            self._write_buffer.write(octets)
             if not self._parser.buffered:
                 self._enter(CONTINUING)
 
-    def _take_content(self, intake: RequestBody) -> bool:
+    def _take_content(self, request_body: RequestBody) -> bool:
         """Pass on the content that has come; return False when more is needed."""
         octets = self._parser.next_content()
         if octets:
-            intake.write(octets)
-        if self._parser.phase is not IN_CONTENT:
-            self._complete(intake)
+            request_body.write(octets)
+        if self._parser.phase is not PHASE_CONTENT:
+            self._complete(request_body)
             return True
         return bool(octets)
 
-    def _complete(self, intake: RequestBody) -> None:
+    def _complete(self, request_body: RequestBody) -> None:
         """Answer a request whose content is complete."""
-        intake.finish()
-        self._respond(intake.request, intake.handler)
-        self._close_intake()
+        request_body.finish()
+        self._respond(request_body.request, request_body.handler)
+        self._close_request_body()
 
-    def _close_intake(self) -> None:
-        if self._intake is not None:
-            intake, self._intake = self._intake, None
-            intake.close()
+    def _close_request_body(self) -> None:
+        if self._request_body is not None:
+            request_body, self._request_body = self._request_body, None
+            request_body.close()
 
     def _respond(self, request: Request, handler: Handler) -> int:
         """Call the handler of a complete request, and queue its response; return the octets compressed."""
@@ -335,38 +335,38 @@ class Connection(EventHandler):
         response: Response | None = None
         try:
             response = handler(request)
-            return self._queue(request, response)
+            return self._enqueue_response(request, response)
         except HTTPError as error:
             log.info("c%d: %d %s", self.number, error.status, error.reason)
             response = Response.error(error.status, error.reason, error.headers)
         except Exception:
             log.exception("c%d: %r failed", self.number, request)
-            release(getattr(response, "content", None))
+            close_content(getattr(response, "content", None))
             response = Response.error(500, "the server failed to answer")
-        return self._queue(request, response)
+        return self._enqueue_response(request, response)
 
     def _refuse(self, error: HTTPError, request: Request | None = None) -> None:
         """Answer what cannot be accepted; what follows it on the connection is not read."""
-        if self._intake is not None:
-            request = self._intake.request
+        if self._request_body is not None:
+            request = self._request_body.request
         elif request is None:
             request = error.request or self._parser.glimpse()
         self._parser.lose()
         log.info("c%d: %d %s", self.number, error.status, error.reason)
         self._enter(RESPONDING)
-        self._queue(request, Response.error(error.status, error.reason, error.headers))
-        self._close_intake()
+        self._enqueue_response(request, Response.error(error.status, error.reason, error.headers))
+        self._close_request_body()
 
-    def _queue(self, request: Request, response: Response) -> int:
-        """Write a response into the outbox; return how many octets were compressed for it."""
+    def _enqueue_response(self, request: Request, response: Response) -> int:
+        """Add a response to the write buffer; return how many octets were compressed for it."""
         context = self._context
         parser = self._parser
-        outbox = self._outbox
+        write_buffer = self._write_buffer
         head = request.head
         if context.reactor.now >= context.common_fields_expire:
             context.renew_common_fields()
-        persistent = head.persistent and parser.phase is not LOST
-        if context.state is STOPPING and not parser.buffered and not self.unread:
+        persistent = head.persistent and parser.phase is not PHASE_LOST
+        if context.state is STOPPING and not parser.buffered and not self.has_unread_input():
             persistent = False  # this is the last of the requests that have been received
         if head.version == 0 and not delimits_itself(response):
             persistent = False
@@ -379,22 +379,23 @@ class Connection(EventHandler):
         if not persistent:
             parser.end()
         self.served += 1
-        if self._ledger is not None:
-            began = context.reactor.now if self._intake is None else self._intake.began
-            starts_at = outbox.sent + outbox.size  # no body is on its way when a response is queued
-            content_at = starts_at + octets.find(b"\r\n\r\n") + 4
-            self._ledger.begin(Exchange(request, response.status, self.served, began, content_at), starts_at)
-        outbox.write(octets)
+        if self._pending_entries is not None:
+            began = context.reactor.now if self._request_body is None else self._request_body.began
+            start_offset = write_buffer.sent + write_buffer.size  # no earlier body is left
+            body_offset = start_offset + octets.find(b"\r\n\r\n") + 4
+            exchange = Exchange(request, response.status, self.served, began, body_offset)
+            self._pending_entries.begin(exchange, start_offset)
+        write_buffer.write(octets)
         if body is not None:
-            outbox.add(body)
+            write_buffer.add(body)
             if context.state is STOPPING:
                 self._end_live_stream()
         return compressed
 
     def _end_live_stream(self) -> None:
-        if isinstance(self._outbox.body, Stream):
+        if isinstance(self._write_buffer.body, Stream):
             try:
-                self._outbox.body.end()
+                self._write_buffer.body.end()
             except Exception:  # the application's code
                 log.exception("c%d: closing a live stream failed", self.number)
 
@@ -407,29 +408,29 @@ class Connection(EventHandler):
             self._enter(RESPONDING)
             self._context.reactor.refresh(self)
 
-    def _give_up(self, reason: str) -> None:
+    def _request_timeout(self, reason: str) -> None:
         """Answer 408 to a client that is too slow."""
         self._refuse(HTTPError(408, reason))
-        self._advance()
+        self._process()
 
     def _measure_rate(self) -> None:
         """Give content that came fast enough another window of time."""
-        intake, settings = self._intake, self._context.settings
-        assert intake is not None, "content is received for a request"
-        if intake.octets_in_window < settings.min_rate * settings.content_timeout:
-            self._give_up(f"content came slower than {settings.min_rate:g} octets a second")
+        request_body, settings = self._request_body, self._context.settings
+        assert request_body is not None, "content is received for a request"
+        if request_body.octets_in_window < settings.min_rate * settings.content_timeout:
+            self._request_timeout(f"content came slower than {settings.min_rate:g} octets a second")
         else:
-            intake.octets_in_window = 0
-            intake.window_ends = inf
+            request_body.octets_in_window = 0
+            request_body.window_ends = inf
             self._await_content()
 
     def _await_content(self) -> None:
         """Wait for more content, in the window of time that has begun, if one has."""
-        assert self._intake is not None, "content is received for a request"
+        assert self._request_body is not None, "content is received for a request"
         self._enter(RECEIVING_CONTENT)
-        self.deadline = self._intake.window_ends = min(self._intake.window_ends, self.deadline)
+        self.deadline = self._request_body.window_ends = min(self._request_body.window_ends, self.deadline)
 
-    # The only calls that touch the socket, beside the outbox's.
+    # The only calls that touch the socket, except those of the write buffer.
 
     def _receive(self) -> bytes | None:
         """Return what came, None when nothing did after all, and b"" at the end or after a fault."""
@@ -441,8 +442,8 @@ class Connection(EventHandler):
             return b""
         return octets
 
-    def _drain(self) -> None:
-        """Say that nothing more comes from us, and wait for the client to say so too.
+    def _linger(self) -> None:
+        """Shut down sending, and wait for the client to close.
 
         RFC 9112, 9.6: where octets come after a close, the kernel resets the connection, and the
         client may lose an answer that it has not yet read.
@@ -455,8 +456,8 @@ class Connection(EventHandler):
 
     def _end_idle(self) -> None:
         """Shut down an idle connection and drain it: a request already on its way must not be reset."""
-        if not self.unread:  # else its bytes are read in the next turn, and answered
-            self._drain()
+        if not self.has_unread_input():  # else its bytes are read in the next turn, and answered
+            self._linger()
             if self.state is DRAINING:
                 self.deadline = min(self.deadline, self._context.reactor.now + STOP_GRACE)
 
@@ -472,55 +473,55 @@ class Connection(EventHandler):
         """Let go of everything; log what the client did not stay for."""
         if self.state is CLOSED:
             return
-        if self._ledger is not None:
-            self._log_unsent(self._ledger)
-        self._close_intake()
+        if self._pending_entries is not None:
+            self._log_unsent(self._pending_entries)
+        self._close_request_body()
         self._enter(CLOSED)
-        self._outbox.clear()
+        self._write_buffer.clear()
         # A handle must leave the selector before it is closed: its number may be reused at once.
         self._context.reactor.remove(self)
         self.handle.close()
         self._context.forget(self)
 
-    def _log_unsent(self, ledger: PendingEntries) -> None:
-        """Log what the client did not stay for, answers and the request that was coming in."""
-        sent = self._outbox.sent
-        if self._intake is not None:
-            intake = self._intake
-            ledger.begin(Exchange(intake.request, CLIENT_GONE, self.served + 1, intake.began, sent), sent)
-        ledger.abandon(sent, CLIENT_GONE)
+    def _log_unsent(self, pending: PendingEntries) -> None:
+        """Log the responses that the client did not stay for, and the request whose content was received."""
+        sent = self._write_buffer.sent
+        if self._request_body is not None:
+            request, began = self._request_body.request, self._request_body.began
+            pending.begin(Exchange(request, CLIENT_GONE, self.served + 1, began, sent), sent)
+        pending.log_aborted(sent, CLIENT_GONE)
 
     # The state machine.
 
-    def _settle(self, wants_octets: bool) -> None:
-        """Enter the state that says what is awaited now; one that goes on keeps its deadline."""
+    def _next_state(self, wants_octets: bool) -> None:
+        """Enter the state that follows when everything is sent; a state that continues keeps its deadline."""
         phase = self._parser.phase
         state = self.state
-        if phase is NOTHING:
+        if phase is PHASE_IDLE:
             # From RECEIVING_HEAD: only an empty line was received.
             if state is RESPONDING or state is RECEIVING_HEAD:
                 self._enter(IDLE)
             if self._context.state is STOPPING and self.state is IDLE:
                 self._end_idle()
-        elif phase is ENDED or phase is LOST:
-            self._drain()
+        elif phase is PHASE_ENDED or phase is PHASE_LOST:
+            self._linger()
         elif not wants_octets and self._parser.buffered:
             self._enter(RESPONDING)  # no event will tell of octets that we hold already
-        elif phase is IN_HEAD:
+        elif phase is PHASE_HEAD:
             if state is not RECEIVING_HEAD:
                 self._enter(RECEIVING_HEAD)
         elif state is not RECEIVING_CONTENT:
             self._await_content()
 
-    def _settle_unsent(self, flow: FlushResult, progress: bool) -> None:
-        """Enter the state in which the rest can be sent."""
-        if flow is BROKEN:
+    def _next_state_blocked(self, result: FlushResult, progress: bool) -> None:
+        """Enter the state that follows when a flush did not send everything."""
+        if result is FlushResult.FAILED:
             self._reset()  # what was sent is not the whole, and must not look as if it were
-        elif flow is DRY:
+        elif result is FlushResult.STREAM_IDLE:
             self._enter(WAITING)
         elif self.state is CONTINUING or self.state is RESPONDING:
             # What is still to be made is waited for from us, and not from the client.
-            if progress or self._outbox.making:
+            if progress or self._write_buffer.awaits_producer:
                 self._enter(self.state)
         else:
             self._enter(RESPONDING)
@@ -530,4 +531,4 @@ class Connection(EventHandler):
         self.state = state
         self.interest = state.interest
         context = self._context
-        self.deadline = context.reactor.now + context.patience[state.patience]
+        self.deadline = context.reactor.now + context.timeouts[state.timeout]

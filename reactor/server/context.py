@@ -1,4 +1,4 @@
-"""The service: what all connections of one server share.
+"""The server context: what all connections of one server share.
 
 Which routes answer, which limits hold, the log, the fields that every response carries, and the
 connections themselves. It knows
@@ -70,15 +70,15 @@ class ServerContext:
         refuse_host = None if allowed_hosts is None else allowed_hosts.refusal
         self.heads = HeadReader(settings, router.resolve, refuse_host)
         router.when_changed(self.heads.known.clear)
-        # Seconds by the name that a State has for its patience; None is for ever.
-        self.patience: dict[str | None, float] = {
+        # Seconds by the name of a State's timeout; None: no timeout.
+        self.timeouts: dict[str | None, float] = {
             each.name.removesuffix("_timeout"): getattr(settings, each.name) for each in fields(settings)
         }
-        self.patience[None] = inf
+        self.timeouts[None] = inf
         self.connections: dict[int, Connection] = {}
         self.state = ServerState.RUNNING
         self._call_soon = call_soon
-        self.when_freed: Callable[[], None] = lambda: None
+        self.on_connection_closed: Callable[[], None] = lambda: None
         self._connections_made = 0
         self._constant_fields = constant_fields
         self.common_fields = b""  # the lines that every response carries; Date first, where it is on
@@ -102,9 +102,9 @@ class ServerContext:
         return self._connections_made
 
     def forget(self, connection: "Connection") -> None:
-        """Take a closed connection out, and tell who waits for a place."""
+        """Remove a closed connection, and call ``on_connection_closed``."""
         self.connections.pop(connection.number, None)
-        self.when_freed()
+        self.on_connection_closed()
 
     def renew_common_fields(self) -> None:
         """Write the lines that every response carries, with the Date of the present second."""

@@ -1,8 +1,8 @@
-"""The intake: a request whose content is coming in, and where it goes.
+"""The body of a request that is being received, and the sink that takes it.
 
-Opening the place, writing to it and finishing it are the application's code. Where it refuses, by
+Opening the sink, writing to it and finishing it are the application's code. Where it refuses, by
 ``HTTPError``, the request is refused; where it fails, the failure is logged, and the request is
-refused with 500. The intake knows no socket and no framing: it is given octets.
+refused with 500. This module knows no socket and no framing: it is given octets.
 """
 
 import logging
@@ -33,7 +33,7 @@ class RequestBody:
         self.began = began
         self.octets_in_window = 0  # how many came since the rate was last measured
         self.window_ends = inf  # when it is measured next, by the reactor's clock
-        self._sink: Sink = _refusing(lambda: factory(request))
+        self._sink: Sink = _call_app(lambda: factory(request))
 
     @property
     def interim(self) -> tuple[int, Fields] | None:
@@ -43,11 +43,11 @@ class RequestBody:
     def write(self, octets: bytes) -> None:
         """Pass octets on."""
         self.octets_in_window += len(octets)
-        _refusing(lambda: self._sink.write(octets))
+        _call_app(lambda: self._sink.write(octets))
 
     def finish(self) -> None:
         """Let the request have its content, which is complete."""
-        self.request.content = _refusing(self._sink.finish)
+        self.request.content = _call_app(self._sink.finish)
 
     def close(self) -> None:
         """Be done with the content: what the handler did not keep is gone."""
@@ -57,10 +57,10 @@ class RequestBody:
             log.exception("closing the content of %r failed", self.request)
 
 
-def _refusing(step: Callable[[], Result]) -> Result:
-    """Take a step of the application; raise nothing but HTTPError."""
+def _call_app(function: Callable[[], Result]) -> Result:
+    """Call a function of the application; raise nothing but HTTPError."""
     try:
-        return step()
+        return function()
     except HTTPError:
         raise
     except Exception:

@@ -1,4 +1,4 @@
-"""The server: one reactor, one listening handle, the signals, composed.
+"""The server: one reactor, one listening socket and the signals, composed.
 
     with Server(routes, port=0) as server:   binds, and listens
         server.run()                         serves until it is told to stop
@@ -11,10 +11,8 @@ it calls ``on_reload``. SIGUSR1 logs every connection.
 
 import logging
 import os
-import resource
 import selectors
 import signal
-import socket
 import sys
 import threading
 import time
@@ -27,12 +25,13 @@ from reactor.allowed_hosts import AllowedHosts, is_loopback
 from reactor.http11.default_headers import write_fields
 from reactor.http11.message import Fields
 from reactor.logs.access_log import AccessLog
-from reactor.logs.stderr import MessageHandler, nonblocking_stderr
+from reactor.logs.stderr import StderrHandler, nonblocking_stderr
 from reactor.loop import Interest, Reactor
 from reactor.routing import Router
-from reactor.server.acceptor import Acceptor, Connect
+from reactor.server.acceptor import Acceptor, ConnectionFactory
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext, ServerState
+from reactor.server.listen import connection_limit, listen
 from reactor.server.shutdown import Shutdown
 from reactor.settings import Settings
 from reactor.wakeup import SignalHandle, Wakeup
@@ -41,28 +40,19 @@ log = logging.getLogger("reactor")
 
 HOST = "127.0.0.1"
 PORT = 4221
-BACKLOG = 4096
 # Stands in for the number of a signal where ``Server.stop`` was called; there is no signal 0.
 STOP = 0
-UNSENT_IN_KERNEL = 128 * 1024  # octets
-
-# Descriptors kept for all that is no connection: the selector, the log, and files in flight.
-FEWEST_FILES = 32
-
-
-class StartError(Exception):
-    """The server cannot start; the message says why in one line."""
 
 
 class Instrumentation(NamedTuple):
-    """How a server is watched: by which reactor, its connections made by what, and within what it runs.
+    """The instrumented classes of a server: its reactor, what makes its connections, and a context manager.
 
-    ``around`` is entered when the server listens, and gives a note for the line of the start.
+    ``lifespan`` is entered when the server listens, and gives a note for the line of the start.
     """
 
     reactor: Reactor
-    connect: Connect
-    around: "Callable[[Server], AbstractContextManager[str]]" = lambda server: nullcontext("")
+    make_connection: ConnectionFactory
+    lifespan: "Callable[[Server], AbstractContextManager[str]]" = lambda server: nullcontext("")
 
 
 class Server:
@@ -70,15 +60,16 @@ class Server:
 
     ``access_log`` is a stream for one line a request, None for no log. ``common_fields`` are what every
     response carries, as (name, value) pairs; ValueError is raised for one that cannot be. The selector
-    and the clocks come in from outside; they default to the real ones. With a ``watch`` they are those of
-    its reactor, whose readers see what the loop and the connections do. ``on_reload`` is called on SIGHUP.
-    Other threads may call ``call_soon`` and ``stop``; the rest belongs to the thread that runs the server.
+    and the clocks come in from outside; they default to the real ones. With ``instrumentation`` they are
+    those of its reactor, whose readers see what the loop and the connections do. ``on_reload`` is called on
+    SIGHUP. Other threads may call ``call_soon`` and ``stop``; the rest belongs to the thread that runs the
+    server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served besides ``localhost`` and IP addresses;
     requests for other hosts get 403. None serves every host. ValueError is raised for an invalid name.
 
-    ``outer`` is the reactor that ``run`` runs, and where ``hear`` is called with signals: the server's own,
-    unless something stands around it that has it take its turns.
+    ``run_loop`` is the reactor that ``run`` runs, and ``signal_callback`` is called in it with the number of
+    each signal. They are the server's own reactor and ``on_signal``, unless an inspector replaces both.
     """
 
     def __init__(
@@ -93,7 +84,7 @@ class Server:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         common_fields: Fields = (),
-        watch: Instrumentation | None = None,
+        instrumentation: Instrumentation | None = None,
         on_reload: Callable[[], None] | None = None,
         allowed_hosts: AllowedHosts | Iterable[str] | None = None,
     ) -> None:
@@ -101,19 +92,20 @@ class Server:
         constant_fields = write_fields(common_fields)
         if allowed_hosts is not None and not isinstance(allowed_hosts, AllowedHosts):
             allowed_hosts = AllowedHosts(allowed_hosts)
-        clock = clock if watch is None else watch.reactor.clock
+        clock = clock if instrumentation is None else instrumentation.reactor.clock
         lines = AccessLog(access_log, log_format, clock, wall_clock) if access_log is not None else None
         limit = connection_limit(settings.max_connections)
         listener = listen(host, port)
-        if watch is None:
+        if instrumentation is None:
             self.reactor = Reactor(selector, clock, settings.slow_turn)
         else:
-            self.reactor = watch.reactor
-        self.outer = self.reactor
-        self.hear = self.on_signal
+            self.reactor = instrumentation.reactor
+        self.run_loop = self.reactor
+        self.signal_callback = self.on_signal
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self._wakeup = Wakeup()
-        self._signals = SignalHandle(self._hear)  # in the outer reactor: also a held loop can be stopped
+        # Registered with run_loop: also a held loop can be stopped.
+        self._signals = SignalHandle(self._call_signal_callback)
         self.context = ServerContext(
             self.reactor,
             routes,
@@ -124,8 +116,8 @@ class Server:
             call_soon=self._wakeup.call_soon,
             allowed_hosts=None if allowed_hosts is None else allowed_hosts.at(self.address[0]),
         )
-        connect = Connection if watch is None else watch.connect
-        self._acceptor = Acceptor(self.context, listener, limit, connect)
+        make_connection = Connection if instrumentation is None else instrumentation.make_connection
+        self._acceptor = Acceptor(self.context, listener, limit, make_connection)
         self._on_reload = on_reload
         # Checked at the start: /dev/tty cannot be opened after the terminal is closed.
         self._has_terminal = _has_controlling_terminal()
@@ -168,20 +160,20 @@ class Server:
             raise RuntimeError("Server.run() was called while the server runs")
         if self.context.state is ServerState.STOPPED:
             raise RuntimeError("Server.run() was called after the server has stopped")
-        self.reactor.thread = threading.get_ident()  # also where ``outer`` takes its turns
+        self.reactor.thread = threading.get_ident()  # also where ``run_loop`` takes its turns
         try:
             self._signals.interest = Interest.READ  # none after an earlier run that ended by an exception
-            self.outer.register(self._signals)
+            self.run_loop.register(self._signals)
             if threading.current_thread() is threading.main_thread():
                 self._signals.catch(_signals())
             with nonblocking_stderr():
                 on_ready()
                 if not self._signals.closed:
-                    self.outer.run()
+                    self.run_loop.run()
         finally:
             self._signals.restore()
             if not self._signals.closed:
-                self.outer.remove(self._signals)
+                self.run_loop.remove(self._signals)
             self.reactor.thread = None
 
     def call_soon(self, function: Callable[..., object], *arguments: object) -> None:
@@ -199,7 +191,7 @@ class Server:
 
         May be called from any thread, before ``run``, and after ``close``.
         """
-        self._signals.call_soon(self._hear, STOP)
+        self._signals.call_soon(self._call_signal_callback, STOP)
 
     def close(self) -> None:
         """Close every handle, which cuts off the connections that are left.
@@ -209,7 +201,7 @@ class Server:
         self.reactor.check_thread("Server.close()")
         if self._signals.closed:
             return
-        self.outer.stop()
+        self.run_loop.stop()
         self.context.enter(ServerState.STOPPED)
         self._acceptor.close()
         for connection in list(self.context.connections.values()):
@@ -218,7 +210,7 @@ class Server:
             self.context.access_log.close()
         self.reactor.remove(self._wakeup)
         self._wakeup.close()
-        self.outer.remove(self._signals)
+        self.run_loop.remove(self._signals)
         self._signals.close()
         self.reactor.close()
 
@@ -226,7 +218,7 @@ class Server:
         """Stop, reload, or log every connection."""
         self.reactor.check_thread("Server.on_signal()")
         if number == signal.SIGUSR1:
-            self._tell_connections()
+            self._log_connections()
         elif not self.stops_on(number):
             self._reload()
         # A terminal that is closed can send SIGHUP twice, by the shell and by the kernel.
@@ -234,18 +226,18 @@ class Server:
             name = "Server.stop()" if number == STOP else signal.Signals(number).name
             if number == signal.SIGHUP:
                 name = "SIGHUP (the process was started from a terminal)"
-            log.info("%s: %s", name, self._shutdown.words)
+            log.info("%s: %s", name, self._shutdown.description)
             self._shutdown.begin()
 
     def stops_on(self, number: int) -> bool:
         """Say whether a signal stops the server."""
         return number != signal.SIGUSR1 and (number != signal.SIGHUP or self._has_terminal)
 
-    def _hear(self, number: int) -> None:
-        self.hear(number)
+    def _call_signal_callback(self, number: int) -> None:
+        self.signal_callback(number)
 
     def _stop_loop(self) -> None:
-        self.outer.stop()
+        self.run_loop.stop()
 
     def _reload(self) -> None:
         if self._on_reload is None:
@@ -253,12 +245,12 @@ class Server:
         else:
             self._on_reload()
 
-    def _tell_connections(self) -> None:
+    def _log_connections(self) -> None:
         """Write the table of connections into the log."""
         connections = self.context.connections.values()
         log.info("%d connections", len(connections))
         for connection in connections:
-            log.info("%s", connection.row(self.reactor.now))
+            log.info("%s", connection.summary(self.reactor.now))
 
 
 def serve(
@@ -272,7 +264,7 @@ def serve(
     notes: Sequence[str] = (),
     common_fields: Fields = (),
     on_ready: Callable[[Server], None] = lambda server: None,
-    watch: Instrumentation | None = None,
+    instrumentation: Instrumentation | None = None,
     on_reload: Callable[[], None] | None = None,
     allowed_hosts: AllowedHosts | Iterable[str] | None = None,
 ) -> None:
@@ -282,7 +274,7 @@ def serve(
     empty ones left out. Then, as soon as a signal would be heard, ``on_ready`` is called.
     """
     with ExitStack() as stack:
-        stderr = MessageHandler()
+        stderr = StderrHandler()
         stack.callback(stderr.close)
         server = stack.enter_context(
             Server(
@@ -293,12 +285,12 @@ def serve(
                 access_log,
                 log_format,
                 common_fields=common_fields,
-                watch=watch,
+                instrumentation=instrumentation,
                 on_reload=on_reload,
                 allowed_hosts=allowed_hosts,
             )
         )
-        note = "" if watch is None else stack.enter_context(watch.around(server))
+        note = "" if instrumentation is None else stack.enter_context(instrumentation.lifespan(server))
         reach = "this machine only" if server.local else "reachable from the network"
         told = "; ".join(note for note in (reach, *notes, note) if note)
         line = f"reactor: serving {what and what + ' '}on {server.url} ({told})"
@@ -326,60 +318,3 @@ def _has_controlling_terminal() -> bool:
     except OSError:
         return False
     return True
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket that does not block; raise StartError."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(
-            error
-        )  # not the error: it would keep this frame alive
-        raise StartError(f"cannot listen on {host}: {reason}") from None
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Connections inherit it: a response is whole when it is sent, and gains nothing by waiting.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            # What waits unsent for a slow client waits in the outbox, where it is bounded, and not in
-            # megabytes of the kernel's memory.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_IN_KERNEL)
-        listener.bind(address)
-        listener.listen(BACKLOG)
-        listener.setblocking(False)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        reason = getattr(error, "strerror", None) or str(
-            error
-        )  # not the error: it would keep this frame alive
-        raise StartError(f"cannot listen on {host} port {port}: {reason}") from None
-    return listener
-
-
-def connection_limit(wanted: int) -> int:
-    """Return how many connections may be held, ``wanted`` being 0 for as many as files may be open.
-
-    Raise the limit on open files as far as it goes. Raise StartError when it is too low.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-            soft = hard
-        except (OSError, ValueError):
-            pass  # some systems refuse their own hard limit; what we have must do
-    if soft == resource.RLIM_INFINITY:
-        soft = 1 << 20
-    if soft < FEWEST_FILES:
-        raise StartError(f"the limit on open files is {soft}: at least {FEWEST_FILES} are needed (ulimit -n)")
-    # A download or an upload holds a second descriptor beside its connection's.
-    available = soft - max(FEWEST_FILES // 2, soft // 8)
-    if wanted > available:
-        raise StartError(
-            f"the limit on open files, {soft}, leaves {available} connections, not {wanted} (ulimit -n)"
-        )
-    return wanted or available

@@ -37,7 +37,7 @@ class Shutdown(EventHandler):
         context.reactor.at_turn_end(self._finish_when_idle)
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """What ``begin`` will do, for the log."""
         delay = self._context.settings.shutdown_delay
         if self._context.state is not ServerState.RUNNING:

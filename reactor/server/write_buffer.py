@@ -1,17 +1,17 @@
-"""The outbox: octets, parts of files and streams that the kernel has not taken yet.
+"""The write buffer: bytes, parts of files and streams that the kernel has not taken yet.
 
-    write(octets)   add octets                             size   how many octets wait in memory
-    add(body)       add a part of a file, or a stream      room   whether another response may be added
+    write(octets)   add octets                             size       how many octets wait in memory
+    add(body)       add a part of a file, or a stream      has_room   whether another response may be added
     flush(socket)   send what the kernel takes, at most one turn's share, and say how it went:
 
-    FlushResult     What it means                               What to do
-    EMPTY    everything is sent                          go on to the next request
-    PENDING  the kernel is full, or the share is used    wait until the handle is writable
-    DRY      a live stream has nothing more yet          wait until it wakes us
-    BROKEN   the other side is gone, or a file changed   close
+    FlushResult  What it means                               What to do
+    DONE         everything is sent                          go on to the next request
+    PAUSED       the kernel is full, or the share is used    wait until the handle is writable
+    STREAM_IDLE  a live stream has nothing more yet          wait until it wakes us
+    FAILED       the other side is gone, or a file changed   close
 
 Sending is tried before waiting: most responses fit, and never ask the selector for anything. The
-outbox knows no HTTP; what it sends was framed before.
+write buffer knows no HTTP; what it sends was framed before.
 """
 
 import logging
@@ -30,22 +30,26 @@ Octets = bytes | memoryview
 SendFile = Callable[[int, int, int, int], int]
 
 # Tells the kernel that more follows, so that a head does not leave as a packet of its own.
-_MORE = getattr(socket, "MSG_MORE", 0)
+_MSG_MORE = getattr(socket, "MSG_MORE", 0)
 
 
 class FlushResult(Enum):
     """How a flush went; the table is at the top of this file."""
 
-    EMPTY = auto()
-    PENDING = auto()
-    DRY = auto()
-    BROKEN = auto()
+    DONE = auto()
+    PAUSED = auto()
+    STREAM_IDLE = auto()
+    FAILED = auto()
 
 
-EMPTY, PENDING, DRY, BROKEN = FlushResult
+# Bound once: in Python 3.11, FlushResult.DONE takes 50 ns longer than DONE.
+DONE = FlushResult.DONE
+PAUSED = FlushResult.PAUSED
+STREAM_IDLE = FlushResult.STREAM_IDLE
+FAILED = FlushResult.FAILED
 
 
-def release(content: object) -> None:
+def close_content(content: object) -> None:
     """Close content that will not be sent, where it can be closed; log it when that fails."""
     close = getattr(content, "close", None)
     if close is not None:
@@ -56,7 +60,7 @@ def release(content: object) -> None:
 
 
 class WriteBuffer:
-    """What one connection has yet to send: octets, and then at most one body that is not in memory."""
+    """The octets that one connection has yet to send, and then at most one body that is not in memory."""
 
     __slots__ = ("_high_water", "_octets", "_sendfile", "body", "sent", "size")
 
@@ -71,7 +75,7 @@ class WriteBuffer:
     # What others ask.
 
     @property
-    def room(self) -> bool:
+    def has_room(self) -> bool:
         """True while another response may be added: what is open at once is bounded, too."""
         return self.body is None and self.size < self._high_water
 
@@ -82,8 +86,8 @@ class WriteBuffer:
         return self.sent + self.size + (body.count if isinstance(body, FileSlice) else 0)
 
     @property
-    def making(self) -> bool:
-        """True while all is sent of a stream that was made: its next piece is to come from us."""
+    def awaits_producer(self) -> bool:
+        """True when everything is sent that the stream has produced: its next piece is to come from us."""
         return isinstance(self.body, Stream) and not self._octets
 
     # Adding and sending.
@@ -94,7 +98,7 @@ class WriteBuffer:
         self.size += len(octets)
 
     def add(self, body: FileSlice | Stream) -> None:
-        """Add a part of a file, or a stream; the outbox closes it."""
+        """Add a part of a file, or a stream; the write buffer closes it."""
         assert self.body is None, "there is no room for a second body"
         self.body = body
 
@@ -109,17 +113,17 @@ class WriteBuffer:
 
     def _flush_body(self, sock: socket.socket, body: FileSlice | Stream, share: int) -> FlushResult:
         limit = self.sent + share
-        flow = self._send_octets(sock, share)
-        if flow is not EMPTY:
-            return flow
+        result = self._send_octets(sock, share)
+        if result is not DONE:
+            return result
         if self.sent >= limit:
-            return PENDING
+            return PAUSED
         if isinstance(body, FileSlice):
             return self._send_slice(sock, body, limit - self.sent)
-        flow = self._pull(body)
+        result = self._pull(body)
         if self._octets:
-            flow = self._send_octets(sock, limit - self.sent)
-        return flow if self.body is None or flow is not EMPTY else PENDING
+            result = self._send_octets(sock, limit - self.sent)
+        return result if self.body is None or result is not DONE else PAUSED
 
     def clear(self) -> None:
         """Throw away what waits, and close what is open."""
@@ -130,7 +134,7 @@ class WriteBuffer:
     def _close_body(self) -> None:
         if self.body is not None:
             body, self.body = self.body, None
-            release(body)
+            close_content(body)
 
     # The only calls that touch the socket.
 
@@ -138,7 +142,7 @@ class WriteBuffer:
         """Send the octets, gathered into one call."""
         waiting = self._octets
         if not waiting:
-            return EMPTY
+            return DONE
         octets = waiting[0] if len(waiting) == 1 else b"".join(waiting)
         offered = octets if self.size <= share else memoryview(octets)[:share]
         try:
@@ -146,42 +150,42 @@ class WriteBuffer:
         except BlockingIOError:
             sent = 0
         except OSError:
-            return BROKEN
+            return FAILED
         self.sent += sent
         if sent == self.size:
             waiting.clear()
             self.size = 0
-            return EMPTY
+            return DONE
         self.size -= sent
         self._octets = [memoryview(octets)[sent:]]
-        return PENDING
+        return PAUSED
 
     def _flags(self) -> int:
         """Let a head leave in one packet with the file behind it.
 
         Only where octets follow for certain: the kernel waits up to 200 ms for those that do not come.
         """
-        return _MORE if isinstance(self.body, FileSlice) and self.body.count else 0
+        return _MSG_MORE if isinstance(self.body, FileSlice) and self.body.count else 0
 
     def _send_slice(self, sock: socket.socket, part: FileSlice, share: int) -> FlushResult:
         """Send from the file's pages, without a copy through this process."""
         if not part.intact():
-            return BROKEN  # what follows would be wrong octets under a right length
+            return FAILED  # what follows would be wrong octets under a right length
         try:
             sent = self._sendfile(sock.fileno(), part.file.fileno(), part.offset, min(share, part.count))
         except BlockingIOError:
-            return PENDING
+            return PAUSED
         except OSError:
-            return BROKEN
+            return FAILED
         if sent == 0 and part.count:
-            return BROKEN  # the file has shrunk: its length has been promised, and cannot be kept
+            return FAILED  # the file has shrunk: its length has been promised, and cannot be kept
         self.sent += sent
         part.offset += sent
         part.count -= sent
         if part.count:
-            return PENDING
+            return PAUSED
         self._close_body()
-        return EMPTY
+        return DONE
 
     def _pull(self, stream: Stream) -> FlushResult:
         """Take the next piece of a stream."""
@@ -191,5 +195,5 @@ class WriteBuffer:
         elif piece:
             self.write(piece)
         else:
-            return DRY if stream.live else PENDING
-        return EMPTY
+            return STREAM_IDLE if stream.live else PAUSED
+        return DONE

@@ -29,7 +29,7 @@ def start(downloads: Path, scripts: bool = True) -> Any:
     options.add_experimental_option("prefs", preferences)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     options.set_capability("unhandledPromptBehavior", "ignore")
-    return webdriver.Chrome(options=options, context=webdriver.ChromeService(driver))
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
 
 
 class Browser:
@@ -44,13 +44,15 @@ class Browser:
         self.complaints()
         self.driver.get(url)
 
-    def wait(self, condition: Callable[[], Found]) -> Found:
+    def wait(self, condition: Callable[[], Found | None]) -> Found:
         """Wait until a condition holds; return what it returns."""
         from selenium.common.exceptions import StaleElementReferenceException
         from selenium.webdriver.support.ui import WebDriverWait
 
         ignored = (StaleElementReferenceException,)
-        return WebDriverWait(self.driver, PATIENCE, 0.05, ignored).until(lambda _: condition())
+        found: Found | None = WebDriverWait(self.driver, PATIENCE, 0.05, ignored).until(lambda _: condition())
+        assert found is not None
+        return found
 
     def all(self, selector: str) -> list[Any]:
         """Find all elements of a CSS selector."""

@@ -31,7 +31,7 @@ new MutationObserver(() => {
 }).observe(document.getElementById("chips"), { subtree: true, childList: true, attributes: true });
 """
 HELD = {"step": "enter", "turn": 42, "words": f"about to call {HOSTILE}", "connection": 5, "why": "one event"}
-KNOWN = {
+KNOWN: dict[str, Any] = {
     "number": 5,
     "fd": 9,
     "peer": HOSTILE,
@@ -68,9 +68,13 @@ def page(browser: Browser, mock: Mock) -> Browser:
 def show(page: Browser, mock: Mock, *frames: dict[str, Any]) -> None:
     """Send frames one after the other, each when the one before is drawn."""
     for each in frames:
-        before = number(page, "drawn")
-        mock.send(each)
-        page.wait(lambda before=before: number(page, "drawn") > before)
+        show_one(page, mock, each)
+
+
+def show_one(page: Browser, mock: Mock, frame: dict[str, Any]) -> None:
+    before = number(page, "drawn")
+    mock.send(frame)
+    page.wait(lambda: number(page, "drawn") > before)
 
 
 def number(page: Browser, key: str) -> int:
@@ -129,11 +133,14 @@ def test_where_the_loop_is_held_is_seen(page: Browser, mock: Mock) -> None:
 
 
 def test_the_controls_post_what_they_say(page: Browser, mock: Mock) -> None:
-    show(page, mock, frame())
-    for selector in ("#pause", "#event", "#turn-step", "#slow", "#resume"):
+    def click(selector: str) -> None:
         before = len(mock.posted)
         page.one(selector).click()
-        page.wait(lambda before=before: len(mock.posted) > before)
+        page.wait(lambda: len(mock.posted) > before)
+
+    show(page, mock, frame())
+    for selector in ("#pause", "#event", "#turn-step", "#slow", "#resume"):
+        click(selector)
     asked = [content for path, content in mock.posted if path == "/control"]
     assert [each["do"] for each in asked] == ["pause", "event", "turn", "slow", "resume"]
     assert asked[3]["delay"] == 0.5
@@ -346,6 +353,9 @@ def test_two_thousand_connections_are_drawn_thirty_times_a_second(page: Browser,
 
 
 def test_its_memory_does_not_grow(page: Browser, mock: Mock) -> None:
+    def wait_for(count: int) -> None:
+        page.wait(lambda: number(page, "received") == count)
+
     def go_through(first: int, last: int) -> None:
         for begun in range(first, last, 100):
             mock.send(*map(dense_frame, range(begun, begun + 60)))
@@ -355,7 +365,7 @@ def test_its_memory_does_not_grow(page: Browser, mock: Mock) -> None:
                     for turn in range(begun, begun + 40)
                 )
             )
-            page.wait(lambda sent=begun + 100: number(page, "received") == sent)
+            wait_for(begun + 100)
         show(page, mock, dense_frame(0))
         page.driver.execute_script("document.body.dataset.received = arguments[0]", last)
 

@@ -22,7 +22,7 @@ def url(directory: Path, server: ServerProcess) -> str:
 
 def sort_by(browser: Browser, column: str) -> str:
     browser.one(f"th.{column} a").click()
-    return browser.one(f"th.{column}").get_attribute("aria-sort")
+    return str(browser.one(f"th.{column}").get_attribute("aria-sort"))
 
 
 def test_it_lists_what_is_there(browser: Browser, url: str) -> None:

@@ -2,13 +2,15 @@
 
 import configparser
 import re
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks.questions import QUESTIONS
-from reactor.cli.main import describe, make_parser, option_of
+from reactor.cli.main import make_parser
+from reactor.cli.options import describe_default, option_name
 from reactor.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -26,9 +28,10 @@ def test_every_option_is_in_the_readme_and_no_other() -> None:
     assert set(options_in_the_readme()) == known - {"-h", "--help"}
 
 
-@pytest.mark.parametrize("setting", [each for each in fields(Settings) if each.metadata], ids=option_of)
-def test_a_limit_has_its_default_and_its_reason_in_the_readme(setting) -> None:
-    assert options_in_the_readme()[option_of(setting)] == (describe(setting), setting.metadata["help"])
+@pytest.mark.parametrize("setting", [each for each in fields(Settings) if each.metadata], ids=option_name)
+def test_a_limit_has_its_default_and_its_reason_in_the_readme(setting: Field[Any]) -> None:
+    documented = options_in_the_readme()[option_name(setting)]
+    assert documented == (describe_default(setting), setting.metadata["help"])
 
 
 def test_the_reading_order_names_existing_files_and_every_folder() -> None:

@@ -27,7 +27,7 @@ class Member(Protocol):
     @property
     def interest(self) -> Interest: ...
     @property
-    def patience(self) -> str | None: ...
+    def timeout(self) -> str | None: ...
 
 
 def table_faults(text: str, states: Iterable[Member]) -> list[str]:
@@ -45,12 +45,12 @@ def table_faults(text: str, states: Iterable[Member]) -> list[str]:
         interest = member.interest.name if member.interest else "-"
         if row.waits_for != interest:
             faults.append(f"{member.name} waits for {row.waits_for} in the table, {interest} in the code")
-        if row.deadline != (member.patience or "-"):
-            faults.append(f"{member.name} has the deadline {row.deadline}, in the code {member.patience}")
+        if row.deadline != (member.timeout or "-"):
+            faults.append(f"{member.name} has the deadline {row.deadline}, in the code {member.timeout}")
         if (row.deadline == "-") != (row.when_it_passes == "-"):
             faults.append(f"{member.name} has a deadline that does nothing, or the other way round")
-        if member.patience is not None and f"{member.patience}_timeout" not in TIMEOUTS:
-            faults.append(f"there is no setting {member.patience}_timeout")
+        if member.timeout is not None and f"{member.timeout}_timeout" not in TIMEOUTS:
+            faults.append(f"there is no setting {member.timeout}_timeout")
     for name, row in rows.items():
         faults += [f"{name} leads to {target}, which is none" for target in row.then if target not in rows]
         faults += [
@@ -112,11 +112,11 @@ def test_rows_in_another_order_are_found() -> None:
     assert table_faults(TEXT, list(State)[::-1])[0].startswith("the rows are ")
 
 
-def test_a_patience_without_a_setting_is_found() -> None:
+def test_a_timeout_without_a_setting_is_found() -> None:
     class Impatient:
         name = "IDLE"
         interest = Interest.READ
-        patience = "nonsense"
+        timeout = "nonsense"
 
     states = [Impatient() if state.name == "IDLE" else state for state in State]
     assert "there is no setting nonsense_timeout" in table_faults(TEXT, states)

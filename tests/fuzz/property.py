@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from random import Random
 from typing import NamedTuple
 
-from reactor.http11.errors import ProtocolError
+from reactor.http11.errors import HTTPError, ProtocolError
 from reactor.http11.head import HeadReader
 from reactor.http11.message import Request
 from reactor.http11.parser import Parser, Phase
@@ -36,7 +36,7 @@ def difference(expected: Outcome, outcome: Outcome) -> str:
     return "other requests" if expected.requests != outcome.requests else "other content"
 
 
-def fault_of_refusal(error: ProtocolError) -> str | None:
+def fault_of_refusal(error: HTTPError) -> str | None:
     """Check a refusal: its status, and a reason that is one printable line."""
     if error.status not in range(400, 600):
         return f"refused with {error.status}, which is no error"

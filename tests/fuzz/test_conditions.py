@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from reactor.http11 import conditional, dates, ranges
+from reactor.http11 import conditional, dates, grammar, ranges
 from tests.fuzz.campaign import Campaign
 from tests.fuzz.conditions import fault_of_date, honest_conditions, honest_range, read_lines
 from tests.fuzz.surfaces import surfaces
@@ -32,7 +32,7 @@ def _parts_in_another_order(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_unit_in_small_letters(patch: pytest.MonkeyPatch) -> None:
-    match = ranges.match_byte_ranges
+    match = grammar.match_byte_ranges
     patch.setattr(ranges, "match_byte_ranges", lambda value: match(value) if value[:1] == "b" else None)
 
 
@@ -105,7 +105,7 @@ def test_what_is_called_an_honest_condition_is_read() -> None:
             if name.endswith("since"):
                 assert dates.read_date(value, 0) is not None
             elif name != "if-range" and value != "*":
-                assert conditional.is_entity_tags(value)
+                assert grammar.is_entity_tags(value)
 
 
 def test_what_is_no_date_is_no_fault_and_is_none() -> None:

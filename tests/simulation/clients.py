@@ -24,7 +24,7 @@ whoever is excused because of a fault that was planted in its way.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from handlers.files.cache import LONGEST
+from handlers.files.cache import MAX_FILE_SIZE
 from tests.simulation.judge import Judge
 from tests.simulation.scripts import Author, Exchange, head
 from tests.simulation.site import TOO_MUCH, Site
@@ -69,7 +69,7 @@ class Client:
             self.exchanges = [each for each in self.exchanges if not each.lasts]
         contents = [each.content for each in self.exchanges if isinstance(each.content, bytes)]
         # A file that is kept in memory is an answer, too.
-        site.largest_answers[self.name] = max(LONGEST, *map(len, contents), 0)
+        site.largest_answers[self.name] = max(MAX_FILE_SIZE, *map(len, contents), 0)
         self.judge = Judge(site, author.disk, self.name, manner, self.exchanges)
         self.wire: Wire | None = None
         self.judged = False
@@ -245,7 +245,7 @@ class Client:
                 self._has_more = False
 
     def _trickle(self, octets: bytes) -> Life:
-        """Send an octet now and then, for longer than any patience lasts."""
+        """Send an octet now and then, for longer than any timeout."""
         yield from self._push(octets)
         self.judge.since = self.world.now
         for _ in range(100):

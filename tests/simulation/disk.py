@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from handlers.files.paths import LEFTOVER
+from handlers.files.paths import TEMPORARY_PREFIX
 from tests.simulation.world import World
 
 ENOUGH = 1 << 40
@@ -80,7 +80,7 @@ class Disk:
     def check(self) -> None:
         """Check that each file is whole, and that nothing else is there."""
         found = {path.name: path.read_bytes() for path in sorted(self.path.iterdir())}
-        leftovers = {name for name in found if name.startswith(LEFTOVER)}
+        leftovers = {name for name in found if name.startswith(TEMPORARY_PREFIX)}
         if leftovers != self.undeletable:
             self.world.fail(f"{len(leftovers)} temporary files are left")
         for name in leftovers:

@@ -109,7 +109,11 @@ class Invariants:
             self._fail(f"{connection!r} has closed its handle")
         if state is State.WAITING and self._site.context.state is ServerState.STOPPING:
             self._fail(f"{connection!r} waits for a live stream while the server stops")
-        if state is State.IDLE and self._site.context.state is ServerState.STOPPING and not connection.unread:
+        if (
+            state is State.IDLE
+            and self._site.context.state is ServerState.STOPPING
+            and not connection.has_unread_input()
+        ):
             self._fail(f"{connection!r} is idle while the server stops")
         row = TABLE[state.name]
         wanted = Interest.NONE if row.waits_for == "-" else Interest[row.waits_for]
@@ -130,19 +134,19 @@ class Invariants:
         self._site.connections.pop(connection.number, None)
         self._known.pop(connection.number, None)
 
-    def _check_deadline(self, connection: Connection, patience: str) -> None:
+    def _check_deadline(self, connection: Connection, timeout: str) -> None:
         """Check a deadline against the table, and against the turn before."""
         state, deadline, now = connection.state, connection.deadline, self._site.reactor.now
-        sent = connection._outbox.sent
+        sent = connection._write_buffer.sent
         before = self._known.get(connection.number)
         self._known[connection.number] = (state, deadline, connection.served, sent)
         if connection.reactor_deadline > deadline:
             self._fail(f"the deadline of {connection!r} is scheduled too late")
-        if patience == "-":
+        if timeout == "-":
             if deadline != inf:
                 self._fail(f"{connection!r} has a deadline, and the table says none")
             return
-        length = getattr(self._site.settings, f"{patience}_timeout")
+        length = getattr(self._site.settings, f"{timeout}_timeout")
         if deadline < now and before is not None and deadline == before[1] and self._was_called(connection):
             self._fail(f"the deadline of {connection!r} has passed, and nothing came of it")
         entered = any(each is connection for each, _, _ in self._site.changed)
@@ -154,7 +158,7 @@ class Invariants:
                 state is State.RECEIVING_CONTENT and window == (connection.served, deadline)
             )
         elif deadline == before[1]:
-            right = not (sent > before[3] and patience == "stall")
+            right = not (sent > before[3] and timeout == "stall")
         else:
             right = deadline == now + length and self._may_have_more_time(connection, before)
         if state is State.RECEIVING_CONTENT:
@@ -170,7 +174,7 @@ class Invariants:
             right = True
         if not right:
             self._fail(
-                f"the deadline of {connection!r} is {deadline - now:.6f} s away; {patience} is {length:g}"
+                f"the deadline of {connection!r} is {deadline - now:.6f} s away; {timeout} is {length:g}"
             )
 
     def _was_called(self, connection: Connection) -> bool:
@@ -184,11 +188,11 @@ class Invariants:
             return False
         if connection.state is State.RECEIVING_CONTENT:
             return self._site.reactor.now >= before[1]  # the next window of the rate
-        return connection._outbox.sent > before[3] or connection.peer in self._site.worked
+        return connection._write_buffer.sent > before[3] or connection.peer in self._site.worked
 
     def _check_memory(self, connection: Connection) -> None:
         settings = self._site.settings
-        unsent = connection._outbox.size
+        unsent = connection._write_buffer.size
         # What there is room for is known before an answer, and so one answer may go beyond it.
         if (
             not 0
@@ -198,7 +202,7 @@ class Invariants:
             self._fail(f"{connection!r} holds {unsent} octets unsent")
         if connection._parser.buffered > settings.max_head + settings.turn_read:
             self._fail(f"{connection!r} holds {connection._parser.buffered} octets unread")
-        sink = connection._intake._sink if connection._intake is not None else None
+        sink = connection._request_body._sink if connection._request_body is not None else None
         if isinstance(sink, Memory) and len(sink._octets) > MOST_IN_MEMORY:
             self._fail(f"{connection!r} holds {len(sink._octets)} octets of content")
 

@@ -4,7 +4,7 @@
                  handlers, Store, Shutdown
     simulated    the selector, the sockets, signals, sendfile, the clocks, and the faults of the file system
 
-Each connection checks its changes of state against the table, and tells the world of them. PrecompressedFiles
+Each connection checks its changes of state against the table, and tells the world of them. Besides
 the built-in routes there are some for what those do not do: streams, live streams, failures.
 """
 

@@ -110,14 +110,14 @@ def keep_waiting_for_write(patch: pytest.MonkeyPatch) -> None:
 
 def extend_the_head_deadline(patch: pytest.MonkeyPatch) -> None:
     """Give a head more time with every octet."""
-    settle = Connection._settle
+    next_state = Connection._next_state
 
     def extended(self: Connection, *values: Any) -> None:
-        settle(self, *values)
+        next_state(self, *values)
         if self.state is State.RECEIVING_HEAD:
             self._enter(State.RECEIVING_HEAD)
 
-    patch.setattr(Connection, "_settle", extended)
+    patch.setattr(Connection, "_next_state", extended)
 
 
 def repeat_after_a_short_send(patch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,7 @@ def rename_early(patch: pytest.MonkeyPatch) -> None:
 
 def do_not_forget(patch: pytest.MonkeyPatch) -> None:
     """Keep a connection in the list after its end."""
-    patch.setattr(ServerContext, "forget", lambda self, connection: self.when_freed())
+    patch.setattr(ServerContext, "forget", lambda self, connection: self.on_connection_closed())
 
 
 def dispatch_stale_events(patch: pytest.MonkeyPatch) -> None:
@@ -178,7 +178,7 @@ def do_not_pause(patch: pytest.MonkeyPatch) -> None:
 
 def close_without_draining(patch: pytest.MonkeyPatch) -> None:
     """Close at once after a refusal."""
-    patch.setattr(Connection, "_drain", Connection._close)
+    patch.setattr(Connection, "_linger", Connection._close)
 
 
 def reset_the_accept_queue(patch: pytest.MonkeyPatch) -> None:
@@ -205,14 +205,14 @@ def close_idle_connections_unread(patch: pytest.MonkeyPatch) -> None:
 
 def answer_one_request_after_a_stop(patch: pytest.MonkeyPatch) -> None:
     """Close after the first response that is made while the server stops."""
-    queue = Connection._queue
+    queue = Connection._enqueue_response
 
     def one(self: Connection, *values: Any) -> int:
         if self._context.state is ServerState.STOPPING:
             self._parser.end()
         return queue(self, *values)
 
-    patch.setattr(Connection, "_queue", one)
+    patch.setattr(Connection, "_enqueue_response", one)
 
 
 def never_finish(patch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""An acceptor on a real listening socket, with clients over TCP and a clock that stands still."""
+"""An acceptor on a real listening socket, with clients over TCP and a fake clock."""
 
 import socket
 from types import TracebackType

@@ -1,4 +1,4 @@
-"""A server in one thread with the test: real sockets, a clock that stands still, no waiting.
+"""A server in the same thread as the test: real sockets, a fake clock, no waiting.
 
     with Harness() as server:
         client = server.connect()
@@ -16,12 +16,13 @@ import selectors
 import socket
 from collections.abc import Sequence
 from types import TracebackType
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Self, TextIO
 
 import handlers
 from handlers.files.store import Store
 from reactor.allowed_hosts import AllowedHosts
-from reactor.http11.default_headers import Fields, write_fields
+from reactor.http11.default_headers import write_fields
+from reactor.http11.message import Fields
 from reactor.inspector.table import state_table
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
@@ -98,7 +99,7 @@ class Answer(NamedTuple):
 class Client:
     """The other end of a connection: a socket that does not block."""
 
-    def __init__(self, server: "Harness", sock: socket.socket, connection: Connection | None) -> None:
+    def __init__(self, server: "Harness", sock: socket.socket, connection: Connection) -> None:
         self.server = server
         self.sock = sock
         self.connection = connection
@@ -140,7 +141,7 @@ class Client:
 
         ``methods`` are those of the requests, in order; GET where there are too few.
         """
-        answers = []
+        answers: list[Answer] = []
         self.read()
         while self.received:
             method = methods[len(answers)] if len(answers) < len(methods) else "GET"
@@ -210,7 +211,7 @@ def parse_response(octets: bytes, method: str, closed: bool) -> tuple[Answer | N
 def _parse_chunks(
     octets: bytes, start: int, status: int, headers: dict[str, str]
 ) -> tuple[Answer | None, int]:
-    pieces = []
+    pieces: list[bytes] = []
     while True:
         end = octets.find(b"\r\n", start)
         if end < 0:
@@ -268,7 +269,7 @@ class Harness:
         )
         self.clients: list[Client] = []
 
-    def __enter__(self) -> "Harness":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

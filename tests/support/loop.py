@@ -1,4 +1,4 @@
-"""A reactor without a server: event handlers that record their calls, a counting selector, a still clock."""
+"""A reactor without a server: event handlers that record their calls, a counting selector, a fake clock."""
 
 import selectors
 import socket

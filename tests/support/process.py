@@ -1,4 +1,4 @@
-"""The server in a process of its own, started as a user starts it; and a client with a plain socket."""
+"""The server as a process of its own, started as a user starts it; and a client with a plain socket."""
 
 import io
 import os

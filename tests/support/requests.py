@@ -1,4 +1,4 @@
-"""What the tests of a connection say to the server, and what they let it answer with."""
+"""Requests that the tests of a connection send, and routers and sinks that answer them."""
 
 import array
 import fcntl
@@ -82,7 +82,6 @@ def posting(sink: RecordingSink) -> Router:
 
 def shrink_buffers(client: Client) -> None:
     """Let the kernel take only little of what the server sends, so that it goes in parts."""
-    assert client.connection is not None
     client.connection.handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
 
 

@@ -1,4 +1,4 @@
-"""Runs to be traced: a server in one thread with the test, and all kinds of clients."""
+"""Runs to be traced: a server in the same thread as the test, and all kinds of clients."""
 
 import io
 from collections.abc import Iterator, Sequence

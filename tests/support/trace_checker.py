@@ -37,7 +37,11 @@ KEYS: dict[str, tuple[set[str], set[str]]] = {
 SLICES = {"turn", "select", "handler", "gzip", "on_readable", "on_writable", "on_deadline"}
 SLICES |= {"on_readable and on_writable"}
 # What may be directly around a slice; a hook that was told without its turn, never.
-AROUND = {"turn": {None}, "select": {"turn"}, "handler": {"on_readable", "on_writable", "on_deadline"}}
+AROUND: dict[str, set[str | None]] = {
+    "turn": {None},
+    "select": {"turn"},
+    "handler": {"on_readable", "on_writable", "on_deadline"},
+}
 AROUND |= {"gzip": AROUND["handler"]}
 COUNTERS = {"connections", "ready", "buffered octets", "lag in ms"}
 MOMENTS = {"answered", "refused"}

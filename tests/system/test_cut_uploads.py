@@ -4,6 +4,7 @@ import random
 import signal
 import socket
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -37,7 +38,7 @@ def send_a_part(port: int, number: int, share: float) -> None:
 
 
 @pytest.mark.parametrize("whole", [0, 10])
-def test_uploads_that_are_cut_leave_no_wrong_and_no_partial_file(tmp_path, whole: int) -> None:
+def test_uploads_that_are_cut_leave_no_wrong_and_no_partial_file(tmp_path: Path, whole: int) -> None:
     chance = random.Random(whole)
     shares = [1.0] * whole + [chance.random() * 0.999 for _ in range(UPLOADS - whole)]
     with ServerProcess("--directory", str(tmp_path), "--no-access-log") as server:

@@ -306,11 +306,11 @@ def test_a_signal_before_the_server_serves_ends_it_like_a_stop(tmp_path: Path) -
     os.mkfifo(fifo)
     command = [sys.executable, "-m", "reactor", "--port", "0", "--auth", f"@{fifo}"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
     try:
         with fifo.open("w"):  # it is opened when the options are read
             process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) == 0
-        assert process.stderr is not None
         assert process.stderr.read() == ""
     finally:
         process.kill()

@@ -5,6 +5,7 @@ import unicodedata
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -247,7 +248,7 @@ def test_another_pair_is_401(shown: bytes) -> None:
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_a_password_is_utf_8_in_the_normal_form_that_browsers_send(form: str) -> None:
+def test_a_password_is_utf_8_in_the_normal_form_that_browsers_send(form: Literal["NFC", "NFD"]) -> None:
     pair = "ann\u00e9:\u00fcber \U0001f40e"
     with Harness(guarded(unicodedata.normalize(form, pair))) as server:
         client = server.connect()

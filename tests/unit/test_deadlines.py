@@ -1,4 +1,4 @@
-"""Deadlines alone: moved for free, called once and in order, and nothing left behind."""
+"""Deadlines: moved for free, called once and in order, and no stale entries left behind."""
 
 import random
 from math import inf

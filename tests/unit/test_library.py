@@ -1,4 +1,4 @@
-"""The ten lines that make a server of one's own, exactly as the README shows them."""
+"""The ten lines of a user's own server, exactly as the README shows them."""
 
 import re
 from pathlib import Path

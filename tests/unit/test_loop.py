@@ -1,4 +1,4 @@
-"""The reactor: who is called, in what order, what the selector is told, and what a failure costs."""
+"""The reactor: order of calls, calls to the selector, and the cost of a failure."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""A selector that fails for one event handler costs that one its place, and nobody else anything."""
+"""A selector that fails for one event handler: only that one is removed."""
 
 import errno
 import selectors

@@ -1,4 +1,4 @@
-"""The reactor and time: deadlines on a clock that stands still, how long a turn may sleep, its end."""
+"""The reactor and time: deadlines on a fake clock, how long a turn may sleep, slow turns."""
 
 import gc
 import weakref

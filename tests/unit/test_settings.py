@@ -1,4 +1,4 @@
-"""Settings: what users may rely on by default, and which values are refused."""
+"""Settings: the defaults that users may rely on, and the values that are out of range."""
 
 from dataclasses import Field, FrozenInstanceError, fields
 from math import inf, nan

@@ -1,4 +1,4 @@
-"""Signals: they arrive as events, and everything is given back."""
+"""The signal handle: signals arrive as events, and the previous handlers are restored."""
 
 import gc
 import os
@@ -6,6 +6,8 @@ import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from operator import contains
 
 import pytest
 
@@ -185,7 +187,7 @@ def test_an_exception_is_logged_and_the_next_signal_is_heard(caplog: pytest.LogC
         signals.catch(OURS)
         for number in OURS:
             os.kill(os.getpid(), number)
-            turns_until(reactor, lambda number=number: number in came)
+            turns_until(reactor, partial(contains, came, number))
     finally:
         reactor.remove(signals)
         signals.close()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from handlers.files.store import Store
-from reactor.http11.message import Request, Response
-from reactor.routing import Params, Route, Router, buffered
+from reactor.http11.message import Params, Request, Response
+from reactor.routing import Route, Router, buffered
 from tests.conformance.corpus.build import read_corpus, write_files
 from tests.conformance.corpus.entry import Entry
 from tests.conformance.corpus.replay import Delivery, Outcome, cut, deliveries, judge, read_replies

@@ -104,7 +104,7 @@ def make_run(rounds: int = 7, detail: int = 200) -> Run:
     run.skipped = {"waitress: file 1 MiB": "wrong content from octet 1,024 on"}
     for question, workloads in (("throughput", THROUGHPUT), ("compression", COMPRESSION), ("files", FILES)):
         for workload, factor in workloads.items():
-            run.samples += _contest(maker, question, workload, factor)
+            run.samples += _comparison(maker, question, workload, factor)
     for peer, cost in WATCHING.items():
         run.samples += [
             maker.sample("watching", "watched", peer, number, HOT["reactor +log"] * cost)
@@ -115,7 +115,7 @@ def make_run(rounds: int = 7, detail: int = 200) -> Run:
     return run
 
 
-def _contest(maker: Maker, question: str, workload: str, factor: float) -> list[Sample]:
+def _comparison(maker: Maker, question: str, workload: str, factor: float) -> list[Sample]:
     peers = HOT if question == "throughput" else {k: v for k, v in HOT.items() if k not in ONLY_TEXTS}
     if workload == "hot":
         peers = dict(HOT)

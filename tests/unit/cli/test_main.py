@@ -132,6 +132,13 @@ def test_what_is_no_size_is_refused(text: str, capsys: pytest.CaptureFixture[str
     assert "--max-body" in assert_usage(capsys, ["--max-body", text])
 
 
+@pytest.mark.parametrize(("text", "types"), [("binary", "binary"), ("octets", "binary"), ("guess", "guess")])
+def test_types_takes_the_old_word_for_binary_too(text: str, types: str) -> None:
+    assert parse().types == "binary"
+    assert parse("--types", text).types == types
+    assert parse(REACTOR_TYPES=text).types == types
+
+
 # Environment variables.
 
 

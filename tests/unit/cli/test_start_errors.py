@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor.cli.main import describe, option_of
+from reactor.cli.options import describe_default, option_name
 from reactor.settings import Settings
 from tests.support.command import CommandServer, run_main
 from tests.support.process import ServerProcess
@@ -167,9 +167,9 @@ def test_help_names_every_option_with_its_default() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     options = dict(re.findall(r"^  (--[a-z-]+)(.*?)(?=^  -|^$|\Z)", done.stdout, re.MULTILINE | re.DOTALL))
     settings = [each for each in fields(Settings) if each.metadata]
-    defaults = {option_of(each): describe(each) for each in settings}
+    defaults = {option_name(each): describe_default(each) for each in settings}
     defaults |= {"--host": "127.0.0.1", "--port": "4221", "--directory": "none"}
-    defaults |= {"--log-format": "combined", "--log-level": "info", "--types": "octets"}
+    defaults |= {"--log-format": "combined", "--log-level": "info", "--types": "binary"}
     defaults |= {"--trace": "none", "--trace-limit": "64 MiB", "--inspect": "none"}
     defaults |= {"--auth": "none", "--auth-upload": "none", "--cors": "none", "--header": "none"}
     defaults |= {"--allowed-host": "none on a loopback address, otherwise *"}

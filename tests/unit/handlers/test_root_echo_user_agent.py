@@ -1,6 +1,7 @@
 """The endpoints that need no files, and what every path has in common: methods, codings, HEAD."""
 
 import zlib
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.requests import request
 
 
 @pytest.fixture
-def client():
+def client() -> Iterator[Client]:
     with Harness() as server:
         yield server.connect()
 
@@ -24,21 +25,21 @@ def ask(client: Client, path: str, *lines: str, method: str = "GET", version: st
     return answer
 
 
-def test_root_is_200_and_empty(client) -> None:
+def test_root_is_200_and_empty(client: Client) -> None:
     answer = client.get("/")
     assert (answer.status, answer.content) == (200, b"")
     assert answer.headers["content-length"] == "0"
 
 
 @pytest.mark.parametrize("path", ["/?a=b", "/?", "http://test", "http://test/", "HTTP://test:80/?q"])
-def test_root_has_other_spellings(client, path) -> None:
+def test_root_has_other_spellings(client: Client, path: str) -> None:
     assert client.get(path).content == b""
 
 
 @pytest.mark.parametrize(
     "path", ["//", "/none", "/echo", "/Echo/a", "/user-agent/", "/user-agent/a", "/%2F", "/files", "/files/a"]
 )
-def test_anything_else_is_404_and_the_connection_persists(client, path) -> None:
+def test_anything_else_is_404_and_the_connection_persists(client: Client, path: str) -> None:
     client.send(request(path))
     answer = client.assert_responds(404)
     assert answer.headers["content-type"].startswith("text/plain")
@@ -72,7 +73,7 @@ def test_anything_else_is_404_and_the_connection_persists(client, path) -> None:
         ("/echo/-._~!$&'()*+,;=:@", "-._~!$&'()*+,;=:@"),
     ],
 )
-def test_echo_sends_the_text_decoded_as_utf_8(client, path, content) -> None:
+def test_echo_sends_the_text_decoded_as_utf_8(client: Client, path: str, content: str) -> None:
     answer = client.get(path)
     assert answer.content == content.encode("utf-8")
     assert answer.headers["content-type"] == "text/plain"
@@ -92,14 +93,16 @@ def test_echo_sends_the_text_decoded_as_utf_8(client, path, content) -> None:
         ([], b""),
     ],
 )
-def test_user_agent_sends_what_the_client_calls_itself_octet_for_octet(client, lines, content) -> None:
+def test_user_agent_sends_what_the_client_calls_itself_octet_for_octet(
+    client: Client, lines: list[str], content: bytes
+) -> None:
     answer = client.get("/user-agent", *lines)
     assert answer.content == content
     assert answer.headers["content-type"] == "text/plain"
     assert answer.headers["content-length"] == str(len(content))
 
 
-def test_every_answer_has_a_date_and_none_names_the_server(client) -> None:
+def test_every_answer_has_a_date_and_none_names_the_server(client: Client) -> None:
     for path, status in [("/", 200), ("/none", 404), ("/echo/a", 200)]:
         client.send(request(path))
         answer = client.assert_responds(status)
@@ -130,14 +133,14 @@ def test_the_date_can_be_turned_off() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/echo/abc", "/echo/", "/user-agent", "/none"])
 @pytest.mark.parametrize("lines", [[], ["Accept-Encoding: gzip"]])
-def test_head_is_get_without_content(client, path, lines) -> None:
+def test_head_is_get_without_content(client: Client, path: str, lines: list[str]) -> None:
     get = ask(client, path, *lines)
     head = ask(client, path, *lines, method="HEAD")
     assert (head.status, head.headers, head.content) == (get.status, get.headers, b"")
 
 
 @pytest.mark.parametrize("path", ["/", "/echo/abc", "/user-agent", "http://test/"])
-def test_options_is_204_with_allow(client, path) -> None:
+def test_options_is_204_with_allow(client: Client, path: str) -> None:
     answer = ask(client, path, method="OPTIONS")
     assert answer.status == 204
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
@@ -145,19 +148,19 @@ def test_options_is_204_with_allow(client, path) -> None:
 
 
 @pytest.mark.parametrize("target", ["*", "http://test"])
-def test_options_for_the_whole_server_is_204_with_allow(client, target) -> None:
+def test_options_for_the_whole_server_is_204_with_allow(client: Client, target: str) -> None:
     answer = ask(client, target, method="OPTIONS")
     assert answer.status == 204
     assert {"GET", "HEAD", "POST", "OPTIONS"} <= set(answer.headers["allow"].split(", "))
 
 
-def test_options_of_what_is_not_there_is_404(client) -> None:
+def test_options_of_what_is_not_there_is_404(client: Client) -> None:
     assert ask(client, "/none", method="OPTIONS").status == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "TRACE", "PATCH"])
 @pytest.mark.parametrize("path", ["/", "/echo/a", "/user-agent"])
-def test_another_method_is_405_with_allow(client, path, method) -> None:
+def test_another_method_is_405_with_allow(client: Client, path: str, method: str) -> None:
     answer = ask(client, path, method=method)
     assert answer.status == 405
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
@@ -166,12 +169,12 @@ def test_another_method_is_405_with_allow(client, path, method) -> None:
 
 @pytest.mark.parametrize("method", ["BREW", "get", "Get", "GETX", "M-SEARCH", "!"])
 @pytest.mark.parametrize("path", ["/", "/none"])
-def test_an_unknown_method_is_501(client, path, method) -> None:
+def test_an_unknown_method_is_501(client: Client, path: str, method: str) -> None:
     assert ask(client, path, method=method).status == 501
     client.get("/")
 
 
-def test_connect_is_501(client) -> None:
+def test_connect_is_501(client: Client) -> None:
     assert ask(client, "test:80", method="CONNECT").status == 501
 
 
@@ -211,7 +214,9 @@ def test_connect_is_501(client) -> None:
         ("gzip;q=-1", None),
     ],
 )
-def test_the_coding_is_what_the_client_prefers(client, accept, coding) -> None:
+def test_the_coding_is_what_the_client_prefers(
+    client: Client, accept: str | None, coding: str | None
+) -> None:
     text = "a text that is worth it " * 20
     path = "/echo/" + text.replace(" ", "%20")
     answer = client.get(path, *([] if accept is None else [f"Accept-Encoding: {accept}"]))
@@ -224,19 +229,19 @@ def test_the_coding_is_what_the_client_prefers(client, accept, coding) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 3, 7, 8, 255, 256, 257, 1000, 8000])
-def test_echo_is_compressed_at_any_length(client, length) -> None:
+def test_echo_is_compressed_at_any_length(client: Client, length: int) -> None:
     answer = client.get("/echo/" + "a" * length, "Accept-Encoding: gzip")
     assert answer.headers["content-encoding"] == "gzip"
     assert zlib.decompress(answer.content, 31) == b"a" * length
 
 
-def test_two_lines_of_accept_encoding_are_one_list(client) -> None:
+def test_two_lines_of_accept_encoding_are_one_list(client: Client) -> None:
     answer = client.get("/echo/a", "Accept-Encoding: br", "Accept-Encoding: gzip")
     assert answer.headers["content-encoding"] == "gzip"
 
 
 @pytest.mark.parametrize("path", ["/", "/none"])
-def test_what_is_never_compressed_does_not_vary(client, path) -> None:
+def test_what_is_never_compressed_does_not_vary(client: Client, path: str) -> None:
     answer = ask(client, path, "Accept-Encoding: gzip")
     assert "content-encoding" not in answer.headers
     assert "vary" not in answer.headers

@@ -226,9 +226,14 @@ def test_pieces_together_give_the_same_octets_back() -> None:
 
 
 def test_an_empty_piece_is_a_step_of_its_own() -> None:
-    taken = []
-    pieces = (taken.append(piece) or piece for piece in (b"", b"", b"abc"))
-    steps = gzip_slices(pieces, 4096)
+    taken: list[bytes] = []
+
+    def pieces() -> Iterator[bytes]:
+        for piece in (b"", b"", b"abc"):
+            taken.append(piece)
+            yield piece
+
+    steps = gzip_slices(pieces(), 4096)
     for count in (1, 2, 3):
         next(steps)
         assert len(taken) == count

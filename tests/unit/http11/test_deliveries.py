@@ -114,7 +114,8 @@ def test_the_phases_of_the_last_request_are_content_and_ended() -> None:
     parser = Parser(HeadReader(Settings()))
     parser.feed(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\na")
     assert parser.next_request() is not None
-    assert parser.phase is Phase.CONTENT
+    phase = parser.phase
+    assert phase is Phase.CONTENT
     assert parser.next_request() is None
     assert parser.next_content() == b"a"
     assert parser.next_content() == b""

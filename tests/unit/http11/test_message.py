@@ -6,7 +6,7 @@ import pytest
 
 from reactor.http11.head import HeadReader
 from reactor.http11.headers import Headers
-from reactor.http11.message import Content, Head, LiveStream, Request, Response, reason_phrase
+from reactor.http11.message import Head, LiveStream, Request, Response, reason_phrase
 from reactor.http11.parser import Parser
 from reactor.http11.serializer import Stream, serialize
 from reactor.http11.target import Target
@@ -173,13 +173,18 @@ def test_a_subscriber_is_woken_and_closing_the_stream_tells_the_application() ->
 # What a client of HTTP/1.0 must be able to tell: where the content ends.
 
 TEXT = b"so it goes, " * 10_000
-CONTENTS = {"octets": TEXT, "few octets": TEXT[:1000], "pieces": [TEXT[:1000], TEXT[1000:]], "nothing": b""}
+CONTENTS: dict[str, bytes | list[bytes]] = {
+    "octets": TEXT,
+    "few octets": TEXT[:1000],
+    "pieces": [TEXT[:1000], TEXT[1000:]],
+    "nothing": b"",
+}
 
 
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS.keys())
 @pytest.mark.parametrize("coding", [b"identity", b"gzip"])
 def test_a_response_in_http_1_0_ends_by_its_length_or_with_the_connection(
-    content: Content, coding: bytes
+    content: bytes | list[bytes], coding: bytes
 ) -> None:
     routes = Router()
     routes.get("/text")(lambda request: Response(200, content, compress_from=0))

@@ -381,7 +381,7 @@ def test_another_reader_of_multipart_finds_the_parts(media_type: str) -> None:
         found = list(email.message_from_bytes(head + octets, policy=email.policy.HTTP).iter_parts())
         assert [each["Content-Range"] for each in found] == [content_range(part, 1000) for part in parts]
         assert {each["Content-Type"] for each in found} == {media_type}
-        payloads = [each.get_payload().encode("ascii") for each in found]
+        payloads = [str(each.get_payload()).encode("ascii") for each in found]
         assert payloads == [content[part.start : part.stop] for part in parts]
 
 

@@ -103,11 +103,12 @@ def test_a_status_without_content_lets_go_of_the_content_it_was_given(
     status: int, version: int, coding: str | None, kind: str
 ) -> None:
     file, pieces, live = OpenFile(), Pieces(b"hello"), LiveStream()
-    content = {"file": FileSlice(file, 0, 5), "pieces": pieces, "live": live}[kind]
-    octets, body = write(Response(status, content, compress_from=0), version=version, coding=coding)
+    contents: dict[str, Content] = {"file": FileSlice(file, 0, 5), "pieces": pieces, "live": live}
+    closing: dict[str, OpenFile | Pieces | LiveStream] = {"file": file, "pieces": pieces, "live": live}
+    octets, body = write(Response(status, contents[kind], compress_from=0), version=version, coding=coding)
     assert body is None
     assert not {"content-length", "transfer-encoding"} & answer(octets).headers.keys()
-    assert {"file": file, "pieces": pieces, "live": live}[kind].closed
+    assert closing[kind].closed
 
 
 @pytest.mark.parametrize("status", [-1, 0, 20, 99, 100, 101, 199, 600, 1000])

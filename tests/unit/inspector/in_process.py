@@ -94,15 +94,15 @@ class InProcess:
         self.selector = EagerSelector()
         self.outer = Reactor(self.selector, self.clock, inf)
         chosen = Settings(**settings)  # type: ignore[arg-type]
-        watch = inspected(readers, "127.0.0.1", 0, chosen, installers, served_readers, self.outer)
-        assert isinstance(watch.reactor, SteppedReactor)
-        self.control = watch.reactor.control
+        instrumentation = inspected(readers, "127.0.0.1", 0, chosen, installers, served_readers, self.outer)
+        assert isinstance(instrumentation.reactor, SteppedReactor)
+        self.control = instrumentation.reactor.control
         self.peers: list[Peer] = []
         self._stack = ExitStack()
         self.server = self._stack.enter_context(
-            Server(handlers.build(), port=0, settings=chosen, watch=watch)
+            Server(handlers.build(), port=0, settings=chosen, instrumentation=instrumentation)
         )
-        note = self._stack.enter_context(watch.around(self.server))
+        note = self._stack.enter_context(instrumentation.lifespan(self.server))
         match = re.search(r":([0-9]+)/", note)
         assert match is not None
         self.inspector = int(match[1])

@@ -197,7 +197,7 @@ def test_the_message_is_not_logged_for_a_server_that_stops(caplog: pytest.LogCap
         busy = site.connect()
         busy.send(b"GET / HTTP/1.1\r\n")
         pause(site)
-        site.server.hear(signal.SIGTERM)
+        site.server.signal_callback(signal.SIGTERM)
         site.pass_time(6)
         assert site.server.context.state is not ServerState.RUNNING
         assert warnings(caplog) == []
@@ -216,11 +216,11 @@ def test_a_server_that_stops_cannot_be_held(path: str, data: dict[str, object]) 
     with InProcess() as site:
         busy = site.connect()
         busy.send(b"GET / HTTP/1.1\r\n")
-        site.server.hear(signal.SIGTERM)
+        site.server.signal_callback(signal.SIGTERM)
         site.run_until(lambda: site.server.context.state is ServerState.STOPPING)
         answer = site.post(path, data)
         assert (answer.status, answer.content) == (409, b"the server is stopping\n")
-        assert site.server.reactor.control.mode == "running"
+        assert site.control.mode == "running"
 
 
 def test_a_server_that_is_about_to_stop_cannot_be_held() -> None:
@@ -230,7 +230,8 @@ def test_a_server_that_is_about_to_stop_cannot_be_held() -> None:
         site.open_page()
         peer = site.connect(site.inspector)
         peer.sock.send(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
-        site.server.hear(signal.SIGTERM)  # the server itself is notified in its next turn, after the request
+        # The server itself is notified in its next turn, after the request.
+        site.server.signal_callback(signal.SIGTERM)
         assert site.server.context.state is ServerState.RUNNING
         assert peer.answer().status == 409
         assert site.control.mode == "running"
@@ -242,10 +243,10 @@ def test_a_reload_keeps_a_held_loop_and_its_breakpoints(monkeypatch: pytest.Monk
         site.open_page()
         site.post("/breakpoints", {"states": ["CLOSED"], "slow": False})
         pause(site)
-        site.server.hear(signal.SIGHUP)
+        site.server.signal_callback(signal.SIGHUP)
         site.pass_time(1)
-        assert site.server.reactor.control.mode == "paused"
-        assert site.server.reactor.control.stop_at_states == {"CLOSED"}
+        assert site.control.mode == "paused"
+        assert site.control.stop_at_states == {"CLOSED"}
 
 
 @pytest.mark.parametrize("then", ["pause", "resume", "slow"])

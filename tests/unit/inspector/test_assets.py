@@ -18,7 +18,7 @@ SCRIPTS = sorted(path.name for path in HERE.glob("*.js"))
 
 def within(tag: str) -> str:
     (content,) = re.findall(f"<{tag}>(.*?)</{tag}>", TEXT, re.DOTALL)
-    return content
+    return str(content)
 
 
 def policy() -> dict[str, str]:

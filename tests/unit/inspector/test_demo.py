@@ -13,7 +13,7 @@ from reactor.inspector.demo import DEMOS
 from reactor.inspector.endpoints import figures
 from reactor.observe.events import Event
 from reactor.observe.metrics import Metrics
-from reactor.server.server import StartError
+from reactor.server.listen import StartError
 from tests.support.command import CommandServer
 from tests.support.process import Wire
 from tests.unit.inspector.in_process import InProcess
@@ -237,7 +237,7 @@ def test_while_the_server_stops_no_demo_begins(opened: list[demo_server.DemoServ
         busy.send(b"GET / HTTP/1.1\r\n")  # holds the stop
         assert site.post("/demos", {"name": "keep-alive"}).status == 202
         site.run_until(lambda: len(opened[0].context.connections) == 1)
-        site.server.hear(signal.SIGTERM)
+        site.server.signal_callback(signal.SIGTERM)
         site.run_until(lambda: not opened[0].context.connections)
         assert site.server.context.connections
         answer = site.post("/demos", {"name": "keep-alive"})

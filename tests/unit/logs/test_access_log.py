@@ -1,9 +1,11 @@
-"""The access log: a line a request, whatever became of it, and none that a client could forge."""
+"""The access log: one line per request, whatever its outcome, and none that a client could forge."""
 
 import io
 import json
 import re
 import zlib
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -47,7 +49,7 @@ def log() -> Log:
     return Log()
 
 
-def test_a_combined_line_is_exactly_this(log) -> None:
+def test_a_combined_line_is_exactly_this(log: Log) -> None:
     with Harness(access_log=log) as server:
         client = server.connect(peer="192.0.2.7")
         client.get("/echo/abc?q=1", "User-Agent: curl/8", "Referer: http://test/")
@@ -58,7 +60,7 @@ def test_a_combined_line_is_exactly_this(log) -> None:
         )
 
 
-def test_a_json_line_is_exactly_this(log) -> None:
+def test_a_json_line_is_exactly_this(log: Log) -> None:
     with Harness(access_log=log, log_format="json") as server:
         client = server.connect(peer="192.0.2.7")
         client.get("/echo/abc?q=1", "User-Agent: curl/8")
@@ -79,7 +81,7 @@ def test_a_json_line_is_exactly_this(log) -> None:
         }
 
 
-def test_connections_and_their_requests_are_numbered(log) -> None:
+def test_connections_and_their_requests_are_numbered(log: Log) -> None:
     with Harness(access_log=log) as server:
         first, second = server.connect(), server.connect()
         for client in (first, second, first, first, second):
@@ -88,7 +90,7 @@ def test_connections_and_their_requests_are_numbered(log) -> None:
         assert numbers == [("1", "1"), ("2", "1"), ("1", "2"), ("1", "3"), ("2", "2")]
 
 
-def test_the_duration_reaches_from_the_head_to_the_last_octet(log) -> None:
+def test_the_duration_reaches_from_the_head_to_the_last_octet(log: Log) -> None:
     with Harness(answering(lambda: Response(200, b"a" * 10**6)), access_log=log) as server:
         client = server.connect()
         client.send(request("/post", "Content-Length: 5", method="POST"))
@@ -99,7 +101,7 @@ def test_the_duration_reaches_from_the_head_to_the_last_octet(log) -> None:
         assert [entry["duration"] for entry in log.entries] == ["1500000", "250000"]
 
 
-def test_a_response_is_logged_after_its_last_octet(log) -> None:
+def test_a_response_is_logged_after_its_last_octet(log: Log) -> None:
     with Harness(answering(lambda: Response(200, b"a" * 10**6)), access_log=log) as server:
         client = server.connect()
         client.send(request("/0"))
@@ -108,7 +110,7 @@ def test_a_response_is_logged_after_its_last_octet(log) -> None:
         assert [entry["content"] for entry in log.entries] == ["1000000"]
 
 
-def test_the_lines_of_one_turn_are_one_write(log) -> None:
+def test_the_lines_of_one_turn_are_one_write(log: Log) -> None:
     with Harness(access_log=log) as server:
         clients = [server.connect() for _ in range(10)]
         for client in clients:
@@ -118,7 +120,7 @@ def test_the_lines_of_one_turn_are_one_write(log) -> None:
         assert log.writes == 1
 
 
-def test_a_turn_without_requests_writes_nothing(log) -> None:
+def test_a_turn_without_requests_writes_nothing(log: Log) -> None:
     with Harness(access_log=log) as server:
         server.connect().send(request()[:-1])
         assert log.writes == 0
@@ -127,7 +129,7 @@ def test_a_turn_without_requests_writes_nothing(log) -> None:
 # Content octets.
 
 
-def test_content_octets_are_those_of_each_request_behind_another(log) -> None:
+def test_content_octets_are_those_of_each_request_behind_another(log: Log) -> None:
     with Harness(access_log=log) as server:
         client = server.connect()
         client.send(b"".join(request("/echo/" + "a" * count) for count in range(1, 100)))
@@ -135,7 +137,7 @@ def test_content_octets_are_those_of_each_request_behind_another(log) -> None:
         assert [int(entry["content"]) for entry in log.entries] == list(range(1, 100))
 
 
-def test_content_octets_are_right_where_the_kernel_takes_them_in_parts(log) -> None:
+def test_content_octets_are_right_where_the_kernel_takes_them_in_parts(log: Log) -> None:
     routes = answering(*(lambda size=size: Response(200, b"a" * size) for size in (100_000, 7, 50_000)))
     with Harness(routes, access_log=log) as server:
         client = server.connect()
@@ -145,7 +147,7 @@ def test_content_octets_are_right_where_the_kernel_takes_them_in_parts(log) -> N
         assert [entry["content"] for entry in log.entries] == ["100000", "7", "50000", "7"]
 
 
-def test_the_100_between_two_responses_is_content_of_neither(log) -> None:
+def test_the_100_between_two_responses_is_content_of_neither(log: Log) -> None:
     with Harness(answering(), access_log=log) as server:
         client = server.connect()
         asking = request("/post", "Content-Length: 5", "Expect: 100-continue", method="POST")
@@ -155,9 +157,9 @@ def test_the_100_between_two_responses_is_content_of_neither(log) -> None:
         assert [entry["content"] for entry in log.entries] == ["16", "5", "16"]
 
 
-def test_content_octets_are_counted_as_they_were_sent(log, tmp_path) -> None:
+def test_content_octets_are_counted_as_they_were_sent(log: Log, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"a" * 300_000)
-    store = Store(tmp_path)
+    store = Store(str(tmp_path))
     with Harness(store=store, access_log=log) as server:
         client = server.connect()
         zipped = client.get("/echo/" + "a" * 1000, "Accept-Encoding: gzip").content
@@ -174,7 +176,7 @@ def test_content_octets_are_counted_as_they_were_sent(log, tmp_path) -> None:
 # What did not go well.
 
 
-def test_a_client_that_vanishes_from_its_response_is_logged_as_499(log) -> None:
+def test_a_client_that_vanishes_from_its_response_is_logged_as_499(log: Log) -> None:
     with Harness(answering(lambda: Response(200, b"a" * 10**7)), access_log=log) as server:
         client = server.connect()
         client.send(request("/0"))
@@ -184,7 +186,7 @@ def test_a_client_that_vanishes_from_its_response_is_logged_as_499(log) -> None:
         assert 0 < int(entry["content"]) < 10**7
 
 
-def test_every_request_that_waited_behind_a_vanished_client_is_logged_as_499(log) -> None:
+def test_every_request_that_waited_behind_a_vanished_client_is_logged_as_499(log: Log) -> None:
     with Harness(answering(lambda: Response(200, b"a" * 250_000)), access_log=log) as server:
         client = server.connect()
         shrink_buffers(client)
@@ -195,7 +197,9 @@ def test_every_request_that_waited_behind_a_vanished_client_is_logged_as_499(log
 
 
 @pytest.mark.parametrize("leave", [Client.close, Client.half_close])
-def test_a_client_that_vanishes_from_its_upload_is_logged_as_499(log, leave) -> None:
+def test_a_client_that_vanishes_from_its_upload_is_logged_as_499(
+    log: Log, leave: Callable[[Client], None]
+) -> None:
     with Harness(answering(), access_log=log) as server:
         client = server.connect()
         client.send(CANARY + request("/post", "Content-Length: 9", method="POST") + b"hello")
@@ -203,7 +207,7 @@ def test_a_client_that_vanishes_from_its_upload_is_logged_as_499(log, leave) -> 
         assert [(entry["status"], entry["number"]) for entry in log.entries] == [("200", "1"), ("499", "2")]
 
 
-def test_a_client_that_leaves_a_live_stream_is_logged_as_499(log) -> None:
+def test_a_client_that_leaves_a_live_stream_is_logged_as_499(log: Log) -> None:
     stream = LiveStream()
     with Harness(answering(lambda: Response(200, stream)), access_log=log) as server:
         client = server.connect()
@@ -212,7 +216,7 @@ def test_a_client_that_leaves_a_live_stream_is_logged_as_499(log) -> None:
         assert [entry["status"] for entry in log.entries] == ["499"]
 
 
-def test_a_client_that_is_reset_is_logged_as_499(log) -> None:
+def test_a_client_that_is_reset_is_logged_as_499(log: Log) -> None:
     with Harness(answering(lambda: Response(200, b"a" * 10**7)), access_log=log) as server:
         server.connect().send(request("/0"))
         server.clock.advance(61)
@@ -220,7 +224,7 @@ def test_a_client_that_is_reset_is_logged_as_499(log) -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HTT", CANARY])
-def test_a_client_that_leaves_between_requests_is_not_logged_for_it(log, said) -> None:
+def test_a_client_that_leaves_between_requests_is_not_logged_for_it(log: Log, said: bytes) -> None:
     with Harness(answering(), access_log=log) as server:
         client = server.connect()
         client.send(said)
@@ -228,14 +232,14 @@ def test_a_client_that_leaves_between_requests_is_not_logged_for_it(log, said) -
         assert [entry["status"] for entry in log.entries] == ["200"] * (said == CANARY)
 
 
-def test_a_slow_head_is_logged_as_408_of_an_unknown_request(log) -> None:
+def test_a_slow_head_is_logged_as_408_of_an_unknown_request(log: Log) -> None:
     with Harness(access_log=log) as server:
         server.connect().send(b"GET / HTT")
         server.clock.advance(21)
         assert [(entry["status"], entry["line"]) for entry in log.entries] == [("408", "-")]
 
 
-def test_slow_content_is_logged_as_408_of_its_request(log) -> None:
+def test_slow_content_is_logged_as_408_of_its_request(log: Log) -> None:
     with Harness(answering(), access_log=log) as server:
         server.connect().send(request("/post", "Content-Length: 9", method="POST"))
         server.clock.advance(21)
@@ -243,7 +247,7 @@ def test_slow_content_is_logged_as_408_of_its_request(log) -> None:
 
 
 @pytest.mark.parametrize("layout", ["combined", "json"])
-def test_a_refused_request_is_logged_with_what_could_be_read(log, layout) -> None:
+def test_a_refused_request_is_logged_with_what_could_be_read(log: Log, layout: str) -> None:
     with Harness(access_log=log, log_format=layout) as server:
         client = server.connect()
         client.send(b'GET /sec"ret\x07 HTTP/1.1\r\nHost : forged\r\nUser-Agent: curl\r\n\r\n')
@@ -261,7 +265,9 @@ def test_a_refused_request_is_logged_with_what_could_be_read(log, layout) -> Non
 
 @pytest.mark.parametrize("layout", ["combined", "json"])
 @pytest.mark.parametrize("line", ["GET /secret HTTP/2.0", "GET  /secret HTTP/1.1", "secret", "HEAD /secret"])
-def test_a_request_without_a_readable_line_is_logged_without_a_word_of_it(log, layout, line) -> None:
+def test_a_request_without_a_readable_line_is_logged_without_a_word_of_it(
+    log: Log, layout: str, line: str
+) -> None:
     with Harness(access_log=log, log_format=layout) as server:
         client = server.connect()
         client.send(f"{line}\r\nHost: forged\r\n\r\n".encode())
@@ -286,14 +292,15 @@ def test_a_request_without_a_readable_line_is_logged_without_a_word_of_it(log, l
         (request("/0"), "500"),
     ],
 )
-def test_an_error_is_logged_with_its_request(log, octets, status) -> None:
-    with Harness(answering(lambda: None), access_log=log) as server:
+def test_an_error_is_logged_with_its_request(log: Log, octets: bytes, status: str) -> None:
+    routes = answering(lambda: None)  # type: ignore[arg-type, return-value]
+    with Harness(routes, access_log=log) as server:
         server.connect().send(octets)
         line = octets.partition(b"\r\n")[0].decode()
         assert [(entry["line"], entry["status"]) for entry in log.entries] == [(line, status)]
 
 
-def test_a_file_that_shrank_is_logged_with_what_was_sent(log, tmp_path) -> None:
+def test_a_file_that_shrank_is_logged_with_what_was_sent(log: Log, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"hello")
     with open(tmp_path / "file", "rb") as file:
         routes = answering(lambda: Response(200, FileSlice(file, 0, 1000)))
@@ -302,7 +309,9 @@ def test_a_file_that_shrank_is_logged_with_what_was_sent(log, tmp_path) -> None:
             assert [entry["content"] for entry in log.entries] == ["5"]
 
 
-def test_a_log_that_cannot_be_written_stops_nobody_from_being_served(caplog) -> None:
+def test_a_log_that_cannot_be_written_stops_nobody_from_being_served(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     class Full(io.StringIO):
         def write(self, text: str) -> int:
             raise OSError(28, "No space left on device")

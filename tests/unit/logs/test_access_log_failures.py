@@ -1,4 +1,4 @@
-"""What fails on our side is logged as what it was; 499 is for clients that left."""
+"""Failures in the access log: a failure of the server has its own status; 499 is for clients that left."""
 
 import logging
 from collections.abc import Callable, Iterator

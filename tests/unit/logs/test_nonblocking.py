@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 import pytest
 
@@ -81,7 +81,7 @@ def refuse(path: str) -> int:
 
 def test_an_unread_stream_drops_lines_and_keeps_its_blocking_mode(target: Target) -> None:
     writer = LineWriter(target.stream)
-    dropped = []
+    dropped: list[int] = []
     in_time(lambda: dropped.extend(writer.write([f"{number} {'x' * 80}\n"]) for number in range(LINES)))
     assert 0 < sum(dropped) < LINES
     assert not writer.failed
@@ -239,7 +239,7 @@ def test_a_default_timeout_of_sockets_changes_nothing() -> None:
 @pytest.mark.system
 @pytest.mark.parametrize("mode", ["w", "a"])
 def test_a_regular_file_keeps_the_offset_that_it_shares_with_other_programs(
-    tmp_path: Path, mode: str
+    tmp_path: Path, mode: Literal["w", "a"]
 ) -> None:
     path = tmp_path / "log"
     path.write_text("before\n")

@@ -1,4 +1,4 @@
-"""Standard error may be closed, or a pipe whose reader is gone: the server serves, and ends with 0."""
+"""Standard error may be closed, or a pipe without a reader: the server runs, and exits with 0."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor.logs.stderr import MessageHandler, nonblocking_stderr
+from reactor.logs.stderr import StderrHandler, nonblocking_stderr
 from tests.support.process import COMMAND, PATIENCE, ROOT, Wire, environment, head
 from tests.system.test_access_log_pipe import Pipe, in_time
 
@@ -99,7 +99,7 @@ def test_a_standard_error_that_nobody_reads_stops_nobody(full: int, tmp_path: Pa
 def test_messages_that_were_dropped_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = Pipe()
     monkeypatch.setattr("sys.stderr", pipe.stream)
-    handler = MessageHandler()
+    handler = StderrHandler()
     handler.setFormatter(logging.Formatter("reactor: %(message)s"))
     record = logging.makeLogRecord({"msg": "hello"})
     pipe.fill()
@@ -195,7 +195,7 @@ def test_messages_that_a_failing_standard_error_did_not_take_are_counted(
     reason: str, broken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipe = Pipe()
-    handler = MessageHandler()
+    handler = StderrHandler()
     with open("/dev/full", "w") as full, os.fdopen(os.dup(broken), "w") as no_reader:
         monkeypatch.setattr("sys.stderr", no_reader if reason == "Broken pipe" else full)
         for _ in range(3):
@@ -212,7 +212,7 @@ def test_a_record_that_cannot_be_formatted_raises_nothing(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     record = logging.makeLogRecord({"msg": "%d", "args": ("x",), "pathname": "app.py", "lineno": 7})
-    MessageHandler().handle(record)
+    StderrHandler().handle(record)
     written = capsys.readouterr().err
     assert written.startswith("reactor: cannot format the log message from app.py:7: TypeError(")
     assert written.count("\n") == 1
@@ -254,13 +254,18 @@ def test_what_python_prints_by_itself_does_not_block(
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
     master, slave = terminal
     monkeypatch.setattr("sys.stderr", open(slave, "w", closefd=False))  # noqa: SIM115 - closing it may block
+
+    def fail_often() -> None:
+        for _ in range(2000):
+            fail()
+
     with nonblocking_stderr():
         fail()
         assert read_lines(master)[-2:] == [last, ""]
-        in_time(lambda: [fail() for _ in range(2000)])
+        in_time(fail_often)
     monkeypatch.undo()
     assert logging.lastResort is not None
-    assert not isinstance(logging.lastResort, MessageHandler)
+    assert not isinstance(logging.lastResort, StderrHandler)
 
 
 LIBRARY = """

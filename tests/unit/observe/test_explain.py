@@ -23,10 +23,12 @@ GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
 class Told:
     """A harness that is explained; paragraphs with descriptors and turns masked."""
 
-    def __init__(self, *arguments: object, colour: bool = False, **settings: object) -> None:
+    def __init__(
+        self, routes: Router | None = None, store: Store | None = None, colour: bool = False
+    ) -> None:
         self.lines: list[str] = []
         reader = Explain(self.lines.append, colour)
-        self.server = Harness(*arguments, readers=[reader], **settings)  # type: ignore[arg-type]
+        self.server = Harness(routes, store, readers=[reader])
 
     def __enter__(self) -> "Told":
         self.server.__enter__()

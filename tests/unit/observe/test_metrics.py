@@ -7,6 +7,7 @@ import string
 from typing import Any
 
 import pytest
+from prometheus_client import Metric
 from prometheus_client.openmetrics import parser as open_metrics
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -20,13 +21,17 @@ from tests.support.in_process import Harness
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
+def parse(text: str, media_type: str) -> list[Metric]:
+    """Read an exposition with Prometheus' own parser, of which that for OpenMetrics has no annotations."""
+    if media_type == OPEN:
+        return list(open_metrics.text_fd_to_metric_families(io.StringIO(text)))  # type: ignore[no-untyped-call]
+    return list(text_string_to_metric_families(text))
+
+
 def samples(metrics: Metrics, server: Harness, media_type: str = OPEN) -> dict[tuple[str, Any], float]:
     """Return all samples, read by Prometheus' own parser."""
     text = render(metrics.families(server.context), media_type)
-    if media_type == OPEN:
-        families = list(open_metrics.text_fd_to_metric_families(io.StringIO(text)))
-    else:
-        families = list(text_string_to_metric_families(text))
+    families = parse(text, media_type)
     assert all(family.documentation and family.type != "unknown" for family in families)
     return {
         (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -182,8 +187,7 @@ def test_what_is_hostile_in_a_template_is_escaped(media_type: str) -> None:
         "some_things", COUNTER, "", 'words with "quotes"\\', [((("http_route", template),), 1)]
     )
     text = render([family], media_type)
-    parse = open_metrics.text_fd_to_metric_families if media_type == OPEN else text_string_to_metric_families
-    (parsed,) = list(parse(io.StringIO(text) if media_type == OPEN else text))  # type: ignore[operator]
+    (parsed,) = parse(text, media_type)
     assert parsed.samples[0].labels == {"http_route": template}
 
 

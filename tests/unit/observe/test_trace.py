@@ -8,22 +8,23 @@ from unittest.mock import patch
 
 import pytest
 
-from reactor.observe.events import ENDED, Event
+from reactor.observe.events import ENDED, Event, EventReader
 from reactor.observe.trace import Trace
 from reactor.observe.trace_format import LONGEST, MOST, MOST_AT_END, quote
 from tests.support.in_process import Clock
 from tests.support.process import head
 from tests.support.trace import GET, Ticking, mixed_run, one_by_one, site, traced
+from tests.support.trace_checker import Event as Line
 from tests.support.trace_checker import answers, events_of, faults, logged
 
 
-def read(tmp_path: Path) -> list[Event]:
+def read(tmp_path: Path) -> list[Line]:
     text = (tmp_path / "trace").read_text()
     assert faults(text) == []
     return events_of(text)
 
 
-def named(events: list[Event], phase: str, name: str) -> list[Event]:
+def named(events: list[Line], phase: str, name: str) -> list[Line]:
     return [event for event in events if event["ph"] == phase and event["name"] == name]
 
 
@@ -177,7 +178,7 @@ def test_a_text_that_is_quoted_is_short(text: str) -> None:
 @pytest.mark.parametrize("limit", [0, 1000, 10_000, 30_000, 60_000, 90_000])
 @pytest.mark.parametrize("split", [lambda trace: trace, one_by_one], ids=["by turns", "by events"])
 def test_a_trace_ends_whole_at_its_limit(
-    tmp_path: Path, limit: int, split: Callable[[Trace], Trace], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, limit: int, split: Callable[[Trace], EventReader], caplog: pytest.LogCaptureFixture
 ) -> None:
     trace = Trace(str(tmp_path / "trace"), limit)
     with site(tmp_path, readers=[split(trace)]) as server:

@@ -1,4 +1,4 @@
-"""The acceptor: a share each turn, and what ``accept`` can raise."""
+"""The acceptor: its share of each turn, and the errors that ``accept`` can raise."""
 
 import errno
 import selectors

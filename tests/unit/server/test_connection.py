@@ -1,12 +1,13 @@
-"""A connection from its first request to its end: persistence, endings, expectations, failures."""
+"""A connection from its first request to its end: keep-alive, pipelining, expectations, failures."""
 
 import logging
+from pathlib import Path
 
 import pytest
 
 from handlers.files.store import Store
 from reactor.http11.errors import HTTPError
-from reactor.http11.message import FileSlice, LiveStream, Response
+from reactor.http11.message import FileSlice, LiveStream, Request, Response
 from reactor.routing import Router
 from tests.support.in_process import Harness
 from tests.support.requests import CANARY, answering, chunks, connect_tcp, read_what_is_there, request, write
@@ -38,7 +39,9 @@ def test_a_request_is_answered_and_the_connection_persists() -> None:
         ("HTTP/1.0", ["Connection: keep-alive, close"], "close"),
     ],
 )
-def test_a_client_that_wants_to_close_sees_the_end_in_the_same_turn(version, lines, connection) -> None:
+def test_a_client_that_wants_to_close_sees_the_end_in_the_same_turn(
+    version: str, lines: list[str], connection: str
+) -> None:
     with Harness() as server:
         client = server.connect()
         write(client, request("/echo/a", *lines, version=version))
@@ -74,7 +77,7 @@ def test_octets_that_come_late_behind_the_last_response_do_not_reset_it() -> Non
         ("HTTP/1.0", ["Connection: Keep-Alive, TE"], "keep-alive"),
     ],
 )
-def test_a_client_that_wants_to_stay_can(version, lines, connection) -> None:
+def test_a_client_that_wants_to_stay_can(version: str, lines: list[str], connection: str | None) -> None:
     with Harness() as server:
         client = server.connect()
         for _ in range(3):
@@ -86,7 +89,7 @@ def test_a_client_that_wants_to_stay_can(version, lines, connection) -> None:
 
 
 @pytest.mark.parametrize("behind", [CANARY, b"\x00\xff\r\n\r\n", b"a" * 200_000])
-def test_octets_behind_connection_close_are_ignored(behind) -> None:
+def test_octets_behind_connection_close_are_ignored(behind: bytes) -> None:
     with Harness() as server:
         client = server.connect()
         client.send(request("/echo/a", "Connection: close") + behind)
@@ -116,7 +119,7 @@ def asking(path: str, *lines: str, version: str = "HTTP/1.1") -> bytes:
     ("line", "content"),
     [("Content-Length: 5", b"hello"), ("Transfer-Encoding: chunked", chunks(b"hello"))],
 )
-def test_who_waits_to_be_asked_for_content_is_asked(line, content) -> None:
+def test_who_waits_to_be_asked_for_content_is_asked(line: str, content: bytes) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         for _ in range(2):
@@ -128,7 +131,7 @@ def test_who_waits_to_be_asked_for_content_is_asked(line, content) -> None:
 
 
 @pytest.mark.parametrize("sent", [b"h", b"hello", b"hello" + CANARY])
-def test_who_has_begun_with_the_content_is_not_asked(sent) -> None:
+def test_who_has_begun_with_the_content_is_not_asked(sent: bytes) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(asking("/post") + sent)
@@ -139,7 +142,7 @@ def test_who_has_begun_with_the_content_is_not_asked(sent) -> None:
 
 
 @pytest.mark.parametrize("lines", [[], ["Content-Length: 0"]])
-def test_without_content_nobody_is_asked(lines) -> None:
+def test_without_content_nobody_is_asked(lines: list[str]) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(request("/post", "Expect: 100-continue", *lines, method="POST"))
@@ -159,7 +162,9 @@ def test_a_client_of_http_1_0_is_never_asked() -> None:
 @pytest.mark.parametrize(
     ("path", "length", "status"), [("/none", 5, 404), ("/canary", 5, 405), ("/post", 2**30 + 1, 413)]
 )
-def test_content_that_is_not_wanted_is_neither_asked_for_nor_read(path, length, status, expect) -> None:
+def test_content_that_is_not_wanted_is_neither_asked_for_nor_read(
+    path: str, length: int, status: int, expect: bool
+) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         head = asking if expect else lambda path, line: request(path, line, method="POST")
@@ -170,8 +175,8 @@ def test_content_that_is_not_wanted_is_neither_asked_for_nor_read(path, length, 
         assert client.sock.recv(1) == b""
 
 
-def test_no_content_is_content_too(tmp_path) -> None:
-    store = Store(tmp_path)
+def test_no_content_is_content_too(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
     with Harness(store=store) as server:
         client = server.connect()
         for name, line in [("a", "Content-Length: 0"), ("b", "X: no length")]:
@@ -185,7 +190,7 @@ def test_no_content_is_content_too(tmp_path) -> None:
 
 
 def raising(error: Exception) -> Router:
-    def fail(_) -> Response:
+    def fail(_: Request) -> Response:
         raise error
 
     routes = answering()
@@ -194,7 +199,7 @@ def raising(error: Exception) -> Router:
     return routes
 
 
-def test_an_exception_in_a_handler_is_a_500_and_a_logged_traceback(caplog) -> None:
+def test_an_exception_in_a_handler_is_a_500_and_a_logged_traceback(caplog: pytest.LogCaptureFixture) -> None:
     with Harness(raising(ValueError("a secret"))) as server:
         client, other = server.connect(), server.connect()
         client.send(request("/fail"))
@@ -210,7 +215,7 @@ def test_an_exception_in_a_handler_is_a_500_and_a_logged_traceback(caplog) -> No
         other.get("/canary")
 
 
-def test_what_a_handler_refuses_is_answered_with_its_reason(caplog) -> None:
+def test_what_a_handler_refuses_is_answered_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
     with Harness(raising(HTTPError(409, "not now"))) as server:
         client = server.connect()
         client.send(request("/fail", method="POST", content=b"hello"))
@@ -229,13 +234,15 @@ def test_what_a_handler_refuses_is_answered_with_its_reason(caplog) -> None:
         pytest.param(Response(200, b"", (("Content-Length", "7"),)), id="Content-Length of its own"),
         pytest.param(Response(200, b"", (("X", "\u20ac"),)), id="character beyond ISO 8859-1"),
         pytest.param(Response(1000), id="status of four digits"),
-        pytest.param(Response(None), id="status of None"),
-        pytest.param(Response(200, None), id="content of None"),
-        pytest.param(Response(200, 5), id="content of int"),
+        pytest.param(Response(None), id="status of None"),  # type: ignore[arg-type]
+        pytest.param(Response(200, None), id="content of None"),  # type: ignore[arg-type]
+        pytest.param(Response(200, 5), id="content of int"),  # type: ignore[arg-type]
     ],
 )
 @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
-def test_what_is_no_response_is_a_500(response, version, caplog) -> None:
+def test_what_is_no_response_is_a_500(
+    response: Response, version: str, caplog: pytest.LogCaptureFixture
+) -> None:
     with Harness(answering(lambda: response)) as server:
         client = server.connect()
         client.send(request("/0", "Connection: keep-alive", version=version))
@@ -244,7 +251,7 @@ def test_what_is_no_response_is_a_500(response, version, caplog) -> None:
         assert any(record.exc_info for record in caplog.records)
 
 
-def test_a_file_whose_response_cannot_be_written_is_closed(tmp_path) -> None:
+def test_a_file_whose_response_cannot_be_written_is_closed(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"hello")
     with open(tmp_path / "file", "rb") as file:
         faulty = Response(200, FileSlice(file, 0, 5), (("Bad Name", "1"),))

@@ -1,8 +1,8 @@
-"""A client may end or go silent at any point; a handle may be called ready when it is not."""
+"""A client may close or go silent at any point; a ready event may be stale."""
 
 import pytest
 
-from reactor.http11.message import Response
+from reactor.http11.message import Request, Response
 from tests.support.in_process import Harness
 from tests.support.requests import CANARY, answering, chunks, request, shrink_buffers, write
 
@@ -27,7 +27,7 @@ def ends_of_requests() -> list[int]:
 
 
 @pytest.mark.parametrize("end", range(len(TALK) + 1))
-def test_a_half_closed_client_gets_every_answer_it_asked_for_whole(end) -> None:
+def test_a_half_closed_client_gets_every_answer_it_asked_for_whole(end: int) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         write(client, TALK[:end])
@@ -40,7 +40,7 @@ def test_a_half_closed_client_gets_every_answer_it_asked_for_whole(end) -> None:
 
 
 @pytest.mark.parametrize("end", range(0, len(TALK) + 1, 7))
-def test_a_client_may_vanish_at_any_octet(end) -> None:
+def test_a_client_may_vanish_at_any_octet(end: int) -> None:
     with Harness(answering()) as server:
         client, other = server.connect(), server.connect()
         client.send(TALK[:end])
@@ -71,12 +71,11 @@ def test_a_client_that_vanishes_while_it_is_answered_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"G", request("/post", "Content-Length: 5", method="POST"), CANARY])
-def test_a_handle_that_is_not_readable_after_all_changes_nothing(said) -> None:
+def test_a_handle_that_is_not_readable_after_all_changes_nothing(said: bytes) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(said)
         before = client.responses()
-        assert client.connection is not None
         state = client.connection.state
         server.clock.advance(10)
         client.connection.on_readable()
@@ -95,7 +94,6 @@ def test_a_handle_that_is_not_writable_after_all_changes_nothing() -> None:
         client = server.connect()
         client.send(request("/0"))
         server.clock.advance(59)
-        assert client.connection is not None
         client.connection.on_writable()
         server.run()
         server.clock.advance(1.01)
@@ -107,7 +105,7 @@ def test_a_ready_event_of_a_connection_that_another_has_just_closed_is_stale() -
         first, second = server.connect(), server.connect()
         clients = {1: first, 2: second}
 
-        def close_the_other(request):
+        def close_the_other(request: Request) -> Response:
             other = clients[3 - int(request.params["me"])].connection
             other.abort()
             return Response(200)

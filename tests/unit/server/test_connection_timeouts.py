@@ -1,4 +1,8 @@
-"""Each deadline of a connection: just before it nothing happens, just after it what the table says."""
+"""Each timeout of a connection: nothing before it, and right after it what the state table says."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +20,7 @@ def assert_408(client: Client) -> None:
     client.assert_closed()
 
 
-def assert_passes_at(seconds: float, server: Harness, client: Client, then) -> None:
+def assert_passes_at(seconds: float, server: Harness, client: Client, then: Callable[[Client], None]) -> None:
     """Assert that nothing happens until a deadline so many seconds from now, and then what is said."""
     server.clock.advance(seconds - MOMENT)
     client.assert_open()
@@ -66,7 +70,7 @@ def test_a_head_that_is_complete_in_the_last_moment_is_served() -> None:
 
 
 @pytest.mark.parametrize("second", [request()[:1], request()[:-1]])
-def test_the_head_of_a_later_request_has_its_own_deadline(second) -> None:
+def test_the_head_of_a_later_request_has_its_own_deadline(second: bytes) -> None:
     with Harness() as server:
         client = server.connect()
         client.get("/")
@@ -101,7 +105,7 @@ def test_each_request_gives_another_75_seconds_and_empty_lines_do_not() -> None:
 
 
 @pytest.mark.parametrize("fields", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
-def test_content_at_just_the_minimum_rate_survives_every_window(fields) -> None:
+def test_content_at_just_the_minimum_rate_survives_every_window(fields: str) -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -115,7 +119,7 @@ def test_content_at_just_the_minimum_rate_survives_every_window(fields) -> None:
 
 
 @pytest.mark.parametrize("windows_before", [0, 1, 5])
-def test_content_one_octet_too_slow_gets_408_and_its_sink_is_closed(windows_before) -> None:
+def test_content_one_octet_too_slow_gets_408_and_its_sink_is_closed(windows_before: int) -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -157,8 +161,8 @@ def test_chunk_sizes_and_extensions_are_no_content() -> None:
         assert_passes_at(20, server, client, assert_408)
 
 
-def test_a_slow_upload_leaves_nothing_on_the_disk(tmp_path) -> None:
-    store = Store(tmp_path)
+def test_a_slow_upload_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
     with Harness(store=store) as server:
         client = server.connect()
         client.send(request("/files/name", "Content-Length: 100", method="POST") + b"a" * 99)
@@ -210,10 +214,13 @@ def test_a_refused_client_that_stays_is_closed_after_the_linger() -> None:
         ("content_timeout", request("/post", "Content-Length: 9", method="POST"), assert_408),
     ],
 )
-def test_the_deadline_is_the_one_that_was_set(setting, octets, then) -> None:
+def test_the_deadline_is_the_one_that_was_set(
+    setting: str, octets: bytes, then: Callable[[Client], None]
+) -> None:
     routes = answering()
     routes.get("/")(lambda _: Response())
-    with Harness(routes, **{setting: 3.0}) as server:
+    settings: dict[str, Any] = {setting: 3.0}
+    with Harness(routes, **settings) as server:
         client = server.connect()
         client.send(octets)
         client.responses()

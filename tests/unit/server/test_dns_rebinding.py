@@ -1,4 +1,4 @@
-"""DNS rebinding: what the command answers a web page whose own name resolves to this machine."""
+"""DNS rebinding: responses of the command to a web page whose own name resolves to this machine."""
 
 import socket
 from collections.abc import Iterator

@@ -1,10 +1,11 @@
-"""Content and sinks whose ``close`` fails: it is logged, and everything else is let go of all the same."""
+"""Response content and sinks whose ``close`` fails: it is logged, and everything else is closed."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from reactor.http11.message import FileSlice, Response
+from reactor.http11.message import Content, FileSlice, Response
 from reactor.routing import Router
 from tests.support.in_process import Client, Harness
 from tests.support.requests import CANARY, RecordingSink, answering, chunks, request
@@ -50,7 +51,7 @@ class Handle:
 
 
 @pytest.fixture
-def path(tmp_path) -> str:
+def path(tmp_path: Path) -> str:
     (tmp_path / "file").write_bytes(b"a" * 10**6)
     return str(tmp_path / "file")
 
@@ -70,7 +71,6 @@ def vanish(client: Client) -> None:
 
 
 def abort(client: Client) -> None:
-    assert client.connection is not None
     client.connection.abort()
 
 
@@ -85,12 +85,11 @@ def planted(caplog: pytest.LogCaptureFixture) -> int:
 @CONTENTS
 @pytest.mark.parametrize("end", [vanish, abort, stall])
 def test_a_connection_whose_content_fails_to_close_is_closed_and_forgotten(
-    make: Callable, end: Callable, path: str, caplog: pytest.LogCaptureFixture
+    make: Callable[[str], Content], end: Callable[[Client], None], path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Harness(answering(lambda: Response(200, make(path)))) as server:
         client = server.connect()
         client.send(request("/0"))
-        assert client.connection is not None
         end(client)
         assert not server.context.connections
         assert client.connection.handle.fileno() == -1
@@ -107,7 +106,7 @@ def test_a_connection_whose_content_fails_to_close_is_closed_and_forgotten(
     ],
 )
 def test_content_that_is_sent_and_fails_to_close_arrives_and_so_does_what_follows(
-    make: Callable, path: str, caplog: pytest.LogCaptureFixture
+    make: Callable[[str], Content], path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Harness(answering(lambda: Response(200, make(path)))) as server:
         client = server.connect()
@@ -151,13 +150,12 @@ def break_framing(client: Client) -> None:
 
 @pytest.mark.parametrize("end", [vanish, abort, Client.half_close, break_framing])
 def test_a_connection_whose_sink_fails_to_close_is_closed_and_forgotten(
-    end: Callable, caplog: pytest.LogCaptureFixture
+    end: Callable[[Client], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     sink = BadSink()
     with Harness(post_to(sink)) as server:
         client = server.connect()
         client.send(request("/sink", "Transfer-Encoding: chunked", method="POST") + chunks(b"hello")[:-5])
-        assert client.connection is not None
         end(client)
         assert not server.context.connections
         assert client.connection.handle.fileno() == -1

@@ -1,6 +1,7 @@
-"""A response that cannot be sent is a 500, and not a reset; one whose status has no content has none."""
+"""A response that cannot be sent becomes a 500; a status without content has none."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -118,7 +119,9 @@ def live(_: str) -> LiveStream:
 @pytest.mark.parametrize("make", [octets, listed, of_file, live])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("line", ["Accept: */*", "Accept-Encoding: gzip"])
-def test_205_is_sent_without_content(make: Callable[[str], object], method: str, line: str, tmp_path) -> None:
+def test_205_is_sent_without_content(
+    make: Callable[[str], object], method: str, line: str, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_bytes(b"reset")
     path = str(tmp_path / "file")
     routes = answering(lambda: Response(205, make(path), compress_from=0))  # type: ignore[arg-type]

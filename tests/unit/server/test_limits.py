@@ -1,4 +1,7 @@
-"""Each limit on what a request may be: the octet that just fits, and the one that is too many."""
+"""Each limit on a request: the largest size that is accepted, and one byte more."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -61,7 +64,9 @@ def assert_refused(client: Client, status: int) -> None:
 
 @pytest.mark.parametrize("deliver", DELIVERIES)
 @pytest.mark.parametrize(("make", "limit", "status"), LIMITS)
-def test_a_head_that_just_fits_is_served(make, limit, status, deliver) -> None:
+def test_a_head_that_just_fits_is_served(
+    make: Callable[[int], bytes], limit: int, status: int, deliver: Callable[[bytes], list[bytes]]
+) -> None:
     with Harness() as server:
         client = server.connect()
         for octets in deliver(make(limit)):
@@ -72,7 +77,9 @@ def test_a_head_that_just_fits_is_served(make, limit, status, deliver) -> None:
 
 @pytest.mark.parametrize("deliver", DELIVERIES)
 @pytest.mark.parametrize(("make", "limit", "status"), LIMITS)
-def test_a_head_one_too_long_is_refused(make, limit, status, deliver) -> None:
+def test_a_head_one_too_long_is_refused(
+    make: Callable[[int], bytes], limit: int, status: int, deliver: Callable[[bytes], list[bytes]]
+) -> None:
     with Harness() as server:
         client = server.connect()
         for octets in deliver(make(limit + 1)):
@@ -108,8 +115,9 @@ def test_a_head_without_end_is_refused_before_its_end() -> None:
         ("max_fields", with_fields, 431),
     ],
 )
-def test_the_limit_is_the_one_that_was_set(setting, make, status) -> None:
-    with Harness(**{setting: 64}) as server:
+def test_the_limit_is_the_one_that_was_set(setting: str, make: Callable[[int], bytes], status: int) -> None:
+    settings: dict[str, Any] = {setting: 64}
+    with Harness(**settings) as server:
         server.connect().get("/")
         client = server.connect()
         client.send(make(65))
@@ -133,7 +141,7 @@ def test_content_one_octet_too_long_is_refused_before_it_is_read() -> None:
 
 
 @pytest.mark.parametrize("digits", ["1073741825", "9" * 18, "9" * 19, "9" * 5000])
-def test_content_over_the_default_limit_is_refused(digits) -> None:
+def test_content_over_the_default_limit_is_refused(digits: str) -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -194,7 +202,7 @@ def test_one_turn_reads_no_more_than_its_share() -> None:
 
 
 @pytest.mark.parametrize("content", [b"a" * 10_000, [b"a" * 10_000]], ids=["whole", "stream"])
-def test_one_turn_sends_no_more_than_its_share(content) -> None:
+def test_one_turn_sends_no_more_than_its_share(content: bytes | list[bytes]) -> None:
     with Harness(answering(lambda: Response(200, content)), turn_send=1000) as server:
         client = server.connect()
         write(client, request("/0"))
@@ -212,7 +220,7 @@ def test_one_turn_compresses_no_more_than_its_share() -> None:
     # Zeros compress to almost nothing: slice after slice goes in before any octet comes out.
     given = 0
 
-    def pieces():
+    def pieces() -> Iterator[bytes]:
         nonlocal given
         for _ in range(50):
             given += 1

@@ -1,6 +1,6 @@
-"""A live stream: content that comes in its own time, for as long as the client stays."""
+"""Live streams: content that is produced over time, for as long as the client stays."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -18,7 +18,7 @@ def open_stream(server: Harness, version: str = "HTTP/1.1") -> Client:
 
 
 @pytest.mark.parametrize(("version", "written"), [("HTTP/1.1", b"4\r\nnews\r\n"), ("HTTP/1.0", b"news")])
-def test_a_live_stream_sends_what_comes_when_it_comes(version, written) -> None:
+def test_a_live_stream_sends_what_comes_when_it_comes(version: str, written: bytes) -> None:
     stream = LiveStream()
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = open_stream(server, version)
@@ -32,7 +32,7 @@ def test_a_live_stream_sends_what_comes_when_it_comes(version, written) -> None:
 
 
 @pytest.mark.parametrize("go", [Client.close, Client.half_close])
-def test_a_live_stream_hears_that_its_client_is_gone(go) -> None:
+def test_a_live_stream_hears_that_its_client_is_gone(go: Callable[[Client], None]) -> None:
     stream = LiveStream()
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = open_stream(server)

@@ -1,4 +1,4 @@
-"""The acceptor at its limit: who gives way, and when accepting pauses."""
+"""The acceptor at the connection limit: which connection is closed, and when accepting pauses."""
 
 from collections.abc import Iterator
 

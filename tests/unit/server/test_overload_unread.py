@@ -1,4 +1,4 @@
-"""The acceptor at its limit: who has sent a request that is unread yet is not idle; what a pause says."""
+"""The acceptor at the connection limit: a connection with unread input is not idle; what a pause logs."""
 
 import errno
 from itertools import cycle, islice

@@ -1,10 +1,12 @@
-"""Requests sent without waiting: answered in order, in a loop, and never at the cost of others."""
+"""Pipelined requests: answered in order, in a loop, and with a bounded share of each turn."""
 
 import sys
+from collections.abc import Iterator
+from types import FrameType
 
 import pytest
 
-from reactor.http11.message import Response
+from reactor.http11.message import Request, Response
 from reactor.routing import Router
 from tests.support.in_process import Client, Harness
 from tests.support.requests import (
@@ -32,7 +34,7 @@ def assert_in_order(client: Client, count: int) -> None:
 
 
 @pytest.fixture
-def _little_recursion():
+def _little_recursion() -> Iterator[None]:
     limit = sys.getrecursionlimit()
     depth = sum(1 for _ in frames())
     sys.setrecursionlimit(depth + 60)
@@ -40,8 +42,8 @@ def _little_recursion():
     sys.setrecursionlimit(limit)
 
 
-def frames():
-    frame = sys._getframe()
+def frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
         yield frame
         frame = frame.f_back
@@ -65,7 +67,7 @@ def test_thousands_of_chunks_in_one_write_are_taken_without_recursion() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_requests_may_come_in_any_pieces(size) -> None:
+def test_requests_may_come_in_any_pieces(size: int) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         posts = [request("/post", method="POST", content=b"%d" % number) for number in range(10)]
@@ -130,7 +132,7 @@ class Counting:
         self.routes = Router()
         self.routes.get("/")(self.answer)
 
-    def answer(self, _) -> Response:
+    def answer(self, _: Request) -> Response:
         self.asked += 1
         return Response(200, b"a" * self.length)
 
@@ -153,7 +155,7 @@ def unsent(counting: Counting, client: Client, received: int) -> int:
     return counting.asked * SIZE - received - waiting_to_be_read(client)
 
 
-def test_what_is_unsent_is_bounded_and_parsing_goes_on_when_little_is_left(counting) -> None:
+def test_what_is_unsent_is_bounded_and_parsing_goes_on_when_little_is_left(counting: Counting) -> None:
     with Harness(counting.routes, high_water=HIGH, low_water=LOW) as server:
         client = server.connect()
         shrink_buffers(client)
@@ -175,7 +177,7 @@ def test_what_is_unsent_is_bounded_and_parsing_goes_on_when_little_is_left(count
         assert max(resumed) <= LOW
 
 
-def test_a_client_that_does_not_read_is_not_read_from(counting) -> None:
+def test_a_client_that_does_not_read_is_not_read_from(counting: Counting) -> None:
     with Harness(counting.routes, high_water=HIGH, low_water=LOW, turn_read=1000) as server:
         client = server.connect()
         shrink_buffers(client)
@@ -188,7 +190,7 @@ def test_a_client_that_does_not_read_is_not_read_from(counting) -> None:
         assert server.run() == 0, "and it does not spin"
 
 
-def test_a_client_that_does_not_read_gets_every_answer_when_it_does(counting) -> None:
+def test_a_client_that_does_not_read_gets_every_answer_when_it_does(counting: Counting) -> None:
     with Harness(counting.routes, high_water=HIGH, low_water=LOW) as server:
         client = server.connect()
         shrink_buffers(client)
@@ -200,7 +202,7 @@ def test_a_client_that_does_not_read_gets_every_answer_when_it_does(counting) ->
 # Fairness.
 
 
-def test_others_are_answered_between_the_requests_of_one(counting) -> None:
+def test_others_are_answered_between_the_requests_of_one(counting: Counting) -> None:
     with Harness(counting.routes, high_water=HIGH, low_water=LOW) as server:
         greedy, modest = server.connect(), server.connect()
         write(greedy, request() * 200)
@@ -228,7 +230,7 @@ def test_others_are_answered_while_one_uploads() -> None:
 def test_others_are_answered_while_one_is_sent_a_stream() -> None:
     given = []
 
-    def pieces():
+    def pieces() -> Iterator[bytes]:
         for number in range(100):
             given.append(number)
             yield b"a"

@@ -1,10 +1,11 @@
-"""What cannot be accepted is answered, with the reason, before the connection closes."""
+"""A request that cannot be accepted gets a response with the reason before the connection closes."""
 
 import logging
 import re
 
 import pytest
 
+from reactor.http11.message import Request, Response
 from tests.support.in_process import Answer, Client, Harness
 from tests.support.requests import CANARY, RecordingSink, answering, chunks, connect_tcp, posting, request
 
@@ -155,7 +156,9 @@ def assert_draining(client: Client) -> None:
 
 
 @EACH_REFUSAL
-def test_a_refused_request_is_answered_with_the_logged_reason(octets, status, caplog) -> None:
+def test_a_refused_request_is_answered_with_the_logged_reason(
+    octets: bytes, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO, logger="reactor")
     with Harness(answering()) as server:
         client = connect_tcp(server)
@@ -169,7 +172,7 @@ def test_a_refused_request_is_answered_with_the_logged_reason(octets, status, ca
 
 
 @EACH_REFUSAL
-def test_what_follows_a_refused_request_is_never_answered(octets, status) -> None:
+def test_what_follows_a_refused_request_is_never_answered(octets: bytes, status: int) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(octets + CANARY * 3)
@@ -179,7 +182,7 @@ def test_what_follows_a_refused_request_is_never_answered(octets, status) -> Non
 
 
 @EACH_REFUSAL
-def test_a_request_is_refused_as_well_octet_by_octet_and_behind_another(octets, status) -> None:
+def test_a_request_is_refused_as_well_octet_by_octet_and_behind_another(octets: bytes, status: int) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(CANARY)
@@ -200,7 +203,7 @@ def test_a_request_is_refused_as_well_octet_by_octet_and_behind_another(octets, 
         pytest.param(target(b"/echo/%c0%af"), id="overlong slash"),
     ],
 )
-def test_an_escape_that_means_nothing_is_answered_and_not_silence(octets) -> None:
+def test_an_escape_that_means_nothing_is_answered_and_not_silence(octets: bytes) -> None:
     with Harness() as server:
         client = server.connect()
         client.send(octets)
@@ -224,7 +227,7 @@ def test_an_escape_that_means_nothing_is_answered_and_not_silence(octets) -> Non
         pytest.param(post(CHUNKED).replace(b"/post", b"/post?%41") + b"0\r\n\r\n", id="query"),
     ],
 )
-def test_what_only_looks_odd_is_not_refused(octets) -> None:
+def test_what_only_looks_odd_is_not_refused(octets: bytes) -> None:
     routes = answering()
     routes.get("/")(lambda _: routes.resolve("GET", ["canary"])[0].handler(_))
     with Harness(routes) as server:
@@ -235,9 +238,14 @@ def test_what_only_looks_odd_is_not_refused(octets) -> None:
 
 def test_chunk_extensions_and_trailers_are_checked_and_ignored() -> None:
     routes = answering()
-    seen = []
-    routes.post("/seen")(lambda request: seen.append(request) or routes_answer(request))
-    routes_answer = routes.resolve("POST", ["post"])[0].handler
+    seen: list[Request] = []
+    answer = routes.resolve("POST", ["post"])[0].handler
+
+    @routes.post("/seen")
+    def see(request: Request) -> Response:
+        seen.append(request)
+        return answer(request)
+
     with Harness(routes) as server:
         client = server.connect()
         client.send(request("/seen", "Transfer-Encoding: CHUNKED", method="POST"))
@@ -249,7 +257,7 @@ def test_chunk_extensions_and_trailers_are_checked_and_ignored() -> None:
 
 
 @pytest.mark.parametrize("steps", [chunks(b"hello")[:9] + b"x", b"z\r\n"])
-def test_content_with_broken_framing_closes_its_sink_once(steps) -> None:
+def test_content_with_broken_framing_closes_its_sink_once(steps: bytes) -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
         client = server.connect()

@@ -1,4 +1,4 @@
-"""The server as a library: stopped from wherever, run in whichever thread, more than one in a process."""
+"""The server as a library: stopped from any thread, run in any thread, several in one process."""
 
 import io
 import resource
@@ -11,7 +11,8 @@ import pytest
 
 from reactor.http11.message import LiveStream, Request, Response
 from reactor.routing import Router
-from reactor.server.server import Server, StartError
+from reactor.server.listen import StartError
+from reactor.server.server import Server
 from reactor.settings import Settings
 from tests.support.process import PATIENCE, Wire, run_command
 from tests.unit.handlers.files.shared import no_descriptor_leaks

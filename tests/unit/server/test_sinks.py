@@ -1,6 +1,8 @@
-"""A sink, the place for a request's content, is closed once however the request ends."""
+"""A sink is closed once, however its request ends."""
 
 import tracemalloc
+from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 
@@ -14,7 +16,7 @@ from tests.support.requests import CANARY, RecordingSink, chunks, posting, reque
 
 
 @pytest.mark.parametrize("fails_at", ["open", "write", "finish"])
-def test_a_sink_that_fails_is_a_500_and_closed_once(fails_at, caplog) -> None:
+def test_a_sink_that_fails_is_a_500_and_closed_once(fails_at: str, caplog: pytest.LogCaptureFixture) -> None:
     sink = RecordingSink(fails_at)
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -43,12 +45,11 @@ def complete(client: Client) -> None:
 
 
 def abort(client: Client) -> None:
-    assert client.connection is not None
     client.connection.abort()
 
 
 @pytest.mark.parametrize("end", [vanish, Client.half_close, break_framing, be_slow, complete, abort])
-def test_a_sink_is_closed_once_in_every_ending(end) -> None:
+def test_a_sink_is_closed_once_in_every_ending(end: Callable[[Client], None]) -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -64,7 +65,7 @@ def test_a_sink_is_closed_once_in_every_ending(end) -> None:
 def test_a_sink_is_closed_once_when_the_handler_fails() -> None:
     sink = RecordingSink()
     routes = Router()
-    routes.post("/post", sink=sink.open)(lambda request: Response(request.nothing))  # type: ignore[attr-defined]
+    routes.post("/post", sink=sink.open)(lambda request: Response(request.nothing))
     with Harness(routes) as server:
         client = server.connect()
         client.send(request("/post", method="POST", content=b"hello"))
@@ -75,7 +76,7 @@ def test_a_sink_is_closed_once_when_the_handler_fails() -> None:
 @pytest.mark.parametrize(
     "lines", [["Content-Length: 0"], [], ["Connection: close"], ["Expect: 100-continue"]]
 )
-def test_a_sink_is_opened_for_a_request_without_content_too(lines) -> None:
+def test_a_sink_is_opened_for_a_request_without_content_too(lines: list[str]) -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -85,7 +86,7 @@ def test_a_sink_is_opened_for_a_request_without_content_too(lines) -> None:
 
 
 @pytest.mark.parametrize("fails_at", ["open", "finish"])
-def test_a_sink_without_content_that_fails_is_a_500_and_closed_once(fails_at) -> None:
+def test_a_sink_without_content_that_fails_is_a_500_and_closed_once(fails_at: str) -> None:
     sink = RecordingSink(fails_at)
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -128,7 +129,7 @@ def test_content_in_tiny_pieces_costs_little_more_than_its_octets() -> None:
     assert sink.finish() == b"a" * 100_000
 
 
-def _refuse(request):
+def _refuse(request: Request) -> NoReturn:
     raise HTTPError(401, "who are you?", (("WWW-Authenticate", "Basic"),))
 
 

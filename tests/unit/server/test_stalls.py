@@ -1,6 +1,7 @@
-"""A client that takes nothing of what it is sent is reset; one that takes a little is waited for."""
+"""The write timeout: a client that reads nothing is reset; one that reads slowly is not."""
 
 import logging
+from collections.abc import Callable
 
 import pytest
 
@@ -28,7 +29,9 @@ def take_until_reset(client: Client) -> bool:
 @pytest.mark.parametrize(
     "response", [lambda: Response(200, b"a" * 10**7), lambda: Response(200, [b"a" * 10**7])]
 )
-def test_a_client_that_takes_nothing_for_60_seconds_is_reset(response, caplog) -> None:
+def test_a_client_that_takes_nothing_for_60_seconds_is_reset(
+    response: Callable[[], Response], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO, logger="reactor")
     with Harness(answering(response)) as server:
         client = connect_tcp(server)

@@ -1,4 +1,4 @@
-"""Every change of state that the table has, made by a client, each in a test of its own."""
+"""Every state change of the table, made by a client, each in a test of its own."""
 
 import socket
 from collections.abc import Callable
@@ -86,7 +86,9 @@ def test_the_table_has_a_row_for_each_state() -> None:
 
 
 @pytest.mark.parametrize(("before", "after"), SCRIPTS, ids="-".join)
-def test_the_change_is_made_by_the_last_step(before, after, monkeypatch) -> None:
+def test_the_change_is_made_by_the_last_step(
+    before: str, after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: set[tuple[str, str]] = set()
     monkeypatch.setattr(in_process, "transitions_seen", seen)
     stream = LiveStream()

@@ -1,4 +1,4 @@
-"""Stopping: the first signal lets what is in flight finish, the second stops at once; the code is 0."""
+"""Signals that stop the server: the first is graceful, the second stops at once; the exit code is 0."""
 
 import os
 import signal
@@ -15,8 +15,8 @@ SIZE = 16 << 20  # more than the kernel takes at once of what nobody reads
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 # Nothing ends by itself here but a last answer's wait for its client to close, which most clients of these
 # tests do not do.
-FOR_EVER = ("--shutdown-timeout", "3600", "--keep-alive-timeout", "3600", "--first-octet-timeout", "3600")
-FOR_EVER += ("--linger-timeout", "0.1")
+FOR_EVER = ["--shutdown-timeout", "3600", "--keep-alive-timeout", "3600", "--first-octet-timeout", "3600"]
+FOR_EVER += ["--linger-timeout", "0.1"]
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
-"""A server that was suspended (SIGSTOP, Ctrl-Z, a laptop): what has arrived counts before deadlines."""
+"""A suspended process (SIGSTOP, Ctrl-Z, a laptop): bytes that have arrived take precedence over deadlines."""
 
+import selectors
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -19,7 +20,7 @@ class SuspendedSelector(EagerSelector):
 
     suspend: Callable[[], None] | None = None
 
-    def select(self, timeout=None):
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(timeout)
         if self.suspend is not None:
             suspend, self.suspend = self.suspend, None
@@ -41,6 +42,7 @@ def suspend(server: Harness, client_acts: Callable[[], object]) -> None:
         client_acts()
         server.clock.now += SUSPENDED_FOR
 
+    assert isinstance(server.selector, SuspendedSelector)
     server.selector.suspend = pass_time
     server.reactor.turn()
     assert server.selector.suspend is None

@@ -1,4 +1,4 @@
-"""Other threads: they reach a server by ``call_soon``, ``stop`` and live streams, and by nothing else."""
+"""Other threads reach a server by ``call_soon``, ``stop`` and live streams only."""
 
 import gc
 import signal
@@ -127,7 +127,12 @@ def test_a_stream_that_another_thread_fills_before_it_is_sent_is_whole() -> None
     @routes.get("/live")
     def live(request: Request) -> Response:
         stream = LiveStream()
-        thread = threading.Thread(target=lambda: [stream.send(b"early"), stream.close()])
+
+        def fill() -> None:
+            stream.send(b"early")
+            stream.close()
+
+        thread = threading.Thread(target=fill)
         thread.start()
         thread.join(PATIENCE)
         return Response(200, stream)
@@ -359,9 +364,12 @@ def test_a_stream_that_is_kept_keeps_no_connection(running: Running) -> None:
 
 
 def test_after_a_run_that_failed_the_next_one_can_be_stopped() -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
     with Server(Router(), port=0) as server:
         with pytest.raises(ZeroDivisionError):
-            server.run(lambda: 1 // 0)
+            server.run(fail)
         server.run(server.stop)
 
 

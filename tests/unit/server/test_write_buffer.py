@@ -1,9 +1,10 @@
-"""What a response can be made of, sent whole however little the kernel takes at a time."""
+"""The write buffer: every kind of content is sent whole, however little the kernel takes at a time."""
 
 import os
 import socket
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,30 +15,32 @@ from tests.support.requests import CANARY, answering, in_pieces, request, shrink
 
 OCTETS = b"".join(b"%09d\xff" % number for number in range(51_200))
 
+Make = Callable[[Path], Response]
+
 
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     (tmp_path / "file").write_bytes(OCTETS)
     return tmp_path / "file"
 
 
-def whole(path) -> Response:
+def whole(path: Path) -> Response:
     return Response(200, OCTETS)
 
 
-def listed(path) -> Response:
+def listed(path: Path) -> Response:
     return Response(200, [*in_pieces(OCTETS, 9999), b""])
 
 
-def generated(path) -> Response:
+def generated(path: Path) -> Response:
     return Response(200, (piece for piece in in_pieces(OCTETS, 100_000)))
 
 
-def of_file(path) -> Response:
+def of_file(path: Path) -> Response:
     return Response(200, FileSlice(open(path, "rb"), 0, len(OCTETS)))
 
 
-def live(path) -> Response:
+def live(path: Path) -> Response:
     stream = LiveStream(limit=10**6)
     stream.send(OCTETS[:1000])
     stream.send(OCTETS[1000:])
@@ -52,7 +55,7 @@ STREAMS = (listed, generated, live)
 @EVERY_KIND
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
 @pytest.mark.parametrize("small", [False, True], ids=["buffers as they are", "small buffers"])
-def test_content_of_every_kind_arrives_whole(make, version, small, path) -> None:
+def test_content_of_every_kind_arrives_whole(make: Make, version: str, small: bool, path: Path) -> None:
     with Harness(answering(lambda: make(path))) as server:
         client = server.connect()
         if small:
@@ -72,7 +75,7 @@ def test_content_of_every_kind_arrives_whole(make, version, small, path) -> None
 
 @EVERY_KIND
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
-def test_the_answer_to_head_is_that_to_get_without_its_content(make, version, path) -> None:
+def test_the_answer_to_head_is_that_to_get_without_its_content(make: Make, version: str, path: Path) -> None:
     with Harness(answering(lambda: make(path))) as server:
         gets, heads = server.connect(), server.connect()
         gets.send(request("/0", version=version))
@@ -85,7 +88,7 @@ def test_the_answer_to_head_is_that_to_get_without_its_content(make, version, pa
 
 
 @EVERY_KIND
-def test_requests_behind_content_of_any_kind_wait_and_are_answered(make, path) -> None:
+def test_requests_behind_content_of_any_kind_wait_and_are_answered(make: Make, path: Path) -> None:
     with Harness(answering(lambda: make(path))) as server:
         client = server.connect()
         shrink_buffers(client)
@@ -96,7 +99,7 @@ def test_requests_behind_content_of_any_kind_wait_and_are_answered(make, path) -
 
 @EVERY_KIND
 @pytest.mark.parametrize("status", [204, 304])
-def test_a_status_without_content_has_none(make, status, path) -> None:
+def test_a_status_without_content_has_none(make: Make, status: int, path: Path) -> None:
     def empty() -> Response:
         response = make(path)
         response.status = status
@@ -113,7 +116,7 @@ def test_a_status_without_content_has_none(make, status, path) -> None:
 
 
 @pytest.mark.parametrize("make", [listed, generated])
-def test_a_stream_is_compressed_on_its_way(make, path) -> None:
+def test_a_stream_is_compressed_on_its_way(make: Make, path: Path) -> None:
     def compressible() -> Response:
         response = make(path)
         response.compress_from = 0
@@ -130,8 +133,10 @@ class GoneError(Exception):
 
 
 @pytest.mark.parametrize("before", [0, 1, 3])
-def test_content_that_breaks_off_is_logged_and_never_looks_complete(before, caplog) -> None:
-    def pieces():
+def test_content_that_breaks_off_is_logged_and_never_looks_complete(
+    before: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def pieces() -> Iterator[bytes]:
         yield from [b"piece"] * before
         raise GoneError("a secret")
 
@@ -151,7 +156,7 @@ def test_content_that_breaks_off_is_logged_and_never_looks_complete(before, capl
 def test_a_generator_is_closed_when_its_client_is_gone() -> None:
     ended = []
 
-    def pieces():
+    def pieces() -> Iterator[bytes]:
         try:
             while True:
                 yield b"a" * 10_000
@@ -181,7 +186,7 @@ class Rows:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_content_that_can_be_closed_is_closed_once_it_is_sent(method) -> None:
+def test_content_that_can_be_closed_is_closed_once_it_is_sent(method: str) -> None:
     rows = Rows()
     with Harness(answering(lambda: Response(200, rows))) as server:
         client = server.connect()
@@ -191,7 +196,7 @@ def test_content_that_can_be_closed_is_closed_once_it_is_sent(method) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_a_file_is_closed_once_it_is_sent(method, path) -> None:
+def test_a_file_is_closed_once_it_is_sent(method: str, path: Path) -> None:
     with (
         open(path, "rb") as file,
         Harness(answering(lambda: Response(200, FileSlice(file, 5, 10)))) as server,
@@ -203,7 +208,7 @@ def test_a_file_is_closed_once_it_is_sent(method, path) -> None:
         assert file.closed
 
 
-def test_a_file_is_closed_when_its_client_is_gone(path) -> None:
+def test_a_file_is_closed_when_its_client_is_gone(path: Path) -> None:
     with (
         open(path, "rb") as file,
         Harness(answering(lambda: Response(200, FileSlice(file, 0, 400_000)))) as server,
@@ -216,7 +221,7 @@ def test_a_file_is_closed_when_its_client_is_gone(path) -> None:
 
 
 @pytest.mark.parametrize("left", [0, 1, 1000])
-def test_a_file_that_shrinks_closes_the_connection_without_a_wrong_octet(left, path) -> None:
+def test_a_file_that_shrinks_closes_the_connection_without_a_wrong_octet(left: int, path: Path) -> None:
     def shrunken() -> Response:
         response = of_file(path)
         os.truncate(path, left)
@@ -232,7 +237,7 @@ def test_a_file_that_shrinks_closes_the_connection_without_a_wrong_octet(left, p
         other.get("/canary")
 
 
-def test_a_file_that_grows_is_sent_at_the_length_it_had(path) -> None:
+def test_a_file_that_grows_is_sent_at_the_length_it_had(path: Path) -> None:
     def grown() -> Response:
         response = of_file(path)
         with open(path, "ab") as file:
@@ -245,31 +250,31 @@ def test_a_file_that_grows_is_sent_at_the_length_it_had(path) -> None:
         assert [answer.content for answer in client.responses()] == [OCTETS, b"the canary sings"]
 
 
-# The outbox alone.
+# The write buffer alone.
 
 
-def test_an_outbox_tells_how_it_went_and_what_is_left() -> None:
+def test_a_flush_returns_its_result_and_keeps_the_rest() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
-        outbox = WriteBuffer(high_water=100)
-        assert outbox.flush(ours, 10) is FlushResult.EMPTY
-        outbox.write(b"a" * 25)
-        outbox.write(b"b" * 5)
-        assert (outbox.size, outbox.room) == (30, True)
-        assert outbox.flush(ours, 10) is FlushResult.PENDING
-        assert (outbox.size, outbox.sent, theirs.recv(99)) == (20, 10, b"a" * 10)
-        assert outbox.flush(ours, 1000) is FlushResult.EMPTY
-        assert (outbox.size, outbox.sent, theirs.recv(99)) == (0, 30, b"a" * 15 + b"b" * 5)
-        outbox.write(b"c" * 100)
-        assert not outbox.room
+        write_buffer = WriteBuffer(high_water=100)
+        assert write_buffer.flush(ours, 10) is FlushResult.DONE
+        write_buffer.write(b"a" * 25)
+        write_buffer.write(b"b" * 5)
+        assert (write_buffer.size, write_buffer.has_room) == (30, True)
+        assert write_buffer.flush(ours, 10) is FlushResult.PAUSED
+        assert (write_buffer.size, write_buffer.sent, theirs.recv(99)) == (20, 10, b"a" * 10)
+        assert write_buffer.flush(ours, 1000) is FlushResult.DONE
+        assert (write_buffer.size, write_buffer.sent, theirs.recv(99)) == (0, 30, b"a" * 15 + b"b" * 5)
+        write_buffer.write(b"c" * 100)
+        assert not write_buffer.has_room
         theirs.close()
-        assert outbox.flush(ours, 1000) is FlushResult.BROKEN
-        outbox.clear()
-        assert (outbox.size, outbox.room) == (0, True)
+        assert write_buffer.flush(ours, 1000) is FlushResult.FAILED
+        write_buffer.clear()
+        assert (write_buffer.size, write_buffer.has_room) == (0, True)
 
 
-def test_a_sendfile_that_fails_is_broken_and_one_that_would_wait_is_pending(path) -> None:
+def test_a_sendfile_that_fails_is_broken_and_one_that_would_wait_is_pending(path: Path) -> None:
     outcomes: list[Exception] = [BlockingIOError(), OSError(5, "no more disk")]
 
     def sendfile(*_: int) -> int:
@@ -277,9 +282,9 @@ def test_a_sendfile_that_fails_is_broken_and_one_that_would_wait_is_pending(path
 
     ours, theirs = socket.socketpair()
     with ours, theirs, open(path, "rb") as file:
-        outbox = WriteBuffer(100, sendfile)
-        outbox.add(FileSlice(file, 0, 10))
-        assert outbox.flush(ours, 100) is FlushResult.PENDING
-        assert outbox.flush(ours, 100) is FlushResult.BROKEN
-        outbox.clear()
+        write_buffer = WriteBuffer(100, sendfile)
+        write_buffer.add(FileSlice(file, 0, 10))
+        assert write_buffer.flush(ours, 100) is FlushResult.PAUSED
+        assert write_buffer.flush(ours, 100) is FlushResult.FAILED
+        write_buffer.clear()
         assert file.closed

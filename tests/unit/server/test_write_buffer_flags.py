@@ -1,4 +1,4 @@
-"""The kernel is told that more follows, and so holds back what it has, only where more is certain."""
+"""The write buffer passes MSG_MORE to the kernel only if more bytes follow for certain."""
 
 import socket
 from collections.abc import Iterator
@@ -35,16 +35,16 @@ def sendfile(_out: int, _in: int, _offset: int, count: int) -> int:
 def send(response: Response, version: int = 1) -> list[tuple[bytes, int]]:
     """Send a response, as far as there is something of it; return what was sent with which flags."""
     octets, body = write(response, version=version)
-    sock, outbox = RecordingSocket(), WriteBuffer(1 << 18, sendfile)
-    outbox.write(octets)
+    sock, write_buffer = RecordingSocket(), WriteBuffer(1 << 18, sendfile)
+    write_buffer.write(octets)
     if body is not None:
-        outbox.add(body)
+        write_buffer.add(body)
     for _ in range(10):
-        if outbox.flush(sock, 1 << 18) in (FlushResult.EMPTY, FlushResult.DRY):  # type: ignore[arg-type]
+        if write_buffer.flush(sock, 1 << 18) in (FlushResult.DONE, FlushResult.STREAM_IDLE):  # type: ignore[arg-type]
             break
     else:
         raise AssertionError("it has no end")
-    outbox.clear()
+    write_buffer.clear()
     return sock.sent
 
 

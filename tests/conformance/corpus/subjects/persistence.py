@@ -60,7 +60,7 @@ def _closing() -> Iterator[Served]:
         ("close-before-keep-alive", "In any order.", [b"Connection: close", b"Connection: keep-alive"]),
         (
             "close-and-upgrade",
-            "PrecompressedFiles another option.",
+            "Beside another option.",
             [b"Connection: close, upgrade", b"Upgrade: x"],
         ),
     ):

@@ -1,4 +1,4 @@
-"""A shared directory with something outside that nobody may reach; and what tests ask of it."""
+"""A shared directory for tests, with files outside that must not be reached, and helpers for requests."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 class Shared:
-    """The directory ``path`` is shared; ``outside`` is beside it, with a file and a directory."""
+    """The directory ``path`` is shared; the directory ``outside``, next to it, is not."""
 
     def __init__(self, base: Path) -> None:
         self.path = base / "shared"
@@ -28,7 +28,7 @@ class Shared:
         (self.path / "below" / "file").write_bytes(b"inside below")
         (self.outside / "file").write_bytes(SECRET)
         (self.outside / "below" / "file").write_bytes(SECRET)
-        self.files_at_first = self.files()
+        self.original_files = self.files()
 
     def files(self) -> dict[str, bytes]:
         """Return the content of every file, by its name; temporary files too."""
@@ -39,30 +39,30 @@ class Shared:
         }
 
     def assert_untouched(self) -> None:
-        """Assert that there is what there was at first, and nothing else, and the same outside."""
-        assert self.files() == self.files_at_first
+        """Assert that all files, here and outside, are the original ones."""
+        assert self.files() == self.original_files
         outside = sorted(path for path in self.outside.rglob("*") if path.is_file())
         assert outside == [self.outside / "below" / "file", self.outside / "file"]
         assert {path.read_bytes() for path in outside} == {SECRET}
 
 
-def descriptors() -> int:
-    """Return how many descriptors this process has open."""
+def open_descriptors() -> int:
+    """Return how many file descriptors this process has open."""
     return len(os.listdir("/proc/self/fd"))
 
 
 @contextmanager
 def no_descriptor_leaks() -> Iterator[None]:
-    """Assert that as many descriptors are open afterwards as were before."""
-    before = descriptors()
+    """Assert that no file descriptor is left open."""
+    before = open_descriptors()
     yield
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 def read(store: Store, name: str) -> bytes:
     """Return the content of a file, as the store finds it."""
     with closing(store.find(name)) as found:
-        return b"".join(found.pieces(range(found.about.size)))
+        return b"".join(found.chunks(range(found.metadata.size)))
 
 
 def upload(store: Store, name: str, *pieces: bytes) -> None:
@@ -76,16 +76,16 @@ def upload(store: Store, name: str, *pieces: bytes) -> None:
         sink.close()
 
 
-def refused(function: Callable[[], object]) -> int:
-    """Call a function that is to refuse; return the status, and assert that nothing stays open."""
+def refused_status(function: Callable[[], object]) -> int:
+    """Call a function that must raise HTTPError; return its status, and assert that nothing is left open."""
     with no_descriptor_leaks(), pytest.raises(HTTPError) as caught:
         function()
     assert caught.value.reason
     return caught.value.status
 
 
-def unprivileged(function: Callable[[], Result]) -> Result:
-    """Call a function as a user whom permissions hold for, which they do not for root."""
+def as_unprivileged_user(function: Callable[[], Result]) -> Result:
+    """Call a function as a user other than root, who could access everything."""
     if os.geteuid() != 0:
         return function()
     try:

@@ -1,4 +1,4 @@
-"""Small files come from memory only while they are what stands on the disk."""
+"""The cache: small files come from memory only while they are unchanged on the disk."""
 
 import os
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from unittest.mock import patch
 
 import pytest
 
-from handlers.files.cache import LARGEST, LONGEST, OVERHEAD, SETTLED, CacheEntry, FileCache
-from handlers.files.media_types import kind_of, octets
-from handlers.files.metadata import Description, Representation
+from handlers.files.cache import MAX_FILE_SIZE, MAX_TOTAL_SIZE, MIN_AGE, OVERHEAD, CacheEntry, FileCache
+from handlers.files.media_types import binary, file_type
+from handlers.files.metadata import FileMetadata, Representation
 from handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 
@@ -42,16 +42,16 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
 
 def read(store: Store, name: str = "file") -> tuple[bytes, bool]:
     """Return the content of a file, and whether no file had to be opened for it."""
-    opened = []
+    opened: list[str] = []
     real_open = os.open
 
-    def counting(path: object, flags: int, *more: object, **others: object) -> int:
+    def counting(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         if not flags & os.O_DIRECTORY:
             opened.append(path)
-        return real_open(path, flags, *more, **others)  # type: ignore[call-overload, no-any-return]
+        return real_open(path, flags, mode, dir_fd=dir_fd)
 
     with patch("os.open", counting), closing(store.find(name)) as found:
-        return b"".join(found.pieces(range(found.about.size))), not opened
+        return b"".join(found.chunks(range(found.metadata.size))), not opened
 
 
 @pytest.mark.parametrize(("name", "octets"), [("file", b"old"), ("below/file", b"below")])
@@ -111,7 +111,7 @@ def test_a_link_that_took_the_place_of_its_directory_is_not_followed(store: Stor
         store.find("below/file")
 
 
-@pytest.mark.parametrize(("later", "kept"), [(0.0, False), (SETTLED - 0.1, False), (SETTLED + 1.0, True)])
+@pytest.mark.parametrize(("later", "kept"), [(0.0, False), (MIN_AGE - 0.1, False), (MIN_AGE + 1.0, True)])
 def test_what_has_just_been_written_is_not_kept(store: Store, clock: Clock, later: float, kept: bool) -> None:
     clock.later = later
     read(store)
@@ -126,7 +126,7 @@ def test_what_was_asked_for_too_early_is_kept_later(store: Store, clock: Clock) 
     assert read(store) == (b"old", True)
 
 
-@pytest.mark.parametrize(("size", "kept"), [(0, True), (LONGEST, True), (LONGEST + 1, False)])
+@pytest.mark.parametrize(("size", "kept"), [(0, True), (MAX_FILE_SIZE, True), (MAX_FILE_SIZE + 1, False)])
 def test_only_what_is_short_is_kept(store: Store, tmp_path: Path, size: int, kept: bool) -> None:
     (tmp_path / "file").write_bytes(b"x" * size)
     read(store)
@@ -147,30 +147,30 @@ def test_what_changes_while_it_is_read_is_not_kept(
     monkeypatch.setattr(os, "pread", changing)
     with closing(store.find("file")) as found:
         assert found.file is not None
-        assert not found.intact
+        assert not found.unchanged
     assert read(store) == (b"new", False)
 
 
 def test_what_is_said_about_a_large_file_is_kept_without_its_content(store: Store, tmp_path: Path) -> None:
-    (tmp_path / "file").write_bytes(bytes(LONGEST + 1))
+    (tmp_path / "file").write_bytes(bytes(MAX_FILE_SIZE + 1))
     with closing(store.find("file")) as one, closing(store.find("file")) as two:
-        assert one.about is two.about
+        assert one.metadata is two.metadata
         assert one.octets is two.octets is None
-    (tmp_path / "file").write_bytes(bytes(LONGEST + 2))
+    (tmp_path / "file").write_bytes(bytes(MAX_FILE_SIZE + 2))
     with closing(store.find("file")) as three:
-        assert three.about.size == LONGEST + 2
+        assert three.metadata.size == MAX_FILE_SIZE + 2
 
 
-def test_the_shelf_is_bounded_in_octets(tmp_path: Path) -> None:
-    shelf = FileCache()
-    for size in (0, LONGEST):
+def test_the_cache_is_bounded_in_octets(tmp_path: Path) -> None:
+    cache = FileCache()
+    for size in (0, MAX_FILE_SIZE):
         (tmp_path / "file").write_bytes(bytes(size))
-        about = Description(os.stat(tmp_path / "file"), kind_of("file", octets, b""), 0.0)
-        for content in (None, Representation(about, bytes(size), None)):
-            one = CacheEntry([], about, content)
-            for number in range(LARGEST // one.cost + 10):
+        metadata = FileMetadata(os.stat(tmp_path / "file"), file_type("file", binary, b""), 0.0)
+        for content in (None, Representation(metadata, bytes(size), None)):
+            one = CacheEntry([], metadata, content)
+            for number in range(MAX_TOTAL_SIZE // one.cost + 10):
                 for _ in range(2):
-                    shelf.keep(str(number), one)
-                assert 0 < shelf._size <= LARGEST
-            assert shelf._size == sum(each.cost for each in shelf.values())
+                    cache.put(str(number), one)
+                assert 0 < cache._size <= MAX_TOTAL_SIZE
+            assert cache._size == sum(each.cost for each in cache.values())
             assert one.cost == OVERHEAD + (size if content else 0)

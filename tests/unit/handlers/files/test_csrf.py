@@ -1,4 +1,4 @@
-"""What the page of another site has a browser send is not stored, unless CORS lets its origin."""
+"""Cross-site request forgery (CSRF): uploads from pages of other sites are refused, unless CORS allows."""
 
 from contextlib import closing
 

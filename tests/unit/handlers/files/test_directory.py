@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from handlers.files.directory import Entries, Entry, read_entries
-from handlers.files.paths import LEFTOVER
+from handlers.files.paths import TEMPORARY_PREFIX
 from handlers.files.store import Store
-from tests.unit.handlers.files.shared import Shared, descriptors, no_descriptor_leaks, refused
+from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, open_descriptors, refused_status
 
 
 def opened(path: Path, batch: int = 256) -> Entries:
@@ -125,7 +125,7 @@ def test_the_store_opens_a_directory(store: Store, name: str, names: list[str]) 
 def test_what_is_no_directory_of_the_store_is_404(shared: Shared, store: Store, name: str) -> None:
     (shared.path / "link").symlink_to(shared.outside)
     (shared.path / ".git").mkdir()
-    assert refused(lambda: store.open_directory(name)) == 404
+    assert refused_status(lambda: store.open_directory(name)) == 404
 
 
 def test_hidden_names_are_seen_where_they_are_shared_and_leftovers_never(
@@ -133,7 +133,7 @@ def test_hidden_names_are_seen_where_they_are_shared_and_leftovers_never(
 ) -> None:
     (shared.path / ".hidden").mkdir()
     assert (store.is_visible(".hidden"), hidden_store.is_visible(".hidden")) == (False, True)
-    assert not any(map(hidden_store.is_visible, (f"{LEFTOVER}1-1", "..", ".", "", "a\\b", "a\0b")))
-    before = descriptors()
+    assert not any(map(hidden_store.is_visible, (f"{TEMPORARY_PREFIX}1-1", "..", ".", "", "a\\b", "a\0b")))
+    before = open_descriptors()
     os.close(hidden_store.open_directory(".hidden"))
-    assert descriptors() == before
+    assert open_descriptors() == before

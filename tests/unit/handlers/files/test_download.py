@@ -12,7 +12,7 @@ import pytest
 
 from handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
-from tests.unit.handlers.files.shared import Shared, descriptors, request
+from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
 NOW = 1_700_000_000.0  # what the clock of the harness shows
 WRITTEN = NOW - 3600
@@ -82,7 +82,7 @@ def test_a_time_of_change_that_is_yet_to_come_is_not_told(shared: Shared, client
 
 
 def test_what_the_client_has_is_not_sent_again(client: Client, name: str) -> None:
-    before = descriptors()
+    before = open_descriptors()
     tag = etag(client, name)
     for lines in (
         [f"If-None-Match: {tag}"],
@@ -98,7 +98,7 @@ def test_what_the_client_has_is_not_sent_again(client: Client, name: str) -> Non
             assert answer.headers["vary"] == "Accept-Encoding"
             assert "date" in answer.headers
             assert "content-type" not in answer.headers
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 def test_what_the_client_has_not_is_sent(client: Client, name: str) -> None:
@@ -111,7 +111,7 @@ def test_what_the_client_has_not_is_sent(client: Client, name: str) -> None:
 
 
 def test_a_precondition_that_fails_is_412(client: Client, name: str) -> None:
-    before = descriptors()
+    before = open_descriptors()
     for line in (
         'If-Match: "other"',
         f"If-Match: W/{etag(client, name)}",
@@ -121,7 +121,7 @@ def test_a_precondition_that_fails_is_412(client: Client, name: str) -> None:
         assert answer.status == 412
         assert answer.content == b"the file is not what the request expects\n"
     assert client.get(f"/files/{name}", f"If-Match: {etag(client, name)}").content == CONTENTS[name]
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 def test_conditions_on_what_is_not_there_are_ignored(client: Client) -> None:
@@ -166,12 +166,12 @@ def test_a_part_is_sent(client: Client, name: str, asked: str, first: int, after
 
 @pytest.mark.parametrize("asked", ["bytes=2000000-", "bytes=-0", "bytes=2000000-3000000,-0"])
 def test_no_part_is_416_with_the_length(client: Client, name: str, asked: str) -> None:
-    before = descriptors()
+    before = open_descriptors()
     answer = request(client, "GET", f"/files/{name}", f"Range: {asked}")
     assert answer.status == 416
     assert answer.headers["content-range"] == f"bytes */{len(CONTENTS[name])}"
     assert client.get(f"/files/{name}").content == CONTENTS[name]
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 @pytest.mark.parametrize("asked", ["octets=0-1", "bytes=a-b", "bytes=5-1", "bytes=", "bytes 0-1"])
@@ -214,7 +214,7 @@ def read_multipart(answer: Answer) -> Iterator[tuple[range, bytes]]:
     "asked", ["bytes=0-9,20-29", "bytes=5000-9999,0-0,-1", "bytes=0-1, 4-5, 9999999-, 8-9"]
 )
 def test_several_parts_are_sent_as_multipart(client: Client, name: str, asked: str) -> None:
-    before = descriptors()
+    before = open_descriptors()
     answer = request(client, "GET", f"/files/{name}", f"Range: {asked}")
     assert answer.status == 206
     assert "content-range" not in answer.headers
@@ -222,7 +222,7 @@ def test_several_parts_are_sent_as_multipart(client: Client, name: str, asked: s
     assert len(parts) >= 2
     for span, octets in parts:
         assert octets == CONTENTS[name][span.start : span.stop]
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 def test_overlapping_ranges_never_send_more_than_the_file(client: Client, name: str) -> None:
@@ -262,7 +262,7 @@ def test_a_file_that_changes_while_it_is_sent_breaks_off(
     path = shared.path / "large"
     path.write_bytes(os.urandom(8_000_000))
     os.utime(path, (WRITTEN, WRITTEN))
-    before = descriptors()
+    before = open_descriptors()
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         client = server.connect()
         client.send(f"GET /files/large HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\n".encode())
@@ -278,7 +278,7 @@ def test_a_file_that_changes_while_it_is_sent_breaks_off(
         assert not octets.endswith(b"0\r\n\r\n")
         assert len(octets) < 8_000_000
         del client
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 def test_a_file_that_is_replaced_or_removed_while_it_is_sent_is_sent_to_its_end(shared: Shared) -> None:
@@ -297,11 +297,11 @@ def test_nothing_stays_open_when_the_reader_of_parts_goes_away(shared: Shared) -
     (shared.path / "large").write_bytes(bytes(8_000_000))
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         for line in ("Range: bytes=1-", "Range: bytes=1-,0-0", "Accept-Encoding: gzip"):
-            before = descriptors()
+            before = open_descriptors()
             client = server.connect()
             client.send(f"GET /files/large HTTP/1.1\r\nHost: x\r\n{line}\r\n\r\n".encode())
             client.close()
-            assert descriptors() == before
+            assert open_descriptors() == before
 
 
 def test_a_path_is_no_more_than_where_the_file_is(tmp_path: Path) -> None:

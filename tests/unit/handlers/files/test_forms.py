@@ -1,4 +1,4 @@
-"""Forms: each read whole, octet by octet and cut at every place; and what breaks their grammar is 400."""
+"""The form reader: input whole, octet by octet and cut at every place; malformed forms are 400."""
 
 import re
 from collections.abc import Iterable
@@ -6,13 +6,13 @@ from collections.abc import Iterable
 import pytest
 
 from handlers.files.forms import (
-    LONGEST_HEAD,
-    LONGEST_PADDING,
-    MOST_PARTS,
+    MAX_HEAD_SIZE,
+    MAX_PADDING,
+    MAX_PARTS,
     FormReader,
+    FormState,
     Part,
-    State,
-    boundary_of,
+    read_boundary,
 )
 from reactor.http11.errors import HTTPError
 
@@ -175,7 +175,7 @@ def test_what_breaks_the_grammar_is_400(octets: bytes) -> None:
 
 
 def test_a_head_may_be_long_but_not_longer() -> None:
-    fits = b"X: " + b"y" * (LONGEST_HEAD - len(head()) - 5 + 2) + b"\r\n" + head()
+    fits = b"X: " + b"y" * (MAX_HEAD_SIZE - len(head()) - 5 + 2) + b"\r\n" + head()
     for octets, expected in ((fits, [(FILE, b"")]), (b"X" + fits, 400)):
         written = form(octets)
         assert outcome([written]) == expected
@@ -183,23 +183,23 @@ def test_a_head_may_be_long_but_not_longer() -> None:
 
 
 def test_white_space_behind_a_boundary_is_bounded() -> None:
-    for count, expected in ((LONGEST_PADDING, [(FILE, b"")]), (LONGEST_PADDING + 1, 400)):
+    for count, expected in ((MAX_PADDING, [(FILE, b"")]), (MAX_PADDING + 1, 400)):
         written = b"--x" + b" " * count + b"\r\n" + head() + b"\r\n--x--"
         assert every_way(written) == expected
-    for octets in (b" " * 1000, b" " * LONGEST_PADDING + b"\rx", b"\rx"):
+    for octets in (b" " * 1000, b" " * MAX_PADDING + b"\rx", b"\rx"):
         assert outcome([b"--x" + octets]) == 400
 
 
 def test_a_head_without_an_end_is_refused_as_soon_as_it_is_too_long() -> None:
     reader = FormReader(b"x")
-    assert list(reader.feed(b"--x\r\n" + bytes(LONGEST_HEAD - 10))) == []
+    assert list(reader.feed(b"--x\r\n" + bytes(MAX_HEAD_SIZE - 10))) == []
     with pytest.raises(HTTPError):
         list(reader.feed(bytes(20)))
 
 
 def test_a_form_may_have_many_parts_but_not_more() -> None:
-    assert len(read([form(*[head()] * MOST_PARTS)])) == MOST_PARTS
-    assert outcome([form(*[head()] * (MOST_PARTS + 1))]) == 413
+    assert len(read([form(*[head()] * MAX_PARTS)])) == MAX_PARTS
+    assert outcome([form(*[head()] * (MAX_PARTS + 1))]) == 413
 
 
 def test_content_is_passed_on_as_it_comes() -> None:
@@ -210,7 +210,7 @@ def test_content_is_passed_on_as_it_comes() -> None:
     assert list(reader.feed(b"a\r\n--")) == [b"a"]  # the rest may be a boundary
     assert list(reader.feed(b"a")) == [b"\r\n--a"]
     assert list(reader.feed(b"\r\n--x--")) == []
-    assert reader.state is State.EPILOGUE
+    assert reader.state is FormState.EPILOGUE
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_content_is_passed_on_as_it_comes() -> None:
     ],
 )
 def test_a_content_type_names_the_boundary(content_type: str, boundary: bytes) -> None:
-    assert boundary_of(content_type) == boundary
+    assert read_boundary(content_type) == boundary
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_content_type_names_the_boundary(content_type: str, boundary: bytes) -
 )
 def test_a_content_type_without_a_good_boundary_is_refused(content_type: str | None, status: int) -> None:
     with pytest.raises(HTTPError) as caught:
-        boundary_of(content_type)
+        read_boundary(content_type)
     assert caught.value.status == status
 
 
@@ -253,4 +253,4 @@ def test_the_states_are_those_of_the_table() -> None:
     import handlers.files.forms
 
     table = re.findall(r"^    ([A-Z]+) ", handlers.files.forms.__doc__ or "", re.MULTILINE)
-    assert table == [state.name for state in State]
+    assert table == [state.name for state in FormState]

@@ -11,14 +11,14 @@ import pytest
 
 import handlers
 from handlers.files.directory import Entry, read_entries
-from handlers.files.listing import Order, answer, natural, order_of, preferred_format
+from handlers.files.listing import Order, list_directory, natural_key, parse_order, preferred_format
 from handlers.files.listing_html import POLICY, human_size
 from handlers.files.store import Store
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
 from reactor.http11.target import read_target
 from tests.support.in_process import Answer, Client, Harness
-from tests.unit.handlers.files.shared import Shared, descriptors, request
+from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
 HTML = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 JSON = "Accept: application/json"
@@ -63,11 +63,11 @@ def listed(
 ) -> Response:
     head = Head(1, Headers([("accept", accept, "Accept")]))
     target = read_target("GET", f"/files/?{query}".encode())
-    return answer(Request("GET", target, head), path, given, uploads)
+    return list_directory(Request("GET", target, head), path, given, uploads)
 
 
-def written(*batches: list[Entry], **more: str) -> str:
-    content = listed(Given(*batches), **more).content
+def written(*batches: list[Entry], accept: str = "", query: str = "", path: str = "/files/") -> str:
+    content = listed(Given(*batches), accept, query, path).content
     return b"".join(content).decode()  # type: ignore[arg-type]
 
 
@@ -189,10 +189,10 @@ def test_a_query_says_the_order(query: str, expected: str, size: int) -> None:
 def test_the_natural_order() -> None:
     names = ["a", "A1", "a2", "a02b", "a10", "a10b2", "a10b10", "\u00e4", "9" * 200 + "z"]
     expected = ["9" * 200 + "z", "a", "A1", "a2", "a02b", "a10", "a10b2", "a10b10", "\u00e4"]
-    names.sort(key=natural)
+    names.sort(key=natural_key)
     assert names == expected
-    assert natural("File 10") > natural("file 9")
-    assert order_of("sort=size&order=desc") == Order("size", True)
+    assert natural_key("File 10") > natural_key("file 9")
+    assert parse_order("sort=size&order=desc") == Order("size", True)
 
 
 # What is written.
@@ -302,7 +302,7 @@ def test_a_hostile_name_is_a_name_in_every_format(name: str, suffix: str) -> Non
 
 def test_reading_sorting_and_writing_take_steps() -> None:
     batches = [[entry(f"{number}-{place}") for place in range(100)] for number in range(10)]
-    steps = list(listed(Given(*batches), "text/html").content)  # type: ignore[arg-type]
+    steps: list[bytes] = list(listed(Given(*batches), "text/html").content)  # type: ignore[arg-type]
     assert steps[1:11] == [b""] * 10
     assert [each.count(b"<tr") for each in steps[11:]] == [128] * 7 + [104, 0]
 
@@ -311,8 +311,9 @@ def test_reading_sorting_and_writing_take_steps() -> None:
 def test_closing_it_closes_what_it_is_made_of(steps: int) -> None:
     given = Given([entry("a")], [entry("b")])
     content = listed(given).content
+    assert isinstance(content, Iterator)
     for _ in range(steps):
-        next(content, None)  # type: ignore[call-overload]
+        next(content, None)
     content.close()  # type: ignore[union-attr]
     assert given.closed == 1
 
@@ -365,18 +366,18 @@ def test_others_are_served_while_a_listing_is_made(shared: Shared, server: Harne
 @pytest.mark.parametrize("line", [HTML, JSON, "X: 1"])
 def test_no_descriptor_is_left_open_however_it_ends(shared: Shared, server: Harness, line: str) -> None:
     client = server.connect()
-    before = descriptors()
+    before = open_descriptors()
     assert client.get("/files/", line).status == 200
     assert request(client, "HEAD", "/files/", line).status == 200
     assert request(client, "HEAD", "/files/", line, "Accept-Encoding: gzip").status == 200
     assert request(client, "HEAD", "/files/below").status == 301
-    assert descriptors() == before
+    assert open_descriptors() == before
     other = server.connect()
     other.sock.send(f"GET /files/ HTTP/1.1\r\nHost: test\r\n{line}\r\n\r\n".encode())
     server.reactor.turn()
-    assert descriptors() > before
+    assert open_descriptors() > before
     other.close()
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Resumable uploads: begun, interrupted, asked about, gone on with, complete or given up."""
+"""Resumable uploads: begun, interrupted, asked for their status, resumed, completed or cancelled."""
 
 import base64
 import errno
@@ -10,11 +10,11 @@ from contextlib import closing
 import pytest
 
 import handlers
-from handlers.files.paths import LEFTOVER
-from handlers.files.resumable import LIMIT
+from handlers.files.paths import TEMPORARY_PREFIX
+from handlers.files.resumable import MAX_UPLOADS
 from handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
-from tests.unit.handlers.files.shared import Shared, descriptors, request
+from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
 MAX = 1_000_000
 CONTENT = os.urandom(300_000)
@@ -39,7 +39,7 @@ def begin(server: Harness, content: bytes = b"", *lines: str, method: str = "PUT
     return answer.headers["location"]
 
 
-def go_on(server: Harness, where: str, offset: int, content: bytes, complete: bool, *lines: str) -> Answer:
+def resume(server: Harness, where: str, offset: int, content: bytes, complete: bool, *lines: str) -> Answer:
     fields = [PARTIAL, f"Upload-Offset: {offset}", f"Upload-Complete: ?{complete:d}", *lines]
     return send(server.connect(), "PATCH", where, content, *fields)
 
@@ -52,16 +52,16 @@ def offset(server: Harness, where: str) -> int:
 
 
 def leftovers(shared: Shared) -> int:
-    return sum(path.name.startswith(LEFTOVER) for path in shared.path.iterdir())
+    return sum(path.name.startswith(TEMPORARY_PREFIX) for path in shared.path.iterdir())
 
 
 def test_an_upload_may_come_in_several_requests(shared: Shared, server: Harness) -> None:
     where = begin(server, CONTENT[:1000])
     assert offset(server, where) == 1000
     assert not (shared.path / "new").exists()
-    answer = go_on(server, where, 1000, CONTENT[1000:200_000], False)
+    answer = resume(server, where, 1000, CONTENT[1000:200_000], False)
     assert (answer.status, answer.headers["upload-offset"]) == (204, "200000")
-    answer = go_on(server, where, 200_000, CONTENT[200_000:], True)
+    answer = resume(server, where, 200_000, CONTENT[200_000:], True)
     assert (answer.status, answer.headers["location"]) == (201, "/files/new")
     assert answer.headers["upload-complete"] == "?1"
     assert (shared.path / "new").read_bytes() == CONTENT
@@ -109,7 +109,7 @@ def test_an_upload_that_breaks_off_goes_on_where_it_stopped(
     where = fields["location"]
     assert not (shared.path / "new").exists()
     assert offset(server, where) == cut
-    assert go_on(server, where, cut, CONTENT[cut:], True).status == 201
+    assert resume(server, where, cut, CONTENT[cut:], True).status == 201
     assert (shared.path / "new").read_bytes() == CONTENT
 
 
@@ -160,9 +160,9 @@ def test_where_it_is_not_wanted_there_is_no_such_thing(shared: Shared) -> None:
 def test_an_offset_that_does_not_fit_is_409_and_told(shared: Shared, server: Harness) -> None:
     where = begin(server, b"abc")
     for wrong in (0, 2, 4, 10**14):
-        answer = go_on(server, where, wrong, b"xyz", True)
+        answer = resume(server, where, wrong, b"xyz", True)
         assert (answer.status, answer.headers["upload-offset"]) == (409, "3")
-    assert go_on(server, where, 3, b"def", True).status == 201
+    assert resume(server, where, 3, b"def", True).status == 201
     assert (shared.path / "new").read_bytes() == b"abcdef"
 
 
@@ -195,18 +195,18 @@ def test_a_malformed_beginning_is_refused(shared: Shared, server: Harness, line:
 def test_nobody_goes_on_with_what_is_not_there(server: Harness) -> None:
     for where in ("/uploads/x", "/uploads/", "/uploads/" + "A" * 22):
         assert request(server.connect(), "HEAD", where).status == 404
-        assert go_on(server, where, 0, b"x", True).status == 404
+        assert resume(server, where, 0, b"x", True).status == 404
         assert request(server.connect(), "DELETE", where).status == 404
 
 
 def test_an_upload_that_is_given_up_leaves_nothing(shared: Shared, server: Harness) -> None:
-    before = descriptors()
+    before = open_descriptors()
     where = begin(server, b"abc")
     server.clients[-1].close()
     client = server.connect()
     assert request(client, "DELETE", where).status == 204
     client.close()
-    assert descriptors() == before
+    assert open_descriptors() == before
     shared.assert_untouched()
 
 
@@ -220,7 +220,7 @@ def test_a_later_request_takes_over_from_one_whose_client_is_gone(shared: Shared
     assert offset(server, where) == 5
     lost.send(b"f")
     lost.assert_responds(409)
-    assert go_on(server, where, 5, b"FGHI", True).status == 201
+    assert resume(server, where, 5, b"FGHI", True).status == 201
     assert (shared.path / "new").read_bytes() == b"abcdeFGHI"
 
 
@@ -233,8 +233,8 @@ def test_an_upload_over_the_limit_is_refused(shared: Shared, server: Harness) ->
     )
     assert answer.status == 413
     where = begin(server)
-    assert go_on(server, where, 0, bytes(MAX), False).status == 204
-    assert go_on(server, where, MAX, b"x", False).status == 413
+    assert resume(server, where, 0, bytes(MAX), False).status == 204
+    assert resume(server, where, MAX, b"x", False).status == 413
     assert offset(server, where) == MAX
     assert request(server.connect(), "DELETE", where).status == 204
     shared.assert_untouched()
@@ -243,19 +243,19 @@ def test_an_upload_over_the_limit_is_refused(shared: Shared, server: Harness) ->
 def test_the_length_that_was_announced_is_kept_to(shared: Shared, server: Harness) -> None:
     where = begin(server, b"abc", "Upload-Length: 5")
     assert request(server.connect(), "HEAD", where).headers["upload-length"] == "5"
-    assert go_on(server, where, 3, b"def", True).status == 413
-    assert go_on(server, where, 3, b"d", True).status == 400
-    assert go_on(server, where, 4, b"e", True).status == 201
+    assert resume(server, where, 3, b"def", True).status == 413
+    assert resume(server, where, 3, b"d", True).status == 400
+    assert resume(server, where, 4, b"e", True).status == 201
     assert (shared.path / "new").read_bytes() == b"abcde"
 
 
 def test_of_too_many_the_one_goes_that_was_left_alone_longest(shared: Shared, server: Harness) -> None:
-    places = [begin(server, b"x") for _ in range(LIMIT)]
+    places = [begin(server, b"x") for _ in range(MAX_UPLOADS)]
     assert offset(server, places[0]) == 1
     begin(server, b"x")
     assert request(server.connect(), "HEAD", places[1]).status == 404
     assert offset(server, places[0]) == 1
-    assert leftovers(shared) == LIMIT
+    assert leftovers(shared) == MAX_UPLOADS
 
 
 def test_when_the_store_is_closed_nothing_is_left(shared: Shared) -> None:
@@ -271,7 +271,7 @@ def test_when_the_store_is_closed_nothing_is_left(shared: Shared) -> None:
 def test_a_condition_is_asked_at_the_end_too(shared: Shared, server: Harness) -> None:
     where = begin(server, b"abc", "If-None-Match: *")
     (shared.path / "new").write_bytes(b"theirs")
-    assert go_on(server, where, 3, b"def", True).status == 412
+    assert resume(server, where, 3, b"def", True).status == 412
     assert (shared.path / "new").read_bytes() == b"theirs"
     assert request(server.connect(), "HEAD", where).status == 404
     assert leftovers(shared) == 0
@@ -281,7 +281,7 @@ def test_a_condition_is_asked_at_the_end_too(shared: Shared, server: Harness) ->
 def test_a_digest_is_of_the_whole(shared: Shared, server: Harness, last: bytes, status: int) -> None:
     digest = base64.b64encode(hashlib.sha256(b"abcdef").digest()).decode()
     where = begin(server, b"abc", f"Repr-Digest: sha-256=:{digest}:")
-    assert go_on(server, where, 3, last, True).status == status
+    assert resume(server, where, 3, last, True).status == status
     assert (shared.path / "new").exists() == (status == 201)
     assert leftovers(shared) == 0
 
@@ -339,18 +339,18 @@ def test_a_write_that_fails_in_the_middle_leaves_nothing_of_itself(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", fail_in_the_middle)
-        assert go_on(server, where, 3, b"defghi", True).status == 507
+        assert resume(server, where, 3, b"defghi", True).status == 507
     assert offset(server, where) == 3
-    assert [path.stat().st_size for path in shared.path.glob(f"{LEFTOVER}*")] == [3]
-    assert go_on(server, where, 3, b"defghi", True).status == 201
+    assert [path.stat().st_size for path in shared.path.glob(f"{TEMPORARY_PREFIX}*")] == [3]
+    assert resume(server, where, 3, b"defghi", True).status == 201
     assert (shared.path / "new").read_bytes() == b"abcdefghi"
 
 
 def test_a_beginning_that_is_refused_leaves_nothing(shared: Shared, server: Harness) -> None:
-    before = descriptors()
+    before = open_descriptors()
     client = server.connect()
     lines = ["Upload-Complete: ?1", "Upload-Draft-Interop-Version: x"]
     assert send(client, "PUT", "/files/new", b"abc", *lines).status == 400
     client.close()
-    assert descriptors() == before
+    assert open_descriptors() == before
     shared.assert_untouched()

@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from handlers.files.paths import LEFTOVER
+from handlers.files.paths import TEMPORARY_PREFIX
 from handlers.files.store import Store
 from tests.support.in_process import Client, Harness
-from tests.unit.handlers.files.shared import SECRET, Shared, descriptors, post, request
+from tests.unit.handlers.files.shared import SECRET, Shared, open_descriptors, post, request
 
 OUT_OF_REACH = {
     "nothing, as a directory": "/files//",
@@ -47,7 +47,7 @@ OUT_OF_REACH = {
     "a FIFO": "/files/fifo",
     "hidden": "/files/.hidden",
     "below hidden": "/files/.directory/file",
-    "a leftover": f"/files/{LEFTOVER}1-1",
+    "a leftover": f"/files/{TEMPORARY_PREFIX}1-1",
     "a long name": "/files/" + "n" * 256,
     "a very long name": "/files/" + "n" * 5000,
 }
@@ -60,7 +60,7 @@ def traps(shared: Shared) -> None:
     (shared.path / "links").symlink_to(shared.outside)
     (shared.path / "dangling").symlink_to(shared.outside / "new")
     (shared.path / ".directory").mkdir()
-    for name in (".hidden", ".directory/file", f"{LEFTOVER}1-1"):
+    for name in (".hidden", ".directory/file", f"{TEMPORARY_PREFIX}1-1"):
         (shared.path / name).write_bytes(SECRET)
     os.mkfifo(shared.path / "fifo")
 
@@ -70,11 +70,11 @@ def traps(shared: Shared) -> None:
 def test_what_is_out_of_reach_is_refused_and_the_server_goes_on(server: Harness, path: str) -> None:
     for method in ("GET", "HEAD"):
         client = server.connect()
-        before = descriptors()
+        before = open_descriptors()
         answer = request(client, method, path)
         assert answer.status in ((404, 400) if "%" in path else (404,))
         assert SECRET not in answer.content
-        assert descriptors() == before
+        assert open_descriptors() == before
     assert server.connect().get("/files/file").content == b"inside"
 
 
@@ -82,11 +82,11 @@ def test_what_is_out_of_reach_is_refused_and_the_server_goes_on(server: Harness,
 @pytest.mark.parametrize("path", OUT_OF_REACH.values(), ids=OUT_OF_REACH)
 def test_what_is_out_of_reach_cannot_be_written(shared: Shared, server: Harness, path: str) -> None:
     files = shared.files()
-    before = descriptors()
+    before = open_descriptors()
     client = server.connect()
     assert post(client, path, b"written").status in (400, 404, 409)
     client.close()
-    assert descriptors() == before
+    assert open_descriptors() == before
     assert shared.files() == files
     assert {path.name for path in shared.outside.rglob("*")} == {"below", "file"}
     assert (shared.outside / "file").read_bytes() == SECRET
@@ -108,7 +108,7 @@ def test_with_hidden_hidden_names_are_shared_but_leftovers_are_not(hidden_store:
         client = server.connect()
         assert client.get("/files/.hidden").content == SECRET
         assert client.get("/files/.directory/file").content == SECRET
-        assert request(client, "GET", f"/files/{LEFTOVER}1-1").status == 404
+        assert request(client, "GET", f"/files/{TEMPORARY_PREFIX}1-1").status == 404
         assert request(client, "GET", "/files/..").status == 404
 
 
@@ -127,21 +127,21 @@ def test_a_file_is_sent_whole_as_octets(shared: Shared, client: Client, size: in
 
 
 def test_head_says_what_get_would_and_keeps_nothing_open(client: Client) -> None:
-    before = descriptors()
+    before = open_descriptors()
     answer = request(client, "HEAD", "/files/file")
     assert (answer.status, answer.headers["content-length"]) == (200, "6")
-    assert descriptors() == before
+    assert open_descriptors() == before
     assert client.get("/files/file").content == b"inside"
 
 
 def test_a_reader_that_vanishes_leaves_no_file_open(shared: Shared, server: Harness) -> None:
     (shared.path / "large").write_bytes(bytes(8_000_000))
-    before = descriptors()
+    before = open_descriptors()
     client = server.connect()
     client.send(b"GET /files/large HTTP/1.1\r\nHost: test\r\n\r\n")
-    assert descriptors() == before + 3  # both ends of the connection, and the file
+    assert open_descriptors() == before + 3  # both ends of the connection, and the file
     client.close()
-    assert descriptors() == before
+    assert open_descriptors() == before
 
 
 def test_a_file_that_shrinks_meanwhile_breaks_the_connection_and_never_pads(

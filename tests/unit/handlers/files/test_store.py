@@ -4,19 +4,20 @@ import errno
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from handlers.files.paths import LEFTOVER
+from handlers.files.paths import TEMPORARY_PREFIX
 from handlers.files.store import Store
 from tests.unit.handlers.files.shared import (
     SECRET,
     Shared,
+    as_unprivileged_user,
     no_descriptor_leaks,
     read,
-    refused,
-    unprivileged,
+    refused_status,
     upload,
 )
 
@@ -39,9 +40,9 @@ NEVER = [
     pytest.param("below\\file", id="a backslash"),
     pytest.param("..\\outside\\file", id="up, with backslashes"),
     pytest.param("\\", id="only a backslash"),
-    pytest.param(f"{LEFTOVER}1-1", id="a temporary name"),
-    pytest.param(f"below/{LEFTOVER}1-1", id="a temporary name below"),
-    pytest.param(f"{LEFTOVER}1-1/file", id="a temporary name above"),
+    pytest.param(f"{TEMPORARY_PREFIX}1-1", id="a temporary name"),
+    pytest.param(f"below/{TEMPORARY_PREFIX}1-1", id="a temporary name below"),
+    pytest.param(f"{TEMPORARY_PREFIX}1-1/file", id="a temporary name above"),
 ]
 
 
@@ -49,16 +50,16 @@ NEVER = [
 def test_what_is_no_name_is_404_to_readers(
     shared: Shared, hidden_store: Store, store: Store, name: str
 ) -> None:
-    assert refused(lambda: store.find(name)) == 404
-    assert refused(lambda: hidden_store.find(name)) == 404
+    assert refused_status(lambda: store.find(name)) == 404
+    assert refused_status(lambda: hidden_store.find(name)) == 404
 
 
 @pytest.mark.parametrize("name", NEVER)
 def test_what_is_no_name_is_404_to_writers(
     shared: Shared, hidden_store: Store, store: Store, name: str
 ) -> None:
-    assert refused(lambda: store.create(name)) == 404
-    assert refused(lambda: hidden_store.create(name)) == 404
+    assert refused_status(lambda: store.create(name)) == 404
+    assert refused_status(lambda: hidden_store.create(name)) == 404
     shared.assert_untouched()
 
 
@@ -91,25 +92,25 @@ def test_a_hidden_name_is_shared_only_on_demand(
     shared: Shared, store: Store, hidden_store: Store, name: str
 ) -> None:
     (shared.path / ".directory").mkdir()
-    assert refused(lambda: store.create(name)) == 404
+    assert refused_status(lambda: store.create(name)) == 404
     upload(hidden_store, name, b"hidden")
     assert read(hidden_store, name) == b"hidden"
-    assert refused(lambda: store.find(name)) == 404
+    assert refused_status(lambda: store.find(name)) == 404
 
 
 def test_what_is_absent_is_404(store: Store) -> None:
-    assert refused(lambda: store.find("absent")) == 404
-    assert refused(lambda: store.find("absent/file")) == 404
-    assert refused(lambda: store.find("file/file")) == 404
+    assert refused_status(lambda: store.find("absent")) == 404
+    assert refused_status(lambda: store.find("absent/file")) == 404
+    assert refused_status(lambda: store.find("file/file")) == 404
 
 
 @pytest.mark.parametrize("length", [255, 256, 5000])
 def test_a_long_name_is_no_fault_of_the_server(shared: Shared, store: Store, length: int) -> None:
     name = "n" * length
-    assert refused(lambda: store.find(name)) == 404
-    assert refused(lambda: store.find(f"{name}/file")) == 404
+    assert refused_status(lambda: store.find(name)) == 404
+    assert refused_status(lambda: store.find(f"{name}/file")) == 404
     if length > 255:
-        assert refused(lambda: store.create(name)) == 404
+        assert refused_status(lambda: store.create(name)) == 404
     else:
         upload(store, name, b"long")
         assert read(store, name) == b"long"
@@ -204,15 +205,15 @@ NOT_REGULAR = [
 @pytest.mark.parametrize("make", NOT_REGULAR)
 def test_what_is_no_regular_file_is_404(shared: Shared, store: Store, make: Callable[[Shared], str]) -> None:
     name = make(shared)
-    assert refused(lambda: store.find(name)) == 404
-    assert refused(lambda: store.create(name)) == 404
+    assert refused_status(lambda: store.find(name)) == 404
+    assert refused_status(lambda: store.create(name)) == 404
     assert (shared.outside / "file").read_bytes() == SECRET
     assert not (shared.outside / "new").exists()
 
 
 @pytest.mark.parametrize("name", ["below", "."])
 def test_a_directory_is_404_to_readers(store: Store, name: str) -> None:
-    assert refused(lambda: store.find(name)) == 404
+    assert refused_status(lambda: store.find(name)) == 404
 
 
 def test_the_shared_directory_itself_may_be_a_link(shared: Shared, tmp_path: Path) -> None:
@@ -241,14 +242,14 @@ def test_a_store_needs_a_directory(shared: Shared, tmp_path: Path, path: str) ->
 
 def test_a_file_that_may_not_be_read_is_403(shared: Shared, store: Store) -> None:
     (shared.path / "file").chmod(0)
-    assert refused(lambda: unprivileged(lambda: store.find("file"))) == 403
+    assert refused_status(lambda: as_unprivileged_user(lambda: store.find("file"))) == 403
 
 
 def test_a_directory_that_may_not_be_entered_is_403(shared: Shared, store: Store) -> None:
     (shared.path / "below").chmod(0)
     try:
-        assert refused(lambda: unprivileged(lambda: store.find("below/file"))) == 403
-        assert refused(lambda: unprivileged(lambda: store.create("below/new"))) == 403
+        assert refused_status(lambda: as_unprivileged_user(lambda: store.find("below/file"))) == 403
+        assert refused_status(lambda: as_unprivileged_user(lambda: store.create("below/new"))) == 403
     finally:
         (shared.path / "below").chmod(0o755)
 
@@ -256,8 +257,8 @@ def test_a_directory_that_may_not_be_entered_is_403(shared: Shared, store: Store
 def test_a_directory_that_may_not_be_written_is_403(shared: Shared, store: Store) -> None:
     (shared.path / "below").chmod(0o555)
     try:
-        assert refused(lambda: unprivileged(lambda: store.create("below/new"))) == 403
-        assert unprivileged(lambda: read(store, "below/file")) == b"inside below"
+        assert refused_status(lambda: as_unprivileged_user(lambda: store.create("below/new"))) == 403
+        assert as_unprivileged_user(lambda: read(store, "below/file")) == b"inside below"
     finally:
         (shared.path / "below").chmod(0o755)
 
@@ -283,7 +284,7 @@ def test_a_fault_at_any_open_is_told_and_leaks_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "open", open_or_fail)
-        assert refused(lambda: store.find("below/deeper/file")) == status
+        assert refused_status(lambda: store.find("below/deeper/file")) == status
     assert read(store, "below/deeper/file") == b""
 
 
@@ -292,4 +293,4 @@ def test_reading_many_files_and_being_refused_many_times_leaks_nothing(shared: S
         for _ in range(100):
             assert read(store, "below/file") == b"inside below"
             for name in ("absent", "absent/file", "below", "../x", "file/x", "n" * 300):
-                assert refused(lambda name=name: store.find(name)) == 404
+                assert refused_status(partial(store.find, name)) == 404

@@ -1,0 +1,95 @@
+"""A load without a server: requesters on socket pairs, and a clock that stands still."""
+
+import socket
+from types import TracebackType
+
+from benchmarks.load.clients import Load, Requester, RequestTemplate
+from benchmarks.load.pacing import ClosedLoop, FirstRequests, OpenLoop
+from reactor.loop import Interest
+from tests.support.in_process import Clock, EagerSelector
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+def answer(content: bytes = b"abc", *lines: bytes, status: bytes = b"200 OK") -> bytes:
+    """Write an answer."""
+    fields = (b"Content-Length: %d" % len(content), *lines)
+    return b"HTTP/1.1 %b\r\n%b\r\n\r\n%b" % (status, b"\r\n".join(fields), content)
+
+
+class FarEnd:
+    """The server's end of one connection."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+
+    def taken(self) -> bytes:
+        """Return what was sent since the last call."""
+        try:
+            return self.sock.recv(1 << 16)
+        except BlockingIOError:
+            return b""
+
+    def requests(self) -> int:
+        """Return how many requests were sent since the last call."""
+        return self.taken().count(b"\r\n\r\n")
+
+
+class Stage:
+    """Some requesters of a kind, connected."""
+
+    def __init__(
+        self, connections: int, template: RequestTemplate | None = None, kind: type[Requester] = Requester
+    ) -> None:
+        self.clock = Clock()
+        self.load = Load(
+            template or RequestTemplate(REQUEST, b"abc"), ("127.0.0.1", 0), EagerSelector(), self.clock
+        )
+        self.far: list[FarEnd] = []
+        self.requesters = [self._connect(kind) for _ in range(connections)]
+
+    def __enter__(self) -> "Stage":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for requester in self.requesters:
+            requester.disconnect()
+        for end in self.far:
+            end.sock.close()
+        self.load.reactor.close()
+
+    def _connect(self, kind: type[Requester]) -> Requester:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        self.far.append(FarEnd(theirs))
+        requester = kind(self.load)
+        requester.handle, requester.connected, requester.interest = ours, True, Interest.READ
+        self.load.reactor.register(requester)
+        return requester
+
+    def begin(self, pace: FirstRequests | ClosedLoop | OpenLoop) -> None:
+        """Let a pace say who asks."""
+        self.load.pace = pace
+        pace.start()
+        self.turn()
+
+    def turn(self) -> None:
+        """Let everything happen that can happen now."""
+        for _ in range(5):
+            self.load.reactor.turn()
+
+    def respond(self, octets: bytes = answer()) -> int:
+        """Answer all requests that have been sent, and let the requesters act; return how many they were."""
+        count = 0
+        for end in self.far:
+            requests = end.requests()
+            count += requests
+            end.sock.send(octets * requests)
+        self.turn()
+        return count

@@ -1,0 +1,74 @@
+"""Responses are told apart however their bytes arrive, and compared; what is no response is refused."""
+
+import pytest
+
+from benchmarks.load.responses import MAX_CACHED_HEADS, MAX_HEAD, HeadCache, ResponseError, ResponseReader
+from tests.unit.benchmarks.load.load_server import answer
+
+
+def verdicts(octets: bytes, expected: bytes | None, piece: int = 1 << 20) -> list[bool]:
+    """Read answers out of octets that come in pieces."""
+    answers, found = ResponseReader(HeadCache()), []
+    for start in range(0, len(octets), piece):
+        answers.feed(octets[start : start + piece])
+        while (right := answers.next_response(expected)) is not None:
+            found.append(right)
+    return found
+
+
+@pytest.mark.parametrize("piece", [1, 2, 7, 1000])
+def test_answers_are_told_apart_however_they_come(piece: int) -> None:
+    octets = answer(b"abc") + answer(b"abd") + answer(b"") + answer(b"abc", status=b"404 Not Found")
+    assert verdicts(octets + answer(b"abc"), b"abc", piece) == [True, False, False, False, True]
+
+
+@pytest.mark.parametrize("content", [b"ab", b"abcd", b"xbc", b"abx"])
+def test_content_that_is_not_the_expected_one_is_wrong(content: bytes) -> None:
+    assert verdicts(answer(content), b"abc", 1) == [False]
+
+
+def test_any_content_is_right_when_none_is_expected() -> None:
+    assert verdicts(answer(b"abc") + answer(b"", status=b"204 No Content"), None) == [True, True]
+
+
+def test_an_answer_that_is_not_whole_is_none() -> None:
+    assert verdicts(answer(b"abc")[:-1], b"abc") == []
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+        b"HTTP/2 200\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 abc\r\nContent-Length: 0\r\n\r\n",
+        b"x" * (MAX_HEAD + 1),
+    ],
+)
+def test_what_is_no_answer_is_refused(octets: bytes) -> None:
+    with pytest.raises(ResponseError):
+        verdicts(octets, None)
+
+
+def test_a_head_is_read_once_and_heads_are_forgotten_in_the_end() -> None:
+    head_cache = HeadCache()
+    head = head_cache[answer(b"")]
+    assert head_cache[answer(b"")] is head
+    for number in range(MAX_CACHED_HEADS):
+        head_cache[answer(b"", b"X: %d" % number)]
+    assert len(head_cache) <= MAX_CACHED_HEADS
+
+
+@pytest.mark.parametrize(
+    ("version", "line", "closes"),
+    [
+        (b"1.1", b"", False),
+        (b"1.1", b"Connection: Close", True),
+        (b"1.0", b"", True),
+        (b"1.0", b"Connection: keep-alive", False),
+    ],
+)
+def test_it_is_known_whether_the_connection_ends(version: bytes, line: bytes, closes: bool) -> None:
+    octets = answer(b"", *filter(None, [line])).replace(b"1.1", version)
+    assert HeadCache()[octets].closes is closes

@@ -1,0 +1,221 @@
+"""What wrk says becomes a sample: what it measured, without what it made up."""
+
+import doctest
+import random
+import re
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import BinaryIO, cast
+
+import pytest
+
+pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+
+from benchmarks.load import wrk
+from benchmarks.load.wrk import Result, WrkError, answered, histogram, read_result, uncorrected, write_script
+from benchmarks.servers import workloads
+from benchmarks.servers.peers import ECHO, PEERS
+from benchmarks.servers.process import RunningServer, run_server
+from benchmarks.servers.workloads import WORKLOADS, Workload, numbered
+
+needs_wrk = pytest.mark.skipif(wrk.missing() is not None, reason=str(wrk.missing()))
+SECONDS = 0.2
+RESULT = """cpu 0.5
+duration 2000000
+requests 10
+bytes 1000
+connect 1
+read 2
+write 3
+status 4
+timeout 5
+latency 100 9
+latency 250 1
+"""
+
+
+def corrected(times: Counter[int], mean: int) -> Counter[int]:
+    """Do what wrk does: its stats_correct(), from the shortest time to the longest."""
+    data = Counter(times)
+    for time in range(2 * mean, max(times) + 1):
+        count, made_up = data[time], time - mean
+        while count and made_up > mean:
+            data[made_up] += count
+            made_up -= mean
+    return data
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_what_wrk_made_up_is_taken_back(seed: int) -> None:
+    numbers = random.Random(seed)
+    mean = numbers.randint(1, 40)
+    shortest = numbers.randint(1, 60)  # also longer than the mean: pipelined requests are counted so
+    times = Counter(shortest + int(numbers.expovariate(1 / 30)) for _ in range(200))
+    shown = {time: count for time, count in corrected(times, mean).items() if count and time >= shortest}
+    assert uncorrected(shown.items(), mean) == sorted(times.items())
+
+
+@pytest.mark.parametrize("module", [wrk, workloads], ids=lambda each: each.__name__)
+def test_the_examples_are_right(module: ModuleType) -> None:
+    failed, attempted = doctest.testmod(module)
+    assert failed == 0 < attempted
+
+
+def test_taking_back_is_needed() -> None:
+    times = Counter({10: 90, 500: 1})
+    assert sum(corrected(times, 20).values()) > 2 * sum(times.values()) - 100
+
+
+def test_times_that_were_never_corrected_are_refused() -> None:
+    with pytest.raises(ValueError, match="80 us was never corrected"):
+        uncorrected([(10, 90), (100, 1)], 20)
+
+
+def test_a_result_is_read() -> None:
+    result = read_result(RESULT)
+    assert result.cpu == 0.5
+    assert result.counts["duration"] == 2_000_000
+    assert result.counts["timeout"] == 5
+    assert result.latency == [(100, 9), (250, 1)]
+
+
+@pytest.mark.parametrize("text", ["", "nonsense", "duration 0\n", RESULT.replace("100 9", "100")])
+def test_what_is_no_result_is_refused(text: str) -> None:
+    with pytest.raises((ValueError, KeyError, IndexError)):
+        read_result(text)
+
+
+def test_few_requests_were_not_corrected() -> None:
+    result = Result({"requests": 3, "duration": 100}, latency=[(10, 2), (100, 1)])
+    assert histogram(result, 4).count == 3
+
+
+def test_failures_are_no_answers() -> None:
+    counts = {"requests": 100, "status": 3, "timeout": 2, "bytes": 0}
+    assert answered(WORKLOADS["hot"], counts) == 95
+
+
+def test_large_files_count_by_their_octets() -> None:
+    large = WORKLOADS["file 100 MiB"]
+    counts = {"requests": 1, "status": 0, "timeout": 0, "bytes": 3 * large.size + 5}
+    assert answered(large, counts) == 3
+    assert answered(large, {**counts, "status": 1}) == 0
+
+
+def test_a_request_that_never_changes_costs_no_call(tmp_path: Path) -> None:
+    script = write_script(tmp_path, WORKLOADS["hot"], "host").read_text()
+    assert (tmp_path / "1").read_bytes() == b"GET /echo/abc HTTP/1.1\r\nHost: host\r\n\r\n"
+    assert "count, number = {}, 1," in script
+    assert "{{" not in script
+
+
+# With wrk itself.
+
+
+@needs_wrk
+def test_a_round_is_measured() -> None:
+    with run_server(PEERS["bare loop"]) as server:
+        sample = wrk.measure(server, WORKLOADS["hot"], 4, SECONDS, 3, "throughput")
+    assert (sample.question, sample.workload, sample.peer) == ("throughput", "hot", "bare loop")
+    assert (sample.round, sample.client, sample.asked, sample.established) == (3, "wrk", 4, 4)
+    assert sample.requests > 0
+    assert sample.errors == 0
+    assert sample.latency.count == sample.requests  # as many as it measured, and none made up
+    assert sample.octets >= sample.requests * len(b"HTTP/1.1 200 OK\r\n\r\nabc")
+    assert 0 < sample.seconds < 2  # it was stopped before the second that it wanted was over
+    assert sample.client_cpu > 0
+    assert sample.resident > 0
+
+
+@needs_wrk
+@pytest.mark.parametrize("name", ["pipelined", "new connection", "gzip different", "upload 4 KiB"])
+def test_each_kind_of_request_is_answered(name: str) -> None:
+    workload = WORKLOADS[name]
+    with run_server(PEERS["reactor"]) as server:
+        sample = wrk.measure(server, workload, 4, SECONDS, 1, "any")
+    assert sample.requests > 0
+    assert sample.errors == 0
+    assert sample.latency.count <= sample.requests <= workload.depth * (sample.latency.count + 4)
+    if workload.method == "POST":
+        assert sample.octets == sample.requests * workload.size
+
+
+@needs_wrk
+def test_refusals_are_errors() -> None:
+    with run_server(PEERS["reactor"]) as server:
+        sample = wrk.measure(server, Workload("nowhere", ECHO, targets=("/nowhere",)), 2, SECONDS, 1, "any")
+    assert sample.requests == 0
+    assert sample.errors > 0
+
+
+@needs_wrk
+def test_a_server_that_says_nothing_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sample = wrk.measure(stand_in(listener), WORKLOADS["hot"], 2, SECONDS, 1, "any")
+    assert (sample.requests, sample.errors) == (0, 2)
+
+
+@needs_wrk
+def test_nobody_there_is_no_result() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = stand_in(listener)
+    listener.close()
+    with pytest.raises(WrkError, match="unable to connect"):
+        wrk.measure(server, WORKLOADS["hot"], 2, SECONDS, 1, "any")
+
+
+@needs_wrk
+@pytest.mark.parametrize("name", ["hot", "varied"])
+def test_what_is_sent_is_the_template_and_new_each_time(name: str, recorder: SimpleNamespace) -> None:
+    wrk.run(recorder.server, WORKLOADS[name], 1, SECONDS)
+    (template,) = WORKLOADS[name].requests(f"{recorder.server.host}:{recorder.server.port}")
+    assert len(recorder.heads) > 1
+    assert len(set(recorder.heads)) == (1 if name == "hot" else len(recorder.heads))
+    for head in recorder.heads:
+        number = re.search(rb"(\d{12}) ", head)
+        assert head == numbered(template, int(number[1]) if number else 0)
+
+
+def read_head(stream: BinaryIO) -> bytes:
+    """Read a head to its empty line; nothing at the end, or when the client is gone."""
+    lines = []
+    try:
+        while (line := stream.readline()) not in (b"\r\n", b""):
+            lines.append(line)
+    except ConnectionResetError:
+        return b""
+    return b"".join([*lines, line]) if line else b""
+
+
+def stand_in(listener: socket.socket) -> RunningServer:
+    """Pass for a server that runs."""
+    host, port = listener.getsockname()
+    url = f"http://{host}:{port}"
+    known = SimpleNamespace(name="x", host=host, port=port, url=url, cpu=lambda: 0.0, resident=lambda: 0)
+    return cast(RunningServer, known)
+
+
+@pytest.fixture
+def recorder() -> Iterator[SimpleNamespace]:
+    """Answer one client (wrk looks first whether anybody is there), and remember what it sent."""
+    heads: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(10)
+
+    def serve() -> None:
+        while not heads:
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rb") as stream:
+                while head := read_head(stream):
+                    heads.append(head)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield SimpleNamespace(server=stand_in(listener), heads=heads)
+    thread.join(10)
+    listener.close()

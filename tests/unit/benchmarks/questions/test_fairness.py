@@ -1,0 +1,80 @@
+"""Small requests among large files: what is carried meanwhile, and what is left behind."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+
+from benchmarks.load import process
+from benchmarks.load.round import Job
+from benchmarks.questions import fairness
+from benchmarks.questions.fairness import forget, jobs, share
+from benchmarks.results.samples import Run, Sample
+from benchmarks.runner.config import Config
+from benchmarks.servers.peers import PEERS, UPLOADS
+from benchmarks.servers.process import RunningServer
+
+QUICK = Config(quick=True, peers=("reactor",))
+SITUATIONS = ["alone", "during downloads", "during uploads", "during both"]
+
+
+def quiet(_: str) -> None:
+    """Tell nobody."""
+
+
+def test_each_situation_is_what_its_name_says() -> None:
+    carried = {name: (job.downloads, job.uploads) for name, job in jobs(2, 1 << 30, 1 << 28).items()}
+    assert carried == dict(zip(SITUATIONS, [(0, 0), (8, 0), (0, 4), (8, 4)], strict=True))
+
+
+def test_all_situations_have_the_same_small_requests() -> None:
+    assert {(job.connections, job.rate, job.seconds) for job in jobs(2, 9, 9).values()} == {(8, 500.0, 2)}
+
+
+def test_the_large_file_is_in_all_directories_and_takes_no_room(tmp_path: Path) -> None:
+    share(tmp_path, ["a", "b"], 1 << 30)
+    files = [(tmp_path / name / fairness.NAME).stat() for name in ("a", "b")]
+    assert [each.st_size for each in files] == [1 << 30, 1 << 30]
+    assert [each.st_blocks for each in files] == [0, 0]
+
+
+def test_what_was_uploaded_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("upload-0", "upload-3", "large"):
+        (tmp_path / name).touch()
+    forget(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["large"]
+
+
+def test_small_requests_are_answered_in_all_situations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def directory(octets: int) -> Iterator[Path]:
+        yield tmp_path
+
+    monkeypatch.setattr(fairness, "roomy_directory", directory)
+    run = Run()
+    fairness.measure(QUICK, run, quiet)
+    assert [(each.question, each.workload, each.peer) for each in run.samples] == [
+        ("fairness", name, "reactor") for name in SITUATIONS
+    ]
+    assert all((each.requests, each.errors, each.intended) == (150, 0, 500) for each in run.samples)
+    assert run.skipped == {}
+    assert [path.name for path in (tmp_path / "reactor").iterdir()] == ["large"]
+
+
+def test_who_takes_no_uploads_is_measured_with_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(server: RunningServer, job: Job, question: str, workload: str, round: int) -> Sample:
+        return Sample(question, workload, server.name, round)
+
+    monkeypatch.setattr(process, "measure", measure)
+    reactor = PEERS["reactor"]
+    monkeypatch.setitem(PEERS, "reactor", replace(reactor, serves=reactor.serves - {UPLOADS}))
+    run = Run()
+    fairness.measure(QUICK, run, quiet)
+    assert [each.workload for each in run.samples] == SITUATIONS[:2]
+    assert list(run.skipped) == ["reactor during uploads", "reactor during both"]

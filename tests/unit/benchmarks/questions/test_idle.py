@@ -1,0 +1,60 @@
+"""Idle connections are held while others ask, and those that are lost count."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+
+from benchmarks.load import process, wrk
+from benchmarks.load.process import IdleConnections, LoadError
+from benchmarks.questions import idle
+from benchmarks.results.samples import Run
+from benchmarks.runner.config import Config
+
+QUICK = Config(quick=True, peers=("reactor",))
+
+
+def quiet(_: str) -> None:
+    """Tell nobody."""
+
+
+@pytest.mark.parametrize("without_wrk", [False, True])
+def test_each_size_is_measured_in_order(without_wrk: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if without_wrk:
+        monkeypatch.setattr(wrk, "missing", lambda: "wrk is not installed")
+    run = Run()
+    idle.measure(QUICK, run, quiet)
+    assert [(each.question, each.workload, each.peer, each.x) for each in run.samples] == [
+        ("idle", "hot", "reactor", 0.0),
+        ("idle", "hot", "reactor", 100.0),
+    ]
+    assert all(each.requests and each.verified and not each.errors for each in run.samples)
+    assert {each.client for each in run.samples} == {"reactor" if without_wrk or wrk.missing() else "wrk"}
+    assert list(run.peers) == ["reactor"]
+    assert run.skipped == {}
+
+
+def test_idle_connections_that_were_lost_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def hold_idle(address: tuple[str, int], connections: int) -> Iterator[IdleConnections]:
+        held = IdleConnections(connections - 1)
+        yield held
+        held.kept = connections - 3
+
+    monkeypatch.setattr(process, "hold_idle", hold_idle)
+    run = Run()
+    idle.measure(QUICK, run, quiet)
+    assert [each.errors for each in run.samples] == [0, 3]
+
+
+def test_a_server_that_cannot_hold_them_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hold_idle(address: tuple[str, int], connections: int) -> object:
+        raise LoadError("no result")
+
+    monkeypatch.setattr(process, "hold_idle", hold_idle)
+    run = Run()
+    idle.measure(QUICK, run, quiet)
+    assert [each.x for each in run.samples] == [0]
+    assert run.skipped == {"reactor beside idle connections": "no result"}

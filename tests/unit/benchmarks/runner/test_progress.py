@@ -1,0 +1,87 @@
+"""A person sees how a run gets on, and how long it will take; time is an argument."""
+
+import io
+
+import pytest
+
+from benchmarks.runner.config import Config
+from benchmarks.runner.progress import LINE_INTERVAL, START, Progress, estimate_seconds
+
+
+class Clock:
+    """A clock that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Terminal(io.StringIO):
+    """Something that says it is one."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def progress(out: io.StringIO, clock: Clock) -> Progress:
+    return Progress(out, ["a", "b"], {"a": 60, "b": 120}, clock)
+
+
+def test_a_terminal_has_one_line_that_is_rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    out, clock = Terminal(), Clock()
+    shown = progress(out, clock)
+    shown.begin("b")
+    clock.now += 30
+    shown.show("round 1")
+    assert "\n" not in out.getvalue()
+    assert out.getvalue().split(START)[-1] == "[2/2 b] round 1; 30 s, about 1 min left"
+    shown.clear()
+    assert out.getvalue().endswith(START)
+
+
+def test_a_line_is_never_wider_than_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    out = Terminal()
+    shown = progress(out, Clock())
+    shown.begin("a")
+    shown.show("word " * 100)
+    assert len(out.getvalue().split(START)[-1]) < 60
+
+
+def test_a_log_gets_a_line_now_and_then() -> None:
+    out, clock = io.StringIO(), Clock()
+    shown = progress(out, clock)
+    shown.begin("a")
+    shown.show("too soon")
+    clock.now += LINE_INTERVAL
+    shown.show("late enough")
+    assert [line.split(";")[0] for line in out.getvalue().splitlines()] == [
+        "[1/2 a] begins",
+        "[1/2 a] late enough",
+    ]
+
+
+def test_what_is_left_is_estimated_anew() -> None:
+    clock = Clock()
+    shown = progress(io.StringIO(), clock)
+    shown.begin("a")
+    assert shown.left == 180
+    clock.now += 180  # three times as long as was thought
+    assert shown.left == 120  # of this question, nothing
+    shown.end()
+    shown.begin("b")
+    assert shown.left == 240
+    assert shown.elapsed == 180
+
+
+def test_longer_rounds_take_longer() -> None:
+    some, more, quick = (
+        estimate_seconds(config) for config in (Config(), Config(rounds=14), Config(quick=True))
+    )
+    for name in ("throughput", "concurrency", "files"):
+        assert quick[name] < some[name] < more[name]
+    assert set(some) == set(more)
+    assert estimate_seconds(Config(workloads=("hot",)))["files"] == 0

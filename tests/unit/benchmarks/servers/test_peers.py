@@ -1,0 +1,85 @@
+"""Each peer that is installed answers each workload it is said to serve, octet by octet."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+
+from benchmarks.servers.apps import shared
+from benchmarks.servers.peers import EVERYTHING, PEERS, Adapter
+from benchmarks.servers.process import RunningServer, run_server
+from benchmarks.servers.verify import verify
+from benchmarks.servers.workloads import LARGE, WORKLOADS, Workload, file_name
+
+SMALL = [each for each in WORKLOADS.values() if each.size < LARGE]
+
+
+@pytest.fixture(scope="module", params=PEERS)
+def peer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    adapter = PEERS[request.param]
+    reason = adapter.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    directory = tmp_path_factory.mktemp("shared")
+    for each in SMALL:
+        (directory / file_name(each.size)).write_bytes(each.content)
+    with run_server(adapter, directory) as server:
+        yield server
+
+
+@pytest.mark.parametrize("workload", SMALL, ids=lambda each: each.name)
+def test_it_answers_what_it_is_said_to_serve(peer: RunningServer, workload: Workload) -> None:
+    adapter = PEERS[peer.name]
+    if workload.needs not in adapter.serves:
+        pytest.skip(f"{peer.name} {adapter.why_not}")
+    assert verify(peer, adapter, workload) == 4 * workload.depth
+
+
+def test_they_are_shown_in_this_order() -> None:
+    assert list(PEERS)[:4] == ["bare loop", "reactor", "reactor +log", "nginx"]
+    assert set(PEERS) >= {"bjoern", "uvicorn", "granian", "gunicorn", "waitress", "aiohttp", "tornado"}
+    assert all(name == adapter.name for name, adapter in PEERS.items())
+
+
+def test_what_one_does_not_serve_has_a_reason() -> None:
+    some = [each for each in PEERS.values() if not each.serves >= EVERYTHING]
+    assert some
+    assert all(each.why_not != Adapter.why_not for each in some)
+
+
+@pytest.mark.parametrize("adapter", PEERS.values(), ids=PEERS)
+def test_the_command_line_has_nothing_left_to_fill_in(adapter: Adapter, tmp_path: Path) -> None:
+    words = adapter.command(4221, tmp_path / "shared", tmp_path, ["--option"])
+    assert words[-1] == "--option"
+    files = [path.read_text() for path in tmp_path.iterdir()]
+    assert "4221" in " ".join([*words, *files])
+    assert not any(place in word for word in [*words, *files] for place in ("{port}", "{directory}"))
+
+
+def test_a_version_names_all_packages() -> None:
+    installed = Adapter("some", [], ["pytest", "psutil"])
+    assert installed.missing() is None
+    assert installed.version().startswith("pytest ")
+    assert "(psutil " in installed.version()
+
+
+def test_what_is_missing_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = Adapter("absent", [], ["pytest", "no-such-distribution"])
+    assert absent.missing() == "no-such-distribution is not installed (pip install '.[bench]')"
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    assert PEERS["nginx"].missing() == "nginx is not installed (Debian: apt-get install nginx)"
+
+
+def test_an_upload_that_ends_early_stores_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "DIRECTORY", tmp_path)
+    assert not shared.store("name", [b"12", b"3"], 4)
+    assert list(tmp_path.iterdir()) == []
+    assert shared.store("name", [b"12", b"34"], 4)
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("name", b"1234")]
+
+
+@pytest.mark.parametrize("name", ["", "../name", "a/b", ".hidden"])
+def test_names_that_lead_elsewhere_are_none(name: str) -> None:
+    assert shared.path_of(name) is None

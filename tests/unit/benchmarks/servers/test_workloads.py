@@ -1,0 +1,167 @@
+"""The workloads ask for what the table of targets says, and a wrong answer to any of them is noticed."""
+
+import gzip
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+
+pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+
+from benchmarks.servers.peers import PEERS
+from benchmarks.servers.process import RunningServer
+from benchmarks.servers.verify import VerificationError, verify
+from benchmarks.servers.workloads import DEPTH, TEXT, WORKLOADS, fresh_numbers, numbered
+
+REACTOR = PEERS["reactor"]
+ABC = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
+
+
+@contextmanager
+def answering(answer: bytes | Callable[[int], bytes], directory: Path = Path()) -> Iterator[RunningServer]:
+    """Answer whatever comes at once with these octets, on one connection; an empty answer ends it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(10)
+
+    def serve() -> None:
+        with suppress(OSError), listener.accept()[0] as connection:
+            connection.settimeout(10)
+            count = 0
+            while connection.recv(1 << 20) and (octets := answer(count) if callable(answer) else answer):
+                connection.sendall(octets)
+                count += 1
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    host, port = listener.getsockname()
+    try:
+        stand_in = SimpleNamespace(host=host, port=port, address=(host, port), directory=directory)
+        yield cast(RunningServer, stand_in)
+    finally:
+        thread.join(10)
+        listener.close()
+
+
+def assert_wrong(match: str, name: str, answer: bytes | Callable[[int], bytes], directory: Path) -> None:
+    with answering(answer, directory) as server, pytest.raises(VerificationError, match=match) as caught:
+        verify(server, REACTOR, WORKLOADS[name])
+    assert "\n" not in str(caught.value)
+
+
+def test_the_table_of_targets_is_complete() -> None:
+    assert list(WORKLOADS) == [
+        *("hot", "browser", "varied", "pipelined", "new connection", "gzip same", "gzip different"),
+        *("file 4 KiB", "file 64 KiB", "file 1 MiB", "file 100 MiB", "upload 4 KiB", "upload 1 MiB"),
+        "watched",
+    ]
+
+
+def test_hot_is_the_head_that_wrk_writes_itself() -> None:
+    request = b"GET /echo/abc HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n"
+    assert list(WORKLOADS["hot"].requests("127.0.0.1:80")) == [request]
+    assert list(WORKLOADS["pipelined"].requests("127.0.0.1:80")) == [request * DEPTH]
+
+
+def test_a_browser_sends_eight_field_lines() -> None:
+    (request,) = WORKLOADS["browser"].requests("host")
+    assert request.count(b"\r\n") == 1 + 8 + 1
+    assert b"gzip" not in request  # or three octets would be compressed
+
+
+def test_varied_has_a_new_path_and_a_new_request_id_each_time() -> None:
+    (template,) = WORKLOADS["varied"].requests("host")
+    request = numbered(template, 7)
+    assert request.startswith(b"GET /echo/000000000007 HTTP/1.1\r\n")
+    assert b"\r\nX-Request-Id: 000000000007\r\n" in request
+    assert len(numbered(template, 10**11)) == len(request)
+
+
+@pytest.mark.parametrize("name", ["gzip same", "gzip different"])
+def test_texts_are_of_1000_octets_and_worth_compressing(name: str) -> None:
+    requests = [numbered(each, 7) for each in WORKLOADS[name].requests("host")]
+    texts = [each.split()[1].removeprefix(b"/echo/") for each in requests]
+    assert {len(each) for each in texts} == {TEXT}
+    assert len(set(texts)) == len(texts) == len(WORKLOADS[name].targets)
+    assert all(200 < len(gzip.compress(each)) < 600 for each in texts)
+
+
+def test_numbers_are_used_once() -> None:
+    first, second = fresh_numbers(), fresh_numbers()
+    assert second - first >= 10**8
+
+
+def test_an_upload_is_framed_by_its_length() -> None:
+    workload = WORKLOADS["upload 4 KiB"]
+    requests = list(workload.requests("host"))
+    assert len({each.split()[1] for each in requests}) == 16
+    for each in requests:
+        head, _, content = each.partition(b"\r\n\r\n")
+        assert content == workload.content
+        assert b"Content-Length: 4096" in head
+
+
+def test_files_have_no_two_pieces_alike() -> None:
+    for name, size in {"file 4 KiB": 1 << 12, "file 64 KiB": 1 << 16, "file 100 MiB": 100 << 20}.items():
+        content = WORKLOADS[name].content
+        assert len(content) == size
+        assert content.isascii()
+        starts = range(0, min(size, 4 << 20), 1 << 20)
+        assert len({content[start : start + 4096] for start in starts}) == len(starts)
+
+
+def test_large_files_have_fewer_connections() -> None:
+    assert WORKLOADS["file 100 MiB"].connections(64) == 8
+    assert WORKLOADS["file 100 MiB"].connections(2) == 2
+    assert WORKLOADS["file 1 MiB"].connections(64) == 64
+
+
+# What is wrong is noticed.
+
+
+def test_right_answers_are_counted(tmp_path: Path) -> None:
+    with answering(ABC, tmp_path) as server:
+        assert verify(server, REACTOR, WORKLOADS["hot"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "match"),
+    [
+        ("hot", ABC.replace(b"abc", b"abd"), "wrong content from octet 2 on"),
+        ("hot", ABC.replace(b"3\r\n\r\nabc", b"2\r\n\r\nab"), "2 octets of content instead of 3"),
+        ("hot", ABC.replace(b"200 OK", b"404 No"), "answered 404"),
+        ("hot", ABC.replace(b"abc", b"abcd"), "BadStatusLine"),  # an octet too many
+        ("hot", b"", "RemoteDisconnected"),
+        ("varied", ABC, "3 octets of content instead of 12"),
+        ("pipelined", ABC, "no answer within"),
+        ("new connection", ABC, "did not say that it closes"),
+        ("gzip same", ABC, "the content coding 'identity'"),
+        ("file 4 KiB", ABC, "3 octets of content instead of 4,096"),
+        ("upload 4 KiB", ABC, "stored nothing"),
+    ],
+)
+def test_a_wrong_answer_is_noticed(
+    name: str, answer: bytes, match: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.servers.verify.TIMEOUT", 0.1)
+    assert_wrong(match, name, answer, tmp_path)
+
+
+def test_the_second_answer_counts_as_much_as_the_first(tmp_path: Path) -> None:
+    assert_wrong("wrong content", "hot", lambda count: ABC if count < 3 else ABC[:-1] + b"d", tmp_path)
+
+
+def test_content_that_is_no_gzip_is_noticed(tmp_path: Path) -> None:
+    answer = ABC.replace(b"\r\nContent-Length", b"\r\nContent-Encoding: gzip\r\nContent-Length")
+    assert_wrong("BadGzipFile", "gzip same", answer, tmp_path)
+
+
+def test_what_the_load_generator_uploaded_is_compared(tmp_path: Path) -> None:
+    (tmp_path / "upload-4-KiB-15").write_bytes(WORKLOADS["upload 4 KiB"].content[:-1])
+    server = cast(RunningServer, SimpleNamespace(directory=tmp_path, host="", port=0))
+    with pytest.raises(VerificationError, match="4,095 octets of content instead of 4,096"):
+        verify(server, REACTOR, WORKLOADS["upload 4 KiB"])

@@ -1,0 +1,231 @@
+"""Uploads of forms to a directory: all of their files are stored, or none is."""
+
+import re
+import resource
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import handlers
+from handlers.files.forms import MAX_FILES
+from handlers.files.store import Store
+from tests.support.in_process import Answer, Client, Harness
+from tests.support.requests import chunks, in_pieces
+from tests.unit.handlers.files.shared import Shared, open_descriptors, request
+from tests.unit.handlers.files.test_forms import form, head
+
+FORM = "Content-Type: multipart/form-data; boundary=x"
+ABC = form(head(filename="a") + b"first", head("note", None) + b"no file", head(filename="b") + b"second")
+
+
+def submit(client: Client, path: str, content: bytes, *lines: str) -> Answer:
+    lines = (FORM, f"Content-Length: {len(content)}", *lines)
+    return request(client, "POST", path, *lines, content=content)
+
+
+@pytest.mark.parametrize("path", ["/files/", "/files/below/"])
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_the_files_of_a_form_go_into_a_directory(
+    shared: Shared, client: Client, path: str, size: int
+) -> None:
+    octets = f"POST {path} HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: {len(ABC)}\r\n\r\n".encode()
+    for piece in in_pieces(octets + ABC, size):
+        client.send(piece)
+    answer = client.assert_responds(303)
+    assert (answer.headers["location"], answer.content) == ("./", b"")
+    place = path.removeprefix("/files/")
+    assert shared.files() == {**shared.original_files, f"{place}a": b"first", f"{place}b": b"second"}
+
+
+def test_a_form_may_come_in_chunks(shared: Shared, client: Client) -> None:
+    head = f"POST /files/ HTTP/1.1\r\nHost: test\r\n{FORM}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+    client.send(head + chunks(ABC[:50], ABC[50:]))
+    client.assert_responds(303)
+    assert (shared.path / "b").read_bytes() == b"second"
+
+
+def test_no_file_stands_there_before_the_form_is_whole(shared: Shared, client: Client) -> None:
+    octets = f"POST /files/ HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: {len(ABC)}\r\n\r\n".encode()
+    client.send(octets + ABC[:-5])
+    assert not {"a", "b"} & set(shared.files())
+    client.send(ABC[-5:])
+    client.assert_responds(303)
+    assert {"a", "b"} <= set(shared.files())
+
+
+@pytest.mark.parametrize("cut", range(0, len(ABC), 9))
+def test_a_form_that_breaks_off_leaves_nothing(shared: Shared, server: Harness, cut: int) -> None:
+    before = open_descriptors()
+    client = server.connect()
+    octets = f"POST /files/ HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: {len(ABC)}\r\n\r\n".encode()
+    client.send(octets + ABC[:cut])
+    client.close()
+    assert open_descriptors() == before
+    shared.assert_untouched()
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        pytest.param(b"", 400, id="nothing"),
+        pytest.param(ABC[:-4], 400, id="no last boundary"),
+        pytest.param(ABC[:-4] + b"yz\r\n", 400, id="a malformed boundary at its end"),
+        pytest.param(form(head(filename="a") + b"c", head(filename="..") + b"c"), 404, id="up"),
+        pytest.param(form(head(filename="a") + b"c", head(filename=".hidden") + b"c"), 404, id="hidden"),
+        pytest.param(
+            form(head(filename="a") + b"c", head(filename="b/") + b"c"), 404, id="a slash at its end"
+        ),
+        pytest.param(form(head(filename="a") + b"c", head(filename="n" * 256) + b"c"), 404, id="too long"),
+        pytest.param(form(head(filename="a") + b"c", head(filename="below") + b"c"), 409, id="a directory"),
+    ],
+)
+def test_a_form_that_is_refused_leaves_nothing(
+    shared: Shared, server: Harness, content: bytes, status: int
+) -> None:
+    before = open_descriptors()
+    client = server.connect()
+    answer = submit(client, "/files/", content)
+    assert answer.status == status
+    assert len(answer.content.splitlines()) == 1
+    client.close()
+    assert open_descriptors() == before
+    shared.assert_untouched()
+
+
+@pytest.mark.parametrize("filename", ["../../a", "/etc/a", "C:\\\\dir\\a", "..\\a", "below/a", "x/../a"])
+def test_of_a_name_the_last_component_counts(shared: Shared, client: Client, filename: str) -> None:
+    assert submit(client, "/files/", form(head(filename=filename) + b"c")).status == 303
+    assert shared.files() == {**shared.original_files, "a": b"c"}
+    assert not (shared.outside / "a").exists()
+
+
+def test_a_hostile_name_is_a_name(shared: Shared, client: Client) -> None:
+    name = '"><img src=x onerror=alert(1)>.txt'
+    assert submit(client, "/files/", form(head(filename=name.replace('"', "%22")) + b"c")).status == 303
+    assert shared.files() == {**shared.original_files, name: b"c"}
+
+
+@pytest.mark.parametrize(
+    "content", [form(), form(head(filename="") + b""), form(head("note", None) + b"text")]
+)
+def test_a_form_without_files_is_no_success(shared: Shared, client: Client, content: bytes) -> None:
+    answer = submit(client, "/files/", content)
+    assert (answer.status, answer.content) == (400, b"there is no file in the form\n")
+    shared.assert_untouched()
+
+
+def test_a_form_may_replace_a_file_and_bring_one_twice(shared: Shared, client: Client) -> None:
+    content = form(head(filename="file") + b"1", head(filename="file") + b"2")
+    assert submit(client, "/files/", content).status == 303
+    assert shared.files() == {**shared.original_files, "file": b"2"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Sec-Fetch-Site: cross-site",
+        "Sec-Fetch-Site: same-site",
+        "Origin: http://evil.example",
+        "Origin: http://test:81",
+        "Origin: http://test.evil.example",
+        "Origin: null",
+        "Origin: test",
+    ],
+)
+def test_the_form_of_another_site_is_403(shared: Shared, client: Client, line: str) -> None:
+    assert submit(client, "/files/", ABC, line).status == 403
+    shared.assert_untouched()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: none", "Origin: http://test", "Origin: https://TEST"],
+)
+def test_the_form_of_this_site_is_taken(client: Client, line: str) -> None:
+    assert submit(client, "/files/", ABC, line).status == 303
+
+
+@pytest.mark.parametrize(
+    "path", ["/files/missing/", "/files/file/", "/files//", "/files/../", "/files/link/"]
+)
+def test_a_form_to_what_is_no_directory_is_404(shared: Shared, client: Client, path: str) -> None:
+    (shared.path / "link").symlink_to(shared.outside)
+    assert submit(client, path, ABC).status == 404
+    shared.assert_untouched()
+
+
+@pytest.mark.parametrize(("line", "status"), [("X: 1", 415), ("Content-Type: text/plain", 415)])
+def test_what_is_no_form_is_415(client: Client, line: str, status: int) -> None:
+    assert request(client, "POST", "/files/", line, "Content-Length: 1", content=b"x").status == status
+
+
+def test_a_form_with_too_many_files_is_413_and_leaves_nothing(shared: Shared, store: Store) -> None:
+    parts = [head(filename=str(number)) for number in range(MAX_FILES + 1)]
+    with Harness(store=store) as server:
+        before = open_descriptors()
+        client = server.connect()
+        assert submit(client, "/files/", form(*parts)).status == 413
+        client.close()
+        assert open_descriptors() == before
+        shared.assert_untouched()
+        assert submit(server.connect(), "/files/", form(*parts[1:])).status == 303
+    assert len(shared.files()) == len(shared.original_files) + MAX_FILES
+
+
+def test_too_little_space_is_507_and_leaves_nothing(shared: Shared) -> None:
+    store = Store(shared.path, min_free_space=100, free_space=lambda descriptor: 104)
+    with Harness(store=store) as server:
+        client = server.connect()
+        assert submit(client, "/files/", ABC).status == 507
+        client.close()
+        shared.assert_untouched()
+    store.close()
+
+
+def test_a_store_to_be_read_only_takes_no_form(shared: Shared, store: Store) -> None:
+    with Harness(handlers.build(store, read_only=True)) as server:
+        assert submit(server.connect(), "/files/", ABC).status == 405
+    shared.assert_untouched()
+
+
+def test_a_put_goes_where_a_post_does(shared: Shared, server: Harness) -> None:
+    def put(path: str, *lines: str) -> int:
+        return request(server.connect(), "PUT", path, "Content-Length: 3", *lines, content=b"abc").status
+
+    assert put("/files/new") in (200, 201, 204)
+    assert shared.files() == {**shared.original_files, "new": b"abc"}
+    assert put("/files/file", "If-None-Match: *") == 412
+    assert put("/files/below/") == 404
+    assert (shared.path / "file").read_bytes() == b"inside"
+
+
+def test_the_readme_of_form_upload_names_its_limit() -> None:
+    text = (Path(__file__).parents[4] / "README.md").read_text()
+    assert re.findall(r"up to ([0-9]+) files", text) == [str(MAX_FILES)]
+
+
+def test_forms_leave_descriptors_for_others(shared: Shared) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = open_descriptors()
+    part = 'Content-Disposition: form-data; name="f"; filename="{}"\r\n\r\nx\r\n'
+    form = "--x\r\n" + "--x\r\n".join(part.format(number) for number in range(40))
+    head = f"POST /files/below/ HTTP/1.1\r\nHost: x\r\n{FORM}\r\nContent-Length: 100000\r\n\r\n"
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        with closing(Store(shared.path)) as store, Harness(store=store) as server:
+            first, second = server.connect(), server.connect()
+            first.send((head + form).encode())
+            first.assert_open()
+            second.send((head + form).encode())
+            second.assert_responds(503)
+            second.close()
+            assert server.connect().get("/files/file").content == b"inside"
+            first.close()
+            third = server.connect()
+            third.send((head + form).encode())
+            third.assert_open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert open_descriptors() <= before + 1
+    shared.assert_untouched()

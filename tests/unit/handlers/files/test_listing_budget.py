@@ -1,0 +1,75 @@
+"""The entries that listings hold in memory for slow clients are bounded."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from handlers.files import listing
+from handlers.files.directory import Entry
+from handlers.files.listing import EntryBudget, list_directory
+from reactor.http11.headers import Headers
+from reactor.http11.message import Head, Request
+from reactor.http11.target import Target
+
+
+class Batches:
+    """A directory of so many entries, in batches of ten, in no order."""
+
+    def __init__(self, count: int) -> None:
+        self.names = [f"n{number * 7919 % count:05d}" for number in range(count)]
+        self.read = 0
+
+    def __iter__(self) -> Iterator[list[Entry]]:
+        for start in range(0, len(self.names), 10):
+            batch = self.names[start : start + 10]
+            self.read += len(batch)
+            yield [Entry(name, False, 1, 0) for name in batch]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def listed(batches: Batches, budget: EntryBudget) -> Iterator[bytes]:
+    request = Request("GET", Target("/files/", ("files", "")), Head(1, Headers()))
+    content = list_directory(request, "/files/", batches, False, budget).content
+    assert isinstance(content, Iterator)
+    return content
+
+
+def test_a_listing_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MAX_SORTED", 50)
+    batches, budget = Batches(200), EntryBudget()
+    octets = b""
+    for piece in listed(batches, budget):
+        assert budget.used <= 50
+        octets += piece
+    assert budget.used == 0
+    names = octets.decode().split()
+    assert sorted(names) == sorted(batches.names)
+    assert names[:50] == sorted(batches.names[:50])
+
+
+def test_all_listings_together_hold_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MAX_HELD", 100)
+    budget = EntryBudget()
+    several = [listed(Batches(70), budget) for _ in range(5)]
+    for each in several:
+        for _ in range(6):
+            next(each)
+            assert budget.used < 100 + 10
+    assert budget.used >= 100
+    for each in several:
+        for _ in each:
+            pass
+    assert budget.used == 0
+
+
+def test_a_listing_that_is_broken_off_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = EntryBudget()
+    one, other = listed(Batches(70), budget), listed(Batches(70), budget)
+    for _ in range(4):
+        next(one)
+    assert budget.used == 30
+    for each in (one, other):
+        each.close()  # type: ignore[attr-defined]
+    assert budget.used == 0

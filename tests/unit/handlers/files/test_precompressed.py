@@ -1,0 +1,173 @@
+"""Files in a content coding: compressed on the way, or precompressed variants."""
+
+import gzip
+import os
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from handlers.files.media_types import OCTET_STREAM
+from handlers.files.store import Store
+from tests.support.in_process import Client, Harness
+from tests.unit.handlers.files.shared import Shared, open_descriptors, request
+
+NOW = 1_700_000_000.0
+WRITTEN = NOW - 3600
+TEXT = b"the same words again and again, " * 100
+LONG = TEXT * 500  # 1.6 MB: it stays on the disk
+
+
+def write(shared: Shared, name: str, content: bytes, when: float = WRITTEN) -> None:
+    (shared.path / name).write_bytes(content)
+    os.utime(shared.path / name, (when, when))
+
+
+@pytest.fixture
+def client(shared: Shared) -> Iterator[Client]:
+    write(shared, "text", TEXT)
+    write(shared, "long", LONG)
+    with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
+        yield server.connect()
+
+
+@pytest.mark.parametrize("name", ["text", "long"])
+@pytest.mark.parametrize("asked", ["gzip", "x-gzip", "*"])
+def test_a_file_is_compressed_where_the_client_prefers_it(client: Client, name: str, asked: str) -> None:
+    before = open_descriptors()
+    plain = client.get(f"/files/{name}")
+    answer = client.get(f"/files/{name}", f"Accept-Encoding: {asked}")
+    assert answer.headers["content-encoding"] == ("x-gzip" if asked == "x-gzip" else "gzip")
+    assert len(answer.content) < len(plain.content) // 10
+    assert gzip.decompress(answer.content) == plain.content == (TEXT if name == "text" else LONG)
+    assert answer.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+    assert "content-encoding" not in plain.headers
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("name", ["text", "long"])
+def test_what_is_compressed_has_a_strong_etag_of_its_own(client: Client, name: str) -> None:
+    plain = client.get(f"/files/{name}").headers["etag"]
+    coded = client.get(f"/files/{name}", "Accept-Encoding: gzip").headers["etag"]
+    assert plain != coded
+    assert not coded.startswith("W/")
+    lines = ["Accept-Encoding: gzip", f"If-None-Match: {coded}"]
+    answer = request(client, "GET", f"/files/{name}", *lines)
+    assert (answer.status, answer.headers["etag"], answer.headers["vary"]) == (304, coded, "Accept-Encoding")
+    assert client.get(f"/files/{name}", "Accept-Encoding: gzip", f"If-None-Match: {plain}").status == 200
+    assert client.get(f"/files/{name}", f"If-None-Match: {coded}").status == 200
+
+
+def test_a_part_is_a_part_of_the_file_as_it_is(client: Client) -> None:
+    plain = client.get("/files/text").headers["etag"]
+    answer = request(client, "GET", "/files/text", "Accept-Encoding: gzip", "Range: bytes=4-7")
+    assert (answer.status, answer.content, answer.headers["etag"]) == (206, b"same", plain)
+    assert "content-encoding" not in answer.headers
+    coded = client.get("/files/text", "Accept-Encoding: gzip").headers["etag"]
+    lines = ["Accept-Encoding: gzip", "Range: bytes=4-7", f"If-Range: {coded}"]
+    assert request(client, "GET", "/files/text", *lines).content == TEXT
+
+
+def test_head_says_what_get_would(client: Client) -> None:
+    for name in ("text", "long"):
+        got = client.get(f"/files/{name}", "Accept-Encoding: gzip").headers
+        assert request(client, "HEAD", f"/files/{name}", "Accept-Encoding: gzip").headers == got
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("photo.JPG", TEXT),
+        ("archive.tar.gz", TEXT),
+        ("film.mp4", TEXT),
+        ("page.woff2", TEXT),
+        ("nameless", gzip.compress(TEXT) * 50),
+        ("picture", b"\x89PNG\r\n\x1a\n" + TEXT),
+    ],
+)
+def test_what_is_compressed_already_is_left_alone(
+    shared: Shared, client: Client, name: str, content: bytes
+) -> None:
+    write(shared, name, content)
+    answer = client.get(f"/files/{name}", "Accept-Encoding: gzip, br")
+    assert answer.content == content
+    assert "content-encoding" not in answer.headers
+    assert "vary" not in answer.headers
+
+
+# What stands ready.
+
+
+@pytest.mark.parametrize(
+    ("asked", "coding"),
+    [
+        ("gzip", "gzip"),
+        ("gzip, deflate, br, zstd", "br"),
+        ("gzip, zstd", "zstd"),
+        ("br;q=0.5, zstd;q=0.9, gzip;q=0.1", "zstd"),
+        ("br;q=0, gzip", "gzip"),
+    ],
+)
+def test_a_coding_that_stands_beside_the_file_is_sent_as_it_is(
+    shared: Shared, client: Client, asked: str, coding: str
+) -> None:
+    for suffix, name in (("gz", "gzip"), ("br", "br"), ("zst", "zstd")):
+        write(shared, f"text.{suffix}", f"ready in {name}".encode(), WRITTEN + 1)
+    before = open_descriptors()
+    answer = client.get("/files/text", f"Accept-Encoding: {asked}")
+    assert (answer.headers["content-encoding"], answer.content) == (coding, f"ready in {coding}".encode())
+    assert answer.headers["vary"] == "Accept-Encoding"
+    assert answer.headers["content-type"] == OCTET_STREAM
+    assert answer.headers["etag"] != client.get("/files/text").headers["etag"]
+    lines = [f"Accept-Encoding: {asked}", f"If-None-Match: {answer.headers['etag']}"]
+    assert request(client, "GET", "/files/text", *lines).status == 304
+    assert client.get("/files/text").content == TEXT
+    assert open_descriptors() == before
+
+
+def test_what_comes_to_stand_beside_a_file_later_is_found(shared: Shared) -> None:
+    write(shared, "text", TEXT)
+    os.utime(shared.path, (WRITTEN, WRITTEN))
+    with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
+        client = server.connect()
+        for _ in range(2):
+            assert client.get("/files/text", "Accept-Encoding: br").content == TEXT
+        assert "text" in store.precompressed._without_variants
+        write(shared, "text.br", b"ready in br")
+        assert client.get("/files/text", "Accept-Encoding: br").content == b"ready in br"
+        os.unlink(shared.path / "text.br")
+        assert client.get("/files/text", "Accept-Encoding: br").content == TEXT
+
+
+def test_what_is_remembered_of_files_with_nothing_beside_them_is_bounded(
+    shared: Shared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.files.precompressed.MAX_REMEMBERED", 3)
+    for number in range(10):
+        write(shared, f"f{number}", TEXT)
+    os.utime(shared.path, (WRITTEN, WRITTEN))
+    with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
+        for number in range(10):
+            server.connect().get(f"/files/f{number}", "Accept-Encoding: gzip")
+            assert 1 <= len(store.precompressed._without_variants) <= 3
+
+
+def test_what_is_older_than_the_file_is_not_sent(shared: Shared, client: Client) -> None:
+    write(shared, "text.gz", b"stale", WRITTEN - 1)
+    answer = client.get("/files/text", "Accept-Encoding: gzip")
+    assert gzip.decompress(answer.content) == TEXT
+
+
+def test_a_link_or_a_fifo_that_stands_beside_is_passed_over(shared: Shared, client: Client) -> None:
+    (shared.outside / "secret").write_bytes(b"secret")
+    (shared.path / "text.gz").symlink_to(shared.outside / "secret")
+    os.mkfifo(shared.path / "text.br")
+    answer = client.get("/files/text", "Accept-Encoding: gzip, br")
+    assert gzip.decompress(answer.content) == TEXT
+
+
+def test_what_stands_beside_is_a_file_of_its_own_too(shared: Shared, client: Client) -> None:
+    write(shared, "text.gz", gzip.compress(TEXT), WRITTEN)
+    answer = client.get("/files/text.gz", "Accept-Encoding: gzip")
+    assert gzip.decompress(answer.content) == TEXT
+    assert "content-encoding" not in answer.headers

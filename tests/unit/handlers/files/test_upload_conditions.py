@@ -1,0 +1,259 @@
+"""PUT, POST and DELETE of files: what was created or replaced, under which conditions, and digests."""
+
+import base64
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+import handlers
+from handlers.files.store import Store
+from handlers.files.upload import read_digests
+from reactor.http11.errors import HTTPError
+from tests.support.in_process import Answer, Client, Harness
+from tests.unit.handlers.files.shared import Shared, open_descriptors, request
+
+
+@pytest.fixture
+def client(shared: Shared) -> Iterator[Client]:
+    with (
+        closing(Store(shared.path)) as store,
+        Harness(handlers.build(store, allow_delete=True)) as server,
+    ):
+        yield server.connect()
+
+
+def send(client: Client, method: str, path: str, content: bytes, *lines: str) -> Answer:
+    return request(client, method, path, f"Content-Length: {len(content)}", *lines, content=content)
+
+
+def etag(client: Client, path: str = "/files/file") -> str:
+    return client.get(path).headers["etag"]
+
+
+# What was done.
+
+
+def test_put_says_whether_it_created_or_replaced(shared: Shared, client: Client) -> None:
+    answer = send(client, "PUT", "/files/new%20one", b"1")
+    assert (answer.status, answer.headers["location"]) == (201, "/files/new%20one")
+    answer = send(client, "PUT", "/files/new%20one", b"2")
+    assert (answer.status, "location" in answer.headers) == (204, False)
+    assert (shared.path / "new one").read_bytes() == b"2"
+
+
+def test_post_creates_and_says_where(client: Client) -> None:
+    for content in (b"1", b"2"):
+        answer = send(client, "POST", "/files/below/new", content)
+        assert (answer.status, answer.headers["location"]) == (201, "/files/below/new")
+        assert client.get(answer.headers["location"]).content == content
+
+
+def test_put_may_be_chunked(client: Client) -> None:
+    lines = ["Transfer-Encoding: chunked"]
+    answer = request(client, "PUT", "/files/new", *lines, content=b"3\r\nabc\r\n0\r\n\r\n")
+    assert answer.status == 201
+    assert client.get("/files/new").content == b"abc"
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+@pytest.mark.parametrize(
+    ("path", "status"), [("/files/below", 409), ("/files/absent/new", 409), ("/files/.hidden", 404)]
+)
+def test_what_cannot_be_stored_is_refused(client: Client, method: str, path: str, status: int) -> None:
+    assert send(client, method, path, b"x").status == status
+
+
+def test_a_directory_is_not_made_on_the_way(shared: Shared, client: Client) -> None:
+    assert send(client, "PUT", "/files/absent/new", b"x").content == b"its directory does not exist\n"
+    shared.assert_untouched()
+
+
+def test_delete_removes_a_file_and_nothing_else(shared: Shared, client: Client) -> None:
+    assert request(client, "DELETE", "/files/file").status == 204
+    assert not (shared.path / "file").exists()
+    assert request(client, "GET", "/files/file").status == 404
+    assert request(client, "DELETE", "/files/file").status == 404
+    assert request(client, "DELETE", "/files/below").status == 409
+    (shared.path / "link").symlink_to(shared.outside / "file")
+    os.mkfifo(shared.path / "fifo")
+    for name in ("link", "fifo", "..", "links/x", ".hidden"):
+        assert request(client, "DELETE", f"/files/{name}").status == 404
+    assert (shared.outside / "file").exists()
+    assert (shared.path / "below" / "file").exists()
+
+
+def test_what_is_not_allowed_is_405_and_says_what_is(shared: Shared) -> None:
+    with closing(Store(shared.path)) as store:
+        for read_only, allow_delete, allowed in (
+            (True, True, "GET, HEAD, OPTIONS"),
+            (False, False, "GET, HEAD, POST, PUT, OPTIONS"),
+            (False, True, "GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+        ):
+            with Harness(handlers.build(store, read_only, allow_delete)) as server:
+                for method in ("POST", "PUT", "DELETE"):
+                    client = server.connect()
+                    if method in allowed:
+                        assert client.get("/files/file").status == 200
+                        continue
+                    answer = send(client, method, "/files/file", b"x")
+                    assert (answer.status, answer.headers["allow"]) == (405, allowed)
+    shared.assert_untouched()
+
+
+# Conditions.
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+def test_if_match_keeps_what_has_changed_from_being_lost(shared: Shared, client: Client, method: str) -> None:
+    stale = etag(client)
+    (shared.path / "file").write_bytes(b"changed meanwhile")
+    before = open_descriptors()
+    for tag in (stale, '"other"', f"W/{etag(client)}"):
+        answer = send(client, method, "/files/file", b"lost", f"If-Match: {tag}")
+        assert answer.status == 412
+        assert answer.content == b"what stands there is not what the request expects\n"
+        client = client.server.connect()
+    assert (shared.path / "file").read_bytes() == b"changed meanwhile"
+    assert open_descriptors() == before + 6  # both ends of three connections more
+    answer = send(client, method, "/files/file", b"right", f"If-Match: {etag(client)}")
+    assert answer.status in (201, 204)
+    assert (shared.path / "file").exists() == (method != "DELETE")
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_if_none_match_creates_and_never_replaces(shared: Shared, client: Client, method: str) -> None:
+    assert send(client, method, "/files/new", b"1", "If-None-Match: *").status == 201
+    assert send(client, method, "/files/new", b"2", "If-None-Match: *").status == 412
+    assert (shared.path / "new").read_bytes() == b"1"
+
+
+def test_if_match_of_what_is_not_there_is_412(shared: Shared, client: Client) -> None:
+    assert send(client, "PUT", "/files/new", b"1", "If-Match: *").status == 412
+    shared.assert_untouched()
+
+
+def test_a_refused_condition_is_told_before_the_content_is_taken(shared: Shared, client: Client) -> None:
+    client.send(
+        b"PUT /files/file HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+        b"Expect: 100-continue\r\nIf-None-Match: *\r\n\r\n"
+    )
+    client.assert_responds(412)
+    shared.assert_untouched()
+
+
+def test_a_condition_is_asked_again_before_anything_is_replaced(shared: Shared, client: Client) -> None:
+    """Two clients create one name at once: the first one that is whole has it."""
+    head = b"PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nIf-None-Match: *\r\n\r\n"
+    one, two = client.server.connect(), client.server.connect()
+    one.send(head + b"1")
+    two.send(head + b"2")
+    two.send(b"2")
+    two.assert_responds(201)
+    one.send(b"1")
+    one.assert_responds(412)
+    assert shared.files() == {**shared.original_files, "new": b"22"}
+
+
+def test_what_changes_while_an_upload_comes_in_is_not_lost(shared: Shared, client: Client) -> None:
+    tag = etag(client)
+    client.send(
+        f"PUT /files/file HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nIf-Match: {tag}\r\n\r\n1".encode()
+    )
+    (shared.path / "file").write_bytes(b"theirs")
+    client.send(b"1")
+    client.assert_responds(412)
+    assert shared.files() == {**shared.original_files, "file": b"theirs"}
+
+
+# What cannot be stored as it is.
+
+
+def test_a_part_of_a_file_cannot_be_put(shared: Shared, client: Client) -> None:
+    assert send(client, "PUT", "/files/file", b"x", "Content-Range: bytes 0-0/6").status == 400
+    shared.assert_untouched()
+
+
+def test_content_in_a_coding_is_not_taken_for_the_content(shared: Shared, client: Client) -> None:
+    answer = send(client, "PUT", "/files/file", b"x", "Content-Encoding: gzip")
+    assert (answer.status, answer.headers["accept-encoding"]) == (415, "identity")
+    shared.assert_untouched()
+    client = client.server.connect()
+    assert send(client, "PUT", "/files/file", b"x", "Content-Encoding: identity").status == 204
+
+
+# Digests.
+
+
+def digest(content: bytes, algorithm: str = "sha256") -> str:
+    return base64.b64encode(hashlib.new(algorithm, content).digest()).decode()
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        f"sha-256=:{digest(b'content')}:",
+        f"sha-512=:{digest(b'content', 'sha512')}:",
+        f"md5=:AAAA:, sha-256=:{digest(b'content')}:,sha-512=:{digest(b'content', 'sha512')}:;x=1",
+        "unixsum=1",
+    ],
+)
+def test_a_digest_that_fits_is_no_obstacle(client: Client, method: str, field: str) -> None:
+    assert send(client, method, "/files/new", b"content", f"Repr-Digest: {field}").status == 201
+    assert client.get("/files/new").content == b"content"
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        f"sha-256=:{digest(b'other')}:",
+        f"sha-256=:{digest(b'content')}:, sha-512=:{digest(b'other', 'sha512')}:",
+    ],
+)
+def test_content_that_has_another_digest_is_not_stored(shared: Shared, client: Client, field: str) -> None:
+    answer = send(client, "PUT", "/files/file", b"content", f"Repr-Digest: {field}")
+    assert answer.status == 400
+    assert b"Repr-Digest" in answer.content
+    shared.assert_untouched()
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["sha-256", "sha-256=", "sha-256=:AAAA:", "sha-256=:!:", "sha-256=AAAA", "sha-256=:A", "sha-256=::"],
+)
+def test_a_malformed_digest_is_refused_before_the_content_is_taken(
+    shared: Shared, client: Client, field: str
+) -> None:
+    client.send(
+        f"PUT /files/file HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nRepr-Digest: {field}\r\n\r\n".encode()
+    )
+    client.assert_responds(400)
+    shared.assert_untouched()
+
+
+def test_digests_of_unknown_algorithms_are_passed_over() -> None:
+    assert read_digests("crc32c=:AAAA:, id-sha-256=:AAAA:,") == {}
+    with pytest.raises(HTTPError):
+        read_digests("sha-256=:AAAA:")
+
+
+def test_a_digest_is_checked_however_the_content_is_cut(shared: Shared, client: Client) -> None:
+    content = os.urandom(300_000)
+    head = f"PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n"
+    client.send(f"{head}Repr-Digest: sha-256=:{digest(content)}:\r\n\r\n".encode())
+    for start in range(0, len(content), 70_001):
+        client.send(content[start : start + 70_001])
+    client.assert_responds(201)
+    assert (shared.path / "new").read_bytes() == content
+
+
+def test_what_is_complete_late_is_new_from_then_on(shared: Shared, client: Client) -> None:
+    client.send(b"PUT /files/file HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+    [temporary] = set(shared.path.iterdir()) - {shared.path / "file", shared.path / "below"}
+    os.utime(temporary, (1000, 1000))  # as if its octets had come long ago
+    client.send(b"0\r\n\r\n")
+    client.assert_responds(204)
+    assert (shared.path / "file").stat().st_mtime > 1_700_000_000

@@ -1,0 +1,92 @@
+"""No descriptor stays open when the file system refuses to remove a temporary file."""
+
+import errno
+import fcntl
+import os
+
+import pytest
+
+from handlers.files.store import Store
+from reactor.http11.errors import HTTPError
+from tests.support.in_process import Client, Harness
+from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read
+
+
+@pytest.fixture
+def cannot_remove(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Have every removal fail; return what was to be removed."""
+    asked: list[object] = []
+
+    def unlink(path: object, *, dir_fd: int | None = None) -> None:
+        asked.append(path)
+        raise PermissionError(errno.EACCES, "planted")
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    return asked
+
+
+def test_an_upload_that_cannot_remove_its_file_closes_it(store: Store, cannot_remove: list[object]) -> None:
+    with no_descriptor_leaks():
+        sink = store.create("new", 3)
+        sink.write(b"abc")
+        with pytest.raises(PermissionError):
+            sink.close()
+    assert len(cannot_remove) == 1
+
+
+def test_an_upload_whose_file_is_gone_closes_it(shared: Shared, store: Store) -> None:
+    with no_descriptor_leaks():
+        sink = store.create("new", 3)
+        [temporary] = shared.files().keys() - shared.original_files.keys()
+        (shared.path / temporary).unlink()
+        sink.close()
+    shared.assert_untouched()
+
+
+def test_a_temporary_file_that_can_neither_be_locked_nor_removed_is_closed(
+    store: Store, cannot_remove: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "planted")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with no_descriptor_leaks(), pytest.raises((HTTPError, OSError)):
+        store.create("new", 3)
+    assert len(cannot_remove) == 1
+
+
+def test_a_temporary_file_that_cannot_be_locked_is_closed_and_removed(
+    shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(descriptor: int, operation: int) -> None:
+        raise OSError(errno.ENOLCK, "planted")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with no_descriptor_leaks(), pytest.raises((HTTPError, OSError)):
+        store.create("new", 3)
+    shared.assert_untouched()
+
+
+def test_an_upload_broken_off_where_nothing_can_be_removed_leaves_nothing_open(
+    shared: Shared, server: Harness, cannot_remove: list[object], caplog: pytest.LogCaptureFixture
+) -> None:
+    with no_descriptor_leaks():
+        client: Client = server.connect()
+        client.send(b"POST /files/new HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nabc")
+        client.close()
+        assert not server.context.connections
+    assert len(cannot_remove) == 1
+    assert "planted" in caplog.text
+    assert "new" not in shared.files()
+
+
+def test_a_committed_upload_is_closed_without_removing_anything(
+    store: Store, cannot_remove: list[object]
+) -> None:
+    with no_descriptor_leaks():
+        sink = store.create("new", 3)
+        sink.write(b"abc")
+        sink.commit()
+        sink.close()
+    assert cannot_remove == []
+    assert read(store, "new") == b"abc"

@@ -1,0 +1,133 @@
+"""Leftovers of killed processes are removed at the start, and nothing else is."""
+
+import fcntl
+import os
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from handlers.files.paths import TEMPORARY_PREFIX
+from handlers.files.store import Store
+from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read
+
+
+def leave(directory: Path, name: str = f"{TEMPORARY_PREFIX}1-1") -> Path:
+    """Leave what a killed process leaves: a file that nobody has locked."""
+    (directory / name).write_bytes(b"part")
+    return directory / name
+
+
+def test_leftovers_are_removed_in_every_directory_and_counted(shared: Shared, store: Store) -> None:
+    deep = shared.path / "a" / ".b" / "c"
+    deep.mkdir(parents=True)
+    for directory in (shared.path, shared.path / "below", deep):
+        leave(directory)
+    with no_descriptor_leaks():
+        assert store.remove_leftovers() == 3
+        assert store.remove_leftovers() == 0
+    shared.assert_untouched()
+
+
+def test_nothing_outside_is_removed(shared: Shared, store: Store) -> None:
+    outside = leave(shared.outside)
+    (shared.path / "link").symlink_to(shared.outside)
+    (shared.path / f"{TEMPORARY_PREFIX}link").symlink_to(outside)
+    assert store.remove_leftovers() == 0
+    assert outside.read_bytes() == b"part"
+
+
+def test_an_upload_in_progress_is_not_removed_by_another_store(shared: Shared, store: Store) -> None:
+    with closing(store.create("new", 3)) as sink:
+        sink.write(b"ab")
+        with closing(Store(shared.path)) as other:
+            assert other.remove_leftovers() == 0
+        sink.write(b"c")
+        sink.commit()
+    assert read(store, "new") == b"abc"
+
+
+def test_an_upload_is_safe_from_another_start_at_its_first_moment(
+    shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flock = fcntl.flock
+    removed = []
+
+    def start_another_first(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        with closing(Store(shared.path)) as other:
+            removed.append(other.remove_leftovers())
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", start_another_first)
+    with closing(store.create("new", 3)) as sink:
+        sink.write(b"abc")
+        sink.commit()
+    assert removed
+    assert read(store, "new") == b"abc"
+
+
+def test_a_file_that_was_committed_is_not_a_leftover(shared: Shared, store: Store) -> None:
+    with closing(store.create("new", 3)) as sink:
+        sink.write(b"abc")
+        sink.commit()
+        assert store.remove_leftovers() == 0
+    assert store.remove_leftovers() == 0
+    assert read(store, "new") == b"abc"
+
+
+def test_a_directory_that_is_called_like_a_leftover_is_no_file(shared: Shared, store: Store) -> None:
+    directory = shared.path / f"{TEMPORARY_PREFIX}1-1"
+    directory.mkdir()
+    leave(directory)
+    assert store.remove_leftovers() == 1
+    assert directory.is_dir()
+
+
+def remove_chain(path: Path) -> None:
+    """Remove a directory "d" that has a directory "d", and so on, and the files in the last one."""
+    directory = os.open(path, os.O_RDONLY)
+    while "d" in os.listdir(directory):
+        directory = enter(directory, "d")
+    for name in os.listdir(directory):
+        os.unlink(name, dir_fd=directory)
+    while not os.path.samestat(os.fstat(directory), os.stat(path)):
+        directory = enter(directory, "..")
+        os.rmdir("d", dir_fd=directory)
+    os.close(directory)
+
+
+def enter(directory: int, name: str) -> int:
+    """Open a directory in another one, which is closed."""
+    try:
+        return os.open(name, os.O_RDONLY, dir_fd=directory)
+    finally:
+        os.close(directory)
+
+
+@pytest.fixture
+def little_depth() -> Iterator[int]:
+    """Let calls go no deeper than a little, and few files be open at once; return more than both."""
+    recursion, files = sys.getrecursionlimit(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    sys.setrecursionlimit(250)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (250, files[1]))
+    yield 300
+    resource.setrlimit(resource.RLIMIT_NOFILE, files)
+    sys.setrecursionlimit(recursion)
+
+
+def test_leftovers_are_found_however_deep_they_are(shared: Shared, store: Store, little_depth: int) -> None:
+    directory = os.open(shared.path, os.O_RDONLY)
+    for _ in range(little_depth):
+        os.mkdir("d", dir_fd=directory)
+        directory = enter(directory, "d")
+    os.close(os.open(f"{TEMPORARY_PREFIX}1-1", os.O_CREAT | os.O_WRONLY, dir_fd=directory))
+    os.close(directory)
+    try:
+        assert store.remove_leftovers() == 1
+        assert store.remove_leftovers() == 0
+    finally:  # too deep for what tidies up after the tests
+        remove_chain(shared.path)

@@ -1,0 +1,246 @@
+"""Uploads over the wire, ``POST /files/{name...}``: complete or not at all, and refusals with a reason."""
+
+import errno
+import os
+from collections.abc import Callable
+
+import pytest
+
+import handlers
+from handlers.files.store import Store
+from tests.support.in_process import Client, Harness
+from tests.unit.handlers.files.shared import Shared, open_descriptors, post, request
+
+
+def test_an_upload_is_on_the_disk_before_its_answer(shared: Shared, client: Client) -> None:
+    answer = post(client, "/files/new", b"content")
+    assert (answer.status, answer.content) == (201, b"")
+    assert shared.files() == {**shared.original_files, "new": b"content"}
+
+
+@pytest.mark.parametrize(
+    ("line", "body", "content"),
+    [
+        pytest.param("Content-Length: 0", b"", b"", id="empty"),
+        pytest.param("Content-Length: 3", b"abc", b"abc", id="Content-Length"),
+        pytest.param("Transfer-Encoding: chunked", b"0\r\n\r\n", b"", id="empty, chunked"),
+        pytest.param("Transfer-Encoding: chunked", b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", b"abc", id="chunked"),
+        pytest.param("X-Nothing: 1", b"", b"", id="no content at all"),
+    ],
+)
+@pytest.mark.parametrize("by_octet", [False, True], ids=["whole", "octet by octet"])
+def test_an_upload_may_be_framed_in_any_way(
+    shared: Shared, client: Client, line: str, body: bytes, content: bytes, by_octet: bool
+) -> None:
+    octets = f"POST /files/file HTTP/1.1\r\nHost: test\r\n{line}\r\n\r\n".encode() + body
+    for piece in [octets[i : i + 1] for i in range(len(octets))] if by_octet else [octets]:
+        client.send(piece)
+    client.assert_responds(201)
+    assert shared.files() == {**shared.original_files, "file": content}
+    assert client.get("/files/file").content == content
+
+
+def test_readers_see_old_or_new_content_but_never_a_part(
+    shared: Shared, server: Harness, client: Client
+) -> None:
+    reader = server.connect()
+    client.send(b"POST /files/file HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n")
+    for octet in b"brand new"[:-1]:
+        client.send(bytes([octet]))
+        assert reader.get("/files/file").content == b"inside"
+        assert (shared.path / "file").read_bytes() == b"inside"
+    client.send(b"w")
+    client.assert_responds(201)
+    assert reader.get("/files/file").content == b"brand new"
+
+
+def test_two_uploads_of_one_name_at_once_are_each_whole(shared: Shared, server: Harness) -> None:
+    one, two = server.connect(), server.connect()
+    for client in (one, two):
+        client.send(b"POST /files/file HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n")
+    for first, second in ((b"a", b"x"), (b"b", b"y"), (b"c", b"z")):
+        one.send(first)
+        two.send(second)
+    two.send(b"!")
+    two.assert_responds(201)
+    assert one.server.connect().get("/files/file").content == b"xyz!"
+    one.send(b"?")
+    one.assert_responds(201)
+    assert shared.files() == {**shared.original_files, "file": b"abc?"}
+
+
+def test_an_upload_to_a_directory_is_409(shared: Shared, client: Client) -> None:
+    assert post(client, "/files/below", b"x").status == 409
+    shared.assert_untouched()
+
+
+def test_an_upload_into_a_directory_that_is_missing_is_409(shared: Shared, client: Client) -> None:
+    assert post(client, "/files/missing/new", b"x").status == 409
+    shared.assert_untouched()
+
+
+def test_content_exactly_at_the_limit_is_taken(shared: Shared, client: Client) -> None:
+    assert post(client, "/files/new", bytes(1000)).status == 201
+    assert (shared.path / "new").stat().st_size == 1000
+
+
+def test_content_one_octet_over_the_limit_is_413_before_any_is_read(shared: Shared, client: Client) -> None:
+    assert request(client, "POST", "/files/new", "Content-Length: 1001").status == 413
+    shared.assert_untouched()
+
+
+def test_chunked_content_one_octet_over_the_limit_is_413(shared: Shared, client: Client) -> None:
+    head = b"POST /files/new HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
+    client.send(head + b"3e8\r\n" + bytes(1000) + b"\r\n1\r\nx\r\n0\r\n\r\n")
+    client.assert_responds(413)
+    shared.assert_untouched()
+
+
+def test_too_little_space_is_507_before_any_content_is_read(shared: Shared) -> None:
+    store = Store(shared.path, min_free_space=100, free_space=lambda descriptor: 110)
+    with Harness(store=store) as server:
+        lines = ("Content-Length: 11", "Expect: 100-continue")
+        assert request(server.connect(), "POST", "/files/new", *lines).status == 507
+        assert post(server.connect(), "/files/new", bytes(10)).status == 201
+    store.close()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_a_method_that_is_not_allowed_is_405_and_told_which_are(
+    shared: Shared, store: Store, method: str
+) -> None:
+    with Harness(handlers.build(store, read_only=True)) as server:
+        answer = request(server.connect(), method, "/files/new", "Content-Length: 1", content=b"x")
+        assert answer.status == 405
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+        assert server.connect().get("/files/file").content == b"inside"
+    shared.assert_untouched()
+
+
+def test_what_may_be_written_says_so(client: Client) -> None:
+    answer = request(client, "OPTIONS", "/files/file")
+    assert answer.status == 204
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "PUT"}
+
+
+def test_without_a_store_there_are_no_files(shared: Shared) -> None:
+    with Harness() as server:
+        assert request(server.connect(), "GET", "/files/file").status == 404
+        assert post(server.connect(), "/files/file", b"x").status == 404
+    shared.assert_untouched()
+
+
+# Uploads that break off.
+
+
+def vanish(client: Client) -> None:
+    client.close()
+
+
+def say_no_more(client: Client) -> None:
+    client.half_close()
+    client.assert_closed()
+
+
+def be_too_slow(client: Client) -> None:
+    client.server.clock.advance(21)
+    client.assert_responds(408)
+
+
+def break_the_framing(client: Client) -> None:
+    client.send(b"no chunk size\r\n")
+    client.assert_responds(400)
+
+
+def stop_the_server(client: Client) -> None:
+    client.connection.abort()
+
+
+@pytest.mark.parametrize("end", [vanish, say_no_more, be_too_slow, break_the_framing, stop_the_server])
+@pytest.mark.parametrize(
+    "begun", [b"", b"3\r\nabc\r\n", b"40\r\nabc"], ids=["nothing", "a chunk", "half a chunk"]
+)
+def test_an_upload_that_breaks_off_leaves_nothing(
+    shared: Shared, server: Harness, end: Callable[[Client], None], begun: bytes
+) -> None:
+    if end is break_the_framing and begun.startswith(b"40"):
+        begun += b"x" * 61 + b"\r\n"
+    before = open_descriptors()
+    client = server.connect()
+    client.send(b"POST /files/file HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n" + begun)
+    assert len(shared.files()) == 3, "the upload has not begun"
+    end(client)
+    shared.assert_untouched()
+    client.close()
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 500)],
+    ids=["full", "quota", "EIO"],
+)
+def test_a_disk_that_fails_is_told_and_leaves_nothing(
+    shared: Shared, server: Harness, monkeypatch: pytest.MonkeyPatch, number: int, status: int
+) -> None:
+    def write(descriptor: int, octets: bytes, offset: int) -> int:
+        raise OSError(number, os.strerror(number))
+
+    before = open_descriptors()
+    client = server.connect()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", write)
+        assert post(client, "/files/file", b"content").status == status
+    client.close()
+    shared.assert_untouched()
+    assert open_descriptors() == before
+    assert server.connect().get("/files/file").content == b"inside"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_no_descriptor_left_is_503_and_the_connection_is_served_on(
+    shared: Shared, server: Harness, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def no_descriptor(*arguments: object, **more: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", no_descriptor)
+        answer = request(server.connect(), method, "/files/file", "Content-Length: 0")
+        assert answer.status == 503
+    assert server.connect().get("/files/file").content == b"inside"
+    shared.assert_untouched()
+
+
+def test_all_kinds_of_requests_many_times_leak_nothing(shared: Shared, server: Harness) -> None:
+    client = server.connect()
+    before = open_descriptors()
+    for _ in range(50):
+        assert client.get("/files/file").content == b"inside"
+        for path in ("/files/absent", "/files/below//", "/files/..", "/files/file/x"):
+            assert request(client, "GET", path).status == 404
+        assert request(client, "HEAD", "/files/file").status == 200
+        assert post(client, "/files/new", b"x").status == 201
+    assert open_descriptors() == before
+    for _ in range(50):
+        for path in ("/files/below", "/files/missing/x", "/files/link\\x"):
+            other = server.connect()
+            assert post(other, path, b"x").status in (400, 404, 409)
+            other.close()
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("/files/.hidden", "names that begin with a dot are not shared"),
+        ("/files/.directory/new", "names that begin with a dot are not shared"),
+        ("/files/a%5Cb", "a name has no backslash, and no NUL"),
+        ("/files/below//new", "a file needs a name, without a slash at its end"),
+        ("/files/" + "n" * 256, "a name is over 255 octets"),
+        ("/files/" + "%C3%A9" * 128, "a name is over 255 octets"),
+    ],
+)
+def test_a_name_that_cannot_be_is_told_why(client: Client, path: str, reason: str) -> None:
+    answer = post(client, path, b"x")
+    assert (answer.status, answer.content.decode()) == (404, f"{reason}\n")
