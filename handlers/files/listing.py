@@ -91,7 +91,7 @@ _SORT_KEYS: dict[str, Callable[[Entry], int]] = {
 def natural_key(name: str) -> list[object]:
     """Return a key that sorts names without regard to case, and numbers in them by their value.
 
-    >>> sorted(["b2", "B10", "a"], key=natural)
+    >>> sorted(["b2", "B10", "a"], key=natural_key)
     ['a', 'b2', 'B10']
     """
     parts = _split_numbers(name.casefold())

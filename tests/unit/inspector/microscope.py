@@ -3,8 +3,12 @@
 import json
 import re
 import signal
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+from reactor.inspector.demo import DEMOS, DemoClient
 from tests.support.command import CommandServer
 from tests.support.process import COMMAND, RunningServer, ServerProcess, Wire, head
 
@@ -16,6 +20,17 @@ def inspector_port(server: RunningServer) -> int:
     match = NOTE.search(server.start_line)
     assert match is not None, server.start_line
     return int(match[1])
+
+
+def hasten(patch: pytest.MonkeyPatch, name: str, factor: float = 20) -> None:
+    """Let the clients of a demo wait less."""
+    script = DEMOS[name].script
+
+    def hastened(client: DemoClient) -> Iterator[float]:
+        for seconds in script(client):
+            yield seconds / factor
+
+    patch.setitem(DEMOS, name, DEMOS[name]._replace(script=hastened))
 
 
 class InspectorClient:

@@ -17,7 +17,7 @@ from reactor.server.listen import StartError
 from tests.support.command import CommandServer
 from tests.support.process import Wire
 from tests.unit.inspector.in_process import InProcess
-from tests.unit.inspector.microscope import NOTE, Microscope
+from tests.unit.inspector.microscope import NOTE, Microscope, hasten
 
 DEMO = b"GET /demo/block HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -62,7 +62,8 @@ def test_a_stranger_does_not_find_the_blocking_handler_on_the_main_port() -> Non
         assert wire.get("/demo/block").status == 404
 
 
-def test_demos_run_on_a_server_that_requires_a_password() -> None:
+def test_demos_run_on_a_server_that_requires_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch, "keep-alive", 5)
     with Microscope("--auth", "user:password") as server, server.look() as looking:
         server.post("/demos", {"name": "keep-alive"})
         looking.until(lambda frame: any(chip[0] == -1 and chip[4] >= 2 for chip in frame["chips"]))
@@ -72,7 +73,8 @@ def test_demos_run_on_a_server_that_requires_a_password() -> None:
     assert all(text.startswith("HTTP/1.1 200 OK") for text in sent)
 
 
-def test_demo_connections_do_not_count_against_the_limit() -> None:
+def test_demo_connections_do_not_count_against_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch, "hundred", 5)
     with Microscope("--max-connections", "1") as server, server.look() as looking:
         wire = server.connect()
         assert wire.get("/").status == 200
@@ -81,7 +83,8 @@ def test_demo_connections_do_not_count_against_the_limit() -> None:
         assert wire.get("/echo/still-here").content == b"still-here"
 
 
-def test_demo_requests_are_not_in_the_access_log_or_the_metrics() -> None:
+def test_demo_requests_are_not_in_the_access_log_or_the_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch, "pipelining", 5)
     with CommandServer("--inspect", "127.0.0.1:0") as server:
         note = NOTE.search(server.start_line)
         assert note is not None

@@ -10,7 +10,7 @@ from reactor.server.connection import State
 from tests.support.command import CommandServer, run_main
 from tests.support.in_process import TABLE
 from tests.support.process import COMMAND, Wire, head
-from tests.unit.inspector.microscope import Microscope, MicroscopeProcess
+from tests.unit.inspector.microscope import Microscope, MicroscopeProcess, hasten
 
 GET = head("GET", "/echo/hi")
 NAMES = [state.name for state in State]
@@ -305,7 +305,11 @@ def test_a_form_cannot_press_a_button(server: Microscope) -> None:
         ("hundred", "IDLE", 50),
     ],
 )
-def test_a_demo_shows_what_it_is_to_show(server: Microscope, name: str, state: str, requests: int) -> None:
+def test_a_demo_shows_what_it_is_to_show(
+    server: Microscope, monkeypatch: pytest.MonkeyPatch, name: str, state: str, requests: int
+) -> None:
+    if name in ("keep-alive", "hundred"):
+        hasten(monkeypatch, name, 5)
     with server.look() as looking:
         assert server.post("/demos", {"name": name})[0] == 202
         index = NAMES.index(state)
@@ -315,7 +319,8 @@ def test_a_demo_shows_what_it_is_to_show(server: Microscope, name: str, state: s
         assert name in frame["demos"]
 
 
-def test_a_demo_comes_to_its_end(server: Microscope) -> None:
+def test_a_demo_comes_to_its_end(server: Microscope, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch, "half-close")
     with server.look() as looking:
         server.post("/demos", {"name": "half-close"})
         looking.until(lambda frame: frame["totals"]["closed"] == 1 and frame["demos"] == [])
