@@ -6,11 +6,15 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
+import pytest
 
 from tests.support.process import ServerProcess, Wire, head
 from tests.support.trace_checker import answers, events_of, faults
 from tests.unit.inspector.microscope import NOTE
+
+parser = pytest.importorskip(
+    "prometheus_client.parser", reason="prometheus-client is not installed: pip install -e '.[dev]'"
+)
 
 # In words: a request that was answered, or one that was refused.
 TOLD = re.compile(r"(?:\S+ \S+ -> |refused with )([0-9]{3})(?=[,:;]|$)")
@@ -62,7 +66,7 @@ def test_the_four_agree_to_the_request(tmp_path: Path) -> None:
     traced = Counter(status for _, _, status, _ in answers(events_of(trace.read_text())))
     counted: Counter[int] = Counter()
     octets = 0
-    for family in text_string_to_metric_families(text):
+    for family in parser.text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name == "http_server_request_duration_seconds_count":
                 counted[int(sample.labels["http_response_status_code"])] += int(sample.value)
