@@ -15,6 +15,7 @@ from reactor.server.listen import StartError
 from reactor.server.server import Server
 from reactor.settings import Settings
 from tests.support.process import PATIENCE, Wire, run_command
+from tests.support.running import ServerThread
 from tests.unit.handlers.files.shared import no_descriptor_leaks
 
 # Nothing ends by its deadline here, so that what ends was stopped.
@@ -43,55 +44,27 @@ def routes(name: str = "a server") -> Router:
     return router
 
 
-class Running:
-    """A server that runs in a thread of its own, which is not the main one."""
+class Running(ServerThread):
+    """A server in a thread that is not the main one, and of which nothing ends by its deadline."""
 
     def __init__(self, name: str = "a server") -> None:
-        self.server = Server(routes(name), port=0, settings=PATIENT)
-        self.wires: list[Wire] = []
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self.server.run, args=(self._ready.set,), daemon=True)
-
-    def __enter__(self) -> "Running":
-        self._thread.start()
-        assert self._ready.wait(PATIENCE)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for wire in self.wires:
-            wire.close()
-        self.server.stop()
-        self.server.stop()
-        self.assert_ends()
-        self.server.close()
-
-    def connect(self) -> Wire:
-        self.wires.append(Wire(self.server.address[1]))
-        return self.wires[-1]
-
-    @property
-    def running(self) -> bool:
-        return self._thread.is_alive()
-
-    def assert_ends(self) -> None:
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive(), "run() has not returned"
+        super().__init__(routes(name), PATIENT)
 
 
-def idle(running: Running) -> Wire:
+def idle(running: ServerThread) -> Wire:
     wire = running.connect()
     assert wire.get("/").status == 200
     return wire
 
 
-def begin_upload(running: Running) -> Wire:
+def begin_upload(running: ServerThread) -> Wire:
     wire = running.connect()
     wire.send_head("POST", "/", "Content-Length: 5", "Expect: 100-continue")
     assert wire.answer().status == 100
     return wire
 
 
-def begin_stream(running: Running) -> Wire:
+def begin_stream(running: ServerThread) -> Wire:
     wire = running.connect()
     wire.send_head("GET", "/live")
     assert wire.read_head().startswith(b"HTTP/1.1 200 ")
@@ -132,7 +105,7 @@ def test_stop_lets_what_is_in_flight_finish() -> None:
 
 
 @pytest.mark.parametrize("begin", [begin_upload, begin_stream])
-def test_stop_twice_ends_at_once_whatever_is_in_flight(begin: Callable[[Running], Wire]) -> None:
+def test_stop_twice_ends_at_once_whatever_is_in_flight(begin: Callable[[ServerThread], Wire]) -> None:
     with Running() as running:
         begin(running)
         running.server.stop()

@@ -12,12 +12,13 @@ from reactor import LiveStream, Request, Response, Router, Server
 from reactor.loop import EventHandler
 from reactor.server.connection import Connection
 from tests.support.process import PATIENCE, Wire
+from tests.support.running import ServerThread
 
 COUNT = 400
 
 
-class Running:
-    """A server that runs in a thread of its own; each GET /live has a live stream of its own."""
+class Running(ServerThread):
+    """A server in a thread, where each GET /live has a live stream of its own."""
 
     def __init__(self) -> None:
         routes = Router()
@@ -34,44 +35,19 @@ class Running:
         def root(request: Request) -> Response:
             return Response(200)
 
-        self.server = Server(routes, port=0)
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self.server.run, args=(self._ready.set,), daemon=True)
+        super().__init__(routes)
 
     def __enter__(self) -> "Running":
-        self._thread.start()
-        assert self._ready.wait(PATIENCE)
+        self.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.server.stop()
-        self.server.stop()
-        self.assert_ends()
-        self.server.close()
-
     def subscribe(self) -> Wire:
+        """Ask for a live stream; return when its handler has returned."""
         wire = Wire(self.server.address[1])
         wire.send_head("GET", "/live")
         assert wire.read_head().startswith(b"HTTP/1.1 200 ")
         assert self.subscribed.acquire(timeout=PATIENCE)
         return wire
-
-    def call(self, function: Callable[[], object]) -> object:
-        """Call a function in the loop, and wait for what it returns."""
-        results: list[object] = []
-        done = threading.Event()
-
-        def call() -> None:
-            results.append(function())
-            done.set()
-
-        self.server.call_soon(call)
-        assert done.wait(PATIENCE)
-        return results[0]
-
-    def assert_ends(self) -> None:
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive(), "run() has not returned"
 
 
 @pytest.fixture
@@ -91,7 +67,7 @@ def read_chunks(wire: Wire) -> bytes:
 
 
 def test_a_function_is_called_in_the_thread_that_runs_the_server(running: Running) -> None:
-    assert running.call(threading.get_ident) == running._thread.ident
+    assert running.call(threading.get_ident) == running.thread.ident
 
 
 def test_functions_passed_before_run_are_called_when_it_runs() -> None:
@@ -287,8 +263,7 @@ def test_close_in_a_handler_ends_run() -> None:
 
 def test_leaving_a_server_that_runs_in_another_thread_raises_and_stops_it() -> None:
     running = Running()
-    running._thread.start()
-    assert running._ready.wait(PATIENCE)
+    running.start()
     with pytest.raises(RuntimeError, match="another thread"):
         running.server.__exit__(None, None, None)
     running.assert_ends()
