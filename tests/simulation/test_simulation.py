@@ -85,8 +85,8 @@ def test_every_fault_is_planted_and_every_client_is_there_in_some_seed() -> None
         "signal 15",
         "it was refused",
         *(
-            f"({manner}) connects"
-            for manner in ("honest", "slow", "half", "idle", "trickling", "deaf", "cut")
+            f"({behaviour}) connects"
+            for behaviour in ("honest", "slow", "half", "idle", "trickling", "deaf", "cut")
         ),
     ):
         assert words in told, words

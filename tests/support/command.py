@@ -14,7 +14,7 @@ from unittest import mock
 
 from reactor.cli import main
 from reactor.server.server import Server
-from tests.support.process import PATIENCE, Lines, RunningServer
+from tests.support.process import TIMEOUT, Lines, RunningServer
 
 # The command ignores SIGTTOU, which only the main thread of a process may do.
 NOT_MAIN_THREAD = SimpleNamespace(
@@ -127,7 +127,7 @@ class CommandServer(RunningServer):
         try:
             self._thread.start()
             self.read_start_line()
-            assert self._ready.wait(PATIENCE)
+            assert self._ready.wait(TIMEOUT)
         except BaseException:
             self.kill()
             raise
@@ -172,7 +172,7 @@ class CommandServer(RunningServer):
 
     def exit_code(self) -> int:
         """Wait until the command has returned."""
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
         assert not self._thread.is_alive(), "the command has not returned"
         return self._code
 
@@ -181,6 +181,6 @@ class CommandServer(RunningServer):
         if self._server is not None:
             self._server.stop()
             self._server.stop()
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
         self._stack.close()
         assert not self._thread.is_alive(), "the command has not returned"

@@ -7,7 +7,7 @@ from types import TracebackType
 from reactor.routing import Router
 from reactor.server.server import Server
 from reactor.settings import Settings
-from tests.support.process import PATIENCE, Wire
+from tests.support.process import TIMEOUT, ClientConnection
 
 
 class ServerThread:
@@ -17,7 +17,7 @@ class ServerThread:
         self.server = Server(routes, port=0, settings=settings)
         self.thread = threading.Thread(target=self.server.run, args=(self._note_ready,), daemon=True)
         self._ready = threading.Event()
-        self._wires: list[Wire] = []
+        self._wires: list[ClientConnection] = []
 
     def __enter__(self) -> "ServerThread":
         self.start()
@@ -29,8 +29,8 @@ class ServerThread:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for wire in self._wires:
-            wire.close()
+        for client in self._wires:
+            client.close()
         self.server.stop()
         self.server.stop()
         self.assert_ends()
@@ -42,16 +42,16 @@ class ServerThread:
     def start(self) -> None:
         """Start the thread, and wait until the server serves."""
         self.thread.start()
-        assert self._ready.wait(PATIENCE)
+        assert self._ready.wait(TIMEOUT)
 
     @property
     def running(self) -> bool:
         """True until ``run`` has returned."""
         return self.thread.is_alive()
 
-    def connect(self) -> Wire:
+    def connect(self) -> ClientConnection:
         """Make a connection, which is closed at the end."""
-        self._wires.append(Wire(self.server.address[1]))
+        self._wires.append(ClientConnection(self.server.address[1]))
         return self._wires[-1]
 
     def call(self, function: Callable[[], object]) -> object:
@@ -64,10 +64,10 @@ class ServerThread:
             done.set()
 
         self.server.call_soon(call)
-        assert done.wait(PATIENCE)
+        assert done.wait(TIMEOUT)
         return results[0]
 
     def assert_ends(self) -> None:
         """Wait for the end of the thread."""
-        self.thread.join(PATIENCE)
+        self.thread.join(TIMEOUT)
         assert not self.running, "run() has not returned"

@@ -1,4 +1,4 @@
-"""The judge can say no, the reader reads what any server writes, and the command finds what is wrong."""
+"""The check can fail, the reader reads what any server writes, and the command finds what is wrong."""
 
 import socket
 import subprocess
@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.corpus.entry import Entry, Held
-from tests.conformance.corpus.replay import LONG, PIECE, Outcome, Reply, deliveries, judge, read_replies
+from tests.conformance.corpus.replay import (
+    LONG,
+    PIECE,
+    Outcome,
+    Reply,
+    check_outcome,
+    deliveries,
+    read_replies,
+)
 from tests.support.process import ServerProcess, run_command
 
 VALID = Entry("v", b"v", 200, "RFC 9112, 3", "It is.", Held())
@@ -63,17 +71,17 @@ DIFFERENCES = [
 
 @pytest.mark.parametrize(("entry", "canary", "outcome"), GOOD)
 def test_what_is_right_is_judged_so(entry: Entry, canary: bool, outcome: Outcome) -> None:
-    assert judge(entry, canary, outcome) == ([], [])
+    assert check_outcome(entry, canary, outcome) == ([], [])
 
 
 @pytest.mark.parametrize(("entry", "canary", "outcome"), BREACHES)
 def test_a_breach_is_found(entry: Entry, canary: bool, outcome: Outcome) -> None:
-    assert judge(entry, canary, outcome).breaches
+    assert check_outcome(entry, canary, outcome).breaches
 
 
 @pytest.mark.parametrize(("entry", "canary", "outcome"), DIFFERENCES)
 def test_a_difference_is_found_and_is_no_breach(entry: Entry, canary: bool, outcome: Outcome) -> None:
-    judgement = judge(entry, canary, outcome)
+    judgement = check_outcome(entry, canary, outcome)
     assert judgement.differences
     assert not judgement.breaches
 

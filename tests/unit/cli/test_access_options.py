@@ -14,7 +14,7 @@ from reactor import Router, Server
 from reactor.cli.access_options import local_url
 from tests.support.command import CommandServer, run_main
 from tests.support.in_process import Answer, Harness
-from tests.support.process import PATIENCE, RunningServer, ServerProcess
+from tests.support.process import TIMEOUT, RunningServer, ServerProcess
 from tests.unit.cli.test_start_errors import USAGE, assert_one_line
 
 SECRET = "horse"
@@ -62,9 +62,9 @@ def raw_answers(server: RunningServer) -> Iterator[tuple[str, Answer]]:
         "505": "GET / HTTP/2.0\r\nHost: localhost\r\n\r\n",
     }
     for what, octets in requests.items():
-        wire = server.connect()
-        wire.send(octets.encode("latin-1"))
-        yield what, wire.answer()
+        connection = server.connect()
+        connection.send(octets.encode("latin-1"))
+        yield what, connection.answer()
 
 
 def test_every_response_has_the_fields_and_a_refusal_too(tmp_path: Path) -> None:
@@ -173,20 +173,22 @@ def test_every_response_says_which_origin_may_read_it(
 
 def test_a_preflight_is_answered_while_everything_asks_for_a_password(tmp_path: Path) -> None:
     options = ("--cors", "https://a.test", "--auth", PAIR, "--directory", str(tmp_path))
-    with CommandServer(*options) as server, server.connect() as wire:
-        wire.send_head("OPTIONS", "/files/x", "Origin: https://a.test", "Access-Control-Request-Method: POST")
-        answer = wire.answer("OPTIONS")
+    with CommandServer(*options) as server, server.connect() as connection:
+        connection.send_head(
+            "OPTIONS", "/files/x", "Origin: https://a.test", "Access-Control-Request-Method: POST"
+        )
+        answer = connection.answer("OPTIONS")
         assert answer.status == 204
         assert answer.headers["access-control-allow-methods"] == answer.headers["allow"]
         assert "Authorization" in answer.headers["access-control-allow-headers"].split(", ")
         assert answer.headers["access-control-allow-credentials"] == "true"
-        assert wire.get("/files/x").status == 401
+        assert connection.get("/files/x").status == 401
 
 
 def test_without_cors_no_other_origin_is_told_anything() -> None:
-    with CommandServer() as server, server.connect() as wire:
-        wire.send_head("OPTIONS", "/", "Origin: https://a.test", "Access-Control-Request-Method: GET")
-        for answer in (wire.answer("OPTIONS"), wire.get("/", "Origin: https://a.test")):
+    with CommandServer() as server, server.connect() as connection:
+        connection.send_head("OPTIONS", "/", "Origin: https://a.test", "Access-Control-Request-Method: GET")
+        for answer in (connection.answer("OPTIONS"), connection.get("/", "Origin: https://a.test")):
             assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
@@ -363,7 +365,7 @@ def test_a_browser_is_opened_on_what_is_served(
     monkeypatch.setattr(webbrowser, "open", lambda url: opened.put(url) is None)
     arguments = ["--open", "--host", host, *(each.format(tmp_path) for each in options)]
     with CommandServer(*arguments) as server:
-        assert opened.get(timeout=PATIENCE) == f"http://127.0.0.1:{server.port}{path}"
+        assert opened.get(timeout=TIMEOUT) == f"http://127.0.0.1:{server.port}{path}"
         opening = f"reactor: opening http://127.0.0.1:{server.port}{path} in a browser"
         assert opening in messages(server)
 

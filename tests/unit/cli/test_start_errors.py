@@ -91,8 +91,8 @@ def test_a_low_limit_that_is_just_enough() -> None:
 @pytest.mark.system
 def test_a_soft_limit_that_is_too_low_is_raised() -> None:
     with ServerProcess(launcher=("sh", "-c", 'ulimit -S -n 16; exec "$@"', "sh")) as server:
-        wires = [server.connect() for _ in range(40)]
-        assert {wire.get("/").status for wire in wires} == {200}
+        clients = [server.connect() for _ in range(40)]
+        assert {client.get("/").status for client in clients} == {200}
 
 
 def test_more_connections_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,9 +223,9 @@ def test_an_ipv6_address_is_printed_in_brackets() -> None:
 
 def test_an_environment_variable_stands_in_for_an_option(tmp_path: Path) -> None:
     variables = {"REACTOR_DIRECTORY": str(tmp_path), "REACTOR_MAX_BODY": "5", "REACTOR_NO_DATE_HEADER": "1"}
-    with CommandServer(extra=variables) as server, server.connect() as wire:
-        assert wire.post("/files/x", b"12345").status == 201
-        answer = wire.post("/files/y", b"123456")
+    with CommandServer(extra=variables) as server, server.connect() as client:
+        assert client.post("/files/x", b"12345").status == 201
+        answer = client.post("/files/y", b"123456")
         assert answer.status == 413
         assert "date" not in answer.headers
 
@@ -233,20 +233,23 @@ def test_an_environment_variable_stands_in_for_an_option(tmp_path: Path) -> None
 def test_an_option_wins_over_its_environment_variable(tmp_path: Path) -> None:
     variables = {"REACTOR_DIRECTORY": str(tmp_path / "missing"), "REACTOR_MAX_BODY": "5"}
     options = ("--directory", str(tmp_path), "--max-body", "6")
-    with CommandServer(*options, extra=variables) as server, server.connect() as wire:
-        assert wire.post("/files/x", b"123456").status == 201
-        assert wire.post("/files/y", b"1234567").status == 413
+    with CommandServer(*options, extra=variables) as server, server.connect() as client:
+        assert client.post("/files/x", b"123456").status == 201
+        assert client.post("/files/y", b"1234567").status == 413
 
 
 @pytest.mark.parametrize(("text", "status"), [("1", 405), ("true", 405), ("0", 201), ("", 201)])
 def test_a_switch_has_an_environment_variable(tmp_path: Path, text: str, status: int) -> None:
     variables = {"REACTOR_READ_ONLY": text}
-    with CommandServer("--directory", str(tmp_path), extra=variables) as server, server.connect() as wire:
-        assert wire.post("/files/x", b"x").status == status
+    with CommandServer("--directory", str(tmp_path), extra=variables) as server, server.connect() as client:
+        assert client.post("/files/x", b"x").status == status
 
 
 @pytest.mark.parametrize(("text", "size"), [("1K", 1024), ("1KiB", 1024), ("1kb", 1024), ("1000", 1000)])
 def test_a_size_may_have_a_unit(tmp_path: Path, text: str, size: int) -> None:
-    with CommandServer("--directory", str(tmp_path), "--max-body", text) as server, server.connect() as wire:
-        assert wire.post("/files/x", bytes(size)).status == 201
-        assert wire.post("/files/x", bytes(size + 1)).status == 413
+    with (
+        CommandServer("--directory", str(tmp_path), "--max-body", text) as server,
+        server.connect() as client,
+    ):
+        assert client.post("/files/x", bytes(size)).status == 201
+        assert client.post("/files/x", bytes(size + 1)).status == 413

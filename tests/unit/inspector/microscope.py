@@ -10,7 +10,7 @@ import pytest
 
 from reactor.inspector.demo import DEMOS, DemoClient
 from tests.support.command import CommandServer
-from tests.support.process import COMMAND, RunningServer, ServerProcess, Wire, head
+from tests.support.process import COMMAND, ClientConnection, RunningServer, ServerProcess, head
 
 NOTE = re.compile(r"microscope on http://\S+:([0-9]+)/\)")
 
@@ -40,19 +40,19 @@ class InspectorClient:
 
     def ask(self, path: str, *lines: str) -> tuple[int, bytes]:
         """Ask the inspector for one thing."""
-        with Wire(self.inspector) as wire:
-            answer = wire.get(path, *lines)
+        with ClientConnection(self.inspector) as connection:
+            answer = connection.get(path, *lines)
             return answer.status, answer.content
 
     def post(self, path: str, data: object) -> tuple[int, Any]:
         """Post JSON to the inspector; return the status, and the JSON or the text that came back."""
         content = data if isinstance(data, bytes) else json.dumps(data).encode()
-        with Wire(self.inspector) as wire:
-            wire.send(
+        with ClientConnection(self.inspector) as connection:
+            connection.send(
                 head("POST", path, "Content-Type: application/json", f"Content-Length: {len(content)}")
                 + content
             )
-            answer = wire.answer()
+            answer = connection.answer()
         is_json = answer.headers.get("content-type") == "application/json"
         return answer.status, json.loads(answer.content) if is_json else answer.content.decode()
 
@@ -102,9 +102,9 @@ class Looking:
     """A reader of ``/events``."""
 
     def __init__(self, port: int) -> None:
-        self.wire = Wire(port)
-        self.wire.send_head("GET", "/events")
-        assert b"200 OK" in self.wire.read_head()
+        self.connection = ClientConnection(port)
+        self.connection.send_head("GET", "/events")
+        assert b"200 OK" in self.connection.read_head()
         self._text = b""
         name, self.hello = self.next()
         assert name == "hello"
@@ -113,7 +113,7 @@ class Looking:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.wire.close()
+        self.connection.close()
 
     def next(self) -> tuple[str, dict[str, Any]]:
         """Wait for the next event."""
@@ -133,18 +133,18 @@ class Looking:
         raise AssertionError(f"it does not come about: {frame}")
 
     def _chunk(self) -> bytes:
-        while b"\r\n" not in self.wire.received:
+        while b"\r\n" not in self.connection.received:
             self._receive()
-        size, _, rest = self.wire.received.partition(b"\r\n")
+        size, _, rest = self.connection.received.partition(b"\r\n")
         length = int(size, 16)
-        self.wire.received = rest
-        while len(self.wire.received) < length + 2:
+        self.connection.received = rest
+        while len(self.connection.received) < length + 2:
             self._receive()
-        chunk = self.wire.received[:length]
-        self.wire.received = self.wire.received[length + 2 :]
+        chunk = self.connection.received[:length]
+        self.connection.received = self.connection.received[length + 2 :]
         return chunk
 
     def _receive(self) -> None:
-        octets = self.wire.sock.recv(1 << 18)
+        octets = self.connection.sock.recv(1 << 18)
         assert octets, "the stream has ended"
-        self.wire.received += octets
+        self.connection.received += octets

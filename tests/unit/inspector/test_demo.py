@@ -15,7 +15,7 @@ from reactor.observe.events import Event
 from reactor.observe.metrics import Metrics
 from reactor.server.listen import StartError
 from tests.support.command import CommandServer
-from tests.support.process import Wire
+from tests.support.process import ClientConnection
 from tests.unit.inspector.in_process import InProcess
 from tests.unit.inspector.microscope import NOTE, Microscope, hasten
 
@@ -90,7 +90,7 @@ def test_demo_requests_are_not_in_the_access_log_or_the_metrics(monkeypatch: pyt
         assert note is not None
         server.get("/echo/served")
         content = b'{"name": "pipelining"}'
-        with Wire(int(note[1])) as wire:
+        with ClientConnection(int(note[1])) as wire:
             assert wire.post("/demos", content, "Content-Type: application/json").status == 202
 
             def demo_is_answered() -> bool:

@@ -9,7 +9,7 @@ import pytest
 from reactor.server.connection import State
 from tests.support.command import CommandServer, run_main
 from tests.support.in_process import TABLE
-from tests.support.process import COMMAND, Wire, head
+from tests.support.process import COMMAND, ClientConnection, head
 from tests.unit.inspector.microscope import Microscope, MicroscopeProcess, hasten
 
 GET = head("GET", "/echo/hi")
@@ -32,28 +32,28 @@ def process() -> Iterator[MicroscopeProcess]:
 
 
 def test_a_paused_server_hangs_while_the_page_goes_on_and_steps_answer_it(server: Microscope) -> None:
-    wire = server.connect()
-    assert wire.get("/echo/first").status == 200
+    client = server.connect()
+    assert client.get("/echo/first").status == 200
     server.do("pause")
-    wire.send(GET)
+    client.send(GET)
     with server.look() as looking:
         frames = [looking.next()[1] for _ in range(3)]
         assert {frame["mode"] for frame in frames} == {"paused"}
         assert len({frame["clock"] for frame in frames}) == 1
-        assert wire.hangs()
+        assert client.hangs()
         server.do("event")
         looking.until(lambda frame: frame["mode"] == "paused" and frame["totals"]["requests"] == 1)
-    assert wire.answer().content == b"hi"
+    assert client.answer().content == b"hi"
 
 
 def test_events_of_one_turn_are_taken_one_by_one(server: Microscope) -> None:
-    wires = [server.connect() for _ in range(3)]
-    for wire in wires:
-        wire.get("/")
+    clients = [server.connect() for _ in range(3)]
+    for client in clients:
+        client.get("/")
     with server.look() as looking:
         server.do("pause")
-        for wire in wires:
-            wire.send(GET)
+        for client in clients:
+            client.send(GET)
         server.do("event")
         frame = looking.until(lambda frame: frame["at"] and frame["at"]["step"] == "dispatch")
         assert frame["totals"]["requests"] == 1
@@ -62,31 +62,31 @@ def test_events_of_one_turn_are_taken_one_by_one(server: Microscope) -> None:
         server.do("turn")
         frame = looking.until(lambda frame: frame["at"] and frame["at"]["step"] == "turn")
         assert frame["totals"]["requests"] == 3
-    assert [wire.answer().status for wire in wires] == [200] * 3
+    assert [client.answer().status for client in clients] == [200] * 3
 
 
 def test_a_breakpoint_stops_in_the_state_and_the_answer_comes_when_it_goes_on(server: Microscope) -> None:
     assert server.post("/breakpoints", {"states": ["RESPONDING"], "slow": False})[0] == 200
-    wire = server.connect()
+    client = server.connect()
     with server.look() as looking:
-        wire.send(GET)
+        client.send(GET)
         frame = looking.until(lambda frame: frame["at"])
         assert frame["at"]["why"] == "breakpoint: c1 enters RESPONDING"
         assert [chip[3] for chip in frame["chips"]] == [NAMES.index("RESPONDING")]
-        assert wire.hangs()
+        assert client.hangs()
         server.post("/breakpoints", {"states": [], "slow": False})
         server.do("resume")
-        assert wire.answer().status == 200
+        assert client.answer().status == 200
 
 
 def test_accepted_is_a_state_at_which_to_stop_too(server: Microscope) -> None:
     server.post("/breakpoints", {"states": ["ACCEPTED"], "slow": False})
     with server.look() as looking:
-        wire = server.connect()
+        client = server.connect()
         frame = looking.until(lambda frame: frame["at"])
         assert frame["at"]["why"] == "breakpoint: c1 enters ACCEPTED"
         server.do("resume")
-        assert wire.get("/").status == 200
+        assert client.get("/").status == 200
 
 
 def test_a_slow_turn_stops_when_it_is_wished_for(server: Microscope) -> None:
@@ -105,23 +105,23 @@ def test_slow_motion_answers_in_time(server: Microscope) -> None:
 
 @pytest.mark.system
 def test_ctrl_c_ends_a_server_that_is_held(process: MicroscopeProcess) -> None:
-    wire = process.connect()
-    wire.get("/")
+    client = process.connect()
+    client.get("/")
     process.post("/breakpoints", {"states": ["RESPONDING"], "slow": False})
     with process.look() as looking:
-        wire.send(GET)
+        client.send(GET)
         looking.until(lambda frame: frame["at"])
         process.send_signal(signal.SIGINT)
-        assert wire.answer().status == 200  # what is in flight is finished
-    wire.close()
+        assert client.answer().status == 200  # what is in flight is finished
+    client.close()
     assert process.exit_code() == 0
 
 
 @pytest.mark.system
 @pytest.mark.parametrize("state", ["CLOSED", "DRAINING", "RESPONDING"])
 def test_ctrl_c_is_held_by_no_breakpoint(process: MicroscopeProcess, state: str) -> None:
-    wire = process.connect()
-    wire.get("/")
+    client = process.connect()
+    client.get("/")
     process.post("/breakpoints", {"states": [state], "slow": True})
     assert process.interrupt() == 0
     assert "Traceback" not in "\n".join(process.stderr.rest())
@@ -173,8 +173,8 @@ def test_without_docstrings_the_page_gets_the_same_states() -> None:
 
 def test_one_connection_is_shown_with_its_history_and_no_secret(server: Microscope) -> None:
     with server.look():
-        wire = server.connect()
-        wire.get("/user-agent", "Authorization: Basic c2VjcmV0", "User-Agent: me")
+        client = server.connect()
+        client.get("/user-agent", "Authorization: Basic c2VjcmV0", "User-Agent: me")
         status, content = server.ask("/connections/1")
     assert status == 200
     assert b"c2VjcmV0" not in content
@@ -189,8 +189,8 @@ def test_one_connection_is_shown_with_its_history_and_no_secret(server: Microsco
 
 def test_a_connection_that_closed_is_still_known_and_one_that_never_was_is_not(server: Microscope) -> None:
     with server.look() as looking:
-        with Wire(server.port) as wire:
-            wire.get("/")
+        with ClientConnection(server.port) as client:
+            client.get("/")
         looking.until(lambda frame: frame["totals"]["closed"] == 1)
         found = json.loads(server.ask("/connections/1")[1])
         assert (found["closed"], found["why"]) == (True, "the client closed")
@@ -199,9 +199,9 @@ def test_a_connection_that_closed_is_still_known_and_one_that_never_was_is_not(s
 
 
 def test_with_many_connections_a_frame_has_a_density(server: Microscope) -> None:
-    wires = [server.connect() for _ in range(320)]
-    for wire in wires[:20]:
-        wire.get("/")
+    clients = [server.connect() for _ in range(320)]
+    for client in clients[:20]:
+        client.get("/")
     with server.look() as looking:
         frame = looking.until(lambda frame: sum(frame["counts"]) == 320)
     assert frame["chips"] is None
@@ -214,9 +214,9 @@ def test_with_many_connections_a_frame_has_a_density(server: Microscope) -> None
 
 def test_moves_and_turns_are_told_once(server: Microscope) -> None:
     with server.look() as looking:
-        wire = server.connect()
+        client = server.connect()
         for _ in range(3):
-            wire.get("/")
+            client.get("/")
         moves: dict[tuple[int, int], int] = {}
         turns: list[int] = []
 
@@ -237,12 +237,12 @@ def test_a_page_that_does_not_read_costs_no_memory(process: MicroscopeProcess) -
 
     memory = psutil.Process(process.pid).memory_info
     with process.look():
-        wire = process.connect()
+        client = process.connect()
         for _ in range(500):
-            wire.get("/")
+            client.get("/")
         before = memory().rss
         for _ in range(3000):
-            wire.get("/")
+            client.get("/")
         assert memory().rss - before < 8 << 20
 
 
@@ -281,12 +281,12 @@ def test_what_is_posted_and_wrong_is_refused_in_one_line(
 
 
 def test_a_form_cannot_press_a_button(server: Microscope) -> None:
-    with Wire(server.inspector) as wire:
+    with ClientConnection(server.inspector) as client:
         content = b'{"do": "pause"}'
-        wire.send(
+        client.send(
             head("POST", "/control", "Content-Type: text/plain", f"Content-Length: {len(content)}") + content
         )
-        assert wire.answer().status == 415
+        assert client.answer().status == 415
     assert server.get("/").status == 200
 
 
@@ -342,8 +342,8 @@ def test_the_figures_are_served(server: Microscope) -> None:
     assert server.ask("/metrics", "Accept: application/openmetrics-text")[1].endswith(b"# EOF\n")
     assert server.ask("/healthz") == (200, b"ok\n")
     assert server.ask("/readyz") == (200, b"ready\n")
-    wire = server.connect()
-    wire.get("/")
+    client = server.connect()
+    client.get("/")
     (listed,) = [
         each for each in json.loads(server.ask("/connections")[1])["connections"] if each["route"] == "/"
     ]
@@ -352,8 +352,8 @@ def test_the_figures_are_served(server: Microscope) -> None:
 
 def test_it_is_not_ready_while_it_stops() -> None:
     with Microscope() as server:
-        wire = server.connect()
-        wire.send(head("POST", "/echo/x", "Content-Length: 5")[:-10])
+        client = server.connect()
+        client.send(head("POST", "/echo/x", "Content-Length: 5")[:-10])
         server.keep_asking_until(lambda: b'"served": 0' in server.ask("/connections")[1])
         server.terminate()
         assert server.stderr.next() == "reactor: Server.stop(): stopping"

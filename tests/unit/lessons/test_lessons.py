@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.design.test_lessons import LESSONS, TEXT
-from tests.support.process import PATIENCE, ROOT, ServerProcess, environment
+from tests.support.process import ROOT, TIMEOUT, ServerProcess, environment
 from tests.unit.inspector.microscope import NOTE
 
 pytestmark = pytest.mark.system
@@ -51,7 +51,7 @@ def run(lesson: str, server: ServerProcess) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE * 2,
+        timeout=TIMEOUT * 2,
         check=False,
     )
     assert done.returncode == 0, done.stderr

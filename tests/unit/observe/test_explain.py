@@ -15,7 +15,7 @@ from reactor.observe.explain import Explain
 from reactor.routing import Router
 from tests.support.command import CommandServer
 from tests.support.in_process import Client, Harness
-from tests.support.process import PATIENCE, ROOT, environment
+from tests.support.process import ROOT, TIMEOUT, environment
 
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -59,8 +59,8 @@ def test_a_request_is_one_paragraph() -> None:
 
 def test_the_listener_tells_whom_it_accepted() -> None:
     with CommandServer("--explain", "--no-access-log") as server:
-        wire = server.connect()
-        port = wire.sock.getsockname()[1]
+        connection = server.connect()
+        port = connection.sock.getsockname()[1]
         line = server.stderr.next()
         assert line is not None
         assert re.fullmatch(
@@ -201,14 +201,14 @@ def test_a_terminal_gets_colours_unless_it_has_none(extra: dict[str, str], colou
     try:
         said = b""
         while b"\n" not in said:
-            assert select.select([ours], [], [], PATIENCE)[0]
+            assert select.select([ours], [], [], TIMEOUT)[0]
             said += os.read(ours, 4096)
         process.terminate()
         while b"heard" not in said:
-            assert select.select([ours], [], [], PATIENCE)[0]
+            assert select.select([ours], [], [], TIMEOUT)[0]
             said += os.read(ours, 4096)
         assert (b"\x1b[1mturn" in said) == coloured
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
     finally:
         process.kill()
         process.wait()

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.command import CommandServer, run_main
 from tests.support.in_process import Answer
-from tests.support.process import Wire
+from tests.support.process import ClientConnection
 from tests.unit.cli.test_start_errors import USAGE, assert_one_line
 from tests.unit.inspector.microscope import inspector_port
 
@@ -20,7 +20,7 @@ FORM = (
 
 
 def ask(
-    wire: Wire,
+    client: ClientConnection,
     method: str = "GET",
     target: str = "/",
     *lines: str,
@@ -33,8 +33,8 @@ def ask(
     if content:
         fields.append(f"Content-Length: {len(content)}")
     head = "\r\n".join([f"{method} {target} {version}", *fields, *lines, "", ""])
-    wire.send(head.encode("latin-1") + content)
-    return wire.answer(method)
+    client.send(head.encode("latin-1") + content)
+    return client.answer(method)
 
 
 @pytest.fixture
@@ -88,8 +88,8 @@ def test_no_route_answers_another_host(
     server: CommandServer, shared: Path, method: str, target: str, lines: tuple[str, ...], content: bytes
 ) -> None:
     origin = (f"Origin: http://{EVIL}:{server.port}", "Sec-Fetch-Site: same-origin")
-    wire = server.connect()
-    answer = ask(wire, method, target, *origin, *lines, host=f"{EVIL}:{server.port}", content=content)
+    client = server.connect()
+    answer = ask(client, method, target, *origin, *lines, host=f"{EVIL}:{server.port}", content=content)
     assert answer.status == 403
     if method != "HEAD":
         assert f"--allowed-host {EVIL} ".encode() in answer.content.replace(b")", b" ")
@@ -99,8 +99,8 @@ def test_no_route_answers_another_host(
 
 @pytest.mark.parametrize("framing", ["Content-Length: 900000000", "Transfer-Encoding: chunked"])
 def test_no_body_of_another_host_is_asked_for(server: CommandServer, shared: Path, framing: str) -> None:
-    wire = server.connect()
-    answer = ask(wire, "PUT", "/files/secret", framing, "Expect: 100-continue")
+    client = server.connect()
+    answer = ask(client, "PUT", "/files/secret", framing, "Expect: 100-continue")
     assert answer.status == 403  # and no 100 before it
     assert names(shared) == {"secret": b"content"}
 
@@ -108,8 +108,8 @@ def test_no_body_of_another_host_is_asked_for(server: CommandServer, shared: Pat
 @pytest.mark.parametrize("path", ["/", "/events", "/metrics", "/readyz", "/healthz", "/connections", "/none"])
 def test_the_inspector_refuses_another_host(path: str) -> None:
     options = ("--inspect", "127.0.0.1:0", "--no-access-log")
-    with CommandServer(*options) as server, Wire(inspector_port(server)) as wire:
-        answer = ask(wire, "GET", path)
+    with CommandServer(*options) as server, ClientConnection(inspector_port(server)) as client:
+        answer = ask(client, "GET", path)
         assert (answer.status, b"--allowed-host" in answer.content) == (403, True)
         assert ask(server.connect(), "GET", "/").status == 403
 
@@ -234,19 +234,19 @@ def test_http_1_0_needs_no_host_but_an_allowed_one() -> None:
 
 def test_each_request_of_a_connection_is_checked(server: CommandServer) -> None:
     hosts = ["localhost", EVIL, "localhost", "127.0.0.1", EVIL, EVIL, "localhost"]
-    wire = server.connect()
+    client = server.connect()
     for _ in range(5):  # in the last rounds these heads are in the cache
         heads = [f"GET /echo/hi HTTP/1.1\r\nHost: {host}\r\n\r\n" for host in hosts]
-        wire.send("".join(heads).encode())
-        assert [wire.answer().status for _ in hosts] == [200, 403, 200, 200, 403, 403, 200]
+        client.send("".join(heads).encode())
+        assert [client.answer().status for _ in hosts] == [200, 403, 200, 200, 403, 403, 200]
 
 
 def test_more_hosts_than_are_remembered_do_not_change_the_answers(server: CommandServer) -> None:
-    wire = server.connect()
+    client = server.connect()
     for round_ in range(3):
         for number in range(200):
-            assert ask(wire, host=f"{number}.{EVIL}").status == 403
-            assert ask(wire, host=f"10.0.{round_}.{number}").status == 200
+            assert ask(client, host=f"{number}.{EVIL}").status == 403
+            assert ask(client, host=f"10.0.{round_}.{number}").status == 200
 
 
 # The options.
