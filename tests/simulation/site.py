@@ -328,7 +328,7 @@ def choose_settings(world: World) -> Settings:
     return Settings(
         high_water=high_water,
         low_water=high_water // choose((2, 4, 100)),
-        # Where the server is suspended, it should read in one turn what has come since; otherwise TOO_MUCH applies.
+        # Where the server is suspended, it should read in one turn what has come since, or TOO_MUCH applies.
         turn_read=choose((65_536,) if world.weather["jump"] else (300, 5_000, 65_536, 65_536)),
         turn_send=choose((500, 5_000, 262_144, 262_144)),
         turn_compress=choose((4_096, 65_536)),

@@ -4,6 +4,7 @@ import io
 import random
 import re
 import string
+import sys
 from typing import Any
 
 import pytest
@@ -198,3 +199,16 @@ def test_every_series_has_help_and_a_type_and_openmetrics_its_units_and_its_end(
     assert re.findall(r"^# HELP (\S+) \S", text, re.MULTILINE) == names
     assert "# UNIT http_server_request_duration_seconds seconds" in text
     assert text.endswith("\n# EOF\n")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no /proc")
+def test_without_psutil_the_process_is_read_from_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    metrics = Metrics()
+    with Harness(readers=[metrics]) as server:
+        text = render(metrics.families(server.context), PLAIN)
+    for name in ("process_resident_memory_bytes", "process_open_fds"):
+        figure = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
+        assert figure is not None, name
+        assert float(figure[1]) > 0
+    assert "process_start_time_seconds" not in text
