@@ -27,9 +27,9 @@ from reactor.http11.message import Request, Response
 from reactor.routing import Route
 
 ANY = "*"
-LONGEST = 253  # characters of a host name: RFC 1035, 2.3.4
-_LONGEST_WITH_PORT = LONGEST + len(".:65535")
-_SHOWN = 64  # characters of a host that is not a host name, in an error message
+MAX_LENGTH = 253  # characters of a host name: RFC 1035, 2.3.4
+_MAX_LENGTH_WITH_PORT = MAX_LENGTH + len(".:65535")
+_MAX_SHOWN = 64  # characters of a host that is not a host name, in an error message
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_\-]{0,61}[a-z0-9_])?"
 _match_name = re.compile(rf"{_LABEL}(?:\.{_LABEL})*", re.ASCII).fullmatch
@@ -48,7 +48,7 @@ class AllowedHosts:
         self._names = frozenset(read_name(name) for name in ([names] if isinstance(names, str) else names))
         self._advice = advice
         self._only_on_loopback = only_on_loopback
-        self._refusing = Route("", self._refuse, None)
+        self._error_route = Route("", self._refuse, None)
         # At most 64 hosts of at most 260 characters. ip_address() takes longer than everything else.
         self._allows: Callable[[str], bool] = lru_cache(maxsize=64)(self._decide)
 
@@ -60,7 +60,7 @@ class AllowedHosts:
 
     def refusal(self, host: str | None) -> Route | None:
         """Return the route that refuses a request to this host with 403, None where the host is allowed."""
-        return None if self.allows(host) else self._refusing
+        return None if self.allows(host) else self._error_route
 
     def check(self, request: Request) -> None:
         """Raise HTTPError(403) where the host of a request is not allowed."""
@@ -69,7 +69,7 @@ class AllowedHosts:
 
     def allows(self, host: str | None) -> bool:
         """Return whether requests to a host are answered: the value of Host, None without one."""
-        return host is None or (len(host) <= _LONGEST_WITH_PORT and self._allows(host))
+        return host is None or (len(host) <= _MAX_LENGTH_WITH_PORT and self._allows(host))
 
     def _decide(self, host: str) -> bool:
         name = _name_of(host)
@@ -81,7 +81,7 @@ class AllowedHosts:
         host = request.head.host or ""
         name = _name_of(host)
         if not is_name(name):
-            shown = host if len(host) <= _SHOWN else f"{host[:_SHOWN]}..."
+            shown = host if len(host) <= _MAX_SHOWN else f"{host[:_MAX_SHOWN]}..."
             raise HTTPError(403, f"host not allowed: {shown!r}")
         advice = f" ({self._advice.format(name=name)})" if self._advice else ""
         raise HTTPError(403, f"host not allowed: {name!r}{advice}")
@@ -103,7 +103,7 @@ def read_name(text: str) -> str:
 
 def is_name(name: str) -> bool:
     """Return whether a text in lower case is a host name, or looks like one, as an IPv4 address does."""
-    return len(name) <= LONGEST and _match_name(name) is not None
+    return len(name) <= MAX_LENGTH and _match_name(name) is not None
 
 
 def is_address(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The guard: a user and a password before anything is answered (RFC 9110, 11; RFC 7617, Basic).
+"""Basic authentication: requests need a user and a password (RFC 9110, 11; RFC 7617).
 
     Method            --auth   --auth-upload   both
     OPTIONS           anyone   anyone          anyone
@@ -11,7 +11,7 @@
 3. A password is kept as a digest, compared in constant time, and never logged.
 
 OPTIONS is open since a browser's preflight has no password; it tells the methods of a pattern, such as
-all of ``/files``, and not whether there is a file. The guard does not know where passwords come from.
+all of ``/files``, and not whether there is a file. This module does not know where passwords come from.
 """
 
 import unicodedata
@@ -25,34 +25,34 @@ from reactor.http11.grammar import match_basic
 from reactor.http11.message import Fields, Params, Request, Response
 from reactor.routing import Route, Router, Sink
 
-LONGEST_PAIR = 1024  # octets; in base64 that is well within a field line
-OPEN = "OPTIONS"
-READING = ("GET", "HEAD", "TRACE")  # with OPTIONS, the safe methods: RFC 9110, 9.2.1
+MAX_CREDENTIALS = 1024  # octets; in base64 that is well within a field line
+OPEN_METHOD = "OPTIONS"
+READ_METHODS = ("GET", "HEAD", "TRACE")  # with OPTIONS, the safe methods: RFC 9110, 9.2.1
 
 # Given a request, raise HTTPError(401) where it does not show what is asked of it.
 Check = Callable[[Request], None]
 
 
-def digest(pair: str) -> bytes:
+def digest(credentials: str) -> bytes:
     """Check and digest USER:PASSWORD; raise ValueError that says why it cannot be, and not what it is."""
-    user, colon, password = pair.partition(":")
+    user, colon, password = credentials.partition(":")
     if not colon or not user or not password:
         raise ValueError("a user and a password are wanted, as USER:PASSWORD; neither may be empty")
-    if any(unicodedata.category(each) == "Cc" for each in pair):  # RFC 7617, 2
+    if any(unicodedata.category(each) == "Cc" for each in credentials):  # RFC 7617, 2
         raise ValueError("there is a control character in the user or the password")
     try:
-        octets = unicodedata.normalize("NFC", pair).encode()  # RFC 7617, 2.1
+        octets = unicodedata.normalize("NFC", credentials).encode()  # RFC 7617, 2.1
     except UnicodeEncodeError:
         raise ValueError("the user or the password is not UTF-8") from None
-    if len(octets) > LONGEST_PAIR:
-        raise ValueError(f"the user and the password are over {LONGEST_PAIR} octets")
+    if len(octets) > MAX_CREDENTIALS:
+        raise ValueError(f"the user and the password are over {MAX_CREDENTIALS} octets")
     return sha256(octets).digest()
 
 
 class AuthRouter(Router):
-    """A router whose routes ask for a user and a password, which are given as ``digest`` makes them.
+    """A router whose routes need a user and a password, given as ``digest`` returns them.
 
-    ``auth`` guards everything, ``auth_upload`` what changes something; None guards nothing.
+    ``auth`` is for all requests, ``auth_upload`` for those that change something; None requires nothing.
     """
 
     def __init__(
@@ -74,13 +74,13 @@ class AuthRouter(Router):
         self._auth_upload = auth_upload or self._auth_upload
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
-        """Return the route that a plain router finds, behind the question for a password."""
+        """Return the route that a plain router finds, with the check of the password."""
         route, params = super().resolve(method, segments)
-        if method == OPEN:
+        if method == OPEN_METHOD:
             return route, params
-        if method not in READING and self._auth_upload is not None:
-            return guarded(route, self._check_change), params
-        return (route if self._auth is None else guarded(route, self._check_read)), params
+        if method not in READ_METHODS and self._auth_upload is not None:
+            return with_check(route, self._check_change), params
+        return (route if self._auth is None else with_check(route, self._check_read)), params
 
     # Cached heads keep their routes, so the digests are read at each request.
 
@@ -92,7 +92,7 @@ class AuthRouter(Router):
         _check(request, [self._auth_upload], "Reactor, changes")
 
 
-def guarded(route: Route, check: Check) -> Route:
+def with_check(route: Route, check: Check) -> Route:
     """Return a route that checks before content is taken, and before it answers."""
 
     def answer(request: Request) -> Response:
@@ -105,11 +105,11 @@ def guarded(route: Route, check: Check) -> Route:
         return route.sink(request)
 
     sink = None if route.sink is None else open_sink
-    return Route(route.template, answer, sink, route.counts_on_sink)
+    return Route(route.template, answer, sink, route.always_open_sink)
 
 
 def _check(request: Request, digests: Sequence[bytes], realm: str) -> None:
-    """Raise HTTPError(401) for a request without any of some pairs of user and password."""
+    """Raise HTTPError(401) for a request without the user and password of one of some digests."""
     field = request.headers.get("authorization")
     if field is None:
         raise HTTPError(401, "a user and a password are needed", _challenge(realm))

@@ -1,4 +1,4 @@
-"""Routing: method and path to a function.
+"""A router: from a method and a path to a handler.
 
     routes = Router()
 
@@ -76,7 +76,7 @@ class DiscardSink:
         """Do nothing: there is nothing to let go of."""
 
 
-class Memory(DiscardSink):
+class BufferSink(DiscardSink):
     """A sink that keeps the content in memory, up to ``limit`` octets."""
 
     __slots__ = ("_octets",)
@@ -101,15 +101,15 @@ class Memory(DiscardSink):
 
 def buffered(limit: int) -> SinkFactory:
     """Make a sink factory that keeps content of up to ``limit`` octets in memory."""
-    return _bounded(limit, Memory)
+    return _limited(limit, BufferSink)
 
 
 def discard(limit: int) -> SinkFactory:
     """Make a sink factory that takes content of up to ``limit`` octets, and keeps none of it."""
-    return _bounded(limit, DiscardSink)
+    return _limited(limit, DiscardSink)
 
 
-def _bounded(limit: int, sink: type[DiscardSink]) -> SinkFactory:
+def _limited(limit: int, sink: type[DiscardSink]) -> SinkFactory:
     """Refuse content that says it is too long before any of it is read."""
 
     def open_sink(request: Request) -> DiscardSink:
@@ -130,18 +130,19 @@ DEFAULT_SINKS = {
 class Route:
     """What answers a request: a handler, and the sink for its content, None to answer without taking it.
 
-    ``counts_on_sink`` says that the handler wants what its own sink makes even of no content at all.
+    ``always_open_sink`` says that the sink is opened for a request without content, too: its result is what
+    the handler uses.
     """
 
-    __slots__ = ("counts_on_sink", "handler", "sink", "template")
+    __slots__ = ("always_open_sink", "handler", "sink", "template")
 
     def __init__(
-        self, template: str, handler: Handler, sink: SinkFactory | None, counts_on_sink: bool = False
+        self, template: str, handler: Handler, sink: SinkFactory | None, always_open_sink: bool = False
     ) -> None:
         self.template = template
         self.handler = handler
         self.sink = sink
-        self.counts_on_sink = counts_on_sink
+        self.always_open_sink = always_open_sink
 
 
 class _Node:
@@ -205,7 +206,7 @@ class Router:
             raise ValueError(f"the pattern {pattern!r} does not begin with a slash")
         node, segments = self._root, pattern.split("/")[1:]
         names = []
-        for place, segment in enumerate(segments, 1):
+        for index, segment in enumerate(segments, 1):
             if not segment.startswith("{"):
                 node = node.literals.setdefault(segment, _Node())
                 continue
@@ -216,7 +217,7 @@ class Router:
                 raise ValueError(f"the pattern {pattern!r} has {name!r} twice")
             names.append(name)
             if segment.endswith("...}"):
-                if place < len(segments):
+                if index < len(segments):
                     raise ValueError(f"{segment!r} is not at the end of the pattern {pattern!r}")
                 node.rest = self._branch(node.rest, name, pattern)
                 node = node.rest[1]
@@ -238,8 +239,8 @@ class Router:
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
         """Return the route for a method and the segments of a path, and the parts that it names.
 
-        Neither changes, so that they can be remembered and serve many requests.
-        Where none fits, the route is one that refuses: 501 for a method that nobody knows, 404 for
+        Neither changes, so that they can be cached and serve many requests.
+        If none matches, the route answers with an error: 501 for an unknown method, 404 for
         the path, 405 for the method there. ``segments`` is empty for the asterisk-form.
         """
         params: dict[str, str] = {}
@@ -248,42 +249,42 @@ class Router:
             route = node.routes.get(method)
             if route is not None:
                 return route, MappingProxyType(params)
-        return self._refusal(method, node, bool(segments)), NO_PARAMS
+        return self._no_match(method, node, bool(segments)), NO_PARAMS
 
-    def _find(self, node: _Node, segments: Sequence[str], place: int, params: dict[str, str]) -> _Node | None:
+    def _find(self, node: _Node, segments: Sequence[str], index: int, params: dict[str, str]) -> _Node | None:
         """Walk down the tree from a node with the segments from ``place`` on."""
-        while place < len(segments) and node.named is None and node.rest is None:  # there is but one way
-            child = node.literals.get(segments[place])
+        while index < len(segments) and node.named is None and node.rest is None:  # there is but one way
+            child = node.literals.get(segments[index])
             if child is None:
                 return None
-            node, place = child, place + 1
-        if place == len(segments):
+            node, index = child, index + 1
+        if index == len(segments):
             return node if node.routes else None
-        segment = segments[place]
+        segment = segments[index]
         literal = node.literals.get(segment)
         if literal is not None:
-            found = self._find(literal, segments, place + 1, params)
+            found = self._find(literal, segments, index + 1, params)
             if found is not None:
                 return found
         if node.named is not None and segment:
-            found = self._find(node.named[1], segments, place + 1, params)
+            found = self._find(node.named[1], segments, index + 1, params)
             if found is not None:
                 params[node.named[0]] = segment
                 return found
         if node.rest is not None:
-            params[node.rest[0]] = "/".join(segments[place:])
+            params[node.rest[0]] = "/".join(segments[index:])
             return node.rest[1]
         return None
 
-    def _refusal(self, method: str, node: _Node | None, has_path: bool) -> Route:
+    def _no_match(self, method: str, node: _Node | None, has_path: bool) -> Route:
         if method not in METHODS:
-            return _refusing(501, "no such method is implemented")
+            return _error_route(501, "no such method is implemented")
         if method == "OPTIONS" and (node is not None or not has_path):
             return _options(self._allowed(node), self._cors)
         if node is None:
-            return _refusing(404, "there is nothing at this path")
+            return _error_route(404, "there is nothing at this path")
         allowed = self._allowed(node)
-        return _refusing(405, f"the methods here are {allowed}", (("Allow", allowed),))
+        return _error_route(405, f"the methods here are {allowed}", (("Allow", allowed),))
 
     @staticmethod
     def _allowed(node: _Node | None) -> str:
@@ -292,7 +293,7 @@ class Router:
         return ", ".join(method for method in METHODS if method in known or method == "OPTIONS")
 
 
-def _refusing(status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> Route:
+def _error_route(status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> Route:
     return Route("", lambda request: Response.error(status, reason, headers), None)
 
 

@@ -9,11 +9,11 @@
 
 from collections.abc import Callable
 
+from reactor.http11.cors import is_cross_origin
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request
 
 ANY = "*"
-_OTHERS = ("cross-site", "same-site")
 
 # Given a request, raises HTTPError(403) where the page of another site has made it.
 Check = Callable[[Request], None]
@@ -26,16 +26,7 @@ def require_same_origin(allowed: str | None) -> Check:
         origin = request.headers.get("origin")
         if allowed is not None and allowed in (ANY, origin):
             return
-        foreign = origin is not None and _authority(origin) != _host(request)
-        if foreign or request.headers.get("sec-fetch-site") in _OTHERS:
+        if is_cross_origin(request):
             raise HTTPError(403, "a page of another site may not upload")
 
     return check
-
-
-def _authority(origin: str) -> str:
-    return origin.partition("://")[2].lower()
-
-
-def _host(request: Request) -> str:
-    return str(request.headers.get("host", "")).lower()

@@ -14,7 +14,7 @@ from reactor.http11.coding import preferred_codings
 from reactor.http11.conditional import CONDITIONAL, evaluate, range_applies
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Content, Fields, Request, Response
-from reactor.http11.ranges import content_range, multipart_end, multipart_head, read_ranges, unsatisfied
+from reactor.http11.ranges import content_range, multipart_end, multipart_head, read_ranges, unsatisfied_range
 
 from .metadata import FileChunks, FileMetadata, Representation
 from .store import Store
@@ -79,7 +79,7 @@ def _partial(found: Representation, parts: list[range]) -> Response:
     metadata = found.metadata
     if not parts:
         reason = f"there are {metadata.size} octets, and none of those asked for"
-        raise HTTPError(416, reason, (("Content-Range", unsatisfied(metadata.size)),))
+        raise HTTPError(416, reason, (("Content-Range", unsatisfied_range(metadata.size)),))
     fields = (*metadata.fields, *_vary(metadata))
     if len(parts) == 1:
         field = ("Content-Range", content_range(parts[0], metadata.size))

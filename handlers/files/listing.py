@@ -19,6 +19,7 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs
 
+from reactor.http11.accept import preferred, read_weights
 from reactor.http11.message import UTF8_TEXT, Fields, Request, Response
 
 from .directory import Entry
@@ -27,7 +28,7 @@ from .listing_html import HTML_HEADERS, HtmlFormat
 ROWS = 128  # written in one step
 MAX_SORTED = 10_000  # entries; about half a kilobyte each while they are held
 MAX_HELD = 200_000  # entries, by all listings of one server
-COMPRESS_FROM = 256
+COMPRESS_MIN_SIZE = 256
 COMMON = (
     ("Vary", "Accept"),
     ("Cache-Control", "no-cache"),
@@ -42,8 +43,6 @@ Row = tuple[bool, object, list[object], str, Entry]
 
 _split_numbers = re.compile(r"([0-9]+)").split
 _find_controls = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-# weight = OWS ";" OWS "q=" qvalue                                                 RFC 9110, 12.4.2
-_find_weight = re.compile(r";[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*(?:;|\Z)", re.IGNORECASE).search
 
 
 class Batches(Protocol):
@@ -111,19 +110,14 @@ def preferred_format(accept: str | None) -> str:
     >>> preferred_format("text/html, */*;q=0.8"), preferred_format("*/*"), preferred_format(None)
     ('html', 'text', 'text')
     """
-    weights: dict[str, float] = {}
-    for member in (accept or "").split(","):
-        media, semicolon, parameters = member.partition(";")
-        weight = _find_weight(semicolon + parameters.rstrip(" \t"))
-        weights.setdefault(media.strip(" \t").lower(), float(weight[1]) if weight else 1.0)
+    weights = read_weights(accept or "")
     anything = weights.get("text/*", weights.get("*/*", 0.0))
     offers = {
         "html": max(weights.get("text/html", 0.0), weights.get("application/xhtml+xml", 0.0)),
         "json": weights.get("application/json", 0.0),
         "text": weights.get("text/plain", anything),
     }
-    best = max(offers, key=lambda each: offers[each])  # the first of equals
-    return best if offers[best] > 0 else "text"
+    return preferred(offers, "text")
 
 
 class TextFormat:
@@ -240,9 +234,8 @@ def list_directory(
         headers, form = JSON, JsonFormat(path)
     else:
         headers, form = UTF8_TEXT, TextFormat()
-    return Response(
-        200, ListingChunks(batches, order, form, budget or EntryBudget()), (*headers, *COMMON), COMPRESS_FROM
-    )
+    chunks = ListingChunks(batches, order, form, budget or EntryBudget())
+    return Response(200, chunks, (*headers, *COMMON), COMPRESS_MIN_SIZE)
 
 
 def _without_controls(name: str) -> str:

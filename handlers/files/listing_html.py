@@ -13,12 +13,12 @@ It knows no file, and only shows the order that it is given.
 """
 
 import re
-from base64 import b64encode
-from hashlib import sha256
 from html import escape
 from importlib import resources
 from string import Template
 from urllib.parse import quote
+
+from reactor.http11.html import content_security_policy, html_headers
 
 from .directory import Entry
 
@@ -38,23 +38,8 @@ _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 _is_plain = re.compile(r"[0-9A-Za-z._~-]+").fullmatch
 
 
-def _hash(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
-
-
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        f"script-src {_hash(_SCRIPT)}",
-        f"style-src {_hash(_STYLE)}",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-        "img-src data:",
-    )
-)
-HTML_HEADERS = (("Content-Type", "text/html; charset=utf-8"), ("Content-Security-Policy", POLICY))
+POLICY = content_security_policy(_STYLE, _SCRIPT, "'self'")
+HTML_HEADERS = html_headers(POLICY)
 
 
 def human_size(size: int) -> str:

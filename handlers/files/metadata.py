@@ -115,9 +115,9 @@ class Representation:
         if not metadata.compressible:
             return Response(200, self.range_body(range(metadata.size)), metadata.fields)
         if coding is None:
-            return Response(200, self.range_body(range(metadata.size)), metadata.fields, compress_from=0)
+            return Response(200, self.range_body(range(metadata.size)), metadata.fields, compress_min_size=0)
         content = FileChunks(self, [(b"", range(metadata.size))]) if self.octets is None else self.octets
-        return Response(200, content, metadata.gzip_fields, compress_from=0)
+        return Response(200, content, metadata.gzip_fields, compress_min_size=0)
 
     def range_body(self, span: range) -> bytes | FileSlice:
         """Return a range of the content."""

@@ -19,10 +19,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from reactor.allowed_hosts import AllowedHosts, is_name, read_name
-from reactor.basic_auth import LONGEST_PAIR, AuthRouter, digest
+from reactor.basic_auth import MAX_CREDENTIALS, AuthRouter, digest
 from reactor.cli.options import Repeatable, with_own_message
 from reactor.http11.cors import ANY, cors_fields, read_origin
-from reactor.http11.default_headers import read_field
+from reactor.http11.default_headers import parse_header
 from reactor.http11.message import Fields
 from reactor.routing import Router
 
@@ -79,7 +79,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--header",
         action=Repeatable,
         default=(),
-        type=with_own_message(read_field),
+        type=with_own_message(parse_header),
         metavar="'NAME: VALUE'",
         help="send this field in every response; may be repeated; one a line in its variable (default: none)",
     )
@@ -95,7 +95,7 @@ def secret(text: str) -> Secret:
 def _first_line(path: str, opener: Opener | None = None) -> str:
     try:
         with open(path, "rb", opener=opener) as file:
-            line = file.readline(LONGEST_PAIR + 3)  # one octet too many, and CRLF, are still seen
+            line = file.readline(MAX_CREDENTIALS + 3)  # one octet too many, and CRLF, are still seen
         return line.rstrip(b"\r\n").decode("utf-8")
     except UnicodeDecodeError:
         raise argparse.ArgumentTypeError(f"the first line of {path!r} is not UTF-8") from None
@@ -108,7 +108,7 @@ def _first_line(path: str, opener: Opener | None = None) -> str:
 
 
 def make_router(options: argparse.Namespace) -> Router:
-    """Make a router without routes, one that is guarded where there are passwords."""
+    """Make a router without routes, with authentication if there are passwords."""
     cors = options.cors is not None
     if options.auth is None and options.auth_upload is None:
         return Router(cors)
@@ -126,7 +126,7 @@ def allowed_hosts(options: argparse.Namespace) -> AllowedHosts:
     )
 
 
-def common_fields(options: argparse.Namespace) -> Fields:
+def default_headers(options: argparse.Namespace) -> Fields:
     """Return what every response carries; raise ValueError for a field that would stand twice."""
     if options.cors is None:
         return tuple(options.header)

@@ -192,7 +192,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
     chosen = {each.name: getattr(options, each.name) for each in fields(Settings) if each.metadata}
     try:
         settings = Settings(**chosen, date_header=not options.no_date_header)
-        common_fields = access_options.common_fields(options)
+        default_headers = access_options.default_headers(options)
     except ValueError as error:
         # Settings speak of fields, and whoever typed the command of options.
         parser.error(
@@ -200,7 +200,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
         )
     access_options.warn_about_typed_passwords(parser, options)
     try:
-        _serve(options, settings, common_fields, on_ready)
+        _serve(options, settings, default_headers, on_ready)
     except StartError as error:
         messages.write(f"reactor: {error}")
         return NOT_STARTED
@@ -221,7 +221,7 @@ def _reserve_standard_descriptors() -> None:
 
 
 def _serve(
-    options: argparse.Namespace, settings: Settings, common_fields: Fields, on_ready: Callable[[], None]
+    options: argparse.Namespace, settings: Settings, default_headers: Fields, on_ready: Callable[[], None]
 ) -> None:
     """Open the directory, build the routes and serve."""
 
@@ -256,7 +256,7 @@ def _serve(
                     access_options.describe_access(options),
                     "" if ENGINE == "zlib" else f"gzip by {ENGINE}",
                 ],
-                common_fields=common_fields,
+                default_headers=default_headers,
                 on_ready=begin,
                 instrumentation=instrumentation,
                 on_reload=access_options.reloader(options, routes),

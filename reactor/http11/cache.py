@@ -1,9 +1,9 @@
-"""A memo: what some octets were turned into, for the next time that they come.
+"""A bounded cache from raw bytes to what was parsed from them.
 
-It is for pure functions alone, whose result depends on the octets and on nothing else, so that what it
-returns is exact. It is bounded in entries and in octets; one that is full is emptied, which costs what it
-costs to work out its entries once more. What comes once (an id, a cookie, a text) seldom comes again, and
-is let in when it comes for the second time: so it pushes nothing out, and costs little.
+It is for pure functions, whose result depends on the bytes alone. It is bounded in entries and in the size of
+a key. A full cache is cleared, which costs one parse of each entry. Bytes that come once (an id, a cookie, a
+text) seldom come again, so a value is kept when its key comes for the second time: what is unique neither
+fills the cache nor pushes anything out.
 """
 
 from typing import TypeVar
@@ -12,21 +12,21 @@ Value = TypeVar("Value")
 
 
 class BytesCache(dict[bytes, Value]):
-    """What some octets were read as; at most ``entries`` of at most ``longest`` octets each."""
+    """A dict of at most ``max_entries`` keys of at most ``max_length`` bytes each."""
 
-    def __init__(self, entries: int, longest: int) -> None:
+    def __init__(self, max_entries: int, max_length: int) -> None:
         super().__init__()
-        self.entries = entries
-        self.longest = longest
-        self._waiting = [0] * entries  # the hash of what came once, at a place that it says itself
+        self.max_entries = max_entries
+        self.max_length = max_length
+        self._seen_once = [0] * max_entries  # hashes of keys, each in the slot that it decides itself
 
-    def remember(self, octets: bytes, value: Value) -> None:
-        """Keep a value when its octets come again, unless they are too long; empty a full memo first."""
+    def put(self, octets: bytes, value: Value) -> None:
+        """Keep a value if its key was put before and is not too long; clear a full cache first."""
         code = hash(octets)
-        place = code % self.entries
-        if self._waiting[place] != code:
-            self._waiting[place] = code
-        elif len(octets) <= self.longest:
-            if len(self) >= self.entries:
+        slot = code % self.max_entries
+        if self._seen_once[slot] != code:
+            self._seen_once[slot] = code
+        elif len(octets) <= self.max_length:
+            if len(self) >= self.max_entries:
                 self.clear()
             self[octets] = value

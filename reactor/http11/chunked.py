@@ -25,8 +25,8 @@ LAST_CHUNK = b"0\r\n\r\n"
 CHUNKS_AT_ONCE = 16
 
 
-class Phase(Enum):
-    """Where a chunked content stands; the table is at the top of this file."""
+class ChunkPhase(Enum):
+    """The state of a ChunkedReader; the table is at the top of this file."""
 
     SIZE = auto()
     DATA = auto()
@@ -35,16 +35,20 @@ class Phase(Enum):
     COMPLETE = auto()
 
 
-SIZE, DATA, BOUNDARY, TRAILERS, COMPLETE = Phase
+SIZE = ChunkPhase.SIZE
+DATA = ChunkPhase.DATA
+BOUNDARY = ChunkPhase.BOUNDARY
+TRAILERS = ChunkPhase.TRAILERS
+COMPLETE = ChunkPhase.COMPLETE
 
 
 class ChunkedReader:
     """Reads content in the chunked transfer coding; raises ProtocolError, 400, 413 or 431."""
 
-    __slots__ = ("_heads", "_phase", "_received", "_remaining", "_searched")
+    __slots__ = ("_head_reader", "_phase", "_received", "_remaining", "_searched")
 
-    def __init__(self, heads: HeadReader) -> None:
-        self._heads = heads
+    def __init__(self, head_reader: HeadReader) -> None:
+        self._head_reader = head_reader
         self._phase = SIZE
         self._remaining = 0  # of the present chunk
         self._received = 0
@@ -62,7 +66,7 @@ class ChunkedReader:
         """
         pieces: list[bytes] = []
         if self._phase is DATA or self._phase is BOUNDARY:
-            position = self._go_on(buffer, position, pieces)
+            position = self._continue_chunk(buffer, position, pieces)
         if self._phase is SIZE:
             position = self._read_chunks(buffer, position, pieces)
         if self._phase is TRAILERS:
@@ -71,7 +75,7 @@ class ChunkedReader:
 
     def _read_chunks(self, buffer: bytes, position: int, pieces: list[bytes]) -> int:
         """Read chunks that are whole, a few, and begin one that is not; return the position after them."""
-        longest = self._heads.settings.max_chunk_line + 2
+        longest = self._head_reader.settings.max_chunk_line + 2
         for _ in range(CHUNKS_AT_ONCE):
             end = buffer.find(b"\r\n", position + self._searched, position + longest)
             if end < 0:
@@ -86,13 +90,13 @@ class ChunkedReader:
             end = position + size
             if not buffer.startswith(b"\r\n", end):
                 self._phase, self._remaining = DATA, size
-                return self._go_on(buffer, position, pieces)
+                return self._continue_chunk(buffer, position, pieces)
             pieces.append(buffer[position:end])
             position = end + 2
         return position
 
-    def _go_on(self, buffer: bytes, position: int, pieces: list[bytes]) -> int:
-        """Go on with a chunk that did not come whole; return the position after what is there of it."""
+    def _continue_chunk(self, buffer: bytes, position: int, pieces: list[bytes]) -> int:
+        """Continue a chunk that did not come whole; return the position after what is there of it."""
         if self._phase is DATA:
             end = min(len(buffer), position + self._remaining)
             pieces.append(buffer[position:end])
@@ -111,22 +115,22 @@ class ChunkedReader:
 
     def _read_size(self, line: bytes) -> int:
         """Return the size in a chunk's first line, its extensions checked and ignored."""
-        known = self._heads.known_sizes
-        size = known.get(line)
+        sizes = self._head_reader.chunk_sizes
+        size = sizes.get(line)
         if size is None:
             match = match_chunk_line(line)
             if match is None:
                 raise ProtocolError(400, "malformed chunk size")
             size = int(match[1], 16)
-            known.remember(line, size)
+            sizes.put(line, size)
         self._received += size
-        if self._received > self._heads.settings.max_body:
-            raise ProtocolError(413, f"content is over {self._heads.settings.max_body} octets")
+        if self._received > self._head_reader.settings.max_body:
+            raise ProtocolError(413, f"content is over {self._head_reader.settings.max_body} octets")
         return size
 
     def _check_unfinished(self, buffer: bytes, position: int) -> None:
         """Refuse the beginning of a chunk's first line that no further octets can mend."""
-        limit = self._heads.settings.max_chunk_line
+        limit = self._head_reader.settings.max_chunk_line
         if buffer.find(b"\n", position + self._searched, position + limit + 2) >= 0:
             raise ProtocolError(400, "bare LF in the chunked coding")
         if len(buffer) - position > limit + (buffer[position + limit :] == b"\r"):
@@ -143,20 +147,19 @@ class ChunkedReader:
         else:
             end = buffer.find(b"\r\n\r\n", position + self._searched)
             if end < 0:
-                self._heads.check_trailers(buffer[position:], self._searched)
+                self._head_reader.check_trailers(buffer[position:], self._searched)
                 self._searched = max(0, len(buffer) - position - 3)  # its end may have begun
                 return position
-            self._heads.read_trailers(buffer[position:end])
+            self._head_reader.read_trailers(buffer[position:end])
         self._phase = COMPLETE
         return end + 4
 
 
-def chunked(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Write content in the chunked transfer coding, one chunk a piece.
+def chunked(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Encode content in the chunked transfer coding.
 
-    An empty piece, which as a chunk would end the content, is passed on as it is: it means that
-    nothing more has come yet.
+    An empty chunk, which would end the content, is passed on as it is: it means that no data is there yet.
     """
-    for piece in pieces:
-        yield b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
+    for chunk in chunks:
+        yield b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunk else b""
     yield LAST_CHUNK

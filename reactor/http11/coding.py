@@ -34,7 +34,7 @@ _LARGEST_WINDOW = 15
 READY = ("br", "zstd", "gzip")
 
 # At most 16 MiB, most of it the content of small files, which is in memory anyway.
-_compressed: BytesCache[bytes] = BytesCache(entries=256, longest=64 * 1024)
+_compressed: BytesCache[bytes] = BytesCache(max_entries=256, max_length=64 * 1024)
 
 
 def preferred_coding(accept_encoding: str | None) -> str | None:
@@ -87,7 +87,7 @@ def gzip(content: bytes) -> bytes:
     compressed = _compressed.get(content)
     if compressed is None:
         compressed = _compress(content)
-        _compressed.remember(content, compressed)
+        _compressed.put(content, compressed)
     return compressed
 
 
@@ -104,10 +104,10 @@ def _compress(content: bytes) -> bytes:
     return compressed
 
 
-def gzip_slices(pieces: Iterable[bytes], share: int) -> Iterator[bytes]:
+def gzip_slices(chunks: Iterable[bytes], share: int) -> Iterator[bytes]:
     """Compress a stream: each step takes at most ``share`` octets, and may yield none."""
     compressor = _engine.compressobj(LEVEL, zlib.DEFLATED, _GZIP + _LARGEST_WINDOW)
-    for piece in pieces:
-        for start in range(0, len(piece) or 1, share):  # an empty piece ends a step, too
-            yield compressor.compress(piece[start : start + share])
+    for chunk in chunks:
+        for start in range(0, len(chunk) or 1, share):  # an empty chunk ends a step, too
+            yield compressor.compress(chunk[start : start + share])
     yield compressor.flush()

@@ -1,4 +1,4 @@
-"""Preconditions: may a method be performed on what is there now (RFC 9110, 13)?
+"""Conditional requests: preconditions are evaluated before a method is performed (RFC 9110, 13).
 
 ``evaluate`` takes the steps of 13.2.2, of which each decides or leaves it to the next:
 

@@ -1,15 +1,17 @@
-"""CORS: what lets a page of another origin read an answer, in constant fields (Fetch, 3.3).
+"""Cross-origin requests: the CORS fields of responses (Fetch, 3.3), and the check of a request's origin.
 
     every response         Access-Control-Allow-Origin, -Expose-Headers; -Allow-Credentials for one origin
     an answer to OPTIONS   Access-Control-Allow-Methods, -Allow-Headers, -Max-Age
 
 Nothing depends on the Origin of a request: there is one origin that may read, or all may. So there is
 nothing to vary by (no Vary), and a preflight, which is an OPTIONS with Origin and
-Access-Control-Request-Method, needs no other answer than any OPTIONS. This module does not know who asks.
+Access-Control-Request-Method, needs no other answer than any OPTIONS.
+
+``is_cross_origin`` finds requests that a page of another origin has a browser send without a preflight.
 """
 
 from reactor.http11.grammar import match_origin
-from reactor.http11.message import Fields
+from reactor.http11.message import Fields, Request
 
 ANY = "*"
 
@@ -51,6 +53,8 @@ _ACCEPTED = (
     "Upload-Length",
     "Upload-Offset",
 )
+# Values of Sec-Fetch-Site for requests of other origins (Fetch Metadata).
+_OTHER_SITES = ("cross-site", "same-site")
 _MAX_AGE = 7200  # seconds; browsers keep the answer to a preflight no longer
 
 
@@ -89,3 +93,19 @@ def preflight_fields(allowed: str) -> Fields:
         ("Access-Control-Allow-Headers", ", ".join(_ACCEPTED)),
         ("Access-Control-Max-Age", str(_MAX_AGE)),
     )
+
+
+def is_cross_origin(request: Request, scheme: str | None = None, check_site: bool = True) -> bool:
+    """Return whether a browser says that a page of another origin made a request.
+
+    It says so by Origin (RFC 6454, 7), which is compared with Host, and by Sec-Fetch-Site where it trusts the
+    connection; without ``check_site`` only the first counts. The scheme is compared if it is given: behind a
+    proxy it is not known. Clients that are not browsers send neither field.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None:
+        authority = (request.head.host or "").lower()
+        own = authority if scheme is None else f"{scheme}://{authority}"
+        if own != (origin.partition("://")[2] if scheme is None else origin).lower():
+            return True
+    return check_site and request.headers.get("sec-fetch-site") in _OTHER_SITES

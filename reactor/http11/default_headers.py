@@ -1,18 +1,17 @@
-"""Fields that every response carries: checked once, written once.
+"""Default headers: field lines that every response carries; checked and encoded once.
 
-    --header 'Name: value'   read_field   -> ("Name", "value"), or ValueError that says why not
-    all of them, at start    write_fields -> the octets that stand in each head behind Date
+    --header 'Name: value'    parse_header   -> ("Name", "value"), or ValueError that says why not
+    all of them, at start     encode_headers -> the bytes that follow Date in each head
 
-What a single response says about itself is not for here: a field that a handler or the serializer sets
-would stand twice, or say of a refusal what is true of a file. This module does not know who asks for a
-field, nor when a head is written.
+Fields of a single response are refused: a field that a handler or the serializer sets would be sent twice, or
+say something about an error that is true of a file.
 """
 
 from reactor.http11.message import Fields
 from reactor.http11.serializer import check_field
 
-# These belong to one response, or to one connection; in lower case.
-_NOT_COMMON = dict.fromkeys(
+# Fields that cannot be defaults, in lower case, and why: they describe one response or the connection.
+PER_RESPONSE = dict.fromkeys(
     (
         "accept-ranges",
         "allow",
@@ -35,10 +34,10 @@ _NOT_COMMON = dict.fromkeys(
 ) | dict.fromkeys(("keep-alive", "proxy-connection", "te", "trailer", "upgrade"), "is about the connection")
 
 
-def read_field(text: str) -> tuple[str, str]:
-    """Read ``Name: value``; raise ValueError for what cannot be in every response.
+def parse_header(text: str) -> tuple[str, str]:
+    """Parse ``Name: value``; raise ValueError for a field that cannot be in every response.
 
-    >>> read_field("X-Frame-Options: DENY")
+    >>> parse_header("X-Frame-Options: DENY")
     ('X-Frame-Options', 'DENY')
     """
     name, colon, value = text.partition(":")
@@ -49,8 +48,8 @@ def read_field(text: str) -> tuple[str, str]:
     return field
 
 
-def write_fields(fields: Fields) -> bytes:
-    """Write the lines of fields, each with its CRLF; raise ValueError where ``read_field`` would."""
+def encode_headers(fields: Fields) -> bytes:
+    """Encode field lines, each with its CRLF; raise ValueError where ``parse_header`` would."""
     for name, value in fields:
         _check(name, value)
     return "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
@@ -61,5 +60,5 @@ def _check(name: str, value: str) -> None:
         check_field(name, value)
     except UnicodeEncodeError:
         raise ValueError(f"the field {name!r} has a character beyond ISO 8859-1") from None
-    if name.lower() in _NOT_COMMON:
-        raise ValueError(f"the field {name} {_NOT_COMMON[name.lower()]}, and cannot be in every one")
+    if name.lower() in PER_RESPONSE:
+        raise ValueError(f"the field {name} {PER_RESPONSE[name.lower()]}, and cannot be in every one")

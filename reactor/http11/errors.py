@@ -1,13 +1,13 @@
-"""Errors that are answered with a status: refusals by handlers, and malformed requests."""
+"""Errors that become responses: raised by handlers, and by the readers of malformed requests."""
 
 from typing import Any
 
 
 class HTTPError(Exception):
-    """A request that must be refused: the status to answer with (400 to 599), the reason in one line.
+    """An error response: its status (400 to 599), the reason in one line, and headers as (name, value) pairs.
 
-    ``headers`` are further fields of the answer, as (name, value) pairs: what may be asked instead.
-    ``request`` is what could be read of a request whose head is at fault, None where that is known.
+    Handlers, sinks and checks raise it to refuse a request. ``request`` is what could be read of a request
+    with a malformed head, otherwise None. Raises ValueError for any other status.
     """
 
     request: Any = None
@@ -22,4 +22,4 @@ class HTTPError(Exception):
 
 
 class ProtocolError(HTTPError):
-    """A malformed request (RFC 9112): it is answered, and its connection is closed."""
+    """A malformed request (RFC 9112): the error response is sent, then the connection is closed."""

@@ -96,6 +96,11 @@ find_weighted_codings = re.compile(
     re.ASCII | re.IGNORECASE,
 ).findall
 
+# The weight among the parameters of a member of Accept; white space at the end is cut off before.
+find_weight = re.compile(
+    r";[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*(?:;|\Z)", re.ASCII | re.IGNORECASE
+).search
+
 # HTTP-date = IMF-fixdate / obs-date; obs-date = rfc850-date / asctime-date        RFC 9110, 5.6.7
 # IMF-fixdate = day-name "," SP day SP month SP year SP time-of-day SP GMT
 # rfc850-date = day-name-l "," SP day "-" month "-" 2DIGIT SP time-of-day SP GMT

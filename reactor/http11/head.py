@@ -1,14 +1,16 @@
-"""The head of a request, read into what it means.
+"""Request heads: from bytes to a method, a target, headers and a route.
 
-1. The request line: a method, a target, and the version.
-2. The field lines, each by its grammar; a line seen before needs no second look.
-3. What they say together: host, content length, persistence, expectation, preferred coding.
-4. Who answers: what the router makes of the method and the path.
+1. The request line: method, target and version.
+2. The field lines, each by its grammar; a line in the cache is not checked again.
+3. The interpreted fields together: host, content length, keep-alive, expectation, preferred coding.
+4. The route, which the router finds by method and path.
 
-Each of these is a pure function of the octets, so a memo of its result is exact. A ``HeadReader``
-holds the memos that the connections of one server share: of whole heads, of all that follows the
-target (a browser asks for one target after another in the same words), of single field lines, and of
-the lines that begin a chunk.
+Each step is a pure function of the bytes, so that its result can be cached. A ``HeadReader`` holds the
+caches that the connections of one server share: whole heads; header blocks, which are all that follows
+the target (a browser repeats the same one for each target); single field lines; and chunk size lines.
+
+A head that is refused is read as far as possible by ``parse_partial_head``, for the log and for the form
+of the response: a response to HEAD has no content (RFC 9110, 9.3.2). Its result is never served.
 """
 
 import re
@@ -33,43 +35,9 @@ from reactor.http11.message import NO_PARAMS, Head, Params, Request
 from reactor.http11.target import Target, check_host, read_target
 from reactor.settings import Settings
 
-# DOC OF reactor/http11/head.py
-# """What can be read of a request that is refused: for the line in the log, and the form of the answer.
-#
-# Whoever refuses a request does not know for certain what it asks for. But the answer to HEAD has no
-# content (RFC 9110, 9.3.2), and the log says what came as far as it can be read. Nothing else may
-# depend on it: a request that was glimpsed is never served.
-# """
-
-
-MOST_LINES = 32
-
-_match_request_line = re.compile(rb"(" + TOKEN + rb") ([^ ]+) HTTP/1\.([0-9])\r\n").match
-
-
-def glimpse(octets: bytes) -> Request:
-    """Make a request of the beginning of a head; without a readable request line its target is empty."""
-    match = _match_request_line(octets)
-    if match is None:
-        method = "HEAD" if octets.startswith(b"HEAD ") else ""
-        return Request(method, Target("", ()), Head(1, Headers(), persistent=False))
-    lines = octets[match.end() :].split(b"\r\n", MOST_LINES)[:MOST_LINES]
-    headers = Headers([field_line for line in lines for field_line in _readable(line)])
-    target = Target(match[2].decode("latin-1"), ())
-    return Request(match[1].decode("ascii"), target, Head(min(int(match[3]), 1), headers, persistent=False))
-
-
-def _readable(octets: bytes) -> list[FieldLine]:
-    """Return the field line, when it is one."""
-    try:
-        return [read_field_line(octets)]
-    except ProtocolError:
-        return []
-
-
-# Octets of a head; longer ones are read anew each time.
-LONGEST_KNOWN = 2048
-# What a client that means https begins with: a record of a handshake (RFC 8446, 5.1).
+MAX_CACHED_HEAD = 2048  # bytes; longer heads are parsed each time
+MAX_PARTIAL_LINES = 32  # field lines that are read of a head that is refused
+# The first bytes of a TLS handshake record (RFC 8446, 5.1): the client means https.
 TLS = b"\x16\x03"
 
 # What nearly every request line begins and ends with; all else is read by its grammar.
@@ -81,49 +49,49 @@ Resolve = Callable[[str, Sequence[str]], tuple[Any, Params]]
 # Given the host of a request: the route that refuses it, None for a host that is allowed.
 RefuseHost = Callable[[str | None], Any]
 # What a Request is made of: method, target, what the rest means, what answers, and its parameters.
-ReadHead = tuple[str, Target, Head, Any, Params]
+ParsedHead = tuple[str, Target, Head, Any, Params]
 # Where octets are at fault, and the error that says so.
 Fault = tuple[int, ProtocolError]
 
 
-def nobody(method: str, segments: Sequence[str]) -> tuple[None, Params]:
+def no_route(method: str, segments: Sequence[str]) -> tuple[None, Params]:
     """Stand in for a router where none is needed."""
     return None, NO_PARAMS
 
 
 class HeadReader:
-    """Reads heads, and remembers them; one for all connections with the same settings and routes.
+    """Parses heads and caches the results; shared by all connections with the same settings and routes.
 
-    ``known`` holds what was read before, by the octets of the whole head; ``known_sizes`` is kept by
-    the reader of chunks, by a chunk's first line. Whoever changes what ``resolve`` returns clears
-    ``known``. ``refuse_host`` comes before ``resolve``; its result is remembered with the head, too.
+    ``heads`` caches parsed heads by the bytes of the whole head; ``chunk_sizes``, used by ``ChunkedReader``,
+    caches the sizes of chunks by their first lines. When the results of ``resolve`` change, ``heads`` must be
+    cleared. ``refuse_host`` is called before ``resolve``; its result is cached with the head, too.
     """
 
     __slots__ = (
+        "_header_blocks",
         "_lines",
+        "_max_unchecked",
         "_refuse_host",
         "_resolve",
-        "_surely_fits",
-        "_tails",
-        "known",
-        "known_sizes",
+        "chunk_sizes",
+        "heads",
         "settings",
     )
 
     def __init__(
-        self, settings: Settings, resolve: Resolve = nobody, refuse_host: RefuseHost | None = None
+        self, settings: Settings, resolve: Resolve = no_route, refuse_host: RefuseHost | None = None
     ) -> None:
         self.settings = settings
-        self._surely_fits = min(settings.max_request_line, settings.max_head - 4)
+        self._max_unchecked = min(settings.max_request_line, settings.max_head - 4)
         self._resolve = resolve
         self._refuse_host = refuse_host
-        self.known: BytesCache[ReadHead] = BytesCache(entries=512, longest=LONGEST_KNOWN)
-        self._tails: BytesCache[Head] = BytesCache(entries=256, longest=LONGEST_KNOWN)
-        self._lines: BytesCache[FieldLine] = BytesCache(entries=1024, longest=256)
-        self.known_sizes: BytesCache[int] = BytesCache(entries=512, longest=32)
+        self.heads: BytesCache[ParsedHead] = BytesCache(max_entries=512, max_length=MAX_CACHED_HEAD)
+        self._header_blocks: BytesCache[Head] = BytesCache(max_entries=256, max_length=MAX_CACHED_HEAD)
+        self._lines: BytesCache[FieldLine] = BytesCache(max_entries=1024, max_length=256)
+        self.chunk_sizes: BytesCache[int] = BytesCache(max_entries=512, max_length=32)
 
-    def read(self, octets: bytes) -> ReadHead:
-        """Read a head that is not known, with its empty line; raise ProtocolError."""
+    def read(self, octets: bytes) -> ParsedHead:
+        """Parse a head that is not in the cache, with its empty line; raise ProtocolError."""
         try:
             return self._read(octets)
         except ProtocolError:
@@ -172,18 +140,18 @@ class HeadReader:
             raise too_long[1]
         self._read_field_lines(octets.split(b"\r\n"))
 
-    def _read(self, octets: bytes) -> ReadHead:
-        if len(octets) > self._surely_fits:
+    def _read(self, octets: bytes) -> ParsedHead:
+        if len(octets) > self._max_unchecked:
             too_long = self._too_long(octets[:-4])
             if too_long is not None:
                 raise too_long[1]
         try:
-            method_octets, target_octets, tail = octets[:-4].split(b" ", 2)
+            method_octets, target_octets, header_block = octets[:-4].split(b" ", 2)
         except ValueError:
             raise ProtocolError(400, "malformed request line") from None
         method = _METHODS.get(method_octets) or _read_method(method_octets)
-        known_head = self._tails.get(tail)
-        head = known_head or self._read_tail(tail)
+        cached_head = self._header_blocks.get(header_block)
+        head = cached_head or self._read_header_block(header_block)
         target = read_target(method, target_octets)
         if target.authority is not None:
             head = head.with_authority(target.authority)
@@ -192,58 +160,58 @@ class HeadReader:
             read = method, target, head, *self._resolve(method, target.segments)
         else:
             read = method, target, head, refusal, NO_PARAMS
-        if known_head is not None:  # what has a part that is new is not likely to come again
-            self.known.remember(octets, read)
+        if cached_head is not None:  # a head with a new header block is not likely to come again
+            self.heads.put(octets, read)
         return read
 
-    def _read_tail(self, octets: bytes) -> Head:
-        """Read a head from its version on.
+    def _read_header_block(self, octets: bytes) -> Head:
+        """Parse a head from its version on.
 
-        Without its last line it is mostly a head as well. So where a client ends its requests with
-        something new each time (an id, a cookie, a validator), that line alone is read.
+        Without its last line it is mostly a header block as well. So where only the last line of a client's
+        requests is new each time (an id, a cookie, a validator), that line alone is parsed.
         """
         front, _, last = octets.rpartition(b"\r\n")
-        known = self._tails.get(front)
-        head = None if known is None else self._extend(known, last)
+        cached = self._header_blocks.get(front)
+        head = None if cached is None else self._append_line(cached, last)
         if head is None:
             head = self._read_lines(octets, front, last)
-        self._tails.remember(octets, head)
+        self._header_blocks.put(octets, head)
         return head
 
-    def _extend(self, head: Head, octets: bytes) -> Head | None:
-        """Return a head with one line more; None where that line may change what the others mean."""
+    def _append_line(self, head: Head, octets: bytes) -> Head | None:
+        """Return a head with one more field line; None where that line may change what the others mean."""
         if head.headers.line_count >= self.settings.max_fields:
             return None
         line = self._read_line(octets)
-        return None if line[0] in DECISIVE else head.with_headers(head.headers.followed_by(line))
+        return None if line[0] in INTERPRETED_FIELDS else head.with_headers(head.headers.followed_by(line))
 
     def _read_lines(self, octets: bytes, front: bytes, last: bytes) -> Head:
         """Read a head line by line; keep it without its last line where the next one may have another."""
-        ends_anew = last not in self._lines
+        last_line_is_new = last not in self._lines
         lines = octets.split(b"\r\n")
         version = _VERSIONS.get(lines[0])
         if version is None:
             version = _read_version(lines[0])
         field_lines = self._read_field_lines(lines[1:])
-        decisive = tuple([line for line in field_lines if line[0] in DECISIVE])
-        head = Head(version, Headers(field_lines), *_interpret(version, decisive))
-        if ends_anew and field_lines and field_lines[-1][0] not in DECISIVE:
-            self._tails.remember(front, head.with_headers(Headers(field_lines[:-1])))
+        interpreted = tuple([line for line in field_lines if line[0] in INTERPRETED_FIELDS])
+        head = Head(version, Headers(field_lines), *_interpret(version, interpreted))
+        if last_line_is_new and field_lines and field_lines[-1][0] not in INTERPRETED_FIELDS:
+            self._header_blocks.put(front, head.with_headers(Headers(field_lines[:-1])))
         return head
 
     def _read_field_lines(self, lines: list[bytes]) -> list[FieldLine]:
         if len(lines) > self.settings.max_fields:
             raise ProtocolError(431, f"more than {self.settings.max_fields} field lines")
         found = list(map(self._lines.get, lines))
-        place = -1
+        index = -1
         for _ in range(found.count(None)):
-            place = found.index(None, place + 1)
-            found[place] = field_line = self._read_line(lines[place])
-            self._lines.remember(lines[place], field_line)
+            index = found.index(None, index + 1)
+            found[index] = field_line = self._read_line(lines[index])
+            self._lines.put(lines[index], field_line)
         return found  # type: ignore[return-value]  # no None is left
 
     def _read_line(self, line: bytes) -> FieldLine:
-        """Read a field line that is not known."""
+        """Parse a field line that is not in the cache."""
         if len(line) > self.settings.max_field_line:
             raise ProtocolError(431, f"field line over {self.settings.max_field_line} octets")
         return read_field_line(line)
@@ -282,8 +250,8 @@ def _read_version(octets: bytes) -> int:
     return min(int(match[2]), 1)  # RFC 9110, 2.5: a higher minor version is served as our own
 
 
-# The fields that say how a request is read and answered; what all others say is the application's.
-DECISIVE = frozenset(
+# The fields that decide how a request is read and answered; all others are the application's.
+INTERPRETED_FIELDS = frozenset(
     {"host", "transfer-encoding", "content-length", "connection", "expect", "accept-encoding"}
 )
 
@@ -291,13 +259,13 @@ DECISIVE = frozenset(
 # The lines are at most one head: with the limits as they are, 64 entries hold at most 2 MiB.
 @lru_cache(maxsize=64)
 def _interpret(
-    version: int, decisive: tuple[FieldLine, ...]
+    version: int, interpreted: tuple[FieldLine, ...]
 ) -> tuple[int, bool, bool, str | None, str | None]:
-    """Work out what the decisive lines mean together, as a Head has it after its headers.
+    """Work out what the interpreted fields mean together, as the arguments of Head after its headers.
 
     Raise ProtocolError where they contradict each other.
     """
-    value_of = Headers(decisive).get
+    value_of = Headers(interpreted).get
     host = value_of("host")
     if host is not None:
         check_host(host.encode("latin-1"))
@@ -305,7 +273,7 @@ def _interpret(
         raise ProtocolError(400, "no Host in HTTP/1.1")
     return (
         content_length(value_of("transfer-encoding"), value_of("content-length"), version),
-        _persistent(version, _connection_options(value_of("connection"))),
+        _keeps_alive(version, _connection_options(value_of("connection"))),
         _expects_continue(value_of("expect"), version),
         preferred_coding(value_of("accept-encoding")),
         host,
@@ -317,8 +285,8 @@ def _connection_options(value: str | None) -> list[str]:
     return [] if value is None else [option.strip(" \t").lower() for option in value.split(",")]
 
 
-def _persistent(version: int, options: list[str]) -> bool:
-    """Say whether the client lets the connection persist (RFC 9112, 9.3)."""
+def _keeps_alive(version: int, options: list[str]) -> bool:
+    """Return whether the client allows further requests on the connection (RFC 9112, 9.3)."""
     return "close" not in options and (version == 1 or "keep-alive" in options)
 
 
@@ -331,3 +299,26 @@ def _expects_continue(value: str | None, version: int) -> bool:
     if any(each != "100-continue" for each in expectations):
         raise ProtocolError(417, "only 100-continue can be expected")
     return bool(expectations) and version == 1  # in HTTP/1.0 it is ignored
+
+
+_match_request_line = re.compile(rb"(" + TOKEN + rb") ([^ ]+) HTTP/1\.([0-9])\r\n").match
+
+
+def parse_partial_head(octets: bytes) -> Request:
+    """Parse the beginning of a head that is refused; the target is empty if the request line is malformed."""
+    match = _match_request_line(octets)
+    if match is None:
+        method = "HEAD" if octets.startswith(b"HEAD ") else ""
+        return Request(method, Target("", ()), Head(1, Headers(), keep_alive=False))
+    lines = octets[match.end() :].split(b"\r\n", MAX_PARTIAL_LINES)[:MAX_PARTIAL_LINES]
+    headers = Headers([field_line for line in lines for field_line in _readable(line)])
+    target = Target(match[2].decode("latin-1"), ())
+    return Request(match[1].decode("ascii"), target, Head(min(int(match[3]), 1), headers, keep_alive=False))
+
+
+def _readable(octets: bytes) -> list[FieldLine]:
+    """Return the field line in a list, which is empty when it is malformed."""
+    try:
+        return [read_field_line(octets)]
+    except ProtocolError:
+        return []

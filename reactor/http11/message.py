@@ -51,20 +51,20 @@ class Head:
     """What the version and the field lines of a request mean; never changes, may serve many requests.
 
     ``version`` is 0 or 1, the minor one. ``length`` is the content's length in octets, 0 for none
-    and -1 for chunked. ``persistent`` says whether the client lets the connection persist.
+    and -1 for chunked. ``keep_alive`` says whether the client allows further requests on the connection.
     ``expects_continue`` says that it waits for 100 (Continue). ``coding`` is the content coding
     that it prefers, "gzip" or "x-gzip", or None for identity. ``host`` is the value of Host, or the
     authority of the target in its place; None without either, which is valid in HTTP/1.0 only.
     """
 
-    __slots__ = ("coding", "expects_continue", "headers", "host", "length", "persistent", "version")
+    __slots__ = ("coding", "expects_continue", "headers", "host", "keep_alive", "length", "version")
 
     def __init__(
         self,
         version: int,
         headers: Headers,
         length: int = 0,
-        persistent: bool = True,
+        keep_alive: bool = True,
         expects_continue: bool = False,
         coding: str | None = None,
         host: str | None = None,
@@ -72,7 +72,7 @@ class Head:
         self.version = version
         self.headers = headers
         self.length = length
-        self.persistent = persistent
+        self.keep_alive = keep_alive
         self.expects_continue = expects_continue
         self.coding = coding
         self.host = host
@@ -87,7 +87,7 @@ class Head:
 
     def _with(self, headers: Headers, host: str | None) -> "Head":
         return Head(
-            self.version, headers, self.length, self.persistent, self.expects_continue, self.coding, host
+            self.version, headers, self.length, self.keep_alive, self.expects_continue, self.coding, host
         )
 
 
@@ -236,23 +236,23 @@ Content = bytes | FileSlice | LiveStream | Iterable[bytes]
 class Response:
     """One response: a status, header fields as (name, value) pairs, and content.
 
-    ``compress_from`` is the length in octets from which gzip is worth its while, or None for never.
+    ``compress_min_size`` is the smallest content, in bytes, that is compressed with gzip; None for never.
     Content-Length, Transfer-Encoding, Connection, Date and whatever gzip needs are added on the wire.
     """
 
-    __slots__ = ("compress_from", "content", "headers", "status")
+    __slots__ = ("compress_min_size", "content", "headers", "status")
 
     def __init__(
         self,
         status: int = 200,
         content: Content = b"",
         headers: Fields = (),
-        compress_from: int | None = None,
+        compress_min_size: int | None = None,
     ) -> None:
         self.status = status
         self.content = content
         self.headers = headers
-        self.compress_from = compress_from
+        self.compress_min_size = compress_min_size
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {reason_phrase(self.status)}>"

@@ -1,4 +1,4 @@
-"""The parser: octets to requests, a buffer and a phase.
+"""The request parser: bytes in, requests out; a buffer and a phase.
 
     Phase     The buffer holds                     Then
     IDLE      nothing                              HEAD with the next octet
@@ -19,7 +19,7 @@ from enum import Enum, auto
 from reactor.http11.chunked import ChunkedReader
 from reactor.http11.errors import HTTPError, ProtocolError
 from reactor.http11.framing import CHUNKED, LengthReader, Reader
-from reactor.http11.head import LONGEST_KNOWN, HeadReader, glimpse
+from reactor.http11.head import MAX_CACHED_HEAD, HeadReader, parse_partial_head
 from reactor.http11.message import Request
 
 # RFC 9112, 2.2: empty lines before a request line are skipped; a few, or they would be a way to
@@ -28,7 +28,7 @@ MAX_EMPTY_LINES = 8
 
 
 class Phase(Enum):
-    """Where the parser stands; the table is at the top of this file."""
+    """The parser's state; the table is at the top of this file."""
 
     IDLE = auto()
     HEAD = auto()
@@ -37,7 +37,12 @@ class Phase(Enum):
     LOST = auto()
 
 
-IDLE, HEAD, CONTENT, ENDED, LOST = Phase  # looked up once here instead of at each request
+# Module constants: an attribute of an enum class is slower to look up.
+IDLE = Phase.IDLE
+HEAD = Phase.HEAD
+CONTENT = Phase.CONTENT
+ENDED = Phase.ENDED
+LOST = Phase.LOST
 
 
 class Parser:
@@ -45,23 +50,23 @@ class Parser:
 
     __slots__ = (
         "_buffer",
+        "_close_after",
         "_content",
         "_empty_lines",
-        "_heads",
-        "_last",
+        "_head_reader",
         "_position",
         "_scanned",
         "phase",
     )
 
-    def __init__(self, heads: HeadReader) -> None:
-        self._heads = heads
+    def __init__(self, head_reader: HeadReader) -> None:
+        self._head_reader = head_reader
         self._buffer = b""
         self._position = 0  # the first octet not yet read
         self._scanned = 0  # where the search for the end of the head goes on; never before _position
         self._empty_lines = 0
         self._content: Reader | None = None
-        self._last = False  # whether the request being read is the last one
+        self._close_after = False  # the request being read is the last one
         self.phase = IDLE
 
     # What others ask.
@@ -92,9 +97,9 @@ class Parser:
             return None
         buffer = self._buffer
         after = len(buffer)
-        # Mostly what came is one whole head, and has come before: nobody needs to look for its end.
-        fresh = self._scanned == 0 and after <= LONGEST_KNOWN
-        read = self._heads.known.get(buffer) if fresh else None
+        # Mostly the buffer is one whole head in the cache: then there is no need to search for its end.
+        fresh = self._scanned == 0 and after <= MAX_CACHED_HEAD
+        read = self._head_reader.heads.get(buffer) if fresh else None
         if read is None:
             try:
                 after = buffer.find(b"\r\n\r\n", self._scanned) + 4
@@ -102,20 +107,20 @@ class Parser:
                     self._wait()
                     return None
                 octets = buffer[self._position : after]
-                read = self._heads.known.get(octets)
+                read = self._head_reader.heads.get(octets)
                 if read is None:
                     if octets.startswith(b"\r\n"):
                         self._skip_empty_lines()
                         return self.next_request()
-                    read = self._heads.read(octets)
+                    read = self._head_reader.read(octets)
             except HTTPError as error:
-                error.request = self.glimpse()
-                self.lose()
+                error.request = self.partial_request()
+                self.abandon()
                 raise
         head = read[2]
         self._empty_lines = 0
-        if not head.persistent:
-            self._last = True
+        if not head.keep_alive:
+            self._close_after = True
         if head.length:
             self._begin_content(head.length, after)
         else:
@@ -131,7 +136,7 @@ class Parser:
         try:
             octets, self._position = self._content.read(self._buffer, self._position)
         except ProtocolError:
-            self.lose()
+            self.abandon()
             raise
         if self._position == len(self._buffer):
             self._buffer = b""
@@ -141,18 +146,20 @@ class Parser:
             self._next_message(self._position)
         return octets
 
-    def glimpse(self) -> Request:
-        """Return what can be read of the request whose head is coming in, though it will be refused."""
-        return glimpse(self._buffer[self._position : self._position + self._heads.settings.max_head])
+    def partial_request(self) -> Request:
+        """Return what can be read of an incomplete or malformed head, for the log and the error response."""
+        return parse_partial_head(
+            self._buffer[self._position : self._position + self._head_reader.settings.max_head]
+        )
 
-    def end(self) -> None:
-        """Read no further request than the present one."""
+    def stop_after_current(self) -> None:
+        """Ignore all requests after the current one."""
         if self.phase is IDLE or self.phase is HEAD:
             self.phase = ENDED
-        self._last = True
+        self._close_after = True
 
-    def lose(self) -> None:
-        """Give up on the octets to come: nobody can tell where the next request would begin."""
+    def abandon(self) -> None:
+        """Ignore all further bytes: it is not known where the next request would begin."""
         self.phase = LOST
         self._buffer = b""
         self._position = 0
@@ -163,14 +170,14 @@ class Parser:
     def _begin_content(self, length: int, position: int) -> None:
         self._position = position
         if length == CHUNKED:
-            self._content = ChunkedReader(self._heads)
+            self._content = ChunkedReader(self._head_reader)
         else:
             self._content = LengthReader(length)
         self.phase = CONTENT
 
     def _next_message(self, position: int) -> None:
         """Be ready for the next request, of which the buffer may hold octets already from a position on."""
-        if self._last:
+        if self._close_after:
             self.phase = ENDED
         elif position < len(self._buffer):
             self.phase = HEAD
@@ -188,7 +195,7 @@ class Parser:
         if start == len(buffer):
             self._next_message(start)
             return
-        self._heads.check(buffer[start:], self._scanned - start)
+        self._head_reader.check(buffer[start:], self._scanned - start)
         # The end may have begun: its last three octets are looked at again.
         self._scanned = max(start, len(buffer) - 3)
 

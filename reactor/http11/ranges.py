@@ -1,4 +1,4 @@
-"""Ranges: which parts of its content a request asks for, and how they are sent (RFC 9110, 14).
+"""Range requests: the parts that a request asks for, and how they are sent (RFC 9110, 14).
 
     Range is                                    read_ranges   The answer
     absent, of another unit, malformed, or      None          200, the whole content
@@ -12,7 +12,7 @@ the place of the first of them (RFC 9110, 15.3.7.2): so no octet is sent twice, 
 cost is the whole content and a head for each of at most MAX_RANGES parts.
 
 This module has no content, and does not know whether a range may be taken of it: that is for the
-method, and for If-Range (``preconditions.py``).
+method, and for If-Range (``conditional.py``).
 
 >>> read_ranges("bytes=0-0, -1", size=10000)
 [range(0, 1), range(9999, 10000)]
@@ -52,8 +52,8 @@ def content_range(part: range, size: int) -> str:
     return f"bytes {part.start}-{part.stop - 1}/{size}"
 
 
-def unsatisfied(size: int) -> str:
-    """Write the Content-Range of a 416: how long the content is (RFC 9110, 15.5.17)."""
+def unsatisfied_range(size: int) -> str:
+    """Write the Content-Range of a 416, which says how long the content is (RFC 9110, 15.5.17)."""
     return f"bytes */{size}"
 
 
@@ -103,9 +103,9 @@ def _number(digits: str) -> int:
 def _merge(parts: Iterable[range]) -> list[range]:
     """Merge the parts that overlap or touch; each stands where the first of its parts was."""
     merged: list[tuple[int, range]] = []
-    for place, part in sorted(enumerate(parts), key=lambda each: each[1].start):
+    for index, part in sorted(enumerate(parts), key=lambda each: each[1].start):
         if merged and part.start <= merged[-1][1].stop:
             before, last = merged.pop()
-            place, part = min(place, before), range(last.start, max(last.stop, part.stop))
-        merged.append((place, part))
+            index, part = min(index, before), range(last.start, max(last.stop, part.stop))
+        merged.append((index, part))
     return [part for _, part in sorted(merged, key=lambda each: each[0])]

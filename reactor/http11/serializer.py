@@ -1,6 +1,7 @@
-"""The serializer: a response to octets (RFC 9112, 4 to 6 and 9.3).
+"""The response serializer: a response in, bytes out (RFC 9112, 4 to 6 and 9.3).
 
-1. ``delimits_itself`` says whether a connection without chunks can persist after a response.
+1. ``has_length`` says whether an HTTP/1.0 client can see where a response ends, so that its connection
+   can stay open.
 2. ``serialize`` writes the head and says how the content is framed:
 
     Content             Framing
@@ -32,17 +33,17 @@ from reactor.http11.message import (
 
 # These have no content, and what ends their head (RFC 9110, 8.6, 15.3.5, 15.3.6 and 15.4.5).
 _WITHOUT_CONTENT = {204: b"\r\n", 205: b"Content-Length: 0\r\n\r\n", 304: b"\r\n"}
-# Framing is the serializer's; a handler that sets it would contradict it.
-_OURS = frozenset({"connection", "content-length", "date", "transfer-encoding"})
+# Fields that only the serializer sets: a handler's value could contradict the framing.
+RESERVED = frozenset({"connection", "content-length", "date", "transfer-encoding"})
 
 
-class Stream:
-    """A body that comes piece by piece, b"" for "nothing yet"; ``live`` ones say when there is more."""
+class ChunkSource:
+    """A body that comes in chunks, b"" for "no data yet"; a ``live`` one calls back when it has data."""
 
-    __slots__ = ("_content", "pieces")
+    __slots__ = ("_content", "chunks")
 
-    def __init__(self, pieces: Iterator[bytes], content: Content) -> None:
-        self.pieces = pieces
+    def __init__(self, chunks: Iterator[bytes], content: Content) -> None:
+        self.chunks = chunks
         self._content = content
 
     @property
@@ -72,17 +73,17 @@ class Stream:
             self._content.wake = do_nothing  # a stream that is kept must not keep its connection
 
 
-# What follows a head: nothing, a part of a file, or octets piece by piece.
-Body = FileSlice | Stream | None
+# What follows a head: nothing, a part of a file, or chunks.
+Body = FileSlice | ChunkSource | None
 
 
-def delimits_itself(response: Response) -> bool:
-    """Say whether a response in HTTP/1.0 shows where it ends, or only the connection's end does."""
+def has_length(response: Response) -> bool:
+    """Return whether the length of the content is known, so that Content-Length can say where it ends."""
     return isinstance(response.content, (bytes, FileSlice))
 
 
 def serialize(
-    request: Request, response: Response, persistent: bool, common: bytes, share: int
+    request: Request, response: Response, keep_alive: bool, common: bytes, share: int
 ) -> tuple[bytes, Body, int]:
     """Return the octets of the head with all content that is whole, the rest of the body, and a count.
 
@@ -92,12 +93,12 @@ def serialize(
     """
     content = response.content
     head = request.head
-    negotiated = response.compress_from is not None
+    negotiated = response.compress_min_size is not None
     coding = head.coding if negotiated else None
     compressed = 0
     if coding is not None:
-        content, coding, compressed = _encode(response, coding, share, head.version == 1 or not persistent)
-    fields = _fixed_fields(response.status, response.headers, negotiated, coding, head.version, persistent)
+        content, coding, compressed = _encode(response, coding, share, head.version == 1 or not keep_alive)
+    fields = _fixed_fields(response.status, response.headers, negotiated, coding, head.version, keep_alive)
     if not isinstance(content, bytes) or response.status in _WITHOUT_CONTENT:
         octets, body = _begin_body(request, response, content, fields + common)
         return octets, body, compressed
@@ -119,13 +120,14 @@ def interim(status: int, headers: Fields = ()) -> bytes:
 
 def _begin_body(request: Request, response: Response, content: Content, fields: bytes) -> tuple[bytes, Body]:
     """Return the head before content that is not in memory, or before none; and the body."""
-    body: FileSlice | Stream
+    body: FileSlice | ChunkSource
     if isinstance(content, FileSlice):
         framing, body = b"Content-Length: %d\r\n" % content.count, content
     elif request.head.version == 1:
-        framing, body = b"Transfer-Encoding: chunked\r\n", Stream(chunked(_pieces(content)), response.content)
+        framing = b"Transfer-Encoding: chunked\r\n"
+        body = ChunkSource(chunked(_chunks(content)), response.content)
     else:
-        framing, body = b"", Stream(_pieces(content), response.content)
+        framing, body = b"", ChunkSource(_chunks(content), response.content)
     if response.status in _WITHOUT_CONTENT:
         body.close()
         return fields + _WITHOUT_CONTENT[response.status], None
@@ -135,8 +137,8 @@ def _begin_body(request: Request, response: Response, content: Content, fields: 
     return b"%b%b\r\n" % (fields, framing), body
 
 
-def _pieces(content: Content) -> Iterator[bytes]:
-    """Iterate over content; raise TypeError at once for what is none."""
+def _chunks(content: Content) -> Iterator[bytes]:
+    """Iterate over content; raise TypeError at once if it is not iterable bytes."""
     if isinstance(content, (str, bytearray, memoryview)):
         raise TypeError(f"the content of a response is octets (bytes), not {type(content).__name__}")
     return iter([content] if isinstance(content, bytes) else content)  # type: ignore[arg-type]
@@ -153,8 +155,8 @@ def _encode(
     if isinstance(content, (FileSlice, LiveStream)):
         return content, None, 0
     if not isinstance(content, bytes):
-        return gzip_slices(_pieces(content), share), coding, 0
-    if len(content) < (response.compress_from or 0):
+        return gzip_slices(_chunks(content), share), coding, 0
+    if len(content) < (response.compress_min_size or 0):
         return content, None, 0
     if len(content) <= share:
         return gzip(content), coding, len(content)
@@ -169,7 +171,7 @@ def _fixed_fields(
     negotiated: bool,
     coding: str | None,
     version: int,
-    persistent: bool,
+    keep_alive: bool,
 ) -> bytes:
     """Write the status line and the fields that do not depend on the content or the time."""
     if status not in range(200, 600):  # 1xx are interim, and nothing follows them here
@@ -179,7 +181,7 @@ def _fixed_fields(
         ours.append(b"Content-Encoding: %b\r\n" % coding.encode())
     if negotiated:
         ours.append(b"Vary: Accept-Encoding\r\n")
-    if not persistent:
+    if not keep_alive:
         ours.append(b"Connection: close\r\n")
     elif version == 0:
         ours.append(b"Connection: keep-alive\r\n")
@@ -196,7 +198,7 @@ def _lines(status: int, headers: Fields) -> bytes:
 
 def check_field(name: str, value: str) -> None:
     """Refuse a field that would break the head, or contradict its framing; raise ValueError."""
-    if name.lower() in _OURS:
+    if name.lower() in RESERVED:
         raise ValueError(f"the response field {name} is written by the serializer")
     # A character beyond ISO 8859-1 has no octet, and raises its own ValueError here.
     match = match_field_line(f"{name}:{value}".encode("latin-1"))

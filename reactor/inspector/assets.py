@@ -15,10 +15,10 @@ level 3), and of connections only those to its own server.
 It knows no connection and no loop: all that it shows comes over ``/events``.
 """
 
-from base64 import b64encode
-from hashlib import sha256
 from pathlib import Path
 from string import Template
+
+from reactor.http11.html import content_security_policy, html_headers
 
 _HERE = Path(__file__).parent / "assets"
 _SCRIPTS = ("turn.js", "flow.js", "board.js", "panel.js", "page.js")
@@ -28,29 +28,13 @@ def _read(name: str) -> str:
     return (_HERE / name).read_text("utf-8")
 
 
-def _hash(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
-
-
 _STYLE = _read("page.css")
 _SCRIPT = "\n".join(map(_read, _SCRIPTS))
 
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        f"script-src {_hash(_SCRIPT)}",
-        f"style-src {_hash(_STYLE)}",
-        "connect-src 'self'",
-        "form-action 'none'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-        "img-src data:",
-    )
-)
+POLICY = content_security_policy(_STYLE, _SCRIPT)
 PAGE = Template(_read("page.html")).substitute(style=_STYLE, script=_SCRIPT).encode()
 HTML_HEADERS = (
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Content-Security-Policy", POLICY),
+    *html_headers(POLICY),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
 )

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from hmac import compare_digest
 from secrets import token_urlsafe
 
-from reactor.basic_auth import guarded
+from reactor.basic_auth import with_check
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Params, Request, Response
 from reactor.inspector.stepping import InspectedConnection, SteppedReactor
@@ -53,9 +53,9 @@ class DemoRouter(Router):
         self.get("/demo/large")(large)
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
-        """Return the route that a plain router finds, guarded by the token."""
+        """Return the route that a plain router finds, with the check of the token."""
         route, params = super().resolve(method, segments)
-        return guarded(route, self._check), params
+        return with_check(route, self._check), params
 
     def _check(self, request: Request) -> None:
         token = request.headers.get(TOKEN_FIELD, "")

@@ -14,7 +14,7 @@ from reactor.inspector.inspector import Installer
 from reactor.inspector.routes import as_json
 from reactor.observe.events import descriptor_of, peer_of
 from reactor.observe.metrics import Metrics
-from reactor.observe.prometheus import choose, render
+from reactor.observe.prometheus import negotiate, render
 from reactor.routing import Router
 from reactor.server.context import ServerState
 from reactor.server.server import Server
@@ -30,7 +30,7 @@ def figures(metrics: Metrics) -> Installer:
 
         @routes.get("/metrics")
         def show(request: Request) -> Response:
-            media_type = choose(str(request.headers.get("accept", "")))
+            media_type = negotiate(str(request.headers.get("accept", "")))
             text = render(metrics.families(context), media_type)
             headers = (("Content-Type", media_type), ("Vary", "Accept"), ("Cache-Control", "no-store"))
             return Response(200, text.encode(), headers)

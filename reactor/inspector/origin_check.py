@@ -13,12 +13,11 @@ So a web page elsewhere can neither pause a server nor read what is on it.
 from collections.abc import Iterable, Sequence
 
 from reactor.allowed_hosts import AllowedHosts, is_name
-from reactor.basic_auth import guarded
+from reactor.basic_auth import with_check
+from reactor.http11.cors import is_cross_origin
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Params, Request
 from reactor.routing import Route, Router
-
-_OTHERS = ("cross-site", "same-site")
 
 
 class LocalRouter(Router):
@@ -36,16 +35,13 @@ class LocalRouter(Router):
         )
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
-        """Return the route that a plain router finds, guarded by the check of where a request comes from."""
+        """Return the route that a plain router finds, with the check of where a request comes from."""
         route, params = super().resolve(method, segments)
-        return guarded(route, self._check), params
+        return with_check(route, self._check), params
 
     def _check(self, request: Request) -> None:
         self._hosts.check(request)
-        origin = request.headers.get("origin")
-        foreign = origin is not None and origin.lower() != f"http://{(request.head.host or '').lower()}"
-        by_others = request.headers.get("sec-fetch-site") in _OTHERS and not _follows_link(request)
-        if foreign or by_others:
+        if is_cross_origin(request, "http", check_site=not _follows_link(request)):
             raise HTTPError(403, "a page of another site may not use the inspector")
 
 

@@ -16,10 +16,10 @@ _CONTENT = re.compile(rb"(?:content-length[ \t]*:[ \t]*0*[1-9+-]|transfer-encodi
 _ESCAPES = {"\r": "\\r", "\n": "\\n", "\t": "\\t", "\\": "\\\\"}
 
 
-def escape(octets: bytes) -> str:
+def printable(octets: bytes) -> str:
     r"""Write octets so that every one of them is seen, and cut what is long.
 
-    >>> escape(b"a\r\n\x00\xff")
+    >>> printable(b"a\r\n\x00\xff")
     'a\\r\\n\\x00\\xff'
     """
     text = octets[:LONGEST].decode("latin-1")
@@ -68,9 +68,9 @@ class Incoming:
         if line[:1] in (b" ", b"\t") or start > 16_384:
             ends.append(0)
         end = min(ends, default=len(line))
-        text = escape(line[start:end]) + ("[hidden]" if start <= end < len(line.rstrip(b"\r\n")) else "")
+        text = printable(line[start:end]) + ("[hidden]" if start <= end < len(line.rstrip(b"\r\n")) else "")
         if line.endswith(b"\n"):
-            text += escape(line[len(line.rstrip(b"\r\n")) :]) if end < len(line) else ""
+            text += printable(line[len(line.rstrip(b"\r\n")) :]) if end < len(line) else ""
             self._end_line(line)
         return text
 
@@ -91,4 +91,4 @@ def show_outgoing(octets: object, count: int, is_head: bool) -> str:
     end = head.find(b"\r\n\r\n") + 4
     head = head[:end] if end > 3 else head
     rest = count - len(head)
-    return escape(head) + (f"[{rest} octets of content]" if rest > 0 else "")
+    return printable(head) + (f"[{rest} octets of content]" if rest > 0 else "")

@@ -60,10 +60,10 @@ class Exchange:
 _UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\x9f\ud800-\udfff]')
 
 
-def escape(text: str) -> str:
+def escape_controls(text: str) -> str:
     r"""Escape quotes, backslashes and controls.
 
-    >>> print(escape('a"b' + chr(10)))
+    >>> print(escape_controls('a"b' + chr(10)))
     a\x22b\x0a
     """
     return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
@@ -76,7 +76,7 @@ def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
     One target and one head serve many requests that are alike, and are written once.
     """
     line, referer, agent = (
-        escape(shorten(text or "-", escape, 4))
+        escape_controls(shorten(text or "-", escape_controls, 4))
         for text in (
             f"{method} {target} HTTP/1.{head.version}" if target.path else "",
             head.headers.get("referer", ""),

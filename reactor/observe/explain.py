@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reactor.http11.message import Request
-from reactor.logs.access_log import escape
+from reactor.logs.access_log import escape_controls
 from reactor.loop import SLOW_TURN, EventHandler
 from reactor.observe.events import (
     CALLED,
@@ -156,7 +156,7 @@ class Explain:
             return
         self._requests += 1
         if self._requests <= MOST:
-            target = escape(str(request.target))
+            target = escape_controls(str(request.target))
             target = target if len(target) <= LONGEST else target[:LONGEST] + "..."
             self._words.append(f"{request.method} {target} -> {self._status(status)}")
             if compressed:
@@ -164,7 +164,7 @@ class Explain:
 
     def _refused(self, when: float, connection: InstrumentedConnection, status: int, reason: str) -> None:
         self._is_refused = True
-        self._say(f"refused with {self._status(status)}: {escape(reason)}")
+        self._say(f"refused with {self._status(status)}: {escape_controls(reason)}")
 
     def _sent(self, when: float, connection: InstrumentedConnection, count: int, octets: object) -> None:
         rest = "at once"

@@ -6,27 +6,24 @@
 It knows what a counter and a histogram are, and not what is counted.
 """
 
-import re
 from collections.abc import Iterable, Iterator
 
+from reactor.http11.accept import preferred, read_weights
 from reactor.observe.metrics import COUNTER, Histogram, Labels, MetricFamily, Value
 
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
 OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", '"': '\\"'}
-_Q = re.compile(r";\s*q\s*=\s*([01](?:\.[0-9]{0,3})?)")
 
 
-def choose(accept: str) -> str:
+def negotiate(accept: str) -> str:
     """Return the media type that Accept prefers (RFC 9110, 12.5.1); Prometheus' where it does not say."""
-    wishes = [part.strip() for part in accept.lower().split(",")]
-    quality = dict.fromkeys(("application/openmetrics-text", "text/plain"), 0.0)
-    for wish in wishes:
-        name = wish.partition(";")[0].strip()
-        match = _Q.search(wish)
-        if name in quality:
-            quality[name] = max(quality[name], float(match[1]) if match else 1.0)
-    return OPEN if quality["application/openmetrics-text"] > quality["text/plain"] else PLAIN
+    weights = read_weights(accept)
+    offers = {
+        PLAIN: weights.get("text/plain", 0.0),
+        OPEN: weights.get("application/openmetrics-text", 0.0),
+    }
+    return preferred(offers, PLAIN)
 
 
 def render(families: Iterable[MetricFamily], media_type: str) -> str:

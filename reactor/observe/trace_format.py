@@ -55,10 +55,10 @@ def span(began: float, ended: float) -> tuple[str, str]:
     return f"{ticks >> 3}{_EIGHTHS[ticks & 7]}", f"{lasted >> 3}{_EIGHTHS[lasted & 7]}"
 
 
-def quote(text: str) -> str:
+def to_json(text: str) -> str:
     r"""Write a text that is not ours: cut, escaped, in quotes; at most two octets for each of LONGEST.
 
-    >>> print(quote('a"b' + chr(10)))
+    >>> print(to_json('a"b' + chr(10)))
     "a\"b\n"
     """
     written = json.dumps(text if len(text) <= LONGEST else text[:LONGEST] + "...")
@@ -105,7 +105,7 @@ def counter_line(name: str, at: str, value: str) -> str:
 def describe(method: str, target: Target, route: Route | None) -> str:
     """Write what a slice says of a request; one target serves many requests that are alike."""
     template = "" if route is None else route.template
-    return f'"method":{quote(method)},"route":{quote(template)},"target":{quote(str(target))}'
+    return f'"method":{to_json(method)},"route":{to_json(template)},"target":{to_json(str(target))}'
 
 
 def who_is(handler: EventHandler) -> str:
@@ -164,7 +164,7 @@ class Track:
 
     def refused(self, at: str, status: int, reason: str) -> str:
         """Write that something was not accepted, and why."""
-        words = f'"status":{status},"reason":{quote(reason)}'
+        words = f'"status":{status},"reason":{to_json(reason)}'
         return f'{self._begin_line("n", "refused")}{at},"args":{{{words}}}}},\n'
 
     def gone(self, at: str, why: str) -> str:

@@ -35,7 +35,7 @@ from math import inf
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
 from reactor.http11.parser import Parser, Phase
-from reactor.http11.serializer import Stream, delimits_itself, interim, serialize
+from reactor.http11.serializer import ChunkSource, has_length, interim, serialize
 from reactor.logs.access_log import Exchange, PendingEntries
 from reactor.loop import EventHandler, Interest
 from reactor.routing import Handler, Route
@@ -111,7 +111,7 @@ class Connection(EventHandler):
     def __init__(self, context: ServerContext, sock: socket.socket, peer: str) -> None:
         super().__init__(sock)
         self._context = context
-        self._parser = Parser(context.heads)
+        self._parser = Parser(context.head_reader)
         self._write_buffer = WriteBuffer(context.settings.high_water, context.sendfile)
         self._request_body: RequestBody | None = None
         self.peer = peer
@@ -254,7 +254,7 @@ class Connection(EventHandler):
                     if request is None:
                         return True
                     self.route = route = request.route
-                    if parser.phase is PHASE_CONTENT or route.counts_on_sink:
+                    if parser.phase is PHASE_CONTENT or route.always_open_sink:
                         compressed += self._begin_content(request, route)
                     else:
                         compressed += self._respond(request, route.handler)
@@ -273,7 +273,7 @@ class Connection(EventHandler):
         Return how many octets were compressed for the answer.
         """
         if route.sink is None:
-            self._parser.lose()
+            self._parser.abandon()
             return self._respond(request, route.handler)
         self._open_request_body(request, route)
         return 0
@@ -350,8 +350,8 @@ class Connection(EventHandler):
         if self._request_body is not None:
             request = self._request_body.request
         elif request is None:
-            request = error.request or self._parser.glimpse()
-        self._parser.lose()
+            request = error.request or self._parser.partial_request()
+        self._parser.abandon()
         log.info("c%d: %d %s", self.number, error.status, error.reason)
         self._enter(RESPONDING)
         self._enqueue_response(request, Response.error(error.status, error.reason, error.headers))
@@ -363,21 +363,21 @@ class Connection(EventHandler):
         parser = self._parser
         write_buffer = self._write_buffer
         head = request.head
-        if context.reactor.now >= context.common_fields_expire:
-            context.renew_common_fields()
-        persistent = head.persistent and parser.phase is not PHASE_LOST
+        if context.reactor.now >= context.common_headers_expire:
+            context.renew_common_headers()
+        keep_alive = head.keep_alive and parser.phase is not PHASE_LOST
         if context.state is STOPPING and not parser.buffered and not self.has_unread_input():
-            persistent = False  # this is the last of the requests that have been received
-        if head.version == 0 and not delimits_itself(response):
-            persistent = False
+            keep_alive = False  # this is the last of the requests that have been received
+        if head.version == 0 and not has_length(response):
+            keep_alive = False
         octets, body, compressed = serialize(
-            request, response, persistent, context.common_fields, context.settings.turn_compress
+            request, response, keep_alive, context.common_headers, context.settings.turn_compress
         )
-        if body is not None and isinstance(body, Stream) and not body.subscribe(self._wake):
+        if body is not None and isinstance(body, ChunkSource) and not body.subscribe(self._wake):
             log.error("c%d: a LiveStream can be sent in one response only", self.number)
             raise HTTPError(500, "the server failed to answer")
-        if not persistent:
-            parser.end()
+        if not keep_alive:
+            parser.stop_after_current()
         self.served += 1
         if self._pending_entries is not None:
             began = context.reactor.now if self._request_body is None else self._request_body.began
@@ -393,7 +393,7 @@ class Connection(EventHandler):
         return compressed
 
     def _end_live_stream(self) -> None:
-        if isinstance(self._write_buffer.body, Stream):
+        if isinstance(self._write_buffer.body, ChunkSource):
             try:
                 self._write_buffer.body.end()
             except Exception:  # the application's code

@@ -43,7 +43,7 @@ CallSoon = Callable[..., object]
 class ServerContext:
     """One server's routes, limits and connections.
 
-    ``constant_fields`` are the lines that every response carries behind Date. The wall clock (seconds
+    ``default_headers`` are the lines that every response carries behind Date. The wall clock (seconds
     since the epoch) and sendfile come in from outside, like the selector and the clock of the reactor.
     Requests for hosts outside ``allowed_hosts`` get 403; None serves every host. ``call_soon`` is None where
     no other thread can reach the loop.
@@ -57,7 +57,7 @@ class ServerContext:
         access_log: AccessLog | None = None,
         wall_clock: Callable[[], float] = time.time,
         sendfile: SendFile = os.sendfile,
-        constant_fields: bytes = b"",
+        default_headers: bytes = b"",
         call_soon: CallSoon | None = None,
         allowed_hosts: AllowedHosts | None = None,
     ) -> None:
@@ -68,8 +68,8 @@ class ServerContext:
         self.wall_clock = wall_clock
         self.sendfile = sendfile
         refuse_host = None if allowed_hosts is None else allowed_hosts.refusal
-        self.heads = HeadReader(settings, router.resolve, refuse_host)
-        router.when_changed(self.heads.known.clear)
+        self.head_reader = HeadReader(settings, router.resolve, refuse_host)
+        router.when_changed(self.head_reader.heads.clear)
         # Seconds by the name of a State's timeout; None: no timeout.
         self.timeouts: dict[str | None, float] = {
             each.name.removesuffix("_timeout"): getattr(settings, each.name) for each in fields(settings)
@@ -80,9 +80,9 @@ class ServerContext:
         self._call_soon = call_soon
         self.on_connection_closed: Callable[[], None] = lambda: None
         self._connections_made = 0
-        self._constant_fields = constant_fields
-        self.common_fields = b""  # the lines that every response carries; Date first, where it is on
-        self.common_fields_expire = -inf  # by the reactor's clock
+        self._default_headers = default_headers
+        self.common_headers = b""  # the lines that every response carries; Date first, where it is on
+        self.common_headers_expire = -inf  # by the reactor's clock
 
     def run_in_loop(self, function: Callable[[], None]) -> None:
         """Call a function in the loop's thread: now, when this is that thread, else in its next turn."""
@@ -106,10 +106,10 @@ class ServerContext:
         self.connections.pop(connection.number, None)
         self.on_connection_closed()
 
-    def renew_common_fields(self) -> None:
+    def renew_common_headers(self) -> None:
         """Write the lines that every response carries, with the Date of the present second."""
         wall = self.wall_clock()
-        self.common_fields_expire = self.reactor.now + 1.0 - wall % 1.0
+        self.common_headers_expire = self.reactor.now + 1.0 - wall % 1.0
         # RFC 9110, 6.6.1: with a clock, Date is in every response, unless it is turned off.
         date = f"Date: {formatdate(wall, usegmt=True)}\r\n" if self.settings.date_header else ""
-        self.common_fields = date.encode("ascii") + self._constant_fields
+        self.common_headers = date.encode("ascii") + self._default_headers

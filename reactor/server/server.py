@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import NamedTuple, TextIO
 
 from reactor.allowed_hosts import AllowedHosts, is_loopback
-from reactor.http11.default_headers import write_fields
+from reactor.http11.default_headers import encode_headers
 from reactor.http11.message import Fields
 from reactor.logs.access_log import AccessLog
 from reactor.logs.stderr import StderrHandler, nonblocking_stderr
@@ -58,7 +58,7 @@ class Instrumentation(NamedTuple):
 class Server:
     """An HTTP/1.1 server; raises StartError when it cannot listen.
 
-    ``access_log`` is a stream for one line a request, None for no log. ``common_fields`` are what every
+    ``access_log`` is a stream for one line a request, None for no log. ``default_headers`` are what every
     response carries, as (name, value) pairs; ValueError is raised for one that cannot be. The selector
     and the clocks come in from outside; they default to the real ones. With ``instrumentation`` they are
     those of its reactor, whose readers see what the loop and the connections do. ``on_reload`` is called on
@@ -83,13 +83,13 @@ class Server:
         selector: selectors.BaseSelector | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
-        common_fields: Fields = (),
+        default_headers: Fields = (),
         instrumentation: Instrumentation | None = None,
         on_reload: Callable[[], None] | None = None,
         allowed_hosts: AllowedHosts | Iterable[str] | None = None,
     ) -> None:
         settings = Settings() if settings is None else settings
-        constant_fields = write_fields(common_fields)
+        encoded_headers = encode_headers(default_headers)
         if allowed_hosts is not None and not isinstance(allowed_hosts, AllowedHosts):
             allowed_hosts = AllowedHosts(allowed_hosts)
         clock = clock if instrumentation is None else instrumentation.reactor.clock
@@ -112,7 +112,7 @@ class Server:
             settings,
             lines,
             wall_clock,
-            constant_fields=constant_fields,
+            default_headers=encoded_headers,
             call_soon=self._wakeup.call_soon,
             allowed_hosts=None if allowed_hosts is None else allowed_hosts.at(self.address[0]),
         )
@@ -262,7 +262,7 @@ def serve(
     log_format: str = "combined",
     what: str = "",
     notes: Sequence[str] = (),
-    common_fields: Fields = (),
+    default_headers: Fields = (),
     on_ready: Callable[[Server], None] = lambda server: None,
     instrumentation: Instrumentation | None = None,
     on_reload: Callable[[], None] | None = None,
@@ -284,7 +284,7 @@ def serve(
                 settings,
                 access_log,
                 log_format,
-                common_fields=common_fields,
+                default_headers=default_headers,
                 instrumentation=instrumentation,
                 on_reload=on_reload,
                 allowed_hosts=allowed_hosts,

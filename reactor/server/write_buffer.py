@@ -21,7 +21,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from reactor.http11.message import FileSlice
-from reactor.http11.serializer import Stream
+from reactor.http11.serializer import ChunkSource
 
 log = logging.getLogger("reactor")
 
@@ -66,7 +66,7 @@ class WriteBuffer:
 
     def __init__(self, high_water: int, sendfile: SendFile = os.sendfile) -> None:
         self._octets: list[Octets] = []
-        self.body: FileSlice | Stream | None = None
+        self.body: FileSlice | ChunkSource | None = None
         self._high_water = high_water
         self._sendfile = sendfile
         self.size = 0
@@ -88,7 +88,7 @@ class WriteBuffer:
     @property
     def awaits_producer(self) -> bool:
         """True when everything is sent that the stream has produced: its next piece is to come from us."""
-        return isinstance(self.body, Stream) and not self._octets
+        return isinstance(self.body, ChunkSource) and not self._octets
 
     # Adding and sending.
 
@@ -97,7 +97,7 @@ class WriteBuffer:
         self._octets.append(octets)
         self.size += len(octets)
 
-    def add(self, body: FileSlice | Stream) -> None:
+    def add(self, body: FileSlice | ChunkSource) -> None:
         """Add a part of a file, or a stream; the write buffer closes it."""
         assert self.body is None, "there is no room for a second body"
         self.body = body
@@ -111,7 +111,7 @@ class WriteBuffer:
             return self._send_octets(sock, share)
         return self._flush_body(sock, self.body, share)
 
-    def _flush_body(self, sock: socket.socket, body: FileSlice | Stream, share: int) -> FlushResult:
+    def _flush_body(self, sock: socket.socket, body: FileSlice | ChunkSource, share: int) -> FlushResult:
         limit = self.sent + share
         result = self._send_octets(sock, share)
         if result is not DONE:
@@ -187,9 +187,9 @@ class WriteBuffer:
         self._close_body()
         return DONE
 
-    def _pull(self, stream: Stream) -> FlushResult:
+    def _pull(self, stream: ChunkSource) -> FlushResult:
         """Take the next piece of a stream."""
-        piece = next(stream.pieces, None)
+        piece = next(stream.chunks, None)
         if piece is None:
             self._close_body()
         elif piece:

@@ -145,7 +145,7 @@ def described(request: Request) -> tuple[object, ...]:
         request.version,
         tuple(request.headers.lines),
         head.length,
-        head.persistent,
+        head.keep_alive,
         head.expects_continue,
         head.coding,
     )

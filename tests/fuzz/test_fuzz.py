@@ -86,13 +86,13 @@ def _a_status_that_is_no_error(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(framing, "ProtocolError", friendly)
 
 
-def _a_memo_without_case(patch: pytest.MonkeyPatch) -> None:
-    remember = BytesCache.remember
-    patch.setattr(BytesCache, "remember", lambda self, octets, value: remember(self, octets.lower(), value))
+def _a_cache_without_case(patch: pytest.MonkeyPatch) -> None:
+    put = BytesCache.put
+    patch.setattr(BytesCache, "put", lambda self, octets, value: put(self, octets.lower(), value))
 
 
 def _a_parser_that_reads_on(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Parser, "lose", lambda self: None)
+    patch.setattr(Parser, "abandon", lambda self: None)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def _a_parser_that_reads_on(patch: pytest.MonkeyPatch) -> None:
         (_an_end_that_is_cut_is_missed, "instead of whole"),
         (_a_reason_of_two_lines, "cannot be printed"),
         (_a_status_that_is_no_error, "which is no error|is no status"),
-        (_a_memo_without_case, "what was read before changes it"),
+        (_a_cache_without_case, "what was read before changes it"),
         (_a_parser_that_reads_on, "reads on after a refusal|octets wait"),
     ],
 )
@@ -153,4 +153,4 @@ def test_heads_are_shared_by_the_cases_of_one_surface() -> None:
     for _ in range(4):  # what is read often is remembered
         assert check.check(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") is None
     assert isinstance(check.heads, HeadReader)
-    assert check.heads.known
+    assert check.heads.heads

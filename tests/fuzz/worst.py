@@ -106,7 +106,7 @@ def repeated(unit: bytes, before: bytes = b"", after: bytes = b"") -> Callable[[
 
 
 def numbered(write: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    """Write one thing after the other, each with a number of its own, so that no memo knows it."""
+    """Write one thing after the other, each with a number of its own, so that no cache has it."""
 
     def upto(size: int) -> bytes:
         pieces: list[bytes] = []

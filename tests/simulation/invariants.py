@@ -16,7 +16,7 @@ import json
 from math import inf
 
 from reactor.loop import EventHandler, Interest
-from reactor.routing import Memory
+from reactor.routing import BufferSink
 from reactor.server.connection import STOP_GRACE, Connection, State
 from reactor.server.context import ServerState
 from tests.simulation.network import Socket
@@ -203,7 +203,7 @@ class Invariants:
         if connection._parser.buffered > settings.max_head + settings.turn_read:
             self._fail(f"{connection!r} holds {connection._parser.buffered} octets unread")
         sink = connection._request_body._sink if connection._request_body is not None else None
-        if isinstance(sink, Memory) and len(sink._octets) > MOST_IN_MEMORY:
+        if isinstance(sink, BufferSink) and len(sink._octets) > MOST_IN_MEMORY:
             self._fail(f"{connection!r} holds {len(sink._octets)} octets of content")
 
     # Progress.

@@ -250,7 +250,7 @@ class Site:
 
         @routes.get("/pieces/{mark}/{count}")
         def pieces(request: Request) -> Response:
-            return Response(200, Pieces(self, pieces_of(request)), TEXT, compress_from=0)
+            return Response(200, Pieces(self, pieces_of(request)), TEXT, compress_min_size=0)
 
         @routes.get("/live/{mark}/{count}")
         def live(request: Request) -> Response:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from handlers.files.upload import Upload
-from reactor.http11.serializer import Stream
+from reactor.http11.serializer import ChunkSource
 from reactor.loop import Reactor
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection, State
@@ -193,7 +193,7 @@ def drop_pipelined_requests(patch: pytest.MonkeyPatch) -> None:
         if self.idle:
             self._close()
         elif self.state in (State.RESPONDING, State.WAITING):
-            self._parser.end()
+            self._parser.stop_after_current()
 
     patch.setattr(Connection, "stop", stop)
 
@@ -209,7 +209,7 @@ def answer_one_request_after_a_stop(patch: pytest.MonkeyPatch) -> None:
 
     def one(self: Connection, *values: Any) -> int:
         if self._context.state is ServerState.STOPPING:
-            self._parser.end()
+            self._parser.stop_after_current()
         return queue(self, *values)
 
     patch.setattr(Connection, "_enqueue_response", one)
@@ -217,7 +217,7 @@ def answer_one_request_after_a_stop(patch: pytest.MonkeyPatch) -> None:
 
 def never_finish(patch: pytest.MonkeyPatch) -> None:
     """Let live streams go on when the server is told to stop."""
-    patch.setattr(Stream, "end", lambda self: None)
+    patch.setattr(ChunkSource, "end", lambda self: None)
 
 
 def judge_deadlines_without_a_second_look(patch: pytest.MonkeyPatch) -> None:

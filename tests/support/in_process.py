@@ -21,7 +21,7 @@ from typing import NamedTuple, Self, TextIO
 import handlers
 from handlers.files.store import Store
 from reactor.allowed_hosts import AllowedHosts
-from reactor.http11.default_headers import write_fields
+from reactor.http11.default_headers import encode_headers
 from reactor.http11.message import Fields
 from reactor.inspector.table import state_table
 from reactor.logs.access_log import AccessLog
@@ -240,7 +240,7 @@ class Harness:
         store: Store | None = None,
         access_log: TextIO | None = None,
         log_format: str = "combined",
-        common_fields: Fields = (),
+        default_headers: Fields = (),
         readers: Sequence[EventReader] = (),
         allowed_hosts: AllowedHosts | None = None,
         **settings: float,
@@ -264,7 +264,7 @@ class Harness:
             self.settings,
             lines,
             lambda: self.wall,
-            constant_fields=write_fields(common_fields),
+            default_headers=encode_headers(default_headers),
             allowed_hosts=allowed_hosts,
         )
         self.clients: list[Client] = []

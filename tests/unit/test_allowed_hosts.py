@@ -116,8 +116,8 @@ def test_every_head_is_checked_whether_or_not_it_is_cached() -> None:
                 assert status(client, host, "HEAD") == expected
                 # Here a last line follows on what is in the cache.
                 assert status(client, host, "GET", "X-A: 1") == expected
-        assert server.context.heads.known
-        for octets, read in server.context.heads.known.items():
+        assert server.context.head_reader.heads
+        for octets, read in server.context.head_reader.heads.items():
             assert (b"b.test" in octets) == (read[2].host == "b.test")
 
 
@@ -156,7 +156,7 @@ def test_serve_passes_the_hosts_on() -> None:
     refused: list[str] = []
 
     def look(server: Server) -> None:
-        request = Request(*server.context.heads.read(b"GET / HTTP/1.1\r\nHost: b.test\r\n\r\n"))
+        request = Request(*server.context.head_reader.read(b"GET / HTTP/1.1\r\nHost: b.test\r\n\r\n"))
         try:
             request.route.handler(request)
         except HTTPError as error:

@@ -1,4 +1,4 @@
-"""The guard, over sockets: who gets 401, for what, and what it tells of what exists and of passwords."""
+"""Basic authentication, over sockets: who gets 401, for what, and what a 401 gives away."""
 
 import logging
 import unicodedata
@@ -11,7 +11,7 @@ import pytest
 
 import handlers
 from handlers.files.store import Store
-from reactor.basic_auth import LONGEST_PAIR, AuthRouter, digest
+from reactor.basic_auth import MAX_CREDENTIALS, AuthRouter, digest
 from reactor.http11.message import Response
 from reactor.routing import METHODS, Router
 from tests.support.in_process import Answer, Client, Harness
@@ -22,8 +22,8 @@ READER, WRITER = "anna:correct horse", "bert:battery:staple"
 CHALLENGE = 'Basic realm="Reactor", charset="UTF-8"'
 
 
-def basic(pair: str | bytes, scheme: str = "Basic ") -> str:
-    octets = pair.encode() if isinstance(pair, str) else pair
+def basic(credentials: str | bytes, scheme: str = "Basic ") -> str:
+    octets = credentials.encode() if isinstance(credentials, str) else credentials
     return f"Authorization: {scheme}{b64encode(octets).decode()}"
 
 
@@ -35,7 +35,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     one.close()
 
 
-def guarded(auth: str | None = None, upload: str | None = None, store: Store | None = None) -> Router:
+def protected(auth: str | None = None, upload: str | None = None, store: Store | None = None) -> Router:
     router = AuthRouter(auth and digest(auth), upload and digest(upload), cors=True)  # type: ignore[arg-type]
     return handlers.build(store, routes=router)
 
@@ -46,7 +46,7 @@ def ask(client: Client, method: str, path: str, *lines: str, content: bytes = b"
     return answer
 
 
-# Who may do what: the table in the docstring of the guard.
+# Who may do what: the table in the docstring of basic_auth.
 
 TABLE = [
     # auth, upload, who asks, and the statuses of GET and POST
@@ -74,7 +74,7 @@ def test_who_may_do_what(
     stored: int,
 ) -> None:
     lines = () if who is None else (basic(who),)
-    with Harness(guarded(auth, upload, store)) as server:
+    with Harness(protected(auth, upload, store)) as server:
         assert ask(server.connect(), "GET", "/files/there", *lines).status == read
         assert ask(server.connect(), "HEAD", "/files/there", *lines).status == read
         assert ask(server.connect(), "POST", "/files/new", *lines, content=b"new").status == stored
@@ -86,7 +86,7 @@ def test_who_may_do_what(
 @pytest.mark.parametrize("method", [each for each in (*METHODS, "BREW") if each != "OPTIONS"])
 def test_a_stranger_cannot_tell_what_exists(store: Store, auth: str, upload: str | None, method: str) -> None:
     answers = []
-    with Harness(guarded(auth, upload, store)) as server:
+    with Harness(protected(auth, upload, store)) as server:
         for path in ("/", "/files/there", "/files/missing", "/files/../x", "/none", "/echo/x"):
             content = b"x" if method in ("POST", "PUT", "PATCH") else b""
             answer = ask(server.connect(), method, path, content=content)
@@ -99,14 +99,14 @@ def test_a_stranger_cannot_tell_what_exists(store: Store, auth: str, upload: str
 def test_whatever_may_change_something_is_401_to_a_stranger_where_uploads_are_guarded(
     store: Store, method: str
 ) -> None:
-    with Harness(guarded(None, WRITER, store)) as server:
+    with Harness(protected(None, WRITER, store)) as server:
         assert ask(server.connect(), method, "/none").status == 401
         assert ask(server.connect(), "GET", "/none").status == 404
         assert ask(server.connect(), method, "/", basic(WRITER)).status == (501 if method == "BREW" else 405)
 
 
 def test_options_tells_the_same_of_every_file(store: Store) -> None:
-    with Harness(guarded(READER, None, store)) as server:
+    with Harness(protected(READER, None, store)) as server:
         there, missing = (ask(server.connect(), "OPTIONS", f"/files/{name}") for name in ("there", "missing"))
     assert there == missing
     assert there.status == 204
@@ -114,7 +114,7 @@ def test_options_tells_the_same_of_every_file(store: Store) -> None:
 
 def test_a_preflight_needs_no_password(store: Store) -> None:
     lines = ("Origin: https://a.test", "Access-Control-Request-Method: POST")
-    with Harness(guarded(READER, WRITER, store)) as server:
+    with Harness(protected(READER, WRITER, store)) as server:
         answer = ask(server.connect(), "OPTIONS", "/files/x", *lines)
     assert answer.status == 204
     assert answer.headers["access-control-allow-methods"] == answer.headers["allow"]
@@ -136,7 +136,7 @@ def test_a_route_that_is_added_while_serving_is_guarded_too() -> None:
 
 
 def test_a_401_has_a_challenge_and_says_why(store: Store) -> None:
-    with Harness(guarded(READER, WRITER, store)) as server:
+    with Harness(protected(READER, WRITER, store)) as server:
         client = server.connect()
         absent, wrong = ask(client, "GET", "/"), ask(client, "GET", "/", basic("anna:wrong"))
         upload = ask(server.connect(), "POST", "/files/x", basic(READER), content=b"x")
@@ -150,7 +150,7 @@ def test_a_401_has_a_challenge_and_says_why(store: Store) -> None:
 @pytest.mark.parametrize("path", ["/files/x", "/none", "/"])
 @pytest.mark.parametrize("framing", ["Content-Length: 900000000", "Transfer-Encoding: chunked"])
 def test_no_content_of_a_stranger_is_taken(store: Store, tmp_path: Path, path: str, framing: str) -> None:
-    with Harness(guarded(READER, None, store)) as server:
+    with Harness(protected(READER, None, store)) as server:
         client = server.connect()
         client.send(request(path, framing, "Expect: 100-continue", method="POST"))
         answer = client.assert_responds(401)  # and not 100 before it
@@ -159,7 +159,7 @@ def test_no_content_of_a_stranger_is_taken(store: Store, tmp_path: Path, path: s
 
 
 def test_a_connection_goes_on_after_a_401_without_content(store: Store) -> None:
-    with Harness(guarded(READER)) as server:
+    with Harness(protected(READER)) as server:
         client = server.connect()
         asks = [(), (basic(READER),), (), (basic("x:y"),), (basic(READER),)]
         client.send(b"".join(request("/", *lines) for lines in asks))
@@ -171,7 +171,7 @@ def test_a_connection_goes_on_after_a_401_without_content(store: Store) -> None:
 
 @pytest.mark.parametrize("scheme", ["Basic ", "basic ", "BASIC ", "bAsIc   "])
 def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
-    with Harness(guarded(READER)) as server:
+    with Harness(protected(READER)) as server:
         assert server.connect().get("/", basic(READER, scheme)).status == 200
 
 
@@ -212,7 +212,7 @@ RIGHT = b64encode(READER.encode()).decode()
 def test_what_is_no_proof_is_401(lines: tuple[str, ...], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     log = Log()
-    with Harness(guarded(READER), access_log=log) as server:
+    with Harness(protected(READER), access_log=log) as server:
         client = server.connect()
         client.send(request("/", *lines))
         client.assert_responds(401)
@@ -241,7 +241,7 @@ def test_what_is_no_proof_is_401(lines: tuple[str, ...], caplog: pytest.LogCaptu
     ],
 )
 def test_another_pair_is_401(shown: bytes) -> None:
-    with Harness(guarded(READER)) as server:
+    with Harness(protected(READER)) as server:
         client = server.connect()
         client.send(request("/", basic(shown)))
         client.assert_responds(401)
@@ -249,22 +249,22 @@ def test_another_pair_is_401(shown: bytes) -> None:
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_a_password_is_utf_8_in_the_normal_form_that_browsers_send(form: Literal["NFC", "NFD"]) -> None:
-    pair = "ann\u00e9:\u00fcber \U0001f40e"
-    with Harness(guarded(unicodedata.normalize(form, pair))) as server:
+    credentials = "ann\u00e9:\u00fcber \U0001f40e"
+    with Harness(protected(unicodedata.normalize(form, credentials))) as server:
         client = server.connect()
-        assert client.get("/", basic(pair)).status == 200
+        assert client.get("/", basic(credentials)).status == 200
         assert ask(client, "GET", "/", basic("ann\u00e9:\u00fcber".encode("latin-1"))).status == 401
 
 
 def test_a_password_may_have_colons_and_a_user_none() -> None:
-    with Harness(guarded(WRITER)) as server:
+    with Harness(protected(WRITER)) as server:
         client = server.connect()
         assert client.get("/", basic(WRITER)).status == 200
         assert ask(client, "GET", "/", basic("bert:battery")).status == 401
 
 
 @pytest.mark.parametrize(
-    "pair",
+    "credentials",
     [
         "",
         ":",
@@ -277,13 +277,13 @@ def test_a_password_may_have_colons_and_a_user_none() -> None:
         "anna:sec\x85ret",
         "anna:secret\r",
         "anna:secret\udc80",
-        "anna:" + "secret" * LONGEST_PAIR,
+        "anna:" + "secret" * MAX_CREDENTIALS,
     ],
     ids=lambda text: ascii(text)[:20],
 )
-def test_a_pair_that_cannot_be_is_refused_without_being_told(pair: str) -> None:
+def test_invalid_credentials_are_refused_without_being_shown(credentials: str) -> None:
     with pytest.raises(ValueError, match=r".") as refused:
-        digest(pair)
+        digest(credentials)
     assert str(refused.value).isprintable()
     assert "secret" not in str(refused.value)
 
@@ -296,7 +296,7 @@ def test_a_refusal_is_logged_and_no_password_is(layout: str, caplog: pytest.LogC
     caplog.set_level(logging.DEBUG)
     log = Log()
     given = [basic(READER), basic("anna:hunter2"), "Authorization: Basic hunter2=", "Authorization: hunter2"]
-    with Harness(guarded(READER), access_log=log, log_format=layout) as server:
+    with Harness(protected(READER), access_log=log, log_format=layout) as server:
         client = server.connect()
         for line in given:
             ask(client, "GET", "/", line)
@@ -321,14 +321,14 @@ NEW_READER, NEW_WRITER = "anna:new horse", "bert:new battery"
 
 
 def test_a_replaced_password_is_refused_on_a_connection_and_in_cached_heads(store: Store) -> None:
-    routes = guarded(READER, WRITER, store)
+    routes = protected(READER, WRITER, store)
     assert isinstance(routes, AuthRouter)
     with Harness(routes) as server:
         client = server.connect()
         for _ in range(5):
             assert [ask(client, "GET", "/", basic(each)).status for each in (READER, WRITER)] == [200, 200]
             assert ask(client, "GET", "/", basic(NEW_READER)).status == 401
-        assert server.context.heads.known
+        assert server.context.head_reader.heads
         routes.replace_passwords(digest(NEW_READER), digest(NEW_WRITER))
         for _ in range(5):
             assert [ask(client, "GET", "/", basic(each)).status for each in (READER, WRITER)] == [401, 401]
@@ -339,19 +339,19 @@ def test_a_replaced_password_is_refused_on_a_connection_and_in_cached_heads(stor
 
 
 def test_one_of_two_passwords_is_replaced_and_the_other_stays(store: Store) -> None:
-    routes = guarded(READER, WRITER, store)
+    routes = protected(READER, WRITER, store)
     assert isinstance(routes, AuthRouter)
     with Harness(routes) as server:
         routes.replace_passwords(auth_upload=digest(NEW_WRITER))
         client = server.connect()
-        pairs = (READER, WRITER, NEW_READER, NEW_WRITER)
-        assert [ask(client, "GET", "/", basic(each)).status for each in pairs] == [200, 401, 401, 200]
+        users = (READER, WRITER, NEW_READER, NEW_WRITER)
+        assert [ask(client, "GET", "/", basic(each)).status for each in users] == [200, 401, 401, 200]
 
 
 def test_an_upload_that_began_with_the_old_password_is_refused_at_its_end(
     store: Store, tmp_path: Path
 ) -> None:
-    routes = guarded(None, WRITER, store)
+    routes = protected(None, WRITER, store)
     assert isinstance(routes, AuthRouter)
     with Harness(routes) as server:
         client = server.connect()
@@ -365,7 +365,7 @@ def test_an_upload_that_began_with_the_old_password_is_refused_at_its_end(
 
 @pytest.mark.parametrize(("auth", "upload"), [(None, None), (READER, None), (None, WRITER)])
 def test_no_password_is_added_where_there_is_none(auth: str | None, upload: str | None) -> None:
-    routes = guarded(auth, upload)
+    routes = protected(auth, upload)
     assert isinstance(routes, AuthRouter)
     for name, before in (("auth", auth), ("auth_upload", upload)):
         if before is None:

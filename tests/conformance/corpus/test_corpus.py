@@ -94,7 +94,7 @@ def test_the_corpus_is_large_and_says_nothing_twice() -> None:
 
 @pytest.mark.parametrize("entry", ids(CORPUS))
 def test_a_request_is_answered_as_its_entry_says(entry: Entry, shared: Store, folder: Path) -> None:
-    # One server for all ways: what the first leaves in its memos is there for the others.
+    # One server for all ways: what the first leaves in its caches is there for the others.
     with Harness(store=shared) as server:
         for delivery in deliveries(entry):
             outcome = converse(server, entry, delivery)
@@ -153,7 +153,7 @@ def holds(request: Request, entry: Entry) -> list[str]:
         "segments": (request.target.segments, held.segments),
         "query": (request.query, held.query),
         "content": (request.content, held.content.encode("latin-1")),
-        "persistent": (request.head.persistent, held.persistent),
+        "persistent": (request.head.keep_alive, held.persistent),
     }
     for name, value in held.headers.items():
         pairs[name] = (request.headers.get(name), value)

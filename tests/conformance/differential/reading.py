@@ -80,7 +80,7 @@ def _read_message(parser: Parser, messages: list[Message]) -> bool:
     if request is None:
         return False
     message = Message(
-        request.method, str(request.target), tuple(request.headers.lines), request.head.persistent
+        request.method, str(request.target), tuple(request.headers.lines), request.head.keep_alive
     )
     messages.append(message)
     content = b""

@@ -63,7 +63,7 @@ def _a_value_is_cut(patch: pytest.MonkeyPatch) -> None:
 
 
 def _close_is_overheard(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(head, "_persistent", lambda version, options: True)
+    patch.setattr(head, "_keeps_alive", lambda version, options: True)
 
 
 def _a_chunk_is_lost(patch: pytest.MonkeyPatch) -> None:

@@ -188,7 +188,7 @@ def live() -> Content:
 def test_a_205_has_no_content_whatever_its_handler_returns(
     make: Callable[[], Content], lines: list[str]
 ) -> None:
-    with Harness(answering(lambda: Response(205, make(), compress_from=0))) as server:
+    with Harness(answering(lambda: Response(205, make(), compress_min_size=0))) as server:
         client = server.connect()
         client.send(request("/0", *lines) + CANARY)
         first, second = client.responses()

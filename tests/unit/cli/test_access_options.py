@@ -80,7 +80,7 @@ def test_every_response_has_the_fields_and_a_refusal_too(tmp_path: Path) -> None
 def test_the_fields_stand_behind_date_and_without_it_alone() -> None:
     fields = (("X-A", "1"), ("X-B", "2"))
     for date_header in (True, False):
-        with Harness(common_fields=fields, date_header=date_header) as server:
+        with Harness(default_headers=fields, date_header=date_header) as server:
             client = server.connect()
             client.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             head = client.read().decode()
@@ -89,7 +89,7 @@ def test_the_fields_stand_behind_date_and_without_it_alone() -> None:
 
 
 def test_the_fields_stay_when_the_date_is_renewed() -> None:
-    with Harness(common_fields=(("X-A", "1"),)) as server:
+    with Harness(default_headers=(("X-A", "1"),)) as server:
         client = server.connect()
         dates = set()
         for _ in range(3):
@@ -102,10 +102,10 @@ def test_the_fields_stay_when_the_date_is_renewed() -> None:
 
 
 def test_a_library_gives_fields_to_its_server_and_a_wrong_one_is_told_before_it_listens() -> None:
-    with Server(Router(), port=0, common_fields=(("X-A", "1"),)):
+    with Server(Router(), port=0, default_headers=(("X-A", "1"),)):
         pass
     with pytest.raises(ValueError, match="Content-Type belongs to a single response"):
-        Server(Router(), port=0, common_fields=(("Content-Type", "text/html"),))
+        Server(Router(), port=0, default_headers=(("Content-Type", "text/html"),))
 
 
 def test_a_variable_has_a_field_a_line_and_the_options_win() -> None:

@@ -1,8 +1,11 @@
-"""CORS: what is an origin, and which fields let its pages read answers."""
+"""Cross-origin requests: what is an origin, which fields let its pages read answers, and what it sends."""
 
 import pytest
 
-from reactor.http11.cors import cors_fields, preflight_fields, read_origin
+from reactor.http11.cors import cors_fields, is_cross_origin, preflight_fields, read_origin
+from reactor.http11.headers import Headers
+from reactor.http11.message import Head, Request
+from reactor.http11.target import Target
 
 
 @pytest.mark.parametrize(
@@ -85,3 +88,40 @@ def test_a_preflight_is_told_the_methods_of_the_path_and_the_fields_that_may_be_
     accepted = fields["Access-Control-Allow-Headers"].split(", ")
     assert {"*", "Authorization", "Content-Type", "Range", "If-Match"} <= set(accepted)
     assert int(fields["Access-Control-Max-Age"]) > 0
+
+
+def sent(*lines: tuple[str, str], host: str | None = "a.test:81") -> Request:
+    headers = Headers([(name.lower(), value, name) for name, value in lines])
+    return Request("POST", Target("/", ("",)), Head(1, headers, host=host))
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "any_scheme", "http"),
+    [
+        ("http://a.test:81", "a.test:81", False, False),
+        ("https://a.test:81", "a.test:81", False, True),
+        ("HTTP://A.test:81", "a.TEST:81", False, False),
+        ("http://a.test", "a.test:81", True, True),
+        ("http://evil.test", "a.test:81", True, True),
+        ("null", "a.test:81", True, True),
+        ("http://a.test", None, True, True),
+    ],
+)
+def test_an_origin_is_compared_with_the_host(origin: str, host: str, any_scheme: bool, http: bool) -> None:
+    request = sent(("Origin", origin), host=host)
+    assert is_cross_origin(request) is any_scheme
+    assert is_cross_origin(request, "http") is http
+    assert is_cross_origin(request, "http", check_site=False) is http
+
+
+@pytest.mark.parametrize(
+    ("site", "expected"),
+    [("same-origin", False), ("none", False), ("same-site", True), ("cross-site", True), ("", False)],
+)
+def test_the_site_that_a_browser_names_counts_where_it_is_checked(site: str, expected: bool) -> None:
+    assert is_cross_origin(sent(("Sec-Fetch-Site", site))) is expected
+    assert is_cross_origin(sent(("Sec-Fetch-Site", site)), check_site=False) is False
+
+
+def test_a_client_that_says_nothing_is_no_page() -> None:
+    assert not is_cross_origin(sent())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reactor.http11.default_headers import read_field, write_fields
+from reactor.http11.default_headers import encode_headers, parse_header
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,8 @@ from reactor.http11.default_headers import read_field, write_fields
     ],
 )
 def test_a_field_is_read_and_written(text: str, field: tuple[str, str]) -> None:
-    assert read_field(text) == field
-    assert write_fields((field,)) == f"{field[0]}: {field[1]}\r\n".encode("latin-1")
+    assert parse_header(text) == field
+    assert encode_headers((field,)) == f"{field[0]}: {field[1]}\r\n".encode("latin-1")
 
 
 REFUSED = [
@@ -69,18 +69,18 @@ SINGLE = [
 @pytest.mark.parametrize(("text", "reason"), REFUSED, ids=lambda text: ascii(text))
 def test_what_cannot_be_in_every_response_is_refused_in_one_line(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as refused:
-        read_field(text)
+        parse_header(text)
     assert str(refused.value).isprintable()
 
 
 @pytest.mark.parametrize("name", SINGLE)
 def test_what_belongs_to_a_single_response_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} belongs to a single response"):
-        read_field(f"{name}: x")
+        parse_header(f"{name}: x")
     with pytest.raises(ValueError, match=f"{name} belongs to a single response"):
-        write_fields((("X-A", "1"), (name, "x")))
+        encode_headers((("X-A", "1"), (name, "x")))
 
 
 def test_fields_keep_their_order_and_may_be_repeated() -> None:
-    assert write_fields((("B", "1"), ("A", "2"), ("B", "3"))) == b"B: 1\r\nA: 2\r\nB: 3\r\n"
-    assert write_fields(()) == b""
+    assert encode_headers((("B", "1"), ("A", "2"), ("B", "3"))) == b"B: 1\r\nA: 2\r\nB: 3\r\n"
+    assert encode_headers(()) == b""

@@ -1,22 +1,33 @@
-"""A ``ProtocolError`` refuses a request: its status is one of a refusal."""
+"""``HTTPError`` and ``ProtocolError``: an error response's status, reason and headers."""
 
 import pytest
 
-from reactor.http11.errors import ProtocolError
+import reactor
+from reactor.http11.errors import HTTPError, ProtocolError
+
+BOTH = [HTTPError, ProtocolError]
 
 
+@pytest.mark.parametrize("error_type", BOTH)
 @pytest.mark.parametrize("status", [400, 404, 418, 499, 500, 599])
-def test_a_refusal_has_the_status_of_one(status: int) -> None:
-    error = ProtocolError(status, "why")
+def test_an_error_has_a_status_and_a_reason(error_type: type[HTTPError], status: int) -> None:
+    error = error_type(status, "why")
     assert (error.status, error.reason) == (status, "why")
 
 
+@pytest.mark.parametrize("error_type", BOTH)
 @pytest.mark.parametrize("status", [-1, 0, 99, 100, 200, 204, 302, 304, 399, 600, 1000, "404", None])
-def test_any_other_status_is_a_mistake(status: int) -> None:
+def test_any_other_status_is_a_mistake(error_type: type[HTTPError], status: int) -> None:
     with pytest.raises(ValueError, match="status"):
-        ProtocolError(status, "why")
+        error_type(status, "why")
 
 
-def test_a_refusal_may_say_more_in_fields() -> None:
-    assert ProtocolError(404, "why").headers == ()
-    assert ProtocolError(405, "why", (("Allow", "GET"),)).headers == (("Allow", "GET"),)
+@pytest.mark.parametrize("error_type", BOTH)
+def test_an_error_may_have_headers(error_type: type[HTTPError]) -> None:
+    assert error_type(404, "why").headers == ()
+    assert error_type(405, "why", (("Allow", "GET"),)).headers == (("Allow", "GET"),)
+
+
+def test_a_malformed_request_is_an_http_error_and_handlers_find_it_in_the_package() -> None:
+    assert issubclass(ProtocolError, HTTPError)
+    assert reactor.HTTPError is HTTPError

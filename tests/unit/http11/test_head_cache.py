@@ -1,4 +1,4 @@
-"""The memo of heads: exact, bounded, and never a way from one request into another."""
+"""The cache of heads: exact, bounded, and never a way from one request into another."""
 
 import pytest
 
@@ -59,7 +59,7 @@ BAD = [
 
 def meaning(head: Head) -> Meaning:
     lines = tuple(head.headers.lines)
-    return head.version, lines, head.length, head.persistent, head.expects_continue, head.coding
+    return head.version, lines, head.length, head.keep_alive, head.expects_continue, head.coding
 
 
 def read(reader: HeadReader, octets: bytes) -> Meaning:
@@ -133,8 +133,8 @@ def test_what_differs_in_its_last_line_alone_is_read_by_that_line_alone() -> Non
     front = b"HTTP/1.1\r\nHost: x\r\nA: b"
     for i in range(100):
         assert len(read(reader, b"%b\r\nX-Request-Id: %d" % (front, i))) == 6
-    assert front in reader._tails
-    assert len(reader._tails) == 1
+    assert front in reader._header_blocks
+    assert len(reader._header_blocks) == 1
     assert len([line for line in reader._lines if line.startswith(b"X-")]) == 0
 
 
@@ -173,36 +173,36 @@ def test_readers_with_other_settings_share_nothing() -> None:
     assert len(fresh(octets)) == 6
 
 
-def test_a_memo_holds_no_more_than_its_entries() -> None:
-    memo: BytesCache[int] = BytesCache(entries=10, longest=8)
+def test_a_cache_holds_no_more_than_its_entries() -> None:
+    cache: BytesCache[int] = BytesCache(max_entries=10, max_length=8)
     for i in range(1000):
-        memo.remember(b"%d" % i, i)
-        memo.remember(b"%d" % i, i)
-        assert len(memo) <= 10
-        assert memo[b"%d" % i] == i
-    assert all(memo[key] == int(key) for key in memo)
+        cache.put(b"%d" % i, i)
+        cache.put(b"%d" % i, i)
+        assert len(cache) <= 10
+        assert cache[b"%d" % i] == i
+    assert all(cache[key] == int(key) for key in cache)
 
 
-def test_a_memo_leaves_out_what_is_too_long() -> None:
-    memo: BytesCache[int] = BytesCache(entries=10, longest=8)
+def test_a_cache_leaves_out_what_is_too_long() -> None:
+    cache: BytesCache[int] = BytesCache(max_entries=10, max_length=8)
     for octets in (b"12345678", b"123456789"):
-        memo.remember(octets, 1)
-        memo.remember(octets, 1)
-    assert dict(memo) == {b"12345678": 1}
+        cache.put(octets, 1)
+        cache.put(octets, 1)
+    assert dict(cache) == {b"12345678": 1}
 
 
 def test_what_comes_once_pushes_nothing_out() -> None:
-    memo: BytesCache[int] = BytesCache(entries=10, longest=8)
-    memo.remember(b"often", 0)
-    memo.remember(b"often", 0)
+    cache: BytesCache[int] = BytesCache(max_entries=10, max_length=8)
+    cache.put(b"often", 0)
+    cache.put(b"often", 0)
     for i in range(1000):
-        memo.remember(b"%d" % i, i)
-        assert len(memo) <= 10
-        assert len(memo._waiting) == 10
-    assert dict(memo) == {b"often": 0}
+        cache.put(b"%d" % i, i)
+        assert len(cache) <= 10
+        assert len(cache._seen_once) == 10
+    assert dict(cache) == {b"often": 0}
 
 
-def memos(reader: HeadReader) -> list[BytesCache[object]]:
+def caches(reader: HeadReader) -> list[BytesCache[object]]:
     values = [getattr(reader, name) for name in type(reader).__slots__]
     return [value for value in values if isinstance(value, BytesCache)]
 
@@ -213,11 +213,11 @@ def test_a_reader_holds_little_whatever_it_has_read() -> None:
         for _ in range(4):  # lines first, then all behind the target, and at last the whole head
             read(reader, b"HTTP/1.1\r\nHost: x\r\nA: %d\r\nB: %d%b" % (i, i, b"v" * (i % 3000)))
             ChunkedReader(reader).read(b"1;a=%d%b\r\n" % (i, b"v" * (i % 100)), 0)
-    assert len(memos(reader)) == 4
-    for memo in memos(reader):
-        assert 0 < len(memo) <= memo.entries
-        assert max(map(len, memo)) <= memo.longest
-    assert sum(memo.entries * memo.longest for memo in memos(reader)) <= 2 * 1024 * 1024
+    assert len(caches(reader)) == 4
+    for cache in caches(reader):
+        assert 0 < len(cache) <= cache.max_entries
+        assert max(map(len, cache)) <= cache.max_length
+    assert sum(cache.max_entries * cache.max_length for cache in caches(reader)) <= 2 * 1024 * 1024
 
 
 def test_requests_with_the_same_head_share_nothing_that_changes() -> None:

@@ -8,7 +8,7 @@ from reactor.http11.head import HeadReader
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, LiveStream, Request, Response, reason_phrase
 from reactor.http11.parser import Parser
-from reactor.http11.serializer import Stream, serialize
+from reactor.http11.serializer import ChunkSource, serialize
 from reactor.http11.target import Target
 from reactor.routing import Router
 from reactor.settings import Settings
@@ -135,12 +135,12 @@ def test_each_change_wakes_whoever_waits() -> None:
     assert len(woken) == 2
 
 
-def stream_of(live: LiveStream, version: int) -> Stream:
-    head = Head(version, Headers(), persistent=version == 1)
+def stream_of(live: LiveStream, version: int) -> ChunkSource:
+    head = Head(version, Headers(), keep_alive=version == 1)
     _, body, _ = serialize(
         Request("GET", Target("/", ("",)), head), Response(200, live), version == 1, b"", 1000
     )
-    assert isinstance(body, Stream)
+    assert isinstance(body, ChunkSource)
     assert body.live
     return body
 
@@ -151,11 +151,11 @@ def stream_of(live: LiveStream, version: int) -> Stream:
 def test_a_live_stream_is_framed_as_it_comes(version: int, pieces: list[bytes]) -> None:
     live = LiveStream()
     stream = stream_of(live, version)
-    seen = [next(stream.pieces)]
+    seen = [next(stream.chunks)]
     live.send(b"hi")
-    seen += [next(stream.pieces), next(stream.pieces)]
+    seen += [next(stream.chunks), next(stream.chunks)]
     live.close()
-    assert seen + list(stream.pieces) == pieces
+    assert seen + list(stream.chunks) == pieces
 
 
 def test_a_subscriber_is_woken_and_closing_the_stream_tells_the_application() -> None:
@@ -187,7 +187,7 @@ def test_a_response_in_http_1_0_ends_by_its_length_or_with_the_connection(
     content: bytes | list[bytes], coding: bytes
 ) -> None:
     routes = Router()
-    routes.get("/text")(lambda request: Response(200, content, compress_from=0))
+    routes.get("/text")(lambda request: Response(200, content, compress_min_size=0))
     with Harness(routes) as server:
         client = server.connect()
         client.send(

@@ -14,7 +14,7 @@ from reactor.http11.ranges import (
     multipart_end,
     multipart_head,
     read_ranges,
-    unsatisfied,
+    unsatisfied_range,
 )
 
 HUGE = "9" * 8000  # digits, more than int() takes
@@ -339,7 +339,7 @@ def test_content_range_tells_the_part_and_the_whole(part: range, size: int, expe
 
 @pytest.mark.parametrize(("size", "expected"), [(0, "bytes */0"), (47022, "bytes */47022")])
 def test_the_content_range_of_a_416_tells_the_whole(size: int, expected: str) -> None:
-    assert unsatisfied(size) == expected
+    assert unsatisfied_range(size) == expected
 
 
 # multipart/byteranges.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from reactor.http11.message import Content, FileSlice, LiveStream, Response
-from reactor.http11.serializer import Stream
+from reactor.http11.serializer import ChunkSource
 from tests.unit.http11.written import DATE, TEXT, OpenFile, Pieces, answer, whole, write
 
 # Octets.
@@ -50,15 +50,15 @@ def test_the_status_line_has_our_version_and_a_phrase(status: int, line: bytes, 
 
 
 @pytest.mark.parametrize(
-    ("version", "persistent", "connection"),
+    ("version", "keep_alive", "connection"),
     [(1, True, None), (1, False, "close"), (0, True, "keep-alive"), (0, False, "close")],
 )
 @pytest.mark.parametrize("status", [200, 204, 304, 400])
 def test_connection_says_whether_it_persists(
-    version: int, persistent: bool, connection: str | None, status: int
+    version: int, keep_alive: bool, connection: str | None, status: int
 ) -> None:
     for _ in range(2):  # the second time from what was kept
-        octets, _ = write(Response(status), version=version, persistent=persistent)
+        octets, _ = write(Response(status), version=version, keep_alive=keep_alive)
         assert answer(octets).headers.get("connection") == connection
 
 
@@ -105,7 +105,8 @@ def test_a_status_without_content_lets_go_of_the_content_it_was_given(
     file, pieces, live = OpenFile(), Pieces(b"hello"), LiveStream()
     contents: dict[str, Content] = {"file": FileSlice(file, 0, 5), "pieces": pieces, "live": live}
     closing: dict[str, OpenFile | Pieces | LiveStream] = {"file": file, "pieces": pieces, "live": live}
-    octets, body = write(Response(status, contents[kind], compress_from=0), version=version, coding=coding)
+    response = Response(status, contents[kind], compress_min_size=0)
+    octets, body = write(response, version=version, coding=coding)
     assert body is None
     assert not {"content-length", "transfer-encoding"} & answer(octets).headers.keys()
     assert closing[kind].closed
@@ -140,10 +141,10 @@ def test_head_lets_go_of_a_file(version: int) -> None:
 
 @pytest.mark.parametrize("version", [0, 1])
 @pytest.mark.parametrize("coding", [None, "gzip"])
-@pytest.mark.parametrize("compress_from", [None, 0])
-def test_head_lets_go_of_pieces(version: int, coding: str | None, compress_from: int | None) -> None:
+@pytest.mark.parametrize("min_size", [None, 0])
+def test_head_lets_go_of_pieces(version: int, coding: str | None, min_size: int | None) -> None:
     pieces = Pieces(b"a")
-    _, body = write(Response(200, pieces, compress_from=compress_from), "HEAD", version, coding=coding)
+    _, body = write(Response(200, pieces, compress_min_size=min_size), "HEAD", version, coding=coding)
     assert (body, pieces.closed) == (None, True)
 
 
@@ -161,7 +162,7 @@ def test_head_lets_go_of_a_live_stream() -> None:
 @pytest.mark.parametrize("coding", [None, "gzip"])
 def test_a_file_has_a_content_length_and_is_passed_on_open(version: int, coding: str | None) -> None:
     content = FileSlice(OpenFile(), 7, 100)
-    octets, body = write(Response(200, content, compress_from=0), version=version, coding=coding)
+    octets, body = write(Response(200, content, compress_min_size=0), version=version, coding=coding)
     assert body is content
     assert not content.file.closed  # type: ignore[attr-defined]
     assert octets.endswith(b"Content-Length: 100\r\n\r\n")
@@ -176,7 +177,7 @@ def test_a_file_has_a_content_length_and_is_passed_on_open(version: int, coding:
 )
 def test_pieces_are_chunked_in_http_1_1(pieces: tuple[bytes, ...]) -> None:
     octets, body = write(Response(200, Pieces(*pieces)))
-    assert isinstance(body, Stream)
+    assert isinstance(body, ChunkSource)
     assert not body.live
     read = answer(whole(octets, body))
     assert read.content == b"".join(pieces)
@@ -186,7 +187,7 @@ def test_pieces_are_chunked_in_http_1_1(pieces: tuple[bytes, ...]) -> None:
 
 @pytest.mark.parametrize("pieces", [(), (b"",), (b"a", b"", b"bc")])
 def test_pieces_go_to_the_end_of_the_connection_in_http_1_0(pieces: tuple[bytes, ...]) -> None:
-    octets, body = write(Response(200, Pieces(*pieces)), version=0, persistent=False)
+    octets, body = write(Response(200, Pieces(*pieces)), version=0, keep_alive=False)
     read = answer(whole(octets, body), closed=True)
     assert (read.content, read.headers["connection"]) == (b"".join(pieces), "close")
     assert not {"content-length", "transfer-encoding"} & read.headers.keys()
@@ -198,11 +199,11 @@ def test_closing_a_stream_closes_its_content(coding: str | None, version: int) -
     for steps in (0, 1):
         pieces = Pieces(b"a", b"b")
         _, body = write(
-            Response(200, pieces, compress_from=0), version=version, persistent=False, coding=coding
+            Response(200, pieces, compress_min_size=0), version=version, keep_alive=False, coding=coding
         )
-        assert isinstance(body, Stream)
+        assert isinstance(body, ChunkSource)
         for _ in range(steps):
-            next(body.pieces)
+            next(body.chunks)
         assert not pieces.closed
         body.close()
         assert pieces.closed
@@ -210,7 +211,7 @@ def test_closing_a_stream_closes_its_content(coding: str | None, version: int) -
 
 def test_content_without_a_close_needs_none() -> None:
     _, body = write(Response(200, [b"a"]))
-    assert isinstance(body, Stream)
+    assert isinstance(body, ChunkSource)
     body.close()
 
 
@@ -225,7 +226,7 @@ def test_a_generator_is_closed_with_its_stream() -> None:
             ends.append("closed")
 
     _, body = write(Response(200, pieces()))
-    assert isinstance(body, Stream)
-    next(body.pieces)
+    assert isinstance(body, ChunkSource)
+    next(body.chunks)
     body.close()
     assert ends == ["closed"]

@@ -5,7 +5,7 @@ import gzip
 import pytest
 
 from reactor.http11.message import LiveStream, Response
-from reactor.http11.serializer import Stream
+from reactor.http11.serializer import ChunkSource
 from tests.unit.http11.written import SHARE, TEXT, Pieces, answer, whole, write
 
 
@@ -64,7 +64,7 @@ def test_repeated_fields_keep_their_order() -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip"])
 def test_compressed_octets_have_their_coding_and_the_length_that_is_sent(coding: str) -> None:
-    octets, body = write(Response(200, TEXT, compress_from=256), coding=coding)
+    octets, body = write(Response(200, TEXT, compress_min_size=256), coding=coding)
     read = answer(whole(octets, body))
     assert gzip.decompress(read.content) == TEXT
     assert read.headers["content-encoding"] == coding
@@ -77,7 +77,7 @@ def test_compressed_octets_have_their_coding_and_the_length_that_is_sent(coding:
 def test_octets_are_compressed_from_the_length_where_it_is_worth_its_while(
     length: int, compressed: bool
 ) -> None:
-    octets, _ = write(Response(200, TEXT[:length], compress_from=256), coding="gzip")
+    octets, _ = write(Response(200, TEXT[:length], compress_min_size=256), coding="gzip")
     read = answer(octets)
     assert ("content-encoding" in read.headers) == compressed
     assert read.headers["vary"] == "Accept-Encoding"
@@ -86,14 +86,14 @@ def test_octets_are_compressed_from_the_length_where_it_is_worth_its_while(
 
 @pytest.mark.parametrize("length", [0, 1, 5])
 def test_octets_of_any_length_are_compressed_where_that_is_asked(length: int) -> None:
-    read = answer(write(Response(200, TEXT[:length], compress_from=0), coding="gzip")[0])
+    read = answer(write(Response(200, TEXT[:length], compress_min_size=0), coding="gzip")[0])
     assert read.headers["content-encoding"] == "gzip"
     assert gzip.decompress(read.content) == TEXT[:length]
 
 
 def test_vary_stands_where_content_is_negotiated_and_only_there() -> None:
-    assert answer(write(Response(200, TEXT, compress_from=0))[0]).headers["vary"] == "Accept-Encoding"
-    assert answer(write(Response(304, compress_from=0))[0]).headers["vary"] == "Accept-Encoding"
+    assert answer(write(Response(200, TEXT, compress_min_size=0))[0]).headers["vary"] == "Accept-Encoding"
+    assert answer(write(Response(304, compress_min_size=0))[0]).headers["vary"] == "Accept-Encoding"
     for coding in (None, "gzip"):
         headers = answer(write(Response(200, TEXT), coding=coding)[0]).headers
         assert not {"vary", "content-encoding"} & headers.keys()
@@ -103,11 +103,11 @@ def test_vary_stands_where_content_is_negotiated_and_only_there() -> None:
 @pytest.mark.parametrize("version", [0, 1])
 def test_octets_beyond_a_share_are_compressed_too(length: int, version: int) -> None:
     content = (TEXT * 20)[:length]
-    persistent = version == 1
+    keep_alive = version == 1
     octets, body = write(
-        Response(200, content, compress_from=256), version=version, persistent=persistent, coding="gzip"
+        Response(200, content, compress_min_size=256), version=version, keep_alive=keep_alive, coding="gzip"
     )
-    read = answer(whole(octets, body), closed=not persistent)
+    read = answer(whole(octets, body), closed=not keep_alive)
     assert gzip.decompress(read.content) == content
     assert read.headers["content-encoding"] == "gzip"
 
@@ -116,7 +116,10 @@ def test_octets_beyond_a_share_are_compressed_too(length: int, version: int) -> 
 def test_pieces_are_compressed_as_they_come(version: int) -> None:
     pieces = TEXT, b"", TEXT[:7]
     octets, body = write(
-        Response(200, Pieces(*pieces), compress_from=256), version=version, persistent=False, coding="gzip"
+        Response(200, Pieces(*pieces), compress_min_size=256),
+        version=version,
+        keep_alive=False,
+        coding="gzip",
     )
     read = answer(whole(octets, body), closed=True)
     assert gzip.decompress(read.content) == b"".join(pieces)
@@ -125,8 +128,8 @@ def test_pieces_are_compressed_as_they_come(version: int) -> None:
 
 def test_a_live_stream_is_never_held_back_by_compression() -> None:
     live = LiveStream()
-    octets, body = write(Response(200, live, compress_from=0), coding="gzip")
-    assert isinstance(body, Stream)
+    octets, body = write(Response(200, live, compress_min_size=0), coding="gzip")
+    assert isinstance(body, ChunkSource)
     live.send(b"now")
-    assert next(body.pieces) == b"3\r\nnow\r\n"
+    assert next(body.chunks) == b"3\r\nnow\r\n"
     assert b"Content-Encoding" not in octets

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
-from reactor.http11.serializer import Body, Stream, serialize
+from reactor.http11.serializer import Body, ChunkSource, serialize
 from reactor.http11.target import Target
 from tests.support.in_process import Answer, parse_response
 
@@ -44,19 +44,19 @@ def write(
     response: Response,
     method: str = "GET",
     version: int = 1,
-    persistent: bool = True,
+    keep_alive: bool = True,
     coding: str | None = None,
     date: bytes = DATE,
 ) -> tuple[bytes, Body]:
-    head = Head(version, Headers(), persistent=persistent, coding=coding)
+    head = Head(version, Headers(), keep_alive=keep_alive, coding=coding)
     request = Request(method, Target("/", ("",)), head)
-    return serialize(request, response, persistent, date, SHARE)[:2]
+    return serialize(request, response, keep_alive, date, SHARE)[:2]
 
 
 def whole(octets: bytes, body: Body) -> bytes:
     """Return all that is sent, the body of a stream to its end."""
-    if isinstance(body, Stream):
-        return octets + b"".join(body.pieces)
+    if isinstance(body, ChunkSource):
+        return octets + b"".join(body.chunks)
     assert body is None
     return octets
 

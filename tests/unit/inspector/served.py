@@ -62,7 +62,7 @@ def tree(node: _Node, path: str = "") -> Iterator[tuple[str, str, str, str, bool
     for method, route in node.routes.items():
         function: Any = route.handler
         name = f"{function.__module__}.{function.__qualname__}"
-        yield method, path, f"{route.template} {name}", str(route.counts_on_sink), route.sink is not None
+        yield method, path, f"{route.template} {name}", str(route.always_open_sink), route.sink is not None
     children = [(f"/{name}", child) for name, child in node.literals.items()]
     children += [(f"/{{{each[0]}}}", each[1]) for each in (node.named,) if each is not None]
     children += [(f"/{{{each[0]}...}}", each[1]) for each in (node.rest,) if each is not None]

@@ -12,7 +12,7 @@ import pytest
 from handlers.files.store import Store
 from reactor.http11.message import Response
 from reactor.observe.metrics import COUNTER, MetricFamily, Metrics
-from reactor.observe.prometheus import OPEN, PLAIN, choose, render
+from reactor.observe.prometheus import OPEN, PLAIN, negotiate, render
 from reactor.routing import Router
 from tests.support.in_process import Harness
 
@@ -175,7 +175,7 @@ def test_10_000_random_paths_and_methods_add_no_label() -> None:
     ],
 )
 def test_the_format_is_the_one_that_is_preferred(accept: str, chosen: str) -> None:
-    assert choose(accept) == chosen
+    assert negotiate(accept) == chosen
 
 
 @pytest.mark.parametrize("media_type", [OPEN, PLAIN])

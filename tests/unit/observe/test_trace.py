@@ -10,7 +10,7 @@ import pytest
 
 from reactor.observe.events import ENDED, Event, EventReader
 from reactor.observe.trace import Trace
-from reactor.observe.trace_format import LONGEST, MOST, MOST_AT_END, quote
+from reactor.observe.trace_format import LONGEST, MOST, MOST_AT_END, to_json
 from tests.support.in_process import Clock
 from tests.support.process import head
 from tests.support.trace import GET, Ticking, mixed_run, one_by_one, site, traced
@@ -169,7 +169,7 @@ def test_no_field_and_no_content_is_in_it_and_the_target_is_cut(tmp_path: Path) 
 
 @pytest.mark.parametrize("text", ["a", "a" * 500, '"' * 500, "\0" * 500, "\U0001f600" * 500, "\ud800" * 150])
 def test_a_text_that_is_quoted_is_short(text: str) -> None:
-    assert len(quote(text)) <= 2 * LONGEST + 2
+    assert len(to_json(text)) <= 2 * LONGEST + 2
 
 
 # Its limit.

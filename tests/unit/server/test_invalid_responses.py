@@ -78,15 +78,15 @@ def test_a_sink_that_refuses_with_no_refusal_is_a_500(step: str, status: int) ->
     ["text", "", bytearray(b"text"), memoryview(b"text")],
     ids=lambda content: type(content).__name__ + str(len(content)),
 )
-@pytest.mark.parametrize("compress_from", [None, 0])
+@pytest.mark.parametrize("compress_min_size", [None, 0])
 @pytest.mark.parametrize("status", [200, 204])
 @pytest.mark.parametrize("line", ["Accept: */*", "Accept-Encoding: gzip"])
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
 def test_content_that_is_not_octets_is_a_500(
-    content: object, compress_from: int | None, status: int, line: str, version: str
+    content: object, compress_min_size: int | None, status: int, line: str, version: str
 ) -> None:
     def make() -> Response:
-        return Response(status, content, compress_from=compress_from)  # type: ignore[arg-type]
+        return Response(status, content, compress_min_size=compress_min_size)  # type: ignore[arg-type]
 
     with Harness(answering(make)) as server:
         client = server.connect()
@@ -124,7 +124,7 @@ def test_205_is_sent_without_content(
 ) -> None:
     (tmp_path / "file").write_bytes(b"reset")
     path = str(tmp_path / "file")
-    routes = answering(lambda: Response(205, make(path), compress_from=0))  # type: ignore[arg-type]
+    routes = answering(lambda: Response(205, make(path), compress_min_size=0))  # type: ignore[arg-type]
     with Harness(routes) as server:
         client = server.connect()
         client.send(request("/0", line, method=method) + CANARY)

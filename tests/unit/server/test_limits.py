@@ -226,7 +226,7 @@ def test_one_turn_compresses_no_more_than_its_share() -> None:
             given += 1
             yield bytes(1000)
 
-    routes = answering(lambda: Response(200, pieces(), compress_from=0))
+    routes = answering(lambda: Response(200, pieces(), compress_min_size=0))
     with Harness(routes, turn_compress=1000) as server:
         client = server.connect()
         write(client, request("/0", "Accept-Encoding: gzip"))

@@ -119,7 +119,7 @@ def test_a_status_without_content_has_none(make: Make, status: int, path: Path) 
 def test_a_stream_is_compressed_on_its_way(make: Make, path: Path) -> None:
     def compressible() -> Response:
         response = make(path)
-        response.compress_from = 0
+        response.compress_min_size = 0
         return response
 
     with Harness(answering(compressible)) as server:

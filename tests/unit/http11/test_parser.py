@@ -127,31 +127,31 @@ def test_the_phases_of_the_last_request_are_content_and_ended() -> None:
     assert parser.phase is Phase.ENDED
 
 
-def test_end_lets_the_present_request_finish_and_takes_no_other() -> None:
+def test_stop_after_current_lets_the_present_request_finish_and_takes_no_other() -> None:
     parser = Parser(HeadReader(Settings()))
     parser.feed(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
     assert parser.next_request() is not None
-    parser.end()
+    parser.stop_after_current()
     parser.feed(b"ab" + get())
     assert parser.next_content() == b"ab"
     assert parser.phase is Phase.ENDED
     assert parser.next_request() is None
 
 
-def test_end_between_two_requests_takes_no_other() -> None:
+def test_stop_after_current_between_two_requests_takes_no_other() -> None:
     parser = Parser(HeadReader(Settings()))
     parser.feed(get() + get())
     assert parser.next_request() is not None
-    parser.end()
+    parser.stop_after_current()
     assert parser.phase is Phase.ENDED
     assert parser.next_request() is None
 
 
-def test_lose_gives_up_on_all_octets_to_come() -> None:
+def test_abandon_gives_up_on_all_octets_to_come() -> None:
     parser = Parser(HeadReader(Settings()))
     parser.feed(post_in_progress := b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
     assert parser.next_request() is not None
-    parser.lose()
+    parser.abandon()
     parser.feed(post_in_progress)
     assert (parser.phase, parser.buffered, parser.next_request()) == (Phase.LOST, 0, None)
 
