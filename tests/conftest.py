@@ -22,7 +22,7 @@ MARKER_BY_FOLDER = {
 MAY_START_PROCESSES = ("system", "bench", "browser", "slow")
 STARTS_A_PROCESS = ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system")
 
-guarded = pytest.StashKey[pytest.Item]()
+guarded = pytest.StashKey[pytest.Item | None]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -69,4 +69,4 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     try:
         return (yield)
     finally:
-        item.config.stash[guarded] = None  # type: ignore[assignment]
+        item.config.stash[guarded] = None

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TextIO
 from unittest import mock
 
 from reactor.cli import main
-from reactor.server.server import Server
+from reactor.server.server import Server, serve
 from tests.support.process import TIMEOUT, Lines, RunningServer
 
 # The command ignores SIGTTOU, which only the main thread of a process may do.
@@ -123,7 +123,7 @@ class CommandServer(RunningServer):
         self.stdout, self.stderr = self._standard.stdout, self._standard.stderr
         self._stack.enter_context(clean_process(self._extra))
         self._stack.enter_context(mock.patch.object(main, "signal", NOT_MAIN_THREAD))
-        self._stack.enter_context(mock.patch.object(main, "serve", self._serve(main.serve)))
+        self._stack.enter_context(mock.patch.object(main, "serve", self._serve))
         try:
             self._thread.start()
             self.read_start_line()
@@ -152,18 +152,15 @@ class CommandServer(RunningServer):
                 handler.close()
             self._standard.end()
 
-    def _serve(self, serve: Callable[..., None]) -> Callable[..., None]:
-        """Return ``serve``, made to remember its server."""
+    def _serve(self, *arguments: Any, on_ready: Callable[[Server], None], **named: Any) -> None:
+        """Serve, and remember the server."""
 
-        def serve_and_remember(*arguments: Any, on_ready: Callable[[Server], None], **named: Any) -> None:
-            def begin(server: Server) -> None:
-                self._server = server
-                self._ready.set()
-                on_ready(server)
+        def begin(server: Server) -> None:
+            self._server = server
+            self._ready.set()
+            on_ready(server)
 
-            serve(*arguments, on_ready=begin, **named)
-
-        return serve_and_remember
+        serve(*arguments, on_ready=begin, **named)
 
     def terminate(self) -> None:
         """Stop as at SIGTERM."""

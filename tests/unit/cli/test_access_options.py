@@ -362,7 +362,12 @@ def test_a_browser_is_opened_on_what_is_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], path: str, host: str
 ) -> None:
     opened: queue.SimpleQueue[str] = queue.SimpleQueue()
-    monkeypatch.setattr(webbrowser, "open", lambda url: opened.put(url) is None)
+
+    def fake_open(url: str) -> bool:
+        opened.put(url)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", fake_open)
     arguments = ["--open", "--host", host, *(each.format(tmp_path) for each in options)]
     with CommandServer(*arguments) as server:
         assert opened.get(timeout=TIMEOUT) == f"http://127.0.0.1:{server.port}{path}"

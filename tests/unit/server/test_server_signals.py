@@ -27,8 +27,13 @@ def run(
     """Run a server that receives these signals as soon as it serves; it must end, and restore handlers."""
     monkeypatch.setattr(server_module, "_has_controlling_terminal", lambda: terminal)
     before = [signal.getsignal(number) for number in SIGNALS]
+
+    def receive() -> None:
+        for number in numbers:
+            signal.raise_signal(number)
+
     with Server(Router(), port=0, on_reload=on_reload) as server:
-        server.run(lambda: [signal.raise_signal(number) for number in numbers] and None)
+        server.run(receive)
     assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
