@@ -13,7 +13,9 @@ from typing import Any, NamedTuple, TextIO
 from unittest import mock
 
 from reactor.cli import main
+from reactor.routing import Router
 from reactor.server.server import Server, serve
+from reactor.settings import Settings
 from tests.support.process import TIMEOUT, Lines, RunningServer
 
 # The command ignores SIGTTOU, which only the main thread of a process may do.
@@ -152,7 +154,15 @@ class CommandServer(RunningServer):
                 handler.close()
             self._standard.end()
 
-    def _serve(self, *arguments: Any, on_ready: Callable[[Server], None], **named: Any) -> None:
+    def _serve(
+        self,
+        routes: Router,
+        host: str,
+        port: int,
+        settings: Settings,
+        on_ready: Callable[[Server], None],
+        **named: Any,
+    ) -> None:
         """Serve, and remember the server."""
 
         def begin(server: Server) -> None:
@@ -160,7 +170,7 @@ class CommandServer(RunningServer):
             self._ready.set()
             on_ready(server)
 
-        serve(*arguments, on_ready=begin, **named)
+        serve(routes, host, port, settings, on_ready=begin, **named)
 
     def terminate(self) -> None:
         """Stop as at SIGTERM."""
