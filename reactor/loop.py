@@ -197,7 +197,7 @@ class Reactor:
         if self._clock() - self._began > self._slow_turn:
             self._log_slow_turn(len(ready))
 
-    # One step each, for an observer to watch.
+    # One step each, which an instrumented reactor wraps.
 
     def _demultiplex(
         self, timeout: float | None, earliest: float

@@ -1,10 +1,10 @@
 """Observe options: --explain, --trace and --inspect, and the instrumentation that they select.
 
-    --explain               the loop told in words, on standard error
+    --explain               a paragraph for each turn, on standard error
     --trace FILE            the loop as a timeline, for Perfetto; --trace-limit ends it
     --inspect [HOST:PORT]   the microscope, on a listening handle of its own
 
-What an option means is checked when it is read, so that a wrong one is exit code 2 and one line.
+An option is checked when it is parsed: an invalid one leads to exit code 2 and one line.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from contextlib import contextmanager
 from reactor.allowed_hosts import ANY, is_address, is_loopback
 from reactor.cli.options import size
 from reactor.inspector import inspector
-from reactor.inspector.endpoints import figures
+from reactor.inspector.routes import endpoints
 from reactor.logs.stderr import StderrHandler
-from reactor.observe.events import EventReader, InstrumentedReactor
+from reactor.observe.events import EventCallback
 from reactor.observe.explain import Explain
-from reactor.observe.instrumented import InstrumentedConnection
+from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.observe.metrics import Metrics
 from reactor.observe.trace import LIMIT, Trace
 from reactor.server.listen import StartError
@@ -81,36 +81,40 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def instrument(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
     """Return the instrumentation of the server, None without one; raise StartError."""
-    readers: list[EventReader] = []
+    subscribers: list[EventCallback] = []
     if options.explain:
         _log_turns()
     if turns.isEnabledFor(logging.DEBUG):
         colour = options.explain and _supports_colour()
-        readers.append(Explain(turns.debug, colour, settings.slow_turn))
+        subscribers.append(Explain(turns.debug, colour, settings.slow_turn))
     trace = None
     if options.trace is not None:
         trace = _open_trace(options.trace, options.trace_limit)
-        readers.append(trace)
+        subscribers.append(trace)
     try:
         names = [name for name in options.allowed_host if name != ANY]
-        yield _instrumentation(options.inspect, readers, settings, names)
+        yield _instrumentation(options.inspect, subscribers, settings, names)
     finally:
         if trace is not None:
             trace.close()
 
 
 def _instrumentation(
-    inspect: Address | None, readers: list[EventReader], settings: Settings, names: Sequence[str]
+    inspect: Address | None, subscribers: list[EventCallback], settings: Settings, names: Sequence[str]
 ) -> Instrumentation | None:
     if inspect is not None:
         host, port = inspect
         if not (host == "localhost" or (is_address(host) and is_loopback(host))):
             log.warning("whoever reaches %s port %d can see and hold this server", host, port)
         metrics = Metrics()
-        return inspector.inspected(readers, host, port, settings, [figures(metrics)], [metrics], names=names)
+        return inspector.inspected(
+            subscribers, host, port, settings, [endpoints(metrics)], [metrics], names=names
+        )
     return (
-        Instrumentation(InstrumentedReactor(readers, slow_turn=settings.slow_turn), InstrumentedConnection)
-        if readers
+        Instrumentation(
+            InstrumentedReactor(subscribers, slow_turn=settings.slow_turn), InstrumentedConnection
+        )
+        if subscribers
         else None
     )
 

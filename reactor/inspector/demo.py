@@ -13,8 +13,8 @@ from typing import NamedTuple
 from reactor.inspector.demo_server import TOKEN_FIELD, DemoServer
 from reactor.loop import EventHandler, Interest, Reactor
 
-MOST, MOST_CLIENTS = 10, 200  # demos at once, and clients of all of them
-LONGEST = 60.0  # seconds
+MAX_DEMOS, MAX_CLIENTS = 10, 200  # demos at once, and clients of all of them
+MAX_SECONDS = 60.0  # that a client stays
 
 Script = Callable[["DemoClient"], Iterator[float]]
 
@@ -33,10 +33,10 @@ def pipelining(client: "DemoClient") -> Iterator[float]:
         yield 1.5
 
 
-def one_octet(client: "DemoClient") -> Iterator[float]:
-    """Send a head that is not complete in time, an octet a second."""
-    for place in range(int(LONGEST)):
-        client.send(client.get("/echo/" + "slow-" * 12)[place : place + 1])
+def one_byte(client: "DemoClient") -> Iterator[float]:
+    """Send a head that is not complete in time, a byte a second."""
+    for index in range(int(MAX_SECONDS)):
+        client.send(client.get("/echo/" + "slow-" * 12)[index : index + 1])
         yield 1.0
 
 
@@ -68,9 +68,9 @@ def block(client: "DemoClient") -> Iterator[float]:
 
 def one_of_many(client: "DemoClient") -> Iterator[float]:
     """Come a little later than the one before, and send three requests."""
-    yield client.place * 0.02
+    yield client.index * 0.02
     for number in range(3):
-        client.send(client.get(f"/echo/{client.place}-{number}"))
+        client.send(client.get(f"/echo/{client.index}-{number}"))
         yield 1.0
 
 
@@ -89,7 +89,7 @@ DEMOS = {
     for each in (
         Demo("keep-alive", "Keep-alive", "one connection, five requests, one a second", keep_alive),
         Demo("pipelining", "Pipelining", "eight requests at once, three times", pipelining),
-        Demo("one-octet", "One octet a second", "a head that is not complete in time: 408", one_octet),
+        Demo("one-byte", "One byte a second", "a head that is not complete in time: 408", one_byte),
         Demo("slow-reader", "Slow reader", "4 MiB, taken in small pieces: backpressure", slow_reader),
         Demo(
             "half-close",
@@ -106,12 +106,12 @@ DEMOS = {
 
 
 class DemoClient(EventHandler):
-    """One client; ``place`` is its place among those of the same demo."""
+    """One client; ``index`` is its number among those of the same demo, from 0."""
 
-    __slots__ = ("_ends", "_gone", "_outer", "_script", "_token", "place")
+    __slots__ = ("_ends", "_gone", "_outer", "_script", "_token", "index")
 
     def __init__(
-        self, outer: Reactor, address: tuple[str, int], token: str, script: Script, place: int
+        self, outer: Reactor, address: tuple[str, int], token: str, script: Script, index: int
     ) -> None:
         super().__init__(socket.socket(), Interest.READ, outer.clock())
         if script is slow_reader:
@@ -119,10 +119,10 @@ class DemoClient(EventHandler):
         self.handle.setblocking(False)
         # On the loopback interface it is connected at once, or as soon as the accept queue has room.
         self.handle.connect_ex(address)
-        self.place = place
+        self.index = index
         self._outer = outer
         self._token = token
-        self._ends = outer.clock() + LONGEST
+        self._ends = outer.clock() + MAX_SECONDS
         self._script = script(self)
         self._gone = False
 
@@ -137,10 +137,10 @@ class DemoClient(EventHandler):
         """Return the head of a request with the token."""
         return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{TOKEN_FIELD}: {self._token}\r\n\r\n".encode()
 
-    def send(self, octets: bytes) -> None:
-        """Send octets; requests are small, and what cannot be sent at once is not."""
+    def send(self, data: bytes) -> None:
+        """Send bytes; requests are small, and what cannot be sent at once is not."""
         try:
-            self.handle.send(octets)
+            self.handle.send(data)
         except OSError:
             pass
 
@@ -188,8 +188,8 @@ class DemoClient(EventHandler):
             self.deadline = inf
 
 
-class Demos:
-    """The demos that run, and the server of their clients."""
+class DemoRunner:
+    """Starts demos; has those that run, and the server of their clients."""
 
     def __init__(self, outer: Reactor, server: DemoServer) -> None:
         self._outer = outer
@@ -205,13 +205,13 @@ class Demos:
     def start(self, demo: Demo) -> bool:
         """Start a demo; return False when too many run; raise StartError or OSError."""
         clients = sum(len(each) for _, each in self._running) if self.running else 0
-        if len(self._running) >= MOST or clients + demo.clients > MOST_CLIENTS:
+        if len(self._running) >= MAX_DEMOS or clients + demo.clients > MAX_CLIENTS:
             return False
         address = self._server.open()
         made: list[DemoClient] = []
         try:
-            for place in range(demo.clients):
-                client = DemoClient(self._outer, address, self._server.token, demo.script, place)
+            for index in range(demo.clients):
+                client = DemoClient(self._outer, address, self._server.token, demo.script, index)
                 made.append(client)
                 self._outer.register(client)
         except OSError:  # out of file descriptors

@@ -4,8 +4,8 @@
     Routes        /echo/{text...}, /demo/block, /demo/large; nothing else
     Access        every request needs the token in Demo-Token, which only the demo clients know; without it
                   the answer is 403, before a handler or a sink is called
-    Loop          the watched one, with the settings of the server: a blocking handler blocks the real loop,
-                  and the deadlines are the real ones
+    Loop          the main one, with the settings of the server: a blocking handler blocks the real loop, and
+                  the deadlines are the real ones
     Connections   numbered -1, -2, ...: they are shown by the inspector, and are not among those of the
                   server (its connection limit, access log, /connections, metrics of requests)
 
@@ -22,8 +22,7 @@ from reactor.basic_auth import with_check
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Params, Request, Response
 from reactor.inspector.stepping import InspectedConnection, SteppedReactor
-from reactor.observe.events import Event, EventReader
-from reactor.observe.instrumented import ANSWERED, CLOSED, ENTERED, OPENED, RECEIVED, REFUSED, RESPONSE, SENT
+from reactor.observe.events import Event, EventCallback, EventKind
 from reactor.routing import Route, Router
 from reactor.server.acceptor import Acceptor
 from reactor.server.context import ServerContext, ServerState
@@ -31,12 +30,14 @@ from reactor.server.listen import StartError, listen
 from reactor.settings import Settings
 
 HOST = "127.0.0.1"
-MOST_CONNECTIONS = 256
+MAX_CONNECTIONS = 256
 TOKEN_FIELD = "Demo-Token"
 BLOCKS_FOR = 0.2  # seconds
 LARGE = 4 << 20  # bytes
 
-_OF_CONNECTIONS = frozenset((OPENED, ENTERED, RECEIVED, RESPONSE, REFUSED, SENT, ANSWERED, CLOSED))
+_OF_LOOP = frozenset(
+    (EventKind.TURN, EventKind.SELECTED, EventKind.CALLED, EventKind.SCHEDULED, EventKind.ENDED)
+)
 
 
 # The routes.
@@ -83,17 +84,17 @@ def large(request: Request) -> Response:
 
 
 class ServedEvents:
-    """Forwards events to a reader, without those of demo connections.
+    """Forwards events to a subscriber, without those of demo connections.
 
     Events are filtered only while there are demo connections; otherwise the same list is forwarded.
     """
 
-    def __init__(self, reader: EventReader) -> None:
-        self._reader = reader
+    def __init__(self, subscriber: EventCallback) -> None:
+        self._subscriber = subscriber
         self._left_out: ServerContext | None = None
 
     def leave_out(self, context: ServerContext) -> None:
-        """Leave out the events of a service's connections until the last of them is closed."""
+        """Leave out the events of a server's connections until the last of them is closed."""
         self._left_out = context
 
     def __call__(self, events: list[Event]) -> None:
@@ -102,12 +103,12 @@ class ServedEvents:
             # Called at the end of a turn: this list still has the last CLOSED event.
             if not self._left_out.connections:
                 self._left_out = None
-            events = [each for each in events if each[0] not in _OF_CONNECTIONS or each[2].number > 0]
-        self._reader(events)
+            events = [each for each in events if each[0] in _OF_LOOP or each[2].number > 0]
+        self._subscriber(events)
 
 
-class DemoService(ServerContext):
-    """The service of the demo connections, whose numbers are negative."""
+class DemoContext(ServerContext):
+    """The context of the demo connections, whose numbers are negative."""
 
     def __init__(
         self, reactor: SteppedReactor, token: str, settings: Settings, served: Sequence[ServedEvents]
@@ -135,7 +136,7 @@ class DemoServer:
         self, server: ServerContext, inner: SteppedReactor, served: Sequence[ServedEvents] = ()
     ) -> None:
         self.token = token_urlsafe(32)
-        self.context = DemoService(inner, self.token, server.settings, served)
+        self.context = DemoContext(inner, self.token, server.settings, served)
         self._server = server
         self._listener: DemoListener | None = None
         self._address = HOST, 0
@@ -149,7 +150,7 @@ class DemoServer:
         if not self._is_open:
             sock = listen(HOST, 0)
             self._address = sock.getsockname()[:2]
-            self._listener = DemoListener(self.context, sock, MOST_CONNECTIONS, InspectedConnection)
+            self._listener = DemoListener(self.context, sock, MAX_CONNECTIONS, InspectedConnection)
             self.context.reactor.register(self._listener)
         return self._address
 

@@ -1,6 +1,6 @@
-"""The steps: what the loop does in each, in words, and the lines that do it.
+"""Explanations: the steps of the loop in words, each with the file and line of its function.
 
-Which file and line it is, the code itself says, so that nobody has to keep numbers.
+File and line are read from the function, so that they are always right.
 """
 
 from collections.abc import Callable
@@ -23,8 +23,8 @@ class Step(NamedTuple):
     words: str
     function: Callable[..., Any]
 
-    def told(self) -> dict[str, Any]:
-        """Return it as the page is told."""
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as JSON for the page."""
         file = self.function.__module__.replace(".", "/") + ".py"
         line = self.function.__code__.co_firstlineno
         return {"name": self.name, "title": self.title, "words": self.words, "file": file, "line": line}

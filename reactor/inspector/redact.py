@@ -1,36 +1,36 @@
-r"""What may be shown of the octets on a connection: heads, and of these no secret; never content.
+r"""Redaction of the bytes that the inspector shows: heads without their secrets; never content.
 
     came in       a line that names Authorization or Cookie is cut after the name; what follows a head that
                   announces content is hidden until the connection is idle again
     went out      the head of a response; the rest is counted
 
-It has to be right for octets that come one by one, and errs by hiding: after content nobody but the
-parser knows where the next head begins.
+It works for bytes that arrive one by one, and errs by hiding: after content only the parser knows where the
+next head begins.
 """
 
 import re
 
-LONGEST = 600  # characters of one piece that are kept
+MAX_LENGTH = 600  # characters of one piece that are kept
 _SECRETS = (b"authorization", b"cookie")
 _CONTENT = re.compile(rb"(?:content-length[ \t]*:[ \t]*0*[1-9+-]|transfer-encoding[ \t]*:)", re.IGNORECASE)
 _ESCAPES = {"\r": "\\r", "\n": "\\n", "\t": "\\t", "\\": "\\\\"}
 
 
-def printable(octets: bytes) -> str:
-    r"""Write octets so that every one of them is seen, and cut what is long.
+def printable(data: bytes) -> str:
+    r"""Write bytes so that every one of them is seen, and cut what is long.
 
     >>> printable(b"a\r\n\x00\xff")
     'a\\r\\n\\x00\\xff'
     """
-    text = octets[:LONGEST].decode("latin-1")
+    text = data[:MAX_LENGTH].decode("latin-1")
     shown = "".join(
         _ESCAPES.get(each) or (each if " " <= each <= "~" else f"\\x{ord(each):02x}") for each in text
     )
-    return shown + ("..." if len(octets) > LONGEST else "")
+    return shown + ("..." if len(data) > MAX_LENGTH else "")
 
 
-class Incoming:
-    """Reads the octets of one connection, in the pieces in which they come."""
+class HeadRedactor:
+    """Redacts the incoming bytes of one connection, in the pieces in which they arrive."""
 
     __slots__ = ("_announces", "_begun", "_hides", "_line")
 
@@ -40,14 +40,14 @@ class Incoming:
         self._announces = False  # the present head announces content
         self._hides = False
 
-    def show(self, octets: bytes) -> str:
+    def show(self, data: bytes) -> str:
         """Return what may be shown of a piece."""
         shown = []
-        while octets:
+        while data:
             if self._hides:
-                shown.append(f"[{len(octets)} octets of content]")
+                shown.append(f"[{len(data)} octets of content]")
                 break
-            line, newline, octets = octets.partition(b"\n")
+            line, newline, data = data.partition(b"\n")
             shown.append(self._show_line(line + newline))
         return "".join(shown)
 
@@ -63,7 +63,7 @@ class Incoming:
         start = len(self._line)
         line = self._line = self._line + piece
         lower = line.lower()
-        ends = [place + len(word) for word in _SECRETS if (place := lower.find(word)) >= 0]
+        ends = [index + len(word) for word in _SECRETS if (index := lower.find(word)) >= 0]
         # A line that continues another (obs-fold) has its secret, and so may one that is too long to keep.
         if line[:1] in (b" ", b"\t") or start > 16_384:
             ends.append(0)
@@ -83,11 +83,11 @@ class Incoming:
             self._hides, self._begun, self._announces = self._announces, False, False
 
 
-def show_outgoing(octets: object, count: int, is_head: bool) -> str:
-    """Return what may be shown of ``count`` octets that went out, the first of which are given."""
-    if not is_head or not isinstance(octets, bytes) or not octets.startswith(b"HTTP/1."):
+def show_outgoing(data: object, count: int, is_head: bool) -> str:
+    """Return what may be shown of ``count`` bytes that were sent, the first of which are given."""
+    if not is_head or not isinstance(data, bytes) or not data.startswith(b"HTTP/1."):
         return f"[{count} octets]"
-    head = octets[:count]
+    head = data[:count]
     end = head.find(b"\r\n\r\n") + 4
     head = head[:end] if end > 3 else head
     rest = count - len(head)

@@ -1,5 +1,6 @@
-"""The routes of the inspector: the page, its stream, one connection, and the controls.
+"""The routes of the inspector.
 
+    For the page, by ``install``:
     GET /                     the page
     GET /events               server-sent events: hello, then frames
     GET /connections/{number} one connection, as JSON
@@ -7,7 +8,16 @@
     POST /breakpoints         the states at which to stop, and whether at a slow turn
     POST /demos               start a demo
 
-What is posted is JSON, said to be: a form of another page cannot say so.
+    For programs, by ``endpoints``:
+    GET /metrics              Prometheus' text, or OpenMetrics by Accept
+    GET /healthz              200 while the loop that serves this runs
+    GET /readyz               200 while connections are accepted, 503 while the server stops
+    GET /connections          every connection, as JSON
+
+The body of a POST must be application/json, which a form of another site cannot send.
+
+Demo connections are not among the connections, and their requests are not counted; the metrics of the loop
+(turns, lag, busy seconds) include the work that they cause, since the loop does it.
 """
 
 import json
@@ -16,25 +26,34 @@ from typing import Any
 
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import LiveStream, Request, Response
-from reactor.inspector.assets import HTML_HEADERS, PAGE
 from reactor.inspector.demo import DEMOS
+from reactor.inspector.page import HTML_HEADERS, PAGE
 from reactor.inspector.snapshot import STATES
 from reactor.inspector.subscribers import Subscribers
+from reactor.observe.events import descriptor_of, peer_of
+from reactor.observe.metrics import Metrics
+from reactor.observe.prometheus import negotiate, render
 from reactor.routing import Router, buffered
+from reactor.server.context import ServerState
 from reactor.server.listen import StartError
+from reactor.server.server import Server
 
-LONGEST = 4096  # octets of what is posted
+MAX_BODY = 4096  # bytes of a request body
+MAX_LISTED = 1000  # connections
 JSON_HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 EVENT_STREAM = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
 DELAYS = 0.01, 60.0  # seconds, the least and the greatest of slow motion
 
+# Given the router of the inspector and the server: more routes.
+Installer = Callable[[Router, Server], None]
 
-def install(routes: Router, watchers: Subscribers) -> None:
-    """Register the routes."""
-    control = watchers.control
+
+def install(routes: Router, subscribers: Subscribers) -> None:
+    """Register the routes for the page."""
+    control = subscribers.control
 
     def refuse_while_stopping() -> None:
-        if watchers.stopping:  # a held loop would keep the server from stopping
+        if subscribers.stopping:  # a held loop would keep the server from stopping
             raise HTTPError(409, "the server is stopping")
 
     @routes.get("/")
@@ -44,7 +63,7 @@ def install(routes: Router, watchers: Subscribers) -> None:
     @routes.get("/events")
     def events(request: Request) -> Response:
         stream = LiveStream()
-        if request.method != "HEAD" and not watchers.add(stream):
+        if request.method != "HEAD" and not subscribers.add(stream):
             raise HTTPError(503, "too many pages look at this server already")
         return Response(200, stream, EVENT_STREAM)
 
@@ -53,30 +72,30 @@ def install(routes: Router, watchers: Subscribers) -> None:
         number = request.params["number"]
         digits = number.removeprefix("-")  # the number of a demo connection is negative
         is_number = digits.isascii() and digits.isdigit() and len(digits) < 20
-        found = watchers.describe(int(number)) if is_number else None
+        found = subscribers.describe(int(number)) if is_number else None
         if found is None:
             raise HTTPError(404, "there is no such connection, or it closed long ago")
         return as_json(found)
 
-    @routes.post("/control", buffered(LONGEST))
+    @routes.post("/control", buffered(MAX_BODY))
     def command(request: Request) -> Response:
         asked = read_json(request)
         refuse_while_stopping()
         commands: dict[str, Callable[[], None]] = {
             "pause": control.pause,
-            "resume": control.go_on,
-            "event": control.one_event,
-            "turn": control.one_turn,
+            "resume": control.resume,
+            "event": control.step_event,
+            "turn": control.step_turn,
             "slow": lambda: control.slow_motion(_delay(asked)),
         }
         do = asked.get("do")
         if not isinstance(do, str) or do not in commands:
             raise HTTPError(400, f'"do" is one of {", ".join(commands)}')
         commands[do]()
-        watchers.changed()
+        subscribers.changed()
         return as_json({"mode": control.mode})
 
-    @routes.post("/breakpoints", buffered(LONGEST))
+    @routes.post("/breakpoints", buffered(MAX_BODY))
     def breakpoints(request: Request) -> Response:
         asked = read_json(request)
         refuse_while_stopping()
@@ -89,23 +108,74 @@ def install(routes: Router, watchers: Subscribers) -> None:
         if not isinstance(slow, bool):
             raise HTTPError(400, '"slow" is true or false')
         control.stop_at_states, control.stop_at_slow = frozenset(states), slow
-        watchers.changed()
+        subscribers.changed()
         return as_json({"states": sorted(states), "slow": slow})
 
-    @routes.post("/demos", buffered(LONGEST))
+    @routes.post("/demos", buffered(MAX_BODY))
     def demos(request: Request) -> Response:
         name = read_json(request).get("name")
         demo = DEMOS.get(name) if isinstance(name, str) else None
         if demo is None:
             raise HTTPError(404, f"the demos are {', '.join(DEMOS)}")
         try:
-            started = watchers.demos.start(demo)
+            started = subscribers.demos.start(demo)
         except (OSError, StartError) as error:
             raise HTTPError(503, f"cannot start the demo: {error}") from None
         if not started:
             raise HTTPError(409, "too many demos are running")
-        watchers.changed()
+        subscribers.changed()
         return as_json({"name": demo.name}, 202)
+
+
+# For programs.
+
+
+def endpoints(metrics: Metrics) -> Installer:
+    """Return a function that registers the routes for programs."""
+
+    def install(routes: Router, server: Server) -> None:
+        context = server.context
+
+        @routes.get("/metrics")
+        def show_metrics(request: Request) -> Response:
+            media_type = negotiate(str(request.headers.get("accept", "")))
+            text = render(metrics.families(context), media_type)
+            headers = (("Content-Type", media_type), ("Vary", "Accept"), ("Cache-Control", "no-store"))
+            return Response(200, text.encode(), headers)
+
+        @routes.get("/healthz")
+        def healthy(request: Request) -> Response:
+            return Response.text("ok\n")
+
+        @routes.get("/readyz")
+        def ready(request: Request) -> Response:
+            if context.state is ServerState.RUNNING:
+                return Response.text("ready\n")
+            return Response.error(503, "the server is stopping")
+
+        @routes.get("/connections")
+        def connections(request: Request) -> Response:
+            now = server.reactor.clock()
+            several = list(context.connections.values())
+            listed = [
+                {
+                    "number": each.number,
+                    "fd": descriptor_of(each.handle),
+                    "peer": peer_of(each),
+                    "state": each.state.name,
+                    "served": each.served,
+                    "route": each.route.template if each.route is not None else "",
+                    "timeout": each.state.timeout,
+                    "seconds_left": round(each.deadline - now, 3) if each.state.timeout else None,
+                }
+                for each in several[:MAX_LISTED]
+            ]
+            return as_json({"connections": listed, "left_out": len(several) - len(listed)})
+
+    return install
+
+
+# JSON.
 
 
 def as_json(data: object, status: int = 200) -> Response:
@@ -114,7 +184,7 @@ def as_json(data: object, status: int = 200) -> Response:
 
 
 def read_json(request: Request) -> dict[str, Any]:
-    """Read the object that was posted; raise HTTPError."""
+    """Return the JSON object in a request's body; raise HTTPError."""
     media_type = str(request.headers.get("content-type", "")).partition(";")[0].strip().lower()
     if media_type != "application/json":
         raise HTTPError(415, "what is posted here is application/json")

@@ -1,11 +1,11 @@
-"""Frames: what the page is told, by server-sent events (HTML, 9.2).
+"""Server-sent events (HTML, 9.2): the frames that the inspector's page draws.
 
-    hello    once: the states and their table, the steps and where they stand, the demos
+    hello    once: the states and their table, the steps and their lines of code, the demos
     frame    up to 20 times a second while something changes, once a second otherwise
 
-A frame is whole in itself, but for the turns and moves since the last one that this reader was sent; a
-reader that is behind is sent the next one, so that what waits for it is bounded. With nobody looking
-there is no frame, and the board is not kept. Everything is numbers, and short words of ours.
+A frame is complete, but for the turns and moves since the last one that was sent on its stream. A stream
+whose client is slow skips frames, so that its buffer is bounded. Without a page no frame is made, and no
+snapshot is kept. Everything is numbers, and short words of ours.
 """
 
 import json
@@ -14,8 +14,8 @@ from math import inf
 from typing import Any
 
 from reactor.http11.message import LiveStream
-from reactor.inspector.snapshot import MOST_CHIPS, STATES, Board, Record
-from reactor.inspector.stepping import BETWEEN, ENTER, Place, SteppedReactor
+from reactor.inspector.snapshot import MAX_CHIPS, STATES, ConnectionRecord, Snapshot
+from reactor.inspector.stepping import BETWEEN, ENTER, Position, SteppedReactor
 from reactor.loop import EventHandler
 from reactor.observe.events import deadline_name, name_of
 from reactor.observe.instrumented import InstrumentedConnection
@@ -34,79 +34,85 @@ def encode(name: str, data: object) -> bytes:
     return f"event: {name}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()
 
 
-class Reader:
-    """One page that looks: its stream, and what it has been told."""
+class PageStream:
+    """The stream of one open page, and the turns and moves that were sent on it."""
 
-    def __init__(self, stream: LiveStream, board: Board) -> None:
+    def __init__(self, stream: LiveStream, snapshot: Snapshot) -> None:
         self.stream = stream
-        self._turn = board.turns[-1][0] if board.turns else 0
-        self._moves = [list(row) for row in board.moves]
+        self._turn = snapshot.turns[-1][0] if snapshot.turns else 0
+        self._moves = [list(row) for row in snapshot.moves]
 
-    def send(self, board: Board, frame: dict[str, Any]) -> None:
-        """Send a frame, with what is new to this reader; what cannot be sent is new the next time."""
-        frame["turns"] = [turn for turn in board.turns if turn[0] > self._turn]
+    def send(self, snapshot: Snapshot, frame: dict[str, Any]) -> None:
+        """Send a frame with the turns and moves since the last one that could be sent."""
+        frame["turns"] = [turn for turn in snapshot.turns if turn[0] > self._turn]
         frame["moves"] = [
             (before, after, count - self._moves[before][after])
-            for before, row in enumerate(board.moves)
+            for before, row in enumerate(snapshot.moves)
             for after, count in enumerate(row)
             if count != self._moves[before][after]
         ]
         if self.stream.send(encode("frame", frame)):
-            self._turn = board.turns[-1][0] if board.turns else self._turn
-            self._moves = [list(row) for row in board.moves]
+            self._turn = snapshot.turns[-1][0] if snapshot.turns else self._turn
+            self._moves = [list(row) for row in snapshot.moves]
 
 
-def place_words(place: Place) -> str:
-    """Say where the loop is held."""
-    if place.step == BETWEEN or place.handler is None:
+def describe_position(position: Position) -> str:
+    """Return where the loop is held, in words."""
+    if position.step == BETWEEN or position.handler is None:
         return "between two turns: the main selector is not waited for"
-    name = name_of(place.handler)
-    if place.step == ENTER:
-        return f"{name} has entered {place.hook}, in the middle of a call"
-    return f"about to call {place.hook} of {name} (fd {_fd(place.handler)})"
+    name = name_of(position.handler)
+    if position.step == ENTER:
+        return f"{name} has entered {position.hook}, in the middle of a call"
+    return f"about to call {position.hook} of {name} (fd {_fd(position.handler)})"
 
 
 def _fd(handler: EventHandler) -> int:
     return -1 if handler.handle is None else handler.handle.fileno()
 
 
-def _at(place: Place) -> dict[str, Any]:
-    number = getattr(place.handler, "number", None)
-    why = place.why
-    if place.step == ENTER:
-        why = f"breakpoint: c{number} enters {place.hook}"
-    words = place_words(place)
-    return {"step": place.step, "turn": place.turn, "words": words, "connection": number, "why": why}
+def _position(position: Position) -> dict[str, Any]:
+    number = getattr(position.handler, "number", None)
+    reason = position.reason
+    if position.step == ENTER:
+        reason = f"breakpoint: c{number} enters {position.hook}"
+    words = describe_position(position)
+    return {
+        "step": position.step,
+        "turn": position.turn,
+        "words": words,
+        "connection": number,
+        "reason": reason,
+    }
 
 
-class Frames:
-    """Makes frames of a board and of what the server is now."""
+class FrameBuilder:
+    """Makes frames of a snapshot and of the present state of the server."""
 
     def __init__(self, reactor: SteppedReactor) -> None:
         self._reactor = reactor
 
     def make(
-        self, board: Board, connections: list[InstrumentedConnection], demos: list[str]
+        self, snapshot: Snapshot, connections: list[InstrumentedConnection], demos: list[str]
     ) -> dict[str, Any]:
-        """Return a frame, without what depends on its reader."""
+        """Return a frame, without the parts that depend on the stream."""
         control, now = self._reactor.control, self._reactor.clock()
         counts = [0] * len(STATES)
         for connection in connections:
             counts[connection.state.index] += 1
-        few = len(connections) <= MOST_CHIPS
-        records = [board.records[each.number] for each in connections if each.number in board.records]
+        few = len(connections) <= MAX_CHIPS
+        records = [snapshot.records[each.number] for each in connections if each.number in snapshot.records]
         return {
             "mode": control.mode,
             "waiting": control.waiting,
             "delay": control.delay,
-            "at": None if control.at is None else _at(control.at),
-            "clock": round(now - board.began, 6),
+            "at": None if control.at is None else _position(control.at),
+            "clock": round(now - snapshot.began, 6),
             "turn": self._reactor.turns,
-            "totals": board.totals,
+            "totals": snapshot.totals,
             "counts": counts,
             "chips": [chip(each, now) for each in records] if few else None,
             "density": None if few else density(records, now),
-            **self._selector(board),
+            **self._selector(snapshot),
             "deadlines": [
                 (name_of(each), deadline_name(each), round(each.deadline - now, 3))
                 for each in self._reactor.next_deadlines(DEADLINES)
@@ -115,16 +121,16 @@ class Frames:
             "demos": demos,
         }
 
-    def _selector(self, board: Board) -> dict[str, Any]:
+    def _selector(self, snapshot: Snapshot) -> dict[str, Any]:
         registered = self._reactor.selector.get_map()
         shown = [
-            (key.fd, name_of(key.data), key.events, board.ready.get(key.fd, 0))
+            (key.fd, name_of(key.data), key.events, snapshot.ready.get(key.fd, 0))
             for key in islice(registered.values(), HANDLES)
         ]
         return {"handles": shown, "handles_left_out": len(registered) - len(shown)}
 
 
-def chip(record: Record, now: float) -> tuple[Any, ...]:
+def chip(record: ConnectionRecord, now: float) -> tuple[Any, ...]:
     """Return a connection as a frame has it."""
     connection = record.connection
     waits = connection.deadline - now
@@ -141,7 +147,7 @@ def chip(record: Record, now: float) -> tuple[Any, ...]:
     )
 
 
-def density(records: list[Record], now: float) -> list[list[int]]:
+def density(records: list[ConnectionRecord], now: float) -> list[list[int]]:
     """Return how many connections are in each state for how long."""
     counts = [[0] * (len(AGES) + 1) for _ in STATES]
     for record in records:
@@ -150,8 +156,8 @@ def density(records: list[Record], now: float) -> list[list[int]]:
     return counts
 
 
-def describe(record: Record, now: float) -> dict[str, Any]:
-    """Return all that is known of one connection."""
+def describe(record: ConnectionRecord, now: float) -> dict[str, Any]:
+    """Return everything about one connection, as JSON."""
     connection = record.connection
     waits = connection.deadline - now
     route = connection.route
@@ -165,11 +171,11 @@ def describe(record: Record, now: float) -> dict[str, Any]:
         "interest": int(connection.interest),
         "deadline": None if waits == inf else (connection.state.timeout, round(waits, 3)),
         "parser": {"phase": connection.phase, "buffered": connection.unparsed},
-        "outbox": {"octets": connection.unsent, "body": connection.body},
+        "write_buffer": {"bytes": connection.unsent, "body": connection.body},
         "age": round((record.closed_at or now) - connection.opened_at, 3),
         "closed": connection.state is State.CLOSED,
-        "why": record.why,
+        "close_reason": record.close_reason,
         "history": [(round(now - when, 6), before, after) for when, before, after in record.history],
         "missing": record.missing,
-        "octets": [(round(now - when, 6), *others) for when, *others in record.pieces],
+        "traffic": [(round(now - when, 6), *others) for when, *others in record.traffic],
     }

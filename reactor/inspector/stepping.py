@@ -20,8 +20,8 @@ from math import inf
 from typing import NamedTuple
 
 from reactor.loop import HOOKS, SLOW_TURN, EventHandler, Reactor
-from reactor.observe.events import SELECTED, TURN, EventReader, InstrumentedReactor
-from reactor.observe.instrumented import InstrumentedConnection
+from reactor.observe.events import EventCallback, EventKind
+from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.server.connection import State
 from reactor.server.context import ServerContext
 
@@ -31,11 +31,11 @@ BETWEEN, DISPATCH, LATE, ENTER = "turn", "dispatch", "late", "enter"
 
 
 class PausableClock(NamedTuple):
-    """A clock, in seconds, that stands still while it is held, and goes on as if no time had passed."""
+    """A clock, in seconds, that stands still while it is held, and resumes as if no time had passed."""
 
     read: Callable[[], float]
     hold: Callable[[], None]
-    go_on: Callable[[], None]
+    resume: Callable[[], None]
 
 
 def pausable(clock: Callable[[], float] = time.monotonic) -> PausableClock:
@@ -55,26 +55,26 @@ def pausable(clock: Callable[[], float] = time.monotonic) -> PausableClock:
         if held_at is None:
             held_at = clock()
 
-    def go_on() -> None:
+    def resume() -> None:
         nonlocal held_at, lost
         if held_at is not None:
             lost += clock() - held_at
             held_at = None
 
-    return PausableClock(read, hold, go_on)
+    return PausableClock(read, hold, resume)
 
 
-class Place(NamedTuple):
-    """Where the loop is held, with whom, and why; ``handler`` is None between two turns."""
+class Position(NamedTuple):
+    """Where the loop is held, at which event handler, and why; ``handler`` is None between two turns."""
 
     step: str
     turn: int
     handler: EventHandler | None
     hook: str
-    why: str
+    reason: str
 
 
-class Alarm(EventHandler):
+class Timer(EventHandler):
     """Calls a function once, at a time of the outer reactor's clock."""
 
     __slots__ = ("_function",)
@@ -92,7 +92,7 @@ class Alarm(EventHandler):
 class Control:
     """What may happen, and what is held: the one place that both reactors look at.
 
-    ``suspend`` and ``resume`` stop and start the outer reactor's waiting for the inner one.
+    ``suspend_loop`` and ``resume_loop`` stop and start the outer reactor's waiting for the inner one.
     """
 
     def __init__(self, outer: Reactor, clock: PausableClock) -> None:
@@ -100,26 +100,26 @@ class Control:
         self.clock = clock
         self.mode = RUNNING
         self.delay = 0.5  # seconds before each event in slow motion
-        self.at: Place | None = None
+        self.at: Position | None = None
         self.stop_at_states: frozenset[str] = frozenset()
         self.stop_at_slow = False
-        self.suspend: Callable[[], None] = lambda: None
-        self.resume: Callable[[], None] = lambda: None
+        self.suspend_loop: Callable[[], None] = lambda: None
+        self.resume_loop: Callable[[], None] = lambda: None
         self.before_holding: Callable[[], None] = lambda: None
         self.waiting = ""  # what a paused loop waits for: "event", "turn" or ""
-        self._why = ""
+        self._reason = ""
         self._turn = 0
         self._events = 0  # that may pass while paused
         self._turn_may_pass = False
         self._holding = False
-        self._alarm = Alarm(self._let_go)
+        self._timer = Timer(self._let_go)
 
     @property
-    def restrains(self) -> bool:
+    def may_hold(self) -> bool:
         """True while the loop is held, or would be held by a breakpoint."""
         return self.mode is not RUNNING or bool(self.stop_at_states) or self.stop_at_slow
 
-    # What people ask for.
+    # Commands.
 
     def pause(self) -> None:
         """Hold where we are: between two turns, or where the loop is held already."""
@@ -127,43 +127,43 @@ class Control:
         if not self._holding:
             self._stay()
 
-    def go_on(self) -> None:
-        """Hold no more."""
+    def resume(self) -> None:
+        """Resume the loop; breakpoints stay."""
         self.mode, self.waiting = RUNNING, ""
         self._release()
 
-    def hold_no_more(self) -> None:
-        """Go on, and stop at nothing: whoever stops the server must not be held."""
+    def detach(self) -> None:
+        """Remove all breakpoints and resume: a server that stops must not be held."""
         self.stop_at_states, self.stop_at_slow = frozenset(), False
-        self.go_on()
+        self.resume()
 
     def slow_motion(self, delay: float) -> None:
         """Hold for so many seconds before each event."""
         self.mode, self.delay, self.waiting = SLOW, delay, ""
         self._release()
 
-    def one_event(self) -> None:
+    def step_event(self) -> None:
         """Let one event handler be called, and hold before the next."""
         self._be_paused("one event")
         self._events = 1
         self._release()
 
-    def one_turn(self) -> None:
+    def step_turn(self) -> None:
         """Let one turn pass."""
         self._be_paused("one turn")
         self._turn_may_pass = True
         self._release()
 
-    # What the loop tells, and where it may be held.
+    # Called by the loop, which may be held here.
 
     def before(self, step: str, handler: EventHandler, hook: str) -> None:
         """Hold, where it is wished for, before an event handler is called."""
         if self._turn_may_pass:
             return
         if self.mode is SLOW:
-            self._hold(Place(step, self._turn, handler, hook, "slow motion"), self.delay)
+            self._hold(Position(step, self._turn, handler, hook, "slow motion"), self.delay)
         elif not self._events:
-            self._hold(Place(step, self._turn, handler, hook, self._why))
+            self._hold(Position(step, self._turn, handler, hook, self._reason))
         # Whoever let us go on has let this event pass.
         self._events = max(0, self._events - 1)
 
@@ -171,12 +171,12 @@ class Control:
         """Hold where a connection enters a state at which to stop."""
         if state in self.stop_at_states:
             self._be_paused(f"breakpoint: {state}")
-            self._hold(Place(ENTER, self._turn, handler, state, self._why))
+            self._hold(Position(ENTER, self._turn, handler, state, self._reason))
             self._events = 0  # what is left of this call is the one event
 
-    def stop_soon(self, why: str) -> None:
+    def pause_soon(self, reason: str) -> None:
         """Hold before the next event: for those who cannot be held where they are."""
-        self._be_paused(f"breakpoint: {why}")
+        self._be_paused(f"breakpoint: {reason}")
 
     def turn_began(self, turn: int) -> None:
         """Note which turn it is."""
@@ -197,33 +197,33 @@ class Control:
 
     # Holding.
 
-    def _be_paused(self, why: str) -> None:
-        self.mode, self._why, self.waiting = PAUSED, why, ""
+    def _be_paused(self, reason: str) -> None:
+        self.mode, self._reason, self.waiting = PAUSED, reason, ""
         self._events, self._turn_may_pass = 0, False
-        self._alarm.deadline = inf
+        self._timer.deadline = inf
         if self.at is not None:
-            self.at = self.at._replace(why=why)
+            self.at = self.at._replace(reason=reason)
 
     def _stay(self) -> None:
         """Hold between two turns: have the outer reactor not wait for the inner one."""
-        self.at, self.waiting = Place(BETWEEN, self._turn, None, "", self._why), ""
+        self.at, self.waiting = Position(BETWEEN, self._turn, None, "", self._reason), ""
         self.clock.hold()
-        self.suspend()
+        self.suspend_loop()
 
-    def _hold(self, place: Place, seconds: float = inf) -> None:
-        self.at, self.waiting = place, ""
+    def _hold(self, position: Position, seconds: float = inf) -> None:
+        self.at, self.waiting = position, ""
         self.before_holding()
         self.clock.hold()
-        self.suspend()
+        self.suspend_loop()
         self._holding = True
-        self._alarm.deadline = self.outer.clock() + seconds
-        self.outer.refresh(self._alarm)
+        self._timer.deadline = self.outer.clock() + seconds
+        self.outer.refresh(self._timer)
         while self._holding:
             self.outer.turn()
         self.at = None
-        self._alarm.deadline = inf
-        self.clock.go_on()
-        self.resume()
+        self._timer.deadline = inf
+        self.clock.resume()
+        self.resume_loop()
 
     def _release(self) -> None:
         """Let the loop go, from wherever it is held."""
@@ -231,29 +231,29 @@ class Control:
             self._let_go()
         elif self.at is not None:
             self.at = None
-            self.clock.go_on()
-            self.resume()
+            self.clock.resume()
+            self.resume_loop()
 
     def _let_go(self) -> None:
         self._holding = False
 
 
 class SteppedReactor(InstrumentedReactor):
-    """A reactor whose turns are taken when an outer one has been told that they are due.
+    """A reactor whose turns are taken when an outer one finds that they are due.
 
-    It never sleeps: how long it *would* have slept, and did wait, is what its events tell.
+    It never sleeps: its events have how long it *would* have slept, and did wait.
     """
 
     def __init__(
         self,
         control: Control,
-        readers: Sequence[EventReader],
+        subscribers: Sequence[EventCallback],
         selector: selectors.BaseSelector | None = None,
         slow_turn: float = SLOW_TURN,
     ) -> None:
-        super().__init__(readers, selector, control.clock.read, slow_turn)
+        super().__init__(subscribers, selector, control.clock.read, slow_turn)
         self.control = control
-        control.before_holding = self.tell_readers
+        control.before_holding = self.publish
         self._waits_since = self.now
         self._would_wait: float | None = None
 
@@ -282,9 +282,9 @@ class SteppedReactor(InstrumentedReactor):
         self, timeout: float | None, earliest: float
     ) -> tuple[list[tuple[selectors.SelectorKey, int]], float]:
         self.control.turn_began(self.turns)
-        self.tell((TURN, self._waits_since, self.turns, self._would_wait))
+        self.emit((EventKind.TURN, self._waits_since, self.turns, self._would_wait))
         ready, due_by = Reactor._demultiplex(self, 0, earliest)
-        self.tell((SELECTED, self.now, self.now - self._waits_since, ready))
+        self.emit((EventKind.SELECTED, self.now, self.now - self._waits_since, ready))
         return ready, due_by
 
     def _dispatch(self, handler: EventHandler, events: int) -> None:
@@ -298,12 +298,8 @@ class SteppedReactor(InstrumentedReactor):
         super()._call(handler, hook)
 
 
-# DOC OF reactor/inspector/stepping.py
-# """An inspected connection: a watched connection that can be held where it enters a state."""
-
-
 class InspectedConnection(InstrumentedConnection):
-    """A connection of a service whose reactor is a ``SteppedReactor``."""
+    """A connection that can be held where it enters a state; its reactor is a ``SteppedReactor``."""
 
     __slots__ = ("_control",)
 
@@ -313,7 +309,7 @@ class InspectedConnection(InstrumentedConnection):
         self._control = reactor.control
         super().__init__(context, sock, peer)
         if State.ACCEPTED.name in self._control.stop_at_states:
-            self._control.stop_soon(f"c{self.number} enters ACCEPTED")
+            self._control.pause_soon(f"c{self.number} enters ACCEPTED")
 
     def _enter(self, state: State) -> None:
         if not self._control.stop_at_states:

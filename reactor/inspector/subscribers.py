@@ -1,7 +1,7 @@
-"""The watchers: the pages that look, and the clock that has frames made for them.
+"""The subscribers: the open pages of the inspector, and the timer that sends them frames.
 
-A board is kept from when the first page looks until the last one leaves. The ticker is an event handler
-of the outer reactor, so that frames are made while the main loop is held, too.
+A snapshot is kept while a page is open. The timer is an event handler of the outer reactor, so that frames
+are made while the main loop is held, too.
 
 A loop that is held while no page is open looks like a server that hangs. So RESUMED_AFTER seconds after the
 last page was closed the loop is resumed, and its breakpoints are removed. The same applies to programs that
@@ -15,12 +15,12 @@ from typing import Any
 
 from reactor._version import __version__
 from reactor.http11.message import LiveStream
-from reactor.inspector.demo import DEMOS, Demos
+from reactor.inspector.demo import DEMOS, DemoRunner
 from reactor.inspector.demo_server import DemoServer
 from reactor.inspector.explanations import STEPS
-from reactor.inspector.snapshot import MOST_CHIPS, Board
-from reactor.inspector.sse import Frames, Reader, describe, encode
-from reactor.inspector.stepping import Alarm, Control, SteppedReactor
+from reactor.inspector.snapshot import MAX_CHIPS, Snapshot
+from reactor.inspector.sse import FrameBuilder, PageStream, describe, encode
+from reactor.inspector.stepping import Control, SteppedReactor, Timer
 from reactor.inspector.table import state_table
 from reactor.loop import EventHandler, Reactor
 from reactor.observe.instrumented import InstrumentedConnection
@@ -31,25 +31,25 @@ log = logging.getLogger("reactor")
 
 INTERVAL, HEARTBEAT = 0.05, 1.0  # seconds
 RESUMED_AFTER = 5.0  # seconds
-MOST = 20  # pages
+MAX_PAGES = 20
 
 
 class Subscribers(EventHandler):
-    """All pages that look at one server."""
+    """The open pages of one server's inspector."""
 
     __slots__ = (
         "_abandoned",
-        "_board",
-        "_demo_service",
+        "_demo_context",
+        "_frame_builder",
         "_inner",
         "_outer",
-        "_readers",
+        "_pages",
         "_seen",
         "_sent_at",
         "_server",
+        "_snapshot",
         "_waiting",
         "demos",
-        "frames",
         "stop_requested",
     )
 
@@ -58,18 +58,18 @@ class Subscribers(EventHandler):
     ) -> None:
         super().__init__()
         self._server = server
-        self._demo_service = demo_server.context
+        self._demo_context = demo_server.context
         self._inner = inner
         self._outer = outer
-        self._readers: list[Reader] = []
-        self._board: Board | None = None
-        self._seen = -1  # the board's version in the last frame
+        self._pages: list[PageStream] = []
+        self._snapshot: Snapshot | None = None
+        self._seen = -1  # the snapshot's version in the last frame
         self._sent_at = -inf
         self._waiting = ""  # what the control waited for in the last frame
-        self._abandoned = Alarm(self._resume)
+        self._abandoned = Timer(self._resume)
         self.stop_requested = False
-        self.demos = Demos(outer, demo_server)
-        self.frames = Frames(inner)
+        self.demos = DemoRunner(outer, demo_server)
+        self._frame_builder = FrameBuilder(inner)
 
     @property
     def control(self) -> Control:
@@ -82,20 +82,20 @@ class Subscribers(EventHandler):
         return self.stop_requested or self._server.context.state is not ServerState.RUNNING
 
     def add(self, stream: LiveStream) -> bool:
-        """Begin to tell a page; return False when there are too many."""
-        self._readers = [each for each in self._readers if not each.stream.closed]
-        if len(self._readers) >= MOST:
+        """Begin to send frames to a page; return False when there are too many pages."""
+        self._pages = [each for each in self._pages if not each.stream.closed]
+        if len(self._pages) >= MAX_PAGES:
             return False
-        board = self._look()
+        snapshot = self._start_recording()
         stream.send(encode("hello", self._hello()))
-        self._readers.append(Reader(stream, board))
+        self._pages.append(PageStream(stream, snapshot))
         self._frame_soon()
         self._expect_page()
         return True
 
     def describe(self, number: int) -> dict[str, Any] | None:
-        """Return all that is known of a connection; None when nothing is."""
-        record = self._look().find(number)
+        """Return everything about a connection; None when it is not known."""
+        record = self._start_recording().find(number)
         return None if record is None else describe(record, self._inner.clock())
 
     def changed(self) -> None:
@@ -105,64 +105,66 @@ class Subscribers(EventHandler):
 
     def on_deadline(self) -> None:
         """Send a frame, when there is something new or the last one is old."""
-        had_readers = bool(self._readers)
-        self._readers = [each for each in self._readers if not each.stream.closed]
+        had_pages = bool(self._pages)
+        self._pages = [each for each in self._pages if not each.stream.closed]
         now = self._outer.now
-        if not self._readers:
+        if not self._pages:
             self.deadline = inf
-            self._look_away()
-            if had_readers:
+            self._stop_recording()
+            if had_pages:
                 self._expect_page()
             return
         self.deadline = now + INTERVAL
-        board = self._look()
-        is_new = board.version != self._seen or self.control.waiting != self._waiting
+        snapshot = self._start_recording()
+        is_new = snapshot.version != self._seen or self.control.waiting != self._waiting
         if is_new or now - self._sent_at >= HEARTBEAT:
-            self._seen, self._sent_at, self._waiting = board.version, now, self.control.waiting
-            frame = self.frames.make(board, self._connections(), self.demos.running)
-            for each in self._readers:
-                each.send(board, frame)
+            self._seen, self._sent_at, self._waiting = snapshot.version, now, self.control.waiting
+            frame = self._frame_builder.make(snapshot, self._connections(), self.demos.running)
+            for each in self._pages:
+                each.send(snapshot, frame)
 
     def close(self) -> None:
         """End all streams, and the demos."""
-        for each in self._readers:
+        for each in self._pages:
             each.stream.close()
         self.demos.close()
 
     def _frame_soon(self) -> None:
         self._seen = -1
-        if self._readers:
+        if self._pages:
             self.deadline = min(self.deadline, self._outer.clock())
         self._outer.refresh(self)
 
     def _expect_page(self) -> None:
         """Resume the loop after RESUMED_AFTER seconds if it is held and no page is open."""
-        is_abandoned = self.control.restrains and not self._readers
+        is_abandoned = self.control.may_hold and not self._pages
         self._abandoned.deadline = self._outer.clock() + RESUMED_AFTER if is_abandoned else inf
         self._outer.refresh(self._abandoned)
 
     def _resume(self) -> None:
-        if self.control.restrains:  # no longer when the server stops
+        if self.control.may_hold:  # no longer when the server stops
             log.warning("inspector: no page open for %g s: resuming the loop", RESUMED_AFTER)
-            self.control.hold_no_more()
+            self.control.detach()
 
-    def _look(self) -> Board:
-        if self._board is None:
-            self._board = Board(self._inner, self._connections(), self._server.context.settings.slow_turn)
-            self._inner.read_by(self._board)
+    def _start_recording(self) -> Snapshot:
+        if self._snapshot is None:
+            self._snapshot = Snapshot(
+                self._inner, self._connections(), self._server.context.settings.slow_turn
+            )
+            self._inner.subscribe(self._snapshot)
             self.deadline = min(self.deadline, self._outer.now + HEARTBEAT)  # to look away again
             self._outer.refresh(self)
-        return self._board
+        return self._snapshot
 
     def _connections(self) -> list[InstrumentedConnection]:
         """Return the connections of the server, and those of the demos."""
-        several: Any = (self._server.context.connections, self._demo_service.connections)  # all watched
+        several: Any = (self._server.context.connections, self._demo_context.connections)  # all instrumented
         return [connection for each in several for connection in each.values()]
 
-    def _look_away(self) -> None:
-        if self._board is not None:
-            self._inner.read_no_more_by(self._board)
-            self._board = None
+    def _stop_recording(self) -> None:
+        if self._snapshot is not None:
+            self._inner.unsubscribe(self._snapshot)
+            self._snapshot = None
 
     def _hello(self) -> dict[str, Any]:
         settings = self._server.context.settings
@@ -172,18 +174,18 @@ class Subscribers(EventHandler):
             "states": [
                 {
                     "name": name,
-                    "waits_for": row.waits_for,
-                    "deadline": None if row.deadline == "-" else row.deadline,
+                    "interest": row.waits_for,
+                    "timeout": None if row.deadline == "-" else row.deadline,
                     "seconds": None if row.deadline == "-" else getattr(settings, f"{row.deadline}_timeout"),
-                    "when_it_passes": row.when_it_passes,
-                    "then": row.then,
+                    "on_timeout": row.when_it_passes,
+                    "successors": row.then,
                 }
                 for name, row in state_table().items()
             ],
-            "steps": [step.told() for step in STEPS],
+            "steps": [step.as_dict() for step in STEPS],
             "demos": [
                 {"name": each.name, "title": each.title, "words": each.words} for each in DEMOS.values()
             ],
             "slow_turn": settings.slow_turn,
-            "most_chips": MOST_CHIPS,
+            "max_chips": MAX_CHIPS,
         }

@@ -1,7 +1,7 @@
 """Lesson 5: an event handler that forgets to drop its interest in WRITE.
 
 Most of the time the kernel has room, and so a handle that is waited for to be writable is ready at
-once, again and again: the loop never sleeps. Two handlers send the same few octets; one drops its interest.
+once, again and again: the loop never sleeps. Two handlers send the same few bytes; one drops its interest.
 """
 
 import socket
@@ -17,14 +17,14 @@ class Greeter(EventHandler):
 
     def __init__(self, handle: Any, forgets: bool) -> None:
         super().__init__(handle, Interest.WRITE)
-        self._octets = b"hello"
+        self._data = b"hello"
         self._forgets = forgets
 
     def on_writable(self) -> None:
         """Send what there is."""
-        if self._octets:
-            self._octets = self._octets[self.handle.send(self._octets) :]
-        if not self._octets and not self._forgets:
+        if self._data:
+            self._data = self._data[self.handle.send(self._data) :]
+        if not self._data and not self._forgets:
             self.interest = Interest.NONE  # the line that is forgotten so easily
 
 

@@ -87,7 +87,7 @@ def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
 
 
 class Recorder(Protocol):
-    """What is told of each exchange that has ended: the access log, or who watches before it."""
+    """Takes each exchange that has ended: the access log, or an instrumented connection before it."""
 
     def record(self, pending: "PendingEntries", exchange: Exchange, sent: int) -> None:
         """Take note of an exchange; ``sent`` is how many octets the connection has sent up to its end."""
@@ -222,7 +222,7 @@ class AccessLog:
             "target": shorten(str(request.target), json.dumps, 6) if known else None,
             "version": request.version if known else None,
             "status": exchange.status,
-            "content_octets": content,
+            "body_bytes": content,
             "referer": shorten(request.headers.get("referer", ""), json.dumps, 6) or None,
             "user_agent": shorten(request.headers.get("user-agent", ""), json.dumps, 6) or None,
             "duration_us": duration,

@@ -1,1 +1,1 @@
-"""Observation: one stream of events from the loop and the connections, and its readers."""
+"""Observation: one stream of events from the loop and the connections, and its subscribers."""

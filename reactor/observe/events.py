@@ -1,138 +1,112 @@
-"""The observer: what the loop did, one stream of events for any number of readers.
+"""The event stream of a server: kinds of events, the base class of subscribers, display names.
 
-An event is a tuple: its kind, when it was (in seconds of the reactor's clock), and what it tells.
+An event is a tuple: its kind, the time (in seconds of the reactor's clock), and the fields of its kind.
 
-    Kind       Tells
+    Kind       Fields
     TURN       turn, timeout         a turn began; counted from 1; timeout in seconds, None for ever
     SELECTED   waited, ready         the selector returned after so many seconds, with (key, readiness)
     CALLED     handler, events, began  hooks of an event handler returned; events 0 for its deadline
     SCHEDULED  handler, deadline     an entry was made for a deadline, in seconds of the same clock
     ENDED      turn, began           a turn ended, its last work included; it began to work at ``began``
 
-``reactor.observe.instrumented`` adds what connections do. A tuple because there are tens of thousands a
-second, and anything with a name for each field takes six times as long to make. Events are collected, and
-told to the readers at the end of the turn: a reader is any function of a list of events, which it must not
-keep.
+    OPENED     connection                  it was accepted
+    ENTERED    connection, before, after   its state changed
+    RECEIVED   connection, data            bytes arrived
+    RESPONSE   connection, request, status, compressed, began, made
+                                           it is queued; its handler was called at ``began``, and it was
+                                           serialized from ``made`` on; so many bytes were compressed
+    REFUSED    connection, status, reason  a request was refused
+    SENT       connection, count, data     the kernel took ``count`` bytes; ``data`` is the first buffer
+    ANSWERED   connection, exchange, content
+                                           the last byte was sent, or never will be, and so many bytes of
+                                           the body were; the access log gets the same
+    CLOSED     connection, reason          it is closed; a CloseReason
 
-Watching is composed, not switched on: an ``InstrumentedReactor`` is the same reactor with each of its
-steps wrapped, and a plain ``Reactor`` has no line that asks whether anybody looks. The observer
-knows no HTTP.
+An event is a tuple because there are tens of thousands a second, and anything with a name for each field
+takes six times as long to make. Events are collected, and published at the end of the turn to the
+subscribers: functions of a list of events, which they must not keep.
+
+``reactor.observe.instrumented`` emits the events.
 """
 
-import logging
-import selectors
 import socket
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from enum import StrEnum
 from typing import Any
 
-from reactor.deadlines import Deadlines
-from reactor.loop import SLOW_TURN, EventHandler, Reactor
+from reactor.loop import EventHandler
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection
 from reactor.wakeup import SignalHandle
 
-log = logging.getLogger("reactor")
 
-TURN, SELECTED, CALLED, SCHEDULED, ENDED = "turn", "selected", "called", "scheduled", "ended"
+class EventKind(StrEnum):
+    """The kinds of events; the table is at the top of this file."""
+
+    TURN = "turn"
+    SELECTED = "selected"
+    CALLED = "called"
+    SCHEDULED = "scheduled"
+    ENDED = "ended"
+    OPENED = "opened"
+    ENTERED = "entered"
+    RECEIVED = "received"
+    RESPONSE = "response"
+    REFUSED = "refused"
+    SENT = "sent"
+    ANSWERED = "answered"
+    CLOSED = "closed"
+
+
+class CloseReason(StrEnum):
+    """What led to the close of a connection last; ``text`` says it in a sentence."""
+
+    text: str
+
+    CLIENT_CLOSED = "client_closed", "the client closed"
+    TIMEOUT = "timeout", "a deadline passed"
+    SERVER_CLOSED = "server_closed", "the server stopped, or made room for others"
+    HANDLER_FAILED = "handler_failed", "an event handler failed"
+    SEND_FAILED = "send_failed", "sending broke off"
+    COMPLETED = "completed", "the last response was read"
+
+    def __new__(cls, value: str, text: str) -> "CloseReason":
+        """Make a member of its value and its text."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.text = text
+        return member
+
 
 Event = tuple[Any, ...]
-EventReader = Callable[[list[Event]], None]
-Tell = Callable[[Event], None]
+Emit = Callable[[Event], None]
+EventCallback = Callable[[list[Event]], object]
 
 
-class InstrumentedDeadlines(Deadlines[EventHandler]):
-    """Deadlines that tell when one is set."""
+class Subscriber:
+    """Calls the method ``_on_KIND`` for each event, with the event's items as arguments.
 
-    def __init__(self, tell: Tell, clock: Callable[[], float]) -> None:
-        super().__init__()
-        self._tell = tell
-        self._clock = clock
+    Events of a kind without a method are skipped.
+    """
 
-    def schedule(self, handler: EventHandler) -> None:
-        """Make an entry, and tell of it."""
-        super().schedule(handler)
-        self._tell((SCHEDULED, self._clock(), handler, handler.deadline))
+    def __init__(self) -> None:
+        self._methods: dict[str, Callable[..., None]] = {
+            kind: getattr(self, f"_on_{kind}") for kind in EventKind if hasattr(self, f"_on_{kind}")
+        }
 
-
-class InstrumentedReactor(Reactor):
-    """A reactor that tells its readers what it does."""
-
-    def __init__(
-        self,
-        readers: Sequence[EventReader],
-        selector: selectors.BaseSelector | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        slow_turn: float = SLOW_TURN,
-    ) -> None:
-        super().__init__(selector, clock, slow_turn)
-        self._events: list[Event] = []
-        self._readers = list(readers)
-        self.tell: Tell = self._events.append
-        self.turns = 0
-        self._deadlines = InstrumentedDeadlines(self.tell, clock)
-
-    def read_by(self, reader: EventReader) -> None:
-        """Add a reader."""
-        self._readers.append(reader)
-
-    def read_no_more_by(self, reader: EventReader) -> None:
-        """Take a reader out."""
-        if reader in self._readers:
-            self._readers.remove(reader)
-
-    def turn(self) -> None:
-        """Take a turn, and tell of it."""
-        self.turns += 1
-        super().turn()
-        self.tell((ENDED, self._clock(), self.turns, self._began))
-        self.tell_readers()
-
-    def close(self) -> None:
-        """Close the selector, and tell the readers what has happened since the last turn."""
-        super().close()
-        if self._events:
-            self.tell_readers()
-
-    def tell_readers(self) -> None:
-        """Tell the readers what has been collected; one that fails is told no more."""
-        events = self._events
-        for reader in list(self._readers):
-            try:
-                reader(events)
-            except Exception:
-                log.exception("watching goes on without %r, which failed", reader)
-                self._readers.remove(reader)
-        events.clear()
-
-    def _demultiplex(
-        self, timeout: float | None, earliest: float
-    ) -> tuple[list[tuple[selectors.SelectorKey, int]], float]:
-        began = self._clock()
-        self.tell((TURN, began, self.turns, timeout))
-        ready, due_by = super()._demultiplex(timeout, earliest)
-        self.tell((SELECTED, self.now, self.now - began, ready))
-        return ready, due_by
-
-    # A hook begins when the one before it has returned, which the reactor has looked at already.
-
-    def _dispatch(self, handler: EventHandler, events: int) -> None:
-        began = self._last
-        Reactor._dispatch(self, handler, events)
-        self.tell((CALLED, self._last, handler, events, began))
-
-    def _call(self, handler: EventHandler, hook: Callable[[], None]) -> None:
-        began = self._last
-        Reactor._call(self, handler, hook)
-        self.tell((CALLED, self._last, handler, 0, began))
+    def __call__(self, events: list[Event]) -> None:
+        """Handle the events of a turn."""
+        methods = self._methods
+        for event in events:
+            method = methods.get(event[0])
+            if method is not None:
+                method(*event)
 
 
-# DOC OF reactor/observe/events.py
-# """Names: what an event handler is called where people read of it.
+# Display names of event handlers, for logs, traces and the inspector:
 #
-# c5          the connection with this number          listener    who accepts connections
-# signals     signals, as a handle                     wakeup      calls from other threads
-# """
+#     c5          the connection with this number          listener    the acceptor
+#     signals     signals, as a handle                     wakeup      calls from other threads
 
 
 def name_of(handler: EventHandler) -> str:

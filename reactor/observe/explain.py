@@ -1,4 +1,4 @@
-"""Explain: the loop told in words, a paragraph a turn, from the stream of events.
+"""Explain: a paragraph in English for each turn of the loop, from the event stream.
 
     turn 42: waited 0.8 ms of at most 20 s; 2 ready: listener, fd 9 readable -> listener: accepted fd 12
     from 127.0.0.1:50312; fd 9: read 78 octets, GET /echo/hi -> 200, 66 octets sent at once,
@@ -16,66 +16,35 @@ from reactor.http11.message import Request
 from reactor.logs.access_log import escape_controls
 from reactor.loop import SLOW_TURN, EventHandler
 from reactor.observe.events import (
-    CALLED,
-    ENDED,
-    SELECTED,
-    TURN,
-    Event,
+    CloseReason,
+    EventKind,
+    Subscriber,
     deadline_name,
     descriptor_of,
     name_of,
     peer_of,
 )
-from reactor.observe.instrumented import (
-    CLOSED,
-    ENTERED,
-    OPENED,
-    RECEIVED,
-    REFUSED,
-    RESPONSE,
-    SENT,
-    WHYS,
-    InstrumentedConnection,
-)
+from reactor.observe.instrumented import InstrumentedConnection
 from reactor.server.connection import State
 
-MOST = 8  # event handlers, requests or states that are told of one by one
-LONGEST = 60  # characters of a target
+MAX_SHOWN = 8  # event handlers, requests or states that are listed one by one
+MAX_TARGET = 60  # characters of a target
 READY = ("", "readable", "writable", "readable and writable")
 BOLD, RED, GREEN, YELLOW, BLUE = "1", "31", "32", "33", "36"
 
 
-class Explain:
-    """A reader of the stream that writes a paragraph for each turn, in colour where it is wanted."""
+class Explain(Subscriber):
+    """Writes a paragraph for each turn, in colour where it is wanted."""
 
     def __init__(
         self, write: Callable[[str], object], colour: bool = False, slow_turn: float = SLOW_TURN
     ) -> None:
+        super().__init__()
         self._write = write
         self._colour = colour
         self._slow_turn = slow_turn
         self._fds: dict[int, int] = {}  # by the number of the connection: a closed handle has none
         self._begin("")
-        self._tell: dict[str, Callable[..., None]] = {
-            TURN: self._turn,
-            SELECTED: self._selected,
-            CALLED: self._called,
-            ENDED: self._ended,
-            OPENED: self._opened,
-            ENTERED: self._entered,
-            RECEIVED: self._received,
-            RESPONSE: self._response,
-            REFUSED: self._refused,
-            SENT: self._sent,
-            CLOSED: self._closed,
-        }
-
-    def __call__(self, events: list[Event]) -> None:
-        """Read what happened."""
-        for kind, *facts in events:
-            tell = self._tell.get(kind)
-            if tell is not None:
-                tell(*facts)
 
     # The turn.
 
@@ -93,33 +62,35 @@ class Explain:
         self._is_refused = False
         self._deadline = ""  # of the state in which the present call began
 
-    def _turn(self, when: float, turn: int, timeout: float | None) -> None:
+    def _on_turn(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
         most = ", with no deadline" if timeout is None else f" of at most {timeout:.3g} s"
         self._begin(f"{self._paint(f'turn {turn}', BOLD)}: waited {{}}{most}; ")
 
-    def _selected(self, when: float, waited: float, ready: list[Any]) -> None:
+    def _on_selected(self, kind: EventKind, when: float, waited: float, ready: list[Any]) -> None:
         self._head = self._head.format(time(waited))
-        shown = [self._name(key.data, READY[events]) for key, events in ready[:MOST]]
-        more = f" and {len(ready) - MOST} more" if len(ready) > MOST else ""
+        shown = [self._name(key.data, READY[events]) for key, events in ready[:MAX_SHOWN]]
+        more = f" and {len(ready) - MAX_SHOWN} more" if len(ready) > MAX_SHOWN else ""
         self._head += f"{len(ready)} ready: {', '.join(shown)}{more}" if ready else "nothing ready"
         self._ready = shown
 
-    def _called(self, when: float, handler: EventHandler, events: int, began: float) -> None:
+    def _on_called(
+        self, kind: EventKind, when: float, handler: EventHandler, events: int, began: float
+    ) -> None:
         words = self._words
-        if self._requests > MOST:
-            words.append(f"and {self._requests - MOST} requests more")
+        if self._requests > MAX_SHOWN:
+            words.append(f"and {self._requests - MAX_SHOWN} requests more")
         if self._states:
             words.append(" -> ".join(self._states))
         if when - began > self._slow_turn:
             words.append(self._paint(f"SLOW: {time(when - began)}, and all others waited", RED))
         late = "" if events else f" is late ({self._deadline or deadline_name(handler)})"
-        if len(self._parts) < MOST:
+        if len(self._parts) < MAX_SHOWN:
             self._parts.append(f"{self._name(handler)}{late}: {', '.join(words) or 'heard'}")
         else:
             self._left_out += 1
         self._begin_call()
 
-    def _ended(self, when: float, turn: int, began: float) -> None:
+    def _on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
         if self._parts:
             more = f"; and {self._left_out} more" if self._left_out else ""
             self._write(f"{self._head} -> {'; '.join(self._parts)}{more}")
@@ -127,22 +98,27 @@ class Explain:
 
     # Connections.
 
-    def _opened(self, when: float, connection: InstrumentedConnection) -> None:
+    def _on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
         fd = self._fds[connection.number] = descriptor_of(connection.handle)
         self._say(f"accepted fd {fd} from {peer_of(connection)}")
 
-    def _entered(self, when: float, connection: InstrumentedConnection, before: State, after: State) -> None:
+    def _on_entered(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
+    ) -> None:
         if not self._states:
             self._states.append(self._paint(before.name, BLUE))
             self._deadline = before.timeout or ""
-        if len(self._states) < MOST:
+        if len(self._states) < MAX_SHOWN:
             self._states.append(self._paint(after.name, BLUE))
 
-    def _received(self, when: float, connection: InstrumentedConnection, octets: bytes) -> None:
-        self._say(f"read {counted(len(octets))}")
+    def _on_received(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, data: bytes
+    ) -> None:
+        self._say(f"read {counted(len(data))}")
 
-    def _response(
+    def _on_response(
         self,
+        kind: EventKind,
         when: float,
         connection: InstrumentedConnection,
         request: Request,
@@ -155,18 +131,22 @@ class Explain:
             self._is_refused = False
             return
         self._requests += 1
-        if self._requests <= MOST:
+        if self._requests <= MAX_SHOWN:
             target = escape_controls(str(request.target))
-            target = target if len(target) <= LONGEST else target[:LONGEST] + "..."
+            target = target if len(target) <= MAX_TARGET else target[:MAX_TARGET] + "..."
             self._words.append(f"{request.method} {target} -> {self._status(status)}")
             if compressed:
                 self._words.append(f"{counted(compressed)} compressed")
 
-    def _refused(self, when: float, connection: InstrumentedConnection, status: int, reason: str) -> None:
+    def _on_refused(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
+    ) -> None:
         self._is_refused = True
         self._say(f"refused with {self._status(status)}: {escape_controls(reason)}")
 
-    def _sent(self, when: float, connection: InstrumentedConnection, count: int, octets: object) -> None:
+    def _on_sent(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int, data: object
+    ) -> None:
         rest = "at once"
         if connection.unsent or connection.body:
             left = " and ".join(
@@ -177,8 +157,10 @@ class Explain:
             rest = f"and {left} wait until the handle is writable"
         self._say(f"{counted(count)} sent {rest}")
 
-    def _closed(self, when: float, connection: InstrumentedConnection, why: str) -> None:
-        self._say(f"closed: {WHYS[why]}")
+    def _on_closed(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason
+    ) -> None:
+        self._say(f"closed: {reason.text}")
 
     # Words.
 

@@ -1,45 +1,31 @@
-"""Metrics: counts of what happened, from the stream of events, and of what is, when somebody asks.
+"""Metrics of the server: counters from the event stream, and gauges that are read on request.
 
     http_server_...     requests, by method, route, status and version: OpenTelemetry's names
     reactor_...         connections, refusals, closes, and the loop itself
     process_...         memory, processor and descriptors
 
-Every label is of a closed set: methods that we know (else ``_OTHER``), templates of routes and never a path,
-states, and words for a status. So however many requests there are, there are only so many series. "Lag"
-is how long the last of the ready handles of a turn waited for its call.
+Every label has a closed set of values: known methods (else ``_OTHER``), templates of routes and never a path,
+states, and words for a status. So the number of series is bounded. "Lag" is how long the last of the ready
+handles of a turn waited for its call. Figures of the process are from psutil where it is installed, else from
+the system.
 
-It knows no format: ``reactor.observe.prometheus`` writes what ``families`` returns.
+``reactor.observe.prometheus`` writes what ``families`` returns.
 """
 
 import os
 import resource
 import sys
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from reactor.http11.grammar import METHODS
 from reactor.logs.access_log import Exchange
-from reactor.observe.events import CALLED, ENDED, SELECTED, Event
-from reactor.observe.instrumented import (
-    ANSWERED,
-    CLOSED,
-    ENTERED,
-    OPENED,
-    RECEIVED,
-    REFUSED,
-    RESPONSE,
-    SENT,
-    WHYS,
-    InstrumentedConnection,
-)
+from reactor.observe.events import CloseReason, EventKind, Subscriber
+from reactor.observe.instrumented import InstrumentedConnection
 from reactor.server.connection import State
 from reactor.server.context import ServerContext
-
-# DOC OF reactor/observe/metrics.py
-# """Families: what a metric is, whoever counts it and however it is written."""
-
 
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
 
@@ -75,59 +61,10 @@ class MetricFamily(NamedTuple):
     series: list[tuple[Labels, Value]]
 
 
-# DOC OF reactor/observe/metrics.py
-# """Process figures: memory, processor and descriptors, by psutil where somebody has installed it."""
-
-
-def process() -> Iterable[MetricFamily]:
-    """Return what is known of this process; without psutil, what the system tells by itself."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = usage.ru_utime + usage.ru_stime
-    yield MetricFamily(
-        "process_cpu_seconds", COUNTER, "seconds", "Processor time, user and system.", [((), seconds)]
-    )
-    figures = _of_psutil() or _of_proc()
-    for name, unit, words in (
-        ("process_resident_memory_bytes", "bytes", "Resident memory."),
-        ("process_open_fds", "", "Open descriptors."),
-        ("process_start_time_seconds", "seconds", "When the process began, since the epoch."),
-    ):
-        if name in figures:
-            yield MetricFamily(name, GAUGE, unit, words, [((), figures[name])])
-
-
-def _of_psutil() -> dict[str, float]:
-    try:
-        psutil: Any = import_module("psutil")
-    except ImportError:
-        return {}
-    own = psutil.Process()
-    return {
-        "process_resident_memory_bytes": float(own.memory_info().rss),
-        "process_open_fds": float(own.num_fds()),
-        "process_start_time_seconds": float(own.create_time()),
-    }
-
-
-def _of_proc() -> dict[str, float]:
-    if not sys.platform.startswith("linux"):
-        return {}
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            pages = int(file.read().split()[1])
-        descriptors = len(os.listdir("/proc/self/fd"))
-    except (OSError, ValueError, IndexError):
-        return {}
-    return {
-        "process_resident_memory_bytes": float(pages * resource.getpagesize()),
-        "process_open_fds": float(descriptors),
-    }
-
-
 # Seconds: those that OpenTelemetry recommends for requests, and finer ones for a loop.
 DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 MOMENTS = (0.00001, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
-SIZES = (0.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9)  # octets
+SIZES = (0.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9)  # bytes
 
 _REASONS = {
     400: "malformed",
@@ -148,7 +85,7 @@ _METHODS = frozenset(METHODS)
 
 
 class _Requests:
-    """What is counted of the requests with one method, route, status and version."""
+    """The histograms of the requests with one method, route, status and version."""
 
     __slots__ = ("duration", "received", "sent")
 
@@ -158,51 +95,56 @@ class _Requests:
         self.sent = Histogram(SIZES)
 
 
-class Metrics:
-    """A reader of the stream that counts."""
+class Metrics(Subscriber):
+    """Counts events."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._requests: dict[tuple[str, str, int, int], _Requests] = {}
         self._accepted = 0
-        self._closed = dict.fromkeys(WHYS, 0)
+        self._closed: dict[str, int] = dict.fromkeys(CloseReason, 0)
         self._refused = dict.fromkeys((*_REASONS.values(), OTHER_REASON), 0)
-        self._octets = {"in": 0, "out": 0}
+        self._received = self._sent = 0  # bytes
         self._turns = self._ready = 0
         self._busy = self._waiting = 0.0
         self._turn = Histogram(MOMENTS)
         self._lag = Histogram(MOMENTS)
         self._selected_at = self._last_began = 0.0
 
-    def __call__(self, events: list[Event]) -> None:
-        """Read what happened; what happens most often is asked for first."""
-        received = sent = 0
-        for event in events:
-            kind = event[0]
-            if kind is ENTERED or kind is RESPONSE:
-                continue
-            if kind is CALLED:
-                if event[3]:
-                    self._last_began = event[4]
-            elif kind is RECEIVED:
-                received += len(event[3])
-            elif kind is SENT:
-                sent += event[3]
-            elif kind is ANSWERED:
-                self._answered(event[1], event[3], event[4])
-            elif kind is SELECTED:
-                self._selected(event[1], event[2], len(event[3]))
-            elif kind is ENDED:
-                self._ended(event[1] - event[3])
-            elif kind is OPENED:
-                self._accepted += 1
-            elif kind is CLOSED:
-                self._closed[event[3]] += 1
-            elif kind is REFUSED:
-                self._refused[_REASONS.get(event[3], OTHER_REASON)] += 1
-        self._octets["in"] += received
-        self._octets["out"] += sent
+    def _on_selected(self, kind: EventKind, when: float, waited: float, ready: Sized) -> None:
+        self._selected_at = self._last_began = when
+        self._waiting += waited
+        self._ready += len(ready)
 
-    def _answered(self, when: float, exchange: Exchange, content: int) -> None:
+    def _on_called(self, kind: EventKind, when: float, handler: object, events: int, began: float) -> None:
+        if events:
+            self._last_began = began
+
+    def _on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+        seconds = when - began
+        self._turns += 1
+        self._busy += seconds
+        self._turn.add(seconds)
+        self._lag.add(self._last_began - self._selected_at)
+
+    def _on_opened(self, kind: EventKind, when: float, connection: object) -> None:
+        self._accepted += 1
+
+    def _on_received(self, kind: EventKind, when: float, connection: object, data: bytes) -> None:
+        self._received += len(data)
+
+    def _on_sent(self, kind: EventKind, when: float, connection: object, count: int, data: object) -> None:
+        self._sent += count
+
+    def _on_refused(self, kind: EventKind, when: float, connection: object, status: int, reason: str) -> None:
+        self._refused[_REASONS.get(status, OTHER_REASON)] += 1
+
+    def _on_closed(self, kind: EventKind, when: float, connection: object, reason: CloseReason) -> None:
+        self._closed[reason] += 1
+
+    def _on_answered(
+        self, kind: EventKind, when: float, connection: object, exchange: Exchange, content: int
+    ) -> None:
         request = exchange.request
         head, route = request.head, request.route
         template = "" if route is None else route.template
@@ -223,21 +165,10 @@ class Metrics:
         method = key[0] if key[0] in _METHODS else OTHER_METHOD
         return self._requests.setdefault((method, *key[1:]), _Requests())
 
-    def _selected(self, when: float, waited: float, ready: int) -> None:
-        self._selected_at = self._last_began = when
-        self._waiting += waited
-        self._ready += ready
-
-    def _ended(self, seconds: float) -> None:
-        self._turns += 1
-        self._busy += seconds
-        self._turn.add(seconds)
-        self._lag.add(self._last_began - self._selected_at)
-
-    # What is asked for.
+    # On request.
 
     def families(self, context: ServerContext) -> list[MetricFamily]:
-        """Return everything, with what the service and the process are now."""
+        """Return all metrics, with the present ones of the server and the process."""
         return [*self._http(context), *self._connections(context), *self._loop(), *process()]
 
     def _http(self, context: ServerContext) -> Iterable[MetricFamily]:
@@ -246,7 +177,7 @@ class Metrics:
             "http_server_request_duration_seconds",
             HISTOGRAM,
             "seconds",
-            "From the first look at a request to the last octet of its response.",
+            "From the first look at a request to the last byte of its response.",
             [(labels, counts.duration) for labels, counts in labelled],
         )
         yield MetricFamily(
@@ -271,12 +202,12 @@ class Metrics:
 
     def _connections(self, context: ServerContext) -> Iterable[MetricFamily]:
         counts = dict.fromkeys(State, 0)
-        parser = outbox = 0
+        parser = write_buffer = 0
         for each in context.connections.values():
             counts[each.state] += 1
             if isinstance(each, InstrumentedConnection):
                 parser += each.unparsed
-                outbox += each.unsent
+                write_buffer += each.unsent
         yield MetricFamily(
             "reactor_connections",
             GAUGE,
@@ -302,18 +233,21 @@ class Metrics:
             _by("reason", self._refused),
         )
         yield MetricFamily(
-            "reactor_octets_bytes",
+            "reactor_received_bytes",
             COUNTER,
             "bytes",
-            "Octets received and sent, framing included.",
-            _by("direction", self._octets),
+            "Bytes received, framing included.",
+            [((), self._received)],
+        )
+        yield MetricFamily(
+            "reactor_sent_bytes", COUNTER, "bytes", "Bytes sent, framing included.", [((), self._sent)]
         )
         yield MetricFamily(
             "reactor_buffered_bytes",
             GAUGE,
             "bytes",
-            "Octets that wait in memory: unparsed requests and unsent responses.",
-            _by("where", {"parser": parser, "outbox": outbox}),
+            "Bytes in memory: unparsed requests and unsent responses.",
+            _by("where", {"parser": parser, "write_buffer": write_buffer}),
         )
 
     def _loop(self) -> Iterable[MetricFamily]:
@@ -368,3 +302,51 @@ def _labels(method: str, template: str, status: int, version: int) -> Labels:
         ("network_protocol_version", f"1.{version}"),
         ("url_scheme", "http"),
     )
+
+
+# The process.
+
+
+def process() -> Iterable[MetricFamily]:
+    """Return the figures of this process; without psutil, those that the system has by itself."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = usage.ru_utime + usage.ru_stime
+    yield MetricFamily(
+        "process_cpu_seconds", COUNTER, "seconds", "Processor time, user and system.", [((), seconds)]
+    )
+    figures = _of_psutil() or _of_proc()
+    for name, unit, words in (
+        ("process_resident_memory_bytes", "bytes", "Resident memory."),
+        ("process_open_fds", "", "Open descriptors."),
+        ("process_start_time_seconds", "seconds", "When the process began, since the epoch."),
+    ):
+        if name in figures:
+            yield MetricFamily(name, GAUGE, unit, words, [((), figures[name])])
+
+
+def _of_psutil() -> dict[str, float]:
+    try:
+        psutil: Any = import_module("psutil")
+    except ImportError:
+        return {}
+    own = psutil.Process()
+    return {
+        "process_resident_memory_bytes": float(own.memory_info().rss),
+        "process_open_fds": float(own.num_fds()),
+        "process_start_time_seconds": float(own.create_time()),
+    }
+
+
+def _of_proc() -> dict[str, float]:
+    if not sys.platform.startswith("linux"):
+        return {}
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            pages = int(file.read().split()[1])
+        descriptors = len(os.listdir("/proc/self/fd"))
+    except (OSError, ValueError, IndexError):
+        return {}
+    return {
+        "process_resident_memory_bytes": float(pages * resource.getpagesize()),
+        "process_open_fds": float(descriptors),
+    }

@@ -1,9 +1,7 @@
-"""Exposition: metrics as text, in Prometheus' format and in OpenMetrics (the one that is asked for).
+"""Prometheus: metrics as text, in Prometheus' format or in OpenMetrics, as Accept prefers.
 
-    text/plain; version=0.0.4                                 Prometheus
-    application/openmetrics-text; version=1.0.0               OpenMetrics: units, and an end that is seen
-
-It knows what a counter and a histogram are, and not what is counted.
+text/plain; version=0.0.4                                 Prometheus
+application/openmetrics-text; version=1.0.0               OpenMetrics: units, and an end marker
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,6 @@
 """A trace of the loop and of each connection, for Perfetto and chrome://tracing.
 
-Every event that ``reactor.observe.events`` and ``reactor.observe.instrumented`` tell becomes lines of a JSON
-array, in Google's Trace Event Format:
+Every event of ``reactor.observe.events`` becomes lines of a JSON array, in Google's Trace Event Format:
 
     Event      Lines (their phase)
     TURN       -
@@ -12,7 +11,7 @@ array, in Google's Trace Event Format:
     ENTERED    the state ends (e), the next one begins (b)
     RESPONSE   a slice for the handler in that of the hook, and one for gzip (X)
     REFUSED    a moment of the connection (n)
-    RECEIVED   -                 octets, told with the hook
+    RECEIVED   -                 counted in the slice of the hook
     SENT       -                 the same
     ANSWERED   a moment of the connection (n)
     CLOSED     the connection ends (e)
@@ -20,62 +19,52 @@ array, in Google's Trace Event Format:
 A handler's slice does not cover what is read or compressed while a response is sent: that is part of the
 hook. Lines are written once a turn. The array needs no closing bracket, so a file of whole lines can be read
 at any time. A trace that would grow over its limit ends, and so does one whose disk is full; the server
-goes on. What stands in a line is for ``reactor.observe.trace_format``, how it gets into the file for
-``reactor.observe.trace``.
+continues. The format of a line is in ``reactor.observe.trace_format``.
+
+The file holds whole lines at any time, even after a kill:
+
+    Event                            Content of the file
+    a write succeeds                 the lines
+    the disk is full, or fails       what was there before; OSError is raised
+    the process is killed meanwhile  some pages more, of whole lines
+
+A write is not atomic: a process that is killed in the middle of one leaves as many pages as the kernel had
+copied. So a line that does not fit on its page begins on the next one, and spaces fill the gap.
 """
 
 import logging
 import os
+from collections.abc import Sized
 from math import inf
 
+from reactor.http11.message import Request
+from reactor.logs.access_log import Exchange
 from reactor.loop import HOOKS, EventHandler
-from reactor.observe.events import CALLED, ENDED, SELECTED, TURN, Event
-from reactor.observe.instrumented import (
-    ANSWERED,
-    ENTERED,
-    OPENED,
-    RECEIVED,
-    REFUSED,
-    RESPONSE,
-    SENT,
-    InstrumentedConnection,
-)
-from reactor.observe.instrumented import CLOSED as GONE
+from reactor.observe.events import CloseReason, Event, EventKind, Subscriber
+from reactor.observe.instrumented import InstrumentedConnection
 from reactor.observe.trace_format import (
-    MOST,
-    MOST_AT_END,
+    MAX_END_SIZE,
+    MAX_EVENT_SIZE,
     READINESS,
     TICKS,
     Track,
-    arrived_line,
-    arrow_line,
+    arrow_end_line,
+    arrow_start_line,
     counter_line,
-    describe,
+    handler_args,
     head_lines,
     last_line,
     microseconds,
+    request_args,
     slice_line,
     span,
-    who_is,
 )
-from reactor.server.connection import IDLE, Connection
+from reactor.server.connection import IDLE, Connection, State
 
-# DOC OF reactor/observe/trace.py
-# """A file of whole lines: at no moment does it end in a part of one, whoever is killed.
-#
-#     What happens                     What is in the file
-#     a write goes well                the lines
-#     the disk is full, or fails       what was there before; OSError is raised
-#     the process is killed meanwhile  the lines of some pages more, each of them whole
-#
-# A write is no unit: a process that is killed in the middle of one leaves as many pages as the kernel
-# had copied. So lines are laid out like words on paper: one that does not fit on its page begins the
-# next, and spaces fill the gap. It does not know what the lines say, only that spaces between them mean
-# nothing.
-# """
+log = logging.getLogger("reactor")
 
-
-PAGE = 4096  # octets; where pages are larger, their ends are still ends of these
+LIMIT = 64 << 20  # bytes
+PAGE = 4096  # bytes; where pages are larger, their ends are still ends of these
 
 
 def lay_out(lines: bytes, position: int) -> bytes:
@@ -103,15 +92,15 @@ class LineFile:
         # A regular file is never waited for; what is none, such as a FIFO, is not either.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o600)
-        self.size = 0  # octets
+        self.size = 0  # bytes
 
     def write(self, lines: bytes) -> None:
         """Add lines, all of them; raise OSError when they cannot be, and leave none."""
-        octets = lay_out(lines, self.size)
+        data = lay_out(lines, self.size)
         written = 0
         try:
-            while written < len(octets):
-                written += os.write(self._descriptor, octets[written:] if written else octets)
+            while written < len(data):
+                written += os.write(self._descriptor, data[written:] if written else data)
         except OSError:
             self._take_back()
             raise
@@ -129,18 +118,14 @@ class LineFile:
             pass  # it is no regular file, and keeps nothing
 
 
-log = logging.getLogger("reactor")
-
-LIMIT = 64 << 20  # octets
-
-
-class Trace:
-    """A reader that writes the trace of its events to a file, up to ``limit`` octets.
+class Trace(Subscriber):
+    """Writes a trace of its events to a file, up to ``limit`` bytes.
 
     Raises OSError when the file cannot be opened. The events are to be those of a whole run.
     """
 
     def __init__(self, path: str, limit: int = LIMIT) -> None:
+        super().__init__()
         self._path = path
         self._file: LineFile | None = LineFile(path)
         self._limit = limit
@@ -155,38 +140,20 @@ class Trace:
         self._counters: dict[str, str] = {}
         self._lines: list[str] = []
         self._inner: list[str] = []  # slices within a hook that has not returned yet
-        self._owed = 0  # octets that the lines of this turn take at most
-        self._writers = {
-            TURN: self._begin_turn,
-            SELECTED: self._select,
-            CALLED: self._hook,
-            ENDED: self._end_turn,
-            OPENED: self._open,
-            ENTERED: self._enter,
-            RESPONSE: self._respond,
-            REFUSED: self._refuse,
-            RECEIVED: self._receive,
-            SENT: self._send,
-            ANSWERED: self._answer,
-            GONE: self._close_connection,
-        }
+        self._owed = 0  # bytes that the lines of this turn take at most
 
     def __call__(self, events: list[Event]) -> None:
-        """Write what is told."""
+        """Write the events of a turn."""
         if self._file is None or not events:
             return
         if self._zero == -inf:
             self._zero = events[0][1]
-        self._owed += MOST * len(events)
-        if self._file.size + self._owed + MOST_AT_END * (len(self._tracks) + 1) > self._limit:
+        self._owed += MAX_EVENT_SIZE * len(events)
+        if self._file.size + self._owed + MAX_END_SIZE * (len(self._tracks) + 1) > self._limit:
             log.warning("the trace %s has grown to its limit, and ends", self._path)
             self._end("full")
             return
-        writers = self._writers
-        for event in events:
-            write = writers.get(event[0])
-            if write is not None:
-                write(event)
+        super().__call__(events)
 
     def close(self) -> None:
         """End what is open, and the array."""
@@ -194,38 +161,39 @@ class Trace:
 
     # The loop.
 
-    def _begin_turn(self, event: Event) -> None:
-        self._turn = event[2]
-        self._turned = self._selected = self._now = event[1] - self._zero
+    def _on_turn(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
+        self._turn = turn
+        self._turned = self._selected = self._now = when - self._zero
         self._ready = 0
         self._waited = 0.0
 
-    def _select(self, event: Event) -> None:
-        self._selected = self._now = event[1] - self._zero
-        self._ready = len(event[3])
+    def _on_selected(self, kind: EventKind, when: float, waited: float, ready: Sized) -> None:
+        self._selected = self._now = when - self._zero
+        self._ready = len(ready)
 
-    def _hook(self, event: Event) -> None:
-        _, now, handler, events, began = event
+    def _on_called(
+        self, kind: EventKind, when: float, handler: EventHandler, events: int, began: float
+    ) -> None:
         began -= self._zero
-        self._now = now - self._zero
+        self._now = when - self._zero
         at, lasted = span(began, self._now)
         track = self._tracks.get(handler)
-        who = who_is(handler) if track is None else track.who
-        words = f'{who}{READINESS[events]},"received":{self._received},"sent":{self._sent}'
+        args = handler_args(handler) if track is None else track.args
+        words = f'{args}{READINESS[events]},"received":{self._received},"sent":{self._sent}'
         self._lines.append(slice_line(HOOKS[events], at, lasted, words))
         if events:
             self._waited = began - self._selected
             self._flows += 1
-            self._lines.append(arrived_line(self._flows, at))
+            self._lines.append(arrow_end_line(self._flows, at))
         if self._inner:
             self._lines += self._inner
             self._inner.clear()
         self._received = self._sent = 0
-        if track is not None and (track.held or handler.state is not IDLE):
-            self._weigh(track, handler)
+        if track is not None and (track.held or track.connection.state is not IDLE):
+            self._update_held(track)
 
-    def _end_turn(self, event: Event) -> None:
-        self._now = event[1] - self._zero
+    def _on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+        self._now = when - self._zero
         self._write_turn()
 
     def _write_turn(self) -> None:
@@ -235,12 +203,12 @@ class Trace:
         select = slice_line("select", *span(self._turned, self._selected), ready)
         # An arrow begins within the slice of select: its end is no longer in it.
         leave = microseconds(max(self._turned, self._selected - 1 / TICKS))
-        arrows = [arrow_line(flow, leave) for flow in range(self._arrows + 1, self._flows + 1)]
+        arrows = [arrow_start_line(flow, leave) for flow in range(self._arrows + 1, self._flows + 1)]
         self._lines[:0] = [turn, select, *arrows]
         self._arrows, self._turn = self._flows, 0
         self._count("ready", self._selected, str(self._ready))
         self._count("connections", self._now, str(len(self._tracks)))
-        self._count("buffered octets", self._now, str(self._buffered))
+        self._count("buffered bytes", self._now, str(self._buffered))
         self._count("lag in ms", self._now, f"{self._waited * 1e3:.3f}")
         self._write()
 
@@ -252,62 +220,86 @@ class Trace:
 
     # Connections.
 
-    def _open(self, event: Event) -> None:
-        track = self._tracks[event[2]] = Track(event[2])
-        self._now = event[1] - self._zero
+    def _on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
+        track = self._tracks[connection] = Track(connection)
+        self._now = when - self._zero
         self._lines.append(track.began(microseconds(self._now)))
 
-    def _enter(self, event: Event) -> None:
-        track = self._tracks.get(event[2])
+    def _on_entered(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
+    ) -> None:
+        track = self._tracks.get(connection)
         if track is not None:
-            self._now = event[1] - self._zero
-            self._lines.append(track.changed(event[4], microseconds(self._now)))
+            self._now = when - self._zero
+            self._lines.append(track.changed(after, microseconds(self._now)))
 
-    def _respond(self, event: Event) -> None:
-        _, now, connection, request, status, compressed, began, made = event
+    def _on_response(
+        self,
+        kind: EventKind,
+        when: float,
+        connection: InstrumentedConnection,
+        request: Request,
+        status: int,
+        compressed: int,
+        began: float,
+        made: float,
+    ) -> None:
         made -= self._zero
         if connection is self._refused:
             self._refused = None
         else:
-            about = describe(request.method, request.target, request.route)
+            about = request_args(request.method, request.target, request.route)
             words = f'"connection":{connection.number},{about},"status":{status}'
             self._inner.append(slice_line("handler", *span(began - self._zero, made), words))
         if compressed:
-            words = f'"octets":{compressed}'
-            self._inner.append(slice_line("gzip", *span(made, now - self._zero), words))
+            words = f'"bytes":{compressed}'
+            self._inner.append(slice_line("gzip", *span(made, when - self._zero), words))
 
-    def _refuse(self, event: Event) -> None:
-        _, now, connection, status, reason = event
+    def _on_refused(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
+    ) -> None:
         self._refused = connection
         track = self._tracks.get(connection)
         if track is not None:
-            self._now = now - self._zero
+            self._now = when - self._zero
             self._lines.append(track.refused(microseconds(self._now), status, reason))
 
-    def _receive(self, event: Event) -> None:
-        self._received += len(event[3])
+    def _on_received(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, data: bytes
+    ) -> None:
+        self._received += len(data)
 
-    def _send(self, event: Event) -> None:
-        self._sent += event[3]
+    def _on_sent(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int, data: object
+    ) -> None:
+        self._sent += count
 
-    def _answer(self, event: Event) -> None:
-        _, now, connection, exchange, octets = event
+    def _on_answered(
+        self,
+        kind: EventKind,
+        when: float,
+        connection: InstrumentedConnection,
+        exchange: Exchange,
+        content: int,
+    ) -> None:
         track = self._tracks.get(connection)
         if track is not None:
-            # What a client did not stay for is told with the time when it was last heard of.
-            self._now = max(self._now, now - self._zero)
+            # An unfinished response has the time at which the client was last heard of.
+            self._now = max(self._now, when - self._zero)
             at = microseconds(self._now)
-            self._lines.append(track.answered(at, exchange.number, exchange.status, octets))
+            self._lines.append(track.answered(at, exchange.number, exchange.status, content))
 
-    def _close_connection(self, event: Event) -> None:
-        track = self._tracks.pop(event[2], None)
+    def _on_closed(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason
+    ) -> None:
+        track = self._tracks.pop(connection, None)
         if track is not None:
             self._buffered -= track.held
-            self._lines.append(track.gone(microseconds(self._now), event[3]))
+            self._lines.append(track.ended(microseconds(self._now), reason))
 
-    def _weigh(self, track: Track, connection: InstrumentedConnection) -> None:
+    def _update_held(self, track: Track) -> None:
         """Count what a connection holds, now that it was called; an idle one holds nothing."""
-        held = 0 if connection.state is IDLE else connection.held
+        held = 0 if track.connection.state is IDLE else track.connection.held
         self._buffered += held - track.held
         track.held = held
 
@@ -325,19 +317,19 @@ class Trace:
             self._file.write(lines.encode("utf-8"))
         except OSError as error:
             log.error("the trace %s breaks off: %s", self._path, error.strerror)
-            self._let_go()
+            self._close_file()
 
-    def _end(self, why: str) -> None:
+    def _end(self, reason: str) -> None:
         """End what is open, and the array."""
         if self._turn:
             self._write_turn()
         at = microseconds(self._now)
-        self._lines += [track.gone(at, "the trace ends") for track in self._tracks.values()]
-        self._lines.append(last_line(why, at))
+        self._lines += [track.ended(at, "the trace ends") for track in self._tracks.values()]
+        self._lines.append(last_line(reason, at))
         self._write()
-        self._let_go()
+        self._close_file()
 
-    def _let_go(self) -> None:
+    def _close_file(self) -> None:
         if self._file is not None:
             self._file.close()
             self._file = None

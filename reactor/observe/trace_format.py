@@ -18,12 +18,13 @@ from functools import lru_cache
 
 from reactor.http11.target import Target
 from reactor.loop import EventHandler
+from reactor.observe.instrumented import InstrumentedConnection
 from reactor.routing import Route
 from reactor.server.connection import ACCEPTED, CLOSED, Connection, State
 
-LONGEST = 100  # characters of a method, a target, a route or a reason
-# Octets that the lines of one event take at most, and those that end one connection.
-MOST, MOST_AT_END = 1000, 300
+MAX_LENGTH = 100  # characters of a method, a target, a route or a reason
+# Bytes that the lines of one event take at most, and those that end one connection.
+MAX_EVENT_SIZE, MAX_END_SIZE = 1000, 300
 
 # Times count eighths of a microsecond: in a binary fraction they are exact, so that no reader who makes
 # nanoseconds of them has one slice end after the one around it.
@@ -56,13 +57,13 @@ def span(began: float, ended: float) -> tuple[str, str]:
 
 
 def to_json(text: str) -> str:
-    r"""Write a text that is not ours: cut, escaped, in quotes; at most two octets for each of LONGEST.
+    r"""Write a text that is not ours: cut, escaped, in quotes; at most two bytes for each of MAX_LENGTH.
 
     >>> print(to_json('a"b' + chr(10)))
     "a\"b\n"
     """
-    written = json.dumps(text if len(text) <= LONGEST else text[:LONGEST] + "...")
-    return written if len(written) <= 2 * LONGEST else json.dumps(text[: LONGEST // 12] + "...")
+    written = json.dumps(text if len(text) <= MAX_LENGTH else text[:MAX_LENGTH] + "...")
+    return written if len(written) <= 2 * MAX_LENGTH else json.dumps(text[: MAX_LENGTH // 12] + "...")
 
 
 # The loop.
@@ -76,9 +77,10 @@ def head_lines(process: int) -> str:
     )
 
 
-def last_line(why: str, at: str) -> str:
+def last_line(reason: str, at: str) -> str:
     """Write the last element, which has no comma behind it, and the end of the array."""
-    return f'{{"ph":"i",{_ON_LOOP},"s":"g","name":"the trace ends","ts":{at},"args":{{"why":"{why}"}}}}\n]\n'
+    words = f'"reason":"{reason}"'
+    return f'{{"ph":"i",{_ON_LOOP},"s":"g","name":"the trace ends","ts":{at},"args":{{{words}}}}}\n]\n'
 
 
 def slice_line(name: str, at: str, lasted: str, words: str) -> str:
@@ -86,12 +88,12 @@ def slice_line(name: str, at: str, lasted: str, words: str) -> str:
     return f'{{"ph":"X",{_ON_LOOP},"name":"{name}","ts":{at},"dur":{lasted},"args":{{{words}}}}},\n'
 
 
-def arrow_line(flow: int, at: str) -> str:
+def arrow_start_line(flow: int, at: str) -> str:
     """Write the beginning of an arrow."""
     return f'{{"ph":"s",{_ON_LOOP},"cat":"readiness","name":"ready","id":{flow},"ts":{at}}},\n'
 
 
-def arrived_line(flow: int, at: str) -> str:
+def arrow_end_line(flow: int, at: str) -> str:
     """Write the end of an arrow: "bp" binds it to the slice that it is in, not to the next."""
     return f'{{"ph":"f",{_ON_LOOP},"cat":"readiness","name":"ready","id":{flow},"ts":{at},"bp":"e"}},\n'
 
@@ -102,14 +104,14 @@ def counter_line(name: str, at: str, value: str) -> str:
 
 
 @lru_cache(maxsize=128)  # at most a head each, as in the access log
-def describe(method: str, target: Target, route: Route | None) -> str:
+def request_args(method: str, target: Target, route: Route | None) -> str:
     """Write what a slice says of a request; one target serves many requests that are alike."""
     template = "" if route is None else route.template
     return f'"method":{to_json(method)},"route":{to_json(template)},"target":{to_json(str(target))}'
 
 
-def who_is(handler: EventHandler) -> str:
-    """Write who was called: a connection that is gone, or an event handler that is none."""
+def handler_args(handler: EventHandler) -> str:
+    """Write which event handler was called: a closed connection, or one that is no connection."""
     if isinstance(handler, Connection):
         return f'"connection":{handler.number}'
     descriptor = -1 if handler.handle is None else handler.handle.fileno()
@@ -122,15 +124,16 @@ def who_is(handler: EventHandler) -> str:
 class Track:
     """The lines of one open connection.
 
-    ``who`` is what its hooks say of it, ``held`` how many octets it held when it was last looked at.
+    ``args`` is what its hooks say of it, ``held`` how many bytes it held when it was last looked at.
     What is the same in each line is kept: a connection changes its state twice a request.
     """
 
-    __slots__ = ("_answered", "_changes", "_id", "_state", "held", "who")
+    __slots__ = ("_answered", "_changes", "_id", "_state", "args", "connection", "held")
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: InstrumentedConnection) -> None:
+        self.connection = connection
         descriptor = connection.handle.fileno()
-        self.who = f'"connection":{connection.number}' + ("" if descriptor < 0 else f',"fd":{descriptor}')
+        self.args = f'"connection":{connection.number}' + ("" if descriptor < 0 else f',"fd":{descriptor}')
         self.held = 0
         self._state = ACCEPTED
         self._id = f'{_ON_LOOP},"cat":"connection","id":"c{connection.number}"'
@@ -142,7 +145,7 @@ class Track:
 
     def began(self, at: str) -> str:
         """Write that the connection begins, and its first state."""
-        first = f'{self._begin_line("b", "connection")}{at},"args":{{{self.who}}}}},\n'
+        first = f'{self._begin_line("b", "connection")}{at},"args":{{{self.args}}}}},\n'
         return f"{first}{self._begin_line('b', ACCEPTED.name)}{at}}},\n"
 
     def changed(self, after: State, at: str) -> str:
@@ -157,9 +160,9 @@ class Track:
             lines = self._changes[key] = end, "},\n" + begin
         return f"{lines[0]}{at}{lines[1]}{at}}},\n"
 
-    def answered(self, at: str, request: int, status: int, octets: int) -> str:
+    def answered(self, at: str, request: int, status: int, count: int) -> str:
         """Write that a response was sent, as the access log has it."""
-        words = f'"request":{request},"status":{status},"octets":{octets}'
+        words = f'"request":{request},"status":{status},"bytes":{count}'
         return f'{self._answered}{at},"args":{{{words}}}}},\n'
 
     def refused(self, at: str, status: int, reason: str) -> str:
@@ -167,7 +170,7 @@ class Track:
         words = f'"status":{status},"reason":{to_json(reason)}'
         return f'{self._begin_line("n", "refused")}{at},"args":{{{words}}}}},\n'
 
-    def gone(self, at: str, why: str) -> str:
+    def ended(self, at: str, reason: str) -> str:
         """Write that the connection ends, and why; its state first, where that has not ended."""
         state = "" if self._state is CLOSED else self.changed(CLOSED, at)
-        return f'{state}{self._begin_line("e", "connection")}{at},"args":{{"why":"{why}"}}}},\n'
+        return f'{state}{self._begin_line("e", "connection")}{at},"args":{{"reason":"{reason}"}}}},\n'

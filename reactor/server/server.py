@@ -61,9 +61,9 @@ class Server:
     ``access_log`` is a stream for one line a request, None for no log. ``default_headers`` are what every
     response carries, as (name, value) pairs; ValueError is raised for one that cannot be. The selector
     and the clocks come in from outside; they default to the real ones. With ``instrumentation`` they are
-    those of its reactor, whose readers see what the loop and the connections do. ``on_reload`` is called on
-    SIGHUP. Other threads may call ``call_soon`` and ``stop``; the rest belongs to the thread that runs the
-    server.
+    those of its reactor, whose subscribers get the events of the loop and of connections. ``on_reload`` is
+    called on SIGHUP. Other threads may call ``call_soon`` and ``stop``; the rest belongs to the thread that
+    runs the server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served besides ``localhost`` and IP addresses;
     requests for other hosts get 403. None serves every host. ValueError is raised for an invalid name.

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any
 
 from reactor.http11.message import LiveStream, Request, Response
-from reactor.inspector.assets import HTML_HEADERS, PAGE
+from reactor.inspector.page import HTML_HEADERS, PAGE
 from reactor.inspector.table import state_table
 from reactor.loop import EventHandler
 from reactor.routing import Router
@@ -39,11 +39,11 @@ def hello() -> dict[str, Any]:
     states = [
         {
             "name": name,
-            "waits_for": row.waits_for,
-            "deadline": None if row.deadline == "-" else row.deadline,
+            "interest": row.waits_for,
+            "timeout": None if row.deadline == "-" else row.deadline,
             "seconds": None if row.deadline == "-" else getattr(settings, f"{row.deadline}_timeout"),
-            "when_it_passes": row.when_it_passes,
-            "then": list(row.then),
+            "on_timeout": row.when_it_passes,
+            "successors": list(row.then),
         }
         for name, row in state_table().items()
     ]
@@ -65,7 +65,7 @@ def hello() -> dict[str, Any]:
         "steps": steps,
         "demos": demos,
         "slow_turn": 0.05,
-        "most_chips": 300,
+        "max_chips": 300,
     }
 
 
@@ -85,7 +85,9 @@ def frame(chips: list[Any] | None = None, **others: Any) -> dict[str, Any]:
         "clock": 12.345,
         "turn": 42,
         "turns": [[42, 0.01, 0.0002, 0.0, 1, 0]],
-        "totals": dict.fromkeys(("accepted", "closed", "requests", "refused", "octets_in", "octets_out"), 7),
+        "totals": dict.fromkeys(
+            ("accepted", "closed", "requests", "refused", "bytes_received", "bytes_sent"), 7
+        ),
         "counts": [sum(each[3] == state for each in chips) for state in range(len(NAMES))],
         "moves": [],
         "chips": chips,

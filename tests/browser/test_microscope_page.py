@@ -30,7 +30,13 @@ new MutationObserver(() => {
   }
 }).observe(document.getElementById("chips"), { subtree: true, childList: true, attributes: true });
 """
-HELD = {"step": "enter", "turn": 42, "words": f"about to call {HOSTILE}", "connection": 5, "why": "one event"}
+HELD = {
+    "step": "enter",
+    "turn": 42,
+    "words": f"about to call {HOSTILE}",
+    "connection": 5,
+    "reason": "one event",
+}
 KNOWN: dict[str, Any] = {
     "number": 5,
     "fd": 9,
@@ -41,13 +47,13 @@ KNOWN: dict[str, Any] = {
     "interest": 2,
     "deadline": ["stall", 59.0],
     "parser": {"phase": "NOTHING", "buffered": 12},
-    "outbox": {"octets": 4096, "body": "a slice of a file"},
+    "write_buffer": {"bytes": 4096, "body": "a slice of a file"},
     "age": 12.3,
     "closed": False,
-    "why": "",
+    "close_reason": "",
     "missing": "",
     "history": [[12.3, None, ACCEPTED], [12.2, ACCEPTED, IDLE], [0.5, IDLE, RESPONDING]],
-    "octets": [[0.5, "in", 18, f"GET /{HOSTILE}\\r\\n"], [0.4, "out", 4096, "HTTP/1.1 200 OK"]],
+    "traffic": [[0.5, "in", 18, f"GET /{HOSTILE}\\r\\n"], [0.4, "out", 4096, "HTTP/1.1 200 OK"]],
 }
 
 

@@ -26,8 +26,8 @@ from reactor.http11.message import Fields
 from reactor.inspector.table import state_table
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
-from reactor.observe.events import EventReader, InstrumentedReactor
-from reactor.observe.instrumented import InstrumentedConnection
+from reactor.observe.events import EventCallback
+from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.routing import Router
 from reactor.server.connection import Connection, State
 from reactor.server.context import ServerContext
@@ -51,8 +51,8 @@ class CheckedConnection(Connection):
         super()._enter(state)
 
 
-class CheckedWatchedConnection(CheckedConnection, InstrumentedConnection):
-    """The same of a connection that is watched."""
+class CheckedInstrumentedConnection(CheckedConnection, InstrumentedConnection):
+    """The same of an instrumented connection."""
 
     __slots__ = ()
 
@@ -231,7 +231,7 @@ class Harness:
     """A server without a listening socket: ``connect`` makes a connection out of a socket pair.
 
     Without routes it has the built-in ones, with a store the files too. Settings are given by name. With
-    ``readers`` it is watched.
+    ``subscribers`` it is instrumented.
     """
 
     def __init__(
@@ -241,7 +241,7 @@ class Harness:
         access_log: TextIO | None = None,
         log_format: str = "combined",
         default_headers: Fields = (),
-        readers: Sequence[EventReader] = (),
+        subscribers: Sequence[EventCallback] = (),
         allowed_hosts: AllowedHosts | None = None,
         **settings: float,
     ) -> None:
@@ -249,10 +249,10 @@ class Harness:
         self.clock.server = self
         self.wall = 1_700_000_000.0
         self.selector = EagerSelector()
-        self.watched = bool(readers)
+        self.instrumented = bool(subscribers)
         self.reactor = Reactor(self.selector, self.clock)
-        if readers:
-            self.reactor = InstrumentedReactor(readers, self.selector, self.clock)
+        if subscribers:
+            self.reactor = InstrumentedReactor(subscribers, self.selector, self.clock)
         self.settings = Settings(**settings)  # type: ignore[arg-type]
         lines = None
         if access_log is not None:
@@ -289,7 +289,7 @@ class Harness:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        make = CheckedWatchedConnection if self.watched else CheckedConnection
+        make = CheckedInstrumentedConnection if self.instrumented else CheckedConnection
         connection = make(self.context, ours, peer)
         self.context.connections[connection.number] = connection
         self.reactor.register(connection)

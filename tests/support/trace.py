@@ -9,7 +9,7 @@ from unittest.mock import patch
 import handlers
 from handlers.files.store import Store
 from reactor.http11.message import LiveStream, Request, Response
-from reactor.observe.events import Event, EventReader
+from reactor.observe.events import Event, EventCallback
 from reactor.observe.trace import LIMIT, Trace
 from tests.support.in_process import Clock, Harness
 from tests.support.process import head
@@ -30,7 +30,7 @@ class Ticking(Clock):
 class Site(Harness):
     """A harness with the built-in routes, files, and what fails, streams or keeps its client waiting."""
 
-    def __init__(self, store: Store, readers: Sequence[EventReader]) -> None:
+    def __init__(self, store: Store, subscribers: Sequence[EventCallback]) -> None:
         self.log = io.StringIO()
         self.stream = LiveStream()
         routes = handlers.build(store)
@@ -43,17 +43,19 @@ class Site(Harness):
         def live(request: Request) -> Response:
             return Response(200, self.stream)
 
-        super().__init__(routes, access_log=self.log, readers=readers)
+        super().__init__(routes, access_log=self.log, subscribers=subscribers)
 
 
 @contextmanager
-def site(tmp_path: Path, clock: type[Clock] = Ticking, readers: Sequence[EventReader] = ()) -> Iterator[Site]:
+def site(
+    tmp_path: Path, clock: type[Clock] = Ticking, subscribers: Sequence[EventCallback] = ()
+) -> Iterator[Site]:
     """Open a directory with a large file, and serve it."""
     (tmp_path / "shared").mkdir(exist_ok=True)
     (tmp_path / "shared" / "large").write_bytes(b"0123456789abcdef" * 60_000)
     store = Store(str(tmp_path / "shared"))
     try:
-        with patch("tests.support.in_process.Clock", clock), Site(store, readers) as server:
+        with patch("tests.support.in_process.Clock", clock), Site(store, subscribers) as server:
             yield server
         assert server.context.access_log is not None
         server.context.access_log.flush()  # a turn does it, and there is none after the last
@@ -112,7 +114,7 @@ def slow_reader(server: Site) -> None:
     client.responses()
 
 
-def one_by_one(trace: Trace) -> EventReader:
+def one_by_one(trace: Trace) -> EventCallback:
     """Make a reader that tells a trace each event by itself, as when the loop is held."""
 
     def read(events: list[Event]) -> None:

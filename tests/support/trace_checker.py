@@ -43,7 +43,7 @@ AROUND: dict[str, set[str | None]] = {
     "handler": {"on_readable", "on_writable", "on_deadline"},
 }
 AROUND |= {"gzip": AROUND["handler"]}
-COUNTERS = {"connections", "ready", "buffered octets", "lag in ms"}
+COUNTERS = {"connections", "ready", "buffered bytes", "lag in ms"}
 MOMENTS = {"answered", "refused"}
 FIRST = "ACCEPTED"
 
@@ -246,7 +246,7 @@ def _counters(events: list[Event]) -> Iterator[str]:
 def answers(events: list[Event]) -> list[tuple[str, int, int, int]]:
     """Return the answers of a trace as the access log has them: connection, request, status, octets."""
     return [
-        (event["id"], event["args"]["request"], event["args"]["status"], event["args"]["octets"])
+        (event["id"], event["args"]["request"], event["args"]["status"], event["args"]["bytes"])
         for event in events
         if event["ph"] == "n" and event["name"] == "answered"
     ]

@@ -90,6 +90,6 @@ def test_the_octets_agree_with_the_access_log(tmp_path: Path) -> None:
         with ClientConnection(int(inspector[1])) as client:
             text = client.get("/metrics").content.decode()
         server.send_signal(signal.SIGTERM)
-        logged = sum(json.loads(line)["content_octets"] for line in server.stdout.rest())
+        logged = sum(json.loads(line)["body_bytes"] for line in server.stdout.rest())
     sums = re.findall(r"^http_server_response_body_size_bytes_sum\S* (\S+)$", text, re.MULTILINE)
     assert sum(map(float, sums)) == logged > 0

@@ -62,7 +62,7 @@ def test_a_mixed_run_passes_the_checker_and_has_the_answers_of_the_log(tmp_path:
     assert len(lines) == 20 + 4 + 1 + 1 + MANY + 1 + 1
     ids = {event["id"] for event in events if event["ph"] == "b"}
     assert len(ids) == MANY + 5
-    assert events[-1]["args"] == {"why": "closed"}
+    assert events[-1]["args"] == {"reason": "closed"}
 
 
 def test_what_is_left_by_a_kill_passes_the_checker(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_trace_ends_at_its_limit_and_the_server_goes_on(tmp_path: Path) -> Non
         assert server.stderr.rest() == []
     assert line == f"reactor: the trace {tmp_path / 'trace'} has grown to its limit, and ends"
     assert 32 << 10 < (tmp_path / "trace").stat().st_size <= 64 << 10
-    assert check(tmp_path)[-1]["args"] == {"why": "full"}
+    assert check(tmp_path)[-1]["args"] == {"reason": "full"}
 
 
 def test_a_disk_without_room_ends_the_trace_and_not_the_server(tmp_path: Path) -> None:

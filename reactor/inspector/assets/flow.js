@@ -20,7 +20,7 @@ const makeFlow = (states, lanes) => {
     const middle = canvas.clientWidth / 2;
     const index = new Map(states.map(({ name }, place) => [name, place]));
     const heats = new Map(ways.map((way) => [way.key, way.heat]));
-    ways = states.flatMap(({ then }, from) => then.map((name) => {
+    ways = states.flatMap(({ successors }, from) => successors.map((name) => {
       const to = index.get(name);
       const reach = (0.25 + (0.75 * Math.abs(to - from)) / (states.length - 1)) * (middle - 3) * 1.33;
       const key = from * 16 + to;

@@ -63,7 +63,7 @@ const writeDeadline = (item, [who, which, seconds]) => {
   write(name, who);
   write(kind, which.replace("_", " "));
   write(when, `in ${span(seconds)}`);
-  const patience = hello.states.find((state) => state.deadline === which)?.seconds ?? seconds;
+  const patience = hello.states.find((state) => state.timeout === which)?.seconds ?? seconds;
   scaled(bar, patience ? clamp(seconds / patience, 0, 1) : 0);
 };
 const makeHandle = () => {
@@ -137,7 +137,7 @@ const drawMode = ({ mode, waiting, at, clock, turn, delay }) => {
   document.body.classList.toggle("held", at !== null);
   const going = waiting ? "Nothing is ready. The loop waits, and is held after that." : GOING[mode] ?? "";
   write(find("at-words"), at ? at.words : going);
-  write(find("at-why"), at ? `${at.why}, turn ${at.turn.toLocaleString("en")}` : mode === "running" ? "Space holds it before its next event." : "");
+  write(find("at-why"), at ? `${at.reason}, turn ${at.turn.toLocaleString("en")}` : mode === "running" ? "Space holds it before its next event." : "");
   write(find("clock"), `turn ${turn.toLocaleString("en")}, clock ${clock.toFixed(mode === "running" ? 1 : 3)} s${mode === "paused" && !waiting ? ", stands still" : ""}`);
   // Not disabled: a disabled button would take the focus, and the keys, away with it.
   find("pause").ariaDisabled = String(mode === "paused");
@@ -149,7 +149,7 @@ const drawMode = ({ mode, waiting, at, clock, turn, delay }) => {
 };
 const drawLists = ({ totals, counts, deadlines, handles, handles_left_out: more, demos, mode, waiting }) => {
   const values = [totals.accepted, totals.closed, totals.requests, totals.refused].map((each) => each.toLocaleString("en"));
-  values.push(octets(totals.octets_in), octets(totals.octets_out));
+  values.push(octets(totals.bytes_received), octets(totals.bytes_sent));
   find("totals").querySelectorAll("dd").forEach((cell, place) => write(cell, values[place]));
   const open = counts.slice(0, -1).reduce((sum, each) => sum + each, 0);
   write(find("board-summary"), `${open.toLocaleString("en")} open, each in one of ${hello.states.length} states`);

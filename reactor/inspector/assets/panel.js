@@ -31,10 +31,10 @@ const makePanel = () => {
       titled("Where it stands in the table", cell("table", "table", { className: "states" })),
     );
     parts.table.append(...states.map((state) => {
-      const wait = make("td", { textContent: state.waits_for });
-      const patience = state.deadline ? `${state.deadline.replace("_", " ")} ${state.seconds} s` : "-";
+      const wait = make("td", { textContent: state.interest });
+      const patience = state.timeout ? `${state.timeout.replace("_", " ")} ${state.seconds} s` : "-";
       const row = make("tr", {}, make("th", { textContent: state.name, scope: "row" }), wait,
-        make("td", { textContent: patience }), make("td", { textContent: state.when_it_passes ?? "-" }));
+        make("td", { textContent: patience }), make("td", { textContent: state.on_timeout ?? "-" }));
       row.dataset.state = state.name;
       return row;
     }));
@@ -49,9 +49,9 @@ const makePanel = () => {
       ["route", known.route || "none yet"], ["waits for", bits[known.interest] ?? "nothing"],
       ["deadline", known.deadline ? `${known.deadline[0].replace("_", " ")}, in ${span(known.deadline[1])}` : "none"],
       ["parser", `${known.parser.phase}, ${octets(known.parser.buffered)} buffered`],
-      ["outbox", `${octets(known.outbox.octets)}${known.outbox.body ? `, ${known.outbox.body}` : ""}`],
+      ["write buffer", `${octets(known.write_buffer.bytes)}${known.write_buffer.body ? `, ${known.write_buffer.body}` : ""}`],
     ];
-    if (known.closed) pairs.push(["why closed", known.why || "not said"]);
+    if (known.closed) pairs.push(["why closed", known.close_reason || "not said"]);
     const old = [...parts.facts.querySelectorAll("dd")];
     if (old.length === pairs.length) return pairs.forEach(([, value], place) => write(old[place], String(value)));
     parts.facts.replaceChildren(...pairs.map(([name, value]) => make("div", {},
@@ -81,14 +81,14 @@ const makePanel = () => {
     parts.history.replaceChildren(...items);
   };
   const traffic = (known) => {
-    parts.octets.replaceChildren(...known.octets.slice().reverse().map(([ago, way, count, text]) => {
+    parts.octets.replaceChildren(...known.traffic.slice().reverse().map(([ago, way, count, text]) => {
       const arrow = make("b", { textContent: way === "in" ? "in" : "out" });
       const item = make("li", {}, make("time", { textContent: `${span(ago)} ago` }), arrow,
         make("span", { textContent: octets(count) }), make("code", { textContent: text }));
       item.dataset.way = way;
       return item;
     }));
-    const none = known.missing === "unseen" ? MISSING.unseen : known.octets.length ? "" : "none yet";
+    const none = known.missing === "unseen" ? MISSING.unseen : known.traffic.length ? "" : "none yet";
     if (none) parts.octets.append(make("li", { className: "missing", textContent: none }));
   };
   const show = (known) => {
@@ -98,7 +98,7 @@ const makePanel = () => {
     facts(known);
     history(known);
     traffic(known);
-    const then = states[known.state]?.then ?? [];
+    const then = states[known.state]?.successors ?? [];
     for (const row of parts.table.rows) {
       row.className = row.dataset.state === nameOf(known.state) ? "here" : then.includes(row.dataset.state) ? "next" : "";
       if (row.className === "here") row.setAttribute("aria-current", "true");

@@ -17,10 +17,11 @@ from math import inf
 from typing import Any
 
 import handlers
-from reactor.inspector.inspector import Installer, inspected
+from reactor.inspector.inspector import inspected
+from reactor.inspector.routes import Installer
 from reactor.inspector.stepping import SteppedReactor
 from reactor.loop import EventHandler, Reactor
-from reactor.observe.events import EventReader
+from reactor.observe.events import EventCallback
 from reactor.server.connection import Connection
 from reactor.server.server import Server
 from reactor.settings import Settings
@@ -85,8 +86,8 @@ class InProcess:
 
     def __init__(
         self,
-        readers: Sequence[EventReader] = (),
-        served_readers: Sequence[EventReader] = (),
+        subscribers: Sequence[EventCallback] = (),
+        served_subscribers: Sequence[EventCallback] = (),
         installers: Sequence[Installer] = (),
         **settings: float,
     ) -> None:
@@ -94,7 +95,9 @@ class InProcess:
         self.selector = EagerSelector()
         self.outer = Reactor(self.selector, self.clock, inf)
         chosen = Settings(**settings)  # type: ignore[arg-type]
-        instrumentation = inspected(readers, "127.0.0.1", 0, chosen, installers, served_readers, self.outer)
+        instrumentation = inspected(
+            subscribers, "127.0.0.1", 0, chosen, installers, served_subscribers, self.outer
+        )
         assert isinstance(instrumentation.reactor, SteppedReactor)
         self.control = instrumentation.reactor.control
         self.peers: list[Peer] = []

@@ -57,14 +57,14 @@ def test_five_seconds_after_the_last_page_the_loop_is_resumed(
         first.close()
         for _ in range(20):
             site.pass_time(1)
-        assert site.control.restrains
+        assert site.control.may_hold
         second.close()
         site.pass_time(0.1)  # within which the closed stream is noticed
         site.pass_time(4.9)
-        assert site.control.restrains
+        assert site.control.may_hold
         assert warnings(caplog) == []
         site.pass_time(0.2)
-        assert not site.control.restrains
+        assert not site.control.may_hold
         assert site.control.at is None
         assert warnings(caplog) == [RESUMED]
         peer = site.connect()
@@ -78,9 +78,9 @@ def test_a_program_without_a_page_holds_the_loop_for_five_seconds_after_its_last
         for _ in range(3):
             hold(site)
             site.pass_time(4.9)
-            assert site.control.restrains
+            assert site.control.may_hold
         site.pass_time(0.2)
-        assert not site.control.restrains
+        assert not site.control.may_hold
 
 
 def test_a_page_that_reloads_keeps_the_loop_held() -> None:
@@ -363,5 +363,5 @@ def test_what_began_before_the_page_is_hidden(begun: bytes, state: State) -> Non
         assert site.server.context.connections[1].state is state
         site.open_page()
         peer.send(b"secret-secret")
-        texts = [text for _, way, _, text in site.ask("/connections/1")["octets"] if way == "in"]
+        texts = [text for _, way, _, text in site.ask("/connections/1")["traffic"] if way == "in"]
         assert texts == ["[13 octets of content]"]

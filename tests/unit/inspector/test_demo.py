@@ -10,8 +10,8 @@ import pytest
 
 from reactor.inspector import demo_server
 from reactor.inspector.demo import DEMOS
-from reactor.inspector.endpoints import figures
-from reactor.observe.events import Event
+from reactor.inspector.routes import endpoints
+from reactor.observe.events import Event, EventKind
 from reactor.observe.metrics import Metrics
 from reactor.server.listen import StartError
 from tests.support.command import CommandServer
@@ -68,7 +68,7 @@ def test_demos_run_on_a_server_that_requires_a_password(monkeypatch: pytest.Monk
         server.post("/demos", {"name": "keep-alive"})
         looking.until(lambda frame: any(chip[0] == -1 and chip[4] >= 2 for chip in frame["chips"]))
         found = json.loads(server.ask("/connections/-1")[1])
-    sent = [text for _, way, _, text in found["octets"] if way == "out"]
+    sent = [text for _, way, _, text in found["traffic"] if way == "out"]
     assert sent
     assert all(text.startswith("HTTP/1.1 200 OK") for text in sent)
 
@@ -115,7 +115,7 @@ def test_demo_requests_are_not_in_the_access_log_or_the_metrics(monkeypatch: pyt
 def test_a_demo_does_not_delay_the_stop(held: bool) -> None:
     patient = ("--head-timeout", "1000", "--shutdown-timeout", "1000")
     with Microscope(*patient) as server, server.look() as looking:
-        server.post("/demos", {"name": "one-octet"})
+        server.post("/demos", {"name": "one-byte"})
         looking.until(lambda frame: [chip[5] for chip in frame["chips"]] not in ([], [0]))
         if held:
             server.do("pause")
@@ -259,7 +259,7 @@ def test_metrics_leave_out_demo_connections_and_then_stop_filtering(
     caplog.set_level(logging.ERROR)
     metrics = Metrics()
     every: list[Event] = []
-    with InProcess([every.extend], [metrics], [figures(metrics)]) as site:
+    with InProcess([every.extend], [metrics], [endpoints(metrics)]) as site:
 
         def counts() -> tuple[int, int]:
             return metrics._accepted, sum(metrics._closed.values())
@@ -267,7 +267,7 @@ def test_metrics_leave_out_demo_connections_and_then_stop_filtering(
         peer = site.connect()
         assert counts() == (1, 0)
         site.post("/demos", {"name": "half-close"})
-        site.run_until(lambda: any(event[0] == "answered" for event in every))
+        site.run_until(lambda: any(event[0] is EventKind.ANSWERED for event in every))
         during = site.connect()
         during.send(b"GET /echo/hi HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert during.answer().content == b"hi"
@@ -277,7 +277,7 @@ def test_metrics_leave_out_demo_connections_and_then_stop_filtering(
         metrics._requests.clear()
         for _ in range(20):
             site.pass_time(0.5)
-        site.run_until(lambda: any(event[0] == "closed" for event in every))
+        site.run_until(lambda: any(event[0] is EventKind.CLOSED for event in every))
         site.run()
         assert counts() == (2, 0)
         assert not metrics._requests

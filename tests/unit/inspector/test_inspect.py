@@ -71,7 +71,7 @@ def test_a_breakpoint_stops_in_the_state_and_the_answer_comes_when_it_goes_on(se
     with server.look() as looking:
         client.send(GET)
         frame = looking.until(lambda frame: frame["at"])
-        assert frame["at"]["why"] == "breakpoint: c1 enters RESPONDING"
+        assert frame["at"]["reason"] == "breakpoint: c1 enters RESPONDING"
         assert [chip[3] for chip in frame["chips"]] == [NAMES.index("RESPONDING")]
         assert client.hangs()
         server.post("/breakpoints", {"states": [], "slow": False})
@@ -84,7 +84,7 @@ def test_accepted_is_a_state_at_which_to_stop_too(server: Microscope) -> None:
     with server.look() as looking:
         client = server.connect()
         frame = looking.until(lambda frame: frame["at"])
-        assert frame["at"]["why"] == "breakpoint: c1 enters ACCEPTED"
+        assert frame["at"]["reason"] == "breakpoint: c1 enters ACCEPTED"
         server.do("resume")
         assert client.get("/").status == 200
 
@@ -94,7 +94,7 @@ def test_a_slow_turn_stops_when_it_is_wished_for(server: Microscope) -> None:
     with server.look() as looking:
         assert server.post("/demos", {"name": "block"})[0] == 202
         frame = looking.until(lambda frame: frame["mode"] == "paused")
-        assert frame["at"]["why"] == "breakpoint: a slow turn"
+        assert frame["at"]["reason"] == "breakpoint: a slow turn"
         assert any(turn[5] for turn in frame["turns"]) or frame["turns"] == []
 
 
@@ -153,7 +153,7 @@ def test_hello_has_the_table_the_steps_and_the_demos(server: Microscope) -> None
     with server.look() as looking:
         hello = looking.hello
     assert [state["name"] for state in hello["states"]] == NAMES
-    assert [tuple(state["then"]) for state in hello["states"]] == [row.then for row in TABLE.values()]
+    assert [tuple(state["successors"]) for state in hello["states"]] == [row.then for row in TABLE.values()]
     steps = {step["name"]: step for step in hello["steps"]}
     assert list(steps)[:4] == ["earliest", "select", "dispatch", "late"]
     for step in steps.values():
@@ -167,8 +167,8 @@ def test_without_docstrings_the_page_gets_the_same_states() -> None:
     with MicroscopeProcess(command=("-OO", *COMMAND)) as process, process.look() as looking:
         states = looking.hello["states"]
     assert [state["name"] for state in states] == NAMES
-    assert [tuple(state["then"]) for state in states] == [row.then for row in TABLE.values()]
-    assert [state["when_it_passes"] for state in states] == [row.when_it_passes for row in TABLE.values()]
+    assert [tuple(state["successors"]) for state in states] == [row.then for row in TABLE.values()]
+    assert [state["on_timeout"] for state in states] == [row.when_it_passes for row in TABLE.values()]
 
 
 def test_one_connection_is_shown_with_its_history_and_no_secret(server: Microscope) -> None:
@@ -181,7 +181,7 @@ def test_one_connection_is_shown_with_its_history_and_no_secret(server: Microsco
     found = json.loads(content)
     assert (found["number"], found["served"], found["route"]) == (1, 1, "/user-agent")
     assert [NAMES[after] for _, _, after in found["history"]][-2:] == ["RESPONDING", "IDLE"]
-    texts = [text for _, _, _, text in found["octets"]]
+    texts = [text for _, _, _, text in found["traffic"]]
     assert texts[0].startswith("GET /user-agent HTTP/1.1\\r\\n")
     assert texts[1].startswith("HTTP/1.1 200 OK\\r\\n")
     assert found["parser"] == {"phase": "IDLE", "buffered": 0}
@@ -193,7 +193,7 @@ def test_a_connection_that_closed_is_still_known_and_one_that_never_was_is_not(s
             client.get("/")
         looking.until(lambda frame: frame["totals"]["closed"] == 1)
         found = json.loads(server.ask("/connections/1")[1])
-        assert (found["closed"], found["why"]) == (True, "the client closed")
+        assert (found["closed"], found["close_reason"]) == (True, "the client closed")
         for number in ("2", "0", "-1", "x", "1" * 5000, "%31"):
             assert server.ask(f"/connections/{number}")[0] in ((200,) if number == "%31" else (404, 414))
 
@@ -298,7 +298,7 @@ def test_a_form_cannot_press_a_button(server: Microscope) -> None:
     [
         ("keep-alive", "IDLE", 2),
         ("pipelining", "IDLE", 8),
-        ("one-octet", "RECEIVING_HEAD", 0),
+        ("one-byte", "RECEIVING_HEAD", 0),
         ("slow-reader", "RESPONDING", 1),
         ("half-close", "DRAINING", 1),
         ("block", "IDLE", 1),
@@ -327,7 +327,7 @@ def test_a_demo_comes_to_its_end(server: Microscope, monkeypatch: pytest.MonkeyP
 
 
 def test_there_are_only_so_many_demos_at_once(server: Microscope) -> None:
-    answers = [server.post("/demos", {"name": "one-octet"})[0] for _ in range(11)]
+    answers = [server.post("/demos", {"name": "one-byte"})[0] for _ in range(11)]
     assert answers == [202] * 10 + [409]
 
 
@@ -347,7 +347,7 @@ def test_the_figures_are_served(server: Microscope) -> None:
     (listed,) = [
         each for each in json.loads(server.ask("/connections")[1])["connections"] if each["route"] == "/"
     ]
-    assert (listed["state"], listed["served"], listed["deadline"]) == ("IDLE", 1, "keep_alive")
+    assert (listed["state"], listed["served"], listed["timeout"]) == ("IDLE", 1, "keep_alive")
 
 
 def test_it_is_not_ready_while_it_stops() -> None:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from reactor.inspector.redact import LONGEST, Incoming, show_outgoing
+from reactor.inspector.redact import MAX_LENGTH, HeadRedactor, show_outgoing
 
 PLAIN = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n"
 SECRET = "c2VjcmV0"
@@ -25,7 +25,7 @@ def pieces(octets: bytes, size: int) -> list[bytes]:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_a_plain_head_is_shown_as_it_came(size: int) -> None:
-    shown = Incoming()
+    shown = HeadRedactor()
     text = "".join(shown.show(piece) for piece in pieces(PLAIN, size))
     assert text == PLAIN.decode().replace("\r", "\\r").replace("\n", "\\n")
 
@@ -34,7 +34,7 @@ def test_a_plain_head_is_shown_as_it_came(size: int) -> None:
 @pytest.mark.parametrize("line", SECRETS)
 def test_a_secret_is_never_shown(line: str, size: int) -> None:
     head = f"GET / HTTP/1.1\r\nHost: x\r\n{line}\r\nAccept: */*\r\n\r\n".encode()
-    shown = Incoming()
+    shown = HeadRedactor()
     text = "".join(shown.show(piece) for piece in pieces(head, size))
     assert not any(SECRET[start : start + 3] in text for start in range(len(SECRET) - 2))
     assert "[hidden]" in text
@@ -45,7 +45,7 @@ def test_a_secret_is_not_shown_wherever_it_is_cut() -> None:
     source = random.Random(4)
     head = f"GET / HTTP/1.1\r\nHost: x\r\n{SECRETS[0]}\r\n{SECRETS[4]}\r\n\r\n".encode() * 3
     for _ in range(500):
-        shown, start, text = Incoming(), 0, ""
+        shown, start, text = HeadRedactor(), 0, ""
         while start < len(head):
             step = source.randrange(1, 40)
             text += shown.show(head[start : start + step])
@@ -56,7 +56,7 @@ def test_a_secret_is_not_shown_wherever_it_is_cut() -> None:
 def test_a_line_that_continues_another_is_hidden() -> None:
     head = f"GET / HTTP/1.1\r\nAuthorization: Basic\r\n {SECRET}\r\n\r\n".encode()
     for size in (1, 4, 100):
-        shown = Incoming()
+        shown = HeadRedactor()
         assert SECRET[:3] not in "".join(shown.show(piece) for piece in pieces(head, size))
 
 
@@ -69,7 +69,7 @@ def test_content_is_counted_and_not_shown_nor_what_follows_until_all_is_idle(
 ) -> None:
     head = f"POST /files/a HTTP/1.1\r\nHost: x\r\n{announcement}\r\n\r\n".encode()
     follows = b"secretGET / HTTP/1.1\r\nAuthorization: more\r\n\r\n"
-    shown = Incoming()
+    shown = HeadRedactor()
     text = "".join(shown.show(piece) for piece in pieces(head + follows, size))
     assert "sec" not in text
     assert "mor" not in text
@@ -80,29 +80,29 @@ def test_content_is_counted_and_not_shown_nor_what_follows_until_all_is_idle(
 
 @pytest.mark.parametrize("announcement", ["Content-Length: 0", "Content-Length: 000", "X-Content-Length: 5"])
 def test_what_announces_no_content_hides_nothing(announcement: str) -> None:
-    shown = Incoming()
+    shown = HeadRedactor()
     text = shown.show(f"POST / HTTP/1.1\r\n{announcement}\r\n\r\n".encode() + PLAIN)
     assert "GET /echo/hi" in text
 
 
 def test_pipelined_heads_are_all_shown() -> None:
-    assert Incoming().show(PLAIN * 3).count("GET /echo/hi") == 3
+    assert HeadRedactor().show(PLAIN * 3).count("GET /echo/hi") == 3
 
 
 def test_a_line_that_is_too_long_is_hidden_and_kept_no_longer() -> None:
-    shown = Incoming()
+    shown = HeadRedactor()
     for _ in range(40):
         text = shown.show(b"a" * 1000)
     assert "a" not in text.replace("[hidden]", "")
-    assert len(text) <= LONGEST
+    assert len(text) <= MAX_LENGTH
 
 
 def test_what_is_shown_is_cut_and_escaped() -> None:
-    text = Incoming().show(b"GET /\x00\x1b[31m\xff<b>" + b"x" * 5000)
+    text = HeadRedactor().show(b"GET /\x00\x1b[31m\xff<b>" + b"x" * 5000)
     assert "\x1b" not in text
     assert "\x00" not in text
     assert text.isascii()
-    assert len(text) <= LONGEST * 4 + 3
+    assert len(text) <= MAX_LENGTH * 4 + 3
 
 
 def test_of_what_goes_out_the_head_is_shown() -> None:

@@ -1,4 +1,4 @@
-"""Routes, limits and responses are the same with every option of watching as without."""
+"""Routes, limits and responses are the same with every observe option as without."""
 
 import argparse
 import json
@@ -20,7 +20,7 @@ VALUES = {"--trace": "{directory}/trace.json", "--trace-limit": "1M", "--inspect
 NEEDS = {"--trace-limit": ("--trace",)}
 
 
-def watching_options() -> list[argparse.Action]:
+def observe_options() -> list[argparse.Action]:
     """Return the options of the group that has --inspect: a new one is tested without a change here."""
     for group in make_parser()._action_groups:
         if any("--inspect" in action.option_strings for action in group._group_actions):
@@ -28,7 +28,7 @@ def watching_options() -> list[argparse.Action]:
     raise AssertionError("no group has --inspect")
 
 
-NAMES = [action.option_strings[0] for action in watching_options()]
+NAMES = [action.option_strings[0] for action in observe_options()]
 CASES = {
     **{name: (*NEEDS.get(name, ()), name) for name in NAMES},
     "all": tuple(NAMES),
@@ -39,7 +39,7 @@ CASES = {
 
 def arguments(names: tuple[str, ...], directory: Path) -> list[str]:
     """Write the options with their values."""
-    actions = {action.option_strings[0]: action for action in watching_options()}
+    actions = {action.option_strings[0]: action for action in observe_options()}
     written = []
     for name in names:
         written.append(name)
@@ -81,7 +81,7 @@ def test_the_options_are_found() -> None:
 
 
 @pytest.mark.system
-def test_without_watching_something_is_served(directory: Path) -> None:
+def test_without_instrumentation_something_is_served(directory: Path) -> None:
     plain = served((), directory)
     assert ["GET", "/echo/{text...}"] in [each[:2] for each in plain["routes"]]
     assert len(plain["responses"]) == len(REQUESTS)
@@ -91,11 +91,11 @@ def test_without_watching_something_is_served(directory: Path) -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize("case", CASES)
-def test_watching_changes_nothing_of_what_is_served(case: str, directory: Path) -> None:
-    plain, watched = served((), directory), served(CASES[case], directory)
+def test_instrumentation_changes_nothing_of_what_is_served(case: str, directory: Path) -> None:
+    plain, instrumented = served((), directory), served(CASES[case], directory)
     for part in plain:
-        assert watched[part] == plain[part], part
-    assert set(watched) == set(plain)
+        assert instrumented[part] == plain[part], part
+    assert set(instrumented) == set(plain)
 
 
 @pytest.mark.system

@@ -10,7 +10,7 @@ import pytest
 from reactor.inspector.main_loop import MainLoop
 from reactor.inspector.stepping import Control, SteppedReactor, pausable
 from reactor.loop import EventHandler, Interest, Reactor
-from reactor.observe.events import SELECTED, TURN, Event
+from reactor.observe.events import Event, EventKind
 from tests.support.in_process import Clock, EagerSelector
 from tests.support.loop import CountingSelector, ReactorHarness, Recorder
 
@@ -31,7 +31,7 @@ class SteppingHarness:
         self.inner = self.harness.reactor
         assert isinstance(self.inner, SteppedReactor)
         self.main_loop = MainLoop(self.inner, self.outer)
-        self.control.suspend, self.control.resume = self.main_loop.suspend, self.main_loop.resume
+        self.control.suspend_loop, self.control.resume_loop = self.main_loop.suspend, self.main_loop.resume
         self.outer.register(self.main_loop)
         # What somebody does while the loop is held, a step for each turn of the outer reactor.
         self.plan: list[Callable[[], None]] = []
@@ -80,7 +80,7 @@ def test_paused_between_two_turns_the_main_selector_is_not_waited_for() -> None:
         assert stepping.harness.calls == []
         assert stepping.main_loop.interest == Interest.NONE
         assert stepping.control.at is not None
-        stepping.control.go_on()
+        stepping.control.resume()
         stepping.outer.turn()
         assert stepping.harness.calls == ["a readable"]
 
@@ -91,8 +91,8 @@ def test_one_event_at_a_time_in_the_middle_of_a_turn() -> None:
             stepping.add(name)
         stepping.control.pause()
         control = stepping.control
-        stepping.plan = [stepping.note(control.one_event), stepping.note(control.one_event)]
-        control.one_event()
+        stepping.plan = [stepping.note(control.step_event), stepping.note(control.step_event)]
+        control.step_event()
         stepping.outer.turn()  # the whole turn is taken here, and held twice in its middle
         assert [(where, calls) for where, calls in stepping.held if where] == [
             ("dispatch <b> on_readable", ["a readable"]),
@@ -108,7 +108,7 @@ def test_one_turn_is_a_whole_one_and_no_more() -> None:
         stepping.add("a")
         stepping.add("b")
         stepping.control.pause()
-        stepping.control.one_turn()
+        stepping.control.step_turn()
         stepping.outer.turn()
         assert stepping.harness.calls == ["a readable", "b readable"]
         stepping.add("c")
@@ -147,7 +147,7 @@ def test_while_held_the_clock_of_deadlines_stands_still() -> None:
         stepping.outer.turn()
         assert stepping.inner.clock() == before
         assert stepping.harness.calls == []
-        stepping.control.go_on()
+        stepping.control.resume()
         stepping.clock.now += 4.9
         stepping.outer.turn()
         assert stepping.harness.calls == []
@@ -160,8 +160,8 @@ def test_a_deadline_is_an_event_that_can_be_held() -> None:
     with SteppingHarness() as stepping:
         late = stepping.harness.add_deadline("d", 1)
         stepping.main_loop.resume()
-        stepping.control.stop_soon("a test")
-        stepping.plan = [stepping.note(stepping.control.go_on)]
+        stepping.control.pause_soon("a test")
+        stepping.plan = [stepping.note(stepping.control.resume)]
         stepping.clock.now += 2
         stepping.outer.turn()
         assert stepping.held[0] == ("late <d> on_deadline", [])
@@ -173,7 +173,7 @@ def test_a_breakpoint_holds_in_the_middle_of_a_call_and_one_event_is_the_rest_of
         first, _ = stepping.add("a"), stepping.add("b")
         stepping.control.stop_at_states = frozenset({"RESPONDING"})
         first.then["readable"] = lambda: stepping.control.entered(first, "RESPONDING")
-        stepping.plan = [stepping.note(stepping.control.one_event), stepping.note(stepping.control.go_on)]
+        stepping.plan = [stepping.note(stepping.control.step_event), stepping.note(stepping.control.resume)]
         stepping.outer.turn()
         assert stepping.held == [
             ("enter <a> RESPONDING", ["a readable"]),
@@ -207,11 +207,11 @@ def test_being_held_is_not_being_slow(caplog: pytest.LogCaptureFixture) -> None:
 
         def pass_time() -> None:
             stepping.clock.now += 60
-            stepping.control.go_on()
+            stepping.control.resume()
 
         stepping.add("b")
         stepping.plan = [pass_time, pass_time]
-        stepping.control.one_event()
+        stepping.control.step_event()
         stepping.outer.turn()
         assert stepping.harness.calls == ["a readable", "b readable"]
         assert [record for record in caplog.records if "slow" in record.getMessage()] == []
@@ -228,8 +228,8 @@ def test_it_tells_how_long_it_waited_and_never_sleeps() -> None:
         stepping.add("c")
         stepping.outer.turn()
         assert stepping.harness.selector.timeout == 0
-        turns = [event for event in stepping.events if event[0] is TURN]
-        selected = [event for event in stepping.events if event[0] is SELECTED]
+        turns = [event for event in stepping.events if event[0] is EventKind.TURN]
+        selected = [event for event in stepping.events if event[0] is EventKind.SELECTED]
         assert turns[-1][3] == pytest.approx(9.0)
         assert selected[-1][2] == pytest.approx(2.5)
         times = [event[1] for event in stepping.events]
@@ -248,12 +248,12 @@ def test_who_is_due_in_the_same_outer_turn_is_called_though_the_loop_is_held() -
                 calls.append(self.reactor_deadline)
 
         stepping.outer.register(Ticker(deadline=stepping.clock.now + 1.5))
-        stepping.control.stop_soon("a test")
+        stepping.control.pause_soon("a test")
         called: list[int] = []
 
         def count_calls() -> None:
             called.append(len(calls))
-            stepping.control.go_on()
+            stepping.control.resume()
 
         stepping.plan = [count_calls]
         stepping.clock.now += 2
@@ -269,11 +269,11 @@ def test_events_are_told_before_the_loop_is_held() -> None:
 
         def count_events() -> None:
             told.append(len(stepping.events))
-            stepping.control.go_on()
+            stepping.control.resume()
 
         stepping.plan = [count_events]
         stepping.control.pause()
-        stepping.control.one_event()
+        stepping.control.step_event()
         stepping.outer.turn()
         assert told[0] > 0
 
@@ -303,9 +303,9 @@ def test_an_event_handler_that_is_removed_while_the_loop_is_held_is_not_called()
 
         def remove() -> None:
             stepping.inner.remove(gone)
-            stepping.control.go_on()
+            stepping.control.resume()
 
         stepping.plan = [remove]
-        stepping.control.one_event()
+        stepping.control.step_event()
         stepping.outer.turn()
         assert stepping.harness.calls == ["a readable"]

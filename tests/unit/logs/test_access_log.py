@@ -72,7 +72,7 @@ def test_a_json_line_is_exactly_this(log: Log) -> None:
             "target": "/echo/abc?q=1",
             "version": "HTTP/1.1",
             "status": 200,
-            "content_octets": 3,
+            "body_bytes": 3,
             "referer": None,
             "user_agent": "curl/8",
             "duration_us": 0,
@@ -129,7 +129,7 @@ def test_a_turn_without_requests_writes_nothing(log: Log) -> None:
 # Content octets.
 
 
-def test_content_octets_are_those_of_each_request_behind_another(log: Log) -> None:
+def test_body_bytes_are_those_of_each_request_behind_another(log: Log) -> None:
     with Harness(access_log=log) as server:
         client = server.connect()
         client.send(b"".join(request("/echo/" + "a" * count) for count in range(1, 100)))
@@ -137,7 +137,7 @@ def test_content_octets_are_those_of_each_request_behind_another(log: Log) -> No
         assert [int(entry["content"]) for entry in log.entries] == list(range(1, 100))
 
 
-def test_content_octets_are_right_where_the_kernel_takes_them_in_parts(log: Log) -> None:
+def test_body_bytes_are_right_where_the_kernel_takes_them_in_parts(log: Log) -> None:
     routes = answering(*(lambda size=size: Response(200, b"a" * size) for size in (100_000, 7, 50_000)))
     with Harness(routes, access_log=log) as server:
         client = server.connect()
@@ -157,7 +157,7 @@ def test_the_100_between_two_responses_is_content_of_neither(log: Log) -> None:
         assert [entry["content"] for entry in log.entries] == ["16", "5", "16"]
 
 
-def test_content_octets_are_counted_as_they_were_sent(log: Log, tmp_path: Path) -> None:
+def test_body_bytes_are_counted_as_they_were_sent(log: Log, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"a" * 300_000)
     store = Store(str(tmp_path))
     with Harness(store=store, access_log=log) as server:
@@ -258,7 +258,7 @@ def test_a_refused_request_is_logged_with_what_could_be_read(log: Log, layout: s
             assert line == f'127.0.0.1 - - {TIME} "{written}" 400 {len(content)} "-" "curl" 0 c1#1'
         else:
             entry = json.loads(line)
-            assert (entry["status"], entry["content_octets"]) == (400, len(content))
+            assert (entry["status"], entry["body_bytes"]) == (400, len(content))
             assert (entry["method"], entry["target"], entry["version"]) == ("GET", '/sec"ret\x07', "HTTP/1.1")
             assert entry["user_agent"] == "curl"
 
@@ -278,7 +278,7 @@ def test_a_request_without_a_readable_line_is_logged_without_a_word_of_it(
             assert logged == f"127.0.0.1 - - {TIME} {tail}"
         else:
             entry = json.loads(logged)
-            assert (entry["status"], entry["content_octets"]) == (answer.status, len(answer.content))
+            assert (entry["status"], entry["body_bytes"]) == (answer.status, len(answer.content))
             assert (entry["method"], entry["target"], entry["version"]) == (None, None, None)
 
 

@@ -1,37 +1,33 @@
-"""The observer: the events of a turn, for several readers; and watching changes nothing."""
+"""The events of a turn, for several subscribers; instrumentation changes nothing."""
 
 import logging
 from collections.abc import Sequence
 
 import pytest
 
+from reactor.inspector.snapshot import Snapshot
 from reactor.loop import Interest, Reactor
-from reactor.observe.events import (
-    CALLED,
-    ENDED,
-    SCHEDULED,
-    SELECTED,
-    TURN,
-    Event,
-    EventReader,
-    InstrumentedReactor,
-)
+from reactor.observe.events import CloseReason, Event, EventCallback, EventKind, Subscriber
+from reactor.observe.explain import Explain
+from reactor.observe.instrumented import InstrumentedReactor
+from reactor.observe.metrics import Metrics
+from reactor.observe.trace import Trace
 from tests.support.in_process import Clock
 from tests.support.loop import CountingSelector, ReactorHarness, breaks
 
 
-def watched(readers: Sequence[EventReader]) -> ReactorHarness:
-    """Make a rig whose reactor is watched."""
+def instrumented(subscribers: Sequence[EventCallback]) -> ReactorHarness:
+    """Make a harness whose reactor is instrumented."""
 
     def make(selector: CountingSelector, clock: Clock) -> Reactor:
-        return InstrumentedReactor(readers, selector, clock)
+        return InstrumentedReactor(subscribers, selector, clock)
 
     return ReactorHarness(make)
 
 
 def test_a_turn_is_told_from_its_beginning_to_its_end() -> None:
     events: list[Event] = []
-    with watched([events.extend]) as harness:
+    with instrumented([events.extend]) as harness:
         start = harness.clock.now
         both = harness.add("a", Interest.BOTH)
         late = harness.add_deadline("b", 5)
@@ -44,76 +40,76 @@ def test_a_turn_is_told_from_its_beginning_to_its_end() -> None:
         harness.selector.while_waiting = lambda: work(5)
         harness.turn()
     scheduled, began, selected, ready, deadline, ended = events
-    assert scheduled == (SCHEDULED, start, late, start + 5)
-    assert began == (TURN, start, 1, 5)
-    assert selected[:3] == (SELECTED, start + 5, 5)
+    assert scheduled == (EventKind.SCHEDULED, start, late, start + 5)
+    assert began == (EventKind.TURN, start, 1, 5)
+    assert selected[:3] == (EventKind.SELECTED, start + 5, 5)
     assert [(key.data, mask) for key, mask in selected[3]] == [(both, Interest.BOTH)]
-    assert ready == (CALLED, start + 5.25, both, Interest.BOTH, start + 5)
-    assert deadline == (CALLED, start + 5.75, late, 0, start + 5.25)
-    assert ended == (ENDED, start + 5.75, 1, start + 5)
+    assert ready == (EventKind.CALLED, start + 5.25, both, Interest.BOTH, start + 5)
+    assert deadline == (EventKind.CALLED, start + 5.75, late, 0, start + 5.25)
+    assert ended == (EventKind.ENDED, start + 5.75, 1, start + 5)
 
 
 def test_a_turn_in_which_nothing_happens_is_told_too() -> None:
     events: list[Event] = []
-    with watched([events.extend]) as harness:
+    with instrumented([events.extend]) as harness:
         now = harness.clock.now
         harness.turn()
         harness.turn()
     assert events == [
-        (TURN, now, 1, None),
-        (SELECTED, now, 0, []),
-        (ENDED, now, 1, now),
-        (TURN, now, 2, None),
-        (SELECTED, now, 0, []),
-        (ENDED, now, 2, now),
+        (EventKind.TURN, now, 1, None),
+        (EventKind.SELECTED, now, 0, []),
+        (EventKind.ENDED, now, 1, now),
+        (EventKind.TURN, now, 2, None),
+        (EventKind.SELECTED, now, 0, []),
+        (EventKind.ENDED, now, 2, now),
     ]
 
 
 def test_a_failure_is_told_as_a_call() -> None:
     events: list[Event] = []
-    with watched([events.extend]) as harness:
+    with instrumented([events.extend]) as harness:
         broken = harness.add("a")
         broken.then["readable"] = breaks
         harness.turn()
-        assert (CALLED, harness.clock.now, broken, Interest.READ, harness.clock.now) in events
+        assert (EventKind.CALLED, harness.clock.now, broken, Interest.READ, harness.clock.now) in events
 
 
-def test_several_readers_are_told_the_same_once_a_turn() -> None:
+def test_subscribers_get_the_same_events_once_a_turn() -> None:
     told: dict[str, list[list[Event]]] = {"x": [], "y": []}
-    readers = [lambda events, name=name: told[name].append(list(events)) for name in told]
-    with watched(readers) as harness:
+    subscribers = [lambda events, name=name: told[name].append(list(events)) for name in told]
+    with instrumented(subscribers) as harness:
         harness.add("a")
         harness.turn()
         harness.turn()
     assert told["x"] == told["y"]
     assert [[kind for kind, *_ in turn] for turn in told["x"]] == [
-        [TURN, SELECTED, CALLED, ENDED],
-        [TURN, SELECTED, ENDED],
+        [EventKind.TURN, EventKind.SELECTED, EventKind.CALLED, EventKind.ENDED],
+        [EventKind.TURN, EventKind.SELECTED, EventKind.ENDED],
     ]
 
 
 def test_what_closing_does_is_told_at_last() -> None:
     told: list[list[Event]] = []
-    with watched([lambda events: told.append(list(events))]) as harness:
+    with instrumented([lambda events: told.append(list(events))]) as harness:
         harness.turn()
         event = ("something", harness.clock.now)
         assert isinstance(harness.reactor, InstrumentedReactor)
-        harness.reactor.tell(event)
+        harness.reactor.emit(event)
         assert len(told) == 1
     assert told[1:] == [[event]]
 
 
-def test_a_reader_may_join_later() -> None:
+def test_a_subscriber_can_be_added_later() -> None:
     events: list[Event] = []
-    with watched([]) as harness:
+    with instrumented([]) as harness:
         harness.turn()
         assert isinstance(harness.reactor, InstrumentedReactor)
-        harness.reactor.read_by(events.extend)
+        harness.reactor.subscribe(events.extend)
         harness.turn()
     assert events[0][2] == 2
 
 
-def test_a_reader_that_fails_is_told_no_more_and_the_others_go_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_subscriber_that_raises_is_removed(caplog: pytest.LogCaptureFixture) -> None:
     events: list[Event] = []
     calls = []
 
@@ -121,7 +117,7 @@ def test_a_reader_that_fails_is_told_no_more_and_the_others_go_on(caplog: pytest
         calls.append(len(told))
         raise ValueError("planted")
 
-    with watched([failing, events.extend]) as harness:
+    with instrumented([failing, events.extend]) as harness:
         harness.turn()
         harness.turn()
     assert calls == [3]
@@ -147,17 +143,38 @@ def an_eventful_life(harness: ReactorHarness) -> list[list[str]]:
     return turns
 
 
-def test_to_watch_changes_nothing() -> None:
+def test_instrumentation_changes_nothing() -> None:
     events: list[Event] = []
-    with ReactorHarness() as plain, watched([events.extend]) as harness:
+    with ReactorHarness() as plain, instrumented([events.extend]) as harness:
         lives = an_eventful_life(plain), an_eventful_life(harness)
         assert lives[0] == lives[1]
         assert plain.selector.told == harness.selector.told
         assert sum(len(turn) for turn in lives[0]) > 15
-    assert [event[2] for event in events if event[0] is ENDED] == [1, 2, 3, 4, 5]
+    assert [event[2] for event in events if event[0] is EventKind.ENDED] == [1, 2, 3, 4, 5]
 
 
-# The warning of slow turns needs no observer.
+# The base class of subscribers.
+
+
+def test_a_subscriber_gets_the_items_of_the_kinds_that_it_has_methods_for() -> None:
+    got: list[tuple[object, ...]] = []
+
+    class Closes(Subscriber):
+        def _on_closed(self, *items: object) -> None:
+            got.append(items)
+
+    Closes()([(EventKind.TURN, 1.0, 1, None), (EventKind.CLOSED, 2.0, "c1", CloseReason.TIMEOUT)])
+    assert got == [(EventKind.CLOSED, 2.0, "c1", CloseReason.TIMEOUT)]
+
+
+@pytest.mark.parametrize("subscriber", [Explain, Metrics, Snapshot, Trace])
+def test_every_method_of_a_subscriber_is_of_a_kind(subscriber: type[Subscriber]) -> None:
+    methods = {name for name in dir(subscriber) if name.startswith("_on_")}
+    assert methods
+    assert methods <= {f"_on_{kind}" for kind in EventKind}
+
+
+# The warning of slow turns needs no instrumentation.
 
 
 def slow_warnings(harness: ReactorHarness, caplog: pytest.LogCaptureFixture) -> list[str]:

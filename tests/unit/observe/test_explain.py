@@ -28,7 +28,7 @@ class Told:
     ) -> None:
         self.lines: list[str] = []
         reader = Explain(self.lines.append, colour)
-        self.server = Harness(routes, store, readers=[reader])
+        self.server = Harness(routes, store, subscribers=[reader])
 
     def __enter__(self) -> "Told":
         self.server.__enter__()

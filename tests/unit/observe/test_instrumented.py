@@ -1,4 +1,4 @@
-"""A watched connection: what it tells, and that to be watched changes nothing on the wire."""
+"""An instrumented connection: its events, and that nothing changes on the wire."""
 
 import io
 import re
@@ -7,27 +7,26 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-import reactor.observe.instrumented as watched
 from reactor.http11.message import Response
-from reactor.observe.events import CALLED, ENDED, TURN, Event
-from reactor.observe.instrumented import ANSWERED, CLOSED, ENTERED, OPENED, RECEIVED, REFUSED, RESPONSE, SENT
+from reactor.observe.events import CloseReason, Event, EventKind
 from reactor.routing import Router
 from reactor.server.connection import State
 from tests.support.in_process import Client, Harness
 
+OF_CONNECTIONS = list(EventKind)[5:]
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
-Watched = tuple[Harness, list[Event]]
+Site = tuple[Harness, list[Event]]
 
 
 @pytest.fixture
-def site() -> Iterator[Watched]:
+def site() -> Iterator[Site]:
     events: list[Event] = []
-    with Harness(readers=[events.extend]) as server:
+    with Harness(subscribers=[events.extend]) as server:
         yield server, events
 
 
 def of_connections(events: list[Event]) -> list[Event]:
-    return [event for event in events if event[0] in vars(watched).values()]
+    return [event for event in events if event[0] in OF_CONNECTIONS]
 
 
 def short(events: list[Event]) -> list[object]:
@@ -35,20 +34,20 @@ def short(events: list[Event]) -> list[object]:
     words: list[object] = []
     for kind, _, connection, *facts in of_connections(events):
         assert connection.number == 1
-        if kind is ENTERED:
+        if kind is EventKind.ENTERED:
             words.append(f"{facts[0].name} -> {facts[1].name}")
-        elif kind is RESPONSE:
+        elif kind is EventKind.RESPONSE:
             words.append((kind, facts[1], facts[2]))
-        elif kind is ANSWERED:
+        elif kind is EventKind.ANSWERED:
             words.append((kind, facts[0].status, facts[1]))
-        elif kind is SENT:
+        elif kind is EventKind.SENT:
             words.append((kind, facts[0]))
         else:
             words.append((kind, *facts))
     return words
 
 
-def test_a_request_is_told_from_its_first_octet_to_its_last(site: Watched) -> None:
+def test_a_request_is_told_from_its_first_octet_to_its_last(site: Site) -> None:
     server, events = site
     client = server.connect()
     client.send(GET)
@@ -56,34 +55,38 @@ def test_a_request_is_told_from_its_first_octet_to_its_last(site: Watched) -> No
     client.sock.close()
     server.run()
     assert short(events) == [
-        (OPENED,),
-        (RECEIVED, GET),
+        (EventKind.OPENED,),
+        (EventKind.RECEIVED, GET),
         "ACCEPTED -> RESPONDING",
-        (RESPONSE, 200, 0),
-        (SENT, len(head)),
-        (ANSWERED, 200, 2),
+        (EventKind.RESPONSE, 200, 0),
+        (EventKind.SENT, len(head)),
+        (EventKind.ANSWERED, 200, 2),
         "RESPONDING -> IDLE",
         "IDLE -> CLOSED",
-        (CLOSED, "left"),
+        (EventKind.CLOSED, CloseReason.CLIENT_CLOSED),
     ]
 
 
-def test_the_events_of_a_hook_stand_before_it_and_within_its_time(site: Watched) -> None:
+def test_the_events_of_a_hook_stand_before_it_and_within_its_time(site: Site) -> None:
     server, events = site
     server.connect().send(GET)
     kinds = [event[0] for event in events]
-    assert kinds.index(RECEIVED) < kinds.index(SENT) < kinds.index(CALLED, kinds.index(SENT))
-    assert kinds.count(TURN) == kinds.count(ENDED) > 0
+    assert (
+        kinds.index(EventKind.RECEIVED)
+        < kinds.index(EventKind.SENT)
+        < kinds.index(EventKind.CALLED, kinds.index(EventKind.SENT))
+    )
+    assert kinds.count(EventKind.TURN) == kinds.count(EventKind.ENDED) > 0
     times = [event[1] for event in events]
     assert times == sorted(times)
 
 
-def test_a_refusal_is_told_with_its_reason(site: Watched) -> None:
+def test_a_refusal_is_told_with_its_reason(site: Site) -> None:
     server, events = site
     client = server.connect()
     client.send(b"GET / HTTP/1.1\r\n\r\n")
     client.assert_responds(400)
-    [(status, reason)] = [event[3:] for event in events if event[0] is REFUSED]
+    [(status, reason)] = [event[3:] for event in events if event[0] is EventKind.REFUSED]
     assert status == 400
     assert "Host" in reason
 
@@ -117,10 +120,16 @@ def failed(server: Harness, client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "why"),
-    [(late, "deadline"), (stopped, "stopped"), (broke, "broke"), (done, "done"), (failed, "failed")],
+    ("end", "reason"),
+    [
+        (late, CloseReason.TIMEOUT),
+        (stopped, CloseReason.SERVER_CLOSED),
+        (broke, CloseReason.SEND_FAILED),
+        (done, CloseReason.COMPLETED),
+        (failed, CloseReason.HANDLER_FAILED),
+    ],
 )
-def test_it_is_told_why_a_connection_closed(end: Callable[[Harness, Client], None], why: str) -> None:
+def test_the_reason_of_a_close(end: Callable[[Harness, Client], None], reason: CloseReason) -> None:
     routes = Router()
 
     @routes.get("/broken")
@@ -132,18 +141,19 @@ def test_it_is_told_why_a_connection_closed(end: Callable[[Harness, Client], Non
         return Response.text("hi")
 
     events: list[Event] = []
-    with Harness(routes, readers=[events.extend]) as server:
+    with Harness(routes, subscribers=[events.extend]) as server:
         end(server, server.connect())
         server.run()
-    assert [event[3] for event in events if event[0] is CLOSED] == [why]
-    assert why in watched.WHYS
+    assert [event[3] for event in events if event[0] is EventKind.CLOSED] == [reason]
 
 
-def test_compressed_octets_and_the_time_of_handler_and_serializer_are_told(site: Watched) -> None:
+def test_compressed_octets_and_the_time_of_handler_and_serializer_are_told(site: Site) -> None:
     server, events = site
     client = server.connect()
     client.get("/echo/" + "a" * 100, "Accept-Encoding: gzip")
-    [(_, when, _, request, status, compressed, began, made)] = [e for e in events if e[0] is RESPONSE]
+    [(_, when, _, request, status, compressed, began, made)] = [
+        e for e in events if e[0] is EventKind.RESPONSE
+    ]
     assert (request.path, status, compressed) == ("/echo/" + "a" * 100, 200, 100)
     assert began <= made <= when
 
@@ -151,39 +161,39 @@ def test_compressed_octets_and_the_time_of_handler_and_serializer_are_told(site:
 def test_what_is_answered_is_what_the_access_log_writes() -> None:
     events: list[Event] = []
     log = io.StringIO()
-    with Harness(access_log=log, readers=[events.extend]) as server:
+    with Harness(access_log=log, subscribers=[events.extend]) as server:
         client = server.connect()
         client.send(GET * 3 + b"BAD\r\n\r\n")
         client.read()
     lines = log.getvalue().splitlines()
-    told = [(event[3].status, event[4]) for event in events if event[0] is ANSWERED]
+    told = [(event[3].status, event[4]) for event in events if event[0] is EventKind.ANSWERED]
     written = [re.search(r'" (\d+) (\d+|-) "', line) for line in lines]
     assert told == [(int(match[1]), int(match[2].replace("-", "0"))) for match in written if match]
     assert [status for status, _ in told] == [200, 200, 200, 400]
 
 
-def test_the_states_told_are_those_of_the_table(site: Watched) -> None:
+def test_the_states_told_are_those_of_the_table(site: Site) -> None:
     server, events = site
     client = server.connect()
     client.send(b"POST /echo/x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na")
     client.send(b"bc")
     client.read()
-    changes = [event[3:] for event in events if event[0] is ENTERED]
+    changes = [event[3:] for event in events if event[0] is EventKind.ENTERED]
     assert all(before is not after for before, after in changes)
     assert [before for before, _ in changes[1:]] == [after for _, after in changes[:-1]]
     assert all(isinstance(each, State) for change in changes for each in change)
 
 
-def test_pipelined_requests_are_told_one_by_one_and_leave_at_once(site: Watched) -> None:
+def test_pipelined_requests_are_told_one_by_one_and_leave_at_once(site: Site) -> None:
     server, events = site
     server.connect().send(GET * 5)
     kinds = [event[0] for event in events]
-    assert kinds.count(RESPONSE) == kinds.count(ANSWERED) == 5
-    assert kinds.count(SENT) == kinds.count(RECEIVED) == 1
+    assert kinds.count(EventKind.RESPONSE) == kinds.count(EventKind.ANSWERED) == 5
+    assert kinds.count(EventKind.SENT) == kinds.count(EventKind.RECEIVED) == 1
 
 
-def test_readiness_is_told_as_the_selector_has_it(site: Watched) -> None:
+def test_readiness_is_told_as_the_selector_has_it(site: Site) -> None:
     server, events = site
     server.connect().send(GET)
-    ready = [each for event in events if event[0] == "selected" for each in event[3]]
+    ready = [each for event in events if event[0] is EventKind.SELECTED for each in event[3]]
     assert selectors.EVENT_READ in [mask for _, mask in ready]

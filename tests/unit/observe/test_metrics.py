@@ -53,7 +53,7 @@ def value(found: dict[tuple[str, Any], float], name: str, **labels: str) -> floa
 def test_a_mix_is_counted_to_the_request(media_type: str, tmp_path: object) -> None:
     metrics = Metrics()
     store = Store(str(tmp_path))
-    with Harness(None, store, readers=[metrics]) as server:
+    with Harness(None, store, subscribers=[metrics]) as server:
         client = server.connect()
         client.send(GET * 3)
         client.send(b"HEAD /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -78,7 +78,7 @@ def test_a_mix_is_counted_to_the_request(media_type: str, tmp_path: object) -> N
     assert value(found, "http_server_response_body_size_bytes_sum", **echoes) == 6
     assert value(found, "reactor_refusals_total", reason="malformed") == 1
     assert value(found, "reactor_connections_accepted_total") == 3
-    assert value(found, "reactor_connections_closed_total", reason="left") == 1
+    assert value(found, "reactor_connections_closed_total", reason="client_closed") == 1
     assert value(found, "reactor_connections", state="RECEIVING_HEAD") == 1
     assert value(found, "reactor_connections", state="DRAINING") == 1
     assert value(found, "reactor_buffered_bytes", where="parser") == len("GET /echo/part")
@@ -91,7 +91,7 @@ def test_a_vanished_client_is_counted_as_499() -> None:
     metrics = Metrics()
     routes = Router()
     routes.post("/take")(lambda request: Response.text("taken"))
-    with Harness(routes, readers=[metrics]) as server:
+    with Harness(routes, subscribers=[metrics]) as server:
         client = server.connect()
         client.send(b"POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na")
         client.sock.close()
@@ -103,7 +103,7 @@ def test_a_vanished_client_is_counted_as_499() -> None:
 
 def test_the_loop_is_counted_with_the_clock_of_its_turns() -> None:
     metrics = Metrics()
-    with Harness(readers=[metrics]) as server:
+    with Harness(subscribers=[metrics]) as server:
         client = server.connect()
         client.send(GET)
         before = samples(metrics, server)
@@ -121,7 +121,7 @@ def test_the_loop_is_counted_with_the_clock_of_its_turns() -> None:
 
 def test_buckets_are_cumulative_and_the_last_is_the_count() -> None:
     metrics = Metrics()
-    with Harness(readers=[metrics]) as server:
+    with Harness(subscribers=[metrics]) as server:
         server.connect().send(GET * 5)
         found = samples(metrics, server)
     name = "http_server_response_body_size_bytes"
@@ -140,7 +140,7 @@ def test_buckets_are_cumulative_and_the_last_is_the_count() -> None:
 def test_10_000_random_paths_and_methods_add_no_label() -> None:
     source = random.Random(6)
     metrics = Metrics()
-    with Harness(readers=[metrics]) as server:
+    with Harness(subscribers=[metrics]) as server:
 
         def ask(method: str, path: str) -> None:
             client = server.connect()
@@ -191,7 +191,7 @@ def test_what_is_hostile_in_a_template_is_escaped(media_type: str) -> None:
 
 def test_every_series_has_help_and_a_type_and_openmetrics_its_units_and_its_end() -> None:
     metrics = Metrics()
-    with Harness(readers=[metrics]) as server:
+    with Harness(subscribers=[metrics]) as server:
         server.connect().send(GET)
         text = render(metrics.families(server.context), OPEN)
     names = re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE)
@@ -205,7 +205,7 @@ def test_every_series_has_help_and_a_type_and_openmetrics_its_units_and_its_end(
 def test_without_psutil_the_process_is_read_from_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psutil", None)
     metrics = Metrics()
-    with Harness(readers=[metrics]) as server:
+    with Harness(subscribers=[metrics]) as server:
         text = render(metrics.families(server.context), PLAIN)
     for name in ("process_resident_memory_bytes", "process_open_fds"):
         figure = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)

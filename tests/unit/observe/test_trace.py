@@ -8,9 +8,9 @@ from unittest.mock import patch
 
 import pytest
 
-from reactor.observe.events import ENDED, Event, EventReader
+from reactor.observe.events import Event, EventCallback, EventKind
 from reactor.observe.trace import Trace
-from reactor.observe.trace_format import LONGEST, MOST, MOST_AT_END, to_json
+from reactor.observe.trace_format import MAX_END_SIZE, MAX_EVENT_SIZE, MAX_LENGTH, to_json
 from tests.support.in_process import Clock
 from tests.support.process import head
 from tests.support.trace import GET, Ticking, mixed_run, one_by_one, site, traced
@@ -67,7 +67,7 @@ def test_the_answers_are_those_of_the_access_log(tmp_path: Path) -> None:
 def test_a_trace_that_is_told_events_one_by_one_is_the_same(tmp_path: Path) -> None:
     paths = [tmp_path / "trace", tmp_path / "other"]
     whole, single = (Trace(str(path)) for path in paths)
-    with site(tmp_path, readers=[whole, one_by_one(single)]) as server:
+    with site(tmp_path, subscribers=[whole, one_by_one(single)]) as server:
         mixed_run(server)
     whole.close()
     single.close()
@@ -79,10 +79,10 @@ def test_a_turn_that_did_not_end_is_closed(tmp_path: Path) -> None:
     ends: list[Event] = []
 
     def forgetful(events: list[Event]) -> None:
-        ends.extend(event for event in events if event[0] is ENDED)
-        trace([event for event in events if event[0] is not ENDED or len(ends) < 3])
+        ends.extend(event for event in events if event[0] is EventKind.ENDED)
+        trace([event for event in events if event[0] is not EventKind.ENDED or len(ends) < 3])
 
-    with site(tmp_path, readers=[forgetful]) as server:
+    with site(tmp_path, subscribers=[forgetful]) as server:
         server.connect().send(GET)
         server.connect().send(GET)
         last = len(ends)
@@ -107,7 +107,7 @@ def test_what_a_request_did_is_told(tmp_path: Path) -> None:
         "status": 200,
     }
     [gzip] = named(events, "X", "gzip")
-    assert gzip["args"] == {"octets": 50}
+    assert gzip["args"] == {"bytes": 50}
     [hook] = [each for each in named(events, "X", "on_readable") if each["args"]["sent"]]
     assert hook["args"] == {
         "connection": 1,
@@ -118,7 +118,7 @@ def test_what_a_request_did_is_told(tmp_path: Path) -> None:
     }
     assert hook["args"]["fd"] > 2
     [end] = named(events, "e", "connection")
-    assert end["args"] == {"why": "stopped"}
+    assert end["args"] == {"reason": "server_closed"}
 
 
 def test_the_file_is_told_where_it_is_sent_and_the_octets_that_wait(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_the_file_is_told_where_it_is_sent_and_the_octets_that_wait(tmp_path: Pa
         waiting.send(b" HTTP/1.1\r\nHost: x\r\n\r\n")
     events = read(tmp_path)
     assert sum(event["args"]["sent"] for event in named(events, "X", "on_writable")) > 100_000
-    values = [event["args"]["value"] for event in named(events, "C", "buffered octets")]
+    values = [event["args"]["value"] for event in named(events, "C", "buffered bytes")]
     assert len(b"GET /half") in values
     assert values[-1] == 0
     assert [event["args"]["value"] for event in named(events, "C", "connections")] == [1, 2]
@@ -164,12 +164,12 @@ def test_no_field_and_no_content_is_in_it_and_the_target_is_cut(tmp_path: Path) 
     assert faults(text) == []
     assert "secret" not in text
     assert "c2VjcmV0" not in text
-    assert max(map(len, re.findall("b+", text))) <= LONGEST
+    assert max(map(len, re.findall("b+", text))) <= MAX_LENGTH
 
 
 @pytest.mark.parametrize("text", ["a", "a" * 500, '"' * 500, "\0" * 500, "\U0001f600" * 500, "\ud800" * 150])
 def test_a_text_that_is_quoted_is_short(text: str) -> None:
-    assert len(to_json(text)) <= 2 * LONGEST + 2
+    assert len(to_json(text)) <= 2 * MAX_LENGTH + 2
 
 
 # Its limit.
@@ -178,10 +178,10 @@ def test_a_text_that_is_quoted_is_short(text: str) -> None:
 @pytest.mark.parametrize("limit", [0, 1000, 10_000, 30_000, 60_000, 90_000])
 @pytest.mark.parametrize("split", [lambda trace: trace, one_by_one], ids=["by turns", "by events"])
 def test_a_trace_ends_whole_at_its_limit(
-    tmp_path: Path, limit: int, split: Callable[[Trace], EventReader], caplog: pytest.LogCaptureFixture
+    tmp_path: Path, limit: int, split: Callable[[Trace], EventCallback], caplog: pytest.LogCaptureFixture
 ) -> None:
     trace = Trace(str(tmp_path / "trace"), limit)
-    with site(tmp_path, readers=[split(trace)]) as server:
+    with site(tmp_path, subscribers=[split(trace)]) as server:
         clients = [server.connect() for _ in range(5)]
         for _ in range(20):
             for client in clients:
@@ -189,8 +189,8 @@ def test_a_trace_ends_whole_at_its_limit(
     trace.close()
     size = (tmp_path / "trace").stat().st_size
     assert size <= max(limit, 600)
-    assert size > limit - MOST * 60 - MOST_AT_END * 6, "it ends no sooner than it must"
-    assert read(tmp_path)[-1]["args"] == {"why": "full"}
+    assert size > limit - MAX_EVENT_SIZE * 60 - MAX_END_SIZE * 6, "it ends no sooner than it must"
+    assert read(tmp_path)[-1]["args"] == {"reason": "full"}
     told = [record for record in caplog.records if "limit" in record.message]
     assert len(told) == 1
     assert len(server.log.getvalue().splitlines()) == 100
@@ -206,13 +206,13 @@ def test_no_event_has_longer_lines_than_are_counted_on(tmp_path: Path, seed: int
         trace(events)
         sizes.append(((tmp_path / "trace").stat().st_size - before) / count)
 
-    with site(tmp_path, readers=[measure]) as server:
+    with site(tmp_path, subscribers=[measure]) as server:
         client = server.connect()
         client.send(head("GET", "/echo/" + "\\^%22"[: seed + 1] * 300, "Accept-Encoding: gzip"))
         client.send(head("A" * 300, "/" + "x" * 300))
         mixed_run(server)
     trace.close()
-    assert 0 < max(sizes) < MOST
+    assert 0 < max(sizes) < MAX_EVENT_SIZE
 
 
 # A file that fails.
@@ -222,7 +222,7 @@ def test_a_full_disk_is_told_once_and_ends_the_trace(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     trace = Trace("/dev/full")
-    with site(tmp_path, readers=[trace]) as server:
+    with site(tmp_path, subscribers=[trace]) as server:
         for _ in range(3):
             server.connect().get("/")
     trace.close()
@@ -249,5 +249,5 @@ def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
     trace = Trace(str(tmp_path / "trace"))
     trace.close()
     trace.close()
-    trace([(ENDED, 0.0, 1, 0.0)])
+    trace([(EventKind.ENDED, 0.0, 1, 0.0)])
     assert [event["ph"] for event in read(tmp_path)] == ["M", "M", "i"]

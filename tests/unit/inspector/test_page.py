@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from reactor.inspector import assets
-from reactor.inspector.assets import HTML_HEADERS, PAGE
+from reactor.inspector import page
+from reactor.inspector.page import HTML_HEADERS, PAGE
 from reactor.server.connection import State
 
 TEXT = PAGE.decode()
-HERE = Path(assets.__file__).parent / "assets"
+HERE = Path(page.__file__).parent / "assets"
 SCRIPTS = sorted(path.name for path in HERE.glob("*.js"))
 
 

@@ -1,31 +1,29 @@
-"""The page of the microscope: one HTML document, with its style and its scripts inside.
+"""The page of the inspector: one HTML document that includes its style and its scripts.
 
-    page.html    what is there before anything has come
+    page.html    the elements that are there before the first frame
     page.css     how it looks, in the light and in the dark; one colour for each state
     turn.js      the turn: its four steps, and a bar for each of the last 200
-    flow.js      the ways between the states, as arcs that light up
+    flow.js      the transitions between the states, as arcs that light up
     board.js     the state board: lanes, and chips that glide from one to another
-    panel.js     one connection: its history, its octets, its row in the table
+    panel.js     one connection: its history, its traffic, its row in the table
     page.js      the stream of frames, the controls, and the lists at the side
 
-They are put together here, once. The page needs nothing from anywhere else, and its policy allows
-nothing else: of scripts and styles only these, known by their hashes (Content Security Policy,
-level 3), and of connections only those to its own server.
-
-It knows no connection and no loop: all that it shows comes over ``/events``.
+The files are read from the folder ``assets`` of this package, once, also from a zip file. The page loads
+nothing else, and its policy allows nothing else: only these scripts and styles, by their hashes (Content
+Security Policy, level 3), and only connections to its own server. All that it shows comes over ``/events``.
 """
 
-from pathlib import Path
+from importlib.resources import files
 from string import Template
 
 from reactor.http11.html import content_security_policy, html_headers
 
-_HERE = Path(__file__).parent / "assets"
+_ASSETS = files("reactor.inspector") / "assets"
 _SCRIPTS = ("turn.js", "flow.js", "board.js", "panel.js", "page.js")
 
 
 def _read(name: str) -> str:
-    return (_HERE / name).read_text("utf-8")
+    return (_ASSETS / name).read_text("utf-8")
 
 
 _STYLE = _read("page.css")
