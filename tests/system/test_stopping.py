@@ -9,8 +9,6 @@ import pytest
 
 from tests.support.process import ClientConnection, ServerProcess, head
 
-pytestmark = pytest.mark.system
-
 SIZE = 16 << 20  # more than the kernel takes at once of what nobody reads
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 # Nothing ends by itself here but a last answer's wait for its client to close, which most clients of these
