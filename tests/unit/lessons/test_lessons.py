@@ -1,4 +1,4 @@
-"""The programs of the course, in process and with less to do (``tests/system/test_lessons.py`` runs them in full)."""
+"""The programs of the course, in process and with less to do."""
 
 import re
 
