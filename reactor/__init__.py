@@ -22,7 +22,7 @@ if sys.version_info < (3, 11):  # noqa: UP036  # a checkout is run without pip, 
     # argv[0] is "-m" while ``python -m`` looks for its module; orig_argv (Python 3.10) has the module's name.
     _MODULES = [word.split(".")[0] for word in getattr(sys, "orig_argv", ["reactor"])]
     _RUN_AS_MODULE = sys.argv[:1] == ["-m"] and ("reactor" in _MODULES or "-mreactor" in _MODULES)
-    if _RUN_AS_MODULE or "".join(sys.argv[:1]).split("/")[-1] == "reactor":
+    if _RUN_AS_MODULE or "".join(sys.argv[:1]).split("/")[-1] in ("reactor", "reactor.pyz"):
         sys.stderr.write("reactor: " + _REASON + "\n")
         sys.exit(3)
     raise ImportError("reactor: " + _REASON)

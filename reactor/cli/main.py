@@ -17,11 +17,11 @@ from dataclasses import fields
 from types import FrameType
 from typing import NoReturn
 
-import handlers
-from handlers.files.media_types import TYPES
-from handlers.files.store import Store
+from reactor import handlers
 from reactor.cli import access_options, observe_options
 from reactor.cli.options import Repeatable, add_settings, port, types
+from reactor.handlers.files.media_types import TYPES
+from reactor.handlers.files.store import Store
 from reactor.http11.coding import ENGINE
 from reactor.http11.message import Fields
 from reactor.logs.access_log import FORMATS

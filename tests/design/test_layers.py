@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.design.layers import LAYERS, NAMED_FOR_TYPES, faults, faults_in, is_in, module_of
-from tests.design.sources import read_sources
+from tests.design.layers import LAYERS, NAMED_FOR_TYPES, faults, faults_in, imports_of, is_in, module_of
+from tests.design.sources import ROOT, read_sources
 
 SOURCES = read_sources("reactor", "handlers")
 PATHS = {module_of(path): path for path in SOURCES}
@@ -19,9 +19,23 @@ def test_every_place_of_a_layer_exists(place: str) -> None:
     assert any(is_in(path, (place,)) for path in SOURCES)
 
 
+def test_the_package_of_handlers_has_the_files_of_handlers() -> None:
+    """Here it is a symbolic link, in an sdist a copy."""
+    files = [path for path in (ROOT / "handlers").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert len(files) > 20
+    for path in files:
+        assert (ROOT / "reactor" / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+
+
+def test_handlers_are_imported_under_one_name() -> None:
+    for path, source in read_sources("reactor", "handlers", "tests", "benchmarks").items():
+        names = {each.name.partition(".")[0] for each in imports_of(path, source, frozenset(PATHS))}
+        assert "handlers" not in names, path
+
+
 def test_a_new_file_in_a_folder_needs_no_row() -> None:
     assert faults_in("reactor/server/new.py", "from reactor.loop import Reactor", PATHS) == []
-    assert faults_in("handlers/files/new.py", "from handlers.files.store import Store", PATHS) == []
+    assert faults_in("handlers/files/new.py", "from reactor.handlers.files.store import Store", PATHS) == []
 
 
 def test_who_is_excused_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +80,7 @@ def test_who_is_excused_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
         ("reactor/http11/__init__.py", "from .. import routing", "and is to be pure"),
         ("reactor/http11/parser.py", "import reactor", "imports reactor, and is to be pure"),
         ("reactor/server/connection.py", "from reactor.cli.main import main", "which is in a higher layer"),
-        ("reactor/server/connection.py", "from handlers import root", "imports handlers.root, a handler"),
+        ("reactor/server/connection.py", "from reactor.handlers import root", "handlers.root, a handler"),
         ("reactor/settings.py", "import os", "imports os, and is to be pure"),
         ("reactor/settings.py", "from os import environ", "imports os, and is to be pure"),
         ("reactor/http11/grammar.py", "import os.path", "imports os.path, and is to be pure"),
@@ -88,8 +102,9 @@ def test_who_is_excused_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         ("reactor/server/server.py", "import tests.support.in_process", "not of the standard library"),
         ("reactor/server/server.py", "import reactor.nowhere", "imports reactor.nowhere, which is not there"),
-        ("reactor/cli/main.py", "from handlers import build", ""),
-        ("reactor/server/server.py", "from handlers import build", "imports handlers, a handler"),
+        ("reactor/cli/main.py", "from reactor.handlers import build", ""),
+        ("reactor/cli/main.py", "from handlers import build", "not of the standard library"),
+        ("reactor/server/server.py", "from reactor.handlers import build", "reactor.handlers, a handler"),
         ("reactor/new.py", "", "reactor/new.py has no layer"),
         ("reactor/new/new.py", "", "reactor/new/new.py has no layer"),
         ("reactor/http11/deeper/new.py", "import time", "imports time, and is to be pure"),

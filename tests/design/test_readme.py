@@ -12,6 +12,7 @@ from benchmarks.questions import QUESTIONS
 from reactor.cli.main import make_parser
 from reactor.cli.options import describe_default, option_name
 from reactor.settings import Settings
+from tests.design.sources import read_sources
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -34,15 +35,21 @@ def test_a_limit_has_its_default_and_its_reason_in_the_readme(setting: Field[Any
     assert documented == (describe_default(setting), setting.metadata["help"])
 
 
-def test_the_reading_order_names_existing_files_and_every_folder() -> None:
-    section = README.split("## Reading order")[1].split("\n## ")[0]
-    named = re.findall(r"`([\w/]+\.py)`", section)
-    assert [name for name in named if not (ROOT / name).is_file()] == []
-    assert len(named) == len(set(named))
-    folders = {path.parent for folder in ("reactor", "handlers") for path in (ROOT / folder).rglob("*.py")}
-    assert {str(folder.relative_to(ROOT)) for folder in folders} == {
-        str(Path(name).parent) for name in named if not name.startswith("benchmarks")
+@pytest.mark.parametrize(
+    "name", ["README.md", "reactor/README.md", ".github/CONTRIBUTING.md", ".github/SECURITY.md"]
+)
+def test_links_lead_to_files_of_the_repository(name: str) -> None:
+    folder = (ROOT / name).parent
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / name).read_text())
+    assert [link for link in links if not (folder / link).exists()] == []
+
+
+def test_the_map_of_the_package_has_every_folder() -> None:
+    linked = {
+        (ROOT / "reactor" / link).resolve().parent.relative_to(ROOT).as_posix()
+        for link in re.findall(r"\]\(([^)#:]+)\)", (ROOT / "reactor" / "README.md").read_text())
     }
+    assert {path.rpartition("/")[0] for path in read_sources("reactor", "handlers")} <= linked
 
 
 def test_every_benchmark_is_named_with_its_question() -> None:

@@ -24,7 +24,7 @@ whoever is excused because of a fault that was planted in its way.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from handlers.files.cache import MAX_FILE_SIZE
+from reactor.handlers.files.cache import MAX_FILE_SIZE
 from tests.simulation.checker import AnswerChecker
 from tests.simulation.scripts import Exchange, ScriptWriter, head
 from tests.simulation.site import TOO_MUCH, Site

@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-from handlers.files.paths import TEMPORARY_PREFIX
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from tests.simulation.world import World
 
 ENOUGH = 1 << 40

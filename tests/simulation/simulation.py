@@ -88,7 +88,7 @@ def live(world: World, disk: Disk, clients: list[Client]) -> None:
     try:
         with ExitStack() as patches:
             for module in ("metadata", "paths", "precompressed", "store", "upload"):
-                patches.enter_context(patch(f"handlers.files.{module}.os", FaultyOs(disk)))
+                patches.enter_context(patch(f"reactor.handlers.files.{module}.os", FaultyOs(disk)))
             while not world.over:
                 site.reactor.turn()
                 if site.finished and not site.left:

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from math import inf
 from typing import Any
 
-import handlers
-from handlers.files.store import Store
+from reactor import handlers
+from reactor.handlers.files.store import Store
 from reactor.http11.message import OCTETS, TEXT, LiveStream, Request, Response
 from reactor.logs.access_log import AccessLog
 from reactor.loop import EventHandler, Interest, Reactor

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from handlers.files.upload import Upload
+from reactor.handlers.files.upload import Upload
 from reactor.http11.serializer import ChunkSource
 from reactor.loop import Reactor
 from reactor.server.acceptor import Acceptor

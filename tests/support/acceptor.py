@@ -3,7 +3,7 @@
 import socket
 from types import TracebackType
 
-import handlers
+from reactor import handlers
 from reactor.loop import Reactor
 from reactor.routing import Router
 from reactor.server.acceptor import Acceptor

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple, Self, TextIO
 
-import handlers
-from handlers.files.store import Store
+from reactor import handlers
 from reactor.allowed_hosts import AllowedHosts
+from reactor.handlers.files.store import Store
 from reactor.http11.default_headers import encode_headers
 from reactor.http11.message import Fields
 from reactor.inspector.table import state_table

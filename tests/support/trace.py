@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
-import handlers
-from handlers.files.store import Store
+from reactor import handlers
+from reactor.handlers.files.store import Store
 from reactor.http11.message import LiveStream, Request, Response
 from reactor.observe.events import Event, EventCallback
 from reactor.observe.trace import LIMIT, Trace

@@ -9,9 +9,9 @@ from typing import Literal
 
 import pytest
 
-import handlers
-from handlers.files.store import Store
+from reactor import handlers
 from reactor.basic_auth import MAX_CREDENTIALS, AuthRouter, digest
+from reactor.handlers.files.store import Store
 from reactor.http11.message import Response
 from reactor.routing import METHODS, Router
 from tests.support.in_process import Answer, Client, Harness

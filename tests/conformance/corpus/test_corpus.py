@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from reactor.http11.message import Params, Request, Response
 from reactor.routing import Route, Router, buffered
 from tests.conformance.corpus.build import read_corpus, write_files

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from reactor.http11.message import Content, LiveStream, Response
 from reactor.routing import Router
 from tests.support.in_process import Answer, Client, Harness

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from tests.support.in_process import Harness
 from tests.support.requests import answering, request
 

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from math import inf
 from typing import Any
 
-import handlers
+from reactor import handlers
 from reactor.inspector.inspector import inspected
 from reactor.inspector.routes import Installer
 from reactor.inspector.stepping import SteppedReactor

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from reactor.http11.message import FileSlice, LiveStream, Response
 from tests.support.in_process import Client, Harness
 from tests.support.requests import CANARY, answering, request, shrink_buffers, write

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from reactor.http11.message import Response
 from reactor.observe.explain import Explain
 from reactor.routing import Router

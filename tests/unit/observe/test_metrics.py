@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from reactor.http11.message import Response
 from reactor.observe.metrics import COUNTER, MetricFamily, Metrics
 from reactor.observe.prometheus import OPEN, PLAIN, negotiate, render

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import FileSlice, LiveStream, Request, Response
 from reactor.routing import Router

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from reactor.http11.message import LiveStream, Response
 from tests.support.in_process import Client, Harness
 from tests.support.requests import RecordingSink, answering, posting, request

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 from tests.support.in_process import Answer, Client
 

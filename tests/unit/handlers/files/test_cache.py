@@ -8,10 +8,17 @@ from unittest.mock import patch
 
 import pytest
 
-from handlers.files.cache import MAX_FILE_SIZE, MAX_TOTAL_SIZE, MIN_AGE, OVERHEAD, CacheEntry, FileCache
-from handlers.files.media_types import binary, file_type
-from handlers.files.metadata import FileMetadata, Representation
-from handlers.files.store import Store
+from reactor.handlers.files.cache import (
+    MAX_FILE_SIZE,
+    MAX_TOTAL_SIZE,
+    MIN_AGE,
+    OVERHEAD,
+    CacheEntry,
+    FileCache,
+)
+from reactor.handlers.files.media_types import binary, file_type
+from reactor.handlers.files.metadata import FileMetadata, Representation
+from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 
 LATER = 60.0  # seconds after a file was written: it has settled

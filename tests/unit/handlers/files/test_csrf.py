@@ -4,8 +4,8 @@ from contextlib import closing
 
 import pytest
 
-import handlers
-from handlers.files.store import Store
+from reactor import handlers
+from reactor.handlers.files.store import Store
 from tests.support.in_process import Harness
 from tests.unit.handlers.files.shared import Shared, request
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from handlers.files.directory import Entries, Entry, read_entries
-from handlers.files.paths import TEMPORARY_PREFIX
-from handlers.files.store import Store
+from reactor.handlers.files.directory import Entries, Entry, read_entries
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
+from reactor.handlers.files.store import Store
 from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, open_descriptors, refused_status
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from handlers.files.forms import (
+from reactor.handlers.files.forms import (
     MAX_HEAD_SIZE,
     MAX_PADDING,
     MAX_PARTS,
@@ -250,7 +250,7 @@ def test_a_content_type_without_a_good_boundary_is_refused(content_type: str | N
 
 
 def test_the_states_are_those_of_the_table() -> None:
-    import handlers.files.forms
+    from reactor.handlers.files import forms
 
-    table = re.findall(r"^    ([A-Z]+) ", handlers.files.forms.__doc__ or "", re.MULTILINE)
+    table = re.findall(r"^    ([A-Z]+) ", forms.__doc__ or "", re.MULTILINE)
     assert table == [state.name for state in FormState]

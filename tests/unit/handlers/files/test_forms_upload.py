@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import handlers
-from handlers.files.forms import MAX_FILES
-from handlers.files.store import Store
+from reactor import handlers
+from reactor.handlers.files.forms import MAX_FILES
+from reactor.handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
 from tests.support.requests import chunks, in_pieces
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request

@@ -9,11 +9,11 @@ from urllib.parse import unquote
 
 import pytest
 
-import handlers
-from handlers.files.directory import Entry, read_entries
-from handlers.files.listing import Order, list_directory, natural_key, parse_order, preferred_format
-from handlers.files.listing_html import POLICY, human_size
-from handlers.files.store import Store
+from reactor import handlers
+from reactor.handlers.files.directory import Entry, read_entries
+from reactor.handlers.files.listing import Order, list_directory, natural_key, parse_order, preferred_format
+from reactor.handlers.files.listing_html import POLICY, human_size
+from reactor.handlers.files.store import Store
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
 from reactor.http11.target import read_target

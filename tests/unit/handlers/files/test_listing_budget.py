@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from handlers.files import listing
-from handlers.files.directory import Entry
-from handlers.files.listing import EntryBudget, list_directory
+from reactor.handlers.files import listing
+from reactor.handlers.files.directory import Entry
+from reactor.handlers.files.listing import EntryBudget, list_directory
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target

@@ -4,8 +4,8 @@ from contextlib import closing
 
 import pytest
 
-from handlers.files.media_types import OCTET_STREAM, binary, file_type, guess
-from handlers.files.store import Store
+from reactor.handlers.files.media_types import OCTET_STREAM, binary, file_type, guess
+from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, request
 

@@ -7,8 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from handlers.files.media_types import OCTET_STREAM
-from handlers.files.store import Store
+from reactor.handlers.files.media_types import OCTET_STREAM
+from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
@@ -142,7 +142,7 @@ def test_what_comes_to_stand_beside_a_file_later_is_found(shared: Shared) -> Non
 def test_what_is_remembered_of_files_with_nothing_beside_them_is_bounded(
     shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.files.precompressed.MAX_REMEMBERED", 3)
+    monkeypatch.setattr("reactor.handlers.files.precompressed.MAX_REMEMBERED", 3)
     for number in range(10):
         write(shared, f"f{number}", TEXT)
     os.utime(shared.path, (WRITTEN, WRITTEN))

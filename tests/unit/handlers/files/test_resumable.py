@@ -9,10 +9,10 @@ from contextlib import closing
 
 import pytest
 
-import handlers
-from handlers.files.paths import TEMPORARY_PREFIX
-from handlers.files.resumable import MAX_UPLOADS
-from handlers.files.store import Store
+from reactor import handlers
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
+from reactor.handlers.files.resumable import MAX_UPLOADS
+from reactor.handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from handlers.files.paths import TEMPORARY_PREFIX
-from handlers.files.store import Store
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
+from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import SECRET, Shared, open_descriptors, post, request
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from handlers.files.paths import TEMPORARY_PREFIX
-from handlers.files.store import Store
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
+from reactor.handlers.files.store import Store
 from tests.unit.handlers.files.shared import (
     SECRET,
     Shared,

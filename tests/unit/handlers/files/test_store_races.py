@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 from tests.support.in_process import Harness
 from tests.unit.handlers.files.shared import SECRET, Shared, no_descriptor_leaks, post, read, request, upload

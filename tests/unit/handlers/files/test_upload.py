@@ -9,8 +9,8 @@ from contextlib import closing
 
 import pytest
 
-from handlers.files.paths import TEMPORARY_PREFIX
-from handlers.files.store import Store
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
+from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read, refused_status, upload
 

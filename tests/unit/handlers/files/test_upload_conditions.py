@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
-import handlers
-from handlers.files.store import Store
-from handlers.files.upload import read_digests
+from reactor import handlers
+from reactor.handlers.files.store import Store
+from reactor.handlers.files.upload import read_digests
 from reactor.http11.errors import HTTPError
 from tests.support.in_process import Answer, Client, Harness
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from handlers.files.store import Store
+from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read

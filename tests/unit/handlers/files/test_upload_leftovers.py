@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from handlers.files.paths import TEMPORARY_PREFIX
-from handlers.files.store import Store
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
+from reactor.handlers.files.store import Store
 from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-import handlers
-from handlers.files.store import Store
+from reactor import handlers
+from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, open_descriptors, post, request
 

@@ -1,0 +1,31 @@
+"""Budgets of the design: lines of code and number of options. Raise one only in a commit of its own."""
+
+import pytest
+
+from reactor.cli.main import make_parser
+from tests.design.sources import ROOT, read_sources
+
+
+def lines_in(*folders: str) -> int:
+    """Count the lines of all Python files in these folders."""
+    return sum(len(source.splitlines()) for source in read_sources(*folders).values())
+
+
+@pytest.mark.xfail(strict=True, reason="part 2: states as data, slow calls reported by an observer")
+def test_the_event_loop_has_at_most_220_lines() -> None:
+    assert len((ROOT / "reactor" / "loop.py").read_text().splitlines()) <= 220
+
+
+@pytest.mark.xfail(strict=True, reason="part 3: fewer benchmarks have fewer tests")
+def test_tests_have_at_most_three_times_the_lines_of_the_product() -> None:
+    assert lines_in("tests") <= 3 * lines_in("reactor", "handlers")
+
+
+@pytest.mark.xfail(strict=True, reason="part 3: one load generator with one path for data")
+def test_benchmarks_have_at_most_5000_lines() -> None:
+    assert lines_in("benchmarks") <= 5_000
+
+
+def test_the_command_has_at_most_50_options() -> None:
+    options = [action for action in make_parser()._actions if action.option_strings and action.dest != "help"]
+    assert len(options) <= 50
