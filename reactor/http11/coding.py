@@ -15,7 +15,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import Any
 
-from reactor.http11.cache import BytesCache
+from reactor.http11.bytes_cache import BytesCache
 from reactor.http11.grammar import find_weighted_codings
 
 _engine: Any = zlib

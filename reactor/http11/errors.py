@@ -23,3 +23,8 @@ class HTTPError(Exception):
 
 class ProtocolError(HTTPError):
     """A malformed request (RFC 9112): the error response is sent, then the connection is closed."""
+
+
+def error_body(reason: str) -> bytes:
+    """Return the body of an error response: one line of plain text (UTF-8) with the reason."""
+    return f"{reason}\n".encode()

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from reactor.http11.cache import BytesCache
+from reactor.http11.bytes_cache import BytesCache
 from reactor.http11.coding import preferred_coding
 from reactor.http11.errors import ProtocolError
 from reactor.http11.framing import content_length

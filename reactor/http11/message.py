@@ -16,6 +16,7 @@ from threading import RLock
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from reactor.http11.errors import error_body
 from reactor.http11.headers import Headers
 from reactor.http11.target import Target
 
@@ -265,4 +266,4 @@ class Response:
     @classmethod
     def error(cls, status: int, reason: str, headers: Fields = ()) -> "Response":
         """Make an error response: one line of plain text that says why."""
-        return cls(status, f"{reason}\n".encode(), (*TEXT, *headers))
+        return cls(status, error_body(reason), (*TEXT, *headers))

@@ -415,14 +415,12 @@ class Connection(EventHandler):
 
     def _measure_rate(self) -> None:
         """Give content that came fast enough another window of time."""
-        request_body, settings = self._request_body, self._context.settings
-        assert request_body is not None, "content is received for a request"
-        if request_body.octets_in_window < settings.min_rate * settings.content_timeout:
-            self._request_timeout(f"content came slower than {settings.min_rate:g} octets a second")
-        else:
-            request_body.octets_in_window = 0
-            request_body.window_ends = inf
+        assert self._request_body is not None, "content is received for a request"
+        too_slow = self._request_body.measure_rate(self._context.settings)
+        if too_slow is None:
             self._await_content()
+        else:
+            self._request_timeout(too_slow)
 
     def _await_content(self) -> None:
         """Wait for more content, in the window of time that has begun, if one has."""

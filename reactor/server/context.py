@@ -9,13 +9,13 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import fields
-from email.utils import formatdate
 from enum import Enum, auto
 from math import inf
 from threading import get_ident
 from typing import TYPE_CHECKING
 
 from reactor.allowed_hosts import AllowedHosts
+from reactor.http11.dates import date_line
 from reactor.http11.head import HeadReader
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
@@ -108,8 +108,7 @@ class ServerContext:
 
     def renew_common_headers(self) -> None:
         """Write the lines that every response carries, with the Date of the present second."""
-        wall = self.wall_clock()
-        self.common_headers_expire = self.reactor.now + 1.0 - wall % 1.0
+        date, valid_for = date_line(self.wall_clock())
+        self.common_headers_expire = self.reactor.now + valid_for
         # RFC 9110, 6.6.1: with a clock, Date is in every response, unless it is turned off.
-        date = f"Date: {formatdate(wall, usegmt=True)}\r\n" if self.settings.date_header else ""
-        self.common_headers = date.encode("ascii") + self._default_headers
+        self.common_headers = (date if self.settings.date_header else b"") + self._default_headers

@@ -13,6 +13,7 @@ from typing import TypeVar
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Fields, Request
 from reactor.routing import Handler, Sink, SinkFactory
+from reactor.settings import Settings
 
 log = logging.getLogger("reactor")
 
@@ -44,6 +45,14 @@ class RequestBody:
         """Pass octets on."""
         self.octets_in_window += len(octets)
         _call_app(lambda: self._sink.write(octets))
+
+    def measure_rate(self, settings: Settings) -> str | None:
+        """End a window: return why the content is too slow, or None; then the next octets begin a window."""
+        if self.octets_in_window < settings.min_rate * settings.content_timeout:
+            return f"content came slower than {settings.min_rate:g} octets a second"
+        self.octets_in_window = 0
+        self.window_ends = inf
+        return None
 
     def finish(self) -> None:
         """Let the request have its content, which is complete."""

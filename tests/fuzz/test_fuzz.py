@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from reactor.http11 import framing, headers, target
-from reactor.http11.cache import BytesCache
+from reactor.http11.bytes_cache import BytesCache
 from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader
 from reactor.http11.parser import Parser

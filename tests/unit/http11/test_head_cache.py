@@ -2,7 +2,7 @@
 
 import pytest
 
-from reactor.http11.cache import BytesCache
+from reactor.http11.bytes_cache import BytesCache
 from reactor.http11.chunked import ChunkedReader
 from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader
