@@ -15,9 +15,9 @@ import pytest
 
 TESTS = Path(__file__).parent
 MARKER_BY_FOLDER = {
-    TESTS / "system": pytest.mark.system,
-    TESTS / "browser": pytest.mark.browser,
-    TESTS / "unit" / "benchmarks": pytest.mark.bench,
+    f"{TESTS}/system/": pytest.mark.system,
+    f"{TESTS}/browser/": pytest.mark.browser,
+    f"{TESTS}/unit/benchmarks/": pytest.mark.bench,
 }
 MAY_START_PROCESSES = ("system", "bench", "browser", "slow")
 STARTS_A_PROCESS = ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system")
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by the folder that they are in, before they are deselected by marker."""
     for item in items:
         for folder, marker in MARKER_BY_FOLDER.items():
-            if folder in item.path.parents:
+            if str(item.path).startswith(folder):
                 item.add_marker(marker)
 
 
