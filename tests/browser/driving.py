@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 Found = TypeVar("Found")
-PATIENCE = 20.0  # seconds; a test that waits longer has failed
+TIMEOUT = 20.0  # seconds; a test that waits longer has failed
 ROWS = "#entries tr:not([hidden]) bdi"
 
 
@@ -50,7 +50,7 @@ class Browser:
         from selenium.webdriver.support.ui import WebDriverWait
 
         ignored = (StaleElementReferenceException,)
-        found: Found | None = WebDriverWait(self.driver, PATIENCE, 0.05, ignored).until(lambda _: condition())
+        found: Found | None = WebDriverWait(self.driver, TIMEOUT, 0.05, ignored).until(lambda _: condition())
         assert found is not None
         return found
 

@@ -9,19 +9,19 @@ import pytest
 
 from tests.browser.driving import Browser
 from tests.support.process import head
-from tests.unit.inspector.microscope import Microscope
+from tests.unit.inspector.microscope import MicroscopeProcess
 
 GET = head("GET", "/echo/hi")
 
 
 @pytest.fixture
-def server() -> Iterator[Microscope]:
-    with Microscope() as microscope:
+def server() -> Iterator[MicroscopeProcess]:
+    with MicroscopeProcess() as microscope:
         yield microscope
 
 
 @pytest.fixture
-def page(browser: Browser, server: Microscope) -> Browser:
+def page(browser: Browser, server: MicroscopeProcess) -> Browser:
     """Open the page, and wait until it shows what is."""
     browser.open(f"http://127.0.0.1:{server.inspector}/")
     browser.wait(lambda: mode(browser) == "running")
@@ -41,39 +41,39 @@ def received(page: Browser) -> int:
 
 
 def test_pause_freezes_the_server_while_the_page_goes_on_and_one_step_answers(
-    page: Browser, server: Microscope
+    page: Browser, server: MicroscopeProcess
 ) -> None:
-    wire = server.connect()
-    assert wire.get("/").status == 200
+    client = server.connect()
+    assert client.get("/").status == 200
     press(page, "#pause")
     page.wait(lambda: mode(page) == "paused")
-    wire.send(GET)
+    client.send(GET)
     before = received(page)
     page.wait(lambda: received(page) >= before + 2)
-    assert wire.hangs()
+    assert client.hangs()
     press(page, "#event")
-    assert wire.answer().content == b"hi"
+    assert client.answer().content == b"hi"
     assert mode(page) == "paused"
     press(page, "#resume")
     page.wait(lambda: mode(page) == "running")
-    assert wire.get("/").status == 200
+    assert client.get("/").status == 200
 
 
-def test_a_breakpoint_stops_at_responding(page: Browser, server: Microscope) -> None:
+def test_a_breakpoint_stops_at_responding(page: Browser, server: MicroscopeProcess) -> None:
     press(page, '#breakpoints input[data-state="RESPONDING"]')
     page.wait(lambda: json.loads(server.ask("/connections")[1]) is not None)
-    wire = server.connect()
+    client = server.connect()
     page.wait(lambda: page.all('.chip[data-number="1"]'))
-    wire.send(GET)
+    client.send(GET)
     page.wait(lambda: mode(page) == "paused")
     page.wait(lambda: "RESPONDING" in page.one("#at").text)
     page.wait(lambda: page.one('.chip[data-number="1"]').get_attribute("data-state") == "RESPONDING")
-    assert wire.hangs()
+    assert client.hangs()
     press(page, "#resume")
-    assert wire.answer().status == 200
+    assert client.answer().status == 200
 
 
-def test_a_demo_clients_chip_is_seen_in_three_lanes(page: Browser, server: Microscope) -> None:
+def test_a_demo_clients_chip_is_seen_in_three_lanes(page: Browser, server: MicroscopeProcess) -> None:
     page.driver.execute_script(
         """
         window.seen = new Set();
@@ -92,10 +92,10 @@ def test_a_demo_clients_chip_is_seen_in_three_lanes(page: Browser, server: Micro
     assert seen >= {"RESPONDING", "IDLE"}
 
 
-def test_a_click_shows_one_connection_without_its_secrets(page: Browser, server: Microscope) -> None:
-    wire = server.connect()
+def test_a_click_shows_one_connection_without_its_secrets(page: Browser, server: MicroscopeProcess) -> None:
+    client = server.connect()
     page.wait(lambda: page.all('.chip[data-number="1"]'))
-    wire.get("/user-agent", "Authorization: Basic c2VjcmV0")
+    client.get("/user-agent", "Authorization: Basic c2VjcmV0")
     press(page, '.chip[data-number="1"]')
     page.wait(lambda: "/user-agent" in page.one("#connection").text)
     text = page.one("#connection").text
@@ -103,18 +103,18 @@ def test_a_click_shows_one_connection_without_its_secrets(page: Browser, server:
     assert "c2VjcmV0" not in page.driver.page_source
 
 
-def test_explain_names_the_file_and_the_line(page: Browser, server: Microscope) -> None:
+def test_explain_names_the_file_and_the_line(page: Browser, server: MicroscopeProcess) -> None:
     press(page, "[data-step=select] button")
     page.wait(lambda: "reactor/loop.py" in page.driver.find_element("css selector", "body").text)
 
 
 def test_with_2000_connections_the_page_draws_and_its_memory_is_flat(
-    page: Browser, server: Microscope
+    page: Browser, server: MicroscopeProcess
 ) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     try:
-        wires = [server.connect() for _ in range(2000)]
+        clients = [server.connect() for _ in range(2000)]
         page.wait(lambda: "2,000" in page.driver.find_element("css selector", "body").text)
 
         def heap() -> int:
@@ -124,8 +124,8 @@ def test_with_2000_connections_the_page_draws_and_its_memory_is_flat(
 
         def live(rounds: int) -> None:
             for number in range(rounds):
-                for wire in wires[number::100]:
-                    wire.get("/")
+                for client in clients[number::100]:
+                    client.get("/")
 
         live(20)
         before, frames = heap(), received(page)
@@ -136,7 +136,7 @@ def test_with_2000_connections_the_page_draws_and_its_memory_is_flat(
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_nothing_is_complained_of(page: Browser, server: Microscope) -> None:
+def test_nothing_is_complained_of(page: Browser, server: MicroscopeProcess) -> None:
     press(page, '#demos button[data-demo="hundred"]')
     page.wait(lambda: len(page.all(".chip")) > 50)
     assert page.complaints() == []

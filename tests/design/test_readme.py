@@ -73,3 +73,11 @@ def test_the_server_needs_nothing_at_run_time() -> None:
     setup.read(ROOT / "setup.cfg")
     assert "install_requires" not in setup["options"]
     assert set(setup["options.extras_require"]) == {"test", "dev", "bench", "fast", "browser"}
+
+
+def test_the_markers_of_the_tests_are_named() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    markers = [line.partition(":")[0] for line in config["tool:pytest"]["markers"].strip().splitlines()]
+    assert markers == ["system", "bench", "browser", "slow"]
+    assert set(re.findall(r"`(?:\S+ -m pytest )?-m (\w+)`", README)) == set(markers)

@@ -1,4 +1,4 @@
-"""The clients: each lives its life; what it is given goes to its judge.
+"""The clients: each runs its script, and hands what it receives to its checker.
 
     Manner      What it does                                            What it must get
     honest      sends all at once or one by one, in pieces; reads        every answer
@@ -25,13 +25,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from reactor.handlers.files.cache import MAX_FILE_SIZE
-from tests.simulation.judge import Judge
-from tests.simulation.scripts import Author, Exchange, head
+from tests.simulation.checker import AnswerChecker
+from tests.simulation.scripts import Exchange, ScriptWriter, head
 from tests.simulation.site import TOO_MUCH, Site
 from tests.simulation.wire import Mark, Reset, Wire
 from tests.simulation.world import Life, Process, World
 
-MANNERS = {
+BEHAVIOURS = {
     "honest": 40,
     "slow": 6,
     "storming": 3,
@@ -58,45 +58,45 @@ CANARY = head("GET /echo/canary HTTP/1.1")
 class Client:
     """One client, from connecting to its judgement."""
 
-    def __init__(self, site: Site, author: Author, manner: str) -> None:
+    def __init__(self, site: Site, writer: ScriptWriter, behaviour: str) -> None:
         self.world: World = site.world
         self.site = site
-        self.name = author.name
-        self.manner = manner
-        self.exchanges = self._write(author)
-        self.at_once = manner in ("slow", "storming", "half", "cut") or self.world.random.random() < 0.5
+        self.name = writer.name
+        self.behaviour = behaviour
+        self.exchanges = self._write(writer)
+        self.at_once = behaviour in ("slow", "storming", "half", "cut") or self.world.random.random() < 0.5
         if any(each.lasts for each in self.exchanges) and self._octets() > MOST_BEHIND_A_LIVE_STREAM:
             self.exchanges = [each for each in self.exchanges if not each.lasts]
         contents = [each.content for each in self.exchanges if isinstance(each.content, bytes)]
         # A file that is kept in memory is an answer, too.
         site.largest_answers[self.name] = max(MAX_FILE_SIZE, *map(len, contents), 0)
-        self.judge = Judge(site, author.disk, self.name, manner, self.exchanges)
+        self.checker = AnswerChecker(site, writer.disk, self.name, behaviour, self.exchanges)
         self.wire: Wire | None = None
-        self.judged = False
+        self.checked = False
         self.complete = 0  # how many requests are sent whole
         self._has_more = False  # it is about to send what the server's kernel has no room for
         self._sender = Process(self.world, self._send())
         self._reader: Process | None = None
 
-    def _write(self, author: Author) -> list[Exchange]:
+    def _write(self, writer: ScriptWriter) -> list[Exchange]:
         random = self.world.random
-        if self.manner == "silent":
+        if self.behaviour == "silent":
             return []
-        if self.manner == "storming":
-            return [author.write_short() for _ in range(random.choice((10, 40, 80)))]
-        exchanges = [author.write() for _ in range(random.choice((1, 1, 2, 3, 6)))]
-        if self.manner in HALF_CLOSING:
-            exchanges = [each for each in exchanges if not each.lasts] or [author.root()]
-        if self.manner == "trickling":
+        if self.behaviour == "storming":
+            return [writer.write_short() for _ in range(random.choice((10, 40, 80)))]
+        exchanges = [writer.write() for _ in range(random.choice((1, 1, 2, 3, 6)))]
+        if self.behaviour in HALF_CLOSING:
+            exchanges = [each for each in exchanges if not each.lasts] or [writer.root()]
+        if self.behaviour == "trickling":
             exchanges.append(Exchange(b"", (408,), closes=True))
-        elif self.manner == "sparing":
-            exchanges.append(self._sparing_upload(author))
-        elif self.manner in ("surplus", "rude") or (self.manner != "idle" and random.random() < 0.4):
-            exchanges.append(author.write_last())
+        elif self.behaviour == "sparing":
+            exchanges.append(self._sparing_upload(writer))
+        elif self.behaviour in ("surplus", "rude") or (self.behaviour != "idle" and random.random() < 0.4):
+            exchanges.append(writer.write_last())
         return exchanges
 
-    def _sparing_upload(self, author: Author) -> Exchange:
-        octets = head(f"POST /files/{author.mark()} HTTP/1.1", "Content-Length: 100000")
+    def _sparing_upload(self, writer: ScriptWriter) -> Exchange:
+        octets = head(f"POST /files/{writer.mark()} HTTP/1.1", "Content-Length: 100000")
         return Exchange(octets, (408,), closes=True, on_disk=True)
 
     # What the client does.
@@ -105,35 +105,35 @@ class Client:
         random = self.world.random
         yield random.random() * random.choice((0.01, 1.0, 10.0))
         if not self._connect():
-            self.judged = True
+            self.checked = True
             return
-        self.judge.connected_at = self.judge.since = self.world.now
-        if self.manner != "silent":
+        self.checker.connected_at = self.checker.since = self.world.now
+        if self.behaviour != "silent":
             yield random.random() * random.choice((0.0, 0.01, 10.0))
         try:
             yield from self._send_script()
             yield from self._take_leave()
         except Reset:
-            yield lambda: bool(self.judge.ended)
-        self.judged = True
+            yield lambda: bool(self.checker.ended)
+        self.checked = True
         assert self.wire is not None
-        self.judge.conclude(self.wire)
+        self.checker.conclude(self.wire)
 
     def suspend(self) -> None:
         """Take note that the server was suspended: what waits for it is not all of a request perhaps."""
-        if self.wire is None or self.judged:
+        if self.wire is None or self.checked:
             return
-        self.judge.jumped = True
+        self.checker.jumped = True
         if self._has_more or len(self.wire.up) > self.site.settings.turn_read:
-            self.world.excuse(self.name, TOO_MUCH)
+            self.world.allow_failure(self.name, TOO_MUCH)
 
     def stop(self) -> None:
         """Take note that the server is told to stop: what it has received by now must be answered."""
-        if self.wire is not None and not self.judged:
+        if self.wire is not None and not self.checked:
             self.world.say("%s has sent %d requests", self.name, self.complete)
-            self.judge.stop(self.complete)
-        elif not self.judged:
-            self.judge.stop(0)
+            self.checker.stop(self.complete)
+        elif not self.checked:
+            self.checker.stop(0)
 
     def _connect(self) -> bool:
         """Connect; return False when the server does not listen any more."""
@@ -147,31 +147,31 @@ class Client:
         )
         self.wire.tell_client = self._notify
         if not self.site.listener.connect(self.wire):
-            self.world.excuse(self.name, "it was refused")
+            self.world.allow_failure(self.name, "it was refused")
             return False
-        self.world.say("%s (%s) connects", self.name, self.manner)
+        self.world.say("%s (%s) connects", self.name, self.behaviour)
         self._reader = Process(self.world, self._read())
         return True
 
     def _send_script(self) -> Life:
-        script = self._cut_script() if self.manner in BROKEN_OFF else self.exchanges
-        if self.manner == "storming":
+        script = self._cut_script() if self.behaviour in BROKEN_OFF else self.exchanges
+        if self.behaviour == "storming":
             yield from self._push(b"".join(each.octets for each in script))
             self.complete = len(script)
             return
         for place, exchange in enumerate(script, 1):
-            if self.judge.dismissed:
+            if self.checker.dismissed:
                 return
-            if self.manner == "surplus" and place == len(script):
+            if self.behaviour == "surplus" and place == len(script):
                 self._overshoot(exchange.octets + CANARY * self.world.random.choice((1, 30)))
                 return
             yield from self._send_exchange(exchange, place)
             if not self.at_once and place < len(script):
-                yield lambda place=place: len(self.judge.answers) >= place or bool(self.judge.ended)  # type: ignore[misc]
+                yield lambda place=place: len(self.checker.answers) >= place or bool(self.checker.ended)  # type: ignore[misc]
                 yield self.world.random.random() * self.world.random.choice((0.0, 0.0, 0.1, 30.0))
-        if self.manner == "trickling":
+        if self.behaviour == "trickling":
             yield from self._trickle(b"GET / HTTP/1.1\r\nX: ")
-        elif self.manner == "sparing":
+        elif self.behaviour == "sparing":
             yield from self._trickle(b"")
 
     def _send_exchange(self, exchange: Exchange, place: int) -> Life:
@@ -182,14 +182,14 @@ class Client:
         if exchange.asks is None:
             self._note_complete(place)
             return
-        if self.manner != "slow":  # who would ask for too much patience
+        if self.behaviour != "slow":  # who would ask for too much patience
             yield lambda: self._may_go_on(place)
-        if not self.judge.ended and len(self.judge.answers) < place:
+        if not self.checker.ended and len(self.checker.answers) < place:
             yield from self._send_pieces(exchange.asks)
             self._note_complete(place)
 
     def _note_complete(self, place: int) -> None:
-        if not self.judge.ended and not self.judge.dismissed:
+        if not self.checker.ended and not self.checker.dismissed:
             self.complete = place
 
     def _send_pieces(self, octets: bytes) -> Life:
@@ -203,15 +203,17 @@ class Client:
         sent = self.wire.client_send(octets)
         self.world.say("%s sends %s", self.name, Mark(octets[:sent]))
         if sent < len(octets):
-            self.world.excuse(self.name, "not all that it sends is there in time")
+            self.world.allow_failure(self.name, "not all that it sends is there in time")
             self.wire.client_half_close()
         elif self.world.weather["eagain"]:
-            self.world.excuse(self.name, "the server may be told that nothing is there")
+            self.world.allow_failure(self.name, "the server may be told that nothing is there")
 
     def _may_go_on(self, place: int) -> bool:
         """Whether 100 (Continue) or a final answer has come to the request in this place."""
         asked = sum(each.asks is not None for each in self.exchanges[:place])
-        return self.judge.continues >= asked or len(self.judge.answers) >= place or bool(self.judge.ended)
+        return (
+            self.checker.continues >= asked or len(self.checker.answers) >= place or bool(self.checker.ended)
+        )
 
     def _cut_script(self) -> list[Exchange]:
         """Break the script off in the middle of its last request, which may be refused before its end."""
@@ -220,7 +222,7 @@ class Client:
         self.world.say("%s will break off after %d octets of %s", self.name, len(octets), last.words)
         refusals = last.statuses if last.closes and last.statuses > (399,) else ()
         self.exchanges[-1] = replace(last, octets=octets, statuses=refusals, content=None, asks=None)
-        self.judge.required -= 1
+        self.checker.required -= 1
         return self.exchanges
 
     def _pieces(self, octets: bytes) -> Iterator[tuple[bytes, float]]:
@@ -235,41 +237,41 @@ class Client:
     def _push(self, octets: bytes) -> Life:
         """Send octets as there is room for them, unless the server has ended."""
         assert self.wire is not None
-        while octets and not self.judge.ended and not self.judge.dismissed:
+        while octets and not self.checker.ended and not self.checker.dismissed:
             sent = self.wire.client_send(octets)
             self.world.say("%s sends %s", self.name, Mark(octets[:sent]))
             octets = octets[sent:]
             if octets:
                 self._has_more = True
-                yield lambda: self.wire.client_can_send or bool(self.judge.ended)  # type: ignore[union-attr]
+                yield lambda: self.wire.client_can_send or bool(self.checker.ended)  # type: ignore[union-attr]
                 self._has_more = False
 
     def _trickle(self, octets: bytes) -> Life:
         """Send an octet now and then, for longer than any timeout."""
         yield from self._push(octets)
-        self.judge.since = self.world.now
+        self.checker.since = self.world.now
         for _ in range(100):
-            if self.judge.ended:
+            if self.checker.ended:
                 break
             yield from self._push(b"a")
             yield self.world.random.random()
 
     def _take_leave(self) -> Life:
-        """Wait for what is due; then go, each in its manner."""
+        """Wait for what is due; then leave, as its behaviour says."""
         assert self.wire is not None
-        wire, manner = self.wire, self.manner
-        if manner in ("vanishing", "resetting", "leaving"):
-            self.world.excuse(self.name, f"it is {manner}")
+        wire, behaviour = self.wire, self.behaviour
+        if behaviour in ("vanishing", "resetting", "leaving"):
+            self.world.allow_failure(self.name, f"it is {behaviour}")
             yield self.world.random.random() * self.world.random.choice((0.0, 0.01, 5.0))
             self._go_away()
             return
-        if manner == "rude":
-            self.world.excuse(self.name, "it sent more after its last request")
+        if behaviour == "rude":
+            self.world.allow_failure(self.name, "it sent more after its last request")
             yield from self._push(CANARY)
-        if manner in HALF_CLOSING:
+        if behaviour in HALF_CLOSING:
             self.world.say("%s half-closes", self.name)
             wire.client_half_close()
-        yield lambda: bool(self.judge.ended) or (self.judge.is_content and not self._waits_for_end)
+        yield lambda: bool(self.checker.ended) or (self.checker.is_content and not self._waits_for_end)
         self.world.say("%s closes", self.name)
         wire.client_close()
 
@@ -279,39 +281,39 @@ class Client:
         last = bool(self.exchanges) and self.exchanges[-1].closes
         return (
             last
-            or self.judge.stopping
-            or self.manner in ("half", "cut", "idle", "silent", "surplus", "rude", "deaf")
+            or self.checker.stopping
+            or self.behaviour in ("half", "cut", "idle", "silent", "surplus", "rude", "deaf")
         )
 
     def _go_away(self) -> None:
         assert self.wire is not None
         assert self._reader is not None
-        self.world.say("%s is %s", self.name, self.manner)
+        self.world.say("%s is %s", self.name, self.behaviour)
         self._reader.stop()
-        if self.manner == "resetting":
+        if self.behaviour == "resetting":
             self.wire.client_abort()
-        elif self.manner == "leaving":
+        elif self.behaviour == "leaving":
             self.wire.client_close()
 
     def _read(self) -> Life:
         assert self.wire is not None
         random = self.world.random
         size, pause = 65_536, random.choice((1e-4, 1e-3, 0.05))
-        if self.manner == "slow":
+        if self.behaviour == "slow":
             size, pause = 1 + self._expected() // random.choice((10, 60)), random.choice((0.5, 10.0, 35.0))
-        elif self.manner == "deaf":
-            self.world.excuse(self.name, "it does not read")
+        elif self.behaviour == "deaf":
+            self.world.allow_failure(self.name, "it does not read")
             yield 40.0 + random.random() * 100.0
-        while not self.judge.ended:
+        while not self.checker.ended:
             yield lambda: self.wire.client_can_read  # type: ignore[union-attr]
             yield random.random() * pause
             try:
                 octets = self.wire.client_receive(size)
             except Reset:
-                self.judge.end("reset")
+                self.checker.end("reset")
             else:
                 if octets is not None:
-                    self.judge.take(octets)
+                    self.checker.take(octets)
             self._sender.notify()
 
     def _notify(self) -> None:

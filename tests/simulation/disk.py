@@ -29,7 +29,7 @@ FAULTS = {
 }
 COMMITTING = ("rename", "fsync")
 TOLD = (500, 503, 507)
-EXCUSE = "a file could not be read or written"
+DISK_FAILURE = "a file could not be read or written"
 
 
 class Disk:
@@ -64,7 +64,7 @@ class Disk:
         if not self.world.happens("commit" if call in COMMITTING else "disk"):
             return False
         self.world.say("  %s: %s fails", self.world.current, call)
-        self.world.excuse(self.world.current, EXCUSE)
+        self.world.allow_failure(self.world.current, DISK_FAILURE)
         return True
 
     def note_rename(self, name: str) -> None:

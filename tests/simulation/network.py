@@ -180,7 +180,7 @@ class Socket(Handle):
         wire, network = self.wire, self.network
         assert not self.blocking, f"{call} on a handle that blocks"
         if not wire.server_reset and network.world.happens("reset"):
-            network.world.excuse(wire.name, "the network broke the connection")
+            network.world.allow_failure(wire.name, "the network broke the connection")
             wire.break_client()
             wire.break_server()
         if not wire.server_reset:
@@ -231,7 +231,7 @@ class Listener(Handle):
         network.moved.add(self.descriptor)
         network.touch(self.descriptor)
         if world.happens("abort"):
-            world.excuse(wire.name, "it was gone before it was accepted")
+            world.allow_failure(wire.name, "it was gone before it was accepted")
             wire.server_closed = True
             wire.break_client()
             raise ConnectionAbortedError(errno.ECONNABORTED, "gone")

@@ -47,7 +47,7 @@ def is_line(content: bytes) -> bool:
 
 
 @dataclass
-class Author:
+class ScriptWriter:
     """Writes the exchanges of one client."""
 
     world: World
@@ -64,7 +64,9 @@ class Author:
 
     def write_short(self) -> Exchange:
         """Write a short one, whose answer is longer at times."""
-        return self.world.random.choice((Author.root, Author.user_agent, Author.echo, Author.only_head))(self)
+        return self.world.random.choice(
+            (ScriptWriter.root, ScriptWriter.user_agent, ScriptWriter.echo, ScriptWriter.only_head)
+        )(self)
 
     def write_last(self) -> Exchange:
         """Write one that ends the connection, and is answered."""
@@ -255,30 +257,30 @@ class Author:
         return Exchange(head(f"GET /breaks/{self.mark()}/{count} HTTP/1.1"), (), closes=True)
 
 
-PERSISTENT: dict[Callable[[Author], Exchange], int] = {
-    Author.root: 2,
-    Author.echo: 6,
-    Author.echo_with_content: 1,
-    Author.user_agent: 3,
-    Author.only_head: 2,
-    Author.options: 1,
-    Author.mild_error: 2,
-    Author.mirror: 2,
-    Author.pieces: 3,
-    Author.live: 1,
-    Author.download: 4,
-    Author.upload: 5,
-    Author.download_own: 3,
+PERSISTENT: dict[Callable[[ScriptWriter], Exchange], int] = {
+    ScriptWriter.root: 2,
+    ScriptWriter.echo: 6,
+    ScriptWriter.echo_with_content: 1,
+    ScriptWriter.user_agent: 3,
+    ScriptWriter.only_head: 2,
+    ScriptWriter.options: 1,
+    ScriptWriter.mild_error: 2,
+    ScriptWriter.mirror: 2,
+    ScriptWriter.pieces: 3,
+    ScriptWriter.live: 1,
+    ScriptWriter.download: 4,
+    ScriptWriter.upload: 5,
+    ScriptWriter.download_own: 3,
 }
 
-CLOSING: tuple[Callable[[Author], Exchange], ...] = (
-    Author.refused,
-    Author.refused,
-    Author.echo_and_close,
-    Author.old_echo,
-    Author.old_pieces,
-    Author.broken_content,
-    Author.breaks,
+CLOSING: tuple[Callable[[ScriptWriter], Exchange], ...] = (
+    ScriptWriter.refused,
+    ScriptWriter.refused,
+    ScriptWriter.echo_and_close,
+    ScriptWriter.old_echo,
+    ScriptWriter.old_pieces,
+    ScriptWriter.broken_content,
+    ScriptWriter.breaks,
 )
 
 _CHUNKED = "Transfer-Encoding: chunked"

@@ -13,7 +13,7 @@ from typing import Any
 from tests.simulation.network import Handle, Network, Socket
 from tests.simulation.world import World
 
-NOT_REGISTERED = "the selector took no further handle"  # an excuse
+NOT_REGISTERED = "the selector took no further handle"  # why a failure is allowed
 WORDS = ("", "readable", "writable", "readable and writable")
 
 
@@ -37,7 +37,7 @@ class SimulatedSelector(BaseSelector):
         if descriptor in self._keys:
             raise KeyError(f"descriptor {descriptor} is registered already")
         if isinstance(fileobj, Socket) and self._world.happens("unregistrable"):
-            self._world.excuse(fileobj.name, NOT_REGISTERED)
+            self._world.allow_failure(fileobj.name, NOT_REGISTERED)
             raise OSError(errno.ENOSPC, "planted")
         return self._set(SelectorKey(fileobj, descriptor, events, data))
 

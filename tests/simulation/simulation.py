@@ -10,10 +10,10 @@ from random import Random
 from typing import NamedTuple
 from unittest.mock import patch
 
-from tests.simulation.clients import MANNERS, Client
-from tests.simulation.disk import EXCUSE, Disk, FaultyOs
+from tests.simulation.clients import BEHAVIOURS, Client
+from tests.simulation.disk import DISK_FAILURE, Disk, FaultyOs
 from tests.simulation.invariants import Invariants
-from tests.simulation.scripts import Author
+from tests.simulation.scripts import ScriptWriter
 from tests.simulation.site import PlannedError, Site
 from tests.simulation.world import Violation, World
 
@@ -55,8 +55,8 @@ def run_seed(seed: int, trace: list[str] | None = None) -> Outcome:
         failure,
         world.turn,
         len(clients),
-        sum(client.name in world.excuses for client in clients),
-        sum(len(client.judge.answers) for client in clients),
+        sum(client.name in world.allowed_failures for client in clients),
+        sum(len(client.checker.answers) for client in clients),
     )
 
 
@@ -70,8 +70,8 @@ def live(world: World, disk: Disk, clients: list[Client]) -> None:
     invariants = Invariants(site)
     crowd = random.choice(CROWDS)
     for number in range(1, random.randint(crowd // 2, crowd) + 1):
-        manner = random.choices(list(MANNERS), list(MANNERS.values()))[0]
-        clients.append(Client(site, Author(world, disk, f"client{number}", large), manner))
+        behaviour = random.choices(list(BEHAVIOURS), list(BEHAVIOURS.values()))[0]
+        clients.append(Client(site, ScriptWriter(world, disk, f"client{number}", large), behaviour))
 
     def suspend() -> None:
         for client in clients:
@@ -95,8 +95,8 @@ def live(world: World, disk: Disk, clients: list[Client]) -> None:
                     site.leave()
                 invariants.check_turn()
         for client in clients:
-            if not client.judged:
-                world.fail(f"{client.judge!r}: waits in vain")
+            if not client.checked:
+                world.fail(f"{client.checker!r}: waits in vain")
         invariants.check_end()
         disk.check()
     finally:
@@ -140,7 +140,7 @@ class LogWatch(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         if isinstance(error, PlannedError):
             return
-        planted = EXCUSE in self._world.excuses.get(self._world.current, ())
+        planted = DISK_FAILURE in self._world.allowed_failures.get(self._world.current, ())
         if isinstance(error, OSError) and error.strerror == "planted" and planted:
             return
         told = "".join(traceback.format_exception(error)) if error else ""

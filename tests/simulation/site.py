@@ -189,7 +189,7 @@ class Site:
         for connection in list(self.context.connections.values()):
             if not self._may_cut_off():
                 self.world.fail(f"the shutdown has finished before {connection!r}")
-            self.world.excuse(connection.peer, CUT_OFF)
+            self.world.allow_failure(connection.peer, CUT_OFF)
             connection.abort()
         self.acceptor.close()
         self.reactor.remove(self.signals)
@@ -210,7 +210,7 @@ class Site:
         if not self._may_cut_off() and self.reactor.now < drain_ends:
             self.world.fail(f"{', '.join(names)} are reset in the accept queue")
         for name in names:
-            self.world.excuse(name, CUT_OFF)
+            self.world.allow_failure(name, CUT_OFF)
 
     def note_change(self, connection: Connection, before: State | None, state: State) -> None:
         """Take note of a change of state."""
@@ -222,13 +222,13 @@ class Site:
 
     def _check_displaced(self, connection: Connection, before: State | None) -> None:
         """Check that who is closed by the acceptor had to go: there was no place, and it was not served."""
-        reasons = self.world.excuses.get(connection.peer, ())
+        reasons = self.world.allowed_failures.get(connection.peer, ())
         if NOT_REGISTERED in reasons or CUT_OFF in reasons:
             return
         served = before is State.RECEIVING_HEAD and connection.served
         if before not in DISPENSABLE or served or len(self.context.connections) <= self.limit:
             self.world.fail(f"the acceptor has closed {connection.peer}, which was {before}")
-        self.world.excuse(connection.peer, "its place was needed")
+        self.world.allow_failure(connection.peer, "its place was needed")
 
     def close(self) -> None:
         """Close what is open, on nobody's behalf."""
@@ -283,7 +283,7 @@ class Pieces:
             yield piece
         self._note()
         if self._breaks:
-            self._site.world.excuse(self._site.world.current, "its content breaks off")
+            self._site.world.allow_failure(self._site.world.current, "its content breaks off")
             raise PlannedError
 
     def close(self) -> None:
@@ -328,7 +328,7 @@ def choose_settings(world: World) -> Settings:
     return Settings(
         high_water=high_water,
         low_water=high_water // choose((2, 4, 100)),
-        # Where the server is suspended, it should read in one turn what has come since: or TOO_MUCH excuses.
+        # Where the server is suspended, it should read in one turn what has come since, or TOO_MUCH applies.
         turn_read=choose((65_536,) if world.weather["jump"] else (300, 5_000, 65_536, 65_536)),
         turn_send=choose((500, 5_000, 262_144, 262_144)),
         turn_compress=choose((4_096, 65_536)),

@@ -91,7 +91,7 @@ class World:
         # For whom the server is working, by the client's name; "" for the server itself.
         self.current = ""
         # Why a client may get less than it asked for, by its name; who is not here gets everything.
-        self.excuses: dict[str, list[str]] = {}
+        self.allowed_failures: dict[str, list[str]] = {}
         self.when_jumped: Callable[[], None] = lambda: None
         self._truthful_until = -1  # the last turn without lies
         self._schedule: list[tuple[float, int, Callable[[], None]]] = []
@@ -108,9 +108,9 @@ class World:
         """Say that an invariant is broken."""
         raise Violation(f"turn {self.turn}: {reason}")
 
-    def excuse(self, name: str, reason: str) -> None:
+    def allow_failure(self, name: str, reason: str) -> None:
         """Note why a client may get less than it asked for."""
-        reasons = self.excuses.setdefault(name, [])
+        reasons = self.allowed_failures.setdefault(name, [])
         if reason not in reasons:
             reasons.append(reason)
             self.say("  %s is excused: %s", name, reason)

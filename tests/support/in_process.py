@@ -34,7 +34,7 @@ from reactor.server.context import ServerContext
 from reactor.settings import Settings
 
 TABLE = state_table()
-# Every change of state that any test of this run has made.
+# Every change of state that any test in this process has made; a test that looks replaces it by an empty one.
 transitions_seen: set[tuple[str, str]] = set()
 
 

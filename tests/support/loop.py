@@ -47,14 +47,14 @@ class Recorder(EventHandler):
 
     def __init__(
         self,
-        rig: "Rig",
+        harness: "ReactorHarness",
         name: str,
         handle: socket.socket | None = None,
         interest: Interest = Interest.NONE,
         deadline: float = inf,
     ) -> None:
         super().__init__(handle, interest, deadline)
-        self.rig = rig
+        self.harness = harness
         self.name = name
         self.then: dict[str, Callable[[], None]] = {}
 
@@ -62,7 +62,7 @@ class Recorder(EventHandler):
         return f"<{self.name}>"
 
     def _called(self, hook: str) -> None:
-        self.rig.calls.append(f"{self.name} {hook}")
+        self.harness.calls.append(f"{self.name} {hook}")
         self.then.get(hook, lambda: None)()
 
     def on_readable(self) -> None:
@@ -80,7 +80,7 @@ class Recorder(EventHandler):
         self._called("failure")
 
 
-class Rig:
+class ReactorHarness:
     """A reactor, and socket pairs whose other ends the test writes to."""
 
     def __init__(self, make: Callable[[CountingSelector, Clock], Reactor] = Reactor) -> None:
@@ -91,7 +91,7 @@ class Rig:
         self._sockets: list[socket.socket] = []
         self._peers: dict[str, socket.socket] = {}
 
-    def __enter__(self) -> "Rig":
+    def __enter__(self) -> "ReactorHarness":
         return self
 
     def __exit__(

@@ -19,7 +19,7 @@ from tests.support.in_process import Answer, parse_response
 ROOT = Path(__file__).parents[2]
 COMMAND = ("-m", "reactor", "--port", "0")
 START_LINE = re.compile(r"reactor: serving (?:.* )?on (http://(\S+):([0-9]+)) \(.*\)")
-PATIENCE = 20.0  # seconds; a test that waits longer has failed
+TIMEOUT = 20.0  # seconds; a test that waits longer has failed
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -42,7 +42,7 @@ def run_command(*command: str, **extra: str) -> subprocess.CompletedProcess[str]
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=False,
     )
 
@@ -63,7 +63,7 @@ class Lines:
 
     def next(self) -> str | None:
         """Wait for the next line; None when there will be none."""
-        line = self._lines.get(timeout=PATIENCE)
+        line = self._lines.get(timeout=TIMEOUT)
         if line is None:
             self._lines.put(None)
         return line
@@ -74,10 +74,57 @@ class Lines:
 
     def join(self) -> None:
         """Wait for the reading thread."""
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
 
 
-class ServerProcess:
+class RunningServer:
+    """A server that is reached by its port, and what it writes; started by a subclass."""
+
+    stdout: Lines
+    stderr: Lines
+
+    def __init__(self) -> None:
+        self._wires: list[ClientConnection] = []
+        self.start_line, self.url, self.port = "", "", 0
+
+    def read_start_line(self) -> None:
+        """Wait until the server serves."""
+        seen = []
+        while (line := self.stderr.next()) is not None:
+            seen.append(line)
+            match = START_LINE.fullmatch(line)
+            if match is not None:
+                self.start_line, self.url, self.port = line, match[1], int(match[3])
+                return
+        raise AssertionError(f"the server did not start: {seen}")
+
+    def connect(self, receive_buffer: int = 0) -> "ClientConnection":
+        """Make a connection; a small receive buffer makes a client that takes little at once."""
+        client = ClientConnection(self.port, receive_buffer)
+        self._wires.append(client)
+        return client
+
+    def close_connections(self) -> None:
+        """Close every connection that ``connect`` made."""
+        for client in self._wires:
+            client.close()
+
+    def get(self, path: str, *lines: str) -> Answer:
+        """Ask for one thing on a connection of its own."""
+        with ClientConnection(self.port) as client:
+            return client.get(path, *lines)
+
+    def keep_asking_until(self, condition: Callable[[], bool]) -> None:
+        """Let the server take turns, a small request each, until something has come about."""
+        with ClientConnection(self.port) as client:
+            for _ in range(20_000):
+                if condition():
+                    return
+                assert client.get("/").status == 200
+        raise AssertionError("it does not come about")
+
+
+class ServerProcess(RunningServer):
     """A running server: ``with ServerProcess("--directory", path) as server``; killed at the end."""
 
     def __init__(
@@ -88,6 +135,7 @@ class ServerProcess:
         extra: Mapping[str, str] | None = None,
         stdout: int = subprocess.PIPE,
     ) -> None:
+        super().__init__()
         self.process = subprocess.Popen(
             [*launcher, sys.executable, *command, *arguments],
             cwd=ROOT,
@@ -99,22 +147,14 @@ class ServerProcess:
         )
         self.stdout = Lines(self.process.stdout or io.StringIO())
         self.stderr = Lines(self.process.stderr or io.StringIO())
-        self._wires: list[Wire] = []
-        self.start_line, self.url, self.port = "", "", 0
 
     def __enter__(self) -> "ServerProcess":
-        seen = []
         try:
-            while (line := self.stderr.next()) is not None:
-                seen.append(line)
-                match = START_LINE.fullmatch(line)
-                if match is not None:
-                    self.start_line, self.url, self.port = line, match[1], int(match[3])
-                    return self
-            raise AssertionError(f"the server did not start: {seen}")
+            self.read_start_line()
         except BaseException:
             self.kill()
             raise
+        return self
 
     def __exit__(
         self,
@@ -122,8 +162,7 @@ class ServerProcess:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for wire in self._wires:
-            wire.close()
+        self.close_connections()
         self.kill()
 
     @property
@@ -131,48 +170,32 @@ class ServerProcess:
         """The process id."""
         return self.process.pid
 
-    def connect(self, receive_buffer: int = 0) -> "Wire":
-        """Make a connection; a small receive buffer makes a client that takes little at once."""
-        wire = Wire(self.port, receive_buffer)
-        self._wires.append(wire)
-        return wire
-
-    def get(self, path: str, *lines: str) -> Answer:
-        """Ask for one thing on a connection of its own."""
-        with Wire(self.port) as wire:
-            return wire.get(path, *lines)
-
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to this process, and to no other."""
         self.process.send_signal(number)
 
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        self.process.terminate()
+
     def exit_code(self) -> int:
         """Wait for the end of the process."""
-        return self.process.wait(PATIENCE)
+        return self.process.wait(TIMEOUT)
 
     def kill(self) -> None:
         """End the process as ``kill -9`` does, and wait until it is gone."""
         self.process.kill()
-        self.process.wait(PATIENCE)
+        self.process.wait(TIMEOUT)
         self.stdout.join()
         self.stderr.join()
 
-    def keep_asking_until(self, condition: Callable[[], bool]) -> None:
-        """Let the server take turns, a small request each, until something has come about."""
-        with Wire(self.port) as wire:
-            for _ in range(20_000):
-                if condition():
-                    return
-                assert wire.get("/").status == 200
-        raise AssertionError("it does not come about")
 
-
-class Wire:
+class ClientConnection:
     """A client's end of a real connection; whatever it waits for comes in time, or the test fails."""
 
     def __init__(self, port: int, receive_buffer: int = 0) -> None:
         self.sock = socket.socket()
-        self.sock.settimeout(PATIENCE)
+        self.sock.settimeout(TIMEOUT)
         self.received = b""
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -182,7 +205,7 @@ class Wire:
             self.sock.close()
             raise
 
-    def __enter__(self) -> "Wire":
+    def __enter__(self) -> "ClientConnection":
         return self
 
     def __exit__(
@@ -236,7 +259,7 @@ class Wire:
         except BlockingIOError:
             return True
         finally:
-            self.sock.settimeout(PATIENCE)
+            self.sock.settimeout(TIMEOUT)
         return False
 
     def read_head(self) -> bytes:

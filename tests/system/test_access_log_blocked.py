@@ -15,7 +15,7 @@ import pytest
 
 from reactor.logs.access_log import REPORT_INTERVAL, AccessLog
 from tests.support.in_process import Harness
-from tests.support.process import ServerProcess, Wire, head, run_command
+from tests.support.process import ClientConnection, ServerProcess, head, run_command
 from tests.system.test_access_log_pipe import Pipe
 from tests.unit.logs.test_access_log import LINE, Log
 
@@ -73,10 +73,10 @@ def case(request: pytest.FixtureRequest) -> Iterator[Case]:
 
 def ask(port: int, count: int) -> None:
     """Send requests, some at once, and wait for a 200 to each."""
-    with Wire(port) as wire:
+    with ClientConnection(port) as connection:
         for _ in range(count // AT_ONCE):
-            wire.send(head("GET", "/echo/a") * AT_ONCE)
-            assert [wire.answer().content for _ in range(AT_ONCE)] == [b"a"] * AT_ONCE
+            connection.send(head("GET", "/echo/a") * AT_ONCE)
+            assert [connection.answer().content for _ in range(AT_ONCE)] == [b"a"] * AT_ONCE
 
 
 def stop(server: ServerProcess) -> list[str]:

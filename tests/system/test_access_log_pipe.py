@@ -10,7 +10,7 @@ from typing import TextIO
 import pytest
 
 from tests.support.in_process import Harness
-from tests.support.process import PATIENCE, ServerProcess
+from tests.support.process import TIMEOUT, ServerProcess
 from tests.unit.logs.test_access_log import LINE
 
 MANY = 3000  # lines, more than a pipe holds
@@ -71,7 +71,7 @@ def in_time(function: Callable[[], object]) -> None:
 
     thread = threading.Thread(target=call, daemon=True)
     thread.start()
-    thread.join(PATIENCE)
+    thread.join(TIMEOUT)
     assert not thread.is_alive(), "the log blocks the server"
     if failures:
         raise failures[0]

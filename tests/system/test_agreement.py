@@ -6,11 +6,15 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
+import pytest
 
-from tests.support.process import ServerProcess, Wire, head
+from tests.support.process import ClientConnection, ServerProcess, head
 from tests.support.trace_checker import answers, events_of, faults
 from tests.unit.inspector.microscope import NOTE
+
+parser = pytest.importorskip(
+    "prometheus_client.parser", reason="prometheus-client is not installed: pip install -e '.[dev]'"
+)
 
 # In words: a request that was answered, or one that was refused.
 TOLD = re.compile(r"(?:\S+ \S+ -> |refused with )([0-9]{3})(?=[,:;]|$)")
@@ -20,22 +24,22 @@ def live(server: ServerProcess) -> int:
     """Ask for many things; return for how many."""
     asked = 0
     for number in range(20):
-        wire = server.connect()
+        client = server.connect()
         for _ in range(5):
-            wire.send(head("GET", f"/echo/{number}", "Accept-Encoding: gzip") * 4)
+            client.send(head("GET", f"/echo/{number}", "Accept-Encoding: gzip") * 4)
             for _ in range(4):
-                wire.answer()
-        wire.post(f"/files/{number}", b"x" * 10_000)
-        wire.get(f"/files/{number}")
-        wire.get(f"/files/{number}", "If-None-Match: *")
-        wire.get(f"/files/{number}", "Range: bytes=0-9")
-        wire.get("/nothing")
-        wire.send_head("HEAD", "/")
-        wire.answer("HEAD")
-        wire.send(b"GET / HTTP/1.1\r\n\r\n")
-        wire.answer()
+                client.answer()
+        client.post(f"/files/{number}", b"x" * 10_000)
+        client.get(f"/files/{number}")
+        client.get(f"/files/{number}", "If-None-Match: *")
+        client.get(f"/files/{number}", "Range: bytes=0-9")
+        client.get("/nothing")
+        client.send_head("HEAD", "/")
+        client.answer("HEAD")
+        client.send(b"GET / HTTP/1.1\r\n\r\n")
+        client.answer()
         asked += 5 * 4 + 7
-        wire.close()
+        client.close()
     return asked
 
 
@@ -47,8 +51,8 @@ def test_the_four_agree_to_the_request(tmp_path: Path) -> None:
         asked = live(server)
         inspector = NOTE.search(server.start_line)
         assert inspector is not None
-        with Wire(int(inspector[1])) as wire:
-            text = wire.get("/metrics").content.decode()
+        with ClientConnection(int(inspector[1])) as client:
+            text = client.get("/metrics").content.decode()
         server.send_signal(signal.SIGTERM)
         assert server.exit_code() == 0
         log = Counter(json.loads(line)["status"] for line in server.stdout.rest())
@@ -62,7 +66,7 @@ def test_the_four_agree_to_the_request(tmp_path: Path) -> None:
     traced = Counter(status for _, _, status, _ in answers(events_of(trace.read_text())))
     counted: Counter[int] = Counter()
     octets = 0
-    for family in text_string_to_metric_families(text):
+    for family in parser.text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name == "http_server_request_duration_seconds_count":
                 counted[int(sample.labels["http_response_status_code"])] += int(sample.value)
@@ -83,8 +87,8 @@ def test_the_octets_agree_with_the_access_log(tmp_path: Path) -> None:
         live(server)
         inspector = NOTE.search(server.start_line)
         assert inspector is not None
-        with Wire(int(inspector[1])) as wire:
-            text = wire.get("/metrics").content.decode()
+        with ClientConnection(int(inspector[1])) as client:
+            text = client.get("/metrics").content.decode()
         server.send_signal(signal.SIGTERM)
         logged = sum(json.loads(line)["body_bytes"] for line in server.stdout.rest())
     sums = re.findall(r"^http_server_response_body_size_bytes_sum\S* (\S+)$", text, re.MULTILINE)

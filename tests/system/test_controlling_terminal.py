@@ -10,7 +10,7 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.process import PATIENCE, ROOT, Wire, environment
+from tests.support.process import ROOT, TIMEOUT, ClientConnection, environment
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def on_a_terminal(*command: str) -> Iterator["subprocess.Popen[str]"]:
     finally:
         os.close(terminal)
         os.close(master)  # the shell reads the end
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
         assert process.stderr is not None
         process.stderr.close()
 
@@ -46,9 +46,9 @@ def test_a_server_in_the_background_is_not_stopped_by_its_log_after_stty_tostop(
         assert process.stderr is not None
         found = re.search(r"http://127\.0\.0\.1:([0-9]+)", process.stderr.readline())
         assert found is not None
-        with Wire(int(found[1])) as wire:
+        with ClientConnection(int(found[1])) as client:
             for _ in range(3):  # a line of the first one would stop it
-                assert wire.get("/").status == 200
+                assert client.get("/").status == 200
 
 
 def test_a_terminal_is_the_same_file_as_dev_tty() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import ServerProcess, Wire
+from tests.support.process import ClientConnection, ServerProcess
 
 OLD = b"old" * 1000
 HALF = b"new" * 100_000
@@ -33,13 +33,13 @@ def has_written(directory: Path, size: int) -> Callable[[], bool]:
     return lambda: sum(path.stat().st_size for path in leftovers(directory)) == size
 
 
-def upload_half(server: ServerProcess, directory: Path, path: str = "/files/file") -> Wire:
+def upload_half(server: ServerProcess, directory: Path, path: str = "/files/file") -> ClientConnection:
     """Begin an upload; return when half of it is on the disk."""
-    wire = server.connect()
-    wire.send_head("POST", path, LENGTH)
-    wire.send(HALF)
+    client = server.connect()
+    client.send_head("POST", path, LENGTH)
+    client.send(HALF)
     server.keep_asking_until(has_written(directory, len(HALF)))
-    return wire
+    return client
 
 
 def test_a_kill_in_the_middle_of_an_upload_leaves_the_old_file_whole(directory: Path) -> None:
@@ -68,14 +68,14 @@ def test_a_kill_in_the_middle_of_an_upload_of_a_new_name_leaves_nothing(director
 
 def test_readers_see_the_old_file_until_the_new_one_is_whole(directory: Path) -> None:
     with ServerProcess("--directory", str(directory)) as server:
-        wire, reader = server.connect(), server.connect()
-        wire.send_head("POST", "/files/file", LENGTH)
+        client, reader = server.connect(), server.connect()
+        client.send_head("POST", "/files/file", LENGTH)
         for start in range(0, len(HALF), 10_000):
-            wire.send(HALF[start : start + 10_000])
+            client.send(HALF[start : start + 10_000])
             assert reader.get("/files/file").content == OLD
             assert (directory / "file").read_bytes() == OLD
-        wire.send(HALF)
-        assert wire.answer().status == 201
+        client.send(HALF)
+        assert client.answer().status == 201
         assert reader.get("/files/file").content == HALF + HALF
         assert leftovers(directory) == []
 
@@ -87,8 +87,8 @@ def test_who_has_begun_to_read_the_old_file_reads_it_to_its_end(directory: Path)
         reader = server.connect(receive_buffer=4096)
         reader.send_head("GET", "/files/file", "Connection: close")
         reader.read_head()
-        with server.connect() as wire:
-            assert wire.post("/files/file", b"new").status == 201
+        with server.connect() as client:
+            assert client.post("/files/file", b"new").status == 201
         assert server.get("/files/file").content == b"new"
         assert reader.read_to_end() == old
 
@@ -96,7 +96,7 @@ def test_who_has_begun_to_read_the_old_file_reads_it_to_its_end(directory: Path)
 @pytest.mark.parametrize("options", [(), ("--hidden",)], ids=["", "--hidden"])
 def test_a_temporary_name_is_never_served(directory: Path, options: tuple[str, ...]) -> None:
     with ServerProcess("--directory", str(directory), *options) as server:
-        wire = upload_half(server, directory)
+        client = upload_half(server, directory)
         (temporary,) = leftovers(directory)
         for method in ("GET", "HEAD"):
             with server.connect() as other:
@@ -104,8 +104,8 @@ def test_a_temporary_name_is_never_served(directory: Path, options: tuple[str, .
                 assert other.answer(method).status == 404
         with server.connect() as other:
             assert other.post(f"/files/{temporary.name}", b"mine").status == 404
-        wire.send(HALF)
-        assert wire.answer().status == 201
+        client.send(HALF)
+        assert client.answer().status == 201
         assert (directory / "file").read_bytes() == HALF + HALF
 
 
@@ -120,12 +120,12 @@ def test_a_leftover_of_a_killed_server_is_not_served_by_one_that_runs_beside_it(
 
 def test_the_next_start_leaves_an_upload_of_a_living_server_alone(directory: Path) -> None:
     with ServerProcess("--directory", str(directory)) as first:
-        wire = upload_half(first, directory)
+        client = upload_half(first, directory)
         with ServerProcess("--directory", str(directory)) as second:
             assert len(leftovers(directory)) == 1
             assert second.get("/files/file").content == OLD
-            wire.send(HALF)
-            assert wire.answer().status == 201
+            client.send(HALF)
+            assert client.answer().status == 201
             assert second.get("/files/file").content == HALF + HALF
 
 
@@ -134,12 +134,12 @@ def test_two_living_servers_may_upload_one_name_at_once(directory: Path) -> None
         ServerProcess("--directory", str(directory)) as first,
         ServerProcess("--directory", str(directory)) as second,
     ):
-        wire = upload_half(first, directory)
+        client = upload_half(first, directory)
         with second.connect() as other:
             assert other.post("/files/file", b"second").status == 201
         assert first.get("/files/file").content == b"second"
-        wire.send(HALF)
-        assert wire.answer().status == 201
+        client.send(HALF)
+        assert client.answer().status == 201
         assert second.get("/files/file").content == HALF + HALF
         assert leftovers(directory) == []
 
@@ -148,9 +148,9 @@ def test_leftovers_are_found_in_every_directory_and_nothing_else_is_removed(dire
     with ServerProcess("--directory", str(directory)) as server:
         (directory / "below" / "deeper").mkdir()
         for path in ("/files/a", "/files/below/b", "/files/below/deeper/c"):
-            wire = server.connect()
-            wire.send_head("POST", path, "Content-Length: 2")
-            wire.send(b"x")
+            client = server.connect()
+            client.send_head("POST", path, "Content-Length: 2")
+            client.send(b"x")
         server.keep_asking_until(lambda: len(leftovers(directory)) == 3)
         server.kill()
     (directory / "below" / "file").write_bytes(b"kept")

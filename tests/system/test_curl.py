@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.in_process import Answer, parse_response
-from tests.support.process import PATIENCE, ServerProcess
+from tests.support.process import TIMEOUT, ServerProcess
 
 CURL = shutil.which("curl")
 
@@ -30,7 +30,7 @@ def server(directory: Path) -> Iterator[ServerProcess]:
 def run_curl(*arguments: str) -> bytes:
     assert CURL is not None
     command = [CURL, "-q", "--silent", "--show-error", "--noproxy", "*", "--max-time", "20", *arguments]
-    done = subprocess.run(command, capture_output=True, timeout=2 * PATIENCE, check=False)
+    done = subprocess.run(command, capture_output=True, timeout=2 * TIMEOUT, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

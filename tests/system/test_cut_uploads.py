@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import PATIENCE, ServerProcess
+from tests.support.process import TIMEOUT, ServerProcess
 
 UPLOADS = 100
 SIZE = 200_000
@@ -31,7 +31,7 @@ def send_a_part(port: int, number: int, share: float) -> None:
     chunked = number % 3 == 0
     body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content) if chunked else content
     octets = head_of(number, len(content), chunked) + body
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as sock:
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as sock:
         sock.sendall(octets[: int(len(octets) * share)])
         if share == 1:
             assert sock.recv(1000).startswith(b"HTTP/1.1 20")
@@ -49,7 +49,7 @@ def test_uploads_that_are_cut_leave_no_wrong_and_no_partial_file(tmp_path: Path,
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
         server.send_signal(signal.SIGINT)
         assert server.exit_code() == 0
     wholes = {f"name{number % NAMES}": content_of(number) for number in range(whole)}

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.support.in_process import parse_response
-from tests.support.process import PATIENCE, ServerProcess, Wire, head
+from tests.support.process import TIMEOUT, ClientConnection, ServerProcess, head
 
 MIB = 1 << 20
 GROWTH = 16 * MIB  # octets of resident memory that the server may grow by
@@ -34,7 +34,7 @@ class Transfer:
     the small request is on its way while octets of the large one are.
     """
 
-    def __init__(self, server: ServerProcess, large: Wire, size: int) -> None:
+    def __init__(self, server: ServerProcess, large: ClientConnection, size: int) -> None:
         self.memory = psutil.Process(server.pid).memory_info
         self.small = server.connect()
         assert self.small.get("/").status == 200
@@ -51,14 +51,14 @@ class Transfer:
             selector.register(self.small.sock, selectors.EVENT_READ)
             self.small.send(head("GET", "/echo/small"))
             while self.done < self.size:
-                ready = selector.select(PATIENCE)
+                ready = selector.select(TIMEOUT)
                 assert ready, f"nothing moves at {self.done} of {self.size} octets"
                 for key, _ in ready:
                     if key.fileobj is self.large.sock:
                         self.done += step(self.large.sock, self.done)
                     else:
                         self._read_small()
-        self.large.sock.settimeout(PATIENCE)
+        self.large.sock.settimeout(TIMEOUT)
         self.most = max(self.most, self.memory().rss)
 
     def _read_small(self) -> None:
@@ -114,11 +114,11 @@ class Downloading:
 def test_an_upload_keeps_memory_flat_and_others_are_answered_meanwhile(tmp_path: Path, size: int) -> None:
     uploading = Uploading()
     with ServerProcess("--directory", str(tmp_path), "--no-access-log") as server:
-        wire = server.connect()
-        transfer = Transfer(server, wire, size)
-        wire.send_head("POST", "/files/large", f"Content-Length: {size}")
+        client = server.connect()
+        transfer = Transfer(server, client, size)
+        client.send_head("POST", "/files/large", f"Content-Length: {size}")
         transfer.run(selectors.EVENT_WRITE, uploading)
-        assert wire.answer().status == 201
+        assert client.answer().status == 201
     stored = tmp_path / "large"
     with stored.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
@@ -139,14 +139,14 @@ def test_a_download_keeps_memory_flat_and_others_are_answered_meanwhile(tmp_path
             expected.update(block(number))
     downloading = Downloading()
     with ServerProcess("--directory", str(tmp_path), "--no-access-log") as server:
-        wire = server.connect()
-        transfer = Transfer(server, wire, size)
-        wire.send_head("GET", "/files/large")
-        assert f"Content-Length: {size}".encode() in wire.read_head().split(b"\r\n")
-        downloading.hash.update(wire.received)
-        transfer.done, wire.received = len(wire.received), b""
+        client = server.connect()
+        transfer = Transfer(server, client, size)
+        client.send_head("GET", "/files/large")
+        assert f"Content-Length: {size}".encode() in client.read_head().split(b"\r\n")
+        downloading.hash.update(client.received)
+        transfer.done, client.received = len(client.received), b""
         transfer.run(selectors.EVENT_READ, downloading)
-        assert wire.get("/echo/next").content == b"next"  # not an octet too many came
+        assert client.get("/echo/next").content == b"next"  # not an octet too many came
     stored.unlink()
     assert downloading.hash.hexdigest() == expected.hexdigest()
     transfer.assert_memory_stayed_flat()
@@ -157,16 +157,16 @@ def test_a_chunked_upload_keeps_memory_flat(tmp_path: Path) -> None:
     size = 32 * MIB
     chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
     with ServerProcess("--directory", str(tmp_path), "--no-access-log") as server:
-        wire = server.connect()
+        client = server.connect()
         memory = psutil.Process(server.pid).memory_info
-        assert wire.get("/").status == 200
+        assert client.get("/").status == 200
         began_with = most = memory().rss
-        wire.send_head("POST", "/files/chunks", "Transfer-Encoding: chunked")
+        client.send_head("POST", "/files/chunks", "Transfer-Encoding: chunked")
         for _ in range(size // 0x10000):
-            wire.send(chunk)
+            client.send(chunk)
             most = max(most, memory().rss)
-        wire.send(b"0\r\n\r\n")
-        assert wire.answer().status == 201
+        client.send(b"0\r\n\r\n")
+        assert client.answer().status == 201
         most = max(most, memory().rss)
     assert (tmp_path / "chunks").stat().st_size == size
     (tmp_path / "chunks").unlink()
@@ -180,10 +180,10 @@ def test_downloads_that_nobody_reads_keep_memory_flat(tmp_path: Path) -> None:
         memory = psutil.Process(server.pid).memory_info
         assert server.get("/").status == 200
         began_with = memory().rss
-        wires = [server.connect(receive_buffer=4096) for _ in range(50)]
-        for wire in wires:
-            wire.send_head("GET", "/files/large")
-        for wire in wires:
-            assert b" 200 " in wire.read_head()
+        clients = [server.connect(receive_buffer=4096) for _ in range(50)]
+        for client in clients:
+            client.send_head("GET", "/files/large")
+        for client in clients:
+            assert b" 200 " in client.read_head()
         assert server.get("/echo/still").content == b"still"
         assert memory().rss - began_with <= GROWTH

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.in_process import parse_response
-from tests.support.process import PATIENCE, ServerProcess, head
+from tests.support.process import TIMEOUT, ServerProcess, head
 
 CONNECTIONS = 1000
 REQUESTS = 3
@@ -34,39 +34,39 @@ class Crowd:
 
     def __init__(self, server: ServerProcess) -> None:
         self.selector = selectors.DefaultSelector()
-        self.wires = [server.connect() for _ in range(CONNECTIONS)]
-        for number, wire in enumerate(self.wires):
-            wire.sock.setblocking(False)
-            self.selector.register(wire.sock, selectors.EVENT_READ, number)
+        self.clients = [server.connect() for _ in range(CONNECTIONS)]
+        for number, client in enumerate(self.clients):
+            client.sock.setblocking(False)
+            self.selector.register(client.sock, selectors.EVENT_READ, number)
 
     def all_ask(self, round_: int) -> dict[int, bytes]:
         """Send a request on every connection before any answer is read; return the answers."""
-        for number, wire in enumerate(self.wires):
-            wire.send(head("GET", f"/echo/{round_}-{number}"))
+        for number, client in enumerate(self.clients):
+            client.send(head("GET", f"/echo/{round_}-{number}"))
         answers: dict[int, bytes] = {}
-        while len(answers) < len(self.wires):
-            ready = self.selector.select(PATIENCE)
-            assert ready, f"{len(self.wires) - len(answers)} connections are not answered"
+        while len(answers) < len(self.clients):
+            ready = self.selector.select(TIMEOUT)
+            assert ready, f"{len(self.clients) - len(answers)} connections are not answered"
             for key, _ in ready:
                 self._read(key.data, answers)
         return answers
 
     def _read(self, number: int, answers: dict[int, bytes]) -> None:
-        wire = self.wires[number]
-        octets = wire.sock.recv(4096)
+        client = self.clients[number]
+        octets = client.sock.recv(4096)
         assert octets, f"connection {number} was closed"
-        wire.received += octets
-        answer, length = parse_response(wire.received, "GET", closed=False)
+        client.received += octets
+        answer, length = parse_response(client.received, "GET", closed=False)
         if answer is not None:
             assert number not in answers
             assert answer.status == 200
             answers[number] = answer.content
-            wire.received = wire.received[length:]
+            client.received = client.received[length:]
 
     def assert_all_open(self) -> None:
-        for wire in self.wires:
+        for client in self.clients:
             with pytest.raises(BlockingIOError):
-                wire.sock.recv(1)
+                client.sock.recv(1)
 
 
 @pytest.mark.usefixtures("enough_descriptors")
@@ -84,36 +84,36 @@ def test_a_thousand_connections_are_held_open_and_each_is_answered_three_times()
 def test_a_thousand_silent_connections_are_in_nobodys_way() -> None:
     with ServerProcess("--no-access-log") as server:
         crowd = [server.connect() for _ in range(CONNECTIONS)]
-        with server.connect() as wire:
+        with server.connect() as client:
             for number in range(100):
-                assert wire.get(f"/echo/{number}").content == str(number).encode()
-        for wire in crowd:
-            wire.send_head("GET", "/")
-        assert {wire.answer().status for wire in crowd} == {200}
+                assert client.get(f"/echo/{number}").content == str(number).encode()
+        for client in crowd:
+            client.send_head("GET", "/")
+        assert {client.answer().status for client in crowd} == {200}
 
 
 def test_over_the_limit_the_longest_idle_connection_makes_room() -> None:
     with ServerProcess("--max-connections", "3") as server:
-        wires = [server.connect() for _ in range(3)]
+        clients = [server.connect() for _ in range(3)]
         for number in (1, 0, 2):
-            assert wires[number].get("/").status == 200
+            assert clients[number].get("/").status == 200
         newcomer = server.connect()
         assert newcomer.get("/echo/new").content == b"new"
-        wires[1].assert_closed()
-        for wire in (wires[0], wires[2], newcomer):
-            assert wire.get("/").status == 200
+        clients[1].assert_closed()
+        for client in (clients[0], clients[2], newcomer):
+            assert client.get("/").status == 200
 
 
 def test_over_the_limit_with_nobody_idle_a_newcomer_waits_for_a_place(tmp_path: Path) -> None:
     with ServerProcess("--max-connections", "2", "--directory", str(tmp_path)) as server:
         busy = [server.connect(), server.connect()]
-        for wire in busy:
-            wire.send_head("POST", "/files/x", "Content-Length: 1", "Expect: 100-continue")
-            assert wire.answer().status == 100
+        for client in busy:
+            client.send_head("POST", "/files/x", "Content-Length: 1", "Expect: 100-continue")
+            assert client.answer().status == 100
         newcomer = server.connect()
         newcomer.send_head("GET", "/echo/new")
         assert "accepting pauses" in (server.stderr.next() or "")
-        for wire in busy:
-            wire.send(b"x")
-            assert wire.answer().status == 201
+        for client in busy:
+            client.send(b"x")
+            assert client.answer().status == 201
         assert newcomer.answer().content == b"new"

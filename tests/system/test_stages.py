@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import ServerProcess, Wire, head
+from tests.support.process import ClientConnection, ServerProcess, head
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +22,8 @@ def server(directory: Path) -> Iterator[ServerProcess]:
 
 
 @pytest.fixture
-def wire(server: ServerProcess) -> Iterator[Wire]:
-    with Wire(server.port) as client:
+def connection(server: ServerProcess) -> Iterator[ClientConnection]:
+    with ClientConnection(server.port) as client:
         yield client
 
 
@@ -32,16 +32,16 @@ def test_stage_1_the_port_is_bound(server: ServerProcess) -> None:
         pass
 
 
-def test_stage_2_the_root_is_200_and_empty(wire: Wire) -> None:
-    wire.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    answer = wire.answer()
+def test_stage_2_the_root_is_200_and_empty(connection: ClientConnection) -> None:
+    connection.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    answer = connection.answer()
     assert (answer.status, answer.content) == (200, b"")
     assert answer.headers["content-length"] == "0"
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/index.html", "/echo", "/filesystem", "/user-agent/x"])
-def test_stage_3_any_other_path_is_404(wire: Wire, path: str) -> None:
-    assert wire.get(path).status == 404
+def test_stage_3_any_other_path_is_404(connection: ClientConnection, path: str) -> None:
+    assert connection.get(path).status == 404
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,10 @@ def test_stage_3_any_other_path_is_404(wire: Wire, path: str) -> None:
         pytest.param("/echo/abc?x=1", b"abc", id="a query is no part of it"),
     ],
 )
-def test_stage_4_echo_answers_with_the_rest_of_the_path(wire: Wire, path: str, content: bytes) -> None:
-    answer = wire.get(path)
+def test_stage_4_echo_answers_with_the_rest_of_the_path(
+    connection: ClientConnection, path: str, content: bytes
+) -> None:
+    answer = connection.get(path)
     assert (answer.status, answer.content) == (200, content)
     assert answer.headers["content-type"] == "text/plain"
     assert answer.headers["content-length"] == str(len(content))
@@ -65,38 +67,40 @@ def test_stage_4_echo_answers_with_the_rest_of_the_path(wire: Wire, path: str, c
 @pytest.mark.parametrize(
     "line", ["User-Agent: foobar/1.2.3", "user-agent:foobar/1.2.3 ", "USER-AGENT: \tfoobar/1.2.3"]
 )
-def test_stage_5_the_user_agent_is_told_in_whatever_case_it_came(wire: Wire, line: str) -> None:
-    answer = wire.get("/user-agent", line)
+def test_stage_5_the_user_agent_is_told_in_whatever_case_it_came(
+    connection: ClientConnection, line: str
+) -> None:
+    answer = connection.get("/user-agent", line)
     assert (answer.status, answer.content) == (200, b"foobar/1.2.3")
     assert answer.headers["content-type"] == "text/plain"
 
 
-def test_stage_5_no_user_agent_is_empty_content(wire: Wire) -> None:
-    answer = wire.get("/user-agent")
+def test_stage_5_no_user_agent_is_empty_content(connection: ClientConnection) -> None:
+    answer = connection.get("/user-agent")
     assert (answer.status, answer.content) == (200, b"")
 
 
 def test_stage_6_connections_are_served_at_once(server: ServerProcess) -> None:
-    wires = [server.connect() for _ in range(20)]
-    for wire in wires:
-        wire.send(b"GET /echo/half")  # each of them is in the middle of its request
-    for number, wire in reversed(list(enumerate(wires))):
-        wire.send(f"-{number} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-        assert wire.answer().content == f"half-{number}".encode()
+    connections = [server.connect() for _ in range(20)]
+    for connection in connections:
+        connection.send(b"GET /echo/half")  # each of them is in the middle of its request
+    for number, connection in reversed(list(enumerate(connections))):
+        connection.send(f"-{number} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        assert connection.answer().content == f"half-{number}".encode()
 
 
-def test_stage_7_a_file_is_sent_as_octets(wire: Wire, directory: Path) -> None:
+def test_stage_7_a_file_is_sent_as_octets(connection: ClientConnection, directory: Path) -> None:
     content = bytes(range(256)) * 1000
     (directory / "download").write_bytes(content)
-    answer = wire.get("/files/download")
+    answer = connection.get("/files/download")
     assert (answer.status, answer.content) == (200, content)
     assert answer.headers["content-type"] == "application/octet-stream"
     assert answer.headers["content-length"] == "256000"
 
 
-def test_stage_7_a_file_that_is_not_there_is_404(wire: Wire) -> None:
-    assert wire.get("/files/absent").status == 404
-    assert wire.get("/").status == 200  # and the connection persists
+def test_stage_7_a_file_that_is_not_there_is_404(connection: ClientConnection) -> None:
+    assert connection.get("/files/absent").status == 404
+    assert connection.get("/").status == 200  # and the connection persists
 
 
 def test_stage_7_without_a_directory_there_are_no_files() -> None:
@@ -104,27 +108,31 @@ def test_stage_7_without_a_directory_there_are_no_files() -> None:
         assert server.get("/files/setup.cfg").status == 404
 
 
-def test_stage_8_an_upload_is_201_and_on_the_disk_before_the_answer(wire: Wire, directory: Path) -> None:
+def test_stage_8_an_upload_is_201_and_on_the_disk_before_the_answer(
+    connection: ClientConnection, directory: Path
+) -> None:
     for round_ in range(20):
         name, content = f"upload-{round_}", b"%d\x00\r\n" % round_
-        answer = wire.post(f"/files/{name}", content)
+        answer = connection.post(f"/files/{name}", content)
         assert (directory / name).read_bytes() == content
         assert (answer.status, answer.content) == (201, b"")
-        assert wire.get(f"/files/{name}").content == content
+        assert connection.get(f"/files/{name}").content == content
 
 
-def test_stage_8_an_upload_may_be_chunked(wire: Wire, directory: Path) -> None:
-    wire.send(head("POST", "/files/chunked", "Transfer-Encoding: chunked"))
-    wire.send(b"3\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n")
-    assert wire.answer().status == 201
+def test_stage_8_an_upload_may_be_chunked(connection: ClientConnection, directory: Path) -> None:
+    connection.send(head("POST", "/files/chunked", "Transfer-Encoding: chunked"))
+    connection.send(b"3\r\nabc\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n")
+    assert connection.answer().status == 201
     assert (directory / "chunked").read_bytes() == b"abc0123456789abcdef"
 
 
-def test_stage_8_a_client_that_asks_first_is_told_to_go_on(wire: Wire, directory: Path) -> None:
-    wire.send(head("POST", "/files/asked", "Content-Length: 3", "Expect: 100-continue"))
-    assert wire.answer().status == 100
-    wire.send(b"abc")
-    assert wire.answer().status == 201
+def test_stage_8_a_client_that_asks_first_is_told_to_go_on(
+    connection: ClientConnection, directory: Path
+) -> None:
+    connection.send(head("POST", "/files/asked", "Content-Length: 3", "Expect: 100-continue"))
+    assert connection.answer().status == 100
+    connection.send(b"abc")
+    assert connection.answer().status == 201
     assert (directory / "asked").read_bytes() == b"abc"
 
 
@@ -143,8 +151,10 @@ def test_stage_8_a_client_that_asks_first_is_told_to_go_on(wire: Wire, directory
         pytest.param("Accept-Encoding:", None, id="none at all"),
     ],
 )
-def test_stages_9_and_10_the_content_coding_is_negotiated(wire: Wire, line: str, coding: str | None) -> None:
-    answer = wire.get("/echo/abc", line)
+def test_stages_9_and_10_the_content_coding_is_negotiated(
+    connection: ClientConnection, line: str, coding: str | None
+) -> None:
+    answer = connection.get("/echo/abc", line)
     assert answer.status == 200
     assert answer.headers.get("content-encoding") == coding
     assert answer.headers["vary"] == "Accept-Encoding"
@@ -152,25 +162,29 @@ def test_stages_9_and_10_the_content_coding_is_negotiated(wire: Wire, line: str,
 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 100, 8000])
-def test_stage_11_gzip_content_has_its_own_length_and_decompresses(wire: Wire, length: int) -> None:
+def test_stage_11_gzip_content_has_its_own_length_and_decompresses(
+    connection: ClientConnection, length: int
+) -> None:
     text = "ab" * (length // 2) + "c" * (length % 2)
-    answer = wire.get(f"/echo/{text}", "Accept-Encoding: gzip")
+    answer = connection.get(f"/echo/{text}", "Accept-Encoding: gzip")
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["content-length"] == str(len(answer.content))
     assert gzip.decompress(answer.content) == text.encode()
-    assert wire.get("/echo/next").content == b"next"  # the length was right: the next response is found
+    assert connection.get("/echo/next").content == b"next"  # the length was right: the next response is found
 
 
-def test_stage_12_a_connection_persists(wire: Wire) -> None:
+def test_stage_12_a_connection_persists(connection: ClientConnection) -> None:
     for number in range(50):
-        answer = wire.get(f"/echo/{number}")
+        answer = connection.get(f"/echo/{number}")
         assert answer.content == str(number).encode()
         assert "connection" not in answer.headers
 
 
-def test_stage_12_requests_in_one_piece_are_answered_in_order(wire: Wire) -> None:
-    wire.send(b"".join(head("GET", f"/echo/{number}") for number in range(100)))
-    assert [wire.answer().content for _ in range(100)] == [str(number).encode() for number in range(100)]
+def test_stage_12_requests_in_one_piece_are_answered_in_order(connection: ClientConnection) -> None:
+    connection.send(b"".join(head("GET", f"/echo/{number}") for number in range(100)))
+    assert [connection.answer().content for _ in range(100)] == [
+        str(number).encode() for number in range(100)
+    ]
 
 
 def test_stage_13_persistent_connections_are_independent(server: ServerProcess) -> None:
@@ -190,11 +204,11 @@ def test_stage_13_persistent_connections_are_independent(server: ServerProcess) 
 
 
 @pytest.mark.parametrize("line", ["Connection: close", "connection: Close", "Connection: keep-alive, close"])
-def test_stage_14_connection_close_is_echoed_and_obeyed(wire: Wire, line: str) -> None:
-    assert wire.get("/echo/1").content == b"1"
-    answer = wire.get("/echo/2", line)
+def test_stage_14_connection_close_is_echoed_and_obeyed(connection: ClientConnection, line: str) -> None:
+    assert connection.get("/echo/1").content == b"1"
+    answer = connection.get("/echo/2", line)
     assert (answer.content, answer.headers["connection"]) == (b"2", "close")
-    wire.assert_closed()
+    connection.assert_closed()
 
 
 def test_stage_14_only_the_connection_that_asks_is_closed(server: ServerProcess) -> None:
@@ -207,9 +221,9 @@ def test_stage_14_only_the_connection_that_asks_is_closed(server: ServerProcess)
 
 def test_the_access_log_has_a_line_for_each_request() -> None:
     with ServerProcess() as server:
-        with server.connect() as wire:
-            wire.get("/echo/abc", "User-Agent: a tester")
-            wire.get("/nothing")
+        with server.connect() as connection:
+            connection.get("/echo/abc", "User-Agent: a tester")
+            connection.get("/nothing")
         lines = [server.stdout.next() or "" for _ in range(2)]
     assert '"GET /echo/abc HTTP/1.1" 200 3 "-" "a tester"' in lines[0]
     assert lines[0].endswith(" c1#1")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import PATIENCE, ServerProcess, Wire, head
+from tests.support.process import TIMEOUT, ClientConnection, ServerProcess, head
 from tests.unit.inspector.microscope import NOTE
 
 # A handler that blocks the loop until something writes to a FIFO; to open it is to know that it blocks.
@@ -76,16 +76,16 @@ class BlockedServer(ServerProcess):
 
 def test_fifty_clients_that_connected_while_the_server_was_busy_are_answered(tmp_path: Path) -> None:
     with BlockedServer(tmp_path) as server:
-        wires = [server.connect() for _ in range(50)]
-        for number, wire in enumerate(wires):
-            wire.send_head("GET", f"/{number}")
+        clients = [server.connect() for _ in range(50)]
+        for number, client in enumerate(clients):
+            client.send_head("GET", f"/{number}")
         server.send_signal(signal.SIGTERM)
         server.unblock()
-        for number, wire in enumerate(wires):
-            answer = wire.answer()
+        for number, client in enumerate(clients):
+            answer = client.answer()
             assert (answer.content, answer.headers["connection"]) == (b"%d" % number, "close")
-            wire.assert_closed()
-            wire.close()
+            client.assert_closed()
+            client.close()
         assert server.exit_code() == 0
 
 
@@ -106,25 +106,25 @@ def test_pipelined_requests_and_one_on_an_idle_connection_are_answered(tmp_path:
 
 def test_a_request_that_crosses_the_close_of_an_idle_connection_is_not_reset() -> None:
     with ServerProcess() as server:
-        wire = server.connect()
-        assert wire.get("/").status == 200
+        client = server.connect()
+        assert client.get("/").status == 200
         server.send_signal(signal.SIGTERM)
-        wire.assert_closed()
-        wire.send_head("GET", "/late")
-        assert wire.sock.recv(1) == b""
-        assert wire.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
-        wire.close()
+        client.assert_closed()
+        client.send_head("GET", "/late")
+        assert client.sock.recv(1) == b""
+        assert client.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+        client.close()
         assert server.exit_code() == 0
 
 
 def test_a_live_stream_does_not_keep_the_server(tmp_path: Path) -> None:
     with ServerProcess(command=("-c", PROGRAM.format(gate=""))) as server:
-        wire = server.connect()
-        wire.send_head("GET", "/live/stream")
-        assert b" 200 " in wire.read_head()
+        client = server.connect()
+        client.send_head("GET", "/live/stream")
+        assert b" 200 " in client.read_head()
         server.send_signal(signal.SIGTERM)
-        assert wire.read_to_end() == b"0\r\n\r\n"
-        wire.close()
+        assert client.read_to_end() == b"0\r\n\r\n"
+        client.close()
         assert server.exit_code() == 0
 
 
@@ -132,7 +132,7 @@ def test_readyz_answers_503_while_connections_are_still_accepted() -> None:
     with ServerProcess("--shutdown-delay", "3600", "--inspect", "127.0.0.1:0") as server:
         found = NOTE.search(server.start_line)
         assert found is not None
-        with Wire(int(found[1])) as probe:
+        with ClientConnection(int(found[1])) as probe:
             assert probe.get("/readyz").status == 200
             server.send_signal(signal.SIGTERM)
             while probe.get("/readyz").status == 200:
@@ -165,7 +165,7 @@ def on_a_terminal(*options: str) -> Iterator[tuple["subprocess.Popen[str]", int]
         yield process, ours
     finally:
         process.kill()
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
         assert process.stderr is not None
         process.stderr.close()
 
@@ -174,30 +174,30 @@ def test_a_terminal_that_is_closed_stops_the_server_gracefully() -> None:
     with on_a_terminal() as (process, ours):
         assert process.stderr is not None
         port = int(process.stderr.readline().split("http://127.0.0.1:")[1].split()[0])
-        with Wire(port) as wire:
-            wire.send(head("GET", "/echo/whole")[:-2])
-            with Wire(port) as other:
+        with ClientConnection(port) as client:
+            client.send(head("GET", "/echo/whole")[:-2])
+            with ClientConnection(port) as other:
                 assert other.get("/").status == 200
             os.close(ours)
             assert "SIGHUP" in process.stderr.readline()
             process.send_signal(signal.SIGHUP)  # shells send it as well
-            wire.send(b"\r\n")
-            answer = wire.answer()
+            client.send(b"\r\n")
+            answer = client.answer()
             assert (answer.content, answer.headers["connection"]) == (b"whole", "close")
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(TIMEOUT) == 0
 
 
 def test_without_a_terminal_sighup_reloads_the_password_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("me:old\n")
     with ServerProcess("--auth", f"@{file}", launcher=("setsid",)) as server:
-        wire = server.connect()
-        assert wire.get("/", "Authorization: Basic bWU6b2xk").status == 200
+        client = server.connect()
+        assert client.get("/", "Authorization: Basic bWU6b2xk").status == 200
         file.write_text("me:new\n")
         server.send_signal(signal.SIGHUP)
         while "reloaded the password file" not in (line := server.stderr.next() or ""):
             assert line, "the server has ended"
-        assert wire.get("/", "Authorization: Basic bWU6b2xk").status == 401
+        assert client.get("/", "Authorization: Basic bWU6b2xk").status == 401
         assert server.get("/", "Authorization: Basic bWU6bmV3").status == 200
 
 
@@ -285,9 +285,9 @@ def root(request):
 serve(routes, port=0, access_log=None)
 """
     with ServerProcess(command=("-c", program)) as server:
-        wire = server.connect()
-        assert wire.get("/").status == 200
-        wire.close()
+        client = server.connect()
+        assert client.get("/").status == 200
+        client.close()
         assert server.exit_code() == 0
 
 
@@ -310,9 +310,9 @@ def test_a_signal_before_the_server_serves_ends_it_like_a_stop(tmp_path: Path) -
     try:
         with fifo.open("w"):  # it is opened when the options are read
             process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(TIMEOUT) == 0
         assert process.stderr.read() == ""
     finally:
         process.kill()
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
         process.stderr.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import ServerProcess, Wire, head, run
+from tests.support.process import ClientConnection, ServerProcess, head, run
 from tests.support.trace_checker import Event, answers, events_of, faults, logged
 
 LARGE = os.urandom(1 << 20)
@@ -21,13 +21,13 @@ def options(tmp_path: Path, *more: str) -> tuple[str, ...]:
 
 def mixed_run(server: ServerProcess) -> None:
     """Let all kinds of clients come, and wait for what each is answered."""
-    wire = server.connect()
-    wire.send(head("GET", "/echo/hi") * 20)
-    assert [wire.answer().status for _ in range(20)] == [200] * 20
-    assert wire.get("/echo/" + "a" * 1000, "Accept-Encoding: gzip").headers["content-encoding"] == "gzip"
-    assert wire.get("/files/large").content == LARGE
-    assert wire.post("/files/new", LARGE).status == 201
-    assert wire.get("/nothing").status == 404
+    client = server.connect()
+    client.send(head("GET", "/echo/hi") * 20)
+    assert [client.answer().status for _ in range(20)] == [200] * 20
+    assert client.get("/echo/" + "a" * 1000, "Accept-Encoding: gzip").headers["content-encoding"] == "gzip"
+    assert client.get("/files/large").content == LARGE
+    assert client.post("/files/new", LARGE).status == 201
+    assert client.get("/nothing").status == 404
     slow = server.connect(receive_buffer=4096)
     slow.send_head("GET", "/files/large")
     refused = server.connect()
@@ -80,20 +80,20 @@ def test_what_is_left_by_a_kill_passes_the_checker(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", range(3))
 def test_a_kill_in_the_middle_of_much_work_leaves_whole_lines(tmp_path: Path, count: int) -> None:
     with ServerProcess(*options(tmp_path, "--no-access-log")) as server:
-        wires = [server.connect() for _ in range(20)]
-        for wire in wires:
-            wire.send(head("GET", "/") * (500 + count * 500))
+        clients = [server.connect() for _ in range(20)]
+        for client in clients:
+            client.send(head("GET", "/") * (500 + count * 500))
         for _ in range(300):
-            wires[0].answer()
+            clients[0].answer()
         server.kill()
     assert answers(check(tmp_path, closed=False))
 
 
 def test_a_trace_ends_at_its_limit_and_the_server_goes_on(tmp_path: Path) -> None:
     with ServerProcess(*options(tmp_path, "--trace-limit", "64K")) as server:
-        wire = server.connect()
+        client = server.connect()
         for _ in range(400):
-            assert wire.get("/").status == 200
+            assert client.get("/").status == 200
         line = server.stderr.next()
         server.kill()
         assert server.stderr.rest() == []
@@ -106,9 +106,9 @@ def test_a_disk_without_room_ends_the_trace_and_not_the_server(tmp_path: Path) -
     # A limit on the size of files stands in for a small disk: it cuts a write short in the same way.
     launcher = ("sh", "-c", 'ulimit -f 40; exec "$@"', "sh")
     with ServerProcess(*options(tmp_path), launcher=launcher) as server:
-        wire = server.connect()
+        client = server.connect()
         for _ in range(400):
-            assert wire.get("/").status == 200
+            assert client.get("/").status == 200
         line = server.stderr.next()
         server.kill()
         assert server.stderr.rest() == []
@@ -147,6 +147,6 @@ def test_a_limit_that_is_no_size_is_refused() -> None:
 
 
 def test_without_the_option_there_is_no_trace(tmp_path: Path) -> None:
-    with ServerProcess("--directory", str(tmp_path)) as server, Wire(server.port) as wire:
-        assert wire.get("/").status == 200
+    with ServerProcess("--directory", str(tmp_path)) as server, ClientConnection(server.port) as client:
+        assert client.get("/").status == 200
     assert list(tmp_path.iterdir()) == []

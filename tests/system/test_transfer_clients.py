@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import PATIENCE, ServerProcess
+from tests.support.process import TIMEOUT, ServerProcess
 
 CONTENT = os.urandom(5_000_000)
 TEXT = b"the same words again and again, " * 50_000
@@ -21,7 +21,7 @@ def needs(program: str) -> pytest.MarkDecorator:
 
 def run(*command: str, cwd: Path, status: int = 0) -> bytes:
     clean = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, timeout=2 * PATIENCE, check=False)
+    done = subprocess.run(command, cwd=cwd, env=clean, capture_output=True, timeout=2 * TIMEOUT, check=False)
     assert done.returncode == status, (done.stdout, done.stderr)
     return done.stdout
 

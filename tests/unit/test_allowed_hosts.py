@@ -9,7 +9,7 @@ from reactor import HTTPError, Request, Response, Router, Server, serve
 from reactor.allowed_hosts import AllowedHosts, read_name
 from reactor.cli.access_options import allowed_hosts
 from tests.support.in_process import Client, Harness
-from tests.support.process import PATIENCE, Wire
+from tests.support.process import TIMEOUT, ClientConnection
 
 
 def status(client: Client, host: str, method: str = "GET", *lines: str) -> int:
@@ -143,12 +143,12 @@ def test_the_library_checks_the_hosts_that_it_is_given(hosts: list[str] | None, 
         thread = threading.Thread(target=server.run)
         thread.start()
         try:
-            with Wire(server.address[1]) as wire:
-                wire.send(b"GET / HTTP/1.1\r\nHost: b.test\r\n\r\n")
-                assert wire.answer().status == expected
+            with ClientConnection(server.address[1]) as connection:
+                connection.send(b"GET / HTTP/1.1\r\nHost: b.test\r\n\r\n")
+                assert connection.answer().status == expected
         finally:
             server.stop()
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
 
 
 def test_serve_passes_the_hosts_on() -> None:

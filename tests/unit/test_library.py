@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 import reactor
 from tests.support.process import ROOT, ServerProcess
 
@@ -30,6 +32,7 @@ def documented_lines() -> str:
     return str(serving[0])
 
 
+@pytest.mark.system
 def test_ten_lines_make_a_server(tmp_path: Path) -> None:
     lines = documented_lines()
     assert len([line for line in lines.strip().splitlines() if line]) <= 10

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from reactor.wakeup import TURN_SHARE, Call, Wakeup
-from tests.support.loop import Rig
-from tests.support.process import PATIENCE
+from tests.support.loop import ReactorHarness
+from tests.support.process import TIMEOUT
 from tests.unit.handlers.files.shared import no_descriptor_leaks
 
 
@@ -24,17 +24,17 @@ class Waiting:
 
     def __init__(self) -> None:
         self.called: list[int] = []
-        self.rig = Rig()
-        self.wakeup = Named(self.rig.clock)
+        self.harness = ReactorHarness()
+        self.wakeup = Named(self.harness.clock)
 
     def __enter__(self) -> "Waiting":
-        self.rig.reactor.register(self.wakeup)
+        self.harness.reactor.register(self.wakeup)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.rig.reactor.remove(self.wakeup)
+        self.harness.reactor.remove(self.wakeup)
         self.wakeup.close()
-        self.rig.__exit__(None, None, None)
+        self.harness.__exit__(None, None, None)
 
 
 def test_functions_are_called_in_the_turn_in_order_and_once() -> None:
@@ -42,9 +42,9 @@ def test_functions_are_called_in_the_turn_in_order_and_once() -> None:
         for number in (0, 255, 7):
             assert waiting.wakeup.call_soon(waiting.called.append, number)
         assert waiting.called == []
-        waiting.rig.turn()
+        waiting.harness.turn()
         assert waiting.called == [0, 255, 7]
-        waiting.rig.turn()
+        waiting.harness.turn()
         assert waiting.called == [0, 255, 7]
 
 
@@ -54,8 +54,8 @@ def test_a_function_passed_by_another_thread_is_called_in_the_thread_of_the_loop
         call = waiting.wakeup.call_soon
         thread = threading.Thread(target=call, args=(lambda: callers.append(threading.get_ident()),))
         thread.start()
-        thread.join(PATIENCE)
-        waiting.rig.turn()
+        thread.join(TIMEOUT)
+        waiting.harness.turn()
     assert callers == [threading.get_ident()]
 
 
@@ -65,12 +65,12 @@ def test_a_hundred_thousand_functions_are_all_called_and_block_no_caller() -> No
             waiting.wakeup.call_soon(waiting.called.append, number)
         turns = 0
         while len(waiting.called) < 100_000:
-            waiting.rig.turn()
+            waiting.harness.turn()
             turns += 1
             assert turns <= 100_000
         assert waiting.called == list(range(100_000))
         waiting.wakeup.call_soon(waiting.called.append, -1)
-        waiting.rig.turn()
+        waiting.harness.turn()
         assert waiting.called[-1] == -1
 
 
@@ -79,13 +79,13 @@ def test_functions_that_take_long_wait_for_the_next_turn() -> None:
 
         def take(seconds: float) -> None:
             waiting.called.append(1)
-            waiting.rig.clock.now += seconds
+            waiting.harness.clock.now += seconds
 
         for _ in range(5):
             waiting.wakeup.call_soon(take, TURN_SHARE / 2)
         counts = []
         for _ in range(4):
-            waiting.rig.turn()
+            waiting.harness.turn()
             counts.append(len(waiting.called))
         assert counts == [2, 4, 5, 5]
 
@@ -99,7 +99,7 @@ def test_a_function_that_passes_itself_again_is_called_once_a_turn() -> None:
 
         again()
         for _ in range(3):
-            waiting.rig.turn()
+            waiting.harness.turn()
         assert len(waiting.called) == 4
 
 
@@ -112,10 +112,10 @@ def test_an_exception_is_logged_and_costs_the_other_functions_nothing(
     with caplog.at_level(logging.ERROR, "reactor"), Waiting() as waiting:
         waiting.wakeup.call_soon(fail)
         waiting.wakeup.call_soon(waiting.called.append, 1)
-        waiting.rig.turn()
+        waiting.harness.turn()
         assert waiting.called == [1]
         waiting.wakeup.call_soon(waiting.called.append, 2)
-        waiting.rig.turn()
+        waiting.harness.turn()
         assert waiting.called == [1, 2]
     assert "unhandled exception in a function passed to call_soon" in caplog.text
     assert "planted" in caplog.text
@@ -158,8 +158,8 @@ def test_a_signal_handler_may_interrupt_call_soon_and_call_it() -> None:
         call = waiting.wakeup.call_soon
         waiting.wakeup._calls = InterruptedDeque(lambda: call(waiting.called.append, 2))
         call(waiting.called.append, 1)
-        waiting.rig.turn()
+        waiting.harness.turn()
         assert waiting.called == [1, 2]
         call(waiting.called.append, 3)
-        waiting.rig.turn()
+        waiting.harness.turn()
         assert waiting.called == [1, 2, 3]

@@ -17,9 +17,9 @@ from tests.conformance.corpus.replay import (
     Judgement,
     Outcome,
     Reply,
+    check_outcome,
     deliveries,
     expected_replies,
-    judge,
     read_replies,
 )
 
@@ -61,7 +61,7 @@ def replay(
             if time.monotonic() >= deadline:
                 return Verdict(entry, None)
             outcome = converse(address, entry, delivery, patience)
-            judgements[delivery.way] = judge(entry, delivery.canary, outcome)
+            judgements[delivery.way] = check_outcome(entry, delivery.canary, outcome)
         return Verdict(entry, judgements)
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

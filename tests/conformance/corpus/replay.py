@@ -1,4 +1,4 @@
-"""How a request of the corpus is delivered, and how what came of it is judged.
+"""How a request of the corpus is delivered, and how what came of it is checked.
 
     Way      What is sent
     whole    all octets at once
@@ -83,7 +83,7 @@ def expected_replies(entry: Entry, canary: bool) -> int:
     return 2 if canary and entry.persistent else 1
 
 
-def judge(entry: Entry, canary: bool, outcome: Outcome) -> Judgement:
+def check_outcome(entry: Entry, canary: bool, outcome: Outcome) -> Judgement:
     """Say what is wrong with an outcome."""
     if entry.request is None:
         breaches = list(_breaches_of_invalid(entry, outcome))

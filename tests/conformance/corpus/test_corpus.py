@@ -12,7 +12,7 @@ from reactor.http11.message import Params, Request, Response
 from reactor.routing import Route, Router, buffered
 from tests.conformance.corpus.build import read_corpus, write_files
 from tests.conformance.corpus.entry import Entry
-from tests.conformance.corpus.replay import Delivery, Outcome, cut, deliveries, judge, read_replies
+from tests.conformance.corpus.replay import Delivery, Outcome, check_outcome, cut, deliveries, read_replies
 from tests.support.in_process import Harness
 from tests.support.requests import connect_tcp
 
@@ -98,7 +98,7 @@ def test_a_request_is_answered_as_its_entry_says(entry: Entry, shared: Store, fo
     with Harness(store=shared) as server:
         for delivery in deliveries(entry):
             outcome = converse(server, entry, delivery)
-            judgement = judge(entry, delivery.canary, outcome)
+            judgement = check_outcome(entry, delivery.canary, outcome)
             assert judgement == ([], []), (delivery.way, entry.why, outcome)
             assert take_out(folder) == expected_files(entry), delivery.way
 
@@ -110,7 +110,7 @@ def test_no_request_changes_what_becomes_of_another(seed: int, shared: Store, fo
     with Harness(store=shared) as server:
         for entry in entries:
             delivery = source.choice([delivery for delivery in deliveries(entry) if delivery.way != "single"])
-            judgement = judge(entry, delivery.canary, converse(server, entry, delivery))
+            judgement = check_outcome(entry, delivery.canary, converse(server, entry, delivery))
             assert judgement == ([], []), (entry.name, delivery.way)
             assert take_out(folder) == expected_files(entry), entry.name
 

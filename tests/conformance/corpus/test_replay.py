@@ -1,4 +1,4 @@
-"""The judge can say no, the reader reads what any server writes, and the command finds what is wrong."""
+"""The check can fail, the reader reads what any server writes, and the command finds what is wrong."""
 
 import socket
 import subprocess
@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.conformance.corpus.entry import Entry, Held
-from tests.conformance.corpus.replay import LONG, PIECE, Outcome, Reply, deliveries, judge, read_replies
+from tests.conformance.corpus.replay import (
+    LONG,
+    PIECE,
+    Outcome,
+    Reply,
+    check_outcome,
+    deliveries,
+    read_replies,
+)
 from tests.support.process import ServerProcess, run_command
 
 VALID = Entry("v", b"v", 200, "RFC 9112, 3", "It is.", Held())
@@ -63,17 +71,17 @@ DIFFERENCES = [
 
 @pytest.mark.parametrize(("entry", "canary", "outcome"), GOOD)
 def test_what_is_right_is_judged_so(entry: Entry, canary: bool, outcome: Outcome) -> None:
-    assert judge(entry, canary, outcome) == ([], [])
+    assert check_outcome(entry, canary, outcome) == ([], [])
 
 
 @pytest.mark.parametrize(("entry", "canary", "outcome"), BREACHES)
 def test_a_breach_is_found(entry: Entry, canary: bool, outcome: Outcome) -> None:
-    assert judge(entry, canary, outcome).breaches
+    assert check_outcome(entry, canary, outcome).breaches
 
 
 @pytest.mark.parametrize(("entry", "canary", "outcome"), DIFFERENCES)
 def test_a_difference_is_found_and_is_no_breach(entry: Entry, canary: bool, outcome: Outcome) -> None:
-    judgement = judge(entry, canary, outcome)
+    judgement = check_outcome(entry, canary, outcome)
     assert judgement.differences
     assert not judgement.breaches
 
@@ -125,6 +133,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     return run_command(sys.executable, "-m", "tests.conformance.corpus", *arguments)
 
 
+@pytest.mark.system
 def test_the_command_replays_against_a_server_of_its_own() -> None:
     ended = command("--only", "te-cl")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -134,6 +143,7 @@ def test_the_command_replays_against_a_server_of_its_own() -> None:
     assert int(numbers[2][1]) >= 4
 
 
+@pytest.mark.system
 def test_the_command_finds_a_server_that_is_wrong(tmp_path: Path) -> None:
     with ServerProcess(
         "--directory", str(tmp_path), "--max-chunk-line", "16", "--allowed-host", "*"
@@ -145,12 +155,14 @@ def test_the_command_finds_a_server_that_is_wrong(tmp_path: Path) -> None:
     assert ended.stdout.splitlines()[-1].split() == ["all", "2", "1", "1", "1"]
 
 
+@pytest.mark.system
 def test_the_command_says_when_its_time_is_over() -> None:
     ended = command("--seconds", "0", "--only", "te-cl")
     assert ended.returncode == 1
     assert "not run: the time is over" in ended.stdout
 
 
+@pytest.mark.system
 def test_the_command_says_when_there_is_no_server() -> None:
     with socket.socket() as taken:  # bound and not listening: nobody else can answer there
         taken.bind(("127.0.0.1", 0))
@@ -159,10 +171,12 @@ def test_the_command_says_when_there_is_no_server() -> None:
     assert ended.stderr.startswith("there is no server at 127.0.0.1:")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("url", ["http://example.org/", "https://127.0.0.1/", "127.0.0.1:80", "http://[::1"])
 def test_the_command_goes_nowhere_else(url: str) -> None:
     assert command("--url", url).returncode == 2
 
 
+@pytest.mark.system
 def test_the_command_does_not_pass_when_nothing_is_chosen() -> None:
     assert command("--only", "no such entry").returncode == 1

@@ -28,10 +28,10 @@ TABLES = ("rfc9112.md", "rfc9110.md")
 
 COLUMNS = ["section", "level", "requirement", "shown by"]
 LEVELS = ("MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY")
-EXCUSES = ("not done", "not yet", "not applicable")
+EXEMPTIONS = ("not done", "not yet", "not applicable")
 
 match_section = re.compile(r"[1-9][0-9]*(\.[1-9][0-9]*){0,3}").fullmatch
-match_excuse = re.compile(rf"({'|'.join(EXCUSES)}): (.{{10,}})").fullmatch
+match_exemption = re.compile(rf"({'|'.join(EXEMPTIONS)}): (.{{10,}})").fullmatch
 match_tests = re.compile(r"`[^`]+`(<br>`[^`]+`)*").fullmatch
 match_test = re.compile(r"(tests/(?:\w+/)*test_\w+\.py)::(test_\w+)(?:\[(.+)\])?").fullmatch
 
@@ -47,9 +47,9 @@ class Row(NamedTuple):
     shown_by: str
 
     @property
-    def excuse(self) -> str:
+    def exemption(self) -> str:
         """Which kind of reason stands in place of tests; empty where there are tests."""
-        match = match_excuse(self.shown_by)
+        match = match_exemption(self.shown_by)
         return match[1] if match else ""
 
     @property
@@ -90,9 +90,9 @@ def read_rows(text: str) -> list[Row]:
 
 def summary(rows: list[Row]) -> str:
     """Count the rows in words, as the head of each table has them."""
-    count = Counter(row.excuse for row in rows)
-    excused = ", ".join(f"{count[excuse]} {excuse}" for excuse in EXCUSES)
-    return f"**{len(rows)} requirements**: {count['']} shown by tests, {excused}."
+    count = Counter(row.exemption for row in rows)
+    exempted = ", ".join(f"{count[exemption]} {exemption}" for exemption in EXEMPTIONS)
+    return f"**{len(rows)} requirements**: {count['']} shown by tests, {exempted}."
 
 
 # What can be wrong.
@@ -118,7 +118,7 @@ def _faults_of_cells(row: Row) -> Iterator[str]:
         yield f"{row.level!r} is no level"
     if not row.requirement.endswith(".") or len(row.requirement.split()) < 3:
         yield "the requirement is no sentence"
-    if not row.excuse and match_tests(row.shown_by) is None:
+    if not row.exemption and match_tests(row.shown_by) is None:
         yield "neither tests nor a reason"
 
 

@@ -1,17 +1,20 @@
 """Who may do what, as the command line says it: fields, origins, passwords, the start line, a browser."""
 
 import os
+import queue
 import re
+import webbrowser
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from reactor import Router, Server
 from reactor.cli.access_options import local_url
+from tests.support.command import CommandServer, run_main
 from tests.support.in_process import Answer, Harness
-from tests.support.process import ServerProcess, run
+from tests.support.process import TIMEOUT, RunningServer, ServerProcess
 from tests.unit.cli.test_start_errors import USAGE, assert_one_line
 
 SECRET = "horse"
@@ -21,7 +24,7 @@ BASIC = f"Authorization: Basic {b64encode(PAIR.encode()).decode()}"
 
 def refused(*arguments: str, **environment: str) -> str:
     """Assert that the options are refused in one line, without a password; return it."""
-    done = run("--port", "0", *arguments, **environment)
+    done = run_main("--port", "0", *arguments, **environment)
     assert_one_line(USAGE, done.returncode, done.stderr, done.stdout, "")
     assert SECRET not in done.stderr
     return done.stderr
@@ -32,16 +35,16 @@ def joined(value: object) -> str:
     return " ".join(value) if isinstance(value, list) else ""
 
 
-def messages(server: ServerProcess) -> list[str]:
+def messages(server: CommandServer) -> list[str]:
     """Have the server end; return what it wrote behind the start line, but for how it ended."""
-    server.process.terminate()
-    return [line for line in server.stderr.rest() if "SIGTERM" not in line]
+    server.terminate()
+    return [line for line in server.stderr.rest() if "Server.stop()" not in line]
 
 
 # Fields of every response.
 
 
-def raw_answers(server: ServerProcess) -> Iterator[tuple[str, Answer]]:
+def raw_answers(server: RunningServer) -> Iterator[tuple[str, Answer]]:
     """Ask for one thing of each kind."""
     requests = {
         "200": "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -59,15 +62,15 @@ def raw_answers(server: ServerProcess) -> Iterator[tuple[str, Answer]]:
         "505": "GET / HTTP/2.0\r\nHost: localhost\r\n\r\n",
     }
     for what, octets in requests.items():
-        wire = server.connect()
-        wire.send(octets.encode("latin-1"))
-        yield what, wire.answer()
+        connection = server.connect()
+        connection.send(octets.encode("latin-1"))
+        yield what, connection.answer()
 
 
 def test_every_response_has_the_fields_and_a_refusal_too(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"f" * 100_000)
     options = ("--header", "X-A: 1", "--header=X-B: two words", "--directory", str(tmp_path))
-    with ServerProcess(*options) as server:
+    with CommandServer(*options) as server:
         for what, answer in raw_answers(server):
             assert answer.status == int(what[:3])
             assert (answer.headers["x-a"], answer.headers["x-b"]) == ("1", "two words"), what
@@ -107,10 +110,10 @@ def test_a_library_gives_fields_to_its_server_and_a_wrong_one_is_told_before_it_
 
 def test_a_variable_has_a_field_a_line_and_the_options_win() -> None:
     extra = {"REACTOR_HEADER": "X-A: 1\nX-B: 2\n"}
-    with ServerProcess(extra=extra) as server:
+    with CommandServer(extra=extra) as server:
         headers = server.get("/").headers
         assert (headers["x-a"], headers["x-b"]) == ("1", "2")
-    with ServerProcess("--header", "X-C: 3", "--header", "X-D: 4", extra=extra) as server:
+    with CommandServer("--header", "X-C: 3", "--header", "X-D: 4", extra=extra) as server:
         headers = server.get("/").headers
         assert (headers["x-c"], headers["x-d"]) == ("3", "4")
         assert "x-a" not in headers
@@ -155,7 +158,7 @@ def test_a_variable_with_a_field_that_cannot_be_is_named() -> None:
 def test_every_response_says_which_origin_may_read_it(
     options: list[str], origin: str, credentials: str | None
 ) -> None:
-    with ServerProcess(*options) as server:
+    with CommandServer(*options) as server:
         for answer in (
             server.get("/"),
             server.get("/none"),
@@ -170,20 +173,22 @@ def test_every_response_says_which_origin_may_read_it(
 
 def test_a_preflight_is_answered_while_everything_asks_for_a_password(tmp_path: Path) -> None:
     options = ("--cors", "https://a.test", "--auth", PAIR, "--directory", str(tmp_path))
-    with ServerProcess(*options) as server, server.connect() as wire:
-        wire.send_head("OPTIONS", "/files/x", "Origin: https://a.test", "Access-Control-Request-Method: POST")
-        answer = wire.answer("OPTIONS")
+    with CommandServer(*options) as server, server.connect() as connection:
+        connection.send_head(
+            "OPTIONS", "/files/x", "Origin: https://a.test", "Access-Control-Request-Method: POST"
+        )
+        answer = connection.answer("OPTIONS")
         assert answer.status == 204
         assert answer.headers["access-control-allow-methods"] == answer.headers["allow"]
         assert "Authorization" in answer.headers["access-control-allow-headers"].split(", ")
         assert answer.headers["access-control-allow-credentials"] == "true"
-        assert wire.get("/files/x").status == 401
+        assert connection.get("/files/x").status == 401
 
 
 def test_without_cors_no_other_origin_is_told_anything() -> None:
-    with ServerProcess() as server, server.connect() as wire:
-        wire.send_head("OPTIONS", "/", "Origin: https://a.test", "Access-Control-Request-Method: GET")
-        for answer in (wire.answer("OPTIONS"), wire.get("/", "Origin: https://a.test")):
+    with CommandServer() as server, server.connect() as connection:
+        connection.send_head("OPTIONS", "/", "Origin: https://a.test", "Access-Control-Request-Method: GET")
+        for answer in (connection.answer("OPTIONS"), connection.get("/", "Origin: https://a.test")):
             assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
@@ -217,7 +222,7 @@ def test_a_password_comes_from_a_file_or_a_variable_too(tmp_path: Path, source: 
     file.write_bytes(PAIR.encode() + end.encode())
     options = {"command line": ("--auth", PAIR), "file": ("--auth", f"@{file}")}.get(source, ())
     extra = {"variable": PAIR, "file of a variable": f"@{file}"}.get(source)
-    with ServerProcess(*options, extra={"REACTOR_AUTH": extra} if extra else {}) as server:
+    with CommandServer(*options, extra={"REACTOR_AUTH": extra} if extra else {}) as server:
         assert server.get("/").status == 401
         assert server.get("/", BASIC).status == 200
         told = "\n".join(messages(server))
@@ -240,7 +245,9 @@ def test_a_password_in_the_command_line_is_worth_a_warning(
 ) -> None:
     file = tmp_path / "password"
     file.write_text(PAIR)
-    done = run("--host", "192.0.2.1", *(each.format(file) for each in options), **extra)  # cannot be bound
+    done = run_main(
+        "--host", "192.0.2.1", *(each.format(file) for each in options), **extra
+    )  # cannot be bound
     assert re.findall(r"can read the password of --([a-z-]+) ", done.stderr) == warned
     assert SECRET not in done.stderr
 
@@ -301,14 +308,14 @@ HERE, NETWORK = "this machine only", "reachable from the network"
 def test_the_start_line_says_what_is_shared_where_and_how_safely(
     tmp_path: Path, options: list[str], said: str
 ) -> None:
-    with ServerProcess("--directory", str(tmp_path), *options) as server:
+    with CommandServer("--directory", str(tmp_path), *options) as server:
         assert server.start_line == f"reactor: serving {tmp_path} on {server.url} ({HERE}; {said})"
         assert messages(server) == []
 
 
 @pytest.mark.parametrize(("options", "said"), [([], ""), (["--auth", PAIR], "; password for everything")])
 def test_the_start_line_without_a_directory(options: list[str], said: str) -> None:
-    with ServerProcess(*options) as server:
+    with CommandServer(*options) as server:
         assert server.start_line == f"reactor: serving on {server.url} ({HERE}{said})"
 
 
@@ -328,7 +335,7 @@ def test_what_is_not_safe_on_the_network_is_worth_a_warning(
     tmp_path: Path, options: list[str], warning: str | None
 ) -> None:
     (tmp_path / "p").write_text(PAIR)
-    with ServerProcess("--host", "0.0.0.0", *(each.format(tmp_path) for each in options)) as server:
+    with CommandServer("--host", "0.0.0.0", *(each.format(tmp_path) for each in options)) as server:
         assert f"({NETWORK}" in server.start_line
         told = messages(server)
     if warning is None:
@@ -352,36 +359,64 @@ def browser(tmp_path: Path, *then: str) -> tuple[str, Path]:
 @pytest.mark.parametrize(("options", "path"), [([], "/"), (["--directory", "{}"], "/files/")])
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
 def test_a_browser_is_opened_on_what_is_served(
-    tmp_path: Path, options: list[str], path: str, host: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], path: str, host: str
 ) -> None:
-    command, pipe = browser(tmp_path)
+    opened: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def fake_open(url: str) -> bool:
+        opened.put(url)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", fake_open)
     arguments = ["--open", "--host", host, *(each.format(tmp_path) for each in options)]
-    with ServerProcess(*arguments, extra={"BROWSER": command}) as server:
-        assert pipe.read_text() == f"http://127.0.0.1:{server.port}{path}\n"
+    with CommandServer(*arguments) as server:
+        assert opened.get(timeout=TIMEOUT) == f"http://127.0.0.1:{server.port}{path}"
         opening = f"reactor: opening http://127.0.0.1:{server.port}{path} in a browser"
         assert opening in messages(server)
 
 
+@pytest.mark.system
 def test_a_browser_that_does_not_end_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "never")
     command, pipe = browser(tmp_path, f"read line < {tmp_path / 'never'}")
     with ServerProcess("--open", extra={"BROWSER": command}) as server:
-        assert pipe.read_text()
+        assert pipe.read_text() == f"{server.url}/\n"
         assert server.get("/echo/meanwhile").content == b"meanwhile"
-        server.process.terminate()
+        server.terminate()
         assert server.exit_code() == 0
         with open(tmp_path / "never", "w") as never:  # lets the browser end
             never.write("\n")
 
 
+def assert_no_browser_is_opened(server: RunningServer) -> None:
+    """Assert that the server says so, and serves."""
+    assert server.stderr.next() == f"reactor: opening {server.url}/ in a browser"
+    assert server.stderr.next() == "reactor: no browser could be opened"
+    assert server.get("/").status == 200
+
+
+def fail_to_open(url: str) -> bool:
+    raise webbrowser.Error(url)
+
+
+@pytest.mark.parametrize("fake_open", [lambda url: False, fail_to_open], ids=["none", "an error"])
+def test_without_a_browser_the_server_serves_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, fake_open: Callable[[str], bool]
+) -> None:
+    monkeypatch.setattr(webbrowser, "open", fake_open)
+    with CommandServer("--open") as server:
+        assert_no_browser_is_opened(server)
+        assert messages(server) == []
+
+
+@pytest.mark.system
 @pytest.mark.parametrize("command", ["/none/browser %s", "'", "'%s", "false %s"])
-def test_without_a_browser_the_server_serves_and_says_so(command: str) -> None:
+def test_a_wrong_browser_command_is_no_browser(command: str) -> None:
     extra = {"BROWSER": command, "DISPLAY": "", "WAYLAND_DISPLAY": "", "TERM": "", "PATH": "/bin:/none"}
     with ServerProcess("--open", extra=extra) as server:
-        assert server.stderr.next() == f"reactor: opening {server.url}/ in a browser"
-        assert server.stderr.next() == "reactor: no browser could be opened"
-        assert server.get("/").status == 200
-        assert messages(server) == []
+        assert_no_browser_is_opened(server)
+        server.terminate()
+        assert [line for line in server.stderr.rest() if "SIGTERM" not in line] == []
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """What keeps the server from starting is told in one line; and what the command line accepts."""
 
 import re
+import resource
 import socket
-import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,15 +10,15 @@ import pytest
 
 from reactor.cli.options import describe_default, option_name
 from reactor.settings import Settings
-from tests.support.process import ServerProcess, run, run_command
+from tests.support.command import CommandServer, run_main
+from tests.support.process import ServerProcess
 
 USAGE, NOT_STARTED = 2, 3
-COMMAND = (sys.executable, "-m", "reactor", "--port", "0")
 
 
 def assert_refuses(code: int, *arguments: str, saying: str = "", **environment: str) -> None:
     """Assert that the server exits with a code, after one line that says why."""
-    done = run("--port", "0", *arguments, **environment)
+    done = run_main("--port", "0", *arguments, **environment)
     assert_one_line(code, done.returncode, done.stderr, done.stdout, saying)
 
 
@@ -41,7 +41,7 @@ def test_a_port_in_use() -> None:
 
 
 def test_a_port_that_another_server_has() -> None:
-    with ServerProcess() as server:
+    with CommandServer() as server:
         assert_refuses(NOT_STARTED, "--port", str(server.port), saying=str(server.port))
         assert server.get("/").status == 200
 
@@ -70,28 +70,35 @@ def test_a_host_that_cannot_be_bound(host: str) -> None:
     assert_refuses(NOT_STARTED, "--host", host, saying="cannot listen")
 
 
+def limit_open_files(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """Have the server see this limit, as after ``ulimit -n``."""
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, limit))
+
+
 @pytest.mark.parametrize("limit", [16, 31])
-def test_a_limit_on_open_files_that_is_too_low(limit: int) -> None:
-    script = f'ulimit -n {limit}; exec "$@"'
-    done = run_command("sh", "-c", script, "sh", *COMMAND)
-    assert_one_line(NOT_STARTED, done.returncode, done.stderr, done.stdout, f"open files is {limit}")
+def test_a_limit_on_open_files_that_is_too_low(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    with monkeypatch.context() as patch:
+        limit_open_files(patch, limit)
+        assert_refuses(NOT_STARTED, saying=f"open files is {limit}")
 
 
+@pytest.mark.system
 def test_a_low_limit_that_is_just_enough() -> None:
     with ServerProcess(launcher=("sh", "-c", 'ulimit -n 32; exec "$@"', "sh")) as server:
         assert server.get("/").status == 200
 
 
+@pytest.mark.system
 def test_a_soft_limit_that_is_too_low_is_raised() -> None:
     with ServerProcess(launcher=("sh", "-c", 'ulimit -S -n 16; exec "$@"', "sh")) as server:
-        wires = [server.connect() for _ in range(40)]
-        assert {wire.get("/").status for wire in wires} == {200}
+        clients = [server.connect() for _ in range(40)]
+        assert {client.get("/").status for client in clients} == {200}
 
 
-def test_more_connections_than_files_may_be_open() -> None:
-    script = 'ulimit -n 64; exec "$@"'
-    done = run_command("sh", "-c", script, "sh", *COMMAND, "--max-connections", "64")
-    assert_one_line(NOT_STARTED, done.returncode, done.stderr, done.stdout, "64")
+def test_more_connections_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        limit_open_files(patch, 64)
+        assert_refuses(NOT_STARTED, "--max-connections", "64", saying="64")
 
 
 # Exit code 2: an option is wrong.
@@ -146,7 +153,7 @@ def test_a_low_water_mark_above_the_high_one() -> None:
     ],
 )
 def test_an_environment_variable_that_is_wrong(name: str, value: str) -> None:
-    done = run(**{name: value})
+    done = run_main(**{name: value})
     assert_one_line(USAGE, done.returncode, done.stderr, done.stdout, "")
     option = name.removeprefix("REACTOR_").lower().replace("_", "-")
     assert name in done.stderr or f"--{option}" in done.stderr
@@ -156,7 +163,7 @@ def test_an_environment_variable_that_is_wrong(name: str, value: str) -> None:
 
 
 def test_help_names_every_option_with_its_default() -> None:
-    done = run("--help")
+    done = run_main("--help")
     assert (done.returncode, done.stderr) == (0, "")
     options = dict(re.findall(r"^  (--[a-z-]+)(.*?)(?=^  -|^$|\Z)", done.stdout, re.MULTILINE | re.DOTALL))
     settings = [each for each in fields(Settings) if each.metadata]
@@ -175,9 +182,10 @@ def test_help_names_every_option_with_its_default() -> None:
 
 @pytest.mark.parametrize("arguments", [("--help", "--port", "http"), ("--port", "0", "-h")])
 def test_help_does_not_start_a_server(arguments: tuple[str, ...]) -> None:
-    assert run(*arguments).stdout.startswith("usage: ")
+    assert run_main(*arguments).stdout.startswith("usage: ")
 
 
+@pytest.mark.system
 def test_port_0_prints_the_real_port() -> None:
     with ServerProcess() as server:
         assert server.start_line == f"reactor: serving on http://127.0.0.1:{server.port} (this machine only)"
@@ -186,18 +194,18 @@ def test_port_0_prints_the_real_port() -> None:
 
 
 def test_the_start_line_names_the_directory(tmp_path: Path) -> None:
-    with ServerProcess("--directory", str(tmp_path)) as server:
+    with CommandServer("--directory", str(tmp_path)) as server:
         assert server.start_line.startswith(
             f"reactor: serving {tmp_path} on {server.url} (this machine only; "
         )
 
 
 def test_the_port_can_be_taken_again_at_once() -> None:
-    with ServerProcess() as first:
+    with CommandServer() as first:
         assert first.get("/", "Connection: close").status == 200  # the server's end waits in TIME_WAIT
         port = str(first.port)
         first.kill()
-    with ServerProcess("--port", port) as second:
+    with CommandServer("--port", port) as second:
         assert second.get("/").status == 200
 
 
@@ -206,7 +214,7 @@ def test_an_ipv6_address_is_printed_in_brackets() -> None:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError as error:
         pytest.skip(f"there is no IPv6 loopback: {error}")
-    with ServerProcess("--host", "::1") as server:
+    with CommandServer("--host", "::1") as server:
         assert server.url == f"http://[::1]:{server.port}"
         with socket.create_connection(("::1", server.port), timeout=20) as sock:
             sock.sendall(b"GET /echo/six HTTP/1.1\r\nHost: [::1]\r\nConnection: close\r\n\r\n")
@@ -215,9 +223,9 @@ def test_an_ipv6_address_is_printed_in_brackets() -> None:
 
 def test_an_environment_variable_stands_in_for_an_option(tmp_path: Path) -> None:
     variables = {"REACTOR_DIRECTORY": str(tmp_path), "REACTOR_MAX_BODY": "5", "REACTOR_NO_DATE_HEADER": "1"}
-    with ServerProcess(extra=variables) as server, server.connect() as wire:
-        assert wire.post("/files/x", b"12345").status == 201
-        answer = wire.post("/files/y", b"123456")
+    with CommandServer(extra=variables) as server, server.connect() as client:
+        assert client.post("/files/x", b"12345").status == 201
+        answer = client.post("/files/y", b"123456")
         assert answer.status == 413
         assert "date" not in answer.headers
 
@@ -225,20 +233,23 @@ def test_an_environment_variable_stands_in_for_an_option(tmp_path: Path) -> None
 def test_an_option_wins_over_its_environment_variable(tmp_path: Path) -> None:
     variables = {"REACTOR_DIRECTORY": str(tmp_path / "missing"), "REACTOR_MAX_BODY": "5"}
     options = ("--directory", str(tmp_path), "--max-body", "6")
-    with ServerProcess(*options, extra=variables) as server, server.connect() as wire:
-        assert wire.post("/files/x", b"123456").status == 201
-        assert wire.post("/files/y", b"1234567").status == 413
+    with CommandServer(*options, extra=variables) as server, server.connect() as client:
+        assert client.post("/files/x", b"123456").status == 201
+        assert client.post("/files/y", b"1234567").status == 413
 
 
 @pytest.mark.parametrize(("text", "status"), [("1", 405), ("true", 405), ("0", 201), ("", 201)])
 def test_a_switch_has_an_environment_variable(tmp_path: Path, text: str, status: int) -> None:
     variables = {"REACTOR_READ_ONLY": text}
-    with ServerProcess("--directory", str(tmp_path), extra=variables) as server, server.connect() as wire:
-        assert wire.post("/files/x", b"x").status == status
+    with CommandServer("--directory", str(tmp_path), extra=variables) as server, server.connect() as client:
+        assert client.post("/files/x", b"x").status == status
 
 
 @pytest.mark.parametrize(("text", "size"), [("1K", 1024), ("1KiB", 1024), ("1kb", 1024), ("1000", 1000)])
 def test_a_size_may_have_a_unit(tmp_path: Path, text: str, size: int) -> None:
-    with ServerProcess("--directory", str(tmp_path), "--max-body", text) as server, server.connect() as wire:
-        assert wire.post("/files/x", bytes(size)).status == 201
-        assert wire.post("/files/x", bytes(size + 1)).status == 413
+    with (
+        CommandServer("--directory", str(tmp_path), "--max-body", text) as server,
+        server.connect() as client,
+    ):
+        assert client.post("/files/x", bytes(size)).status == 201
+        assert client.post("/files/x", bytes(size + 1)).status == 413

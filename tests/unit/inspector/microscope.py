@@ -3,42 +3,56 @@
 import json
 import re
 import signal
+from collections.abc import Iterator
 from typing import Any
 
-from tests.support.process import COMMAND, ServerProcess, Wire, head
+import pytest
+
+from reactor.inspector.demo import DEMOS, DemoClient
+from tests.support.command import CommandServer
+from tests.support.process import COMMAND, ClientConnection, RunningServer, ServerProcess, head
 
 NOTE = re.compile(r"microscope on http://\S+:([0-9]+)/\)")
 
 
-class Microscope(ServerProcess):
-    """A running server with ``--inspect`` on a free port."""
+def inspector_port(server: RunningServer) -> int:
+    """Return the port of the inspector, from the start line."""
+    match = NOTE.search(server.start_line)
+    assert match is not None, server.start_line
+    return int(match[1])
 
-    def __init__(self, *arguments: str, command: tuple[str, ...] = COMMAND) -> None:
-        super().__init__("--inspect", "127.0.0.1:0", "--no-access-log", *arguments, command=command)
-        self.inspector = 0
 
-    def __enter__(self) -> "Microscope":
-        super().__enter__()
-        match = NOTE.search(self.start_line)
-        assert match is not None, self.start_line
-        self.inspector = int(match[1])
-        return self
+def hasten(patch: pytest.MonkeyPatch, name: str, factor: float = 20) -> None:
+    """Let the clients of a demo wait less."""
+    script = DEMOS[name].script
+
+    def hastened(client: DemoClient) -> Iterator[float]:
+        for seconds in script(client):
+            yield seconds / factor
+
+    patch.setitem(DEMOS, name, DEMOS[name]._replace(script=hastened))
+
+
+class InspectorClient:
+    """What a page of the inspector asks and posts."""
+
+    inspector = 0  # its port
 
     def ask(self, path: str, *lines: str) -> tuple[int, bytes]:
         """Ask the inspector for one thing."""
-        with Wire(self.inspector) as wire:
-            answer = wire.get(path, *lines)
+        with ClientConnection(self.inspector) as connection:
+            answer = connection.get(path, *lines)
             return answer.status, answer.content
 
     def post(self, path: str, data: object) -> tuple[int, Any]:
         """Post JSON to the inspector; return the status, and the JSON or the text that came back."""
         content = data if isinstance(data, bytes) else json.dumps(data).encode()
-        with Wire(self.inspector) as wire:
-            wire.send(
+        with ClientConnection(self.inspector) as connection:
+            connection.send(
                 head("POST", path, "Content-Type: application/json", f"Content-Length: {len(content)}")
                 + content
             )
-            answer = wire.answer()
+            answer = connection.answer()
         is_json = answer.headers.get("content-type") == "application/json"
         return answer.status, json.loads(answer.content) if is_json else answer.content.decode()
 
@@ -51,6 +65,33 @@ class Microscope(ServerProcess):
         """Look as the page does."""
         return Looking(self.inspector)
 
+
+INSPECT = ("--inspect", "127.0.0.1:0", "--no-access-log")
+
+
+class Microscope(InspectorClient, CommandServer):
+    """A server with ``--inspect`` on a free port, in a thread."""
+
+    def __init__(self, *arguments: str) -> None:
+        super().__init__(*INSPECT, *arguments)
+
+    def __enter__(self) -> "Microscope":
+        super().__enter__()
+        self.inspector = inspector_port(self)
+        return self
+
+
+class MicroscopeProcess(InspectorClient, ServerProcess):
+    """A server with ``--inspect`` on a free port, in a process of its own."""
+
+    def __init__(self, *arguments: str, command: tuple[str, ...] = COMMAND) -> None:
+        super().__init__(*INSPECT, *arguments, command=command)
+
+    def __enter__(self) -> "MicroscopeProcess":
+        super().__enter__()
+        self.inspector = inspector_port(self)
+        return self
+
     def interrupt(self) -> int:
         """Press Ctrl-C; return the exit code."""
         self.send_signal(signal.SIGINT)
@@ -61,9 +102,9 @@ class Looking:
     """A reader of ``/events``."""
 
     def __init__(self, port: int) -> None:
-        self.wire = Wire(port)
-        self.wire.send_head("GET", "/events")
-        assert b"200 OK" in self.wire.read_head()
+        self.connection = ClientConnection(port)
+        self.connection.send_head("GET", "/events")
+        assert b"200 OK" in self.connection.read_head()
         self._text = b""
         name, self.hello = self.next()
         assert name == "hello"
@@ -72,7 +113,7 @@ class Looking:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.wire.close()
+        self.connection.close()
 
     def next(self) -> tuple[str, dict[str, Any]]:
         """Wait for the next event."""
@@ -92,18 +133,18 @@ class Looking:
         raise AssertionError(f"it does not come about: {frame}")
 
     def _chunk(self) -> bytes:
-        while b"\r\n" not in self.wire.received:
+        while b"\r\n" not in self.connection.received:
             self._receive()
-        size, _, rest = self.wire.received.partition(b"\r\n")
+        size, _, rest = self.connection.received.partition(b"\r\n")
         length = int(size, 16)
-        self.wire.received = rest
-        while len(self.wire.received) < length + 2:
+        self.connection.received = rest
+        while len(self.connection.received) < length + 2:
             self._receive()
-        chunk = self.wire.received[:length]
-        self.wire.received = self.wire.received[length + 2 :]
+        chunk = self.connection.received[:length]
+        self.connection.received = self.connection.received[length + 2 :]
         return chunk
 
     def _receive(self) -> None:
-        octets = self.wire.sock.recv(1 << 18)
+        octets = self.connection.sock.recv(1 << 18)
         assert octets, "the stream has ended"
-        self.wire.received += octets
+        self.connection.received += octets

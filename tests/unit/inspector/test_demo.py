@@ -14,9 +14,10 @@ from reactor.inspector.routes import endpoints
 from reactor.observe.events import Event, EventKind
 from reactor.observe.metrics import Metrics
 from reactor.server.listen import StartError
-from tests.support.process import ServerProcess, Wire
+from tests.support.command import CommandServer
+from tests.support.process import ClientConnection
 from tests.unit.inspector.in_process import InProcess
-from tests.unit.inspector.microscope import NOTE, Microscope
+from tests.unit.inspector.microscope import NOTE, Microscope, hasten
 
 DEMO = b"GET /demo/block HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -61,7 +62,8 @@ def test_a_stranger_does_not_find_the_blocking_handler_on_the_main_port() -> Non
         assert wire.get("/demo/block").status == 404
 
 
-def test_demos_run_on_a_server_that_requires_a_password() -> None:
+def test_demos_run_on_a_server_that_requires_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch, "keep-alive", 5)
     with Microscope("--auth", "user:password") as server, server.look() as looking:
         server.post("/demos", {"name": "keep-alive"})
         looking.until(lambda frame: any(chip[0] == -1 and chip[4] >= 2 for chip in frame["chips"]))
@@ -71,7 +73,8 @@ def test_demos_run_on_a_server_that_requires_a_password() -> None:
     assert all(text.startswith("HTTP/1.1 200 OK") for text in sent)
 
 
-def test_demo_connections_do_not_count_against_the_limit() -> None:
+def test_demo_connections_do_not_count_against_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch, "hundred", 5)
     with Microscope("--max-connections", "1") as server, server.look() as looking:
         wire = server.connect()
         assert wire.get("/").status == 200
@@ -80,13 +83,14 @@ def test_demo_connections_do_not_count_against_the_limit() -> None:
         assert wire.get("/echo/still-here").content == b"still-here"
 
 
-def test_demo_requests_are_not_in_the_access_log_or_the_metrics() -> None:
-    with ServerProcess("--inspect", "127.0.0.1:0") as server:
+def test_demo_requests_are_not_in_the_access_log_or_the_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch, "pipelining", 5)
+    with CommandServer("--inspect", "127.0.0.1:0") as server:
         note = NOTE.search(server.start_line)
         assert note is not None
         server.get("/echo/served")
         content = b'{"name": "pipelining"}'
-        with Wire(int(note[1])) as wire:
+        with ClientConnection(int(note[1])) as wire:
             assert wire.post("/demos", content, "Content-Type: application/json").status == 202
 
             def demo_is_answered() -> bool:
@@ -96,7 +100,7 @@ def test_demo_requests_are_not_in_the_access_log_or_the_metrics() -> None:
             server.keep_asking_until(demo_is_answered)
             figures = wire.get("/metrics").content.decode()
             listed = json.loads(wire.get("/connections").content)
-        server.send_signal(signal.SIGTERM)
+        server.terminate()
         assert server.exit_code() == 0
         logged = server.stdout.rest()
     assert not [line for line in logged if "of-8" in line]
@@ -115,7 +119,7 @@ def test_a_demo_does_not_delay_the_stop(held: bool) -> None:
         looking.until(lambda frame: [chip[5] for chip in frame["chips"]] not in ([], [0]))
         if held:
             server.do("pause")
-        server.send_signal(signal.SIGTERM)
+        server.terminate()
         assert server.exit_code() == 0
 
 

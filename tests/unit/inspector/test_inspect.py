@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from reactor.server.connection import State
+from tests.support.command import CommandServer, run_main
 from tests.support.in_process import TABLE
-from tests.support.process import COMMAND, ServerProcess, Wire, head, run
-from tests.unit.inspector.microscope import Microscope
+from tests.support.process import COMMAND, ClientConnection, head
+from tests.unit.inspector.microscope import Microscope, MicroscopeProcess, hasten
 
 GET = head("GET", "/echo/hi")
 NAMES = [state.name for state in State]
@@ -21,32 +22,38 @@ def server() -> Iterator[Microscope]:
         yield microscope
 
 
+@pytest.fixture
+def process() -> Iterator[MicroscopeProcess]:
+    with MicroscopeProcess() as microscope:
+        yield microscope
+
+
 # Pausing.
 
 
 def test_a_paused_server_hangs_while_the_page_goes_on_and_steps_answer_it(server: Microscope) -> None:
-    wire = server.connect()
-    assert wire.get("/echo/first").status == 200
+    client = server.connect()
+    assert client.get("/echo/first").status == 200
     server.do("pause")
-    wire.send(GET)
+    client.send(GET)
     with server.look() as looking:
         frames = [looking.next()[1] for _ in range(3)]
         assert {frame["mode"] for frame in frames} == {"paused"}
         assert len({frame["clock"] for frame in frames}) == 1
-        assert wire.hangs()
+        assert client.hangs()
         server.do("event")
         looking.until(lambda frame: frame["mode"] == "paused" and frame["totals"]["requests"] == 1)
-    assert wire.answer().content == b"hi"
+    assert client.answer().content == b"hi"
 
 
 def test_events_of_one_turn_are_taken_one_by_one(server: Microscope) -> None:
-    wires = [server.connect() for _ in range(3)]
-    for wire in wires:
-        wire.get("/")
+    clients = [server.connect() for _ in range(3)]
+    for client in clients:
+        client.get("/")
     with server.look() as looking:
         server.do("pause")
-        for wire in wires:
-            wire.send(GET)
+        for client in clients:
+            client.send(GET)
         server.do("event")
         frame = looking.until(lambda frame: frame["at"] and frame["at"]["step"] == "dispatch")
         assert frame["totals"]["requests"] == 1
@@ -55,31 +62,31 @@ def test_events_of_one_turn_are_taken_one_by_one(server: Microscope) -> None:
         server.do("turn")
         frame = looking.until(lambda frame: frame["at"] and frame["at"]["step"] == "turn")
         assert frame["totals"]["requests"] == 3
-    assert [wire.answer().status for wire in wires] == [200] * 3
+    assert [client.answer().status for client in clients] == [200] * 3
 
 
 def test_a_breakpoint_stops_in_the_state_and_the_answer_comes_when_it_goes_on(server: Microscope) -> None:
     assert server.post("/breakpoints", {"states": ["RESPONDING"], "slow": False})[0] == 200
-    wire = server.connect()
+    client = server.connect()
     with server.look() as looking:
-        wire.send(GET)
+        client.send(GET)
         frame = looking.until(lambda frame: frame["at"])
         assert frame["at"]["reason"] == "breakpoint: c1 enters RESPONDING"
         assert [chip[3] for chip in frame["chips"]] == [NAMES.index("RESPONDING")]
-        assert wire.hangs()
+        assert client.hangs()
         server.post("/breakpoints", {"states": [], "slow": False})
         server.do("resume")
-        assert wire.answer().status == 200
+        assert client.answer().status == 200
 
 
 def test_accepted_is_a_state_at_which_to_stop_too(server: Microscope) -> None:
     server.post("/breakpoints", {"states": ["ACCEPTED"], "slow": False})
     with server.look() as looking:
-        wire = server.connect()
+        client = server.connect()
         frame = looking.until(lambda frame: frame["at"])
         assert frame["at"]["reason"] == "breakpoint: c1 enters ACCEPTED"
         server.do("resume")
-        assert wire.get("/").status == 200
+        assert client.get("/").status == 200
 
 
 def test_a_slow_turn_stops_when_it_is_wished_for(server: Microscope) -> None:
@@ -96,43 +103,47 @@ def test_slow_motion_answers_in_time(server: Microscope) -> None:
     assert server.get("/echo/slowly").content == b"slowly"
 
 
-def test_ctrl_c_ends_a_server_that_is_held(server: Microscope) -> None:
-    wire = server.connect()
-    wire.get("/")
-    server.post("/breakpoints", {"states": ["RESPONDING"], "slow": False})
-    with server.look() as looking:
-        wire.send(GET)
+@pytest.mark.system
+def test_ctrl_c_ends_a_server_that_is_held(process: MicroscopeProcess) -> None:
+    client = process.connect()
+    client.get("/")
+    process.post("/breakpoints", {"states": ["RESPONDING"], "slow": False})
+    with process.look() as looking:
+        client.send(GET)
         looking.until(lambda frame: frame["at"])
-        server.send_signal(signal.SIGINT)
-        assert wire.answer().status == 200  # what is in flight is finished
-    wire.close()
-    assert server.exit_code() == 0
+        process.send_signal(signal.SIGINT)
+        assert client.answer().status == 200  # what is in flight is finished
+    client.close()
+    assert process.exit_code() == 0
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("state", ["CLOSED", "DRAINING", "RESPONDING"])
-def test_ctrl_c_is_held_by_no_breakpoint(server: Microscope, state: str) -> None:
-    wire = server.connect()
-    wire.get("/")
-    server.post("/breakpoints", {"states": [state], "slow": True})
-    assert server.interrupt() == 0
-    assert "Traceback" not in "\n".join(server.stderr.rest())
+def test_ctrl_c_is_held_by_no_breakpoint(process: MicroscopeProcess, state: str) -> None:
+    client = process.connect()
+    client.get("/")
+    process.post("/breakpoints", {"states": [state], "slow": True})
+    assert process.interrupt() == 0
+    assert "Traceback" not in "\n".join(process.stderr.rest())
 
 
-def test_ctrl_c_ends_a_server_that_is_paused(server: Microscope) -> None:
-    server.do("pause")
-    assert server.interrupt() == 0
+@pytest.mark.system
+def test_ctrl_c_ends_a_server_that_is_paused(process: MicroscopeProcess) -> None:
+    process.do("pause")
+    assert process.interrupt() == 0
 
 
-def test_sigusr1_tells_of_the_connections_without_going_on(server: Microscope) -> None:
-    server.connect().get("/")
-    server.do("pause")
-    server.send_signal(signal.SIGUSR1)
-    assert server.stderr.next() == "reactor: 1 connections"
-    line = server.stderr.next()
+@pytest.mark.system
+def test_sigusr1_tells_of_the_connections_without_going_on(process: MicroscopeProcess) -> None:
+    process.connect().get("/")
+    process.do("pause")
+    process.send_signal(signal.SIGUSR1)
+    assert process.stderr.next() == "reactor: 1 connections"
+    line = process.stderr.next()
     assert line is not None
     assert line.startswith("reactor: c1 127.0.0.1 fd ")
     assert " IDLE, 1 served, 0 octets in, 0 out, keep_alive in " in line
-    assert b'"paused"' in json.dumps(server.post("/control", {"do": "pause"})[1]).encode()
+    assert b'"paused"' in json.dumps(process.post("/control", {"do": "pause"})[1]).encode()
 
 
 # What is shown.
@@ -151,8 +162,9 @@ def test_hello_has_the_table_the_steps_and_the_demos(server: Microscope) -> None
     assert {demo["name"] for demo in hello["demos"]} >= {"keep-alive", "block", "hundred"}
 
 
+@pytest.mark.system
 def test_without_docstrings_the_page_gets_the_same_states() -> None:
-    with Microscope(command=("-OO", *COMMAND)) as server, server.look() as looking:
+    with MicroscopeProcess(command=("-OO", *COMMAND)) as process, process.look() as looking:
         states = looking.hello["states"]
     assert [state["name"] for state in states] == NAMES
     assert [tuple(state["successors"]) for state in states] == [row.then for row in TABLE.values()]
@@ -161,8 +173,8 @@ def test_without_docstrings_the_page_gets_the_same_states() -> None:
 
 def test_one_connection_is_shown_with_its_history_and_no_secret(server: Microscope) -> None:
     with server.look():
-        wire = server.connect()
-        wire.get("/user-agent", "Authorization: Basic c2VjcmV0", "User-Agent: me")
+        client = server.connect()
+        client.get("/user-agent", "Authorization: Basic c2VjcmV0", "User-Agent: me")
         status, content = server.ask("/connections/1")
     assert status == 200
     assert b"c2VjcmV0" not in content
@@ -177,8 +189,8 @@ def test_one_connection_is_shown_with_its_history_and_no_secret(server: Microsco
 
 def test_a_connection_that_closed_is_still_known_and_one_that_never_was_is_not(server: Microscope) -> None:
     with server.look() as looking:
-        with Wire(server.port) as wire:
-            wire.get("/")
+        with ClientConnection(server.port) as client:
+            client.get("/")
         looking.until(lambda frame: frame["totals"]["closed"] == 1)
         found = json.loads(server.ask("/connections/1")[1])
         assert (found["closed"], found["close_reason"]) == (True, "the client closed")
@@ -187,9 +199,9 @@ def test_a_connection_that_closed_is_still_known_and_one_that_never_was_is_not(s
 
 
 def test_with_many_connections_a_frame_has_a_density(server: Microscope) -> None:
-    wires = [server.connect() for _ in range(320)]
-    for wire in wires[:20]:
-        wire.get("/")
+    clients = [server.connect() for _ in range(320)]
+    for client in clients[:20]:
+        client.get("/")
     with server.look() as looking:
         frame = looking.until(lambda frame: sum(frame["counts"]) == 320)
     assert frame["chips"] is None
@@ -202,9 +214,9 @@ def test_with_many_connections_a_frame_has_a_density(server: Microscope) -> None
 
 def test_moves_and_turns_are_told_once(server: Microscope) -> None:
     with server.look() as looking:
-        wire = server.connect()
+        client = server.connect()
         for _ in range(3):
-            wire.get("/")
+            client.get("/")
         moves: dict[tuple[int, int], int] = {}
         turns: list[int] = []
 
@@ -219,18 +231,19 @@ def test_moves_and_turns_are_told_once(server: Microscope) -> None:
     assert turns == sorted(set(turns))
 
 
-def test_a_page_that_does_not_read_costs_no_memory(server: Microscope) -> None:
+@pytest.mark.system
+def test_a_page_that_does_not_read_costs_no_memory(process: MicroscopeProcess) -> None:
     import psutil
 
-    process = psutil.Process(server.pid)
-    with server.look():
-        wire = server.connect()
+    memory = psutil.Process(process.pid).memory_info
+    with process.look():
+        client = process.connect()
         for _ in range(500):
-            wire.get("/")
-        before = process.memory_info().rss
+            client.get("/")
+        before = memory().rss
         for _ in range(3000):
-            wire.get("/")
-        assert process.memory_info().rss - before < 8 << 20
+            client.get("/")
+        assert memory().rss - before < 8 << 20
 
 
 # Controls that are wrong.
@@ -268,12 +281,12 @@ def test_what_is_posted_and_wrong_is_refused_in_one_line(
 
 
 def test_a_form_cannot_press_a_button(server: Microscope) -> None:
-    with Wire(server.inspector) as wire:
+    with ClientConnection(server.inspector) as client:
         content = b'{"do": "pause"}'
-        wire.send(
+        client.send(
             head("POST", "/control", "Content-Type: text/plain", f"Content-Length: {len(content)}") + content
         )
-        assert wire.answer().status == 415
+        assert client.answer().status == 415
     assert server.get("/").status == 200
 
 
@@ -292,7 +305,11 @@ def test_a_form_cannot_press_a_button(server: Microscope) -> None:
         ("hundred", "IDLE", 50),
     ],
 )
-def test_a_demo_shows_what_it_is_to_show(server: Microscope, name: str, state: str, requests: int) -> None:
+def test_a_demo_shows_what_it_is_to_show(
+    server: Microscope, monkeypatch: pytest.MonkeyPatch, name: str, state: str, requests: int
+) -> None:
+    if name in ("keep-alive", "hundred"):
+        hasten(monkeypatch, name, 5)
     with server.look() as looking:
         assert server.post("/demos", {"name": name})[0] == 202
         index = NAMES.index(state)
@@ -302,7 +319,8 @@ def test_a_demo_shows_what_it_is_to_show(server: Microscope, name: str, state: s
         assert name in frame["demos"]
 
 
-def test_a_demo_comes_to_its_end(server: Microscope) -> None:
+def test_a_demo_comes_to_its_end(server: Microscope, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch, "half-close")
     with server.look() as looking:
         server.post("/demos", {"name": "half-close"})
         looking.until(lambda frame: frame["totals"]["closed"] == 1 and frame["demos"] == [])
@@ -324,22 +342,23 @@ def test_the_figures_are_served(server: Microscope) -> None:
     assert server.ask("/metrics", "Accept: application/openmetrics-text")[1].endswith(b"# EOF\n")
     assert server.ask("/healthz") == (200, b"ok\n")
     assert server.ask("/readyz") == (200, b"ready\n")
-    wire = server.connect()
-    wire.get("/")
+    client = server.connect()
+    client.get("/")
     (listed,) = [
         each for each in json.loads(server.ask("/connections")[1])["connections"] if each["route"] == "/"
     ]
     assert (listed["state"], listed["served"], listed["timeout"]) == ("IDLE", 1, "keep_alive")
 
 
-def test_it_is_not_ready_while_it_stops(server: Microscope) -> None:
-    wire = server.connect()
-    wire.send(head("POST", "/echo/x", "Content-Length: 5")[:-10])
-    server.keep_asking_until(lambda: b'"served": 0' in server.ask("/connections")[1])
-    server.send_signal(signal.SIGTERM)
-    assert server.stderr.next() == "reactor: SIGTERM: stopping"
-    assert server.ask("/readyz")[0] == 503
-    assert server.ask("/healthz")[0] == 200
+def test_it_is_not_ready_while_it_stops() -> None:
+    with Microscope() as server:
+        client = server.connect()
+        client.send(head("POST", "/echo/x", "Content-Length: 5")[:-10])
+        server.keep_asking_until(lambda: b'"served": 0' in server.ask("/connections")[1])
+        server.terminate()
+        assert server.stderr.next() == "reactor: Server.stop(): stopping"
+        assert server.ask("/readyz")[0] == 503
+        assert server.ask("/healthz")[0] == 200
 
 
 # The option.
@@ -347,13 +366,13 @@ def test_it_is_not_ready_while_it_stops(server: Microscope) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "127.0.0.1:", ":4222", "::1:4222", "70000", "host:70000", "a b:1"])
 def test_what_is_no_address_is_exit_code_2(text: str) -> None:
-    done = run("--port", "0", f"--inspect={text}")
+    done = run_main("--port", "0", f"--inspect={text}")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
 
 
 def test_an_address_that_is_taken_is_exit_code_3(server: Microscope) -> None:
-    done = run("--port", "0", "--inspect", f"127.0.0.1:{server.inspector}")
+    done = run_main("--port", "0", "--inspect", f"127.0.0.1:{server.inspector}")
     assert done.returncode == 3
     assert done.stderr == (
         f"reactor: cannot listen on 127.0.0.1 port {server.inspector}: Address already in use\n"
@@ -361,8 +380,8 @@ def test_an_address_that_is_taken_is_exit_code_3(server: Microscope) -> None:
 
 
 def test_one_that_others_reach_is_warned_of() -> None:
-    with ServerProcess("--inspect", "0.0.0.0:0", "--no-access-log") as server:
-        server.send_signal(signal.SIGTERM)
+    with CommandServer("--inspect", "0.0.0.0:0", "--no-access-log") as server:
+        server.terminate()
         assert server.exit_code() == 0
-    with ServerProcess("--inspect", "localhost:0", "--no-access-log") as server:
+    with CommandServer("--inspect", "localhost:0", "--no-access-log") as server:
         assert "microscope on http://127.0.0.1:" in server.start_line or "[::1]" in server.start_line

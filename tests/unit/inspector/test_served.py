@@ -80,6 +80,7 @@ def test_the_options_are_found() -> None:
     assert {"--inspect", "--explain", "--trace"} <= set(NAMES)
 
 
+@pytest.mark.system
 def test_without_instrumentation_something_is_served(directory: Path) -> None:
     plain = served((), directory)
     assert ["GET", "/echo/{text...}"] in [each[:2] for each in plain["routes"]]
@@ -88,6 +89,7 @@ def test_without_instrumentation_something_is_served(directory: Path) -> None:
     assert statuses >= {"200", "201", "206", "400", "401", "404", "405", "431", "501"}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("case", CASES)
 def test_instrumentation_changes_nothing_of_what_is_served(case: str, directory: Path) -> None:
     plain, instrumented = served((), directory), served(CASES[case], directory)
@@ -96,6 +98,7 @@ def test_instrumentation_changes_nothing_of_what_is_served(case: str, directory:
     assert set(instrumented) == set(plain)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("names", [(), tuple(NAMES)], ids=["plain", "all"])
 def test_without_docstrings_and_asserts_the_same_is_served(names: tuple[str, ...], directory: Path) -> None:
     assert served(names, directory, ("-OO",)) == served((), directory)

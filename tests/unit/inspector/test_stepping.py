@@ -12,10 +12,10 @@ from reactor.inspector.stepping import Control, SteppedReactor, pausable
 from reactor.loop import EventHandler, Interest, Reactor
 from reactor.observe.events import Event, EventKind
 from tests.support.in_process import Clock, EagerSelector
-from tests.support.loop import CountingSelector, Recorder, Rig
+from tests.support.loop import CountingSelector, ReactorHarness, Recorder
 
 
-class Bench:
+class SteppingHarness:
     """A stepped reactor with some handlers, and an outer one whose turns a test takes, or plans."""
 
     def __init__(self) -> None:
@@ -27,8 +27,8 @@ class Bench:
         def make(selector: CountingSelector, clock: Clock) -> Reactor:
             return SteppedReactor(self.control, [self.events.extend], selector)
 
-        self.rig = Rig(make)
-        self.inner = self.rig.reactor
+        self.harness = ReactorHarness(make)
+        self.inner = self.harness.reactor
         assert isinstance(self.inner, SteppedReactor)
         self.main_loop = MainLoop(self.inner, self.outer)
         self.control.suspend_loop, self.control.resume_loop = self.main_loop.suspend, self.main_loop.resume
@@ -38,15 +38,15 @@ class Bench:
         self.outer.at_turn_end(lambda: self.plan.pop(0)() if self.plan else None)
         self.held: list[tuple[str, list[str]]] = []
 
-    def __enter__(self) -> "Bench":
+    def __enter__(self) -> "SteppingHarness":
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.rig.__exit__(None, None, None)
+        self.harness.__exit__(None, None, None)
         self.outer.close()
 
     def add(self, name: str, deadline: float = inf) -> Recorder:
-        handler = self.rig.add(name)
+        handler = self.harness.add(name)
         handler.deadline = deadline
         self.inner.refresh(handler)
         return handler
@@ -56,190 +56,190 @@ class Bench:
 
         def step() -> None:
             at = self.control.at
-            self.held.append((f"{at.step} {at.handler} {at.hook}" if at else "", list(self.rig.calls)))
+            self.held.append((f"{at.step} {at.handler} {at.hook}" if at else "", list(self.harness.calls)))
             then()
 
         return step
 
 
 def test_a_loop_that_is_not_held_takes_the_turns_of_a_plain_one() -> None:
-    with Bench() as bench:
-        bench.add("a")
-        bench.add("b")
-        bench.outer.turn()
-        assert bench.rig.calls == ["a readable", "b readable"]
-        assert bench.control.at is None
+    with SteppingHarness() as stepping:
+        stepping.add("a")
+        stepping.add("b")
+        stepping.outer.turn()
+        assert stepping.harness.calls == ["a readable", "b readable"]
+        assert stepping.control.at is None
 
 
 def test_paused_between_two_turns_the_main_selector_is_not_waited_for() -> None:
-    with Bench() as bench:
-        bench.control.pause()
-        bench.add("a")
+    with SteppingHarness() as stepping:
+        stepping.control.pause()
+        stepping.add("a")
         for _ in range(3):
-            bench.outer.turn()
-        assert bench.rig.calls == []
-        assert bench.main_loop.interest == Interest.NONE
-        assert bench.control.at is not None
-        bench.control.resume()
-        bench.outer.turn()
-        assert bench.rig.calls == ["a readable"]
+            stepping.outer.turn()
+        assert stepping.harness.calls == []
+        assert stepping.main_loop.interest == Interest.NONE
+        assert stepping.control.at is not None
+        stepping.control.resume()
+        stepping.outer.turn()
+        assert stepping.harness.calls == ["a readable"]
 
 
 def test_one_event_at_a_time_in_the_middle_of_a_turn() -> None:
-    with Bench() as bench:
+    with SteppingHarness() as stepping:
         for name in "abc":
-            bench.add(name)
-        bench.control.pause()
-        control = bench.control
-        bench.plan = [bench.note(control.step_event), bench.note(control.step_event)]
+            stepping.add(name)
+        stepping.control.pause()
+        control = stepping.control
+        stepping.plan = [stepping.note(control.step_event), stepping.note(control.step_event)]
         control.step_event()
-        bench.outer.turn()  # the whole turn is taken here, and held twice in its middle
-        assert [(where, calls) for where, calls in bench.held if where] == [
+        stepping.outer.turn()  # the whole turn is taken here, and held twice in its middle
+        assert [(where, calls) for where, calls in stepping.held if where] == [
             ("dispatch <b> on_readable", ["a readable"]),
             ("dispatch <c> on_readable", ["a readable", "b readable"]),
         ]
-        assert bench.rig.calls == ["a readable", "b readable", "c readable"]
+        assert stepping.harness.calls == ["a readable", "b readable", "c readable"]
         assert control.at is not None
         assert control.at.step == "turn"
 
 
 def test_one_turn_is_a_whole_one_and_no_more() -> None:
-    with Bench() as bench:
-        bench.add("a")
-        bench.add("b")
-        bench.control.pause()
-        bench.control.step_turn()
-        bench.outer.turn()
-        assert bench.rig.calls == ["a readable", "b readable"]
-        bench.add("c")
-        bench.outer.turn()
-        assert len(bench.rig.calls) == 2
-        assert bench.control.mode == "paused"
+    with SteppingHarness() as stepping:
+        stepping.add("a")
+        stepping.add("b")
+        stepping.control.pause()
+        stepping.control.step_turn()
+        stepping.outer.turn()
+        assert stepping.harness.calls == ["a readable", "b readable"]
+        stepping.add("c")
+        stepping.outer.turn()
+        assert len(stepping.harness.calls) == 2
+        assert stepping.control.mode == "paused"
 
 
 def test_slow_motion_holds_each_event_for_its_delay() -> None:
-    with Bench() as bench:
-        bench.add("a")
-        bench.add("b")
-        bench.control.slow_motion(2.0)
+    with SteppingHarness() as stepping:
+        stepping.add("a")
+        stepping.add("b")
+        stepping.control.slow_motion(2.0)
 
         def pass_time() -> None:
-            bench.clock.now += 1.0
+            stepping.clock.now += 1.0
 
-        bench.plan = [bench.note(pass_time) for _ in range(8)]
-        began = bench.clock.now
-        bench.outer.turn()
-        assert bench.rig.calls == ["a readable", "b readable"]
-        assert bench.clock.now - began >= 4.0
-        assert next(where for where, _ in bench.held if where) == "dispatch <a> on_readable"
+        stepping.plan = [stepping.note(pass_time) for _ in range(8)]
+        began = stepping.clock.now
+        stepping.outer.turn()
+        assert stepping.harness.calls == ["a readable", "b readable"]
+        assert stepping.clock.now - began >= 4.0
+        assert next(where for where, _ in stepping.held if where) == "dispatch <a> on_readable"
 
 
 def test_while_held_the_clock_of_deadlines_stands_still() -> None:
-    with Bench() as bench:
-        late = bench.rig.add("a", ready=False)
-        late.deadline = bench.inner.clock() + 5.0
+    with SteppingHarness() as stepping:
+        late = stepping.harness.add("a", ready=False)
+        late.deadline = stepping.inner.clock() + 5.0
         late.then["deadline"] = lambda: None
-        bench.inner.refresh(late)
-        bench.outer.turn()
-        bench.control.pause()
-        before = bench.inner.clock()
-        bench.clock.now += 1000
-        bench.outer.turn()
-        assert bench.inner.clock() == before
-        assert bench.rig.calls == []
-        bench.control.resume()
-        bench.clock.now += 4.9
-        bench.outer.turn()
-        assert bench.rig.calls == []
-        bench.clock.now += 0.2
-        bench.outer.turn()
-        assert bench.rig.calls == ["a deadline"]
+        stepping.inner.refresh(late)
+        stepping.outer.turn()
+        stepping.control.pause()
+        before = stepping.inner.clock()
+        stepping.clock.now += 1000
+        stepping.outer.turn()
+        assert stepping.inner.clock() == before
+        assert stepping.harness.calls == []
+        stepping.control.resume()
+        stepping.clock.now += 4.9
+        stepping.outer.turn()
+        assert stepping.harness.calls == []
+        stepping.clock.now += 0.2
+        stepping.outer.turn()
+        assert stepping.harness.calls == ["a deadline"]
 
 
 def test_a_deadline_is_an_event_that_can_be_held() -> None:
-    with Bench() as bench:
-        late = bench.rig.add_deadline("d", 1)
-        bench.main_loop.resume()
-        bench.control.pause_soon("a test")
-        bench.plan = [bench.note(bench.control.resume)]
-        bench.clock.now += 2
-        bench.outer.turn()
-        assert bench.held[0] == ("late <d> on_deadline", [])
+    with SteppingHarness() as stepping:
+        late = stepping.harness.add_deadline("d", 1)
+        stepping.main_loop.resume()
+        stepping.control.pause_soon("a test")
+        stepping.plan = [stepping.note(stepping.control.resume)]
+        stepping.clock.now += 2
+        stepping.outer.turn()
+        assert stepping.held[0] == ("late <d> on_deadline", [])
         assert late.deadline == inf
 
 
 def test_a_breakpoint_holds_in_the_middle_of_a_call_and_one_event_is_the_rest_of_it() -> None:
-    with Bench() as bench:
-        first, _ = bench.add("a"), bench.add("b")
-        bench.control.stop_at_states = frozenset({"RESPONDING"})
-        first.then["readable"] = lambda: bench.control.entered(first, "RESPONDING")
-        bench.plan = [bench.note(bench.control.step_event), bench.note(bench.control.resume)]
-        bench.outer.turn()
-        assert bench.held == [
+    with SteppingHarness() as stepping:
+        first, _ = stepping.add("a"), stepping.add("b")
+        stepping.control.stop_at_states = frozenset({"RESPONDING"})
+        first.then["readable"] = lambda: stepping.control.entered(first, "RESPONDING")
+        stepping.plan = [stepping.note(stepping.control.step_event), stepping.note(stepping.control.resume)]
+        stepping.outer.turn()
+        assert stepping.held == [
             ("enter <a> RESPONDING", ["a readable"]),
             ("dispatch <b> on_readable", ["a readable"]),
         ]
 
 
 def test_another_state_is_no_reason_to_hold() -> None:
-    with Bench() as bench:
-        handler = bench.add("a")
-        bench.control.stop_at_states = frozenset({"DRAINING"})
-        handler.then["readable"] = lambda: bench.control.entered(handler, "RESPONDING")
-        bench.outer.turn()
-        assert bench.control.mode == "running"
+    with SteppingHarness() as stepping:
+        handler = stepping.add("a")
+        stepping.control.stop_at_states = frozenset({"DRAINING"})
+        handler.then["readable"] = lambda: stepping.control.entered(handler, "RESPONDING")
+        stepping.outer.turn()
+        assert stepping.control.mode == "running"
 
 
 def test_a_slow_turn_is_a_reason_to_stay_when_it_is_wished_for() -> None:
     for wished, mode in ((True, "paused"), (False, "running")):
-        with Bench() as bench:
-            bench.control.stop_at_slow = wished
-            slow = bench.add("a")
-            slow.then["readable"] = partial(setattr, bench.clock, "now", bench.clock.now + 0.2)
-            bench.outer.turn()
-            assert bench.control.mode == mode
+        with SteppingHarness() as stepping:
+            stepping.control.stop_at_slow = wished
+            slow = stepping.add("a")
+            slow.then["readable"] = partial(setattr, stepping.clock, "now", stepping.clock.now + 0.2)
+            stepping.outer.turn()
+            assert stepping.control.mode == mode
 
 
 def test_being_held_is_not_being_slow(caplog: pytest.LogCaptureFixture) -> None:
-    with Bench() as bench:
-        bench.add("a")
-        bench.control.pause()
+    with SteppingHarness() as stepping:
+        stepping.add("a")
+        stepping.control.pause()
 
         def pass_time() -> None:
-            bench.clock.now += 60
-            bench.control.resume()
+            stepping.clock.now += 60
+            stepping.control.resume()
 
-        bench.add("b")
-        bench.plan = [pass_time, pass_time]
-        bench.control.step_event()
-        bench.outer.turn()
-        assert bench.rig.calls == ["a readable", "b readable"]
+        stepping.add("b")
+        stepping.plan = [pass_time, pass_time]
+        stepping.control.step_event()
+        stepping.outer.turn()
+        assert stepping.harness.calls == ["a readable", "b readable"]
         assert [record for record in caplog.records if "slow" in record.getMessage()] == []
 
 
 def test_it_tells_how_long_it_waited_and_never_sleeps() -> None:
-    with Bench() as bench:
-        late = bench.rig.add("a", ready=False)
-        late.deadline = bench.inner.clock() + 9.0
-        bench.inner.refresh(late)
-        bench.add("b")
-        bench.outer.turn()
-        bench.clock.now += 2.5
-        bench.add("c")
-        bench.outer.turn()
-        assert bench.rig.selector.timeout == 0
-        turns = [event for event in bench.events if event[0] is EventKind.TURN]
-        selected = [event for event in bench.events if event[0] is EventKind.SELECTED]
+    with SteppingHarness() as stepping:
+        late = stepping.harness.add("a", ready=False)
+        late.deadline = stepping.inner.clock() + 9.0
+        stepping.inner.refresh(late)
+        stepping.add("b")
+        stepping.outer.turn()
+        stepping.clock.now += 2.5
+        stepping.add("c")
+        stepping.outer.turn()
+        assert stepping.harness.selector.timeout == 0
+        turns = [event for event in stepping.events if event[0] is EventKind.TURN]
+        selected = [event for event in stepping.events if event[0] is EventKind.SELECTED]
         assert turns[-1][3] == pytest.approx(9.0)
         assert selected[-1][2] == pytest.approx(2.5)
-        times = [event[1] for event in bench.events]
+        times = [event[1] for event in stepping.events]
         assert times == sorted(times)
 
 
 def test_who_is_due_in_the_same_outer_turn_is_called_though_the_loop_is_held() -> None:
-    with Bench() as bench:
-        bench.rig.add_deadline("d", 1)
-        bench.main_loop.resume()
+    with SteppingHarness() as stepping:
+        stepping.harness.add_deadline("d", 1)
+        stepping.main_loop.resume()
         calls: list[float] = []
 
         class Ticker(EventHandler):
@@ -247,41 +247,45 @@ def test_who_is_due_in_the_same_outer_turn_is_called_though_the_loop_is_held() -
                 self.deadline = inf
                 calls.append(self.reactor_deadline)
 
-        bench.outer.register(Ticker(deadline=bench.clock.now + 1.5))
-        bench.control.pause_soon("a test")
+        stepping.outer.register(Ticker(deadline=stepping.clock.now + 1.5))
+        stepping.control.pause_soon("a test")
         called: list[int] = []
 
         def count_calls() -> None:
             called.append(len(calls))
-            bench.control.resume()
+            stepping.control.resume()
 
-        bench.plan = [count_calls]
-        bench.clock.now += 2
-        bench.outer.turn()
+        stepping.plan = [count_calls]
+        stepping.clock.now += 2
+        stepping.outer.turn()
         assert called == [1]
 
 
 def test_events_are_told_before_the_loop_is_held() -> None:
-    with Bench() as bench:
-        bench.add("a")
-        bench.add("b")
+    with SteppingHarness() as stepping:
+        stepping.add("a")
+        stepping.add("b")
         told: list[int] = []
 
         def count_events() -> None:
-            told.append(len(bench.events))
-            bench.control.resume()
+            told.append(len(stepping.events))
+            stepping.control.resume()
 
-        bench.plan = [count_events]
-        bench.control.pause()
-        bench.control.step_event()
-        bench.outer.turn()
+        stepping.plan = [count_events]
+        stepping.control.pause()
+        stepping.control.step_event()
+        stepping.outer.turn()
         assert told[0] > 0
 
 
 def test_a_selector_is_a_handle_that_is_readable_when_one_of_its_own_is() -> None:
     # The lesson of main_loop, without anything of ours.
-    with Rig() as rig, selectors.DefaultSelector() as inner, selectors.DefaultSelector() as outer:
-        ours, theirs = rig.pair()
+    with (
+        ReactorHarness() as harness,
+        selectors.DefaultSelector() as inner,
+        selectors.DefaultSelector() as outer,
+    ):
+        ours, theirs = harness.pair()
         inner.register(ours, selectors.EVENT_READ)
         outer.register(inner, selectors.EVENT_READ)
         assert outer.select(0) == []
@@ -292,16 +296,16 @@ def test_a_selector_is_a_handle_that_is_readable_when_one_of_its_own_is() -> Non
 
 
 def test_an_event_handler_that_is_removed_while_the_loop_is_held_is_not_called() -> None:
-    with Bench() as bench:
-        bench.add("a")
-        gone: EventHandler = bench.add("b")
-        bench.control.pause()
+    with SteppingHarness() as stepping:
+        stepping.add("a")
+        gone: EventHandler = stepping.add("b")
+        stepping.control.pause()
 
         def remove() -> None:
-            bench.inner.remove(gone)
-            bench.control.resume()
+            stepping.inner.remove(gone)
+            stepping.control.resume()
 
-        bench.plan = [remove]
-        bench.control.step_event()
-        bench.outer.turn()
-        assert bench.rig.calls == ["a readable"]
+        stepping.plan = [remove]
+        stepping.control.step_event()
+        stepping.outer.turn()
+        assert stepping.harness.calls == ["a readable"]

@@ -1,73 +1,37 @@
-"""Every command of the course is run, and what it says one sees is seen; figures are masked."""
+"""The programs of the course, in process and with less to do."""
 
 import re
-import shlex
-import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
 
 import pytest
 
-from tests.design.test_lessons import LESSONS, TEXT
-from tests.support.process import PATIENCE, ROOT, ServerProcess, environment
-from tests.unit.inspector.microscope import NOTE
-
-START = re.findall(r"```sh\n(python3 -m reactor .*)\n", TEXT)[0]
+from reactor.lessons import busy_write, thousand_handles, thread_pool
 
 
-def mask(line: str) -> str:
-    """Leave out what differs from run to run."""
-    return re.sub(r"\b(?:us|ms|s)\b", "T", re.sub(r"[0-9][0-9,.]*", "N", line))
-
-
-@pytest.fixture
-def server() -> Iterator[ServerProcess]:
-    """Start the server of the course, on free ports; one for each lesson, so that none sees another."""
-    words = shlex.split(START)
-    assert words[:3] == ["python3", "-m", "reactor"]
-    options = [word for word in words[3:] if word != "--inspect"]
-    with ServerProcess("--inspect", "127.0.0.1:0", *options) as process:
-        yield process
-
-
-def run(lesson: str, server: ServerProcess) -> str:
-    """Run the commands of a lesson; return what they wrote."""
-    inspector = NOTE.search(server.start_line)
-    assert inspector is not None
-    commands = "\n".join(re.findall(r"```sh\n(.*?)```", lesson, re.DOTALL))
-    for name, real in (
-        (":4221", f":{server.port}"),
-        (":4222", f":{inspector[1]}"),
-        ("python3 ", f"{shlex.quote(sys.executable)} "),
-    ):
-        commands = commands.replace(name, real)
-    done = subprocess.run(
-        ["bash", "-ec", commands],
-        cwd=ROOT,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE * 2,
-        check=False,
+def test_a_forgotten_interest_in_write_spins(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(busy_write, "SECONDS", 0.02)
+    busy_write.main()
+    dropped, forgotten = (
+        int(number.replace(",", "")) for number in re.findall(r"([\d,]+) turns", capsys.readouterr().out)
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert dropped < 10 < forgotten
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-@pytest.mark.parametrize("number", LESSONS)
-def test_one_sees_what_the_lesson_says(number: str, server: ServerProcess) -> None:
-    lesson = LESSONS[number]
-    expected = [
-        mask(line)
-        for block in re.findall(r"```text\n(.*?)```", lesson, re.DOTALL)
-        for line in block.splitlines()
-    ]
-    seen = [mask(line) for line in run(lesson, server).splitlines()]
-    missing = [line for line in expected if not any(line in each for each in seen)]
-    while missing:
-        line = server.stderr.next()
-        assert line is not None, missing
-        missing = [each for each in missing if each not in mask(line)]
+def test_select_and_epoll_are_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(thousand_handles, "PAIRS", 20)
+    monkeypatch.setattr(thousand_handles, "CALLS", 2)
+    thousand_handles.main()
+    assert re.findall(r"^(\w+):.* with 40$", capsys.readouterr().out, re.MULTILINE) == ["select", "epoll"]
+
+
+def test_a_thread_answers_while_the_loop_ticks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(thread_pool, "BLOCKS_FOR", 0.03)
+    thread_pool.main()
+    assert re.fullmatch(
+        r"the answer is 42; the loop ticked [1-9]\d* times meanwhile\n", capsys.readouterr().out
+    )

@@ -15,7 +15,7 @@ import pytest
 
 from reactor.logs import nonblocking
 from reactor.logs.nonblocking import LineWriter
-from tests.support.process import PATIENCE, ROOT, environment
+from tests.support.process import ROOT, TIMEOUT, environment
 from tests.system.test_access_log_pipe import in_time
 
 LINES = 5000  # more than any of the streams below takes unread
@@ -149,6 +149,7 @@ def test_a_message_never_ends_up_inside_a_log_line_of_the_same_terminal() -> Non
     os.close(master)
 
 
+@pytest.mark.system
 def test_a_terminal_of_another_user_is_opened_as_the_controlling_terminal() -> None:
     script = (
         "import fcntl, os, sys, termios\n"
@@ -170,7 +171,7 @@ def test_a_terminal_of_another_user_is_opened_as_the_controlling_terminal() -> N
         cwd=ROOT,
         env=environment(),
         stdout=terminal,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=False,
     )
     assert done.returncode == 0
@@ -224,7 +225,7 @@ def test_a_pipe_takes_no_part_of_a_line() -> None:
 def test_a_default_timeout_of_sockets_changes_nothing() -> None:
     ours, theirs = socket.socketpair()
     with theirs, os.fdopen(ours.detach(), "w") as stream:
-        socket.setdefaulttimeout(PATIENCE)
+        socket.setdefaulttimeout(TIMEOUT)
         try:
             writer = LineWriter(stream)
             in_time(lambda: writer.write(["line\n"] * 200_000))
@@ -235,6 +236,7 @@ def test_a_default_timeout_of_sockets_changes_nothing() -> None:
         writer.close()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("mode", ["w", "a"])
 def test_a_regular_file_keeps_the_offset_that_it_shares_with_other_programs(
     tmp_path: Path, mode: Literal["w", "a"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from reactor.logs.stderr import StderrHandler, nonblocking_stderr
-from tests.support.process import COMMAND, PATIENCE, ROOT, Wire, environment, head
+from tests.support.process import COMMAND, ROOT, TIMEOUT, ClientConnection, environment, head
 from tests.system.test_access_log_pipe import Pipe, in_time
 
 # Nobody can read the port from standard error here, so Python is made to tell it when it listens.
@@ -57,7 +57,7 @@ def start(
     )
     os.close(writing_end)
     try:
-        readable, _, _ = select.select([reading_end], [], [], PATIENCE)
+        readable, _, _ = select.select([reading_end], [], [], TIMEOUT)
         port = os.read(reading_end, 10) if readable else b""
     finally:
         os.close(reading_end)
@@ -78,17 +78,18 @@ def full() -> Iterator[int]:
     pipe.stream.close()
 
 
+@pytest.mark.system
 def test_a_standard_error_that_nobody_reads_stops_nobody(full: int, tmp_path: Path) -> None:
     process, port = start(tmp_path, (), full)
     try:
-        with Wire(port) as served:
+        with ClientConnection(port) as served:
             for _ in range(20):
-                with Wire(port) as wire:
-                    wire.send(b"nonsense\r\n\r\n")
-                    assert wire.answer().status == 400
+                with ClientConnection(port) as client:
+                    client.send(b"nonsense\r\n\r\n")
+                    assert client.answer().status == 400
             assert served.get("/echo/abc").content == b"abc"
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE)
+        process.communicate(timeout=TIMEOUT)
     finally:
         process.kill()
         process.communicate()
@@ -118,21 +119,22 @@ def test_messages_that_were_dropped_are_told_of(monkeypatch: pytest.MonkeyPatch)
     pipe.stream.close()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("how", ["closed", "broken"])
 def test_without_a_standard_error_it_serves_and_ends_with_0(how: str, broken: int, tmp_path: Path) -> None:
     launcher, stderr = (CLOSED, subprocess.DEVNULL) if how == "closed" else ((), broken)
     process, port = start(tmp_path, launcher, stderr)
     try:
-        with Wire(port) as wire:
-            assert wire.get("/echo/abc").content == b"abc"
-            assert wire.get("/nothing").status == 404
-            wire.send(b"nonsense\r\n\r\n")  # whose refusal is told on standard error
-            assert wire.answer().status == 400
-        with Wire(port) as wire:
-            assert wire.get("/").status == 200
+        with ClientConnection(port) as client:
+            assert client.get("/echo/abc").content == b"abc"
+            assert client.get("/nothing").status == 404
+            client.send(b"nonsense\r\n\r\n")  # whose refusal is told on standard error
+            assert client.answer().status == 400
+        with ClientConnection(port) as client:
+            assert client.get("/").status == 200
             process.send_signal(signal.SIGTERM)
-            wire.assert_closed()
-        output, _ = process.communicate(timeout=PATIENCE)
+            client.assert_closed()
+        output, _ = process.communicate(timeout=TIMEOUT)
     finally:
         process.kill()
         process.communicate()
@@ -166,6 +168,7 @@ def read_lines(master: int) -> list[str]:
     return b"".join(pieces).decode().split("\r\n")
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("output", ["stderr", "both"])
 def test_10_000_requests_are_answered_while_a_terminal_does_not_take_the_messages(
     terminal: tuple[int, int], tmp_path: Path, output: str
@@ -175,12 +178,12 @@ def test_10_000_requests_are_answered_while_a_terminal_does_not_take_the_message
     process, port = start(tmp_path, (), slave, "--explain", stdout=stdout)
     try:
         for _ in range(100):
-            with Wire(port) as wire:
-                wire.send(head("GET", "/echo/a") * 100)
-                assert {wire.answer().content for _ in range(100)} == {b"a"}
+            with ClientConnection(port) as client:
+                client.send(head("GET", "/echo/a") * 100)
+                assert {client.answer().content for _ in range(100)} == {b"a"}
         assert os.get_blocking(slave)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(TIMEOUT) == 0
     finally:
         process.kill()
         process.communicate()
@@ -280,6 +283,7 @@ with Server(routes, port=0) as server:
 """
 
 
+@pytest.mark.system
 def test_a_library_server_whose_messages_nobody_reads_serves_and_stops() -> None:
     master, slave = os.openpty()
     process = subprocess.Popen(
@@ -292,14 +296,14 @@ def test_a_library_server_whose_messages_nobody_reads_serves_and_stops() -> None
     )
     try:
         assert process.stdout is not None
-        with Wire(int(process.stdout.readline())) as wire:
+        with ClientConnection(int(process.stdout.readline())) as client:
             for _ in range(500):
-                assert wire.get("/").status == 500
+                assert client.get("/").status == 500
         process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(TIMEOUT) == 0
     finally:
         process.kill()
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
         assert process.stdout is not None
         process.stdout.close()
         os.close(slave)

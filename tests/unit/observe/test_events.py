@@ -13,32 +13,32 @@ from reactor.observe.instrumented import InstrumentedReactor
 from reactor.observe.metrics import Metrics
 from reactor.observe.trace import Trace
 from tests.support.in_process import Clock
-from tests.support.loop import CountingSelector, Rig, breaks
+from tests.support.loop import CountingSelector, ReactorHarness, breaks
 
 
-def instrumented(subscribers: Sequence[EventCallback]) -> Rig:
-    """Make a rig whose reactor is instrumented."""
+def instrumented(subscribers: Sequence[EventCallback]) -> ReactorHarness:
+    """Make a harness whose reactor is instrumented."""
 
     def make(selector: CountingSelector, clock: Clock) -> Reactor:
         return InstrumentedReactor(subscribers, selector, clock)
 
-    return Rig(make)
+    return ReactorHarness(make)
 
 
 def test_a_turn_is_told_from_its_beginning_to_its_end() -> None:
     events: list[Event] = []
-    with instrumented([events.extend]) as rig:
-        start = rig.clock.now
-        both = rig.add("a", Interest.BOTH)
-        late = rig.add_deadline("b", 5)
+    with instrumented([events.extend]) as harness:
+        start = harness.clock.now
+        both = harness.add("a", Interest.BOTH)
+        late = harness.add_deadline("b", 5)
 
         def work(seconds: float) -> None:
-            rig.clock.now += seconds
+            harness.clock.now += seconds
 
         both.then["readable"] = lambda: work(0.25)
         late.then["deadline"] = lambda: work(0.5)
-        rig.selector.while_waiting = lambda: work(5)
-        rig.turn()
+        harness.selector.while_waiting = lambda: work(5)
+        harness.turn()
     scheduled, began, selected, ready, deadline, ended = events
     assert scheduled == (EventKind.SCHEDULED, start, late, start + 5)
     assert began == (EventKind.TURN, start, 1, 5)
@@ -51,10 +51,10 @@ def test_a_turn_is_told_from_its_beginning_to_its_end() -> None:
 
 def test_a_turn_in_which_nothing_happens_is_told_too() -> None:
     events: list[Event] = []
-    with instrumented([events.extend]) as rig:
-        now = rig.clock.now
-        rig.turn()
-        rig.turn()
+    with instrumented([events.extend]) as harness:
+        now = harness.clock.now
+        harness.turn()
+        harness.turn()
     assert events == [
         (EventKind.TURN, now, 1, None),
         (EventKind.SELECTED, now, 0, []),
@@ -67,20 +67,20 @@ def test_a_turn_in_which_nothing_happens_is_told_too() -> None:
 
 def test_a_failure_is_told_as_a_call() -> None:
     events: list[Event] = []
-    with instrumented([events.extend]) as rig:
-        broken = rig.add("a")
+    with instrumented([events.extend]) as harness:
+        broken = harness.add("a")
         broken.then["readable"] = breaks
-        rig.turn()
-        assert (EventKind.CALLED, rig.clock.now, broken, Interest.READ, rig.clock.now) in events
+        harness.turn()
+        assert (EventKind.CALLED, harness.clock.now, broken, Interest.READ, harness.clock.now) in events
 
 
 def test_subscribers_get_the_same_events_once_a_turn() -> None:
     told: dict[str, list[list[Event]]] = {"x": [], "y": []}
     subscribers = [lambda events, name=name: told[name].append(list(events)) for name in told]
-    with instrumented(subscribers) as rig:
-        rig.add("a")
-        rig.turn()
-        rig.turn()
+    with instrumented(subscribers) as harness:
+        harness.add("a")
+        harness.turn()
+        harness.turn()
     assert told["x"] == told["y"]
     assert [[kind for kind, *_ in turn] for turn in told["x"]] == [
         [EventKind.TURN, EventKind.SELECTED, EventKind.CALLED, EventKind.ENDED],
@@ -90,22 +90,22 @@ def test_subscribers_get_the_same_events_once_a_turn() -> None:
 
 def test_what_closing_does_is_told_at_last() -> None:
     told: list[list[Event]] = []
-    with instrumented([lambda events: told.append(list(events))]) as rig:
-        rig.turn()
-        event = ("something", rig.clock.now)
-        assert isinstance(rig.reactor, InstrumentedReactor)
-        rig.reactor.emit(event)
+    with instrumented([lambda events: told.append(list(events))]) as harness:
+        harness.turn()
+        event = ("something", harness.clock.now)
+        assert isinstance(harness.reactor, InstrumentedReactor)
+        harness.reactor.emit(event)
         assert len(told) == 1
     assert told[1:] == [[event]]
 
 
 def test_a_subscriber_can_be_added_later() -> None:
     events: list[Event] = []
-    with instrumented([]) as rig:
-        rig.turn()
-        assert isinstance(rig.reactor, InstrumentedReactor)
-        rig.reactor.subscribe(events.extend)
-        rig.turn()
+    with instrumented([]) as harness:
+        harness.turn()
+        assert isinstance(harness.reactor, InstrumentedReactor)
+        harness.reactor.subscribe(events.extend)
+        harness.turn()
     assert events[0][2] == 2
 
 
@@ -117,38 +117,38 @@ def test_a_subscriber_that_raises_is_removed(caplog: pytest.LogCaptureFixture) -
         calls.append(len(told))
         raise ValueError("planted")
 
-    with instrumented([failing, events.extend]) as rig:
-        rig.turn()
-        rig.turn()
+    with instrumented([failing, events.extend]) as harness:
+        harness.turn()
+        harness.turn()
     assert calls == [3]
     assert len(events) == 6
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
-def an_eventful_life(rig: Rig) -> list[list[str]]:
+def an_eventful_life(harness: ReactorHarness) -> list[list[str]]:
     """Let most things happen that can; return the calls of each turn."""
-    first = rig.add("a", deadline=rig.clock.now + 3)
-    second = rig.add("b", Interest.BOTH)
-    rig.add("c").then["readable"] = breaks
-    rig.add_deadline("d", 2).then["deadline"] = breaks
-    repeating = rig.add_deadline("e", 1)
-    repeating.then["deadline"] = lambda: setattr(repeating, "deadline", rig.clock.now + 1)
+    first = harness.add("a", deadline=harness.clock.now + 3)
+    second = harness.add("b", Interest.BOTH)
+    harness.add("c").then["readable"] = breaks
+    harness.add_deadline("d", 2).then["deadline"] = breaks
+    repeating = harness.add_deadline("e", 1)
+    repeating.then["deadline"] = lambda: setattr(repeating, "deadline", harness.clock.now + 1)
     first.then["readable"] = lambda: setattr(first, "interest", Interest.WRITE)
-    first.then["writable"] = lambda: rig.reactor.remove(second)
-    rig.reactor.at_turn_end(lambda: rig.calls.append("end"))
+    first.then["writable"] = lambda: harness.reactor.remove(second)
+    harness.reactor.at_turn_end(lambda: harness.calls.append("end"))
     turns = []
     for _ in range(5):
-        turns.append(rig.turn())
-        rig.clock.now += 1
+        turns.append(harness.turn())
+        harness.clock.now += 1
     return turns
 
 
 def test_instrumentation_changes_nothing() -> None:
     events: list[Event] = []
-    with Rig() as plain, instrumented([events.extend]) as rig:
-        lives = an_eventful_life(plain), an_eventful_life(rig)
+    with ReactorHarness() as plain, instrumented([events.extend]) as harness:
+        lives = an_eventful_life(plain), an_eventful_life(harness)
         assert lives[0] == lives[1]
-        assert plain.selector.told == rig.selector.told
+        assert plain.selector.told == harness.selector.told
         assert sum(len(turn) for turn in lives[0]) > 15
     assert [event[2] for event in events if event[0] is EventKind.ENDED] == [1, 2, 3, 4, 5]
 
@@ -177,9 +177,9 @@ def test_every_method_of_a_subscriber_is_of_a_kind(subscriber: type[Subscriber])
 # The warning of slow turns needs no instrumentation.
 
 
-def slow_warnings(rig: Rig, caplog: pytest.LogCaptureFixture) -> list[str]:
+def slow_warnings(harness: ReactorHarness, caplog: pytest.LogCaptureFixture) -> list[str]:
     caplog.set_level(logging.WARNING, "reactor")
-    rig.turn()
+    harness.turn()
     return [record.getMessage() for record in caplog.records if record.getMessage().startswith("slow")]
 
 
@@ -194,35 +194,37 @@ def slow_warnings(rig: Rig, caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_a_slow_hook_is_told_of_with_who_it_was(
     interest: Interest, hooks: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Rig() as rig:
-        slow = rig.add("a", interest)
-        rig.add("b")
+    with ReactorHarness() as harness:
+        slow = harness.add("a", interest)
+        harness.add("b")
         hook = "writable" if interest == Interest.WRITE else "readable"
-        slow.then[hook] = lambda: setattr(rig.clock, "now", rig.clock.now + 0.051)
-        assert slow_warnings(rig, caplog) == [f"slow: {hooks} of <a> took 51 ms, and all others waited"]
+        slow.then[hook] = lambda: setattr(harness.clock, "now", harness.clock.now + 0.051)
+        assert slow_warnings(harness, caplog) == [f"slow: {hooks} of <a> took 51 ms, and all others waited"]
 
 
 def test_a_slow_deadline_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
-    with Rig() as rig:
-        late = rig.add_deadline("d", 0)
-        late.then["deadline"] = lambda: setattr(rig.clock, "now", rig.clock.now + 0.2)
-        assert slow_warnings(rig, caplog) == ["slow: on_deadline of <d> took 200 ms, and all others waited"]
+    with ReactorHarness() as harness:
+        late = harness.add_deadline("d", 0)
+        late.then["deadline"] = lambda: setattr(harness.clock, "now", harness.clock.now + 0.2)
+        assert slow_warnings(harness, caplog) == [
+            "slow: on_deadline of <d> took 200 ms, and all others waited"
+        ]
 
 
 def test_a_turn_that_is_slow_by_many_hooks_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
-    with Rig() as rig:
+    with ReactorHarness() as harness:
         for name in "abc":
-            handler = rig.add(name)
-            handler.then["readable"] = lambda: setattr(rig.clock, "now", rig.clock.now + 0.02)
-        rig.reactor.at_turn_end(lambda: setattr(rig.clock, "now", rig.clock.now + 0.005))
-        assert slow_warnings(rig, caplog) == [
+            handler = harness.add(name)
+            handler.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + 0.02)
+        harness.reactor.at_turn_end(lambda: setattr(harness.clock, "now", harness.clock.now + 0.005))
+        assert slow_warnings(harness, caplog) == [
             "slow: a turn took 65 ms: 60 in the event handlers of 3 ready handles, 5 at its end"
         ]
 
 
 def test_what_is_not_slow_is_not_told_of(caplog: pytest.LogCaptureFixture) -> None:
-    with Rig() as rig:
-        handler = rig.add("a")
-        handler.then["readable"] = lambda: setattr(rig.clock, "now", rig.clock.now + 0.049)
-        rig.selector.while_waiting = lambda: setattr(rig.clock, "now", rig.clock.now + 10)
-        assert slow_warnings(rig, caplog) == []
+    with ReactorHarness() as harness:
+        handler = harness.add("a")
+        handler.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + 0.049)
+        harness.selector.while_waiting = lambda: setattr(harness.clock, "now", harness.clock.now + 10)
+        assert slow_warnings(harness, caplog) == []

@@ -13,8 +13,9 @@ from reactor.handlers.files.store import Store
 from reactor.http11.message import Response
 from reactor.observe.explain import Explain
 from reactor.routing import Router
+from tests.support.command import CommandServer
 from tests.support.in_process import Client, Harness
-from tests.support.process import PATIENCE, ROOT, ServerProcess, environment
+from tests.support.process import ROOT, TIMEOUT, environment
 
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -57,9 +58,9 @@ def test_a_request_is_one_paragraph() -> None:
 
 
 def test_the_listener_tells_whom_it_accepted() -> None:
-    with ServerProcess("--explain", "--no-access-log") as server:
-        wire = server.connect()
-        port = wire.sock.getsockname()[1]
+    with CommandServer("--explain", "--no-access-log") as server:
+        connection = server.connect()
+        port = connection.sock.getsockname()[1]
         line = server.stderr.next()
         assert line is not None
         assert re.fullmatch(
@@ -188,6 +189,7 @@ def test_states_and_statuses_are_coloured_where_it_is_wanted() -> None:
         assert "\x1b[33m404\x1b[0m" in lines[1]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("extra", "coloured"), [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False)])
 def test_a_terminal_gets_colours_unless_it_has_none(extra: dict[str, str], coloured: bool) -> None:
     ours, theirs = pty.openpty()
@@ -199,14 +201,14 @@ def test_a_terminal_gets_colours_unless_it_has_none(extra: dict[str, str], colou
     try:
         said = b""
         while b"\n" not in said:
-            assert select.select([ours], [], [], PATIENCE)[0]
+            assert select.select([ours], [], [], TIMEOUT)[0]
             said += os.read(ours, 4096)
         process.terminate()
         while b"heard" not in said:
-            assert select.select([ours], [], [], PATIENCE)[0]
+            assert select.select([ours], [], [], TIMEOUT)[0]
             said += os.read(ours, 4096)
         assert (b"\x1b[1mturn" in said) == coloured
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
     finally:
         process.kill()
         process.wait()
@@ -214,7 +216,7 @@ def test_a_terminal_gets_colours_unless_it_has_none(extra: dict[str, str], colou
 
 
 def test_the_debug_log_tells_the_same() -> None:
-    with ServerProcess("--log-level", "debug", "--no-access-log") as server:
+    with CommandServer("--log-level", "debug", "--no-access-log") as server:
         server.get("/echo/hi")
         line = ""
         while "GET /echo/hi -> 200" not in line:
@@ -223,7 +225,7 @@ def test_the_debug_log_tells_the_same() -> None:
 
 
 def test_without_it_no_turn_is_told() -> None:
-    with ServerProcess("--no-access-log") as server:
+    with CommandServer("--no-access-log") as server:
         server.get("/echo/hi")
-        server.process.terminate()
+        server.terminate()
         assert [line for line in server.stderr.rest() if "turn" in line] == []

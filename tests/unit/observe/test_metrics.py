@@ -4,12 +4,10 @@ import io
 import random
 import re
 import string
+import sys
 from typing import Any
 
 import pytest
-from prometheus_client import Metric
-from prometheus_client.openmetrics import parser as open_metrics
-from prometheus_client.parser import text_string_to_metric_families
 
 from reactor.handlers.files.store import Store
 from reactor.http11.message import Response
@@ -21,11 +19,11 @@ from tests.support.in_process import Harness
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-def parse(text: str, media_type: str) -> list[Metric]:
-    """Read an exposition with Prometheus' own parser, of which that for OpenMetrics has no annotations."""
-    if media_type == OPEN:
-        return list(open_metrics.text_fd_to_metric_families(io.StringIO(text)))  # type: ignore[no-untyped-call]
-    return list(text_string_to_metric_families(text))
+def parse(text: str, media_type: str) -> list[Any]:
+    """Read an exposition with Prometheus' own parsers; skip the test where they are not installed."""
+    name = "prometheus_client.openmetrics.parser" if media_type == OPEN else "prometheus_client.parser"
+    parser = pytest.importorskip(name, reason="prometheus-client is not installed: pip install -e '.[dev]'")
+    return list(parser.text_fd_to_metric_families(io.StringIO(text)))
 
 
 def samples(metrics: Metrics, server: Harness, media_type: str = OPEN) -> dict[tuple[str, Any], float]:
@@ -201,3 +199,16 @@ def test_every_series_has_help_and_a_type_and_openmetrics_its_units_and_its_end(
     assert re.findall(r"^# HELP (\S+) \S", text, re.MULTILINE) == names
     assert "# UNIT http_server_request_duration_seconds seconds" in text
     assert text.endswith("\n# EOF\n")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no /proc")
+def test_without_psutil_the_process_is_read_from_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    metrics = Metrics()
+    with Harness(subscribers=[metrics]) as server:
+        text = render(metrics.families(server.context), PLAIN)
+    for name in ("process_resident_memory_bytes", "process_open_fds"):
+        figure = re.search(rf"^{name} (\S+)$", text, re.MULTILINE)
+        assert figure is not None, name
+        assert float(figure[1]) > 0
+    assert "process_start_time_seconds" not in text

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command import CommandServer, run_main
 from tests.support.in_process import Answer
-from tests.support.process import ServerProcess, Wire, run
+from tests.support.process import ClientConnection
 from tests.unit.cli.test_start_errors import USAGE, assert_one_line
-from tests.unit.inspector.microscope import Microscope
+from tests.unit.inspector.microscope import inspector_port
 
 EVIL = "evil.example"
 FORM = (
@@ -19,7 +20,7 @@ FORM = (
 
 
 def ask(
-    wire: Wire,
+    client: ClientConnection,
     method: str = "GET",
     target: str = "/",
     *lines: str,
@@ -32,20 +33,19 @@ def ask(
     if content:
         fields.append(f"Content-Length: {len(content)}")
     head = "\r\n".join([f"{method} {target} {version}", *fields, *lines, "", ""])
-    wire.send(head.encode("latin-1") + content)
-    return wire.answer(method)
+    client.send(head.encode("latin-1") + content)
+    return client.answer(method)
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("shared")
-    (directory / "secret").write_bytes(b"content")
-    return directory
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    (tmp_path / "secret").write_bytes(b"content")
+    return tmp_path
 
 
-@pytest.fixture(scope="module")
-def server(shared: Path) -> Iterator[ServerProcess]:
-    with ServerProcess("--directory", str(shared), "--allow-delete", "--resumable") as one:
+@pytest.fixture
+def server(shared: Path) -> Iterator[CommandServer]:
+    with CommandServer("--directory", str(shared), "--allow-delete", "--resumable") as one:
         yield one
 
 
@@ -85,11 +85,11 @@ def names(directory: Path) -> dict[str, bytes]:
     ],
 )
 def test_no_route_answers_another_host(
-    server: ServerProcess, shared: Path, method: str, target: str, lines: tuple[str, ...], content: bytes
+    server: CommandServer, shared: Path, method: str, target: str, lines: tuple[str, ...], content: bytes
 ) -> None:
     origin = (f"Origin: http://{EVIL}:{server.port}", "Sec-Fetch-Site: same-origin")
-    wire = server.connect()
-    answer = ask(wire, method, target, *origin, *lines, host=f"{EVIL}:{server.port}", content=content)
+    client = server.connect()
+    answer = ask(client, method, target, *origin, *lines, host=f"{EVIL}:{server.port}", content=content)
     assert answer.status == 403
     if method != "HEAD":
         assert f"--allowed-host {EVIL} ".encode() in answer.content.replace(b")", b" ")
@@ -98,19 +98,20 @@ def test_no_route_answers_another_host(
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 900000000", "Transfer-Encoding: chunked"])
-def test_no_body_of_another_host_is_asked_for(server: ServerProcess, shared: Path, framing: str) -> None:
-    wire = server.connect()
-    answer = ask(wire, "PUT", "/files/secret", framing, "Expect: 100-continue")
+def test_no_body_of_another_host_is_asked_for(server: CommandServer, shared: Path, framing: str) -> None:
+    client = server.connect()
+    answer = ask(client, "PUT", "/files/secret", framing, "Expect: 100-continue")
     assert answer.status == 403  # and no 100 before it
     assert names(shared) == {"secret": b"content"}
 
 
 @pytest.mark.parametrize("path", ["/", "/events", "/metrics", "/readyz", "/healthz", "/connections", "/none"])
 def test_the_inspector_refuses_another_host(path: str) -> None:
-    with Microscope() as microscope, Wire(microscope.inspector) as wire:
-        answer = ask(wire, "GET", path)
+    options = ("--inspect", "127.0.0.1:0", "--no-access-log")
+    with CommandServer(*options) as server, ClientConnection(inspector_port(server)) as client:
+        answer = ask(client, "GET", path)
         assert (answer.status, b"--allowed-host" in answer.content) == (403, True)
-        assert ask(microscope.connect(), "GET", "/").status == 403
+        assert ask(server.connect(), "GET", "/").status == 403
 
 
 # Which hosts those are.
@@ -187,7 +188,7 @@ def shortly(host: object) -> str:
 
 @pytest.mark.parametrize("host", ALLOWED, ids=shortly)
 @pytest.mark.parametrize("form", ["origin", "absolute"])
-def test_these_hosts_are_answered(server: ServerProcess, host: str, form: str) -> None:
+def test_these_hosts_are_answered(server: CommandServer, host: str, form: str) -> None:
     if form == "origin":
         assert ask(server.connect(), "GET", "/echo/hi", host=host).content == b"hi"
         assert ask(server.connect(), "OPTIONS", "*", f"Host: {host} \t", host=None).status == 204
@@ -196,14 +197,14 @@ def test_these_hosts_are_answered(server: ServerProcess, host: str, form: str) -
 
 
 @pytest.mark.parametrize("host", REFUSED, ids=shortly)
-def test_these_hosts_are_refused(server: ServerProcess, host: str) -> None:
+def test_these_hosts_are_refused(server: CommandServer, host: str) -> None:
     answer = ask(server.connect(), "GET", "/echo/hi", host=host)
     assert answer.status == 403
     assert len(answer.content) < 700
 
 
 @pytest.mark.parametrize("host", REFUSED, ids=shortly)
-def test_the_authority_of_a_target_counts_instead_of_host(server: ServerProcess, host: str) -> None:
+def test_the_authority_of_a_target_counts_instead_of_host(server: CommandServer, host: str) -> None:
     expected = 400 if host in ("", ":80") else 403  # 400: a target without a host
     target = f"http://{host}/echo/hi"[:8000]
     assert ask(server.connect(), "GET", target, host="localhost").status == expected
@@ -211,19 +212,19 @@ def test_the_authority_of_a_target_counts_instead_of_host(server: ServerProcess,
 
 @pytest.mark.parametrize("host", MALFORMED, ids=shortly)
 @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
-def test_what_is_no_host_is_400(server: ServerProcess, host: str, version: str) -> None:
+def test_what_is_no_host_is_400(server: CommandServer, host: str, version: str) -> None:
     assert ask(server.connect(), "GET", "/echo/hi", host=host, version=version).status == 400
 
 
 @pytest.mark.parametrize("other", ["Host: localhost", f"Host: {EVIL}", "Host:"])
 @pytest.mark.parametrize("host", ["localhost", EVIL])
 @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
-def test_two_hosts_are_400(server: ServerProcess, host: str, other: str, version: str) -> None:
+def test_two_hosts_are_400(server: CommandServer, host: str, other: str, version: str) -> None:
     assert ask(server.connect(), "GET", "/", other, host=host, version=version).status == 400
 
 
 def test_http_1_0_needs_no_host_but_an_allowed_one() -> None:
-    with ServerProcess() as server:
+    with CommandServer() as server:
         for host, status in ((None, 200), ("localhost", 200), (EVIL, 403), ("", 403)):
             assert ask(server.connect(), "GET", "/", host=host, version="HTTP/1.0").status == status
 
@@ -231,21 +232,21 @@ def test_http_1_0_needs_no_host_but_an_allowed_one() -> None:
 # On one connection, and with heads that are cached.
 
 
-def test_each_request_of_a_connection_is_checked(server: ServerProcess) -> None:
+def test_each_request_of_a_connection_is_checked(server: CommandServer) -> None:
     hosts = ["localhost", EVIL, "localhost", "127.0.0.1", EVIL, EVIL, "localhost"]
-    wire = server.connect()
+    client = server.connect()
     for _ in range(5):  # in the last rounds these heads are in the cache
         heads = [f"GET /echo/hi HTTP/1.1\r\nHost: {host}\r\n\r\n" for host in hosts]
-        wire.send("".join(heads).encode())
-        assert [wire.answer().status for _ in hosts] == [200, 403, 200, 200, 403, 403, 200]
+        client.send("".join(heads).encode())
+        assert [client.answer().status for _ in hosts] == [200, 403, 200, 200, 403, 403, 200]
 
 
-def test_more_hosts_than_are_remembered_do_not_change_the_answers(server: ServerProcess) -> None:
-    wire = server.connect()
+def test_more_hosts_than_are_remembered_do_not_change_the_answers(server: CommandServer) -> None:
+    client = server.connect()
     for round_ in range(3):
         for number in range(200):
-            assert ask(wire, host=f"{number}.{EVIL}").status == 403
-            assert ask(wire, host=f"10.0.{round_}.{number}").status == 200
+            assert ask(client, host=f"{number}.{EVIL}").status == 403
+            assert ask(client, host=f"10.0.{round_}.{number}").status == 200
 
 
 # The options.
@@ -253,7 +254,7 @@ def test_more_hosts_than_are_remembered_do_not_change_the_answers(server: Server
 
 def test_a_given_host_is_answered_and_others_are_not() -> None:
     options = ("--allowed-host", "Files.Example.", "--allowed-host", "x_1.test")
-    with ServerProcess(*options) as server:
+    with CommandServer(*options) as server:
         for host in ("files.example", "FILES.example.:80", "x_1.test:4221", "localhost", "[::1]"):
             assert ask(server.connect(), host=host).status == 200
         for host in ("a.files.example", "example", "files.example.evil", "x_1.test.", EVIL):
@@ -261,13 +262,13 @@ def test_a_given_host_is_answered_and_others_are_not() -> None:
 
 
 def test_the_variable_has_one_host_a_line() -> None:
-    with ServerProcess(extra={"REACTOR_ALLOWED_HOST": "a.test\nb.test\n"}) as server:
+    with CommandServer(extra={"REACTOR_ALLOWED_HOST": "a.test\nb.test\n"}) as server:
         asked = [ask(server.connect(), host=host).status for host in ("a.test", "b.test", "c.test")]
         assert asked == [200, 200, 403]
 
 
 def test_an_asterisk_allows_every_host() -> None:
-    with ServerProcess("--allowed-host", "*") as server:
+    with CommandServer("--allowed-host", "*") as server:
         for host in (EVIL, "", "2130706433"):
             assert ask(server.connect(), host=host).status == 200
 
@@ -279,7 +280,7 @@ def test_the_name_that_the_server_listens_on_is_answered() -> None:
     except OSError:
         pytest.skip("the name of this machine does not resolve")
     with (
-        ServerProcess("--host", name, "--allowed-host", "other.test") as server,
+        CommandServer("--host", name, "--allowed-host", "other.test") as server,
         socket.create_connection((address, server.port), 20) as sock,
     ):
         sock.sendall(f"GET / HTTP/1.1\r\nHost: {name.upper()}\r\nConnection: close\r\n\r\n".encode())
@@ -291,14 +292,14 @@ def test_the_name_that_the_server_listens_on_is_answered() -> None:
 def test_off_loopback_hosts_are_checked_when_one_is_given(
     host: str, options: tuple[str, ...], status: int
 ) -> None:
-    with ServerProcess("--host", host, *options) as server:
+    with CommandServer("--host", host, *options) as server:
         assert ask(server.connect(), host=EVIL).status == status
         assert ask(server.connect(), host="a.test").status == 200
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::ffff:127.0.0.1"])
 def test_every_loopback_address_is_protected(host: str) -> None:
-    with ServerProcess("--host", host) as server:
+    with CommandServer("--host", host) as server:
         family = socket.AF_INET6 if server.url.startswith("http://[::1]") else socket.AF_INET
         assert "this machine only" in server.start_line
         with socket.socket(family) as sock:
@@ -332,7 +333,7 @@ def test_every_loopback_address_is_protected(host: str) -> None:
     ids=shortly,
 )
 def test_an_invalid_name_is_refused_at_start(text: str) -> None:
-    done = run("--port", "0", f"--allowed-host={text}")
+    done = run_main("--port", "0", f"--allowed-host={text}")
     assert_one_line(USAGE, done.returncode, done.stderr, done.stdout, f"invalid host name: {text!r}")
 
 
@@ -340,7 +341,7 @@ def test_an_invalid_name_is_refused_at_start(text: str) -> None:
 
 
 def test_another_host_is_not_asked_for_a_password() -> None:
-    with ServerProcess("--auth", "anna:horse") as server:
+    with CommandServer("--auth", "anna:horse") as server:
         answer = ask(server.connect())
         assert (answer.status, "www-authenticate" in answer.headers) == (403, False)
         assert ask(server.connect(), host="localhost").status == 401
@@ -348,16 +349,16 @@ def test_another_host_is_not_asked_for_a_password() -> None:
 
 def test_a_preflight_of_another_origin_is_answered_at_an_allowed_host() -> None:
     lines = ("Origin: https://a.test", "Access-Control-Request-Method: POST")
-    with ServerProcess("--cors", "https://a.test") as server:
+    with CommandServer("--cors", "https://a.test") as server:
         answer = ask(server.connect(), "OPTIONS", "/echo/x", *lines, host="localhost")
         assert (answer.status, answer.headers["access-control-allow-origin"]) == (204, "https://a.test")
         assert ask(server.connect(), "OPTIONS", "/echo/x", *lines).status == 403
 
 
 def test_a_refusal_is_logged_with_the_option() -> None:
-    with ServerProcess() as server:
+    with CommandServer("--linger-timeout", "0.1") as server:
         ask(server.connect())
-        server.process.terminate()
+        server.terminate()
         assert server.exit_code() == 0
         [line] = [line for line in server.stderr.rest() if "403" in line]
         assert line == (

@@ -14,7 +14,8 @@ from reactor.routing import Router
 from reactor.server.listen import StartError
 from reactor.server.server import Server
 from reactor.settings import Settings
-from tests.support.process import PATIENCE, Wire, run_command
+from tests.support.process import TIMEOUT, ClientConnection, run_command
+from tests.support.running import ServerThread
 from tests.unit.handlers.files.shared import no_descriptor_leaks
 
 # Nothing ends by its deadline here, so that what ends was stopped.
@@ -43,59 +44,31 @@ def routes(name: str = "a server") -> Router:
     return router
 
 
-class Running:
-    """A server that runs in a thread of its own, which is not the main one."""
+class Running(ServerThread):
+    """A server in a thread that is not the main one, and of which nothing ends by its deadline."""
 
     def __init__(self, name: str = "a server") -> None:
-        self.server = Server(routes(name), port=0, settings=PATIENT)
-        self.wires: list[Wire] = []
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self.server.run, args=(self._ready.set,), daemon=True)
-
-    def __enter__(self) -> "Running":
-        self._thread.start()
-        assert self._ready.wait(PATIENCE)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for wire in self.wires:
-            wire.close()
-        self.server.stop()
-        self.server.stop()
-        self.assert_ends()
-        self.server.close()
-
-    def connect(self) -> Wire:
-        self.wires.append(Wire(self.server.address[1]))
-        return self.wires[-1]
-
-    @property
-    def running(self) -> bool:
-        return self._thread.is_alive()
-
-    def assert_ends(self) -> None:
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive(), "run() has not returned"
+        super().__init__(routes(name), PATIENT)
 
 
-def idle(running: Running) -> Wire:
-    wire = running.connect()
-    assert wire.get("/").status == 200
-    return wire
+def idle(running: ServerThread) -> ClientConnection:
+    client = running.connect()
+    assert client.get("/").status == 200
+    return client
 
 
-def begin_upload(running: Running) -> Wire:
-    wire = running.connect()
-    wire.send_head("POST", "/", "Content-Length: 5", "Expect: 100-continue")
-    assert wire.answer().status == 100
-    return wire
+def begin_upload(running: ServerThread) -> ClientConnection:
+    client = running.connect()
+    client.send_head("POST", "/", "Content-Length: 5", "Expect: 100-continue")
+    assert client.answer().status == 100
+    return client
 
 
-def begin_stream(running: Running) -> Wire:
-    wire = running.connect()
-    wire.send_head("GET", "/live")
-    assert wire.read_head().startswith(b"HTTP/1.1 200 ")
-    return wire
+def begin_stream(running: ServerThread) -> ClientConnection:
+    client = running.connect()
+    client.send_head("GET", "/live")
+    assert client.read_head().startswith(b"HTTP/1.1 200 ")
+    return client
 
 
 def test_outside_the_main_thread_it_serves() -> None:
@@ -111,9 +84,9 @@ def test_stop_from_another_thread_ends_run() -> None:
 
 def test_stop_from_another_thread_closes_who_is_idle_and_accepts_nobody() -> None:
     with Running() as running:
-        wire = idle(running)
+        client = idle(running)
         running.server.stop()
-        wire.assert_closed()
+        client.assert_closed()
         running.assert_ends()
         with pytest.raises(ConnectionRefusedError):
             running.connect()
@@ -121,9 +94,9 @@ def test_stop_from_another_thread_closes_who_is_idle_and_accepts_nobody() -> Non
 
 def test_stop_lets_what_is_in_flight_finish() -> None:
     with Running() as running:
-        wire, upload = idle(running), begin_upload(running)
+        client, upload = idle(running), begin_upload(running)
         running.server.stop()
-        wire.assert_closed()  # so the stop has been acted on
+        client.assert_closed()  # so the stop has been acted on
         assert running.running
         upload.send(b"hello")
         answer = upload.answer()
@@ -132,7 +105,9 @@ def test_stop_lets_what_is_in_flight_finish() -> None:
 
 
 @pytest.mark.parametrize("begin", [begin_upload, begin_stream])
-def test_stop_twice_ends_at_once_whatever_is_in_flight(begin: Callable[[Running], Wire]) -> None:
+def test_stop_twice_ends_at_once_whatever_is_in_flight(
+    begin: Callable[[ServerThread], ClientConnection],
+) -> None:
     with Running() as running:
         begin(running)
         running.server.stop()
@@ -145,19 +120,20 @@ def test_stop_before_run_ends_it_at_once() -> None:
         server.stop()
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         assert not thread.is_alive()
 
 
 def test_stop_before_run_ends_it_with_a_client_that_waits_too() -> None:
-    with Server(routes(), port=0, settings=PATIENT) as server, Wire(server.address[1]):
+    with Server(routes(), port=0, settings=PATIENT) as server, ClientConnection(server.address[1]):
         server.stop()
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         assert not thread.is_alive()
 
 
+@pytest.mark.system
 def test_stop_before_run_ends_it_in_the_main_thread() -> None:
     program = (
         "from reactor.routing import Router; from reactor.server.server import Server\n"
@@ -194,6 +170,7 @@ def test_two_servers_in_one_process_are_two_servers() -> None:
         assert idle(two).get("/").content == b"two"
 
 
+@pytest.mark.system
 def test_two_servers_may_be_one_in_the_main_thread_and_one_beside_it() -> None:
     program = """
 import signal, sys, threading, urllib.request

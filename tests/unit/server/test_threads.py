@@ -11,13 +11,14 @@ import pytest
 from reactor import LiveStream, Request, Response, Router, Server
 from reactor.loop import EventHandler
 from reactor.server.connection import Connection
-from tests.support.process import PATIENCE, Wire
+from tests.support.process import TIMEOUT, ClientConnection
+from tests.support.running import ServerThread
 
 COUNT = 400
 
 
-class Running:
-    """A server that runs in a thread of its own; each GET /live has a live stream of its own."""
+class Running(ServerThread):
+    """A server in a thread, where each GET /live has a live stream of its own."""
 
     def __init__(self) -> None:
         routes = Router()
@@ -34,44 +35,19 @@ class Running:
         def root(request: Request) -> Response:
             return Response(200)
 
-        self.server = Server(routes, port=0)
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self.server.run, args=(self._ready.set,), daemon=True)
+        super().__init__(routes)
 
     def __enter__(self) -> "Running":
-        self._thread.start()
-        assert self._ready.wait(PATIENCE)
+        self.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.server.stop()
-        self.server.stop()
-        self.assert_ends()
-        self.server.close()
-
-    def subscribe(self) -> Wire:
-        wire = Wire(self.server.address[1])
-        wire.send_head("GET", "/live")
-        assert wire.read_head().startswith(b"HTTP/1.1 200 ")
-        assert self.subscribed.acquire(timeout=PATIENCE)
-        return wire
-
-    def call(self, function: Callable[[], object]) -> object:
-        """Call a function in the loop, and wait for what it returns."""
-        results: list[object] = []
-        done = threading.Event()
-
-        def call() -> None:
-            results.append(function())
-            done.set()
-
-        self.server.call_soon(call)
-        assert done.wait(PATIENCE)
-        return results[0]
-
-    def assert_ends(self) -> None:
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive(), "run() has not returned"
+    def subscribe(self) -> ClientConnection:
+        """Ask for a live stream; return when its handler has returned."""
+        client = ClientConnection(self.server.address[1])
+        client.send_head("GET", "/live")
+        assert client.read_head().startswith(b"HTTP/1.1 200 ")
+        assert self.subscribed.acquire(timeout=TIMEOUT)
+        return client
 
 
 @pytest.fixture
@@ -80,9 +56,9 @@ def running() -> Iterator[Running]:
         yield running
 
 
-def read_chunks(wire: Wire) -> bytes:
+def read_chunks(client: ClientConnection) -> bytes:
     """Read a chunked body to the end of the connection; return its data."""
-    rest, data = wire.read_to_end(), b""
+    rest, data = client.read_to_end(), b""
     while rest:
         size, _, rest = rest.partition(b"\r\n")
         data += rest[: int(size, 16)]
@@ -91,7 +67,7 @@ def read_chunks(wire: Wire) -> bytes:
 
 
 def test_a_function_is_called_in_the_thread_that_runs_the_server(running: Running) -> None:
-    assert running.call(threading.get_ident) == running._thread.ident
+    assert running.call(threading.get_ident) == running.thread.ident
 
 
 def test_functions_passed_before_run_are_called_when_it_runs() -> None:
@@ -111,14 +87,14 @@ def test_after_close_call_soon_raises_and_stop_does_nothing() -> None:
 
 
 def test_every_message_of_another_thread_arrives_in_order(running: Running) -> None:
-    with running.subscribe() as wire:
+    with running.subscribe() as client:
         stream = running.streams[0]
         messages = [b"<%d>" % number for number in range(COUNT)]
         for message in messages:
             assert stream.send(message)
         stream.close()
         running.server.stop()
-        assert read_chunks(wire) == b"".join(messages)
+        assert read_chunks(client) == b"".join(messages)
 
 
 def test_a_stream_that_another_thread_fills_before_it_is_sent_is_whole() -> None:
@@ -134,29 +110,29 @@ def test_a_stream_that_another_thread_fills_before_it_is_sent_is_whole() -> None
 
         thread = threading.Thread(target=fill)
         thread.start()
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         return Response(200, stream)
 
     with Server(routes, port=0) as server:
         thread = threading.Thread(target=server.run)
         thread.start()
-        with Wire(server.address[1]) as wire:
-            assert wire.get("/live").content == b"early"
+        with ClientConnection(server.address[1]) as client:
+            assert client.get("/live").content == b"early"
         server.stop()
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         assert not thread.is_alive()
 
 
 def test_four_threads_and_a_hundred_clients_of_which_some_reset_lose_nothing() -> None:
     rounds = 30
     with Running() as running:
-        wires = [running.subscribe() for _ in range(100)]
+        clients = [running.subscribe() for _ in range(100)]
         staying = [number for number in range(100) if number % 4]
         sent: dict[int, list[bytes]] = {number: [] for number in range(100)}
         start = threading.Barrier(5)
 
         def speak(thread: int) -> None:
-            start.wait(PATIENCE)
+            start.wait(TIMEOUT)
             for turn in range(rounds):
                 for number in range(thread, 100, 4):
                     message = b"<%d %d>" % (number, turn)
@@ -166,24 +142,24 @@ def test_four_threads_and_a_hundred_clients_of_which_some_reset_lose_nothing() -
         threads = [threading.Thread(target=speak, args=(number,)) for number in range(4)]
         for thread in threads:
             thread.start()
-        start.wait(PATIENCE)
+        start.wait(TIMEOUT)
         for number in range(0, 100, 4):
-            wires[number].sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset
-            wires[number].close()
+            clients[number].sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")  # reset
+            clients[number].close()
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
         running.server.stop()
         for number in staying:
             assert len(sent[number]) == rounds
-            assert read_chunks(wires[number]) == b"".join(sent[number])
-            wires[number].close()
+            assert read_chunks(clients[number]) == b"".join(sent[number])
+            clients[number].close()
         running.assert_ends()
         assert all(stream.closed for stream in running.streams)
 
 
 def test_threads_that_send_while_the_server_stops_find_their_streams_closed() -> None:
     with Running() as running:
-        wires = [running.subscribe() for _ in range(8)]
+        clients = [running.subscribe() for _ in range(8)]
         started = threading.Semaphore(0)
 
         def speak(stream: LiveStream) -> None:
@@ -196,14 +172,14 @@ def test_threads_that_send_while_the_server_stops_find_their_streams_closed() ->
         for thread in threads:
             thread.start()
         for _ in threads:
-            assert started.acquire(timeout=PATIENCE)
+            assert started.acquire(timeout=TIMEOUT)
         running.server.stop()
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
             assert not thread.is_alive()
-        for wire in wires:
-            assert wire.read_to_end().endswith(b"0\r\n\r\n")
-            wire.close()
+        for client in clients:
+            assert client.read_to_end().endswith(b"0\r\n\r\n")
+            client.close()
         running.assert_ends()
 
 
@@ -244,11 +220,11 @@ WRONG: list[Callable[[Server], object]] = [
 def test_a_call_from_a_wrong_thread_raises_and_harms_nothing(
     running: Running, call: Callable[[Server], object]
 ) -> None:
-    with Wire(running.server.address[1]) as wire:
-        assert wire.get("/").status == 200
+    with ClientConnection(running.server.address[1]) as client:
+        assert client.get("/").status == 200
         with pytest.raises(RuntimeError, match=r"another thread.*call_soon"):
             call(running.server)
-        answer = wire.get("/")
+        answer = client.get("/")
         assert (answer.status, answer.headers.get("connection")) == (200, None)
 
 
@@ -257,8 +233,8 @@ def test_a_second_run_raises_and_harms_nothing(running: Running) -> None:
     with pytest.raises(RuntimeError, match=r"Server\.run\(\) was called while the server runs"):
         running.server.run()
     assert signal.getsignal(signal.SIGTERM) is before
-    with Wire(running.server.address[1]) as wire:
-        assert wire.get("/").status == 200
+    with ClientConnection(running.server.address[1]) as client:
+        assert client.get("/").status == 200
 
 
 def test_close_in_a_function_passed_to_call_soon_ends_run(running: Running) -> None:
@@ -277,18 +253,17 @@ def test_close_in_a_handler_ends_run() -> None:
 
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    with Wire(server.address[1]) as wire:
-        wire.send_head("GET", "/")
-        assert wire.read_to_end() == b""
-    thread.join(PATIENCE)
+    with ClientConnection(server.address[1]) as client:
+        client.send_head("GET", "/")
+        assert client.read_to_end() == b""
+    thread.join(TIMEOUT)
     assert not thread.is_alive()
     server.close()
 
 
 def test_leaving_a_server_that_runs_in_another_thread_raises_and_stops_it() -> None:
     running = Running()
-    running._thread.start()
-    assert running._ready.wait(PATIENCE)
+    running.start()
     with pytest.raises(RuntimeError, match="another thread"):
         running.server.__exit__(None, None, None)
     running.assert_ends()
@@ -315,12 +290,12 @@ def test_a_flood_of_calls_leaves_clients_their_turns(running: Running) -> None:
     thread = threading.Thread(target=flood)
     thread.start()
     try:
-        with Wire(running.server.address[1]) as wire:
+        with ClientConnection(running.server.address[1]) as client:
             for _ in range(3):
-                assert wire.get("/").status == 200
+                assert client.get("/").status == 200
     finally:
         ended.set()
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
     running.server.stop()
     running.assert_ends()
 
@@ -331,7 +306,7 @@ def test_a_stream_is_sent_in_one_response_and_a_second_one_is_refused() -> None:
     server = Server(routes, port=0)
     thread = threading.Thread(target=server.run)
     thread.start()
-    with Wire(server.address[1]) as first, Wire(server.address[1]) as second:
+    with ClientConnection(server.address[1]) as first, ClientConnection(server.address[1]) as second:
         first.send_head("GET", "/live")
         assert b" 200 " in first.read_head()
         assert second.get("/live").status == 500
@@ -339,7 +314,7 @@ def test_a_stream_is_sent_in_one_response_and_a_second_one_is_refused() -> None:
         stream.close()
         server.stop()
         assert read_chunks(first) == b"news"
-    thread.join(PATIENCE)
+    thread.join(TIMEOUT)
     server.close()
 
 

@@ -2,7 +2,9 @@
 
 import fcntl
 import os
-import subprocess
+import resource
+import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -85,17 +87,47 @@ def test_a_directory_that_is_called_like_a_leftover_is_no_file(shared: Shared, s
     assert directory.is_dir()
 
 
-def test_leftovers_are_found_however_deep_they_are(shared: Shared, store: Store) -> None:
-    directory = os.open(shared.path, os.O_RDONLY)
-    for _ in range(1200):
-        os.mkdir("d", dir_fd=directory)
-        below = os.open("d", os.O_RDONLY, dir_fd=directory)
+def remove_chain(path: Path) -> None:
+    """Remove a directory "d" that has a directory "d", and so on, and the files in the last one."""
+    directory = os.open(path, os.O_RDONLY)
+    while "d" in os.listdir(directory):
+        directory = enter(directory, "d")
+    for name in os.listdir(directory):
+        os.unlink(name, dir_fd=directory)
+    while not os.path.samestat(os.fstat(directory), os.stat(path)):
+        directory = enter(directory, "..")
+        os.rmdir("d", dir_fd=directory)
+    os.close(directory)
+
+
+def enter(directory: int, name: str) -> int:
+    """Open a directory in another one, which is closed."""
+    try:
+        return os.open(name, os.O_RDONLY, dir_fd=directory)
+    finally:
         os.close(directory)
-        directory = below
+
+
+@pytest.fixture
+def little_depth() -> Iterator[int]:
+    """Let calls go no deeper than a little, and few files be open at once; return more than both."""
+    recursion, files = sys.getrecursionlimit(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    sys.setrecursionlimit(250)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (250, files[1]))
+    yield 300
+    resource.setrlimit(resource.RLIMIT_NOFILE, files)
+    sys.setrecursionlimit(recursion)
+
+
+def test_leftovers_are_found_however_deep_they_are(shared: Shared, store: Store, little_depth: int) -> None:
+    directory = os.open(shared.path, os.O_RDONLY)
+    for _ in range(little_depth):
+        os.mkdir("d", dir_fd=directory)
+        directory = enter(directory, "d")
     os.close(os.open(f"{TEMPORARY_PREFIX}1-1", os.O_CREAT | os.O_WRONLY, dir_fd=directory))
     os.close(directory)
     try:
         assert store.remove_leftovers() == 1
         assert store.remove_leftovers() == 0
     finally:  # too deep for what tidies up after the tests
-        subprocess.run(["rm", "-rf", shared.path / "d"], check=True)
+        remove_chain(shared.path)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import ServerProcess, Wire, head
+from tests.support.process import ClientConnection, ServerProcess, head
 
 SIZE = 16 << 20  # more than the kernel takes at once of what nobody reads
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
@@ -29,31 +29,31 @@ def serve(directory: Path, *options: str) -> ServerProcess:
     return ServerProcess("--directory", str(directory), *(options or FOR_EVER))
 
 
-def begin_download(server: ServerProcess) -> Wire:
+def begin_download(server: ServerProcess) -> ClientConnection:
     """Begin a download that does not end before it is read."""
-    wire = server.connect(receive_buffer=4096)
-    wire.send_head("GET", "/files/large")
-    assert f"Content-Length: {SIZE}".encode() in wire.read_head()
-    return wire
+    client = server.connect(receive_buffer=4096)
+    client.send_head("GET", "/files/large")
+    assert f"Content-Length: {SIZE}".encode() in client.read_head()
+    return client
 
 
-def make_idle(server: ServerProcess) -> Wire:
-    wire = server.connect()
-    assert wire.get("/").status == 200
-    return wire
+def make_idle(server: ServerProcess) -> ClientConnection:
+    client = server.connect()
+    assert client.get("/").status == 200
+    return client
 
 
-def stop(server: ServerProcess, idle: Wire, number: signal.Signals = signal.SIGTERM) -> None:
+def stop(server: ServerProcess, idle: ClientConnection, number: signal.Signals = signal.SIGTERM) -> None:
     """Send the first signal; return when the server has acted on it."""
     server.send_signal(number)
     idle.assert_closed()
 
 
-def read_exactly(wire: Wire, size: int) -> bytearray:
-    content = bytearray(wire.received)
-    wire.received = b""
+def read_exactly(client: ClientConnection, size: int) -> bytearray:
+    content = bytearray(client.received)
+    client.received = b""
     while len(content) < size:
-        octets = wire.sock.recv(1 << 18)
+        octets = client.sock.recv(1 << 18)
         assert octets, f"closed at {len(content)} of {size} octets"
         content += octets
     return content
@@ -110,8 +110,8 @@ def test_idle_connections_and_silent_ones_are_closed_at_the_first_signal(directo
         make_idle(server)  # comes after the silent ones, so they are accepted
         download = begin_download(server)
         server.send_signal(signal.SIGTERM)
-        for wire in idle + silent:
-            wire.assert_closed()
+        for client in idle + silent:
+            client.assert_closed()
         read_exactly(download, SIZE)
         assert server.exit_code() == 0
 

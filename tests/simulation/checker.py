@@ -1,8 +1,8 @@
-"""The judge: checks what one client is given against what its script says it must get.
+"""The checker of answers: compares what one client receives with what its script says it must get.
 
 Each answer is checked as it comes: status, content, coding, Connection and Date, and for an upload
-that what was accepted has come to stand on the disk. At the end the judge checks that nothing is
-missing, unless the world has excused the client; what did come had to be right all the same.
+that what was accepted has come to stand on the disk. At the end it checks that nothing is
+missing, unless the world allows the client a failure; what did come had to be right all the same.
 """
 
 import zlib
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import NoReturn
 
 from reactor.server.connection import STOP_GRACE
-from tests.simulation.disk import EXCUSE, TOLD, Disk
+from tests.simulation.disk import DISK_FAILURE, TOLD, Disk
 from tests.simulation.scripts import Exchange
 from tests.simulation.site import TOO_MUCH, Site
 from tests.simulation.wire import Wire
@@ -22,15 +22,15 @@ TOO_LATE = frozenset({"it does not read", TOO_MUCH})
 SLACK = 1.0  # seconds in which a deadline must show at the client
 
 
-class Judge:
+class AnswerChecker:
     """Takes the octets that one client is given. ``since`` is when its patience test began."""
 
-    def __init__(self, site: Site, disk: Disk, name: str, manner: str, exchanges: list[Exchange]) -> None:
+    def __init__(self, site: Site, disk: Disk, name: str, behaviour: str, exchanges: list[Exchange]) -> None:
         self._site = site
         self._world = site.world
         self._disk = disk
         self._name = name
-        self._manner = manner
+        self._behaviour = behaviour
         self.exchanges = exchanges
         self.required = len(exchanges)  # how many answers must come
         self.answers: list[Answer] = []
@@ -45,7 +45,7 @@ class Judge:
         self.dismissed = False  # it was told so, and nothing more will come
 
     def __repr__(self) -> str:
-        return f"{self._name} ({self._manner}), {len(self.answers)} of {len(self.exchanges)} answers"
+        return f"{self._name} ({self._behaviour}), {len(self.answers)} of {len(self.exchanges)} answers"
 
     @property
     def is_content(self) -> bool:
@@ -82,9 +82,9 @@ class Judge:
 
     def conclude(self, wire: Wire) -> None:
         """Check what came in all, now that nothing more will come."""
-        excuses = self._world.excuses.get(self._name)
-        self._world.say("%r is done: %s", self, ", ".join(excuses or ["all is well"]))
-        if excuses:
+        allowed_failures = self._world.allowed_failures.get(self._name)
+        self._world.say("%r is done: %s", self, ", ".join(allowed_failures or ["all is well"]))
+        if allowed_failures:
             return
         if not self.is_content:
             self._fail(f"lost its answers from {self.exchanges[len(self.answers)].words} on ({self.ended})")
@@ -133,11 +133,11 @@ class Judge:
 
     def _check_fault(self, exchange: Exchange, answer: Answer) -> None:
         """Check that another status than the script's is what a planted fault leads to."""
-        excuses = self._world.excuses.get(self._name, ())
+        allowed_failures = self._world.allowed_failures.get(self._name, ())
         # What could not be stored is not there to be downloaded, either.
         told = (*TOLD, 404) if exchange.octets.lstrip().startswith(b"GET /files/") else TOLD
-        of_disk = exchange.on_disk and EXCUSE in excuses and answer.status in told
-        late = not TOO_LATE.isdisjoint(excuses) or (self.jumped and self._manner == "cut")
+        of_disk = exchange.on_disk and DISK_FAILURE in allowed_failures and answer.status in told
+        late = not TOO_LATE.isdisjoint(allowed_failures) or (self.jumped and self._behaviour == "cut")
         of_time = answer.status == 408 and late
         if not of_disk and not of_time:
             self._fail(f"got {answer.status} to {exchange.words}, not {exchange.statuses}")
@@ -174,7 +174,7 @@ class Judge:
             "silent": settings.first_octet_timeout,
             "trickling": settings.head_timeout + settings.linger_timeout,
             "sparing": settings.content_timeout + settings.linger_timeout,
-        }.get(self._manner)
+        }.get(self._behaviour)
         # The last answer is the 408; the request that it is for could not begin before the one before.
         kept = self._ended_at - max(self.since, wire.accepted_at, *self._answered_at[:-1])
         if longest is not None and not self.jumped and kept > longest + SLACK:

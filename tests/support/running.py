@@ -1,0 +1,73 @@
+"""A server of the library that runs in a thread of its own: ``with ServerThread(routes) as running``."""
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+from reactor.routing import Router
+from reactor.server.server import Server
+from reactor.settings import Settings
+from tests.support.process import TIMEOUT, ClientConnection
+
+
+class ServerThread:
+    """Runs a server until the end of the ``with``, which stops it at once."""
+
+    def __init__(self, routes: Router, settings: Settings | None = None) -> None:
+        self.server = Server(routes, port=0, settings=settings)
+        self.thread = threading.Thread(target=self.server.run, args=(self._note_ready,), daemon=True)
+        self._ready = threading.Event()
+        self._wires: list[ClientConnection] = []
+
+    def __enter__(self) -> "ServerThread":
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for client in self._wires:
+            client.close()
+        self.server.stop()
+        self.server.stop()
+        self.assert_ends()
+        self.server.close()
+
+    def _note_ready(self) -> None:
+        self._ready.set()
+
+    def start(self) -> None:
+        """Start the thread, and wait until the server serves."""
+        self.thread.start()
+        assert self._ready.wait(TIMEOUT)
+
+    @property
+    def running(self) -> bool:
+        """True until ``run`` has returned."""
+        return self.thread.is_alive()
+
+    def connect(self) -> ClientConnection:
+        """Make a connection, which is closed at the end."""
+        self._wires.append(ClientConnection(self.server.address[1]))
+        return self._wires[-1]
+
+    def call(self, function: Callable[[], object]) -> object:
+        """Call a function in the loop, and wait for what it returns."""
+        results: list[object] = []
+        done = threading.Event()
+
+        def call() -> None:
+            results.append(function())
+            done.set()
+
+        self.server.call_soon(call)
+        assert done.wait(TIMEOUT)
+        return results[0]
+
+    def assert_ends(self) -> None:
+        """Wait for the end of the thread."""
+        self.thread.join(TIMEOUT)
+        assert not self.running, "run() has not returned"

@@ -1,0 +1,29 @@
+"""--trace and --explain through the command: what is written, and a trace that cannot be."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support.command import CommandServer, run_main
+from tests.support.trace_checker import answers, events_of, faults
+
+
+def test_a_trace_is_written_while_the_server_serves(tmp_path: Path) -> None:
+    path = tmp_path / "trace.json"
+    with CommandServer("--trace", str(path), "--explain", "--no-access-log") as server:
+        assert server.get("/echo/hi").status == 200
+        server.terminate()
+        assert server.exit_code() == 0
+        assert [line for line in server.stderr.rest() if "GET /echo/hi -> 200" in line]
+    text = path.read_text()
+    assert faults(text) == []
+    assert len(answers(events_of(text))) == 1
+
+
+@pytest.mark.parametrize("name", ["missing/trace.json", "."])
+def test_a_trace_that_cannot_be_written_is_exit_code_3(tmp_path: Path, name: str) -> None:
+    done = run_main("--port", "0", "--trace", os.path.join(tmp_path, name))
+    assert done.returncode == 3
+    assert done.stderr.startswith("reactor: cannot write the trace ")
+    assert done.stderr.count("\n") == 1

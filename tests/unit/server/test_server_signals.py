@@ -1,0 +1,119 @@
+"""What a server in the main thread does on each signal, and how many connections it may hold."""
+
+import logging
+import resource
+import signal
+from collections.abc import Callable
+
+import pytest
+
+from reactor.http11.message import Response
+from reactor.routing import Router
+from reactor.server import server as server_module
+from reactor.server.listen import StartError, connection_limit
+from reactor.server.server import Server
+from reactor.settings import Settings
+from tests.support.process import ClientConnection
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+
+def run(
+    numbers: tuple[signal.Signals, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool = False,
+    on_reload: Callable[[], None] | None = None,
+) -> None:
+    """Run a server that receives these signals as soon as it serves; it must end, and restore handlers."""
+    monkeypatch.setattr(server_module, "_has_controlling_terminal", lambda: terminal)
+    before = [signal.getsignal(number) for number in SIGNALS]
+
+    def receive() -> None:
+        for number in numbers:
+            signal.raise_signal(number)
+
+    with Server(Router(), port=0, on_reload=on_reload) as server:
+        server.run(receive)
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    caplog.set_level(logging.INFO, "reactor")
+    return caplog
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_run(
+    number: signal.Signals, logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run((number,), monkeypatch)
+    assert logged.messages == [f"{number.name}: stopping"]
+
+
+def test_sigusr1_logs_every_connection(
+    logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    routes = Router()
+    settings = Settings(linger_timeout=0.1)
+    with Server(routes, port=0, settings=settings) as server, ClientConnection(server.address[1]) as client:
+
+        @routes.get("/")
+        def interrupt(request: object) -> Response:
+            signal.raise_signal(signal.SIGUSR1)
+            signal.raise_signal(signal.SIGTERM)
+            return Response(200)
+
+        client.send_head("GET", "/")
+        server.run()
+        assert client.answer().status == 200
+    assert logged.messages[0] == "1 connections"
+    assert logged.messages[1].startswith("c1 127.0.0.1 fd ")
+
+
+def test_sighup_without_a_terminal_reloads(
+    logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reloaded: list[int] = []
+    run((signal.SIGHUP, signal.SIGTERM), monkeypatch, on_reload=lambda: reloaded.append(1))
+    assert reloaded == [1]
+    run((signal.SIGHUP, signal.SIGTERM), monkeypatch)
+    assert "SIGHUP: nothing to reload" in logged.messages
+
+
+def test_sighup_of_a_terminal_stops(
+    logged: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run((signal.SIGHUP, signal.SIGHUP), monkeypatch, terminal=True)
+    assert logged.messages == ["SIGHUP (the process was started from a terminal): stopping"]
+
+
+# The limit on open files.
+
+
+def test_the_soft_limit_is_raised_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (16, 1024))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.append(pair))
+    assert connection_limit(0) == 1024 - 1024 // 8
+    assert limits == [(1024, 1024)]
+
+
+def test_a_system_that_refuses_its_own_hard_limit_keeps_the_soft_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int, pair: tuple[int, int]) -> None:
+        raise ValueError(pair)
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, resource.RLIM_INFINITY))
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    assert connection_limit(100) == 100
+
+
+def test_no_limit_is_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert connection_limit(0) == (1 << 20) - (1 << 17)
+
+
+def test_more_connections_than_files_cannot_be_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
+    with pytest.raises(StartError, match="64, leaves 48 connections, not 64"):
+        connection_limit(64)
