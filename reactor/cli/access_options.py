@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from reactor.allowed_hosts import AllowedHosts, is_name, read_name
 from reactor.basic_auth import MAX_CREDENTIALS, AuthRouter, digest
-from reactor.cli.options import Repeatable, with_own_message
+from reactor.cli.option_types import Repeatable, with_own_message
 from reactor.http11.cors import ANY, cors_fields, read_origin
 from reactor.http11.default_headers import parse_header
 from reactor.http11.message import Fields

@@ -1,9 +1,6 @@
-"""The command line: options, their environment variables, and exit codes.
+"""The command: read the options, serve, and end with an exit code.
 
-    0  stopped by a signal        2  an option is wrong        3  the server could not start
-
-Each option ``--like-this`` has the environment variable ``REACTOR_LIKE_THIS``; the option wins. The
-limits and deadlines are not listed here: they are the fields of ``Settings``.
+0  stopped by a signal        2  an option is wrong        3  the server could not start
 """
 
 import argparse
@@ -15,112 +12,22 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from types import FrameType
-from typing import NoReturn
 
 from reactor import handlers
 from reactor.cli import access_options, observe_options
-from reactor.cli.options import Repeatable, add_settings, port, types
+from reactor.cli.options import apply_environment, make_parser
 from reactor.handlers.files.media_types import TYPES
 from reactor.handlers.files.store import Store
 from reactor.http11.coding import ENGINE
 from reactor.http11.message import Fields
-from reactor.logs.access_log import FORMATS
 from reactor.logs.stderr import StderrHandler
 from reactor.server.listen import StartError
-from reactor.server.server import HOST, PORT, Server, serve
+from reactor.server.server import Server, serve
 from reactor.settings import Settings
 
 log = logging.getLogger("reactor")
 
-STOPPED, USAGE, NOT_STARTED = 0, 2, 3
-
-_TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that complains in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print why, and exit."""
-        self.exit(USAGE, f"reactor: {message} (--help lists the options)\n")
-
-
-def make_parser() -> Parser:
-    """Make the parser of all options."""
-    parser = Parser(
-        prog="reactor",
-        description="Serve HTTP/1.1: /, /echo/{text}, /user-agent and, with --directory, /files/{name}.",
-        epilog="Each option has an environment variable: --max-body is REACTOR_MAX_BODY. "
-        "Sizes take K, M and G. Exit codes: 0 stopped, 2 wrong option, 3 could not start.",
-    )
-    parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s)")
-    parser.add_argument(
-        "--port", type=port, default=PORT, help="port to listen on, 0 for any (default: %(default)s)"
-    )
-    files = parser.add_argument_group("files")
-    files.add_argument("--directory", metavar="DIR", help="share this directory under /files (default: none)")
-    files.add_argument("--read-only", action="store_true", help="take no uploads")
-    files.add_argument("--allow-delete", action="store_true", help="let DELETE remove files")
-    files.add_argument(
-        "--resumable", action="store_true", help="let uploads that were interrupted go on (Upload-Offset)"
-    )
-    files.add_argument(
-        "--types",
-        type=types,
-        choices=TYPES,
-        default="binary",
-        help="media types of files: binary is safe for whatever was uploaded, guess goes by the name, "
-        "and serves pages (default: %(default)s)",
-    )
-    files.add_argument("--hidden", action="store_true", help="share names that begin with a dot, too")
-    files.add_argument("--fsync", action="store_true", help="wait for the disk before answering 201")
-    access_options.add_options(parser)
-    logs = parser.add_argument_group("logs")
-    logs.add_argument(
-        "--no-access-log", action="store_true", help="write no line a request to standard output"
-    )
-    logs.add_argument(
-        "--log-format", choices=FORMATS, default=FORMATS[0], help="of the access log (default: %(default)s)"
-    )
-    logs.add_argument(
-        "--log-level",
-        choices=("debug", "info", "warning", "error"),
-        default="info",
-        help="of the messages on standard error; debug tells each turn (default: %(default)s)",
-    )
-    observe_options.add_options(parser)
-    parser.add_argument("--no-date-header", action="store_true", help="send no Date")
-    add_settings(parser)
-    return parser
-
-
-def apply_environment(parser: Parser, environment: "os._Environ[str] | dict[str, str]") -> None:
-    """Let environment variables stand in for the defaults of the options."""
-    for action in parser._actions:
-        if not action.option_strings or action.dest == "help":
-            continue
-        variable = "REACTOR_" + action.dest.upper()
-        text = environment.get(variable)
-        if text is None:
-            continue
-        try:
-            action.default = _read_variable(action, text)
-        except argparse.ArgumentTypeError as error:
-            parser.error(f"{variable}: {error}")
-
-
-def _read_variable(action: argparse.Action, text: str) -> object:
-    if action.nargs == 0:
-        if text.lower() not in _TRUE + _FALSE:
-            raise argparse.ArgumentTypeError(f"{text!r} is neither 1 nor 0")
-        return text.lower() in _TRUE
-    if isinstance(action, Repeatable) and callable(action.type):
-        return tuple(action.type(line) for line in text.split("\n") if line)
-    value = action.type(text) if callable(action.type) else text
-    if action.choices is not None and value not in action.choices:
-        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(action.choices)}")
-    return value
-
+STOPPED, NOT_STARTED = 0, 3
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 

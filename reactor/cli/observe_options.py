@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from reactor.allowed_hosts import ANY, is_address, is_loopback
-from reactor.cli.options import size
+from reactor.cli.option_types import size
 from reactor.inspector import inspector
 from reactor.inspector.routes import endpoints
 from reactor.logs.stderr import StderrHandler

@@ -1,18 +1,23 @@
-"""Option types (sizes, ports, numbers, repeatable options), and the options that are made from Settings."""
+"""All options, their environment variables and their defaults.
+
+Each option ``--like-this`` has the environment variable ``REACTOR_LIKE_THIS``; the option wins. The
+limits and deadlines are not listed here: they are the fields of ``Settings``.
+"""
 
 import argparse
-import re
+import os
 from collections.abc import Callable
 from dataclasses import Field, fields
-from typing import Any, TypeVar
+from typing import Any, NoReturn
 
+from reactor.cli import access_options, observe_options
+from reactor.cli.option_types import Repeatable, number, port, size, types, whole_number
+from reactor.handlers.files.media_types import TYPES
+from reactor.logs.access_log import FORMATS
+from reactor.server.server import HOST, PORT
 from reactor.settings import Settings
 
-Value = TypeVar("Value")
-
-# No more digits than int() is willing to read, and than any limit has.
-_SIZE = re.compile(r"([0-9]{1,18})(?:|([kmgt])(?:i?b)?)", re.ASCII | re.IGNORECASE)
-_SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+USAGE = 2  # exit code
 
 _GROUPS = {
     "requests": "what a request may be",
@@ -20,80 +25,92 @@ _GROUPS = {
     "shares": "what one connection may hold, and take of one turn",
 }
 
-
-class Repeatable(argparse.Action):
-    """An option that may be repeated; the first one on the command line replaces the default."""
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        """Add one value."""
-        before = getattr(namespace, self.dest)
-        kept = () if before is self.default else before
-        vars(namespace)[self.dest] = (*kept, values)
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
-def size(text: str) -> int:
-    """Read a number of octets: 8190, 64K, 64KiB, 1G.
+class Parser(argparse.ArgumentParser):
+    """An argument parser that complains in one line."""
 
-    >>> size("64KiB")
-    65536
-    """
-    match = _SIZE.fullmatch(text.strip())
-    if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size, such as 8190, 64K or 1GiB")
-    return int(match[1]) << _SHIFTS[(match[2] or "").lower()]
+    def error(self, message: str) -> NoReturn:
+        """Print why, and exit."""
+        self.exit(USAGE, f"reactor: {message} (--help lists the options)\n")
 
 
-def port(text: str) -> int:
-    """Read a port, 0 for any that is free."""
-    if not _is_number(text) or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port, which is 0 to 65535")
-    return int(text)
+def make_parser() -> Parser:
+    """Make the parser of all options."""
+    parser = Parser(
+        prog="reactor",
+        description="Serve HTTP/1.1: /, /echo/{text}, /user-agent and, with --directory, /files/{name}.",
+        epilog="Each option has an environment variable: --max-body is REACTOR_MAX_BODY. "
+        "Sizes take K, M and G. Exit codes: 0 stopped, 2 wrong option, 3 could not start.",
+    )
+    parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=port, default=PORT, help="port to listen on, 0 for any (default: %(default)s)"
+    )
+    files = parser.add_argument_group("files")
+    files.add_argument("--directory", metavar="DIR", help="share this directory under /files (default: none)")
+    files.add_argument("--read-only", action="store_true", help="take no uploads")
+    files.add_argument("--allow-delete", action="store_true", help="let DELETE remove files")
+    files.add_argument(
+        "--resumable", action="store_true", help="let uploads that were interrupted go on (Upload-Offset)"
+    )
+    files.add_argument(
+        "--types",
+        type=types,
+        choices=TYPES,
+        default="binary",
+        help="media types of files: binary is safe for whatever was uploaded, guess goes by the name, "
+        "and serves pages (default: %(default)s)",
+    )
+    files.add_argument("--hidden", action="store_true", help="share names that begin with a dot, too")
+    files.add_argument("--fsync", action="store_true", help="wait for the disk before answering 201")
+    access_options.add_options(parser)
+    logs = parser.add_argument_group("logs")
+    logs.add_argument(
+        "--no-access-log", action="store_true", help="write no line a request to standard output"
+    )
+    logs.add_argument(
+        "--log-format", choices=FORMATS, default=FORMATS[0], help="of the access log (default: %(default)s)"
+    )
+    logs.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="of the messages on standard error; debug tells each turn (default: %(default)s)",
+    )
+    observe_options.add_options(parser)
+    parser.add_argument("--no-date-header", action="store_true", help="send no Date")
+    add_settings(parser)
+    return parser
 
 
-def number(text: str) -> float:
-    """Read a number that may have a fraction."""
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
-
-
-def whole_number(text: str) -> int:
-    """Read a number that may not."""
-    if not _is_number(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
-    return int(text)
-
-
-def types(text: str) -> str:
-    """Read how media types are chosen; "octets" is the old word for "binary"."""
-    return "binary" if text == "octets" else text
-
-
-def _is_number(text: str) -> bool:
-    """Say whether a text is digits, and few enough for int() to read."""
-    return text.isascii() and text.isdigit() and len(text) <= 18
-
-
-def with_own_message(read: Callable[[str], Value]) -> Callable[[str], Value]:
-    """Show the message of a reader's ValueError as it is; that of argparse would repeat the value."""
-
-    def read_option(text: str) -> Value:
+def apply_environment(parser: Parser, environment: "os._Environ[str] | dict[str, str]") -> None:
+    """Let environment variables stand in for the defaults of the options."""
+    for action in parser._actions:
+        if not action.option_strings or action.dest == "help":
+            continue
+        variable = "REACTOR_" + action.dest.upper()
+        text = environment.get(variable)
+        if text is None:
+            continue
         try:
-            return read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read_option
+            action.default = _read_variable(action, text)
+        except argparse.ArgumentTypeError as error:
+            parser.error(f"{variable}: {error}")
 
 
-# The options of Settings.
+def _read_variable(action: argparse.Action, text: str) -> object:
+    if action.nargs == 0:
+        if text.lower() not in _TRUE + _FALSE:
+            raise argparse.ArgumentTypeError(f"{text!r} is neither 1 nor 0")
+        return text.lower() in _TRUE
+    if isinstance(action, Repeatable) and callable(action.type):
+        return tuple(action.type(line) for line in text.split("\n") if line)
+    value = action.type(text) if callable(action.type) else text
+    if action.choices is not None and value not in action.choices:
+        raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(action.choices)}")
+    return value
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reactor.cli.main import make_parser
+from reactor.cli.options import make_parser
 from tests.design.sources import ROOT, read_sources
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from benchmarks.questions import QUESTIONS
-from reactor.cli.main import make_parser
-from reactor.cli.options import describe_default, option_name
+from reactor.cli.options import describe_default, make_parser, option_name
 from reactor.settings import Settings
 from tests.design.sources import read_sources
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reactor.cli import main
+from reactor.cli.options import make_parser
 from reactor.settings import Settings
 
 LIMITS = [each for each in fields(Settings) if each.metadata]
@@ -20,7 +20,7 @@ def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 def help_of(name: str) -> tuple[str, str]:
     """Return the help on an option as one line, and the title of its group."""
     title, found = "", ""
-    for line in main.make_parser().format_help().splitlines():
+    for line in make_parser().format_help().splitlines():
         if found and not line.startswith(" " * 8):
             break
         if line and not line.startswith(" "):
@@ -72,7 +72,7 @@ def test_help_tells_a_default_with_its_unit(option: str, default: str) -> None:
 
 
 def test_help_says_where_the_environment_variables_are_and_what_the_exit_codes_mean() -> None:
-    text = main.make_parser().format_help()
+    text = make_parser().format_help()
     assert "--max-body is REACTOR_MAX_BODY" in text
     for code, meaning in ((0, "stopped"), (2, "wrong option"), (3, "could not start")):
         assert f"{code} {meaning}" in text

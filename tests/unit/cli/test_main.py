@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from reactor.cli import access_options, main
+from reactor.cli.options import apply_environment, make_parser
 from reactor.settings import Settings
 
 LIMITS = [each for each in fields(Settings) if each.metadata]
@@ -45,8 +46,8 @@ def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def parse(*arguments: str, **variables: str) -> argparse.Namespace:
-    parser = main.make_parser()
-    main.apply_environment(parser, variables)
+    parser = make_parser()
+    apply_environment(parser, variables)
     return parser.parse_args(arguments)
 
 
@@ -143,7 +144,7 @@ def test_types_takes_the_old_word_for_binary_too(text: str, types: str) -> None:
 
 
 def options_of_the_help() -> list[str]:
-    return sorted({*re.findall(r"--[a-z-]+", main.make_parser().format_help())} - {"--help"})
+    return sorted({*re.findall(r"--[a-z-]+", make_parser().format_help())} - {"--help"})
 
 
 @pytest.mark.parametrize("option", options_of_the_help())

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reactor import HTTPError, Request, Response
-from reactor.cli import main
 from reactor.cli.access_options import make_router, reloader
+from reactor.cli.options import apply_environment, make_parser
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head
 from reactor.http11.target import Target
@@ -21,8 +21,8 @@ PAIR = f"anna:{SECRET}"
 
 def reloading(*arguments: str, **variables: str) -> tuple[Callable[[], None], Callable[[str], int]]:
     """Return the function that reloads the passwords of some options, and one that sends a request."""
-    parser = main.make_parser()
-    main.apply_environment(parser, {f"REACTOR_{name}": text for name, text in variables.items()})
+    parser = make_parser()
+    apply_environment(parser, {f"REACTOR_{name}": text for name, text in variables.items()})
     options = parser.parse_args(arguments)
     routes = make_router(options)
     routes.get("/")(lambda _: Response(200))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reactor.cli.main import make_parser
+from reactor.cli.options import make_parser
 from tests.support.process import run_command
 from tests.unit.inspector.served import REQUESTS
 
