@@ -169,6 +169,7 @@ def fault_of_test(name: str) -> str:
 def read_source(path: str) -> Source:
     """Read the tests of a module out of its source."""
     tree = ast.parse((ROOT / path).read_text())
+    imported = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
     functions = [
         node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     ]
@@ -180,6 +181,9 @@ def read_source(path: str) -> Source:
         if isinstance(target, ast.Name)
     }
     constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+    if "tests.support.malformed" in imported:  # the cases have its names
+        shared = ast.parse((ROOT / "tests" / "support" / "malformed.py").read_text())
+        constants += [node.value for node in ast.walk(shared) if isinstance(node, ast.Constant)]
     return Source(
         frozenset(function.name for function in functions),
         frozenset(function.name for function in functions if _has_cases(function, marks)),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tests.conformance.corpus.entry import Entry
 from tests.conformance.corpus.written import CHUNKED, HIDDEN, Refused, chunk, get, length_post, post, refused
-from tests.support.malformed import MALFORMED_LENGTHS
+from tests.support.malformed import MALFORMED_CODINGS, MALFORMED_LENGTHS, UNKNOWN_CODINGS
 
 # To who goes by Transfer-Encoding the content ends at once, and a hidden request follows.
 ENDS_AT_ONCE = b"0\r\n\r\n" + HIDDEN
@@ -117,18 +117,8 @@ def _both() -> Iterator[Entry]:
 
 
 def _malformed_codings() -> Iterator[Refused]:
-    yield "te-not-last", "Chunked is the last coding, or the end is unknown.", coding(b"chunked, gzip")
-    yield "te-not-last-identity", "Identity is a coding like another.", coding(b"chunked, identity")
-    yield "te-not-last-unknown", "Whatever follows.", coding(b"chunked, x")
-    yield "te-chunked-twice", "Chunked is applied once.", coding(b"chunked, chunked")
-    yield "te-chunked-twice-other-case", "Codings have no case.", coding(b"chunked,CHUNKED")
-    yield "te-first-and-last", "Chunked is applied once.", coding(b"chunked, gzip, chunked")
-    yield "te-empty", "A list of codings has one.", coding(b"")
-    yield "te-blank", "A list of codings has one.", coding(b" \t ")
-    yield "te-comma", "A list of codings has one.", coding(b",")
-    yield "te-comma-before", "Who skips empty members sees chunked.", coding(b", chunked")
-    yield "te-comma-behind", "Who skips empty members sees chunked.", coding(b"chunked,")
-    yield "te-commas-inside", "Empty members are not sent.", coding(b"gzip,,chunked")
+    for name, (why, value) in MALFORMED_CODINGS.items():
+        yield f"te-{name}", why, coding(value)
     yield (
         "te-two-lines-chunked",
         "Two lines are one list: chunked is applied twice.",
@@ -162,40 +152,8 @@ def _malformed_codings() -> Iterator[Refused]:
 
 
 def _unknown_codings() -> Iterator[Refused]:
-    yield "te-gzip", "A request's coding other than chunked is not implemented.", coding(b"gzip")
-    yield "te-gzip-chunked", "Content that is compressed, too, is not taken.", coding(b"gzip, chunked")
-    yield "te-x-gzip-chunked", "By its old name neither.", coding(b"x-gzip, chunked")
-    yield "te-deflate-chunked", "Nor with another coding.", coding(b"deflate,chunked")
-    yield "te-identity", "Identity is a coding no longer.", coding(b"identity")
-    yield (
-        "te-identity-chunked",
-        "TE.TE: who goes by the first member sees none.",
-        coding(b"identity, chunked"),
-    )
-    yield "te-xchunked", "TE.TE: a name that ends alike.", coding(b"xchunked")
-    yield "te-chunkedx", "TE.TE: a name that begins alike.", coding(b"chunkedx")
-    yield "te-chunk", "TE.TE: a name that is cut.", coding(b"chunk")
-    yield "te-cow", "TE.TE: a name that is none at all.", coding(b"cow")
-    yield "te-space-inside", "TE.TE: who takes the spaces out sees chunked.", coding(b"chun ked")
-    yield "te-two-words", "TE.TE: who goes by the first word sees chunked.", coding(b"chunked foo")
-    yield "te-parameter", "Chunked has no parameters.", coding(b"chunked;a=b")
-    yield "te-weight", "A weight belongs in TE.", coding(b"chunked;q=0")
-    yield "te-semicolon", "TE.TE: who cuts at a semicolon sees chunked.", coding(b"chunked;")
-    yield "te-quotes", "TE.TE: who takes quotes off sees chunked.", coding(b'"chunked"')
-    yield "te-single-quotes", "TE.TE: who takes quotes off sees chunked.", coding(b"'chunked'")
-    yield "te-parentheses", "TE.TE: a comment is no coding.", coding(b"(a) chunked")
-    yield "te-colon", "TE.TE: who skips a second colon sees chunked.", coding(b": chunked")
-    yield "te-field-in-value", "TE.TE: the name stands twice.", coding(b"Transfer-Encoding: chunked")
-    yield "te-backslash", "TE.TE: a quoted octet outside of quotes.", coding(b"\\chunked")
-    yield "te-percent", "TE.TE: a field is not percent-decoded.", coding(b"%63hunked")
-    yield "te-escaped-crlf", "TE.TE: an escape written out is no line end.", coding(b"chunked\\r\\n")
-    yield "te-equals", "TE.TE: a name with a value.", coding(b"chunked=1")
-    yield "te-kelvin", "U+212A is no k, though its lower case is k.", coding("chun\u212aed".encode())
-    yield "te-full-width", "Letters beyond ASCII are not folded into it.", coding("\uff43hunked".encode())
-    yield "te-no-break-space", "U+00A0 is no white space here.", coding(b"\xa0chunked")
-    yield "te-no-break-space-behind", "U+00A0 is no white space here.", coding(b"chunked\xa0")
-    yield "te-next-line", "U+0085 is no white space here.", coding(b"chunked\x85")
-    yield "te-byte-order-mark", "A byte order mark is no white space.", coding(b"\xef\xbb\xbfchunked")
+    for name, (why, value) in UNKNOWN_CODINGS.items():
+        yield f"te-{name}", why, coding(value)
     yield (
         "te-two-lines-gzip",
         "Two lines are one list, and gzip is not implemented.",

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from tests.conformance.corpus.entry import Entry
-from tests.conformance.corpus.written import get, post, refused
+from tests.conformance.corpus.written import HOST, get, post, refused
+from tests.support.malformed import MALFORMED_HOSTS
 
 
 def host(octets: bytes) -> bytes:
     """Write a request with this Host."""
-    return get(host=octets)
+    return get(host=octets.replace(b"HOST", HOST))
 
 
 def entries() -> Iterator[Entry]:
@@ -39,48 +40,5 @@ def entries() -> Iterator[Entry]:
     yield from refused(
         "RFC 9110, 7.2",
         400,
-        ("host-space", "A host is one word.", host(b"corpus.test evil.test")),
-        ("host-tab", "A host is one word.", host(b"corpus.test\tevil.test")),
-        ("host-list", "A host is no list.", host(b"corpus.test, evil.test")),
-        ("host-comma", "Two lines combined would look the same.", host(b"corpus.test,evil.test")),
-        ("host-user", "A host has no user information.", host(b"me@corpus.test")),
-        ("host-password", "A host has no user information.", host(b"me:x@corpus.test")),
-        ("host-empty-user", "A host has no user information.", host(b"@corpus.test")),
-        ("host-slash", "A host has no path.", host(b"corpus.test/")),
-        ("host-path", "A host has no path.", host(b"corpus.test/echo/a")),
-        ("host-uri", "A host is no URI.", host(b"http://corpus.test")),
-        ("host-query", "A host has no query.", host(b"corpus.test?a")),
-        ("host-fragment", "A host has no fragment.", host(b"corpus.test#a")),
-        ("host-backslash", "A backslash is in no host.", host(b"corpus.test\\evil.test")),
-        ("host-quotes", "Quotation marks are in no host.", host(b'"corpus.test"')),
-        ("host-angles", "Angle brackets are in no host.", host(b"<corpus.test>")),
-        ("host-braces", "Braces are in no host.", host(b"{corpus.test}")),
-        ("host-bar", "A bar is in no host.", host(b"corpus|test")),
-        ("host-percent-alone", "Two digits follow a percent sign.", host(b"corpus%2.test")),
-        ("host-percent-no-digits", "The digits are hexadecimal.", host(b"corpus%zz.test")),
-        ("host-raw-utf-8", "A host beyond ASCII is encoded.", host("café.test".encode())),
-        ("host-port-letters", "A port is digits.", host(b"corpus.test:http")),
-        ("host-port-plus", "A port has no sign.", host(b"corpus.test:+80")),
-        ("host-port-minus", "A port has no sign.", host(b"corpus.test:-80")),
-        ("host-port-space", "A port is digits.", host(b"corpus.test: 80")),
-        ("host-port-twice", "There is one port.", host(b"corpus.test:80:81")),
-        ("host-port-superscript", "A digit is one of ASCII.", host(b"corpus.test:8\xb2")),
-        ("host-port-and-at", "What stands behind the port is no user.", host(b"corpus.test:80@evil.test")),
-        ("host-address-without-brackets", "Brackets hold an IPv6 address.", host(b"::1")),
-        ("host-address-open", "A bracket is closed.", host(b"[::1")),
-        ("host-address-unopened", "A bracket is opened.", host(b"::1]")),
-        ("host-address-empty", "Brackets hold an address.", host(b"[]")),
-        ("host-address-two-gaps", "An address has one gap.", host(b"[1::2::3]")),
-        ("host-address-nine-groups", "An address has eight groups.", host(b"[1:2:3:4:5:6:7:8:9]")),
-        ("host-address-three-groups", "Without a gap there are eight.", host(b"[1:2:3]")),
-        ("host-address-long-group", "A group has four digits.", host(b"[12345::]")),
-        ("host-address-letter", "A group is hexadecimal.", host(b"[::g]")),
-        ("host-address-zone", "A zone means nothing to others.", host(b"[fe80::1%25eth0]")),
-        ("host-address-bad-ipv4", "An octet is 255 at most.", host(b"[::1.2.3.256]")),
-        ("host-address-and-name", "Nothing but a port follows the bracket.", host(b"[::1]evil.test")),
-        ("host-address-and-bad-port", "A port is digits.", host(b"[::1]:x")),
-        ("host-ipv4-in-brackets", "Brackets hold an IPv6 address.", host(b"[127.0.0.1]")),
-        ("host-name-in-brackets", "Brackets hold an address.", host(b"[corpus.test]")),
-        ("host-future-without-version", "A future address has a version.", host(b"[v.x]")),
-        ("host-future-empty", "A future address has octets.", host(b"[v1.]")),
+        *((f"host-{name}", why, host(octets)) for name, (why, octets) in MALFORMED_HOSTS.items()),
     )

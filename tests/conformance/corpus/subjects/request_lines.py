@@ -4,13 +4,19 @@ from collections.abc import Iterator
 
 from tests.conformance.corpus.entry import Entry
 from tests.conformance.corpus.written import HIDDEN, get, head, refused
+from tests.support.malformed import (
+    MALFORMED_METHODS,
+    MALFORMED_REQUEST_LINES,
+    MALFORMED_VERSIONS,
+    OTHER_MAJOR_VERSIONS,
+)
 
 FIELD = b"Host: corpus.test"
 
 
 def line(octets: bytes) -> bytes:
     """Write a request with this request line."""
-    return head(octets, FIELD)
+    return head(octets.replace(b"TARGET", b"/echo/a"), FIELD)
 
 
 def version(octets: bytes) -> bytes:
@@ -23,29 +29,8 @@ def entries() -> Iterator[Entry]:
     yield from refused(
         "RFC 9112, 3",
         400,
-        ("line-without-version", "HTTP/0.9's request line has no version.", line(b"GET /echo/a")),
-        ("line-method-only", "A method alone is no request line.", line(b"GET")),
-        ("line-without-target", "Nothing stands between method and version.", line(b"GET HTTP/1.1")),
-        ("line-empty-target", "The target between two spaces is empty.", line(b"GET  HTTP/1.1")),
-        ("line-two-spaces-before-target", "One space separates.", line(b"GET  /echo/a HTTP/1.1")),
-        ("line-two-spaces-before-version", "One space separates.", line(b"GET /echo/a  HTTP/1.1")),
-        ("line-space-behind", "Nothing follows the version.", line(b"GET /echo/a HTTP/1.1 ")),
-        ("line-space-before", "A request line begins with its method.", line(b" GET /echo/a HTTP/1.1")),
-        ("line-tab-before", "A request line begins with its method.", line(b"\tGET /echo/a HTTP/1.1")),
-        ("line-tabs-between", "A tab does not separate.", line(b"GET\t/echo/a\tHTTP/1.1")),
-        ("line-tab-behind-target", "A tab does not separate.", line(b"GET /echo/a\tHTTP/1.1")),
-        ("line-form-feed-between", "A form feed is no space.", line(b"GET /echo/a\x0cHTTP/1.1")),
-        ("line-fourth-word", "There are three words.", line(b"GET /echo/a HTTP/1.1 x")),
-        ("line-second-version", "There are three words.", line(b"GET /echo/a HTTP/1.1 HTTP/1.1")),
-        ("line-version-first", "The order is method, target, version.", line(b"HTTP/1.1 GET /echo/a")),
-        ("line-response", "A status line begins a response, not a request.", line(b"HTTP/1.1 200 OK")),
+        *((f"line-{name}", why, line(octets)) for name, (why, octets) in MALFORMED_REQUEST_LINES.items()),
         ("line-is-field", "A field line stands in place of the request line.", head(FIELD, b"A: b")),
-        ("line-folded", "A request line cannot be folded.", line(b"GET /echo/a\r\n HTTP/1.1")),
-        (
-            "line-hides-request",
-            "Words behind the version hold a second request line.",
-            line(b"GET /echo/a HTTP/1.1 GET /echo/hidden HTTP/1.1"),
-        ),
         ("line-chunk-size", "What is left of a chunked content is no request.", b"0\r\n\r\n" + HIDDEN),
         ("line-json", "What is left of a content is no request.", b'{"a": 1}\r\n\r\n' + HIDDEN),
         ("line-tls", "A TLS handshake is no request.", b"\x16\x03\x01\x00\x05\x01\x00\x00\r\n\r\n"),
@@ -59,57 +44,18 @@ def entries() -> Iterator[Entry]:
     yield from refused(
         "RFC 9110, 9.1",
         400,
+        *((f"method-{name}", why, get(method=octets)) for name, (why, octets) in MALFORMED_METHODS.items()),
         ("method-empty", "A method has one octet at least.", line(b" /echo/a HTTP/1.1 ")),
-        ("method-colon", "A colon is no token octet.", get(method=b"GET:")),
-        ("method-slash", "A slash is no token octet.", get(method=b"GE/T")),
-        ("method-at", "An at sign is no token octet.", get(method=b"G@T")),
-        ("method-quotes", "A quoted string is no token.", get(method=b'"GET"')),
-        ("method-parentheses", "A comment is no token.", get(method=b"(GET)")),
-        ("method-brackets", "Brackets are no token octets.", get(method=b"[GET]")),
-        ("method-braces", "Braces are no token octets.", get(method=b"{GET}")),
-        ("method-comma", "A list of methods is no token.", get(method=b"GET,POST")),
-        ("method-semicolon", "A method has no parameters.", get(method=b"GET;a=b")),
-        ("method-backslash", "A backslash is no token octet.", get(method=b"GE\\T")),
-        (
-            "method-full-width",
-            "Letters beyond ASCII are not folded into it.",
-            get(method="\uff27\uff25\uff34".encode()),
-        ),
     )
     yield from refused(
         "RFC 9112, 2.3",
         400,
-        ("version-small-letters", "HTTP-name is case-sensitive.", version(b"http/1.1")),
-        ("version-mixed-letters", "HTTP-name is case-sensitive.", version(b"HTTp/1.1")),
-        ("version-two-digits", "The minor version is one digit.", version(b"HTTP/1.10")),
-        ("version-zero-before", "The major version is one digit.", version(b"HTTP/01.1")),
-        ("version-zero-before-minor", "The minor version is one digit.", version(b"HTTP/1.01")),
-        ("version-without-minor", "There is a minor version.", version(b"HTTP/1")),
-        ("version-empty-minor", "The minor version is a digit.", version(b"HTTP/1.")),
-        ("version-empty-major", "The major version is a digit.", version(b"HTTP/.1")),
-        ("version-without-dot", "A dot separates.", version(b"HTTP/11")),
-        ("version-comma", "A dot separates.", version(b"HTTP/1,1")),
-        ("version-three-numbers", "There are two numbers.", version(b"HTTP/1.1.1")),
-        ("version-letter-behind", "There are two numbers and no more.", version(b"HTTP/1.1x")),
-        ("version-plus", "A digit has no sign.", version(b"HTTP/+1.1")),
-        ("version-minus", "A digit has no sign.", version(b"HTTP/1.-1")),
-        ("version-hexadecimal", "A digit is decimal.", version(b"HTTP/1.a")),
-        ("version-name-only", "A name is no version.", version(b"HTTP")),
-        ("version-other-protocol", "Only HTTP is spoken.", version(b"ICY/1.1")),
-        ("version-rtsp", "Only HTTP is spoken.", version(b"RTSP/1.0")),
-        ("version-https", "HTTPS is a scheme, not a protocol name.", version(b"HTTPS/1.1")),
-        ("version-backslash", "A slash separates.", version(b"HTTP\\1.1")),
-        ("version-superscript", "A digit is one of ASCII.", version(b"HTTP/1.\xb9")),
-        ("version-arabic-digit", "A digit is one of ASCII.", version("HTTP/1.\u0661".encode())),
-        ("version-space-inside", "No space stands in a version.", version(b"HTTP/ 1.1")),
+        *((f"version-{name}", why, version(octets)) for name, (why, octets) in MALFORMED_VERSIONS.items()),
     )
     yield from refused(
         "RFC 9110, 15.6.6",
         505,
-        ("version-2-0", "HTTP/2 is not framed like this.", version(b"HTTP/2.0")),
-        ("version-3-0", "HTTP/3 is not framed like this.", version(b"HTTP/3.0")),
-        ("version-0-9", "HTTP/0.9 has no head.", version(b"HTTP/0.9")),
-        ("version-9-9", "Nobody knows how HTTP/9 is framed.", version(b"HTTP/9.9")),
+        *((f"version-{name}", why, version(octets)) for name, (why, octets) in OTHER_MAJOR_VERSIONS.items()),
         (
             "version-2-preface",
             "A client with prior knowledge of HTTP/2 begins like this.",
