@@ -6,6 +6,7 @@ default run deselects all of them (``addopts`` in setup.cfg).
 """
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -70,3 +71,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         return (yield)
     finally:
         item.config.stash[guarded] = None
+
+
+@pytest.fixture
+def no_ignored_signals() -> Iterator[None]:
+    """Handle SIGHUP and SIGINT by default, also where nohup or a shell's ``&`` has them ignored.
+
+    The server leaves an ignored SIGHUP alone, and child processes inherit what is ignored.
+    """
+    default = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in default.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -42,12 +42,7 @@ serve(routes, port=0, access_log=None)
 """
 
 
-@pytest.fixture(autouse=True)
-def _sighup_is_not_ignored() -> Iterator[None]:
-    """Children inherit what is ignored, as in a test run that was started by nohup."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    yield
-    signal.signal(signal.SIGHUP, before)
+pytestmark = pytest.mark.usefixtures("no_ignored_signals")
 
 
 class BlockedServer(ServerProcess):

@@ -10,7 +10,7 @@ from reactor.cli.main import ENDING_SIGNALS, SignalsOutsideServing, StoppedError
 
 
 @pytest.fixture(autouse=True)
-def _restore_signals() -> Iterator[None]:
+def _restore_signals(no_ignored_signals: None) -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
     yield
     # Unblocked first: what is pending must be ignored, as it is now.

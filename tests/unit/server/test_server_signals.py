@@ -15,6 +15,8 @@ from reactor.server.server import Server
 from reactor.settings import Settings
 from tests.support.process import ClientConnection
 
+pytestmark = pytest.mark.usefixtures("no_ignored_signals")
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
