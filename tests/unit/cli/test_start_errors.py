@@ -3,6 +3,8 @@
 import re
 import resource
 import socket
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from reactor.cli.options import describe_default, option_name
 from reactor.settings import Settings
 from tests.support.command import CommandServer, run_main
-from tests.support.process import ServerProcess
+from tests.support.process import ROOT, TIMEOUT, ServerProcess, environment
 
 USAGE, NOT_STARTED = 2, 3
 
@@ -80,6 +82,15 @@ def test_a_limit_on_open_files_that_is_too_low(monkeypatch: pytest.MonkeyPatch, 
     with monkeypatch.context() as patch:
         limit_open_files(patch, limit)
         assert_refuses(NOT_STARTED, saying=f"open files is {limit}")
+
+
+@pytest.mark.system
+def test_a_process_with_too_few_open_files_does_not_start() -> None:
+    command = ("sh", "-c", 'ulimit -n 31; exec "$@"', "sh", sys.executable, "-m", "reactor", "--port", "0")
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False
+    )
+    assert_one_line(NOT_STARTED, done.returncode, done.stderr, done.stdout, "open files is 31")
 
 
 @pytest.mark.system
