@@ -79,7 +79,7 @@ def no_ignored_signals() -> Iterator[None]:
 
     The server leaves an ignored SIGHUP alone, and child processes inherit what is ignored.
     """
-    default = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    default: dict[int, Any] = {signal.SIGHUP: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
     before = {number: signal.signal(number, handler) for number, handler in default.items()}
     yield
     for number, handler in before.items():

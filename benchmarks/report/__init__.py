@@ -26,7 +26,7 @@ from benchmarks.results.tables import (
     skipped_table,
     targets_table,
 )
-from benchmarks.results.targets import Verdict, judge, score
+from benchmarks.results.targets import Verdict, evaluate, score
 from benchmarks.results.units import BY, format_figure
 
 STYLE = Path(__file__).with_name("style.css")
@@ -48,7 +48,7 @@ FEWEST = 3  # rounds, of which a median and a spread say something
 def page(run: Run) -> str:
     """Return the whole file."""
     known = figures(run)
-    verdicts = judge(known)
+    verdicts = evaluate(known)
     head = tag(
         "head",
         tag("meta", charset="utf-8"),

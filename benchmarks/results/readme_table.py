@@ -17,7 +17,7 @@ from benchmarks.results.environment import commit, date, machine
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import Figure, figures
 from benchmarks.results.tables import targets_table
-from benchmarks.results.targets import judge, score
+from benchmarks.results.targets import evaluate, score
 
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
@@ -25,7 +25,7 @@ BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 def markdown(run: Run) -> str:
     """Return the table, and what one has to know about it."""
     known = run.environment
-    verdicts = judge(figures(run))
+    verdicts = evaluate(figures(run))
     rounds = max((each.round for each in run.samples), default=0)
     return "\n".join(
         [

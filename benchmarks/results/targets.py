@@ -119,7 +119,7 @@ TARGETS: tuple[Target, ...] = (
 )
 
 
-def judge(figures: Mapping[str, Figure]) -> list[Verdict]:
+def evaluate(figures: Mapping[str, Figure]) -> list[Verdict]:
     """Return a verdict for each target."""
     return [Verdict(target, figures.get(target.figure)) for target in TARGETS]
 
@@ -127,7 +127,7 @@ def judge(figures: Mapping[str, Figure]) -> list[Verdict]:
 def score(verdicts: list[Verdict]) -> str:
     """Return how many targets are met, in a line.
 
-    >>> score(judge({"hot.floor": Figure(0.7, 0.6, 0.8, 7), "hot.bjoern": Figure(0.9, 0.8, 1, 7)}))
+    >>> score(evaluate({"hot.floor": Figure(0.7, 0.6, 0.8, 7), "hot.bjoern": Figure(0.9, 0.8, 1, 7)}))
     '1 of 2 targets met, 29 not measured'
     """
     results = [verdict.result for verdict in verdicts]

@@ -33,7 +33,7 @@ from benchmarks.results.tables import (
     tables,
     targets_table,
 )
-from benchmarks.results.targets import judge, score
+from benchmarks.results.targets import evaluate, score
 from benchmarks.results.units import slug
 from benchmarks.runner.config import Config, ShowProgress
 from benchmarks.runner.progress import Progress, estimate_seconds
@@ -95,7 +95,7 @@ class Session:
 def print_results(run: Run, html: Path | None, assertions: Sequence[Assertion]) -> int:
     """Print what comes of all samples together, and write the report; return the exit code."""
     known = figures(run)
-    verdicts = judge(known)
+    verdicts = evaluate(known)
     if measured_targets(verdicts):
         print(f"{targets_table(measured_targets(verdicts)).text()}\n{score(verdicts)}\n")
     if run.samples:

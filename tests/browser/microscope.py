@@ -122,8 +122,8 @@ def dense_frame(number: int) -> dict[str, Any]:
     ) | {"chips": None}
 
 
-class Pulse(EventHandler):
-    """Sends the frames that wait, one each ``seconds``, as long as the reader takes them."""
+class FrameSender(EventHandler):
+    """Sends the frames that wait, one every ``seconds``, as long as the reader takes them."""
 
     def __init__(self, mock: "Mock") -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class Mock:
         self.seconds = 0.0
         self.streams: list[LiveStream] = []
         self.server = Server(self._routes(), port=port)
-        self._pulse = Pulse(self)
+        self._frame_sender = FrameSender(self)
         self._thread = threading.Thread(target=self.server.run)
 
     def __enter__(self) -> "Mock":
@@ -175,10 +175,10 @@ class Mock:
     def go_on(self) -> None:
         """Send the next frame, in the reactor's thread, when there is one and somebody to read it."""
         if self.waiting and self.streams:
-            self._pulse.deadline = self.server.reactor.now + max(self.seconds, 0.001)
+            self._frame_sender.deadline = self.server.reactor.now + max(self.seconds, 0.001)
         else:
-            self._pulse.deadline = float("inf")
-        self.server.reactor.refresh(self._pulse)
+            self._frame_sender.deadline = float("inf")
+        self.server.reactor.refresh(self._frame_sender)
 
     def say(self, kind: str, content: dict[str, Any]) -> bool:
         """Write an event to the newest stream; False when it takes none."""

@@ -38,10 +38,10 @@ def test_a_new_file_in_a_folder_needs_no_row() -> None:
     assert faults_in("handlers/files/new.py", "from reactor.handlers.files.store import Store", PATHS) == []
 
 
-def test_who_is_excused_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    excused = set(NAMED_FOR_TYPES)
-    for each in excused:
-        monkeypatch.setattr("tests.design.layers.NAMED_FOR_TYPES", excused - {each})
+def test_each_exemption_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    exempt = set(NAMED_FOR_TYPES)
+    for each in exempt:
+        monkeypatch.setattr("tests.design.layers.NAMED_FOR_TYPES", exempt - {each})
         assert [fault for fault in faults(SOURCES) if "circle" in fault]
 
 

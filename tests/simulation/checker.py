@@ -14,16 +14,16 @@ from reactor.server.connection import STOP_GRACE
 from tests.simulation.disk import DISK_FAILURE, TOLD, Disk
 from tests.simulation.scripts import Exchange
 from tests.simulation.site import TOO_MUCH, Site
-from tests.simulation.wire import Wire
+from tests.simulation.tcp import TcpConnection
 from tests.support.in_process import Answer, parse_response
 
-# Excuses of who may be too late with what it sends.
+# Failures for which what a client sends may be too late.
 TOO_LATE = frozenset({"it does not read", TOO_MUCH})
 SLACK = 1.0  # seconds in which a deadline must show at the client
 
 
 class AnswerChecker:
-    """Takes the octets that one client is given. ``since`` is when its patience test began."""
+    """Takes the octets that one client is given. ``since`` is when its timeout began."""
 
     def __init__(self, site: Site, disk: Disk, name: str, behaviour: str, exchanges: list[Exchange]) -> None:
         self._site = site
@@ -80,7 +80,7 @@ class AnswerChecker:
         self.stopping = True
         self.required = min(self.required, received)
 
-    def conclude(self, wire: Wire) -> None:
+    def conclude(self, tcp: TcpConnection) -> None:
         """Check what came in all, now that nothing more will come."""
         allowed_failures = self._world.allowed_failures.get(self._name)
         self._world.say("%r is done: %s", self, ", ".join(allowed_failures or ["all is well"]))
@@ -91,10 +91,10 @@ class AnswerChecker:
         if self._received:
             self._fail(f"was sent a part of an answer: {self._received[:80]!r}")
         # What is sent long after the end of an idle connection that the server closes may be answered so.
-        late = self.stopping and self._ended_at >= wire.shut_at + STOP_GRACE
+        late = self.stopping and self._ended_at >= tcp.shut_at + STOP_GRACE
         if self.ended == "reset" and not late:
             self._fail("was reset")
-        self._check_patience(wire)
+        self._check_timeout(tcp)
 
     # One answer.
 
@@ -167,7 +167,7 @@ class AnswerChecker:
 
     # The whole.
 
-    def _check_patience(self, wire: Wire) -> None:
+    def _check_timeout(self, tcp: TcpConnection) -> None:
         """Check that a deadline came when it had to, where it is the client who waited for it."""
         settings = self._site.settings
         longest = {
@@ -176,7 +176,7 @@ class AnswerChecker:
             "sparing": settings.content_timeout + settings.linger_timeout,
         }.get(self._behaviour)
         # The last answer is the 408; the request that it is for could not begin before the one before.
-        kept = self._ended_at - max(self.since, wire.accepted_at, *self._answered_at[:-1])
+        kept = self._ended_at - max(self.since, tcp.accepted_at, *self._answered_at[:-1])
         if longest is not None and not self.jumped and kept > longest + SLACK:
             self._fail(f"was kept for {kept:.1f} s, and should have been for {longest:g} s")
 

@@ -18,7 +18,7 @@
     rude        goes on sending after its last request                   no wrong answer
 
 *No wrong answer*: what came is right and in order, but there may be less of it. The same holds for
-whoever is excused because of a fault that was planted in its way.
+those that may fail because of a fault that was planted in their way.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ from reactor.handlers.files.cache import MAX_FILE_SIZE
 from tests.simulation.checker import AnswerChecker
 from tests.simulation.scripts import Exchange, ScriptWriter, head
 from tests.simulation.site import TOO_MUCH, Site
-from tests.simulation.wire import Mark, Reset, Wire
+from tests.simulation.tcp import Mark, Reset, TcpConnection
 from tests.simulation.world import Life, Process, World
 
 BEHAVIOURS = {
@@ -71,7 +71,7 @@ class Client:
         # A file that is kept in memory is an answer, too.
         site.largest_answers[self.name] = max(MAX_FILE_SIZE, *map(len, contents), 0)
         self.checker = AnswerChecker(site, writer.disk, self.name, behaviour, self.exchanges)
-        self.wire: Wire | None = None
+        self.tcp: TcpConnection | None = None
         self.checked = False
         self.complete = 0  # how many requests are sent whole
         self._has_more = False  # it is about to send what the server's kernel has no room for
@@ -116,20 +116,20 @@ class Client:
         except Reset:
             yield lambda: bool(self.checker.ended)
         self.checked = True
-        assert self.wire is not None
-        self.checker.conclude(self.wire)
+        assert self.tcp is not None
+        self.checker.conclude(self.tcp)
 
     def suspend(self) -> None:
         """Take note that the server was suspended: what waits for it is not all of a request perhaps."""
-        if self.wire is None or self.checked:
+        if self.tcp is None or self.checked:
             return
         self.checker.jumped = True
-        if self._has_more or len(self.wire.up) > self.site.settings.turn_read:
+        if self._has_more or len(self.tcp.up) > self.site.settings.turn_read:
             self.world.allow_failure(self.name, TOO_MUCH)
 
     def stop(self) -> None:
         """Take note that the server is told to stop: what it has received by now must be answered."""
-        if self.wire is not None and not self.checked:
+        if self.tcp is not None and not self.checked:
             self.world.say("%s has sent %d requests", self.name, self.complete)
             self.checker.stop(self.complete)
         elif not self.checked:
@@ -140,13 +140,13 @@ class Client:
         random = self.world.random
         total = self._octets()
         sizes = (1, 100, 3_000, 65_536)
-        self.wire = Wire(
+        self.tcp = TcpConnection(
             self.name,
             max(random.choice(sizes[2:] if self.world.weather["jump"] else sizes), total // 12),
             max(random.choice(sizes), self._expected() // 12),
         )
-        self.wire.tell_client = self._notify
-        if not self.site.listener.connect(self.wire):
+        self.tcp.tell_client = self._notify
+        if not self.site.listener.connect(self.tcp):
             self.world.allow_failure(self.name, "it was refused")
             return False
         self.world.say("%s (%s) connects", self.name, self.behaviour)
@@ -182,7 +182,7 @@ class Client:
         if exchange.asks is None:
             self._note_complete(place)
             return
-        if self.behaviour != "slow":  # who would ask for too much patience
+        if self.behaviour != "slow":  # for which the timeouts would be too short
             yield lambda: self._may_go_on(place)
         if not self.checker.ended and len(self.checker.answers) < place:
             yield from self._send_pieces(exchange.asks)
@@ -199,12 +199,12 @@ class Client:
 
     def _overshoot(self, octets: bytes) -> None:
         """Send the last request with more right behind it, which must do no harm when both are there."""
-        assert self.wire is not None
-        sent = self.wire.client_send(octets)
+        assert self.tcp is not None
+        sent = self.tcp.client_send(octets)
         self.world.say("%s sends %s", self.name, Mark(octets[:sent]))
         if sent < len(octets):
             self.world.allow_failure(self.name, "not all that it sends is there in time")
-            self.wire.client_half_close()
+            self.tcp.client_half_close()
         elif self.world.weather["eagain"]:
             self.world.allow_failure(self.name, "the server may be told that nothing is there")
 
@@ -236,14 +236,14 @@ class Client:
 
     def _push(self, octets: bytes) -> Life:
         """Send octets as there is room for them, unless the server has ended."""
-        assert self.wire is not None
+        assert self.tcp is not None
         while octets and not self.checker.ended and not self.checker.dismissed:
-            sent = self.wire.client_send(octets)
+            sent = self.tcp.client_send(octets)
             self.world.say("%s sends %s", self.name, Mark(octets[:sent]))
             octets = octets[sent:]
             if octets:
                 self._has_more = True
-                yield lambda: self.wire.client_can_send or bool(self.checker.ended)  # type: ignore[union-attr]
+                yield lambda: self.tcp.client_can_send or bool(self.checker.ended)  # type: ignore[union-attr]
                 self._has_more = False
 
     def _trickle(self, octets: bytes) -> Life:
@@ -258,8 +258,8 @@ class Client:
 
     def _take_leave(self) -> Life:
         """Wait for what is due; then leave, as its behaviour says."""
-        assert self.wire is not None
-        wire, behaviour = self.wire, self.behaviour
+        assert self.tcp is not None
+        tcp, behaviour = self.tcp, self.behaviour
         if behaviour in ("vanishing", "resetting", "leaving"):
             self.world.allow_failure(self.name, f"it is {behaviour}")
             yield self.world.random.random() * self.world.random.choice((0.0, 0.01, 5.0))
@@ -270,10 +270,10 @@ class Client:
             yield from self._push(CANARY)
         if behaviour in HALF_CLOSING:
             self.world.say("%s half-closes", self.name)
-            wire.client_half_close()
+            tcp.client_half_close()
         yield lambda: bool(self.checker.ended) or (self.checker.is_content and not self._waits_for_end)
         self.world.say("%s closes", self.name)
-        wire.client_close()
+        tcp.client_close()
 
     @property
     def _waits_for_end(self) -> bool:
@@ -286,17 +286,17 @@ class Client:
         )
 
     def _go_away(self) -> None:
-        assert self.wire is not None
+        assert self.tcp is not None
         assert self._reader is not None
         self.world.say("%s is %s", self.name, self.behaviour)
         self._reader.stop()
         if self.behaviour == "resetting":
-            self.wire.client_abort()
+            self.tcp.client_abort()
         elif self.behaviour == "leaving":
-            self.wire.client_close()
+            self.tcp.client_close()
 
     def _read(self) -> Life:
-        assert self.wire is not None
+        assert self.tcp is not None
         random = self.world.random
         size, pause = 65_536, random.choice((1e-4, 1e-3, 0.05))
         if self.behaviour == "slow":
@@ -305,10 +305,10 @@ class Client:
             self.world.allow_failure(self.name, "it does not read")
             yield 40.0 + random.random() * 100.0
         while not self.checker.ended:
-            yield lambda: self.wire.client_can_read  # type: ignore[union-attr]
+            yield lambda: self.tcp.client_can_read  # type: ignore[union-attr]
             yield random.random() * pause
             try:
-                octets = self.wire.client_receive(size)
+                octets = self.tcp.client_receive(size)
             except Reset:
                 self.checker.end("reset")
             else:

@@ -60,7 +60,7 @@ class Disk:
         return 0 if self.fails("free space") else ENOUGH
 
     def fails(self, call: str) -> bool:
-        """Say whether a call fails now; whoever it is for is excused."""
+        """Say whether a call fails now; the client that it is for may fail, too."""
         if not self.world.happens("commit" if call in COMMITTING else "disk"):
             return False
         self.world.say("  %s: %s fails", self.world.current, call)

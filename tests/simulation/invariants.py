@@ -1,6 +1,6 @@
 """The invariants: what must be true after every turn, and at the end.
 
-    each connection is in one state, and the site, the service and the selector agree on it
+    each connection is in one state, and the site, the server context and the selector agree on it
     interest and deadline are those of the table in the docstring of ``connection.py``
     a deadline moves when the state says so, and at no other time
     what a connection holds in memory is bounded
@@ -66,7 +66,7 @@ class Invariants:
         for connection in list(site.connections.values()):
             self._check_connection(connection)
         if set(site.connections) != set(site.context.connections):
-            self._fail("the service knows other connections than there are")
+            self._fail("the server context has other connections than there are")
         for descriptor, key in site.selector.get_map().items():
             if site.network.handles.get(descriptor) is not key.fileobj:
                 self._fail(f"descriptor {descriptor} is registered, and closed")

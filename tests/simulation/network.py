@@ -18,7 +18,7 @@ from heapq import heappop, heappush
 from selectors import EVENT_READ, EVENT_WRITE
 from socket import MSG_PEEK, SHUT_WR, SO_LINGER
 
-from tests.simulation.wire import Mark, Wire
+from tests.simulation.tcp import Mark, TcpConnection
 from tests.simulation.world import World
 
 FIRST_DESCRIPTOR = 3
@@ -61,23 +61,23 @@ class Handle:
 
 
 class Socket(Handle):
-    """The server's end of a wire."""
+    """The server's end of a TCP connection."""
 
-    def __init__(self, network: "Network", wire: Wire) -> None:
-        super().__init__(network, wire.name)
-        self.wire = wire
+    def __init__(self, network: "Network", tcp: TcpConnection) -> None:
+        super().__init__(network, tcp.name)
+        self.tcp = tcp
         self.blocking = True
         self._fault: int | None = None  # a reset is told once, and after that it is only an end
         self._end_told = False
         self._linger = True
-        wire.tell_server = self._changed
+        tcp.tell_server = self._changed
 
     def readiness(self) -> int:
-        wire = self.wire
-        if wire.server_reset:
+        tcp = self.tcp
+        if tcp.server_reset:
             return EVENT_READ | EVENT_WRITE
-        readable = EVENT_READ if wire.up or wire.up_ended else 0
-        return readable | (EVENT_WRITE if len(wire.down) < wire.down_size or wire.client_closed else 0)
+        readable = EVENT_READ if tcp.up or tcp.up_ended else 0
+        return readable | (EVENT_WRITE if len(tcp.down) < tcp.down_size or tcp.client_closed else 0)
 
     def setblocking(self, blocking: bool) -> None:
         self.blocking = blocking
@@ -91,31 +91,31 @@ class Socket(Handle):
         if flags & MSG_PEEK:
             return self._peek(size)
         self._begin("recv")
-        wire, network = self.wire, self.network
+        tcp, network = self.tcp, self.network
         self._meet_reset("recv", end_is_quiet=True)
-        if not wire.up and not wire.up_ended and not wire.server_reset:
+        if not tcp.up and not tcp.up_ended and not tcp.server_reset:
             raise BlockingIOError(errno.EAGAIN, "nothing came")
         if network.world.happens("short"):
             size = network.world.random.randint(1, size)
-        octets = bytes(wire.up[:size])
-        del wire.up[:size]
+        octets = bytes(tcp.up[:size])
+        del tcp.up[:size]
         if octets or not self._end_told:
             network.moved.add(self.descriptor)
         self._end_told = not octets
         network.world.say("  %s: recv: %s", self.name, Mark(octets))
         self._changed()
         if octets:
-            wire.tell_client()
+            tcp.tell_client()
         return octets
 
     def _peek(self, size: int) -> bytes:
         """Look at what has come, which is always true: a kernel does not deny bytes that it has."""
         self._begin("recv", truthful=True)
-        wire, network = self.wire, self.network
-        if not wire.up and not wire.up_ended and not wire.server_reset:
+        tcp, network = self.tcp, self.network
+        if not tcp.up and not tcp.up_ended and not tcp.server_reset:
             raise BlockingIOError(errno.EAGAIN, "nothing came")
-        network.peeked = network.peeked or bool(wire.up)
-        return bytes(wire.up[:size])
+        network.peeked = network.peeked or bool(tcp.up)
+        return bytes(tcp.up[:size])
 
     def send(self, octets: bytes | memoryview, flags: int = 0) -> int:
         self._begin("send")
@@ -129,61 +129,61 @@ class Socket(Handle):
     def shutdown(self, how: int) -> None:
         assert self.descriptor >= 0, "shutdown of a closed handle"
         assert how == SHUT_WR
-        if self.wire.server_reset:
+        if self.tcp.server_reset:
             raise OSError(errno.ENOTCONN, "reset")
-        self.wire.down_ended = True
-        self.wire.shut_at = self.network.world.now
+        self.tcp.down_ended = True
+        self.tcp.shut_at = self.network.world.now
         self.network.world.say("  %s: shutdown", self.name)
-        self.wire.tell_client()
+        self.tcp.tell_client()
 
     def close(self) -> None:
         """Close: cleanly, or with a reset when octets are unread or no lingering is wanted."""
-        wire = self.wire
-        if not wire.server_closed:
-            clean = self._linger and not wire.up and not wire.server_reset
+        tcp = self.tcp
+        if not tcp.server_closed:
+            clean = self._linger and not tcp.up and not tcp.server_reset
             self.network.world.say("  %s: close%s", self.name, "" if clean else ", which resets")
-            wire.server_closed = wire.down_ended = True
-            wire.tell_server = lambda: None
+            tcp.server_closed = tcp.down_ended = True
+            tcp.tell_server = lambda: None
             if not clean:
-                wire.break_client()
-            wire.tell_client()
+                tcp.break_client()
+            tcp.tell_client()
         super().close()
 
     def _room(self, wanted: int) -> int:
         """Return how many octets the kernel takes now; raise OSError."""
-        wire, network = self.wire, self.network
+        tcp, network = self.tcp, self.network
         self._meet_reset("send", end_is_quiet=False)
-        if wire.down_ended:
+        if tcp.down_ended:
             raise BrokenPipeError(errno.EPIPE, "after shutdown")
-        room = min(wanted, wire.down_size - len(wire.down))
-        if room <= 0 < wanted and not wire.client_closed:
+        room = min(wanted, tcp.down_size - len(tcp.down))
+        if room <= 0 < wanted and not tcp.client_closed:
             raise BlockingIOError(errno.EAGAIN, "full")
         if room > 1 and network.world.happens("short"):
             room = network.world.random.randint(1, room)
         return room
 
     def _push(self, call: str, octets: bytes) -> int:
-        wire, network = self.wire, self.network
+        tcp, network = self.tcp, self.network
         if octets:
             network.moved.add(self.descriptor)
         network.world.say("  %s: %s: %s", self.name, call, Mark(octets))
-        if wire.client_closed:
-            wire.break_server()  # nobody is there: the answer is a reset
+        if tcp.client_closed:
+            tcp.break_server()  # nobody is there: the answer is a reset
         else:
-            wire.down += octets
-            wire.tell_client()
+            tcp.down += octets
+            tcp.tell_client()
         self._changed()
         return len(octets)
 
     def _meet_reset(self, call: str, end_is_quiet: bool) -> None:
         """Raise what a reset raises, once; after that, receiving ends and sending fails."""
-        wire, network = self.wire, self.network
+        tcp, network = self.tcp, self.network
         assert not self.blocking, f"{call} on a handle that blocks"
-        if not wire.server_reset and network.world.happens("reset"):
-            network.world.allow_failure(wire.name, "the network broke the connection")
-            wire.break_client()
-            wire.break_server()
-        if not wire.server_reset:
+        if not tcp.server_reset and network.world.happens("reset"):
+            network.world.allow_failure(tcp.name, "the network broke the connection")
+            tcp.break_client()
+            tcp.break_server()
+        if not tcp.server_reset:
             return
         if self._fault is None:
             self._fault = errno.ECONNRESET
@@ -202,7 +202,7 @@ class Listener(Handle):
 
     def __init__(self, network: "Network") -> None:
         super().__init__(network, "listener")
-        self.waiting: deque[Wire] = deque()
+        self.waiting: deque[TcpConnection] = deque()
         self.backlog = 4096
 
     def readiness(self) -> int:
@@ -211,11 +211,11 @@ class Listener(Handle):
     def listen(self, backlog: int) -> None:
         self.backlog = backlog
 
-    def connect(self, wire: Wire) -> bool:
+    def connect(self, tcp: TcpConnection) -> bool:
         """Let a client stand in the queue; return False when it is refused."""
         if self.descriptor < 0 or len(self.waiting) > self.backlog:
             return False
-        self.waiting.append(wire)
+        self.waiting.append(tcp)
         self.network.touch(self.descriptor)
         return True
 
@@ -227,25 +227,25 @@ class Listener(Handle):
         if network.is_full or world.happens("emfile"):
             world.say("  accept: no descriptor is left")
             raise OSError(world.random.choice(_NO_ROOM), "no room")
-        wire = self.waiting.popleft()
+        tcp = self.waiting.popleft()
         network.moved.add(self.descriptor)
         network.touch(self.descriptor)
         if world.happens("abort"):
-            world.allow_failure(wire.name, "it was gone before it was accepted")
-            wire.server_closed = True
-            wire.break_client()
+            world.allow_failure(tcp.name, "it was gone before it was accepted")
+            tcp.server_closed = True
+            tcp.break_client()
             raise ConnectionAbortedError(errno.ECONNABORTED, "gone")
-        wire.accepted_at = world.now
-        world.say("  %s is accepted", wire.name)
-        return Socket(network, wire), (wire.name, 1)
+        tcp.accepted_at = world.now
+        world.say("  %s is accepted", tcp.name)
+        return Socket(network, tcp), (tcp.name, 1)
 
     def close(self) -> None:
         """Close, which resets every client that waits to be accepted."""
         if self.waiting:
-            self.network.when_abandoned([wire.name for wire in self.waiting])
-        for wire in self.waiting:
-            wire.server_closed = True
-            wire.break_client()
+            self.network.when_abandoned([tcp.name for tcp in self.waiting])
+        for tcp in self.waiting:
+            tcp.server_closed = True
+            tcp.break_client()
         self.waiting.clear()
         super().close()
 

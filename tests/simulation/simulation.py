@@ -18,7 +18,7 @@ from tests.simulation.site import PlannedError, Site
 from tests.simulation.world import Violation, World
 
 # How many clients a seed has at most, and half of them at least: mostly some tens, at times some hundreds.
-CROWDS = (*(5, 10, 15, 20, 20, 30, 30, 40, 60) * 3, 300, 400)
+CLIENT_COUNTS = (*(5, 10, 15, 20, 20, 30, 30, 40, 60) * 3, 300, 400)
 SHARED_MEMORY = Path("/dev/shm")
 
 
@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
     failure: str
     turns: int
     clients: int
-    excused: int
+    allowed: int
     answers: int
 
 
@@ -68,8 +68,8 @@ def live(world: World, disk: Disk, clients: list[Client]) -> None:
         disk.add(name, name.encode() + random.randbytes(random.randrange(size)))
     site = Site(world, disk)
     invariants = Invariants(site)
-    crowd = random.choice(CROWDS)
-    for number in range(1, random.randint(crowd // 2, crowd) + 1):
+    count = random.choice(CLIENT_COUNTS)
+    for number in range(1, random.randint(count // 2, count) + 1):
         behaviour = random.choices(list(BEHAVIOURS), list(BEHAVIOURS.values()))[0]
         clients.append(Client(site, ScriptWriter(world, disk, f"client{number}", large), behaviour))
 
@@ -115,7 +115,7 @@ def stops(random: Random) -> list[float]:
 def heard(world: World) -> Iterator[None]:
     """Listen to the server's log: what it reports as its own fault is one, unless it was planted."""
     log = logging.getLogger("reactor")
-    watch = LogWatch(world)
+    watch = ErrorLogHandler(world)
     before = log.propagate, log.level
     log.propagate = False
     log.setLevel(logging.WARNING)
@@ -128,8 +128,8 @@ def heard(world: World) -> Iterator[None]:
         log.setLevel(level)
 
 
-class LogWatch(logging.Handler):
-    """Fails for an error that nobody planted."""
+class ErrorLogHandler(logging.Handler):
+    """Fails the simulation when the server logs an error that was not planted."""
 
     def __init__(self, world: World) -> None:
         super().__init__(logging.ERROR)

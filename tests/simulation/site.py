@@ -34,13 +34,13 @@ from tests.support.in_process import CheckedConnection
 # Where a connection may be closed in favour of another: nothing that it asked for is on its way.
 DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
 MOST_IN_MEMORY = 64 * 1024
-# Excuses.
+# Reasons why a client may fail.
 TOO_MUCH = "the server was suspended, and what waited for it was more than it reads in a turn"
 CUT_OFF = "the shutdown was over before it was served"
 
 
-class SimulatedService(ServerContext):
-    """A service whose connections tell the site what becomes of them."""
+class SimulatedContext(ServerContext):
+    """A server context whose connections report their state changes to the site."""
 
     site: "Site"
 
@@ -54,7 +54,7 @@ class SimulatedConnection(CheckedConnection):
         before = getattr(self, "state", None)
         super()._enter(state)
         if before is not state:
-            assert isinstance(self._context, SimulatedService)
+            assert isinstance(self._context, SimulatedContext)
             self._context.site.note_change(self, before, state)
 
 
@@ -148,7 +148,7 @@ class Site:
         )
         log = AccessLog(self.log_lines, "json", world.clock, world.wall_clock)
         self.ticker = Ticker(self)
-        self.context = SimulatedService(
+        self.context = SimulatedContext(
             self.reactor, self._routes(), self.settings, log, world.wall_clock, self.network.sendfile
         )
         self.context.site = self
@@ -254,7 +254,7 @@ class Site:
 
         @routes.get("/live/{mark}/{count}")
         def live(request: Request) -> Response:
-            stream = WatchedLiveStream(self)
+            stream = SimulatedLiveStream(self)
             self.ticker.add(stream, pieces_of(request))
             return Response(200, stream, TEXT)
 
@@ -294,8 +294,8 @@ class Pieces:
         self._site.worked.add(self._site.world.current)
 
 
-class WatchedLiveStream(LiveStream):
-    """A live stream that notes its end as progress."""
+class SimulatedLiveStream(LiveStream):
+    """A live stream whose end counts as progress."""
 
     def __init__(self, site: "Site") -> None:
         super().__init__()

@@ -113,7 +113,7 @@ class World:
         reasons = self.allowed_failures.setdefault(name, [])
         if reason not in reasons:
             reasons.append(reason)
-            self.say("  %s is excused: %s", name, reason)
+            self.say("  %s may fail: %s", name, reason)
 
     # Chance.
 

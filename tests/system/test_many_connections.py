@@ -29,7 +29,7 @@ def enough_descriptors() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-class Crowd:
+class ManyClients:
     """Many clients in one thread."""
 
     def __init__(self, server: ServerProcess) -> None:
@@ -72,24 +72,24 @@ class Crowd:
 @pytest.mark.usefixtures("enough_descriptors")
 def test_a_thousand_connections_are_held_open_and_each_is_answered_three_times() -> None:
     with ServerProcess("--no-access-log") as server:
-        crowd = Crowd(server)
-        with crowd.selector:
+        clients = ManyClients(server)
+        with clients.selector:
             for round_ in range(REQUESTS):
-                answers = crowd.all_ask(round_)
+                answers = clients.all_ask(round_)
                 assert answers == {number: f"{round_}-{number}".encode() for number in range(CONNECTIONS)}
-            crowd.assert_all_open()
+            clients.assert_all_open()
 
 
 @pytest.mark.usefixtures("enough_descriptors")
 def test_a_thousand_silent_connections_are_in_nobodys_way() -> None:
     with ServerProcess("--no-access-log") as server:
-        crowd = [server.connect() for _ in range(CONNECTIONS)]
+        clients = [server.connect() for _ in range(CONNECTIONS)]
         with server.connect() as client:
             for number in range(100):
                 assert client.get(f"/echo/{number}").content == str(number).encode()
-        for client in crowd:
+        for client in clients:
             client.send_head("GET", "/")
-        assert {client.answer().status for client in crowd} == {200}
+        assert {client.answer().status for client in clients} == {200}
 
 
 def test_over_the_limit_the_longest_idle_connection_makes_room() -> None:

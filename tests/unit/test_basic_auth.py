@@ -96,7 +96,7 @@ def test_a_stranger_cannot_tell_what_exists(store: Store, auth: str, upload: str
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "BREW"])
-def test_whatever_may_change_something_is_401_to_a_stranger_where_uploads_are_guarded(
+def test_without_credentials_every_unsafe_method_is_401_where_uploads_need_them(
     store: Store, method: str
 ) -> None:
     with Harness(protected(None, WRITER, store)) as server:
@@ -121,7 +121,7 @@ def test_a_preflight_needs_no_password(store: Store) -> None:
     assert "POST" in answer.headers["allow"].split(", ")
 
 
-def test_a_route_that_is_added_while_serving_is_guarded_too() -> None:
+def test_a_route_added_while_serving_needs_credentials_too() -> None:
     routes = AuthRouter(digest(READER))
     with Harness(routes) as server:
         client = server.connect()
@@ -309,8 +309,8 @@ def test_a_refusal_is_logged_and_no_password_is(layout: str, caplog: pytest.LogC
 
 
 def test_a_router_without_a_guard_finds_the_very_routes_that_were_added() -> None:
-    plain, unguarded = Router(), AuthRouter()
-    for routes in (plain, unguarded):
+    plain, open_routes = Router(), AuthRouter()
+    for routes in (plain, open_routes):
         routes.get("/")(lambda _: Response(200))
         assert routes.resolve("GET", [""])[0] is routes.resolve("GET", [""])[0]
 

@@ -32,7 +32,7 @@ def refuse(
     return lambda: setattr(harness.selector, step, original)
 
 
-def watched(harness: ReactorHarness) -> list[str]:
+def registered_names(harness: ReactorHarness) -> list[str]:
     return sorted(key.data.name for key in harness.selector.get_map().values())
 
 
@@ -57,7 +57,7 @@ def test_a_handle_that_cannot_be_modified_costs_its_handler_the_place(
         refuse(harness, "modify", "a", drops, error)
         handler.then[hook] = wants(handler, Interest.BOTH)
         assert set(harness.turn()) == {f"a {hook}", "a failure", "b readable"}
-        assert watched(harness) == ["b"]
+        assert registered_names(harness) == ["b"]
         assert "<a> failed" in caplog.text
         other.then["readable"] = lambda: None
         other.interest = Interest.WRITE
@@ -89,7 +89,7 @@ def test_a_handle_that_cannot_be_registered_costs_its_handler_the_place() -> Non
         refuse(harness, "register", "a", False, OSError(errno.ENOSPC, "planted"))
         handler.then["deadline"] = wants(handler, Interest.READ)
         assert sorted(harness.turn()) == ["a deadline", "a failure", "b readable"]
-        assert watched(harness) == ["b"]
+        assert registered_names(harness) == ["b"]
         harness.add("c")
         assert harness.turn() == ["c readable"]
 

@@ -36,7 +36,9 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.corpus", description=question)
     parser.add_argument("--url", type=read_url, help="a server on this machine; default: start our own")
     parser.add_argument("--only", default="", metavar="TEXT", help="entries with this in their path")
-    parser.add_argument("--patience", type=float, default=2.0, help="seconds for one answer; default 2")
+    parser.add_argument(
+        "--timeout", type=float, default=2.0, help="seconds to wait for one answer; default 2"
+    )
     parser.add_argument("--seconds", type=float, default=300.0, help="for all of it; default 300")
     parser.add_argument("--quiet", action="store_true", help="print the summary only")
     return parser.parse_args(arguments)
@@ -85,8 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verdicts = []
     with server as address:
         try:
-            socket.create_connection(address, timeout=options.patience).close()
-            for verdict in replay(address, entries, options.patience, options.seconds):
+            socket.create_connection(address, timeout=options.timeout).close()
+            for verdict in replay(address, entries, options.timeout, options.seconds):
                 verdicts.append(verdict)
                 if not options.quiet:
                     show(verdict)

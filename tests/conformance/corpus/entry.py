@@ -17,7 +17,7 @@ CLOSING = "closing"
 
 
 @dataclass(frozen=True)
-class Held:
+class ParsedRequest:
     """What a parsed request holds. Octets are written as the characters of ISO 8859-1.
 
     ``headers`` has those that matter, by name in lower case; None for one that must not be there.
@@ -28,7 +28,7 @@ class Held:
     query: str = ""
     headers: dict[str, str | None] = field(default_factory=dict)
     content: str = ""
-    persistent: bool = True
+    keep_alive: bool = True
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Entry:
     status: int | None
     rfc: str
     why: str
-    request: Held | None = None
+    request: ParsedRequest | None = None
 
     @property
     def directory(self) -> str:
@@ -48,9 +48,9 @@ class Entry:
         return "invalid" if self.request is None else "valid"
 
     @property
-    def persistent(self) -> bool:
+    def keep_alive(self) -> bool:
         """Whether the connection persists, so that what follows is answered."""
-        return self.request is not None and self.request.persistent
+        return self.request is not None and self.request.keep_alive
 
     @property
     def method(self) -> str:

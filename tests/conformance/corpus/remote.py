@@ -1,6 +1,6 @@
 """The corpus over the wire, against any server on this machine.
 
-Nothing here waits without end: a server that neither answers nor closes is left after ``patience`` seconds,
+Nothing here waits without end: a server that neither answers nor closes is left after ``timeout`` seconds,
 and all together is over after ``seconds``.
 """
 
@@ -50,7 +50,7 @@ class Verdict(NamedTuple):
 
 
 def replay(
-    address: tuple[str, int], entries: list[Entry], patience: float, seconds: float
+    address: tuple[str, int], entries: list[Entry], timeout: float, seconds: float
 ) -> Iterator[Verdict]:
     """Replay entries against a server, a few at once; yield what came of each, in order."""
     deadline = time.monotonic() + seconds
@@ -60,7 +60,7 @@ def replay(
         for delivery in deliveries(entry):
             if time.monotonic() >= deadline:
                 return Verdict(entry, None)
-            outcome = converse(address, entry, delivery, patience)
+            outcome = converse(address, entry, delivery, timeout)
             judgements[delivery.way] = check_outcome(entry, delivery.canary, outcome)
         return Verdict(entry, judgements)
 
@@ -68,19 +68,19 @@ def replay(
         yield from pool.map(run, entries)
 
 
-def converse(address: tuple[str, int], entry: Entry, delivery: Delivery, patience: float) -> Outcome:
+def converse(address: tuple[str, int], entry: Entry, delivery: Delivery, timeout: float) -> Outcome:
     """Deliver an entry over a connection of its own; return what came."""
-    with socket.create_connection(address, timeout=patience) as sock:
+    with socket.create_connection(address, timeout=timeout) as sock:
         # Without delay: pieces are to arrive as pieces.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        reader = Reader(sock, patience)
+        reader = Reader(sock, timeout)
         with contextlib.suppress(OSError):  # who has seen enough may close: what it has answered counts
             for piece in delivery.pieces:
                 sock.sendall(piece)
         wanted = expected_replies(entry, delivery.canary)
         if entry.status is not None:
             # One that persists is heard until it has answered, one that does not until it has closed.
-            reader.read(lambda: entry.persistent and len(reader.replies(entry.method)[0]) >= wanted)
+            reader.read(lambda: entry.keep_alive and len(reader.replies(entry.method)[0]) >= wanted)
         ended = reader.ended
         with contextlib.suppress(OSError):
             sock.shutdown(socket.SHUT_WR)
@@ -90,18 +90,18 @@ def converse(address: tuple[str, int], entry: Entry, delivery: Delivery, patienc
 
 
 class Reader:
-    """Reads what a server sends until something has come about, it ends, or patience does."""
+    """Reads what a server sends until something has come about, it ends, or the timeout is over."""
 
-    def __init__(self, sock: socket.socket, patience: float) -> None:
+    def __init__(self, sock: socket.socket, timeout: float) -> None:
         self._sock = sock
-        self._patience = patience
+        self._timeout = timeout
         self._received = b""
         self.ended = False
         self.was_reset = False
 
     def read(self, enough: Callable[[], bool]) -> None:
         """Read until ``enough`` is true."""
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + self._timeout
         while not self.ended and not enough():
             self._sock.settimeout(max(0.001, deadline - time.monotonic()))
             try:

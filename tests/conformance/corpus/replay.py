@@ -80,7 +80,7 @@ def expected_replies(entry: Entry, canary: bool) -> int:
     """Return how many final responses there are when all is right."""
     if entry.status is None:
         return 0
-    return 2 if canary and entry.persistent else 1
+    return 2 if canary and entry.keep_alive else 1
 
 
 def check_outcome(entry: Entry, canary: bool, outcome: Outcome) -> Judgement:
@@ -120,12 +120,12 @@ def _differences(entry: Entry, canary: bool, outcome: Outcome) -> Iterator[str]:
         return
     if statuses[:1] != [entry.status]:
         yield f"answered with {statuses[:1]} instead of {entry.status}"
-    if entry.persistent == outcome.ended:
+    if entry.keep_alive == outcome.ended:
         yield "closed" if outcome.ended else "not closed"
     if outcome.was_reset:
         yield "reset"
     for reply in outcome.replies[:1]:
-        if reply.closes == entry.persistent:
+        if reply.closes == entry.keep_alive:
             yield "Connection in the answer does not say what happens"
     for reply in outcome.replies[1:]:
         if (reply.status, reply.content) != (200, b"canary"):

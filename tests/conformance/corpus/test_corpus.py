@@ -140,21 +140,21 @@ def test_a_request_is_read_as_its_entry_says(entry: Entry) -> None:
             delivery = Delivery(f"pieces of {size}", cut(entry.octets, size))
             outcome = converse(server, entry, delivery)
         assert [reply.status for reply in outcome.replies] == [200]
-        assert outcome.ended == (not entry.request.persistent)
+        assert outcome.ended == (not entry.request.keep_alive)
         assert [holds(request, entry) for request in routes.requests] == [[]]
 
 
 def holds(request: Request, entry: Entry) -> list[str]:
     """Return what a request does not hold that its entry says, in words."""
-    held = entry.request
-    assert held is not None
+    parsed = entry.request
+    assert parsed is not None
     pairs = {
-        "method": (request.method, held.method),
-        "segments": (request.target.segments, held.segments),
-        "query": (request.query, held.query),
-        "content": (request.content, held.content.encode("latin-1")),
-        "persistent": (request.head.keep_alive, held.persistent),
+        "method": (request.method, parsed.method),
+        "segments": (request.target.segments, parsed.segments),
+        "query": (request.query, parsed.query),
+        "content": (request.content, parsed.content.encode("latin-1")),
+        "keep_alive": (request.head.keep_alive, parsed.keep_alive),
     }
-    for name, value in held.headers.items():
+    for name, value in parsed.headers.items():
         pairs[name] = (request.headers.get(name), value)
     return [f"{name}: {read!r} is not {said!r}" for name, (read, said) in pairs.items() if read != said]

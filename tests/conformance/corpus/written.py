@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.conformance.corpus.entry import Entry, Held
+from tests.conformance.corpus.entry import Entry, ParsedRequest
 
 HOST = b"corpus.test"
 CHUNKED = b"Transfer-Encoding: chunked"
@@ -12,7 +12,7 @@ HIDDEN = b"GET /echo/hidden HTTP/1.1\r\nHost: corpus.test\r\n\r\n"
 # A refused request: its name, why it is refused, and its octets.
 Refused = tuple[str, str, bytes]
 # One that is served: its name, why, its octets, and what it is read as.
-Served = tuple[str, str, bytes, Held]
+Served = tuple[str, str, bytes, ParsedRequest]
 
 
 def head(first: bytes, *lines: bytes) -> bytes:
@@ -60,19 +60,19 @@ def refused(rfc: str, status: int | None, *cases: Refused) -> Iterator[Entry]:
 
 def served(rfc: str, status: int, *cases: Served) -> Iterator[Entry]:
     """Make entries that are served, answered with one status."""
-    for name, why, octets, held in cases:
-        yield Entry(name, octets, status, rfc, why, held)
+    for name, why, octets, parsed in cases:
+        yield Entry(name, octets, status, rfc, why, parsed)
 
 
-def echo(*segments: str, query: str = "", persistent: bool = True, **headers: str | None) -> Held:
+def echo(*segments: str, query: str = "", keep_alive: bool = True, **headers: str | None) -> ParsedRequest:
     """Say what a GET below /echo holds; an underscore in a header's name is a hyphen."""
-    return Held("GET", ("echo", *(segments or ("a",))), query, _fields(headers), "", persistent)
+    return ParsedRequest("GET", ("echo", *(segments or ("a",))), query, _fields(headers), "", keep_alive)
 
 
-def upload(content: bytes = b"hello", persistent: bool = True, **headers: str | None) -> Held:
+def upload(content: bytes = b"hello", keep_alive: bool = True, **headers: str | None) -> ParsedRequest:
     """Say what an upload holds."""
     fields = _fields(headers)
-    return Held("POST", ("files", "corpus"), "", fields, content.decode("latin-1"), persistent)
+    return ParsedRequest("POST", ("files", "corpus"), "", fields, content.decode("latin-1"), keep_alive)
 
 
 def _fields(headers: dict[str, str | None]) -> dict[str, str | None]:

@@ -1,8 +1,8 @@
 """A campaign: many cases from one seed, each read by us and by an oracle, and what they differ in.
 
-    corpus     every file of tests/corpus as it is, first
+    corpus     every request of the corpus (tests/conformance/corpus) as it is, first
     honest     well-formed streams; whatever is not understood alike is worth a look
-    mutated    such a stream, or a file of the corpus, with a few changes
+    mutated    such a stream, or a request of the corpus, with a few changes
 
 Case ``i`` of a seed is made by its own random source, so that it can be made again alone.
 """

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from tests.conformance.differential.reading import End, Message, Reading
 
 
-class Kind(Enum):
+class DifferenceKind(Enum):
     """In what two readings differ."""
 
     METHOD = "method"
@@ -32,7 +32,7 @@ class Difference(NamedTuple):
     say how each side ended.
     """
 
-    kind: Kind
+    kind: DifferenceKind
     oracle: str
     octets: bytes
     previous: bytes
@@ -68,43 +68,45 @@ def differences(
             return
 
 
-def _kinds(our: Message | None, their: Message | None, our_end: End, their_end: End) -> Iterator[Kind]:
+def _kinds(
+    our: Message | None, their: Message | None, our_end: End, their_end: End
+) -> Iterator[DifferenceKind]:
     if our is not None and their is not None:
         if our.method != their.method:
-            yield Kind.METHOD
+            yield DifferenceKind.METHOD
         if our.target != their.target:
-            yield Kind.TARGET
+            yield DifferenceKind.TARGET
         if our.fields != their.fields:
-            yield Kind.FIELDS
-        if our.persistent != their.persistent:
-            yield Kind.PERSISTENCE
+            yield DifferenceKind.FIELDS
+        if our.keep_alive != their.keep_alive:
+            yield DifferenceKind.PERSISTENCE
         if their_end is End.STOPPED and their.content in (None, b""):
             return  # it has handed the connection over
         if our.content is not None and their.content is not None:
             if our.content != their.content:
-                yield Kind.CONTENT
+                yield DifferenceKind.CONTENT
             return
     if _unfinished(our) and _unfinished(their):
         yield from _ends(our_end, their_end)
     elif _unfinished(our) and our_end is End.REFUSED:
-        yield Kind.ONLY_WE_REFUSE
+        yield DifferenceKind.ONLY_WE_REFUSE
     elif _unfinished(their) and their_end is End.REFUSED:
-        yield Kind.ONLY_THEY_REFUSE
+        yield DifferenceKind.ONLY_THEY_REFUSE
     elif their_end is not End.STOPPED:
-        yield Kind.LENGTH
+        yield DifferenceKind.LENGTH
 
 
 def _unfinished(message: Message | None) -> bool:
     return message is None or message.content is None
 
 
-def _ends(our_end: End, their_end: End) -> Iterator[Kind]:
+def _ends(our_end: End, their_end: End) -> Iterator[DifferenceKind]:
     """Compare how two readings ended that came equally far."""
     if our_end is their_end or their_end is End.STOPPED:
         return
     if our_end is End.REFUSED:
-        yield Kind.ONLY_WE_REFUSE
+        yield DifferenceKind.ONLY_WE_REFUSE
     elif their_end is End.REFUSED:
-        yield Kind.ONLY_THEY_REFUSE
+        yield DifferenceKind.ONLY_THEY_REFUSE
     else:
-        yield Kind.LENGTH
+        yield DifferenceKind.LENGTH

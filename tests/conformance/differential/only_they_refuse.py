@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from tests.conformance.differential.compare import Difference, Kind
+from tests.conformance.differential.compare import Difference, DifferenceKind
 from tests.conformance.differential.reading import End, Ours
 from tests.conformance.differential.row import BOTH, H11, HTTPTOOLS, Disagreement
 from tests.conformance.differential.sketch import TOKEN, Sketch, is_chunk_line
@@ -13,7 +13,7 @@ CONNECTIONS = (b"connection", b"proxy-connection")
 
 
 def _last_was_last(difference: Difference, _: Sketch) -> bool:
-    return difference.before is not None and not difference.before.persistent
+    return difference.before is not None and not difference.before.keep_alive
 
 
 def _unknown_method(_: Difference, sketch: Sketch) -> bool:
@@ -69,7 +69,7 @@ def _theirs(
     decides: str,
     recognises: Callable[[Difference, Sketch], bool],
 ) -> Disagreement:
-    return Disagreement(name, oracles, Kind.ONLY_THEY_REFUSE, decides, recognises)
+    return Disagreement(name, oracles, DifferenceKind.ONLY_THEY_REFUSE, decides, recognises)
 
 
 ONLY_THEY_REFUSE = (
@@ -143,21 +143,21 @@ def _keep_alive_in_1_0(difference: Difference, sketch: Sketch) -> bool:
         sketch.version == b"HTTP/1.0"
         and b"keep-alive" in options
         and b"close" not in options
-        and difference.ours.persistent
+        and difference.ours.keep_alive
     )
 
 
 def _proxy_connection(difference: Difference, sketch: Sketch) -> bool:
     """It says what they obey."""
     assert difference.theirs is not None
-    said = b"keep-alive" if difference.theirs.persistent else b"close"
+    said = b"keep-alive" if difference.theirs.keep_alive else b"close"
     return said in sketch.members(b"proxy-connection") and said not in sketch.members(b"connection")
 
 
 def _close_beside_keep_alive(difference: Difference, sketch: Sketch) -> bool:
     assert difference.ours is not None
     options = sketch.members(b"connection")
-    return b"close" in options and b"keep-alive" in options and not difference.ours.persistent
+    return b"close" in options and b"keep-alive" in options and not difference.ours.keep_alive
 
 
 def _lone_cr(difference: Difference, sketch: Sketch) -> bool:
@@ -168,28 +168,28 @@ OTHERS = (
     Disagreement(
         "Proxy-Connection is obeyed",
         HTTPTOOLS,
-        Kind.PERSISTENCE,
+        DifferenceKind.PERSISTENCE,
         "RFC 9112, C.2.2: it was a mistake of proxies; only Connection says whether to persist (9.3)",
         _proxy_connection,
     ),
     Disagreement(
         "close beside keep-alive",
         HTTPTOOLS,
-        Kind.PERSISTENCE,
+        DifferenceKind.PERSISTENCE,
         "RFC 9112, 9.3: whether close is among the options is asked first; keep-alive counts only without it",
         _close_beside_keep_alive,
     ),
     Disagreement(
         "keep-alive in HTTP/1.0",
         H11,
-        Kind.PERSISTENCE,
+        DifferenceKind.PERSISTENCE,
         "RFC 9112, 9.3: HTTP/1.0 persists where keep-alive is among the options and the server wants it to",
         _keep_alive_in_1_0,
     ),
     Disagreement(
         "the beginning of an empty line",
         HTTPTOOLS,
-        Kind.LENGTH,
+        DifferenceKind.LENGTH,
         "RFC 9112, 2.2: an empty line is CRLF; after its CR something is still to come",
         _lone_cr,
     ),

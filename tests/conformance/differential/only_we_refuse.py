@@ -6,7 +6,7 @@ A row is met when the octets have the fault (``faults.py``) and our status is on
 from collections.abc import Callable
 
 from tests.conformance.differential import faults
-from tests.conformance.differential.compare import Kind
+from tests.conformance.differential.compare import DifferenceKind
 from tests.conformance.differential.row import BOTH, H11, HTTPTOOLS, Disagreement
 from tests.conformance.differential.sketch import Sketch
 
@@ -18,7 +18,7 @@ def _refused(
     return Disagreement(
         fault.__name__.replace("_", " "),
         oracles,
-        Kind.ONLY_WE_REFUSE,
+        DifferenceKind.ONLY_WE_REFUSE,
         decides,
         lambda difference, sketch: difference.our_reading.status in (statuses or (400,)) and fault(sketch),
     )

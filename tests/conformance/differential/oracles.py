@@ -72,7 +72,7 @@ class H11:
                     event.method.decode("latin-1"),
                     event.target.decode("latin-1"),
                     tuple(_text(*pair) for pair in event.headers.raw_items()),
-                    persistent=connection.their_state is not self.h11.MUST_CLOSE
+                    keep_alive=connection.their_state is not self.h11.MUST_CLOSE
                     and _keeps_alive(event, self.h11),
                 )
             )

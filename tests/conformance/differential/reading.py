@@ -36,7 +36,7 @@ class Message(NamedTuple):
     method: str
     target: str
     fields: Fields
-    persistent: bool
+    keep_alive: bool
     content: bytes | None = None  # None: it is not whole
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.conformance.differential.compare import Difference, Kind
+from tests.conformance.differential.compare import Difference, DifferenceKind
 from tests.conformance.differential.sketch import Sketch
 
 BOTH = ("h11", "httptools")
@@ -16,6 +16,6 @@ class Disagreement(NamedTuple):
 
     name: str
     oracles: tuple[str, ...]
-    kind: Kind
+    kind: DifferenceKind
     decides: str
     recognises: Callable[[Difference, Sketch], bool]

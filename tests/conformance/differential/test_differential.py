@@ -8,7 +8,7 @@ import pytest
 from reactor.http11 import framing, head, headers
 from reactor.http11.chunked import ChunkedReader
 from tests.conformance.differential.campaign import Campaign
-from tests.conformance.differential.compare import Kind, differences
+from tests.conformance.differential.compare import DifferenceKind, differences
 from tests.conformance.differential.disagreements import DISAGREEMENTS
 from tests.conformance.differential.oracles import NAMES, oracle
 from tests.conformance.differential.reading import End, Message, Reading
@@ -83,15 +83,18 @@ def _a_length_may_not_begin_with_zero(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("plant", "kind"),
     [
-        (_a_value_is_cut, Kind.FIELDS),
-        (_close_is_overheard, Kind.PERSISTENCE),
-        (_a_chunk_is_lost, Kind.CONTENT),
-        (_a_length_may_not_begin_with_zero, Kind.ONLY_WE_REFUSE),
+        (_a_value_is_cut, DifferenceKind.FIELDS),
+        (_close_is_overheard, DifferenceKind.PERSISTENCE),
+        (_a_chunk_is_lost, DifferenceKind.CONTENT),
+        (_a_length_may_not_begin_with_zero, DifferenceKind.ONLY_WE_REFUSE),
     ],
 )
 @pytest.mark.parametrize("name", NAMES)
 def test_a_planted_fault_is_found(
-    name: str, plant: Callable[[pytest.MonkeyPatch], None], kind: Kind, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    plant: Callable[[pytest.MonkeyPatch], None],
+    kind: DifferenceKind,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = campaign(name)
     plant(monkeypatch)
@@ -110,22 +113,22 @@ def message(content: bytes | None = b"") -> Message:
     ("theirs", "kind"),
     [
         (Reading((message(),), End.COMPLETE), None),
-        (Reading((message()._replace(method="get"),), End.COMPLETE), Kind.METHOD),
-        (Reading((message()._replace(target="/a"),), End.COMPLETE), Kind.TARGET),
-        (Reading((message()._replace(fields=()),), End.COMPLETE), Kind.FIELDS),
-        (Reading((message()._replace(persistent=False),), End.COMPLETE), Kind.PERSISTENCE),
-        (Reading((message(b"x"),), End.COMPLETE), Kind.CONTENT),
-        (Reading((message(None),), End.REFUSED), Kind.ONLY_THEY_REFUSE),
-        (Reading((message(None),), End.WAITING), Kind.LENGTH),
-        (Reading((message(),), End.REFUSED), Kind.ONLY_THEY_REFUSE),
-        (Reading((message(),), End.WAITING), Kind.LENGTH),
-        (Reading((), End.REFUSED), Kind.ONLY_THEY_REFUSE),
-        (Reading((), End.WAITING), Kind.LENGTH),
-        (Reading((message(), message()), End.COMPLETE), Kind.LENGTH),
+        (Reading((message()._replace(method="get"),), End.COMPLETE), DifferenceKind.METHOD),
+        (Reading((message()._replace(target="/a"),), End.COMPLETE), DifferenceKind.TARGET),
+        (Reading((message()._replace(fields=()),), End.COMPLETE), DifferenceKind.FIELDS),
+        (Reading((message()._replace(keep_alive=False),), End.COMPLETE), DifferenceKind.PERSISTENCE),
+        (Reading((message(b"x"),), End.COMPLETE), DifferenceKind.CONTENT),
+        (Reading((message(None),), End.REFUSED), DifferenceKind.ONLY_THEY_REFUSE),
+        (Reading((message(None),), End.WAITING), DifferenceKind.LENGTH),
+        (Reading((message(),), End.REFUSED), DifferenceKind.ONLY_THEY_REFUSE),
+        (Reading((message(),), End.WAITING), DifferenceKind.LENGTH),
+        (Reading((), End.REFUSED), DifferenceKind.ONLY_THEY_REFUSE),
+        (Reading((), End.WAITING), DifferenceKind.LENGTH),
+        (Reading((message(), message()), End.COMPLETE), DifferenceKind.LENGTH),
         (Reading((message(),), End.STOPPED), None),
     ],
 )
-def test_each_kind_of_difference_is_seen(theirs: Reading, kind: Kind | None) -> None:
+def test_each_kind_of_difference_is_seen(theirs: Reading, kind: DifferenceKind | None) -> None:
     ours = Reading((message(),), End.COMPLETE, starts=(0, 5))
     found = differences(b"abcdefg", "h11", ours, theirs, lambda oracle, our, their: their)
     assert [difference.kind for difference in found] == ([] if kind is None else [kind])

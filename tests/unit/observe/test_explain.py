@@ -20,8 +20,8 @@ from tests.support.process import ROOT, TIMEOUT, environment
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-class Told:
-    """A harness that is explained; paragraphs with descriptors and turns masked."""
+class ExplainedServer:
+    """A server in process whose events are explained; masks descriptors and turns."""
 
     def __init__(
         self, routes: Router | None = None, store: Store | None = None, colour: bool = False
@@ -30,7 +30,7 @@ class Told:
         reader = Explain(self.lines.append, colour)
         self.server = Harness(routes, store, subscribers=[reader])
 
-    def __enter__(self) -> "Told":
+    def __enter__(self) -> "ExplainedServer":
         self.server.__enter__()
         return self
 
@@ -47,11 +47,11 @@ class Told:
 
 
 def test_a_request_is_one_paragraph() -> None:
-    with Told() as told:
-        client = told.connect()
+    with ExplainedServer() as explained:
+        client = explained.connect()
         client.send(GET)
         sent = len(client.read())
-        assert told.take() == [
+        assert explained.take() == [
             "turn N: waited 0 us of at most 20 s; 1 ready: fd N readable -> fd N: read 34 octets, "
             f"GET /echo/hi -> 200, {sent} octets sent at once, ACCEPTED -> RESPONDING -> IDLE"
         ]
@@ -71,20 +71,20 @@ def test_the_listener_tells_whom_it_accepted() -> None:
 
 
 def test_pipelined_requests_are_told_up_to_a_number() -> None:
-    with Told() as told:
-        told.connect().send(GET * 12)
-        (line,) = told.take()
+    with ExplainedServer() as explained:
+        explained.connect().send(GET * 12)
+        (line,) = explained.take()
         assert line.count("GET /echo/hi -> 200") == 8
         assert "and 4 requests more" in line
 
 
 def test_many_that_are_ready_are_told_up_to_a_number() -> None:
-    with Told() as told:
-        clients = [told.connect() for _ in range(20)]
+    with ExplainedServer() as explained:
+        clients = [explained.connect() for _ in range(20)]
         for client in clients:
             client.sock.send(GET)
-        told.server.run()
-        (line,) = told.take()
+        explained.server.run()
+        (line,) = explained.take()
         assert "20 ready: " in line
         assert line.count("fd N readable") == 8
         assert "readable and 12 more -> " in line
@@ -94,96 +94,96 @@ def test_many_that_are_ready_are_told_up_to_a_number() -> None:
 def test_what_does_not_fit_is_told_to_wait() -> None:
     routes = Router()
     routes.get("/large")(lambda request: Response(200, b"x" * 4_000_000))
-    with Told(routes) as told:
-        client = told.connect()
+    with ExplainedServer(routes) as explained:
+        client = explained.connect()
         client.send(GET.replace(b"/echo/hi", b"/large"))
-        first = told.take()[0]
+        first = explained.take()[0]
         assert re.search(
             r"GET /large -> 200, [\d,]+ octets sent and [\d,]+ octets wait until the handle is writable, "
             r"ACCEPTED -> RESPONDING$",
             first,
         )
         client.read()
-        last = told.take()[-1]
+        last = explained.take()[-1]
         assert re.search(r"fd N writable -> fd N: [\d,]+ octets sent at once, RESPONDING -> IDLE$", last)
 
 
 def test_a_refusal_is_told_once_with_its_reason() -> None:
-    with Told() as told:
-        told.connect().send(b"GET / HTTP/1.1\r\n\r\n")
-        (line,) = told.take()
+    with ExplainedServer() as explained:
+        explained.connect().send(b"GET / HTTP/1.1\r\n\r\n")
+        (line,) = explained.take()
         assert "refused with 400: no Host in HTTP/1.1, " in line
         assert line.count("400") == 1
         assert line.endswith("ACCEPTED -> RESPONDING -> DRAINING")
 
 
 def test_a_deadline_is_told_with_its_name() -> None:
-    with Told() as told:
-        told.connect().send(b"GE")
-        told.take()
-        told.server.clock.advance(20)
-        line = told.take()[0]
+    with ExplainedServer() as explained:
+        explained.connect().send(b"GE")
+        explained.take()
+        explained.server.clock.advance(20)
+        line = explained.take()[0]
         assert "nothing ready -> fd N is late (head): refused with 408: " in line
 
 
 def test_a_close_is_told_with_its_reason() -> None:
-    with Told() as told:
-        client = told.connect()
+    with ExplainedServer() as explained:
+        client = explained.connect()
         client.send(GET)
         client.sock.close()
-        told.server.run()
-        assert told.take()[-1].endswith("fd N: closed: the client closed, IDLE -> CLOSED")
+        explained.server.run()
+        assert explained.take()[-1].endswith("fd N: closed: the client closed, IDLE -> CLOSED")
 
 
 def test_an_upload_is_told_from_its_head_to_its_end(tmp_path: object) -> None:
     store = Store(str(tmp_path))
-    with Told(None, store) as told:
-        client = told.connect()
+    with ExplainedServer(None, store) as explained:
+        client = explained.connect()
         head = b"POST /files/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
         client.send(head)
-        assert "25 octets sent at once, ACCEPTED -> CONTINUING -> RECEIVING_CONTENT" in told.take()[0]
+        assert "25 octets sent at once, ACCEPTED -> CONTINUING -> RECEIVING_CONTENT" in explained.take()[0]
         client.send(b"abc")
-        assert "POST /files/a -> 201" in told.take()[-1]
+        assert "POST /files/a -> 201" in explained.take()[-1]
     store.close()
 
 
 def test_a_target_is_escaped_and_cut_and_no_field_is_told() -> None:
-    with Told() as told:
+    with ExplainedServer() as explained:
         target = b'/echo/%0a"' + b"a" * 100
-        told.connect().send(
+        explained.connect().send(
             b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nAuthorization: Basic c2VjcmV0\r\n\r\n"
         )
-        text = "\n".join(told.take())
+        text = "\n".join(explained.take())
         assert "c2VjcmV0" not in text
         assert "a" * 61 not in text
 
 
 def test_compression_is_told() -> None:
-    with Told() as told:
-        told.connect().get("/echo/aaaa", "Accept-Encoding: gzip")
-        assert "GET /echo/aaaa -> 200, 4 octets compressed, " in told.take()[0]
+    with ExplainedServer() as explained:
+        explained.connect().get("/echo/aaaa", "Accept-Encoding: gzip")
+        assert "GET /echo/aaaa -> 200, 4 octets compressed, " in explained.take()[0]
 
 
 def test_a_slow_call_is_marked() -> None:
     routes = Router()
-    with Told(routes) as told:
-        clock = told.server.clock
+    with ExplainedServer(routes) as explained:
+        clock = explained.server.clock
 
         @routes.get("/slow")
         def slow(request: object) -> Response:
             clock.now += 0.2
             return Response.text("")
 
-        told.connect().get("/slow")
-        assert "SLOW: 200.0 ms, and all others waited" in told.take()[0]
+        explained.connect().get("/slow")
+        assert "SLOW: 200.0 ms, and all others waited" in explained.take()[0]
 
 
 def test_states_and_statuses_are_coloured_where_it_is_wanted() -> None:
-    with Told(colour=True) as told:
-        client = told.connect()
+    with ExplainedServer(colour=True) as explained:
+        client = explained.connect()
         client.get("/echo/a")
         client.send(GET.replace(b"/echo/hi", b"/nothing"))
-        lines = told.take()
+        lines = explained.take()
         assert "\x1b[32m200\x1b[0m" in lines[0]
         assert "\x1b[36mIDLE\x1b[0m" in lines[0]
         assert "\x1b[33m404\x1b[0m" in lines[1]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.conformance.corpus.entry import Entry, Held
+from tests.conformance.corpus.entry import Entry, ParsedRequest
 from tests.conformance.corpus.written import HOST, chunked, echo, get, head, post, refused, served, upload
 
 LINE = 8190  # a request line, a field line
@@ -138,6 +138,6 @@ def _over_the_limit() -> Iterator[Entry]:
             "limit-content-length-zeros",
             "Leading zeros are digits, however many.",
             post(b"Content-Length: " + b"0" * 4000 + b"5", content=b"hello"),
-            Held("POST", ("files", "corpus"), content="hello"),
+            ParsedRequest("POST", ("files", "corpus"), content="hello"),
         ),
     )

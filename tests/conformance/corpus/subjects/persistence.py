@@ -17,25 +17,25 @@ def entries() -> Iterator[Entry]:
             "close-with-content",
             "Its content is read, and no request behind it.",
             post(b"Connection: close", b"Content-Length: 5", content=b"hello"),
-            upload(persistent=False),
+            upload(keep_alive=False),
         ),
         (
             "close-and-request-behind",
             "What the client sends behind it is nothing.",
             post(b"Connection: close", b"Content-Length: 5", content=b"hello" + HIDDEN),
-            upload(persistent=False),
+            upload(keep_alive=False),
         ),
         (
             "close-and-garbage-behind",
             "Even if it is no request.",
             post(b"Connection: close", b"Content-Length: 5", content=b"hello\0\r\r\n"),
-            upload(persistent=False),
+            upload(keep_alive=False),
         ),
         (
             "close-in-1-0-with-content",
             "HTTP/1.0 closes.",
             post(b"Content-Length: 5", content=b"hello", version=b"HTTP/1.0"),
-            upload(persistent=False),
+            upload(keep_alive=False),
         ),
         (
             "keep-alive-in-1-0-with-content",
@@ -47,7 +47,7 @@ def entries() -> Iterator[Entry]:
 
 
 def _closing() -> Iterator[Served]:
-    held = echo(persistent=False)
+    parsed = echo(keep_alive=False)
     for name, why, lines in (
         ("close", "The client says that it is the last.", [b"Connection: close"]),
         ("close-capitals", "Options have no case.", [b"Connection: CLOSE"]),
@@ -64,17 +64,17 @@ def _closing() -> Iterator[Served]:
             [b"Connection: close, upgrade", b"Upgrade: x"],
         ),
     ):
-        yield name, why, get(*lines), held
+        yield name, why, get(*lines), parsed
     old = b"HTTP/1.0"
-    yield "close-in-1-0", "It says what holds anyway.", get(b"Connection: close", version=old), held
+    yield "close-in-1-0", "It says what holds anyway.", get(b"Connection: close", version=old), parsed
     yield (
         "close-and-keep-alive-in-1-0",
         "Close is stronger.",
         get(b"Connection: keep-alive, close", version=old),
-        held,
+        parsed,
     )
-    yield "other-option-in-1-0", "Only one persists.", get(b"Connection: a", version=old), held
-    yield "keep-alive-field-in-1-0", "The field is no option.", get(b"Keep-Alive: 9", version=old), held
+    yield "other-option-in-1-0", "Only one persists.", get(b"Connection: a", version=old), parsed
+    yield "keep-alive-field-in-1-0", "The field is no option.", get(b"Keep-Alive: 9", version=old), parsed
 
 
 def _persisting() -> Iterator[Served]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.conformance.corpus.entry import Entry, Held
+from tests.conformance.corpus.entry import Entry, ParsedRequest
 from tests.conformance.corpus.written import HIDDEN, Served, chunk, chunked, get, post, served, upload
 
 END = b"0\r\n\r\n"
@@ -22,13 +22,13 @@ def entries() -> Iterator[Entry]:
             "chunked-get",
             "GET's content may be chunked.",
             get(b"Transfer-Encoding: chunked") + HELLO + END,
-            held("GET"),
+            parsed("GET"),
         ),
         (
             "chunked-head",
             "HEAD's, too.",
             get(b"Transfer-Encoding: chunked", method=b"HEAD") + HELLO + END,
-            held("HEAD"),
+            parsed("HEAD"),
         ),
     )
     yield from served(
@@ -38,14 +38,14 @@ def entries() -> Iterator[Entry]:
             "chunked-options",
             "And that of OPTIONS.",
             get(b"Transfer-Encoding: chunked", method=b"OPTIONS") + HELLO + END,
-            held("OPTIONS"),
+            parsed("OPTIONS"),
         ),
     )
 
 
-def held(method: str) -> Held:
+def parsed(method: str) -> ParsedRequest:
     """Say what a request with the chunked content "hello" holds."""
-    return Held(method, content="hello", headers={"content-length": None})
+    return ParsedRequest(method, content="hello", headers={"content-length": None})
 
 
 def _chunks() -> Iterator[Served]:
@@ -108,7 +108,7 @@ def _trailers() -> Iterator[Served]:
         ("request-in-value", "A value is no request.", b"A: GET /echo/hidden HTTP/1.1\r\n", "a"),
     ):
         headers: dict[str, str | None] = {absent: None}
-        made = Held("POST", ("files", "corpus"), "", headers, "hello")
+        made = ParsedRequest("POST", ("files", "corpus"), "", headers, "hello")
         yield f"trailer-{name}", why, chunked(HELLO + b"0\r\n" + lines + b"\r\n"), made
     yield (
         "trailer-host",
@@ -149,7 +149,7 @@ def _codings() -> Iterator[Served]:
         "te-close",
         "The last request is framed like others.",
         chunked(body, b"Connection: close"),
-        upload(persistent=False),
+        upload(keep_alive=False),
     )
     yield (
         "te-expect",

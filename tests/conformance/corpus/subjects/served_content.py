@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.conformance.corpus.entry import Entry, Held
+from tests.conformance.corpus.entry import Entry, ParsedRequest
 from tests.conformance.corpus.written import HIDDEN, Served, echo, get, length_post, post, served, upload
 
 CONTINUE = b"Expect: 100-continue"
@@ -38,7 +38,7 @@ def entries() -> Iterator[Entry]:
             "expect-continue-in-1-0",
             "HTTP/1.0 never gets 100.",
             post(CONTINUE, b"Content-Length: 5", content=b"hello", version=b"HTTP/1.0"),
-            upload(persistent=False),
+            upload(keep_alive=False),
         ),
     )
 
@@ -104,7 +104,7 @@ def _contents() -> Iterator[Served]:
 def _methods() -> Iterator[Entry]:
     lines = (b"Content-Length: %d" % len(HIDDEN),)
     text = HIDDEN.decode()
-    get_held = Held(content=text)
+    get_held = ParsedRequest(content=text)
     yield from served(
         "RFC 9110, 9.3.1",
         200,
@@ -114,13 +114,13 @@ def _methods() -> Iterator[Entry]:
             "content-on-head",
             "HEAD's neither.",
             get(*lines, method=b"HEAD") + HIDDEN,
-            Held("HEAD", content=text),
+            ParsedRequest("HEAD", content=text),
         ),
         (
             "content-on-get-in-1-0",
             "In HTTP/1.0 neither.",
             get(*lines, version=b"HTTP/1.0") + HIDDEN,
-            Held(content=text, persistent=False),
+            ParsedRequest(content=text, keep_alive=False),
         ),
     )
     yield from served(
@@ -130,13 +130,13 @@ def _methods() -> Iterator[Entry]:
             "content-on-options",
             "OPTIONS may have content.",
             get(*lines, method=b"OPTIONS") + HIDDEN,
-            Held("OPTIONS", content=text),
+            ParsedRequest("OPTIONS", content=text),
         ),
         (
             "content-on-asterisk",
             "With the asterisk, too.",
             get(*lines, target=b"*", method=b"OPTIONS") + HIDDEN,
-            Held("OPTIONS", (), content=text),
+            ParsedRequest("OPTIONS", (), content=text),
         ),
     )
     yield from served(
@@ -146,7 +146,7 @@ def _methods() -> Iterator[Entry]:
             "delete-length-zero",
             "No content to be refused.",
             get(b"Content-Length: 0", method=b"DELETE"),
-            Held("DELETE"),
+            ParsedRequest("DELETE"),
         ),
     )
     yield from served(
@@ -156,24 +156,24 @@ def _methods() -> Iterator[Entry]:
             "nothing-there",
             "To find nothing breaks nothing.",
             get(target=b"/nothing"),
-            Held(segments=("nothing",)),
+            ParsedRequest(segments=("nothing",)),
         ),
         (
             "nothing-there-post",
             "Nor to send nothing to it.",
             get(b"Content-Length: 0", target=b"/nothing", method=b"POST"),
-            Held("POST", ("nothing",)),
+            ParsedRequest("POST", ("nothing",)),
         ),
         (
             "no-way-out",
             "Dots lead nowhere.",
             get(target=b"/files/../../etc/passwd"),
-            Held(segments=("files", "..", "..", "etc", "passwd")),
+            ParsedRequest(segments=("files", "..", "..", "etc", "passwd")),
         ),
         (
             "no-way-out-escaped",
             "Nor do escaped ones.",
             get(target=b"/files/%2e%2e%2fetc"),
-            Held(segments=("files", "../etc")),
+            ParsedRequest(segments=("files", "../etc")),
         ),
     )

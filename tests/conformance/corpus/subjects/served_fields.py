@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.conformance.corpus.entry import Entry, Held
+from tests.conformance.corpus.entry import Entry, ParsedRequest
 from tests.conformance.corpus.written import Served, echo, get, served
 
 
@@ -12,7 +12,7 @@ def entries() -> Iterator[Entry]:
     yield from served("RFC 9110, 5.3", 200, *_repeated())
     yield from served("RFC 9112, 6.3 rule 7", 200, *_look_alikes())
     yield from served("RFC 9110, 12.5.3", 200, *_codings())
-    agent = Held(segments=("user-agent",), headers={"user-agent": "a (b; c) d/1.0"})
+    agent = ParsedRequest(segments=("user-agent",), headers={"user-agent": "a (b; c) d/1.0"})
     yield from served(
         "RFC 9110, 10.1.5",
         200,
@@ -26,7 +26,7 @@ def entries() -> Iterator[Entry]:
             "field-user-agent-missing",
             "Nobody has to say.",
             get(target=b"/user-agent"),
-            Held(segments=("user-agent",), headers={"user-agent": None}),
+            ParsedRequest(segments=("user-agent",), headers={"user-agent": None}),
         ),
     )
     yield from served(
@@ -37,7 +37,7 @@ def entries() -> Iterator[Entry]:
             "expect-in-1-0",
             "HTTP/1.0 has no expectations.",
             get(b"Expect: 100-continue", version=b"HTTP/1.0"),
-            echo(persistent=False),
+            echo(keep_alive=False),
         ),
     )
 
@@ -63,9 +63,14 @@ def _values() -> Iterator[Served]:
         ("capital-name", "Names have no case.", b"a: b", "b"),
     ):
         yield f"field-{name}", why, get(line), echo(a=value)
-    yield "field-name-digit", "A token may begin with a digit.", get(b"1A: b"), Held(headers={"1a": "b"})
-    yield "field-name-hyphen", "Or be a hyphen.", get(b"-: b"), Held(headers={"-": "b"})
-    yield "field-name-long", "Or be long.", get(b"N" * 200 + b": b"), Held(headers={"n" * 200: "b"})
+    yield (
+        "field-name-digit",
+        "A token may begin with a digit.",
+        get(b"1A: b"),
+        ParsedRequest(headers={"1a": "b"}),
+    )
+    yield "field-name-hyphen", "Or be a hyphen.", get(b"-: b"), ParsedRequest(headers={"-": "b"})
+    yield "field-name-long", "Or be long.", get(b"N" * 200 + b": b"), ParsedRequest(headers={"n" * 200: "b"})
 
 
 def _repeated() -> Iterator[Served]:
@@ -96,8 +101,8 @@ def _look_alikes() -> Iterator[Served]:
         ("trailer-length", b"Trailer: Content-Length"),
     ):
         field, _, value = line.decode().partition(": ")
-        held = Held(headers={field.lower(): value, "host": "corpus.test"})
-        yield f"alike-{name}", "It has no part in framing or routing.", get(line), held
+        parsed = ParsedRequest(headers={field.lower(): value, "host": "corpus.test"})
+        yield f"alike-{name}", "It has no part in framing or routing.", get(line), parsed
 
 
 def _codings() -> Iterator[Served]:

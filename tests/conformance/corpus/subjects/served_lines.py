@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.conformance.corpus.entry import Entry, Held
+from tests.conformance.corpus.entry import Entry, ParsedRequest
 from tests.conformance.corpus.written import HOST, echo, get, head, served
 
 ECHO = ("echo", "a")
@@ -22,13 +22,13 @@ def _methods() -> Iterator[Entry]:
         "RFC 9110, 9.3",
         200,
         ("method-get", "The plainest request there is.", get(), echo(host="corpus.test")),
-        ("method-head", "HEAD is answered without content.", get(method=b"HEAD"), Held("HEAD")),
+        ("method-head", "HEAD is answered without content.", get(method=b"HEAD"), ParsedRequest("HEAD")),
     )
     yield from served(
         "RFC 9110, 15.5.6",
         405,
         *(
-            (f"method-{name.lower()}", "It is known, and not for this path.", made, Held(name))
+            (f"method-{name.lower()}", "It is known, and not for this path.", made, ParsedRequest(name))
             for name in ("POST", "PUT", "DELETE", "TRACE", "PATCH")
             for made in (get(method=name.encode()),)
         ),
@@ -36,22 +36,37 @@ def _methods() -> Iterator[Entry]:
     yield from served(
         "RFC 9110, 15.6.2",
         501,
-        ("method-small-letters", "Methods have case: this is another.", get(method=b"get"), Held("get")),
-        ("method-unknown", "Any token is a method.", get(method=b"PROPFIND"), Held("PROPFIND")),
-        ("method-one-letter", "A token has one octet at least.", get(method=b"G"), Held("G")),
-        ("method-digits", "Digits are token octets.", get(method=b"123"), Held("123")),
-        ("method-every-mark", "So are these.", get(method=b"!#$%&'*+-.^_`|~"), Held("!#$%&'*+-.^_`|~")),
-        ("method-long", "A long one is no fault.", get(method=b"M" * 100), Held("M" * 100)),
+        (
+            "method-small-letters",
+            "Methods have case: this is another.",
+            get(method=b"get"),
+            ParsedRequest("get"),
+        ),
+        ("method-unknown", "Any token is a method.", get(method=b"PROPFIND"), ParsedRequest("PROPFIND")),
+        ("method-one-letter", "A token has one octet at least.", get(method=b"G"), ParsedRequest("G")),
+        ("method-digits", "Digits are token octets.", get(method=b"123"), ParsedRequest("123")),
+        (
+            "method-every-mark",
+            "So are these.",
+            get(method=b"!#$%&'*+-.^_`|~"),
+            ParsedRequest("!#$%&'*+-.^_`|~"),
+        ),
+        ("method-long", "A long one is no fault.", get(method=b"M" * 100), ParsedRequest("M" * 100)),
     )
     yield from served(
         "RFC 9110, 9.3.7",
         204,
-        ("method-options", "OPTIONS asks what can be asked for.", get(method=b"OPTIONS"), Held("OPTIONS")),
+        (
+            "method-options",
+            "OPTIONS asks what can be asked for.",
+            get(method=b"OPTIONS"),
+            ParsedRequest("OPTIONS"),
+        ),
     )
 
 
 def _versions() -> Iterator[Entry]:
-    last = echo(persistent=False)
+    last = echo(keep_alive=False)
     yield from served(
         "RFC 9112, 2.3",
         200,
@@ -69,9 +84,9 @@ def _versions() -> Iterator[Entry]:
     )
 
 
-def _origin_forms() -> Iterator[tuple[str, str, bytes, Held]]:
-    for name, why, target, held in (
-        ("root", "The shortest path.", b"/", Held(segments=("",))),
+def _origin_forms() -> Iterator[tuple[str, str, bytes, ParsedRequest]]:
+    for name, why, target, parsed in (
+        ("root", "The shortest path.", b"/", ParsedRequest(segments=("",))),
         ("echo-nothing", "A last segment may be empty.", b"/echo/", echo("")),
         ("double-slash", "Segments in the middle may be, too.", b"/echo//a", echo("", "a")),
         ("trailing-slash", "An empty segment is one.", b"/echo/a/", echo("a", "")),
@@ -107,16 +122,16 @@ def _origin_forms() -> Iterator[tuple[str, str, bytes, Held]]:
         ("query-marks", "Slashes and marks stand in it.", b"/echo/a?/?b?/", echo(query="/?b?/")),
         ("query-uri", "So does a URI.", b"/echo/a?u=http://b:80/@", echo(query="u=http://b:80/@")),
         ("query-nul-escaped", "What it means is not decided here.", b"/echo/a?%00", echo(query="%00")),
-        ("query-on-root", "Every path has one.", b"/?a", Held(segments=("",), query="a")),
+        ("query-on-root", "Every path has one.", b"/?a", ParsedRequest(segments=("",), query="a")),
         ("long-path", "A path of 4,000 octets.", b"/echo/" + b"a" * 4000, echo("a" * 4000)),
         ("many-segments", "And of 1,000 segments.", b"/echo" + b"/a" * 1000, echo(*"a" * 1000)),
     ):
-        yield f"target-{name}", why, get(target=target), held
+        yield f"target-{name}", why, get(target=target), parsed
 
 
 def _other_forms() -> Iterator[Entry]:
     there = echo(host="there.test")
-    root = Held(segments=("",), headers={"host": "there.test"})
+    root = ParsedRequest(segments=("",), headers={"host": "there.test"})
 
     def absolute(target: bytes) -> bytes:
         return get(target=target)
@@ -138,7 +153,7 @@ def _other_forms() -> Iterator[Entry]:
             "absolute-without-path-but-query",
             "With a query, too.",
             absolute(b"http://there.test?a=b"),
-            Held(segments=("",), query="a=b", headers={"host": "there.test"}),
+            ParsedRequest(segments=("",), query="a=b", headers={"host": "there.test"}),
         ),
         (
             "absolute-query",
@@ -150,7 +165,7 @@ def _other_forms() -> Iterator[Entry]:
             "absolute-in-1-0",
             "HTTP/1.0 needs no Host line.",
             get(target=b"http://there.test/echo/a", version=b"HTTP/1.0", host=None),
-            echo(host="there.test", persistent=False),
+            echo(host="there.test", keep_alive=False),
         ),
         (
             "absolute-with-empty-host-line",
@@ -159,7 +174,7 @@ def _other_forms() -> Iterator[Entry]:
             there,
         ),
     )
-    asterisk = Held("OPTIONS", ())
+    asterisk = ParsedRequest("OPTIONS", ())
     yield from served(
         "RFC 9112, 3.2.4",
         204,
@@ -168,10 +183,10 @@ def _other_forms() -> Iterator[Entry]:
             "asterisk-as-absolute",
             "A proxy is asked like this.",
             get(target=b"http://there.test", method=b"OPTIONS"),
-            Held("OPTIONS", (), headers={"host": "there.test"}),
+            ParsedRequest("OPTIONS", (), headers={"host": "there.test"}),
         ),
     )
-    connect = Held("CONNECT", ())
+    connect = ParsedRequest("CONNECT", ())
     yield from served(
         "RFC 9112, 3.2.3",
         501,
@@ -185,7 +200,7 @@ def connecting(target: bytes) -> bytes:
     return get(target=target, method=b"CONNECT")
 
 
-def _hosts() -> Iterator[tuple[str, str, bytes, Held]]:
+def _hosts() -> Iterator[tuple[str, str, bytes, ParsedRequest]]:
     for name, why, host in (
         ("empty", "A client without an authority sends it empty.", b""),
         ("port", "A port is digits.", b"corpus.test:80"),
@@ -205,7 +220,7 @@ def _hosts() -> Iterator[tuple[str, str, bytes, Held]]:
     ):
         yield f"host-{name}", why, get(host=host), echo(host=host.decode())
     first = b"GET /echo/a HTTP/1.1"
-    held = echo(host="corpus.test")
-    yield "host-last", "Order means nothing.", head(first, b"A: b", b"C: d", b"Host: " + HOST), held
-    yield "host-white-space", "It is stripped.", head(first, b"Host:\t " + HOST + b" \t"), held
-    yield "host-no-space", "None is needed.", head(first, b"HOST:" + HOST), held
+    parsed = echo(host="corpus.test")
+    yield "host-last", "Order means nothing.", head(first, b"A: b", b"C: d", b"Host: " + HOST), parsed
+    yield "host-white-space", "It is stripped.", head(first, b"Host:\t " + HOST + b" \t"), parsed
+    yield "host-no-space", "None is needed.", head(first, b"HOST:" + HOST), parsed

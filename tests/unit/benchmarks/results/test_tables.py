@@ -12,7 +12,7 @@ from benchmarks.results.samples import Run
 from benchmarks.results.statistics import Figure, figures
 from benchmarks.results.summary import summarize
 from benchmarks.results.tables import LEFT, RIGHT, WIDTH, Table, checks_table, spread, tables, targets_table
-from benchmarks.results.targets import judge
+from benchmarks.results.targets import evaluate
 from benchmarks.results.units import SECONDS
 
 
@@ -49,7 +49,7 @@ def test_every_question_has_tables_that_fit_a_terminal(run: Run, question: str) 
 
 
 def test_the_tables_of_a_whole_run_fit_a_terminal(run: Run) -> None:
-    for table in (targets_table(judge(figures(run))), checks_table(check(run))):
+    for table in (targets_table(evaluate(figures(run))), checks_table(check(run))):
         assert max(map(len, table.text().splitlines())) <= WIDTH
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.results.assertions import is_figure
 from benchmarks.results.statistics import Figure
-from benchmarks.results.targets import MISSED, PASS, TARGETS, UNKNOWN, Target, Verdict, judge, score
+from benchmarks.results.targets import MISSED, PASS, TARGETS, UNKNOWN, Target, Verdict, evaluate, score
 from benchmarks.results.units import OCTETS
 
 SET = {
@@ -88,7 +88,7 @@ def test_less_is_better_where_the_target_is_at_most() -> None:
 def test_what_was_not_measured_is_neither_met_nor_missed() -> None:
     verdict = Verdict(FLOOR, None)
     assert (verdict.result, verdict.words, verdict.close) == (UNKNOWN, UNKNOWN, False)
-    assert score(judge({})) == "0 of 0 targets met, 31 not measured"
+    assert score(evaluate({})) == "0 of 0 targets met, 31 not measured"
 
 
 def test_the_words_say_the_bound_in_its_unit() -> None:

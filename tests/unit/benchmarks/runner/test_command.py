@@ -63,14 +63,14 @@ def test_a_question_alone_shows_its_tables(measure: Measure, capsys: pytest.Capt
         ("file-4-KiB.nginx>=0", 1, "not measured: FAILED"),
     ],
 )
-def test_gates(
+def test_assertions(
     measure: Measure, expression: str, code: int, words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert alone(measure, "--assert", expression) == code
     assert words in capsys.readouterr().out
 
 
-def test_one_gate_that_does_not_hold_is_enough(measure: Measure) -> None:
+def test_one_failed_assertion_fails_the_run(measure: Measure) -> None:
     assert alone(measure, "--assert", "hot.floor>=0.1", "--assert", "hot.floor>=9") == 1
 
 
@@ -267,5 +267,5 @@ def test_the_processor_is_named_by_the_kernel(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["hot.floor>=0.70", " hot.floor <= 1e3 ", "hot.p99.nginx<2"])
-def test_gates_are_written_as_they_are_read(text: str) -> None:
+def test_an_assertion_is_written_as_it_is_read(text: str) -> None:
     assert parse_assertion(str(parse_assertion(text))) == parse_assertion(text)

@@ -17,8 +17,8 @@ from reactor.wakeup import SignalHandle
 OURS = (signal.SIGUSR1, signal.SIGUSR2)
 
 
-class Patience(EventHandler):
-    """Ends a wait for something that never comes."""
+class Timeout(EventHandler):
+    """Fails a test that waits for a signal that never arrives."""
 
     def on_deadline(self) -> None:
         raise AssertionError("nothing came in time")
@@ -46,9 +46,9 @@ def catching(numbers: Iterable[int]) -> SignalHandle:
 
 
 def turns_until(reactor: Reactor, done: Callable[[], bool]) -> None:
-    patience = Patience(deadline=reactor.now + 20)
-    reactor.register(patience)
-    while not done() and patience.deadline < float("inf"):
+    timeout = Timeout(deadline=reactor.now + 20)
+    reactor.register(timeout)
+    while not done() and timeout.deadline < float("inf"):
         reactor.turn()
     assert done()
 

@@ -1,4 +1,4 @@
-"""The wire: one TCP connection, between two kernels that are not there.
+"""One simulated TCP connection, between two kernels that are not there.
 
 It holds a buffer of some size for each direction, and what each side has said about its end. The
 client's calls are here; the server's are those of a ``Socket`` in ``network.py``. A reset does what
@@ -24,7 +24,7 @@ class Mark:
         return f"{len(self._octets)} octets [{zlib.crc32(self._octets):08x}]" if self._octets else "the end"
 
 
-class Wire:
+class TcpConnection:
     """One TCP connection. *up* goes to the server, *down* to the client."""
 
     def __init__(self, name: str, up_size: int, down_size: int) -> None:
