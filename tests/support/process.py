@@ -84,7 +84,7 @@ class RunningServer:
     stderr: Lines
 
     def __init__(self) -> None:
-        self._wires: list[ClientConnection] = []
+        self._connections: list[ClientConnection] = []
         self.start_line, self.url, self.port = "", "", 0
 
     def read_start_line(self) -> None:
@@ -101,12 +101,12 @@ class RunningServer:
     def connect(self, receive_buffer: int = 0) -> "ClientConnection":
         """Make a connection; a small receive buffer makes a client that takes little at once."""
         client = ClientConnection(self.port, receive_buffer)
-        self._wires.append(client)
+        self._connections.append(client)
         return client
 
     def close_connections(self) -> None:
         """Close every connection that ``connect`` made."""
-        for client in self._wires:
+        for client in self._connections:
             client.close()
 
     def get(self, path: str, *lines: str) -> Answer:

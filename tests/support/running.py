@@ -17,7 +17,7 @@ class ServerThread:
         self.server = Server(routes, port=0, settings=settings)
         self.thread = threading.Thread(target=self.server.run, args=(self._note_ready,), daemon=True)
         self._ready = threading.Event()
-        self._wires: list[ClientConnection] = []
+        self._connections: list[ClientConnection] = []
 
     def __enter__(self) -> "ServerThread":
         self.start()
@@ -29,7 +29,7 @@ class ServerThread:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for client in self._wires:
+        for client in self._connections:
             client.close()
         self.server.stop()
         self.server.stop()
@@ -51,8 +51,8 @@ class ServerThread:
 
     def connect(self) -> ClientConnection:
         """Make a connection, which is closed at the end."""
-        self._wires.append(ClientConnection(self.server.address[1]))
-        return self._wires[-1]
+        self._connections.append(ClientConnection(self.server.address[1]))
+        return self._connections[-1]
 
     def call(self, function: Callable[[], object]) -> object:
         """Call a function in the loop, and wait for what it returns."""

@@ -19,7 +19,7 @@ class Load(threading.Thread):
 
     def __init__(self, clients: list[ClientConnection]) -> None:
         super().__init__(daemon=True)
-        self._wires = clients
+        self._clients = clients
         self.ended = threading.Event()
         self.answered = 0
         self.failed: list[str] = []
@@ -27,9 +27,9 @@ class Load(threading.Thread):
     def run(self) -> None:
         """Have the clients ask, all of them at once, until the end."""
         while not self.ended.is_set():
-            for number, client in enumerate(self._wires):
+            for number, client in enumerate(self._clients):
                 client.send_head("GET", f"/echo/{number}")
-            for number, client in enumerate(self._wires):
+            for number, client in enumerate(self._clients):
                 try:
                     client.sock.settimeout(SECONDS * 3)
                     assert client.answer().content == b"%d" % number
