@@ -19,9 +19,8 @@ def negotiate(accept: str) -> str:
     offers = {"text/plain": 0.0, "application/openmetrics-text": 0.0}
     for name, weight in read_weights(accept):
         if name in offers:
-            offers[name] = max(
-                offers[name], weight
-            )  # Prometheus names a type once for each version that it reads
+            # Prometheus lists a type once for each version that it reads.
+            offers[name] = max(offers[name], weight)
     return OPEN if preferred(offers, "text/plain") == "application/openmetrics-text" else PLAIN
 
 
