@@ -9,11 +9,9 @@
 
 from collections.abc import Callable
 
-from reactor.http11.cors import is_cross_origin
+from reactor.http11.cors import ANY, is_cross_origin
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request
-
-ANY = "*"
 
 # Given a request, raises HTTPError(403) where the page of another site has made it.
 Check = Callable[[Request], None]

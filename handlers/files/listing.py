@@ -110,7 +110,9 @@ def preferred_format(accept: str | None) -> str:
     >>> preferred_format("text/html, */*;q=0.8"), preferred_format("*/*"), preferred_format(None)
     ('html', 'text', 'text')
     """
-    weights = read_weights(accept or "")
+    weights: dict[str, float] = {}
+    for name, weight in read_weights(accept or ""):
+        weights.setdefault(name, weight)
     anything = weights.get("text/*", weights.get("*/*", 0.0))
     offers = {
         "html": max(weights.get("text/html", 0.0), weights.get("application/xhtml+xml", 0.0)),

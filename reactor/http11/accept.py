@@ -1,6 +1,6 @@
 """Content negotiation by Accept and Accept-Encoding (RFC 9110, 12.4.2, 12.5.1 and 12.5.3).
 
-    Accept: text/html, */*;q=0.8             read_weights        {"text/html": 1.0, "*/*": 0.8}
+    Accept: text/html, */*;q=0.8             read_weights        [("text/html", 1.0), ("*/*", 0.8)]
     {format: weight}, default                preferred           the format with the greatest weight
     Accept-Encoding: br, gzip;q=0.5          preferred_coding    "gzip", "x-gzip", or None for identity
                                              preferred_codings   those of READY, best first
@@ -18,19 +18,19 @@ from reactor.http11.grammar import find_weight, find_weighted_codings
 READY = ("br", "zstd", "gzip")
 
 
-def read_weights(value: str) -> dict[str, float]:
-    """Read a list of members with weights; return the weights by name, in lower case.
+def read_weights(value: str) -> list[tuple[str, float]]:
+    """Read a list of members with weights; return each name, in lower case, and its weight.
 
-    Of a name that is repeated the first one counts. A member whose weight is missing or malformed has 1.
+    A member whose weight is missing or malformed has 1. What a repeated name means is decided by the caller.
 
     >>> read_weights("text/html;level=1;q=0.4, TEXT/plain")
-    {'text/html': 0.4, 'text/plain': 1.0}
+    [('text/html', 0.4), ('text/plain', 1.0)]
     """
-    weights: dict[str, float] = {}
+    weights = []
     for member in value.split(","):
         name, semicolon, parameters = member.partition(";")
         weight = find_weight(semicolon + parameters.rstrip(" \t"))
-        weights.setdefault(name.strip(" \t").lower(), float(weight[1]) if weight else 1.0)
+        weights.append((name.strip(" \t").lower(), float(weight[1]) if weight else 1.0))
     return weights
 
 
@@ -82,7 +82,10 @@ def preferred_codings(accept_encoding: str) -> tuple[str, ...]:
 
 
 def _weights(accept_encoding: str) -> dict[str, float]:
-    """Read the weights of the codings that are named, the first one where one is named twice."""
+    """Read the weights of the codings that are named, the first one where one is named twice.
+
+    Unlike ``read_weights``, it skips malformed members.
+    """
     weights: dict[str, float] = {}
     for name, weight in find_weighted_codings(accept_encoding):
         weights.setdefault(name.lower(), float(weight or 1))

@@ -38,11 +38,11 @@ class Phase(Enum):
 
 
 # Module constants: an attribute of an enum class is slower to look up.
-IDLE = Phase.IDLE
-HEAD = Phase.HEAD
-CONTENT = Phase.CONTENT
-ENDED = Phase.ENDED
-LOST = Phase.LOST
+PHASE_IDLE = Phase.IDLE
+PHASE_HEAD = Phase.HEAD
+PHASE_CONTENT = Phase.CONTENT
+PHASE_ENDED = Phase.ENDED
+PHASE_LOST = Phase.LOST
 
 
 class Parser:
@@ -67,7 +67,7 @@ class Parser:
         self._empty_lines = 0
         self._content: Reader | None = None
         self._close_after = False  # the request being read is the last one
-        self.phase = IDLE
+        self.phase = PHASE_IDLE
 
     # What others ask.
 
@@ -80,10 +80,10 @@ class Parser:
 
     def feed(self, octets: bytes) -> None:
         """Add octets that came; after the last request they are ignored."""
-        if self.phase is IDLE:
+        if self.phase is PHASE_IDLE:
             self._buffer = octets
-            self.phase = HEAD
-        elif self.phase is HEAD or self.phase is CONTENT:
+            self.phase = PHASE_HEAD
+        elif self.phase is PHASE_HEAD or self.phase is PHASE_CONTENT:
             self._buffer = self._buffer[self._position :] + octets
             self._scanned -= self._position
             self._position = 0
@@ -93,7 +93,7 @@ class Parser:
 
         Raise ProtocolError when what came is no request; the phase is LOST then.
         """
-        if self.phase is not HEAD:
+        if self.phase is not PHASE_HEAD:
             return None
         buffer = self._buffer
         after = len(buffer)
@@ -154,13 +154,13 @@ class Parser:
 
     def stop_after_current(self) -> None:
         """Ignore all requests after the current one."""
-        if self.phase is IDLE or self.phase is HEAD:
-            self.phase = ENDED
+        if self.phase is PHASE_IDLE or self.phase is PHASE_HEAD:
+            self.phase = PHASE_ENDED
         self._close_after = True
 
     def abandon(self) -> None:
         """Ignore all further bytes: it is not known where the next request would begin."""
-        self.phase = LOST
+        self.phase = PHASE_LOST
         self._buffer = b""
         self._position = 0
         self._content = None
@@ -173,17 +173,17 @@ class Parser:
             self._content = ChunkedReader(self._head_reader)
         else:
             self._content = LengthReader(length)
-        self.phase = CONTENT
+        self.phase = PHASE_CONTENT
 
     def _next_message(self, position: int) -> None:
         """Be ready for the next request, of which the buffer may hold octets already from a position on."""
         if self._close_after:
-            self.phase = ENDED
+            self.phase = PHASE_ENDED
         elif position < len(self._buffer):
-            self.phase = HEAD
+            self.phase = PHASE_HEAD
             self._position = self._scanned = position
         else:
-            self.phase = IDLE
+            self.phase = PHASE_IDLE
             self._buffer = b""  # most connections are idle most of the time: they hold nothing
             self._position = self._scanned = 0
 

@@ -140,10 +140,10 @@ class InstrumentedWriteBuffer(WriteBuffer):
         """Send, and emit SENT."""
         before = self.sent
         first = self._octets[0] if self._octets else b""
-        flow = WriteBuffer.flush(self, sock, share)
+        result = WriteBuffer.flush(self, sock, share)
         if self.sent != before:
             self._emit((SENT, self._clock(), self._connection, self.sent - before, first))
-        return flow
+        return result
 
 
 class InstrumentedConnection(Connection):

@@ -16,12 +16,12 @@ _ESCAPES = {"\\": "\\\\", "\n": "\\n", '"': '\\"'}
 
 def negotiate(accept: str) -> str:
     """Return the media type that Accept prefers (RFC 9110, 12.5.1); Prometheus' where it does not say."""
-    weights = read_weights(accept)
-    offers = {
-        PLAIN: weights.get("text/plain", 0.0),
-        OPEN: weights.get("application/openmetrics-text", 0.0),
-    }
-    return preferred(offers, PLAIN)
+    offers = {"text/plain": 0.0, "application/openmetrics-text": 0.0}
+    for name, weight in read_weights(accept):
+        if name in offers:
+            # Prometheus lists a type once for each version that it reads.
+            offers[name] = max(offers[name], weight)
+    return OPEN if preferred(offers, "text/plain") == "application/openmetrics-text" else PLAIN
 
 
 def render(families: Iterable[MetricFamily], media_type: str) -> str:

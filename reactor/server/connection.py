@@ -34,14 +34,21 @@ from math import inf
 
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
-from reactor.http11.parser import Parser, Phase
+from reactor.http11.parser import (
+    PHASE_CONTENT,
+    PHASE_ENDED,
+    PHASE_HEAD,
+    PHASE_IDLE,
+    PHASE_LOST,
+    Parser,
+)
 from reactor.http11.serializer import ChunkSource, has_length, interim, serialize
 from reactor.logs.access_log import Exchange, PendingEntries
 from reactor.loop import EventHandler, Interest
 from reactor.routing import Handler, Route
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.request_body import RequestBody
-from reactor.server.write_buffer import FlushResult, WriteBuffer, close_content
+from reactor.server.write_buffer import DONE, FlushResult, WriteBuffer, close_content
 
 log = logging.getLogger("reactor")
 
@@ -83,12 +90,6 @@ RESPONDING = State.RESPONDING
 WAITING = State.WAITING
 DRAINING = State.DRAINING
 CLOSED = State.CLOSED
-PHASE_IDLE = Phase.IDLE
-PHASE_HEAD = Phase.HEAD
-PHASE_CONTENT = Phase.CONTENT
-PHASE_ENDED = Phase.ENDED
-PHASE_LOST = Phase.LOST
-DONE = FlushResult.DONE
 STOPPING = ServerState.STOPPING
 
 

@@ -31,9 +31,9 @@ const makeBoard = (openConnection) => {
     const buckets = BUCKETS.map((title) => make("span", { className: "bucket", title }, make("i", {}), make("b", {})));
     const dense = make("div", { className: "dense", hidden: true }, ...buckets);
     const wait = state.interest === "-" ? "the handle is gone" : `waits for ${state.interest}`;
-    const patience = state.timeout ? `, ${state.timeout.replace("_", " ")} ${state.seconds} s` : "";
+    const timeout = state.timeout ? `, ${state.timeout.replace("_", " ")} ${state.seconds} s` : "";
     const element = make("li", { className: "lane" }, glow, make("div", { className: "label" },
-      make("h3", { textContent: state.name }), count, make("p", { textContent: wait + patience })), dense);
+      make("h3", { textContent: state.name }), count, make("p", { textContent: wait + timeout })), dense);
     element.dataset.state = state.name;
     element.title = state.successors.length ? `then ${state.successors.join(", ")}` : "the end";
     return {
@@ -120,12 +120,12 @@ const makeBoard = (openConnection) => {
   const makeChip = () => {
     const parts = Object.fromEntries(["name", "served", "peer"].map((key) => [key, make("span", { className: key })]));
     const gauges = Object.fromEntries(["in", "out"].map((key) => [key, make("i", {})]));
-    const patience = make("i", {});
+    const timeout = make("i", {});
     const gauge = make("span", { className: "gauges", ariaHidden: "true" },
       make("span", { className: "gauge" }, gauges.in), make("span", { className: "gauge" }, gauges.out));
-    const left = make("span", { className: "patience", ariaHidden: "true" }, patience);
+    const left = make("span", { className: "timeout", ariaHidden: "true" }, timeout);
     const element = make("button", { type: "button" }, left, parts.name, parts.served, parts.peer, gauge);
-    const chip = { element, parts, gauges, patience };
+    const chip = { element, parts, gauges, timeout };
     element.addEventListener("click", () => openConnection(chip.number));
     return chip;
   };
@@ -162,7 +162,7 @@ const makeBoard = (openConnection) => {
     scale(chip.gauges.in, "X", fill(unparsed, 65536));
     scale(chip.gauges.out, "X", fill(unsent, 262144));
     const { seconds } = states[state];
-    scale(chip.patience, "Y", deadline === null || !seconds ? 0 : clamp(deadline / seconds, 0, 1));
+    scale(chip.timeout, "Y", deadline === null || !seconds ? 0 : clamp(deadline / seconds, 0, 1));
   };
 
   // The way of a chip between two frames: the shortest that the moves allow, by way of RESPONDING when

@@ -63,8 +63,8 @@ const writeDeadline = (item, [who, which, seconds]) => {
   write(name, who);
   write(kind, which.replace("_", " "));
   write(when, `in ${span(seconds)}`);
-  const patience = hello.states.find((state) => state.timeout === which)?.seconds ?? seconds;
-  scaled(bar, patience ? clamp(seconds / patience, 0, 1) : 0);
+  const timeout = hello.states.find((state) => state.timeout === which)?.seconds ?? seconds;
+  scaled(bar, timeout ? clamp(seconds / timeout, 0, 1) : 0);
 };
 const makeHandle = () => {
   const bits = [make("i", { textContent: "r" }), make("i", { textContent: "w" })];

@@ -32,9 +32,9 @@ const makePanel = () => {
     );
     parts.table.append(...states.map((state) => {
       const wait = make("td", { textContent: state.interest });
-      const patience = state.timeout ? `${state.timeout.replace("_", " ")} ${state.seconds} s` : "-";
+      const timeout = state.timeout ? `${state.timeout.replace("_", " ")} ${state.seconds} s` : "-";
       const row = make("tr", {}, make("th", { textContent: state.name, scope: "row" }), wait,
-        make("td", { textContent: patience }), make("td", { textContent: state.on_timeout ?? "-" }));
+        make("td", { textContent: timeout }), make("td", { textContent: state.on_timeout ?? "-" }));
       row.dataset.state = state.name;
       return row;
     }));

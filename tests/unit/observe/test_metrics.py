@@ -172,6 +172,11 @@ def test_10_000_random_paths_and_methods_add_no_label() -> None:
         ("application/openmetrics-text;q=0.2, text/plain;q=0.9", PLAIN),
         ("application/openmetrics-text;q=0", PLAIN),
         ("APPLICATION/OPENMETRICS-TEXT", OPEN),
+        (
+            "application/openmetrics-text;version=0.0.1;q=0.1, "
+            "application/openmetrics-text;version=1.0.0;q=0.9, text/plain;q=0.5",
+            OPEN,
+        ),
     ],
 )
 def test_the_format_is_the_one_that_is_preferred(accept: str, chosen: str) -> None:
