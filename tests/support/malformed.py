@@ -358,6 +358,18 @@ MALFORMED_CHUNKS: dict[str, tuple[str, bytes]] = {
     "last-with-data": ("The last chunk has none.", b"0\r\nhello\r\n0\r\n\r\n"),
 }
 
+LINE_ENDS_IN_EXTENSIONS: dict[str, tuple[str, bytes]] = {
+    "lf-in-extension": (
+        "Who takes LF for the line's end sees other chunks.",
+        b"5;a\nhello\r\n0\r\n\r\n",
+    ),
+    "cr-in-extension": (
+        "Who takes CR for the line's end sees other chunks.",
+        b"5;a\rb\r\nhello\r\n0\r\n\r\n",
+    ),
+    "lf-in-quoted-extension": ("Quotes do not hold a line end.", b'5;a="b\nc"\r\nhello\r\n0\r\n\r\n'),
+}
+
 MALFORMED_TRAILERS: dict[str, tuple[str, tuple[bytes, ...]]] = {
     "without-colon": ("A trailer is a field line.", (b"A",)),
     "without-name": ("A trailer is a field line.", (b": b",)),

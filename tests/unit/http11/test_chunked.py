@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.malformed import (
+    LINE_ENDS_IN_EXTENSIONS,
     MALFORMED_CHUNK_SIZES,
     MALFORMED_CHUNKS,
     MALFORMED_EXTENSIONS,
@@ -36,9 +37,7 @@ BODIES = {
     "CR": b"5\r\r\nhello\r\n0\r\n\r\n",
     "bare CR": b"5\rhello\r\n0\r\n\r\n",
     "bare LF": b"5\nhello\r\n0\r\n\r\n",
-    "bare LF in an extension": b"5;a\nhello\r\n0\r\n\r\n",
-    "bare CR in an extension": b"5;a\rb\r\nhello\r\n0\r\n\r\n",
-    "bare LF in a quoted extension": b'5;a="b\nc"\r\nhello\r\n0\r\n\r\n',
+    **values(LINE_ENDS_IN_EXTENSIONS),
     "extension with a control": b"5;a=\x01\r\nhello\r\n0\r\n\r\n",
     "extension with NUL": b"5;a\0\r\nhello\r\n0\r\n\r\n",
     "data and bare LF": b"5\r\nhello\n0\r\n\r\n",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from tests.conformance.corpus.entry import Entry
 from tests.conformance.corpus.written import HIDDEN, chunked, refused
+from tests.support.malformed import LINE_ENDS_IN_EXTENSIONS
 
 GET = b"GET /echo/a HTTP/1.1"
 HOST = b"Host: corpus.test"
@@ -89,24 +90,10 @@ def entries() -> Iterator[Entry]:
             "TE.TE: who takes LF for a line end sees chunks.",
             GET + b"\r\n" + HOST + b"\r\nX:X\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         ),
-        (
-            "ends-lf-in-extension",
-            "Who takes LF for the line's end sees other chunks.",
-            chunked(b"5;a\nhello\r\n0\r\n\r\n"),
-        ),
-        (
-            "ends-cr-in-extension",
-            "Who takes CR for the line's end sees other chunks.",
-            chunked(b"5;a\rb\r\nhello\r\n0\r\n\r\n"),
-        ),
         ("ends-lf-of-chunk-size-unended", "It is refused before CRLF comes.", chunked(b"5\n")),
         ("ends-lf-of-extension-unended", "It is refused before CRLF comes.", chunked(b"5;a=b\n")),
         ("ends-lf-of-trailer-unended", "It is refused before CRLF comes.", chunked(b"0\r\nA: b\n")),
         ("ends-lf-of-field-unended", "It is refused before CRLF comes.", GET + b"\r\nA: b\n"),
         ("ends-lf-of-request-line-unended", "It is refused before CRLF comes.", GET + b"\n"),
-        (
-            "ends-lf-in-quoted-extension",
-            "Quotes do not hold a line end.",
-            chunked(b'5;a="b\nc"\r\nhello\r\n0\r\n\r\n'),
-        ),
+        *((f"ends-{name}", why, chunked(body)) for name, (why, body) in LINE_ENDS_IN_EXTENSIONS.items()),
     )
