@@ -27,6 +27,8 @@ if sys.version_info < (3, 11):  # noqa: UP036  # a checkout is run without pip, 
         sys.exit(3)
     raise ImportError("reactor: " + _REASON)
 
+from pathlib import Path
+
 from reactor._version import __version__ as __version__
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import FileSlice, LiveStream, Request, Response
@@ -48,3 +50,8 @@ __all__ = [
     "buffered",
     "serve",
 ]
+
+# In a checkout, the handlers are the folder next to this one; installed, they are in this one (setup.cfg).
+_checkout = Path(__file__).resolve().parents[1]
+if (_checkout / "handlers" / "files").is_dir():
+    __path__.append(str(_checkout))

@@ -5,6 +5,7 @@
 It packs the package that it is part of, in a checkout or an installation, by the standard library alone.
 """
 
+import argparse
 import shutil
 import sys
 import tempfile
@@ -12,19 +13,31 @@ import zipapp
 from collections.abc import Sequence
 from pathlib import Path
 
+from reactor import handlers
+
 PACKAGE = Path(__file__).parents[1]
+HANDLERS = Path(handlers.__file__).parent
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Write the file that the arguments name, ``reactor.pyz`` in the working directory by default."""
-    (target,) = arguments or ["reactor.pyz"]
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        # Follows the symbolic link to handlers/, which zipapp alone would leave out.
-        shutil.copytree(PACKAGE, folder / "reactor", ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "__main__.py").write_text("import reactor.__main__\n")
-        zipapp.create_archive(folder, target, "/usr/bin/env python3", compressed=True)
+    parser = argparse.ArgumentParser(
+        prog="python -m reactor.cli.zipapp", description="Build the server in one file."
+    )
+    parser.add_argument("file", nargs="?", default="reactor.pyz", help="file to write (default: %(default)s)")
+    target = parser.parse_args(arguments).file
+    ignore = shutil.ignore_patterns("__pycache__", "handlers")
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            shutil.copytree(PACKAGE, folder / "reactor", ignore=ignore)
+            shutil.copytree(HANDLERS, folder / "reactor" / "handlers", ignore=ignore)
+            (folder / "__main__.py").write_text("import reactor.__main__\n")
+            zipapp.create_archive(folder, target, "/usr/bin/env python3", compressed=True)
+    except OSError as error:
+        parser.exit(1, f"{parser.prog}: cannot write {target!r}: {error.strerror or error}\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

@@ -21,7 +21,7 @@ LAYERS = (
     ("reactor/settings.py", "reactor/_version.py"),
 )
 # Handlers import these, and only the command imports handlers.
-# Their package is reactor.handlers: reactor/handlers is a symbolic link to handlers/.
+# Their package is reactor.handlers (reactor/__init__.py).
 HANDLERS = "handlers/"
 IMPORTED_BY_HANDLERS = ("reactor/routing.py", "reactor/basic_auth.py", "reactor/http11/", HANDLERS)
 

@@ -1,7 +1,12 @@
 """Imports only go down: the layers of the design, and planted faults that show that the checker sees."""
 
+import configparser
+import re
+from pathlib import Path
+
 import pytest
 
+from reactor import handlers
 from tests.design.layers import LAYERS, NAMED_FOR_TYPES, faults, faults_in, imports_of, is_in, module_of
 from tests.design.sources import ROOT, read_sources
 
@@ -19,12 +24,17 @@ def test_every_place_of_a_layer_exists(place: str) -> None:
     assert any(is_in(path, (place,)) for path in SOURCES)
 
 
-def test_the_package_of_handlers_has_the_files_of_handlers() -> None:
-    """Here it is a symbolic link, in an sdist a copy."""
-    files = [path for path in (ROOT / "handlers").rglob("*") if path.is_file() and path.suffix != ".pyc"]
-    assert len(files) > 20
-    for path in files:
-        assert (ROOT / "reactor" / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+def test_the_package_of_handlers_is_the_folder_next_to_the_server() -> None:
+    assert Path(handlers.__file__).resolve() == ROOT / "handlers" / "__init__.py"
+    assert handlers.__name__ == "reactor.handlers"
+
+
+def test_every_package_is_installed() -> None:
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    folders = {path.rpartition("/")[0] for path in SOURCES}
+    packages = {re.sub("^handlers", "reactor/handlers", folder).replace("/", ".") for folder in folders}
+    assert setup["options"]["packages"].split() == sorted(packages)
 
 
 def test_handlers_are_imported_under_one_name() -> None:

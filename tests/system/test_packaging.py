@@ -163,6 +163,13 @@ def test_a_checkout_serves_from_another_directory(checkout: Path, elsewhere: Pat
     assert_serves((sys.executable, "-m", "reactor"), elsewhere, checkout)
 
 
+def test_a_checkout_that_was_unpacked_from_a_zip_archive_serves(checkout: Path, tmp_path: Path) -> None:
+    archive = shutil.make_archive(str(tmp_path / "reactor"), "zip", checkout)
+    with zipfile.ZipFile(archive) as file:
+        file.extractall(tmp_path / "reactor")
+    assert_serves((sys.executable, "-m", "reactor"), tmp_path / "reactor")
+
+
 def test_an_editable_installation_imports_the_checkout(checkout: Path, elsewhere: Path) -> None:
     venv.create(elsewhere / "venv", system_site_packages=True, symlinks=True)
     python = elsewhere / "venv" / "bin" / "python"
@@ -178,11 +185,10 @@ def test_the_wheel_has_all_files_of_the_package_and_no_other_package(wheel: Path
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     packaged = {name for name in names if ".dist-info/" not in name}
-    folders = (ROOT / "reactor", ROOT / "reactor" / "handlers")  # a symbolic link is not followed
     expected = {
-        path.relative_to(ROOT).as_posix()
-        for folder in folders
-        for path in folder.rglob("*")
+        "reactor/" * (folder == "handlers") + path.relative_to(ROOT).as_posix()
+        for folder in ("reactor", "handlers")
+        for path in (ROOT / folder).rglob("*")
         if path.suffix in (".py", ".html", ".css", ".js", ".typed")
     }
     assert packaged == expected | {"reactor/lessons/README.md"}
