@@ -94,6 +94,9 @@ class Browser:
 
     def drag(self, step: str, *files: Path) -> None:
         """Drag files over the page from outside: dragEnter, dragOver, drop."""
+        if step == "dragEnter":  # Chromium drops the event when it arrives before the page was painted
+            painted = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
+            self.driver.execute_async_script(painted)
         data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
         event = {"type": step, "x": 300, "y": 300, "data": data}
         self.driver.execute_cdp_cmd("Input.dispatchDragEvent", event)

@@ -350,6 +350,7 @@ def test_with_thousands_there_are_counts_and_no_chips(page: Browser, mock: Mock)
     assert not any(each.is_displayed() for each in page.all(".bucket"))
 
 
+@pytest.mark.bench
 def test_two_thousand_connections_are_drawn_thirty_times_a_second(page: Browser, mock: Mock) -> None:
     """Frames that come while one is drawn take its place; so as many are drawn as the page keeps up with."""
     mock.send(*map(dense_frame, range(120)), seconds=1 / 30)
