@@ -5,6 +5,7 @@ Under ``tests/system`` every test is marked ``system``, under ``tests/browser`` 
 default run deselects all of them (``addopts`` in setup.cfg).
 """
 
+import multiprocessing.util
 import os
 import signal
 import subprocess
@@ -59,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in STARTS_A_PROCESS:
         if hasattr(os, name):
             patch.setattr(os, name, refuse(config, getattr(os, name)))
+    patch.setattr(multiprocessing.util, "spawnv_passfds", refuse(config, multiprocessing.util.spawnv_passfds))
     config.add_cleanup(patch.undo)
 
 

@@ -1,5 +1,6 @@
 """The guard of tests/conftest.py: a test without a marker does not start a process."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ WAYS: dict[str, Callable[[], object]] = {
     "fork": os.fork,
     "posix_spawn": lambda: os.posix_spawn(sys.executable, COMMAND, os.environ),
     "system": lambda: os.system("true"),
+    "multiprocessing": multiprocessing.get_context("spawn").Process(target=print).start,
 }
 
 
