@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from reactor.http11.grammar import find_weight, find_weighted_codings
 
-# Codings in which content may stand ready; of equals the first is taken.
+# Codings of precompressed content; of equal weights the first is preferred.
 READY = ("br", "zstd", "gzip")
 
 
@@ -67,8 +67,8 @@ def preferred_coding(accept_encoding: str | None) -> str | None:
 def preferred_codings(accept_encoding: str) -> tuple[str, ...]:
     """Return those of ``READY`` that the client prefers to identity, best first.
 
-    Of equals the one comes first that is smaller for most content. "*" may be anything that is
-    registered, and what everybody can read is gzip alone: the others are to be named.
+    Of equal weights, the coding that is smaller for most content comes first. "*" stands for gzip only, which
+    every client can decode: the others must be named.
 
     >>> preferred_codings("gzip, deflate, br"), preferred_codings("zstd;q=0.5, *"), preferred_codings("")
     (('br', 'gzip'), ('gzip', 'zstd'), ())

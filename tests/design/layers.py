@@ -46,15 +46,15 @@ IMPURE = frozenset(
         "secrets",
     }
 )
-# Where a lock is taken, which is no input or output: another thread may send to a live stream.
+# A lock is not input or output: another thread may send to a live stream.
 LOCKS = {("reactor/http11/message.py", "threading")}
 # The event loop knows no HTTP, the standard library's included.
 NO_HTTP = ("reactor/loop.py", "reactor/deadlines.py", "reactor/wakeup.py")
 HTTP = frozenset({"http", "email", "urllib"})
 
-# What is used where somebody has installed it, by one file, which does without.
+# Optional packages, each imported by one file that works without it.
 OPTIONAL = {("reactor/http11/coding.py", "isal"), ("reactor/observe/metrics.py", "psutil")}
-# Who may name whom for the type checker alone, though that makes a circle.
+# Imports for the type checker alone that would make a circle.
 NAMED_FOR_TYPES = {("reactor.server.context", "reactor.server.connection")}
 
 
@@ -87,7 +87,7 @@ def is_in(path: str, places: tuple[str, ...]) -> bool:
 
 @lru_cache(maxsize=256)
 def imports_of(path: str, source: str, modules: frozenset[str]) -> tuple[Import, ...]:
-    """Find every import in a file, wherever it stands."""
+    """Find every import in a file, at any depth."""
     tree = ast.parse(source, path)
     for_types = {
         id(inner)
