@@ -189,7 +189,9 @@ class Connection(EventHandler):
             if self.state is not WAITING:
                 self._process()
             elif self._parser.buffered > self._context.settings.max_head:
-                self._close()  # nobody sends that much behind a request for a live stream
+                limit = self._context.settings.max_head
+                log.info("c%d: closed: over %d bytes pipelined behind a live stream", self.number, limit)
+                self._close()
 
     def on_writable(self) -> None:
         """Go on with what is to be sent, and with the requests that wait behind it."""

@@ -64,6 +64,22 @@ def test_requests_behind_a_live_stream_are_answered_when_it_ends() -> None:
         client.assert_responds()
 
 
+def test_too_many_bytes_behind_a_live_stream_close_the_connection_and_are_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stream = LiveStream()
+    with Harness(answering(lambda: Response(200, stream)), max_head=500) as server, caplog.at_level("INFO"):
+        client = open_stream(server)
+        client.send(b"G" * 500)
+        client.assert_open()
+        assert caplog.messages == []
+        client.send(b"G")
+        client.read()
+        assert client.closed
+        assert stream.closed
+    assert caplog.messages == ["c1: closed: over 500 bytes pipelined behind a live stream"]
+
+
 def test_a_live_stream_keeps_no_more_than_its_limit_for_a_client_that_does_not_read() -> None:
     stream = LiveStream(limit=10_000)
     with Harness(answering(lambda: Response(200, stream))) as server:
