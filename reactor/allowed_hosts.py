@@ -40,7 +40,8 @@ _match_host = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::[0-9]*)?", re.ASCII).fullma
 class AllowedHosts:
     """The hosts that a server answers; raises ValueError for a name that is invalid.
 
-    ``advice`` ends the error message for a host that could be allowed; ``{name}`` in it is that host.
+    ``error_route`` answers requests to all other hosts with 403. ``advice`` ends the error message for a host
+    that could be allowed; ``{name}`` in it is that host.
     With ``only_on_loopback`` a server that listens on another address checks nothing.
     """
 
@@ -48,7 +49,7 @@ class AllowedHosts:
         self._names = frozenset(read_name(name) for name in ([names] if isinstance(names, str) else names))
         self._advice = advice
         self._only_on_loopback = only_on_loopback
-        self._error_route = Route("", self._refuse, None)
+        self.error_route = Route("", self._refuse, None)
         # At most 64 hosts of at most 260 characters. ip_address() takes longer than everything else.
         self._allows: Callable[[str], bool] = lru_cache(maxsize=64)(self._decide)
 
@@ -57,10 +58,6 @@ class AllowedHosts:
         if ANY in self._names or (self._only_on_loopback and not is_loopback(address)):
             return None
         return self
-
-    def refusal(self, host: str | None) -> Route | None:
-        """Return the route that refuses a request to this host with 403, None where the host is allowed."""
-        return None if self.allows(host) else self._error_route
 
     def check(self, request: Request) -> None:
         """Raise HTTPError(403) where the host of a request is not allowed."""

@@ -22,6 +22,7 @@ from reactor.http11 import grammar
 from reactor.http11.cors import preflight_fields
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import NO_PARAMS, Params, Request, Response
+from reactor.http11.target import Target
 from reactor.settings import MIB
 
 Handler = Callable[[Request], Response]
@@ -29,6 +30,7 @@ Function = TypeVar("Function", bound=Handler)
 
 # All that are known but CONNECT, which names no path, and which only a proxy has a use for.
 METHODS = tuple(method for method in grammar.METHODS if method != "CONNECT")
+MAX_FOUND, MAX_FOUND_LENGTH = 256, 256  # paths whose routes are cached for each method, and their characters
 
 
 class Sink(Protocol):
@@ -163,13 +165,9 @@ class Router:
     def __init__(self, cors: bool = False) -> None:
         self._root = _Node()
         self._cors = cors
-        self._when_changed: list[Callable[[], None]] = []
+        self._found: dict[str, dict[str, tuple[Route, Params]]] = {method: {} for method in METHODS}
 
     # Building it.
-
-    def when_changed(self, function: Callable[[], None]) -> None:
-        """Have a function called when a route is added: who remembers what was found must forget it."""
-        self._when_changed.append(function)
 
     def get(self, pattern: str) -> Callable[[Function], Function]:
         """Register a function for GET, and so for HEAD."""
@@ -194,8 +192,8 @@ class Router:
             node.routes[method] = Route(pattern, function, sink or DEFAULT_SINKS[method], sink is not None)
             if method == "GET":
                 node.routes.setdefault("HEAD", node.routes["GET"])
-            for forget in self._when_changed:
-                forget()
+            for found in self._found.values():
+                found.clear()
             return function
 
         return register
@@ -235,6 +233,21 @@ class Router:
         return branch
 
     # Asking it.
+
+    def find(self, method: str, target: Target) -> tuple[Route, Params]:
+        """Return the route of a request and the parts of the path that it names, as ``resolve`` does.
+
+        Results are cached by method and path, at most ``MAX_FOUND`` for each method.
+        """
+        cached = self._found.get(method)
+        found = None if cached is None else cached.get(target.path)
+        if found is None:
+            found = self.resolve(method, target.segments)
+            if cached is not None and len(target.path) <= MAX_FOUND_LENGTH:
+                if len(cached) >= MAX_FOUND:
+                    cached.clear()
+                cached[target.path] = found
+        return found
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
         """Return the route for a method and the segments of a path, and the parts that it names.

@@ -110,13 +110,7 @@ def _instrumentation(
         return inspector.inspected(
             subscribers, host, port, settings, [endpoints(metrics)], [metrics], names=names
         )
-    return (
-        Instrumentation(
-            InstrumentedReactor(subscribers, slow_turn=settings.slow_turn), InstrumentedConnection
-        )
-        if subscribers
-        else None
-    )
+    return Instrumentation(InstrumentedReactor(subscribers), InstrumentedConnection) if subscribers else None
 
 
 def _open_trace(path: str, limit: int) -> Trace:

@@ -1,9 +1,8 @@
-"""Request heads: from bytes to a method, a target, headers and a route.
+"""Request heads: from bytes to a method, a target and headers.
 
 1. The request line: method, target and version.
 2. The field lines, each by its grammar; a line in the cache is not checked again.
 3. The interpreted fields together: host, content length, keep-alive, expectation, preferred coding.
-4. The route, which the router finds by method and path.
 
 Each step is a pure function of the bytes, so that its result can be cached. A ``HeadReader`` holds the
 caches that the connections of one server share: whole heads; header blocks, which are all that follows
@@ -14,9 +13,7 @@ of the response: a response to HEAD has no content (RFC 9110, 9.3.2). Its result
 """
 
 import re
-from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
 
 from reactor.http11.accept import preferred_coding
 from reactor.http11.bytes_cache import BytesCache
@@ -31,7 +28,7 @@ from reactor.http11.grammar import (
     match_version,
 )
 from reactor.http11.headers import FieldLine, Headers, read_field_line
-from reactor.http11.message import NO_PARAMS, Head, Params, Request
+from reactor.http11.message import Head, Request
 from reactor.http11.target import Target, check_host, read_target
 from reactor.settings import Settings
 
@@ -44,47 +41,31 @@ TLS = b"\x16\x03"
 _METHODS = {name.encode(): name for name in METHODS}
 _VERSIONS = {b"HTTP/1.1": 1, b"HTTP/1.0": 0}
 
-# Given a method and the segments of a path: what answers, and the parts of the path that it names.
-Resolve = Callable[[str, Sequence[str]], tuple[Any, Params]]
-# Given the host of a request: the route that refuses it, None for a host that is allowed.
-RefuseHost = Callable[[str | None], Any]
-# What a Request is made of: method, target, what the rest means, what answers, and its parameters.
-ParsedHead = tuple[str, Target, Head, Any, Params]
+# What a Request is made of: method, target, and what the rest means.
+ParsedHead = tuple[str, Target, Head]
 # Where octets are at fault, and the error that says so.
 Fault = tuple[int, ProtocolError]
 
 
-def no_route(method: str, segments: Sequence[str]) -> tuple[None, Params]:
-    """Stand in for a router where none is needed."""
-    return None, NO_PARAMS
-
-
 class HeadReader:
-    """Parses heads and caches the results; shared by all connections with the same settings and routes.
+    """Parses heads and caches the results; shared by all connections with the same settings.
 
     ``heads`` caches parsed heads by the bytes of the whole head; ``chunk_sizes``, used by ``ChunkedReader``,
-    caches the sizes of chunks by their first lines. When the results of ``resolve`` change, ``heads`` must be
-    cleared. ``refuse_host`` is called before ``resolve``; its result is cached with the head, too.
+    caches the sizes of chunks by their first lines. A result depends on the bytes alone.
     """
 
     __slots__ = (
         "_header_blocks",
         "_lines",
         "_max_unchecked",
-        "_refuse_host",
-        "_resolve",
         "chunk_sizes",
         "heads",
         "settings",
     )
 
-    def __init__(
-        self, settings: Settings, resolve: Resolve = no_route, refuse_host: RefuseHost | None = None
-    ) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._max_unchecked = min(settings.max_request_line, settings.max_head - 4)
-        self._resolve = resolve
-        self._refuse_host = refuse_host
         self.heads: BytesCache[ParsedHead] = BytesCache(max_entries=512, max_length=MAX_CACHED_HEAD)
         self._header_blocks: BytesCache[Head] = BytesCache(max_entries=256, max_length=MAX_CACHED_HEAD)
         self._lines: BytesCache[FieldLine] = BytesCache(max_entries=1024, max_length=256)
@@ -155,11 +136,7 @@ class HeadReader:
         target = read_target(method, target_octets)
         if target.authority is not None:
             head = head.with_authority(target.authority)
-        refusal = None if self._refuse_host is None else self._refuse_host(head.host)
-        if refusal is None:
-            read = method, target, head, *self._resolve(method, target.segments)
-        else:
-            read = method, target, head, refusal, NO_PARAMS
+        read = method, target, head
         if cached_head is not None:  # a head with a new header block is not likely to come again
             self.heads.put(octets, read)
         return read

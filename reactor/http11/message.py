@@ -95,8 +95,8 @@ class Head:
 class Request:
     """One request. ``content`` is what the route's sink made of the content: octets, unless it says else.
 
-    ``route`` is what answers it, and ``params`` holds the parts of the path that the route names,
-    percent-decoded; both are the router's, and are the same object for many requests.
+    ``route`` is the pattern of the route that answers it, such as "/files/{name...}", and ``params`` holds
+    the parts of the path that the pattern names, percent-decoded. Both are set when the request is routed.
     """
 
     __slots__ = ("content", "head", "method", "params", "route", "target")
@@ -106,7 +106,7 @@ class Request:
         method: str,
         target: Target,
         head: Head,
-        route: Any = None,
+        route: str = "",
         params: Params = NO_PARAMS,
     ) -> None:
         self.method = method

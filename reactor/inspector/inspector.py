@@ -15,7 +15,6 @@ import signal
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from math import inf
 
 from reactor.inspector.demo_server import DemoServer, ServedEvents
 from reactor.inspector.main_loop import MainLoop
@@ -115,7 +114,7 @@ def inspected(
     if not hasattr(selector, "fileno"):
         selector.close()
         raise StartError("--inspect needs a selector that can itself be waited for: epoll or kqueue")
-    outer = Reactor(slow_turn=inf) if outer is None else outer
+    outer = Reactor() if outer is None else outer
     control = Control(outer, pausable(outer.clock))
     served = [ServedEvents(each) for each in served_subscribers]
     inner = SteppedReactor(control, [*served, *subscribers], selector, (settings or Settings()).slow_turn)

@@ -17,8 +17,9 @@ another's, a library that hands out its epoll handle instead of a hundred socket
 
 from math import inf
 
+from reactor.event_handler import EventHandler, Interest
 from reactor.inspector.stepping import SteppedReactor
-from reactor.loop import EventHandler, Interest, Reactor
+from reactor.loop import Reactor
 
 
 class MainLoop(EventHandler):

@@ -83,11 +83,11 @@ class HeadRedactor:
             self._hides, self._begun, self._announces = self._announces, False, False
 
 
-def show_outgoing(data: object, count: int, is_head: bool) -> str:
-    """Return what may be shown of ``count`` bytes that were sent, the first of which are given."""
-    if not is_head or not isinstance(data, bytes) or not data.startswith(b"HTTP/1."):
+def show_outgoing(response: bytes, count: int) -> str:
+    """Return what may be shown of ``count`` bytes that were sent; a response that they begin with, or b""."""
+    if not response:
         return f"[{count} octets]"
-    head = data[:count]
+    head = response[:count]
     end = head.find(b"\r\n\r\n") + 4
     head = head[:end] if end > 3 else head
     rest = count - len(head)

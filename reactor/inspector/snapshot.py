@@ -14,10 +14,11 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from typing import Any
 
+from reactor.http11.message import Request
 from reactor.inspector.redact import HeadRedactor, show_outgoing
-from reactor.observe.events import CloseReason, Event, EventKind, Subscriber, descriptor_of, peer_of
+from reactor.observe.events import Event, EventKind, Subscriber, descriptor_of, peer_of
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
-from reactor.server.connection import State
+from reactor.server.state import CloseReason, State
 
 MAX_CHIPS = 300  # connections that are shown one by one
 TURNS, HISTORY, PIECES, CLOSED = 200, 60, 40, 50
@@ -33,8 +34,8 @@ class ConnectionRecord:
     """
 
     __slots__ = (
-        *("close_reason", "closed_at", "connection", "entered", "fd", "head_is_due", "history", "missing"),
-        *("peer", "redactor", "traffic"),
+        *("close_reason", "closed_at", "connection", "entered", "fd", "history", "missing"),
+        *("peer", "redactor", "traffic", "unsent_head"),
     )
 
     def __init__(
@@ -49,7 +50,7 @@ class ConnectionRecord:
         self.missing = missing
         self.traffic: deque[tuple[float, str, int, str]] = deque(maxlen=PIECES)
         self.redactor = HeadRedactor()
-        self.head_is_due = False
+        self.unsent_head = b""  # the first bytes of the first response that is not sent yet
         self.close_reason = ""
 
     def enter(self, now: float, before: State, after: State) -> None:
@@ -154,24 +155,32 @@ class Snapshot(Subscriber):
             record.traffic.append((when, "in", len(data), text))
 
     def _on_response(
-        self, kind: EventKind, when: float, connection: InstrumentedConnection, *others: object
+        self,
+        kind: EventKind,
+        when: float,
+        connection: InstrumentedConnection,
+        request: Request,
+        status: int,
+        compressed: int,
+        began: float,
+        made: float,
+        data: bytes,
     ) -> None:
         self.totals["requests"] += 1
-        self._record(connection).head_is_due = True
+        record = self._record(connection)
+        record.unsent_head = record.unsent_head or data
 
     def _on_refused(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
     ) -> None:
         self.totals["refused"] += 1
 
-    def _on_sent(
-        self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int, data: object
-    ) -> None:
+    def _on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
         self.totals["bytes_sent"] += count
         record = self._record(connection)
         if len(self.records) <= MAX_CHIPS:
-            record.traffic.append((when, "out", count, show_outgoing(data, count, record.head_is_due)))
-        record.head_is_due = False
+            record.traffic.append((when, "out", count, show_outgoing(record.unsent_head, count)))
+        record.unsent_head = b""
 
     def _on_closed(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason

@@ -13,13 +13,13 @@ from itertools import islice
 from math import inf
 from typing import Any
 
+from reactor.event_handler import EventHandler
 from reactor.http11.message import LiveStream
 from reactor.inspector.snapshot import MAX_CHIPS, STATES, ConnectionRecord, Snapshot
 from reactor.inspector.stepping import BETWEEN, ENTER, Position, SteppedReactor
-from reactor.loop import EventHandler
 from reactor.observe.events import deadline_name, name_of
 from reactor.observe.instrumented import InstrumentedConnection
-from reactor.server.connection import State
+from reactor.server.state import State
 
 HANDLES, DEADLINES = 40, 10
 AGES = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0)  # seconds; the bounds of the density

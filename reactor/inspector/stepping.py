@@ -19,11 +19,12 @@ from collections.abc import Callable, Sequence
 from math import inf
 from typing import NamedTuple
 
-from reactor.loop import HOOKS, SLOW_TURN, EventHandler, Reactor
-from reactor.observe.events import EventCallback, EventKind
+from reactor.event_handler import DEADLINE, HOOKS, EventHandler
+from reactor.loop import Reactor, Ready
+from reactor.observe.events import EventCallback
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
-from reactor.server.connection import State
 from reactor.server.context import ServerContext
+from reactor.server.state import State
 
 RUNNING, PAUSED, SLOW = "running", "paused", "slow"
 # Where the loop can be held.
@@ -249,11 +250,12 @@ class SteppedReactor(InstrumentedReactor):
         control: Control,
         subscribers: Sequence[EventCallback],
         selector: selectors.BaseSelector | None = None,
-        slow_turn: float = SLOW_TURN,
+        slow_turn: float = 0.05,
     ) -> None:
-        super().__init__(subscribers, selector, control.clock.read, slow_turn)
+        super().__init__(subscribers, selector, control.clock.read)
         self.control = control
         control.before_holding = self.publish
+        self._slow_turn = slow_turn
         self._waits_since = self.now
         self._would_wait: float | None = None
 
@@ -263,39 +265,31 @@ class SteppedReactor(InstrumentedReactor):
         return self._selector
 
     def earliest(self) -> float:
-        """Return the earliest deadline, by this reactor's clock; infinite for none."""
-        return self._deadlines.earliest()
+        """Return when the next turn is due if no handle becomes ready: -inf for now, inf for never."""
+        return -inf if self._soon else self._deadlines.earliest()
 
     def next_deadlines(self, count: int) -> list[EventHandler]:
         """Return whose deadlines come next."""
         return self._deadlines.next(count)
 
-    def turn(self) -> None:
+    def turn(self, may_sleep: bool = False) -> None:
         """Take a turn that is due; then stay before the next one, where that is wished for."""
-        super().turn()
-        self._waits_since = self._clock()
+        super().turn(may_sleep)
+        self._waits_since = self.clock()
         earliest = self.earliest()
         self._would_wait = None if earliest == inf else max(0.0, earliest - self._waits_since)
-        self.control.turn_ended(self._waits_since - self._began > self._slow_turn)
+        self.control.turn_ended(self._waits_since - self.began > self._slow_turn)
 
-    def _demultiplex(
-        self, timeout: float | None, earliest: float
-    ) -> tuple[list[tuple[selectors.SelectorKey, int]], float]:
+    def on_selected(self, asked: float, timeout: float | None, ready: Ready) -> None:
+        """Note the turn, and emit its events with the time that the outer reactor has waited."""
         self.control.turn_began(self.turns)
-        self.emit((EventKind.TURN, self._waits_since, self.turns, self._would_wait))
-        ready, due_by = Reactor._demultiplex(self, 0, earliest)
-        self.emit((EventKind.SELECTED, self.now, self.now - self._waits_since, ready))
-        return ready, due_by
+        super().on_selected(self._waits_since, self._would_wait, ready)
 
-    def _dispatch(self, handler: EventHandler, events: int) -> None:
+    def before_call(self, handler: EventHandler, events: int) -> None:
+        """Hold the loop, where that is wished for."""
         if self.control.mode is not RUNNING:
-            self.control.before(DISPATCH, handler, HOOKS[events])
-        super()._dispatch(handler, events)
-
-    def _call(self, handler: EventHandler, hook: Callable[[], None]) -> None:
-        if self.control.mode is not RUNNING:
-            self.control.before(LATE, handler, HOOKS[0])
-        super()._call(handler, hook)
+            step = LATE if events == DEADLINE else DISPATCH
+            self.control.before(step, handler, HOOKS[events])
 
 
 class InspectedConnection(InstrumentedConnection):
@@ -311,11 +305,8 @@ class InspectedConnection(InstrumentedConnection):
         if State.ACCEPTED.name in self._control.stop_at_states:
             self._control.pause_soon(f"c{self.number} enters ACCEPTED")
 
-    def _enter(self, state: State) -> None:
-        if not self._control.stop_at_states:
-            InstrumentedConnection._enter(self, state)
-            return
-        before = getattr(self, "state", state)
-        InstrumentedConnection._enter(self, state)
-        if before is not state:
-            self._control.entered(self, state.name)
+    def on_state_change(self, before: State, after: State) -> None:
+        """Emit ENTERED, and hold the loop where that is wished for."""
+        super().on_state_change(before, after)
+        if self._control.stop_at_states:
+            self._control.entered(self, after.name)

@@ -14,6 +14,7 @@ from math import inf
 from typing import Any
 
 from reactor._version import __version__
+from reactor.event_handler import EventHandler
 from reactor.http11.message import LiveStream
 from reactor.inspector.demo import DEMOS, DemoRunner
 from reactor.inspector.demo_server import DemoServer
@@ -21,11 +22,11 @@ from reactor.inspector.explanations import STEPS
 from reactor.inspector.snapshot import MAX_CHIPS, Snapshot
 from reactor.inspector.sse import FrameBuilder, PageStream, describe, encode
 from reactor.inspector.stepping import Control, SteppedReactor, Timer
-from reactor.inspector.table import state_table
-from reactor.loop import EventHandler, Reactor
+from reactor.loop import Reactor
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.server.context import ServerState
 from reactor.server.server import Server
+from reactor.server.state import State
 
 log = logging.getLogger("reactor")
 
@@ -173,14 +174,14 @@ class Subscribers(EventHandler):
             "version": __version__,
             "states": [
                 {
-                    "name": name,
-                    "interest": row.waits_for,
-                    "timeout": None if row.deadline == "-" else row.deadline,
-                    "seconds": None if row.deadline == "-" else getattr(settings, f"{row.deadline}_timeout"),
-                    "on_timeout": row.when_it_passes,
-                    "successors": row.then,
+                    "name": state.name,
+                    "interest": state.interest.name if state.interest else "-",
+                    "timeout": state.timeout,
+                    "seconds": state.timeout and self._server.context.timeouts[state.index],
+                    "on_timeout": state.on_timeout.value if state.on_timeout else "-",
+                    "successors": [each.name for each in state.successors],
                 }
-                for name, row in state_table().items()
+                for state in State
             ],
             "steps": [step.as_dict() for step in STEPS],
             "demos": [

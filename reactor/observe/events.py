@@ -34,7 +34,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
-from reactor.loop import EventHandler
+from reactor.event_handler import EventHandler
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection
 from reactor.wakeup import SignalHandle
@@ -56,26 +56,6 @@ class EventKind(StrEnum):
     SENT = "sent"
     ANSWERED = "answered"
     CLOSED = "closed"
-
-
-class CloseReason(StrEnum):
-    """What led to the close of a connection last; ``text`` says it in a sentence."""
-
-    text: str
-
-    CLIENT_CLOSED = "client_closed", "the client closed"
-    TIMEOUT = "timeout", "a deadline passed"
-    SERVER_CLOSED = "server_closed", "the server stopped, or made room for others"
-    HANDLER_FAILED = "handler_failed", "an event handler failed"
-    SEND_FAILED = "send_failed", "sending broke off"
-    COMPLETED = "completed", "the last response was read"
-
-    def __new__(cls, value: str, text: str) -> "CloseReason":
-        """Make a member of its value and its text."""
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.text = text
-        return member
 
 
 Event = tuple[Any, ...]

@@ -12,20 +12,12 @@ that nobody waits for whoever reads them, is not known here.
 from collections.abc import Callable
 from typing import Any
 
+from reactor.event_handler import EventHandler
 from reactor.http11.message import Request
 from reactor.logs.access_log import escape_controls
-from reactor.loop import SLOW_TURN, EventHandler
-from reactor.observe.events import (
-    CloseReason,
-    EventKind,
-    Subscriber,
-    deadline_name,
-    descriptor_of,
-    name_of,
-    peer_of,
-)
+from reactor.observe.events import EventKind, Subscriber, deadline_name, descriptor_of, name_of, peer_of
 from reactor.observe.instrumented import InstrumentedConnection
-from reactor.server.connection import State
+from reactor.server.state import CloseReason, State
 
 MAX_SHOWN = 8  # event handlers, requests or states that are listed one by one
 MAX_TARGET = 60  # characters of a target
@@ -36,9 +28,7 @@ BOLD, RED, GREEN, YELLOW, BLUE = "1", "31", "32", "33", "36"
 class Explain(Subscriber):
     """Writes a paragraph for each turn, in colour where it is wanted."""
 
-    def __init__(
-        self, write: Callable[[str], object], colour: bool = False, slow_turn: float = SLOW_TURN
-    ) -> None:
+    def __init__(self, write: Callable[[str], object], colour: bool = False, slow_turn: float = 0.05) -> None:
         super().__init__()
         self._write = write
         self._colour = colour
@@ -126,6 +116,7 @@ class Explain(Subscriber):
         compressed: int,
         began: float,
         made: float,
+        data: bytes,
     ) -> None:
         if self._is_refused:
             self._is_refused = False
@@ -144,9 +135,7 @@ class Explain(Subscriber):
         self._is_refused = True
         self._say(f"refused with {self._status(status)}: {escape_controls(reason)}")
 
-    def _on_sent(
-        self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int, data: object
-    ) -> None:
+    def _on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
         rest = "at once"
         if connection.unsent or connection.body:
             left = " and ".join(

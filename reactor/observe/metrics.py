@@ -22,10 +22,10 @@ from typing import Any, NamedTuple
 
 from reactor.http11.grammar import METHODS
 from reactor.logs.access_log import Exchange
-from reactor.observe.events import CloseReason, EventKind, Subscriber
+from reactor.observe.events import EventKind, Subscriber
 from reactor.observe.instrumented import InstrumentedConnection
-from reactor.server.connection import State
 from reactor.server.context import ServerContext
+from reactor.server.state import CloseReason, State
 
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
 
@@ -133,7 +133,7 @@ class Metrics(Subscriber):
     def _on_received(self, kind: EventKind, when: float, connection: object, data: bytes) -> None:
         self._received += len(data)
 
-    def _on_sent(self, kind: EventKind, when: float, connection: object, count: int, data: object) -> None:
+    def _on_sent(self, kind: EventKind, when: float, connection: object, count: int) -> None:
         self._sent += count
 
     def _on_refused(self, kind: EventKind, when: float, connection: object, status: int, reason: str) -> None:
@@ -146,8 +146,7 @@ class Metrics(Subscriber):
         self, kind: EventKind, when: float, connection: object, exchange: Exchange, content: int
     ) -> None:
         request = exchange.request
-        head, route = request.head, request.route
-        template = "" if route is None else route.template
+        head, template = request.head, request.route
         key = (request.method, template, exchange.status, head.version)
         counts = self._requests.get(key) or self._make(key)
         duration = when - exchange.began

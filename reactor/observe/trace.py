@@ -37,10 +37,10 @@ import os
 from collections.abc import Sized
 from math import inf
 
+from reactor.event_handler import HOOKS, EventHandler
 from reactor.http11.message import Request
 from reactor.logs.access_log import Exchange
-from reactor.loop import HOOKS, EventHandler
-from reactor.observe.events import CloseReason, Event, EventKind, Subscriber
+from reactor.observe.events import Event, EventKind, Subscriber
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.observe.trace_format import (
     MAX_END_SIZE,
@@ -59,7 +59,8 @@ from reactor.observe.trace_format import (
     slice_line,
     span,
 )
-from reactor.server.connection import IDLE, Connection, State
+from reactor.server.connection import IDLE, Connection
+from reactor.server.state import CloseReason, State
 
 log = logging.getLogger("reactor")
 
@@ -243,6 +244,7 @@ class Trace(Subscriber):
         compressed: int,
         began: float,
         made: float,
+        data: bytes,
     ) -> None:
         made -= self._zero
         if connection is self._refused:
@@ -269,9 +271,7 @@ class Trace(Subscriber):
     ) -> None:
         self._received += len(data)
 
-    def _on_sent(
-        self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int, data: object
-    ) -> None:
+    def _on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
         self._sent += count
 
     def _on_answered(

@@ -16,11 +16,11 @@ in the method and the target, cut and escaped. It knows no file, and not when a 
 import json
 from functools import lru_cache
 
+from reactor.event_handler import EventHandler
 from reactor.http11.target import Target
-from reactor.loop import EventHandler
 from reactor.observe.instrumented import InstrumentedConnection
-from reactor.routing import Route
-from reactor.server.connection import ACCEPTED, CLOSED, Connection, State
+from reactor.server.connection import ACCEPTED, CLOSED, Connection
+from reactor.server.state import State
 
 MAX_LENGTH = 100  # characters of a method, a target, a route or a reason
 # Bytes that the lines of one event take at most, and those that end one connection.
@@ -104,9 +104,8 @@ def counter_line(name: str, at: str, value: str) -> str:
 
 
 @lru_cache(maxsize=128)  # at most a head each, as in the access log
-def request_args(method: str, target: Target, route: Route | None) -> str:
+def request_args(method: str, target: Target, template: str) -> str:
     """Write what a slice says of a request; one target serves many requests that are alike."""
-    template = "" if route is None else route.template
     return f'"method":{to_json(method)},"route":{to_json(template)},"target":{to_json(str(target))}'
 
 

@@ -25,9 +25,10 @@ from collections.abc import Callable
 from enum import Enum, auto
 from math import inf
 
-from reactor.loop import EventHandler, Interest
-from reactor.server.connection import Connection, State
+from reactor.event_handler import EventHandler, Interest
+from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
+from reactor.server.state import State
 
 log = logging.getLogger("reactor")
 

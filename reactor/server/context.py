@@ -7,7 +7,6 @@ how many there are and which has been idle longest, but not what any of them is 
 import os
 import time
 from collections.abc import Callable
-from dataclasses import fields
 from enum import Enum, auto
 from math import inf
 from threading import get_ident
@@ -16,9 +15,11 @@ from typing import TYPE_CHECKING
 from reactor.allowed_hosts import AllowedHosts
 from reactor.http11.dates import date_line
 from reactor.http11.head import HeadReader
+from reactor.http11.message import Request
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
-from reactor.routing import Router
+from reactor.routing import Route, Router
+from reactor.server.state import State
 from reactor.server.write_buffer import SendFile
 from reactor.settings import Settings
 
@@ -66,14 +67,12 @@ class ServerContext:
         self.access_log = access_log
         self.wall_clock = wall_clock
         self.sendfile = sendfile
-        refuse_host = None if allowed_hosts is None else allowed_hosts.refusal
-        self.head_reader = HeadReader(settings, router.resolve, refuse_host)
-        router.when_changed(self.head_reader.heads.clear)
-        # Seconds by the name of a State's timeout; None: no timeout.
-        self.timeouts: dict[str | None, float] = {
-            each.name.removesuffix("_timeout"): getattr(settings, each.name) for each in fields(settings)
-        }
-        self.timeouts[None] = inf
+        self.allowed_hosts = allowed_hosts
+        self.head_reader = HeadReader(settings)
+        # Seconds, by the index of a State.
+        self.timeouts: tuple[float, ...] = tuple(
+            inf if state.timeout is None else getattr(settings, f"{state.timeout}_timeout") for state in State
+        )
         self.connections: dict[int, Connection] = {}
         self.state = ServerState.RUNNING
         self._call_soon = call_soon
@@ -89,6 +88,14 @@ class ServerContext:
             function()
         else:
             self._call_soon(function)
+
+    def resolve(self, request: Request) -> Route:
+        """Return the route of a request, and set its ``route`` and ``params``; refuse hosts not allowed."""
+        if self.allowed_hosts is not None and not self.allowed_hosts.allows(request.head.host):
+            return self.allowed_hosts.error_route
+        route, request.params = self.router.find(request.method, request.target)
+        request.route = route.template
+        return route
 
     def enter(self, state: ServerState) -> None:
         """Change the state of the server, which only moves on."""

@@ -22,11 +22,13 @@ from types import TracebackType
 from typing import NamedTuple, TextIO
 
 from reactor.allowed_hosts import AllowedHosts, is_loopback
+from reactor.event_handler import Interest
 from reactor.http11.default_headers import encode_headers
 from reactor.http11.message import Fields
 from reactor.logs.access_log import AccessLog
+from reactor.logs.slow_callbacks import SlowCallbackLog
 from reactor.logs.stderr import StderrHandler, nonblocking_stderr
-from reactor.loop import Interest, Reactor
+from reactor.loop import Reactor
 from reactor.routing import Router
 from reactor.server.acceptor import Acceptor, ConnectionFactory
 from reactor.server.connection import Connection
@@ -97,7 +99,7 @@ class Server:
         limit = connection_limit(settings.max_connections)
         listener = listen(host, port)
         if instrumentation is None:
-            self.reactor = Reactor(selector, clock, settings.slow_turn)
+            self.reactor = Reactor(selector, clock)
         else:
             self.reactor = instrumentation.reactor
         self.run_loop = self.reactor
@@ -126,6 +128,7 @@ class Server:
         if lines is not None:
             self.reactor.at_turn_end(lines.flush)
         self._shutdown = Shutdown(self.context, self._acceptor, self._stop_loop)
+        SlowCallbackLog(self.reactor, settings.slow_turn)
 
     def __enter__(self) -> "Server":
         return self

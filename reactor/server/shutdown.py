@@ -15,7 +15,7 @@ import logging
 from collections.abc import Callable
 from math import inf
 
-from reactor.loop import EventHandler
+from reactor.event_handler import EventHandler
 from reactor.server.acceptor import Acceptor, AcceptorState
 from reactor.server.context import ServerContext, ServerState
 

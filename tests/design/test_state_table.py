@@ -7,9 +7,10 @@ from typing import Protocol
 
 import pytest
 
-from reactor.loop import Interest
+from reactor.event_handler import Interest
 from reactor.server import connection
-from reactor.server.connection import Connection, State
+from reactor.server.connection import Connection
+from reactor.server.state import State
 from reactor.settings import Settings
 from tests.design.sources import read_sources
 from tests.design.state_table import read_table

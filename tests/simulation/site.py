@@ -15,15 +15,17 @@ from math import inf
 from typing import Any
 
 from reactor import handlers
+from reactor.event_handler import EventHandler, Interest
 from reactor.handlers.files.store import Store
 from reactor.http11.message import OCTETS, TEXT, LiveStream, Request, Response
 from reactor.logs.access_log import AccessLog
-from reactor.loop import EventHandler, Interest, Reactor
+from reactor.loop import Reactor
 from reactor.routing import Router, buffered
 from reactor.server.acceptor import DRAIN_TIME, Acceptor
-from reactor.server.connection import Connection, State
+from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
 from reactor.server.shutdown import Shutdown
+from reactor.server.state import State
 from reactor.settings import Settings
 from tests.simulation.disk import Disk
 from tests.simulation.network import Listener, Network, Signals

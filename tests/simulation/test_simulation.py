@@ -13,8 +13,9 @@ from reactor.handlers.files.upload import Upload
 from reactor.http11.serializer import ChunkSource
 from reactor.loop import Reactor
 from reactor.server.acceptor import Acceptor
-from reactor.server.connection import Connection, State
+from reactor.server.connection import Connection
 from reactor.server.context import ServerContext, ServerState
+from reactor.server.state import State
 from reactor.server.write_buffer import WriteBuffer
 from tests.design.sources import ROOT
 from tests.simulation.simulation import Outcome, run_seed

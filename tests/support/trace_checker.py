@@ -17,8 +17,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from tests.support.in_process import TABLE
-
 Event = dict[str, Any]
 
 COMMON = {"ph", "pid", "name"}
@@ -119,7 +117,7 @@ def _check_keys(event: Event) -> Iterator[str]:
         yield f"args or name of a wrong kind: {event}"
     if phase == "f" and event["bp"] != "e":
         yield f"bound to the next slice: {event}"
-    names = {"X": SLICES, "C": COUNTERS, "n": MOMENTS, "b": {*TABLE, "connection"}}.get(phase)
+    names = {"X": SLICES, "C": COUNTERS, "n": MOMENTS, "b": {*State.__members__, "connection"}}.get(phase)
     if names is not None and event["name"] not in names:
         yield f"no word of ours: {event}"
 
@@ -187,7 +185,7 @@ def _states(events: list[Event], closed: bool) -> Iterator[str]:
                 fine = not stack and key not in last
             else:
                 before = last.get(key)
-                allowed = (FIRST,) if before is None else TABLE[before].then
+                allowed = (FIRST,) if before is None else [each.name for each in State[before].successors]
                 fine = stack == ["connection"] and name in allowed
                 last[key] = name
             if not fine:

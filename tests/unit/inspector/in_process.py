@@ -13,14 +13,14 @@ import re
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from math import inf
 from typing import Any
 
 from reactor import handlers
+from reactor.event_handler import EventHandler
 from reactor.inspector.inspector import inspected
 from reactor.inspector.routes import Installer
 from reactor.inspector.stepping import SteppedReactor
-from reactor.loop import EventHandler, Reactor
+from reactor.loop import Reactor
 from reactor.observe.events import EventCallback
 from reactor.server.connection import Connection
 from reactor.server.server import Server
@@ -93,7 +93,7 @@ class InProcess:
     ) -> None:
         self.clock = Clock()
         self.selector = EagerSelector()
-        self.outer = Reactor(self.selector, self.clock, inf)
+        self.outer = Reactor(self.selector, self.clock)
         chosen = Settings(**settings)  # type: ignore[arg-type]
         instrumentation = inspected(
             subscribers, "127.0.0.1", 0, chosen, installers, served_subscribers, self.outer

@@ -9,8 +9,8 @@ import pytest
 
 from reactor.http11.message import Response
 from reactor.inspector.snapshot import HISTORY
-from reactor.server.connection import State
 from reactor.server.context import ServerState
+from reactor.server.state import State
 from tests.unit.inspector.in_process import InProcess, Peer
 
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -7,9 +7,10 @@ from math import inf
 
 import pytest
 
+from reactor.event_handler import EventHandler, Interest
 from reactor.inspector.main_loop import MainLoop
 from reactor.inspector.stepping import Control, SteppedReactor, pausable
-from reactor.loop import EventHandler, Interest, Reactor
+from reactor.loop import Reactor
 from reactor.observe.events import Event, EventKind
 from tests.support.in_process import Clock, EagerSelector
 from tests.support.loop import CountingSelector, ReactorHarness, Recorder
@@ -20,7 +21,7 @@ class SteppingHarness:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.outer = Reactor(EagerSelector(), self.clock, inf)
+        self.outer = Reactor(EagerSelector(), self.clock)
         self.control = Control(self.outer, pausable(self.clock))
         self.events: list[Event] = []
 

@@ -5,13 +5,15 @@ from collections.abc import Sequence
 
 import pytest
 
+from reactor.event_handler import Interest
 from reactor.inspector.snapshot import Snapshot
-from reactor.loop import Interest, Reactor
-from reactor.observe.events import CloseReason, Event, EventCallback, EventKind, Subscriber
+from reactor.loop import Reactor
+from reactor.observe.events import Event, EventCallback, EventKind, Subscriber
 from reactor.observe.explain import Explain
 from reactor.observe.instrumented import InstrumentedReactor
 from reactor.observe.metrics import Metrics
 from reactor.observe.trace import Trace
+from reactor.server.state import CloseReason
 from tests.support.in_process import Clock
 from tests.support.loop import CountingSelector, ReactorHarness, breaks
 

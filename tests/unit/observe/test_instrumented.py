@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from reactor.http11.message import Response
-from reactor.observe.events import CloseReason, Event, EventKind
+from reactor.observe.events import Event, EventKind
 from reactor.routing import Router
-from reactor.server.connection import State
+from reactor.server.state import CloseReason, State
 from tests.support.in_process import Client, Harness
 
 OF_CONNECTIONS = list(EventKind)[5:]

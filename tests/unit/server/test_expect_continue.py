@@ -3,7 +3,7 @@
 import pytest
 
 from reactor.http11.message import Response
-from reactor.server.connection import State
+from reactor.server.state import State
 from tests.support.in_process import CheckedConnection, Client, Harness
 from tests.support.requests import answering, request, shrink_buffers, write
 

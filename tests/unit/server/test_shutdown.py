@@ -7,8 +7,9 @@ import pytest
 
 from reactor.http11.message import LiveStream, Response
 from reactor.server.acceptor import DRAIN_TIME, MAX_DRAINED, AcceptorState
-from reactor.server.connection import STOP_GRACE, State
+from reactor.server.connection import STOP_GRACE
 from reactor.server.context import ServerState
+from reactor.server.state import State
 from tests.support.acceptor import PART, WHOLE, Client, Site
 from tests.support.in_process import Harness
 from tests.support.requests import CANARY, answering, request

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from reactor.http11.message import LiveStream, Response
-from reactor.server.connection import STOP_GRACE, State
+from reactor.server.connection import STOP_GRACE
 from reactor.server.context import ServerState
+from reactor.server.state import State
 from tests.support import in_process
 from tests.support.in_process import TABLE, Client, Harness
 from tests.support.requests import answering, request
