@@ -1,6 +1,22 @@
 """A connection: a state machine that turns received bytes into requests, and requests into responses.
 
-TABLE
+    State              Waits for  Timeout      On timeout    Successors
+    ACCEPTED           READ       first_octet  close         RECEIVING_HEAD RECEIVING_CONTENT CONTINUING
+                                                             RESPONDING YIELDING DRAINING CLOSED
+    IDLE               READ       keep_alive   close         RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
+                                                             CONTINUING YIELDING DRAINING CLOSED
+    RECEIVING_HEAD     READ       head         answer 408    RESPONDING RECEIVING_CONTENT CONTINUING YIELDING
+                                                             IDLE CLOSED
+    CONTINUING         WRITE      stall        reset         RECEIVING_CONTENT CLOSED
+    RECEIVING_CONTENT  READ       content      measure rate  RESPONDING YIELDING CLOSED
+    RESPONDING         WRITE      stall        reset         IDLE RECEIVING_HEAD RECEIVING_CONTENT CONTINUING
+                                                             YIELDING WAITING FINISHING CLOSED
+    YIELDING           -          -            -             RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
+                                                             CONTINUING IDLE CLOSED
+    WAITING            READ       -            -             RESPONDING FINISHING CLOSED
+    FINISHING          WRITE      stall        reset         DRAINING WAITING CLOSED
+    DRAINING           READ       linger       close         CLOSED
+    CLOSED             -          -            -             -
 
 The first byte leads from IDLE to RECEIVING_HEAD; a complete request leads straight to RESPONDING. When its
 response is sent, the next state depends on what the buffer holds: nothing, IDLE; a part of a head or of a

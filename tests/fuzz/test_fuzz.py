@@ -92,7 +92,16 @@ def _a_cache_without_case(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_parser_that_reads_on(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Parser, "abandon", lambda self: None)
+    next_request = Parser.next_request
+
+    def read_on(self: Parser) -> Request | None:
+        try:
+            return next_request(self)
+        except ProtocolError:
+            self.phase = Phase.HEAD
+            raise
+
+    patch.setattr(Parser, "next_request", read_on)
 
 
 @pytest.mark.parametrize(
