@@ -72,10 +72,10 @@ class Headers(Mapping[str, str]):
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the combined value, or the default; no exception is made and caught on the way."""
-        return self._values.get(name.lower(), default)
+        return (self._combined or self._values).get(name.lower(), default)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(self._combined or self._values)
 
     def __len__(self) -> int:
         return len(self._values)

@@ -93,13 +93,14 @@ class Head:
 
 
 class Request:
-    """One request. ``content`` is what the route's sink made of the content: octets, unless it says else.
+    """One request. ``content`` is the body where the route's sink kept it in memory, b"" otherwise.
 
+    ``upload`` is what another sink made of the body, such as a file to be committed; otherwise None.
     ``route`` is what answers it, and ``params`` holds the parts of the path that the route names,
     percent-decoded; both are the router's, and are the same object for many requests.
     """
 
-    __slots__ = ("content", "head", "method", "params", "route", "target")
+    __slots__ = ("content", "head", "method", "params", "route", "target", "upload")
 
     def __init__(
         self,
@@ -114,7 +115,8 @@ class Request:
         self.head = head
         self.route = route
         self.params = params
-        self.content: Any = b""
+        self.content = b""
+        self.upload: object = None
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"
