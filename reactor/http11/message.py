@@ -32,20 +32,18 @@ Params = Mapping[str, str]
 NO_PARAMS: Params = MappingProxyType({})
 
 # Where RFC 9110 has renamed what the standard library still calls by an older name.
-_PHRASES = {
+_RENAMED = {
     104: "Upload Resumption Supported",  # of a draft: Resumable Uploads for HTTP
     413: "Content Too Large",
     414: "URI Too Long",
     416: "Range Not Satisfiable",
 }
+_PHRASES = {each.value: each.phrase for each in HTTPStatus} | _RENAMED
 
 
 def reason_phrase(status: int) -> str:
     """Return the reason phrase of a status code, "Unknown" for one without a name (RFC 9110, 15)."""
-    try:
-        return _PHRASES.get(status) or HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
+    return _PHRASES.get(status, "Unknown")
 
 
 class Head:
