@@ -46,7 +46,8 @@ class RequestBody:
             self._sink = sink = factory(request)
         except Exception as error:
             raise _refusal(error) from None
-        self.interim = sink.interim if isinstance(sink, InterimSink) else None
+        # RFC 9110, 15.2: an HTTP/1.0 client gets no interim response.
+        self.interim = sink.interim if isinstance(sink, InterimSink) and request.head.version == 1 else None
 
     def write(self, octets: bytes) -> None:
         """Pass octets on."""
