@@ -72,7 +72,7 @@ class FileMetadata:
         self.validators = validators_of(status, now)
         # RFC 9110, 8.8.3.3: each coding has a validator of its own.
         etag = self.validators.etag[:-1] + '-gzip"'
-        self.gzip_validators = self.validators._replace(etag=etag)
+        self.gzip_validators = Validators(etag, self.validators.modified)
         self.fields = file_type.fields + validator_fields(self.validators)
         self.gzip_fields = file_type.fields + validator_fields(self.gzip_validators)
 

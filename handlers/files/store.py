@@ -131,7 +131,12 @@ class Store:
             parts = self._root.parts(name)
         except HTTPError:
             raise HTTPError(404, self._root.explain_invalid_name(name)) from None
-        parent = self._open_destination(parts)
+        try:
+            parent = self._root.open_parent(parts)
+        except FileNotFoundError:
+            raise HTTPError(409, "its directory does not exist") from None
+        except OSError as error:
+            raise http_error_from(error) from None
         try:
             replaces = self.check_destination(parent, parts[-1], condition)
             self.check_space(parent, size)
@@ -167,14 +172,6 @@ class Store:
     def remove_leftovers(self) -> int:
         """Remove what a killed process left; return how many files that were."""
         return remove_leftovers(self._root)
-
-    def _open_destination(self, parts: list[bytes]) -> int:
-        try:
-            return self._root.open_parent(parts)
-        except FileNotFoundError:
-            raise HTTPError(409, "its directory does not exist") from None
-        except OSError as error:
-            raise http_error_from(error) from None
 
     def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:
         """Check that a file may be stored under a name, or removed; return whether there is a file.
