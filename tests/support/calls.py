@@ -6,28 +6,33 @@
     moves     calls and returns that lead from one of those files to another
     depth     the largest number of those functions that are active at once
 
-Functions of the tests are not counted, nor what they call in C. To print the figures of a few requests:
+Functions of this file and of the harness are not counted. To print the figures of a few requests:
 
     python3 -m tests.support.calls
 """
 
-import os
+import functools
 import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import NamedTuple
 
+from reactor import handlers
 from reactor.handlers.files.store import Store
+from reactor.routing import Router
 from reactor.server.connection import Connection
+from tests.support import in_process
 from tests.support.in_process import Client, Harness
 
-TESTS = str(Path(__file__).resolve().parents[1]) + os.sep
+NOT_COUNTED = frozenset({__file__, in_process.__file__})
 # A comprehension has a code object of its own, before Python 3.12, and is part of its function all the same.
 COMPREHENSIONS = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")
+
+FAR_FUTURE = 4_000_000_000.0  # seconds since the epoch
 
 
 class Calls(NamedTuple):
@@ -50,14 +55,21 @@ class Calls(NamedTuple):
 
     @property
     def closures(self) -> list[str]:
-        """The qualified names of the functions among them that were defined in another function."""
-        return [code.co_qualname for code in self.codes if is_closure(code)]
+        """The qualified names of the lambdas, and of the functions that were defined in another function.
+
+        Generated code does not count: the constructor of a NamedTuple is a lambda.
+        """
+        return [
+            code.co_qualname
+            for code in self.codes
+            if is_closure(code) and not code.co_filename.startswith("<")
+        ]
 
 
 def is_closure(code: CodeType) -> bool:
     """Return whether a code object is that of a lambda, or of a function defined in another function."""
     parts = code.co_qualname.split(".")
-    while parts[-1] in COMPREHENSIONS:
+    while parts and parts[-1] in COMPREHENSIONS:
         del parts[-2:]  # with the "<locals>" before it
     return "<lambda>" in parts or "<locals>" in parts
 
@@ -65,16 +77,15 @@ def is_closure(code: CodeType) -> bool:
 class _Counter:
     """A profile function for ``sys.setprofile``."""
 
-    def __init__(self, excluded: str) -> None:
+    def __init__(self) -> None:
         self.codes: list[CodeType] = []
         self.c_calls = self.moves = self.depth = 0
-        self._excluded = excluded
         self._active: list[str] = []  # the files of the functions that are active
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> None:
         """Count one event."""
         file = frame.f_code.co_filename
-        if file.startswith(self._excluded):
+        if file in NOT_COUNTED:
             return
         if event == "call":
             self.moves += bool(self._active) and self._active[-1] != file
@@ -88,9 +99,9 @@ class _Counter:
             self.c_calls += 1
 
 
-def count_calls(function: Callable[[], object], excluded: str = TESTS) -> Calls:
-    """Call a function and count; files whose path begins with ``excluded`` do not count."""
-    counter = _Counter(excluded)
+def count_calls(function: Callable[[], object]) -> Calls:
+    """Call a function and count what it leads to, itself included."""
+    counter = _Counter()
     before = sys.getprofile()
     sys.setprofile(counter)
     try:
@@ -126,18 +137,15 @@ def connect(server: Harness) -> Client:
 
 
 @contextmanager
-def file_server() -> Iterator[Client]:
-    """Serve a directory with the file "f"; its content is old enough to be cached."""
+def file_server(routes: Callable[[Store], Router] = handlers.build) -> Iterator[Client]:
+    """Serve a directory with the file "f", old enough to be cached; return a connection to the server."""
     with tempfile.TemporaryDirectory() as path:
         (Path(path) / "f").write_bytes(b"a" * 1000)
-        os.utime(Path(path) / "f", (1_000_000_000, 1_000_000_000))
-        store = Store(path)
-        try:
-            with Harness(store=store) as server:
-                server.wall = 4_000_000_000.0
-                yield connect(server)
-        finally:
-            store.close()
+        with (
+            closing(Store(path, wall_clock=lambda: FAR_FUTURE)) as store,
+            Harness(routes(store)) as server,
+        ):
+            yield connect(server)
 
 
 def get(path: str) -> bytes:
@@ -145,10 +153,19 @@ def get(path: str) -> bytes:
     return b"GET %b HTTP/1.1\r\nHost: test\r\n\r\n" % path.encode()
 
 
-def post(name: str, content: bytes = b"hello") -> bytes:
-    """Return a POST request, its head and its content in one piece."""
-    head = f"POST /files/{name} HTTP/1.1\r\nHost: test\r\nContent-Length: {len(content)}\r\n\r\n"
-    return head.encode() + content
+def post(name: str, *lines: str, method: str = "POST") -> bytes:
+    """Return a POST request with a body of five bytes."""
+    fields = "".join(f"{line}\r\n" for line in ("Host: test", "Content-Length: 5", *lines))
+    return f"{method} /files/{name} HTTP/1.1\r\n{fields}\r\nhello".encode()
+
+
+def clear_caches() -> None:
+    """Clear the caches that all servers in a process share, so that a first request finds nothing in them."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "reactor":
+            for each in vars(module).values():
+                if isinstance(each, functools._lru_cache_wrapper):
+                    each.cache_clear()
 
 
 # Name: the requests on one connection of a new server; the last one is counted.
@@ -160,21 +177,22 @@ EXCHANGES = {
     "POST /files/up, first": [post("up")],
     "POST /files/up, after a GET": [get("/echo/abc"), post("up")],
     "POST /files/up, after others": [post("1"), post("2"), post("up")],
-    "POST /files/up, fourth": [post("up")] * 4,
+    "POST /files/up, sixth": [post("up")] * 6,
 }
 
 
-def count_named(name: str) -> Calls:
-    """Count the calls of one of these exchanges."""
-    with file_server() as client:
-        return [count_exchange(client, request) for request in EXCHANGES[name]][-1]
+def count_last(requests: list[bytes], routes: Callable[[Store], Router] = handlers.build) -> Calls:
+    """Count the calls of the last of these requests, on one connection of a new server."""
+    clear_caches()
+    with file_server(routes) as client:
+        return [count_exchange(client, request) for request in requests][-1]
 
 
 def main() -> None:
     """Print the table."""
     print(f"{'':32}{'calls':>8}{'C calls':>9}{'files':>7}{'moves':>7}{'depth':>7}")
-    for name in EXCHANGES:
-        calls = count_named(name)
+    for name, requests in EXCHANGES.items():
+        calls = count_last(requests)
         print(f"{name:32}{calls.calls:8}{calls.c_calls:9}{calls.files:7}{calls.moves:7}{calls.depth:7}")
 
 
