@@ -141,12 +141,13 @@ class Store:
             replaces = self.check_destination(parent, parts[-1], condition)
             self.check_space(parent, size)
             return Upload(self, parent, create_temporary(parent), parts[-1], size, replaces, condition)
-        except BaseException as error:
+        except OSError as error:
             self.close_parent(parent)
-            if isinstance(error, OSError):
-                if error.errno == errno.ENAMETOOLONG:
-                    raise HTTPError(404, self._root.explain_invalid_name(name)) from None
-                raise http_error_from(error) from None
+            if error.errno == errno.ENAMETOOLONG:
+                raise HTTPError(404, self._root.explain_invalid_name(name)) from None
+            raise http_error_from(error) from None
+        except BaseException:
+            self.close_parent(parent)
             raise
 
     def remove(self, name: str, condition: Condition | None = None) -> None:
