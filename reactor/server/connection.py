@@ -319,7 +319,7 @@ class Connection(EventHandler):
         self._request_body = request_body
         if self._parser.phase is not PHASE_CONTENT:
             self._complete(request_body)
-        elif request.head.version == 1:  # RFC 9110, 15.2: what is interim is not of HTTP/1.0
+        elif request.head.expects_continue or request_body.interim is not None:
             self._write_interim(request_body)
 
     def _write_interim(self, request_body: RequestBody) -> None:

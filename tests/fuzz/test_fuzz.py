@@ -11,7 +11,8 @@ from reactor.http11 import framing, headers, target
 from reactor.http11.bytes_cache import BytesCache
 from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader
-from reactor.http11.parser import Parser
+from reactor.http11.message import Request
+from reactor.http11.parser import Parser, Phase
 from reactor.settings import Settings
 from tests.fuzz import honest
 from tests.fuzz.campaign import Campaign, Finding
