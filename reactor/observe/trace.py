@@ -34,13 +34,13 @@ copied. So a line that does not fit on its page begins on the next one, and spac
 
 import logging
 import os
-from collections.abc import Sized
 from math import inf
 
 from reactor.event_handler import HOOKS, EventHandler
 from reactor.http11.message import Request
 from reactor.logs.access_log import Exchange
-from reactor.observe.events import Event, EventKind, Subscriber
+from reactor.loop import Ready
+from reactor.observe.events import Event, Subscriber
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.observe.trace_format import (
     MAX_END_SIZE,
@@ -162,27 +162,29 @@ class Trace(Subscriber):
 
     # The loop.
 
-    def _on_turn(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
+    def on_turn(self, when: float, turn: int, timeout: float | None) -> None:
+        """Begin a turn."""
         self._turn = turn
         self._turned = self._selected = self._now = when - self._zero
         self._ready = 0
         self._waited = 0.0
 
-    def _on_selected(self, kind: EventKind, when: float, waited: float, ready: Sized) -> None:
+    def on_selected(self, when: float, waited: float, ready: Ready) -> None:
+        """Note when the selector returned."""
         self._selected = self._now = when - self._zero
         self._ready = len(ready)
 
-    def _on_called(
-        self, kind: EventKind, when: float, handler: EventHandler, events: int, began: float
-    ) -> None:
+    def on_called(self, when: float, handler: EventHandler, events: int, began: float) -> None:
+        """Write the slices of a call, and the end of its arrow if the handle was ready."""
         began -= self._zero
         self._now = when - self._zero
         at, lasted = span(began, self._now)
         track = self._tracks.get(handler)
         args = handler_args(handler) if track is None else track.args
-        words = f'{args}{READINESS[events]},"received":{self._received},"sent":{self._sent}'
+        readiness = READINESS[events]
+        words = f'{args}{readiness},"received":{self._received},"sent":{self._sent}'
         self._lines.append(slice_line(HOOKS[events], at, lasted, words))
-        if events:
+        if readiness:
             self._waited = began - self._selected
             self._flows += 1
             self._lines.append(arrow_end_line(self._flows, at))
@@ -193,7 +195,8 @@ class Trace(Subscriber):
         if track is not None and (track.held or track.connection.state is not IDLE):
             self._update_held(track)
 
-    def _on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+    def on_ended(self, when: float, turn: int, began: float) -> None:
+        """Write the turn."""
         self._now = when - self._zero
         self._write_turn()
 
@@ -221,22 +224,23 @@ class Trace(Subscriber):
 
     # Connections.
 
-    def _on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
+    def on_opened(self, when: float, connection: InstrumentedConnection) -> None:
+        """Begin the track of a connection."""
         track = self._tracks[connection] = Track(connection)
         self._now = when - self._zero
         self._lines.append(track.began(microseconds(self._now)))
 
-    def _on_entered(
-        self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
+    def on_entered(
+        self, when: float, connection: InstrumentedConnection, before: State, after: State
     ) -> None:
+        """Write the change of state."""
         track = self._tracks.get(connection)
         if track is not None:
             self._now = when - self._zero
             self._lines.append(track.changed(after, microseconds(self._now)))
 
-    def _on_response(
+    def on_response(
         self,
-        kind: EventKind,
         when: float,
         connection: InstrumentedConnection,
         request: Request,
@@ -246,6 +250,7 @@ class Trace(Subscriber):
         made: float,
         data: bytes,
     ) -> None:
+        """Keep the slices of the handler and of the compression until the call has returned."""
         made -= self._zero
         if connection is self._refused:
             self._refused = None
@@ -257,31 +262,30 @@ class Trace(Subscriber):
             words = f'"bytes":{compressed}'
             self._inner.append(slice_line("gzip", *span(made, when - self._zero), words))
 
-    def _on_refused(
-        self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
-    ) -> None:
+    def on_refused(self, when: float, connection: InstrumentedConnection, status: int, reason: str) -> None:
+        """Write the refusal."""
         self._refused = connection
         track = self._tracks.get(connection)
         if track is not None:
             self._now = when - self._zero
             self._lines.append(track.refused(microseconds(self._now), status, reason))
 
-    def _on_received(
-        self, kind: EventKind, when: float, connection: InstrumentedConnection, data: bytes
-    ) -> None:
+    def on_received(self, when: float, connection: InstrumentedConnection, data: bytes) -> None:
+        """Count the bytes."""
         self._received += len(data)
 
-    def _on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
+    def on_sent(self, when: float, connection: InstrumentedConnection, count: int) -> None:
+        """Count the bytes."""
         self._sent += count
 
-    def _on_answered(
+    def on_answered(
         self,
-        kind: EventKind,
         when: float,
         connection: InstrumentedConnection,
         exchange: Exchange,
         content: int,
     ) -> None:
+        """Write that the response was sent."""
         track = self._tracks.get(connection)
         if track is not None:
             # An unfinished response has the time at which the client was last heard of.
@@ -289,9 +293,8 @@ class Trace(Subscriber):
             at = microseconds(self._now)
             self._lines.append(track.answered(at, exchange.number, exchange.status, content))
 
-    def _on_closed(
-        self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason
-    ) -> None:
+    def on_closed(self, when: float, connection: InstrumentedConnection, reason: CloseReason) -> None:
+        """End the track of the connection."""
         track = self._tracks.pop(connection, None)
         if track is not None:
             self._buffered -= track.held

@@ -31,7 +31,8 @@ MAX_EVENT_SIZE, MAX_END_SIZE = 1000, 300
 TICKS = 8e6  # in a second
 _EIGHTHS = ("", ".125", ".25", ".375", ".5", ".625", ".75", ".875")
 
-READINESS = ("", ',"readiness":"read"', ',"readiness":"write"', ',"readiness":"read and write"')
+# By event mask; nothing for DEADLINE and SOON, for which no handle is ready.
+READINESS = ("", ',"readiness":"read"', ',"readiness":"write"', ',"readiness":"read and write"', "")
 _ON_LOOP = '"pid":1,"tid":1'
 
 

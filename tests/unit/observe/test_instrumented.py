@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from reactor.http11.message import Response
-from reactor.observe.events import Event, EventKind
+from reactor.observe.events import ConnectionEvent, Event, EventKind, is_of_connection
 from reactor.routing import Router
 from reactor.server.state import CloseReason, State
 from tests.support.in_process import Client, Harness
 
-OF_CONNECTIONS = list(EventKind)[5:]
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
 Site = tuple[Harness, list[Event]]
 
@@ -25,25 +24,23 @@ def site() -> Iterator[Site]:
         yield server, events
 
 
-def of_connections(events: list[Event]) -> list[Event]:
-    return [event for event in events if event[0] in OF_CONNECTIONS]
+def of_connections(events: list[Event]) -> list[ConnectionEvent]:
+    return [event for event in events if is_of_connection(event)]
 
 
 def short(events: list[Event]) -> list[object]:
     """Write what connections told, in order, without times and objects."""
     words: list[object] = []
-    for kind, _, connection, *facts in of_connections(events):
-        assert connection.number == 1
-        if kind is EventKind.ENTERED:
-            words.append(f"{facts[0].name} -> {facts[1].name}")
-        elif kind is EventKind.RESPONSE:
-            words.append((kind, facts[1], facts[2]))
-        elif kind is EventKind.ANSWERED:
-            words.append((kind, facts[0].status, facts[1]))
-        elif kind is EventKind.SENT:
-            words.append((kind, facts[0]))
+    for event in of_connections(events):
+        assert event[2].number == 1
+        if event[0] is EventKind.ENTERED:
+            words.append(f"{event[3].name} -> {event[4].name}")
+        elif event[0] is EventKind.RESPONSE:
+            words.append((event[0], event[4], event[5]))
+        elif event[0] is EventKind.ANSWERED:
+            words.append((event[0], event[3].status, event[4]))
         else:
-            words.append((kind, *facts))
+            words.append((event[0], *event[3:]))
     return words
 
 
@@ -151,11 +148,12 @@ def test_compressed_octets_and_the_time_of_handler_and_serializer_are_told(site:
     server, events = site
     client = server.connect()
     client.get("/echo/" + "a" * 100, "Accept-Encoding: gzip")
-    [(_, when, _, request, status, compressed, began, made)] = [
+    [(_, when, _, request, status, compressed, began, made, data)] = [
         e for e in events if e[0] is EventKind.RESPONSE
     ]
     assert (request.path, status, compressed) == ("/echo/" + "a" * 100, 200, 100)
     assert began <= made <= when
+    assert data.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_what_is_answered_is_what_the_access_log_writes() -> None:

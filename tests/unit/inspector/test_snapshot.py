@@ -1,0 +1,34 @@
+"""The snapshot: what it records of the events of connections."""
+
+from reactor.http11.message import Response
+from reactor.inspector.snapshot import Snapshot
+from reactor.observe.instrumented import InstrumentedReactor
+from reactor.routing import Router
+from tests.support.in_process import Harness
+
+SIZE = 600_000
+
+
+def test_a_head_behind_the_rest_of_another_response_is_counted_and_not_shown_as_first() -> None:
+    routes = Router()
+    routes.get("/large")(lambda request: Response(200, b"x" * SIZE))
+    routes.get("/small")(lambda request: Response(404, b"small"))
+    subscribers = [lambda events: None]
+    with Harness(
+        routes, subscribers=subscribers, turn_requests=1, low_water=SIZE, high_water=2 * SIZE
+    ) as server:
+        assert isinstance(server.reactor, InstrumentedReactor)
+        snapshot = Snapshot(server.reactor, [], 0.05)
+        server.reactor.subscribe(snapshot)
+        client = server.connect()
+        client.send(b"".join(b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n" % name for name in (b"large", b"small")))
+        assert [answer.status for answer in client.responses()] == [200, 404]
+        client.get("/large")
+        record = snapshot.records[1]
+    sent = [(count, text) for _, way, count, text in record.traffic if way == "out"]
+    begins = [index for index, (_, text) in enumerate(sent) if text.startswith("HTTP/1.1 200 OK")]
+    assert len(begins) == 2
+    assert begins[0] == 0
+    others = [each for index, each in enumerate(sent) if index not in begins]
+    assert len(others) >= 2, "the first response is sent in parts"
+    assert all(text == f"[{count} octets]" for count, text in others)
