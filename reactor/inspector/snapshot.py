@@ -17,7 +17,7 @@ from reactor.event_handler import DEADLINE
 from reactor.http11.message import Request
 from reactor.inspector.redact import HeadRedactor, show_outgoing
 from reactor.loop import Ready
-from reactor.observe.events import Event, Subscriber, descriptor_of, peer_of
+from reactor.observe.events import Event, EventKind, Subscriber, descriptor_of, peer_of
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.server.state import CloseReason, State
 
@@ -121,17 +121,17 @@ class Snapshot(Subscriber):
 
     # The loop.
 
-    def on_selected(self, when: float, waited: float, ready: Ready) -> None:
+    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
         """Note which handles are ready."""
         self._waited, self._late = waited, 0.0
         self.ready = {key.fd: events for key, events in ready}
 
-    def on_called(self, when: float, handler: object, events: int, began: float) -> None:
+    def on_called(self, kind: EventKind, when: float, handler: object, events: int, began: float) -> None:
         """Add up the time spent on deadlines."""
         if events == DEADLINE:
             self._late += when - began
 
-    def on_ended(self, when: float, turn: int, began: float) -> None:
+    def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
         """Record the turn."""
         worked = when - began
         slow = int(worked > self._slow_turn)
@@ -139,13 +139,13 @@ class Snapshot(Subscriber):
 
     # Connections.
 
-    def on_opened(self, when: float, connection: InstrumentedConnection) -> None:
+    def on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
         """Begin the record of a connection."""
         self.totals["accepted"] += 1
         self.records[connection.number] = ConnectionRecord(connection, when, State.ACCEPTED)
 
     def on_entered(
-        self, when: float, connection: InstrumentedConnection, before: State, after: State
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
     ) -> None:
         """Record the change of state."""
         self.moves[before.index][after.index] += 1
@@ -154,7 +154,9 @@ class Snapshot(Subscriber):
         if after is State.IDLE:
             record.redactor.idle()
 
-    def on_received(self, when: float, connection: InstrumentedConnection, data: bytes) -> None:
+    def on_received(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, data: bytes
+    ) -> None:
         """Record the bytes, redacted."""
         self.totals["bytes_received"] += len(data)
         record = self._record(connection)
@@ -164,6 +166,7 @@ class Snapshot(Subscriber):
 
     def on_response(
         self,
+        kind: EventKind,
         when: float,
         connection: InstrumentedConnection,
         request: Request,
@@ -179,11 +182,13 @@ class Snapshot(Subscriber):
         if not record.partly_sent:
             record.unsent_head = record.unsent_head or data
 
-    def on_refused(self, when: float, connection: InstrumentedConnection, status: int, reason: str) -> None:
+    def on_refused(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
+    ) -> None:
         """Count the refusal."""
         self.totals["refused"] += 1
 
-    def on_sent(self, when: float, connection: InstrumentedConnection, count: int) -> None:
+    def on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
         """Record how many bytes were sent, with the head of the response."""
         self.totals["bytes_sent"] += count
         record = self._record(connection)
@@ -192,7 +197,9 @@ class Snapshot(Subscriber):
         record.unsent_head = b""
         record.partly_sent = True
 
-    def on_closed(self, when: float, connection: InstrumentedConnection, reason: CloseReason) -> None:
+    def on_closed(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason
+    ) -> None:
         """Move the record to those of closed connections."""
         self.totals["closed"] += 1
         record = self.records.pop(connection.number, None) or record_of(connection)

@@ -113,9 +113,10 @@ def is_of_connection(event: Event) -> TypeGuard[ConnectionEvent]:
 
 
 class Subscriber:
-    """Calls the method of each event's kind, with the event's time and fields as arguments.
+    """Calls the method of each event's kind, with the event's items as arguments.
 
     The methods do nothing; a subclass overrides those of the kinds that it needs. The others are not called.
+    The kind is an argument because leaving it out takes a slice of each event, 30 ns more of 75.
     """
 
     def __init__(self) -> None:
@@ -129,37 +130,43 @@ class Subscriber:
         """Handle the events of a turn."""
         methods = self._methods
         for event in events:
-            if event[0] in methods:
-                methods[event[0]](*event[1:])
+            method = methods.get(event[0])
+            if method is not None:
+                method(*event)
 
-    def on_turn(self, when: float, turn: int, timeout: float | None) -> None:
+    def on_turn(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
         """Handle TURN."""
 
-    def on_selected(self, when: float, waited: float, ready: Ready) -> None:
+    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
         """Handle SELECTED."""
 
-    def on_called(self, when: float, handler: EventHandler, events: int, began: float) -> None:
+    def on_called(
+        self, kind: EventKind, when: float, handler: EventHandler, events: int, began: float
+    ) -> None:
         """Handle CALLED."""
 
-    def on_scheduled(self, when: float, handler: EventHandler, deadline: float) -> None:
+    def on_scheduled(self, kind: EventKind, when: float, handler: EventHandler, deadline: float) -> None:
         """Handle SCHEDULED."""
 
-    def on_ended(self, when: float, turn: int, began: float) -> None:
+    def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
         """Handle ENDED."""
 
-    def on_opened(self, when: float, connection: "InstrumentedConnection") -> None:
+    def on_opened(self, kind: EventKind, when: float, connection: "InstrumentedConnection") -> None:
         """Handle OPENED."""
 
     def on_entered(
-        self, when: float, connection: "InstrumentedConnection", before: State, after: State
+        self, kind: EventKind, when: float, connection: "InstrumentedConnection", before: State, after: State
     ) -> None:
         """Handle ENTERED."""
 
-    def on_received(self, when: float, connection: "InstrumentedConnection", data: bytes) -> None:
+    def on_received(
+        self, kind: EventKind, when: float, connection: "InstrumentedConnection", data: bytes
+    ) -> None:
         """Handle RECEIVED."""
 
     def on_response(
         self,
+        kind: EventKind,
         when: float,
         connection: "InstrumentedConnection",
         request: Request,
@@ -171,18 +178,27 @@ class Subscriber:
     ) -> None:
         """Handle RESPONSE."""
 
-    def on_refused(self, when: float, connection: "InstrumentedConnection", status: int, reason: str) -> None:
+    def on_refused(
+        self, kind: EventKind, when: float, connection: "InstrumentedConnection", status: int, reason: str
+    ) -> None:
         """Handle REFUSED."""
 
-    def on_sent(self, when: float, connection: "InstrumentedConnection", count: int) -> None:
+    def on_sent(self, kind: EventKind, when: float, connection: "InstrumentedConnection", count: int) -> None:
         """Handle SENT."""
 
     def on_answered(
-        self, when: float, connection: "InstrumentedConnection", exchange: Exchange, content: int
+        self,
+        kind: EventKind,
+        when: float,
+        connection: "InstrumentedConnection",
+        exchange: Exchange,
+        content: int,
     ) -> None:
         """Handle ANSWERED."""
 
-    def on_closed(self, when: float, connection: "InstrumentedConnection", reason: CloseReason) -> None:
+    def on_closed(
+        self, kind: EventKind, when: float, connection: "InstrumentedConnection", reason: CloseReason
+    ) -> None:
         """Handle CLOSED."""
 
 

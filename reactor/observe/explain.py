@@ -15,7 +15,7 @@ from reactor.event_handler import DEADLINE, SOON, EventHandler
 from reactor.http11.message import Request
 from reactor.logs.access_log import escape_controls
 from reactor.loop import Ready
-from reactor.observe.events import Subscriber, deadline_name, descriptor_of, name_of, peer_of
+from reactor.observe.events import EventKind, Subscriber, deadline_name, descriptor_of, name_of, peer_of
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.server.state import CloseReason, State
 
@@ -52,12 +52,12 @@ class Explain(Subscriber):
         self._is_refused = False
         self._deadline = ""  # of the state in which the present call began
 
-    def on_turn(self, when: float, turn: int, timeout: float | None) -> None:
+    def on_turn(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
         """Begin a paragraph."""
         most = ", with no deadline" if timeout is None else f" of at most {timeout:.3g} s"
         self._begin(f"{self._paint(f'turn {turn}', BOLD)}: waited {{}}{most}; ")
 
-    def on_selected(self, when: float, waited: float, ready: Ready) -> None:
+    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
         """Add how long the selector waited, and which handles are ready."""
         self._head = self._head.format(time(waited))
         shown = [self._name(key.data, READY[events]) for key, events in ready[:MAX_SHOWN]]
@@ -65,7 +65,9 @@ class Explain(Subscriber):
         self._head += f"{len(ready)} ready: {', '.join(shown)}{more}" if ready else "nothing ready"
         self._ready = shown
 
-    def on_called(self, when: float, handler: EventHandler, events: int, began: float) -> None:
+    def on_called(
+        self, kind: EventKind, when: float, handler: EventHandler, events: int, began: float
+    ) -> None:
         """Add what one call did, up to MAX_SHOWN of them."""
         words = self._words
         if self._requests > MAX_SHOWN:
@@ -85,7 +87,7 @@ class Explain(Subscriber):
             self._left_out += 1
         self._begin_call()
 
-    def on_ended(self, when: float, turn: int, began: float) -> None:
+    def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
         """Write the paragraph, if any handler was called."""
         if self._parts:
             more = f"; and {self._left_out} more" if self._left_out else ""
@@ -94,13 +96,13 @@ class Explain(Subscriber):
 
     # Connections.
 
-    def on_opened(self, when: float, connection: InstrumentedConnection) -> None:
+    def on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
         """Add that a connection was accepted."""
         fd = self._fds[connection.number] = descriptor_of(connection.handle)
         self._say(f"accepted fd {fd} from {peer_of(connection)}")
 
     def on_entered(
-        self, when: float, connection: InstrumentedConnection, before: State, after: State
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
     ) -> None:
         """Add the state."""
         if not self._states:
@@ -109,12 +111,15 @@ class Explain(Subscriber):
         if len(self._states) < MAX_SHOWN:
             self._states.append(self._paint(after.name, BLUE))
 
-    def on_received(self, when: float, connection: InstrumentedConnection, data: bytes) -> None:
+    def on_received(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, data: bytes
+    ) -> None:
         """Add how many bytes were read."""
         self._say(f"read {counted(len(data))}")
 
     def on_response(
         self,
+        kind: EventKind,
         when: float,
         connection: InstrumentedConnection,
         request: Request,
@@ -136,12 +141,14 @@ class Explain(Subscriber):
             if compressed:
                 self._words.append(f"{counted(compressed)} compressed")
 
-    def on_refused(self, when: float, connection: InstrumentedConnection, status: int, reason: str) -> None:
+    def on_refused(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
+    ) -> None:
         """Add the status and why a request was refused."""
         self._is_refused = True
         self._say(f"refused with {self._status(status)}: {escape_controls(reason)}")
 
-    def on_sent(self, when: float, connection: InstrumentedConnection, count: int) -> None:
+    def on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
         """Add how many bytes were sent, and how many are left."""
         rest = "at once"
         if connection.unsent or connection.body:
@@ -153,7 +160,9 @@ class Explain(Subscriber):
             rest = f"and {left} wait until the handle is writable"
         self._say(f"{counted(count)} sent {rest}")
 
-    def on_closed(self, when: float, connection: InstrumentedConnection, reason: CloseReason) -> None:
+    def on_closed(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason
+    ) -> None:
         """Add why the connection was closed."""
         self._say(f"closed: {reason.text}")
 

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 from reactor.event_handler import DEADLINE, SOON
 from reactor.http11.grammar import METHODS
 from reactor.logs.access_log import Exchange
-from reactor.observe.events import Subscriber
+from reactor.observe.events import EventKind, Subscriber
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.server.context import ServerContext
 from reactor.server.state import CloseReason, State
@@ -116,18 +116,18 @@ class Metrics(Subscriber):
         self._lag = Histogram(MOMENTS)
         self._selected_at = self._last_began = 0.0
 
-    def on_selected(self, when: float, waited: float, ready: Sized) -> None:
+    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Sized) -> None:
         """Count how long the selector waited, and how many handles are ready."""
         self._selected_at = self._last_began = when
         self._waiting += waited
         self._ready += len(ready)
 
-    def on_called(self, when: float, handler: object, events: int, began: float) -> None:
+    def on_called(self, kind: EventKind, when: float, handler: object, events: int, began: float) -> None:
         """Note when the last of the ready handles was called."""
         if events != DEADLINE and events != SOON:
             self._last_began = began
 
-    def on_ended(self, when: float, turn: int, began: float) -> None:
+    def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
         """Count the turn."""
         seconds = when - began
         self._turns += 1
@@ -135,27 +135,29 @@ class Metrics(Subscriber):
         self._turn.add(seconds)
         self._lag.add(self._last_began - self._selected_at)
 
-    def on_opened(self, when: float, connection: object) -> None:
+    def on_opened(self, kind: EventKind, when: float, connection: object) -> None:
         """Count the connection."""
         self._accepted += 1
 
-    def on_received(self, when: float, connection: object, data: bytes) -> None:
+    def on_received(self, kind: EventKind, when: float, connection: object, data: bytes) -> None:
         """Count the bytes."""
         self._received += len(data)
 
-    def on_sent(self, when: float, connection: object, count: int) -> None:
+    def on_sent(self, kind: EventKind, when: float, connection: object, count: int) -> None:
         """Count the bytes."""
         self._sent += count
 
-    def on_refused(self, when: float, connection: object, status: int, reason: str) -> None:
+    def on_refused(self, kind: EventKind, when: float, connection: object, status: int, reason: str) -> None:
         """Count the refusal."""
         self._refused[_REASONS.get(status, OTHER_REASON)] += 1
 
-    def on_closed(self, when: float, connection: object, reason: CloseReason) -> None:
+    def on_closed(self, kind: EventKind, when: float, connection: object, reason: CloseReason) -> None:
         """Count the close."""
         self._closed[reason] += 1
 
-    def on_answered(self, when: float, connection: object, exchange: Exchange, content: int) -> None:
+    def on_answered(
+        self, kind: EventKind, when: float, connection: object, exchange: Exchange, content: int
+    ) -> None:
         """Count the request."""
         request = exchange.request
         head, template = request.head, request.route

@@ -40,7 +40,7 @@ from reactor.event_handler import HOOKS, EventHandler
 from reactor.http11.message import Request
 from reactor.logs.access_log import Exchange
 from reactor.loop import Ready
-from reactor.observe.events import Event, Subscriber
+from reactor.observe.events import Event, EventKind, Subscriber
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.observe.trace_format import (
     MAX_END_SIZE,
@@ -162,19 +162,21 @@ class Trace(Subscriber):
 
     # The loop.
 
-    def on_turn(self, when: float, turn: int, timeout: float | None) -> None:
+    def on_turn(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
         """Begin a turn."""
         self._turn = turn
         self._turned = self._selected = self._now = when - self._zero
         self._ready = 0
         self._waited = 0.0
 
-    def on_selected(self, when: float, waited: float, ready: Ready) -> None:
+    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
         """Note when the selector returned."""
         self._selected = self._now = when - self._zero
         self._ready = len(ready)
 
-    def on_called(self, when: float, handler: EventHandler, events: int, began: float) -> None:
+    def on_called(
+        self, kind: EventKind, when: float, handler: EventHandler, events: int, began: float
+    ) -> None:
         """Write the slices of a call, and the end of its arrow if the handle was ready."""
         began -= self._zero
         self._now = when - self._zero
@@ -195,7 +197,7 @@ class Trace(Subscriber):
         if track is not None and (track.held or track.connection.state is not IDLE):
             self._update_held(track)
 
-    def on_ended(self, when: float, turn: int, began: float) -> None:
+    def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
         """Write the turn."""
         self._now = when - self._zero
         self._write_turn()
@@ -224,14 +226,14 @@ class Trace(Subscriber):
 
     # Connections.
 
-    def on_opened(self, when: float, connection: InstrumentedConnection) -> None:
+    def on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
         """Begin the track of a connection."""
         track = self._tracks[connection] = Track(connection)
         self._now = when - self._zero
         self._lines.append(track.began(microseconds(self._now)))
 
     def on_entered(
-        self, when: float, connection: InstrumentedConnection, before: State, after: State
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
     ) -> None:
         """Write the change of state."""
         track = self._tracks.get(connection)
@@ -241,6 +243,7 @@ class Trace(Subscriber):
 
     def on_response(
         self,
+        kind: EventKind,
         when: float,
         connection: InstrumentedConnection,
         request: Request,
@@ -262,7 +265,9 @@ class Trace(Subscriber):
             words = f'"bytes":{compressed}'
             self._inner.append(slice_line("gzip", *span(made, when - self._zero), words))
 
-    def on_refused(self, when: float, connection: InstrumentedConnection, status: int, reason: str) -> None:
+    def on_refused(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
+    ) -> None:
         """Write the refusal."""
         self._refused = connection
         track = self._tracks.get(connection)
@@ -270,16 +275,19 @@ class Trace(Subscriber):
             self._now = when - self._zero
             self._lines.append(track.refused(microseconds(self._now), status, reason))
 
-    def on_received(self, when: float, connection: InstrumentedConnection, data: bytes) -> None:
+    def on_received(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, data: bytes
+    ) -> None:
         """Count the bytes."""
         self._received += len(data)
 
-    def on_sent(self, when: float, connection: InstrumentedConnection, count: int) -> None:
+    def on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
         """Count the bytes."""
         self._sent += count
 
     def on_answered(
         self,
+        kind: EventKind,
         when: float,
         connection: InstrumentedConnection,
         exchange: Exchange,
@@ -293,7 +301,9 @@ class Trace(Subscriber):
             at = microseconds(self._now)
             self._lines.append(track.answered(at, exchange.number, exchange.status, content))
 
-    def on_closed(self, when: float, connection: InstrumentedConnection, reason: CloseReason) -> None:
+    def on_closed(
+        self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason
+    ) -> None:
         """End the track of the connection."""
         track = self._tracks.pop(connection, None)
         if track is not None:

@@ -165,7 +165,7 @@ def test_a_subscriber_gets_the_items_of_the_kinds_whose_methods_it_overrides() -
             got.append(items)
 
     Ends()([(EventKind.TURN, 1.0, 1, None), (EventKind.ENDED, 2.0, 1, 1.5)])
-    assert got == [(2.0, 1, 1.5)]
+    assert got == [(EventKind.ENDED, 2.0, 1, 1.5)]
 
 
 def test_a_method_that_is_not_overridden_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,11 +184,11 @@ def mismatches(union: Sequence[object], subscriber: type[Subscriber], docstring:
     tuples = [get_args(each) for each in union]
     types = {get_args(kind)[0]: fields for kind, *fields in tuples}
     rows = re.findall(r"^    ([A-Z]+) +((?:\w+, )*\w+)(?=\n| {2,}|$)", docstring, re.MULTILINE)
-    names = {kind: ["self", "when", *fields.split(", ")] for kind, fields in rows}
+    names = {kind: ["self", "kind", "when", *fields.split(", ")] for kind, fields in rows}
     found = []
     for kind in EventKind:
         parameters = list(signature(getattr(subscriber, f"on_{kind}")).parameters.values())
-        if [each.annotation for each in parameters[1:]] != types.get(kind):
+        if [each.annotation for each in parameters[2:]] != types.get(kind):
             found.append(f"{kind}: types")
         if [each.name for each in parameters] != names.get(kind.name):
             found.append(f"{kind}: names")
@@ -200,15 +200,15 @@ def test_the_union_the_methods_and_the_table_have_the_same_fields() -> None:
 
 
 class WrongType(Subscriber):
-    def on_sent(self, when: float, connection: object, count: float) -> None: ...
+    def on_sent(self, kind: EventKind, when: float, connection: object, count: float) -> None: ...
 
 
 class FieldLeftOut(Subscriber):
-    def on_ended(self, when: float, turn: int) -> None: ...  # type: ignore[override]
+    def on_ended(self, kind: EventKind, when: float, turn: int) -> None: ...  # type: ignore[override]
 
 
 class OtherName(Subscriber):
-    def on_ended(self, when: float, number: int, began: float) -> None: ...
+    def on_ended(self, kind: EventKind, when: float, number: int, began: float) -> None: ...
 
 
 @pytest.mark.parametrize(
