@@ -15,9 +15,10 @@ An event is a tuple: its kind, the time (in seconds of the reactor's clock), and
     ENTERED    connection, before, after   its state changed
     RECEIVED   connection, data            bytes arrived
     RESPONSE   connection, request, status, compressed, began, made, data
-                                           it is queued; its handler was called at ``began``, and it was
-                                           serialized from ``made`` on; so many bytes were compressed;
-                                           ``data`` is the head, with the body where that is in memory
+                                           it is queued; ``began`` is when its handler was called, or the
+                                           response before it was queued; it was compressed, or written,
+                                           from ``made`` on; so many bytes were compressed; ``data`` is the
+                                           head, with the body where that is in memory
     REFUSED    connection, status, reason  a request was refused
     SENT       connection, count           the kernel accepted so many bytes
     ANSWERED   connection, exchange, content
