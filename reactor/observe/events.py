@@ -234,7 +234,7 @@ def peer_of(connection: Connection) -> str:
     return f"[{connection.peer}]:{port}" if ":" in connection.peer else f"{connection.peer}:{port}"
 
 
-def descriptor_of(handle: "socket.socket | None") -> int:
+def descriptor_of(handle: socket.socket | None) -> int:
     """Return the descriptor of a handle; -1 when it has none, or is closed."""
     try:
         return -1 if handle is None else int(handle.fileno())

@@ -24,7 +24,6 @@ from reactor.event_handler import DEADLINE, SOON
 from reactor.http11.grammar import METHODS
 from reactor.logs.access_log import Exchange
 from reactor.observe.events import EventKind, Subscriber
-from reactor.observe.instrumented import InstrumentedConnection
 from reactor.server.context import ServerContext
 from reactor.server.state import CloseReason, State
 
@@ -163,6 +162,7 @@ class Metrics(Subscriber):
         head, template = request.head, request.route
         key = (request.method, template, exchange.status, head.version)
         counts = self._requests.get(key) or self._make(key)
+        # Histogram.add, written out where it can be: three calls take 0.13 us more of 1.4 us for each request.
         duration = when - exchange.began
         counts.duration.counts[bisect_left(DURATIONS, duration)] += 1
         counts.duration.sum += duration
@@ -217,9 +217,8 @@ class Metrics(Subscriber):
         parser = write_buffer = 0
         for each in context.connections.values():
             counts[each.state] += 1
-            if isinstance(each, InstrumentedConnection):
-                parser += each.unparsed
-                write_buffer += each.unsent
+            parser += each.unparsed
+            write_buffer += each.unsent
         yield MetricFamily(
             "reactor_connections",
             GAUGE,
