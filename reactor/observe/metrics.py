@@ -162,7 +162,7 @@ class Metrics(Subscriber):
         head, template = request.head, request.route
         key = (request.method, template, exchange.status, head.version)
         counts = self._requests.get(key) or self._make(key)
-        # Histogram.add, written out where it can be: three calls take 0.13 us more of 1.4 us for each request.
+        # Histogram.add is written out, because three calls of it take 0.13 us of 1.4 us for each request.
         duration = when - exchange.began
         counts.duration.counts[bisect_left(DURATIONS, duration)] += 1
         counts.duration.sum += duration

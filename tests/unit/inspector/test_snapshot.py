@@ -1,12 +1,30 @@
 """The snapshot: what it records of the events of connections."""
 
+from reactor.event_handler import DEADLINE, SOON, EventHandler
 from reactor.http11.message import Response
 from reactor.inspector.snapshot import Snapshot
+from reactor.observe.events import EventKind
 from reactor.observe.instrumented import InstrumentedReactor
 from reactor.routing import Router
 from tests.support.in_process import Harness
 
 SIZE = 600_000
+
+
+def test_only_deadlines_count_as_late() -> None:
+    reactor = InstrumentedReactor([])
+    snapshot = Snapshot(reactor, [], 0.05)
+    reactor.close()
+    snapshot(
+        [
+            (EventKind.SELECTED, 1.0, 0.5, []),
+            (EventKind.CALLED, 2.0, EventHandler(), SOON, 1.0),
+            (EventKind.CALLED, 4.0, EventHandler(), DEADLINE, 2.0),
+            (EventKind.ENDED, 4.0, 1, 1.0),
+        ]
+    )
+    [(_, waited, dispatched, late, *_)] = snapshot.turns
+    assert (waited, dispatched, late) == (0.5, 1.0, 2.0)
 
 
 def test_a_head_behind_the_rest_of_another_response_is_counted_and_not_shown_as_first() -> None:

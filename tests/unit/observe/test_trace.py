@@ -130,6 +130,20 @@ def test_the_file_is_told_where_it_is_sent_and_the_octets_that_wait(tmp_path: Pa
     assert [event["args"]["value"] for event in named(events, "C", "connections")] == [1, 2]
 
 
+def test_a_call_for_requests_that_were_left_has_no_arrow(tmp_path: Path) -> None:
+    with traced(tmp_path) as server:
+        server.connect().send(GET * 70)
+    events = read(tmp_path)
+    [hook] = named(events, "X", "on_soon")
+    assert hook["args"].keys() == {"connection", "fd", "received", "sent"}
+    [turn] = [
+        each for each in named(events, "X", "turn") if each["ts"] <= hook["ts"] <= each["ts"] + each["dur"]
+    ]
+    assert turn["args"]["ready"] == 0
+    assert turn["ts"] not in [event["ts"] for event in events if event["ph"] == "s"]
+    assert hook["ts"] not in [event["ts"] for event in events if event["ph"] == "f"]
+
+
 def test_the_lag_is_how_long_the_last_of_the_ready_waited(tmp_path: Path) -> None:
     with traced(tmp_path) as server:
         clients = [server.connect() for _ in range(5)]
