@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from reactor.event_handler import DEADLINE
 from reactor.http11.message import Request
-from reactor.inspector.redact import HeadRedactor, show_outgoing
+from reactor.inspector.redact import HeadRedactor, head_of, show_outgoing
 from reactor.loop import Ready
 from reactor.observe.events import Event, EventKind, Subscriber, descriptor_of, peer_of
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
@@ -51,7 +51,7 @@ class ConnectionRecord:
         self.missing = missing
         self.traffic: deque[tuple[float, str, int, str]] = deque(maxlen=PIECES)
         self.redactor = HeadRedactor()
-        self.unsent_head = b""  # the first bytes of a response that the next sent bytes begin with, or b""
+        self.unsent_head = b""  # the head that the next sent bytes begin with; empty for none
         self.partly_sent = False  # bytes of earlier responses may be left, which are sent first
         self.close_reason = ""
 
@@ -176,11 +176,11 @@ class Snapshot(Subscriber):
         made: float,
         data: bytes,
     ) -> None:
-        """Count the response, and keep its first bytes until they are sent."""
+        """Count the response, and keep its head until it is sent."""
         self.totals["requests"] += 1
         record = self._record(connection)
         if not record.partly_sent:
-            record.unsent_head = record.unsent_head or data
+            record.unsent_head = record.unsent_head or head_of(data)
 
     def on_refused(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str

@@ -16,9 +16,9 @@ An event is a tuple: its kind, the time (in seconds of the reactor's clock), and
     RECEIVED   connection, data            bytes arrived
     RESPONSE   connection, request, status, compressed, began, made, data
                                            it is queued; ``began`` is when its handler was called, or the
-                                           response before it was queued; it was compressed, or written,
-                                           from ``made`` on; so many bytes were compressed; ``data`` is the
-                                           head, with the body where that is in memory
+                                           response before it was queued; ``made`` is when its compression
+                                           began, or else when it was queued; so many bytes were compressed;
+                                           ``data`` is the head, with the body where that is in memory
     REFUSED    connection, status, reason  a request was refused
     SENT       connection, count           the kernel accepted so many bytes
     ANSWERED   connection, exchange, content
