@@ -8,10 +8,14 @@ from typing import get_args
 import pytest
 
 from reactor.event_handler import Interest
+from reactor.inspector.snapshot import Snapshot
 from reactor.loop import Reactor
 from reactor.observe import events as events_module
 from reactor.observe.events import Event, EventCallback, EventKind, Subscriber
+from reactor.observe.explain import Explain
 from reactor.observe.instrumented import InstrumentedReactor
+from reactor.observe.metrics import Metrics
+from reactor.observe.trace import Trace
 from tests.support.in_process import Clock
 from tests.support.loop import CountingSelector, ReactorHarness, breaks
 
@@ -171,6 +175,13 @@ def test_a_subscriber_gets_the_items_of_the_kinds_whose_methods_it_overrides() -
 def test_a_method_that_is_not_overridden_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Subscriber, "on_turn", breaks)
     Subscriber()([(EventKind.TURN, 1.0, 1, None)])
+
+
+@pytest.mark.parametrize("subscriber", [Explain, Metrics, Snapshot, Trace])
+def test_every_method_of_a_subscriber_is_of_a_kind(subscriber: type[Subscriber]) -> None:
+    methods = {name for name in vars(subscriber) if name.startswith("on_")}
+    assert methods
+    assert methods <= {f"on_{kind}" for kind in EventKind}
 
 
 # The fields of an event are named in the docstring, have their types in the union, and both in the methods.
