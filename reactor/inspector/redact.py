@@ -89,7 +89,7 @@ def head_of(response: bytes) -> bytes:
 
 
 def show_outgoing(head: bytes, count: int) -> str:
-    """Return what may be shown of ``count`` bytes that were sent, which begin with a head, or b"" for none."""
+    """Return what may be shown of ``count`` sent bytes, which begin with ``head`` unless that is empty."""
     if not head:
         return f"[{count} octets]"
     rest = count - len(head)
