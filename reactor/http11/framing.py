@@ -61,17 +61,20 @@ class Reader(Protocol):
 
 
 class LengthReader:
-    """Reads content of a known length; ``complete`` is True when no byte is missing."""
+    """Reads content of a known length."""
 
-    __slots__ = ("_remaining", "complete")
+    __slots__ = ("_remaining",)
 
     def __init__(self, length: int) -> None:
         self._remaining = length
-        self.complete = length == 0
+
+    @property
+    def complete(self) -> bool:
+        """True when no byte is missing."""
+        return self._remaining == 0
 
     def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:
         """Return the content found from ``position`` on, and the position after it."""
         end = min(len(buffer), position + self._remaining)
         self._remaining -= end - position
-        self.complete = self._remaining == 0
         return buffer[position:end], end
