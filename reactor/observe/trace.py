@@ -138,7 +138,7 @@ class Trace(Subscriber):
         self._ready = self._received = self._sent = self._buffered = 0
         self._flows = self._arrows = 0  # arrows that end in a hook; those whose beginning is written
         self._refused: Connection | None = None  # whose next response is no handler's
-        self._counters: dict[str, str] = {}
+        self._counters: dict[str, float] = {}
         self._lines: list[str] = []
         self._inner: list[str] = []  # slices within a hook that has not returned yet
         self._owed = 0  # bytes that the lines of this turn take at most
@@ -212,13 +212,13 @@ class Trace(Subscriber):
         arrows = [arrow_start_line(flow, leave) for flow in range(self._arrows + 1, self._flows + 1)]
         self._lines[:0] = [turn, select, *arrows]
         self._arrows, self._turn = self._flows, 0
-        self._count("ready", self._selected, str(self._ready))
-        self._count("connections", self._now, str(len(self._tracks)))
-        self._count("buffered bytes", self._now, str(self._buffered))
-        self._count("lag in ms", self._now, f"{self._waited * 1e3:.3f}")
+        self._count("ready", self._selected, self._ready)
+        self._count("connections", self._now, len(self._tracks))
+        self._count("buffered bytes", self._now, self._buffered)
+        self._count("lag in ms", self._now, round(self._waited * 1e3, 3))
         self._write()
 
-    def _count(self, name: str, now: float, value: str) -> None:
+    def _count(self, name: str, now: float, value: float) -> None:
         """Write a counter, which stands until it is written again."""
         if self._counters.get(name) != value:
             self._counters[name] = value

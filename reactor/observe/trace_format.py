@@ -99,7 +99,7 @@ def arrow_end_line(flow: int, at: str) -> str:
     return f'{{"ph":"f",{_ON_LOOP},"cat":"readiness","name":"ready","id":{flow},"ts":{at},"bp":"e"}},\n'
 
 
-def counter_line(name: str, at: str, value: str) -> str:
+def counter_line(name: str, at: str, value: float) -> str:
     """Write the value that a counter has from now on."""
     return f'{{"ph":"C","pid":1,"name":"{name}","ts":{at},"args":{{"value":{value}}}}},\n'
 
