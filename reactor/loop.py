@@ -19,15 +19,15 @@ from math import inf
 
 from reactor.deadlines import Deadlines
 from reactor.event_handler import BOTH, DEADLINE, HOOKS, READ, SOON, WRITE, EventHandler, Interest
+from reactor.loop_hooks import LoopHooks, Ready, SlowReporter
 
 log = logging.getLogger("reactor")
 
-Ready = list[tuple[selectors.SelectorKey, int]]  # what a selector returns: keys, each with an event mask
 MAX_SLEEP = 1e6  # seconds, 11 days: the selector counts milliseconds in a C int
 LONG_HOOK = 1.0  # seconds; the process was suspended, or no client could have met its deadline
 
 
-class Reactor:
+class Reactor(LoopHooks):
     """Waits for many handles at once, in one thread, and calls their event handlers one by one."""
 
     def __init__(
@@ -41,14 +41,14 @@ class Reactor:
         self._deadlines = Deadlines[EventHandler]() if deadlines is None else deadlines
         self._soon: dict[EventHandler, bool] = {}  # in the order in which they asked
         self._turn_ends: list[Callable[[], None]] = []
-        self._long_hook = LONG_HOOK
-        self._report_long_hook: Callable[[EventHandler, str, float], None] = lambda *call: None
+        self._slow, self._long_hook = inf, LONG_HOOK
+        self._reporter: SlowReporter | None = None
         self._running = False
+        self._hooks = self.hooks()
         self.thread: int | None = None  # the identifier of the thread that runs the loop
         self.now = clock()  # when the present turn's events were collected, in seconds; later after a pause
         self.began = self.now  # when the present turn's events were collected, whatever happened since
         self.returned = self.now  # when the last hook of the present turn returned
-        self.ready = 0  # how many handles are ready in the present turn
 
     # Called by event handlers, in the loop's own thread; RuntimeError is raised in any other.
 
@@ -82,10 +82,9 @@ class Reactor:
         self.check_thread("Reactor.at_turn_end()")
         self._turn_ends.append(function)
 
-    def report_long_hooks(self, seconds: float, function: Callable[[EventHandler, str, float], None]) -> None:
-        """Call a function after each hook that takes longer, with the handler, the hook and its seconds."""
-        self._long_hook = min(seconds, LONG_HOOK)
-        self._report_long_hook = function
+    def report_slow(self, seconds: float, reporter: SlowReporter) -> None:
+        """Call a reporter after each hook, and each turn, that takes longer than so many seconds."""
+        self._slow, self._long_hook, self._reporter = seconds, min(seconds, LONG_HOOK), reporter
 
     def update_now(self) -> None:
         """Read the clock again: for a handler that sets deadlines, and may be called late in a long turn."""
@@ -96,17 +95,6 @@ class Reactor:
         if self.thread not in (None, threading.get_ident()):
             where = f"in {threading.current_thread().name!r}, and the loop runs in another thread"
             raise RuntimeError(f"{call} was called {where}: pass the function to Server.call_soon()")
-
-    # Public hooks for subclasses that observe the loop; they do nothing here.
-
-    def on_selected(self, asked: float, timeout: float | None, ready: Ready) -> None:
-        """Observe what the selector returned that was asked at a time, to sleep for a timeout at most."""
-
-    def before_call(self, handler: EventHandler, events: int) -> None:
-        """Observe that a handler is about to be called for an event mask, DEADLINE or SOON."""
-
-    def after_call(self, handler: EventHandler, events: int, began: float) -> None:
-        """Observe that a call has returned, at ``returned``."""
 
     def run(self) -> None:
         """Take turns until ``stop`` is called."""
@@ -141,6 +129,8 @@ class Reactor:
             self._dispatch(handler, DEADLINE)
         for function in self._turn_ends:
             function()
+        if self._reporter is not None and self.clock() - self.began > self._slow:
+            self._reporter.on_slow_turn(len(ready))
 
     def _demultiplex(self, may_sleep: bool) -> tuple[Ready, float]:
         """Sleep until a handle is ready or a deadline passes; set ``now``.
@@ -158,8 +148,8 @@ class Reactor:
         if earliest <= due_by:
             ready = self._selector.select(0)
             self.now = self.began = self.returned = self.clock()
-        self.ready = len(ready)
-        self.on_selected(asked, timeout, ready)
+        if self._hooks is not None:
+            self._hooks.on_selected(asked, timeout, ready)
         return ready, due_by
 
     def _dispatch(self, handler: EventHandler, events: int) -> None:
@@ -168,7 +158,8 @@ class Reactor:
         A ready event can be stale: a handler called earlier in this turn may have closed this one or
         changed what it waits for. So an event counts only where the handler still waits for it.
         """
-        self.before_call(handler, events)
+        if self._hooks is not None:
+            self._hooks.before_call(handler, events)
         try:
             if events & READ & handler.interest:
                 handler.on_readable()
@@ -186,7 +177,8 @@ class Reactor:
         self.returned = now
         if now - began > self._long_hook:
             self._note_long_hook(handler, events, now - began)
-        self.after_call(handler, events, began)
+        if self._hooks is not None:
+            self._hooks.after_call(handler, events, began)
 
     def _note_long_hook(self, handler: EventHandler, events: int, seconds: float) -> None:
         """Move ``now`` to the end of a hook that took long: deadlines that are set from here on begin there.
@@ -197,7 +189,8 @@ class Reactor:
         self.now = self.returned
         if seconds > LONG_HOOK:
             handler.deadline += seconds
-        self._report_long_hook(handler, HOOKS[events], seconds)
+        if self._reporter is not None and seconds > self._slow:
+            self._reporter.on_slow_hook(handler, HOOKS[events], seconds)
 
     def _fail(self, handler: EventHandler) -> None:
         log.exception("%r failed, and is removed", handler)

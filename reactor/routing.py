@@ -166,7 +166,7 @@ class Route:
         self.always_open_sink = always_open_sink
 
 
-class _Found:
+class Found:
     """The route of a target, and the parts of its path that the route names, in one version of a router."""
 
     __slots__ = ("params", "route", "version")
@@ -195,7 +195,7 @@ class Router:
     def __init__(self, cors: bool = False) -> None:
         self._root = _Node()
         self._cors = cors
-        self._version = object()  # another one after each change of the routes
+        self.version = object()  # another one when a route is added
 
     # Building it.
 
@@ -222,7 +222,7 @@ class Router:
             node.routes[method] = Route(pattern, function, sink or DEFAULT_SINKS[method], sink is not None)
             if method == "GET":
                 node.routes.setdefault("HEAD", node.routes["GET"])
-            self._version = object()
+            self.version = object()
             return function
 
         return register
@@ -262,16 +262,6 @@ class Router:
         return branch
 
     # Asking it.
-
-    def route_request(self, request: Request) -> Route:
-        """Return the route of a request, and set the request's ``route`` and ``params``."""
-        found = request.target.found
-        if not isinstance(found, _Found) or found.version is not self._version:
-            route, params = self.resolve(request.method, request.target.segments)
-            found = request.target.found = _Found(self._version, route, params)
-        request.params = found.params
-        request.route = found.route.template
-        return found.route
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
         """Return the route for a method and the segments of a path, and the parts that it names.

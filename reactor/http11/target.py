@@ -28,8 +28,8 @@ class Target:
     the first slash; ``authority`` is the host that an absolute-form names, or None. For the
     asterisk-form the path is "*", and there are no segments.
 
-    One target serves all requests with the same bytes as their head. The router keeps in ``found`` what it
-    has found for them.
+    One target serves all requests with the same bytes as their head. ``found`` is for the server, which keeps
+    the route there that it has found for them.
     """
 
     __slots__ = ("authority", "found", "path", "query", "segments")

@@ -73,7 +73,7 @@ STEPS = (
         "Receive",
         "A readable handle has octets, and recv returns what has come: a whole request, several, or "
         "half of one. Never more than a turn's share, so that others have theirs.",
-        Connection._receive,
+        Connection.on_readable,
     ),
     Step(
         "parse",

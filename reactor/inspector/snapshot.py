@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from reactor.event_handler import DEADLINE
 from reactor.http11.message import Request
 from reactor.inspector.redact import HeadRedactor, head_of, show_outgoing
-from reactor.loop import Ready
+from reactor.loop_hooks import Ready
 from reactor.observe.events import Event, EventKind, Subscriber, descriptor_of, peer_of
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.server.state import CloseReason, State

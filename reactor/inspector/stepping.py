@@ -20,7 +20,8 @@ from math import inf
 from typing import NamedTuple
 
 from reactor.event_handler import DEADLINE, HOOKS, EventHandler
-from reactor.loop import Reactor, Ready
+from reactor.loop import Reactor
+from reactor.loop_hooks import Ready
 from reactor.observe.events import EventCallback
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.server.context import ServerContext

@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING, Literal, TypeGuard
 from reactor.event_handler import EventHandler
 from reactor.http11.message import Request
 from reactor.logs.access_log import Exchange
-from reactor.loop import Ready
+from reactor.loop_hooks import Ready
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection
 from reactor.server.state import CloseReason, State

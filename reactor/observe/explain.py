@@ -14,7 +14,7 @@ from collections.abc import Callable
 from reactor.event_handler import DEADLINE, SOON, EventHandler
 from reactor.http11.message import Request
 from reactor.logs.access_log import escape_controls
-from reactor.loop import Ready
+from reactor.loop_hooks import Ready
 from reactor.observe.events import EventKind, Subscriber, deadline_name, descriptor_of, name_of, peer_of
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.server.state import CloseReason, State

@@ -17,9 +17,11 @@ from reactor.event_handler import EventHandler
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import FileSlice, Request
 from reactor.logs.access_log import Exchange, PendingEntries, Recorder
-from reactor.loop import Reactor, Ready
+from reactor.loop import Reactor
+from reactor.loop_hooks import LoopHooks, Ready
 from reactor.observe.events import Emit, Event, EventCallback, EventKind
 from reactor.server.connection import Connection
+from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext
 from reactor.server.state import CloseReason, State
 
@@ -99,6 +101,10 @@ class InstrumentedReactor(Reactor):
                 self._subscribers.remove(subscriber)
         events.clear()
 
+    def hooks(self) -> LoopHooks | None:
+        """Return the reactor itself."""
+        return self
+
     def on_selected(self, asked: float, timeout: float | None, ready: Ready) -> None:
         """Emit TURN and SELECTED."""
         self.emit((TURN, asked, self.turns, timeout))
@@ -112,7 +118,7 @@ class InstrumentedReactor(Reactor):
 class InstrumentedConnection(Connection):
     """A connection of a server whose reactor is an ``InstrumentedReactor``."""
 
-    __slots__ = ("_clock", "_compressed_from", "_emit", "_moment", "entered_at", "opened_at")
+    __slots__ = ("_called_at", "_clock", "_emit", "_made_at", "entered_at", "opened_at")
 
     def __init__(self, context: ServerContext, sock: socket.socket, peer: str) -> None:
         reactor = context.reactor
@@ -122,8 +128,8 @@ class InstrumentedConnection(Connection):
         super().__init__(context, sock, peer)
         # When it was accepted, and when it entered its state, in seconds of the reactor's clock.
         self.opened_at = self.entered_at = self._clock()
-        self._moment = self.opened_at  # of the last state change or response: when the next handler is called
-        self._compressed_from = 0.0
+        # Of the latest response: when its handler was called, and when it had made it.
+        self._called_at = self._made_at = self.opened_at
         self._emit((EventKind.OPENED, self.opened_at, self))
 
     # What others ask.
@@ -148,6 +154,10 @@ class InstrumentedConnection(Connection):
 
     # Hooks of the connection.
 
+    def hooks(self) -> ConnectionHooks | None:
+        """Return the connection itself."""
+        return self
+
     def recorder(self) -> Recorder | None:
         """Return itself: ``record`` is called for each exchange that has ended."""
         return self
@@ -161,7 +171,7 @@ class InstrumentedConnection(Connection):
 
     def on_state_change(self, before: State, after: State) -> None:
         """Emit ENTERED."""
-        now = self._moment = self.entered_at = self._clock()
+        now = self.entered_at = self._clock()
         self._emit((ENTERED, now, self, before, after))
 
     def on_received(self, data: bytes) -> None:
@@ -170,21 +180,22 @@ class InstrumentedConnection(Connection):
 
     def on_refused(self, error: HTTPError) -> None:
         """Emit REFUSED."""
-        self._emit((EventKind.REFUSED, self._clock(), self, error.status, error.reason))
+        self._called_at = self._clock()
+        self._emit((EventKind.REFUSED, self._called_at, self, error.status, error.reason))
 
-    def before_compression(self) -> None:
-        """Note when compression begins."""
-        self._compressed_from = self._clock()
+    def on_request(self, request: Request) -> None:
+        """Note when the handler is called."""
+        self._called_at = self._clock()
+
+    def before_response(self, request: Request) -> None:
+        """Note when the handler has made the response."""
+        self._made_at = self._clock()
 
     def on_response(self, request: Request, status: int, data: bytes, compressed: int) -> None:
         """Emit RESPONSE."""
-        now = self._clock()
-        made = self._compressed_from if compressed else now  # to write a head takes next to no time
-        began = self._moment
-        if began < self._context.reactor.returned:  # nothing has happened yet in the present call
-            began = self._context.reactor.returned
-        self._emit((RESPONSE, now, self, request, status, compressed, began, made, data))
-        self._moment = now
+        made = self._made_at
+        now = self._clock() if compressed else made  # to write a head takes next to no time
+        self._emit((RESPONSE, now, self, request, status, compressed, self._called_at, made, data))
 
     def on_sent(self, count: int) -> None:
         """Emit SENT."""
@@ -192,4 +203,4 @@ class InstrumentedConnection(Connection):
 
     def on_closed(self, reason: CloseReason) -> None:
         """Emit CLOSED."""
-        self._emit((EventKind.CLOSED, self._moment, self, reason))
+        self._emit((EventKind.CLOSED, self.entered_at, self, reason))

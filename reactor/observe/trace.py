@@ -39,7 +39,7 @@ from math import inf
 from reactor.event_handler import HOOKS, EventHandler
 from reactor.http11.message import Request
 from reactor.logs.access_log import Exchange
-from reactor.loop import Ready
+from reactor.loop_hooks import Ready
 from reactor.observe.events import Event, EventKind, Subscriber
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.observe.trace_format import (

@@ -41,6 +41,7 @@ from reactor.http11.parser import PHASE_CONTENT, PHASE_ENDED, PHASE_HEAD, PHASE_
 from reactor.http11.serializer import ChunkSource, has_length, interim, serialize
 from reactor.logs.access_log import Exchange, PendingEntries, Recorder
 from reactor.routing import Handler, Route
+from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.request_body import RequestBody
 from reactor.server.state import CloseReason, OnTimeout, State
@@ -71,11 +72,12 @@ CLOSED = State.CLOSED
 STOPPING = ServerState.STOPPING
 
 
-class Connection(EventHandler):
+class Connection(EventHandler, ConnectionHooks):
     """One client's connection, from accept to close."""
 
     __slots__ = (
         "_context",
+        "_hooks",
         "_parser",
         "_pending_entries",
         "_request_body",
@@ -90,6 +92,7 @@ class Connection(EventHandler):
     def __init__(self, context: ServerContext, sock: socket.socket, peer: str) -> None:
         super().__init__(sock)
         self._context = context
+        self._hooks = self.hooks()
         self._parser = Parser(context.head_reader)
         self._write_buffer = WriteBuffer(context.settings.high_water, context.sendfile)
         self._request_body: RequestBody | None = None
@@ -130,6 +133,10 @@ class Connection(EventHandler):
         """How many bytes of responses are in the write buffer."""
         return self._write_buffer.size
 
+    def recorder(self) -> Recorder | None:
+        """Return what records the exchanges of this connection, None for nothing; a subclass may be one."""
+        return self._context.access_log
+
     def has_unread_input(self) -> bool:
         """Ask the kernel whether octets have arrived that are not read yet."""
         try:
@@ -165,44 +172,21 @@ class Connection(EventHandler):
         else:
             self._close(CloseReason.SERVER_CLOSED)
 
-    # Public hooks for subclasses that observe the connection; those that return nothing do nothing here.
-
-    def recorder(self) -> Recorder | None:
-        """Return what records the exchanges of this connection, None for nothing."""
-        return self._context.access_log
-
-    def on_state_change(self, before: State, after: State) -> None:
-        """Observe that the state has changed."""
-
-    def on_received(self, data: bytes) -> None:
-        """Observe bytes that have arrived, before they are parsed."""
-
-    def on_refused(self, error: HTTPError) -> None:
-        """Observe that a request is refused, before its response is made."""
-
-    def before_compression(self) -> None:
-        """Observe that a response is about to be written that may be compressed."""
-
-    def on_response(self, request: Request, status: int, data: bytes, compressed: int) -> None:
-        """Observe a response in the write buffer: its first bytes, and how many bytes were compressed."""
-
-    def on_sent(self, count: int) -> None:
-        """Observe that the kernel has accepted bytes."""
-
-    def on_closed(self, reason: CloseReason) -> None:
-        """Observe that the connection is closed."""
-
     # What the reactor calls.
 
     def on_readable(self) -> None:
-        """Take the octets that came, and do all that they make possible."""
-        octets = self._receive()
-        if octets is None:
+        """Receive bytes, and do everything that they make possible."""
+        try:
+            octets: bytes = self.handle.recv(self._context.settings.turn_read)
+        except BlockingIOError:
             return
+        except OSError:
+            octets = b""
         if not octets:
             self._close(CloseReason.COMPLETED if self.state is DRAINING else CloseReason.CLIENT_CLOSED)
             return
-        self.on_received(octets)
+        if self._hooks is not None:
+            self._hooks.on_received(octets)
         if self.state is not DRAINING:
             self._parser.feed(octets)
             if self.state is not WAITING:
@@ -259,8 +243,8 @@ class Connection(EventHandler):
             if self._pending_entries is not None:
                 self._pending_entries.log_aborted(write_buffer.sent)
         sent = write_buffer.sent - sent_before
-        if sent:
-            self.on_sent(sent)
+        if self._hooks is not None and sent:
+            self._hooks.on_sent(sent)
         if self._pending_entries is not None:
             self._pending_entries.log_sent(write_buffer.sent, result is DONE)
         if result is DONE:
@@ -360,6 +344,8 @@ class Connection(EventHandler):
         """Call the handler of a complete request, and queue its response; return the octets compressed."""
         if self.state is not RESPONDING:
             self._enter(RESPONDING)
+        if self._hooks is not None:
+            self._hooks.on_request(request)
         response: Response | None = None
         try:
             response = handler(request)
@@ -375,7 +361,8 @@ class Connection(EventHandler):
 
     def _refuse(self, error: HTTPError, request: Request | None = None) -> None:
         """Answer what cannot be accepted; what follows it on the connection is not read."""
-        self.on_refused(error)
+        if self._hooks is not None:
+            self._hooks.on_refused(error)
         if self._request_body is not None:
             request = self._request_body.request
         elif request is None:
@@ -400,8 +387,8 @@ class Connection(EventHandler):
             keep_alive = False  # this is the last of the requests that have been received
         if head.version == 0 and not has_length(response):
             keep_alive = False
-        if head.coding is not None and response.compress_min_size is not None:
-            self.before_compression()
+        if self._hooks is not None:
+            self._hooks.before_response(request)
         octets, body, compressed = serialize(
             request, response, keep_alive, context.common_headers, context.settings.turn_compress
         )
@@ -420,7 +407,8 @@ class Connection(EventHandler):
             write_buffer.add(body)
             if context.state is STOPPING:
                 self._end_live_stream()
-        self.on_response(request, response.status, octets, compressed)
+        if self._hooks is not None:
+            self._hooks.on_response(request, response.status, octets, compressed)
         if not keep_alive:
             parser.end()
             self._enter(FINISHING)
@@ -467,16 +455,6 @@ class Connection(EventHandler):
 
     # The only calls that touch the socket, except those of the write buffer.
 
-    def _receive(self) -> bytes | None:
-        """Return what came, None when nothing did after all, and b"" at the end or after a fault."""
-        try:
-            octets: bytes = self.handle.recv(self._context.settings.turn_read)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return b""
-        return octets
-
     def _linger(self) -> None:
         """Shut down sending, and wait for the client to close.
 
@@ -516,7 +494,9 @@ class Connection(EventHandler):
         # A handle must leave the selector before it is closed: its number may be reused at once.
         self._context.reactor.remove(self)
         self.handle.close()
-        self.on_closed(reason)
+        if self._hooks is not None:
+            self._hooks.on_closed(reason)
+            self._hooks = None
         self._context.forget(self)
 
     def _log_unsent(self, pending: PendingEntries) -> None:
@@ -571,7 +551,8 @@ class Connection(EventHandler):
         self.interest = state.interest
         context = self._context
         self.deadline = context.reactor.now + context.timeouts[state.index]
-        self.on_state_change(before, state)
+        if self._hooks is not None:
+            self._hooks.on_state_change(before, state)
 
     def _renew_deadline(self) -> None:
         """Begin the timeout of the present state."""

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from reactor.allowed_hosts import AllowedHosts
 from reactor.http11.dates import date_line
 from reactor.http11.head import HeadReader
-from reactor.http11.message import Request
+from reactor.http11.message import NO_PARAMS, Request
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
-from reactor.routing import Route, Router
+from reactor.routing import Found, Route, Router
 from reactor.server.state import State
 from reactor.server.write_buffer import SendFile
 from reactor.settings import Settings
@@ -67,7 +67,7 @@ class ServerContext:
         self.access_log = access_log
         self.wall_clock = wall_clock
         self.sendfile = sendfile
-        self.allowed_hosts = allowed_hosts
+        self._allowed_hosts = allowed_hosts
         self.head_reader = HeadReader(settings)
         # Seconds, by the index of a State.
         self.timeouts: tuple[float, ...] = tuple(
@@ -90,10 +90,21 @@ class ServerContext:
             self._call_soon(function)
 
     def resolve(self, request: Request) -> Route:
-        """Return the route of a request, and set its ``route`` and ``params``; refuse hosts not allowed."""
-        if self.allowed_hosts is not None and not self.allowed_hosts.allows(request.head.host):
-            return self.allowed_hosts.error_route
-        return self.router.route_request(request)
+        """Return the route of a request, and set the request's ``route`` and ``params``.
+
+        Requests with the same head have one target, which keeps what was found until a route is added.
+        """
+        found = request.target.found
+        if not isinstance(found, Found) or found.version is not self.router.version:
+            found = request.target.found = self._find(request)
+        request.params = found.params
+        request.route = found.route.template
+        return found.route
+
+    def _find(self, request: Request) -> Found:
+        if self._allowed_hosts is not None and not self._allowed_hosts.allows(request.head.host):
+            return Found(self.router.version, self._allowed_hosts.error_route, NO_PARAMS)
+        return Found(self.router.version, *self.router.resolve(request.method, request.target.segments))
 
     def enter(self, state: ServerState) -> None:
         """Change the state of the server, which only moves on."""

@@ -20,6 +20,7 @@ from reactor.handlers.files.store import Store
 from reactor.http11.message import OCTETS, TEXT, LiveStream, Request, Response
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
+from reactor.loop_hooks import LoopHooks
 from reactor.routing import Router, buffered
 from reactor.server.acceptor import DRAIN_TIME, Acceptor
 from reactor.server.connection import Connection
@@ -76,6 +77,9 @@ class SimulatedReactor(Reactor):
     def turn(self, may_sleep: bool = True) -> None:
         self.called.clear()
         super().turn(may_sleep)
+
+    def hooks(self) -> LoopHooks | None:
+        return self
 
     def before_call(self, handler: EventHandler, events: int) -> None:
         self.called.append((handler, events))

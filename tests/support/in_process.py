@@ -29,6 +29,7 @@ from reactor.observe.events import EventCallback
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.routing import Router
 from reactor.server.connection import Connection
+from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext
 from reactor.server.state import State
 from reactor.settings import Settings
@@ -41,6 +42,9 @@ class CheckedConnection(Connection):
     """A connection that records its changes of state."""
 
     __slots__ = ()
+
+    def hooks(self) -> ConnectionHooks | None:
+        return self
 
     def on_state_change(self, before: State, after: State) -> None:
         transitions_seen.add((before.name, after.name))
