@@ -281,30 +281,25 @@ class Connection(EventHandler, ConnectionHooks):
         return False
 
     def _begin_content(self, request: Request, route: Route) -> int:
-        """Answer a request whose content is not wanted, or make a place for it.
+        """Open the sink of a request, or answer it without its content; return how many bytes were compressed.
 
-        Return how many octets were compressed for the answer.
+        A client that waits to be asked for the content is asked.
         """
         if route.sink is None:
             self._parser.end()
             return self._respond(request, route.handler)
-        self._open_request_body(request, route)
-        return 0
-
-    def _open_request_body(self, request: Request, route: Route) -> None:
-        """Make a place for the content, and ask for it where the client waits to be asked."""
         now, max_body = self._context.reactor.now, self._context.settings.max_body
-        assert route.sink is not None, "content without a sink is not taken"
         try:
             request_body = RequestBody(request, route.handler, route.sink, now, max_body)
         except HTTPError as error:
             self._refuse(error, request)
-            return
+            return 0
         self._request_body = request_body
         if self._parser.phase is not PHASE_CONTENT:
             self._complete(request_body)
         elif request.head.expects_continue or request_body.interim is not None:
             self._write_interim(request_body)
+        return 0
 
     def _write_interim(self, request_body: RequestBody) -> None:
         """Say what is to be said before the content comes; wait until it is sent."""
