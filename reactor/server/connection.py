@@ -281,7 +281,7 @@ class Connection(EventHandler, ConnectionHooks):
         return False
 
     def _begin_content(self, request: Request, route: Route) -> int:
-        """Open the sink of a request, or answer it without its content; return how many bytes were compressed.
+        """Open the sink of a request, or answer without its content; return how many bytes were compressed.
 
         A client that waits to be asked for the content is asked.
         """
