@@ -55,6 +55,13 @@ STEPS = (
         Reactor._dispatch,
     ),
     Step(
+        "soon",
+        "Call soon",
+        "A connection that has received more requests than its share of a turn answers the others in "
+        "the next turn, which then does not sleep. So the other connections are served in between.",
+        Reactor.soon,
+    ),
+    Step(
         "late",
         "Deadlines",
         "Who was to be done by now and is not, is called by on_deadline: a head that is not complete, "

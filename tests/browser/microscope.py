@@ -18,6 +18,7 @@ STEPS = (
     "earliest",
     "select",
     "dispatch",
+    "soon",
     "late",
     "accept",
     "receive",

@@ -155,7 +155,7 @@ def test_hello_has_the_table_the_steps_and_the_demos(server: Microscope) -> None
     assert [state["name"] for state in hello["states"]] == NAMES
     assert [state["successors"] for state in hello["states"]] == SUCCESSORS
     steps = {step["name"]: step for step in hello["steps"]}
-    assert list(steps)[:4] == ["earliest", "select", "dispatch", "late"]
+    assert list(steps)[:5] == ["earliest", "select", "dispatch", "soon", "late"]
     for step in steps.values():
         with open(step["file"]) as file:
             assert "def " in file.read().splitlines()[step["line"] - 1]
