@@ -5,11 +5,11 @@
     PAUSED   paused   nothing                      -
     EVENT    paused   one event                    PAUSED
     TURN     paused   every event of one turn      PAUSED
-    SLOW     slow     each event, after ``delay``  -
+    SLOW     slow     each event, after a delay    -
 
-A command of the page changes the pace; a breakpoint changes it to PAUSED. ``at`` is where the loop is held: it
-is set by ``hold``, and cleared by what lets the loop go on, which is a command or the end of a delay. From the
-time at which the server stops, the pace is RUNNING.
+A command of the page changes the pace; a breakpoint changes it to PAUSED. ``at`` is where the loop is held:
+it is set by ``hold``, and cleared by what lets the loop go on, which is a command or the end of a delay. From
+the time at which the server stops, the pace is RUNNING.
 
 It knows no reactor and no clock.
 """

@@ -46,12 +46,12 @@ STOP = 0
 
 
 class Instrumentation:
-    """What observes a server: its reactor, what makes its connections, and hooks that a subclass may override.
+    """What a server is observed by: a reactor, a factory of connections, and hooks for subclasses.
 
-    ``run_loop`` is the reactor that runs while the server runs; it is the server's own unless that one takes
-    its turns in another. ``description`` is for people who start the server, such as where to look at it.
+    ``run_loop`` is the reactor that runs while the server runs: the same one, or one that takes its turns.
+    ``description`` says where the server can be observed, "" for nowhere.
 
-    What has made it closes it. A server closes it as well, but not one that could not start.
+    The server closes it. A server that cannot start does not: close it where it was made, too.
     """
 
     def __init__(
@@ -87,9 +87,9 @@ class Server:
     ``access_log`` is a stream for one line a request, None for no log. ``default_headers`` are what every
     response carries, as (name, value) pairs; ValueError is raised for one that cannot be. The selector
     and the clocks come in from outside; they default to the real ones. With ``instrumentation`` they are
-    those of its reactor, whose subscribers get the events of the loop and of connections; it is closed with
-    the server. ``on_reload`` is called on SIGHUP. Other threads may call ``call_soon`` and ``stop``; the rest belongs to the thread that
-    runs the server.
+    those of its reactor; its hooks are called, and it is closed with the server. ``on_reload`` is called on
+    SIGHUP. Other threads may call ``call_soon`` and ``stop``; the rest belongs to the thread that runs the
+    server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served besides ``localhost`` and IP addresses;
     requests for other hosts get 403. None serves every host. ValueError is raised for an invalid name.

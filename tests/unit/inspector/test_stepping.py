@@ -8,6 +8,7 @@ from math import inf
 import pytest
 
 from reactor.event_handler import EventHandler
+from reactor.inspector.main_loop import MainLoop
 from reactor.inspector.stepping import SteppedReactor
 from reactor.loop import Reactor
 from reactor.observe.events import Event, EventKind
@@ -52,7 +53,7 @@ class SteppingHarness:
 
     def waits_for_main_selector(self) -> bool:
         registered = self.outer._selector.get_map().values()
-        return any(key.fileobj is self.inner.selector for key in registered)
+        return any(isinstance(key.data, MainLoop) for key in registered)
 
     def add(self, name: str, deadline: float = inf) -> Recorder:
         handler = self.harness.add(name)
