@@ -26,7 +26,7 @@ _SPECIAL = CONDITIONAL | {"accept-encoding", "range"}
 def download(store: Store, request: Request, name: str) -> Response:
     """Answer GET or HEAD of a file; raise HTTPError."""
     found = store.find(name)
-    if _SPECIAL.isdisjoint(request.headers):
+    if _SPECIAL.isdisjoint(request.head.headers):
         return found.full_response(None)
     # RFC 9110, 14.2: it counts for GET alone.
     wanted = request.headers.get("range") if request.method == "GET" else None

@@ -20,6 +20,11 @@ class ProtocolError(HTTPError):
     """A malformed request (RFC 9112): the error response is sent, then the connection is closed."""
 
 
+def content_too_large(limit: int) -> HTTPError:
+    """Return the error for a request body that is larger than a limit in bytes."""
+    return HTTPError(413, f"content is over {limit} octets")
+
+
 def error_body(reason: str) -> bytes:
     """Return the body of an error response: one line of plain text (UTF-8) with the reason."""
     return f"{reason}\n".encode()

@@ -27,7 +27,7 @@ from reactor.http11.grammar import (
     is_method,
     match_version,
 )
-from reactor.http11.headers import FieldLine, Headers, read_field_line
+from reactor.http11.headers import FieldLine, Headers, combine, read_field_line
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target, check_host, read_target
 from reactor.settings import Settings
@@ -242,7 +242,7 @@ def _interpret(
 
     Raise ProtocolError where they contradict each other.
     """
-    value_of = Headers(interpreted).get
+    value_of = combine(interpreted).get
     host = value_of("host")
     if host is not None:
         check_host(host.encode("latin-1"))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from threading import RLock
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 from reactor.http11.errors import error_body
 from reactor.http11.headers import Headers
@@ -32,20 +32,18 @@ Params = Mapping[str, str]
 NO_PARAMS: Params = MappingProxyType({})
 
 # Where RFC 9110 has renamed what the standard library still calls by an older name.
-_PHRASES = {
+_RENAMED = {
     104: "Upload Resumption Supported",  # of a draft: Resumable Uploads for HTTP
     413: "Content Too Large",
     414: "URI Too Long",
     416: "Range Not Satisfiable",
 }
+_PHRASES = {each.value: each.phrase for each in HTTPStatus} | _RENAMED
 
 
 def reason_phrase(status: int) -> str:
     """Return the reason phrase of a status code, "Unknown" for one without a name (RFC 9110, 15)."""
-    try:
-        return _PHRASES.get(status) or HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
+    return _PHRASES.get(status, "Unknown")
 
 
 class Head:
@@ -93,13 +91,14 @@ class Head:
 
 
 class Request:
-    """One request. ``content`` is what the route's sink made of the content: octets, unless it says else.
+    """One request. ``content`` is the body where the route's sink kept it in memory, b"" otherwise.
 
+    ``upload`` is what another sink made of the body, such as a file to be committed; otherwise None.
     ``route`` is the pattern of the route that answers it, such as "/files/{name...}", and ``params`` holds
     the parts of the path that the pattern names, percent-decoded. Both are set when the request is routed.
     """
 
-    __slots__ = ("content", "head", "method", "params", "route", "target")
+    __slots__ = ("content", "head", "method", "params", "route", "target", "upload")
 
     def __init__(
         self,
@@ -114,7 +113,8 @@ class Request:
         self.head = head
         self.route = route
         self.params = params
-        self.content: Any = b""
+        self.content = b""
+        self.upload: object = None
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"

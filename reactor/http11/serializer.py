@@ -185,10 +185,11 @@ def _fixed_fields(
 
 def _lines(status: int, headers: Fields) -> bytes:
     """Write the status line and a handler's fields; raise ValueError for one that cannot be."""
+    lines = [f"HTTP/1.1 {status} {reason_phrase(status)}\r\n"]
     for name, value in headers:
         check_field(name, value)
-    fields = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return f"HTTP/1.1 {status} {reason_phrase(status)}\r\n{fields}".encode("latin-1")
+        lines.append(f"{name}: {value}\r\n")
+    return "".join(lines).encode("latin-1")
 
 
 def check_field(name: str, value: str) -> None:

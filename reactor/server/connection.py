@@ -1,6 +1,22 @@
 """A connection: a state machine that turns received bytes into requests, and requests into responses.
 
-TABLE
+    State              Waits for  Timeout      On timeout    Successors
+    ACCEPTED           READ       first_octet  close         RECEIVING_HEAD RECEIVING_CONTENT CONTINUING
+                                                             RESPONDING YIELDING DRAINING CLOSED
+    IDLE               READ       keep_alive   close         RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
+                                                             CONTINUING YIELDING DRAINING CLOSED
+    RECEIVING_HEAD     READ       head         answer 408    RESPONDING RECEIVING_CONTENT CONTINUING YIELDING
+                                                             IDLE CLOSED
+    CONTINUING         WRITE      stall        reset         RECEIVING_CONTENT CLOSED
+    RECEIVING_CONTENT  READ       content      measure rate  RESPONDING YIELDING CLOSED
+    RESPONDING         WRITE      stall        reset         IDLE RECEIVING_HEAD RECEIVING_CONTENT CONTINUING
+                                                             YIELDING WAITING FINISHING CLOSED
+    YIELDING           -          -            -             RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
+                                                             CONTINUING IDLE CLOSED
+    WAITING            READ       -            -             RESPONDING FINISHING CLOSED
+    FINISHING          WRITE      stall        reset         DRAINING WAITING CLOSED
+    DRAINING           READ       linger       close         CLOSED
+    CLOSED             -          -            -             -
 
 The first byte leads from IDLE to RECEIVING_HEAD; a complete request leads straight to RESPONDING. When its
 response is sent, the next state depends on what the buffer holds: nothing, IDLE; a part of a head or of a
@@ -303,7 +319,7 @@ class Connection(EventHandler):
         self._request_body = request_body
         if self._parser.phase is not PHASE_CONTENT:
             self._complete(request_body)
-        elif request.head.version == 1:  # RFC 9110, 15.2: what is interim is not of HTTP/1.0
+        elif request.head.expects_continue or request_body.interim is not None:
             self._write_interim(request_body)
 
     def _write_interim(self, request_body: RequestBody) -> None:

@@ -11,7 +11,8 @@ from reactor.http11 import framing, headers, target
 from reactor.http11.bytes_cache import BytesCache
 from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader
-from reactor.http11.parser import Parser
+from reactor.http11.message import Request
+from reactor.http11.parser import Parser, Phase
 from reactor.settings import Settings
 from tests.fuzz import honest
 from tests.fuzz.campaign import Campaign, Finding
@@ -92,7 +93,16 @@ def _a_cache_without_case(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_parser_that_reads_on(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Parser, "abandon", lambda self: None)
+    next_request = Parser.next_request
+
+    def read_on(self: Parser) -> Request | None:
+        try:
+            return next_request(self)
+        except ProtocolError:
+            self.phase = Phase.HEAD
+            raise
+
+    patch.setattr(Parser, "next_request", read_on)
 
 
 @pytest.mark.parametrize(

@@ -169,8 +169,8 @@ class Invariants:
             right = True
         # In a turn in which the server was suspended, deadlines begin before and after that, and a hook that
         # was suspended has its deadline counted from its end.
-        paused = now - self._site.reactor._began
-        if paused and -1e-6 <= deadline - self._site.reactor._began - length <= 2 * paused:
+        paused = now - self._site.reactor.began
+        if paused and -1e-6 <= deadline - self._site.reactor.began - length <= 2 * paused:
             right = True
         if not right:
             self._fail(

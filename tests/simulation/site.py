@@ -15,7 +15,7 @@ from math import inf
 from typing import Any
 
 from reactor import handlers
-from reactor.event_handler import EventHandler, Interest
+from reactor.event_handler import DEADLINE, EventHandler, Interest
 from reactor.handlers.files.store import Store
 from reactor.http11.message import OCTETS, TEXT, LiveStream, Request, Response
 from reactor.logs.access_log import AccessLog
@@ -52,12 +52,17 @@ class SimulatedConnection(CheckedConnection):
 
     __slots__ = ()
 
-    def _enter(self, state: State) -> None:
-        before = getattr(self, "state", None)
-        super()._enter(state)
-        if before is not state:
-            assert isinstance(self._context, SimulatedContext)
-            self._context.site.note_change(self, before, state)
+    def __init__(self, context: ServerContext, sock: Any, peer: str) -> None:
+        super().__init__(context, sock, peer)
+        self._note_change(None, self.state)
+
+    def on_state_change(self, before: State, after: State) -> None:
+        super().on_state_change(before, after)
+        self._note_change(before, after)
+
+    def _note_change(self, before: State | None, after: State) -> None:
+        assert isinstance(self._context, SimulatedContext)
+        self._context.site.note_change(self, before, after)
 
 
 class SimulatedReactor(Reactor):
@@ -68,22 +73,15 @@ class SimulatedReactor(Reactor):
         self._world = world
         self.called: list[tuple[EventHandler, int]] = []  # in this turn, with their readiness
 
-    def turn(self) -> None:
+    def turn(self, may_sleep: bool = True) -> None:
         self.called.clear()
-        super().turn()
+        super().turn(may_sleep)
 
-    def _dispatch(self, handler: EventHandler, events: int) -> None:
-        self._note(handler, events)
-        super()._dispatch(handler, events)
-
-    def _call(self, handler: EventHandler, hook: object) -> None:
-        self._note(handler, 0)
-        self._world.say("  the deadline of %s has passed", self._world.current or "the server")
-        super()._call(handler, hook)  # type: ignore[arg-type]
-
-    def _note(self, handler: EventHandler, events: int) -> None:
+    def before_call(self, handler: EventHandler, events: int) -> None:
         self.called.append((handler, events))
         self._world.current = handler.peer if isinstance(handler, Connection) else ""
+        if events == DEADLINE:
+            self._world.say("  the deadline of %s has passed", self._world.current or "the server")
 
 
 class SignalReader(EventHandler):

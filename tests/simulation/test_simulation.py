@@ -4,18 +4,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partialmethod
+from math import inf
 from typing import Any
 
 import pytest
 
+from reactor.event_handler import DEADLINE, SOON
 from reactor.handlers.files.upload import Upload
 from reactor.http11.serializer import ChunkSource
 from reactor.loop import Reactor
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection
 from reactor.server.context import ServerContext, ServerState
-from reactor.server.state import State
+from reactor.server.state import CloseReason, State
 from reactor.server.write_buffer import WriteBuffer
 from tests.design.sources import ROOT
 from tests.simulation.simulation import Outcome, run_seed
@@ -173,6 +175,10 @@ def dispatch_stale_events(patch: pytest.MonkeyPatch) -> None:
             handler.on_readable()
         if events & 2:
             handler.on_writable()
+        if events == DEADLINE:
+            handler.on_deadline()
+        elif events == SOON:
+            handler.on_soon()
         self.refresh(handler)
 
     patch.setattr(Reactor, "_dispatch", dispatch)
@@ -185,7 +191,7 @@ def do_not_pause(patch: pytest.MonkeyPatch) -> None:
 
 def close_without_draining(patch: pytest.MonkeyPatch) -> None:
     """Close at once after a refusal."""
-    patch.setattr(Connection, "_linger", Connection._close)
+    patch.setattr(Connection, "_linger", partialmethod(Connection._close, CloseReason.COMPLETED))
 
 
 def reset_the_accept_queue(patch: pytest.MonkeyPatch) -> None:
@@ -198,16 +204,16 @@ def drop_pipelined_requests(patch: pytest.MonkeyPatch) -> None:
 
     def stop(self: Connection) -> None:
         if self.idle:
-            self._close()
+            self._close(CloseReason.SERVER_CLOSED)
         elif self.state in (State.RESPONDING, State.WAITING):
-            self._parser.stop_after_current()
+            self._parser.end()
 
     patch.setattr(Connection, "stop", stop)
 
 
 def close_idle_connections_unread(patch: pytest.MonkeyPatch) -> None:
     """Do not look for a request that waits on an idle connection when the server is told to stop."""
-    patch.setattr(Connection, "_end_idle", Connection._close)
+    patch.setattr(Connection, "_end_idle", partialmethod(Connection._close, CloseReason.COMPLETED))
 
 
 def answer_one_request_after_a_stop(patch: pytest.MonkeyPatch) -> None:
@@ -216,7 +222,7 @@ def answer_one_request_after_a_stop(patch: pytest.MonkeyPatch) -> None:
 
     def one(self: Connection, *values: Any) -> int:
         if self._context.state is ServerState.STOPPING:
-            self._parser.stop_after_current()
+            self._parser.end()
         return queue(self, *values)
 
     patch.setattr(Connection, "_enqueue_response", one)
@@ -230,9 +236,11 @@ def never_finish(patch: pytest.MonkeyPatch) -> None:
 def judge_deadlines_without_a_second_look(patch: pytest.MonkeyPatch) -> None:
     """Treat clients as late whose bytes arrived while the process was suspended."""
 
-    def demultiplex(self: Reactor, timeout: float | None, earliest: float) -> Any:
-        ready = self._selector.select(timeout)
-        self.now = self._clock()
+    def demultiplex(self: Reactor, may_sleep: bool) -> Any:
+        earliest = self._deadlines.earliest()
+        timeout = None if earliest == inf else max(0.0, earliest - self.clock())
+        ready = self._selector.select(0.0 if self._soon else timeout)
+        self.now = self.clock()
         return ready, self.now
 
     patch.setattr(Reactor, "_demultiplex", demultiplex)

@@ -17,6 +17,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from reactor.server.state import State
+
 Event = dict[str, Any]
 
 COMMON = {"ph", "pid", "name"}

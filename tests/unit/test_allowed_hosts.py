@@ -158,7 +158,7 @@ def test_serve_passes_the_hosts_on() -> None:
     def look(server: Server) -> None:
         request = Request(*server.context.head_reader.read(b"GET / HTTP/1.1\r\nHost: b.test\r\n\r\n"))
         try:
-            request.route.handler(request)
+            server.context.resolve(request).handler(request)
         except HTTPError as error:
             refused.append(error.reason)
         server.stop()

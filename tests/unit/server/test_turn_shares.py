@@ -34,7 +34,7 @@ def counting_routes(sink: CountingSink) -> Router:
 
     @routes.post("/", sink=lambda request: sink)
     def count(request: Request) -> Response:
-        return Response.text(str(request.content))
+        return Response.text(str(request.upload))
 
     return routes
 
