@@ -29,8 +29,8 @@ STEPS = (
 )
 HOSTILE = "<img src=x onerror=\"document.title='broken'\">"
 NAMES = [state.name for state in State]
-ACCEPTED, IDLE, RESPONDING, DRAINING, CLOSED = map(
-    NAMES.index, ("ACCEPTED", "IDLE", "RESPONDING", "DRAINING", "CLOSED")
+ACCEPTED, IDLE, RESPONDING, YIELDING, DRAINING, CLOSED = map(
+    NAMES.index, ("ACCEPTED", "IDLE", "RESPONDING", "YIELDING", "DRAINING", "CLOSED")
 )
 
 
