@@ -21,7 +21,7 @@ class Step(NamedTuple):
     name: str
     title: str
     words: str
-    function: Callable[..., Any]
+    function: Callable[..., object]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON for the page."""

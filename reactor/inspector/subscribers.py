@@ -163,8 +163,9 @@ class Subscribers(EventHandler):
 
     def _connections(self) -> list[InstrumentedConnection]:
         """Return the connections of the server, and those of the demos."""
-        several: Any = (self._server.context.connections, self._demo_context.connections)  # all instrumented
-        return [connection for each in several for connection in each.values()]
+        several = self._server.context.connections, self._demo_context.connections
+        connections = [connection for each in several for connection in each.values()]
+        return [each for each in connections if isinstance(each, InstrumentedConnection)]  # all are
 
     def _stop_recording(self) -> None:
         if self._snapshot is not None:
