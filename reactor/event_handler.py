@@ -31,6 +31,7 @@ class Interest(IntEnum):
 
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+BOTH = READ | WRITE
 DEADLINE, SOON = 0, 4  # what a handler is called for when its handle is not ready
 # Hook names, indexed by event mask, DEADLINE or SOON.
 HOOKS = ("on_deadline", "on_readable", "on_writable", "on_readable and on_writable", "on_soon")

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from math import inf
 
 from reactor.deadlines import Deadlines
-from reactor.event_handler import DEADLINE, HOOKS, READ, SOON, WRITE, EventHandler, Interest
+from reactor.event_handler import BOTH, DEADLINE, HOOKS, READ, SOON, WRITE, EventHandler, Interest
 
 log = logging.getLogger("reactor")
 
@@ -173,19 +173,18 @@ class Reactor:
                 handler.on_readable()
             if events & WRITE & handler.interest:
                 handler.on_writable()
-            if events == DEADLINE:
-                handler.on_deadline()
-            elif events == SOON:
-                handler.on_soon()
+            if not events & BOTH:
+                handler.on_deadline() if events == DEADLINE else handler.on_soon()
             if handler.interest != handler.reactor_interest:
                 self._change_interest(handler)
         except Exception:
             self._fail(handler)
         if handler.deadline < handler.reactor_deadline:
             self._deadlines.schedule(handler)
-        began, self.returned = self.returned, self.clock()
-        if self.returned - began > self._long_hook:
-            self._note_long_hook(handler, events, self.returned - began)
+        began, now = self.returned, self.clock()
+        self.returned = now
+        if now - began > self._long_hook:
+            self._note_long_hook(handler, events, now - began)
         self.after_call(handler, events, began)
 
     def _note_long_hook(self, handler: EventHandler, events: int, seconds: float) -> None:

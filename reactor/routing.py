@@ -19,10 +19,10 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from reactor.http11 import grammar
+from reactor.http11.cache import BoundedCache
 from reactor.http11.cors import preflight_fields
 from reactor.http11.errors import content_too_large
 from reactor.http11.message import NO_PARAMS, Fields, Params, Request, Response
-from reactor.http11.target import Target
 from reactor.settings import MIB
 
 Handler = Callable[[Request], Response]
@@ -30,7 +30,6 @@ Function = TypeVar("Function", bound=Handler)
 
 # All that are known but CONNECT, which names no path, and which only a proxy has a use for.
 METHODS = tuple(method for method in grammar.METHODS if method != "CONNECT")
-MAX_FOUND, MAX_FOUND_LENGTH = 256, 256  # paths whose routes are cached for each method, and their characters
 
 
 class Sink(Protocol):
@@ -186,7 +185,8 @@ class Router:
     def __init__(self, cors: bool = False) -> None:
         self._root = _Node()
         self._cors = cors
-        self._found: dict[str, dict[str, tuple[Route, Params]]] = {method: {} for method in METHODS}
+        # By method and path, what ``resolve`` has returned.
+        self._found = {method: BoundedCache[str, tuple[Route, Params]](256, 256) for method in METHODS}
 
     # Building it.
 
@@ -255,20 +255,19 @@ class Router:
 
     # Asking it.
 
-    def find(self, method: str, target: Target) -> tuple[Route, Params]:
-        """Return the route of a request and the parts of the path that it names, as ``resolve`` does.
-
-        Results are cached by method and path, at most ``MAX_FOUND`` for each method.
-        """
-        cached = self._found.get(method)
-        found = None if cached is None else cached.get(target.path)
+    def route_request(self, request: Request) -> Route:
+        """Return the route of a request, and set the request's ``route`` and ``params``."""
+        method = request.method
+        target = request.target
+        cache = self._found.get(method)
+        found = None if cache is None else cache.get(target.path)
         if found is None:
             found = self.resolve(method, target.segments)
-            if cached is not None and len(target.path) <= MAX_FOUND_LENGTH:
-                if len(cached) >= MAX_FOUND:
-                    cached.clear()
-                cached[target.path] = found
-        return found
+            if cache is not None:
+                cache.put(target.path, found)
+        route, request.params = found
+        request.route = route.template
+        return route
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
         """Return the route for a method and the segments of a path, and the parts that it names.

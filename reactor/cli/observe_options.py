@@ -89,7 +89,7 @@ def instrument(options: argparse.Namespace, settings: Settings) -> Iterator[Inst
         _log_turns()
     if turns.isEnabledFor(logging.DEBUG):
         colour = options.explain and _supports_colour()
-        subscribers.append(Explain(turns.debug, colour, settings.slow_turn))
+        subscribers.append(Explain(turns.debug, settings.slow_turn, colour))
     with ExitStack() as stack:
         if options.trace is not None:
             trace = _open_trace(options.trace, options.trace_limit)

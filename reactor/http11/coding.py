@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any
 
-from reactor.http11.bytes_cache import BytesCache
+from reactor.http11.cache import BoundedCache
 
 _engine: Any = zlib
 ENGINE, LEVEL = "zlib", 6
@@ -25,7 +25,7 @@ _SMALLEST_WINDOW = 9
 _LARGEST_WINDOW = 15
 
 # At most 16 MiB, most of it the content of small files, which is in memory anyway.
-_compressed: BytesCache[bytes] = BytesCache(max_entries=256, max_length=64 * 1024)
+_compressed: BoundedCache[bytes, bytes] = BoundedCache(max_entries=256, max_length=64 * 1024)
 
 
 def gzip(content: bytes) -> bytes:

@@ -16,7 +16,7 @@ import re
 from functools import lru_cache
 
 from reactor.http11.accept import preferred_coding
-from reactor.http11.bytes_cache import BytesCache
+from reactor.http11.cache import BoundedCache
 from reactor.http11.errors import ProtocolError
 from reactor.http11.framing import content_length
 from reactor.http11.grammar import (
@@ -66,10 +66,10 @@ class HeadReader:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._max_unchecked = min(settings.max_request_line, settings.max_head - 4)
-        self.heads: BytesCache[ParsedHead] = BytesCache(max_entries=512, max_length=MAX_CACHED_HEAD)
-        self._header_blocks: BytesCache[Head] = BytesCache(max_entries=256, max_length=MAX_CACHED_HEAD)
-        self._lines: BytesCache[FieldLine] = BytesCache(max_entries=1024, max_length=256)
-        self.chunk_sizes: BytesCache[int] = BytesCache(max_entries=512, max_length=32)
+        self.heads = BoundedCache[bytes, ParsedHead](512, MAX_CACHED_HEAD)
+        self._header_blocks = BoundedCache[bytes, Head](256, MAX_CACHED_HEAD)
+        self._lines = BoundedCache[bytes, FieldLine](1024, 256)
+        self.chunk_sizes = BoundedCache[bytes, int](512, 32)
 
     def read(self, octets: bytes) -> ParsedHead:
         """Parse a head that is not in the cache, with its empty line; raise ProtocolError."""

@@ -31,7 +31,8 @@ MAX_EVENT_SIZE, MAX_END_SIZE = 1000, 300
 TICKS = 8e6  # in a second
 _EIGHTHS = ("", ".125", ".25", ".375", ".5", ".625", ".75", ".875")
 
-READINESS = ("", ',"readiness":"read"', ',"readiness":"write"', ',"readiness":"read and write"')
+# By event mask; nothing for DEADLINE and SOON, for which no handle is ready.
+READINESS = ("", ',"readiness":"read"', ',"readiness":"write"', ',"readiness":"read and write"', "")
 _ON_LOOP = '"pid":1,"tid":1'
 
 
@@ -98,7 +99,7 @@ def arrow_end_line(flow: int, at: str) -> str:
     return f'{{"ph":"f",{_ON_LOOP},"cat":"readiness","name":"ready","id":{flow},"ts":{at},"bp":"e"}},\n'
 
 
-def counter_line(name: str, at: str, value: str) -> str:
+def counter_line(name: str, at: str, value: float) -> str:
     """Write the value that a counter has from now on."""
     return f'{{"ph":"C","pid":1,"name":"{name}","ts":{at},"args":{{"value":{value}}}}},\n'
 

@@ -569,7 +569,8 @@ class Connection(EventHandler):
         assert state in before.successors, f"{before.name} -> {state.name}"
         self.state = state
         self.interest = state.interest
-        self._renew_deadline()
+        context = self._context
+        self.deadline = context.reactor.now + context.timeouts[state.index]
         self.on_state_change(before, state)
 
     def _renew_deadline(self) -> None:

@@ -93,9 +93,7 @@ class ServerContext:
         """Return the route of a request, and set its ``route`` and ``params``; refuse hosts not allowed."""
         if self.allowed_hosts is not None and not self.allowed_hosts.allows(request.head.host):
             return self.allowed_hosts.error_route
-        route, request.params = self.router.find(request.method, request.target)
-        request.route = route.template
-        return route
+        return self.router.route_request(request)
 
     def enter(self, state: ServerState) -> None:
         """Change the state of the server, which only moves on."""

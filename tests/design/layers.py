@@ -55,7 +55,10 @@ HTTP = frozenset({"http", "email", "urllib"})
 # Optional packages, each imported by one file that works without it.
 OPTIONAL = {("reactor/http11/coding.py", "isal"), ("reactor/observe/metrics.py", "psutil")}
 # Imports for the type checker alone that would make a circle.
-NAMED_FOR_TYPES = {("reactor.server.context", "reactor.server.connection")}
+NAMED_FOR_TYPES = {
+    ("reactor.server.context", "reactor.server.connection"),
+    ("reactor.observe.events", "reactor.observe.instrumented"),
+}
 
 
 class Import(NamedTuple):

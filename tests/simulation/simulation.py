@@ -12,9 +12,9 @@ from unittest.mock import patch
 
 from tests.simulation.clients import BEHAVIOURS, Client
 from tests.simulation.disk import DISK_FAILURE, Disk, FaultyOs
-from tests.simulation.selector import NOT_REGISTERED
 from tests.simulation.invariants import Invariants
 from tests.simulation.scripts import ScriptWriter
+from tests.simulation.selector import NOT_REGISTERED
 from tests.simulation.site import PlannedError, Site
 from tests.simulation.world import Violation, World
 

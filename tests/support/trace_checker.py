@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from reactor.event_handler import HOOKS
 from reactor.server.state import State
 
 Event = dict[str, Any]
@@ -34,18 +35,16 @@ KEYS: dict[str, tuple[set[str], set[str]]] = {
     "C": ({"ts", "args"}, {"tid", "id"}),
     "i": ({"tid", "ts", "s"}, {"args", "cat"}),
 }
-SLICES = {"turn", "select", "handler", "gzip", "on_readable", "on_writable", "on_deadline"}
-SLICES |= {"on_readable and on_writable"}
+SLICES = {"turn", "select", "handler", "gzip", *HOOKS}
 # What may be directly around a slice; a hook that was told without its turn, never.
 AROUND: dict[str, set[str | None]] = {
     "turn": {None},
     "select": {"turn"},
-    "handler": {"on_readable", "on_writable", "on_deadline"},
+    "handler": {*HOOKS},
 }
 AROUND |= {"gzip": AROUND["handler"]}
 COUNTERS = {"connections", "ready", "buffered bytes", "lag in ms"}
 MOMENTS = {"answered", "refused"}
-FIRST = "ACCEPTED"
 
 
 def faults(text: str, closed: bool = True) -> list[str]:
@@ -187,7 +186,8 @@ def _states(events: list[Event], closed: bool) -> Iterator[str]:
                 fine = not stack and key not in last
             else:
                 before = last.get(key)
-                allowed = (FIRST,) if before is None else [each.name for each in State[before].successors]
+                successors = (State.ACCEPTED,) if before is None else State[before].successors
+                allowed = [each.name for each in successors]
                 fine = stack == ["connection"] and name in allowed
                 last[key] = name
             if not fine:
