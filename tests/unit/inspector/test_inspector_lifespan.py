@@ -14,6 +14,7 @@ from reactor.server.listen import StartError
 from reactor.server.server import Server
 from tests.support.command import run_main
 from tests.unit.handlers.files.shared import no_descriptor_leaks
+from tests.unit.inspector.in_process import InProcess
 
 
 @pytest.fixture
@@ -85,3 +86,12 @@ def test_slow_calls_are_reported_of_the_server_and_not_of_its_inspector() -> Non
     with Server(Router(), port=0, instrumentation=inspector) as server:
         assert server.reactor._long_hook == server.context.settings.slow_turn
         assert inspector.run_loop._long_hook == LONG_HOOK
+
+
+def test_the_first_frame_after_a_command_says_where_the_loop_is_held() -> None:
+    with InProcess() as site:
+        page = site.open_page()
+        site.post("/control", {"do": "pause"})
+        paused = [frame for frame in site.frames(page) if frame["mode"] == "paused"]
+        assert paused[0]["at"]["step"] == "turn"
+        assert paused[0]["clock"] == paused[-1]["clock"]
