@@ -75,7 +75,7 @@ def test_a_paused_server_is_closed_with_its_connections() -> None:
                 inspector.run_loop.turn()
             inspector.control.set_breakpoints(["CLOSED"], slow=True)
             inspector.control.pause()
-            inspector.run_loop.turn()
+            inspector.run_loop.turn(may_sleep=False)
             server.close()
             assert client.recv(1) == b""
         assert inspector.control.mode == "running"
