@@ -50,8 +50,9 @@ class AllowedHosts:
         self._advice = advice
         self._only_on_loopback = only_on_loopback
         self.error_route = Route("", self._refuse, None)
-        # At most 64 hosts of at most 260 characters. ip_address() takes longer than everything else.
-        self._allows: Callable[[str], bool] = lru_cache(maxsize=64)(self._decide)
+        # Whether requests to a host are answered: the value of Host, None without one. At most 64 of them are
+        # cached, since ip_address() takes longer than everything else; a call costs 40 ns.
+        self.allows: Callable[[str | None], bool] = lru_cache(maxsize=64)(self._decide)
 
     def at(self, address: str) -> "AllowedHosts | None":
         """Return the check for a server that listens on an address; None where it checks nothing."""
@@ -64,11 +65,11 @@ class AllowedHosts:
         if not self.allows(request.head.host):
             self._refuse(request)
 
-    def allows(self, host: str | None) -> bool:
-        """Return whether requests to a host are answered: the value of Host, None without one."""
-        return host is None or (len(host) <= _MAX_LENGTH_WITH_PORT and self._allows(host))
-
-    def _decide(self, host: str) -> bool:
+    def _decide(self, host: str | None) -> bool:
+        if host is None:
+            return True
+        if len(host) > _MAX_LENGTH_WITH_PORT:
+            return False
         name = _name_of(host)
         if ANY in self._names or name == "localhost" or name in self._names:
             return True

@@ -130,8 +130,8 @@ class Reactor:
 
     def turn(self, may_sleep: bool = True) -> None:
         """Wait for events once, and call the event handlers that they are for."""
-        soon = tuple(self._soon)
-        ready, due_by = self._demultiplex(may_sleep)
+        soon = tuple(self._soon) if self._soon else ()
+        ready, due_by = self._demultiplex(may_sleep and not soon)
         for key, events in ready:
             self._dispatch(key.data, events)
         for handler in soon:
@@ -150,8 +150,9 @@ class Reactor:
         returned: a client whose bytes have arrived is never treated as late.
         """
         earliest, asked = self._deadlines.earliest(), self.clock()
-        wait = 0.0 if self._soon or not may_sleep else max(0.0, earliest - asked)
-        timeout = None if wait == inf else min(wait, MAX_SLEEP)
+        timeout = None if earliest == inf else min(max(0.0, earliest - asked), MAX_SLEEP)
+        if not may_sleep:
+            timeout = 0.0
         ready = self._selector.select(timeout)
         due_by = self.now = self.began = self.returned = self.clock()
         if earliest <= due_by:

@@ -19,7 +19,6 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from reactor.http11 import grammar
-from reactor.http11.cache import BoundedCache
 from reactor.http11.cors import preflight_fields
 from reactor.http11.errors import content_too_large
 from reactor.http11.message import NO_PARAMS, Fields, Params, Request, Response
@@ -167,6 +166,17 @@ class Route:
         self.always_open_sink = always_open_sink
 
 
+class _Found:
+    """The route of a target, and the parts of its path that the route names, in one version of a router."""
+
+    __slots__ = ("params", "route", "version")
+
+    def __init__(self, version: object, route: Route, params: Params) -> None:
+        self.version = version
+        self.route = route
+        self.params = params
+
+
 class _Node:
     """One level of the tree: where each next segment leads, and what answers when there is none."""
 
@@ -185,8 +195,7 @@ class Router:
     def __init__(self, cors: bool = False) -> None:
         self._root = _Node()
         self._cors = cors
-        # By method and path, what ``resolve`` has returned.
-        self._found = {method: BoundedCache[str, tuple[Route, Params]](256, 256) for method in METHODS}
+        self._version = object()  # another one after each change of the routes
 
     # Building it.
 
@@ -213,8 +222,7 @@ class Router:
             node.routes[method] = Route(pattern, function, sink or DEFAULT_SINKS[method], sink is not None)
             if method == "GET":
                 node.routes.setdefault("HEAD", node.routes["GET"])
-            for found in self._found.values():
-                found.clear()
+            self._version = object()
             return function
 
         return register
@@ -257,17 +265,13 @@ class Router:
 
     def route_request(self, request: Request) -> Route:
         """Return the route of a request, and set the request's ``route`` and ``params``."""
-        method = request.method
-        target = request.target
-        cache = self._found.get(method)
-        found = None if cache is None else cache.get(target.path)
-        if found is None:
-            found = self.resolve(method, target.segments)
-            if cache is not None:
-                cache.put(target.path, found)
-        route, request.params = found
-        request.route = route.template
-        return route
+        found = request.target.found
+        if not isinstance(found, _Found) or found.version is not self._version:
+            route, params = self.resolve(request.method, request.target.segments)
+            found = request.target.found = _Found(self._version, route, params)
+        request.params = found.params
+        request.route = found.route.template
+        return found.route
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
         """Return the route for a method and the segments of a path, and the parts that it names.

@@ -27,9 +27,12 @@ class Target:
     "?"); ``segments`` is the path split at its slashes and decoded, without the empty one before
     the first slash; ``authority`` is the host that an absolute-form names, or None. For the
     asterisk-form the path is "*", and there are no segments.
+
+    One target serves all requests with the same bytes as their head. The router keeps in ``found`` what it
+    has found for them.
     """
 
-    __slots__ = ("authority", "path", "query", "segments")
+    __slots__ = ("authority", "found", "path", "query", "segments")
 
     def __init__(
         self, path: str, segments: tuple[str, ...], query: str | None = None, authority: str | None = None
@@ -38,6 +41,7 @@ class Target:
         self.segments = segments
         self.query = query
         self.authority = authority
+        self.found: object = None
 
     def __str__(self) -> str:
         scheme = "" if self.authority is None else f"http://{self.authority}"
