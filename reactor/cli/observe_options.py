@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from reactor.allowed_hosts import ANY, is_address, is_loopback
 from reactor.cli.option_types import size
@@ -80,23 +80,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def instrument(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
-    """Return the instrumentation of the server, None without one; raise StartError."""
+    """Yield the instrumentation of the server, None without one; raise StartError.
+
+    Close it at the end, also if the server cannot start, and then the trace.
+    """
     subscribers: list[EventCallback] = []
     if options.explain:
         _log_turns()
     if turns.isEnabledFor(logging.DEBUG):
         colour = options.explain and _supports_colour()
         subscribers.append(Explain(turns.debug, settings.slow_turn, colour))
-    trace = None
-    if options.trace is not None:
-        trace = _open_trace(options.trace, options.trace_limit)
-        subscribers.append(trace)
-    try:
+    with ExitStack() as stack:
+        if options.trace is not None:
+            trace = _open_trace(options.trace, options.trace_limit)
+            stack.callback(trace.close)
+            subscribers.append(trace)
         names = [name for name in options.allowed_host if name != ANY]
-        yield _instrumentation(options.inspect, subscribers, settings, names)
-    finally:
-        if trace is not None:
-            trace.close()
+        instrumentation = _instrumentation(options.inspect, subscribers, settings, names)
+        if instrumentation is not None:
+            stack.callback(instrumentation.close)
+        yield instrumentation
 
 
 def _instrumentation(

@@ -183,7 +183,7 @@ class LiveStream:
     any thread; in a signal handler, pass them to ``Server.call_soon``. A stream belongs to one response.
     """
 
-    __slots__ = ("_lock", "_waiting", "closed", "limit", "size", "wake")
+    __slots__ = ("_lock", "_waiting", "_wake", "closed", "limit", "size")
 
     def __init__(self, limit: int = 256 * 1024) -> None:
         self._lock = RLock()  # a signal handler written in Python may interrupt send(), and call it
@@ -191,7 +191,7 @@ class LiveStream:
         self.size = 0
         self.limit = limit
         self.closed = False
-        self.wake: Callable[[], object] = do_nothing
+        self._wake: Callable[[], object] = do_nothing
 
     def send(self, data: bytes) -> bool:
         """Add bytes for the client; return False, adding nothing, when it is gone or too far behind.
@@ -210,13 +210,24 @@ class LiveStream:
             self._waiting.append(data)
             self.size += len(data)
         if is_first:
-            self.wake()
+            self._wake()
         return True
 
     def close(self) -> None:
         """End the stream; buffered data is still sent if the client is connected."""
         self.closed = True
-        self.wake()
+        self._wake()
+
+    def subscribe(self, wake: Callable[[], object]) -> bool:
+        """Call ``wake`` when data arrives or the stream ends, in that thread; return False if one is set."""
+        if self._wake is not do_nothing:
+            return False
+        self._wake = wake
+        return True
+
+    def unsubscribe(self) -> None:
+        """Call nothing from now on: a stream that is kept must not keep its connection."""
+        self._wake = do_nothing
 
     def __iter__(self) -> Iterator[bytes]:
         return self

@@ -27,7 +27,6 @@ from reactor.http11.message import (
     LiveStream,
     Request,
     Response,
-    do_nothing,
     reason_phrase,
 )
 
@@ -53,11 +52,7 @@ class ChunkSource:
 
     def subscribe(self, wake: Callable[[], None]) -> bool:
         """Have ``wake`` called when data arrives, in the sender's thread; return False if one is set."""
-        if isinstance(self._content, LiveStream):
-            if self._content.wake is not do_nothing:
-                return False
-            self._content.wake = wake
-        return True
+        return self._content.subscribe(wake) if isinstance(self._content, LiveStream) else True
 
     def end(self) -> None:
         """End a live stream; other content ends by itself."""
@@ -70,7 +65,7 @@ class ChunkSource:
         if close is not None:
             close()
         if isinstance(self._content, LiveStream):
-            self._content.wake = do_nothing  # a stream that is kept must not keep its connection
+            self._content.unsubscribe()
 
 
 # What follows a head: nothing, a part of a file, or chunks.

@@ -21,7 +21,7 @@ class Step(NamedTuple):
     name: str
     title: str
     words: str
-    function: Callable[..., Any]
+    function: Callable[..., object]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON for the page."""
@@ -53,6 +53,13 @@ STEPS = (
         "may wait: while one works, all others stand still. Afterwards the loop asks what it waits "
         "for now.",
         Reactor._dispatch,
+    ),
+    Step(
+        "soon",
+        "Call soon",
+        "A connection that has received more requests than its share of a turn answers the others in "
+        "the next turn, which then does not sleep. So the other connections are served in between.",
+        Reactor.soon,
     ),
     Step(
         "late",

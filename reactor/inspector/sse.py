@@ -14,8 +14,9 @@ from math import inf
 
 from reactor.event_handler import EventHandler
 from reactor.http11.message import LiveStream
+from reactor.inspector.control import BETWEEN, ENTER, Position
 from reactor.inspector.snapshot import MAX_CHIPS, STATES, ConnectionRecord, Snapshot
-from reactor.inspector.stepping import BETWEEN, ENTER, Position, SteppedReactor
+from reactor.inspector.stepping import SteppedReactor
 from reactor.observe.events import deadline_name, name_of
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.server.connection import Connection

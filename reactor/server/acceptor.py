@@ -72,7 +72,6 @@ class Acceptor(EventHandler):
         self._drain_ends = inf  # by the reactor's clock
         self._drained = 0  # connections accepted while draining
         self.state = AcceptorState.ACCEPTING
-        context.on_connection_closed = self._resume
 
     # What others ask.
 
@@ -99,7 +98,6 @@ class Acceptor(EventHandler):
         if self.state is AcceptorState.CLOSED:
             return
         self._enter(AcceptorState.CLOSED)
-        self._context.on_connection_closed = lambda: None
         self._context.reactor.remove(self)
         self.handle.close()
 
@@ -219,9 +217,10 @@ class Acceptor(EventHandler):
             self._quiet_until = now + 60.0
         self.interest = Interest.NONE
         self.deadline = now + PAUSE
+        self._context.call_at_next_close(self._resume)
 
     def _resume(self) -> None:
-        if not self.interest:
+        if not self.interest and self.state is not AcceptorState.CLOSED:
             self.interest = Interest.READ
             self.deadline = inf if self.state is AcceptorState.ACCEPTING else self._context.reactor.now
             try:

@@ -167,10 +167,7 @@ class Connection(EventHandler, ConnectionHooks):
     def abort(self) -> None:
         """Close at once; reset if a response is only partly sent, so that it does not look complete."""
         self._context.reactor.check_thread("Connection.abort()")
-        if self._write_buffer.size or self._write_buffer.body is not None:
-            self._reset(CloseReason.SERVER_CLOSED)
-        else:
-            self._close(CloseReason.SERVER_CLOSED)
+        self._abort(CloseReason.SERVER_CLOSED)
 
     # What the reactor calls.
 
@@ -220,8 +217,8 @@ class Connection(EventHandler, ConnectionHooks):
             self._close(CloseReason.TIMEOUT)
 
     def on_failure(self) -> None:
-        """Release everything after an exception; it has been logged."""
-        self._close(CloseReason.HANDLER_FAILED)
+        """Release everything after an exception, which has been logged; reset as ``abort`` does."""
+        self._abort(CloseReason.HANDLER_FAILED)
 
     # Octets to requests, requests to responses.
 
@@ -468,6 +465,13 @@ class Connection(EventHandler, ConnectionHooks):
             self._linger()
             if self.state is DRAINING:
                 self.deadline = min(self.deadline, self._context.reactor.now + STOP_GRACE)
+
+    def _abort(self, reason: CloseReason) -> None:
+        """Close, with a reset if a response is only partly sent."""
+        if self._write_buffer.size or self._write_buffer.body is not None:
+            self._reset(reason)
+        else:
+            self._close(reason)
 
     def _reset(self, reason: CloseReason) -> None:
         """Close without waiting for what the kernel still holds."""

@@ -76,7 +76,7 @@ class ServerContext:
         self.connections: dict[int, Connection] = {}
         self.state = ServerState.RUNNING
         self._call_soon = call_soon
-        self.on_connection_closed: Callable[[], None] = lambda: None
+        self._at_next_close: dict[Callable[[], None], None] = {}  # in the order in which they were passed
         self._connections_made = 0
         self._default_headers = default_headers
         self.common_headers = b""  # the lines that every response carries; Date first, where it is on
@@ -116,10 +116,17 @@ class ServerContext:
         self._connections_made += 1
         return self._connections_made
 
+    def call_at_next_close(self, function: Callable[[], None]) -> None:
+        """Call a function once, when the next connection has closed."""
+        self._at_next_close[function] = None
+
     def forget(self, connection: "Connection") -> None:
-        """Remove a closed connection, and call ``on_connection_closed``."""
+        """Remove a closed connection, and call the functions that wait for that."""
         self.connections.pop(connection.number, None)
-        self.on_connection_closed()
+        if self._at_next_close:
+            functions, self._at_next_close = self._at_next_close, {}
+            for function in functions:
+                function()
 
     def renew_common_headers(self) -> None:
         """Write the lines that every response carries, with the Date of the present second."""

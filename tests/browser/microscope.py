@@ -18,6 +18,7 @@ STEPS = (
     "earliest",
     "select",
     "dispatch",
+    "soon",
     "late",
     "accept",
     "receive",
@@ -28,8 +29,8 @@ STEPS = (
 )
 HOSTILE = "<img src=x onerror=\"document.title='broken'\">"
 NAMES = [state.name for state in State]
-ACCEPTED, IDLE, RESPONDING, DRAINING, CLOSED = map(
-    NAMES.index, ("ACCEPTED", "IDLE", "RESPONDING", "DRAINING", "CLOSED")
+ACCEPTED, IDLE, RESPONDING, YIELDING, DRAINING, CLOSED = map(
+    NAMES.index, ("ACCEPTED", "IDLE", "RESPONDING", "YIELDING", "DRAINING", "CLOSED")
 )
 
 

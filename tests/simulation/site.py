@@ -24,7 +24,7 @@ from reactor.loop_hooks import LoopHooks
 from reactor.routing import Router, buffered
 from reactor.server.acceptor import DRAIN_TIME, Acceptor
 from reactor.server.connection import Connection
-from reactor.server.context import ServerContext
+from reactor.server.context import ServerContext, ServerState
 from reactor.server.shutdown import Shutdown
 from reactor.server.state import State
 from reactor.settings import Settings
@@ -221,7 +221,11 @@ class Site:
         self.changed.append((connection, before, state))
         self.world.say("  %s: %s -> %s", connection.peer, before.name if before else "new", state.name)
         self.connections[connection.number] = connection
-        if state is State.CLOSED and self.reactor.called and self.reactor.called[-1][0] is self.acceptor:
+        called = self.reactor.called[-1][0] if self.reactor.called else None
+        # The accept queue is accepted by the call that begins to stop the server, too.
+        stopping = self.context.state is ServerState.STOPPING and not isinstance(called, Connection)
+        at_limit = len(self.context.connections) > self.limit
+        if state is State.CLOSED and (called is self.acceptor or (stopping and at_limit)):
             self._check_displaced(connection, before)
 
     def _check_displaced(self, connection: Connection, before: State | None) -> None:

@@ -158,7 +158,13 @@ def rename_early(patch: pytest.MonkeyPatch) -> None:
 
 def do_not_forget(patch: pytest.MonkeyPatch) -> None:
     """Keep a connection in the list after its end."""
-    patch.setattr(ServerContext, "forget", lambda self, connection: self.on_connection_closed())
+    forget = ServerContext.forget
+
+    def keep(self: ServerContext, connection: Connection) -> None:
+        forget(self, connection)
+        self.connections[connection.number] = connection
+
+    patch.setattr(ServerContext, "forget", keep)
 
 
 def dispatch_stale_events(patch: pytest.MonkeyPatch) -> None:

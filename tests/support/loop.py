@@ -73,6 +73,9 @@ class Recorder(EventHandler):
     def on_writable(self) -> None:
         self._called("writable")
 
+    def on_soon(self) -> None:
+        self._called("soon")
+
     def on_deadline(self) -> None:
         self.deadline = inf
         self._called("deadline")

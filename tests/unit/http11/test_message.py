@@ -126,7 +126,7 @@ def test_a_live_stream_takes_up_to_its_limit() -> None:
 def test_each_change_wakes_whoever_waits() -> None:
     live = LiveStream(limit=3)
     woken: list[str] = []
-    live.wake = lambda: woken.append("woken")
+    assert live.subscribe(lambda: woken.append("woken"))
     live.send(b"abc")
     assert len(woken) == 1
     live.send(b"too much")
