@@ -19,7 +19,6 @@ This module has no clock: who needs to know the present is told.
 import math
 import re
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
 
 from reactor.http11.grammar import (
     DAY_NAMES,
@@ -39,7 +38,13 @@ _LAST = 253402300799
 
 def format_date(seconds: float) -> str:
     """Write a date as IMF-fixdate; one before the year 1 or after 9999 as the nearest there is."""
-    return _imf_fixdate(_whole(seconds))
+    # Without a datetime and strftime this takes less than half the time, so that dates need no cache.
+    days, second = divmod(_whole(seconds), _SECONDS_A_DAY)
+    day = date.fromordinal(_EPOCH_DAY + days)
+    minute, second = divmod(second, 60)
+    hour, minute = divmod(minute, 60)
+    name, month = DAY_NAMES[day.weekday()], MONTH_NAMES[day.month - 1]
+    return f"{name}, {day.day:02} {month} {day.year:04} {hour:02}:{minute:02}:{second:02} GMT"
 
 
 def date_line(now: float) -> tuple[bytes, float]:
@@ -66,13 +71,6 @@ def read_date(text: str, now: float) -> int | None:
 def _whole(seconds: float) -> int:
     """Cut to a whole second that can be written."""
     return math.floor(min(max(seconds, _FIRST), _LAST))
-
-
-@lru_cache(maxsize=1024)  # the same files, and the same few seconds, come again and again
-def _imf_fixdate(seconds: int) -> str:
-    moment = _moment(seconds)
-    day, month = DAY_NAMES[moment.weekday()], MONTH_NAMES[moment.month - 1]
-    return f"{day}, {moment.day:02} {month} {moment.year:04} {moment:%H:%M:%S} GMT"
 
 
 def _moment(seconds: int) -> datetime:
