@@ -42,7 +42,7 @@ from reactor.http11.parser import (
     PHASE_LOST,
     Parser,
 )
-from reactor.http11.serializer import ChunkSource, has_length, interim, serialize
+from reactor.http11.serializer import ChunkSource, has_length, interim
 from reactor.logs.access_log import Exchange, PendingEntries
 from reactor.loop import EventHandler, Interest
 from reactor.routing import Handler, Route
@@ -371,7 +371,7 @@ class Connection(EventHandler):
             keep_alive = False  # this is the last of the requests that have been received
         if head.version == 0 and not has_length(response):
             keep_alive = False
-        octets, body, compressed = serialize(
+        octets, body, compressed = context.serializer.serialize(
             request, response, keep_alive, context.common_headers, context.settings.turn_compress
         )
         if body is not None and isinstance(body, ChunkSource) and not body.subscribe(self._wake):

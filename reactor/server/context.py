@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from reactor.allowed_hosts import AllowedHosts
 from reactor.http11.dates import date_line
 from reactor.http11.head import HeadReader
+from reactor.http11.serializer import Serializer
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.routing import Router
@@ -69,6 +70,7 @@ class ServerContext:
         refuse_host = None if allowed_hosts is None else allowed_hosts.refusal
         self.head_reader = HeadReader(settings, router.resolve, refuse_host)
         router.when_changed(self.head_reader.heads.clear)
+        self.serializer = Serializer()
         # Seconds by the name of a State's timeout; None: no timeout.
         self.timeouts: dict[str | None, float] = {
             each.name.removesuffix("_timeout"): getattr(settings, each.name) for each in fields(settings)
