@@ -69,12 +69,8 @@ def escape_controls(text: str) -> str:
     return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
-@lru_cache(maxsize=128)  # at most a head each: 4 MiB with the limits as they are
 def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
-    """Write what a combined line says of a request: its line, and where it comes from.
-
-    One target and one head serve many requests that are alike, and are written once.
-    """
+    """Write what a combined line says of a request: its line, and where it comes from."""
     line, referer, agent = (
         escape_controls(shorten(text or "-", escape_controls, 4))
         for text in (
@@ -162,6 +158,8 @@ class AccessLog:
         self._failing = False  # an error was logged; reset by the next report of dropped lines
         self._quiet_until = -inf  # on the reactor's clock
         self._cached_time = (-1, "")
+        # One target and one head serve many equal requests. At most a head each: 4 MiB by default.
+        self._client_texts = lru_cache(maxsize=128)(_client_texts)
 
     def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
         """Log an exchange; ``sent`` is how many octets the connection has sent up to its end."""
@@ -202,10 +200,11 @@ class AccessLog:
         self._failing = False
         self._quiet_until = self._clock() + REPORT_INTERVAL
 
-    @staticmethod
-    def _combined(when: str, peer: PendingEntries, exchange: Exchange, content: int, duration: int) -> str:
+    def _combined(
+        self, when: str, peer: PendingEntries, exchange: Exchange, content: int, duration: int
+    ) -> str:
         request = exchange.request
-        line, origin = _client_texts(request.method, request.target, request.head)
+        line, origin = self._client_texts(request.method, request.target, request.head)
         return (
             f"{peer.peer} - - [{when}] {line} {exchange.status} {content or '-'} "
             f"{origin} {duration} c{peer.number}#{exchange.number}\n"
