@@ -14,7 +14,6 @@ in the method and the target, cut and escaped. It knows no file, and not when a 
 """
 
 import json
-from functools import lru_cache
 
 from reactor.http11.target import Target
 from reactor.loop import EventHandler
@@ -103,9 +102,8 @@ def counter_line(name: str, at: str, value: str) -> str:
     return f'{{"ph":"C","pid":1,"name":"{name}","ts":{at},"args":{{"value":{value}}}}},\n'
 
 
-@lru_cache(maxsize=128)  # at most a head each, as in the access log
 def request_args(method: str, target: Target, route: Route | None) -> str:
-    """Write what a slice says of a request; one target serves many requests that are alike."""
+    """Write what a slice says of a request."""
     template = "" if route is None else route.template
     return f'"method":{to_json(method)},"route":{to_json(template)},"target":{to_json(str(target))}'
 
