@@ -89,7 +89,8 @@ class Serializer:
     __slots__ = ("_compressed", "_fixed_fields")
 
     def __init__(self) -> None:
-        self._fixed_fields = lru_cache(maxsize=256)(_fixed_fields)
+        # An entry for each file that is downloaded often, whose ETag is its own.
+        self._fixed_fields = lru_cache(maxsize=1024)(_fixed_fields)
         # At most 16 MiB of content, most of it of small files, which is in memory anyway.
         self._compressed: BytesCache[bytes] = BytesCache(max_entries=256, max_length=64 * 1024)
 
