@@ -74,7 +74,9 @@ class FileMetadata:
         etag = self.validators.etag[:-1] + '-gzip"'
         self.gzip_validators = self.validators._replace(etag=etag)
         self.fields = file_type.fields + validator_fields(self.validators)
-        self.gzip_fields = file_type.fields + validator_fields(self.gzip_validators)
+        self.gzip_fields: Fields = ()
+        if self.compressible:
+            self.gzip_fields = file_type.fields + validator_fields(self.gzip_validators)
 
     def validators_as(self, coding: str | None) -> Validators:
         """Return the validators of the content as it is, or in a coding that the client prefers."""

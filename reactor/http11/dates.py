@@ -31,6 +31,7 @@ from reactor.http11.grammar import (
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
 _SECONDS_A_DAY = 24 * 60 * 60
+_TWO_DIGITS = tuple(f"{number:02}" for number in range(60))
 # The first and the last second with a year of four digits; a file system may tell any other.
 _FIRST = -62135596800
 _LAST = 253402300799
@@ -38,13 +39,14 @@ _LAST = 253402300799
 
 def format_date(seconds: float) -> str:
     """Write a date as IMF-fixdate; one before the year 1 or after 9999 as the nearest there is."""
-    # Without a datetime and strftime this takes less than half the time, so that dates need no cache.
+    # Without datetime and strftime this takes a third of the time, so that dates need no cache.
     days, second = divmod(_whole(seconds), _SECONDS_A_DAY)
     day = date.fromordinal(_EPOCH_DAY + days)
     minute, second = divmod(second, 60)
     hour, minute = divmod(minute, 60)
+    two = _TWO_DIGITS
     name, month = DAY_NAMES[day.weekday()], MONTH_NAMES[day.month - 1]
-    return f"{name}, {day.day:02} {month} {day.year:04} {hour:02}:{minute:02}:{second:02} GMT"
+    return f"{name}, {two[day.day]} {month} {day.year:04} {two[hour]}:{two[minute]}:{two[second]} GMT"
 
 
 def date_line(now: float) -> tuple[bytes, float]:
