@@ -13,7 +13,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import inf
 from typing import Protocol, TextIO
 
@@ -67,6 +67,10 @@ def escape_controls(text: str) -> str:
     a\x22b\x0a
     """
     return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+# The parts of a combined line that a method, a target and a head determine.
+ClientTexts = Callable[[str, Target, Head], tuple[str, str]]
 
 
 def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
@@ -133,6 +137,10 @@ class PendingEntries:
         self._exchanges.clear()
 
 
+# Writes the line of an exchange: the time, its connection, the content's octets, and microseconds.
+WriteLine = Callable[[str, PendingEntries, Exchange, int, int], str]
+
+
 class AccessLog:
     """Collects lines, and writes those of one turn at once.
 
@@ -147,10 +155,14 @@ class AccessLog:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._writer = LineWriter(stream)
-        self._write_line, self._time_format = {
-            "combined": (self._combined, "%d/%b/%Y:%H:%M:%S +0000"),
+        # One target and one head serve many equal requests. At most a head each: 4 MiB by default.
+        client_texts = lru_cache(maxsize=128)(_client_texts)
+        # No bound methods: with one, only the garbage collector would free the log and its descriptor.
+        layouts: dict[str, tuple[WriteLine, str]] = {
+            "combined": (partial(self._combined, client_texts), "%d/%b/%Y:%H:%M:%S +0000"),
             "json": (self._json, "%Y-%m-%dT%H:%M:%SZ"),
-        }[layout]
+        }
+        self._write_line, self._time_format = layouts[layout]
         self._clock = clock
         self._wall_clock = wall_clock
         self._entries: list[tuple[PendingEntries, Exchange, int, int]] = []  # of this turn
@@ -158,8 +170,6 @@ class AccessLog:
         self._failing = False  # an error was logged; reset by the next report of dropped lines
         self._quiet_until = -inf  # on the reactor's clock
         self._cached_time = (-1, "")
-        # One target and one head serve many equal requests. At most a head each: 4 MiB by default.
-        self._client_texts = lru_cache(maxsize=128)(_client_texts)
 
     def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
         """Log an exchange; ``sent`` is how many octets the connection has sent up to its end."""
@@ -200,11 +210,17 @@ class AccessLog:
         self._failing = False
         self._quiet_until = self._clock() + REPORT_INTERVAL
 
+    @staticmethod
     def _combined(
-        self, when: str, peer: PendingEntries, exchange: Exchange, content: int, duration: int
+        client_texts: ClientTexts,
+        when: str,
+        peer: PendingEntries,
+        exchange: Exchange,
+        content: int,
+        duration: int,
     ) -> str:
         request = exchange.request
-        line, origin = self._client_texts(request.method, request.target, request.head)
+        line, origin = client_texts(request.method, request.target, request.head)
         return (
             f"{peer.peer} - - [{when}] {line} {exchange.status} {content or '-'} "
             f"{origin} {duration} c{peer.number}#{exchange.number}\n"

@@ -1,8 +1,10 @@
 """The access log: one line per request, whatever its outcome, and none that a client could forge."""
 
+import gc
 import io
 import json
 import re
+import weakref
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +16,7 @@ from reactor.http11.headers import Headers
 from reactor.http11.message import FileSlice, Head, LiveStream, Request, Response
 from reactor.http11.target import Target
 from reactor.logs import access_log
-from reactor.logs.access_log import AccessLog, Exchange, PendingEntries
+from reactor.logs.access_log import FORMATS, AccessLog, Exchange, PendingEntries
 from tests.support.in_process import Client, Harness
 from tests.support.requests import CANARY, answering, request, shrink_buffers, write
 
@@ -107,6 +109,16 @@ def test_the_texts_of_a_target_and_a_head_are_written_once_by_each_log(
         log.flush()
         assert [entry["referer"] for entry in stream.entries] == ["http://test/"] * 3
         assert written == ["GET /abc HTTP/1.1", "http://test/", "-"]
+
+
+@pytest.mark.parametrize("layout", FORMATS)
+def test_a_log_is_freed_without_the_garbage_collector(layout: str) -> None:
+    gc.disable()
+    try:
+        freed = weakref.ref(AccessLog(Log(), layout))
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 def test_connections_and_their_requests_are_numbered(log: Log) -> None:
