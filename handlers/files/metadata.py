@@ -69,12 +69,13 @@ class FileMetadata:
         self.links = status.st_nlink
         self.coding = file_type.coding
         self.compressible = file_type.compressible
-        self.validators = validators_of(status, now)
-        # RFC 9110, 8.8.3.3: each coding has a validator of its own.
-        etag = self.validators.etag[:-1] + '-gzip"'
-        self.gzip_validators = Validators(etag, self.validators.modified)
-        self.fields = file_type.fields + validator_fields(self.validators)
-        self.gzip_fields = file_type.fields + validator_fields(self.gzip_validators)
+        self.validators = self.gzip_validators = validators_of(status, now)
+        self.fields = self.gzip_fields = file_type.fields + validator_fields(self.validators)
+        if self.compressible:
+            # RFC 9110, 8.8.3.3: each coding has a validator of its own.
+            etag = self.validators.etag[:-1] + '-gzip"'
+            self.gzip_validators = Validators(etag, self.validators.modified)
+            self.gzip_fields = file_type.fields + validator_fields(self.gzip_validators)
 
     def validators_as(self, coding: str | None) -> Validators:
         """Return the validators of the content as it is, or in a coding that the client prefers."""

@@ -56,6 +56,7 @@ class HeadReader:
 
     __slots__ = (
         "_header_blocks",
+        "_interpret",
         "_lines",
         "_max_unchecked",
         "chunk_sizes",
@@ -69,6 +70,8 @@ class HeadReader:
         self.heads = BoundedCache[bytes, ParsedHead](512, MAX_CACHED_HEAD)
         self._header_blocks = BoundedCache[bytes, Head](256, MAX_CACHED_HEAD)
         self._lines = BoundedCache[bytes, FieldLine](1024, 256)
+        # The lines are at most one head: with the limits as they are, 64 entries hold at most 2 MiB.
+        self._interpret = lru_cache(maxsize=64)(_interpret)
         self.chunk_sizes = BoundedCache[bytes, int](512, 32)
 
     def read(self, octets: bytes) -> ParsedHead:
@@ -171,7 +174,7 @@ class HeadReader:
             version = _read_version(lines[0])
         field_lines = self._read_field_lines(lines[1:])
         interpreted = tuple([line for line in field_lines if line[0] in INTERPRETED_FIELDS])
-        head = Head(version, Headers(field_lines), *_interpret(version, interpreted))
+        head = Head(version, Headers(field_lines), *self._interpret(version, interpreted))
         if last_line_is_new and field_lines and field_lines[-1][0] not in INTERPRETED_FIELDS:
             self._header_blocks.put(front, head.with_headers(Headers(field_lines[:-1])))
         return head
@@ -233,8 +236,6 @@ INTERPRETED_FIELDS = frozenset(
 )
 
 
-# The lines are at most one head: with the limits as they are, 64 entries hold at most 2 MiB.
-@lru_cache(maxsize=64)
 def _interpret(
     version: int, interpreted: tuple[FieldLine, ...]
 ) -> tuple[int, bool, bool, str | None, str | None]:

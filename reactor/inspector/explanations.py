@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from reactor.deadlines import Deadlines
 from reactor.http11.parser import Parser
-from reactor.http11.serializer import serialize
+from reactor.http11.serializer import Serializer
 from reactor.loop import Reactor
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection
@@ -101,7 +101,7 @@ STEPS = (
         "Serialize",
         "The response becomes octets: the status line, the fields, the content, compressed where the "
         "client prefers that.",
-        serialize,
+        Serializer.serialize,
     ),
     Step(
         "send",

@@ -34,6 +34,7 @@ copied. So a line that does not fit on its page begins on the next one, and spac
 
 import logging
 import os
+from functools import lru_cache
 from math import inf
 
 from reactor.event_handler import HOOKS, EventHandler
@@ -138,6 +139,8 @@ class Trace(Subscriber):
         self._ready = self._received = self._sent = self._buffered = 0
         self._flows = self._arrows = 0  # arrows that end in a hook; those whose beginning is written
         self._refused: Connection | None = None  # whose next response is no handler's
+        # One target serves many equal requests. At most a head each, as in the access log.
+        self._request_args = lru_cache(maxsize=128)(request_args)
         self._counters: dict[str, float] = {}
         self._lines: list[str] = []
         self._inner: list[str] = []  # slices within a hook that has not returned yet
@@ -258,7 +261,7 @@ class Trace(Subscriber):
         if connection is self._refused:
             self._refused = None
         else:
-            about = request_args(request.method, request.target, request.route)
+            about = self._request_args(request.method, request.target, request.route)
             words = f'"connection":{connection.number},{about},"status":{status}'
             self._inner.append(slice_line("handler", *span(began - self._zero, made), words))
         if compressed:

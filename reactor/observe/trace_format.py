@@ -14,7 +14,6 @@ in the method and the target, cut and escaped. It knows no file, and not when a 
 """
 
 import json
-from functools import lru_cache
 
 from reactor.event_handler import EventHandler
 from reactor.http11.target import Target
@@ -104,9 +103,8 @@ def counter_line(name: str, at: str, value: float) -> str:
     return f'{{"ph":"C","pid":1,"name":"{name}","ts":{at},"args":{{"value":{value}}}}},\n'
 
 
-@lru_cache(maxsize=128)  # at most a head each, as in the access log
 def request_args(method: str, target: Target, template: str) -> str:
-    """Write what a slice says of a request; one target serves many requests that are alike."""
+    """Write what a slice says of a request."""
     return f'"method":{to_json(method)},"route":{to_json(template)},"target":{to_json(str(target))}'
 
 

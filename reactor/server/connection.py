@@ -38,7 +38,7 @@ from reactor.event_handler import EventHandler, Interest
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
 from reactor.http11.parser import PHASE_CONTENT, PHASE_ENDED, PHASE_HEAD, PHASE_IDLE, Parser
-from reactor.http11.serializer import ChunkSource, has_length, interim, serialize
+from reactor.http11.serializer import ChunkSource, has_length, interim
 from reactor.logs.access_log import Exchange, PendingEntries, Recorder
 from reactor.routing import Handler, Route
 from reactor.server.connection_hooks import ConnectionHooks
@@ -381,7 +381,7 @@ class Connection(EventHandler, ConnectionHooks):
             keep_alive = False
         if self._hooks is not None:
             self._hooks.before_response(request)
-        octets, body, compressed = serialize(
+        octets, body, compressed = context.serializer.serialize(
             request, response, keep_alive, context.common_headers, context.settings.turn_compress
         )
         if body is not None and isinstance(body, ChunkSource) and not body.subscribe(self._wake):

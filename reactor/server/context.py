@@ -16,6 +16,7 @@ from reactor.allowed_hosts import AllowedHosts
 from reactor.http11.dates import date_line
 from reactor.http11.head import HeadReader
 from reactor.http11.message import NO_PARAMS, Request
+from reactor.http11.serializer import Serializer
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.routing import Found, Route, Router
@@ -69,6 +70,7 @@ class ServerContext:
         self.sendfile = sendfile
         self._allowed_hosts = allowed_hosts
         self.head_reader = HeadReader(settings)
+        self.serializer = Serializer()
         # Seconds, by the index of a State.
         self.timeouts: tuple[float, ...] = tuple(
             inf if state.timeout is None else getattr(settings, f"{state.timeout}_timeout") for state in State
