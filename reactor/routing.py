@@ -166,17 +166,6 @@ class Route:
         self.always_open_sink = always_open_sink
 
 
-class Found:
-    """The route of a target, and the parts of its path that the route names, in one version of a router."""
-
-    __slots__ = ("params", "route", "version")
-
-    def __init__(self, version: object, route: Route, params: Params) -> None:
-        self.version = version
-        self.route = route
-        self.params = params
-
-
 class _Node:
     """One level of the tree: where each next segment leads, and what answers when there is none."""
 

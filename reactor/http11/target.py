@@ -14,6 +14,7 @@ its segment. Dot segments are left as they are: what they mean is for the handle
 """
 
 import ipaddress
+from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
 from reactor.http11.errors import ProtocolError
@@ -29,7 +30,7 @@ class Target:
     asterisk-form the path is "*", and there are no segments.
 
     One target serves all requests with the same bytes as their head. ``found`` is for the server, which keeps
-    the route there that it has found for them.
+    there what it has found for them: the version of its routes, the route, and what the route names.
     """
 
     __slots__ = ("authority", "found", "path", "query", "segments")
@@ -41,7 +42,7 @@ class Target:
         self.segments = segments
         self.query = query
         self.authority = authority
-        self.found: object = None
+        self.found: tuple[object, object, Mapping[str, str]] | None = None
 
     def __str__(self) -> str:
         scheme = "" if self.authority is None else f"http://{self.authority}"

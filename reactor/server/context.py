@@ -19,7 +19,7 @@ from reactor.http11.message import NO_PARAMS, Request
 from reactor.http11.serializer import Serializer
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
-from reactor.routing import Found, Route, Router
+from reactor.routing import Route, Router
 from reactor.server.state import State
 from reactor.server.write_buffer import SendFile
 from reactor.settings import Settings
@@ -97,16 +97,18 @@ class ServerContext:
         Requests with the same head have one target, which keeps what was found until a route is added.
         """
         found = request.target.found
-        if not isinstance(found, Found) or found.version is not self.router.version:
-            found = request.target.found = self._find(request)
-        request.params = found.params
-        request.route = found.route.template
-        return found.route
-
-    def _find(self, request: Request) -> Found:
-        if self._allowed_hosts is not None and not self._allowed_hosts.allows(request.head.host):
-            return Found(self.router.version, self._allowed_hosts.error_route, NO_PARAMS)
-        return Found(self.router.version, *self.router.resolve(request.method, request.target.segments))
+        if found is not None and found[0] is self.router.version:
+            _, route, params = found
+            assert isinstance(route, Route)
+        else:
+            if self._allowed_hosts is not None and not self._allowed_hosts.allows(request.head.host):
+                route, params = self._allowed_hosts.error_route, NO_PARAMS
+            else:
+                route, params = self.router.resolve(request.method, request.target.segments)
+            request.target.found = self.router.version, route, params
+        request.params = params
+        request.route = route.template
+        return route
 
     def enter(self, state: ServerState) -> None:
         """Change the state of the server, which only moves on."""
