@@ -158,8 +158,9 @@ class Reactor(LoopHooks):
         A ready event can be stale: a handler called earlier in this turn may have closed this one or
         changed what it waits for. So an event counts only where the handler still waits for it.
         """
-        if self._hooks is not None:
-            self._hooks.before_call(handler, events)
+        hooks = self._hooks
+        if hooks is not None:
+            hooks.before_call(handler, events)
         try:
             if events & READ & handler.interest:
                 handler.on_readable()
@@ -177,8 +178,8 @@ class Reactor(LoopHooks):
         self.returned = now
         if now - began > self._long_hook:
             self._note_long_hook(handler, events, now - began)
-        if self._hooks is not None:
-            self._hooks.after_call(handler, events, began)
+        if hooks is not None:
+            hooks.after_call(handler, events, began)
 
     def _note_long_hook(self, handler: EventHandler, events: int, seconds: float) -> None:
         """Move ``now`` to the end of a hook that took long: deadlines that are set from here on begin there.

@@ -379,8 +379,9 @@ class Connection(EventHandler, ConnectionHooks):
             keep_alive = False  # this is the last of the requests that have been received
         if head.version == 0 and not has_length(response):
             keep_alive = False
-        if self._hooks is not None:
-            self._hooks.before_response(request)
+        hooks = self._hooks
+        if hooks is not None:
+            hooks.before_response(request)
         octets, body, compressed = context.serializer.serialize(
             request, response, keep_alive, context.common_headers, context.settings.turn_compress
         )
@@ -399,8 +400,8 @@ class Connection(EventHandler, ConnectionHooks):
             write_buffer.add(body)
             if context.state is STOPPING:
                 self._end_live_stream()
-        if self._hooks is not None:
-            self._hooks.on_response(request, response.status, octets, compressed)
+        if hooks is not None:
+            hooks.on_response(request, response.status, octets, compressed)
         if not keep_alive:
             parser.end()
             self._enter(FINISHING)

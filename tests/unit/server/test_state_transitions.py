@@ -131,6 +131,20 @@ def test_the_change_is_made_by_the_last_step(
         assert (before, after) in seen
 
 
+FORBIDDEN = [(before, after) for before in State for after in State if after not in before.successors]
+
+
+@pytest.mark.parametrize(("before", "after"), FORBIDDEN, ids=lambda state: state.name)
+def test_a_change_that_the_table_does_not_have_raises(before: State, after: State) -> None:
+    with Harness(answering()) as server:
+        connection = server.connect().connection
+        connection.state = before
+        with pytest.raises(AssertionError, match=f"^{before.name} -> {after.name}$"):
+            connection._enter(after)
+        assert connection.state is before
+        connection.state = State.ACCEPTED
+
+
 def perform(client: Client, step: Step) -> None:
     if isinstance(step, bytes):
         client.send(step)
