@@ -49,14 +49,6 @@ def format_date(seconds: float) -> str:
     return f"{name}, {two[day.day]} {month} {day.year:04} {two[hour]}:{two[minute]}:{two[second]} GMT"
 
 
-def date_line(now: float) -> tuple[bytes, float]:
-    """Return the Date header of a response as a line, and for how many seconds it stays right.
-
-    RFC 9110, 6.6.1. ``now`` is in seconds since the epoch.
-    """
-    return f"Date: {format_date(now)}\r\n".encode("ascii"), 1.0 - now % 1.0
-
-
 def read_date(text: str, now: float) -> int | None:
     """Read a date in any of the three formats; None for what is none, as 30 February is.
 

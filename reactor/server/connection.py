@@ -325,7 +325,8 @@ class Connection(EventHandler, ConnectionHooks):
         """Answer a request whose content is complete."""
         request_body.finish()
         self._respond(request_body.request, request_body.handler)
-        self._close_request_body()
+        self._request_body = None
+        request_body.close()
 
     def _close_request_body(self) -> None:
         if self._request_body is not None:

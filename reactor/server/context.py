@@ -13,7 +13,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING
 
 from reactor.allowed_hosts import AllowedHosts
-from reactor.http11.dates import date_line
+from reactor.http11.dates import format_date
 from reactor.http11.head import HeadReader
 from reactor.http11.message import NO_PARAMS, Request
 from reactor.http11.serializer import Serializer
@@ -134,7 +134,8 @@ class ServerContext:
 
     def renew_common_headers(self) -> None:
         """Write the lines that every response carries, with the Date of the present second."""
-        date, valid_for = date_line(self.wall_clock())
-        self.common_headers_expire = self.reactor.now + valid_for
+        now = self.wall_clock()
+        self.common_headers_expire = self.reactor.now + 1.0 - now % 1.0
         # RFC 9110, 6.6.1: with a clock, Date is in every response, unless it is turned off.
-        self.common_headers = (date if self.settings.date_header else b"") + self._default_headers
+        date = f"Date: {format_date(now)}\r\n".encode("ascii") if self.settings.date_header else b""
+        self.common_headers = date + self._default_headers

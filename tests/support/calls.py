@@ -11,7 +11,6 @@ Functions of this file and of the harness are not counted. To print the figures 
     python3 -m tests.support.calls
 """
 
-import functools
 import socket
 import sys
 import tempfile
@@ -159,15 +158,6 @@ def post(name: str, *lines: str, method: str = "POST") -> bytes:
     return f"{method} /files/{name} HTTP/1.1\r\n{fields}\r\nhello".encode()
 
 
-def clear_caches() -> None:
-    """Clear the caches that all servers in a process share, so that a first request finds nothing in them."""
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "reactor":
-            for each in vars(module).values():
-                if isinstance(each, functools._lru_cache_wrapper):
-                    each.cache_clear()
-
-
 # Name: the requests on one connection of a new server; the last one is counted.
 EXCHANGES = {
     "GET /echo/abc, first": [get("/echo/abc")],
@@ -183,7 +173,6 @@ EXCHANGES = {
 
 def count_last(requests: list[bytes], routes: Callable[[Store], Router] = handlers.build) -> Calls:
     """Count the calls of the last of these requests, on one connection of a new server."""
-    clear_caches()
     with file_server(routes) as client:
         return [count_exchange(client, request) for request in requests][-1]
 
