@@ -37,7 +37,7 @@ class LoopHooks:
         """Observe that a handler is due, for an event mask (which may be stale), DEADLINE or SOON."""
 
     def after_call(self, handler: EventHandler, events: int, began: float) -> None:
-        """Observe that its callbacks have returned; a call begins when the one before it has returned."""
+        """Observe that its callbacks have returned; a call begins when the one before has returned."""
 
 
 class SlowReporter(Protocol):

@@ -125,7 +125,7 @@ class Connection(EventHandler, ConnectionHooks):
 
     @property
     def is_dispensable(self) -> bool:
-        """True while the first request has begun and is not complete, and while the end is awaited (DRAINING).
+        """True while the first request has begun and is not complete, and in DRAINING.
 
         At the connection limit such a connection is closed before one that is idle between requests.
         """
