@@ -172,6 +172,9 @@ class Reactor(LoopHooks):
                 self._change_interest(handler)
         except Exception:
             self._fail(handler)
+        except BaseException:  # such as SystemExit: the loop may run again, and the handler goes on then
+            self.refresh(handler)
+            raise
         if handler.deadline < handler.reactor_deadline:
             self._deadlines.schedule(handler)
         before, now = self.returned, self.clock()

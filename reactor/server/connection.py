@@ -208,7 +208,8 @@ class Connection(EventHandler, ConnectionHooks):
 
     def on_soon(self) -> None:
         """Continue with the requests that were left when the last turn's share was used."""
-        self._process()
+        if self.state is YIELDING:  # else it was closed while the inspector held this call
+            self._process()
 
     def on_deadline(self) -> None:
         """Do what the state has for its timeout."""
@@ -334,8 +335,9 @@ class Connection(EventHandler, ConnectionHooks):
         """Answer a request whose content is complete."""
         request_body.finish()
         self._respond(request_body.request, request_body.handler)
-        self._request_body = None
-        request_body.close()
+        if self._request_body is not None:  # None when the handler has closed this connection
+            self._request_body = None
+            request_body.close()
 
     def _close_request_body(self) -> None:
         if self._request_body is not None:
@@ -382,6 +384,10 @@ class Connection(EventHandler, ConnectionHooks):
         parser = self._parser
         write_buffer = self._write_buffer
         head = request.head
+        if self.state is CLOSED:  # the handler has called Server.close(), or abort(): nothing can be sent
+            parser.end()
+            close_content(response.content)
+            return 0
         if context.reactor.now >= context.common_headers_expire:
             context.renew_common_headers()
         keep_alive = head.keep_alive and parser.phase is not PHASE_ENDED
@@ -537,7 +543,7 @@ class Connection(EventHandler, ConnectionHooks):
         elif phase is PHASE_HEAD:
             if state is not RECEIVING_HEAD:
                 self._enter(RECEIVING_HEAD)
-        elif state is not RECEIVING_CONTENT:
+        elif phase is PHASE_CONTENT and state is not RECEIVING_CONTENT:
             self._await_content()
 
     def _next_state_blocked(self, result: FlushResult, progress: bool) -> None:

@@ -101,11 +101,12 @@ class ServerContext:
             _, route, params = found
             assert isinstance(route, Route)
         else:
+            version = self.router.version  # read first: a route may be added while this one is looked up
             if self._allowed_hosts is not None and not self._allowed_hosts.allows(request.head.host):
                 route, params = self._allowed_hosts.error_route, NO_PARAMS
             else:
                 route, params = self.router.resolve(request.method, request.target.segments)
-            request.target.found = self.router.version, route, params
+            request.target.found = version, route, params
         request.params = params
         request.route = route.template
         return route

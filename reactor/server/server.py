@@ -148,7 +148,11 @@ class Server:
             self.reactor.at_turn_end(lines.flush)
         self._shutdown = Shutdown(self.context, self._acceptor, self._stop_loop)
         SlowCallbackLog(self.reactor, settings.slow_turn)
-        instrumentation.on_start(self)
+        try:
+            instrumentation.on_start(self)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> "Server":
         return self

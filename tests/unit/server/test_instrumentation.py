@@ -1,6 +1,7 @@
 """When a server calls the hooks of its instrumentation."""
 
 import signal
+import socket
 
 import pytest
 
@@ -81,3 +82,19 @@ def test_without_instrumentation_one_reactor_runs() -> None:
     with Server(Router(), port=0) as server:
         server.run(server.stop)
         assert server.context.state is ServerState.STOPPED
+
+
+def test_a_server_that_cannot_be_observed_listens_no_longer() -> None:
+    class Failing(Recording):
+        def on_start(self, server: Server) -> None:
+            super().on_start(server)
+            raise RuntimeError("no page today")
+
+    failing = Failing()
+    with pytest.raises(RuntimeError, match="no page today"):
+        Server(Router(), port=0, instrumentation=failing)
+    assert failing.server is not None
+    assert failing.server.context.state is ServerState.STOPPED
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(failing.server.address)
+    failing.run_loop.close()

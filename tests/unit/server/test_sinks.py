@@ -214,3 +214,22 @@ def test_a_refusal_by_the_application_carries_its_fields(by: str, content: bytes
         client = server.connect()
         client.send(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content))
         assert client.assert_responds(401).headers["www-authenticate"] == "Basic"
+
+
+def test_a_sink_is_closed_once_when_the_handler_closes_the_connection(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sink = RecordingSink()
+    routes = Router()
+    with Harness(routes) as server:
+
+        @routes.post("/post", sink=lambda request: sink)
+        def abort(request: Request) -> Response:
+            client.connection.abort()
+            return Response.text("never sent")
+
+        client = server.connect()
+        client.send(request("/post", method="POST", content=b"hello") + CANARY)
+        client.assert_closed()
+        assert sink.times_closed == 1
+        assert not caplog.records
