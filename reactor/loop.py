@@ -172,7 +172,7 @@ class Reactor(LoopHooks):
                 self._change_interest(handler)
         except Exception:
             self._fail(handler)
-        except BaseException:  # such as SystemExit: the loop may run again, and the handler goes on then
+        except BaseException:  # such as SystemExit: when the loop runs again, the handler continues
             self.refresh(handler)
             raise
         if handler.deadline < handler.reactor_deadline:

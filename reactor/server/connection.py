@@ -227,8 +227,15 @@ class Connection(EventHandler, ConnectionHooks):
             self._close(CloseReason.TIMEOUT)
 
     def on_failure(self) -> None:
-        """Release everything after an exception, which has been logged; reset as ``abort`` does."""
-        self._abort(CloseReason.HANDLER_FAILED)
+        """Release everything after an exception, which has been logged.
+
+        A last response that is cut off must not look complete, since it may have no length; a response before
+        it has one.
+        """
+        if self._parser.phase is PHASE_ENDED:
+            self._abort(CloseReason.HANDLER_FAILED)
+        else:
+            self._close(CloseReason.HANDLER_FAILED)
 
     # Octets to requests, requests to responses.
 
@@ -484,7 +491,7 @@ class Connection(EventHandler, ConnectionHooks):
                 self.deadline = min(self.deadline, self._context.reactor.now + STOP_GRACE)
 
     def _abort(self, reason: CloseReason) -> None:
-        """Close, with a reset if a response is only partly sent."""
+        """Close, with a reset if anything of a response is not sent."""
         if self._write_buffer.size or self._write_buffer.body is not None:
             self._reset(reason)
         else:
