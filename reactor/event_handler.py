@@ -1,16 +1,24 @@
 """The event handlers that a reactor calls, and what they wait for.
 
-An event handler states what it waits for in two plain attributes, ``interest`` and ``deadline``, and is
-called when that happens. After each call the reactor compares both with what is registered, and updates
-the selector and the deadlines only where they differ:
+An event handler states what it waits for in two plain attributes, ``interest`` and ``deadline``, and one of
+its callbacks is called when that happens. After each call the reactor compares both with what is registered,
+and updates the selector if the interest has changed, and the deadlines if the deadline is earlier:
 
     class Echo(EventHandler):
         def on_readable(self):
-            self.handle.send(self.handle.recv(4096))
+            data = self.handle.recv(4096)
+            if data:
+                self.handle.send(data)
+            else:  # the client has closed the connection
+                reactor.remove(self)
+                self.handle.close()
 
     reactor = Reactor()
     reactor.register(Echo(connected_socket, Interest.READ))
     reactor.run()
+
+A handle that stays ready is reported again in each turn (level-triggered), and a deadline that has passed
+and is not moved comes up again in each turn.
 
 The names are those of the Reactor pattern (Pattern-Oriented Software Architecture, volume 2).
 """
@@ -33,12 +41,12 @@ class Interest(IntEnum):
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 BOTH = READ | WRITE
 DEADLINE, SOON = 0, 4  # what a handler is called for when its handle is not ready
-# Hook names, indexed by event mask, DEADLINE or SOON.
-HOOKS = ("on_deadline", "on_readable", "on_writable", "on_readable and on_writable", "on_soon")
+# Names of callbacks, indexed by event mask, DEADLINE or SOON.
+CALLBACKS = ("on_deadline", "on_readable", "on_writable", "on_readable and on_writable", "on_soon")
 
 
 class EventHandler:
-    """What waits for one handle, or for a deadline alone.
+    """Waits for one handle, or for a deadline alone.
 
     ``handle`` is anything with a ``fileno()``; None for a handler that waits only for its deadline.
     ``interest`` and ``deadline`` (in seconds of the reactor's clock; infinite for never) belong to the
@@ -53,7 +61,7 @@ class EventHandler:
         self.interest = interest
         self.deadline = deadline
         self.reactor_interest: int = Interest.NONE  # what is registered with the selector
-        self.reactor_deadline = inf  # what is scheduled; never later than ``deadline``
+        self.reactor_deadline = inf  # what is scheduled, at most ``deadline`` after a call; inf for nothing
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -65,10 +73,10 @@ class EventHandler:
         """Write: the handle accepts bytes again."""
 
     def on_soon(self) -> None:
-        """Continue: this is the next turn after ``Reactor.soon`` was called."""
+        """Continue, in the turn after the one in which ``Reactor.soon`` was called."""
 
     def on_deadline(self) -> None:
-        """Act on the deadline, which has passed, and set another one or leave."""
+        """Act on the deadline, which has passed: move it, or call ``Reactor.remove``."""
 
     def on_failure(self) -> None:
-        """Release everything: a hook raised an exception, and the reactor has removed this handler."""
+        """Release everything: a callback raised an exception, and the reactor has removed this handler."""

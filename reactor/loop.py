@@ -18,13 +18,13 @@ from collections.abc import Callable
 from math import inf
 
 from reactor.deadlines import Deadlines
-from reactor.event_handler import BOTH, DEADLINE, HOOKS, READ, SOON, WRITE, EventHandler, Interest
+from reactor.event_handler import BOTH, CALLBACKS, DEADLINE, READ, SOON, WRITE, EventHandler, Interest
 from reactor.loop_hooks import LoopHooks, Ready, SlowReporter
 
 log = logging.getLogger("reactor")
 
 MAX_SLEEP = 1e6  # seconds, 11 days: the selector counts milliseconds in a C int
-LONG_HOOK = 1.0  # seconds; the process was suspended, or no client could have met its deadline
+LONG_CALLBACK = 1.0  # seconds; a longer callback was suspended with the process, or nothing could be in time
 
 
 class Reactor(LoopHooks):
@@ -41,16 +41,16 @@ class Reactor(LoopHooks):
         self._deadlines = Deadlines[EventHandler]() if deadlines is None else deadlines
         self._soon: dict[EventHandler, bool] = {}  # in the order in which they asked
         self._turn_ends: list[Callable[[], None]] = []
-        self._slow, self._long_hook = inf, LONG_HOOK
+        self._slow, self._long_callback = inf, LONG_CALLBACK
         self._reporter: SlowReporter | None = None
         self._running = False
         self._hooks = self.hooks()
         self.thread: int | None = None  # the identifier of the thread that runs the loop
-        self.now = clock()  # when the present turn's events were collected, in seconds; later after a pause
-        self.began = self.now  # when the present turn's events were collected, whatever happened since
-        self.returned = self.now  # when the last hook of the present turn returned
+        self.now = clock()  # deadlines count from here: ``began``, or the return of a long callback after it
+        self.began = self.now  # when the events of the present turn were collected
+        self.returned = self.now  # when the latest callback returned
 
-    # Called by event handlers, in the loop's own thread; RuntimeError is raised in any other.
+    # In a thread that is not the running loop's, these raise RuntimeError.
 
     def refresh(self, handler: EventHandler) -> None:
         """Look at an event handler's interest and deadline again."""
@@ -60,10 +60,10 @@ class Reactor(LoopHooks):
         if handler.deadline < handler.reactor_deadline:
             self._deadlines.schedule(handler)
 
-    register = refresh  # by the name that the Reactor pattern gives it
+    register = refresh  # the name that the Reactor pattern gives it
 
     def soon(self, handler: EventHandler) -> None:
-        """Call ``on_soon`` of an event handler once, in the next turn, which then does not sleep."""
+        """Call ``on_soon`` in the next turn, which then does not sleep; called twice before that, once."""
         self.check_thread("Reactor.soon()")
         self._soon[handler] = True
 
@@ -83,8 +83,8 @@ class Reactor(LoopHooks):
         self._turn_ends.append(function)
 
     def report_slow(self, seconds: float, reporter: SlowReporter) -> None:
-        """Call a reporter after each hook, and each turn, that takes longer than so many seconds."""
-        self._slow, self._long_hook, self._reporter = seconds, min(seconds, LONG_HOOK), reporter
+        """Report each callback, and turn, that takes longer; ``now`` moves after such a callback, too."""
+        self._slow, self._long_callback, self._reporter = seconds, min(seconds, LONG_CALLBACK), reporter
 
     def update_now(self) -> None:
         """Read the clock again: for a handler that sets deadlines, and may be called late in a long turn."""
@@ -136,8 +136,8 @@ class Reactor(LoopHooks):
         """Sleep until a handle is ready or a deadline passes; set ``now``.
 
         The process may have been suspended since the selector looked (SIGSTOP, a debugger, a laptop). So
-        when a deadline has passed, look again, and judge deadlines by the time before that look, which is
-        returned: a client whose bytes have arrived is never treated as late.
+        when a deadline has passed, look again, which reports again what is still ready, and judge deadlines
+        by the time before that look, which is returned: bytes that have arrived are never late.
         """
         earliest, asked = self._deadlines.earliest(), self.clock()
         timeout = None if earliest == inf else min(max(0.0, earliest - asked), MAX_SLEEP)
@@ -153,7 +153,7 @@ class Reactor(LoopHooks):
         return ready, due_by
 
     def _dispatch(self, handler: EventHandler, events: int) -> None:
-        """Call the hooks of one event handler for an event mask, DEADLINE or SOON.
+        """Call the callbacks of one event handler for an event mask, DEADLINE or SOON.
 
         A ready event can be stale: a handler called earlier in this turn may have closed this one or
         changed what it waits for. So an event counts only where the handler still waits for it.
@@ -174,24 +174,24 @@ class Reactor(LoopHooks):
             self._fail(handler)
         if handler.deadline < handler.reactor_deadline:
             self._deadlines.schedule(handler)
-        began, now = self.returned, self.clock()
+        before, now = self.returned, self.clock()
         self.returned = now
-        if now - began > self._long_hook:
-            self._note_long_hook(handler, events, now - began)
+        if now - before > self._long_callback:
+            self._note_long_callback(handler, events, now - before)
         if hooks is not None:
-            hooks.after_call(handler, events, began)
+            hooks.after_call(handler, events, before)
 
-    def _note_long_hook(self, handler: EventHandler, events: int, seconds: float) -> None:
-        """Move ``now`` to the end of a hook that took long: deadlines that are set from here on begin there.
+    def _note_long_callback(self, handler: EventHandler, events: int, seconds: float) -> None:
+        """Move ``now`` to the end of a long callback: deadlines that are set from here on begin there.
 
-        After a suspension, extend the deadline of the hook's own handler as well, which may have been set
-        before it. Less than that is not extended: a client could live on the time that its own hooks take.
+        After LONG_CALLBACK, extend the deadline of its own handler, which may have set it before the pause.
+        After less than that a client with slow requests could otherwise prolong its own deadline for ever.
         """
         self.now = self.returned
-        if seconds > LONG_HOOK:
+        if seconds > LONG_CALLBACK:
             handler.deadline += seconds
         if self._reporter is not None and seconds > self._slow:
-            self._reporter.on_slow_hook(handler, HOOKS[events], seconds)
+            self._reporter.on_slow_callback(handler, CALLBACKS[events], seconds)
 
     def _fail(self, handler: EventHandler) -> None:
         log.exception("%r failed, and is removed", handler)

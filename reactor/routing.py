@@ -268,7 +268,7 @@ class Router:
         return self._no_match(method, node, bool(segments)), NO_PARAMS
 
     def _find(self, node: _Node, segments: Sequence[str], index: int, params: dict[str, str]) -> _Node | None:
-        """Walk down the tree from a node with the segments from ``place`` on."""
+        """Walk down the tree from a node with the segments from ``index`` on."""
         while index < len(segments) and node.named is None and node.rest is None:  # there is but one way
             child = node.literals.get(segments[index])
             if child is None:

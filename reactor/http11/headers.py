@@ -10,10 +10,12 @@ knows no field by its meaning.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TypeVar, overload
 
 from reactor.http11.errors import ProtocolError
 from reactor.http11.grammar import match_field_line
+
+Default = TypeVar("Default")
 
 # One field line, checked: the name in lower case, the value, the name as it was written.
 FieldLine = tuple[str, str, str]
@@ -81,7 +83,16 @@ class Headers(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return self._values[name.lower()]
 
-    def get(self, name: str, default: Any = None) -> Any:
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+
+    @overload
+    def get(self, name: str, /, default: str) -> str: ...
+
+    @overload
+    def get(self, name: str, /, default: Default) -> str | Default: ...
+
+    def get(self, name: str, /, default: object = None) -> object:
         """Return the combined value, or the default; no exception is made and caught on the way."""
         return (self._combined or self._values).get(name.lower(), default)
 

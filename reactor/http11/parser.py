@@ -61,7 +61,7 @@ class Parser:
         self._head_reader = head_reader
         self._buffer = b""
         self._position = 0  # the first octet not yet read
-        self._scanned = 0  # where the search for the end of the head goes on; never before _position
+        self._scanned = 0  # where the search for the end of a head continues
         self._empty_lines = 0
         self._content: Reader | None = None
         self._head: Head | None = None  # of the request whose content is being read
@@ -114,7 +114,7 @@ class Parser:
             except HTTPError:
                 self.phase = PHASE_ENDED  # the buffer stays, for partial_request()
                 raise
-        head = read[2]
+        method, target, head = read
         self._empty_lines = 0
         if head.length:
             self._begin_content(head, after)
@@ -122,7 +122,7 @@ class Parser:
             self._next_message(after)
         else:
             self.end()
-        return Request(*read)
+        return Request(method, target, head)
 
     def next_content(self) -> bytes:
         """Return the content that has come, b"" for none yet; it is complete when the phase changes.

@@ -14,7 +14,7 @@ import socket
 from collections.abc import Sequence
 from math import inf
 
-from reactor.event_handler import DEADLINE, HOOKS, SOON, EventHandler
+from reactor.event_handler import CALLBACKS, DEADLINE, SOON, EventHandler
 from reactor.inspector.control import (
     CALLED_SOON,
     DISPATCH,
@@ -97,7 +97,7 @@ class SteppedReactor(InstrumentedReactor):
                 return
         if pace is not EVENT:
             reason, seconds = ("slow motion", control.delay) if pace is SLOW else (control.reason, inf)
-            self._hold(step, handler, HOOKS[events], reason, seconds)
+            self._hold(step, handler, CALLBACKS[events], reason, seconds)
         control.event_passes()
 
     def stop_at(self, handler: EventHandler, state: str) -> None:

@@ -1,6 +1,6 @@
-"""The log of slow callbacks: which hook, or which turn, blocked the loop, and for how long.
+"""The log of slow callbacks: which callback, or which turn, blocked the loop, and for how long.
 
-The reactor measures its hooks and turns anyway, and calls what was passed to ``Reactor.report_slow``.
+The reactor measures them, and calls the log that was passed to ``Reactor.report_slow``.
 """
 
 import logging
@@ -12,20 +12,20 @@ log = logging.getLogger("reactor")
 
 
 class SlowCallbackLog:
-    """Logs the hooks and the turns of a reactor that take longer than ``limit`` seconds."""
+    """Logs the callbacks and the turns of a reactor that take longer than ``limit`` seconds."""
 
     def __init__(self, reactor: Reactor, limit: float) -> None:
         self._reactor = reactor
-        self._last_logged = reactor.began - 1.0  # when the last turn began in which a slow hook was logged
+        self._last_logged = reactor.began - 1.0  # ``began`` of the last turn with a slow callback
         reactor.report_slow(limit, self)
 
-    def on_slow_hook(self, handler: EventHandler, hook: str, seconds: float) -> None:
-        """Log a slow hook."""
+    def on_slow_callback(self, handler: EventHandler, callback: str, seconds: float) -> None:
+        """Log a slow callback."""
         self._last_logged = self._reactor.began
-        log.warning("slow callback: %s of %r blocked the loop for %.0f ms", hook, handler, seconds * 1e3)
+        log.warning("slow callback: %s of %r blocked the loop for %.0f ms", callback, handler, seconds * 1e3)
 
     def on_slow_turn(self, ready: int) -> None:
-        """Log a turn that was slow by many hooks, none of them slow, or by its end."""
+        """Log a slow turn without a slow callback: it had many callbacks, or its end took long."""
         reactor = self._reactor
         if self._last_logged != reactor.began:
             now = reactor.clock()

@@ -37,7 +37,7 @@ import os
 from functools import lru_cache
 from math import inf
 
-from reactor.event_handler import HOOKS, EventHandler
+from reactor.event_handler import CALLBACKS, EventHandler
 from reactor.http11.message import Request
 from reactor.logs.access_log import Exchange
 from reactor.loop_hooks import Ready
@@ -188,7 +188,7 @@ class Trace(Subscriber):
         args = handler_args(handler) if track is None else track.args
         readiness = READINESS[events]
         words = f'{args}{readiness},"received":{self._received},"sent":{self._sent}'
-        self._lines.append(slice_line(HOOKS[events], at, lasted, words))
+        self._lines.append(slice_line(CALLBACKS[events], at, lasted, words))
         if readiness:
             self._waited = began - self._selected
             self._flows += 1

@@ -203,7 +203,7 @@ class Acceptor(EventHandler):
                 return sorted(answered, key=lambda each: (-each.deadline, -each.number))
         idle = [each for each in held if each.idle]
         silent = [each for each in idle if each.state is State.ACCEPTED]
-        unfinished = [each for each in held if each.never_completed_request] if idle else []
+        unfinished = [each for each in held if each.is_dispensable] if idle else []
         return sorted(silent or unfinished or idle, key=lambda each: (-each.deadline, -each.number))
 
     def _enter(self, state: AcceptorState) -> None:

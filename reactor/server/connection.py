@@ -18,13 +18,19 @@
     DRAINING           READ       linger       close         CLOSED
     CLOSED             -          -            -             -
 
+A timeout counts from entering the state. It is renewed while a client reads its response (RESPONDING,
+FINISHING), and for each period in which a body comes fast enough (RECEIVING_CONTENT).
+
 The first byte leads from IDLE to RECEIVING_HEAD; a complete request leads straight to RESPONDING. When its
 response is sent, the next state depends on what the buffer holds: nothing, IDLE; a part of a head or of a
 body, RECEIVING_HEAD or RECEIVING_CONTENT; more requests than one turn's share, YIELDING, until the next
-turn. CONTINUING waits until 100 (Continue) is sent. WAITING has a live stream that has no data yet. The
-response to the last request (``Connection: close``, an error, the server is stopping) leads to FINISHING,
-and when it is sent to DRAINING, so that the client sees the end instead of a reset. When the client closes,
-every state that reads leads to CLOSED.
+turn. Mostly a response is sent at once: then the connection is IDLE again before the reactor looks at its
+interest, and WRITE is never registered.
+
+CONTINUING waits until an interim response, such as 100 (Continue), is sent. WAITING has a live stream that
+has no data yet. The response to the last request (``Connection: close``, an error, the server is stopping)
+leads to FINISHING, and when it is sent to DRAINING, so that the client sees the end instead of a reset. When
+the client closes, every state that reads leads to CLOSED.
 
 The connection knows no grammar, no path and no file: the parser, the router and the handlers do.
 """
@@ -118,8 +124,11 @@ class Connection(EventHandler, ConnectionHooks):
         return self.state is IDLE or self.state is ACCEPTED
 
     @property
-    def never_completed_request(self) -> bool:
-        """True while the first request has begun and is not complete, and after the last response."""
+    def is_dispensable(self) -> bool:
+        """True while the first request has begun and is not complete, and in DRAINING.
+
+        At the connection limit such a connection is closed before one that is idle between requests.
+        """
         begun = self.state is RECEIVING_HEAD or self.state is IDLE
         return (begun and self.served == 0) or self.state is DRAINING
 
@@ -228,7 +237,7 @@ class Connection(EventHandler, ConnectionHooks):
         settings = self._context.settings
         # A next request is parsed when the response before it is queued whole, and mostly sent.
         ready = write_buffer.body is None and write_buffer.size <= settings.low_water
-        wants_octets = ready and self._answer_requests()
+        is_done = ready and self._answer_requests()
         sent_before = write_buffer.sent
         try:
             result = write_buffer.flush(self.handle, settings.turn_send)
@@ -245,12 +254,12 @@ class Connection(EventHandler, ConnectionHooks):
         if self._pending_entries is not None:
             self._pending_entries.log_sent(write_buffer.sent, result is DONE)
         if result is DONE:
-            self._next_state(wants_octets)
+            self._next_state(is_done)
         else:
             self._next_state_blocked(result, sent > 0)
 
     def _answer_requests(self) -> bool:
-        """Answer requests while there is room; return True when the parser needs more octets."""
+        """Answer requests; return False if a limit ended that: then the buffer may hold further requests."""
         parser = self._parser
         settings = self._context.settings
         compressed = 0
@@ -447,7 +456,7 @@ class Connection(EventHandler, ConnectionHooks):
             self._enter(RECEIVING_CONTENT)
         self.deadline = self._request_body.window_ends = min(self._request_body.window_ends, self.deadline)
 
-    # The only calls that touch the socket, except those of the write buffer.
+    # Ending.
 
     def _linger(self) -> None:
         """Shut down sending, and wait for the client to close.
@@ -497,7 +506,7 @@ class Connection(EventHandler, ConnectionHooks):
         self.handle.close()
         if self._hooks is not None:
             self._hooks.on_closed(reason)
-            self._hooks = None
+            self._hooks = None  # which may be the connection itself: no reference cycle is left
         self._context.forget(self)
 
     def _log_unsent(self, pending: PendingEntries) -> None:
@@ -510,7 +519,7 @@ class Connection(EventHandler, ConnectionHooks):
 
     # The state machine.
 
-    def _next_state(self, wants_octets: bool) -> None:
+    def _next_state(self, is_done: bool) -> None:
         """Enter the state that follows when everything is sent; a state that continues keeps its deadline."""
         phase = self._parser.phase
         state = self.state
@@ -521,7 +530,7 @@ class Connection(EventHandler, ConnectionHooks):
                 self._enter(IDLE)
             if self._context.state is STOPPING and self.state is IDLE:
                 self._end_idle()
-        elif not wants_octets and self._parser.buffered:
+        elif not is_done and self._parser.buffered:
             if state is not YIELDING:
                 self._enter(YIELDING)
             self._context.reactor.soon(self)
@@ -539,7 +548,7 @@ class Connection(EventHandler, ConnectionHooks):
         elif result is FlushResult.STREAM_IDLE:
             self._enter(WAITING)
         elif self.interest != Interest.WRITE:
-            self._enter(RESPONDING)
+            self._enter(RESPONDING)  # an interim response, with a part of the body received behind its head
         # If the next chunk of a stream must still be produced, the delay is not the client's.
         elif progress or self._write_buffer.awaits_producer:
             self._renew_deadline()

@@ -1,7 +1,8 @@
 """The public hooks of a connection, for a subclass that observes it.
 
 They do nothing here. A call of an empty method takes 25 ns, seven times a request, so the connection calls
-them only where ``hooks`` returns an object: an instrumented connection returns itself.
+them only where ``hooks``, which it asks when it is made, returns an object: an instrumented connection
+returns itself. Hooks must not raise: an exception counts as one of the handler, or ends the connection.
 """
 
 from reactor.http11.errors import HTTPError
@@ -15,7 +16,7 @@ class ConnectionHooks:
     __slots__ = ()
 
     def hooks(self) -> "ConnectionHooks | None":
-        """Return what has its hooks called, None for nothing."""
+        """Return the object whose hooks are called, None for no object."""
         return None
 
     def on_state_change(self, before: State, after: State) -> None:

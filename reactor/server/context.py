@@ -1,7 +1,7 @@
 """The server context: what all connections of one server share.
 
-Routes, limits, the access log, the headers of every response, and the connections themselves. It knows
-how many there are and which has been idle longest, but not what any of them is doing.
+Routes, limits, the access log, the headers of every response, and the connections themselves. It does not
+know what any of them is doing.
 """
 
 import os

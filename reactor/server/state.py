@@ -33,7 +33,7 @@ class OnTimeout(Enum):
 
 
 class CloseReason(StrEnum):
-    """What led to the close of a connection last; ``text`` says it in a sentence."""
+    """Why a connection was closed; ``text`` says it in a sentence."""
 
     text: str
 
@@ -55,8 +55,8 @@ class CloseReason(StrEnum):
 class State(Enum):
     """The state of a connection.
 
-    ``timeout`` names a setting: the field of ``Settings`` without "_timeout". None, like ``on_timeout``,
-    for a state that may last for ever. ``index`` numbers the states in the order of the table, from 0.
+    ``timeout`` names a setting: the field of ``Settings`` without "_timeout". None, like ``on_timeout``, for
+    a state that waits for the server itself. ``index`` numbers the states from 0, in the order of the table.
     """
 
     index: int

@@ -257,7 +257,7 @@ def judge_deadlines_without_a_second_look(patch: pytest.MonkeyPatch) -> None:
 
 def begin_deadlines_before_a_pause(patch: pytest.MonkeyPatch) -> None:
     """Let the time in which a hook was suspended count against the clients."""
-    patch.setattr(Reactor, "_note_long_hook", lambda self, *values: None)
+    patch.setattr(Reactor, "_note_long_callback", lambda self, *values: None)
 
 
 # Each with a seed that found it, which is tried first.

@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from reactor.event_handler import HOOKS
+from reactor.event_handler import CALLBACKS
 from reactor.server.state import State
 
 Event = dict[str, Any]
@@ -35,12 +35,12 @@ KEYS: dict[str, tuple[set[str], set[str]]] = {
     "C": ({"ts", "args"}, {"tid", "id"}),
     "i": ({"tid", "ts", "s"}, {"args", "cat"}),
 }
-SLICES = {"turn", "select", "handler", "gzip", *HOOKS}
+SLICES = {"turn", "select", "handler", "gzip", *CALLBACKS}
 # What may be directly around a slice; a hook that was told without its turn, never.
 AROUND: dict[str, set[str | None]] = {
     "turn": {None},
     "select": {"turn"},
-    "handler": {*HOOKS},
+    "handler": {*CALLBACKS},
 }
 AROUND |= {"gzip": AROUND["handler"]}
 COUNTERS = {"connections", "ready", "buffered bytes", "lag in ms"}

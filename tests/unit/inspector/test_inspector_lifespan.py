@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from reactor.inspector.inspector import inspected
-from reactor.loop import LONG_HOOK
+from reactor.loop import LONG_CALLBACK
 from reactor.routing import Router
 from reactor.server.listen import StartError
 from reactor.server.server import Server
@@ -84,8 +84,8 @@ def test_a_paused_server_is_closed_with_its_connections() -> None:
 def test_slow_calls_are_reported_of_the_server_and_not_of_its_inspector() -> None:
     inspector = inspected([], port=0)
     with Server(Router(), port=0, instrumentation=inspector) as server:
-        assert server.reactor._long_hook == server.context.settings.slow_turn
-        assert inspector.run_loop._long_hook == LONG_HOOK
+        assert server.reactor._long_callback == server.context.settings.slow_turn
+        assert inspector.run_loop._long_callback == LONG_CALLBACK
 
 
 def test_the_first_frame_after_a_command_says_where_the_loop_is_held() -> None:
