@@ -22,7 +22,7 @@ class SlowCallbackLog:
     def on_slow_callback(self, handler: EventHandler, callback: str, seconds: float) -> None:
         """Log a slow callback."""
         self._last_logged = self._reactor.began
-        log.warning("slow: %s of %r took %.0f ms, and all others waited", callback, handler, seconds * 1e3)
+        log.warning("slow callback: %s of %r blocked the loop for %.0f ms", callback, handler, seconds * 1e3)
 
     def on_slow_turn(self, ready: int) -> None:
         """Log a slow turn without a slow callback: it had many callbacks, or its end took long."""
@@ -30,7 +30,7 @@ class SlowCallbackLog:
         if self._last_logged != reactor.began:
             now = reactor.clock()
             log.warning(
-                "slow: a turn took %.0f ms: %.0f in the event handlers of %d ready handles, %.0f at its end",
+                "slow turn: %.0f ms: %.0f in the event handlers of %d ready handles, %.0f at its end",
                 (now - reactor.began) * 1e3,
                 (reactor.returned - reactor.began) * 1e3,
                 ready,

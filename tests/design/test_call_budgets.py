@@ -1,12 +1,14 @@
 """How many Python functions a request passes, and that none of them is a closure."""
 
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from types import CodeType
 
 import pytest
 
 from reactor import handlers
+from reactor.basic_auth import AuthRouter, digest
 from reactor.handlers.files.routes import PATTERN, Files
 from reactor.handlers.files.store import Store
 from reactor.http11.message import Request
@@ -21,6 +23,7 @@ BUDGETS = {
 }
 
 CREATE_ONLY = "If-None-Match: *"
+CREDENTIALS = "anna:secret"
 DIGEST = "Repr-Digest: sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:"  # of "hello"
 
 PATHS = {
@@ -84,6 +87,17 @@ def test_no_closure_is_called_between_connection_and_store(name: str) -> None:
     calls = count_last(PATHS[name], with_resumable_uploads)
     assert calls.closures == []
     assert ("Store.find" if name.startswith("GET") else "Store.create") in names(calls)
+
+
+def with_password(store: Store) -> Router:
+    return handlers.build(store, routes=AuthRouter(auth=digest(CREDENTIALS)))
+
+
+def test_no_closure_checks_the_password() -> None:
+    line = f"Authorization: Basic {b64encode(CREDENTIALS.encode()).decode()}"
+    calls = count_last([post("up", line)], with_password)
+    assert calls.closures == []
+    assert names(calls).index("AuthRouter._check_read") < names(calls).index("Store.create")
 
 
 def test_a_closure_on_the_path_is_found() -> None:

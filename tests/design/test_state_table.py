@@ -96,15 +96,28 @@ def state_changes(source: str) -> list[str]:
 
 def flags(source: str) -> list[str]:
     """Return the attributes that are ever assigned a truth value, or are declared as one."""
+    tree = ast.parse(source)
+    declared = {
+        ast.unparse(node.target).rpartition(".")[2] if isinstance(node, ast.AnnAssign) else node.arg
+        for node in ast.walk(tree)
+        if isinstance(node, ast.AnnAssign | ast.arg) and node.annotation is not None
+        if ast.unparse(node.annotation).partition(" ")[0] == "bool"
+    }
 
     def is_truth(value: ast.expr | None) -> bool:
         if isinstance(value, ast.Constant):
             return isinstance(value.value, bool)
+        if isinstance(value, ast.BoolOp):
+            return any(map(is_truth, value.values))
+        if isinstance(value, ast.Call):
+            return ast.unparse(value.func) in ("bool", "isinstance", "hasattr", "any", "all")
+        if isinstance(value, ast.Name):
+            return value.id in declared
         return isinstance(value, ast.Compare) or (
             isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not)
         )
 
-    return [attribute for _, attribute, value in assignments(source) if is_truth(value)]
+    return [name for _, name, value in assignments(source) if is_truth(value) or name in declared]
 
 
 SOURCES = read_sources("reactor")
@@ -155,7 +168,15 @@ def test_a_planted_change_of_state_is_found(line: str) -> None:
         "self.closing = a > b",
         "self.closing = not a",
         "setattr(self, 'closing', True)",
+        "self.closing = bool(a)",
+        "self.closing = b and a > 1",
+        "self.closing: bool | None = a",
     ],
 )
 def test_a_planted_flag_is_found(line: str) -> None:
     assert flags(PLANT.format(line=line)) == ["closing"]
+
+
+def test_a_planted_flag_that_is_an_argument_is_found() -> None:
+    source = "class Connection:\n    def __init__(self, closing: bool):\n        self.closing = closing\n"
+    assert flags(source) == ["closing"]

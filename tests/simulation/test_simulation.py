@@ -108,7 +108,14 @@ def test_a_violation_cannot_be_caught_by_the_server() -> None:
 
 def keep_waiting_for_write(patch: pytest.MonkeyPatch) -> None:
     """Do not drop the interest in WRITE when everything is sent."""
-    patch.setattr(State.IDLE, "interest", State.RESPONDING.interest)
+    enter = Connection._enter
+
+    def keep(self: Connection, state: State) -> None:
+        enter(self, state)
+        if state is State.IDLE:
+            self.interest = State.RESPONDING.interest
+
+    patch.setattr(Connection, "_enter", keep)
 
 
 def extend_the_head_deadline(patch: pytest.MonkeyPatch) -> None:
@@ -118,7 +125,7 @@ def extend_the_head_deadline(patch: pytest.MonkeyPatch) -> None:
     def extended(self: Connection, *values: Any) -> None:
         next_state(self, *values)
         if self.state is State.RECEIVING_HEAD:
-            self._enter(State.RECEIVING_HEAD)
+            self._renew_deadline()
 
     patch.setattr(Connection, "_next_state", extended)
 
@@ -207,6 +214,8 @@ def drop_pipelined_requests(patch: pytest.MonkeyPatch) -> None:
             self._close(CloseReason.SERVER_CLOSED)
         elif self.state in (State.RESPONDING, State.WAITING):
             self._parser.end()
+            if self.state is State.RESPONDING:
+                self._enter(State.FINISHING)
 
     patch.setattr(Connection, "stop", stop)
 
@@ -239,8 +248,8 @@ def judge_deadlines_without_a_second_look(patch: pytest.MonkeyPatch) -> None:
     def demultiplex(self: Reactor, may_sleep: bool) -> Any:
         earliest = self._deadlines.earliest()
         timeout = None if earliest == inf else max(0.0, earliest - self.clock())
-        ready = self._selector.select(0.0 if self._soon else timeout)
-        self.now = self.clock()
+        ready = self._selector.select(timeout if may_sleep else 0.0)
+        self.now = self.began = self.returned = self.clock()
         return ready, self.now
 
     patch.setattr(Reactor, "_demultiplex", demultiplex)
@@ -254,11 +263,11 @@ def begin_deadlines_before_a_pause(patch: pytest.MonkeyPatch) -> None:
 # Each with a seed that found it, which is tried first.
 PLANTS: dict[Plant, int] = {
     reset_the_accept_queue: 17,
-    drop_pipelined_requests: 14,
-    close_idle_connections_unread: 20,
+    drop_pipelined_requests: 17,
+    close_idle_connections_unread: 10,
     answer_one_request_after_a_stop: 123,
     never_finish: 174,
-    judge_deadlines_without_a_second_look: 33,
+    judge_deadlines_without_a_second_look: 43,
     begin_deadlines_before_a_pause: 1747,
     keep_waiting_for_write: 1,
     extend_the_head_deadline: 2,
@@ -266,8 +275,8 @@ PLANTS: dict[Plant, int] = {
     rename_early: 2,
     do_not_forget: 1,
     dispatch_stale_events: 126,
-    do_not_pause: 2,
-    close_without_draining: 9,
+    do_not_pause: 3,
+    close_without_draining: 10,
 }
 
 

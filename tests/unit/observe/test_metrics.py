@@ -152,6 +152,16 @@ def test_a_request_is_active_until_its_response_is_sent() -> None:
         assert value(samples(metrics, server), "http_server_active_requests") == 0
 
 
+def test_a_connection_that_yields_has_an_active_request() -> None:
+    metrics = Metrics()
+    with Harness(subscribers=[metrics], turn_requests=1) as server:
+        client = server.connect()
+        client.sock.send(GET * 2)
+        server.reactor.turn()
+        assert client.connection.state is State.YIELDING
+        assert value(samples(metrics, server), "http_server_active_requests") == 1
+
+
 def test_buckets_are_cumulative_and_the_last_is_the_count() -> None:
     metrics = Metrics()
     with Harness(subscribers=[metrics]) as server:

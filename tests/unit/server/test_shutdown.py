@@ -460,3 +460,23 @@ def test_a_client_that_resets_while_it_is_stopped_costs_nothing() -> None:
         site.run()
         assert site.stopped == 1
         assert site.held == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(ServerState.STOPPING, ServerState.RUNNING), (ServerState.STOPPED, ServerState.STOPPING)],
+)
+def test_a_server_never_returns_to_an_earlier_state(before: ServerState, after: ServerState) -> None:
+    with Harness() as server:
+        server.context.enter(before)
+        with pytest.raises(AssertionError, match=f"{before} -> {after}"):
+            server.context.enter(after)
+        assert server.context.state is before
+
+
+def test_an_acceptor_never_returns_to_an_earlier_state() -> None:
+    with Site(1) as site:
+        site.acceptor.close()
+        with pytest.raises(AssertionError, match=r"CLOSED -> .*DRAINING"):
+            site.acceptor._enter(AcceptorState.DRAINING)
+        assert site.acceptor.state is AcceptorState.CLOSED
