@@ -511,6 +511,7 @@ class Connection(EventHandler, ConnectionHooks):
             return
         if self._pending_entries is not None:
             self._log_unsent(self._pending_entries)
+            self._pending_entries = None  # its recorder may be this connection
         self._close_request_body()
         self._enter(CLOSED)
         self._write_buffer.clear()
@@ -519,7 +520,7 @@ class Connection(EventHandler, ConnectionHooks):
         self.handle.close()
         if self._hooks is not None:
             self._hooks.on_closed(reason)
-            self._hooks = None  # which may be the connection itself: no reference cycle is left
+            self._hooks = None  # they may be this connection: no reference cycle is left
         self._context.forget(self)
 
     def _log_unsent(self, pending: PendingEntries) -> None:

@@ -172,6 +172,7 @@ class Invariants:
         paused = now - self._site.reactor.began
         if paused and -1e-6 <= deadline - self._site.reactor.began - length <= 2 * paused:
             right = True
+        # Rare: the suspended hook set no deadline, and the one from before is extended (seed 1191).
         if paused and before is not None and not entered and 0 < deadline - before[1] <= paused + 1e-3:
             right = True
         if not right:

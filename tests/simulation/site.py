@@ -24,6 +24,7 @@ from reactor.loop_hooks import LoopHooks
 from reactor.routing import Router, buffered
 from reactor.server.acceptor import DRAIN_TIME, Acceptor
 from reactor.server.connection import Connection
+from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.shutdown import Shutdown
 from reactor.server.state import State
@@ -32,7 +33,6 @@ from tests.simulation.disk import Disk
 from tests.simulation.network import Listener, Network, Signals
 from tests.simulation.selector import NOT_REGISTERED, SimulatedSelector
 from tests.simulation.world import World
-from tests.support.in_process import CheckedConnection
 
 # Where a connection may be closed in favour of another: nothing that it asked for is on its way.
 DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
@@ -48,7 +48,7 @@ class SimulatedContext(ServerContext):
     site: "Site"
 
 
-class SimulatedConnection(CheckedConnection):
+class SimulatedConnection(Connection):
     """A connection that tells of each change of its state."""
 
     __slots__ = ()
@@ -57,8 +57,10 @@ class SimulatedConnection(CheckedConnection):
         super().__init__(context, sock, peer)
         self._note_change(None, self.state)
 
+    def hooks(self) -> ConnectionHooks | None:
+        return self
+
     def on_state_change(self, before: State, after: State) -> None:
-        super().on_state_change(before, after)
         self._note_change(before, after)
 
     def _note_change(self, before: State | None, after: State) -> None:

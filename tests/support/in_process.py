@@ -29,32 +29,8 @@ from reactor.observe.events import EventCallback
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.routing import Router
 from reactor.server.connection import Connection
-from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext
-from reactor.server.state import State
 from reactor.settings import Settings
-
-# Every change of state that any test in this process has made; a test that looks replaces it by an empty one.
-transitions_seen: set[tuple[str, str]] = set()
-
-
-class CheckedConnection(Connection):
-    """A connection that records its changes of state."""
-
-    __slots__ = ()
-
-    def hooks(self) -> ConnectionHooks | None:
-        return self
-
-    def on_state_change(self, before: State, after: State) -> None:
-        transitions_seen.add((before.name, after.name))
-        super().on_state_change(before, after)
-
-
-class CheckedInstrumentedConnection(CheckedConnection, InstrumentedConnection):
-    """The same of an instrumented connection."""
-
-    __slots__ = ()
 
 
 class Clock:
@@ -289,7 +265,7 @@ class Harness:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        make = CheckedInstrumentedConnection if self.instrumented else CheckedConnection
+        make = InstrumentedConnection if self.instrumented else Connection
         connection = make(self.context, ours, peer)
         self.context.connections[connection.number] = connection
         self.reactor.register(connection)

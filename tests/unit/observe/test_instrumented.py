@@ -1,5 +1,6 @@
 """An instrumented connection: its events, and that nothing changes on the wire."""
 
+import gc
 import io
 import re
 import selectors
@@ -11,6 +12,7 @@ import pytest
 from reactor.http11 import serializer
 from reactor.http11.coding import gzip
 from reactor.http11.message import LiveStream, Response
+from reactor.http11.parser import Parser
 from reactor.observe.events import ConnectionEvent, Event, EventKind, is_of_connection
 from reactor.routing import Router
 from reactor.server.state import CloseReason, State
@@ -19,6 +21,20 @@ from tests.support.in_process import Client, Harness
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
 SIZE = 600_000
 Site = tuple[Harness, list[Event]]
+
+
+def test_a_closed_connection_is_in_no_reference_cycle() -> None:
+    routes = Router()
+    routes.get("/echo/hi")(lambda _: Response(200))
+    with Harness(routes, subscribers=[lambda events: None], access_log=io.StringIO()) as server:
+        client = server.connect()
+        client.send(GET)
+        connection = client.connection
+        assert any(each is connection for each in gc.get_referrers(connection))
+        client.close()
+        # Nothing that the connection itself refers to, such as its pending entries, refers to it.
+        own = gc.get_referents(connection)
+        assert not [each for each in gc.get_referrers(connection) if any(each is other for other in own)]
 
 
 @pytest.fixture
@@ -115,9 +131,12 @@ def done(server: Harness, client: Client) -> None:
 
 
 def failed(server: Harness, client: Client) -> None:
-    connection = next(iter(server.context.connections.values()))
-    connection._parser = None  # type: ignore[assignment]
-    client.send(GET)
+    def fail(*values: object) -> None:
+        raise RuntimeError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Parser, "feed", fail)
+        client.send(GET)
 
 
 def late_and_reads_nothing(server: Harness, client: Client) -> None:

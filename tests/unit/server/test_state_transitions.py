@@ -6,10 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from reactor.http11.message import LiveStream, Response
-from reactor.server.connection import STOP_GRACE
+from reactor.server.connection import STOP_GRACE, Connection
 from reactor.server.context import ServerState
 from reactor.server.state import State
-from tests.support import in_process
 from tests.support.in_process import Client, Harness
 from tests.support.requests import answering, request
 
@@ -114,7 +113,13 @@ def test_the_change_is_made_by_the_last_step(
     before: str, after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: set[tuple[str, str]] = set()
-    monkeypatch.setattr(in_process, "transitions_seen", seen)
+    enter = Connection._enter
+
+    def note(connection: Connection, state: State) -> None:
+        seen.add((connection.state.name, state.name))
+        enter(connection, state)
+
+    monkeypatch.setattr(Connection, "_enter", note)
     stream = LiveStream()
     routes = answering(lambda: Response(200, b"a" * 200_000), lambda: Response(200, stream))
     routes.get("/wake")(lambda _: Response(200, b"%d" % stream.send(b"news")))

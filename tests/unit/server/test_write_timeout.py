@@ -49,15 +49,18 @@ def test_a_client_that_takes_nothing_for_60_seconds_is_reset(
         assert take_until_reset(client)
 
 
-@pytest.mark.parametrize(("size", "resets"), [(10**7, True), (10, False)])
-def test_a_failed_handler_resets_the_connection_only_if_a_response_is_partly_sent(
-    size: int, resets: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("size", "version", "resets"),
+    [(10**7, "HTTP/1.0", True), (10**7, "HTTP/1.1", False), (10, "HTTP/1.1", False)],
+)
+def test_after_a_failure_only_a_response_whose_end_cannot_be_seen_is_reset(
+    size: int, version: str, resets: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Connection, "on_deadline", breaks)
-    with Harness(answering(lambda: Response(200, b"a" * size))) as server:
+    with Harness(answering(lambda: Response(200, iter([b"a" * size])))) as server:
         client = connect_tcp(server)
-        client.send(request("/0"))
-        if not resets:
+        client.send(request("/0", version=version))
+        if size == 10:
             client.assert_responds(200)
         server.clock.advance(75)
         assert not server.context.connections
