@@ -140,9 +140,8 @@ class Reactor(LoopHooks):
         by the time before that look, which is returned: bytes that have arrived are never late.
         """
         earliest, asked = self._deadlines.earliest(), self.clock()
-        timeout = None if earliest == inf else min(max(0.0, earliest - asked), MAX_SLEEP)
-        if not may_sleep:
-            timeout = 0.0
+        wait = earliest - asked if may_sleep else 0.0
+        timeout = 0.0 if wait < 0.0 else wait if wait < MAX_SLEEP else None if wait == inf else MAX_SLEEP
         ready = self._selector.select(timeout)
         due_by = self.now = self.began = self.returned = self.clock()
         if earliest <= due_by:
