@@ -132,7 +132,7 @@ def extend_the_head_deadline(patch: pytest.MonkeyPatch) -> None:
 
 def repeat_after_a_short_send(patch: pytest.MonkeyPatch) -> None:
     """Send an octet twice when the kernel takes less than it is offered."""
-    send = WriteBuffer._send_octets
+    send = WriteBuffer.flush_bytes
 
     def repeated(self: WriteBuffer, *values: Any) -> Any:
         waiting = b"".join(self._octets)
@@ -143,7 +143,7 @@ def repeat_after_a_short_send(patch: pytest.MonkeyPatch) -> None:
             self.size += 1
         return flow
 
-    patch.setattr(WriteBuffer, "_send_octets", repeated)
+    patch.setattr(WriteBuffer, "flush_bytes", repeated)
 
 
 def rename_early(patch: pytest.MonkeyPatch) -> None:
