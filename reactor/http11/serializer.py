@@ -100,12 +100,16 @@ class Serializer:
         """
         content = response.content
         head = request.head
-        negotiated = response.compress_min_size is not None
-        coding = head.coding if negotiated else None
+        compress_min_size = response.compress_min_size
+        negotiated = compress_min_size is not None
+        coding = head.coding
         compressed = 0
         if coding is not None:
-            length_optional = head.version == 1 or not keep_alive
-            content, coding, compressed = self._encode(response, coding, share, length_optional)
+            if compress_min_size is None or (isinstance(content, bytes) and len(content) < compress_min_size):
+                coding = None
+            else:
+                length_optional = head.version == 1 or not keep_alive
+                content, coding, compressed = self._encode(content, coding, share, length_optional)
         fixed_fields = self._fixed_fields  # a call of a slot takes 15 ns longer than one of a name
         fields = fixed_fields(response.status, response.headers, negotiated, coding, head.version, keep_alive)
         if not isinstance(content, bytes) or response.status in _WITHOUT_CONTENT:
@@ -116,19 +120,16 @@ class Serializer:
         return b"%b%bContent-Length: %d\r\n\r\n%b" % (fields, common, len(content), content), None, compressed
 
     def _encode(
-        self, response: Response, coding: str, share: int, length_optional: bool
+        self, content: Content, coding: str, share: int, length_optional: bool
     ) -> tuple[Content, str | None, int]:
         """Compress content as the client prefers it; return it with its coding, and how much was compressed.
 
         ``length_optional`` says that the content may end by chunks or with the connection.
         """
-        content = response.content
         if isinstance(content, (FileSlice, LiveStream)):
             return content, None, 0
         if not isinstance(content, bytes):
             return gzip_slices(_chunks(content), share), coding, 0
-        if len(content) < (response.compress_min_size or 0):
-            return content, None, 0
         if len(content) <= share:
             return self._gzip(content), coding, len(content)
         # Too much for one turn, and how long it will be is not known before its end.
