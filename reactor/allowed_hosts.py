@@ -40,7 +40,8 @@ _match_host = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::[0-9]*)?", re.ASCII).fullma
 class AllowedHosts:
     """The hosts that a server answers; raises ValueError for a name that is invalid.
 
-    ``advice`` ends the error message for a host that could be allowed; ``{name}`` in it is that host.
+    ``error_route`` answers requests to all other hosts with 403. ``advice`` ends the error message for a host
+    that could be allowed; ``{name}`` in it is that host.
     With ``only_on_loopback`` a server that listens on another address checks nothing.
     """
 
@@ -48,9 +49,10 @@ class AllowedHosts:
         self._names = frozenset(read_name(name) for name in ([names] if isinstance(names, str) else names))
         self._advice = advice
         self._only_on_loopback = only_on_loopback
-        self._error_route = Route("", self._refuse, None)
-        # At most 64 hosts of at most 260 characters. ip_address() takes longer than everything else.
-        self._allows: Callable[[str], bool] = lru_cache(maxsize=64)(self._decide)
+        self.error_route = Route("", self._refuse, None)
+        # Whether requests to a host are answered: the value of Host, None without one. At most 64 of them are
+        # cached, since ip_address() takes longer than everything else; a call costs 40 ns.
+        self.allows: Callable[[str | None], bool] = lru_cache(maxsize=64)(self._decide)
 
     def at(self, address: str) -> "AllowedHosts | None":
         """Return the check for a server that listens on an address; None where it checks nothing."""
@@ -58,20 +60,16 @@ class AllowedHosts:
             return None
         return self
 
-    def refusal(self, host: str | None) -> Route | None:
-        """Return the route that refuses a request to this host with 403, None where the host is allowed."""
-        return None if self.allows(host) else self._error_route
-
     def check(self, request: Request) -> None:
         """Raise HTTPError(403) where the host of a request is not allowed."""
         if not self.allows(request.head.host):
             self._refuse(request)
 
-    def allows(self, host: str | None) -> bool:
-        """Return whether requests to a host are answered: the value of Host, None without one."""
-        return host is None or (len(host) <= _MAX_LENGTH_WITH_PORT and self._allows(host))
-
-    def _decide(self, host: str) -> bool:
+    def _decide(self, host: str | None) -> bool:
+        if host is None:
+            return True
+        if len(host) > _MAX_LENGTH_WITH_PORT:
+            return False
         name = _name_of(host)
         if ANY in self._names or name == "localhost" or name in self._names:
             return True

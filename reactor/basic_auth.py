@@ -82,7 +82,7 @@ class AuthRouter(Router):
             return with_check(route, self._check_change), params
         return (route if self._auth is None else with_check(route, self._check_read)), params
 
-    # Cached heads keep their routes, so the digests are read at each request.
+    # A target keeps the route that was found for it, so the digests are read at each request.
 
     def _check_read(self, request: Request) -> None:
         _check(request, [each for each in (self._auth, self._auth_upload) if each is not None], "Reactor")
@@ -92,20 +92,32 @@ class AuthRouter(Router):
         _check(request, [self._auth_upload], "Reactor, changes")
 
 
+class _CheckedRoute:
+    """A route with a check before content is taken, and before it answers."""
+
+    __slots__ = ("_check", "_route")
+
+    def __init__(self, route: Route, check: Check) -> None:
+        self._route = route
+        self._check = check
+
+    def answer(self, request: Request) -> Response:
+        """Answer a request that passes the check."""
+        self._check(request)
+        return self._route.handler(request)
+
+    def open_sink(self, request: Request) -> Sink:
+        """Open the sink for a request that passes the check."""
+        self._check(request)
+        assert self._route.sink is not None, "content without a sink is not taken"
+        return self._route.sink(request)
+
+
 def with_check(route: Route, check: Check) -> Route:
     """Return a route that checks before content is taken, and before it answers."""
-
-    def answer(request: Request) -> Response:
-        check(request)
-        return route.handler(request)
-
-    def open_sink(request: Request) -> Sink:
-        check(request)
-        assert route.sink is not None, "content without a sink is not taken"
-        return route.sink(request)
-
-    sink = None if route.sink is None else open_sink
-    return Route(route.template, answer, sink, route.always_open_sink)
+    checked = _CheckedRoute(route, check)
+    sink = None if route.sink is None else checked.open_sink
+    return Route(route.template, checked.answer, sink, route.always_open_sink)
 
 
 def _check(request: Request, digests: Sequence[bytes], realm: str) -> None:

@@ -54,6 +54,10 @@ class Deadlines(Generic[Handler]):
         self.forget(handler)
         handler.reactor_deadline = handler.deadline
         self._push(handler)
+        self.on_scheduled(handler)
+
+    def on_scheduled(self, handler: Handler) -> None:
+        """Observe that an entry was made for a handler's deadline; for subclasses, does nothing here."""
 
     def forget(self, handler: Handler) -> None:
         """Mark the handler's heap entry as stale."""

@@ -20,8 +20,8 @@ from typing import Protocol, TypeVar
 
 from reactor.http11 import grammar
 from reactor.http11.cors import preflight_fields
-from reactor.http11.errors import HTTPError
-from reactor.http11.message import NO_PARAMS, Params, Request, Response
+from reactor.http11.errors import content_too_large
+from reactor.http11.message import NO_PARAMS, Fields, Params, Request, Response
 from reactor.settings import MIB
 
 Handler = Callable[[Request], Response]
@@ -35,18 +35,31 @@ class Sink(Protocol):
     """Where the content of one request goes, piece by piece as it comes.
 
     ``write`` and ``finish`` may raise HTTPError to refuse the request after all. ``close`` is
-    called once, whatever happened. A sink that has an attribute ``interim``, a status and fields, has
-    that sent before the content is taken (RFC 9110, 15.2), to clients that read such a thing.
+    called once, whatever happened.
     """
 
     def write(self, octets: bytes) -> None:
         """Take a piece of the content."""
 
     def finish(self) -> object:
-        """Return what becomes ``request.content``, now that the content is complete."""
+        """Return what the handler gets, now that the body is complete.
+
+        Bytes become ``request.content``, anything else becomes ``request.upload``.
+        """
 
     def close(self) -> None:
         """Let go of the place: the request is done with, and what was not kept is to be gone."""
+
+
+class InterimSink:
+    """Base class of sinks that have an interim response sent before the body is received (RFC 9110, 15.2).
+
+    ``interim`` is its status and its header fields, or None. HTTP/1.0 clients get no interim response.
+    """
+
+    __slots__ = ()
+
+    interim: tuple[int, Fields] | None
 
 
 # Given a request whose head is complete, open a place for its content; raise HTTPError to refuse.
@@ -54,11 +67,16 @@ SinkFactory = Callable[[Request], Sink]
 
 
 class DiscardSink:
-    """A sink that counts the content and throws it away; over ``limit`` octets it refuses with 413."""
+    """A sink that counts the body's bytes and discards them; raises HTTPError(413) above ``limit`` bytes.
+
+    ``announced`` is the Content-Length of a body, and is checked before any of it is read.
+    """
 
     __slots__ = ("_limit", "_size")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, announced: int = 0) -> None:
+        if announced > limit:
+            raise content_too_large(limit)
         self._limit = limit
         self._size = 0
 
@@ -66,7 +84,7 @@ class DiscardSink:
         """Count a piece of the content."""
         self._size += len(octets)
         if self._size > self._limit:
-            raise HTTPError(413, f"content is over {self._limit} octets")
+            raise content_too_large(self._limit)
 
     def finish(self) -> bytes:
         """Return no content."""
@@ -81,8 +99,8 @@ class BufferSink(DiscardSink):
 
     __slots__ = ("_octets",)
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(limit)
+    def __init__(self, limit: int, announced: int = 0) -> None:
+        super().__init__(limit, announced)
         self._octets = bytearray()  # not a list: a piece may be a single octet, and an object each is dear
 
     def write(self, octets: bytes) -> None:
@@ -101,23 +119,26 @@ class BufferSink(DiscardSink):
 
 def buffered(limit: int) -> SinkFactory:
     """Make a sink factory that keeps content of up to ``limit`` octets in memory."""
-    return _limited(limit, BufferSink)
+    return _LimitedSinks(limit, BufferSink)
 
 
 def discard(limit: int) -> SinkFactory:
     """Make a sink factory that takes content of up to ``limit`` octets, and keeps none of it."""
-    return _limited(limit, DiscardSink)
+    return _LimitedSinks(limit, DiscardSink)
 
 
-def _limited(limit: int, sink: type[DiscardSink]) -> SinkFactory:
-    """Refuse content that says it is too long before any of it is read."""
+class _LimitedSinks:
+    """A sink factory: makes sinks of one class with one limit."""
 
-    def open_sink(request: Request) -> DiscardSink:
-        if request.head.length > limit:
-            raise HTTPError(413, f"content is over {limit} octets")
-        return sink(limit)
+    __slots__ = ("_limit", "_sink_class")
 
-    return open_sink
+    def __init__(self, limit: int, sink_class: type[DiscardSink]) -> None:
+        self._limit = limit
+        self._sink_class = sink_class
+
+    def __call__(self, request: Request) -> DiscardSink:
+        """Open a sink for a request; raise HTTPError(413) when its Content-Length is above the limit."""
+        return self._sink_class(self._limit, request.head.length)
 
 
 # In GET, HEAD, DELETE and OPTIONS content means nothing (RFC 9110, 9.3): it is not to cost memory.
@@ -163,13 +184,9 @@ class Router:
     def __init__(self, cors: bool = False) -> None:
         self._root = _Node()
         self._cors = cors
-        self._when_changed: list[Callable[[], None]] = []
+        self.version = object()  # another one when a route is added
 
     # Building it.
-
-    def when_changed(self, function: Callable[[], None]) -> None:
-        """Have a function called when a route is added: who remembers what was found must forget it."""
-        self._when_changed.append(function)
 
     def get(self, pattern: str) -> Callable[[Function], Function]:
         """Register a function for GET, and so for HEAD."""
@@ -194,8 +211,7 @@ class Router:
             node.routes[method] = Route(pattern, function, sink or DEFAULT_SINKS[method], sink is not None)
             if method == "GET":
                 node.routes.setdefault("HEAD", node.routes["GET"])
-            for forget in self._when_changed:
-                forget()
+            self.version = object()
             return function
 
         return register
@@ -252,7 +268,7 @@ class Router:
         return self._no_match(method, node, bool(segments)), NO_PARAMS
 
     def _find(self, node: _Node, segments: Sequence[str], index: int, params: dict[str, str]) -> _Node | None:
-        """Walk down the tree from a node with the segments from ``place`` on."""
+        """Walk down the tree from a node with the segments from ``index`` on."""
         while index < len(segments) and node.named is None and node.rest is None:  # there is but one way
             child = node.literals.get(segments[index])
             if child is None:

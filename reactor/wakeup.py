@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any
 from weakref import WeakSet
 
-from reactor.loop import EventHandler, Interest
+from reactor.event_handler import EventHandler, Interest
 
 log = logging.getLogger("reactor")
 

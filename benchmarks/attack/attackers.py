@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterator, Mapping
 
 from benchmarks.load.client_group import Client, ClientGroup
-from reactor.loop import Interest
+from reactor.event_handler import Interest
 
 HEAD_BEGUN = b"GET /echo/slow HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 STORM = b"GET /echo/storm HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1400  # about 64 KiB

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.load.client_group import ClientGroup
 from benchmarks.servers.process import SERVER_CORE, pin_to_core
-from reactor.loop import EventHandler, Interest
+from reactor.event_handler import EventHandler, Interest
 
 START_LINE = re.compile(rb"reactor: serving .*http://([\d.]+):(\d+)[^\n]*\n")
 TIMEOUT = 20.0  # seconds; a server that takes longer to start or to stop is at fault

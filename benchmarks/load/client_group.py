@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Callable
 from math import inf
 
-from reactor.loop import EventHandler, Interest, Reactor
+from reactor.event_handler import EventHandler, Interest
+from reactor.loop import Reactor
 
 TICK = 0.01  # seconds; how often conditions are looked at when nothing happens
 RECONNECT_DELAY = 0.02  # seconds, before a client that was disconnected connects again

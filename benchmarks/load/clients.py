@@ -23,7 +23,7 @@ from benchmarks.load.client_group import RECONNECT_DELAY, Client, ClientGroup
 from benchmarks.load.histogram import Histogram
 from benchmarks.load.responses import HeadCache, ResponseError, ResponseReader
 from benchmarks.servers.workloads import DIGITS, NUMBER, numbered
-from reactor.loop import Interest
+from reactor.event_handler import Interest
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from collections.abc import Iterable, Sequence
 from math import inf
 
 from benchmarks.load.clients import Load, Requester
-from reactor.loop import EventHandler
+from reactor.event_handler import EventHandler
 
 WAVE = 64  # connections that are made at the same time: fewer than any server's backlog
 

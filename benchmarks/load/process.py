@@ -26,7 +26,7 @@ from benchmarks.load.client_group import raise_open_file_limit
 from benchmarks.load.round import ANSWER_TIMEOUT, CONNECT_TIMEOUT, Job, RequestSpec, Result, Round, make_load
 from benchmarks.results.samples import Sample
 from benchmarks.servers.process import CLIENT_CORE, ROOT, RunningServer, pin_to_core
-from reactor.loop import EventHandler, Interest
+from reactor.event_handler import EventHandler, Interest
 
 MAX_HOLD_SECONDS = 120.0  # that idle connections are held
 

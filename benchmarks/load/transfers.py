@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.load.client_group import Client, ClientGroup
 from benchmarks.load.responses import END, HeadCache, ResponseError, ResponseReader, read_head
-from reactor.loop import Interest
+from reactor.event_handler import Interest
 
 PIECE = 1 << 17  # octets that one client takes or gives in one turn
 FORGET = socket.MSG_TRUNC if sys.platform == "linux" else 0

@@ -10,7 +10,6 @@ It knows no path; the store does.
 
 import secrets
 
-from reactor.http11.accept import preferred_codings
 from reactor.http11.conditional import CONDITIONAL, evaluate, range_applies
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Content, Fields, Request, Response
@@ -26,7 +25,7 @@ _SPECIAL = CONDITIONAL | {"accept-encoding", "range"}
 def download(store: Store, request: Request, name: str) -> Response:
     """Answer GET or HEAD of a file; raise HTTPError."""
     found = store.find(name)
-    if _SPECIAL.isdisjoint(request.headers):
+    if _SPECIAL.isdisjoint(request.head.headers):
         return found.full_response(None)
     # RFC 9110, 14.2: it counts for GET alone.
     wanted = request.headers.get("range") if request.method == "GET" else None
@@ -44,7 +43,7 @@ def _prefer_variant(request: Request, found: Representation, store: Store, name:
     accepted = request.headers.get("accept-encoding")
     if not accepted or not found.metadata.compressible:
         return found
-    variant = store.precompressed.find(name, preferred_codings(accepted), found.metadata)
+    variant = store.precompressed.find(name, accepted, found.metadata)
     if variant is None:
         return found
     found.close()

@@ -55,7 +55,7 @@ _match_parameter = re.compile(
     r";[ \t]*(" + TOKEN.decode() + r')=(?:"((?:[^"\\]|\\.)*)"|([^\s";]*))[ \t]*(?=;|\Z)'
 ).match
 _ESCAPED = {r"\"": '"', "%22": '"', "%0D": "\r", "%0A": "\n"}
-_find_escaped = re.compile(r'\\"|%22|%0D|%0A').sub
+_replace_escaped = re.compile(r'\\"|%22|%0D|%0A').sub
 
 
 class Part(NamedTuple):
@@ -270,11 +270,15 @@ def _parameters(text: str) -> dict[str, str]:
     position = 0
     while match := _match_parameter(text, position):
         position = match.end()
-        value = match[3] if match[2] is None else _find_escaped(lambda each: _ESCAPED[each[0]], match[2])
+        value = match[3] if match[2] is None else _replace_escaped(_unescape, match[2])
         found.setdefault(match[1].lower(), _from_utf8(value))
     if text[position:].strip(" \t;"):
         raise HTTPError(400, "malformed parameters in the form")
     return found
+
+
+def _unescape(match: re.Match[str]) -> str:
+    return _ESCAPED[match[0]]
 
 
 def _from_utf8(value: str) -> str:

@@ -69,12 +69,13 @@ class FileMetadata:
         self.links = status.st_nlink
         self.coding = file_type.coding
         self.compressible = file_type.compressible
-        self.validators = validators_of(status, now)
-        # RFC 9110, 8.8.3.3: each coding has a validator of its own.
-        etag = self.validators.etag[:-1] + '-gzip"'
-        self.gzip_validators = self.validators._replace(etag=etag)
-        self.fields = file_type.fields + validator_fields(self.validators)
-        self.gzip_fields = file_type.fields + validator_fields(self.gzip_validators)
+        self.validators = self.gzip_validators = validators_of(status, now)
+        self.fields = self.gzip_fields = file_type.fields + validator_fields(self.validators)
+        if self.compressible:
+            # RFC 9110, 8.8.3.3: each coding has a validator of its own.
+            etag = self.validators.etag[:-1] + '-gzip"'
+            self.gzip_validators = Validators(etag, self.validators.modified)
+            self.gzip_fields = file_type.fields + validator_fields(self.gzip_validators)
 
     def validators_as(self, coding: str | None) -> Validators:
         """Return the validators of the content as it is, or in a coding that the client prefers."""
@@ -96,9 +97,8 @@ class Representation:
         if self.file is not None:
             self.file.close()
 
-    @property
-    def unchanged(self) -> bool:
-        """True while the content of the open file is what it was when it was opened.
+    def is_unchanged(self) -> bool:
+        """Return whether the content of the open file is what it was when it was opened.
 
         A file that is replaced or removed meanwhile has one link less, and the same content: that alone
         may change its fingerprint.
@@ -124,7 +124,7 @@ class Representation:
         if self.octets is not None:
             return self.octets[span.start : span.stop]
         assert self.file is not None, "content is in memory or in a file"
-        return FileSlice(self.file, span.start, len(span), lambda: self.unchanged)
+        return FileSlice(self.file, span.start, len(span), self.is_unchanged)
 
     def chunks(self, span: range) -> Iterator[bytes]:
         """Yield a range of the content chunk by chunk; raise OSError when the file has changed."""
@@ -135,7 +135,7 @@ class Representation:
         for start in range(span.start, span.stop, CHUNK_SIZE):
             size = min(CHUNK_SIZE, span.stop - start)
             octets = os.pread(self.file.fileno(), size, start)
-            if len(octets) < size or not self.unchanged:
+            if len(octets) < size or not self.is_unchanged():
                 raise OSError("the file was changed while it was sent")
             yield octets
 

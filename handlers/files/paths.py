@@ -92,7 +92,7 @@ class SharedRoot:
         parts = name.split("/")
         if not all(map(self.is_visible, parts)):
             raise not_found()
-        return [part.encode("utf-8") for part in parts]
+        return list(map(str.encode, parts))
 
     def open_parent(self, parts: list[bytes]) -> int:
         """Open the directory of a path, part by part; return its descriptor. Raise OSError.

@@ -6,12 +6,14 @@
    one ``fstat`` shows; not, however, while the directory has only just been changed, since the clock of
    a file system advances in steps.
 
-It knows no request, and not how a client states its preference.
+It knows no request.
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import lru_cache
 
+from reactor.http11.accept import preferred_codings
 from reactor.http11.errors import HTTPError
 
 from .cache import MIN_AGE
@@ -33,9 +35,11 @@ class PrecompressedFiles:
         self._wall_clock = wall_clock
         # Names without variants, with the state of their directory.
         self._without_variants: dict[str, Directory] = {}
+        # At most a head each: 2 MiB by default.
+        self._preferred_codings = lru_cache(maxsize=64)(preferred_codings)
 
-    def find(self, name: str, codings: Iterable[str], original: FileMetadata) -> Representation | None:
-        """Return the first of these variants that exists and is not older than the original, or None."""
+    def find(self, name: str, accept_encoding: str, original: FileMetadata) -> Representation | None:
+        """Return the variant that a client prefers, if one exists and is not older than the original."""
         parts = self._root.parts(name)
         try:
             parent = self._root.open_parent(parts)
@@ -49,7 +53,7 @@ class PrecompressedFiles:
             if not any(_exists(parts[-1] + suffix.encode(), parent) for suffix in CODINGS.values()):
                 self._remember(name, directory)
                 return None
-            return self._first(name, parts[-1], codings, parent, original)
+            return self._first(name, parts[-1], accept_encoding, parent, original)
         finally:
             self._root.close_parent(parent)
 
@@ -60,9 +64,9 @@ class PrecompressedFiles:
             self._without_variants[name] = directory
 
     def _first(
-        self, name: str, part: bytes, codings: Iterable[str], parent: int, original: FileMetadata
+        self, name: str, part: bytes, accept_encoding: str, parent: int, original: FileMetadata
     ) -> Representation | None:
-        for coding in codings:
+        for coding in self._preferred_codings(accept_encoding):
             found = self._open(name, part, coding, parent)
             if found is not None and found.metadata.fingerprint[3] >= original.fingerprint[3]:
                 return found

@@ -18,12 +18,12 @@ Tokens cannot be guessed: a client that knows one may resume its upload.
 
 import re
 import secrets
-from collections.abc import Callable
+from typing import NamedTuple
 
-from reactor.http11.errors import HTTPError
+from reactor.http11.errors import HTTPError, content_too_large
 from reactor.http11.headers import Headers
 from reactor.http11.message import Fields, Request, Response
-from reactor.routing import Router
+from reactor.routing import InterimSink, Router
 
 from .upload import CheckedUpload, Upload
 
@@ -48,7 +48,20 @@ class ResumableUpload:
         self.writer: UploadRequest | None = None
 
 
-class UploadRequest:
+class Creation(NamedTuple):
+    """What a request that begins an upload says about it; the first fields are those of ``ResumableUpload``.
+
+    ``complete`` says that no other request will follow; ``version`` is that of the draft, None if not given.
+    """
+
+    path: str
+    creating: bool
+    length: int | None
+    complete: bool
+    version: int | None
+
+
+class UploadRequest(InterimSink):
     """The content of one request, added to an upload: a sink."""
 
     __slots__ = ("_registry", "complete", "interim", "token", "upload")
@@ -167,20 +180,24 @@ class UploadRegistry(dict[str, ResumableUpload]):
         """Add the routes that resume an upload."""
         routes.route("HEAD", PATTERN)(self.status)
         routes.route("DELETE", PATTERN)(self.cancel)
-        routes.route("PATCH", PATTERN, sink=self.resume)(lambda request: request.content.answer())
+        routes.route("PATCH", PATTERN, sink=self.resume)(self.answer_resumed)
 
-    def begin(self, request: Request, create: Callable[[], Upload | CheckedUpload]) -> UploadRequest:
-        """Begin an upload whose request has Upload-Complete; raise HTTPError."""
+    def read_creation(self, request: Request) -> Creation:
+        """Read a request that has Upload-Complete and begins an upload; raise HTTPError."""
         complete = read_complete(request.headers)
         length = _read_integer(request.headers, "upload-length")
         if complete and length is None and request.head.length >= 0:
             length = request.head.length
         if length is not None and length > self.max_size:
-            raise HTTPError(413, f"content is over {self.max_size} octets")
-        # What is read of the request is read before anything is kept of it.
+            raise content_too_large(self.max_size)
         version = _read_integer(request.headers, "upload-draft-interop-version")
-        token = self.add(ResumableUpload(create(), request.path, request.method == "POST", length))
-        return UploadRequest(self, token, complete, self._interim(version, token) if complete else None)
+        return Creation(request.path, request.method == "POST", length, complete, version)
+
+    def begin(self, creation: Creation, sink: Upload | CheckedUpload) -> UploadRequest:
+        """Begin an upload into a sink; raise HTTPError(503), and close the sink, when there are too many."""
+        token = self.add(ResumableUpload(sink, creation.path, creation.creating, creation.length))
+        interim = self._interim(creation.version, token) if creation.complete else None
+        return UploadRequest(self, token, creation.complete, interim)
 
     def resume(self, request: Request) -> UploadRequest:
         """Resume an upload; raise HTTPError for a request that does not fit."""
@@ -197,6 +214,11 @@ class UploadRegistry(dict[str, ResumableUpload]):
         if offset != upload.offset:
             raise HTTPError(409, f"the upload goes on at {upload.offset}", _progress_fields(upload))
         return UploadRequest(self, request.params["token"], complete)
+
+    def answer_resumed(self, request: Request) -> Response:
+        """Answer a request that has resumed an upload."""
+        assert isinstance(request.upload, UploadRequest), "resume opens no other sink"
+        return request.upload.answer()
 
     def status(self, request: Request) -> Response:
         """Answer with the progress of an upload; a request that was writing no longer may."""

@@ -31,7 +31,7 @@ from .download import download
 from .forms import FormUpload, OpenFileLimit
 from .listing import EntryBudget, list_directory
 from .resumable import UploadRegistry, UploadRequest
-from .store import Condition, Store
+from .store import Store
 from .upload import CheckedUpload, Upload, read_digests
 
 PATTERN = "/files/{name...}"
@@ -58,7 +58,7 @@ class Files:
         self._store = store
         self._registry = registry
         self._read_only = read_only
-        self._require_same_origin = require_same_origin(allowed_origin)
+        self._allowed_origin = allowed_origin
         self._listed_entries = EntryBudget()
         self._form_files = OpenFileLimit()
 
@@ -68,8 +68,8 @@ class Files:
         routes.get(PATTERN)(self.get)
         if self._read_only:
             return
-        routes.post(PATTERN, sink=self.open_upload)(self.post)
-        routes.route("PUT", PATTERN, sink=self.open_upload)(self.put)
+        routes.post(PATTERN, sink=self.open_upload)(self.commit)
+        routes.route("PUT", PATTERN, sink=self.open_upload)(self.commit)
         if allow_delete:
             routes.route("DELETE", PATTERN)(self.delete)
         if self._registry is not None:
@@ -115,15 +115,17 @@ class Files:
     def open_upload(self, request: Request) -> Sink:
         """Open the sink for the content of POST or PUT; raise HTTPError."""
         name = request.params["name"]
+        head = request.head
         if request.method == "POST":
-            self._require_same_origin(request)
+            require_same_origin(request, self._allowed_origin)
             if is_directory_name(name):
                 return FormUpload(self._store, request, name, self._form_files)
-        if _SPECIAL.isdisjoint(request.headers):
-            return self._store.create(name, max(0, request.head.length))
-        complete = request.headers.get("upload-complete")
+        if _SPECIAL.isdisjoint(head.headers):
+            return self._store.create(name, max(0, head.length))
+        complete = head.headers.get("upload-complete")
         if self._registry is not None and complete is not None:
-            return self._registry.begin(request, lambda: self._open_special(request))
+            creation = self._registry.read_creation(request)  # before anything is kept of the request
+            return self._registry.begin(creation, self._open_special(request))
         if complete == "?0":  # without the rest it would be stored as if it were complete
             raise HTTPError(400, "an upload in parts is not taken here")
         return self._open_special(request)
@@ -135,30 +137,27 @@ class Files:
             _check_representation(headers)
         digest = headers.get("repr-digest")
         digests = {} if digest is None else read_digests(digest)
-        condition = _condition(request, self._store.wall_clock)
+        condition = precondition(request, self._store.wall_clock)
         upload = self._store.create(request.params["name"], max(0, request.head.length), condition)
         return CheckedUpload(upload, digests) if digests else upload
 
-    def post(self, request: Request) -> Response:
-        """Commit the files of a form, or a file."""
-        if not isinstance(request.content, FormUpload):
-            return self.put(request)
-        request.content.commit()
-        return Response(303, b"", (("Location", "./"),))
-
-    def put(self, request: Request) -> Response:
-        """Commit a file; the answer to PUT says whether it replaced another (RFC 9110, 9.3.4)."""
-        if isinstance(request.content, UploadRequest):
-            return request.content.answer_creation()
-        upload: Upload = request.content
+    def commit(self, request: Request) -> Response:
+        """Commit a file, or those of a form; a response to PUT says if it replaced one (RFC 9110, 9.3.4)."""
+        upload = request.upload
+        if isinstance(upload, FormUpload):
+            upload.commit()
+            return Response(303, b"", (("Location", "./"),))
+        if isinstance(upload, UploadRequest):
+            return upload.answer_creation()
+        assert isinstance(upload, Upload), "open_upload opens no other sink"
         upload.commit(late=request.head.length < 0)  # the last chunk may come long after the octets
         if upload.replaces and request.method == "PUT":
             return Response(204)
-        return Response(201, b"", (("Location", request.path),))
+        return Response(201, b"", (("Location", request.target.path),))
 
     def delete(self, request: Request) -> Response:
         """Remove a file."""
-        self._store.remove(request.params["name"], _condition(request, self._store.wall_clock))
+        self._store.remove(request.params["name"], precondition(request, self._store.wall_clock))
         return Response(204)
 
 
@@ -183,14 +182,23 @@ def _check_representation(headers: Headers) -> None:
         raise HTTPError(415, "content is stored as it comes", (("Accept-Encoding", "identity"),))
 
 
-def _condition(request: Request, wall_clock: Callable[[], float]) -> Condition | None:
-    """Return the precondition of a request that changes something; None where there is none."""
-    if not is_conditional(request.headers):
-        return None
+class Precondition:
+    """The precondition of a request that changes a file: a ``Condition`` for the store."""
 
-    def check(current: Validators | None) -> None:
-        status = evaluate(request.method, request.headers, current, wall_clock())
+    __slots__ = ("_request", "_wall_clock")
+
+    def __init__(self, request: Request, wall_clock: Callable[[], float]) -> None:
+        self._request = request
+        self._wall_clock = wall_clock
+
+    def check(self, current: Validators | None) -> None:
+        """Evaluate it with the validators of the file, None for no file; raise HTTPError when it is false."""
+        request = self._request
+        status = evaluate(request.method, request.headers, current, self._wall_clock())
         if status is not None:
             raise HTTPError(status, "what stands there is not what the request expects")
 
-    return check
+
+def precondition(request: Request, wall_clock: Callable[[], float]) -> Precondition | None:
+    """Return the precondition of a request, or None."""
+    return Precondition(request, wall_clock) if is_conditional(request.headers) else None

@@ -15,9 +15,7 @@ import os
 import stat
 import time
 from collections.abc import Callable
-from functools import partial
 
-from reactor.http11.conditional import Validators
 from reactor.http11.errors import HTTPError
 
 from .cache import MAX_FILE_SIZE, CacheEntry, FileCache
@@ -25,10 +23,7 @@ from .media_types import MAX_MAGIC_LENGTH, MediaType, binary, file_type
 from .metadata import FileMetadata, Representation, fingerprint_of, validators_of
 from .paths import SharedRoot, http_error_from, not_found, open_regular
 from .precompressed import PrecompressedFiles
-from .upload import Upload, create_temporary, remove_leftovers
-
-# Given the validators of what stands under a name, None for nothing: raises HTTPError to refuse.
-Condition = Callable[[Validators | None], None]
+from .upload import Condition, Upload, create_temporary, remove_leftovers
 
 
 def free_space(descriptor: int) -> int:
@@ -62,6 +57,7 @@ class Store:
         self._root = SharedRoot(path, hidden)
         self.precompressed = PrecompressedFiles(self._root, media_type, wall_clock)
         self.is_visible = self._root.is_visible
+        self.close_parent = self._root.close_parent
         self._cache = FileCache()
         self._closing: list[Callable[[], None]] = []
 
@@ -129,24 +125,29 @@ class Store:
     def create(self, name: str, size: int = 0, condition: Condition | None = None) -> Upload:
         """Begin an upload of at least ``size`` octets. Raise HTTPError.
 
-        The condition is asked now, and again in the moment in which the content would be replaced.
+        The condition is checked now, and again just before the file is replaced.
         """
         try:
             parts = self._root.parts(name)
         except HTTPError:
             raise HTTPError(404, self._root.explain_invalid_name(name)) from None
-        parent = self._open_destination(parts)
         try:
-            replaces = self._check_destination(parent, parts[-1], condition)
+            parent = self._root.open_parent(parts)
+        except FileNotFoundError:
+            raise HTTPError(409, "its directory does not exist") from None
+        except OSError as error:
+            raise http_error_from(error) from None
+        try:
+            replaces = self.check_destination(parent, parts[-1], condition)
             self.check_space(parent, size)
-            again = condition and partial(self._check_destination, parent, parts[-1], condition)
-            return Upload(self, parent, create_temporary(parent), parts[-1], size, replaces, again)
-        except BaseException as error:
+            return Upload(self, parent, create_temporary(parent), parts[-1], size, replaces, condition)
+        except OSError as error:
             self.close_parent(parent)
-            if isinstance(error, OSError):
-                if error.errno == errno.ENAMETOOLONG:
-                    raise HTTPError(404, self._root.explain_invalid_name(name)) from None
-                raise http_error_from(error) from None
+            if error.errno == errno.ENAMETOOLONG:
+                raise HTTPError(404, self._root.explain_invalid_name(name)) from None
+            raise http_error_from(error) from None
+        except BaseException:
+            self.close_parent(parent)
             raise
 
     def remove(self, name: str, condition: Condition | None = None) -> None:
@@ -155,7 +156,7 @@ class Store:
         try:
             parent = self._root.open_parent(parts)
             try:
-                if not self._check_destination(parent, parts[-1], condition):
+                if not self.check_destination(parent, parts[-1], condition):
                     raise not_found()
                 os.unlink(parts[-1], dir_fd=parent)
             finally:
@@ -169,24 +170,12 @@ class Store:
         if self._free_space(descriptor) - size < self._min_free_space:
             raise HTTPError(507, "there is not enough space")
 
-    def close_parent(self, descriptor: int) -> None:
-        """Close the directory of an upload, unless it is the root."""
-        self._root.close_parent(descriptor)
-
     def remove_leftovers(self) -> int:
         """Remove what a killed process left; return how many files that were."""
         return remove_leftovers(self._root)
 
-    def _open_destination(self, parts: list[bytes]) -> int:
-        try:
-            return self._root.open_parent(parts)
-        except FileNotFoundError:
-            raise HTTPError(409, "its directory does not exist") from None
-        except OSError as error:
-            raise http_error_from(error) from None
-
-    def _check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:
-        """See that a name may be taken, or what has it removed; return whether something has it.
+    def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:
+        """Check that a file may be stored under a name, or removed; return whether there is a file.
 
         Raise HTTPError, or OSError.
         """
@@ -199,7 +188,7 @@ class Store:
         if status is not None and not stat.S_ISREG(status.st_mode):
             raise not_found()
         if condition is not None:
-            condition(status and validators_of(status, self.wall_clock()))
+            condition.check(status and validators_of(status, self.wall_clock()))
         return status is not None
 
 

@@ -22,10 +22,10 @@ import itertools
 import logging
 import os
 import re
-from collections.abc import Callable
 from hmac import compare_digest
 from typing import Protocol
 
+from reactor.http11.conditional import Validators
 from reactor.http11.errors import HTTPError
 
 from .paths import READ, TEMPORARY_PREFIX, SharedRoot, http_error_from
@@ -46,10 +46,20 @@ _match_binary = re.compile(r":([A-Za-z0-9+/=]*):[ ]*(?:;.*)?", re.ASCII).fullmat
 _serial = itertools.count(1)
 
 
+class Condition(Protocol):
+    """What must be true of the file that is replaced or removed."""
+
+    def check(self, current: Validators | None) -> None:
+        """Raise HTTPError unless it is true of a file with these validators, None for no file."""
+
+
 class UploadTarget(Protocol):
     """The store of an upload, as the upload uses it."""
 
     fsync: bool
+
+    def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:
+        """Return whether a name has a file; raise HTTPError or OSError when none may be stored there."""
 
     def check_space(self, descriptor: int, size: int) -> None:
         """Raise HTTPError(507) when ``size`` octets more would leave too little space."""
@@ -61,12 +71,12 @@ class UploadTarget(Protocol):
 class Upload:
     """An upload in progress: a sink that writes to a temporary file, which becomes the content.
 
-    ``replaces`` says whether there was a file of this name when it began; ``check_again``, if given,
-    raises HTTPError if the file that is there now must not be replaced.
+    ``replaces`` says whether there was a file of this name when it began. The ``condition``, if there is one,
+    is checked again before that file is replaced.
     """
 
     __slots__ = (
-        "_check_again",
+        "_condition",
         "_descriptor",
         "_name",
         "_parent",
@@ -85,7 +95,7 @@ class Upload:
         name: bytes,
         size: int,
         replaces: bool,
-        check_again: Callable[[], object] | None = None,
+        condition: Condition | None = None,
     ) -> None:
         self._target = target
         self._precheck_left = min(size, PRECHECKED_SIZE)
@@ -94,7 +104,7 @@ class Upload:
         self._temporary: str | None = temporary[1]
         self._name = name
         self._size = 0
-        self._check_again = check_again
+        self._condition = condition
         self.replaces = replaces
 
     def write(self, octets: bytes) -> None:
@@ -131,8 +141,8 @@ class Upload:
         """
         assert self._temporary is not None, "an upload is committed once"
         try:
-            if self._check_again is not None:
-                self._check_again()
+            if self._condition is not None:
+                self._target.check_destination(self._parent, self._name, self._condition)
             if late:
                 os.utime(self._descriptor)
             if self._target.fsync:

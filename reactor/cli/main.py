@@ -16,6 +16,7 @@ from types import FrameType
 from reactor import handlers
 from reactor.cli import access_options, observe_options
 from reactor.cli.options import apply_environment, make_parser
+from reactor.cli.start_line import start_line
 from reactor.handlers.files.media_types import TYPES
 from reactor.handlers.files.store import Store
 from reactor.http11.coding import ENGINE
@@ -107,7 +108,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
         )
     access_options.warn_about_typed_passwords(parser, options)
     try:
-        _serve(options, settings, default_headers, on_ready)
+        _serve(options, settings, default_headers, messages, on_ready)
     except StartError as error:
         messages.write(f"reactor: {error}")
         return NOT_STARTED
@@ -128,15 +129,21 @@ def _reserve_standard_descriptors() -> None:
 
 
 def _serve(
-    options: argparse.Namespace, settings: Settings, default_headers: Fields, on_ready: Callable[[], None]
+    options: argparse.Namespace,
+    settings: Settings,
+    default_headers: Fields,
+    messages: StderrHandler,
+    on_ready: Callable[[], None],
 ) -> None:
     """Open the directory, build the routes and serve."""
 
     def begin(server: Server) -> None:
+        messages.write(start_line(server, directory, notes))
         on_ready()
         access_options.after_start(options, server.url, server.local)
 
     store = None
+    directory = "" if options.directory is None else os.path.abspath(options.directory)
     if sys.stdout is None and not options.no_access_log:
         log.warning("access log disabled: stdout is closed")
     if options.directory is not None:
@@ -144,6 +151,11 @@ def _serve(
     try:
         routes = access_options.make_router(options)
         with observe_options.instrument(options, settings) as instrumentation:
+            notes = (
+                access_options.describe_access(options),
+                "" if ENGINE == "zlib" else f"gzip by {ENGINE}",
+                "" if instrumentation is None else instrumentation.description,
+            )
             serve(
                 handlers.build(
                     store,
@@ -158,11 +170,6 @@ def _serve(
                 settings,
                 access_log=None if options.no_access_log else sys.stdout,
                 log_format=options.log_format,
-                what=os.path.abspath(options.directory) if store else "",
-                notes=[
-                    access_options.describe_access(options),
-                    "" if ENGINE == "zlib" else f"gzip by {ENGINE}",
-                ],
                 default_headers=default_headers,
                 on_ready=begin,
                 instrumentation=instrumentation,

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from reactor.allowed_hosts import ANY, is_address, is_loopback
 from reactor.cli.option_types import size
@@ -80,23 +80,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def instrument(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
-    """Return the instrumentation of the server, None without one; raise StartError."""
+    """Yield the instrumentation of the server, None without one; raise StartError.
+
+    Close it at the end, also if the server cannot start, and then the trace.
+    """
     subscribers: list[EventCallback] = []
     if options.explain:
         _log_turns()
     if turns.isEnabledFor(logging.DEBUG):
         colour = options.explain and _supports_colour()
-        subscribers.append(Explain(turns.debug, colour, settings.slow_turn))
-    trace = None
-    if options.trace is not None:
-        trace = _open_trace(options.trace, options.trace_limit)
-        subscribers.append(trace)
-    try:
+        subscribers.append(Explain(turns.debug, settings.slow_turn, colour))
+    with ExitStack() as stack:
+        if options.trace is not None:
+            trace = _open_trace(options.trace, options.trace_limit)
+            stack.callback(trace.close)
+            subscribers.append(trace)
         names = [name for name in options.allowed_host if name != ANY]
-        yield _instrumentation(options.inspect, subscribers, settings, names)
-    finally:
-        if trace is not None:
-            trace.close()
+        instrumentation = _instrumentation(options.inspect, subscribers, settings, names)
+        if instrumentation is not None:
+            stack.callback(instrumentation.close)
+        yield instrumentation
 
 
 def _instrumentation(
@@ -110,13 +113,7 @@ def _instrumentation(
         return inspector.inspected(
             subscribers, host, port, settings, [endpoints(metrics)], [metrics], names=names
         )
-    return (
-        Instrumentation(
-            InstrumentedReactor(subscribers, slow_turn=settings.slow_turn), InstrumentedConnection
-        )
-        if subscribers
-        else None
-    )
+    return Instrumentation(InstrumentedReactor(subscribers), InstrumentedConnection) if subscribers else None
 
 
 def _open_trace(path: str, limit: int) -> Trace:

@@ -10,7 +10,6 @@ a client that reads our text is better served by it than by 406, and RFC 9110, 1
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 
 from reactor.http11.grammar import find_weight, find_weighted_codings
 
@@ -63,7 +62,6 @@ def preferred_coding(accept_encoding: str | None) -> str | None:
     return coding if gzip_weight > 0 and gzip_weight >= identity_weight else None
 
 
-@lru_cache(maxsize=64)
 def preferred_codings(accept_encoding: str) -> tuple[str, ...]:
     """Return those of ``READY`` that the client prefers to identity, best first.
 

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any
 
-from reactor.http11.bytes_cache import BytesCache
-
 _engine: Any = zlib
 ENGINE, LEVEL = "zlib", 6
 try:  # the extra "fast": the same format, several times as fast on what is long
@@ -24,20 +22,8 @@ _GZIP = 16
 _SMALLEST_WINDOW = 9
 _LARGEST_WINDOW = 15
 
-# At most 16 MiB, most of it the content of small files, which is in memory anyway.
-_compressed: BytesCache[bytes] = BytesCache(max_entries=256, max_length=64 * 1024)
-
 
 def gzip(content: bytes) -> bytes:
-    """Compress octets that are whole; short ones that come again and again are compressed once."""
-    compressed = _compressed.get(content)
-    if compressed is None:
-        compressed = _compress(content)
-        _compressed.put(content, compressed)
-    return compressed
-
-
-def _compress(content: bytes) -> bytes:
     """Compress octets at one go.
 
     The window and the tables are sized to the content: zlib clears all of its memory first, which

@@ -102,10 +102,11 @@ def is_cross_origin(request: Request, scheme: str | None = None, check_site: boo
     connection; without ``check_site`` only the first counts. The scheme is compared if it is given: behind a
     proxy it is not known. Clients that are not browsers send neither field.
     """
-    origin = request.headers.get("origin")
+    headers = request.head.headers
+    origin = headers.get("origin")
     if origin is not None:
         authority = (request.head.host or "").lower()
         own = authority if scheme is None else f"{scheme}://{authority}"
         if own != (origin.partition("://")[2] if scheme is None else origin).lower():
             return True
-    return check_site and request.headers.get("sec-fetch-site") in _OTHER_SITES
+    return check_site and headers.get("sec-fetch-site") in _OTHER_SITES

@@ -1,16 +1,11 @@
 """Errors that become responses: raised by handlers, and by the readers of malformed requests."""
 
-from typing import Any
-
 
 class HTTPError(Exception):
     """An error response: its status (400 to 599), the reason in one line, and headers as (name, value) pairs.
 
-    Handlers, sinks and checks raise it to refuse a request. ``request`` is what could be read of a request
-    with a malformed head, otherwise None. Raises ValueError for any other status.
+    Handlers, sinks and checks raise it to refuse a request. Raises ValueError for any other status.
     """
-
-    request: Any = None
 
     def __init__(self, status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         if status not in range(400, 600):
@@ -23,6 +18,11 @@ class HTTPError(Exception):
 
 class ProtocolError(HTTPError):
     """A malformed request (RFC 9112): the error response is sent, then the connection is closed."""
+
+
+def content_too_large(limit: int) -> HTTPError:
+    """Return the error for a request body that is larger than a limit in bytes."""
+    return HTTPError(413, f"content is over {limit} octets")
 
 
 def error_body(reason: str) -> bytes:

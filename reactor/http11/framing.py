@@ -70,7 +70,7 @@ class LengthReader:
 
     @property
     def complete(self) -> bool:
-        """True when no octet is missing."""
+        """True when no byte is missing."""
         return self._remaining == 0
 
     def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:

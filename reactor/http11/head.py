@@ -1,9 +1,8 @@
-"""Request heads: from bytes to a method, a target, headers and a route.
+"""Request heads: from bytes to a method, a target and headers.
 
 1. The request line: method, target and version.
 2. The field lines, each by its grammar; a line in the cache is not checked again.
 3. The interpreted fields together: host, content length, keep-alive, expectation, preferred coding.
-4. The route, which the router finds by method and path.
 
 Each step is a pure function of the bytes, so that its result can be cached. A ``HeadReader`` holds the
 caches that the connections of one server share: whole heads; header blocks, which are all that follows
@@ -14,12 +13,10 @@ of the response: a response to HEAD has no content (RFC 9110, 9.3.2). Its result
 """
 
 import re
-from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any
 
 from reactor.http11.accept import preferred_coding
-from reactor.http11.bytes_cache import BytesCache
+from reactor.http11.cache import BoundedCache
 from reactor.http11.errors import ProtocolError
 from reactor.http11.framing import content_length
 from reactor.http11.grammar import (
@@ -30,8 +27,8 @@ from reactor.http11.grammar import (
     is_method,
     match_version,
 )
-from reactor.http11.headers import FieldLine, Headers, read_field_line
-from reactor.http11.message import NO_PARAMS, Head, Params, Request
+from reactor.http11.headers import FieldLine, Headers, combine, read_field_line
+from reactor.http11.message import Head, Request
 from reactor.http11.target import Target, check_host, read_target
 from reactor.settings import Settings
 
@@ -44,51 +41,38 @@ TLS = b"\x16\x03"
 _METHODS = {name.encode(): name for name in METHODS}
 _VERSIONS = {b"HTTP/1.1": 1, b"HTTP/1.0": 0}
 
-# Given a method and the segments of a path: what answers, and the parts of the path that it names.
-Resolve = Callable[[str, Sequence[str]], tuple[Any, Params]]
-# Given the host of a request: the route that refuses it, None for a host that is allowed.
-RefuseHost = Callable[[str | None], Any]
-# What a Request is made of: method, target, what the rest means, what answers, and its parameters.
-ParsedHead = tuple[str, Target, Head, Any, Params]
+# What a Request is made of: method, target, and what the rest means.
+ParsedHead = tuple[str, Target, Head]
 # Where octets are at fault, and the error that says so.
 Fault = tuple[int, ProtocolError]
 
 
-def no_route(method: str, segments: Sequence[str]) -> tuple[None, Params]:
-    """Stand in for a router where none is needed."""
-    return None, NO_PARAMS
-
-
 class HeadReader:
-    """Parses heads and caches the results; shared by all connections with the same settings and routes.
+    """Parses heads and caches the results; shared by all connections with the same settings.
 
     ``heads`` caches parsed heads by the bytes of the whole head; ``chunk_sizes``, used by ``ChunkedReader``,
-    caches the sizes of chunks by their first lines. When the results of ``resolve`` change, ``heads`` must be
-    cleared. ``refuse_host`` is called before ``resolve``; its result is cached with the head, too.
+    caches the sizes of chunks by their first lines. A result depends on the bytes alone.
     """
 
     __slots__ = (
         "_header_blocks",
+        "_interpret",
         "_lines",
         "_max_unchecked",
-        "_refuse_host",
-        "_resolve",
         "chunk_sizes",
         "heads",
         "settings",
     )
 
-    def __init__(
-        self, settings: Settings, resolve: Resolve = no_route, refuse_host: RefuseHost | None = None
-    ) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._max_unchecked = min(settings.max_request_line, settings.max_head - 4)
-        self._resolve = resolve
-        self._refuse_host = refuse_host
-        self.heads: BytesCache[ParsedHead] = BytesCache(max_entries=512, max_length=MAX_CACHED_HEAD)
-        self._header_blocks: BytesCache[Head] = BytesCache(max_entries=256, max_length=MAX_CACHED_HEAD)
-        self._lines: BytesCache[FieldLine] = BytesCache(max_entries=1024, max_length=256)
-        self.chunk_sizes: BytesCache[int] = BytesCache(max_entries=512, max_length=32)
+        self.heads = BoundedCache[bytes, ParsedHead](512, MAX_CACHED_HEAD)
+        self._header_blocks = BoundedCache[bytes, Head](256, MAX_CACHED_HEAD)
+        self._lines = BoundedCache[bytes, FieldLine](1024, 256)
+        # The lines are at most one head: with the limits as they are, 64 entries hold at most 2 MiB.
+        self._interpret = lru_cache(maxsize=64)(_interpret)
+        self.chunk_sizes = BoundedCache[bytes, int](512, 32)
 
     def read(self, octets: bytes) -> ParsedHead:
         """Parse a head that is not in the cache, with its empty line; raise ProtocolError."""
@@ -155,11 +139,7 @@ class HeadReader:
         target = read_target(method, target_octets)
         if target.authority is not None:
             head = head.with_authority(target.authority)
-        refusal = None if self._refuse_host is None else self._refuse_host(head.host)
-        if refusal is None:
-            read = method, target, head, *self._resolve(method, target.segments)
-        else:
-            read = method, target, head, refusal, NO_PARAMS
+        read = method, target, head
         if cached_head is not None:  # a head with a new header block is not likely to come again
             self.heads.put(octets, read)
         return read
@@ -194,7 +174,7 @@ class HeadReader:
             version = _read_version(lines[0])
         field_lines = self._read_field_lines(lines[1:])
         interpreted = tuple([line for line in field_lines if line[0] in INTERPRETED_FIELDS])
-        head = Head(version, Headers(field_lines), *_interpret(version, interpreted))
+        head = Head(version, Headers(field_lines), *self._interpret(version, interpreted))
         if last_line_is_new and field_lines and field_lines[-1][0] not in INTERPRETED_FIELDS:
             self._header_blocks.put(front, head.with_headers(Headers(field_lines[:-1])))
         return head
@@ -256,8 +236,6 @@ INTERPRETED_FIELDS = frozenset(
 )
 
 
-# The lines are at most one head: with the limits as they are, 64 entries hold at most 2 MiB.
-@lru_cache(maxsize=64)
 def _interpret(
     version: int, interpreted: tuple[FieldLine, ...]
 ) -> tuple[int, bool, bool, str | None, str | None]:
@@ -265,7 +243,7 @@ def _interpret(
 
     Raise ProtocolError where they contradict each other.
     """
-    value_of = Headers(interpreted).get
+    value_of = combine(interpreted).get
     host = value_of("host")
     if host is not None:
         check_host(host.encode("latin-1"))

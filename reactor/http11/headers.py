@@ -10,10 +10,12 @@ knows no field by its meaning.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TypeVar, overload
 
 from reactor.http11.errors import ProtocolError
 from reactor.http11.grammar import match_field_line
+
+Default = TypeVar("Default")
 
 # One field line, checked: the name in lower case, the value, the name as it was written.
 FieldLine = tuple[str, str, str]
@@ -43,6 +45,20 @@ def _fault(line: bytes) -> str:
     return "control character in a field value"
 
 
+def combine(lines: Iterable[FieldLine]) -> dict[str, str]:
+    """Return the combined values of field lines by their names in lower case (RFC 9110, 5.3).
+
+    A name with many lines is copied for each: the setting ``max_fields`` limits how many there are.
+
+    >>> combine([("accept", "a", "Accept"), ("accept", "b", "ACCEPT")])
+    {'accept': 'a, b'}
+    """
+    values: dict[str, str] = {}
+    for name, value, _ in lines:
+        values[name] = f"{values[name]}, {value}" if name in values else value
+    return values
+
+
 class Headers(Mapping[str, str]):
     """An unchangeable mapping from field name (any case) to combined value, as a str.
 
@@ -61,21 +77,27 @@ class Headers(Mapping[str, str]):
     def _values(self) -> dict[str, str]:
         """The combined values by name in lower case."""
         if not self._combined:
-            values: dict[str, list[str]] = {}
-            for name, value, _ in self._lines:
-                values.setdefault(name, []).append(value)
-            self._combined = {name: ", ".join(each) for name, each in values.items()}
+            self._combined = combine(self._lines)
         return self._combined
 
     def __getitem__(self, name: str) -> str:
         return self._values[name.lower()]
 
-    def get(self, name: str, default: Any = None) -> Any:
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+
+    @overload
+    def get(self, name: str, /, default: str) -> str: ...
+
+    @overload
+    def get(self, name: str, /, default: Default) -> str | Default: ...
+
+    def get(self, name: str, /, default: object = None) -> object:
         """Return the combined value, or the default; no exception is made and caught on the way."""
-        return self._values.get(name.lower(), default)
+        return (self._combined or self._values).get(name.lower(), default)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
+        return iter(self._combined or self._values)
 
     def __len__(self) -> int:
         return len(self._values)

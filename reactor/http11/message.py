@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from http import HTTPStatus
 from threading import RLock
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 from reactor.http11.errors import error_body
 from reactor.http11.headers import Headers
@@ -32,20 +32,18 @@ Params = Mapping[str, str]
 NO_PARAMS: Params = MappingProxyType({})
 
 # Where RFC 9110 has renamed what the standard library still calls by an older name.
-_PHRASES = {
+_RENAMED = {
     104: "Upload Resumption Supported",  # of a draft: Resumable Uploads for HTTP
     413: "Content Too Large",
     414: "URI Too Long",
     416: "Range Not Satisfiable",
 }
+_PHRASES = {each.value: each.phrase for each in HTTPStatus} | _RENAMED
 
 
 def reason_phrase(status: int) -> str:
     """Return the reason phrase of a status code, "Unknown" for one without a name (RFC 9110, 15)."""
-    try:
-        return _PHRASES.get(status) or HTTPStatus(status).phrase
-    except ValueError:
-        return "Unknown"
+    return _PHRASES.get(status, "Unknown")
 
 
 class Head:
@@ -93,20 +91,21 @@ class Head:
 
 
 class Request:
-    """One request. ``content`` is what the route's sink made of the content: octets, unless it says else.
+    """One request. ``content`` is the body where the route's sink kept it in memory, b"" otherwise.
 
-    ``route`` is what answers it, and ``params`` holds the parts of the path that the route names,
-    percent-decoded; both are the router's, and are the same object for many requests.
+    ``upload`` is what another sink made of the body, such as a file to be committed; otherwise None.
+    ``route`` is the pattern of the route that answers it, such as "/files/{name...}", and ``params`` holds
+    the parts of the path that the pattern names, percent-decoded. Both are set when the request is routed.
     """
 
-    __slots__ = ("content", "head", "method", "params", "route", "target")
+    __slots__ = ("content", "head", "method", "params", "route", "target", "upload")
 
     def __init__(
         self,
         method: str,
         target: Target,
         head: Head,
-        route: Any = None,
+        route: str = "",
         params: Params = NO_PARAMS,
     ) -> None:
         self.method = method
@@ -114,7 +113,8 @@ class Request:
         self.head = head
         self.route = route
         self.params = params
-        self.content: Any = b""
+        self.content = b""
+        self.upload: object = None
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.target}>"
@@ -183,7 +183,7 @@ class LiveStream:
     any thread; in a signal handler, pass them to ``Server.call_soon``. A stream belongs to one response.
     """
 
-    __slots__ = ("_lock", "_waiting", "closed", "limit", "size", "wake")
+    __slots__ = ("_lock", "_waiting", "_wake", "closed", "limit", "size")
 
     def __init__(self, limit: int = 256 * 1024) -> None:
         self._lock = RLock()  # a signal handler written in Python may interrupt send(), and call it
@@ -191,7 +191,7 @@ class LiveStream:
         self.size = 0
         self.limit = limit
         self.closed = False
-        self.wake: Callable[[], object] = do_nothing
+        self._wake: Callable[[], object] = do_nothing
 
     def send(self, data: bytes) -> bool:
         """Add bytes for the client; return False, adding nothing, when it is gone or too far behind.
@@ -210,13 +210,24 @@ class LiveStream:
             self._waiting.append(data)
             self.size += len(data)
         if is_first:
-            self.wake()
+            self._wake()
         return True
 
     def close(self) -> None:
         """End the stream; buffered data is still sent if the client is connected."""
         self.closed = True
-        self.wake()
+        self._wake()
+
+    def subscribe(self, wake: Callable[[], object]) -> bool:
+        """Call ``wake`` when data arrives or the stream ends, in that thread; return False if one is set."""
+        if self._wake is not do_nothing:
+            return False
+        self._wake = wake
+        return True
+
+    def unsubscribe(self) -> None:
+        """Call nothing from now on: a stream that is kept must not keep its connection."""
+        self._wake = do_nothing
 
     def __iter__(self) -> Iterator[bytes]:
         return self

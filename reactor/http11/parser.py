@@ -4,12 +4,12 @@
     IDLE      nothing                              HEAD with the next octet
     HEAD      a head, or its beginning             IDLE or HEAD; CONTENT when it has any; ENDED
     CONTENT   content of the request just read     IDLE, HEAD or ENDED when it is complete
-    ENDED     nothing that will be read            -    the client was to send no more (RFC 9112, 9.6)
-    LOST      octets without known framing         -    after a refusal
+    ENDED     nothing that will be read            -    after the last request, or one that was refused
 
 Pull, not push: ``feed`` octets as they come, whole or one by one or many requests at once; then
 ask for ``next_request``, which returns a ``Request`` as soon as its head is complete. While the
-phase is CONTENT, ``next_content`` hands out the content.
+phase is CONTENT, ``next_content`` hands out the content. The last request is the one whose head has
+``keep_alive`` False (RFC 9112, 9.6).
 
 The parser knows no socket and no clock, and never calls back.
 """
@@ -20,7 +20,7 @@ from reactor.http11.chunked import ChunkedReader
 from reactor.http11.errors import HTTPError, ProtocolError
 from reactor.http11.framing import CHUNKED, LengthReader, Reader
 from reactor.http11.head import MAX_CACHED_HEAD, HeadReader, parse_partial_head
-from reactor.http11.message import Request
+from reactor.http11.message import Head, Request
 
 # RFC 9112, 2.2: empty lines before a request line are skipped; a few, or they would be a way to
 # hold a connection for nothing.
@@ -34,7 +34,6 @@ class Phase(Enum):
     HEAD = auto()
     CONTENT = auto()
     ENDED = auto()
-    LOST = auto()
 
 
 # Module constants: an attribute of an enum class is slower to look up.
@@ -42,7 +41,6 @@ PHASE_IDLE = Phase.IDLE
 PHASE_HEAD = Phase.HEAD
 PHASE_CONTENT = Phase.CONTENT
 PHASE_ENDED = Phase.ENDED
-PHASE_LOST = Phase.LOST
 
 
 class Parser:
@@ -50,9 +48,9 @@ class Parser:
 
     __slots__ = (
         "_buffer",
-        "_close_after",
         "_content",
         "_empty_lines",
+        "_head",
         "_head_reader",
         "_position",
         "_scanned",
@@ -63,10 +61,10 @@ class Parser:
         self._head_reader = head_reader
         self._buffer = b""
         self._position = 0  # the first octet not yet read
-        self._scanned = 0  # where the search for the end of the head goes on; never before _position
+        self._scanned = 0  # where the search for the end of a head continues
         self._empty_lines = 0
         self._content: Reader | None = None
-        self._close_after = False  # the request being read is the last one
+        self._head: Head | None = None  # of the request whose content is being read
         self.phase = PHASE_IDLE
 
     # What others ask.
@@ -91,7 +89,7 @@ class Parser:
     def next_request(self) -> Request | None:
         """Return the next request whose head is complete, None when octets are missing.
 
-        Raise ProtocolError when what came is no request; the phase is LOST then.
+        Raise ProtocolError when what came is no request; the phase is ENDED then.
         """
         if self.phase is not PHASE_HEAD:
             return None
@@ -113,37 +111,41 @@ class Parser:
                         self._skip_empty_lines()
                         return self.next_request()
                     read = self._head_reader.read(octets)
-            except HTTPError as error:
-                error.request = self.partial_request()
-                self.abandon()
+            except HTTPError:
+                self.phase = PHASE_ENDED  # the buffer stays, for partial_request()
                 raise
-        head = read[2]
+        method, target, head = read
         self._empty_lines = 0
-        if not head.keep_alive:
-            self._close_after = True
         if head.length:
-            self._begin_content(head.length, after)
-        else:
+            self._begin_content(head, after)
+        elif head.keep_alive:
             self._next_message(after)
-        return Request(*read)
+        else:
+            self.end()
+        return Request(method, target, head)
 
     def next_content(self) -> bytes:
         """Return the content that has come, b"" for none yet; it is complete when the phase changes.
 
-        Raise ProtocolError when its framing is broken; the phase is LOST then.
+        Raise ProtocolError when its framing is broken; the phase is ENDED then.
         """
         assert self._content is not None, "there is no content to read"
+        assert self._head is not None, "content belongs to a request"
         try:
             octets, self._position = self._content.read(self._buffer, self._position)
         except ProtocolError:
-            self.abandon()
+            self.end()
             raise
         if self._position == len(self._buffer):
             self._buffer = b""
             self._position = 0
         if self._content.complete:
-            self._content = None
-            self._next_message(self._position)
+            keep_alive = self._head.keep_alive
+            self._content = self._head = None
+            if keep_alive:
+                self._next_message(self._position)
+            else:
+                self.end()
         return octets
 
     def partial_request(self) -> Request:
@@ -152,34 +154,27 @@ class Parser:
             self._buffer[self._position : self._position + self._head_reader.settings.max_head]
         )
 
-    def stop_after_current(self) -> None:
-        """Ignore all requests after the current one."""
-        if self.phase is PHASE_IDLE or self.phase is PHASE_HEAD:
-            self.phase = PHASE_ENDED
-        self._close_after = True
-
-    def abandon(self) -> None:
-        """Ignore all further bytes: it is not known where the next request would begin."""
-        self.phase = PHASE_LOST
+    def end(self) -> None:
+        """Ignore all further bytes: no request will be read from them."""
+        self.phase = PHASE_ENDED
         self._buffer = b""
         self._position = 0
-        self._content = None
+        self._content = self._head = None
 
     # One message after the other.
 
-    def _begin_content(self, length: int, position: int) -> None:
+    def _begin_content(self, head: Head, position: int) -> None:
         self._position = position
-        if length == CHUNKED:
+        self._head = head
+        if head.length == CHUNKED:
             self._content = ChunkedReader(self._head_reader)
         else:
-            self._content = LengthReader(length)
+            self._content = LengthReader(head.length)
         self.phase = PHASE_CONTENT
 
     def _next_message(self, position: int) -> None:
         """Be ready for the next request, of which the buffer may hold octets already from a position on."""
-        if self._close_after:
-            self.phase = PHASE_ENDED
-        elif position < len(self._buffer):
+        if position < len(self._buffer):
             self.phase = PHASE_HEAD
             self._position = self._scanned = position
         else:

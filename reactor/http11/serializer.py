@@ -2,21 +2,22 @@
 
 1. ``has_length`` says whether an HTTP/1.0 client can see where a response ends, so that its connection
    can stay open.
-2. ``serialize`` writes the head and says how the content is framed:
+2. ``Serializer.serialize`` writes the head and says how the content is framed:
 
     Content             Framing
     octets              Content-Length; whole, compressed where the client prefers it
     a FileSlice         Content-Length
     an iterable, live   chunked; in HTTP/1.0 the end of the connection is the end of the content
 
-What is the same in every response with one status and one set of fields is made once and kept.
-The fields that every response carries come from outside, Date among them, as does everything that
-depends on the time.
+Each server has a serializer of its own, which caches what is the same in every response with one status
+and one set of fields, and short compressed content. The fields that every response carries come from
+outside, Date among them, as does everything that depends on the time.
 """
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
+from reactor.http11.cache import BoundedCache
 from reactor.http11.chunked import chunked
 from reactor.http11.coding import gzip, gzip_slices
 from reactor.http11.grammar import match_field_line
@@ -27,7 +28,6 @@ from reactor.http11.message import (
     LiveStream,
     Request,
     Response,
-    do_nothing,
     reason_phrase,
 )
 
@@ -53,11 +53,7 @@ class ChunkSource:
 
     def subscribe(self, wake: Callable[[], None]) -> bool:
         """Have ``wake`` called when data arrives, in the sender's thread; return False if one is set."""
-        if isinstance(self._content, LiveStream):
-            if self._content.wake is not do_nothing:
-                return False
-            self._content.wake = wake
-        return True
+        return self._content.subscribe(wake) if isinstance(self._content, LiveStream) else True
 
     def end(self) -> None:
         """End a live stream; other content ends by itself."""
@@ -70,7 +66,7 @@ class ChunkSource:
         if close is not None:
             close()
         if isinstance(self._content, LiveStream):
-            self._content.wake = do_nothing  # a stream that is kept must not keep its connection
+            self._content.unsubscribe()
 
 
 # What follows a head: nothing, a part of a file, or chunks.
@@ -82,29 +78,70 @@ def has_length(response: Response) -> bool:
     return isinstance(response.content, (bytes, FileSlice))
 
 
-def serialize(
-    request: Request, response: Response, keep_alive: bool, common: bytes, share: int
-) -> tuple[bytes, Body, int]:
-    """Return the octets of the head with all content that is whole, the rest of the body, and a count.
+class Serializer:
+    """Writes responses; shared by all connections of one server."""
 
-    ``common`` is the field lines that every response carries, each with its CRLF. ``share`` is how many
-    octets may be compressed at one go; the count is how many were. Raise ValueError or TypeError for a
-    response that cannot be written, such as one with a faulty field.
-    """
-    content = response.content
-    head = request.head
-    negotiated = response.compress_min_size is not None
-    coding = head.coding if negotiated else None
-    compressed = 0
-    if coding is not None:
-        content, coding, compressed = _encode(response, coding, share, head.version == 1 or not keep_alive)
-    fields = _fixed_fields(response.status, response.headers, negotiated, coding, head.version, keep_alive)
-    if not isinstance(content, bytes) or response.status in _WITHOUT_CONTENT:
-        octets, body = _begin_body(request, response, content, fields + common)
-        return octets, body, compressed
-    if request.method == "HEAD":  # its response ends with the head (RFC 9110, 9.3.2)
-        return b"%b%bContent-Length: %d\r\n\r\n" % (fields, common, len(content)), None, compressed
-    return b"%b%bContent-Length: %d\r\n\r\n%b" % (fields, common, len(content), content), None, compressed
+    __slots__ = ("_compressed", "_fixed_fields")
+
+    def __init__(self) -> None:
+        # An entry for each file that is downloaded often, whose ETag is its own.
+        self._fixed_fields = lru_cache(maxsize=1024)(_fixed_fields)
+        # At most 16 MiB of content, most of it of small files, which is in memory anyway.
+        self._compressed: BoundedCache[bytes, bytes] = BoundedCache(max_entries=256, max_length=64 * 1024)
+
+    def serialize(
+        self, request: Request, response: Response, keep_alive: bool, common: bytes, share: int
+    ) -> tuple[bytes, Body, int]:
+        """Return the octets of the head with all content that is whole, the rest of the body, and a count.
+
+        ``common`` is the field lines that every response carries, each with its CRLF. ``share`` is how many
+        octets may be compressed at one go; the count is how many were. Raise ValueError or TypeError for a
+        response that cannot be written, such as one with a faulty field.
+        """
+        content = response.content
+        head = request.head
+        compress_min_size = response.compress_min_size
+        negotiated = compress_min_size is not None
+        coding = head.coding
+        compressed = 0
+        if coding is not None:
+            if compress_min_size is None or (isinstance(content, bytes) and len(content) < compress_min_size):
+                coding = None
+            else:
+                length_optional = head.version == 1 or not keep_alive
+                content, coding, compressed = self._encode(content, coding, share, length_optional)
+        fixed_fields = self._fixed_fields  # a call of a slot takes 15 ns longer than one of a name
+        fields = fixed_fields(response.status, response.headers, negotiated, coding, head.version, keep_alive)
+        if not isinstance(content, bytes) or response.status in _WITHOUT_CONTENT:
+            octets, body = _begin_body(request, response, content, fields + common)
+            return octets, body, compressed
+        if request.method == "HEAD":  # its response ends with the head (RFC 9110, 9.3.2)
+            return b"%b%bContent-Length: %d\r\n\r\n" % (fields, common, len(content)), None, compressed
+        return b"%b%bContent-Length: %d\r\n\r\n%b" % (fields, common, len(content), content), None, compressed
+
+    def _encode(
+        self, content: Content, coding: str, share: int, length_optional: bool
+    ) -> tuple[Content, str | None, int]:
+        """Compress content as the client prefers it; return it with its coding, and how much was compressed.
+
+        ``length_optional`` says that the content may end by chunks or with the connection.
+        """
+        if isinstance(content, (FileSlice, LiveStream)):
+            return content, None, 0
+        if not isinstance(content, bytes):
+            return gzip_slices(_chunks(content), share), coding, 0
+        if len(content) <= share:
+            return self._gzip(content), coding, len(content)
+        # Too much for one turn, and how long it will be is not known before its end.
+        return (gzip_slices([content], share), coding, 0) if length_optional else (content, None, 0)
+
+    def _gzip(self, content: bytes) -> bytes:
+        """Compress content that is whole; short content that is sent again and again is compressed once."""
+        compressed = self._compressed.get(content)
+        if compressed is None:
+            compressed = gzip(content)
+            self._compressed.put(content, compressed)
+        return compressed
 
 
 def interim(status: int, headers: Fields = ()) -> bytes:
@@ -144,27 +181,6 @@ def _chunks(content: Content) -> Iterator[bytes]:
     return iter([content] if isinstance(content, bytes) else content)  # type: ignore[arg-type]
 
 
-def _encode(
-    response: Response, coding: str, share: int, length_optional: bool
-) -> tuple[Content, str | None, int]:
-    """Compress content as the client prefers it; return it with its coding, and how much was compressed.
-
-    ``length_optional`` says that the content may end by chunks or with the connection.
-    """
-    content = response.content
-    if isinstance(content, (FileSlice, LiveStream)):
-        return content, None, 0
-    if not isinstance(content, bytes):
-        return gzip_slices(_chunks(content), share), coding, 0
-    if len(content) < (response.compress_min_size or 0):
-        return content, None, 0
-    if len(content) <= share:
-        return gzip(content), coding, len(content)
-    # Too much for one turn, and how long it will be is not known before its end.
-    return (gzip_slices([content], share), coding, 0) if length_optional else (content, None, 0)
-
-
-@lru_cache(maxsize=256)
 def _fixed_fields(
     status: int,
     headers: Fields,
@@ -190,10 +206,11 @@ def _fixed_fields(
 
 def _lines(status: int, headers: Fields) -> bytes:
     """Write the status line and a handler's fields; raise ValueError for one that cannot be."""
+    lines = [f"HTTP/1.1 {status} {reason_phrase(status)}\r\n"]
     for name, value in headers:
         check_field(name, value)
-    fields = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return f"HTTP/1.1 {status} {reason_phrase(status)}\r\n{fields}".encode("latin-1")
+        lines.append(f"{name}: {value}\r\n")
+    return "".join(lines).encode("latin-1")
 
 
 def check_field(name: str, value: str) -> None:

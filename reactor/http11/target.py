@@ -14,6 +14,7 @@ its segment. Dot segments are left as they are: what they mean is for the handle
 """
 
 import ipaddress
+from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
 from reactor.http11.errors import ProtocolError
@@ -27,9 +28,12 @@ class Target:
     "?"); ``segments`` is the path split at its slashes and decoded, without the empty one before
     the first slash; ``authority`` is the host that an absolute-form names, or None. For the
     asterisk-form the path is "*", and there are no segments.
+
+    One target serves all requests with the same bytes as their head. ``found`` is for the server, which keeps
+    there what it has found for them: the version of its routes, the route, and what the route names.
     """
 
-    __slots__ = ("authority", "path", "query", "segments")
+    __slots__ = ("authority", "found", "path", "query", "segments")
 
     def __init__(
         self, path: str, segments: tuple[str, ...], query: str | None = None, authority: str | None = None
@@ -38,6 +42,7 @@ class Target:
         self.segments = segments
         self.query = query
         self.authority = authority
+        self.found: tuple[object, object, Mapping[str, str]] | None = None
 
     def __str__(self) -> str:
         scheme = "" if self.authority is None else f"http://{self.authority}"

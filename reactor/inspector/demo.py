@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from math import inf
 from typing import NamedTuple
 
+from reactor.event_handler import EventHandler, Interest
 from reactor.inspector.demo_server import TOKEN_FIELD, DemoServer
-from reactor.loop import EventHandler, Interest, Reactor
+from reactor.loop import Reactor
 
 MAX_DEMOS, MAX_CLIENTS = 10, 200  # demos at once, and clients of all of them
 MAX_SECONDS = 60.0  # that a client stays

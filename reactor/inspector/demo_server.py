@@ -22,7 +22,7 @@ from reactor.basic_auth import with_check
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Params, Request, Response
 from reactor.inspector.stepping import InspectedConnection, SteppedReactor
-from reactor.observe.events import Event, EventCallback, EventKind
+from reactor.observe.events import Event, EventCallback, is_of_connection
 from reactor.routing import Route, Router
 from reactor.server.acceptor import Acceptor
 from reactor.server.context import ServerContext, ServerState
@@ -34,10 +34,6 @@ MAX_CONNECTIONS = 256
 TOKEN_FIELD = "Demo-Token"
 BLOCKS_FOR = 0.2  # seconds
 LARGE = 4 << 20  # bytes
-
-_OF_LOOP = frozenset(
-    (EventKind.TURN, EventKind.SELECTED, EventKind.CALLED, EventKind.SCHEDULED, EventKind.ENDED)
-)
 
 
 # The routes.
@@ -103,7 +99,7 @@ class ServedEvents:
             # Called at the end of a turn: this list still has the last CLOSED event.
             if not self._left_out.connections:
                 self._left_out = None
-            events = [each for each in events if each[0] in _OF_LOOP or each[2].number > 0]
+            events = [each for each in events if not is_of_connection(each) or each[2].number > 0]
         self._subscriber(events)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from reactor.deadlines import Deadlines
 from reactor.http11.parser import Parser
-from reactor.http11.serializer import serialize
+from reactor.http11.serializer import Serializer
 from reactor.loop import Reactor
 from reactor.server.acceptor import Acceptor
 from reactor.server.connection import Connection
@@ -21,7 +21,7 @@ class Step(NamedTuple):
     name: str
     title: str
     words: str
-    function: Callable[..., Any]
+    function: Callable[..., object]
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON for the page."""
@@ -55,6 +55,13 @@ STEPS = (
         Reactor._dispatch,
     ),
     Step(
+        "soon",
+        "Call soon",
+        "A connection that has received more requests than its share of a turn answers the others in "
+        "the next turn, which then does not sleep. So the other connections are served in between.",
+        Reactor.soon,
+    ),
+    Step(
         "late",
         "Deadlines",
         "Who was to be done by now and is not, is called by on_deadline: a head that is not complete, "
@@ -73,7 +80,7 @@ STEPS = (
         "Receive",
         "A readable handle has octets, and recv returns what has come: a whole request, several, or "
         "half of one. Never more than a turn's share, so that others have theirs.",
-        Connection._receive,
+        Connection.on_readable,
     ),
     Step(
         "parse",
@@ -94,7 +101,7 @@ STEPS = (
         "Serialize",
         "The response becomes octets: the status line, the fields, the content, compressed where the "
         "client prefers that.",
-        serialize,
+        Serializer.serialize,
     ),
     Step(
         "send",

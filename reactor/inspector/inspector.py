@@ -1,7 +1,7 @@
 """The inspector: a second, small server in the same thread, which looks at the first one and can hold it.
 
-    instrumentation = inspected(subscribers, host, port, settings)
-    with Server(routes, instrumentation=instrumentation) as server, instrumentation.lifespan(server):
+    inspector = inspected(subscribers, host, port)
+    with closing(inspector), Server(routes, instrumentation=inspector) as server:
         server.run()
 
 Its reactor is the outer one. It serves the inspector's own listening handle with the same acceptor and the
@@ -13,15 +13,13 @@ can still be stopped.
 import selectors
 import signal
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from math import inf
+from collections.abc import Sequence
+from contextlib import ExitStack
 
 from reactor.inspector.demo_server import DemoServer, ServedEvents
-from reactor.inspector.main_loop import MainLoop
 from reactor.inspector.origin_check import LocalRouter
 from reactor.inspector.routes import Installer, install
-from reactor.inspector.stepping import Control, InspectedConnection, SteppedReactor, pausable
+from reactor.inspector.stepping import InspectedConnection, SteppedReactor
 from reactor.inspector.subscribers import Subscribers
 from reactor.loop import Reactor
 from reactor.observe.events import EventCallback
@@ -39,61 +37,70 @@ MAX_CONNECTIONS = 100
 PAGE_TIMEOUT = 10.0
 
 
-class Inspector:
-    """One server's inspector; raises StartError when it cannot listen."""
+class Inspector(Instrumentation):
+    """The instrumentation of a server that is shown, and can be held, on a listening socket of its own.
+
+    ``installers`` add routes. ``served`` are forwarded the events without those of demo connections.
+    """
 
     def __init__(
         self,
-        server: Server,
-        inner: SteppedReactor,
-        host: str = HOST,
-        port: int = PORT,
-        installers: Sequence[Installer] = (),
-        served: Sequence[ServedEvents] = (),
-        names: Sequence[str] = (),
+        reactor: SteppedReactor,
+        outer: Reactor,
+        listener: socket.socket,
+        routes: LocalRouter,
+        installers: Sequence[Installer],
+        served: Sequence[ServedEvents],
     ) -> None:
-        self._server = server
-        self._control = inner.control
-        self._outer = inner.control.outer
-        listener = listen(host, port)
-        name, number = listener.getsockname()[:2]
-        self.url = f"http://[{name}]:{number}/" if ":" in name else f"http://{name}:{number}/"
-        routes = LocalRouter(host, names)
-        demo_server = DemoServer(server.context, inner, served)
-        self._subscribers = Subscribers(server, inner, self._outer, demo_server)
-        install(routes, self._subscribers)
-        for each in installers:
-            each(routes, server)
-        if hasattr(socket, "TCP_USER_TIMEOUT"):
-            # Inherited by connections: it closes those whose frames are never acknowledged.
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(PAGE_TIMEOUT * 1000))
-        self._context = ServerContext(self._outer, routes, Settings(stall_timeout=PAGE_TIMEOUT))
-        self._acceptor = Acceptor(self._context, listener, MAX_CONNECTIONS, Connection)
-        main_loop = MainLoop(inner, self._outer)
-        self._control.suspend_loop, self._control.resume_loop = main_loop.suspend, main_loop.resume
-        for handler in (self._acceptor, main_loop, self._subscribers):
-            self._outer.register(handler)
-        server.run_loop = self._outer
-        server.signal_callback = self._on_signal
+        host, port = listener.getsockname()[:2]
+        self.url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        super().__init__(reactor, InspectedConnection, outer, f"microscope on {self.url}")
+        self.control = reactor.control
+        self._main = reactor
+        self._listener = listener
+        self._routes = routes
+        self._installers = installers
+        self._served = served
+        self._context = ServerContext(outer, routes, Settings(stall_timeout=PAGE_TIMEOUT))
+        self._stack = ExitStack()  # what ``on_start`` has begun
 
-    def _on_signal(self, number: int) -> None:
+    def on_start(self, server: Server) -> None:
+        """Serve the page of a server."""
+        demo_server = DemoServer(server.context, self._main, self._served)
+        subscribers = Subscribers(server, self._main, self.run_loop, demo_server)
+        install(self._routes, subscribers)
+        for each in self._installers:
+            each(self._routes, server)
+        acceptor = Acceptor(self._context, self._listener, MAX_CONNECTIONS, Connection)
+        self._stack.callback(self._abort_connections)
+        self._stack.callback(acceptor.close)
+        self._stack.callback(subscribers.close)
+        self.run_loop.register(acceptor)
+        self.run_loop.register(subscribers)
+
+    def on_signal(self, server: Server, number: int) -> None:
         """Pass a signal on to the server, which hears it in a turn of its own, and between two calls."""
         if number == signal.SIGUSR1:
-            self._server.on_signal(number)
+            server.on_signal(number)
             return
-        if self._server.stops_on(number):
-            self._subscribers.stop_requested = True
-            self._control.detach()
-        self._server.call_soon(self._server.on_signal, number)
+        if server.stops_on(number):
+            self.control.stop()
+        server.call_soon(server.on_signal, number)
+
+    def on_close(self) -> None:
+        """Close the connections of the inspector; those of the server are closed after it, and never held."""
+        self.control.stop()
+        self._stack.close()
 
     def close(self) -> None:
-        """Close every handle of the inspector; the server's own are closed after it, and held by nobody."""
-        self._control.detach()
-        self._subscribers.close()
-        self._acceptor.close()
+        """Close both selectors and the listening socket."""
+        super().close()
+        self._listener.close()
+        self.run_loop.close()
+
+    def _abort_connections(self) -> None:
         for connection in list(self._context.connections.values()):
             connection.abort()
-        self._outer.close()
 
 
 def inspected(
@@ -105,27 +112,25 @@ def inspected(
     served_subscribers: Sequence[EventCallback] = (),
     outer: Reactor | None = None,
     names: Sequence[str] = (),
-) -> Instrumentation:
-    """Return a server's Instrumentation with an inspector; raise StartError if its selector cannot be polled.
+) -> Inspector:
+    """Open the listening socket of an inspector; raise StartError, also if the selector cannot be polled.
 
     ``served_subscribers`` receive the events of the server without those of demo connections. ``outer`` is
     the reactor of the inspector, whose clock both servers use. It is also served at host ``names``.
     """
+    slow_turn = (Settings() if settings is None else settings).slow_turn
     selector = selectors.DefaultSelector()
-    if not hasattr(selector, "fileno"):
+    try:
+        if not hasattr(selector, "fileno"):
+            raise StartError("--inspect needs a selector that can itself be waited for: epoll or kqueue")
+        listener = listen(host, port)
+    except StartError:
         selector.close()
-        raise StartError("--inspect needs a selector that can itself be waited for: epoll or kqueue")
-    outer = Reactor(slow_turn=inf) if outer is None else outer
-    control = Control(outer, pausable(outer.clock))
+        raise
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Inherited by connections: it closes those whose frames are never acknowledged.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(PAGE_TIMEOUT * 1000))
+    outer = Reactor() if outer is None else outer
     served = [ServedEvents(each) for each in served_subscribers]
-    inner = SteppedReactor(control, [*served, *subscribers], selector, (settings or Settings()).slow_turn)
-
-    @contextmanager
-    def lifespan(server: Server) -> Iterator[str]:
-        inspector = Inspector(server, inner, host, port, installers, served, names)
-        try:
-            yield f"microscope on {inspector.url}"
-        finally:
-            inspector.close()
-
-    return Instrumentation(inner, InspectedConnection, lifespan)
+    reactor = SteppedReactor(outer, [*served, *subscribers], selector, slow_turn)
+    return Inspector(reactor, outer, listener, LocalRouter(host, names), installers, served)

@@ -15,24 +15,63 @@ That is also how loops are nested in earnest: a toolkit with a loop of its own t
 another's, a library that hands out its epoll handle instead of a hundred sockets.
 """
 
+import selectors
+from collections.abc import Callable
 from math import inf
+from typing import Protocol
 
-from reactor.inspector.stepping import SteppedReactor
-from reactor.loop import EventHandler, Interest, Reactor
+from reactor.event_handler import EventHandler, Interest
+from reactor.inspector.control import BETWEEN, PAUSED, Control, Position
+from reactor.inspector.pausable_clock import PausableClock
+from reactor.loop import Reactor
+
+
+class Steppable(Protocol):
+    """A reactor whose turns another reactor can take."""
+
+    turns: int
+
+    @property
+    def selector(self) -> selectors.BaseSelector:
+        """What the other reactor waits for."""
+
+    def earliest(self) -> float:
+        """Return when the next turn is due if no handle becomes ready: -inf for now, inf for never."""
+
+    def turn(self) -> None:
+        """Take a turn that does not sleep."""
+
+
+class Timer(EventHandler):
+    """Calls a function once, at a time of the reactor's clock."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        super().__init__()
+        self._function = function
+
+    def on_deadline(self) -> None:
+        """Call the function."""
+        self.deadline = inf
+        self._function()
 
 
 class MainLoop(EventHandler):
-    """Takes a turn of the main reactor when one is due."""
+    """Takes a turn of the main reactor when one is due, and holds it as its control says."""
 
-    __slots__ = ("_asked", "_inner", "_is_due", "_outer")
+    __slots__ = ("_clock", "_control", "_inner", "_is_due", "_is_in_turn", "_outer", "_timer")
 
-    def __init__(self, inner: SteppedReactor, outer: Reactor) -> None:
+    def __init__(self, inner: Steppable, outer: Reactor, control: Control, clock: PausableClock) -> None:
         super().__init__(inner.selector, Interest.READ)
         self._inner = inner
         self._outer = outer
+        self._control = control
+        self._clock = clock
         self._is_due = False
-        self._asked = False  # the outer selector has been asked since the loop was resumed
-        outer.at_turn_end(self._take_turn)
+        self._is_in_turn = False  # the main loop is held in the middle of a turn
+        self._timer = Timer(control.delay_ended)
+        outer.at_turn_end(self._end_outer_turn)
         self._await()
 
     def on_readable(self) -> None:
@@ -44,38 +83,63 @@ class MainLoop(EventHandler):
         self.deadline = inf
         self._is_due = True
 
-    def _take_turn(self) -> None:
-        """Take a turn of the main loop, if one is due.
+    def hold(self, position: Position, seconds: float) -> None:
+        """Hold the main loop in the middle of its turn: the outer reactor takes turns from within it."""
+        self._suspend(position)
+        self._timer.deadline = self._outer.clock() + seconds
+        self._outer.refresh(self._timer)
+        self._is_in_turn = True
+        try:
+            while self._control.at is not None:
+                self._outer.turn()
+        finally:
+            self._is_in_turn = False
+        self._timer.deadline = inf
+        self._resume()
 
-        At the end of the outer turn and not in one of its calls: where the main loop is held, nobody of
-        the outer turn must be left uncalled behind it.
+    def _end_outer_turn(self) -> None:
+        """Take a turn of the main loop, if one is due, and if it may.
+
+        At the end of the outer turn and not in one of its calls: where the main loop is held, every handler
+        of the outer turn has been called before.
         """
-        if self._is_due:
+        if self._is_in_turn:
+            return
+        if self._control.pace is PAUSED:
+            self._stay()
+        elif not self.interest:
+            self._resume()
+        elif self._is_due:
             self._is_due = False
             self._inner.turn()
-            if self.interest:
+            if self._control.pace is PAUSED:
+                self._stay()
+            else:
                 self._await()
-                self._outer.refresh(self)
-        elif self._asked:
-            self._inner.control.nothing_is_ready()
         else:
-            self._asked = True
+            self._control.nothing_is_ready()
 
-    def suspend(self) -> None:
-        """Wait for the main loop no more."""
+    def _stay(self) -> None:
+        """Hold the main loop between two turns: the outer reactor does not wait for it."""
+        if self._control.at is None:
+            self._suspend(Position(BETWEEN, self._inner.turns, None, "", self._control.reason))
+
+    def _suspend(self, position: Position) -> None:
+        self._control.hold(position)
+        self._clock.hold()
         self.interest = Interest.NONE
         self.deadline = inf
+        self._is_due = False
         self._outer.refresh(self)
 
-    def resume(self) -> None:
-        """Wait for it again."""
+    def _resume(self) -> None:
+        self._clock.resume()
         self.interest = Interest.READ
-        self._asked = False
         self._await()
-        self._outer.refresh(self)
 
     def _await(self) -> None:
-        """Translate its earliest deadline to the outer clock."""
+        """Wait for the main loop, and for its earliest deadline, translated to the outer clock."""
         earliest = self._inner.earliest()
-        waits = earliest - self._inner.clock()
+        waits = earliest - self._clock.read()
         self.deadline = inf if earliest == inf else self._outer.clock() + max(0.0, waits)
+        self._outer.refresh(self)

@@ -2,7 +2,7 @@
 
     page.html    the elements that are there before the first frame
     page.css     how it looks, in the light and in the dark; one colour for each state
-    turn.js      the turn: its four steps, and a bar for each of the last 200
+    turn.js      the turn: its steps, and a bar for each of the last 200
     flow.js      the transitions between the states, as arcs that light up
     board.js     the state board: lanes, and chips that glide from one to another
     panel.js     one connection: its history, its traffic, its row in the table

@@ -83,12 +83,14 @@ class HeadRedactor:
             self._hides, self._begun, self._announces = self._announces, False, False
 
 
-def show_outgoing(data: object, count: int, is_head: bool) -> str:
-    """Return what may be shown of ``count`` bytes that were sent, the first of which are given."""
-    if not is_head or not isinstance(data, bytes) or not data.startswith(b"HTTP/1."):
+def head_of(response: bytes) -> bytes:
+    """Return the head of a response, which may be shown: what follows it is content."""
+    return response[: response.find(b"\r\n\r\n") + 4]
+
+
+def show_outgoing(head: bytes, count: int) -> str:
+    """Return what may be shown of ``count`` sent bytes, which begin with ``head`` unless that is empty."""
+    if not head:
         return f"[{count} octets]"
-    head = data[:count]
-    end = head.find(b"\r\n\r\n") + 4
-    head = head[:end] if end > 3 else head
     rest = count - len(head)
-    return printable(head) + (f"[{rest} octets of content]" if rest > 0 else "")
+    return printable(head[:count]) + (f"[{rest} octets of content]" if rest > 0 else "")

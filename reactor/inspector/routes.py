@@ -107,7 +107,7 @@ def install(routes: Router, subscribers: Subscribers) -> None:
             raise HTTPError(400, f'"states" is a list of {", ".join(sorted(known))}')
         if not isinstance(slow, bool):
             raise HTTPError(400, '"slow" is true or false')
-        control.stop_at_states, control.stop_at_slow = frozenset(states), slow
+        control.set_breakpoints(states, slow)
         subscribers.changed()
         return as_json({"states": sorted(states), "slow": slow})
 

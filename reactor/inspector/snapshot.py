@@ -12,12 +12,14 @@ decides which bytes may be shown.
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from typing import Any
 
-from reactor.inspector.redact import HeadRedactor, show_outgoing
-from reactor.observe.events import CloseReason, Event, EventKind, Subscriber, descriptor_of, peer_of
+from reactor.event_handler import DEADLINE
+from reactor.http11.message import Request
+from reactor.inspector.redact import HeadRedactor, head_of, show_outgoing
+from reactor.loop_hooks import Ready
+from reactor.observe.events import Event, EventKind, Subscriber, descriptor_of, peer_of
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
-from reactor.server.connection import State
+from reactor.server.state import CloseReason, State
 
 MAX_CHIPS = 300  # connections that are shown one by one
 TURNS, HISTORY, PIECES, CLOSED = 200, 60, 40, 50
@@ -33,8 +35,8 @@ class ConnectionRecord:
     """
 
     __slots__ = (
-        *("close_reason", "closed_at", "connection", "entered", "fd", "head_is_due", "history", "missing"),
-        *("peer", "redactor", "traffic"),
+        *("close_reason", "closed_at", "connection", "entered", "fd", "history", "missing"),
+        *("partly_sent", "peer", "redactor", "traffic", "unsent_head"),
     )
 
     def __init__(
@@ -49,12 +51,14 @@ class ConnectionRecord:
         self.missing = missing
         self.traffic: deque[tuple[float, str, int, str]] = deque(maxlen=PIECES)
         self.redactor = HeadRedactor()
-        self.head_is_due = False
+        self.unsent_head = b""  # the head that the next sent bytes begin with; empty for none
+        self.partly_sent = False  # bytes of earlier responses may be left, which are sent first
         self.close_reason = ""
 
     def enter(self, now: float, before: State, after: State) -> None:
         """Note a change of state."""
         self.entered = now
+        self.partly_sent = False
         self.history.append((now, before.index, after.index))
         if len(self.history) > HISTORY:
             self.history.popleft()
@@ -72,6 +76,7 @@ def record_of(connection: InstrumentedConnection) -> ConnectionRecord:
     )
     if state is not State.ACCEPTED and state is not State.IDLE:
         record.redactor.hide()  # a part of a head or of content has come
+        record.partly_sent = True  # it may be
     return record
 
 
@@ -116,66 +121,86 @@ class Snapshot(Subscriber):
 
     # The loop.
 
-    def _on_selected(self, kind: EventKind, when: float, waited: float, ready: list[Any]) -> None:
+    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
+        """Note which handles are ready."""
         self._waited, self._late = waited, 0.0
         self.ready = {key.fd: events for key, events in ready}
 
-    def _on_called(self, kind: EventKind, when: float, handler: object, events: int, began: float) -> None:
-        if not events:
+    def on_called(self, kind: EventKind, when: float, handler: object, events: int, began: float) -> None:
+        """Add up the time spent on deadlines."""
+        if events == DEADLINE:
             self._late += when - began
 
-    def _on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+    def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+        """Record the turn."""
         worked = when - began
         slow = int(worked > self._slow_turn)
         self.turns.append((turn, self._waited, worked - self._late, self._late, len(self.ready), slow))
 
     # Connections.
 
-    def _on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
+    def on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
+        """Begin the record of a connection."""
         self.totals["accepted"] += 1
         self.records[connection.number] = ConnectionRecord(connection, when, State.ACCEPTED)
 
-    def _on_entered(
+    def on_entered(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
     ) -> None:
+        """Record the change of state."""
         self.moves[before.index][after.index] += 1
         record = self._record(connection)
         record.enter(when, before, after)
         if after is State.IDLE:
             record.redactor.idle()
 
-    def _on_received(
+    def on_received(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, data: bytes
     ) -> None:
+        """Record the bytes, redacted."""
         self.totals["bytes_received"] += len(data)
         record = self._record(connection)
         text = record.redactor.show(data)
         if len(self.records) <= MAX_CHIPS:
             record.traffic.append((when, "in", len(data), text))
 
-    def _on_response(
-        self, kind: EventKind, when: float, connection: InstrumentedConnection, *others: object
+    def on_response(
+        self,
+        kind: EventKind,
+        when: float,
+        connection: InstrumentedConnection,
+        request: Request,
+        status: int,
+        compressed: int,
+        began: float,
+        made: float,
+        data: bytes,
     ) -> None:
+        """Count the response, and keep its head until it is sent."""
         self.totals["requests"] += 1
-        self._record(connection).head_is_due = True
+        record = self._record(connection)
+        if not record.partly_sent:
+            record.unsent_head = record.unsent_head or head_of(data)
 
-    def _on_refused(
+    def on_refused(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
     ) -> None:
+        """Count the refusal."""
         self.totals["refused"] += 1
 
-    def _on_sent(
-        self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int, data: object
-    ) -> None:
+    def on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
+        """Record how many bytes were sent, with the head of the response."""
         self.totals["bytes_sent"] += count
         record = self._record(connection)
         if len(self.records) <= MAX_CHIPS:
-            record.traffic.append((when, "out", count, show_outgoing(data, count, record.head_is_due)))
-        record.head_is_due = False
+            record.traffic.append((when, "out", count, show_outgoing(record.unsent_head, count)))
+        record.unsent_head = b""
+        record.partly_sent = True
 
-    def _on_closed(
+    def on_closed(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason
     ) -> None:
+        """Move the record to those of closed connections."""
         self.totals["closed"] += 1
         record = self.records.pop(connection.number, None) or record_of(connection)
         record.closed_at, record.close_reason = when, reason.text

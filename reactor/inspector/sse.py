@@ -11,15 +11,16 @@ snapshot is kept. Everything is numbers, and short words of ours.
 import json
 from itertools import islice
 from math import inf
-from typing import Any
 
+from reactor.event_handler import EventHandler
 from reactor.http11.message import LiveStream
+from reactor.inspector.control import BETWEEN, ENTER, Position
 from reactor.inspector.snapshot import MAX_CHIPS, STATES, ConnectionRecord, Snapshot
-from reactor.inspector.stepping import BETWEEN, ENTER, Position, SteppedReactor
-from reactor.loop import EventHandler
+from reactor.inspector.stepping import SteppedReactor
 from reactor.observe.events import deadline_name, name_of
 from reactor.observe.instrumented import InstrumentedConnection
-from reactor.server.connection import State
+from reactor.server.connection import Connection
+from reactor.server.state import State
 
 HANDLES, DEADLINES = 40, 10
 AGES = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0)  # seconds; the bounds of the density
@@ -42,7 +43,7 @@ class PageStream:
         self._turn = snapshot.turns[-1][0] if snapshot.turns else 0
         self._moves = [list(row) for row in snapshot.moves]
 
-    def send(self, snapshot: Snapshot, frame: dict[str, Any]) -> None:
+    def send(self, snapshot: Snapshot, frame: dict[str, object]) -> None:
         """Send a frame with the turns and moves since the last one that could be sent."""
         frame["turns"] = [turn for turn in snapshot.turns if turn[0] > self._turn]
         frame["moves"] = [
@@ -70,8 +71,8 @@ def _fd(handler: EventHandler) -> int:
     return -1 if handler.handle is None else handler.handle.fileno()
 
 
-def _position(position: Position) -> dict[str, Any]:
-    number = getattr(position.handler, "number", None)
+def _position(position: Position) -> dict[str, object]:
+    number = position.handler.number if isinstance(position.handler, Connection) else None
     reason = position.reason
     if position.step == ENTER:
         reason = f"breakpoint: c{number} enters {position.hook}"
@@ -93,7 +94,7 @@ class FrameBuilder:
 
     def make(
         self, snapshot: Snapshot, connections: list[InstrumentedConnection], demos: list[str]
-    ) -> dict[str, Any]:
+    ) -> dict[str, object]:
         """Return a frame, without the parts that depend on the stream."""
         control, now = self._reactor.control, self._reactor.clock()
         counts = [0] * len(STATES)
@@ -121,7 +122,7 @@ class FrameBuilder:
             "demos": demos,
         }
 
-    def _selector(self, snapshot: Snapshot) -> dict[str, Any]:
+    def _selector(self, snapshot: Snapshot) -> dict[str, object]:
         registered = self._reactor.selector.get_map()
         shown = [
             (key.fd, name_of(key.data), key.events, snapshot.ready.get(key.fd, 0))
@@ -130,7 +131,7 @@ class FrameBuilder:
         return {"handles": shown, "handles_left_out": len(registered) - len(shown)}
 
 
-def chip(record: ConnectionRecord, now: float) -> tuple[Any, ...]:
+def chip(record: ConnectionRecord, now: float) -> tuple[object, ...]:
     """Return a connection as a frame has it."""
     connection = record.connection
     waits = connection.deadline - now
@@ -156,7 +157,7 @@ def density(records: list[ConnectionRecord], now: float) -> list[list[int]]:
     return counts
 
 
-def describe(record: ConnectionRecord, now: float) -> dict[str, Any]:
+def describe(record: ConnectionRecord, now: float) -> dict[str, object]:
     """Return everything about one connection, as JSON."""
     connection = record.connection
     waits = connection.deadline - now

@@ -14,18 +14,21 @@ from math import inf
 from typing import Any
 
 from reactor._version import __version__
+from reactor.event_handler import EventHandler
 from reactor.http11.message import LiveStream
+from reactor.inspector.control import Control
 from reactor.inspector.demo import DEMOS, DemoRunner
 from reactor.inspector.demo_server import DemoServer
 from reactor.inspector.explanations import STEPS
+from reactor.inspector.main_loop import Timer
 from reactor.inspector.snapshot import MAX_CHIPS, Snapshot
 from reactor.inspector.sse import FrameBuilder, PageStream, describe, encode
-from reactor.inspector.stepping import Control, SteppedReactor, Timer
-from reactor.inspector.table import state_table
-from reactor.loop import EventHandler, Reactor
+from reactor.inspector.stepping import SteppedReactor
+from reactor.loop import Reactor
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.server.context import ServerState
 from reactor.server.server import Server
+from reactor.server.state import State
 
 log = logging.getLogger("reactor")
 
@@ -50,7 +53,6 @@ class Subscribers(EventHandler):
         "_snapshot",
         "_waiting",
         "demos",
-        "stop_requested",
     )
 
     def __init__(
@@ -67,7 +69,6 @@ class Subscribers(EventHandler):
         self._sent_at = -inf
         self._waiting = ""  # what the control waited for in the last frame
         self._abandoned = Timer(self._resume)
-        self.stop_requested = False
         self.demos = DemoRunner(outer, demo_server)
         self._frame_builder = FrameBuilder(inner)
 
@@ -79,7 +80,7 @@ class Subscribers(EventHandler):
     @property
     def stopping(self) -> bool:
         """True since a stop was requested, of which the server may not have been notified yet."""
-        return self.stop_requested or self._server.context.state is not ServerState.RUNNING
+        return self.control.stopping or self._server.context.state is not ServerState.RUNNING
 
     def add(self, stream: LiveStream) -> bool:
         """Begin to send frames to a page; return False when there are too many pages."""
@@ -102,6 +103,11 @@ class Subscribers(EventHandler):
         """Act on a command: have a frame made soon, and expect a page within RESUMED_AFTER seconds."""
         self._frame_soon()
         self._expect_page()
+
+    def on_soon(self) -> None:
+        """Send a frame: something has changed."""
+        self._seen = -1
+        self.on_deadline()
 
     def on_deadline(self) -> None:
         """Send a frame, when there is something new or the last one is old."""
@@ -130,10 +136,9 @@ class Subscribers(EventHandler):
         self.demos.close()
 
     def _frame_soon(self) -> None:
-        self._seen = -1
+        """Send a frame in the next turn: at the end of this one the main loop acts on the control."""
         if self._pages:
-            self.deadline = min(self.deadline, self._outer.clock())
-        self._outer.refresh(self)
+            self._outer.soon(self)
 
     def _expect_page(self) -> None:
         """Resume the loop after RESUMED_AFTER seconds if it is held and no page is open."""
@@ -158,8 +163,9 @@ class Subscribers(EventHandler):
 
     def _connections(self) -> list[InstrumentedConnection]:
         """Return the connections of the server, and those of the demos."""
-        several: Any = (self._server.context.connections, self._demo_context.connections)  # all instrumented
-        return [connection for each in several for connection in each.values()]
+        several = self._server.context.connections, self._demo_context.connections
+        connections = [connection for each in several for connection in each.values()]
+        return [each for each in connections if isinstance(each, InstrumentedConnection)]  # all are
 
     def _stop_recording(self) -> None:
         if self._snapshot is not None:
@@ -173,14 +179,14 @@ class Subscribers(EventHandler):
             "version": __version__,
             "states": [
                 {
-                    "name": name,
-                    "interest": row.waits_for,
-                    "timeout": None if row.deadline == "-" else row.deadline,
-                    "seconds": None if row.deadline == "-" else getattr(settings, f"{row.deadline}_timeout"),
-                    "on_timeout": row.when_it_passes,
-                    "successors": row.then,
+                    "name": state.name,
+                    "interest": state.interest.name if state.interest else "-",
+                    "timeout": state.timeout,
+                    "seconds": state.timeout and self._server.context.timeouts[state.index],
+                    "on_timeout": state.on_timeout.value if state.on_timeout else "-",
+                    "successors": [each.name for each in state.successors],
                 }
-                for name, row in state_table().items()
+                for state in State
             ],
             "steps": [step.as_dict() for step in STEPS],
             "demos": [

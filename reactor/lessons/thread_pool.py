@@ -9,7 +9,8 @@ import select
 from concurrent.futures import ThreadPoolExecutor
 from math import inf
 
-from reactor.loop import EventHandler, Reactor
+from reactor.event_handler import EventHandler
+from reactor.loop import Reactor
 from reactor.wakeup import Wakeup
 
 BLOCKS_FOR, TICK = 0.2, 0.01  # seconds

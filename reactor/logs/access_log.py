@@ -13,7 +13,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import inf
 from typing import Protocol, TextIO
 
@@ -69,12 +69,12 @@ def escape_controls(text: str) -> str:
     return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
-@lru_cache(maxsize=128)  # at most a head each: 4 MiB with the limits as they are
-def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
-    """Write what a combined line says of a request: its line, and where it comes from.
+# The parts of a combined line that a method, a target and a head determine.
+ClientTexts = Callable[[str, Target, Head], tuple[str, str]]
 
-    One target and one head serve many requests that are alike, and are written once.
-    """
+
+def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
+    """Write what a combined line says of a request: its line, and where it comes from."""
     line, referer, agent = (
         escape_controls(shorten(text or "-", escape_controls, 4))
         for text in (
@@ -137,6 +137,10 @@ class PendingEntries:
         self._exchanges.clear()
 
 
+# Writes the line of an exchange: the time, its connection, the content's octets, and microseconds.
+WriteLine = Callable[[str, PendingEntries, Exchange, int, int], str]
+
+
 class AccessLog:
     """Collects lines, and writes those of one turn at once.
 
@@ -151,10 +155,14 @@ class AccessLog:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._writer = LineWriter(stream)
-        self._write_line, self._time_format = {
-            "combined": (self._combined, "%d/%b/%Y:%H:%M:%S +0000"),
+        # One target and one head serve many equal requests. At most a head each: 4 MiB by default.
+        client_texts = lru_cache(maxsize=128)(_client_texts)
+        # No bound methods: with one, only the garbage collector would free the log and its descriptor.
+        layouts: dict[str, tuple[WriteLine, str]] = {
+            "combined": (partial(self._combined, client_texts), "%d/%b/%Y:%H:%M:%S +0000"),
             "json": (self._json, "%Y-%m-%dT%H:%M:%SZ"),
-        }[layout]
+        }
+        self._write_line, self._time_format = layouts[layout]
         self._clock = clock
         self._wall_clock = wall_clock
         self._entries: list[tuple[PendingEntries, Exchange, int, int]] = []  # of this turn
@@ -203,9 +211,16 @@ class AccessLog:
         self._quiet_until = self._clock() + REPORT_INTERVAL
 
     @staticmethod
-    def _combined(when: str, peer: PendingEntries, exchange: Exchange, content: int, duration: int) -> str:
+    def _combined(
+        client_texts: ClientTexts,
+        when: str,
+        peer: PendingEntries,
+        exchange: Exchange,
+        content: int,
+        duration: int,
+    ) -> str:
         request = exchange.request
-        line, origin = _client_texts(request.method, request.target, request.head)
+        line, origin = client_texts(request.method, request.target, request.head)
         return (
             f"{peer.peer} - - [{when}] {line} {exchange.status} {content or '-'} "
             f"{origin} {duration} c{peer.number}#{exchange.number}\n"

@@ -10,22 +10,14 @@ that nobody waits for whoever reads them, is not known here.
 """
 
 from collections.abc import Callable
-from typing import Any
 
+from reactor.event_handler import DEADLINE, SOON, EventHandler
 from reactor.http11.message import Request
 from reactor.logs.access_log import escape_controls
-from reactor.loop import SLOW_TURN, EventHandler
-from reactor.observe.events import (
-    CloseReason,
-    EventKind,
-    Subscriber,
-    deadline_name,
-    descriptor_of,
-    name_of,
-    peer_of,
-)
+from reactor.loop_hooks import Ready
+from reactor.observe.events import EventKind, Subscriber, deadline_name, descriptor_of, name_of, peer_of
 from reactor.observe.instrumented import InstrumentedConnection
-from reactor.server.connection import State
+from reactor.server.state import CloseReason, State
 
 MAX_SHOWN = 8  # event handlers, requests or states that are listed one by one
 MAX_TARGET = 60  # characters of a target
@@ -34,11 +26,9 @@ BOLD, RED, GREEN, YELLOW, BLUE = "1", "31", "32", "33", "36"
 
 
 class Explain(Subscriber):
-    """Writes a paragraph for each turn, in colour where it is wanted."""
+    """Writes a paragraph for each turn, in colour where it is wanted; marks calls over ``slow_turn``."""
 
-    def __init__(
-        self, write: Callable[[str], object], colour: bool = False, slow_turn: float = SLOW_TURN
-    ) -> None:
+    def __init__(self, write: Callable[[str], object], slow_turn: float, colour: bool = False) -> None:
         super().__init__()
         self._write = write
         self._colour = colour
@@ -62,20 +52,23 @@ class Explain(Subscriber):
         self._is_refused = False
         self._deadline = ""  # of the state in which the present call began
 
-    def _on_turn(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
+    def on_turn(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
+        """Begin a paragraph."""
         most = ", with no deadline" if timeout is None else f" of at most {timeout:.3g} s"
         self._begin(f"{self._paint(f'turn {turn}', BOLD)}: waited {{}}{most}; ")
 
-    def _on_selected(self, kind: EventKind, when: float, waited: float, ready: list[Any]) -> None:
+    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
+        """Add how long the selector waited, and which handles are ready."""
         self._head = self._head.format(time(waited))
         shown = [self._name(key.data, READY[events]) for key, events in ready[:MAX_SHOWN]]
         more = f" and {len(ready) - MAX_SHOWN} more" if len(ready) > MAX_SHOWN else ""
         self._head += f"{len(ready)} ready: {', '.join(shown)}{more}" if ready else "nothing ready"
         self._ready = shown
 
-    def _on_called(
+    def on_called(
         self, kind: EventKind, when: float, handler: EventHandler, events: int, began: float
     ) -> None:
+        """Add what one call did, up to MAX_SHOWN of them."""
         words = self._words
         if self._requests > MAX_SHOWN:
             words.append(f"and {self._requests - MAX_SHOWN} requests more")
@@ -83,14 +76,19 @@ class Explain(Subscriber):
             words.append(" -> ".join(self._states))
         if when - began > self._slow_turn:
             words.append(self._paint(f"SLOW: {time(when - began)}, and all others waited", RED))
-        late = "" if events else f" is late ({self._deadline or deadline_name(handler)})"
+        why = ""
+        if events == DEADLINE:
+            why = f" is late ({self._deadline or deadline_name(handler)})"
+        elif events == SOON:
+            why = " continues"
         if len(self._parts) < MAX_SHOWN:
-            self._parts.append(f"{self._name(handler)}{late}: {', '.join(words) or 'heard'}")
+            self._parts.append(f"{self._name(handler)}{why}: {', '.join(words) or 'heard'}")
         else:
             self._left_out += 1
         self._begin_call()
 
-    def _on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+    def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+        """Write the paragraph, if any handler was called."""
         if self._parts:
             more = f"; and {self._left_out} more" if self._left_out else ""
             self._write(f"{self._head} -> {'; '.join(self._parts)}{more}")
@@ -98,25 +96,28 @@ class Explain(Subscriber):
 
     # Connections.
 
-    def _on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
+    def on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
+        """Add that a connection was accepted."""
         fd = self._fds[connection.number] = descriptor_of(connection.handle)
         self._say(f"accepted fd {fd} from {peer_of(connection)}")
 
-    def _on_entered(
+    def on_entered(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
     ) -> None:
+        """Add the state."""
         if not self._states:
             self._states.append(self._paint(before.name, BLUE))
             self._deadline = before.timeout or ""
         if len(self._states) < MAX_SHOWN:
             self._states.append(self._paint(after.name, BLUE))
 
-    def _on_received(
+    def on_received(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, data: bytes
     ) -> None:
+        """Add how many bytes were read."""
         self._say(f"read {counted(len(data))}")
 
-    def _on_response(
+    def on_response(
         self,
         kind: EventKind,
         when: float,
@@ -126,7 +127,9 @@ class Explain(Subscriber):
         compressed: int,
         began: float,
         made: float,
+        data: bytes,
     ) -> None:
+        """Add the request and the status of its response."""
         if self._is_refused:
             self._is_refused = False
             return
@@ -138,15 +141,15 @@ class Explain(Subscriber):
             if compressed:
                 self._words.append(f"{counted(compressed)} compressed")
 
-    def _on_refused(
+    def on_refused(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
     ) -> None:
+        """Add the status and why a request was refused."""
         self._is_refused = True
         self._say(f"refused with {self._status(status)}: {escape_controls(reason)}")
 
-    def _on_sent(
-        self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int, data: object
-    ) -> None:
+    def on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
+        """Add how many bytes were sent, and how many are left."""
         rest = "at once"
         if connection.unsent or connection.body:
             left = " and ".join(
@@ -157,9 +160,10 @@ class Explain(Subscriber):
             rest = f"and {left} wait until the handle is writable"
         self._say(f"{counted(count)} sent {rest}")
 
-    def _on_closed(
+    def on_closed(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason
     ) -> None:
+        """Add why the connection was closed."""
         self._say(f"closed: {reason.text}")
 
     # Words.

@@ -1,9 +1,8 @@
-"""The instrumented reactor, connection and write buffer: they work as their base classes, and emit events.
+"""The instrumented reactor and connection: they work as their base classes, and emit events.
 
-Instrumentation is composed, not switched on: an ``InstrumentedReactor`` is the same reactor with each of its
-steps wrapped, and a plain ``Reactor`` has no line that asks whether anything subscribes. Each method here
-wraps one of the base class, and changes nothing that is served. The hot ones name the class that they wrap,
-which is quicker than ``super``. The events are listed in ``reactor.observe.events``.
+Instrumentation is composed, not switched on. ``Reactor``, ``Deadlines`` and ``Connection`` have public hook
+methods that do nothing, and these subclasses override them. A server gets both from its ``Instrumentation``.
+The events are listed in ``reactor.observe.events``.
 """
 
 import logging
@@ -11,43 +10,46 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from reactor.deadlines import Deadlines
+from reactor.event_handler import EventHandler
 from reactor.http11.errors import HTTPError
-from reactor.http11.message import FileSlice, Request, Response
-from reactor.logs.access_log import Exchange, PendingEntries
-from reactor.loop import SLOW_TURN, EventHandler, Reactor
-from reactor.observe.events import CloseReason, Emit, Event, EventCallback, EventKind
-from reactor.server.connection import Connection, State
+from reactor.http11.message import FileSlice, Request
+from reactor.logs.access_log import Exchange, PendingEntries, Recorder
+from reactor.loop import Reactor
+from reactor.loop_hooks import LoopHooks, Ready
+from reactor.observe.events import Emit, Event, EventCallback, EventKind
+from reactor.server.connection import Connection
+from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext
-from reactor.server.write_buffer import FlushResult, WriteBuffer
+from reactor.server.state import CloseReason, State
 
 log = logging.getLogger("reactor")
 
 # Looked up once here instead of for each event: an attribute of an enum takes 48 ns in CPython 3.11.
-TURN = EventKind.TURN
-SELECTED = EventKind.SELECTED
-CALLED = EventKind.CALLED
-SCHEDULED = EventKind.SCHEDULED
-ENDED = EventKind.ENDED
-ENTERED = EventKind.ENTERED
-RECEIVED = EventKind.RECEIVED
-RESPONSE = EventKind.RESPONSE
-SENT = EventKind.SENT
-ANSWERED = EventKind.ANSWERED
+TURN: Final = EventKind.TURN
+SELECTED: Final = EventKind.SELECTED
+CALLED: Final = EventKind.CALLED
+SCHEDULED: Final = EventKind.SCHEDULED
+ENDED: Final = EventKind.ENDED
+ENTERED: Final = EventKind.ENTERED
+RECEIVED: Final = EventKind.RECEIVED
+RESPONSE: Final = EventKind.RESPONSE
+SENT: Final = EventKind.SENT
+ANSWERED: Final = EventKind.ANSWERED
 
 
 class InstrumentedDeadlines(Deadlines[EventHandler]):
-    """Deadlines that emit an event when one is set."""
+    """Deadlines that emit an event when one is scheduled."""
 
     def __init__(self, emit: Emit, clock: Callable[[], float]) -> None:
         super().__init__()
         self._emit = emit
         self._clock = clock
 
-    def schedule(self, handler: EventHandler) -> None:
-        """Make an entry, and emit SCHEDULED."""
-        super().schedule(handler)
+    def on_scheduled(self, handler: EventHandler) -> None:
+        """Emit SCHEDULED."""
         self._emit((SCHEDULED, self._clock(), handler, handler.deadline))
 
 
@@ -59,14 +61,12 @@ class InstrumentedReactor(Reactor):
         subscribers: Sequence[EventCallback],
         selector: selectors.BaseSelector | None = None,
         clock: Callable[[], float] = time.monotonic,
-        slow_turn: float = SLOW_TURN,
     ) -> None:
-        super().__init__(selector, clock, slow_turn)
         self._events: list[Event] = []
         self._subscribers = list(subscribers)
         self.emit: Emit = self._events.append
         self.turns = 0
-        self._deadlines = InstrumentedDeadlines(self.emit, clock)
+        super().__init__(selector, clock, InstrumentedDeadlines(self.emit, clock))
 
     def subscribe(self, subscriber: EventCallback) -> None:
         """Add a subscriber."""
@@ -77,11 +77,11 @@ class InstrumentedReactor(Reactor):
         if subscriber in self._subscribers:
             self._subscribers.remove(subscriber)
 
-    def turn(self) -> None:
+    def turn(self, may_sleep: bool = True) -> None:
         """Take a turn, and publish its events."""
         self.turns += 1
-        super().turn()
-        self.emit((ENDED, self._clock(), self.turns, self._began))
+        super().turn(may_sleep)
+        self.emit((ENDED, self.clock(), self.turns, self.began))
         self.publish()
 
     def close(self) -> None:
@@ -101,87 +101,43 @@ class InstrumentedReactor(Reactor):
                 self._subscribers.remove(subscriber)
         events.clear()
 
-    def _demultiplex(
-        self, timeout: float | None, earliest: float
-    ) -> tuple[list[tuple[selectors.SelectorKey, int]], float]:
-        began = self._clock()
-        self.emit((TURN, began, self.turns, timeout))
-        ready, due_by = super()._demultiplex(timeout, earliest)
-        self.emit((SELECTED, self.now, self.now - began, ready))
-        return ready, due_by
+    def hooks(self) -> LoopHooks | None:
+        """Return the reactor itself."""
+        return self
 
-    # A hook begins when the one before it has returned, which the reactor has looked at already.
+    def on_selected(self, asked: float, timeout: float | None, ready: Ready) -> None:
+        """Emit TURN and SELECTED."""
+        self.emit((TURN, asked, self.turns, timeout))
+        self.emit((SELECTED, self.now, self.now - asked, ready))
 
-    def _dispatch(self, handler: EventHandler, events: int) -> None:
-        began = self._last
-        Reactor._dispatch(self, handler, events)
-        self.emit((CALLED, self._last, handler, events, began))
-
-    def _call(self, handler: EventHandler, hook: Callable[[], None]) -> None:
-        began = self._last
-        Reactor._call(self, handler, hook)
-        self.emit((CALLED, self._last, handler, 0, began))
-
-
-class InstrumentedWriteBuffer(WriteBuffer):
-    """A write buffer that emits SENT when the kernel has taken bytes."""
-
-    __slots__ = ("_clock", "_connection", "_emit")
-
-    def __init__(
-        self, connection: "InstrumentedConnection", context: ServerContext, reactor: InstrumentedReactor
-    ) -> None:
-        super().__init__(context.settings.high_water, context.sendfile)
-        self._connection = connection
-        self._emit = reactor.emit
-        self._clock = reactor.clock
-
-    def flush(self, sock: socket.socket, share: int) -> FlushResult:
-        """Send, and emit SENT."""
-        before = self.sent
-        first = self._octets[0] if self._octets else b""
-        result = WriteBuffer.flush(self, sock, share)
-        if self.sent != before:
-            self._emit((SENT, self._clock(), self._connection, self.sent - before, first))
-        return result
+    def after_call(self, handler: EventHandler, events: int, began: float) -> None:
+        """Emit CALLED. A call begins when the call before it has returned."""
+        self.emit((CALLED, self.returned, handler, events, began))
 
 
 class InstrumentedConnection(Connection):
     """A connection of a server whose reactor is an ``InstrumentedReactor``."""
 
-    __slots__ = ("_clock", "_emit", "_moment", "_write", "close_reason", "entered_at", "opened_at")
+    __slots__ = ("_called_at", "_clock", "_emit", "_made_at", "entered_at", "opened_at")
 
     def __init__(self, context: ServerContext, sock: socket.socket, peer: str) -> None:
         reactor = context.reactor
         assert isinstance(reactor, InstrumentedReactor)
         self._emit: Emit = reactor.emit
         self._clock = reactor.clock
-        lines = context.access_log
-        self._write = None if lines is None else lines.record
-        self.close_reason = CloseReason.COMPLETED
         super().__init__(context, sock, peer)
-        self._write_buffer = InstrumentedWriteBuffer(self, context, reactor)
-        self._pending_entries = PendingEntries(self, peer, self.number)
         # When it was accepted, and when it entered its state, in seconds of the reactor's clock.
-        self.opened_at = self.entered_at = self._moment
-        self._emit((EventKind.OPENED, self._moment, self))
+        self.opened_at = self.entered_at = self._clock()
+        # Of the latest response: when its handler was called, and when it had made it.
+        self._called_at = self._made_at = self.opened_at
+        self._emit((EventKind.OPENED, self.opened_at, self))
 
     # What others ask.
 
     @property
-    def unparsed(self) -> int:
-        """How many received bytes are not parsed yet."""
-        return self._parser.buffered
-
-    @property
-    def unsent(self) -> int:
-        """How many bytes of responses are in the write buffer."""
-        return self._write_buffer.size
-
-    @property
     def held(self) -> int:
         """How many bytes are in memory, unparsed or unsent."""
-        return self._parser.buffered + self._write_buffer.size
+        return self.unparsed + self.unsent
 
     @property
     def phase(self) -> str:
@@ -196,73 +152,55 @@ class InstrumentedConnection(Connection):
             return ""
         return f"file, {body.count} octets left" if isinstance(body, FileSlice) else "stream"
 
-    # What leads to a close.
+    # Hooks of the connection.
 
-    def abort(self) -> None:
-        """Close at once, whatever is in flight."""
-        self.close_reason = CloseReason.SERVER_CLOSED
-        super().abort()
+    def hooks(self) -> ConnectionHooks | None:
+        """Return the connection itself."""
+        return self
 
-    def stop(self) -> None:
-        """Read no further request, and close as soon as nothing is in flight."""
-        self.close_reason = CloseReason.SERVER_CLOSED
-        super().stop()
-
-    def on_deadline(self) -> None:
-        """Be done with a client that is too slow."""
-        self.close_reason = CloseReason.TIMEOUT
-        super().on_deadline()
-        if self.state is not State.CLOSED:
-            self.close_reason = CloseReason.COMPLETED
-
-    def on_failure(self) -> None:
-        """Let go of everything after an exception."""
-        self.close_reason = CloseReason.HANDLER_FAILED
-        super().on_failure()
-
-    # What it does.
-
-    def _receive(self) -> bytes | None:
-        octets = Connection._receive(self)
-        if octets:
-            self._emit((RECEIVED, self._clock(), self, octets))
-        elif octets is not None:
-            is_complete = self.state is State.DRAINING
-            self.close_reason = CloseReason.COMPLETED if is_complete else CloseReason.CLIENT_CLOSED
-        return octets
-
-    def _refuse(self, error: HTTPError, request: Request | None = None) -> None:
-        self._emit((EventKind.REFUSED, self._clock(), self, error.status, error.reason))
-        super()._refuse(error, request)
-
-    def _enqueue_response(self, request: Request, response: Response) -> int:
-        made = self._clock()
-        compressed = Connection._enqueue_response(self, request, response)
-        now = self._clock() if compressed else made  # to write a head takes next to no time
-        self._emit((RESPONSE, now, self, request, response.status, compressed, self._moment, made))
-        return compressed
+    def recorder(self) -> Recorder | None:
+        """Return itself: ``record`` is called for each exchange that has ended."""
+        return self
 
     def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
         """Emit ANSWERED for an exchange that has ended, and pass it on to the access log."""
         content = sent - exchange.body_offset
         self._emit((ANSWERED, self._clock(), self, exchange, content if content > 0 else 0))
-        if self._write is not None:
-            self._write(pending, exchange, sent)
+        if self._context.access_log is not None:
+            self._context.access_log.record(pending, exchange, sent)
 
-    def _reset(self) -> None:
-        if self.close_reason not in (CloseReason.TIMEOUT, CloseReason.SERVER_CLOSED):
-            self.close_reason = CloseReason.SEND_FAILED
-        super()._reset()
+    def on_state_change(self, before: State, after: State) -> None:
+        """Emit ENTERED."""
+        now = self.entered_at = self._clock()
+        self._emit((ENTERED, now, self, before, after))
 
-    def _enter(self, state: State) -> None:
-        try:
-            before = self.state
-        except AttributeError:  # it is being made: where it begins is no change
-            before = state
-        Connection._enter(self, state)
-        now = self._moment = self._clock()
-        if before is not state:
-            self.entered_at = now
-            self._emit((ENTERED, now, self, before, state))
-            if state is State.CLOSED:
-                self._emit((EventKind.CLOSED, now, self, self.close_reason))
+    def on_received(self, data: bytes) -> None:
+        """Emit RECEIVED."""
+        self._emit((RECEIVED, self._clock(), self, data))
+
+    def on_refused(self, error: HTTPError) -> None:
+        """Emit REFUSED."""
+        self._called_at = self._clock()
+        self._emit((EventKind.REFUSED, self._called_at, self, error.status, error.reason))
+
+    def on_request(self, request: Request) -> None:
+        """Note when the handler is called."""
+        self._called_at = self._clock()
+
+    def before_response(self, request: Request) -> None:
+        """Note when the handler has made the response."""
+        self._made_at = self._clock()
+
+    def on_response(self, request: Request, status: int, data: bytes, compressed: int) -> None:
+        """Emit RESPONSE."""
+        made = self._made_at
+        now = self._clock() if compressed else made  # to write a head takes next to no time
+        self._emit((RESPONSE, now, self, request, status, compressed, self._called_at, made, data))
+
+    def on_sent(self, count: int) -> None:
+        """Emit SENT."""
+        self._emit((SENT, self._clock(), self, count))
+
+    def on_closed(self, reason: CloseReason) -> None:
+        """Emit CLOSED."""
+        self._emit((EventKind.CLOSED, self.entered_at, self, reason))

@@ -20,12 +20,12 @@ from collections.abc import Iterable, Sequence, Sized
 from importlib import import_module
 from typing import Any, NamedTuple
 
+from reactor.event_handler import DEADLINE, SOON
 from reactor.http11.grammar import METHODS
 from reactor.logs.access_log import Exchange
-from reactor.observe.events import CloseReason, EventKind, Subscriber
-from reactor.observe.instrumented import InstrumentedConnection
-from reactor.server.connection import State
+from reactor.observe.events import EventKind, Subscriber
 from reactor.server.context import ServerContext
+from reactor.server.state import CloseReason, State
 
 COUNTER, GAUGE, HISTOGRAM = "counter", "gauge", "histogram"
 
@@ -82,6 +82,10 @@ _REASONS = {
 }
 OTHER_REASON, OTHER_METHOD = "other", "_OTHER"
 _METHODS = frozenset(METHODS)
+# The states in which a connection has a request that is not answered completely.
+_ACTIVE = frozenset(State) - {
+    *(State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING, State.CLOSED),
+}
 
 
 class _Requests:
@@ -111,45 +115,54 @@ class Metrics(Subscriber):
         self._lag = Histogram(MOMENTS)
         self._selected_at = self._last_began = 0.0
 
-    def _on_selected(self, kind: EventKind, when: float, waited: float, ready: Sized) -> None:
+    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Sized) -> None:
+        """Count how long the selector waited, and how many handles are ready."""
         self._selected_at = self._last_began = when
         self._waiting += waited
         self._ready += len(ready)
 
-    def _on_called(self, kind: EventKind, when: float, handler: object, events: int, began: float) -> None:
-        if events:
+    def on_called(self, kind: EventKind, when: float, handler: object, events: int, began: float) -> None:
+        """Note when the last of the ready handles was called."""
+        if events != DEADLINE and events != SOON:
             self._last_began = began
 
-    def _on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+    def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+        """Count the turn."""
         seconds = when - began
         self._turns += 1
         self._busy += seconds
         self._turn.add(seconds)
         self._lag.add(self._last_began - self._selected_at)
 
-    def _on_opened(self, kind: EventKind, when: float, connection: object) -> None:
+    def on_opened(self, kind: EventKind, when: float, connection: object) -> None:
+        """Count the connection."""
         self._accepted += 1
 
-    def _on_received(self, kind: EventKind, when: float, connection: object, data: bytes) -> None:
+    def on_received(self, kind: EventKind, when: float, connection: object, data: bytes) -> None:
+        """Count the bytes."""
         self._received += len(data)
 
-    def _on_sent(self, kind: EventKind, when: float, connection: object, count: int, data: object) -> None:
+    def on_sent(self, kind: EventKind, when: float, connection: object, count: int) -> None:
+        """Count the bytes."""
         self._sent += count
 
-    def _on_refused(self, kind: EventKind, when: float, connection: object, status: int, reason: str) -> None:
+    def on_refused(self, kind: EventKind, when: float, connection: object, status: int, reason: str) -> None:
+        """Count the refusal."""
         self._refused[_REASONS.get(status, OTHER_REASON)] += 1
 
-    def _on_closed(self, kind: EventKind, when: float, connection: object, reason: CloseReason) -> None:
+    def on_closed(self, kind: EventKind, when: float, connection: object, reason: CloseReason) -> None:
+        """Count the close."""
         self._closed[reason] += 1
 
-    def _on_answered(
+    def on_answered(
         self, kind: EventKind, when: float, connection: object, exchange: Exchange, content: int
     ) -> None:
+        """Count the request."""
         request = exchange.request
-        head, route = request.head, request.route
-        template = "" if route is None else route.template
+        head, template = request.head, request.route
         key = (request.method, template, exchange.status, head.version)
         counts = self._requests.get(key) or self._make(key)
+        # Histogram.add is written out, because three calls of it take 0.13 us of 1.4 us for each request.
         duration = when - exchange.began
         counts.duration.counts[bisect_left(DURATIONS, duration)] += 1
         counts.duration.sum += duration
@@ -194,8 +207,7 @@ class Metrics(Subscriber):
             "Content of responses that was sent, as it was on the wire.",
             [(labels, counts.sent) for labels, counts in labelled],
         )
-        busy = (State.RECEIVING_CONTENT, State.CONTINUING, State.RESPONDING, State.WAITING)
-        active = sum(each.state in busy for each in context.connections.values())
+        active = sum(each.state in _ACTIVE for each in context.connections.values())
         yield MetricFamily(
             "http_server_active_requests", GAUGE, "", "Requests that are being answered.", [((), active)]
         )
@@ -205,9 +217,8 @@ class Metrics(Subscriber):
         parser = write_buffer = 0
         for each in context.connections.values():
             counts[each.state] += 1
-            if isinstance(each, InstrumentedConnection):
-                parser += each.unparsed
-                write_buffer += each.unsent
+            parser += each.unparsed
+            write_buffer += each.unsent
         yield MetricFamily(
             "reactor_connections",
             GAUGE,

@@ -34,13 +34,14 @@ copied. So a line that does not fit on its page begins on the next one, and spac
 
 import logging
 import os
-from collections.abc import Sized
+from functools import lru_cache
 from math import inf
 
+from reactor.event_handler import CALLBACKS, EventHandler
 from reactor.http11.message import Request
 from reactor.logs.access_log import Exchange
-from reactor.loop import HOOKS, EventHandler
-from reactor.observe.events import CloseReason, Event, EventKind, Subscriber
+from reactor.loop_hooks import Ready
+from reactor.observe.events import Event, EventKind, Subscriber
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.observe.trace_format import (
     MAX_END_SIZE,
@@ -59,7 +60,8 @@ from reactor.observe.trace_format import (
     slice_line,
     span,
 )
-from reactor.server.connection import IDLE, Connection, State
+from reactor.server.connection import IDLE, Connection
+from reactor.server.state import CloseReason, State
 
 log = logging.getLogger("reactor")
 
@@ -137,7 +139,9 @@ class Trace(Subscriber):
         self._ready = self._received = self._sent = self._buffered = 0
         self._flows = self._arrows = 0  # arrows that end in a hook; those whose beginning is written
         self._refused: Connection | None = None  # whose next response is no handler's
-        self._counters: dict[str, str] = {}
+        # One target serves many equal requests. At most a head each, as in the access log.
+        self._request_args = lru_cache(maxsize=128)(request_args)
+        self._counters: dict[str, float] = {}
         self._lines: list[str] = []
         self._inner: list[str] = []  # slices within a hook that has not returned yet
         self._owed = 0  # bytes that the lines of this turn take at most
@@ -161,27 +165,31 @@ class Trace(Subscriber):
 
     # The loop.
 
-    def _on_turn(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
+    def on_turn(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
+        """Begin a turn."""
         self._turn = turn
         self._turned = self._selected = self._now = when - self._zero
         self._ready = 0
         self._waited = 0.0
 
-    def _on_selected(self, kind: EventKind, when: float, waited: float, ready: Sized) -> None:
+    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
+        """Note when the selector returned."""
         self._selected = self._now = when - self._zero
         self._ready = len(ready)
 
-    def _on_called(
+    def on_called(
         self, kind: EventKind, when: float, handler: EventHandler, events: int, began: float
     ) -> None:
+        """Write the slices of a call, and the end of its arrow if the handle was ready."""
         began -= self._zero
         self._now = when - self._zero
         at, lasted = span(began, self._now)
         track = self._tracks.get(handler)
         args = handler_args(handler) if track is None else track.args
-        words = f'{args}{READINESS[events]},"received":{self._received},"sent":{self._sent}'
-        self._lines.append(slice_line(HOOKS[events], at, lasted, words))
-        if events:
+        readiness = READINESS[events]
+        words = f'{args}{readiness},"received":{self._received},"sent":{self._sent}'
+        self._lines.append(slice_line(CALLBACKS[events], at, lasted, words))
+        if readiness:
             self._waited = began - self._selected
             self._flows += 1
             self._lines.append(arrow_end_line(self._flows, at))
@@ -192,7 +200,8 @@ class Trace(Subscriber):
         if track is not None and (track.held or track.connection.state is not IDLE):
             self._update_held(track)
 
-    def _on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+    def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+        """Write the turn."""
         self._now = when - self._zero
         self._write_turn()
 
@@ -206,13 +215,13 @@ class Trace(Subscriber):
         arrows = [arrow_start_line(flow, leave) for flow in range(self._arrows + 1, self._flows + 1)]
         self._lines[:0] = [turn, select, *arrows]
         self._arrows, self._turn = self._flows, 0
-        self._count("ready", self._selected, str(self._ready))
-        self._count("connections", self._now, str(len(self._tracks)))
-        self._count("buffered bytes", self._now, str(self._buffered))
-        self._count("lag in ms", self._now, f"{self._waited * 1e3:.3f}")
+        self._count("ready", self._selected, self._ready)
+        self._count("connections", self._now, len(self._tracks))
+        self._count("buffered bytes", self._now, self._buffered)
+        self._count("lag in ms", self._now, round(self._waited * 1e3, 3))
         self._write()
 
-    def _count(self, name: str, now: float, value: str) -> None:
+    def _count(self, name: str, now: float, value: float) -> None:
         """Write a counter, which stands until it is written again."""
         if self._counters.get(name) != value:
             self._counters[name] = value
@@ -220,20 +229,22 @@ class Trace(Subscriber):
 
     # Connections.
 
-    def _on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
+    def on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
+        """Begin the track of a connection."""
         track = self._tracks[connection] = Track(connection)
         self._now = when - self._zero
         self._lines.append(track.began(microseconds(self._now)))
 
-    def _on_entered(
+    def on_entered(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
     ) -> None:
+        """Write the change of state."""
         track = self._tracks.get(connection)
         if track is not None:
             self._now = when - self._zero
             self._lines.append(track.changed(after, microseconds(self._now)))
 
-    def _on_response(
+    def on_response(
         self,
         kind: EventKind,
         when: float,
@@ -243,38 +254,41 @@ class Trace(Subscriber):
         compressed: int,
         began: float,
         made: float,
+        data: bytes,
     ) -> None:
+        """Keep the slices of the handler and of the compression until the call has returned."""
         made -= self._zero
         if connection is self._refused:
             self._refused = None
         else:
-            about = request_args(request.method, request.target, request.route)
+            about = self._request_args(request.method, request.target, request.route)
             words = f'"connection":{connection.number},{about},"status":{status}'
             self._inner.append(slice_line("handler", *span(began - self._zero, made), words))
         if compressed:
             words = f'"bytes":{compressed}'
             self._inner.append(slice_line("gzip", *span(made, when - self._zero), words))
 
-    def _on_refused(
+    def on_refused(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
     ) -> None:
+        """Write the refusal."""
         self._refused = connection
         track = self._tracks.get(connection)
         if track is not None:
             self._now = when - self._zero
             self._lines.append(track.refused(microseconds(self._now), status, reason))
 
-    def _on_received(
+    def on_received(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, data: bytes
     ) -> None:
+        """Count the bytes."""
         self._received += len(data)
 
-    def _on_sent(
-        self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int, data: object
-    ) -> None:
+    def on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
+        """Count the bytes."""
         self._sent += count
 
-    def _on_answered(
+    def on_answered(
         self,
         kind: EventKind,
         when: float,
@@ -282,6 +296,7 @@ class Trace(Subscriber):
         exchange: Exchange,
         content: int,
     ) -> None:
+        """Write that the response was sent."""
         track = self._tracks.get(connection)
         if track is not None:
             # An unfinished response has the time at which the client was last heard of.
@@ -289,9 +304,10 @@ class Trace(Subscriber):
             at = microseconds(self._now)
             self._lines.append(track.answered(at, exchange.number, exchange.status, content))
 
-    def _on_closed(
+    def on_closed(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason
     ) -> None:
+        """End the track of the connection."""
         track = self._tracks.pop(connection, None)
         if track is not None:
             self._buffered -= track.held

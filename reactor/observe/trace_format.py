@@ -14,13 +14,12 @@ in the method and the target, cut and escaped. It knows no file, and not when a 
 """
 
 import json
-from functools import lru_cache
 
+from reactor.event_handler import EventHandler
 from reactor.http11.target import Target
-from reactor.loop import EventHandler
 from reactor.observe.instrumented import InstrumentedConnection
-from reactor.routing import Route
-from reactor.server.connection import ACCEPTED, CLOSED, Connection, State
+from reactor.server.connection import ACCEPTED, CLOSED, Connection
+from reactor.server.state import State
 
 MAX_LENGTH = 100  # characters of a method, a target, a route or a reason
 # Bytes that the lines of one event take at most, and those that end one connection.
@@ -31,7 +30,8 @@ MAX_EVENT_SIZE, MAX_END_SIZE = 1000, 300
 TICKS = 8e6  # in a second
 _EIGHTHS = ("", ".125", ".25", ".375", ".5", ".625", ".75", ".875")
 
-READINESS = ("", ',"readiness":"read"', ',"readiness":"write"', ',"readiness":"read and write"')
+# By event mask; nothing for DEADLINE and SOON, for which no handle is ready.
+READINESS = ("", ',"readiness":"read"', ',"readiness":"write"', ',"readiness":"read and write"', "")
 _ON_LOOP = '"pid":1,"tid":1'
 
 
@@ -98,15 +98,13 @@ def arrow_end_line(flow: int, at: str) -> str:
     return f'{{"ph":"f",{_ON_LOOP},"cat":"readiness","name":"ready","id":{flow},"ts":{at},"bp":"e"}},\n'
 
 
-def counter_line(name: str, at: str, value: str) -> str:
+def counter_line(name: str, at: str, value: float) -> str:
     """Write the value that a counter has from now on."""
     return f'{{"ph":"C","pid":1,"name":"{name}","ts":{at},"args":{{"value":{value}}}}},\n'
 
 
-@lru_cache(maxsize=128)  # at most a head each, as in the access log
-def request_args(method: str, target: Target, route: Route | None) -> str:
-    """Write what a slice says of a request; one target serves many requests that are alike."""
-    template = "" if route is None else route.template
+def request_args(method: str, target: Target, template: str) -> str:
+    """Write what a slice says of a request."""
     return f'"method":{to_json(method)},"route":{to_json(template)},"target":{to_json(str(target))}'
 
 

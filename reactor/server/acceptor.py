@@ -25,9 +25,10 @@ from collections.abc import Callable
 from enum import Enum, auto
 from math import inf
 
-from reactor.loop import EventHandler, Interest
-from reactor.server.connection import Connection, State
+from reactor.event_handler import EventHandler, Interest
+from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
+from reactor.server.state import State
 
 log = logging.getLogger("reactor")
 
@@ -71,7 +72,6 @@ class Acceptor(EventHandler):
         self._drain_ends = inf  # by the reactor's clock
         self._drained = 0  # connections accepted while draining
         self.state = AcceptorState.ACCEPTING
-        context.on_connection_closed = self._resume
 
     # What others ask.
 
@@ -98,7 +98,6 @@ class Acceptor(EventHandler):
         if self.state is AcceptorState.CLOSED:
             return
         self._enter(AcceptorState.CLOSED)
-        self._context.on_connection_closed = lambda: None
         self._context.reactor.remove(self)
         self.handle.close()
 
@@ -204,7 +203,7 @@ class Acceptor(EventHandler):
                 return sorted(answered, key=lambda each: (-each.deadline, -each.number))
         idle = [each for each in held if each.idle]
         silent = [each for each in idle if each.state is State.ACCEPTED]
-        unfinished = [each for each in held if each.never_completed_request] if idle else []
+        unfinished = [each for each in held if each.is_dispensable] if idle else []
         return sorted(silent or unfinished or idle, key=lambda each: (-each.deadline, -each.number))
 
     def _enter(self, state: AcceptorState) -> None:
@@ -218,9 +217,10 @@ class Acceptor(EventHandler):
             self._quiet_until = now + 60.0
         self.interest = Interest.NONE
         self.deadline = now + PAUSE
+        self._context.call_at_next_close(self._resume)
 
     def _resume(self) -> None:
-        if not self.interest:
+        if not self.interest and self.state is not AcceptorState.CLOSED:
             self.interest = Interest.READ
             self.deadline = inf if self.state is AcceptorState.ACCEPTING else self._context.reactor.now
             try:

@@ -1,27 +1,36 @@
-"""The connection state machine: the state alone decides what is waited for, and for how long.
+"""A connection: a state machine that turns received bytes into requests, and requests into responses.
 
-    State              Waits for  Deadline     When it passes  Then
-    ACCEPTED           READ       first_octet  close           RECEIVING_HEAD  RECEIVING_CONTENT
-                                                               CONTINUING  RESPONDING  DRAINING  CLOSED
-    IDLE               READ       keep_alive   close           RECEIVING_HEAD  RECEIVING_CONTENT
-                                                               CONTINUING  RESPONDING  DRAINING  CLOSED
-    RECEIVING_HEAD     READ       head         answer 408      RECEIVING_CONTENT  CONTINUING
-                                                               RESPONDING  IDLE  CLOSED
-    CONTINUING         WRITE      stall        reset           RECEIVING_CONTENT  CLOSED
-    RECEIVING_CONTENT  READ       content      answer 408      RESPONDING  CLOSED
-    RESPONDING         WRITE      stall        reset           IDLE  RECEIVING_HEAD  RECEIVING_CONTENT
-                                                               CONTINUING  WAITING  DRAINING  CLOSED
-    WAITING            READ       -            -               RESPONDING  CLOSED
-    DRAINING           READ       linger       close           CLOSED
-    CLOSED             -          -            -               -
+    State              Waits for  Timeout      On timeout    Successors
+    ACCEPTED           READ       first_octet  close         RECEIVING_HEAD RECEIVING_CONTENT CONTINUING
+                                                             RESPONDING YIELDING DRAINING CLOSED
+    IDLE               READ       keep_alive   close         RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
+                                                             CONTINUING YIELDING DRAINING CLOSED
+    RECEIVING_HEAD     READ       head         answer 408    RESPONDING RECEIVING_CONTENT CONTINUING YIELDING
+                                                             IDLE CLOSED
+    CONTINUING         WRITE      stall        reset         RECEIVING_CONTENT CLOSED
+    RECEIVING_CONTENT  READ       content      measure rate  RESPONDING YIELDING CLOSED
+    RESPONDING         WRITE      stall        reset         IDLE RECEIVING_HEAD RECEIVING_CONTENT CONTINUING
+                                                             YIELDING WAITING FINISHING CLOSED
+    YIELDING           -          -            -             RESPONDING RECEIVING_HEAD RECEIVING_CONTENT
+                                                             CONTINUING IDLE CLOSED
+    WAITING            READ       -            -             RESPONDING FINISHING CLOSED
+    FINISHING          WRITE      stall        reset         DRAINING WAITING CLOSED
+    DRAINING           READ       linger       close         CLOSED
+    CLOSED             -          -            -             -
 
-The first octet leads from IDLE to RECEIVING_HEAD; a request that comes whole leads straight to
-RESPONDING. When the response is sent, what the buffer holds says where to go: nothing, IDLE; a part
-of a head or of content, RECEIVING_HEAD or RECEIVING_CONTENT; more requests than one turn's share,
-RESPONDING again. CONTINUING waits until 100 (Continue) is sent. WAITING has a live stream that has
-nothing more yet. After an error, after the last response, and when it is idle while the server stops,
-the connection is DRAINING, so that the client sees the end instead of a reset. The end of what the
-client sends leads to CLOSED from every state that reads.
+A timeout counts from entering the state. It is renewed while a client reads its response (RESPONDING,
+FINISHING), and for each period in which a body comes fast enough (RECEIVING_CONTENT).
+
+The first byte leads from IDLE to RECEIVING_HEAD; a complete request leads straight to RESPONDING. When its
+response is sent, the next state depends on what the buffer holds: nothing, IDLE; a part of a head or of a
+body, RECEIVING_HEAD or RECEIVING_CONTENT; more requests than one turn's share, YIELDING, until the next
+turn. Mostly a response is sent at once: then the connection is IDLE again before the reactor looks at its
+interest, and WRITE is never registered.
+
+CONTINUING waits until an interim response, such as 100 (Continue), is sent. WAITING has a live stream that
+has no data yet. The response to the last request (``Connection: close``, an error, the server is stopping)
+leads to FINISHING, and when it is sent to DRAINING, so that the client sees the end instead of a reset. When
+the client closes, every state that reads leads to CLOSED.
 
 The connection knows no grammar, no path and no file: the parser, the router and the handlers do.
 """
@@ -29,25 +38,19 @@ The connection knows no grammar, no path and no file: the parser, the router and
 import logging
 import socket
 import struct
-from enum import Enum
 from math import inf
 
+from reactor.event_handler import EventHandler, Interest
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
-from reactor.http11.parser import (
-    PHASE_CONTENT,
-    PHASE_ENDED,
-    PHASE_HEAD,
-    PHASE_IDLE,
-    PHASE_LOST,
-    Parser,
-)
-from reactor.http11.serializer import ChunkSource, has_length, interim, serialize
-from reactor.logs.access_log import Exchange, PendingEntries
-from reactor.loop import EventHandler, Interest
+from reactor.http11.parser import PHASE_CONTENT, PHASE_ENDED, PHASE_HEAD, PHASE_IDLE, Parser
+from reactor.http11.serializer import ChunkSource, has_length, interim
+from reactor.logs.access_log import Exchange, PendingEntries, Recorder
 from reactor.routing import Handler, Route
+from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext, ServerState
 from reactor.server.request_body import RequestBody
+from reactor.server.state import CloseReason, OnTimeout, State
 from reactor.server.write_buffer import DONE, FlushResult, WriteBuffer, close_content
 
 log = logging.getLogger("reactor")
@@ -60,26 +63,6 @@ CLIENT_GONE = 499
 STOP_GRACE = 1.0
 
 
-class State(Enum):
-    """Where a connection stands: the interest and the timeout of each row of the table above."""
-
-    # The number keeps apart what is otherwise alike: members with equal values would be one.
-    ACCEPTED = 0, Interest.READ, "first_octet"
-    IDLE = 1, Interest.READ, "keep_alive"
-    RECEIVING_HEAD = 2, Interest.READ, "head"
-    CONTINUING = 3, Interest.WRITE, "stall"
-    RECEIVING_CONTENT = 4, Interest.READ, "content"
-    RESPONDING = 5, Interest.WRITE, "stall"
-    WAITING = 6, Interest.READ, None
-    DRAINING = 7, Interest.READ, "linger"
-    CLOSED = 8, Interest.NONE, None
-
-    def __init__(self, index: int, interest: Interest, timeout: str | None) -> None:
-        self.index = index
-        self.interest = interest
-        self.timeout = timeout
-
-
 # Members that are used at each request, bound once: in Python 3.11, State.IDLE takes 50 ns longer than IDLE.
 ACCEPTED = State.ACCEPTED
 IDLE = State.IDLE
@@ -87,17 +70,20 @@ RECEIVING_HEAD = State.RECEIVING_HEAD
 CONTINUING = State.CONTINUING
 RECEIVING_CONTENT = State.RECEIVING_CONTENT
 RESPONDING = State.RESPONDING
+YIELDING = State.YIELDING
 WAITING = State.WAITING
+FINISHING = State.FINISHING
 DRAINING = State.DRAINING
 CLOSED = State.CLOSED
 STOPPING = ServerState.STOPPING
 
 
-class Connection(EventHandler):
+class Connection(EventHandler, ConnectionHooks):
     """One client's connection, from accept to close."""
 
     __slots__ = (
         "_context",
+        "_hooks",
         "_parser",
         "_pending_entries",
         "_request_body",
@@ -112,16 +98,19 @@ class Connection(EventHandler):
     def __init__(self, context: ServerContext, sock: socket.socket, peer: str) -> None:
         super().__init__(sock)
         self._context = context
+        self._hooks = self.hooks()
         self._parser = Parser(context.head_reader)
         self._write_buffer = WriteBuffer(context.settings.high_water, context.sendfile)
         self._request_body: RequestBody | None = None
         self.peer = peer
         self.number = context.next_number()
-        lines = context.access_log
-        self._pending_entries = None if lines is None else PendingEntries(lines, peer, self.number)
+        recorder = self.recorder()
+        self._pending_entries = None if recorder is None else PendingEntries(recorder, peer, self.number)
         self.served = 0  # requests answered, refused ones included
         self.route: Route | None = None  # of the latest request
-        self._enter(ACCEPTED)
+        self.state = ACCEPTED
+        self.interest = ACCEPTED.interest
+        self._renew_deadline()
 
     def __repr__(self) -> str:
         route = f" {self.route.template}" if self.route is not None and self.route.template else ""
@@ -135,10 +124,27 @@ class Connection(EventHandler):
         return self.state is IDLE or self.state is ACCEPTED
 
     @property
-    def never_completed_request(self) -> bool:
-        """True while the first request has begun and is not complete, and after the last response."""
+    def is_dispensable(self) -> bool:
+        """True while the first request has begun and is not complete, and in DRAINING.
+
+        At the connection limit such a connection is closed before one that is idle between requests.
+        """
         begun = self.state is RECEIVING_HEAD or self.state is IDLE
         return (begun and self.served == 0) or self.state is DRAINING
+
+    @property
+    def unparsed(self) -> int:
+        """How many received bytes are not parsed yet."""
+        return self._parser.buffered
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes of responses are in the write buffer."""
+        return self._write_buffer.size
+
+    def recorder(self) -> Recorder | None:
+        """Return what records the exchanges of this connection, None for nothing; a subclass may be one."""
+        return self._context.access_log
 
     def has_unread_input(self) -> bool:
         """Ask the kernel whether octets have arrived that are not read yet."""
@@ -170,51 +176,66 @@ class Connection(EventHandler):
     def abort(self) -> None:
         """Close at once; reset if a response is only partly sent, so that it does not look complete."""
         self._context.reactor.check_thread("Connection.abort()")
-        if self._write_buffer.size or self._write_buffer.body is not None:
-            self._reset()
-        else:
-            self._close()
+        self._abort(CloseReason.SERVER_CLOSED)
 
     # What the reactor calls.
 
     def on_readable(self) -> None:
-        """Take the octets that came, and do all that they make possible."""
-        octets = self._receive()
-        if octets is None:
+        """Receive bytes, and do everything that they make possible."""
+        try:
+            octets: bytes = self.handle.recv(self._context.settings.turn_read)
+        except BlockingIOError:
             return
+        except OSError:
+            octets = b""
         if not octets:
-            self._close()
-        elif self.state is not DRAINING:
+            self._close(CloseReason.COMPLETED if self.state is DRAINING else CloseReason.CLIENT_CLOSED)
+            return
+        if self._hooks is not None:
+            self._hooks.on_received(octets)
+        if self.state is not DRAINING:
             self._parser.feed(octets)
             if self.state is not WAITING:
                 self._process()
             elif self._parser.buffered > self._context.settings.max_head:
                 limit = self._context.settings.max_head
                 log.info("c%d: closed: over %d bytes pipelined behind a live stream", self.number, limit)
-                self._close()
+                self._close(CloseReason.SERVER_CLOSED)
 
     def on_writable(self) -> None:
         """Go on with what is to be sent, and with the requests that wait behind it."""
         self._process()
 
+    def on_soon(self) -> None:
+        """Continue with the requests that were left when the last turn's share was used."""
+        if self.state is YIELDING:  # else it was closed while the inspector held this call
+            self._process()
+
     def on_deadline(self) -> None:
-        """Be done with a client that is too slow, as its state has it."""
-        state = self.state
-        if state is RECEIVING_HEAD:
+        """Do what the state has for its timeout."""
+        action = self.state.on_timeout
+        if action is OnTimeout.ANSWER_408:
             self._request_timeout("the head is not complete in time")
-        elif state is RECEIVING_CONTENT:
+        elif action is OnTimeout.MEASURE_RATE:
             self._measure_rate()
-        elif state is RESPONDING or state is CONTINUING:
+        elif action is OnTimeout.RESET:
             log.info("c%d: reset: nothing taken of the response in time", self.number)
-            self._reset()
-        elif state is not DRAINING and self._context.state is STOPPING:
+            self._reset(CloseReason.TIMEOUT)
+        elif self.idle and self._context.state is STOPPING:
             self._end_idle()
         else:
-            self._close()
+            self._close(CloseReason.TIMEOUT)
 
     def on_failure(self) -> None:
-        """Let go of everything after an exception; it has been logged."""
-        self._close()
+        """Release everything after an exception, which has been logged.
+
+        A last response that is cut off must not look complete, since it may have no length; a response before
+        it has one.
+        """
+        if self._parser.phase is PHASE_ENDED:
+            self._abort(CloseReason.HANDLER_FAILED)
+        else:
+            self._close(CloseReason.HANDLER_FAILED)
 
     # Octets to requests, requests to responses.
 
@@ -224,10 +245,12 @@ class Connection(EventHandler):
         settings = self._context.settings
         # A next request is parsed when the response before it is queued whole, and mostly sent.
         ready = write_buffer.body is None and write_buffer.size <= settings.low_water
-        wants_octets = ready and self._answer_requests()
+        is_done = ready and self._answer_requests()
         sent_before = write_buffer.sent
         try:
-            result = write_buffer.flush(self.handle, settings.turn_send)
+            # Most responses are bytes in memory: a call less.
+            flush = write_buffer.flush_bytes if write_buffer.body is None else write_buffer.flush
+            result = flush(self.handle, settings.turn_send)
         except Exception as error:  # a stream is the application's code, and its head has been sent
             # A file that changes or fails meanwhile is nothing that its code could do about.
             trace = None if isinstance(error, OSError) else error
@@ -235,20 +258,23 @@ class Connection(EventHandler):
             result = FlushResult.FAILED
             if self._pending_entries is not None:
                 self._pending_entries.log_aborted(write_buffer.sent)
+        sent = write_buffer.sent - sent_before
+        if self._hooks is not None and sent:
+            self._hooks.on_sent(sent)
         if self._pending_entries is not None:
             self._pending_entries.log_sent(write_buffer.sent, result is DONE)
         if result is DONE:
-            self._next_state(wants_octets)
+            self._next_state(is_done)
         else:
-            self._next_state_blocked(result, write_buffer.sent > sent_before)
+            self._next_state_blocked(result, sent > 0)
 
     def _answer_requests(self) -> bool:
-        """Answer requests while there is room; return True when the parser needs more octets."""
+        """Answer requests; return False if a limit ended that: then the buffer may hold further requests."""
         parser = self._parser
         settings = self._context.settings
         compressed = 0
         try:
-            for _ in range(settings.turn_requests):
+            for _ in self._context.request_share:
                 if self._request_body is not None:
                     if not self._take_content(self._request_body):
                         return True
@@ -256,7 +282,7 @@ class Connection(EventHandler):
                     request = parser.next_request()
                     if request is None:
                         return True
-                    self.route = route = request.route
+                    self.route = route = self._context.resolve(request)
                     if parser.phase is PHASE_CONTENT or route.always_open_sink:
                         compressed += self._begin_content(request, route)
                     else:
@@ -271,30 +297,25 @@ class Connection(EventHandler):
         return False
 
     def _begin_content(self, request: Request, route: Route) -> int:
-        """Answer a request whose content is not wanted, or make a place for it.
+        """Open the sink of a request, or answer without its content; return how many bytes were compressed.
 
-        Return how many octets were compressed for the answer.
+        A client that waits to be asked for the content is asked.
         """
         if route.sink is None:
-            self._parser.abandon()
+            self._parser.end()
             return self._respond(request, route.handler)
-        self._open_request_body(request, route)
-        return 0
-
-    def _open_request_body(self, request: Request, route: Route) -> None:
-        """Make a place for the content, and ask for it where the client waits to be asked."""
         now, max_body = self._context.reactor.now, self._context.settings.max_body
-        assert route.sink is not None, "content without a sink is not taken"
         try:
             request_body = RequestBody(request, route.handler, route.sink, now, max_body)
         except HTTPError as error:
             self._refuse(error, request)
-            return
+            return 0
         self._request_body = request_body
         if self._parser.phase is not PHASE_CONTENT:
             self._complete(request_body)
-        elif request.head.version == 1:  # RFC 9110, 15.2: what is interim is not of HTTP/1.0
+        elif request.head.expects_continue or request_body.interim is not None:
             self._write_interim(request_body)
+        return 0
 
     def _write_interim(self, request_body: RequestBody) -> None:
         """Say what is to be said before the content comes; wait until it is sent."""
@@ -323,7 +344,9 @@ class Connection(EventHandler):
         """Answer a request whose content is complete."""
         request_body.finish()
         self._respond(request_body.request, request_body.handler)
-        self._close_request_body()
+        if self._request_body is not None:  # None when the handler has closed this connection
+            self._request_body = None
+            request_body.close()
 
     def _close_request_body(self) -> None:
         if self._request_body is not None:
@@ -332,7 +355,10 @@ class Connection(EventHandler):
 
     def _respond(self, request: Request, handler: Handler) -> int:
         """Call the handler of a complete request, and queue its response; return the octets compressed."""
-        self._enter(RESPONDING)
+        if self.state is not RESPONDING:
+            self._enter(RESPONDING)
+        if self._hooks is not None:
+            self._hooks.on_request(request)
         response: Response | None = None
         try:
             response = handler(request)
@@ -348,13 +374,16 @@ class Connection(EventHandler):
 
     def _refuse(self, error: HTTPError, request: Request | None = None) -> None:
         """Answer what cannot be accepted; what follows it on the connection is not read."""
+        if self._hooks is not None:
+            self._hooks.on_refused(error)
         if self._request_body is not None:
             request = self._request_body.request
         elif request is None:
-            request = error.request or self._parser.partial_request()
-        self._parser.abandon()
+            request = self._parser.partial_request()
+        self._parser.end()
         log.info("c%d: %d %s", self.number, error.status, error.reason)
-        self._enter(RESPONDING)
+        if self.state is not RESPONDING:
+            self._enter(RESPONDING)
         self._enqueue_response(request, Response.error(error.status, error.reason, error.headers))
         self._close_request_body()
 
@@ -364,21 +393,26 @@ class Connection(EventHandler):
         parser = self._parser
         write_buffer = self._write_buffer
         head = request.head
+        if self.state is CLOSED:  # the handler has called Server.close(), or abort(): nothing can be sent
+            parser.end()
+            close_content(response.content)
+            return 0
         if context.reactor.now >= context.common_headers_expire:
             context.renew_common_headers()
-        keep_alive = head.keep_alive and parser.phase is not PHASE_LOST
+        keep_alive = head.keep_alive and parser.phase is not PHASE_ENDED
         if context.state is STOPPING and not parser.buffered and not self.has_unread_input():
             keep_alive = False  # this is the last of the requests that have been received
         if head.version == 0 and not has_length(response):
             keep_alive = False
-        octets, body, compressed = serialize(
+        hooks = self._hooks
+        if hooks is not None:
+            hooks.before_response(request)
+        octets, body, compressed = context.serializer.serialize(
             request, response, keep_alive, context.common_headers, context.settings.turn_compress
         )
         if body is not None and isinstance(body, ChunkSource) and not body.subscribe(self._wake):
             log.error("c%d: a LiveStream can be sent in one response only", self.number)
             raise HTTPError(500, "the server failed to answer")
-        if not keep_alive:
-            parser.stop_after_current()
         self.served += 1
         if self._pending_entries is not None:
             began = context.reactor.now if self._request_body is None else self._request_body.began
@@ -391,6 +425,11 @@ class Connection(EventHandler):
             write_buffer.add(body)
             if context.state is STOPPING:
                 self._end_live_stream()
+        if hooks is not None:
+            hooks.on_response(request, response.status, octets, compressed)
+        if not keep_alive:
+            parser.end()
+            self._enter(FINISHING)
         return compressed
 
     def _end_live_stream(self) -> None:
@@ -406,7 +445,7 @@ class Connection(EventHandler):
 
     def _resume(self) -> None:
         if self.state is WAITING:
-            self._enter(RESPONDING)
+            self._enter(FINISHING if self._parser.phase is PHASE_ENDED else RESPONDING)
             self._context.reactor.refresh(self)
 
     def _request_timeout(self, reason: str) -> None:
@@ -426,20 +465,13 @@ class Connection(EventHandler):
     def _await_content(self) -> None:
         """Wait for more content, in the window of time that has begun, if one has."""
         assert self._request_body is not None, "content is received for a request"
-        self._enter(RECEIVING_CONTENT)
+        if self.state is RECEIVING_CONTENT:
+            self._renew_deadline()
+        else:
+            self._enter(RECEIVING_CONTENT)
         self.deadline = self._request_body.window_ends = min(self._request_body.window_ends, self.deadline)
 
-    # The only calls that touch the socket, except those of the write buffer.
-
-    def _receive(self) -> bytes | None:
-        """Return what came, None when nothing did after all, and b"" at the end or after a fault."""
-        try:
-            octets: bytes = self.handle.recv(self._context.settings.turn_read)
-        except BlockingIOError:
-            return None
-        except OSError:
-            return b""
-        return octets
+    # Ending.
 
     def _linger(self) -> None:
         """Shut down sending, and wait for the client to close.
@@ -451,7 +483,7 @@ class Connection(EventHandler):
         try:
             self.handle.shutdown(socket.SHUT_WR)
         except OSError:
-            self._close()
+            self._close(CloseReason.COMPLETED)
 
     def _end_idle(self) -> None:
         """Shut down an idle connection and drain it: a request already on its way must not be reset."""
@@ -460,26 +492,37 @@ class Connection(EventHandler):
             if self.state is DRAINING:
                 self.deadline = min(self.deadline, self._context.reactor.now + STOP_GRACE)
 
-    def _reset(self) -> None:
+    def _abort(self, reason: CloseReason) -> None:
+        """Close, with a reset if anything of a response is not sent."""
+        if self._write_buffer.size or self._write_buffer.body is not None:
+            self._reset(reason)
+        else:
+            self._close(reason)
+
+    def _reset(self, reason: CloseReason) -> None:
         """Close without waiting for what the kernel still holds."""
         try:
             self.handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         except OSError:
-            pass  # it is gone already, which is all we want
-        self._close()
+            pass  # the client has closed the connection already
+        self._close(reason)
 
-    def _close(self) -> None:
-        """Let go of everything; log what the client did not stay for."""
+    def _close(self, reason: CloseReason) -> None:
+        """Release everything; log the responses that were not sent completely."""
         if self.state is CLOSED:
             return
         if self._pending_entries is not None:
             self._log_unsent(self._pending_entries)
+            self._pending_entries = None  # its recorder may be this connection
         self._close_request_body()
         self._enter(CLOSED)
         self._write_buffer.clear()
         # A handle must leave the selector before it is closed: its number may be reused at once.
         self._context.reactor.remove(self)
         self.handle.close()
+        if self._hooks is not None:
+            self._hooks.on_closed(reason)
+            self._hooks = None  # they may be this connection: no reference cycle is left
         self._context.forget(self)
 
     def _log_unsent(self, pending: PendingEntries) -> None:
@@ -492,42 +535,52 @@ class Connection(EventHandler):
 
     # The state machine.
 
-    def _next_state(self, wants_octets: bool) -> None:
+    def _next_state(self, is_done: bool) -> None:
         """Enter the state that follows when everything is sent; a state that continues keeps its deadline."""
         phase = self._parser.phase
         state = self.state
-        if phase is PHASE_IDLE:
-            # From RECEIVING_HEAD: only an empty line was received.
-            if state is RESPONDING or state is RECEIVING_HEAD:
+        if state is FINISHING:
+            self._linger()
+        elif phase is PHASE_IDLE:
+            if state is not IDLE and state is not ACCEPTED:
                 self._enter(IDLE)
             if self._context.state is STOPPING and self.state is IDLE:
                 self._end_idle()
-        elif phase is PHASE_ENDED or phase is PHASE_LOST:
-            self._linger()
-        elif not wants_octets and self._parser.buffered:
-            self._enter(RESPONDING)  # no event will tell of octets that we hold already
+        elif not is_done and self._parser.buffered:
+            if state is not YIELDING:
+                self._enter(YIELDING)
+            self._context.reactor.soon(self)
         elif phase is PHASE_HEAD:
             if state is not RECEIVING_HEAD:
                 self._enter(RECEIVING_HEAD)
-        elif state is not RECEIVING_CONTENT:
+        elif phase is PHASE_CONTENT and state is not RECEIVING_CONTENT:
             self._await_content()
 
     def _next_state_blocked(self, result: FlushResult, progress: bool) -> None:
         """Enter the state that follows when a flush did not send everything."""
         if result is FlushResult.FAILED:
-            self._reset()  # what was sent is not the whole, and must not look as if it were
+            # What was sent is not the whole response, and must not look as if it were.
+            self._reset(CloseReason.SEND_FAILED)
         elif result is FlushResult.STREAM_IDLE:
             self._enter(WAITING)
-        elif self.state is CONTINUING or self.state is RESPONDING:
-            # What is still to be made is waited for from us, and not from the client.
-            if progress or self._write_buffer.awaits_producer:
-                self._enter(self.state)
-        else:
-            self._enter(RESPONDING)
+        elif self.interest != Interest.WRITE:
+            self._enter(RESPONDING)  # an interim response, with a part of the body received behind its head
+        # If the next chunk of a stream must still be produced, the delay is not the client's.
+        elif progress or self._write_buffer.awaits_producer:
+            self._renew_deadline()
 
     def _enter(self, state: State) -> None:
         """Change the state, and with it what the reactor waits for, and for how long."""
+        before = self.state
+        assert state in before.successors, f"{before.name} -> {state.name}"
         self.state = state
         self.interest = state.interest
         context = self._context
-        self.deadline = context.reactor.now + context.timeouts[state.timeout]
+        self.deadline = context.reactor.now + context.timeouts[state.index]
+        if self._hooks is not None:
+            self._hooks.on_state_change(before, state)
+
+    def _renew_deadline(self) -> None:
+        """Begin the timeout of the present state."""
+        context = self._context
+        self.deadline = context.reactor.now + context.timeouts[self.state.index]

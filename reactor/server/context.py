@@ -1,24 +1,26 @@
 """The server context: what all connections of one server share.
 
-Routes, limits, the access log, the headers of every response, and the connections themselves. It knows
-how many there are and which has been idle longest, but not what any of them is doing.
+Routes, limits, the access log, the headers of every response, and the connections themselves. It does not
+know what any of them is doing.
 """
 
 import os
 import time
 from collections.abc import Callable
-from dataclasses import fields
 from enum import Enum, auto
 from math import inf
 from threading import get_ident
 from typing import TYPE_CHECKING
 
 from reactor.allowed_hosts import AllowedHosts
-from reactor.http11.dates import date_line
+from reactor.http11.dates import format_date
 from reactor.http11.head import HeadReader
+from reactor.http11.message import NO_PARAMS, Request
+from reactor.http11.serializer import Serializer
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
-from reactor.routing import Router
+from reactor.routing import Route, Router
+from reactor.server.state import State
 from reactor.server.write_buffer import SendFile
 from reactor.settings import Settings
 
@@ -66,18 +68,19 @@ class ServerContext:
         self.access_log = access_log
         self.wall_clock = wall_clock
         self.sendfile = sendfile
-        refuse_host = None if allowed_hosts is None else allowed_hosts.refusal
-        self.head_reader = HeadReader(settings, router.resolve, refuse_host)
-        router.when_changed(self.head_reader.heads.clear)
-        # Seconds by the name of a State's timeout; None: no timeout.
-        self.timeouts: dict[str | None, float] = {
-            each.name.removesuffix("_timeout"): getattr(settings, each.name) for each in fields(settings)
-        }
-        self.timeouts[None] = inf
+        self._allowed_hosts = allowed_hosts
+        self.head_reader = HeadReader(settings)
+        self.serializer = Serializer()
+        # Seconds, by the index of a State.
+        self.timeouts: tuple[float, ...] = tuple(
+            inf if state.timeout is None else getattr(settings, f"{state.timeout}_timeout") for state in State
+        )
+        # One connection's share of a turn, as what a loop counts by: to make a range takes 60 ns.
+        self.request_share = range(settings.turn_requests)
         self.connections: dict[int, Connection] = {}
         self.state = ServerState.RUNNING
         self._call_soon = call_soon
-        self.on_connection_closed: Callable[[], None] = lambda: None
+        self._at_next_close: dict[Callable[[], None], None] = {}  # in the order in which they were passed
         self._connections_made = 0
         self._default_headers = default_headers
         self.common_headers = b""  # the lines that every response carries; Date first, where it is on
@@ -90,6 +93,26 @@ class ServerContext:
         else:
             self._call_soon(function)
 
+    def resolve(self, request: Request) -> Route:
+        """Return the route of a request, and set the request's ``route`` and ``params``.
+
+        Requests with the same head have one target, which keeps what was found until a route is added.
+        """
+        found = request.target.found
+        if found is not None and found[0] is self.router.version:
+            _, route, params = found
+            assert isinstance(route, Route)
+        else:
+            version = self.router.version  # read first: a route may be added while this one is looked up
+            if self._allowed_hosts is not None and not self._allowed_hosts.allows(request.head.host):
+                route, params = self._allowed_hosts.error_route, NO_PARAMS
+            else:
+                route, params = self.router.resolve(request.method, request.target.segments)
+            request.target.found = version, route, params
+        request.params = params
+        request.route = route.template
+        return route
+
     def enter(self, state: ServerState) -> None:
         """Change the state of the server, which only moves on."""
         assert state.value >= self.state.value, f"{self.state} -> {state}"
@@ -100,14 +123,22 @@ class ServerContext:
         self._connections_made += 1
         return self._connections_made
 
+    def call_at_next_close(self, function: Callable[[], None]) -> None:
+        """Call a function once, when the next connection has closed."""
+        self._at_next_close[function] = None
+
     def forget(self, connection: "Connection") -> None:
-        """Remove a closed connection, and call ``on_connection_closed``."""
+        """Remove a closed connection, and call the functions that wait for that."""
         self.connections.pop(connection.number, None)
-        self.on_connection_closed()
+        if self._at_next_close:
+            functions, self._at_next_close = self._at_next_close, {}
+            for function in functions:
+                function()
 
     def renew_common_headers(self) -> None:
         """Write the lines that every response carries, with the Date of the present second."""
-        date, valid_for = date_line(self.wall_clock())
-        self.common_headers_expire = self.reactor.now + valid_for
+        now = self.wall_clock()
+        self.common_headers_expire = self.reactor.now + 1.0 - now % 1.0
         # RFC 9110, 6.6.1: with a clock, Date is in every response, unless it is turned off.
-        self.common_headers = (date if self.settings.date_header else b"") + self._default_headers
+        date = f"Date: {format_date(now)}\r\n".encode("ascii") if self.settings.date_header else b""
+        self.common_headers = date + self._default_headers

@@ -3,53 +3,59 @@
 Opening the sink, writing to it and finishing it are the application's code. Where it refuses, by
 ``HTTPError``, the request is refused; where it fails, the failure is logged, and the request is
 refused with 500. This module knows no socket and no framing: it is given octets.
+
+A body that is too large is refused with 413. Two limits apply, in bytes:
+
+    Limit          Content-Length is checked            Bytes are counted
+    max_body       here, before the sink is opened      by ``http11/chunked.py``, at each chunk size
+    of the sink    when the sink is opened              by the sink, at each write (``routing.py``)
 """
 
 import logging
-from collections.abc import Callable
 from math import inf
-from typing import TypeVar
 
-from reactor.http11.errors import HTTPError
-from reactor.http11.message import Fields, Request
-from reactor.routing import Handler, Sink, SinkFactory
+from reactor.http11.errors import HTTPError, content_too_large
+from reactor.http11.message import Request
+from reactor.routing import Handler, InterimSink, SinkFactory
 from reactor.settings import Settings
 
 log = logging.getLogger("reactor")
-
-Result = TypeVar("Result")
 
 
 class RequestBody:
     """Takes in the content of one request. ``began`` is in seconds of the reactor's clock.
 
     Making one opens the sink, unless Content-Length is above ``max_body`` bytes; that, ``write`` and
-    ``finish`` raise HTTPError to refuse.
+    ``finish`` raise HTTPError to refuse. ``interim`` is the status and the fields of the interim response
+    that the sink has sent before the body is received, or None.
     """
 
-    __slots__ = ("_sink", "began", "handler", "octets_in_window", "request", "window_ends")
+    __slots__ = ("_sink", "began", "handler", "interim", "octets_in_window", "request", "window_ends")
 
     def __init__(
         self, request: Request, handler: Handler, factory: SinkFactory, began: float, max_body: int
     ) -> None:
         if request.head.length > max_body:
-            raise HTTPError(413, f"content is over {max_body} octets")
+            raise content_too_large(max_body)
         self.request = request
         self.handler = handler
         self.began = began
         self.octets_in_window = 0  # how many came since the rate was last measured
         self.window_ends = inf  # when it is measured next, by the reactor's clock
-        self._sink: Sink = _call_app(lambda: factory(request))
-
-    @property
-    def interim(self) -> tuple[int, Fields] | None:
-        """What the sink has to say before its content comes, a status and fields, or None."""
-        return getattr(self._sink, "interim", None)
+        try:
+            self._sink = sink = factory(request)
+        except Exception as error:
+            raise _refusal(error) from None
+        # RFC 9110, 15.2: an HTTP/1.0 client gets no interim response.
+        self.interim = sink.interim if isinstance(sink, InterimSink) and request.head.version == 1 else None
 
     def write(self, octets: bytes) -> None:
         """Pass octets on."""
         self.octets_in_window += len(octets)
-        _call_app(lambda: self._sink.write(octets))
+        try:
+            self._sink.write(octets)
+        except Exception as error:
+            raise _refusal(error) from None
 
     def measure_rate(self, settings: Settings) -> str | None:
         """End a window: return why the content is too slow, or None; then the next octets begin a window."""
@@ -60,8 +66,15 @@ class RequestBody:
         return None
 
     def finish(self) -> None:
-        """Let the request have its content, which is complete."""
-        self.request.content = _call_app(self._sink.finish)
+        """Give the request what the sink made of the body, which is complete."""
+        try:
+            made = self._sink.finish()
+        except Exception as error:
+            raise _refusal(error) from None
+        if isinstance(made, bytes):
+            self.request.content = made
+        else:
+            self.request.upload = made
 
     def close(self) -> None:
         """Be done with the content: what the handler did not keep is gone."""
@@ -71,12 +84,9 @@ class RequestBody:
             log.exception("closing the content of %r failed", self.request)
 
 
-def _call_app(function: Callable[[], Result]) -> Result:
-    """Call a function of the application; raise nothing but HTTPError."""
-    try:
-        return function()
-    except HTTPError:
-        raise
-    except Exception:
-        log.exception("taking the content failed")
-        raise HTTPError(500, "the server failed to take the content") from None
+def _refusal(error: Exception) -> HTTPError:
+    """Return the error to refuse a request with for an exception of the application, which is logged."""
+    if isinstance(error, HTTPError):
+        return error
+    log.error("taking the content failed", exc_info=error)
+    return HTTPError(500, "the server failed to take the content")

@@ -3,7 +3,7 @@
     with Server(routes, port=0) as server:   binds, and listens
         server.run()                         serves until it is told to stop
 
-``serve`` does both, and prints where. On the first SIGTERM or SIGINT the server answers the requests
+``serve`` does both. On the first SIGTERM or SIGINT the server answers the requests
 that it has received and closes each connection (``reactor.server.shutdown``); on the second it stops at once.
 SIGHUP stops it in the same way if the process has a controlling terminal (which was closed); otherwise
 it calls ``on_reload``. SIGUSR1 logs every connection.
@@ -16,17 +16,18 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 from reactor.allowed_hosts import AllowedHosts, is_loopback
+from reactor.event_handler import Interest
 from reactor.http11.default_headers import encode_headers
 from reactor.http11.message import Fields
 from reactor.logs.access_log import AccessLog
-from reactor.logs.stderr import StderrHandler, nonblocking_stderr
-from reactor.loop import Interest, Reactor
+from reactor.logs.slow_callbacks import SlowCallbackLog
+from reactor.logs.stderr import nonblocking_stderr
+from reactor.loop import Reactor
 from reactor.routing import Router
 from reactor.server.acceptor import Acceptor, ConnectionFactory
 from reactor.server.connection import Connection
@@ -44,15 +45,40 @@ PORT = 4221
 STOP = 0
 
 
-class Instrumentation(NamedTuple):
-    """The instrumented classes of a server: its reactor, what makes its connections, and a context manager.
+class Instrumentation:
+    """What a server is observed by: a reactor, a factory of connections, and hooks for subclasses.
 
-    ``lifespan`` is entered when the server listens, and gives a note for the line of the start.
+    ``run_loop`` is the reactor that runs while the server runs: the same one, or one that takes its turns.
+    ``description`` says where the server can be observed, "" for nowhere.
+
+    The server closes it. A server that cannot start does not: close it where it was made, too.
     """
 
-    reactor: Reactor
-    make_connection: ConnectionFactory
-    lifespan: "Callable[[Server], AbstractContextManager[str]]" = lambda server: nullcontext("")
+    def __init__(
+        self,
+        reactor: Reactor,
+        make_connection: ConnectionFactory,
+        run_loop: Reactor | None = None,
+        description: str = "",
+    ) -> None:
+        self.reactor = reactor
+        self.make_connection = make_connection
+        self.run_loop = reactor if run_loop is None else run_loop
+        self.description = description
+
+    def on_start(self, server: "Server") -> None:
+        """Begin to observe a server, which listens."""
+
+    def on_signal(self, server: "Server", number: int) -> None:
+        """Handle a signal, or STOP, in a turn of ``run_loop``."""
+        server.on_signal(number)
+
+    def on_close(self) -> None:
+        """Stop observing the server: it is about to close its connections."""
+
+    def close(self) -> None:
+        """Close the selector of the reactor; called again, do nothing."""
+        self.reactor.close()
 
 
 class Server:
@@ -61,15 +87,12 @@ class Server:
     ``access_log`` is a stream for one line a request, None for no log. ``default_headers`` are what every
     response carries, as (name, value) pairs; ValueError is raised for one that cannot be. The selector
     and the clocks come in from outside; they default to the real ones. With ``instrumentation`` they are
-    those of its reactor, whose subscribers get the events of the loop and of connections. ``on_reload`` is
-    called on SIGHUP. Other threads may call ``call_soon`` and ``stop``; the rest belongs to the thread that
-    runs the server.
+    those of its reactor; its hooks are called, and it is closed with the server. ``on_reload`` is called on
+    SIGHUP. Other threads may call ``call_soon`` and ``stop``; the rest belongs to the thread that runs the
+    server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served besides ``localhost`` and IP addresses;
     requests for other hosts get 403. None serves every host. ValueError is raised for an invalid name.
-
-    ``run_loop`` is the reactor that ``run`` runs, and ``signal_callback`` is called in it with the number of
-    each signal. They are the server's own reactor and ``on_signal``, unless an inspector replaces both.
     """
 
     def __init__(
@@ -97,15 +120,14 @@ class Server:
         limit = connection_limit(settings.max_connections)
         listener = listen(host, port)
         if instrumentation is None:
-            self.reactor = Reactor(selector, clock, settings.slow_turn)
-        else:
-            self.reactor = instrumentation.reactor
-        self.run_loop = self.reactor
-        self.signal_callback = self.on_signal
+            instrumentation = Instrumentation(Reactor(selector, clock), Connection)
+        self._instrumentation = instrumentation
+        self._run_loop = instrumentation.run_loop
+        self.reactor = instrumentation.reactor
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self._wakeup = Wakeup()
-        # Registered with run_loop: also a held loop can be stopped.
-        self._signals = SignalHandle(self._call_signal_callback)
+        # Registered with the loop that runs: also a held loop can be stopped.
+        self._signals = SignalHandle(self._pass_signal)
         self.context = ServerContext(
             self.reactor,
             routes,
@@ -116,8 +138,7 @@ class Server:
             call_soon=self._wakeup.call_soon,
             allowed_hosts=None if allowed_hosts is None else allowed_hosts.at(self.address[0]),
         )
-        make_connection = Connection if instrumentation is None else instrumentation.make_connection
-        self._acceptor = Acceptor(self.context, listener, limit, make_connection)
+        self._acceptor = Acceptor(self.context, listener, limit, instrumentation.make_connection)
         self._on_reload = on_reload
         # Checked at the start: /dev/tty cannot be opened after the terminal is closed.
         self._has_terminal = _has_controlling_terminal()
@@ -126,6 +147,12 @@ class Server:
         if lines is not None:
             self.reactor.at_turn_end(lines.flush)
         self._shutdown = Shutdown(self.context, self._acceptor, self._stop_loop)
+        SlowCallbackLog(self.reactor, settings.slow_turn)
+        try:
+            instrumentation.on_start(self)
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> "Server":
         return self
@@ -160,20 +187,20 @@ class Server:
             raise RuntimeError("Server.run() was called while the server runs")
         if self.context.state is ServerState.STOPPED:
             raise RuntimeError("Server.run() was called after the server has stopped")
-        self.reactor.thread = threading.get_ident()  # also where ``run_loop`` takes its turns
+        self.reactor.thread = threading.get_ident()  # also where another loop takes its turns
         try:
             self._signals.interest = Interest.READ  # none after an earlier run that ended by an exception
-            self.run_loop.register(self._signals)
+            self._run_loop.register(self._signals)
             if threading.current_thread() is threading.main_thread():
                 self._signals.catch(_signals())
             with nonblocking_stderr():
                 on_ready()
                 if not self._signals.closed:
-                    self.run_loop.run()
+                    self._run_loop.run()
         finally:
             self._signals.restore()
             if not self._signals.closed:
-                self.run_loop.remove(self._signals)
+                self._run_loop.remove(self._signals)
             self.reactor.thread = None
 
     def call_soon(self, function: Callable[..., object], *arguments: object) -> None:
@@ -191,7 +218,7 @@ class Server:
 
         May be called from any thread, before ``run``, and after ``close``.
         """
-        self._signals.call_soon(self._call_signal_callback, STOP)
+        self._signals.call_soon(self._pass_signal, STOP)
 
     def close(self) -> None:
         """Close every handle, which cuts off the connections that are left.
@@ -201,7 +228,8 @@ class Server:
         self.reactor.check_thread("Server.close()")
         if self._signals.closed:
             return
-        self.run_loop.stop()
+        self._run_loop.stop()
+        self._instrumentation.on_close()
         self.context.enter(ServerState.STOPPED)
         self._acceptor.close()
         for connection in list(self.context.connections.values()):
@@ -210,9 +238,9 @@ class Server:
             self.context.access_log.close()
         self.reactor.remove(self._wakeup)
         self._wakeup.close()
-        self.run_loop.remove(self._signals)
+        self._run_loop.remove(self._signals)
         self._signals.close()
-        self.reactor.close()
+        self._instrumentation.close()
 
     def on_signal(self, number: int) -> None:
         """Stop, reload, or log every connection."""
@@ -233,11 +261,11 @@ class Server:
         """Say whether a signal stops the server."""
         return number != signal.SIGUSR1 and (number != signal.SIGHUP or self._has_terminal)
 
-    def _call_signal_callback(self, number: int) -> None:
-        self.signal_callback(number)
+    def _pass_signal(self, number: int) -> None:
+        self._instrumentation.on_signal(self, number)
 
     def _stop_loop(self) -> None:
-        self.run_loop.stop()
+        self._run_loop.stop()
 
     def _reload(self) -> None:
         if self._on_reload is None:
@@ -260,8 +288,6 @@ def serve(
     settings: Settings | None = None,
     access_log: TextIO | None = sys.stdout,
     log_format: str = "combined",
-    what: str = "",
-    notes: Sequence[str] = (),
     default_headers: Fields = (),
     on_ready: Callable[[Server], None] = lambda server: None,
     instrumentation: Instrumentation | None = None,
@@ -270,36 +296,22 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM; raise StartError when the server cannot listen.
 
-    Print one line on standard error: ``what`` is served, where, from where it is reached, and ``notes``,
-    empty ones left out. Then, as soon as a signal would be heard, ``on_ready`` is called.
+    Print nothing but the access log. As soon as a signal would be heard, ``on_ready`` is called with the
+    server, whose ``url`` is where it can be reached. The other parameters are those of ``Server``.
     """
-    with ExitStack() as stack:
-        stderr = StderrHandler()
-        stack.callback(stderr.close)
-        server = stack.enter_context(
-            Server(
-                routes,
-                host,
-                port,
-                settings,
-                access_log,
-                log_format,
-                default_headers=default_headers,
-                instrumentation=instrumentation,
-                on_reload=on_reload,
-                allowed_hosts=allowed_hosts,
-            )
-        )
-        note = "" if instrumentation is None else stack.enter_context(instrumentation.lifespan(server))
-        reach = "this machine only" if server.local else "reachable from the network"
-        told = "; ".join(note for note in (reach, *notes, note) if note)
-        line = f"reactor: serving {what and what + ' '}on {server.url} ({told})"
-
-        def announce() -> None:
-            stderr.write(line)
-            on_ready(server)
-
-        server.run(announce)
+    with Server(
+        routes,
+        host,
+        port,
+        settings,
+        access_log,
+        log_format,
+        default_headers=default_headers,
+        instrumentation=instrumentation,
+        on_reload=on_reload,
+        allowed_hosts=allowed_hosts,
+    ) as server:
+        server.run(lambda: on_ready(server))
 
 
 def _signals() -> list[signal.Signals]:

@@ -15,7 +15,7 @@ import logging
 from collections.abc import Callable
 from math import inf
 
-from reactor.loop import EventHandler
+from reactor.event_handler import EventHandler
 from reactor.server.acceptor import Acceptor, AcceptorState
 from reactor.server.context import ServerContext, ServerState
 
@@ -34,7 +34,6 @@ class Shutdown(EventHandler):
         self._context = context
         self._acceptor = acceptor
         self._finished = finished
-        context.reactor.at_turn_end(self._finish_when_idle)
 
     @property
     def description(self) -> str:
@@ -69,6 +68,7 @@ class Shutdown(EventHandler):
         """Drain the accept queue; make each connection close after answering what it has received."""
         context = self._context
         context.enter(ServerState.STOPPING)
+        context.reactor.at_turn_end(self._finish_when_idle)
         self.deadline = context.reactor.now + context.settings.shutdown_timeout
         context.reactor.refresh(self)
         connected = list(context.connections.values())

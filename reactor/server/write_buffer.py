@@ -108,12 +108,12 @@ class WriteBuffer:
         Making a piece is somebody else's code, so one a turn is what is fair to the others.
         """
         if self.body is None:
-            return self._send_octets(sock, share)
+            return self.flush_bytes(sock, share)
         return self._flush_body(sock, self.body, share)
 
     def _flush_body(self, sock: socket.socket, body: FileSlice | ChunkSource, share: int) -> FlushResult:
         limit = self.sent + share
-        result = self._send_octets(sock, share)
+        result = self.flush_bytes(sock, share)
         if result is not DONE:
             return result
         if self.sent >= limit:
@@ -122,7 +122,7 @@ class WriteBuffer:
             return self._send_slice(sock, body, limit - self.sent)
         result = self._pull(body)
         if self._octets:
-            result = self._send_octets(sock, limit - self.sent)
+            result = self.flush_bytes(sock, limit - self.sent)
         return result if self.body is None or result is not DONE else PAUSED
 
     def clear(self) -> None:
@@ -138,8 +138,8 @@ class WriteBuffer:
 
     # The only calls that touch the socket.
 
-    def _send_octets(self, sock: socket.socket, share: int) -> FlushResult:
-        """Send the octets, gathered into one call."""
+    def flush_bytes(self, sock: socket.socket, share: int) -> FlushResult:
+        """Send the bytes in memory, gathered into one call, and nothing of the body."""
         waiting = self._octets
         if not waiting:
             return DONE

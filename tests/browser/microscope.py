@@ -6,18 +6,19 @@ from collections import deque
 from types import TracebackType
 from typing import Any
 
+from reactor.event_handler import EventHandler
 from reactor.http11.message import LiveStream, Request, Response
 from reactor.inspector.page import HTML_HEADERS, PAGE
-from reactor.inspector.table import state_table
-from reactor.loop import EventHandler
 from reactor.routing import Router
 from reactor.server.server import Server
+from reactor.server.state import State
 from reactor.settings import Settings
 
 STEPS = (
     "earliest",
     "select",
     "dispatch",
+    "soon",
     "late",
     "accept",
     "receive",
@@ -27,9 +28,9 @@ STEPS = (
     "send",
 )
 HOSTILE = "<img src=x onerror=\"document.title='broken'\">"
-NAMES = list(state_table())
-ACCEPTED, IDLE, RESPONDING, DRAINING, CLOSED = map(
-    NAMES.index, ("ACCEPTED", "IDLE", "RESPONDING", "DRAINING", "CLOSED")
+NAMES = [state.name for state in State]
+ACCEPTED, IDLE, RESPONDING, YIELDING, DRAINING, CLOSED = map(
+    NAMES.index, ("ACCEPTED", "IDLE", "RESPONDING", "YIELDING", "DRAINING", "CLOSED")
 )
 
 
@@ -38,14 +39,14 @@ def hello() -> dict[str, Any]:
     settings = Settings()
     states = [
         {
-            "name": name,
-            "interest": row.waits_for,
-            "timeout": None if row.deadline == "-" else row.deadline,
-            "seconds": None if row.deadline == "-" else getattr(settings, f"{row.deadline}_timeout"),
-            "on_timeout": row.when_it_passes,
-            "successors": list(row.then),
+            "name": state.name,
+            "interest": state.interest.name if state.interest else "-",
+            "timeout": state.timeout,
+            "seconds": state.timeout and getattr(settings, f"{state.timeout}_timeout"),
+            "on_timeout": state.on_timeout.value if state.on_timeout else "-",
+            "successors": [each.name for each in state.successors],
         }
-        for name, row in state_table().items()
+        for state in State
     ]
     steps = [
         {

@@ -1,6 +1,7 @@
 """The page of the microscope in a real browser, with a server that says what the test has it say."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.browser.microscope import (
     IDLE,
     NAMES,
     RESPONDING,
+    YIELDING,
     Mock,
     chip,
     dense_frame,
@@ -136,6 +138,37 @@ def test_where_the_loop_is_held_is_seen(page: Browser, mock: Mock) -> None:
     show(page, mock, frame(chips))
     assert not page.all(".ringed, .lit")
     assert page.one("#mode").text == "running"
+
+
+def test_a_connection_that_yields_is_seen_with_the_step_that_calls_it(page: Browser, mock: Mock) -> None:
+    words = "about to call on_soon of c5 (fd 9)"
+    show(
+        page, mock, frame([chip(5, YIELDING, 64)], mode="paused", at=HELD | {"step": "soon", "words": words})
+    )
+    assert [each.get_attribute("data-step") for each in page.all(".lit")] == ["soon"]
+    assert page.one("[data-step=soon] .now").text == "1 connection in the next turn"
+    assert page.one(".lane[data-state=YIELDING] .label p").text == "waits for the next turn"
+    assert page.one(".lane[data-state=CLOSED] .label p").text == "the handle is gone"
+    show(page, mock, frame())
+    assert page.one("[data-step=soon] .now").text == "no connection yielded"
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_every_state_fits_the_screen(browser: Browser, mock: Mock, width: int) -> None:
+    metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        browser.open(mock.server.url)
+        browser.wait(lambda: len(browser.all(".lane")) == len(NAMES))
+        show(browser, mock, frame([chip(state, state) for state in range(len(NAMES) - 1)]))
+        assert browser.driver.execute_script("return document.documentElement.scrollWidth") <= width
+        lanes = [each.rect for each in browser.all(".lane")]
+        assert all(above["y"] + above["height"] <= below["y"] for above, below in pairwise(lanes))
+        chips = [each.rect for each in browser.all(".chip")]
+        rects = zip(lanes[:-1], chips, strict=True)
+        assert all(lane["y"] < each["y"] < lane["y"] + lane["height"] for lane, each in rects)
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_the_controls_post_what_they_say(page: Browser, mock: Mock) -> None:
@@ -343,7 +376,7 @@ def test_with_thousands_there_are_counts_and_no_chips(page: Browser, mock: Mock)
     show(page, mock, frame([chip(5, IDLE)]), dense_frame(1))
     assert not page.all(".chip")
     assert len(page.all(".bucket")) == 8 * len(NAMES)
-    assert page.one(".lane[data-state=IDLE] .count").text == "222"
+    assert page.one(".lane[data-state=IDLE] .count").text == str(2000 // len(NAMES))
     assert page.all(".lane[data-state=ACCEPTED] .bucket")[0].text == "7"
     show(page, mock, frame([chip(6, IDLE)]))
     page.wait(lambda: page.one('.chip[data-number="6"]').is_displayed())  # chips fade in

@@ -17,7 +17,13 @@ LAYERS = (
     ("reactor/logs/",),
     ("reactor/routing.py", "reactor/basic_auth.py", "reactor/allowed_hosts.py"),
     ("reactor/http11/",),
-    ("reactor/loop.py", "reactor/deadlines.py", "reactor/wakeup.py"),
+    (
+        "reactor/loop.py",
+        "reactor/loop_hooks.py",
+        "reactor/event_handler.py",
+        "reactor/deadlines.py",
+        "reactor/wakeup.py",
+    ),
     ("reactor/settings.py", "reactor/_version.py"),
 )
 # Handlers import these, and only the command imports handlers.
@@ -49,13 +55,22 @@ IMPURE = frozenset(
 # A lock is not input or output: another thread may send to a live stream.
 LOCKS = {("reactor/http11/message.py", "threading")}
 # The event loop knows no HTTP, the standard library's included.
-NO_HTTP = ("reactor/loop.py", "reactor/deadlines.py", "reactor/wakeup.py")
+NO_HTTP = (
+    "reactor/loop.py",
+    "reactor/loop_hooks.py",
+    "reactor/event_handler.py",
+    "reactor/deadlines.py",
+    "reactor/wakeup.py",
+)
 HTTP = frozenset({"http", "email", "urllib"})
 
 # Optional packages, each imported by one file that works without it.
 OPTIONAL = {("reactor/http11/coding.py", "isal"), ("reactor/observe/metrics.py", "psutil")}
 # Imports for the type checker alone that would make a circle.
-NAMED_FOR_TYPES = {("reactor.server.context", "reactor.server.connection")}
+NAMED_FOR_TYPES = {
+    ("reactor.server.context", "reactor.server.connection"),
+    ("reactor.observe.events", "reactor.observe.instrumented"),
+}
 
 
 class Import(NamedTuple):

@@ -11,7 +11,6 @@ def lines_in(*folders: str) -> int:
     return sum(len(source.splitlines()) for source in read_sources(*folders).values())
 
 
-@pytest.mark.xfail(strict=True, reason="part 2: states as data, slow calls reported by an observer")
 def test_the_event_loop_has_at_most_220_lines() -> None:
     assert len((ROOT / "reactor" / "loop.py").read_text().splitlines()) <= 220
 

@@ -14,12 +14,13 @@ FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def undocumented(source: str) -> Iterator[str]:
-    """Yield the public module, classes, functions and methods that have no docstring."""
+    """Yield the public module, classes, functions and methods that have no docstring, overloads left out."""
 
     def visit(node: ast.Module | ast.ClassDef, prefix: str) -> Iterator[str]:
         for child in node.body:
             if isinstance(child, (ast.ClassDef, *FUNCTION)) and not child.name.startswith("_"):
-                if not ast.get_docstring(child):
+                is_overload = "overload" in map(ast.unparse, child.decorator_list)
+                if not ast.get_docstring(child) and not is_overload:
                     yield prefix + child.name
                 if isinstance(child, ast.ClassDef):
                     yield from visit(child, f"{prefix}{child.name}.")
@@ -117,6 +118,7 @@ def test_a_planted_breach_is_found(check: Check, source: str) -> None:
     [
         (undocumented, "'''M.'''\ndef _f(): pass\nclass _C:\n    def m(self): pass"),
         (undocumented, "'''M.'''\ndef f():\n    '''F.'''\n    def inner(): pass"),
+        (undocumented, "'''M.'''\n@overload\ndef f() -> int: ..."),
         (bare_excepts, "try:\n    pass\nexcept OSError:\n    pass"),
         (prints, "'print(1)'"),
     ],

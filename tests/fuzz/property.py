@@ -107,8 +107,7 @@ class Taker:
         waiting = self.parser.buffered
         if self.parser.phase is Phase.IDLE and waiting:
             raise BrokenPropertyError("octets wait in a parser that is idle")
-        # In ENDED the last piece stays where it is, but nothing is added to it.
-        if self.parser.phase in (Phase.HEAD, Phase.CONTENT) and waiting > self.limit:
+        if waiting > self.limit:
             raise BrokenPropertyError(f"{waiting} octets wait, and the limit is {self.limit}")
 
     def _take_one(self) -> bool:
@@ -154,7 +153,7 @@ def described(request: Request) -> tuple[object, ...]:
 def check_lost(parser: Parser) -> None:
     """Check that a parser that has refused octets reads nothing any more."""
     parser.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    if parser.phase is not Phase.LOST or parser.next_request() is not None:
+    if parser.phase is not Phase.ENDED or parser.next_request() is not None:
         raise BrokenPropertyError("reads on after a refusal")
 
 

@@ -8,10 +8,11 @@ from random import Random
 import pytest
 
 from reactor.http11 import framing, headers, target
-from reactor.http11.bytes_cache import BytesCache
+from reactor.http11.cache import BoundedCache
 from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader
-from reactor.http11.parser import Parser
+from reactor.http11.message import Request
+from reactor.http11.parser import Parser, Phase
 from reactor.settings import Settings
 from tests.fuzz import honest
 from tests.fuzz.campaign import Campaign, Finding
@@ -87,12 +88,21 @@ def _a_status_that_is_no_error(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_cache_without_case(patch: pytest.MonkeyPatch) -> None:
-    put = BytesCache.put
-    patch.setattr(BytesCache, "put", lambda self, octets, value: put(self, octets.lower(), value))
+    put = BoundedCache.put
+    patch.setattr(BoundedCache, "put", lambda self, octets, value: put(self, octets.lower(), value))
 
 
 def _a_parser_that_reads_on(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Parser, "abandon", lambda self: None)
+    next_request = Parser.next_request
+
+    def read_on(self: Parser) -> Request | None:
+        try:
+            return next_request(self)
+        except ProtocolError:
+            self.phase = Phase.HEAD
+            raise
+
+    patch.setattr(Parser, "next_request", read_on)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def parse(pieces: list[bytes]) -> None:
                     break
         except ProtocolError:
             parser = Parser(known)
-        if parser.phase in (Phase.ENDED, Phase.LOST):
+        if parser.phase is Phase.ENDED:
             parser = Parser(known)
 
 

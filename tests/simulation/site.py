@@ -15,21 +15,24 @@ from math import inf
 from typing import Any
 
 from reactor import handlers
+from reactor.event_handler import DEADLINE, EventHandler, Interest
 from reactor.handlers.files.store import Store
 from reactor.http11.message import OCTETS, TEXT, LiveStream, Request, Response
 from reactor.logs.access_log import AccessLog
-from reactor.loop import EventHandler, Interest, Reactor
+from reactor.loop import Reactor
+from reactor.loop_hooks import LoopHooks
 from reactor.routing import Router, buffered
 from reactor.server.acceptor import DRAIN_TIME, Acceptor
-from reactor.server.connection import Connection, State
-from reactor.server.context import ServerContext
+from reactor.server.connection import Connection
+from reactor.server.connection_hooks import ConnectionHooks
+from reactor.server.context import ServerContext, ServerState
 from reactor.server.shutdown import Shutdown
+from reactor.server.state import State
 from reactor.settings import Settings
 from tests.simulation.disk import Disk
 from tests.simulation.network import Listener, Network, Signals
 from tests.simulation.selector import NOT_REGISTERED, SimulatedSelector
 from tests.simulation.world import World
-from tests.support.in_process import CheckedConnection
 
 # Where a connection may be closed in favour of another: nothing that it asked for is on its way.
 DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
@@ -45,17 +48,24 @@ class SimulatedContext(ServerContext):
     site: "Site"
 
 
-class SimulatedConnection(CheckedConnection):
+class SimulatedConnection(Connection):
     """A connection that tells of each change of its state."""
 
     __slots__ = ()
 
-    def _enter(self, state: State) -> None:
-        before = getattr(self, "state", None)
-        super()._enter(state)
-        if before is not state:
-            assert isinstance(self._context, SimulatedContext)
-            self._context.site.note_change(self, before, state)
+    def __init__(self, context: ServerContext, sock: Any, peer: str) -> None:
+        super().__init__(context, sock, peer)
+        self._note_change(None, self.state)
+
+    def hooks(self) -> ConnectionHooks | None:
+        return self
+
+    def on_state_change(self, before: State, after: State) -> None:
+        self._note_change(before, after)
+
+    def _note_change(self, before: State | None, after: State) -> None:
+        assert isinstance(self._context, SimulatedContext)
+        self._context.site.note_change(self, before, after)
 
 
 class SimulatedReactor(Reactor):
@@ -66,22 +76,18 @@ class SimulatedReactor(Reactor):
         self._world = world
         self.called: list[tuple[EventHandler, int]] = []  # in this turn, with their readiness
 
-    def turn(self) -> None:
+    def turn(self, may_sleep: bool = True) -> None:
         self.called.clear()
-        super().turn()
+        super().turn(may_sleep)
 
-    def _dispatch(self, handler: EventHandler, events: int) -> None:
-        self._note(handler, events)
-        super()._dispatch(handler, events)
+    def hooks(self) -> LoopHooks | None:
+        return self
 
-    def _call(self, handler: EventHandler, hook: object) -> None:
-        self._note(handler, 0)
-        self._world.say("  the deadline of %s has passed", self._world.current or "the server")
-        super()._call(handler, hook)  # type: ignore[arg-type]
-
-    def _note(self, handler: EventHandler, events: int) -> None:
+    def before_call(self, handler: EventHandler, events: int) -> None:
         self.called.append((handler, events))
         self._world.current = handler.peer if isinstance(handler, Connection) else ""
+        if events == DEADLINE:
+            self._world.say("  the deadline of %s has passed", self._world.current or "the server")
 
 
 class SignalReader(EventHandler):
@@ -217,7 +223,11 @@ class Site:
         self.changed.append((connection, before, state))
         self.world.say("  %s: %s -> %s", connection.peer, before.name if before else "new", state.name)
         self.connections[connection.number] = connection
-        if state is State.CLOSED and self.reactor.called and self.reactor.called[-1][0] is self.acceptor:
+        called = self.reactor.called[-1][0] if self.reactor.called else None
+        # The accept queue is accepted by the call that begins to stop the server, too.
+        stopping = self.context.state is ServerState.STOPPING and not isinstance(called, Connection)
+        at_limit = len(self.context.connections) > self.limit
+        if state is State.CLOSED and (called is self.acceptor or (stopping and at_limit)):
             self._check_displaced(connection, before)
 
     def _check_displaced(self, connection: Connection, before: State | None) -> None:

@@ -4,17 +4,20 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partialmethod
+from math import inf
 from typing import Any
 
 import pytest
 
+from reactor.event_handler import DEADLINE, SOON
 from reactor.handlers.files.upload import Upload
 from reactor.http11.serializer import ChunkSource
 from reactor.loop import Reactor
 from reactor.server.acceptor import Acceptor
-from reactor.server.connection import Connection, State
+from reactor.server.connection import Connection
 from reactor.server.context import ServerContext, ServerState
+from reactor.server.state import CloseReason, State
 from reactor.server.write_buffer import WriteBuffer
 from tests.design.sources import ROOT
 from tests.simulation.simulation import Outcome, run_seed
@@ -105,7 +108,14 @@ def test_a_violation_cannot_be_caught_by_the_server() -> None:
 
 def keep_waiting_for_write(patch: pytest.MonkeyPatch) -> None:
     """Do not drop the interest in WRITE when everything is sent."""
-    patch.setattr(State.IDLE, "interest", State.RESPONDING.interest)
+    enter = Connection._enter
+
+    def keep(self: Connection, state: State) -> None:
+        enter(self, state)
+        if state is State.IDLE:
+            self.interest = State.RESPONDING.interest
+
+    patch.setattr(Connection, "_enter", keep)
 
 
 def extend_the_head_deadline(patch: pytest.MonkeyPatch) -> None:
@@ -115,14 +125,14 @@ def extend_the_head_deadline(patch: pytest.MonkeyPatch) -> None:
     def extended(self: Connection, *values: Any) -> None:
         next_state(self, *values)
         if self.state is State.RECEIVING_HEAD:
-            self._enter(State.RECEIVING_HEAD)
+            self._renew_deadline()
 
     patch.setattr(Connection, "_next_state", extended)
 
 
 def repeat_after_a_short_send(patch: pytest.MonkeyPatch) -> None:
     """Send an octet twice when the kernel takes less than it is offered."""
-    send = WriteBuffer._send_octets
+    send = WriteBuffer.flush_bytes
 
     def repeated(self: WriteBuffer, *values: Any) -> Any:
         waiting = b"".join(self._octets)
@@ -133,7 +143,7 @@ def repeat_after_a_short_send(patch: pytest.MonkeyPatch) -> None:
             self.size += 1
         return flow
 
-    patch.setattr(WriteBuffer, "_send_octets", repeated)
+    patch.setattr(WriteBuffer, "flush_bytes", repeated)
 
 
 def rename_early(patch: pytest.MonkeyPatch) -> None:
@@ -155,7 +165,13 @@ def rename_early(patch: pytest.MonkeyPatch) -> None:
 
 def do_not_forget(patch: pytest.MonkeyPatch) -> None:
     """Keep a connection in the list after its end."""
-    patch.setattr(ServerContext, "forget", lambda self, connection: self.on_connection_closed())
+    forget = ServerContext.forget
+
+    def keep(self: ServerContext, connection: Connection) -> None:
+        forget(self, connection)
+        self.connections[connection.number] = connection
+
+    patch.setattr(ServerContext, "forget", keep)
 
 
 def dispatch_stale_events(patch: pytest.MonkeyPatch) -> None:
@@ -166,6 +182,10 @@ def dispatch_stale_events(patch: pytest.MonkeyPatch) -> None:
             handler.on_readable()
         if events & 2:
             handler.on_writable()
+        if events == DEADLINE:
+            handler.on_deadline()
+        elif events == SOON:
+            handler.on_soon()
         self.refresh(handler)
 
     patch.setattr(Reactor, "_dispatch", dispatch)
@@ -178,7 +198,7 @@ def do_not_pause(patch: pytest.MonkeyPatch) -> None:
 
 def close_without_draining(patch: pytest.MonkeyPatch) -> None:
     """Close at once after a refusal."""
-    patch.setattr(Connection, "_linger", Connection._close)
+    patch.setattr(Connection, "_linger", partialmethod(Connection._close, CloseReason.COMPLETED))
 
 
 def reset_the_accept_queue(patch: pytest.MonkeyPatch) -> None:
@@ -191,16 +211,18 @@ def drop_pipelined_requests(patch: pytest.MonkeyPatch) -> None:
 
     def stop(self: Connection) -> None:
         if self.idle:
-            self._close()
+            self._close(CloseReason.SERVER_CLOSED)
         elif self.state in (State.RESPONDING, State.WAITING):
-            self._parser.stop_after_current()
+            self._parser.end()
+            if self.state is State.RESPONDING:
+                self._enter(State.FINISHING)
 
     patch.setattr(Connection, "stop", stop)
 
 
 def close_idle_connections_unread(patch: pytest.MonkeyPatch) -> None:
     """Do not look for a request that waits on an idle connection when the server is told to stop."""
-    patch.setattr(Connection, "_end_idle", Connection._close)
+    patch.setattr(Connection, "_end_idle", partialmethod(Connection._close, CloseReason.COMPLETED))
 
 
 def answer_one_request_after_a_stop(patch: pytest.MonkeyPatch) -> None:
@@ -209,7 +231,7 @@ def answer_one_request_after_a_stop(patch: pytest.MonkeyPatch) -> None:
 
     def one(self: Connection, *values: Any) -> int:
         if self._context.state is ServerState.STOPPING:
-            self._parser.stop_after_current()
+            self._parser.end()
         return queue(self, *values)
 
     patch.setattr(Connection, "_enqueue_response", one)
@@ -223,9 +245,11 @@ def never_finish(patch: pytest.MonkeyPatch) -> None:
 def judge_deadlines_without_a_second_look(patch: pytest.MonkeyPatch) -> None:
     """Treat clients as late whose bytes arrived while the process was suspended."""
 
-    def demultiplex(self: Reactor, timeout: float | None, earliest: float) -> Any:
-        ready = self._selector.select(timeout)
-        self.now = self._clock()
+    def demultiplex(self: Reactor, may_sleep: bool) -> Any:
+        earliest = self._deadlines.earliest()
+        timeout = None if earliest == inf else max(0.0, earliest - self.clock())
+        ready = self._selector.select(timeout if may_sleep else 0.0)
+        self.now = self.began = self.returned = self.clock()
         return ready, self.now
 
     patch.setattr(Reactor, "_demultiplex", demultiplex)
@@ -233,26 +257,26 @@ def judge_deadlines_without_a_second_look(patch: pytest.MonkeyPatch) -> None:
 
 def begin_deadlines_before_a_pause(patch: pytest.MonkeyPatch) -> None:
     """Let the time in which a hook was suspended count against the clients."""
-    patch.setattr(Reactor, "_note_long_hook", lambda self, *values: None)
+    patch.setattr(Reactor, "_note_long_callback", lambda self, *values: None)
 
 
 # Each with a seed that found it, which is tried first.
 PLANTS: dict[Plant, int] = {
     reset_the_accept_queue: 17,
-    drop_pipelined_requests: 14,
-    close_idle_connections_unread: 20,
+    drop_pipelined_requests: 17,
+    close_idle_connections_unread: 10,
     answer_one_request_after_a_stop: 123,
     never_finish: 174,
-    judge_deadlines_without_a_second_look: 33,
-    begin_deadlines_before_a_pause: 33,
+    judge_deadlines_without_a_second_look: 43,
+    begin_deadlines_before_a_pause: 1747,
     keep_waiting_for_write: 1,
     extend_the_head_deadline: 2,
     repeat_after_a_short_send: 1,
     rename_early: 2,
     do_not_forget: 1,
     dispatch_stale_events: 126,
-    do_not_pause: 2,
-    close_without_draining: 9,
+    do_not_pause: 3,
+    close_without_draining: 10,
 }
 
 

@@ -23,38 +23,14 @@ from reactor.allowed_hosts import AllowedHosts
 from reactor.handlers.files.store import Store
 from reactor.http11.default_headers import encode_headers
 from reactor.http11.message import Fields
-from reactor.inspector.table import state_table
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.observe.events import EventCallback
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.routing import Router
-from reactor.server.connection import Connection, State
+from reactor.server.connection import Connection
 from reactor.server.context import ServerContext
 from reactor.settings import Settings
-
-TABLE = state_table()
-# Every change of state that any test in this process has made; a test that looks replaces it by an empty one.
-transitions_seen: set[tuple[str, str]] = set()
-
-
-class CheckedConnection(Connection):
-    """A connection that refuses a change of state which the table does not have."""
-
-    __slots__ = ()
-
-    def _enter(self, state: State) -> None:
-        before = getattr(self, "state", None)
-        if before is not None and before is not state:
-            assert state.name in TABLE[before.name].then, f"{before.name} -> {state.name} is not in the table"
-            transitions_seen.add((before.name, state.name))
-        super()._enter(state)
-
-
-class CheckedInstrumentedConnection(CheckedConnection, InstrumentedConnection):
-    """The same of an instrumented connection."""
-
-    __slots__ = ()
 
 
 class Clock:
@@ -289,7 +265,7 @@ class Harness:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
-        make = CheckedInstrumentedConnection if self.instrumented else CheckedConnection
+        make = InstrumentedConnection if self.instrumented else Connection
         connection = make(self.context, ours, peer)
         self.context.connections[connection.number] = connection
         self.reactor.register(connection)

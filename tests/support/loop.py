@@ -8,7 +8,8 @@ from math import inf
 from types import TracebackType
 from typing import Any
 
-from reactor.loop import EventHandler, Interest, Reactor
+from reactor.event_handler import EventHandler, Interest
+from reactor.loop import Reactor
 from tests.support.in_process import Clock, EagerSelector
 
 
@@ -71,6 +72,9 @@ class Recorder(EventHandler):
 
     def on_writable(self) -> None:
         self._called("writable")
+
+    def on_soon(self) -> None:
+        self._called("soon")
 
     def on_deadline(self) -> None:
         self.deadline = inf

@@ -18,6 +18,13 @@ from tests.support.in_process import Answer, parse_response
 
 ROOT = Path(__file__).parents[2]
 COMMAND = ("-m", "reactor", "--port", "0")
+# What a program of the library, which prints nothing by itself, is given as ``on_ready`` for a ServerProcess.
+ANNOUNCE = """
+import sys
+
+def announce(server):
+    print(f"reactor: serving on {server.url} (a program)", file=sys.stderr, flush=True)
+"""
 START_LINE = re.compile(r"reactor: serving (?:.* )?on (http://(\S+):([0-9]+)) \(.*\)")
 TIMEOUT = 20.0  # seconds; a test that waits longer has failed
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 
 from reactor.http11.message import Request, Response
 from reactor.routing import Router
-from tests.support.in_process import CheckedConnection, Client, Harness
+from reactor.server.connection import Connection
+from tests.support.in_process import Client, Harness
 
 
 def request(
@@ -97,7 +98,7 @@ def connect_tcp(server: Harness) -> Client:
         theirs = theirs.dup()
     ours.setblocking(False)
     theirs.setblocking(False)
-    connection = CheckedConnection(server.context, ours, "127.0.0.1")
+    connection = Connection(server.context, ours, "127.0.0.1")
     server.context.connections[connection.number] = connection
     server.reactor.register(connection)
     client = Client(server, theirs, connection)

@@ -82,6 +82,7 @@ def mixed_run(server: Site) -> None:
     client.responses()
     upload(server)
     slow_reader(server)
+    server.connect().send(GET * 70)  # more than one turn's share
     server.connect().send(b"BAD\r\n\r\n")
     server.connect().send(b"GET /half")
     server.connect().send(head("POST", "/files/late", "Content-Length: 9") + b"abc")

@@ -17,7 +17,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from tests.support.in_process import TABLE
+from reactor.event_handler import CALLBACKS
+from reactor.server.state import State
 
 Event = dict[str, Any]
 
@@ -34,18 +35,16 @@ KEYS: dict[str, tuple[set[str], set[str]]] = {
     "C": ({"ts", "args"}, {"tid", "id"}),
     "i": ({"tid", "ts", "s"}, {"args", "cat"}),
 }
-SLICES = {"turn", "select", "handler", "gzip", "on_readable", "on_writable", "on_deadline"}
-SLICES |= {"on_readable and on_writable"}
+SLICES = {"turn", "select", "handler", "gzip", *CALLBACKS}
 # What may be directly around a slice; a hook that was told without its turn, never.
 AROUND: dict[str, set[str | None]] = {
     "turn": {None},
     "select": {"turn"},
-    "handler": {"on_readable", "on_writable", "on_deadline"},
+    "handler": {*CALLBACKS},
 }
 AROUND |= {"gzip": AROUND["handler"]}
 COUNTERS = {"connections", "ready", "buffered bytes", "lag in ms"}
 MOMENTS = {"answered", "refused"}
-FIRST = "ACCEPTED"
 
 
 def faults(text: str, closed: bool = True) -> list[str]:
@@ -119,7 +118,7 @@ def _check_keys(event: Event) -> Iterator[str]:
         yield f"args or name of a wrong kind: {event}"
     if phase == "f" and event["bp"] != "e":
         yield f"bound to the next slice: {event}"
-    names = {"X": SLICES, "C": COUNTERS, "n": MOMENTS, "b": {*TABLE, "connection"}}.get(phase)
+    names = {"X": SLICES, "C": COUNTERS, "n": MOMENTS, "b": {*State.__members__, "connection"}}.get(phase)
     if names is not None and event["name"] not in names:
         yield f"no word of ours: {event}"
 
@@ -187,7 +186,8 @@ def _states(events: list[Event], closed: bool) -> Iterator[str]:
                 fine = not stack and key not in last
             else:
                 before = last.get(key)
-                allowed = (FIRST,) if before is None else TABLE[before].then
+                successors = (State.ACCEPTED,) if before is None else State[before].successors
+                allowed = [each.name for each in successors]
                 fine = stack == ["connection"] and name in allowed
                 last[key] = name
             if not fine:

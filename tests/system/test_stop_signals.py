@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import TIMEOUT, ClientConnection, ServerProcess, head
+from tests.support.process import ANNOUNCE, TIMEOUT, ClientConnection, ServerProcess, head
 from tests.unit.inspector.microscope import NOTE
 
 # A handler that blocks the loop until something writes to a FIFO; to open it is to know that it blocks.
@@ -38,7 +38,7 @@ def name(request):
 def live(request):
     return Response(200, LiveStream())
 
-serve(routes, port=0, access_log=None)
+serve(routes, port=0, access_log=None, on_ready=announce)
 """
 
 
@@ -51,7 +51,7 @@ class BlockedServer(ServerProcess):
     def __init__(self, tmp_path: Path) -> None:
         self._gate = tmp_path / "gate"
         os.mkfifo(self._gate)
-        super().__init__(command=("-c", PROGRAM.format(gate=str(self._gate))))
+        super().__init__(command=("-c", ANNOUNCE + PROGRAM.format(gate=str(self._gate))))
 
     def __enter__(self) -> "BlockedServer":
         super().__enter__()
@@ -113,7 +113,7 @@ def test_a_request_that_crosses_the_close_of_an_idle_connection_is_not_reset() -
 
 
 def test_a_live_stream_does_not_keep_the_server(tmp_path: Path) -> None:
-    with ServerProcess(command=("-c", PROGRAM.format(gate=""))) as server:
+    with ServerProcess(command=("-c", ANNOUNCE + PROGRAM.format(gate=""))) as server:
         client = server.connect()
         client.send_head("GET", "/live/stream")
         assert b" 200 " in client.read_head()
@@ -215,9 +215,9 @@ routes.get("/")(lambda request: Response(200))
 def fail():
     raise RuntimeError("planted")
 
-serve(routes, port=0, access_log=None, on_reload=fail)
+serve(routes, port=0, access_log=None, on_reload=fail, on_ready=announce)
 """
-    with ServerProcess(command=("-c", program), launcher=("setsid",)) as server:
+    with ServerProcess(command=("-c", ANNOUNCE + program), launcher=("setsid",)) as server:
         server.send_signal(signal.SIGHUP)
         while "planted" not in (line := server.stderr.next() or ""):
             assert line, "the server has ended"
@@ -249,12 +249,12 @@ def terminate(request):
 def root(request):
     return Response(200)
 
-serve(routes, port=0, access_log=None)
+serve(routes, port=0, access_log=None, on_ready=announce)
 """
 
 
 def test_the_signal_of_a_forked_child_ends_the_child_and_not_the_server() -> None:
-    with ServerProcess(command=("-c", FORKING)) as server:
+    with ServerProcess(command=("-c", ANNOUNCE + FORKING)) as server:
         assert server.get("/terminate").content == b"-15"
         for _ in range(3):
             assert server.get("/").status == 200
@@ -277,9 +277,9 @@ def root(request):
     os.kill(os.getpid(), signal.SIGTERM)
     return Response(200)
 
-serve(routes, port=0, access_log=None)
+serve(routes, port=0, access_log=None, on_ready=announce)
 """
-    with ServerProcess(command=("-c", program)) as server:
+    with ServerProcess(command=("-c", ANNOUNCE + program)) as server:
         client = server.connect()
         assert client.get("/").status == 200
         client.close()

@@ -9,14 +9,20 @@ import reactor
 from tests.support.process import ROOT, ServerProcess
 
 # The example has a port, which may be taken here: whatever Python runs in this environment binds
-# another one instead. Not a letter of the example itself is changed.
+# another one instead, and prints which one. Not a letter of the example itself is changed.
 ANY_PORT = """\
 import socket
+import sys
 
 def bind(self, address, bind=socket.socket.bind):
     bind(self, (address[0], 0, *address[2:]))
 
-socket.socket.bind = bind
+def listen(self, backlog, listen=socket.socket.listen):
+    listen(self, backlog)
+    host, port = self.getsockname()
+    print(f"reactor: serving on http://{host}:{port} (the example)", file=sys.stderr)
+
+socket.socket.bind, socket.socket.listen = bind, listen
 """
 
 

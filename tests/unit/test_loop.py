@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from reactor.loop import Interest
+from reactor.event_handler import Interest
 from tests.support.loop import ReactorHarness, Recorder, breaks
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reactor.loop import Interest
+from reactor.event_handler import Interest
 from tests.support.loop import ReactorHarness, Recorder
 
 

@@ -241,7 +241,7 @@ def test_a_deadline_that_a_suspended_hook_sets_counts_from_the_end_of_the_hook()
 
 
 def test_a_suspension_is_noticed_whatever_counts_as_slow() -> None:
-    with ReactorHarness(lambda selector, clock: Reactor(selector, clock, inf)) as harness:
+    with ReactorHarness(lambda selector, clock: Reactor(selector, clock)) as harness:
         handler = harness.add("a")
 
         def suspend() -> None:

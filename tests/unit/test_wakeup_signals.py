@@ -11,7 +11,8 @@ from operator import contains
 
 import pytest
 
-from reactor.loop import EventHandler, Reactor
+from reactor.event_handler import EventHandler
+from reactor.loop import Reactor
 from reactor.wakeup import SignalHandle
 
 OURS = (signal.SIGUSR1, signal.SIGUSR2)

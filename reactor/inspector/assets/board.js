@@ -30,12 +30,14 @@ const makeBoard = (openConnection) => {
     const glow = make("span", { className: "glow" });
     const buckets = BUCKETS.map((title) => make("span", { className: "bucket", title }, make("i", {}), make("b", {})));
     const dense = make("div", { className: "dense", hidden: true }, ...buckets);
-    const wait = state.interest === "-" ? "the handle is gone" : `waits for ${state.interest}`;
+    const isLast = !state.successors.length;
+    const without = isLast ? "the handle is gone" : "waits for the next turn";
+    const wait = state.interest === "-" ? without : `waits for ${state.interest}`;
     const timeout = state.timeout ? `, ${state.timeout.replace("_", " ")} ${state.seconds} s` : "";
     const element = make("li", { className: "lane" }, glow, make("div", { className: "label" },
       make("h3", { textContent: state.name }), count, make("p", { textContent: wait + timeout })), dense);
     element.dataset.state = state.name;
-    element.title = state.successors.length ? `then ${state.successors.join(", ")}` : "the end";
+    element.title = isLast ? "the end" : `then ${state.successors.join(", ")}`;
     return {
       state, index, element, count, glow, dense, buckets, heat: 0, shown: 0,
       slots: [], used: 0, rows: 1, fewerSince: 0, changed: 0, top: 0, columns: 1,

@@ -1,6 +1,6 @@
 
 "use strict";
-// The turn: its four steps, what one event does within them, and a bar for each of the last 200.
+// The turn: its steps, what one event does within them, and a bar for each of the last 200.
 // Whatever the server says is put into the page as text, never as markup.
 
 const find = (id) => document.getElementById(id);
@@ -46,11 +46,12 @@ const octets = (size) => {
 // The steps. One explanation is open at a time; where the loop is held, its step is lit.
 
 const makeSteps = () => {
-  const TURN = ["earliest", "select", "dispatch", "late"];
+  const TURN = ["earliest", "select", "dispatch", "soon", "late"];
   const held = { turn: ["earliest"], enter: ["dispatch", "enter"] };
   const cards = new Map();
   const region = find("explanation");
   let open = null;
+  let yielding = -1; // the index of the state whose connections are called in the next turn
 
   const explain = (step) => {
     open = open === step ? null : step;
@@ -89,14 +90,15 @@ const makeSteps = () => {
   return {
     open: () => open !== null,
     close: () => open && explain(open),
-    begin({ steps }) {
+    begin({ steps, states }) {
       cards.clear();
+      yielding = states.findIndex(({ name }) => name === "YIELDING");
       open = null;
       region.hidden = true;
       find("steps").replaceChildren(...steps.filter(({ name }) => TURN.includes(name)).map(card));
       find("parts").replaceChildren(...steps.filter(({ name }) => !TURN.includes(name)).map(part));
     },
-    draw({ at, deadlines }, last) {
+    draw({ at, deadlines, counts }, last) {
       const lit = at ? held[at.step] ?? [at.step] : [];
       for (const [name, { element }] of cards) {
         const on = lit.includes(name);
@@ -106,6 +108,8 @@ const makeSteps = () => {
       }
       const tell = (name, text) => cards.get(name)?.now && write(cards.get(name).now, text);
       tell("earliest", deadlines.length ? `may sleep ${span(deadlines[0][2])}` : "may sleep for ever");
+      const yielded = counts[yielding];
+      tell("soon", yielded ? `${counted(yielded, "connection")} in the next turn` : "no connection yielded");
       if (!last) return;
       tell("select", `slept ${span(last[1])}, ${last[4]} ready`);
       tell("dispatch", last[4] ? `${counted(last[4], "event")} in ${span(last[2])}` : "nobody to call");
@@ -123,7 +127,7 @@ const makeTurns = () => {
   const canvas = find("turns");
   const brush = canvas.getContext("2d");
   const kept = [];
-  let slow = 0.05;
+  let slow = null; // seconds, once the server has said it
   let pointed = null; // the turn under the pointer
   let dirty = true;
   let colours = {};
@@ -164,6 +168,7 @@ const makeTurns = () => {
     }
     line(middle + size(0.01) * down, "10 ms");
     line(middle + size(10) * down, "10 s");
+    if (slow === null) return;
     brush.setLineDash([3, 3]);
     brush.strokeStyle = brush.fillStyle = colours.bad;
     line(middle - size(slow) * up, span(slow));

@@ -76,7 +76,6 @@ def test_options_reach_the_server(served: dict[str, Any], tmp_path: Path) -> Non
     assert (served["host"], served["port"]) == ("::1", 0)
     assert served["settings"] == Settings(max_body=1 << 20, head_timeout=2.5, date_header=False)
     assert (served["access_log"], served["log_format"]) == (None, "json")
-    assert str(tmp_path) in served["what"]
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,18 @@ def test_the_date_moves_with_the_clock() -> None:
         assert dates == [1_700_000_000, 1_700_000_001, 1_700_000_002]
 
 
+def test_the_date_changes_when_a_second_of_the_wall_clock_begins() -> None:
+    with Harness() as server:
+        server.wall += 0.75
+        client = server.connect()
+        dates = []
+        for _ in range(3):
+            dates.append(parsedate_to_datetime(client.get("/").headers["date"]).timestamp())
+            server.wall += 0.25
+            server.clock.advance(0.25)
+        assert dates == [1_700_000_000, 1_700_000_001, 1_700_000_001]
+
+
 def test_the_date_can_be_turned_off() -> None:
     with Harness(date_header=False) as server:
         assert "date" not in server.connect().get("/").headers

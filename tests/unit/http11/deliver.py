@@ -61,7 +61,7 @@ def deliver(pieces: Iterable[bytes], settings: Settings | None = None) -> Outcom
         refusal = error
     else:
         return Outcome(tuple(requests), None, parser.phase)
-    assert parser.phase is Phase.LOST
+    assert parser.phase is Phase.ENDED
     assert refusal.reason
     assert refusal.reason.isprintable()
     parser.feed(get(target=b"/after"))

@@ -8,7 +8,7 @@ from reactor.http11.head import HeadReader
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, LiveStream, Request, Response, reason_phrase
 from reactor.http11.parser import Parser
-from reactor.http11.serializer import ChunkSource, serialize
+from reactor.http11.serializer import ChunkSource, Serializer
 from reactor.http11.target import Target
 from reactor.routing import Router
 from reactor.settings import Settings
@@ -126,7 +126,7 @@ def test_a_live_stream_takes_up_to_its_limit() -> None:
 def test_each_change_wakes_whoever_waits() -> None:
     live = LiveStream(limit=3)
     woken: list[str] = []
-    live.wake = lambda: woken.append("woken")
+    assert live.subscribe(lambda: woken.append("woken"))
     live.send(b"abc")
     assert len(woken) == 1
     live.send(b"too much")
@@ -137,7 +137,7 @@ def test_each_change_wakes_whoever_waits() -> None:
 
 def stream_of(live: LiveStream, version: int) -> ChunkSource:
     head = Head(version, Headers(), keep_alive=version == 1)
-    _, body, _ = serialize(
+    _, body, _ = Serializer().serialize(
         Request("GET", Target("/", ("",)), head), Response(200, live), version == 1, b"", 1000
     )
     assert isinstance(body, ChunkSource)

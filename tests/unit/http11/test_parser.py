@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader
 from reactor.http11.parser import Parser, Phase
 from reactor.settings import Settings
@@ -127,33 +128,38 @@ def test_the_phases_of_the_last_request_are_content_and_ended() -> None:
     assert parser.phase is Phase.ENDED
 
 
-def test_stop_after_current_lets_the_present_request_finish_and_takes_no_other() -> None:
+def test_the_last_request_leaves_nothing_in_the_buffer() -> None:
     parser = Parser(HeadReader(Settings()))
-    parser.feed(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
+    parser.feed(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" + get())
     assert parser.next_request() is not None
-    parser.stop_after_current()
-    parser.feed(b"ab" + get())
-    assert parser.next_content() == b"ab"
-    assert parser.phase is Phase.ENDED
-    assert parser.next_request() is None
+    assert (parser.phase, parser.buffered, parser.next_request()) == (Phase.ENDED, 0, None)
 
 
-def test_stop_after_current_between_two_requests_takes_no_other() -> None:
+def test_end_between_two_requests_ignores_the_second() -> None:
     parser = Parser(HeadReader(Settings()))
     parser.feed(get() + get())
     assert parser.next_request() is not None
-    parser.stop_after_current()
-    assert parser.phase is Phase.ENDED
-    assert parser.next_request() is None
+    parser.end()
+    assert (parser.phase, parser.buffered, parser.next_request()) == (Phase.ENDED, 0, None)
 
 
-def test_abandon_gives_up_on_all_octets_to_come() -> None:
+def test_end_ignores_the_rest_of_the_content_and_all_further_bytes() -> None:
     parser = Parser(HeadReader(Settings()))
     parser.feed(post_in_progress := b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
     assert parser.next_request() is not None
-    parser.abandon()
+    parser.end()
     parser.feed(post_in_progress)
-    assert (parser.phase, parser.buffered, parser.next_request()) == (Phase.LOST, 0, None)
+    assert (parser.phase, parser.buffered, parser.next_request()) == (Phase.ENDED, 0, None)
+
+
+def test_a_malformed_head_can_be_read_in_part_after_its_error() -> None:
+    parser = Parser(HeadReader(Settings()))
+    parser.feed(b"HEAD /x HTTP/1.1\r\nUser-Agent: a\r\nnonsense\r\n\r\n")
+    with pytest.raises(ProtocolError):
+        parser.next_request()
+    request = parser.partial_request()
+    assert (parser.phase, request.method, str(request.target)) == (Phase.ENDED, "HEAD", "/x")
+    assert request.headers["user-agent"] == "a"
 
 
 def test_buffered_counts_the_octets_that_wait() -> None:

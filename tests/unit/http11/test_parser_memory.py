@@ -51,7 +51,7 @@ def parser() -> Parser:
 def test_it_can_be_seen_what_a_parser_holds(parser: Parser) -> None:
     read(parser, GET[:-1])
     assert held(parser) >= len(GET) - 1
-    parser.abandon()
+    parser.end()
     assert held(parser) == 0
 
 

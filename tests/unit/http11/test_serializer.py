@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from reactor.http11 import serializer as serializer_module
 from reactor.http11.message import Content, FileSlice, LiveStream, Response
-from reactor.http11.serializer import ChunkSource
+from reactor.http11.serializer import ChunkSource, Serializer
 from tests.unit.http11.written import DATE, TEXT, OpenFile, Pieces, answer, whole, write
 
 # Octets.
@@ -230,3 +231,50 @@ def test_a_generator_is_closed_with_its_stream() -> None:
     next(body.chunks)
     body.close()
     assert ends == ["closed"]
+
+
+# What a serializer caches.
+
+
+def test_the_fields_of_equal_responses_are_checked_once_by_each_serializer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checked = count_calls(monkeypatch, "check_field")
+    for serializer in (Serializer(), Serializer()):
+        before = len(checked)
+        for _ in range(3):
+            assert b"\r\nA: b\r\n" in write(Response(200, b"", (("A", "b"),)), serializer=serializer)[0]
+        assert len(checked) == before + 1
+
+
+def test_the_fields_of_a_bounded_number_of_responses_are_cached(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = count_calls(monkeypatch, "check_field")
+    serializer = Serializer()
+    for _ in range(2):
+        for number in range(3000):
+            write(Response(200, b"", (("A", str(number)),)), serializer=serializer)
+    assert len(checked) == 6000
+
+
+def test_content_is_compressed_twice_at_most_by_each_serializer(monkeypatch: pytest.MonkeyPatch) -> None:
+    compressed = count_calls(monkeypatch, "gzip")
+    response = Response(200, TEXT, compress_min_size=0)
+    expected = write(response, coding="gzip")
+    for serializer in (Serializer(), Serializer()):
+        compressed.clear()
+        for _ in range(5):
+            assert write(response, coding="gzip", serializer=serializer) == expected
+        assert compressed == [TEXT, TEXT]  # the second time shows that it is sent again and again
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[object]:
+    """Have the calls of a function of the serializer's module noted, by their first argument."""
+    function = getattr(serializer_module, name)
+    calls: list[object] = []
+
+    def noting(*args: object) -> object:
+        calls.append(args[0])
+        return function(*args)
+
+    monkeypatch.setattr(serializer_module, name, noting)
+    return calls

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request, Response
-from reactor.http11.serializer import Body, ChunkSource, serialize
+from reactor.http11.serializer import Body, ChunkSource, Serializer
 from reactor.http11.target import Target
 from tests.support.in_process import Answer, parse_response
 
 DATE = b"Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
 SHARE = 1000
+SERIALIZER = Serializer()  # one for all tests, so that its caches have what other tests have written
 TEXT = b"to be or not to be, " * 40
 
 
@@ -47,10 +48,11 @@ def write(
     keep_alive: bool = True,
     coding: str | None = None,
     date: bytes = DATE,
+    serializer: Serializer = SERIALIZER,
 ) -> tuple[bytes, Body]:
     head = Head(version, Headers(), keep_alive=keep_alive, coding=coding)
     request = Request(method, Target("/", ("",)), head)
-    return serialize(request, response, keep_alive, date, SHARE)[:2]
+    return serializer.serialize(request, response, keep_alive, date, SHARE)[:2]
 
 
 def whole(octets: bytes, body: Body) -> bytes:

@@ -13,14 +13,13 @@ import re
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from math import inf
 from typing import Any
 
 from reactor import handlers
+from reactor.event_handler import EventHandler
 from reactor.inspector.inspector import inspected
 from reactor.inspector.routes import Installer
-from reactor.inspector.stepping import SteppedReactor
-from reactor.loop import EventHandler, Reactor
+from reactor.loop import Reactor
 from reactor.observe.events import EventCallback
 from reactor.server.connection import Connection
 from reactor.server.server import Server
@@ -93,20 +92,19 @@ class InProcess:
     ) -> None:
         self.clock = Clock()
         self.selector = EagerSelector()
-        self.outer = Reactor(self.selector, self.clock, inf)
+        self.outer = Reactor(self.selector, self.clock)
         chosen = Settings(**settings)  # type: ignore[arg-type]
-        instrumentation = inspected(
+        self.instrumentation = inspected(
             subscribers, "127.0.0.1", 0, chosen, installers, served_subscribers, self.outer
         )
-        assert isinstance(instrumentation.reactor, SteppedReactor)
-        self.control = instrumentation.reactor.control
+        self.control = self.instrumentation.control
         self.peers: list[Peer] = []
         self._stack = ExitStack()
+        self._stack.callback(self.instrumentation.close)
         self.server = self._stack.enter_context(
-            Server(handlers.build(), port=0, settings=chosen, instrumentation=instrumentation)
+            Server(handlers.build(), port=0, settings=chosen, instrumentation=self.instrumentation)
         )
-        note = self._stack.enter_context(instrumentation.lifespan(self.server))
-        match = re.search(r":([0-9]+)/", note)
+        match = re.search(r":([0-9]+)/", self.instrumentation.description)
         assert match is not None
         self.inspector = int(match[1])
         self.turns_left = MOST_TURNS
@@ -172,6 +170,10 @@ class InProcess:
         """Return the connections of the inspector itself."""
         registered = self.outer._selector.get_map().values()
         return [key.data for key in registered if isinstance(key.data, Connection)]
+
+    def signal(self, number: int) -> None:
+        """Have the inspector handle a signal."""
+        self.instrumentation.on_signal(self.server, number)
 
     def post(self, path: str, data: object) -> Answer:
         """Post JSON to the inspector."""

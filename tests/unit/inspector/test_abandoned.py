@@ -9,8 +9,8 @@ import pytest
 
 from reactor.http11.message import Response
 from reactor.inspector.snapshot import HISTORY
-from reactor.server.connection import State
 from reactor.server.context import ServerState
+from reactor.server.state import State
 from tests.unit.inspector.in_process import InProcess, Peer
 
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -197,7 +197,7 @@ def test_the_message_is_not_logged_for_a_server_that_stops(caplog: pytest.LogCap
         busy = site.connect()
         busy.send(b"GET / HTTP/1.1\r\n")
         pause(site)
-        site.server.signal_callback(signal.SIGTERM)
+        site.signal(signal.SIGTERM)
         site.pass_time(6)
         assert site.server.context.state is not ServerState.RUNNING
         assert warnings(caplog) == []
@@ -216,7 +216,7 @@ def test_a_server_that_stops_cannot_be_held(path: str, data: dict[str, object]) 
     with InProcess() as site:
         busy = site.connect()
         busy.send(b"GET / HTTP/1.1\r\n")
-        site.server.signal_callback(signal.SIGTERM)
+        site.signal(signal.SIGTERM)
         site.run_until(lambda: site.server.context.state is ServerState.STOPPING)
         answer = site.post(path, data)
         assert (answer.status, answer.content) == (409, b"the server is stopping\n")
@@ -231,7 +231,7 @@ def test_a_server_that_is_about_to_stop_cannot_be_held() -> None:
         peer = site.connect(site.inspector)
         peer.sock.send(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
         # The server itself is notified in its next turn, after the request.
-        site.server.signal_callback(signal.SIGTERM)
+        site.signal(signal.SIGTERM)
         assert site.server.context.state is ServerState.RUNNING
         assert peer.answer().status == 409
         assert site.control.mode == "running"
@@ -243,7 +243,7 @@ def test_a_reload_keeps_a_held_loop_and_its_breakpoints(monkeypatch: pytest.Monk
         site.open_page()
         site.post("/breakpoints", {"states": ["CLOSED"], "slow": False})
         pause(site)
-        site.server.signal_callback(signal.SIGHUP)
+        site.signal(signal.SIGHUP)
         site.pass_time(1)
         assert site.control.mode == "paused"
         assert site.control.stop_at_states == {"CLOSED"}

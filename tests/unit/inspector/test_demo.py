@@ -240,7 +240,7 @@ def test_while_the_server_stops_no_demo_begins(opened: list[demo_server.DemoServ
         busy.send(b"GET / HTTP/1.1\r\n")  # holds the stop
         assert site.post("/demos", {"name": "keep-alive"}).status == 202
         site.run_until(lambda: len(opened[0].context.connections) == 1)
-        site.server.signal_callback(signal.SIGTERM)
+        site.signal(signal.SIGTERM)
         site.run_until(lambda: not opened[0].context.connections)
         assert site.server.context.connections
         answer = site.post("/demos", {"name": "keep-alive"})

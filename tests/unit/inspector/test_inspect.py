@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from reactor.server.connection import State
+from reactor.server.state import State
+from reactor.settings import Settings
 from tests.support.command import CommandServer, run_main
-from tests.support.in_process import TABLE
 from tests.support.process import COMMAND, ClientConnection, head
 from tests.unit.inspector.microscope import Microscope, MicroscopeProcess, hasten
 
 GET = head("GET", "/echo/hi")
 NAMES = [state.name for state in State]
+SUCCESSORS = [[each.name for each in state.successors] for state in State]
 
 
 @pytest.fixture
@@ -63,6 +64,26 @@ def test_events_of_one_turn_are_taken_one_by_one(server: Microscope) -> None:
         frame = looking.until(lambda frame: frame["at"] and frame["at"]["step"] == "turn")
         assert frame["totals"]["requests"] == 3
     assert [client.answer().status for client in clients] == [200] * 3
+
+
+def test_a_connection_that_yields_is_called_in_the_next_turn_as_a_step_of_its_own(server: Microscope) -> None:
+    share = Settings().turn_requests
+    client = server.connect()
+    client.get("/")
+    with server.look() as looking:
+        server.do("pause")
+        client.send(GET * (share + 1))
+        server.do("event")
+        frame = looking.until(lambda frame: frame["totals"]["requests"] == share)
+        assert [chip[3] for chip in frame["chips"]] == [NAMES.index("YIELDING")]
+        server.do("slow", delay=60)
+        frame = looking.until(lambda frame: frame["at"] and frame["at"]["step"] == "soon")
+        assert "about to call on_soon of c1" in frame["at"]["words"]
+        assert frame["at"]["reason"] == "slow motion"
+        server.do("event")
+        looking.until(lambda frame: frame["totals"]["requests"] == share + 1)
+    for _ in range(share + 1):
+        assert client.answer().content == b"hi"
 
 
 def test_a_breakpoint_stops_in_the_state_and_the_answer_comes_when_it_goes_on(server: Microscope) -> None:
@@ -153,9 +174,9 @@ def test_hello_has_the_table_the_steps_and_the_demos(server: Microscope) -> None
     with server.look() as looking:
         hello = looking.hello
     assert [state["name"] for state in hello["states"]] == NAMES
-    assert [tuple(state["successors"]) for state in hello["states"]] == [row.then for row in TABLE.values()]
+    assert [state["successors"] for state in hello["states"]] == SUCCESSORS
     steps = {step["name"]: step for step in hello["steps"]}
-    assert list(steps)[:4] == ["earliest", "select", "dispatch", "late"]
+    assert list(steps)[:5] == ["earliest", "select", "dispatch", "soon", "late"]
     for step in steps.values():
         with open(step["file"]) as file:
             assert "def " in file.read().splitlines()[step["line"] - 1]
@@ -167,8 +188,8 @@ def test_without_docstrings_the_page_gets_the_same_states() -> None:
     with MicroscopeProcess(command=("-OO", *COMMAND)) as process, process.look() as looking:
         states = looking.hello["states"]
     assert [state["name"] for state in states] == NAMES
-    assert [tuple(state["successors"]) for state in states] == [row.then for row in TABLE.values()]
-    assert [state["on_timeout"] for state in states] == [row.when_it_passes for row in TABLE.values()]
+    assert [state["successors"] for state in states] == SUCCESSORS
+    assert states[2]["on_timeout"] == "answer 408"
 
 
 def test_one_connection_is_shown_with_its_history_and_no_secret(server: Microscope) -> None:

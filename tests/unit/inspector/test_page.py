@@ -9,7 +9,7 @@ import pytest
 
 from reactor.inspector import page
 from reactor.inspector.page import HTML_HEADERS, PAGE
-from reactor.server.connection import State
+from reactor.server.state import State
 
 TEXT = PAGE.decode()
 HERE = Path(page.__file__).parent / "assets"

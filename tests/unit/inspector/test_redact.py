@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from reactor.inspector.redact import MAX_LENGTH, HeadRedactor, show_outgoing
+from reactor.inspector.redact import MAX_LENGTH, HeadRedactor, head_of, show_outgoing
 
 PLAIN = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\nAccept: */*\r\n\r\n"
 SECRET = "c2VjcmV0"
@@ -107,19 +107,14 @@ def test_what_is_shown_is_cut_and_escaped() -> None:
 
 def test_of_what_goes_out_the_head_is_shown() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"
-    assert show_outgoing(head + b"secret", len(head) + 6, True) == (
+    assert show_outgoing(head_of(head + b"secret"), len(head) + 6) == (
         "HTTP/1.1 200 OK\\r\\nContent-Length: 6\\r\\n\\r\\n[6 octets of content]"
     )
 
 
-@pytest.mark.parametrize(
-    ("octets", "is_head"),
-    [
-        (memoryview(b"HTTP/1.1 200 OK secret"), True),
-        (b"HTTP/1.1 200 OK secret", False),
-        (b"6\r\nsecret\r\n", True),
-        (b"", True),
-    ],
-)
-def test_what_may_be_content_is_counted(octets: object, is_head: bool) -> None:
-    assert show_outgoing(octets, 22, is_head) == "[22 octets]"
+def test_of_a_head_that_is_sent_in_part_that_part_is_shown() -> None:
+    assert show_outgoing(head_of(b"HTTP/1.1 200 OK\r\n\r\nsecret"), 12) == "HTTP/1.1 200"
+
+
+def test_what_may_be_content_is_counted() -> None:
+    assert show_outgoing(b"", 22) == "[22 octets]"

@@ -7,12 +7,16 @@ from math import inf
 
 import pytest
 
+from reactor.event_handler import EventHandler
 from reactor.inspector.main_loop import MainLoop
-from reactor.inspector.stepping import Control, SteppedReactor, pausable
-from reactor.loop import EventHandler, Interest, Reactor
+from reactor.inspector.stepping import SteppedReactor
+from reactor.loop import Reactor
 from reactor.observe.events import Event, EventKind
+from reactor.settings import Settings
 from tests.support.in_process import Clock, EagerSelector
 from tests.support.loop import CountingSelector, ReactorHarness, Recorder
+
+SLOW_TURN = Settings().slow_turn
 
 
 class SteppingHarness:
@@ -20,19 +24,16 @@ class SteppingHarness:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.outer = Reactor(EagerSelector(), self.clock, inf)
-        self.control = Control(self.outer, pausable(self.clock))
+        self.outer = Reactor(EagerSelector(), self.clock)
         self.events: list[Event] = []
 
         def make(selector: CountingSelector, clock: Clock) -> Reactor:
-            return SteppedReactor(self.control, [self.events.extend], selector)
+            return SteppedReactor(self.outer, [self.events.extend], selector, SLOW_TURN)
 
         self.harness = ReactorHarness(make)
+        assert isinstance(self.harness.reactor, SteppedReactor)
         self.inner = self.harness.reactor
-        assert isinstance(self.inner, SteppedReactor)
-        self.main_loop = MainLoop(self.inner, self.outer)
-        self.control.suspend_loop, self.control.resume_loop = self.main_loop.suspend, self.main_loop.resume
-        self.outer.register(self.main_loop)
+        self.control = self.inner.control
         # What somebody does while the loop is held, a step for each turn of the outer reactor.
         self.plan: list[Callable[[], None]] = []
         self.outer.at_turn_end(lambda: self.plan.pop(0)() if self.plan else None)
@@ -44,6 +45,15 @@ class SteppingHarness:
     def __exit__(self, *error: object) -> None:
         self.harness.__exit__(None, None, None)
         self.outer.close()
+
+    def do(self, command: Callable[[], None]) -> None:
+        """Give a command, as in an outer turn: at its end the main loop acts on it."""
+        command()
+        self.outer.turn()
+
+    def waits_for_main_selector(self) -> bool:
+        registered = self.outer._selector.get_map().values()
+        return any(isinstance(key.data, MainLoop) for key in registered)
 
     def add(self, name: str, deadline: float = inf) -> Recorder:
         handler = self.harness.add(name)
@@ -78,9 +88,10 @@ def test_paused_between_two_turns_the_main_selector_is_not_waited_for() -> None:
         for _ in range(3):
             stepping.outer.turn()
         assert stepping.harness.calls == []
-        assert stepping.main_loop.interest == Interest.NONE
+        assert not stepping.waits_for_main_selector()
         assert stepping.control.at is not None
-        stepping.control.resume()
+        stepping.do(stepping.control.resume)
+        assert stepping.waits_for_main_selector()
         stepping.outer.turn()
         assert stepping.harness.calls == ["a readable"]
 
@@ -141,13 +152,13 @@ def test_while_held_the_clock_of_deadlines_stands_still() -> None:
         late.then["deadline"] = lambda: None
         stepping.inner.refresh(late)
         stepping.outer.turn()
-        stepping.control.pause()
+        stepping.do(stepping.control.pause)
         before = stepping.inner.clock()
         stepping.clock.now += 1000
         stepping.outer.turn()
         assert stepping.inner.clock() == before
         assert stepping.harness.calls == []
-        stepping.control.resume()
+        stepping.do(stepping.control.resume)
         stepping.clock.now += 4.9
         stepping.outer.turn()
         assert stepping.harness.calls == []
@@ -159,20 +170,56 @@ def test_while_held_the_clock_of_deadlines_stands_still() -> None:
 def test_a_deadline_is_an_event_that_can_be_held() -> None:
     with SteppingHarness() as stepping:
         late = stepping.harness.add_deadline("d", 1)
-        stepping.main_loop.resume()
-        stepping.control.pause_soon("a test")
+        stepping.outer.turn()
+        stepping.add("a").then["readable"] = partial(stepping.control.stop_at, "a test")
         stepping.plan = [stepping.note(stepping.control.resume)]
         stepping.clock.now += 2
         stepping.outer.turn()
-        assert stepping.held[0] == ("late <d> on_deadline", [])
+        assert stepping.held[0] == ("late <d> on_deadline", ["a readable"])
         assert late.deadline == inf
+
+
+def test_a_call_in_the_next_turn_is_an_event_that_can_be_held() -> None:
+    with SteppingHarness() as stepping:
+        first, second = stepping.add("a"), stepping.add("b")
+        first.then["readable"] = partial(stepping.inner.soon, second)
+        stepping.outer.turn()
+        stepping.do(stepping.control.pause)
+        stepping.plan = [lambda: None, stepping.note(stepping.control.resume)]
+        stepping.add("c")
+        stepping.do(stepping.control.step_event)
+        stepping.outer.turn()
+        assert stepping.held == [("soon <b> on_soon", ["a readable", "b readable", "c readable"])]
+        assert stepping.harness.calls[-1] == "b soon"
+
+
+def test_a_handler_that_asked_to_be_called_soon_makes_a_turn_due() -> None:
+    with SteppingHarness() as stepping:
+        first = stepping.add("a")
+        first.then["readable"] = partial(stepping.inner.soon, first)
+        stepping.outer.turn()
+        assert stepping.harness.calls == ["a readable"]
+        stepping.outer.turn()
+        assert stepping.harness.calls == ["a readable", "a soon"]
+
+
+def test_a_stale_event_is_not_a_step() -> None:
+    with SteppingHarness() as stepping:
+        first, second = stepping.add("a"), stepping.add("b")
+        first.then["readable"] = partial(stepping.inner.remove, second)
+        stepping.add("c")
+        stepping.do(stepping.control.pause)
+        stepping.plan = [lambda: None, stepping.note(stepping.control.resume)]
+        stepping.do(stepping.control.step_event)
+        stepping.outer.turn()
+        assert stepping.held == [("dispatch <c> on_readable", ["a readable"])]
 
 
 def test_a_breakpoint_holds_in_the_middle_of_a_call_and_one_event_is_the_rest_of_it() -> None:
     with SteppingHarness() as stepping:
         first, _ = stepping.add("a"), stepping.add("b")
         stepping.control.stop_at_states = frozenset({"RESPONDING"})
-        first.then["readable"] = lambda: stepping.control.entered(first, "RESPONDING")
+        first.then["readable"] = lambda: stepping.inner.stop_at(first, "RESPONDING")
         stepping.plan = [stepping.note(stepping.control.step_event), stepping.note(stepping.control.resume)]
         stepping.outer.turn()
         assert stepping.held == [
@@ -185,7 +232,7 @@ def test_another_state_is_no_reason_to_hold() -> None:
     with SteppingHarness() as stepping:
         handler = stepping.add("a")
         stepping.control.stop_at_states = frozenset({"DRAINING"})
-        handler.then["readable"] = lambda: stepping.control.entered(handler, "RESPONDING")
+        handler.then["readable"] = lambda: stepping.inner.stop_at(handler, "RESPONDING")
         stepping.outer.turn()
         assert stepping.control.mode == "running"
 
@@ -239,7 +286,8 @@ def test_it_tells_how_long_it_waited_and_never_sleeps() -> None:
 def test_who_is_due_in_the_same_outer_turn_is_called_though_the_loop_is_held() -> None:
     with SteppingHarness() as stepping:
         stepping.harness.add_deadline("d", 1)
-        stepping.main_loop.resume()
+        stepping.outer.turn()
+        stepping.add("a").then["readable"] = partial(stepping.control.stop_at, "a test")
         calls: list[float] = []
 
         class Ticker(EventHandler):
@@ -248,17 +296,17 @@ def test_who_is_due_in_the_same_outer_turn_is_called_though_the_loop_is_held() -
                 calls.append(self.reactor_deadline)
 
         stepping.outer.register(Ticker(deadline=stepping.clock.now + 1.5))
-        stepping.control.pause_soon("a test")
-        called: list[int] = []
+        called: list[tuple[int, str]] = []
 
         def count_calls() -> None:
-            called.append(len(calls))
+            at = stepping.control.at
+            called.append((len(calls), at.step if at else ""))
             stepping.control.resume()
 
         stepping.plan = [count_calls]
         stepping.clock.now += 2
         stepping.outer.turn()
-        assert called == [1]
+        assert called == [(1, "late")]
 
 
 def test_events_are_told_before_the_loop_is_held() -> None:

@@ -1,8 +1,10 @@
 """The access log: one line per request, whatever its outcome, and none that a client could forge."""
 
+import gc
 import io
 import json
 import re
+import weakref
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,11 +12,16 @@ from pathlib import Path
 import pytest
 
 from reactor.handlers.files.store import Store
-from reactor.http11.message import FileSlice, LiveStream, Response
+from reactor.http11.headers import Headers
+from reactor.http11.message import FileSlice, Head, LiveStream, Request, Response
+from reactor.http11.target import Target
+from reactor.logs import access_log
+from reactor.logs.access_log import FORMATS, AccessLog, Exchange, PendingEntries
 from tests.support.in_process import Client, Harness
 from tests.support.requests import CANARY, answering, request, shrink_buffers, write
 
 TIME = "[14/Nov/2023:22:13:20 +0000]"
+TARGET = Target("/abc", ("abc",))
 LINE = re.compile(
     r'(?P<peer>\S+) - - \[(?P<time>[^]]+)\] "(?P<line>[^"]*)" (?P<status>\d{3}) (?P<content>\d+|-) '
     r'"(?P<referer>[^"]*)" "(?P<agent>[^"]*)" (?P<duration>\d+) c(?P<connection>\d+)#(?P<number>\d+)'
@@ -79,6 +86,39 @@ def test_a_json_line_is_exactly_this(log: Log) -> None:
             "connection": 1,
             "request": 1,
         }
+
+
+def test_the_texts_of_a_target_and_a_head_are_written_once_by_each_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[str] = []
+
+    def shorten(text: str, *_: object) -> str:
+        written.append(text)
+        return text
+
+    monkeypatch.setattr(access_log, "shorten", shorten)
+    head = Head(1, Headers([("referer", "http://test/", "Referer")]))
+    for _ in range(2):
+        written.clear()
+        stream = Log()
+        log = AccessLog(stream)
+        for number in (1, 2, 3):
+            exchange = Exchange(Request("GET", TARGET, head), 200, number, 0.0, 0)
+            log.record(PendingEntries(log, "192.0.2.7", 1), exchange, 0)
+        log.flush()
+        assert [entry["referer"] for entry in stream.entries] == ["http://test/"] * 3
+        assert written == ["GET /abc HTTP/1.1", "http://test/", "-"]
+
+
+@pytest.mark.parametrize("layout", FORMATS)
+def test_a_log_is_freed_without_the_garbage_collector(layout: str) -> None:
+    gc.disable()
+    try:
+        freed = weakref.ref(AccessLog(Log(), layout))
+        assert freed() is None
+    finally:
+        gc.enable()
 
 
 def test_connections_and_their_requests_are_numbered(log: Log) -> None:

@@ -1,13 +1,17 @@
 """The events of a turn, for several subscribers; instrumentation changes nothing."""
 
-import logging
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import get_args
 
 import pytest
 
+from reactor.event_handler import Interest
 from reactor.inspector.snapshot import Snapshot
-from reactor.loop import Interest, Reactor
-from reactor.observe.events import CloseReason, Event, EventCallback, EventKind, Subscriber
+from reactor.loop import Reactor
+from reactor.observe import events as events_module
+from reactor.observe.events import Event, EventCallback, EventKind, Subscriber
 from reactor.observe.explain import Explain
 from reactor.observe.instrumented import InstrumentedReactor
 from reactor.observe.metrics import Metrics
@@ -43,6 +47,7 @@ def test_a_turn_is_told_from_its_beginning_to_its_end() -> None:
     assert scheduled == (EventKind.SCHEDULED, start, late, start + 5)
     assert began == (EventKind.TURN, start, 1, 5)
     assert selected[:3] == (EventKind.SELECTED, start + 5, 5)
+    assert selected[0] is EventKind.SELECTED
     assert [(key.data, mask) for key, mask in selected[3]] == [(both, Interest.BOTH)]
     assert ready == (EventKind.CALLED, start + 5.25, both, Interest.BOTH, start + 5)
     assert deadline == (EventKind.CALLED, start + 5.75, late, 0, start + 5.25)
@@ -92,7 +97,7 @@ def test_what_closing_does_is_told_at_last() -> None:
     told: list[list[Event]] = []
     with instrumented([lambda events: told.append(list(events))]) as harness:
         harness.turn()
-        event = ("something", harness.clock.now)
+        event: Event = (EventKind.ENDED, harness.clock.now, 2, harness.clock.now)
         assert isinstance(harness.reactor, InstrumentedReactor)
         harness.reactor.emit(event)
         assert len(told) == 1
@@ -156,75 +161,99 @@ def test_instrumentation_changes_nothing() -> None:
 # The base class of subscribers.
 
 
-def test_a_subscriber_gets_the_items_of_the_kinds_that_it_has_methods_for() -> None:
+def test_a_subscriber_gets_the_items_of_the_kinds_whose_methods_it_overrides() -> None:
     got: list[tuple[object, ...]] = []
 
-    class Closes(Subscriber):
-        def _on_closed(self, *items: object) -> None:
+    class Ends(Subscriber):
+        def on_ended(self, *items: object) -> None:
             got.append(items)
 
-    Closes()([(EventKind.TURN, 1.0, 1, None), (EventKind.CLOSED, 2.0, "c1", CloseReason.TIMEOUT)])
-    assert got == [(EventKind.CLOSED, 2.0, "c1", CloseReason.TIMEOUT)]
+    Ends()([(EventKind.TURN, 1.0, 1, None), (EventKind.ENDED, 2.0, 1, 1.5)])
+    assert got == [(EventKind.ENDED, 2.0, 1, 1.5)]
+
+
+def test_a_method_that_is_not_overridden_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Subscriber, "on_turn", breaks)
+    Subscriber()([(EventKind.TURN, 1.0, 1, None)])
 
 
 @pytest.mark.parametrize("subscriber", [Explain, Metrics, Snapshot, Trace])
 def test_every_method_of_a_subscriber_is_of_a_kind(subscriber: type[Subscriber]) -> None:
-    methods = {name for name in dir(subscriber) if name.startswith("_on_")}
+    methods = {name for name in vars(subscriber) if name.startswith("on_")}
     assert methods
-    assert methods <= {f"_on_{kind}" for kind in EventKind}
+    assert methods <= {f"on_{kind}" for kind in EventKind}
 
 
-# The warning of slow turns needs no instrumentation.
+# The fields of an event are named in the docstring, have their types in the union, and both in the methods.
 
 
-def slow_warnings(harness: ReactorHarness, caplog: pytest.LogCaptureFixture) -> list[str]:
-    caplog.set_level(logging.WARNING, "reactor")
-    harness.turn()
-    return [record.getMessage() for record in caplog.records if record.getMessage().startswith("slow")]
+TABLE = str(events_module.__doc__)
+
+
+def mismatches(union: Sequence[object], subscriber: type[Subscriber], docstring: str) -> list[str]:
+    """Return the kinds whose fields differ between the union of events, the methods and the table."""
+    tuples = [get_args(each) for each in union]
+    types = {get_args(kind)[0]: fields for kind, *fields in tuples}
+    rows = re.findall(r"^    ([A-Z]+) +((?:\w+, )*\w+)(?=\n| {2,}|$)", docstring, re.MULTILINE)
+    names = {kind: ["self", "kind", "when", *fields.split(", ")] for kind, fields in rows}
+    found = []
+    for kind in EventKind:
+        parameters = list(signature(getattr(subscriber, f"on_{kind}")).parameters.values())
+        if [each.annotation for each in parameters[2:]] != types.get(kind):
+            found.append(f"{kind}: types")
+        if [each.name for each in parameters] != names.get(kind.name):
+            found.append(f"{kind}: names")
+    return found
+
+
+def test_the_union_the_methods_and_the_table_have_the_same_fields() -> None:
+    assert mismatches(get_args(Event), Subscriber, TABLE) == []
+
+
+class WrongType(Subscriber):
+    def on_sent(self, kind: EventKind, when: float, connection: object, count: float) -> None: ...
+
+
+class FieldLeftOut(Subscriber):
+    def on_ended(self, kind: EventKind, when: float, turn: int) -> None: ...  # type: ignore[override]
+
+
+class OtherName(Subscriber):
+    def on_ended(self, kind: EventKind, when: float, number: int, began: float) -> None: ...
 
 
 @pytest.mark.parametrize(
-    ("interest", "hooks"),
+    ("subscriber", "found"),
     [
-        (Interest.READ, "on_readable"),
-        (Interest.WRITE, "on_writable"),
-        (Interest.BOTH, "on_readable and on_writable"),
+        (WrongType, ["sent: types"]),
+        (FieldLeftOut, ["ended: types", "ended: names"]),
+        (OtherName, ["ended: names"]),
     ],
 )
-def test_a_slow_hook_is_told_of_with_who_it_was(
-    interest: Interest, hooks: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    with ReactorHarness() as harness:
-        slow = harness.add("a", interest)
-        harness.add("b")
-        hook = "writable" if interest == Interest.WRITE else "readable"
-        slow.then[hook] = lambda: setattr(harness.clock, "now", harness.clock.now + 0.051)
-        assert slow_warnings(harness, caplog) == [f"slow: {hooks} of <a> took 51 ms, and all others waited"]
+def test_a_planted_method_with_other_fields_is_found(subscriber: type[Subscriber], found: list[str]) -> None:
+    assert mismatches(get_args(Event), subscriber, TABLE) == found
 
 
-def test_a_slow_deadline_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
-    with ReactorHarness() as harness:
-        late = harness.add_deadline("d", 0)
-        late.then["deadline"] = lambda: setattr(harness.clock, "now", harness.clock.now + 0.2)
-        assert slow_warnings(harness, caplog) == [
-            "slow: on_deadline of <d> took 200 ms, and all others waited"
-        ]
+@pytest.mark.parametrize(
+    ("plant", "found"),
+    [
+        (
+            lambda table: table.replace("SENT       connection, count ", "SENT       connection "),
+            "sent: names",
+        ),
+        (lambda table: table.replace("TURN ", "TURNS"), "turn: names"),
+        (
+            lambda table: table.replace("connection, request, status", "connection, status, request"),
+            "response: names",
+        ),
+    ],
+)
+def test_a_planted_row_with_other_fields_is_found(plant: Callable[[str], str], found: str) -> None:
+    assert mismatches(get_args(Event), Subscriber, plant(TABLE)) == [found]
 
 
-def test_a_turn_that_is_slow_by_many_hooks_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
-    with ReactorHarness() as harness:
-        for name in "abc":
-            handler = harness.add(name)
-            handler.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + 0.02)
-        harness.reactor.at_turn_end(lambda: setattr(harness.clock, "now", harness.clock.now + 0.005))
-        assert slow_warnings(harness, caplog) == [
-            "slow: a turn took 65 ms: 60 in the event handlers of 3 ready handles, 5 at its end"
-        ]
-
-
-def test_what_is_not_slow_is_not_told_of(caplog: pytest.LogCaptureFixture) -> None:
-    with ReactorHarness() as harness:
-        handler = harness.add("a")
-        handler.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + 0.049)
-        harness.selector.while_waiting = lambda: setattr(harness.clock, "now", harness.clock.now + 10)
-        assert slow_warnings(harness, caplog) == []
+def test_a_planted_event_with_other_fields_is_found() -> None:
+    union = get_args(Event)
+    without = [each for each in union if "CLOSED" not in str(each)]
+    assert len(without) == len(union) - 1
+    assert mismatches(without, Subscriber, TABLE) == ["closed: types"]

@@ -13,6 +13,7 @@ from reactor.handlers.files.store import Store
 from reactor.http11.message import Response
 from reactor.observe.explain import Explain
 from reactor.routing import Router
+from reactor.settings import Settings
 from tests.support.command import CommandServer
 from tests.support.in_process import Client, Harness
 from tests.support.process import ROOT, TIMEOUT, environment
@@ -27,7 +28,7 @@ class ExplainedServer:
         self, routes: Router | None = None, store: Store | None = None, colour: bool = False
     ) -> None:
         self.lines: list[str] = []
-        reader = Explain(self.lines.append, colour)
+        reader = Explain(self.lines.append, Settings().slow_turn, colour)
         self.server = Harness(routes, store, subscribers=[reader])
 
     def __enter__(self) -> "ExplainedServer":
@@ -78,6 +79,18 @@ def test_pipelined_requests_are_told_up_to_a_number() -> None:
         assert "and 4 requests more" in line
 
 
+def test_a_call_for_requests_that_were_left_is_not_a_late_one() -> None:
+    with ExplainedServer() as explained:
+        explained.connect().send(GET * 68)
+        first, second = explained.take()
+        assert first.endswith("ACCEPTED -> RESPONDING -> YIELDING")
+        assert re.fullmatch(
+            r"turn N: waited 0 us of at most 0 s; nothing ready -> fd N continues: "
+            r"(GET /echo/hi -> 200, ){4}[\d,]+ octets sent at once, YIELDING -> RESPONDING -> IDLE",
+            second,
+        )
+
+
 def test_many_that_are_ready_are_told_up_to_a_number() -> None:
     with ExplainedServer() as explained:
         clients = [explained.connect() for _ in range(20)]
@@ -114,7 +127,7 @@ def test_a_refusal_is_told_once_with_its_reason() -> None:
         (line,) = explained.take()
         assert "refused with 400: no Host in HTTP/1.1, " in line
         assert line.count("400") == 1
-        assert line.endswith("ACCEPTED -> RESPONDING -> DRAINING")
+        assert line.endswith("ACCEPTED -> RESPONDING -> FINISHING -> DRAINING")
 
 
 def test_a_deadline_is_told_with_its_name() -> None:

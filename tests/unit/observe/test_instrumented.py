@@ -1,21 +1,40 @@
 """An instrumented connection: its events, and that nothing changes on the wire."""
 
+import gc
 import io
 import re
 import selectors
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from reactor.http11.message import Response
-from reactor.observe.events import CloseReason, Event, EventKind
+from reactor.http11 import serializer
+from reactor.http11.coding import gzip
+from reactor.http11.message import LiveStream, Response
+from reactor.http11.parser import Parser
+from reactor.observe.events import ConnectionEvent, Event, EventKind, is_of_connection
 from reactor.routing import Router
-from reactor.server.connection import State
+from reactor.server.state import CloseReason, State
 from tests.support.in_process import Client, Harness
 
-OF_CONNECTIONS = list(EventKind)[5:]
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
+SIZE = 600_000
 Site = tuple[Harness, list[Event]]
+
+
+def test_a_closed_connection_is_in_no_reference_cycle() -> None:
+    routes = Router()
+    routes.get("/echo/hi")(lambda _: Response(200))
+    with Harness(routes, subscribers=[lambda events: None], access_log=io.StringIO()) as server:
+        client = server.connect()
+        client.send(GET)
+        connection = client.connection
+        assert any(each is connection for each in gc.get_referrers(connection))
+        client.close()
+        # Nothing that the connection itself refers to, such as its pending entries, refers to it.
+        own = gc.get_referents(connection)
+        assert not [each for each in gc.get_referrers(connection) if any(each is other for other in own)]
 
 
 @pytest.fixture
@@ -25,25 +44,23 @@ def site() -> Iterator[Site]:
         yield server, events
 
 
-def of_connections(events: list[Event]) -> list[Event]:
-    return [event for event in events if event[0] in OF_CONNECTIONS]
+def of_connections(events: list[Event]) -> list[ConnectionEvent]:
+    return [event for event in events if is_of_connection(event)]
 
 
 def short(events: list[Event]) -> list[object]:
     """Write what connections told, in order, without times and objects."""
     words: list[object] = []
-    for kind, _, connection, *facts in of_connections(events):
-        assert connection.number == 1
-        if kind is EventKind.ENTERED:
-            words.append(f"{facts[0].name} -> {facts[1].name}")
-        elif kind is EventKind.RESPONSE:
-            words.append((kind, facts[1], facts[2]))
-        elif kind is EventKind.ANSWERED:
-            words.append((kind, facts[0].status, facts[1]))
-        elif kind is EventKind.SENT:
-            words.append((kind, facts[0]))
+    for event in of_connections(events):
+        assert event[2].number == 1
+        if event[0] is EventKind.ENTERED:
+            words.append(f"{event[3].name} -> {event[4].name}")
+        elif event[0] is EventKind.RESPONSE:
+            words.append((event[0], event[4], event[5]))
+        elif event[0] is EventKind.ANSWERED:
+            words.append((event[0], event[3].status, event[4]))
         else:
-            words.append((kind, *facts))
+            words.append((event[0], *event[3:]))
     return words
 
 
@@ -114,9 +131,29 @@ def done(server: Harness, client: Client) -> None:
 
 
 def failed(server: Harness, client: Client) -> None:
-    connection = next(iter(server.context.connections.values()))
-    connection._parser = None  # type: ignore[assignment]
-    client.send(GET)
+    def fail(*values: object) -> None:
+        raise RuntimeError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Parser, "feed", fail)
+        client.send(GET)
+
+
+def late_and_reads_nothing(server: Harness, client: Client) -> None:
+    client.send(b"GET")
+    client.sock.shutdown(socket.SHUT_RD)
+    server.clock.advance(20)
+
+
+def gone_while_stopping(server: Harness, client: Client) -> None:
+    client.send(GET.replace(b"/echo/hi", b"/large"))
+    stopped(server, client)
+    client.sock.close()
+
+
+def pipelined_too_much(server: Harness, client: Client) -> None:
+    client.send(GET.replace(b"/echo/hi", b"/live"))
+    client.send(GET * 3000)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +164,9 @@ def failed(server: Harness, client: Client) -> None:
         (broke, CloseReason.SEND_FAILED),
         (done, CloseReason.COMPLETED),
         (failed, CloseReason.HANDLER_FAILED),
+        (late_and_reads_nothing, CloseReason.SEND_FAILED),
+        (gone_while_stopping, CloseReason.SEND_FAILED),
+        (pipelined_too_much, CloseReason.SERVER_CLOSED),
     ],
 )
 def test_the_reason_of_a_close(end: Callable[[Harness, Client], None], reason: CloseReason) -> None:
@@ -140,6 +180,8 @@ def test_the_reason_of_a_close(end: Callable[[Harness, Client], None], reason: C
     def hi(request: object) -> Response:
         return Response.text("hi")
 
+    routes.get("/large")(lambda request: Response(200, b"x" * 4_000_000))
+    routes.get("/live")(lambda request: Response(200, LiveStream()))
     events: list[Event] = []
     with Harness(routes, subscribers=[events.extend]) as server:
         end(server, server.connect())
@@ -147,15 +189,41 @@ def test_the_reason_of_a_close(end: Callable[[Harness, Client], None], reason: C
     assert [event[3] for event in events if event[0] is EventKind.CLOSED] == [reason]
 
 
-def test_compressed_octets_and_the_time_of_handler_and_serializer_are_told(site: Site) -> None:
+def test_compressed_bytes_and_the_times_of_handler_and_compression_are_emitted(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow_gzip(content: bytes) -> bytes:
+        server.clock.now += 2
+        return gzip(content)
+
+    monkeypatch.setattr(serializer, "gzip", slow_gzip)
     server, events = site
     client = server.connect()
     client.get("/echo/" + "a" * 100, "Accept-Encoding: gzip")
-    [(_, when, _, request, status, compressed, began, made)] = [
+    [(_, when, _, request, status, compressed, began, made, data)] = [
         e for e in events if e[0] is EventKind.RESPONSE
     ]
     assert (request.path, status, compressed) == ("/echo/" + "a" * 100, 200, 100)
-    assert began <= made <= when
+    assert began == made == when - 2
+    assert data.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_a_handler_that_is_called_when_the_handle_is_writable_again_did_not_begin_before() -> None:
+    routes = Router()
+    routes.get("/large")(lambda request: Response(200, b"x" * SIZE))
+    routes.get("/echo/hi")(lambda request: Response.text("hi"))
+    events: list[Event] = []
+    subscribers = [events.extend]
+    with Harness(
+        routes, subscribers=subscribers, turn_requests=1, low_water=SIZE, high_water=2 * SIZE
+    ) as server:
+        client = server.connect()
+        client.send(GET.replace(b"/echo/hi", b"/large") + GET)
+        server.clock.now += 10
+        assert [answer.status for answer in client.responses()] == [200, 200]
+        start, now = server.clock.now - 10, server.clock.now
+    responses = [event for event in events if event[0] is EventKind.RESPONSE]
+    assert [(event[1], event[6], event[7]) for event in responses] == [(start,) * 3, (now,) * 3]
 
 
 def test_what_is_answered_is_what_the_access_log_writes() -> None:

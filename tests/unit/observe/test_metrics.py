@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from reactor.event_handler import DEADLINE, READ, SOON, WRITE, EventHandler
 from reactor.handlers.files.store import Store
 from reactor.http11.message import Response
+from reactor.observe.events import EventKind
 from reactor.observe.metrics import COUNTER, MetricFamily, Metrics
 from reactor.observe.prometheus import OPEN, PLAIN, negotiate, render
 from reactor.routing import Router
+from reactor.server.state import State
 from tests.support.in_process import Harness
 
 GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -117,6 +120,46 @@ def test_the_loop_is_counted_with_the_clock_of_its_turns() -> None:
     assert value(after, "reactor_loop_lag_seconds_count") == value(after, "reactor_loop_turns_total")
     ready = value(after, "reactor_loop_ready_events_total") - value(before, "reactor_loop_ready_events_total")
     assert ready == 1
+
+
+@pytest.mark.parametrize(("events", "lag"), [(READ, 0.5), (WRITE, 0.5), (SOON, 0.0), (DEADLINE, 0.0)])
+def test_the_lag_is_that_of_a_ready_handle(events: int, lag: float) -> None:
+    metrics = Metrics()
+    with Harness(subscribers=[metrics]) as server:
+        metrics(
+            [
+                (EventKind.SELECTED, 1.0, 0.0, []),
+                (EventKind.CALLED, 2.0, EventHandler(), events, 1.5),
+                (EventKind.ENDED, 2.0, 1, 1.0),
+            ]
+        )
+        assert value(samples(metrics, server), "reactor_loop_lag_seconds_sum") == lag
+
+
+def test_a_request_is_active_until_its_response_is_sent() -> None:
+    metrics = Metrics()
+    routes = Router()
+    routes.get("/large")(lambda request: Response(200, b"x" * 4_000_000))
+    with Harness(routes, subscribers=[metrics]) as server:
+        for close in ("keep-alive", "close"):
+            client = server.connect()
+            client.send(f"GET /large HTTP/1.1\r\nHost: x\r\nConnection: {close}\r\n\r\n".encode())
+        states = {connection.state for connection in server.context.connections.values()}
+        assert states == {State.RESPONDING, State.FINISHING}
+        assert value(samples(metrics, server), "http_server_active_requests") == 2
+        for client in server.clients:
+            client.read()
+        assert value(samples(metrics, server), "http_server_active_requests") == 0
+
+
+def test_a_connection_that_yields_has_an_active_request() -> None:
+    metrics = Metrics()
+    with Harness(subscribers=[metrics], turn_requests=1) as server:
+        client = server.connect()
+        client.sock.send(GET * 2)
+        server.reactor.turn()
+        assert client.connection.state is State.YIELDING
+        assert value(samples(metrics, server), "http_server_active_requests") == 1
 
 
 def test_buckets_are_cumulative_and_the_last_is_the_count() -> None:

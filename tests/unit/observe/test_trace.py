@@ -11,6 +11,7 @@ import pytest
 from reactor.observe.events import Event, EventCallback, EventKind
 from reactor.observe.trace import Trace
 from reactor.observe.trace_format import MAX_END_SIZE, MAX_EVENT_SIZE, MAX_LENGTH, to_json
+from reactor.server.state import State
 from tests.support.in_process import Clock
 from tests.support.process import head
 from tests.support.trace import GET, Ticking, mixed_run, one_by_one, site, traced
@@ -33,23 +34,15 @@ def test_a_mixed_run_passes_the_checker(tmp_path: Path, clock: type[Clock]) -> N
     with traced(tmp_path, clock) as server:
         mixed_run(server)
     events = read(tmp_path)
-    assert {event["name"] for event in events if event["ph"] == "b"} == {
-        "connection",
-        "ACCEPTED",
-        "IDLE",
-        "RECEIVING_HEAD",
-        "CONTINUING",
-        "RECEIVING_CONTENT",
-        "RESPONDING",
-        "WAITING",
-        "DRAINING",
-    }
+    states = {state.name for state in State if state is not State.CLOSED}
+    assert {event["name"] for event in events if event["ph"] == "b"} == {"connection", *states}
     assert {event["name"] for event in events if event["ph"] == "X"} == {
         "turn",
         "select",
         "on_readable",
         "on_writable",
         "on_deadline",
+        "on_soon",
         "handler",
         "gzip",
     }
@@ -135,6 +128,20 @@ def test_the_file_is_told_where_it_is_sent_and_the_octets_that_wait(tmp_path: Pa
     assert len(b"GET /half") in values
     assert values[-1] == 0
     assert [event["args"]["value"] for event in named(events, "C", "connections")] == [1, 2]
+
+
+def test_a_call_for_requests_that_were_left_has_no_arrow(tmp_path: Path) -> None:
+    with traced(tmp_path) as server:
+        server.connect().send(GET * 70)
+    events = read(tmp_path)
+    [hook] = named(events, "X", "on_soon")
+    assert hook["args"].keys() == {"connection", "fd", "received", "sent"}
+    [turn] = [
+        each for each in named(events, "X", "turn") if each["ts"] <= hook["ts"] <= each["ts"] + each["dur"]
+    ]
+    assert turn["args"]["ready"] == 0
+    assert turn["ts"] not in [event["ts"] for event in events if event["ph"] == "s"]
+    assert hook["ts"] not in [event["ts"] for event in events if event["ph"] == "f"]
 
 
 def test_the_lag_is_how_long_the_last_of_the_ready_waited(tmp_path: Path) -> None:

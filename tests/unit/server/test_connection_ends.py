@@ -2,7 +2,9 @@
 
 import pytest
 
+from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
+from reactor.routing import Router
 from tests.support.in_process import Harness
 from tests.support.requests import CANARY, answering, chunks, request, shrink_buffers, write
 
@@ -116,3 +118,28 @@ def test_a_ready_event_of_a_connection_that_another_has_just_closed_is_stale() -
         server.run()
         assert len(server.context.connections) == 1
         assert sorted(len(client.responses()) for client in (first, second)) == [0, 1]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("last", [(), ("Connection: close",)])
+def test_a_handler_may_close_its_own_connection(
+    last: tuple[str, ...], fails: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    called = []
+
+    def abort(_: Request) -> Response:
+        called.append("abort")
+        client.connection.abort()
+        if fails:
+            raise HTTPError(418, "never sent")
+        return Response.text("never sent")
+
+    routes = Router()
+    routes.get("/abort")(abort)
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(request("/abort", *last) * 100)
+        client.assert_closed()
+        assert called == ["abort"]
+        assert client.connection.served == 0
+        assert not [record for record in caplog.records if record.exc_info]

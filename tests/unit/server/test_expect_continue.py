@@ -3,8 +3,9 @@
 import pytest
 
 from reactor.http11.message import Response
-from reactor.server.connection import State
-from tests.support.in_process import CheckedConnection, Client, Harness
+from reactor.server.connection import Connection
+from reactor.server.state import State
+from tests.support.in_process import Client, Harness
 from tests.support.requests import answering, request, shrink_buffers, write
 
 LARGE = b"a" * 50_000
@@ -15,13 +16,13 @@ ASKING = request("/post", "Content-Length: 5", "Expect: 100-continue", method="P
 def entered(monkeypatch: pytest.MonkeyPatch) -> list[State]:
     """Return the states that connections enter, in their order."""
     states: list[State] = []
-    enter = CheckedConnection._enter
+    enter = Connection._enter
 
-    def note(connection: CheckedConnection, state: State) -> None:
+    def note(connection: Connection, state: State) -> None:
         states.append(state)
         enter(connection, state)
 
-    monkeypatch.setattr(CheckedConnection, "_enter", note)
+    monkeypatch.setattr(Connection, "_enter", note)
     return states
 
 

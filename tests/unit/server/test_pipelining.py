@@ -8,6 +8,7 @@ import pytest
 
 from reactor.http11.message import Request, Response
 from reactor.routing import Router
+from reactor.server.state import State
 from tests.support.in_process import Client, Harness
 from tests.support.requests import (
     RecordingSink,
@@ -243,3 +244,36 @@ def test_others_are_answered_while_one_is_sent_a_stream() -> None:
         assert read_what_is_there(modest)[0].startswith(b"HTTP/1.1 200")
         assert len(given) < 5
         assert greedy.responses()[0].content == b"a" * 100
+
+
+def test_requests_that_wait_for_the_next_turn_outlive_a_handler_that_exits() -> None:
+    called = []
+
+    def answer(_: Request) -> Response:
+        called.append(1)
+        if len(called) == 100:
+            raise SystemExit
+        return Response.text("a")
+
+    routes = Router()
+    routes.get("/a")(answer)
+    with Harness(routes) as server:
+        client = server.connect()
+        with pytest.raises(SystemExit):
+            client.send(request("/a") * 200)
+        assert client.connection.deadline == client.connection.reactor_deadline
+        assert len(client.responses()) == 199
+        assert client.connection.state is State.IDLE
+
+
+def test_nothing_is_answered_that_waited_when_the_connection_was_closed() -> None:
+    with Harness() as server:
+        client = server.connect()
+        write(client, numbered(200))
+        server.reactor.turn()
+        connection = client.connection
+        assert connection.state.name == "YIELDING"
+        connection.abort()
+        connection.on_soon()  # as where the inspector holds the loop before this call
+        assert connection.state.name == "CLOSED"
+        assert connection.served == 64

@@ -7,8 +7,9 @@ import pytest
 
 from reactor.http11.message import LiveStream, Response
 from reactor.server.acceptor import DRAIN_TIME, MAX_DRAINED, AcceptorState
-from reactor.server.connection import STOP_GRACE, State
+from reactor.server.connection import STOP_GRACE
 from reactor.server.context import ServerState
+from reactor.server.state import State
 from tests.support.acceptor import PART, WHOLE, Client, Site
 from tests.support.in_process import Harness
 from tests.support.requests import CANARY, answering, request
@@ -459,3 +460,23 @@ def test_a_client_that_resets_while_it_is_stopped_costs_nothing() -> None:
         site.run()
         assert site.stopped == 1
         assert site.held == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(ServerState.STOPPING, ServerState.RUNNING), (ServerState.STOPPED, ServerState.STOPPING)],
+)
+def test_a_server_never_returns_to_an_earlier_state(before: ServerState, after: ServerState) -> None:
+    with Harness() as server:
+        server.context.enter(before)
+        with pytest.raises(AssertionError, match=f"{before} -> {after}"):
+            server.context.enter(after)
+        assert server.context.state is before
+
+
+def test_an_acceptor_never_returns_to_an_earlier_state() -> None:
+    with Site(1) as site:
+        site.acceptor.close()
+        with pytest.raises(AssertionError, match=r"CLOSED -> .*DRAINING"):
+            site.acceptor._enter(AcceptorState.DRAINING)
+        assert site.acceptor.state is AcceptorState.CLOSED

@@ -8,9 +8,9 @@ import pytest
 
 from reactor.http11.errors import HTTPError
 from reactor.http11.headers import Headers
-from reactor.http11.message import Head, Request, Response
+from reactor.http11.message import Fields, Head, Request, Response
 from reactor.http11.target import Target
-from reactor.routing import DEFAULT_SINKS, Router, buffered
+from reactor.routing import DEFAULT_SINKS, InterimSink, Router, SinkFactory, buffered, discard
 from tests.support.in_process import Client, Harness
 from tests.support.requests import CANARY, RecordingSink, chunks, posting, request
 
@@ -96,6 +96,75 @@ def test_a_sink_without_content_that_fails_is_a_500_and_closed_once(fails_at: st
         assert sink.times_closed == (fails_at != "open")
 
 
+class Made:
+    """What a sink may make of a body."""
+
+
+@pytest.mark.parametrize("made", [b"kept", b"", Made(), None, "text"])
+def test_bytes_become_the_content_and_anything_else_the_upload(made: object) -> None:
+    class Sink(RecordingSink):
+        def finish(self) -> object:  # type: ignore[override]
+            return made
+
+    requests: list[Request] = []
+
+    def keep(request: Request) -> Response:
+        requests.append(request)
+        return Response()
+
+    routes = Router()
+    routes.post("/post", sink=Sink().open)(keep)
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(request("/post", method="POST", content=b"hello"))
+        client.assert_responds()
+    content, upload = (made, None) if isinstance(made, bytes) else (b"", made)
+    assert (requests[0].content, requests[0].upload) == (content, upload)
+
+
+class InformingSink(RecordingSink, InterimSink):
+    """A sink with an interim response, or without."""
+
+    def __init__(self, interim: tuple[int, Fields] | None) -> None:
+        super().__init__()
+        self.interim = interim
+
+
+@pytest.mark.parametrize(
+    ("interim", "version", "expected"),
+    [
+        ((104, (("A", "b"),)), "HTTP/1.1", [104]),
+        ((104, (("A", "b"),)), "HTTP/1.0", []),
+        (None, "HTTP/1.1", []),
+    ],
+)
+def test_a_sink_has_an_interim_response_sent_before_the_body(
+    interim: tuple[int, Fields] | None, version: str, expected: list[int]
+) -> None:
+    with Harness(posting(InformingSink(interim))) as server:
+        client = server.connect()
+        client.send(request("/post", "Content-Length: 5", method="POST", version=version))
+        assert [answer.status for answer in client.responses()] == expected
+        client.send(b"hello")
+        assert client.assert_responds(200).content == b"hello"
+
+
+@pytest.mark.parametrize("lines", [["Content-Length: 11"], ["Transfer-Encoding: chunked"]])
+@pytest.mark.parametrize("factory", [buffered(10), discard(10)])
+def test_a_body_over_the_limit_of_its_sink_is_refused(factory: SinkFactory, lines: list[str]) -> None:
+    routes = Router()
+    routes.post("/post", sink=factory)(lambda _: Response())
+    with Harness(routes) as server:
+        client = server.connect()
+        client.send(request("/post", *lines, "Expect: 100-continue", method="POST"))
+        if lines == ["Content-Length: 11"]:  # before any of it is read
+            assert client.assert_responds(413).content == b"content is over 10 octets\n"
+            return
+        assert [answer.status for answer in client.responses()] == [100]
+        client.send(chunks(bytes(10), b"a"))
+        assert client.assert_responds(413).content == b"content is over 10 octets\n"
+
+
 def make_request() -> Request:
     return Request("GET", Target("/", ("",)), Head(1, Headers(), length=-1))
 
@@ -145,3 +214,22 @@ def test_a_refusal_by_the_application_carries_its_fields(by: str, content: bytes
         client = server.connect()
         client.send(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content))
         assert client.assert_responds(401).headers["www-authenticate"] == "Basic"
+
+
+def test_a_sink_is_closed_once_when_the_handler_closes_the_connection(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sink = RecordingSink()
+    routes = Router()
+    with Harness(routes) as server:
+
+        @routes.post("/post", sink=lambda request: sink)
+        def abort(request: Request) -> Response:
+            client.connection.abort()
+            return Response.text("never sent")
+
+        client = server.connect()
+        client.send(request("/post", method="POST", content=b"hello") + CANARY)
+        client.assert_closed()
+        assert sink.times_closed == 1
+        assert not caplog.records

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from reactor.http11.message import LiveStream, Response
-from reactor.server.connection import STOP_GRACE, State
+from reactor.server.connection import STOP_GRACE, Connection
 from reactor.server.context import ServerState
-from tests.support import in_process
-from tests.support.in_process import TABLE, Client, Harness
+from reactor.server.state import State
+from tests.support.in_process import Client, Harness
 from tests.support.requests import answering, request
 
 GET = request("/canary")
@@ -17,6 +17,12 @@ LARGE = request("/0")
 LIVE = request("/1")
 POST = request("/post", "Content-Length: 5", method="POST")
 ASKING = request("/post", "Content-Length: 5", "Expect: 100-continue", method="POST")
+
+LAST_LARGE = request("/0", "Connection: close")
+LAST_LIVE = request("/1", "Connection: close")
+UPLOAD = request("/post", "Transfer-Encoding: chunked", method="POST")
+CHUNKS = b"1\r\na\r\n" * 1100  # more than one turn's share
+MANY = GET * 64 + b"\r\n"  # one turn's share, and a little more
 
 Step = bytes | Callable[[Client], object]
 
@@ -37,6 +43,12 @@ def stop(client: Client) -> None:
     client.connection.stop()
 
 
+def abort_while_yielding(client: Client) -> None:
+    client.sock.send(MANY)
+    client.server.reactor.turn()
+    client.connection.abort()
+
+
 def wait(client: Client) -> None:
     client.server.clock.advance(STOP_GRACE)
 
@@ -47,42 +59,53 @@ SCRIPTS: dict[tuple[str, str], list[Step]] = {
     ("ACCEPTED", "RECEIVING_CONTENT"): [POST],
     ("ACCEPTED", "CONTINUING"): [ASKING],
     ("ACCEPTED", "RESPONDING"): [GET],
+    ("ACCEPTED", "YIELDING"): [UPLOAD + CHUNKS],
     ("ACCEPTED", "DRAINING"): [stop, wait],
     ("ACCEPTED", "CLOSED"): [Client.close],
     ("IDLE", "RECEIVING_HEAD"): [GET, GET[:1]],
     ("IDLE", "RECEIVING_CONTENT"): [GET, POST],
     ("IDLE", "CONTINUING"): [GET, ASKING],
     ("IDLE", "RESPONDING"): [GET, GET],
+    ("IDLE", "YIELDING"): [GET, UPLOAD + CHUNKS],
     ("IDLE", "DRAINING"): [GET, stop],
     ("IDLE", "CLOSED"): [GET, Client.close],
     ("RECEIVING_HEAD", "RECEIVING_CONTENT"): [POST[:-1], POST[-1:]],
     ("RECEIVING_HEAD", "CONTINUING"): [ASKING[:-1], ASKING[-1:]],
     ("RECEIVING_HEAD", "RESPONDING"): [GET[:-1], GET[-1:]],
+    ("RECEIVING_HEAD", "YIELDING"): [UPLOAD[:-1], UPLOAD[-1:] + CHUNKS],
     ("RECEIVING_HEAD", "IDLE"): [b"\r", b"\n"],
     ("RECEIVING_HEAD", "CLOSED"): [GET[:-1], Client.close],
     ("CONTINUING", "RECEIVING_CONTENT"): [ASKING],
     ("CONTINUING", "CLOSED"): [LARGE + ASKING, Client.close],
     ("RECEIVING_CONTENT", "RESPONDING"): [POST, b"hello"],
+    ("RECEIVING_CONTENT", "YIELDING"): [UPLOAD, CHUNKS],
     ("RECEIVING_CONTENT", "CLOSED"): [POST, Client.close],
     ("RESPONDING", "IDLE"): [GET],
     ("RESPONDING", "RECEIVING_HEAD"): [GET + GET[:1]],
     ("RESPONDING", "RECEIVING_CONTENT"): [GET + POST],
     ("RESPONDING", "CONTINUING"): [GET + ASKING],
     ("RESPONDING", "WAITING"): [LIVE],
-    ("RESPONDING", "DRAINING"): [b"nonsense\r\n\r\n"],
+    ("RESPONDING", "YIELDING"): [MANY],
+    ("RESPONDING", "FINISHING"): [b"nonsense\r\n\r\n"],
     ("RESPONDING", "CLOSED"): [LARGE, Client.close],
     ("WAITING", "RESPONDING"): [LIVE, wake],
     ("WAITING", "CLOSED"): [LIVE, Client.close],
+    ("YIELDING", "RESPONDING"): [MANY + GET],
+    ("YIELDING", "RECEIVING_HEAD"): [MANY + GET[:-1]],
+    ("YIELDING", "RECEIVING_CONTENT"): [MANY + POST],
+    ("YIELDING", "CONTINUING"): [MANY + ASKING],
+    ("YIELDING", "IDLE"): [MANY + b"\r\n"],
+    ("YIELDING", "CLOSED"): [GET, abort_while_yielding],
+    ("WAITING", "FINISHING"): [LAST_LIVE, wake],
+    ("FINISHING", "DRAINING"): [b"nonsense\r\n\r\n"],
+    ("FINISHING", "WAITING"): [LAST_LIVE],
+    ("FINISHING", "CLOSED"): [LAST_LARGE, Client.close],
     ("DRAINING", "CLOSED"): [b"nonsense\r\n\r\n", read, Client.half_close],
 }
 
 
 def test_there_is_a_script_for_each_row_of_the_table() -> None:
-    assert set(SCRIPTS) == {(before, after) for before, row in TABLE.items() for after in row.then}
-
-
-def test_the_table_has_a_row_for_each_state() -> None:
-    assert list(TABLE) == [state.name for state in State]
+    assert set(SCRIPTS) == {(state.name, after.name) for state in State for after in state.successors}
 
 
 @pytest.mark.parametrize(("before", "after"), SCRIPTS, ids="-".join)
@@ -90,7 +113,13 @@ def test_the_change_is_made_by_the_last_step(
     before: str, after: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: set[tuple[str, str]] = set()
-    monkeypatch.setattr(in_process, "transitions_seen", seen)
+    enter = Connection._enter
+
+    def note(connection: Connection, state: State) -> None:
+        seen.add((connection.state.name, state.name))
+        enter(connection, state)
+
+    monkeypatch.setattr(Connection, "_enter", note)
     stream = LiveStream()
     routes = answering(lambda: Response(200, b"a" * 200_000), lambda: Response(200, stream))
     routes.get("/wake")(lambda _: Response(200, b"%d" % stream.send(b"news")))
@@ -105,6 +134,20 @@ def test_the_change_is_made_by_the_last_step(
         seen.clear()
         perform(client, last)
         assert (before, after) in seen
+
+
+FORBIDDEN = [(before, after) for before in State for after in State if after not in before.successors]
+
+
+@pytest.mark.parametrize(("before", "after"), FORBIDDEN, ids=lambda state: state.name)
+def test_a_change_that_the_table_does_not_have_raises(before: State, after: State) -> None:
+    with Harness(answering()) as server:
+        connection = server.connect().connection
+        connection.state = before
+        with pytest.raises(AssertionError, match=f"^{before.name} -> {after.name}$"):
+            connection._enter(after)
+        assert connection.state is before
+        connection.state = State.ACCEPTED
 
 
 def perform(client: Client, step: Step) -> None:

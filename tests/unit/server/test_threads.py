@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from reactor import LiveStream, Request, Response, Router, Server
-from reactor.loop import EventHandler
+from reactor.event_handler import EventHandler
 from reactor.server.connection import Connection
 from tests.support.process import TIMEOUT, ClientConnection
 from tests.support.running import ServerThread

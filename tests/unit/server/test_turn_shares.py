@@ -2,9 +2,10 @@
 
 import socket
 
+from reactor.event_handler import EventHandler, Interest
 from reactor.http11.chunked import CHUNKS_AT_ONCE
 from reactor.http11.message import Request, Response
-from reactor.loop import EventHandler, Interest, Reactor
+from reactor.loop import Reactor
 from reactor.routing import Router
 from tests.support.in_process import Harness
 
@@ -33,7 +34,7 @@ def counting_routes(sink: CountingSink) -> Router:
 
     @routes.post("/", sink=lambda request: sink)
     def count(request: Request) -> Response:
-        return Response.text(str(request.content))
+        return Response.text(str(request.upload))
 
     return routes
 

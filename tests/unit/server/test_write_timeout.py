@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from reactor.http11.message import Response
+from reactor.server.connection import Connection
 from tests.support.in_process import Client, Harness
 from tests.support.requests import (
     answering,
@@ -18,6 +19,10 @@ from tests.support.requests import (
 )
 
 MOMENT = 0.01  # seconds
+
+
+def breaks(connection: Connection) -> None:
+    raise RuntimeError("planted")
 
 
 def take_until_reset(client: Client) -> bool:
@@ -42,6 +47,25 @@ def test_a_client_that_takes_nothing_for_60_seconds_is_reset(
         assert not server.context.connections
         assert "reset" in caplog.text
         assert take_until_reset(client)
+
+
+@pytest.mark.parametrize(
+    ("size", "version", "resets"),
+    [(10**7, "HTTP/1.0", True), (10**7, "HTTP/1.1", False), (10, "HTTP/1.1", False)],
+)
+def test_after_a_failure_only_a_response_whose_end_cannot_be_seen_is_reset(
+    size: int, version: str, resets: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Connection, "on_deadline", breaks)
+    with Harness(answering(lambda: Response(200, iter([b"a" * size])))) as server:
+        client = connect_tcp(server)
+        client.send(request("/0", version=version))
+        if size == 10:
+            client.assert_responds(200)
+        server.clock.advance(75)
+        assert not server.context.connections
+        assert take_until_reset(client) is resets
+        assert client.closed
 
 
 def test_a_client_that_takes_a_little_is_given_another_60_seconds() -> None:

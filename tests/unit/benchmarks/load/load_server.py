@@ -5,7 +5,7 @@ from types import TracebackType
 
 from benchmarks.load.clients import Load, Requester, RequestTemplate
 from benchmarks.load.pacing import ClosedLoop, FirstRequests, OpenLoop
-from reactor.loop import Interest
+from reactor.event_handler import Interest
 from tests.support.in_process import Clock, EagerSelector
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

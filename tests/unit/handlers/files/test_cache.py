@@ -154,7 +154,7 @@ def test_what_changes_while_it_is_read_is_not_kept(
     monkeypatch.setattr(os, "pread", changing)
     with closing(store.find("file")) as found:
         assert found.file is not None
-        assert not found.unchanged
+        assert not found.is_unchanged()
     assert read(store) == (b"new", False)
 
 

@@ -258,6 +258,31 @@ def test_of_too_many_the_one_goes_that_was_left_alone_longest(shared: Shared, se
     assert leftovers(shared) == MAX_UPLOADS
 
 
+def test_one_more_than_can_be_received_at_once_is_refused_and_leaves_nothing(
+    shared: Shared, server: Harness
+) -> None:
+    head = b"PUT /files/new HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nContent-Length: 3\r\n\r\n"
+    for _ in range(MAX_UPLOADS):
+        server.connect().send(head)
+    before = open_descriptors()
+    client = server.connect()
+    assert send(client, "PUT", "/files/new", b"", "Upload-Complete: ?0").status == 503
+    client.close()
+    assert open_descriptors() == before
+    assert leftovers(shared) == MAX_UPLOADS
+
+
+@pytest.mark.parametrize(
+    "line", ["Upload-Draft-Interop-Version: x", "Upload-Length: -1", "Upload-Complete: ?2"]
+)
+def test_a_malformed_request_to_begin_an_upload_leaves_nothing(
+    shared: Shared, server: Harness, line: str
+) -> None:
+    lines = [line] if line.startswith("Upload-Complete") else ["Upload-Complete: ?0", line]
+    assert send(server.connect(), "PUT", "/files/new", b"", *lines).status == 400
+    assert leftovers(shared) == 0
+
+
 def test_when_the_store_is_closed_nothing_is_left(shared: Shared) -> None:
     with closing(Store(shared.path)) as store, Harness(handlers.build(store, resumable=MAX)) as server:
         begin(server, b"abc")

@@ -13,7 +13,7 @@ from reactor.handlers.files.store import Store
 from reactor.handlers.files.upload import read_digests
 from reactor.http11.errors import HTTPError
 from tests.support.in_process import Answer, Client, Harness
-from tests.unit.handlers.files.shared import Shared, open_descriptors, request
+from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, open_descriptors, request
 
 
 @pytest.fixture
@@ -142,6 +142,13 @@ def test_a_refused_condition_is_told_before_the_content_is_taken(shared: Shared,
     )
     client.assert_responds(412)
     shared.assert_untouched()
+
+
+def test_an_upload_that_cannot_begin_leaves_no_descriptor_of_its_directory(client: Client) -> None:
+    with no_descriptor_leaks():
+        other = client.server.connect()
+        assert send(other, "PUT", "/files/below/file", b"", "If-None-Match: *").status == 412
+        other.close()
 
 
 def test_a_condition_is_asked_again_before_anything_is_replaced(shared: Shared, client: Client) -> None:

@@ -1,0 +1,125 @@
+"""The states of a connection, as data.
+
+A state decides what the reactor waits for, for how long, what happens when that time passes, and which
+states may follow. ``Connection`` changes its state in one method, which asserts that the new state is a
+successor of the old one. The trace, the inspector, the metrics and the simulation use this enum as well.
+
+    ACCEPTED           no byte of a request has been received
+    IDLE               every request is answered, and every response is sent
+    RECEIVING_HEAD     a part of a request head has been received
+    CONTINUING         an interim response, such as 100 (Continue), is being sent
+    RECEIVING_CONTENT  the head of a request is complete, and its body is not
+    RESPONDING         a response is being made, or sent
+    YIELDING           received requests are left after this connection's share of the turn
+    WAITING            a live stream has no data yet
+    FINISHING          the last response of the connection is being sent
+    DRAINING           it is sent, and the client has not closed the connection yet
+    CLOSED             the socket is closed
+"""
+
+from enum import Enum, StrEnum
+from textwrap import wrap
+
+from reactor.event_handler import Interest
+
+
+class OnTimeout(Enum):
+    """What a connection does when the timeout of its state has passed; the value describes it."""
+
+    CLOSE = "close"
+    ANSWER_408 = "answer 408"
+    MEASURE_RATE = "measure rate"  # answer 408 if the body is too slow, else begin another period
+    RESET = "reset"
+
+
+class CloseReason(StrEnum):
+    """Why a connection was closed; ``text`` says it in a sentence."""
+
+    text: str
+
+    CLIENT_CLOSED = "client_closed", "the client closed"
+    TIMEOUT = "timeout", "a deadline passed"
+    SERVER_CLOSED = "server_closed", "the server stopped, or made room for others"
+    HANDLER_FAILED = "handler_failed", "an event handler failed"
+    SEND_FAILED = "send_failed", "sending broke off"
+    COMPLETED = "completed", "the last response was read"
+
+    def __new__(cls, value: str, text: str) -> "CloseReason":
+        """Make a member of its value and its text."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.text = text
+        return member
+
+
+class State(Enum):
+    """The state of a connection.
+
+    ``timeout`` names a setting: the field of ``Settings`` without "_timeout". None, like ``on_timeout``, for
+    a state that waits for the server itself. ``index`` numbers the states from 0, in the order of the table.
+    """
+
+    index: int
+    successors: tuple["State", ...]
+
+    ACCEPTED = (
+        Interest.READ,
+        "first_octet",
+        OnTimeout.CLOSE,
+        "RECEIVING_HEAD RECEIVING_CONTENT CONTINUING RESPONDING YIELDING DRAINING CLOSED",
+    )
+    IDLE = (
+        Interest.READ,
+        "keep_alive",
+        OnTimeout.CLOSE,
+        "RESPONDING RECEIVING_HEAD RECEIVING_CONTENT CONTINUING YIELDING DRAINING CLOSED",
+    )
+    RECEIVING_HEAD = (
+        Interest.READ,
+        "head",
+        OnTimeout.ANSWER_408,
+        "RESPONDING RECEIVING_CONTENT CONTINUING YIELDING IDLE CLOSED",
+    )
+    CONTINUING = Interest.WRITE, "stall", OnTimeout.RESET, "RECEIVING_CONTENT CLOSED"
+    RECEIVING_CONTENT = Interest.READ, "content", OnTimeout.MEASURE_RATE, "RESPONDING YIELDING CLOSED"
+    RESPONDING = (
+        Interest.WRITE,
+        "stall",
+        OnTimeout.RESET,
+        "IDLE RECEIVING_HEAD RECEIVING_CONTENT CONTINUING YIELDING WAITING FINISHING CLOSED",
+    )
+    YIELDING = (
+        Interest.NONE,
+        None,
+        None,
+        "RESPONDING RECEIVING_HEAD RECEIVING_CONTENT CONTINUING IDLE CLOSED",
+    )
+    WAITING = Interest.READ, None, None, "RESPONDING FINISHING CLOSED"
+    FINISHING = Interest.WRITE, "stall", OnTimeout.RESET, "DRAINING WAITING CLOSED"
+    DRAINING = Interest.READ, "linger", OnTimeout.CLOSE, "CLOSED"
+    CLOSED = Interest.NONE, None, None, ""
+
+    def __init__(
+        self, interest: Interest, timeout: str | None, on_timeout: OnTimeout | None, successors: str
+    ) -> None:
+        self.interest = interest
+        self.timeout = timeout
+        self.on_timeout = on_timeout
+        self.successor_names = successors.split()
+
+
+for index, state in enumerate(State):
+    state.index = index
+    state.successors = tuple(State[name] for name in state.successor_names)
+
+
+def table() -> str:
+    """Return the table of all states; "-" stands for none."""
+    rows = [("State", "Waits for", "Timeout", "On timeout", "Successors")]
+    for state in State:
+        interest = state.interest.name if state.interest else "-"
+        on_timeout = state.on_timeout.value if state.on_timeout else "-"
+        first, *others = wrap(" ".join(each.name for each in state.successors), 50) or ["-"]
+        rows.append((state.name, interest, state.timeout or "-", on_timeout, first))
+        rows += [("", "", "", "", each) for each in others]
+    return "\n".join("{:17}  {:9}  {:11}  {:12}  {}".format(*row) for row in rows)

@@ -1,0 +1,107 @@
+"""What passes at each pace, what a command changes, and that the table of the docstring is true."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from reactor.inspector import control as module
+from reactor.inspector.control import BETWEEN, Control, Pace, Position
+
+HELD = Position(BETWEEN, 7, None, "", "a test")
+COMMANDS: dict[str, tuple[Callable[[Control], None], Pace]] = {
+    "pause": (Control.pause, Pace.PAUSED),
+    "resume": (Control.resume, Pace.RUNNING),
+    "event": (Control.step_event, Pace.EVENT),
+    "turn": (Control.step_turn, Pace.TURN),
+    "slow": (lambda control: control.slow_motion(2.0), Pace.SLOW),
+}
+AT_ANY_PACE = pytest.mark.parametrize("before", COMMANDS)
+
+
+def at_pace(before: str) -> Control:
+    control = Control()
+    COMMANDS[before][0](control)
+    return control
+
+
+def rows() -> list[list[str]]:
+    """Return the rows of the table in the docstring."""
+    lines = (module.__doc__ or "").partition("Pace     Mode")[2].splitlines()[1:6]
+    return [re.split(r" {2,}", line.strip()) for line in lines]
+
+
+def test_the_table_has_every_pace_with_its_mode_and_what_follows() -> None:
+    assert [row[0] for row in rows()] == [pace.name for pace in Pace]
+    for name, mode, _, then in rows():
+        control = Control()
+        control.pace = Pace[name]
+        assert control.mode == mode
+        control.event_passes()
+        control.turn_ended(slow=False)
+        assert control.pace.name == (name if then == "-" else then)
+
+
+@AT_ANY_PACE
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_sets_the_pace_and_all_but_pause_let_the_loop_go_on(before: str, command: str) -> None:
+    control = at_pace(before)
+    control.hold(HELD)
+    COMMANDS[command][0](control)
+    assert control.pace is COMMANDS[command][1]
+    assert (control.at is None) is (command != "pause")
+
+
+def test_one_event_is_used_up_by_one_call_and_one_turn_by_its_end() -> None:
+    control = at_pace("event")
+    control.turn_ended(slow=False)
+    assert control.pace.name == "EVENT"
+    control.event_passes()
+    assert control.pace.name == "PAUSED"
+    control = at_pace("turn")
+    control.event_passes()
+    assert control.pace.name == "TURN"
+    control.turn_ended(slow=False)
+    assert control.pace.name == "PAUSED"
+
+
+@AT_ANY_PACE
+def test_a_delay_ends_only_in_slow_motion(before: str) -> None:
+    control = at_pace(before)
+    control.hold(HELD)
+    control.delay_ended()
+    assert (control.at is None) is (before == "slow")
+
+
+@AT_ANY_PACE
+def test_a_breakpoint_pauses_and_says_why(before: str) -> None:
+    control = at_pace(before)
+    control.set_breakpoints((), slow=True)
+    control.turn_ended(slow=True)
+    assert (control.pace, control.reason) == (Pace.PAUSED, "breakpoint: a slow turn")
+
+
+@AT_ANY_PACE
+def test_only_one_event_or_one_turn_is_waited_for(before: str) -> None:
+    control = at_pace(before)
+    control.nothing_is_ready()
+    assert control.waiting == (before if before in ("event", "turn") else "")
+
+
+@AT_ANY_PACE
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_server_that_stops_is_held_by_no_command(before: str, command: str) -> None:
+    control = at_pace(before)
+    control.set_breakpoints(["IDLE"], slow=True)
+    control.hold(HELD)
+    control.stop()
+    assert (control.at, control.may_hold) == (None, False)
+    COMMANDS[command][0](control)
+    assert control.pace is Pace.RUNNING
+
+
+def test_a_pause_where_the_loop_is_held_changes_the_reason() -> None:
+    control = Control()
+    control.hold(HELD)
+    control.pause()
+    assert control.at == HELD._replace(reason="you asked")

@@ -1,0 +1,53 @@
+"""The snapshot: what it records of the events of connections."""
+
+from reactor.event_handler import DEADLINE, SOON, EventHandler
+from reactor.http11.message import Response
+from reactor.inspector.snapshot import Snapshot
+from reactor.observe.events import EventKind
+from reactor.observe.instrumented import InstrumentedReactor
+from reactor.routing import Router
+from tests.support.in_process import Harness
+
+SIZE = 600_000
+
+
+def test_only_deadlines_count_as_late() -> None:
+    reactor = InstrumentedReactor([])
+    snapshot = Snapshot(reactor, [], 0.05)
+    reactor.close()
+    snapshot(
+        [
+            (EventKind.SELECTED, 1.0, 0.5, []),
+            (EventKind.CALLED, 2.0, EventHandler(), SOON, 1.0),
+            (EventKind.CALLED, 4.0, EventHandler(), DEADLINE, 2.0),
+            (EventKind.ENDED, 4.0, 1, 1.0),
+        ]
+    )
+    [(_, waited, dispatched, late, *_)] = snapshot.turns
+    assert (waited, dispatched, late) == (0.5, 1.0, 2.0)
+
+
+def test_a_head_behind_the_rest_of_another_response_is_counted_and_not_shown_as_first() -> None:
+    routes = Router()
+    routes.get("/large")(lambda request: Response(200, b"x" * SIZE))
+    routes.get("/small")(lambda request: Response(404, b"small"))
+    subscribers = [lambda events: None]
+    with Harness(
+        routes, subscribers=subscribers, turn_requests=1, low_water=SIZE, high_water=2 * SIZE
+    ) as server:
+        assert isinstance(server.reactor, InstrumentedReactor)
+        snapshot = Snapshot(server.reactor, [], 0.05)
+        server.reactor.subscribe(snapshot)
+        client = server.connect()
+        client.send(b"".join(b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n" % name for name in (b"large", b"small")))
+        assert [answer.status for answer in client.responses()] == [200, 404]
+        client.get("/large")
+        record = snapshot.records[1]
+    sent = [(count, text) for _, way, count, text in record.traffic if way == "out"]
+    assert not any("xx" in text for _, text in sent), "content is not shown"
+    begins = [index for index, (_, text) in enumerate(sent) if text.startswith("HTTP/1.1 200 OK")]
+    assert len(begins) == 2
+    assert begins[0] == 0
+    others = [each for index, each in enumerate(sent) if index not in begins]
+    assert len(others) >= 2, "the first response is sent in parts"
+    assert all(text == f"[{count} octets]" for count, text in others)

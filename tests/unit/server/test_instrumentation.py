@@ -1,0 +1,100 @@
+"""When a server calls the hooks of its instrumentation."""
+
+import signal
+import socket
+
+import pytest
+
+from reactor.loop import Reactor
+from reactor.routing import Router
+from reactor.server.connection import Connection
+from reactor.server.context import ServerState
+from reactor.server.server import STOP, Instrumentation, Server
+
+
+class Recording(Instrumentation):
+    """Notes each hook, with the state of the server; another reactor runs than the server's own."""
+
+    def __init__(self) -> None:
+        super().__init__(Reactor(), Connection, Outer(self))
+        self.called: list[str] = []
+        self.server: Server | None = None
+
+    def on_start(self, server: Server) -> None:
+        self.server = server
+        self.called.append(f"start {server.context.state.name}")
+
+    def on_signal(self, server: Server, number: int) -> None:
+        assert server is self.server
+        self.called.append(f"signal {number}")
+        super().on_signal(server, number)
+
+    def on_close(self) -> None:
+        assert self.server is not None
+        self.called.append(f"close {self.server.context.state.name}")
+
+
+class Outer(Reactor):
+    """A reactor that takes the turns of another."""
+
+    def __init__(self, instrumentation: Instrumentation) -> None:
+        super().__init__()
+        self._instrumentation = instrumentation
+
+    def turn(self, may_sleep: bool = True) -> None:
+        """Take a turn, and one of the other reactor."""
+        super().turn(may_sleep=False)
+        self._instrumentation.reactor.turn(may_sleep=False)
+
+
+def test_the_hooks_are_called_from_the_start_to_the_end() -> None:
+    recording = Recording()
+    with Server(Router(), port=0, instrumentation=recording) as server:
+        assert recording.called == ["start RUNNING"]
+        server.run(server.stop)
+        assert server.context.state is ServerState.STOPPED
+    assert recording.called == ["start RUNNING", f"signal {STOP}", "close STOPPED"]
+    recording.run_loop.close()
+
+
+def test_it_is_told_that_a_running_server_closes_before_its_connections_are_closed() -> None:
+    recording = Recording()
+    Server(Router(), port=0, instrumentation=recording).close()
+    assert recording.called == ["start RUNNING", "close RUNNING"]
+    recording.run_loop.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
+def test_signals_pass_through_it(number: signal.Signals) -> None:
+    recording = Recording()
+    with Server(Router(), port=0, instrumentation=recording) as server:
+
+        def stop() -> None:
+            signal.raise_signal(number)
+            server.stop()
+
+        server.run(stop)
+    assert recording.called[1:-1] == [f"signal {number:d}", f"signal {STOP}"]
+    recording.run_loop.close()
+
+
+def test_without_instrumentation_one_reactor_runs() -> None:
+    with Server(Router(), port=0) as server:
+        server.run(server.stop)
+        assert server.context.state is ServerState.STOPPED
+
+
+def test_a_server_that_cannot_be_observed_listens_no_longer() -> None:
+    class Failing(Recording):
+        def on_start(self, server: Server) -> None:
+            super().on_start(server)
+            raise RuntimeError("no page today")
+
+    failing = Failing()
+    with pytest.raises(RuntimeError, match="no page today"):
+        Server(Router(), port=0, instrumentation=failing)
+    assert failing.server is not None
+    assert failing.server.context.state is ServerState.STOPPED
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(failing.server.address)
+    failing.run_loop.close()

@@ -1,0 +1,65 @@
+"""Handlers that ask to be called soon: once, in the next turn, in the order in which they asked."""
+
+from functools import partial
+
+import pytest
+
+from tests.support.loop import ReactorHarness, breaks
+
+
+def test_it_is_called_once_in_the_next_turn_which_does_not_sleep() -> None:
+    with ReactorHarness() as harness:
+        first, second = harness.add("a"), harness.add("b", ready=False, deadline=harness.clock.now + 5)
+        first.then["readable"] = partial(harness.reactor.soon, second)
+        assert harness.turn() == ["a readable"]
+        assert harness.turn() == ["b soon"]
+        assert harness.selector.timeout == 0
+        assert harness.turn() == []
+        assert harness.selector.timeout == 5
+
+
+def test_it_is_called_after_ready_handles_and_before_those_that_are_late() -> None:
+    with ReactorHarness() as harness:
+        harness.add("a")
+        harness.add_deadline("d", 0)
+        harness.reactor.soon(harness.add("b", ready=False))
+        assert harness.turn() == ["a readable", "b soon", "d deadline"]
+
+
+def test_several_are_called_in_the_order_in_which_they_asked_and_each_once() -> None:
+    with ReactorHarness() as harness:
+        handlers = [harness.add(name, ready=False) for name in "cab"]
+        for handler in (*handlers, *handlers):
+            harness.reactor.soon(handler)
+        assert harness.turn() == ["c soon", "a soon", "b soon"]
+
+
+def test_one_that_asks_again_while_it_is_called_is_called_in_the_turn_after() -> None:
+    with ReactorHarness() as harness:
+        handler = harness.add("a", ready=False)
+        handler.then["soon"] = partial(harness.reactor.soon, handler)
+        harness.reactor.soon(handler)
+        assert [harness.turn() for _ in range(3)] == [["a soon"]] * 3
+
+
+@pytest.mark.parametrize("remover", ["before the turn", "a ready handler", "one that asked before"])
+def test_one_that_is_removed_is_not_called(remover: str) -> None:
+    with ReactorHarness() as harness:
+        other, handler = harness.add("a", ready=remover == "a ready handler"), harness.add("b", ready=False)
+        other.then["readable"] = other.then["soon"] = partial(harness.reactor.remove, handler)
+        if remover == "one that asked before":
+            harness.reactor.soon(other)
+        harness.reactor.soon(handler)
+        if remover == "before the turn":
+            harness.reactor.remove(handler)
+        assert [call for call in (*harness.turn(), *harness.turn()) if call.startswith("b")] == []
+
+
+def test_one_that_fails_is_removed_and_stops_no_other() -> None:
+    with ReactorHarness() as harness:
+        broken, other = harness.add("a", ready=False), harness.add("b", ready=False)
+        broken.then["soon"] = breaks
+        for handler in (broken, other):
+            harness.reactor.soon(handler)
+        assert harness.turn() == ["a soon", "a failure", "b soon"]
+        assert [key.data for key in harness.selector.get_map().values()] == [other]
