@@ -15,4 +15,4 @@ from reactor.http11.message import Request
 def require_same_origin(request: Request, allowed: str | None) -> None:
     """Raise HTTPError(403) for a request from a page of another origin than ``allowed`` ("*" for any)."""
     if is_cross_origin(request) and allowed not in (ANY, request.headers.get("origin", "")):
-        raise HTTPError(403, "a page of another site may not upload")
+        raise HTTPError(403, "cross-origin upload refused")

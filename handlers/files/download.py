@@ -60,7 +60,7 @@ def _answer(request: Request, found: Representation, wanted: str | None, now: fl
         found.close()
         return Response(304, b"", (("ETag", validators.etag), *_vary(found.metadata)))
     if status is not None:
-        raise HTTPError(status, "the file is not what the request expects")
+        raise HTTPError(status, "precondition failed: the file does not match the request's conditions")
     if wanted is not None and range_applies(headers, validators, now):
         parts = read_ranges(wanted, found.metadata.size)
         if parts is not None:
@@ -77,7 +77,7 @@ def _partial(found: Representation, parts: list[range]) -> Response:
     """Return 206 with these parts; raise HTTPError(416) when there are none."""
     metadata = found.metadata
     if not parts:
-        reason = f"there are {metadata.size} octets, and none of those asked for"
+        reason = f"range not satisfiable: the file has {metadata.size} bytes"
         raise HTTPError(416, reason, (("Content-Range", unsatisfied_range(metadata.size)),))
     fields = (*metadata.fields, *_vary(metadata))
     if len(parts) == 1:

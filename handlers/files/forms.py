@@ -88,7 +88,7 @@ class OpenFileLimit:
         """Count one more; raise HTTPError(503) when there are too many."""
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if limit != resource.RLIM_INFINITY and self._count >= limit // 16:
-            raise HTTPError(503, "too many files of forms are on their way")
+            raise HTTPError(503, "too many concurrent form uploads; try again later")
         self._count += 1
 
     def release(self) -> None:
@@ -121,7 +121,7 @@ class FormUpload:
         """Return the form itself, for the handler to commit; raise HTTPError when it is not whole."""
         self._reader.end()
         if not self._uploads:
-            raise HTTPError(400, "there is no file in the form")
+            raise HTTPError(400, "the form contains no file")
         return self
 
     def commit(self) -> None:
@@ -138,7 +138,7 @@ class FormUpload:
         if not part.filename:
             return None
         if len(self._uploads) == MAX_FILES:
-            raise HTTPError(413, f"the form has over {MAX_FILES} files")
+            raise HTTPError(413, f"too many files in the form (limit: {MAX_FILES})")
         # Some clients send the whole path.
         name = part.filename.replace("\\", "/").rpartition("/")[2]
         self._open_files.acquire()
@@ -174,7 +174,7 @@ class FormReader:
     def end(self) -> None:
         """Check that the form is complete; raise HTTPError(400)."""
         if self.state is not FormState.EPILOGUE:
-            raise HTTPError(400, "the form ends before its last boundary")
+            raise HTTPError(400, "incomplete form: the closing boundary is missing")
 
     def _step(self) -> Part | bytes | None:
         """Read what the state expects; the state stays the same when more is needed."""
@@ -215,13 +215,13 @@ class FormReader:
         line = bytes(buffer[: MAX_PADDING + 2] if end < 0 else buffer[:end])
         unfinished = end < 0 and (line == b"-" or line.strip(b" \t") == b"\r")
         if len(line.rstrip(b"\r")) > MAX_PADDING or (line.strip(b" \t") and not unfinished):
-            raise HTTPError(400, "malformed boundary in the form")
+            raise HTTPError(400, "malformed boundary line in the form")
         if end < 0:
             return
         del buffer[:end]  # its CRLF stays: before an empty line it is the end of an empty head
         self._parts += 1
         if self._parts > MAX_PARTS:
-            raise HTTPError(413, f"the form has over {MAX_PARTS} parts")
+            raise HTTPError(413, f"too many parts in the form (limit: {MAX_PARTS})")
         self.state = FormState.HEAD
 
     def _read_head(self) -> Part | None:
@@ -240,17 +240,17 @@ class FormReader:
 
     def _check_head(self, length: int) -> None:
         if length > MAX_HEAD_SIZE:
-            raise HTTPError(400, f"the head of a part of the form is over {MAX_HEAD_SIZE} octets")
+            raise HTTPError(400, f"headers of a form part too large: over {MAX_HEAD_SIZE} bytes")
 
 
 def read_boundary(content_type: str | None) -> bytes:
     """Return the boundary that a Content-Type names; raise HTTPError, 415 where it is no form."""
     media, semicolon, parameters = (content_type or "").partition(";")
     if media.strip(" \t").lower() != "multipart/form-data":
-        raise HTTPError(415, "a directory takes a form (multipart/form-data); a file needs a name")
+        raise HTTPError(415, "invalid Content-Type for an upload to a directory (expected multipart/form-data)")
     boundary = _parameters(semicolon + parameters).get("boundary", "")
     if _is_boundary(boundary) is None:
-        raise HTTPError(400, "the form has no boundary, or a malformed one")
+        raise HTTPError(400, "missing or malformed boundary in Content-Type")
     return boundary.encode("ascii")
 
 
@@ -260,7 +260,7 @@ def _read_part(lines: list[bytes]) -> Part:
     kind, semicolon, parameters = (values or [""])[0].partition(";")
     found = _parameters(semicolon + parameters)
     if len(values) != 1 or kind.strip(" \t").lower() != "form-data" or "name" not in found:
-        raise HTTPError(400, "a part of the form has no name")
+        raise HTTPError(400, "malformed form part (expected one Content-Disposition: form-data with a name)")
     return Part(found["name"], found.get("filename"))
 
 
@@ -273,7 +273,7 @@ def _parameters(text: str) -> dict[str, str]:
         value = match[3] if match[2] is None else _replace_escaped(_unescape, match[2])
         found.setdefault(match[1].lower(), _from_utf8(value))
     if text[position:].strip(" \t;"):
-        raise HTTPError(400, "malformed parameters in the form")
+        raise HTTPError(400, "malformed header parameters in the form")
     return found
 
 
@@ -286,4 +286,4 @@ def _from_utf8(value: str) -> str:
     try:
         return value.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
-        raise HTTPError(400, "a name in the form is not UTF-8") from None
+        raise HTTPError(400, "name in the form is not valid UTF-8") from None

@@ -136,7 +136,7 @@ class Representation:
             size = min(CHUNK_SIZE, span.stop - start)
             octets = os.pread(self.file.fileno(), size, start)
             if len(octets) < size or not self.is_unchanged():
-                raise OSError("the file was changed while it was sent")
+                raise OSError("the file changed while it was being sent")
             yield octets
 
 

@@ -33,7 +33,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 def not_found() -> HTTPError:
     """Return the error for a file that does not exist, or is not shared."""
-    return HTTPError(404, "there is no such file")
+    return HTTPError(404, "file not found")
 
 
 def http_error_from(error: OSError) -> HTTPError:
@@ -41,13 +41,13 @@ def http_error_from(error: OSError) -> HTTPError:
     if error.errno in _MISSING:
         return not_found()
     if error.errno in _DENIED:
-        return HTTPError(403, "the file system does not allow it")
+        return HTTPError(403, "permission denied by the file system")
     if error.errno in _EXHAUSTED:
-        return HTTPError(503, "too many files are open")
+        return HTTPError(503, "too many open files; try again later")
     if error.errno in _IN_USE:
-        return HTTPError(503, "the file is in use")
+        return HTTPError(503, "the file is in use; try again later")
     if error.errno in _FULL:
-        return HTTPError(507, "there is not enough space")
+        return HTTPError(507, "not enough disk space")
     raise error
 
 
@@ -75,14 +75,15 @@ class SharedRoot:
         """Return why nothing can be stored under a name that was refused."""
         for part in name.split("/"):
             if not part:
-                return "a file needs a name, without a slash at its end"
+                return "missing file name, or empty path segment (expected NAME or DIRECTORY/NAME)"
             if part.startswith(".") and not self.is_visible(part):
-                return "names that begin with a dot are not shared"
+                return "names that begin with a dot are not allowed"
             if not self.is_visible(part):
-                return "a name has no backslash, and no NUL"
-            if len(part.encode("utf-8")) > MAX_NAME_LENGTH:
-                return f"a name is over {MAX_NAME_LENGTH} octets"
-        return "the name is too long"
+                return "invalid file name: it contains a backslash or NUL"
+            length = len(part.encode("utf-8"))
+            if length > MAX_NAME_LENGTH:
+                return f"file name too long: {length} bytes (limit: {MAX_NAME_LENGTH})"
+        return "path too long"
 
     def parts(self, name: str) -> list[bytes]:
         """Split a name into the parts of a path beneath the directory; raise HTTPError(404).

@@ -86,7 +86,7 @@ class UploadRequest(InterimSink):
         upload = self.upload
         most = self._registry.max_size if upload.length is None else upload.length
         if upload.offset + len(octets) > most:
-            raise HTTPError(413, f"the content is over {most} octets")
+            raise HTTPError(413, f"upload too large: over {most} bytes")
         upload.sink.write(octets)
         upload.offset += len(octets)
 
@@ -98,7 +98,7 @@ class UploadRequest(InterimSink):
     def _check_current(self) -> None:
         """Check that no other request has taken over, and that the upload was not cancelled."""
         if self.upload.writer is not self:
-            raise HTTPError(409, "another request goes on with this upload, or it was given up")
+            raise HTTPError(409, "another request took over this upload, or it was cancelled")
 
     def answer(self) -> Response:
         """Answer with the progress of the upload; commit it when it is complete."""
@@ -107,7 +107,7 @@ class UploadRequest(InterimSink):
             return Response(204, b"", _progress_fields(upload))
         if upload.length is not None and upload.offset != upload.length:
             raise HTTPError(
-                400, f"there are {upload.offset} octets of {upload.length}", _progress_fields(upload)
+                400, f"upload incomplete: {upload.offset} of {upload.length} bytes received", _progress_fields(upload)
             )
         try:
             stored = upload.sink.finish()
@@ -149,7 +149,7 @@ class UploadRegistry(dict[str, ResumableUpload]):
         if len(self) >= MAX_UPLOADS:
             if not idle:
                 upload.sink.close()
-                raise HTTPError(503, "too many uploads are on their way")
+                raise HTTPError(503, f"too many concurrent resumable uploads (limit: {MAX_UPLOADS})")
             self.drop(idle[0])
         token = secrets.token_urlsafe(16)
         self[token] = upload
@@ -159,7 +159,7 @@ class UploadRegistry(dict[str, ResumableUpload]):
         """Return an upload and mark it as the one used last; raise HTTPError(404)."""
         upload = self.pop(token, None)
         if upload is None:
-            raise HTTPError(404, "there is no such upload")
+            raise HTTPError(404, "upload not found")
         self[token] = upload
         return upload
 
@@ -204,15 +204,15 @@ class UploadRegistry(dict[str, ResumableUpload]):
         headers = request.headers
         if headers.get("content-type", "").strip().lower() != MEDIA_TYPE:
             raise HTTPError(
-                415, f"an upload is gone on with by {MEDIA_TYPE}", (("Accept-Patch", MEDIA_TYPE),)
+                415, f"Content-Type must be {MEDIA_TYPE}", (("Accept-Patch", MEDIA_TYPE),)
             )
         complete = read_complete(headers)
         offset = _read_integer(headers, "upload-offset")
         if offset is None:
-            raise HTTPError(400, "there is no Upload-Offset")
+            raise HTTPError(400, "missing Upload-Offset")
         upload = self.touch(request.params["token"])
         if offset != upload.offset:
-            raise HTTPError(409, f"the upload goes on at {upload.offset}", _progress_fields(upload))
+            raise HTTPError(409, f"wrong Upload-Offset: {offset} (expected {upload.offset})", _progress_fields(upload))
         return UploadRequest(self, request.params["token"], complete)
 
     def answer_resumed(self, request: Request) -> Response:
@@ -257,7 +257,7 @@ def read_complete(headers: Headers) -> bool:
     """Read Upload-Complete; raise HTTPError(400) where it is missing or malformed."""
     value = _BOOLEANS.get(headers.get("upload-complete", "").strip())
     if value is None:
-        raise HTTPError(400, "Upload-Complete is to be ?0 or ?1")
+        raise HTTPError(400, "missing or invalid Upload-Complete (expected ?0 or ?1)")
     return value
 
 
@@ -267,7 +267,7 @@ def _read_integer(headers: Headers, name: str) -> int | None:
     if value is None:
         return None
     if _is_integer(value) is None:
-        raise HTTPError(400, f"malformed {name.title()}")
+        raise HTTPError(400, f"invalid {name.title()} (expected an integer of at most 15 digits)")
     return int(value)
 
 

@@ -127,7 +127,7 @@ class Files:
             creation = self._registry.read_creation(request)  # before anything is kept of the request
             return self._registry.begin(creation, self._open_special(request))
         if complete == "?0":  # without the rest it would be stored as if it were complete
-            raise HTTPError(400, "an upload in parts is not taken here")
+            raise HTTPError(400, "resumable uploads are disabled (Upload-Complete: ?0)")
         return self._open_special(request)
 
     def _open_special(self, request: Request) -> Upload | CheckedUpload:
@@ -177,9 +177,9 @@ def redirect_to_slash(request: Request) -> Response:
 def _check_representation(headers: Headers) -> None:
     """Check that the content is a complete representation (RFC 9110, 9.3.4); raise HTTPError."""
     if headers.get("content-range") is not None:  # RFC 9110, 14.5
-        raise HTTPError(400, "a part of a file cannot be stored")
+        raise HTTPError(400, "partial PUT is not supported (Content-Range)")
     if headers.get("content-encoding", "identity").lower() != "identity":
-        raise HTTPError(415, "content is stored as it comes", (("Accept-Encoding", "identity"),))
+        raise HTTPError(415, "Content-Encoding is not supported for uploads", (("Accept-Encoding", "identity"),))
 
 
 class Precondition:
@@ -196,7 +196,7 @@ class Precondition:
         request = self._request
         status = evaluate(request.method, request.headers, current, self._wall_clock())
         if status is not None:
-            raise HTTPError(status, "what stands there is not what the request expects")
+            raise HTTPError(status, "precondition failed: the file does not match the request's conditions")
 
 
 def precondition(request: Request, wall_clock: Callable[[], float]) -> Precondition | None:

@@ -134,7 +134,7 @@ class Store:
         try:
             parent = self._root.open_parent(parts)
         except FileNotFoundError:
-            raise HTTPError(409, "its directory does not exist") from None
+            raise HTTPError(409, "the parent directory does not exist") from None
         except OSError as error:
             raise http_error_from(error) from None
         try:
@@ -168,7 +168,7 @@ class Store:
     def check_space(self, descriptor: int, size: int) -> None:
         """Raise HTTPError(507) when ``size`` octets more would leave too little space."""
         if self._free_space(descriptor) - size < self._min_free_space:
-            raise HTTPError(507, "there is not enough space")
+            raise HTTPError(507, "not enough disk space")
 
     def remove_leftovers(self) -> int:
         """Remove what a killed process left; return how many files that were."""
@@ -184,7 +184,7 @@ class Store:
         except FileNotFoundError:
             status = None
         if status is not None and stat.S_ISDIR(status.st_mode):
-            raise HTTPError(409, "there is a directory of this name")
+            raise HTTPError(409, "a directory with this name exists")
         if status is not None and not stat.S_ISREG(status.st_mode):
             raise not_found()
         if condition is not None:

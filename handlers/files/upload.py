@@ -128,7 +128,7 @@ class Upload:
         try:
             os.ftruncate(self._descriptor, self._size)
         except OSError:
-            log.warning("cannot shorten an unfinished upload")
+            log.warning("cannot truncate an unfinished upload")
 
     def finish(self) -> "Upload":
         """Return the upload itself, for the handler to commit."""
@@ -152,9 +152,9 @@ class Upload:
             if self._target.fsync:
                 os.fsync(self._parent)
         except IsADirectoryError:
-            raise HTTPError(409, "there is a directory of this name") from None
+            raise HTTPError(409, "a directory with this name exists") from None
         except FileNotFoundError:
-            raise HTTPError(409, "it was removed while it was coming in") from None
+            raise HTTPError(409, "the temporary file was deleted during the upload") from None
         except OSError as error:
             raise http_error_from(error) from None
 
@@ -221,7 +221,7 @@ def _read_binary(text: str, size: int) -> bytes:
     except binascii.Error:
         octets = b""
     if len(octets) != size:
-        raise HTTPError(400, "malformed Repr-Digest")
+        raise HTTPError(400, "malformed Repr-Digest (expected sha-256=:BASE64: or sha-512=:BASE64:)")
     return octets
 
 
@@ -254,7 +254,7 @@ def remove_leftovers(root: SharedRoot) -> int:
         try:
             directory = root.open_parts(parts)
         except OSError as error:
-            log.warning("cannot look for leftovers in %s: %s", b"/".join(parts).decode(), error.strerror)
+            log.warning("cannot search %s for leftover temporary files: %s", b"/".join(parts).decode(), error.strerror)
             continue
         try:
             names, directories = _scan(directory)
@@ -286,7 +286,7 @@ def _remove_unlocked(name: str, directory: int) -> bool:
         os.unlink(name, dir_fd=directory)
     except OSError as error:
         if not isinstance(error, BlockingIOError):
-            log.warning("cannot remove the leftover %s: %s", name, error.strerror)
+            log.warning("cannot remove leftover temporary file %s: %s", name, error.strerror)
         return False
     finally:
         os.close(descriptor)

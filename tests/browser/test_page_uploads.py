@@ -57,7 +57,7 @@ def test_three_files_are_chosen(browser: Browser, directory: Path, outside: Path
     assert sorted(browser.names) == sorted(["below", *names])
     assert browser.one("#summary").text == "1 folder · 3 files · 9 B"
     assert browser.one("#status").get_attribute("aria-live") == "polite"
-    assert "is uploaded" in browser.one("#status").get_attribute("textContent")
+    assert "Uploaded" in browser.one("#status").get_attribute("textContent")
     assert browser.all("img") == []
     assert browser.complaints() == []
     browser.one("#clear").click()
@@ -159,7 +159,7 @@ def test_a_refusal_is_shown_in_the_words_of_the_server(
     browser.open(url)
     browser.choose(*make_files(outside, ".hidden"))
     browser.button("Retry: .hidden")
-    assert browser.uploads == {".hidden": "names that begin with a dot are not shared"}
+    assert browser.uploads == {".hidden": "names that begin with a dot are not allowed"}
     assert stored(directory) == {}
 
 
@@ -170,7 +170,7 @@ def test_a_server_that_is_gone_is_told_and_can_be_tried_again(
     server.kill()
     browser.choose(*make_files(outside, "a.txt"))
     browser.button("Retry: a.txt")
-    assert "The connection was lost" in browser.uploads["a.txt"]
+    assert "Connection lost" in browser.uploads["a.txt"]
     with ServerProcess("--directory", str(directory), "--port", str(server.port)):
         browser.button("Retry: a.txt").click()
         browser.wait(lambda: browser.uploads == {"a.txt": "Uploaded, 3 B"})

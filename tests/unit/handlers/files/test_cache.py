@@ -97,7 +97,7 @@ def test_a_file_that_was_uploaded_again_is_read_anew(store: Store) -> None:
 def test_a_file_that_is_gone_is_not_found(store: Store, tmp_path: Path) -> None:
     read(store)
     os.unlink(tmp_path / "file")
-    with pytest.raises(HTTPError, match="no such file"):
+    with pytest.raises(HTTPError, match="file not found"):
         store.find("file")
 
 
@@ -106,7 +106,7 @@ def test_a_link_that_took_its_place_is_not_followed(store: Store, tmp_path: Path
     read(store, name)
     os.rename(tmp_path / name, tmp_path / "moved")
     os.symlink(tmp_path / "moved", tmp_path / name)
-    with pytest.raises(HTTPError, match="no such file"):
+    with pytest.raises(HTTPError, match="file not found"):
         store.find(name)
 
 
@@ -114,7 +114,7 @@ def test_a_link_that_took_the_place_of_its_directory_is_not_followed(store: Stor
     read(store, "below/file")
     os.rename(tmp_path / "below", tmp_path / "moved")
     os.symlink(tmp_path / "moved", tmp_path / "below")
-    with pytest.raises(HTTPError, match="no such file"):
+    with pytest.raises(HTTPError, match="file not found"):
         store.find("below/file")
 
 

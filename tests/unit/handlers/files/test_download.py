@@ -119,7 +119,7 @@ def test_a_precondition_that_fails_is_412(client: Client, name: str) -> None:
     ):
         answer = request(client, "GET", f"/files/{name}", line)
         assert answer.status == 412
-        assert answer.content == b"the file is not what the request expects\n"
+        assert answer.content == b"precondition failed: the file does not match the request's conditions\n"
     assert client.get(f"/files/{name}", f"If-Match: {etag(client, name)}").content == CONTENTS[name]
     assert open_descriptors() == before
 

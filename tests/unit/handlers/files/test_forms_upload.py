@@ -111,7 +111,7 @@ def test_a_hostile_name_is_a_name(shared: Shared, client: Client) -> None:
 )
 def test_a_form_without_files_is_no_success(shared: Shared, client: Client, content: bytes) -> None:
     answer = submit(client, "/files/", content)
-    assert (answer.status, answer.content) == (400, b"there is no file in the form\n")
+    assert (answer.status, answer.content) == (400, b"the form contains no file\n")
     shared.assert_untouched()
 
 

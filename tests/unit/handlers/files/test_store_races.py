@@ -126,7 +126,7 @@ def test_a_file_that_becomes_a_link_is_not_followed(shared: Shared, swapper: Swa
             seen.add(outcome(lambda: read(store, "file")))
         thread.join()
     # A file that gets another name while it is read has another fingerprint, and may be another one.
-    assert seen <= {b"inside", 404, "the file was changed while it was sent"}
+    assert seen <= {b"inside", 404, "the file changed while it was being sent"}
     assert seen, "nothing was read meanwhile"
 
 

@@ -67,7 +67,7 @@ def test_what_cannot_be_stored_is_refused(client: Client, method: str, path: str
 
 
 def test_a_directory_is_not_made_on_the_way(shared: Shared, client: Client) -> None:
-    assert send(client, "PUT", "/files/absent/new", b"x").content == b"its directory does not exist\n"
+    assert send(client, "PUT", "/files/absent/new", b"x").content == b"the parent directory does not exist\n"
     shared.assert_untouched()
 
 
@@ -114,7 +114,7 @@ def test_if_match_keeps_what_has_changed_from_being_lost(shared: Shared, client:
     for tag in (stale, '"other"', f"W/{etag(client)}"):
         answer = send(client, method, "/files/file", b"lost", f"If-Match: {tag}")
         assert answer.status == 412
-        assert answer.content == b"what stands there is not what the request expects\n"
+        assert answer.content == b"precondition failed: the file does not match the request's conditions\n"
         client = client.server.connect()
     assert (shared.path / "file").read_bytes() == b"changed meanwhile"
     assert open_descriptors() == before + 6  # both ends of three connections more

@@ -233,12 +233,12 @@ def test_all_kinds_of_requests_many_times_leak_nothing(shared: Shared, server: H
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/files/.hidden", "names that begin with a dot are not shared"),
-        ("/files/.directory/new", "names that begin with a dot are not shared"),
-        ("/files/a%5Cb", "a name has no backslash, and no NUL"),
-        ("/files/below//new", "a file needs a name, without a slash at its end"),
-        ("/files/" + "n" * 256, "a name is over 255 octets"),
-        ("/files/" + "%C3%A9" * 128, "a name is over 255 octets"),
+        ("/files/.hidden", "names that begin with a dot are not allowed"),
+        ("/files/.directory/new", "names that begin with a dot are not allowed"),
+        ("/files/a%5Cb", "invalid file name: it contains a backslash or NUL"),
+        ("/files/below//new", "missing file name, or empty path segment (expected NAME or DIRECTORY/NAME)"),
+        ("/files/" + "n" * 256, "file name too long: 256 bytes (limit: 255)"),
+        ("/files/" + "%C3%A9" * 128, "file name too long: 256 bytes (limit: 255)"),
     ],
 )
 def test_a_name_that_cannot_be_is_told_why(client: Client, path: str, reason: str) -> None:
