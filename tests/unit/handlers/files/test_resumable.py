@@ -147,7 +147,10 @@ def test_without_the_field_an_upload_is_as_always(shared: Shared, server: Harnes
 def test_where_it_is_not_wanted_there_is_no_such_thing(shared: Shared) -> None:
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         answer = send(server.connect(), "PUT", "/files/new", b"abc", "Upload-Complete: ?0")
-        assert (answer.status, answer.content) == (400, b"resumable uploads are disabled (Upload-Complete: ?0)\n")
+        assert (answer.status, answer.content) == (
+            400,
+            b"resumable uploads are disabled (Upload-Complete: ?0)\n",
+        )
         shared.assert_untouched()
         answer = send(server.connect(), "PUT", "/files/new", b"abc", "Upload-Complete: ?1")
         assert (answer.status, answer.headers["location"]) == (201, "/files/new")
