@@ -47,7 +47,7 @@ MAX_FILES = 100  # in one form
 _BCHARS = r"0-9A-Za-z'()+_,\-./:=?"
 _is_boundary = re.compile(rf"[{_BCHARS} ]{{0,69}}[{_BCHARS}]").fullmatch
 
-# parameter = token "=" ( token / quoted-string ), after ";"                        RFC 9110, 5.6.6
+# parameter = token "=" ( token / quoted-string ), after ";"                       RFC 9110, 5.6.6
 # Browsers escape quotes, CR and LF in a quoted-string as %22, %0D and %0A; some tools escape a quote with a
 # backslash. A backslash before any other character is literal.
 _match_parameter = re.compile(
