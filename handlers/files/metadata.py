@@ -20,8 +20,8 @@ from reactor.http11.message import Fields, FileSlice, Response
 
 from .media_types import FileType
 
-# Bytes per read of a file that is not sent by sendfile, mostly because it is compressed: zlib takes half a
-# millisecond for a chunk, for each such response in the same turn.
+# Bytes per read of a file that is not sent by sendfile, usually because it is compressed. zlib takes half a
+# millisecond for a chunk, and every response compressed in the same turn adds as much.
 CHUNK_SIZE = 16 * 1024
 
 Fingerprint = tuple[int, int, int, int, int]

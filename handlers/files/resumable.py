@@ -223,7 +223,7 @@ class UploadRegistry(dict[str, ResumableUpload]):
         return request.upload.answer()
 
     def status(self, request: Request) -> Response:
-        """Return the progress of an upload, and revoke the right of the current writer to write."""
+        """Return the progress of an upload, after detaching its current writer."""
         upload = self.touch(request.params["token"])
         upload.writer = None
         length = () if upload.length is None else (("Upload-Length", str(upload.length)),)
@@ -269,7 +269,7 @@ def _read_integer(headers: Headers, name: str) -> int | None:
     if value is None:
         return None
     if _is_integer(value) is None:
-        raise HTTPError(400, f"invalid {name.title()} (expected an integer of at most 15 digits)")
+        raise HTTPError(400, f"invalid {name.title()}: {value[:40]!r} (expected at most 15 digits)")
     return int(value)
 
 

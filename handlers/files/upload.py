@@ -127,8 +127,8 @@ class Upload:
         """Truncate to the last complete write, so that a resumed upload has no partial data."""
         try:
             os.ftruncate(self._descriptor, self._size)
-        except OSError:
-            log.warning("cannot truncate an unfinished upload")
+        except OSError as error:
+            log.warning("cannot truncate an unfinished upload: %s", error.strerror)
 
     def finish(self) -> "Upload":
         """Return the upload itself, for the handler to commit."""
@@ -255,7 +255,7 @@ def remove_leftovers(root: SharedRoot) -> int:
             directory = root.open_parts(parts)
         except OSError as error:
             log.warning(
-                "cannot search %s for leftover temporary files: %s", b"/".join(parts).decode(), error.strerror
+                "cannot search %r for leftover temporary files: %s", b"/".join(parts).decode(), error.strerror
             )
             continue
         try:
