@@ -1,4 +1,4 @@
-"""The README's tour, line by line, against a server started as the README starts it."""
+"""The tour in the README, command by command, with a server started as in the README."""
 
 import re
 import shlex

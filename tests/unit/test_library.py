@@ -1,4 +1,4 @@
-"""The ten lines of a user's own server, exactly as the README shows them."""
+"""The ten lines of a library example, exactly as the README shows them."""
 
 import re
 from pathlib import Path
@@ -27,7 +27,7 @@ socket.socket.bind, socket.socket.listen = bind, listen
 
 
 def documented_lines() -> str:
-    """Return the README's first Python block that serves; without a README, the package's docstring."""
+    """Return the first Python block of the README that serves; without a README, the package's docstring."""
     readme = ROOT / "README.md"
     if not readme.exists():
         text = reactor.__doc__ or ""
