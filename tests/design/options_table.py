@@ -28,14 +28,19 @@ def options_table() -> str:
 
 def _row(action: argparse.Action) -> str:
     help_text = (action.help or "") % vars(action)
-    default = "".join(re.findall(r"\(default: (.*)\)$", help_text)) or (
-        "off" if action.nargs == 0 else "none"
-    )
+    written = re.search(r"\(default: (.*)\)$", help_text)
+    default = written[1] if written else "off" if action.nargs == 0 else "none"
     effect = re.sub(r" \(default: .*\)$", "", help_text).replace("|", "\\|")
+    names = ", ".join(action.option_strings)
+    return f"| `{names}{_value(action)}` | {default} | {effect} |\n"
+
+
+def _value(action: argparse.Action) -> str:
+    if action.nargs == 0:
+        return ""
     choices = "{" + ",".join(action.choices or ()) + "}"
-    values = action.metavar or (choices if action.choices else action.dest.upper())
-    names = ", ".join(action.option_strings) + (f" {values}" if action.nargs != 0 else "")
-    return f"| `{names}` | {default} | {effect} |\n"
+    value = action.metavar or (choices if action.choices else action.dest.upper())
+    return f" [{value}]" if action.nargs == "?" else f" {value}"
 
 
 def split(text: str) -> Iterator[str]:
