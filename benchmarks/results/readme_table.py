@@ -1,7 +1,7 @@
-"""The README's table of figures, made of a results file and not by hand.
+"""The table of figures in ``benchmarks/README.md``, generated from a results file.
 
-    python -m benchmarks readme RUN.json                     prints it
-    python -m benchmarks readme RUN.json --write README.md   replaces what is between the two markers
+    python -m benchmarks readme RUN.json                                prints the table
+    python -m benchmarks readme RUN.json --write benchmarks/README.md   replaces the text between the markers
 
 The markers are <!-- figures --> and <!-- /figures -->, each in a line of its own.
 """
@@ -30,8 +30,8 @@ def markdown(run: Run) -> str:
     return "\n".join(
         [
             f"Measured on {date(known)} with commit {commit(known)} by `{known.get('command', '')}`",
-            f"({machine(known)}; {rounds} rounds, all servers in turn). Figures are medians of",
-            f"round-by-round ratios. {score(verdicts)}.",
+            f"({machine(known)}; {rounds} interleaved rounds). Figures are medians of the",
+            f"ratios within each round. {score(verdicts)}.",
             "",
             targets_table(verdicts).markdown(),
             "",
@@ -48,9 +48,9 @@ def cpu_ratios(known: Mapping[str, Figure]) -> list[str]:
     if not found:
         return []
     return [
-        "Where the load's own core is the limit (see the self-checks), the floor could do more than it",
-        "shows. By requests for each second of the server's processor, which does not depend on that,",
-        f"the ratios to the floor are: {', '.join(found)}.",
+        "Where the core of the load generator is the limit (see the self-checks), the floor is faster than",
+        "measured. Requests per second of the server's processor time do not depend on that limit; by",
+        f"them, the ratios to the floor are: {', '.join(found)}.",
         "",
     ]
 

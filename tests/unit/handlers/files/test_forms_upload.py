@@ -201,7 +201,7 @@ def test_a_put_goes_where_a_post_does(shared: Shared, server: Harness) -> None:
 
 
 def test_the_readme_of_form_upload_names_its_limit() -> None:
-    text = (Path(__file__).parents[4] / "README.md").read_text()
+    text = (Path(__file__).parents[4] / "handlers" / "README.md").read_text()
     assert re.findall(r"up to ([0-9]+) files", text) == [str(MAX_FILES)]
 
 
