@@ -37,15 +37,15 @@ def digest(credentials: str) -> bytes:
     """Check and digest USER:PASSWORD; raise ValueError that says why it cannot be, and not what it is."""
     user, colon, password = credentials.partition(":")
     if not colon or not user or not password:
-        raise ValueError("a user and a password are wanted, as USER:PASSWORD; neither may be empty")
+        raise ValueError("expected USER:PASSWORD, both non-empty")
     if any(unicodedata.category(each) == "Cc" for each in credentials):  # RFC 7617, 2
-        raise ValueError("there is a control character in the user or the password")
+        raise ValueError("control character in the user or password")
     try:
         octets = unicodedata.normalize("NFC", credentials).encode()  # RFC 7617, 2.1
     except UnicodeEncodeError:
-        raise ValueError("the user or the password is not UTF-8") from None
+        raise ValueError("the user or password is not valid UTF-8") from None
     if len(octets) > MAX_CREDENTIALS:
-        raise ValueError(f"the user and the password are over {MAX_CREDENTIALS} octets")
+        raise ValueError(f"the user and password exceed {MAX_CREDENTIALS} bytes")
     return sha256(octets).digest()
 
 
@@ -69,7 +69,9 @@ class AuthRouter(Router):
         complete, against the new digests.
         """
         if (auth and self._auth is None) or (auth_upload and self._auth_upload is None):
-            raise ValueError("a password can be replaced, but not added")  # routes without a check are cached
+            raise ValueError(
+                "cannot add a password to a running server, only replace one"
+            )  # routes without a check are cached
         self._auth = auth or self._auth
         self._auth_upload = auth_upload or self._auth_upload
 
@@ -124,11 +126,11 @@ def _check(request: Request, digests: Sequence[bytes], realm: str) -> None:
     """Raise HTTPError(401) for a request without the user and password of one of some digests."""
     field = request.headers.get("authorization")
     if field is None:
-        raise HTTPError(401, "a user and a password are needed", _challenge(realm))
+        raise HTTPError(401, "authentication required", _challenge(realm))
     shown = sha256(_user_pass(field)).digest()
     # Each is compared, to its end, so that the time tells nothing of which came near.
     if True not in [compare_digest(shown, each) for each in digests]:
-        raise HTTPError(401, "the user or the password is wrong", _challenge(realm))
+        raise HTTPError(401, "wrong user or password", _challenge(realm))
 
 
 def _challenge(realm: str) -> Fields:

@@ -201,13 +201,13 @@ class Router:
     ) -> Callable[[Function], Function]:
         """Register a function for a method; raise ValueError for a pattern that cannot be."""
         if method not in METHODS:
-            raise ValueError(f"{method!r} is none of the methods {', '.join(METHODS)}")
+            raise ValueError(f"invalid method: {method!r} (expected one of {', '.join(METHODS)})")
 
         def register(function: Function) -> Function:
             node = self._node(pattern)
             implied = method == "HEAD" and node.routes.get("HEAD") is node.routes.get("GET")
             if method in node.routes and not implied:
-                raise ValueError(f"{method} {pattern} has a handler already")
+                raise ValueError(f"{method} {pattern} already has a handler")
             node.routes[method] = Route(pattern, function, sink or DEFAULT_SINKS[method], sink is not None)
             if method == "GET":
                 node.routes.setdefault("HEAD", node.routes["GET"])
@@ -219,7 +219,7 @@ class Router:
     def _node(self, pattern: str) -> _Node:
         """Return the node of a pattern, made where it is missing."""
         if not pattern.startswith("/"):
-            raise ValueError(f"the pattern {pattern!r} does not begin with a slash")
+            raise ValueError(f"invalid pattern: {pattern!r} (expected a leading slash)")
         node, segments = self._root, pattern.split("/")[1:]
         names = []
         for index, segment in enumerate(segments, 1):
@@ -228,13 +228,15 @@ class Router:
                 continue
             name = segment[1:-1].removesuffix("...")
             if not segment.endswith("}") or not name.isidentifier():
-                raise ValueError(f"{segment!r} in the pattern {pattern!r} is not {{name}} or {{name...}}")
+                raise ValueError(
+                    f"invalid pattern: {pattern!r} ({segment!r} must be {{name}} or {{name...}})"
+                )
             if name in names:
-                raise ValueError(f"the pattern {pattern!r} has {name!r} twice")
+                raise ValueError(f"invalid pattern: {pattern!r} (duplicate name {name!r})")
             names.append(name)
             if segment.endswith("...}"):
                 if index < len(segments):
-                    raise ValueError(f"{segment!r} is not at the end of the pattern {pattern!r}")
+                    raise ValueError(f"invalid pattern: {pattern!r} ({segment!r} must be the last segment)")
                 node.rest = self._branch(node.rest, name, pattern)
                 node = node.rest[1]
             else:
@@ -247,7 +249,9 @@ class Router:
         if branch is None:
             return name, _Node()
         if branch[0] != name:
-            raise ValueError(f"the pattern {pattern!r} calls {{{branch[0]}}} by another name")
+            raise ValueError(
+                f"invalid pattern: {pattern!r} ({{{name}}} is named {{{branch[0]}}} in another pattern)"
+            )
         return branch
 
     # Asking it.
@@ -294,13 +298,13 @@ class Router:
 
     def _no_match(self, method: str, node: _Node | None, has_path: bool) -> Route:
         if method not in METHODS:
-            return _error_route(501, "no such method is implemented")
+            return _error_route(501, "method not implemented")
         if method == "OPTIONS" and (node is not None or not has_path):
             return _options(self._allowed(node), self._cors)
         if node is None:
-            return _error_route(404, "there is nothing at this path")
+            return _error_route(404, "no resource at this path")
         allowed = self._allowed(node)
-        return _error_route(405, f"the methods here are {allowed}", (("Allow", allowed),))
+        return _error_route(405, f"method not allowed (allowed: {allowed})", (("Allow", allowed),))
 
     @staticmethod
     def _allowed(node: _Node | None) -> str:

@@ -125,16 +125,16 @@ class ChunkedReader:
             sizes.put(line, size)
         self._received += size
         if self._received > self._head_reader.settings.max_body:
-            raise ProtocolError(413, f"content is over {self._head_reader.settings.max_body} octets")
+            raise ProtocolError(413, f"request body exceeds {self._head_reader.settings.max_body} bytes")
         return size
 
     def _check_unfinished(self, buffer: bytes, position: int) -> None:
         """Refuse the beginning of a chunk's first line that no further octets can mend."""
         limit = self._head_reader.settings.max_chunk_line
         if buffer.find(b"\n", position + self._searched, position + limit + 2) >= 0:
-            raise ProtocolError(400, "bare LF in the chunked coding")
+            raise ProtocolError(400, "bare LF in a chunk size line")
         if len(buffer) - position > limit + (buffer[position + limit :] == b"\r"):
-            raise ProtocolError(400, "chunk size line too long")
+            raise ProtocolError(400, f"chunk size line exceeds {limit} bytes")
         self._searched = max(0, len(buffer) - position - 1)  # its CRLF may have begun
 
     def _read_trailers(self, buffer: bytes, position: int) -> int:

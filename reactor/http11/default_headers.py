@@ -31,7 +31,7 @@ PER_RESPONSE = dict.fromkeys(
         "www-authenticate",
     ),
     "belongs to a single response",
-) | dict.fromkeys(("keep-alive", "proxy-connection", "te", "trailer", "upgrade"), "is about the connection")
+) | dict.fromkeys(("keep-alive", "proxy-connection", "te", "trailer", "upgrade"), "describes the connection")
 
 
 def parse_header(text: str) -> tuple[str, str]:
@@ -42,7 +42,7 @@ def parse_header(text: str) -> tuple[str, str]:
     """
     name, colon, value = text.partition(":")
     if not colon:
-        raise ValueError(f"{text!r} is no field, such as 'Name: value'")
+        raise ValueError(f"invalid header: {text!r} (example: 'X-Frame-Options: DENY')")
     field = name, value.strip(" \t")
     _check(*field)
     return field
@@ -59,6 +59,6 @@ def _check(name: str, value: str) -> None:
     try:
         check_field(name, value)
     except UnicodeEncodeError:
-        raise ValueError(f"the field {name!r} has a character beyond ISO 8859-1") from None
+        raise ValueError(f"invalid header {name!r}: character outside ISO 8859-1") from None
     if name.lower() in PER_RESPONSE:
-        raise ValueError(f"the field {name} {PER_RESPONSE[name.lower()]}, and cannot be in every one")
+        raise ValueError(f"{name} cannot be a default header: it {PER_RESPONSE[name.lower()]}")

@@ -23,15 +23,15 @@ def content_length(coding: str | None, length: str | None, version: int) -> int:
     """
     if coding is not None:
         if version == 0:  # RFC 9112, 6.1: not defined in HTTP/1.0, so its framing is faulty
-            raise ProtocolError(400, "Transfer-Encoding in HTTP/1.0")
+            raise ProtocolError(400, "Transfer-Encoding is not allowed in HTTP/1.0")
         if length is not None:  # RFC 9112, 6.3 rule 3
-            raise ProtocolError(400, "Content-Length together with Transfer-Encoding")
+            raise ProtocolError(400, "both Content-Length and Transfer-Encoding")
         _check_transfer_codings(coding)
         return CHUNKED
     if length is None:
         return 0
     if is_content_length(length) is None:  # RFC 9112, 6.3 rule 5
-        raise ProtocolError(400, "malformed Content-Length")
+        raise ProtocolError(400, "malformed Content-Length (expected digits)")
     # More than 18 digits is more than any disk; int() is not asked to read thousands of them.
     digits = length.lstrip("0") or "0"
     return int(digits) if len(digits) <= 18 else 10**18
@@ -46,7 +46,7 @@ def _check_transfer_codings(value: str) -> None:
         raise ProtocolError(400, "chunked is not the final transfer coding")
     if codings.count("chunked") > 1 or "" in codings:
         raise ProtocolError(400, "malformed Transfer-Encoding")
-    raise ProtocolError(501, "unknown transfer coding")
+    raise ProtocolError(501, "unsupported transfer coding (expected chunked)")
 
 
 class Reader(Protocol):

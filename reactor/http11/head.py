@@ -88,7 +88,7 @@ class HeadReader:
         Of two faults the one that comes first counts, so that the answer does not depend on how the
         octets are cut. Controls are looked for from ``start`` on.
         """
-        _check_beginning("head", octets, start, self._too_long(octets.rstrip(b"\r\n")))
+        _check_beginning("request head", octets, start, self._too_long(octets.rstrip(b"\r\n")))
 
     def read_trailers(self, octets: bytes) -> None:
         """Check a trailer section, without its empty line, as a head is checked; raise ProtocolError."""
@@ -106,16 +106,16 @@ class HeadReader:
         """Return what is too long about a head, or its beginning."""
         limit, max_head = self.settings.max_request_line, self.settings.max_head
         if len(octets) > limit and octets.find(b"\r\n", 0, limit + 2) < 0:
-            return limit, ProtocolError(414, f"request line over {limit} octets")
+            return limit, ProtocolError(414, f"request line exceeds {limit} bytes")
         if len(octets) + 4 > max_head:
-            return _beyond(octets, max_head - 4), ProtocolError(431, f"head over {max_head} octets")
+            return _beyond(octets, max_head - 4), ProtocolError(431, f"request head exceeds {max_head} bytes")
         return None
 
     def _trailers_too_long(self, octets: bytes) -> Fault | None:
         """Return what is too long about a trailer section, or its beginning; its empty line is not in it."""
         limit = self.settings.max_head
         if len(octets) + 2 > limit:
-            return _beyond(octets, limit - 2), ProtocolError(431, f"trailer section over {limit} octets")
+            return _beyond(octets, limit - 2), ProtocolError(431, f"trailer section exceeds {limit} bytes")
         return None
 
     def _read_trailers(self, octets: bytes) -> None:
@@ -181,7 +181,7 @@ class HeadReader:
 
     def _read_field_lines(self, lines: list[bytes]) -> list[FieldLine]:
         if len(lines) > self.settings.max_fields:
-            raise ProtocolError(431, f"more than {self.settings.max_fields} field lines")
+            raise ProtocolError(431, f"more than {self.settings.max_fields} header lines")
         found = list(map(self._lines.get, lines))
         index = -1
         for _ in range(found.count(None)):
@@ -193,7 +193,7 @@ class HeadReader:
     def _read_line(self, line: bytes) -> FieldLine:
         """Parse a field line that is not in the cache."""
         if len(line) > self.settings.max_field_line:
-            raise ProtocolError(431, f"field line over {self.settings.max_field_line} octets")
+            raise ProtocolError(431, f"header line exceeds {self.settings.max_field_line} bytes")
         return read_field_line(line)
 
 
@@ -208,7 +208,7 @@ def _check_beginning(what: str, octets: bytes, start: int, too_long: Fault | Non
     stray = find_stray_control(octets, start)
     if stray is not None and (too_long is None or stray.start() <= too_long[0]):
         if octets.startswith(TLS):
-            raise ProtocolError(400, "this looks like TLS, and plain HTTP is served here")
+            raise ProtocolError(400, "TLS handshake on a plain HTTP port (use http://)")
         raise ProtocolError(400, f"bare CR, bare LF or NUL in the {what}")  # RFC 9112, 2.2
     if too_long is not None:
         raise too_long[1]
@@ -226,7 +226,7 @@ def _read_version(octets: bytes) -> int:
     if match is None:
         raise ProtocolError(400, "malformed request line")
     if match[1] != b"1":
-        raise ProtocolError(505, "only HTTP/1.0 and HTTP/1.1 are served")
+        raise ProtocolError(505, "unsupported HTTP version (supported: HTTP/1.0, HTTP/1.1)")
     return min(int(match[2]), 1)  # RFC 9110, 2.5: a higher minor version is served as our own
 
 
@@ -248,7 +248,7 @@ def _interpret(
     if host is not None:
         check_host(host.encode("latin-1"))
     elif version == 1:  # RFC 9112, 3.2
-        raise ProtocolError(400, "no Host in HTTP/1.1")
+        raise ProtocolError(400, "missing Host header")
     return (
         content_length(value_of("transfer-encoding"), value_of("content-length"), version),
         _keeps_alive(version, _connection_options(value_of("connection"))),
@@ -275,7 +275,7 @@ def _expects_continue(value: str | None, version: int) -> bool:
     members = [member.strip(" \t").lower() for member in value.split(",")]
     expectations = [member for member in members if member]
     if any(each != "100-continue" for each in expectations):
-        raise ProtocolError(417, "only 100-continue can be expected")
+        raise ProtocolError(417, "unsupported Expect (expected 100-continue)")
     return bool(expectations) and version == 1  # in HTTP/1.0 it is ignored
 
 

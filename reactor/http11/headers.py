@@ -34,15 +34,15 @@ def read_field_line(line: bytes) -> FieldLine:
 def _fault(line: bytes) -> str:
     """Say in words why this is no field line."""
     if line[:1] in (b" ", b"\t"):
-        return "folded field line"  # obs-fold: RFC 9112, 5.2
+        return "obsolete line folding in a header"  # obs-fold: RFC 9112, 5.2
     name, colon, _ = line.partition(b":")
     if not colon:
-        return "field line without a colon"
+        return "header without a colon"
     if name.rstrip(b" \t") != name:
-        return "white space before the colon of a field line"  # RFC 9112, 5.1
+        return "whitespace before the colon of a header"  # RFC 9112, 5.1
     if match_field_line(name + b":") is None:
-        return "malformed field name"
-    return "control character in a field value"
+        return "malformed header name"
+    return "control character in a header value"
 
 
 def combine(lines: Iterable[FieldLine]) -> dict[str, str]:

@@ -199,5 +199,5 @@ class Parser:
             self._position += 2
             self._empty_lines += 1
             if self._empty_lines > MAX_EMPTY_LINES:
-                raise ProtocolError(400, "too many empty lines before a request")
+                raise ProtocolError(400, f"more than {MAX_EMPTY_LINES} empty lines before the request line")
         self._scanned = max(self._scanned, self._position)

@@ -151,7 +151,7 @@ def interim(status: int, headers: Fields = ()) -> bytes:
     b'HTTP/1.1 100 Continue\r\n\r\n'
     """
     if status not in range(100, 200):
-        raise ValueError(f"{status!r} is no status of an interim response")
+        raise ValueError(f"invalid interim status: {status!r} (expected 100 to 199)")
     return b"%b\r\n" % _lines(status, headers)
 
 
@@ -177,7 +177,9 @@ def _begin_body(request: Request, response: Response, content: Content, fields: 
 def _chunks(content: Content) -> Iterator[bytes]:
     """Iterate over content; raise TypeError at once if it is not iterable bytes."""
     if isinstance(content, (str, bytearray, memoryview)):
-        raise TypeError(f"the content of a response is octets (bytes), not {type(content).__name__}")
+        raise TypeError(
+            f"response content must be bytes or an iterable of bytes, not {type(content).__name__}"
+        )
     return iter([content] if isinstance(content, bytes) else content)  # type: ignore[arg-type]
 
 
@@ -191,7 +193,7 @@ def _fixed_fields(
 ) -> bytes:
     """Write the status line and the fields that do not depend on the content or the time."""
     if status not in range(200, 600):  # 1xx are interim, and nothing follows them here
-        raise ValueError(f"{status!r} is no status of a response")
+        raise ValueError(f"invalid response status: {status!r} (expected 200 to 599)")
     ours = []
     if coding is not None:
         ours.append(b"Content-Encoding: %b\r\n" % coding.encode())
@@ -216,8 +218,8 @@ def _lines(status: int, headers: Fields) -> bytes:
 def check_field(name: str, value: str) -> None:
     """Refuse a field that would break the head, or contradict its framing; raise ValueError."""
     if name.lower() in RESERVED:
-        raise ValueError(f"the response field {name} is written by the serializer")
+        raise ValueError(f"the header {name} is set by the server")
     # A character beyond ISO 8859-1 has no octet, and raises its own ValueError here.
     match = match_field_line(f"{name}:{value}".encode("latin-1"))
     if match is None or match[1] != name.encode("latin-1"):
-        raise ValueError(f"the response field {name!r} with the value {value!r} cannot be sent")
+        raise ValueError(f"invalid header {name!r} with value {value!r}")

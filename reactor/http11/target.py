@@ -85,7 +85,7 @@ def _read_other_form(method: str, octets: bytes) -> Target:
     if not authority or authority.startswith(b":"):
         raise ProtocolError(400, "request target without a host")  # RFC 9110, 4.2.1
     if octets[:5].lower() == b"https":  # RFC 9110, 7.4: what is to be secured cannot come from here
-        raise ProtocolError(421, "https is not served on this connection")
+        raise ProtocolError(421, "https target on a plain HTTP connection")
     path = octets_of_path.decode("ascii")
     if not path and method == "OPTIONS" and query is None:  # RFC 9112, 3.2.4
         return Target("*", (), None, authority.decode("ascii"))
@@ -103,7 +103,7 @@ def _read_authority_form(octets: bytes) -> Target:
     check_host(octets)
     host, _, port = octets.rpartition(b":")
     if not host or not port.isdigit():
-        raise ProtocolError(400, "CONNECT needs a host and a port")
+        raise ProtocolError(400, "invalid CONNECT target (expected host:port)")
     return Target("", (), None, octets.decode("ascii"))
 
 
@@ -115,7 +115,7 @@ def _segments(path: str) -> tuple[str, ...]:
     try:
         decoded = tuple(unquote_to_bytes(segment).decode("utf-8") for segment in segments)
     except UnicodeDecodeError:
-        raise ProtocolError(400, "percent-escapes in the path are not UTF-8") from None
+        raise ProtocolError(400, "percent-encoded path is not valid UTF-8") from None
     if "\0" in "".join(decoded):
-        raise ProtocolError(400, "NUL in the path")
+        raise ProtocolError(400, "NUL byte in the path")
     return decoded

@@ -102,16 +102,16 @@ def test_changing_what_was_handed_out_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b" A: b", "folded field line"),
-        (b"\tA: b", "folded field line"),
-        (b"A b", "field line without a colon"),
-        (b"", "field line without a colon"),
-        (b"A : b", "white space before the colon of a field line"),
-        (b"A\t: b", "white space before the colon of a field line"),
-        (b": b", "malformed field name"),
-        (b"A B: c", "malformed field name"),
-        (b"A: \0", "control character in a field value"),
-        (b"A: b\rc", "control character in a field value"),
+        (b" A: b", "obsolete line folding in a header"),
+        (b"\tA: b", "obsolete line folding in a header"),
+        (b"A b", "header without a colon"),
+        (b"", "header without a colon"),
+        (b"A : b", "whitespace before the colon of a header"),
+        (b"A\t: b", "whitespace before the colon of a header"),
+        (b": b", "malformed header name"),
+        (b"A B: c", "malformed header name"),
+        (b"A: \0", "control character in a header value"),
+        (b"A: b\rc", "control character in a header value"),
     ],
 )
 def test_a_refusal_says_what_is_wrong_with_a_field_line(line: bytes, reason: str) -> None:
