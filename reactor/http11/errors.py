@@ -1,4 +1,4 @@
-"""Errors that become responses: raised by handlers, and by the readers of malformed requests."""
+"""Errors that become responses: raised by handlers, and by the parser for malformed requests."""
 
 
 class HTTPError(Exception):
