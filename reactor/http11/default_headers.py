@@ -1,16 +1,15 @@
-"""Default headers: field lines that every response carries; checked and encoded once.
+"""Default headers: headers of every response, checked and encoded once.
 
-    --header 'Name: value'    parse_header   -> ("Name", "value"), or ValueError that says why not
+    --header 'Name: value'    parse_header   -> ("Name", "value"), or ValueError with the reason
     all of them, at start     encode_headers -> the bytes that follow Date in each head
 
-Fields of a single response are refused: a field that a handler or the serializer sets would be sent twice, or
-say something about an error that is true of a file.
+Headers that belong to a single response are rejected: they could be sent twice, or be wrong for an error.
 """
 
 from reactor.http11.message import Fields
 from reactor.http11.serializer import check_field
 
-# Fields that cannot be defaults, in lower case, and why: they describe one response or the connection.
+# Headers that cannot be defaults, in lower case, and the reason.
 PER_RESPONSE = dict.fromkeys(
     (
         "accept-ranges",
@@ -35,7 +34,7 @@ PER_RESPONSE = dict.fromkeys(
 
 
 def parse_header(text: str) -> tuple[str, str]:
-    """Parse ``Name: value``; raise ValueError for a field that cannot be in every response.
+    """Parse ``Name: value``; raise ValueError for a header that cannot be a default.
 
     >>> parse_header("X-Frame-Options: DENY")
     ('X-Frame-Options', 'DENY')
@@ -49,7 +48,7 @@ def parse_header(text: str) -> tuple[str, str]:
 
 
 def encode_headers(fields: Fields) -> bytes:
-    """Encode field lines, each with its CRLF; raise ValueError where ``parse_header`` would."""
+    """Encode headers, each with its CRLF; raise ValueError like ``parse_header``."""
     for name, value in fields:
         _check(name, value)
     return "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
