@@ -50,7 +50,7 @@ def is_conditional(headers: Headers) -> bool:
 def evaluate(method: str, headers: Headers, current: Validators | None, now: float) -> int | None:
     """Return 304 or 412, the status to respond with, or None to perform the method.
 
-    ``current`` describes the current representation of the target, None if there is none; ``now`` is in
+    ``current`` describes the current representation of the target, None if it has none; ``now`` is in
     seconds since the epoch.
     """
     if method in _WITHOUT_REPRESENTATION:
