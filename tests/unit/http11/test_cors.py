@@ -1,4 +1,4 @@
-"""Cross-origin requests: what is an origin, which fields let its pages read answers, and what it sends."""
+"""Cross-origin requests: parsing of origins, CORS headers, and detection of other origins."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Fields that every response carries: what they may be, and what belongs to a single response."""
+"""Default headers: valid ones, and those that belong to a single response."""
 
 import pytest
 
@@ -40,7 +40,7 @@ REFUSED = [
     ("X-A: \x1b[2J", "invalid header"),
     ("X-A: \x7f", "invalid header"),
     ("X-A: \u20ac", "ISO 8859-1"),
-    ("X-A: \u010a", "ISO 8859-1"),  # its low octet is LF
+    ("X-A: \u010a", "ISO 8859-1"),  # its low byte is LF
     ("X-A: \udc80", "ISO 8859-1"),
     ("\u20ac: 1", "ISO 8859-1"),
     ("Date: today", "set by the server"),

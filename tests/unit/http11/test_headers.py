@@ -1,4 +1,4 @@
-"""Headers: an ordered, unchangeable mapping without regard to case; and the octets a field may hold."""
+"""Headers: an ordered, immutable, case-insensitive mapping; and the bytes that are valid in a header."""
 
 import string
 from collections.abc import Callable
@@ -166,12 +166,12 @@ OBS_TEXT = frozenset(range(0x80, 0x100))
 def test_each_of_the_256_octets_is_legal_where_the_grammar_has_it(
     before: bytes, behind: bytes, legal: frozenset[int]
 ) -> None:
-    for cut in (lambda octets: [octets], one_by_one):
+    for cut in (lambda data: [data], one_by_one):
         accepted = set()
-        for octet in range(256):
-            outcome = deliver(cut(before + bytes([octet]) + behind))
+        for byte in range(256):
+            outcome = deliver(cut(before + bytes([byte]) + behind))
             if outcome.status is None and outcome.requests and outcome.requests[0].phase_after_content:
-                accepted.add(octet)
+                accepted.add(byte)
         assert sorted(accepted) == sorted(legal)
 
 
