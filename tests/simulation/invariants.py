@@ -206,8 +206,8 @@ class Invariants:
         if connection._parser.buffered > settings.max_head + settings.turn_read:
             self._fail(f"{connection!r} holds {connection._parser.buffered} octets unread")
         sink = connection._request_body._sink if connection._request_body is not None else None
-        if isinstance(sink, BufferSink) and len(sink._octets) > MOST_IN_MEMORY:
-            self._fail(f"{connection!r} holds {len(sink._octets)} octets of content")
+        if isinstance(sink, BufferSink) and len(sink._data) > MOST_IN_MEMORY:
+            self._fail(f"{connection!r} holds {len(sink._data)} octets of content")
 
     # Progress.
 

@@ -125,7 +125,7 @@ def test_a_refusal_is_told_once_with_its_reason() -> None:
     with ExplainedServer() as explained:
         explained.connect().send(b"GET / HTTP/1.1\r\n\r\n")
         (line,) = explained.take()
-        assert "refused with 400: no Host in HTTP/1.1, " in line
+        assert "refused with 400: missing Host header, " in line
         assert line.count("400") == 1
         assert line.endswith("ACCEPTED -> RESPONDING -> FINISHING -> DRAINING")
 

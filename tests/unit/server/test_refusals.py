@@ -316,5 +316,5 @@ def test_a_client_that_means_https_is_told_so() -> None:
     with Harness() as server:
         client = server.connect()
         client.send(bytes.fromhex("16030102000100") + bytes(100))
-        assert client.assert_responds(400).content == b"this looks like TLS, and plain HTTP is served here\n"
+        assert client.assert_responds(400).content == b"TLS handshake on a plain HTTP port (use http://)\n"
         client.assert_closed()
