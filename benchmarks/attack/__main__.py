@@ -69,9 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pin_to_core(CLIENT_CORE)
     scale = SMALL if options.small else FULL
     files = raise_open_file_limit()
-    print(
-        f"load average {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores (other processes affect the results)"
-    )
+    print(f"load average {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores (other load affects the results)")
     passed = []
     for scenario in SCENARIOS:
         if options.only in (None, scenario.name):

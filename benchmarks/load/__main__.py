@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     spec = RequestSpec(target, options.expect, options.header)
     job = Job(options.connections, options.seconds, options.rate, options.depth, options.idle)
     pin_to_core(CLIENT_CORE)
-    gc.disable()  # there are no reference cycles, and a collection would delay responses
+    gc.disable()  # requests create no reference cycles, and a collection would delay responses
     try:
         result = Round(make_load(address, spec, job), job).run()
     finally:

@@ -188,7 +188,7 @@ def main() -> None:
     job_description = json.loads(sys.stdin.readline())
     job, spec = Job(**job_description["job"]), RequestSpec(**job_description["request"])
     raise_open_file_limit()
-    gc.disable()  # there are no reference cycles, and a collection would delay responses
+    gc.disable()  # requests create no reference cycles, and a collection would delay responses
     load = make_load(tuple(job_description["address"]), spec, job)
     stop = StdinSignal(sys.stdin)
     load.reactor.register(stop)

@@ -1,8 +1,8 @@
 """Verify the responses of a server to the requests of a workload, byte by byte.
 
 The requests are those of the measurement, on one connection unless the workload closes it. The standard
-library's http.client parses the responses. For uploads the stored files are compared, including those that the
-load generator has uploaded.
+library's http.client parses the responses. For uploads the stored files are compared, including those of the
+load generator.
 """
 
 import gzip
