@@ -34,7 +34,10 @@ PLACES = (
 PEER_SLUGS = tuple(peer_slug(name) for name in PEERS if name not in (OURS, LOGGING, *WAYS_TO_WATCH))
 SPECIAL = {
     "log.rate": "requests/s with the access log / without it",
-    **{f"watching.{name}": f"requests/s {name} / with the access log only" for name in WAYS_TO_WATCH},
+    **{
+        f"watching.{name}": f"requests/s with {option} / without it, both with the access log"
+        for name, (option, *_) in WAYS_TO_WATCH.items()
+    },
     "idle.rate": "requests/s with 10,000 idle connections / without any",
     "idle.octets": "resident bytes per idle connection",
     "fairness.p99": "p99 of small requests during downloads and uploads, in seconds",

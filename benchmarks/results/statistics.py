@@ -80,7 +80,7 @@ class Cell(NamedTuple):
 
     @property
     def slug(self) -> str:
-        """The prefix of its figures' names."""
+        """The prefix of the names of its figures."""
         if self.x is not None:
             return f"{slug(self.question)}-{self.x * 100 if self.question == 'latency' else self.x:.0f}"
         return slug(self.workload if self.question in COMPARISONS else f"{self.question} {self.workload}")
