@@ -16,7 +16,7 @@ from benchmarks.results.targets import UNKNOWN, Verdict
 from benchmarks.results.units import NOTHING, byte_size, format_figure, seconds, share
 
 LEFT, RIGHT = "left", "right"
-WIDTH, NARROWEST = 100, 14  # characters: width of a table, and minimum width of its last column
+WIDTH, NARROWEST = 104, 14  # characters: width of a table, and minimum width of its last column
 GAP = "  "
 
 Column = tuple[str, str, Callable[[Row], str]]  # head, alignment, cell text
