@@ -93,8 +93,8 @@ class Reactor(LoopHooks):
     def check_thread(self, call: str) -> None:
         """Raise RuntimeError in a thread that is not the loop's, while the loop runs."""
         if self.thread not in (None, threading.get_ident()):
-            where = f"in {threading.current_thread().name!r}, and the loop runs in another thread"
-            raise RuntimeError(f"{call} was called {where}: pass the function to Server.call_soon()")
+            name = threading.current_thread().name
+            raise RuntimeError(f"{call} called from another thread, {name!r}: use Server.call_soon()")
 
     def run(self) -> None:
         """Take turns until ``stop`` is called."""
@@ -196,7 +196,7 @@ class Reactor(LoopHooks):
             self._reporter.on_slow_callback(handler, CALLBACKS[events], seconds)
 
     def _fail(self, handler: EventHandler) -> None:
-        log.exception("%r failed, and is removed", handler)
+        log.exception("unhandled exception in %r, which is removed", handler)
         try:
             self.remove(handler)
         except (KeyError, ValueError, OSError):  # the handle is no longer registered with the selector
@@ -204,7 +204,7 @@ class Reactor(LoopHooks):
         try:
             handler.on_failure()
         except Exception:
-            log.exception("%r failed again on its way out", handler)
+            log.exception("exception in on_failure() of %r", handler)
 
     def _change_interest(self, handler: EventHandler) -> None:
         """Update the selector, which cannot wait for no event: then the handle is unregistered."""

@@ -1,7 +1,7 @@
 """Explain: a paragraph in English for each turn of the loop, from the event stream.
 
     turn 42: waited 0.8 ms of at most 20 s; 2 ready: listener, fd 9 readable -> listener: accepted fd 12
-    from 127.0.0.1:50312; fd 9: read 78 octets, GET /echo/hi -> 200, 66 octets sent at once,
+    from 127.0.0.1:50312; fd 9: read 78 bytes, GET /echo/hi -> 200, 66 bytes sent at once,
     IDLE -> RESPONDING -> IDLE
 
 A turn in which nothing was ready and nobody late is not told. A paragraph is bounded, however many were
@@ -71,18 +71,18 @@ class Explain(Subscriber):
         """Add what one call did, up to MAX_SHOWN of them."""
         words = self._words
         if self._requests > MAX_SHOWN:
-            words.append(f"and {self._requests - MAX_SHOWN} requests more")
+            words.append(f"and {self._requests - MAX_SHOWN} more requests")
         if self._states:
             words.append(" -> ".join(self._states))
         if when - began > self._slow_turn:
-            words.append(self._paint(f"SLOW: {time(when - began)}, and all others waited", RED))
+            words.append(self._paint(f"SLOW: blocked the loop for {time(when - began)}", RED))
         why = ""
         if events == DEADLINE:
-            why = f" is late ({self._deadline or deadline_name(handler)})"
+            why = f" ({self._deadline or deadline_name(handler)} timeout)"
         elif events == SOON:
             why = " continues"
         if len(self._parts) < MAX_SHOWN:
-            self._parts.append(f"{self._name(handler)}{why}: {', '.join(words) or 'heard'}")
+            self._parts.append(f"{self._name(handler)}{why}: {', '.join(words) or 'called'}")
         else:
             self._left_out += 1
         self._begin_call()
@@ -150,15 +150,15 @@ class Explain(Subscriber):
 
     def on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
         """Add how many bytes were sent, and how many are left."""
-        rest = "at once"
+        rest = " at once"
         if connection.unsent or connection.body:
             left = " and ".join(
                 words
                 for words in (counted(connection.unsent) if connection.unsent else "", connection.body)
                 if words
             )
-            rest = f"and {left} wait until the handle is writable"
-        self._say(f"{counted(count)} sent {rest}")
+            rest = f", {left} waiting for the handle to become writable"
+        self._say(f"{counted(count)} sent{rest}")
 
     def on_closed(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason
@@ -187,13 +187,13 @@ class Explain(Subscriber):
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
 
 
-def counted(octets: int) -> str:
-    """Write how many octets.
+def counted(count: int) -> str:
+    """Write a number of bytes.
 
     >>> counted(1), counted(1234)
-    ('1 octet', '1,234 octets')
+    ('1 byte', '1,234 bytes')
     """
-    return f"{octets:,} octet{'' if octets == 1 else 's'}"
+    return f"{count:,} byte{'' if count == 1 else 's'}"
 
 
 def time(seconds: float) -> str:

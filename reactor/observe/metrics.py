@@ -190,27 +190,25 @@ class Metrics(Subscriber):
             "http_server_request_duration_seconds",
             HISTOGRAM,
             "seconds",
-            "From the first look at a request to the last byte of its response.",
+            "Time from parsing the request to sending the last byte of the response.",
             [(labels, counts.duration) for labels, counts in labelled],
         )
         yield MetricFamily(
             "http_server_request_body_size_bytes",
             HISTOGRAM,
             "bytes",
-            "Content that requests announced; 0 for chunks, whose length is not announced.",
+            "Content-Length of requests; 0 without one, as in the chunked coding.",
             [(labels, counts.received) for labels, counts in labelled],
         )
         yield MetricFamily(
             "http_server_response_body_size_bytes",
             HISTOGRAM,
             "bytes",
-            "Content of responses that was sent, as it was on the wire.",
+            "Size of response bodies as sent on the wire.",
             [(labels, counts.sent) for labels, counts in labelled],
         )
         active = sum(each.state in _ACTIVE for each in context.connections.values())
-        yield MetricFamily(
-            "http_server_active_requests", GAUGE, "", "Requests that are being answered.", [((), active)]
-        )
+        yield MetricFamily("http_server_active_requests", GAUGE, "", "Requests in progress.", [((), active)])
 
     def _connections(self, context: ServerContext) -> Iterable[MetricFamily]:
         counts = dict.fromkeys(State, 0)
@@ -223,7 +221,7 @@ class Metrics(Subscriber):
             "reactor_connections",
             GAUGE,
             "",
-            "Connections by the state that they are in.",
+            "Open connections, by state.",
             _by("state", {state.name: count for state, count in counts.items() if state is not State.CLOSED}),
         )
         yield MetricFamily(
@@ -233,14 +231,14 @@ class Metrics(Subscriber):
             "reactor_connections_closed",
             COUNTER,
             "",
-            "Connections closed, by what led to it.",
+            "Connections closed, by reason.",
             _by("reason", self._closed),
         )
         yield MetricFamily(
             "reactor_refusals",
             COUNTER,
             "",
-            "What was refused before a handler was asked.",
+            "Requests refused before their handler was called, by reason.",
             _by("reason", self._refused),
         )
         yield MetricFamily(
@@ -257,45 +255,47 @@ class Metrics(Subscriber):
             "reactor_buffered_bytes",
             GAUGE,
             "bytes",
-            "Bytes in memory: unparsed requests and unsent responses.",
+            "Bytes buffered in memory: unparsed requests and unsent responses.",
             _by("where", {"parser": parser, "write_buffer": write_buffer}),
         )
 
     def _loop(self) -> Iterable[MetricFamily]:
-        yield MetricFamily("reactor_loop_turns", COUNTER, "", "Turns of the loop.", [((), self._turns)])
+        yield MetricFamily(
+            "reactor_loop_turns", COUNTER, "", "Turns (iterations) of the event loop.", [((), self._turns)]
+        )
         yield MetricFamily(
             "reactor_loop_ready_events",
             COUNTER,
             "",
-            "Handles that the selector returned as ready.",
+            "Ready handles returned by the selector.",
             [((), self._ready)],
         )
         yield MetricFamily(
             "reactor_loop_busy_seconds",
             COUNTER,
             "seconds",
-            "Time in which the loop worked.",
+            "Time that the event loop spent working.",
             [((), self._busy)],
         )
         yield MetricFamily(
             "reactor_loop_waiting_seconds",
             COUNTER,
             "seconds",
-            "Time in which the loop waited.",
+            "Time that the event loop spent waiting for events.",
             [((), self._waiting)],
         )
         yield MetricFamily(
             "reactor_loop_turn_duration_seconds",
             HISTOGRAM,
             "seconds",
-            "How long a turn worked.",
+            "Working time of a turn of the event loop.",
             [((), self._turn)],
         )
         yield MetricFamily(
             "reactor_loop_lag_seconds",
             HISTOGRAM,
             "seconds",
-            "How long the last of the ready handles of a turn waited for its call.",
+            "Delay between the selector's return and the call of the turn's last ready handle.",
             [((), self._lag)],
         )
 
@@ -323,13 +323,13 @@ def process() -> Iterable[MetricFamily]:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     seconds = usage.ru_utime + usage.ru_stime
     yield MetricFamily(
-        "process_cpu_seconds", COUNTER, "seconds", "Processor time, user and system.", [((), seconds)]
+        "process_cpu_seconds", COUNTER, "seconds", "CPU time, user and system.", [((), seconds)]
     )
     figures = _of_psutil() or _of_proc()
     for name, unit, words in (
         ("process_resident_memory_bytes", "bytes", "Resident memory."),
-        ("process_open_fds", "", "Open descriptors."),
-        ("process_start_time_seconds", "seconds", "When the process began, since the epoch."),
+        ("process_open_fds", "", "Open file descriptors."),
+        ("process_start_time_seconds", "seconds", "Start time of the process, in seconds since the epoch."),
     ):
         if name in figures:
             yield MetricFamily(name, GAUGE, unit, words, [((), figures[name])])

@@ -154,7 +154,7 @@ class Trace(Subscriber):
             self._zero = events[0][1]
         self._owed += MAX_EVENT_SIZE * len(events)
         if self._file.size + self._owed + MAX_END_SIZE * (len(self._tracks) + 1) > self._limit:
-            log.warning("the trace %s has grown to its limit, and ends", self._path)
+            log.warning("trace %s: size limit reached, tracing stopped", self._path)
             self._end("full")
             return
         super().__call__(events)
@@ -332,7 +332,7 @@ class Trace(Subscriber):
         try:
             self._file.write(lines.encode("utf-8"))
         except OSError as error:
-            log.error("the trace %s breaks off: %s", self._path, error.strerror)
+            log.error("trace %s: write failed, tracing stopped: %s", self._path, error.strerror)
             self._close_file()
 
     def _end(self, reason: str) -> None:
@@ -340,7 +340,7 @@ class Trace(Subscriber):
         if self._turn:
             self._write_turn()
         at = microseconds(self._now)
-        self._lines += [track.ended(at, "the trace ends") for track in self._tracks.values()]
+        self._lines += [track.ended(at, "end of trace") for track in self._tracks.values()]
         self._lines.append(last_line(reason, at))
         self._write()
         self._close_file()

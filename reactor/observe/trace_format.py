@@ -80,7 +80,7 @@ def head_lines(process: int) -> str:
 def last_line(reason: str, at: str) -> str:
     """Write the last element, which has no comma behind it, and the end of the array."""
     words = f'"reason":"{reason}"'
-    return f'{{"ph":"i",{_ON_LOOP},"s":"g","name":"the trace ends","ts":{at},"args":{{{words}}}}}\n]\n'
+    return f'{{"ph":"i",{_ON_LOOP},"s":"g","name":"end of trace","ts":{at},"args":{{{words}}}}}\n]\n'
 
 
 def slice_line(name: str, at: str, lasted: str, words: str) -> str:

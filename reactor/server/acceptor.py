@@ -136,7 +136,7 @@ class Acceptor(EventHandler):
                 if idle is None:  # looking for all who are idle takes a moment: once a turn is enough
                     idle = self._find_idle()
                     if not idle:
-                        self._pause("all connections are taken, and none is idle")
+                        self._pause(f"connection limit reached ({self._limit}), none idle")
                         return
                 # Who has sent something is idle only until its turn, which is near.
                 while idle and idle[-1].has_unread_input():
@@ -213,7 +213,7 @@ class Acceptor(EventHandler):
     def _pause(self, reason: str) -> None:
         now = self._context.reactor.now
         if now >= self._quiet_until:
-            log.warning("accepting pauses: %s", reason)
+            log.warning("not accepting connections: %s", reason)
             self._quiet_until = now + 60.0
         self.interest = Interest.NONE
         self.deadline = now + PAUSE

@@ -155,10 +155,12 @@ class Connection(EventHandler, ConnectionHooks):
 
     def summary(self, now: float) -> str:
         """Return the line of this connection in the table of connections that is logged."""
-        until = "" if self.deadline == inf else f", {self.state.timeout} in {self.deadline - now:.1f} s"
+        until = (
+            "" if self.deadline == inf else f", {self.state.timeout} timeout in {self.deadline - now:.1f} s"
+        )
         return (
             f"c{self.number} {self.peer} fd {self.handle.fileno()} {self.state.name}, {self.served} served, "
-            f"{self._parser.buffered} octets in, {self._write_buffer.size} out{until}"
+            f"{self._parser.buffered} bytes unparsed, {self._write_buffer.size} unsent{until}"
         )
 
     def stop(self) -> None:
@@ -199,7 +201,7 @@ class Connection(EventHandler, ConnectionHooks):
                 self._process()
             elif self._parser.buffered > self._context.settings.max_head:
                 limit = self._context.settings.max_head
-                log.info("c%d: closed: over %d bytes pipelined behind a live stream", self.number, limit)
+                log.info("c%d: closed: over %d bytes pipelined after a live stream", self.number, limit)
                 self._close(CloseReason.SERVER_CLOSED)
 
     def on_writable(self) -> None:
@@ -215,11 +217,11 @@ class Connection(EventHandler, ConnectionHooks):
         """Do what the state has for its timeout."""
         action = self.state.on_timeout
         if action is OnTimeout.ANSWER_408:
-            self._request_timeout("the head is not complete in time")
+            self._request_timeout(f"request head incomplete after {self._context.settings.head_timeout:g} s")
         elif action is OnTimeout.MEASURE_RATE:
             self._measure_rate()
         elif action is OnTimeout.RESET:
-            log.info("c%d: reset: nothing taken of the response in time", self.number)
+            log.info("c%d: write timeout, connection reset", self.number)
             self._reset(CloseReason.TIMEOUT)
         elif self.idle and self._context.state is STOPPING:
             self._end_idle()
@@ -254,7 +256,7 @@ class Connection(EventHandler, ConnectionHooks):
         except Exception as error:  # a stream is the application's code, and its head has been sent
             # A file that changes or fails meanwhile is nothing that its code could do about.
             trace = None if isinstance(error, OSError) else error
-            log.error("c%d: the content broke off: %s", self.number, error, exc_info=trace)
+            log.error("c%d: sending the response body failed: %s", self.number, error, exc_info=trace)
             result = FlushResult.FAILED
             if self._pending_entries is not None:
                 self._pending_entries.log_aborted(write_buffer.sent)
@@ -367,9 +369,9 @@ class Connection(EventHandler, ConnectionHooks):
             log.info("c%d: %d %s", self.number, error.status, error.reason)
             response = Response.error(error.status, error.reason, error.headers)
         except Exception:
-            log.exception("c%d: %r failed", self.number, request)
+            log.exception("c%d: unhandled exception in the handler of %r", self.number, request)
             close_content(getattr(response, "content", None))
-            response = Response.error(500, "the server failed to answer")
+            response = Response.error(500, "the request handler failed")
         return self._enqueue_response(request, response)
 
     def _refuse(self, error: HTTPError, request: Request | None = None) -> None:
@@ -412,7 +414,7 @@ class Connection(EventHandler, ConnectionHooks):
         )
         if body is not None and isinstance(body, ChunkSource) and not body.subscribe(self._wake):
             log.error("c%d: a LiveStream can be sent in one response only", self.number)
-            raise HTTPError(500, "the server failed to answer")
+            raise HTTPError(500, "the request handler failed")
         self.served += 1
         if self._pending_entries is not None:
             began = context.reactor.now if self._request_body is None else self._request_body.began
@@ -437,7 +439,7 @@ class Connection(EventHandler, ConnectionHooks):
             try:
                 self._write_buffer.body.end()
             except Exception:  # the application's code
-                log.exception("c%d: closing a live stream failed", self.number)
+                log.exception("c%d: unhandled exception while closing a live stream", self.number)
 
     def _wake(self) -> None:
         """Resume the connection when its live stream has data or has ended; thread-safe."""

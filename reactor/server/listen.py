@@ -56,11 +56,11 @@ def connection_limit(wanted: int) -> int:
     if soft == resource.RLIM_INFINITY:
         soft = 1 << 20
     if soft < MIN_FILES:
-        raise StartError(f"the limit on open files is {soft}: at least {MIN_FILES} are needed (ulimit -n)")
+        raise StartError(f"open-file limit too low: {soft} (minimum: {MIN_FILES}; see ulimit -n)")
     # A download or an upload holds a second descriptor beside its connection's.
     available = soft - max(MIN_FILES // 2, soft // 8)
     if wanted > available:
         raise StartError(
-            f"the limit on open files, {soft}, leaves {available} connections, not {wanted} (ulimit -n)"
+            f"connection limit too high: {wanted} (open-file limit {soft}: at most {available}; see ulimit -n)"
         )
     return wanted or available

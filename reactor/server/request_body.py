@@ -60,7 +60,8 @@ class RequestBody:
     def measure_rate(self, settings: Settings) -> str | None:
         """End a window: return why the content is too slow, or None; then the next octets begin a window."""
         if self.octets_in_window < settings.min_rate * settings.content_timeout:
-            return f"content came slower than {settings.min_rate:g} octets a second"
+            rate, seconds = settings.min_rate, settings.content_timeout
+            return f"request body too slow: below {rate:g} bytes/s for {seconds:g} s"
         self.octets_in_window = 0
         self.window_ends = inf
         return None
@@ -81,12 +82,12 @@ class RequestBody:
         try:
             self._sink.close()
         except Exception:
-            log.exception("closing the content of %r failed", self.request)
+            log.exception("unhandled exception while closing the request body of %r", self.request)
 
 
 def _refusal(error: Exception) -> HTTPError:
     """Return the error to refuse a request with for an exception of the application, which is logged."""
     if isinstance(error, HTTPError):
         return error
-    log.error("taking the content failed", exc_info=error)
-    return HTTPError(500, "the server failed to take the content")
+    log.error("unhandled exception while processing a request body", exc_info=error)
+    return HTTPError(500, "processing the request body failed")

@@ -184,9 +184,9 @@ class Server:
         ``on_ready`` is called as soon as a signal would be heard. Raise RuntimeError while it runs already.
         """
         if self.reactor.thread is not None:
-            raise RuntimeError("Server.run() was called while the server runs")
+            raise RuntimeError("Server.run() called while the server is running")
         if self.context.state is ServerState.STOPPED:
-            raise RuntimeError("Server.run() was called after the server has stopped")
+            raise RuntimeError("Server.run() called after the server has stopped")
         self.reactor.thread = threading.get_ident()  # also where another loop takes its turns
         try:
             self._signals.interest = Interest.READ  # none after an earlier run that ended by an exception
@@ -211,7 +211,7 @@ class Server:
         RuntimeError when the server is closed.
         """
         if not self._wakeup.call_soon(function, *arguments):
-            raise RuntimeError("Server.call_soon() was called after Server.close()")
+            raise RuntimeError("Server.call_soon() called after Server.close()")
 
     def stop(self) -> None:
         """Answer the requests that have been received, then stop; asked again, stop at once.

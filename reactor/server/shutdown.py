@@ -40,7 +40,7 @@ class Shutdown(EventHandler):
         """What ``begin`` will do, for the log."""
         delay = self._context.settings.shutdown_delay
         if self._context.state is not ServerState.RUNNING:
-            return "stopping at once"
+            return "stopping immediately"
         return f"stopping in {delay:g} s" if delay else "stopping"
 
     def begin(self) -> None:
@@ -77,7 +77,7 @@ class Shutdown(EventHandler):
             try:
                 connection.stop()
             except Exception:
-                log.exception("%r cannot be stopped gracefully", connection)
+                log.exception("unhandled exception while stopping %r, which is closed", connection)
                 connection.abort()
 
     def _finish_when_idle(self) -> None:

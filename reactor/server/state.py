@@ -37,12 +37,12 @@ class CloseReason(StrEnum):
 
     text: str
 
-    CLIENT_CLOSED = "client_closed", "the client closed"
-    TIMEOUT = "timeout", "a deadline passed"
-    SERVER_CLOSED = "server_closed", "the server stopped, or made room for others"
-    HANDLER_FAILED = "handler_failed", "an event handler failed"
-    SEND_FAILED = "send_failed", "sending broke off"
-    COMPLETED = "completed", "the last response was read"
+    CLIENT_CLOSED = "client_closed", "the client closed the connection"
+    TIMEOUT = "timeout", "timeout"
+    SERVER_CLOSED = "server_closed", "the server stopped, or reached its connection limit"
+    HANDLER_FAILED = "handler_failed", "unhandled exception"
+    SEND_FAILED = "send_failed", "sending failed"
+    COMPLETED = "completed", "the last response was sent"
 
     def __new__(cls, value: str, text: str) -> "CloseReason":
         """Make a member of its value and its text."""

@@ -56,7 +56,7 @@ def close_content(content: object) -> None:
         try:
             close()
         except Exception:  # the application's code; whoever lets go of it has more to let go of
-            log.exception("closing the content of a response failed")
+            log.exception("unhandled exception while closing a response body")
 
 
 class WriteBuffer:

@@ -1,4 +1,4 @@
-"""The acceptor at the connection limit: which connection is closed, and when accepting pauses."""
+"""The acceptor at the connection limit: which connection is closed, and when accepting is paused."""
 
 from collections.abc import Iterator
 
@@ -191,4 +191,4 @@ def test_a_pause_says_why(caplog: pytest.LogCaptureFixture) -> None:
     with Site(limit=1) as site:
         site.connect_each(1)[0].send(PART)
         site.connect_each(1)
-    assert "accepting pauses: all connections are taken, and none is idle" in caplog.text
+    assert "not accepting connections: connection limit reached" in caplog.text

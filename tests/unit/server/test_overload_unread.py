@@ -73,7 +73,7 @@ def test_among_the_silent_those_who_ask_are_answered() -> None:
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> int:
-    return sum("accepting pauses" in record.getMessage() for record in caplog.records)
+    return sum("not accepting connections" in record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_after_close_call_soon_raises_and_stop_does_nothing() -> None:
     server = Server(Router(), port=0)
     server.close()
     server.stop()
-    with pytest.raises(RuntimeError, match=r"Server\.call_soon\(\) was called after"):
+    with pytest.raises(RuntimeError, match=r"Server\.call_soon\(\) called after"):
         server.call_soon(print)
 
 
@@ -230,7 +230,7 @@ def test_a_call_from_a_wrong_thread_raises_and_harms_nothing(
 
 def test_a_second_run_raises_and_harms_nothing(running: Running) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(RuntimeError, match=r"Server\.run\(\) was called while the server runs"):
+    with pytest.raises(RuntimeError, match=r"Server\.run\(\) called while the server is running"):
         running.server.run()
     assert signal.getsignal(signal.SIGTERM) is before
     with ClientConnection(running.server.address[1]) as client:
