@@ -61,6 +61,6 @@ def connection_limit(wanted: int) -> int:
     available = soft - max(MIN_FILES // 2, soft // 8)
     if wanted > available:
         raise StartError(
-            f"connection limit too high: {wanted} (open-file limit {soft}: at most {available}; see ulimit -n)"
+            f"connection limit too high: {wanted} (open-file limit {soft}: at most {available}, see ulimit)"
         )
     return wanted or available
