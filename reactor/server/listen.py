@@ -46,7 +46,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def connection_limit(wanted: int) -> int:
-    """Return the maximum number of connections: ``wanted``, or, if that is 0, what the open-file limit allows.
+    """Return the connection limit: ``wanted``, or, if that is 0, what the open-file limit allows.
 
     Raise the soft open-file limit to the hard limit. Raise StartError if it is too low.
     """

@@ -30,7 +30,7 @@ class RequestBody:
     headers of an interim response to send before the body is received, or None.
     """
 
-    __slots__ = ("_sink", "began", "handler", "interim", "bytes_in_window", "request", "window_ends")
+    __slots__ = ("_sink", "began", "bytes_in_window", "handler", "interim", "request", "window_ends")
 
     def __init__(
         self, request: Request, handler: Handler, factory: SinkFactory, began: float, max_body: int

@@ -55,7 +55,7 @@ class CloseReason(StrEnum):
 class State(Enum):
     """The state of a connection.
 
-    ``timeout`` is the name of a field of ``Settings`` without "_timeout". It is None, like ``on_timeout``, for
+    ``timeout`` is the name of a field of ``Settings`` without "_timeout". Like ``on_timeout``, it is None for
     a state that does not wait for the client. ``index`` numbers the states from 0, in the order of the table.
     """
 

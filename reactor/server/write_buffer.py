@@ -62,7 +62,7 @@ def close_content(content: object) -> None:
 class WriteBuffer:
     """Bytes that a connection has yet to send, then at most one body that is not in memory."""
 
-    __slots__ = ("_high_water", "_data", "_sendfile", "body", "sent", "size")
+    __slots__ = ("_data", "_high_water", "_sendfile", "body", "sent", "size")
 
     def __init__(self, high_water: int, sendfile: SendFile = os.sendfile) -> None:
         self._data: list[Data] = []
