@@ -37,7 +37,7 @@ class LoopHooks:
         """Observe that a handler is to be called for an event mask (may be stale), DEADLINE or SOON."""
 
     def after_call(self, handler: EventHandler, events: int, began: float) -> None:
-        """Observe that a handler's callbacks have returned; ``began`` is when the previous ones returned."""
+        """Observe that its callbacks have returned; ``began`` is when the call before it returned."""
 
 
 class SlowReporter(Protocol):
