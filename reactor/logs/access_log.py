@@ -42,8 +42,8 @@ def shorten(text: str, write: Callable[[str], str], expansion: int) -> str:
 class Exchange:
     """A request and its response, which is being sent.
 
-    ``began`` is in seconds of the reactor's clock. ``body_offset`` and ``end_offset`` count the bytes that the
-    connection sends: before this response's body, and up to its end (None if not yet known).
+    ``began`` is in seconds of the reactor's clock. ``body_offset`` and ``end_offset`` count the bytes that
+    the connection sends: before this response's body, and up to its end (None if not yet known).
     """
 
     __slots__ = ("began", "body_offset", "end_offset", "number", "request", "status")
