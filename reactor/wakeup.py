@@ -67,7 +67,7 @@ class Wakeup(EventHandler):
             return True
 
     def on_readable(self) -> None:
-        """Call the pending functions; functions added meanwhile wait for the next turn."""
+        """Call the pending functions; functions that these add wait for the next turn."""
         self._receive()
         self._run_calls()
 
@@ -94,7 +94,7 @@ class Wakeup(EventHandler):
     def _run_calls(self) -> None:
         """Call pending functions for at most TURN_SHARE seconds; wake up again for the others."""
         ends = self._clock() + TURN_SHARE
-        count = len(self._calls)  # functions added meanwhile wait for the next turn
+        count = len(self._calls)  # functions that these add wait for the next turn
         while count and self._calls:
             count -= 1
             function, arguments = self._calls.popleft()
@@ -162,7 +162,7 @@ class SignalHandle(Wakeup):
         if previous is not None:
             try:
                 signal.set_wakeup_fd(previous)
-            except (OSError, ValueError):  # the file descriptor was closed meanwhile
+            except (OSError, ValueError):  # the file descriptor was closed
                 signal.set_wakeup_fd(-1)
 
     def on_readable(self) -> None:

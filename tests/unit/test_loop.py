@@ -49,7 +49,7 @@ def test_to_remove_twice_is_to_remove_once() -> None:
         assert harness.selector.told == Counter(register=1, unregister=1)
 
 
-# What the selector is told.
+# Calls to the selector.
 
 
 def test_being_called_tells_the_selector_nothing() -> None:

@@ -15,7 +15,7 @@ from tests.support.loop import ReactorHarness, Recorder
 def refuse(
     harness: ReactorHarness, step: str, name: str, drops: bool, error: Exception
 ) -> Callable[[], None]:
-    """Have the selector fail in a step for one event handler; return what mends it.
+    """Make the selector fail in a step for one event handler; return a function that repairs it.
 
     Those of ``selectors`` drop a handle that they could not modify.
     """

@@ -1,4 +1,4 @@
-"""--explain: the paragraphs, word by word; bounded, escaped, coloured where it is wanted."""
+"""--explain: the exact paragraphs, their bounds, escaping and colours."""
 
 import os
 import pty
@@ -22,7 +22,7 @@ GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class ExplainedServer:
-    """A server in process whose events are explained; masks descriptors and turns."""
+    """A server in process whose events are explained; masks file descriptors and turn numbers."""
 
     def __init__(
         self, routes: Router | None = None, store: Store | None = None, colour: bool = False

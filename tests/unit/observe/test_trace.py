@@ -1,4 +1,4 @@
-"""The trace: what it tells, that it passes the checker whatever happens, its limit, and its failures."""
+"""The trace: its lines, which always pass the checker, its size limit, and its failures."""
 
 import logging
 import re

@@ -112,7 +112,7 @@ def test_one_stream_may_be_fed_by_the_request_of_another_client() -> None:
 
 
 def test_a_stream_that_takes_long_to_make_is_no_stalled_client() -> None:
-    """What is slow is the server: the client has taken all that there was."""
+    """The server is slow: the client has read everything that was sent."""
     routes = Router()
 
     @routes.get("/slow")
@@ -140,7 +140,7 @@ def test_sending_nothing_before_the_end_does_not_keep_the_stream_open() -> None:
 
 
 def test_a_send_within_a_send_is_no_deadlock() -> None:
-    """As of a signal handler that interrupts it."""
+    """Simulate a signal handler that interrupts it."""
     stream = LiveStream()
     with stream._lock:
         assert stream.send(b"news")

@@ -90,7 +90,7 @@ def test_sighup_of_a_terminal_stops(
     assert logged.messages == ["SIGHUP (the process was started from a terminal): stopping"]
 
 
-# The limit on open files.
+# The open-file limit.
 
 
 def test_the_soft_limit_is_raised_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ class Running(ServerThread):
         return self
 
     def subscribe(self) -> ClientConnection:
-        """Ask for a live stream; return when its handler has returned."""
+        """Request a live stream; return after its handler has returned."""
         client = ClientConnection(self.server.address[1])
         client.send_head("GET", "/live")
         assert client.read_head().startswith(b"HTTP/1.1 200 ")
@@ -199,7 +199,7 @@ def test_streams_without_clients_leave_the_loop_asleep(running: Running) -> None
     assert len(turns) <= 2, "the loop does not sleep"
 
 
-# Whatever else is called from a wrong thread.
+# All other methods raise in a wrong thread.
 
 WRONG: list[Callable[[Server], object]] = [
     lambda server: server.reactor.run(),
