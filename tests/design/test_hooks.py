@@ -148,7 +148,7 @@ def test_a_planted_override_is_found(path: str, old: str, new: str, found: str) 
         ),
         (
             "reactor/loop_hooks.py",
-            '"""Observe that its callbacks have returned; a call begins when the one before has returned."""',
+            '"""Observe that its callbacks have returned; ``began`` is when the call before it returned."""',
             "LoopHooks.after_call",
         ),
     ],

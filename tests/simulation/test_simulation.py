@@ -135,11 +135,11 @@ def repeat_after_a_short_send(patch: pytest.MonkeyPatch) -> None:
     send = WriteBuffer.flush_bytes
 
     def repeated(self: WriteBuffer, *values: Any) -> Any:
-        waiting = b"".join(self._octets)
+        waiting = b"".join(self._data)
         before = self.size
         flow = send(self, *values)
         if 0 < self.size < before:
-            self._octets = [waiting[len(waiting) - self.size - 1 :]]
+            self._data = [waiting[len(waiting) - self.size - 1 :]]
             self.size += 1
         return flow
 

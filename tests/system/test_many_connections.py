@@ -112,7 +112,7 @@ def test_over_the_limit_with_nobody_idle_a_newcomer_waits_for_a_place(tmp_path: 
             assert client.answer().status == 100
         newcomer = server.connect()
         newcomer.send_head("GET", "/echo/new")
-        assert "accepting pauses" in (server.stderr.next() or "")
+        assert "not accepting connections" in (server.stderr.next() or "")
         for client in busy:
             client.send(b"x")
             assert client.answer().status == 201

@@ -55,7 +55,7 @@ def turns_until(reactor: Reactor, done: Callable[[], bool]) -> None:
 
 
 def heard(*numbers: int) -> list[int]:
-    """Send these signals to ourselves; return those that a reactor hears of."""
+    """Send these signals to this process; return those that a reactor reports."""
     came: list[int] = []
     reactor = Reactor()
     signals = SignalHandle(came.append)

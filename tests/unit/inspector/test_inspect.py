@@ -163,7 +163,7 @@ def test_sigusr1_tells_of_the_connections_without_going_on(process: MicroscopePr
     line = process.stderr.next()
     assert line is not None
     assert line.startswith("reactor: c1 127.0.0.1 fd ")
-    assert " IDLE, 1 served, 0 octets in, 0 out, keep_alive in " in line
+    assert " IDLE, 1 served, 0 bytes unparsed, 0 unsent, keep_alive timeout in " in line
     assert b'"paused"' in json.dumps(process.post("/control", {"do": "pause"})[1]).encode()
 
 
@@ -214,7 +214,7 @@ def test_a_connection_that_closed_is_still_known_and_one_that_never_was_is_not(s
             client.get("/")
         looking.until(lambda frame: frame["totals"]["closed"] == 1)
         found = json.loads(server.ask("/connections/1")[1])
-        assert (found["closed"], found["close_reason"]) == (True, "the client closed")
+        assert (found["closed"], found["close_reason"]) == (True, "the client closed the connection")
         for number in ("2", "0", "-1", "x", "1" * 5000, "%31"):
             assert server.ask(f"/connections/{number}")[0] in ((200,) if number == "%31" else (404, 414))
 

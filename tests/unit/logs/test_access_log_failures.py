@@ -1,4 +1,4 @@
-"""Failures in the access log: a failure of the server has its own status; 499 is for clients that left."""
+"""Failures in the access log: a server failure keeps its status; 499 means that the client left."""
 
 import logging
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The line writer: each kind of stream takes whole lines, in order, and none can block the caller."""
+"""The line writer: each kind of stream gets whole lines, in order, and none blocks the caller."""
 
 import fcntl
 import io
@@ -18,11 +18,11 @@ from reactor.logs.nonblocking import LineWriter
 from tests.support.process import ROOT, TIMEOUT, environment
 from tests.system.test_access_log_pipe import in_time
 
-LINES = 5000  # more than any of the streams below takes unread
+LINES = 5000  # more than any of the streams below can buffer
 
 
 class Target:
-    """A stream with a reader at its other end that reads only on request."""
+    """A stream whose other end is read only on request."""
 
     def __init__(self, stream: TextIO, read: Callable[[int], bytes]) -> None:
         self.stream = stream
@@ -50,7 +50,7 @@ class Target:
 
 
 def open_pty() -> tuple[int, int]:
-    """Open a terminal; return its master side, which does not block, and the terminal."""
+    """Open a terminal; return its non-blocking master side and the terminal."""
     master, terminal = os.openpty()
     os.set_blocking(master, False)
     return master, terminal

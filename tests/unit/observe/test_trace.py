@@ -1,4 +1,4 @@
-"""The trace: what it tells, that it passes the checker whatever happens, its limit, and its failures."""
+"""The trace: its lines, which always pass the checker, its size limit, and its failures."""
 
 import logging
 import re
@@ -236,7 +236,7 @@ def test_a_full_disk_is_told_once_and_ends_the_trace(
     assert len(server.log.getvalue().splitlines()) == 3
     told = [record for record in caplog.records if "trace" in record.message]
     assert [(record.levelno, record.message) for record in told] == [
-        (logging.ERROR, "the trace /dev/full breaks off: No space left on device")
+        (logging.ERROR, "trace /dev/full: write failed, tracing stopped: No space left on device")
     ]
 
 

@@ -1,4 +1,4 @@
-"""The checker of traces: it finds every planted fault, and none where there is none."""
+"""The trace checker: it finds every planted fault, and none in a valid trace."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def write(events: list[Event], closed: bool = True) -> str:
-    """Write events as a trace has them."""
+    """Return events in the format of a trace."""
     lines = ",\n".join(json.dumps(event) for event in events)
     return f"[\n{lines}\n]\n" if closed else f"[\n{lines},\n"
 

@@ -1,4 +1,4 @@
-"""Each timeout of a connection: nothing before it, and right after it what the state table says."""
+"""Each timeout of a connection: nothing happens before it, and the state table's action right after it."""
 
 from collections.abc import Callable
 from pathlib import Path

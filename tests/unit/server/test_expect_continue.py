@@ -14,7 +14,7 @@ ASKING = request("/post", "Content-Length: 5", "Expect: 100-continue", method="P
 
 @pytest.fixture
 def entered(monkeypatch: pytest.MonkeyPatch) -> list[State]:
-    """Return the states that connections enter, in their order."""
+    """Return the states that connections enter, in order."""
     states: list[State] = []
     enter = Connection._enter
 
@@ -33,7 +33,7 @@ def states_after_continuing(entered: list[State]) -> list[State]:
 
 
 def ask_unread(server: Harness) -> Client:
-    """Ask for something large, and to send content behind it; read nothing yet."""
+    """Request a large response, then send a request with a body; read nothing yet."""
     client = server.connect()
     shrink_buffers(client)
     write(client, request("/0") + ASKING)

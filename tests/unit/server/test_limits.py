@@ -217,7 +217,7 @@ def test_one_turn_sends_no_more_than_its_share(content: bytes | list[bytes]) -> 
 
 
 def test_one_turn_compresses_no_more_than_its_share() -> None:
-    # Zeros compress to almost nothing: slice after slice goes in before any octet comes out.
+    # Zeros compress to almost nothing: many slices are read before the first byte of output.
     given = 0
 
     def pieces() -> Iterator[bytes]:

@@ -77,7 +77,7 @@ def test_too_many_bytes_behind_a_live_stream_close_the_connection_and_are_logged
         client.read()
         assert client.closed
         assert stream.closed
-    assert caplog.messages == ["c1: closed: over 500 bytes pipelined behind a live stream"]
+    assert caplog.messages == ["c1: closed: over 500 bytes pipelined after a live stream"]
 
 
 def test_a_live_stream_keeps_no_more_than_its_limit_for_a_client_that_does_not_read() -> None:
@@ -112,7 +112,7 @@ def test_one_stream_may_be_fed_by_the_request_of_another_client() -> None:
 
 
 def test_a_stream_that_takes_long_to_make_is_no_stalled_client() -> None:
-    """What is slow is the server: the client has taken all that there was."""
+    """The server is slow: the client has read everything that was sent."""
     routes = Router()
 
     @routes.get("/slow")
@@ -140,7 +140,7 @@ def test_sending_nothing_before_the_end_does_not_keep_the_stream_open() -> None:
 
 
 def test_a_send_within_a_send_is_no_deadlock() -> None:
-    """As of a signal handler that interrupts it."""
+    """Simulate a signal handler that interrupts it."""
     stream = LiveStream()
     with stream._lock:
         assert stream.send(b"news")

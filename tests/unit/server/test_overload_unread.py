@@ -69,11 +69,11 @@ def test_among_the_silent_those_who_ask_are_answered() -> None:
         assert site.held <= 10
 
 
-# A pause is told once a minute.
+# A pause is logged once a minute.
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> int:
-    return sum("accepting pauses" in record.getMessage() for record in caplog.records)
+    return sum("not accepting connections" in record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ HIGH, LOW, SIZE = 20_000, 5_000, 1_000
 
 
 class Counting:
-    """Routes that count how often they were asked, each answer being SIZE octets long, head and all."""
+    """Routes that count their requests; each response, including its head, is SIZE bytes long."""
 
     def __init__(self) -> None:
         self.asked = 0

@@ -141,7 +141,7 @@ def assert_refusal(answer: Answer, status: int) -> None:
 
 
 def assert_draining(client: Client) -> None:
-    """Assert that the server sends no more, but reads what comes until the client closes too."""
+    """Assert that the server sends nothing more, and reads until the client closes."""
     client.assert_closed()
     for _ in range(3):
         client.send(b"a" * 10_000)
