@@ -148,7 +148,7 @@ def test_a_connection_that_yields_is_seen_with_the_step_that_calls_it(page: Brow
     assert [each.get_attribute("data-step") for each in page.all(".lit")] == ["soon"]
     assert page.one("[data-step=soon] .now").text == "1 connection in the next turn"
     assert page.one(".lane[data-state=YIELDING] .label p").text == "waits for the next turn"
-    assert page.one(".lane[data-state=CLOSED] .label p").text == "the handle is gone"
+    assert page.one(".lane[data-state=CLOSED] .label p").text == "the handle is closed"
     show(page, mock, frame())
     assert page.one("[data-step=soon] .now").text == "no connection yielded"
 
@@ -274,13 +274,13 @@ def test_keys_in_an_input_are_not_shortcuts(page: Browser, mock: Mock, selector:
 def test_a_step_with_nothing_ready_is_shown_as_waiting(page: Browser, mock: Mock) -> None:
     show(page, mock, frame(mode="paused", waiting="event"))
     assert page.one("#mode").text == "waiting for an event"
-    assert page.one("#at-words").text == "Nothing is ready. The loop waits, and is held after that."
-    assert "stands still" not in page.one("#clock").text + page.one("#deadlines-note").text
+    assert page.one("#at-words").text == "Nothing is ready. The loop waits, and pauses again after that."
+    assert "stopped" not in page.one("#clock").text + page.one("#deadlines-note").text
     show(page, mock, frame(mode="paused", waiting="turn"))
     assert page.one("#mode").text == "waiting for a turn"
     show(page, mock, frame(mode="paused"))
     assert page.one("#mode").text == "paused"
-    assert "stands still" in page.one("#clock").text
+    assert "stopped" in page.one("#clock").text
 
 
 def test_a_connection_that_is_older_than_the_page_appears_in_its_state(page: Browser, mock: Mock) -> None:
@@ -294,8 +294,8 @@ def test_a_connection_that_is_older_than_the_page_appears_in_its_state(page: Bro
 @pytest.mark.parametrize(
     ("missing", "words"),
     [
-        ("unseen", "before this: not recorded, the connection is older than the page"),
-        ("dropped", "before this: no longer kept"),
+        ("unseen", "earlier entries were not recorded: the connection was opened before this page"),
+        ("dropped", "earlier entries were discarded"),
     ],
 )
 def test_history_that_is_not_known_is_shown_as_such(
@@ -306,7 +306,7 @@ def test_history_that_is_not_known_is_shown_as_such(
     page.one('.chip[data-number="5"]').click()
     page.wait(lambda: page.all("#connection .history li"))
     assert [each.text.split("\n")[-1] for each in page.all("#connection .history li")][-1] == words
-    assert [each.text for each in page.all("#connection .octets .missing")] == [words] * (missing == "unseen")
+    assert [each.text for each in page.all("#connection .traffic .missing")] == [words] * (missing == "unseen")
 
 
 def test_a_demo_connection_is_opened_by_its_negative_number(page: Browser, mock: Mock) -> None:

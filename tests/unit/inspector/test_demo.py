@@ -231,7 +231,7 @@ def test_clients_are_limited_in_number(opened: list[demo_server.DemoServer]) -> 
     with InProcess() as site:
         answers = [site.post("/demos", {"name": "hundred"}) for _ in range(3)]
         assert [answer.status for answer in answers] == [202, 202, 409]
-        assert answers[2].content == b"too many demos are running\n"
+        assert answers[2].content == b"too many demos are running (limits: 10 demos, 200 clients)\n"
 
 
 def test_while_the_server_stops_no_demo_begins(opened: list[demo_server.DemoServer]) -> None:

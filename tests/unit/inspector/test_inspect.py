@@ -301,6 +301,24 @@ def test_what_is_posted_and_wrong_is_refused_in_one_line(
     assert server.get("/").status == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "data", "start"),
+    [
+        ("/control", {}, 'invalid "do": null (expected pause, resume,'),
+        ("/control", {"do": "slow", "delay": [[1]]}, 'invalid "delay": array (expected 0.01 to 60 seconds)'),
+        ("/breakpoints", {"states": {}, "slow": False}, 'invalid "states": object (expected a list'),
+        (
+            "/breakpoints",
+            {"states": ["IDLE", "X\n"], "slow": False},
+            'unknown state: "X\\n" (expected ACCEPTED,',
+        ),
+        ("/demos", {"name": "nothing"}, 'unknown demo: "nothing" (available: keep-alive,'),
+    ],
+)
+def test_an_error_quotes_the_invalid_value(server: Microscope, path: str, data: object, start: str) -> None:
+    assert server.post(path, data)[1].startswith(start)
+
+
 def test_a_form_cannot_press_a_button(server: Microscope) -> None:
     with ClientConnection(server.inspector) as client:
         content = b'{"do": "pause"}'
