@@ -37,7 +37,7 @@ HELD = {
     "turn": 42,
     "words": f"about to call {HOSTILE}",
     "connection": 5,
-    "reason": "one event",
+    "reason": "after one event",
 }
 KNOWN: dict[str, Any] = {
     "number": 5,
@@ -306,7 +306,9 @@ def test_history_that_is_not_known_is_shown_as_such(
     page.one('.chip[data-number="5"]').click()
     page.wait(lambda: page.all("#connection .history li"))
     assert [each.text.split("\n")[-1] for each in page.all("#connection .history li")][-1] == words
-    assert [each.text for each in page.all("#connection .traffic .missing")] == [words] * (missing == "unseen")
+    assert [each.text for each in page.all("#connection .traffic .missing")] == [words] * (
+        missing == "unseen"
+    )
 
 
 def test_a_demo_connection_is_opened_by_its_negative_number(page: Browser, mock: Mock) -> None:

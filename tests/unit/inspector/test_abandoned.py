@@ -364,4 +364,4 @@ def test_what_began_before_the_page_is_hidden(begun: bytes, state: State) -> Non
         site.open_page()
         peer.send(b"secret-secret")
         texts = [text for _, way, _, text in site.ask("/connections/1")["traffic"] if way == "in"]
-        assert texts == ["[13 octets of content]"]
+        assert texts == ["[13 B hidden]"]

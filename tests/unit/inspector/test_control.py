@@ -104,4 +104,4 @@ def test_a_pause_where_the_loop_is_held_changes_the_reason() -> None:
     control = Control()
     control.hold(HELD)
     control.pause()
-    assert control.at == HELD._replace(reason="you asked")
+    assert control.at == HELD._replace(reason="paused on request")

@@ -1,4 +1,4 @@
-"""What is shown of octets: heads, whole or octet by octet; no secret, and no content."""
+"""Which bytes are shown: heads, received whole or byte by byte, but no secrets and no body."""
 
 import random
 
@@ -19,8 +19,8 @@ SECRETS = [
 ]
 
 
-def pieces(octets: bytes, size: int) -> list[bytes]:
-    return [octets[start : start + size] for start in range(0, len(octets), size)]
+def pieces(data: bytes, size: int) -> list[bytes]:
+    return [data[start : start + size] for start in range(0, len(data), size)]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
@@ -73,7 +73,7 @@ def test_content_is_counted_and_not_shown_nor_what_follows_until_all_is_idle(
     text = "".join(shown.show(piece) for piece in pieces(head + follows, size))
     assert "sec" not in text
     assert "mor" not in text
-    assert "octets of content]" in text
+    assert " B hidden]" in text
     shown.idle()
     assert shown.show(PLAIN).startswith("GET /echo/hi")
 
@@ -108,7 +108,7 @@ def test_what_is_shown_is_cut_and_escaped() -> None:
 def test_of_what_goes_out_the_head_is_shown() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"
     assert show_outgoing(head_of(head + b"secret"), len(head) + 6) == (
-        "HTTP/1.1 200 OK\\r\\nContent-Length: 6\\r\\n\\r\\n[6 octets of content]"
+        "HTTP/1.1 200 OK\\r\\nContent-Length: 6\\r\\n\\r\\n[6 B of body]"
     )
 
 
@@ -117,4 +117,4 @@ def test_of_a_head_that_is_sent_in_part_that_part_is_shown() -> None:
 
 
 def test_what_may_be_content_is_counted() -> None:
-    assert show_outgoing(b"", 22) == "[22 octets]"
+    assert show_outgoing(b"", 22) == "[22 B hidden]"

@@ -50,4 +50,4 @@ def test_a_head_behind_the_rest_of_another_response_is_counted_and_not_shown_as_
     assert begins[0] == 0
     others = [each for index, each in enumerate(sent) if index not in begins]
     assert len(others) >= 2, "the first response is sent in parts"
-    assert all(text == f"[{count} octets]" for count, text in others)
+    assert all(text == f"[{count} B hidden]" for count, text in others)
