@@ -33,5 +33,5 @@ def test_a_thread_answers_while_the_loop_ticks(
     monkeypatch.setattr(thread_pool, "BLOCKS_FOR", 0.03)
     thread_pool.main()
     assert re.fullmatch(
-        r"the answer is 42; the loop ticked [1-9]\d* times meanwhile\n", capsys.readouterr().out
+        r"result 42; the loop ticked [1-9]\d* times while the thread was blocked\n", capsys.readouterr().out
     )
