@@ -52,7 +52,7 @@ def slow_reader(client: "DemoClient") -> Iterator[float]:
 
 
 def half_close(client: "DemoClient") -> Iterator[float]:
-    """Send a last request and half-close late: the server is DRAINING meanwhile."""
+    """Send a last request and half-close late: the server stays in DRAINING until then."""
     client.interest = Interest.NONE
     client.send(client.get("/echo/last-words").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     yield 3.0

@@ -1,4 +1,4 @@
-"""A clock that is stopped while the loop is held, so that no deadline passes meanwhile."""
+"""A clock that is stopped while the loop is held, so that no deadline passes in that time."""
 
 import time
 from collections.abc import Callable

@@ -110,7 +110,7 @@ class Snapshot(Subscriber):
         super().__call__(events)
 
     def find(self, number: int) -> ConnectionRecord | None:
-        """Return the record of a connection, or None if there is none."""
+        """Return the record of a connection, or None if it is unknown."""
         return self.records.get(number) or self.closed.get(number)
 
     def _record(self, connection: InstrumentedConnection) -> ConnectionRecord:

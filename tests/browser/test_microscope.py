@@ -1,4 +1,4 @@
-"""The microscope on a real server, driven as a teacher drives it."""
+"""The page of the microscope with a real server."""
 
 import json
 import resource
@@ -22,7 +22,7 @@ def server() -> Iterator[MicroscopeProcess]:
 
 @pytest.fixture
 def page(browser: Browser, server: MicroscopeProcess) -> Browser:
-    """Open the page, and wait until it shows what is."""
+    """Open the page, and wait for its first frame."""
     browser.open(f"http://127.0.0.1:{server.inspector}/")
     browser.wait(lambda: mode(browser) == "running")
     return browser

@@ -1,4 +1,4 @@
-"""The page of the microscope in a real browser, with a server that says what the test has it say."""
+"""The page of the microscope in a real browser, with a mock server."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -22,7 +22,7 @@ from tests.browser.microscope import (
 )
 
 ESCAPE, ENTER = "\ue00c", "\ue007"
-# Each state in which a chip is seen, in order.
+# Records the sequence of states of each chip.
 WATCH = """
 window.seen = {};
 new MutationObserver(() => {
@@ -74,7 +74,7 @@ def page(browser: Browser, mock: Mock) -> Browser:
 
 
 def show(page: Browser, mock: Mock, *frames: dict[str, Any]) -> None:
-    """Send frames one after the other, each when the one before is drawn."""
+    """Send frames one after the other, each after the previous one was drawn."""
     for each in frames:
         show_one(page, mock, each)
 
@@ -90,7 +90,7 @@ def number(page: Browser, key: str) -> int:
 
 
 def focus(page: Browser, selector: str) -> None:
-    """Focus the first element of a selector as the keyboard does, without a click."""
+    """Focus the first element of a selector without a click."""
     page.driver.execute_script("document.querySelector(arguments[0]).focus()", selector)
 
 
@@ -206,7 +206,7 @@ def test_a_shortcut_does_not_press_the_focused_button(page: Browser, mock: Mock,
     focus(page, selector)
     page.press(" ", "t")
     page.wait(lambda: len(mock.posted) >= 2)
-    page.press("n")  # comes after anything that a pressed button would post
+    page.press("n")  # sent after any request of a pressed button
     page.wait(lambda: ("/control", {"do": "event"}) in mock.posted[2:])
     assert sorted(content["do"] for _, content in mock.posted) == ["event", "pause", "turn"]
     assert not page.one("#keys").is_displayed()
@@ -387,7 +387,7 @@ def test_with_thousands_there_are_counts_and_no_chips(page: Browser, mock: Mock)
 
 @pytest.mark.bench
 def test_two_thousand_connections_are_drawn_thirty_times_a_second(page: Browser, mock: Mock) -> None:
-    """Frames that come while one is drawn take its place; so as many are drawn as the page keeps up with."""
+    """Frames received while one is drawn replace it, so fewer are drawn if the page cannot keep up."""
     mock.send(*map(dense_frame, range(120)), seconds=1 / 30)
     page.wait(lambda: number(page, "received") == 120)
     page.wait(lambda: page.one("#clock").text.startswith("turn 1,190,"))
@@ -419,12 +419,12 @@ def test_its_memory_does_not_grow(page: Browser, mock: Mock) -> None:
 
     page.driver.execute_cdp_cmd("Performance.enable", {})
     go_through(0, 200)
-    nodes, octets = held()
+    nodes, size = held()
     go_through(200, 900)
-    later_nodes, later_octets = held()
-    # 280 frames of 40 chips that nobody has seen before: a chip is some 12 nodes, and is used again.
+    later_nodes, later_size = held()
+    # 280 frames of 40 new chips each; a chip has about 12 nodes and is reused.
     assert later_nodes <= nodes + 2000
-    assert later_octets <= octets + 1_000_000
+    assert later_size <= size + 1_000_000
     assert page.driver.execute_script("return turns.kept()") == 200
 
 

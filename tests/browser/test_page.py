@@ -1,4 +1,4 @@
-"""The page of a directory in a real browser: looking, sorting, filtering, downloading."""
+"""The directory page in a real browser: listing, sorting, filtering, downloading."""
 
 import os
 from pathlib import Path
@@ -92,7 +92,7 @@ def test_it_goes_into_directories_and_back_up(browser: Browser, url: str) -> Non
 def test_it_downloads(browser: Browser, url: str, downloads: Path) -> None:
     browser.open(url)
     browser.one("#entries a[href='b2.txt']").click()
-    # The browser makes an empty file of the name first.
+    # The browser first creates an empty file with the name.
     found = downloads / "b2.txt"
     browser.wait(lambda: found.exists() and found.stat().st_size > 0)
     assert found.read_bytes() == b"x" * 1000
@@ -126,14 +126,14 @@ def test_every_hostile_name_leads_to_its_file(
         next(each for each in browser.all("#entries a") if each.text == name).click()
 
         def finished(name: str = name, before: set[Path] = before) -> bool:
-            # While a file comes in there are others, of names that the browser makes, and empty ones.
+            # During a download there are temporary and empty files as well.
             return name.encode() in [contents(path) for path in set(downloads.iterdir()) - before]
 
         browser.wait(finished)
 
 
 def contents(path: Path) -> bytes:
-    """Return what is in a file; nothing where it has another name by now."""
+    """Return the content of a file; empty if it has been renamed in the meantime."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

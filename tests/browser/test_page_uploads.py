@@ -1,7 +1,7 @@
-"""Uploads in a real browser: chosen and dropped, seen on their way, cancelled, tried again, refused.
+"""Uploads in a real browser: choosing, dropping, progress, cancelling, retrying, errors.
 
-An upload is on its way for certain while the server stands still: its process is stopped, the kernel
-takes some of the octets, and nobody takes the others.
+To keep an upload in progress, the server process is stopped (SIGSTOP): the kernel buffers the first bytes,
+and the rest stays unsent.
 """
 
 import signal
@@ -14,7 +14,7 @@ import pytest
 from tests.browser.driving import Browser
 from tests.support.process import ServerProcess
 
-LARGE = 64 << 20  # octets: more than the kernel takes while nobody reads
+LARGE = 64 << 20  # bytes: more than the kernel buffers
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def make_files(outside: Path, *names: str, size: int = 3) -> list[Path]:
 
 
 @contextmanager
-def standing_still(server: ServerProcess) -> Iterator[None]:
-    """Let the server do nothing."""
+def suspended(server: ServerProcess) -> Iterator[None]:
+    """Suspend the server process."""
     server.send_signal(signal.SIGSTOP)
     try:
         yield
@@ -84,7 +84,7 @@ def test_the_overlay_goes_when_what_is_dragged_does(browser: Browser, outside: P
     (file,) = make_files(outside, "a.txt")
     browser.drag("dragEnter", file)
     browser.wait(browser.one("#drop").is_displayed)
-    # The driver can drag nothing away again, so the page is told of it as a browser would.
+    # The driver cannot drag files away again, so the test dispatches the browser's event.
     leave = "document.body.dispatchEvent(new DragEvent('dragleave', {bubbles: true, relatedTarget: %s}))"
     browser.driver.execute_script(leave % "document.querySelector('main')")
     assert browser.one("#drop").is_displayed()
@@ -108,7 +108,7 @@ def test_an_upload_shows_its_progress_and_can_be_cancelled_and_tried_again(
     browser: Browser, server: ServerProcess, directory: Path, outside: Path, url: str
 ) -> None:
     browser.open(url)
-    with standing_still(server):
+    with suspended(server):
         browser.choose(*make_files(outside, "large", size=LARGE))
         value, full = browser.wait(lambda: seen if (seen := progress(browser, "large"))[0] else None)
         assert 0 < value < full == LARGE
@@ -128,7 +128,7 @@ def test_two_are_sent_at_a_time_and_one_that_waits_can_be_cancelled(
 ) -> None:
     names = ["a", "b", "c", "d"]
     browser.open(url)
-    with standing_still(server):
+    with suspended(server):
         browser.choose(*make_files(outside, *names, size=LARGE // 8))
         browser.wait(lambda: len(browser.all("#queue li")) == 4)
         states = [each.get_attribute("data-state") for each in browser.all("#queue li")]

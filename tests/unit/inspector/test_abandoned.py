@@ -1,4 +1,4 @@
-"""A loop that is held while no page is open is resumed; a connection that is older than the page."""
+"""A held loop is resumed when no page is open; connections that were opened before the page."""
 
 import logging
 import signal
@@ -59,7 +59,7 @@ def test_five_seconds_after_the_last_page_the_loop_is_resumed(
             site.pass_time(1)
         assert site.control.may_hold
         second.close()
-        site.pass_time(0.1)  # within which the closed stream is noticed
+        site.pass_time(0.1)  # enough to detect that the stream is closed
         site.pass_time(4.9)
         assert site.control.may_hold
         assert warnings(caplog) == []
@@ -261,11 +261,11 @@ def test_another_command_ends_the_waiting(then: str) -> None:
         assert site.frame(page)["waiting"] == ""
 
 
-# A connection that is older than the page.
+# Connections that were opened before the page.
 
 
 def served(site: InProcess) -> Peer:
-    """Have a connection answered, and idle since ten seconds after it was accepted."""
+    """Return a connection that was answered ten seconds after it was accepted, and is now idle."""
     peer = site.connect()
     site.pass_time(10)
     peer.send(GET)

@@ -1,4 +1,4 @@
-"""What passes at each pace, what a command changes, and that the table of the docstring is true."""
+"""Control: which events pass at each pace, what commands change, and the table in the docstring."""
 
 import re
 from collections.abc import Callable

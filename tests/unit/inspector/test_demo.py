@@ -1,4 +1,4 @@
-"""The demo server: separate from the main server, and closed to everyone but the demo clients."""
+"""The demo server: separate from the main server, and accessible to the demo clients only."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ DEMO = b"GET /demo/block HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[demo_server.DemoServer]:
-    """Return the demo servers that are made: nothing else reveals their port and token."""
+    """Return the demo servers created: nothing else reveals their port and token."""
     made: list[demo_server.DemoServer] = []
 
     class Noted(demo_server.DemoServer):
@@ -207,7 +207,7 @@ def test_out_of_descriptors_no_client_is_left(
 
     class Few(real):  # type: ignore[misc, valid-type]
         def __init__(self, *arguments: object, **named: object) -> None:
-            if not arguments and not named:  # as a demo client makes one
+            if not arguments and not named:  # created by a demo client
                 if len(made) == 5:
                     raise OSError(24, "Too many open files")
                 made.append(self)
@@ -237,7 +237,7 @@ def test_clients_are_limited_in_number(opened: list[demo_server.DemoServer]) -> 
 def test_while_the_server_stops_no_demo_begins(opened: list[demo_server.DemoServer]) -> None:
     with InProcess() as site:
         busy = site.connect()
-        busy.send(b"GET / HTTP/1.1\r\n")  # holds the stop
+        busy.send(b"GET / HTTP/1.1\r\n")  # delays the shutdown
         assert site.post("/demos", {"name": "keep-alive"}).status == 202
         site.run_until(lambda: len(opened[0].context.connections) == 1)
         site.signal(signal.SIGTERM)

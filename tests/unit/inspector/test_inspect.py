@@ -1,4 +1,4 @@
-"""--inspect, on a real server: held while its microscope answers; steps, breakpoints, demos, figures."""
+"""--inspect on a real server: pausing, stepping, breakpoints, demos, metrics."""
 
 import json
 import signal
@@ -133,7 +133,7 @@ def test_ctrl_c_ends_a_server_that_is_held(process: MicroscopeProcess) -> None:
         client.send(GET)
         looking.until(lambda frame: frame["at"])
         process.send_signal(signal.SIGINT)
-        assert client.answer().status == 200  # what is in flight is finished
+        assert client.answer().status == 200  # requests in flight are completed
     client.close()
     assert process.exit_code() == 0
 
@@ -167,7 +167,7 @@ def test_sigusr1_tells_of_the_connections_without_going_on(process: MicroscopePr
     assert b'"paused"' in json.dumps(process.post("/control", {"do": "pause"})[1]).encode()
 
 
-# What is shown.
+# Frames and connections.
 
 
 def test_hello_has_the_table_the_steps_and_the_demos(server: Microscope) -> None:
@@ -267,7 +267,7 @@ def test_a_page_that_does_not_read_costs_no_memory(process: MicroscopeProcess) -
         assert memory().rss - before < 8 << 20
 
 
-# Controls that are wrong.
+# Invalid commands.
 
 
 @pytest.mark.parametrize(
@@ -370,7 +370,7 @@ def test_there_are_only_so_many_demos_at_once(server: Microscope) -> None:
     assert answers == [202] * 10 + [409]
 
 
-# Figures.
+# Metrics.
 
 
 def test_the_figures_are_served(server: Microscope) -> None:

@@ -1,4 +1,4 @@
-"""The inspector from its listening socket to its end, also where the server cannot start."""
+"""The lifespan of the inspector, from its listening socket to close(), also if the server cannot start."""
 
 import gc
 import socket
@@ -25,7 +25,7 @@ def taken_port() -> Iterator[int]:
 
 @pytest.fixture(autouse=True)
 def no_garbage() -> Iterator[None]:
-    """Have nothing closed by the garbage collector during a test."""
+    """Disable the garbage collector during a test: it would close leaked sockets."""
     gc.collect()
     gc.disable()
     yield
@@ -60,7 +60,7 @@ def test_a_server_closes_its_inspector() -> None:
 
 
 def test_a_command_that_cannot_start_closes_its_inspector(taken_port: int) -> None:
-    run_main("--port", str(taken_port))  # whatever the first run opens for the process
+    run_main("--port", str(taken_port))  # open what the first run opens once per process
     with no_descriptor_leaks():
         done = run_main("--port", str(taken_port), "--inspect", "127.0.0.1:0")
     assert (done.returncode, done.stdout) == (3, "")

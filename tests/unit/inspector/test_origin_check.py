@@ -1,4 +1,4 @@
-"""Who may use the inspector: Host, Origin and Sec-Fetch-Site."""
+"""Access control of the inspector: Host, Origin and Sec-Fetch-Site."""
 
 import pytest
 

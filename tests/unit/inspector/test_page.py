@@ -1,4 +1,4 @@
-"""The page of the microscope is one document, and its policy allows what is in it and nothing else."""
+"""The page of the microscope is a single document, and its policy allows nothing but its own parts."""
 
 import re
 from base64 import b64encode

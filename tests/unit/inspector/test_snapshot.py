@@ -1,4 +1,4 @@
-"""The snapshot: what it records of the events of connections."""
+"""The snapshot: how connection events are recorded."""
 
 from reactor.event_handler import DEADLINE, SOON, EventHandler
 from reactor.http11.message import Response

@@ -1,4 +1,4 @@
-"""Holding a loop between two events: the real frames, another reactor's turns, a clock that stands still."""
+"""Holding a loop between two events: the order of calls, the outer reactor's turns, the stopped clock."""
 
 import selectors
 from collections.abc import Callable
@@ -20,7 +20,7 @@ SLOW_TURN = Settings().slow_turn
 
 
 class SteppingHarness:
-    """A stepped reactor with some handlers, and an outer one whose turns a test takes, or plans."""
+    """A stepped reactor with some handlers, and an outer reactor whose turns are run by the test."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -34,7 +34,7 @@ class SteppingHarness:
         assert isinstance(self.harness.reactor, SteppedReactor)
         self.inner = self.harness.reactor
         self.control = self.inner.control
-        # What somebody does while the loop is held, a step for each turn of the outer reactor.
+        # Functions called while the loop is held, one per turn of the outer reactor.
         self.plan: list[Callable[[], None]] = []
         self.outer.at_turn_end(lambda: self.plan.pop(0)() if self.plan else None)
         self.held: list[tuple[str, list[str]]] = []
@@ -47,7 +47,7 @@ class SteppingHarness:
         self.outer.close()
 
     def do(self, command: Callable[[], None]) -> None:
-        """Give a command, as in an outer turn: at its end the main loop acts on it."""
+        """Call a command in an outer turn, at whose end the main loop acts on it."""
         command()
         self.outer.turn()
 
@@ -62,7 +62,7 @@ class SteppingHarness:
         return handler
 
     def note(self, then: Callable[[], None]) -> Callable[[], None]:
-        """Note where the loop is held and who has been called; then go on."""
+        """Record where the loop is held and the calls so far, then call ``then``."""
 
         def step() -> None:
             at = self.control.at
@@ -104,7 +104,7 @@ def test_one_event_at_a_time_in_the_middle_of_a_turn() -> None:
         control = stepping.control
         stepping.plan = [stepping.note(control.step_event), stepping.note(control.step_event)]
         control.step_event()
-        stepping.outer.turn()  # the whole turn is taken here, and held twice in its middle
+        stepping.outer.turn()  # runs the whole turn, which is held twice
         assert [(where, calls) for where, calls in stepping.held if where] == [
             ("dispatch <b> on_readable", ["a readable"]),
             ("dispatch <c> on_readable", ["a readable", "b readable"]),
@@ -327,7 +327,7 @@ def test_events_are_told_before_the_loop_is_held() -> None:
 
 
 def test_a_selector_is_a_handle_that_is_readable_when_one_of_its_own_is() -> None:
-    # The lesson of main_loop, without anything of ours.
+    # The claim of main_loop, with the standard library only.
     with (
         ReactorHarness() as harness,
         selectors.DefaultSelector() as inner,

@@ -1,4 +1,4 @@
-"""The programs of the course, in process and with less to do."""
+"""The programs of the course, in process and with a reduced workload."""
 
 import re
 
