@@ -98,7 +98,7 @@ def seen(page: Browser, which: int) -> list[str]:
     return list(page.driver.execute_script(f"return window.seen[{which}] ?? []"))
 
 
-def test_a_chip_is_seen_in_each_lane_that_it_went_through(page: Browser, mock: Mock) -> None:
+def test_a_chip_passes_through_each_lane_of_its_moves(page: Browser, mock: Mock) -> None:
     there_and_back = [[ACCEPTED, RESPONDING, 1], [RESPONDING, IDLE, 1]]
     show(page, mock, frame([chip(5, ACCEPTED)]), frame([chip(5, IDLE, 1)], moves=there_and_back))
     page.wait(lambda: seen(page, 5) == ["ACCEPTED", "RESPONDING", "IDLE"])
@@ -108,7 +108,7 @@ def test_a_chip_is_seen_in_each_lane_that_it_went_through(page: Browser, mock: M
     assert page.complaints() == []
 
 
-def test_a_chip_glides_by_transform_and_stands_in_its_lane(page: Browser, mock: Mock) -> None:
+def test_a_chip_is_placed_in_its_lane_by_transform(page: Browser, mock: Mock) -> None:
     show(page, mock, frame([chip(5, IDLE, 1)]))
     lane, one = page.one(".lane[data-state=IDLE]").rect, page.one('.chip[data-number="5"]')
     page.wait(
@@ -121,14 +121,14 @@ def test_a_chip_glides_by_transform_and_stands_in_its_lane(page: Browser, mock: 
     assert not {"top", "left", "width", "all"} & set(style.split(", "))
 
 
-def test_a_chip_whose_connection_is_gone_goes_by_closed(page: Browser, mock: Mock) -> None:
+def test_the_chip_of_a_closed_connection_passes_through_closed(page: Browser, mock: Mock) -> None:
     show(page, mock, frame([chip(5, IDLE, 1), chip(6, IDLE, 1)]), frame([chip(6, IDLE, 1)]))
     page.wait(lambda: not page.all('.chip[data-number="5"]'))
     assert seen(page, 5) == ["IDLE", "CLOSED"]
     assert page.one('.chip[data-number="6"]').get_attribute("data-state") == "IDLE"
 
 
-def test_where_the_loop_is_held_is_seen(page: Browser, mock: Mock) -> None:
+def test_the_position_of_a_held_loop_is_shown(page: Browser, mock: Mock) -> None:
     chips = [chip(5, IDLE, 1), chip(6, IDLE, 1)]
     show(page, mock, frame(chips, mode="paused", at=HELD))
     assert page.one("#mode").text == "paused"
@@ -140,7 +140,7 @@ def test_where_the_loop_is_held_is_seen(page: Browser, mock: Mock) -> None:
     assert page.one("#mode").text == "running"
 
 
-def test_a_connection_that_yields_is_seen_with_the_step_that_calls_it(page: Browser, mock: Mock) -> None:
+def test_a_yielded_connection_is_shown_with_its_step(page: Browser, mock: Mock) -> None:
     words = "about to call on_soon of c5 (fd 9)"
     show(
         page, mock, frame([chip(5, YIELDING, 64)], mode="paused", at=HELD | {"step": "soon", "words": words})
@@ -171,7 +171,7 @@ def test_every_state_fits_the_screen(browser: Browser, mock: Mock, width: int) -
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_the_controls_post_what_they_say(page: Browser, mock: Mock) -> None:
+def test_each_control_posts_its_command(page: Browser, mock: Mock) -> None:
     def click(selector: str) -> None:
         before = len(mock.posted)
         page.one(selector).click()
@@ -213,7 +213,7 @@ def test_a_shortcut_does_not_press_the_focused_button(page: Browser, mock: Mock,
     assert not page.one("#explanation").is_displayed()
 
 
-def test_space_that_is_held_down_is_one_shortcut(page: Browser, mock: Mock) -> None:
+def test_holding_space_down_sends_one_command(page: Browser, mock: Mock) -> None:
     show(page, mock, frame())
     focus(page, "#slow")
     event = {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32, "text": " "}
@@ -227,7 +227,7 @@ def test_space_that_is_held_down_is_one_shortcut(page: Browser, mock: Mock) -> N
     assert sorted(content["do"] for _, content in mock.posted) == ["event", "pause"]
 
 
-def test_enter_does_not_press_a_button_again_that_was_clicked(page: Browser, mock: Mock) -> None:
+def test_enter_does_not_repeat_a_clicked_button(page: Browser, mock: Mock) -> None:
     show(page, mock, frame())
     page.one("#event").click()
     page.wait(lambda: mock.posted)
@@ -236,7 +236,7 @@ def test_enter_does_not_press_a_button_again_that_was_clicked(page: Browser, moc
     assert [content["do"] for _, content in mock.posted] == ["event", "turn"]
 
 
-def test_enter_presses_a_button_that_the_keyboard_has_focused(page: Browser, mock: Mock) -> None:
+def test_enter_presses_the_focused_button(page: Browser, mock: Mock) -> None:
     show(page, mock, frame())
     focus(page, "#turn-step")
     page.press(ENTER)
@@ -283,7 +283,7 @@ def test_a_step_with_nothing_ready_is_shown_as_waiting(page: Browser, mock: Mock
     assert "stopped" in page.one("#clock").text
 
 
-def test_a_connection_that_is_older_than_the_page_appears_in_its_state(page: Browser, mock: Mock) -> None:
+def test_a_connection_opened_before_the_page_appears_in_its_state(page: Browser, mock: Mock) -> None:
     moves = [[IDLE, RESPONDING, 1], [RESPONDING, IDLE, 1]]  # of any connections
     show(page, mock, frame([chip(5, IDLE, 1)], moves=moves))
     show(page, mock, frame([chip(5, IDLE, 1), chip(6, IDLE, 1)], moves=moves))
@@ -298,9 +298,7 @@ def test_a_connection_that_is_older_than_the_page_appears_in_its_state(page: Bro
         ("dropped", "earlier entries were discarded"),
     ],
 )
-def test_history_that_is_not_known_is_shown_as_such(
-    page: Browser, mock: Mock, missing: str, words: str
-) -> None:
+def test_missing_history_is_reported(page: Browser, mock: Mock, missing: str, words: str) -> None:
     mock.known["5"] = {**KNOWN, "missing": missing, "history": KNOWN["history"][1:]}
     show(page, mock, frame([chip(5, RESPONDING, 3)]))
     page.one('.chip[data-number="5"]').click()
@@ -319,7 +317,7 @@ def test_a_demo_connection_is_opened_by_its_negative_number(page: Browser, mock:
     assert page.one("#connection-title").text == "c-1"
 
 
-def test_breakpoints_and_demos_post_and_show_what_the_server_has(page: Browser, mock: Mock) -> None:
+def test_breakpoints_and_demos_reflect_the_server(page: Browser, mock: Mock) -> None:
     show(page, mock, frame(breakpoints={"states": ["IDLE"], "slow": True}, demos=["pipelining"]))
     assert page.one("#demos button[data-demo=pipelining]").get_attribute("aria-busy") == "true"
     page.one("#breakpoints input[data-state=RESPONDING]").click()
@@ -330,14 +328,14 @@ def test_breakpoints_and_demos_post_and_show_what_the_server_has(page: Browser, 
     assert mock.posted[1] == ("/demos", {"name": "pipelining"})
 
 
-def test_why_the_server_refused_is_said(page: Browser, mock: Mock) -> None:
+def test_the_reason_of_an_error_response_is_shown(page: Browser, mock: Mock) -> None:
     mock.answers["/demos"] = Response.error(409, f"too many: {HOSTILE}")
     show(page, mock, frame())
     page.one("#demos button").click()
     page.wait(lambda: page.one("#said").text == f"too many: {HOSTILE}")
 
 
-def test_one_connection_is_shown_on_a_click_as_text(page: Browser, mock: Mock) -> None:
+def test_a_click_shows_a_connection_as_text(page: Browser, mock: Mock) -> None:
     mock.known["5"] = KNOWN
     show(page, mock, frame([chip(5, RESPONDING, 3, peer=HOSTILE)]))
     page.one('.chip[data-number="5"]').click()
@@ -355,7 +353,7 @@ def test_one_connection_is_shown_on_a_click_as_text(page: Browser, mock: Mock) -
     assert page.focused() == page.one('.chip[data-number="5"]')
 
 
-def test_a_connection_that_is_not_known_is_said_to_be(page: Browser, mock: Mock) -> None:
+def test_an_unknown_connection_shows_the_error(page: Browser, mock: Mock) -> None:
     show(page, mock, frame([chip(5, IDLE)]))
     page.one("#deadlines button").click()
     page.wait(lambda: page.one("#connection .note").text == "no such connection")
@@ -374,7 +372,7 @@ def test_a_step_explains_itself(page: Browser, mock: Mock) -> None:
     assert not page.one("#explanation").is_displayed()
 
 
-def test_with_thousands_there_are_counts_and_no_chips(page: Browser, mock: Mock) -> None:
+def test_many_connections_are_shown_as_counts(page: Browser, mock: Mock) -> None:
     show(page, mock, frame([chip(5, IDLE)]), dense_frame(1))
     assert not page.all(".chip")
     assert len(page.all(".bucket")) == 8 * len(NAMES)
@@ -394,7 +392,7 @@ def test_two_thousand_connections_are_drawn_thirty_times_a_second(page: Browser,
     assert number(page, "drawn") >= 0.9 * 120
 
 
-def test_its_memory_does_not_grow(page: Browser, mock: Mock) -> None:
+def test_memory_does_not_grow(page: Browser, mock: Mock) -> None:
     def wait_for(count: int) -> None:
         page.wait(lambda: number(page, "received") == count)
 
@@ -428,7 +426,7 @@ def test_its_memory_does_not_grow(page: Browser, mock: Mock) -> None:
     assert page.driver.execute_script("return turns.kept()") == 200
 
 
-def test_it_says_that_the_server_is_lost_and_comes_back(browser: Browser) -> None:
+def test_a_lost_connection_is_reported_and_restored(browser: Browser) -> None:
     with Mock() as first:
         port = first.server.address[1]
         browser.open(first.server.url)

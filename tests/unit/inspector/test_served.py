@@ -81,7 +81,7 @@ def test_the_options_are_found() -> None:
 
 
 @pytest.mark.system
-def test_without_instrumentation_something_is_served(directory: Path) -> None:
+def test_the_plain_server_is_described(directory: Path) -> None:
     plain = served((), directory)
     assert ["GET", "/echo/{text...}"] in [each[:2] for each in plain["routes"]]
     assert len(plain["responses"]) == len(REQUESTS)
@@ -91,7 +91,7 @@ def test_without_instrumentation_something_is_served(directory: Path) -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize("case", CASES)
-def test_instrumentation_changes_nothing_of_what_is_served(case: str, directory: Path) -> None:
+def test_observe_options_do_not_change_responses(case: str, directory: Path) -> None:
     plain, instrumented = served((), directory), served(CASES[case], directory)
     for part in plain:
         assert instrumented[part] == plain[part], part
@@ -100,5 +100,5 @@ def test_instrumentation_changes_nothing_of_what_is_served(case: str, directory:
 
 @pytest.mark.system
 @pytest.mark.parametrize("names", [(), tuple(NAMES)], ids=["plain", "all"])
-def test_without_docstrings_and_asserts_the_same_is_served(names: tuple[str, ...], directory: Path) -> None:
+def test_optimized_bytecode_does_not_change_responses(names: tuple[str, ...], directory: Path) -> None:
     assert served(names, directory, ("-OO",)) == served((), directory)

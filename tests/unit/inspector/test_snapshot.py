@@ -27,7 +27,7 @@ def test_only_deadlines_count_as_late() -> None:
     assert (waited, dispatched, late) == (0.5, 1.0, 2.0)
 
 
-def test_a_head_behind_the_rest_of_another_response_is_counted_and_not_shown_as_first() -> None:
+def test_a_head_after_unsent_bytes_is_counted_and_not_shown() -> None:
     routes = Router()
     routes.get("/large")(lambda request: Response(200, b"x" * SIZE))
     routes.get("/small")(lambda request: Response(404, b"small"))

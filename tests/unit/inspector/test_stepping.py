@@ -72,7 +72,7 @@ class SteppingHarness:
         return step
 
 
-def test_a_loop_that_is_not_held_takes_the_turns_of_a_plain_one() -> None:
+def test_a_loop_that_is_not_held_runs_like_a_plain_one() -> None:
     with SteppingHarness() as stepping:
         stepping.add("a")
         stepping.add("b")
@@ -81,7 +81,7 @@ def test_a_loop_that_is_not_held_takes_the_turns_of_a_plain_one() -> None:
         assert stepping.control.at is None
 
 
-def test_paused_between_two_turns_the_main_selector_is_not_waited_for() -> None:
+def test_a_loop_paused_between_turns_is_not_polled() -> None:
     with SteppingHarness() as stepping:
         stepping.control.pause()
         stepping.add("a")
@@ -114,7 +114,7 @@ def test_one_event_at_a_time_in_the_middle_of_a_turn() -> None:
         assert control.at.step == "turn"
 
 
-def test_one_turn_is_a_whole_one_and_no_more() -> None:
+def test_one_turn_runs_exactly_one_turn() -> None:
     with SteppingHarness() as stepping:
         stepping.add("a")
         stepping.add("b")
@@ -145,7 +145,7 @@ def test_slow_motion_holds_each_event_for_its_delay() -> None:
         assert next(where for where, _ in stepping.held if where) == "dispatch <a> on_readable"
 
 
-def test_while_held_the_clock_of_deadlines_stands_still() -> None:
+def test_the_clock_of_deadlines_is_stopped_while_held() -> None:
     with SteppingHarness() as stepping:
         late = stepping.harness.add("a", ready=False)
         late.deadline = stepping.inner.clock() + 5.0
@@ -193,7 +193,7 @@ def test_a_call_in_the_next_turn_is_an_event_that_can_be_held() -> None:
         assert stepping.harness.calls[-1] == "b soon"
 
 
-def test_a_handler_that_asked_to_be_called_soon_makes_a_turn_due() -> None:
+def test_a_call_soon_makes_a_turn_due() -> None:
     with SteppingHarness() as stepping:
         first = stepping.add("a")
         first.then["readable"] = partial(stepping.inner.soon, first)
@@ -215,7 +215,7 @@ def test_a_stale_event_is_not_a_step() -> None:
         assert stepping.held == [("dispatch <c> on_readable", ["a readable"])]
 
 
-def test_a_breakpoint_holds_in_the_middle_of_a_call_and_one_event_is_the_rest_of_it() -> None:
+def test_a_breakpoint_holds_within_a_call_and_one_event_completes_it() -> None:
     with SteppingHarness() as stepping:
         first, _ = stepping.add("a"), stepping.add("b")
         stepping.control.stop_at_states = frozenset({"RESPONDING"})
@@ -228,7 +228,7 @@ def test_a_breakpoint_holds_in_the_middle_of_a_call_and_one_event_is_the_rest_of
         ]
 
 
-def test_another_state_is_no_reason_to_hold() -> None:
+def test_other_states_do_not_hold_the_loop() -> None:
     with SteppingHarness() as stepping:
         handler = stepping.add("a")
         stepping.control.stop_at_states = frozenset({"DRAINING"})
@@ -237,7 +237,7 @@ def test_another_state_is_no_reason_to_hold() -> None:
         assert stepping.control.mode == "running"
 
 
-def test_a_slow_turn_is_a_reason_to_stay_when_it_is_wished_for() -> None:
+def test_a_slow_turn_holds_the_loop_if_it_is_a_breakpoint() -> None:
     for wished, mode in ((True, "paused"), (False, "running")):
         with SteppingHarness() as stepping:
             stepping.control.stop_at_slow = wished
@@ -247,7 +247,7 @@ def test_a_slow_turn_is_a_reason_to_stay_when_it_is_wished_for() -> None:
             assert stepping.control.mode == mode
 
 
-def test_being_held_is_not_being_slow(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_held_callback_is_not_reported_as_slow(caplog: pytest.LogCaptureFixture) -> None:
     with SteppingHarness() as stepping:
         stepping.add("a")
         stepping.control.pause()
@@ -264,7 +264,7 @@ def test_being_held_is_not_being_slow(caplog: pytest.LogCaptureFixture) -> None:
         assert [record for record in caplog.records if "slow" in record.getMessage()] == []
 
 
-def test_it_tells_how_long_it_waited_and_never_sleeps() -> None:
+def test_events_contain_the_time_waited_by_the_outer_reactor() -> None:
     with SteppingHarness() as stepping:
         late = stepping.harness.add("a", ready=False)
         late.deadline = stepping.inner.clock() + 9.0
@@ -283,7 +283,7 @@ def test_it_tells_how_long_it_waited_and_never_sleeps() -> None:
         assert times == sorted(times)
 
 
-def test_who_is_due_in_the_same_outer_turn_is_called_though_the_loop_is_held() -> None:
+def test_handlers_of_the_outer_turn_are_called_before_the_loop_is_held() -> None:
     with SteppingHarness() as stepping:
         stepping.harness.add_deadline("d", 1)
         stepping.outer.turn()
@@ -309,7 +309,7 @@ def test_who_is_due_in_the_same_outer_turn_is_called_though_the_loop_is_held() -
         assert called == [(1, "late")]
 
 
-def test_events_are_told_before_the_loop_is_held() -> None:
+def test_events_are_published_before_the_loop_is_held() -> None:
     with SteppingHarness() as stepping:
         stepping.add("a")
         stepping.add("b")
@@ -326,7 +326,7 @@ def test_events_are_told_before_the_loop_is_held() -> None:
         assert told[0] > 0
 
 
-def test_a_selector_is_a_handle_that_is_readable_when_one_of_its_own_is() -> None:
+def test_a_selector_is_readable_when_one_of_its_handles_is() -> None:
     # The claim of main_loop, with the standard library only.
     with (
         ReactorHarness() as harness,
@@ -343,7 +343,7 @@ def test_a_selector_is_a_handle_that_is_readable_when_one_of_its_own_is() -> Non
         assert outer.select(0) == []
 
 
-def test_an_event_handler_that_is_removed_while_the_loop_is_held_is_not_called() -> None:
+def test_a_handler_removed_while_held_is_not_called() -> None:
     with SteppingHarness() as stepping:
         stepping.add("a")
         gone: EventHandler = stepping.add("b")

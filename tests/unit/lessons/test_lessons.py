@@ -7,7 +7,7 @@ import pytest
 from reactor.lessons import busy_write, thousand_handles, thread_pool
 
 
-def test_a_forgotten_interest_in_write_spins(
+def test_a_loop_with_a_forgotten_interest_in_write_spins(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(busy_write, "SECONDS", 0.02)
