@@ -10,7 +10,7 @@ const drawn = document.body.dataset; // counts of frames received and drawn, for
 let hello = null;
 let frame = null; // the newest frame not drawn yet
 let shown = null; // the frame drawn last
-let heard = performance.now();
+let receivedAt = performance.now();
 const moves = new Map();
 const count = (key) => { drawn[key] = String(Number(drawn[key] ?? 0) + 1); };
 
@@ -112,8 +112,8 @@ const drawBreakpoints = ({ breakpoints }) => {
   }
 };
 
-const begin = (said) => {
-  hello = said;
+const begin = (message) => {
+  hello = message;
   shown = frame = null;
   moves.clear();
   write(find("server"), `${hello.server}, version ${hello.version}`);
@@ -177,25 +177,25 @@ const draw = () => {
 
 const SILENCE = 4000, RECONNECT_AFTER = 2000; // milliseconds; the server sends at least one frame a second
 let source = null;
-const lose = (reason) => {
+const showLost = (reason) => {
   if (find("lost").hidden) find("mode").dataset.mode = "lost";
   find("lost").hidden = false;
   document.body.classList.add("cut");
   write(find("lost"), reason);
 };
-const hear = () => {
-  heard = performance.now();
+const markReceived = () => {
+  receivedAt = performance.now();
   find("lost").hidden = true;
   document.body.classList.remove("cut");
 };
 const connect = () => {
   source = new EventSource("/events");
   source.addEventListener("hello", (event) => {
-    hear();
+    markReceived();
     begin(JSON.parse(event.data));
   });
   source.addEventListener("frame", (event) => {
-    hear();
+    markReceived();
     if (!hello) return;
     frame = JSON.parse(event.data);
     turns.add(frame.turns);
@@ -203,7 +203,7 @@ const connect = () => {
     count("received");
   });
   source.addEventListener("error", () => {
-    lose("Connection to the server lost, reconnecting. This page shows the last data received.");
+    showLost("Connection to the server lost, reconnecting. This page shows the last data received.");
     if (source.readyState === EventSource.CLOSED) setTimeout(connect, RECONNECT_AFTER);
   });
 };
@@ -218,7 +218,7 @@ const tick = (now) => {
     write(find("fps"), `${Math.round((1000 * drawnInSecond) / (now - second))} frames/s`);
     second = now;
     drawnInSecond = 0;
-    if (performance.now() - heard > SILENCE && find("lost").hidden) lose(`No data received from the server for ${SILENCE / 1000} s.`);
+    if (performance.now() - receivedAt > SILENCE && find("lost").hidden) showLost(`No data received from the server for ${SILENCE / 1000} s.`);
   }
   if (frame) draw();
   board.animate(now);

@@ -132,18 +132,18 @@ def test_requests_without_the_token_call_no_handler(
     with InProcess() as site:
         host, port = opened[0].open()
         assert host == "127.0.0.1"
-        stranger = site.connect(port)
-        stranger.send(DEMO * 64)
-        assert [stranger.answer().status for _ in range(64)] == [403] * 64
+        outsider = site.connect(port)
+        outsider.send(DEMO * 64)
+        assert [outsider.answer().status for _ in range(64)] == [403] * 64
         for lines in ("Demo-Token: \r\n", "Demo-Token: guessed\r\n", "Demo-Token: \xe9\r\n"):
-            stranger.send(DEMO.replace(b"\r\n\r\n", f"\r\n{lines}\r\n".encode("latin-1")))
-            assert stranger.answer().status == 403
-        stranger.send(DEMO.replace(b"/demo/block", b"/nothing"))
-        assert stranger.answer().status == 403
-        stranger.send(
+            outsider.send(DEMO.replace(b"\r\n\r\n", f"\r\n{lines}\r\n".encode("latin-1")))
+            assert outsider.answer().status == 403
+        outsider.send(DEMO.replace(b"/demo/block", b"/nothing"))
+        assert outsider.answer().status == 403
+        outsider.send(
             DEMO.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\nhello")
         )
-        assert stranger.answer().status == 403
+        assert outsider.answer().status == 403
         assert blocked == []
         token = opened[0].token
         client = site.connect(port)

@@ -238,9 +238,9 @@ def test_other_states_do_not_hold_the_loop() -> None:
 
 
 def test_a_slow_turn_holds_the_loop_if_it_is_a_breakpoint() -> None:
-    for wished, mode in ((True, "paused"), (False, "running")):
+    for is_set, mode in ((True, "paused"), (False, "running")):
         with SteppingHarness() as stepping:
-            stepping.control.stop_at_slow = wished
+            stepping.control.stop_at_slow = is_set
             slow = stepping.add("a")
             slow.then["readable"] = partial(setattr, stepping.clock, "now", stepping.clock.now + 0.2)
             stepping.outer.turn()
@@ -313,17 +313,17 @@ def test_events_are_published_before_the_loop_is_held() -> None:
     with SteppingHarness() as stepping:
         stepping.add("a")
         stepping.add("b")
-        told: list[int] = []
+        published: list[int] = []
 
         def count_events() -> None:
-            told.append(len(stepping.events))
+            published.append(len(stepping.events))
             stepping.control.resume()
 
         stepping.plan = [count_events]
         stepping.control.pause()
         stepping.control.step_event()
         stepping.outer.turn()
-        assert told[0] > 0
+        assert published[0] > 0
 
 
 def test_a_selector_is_readable_when_one_of_its_handles_is() -> None:
