@@ -1,4 +1,4 @@
-"""The directory page in a real browser: listing, sorting, filtering, downloading."""
+"""The directory page in a real browser: display, sorting, filtering, downloads."""
 
 import os
 from pathlib import Path
@@ -126,14 +126,14 @@ def test_files_with_hostile_names_can_be_downloaded(
         next(each for each in browser.all("#entries a") if each.text == name).click()
 
         def finished(name: str = name, before: set[Path] = before) -> bool:
-            # During a download there are temporary and empty files as well.
+            # During a download there are temporary and empty files, too.
             return name.encode() in [contents(path) for path in set(downloads.iterdir()) - before]
 
         browser.wait(finished)
 
 
 def contents(path: Path) -> bytes:
-    """Return the content of a file; empty if it has been renamed in the meantime."""
+    """Return the content of a file; b"" if it was renamed meanwhile."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

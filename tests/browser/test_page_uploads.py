@@ -1,7 +1,7 @@
-"""Uploads in a real browser: choosing, dropping, progress, cancelling, retrying, errors.
+"""Uploads in a real browser: choose, drop, progress, cancel, retry, error.
 
-To keep an upload in progress, the server process is stopped (SIGSTOP): the kernel buffers the first bytes,
-and the rest stays unsent.
+To keep an upload in progress, the server process is suspended: the kernel buffers some of the data, and the
+rest is not read.
 """
 
 import signal
@@ -14,7 +14,7 @@ import pytest
 from tests.browser.driving import Browser
 from tests.support.process import ServerProcess
 
-LARGE = 64 << 20  # bytes: more than the kernel buffers
+LARGE = 64 << 20  # bytes; more than the kernel buffers
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_the_overlay_is_hidden_when_files_are_dragged_away(browser: Browser, out
     (file,) = make_files(outside, "a.txt")
     browser.drag("dragEnter", file)
     browser.wait(browser.one("#drop").is_displayed)
-    # The driver cannot drag files away again, so the test dispatches the browser's event.
+    # The driver cannot drag a file out of the window, so dispatch the event that a browser would.
     leave = "document.body.dispatchEvent(new DragEvent('dragleave', {bubbles: true, relatedTarget: %s}))"
     browser.driver.execute_script(leave % "document.querySelector('main')")
     assert browser.one("#drop").is_displayed()
