@@ -79,7 +79,7 @@ def test_the_arrows_go_from_row_to_row(browser: Browser, url: str) -> None:
     assert browser.focused() == browser.one("#filter")
 
 
-def test_it_goes_into_directories_and_back_up(browser: Browser, url: str) -> None:
+def test_it_opens_directories_and_their_parents(browser: Browser, url: str) -> None:
     browser.open(url)
     browser.one("#entries a[href='below/']").click()
     browser.wait(lambda: browser.driver.current_url == f"{url}below/")
@@ -116,7 +116,7 @@ def test_hostile_names_are_harmless(browser: Browser, directory: Path, url: str)
     assert browser.complaints() == []
 
 
-def test_every_hostile_name_leads_to_its_file(
+def test_files_with_hostile_names_can_be_downloaded(
     browser: Browser, directory: Path, url: str, downloads: Path
 ) -> None:
     for name in (HOSTILE, "a?b#c%25.txt", "javascript:alert(1)"):
@@ -186,7 +186,7 @@ def test_without_scripts_it_uploads(plain_browser: Browser, directory: Path, out
     }
 
 
-def test_a_server_to_be_read_only_shows_no_upload(browser: Browser, directory: Path) -> None:
+def test_a_read_only_server_shows_no_upload(browser: Browser, directory: Path) -> None:
     with ServerProcess("--directory", str(directory), "--read-only") as process:
         browser.open(f"{process.url}/files/")
         assert browser.names == ["below"]

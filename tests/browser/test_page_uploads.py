@@ -79,7 +79,7 @@ def test_three_files_are_dropped(browser: Browser, directory: Path, outside: Pat
     assert stored(directory / "below") == dict.fromkeys(names, 3)
 
 
-def test_the_overlay_goes_when_what_is_dragged_does(browser: Browser, outside: Path, url: str) -> None:
+def test_the_overlay_is_hidden_when_files_are_dragged_away(browser: Browser, outside: Path, url: str) -> None:
     browser.open(url)
     (file,) = make_files(outside, "a.txt")
     browser.drag("dragEnter", file)
@@ -92,9 +92,7 @@ def test_the_overlay_goes_when_what_is_dragged_does(browser: Browser, outside: P
     assert not browser.one("#drop").is_displayed()
 
 
-def test_a_folder_is_not_uploaded_and_told_so(
-    browser: Browser, directory: Path, outside: Path, url: str
-) -> None:
+def test_a_dropped_folder_is_not_uploaded(browser: Browser, directory: Path, outside: Path, url: str) -> None:
     (outside / "folder").mkdir()
     (file,) = make_files(outside, "a.txt")
     browser.open(url)
@@ -104,7 +102,7 @@ def test_a_folder_is_not_uploaded_and_told_so(
     assert stored(directory) == {"a.txt": 3}
 
 
-def test_an_upload_shows_its_progress_and_can_be_cancelled_and_tried_again(
+def test_an_upload_shows_progress_and_can_be_cancelled_and_retried(
     browser: Browser, server: ServerProcess, directory: Path, outside: Path, url: str
 ) -> None:
     browser.open(url)
@@ -123,7 +121,7 @@ def test_an_upload_shows_its_progress_and_can_be_cancelled_and_tried_again(
     assert stored(directory) == {"large": LARGE}
 
 
-def test_two_are_sent_at_a_time_and_one_that_waits_can_be_cancelled(
+def test_two_uploads_run_at_a_time_and_waiting_ones_can_be_cancelled(
     browser: Browser, server: ServerProcess, directory: Path, outside: Path, url: str
 ) -> None:
     names = ["a", "b", "c", "d"]
@@ -139,7 +137,7 @@ def test_two_are_sent_at_a_time_and_one_that_waits_can_be_cancelled(
     assert stored(directory) == dict.fromkeys(["a", "b", "d"], LARGE // 8)
 
 
-def test_a_file_is_replaced_only_when_that_is_wanted(
+def test_a_file_is_replaced_only_after_confirmation(
     browser: Browser, directory: Path, outside: Path, url: str
 ) -> None:
     for name in ("old", "kept"):
@@ -153,7 +151,7 @@ def test_a_file_is_replaced_only_when_that_is_wanted(
     assert browser.names == ["below", "kept", "old"]
 
 
-def test_a_refusal_is_shown_in_the_words_of_the_server(
+def test_the_error_message_of_the_server_is_shown(
     browser: Browser, directory: Path, outside: Path, url: str
 ) -> None:
     browser.open(url)
@@ -163,7 +161,7 @@ def test_a_refusal_is_shown_in_the_words_of_the_server(
     assert stored(directory) == {}
 
 
-def test_a_server_that_is_gone_is_told_and_can_be_tried_again(
+def test_a_lost_connection_is_reported_and_can_be_retried(
     browser: Browser, directory: Path, outside: Path, server: ServerProcess, url: str
 ) -> None:
     browser.open(url)
