@@ -56,11 +56,12 @@ def connection_limit(wanted: int) -> int:
     if soft == resource.RLIM_INFINITY:
         soft = 1 << 20
     if soft < MIN_FILES:
-        raise StartError(f"the limit on open files is {soft}: at least {MIN_FILES} are needed (ulimit -n)")
+        raise StartError(f"open-file limit too low: {soft} (at least {MIN_FILES} are needed; see ulimit -n)")
     # A download or an upload holds a second descriptor beside its connection's.
     available = soft - max(MIN_FILES // 2, soft // 8)
     if wanted > available:
         raise StartError(
-            f"the limit on open files, {soft}, leaves {available} connections, not {wanted} (ulimit -n)"
+            f"cannot serve {wanted} connections: "
+            f"the open-file limit, {soft}, allows {available} (see ulimit -n)"
         )
     return wanted or available

@@ -200,7 +200,7 @@ def test_an_origin_that_is_none_is_refused_at_start(text: str) -> None:
 
 def test_a_field_that_cors_sends_already_is_refused() -> None:
     line = refused("--cors", "--header", "access-control-allow-origin: https://a.test")
-    assert "--cors sends access-control-allow-origin already" in line
+    assert "'access-control-allow-origin' (--cors sends it already)" in line
 
 
 # Passwords.
@@ -296,12 +296,12 @@ HERE, NETWORK = "this machine only", "reachable from the network"
     ("options", "said"),
     [
         ([], "anyone may read and upload"),
-        (["--read-only"], "anyone may read; nobody may upload"),
-        (["--auth-upload", PAIR], "anyone may read; password to upload"),
-        (["--auth", PAIR], "password for everything"),
-        (["--auth", PAIR, "--auth-upload", PAIR], "password to read; password to upload"),
-        (["--auth", PAIR, "--read-only"], "password to read; nobody may upload"),
-        (["--auth-upload", PAIR, "--read-only"], "anyone may read; nobody may upload"),
+        (["--read-only"], "anyone may read; uploads disabled"),
+        (["--auth-upload", PAIR], "anyone may read; password required to upload"),
+        (["--auth", PAIR], "password required"),
+        (["--auth", PAIR, "--auth-upload", PAIR], "password required to read; password required to upload"),
+        (["--auth", PAIR, "--read-only"], "password required to read; uploads disabled"),
+        (["--auth-upload", PAIR, "--read-only"], "anyone may read; uploads disabled"),
     ],
     ids=joined,
 )
@@ -313,7 +313,7 @@ def test_the_start_line_says_what_is_shared_where_and_how_safely(
         assert messages(server) == []
 
 
-@pytest.mark.parametrize(("options", "said"), [([], ""), (["--auth", PAIR], "; password for everything")])
+@pytest.mark.parametrize(("options", "said"), [([], ""), (["--auth", PAIR], "; password required")])
 def test_the_start_line_without_a_directory(options: list[str], said: str) -> None:
     with CommandServer(*options) as server:
         assert server.start_line == f"reactor: serving on {server.url} ({HERE}{said})"
@@ -324,9 +324,9 @@ def test_the_start_line_without_a_directory(options: list[str], said: str) -> No
     [
         (["--directory", "{}"], "anyone on the network may upload"),
         (["--directory", "{}", "--read-only"], None),
-        (["--directory", "{}", "--auth-upload", "@{}/p"], "passwords are sent in clear"),
-        (["--directory", "{}", "--auth", "@{}/p"], "passwords are sent in clear"),
-        (["--auth", "@{}/p"], "passwords are sent in clear"),
+        (["--directory", "{}", "--auth-upload", "@{}/p"], "passwords are sent unencrypted"),
+        (["--directory", "{}", "--auth", "@{}/p"], "passwords are sent unencrypted"),
+        (["--auth", "@{}/p"], "passwords are sent unencrypted"),
         ([], None),
     ],
     ids=joined,
@@ -391,7 +391,7 @@ def test_a_browser_that_does_not_end_keeps_nobody_waiting(tmp_path: Path) -> Non
 def assert_no_browser_is_opened(server: RunningServer) -> None:
     """Assert that the server says so, and serves."""
     assert server.stderr.next() == f"reactor: opening {server.url}/ in a browser"
-    assert server.stderr.next() == "reactor: no browser could be opened"
+    assert server.stderr.next() == f"reactor: cannot open a browser: open {server.url}/ yourself"
     assert server.get("/").status == 200
 
 

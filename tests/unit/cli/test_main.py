@@ -105,7 +105,7 @@ def test_every_limit_has_an_option(each: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "octets"),
+    ("text", "expected"),
     [
         ("0", 0),
         ("8190", 8190),
@@ -121,8 +121,8 @@ def test_every_limit_has_an_option(each: Any) -> None:
         ("1T", 1 << 40),
     ],
 )
-def test_a_size_may_have_a_suffix(text: str, octets: int) -> None:
-    assert parse("--max-body", text).max_body == octets
+def test_a_size_may_have_a_suffix(text: str, expected: int) -> None:
+    assert parse("--max-body", text).max_body == expected
 
 
 @pytest.mark.parametrize(
@@ -225,14 +225,14 @@ def test_a_wrong_variable_is_named_in_one_line(
         ("--log-format xml", "xml"),
         ("--log-level loud", "loud"),
         ("--max-fields 1.5", "1.5"),
-        ("--max-fields 0", "--max-fields must"),
-        ("--max-body 9999999T", "--max-body must"),
+        ("--max-fields 0", "invalid --max-fields: "),
+        ("--max-body 9999999T", "invalid --max-body: "),
         (f"--max-body {DIGITS}", "--max-body"),
-        ("--head-timeout 0", "--head-timeout must"),
-        ("--head-timeout nan", "--head-timeout must"),
-        ("--head-timeout inf", "--head-timeout must"),
+        ("--head-timeout 0", "invalid --head-timeout: "),
+        ("--head-timeout nan", "invalid --head-timeout: "),
+        ("--head-timeout inf", "invalid --head-timeout: "),
         ("--head-timeout soon", "soon"),
-        ("--low-water 1M", "--low-water must"),
+        ("--low-water 1M", "invalid --low-water: "),
     ],
     ids=lambda text: text[:30],
 )
@@ -255,8 +255,10 @@ def test_a_directory_that_is_none_is_told_in_one_line(
 ) -> None:
     missing, file = tmp_path / "missing", tmp_path / "file"
     file.touch()
-    assert f"{missing}: No such file or directory" in assert_not_started(capsys, "--directory", str(missing))
-    assert f"{file}: Not a directory" in assert_not_started(capsys, "--directory", str(file))
+    assert f"{str(missing)!r}: No such file or directory" in assert_not_started(
+        capsys, "--directory", str(missing)
+    )
+    assert f"{str(file)!r}: Not a directory" in assert_not_started(capsys, "--directory", str(file))
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

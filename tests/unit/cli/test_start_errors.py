@@ -81,7 +81,7 @@ def limit_open_files(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
 def test_a_limit_on_open_files_that_is_too_low(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     with monkeypatch.context() as patch:
         limit_open_files(patch, limit)
-        assert_refuses(NOT_STARTED, saying=f"open files is {limit}")
+        assert_refuses(NOT_STARTED, saying=f"open-file limit too low: {limit} ")
 
 
 @pytest.mark.system
@@ -90,7 +90,7 @@ def test_a_process_with_too_few_open_files_does_not_start() -> None:
     done = subprocess.run(
         command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False
     )
-    assert_one_line(NOT_STARTED, done.returncode, done.stderr, done.stdout, "open files is 31")
+    assert_one_line(NOT_STARTED, done.returncode, done.stderr, done.stdout, "open-file limit too low: 31 ")
 
 
 @pytest.mark.system
