@@ -97,17 +97,14 @@ def secret(text: str) -> Secret:
 def _first_line(path: str, opener: Opener | None = None) -> str:
     try:
         with open(path, "rb", opener=opener) as file:
-            line = file.readline(
-                MAX_CREDENTIALS + 3
-            )  # so that one byte too many is noticed, and CRLF removed
+            # Read one byte more than allowed, and CRLF, so that an overlong line is detected.
+            line = file.readline(MAX_CREDENTIALS + 3)
         return line.rstrip(b"\r\n").decode("utf-8")
     except UnicodeDecodeError:
-        raise argparse.ArgumentTypeError(
-            f"invalid password file {path!r}: the first line is not UTF-8"
-        ) from None
+        raise argparse.ArgumentTypeError(f"the first line of {path!r} is not UTF-8") from None
     except (OSError, ValueError) as error:  # open() raises ValueError for a NUL in the path
         reason = getattr(error, "strerror", None) or error
-        raise argparse.ArgumentTypeError(f"cannot read the password file {path!r}: {reason}") from None
+        raise argparse.ArgumentTypeError(f"cannot read {path!r}: {reason}") from None
 
 
 # What is built from the options.
@@ -158,7 +155,7 @@ def allowed_origin(options: argparse.Namespace) -> str | None:
 
 
 def describe_access(options: argparse.Namespace) -> str:
-    """Describe who may read and who may upload, for the start line; empty if there is nothing to restrict."""
+    """Return the note on permissions for the start line; empty without a directory and without a password."""
     if options.directory is None:
         return "password required" if options.auth else ""
     reading = "password required to read" if options.auth else "anyone may read"
@@ -259,7 +256,7 @@ def open_browser(url: str) -> None:
 def _open(url: str) -> None:
     try:
         opened = webbrowser.open(url)
-    except Exception:  # BROWSER may be any command
+    except Exception:  # whatever the command in BROWSER does
         opened = False
     if not opened:
         log.warning("cannot open a browser: open %s yourself", url)

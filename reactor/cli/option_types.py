@@ -45,7 +45,7 @@ def size(text: str) -> int:
 def port(text: str) -> int:
     """Parse a port number; 0 means any free port."""
     if not _is_number(text) or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"invalid port: {text!r} (0 to 65535)")
+        raise argparse.ArgumentTypeError(f"invalid port: {text!r} (must be from 0 to 65535)")
     return int(text)
 
 

@@ -156,7 +156,7 @@ def _read_variable(action: argparse.Action, text: str) -> object:
     if action.nargs == 0:
         if text.lower() not in _TRUE + _FALSE:
             raise argparse.ArgumentTypeError(
-                f"invalid switch: {text!r} (1, true, yes or on; 0, false, no, off or empty)"
+                f"invalid value: {text!r} (must be 1, true, yes or on, or 0, false, no or off)"
             )
         return text.lower() in _TRUE
     if isinstance(action, Repeatable) and callable(action.type):

@@ -1,4 +1,4 @@
-"""Settings: the defaults that users may rely on, and the values that are out of range."""
+"""Settings: the published defaults, and values that are out of range."""
 
 from dataclasses import Field, FrozenInstanceError, fields
 from math import inf, nan
@@ -45,7 +45,7 @@ DEFAULTS = {
     "date_header": True,
 }
 
-# Of these, nothing at all is a value: no content, no space kept free, no rate, no time to finish.
+# Settings for which 0 is valid: no body, no space kept free, no minimum rate, no delay.
 ZERO_IS_A_VALUE = {
     "max_body",
     "min_free_space",

@@ -1,4 +1,4 @@
-"""Who may do what, as the command line says it: fields, origins, passwords, the start line, a browser."""
+"""Access options of the command: headers, CORS, passwords, warnings, the start line, opening a browser."""
 
 import os
 import queue
@@ -23,7 +23,7 @@ BASIC = f"Authorization: Basic {b64encode(PAIR.encode()).decode()}"
 
 
 def refused(*arguments: str, **environment: str) -> str:
-    """Assert that the options are refused in one line, without a password; return it."""
+    """Assert that the options are rejected in one line that contains no password; return the line."""
     done = run_main("--port", "0", *arguments, **environment)
     assert_one_line(USAGE, done.returncode, done.stderr, done.stdout, "")
     assert SECRET not in done.stderr
@@ -31,21 +31,21 @@ def refused(*arguments: str, **environment: str) -> str:
 
 
 def joined(value: object) -> str:
-    """Name a case by its options."""
+    """Return the options as the id of a test case."""
     return " ".join(value) if isinstance(value, list) else ""
 
 
 def messages(server: CommandServer) -> list[str]:
-    """Have the server end; return what it wrote behind the start line, but for how it ended."""
+    """Stop the server; return its messages after the start line, except for the last one."""
     server.terminate()
     return [line for line in server.stderr.rest() if "Server.stop()" not in line]
 
 
-# Fields of every response.
+# Headers of every response.
 
 
 def raw_answers(server: RunningServer) -> Iterator[tuple[str, Answer]]:
-    """Ask for one thing of each kind."""
+    """Yield a response of each kind, with a description."""
     requests = {
         "200": "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "200 from HTTP/1.0": "GET / HTTP/1.0\r\n\r\n",
@@ -61,9 +61,9 @@ def raw_answers(server: RunningServer) -> Iterator[tuple[str, Answer]]:
         "501": "BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "505": "GET / HTTP/2.0\r\nHost: localhost\r\n\r\n",
     }
-    for what, octets in requests.items():
+    for what, request in requests.items():
         connection = server.connect()
-        connection.send(octets.encode("latin-1"))
+        connection.send(request.encode("latin-1"))
         yield what, connection.answer()
 
 
@@ -140,7 +140,7 @@ def test_a_variable_with_a_field_that_cannot_be_is_named() -> None:
     assert "REACTOR_HEADER" in refused(REACTOR_HEADER="X-A: 1\r\nX-B: 2")
 
 
-# Pages of other origins.
+# CORS.
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_a_password_that_cannot_be_is_refused_without_being_told(option: str, te
 
 
 @pytest.mark.parametrize(
-    ("octets", "reason"),
+    ("data", "reason"),
     [
         (b"", "neither may be empty"),
         (b"\nanna:horse", "neither may be empty"),
@@ -281,13 +281,13 @@ def test_a_password_that_cannot_be_is_refused_without_being_told(option: str, te
         (b"\0:horse", "control character"),
     ],
 )
-def test_a_file_without_a_password_is_refused(tmp_path: Path, octets: bytes, reason: str) -> None:
+def test_a_file_without_a_password_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
     file = tmp_path / "password"
-    file.write_bytes(octets)
+    file.write_bytes(data)
     assert reason in refused("--auth", f"@{file}")
 
 
-# What the start line says, and what is worth a warning.
+# The start line, and warnings.
 
 HERE, NETWORK = "this machine only", "reachable from the network"
 
@@ -348,7 +348,7 @@ def test_what_is_not_safe_on_the_network_is_worth_a_warning(
 
 
 def browser(tmp_path: Path, *then: str) -> tuple[str, Path]:
-    """Make a browser that tells its URL through a pipe, and does something then."""
+    """Write a browser script that sends its URL to a pipe, and then runs some commands."""
     pipe, script = tmp_path / "pipe", tmp_path / "browser"
     os.mkfifo(pipe)
     script.write_text("\n".join(["#!/bin/sh", f'echo "$1" > {pipe}', *then]))
@@ -384,12 +384,12 @@ def test_a_browser_that_does_not_end_keeps_nobody_waiting(tmp_path: Path) -> Non
         assert server.get("/echo/meanwhile").content == b"meanwhile"
         server.terminate()
         assert server.exit_code() == 0
-        with open(tmp_path / "never", "w") as never:  # lets the browser end
+        with open(tmp_path / "never", "w") as never:  # the browser exits
             never.write("\n")
 
 
 def assert_no_browser_is_opened(server: RunningServer) -> None:
-    """Assert that the server says so, and serves."""
+    """Assert that the server logs that it cannot open a browser, and serves."""
     assert server.stderr.next() == f"reactor: opening {server.url}/ in a browser"
     assert server.stderr.next() == f"reactor: cannot open a browser: open {server.url}/ yourself"
     assert server.get("/").status == 200

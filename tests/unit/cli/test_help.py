@@ -1,4 +1,4 @@
-"""The help text: every limit in its group, with its unit, its reason and its default."""
+"""The help text: every limit in its group, with its unit, description and default."""
 
 import re
 from dataclasses import fields
@@ -18,7 +18,7 @@ def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def help_of(name: str) -> tuple[str, str]:
-    """Return the help on an option as one line, and the title of its group."""
+    """Return the help of an option as one line, and the title of its group."""
     title, found = "", ""
     for line in make_parser().format_help().splitlines():
         if found and not line.startswith(" " * 8):
@@ -27,7 +27,7 @@ def help_of(name: str) -> tuple[str, str]:
             title = line
         if found or re.match(rf"  {name}(?: |$)", line):
             found += f" {line.strip()}"
-    assert found, f"there is no help on {name}"
+    assert found, f"no help on {name}"
     return found, title
 
 

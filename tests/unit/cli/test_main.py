@@ -1,4 +1,4 @@
-"""The command line within the process: options, environment variables, and errors in one line."""
+"""The command in this process: options, environment variables, and error messages of one line."""
 
 import argparse
 import logging
@@ -17,12 +17,12 @@ from reactor.cli.options import apply_environment, make_parser
 from reactor.settings import Settings
 
 LIMITS = [each for each in fields(Settings) if each.metadata]
-DIGITS = "9" * 5000  # more than int() takes from a string
+DIGITS = "9" * 5000  # more digits than int() accepts
 
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have no REACTOR_ variables; put the logs back in order afterwards."""
+    """Remove REACTOR_ variables from the environment; restore the root logger afterwards."""
     for name in [name for name in os.environ if name.startswith("REACTOR_")]:
         monkeypatch.delenv(name)
     root = logging.getLogger()
@@ -35,7 +35,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Catch what would be served, instead of serving it."""
+    """Record the arguments of serve() instead of serving."""
     caught: dict[str, Any] = {}
 
     def serve(routes: object, host: str, port: int, settings: Settings, **others: object) -> None:
@@ -52,7 +52,7 @@ def parse(*arguments: str, **variables: str) -> argparse.Namespace:
 
 
 def assert_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
-    """Assert that the options are refused in one line; return it."""
+    """Assert that the options are rejected with exit code 2 and one line; return the line."""
     with pytest.raises(SystemExit) as stopped:
         main.main(arguments)
     assert stopped.value.code == 2
@@ -149,7 +149,7 @@ def options_of_the_help() -> list[str]:
 @pytest.mark.parametrize("option", options_of_the_help())
 def test_every_option_has_an_environment_variable(option: str) -> None:
     name = option.removeprefix("--").replace("-", "_")
-    # Into something that is no text.
+    # Options whose values are not strings.
     made = {"auth": "a:b", "auth_upload": "a:b", "header": "A: 1", "inspect": "5000"}
     made |= {"allowed_host": "a.test"}
     text = ({"log_format": "json", "log_level": "debug", "cors": "null", "types": "guess"} | made).get(

@@ -1,4 +1,4 @@
-"""--trace and --explain through the command: what is written, and a trace that cannot be."""
+"""--trace and --explain of the command: their output, and a trace file that cannot be written."""
 
 import os
 from pathlib import Path

@@ -117,5 +117,5 @@ def test_no_limit_is_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_more_connections_than_files_cannot_be_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
-    with pytest.raises(StartError, match="64, leaves 48 connections, not 64"):
+    with pytest.raises(StartError, match="64 connections: the open-file limit, 64, allows 48"):
         connection_limit(64)
