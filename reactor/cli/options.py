@@ -39,7 +39,7 @@ EPILOG = """\
 Sizes take the suffixes K, M, G and T (powers of 1024): 8190, 64K, 1GiB.
 Each option has an environment variable: --max-body is REACTOR_MAX_BODY. Options take precedence.
 Signals: SIGINT and SIGTERM shut down gracefully; a second one stops the server at once.
-Exit codes: 0 stopped, 2 wrong option, 3 could not start."""
+Exit codes: 0 stopped, 2 invalid option, 3 could not start."""
 
 _METAVARS = {"bytes": "BYTES", "bytes/s": "BYTES/S", "seconds": "SECONDS"}
 
@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message, and exit."""
-        self.exit(USAGE, f"reactor: {message} (--help lists the options)\n")
+        self.exit(USAGE, f"reactor: {message}; see --help\n")
 
 
 def make_parser() -> Parser:

@@ -76,5 +76,5 @@ def test_help_tells_a_default_with_its_unit(option: str, default: str) -> None:
 def test_help_says_where_the_environment_variables_are_and_what_the_exit_codes_mean() -> None:
     text = make_parser().format_help()
     assert "--max-body is REACTOR_MAX_BODY" in text
-    for code, meaning in ((0, "stopped"), (2, "wrong option"), (3, "could not start")):
+    for code, meaning in ((0, "stopped"), (2, "invalid option"), (3, "could not start")):
         assert f"{code} {meaning}" in text
