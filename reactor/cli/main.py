@@ -15,7 +15,7 @@ from types import FrameType
 
 from reactor import handlers
 from reactor.cli import access_options, observe_options
-from reactor.cli.options import apply_environment, make_parser
+from reactor.cli.options import apply_environment, check_combinations, make_parser
 from reactor.cli.start_line import start_line
 from reactor.handlers.files.media_types import TYPES
 from reactor.handlers.files.store import Store
@@ -89,6 +89,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
     parser = make_parser()
     apply_environment(parser, os.environ)
     options = parser.parse_args(arguments)
+    check_combinations(parser, options)
     _reserve_standard_descriptors()
     # After "stty tostop", writing a line would stop a server in the background.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)

@@ -14,6 +14,33 @@ _SIZE = re.compile(r"([0-9]{1,18})(?:|([kmgt])(?:i?b)?)", re.ASCII | re.IGNORECA
 _SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 
 
+class Once(argparse.Action):
+    """An option that may be given once. The namespace's ``given`` has its name as it was given, by its dest."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the value, or True for an option without one."""
+        given: dict[str, str] = vars(namespace).setdefault("given", {})
+        name = option_string or str(self.metavar)
+        if self.dest in given:
+            other = given[self.dest]
+            parser.error(f"{name} given twice" if other == name else f"{other} and {name} both given")
+        given[self.dest] = name
+        vars(namespace)[self.dest] = True if self.nargs == 0 else values
+
+
+class Flag(Once):
+    """An option without a value."""
+
+    def __init__(self, option_strings: list[str], dest: str, default: bool = False, help: str = "") -> None:
+        super().__init__(option_strings, dest, nargs=0, default=default, help=help)
+
+
 class Repeatable(argparse.Action):
     """An option that may be repeated; the first value on the command line replaces the default."""
 

@@ -6,12 +6,14 @@ The options for limits and timeouts are generated from the fields of ``Settings`
 
 import argparse
 import os
+import platform
 from collections.abc import Callable, Mapping
 from dataclasses import Field, fields
 from typing import Any, NoReturn
 
+from reactor._version import __version__
 from reactor.cli import access_options, observe_options
-from reactor.cli.option_types import Group, Repeatable, number, port, size, types, whole_number
+from reactor.cli.option_types import Flag, Group, Once, Repeatable, number, port, size, types, whole_number
 from reactor.handlers.files.media_types import TYPES
 from reactor.logs.access_log import FORMATS
 from reactor.server.server import HOST, PORT
@@ -65,12 +67,15 @@ def make_parser() -> Parser:
     """Make the parser of all options."""
     parser = Parser(
         prog="reactor",
-        usage="%(prog)s [options]",
+        usage="%(prog)s [options] [DIR]",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=Formatter,
         add_help=False,
     )
+    # The groups share the registry.
+    parser.register("action", None, Once)
+    parser.register("action", "store_true", Flag)
     groups = {name: parser.add_argument_group(title) for name, title in _GROUPS.items()}
     _add_everyday_options(groups["everyday"])
     _add_file_options(groups["files"])
@@ -86,19 +91,34 @@ def make_parser() -> Parser:
 
 def _add_everyday_options(group: Group) -> None:
     group.add_argument(
-        "--directory", metavar="DIR", help="share this directory under /files/ (default: none)"
+        "directory", nargs="?", metavar="DIR", default=argparse.SUPPRESS, help="the same as --directory DIR"
+    )
+    group.add_argument(
+        "--directory", "-d", metavar="DIR", help="share this directory under /files/ (default: none)"
     )
     group.add_argument(
         "--host",
+        "-b",
+        "--bind",
         default=HOST,
         help="address to listen on; 0.0.0.0 or :: is reachable from the network (default: %(default)s)",
     )
     group.add_argument(
-        "--port", type=port, default=PORT, help="port to listen on; 0 picks a free one (default: %(default)s)"
+        "--port",
+        "-p",
+        type=port,
+        default=PORT,
+        help="port to listen on; 0 picks a free one (default: %(default)s)",
     )
     group.add_argument("--read-only", action="store_true", help="disable uploads and deletes")
     group.add_argument("--open", action="store_true", help="open the served page in a browser")
     group.add_argument("-h", "--help", action="help", help="show this help and exit")
+    group.add_argument(
+        "--version",
+        action="version",
+        version=f"reactor {__version__} (Python {platform.python_version()})",
+        help="show the version and exit",
+    )
 
 
 def _add_file_options(group: Group) -> None:
@@ -137,10 +157,38 @@ def _add_log_options(group: Group) -> None:
     )
 
 
+# Options that have an effect only with, or only without, another one: by dest, whether it must be there.
+_WITHOUT_EFFECT: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (
+        ("types", "hidden", "read_only", "allow_delete", "resumable", "fsync", "min_free_space"),
+        "directory",
+        "without a directory",
+    ),
+    (("trace_limit",), "trace", "without --trace"),
+)
+_CONTRADICTIONS = (
+    (("allow_delete", "resumable", "fsync", "min_free_space", "auth_upload"), "read_only", "--read-only"),
+    (("log_format",), "no_access_log", "--no-access-log"),
+)
+
+
+def check_combinations(parser: Parser, options: argparse.Namespace) -> None:
+    """Report an option of the command line that has no effect with the others; exit."""
+    given: dict[str, str] = getattr(options, "given", {})
+    for names, needed, without in _WITHOUT_EFFECT:
+        for dest in names:
+            if dest in given and not getattr(options, needed):
+                parser.error(f"{given[dest]} has no effect {without}")
+    for names, other, name in _CONTRADICTIONS:
+        for dest in names:
+            if dest in given and getattr(options, other):
+                parser.error(f"{given[dest]} has no effect with {name}")
+
+
 def apply_environment(parser: Parser, environment: "os._Environ[str] | dict[str, str]") -> None:
     """Replace the defaults of options by the values of their environment variables."""
     for action in parser._actions:
-        if not action.option_strings or action.dest == "help":
+        if not action.option_strings or action.dest in ("help", "version"):
             continue
         variable = "REACTOR_" + action.dest.upper()
         text = environment.get(variable)
