@@ -15,7 +15,7 @@ _SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 
 
 class Once(argparse.Action):
-    """An option that may be given once. The namespace's ``given`` has its name as it was given, by its dest."""
+    """An option that may be given once; the namespace's ``given`` has its name, as it was given, by dest."""
 
     def __call__(
         self,

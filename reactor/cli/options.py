@@ -167,7 +167,7 @@ _WITHOUT_EFFECT: tuple[tuple[tuple[str, ...], str, str], ...] = (
     (("trace_limit",), "trace", "without --trace"),
 )
 _CONTRADICTIONS = (
-    (("allow_delete", "resumable", "fsync", "min_free_space", "auth_upload"), "read_only", "--read-only"),
+    (("allow_delete", "resumable", "fsync", "min_free_space"), "read_only", "--read-only"),
     (("log_format",), "no_access_log", "--no-access-log"),
 )
 
