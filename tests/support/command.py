@@ -111,7 +111,7 @@ class CommandServer(RunningServer):
 
     def __init__(self, *arguments: str, extra: Mapping[str, str] | None = None) -> None:
         super().__init__()
-        self._arguments = ("--port", "0", *arguments)
+        self._arguments = arguments if "--port" in arguments else ("--port", "0", *arguments)
         self._extra = extra or {}
         self._stack = ExitStack()
         self._code = 0

@@ -240,4 +240,7 @@ def test_the_zip_application_reports_an_error_by_its_exit_code(elsewhere: Path, 
     done = subprocess.run(
         command, cwd=elsewhere, env=environment(), capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (3, "reactor: cannot share missing: No such file or directory\n")
+    assert (done.returncode, done.stderr) == (
+        3,
+        "reactor: cannot share directory 'missing': No such file or directory\n",
+    )

@@ -131,7 +131,7 @@ def test_a_file_that_cannot_be_opened_keeps_the_server_from_starting(tmp_path: P
     path = f"{tmp_path}/{name}"
     done = run("--port", "0", "--trace", path)
     assert done.returncode == 3
-    assert done.stderr.startswith(f"reactor: cannot write the trace {path!r}: ")
+    assert done.stderr.startswith(f"reactor: cannot write the trace file {path!r}: ")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
 
