@@ -119,13 +119,13 @@ class Settings:
         0,
     )
     turn_read: int = _limit(
-        64 * KIB, "bytes", "advanced", "maximum read from one connection per event loop turn"
+        64 * KIB, "bytes", "advanced", "maximum bytes read from one connection per event loop turn"
     )
     turn_send: int = _limit(
-        256 * KIB, "bytes", "advanced", "maximum sent to one connection per event loop turn"
+        256 * KIB, "bytes", "advanced", "maximum bytes sent to one connection per event loop turn"
     )
     turn_compress: int = _limit(
-        64 * KIB, "bytes", "advanced", "maximum compressed for one connection per event loop turn"
+        64 * KIB, "bytes", "advanced", "maximum bytes compressed for one connection per event loop turn"
     )
     turn_requests: int = _limit(
         64,

@@ -64,8 +64,8 @@ def add_options(group: Group) -> None:
         const=(inspector.HOST, inspector.PORT),
         type=address,
         metavar="HOST:PORT",
-        help="serve the inspector, a web page that shows and can pause the event loop, and metrics, on "
-        f"HOST:PORT, or on {inspector.HOST}:{inspector.PORT} if omitted (default: none)",
+        help="serve the inspector (a web page that shows and pauses the event loop) and metrics on "
+        f"HOST:PORT, {inspector.HOST}:{inspector.PORT} if omitted (default: none)",
     )
     group.add_argument(
         "--trace",

@@ -131,7 +131,7 @@ def _add_file_options(group: Group) -> None:
         'uploads); "guess" uses the file extension, so that HTML runs in browsers '
         "(default: %(default)s)",
     )
-    group.add_argument("--hidden", action="store_true", help="share files whose names begin with a dot, too")
+    group.add_argument("--hidden", action="store_true", help="also share files whose names begin with a dot")
     group.add_argument("--allow-delete", action="store_true", help="allow clients to delete files (DELETE)")
     group.add_argument(
         "--resumable", action="store_true", help="allow interrupted uploads to be resumed (Upload-Offset)"
