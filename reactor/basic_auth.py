@@ -69,9 +69,8 @@ class AuthRouter(Router):
         complete, against the new digests.
         """
         if (auth and self._auth is None) or (auth_upload and self._auth_upload is None):
-            raise ValueError(
-                "cannot add a password to a running server, only replace one"
-            )  # routes without a check are cached
+            # Routes without a check are cached.
+            raise ValueError("cannot add a password to a running server, only replace one")
         self._auth = auth or self._auth
         self._auth_upload = auth_upload or self._auth_upload
 

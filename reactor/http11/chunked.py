@@ -140,7 +140,7 @@ class ChunkedReader:
     def _read_trailers(self, buffer: bytes, position: int) -> int:
         """Read the trailer section when it is complete; return the position after it.
 
-        Trailers are checked and discarded: merged into the headers, they could smuggle (RFC 9110, 6.5.1).
+        Trailers are checked and discarded, to prevent request smuggling (RFC 9110, 6.5.1).
         """
         if buffer.startswith(b"\r\n", position):
             end = position - 2

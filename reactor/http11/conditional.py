@@ -8,10 +8,11 @@
     3     If-None-Match        present                        304, 412  perform the method
     4     If-Modified-Since    If-None-Match is absent,       304       perform the method
                                and the method is GET or HEAD
-    5     If-Range             a range is requested           the whole content is sent
+    5     If-Range             a range is requested           200       206
 
-The status of step 3 is 304 for GET and HEAD, 412 for other methods. Step 5 is ``range_applies``. The
-caller evaluates preconditions only if the response without them would be 2xx or 412 (13.2.1).
+The status of step 3 is 304 for GET and HEAD, 412 for other methods. Step 5 is ``range_applies``: the
+response has the whole content or the range. The caller evaluates preconditions only if the response
+without them would be 2xx or 412 (13.2.1).
 
 Validators are compared here, not made; this module uses no files and no clock.
 """

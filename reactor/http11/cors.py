@@ -69,7 +69,9 @@ def read_origin(text: str) -> str:
     origin = text.lower()
     match = match_origin(origin)
     if match is None and origin != ANY:
-        raise ValueError(f"invalid origin: {text!r} (example: https://example.com, without a path)")
+        raise ValueError(
+            f"invalid origin: {text!r} (example: https://example.com, without path or trailing /)"
+        )
     default = _DEFAULT_PORTS.get(match[1] or "") if match else None
     return origin.removesuffix(default) if default else origin
 

@@ -4,7 +4,7 @@
     IDLE      nothing                              HEAD with the next byte
     HEAD      a head, or its beginning             IDLE or HEAD; CONTENT if there is a body; ENDED
     CONTENT   the body of the last request         IDLE, HEAD or ENDED when it is complete
-    ENDED     nothing; further bytes are ignored   -    (after the last request, or an invalid one)
+    ENDED     nothing that will be parsed          -    (after the last request, or an invalid one)
 
 Pull, not push: pass received bytes to ``feed``, whole requests, single bytes or many requests at once;
 then call ``next_request``, which returns a ``Request`` as soon as its head is complete. While the phase

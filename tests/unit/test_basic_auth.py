@@ -1,4 +1,4 @@
-"""Basic authentication, over sockets: who gets 401, for what, and what a 401 gives away."""
+"""Basic authentication, over sockets: which requests get 401, and what a 401 reveals."""
 
 import logging
 import unicodedata
@@ -46,10 +46,10 @@ def ask(client: Client, method: str, path: str, *lines: str, content: bytes = b"
     return answer
 
 
-# Who may do what: the table in the docstring of basic_auth.
+# Which requests are allowed: the table in the docstring of basic_auth.
 
 TABLE = [
-    # auth, upload, who asks, and the statuses of GET and POST
+    # auth, upload, the user, and the statuses of GET and POST
     (None, None, None, 200, 201),
     (READER, None, None, 401, 401),
     (READER, None, READER, 200, 201),
@@ -132,7 +132,7 @@ def test_a_route_added_while_serving_needs_credentials_too() -> None:
         assert ask(client, "GET", "/late", basic(READER)).content == b"late"
 
 
-# The challenge, and before it nothing is read.
+# The challenge; the body is not read before it.
 
 
 def test_a_401_has_a_challenge_and_says_why(store: Store) -> None:
@@ -143,7 +143,7 @@ def test_a_401_has_a_challenge_and_says_why(store: Store) -> None:
     assert absent.headers["www-authenticate"] == wrong.headers["www-authenticate"] == CHALLENGE
     assert absent.content == b"authentication required\n"
     assert wrong.content == b"wrong user or password\n"
-    # Another realm, so that a browser asks anew instead of giving what it has.
+    # Another realm, so that a browser prompts again instead of sending its credentials.
     assert upload.headers["www-authenticate"] == 'Basic realm="Reactor, changes", charset="UTF-8"'
 
 
@@ -153,7 +153,7 @@ def test_no_content_of_a_stranger_is_taken(store: Store, tmp_path: Path, path: s
     with Harness(protected(READER, None, store)) as server:
         client = server.connect()
         client.send(request(path, framing, "Expect: 100-continue", method="POST"))
-        answer = client.assert_responds(401)  # and not 100 before it
+        answer = client.assert_responds(401)  # without 100 (Continue)
     assert answer.headers["connection"] == "close"
     assert [each.name for each in tmp_path.iterdir()] == ["there"]
 
@@ -166,7 +166,7 @@ def test_a_connection_goes_on_after_a_401_without_content(store: Store) -> None:
         assert [answer.status for answer in client.responses()] == [401, 200, 401, 401, 200]
 
 
-# What shows a password, and what does not.
+# Valid and invalid credentials.
 
 
 @pytest.mark.parametrize("scheme", ["Basic ", "basic ", "BASIC ", "bAsIc   "])
@@ -315,7 +315,7 @@ def test_a_router_without_a_guard_finds_the_very_routes_that_were_added() -> Non
         assert routes.resolve("GET", [""])[0] is routes.resolve("GET", [""])[0]
 
 
-# Passwords that are replaced while the server runs.
+# Replacing passwords while the server runs.
 
 NEW_READER, NEW_WRITER = "anna:new horse", "bert:new battery"
 
