@@ -15,7 +15,8 @@ from types import FrameType
 
 from reactor import handlers
 from reactor.cli import access_options, observe_options
-from reactor.cli.options import apply_environment, check_combinations, make_parser
+from reactor.cli.config_file import apply_config, config_path
+from reactor.cli.options import apply_environment, check_combinations, make_parser, read_variable
 from reactor.cli.start_line import start_line
 from reactor.handlers.files.media_types import TYPES
 from reactor.handlers.files.store import Store
@@ -87,6 +88,9 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
     ``on_ready`` is called as soon as the server handles signals.
     """
     parser = make_parser()
+    path = config_path(arguments, os.environ)
+    if path is not None:
+        apply_config(parser, path, read_variable)
     apply_environment(parser, os.environ)
     options = parser.parse_args(arguments)
     check_combinations(parser, options)

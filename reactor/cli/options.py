@@ -112,6 +112,9 @@ def _add_everyday_options(group: Group) -> None:
     )
     group.add_argument("--read-only", action="store_true", help="disable uploads and deletes")
     group.add_argument("--open", action="store_true", help="open the served page in a browser")
+    group.add_argument(
+        "--config", metavar="FILE", help="read options from a TOML file, by their names (default: none)"
+    )
     group.add_argument("-h", "--help", action="help", help="show this help and exit")
     group.add_argument(
         "--version",
@@ -195,12 +198,13 @@ def apply_environment(parser: Parser, environment: "os._Environ[str] | dict[str,
         if text is None:
             continue
         try:
-            action.default = _read_variable(action, text)
+            action.default = read_variable(action, text)
         except argparse.ArgumentTypeError as error:
             parser.error(f"{variable}: {error}")
 
 
-def _read_variable(action: argparse.Action, text: str) -> object:
+def read_variable(action: argparse.Action, text: str) -> object:
+    """Return the value of an option that a text stands for; raise ArgumentTypeError."""
     if action.nargs == 0:
         if text.lower() not in _TRUE + _FALSE:
             raise argparse.ArgumentTypeError(
