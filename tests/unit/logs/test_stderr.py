@@ -17,7 +17,7 @@ from reactor.logs.stderr import StderrHandler, nonblocking_stderr
 from tests.support.process import COMMAND, ROOT, TIMEOUT, ClientConnection, environment, head
 from tests.system.test_access_log_pipe import Pipe, in_time
 
-# Nobody can read the port from standard error here, so Python is made to tell it when it listens.
+# The port cannot be read from standard error here, so the patched listen() writes it to a pipe.
 TELL_PORT = """\
 import os
 import socket

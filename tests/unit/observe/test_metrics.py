@@ -249,7 +249,7 @@ def test_every_series_has_help_and_a_type_and_openmetrics_its_units_and_its_end(
     assert text.endswith("\n# EOF\n")
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no /proc")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="requires /proc")
 def test_without_psutil_the_process_is_read_from_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psutil", None)
     metrics = Metrics()

@@ -99,7 +99,7 @@ def test_a_handle_that_is_not_writable_after_all_changes_nothing() -> None:
         client.connection.on_writable()
         server.run()
         server.clock.advance(1.01)
-        assert not server.context.connections, "that was no progress"
+        assert not server.context.connections, "the timeout was extended without progress"
 
 
 def test_a_ready_event_of_a_connection_that_another_has_just_closed_is_stale() -> None:

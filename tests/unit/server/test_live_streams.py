@@ -91,7 +91,7 @@ def test_a_live_stream_keeps_no_more_than_its_limit_for_a_client_that_does_not_r
         while stream.send(b"z" * 1000):
             sent += 1000
             server.run()
-            assert sent < 10**6, "nobody says that the client is too far behind"
+            assert sent < 10**6, "the server does not report a client that is too slow"
         stream.close()
         received = b""
         while octets := read_what_is_there(client)[0]:

@@ -10,7 +10,7 @@ from tests.support.acceptor import WHOLE, Client, Site
 
 
 def answer(client: Client) -> bytes:
-    """Return what came, up to the end if it is there."""
+    """Return the bytes that have arrived."""
     received = b""
     try:
         while octets := client.sock.recv(65536):

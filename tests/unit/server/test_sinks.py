@@ -97,7 +97,7 @@ def test_a_sink_without_content_that_fails_is_a_500_and_closed_once(fails_at: st
 
 
 class Made:
-    """What a sink may make of a body."""
+    """The result of a sink that is not bytes."""
 
 
 @pytest.mark.parametrize("made", [b"kept", b"", Made(), None, "text"])
