@@ -1,6 +1,6 @@
 """Benchmarks of the server, side by side with others: ``python -m benchmarks QUESTION``.
 
-    questions/  one module per question; its docstring begins with the question
+    questions/  one module per question; its docstring starts with the question
     runner/     shared by all questions: command line, configuration, order of rounds, progress
     servers/    the servers under comparison, their processes, workloads, and checks of their responses
     load/       load generators: our own, and wrk

@@ -43,7 +43,7 @@ class Scale:
     timeout: float  # for the server's timeouts, whose defaults would take minutes
     interval_factor: float  # factor for the attackers' interval; 0.1 is ten times as fast
     max_wait: float  # for any condition
-    own_core: bool = True  # whether the server has a core of its own
+    own_core: bool = True  # whether to pin the server to its own core
 
 
 @dataclass(frozen=True)
@@ -198,8 +198,8 @@ class AttackRun:
     @property
     def _in_effect(self) -> bool:
         events, count = self.group.events, len(self.attackers)
-        said = self.server.stderr.has(self.scenario.expected_log.encode())
-        return said and all(
+        logged = self.server.stderr.has(self.scenario.expected_log.encode())
+        return logged and all(
             events[what] >= share * count for what, share in self.scenario.expected_events.items()
         )
 

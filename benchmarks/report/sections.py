@@ -35,7 +35,7 @@ NOTES = {
     "pipelined": "16 pipelined requests per connection",
     "new connection": "one request per connection",
     "gzip same": "1,000 bytes, the same text in each request",
-    "watched": "GET /echo/abc with --explain, --trace or --inspect",
+    "watched": "GET /echo/abc: explained (--explain), traced (--trace), inspected (--inspect)",
     "gzip different": "1,000 bytes, a new text in each request",
     "file 100 MiB": "eight connections",
 }

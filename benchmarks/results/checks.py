@@ -4,7 +4,7 @@
     client's core    less than 95 % busy; otherwise the client was the bottleneck
     connections      all requested connections were established
     errors           none
-    contents         some response bodies of each sample were compared byte by byte
+    bodies           some response bodies of each sample were compared byte by byte
     spread           the range of a target's figure over the rounds is at most 25 % of its median
     clients agree    wrk and our own client measure the same rate, within 10 %
     quiet machine    the load average at the start was low
@@ -119,7 +119,7 @@ def no_errors(run: Run) -> Check:
 def contents(run: Run) -> Check:
     """Check that response bodies were compared."""
     return _all(
-        "contents",
+        "bodies",
         run.samples,
         lambda each: bool(each.verified),
         lambda each: "none compared",

@@ -36,7 +36,7 @@ from benchmarks.servers.peers import WAYS_TO_WATCH
 OURS, LOGGING, FLOOR = "reactor", "reactor +log", "bare loop"
 AGREEMENT = "agreement"  # the workload measured by wrk and by our own client
 NOT_COMPARED = (AGREEMENT, "capacity")  # workloads with two samples per round, which compare no servers
-# Questions whose figures are named after the workload alone; others begin with the question.
+# Questions whose figures are named after the workload alone; others start with the question.
 COMPARISONS = ("throughput", "files", "compression", "watching")
 MANY_IDLE = 10_000
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}

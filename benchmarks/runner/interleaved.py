@@ -3,7 +3,7 @@
     for each workload: verify the responses of each peer, and warm it up
         for each round: measure each peer once, and verify its responses again
 
-Noise on the machine affects all peers, so what counts is the ratio within a round. Each round begins with a
+Noise on the machine affects all peers, so what counts is the ratio within a round. Each round starts with a
 different peer. A peer that sends one wrong response has no figures for that workload, only a note with the
 reason. Used by the questions that are measured with wrk.
 """

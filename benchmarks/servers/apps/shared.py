@@ -24,7 +24,7 @@ def path_of(name: str) -> Path | None:
 def store(name: str, pieces: Iterable[bytes], size: int) -> bool:
     """Store a file atomically: write a temporary file and rename it.
 
-    Return False, without storing the file, if the name is invalid or ``pieces`` are not ``size`` bytes long.
+    Return False and store nothing if the name is invalid or the data is not ``size`` bytes long.
     """
     path = path_of(name)
     if path is None:
