@@ -1,7 +1,8 @@
 """The limits and timeouts of a server, each with its unit, default, minimum and help text.
 
-The command-line options, their environment variables, ``--help`` and the table of options in the README are
-generated from, or checked against, the fields below. Sizes are in bytes, times in seconds.
+The command-line options, their environment variables, ``--help`` and the table of options in
+handlers/README.md are generated from, or checked against, the fields below. Sizes are in bytes, times in
+seconds.
 """
 
 from dataclasses import dataclass, field, fields

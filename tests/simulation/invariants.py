@@ -26,7 +26,7 @@ from tests.simulation.site import MOST_IN_MEMORY, Site
 EVERY = 64  # turns, for what looks at everything
 MOST_TURNS = 300_000
 MOST_STILL_TURNS = 30  # in a row, for lies and for events that are told one by one
-LARGEST_HEAD = 2_000  # octets; with it, a piece of a stream
+LARGEST_HEAD = 2_000  # bytes; with it, a piece of a stream
 # These keep their deadline as long as they last; the others may be given more time.
 PATIENT_ONCE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
 
@@ -37,7 +37,7 @@ class Invariants:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._world = site.world
-        # Of each connection after the turn before: state, deadline, answers begun, octets sent.
+        # Of each connection after the turn before: state, deadline, answers begun, bytes sent.
         self._known: dict[int, tuple[State, float, int, int]] = {}
         # The last window of a connection's content: answers begun before it, deadline.
         self._windows: dict[int, tuple[int, float]] = {}
@@ -202,12 +202,12 @@ class Invariants:
             <= unsent
             <= settings.high_water + self._site.largest_answers[connection.peer] + LARGEST_HEAD
         ):
-            self._fail(f"{connection!r} holds {unsent} octets unsent")
+            self._fail(f"{connection!r} holds {unsent} bytes unsent")
         if connection._parser.buffered > settings.max_head + settings.turn_read:
-            self._fail(f"{connection!r} holds {connection._parser.buffered} octets unread")
+            self._fail(f"{connection!r} holds {connection._parser.buffered} bytes unread")
         sink = connection._request_body._sink if connection._request_body is not None else None
         if isinstance(sink, BufferSink) and len(sink._data) > MOST_IN_MEMORY:
-            self._fail(f"{connection!r} holds {len(sink._data)} octets of content")
+            self._fail(f"{connection!r} holds {len(sink._data)} bytes of content")
 
     # Progress.
 
@@ -234,7 +234,7 @@ class Invariants:
         if handler is site.signals:
             return False
         if handler is site.acceptor:
-            # It gives way to who has octets to be read; and its pause ends when somebody leaves.
+            # It gives way to who has bytes to be read; and its pause ends when somebody leaves.
             return site.network.peeked or any(state is State.CLOSED for _, _, state in site.changed)
         assert isinstance(handler, Connection)
         # Its content got on without an octet to send; or it went to another state and was woken again.
