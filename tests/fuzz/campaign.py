@@ -16,7 +16,7 @@ from tests.fuzz.surfaces import Surface
 
 
 class Finding(NamedTuple):
-    """What a case showed, with its octets made short."""
+    """What a case showed, with its bytes made short."""
 
     surface: str
     seed: int
@@ -28,7 +28,7 @@ class Finding(NamedTuple):
         return f"{self.surface}, seed {self.seed}, case {self.case}: {self.words}\n    {self.octets!r}"
 
     def save(self, directory: Path) -> Path:
-        """Write the octets into a file of this directory; return its path."""
+        """Write the bytes into a file of this directory; return its path."""
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / f"{self.surface}-{hashlib.sha256(self.octets).hexdigest()[:12]}.http"
         path.write_bytes(self.octets)
@@ -66,5 +66,5 @@ class Campaign:
             self.findings[key] = Finding(surface.name, self.seed, case, words, shortest)
 
     def octets_of(self, surface: Surface, case: int) -> bytes:
-        """Make the octets of one case."""
+        """Make the bytes of one case."""
         return surface.make(Random(f"{self.seed}/{surface.name}/{case}"))

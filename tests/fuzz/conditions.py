@@ -121,7 +121,7 @@ def check_range(octets: bytes) -> str | None:
         except Exception as error:
             fault = f"raises {type(error).__name__}"
         if fault is not None:
-            return f"{size} octets: {fault}"
+            return f"{size} bytes: {fault}"
     return None
 
 

@@ -1,6 +1,6 @@
 """Fuzzed fields: digests and Accept; and the form, which is content.
 
-Each check returns what is wrong in words, or None, and depends on the octets alone.
+Each check returns what is wrong in words, or None, and depends on the bytes alone.
 """
 
 from random import Random

@@ -1,4 +1,4 @@
-"""Make octets as short and as plain as they get while something about them stays true."""
+"""Make bytes as short and as plain as they get while something about them stays true."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ STEPS = 4000  # calls of the predicate, at most
 
 
 def minimise(octets: bytes, holds: Callable[[bytes], bool], steps: int = STEPS) -> bytes:
-    """Take away pieces, long ones first, and then write an "a" for each octet that does not matter.
+    """Take away pieces, long ones first, and then write an "a" for each byte that does not matter.
 
     ``holds`` is true for ``octets``, and for what is returned.
     """

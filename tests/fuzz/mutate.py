@@ -1,4 +1,4 @@
-"""Mutations: what a careless or hostile client does to well-formed octets, one small change each.
+"""Mutations: what a careless or hostile client does to well-formed bytes, one small change each.
 
 ``mutate`` makes a few of them, chosen by one random source; it knows what is interesting in HTTP/1.1
 (ends of lines, colons, lengths, codings) but not what a parser makes of it.

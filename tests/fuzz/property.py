@@ -1,8 +1,8 @@
-"""The property of the parser: what must be true of any octets whatever.
+"""The property of the parser: what must be true of any bytes whatever.
 
 1. What comes out is a request, None for "more", or ProtocolError: with a status from 400 to 599 and a
    reason that can be printed in one line. Never another exception.
-2. However the octets are cut, the outcome is the same, and so it is for a parser that shares its
+2. However the bytes are cut, the outcome is the same, and so it is for a parser that shares its
    memory with all that was read before.
 3. After a refusal nothing comes any more. What waits in the buffer is bounded by the limits.
 """
@@ -18,7 +18,7 @@ from reactor.http11.message import Request
 from reactor.http11.parser import Parser, Phase
 from reactor.settings import Settings
 
-LONG = 4000  # octets; what is longer is not delivered one by one
+LONG = 4000  # bytes; what is longer is not delivered one by one
 
 
 class Outcome(NamedTuple):
@@ -50,14 +50,14 @@ class BrokenPropertyError(Exception):
 
 
 class ParserProperty:
-    """Checks octets under some settings; its first parser shares one memory with all before it."""
+    """Checks bytes under some settings; its first parser shares one memory with all before it."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.heads = HeadReader(settings)
 
     def check(self, octets: bytes) -> str | None:
-        """Return what is wrong with what becomes of these octets, or None."""
+        """Return what is wrong with what becomes of these bytes, or None."""
         try:
             expected = self.deliver([octets], HeadReader(self.settings))
             for how, pieces in cuts(octets):
@@ -95,20 +95,20 @@ class Taker:
 
     def __init__(self, parser: Parser, settings: Settings) -> None:
         self.parser = parser
-        # Of a trailer section the limit is without its empty line, of which one octet may have come.
+        # Of a trailer section the limit is without its empty line, of which one byte may have come.
         self.limit = max(settings.max_head + 1, settings.max_chunk_line + 2, settings.max_field_line + 2)
         self.requests: list[tuple[object, ...]] = []
         self.contents: list[bytes] = []
 
     def take(self) -> None:
-        """Take until more octets are needed; check that not too many of them are kept."""
+        """Take until more bytes are needed; check that not too many of them are kept."""
         while self._take_one():
             pass
         waiting = self.parser.buffered
         if self.parser.phase is Phase.IDLE and waiting:
-            raise BrokenPropertyError("octets wait in a parser that is idle")
+            raise BrokenPropertyError("bytes wait in a parser that is idle")
         if waiting > self.limit:
-            raise BrokenPropertyError(f"{waiting} octets wait, and the limit is {self.limit}")
+            raise BrokenPropertyError(f"{waiting} bytes wait, and the limit is {self.limit}")
 
     def _take_one(self) -> bool:
         if self.parser.phase is Phase.CONTENT:
@@ -151,16 +151,16 @@ def described(request: Request) -> tuple[object, ...]:
 
 
 def check_lost(parser: Parser) -> None:
-    """Check that a parser that has refused octets reads nothing any more."""
+    """Check that a parser that has refused bytes reads nothing any more."""
     parser.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     if parser.phase is not Phase.ENDED or parser.next_request() is not None:
         raise BrokenPropertyError("reads on after a refusal")
 
 
 def cuts(octets: bytes) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """Cut in several ways; where depends on the octets alone."""
+    """Cut in several ways; where depends on the bytes alone."""
     if len(octets) <= LONG:
-        yield "octet by octet", (octets[i : i + 1] for i in range(len(octets)))
+        yield "byte by byte", (octets[i : i + 1] for i in range(len(octets)))
     yield "cut between CR and LF", _cut_at(octets, [i + 1 for i, octet in enumerate(octets) if octet == 0x0D])
     random = Random(zlib.crc32(octets))
     yield "cut at random", _cut_at(octets, sorted(random.choices(range(len(octets) + 1), k=4)))

@@ -10,7 +10,7 @@
     digest, accept    the values of Repr-Digest and Accept
     form              multipart/form-data, the content of a form
 
-A check returns what is wrong in words, or None. It depends on the octets alone, so that a finding
+A check returns what is wrong in words, or None. It depends on the bytes alone, so that a finding
 can be made shorter and can be replayed.
 """
 

@@ -113,7 +113,7 @@ def _a_parser_that_reads_on(patch: pytest.MonkeyPatch) -> None:
         (_a_reason_of_two_lines, "cannot be printed"),
         (_a_status_that_is_no_error, "which is no error|invalid error status"),
         (_a_cache_without_case, "what was read before changes it"),
-        (_a_parser_that_reads_on, "reads on after a refusal|octets wait"),
+        (_a_parser_that_reads_on, "reads on after a refusal|bytes wait"),
     ],
 )
 def test_a_planted_fault_is_found(

@@ -23,7 +23,7 @@ SLACK = 1.0  # seconds in which a deadline must show at the client
 
 
 class AnswerChecker:
-    """Takes the octets that one client is given. ``since`` is when its timeout began."""
+    """Takes the bytes that one client is given. ``since`` is when its timeout began."""
 
     def __init__(self, site: Site, disk: Disk, name: str, behaviour: str, exchanges: list[Exchange]) -> None:
         self._site = site
@@ -58,7 +58,7 @@ class AnswerChecker:
         self._world.say("%s sees the %s", self._name, how)
 
     def take(self, octets: bytes) -> None:
-        """Take octets that came, b"" for the end, and check each answer that is whole."""
+        """Take bytes that came, b"" for the end, and check each answer that is whole."""
         self._received += octets
         if not octets:
             self.end("end")
@@ -117,7 +117,7 @@ class AnswerChecker:
         if exchange.lasts and self.stopping and isinstance(right, bytes):
             matches = right.startswith(content)  # live streams end at once
         if not matches:
-            self._fail(f"got {content[:60]!r} ({len(content)} octets) to {exchange.words}")
+            self._fail(f"got {content[:60]!r} ({len(content)} bytes) to {exchange.words}")
         closes = answer.headers.get("connection") == "close"
         self.dismissed = closes and not exchange.closes and self.stopping
         if closes is not exchange.closes and not self.dismissed:

@@ -7,7 +7,7 @@
     half        sends all, half-closes, reads                            every answer
     idle        goes on to wait when all is answered                     every answer; closed in time
     silent      connects and says nothing                                closed in time
-    trickling   never ends a head, though octets go on coming            408 in time
+    trickling   never ends a head, though bytes go on coming            408 in time
     sparing     sends content far too slowly                             408 in time, nothing stored
     cut         half-closes in the middle of a request                   the answers before it
     surplus     sends more right behind its last request                 every answer
@@ -219,14 +219,14 @@ class Client:
         """Break the script off in the middle of its last request, which may be refused before its end."""
         last = self.exchanges[-1]
         octets = last.octets[: self.world.random.randrange(len(last.octets))]
-        self.world.say("%s will break off after %d octets of %s", self.name, len(octets), last.words)
+        self.world.say("%s will break off after %d bytes of %s", self.name, len(octets), last.words)
         refusals = last.statuses if last.closes and last.statuses > (399,) else ()
         self.exchanges[-1] = replace(last, octets=octets, statuses=refusals, content=None, asks=None)
         self.checker.required -= 1
         return self.exchanges
 
     def _pieces(self, octets: bytes) -> Iterator[tuple[bytes, float]]:
-        """Cut octets into pieces, each with a pause behind it."""
+        """Cut bytes into pieces, each with a pause behind it."""
         random = self.world.random
         count = random.choice((1, 1, 2, 4, 12))
         cuts = sorted(random.randrange(len(octets) + 1) for _ in range(count - 1))
@@ -235,7 +235,7 @@ class Client:
             yield octets[start:end], random.random() * longest
 
     def _push(self, octets: bytes) -> Life:
-        """Send octets as there is room for them, unless the server has ended."""
+        """Send bytes as there is room for them, unless the server has ended."""
         assert self.tcp is not None
         while octets and not self.checker.ended and not self.checker.dismissed:
             sent = self.tcp.client_send(octets)
@@ -247,7 +247,7 @@ class Client:
                 self._has_more = False
 
     def _trickle(self, octets: bytes) -> Life:
-        """Send an octet now and then, for longer than any timeout."""
+        """Send a byte now and then, for longer than any timeout."""
         yield from self._push(octets)
         self.checker.since = self.world.now
         for _ in range(100):
@@ -322,9 +322,9 @@ class Client:
             self._reader.notify()
 
     def _octets(self) -> int:
-        """How many octets are going to be sent."""
+        """How many bytes are going to be sent."""
         return sum(len(each.octets) + len(each.asks or b"") for each in self.exchanges)
 
     def _expected(self) -> int:
-        """About how many octets are going to come."""
+        """About how many bytes are going to come."""
         return sum(len(each.content) if isinstance(each.content, bytes) else 500 for each in self.exchanges)

@@ -1,7 +1,7 @@
 """The simulated disk: real files in a real directory, and calls that fail.
 
 The store is given an ``os`` of its own, in which ``open``, ``dup``, ``write``, ``rename``, ``fsync``
-and ``unlink`` fail now and then, and a write may take fewer octets than it was given. What comes to
+and ``unlink`` fail now and then, and a write may take fewer bytes than it was given. What comes to
 stand under a name is looked at in the moment of the rename: it must be one of the contents that
 clients have offered for that name, whole.
 """
@@ -56,7 +56,7 @@ class Disk:
         self.offered.setdefault(name, []).append(content)
 
     def free_space(self, descriptor: int) -> int:
-        """Return how many octets are free: plenty, or suddenly nothing."""
+        """Return how many bytes are free: plenty, or suddenly nothing."""
         return 0 if self.fails("free space") else ENOUGH
 
     def fails(self, call: str) -> bool:
@@ -71,7 +71,7 @@ class Disk:
         """Look at what has come to stand under a name."""
         content = (self.path / name).read_bytes()
         if content not in self.offered.get(name, []):
-            self.world.fail(f"{len(content)} octets stand under {name}, which nobody offered whole")
+            self.world.fail(f"{len(content)} bytes stand under {name}, which nobody offered whole")
         if content in self.stored.get(name, []):
             self.world.fail(f"the same content came to stand under {name} twice")
         self.standing[name] = content

@@ -237,7 +237,7 @@ class Invariants:
             # It gives way to who has bytes to be read; and its pause ends when somebody leaves.
             return site.network.peeked or any(state is State.CLOSED for _, _, state in site.changed)
         assert isinstance(handler, Connection)
-        # Its content got on without an octet to send; or it went to another state and was woken again.
+        # Its content got on without a byte to send; or it went to another state and was woken again.
         return handler.peer in site.worked or any(each is handler for each, _, _ in site.changed)
 
     # The log.

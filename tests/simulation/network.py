@@ -4,7 +4,7 @@
     Listener  the listening socket, and who waits to be accepted
     Network   the descriptors (the lowest free number comes next, as in a kernel), and sendfile
 
-Any call can meet a fault: "not now" although it could, fewer octets than it could, a reset. What a
+Any call can meet a fault: "not now" although it could, fewer bytes than it could, a reset. What a
 program must not do, such as a call on a closed descriptor, is a violation at once. Each call that
 got anywhere is noted in ``moved``; each "not now" that was a lie in ``lied``.
 """
@@ -137,7 +137,7 @@ class Socket(Handle):
         self.tcp.tell_client()
 
     def close(self) -> None:
-        """Close: cleanly, or with a reset when octets are unread or no lingering is wanted."""
+        """Close: cleanly, or with a reset when bytes are unread or no lingering is wanted."""
         tcp = self.tcp
         if not tcp.server_closed:
             clean = self._linger and not tcp.up and not tcp.server_reset
@@ -150,7 +150,7 @@ class Socket(Handle):
         super().close()
 
     def _room(self, wanted: int) -> int:
-        """Return how many octets the kernel takes now; raise OSError."""
+        """Return how many bytes the kernel takes now; raise OSError."""
         tcp, network = self.tcp, self.network
         self._meet_reset("send", end_is_quiet=False)
         if tcp.down_ended:
@@ -284,7 +284,7 @@ class Network:
         self.handles: dict[int, Handle] = {}
         self.moved: set[int] = set()  # descriptors with which a call got anywhere in this turn
         self.lied: set[int] = set()  # those that said "not now" although they could
-        self.peeked = False  # whether somebody has looked at octets that have yet to be read
+        self.peeked = False  # whether somebody has looked at bytes that have yet to be read
         self.touch: Callable[[int], None] = lambda descriptor: None
         # Given the names of the clients in the accept queue when the listening socket is closed.
         self.when_abandoned: Callable[[list[str]], None] = lambda names: None

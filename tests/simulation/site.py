@@ -161,8 +161,8 @@ class Site:
         self.reactor.at_turn_end(log.flush)
         self.connections: dict[int, Connection] = {}  # all there ever were and that are not yet closed
         self.changed: list[tuple[Connection, State | None, State]] = []  # in this turn
-        self.largest_answers: dict[str, int] = {}  # octets in memory, by the client's name
-        self.worked: set[str] = set()  # whose content got on, though no octet left
+        self.largest_answers: dict[str, int] = {}  # bytes in memory, by the client's name
+        self.worked: set[str] = set()  # whose content got on, though no byte left
         self.listener = Listener(self.network)
         self.limit = random.choice((3, 12, 1000, 1000, 1000, 1000))
         listener: Any = self.listener
@@ -280,7 +280,7 @@ class Site:
 
 
 class Pieces:
-    """A stream that notes each step as progress: compressed, it may leave no octet to send."""
+    """A stream that notes each step as progress: compressed, it may leave no byte to send."""
 
     def __init__(self, site: "Site", pieces: list[bytes], breaks: bool = False) -> None:
         self._site = site

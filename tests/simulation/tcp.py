@@ -15,13 +15,13 @@ class Reset(Exception):  # noqa: N818 - it is what happens, and no error
 
 
 class Mark:
-    """Names some octets in a trace, when there is one."""
+    """Names some bytes in a trace, when there is one."""
 
     def __init__(self, octets: bytes) -> None:
         self._octets = octets
 
     def __str__(self) -> str:
-        return f"{len(self._octets)} octets [{zlib.crc32(self._octets):08x}]" if self._octets else "the end"
+        return f"{len(self._octets)} bytes [{zlib.crc32(self._octets):08x}]" if self._octets else "the end"
 
 
 class TcpConnection:
@@ -50,7 +50,7 @@ class TcpConnection:
         return len(self.up) < self.up_size or self.client_reset or self.server_closed
 
     def client_send(self, octets: bytes) -> int:
-        """Send what there is room for; return how many octets. Raise Reset."""
+        """Send what there is room for; return how many bytes. Raise Reset."""
         if self.server_closed:
             self.break_client()
         if self.client_reset:
@@ -76,7 +76,7 @@ class TcpConnection:
         self.tell_server()
 
     def client_close(self) -> None:
-        """Close; with octets unread, a kernel resets."""
+        """Close; with bytes unread, a kernel resets."""
         if self.down and not self.down_ended:
             self.client_abort()
         elif not self.client_closed:

@@ -119,7 +119,7 @@ def keep_waiting_for_write(patch: pytest.MonkeyPatch) -> None:
 
 
 def extend_the_head_deadline(patch: pytest.MonkeyPatch) -> None:
-    """Give a head more time with every octet."""
+    """Give a head more time with every byte."""
     next_state = Connection._next_state
 
     def extended(self: Connection, *values: Any) -> None:
@@ -131,7 +131,7 @@ def extend_the_head_deadline(patch: pytest.MonkeyPatch) -> None:
 
 
 def repeat_after_a_short_send(patch: pytest.MonkeyPatch) -> None:
-    """Send an octet twice when the kernel takes less than it is offered."""
+    """Send a byte twice when the kernel takes less than it is offered."""
     send = WriteBuffer.flush_bytes
 
     def repeated(self: WriteBuffer, *values: Any) -> Any:

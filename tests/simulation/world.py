@@ -18,7 +18,7 @@ from typing import NoReturn
 # How often a fault happens, by kind: each seed takes one level of each.
 LEVELS = {
     "eagain": (0.0, 0.0, 0.02, 0.2),  # a call says "not now" although it could
-    "short": (0.0, 0.1, 0.5),  # the kernel gives or takes fewer octets than it could
+    "short": (0.0, 0.1, 0.5),  # the kernel gives or takes fewer bytes than it could
     "reset": (0.0, 0.0, 0.001, 0.01),  # the network breaks the connection during a call
     "emfile": (0.0, 0.0, 0.05, 0.5),  # accept finds no descriptor or no memory
     "abort": (0.0, 0.0, 0.05),  # a client is gone before it is accepted
@@ -28,7 +28,7 @@ LEVELS = {
     "jump": (0.0, 0.0, 0.0, 0.0005),  # the clock jumps: the server was suspended, and its clients were not
     "disk": (0.0, 0.0, 0.03, 0.2),  # a call to the file system fails
     "commit": (0.0, 0.0, 0.05, 0.3),  # so do those which make an upload stand
-    "piecemeal": (0.0, 0.1, 0.5),  # a write takes fewer octets than it was given
+    "piecemeal": (0.0, 0.1, 0.5),  # a write takes fewer bytes than it was given
 }
 TURN_COSTS = 1e-4  # seconds, at most
 LONGEST_JUMP = 100.0

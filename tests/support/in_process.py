@@ -84,7 +84,7 @@ class Client:
         self.was_reset = False
 
     def send(self, octets: bytes) -> None:
-        """Send octets, all of them, and let the server act on them."""
+        """Send bytes, all of them, and let the server act on them."""
         view = memoryview(octets)
         while view:
             try:
@@ -141,7 +141,7 @@ class Client:
         return answers[0]
 
     def assert_closed(self) -> None:
-        """Assert that the server has closed without another octet."""
+        """Assert that the server has closed without another byte."""
         assert self.read() == b""
         assert self.closed
 
@@ -162,7 +162,7 @@ class Client:
 
 
 def parse_response(octets: bytes, method: str, closed: bool) -> tuple[Answer | None, int]:
-    """Read one response from the front of some octets; return it with its length, None if incomplete."""
+    """Read one response from the front of some bytes; return it with its length, None if incomplete."""
     end = octets.find(b"\r\n\r\n")
     if end < 0:
         return None, 0

@@ -123,7 +123,7 @@ class ReactorHarness:
     def add(
         self, name: str, interest: Interest = Interest.READ, ready: bool = True, deadline: float = inf
     ) -> Recorder:
-        """Register an event handler, with an octet to read unless it is not to be ready."""
+        """Register an event handler, with a byte to read unless it is not to be ready."""
         ours, theirs = self.pair()
         if ready:
             theirs.send(b"x")

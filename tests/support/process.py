@@ -228,7 +228,7 @@ class ClientConnection:
         self.sock.close()
 
     def send(self, octets: bytes) -> None:
-        """Send octets, all of them."""
+        """Send bytes, all of them."""
         self.sock.sendall(octets)
 
     def send_head(self, method: str, path: str, *lines: str) -> None:
@@ -289,7 +289,7 @@ class ClientConnection:
         return b"".join(pieces)
 
     def assert_closed(self) -> None:
-        """Wait for the end, and assert that no octet comes before it; a reset is no orderly end."""
+        """Wait for the end, and assert that no byte comes before it; a reset is no orderly end."""
         assert self.received == b""
         assert self.sock.recv(1024) == b""
 

@@ -128,7 +128,7 @@ def read_what_is_there(client: Client) -> tuple[bytes, bool]:
 
 
 def waiting_to_be_read(client: Client) -> int:
-    """Return how many octets the kernel holds for the client."""
+    """Return how many bytes the kernel holds for the client."""
     count = array.array("i", [0])
     fcntl.ioctl(client.sock, termios.FIONREAD, count)
     return count[0]
@@ -140,5 +140,5 @@ def chunks(*pieces: bytes) -> bytes:
 
 
 def in_pieces(octets: bytes, size: int) -> Iterable[bytes]:
-    """Cut octets into pieces."""
+    """Cut bytes into pieces."""
     return (octets[start : start + size] for start in range(0, len(octets), size))

@@ -244,7 +244,7 @@ def _counters(events: list[Event]) -> Iterator[str]:
 
 
 def answers(events: list[Event]) -> list[tuple[str, int, int, int]]:
-    """Return the answers of a trace as the access log has them: connection, request, status, octets."""
+    """Return the answers of a trace as the access log has them: connection, request, status, bytes."""
     return [
         (event["id"], event["args"]["request"], event["args"]["status"], event["args"]["bytes"])
         for event in events

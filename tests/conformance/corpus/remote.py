@@ -114,5 +114,5 @@ class Reader:
             self.ended = not octets
 
     def replies(self, method: str) -> tuple[list[Reply], bytes]:
-        """Return the whole responses that came, and the octets left over."""
+        """Return the whole responses that came, and the bytes left over."""
         return read_replies(self._received, method, self.ended)

@@ -87,7 +87,7 @@ class Campaign:
             self.cases += 1
 
     def compare(self, octets: bytes) -> list[Difference]:
-        """Read some octets with everybody; count, and return the differences that are not listed."""
+        """Read some bytes with everybody; count, and return the differences that are not listed."""
         ours = self._ours.read(octets)
         self.accepted += not ours.status
         unlisted = []

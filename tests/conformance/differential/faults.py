@@ -1,4 +1,4 @@
-"""What the RFC calls faulty, recognised from the octets alone: one small predicate for each fault.
+"""What the RFC calls faulty, recognised from the bytes alone: one small predicate for each fault.
 
 None of this shares code with ``reactor/``: a predicate that asked the parser would agree with it.
 """

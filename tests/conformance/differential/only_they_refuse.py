@@ -74,7 +74,7 @@ def _theirs(
 
 ONLY_THEY_REFUSE = (
     _theirs(
-        "octets behind the last request",
+        "bytes behind the last request",
         BOTH,
         "RFC 9112, 9.6: after a request with close a server reads no further one; nothing calls it a fault",
         _last_was_last,

@@ -15,17 +15,17 @@ END = b"0\r\n\r\n"
 
 
 def sized(size: bytes) -> bytes:
-    """Write an upload of five octets whose first chunk has this size line."""
+    """Write an upload of five bytes whose first chunk has this size line."""
     return chunked(size + b"\r\nhello\r\n" + END)
 
 
 def extended(extension: bytes) -> bytes:
-    """Write an upload of five octets whose first chunk has this extension."""
+    """Write an upload of five bytes whose first chunk has this extension."""
     return sized(b"5;" + extension)
 
 
 def trailed(*lines: bytes) -> bytes:
-    """Write an upload of five octets with these trailer lines."""
+    """Write an upload of five bytes with these trailer lines."""
     return chunked(b"\r\n".join([b"5\r\nhello\r\n0", *lines, b"", b""]))
 
 
@@ -38,7 +38,7 @@ def entries() -> Iterator[Entry]:
         "RFC 9110, 15.5.14",
         413,
         ("chunk-size-largest", "Sixteen digits are read, and are too much.", sized(b"F" * 16)),
-        ("chunk-size-over-limit", "1 GiB and one octet.", chunked(b"40000001\r\n")),
+        ("chunk-size-over-limit", "1 GiB and one byte.", chunked(b"40000001\r\n")),
         (
             "chunk-sizes-over-limit",
             "The limit is on their sum.",
@@ -69,7 +69,7 @@ def _extensions() -> Iterator[Refused]:
         chunked(b'5;a="\r\nhello\r\n0\r\n\r\n"\r\n' + HIDDEN),
     )
     yield "chunk-extension-of-last-bad", "The last chunk's is checked, too.", chunked(b"0;a=\r\n\r\n")
-    yield "chunk-extension-bad-backslash", "A pair quotes an octet.", extended(b'a="\\\x01"')
+    yield "chunk-extension-bad-backslash", "A pair quotes a byte.", extended(b'a="\\\x01"')
 
 
 def _trailers() -> Iterator[Refused]:

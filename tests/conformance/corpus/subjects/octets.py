@@ -1,6 +1,6 @@
-"""Every class of octet that stands for trouble, at every place in a request: a table times a table.
+"""Every class of byte that stands for trouble, at every place in a request: a table times a table.
 
-Refused, but for the places where the grammar takes it: octets beyond ASCII and tabs in values.
+Refused, but for the places where the grammar takes it: bytes beyond ASCII and tabs in values.
 """
 
 from collections.abc import Iterator
@@ -20,16 +20,16 @@ from tests.conformance.corpus.written import (
 
 CLASSES = {
     "nul": (b"\0", "NUL"),
-    "control": (b"\x01", "a control octet"),
+    "control": (b"\x01", "a control byte"),
     "vertical-tab": (b"\x0b", "a vertical tab, which some take for white space"),
     "form-feed": (b"\x0c", "a form feed, which some take for white space"),
     "unit-separator": (b"\x1f", "a unit separator, which some take for white space"),
     "delete": (b"\x7f", "DEL"),
-    "8-bit": (b"\xe9", "an octet beyond ASCII"),
+    "8-bit": (b"\xe9", "a byte beyond ASCII"),
     "next-line": (b"\x85", "NEL, which some take for a line end"),
 }
 DATA = b"\r\nhello\r\n0\r\n\r\n"
-# By the place: the section, and the request with "@" where the octet goes.
+# By the place: the section, and the request with "@" where the byte goes.
 PLACES = {
     "before-method": ("RFC 9112, 3", b"@" + get()),
     "in-method": ("RFC 9110, 9.1", get(method=b"G@ET")),
@@ -100,13 +100,13 @@ def _served() -> Iterator[Entry]:
         ("octet-value-tab", "A tab may stand inside.", get(b"A: b\tc"), echo(a="b\tc")),
         (
             "octet-value-every-printable",
-            "Every octet that can be seen may stand in a value.",
+            "Every byte that can be seen may stand in a value.",
             get(b"A: " + bytes(range(0x21, 0x7F))),
             echo(a=bytes(range(0x21, 0x7F)).decode()),
         ),
         (
             "octet-name-every-tchar",
-            "Every token octet may stand in a name.",
+            "Every token byte may stand in a name.",
             get(b"!#$%&'*+-.^_`|~09AZaz: v"),
             ParsedRequest(headers={"!#$%&'*+-.^_`|~09azaz": "v"}),
         ),

@@ -45,7 +45,7 @@ def entries() -> Iterator[Entry]:
         "RFC 9110, 9.1",
         400,
         *((f"method-{name}", why, get(method=octets)) for name, (why, octets) in MALFORMED_METHODS.items()),
-        ("method-empty", "A method has one octet at least.", line(b" /echo/a HTTP/1.1 ")),
+        ("method-empty", "A method has one byte at least.", line(b" /echo/a HTTP/1.1 ")),
     )
     yield from refused(
         "RFC 9112, 2.3",

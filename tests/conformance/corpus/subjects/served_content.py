@@ -44,7 +44,7 @@ def entries() -> Iterator[Entry]:
 
 
 def _lengths() -> Iterator[Served]:
-    yield "length", "Five octets are announced, and five come.", length_post(b"5"), upload(content_length="5")
+    yield "length", "Five bytes are announced, and five come.", length_post(b"5"), upload(content_length="5")
     yield "length-zero", "No content.", length_post(b"0", b""), upload(b"")
     yield "length-zeros", "No content, in three digits.", length_post(b"000", b""), upload(b"")
     yield "length-leading-zeros", "Leading zeros are digits.", length_post(b"0005"), upload()
@@ -71,14 +71,14 @@ def _contents() -> Iterator[Served]:
         ("two-requests", "So are two.", HIDDEN * 2),
         ("chunks", "So is what looks like chunks.", b"5\r\nhello\r\n0\r\n\r\n"),
         ("last-chunk-and-request", "Or like their end.", b"0\r\n\r\n" + HIDDEN),
-        ("line-ends", "Line ends count like other octets.", b"\r\n\r\n\r\n\r\n"),
+        ("line-ends", "Line ends count like other bytes.", b"\r\n\r\n\r\n\r\n"),
         ("begins-with-line-end", "At the beginning, too.", b"\r\nhello"),
         ("ends-with-cr", "And at the end.", b"hello\r"),
         ("bare-line-ends", "Bare ones have no meaning in it.", b"a\nb\rc\n\n"),
-        ("nul", "NUL is an octet.", b"\0" * 20),
+        ("nul", "NUL is a byte.", b"\0" * 20),
         ("response", "A response is content.", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
         ("multipart", "Its parts are for others.", b"--a\r\nContent-Length: 9\r\n\r\nb\r\n--a--\r\n"),
-        ("long", "3,000 octets.", b"0123456789" * 300),
+        ("long", "3,000 bytes.", b"0123456789" * 300),
     ):
         yield f"content-{name}", why, length_post(b"%d" % len(content), content), upload(content)
     yield (

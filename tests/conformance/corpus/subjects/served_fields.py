@@ -59,7 +59,7 @@ def _values() -> Iterator[Served]:
         ("field", "Or like another field.", b"A: Content-Length: 5", "Content-Length: 5"),
         ("escaped-line-end", "An escape written out is text.", b"A: b\\r\\nC: d", "b\\r\\nC: d"),
         ("percent-line-end", "So is one in percent.", b"A: b%0d%0aC: d", "b%0d%0aC: d"),
-        ("long", "A value of 6,000 octets.", b"A: " + b"v" * 6000, "v" * 6000),
+        ("long", "A value of 6,000 bytes.", b"A: " + b"v" * 6000, "v" * 6000),
         ("capital-name", "Names have no case.", b"a: b", "b"),
     ):
         yield f"field-{name}", why, get(line), echo(a=value)

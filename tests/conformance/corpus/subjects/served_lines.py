@@ -43,8 +43,8 @@ def _methods() -> Iterator[Entry]:
             ParsedRequest("get"),
         ),
         ("method-unknown", "Any token is a method.", get(method=b"PROPFIND"), ParsedRequest("PROPFIND")),
-        ("method-one-letter", "A token has one octet at least.", get(method=b"G"), ParsedRequest("G")),
-        ("method-digits", "Digits are token octets.", get(method=b"123"), ParsedRequest("123")),
+        ("method-one-letter", "A token has one byte at least.", get(method=b"G"), ParsedRequest("G")),
+        ("method-digits", "Digits are token bytes.", get(method=b"123"), ParsedRequest("123")),
         (
             "method-every-mark",
             "So are these.",
@@ -107,7 +107,7 @@ def _origin_forms() -> Iterator[tuple[str, str, bytes, ParsedRequest]]:
         ("letter-escaped", "What need not be may be.", b"/%65cho/%61", echo()),
         ("hex-any-case", "Digits have no case.", b"/echo/%c3%A9", echo("é")),
         ("utf-8-three-octets", "Characters are UTF-8.", b"/echo/%E2%82%AC", echo("€")),
-        ("utf-8-four-octets", "Up to four octets.", b"/echo/%F0%9F%A6%86", echo("🦆")),
+        ("utf-8-four-octets", "Up to four bytes.", b"/echo/%F0%9F%A6%86", echo("🦆")),
         ("crlf-escaped", "Escaped, a line end is text.", b"/echo/a%0d%0aA:%20b", echo("a\r\nA: b")),
         ("request-escaped", "So is a request.", b"/echo/%0D%0A%0D%0AGET%20/", echo("\r\n\r\nGET ", "")),
         ("control-escaped", "So is a control.", b"/echo/%01%7F", echo("\x01\x7f")),
@@ -115,7 +115,7 @@ def _origin_forms() -> Iterator[tuple[str, str, bytes, ParsedRequest]]:
         ("sub-delims", "And these.", b"/echo/!$&'()*+,;=", echo("!$&'()*+,;=")),
         ("unreserved", "And these.", b"/echo/-._~09AZaz", echo("-._~09AZaz")),
         ("parameters", "They are a part of the segment.", b"/echo/a;b=c", echo("a;b=c")),
-        ("asterisk", "In a path it is an octet like another.", b"/echo/*", echo("*")),
+        ("asterisk", "In a path it is a byte like another.", b"/echo/*", echo("*")),
         ("uri-in-path", "Another URI is text.", b"/echo/http://b/c", echo("http:", "", "b", "c")),
         ("query", "A query is not decoded.", b"/echo/a?b=c%20d&e", echo(query="b=c%20d&e")),
         ("query-empty", "It may be empty.", b"/echo/a?", echo()),
@@ -123,7 +123,7 @@ def _origin_forms() -> Iterator[tuple[str, str, bytes, ParsedRequest]]:
         ("query-uri", "So does a URI.", b"/echo/a?u=http://b:80/@", echo(query="u=http://b:80/@")),
         ("query-nul-escaped", "What it means is not decided here.", b"/echo/a?%00", echo(query="%00")),
         ("query-on-root", "Every path has one.", b"/?a", ParsedRequest(segments=("",), query="a")),
-        ("long-path", "A path of 4,000 octets.", b"/echo/" + b"a" * 4000, echo("a" * 4000)),
+        ("long-path", "A path of 4,000 bytes.", b"/echo/" + b"a" * 4000, echo("a" * 4000)),
         ("many-segments", "And of 1,000 segments.", b"/echo" + b"/a" * 1000, echo(*"a" * 1000)),
     ):
         yield f"target-{name}", why, get(target=target), parsed

@@ -30,8 +30,8 @@ def entries() -> Iterator[Entry]:
         ("target-backtick", "A backtick is in no URI.", target(b"/echo/`a`")),
         ("target-bracket", "Brackets stand in a host only.", target(b"/echo/[a]")),
         ("target-bracket-in-query", "Brackets stand in a host only.", target(b"/echo/a?b[]=c")),
-        ("target-raw-utf-8", "Octets beyond ASCII are percent-encoded.", target("/echo/é".encode())),
-        ("target-raw-utf-8-in-query", "Octets beyond ASCII are encoded.", target("/echo/a?é".encode())),
+        ("target-raw-utf-8", "Bytes beyond ASCII are percent-encoded.", target("/echo/é".encode())),
+        ("target-raw-utf-8-in-query", "Bytes beyond ASCII are encoded.", target("/echo/a?é".encode())),
     )
     yield from refused(
         "RFC 9110, 7.1",
@@ -68,7 +68,7 @@ def entries() -> Iterator[Entry]:
         ("escaped-overlong-nul", "UTF-8 has one way to write NUL.", target(b"/echo/%c0%80")),
         ("escaped-surrogate", "UTF-8 has no surrogates.", target(b"/echo/%ed%a0%80")),
         ("escaped-beyond-unicode", "UTF-8 ends at U+10FFFF.", target(b"/echo/%f4%90%80%80")),
-        ("escaped-five-octets", "No character has five octets.", target(b"/echo/%f8%88%80%80%80")),
+        ("escaped-five-octets", "No character has five bytes.", target(b"/echo/%f8%88%80%80%80")),
         ("escaped-split-by-slash", "A character does not span segments.", target(b"/echo/%c3/%a9")),
     )
     yield from refused(
