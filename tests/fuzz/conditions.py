@@ -148,7 +148,7 @@ def _fault_of_parts(parts: list[range], size: int) -> str | None:
 
 
 def check_conditions(octets: bytes) -> str | None:
-    """Check what some field lines say of each state; what is no field line never comes so far."""
+    """Check what some field lines say of each state; invalid field lines never come so far."""
     headers = read_lines(octets)
     for current in STATES:
         try:
@@ -176,7 +176,7 @@ def _fault_of_answers(headers: Headers, current: Validators | None) -> str | Non
     if got not in (None, 304, 412) or put not in (None, 412):
         return f"is answered with {got} and {put}"
     if got != evaluate("HEAD", headers, current, NOW):
-        return "tells GET from HEAD"
+        return "treats GET and HEAD differently"
     if CONDITIONAL.isdisjoint(headers) and (got or put):
         return "fails without a condition"
     if got == 304 and current is None:
@@ -212,5 +212,5 @@ def fault_of_date(text: str) -> str | None:
     except Exception as error:
         return f"raises {type(error).__name__}: {error}"
     if not text.isascii() or not 24 <= len(text) <= 33:
-        return "takes for a date what is none"
+        return "reads an invalid date as a date"
     return None if again == seconds else "is another date when it is written and read again"

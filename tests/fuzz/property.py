@@ -39,7 +39,7 @@ def difference(expected: Outcome, outcome: Outcome) -> str:
 def fault_of_refusal(error: HTTPError) -> str | None:
     """Check a refusal: its status, and a reason that is one printable line."""
     if error.status not in range(400, 600):
-        return f"refused with {error.status}, which is no error"
+        return f"refused with {error.status}, which is not an error status"
     if not error.reason or not error.reason.isprintable() or not error.reason.isascii():
         return f"refused for a reason that cannot be printed: {error.reason!r}"
     return None
@@ -125,7 +125,7 @@ class Taker:
         return True
 
     def outcome(self, end: str) -> Outcome:
-        """Sum up; what came of a content that was refused later depends on the cuts, and nobody has it."""
+        """Sum up; the part read of a body refused later depends on the cuts, and is never used."""
         contents = self.contents[:-1] if end.startswith("refused") else self.contents
         return Outcome(tuple(self.requests), tuple(contents), end)
 

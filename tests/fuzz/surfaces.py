@@ -198,7 +198,7 @@ def fault_of_target(method: str, target: Target) -> str | None:
     if any("\0" in segment for segment in target.segments):
         return "has a NUL in a segment"
     if not target.path.startswith("/"):
-        return None  # the authority and the asterisk are no URI to be read again
+        return None  # the authority and asterisk forms are not URIs that can be read again
     again = read_target(method, written.encode("ascii"))
     if (again.path, again.query, again.segments) != (target.path, target.query, target.segments):
         return "is another one when it is written and read again"

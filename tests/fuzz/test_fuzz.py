@@ -111,7 +111,7 @@ def _a_parser_that_reads_on(patch: pytest.MonkeyPatch) -> None:
         (_another_exception, "raises ValueError"),
         (_an_end_that_is_cut_is_missed, "instead of whole"),
         (_a_reason_of_two_lines, "cannot be printed"),
-        (_a_status_that_is_no_error, "which is no error|invalid error status"),
+        (_a_status_that_is_no_error, "which is not an error|invalid error status"),
         (_a_cache_without_case, "what was read before changes it"),
         (_a_parser_that_reads_on, "reads on after a refusal|bytes wait"),
     ],

@@ -34,9 +34,9 @@ def pieces_of(octets: bytes, piece: int) -> list[bytes]:
 
 
 def parse(pieces: list[bytes]) -> None:
-    """Feed the pieces to a parser, and take all that comes; a refused connection begins anew.
+    """Feed the pieces to a parser, and take all that comes; a refused connection starts again.
 
-    Beginning anew is what makes an attacker's refused megabyte as dear as it can be.
+    With a new connection each time, a refused megabyte costs the server the most.
     """
     known = HeadReader(Settings())
     parser = Parser(known)

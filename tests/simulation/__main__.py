@@ -1,7 +1,7 @@
 """Live through many seeds, or through one with every turn in words.
 
 python -m tests.simulation --seeds 1000 --first 1     stops at the first failure, and prints its seed
-python -m tests.simulation --seed 17 --trace          the same seed again, told in words
+python -m tests.simulation --seed 17 --trace          the same seed again, with a trace in words
 """
 
 import argparse
@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1000, help="how many seeds (default: 1000)")
     parser.add_argument("--first", type=int, default=1, help="the first of them (default: 1)")
     parser.add_argument("--seed", type=int, help="one seed instead of many")
-    parser.add_argument("--trace", action="store_true", help="with --seed: tell every turn in words")
+    parser.add_argument("--trace", action="store_true", help="with --seed: print a trace of every turn")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first failure")
     options = parser.parse_args()
     if options.seed is not None:
@@ -37,7 +37,7 @@ def run_one(seed: int, tell: bool) -> int:
 
 
 def run_many(first: int, count: int, keep_going: bool) -> int:
-    """Live through many seeds, and tell how it goes."""
+    """Run many seeds and report progress."""
     began = shown = time.monotonic()
     outcomes: list[Outcome] = []
     failed = 0

@@ -1,7 +1,7 @@
 """The checker of answers: compares what one client receives with what its script says it must get.
 
 Each answer is checked as it comes: status, content, coding, Connection and Date, and for an upload
-that what was accepted has come to stand on the disk. At the end it checks that nothing is
+that every accepted upload is on the disk. At the end it checks that nothing is
 missing, unless the world allows the client a failure; what did come had to be right all the same.
 """
 
@@ -42,7 +42,7 @@ class AnswerChecker:
         self.connected_at = self.since = self._world.now
         self.jumped = False  # the clock jumped while it was connected: it may have been kept for longer
         self.stopping = False  # the server may close after any answer, and say so
-        self.dismissed = False  # it was told so, and nothing more will come
+        self.dismissed = False  # the simulation has dropped this client: nothing more will come
 
     def __repr__(self) -> str:
         return f"{self._name} ({self._behaviour}), {len(self.answers)} of {len(self.exchanges)} answers"
@@ -67,7 +67,7 @@ class AnswerChecker:
             if place == len(self.exchanges):
                 self._fail(f"was sent more than it asked for: {self._received[:80]!r}")
             exchange = self.exchanges[place]
-            # A head that never came to its end is nobody's HEAD.
+            # An incomplete head is not a HEAD request.
             method = "GET" if self._received.startswith(b"HTTP/1.1 408") else exchange.method
             answer, length = parse_response(self._received, method, bool(self.ended))
             if answer is None:
@@ -121,7 +121,7 @@ class AnswerChecker:
         closes = answer.headers.get("connection") == "close"
         self.dismissed = closes and not exchange.closes and self.stopping
         if closes is not exchange.closes and not self.dismissed:
-            self._fail(f"was told Connection: {answer.headers.get('connection')} after {exchange.words}")
+            self._fail(f"got Connection: {answer.headers.get('connection')} after {exchange.words}")
         self._check_stored(exchange)
         self._check_date(answer)
 
@@ -129,7 +129,7 @@ class AnswerChecker:
         self.continues += 1
         asked = sum(b"100-continue" in each.octets for each in self.exchanges[: len(self.answers) + 1])
         if self.continues > asked or b"100-continue" not in exchange.octets:
-            self._fail(f"was told to go on with {exchange.words}, which did not ask")
+            self._fail(f"got 100 Continue for {exchange.words}, which has no Expect field")
 
     def _check_fault(self, exchange: Exchange, answer: Answer) -> None:
         """Check that another status than the script's is what a planted fault leads to."""
@@ -151,11 +151,11 @@ class AnswerChecker:
         return zlib.decompress(answer.content, 31)
 
     def _check_stored(self, exchange: Exchange) -> None:
-        """Check that what was accepted has come to stand under its name."""
+        """Check that every accepted upload is stored under its name."""
         if exchange.stored is not None:
             name, content = exchange.stored
             if content not in self._disk.stored.get(name, ()):
-                self._fail(f"was told that {exchange.words} is stored, and it is not")
+                self._fail(f"got a success status for {exchange.words}, which is not stored")
 
     def _check_date(self, answer: Answer) -> None:
         """Check that the Date is one of the seconds since the client connected, and not to come."""
@@ -168,7 +168,7 @@ class AnswerChecker:
     # The whole.
 
     def _check_timeout(self, tcp: TcpConnection) -> None:
-        """Check that a deadline came when it had to, where it is the client who waited for it."""
+        """Check that the timeout came when it was due, if the client waited for it."""
         settings = self._site.settings
         longest = {
             "silent": settings.first_octet_timeout,

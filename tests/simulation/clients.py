@@ -5,9 +5,9 @@
     slow        sends all at once, reads little by little                every answer
     storming    sends many short requests at once                        every answer
     half        sends all, half-closes, reads                            every answer
-    idle        goes on to wait when all is answered                     every answer; closed in time
+    idle        keeps waiting when all is answered                       every answer; closed in time
     silent      connects and says nothing                                closed in time
-    trickling   never ends a head, though bytes go on coming            408 in time
+    trickling   sends bytes one by one and never ends its head           408 in time
     sparing     sends content far too slowly                             408 in time, nothing stored
     cut         half-closes in the middle of a request                   the answers before it
     surplus     sends more right behind its last request                 every answer
@@ -15,7 +15,7 @@
     vanishing   is never heard of again, in the middle of anything       no wrong answer
     resetting   resets, in the middle of anything                        no wrong answer
     leaving     closes, in the middle of anything                        no wrong answer
-    rude        goes on sending after its last request                   no wrong answer
+    rude        keeps sending after its last request                     no wrong answer
 
 *No wrong answer*: what came is right and in order, but there may be less of it. The same holds for
 those that may fail because of a fault that was planted in their way.
@@ -128,7 +128,7 @@ class Client:
             self.world.allow_failure(self.name, TOO_MUCH)
 
     def stop(self) -> None:
-        """Take note that the server is told to stop: what it has received by now must be answered."""
+        """Note that the server begins to stop: it must answer what it has received by now."""
         if self.tcp is not None and not self.checked:
             self.world.say("%s has sent %d requests", self.name, self.complete)
             self.checker.stop(self.complete)
@@ -175,7 +175,7 @@ class Client:
             yield from self._trickle(b"")
 
     def _send_exchange(self, exchange: Exchange, place: int) -> Life:
-        """Send a request in pieces; where it asks for it, its content after it is told to go on."""
+        """Send a request in pieces; with Expect, send the body after the 100 response."""
         # RFC 9112, 2.2: an empty line before a request line is to be ignored.
         before = b"\r\n" if self.world.random.random() < 0.1 else b""
         yield from self._send_pieces(before + exchange.octets)
@@ -206,7 +206,7 @@ class Client:
             self.world.allow_failure(self.name, "not all that it sends is there in time")
             self.tcp.client_half_close()
         elif self.world.weather["eagain"]:
-            self.world.allow_failure(self.name, "the server may be told that nothing is there")
+            self.world.allow_failure(self.name, "the server may have seen an empty socket")
 
     def _may_go_on(self, place: int) -> bool:
         """Whether 100 (Continue) or a final answer has come to the request in this place."""

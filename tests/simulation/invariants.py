@@ -5,11 +5,11 @@
     a deadline moves when the state says so, and at no other time
     what a connection holds in memory is bounded
     nothing is registered that is closed
-    whoever was said to be ready has got on, or waits for something else now
+    each handler that was reported ready has made progress, or now waits for something else
 
 The table is read as text; nothing of it is taken from the code that it describes. In each turn the
-connections that were called or changed are checked, and all of them from time to time: nobody else
-could have changed them.
+connections that were called or changed are checked, and all of them from time to time:
+the others cannot have changed.
 """
 
 import json
@@ -25,7 +25,7 @@ from tests.simulation.site import MOST_IN_MEMORY, Site
 
 EVERY = 64  # turns, for what looks at everything
 MOST_TURNS = 300_000
-MOST_STILL_TURNS = 30  # in a row, for lies and for events that are told one by one
+MOST_STILL_TURNS = 30  # in a row, for false reports and for events that are reported one by one
 LARGEST_HEAD = 2_000  # bytes; with it, a piece of a stream
 # These keep their deadline as long as they last; the others may be given more time.
 PATIENT_ONCE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
@@ -50,7 +50,7 @@ class Invariants:
         self.turns += 1
         site = self._site
         if self.turns > MOST_TURNS:
-            self._world.fail("there is no end to it")
+            self._world.fail("the simulation does not end")
         self._check_progress()
         for connection in self._touched():
             self._check_connection(connection)
@@ -71,7 +71,7 @@ class Invariants:
             if site.network.handles.get(descriptor) is not key.fileobj:
                 self._fail(f"descriptor {descriptor} is registered, and closed")
         if not site.selector.is_truthful():
-            self._fail("the simulated selector does not know who is ready")
+            self._fail("the simulated selector is wrong about which sockets are ready")
 
     def check_end(self) -> None:
         """Check that everything has come to its end: clients, connections, descriptors."""
@@ -151,8 +151,8 @@ class Invariants:
             self._fail(f"the deadline of {connection!r} has passed, and nothing came of it")
         entered = any(each is connection for each, _, _ in self._site.changed)
         if before is None or entered:
-            # Who was woken by another's call may have been so in the turn before.
-            # And content that goes on after a turn's share has the window that it had.
+            # A connection woken by another one's call may have been woken in the turn before.
+            # And a body that continues after its share of a turn keeps its window.
             window = self._windows.get(connection.number)
             right = deadline in (now + length, self._now + length) or (
                 state is State.RECEIVING_CONTENT and window == (connection.served, deadline)
@@ -212,7 +212,7 @@ class Invariants:
     # Progress.
 
     def _check_progress(self) -> None:
-        """Check that whoever was called ready truthfully got on, waits for something else, or is gone."""
+        """Check that each handler truly ready made progress, waits for something else, or is closed."""
         site = self._site
         for key, events in site.selector.reported:
             handler = key.data
@@ -234,7 +234,7 @@ class Invariants:
         if handler is site.signals:
             return False
         if handler is site.acceptor:
-            # It gives way to who has bytes to be read; and its pause ends when somebody leaves.
+            # The acceptor yields to connections with bytes to read; its pause ends when a connection closes.
             return site.network.peeked or any(state is State.CLOSED for _, _, state in site.changed)
         assert isinstance(handler, Connection)
         # Its content got on without a byte to send; or it went to another state and was woken again.

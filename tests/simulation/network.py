@@ -1,7 +1,7 @@
 """The simulated network: what a kernel does for TCP, on one machine that is not there.
 
     Socket    the server's end, with the calls of a socket that does not block
-    Listener  the listening socket, and who waits to be accepted
+    Listener  the listening socket, and the clients that wait to be accepted
     Network   the descriptors (the lowest free number comes next, as in a kernel), and sendfile
 
 Any call can meet a fault: "not now" although it could, fewer bytes than it could, a reset. What a
@@ -67,7 +67,7 @@ class Socket(Handle):
         super().__init__(network, tcp.name)
         self.tcp = tcp
         self.blocking = True
-        self._fault: int | None = None  # a reset is told once, and after that it is only an end
+        self._fault: int | None = None  # a reset is reported once; later calls see the end only
         self._end_told = False
         self._linger = True
         tcp.tell_server = self._changed
@@ -168,7 +168,7 @@ class Socket(Handle):
             network.moved.add(self.descriptor)
         network.world.say("  %s: %s: %s", self.name, call, Mark(octets))
         if tcp.client_closed:
-            tcp.break_server()  # nobody is there: the answer is a reset
+            tcp.break_server()  # the client is gone: the answer is a reset
         else:
             tcp.down += octets
             tcp.tell_client()
@@ -198,7 +198,7 @@ class Socket(Handle):
 
 
 class Listener(Handle):
-    """The listening socket. After ``listen(0)`` it takes no new client, and ``accept`` tells the truth."""
+    """The listening socket. After ``listen(0)`` it takes no new client, and ``accept`` is exact."""
 
     def __init__(self, network: "Network") -> None:
         super().__init__(network, "listener")
@@ -212,7 +212,7 @@ class Listener(Handle):
         self.backlog = backlog
 
     def connect(self, tcp: TcpConnection) -> bool:
-        """Let a client stand in the queue; return False when it is refused."""
+        """Put a client into the queue; return False when it is refused."""
         if self.descriptor < 0 or len(self.waiting) > self.backlog:
             return False
         self.waiting.append(tcp)
@@ -284,7 +284,7 @@ class Network:
         self.handles: dict[int, Handle] = {}
         self.moved: set[int] = set()  # descriptors with which a call got anywhere in this turn
         self.lied: set[int] = set()  # those that said "not now" although they could
-        self.peeked = False  # whether somebody has looked at bytes that have yet to be read
+        self.peeked = False  # whether unread bytes have been peeked at
         self.touch: Callable[[int], None] = lambda descriptor: None
         # Given the names of the clients in the accept queue when the listening socket is closed.
         self.when_abandoned: Callable[[list[str]], None] = lambda names: None
@@ -313,5 +313,5 @@ class Network:
         """Send from a real file to a simulated socket, as os.sendfile does."""
         handle = self.handles.get(descriptor)
         if not isinstance(handle, Socket):
-            self.world.fail(f"sendfile to descriptor {descriptor}, which is no socket")
+            self.world.fail(f"sendfile to descriptor {descriptor}, which is not a socket")
         return handle.sendfile(file, offset, count)

@@ -1,8 +1,8 @@
 """Scripts: what a client sends, and what it must get for it.
 
 An ``Exchange`` is one request with the model of its answer. All that a client writes carries its
-own mark, so that an answer which belongs to somebody else, or comes twice, is none of what is
-expected. The model knows the rules of HTTP and this server's routes; it shares no code with it.
+own mark, so that an answer for another client, or one that comes twice, does not match what
+is expected. The model knows the rules of HTTP and this server's routes; it shares no code with it.
 """
 
 from collections.abc import Callable
@@ -25,11 +25,11 @@ class Exchange:
     content: bytes | Check | None = None  # None when any will do
     method: str = "GET"
     closes: bool = False  # the server closes after its answer
-    on_disk: bool = False  # a fault of the disk may stand in the answer's place
+    on_disk: bool = False  # a disk fault may change the answer
     asks: bytes | None = None  # content that follows only after 100 (Continue)
     compressed: bool = False  # gzip was asked for
     lasts: bool = False  # the answer comes in its own time: a half-close would cut it off
-    stored: tuple[str, bytes] | None = None  # what stands under a name after 201
+    stored: tuple[str, bytes] | None = None  # the file's name and content after 201
 
     @property
     def words(self) -> str:
@@ -80,7 +80,7 @@ class ScriptWriter:
     # Texts.
 
     def mark(self) -> str:
-        """Make a mark that nobody else has."""
+        """Make a unique mark."""
         self._written += 1
         return f"{self.name}r{self._written}x{self.world.random.getrandbits(32):08x}"
 
@@ -186,7 +186,7 @@ class ScriptWriter:
         return exchange
 
     def download_own(self) -> Exchange:
-        """Download what this client has uploaded before, and nobody else."""
+        """Download a file that only this client has uploaded before."""
         if not self._uploads:
             return self.upload()
         stored = self.world.random.choice(self._uploads).stored

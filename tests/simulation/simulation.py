@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
 
 
 def run_seed(seed: int, trace: list[str] | None = None) -> Outcome:
-    """Live through one seed; tell what happened in ``trace``, when there is one."""
+    """Run one seed; write what happened to ``trace`` unless it is None."""
     world = World(seed, trace)
     parent = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
     clients: list[Client] = []

@@ -4,7 +4,7 @@
                  handlers, Store, Shutdown
     simulated    the selector, the sockets, signals, sendfile, the clocks, and the faults of the file system
 
-Each connection checks its changes of state against the table, and tells the world of them. Besides
+Each connection checks its changes of state against the table, and reports them to the world. Besides
 the built-in routes there are some for what those do not do: streams, live streams, failures.
 """
 
@@ -49,7 +49,7 @@ class SimulatedContext(ServerContext):
 
 
 class SimulatedConnection(Connection):
-    """A connection that tells of each change of its state."""
+    """A connection that reports each change of its state."""
 
     __slots__ = ()
 
@@ -211,7 +211,7 @@ class Site:
         return self.signals_heard > 1 or self.reactor.now >= ends
 
     def _check_abandoned(self, names: list[str]) -> None:
-        """Check that clients are left in the accept queue only when there was no time for them."""
+        """Check that clients are left in the accept queue only for lack of time."""
         drain_ends = self.stop_began + self.settings.shutdown_delay + DRAIN_TIME
         if not self._may_cut_off() and self.reactor.now < drain_ends:
             self.world.fail(f"{', '.join(names)} are reset in the accept queue")
@@ -231,7 +231,7 @@ class Site:
             self._check_displaced(connection, before)
 
     def _check_displaced(self, connection: Connection, before: State | None) -> None:
-        """Check that who is closed by the acceptor had to go: there was no place, and it was not served."""
+        """Check that the acceptor closes a connection only for lack of room, and only an unserved one."""
         reasons = self.world.allowed_failures.get(connection.peer, ())
         if NOT_REGISTERED in reasons or CUT_OFF in reasons:
             return
@@ -241,7 +241,7 @@ class Site:
         self.world.allow_failure(connection.peer, "its place was needed")
 
     def close(self) -> None:
-        """Close what is open, on nobody's behalf."""
+        """Close everything that is still open."""
         self.reactor.called.clear()
         self.signals_heard = 2  # whatever is left may be cut off
         if not self.left:
@@ -312,7 +312,7 @@ class SimulatedLiveStream(LiveStream):
         self._site = site
 
     def close(self) -> None:
-        """End, or be let go of."""
+        """End the stream, or abandon it."""
         self._site.worked.add(self._site.world.current)
         super().close()
 

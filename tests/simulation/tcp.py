@@ -33,7 +33,7 @@ class TcpConnection:
         self.up_size, self.down_size = up_size, down_size
         self.up_ended = self.down_ended = False  # that side has said that it sends no more
         self.client_closed = self.server_closed = False
-        self.client_reset = self.server_reset = False  # that side is told of a reset
+        self.client_reset = self.server_reset = False  # that side sees a reset
         self.accepted_at = 0.0
         self.shut_at = inf  # when the server has said that it sends no more
         self.tell_client: Callable[[], None] = lambda: None

@@ -147,7 +147,7 @@ def repeat_after_a_short_send(patch: pytest.MonkeyPatch) -> None:
 
 
 def rename_early(patch: pytest.MonkeyPatch) -> None:
-    """Let an upload stand under its name before its last write."""
+    """Rename an upload to its final name before its last write."""
     write, commit = Upload.write, Upload.commit
 
     def early(self: Upload, octets: bytes) -> None:
@@ -175,7 +175,7 @@ def do_not_forget(patch: pytest.MonkeyPatch) -> None:
 
 
 def dispatch_stale_events(patch: pytest.MonkeyPatch) -> None:
-    """Call whoever was ready when the turn began, closed or not."""
+    """Call every handler that was ready when the turn began, closed or not."""
 
     def dispatch(self: Reactor, handler: Any, events: int) -> None:
         if events & 1:
@@ -202,12 +202,12 @@ def close_without_draining(patch: pytest.MonkeyPatch) -> None:
 
 
 def reset_the_accept_queue(patch: pytest.MonkeyPatch) -> None:
-    """Close the listening socket at once when the server is told to stop."""
+    """Close the listening socket as soon as the server begins to stop."""
     patch.setattr(Acceptor, "drain", Acceptor.close)
 
 
 def drop_pipelined_requests(patch: pytest.MonkeyPatch) -> None:
-    """Answer no request but the present one when the server is told to stop."""
+    """Answer only the present request when the server begins to stop."""
 
     def stop(self: Connection) -> None:
         if self.idle:
@@ -221,7 +221,7 @@ def drop_pipelined_requests(patch: pytest.MonkeyPatch) -> None:
 
 
 def close_idle_connections_unread(patch: pytest.MonkeyPatch) -> None:
-    """Do not look for a request that waits on an idle connection when the server is told to stop."""
+    """Do not read the request that waits on an idle connection when the server begins to stop."""
     patch.setattr(Connection, "_end_idle", partialmethod(Connection._close, CloseReason.COMPLETED))
 
 
@@ -238,7 +238,7 @@ def answer_one_request_after_a_stop(patch: pytest.MonkeyPatch) -> None:
 
 
 def never_finish(patch: pytest.MonkeyPatch) -> None:
-    """Let live streams go on when the server is told to stop."""
+    """Do not end live streams when the server begins to stop."""
     patch.setattr(ChunkSource, "end", lambda self: None)
 
 

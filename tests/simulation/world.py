@@ -4,7 +4,7 @@
     now        monotonic seconds; time passes in the selector's sleep, and a little everywhere else
     schedule   what the clients will do next, by time and then by the order of planning
     weather    how often each fault happens in this seed
-    trace      what happened, in words; None when nobody reads it
+    trace      what happened, in words; None for no trace
 
 Nothing here is ordered by ``id()`` or by a hash. The world knows no HTTP and no sockets.
 """
@@ -27,7 +27,7 @@ LEVELS = {
     "few": (0.0, 0.1, 0.7),  # only some of the ready handles are reported
     "jump": (0.0, 0.0, 0.0, 0.0005),  # the clock jumps: the server was suspended, and its clients were not
     "disk": (0.0, 0.0, 0.03, 0.2),  # a call to the file system fails
-    "commit": (0.0, 0.0, 0.05, 0.3),  # so do those which make an upload stand
+    "commit": (0.0, 0.0, 0.05, 0.3),  # so do the calls that commit an upload
     "piecemeal": (0.0, 0.1, 0.5),  # a write takes fewer bytes than it was given
 }
 TURN_COSTS = 1e-4  # seconds, at most
@@ -44,7 +44,7 @@ class Violation(BaseException):
 
 
 class Process:
-    """Something that goes on by itself: a generator of delays in seconds, or of conditions to wait for."""
+    """An independent process: a generator of delays in seconds, or of conditions to wait for."""
 
     def __init__(self, world: "World", life: Life) -> None:
         self._world = world
@@ -86,11 +86,11 @@ class World:
         self.trace = trace
         self.now = 1000.0
         self.turn = 0
-        self.over = False  # nothing is planned, nothing is ready, and nobody has a deadline
+        self.over = False  # nothing is planned, nothing is ready, and there are no deadlines
         self.weather = {kind: self.random.choice(levels) for kind, levels in LEVELS.items()}
         # For whom the server is working, by the client's name; "" for the server itself.
         self.current = ""
-        # Why a client may get less than it asked for, by its name; who is not here gets everything.
+        # Why a client may get less than it asked for, by its name; clients not listed get everything.
         self.allowed_failures: dict[str, list[str]] = {}
         self.when_jumped: Callable[[], None] = lambda: None
         self._truthful_until = -1  # the last turn without lies
@@ -127,7 +127,7 @@ class World:
     # Time.
 
     def clock(self) -> float:
-        """Return the monotonic time; it never stands still, and the server can be suspended at any call."""
+        """Return the monotonic time; it always advances, and the server can be suspended at any call."""
         self.now += 1e-6
         if self.happens("jump"):
             self._jump()
@@ -143,7 +143,7 @@ class World:
         heappush(self._schedule, (self.now + delay, self._planned, function))
 
     def work(self) -> None:
-        """Let the time pass that a turn takes, and with it what others do meanwhile."""
+        """Let the time of one turn pass, with the clients' actions in that time."""
         self.now += self.random.random() * TURN_COSTS
         if self.happens("jump"):
             self._jump()

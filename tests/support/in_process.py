@@ -34,7 +34,7 @@ from reactor.settings import Settings
 
 
 class Clock:
-    """A clock that moves when it is told to, in seconds."""
+    """A clock in seconds that only the test moves."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now

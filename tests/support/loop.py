@@ -14,7 +14,7 @@ from tests.support.in_process import Clock, EagerSelector
 
 
 class CountingSelector(EagerSelector):
-    """An eager selector that counts what it is told, and reports in the order of the handlers' names."""
+    """An eager selector that counts its calls, and reports in the order of the handlers' names."""
 
     def __init__(self) -> None:
         super().__init__()

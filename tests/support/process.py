@@ -69,7 +69,7 @@ class Lines:
         self._lines.put(None)
 
     def next(self) -> str | None:
-        """Wait for the next line; None when there will be none."""
+        """Wait for the next line; None at the end of the output."""
         line = self._lines.get(timeout=TIMEOUT)
         if line is None:
             self._lines.put(None)
@@ -259,7 +259,7 @@ class ClientConnection:
             closed = not octets
 
     def hangs(self) -> bool:
-        """Say, without waiting, that nothing has come: only where something else has answered meanwhile."""
+        """Return whether nothing has come, without waiting: use it only after another client's answer."""
         self.sock.setblocking(False)
         try:
             self.received += self.sock.recv(4096)
@@ -289,7 +289,7 @@ class ClientConnection:
         return b"".join(pieces)
 
     def assert_closed(self) -> None:
-        """Wait for the end, and assert that no byte comes before it; a reset is no orderly end."""
+        """Wait for the end, and assert that no byte comes before it; a reset fails."""
         assert self.received == b""
         assert self.sock.recv(1024) == b""
 

@@ -31,7 +31,7 @@ CANARY = request("/canary")
 
 
 class RecordingSink:
-    """A place for content that remembers what was done to it, and fails where it is told to."""
+    """A sink that records the calls made to it, and fails where the test wants it to."""
 
     def __init__(self, fails_at: str = "") -> None:
         self.fails_at = fails_at
@@ -87,7 +87,7 @@ def shrink_buffers(client: Client) -> None:
 
 
 def connect_tcp(server: Harness) -> Client:
-    """Make a connection over TCP, where a reset can be told from an end; its buffers are small."""
+    """Make a connection over TCP, where a reset differs from an end; its buffers are small."""
     with socket.socket() as listener, socket.socket() as theirs:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4608)
@@ -115,7 +115,7 @@ def write(client: Client, octets: bytes) -> int:
 
 
 def read_what_is_there(client: Client) -> tuple[bytes, bool]:
-    """Return what has arrived, and whether the end has; the server does nothing meanwhile."""
+    """Return what has arrived, and whether the end has, without running the server."""
     received = b""
     while True:
         try:

@@ -19,7 +19,7 @@ GET = head("GET", "/echo/hi")
 
 
 class Ticking(Clock):
-    """A clock on which some time has passed whenever somebody looks."""
+    """A clock that advances each time it is read."""
 
     def __call__(self) -> float:
         """Return the time, which is never the same."""
@@ -58,7 +58,7 @@ def site(
         with patch("tests.support.in_process.Clock", clock), Site(store, subscribers) as server:
             yield server
         assert server.context.access_log is not None
-        server.context.access_log.flush()  # a turn does it, and there is none after the last
+        server.context.access_log.flush()  # each turn flushes, but no turn follows the last one
     finally:
         store.close()
 
@@ -116,7 +116,7 @@ def slow_reader(server: Site) -> None:
 
 
 def one_by_one(trace: Trace) -> EventCallback:
-    """Make a reader that tells a trace each event by itself, as when the loop is held."""
+    """Make a reader that passes events to a trace one by one, as when the loop is held."""
 
     def read(events: list[Event]) -> None:
         for event in events:

@@ -23,7 +23,7 @@ from reactor.server.state import State
 Event = dict[str, Any]
 
 COMMON = {"ph", "pid", "name"}
-# By phase: what must be there beside the common keys, and what may.
+# By phase: the required keys besides the common ones, and the optional keys.
 KEYS: dict[str, tuple[set[str], set[str]]] = {
     "M": ({"args"}, {"tid"}),
     "X": ({"tid", "ts", "dur"}, {"args", "cat"}),
@@ -36,7 +36,7 @@ KEYS: dict[str, tuple[set[str], set[str]]] = {
     "i": ({"tid", "ts", "s"}, {"args", "cat"}),
 }
 SLICES = {"turn", "select", "handler", "gzip", *CALLBACKS}
-# What may be directly around a slice; a hook that was told without its turn, never.
+# Which slices may directly contain which; a hook reported outside a turn, never.
 AROUND: dict[str, set[str | None]] = {
     "turn": {None},
     "select": {"turn"},
@@ -71,7 +71,7 @@ def _read(text: str, closed: bool) -> tuple[list[str], list[Event]]:
     first, *lines = text.splitlines()
     lines = [line.strip() for line in lines if line.strip()]
     if first != "[":
-        return ["the first line is no bracket"], []
+        return ["the first line is not a bracket"], []
     last = lines.pop() if lines and lines[-1] == "]" else None
     if closed and last is None:
         return ["the array is not closed"], []
@@ -170,7 +170,7 @@ def _nesting(events: list[Event]) -> Iterator[str]:
 
 
 def _states(events: list[Event], closed: bool) -> Iterator[str]:
-    """Yield where the states of a connection are no pairs, or follow one another as none may."""
+    """Yield where the states of a connection are unpaired, or follow in an invalid order."""
     stacks: dict[object, list[str]] = defaultdict(list)
     last: dict[object, str] = {}
     for event in events:
@@ -200,7 +200,7 @@ def _states(events: list[Event], closed: bool) -> Iterator[str]:
 
 
 def _arrows(events: list[Event], closed: bool) -> Iterator[str]:
-    """Yield arrows that are no pair, or do not lead from select to a hook.
+    """Yield arrows that are unpaired, or do not lead from select to a hook.
 
     A server that is killed while it writes a turn may leave arrows of that turn without their hooks.
     """

@@ -143,7 +143,7 @@ def test_a_planted_fault_is_found(text: str, plant: Callable[[list[Event]], None
 @pytest.mark.parametrize(
     ("plant", "fault"),
     [
-        (lambda text: text.replace("[\n", "", 1), "the first line is no bracket"),
+        (lambda text: text.replace("[\n", "", 1), "the first line is not a bracket"),
         (lambda text: text.rstrip().removesuffix("]"), "the array is not closed"),
         (lambda text: text.replace("},\n", "}\n", 1), "a comma is wrong"),
         (lambda text: text.replace("\n]", ",\n]"), "a comma is wrong"),
