@@ -42,7 +42,7 @@ class AnswerChecker:
         self.connected_at = self.since = self._world.now
         self.jumped = False  # the clock jumped while it was connected: it may have been kept for longer
         self.stopping = False  # the server may close after any answer, and say so
-        self.dismissed = False  # the simulation has dropped this client: nothing more will come
+        self.dismissed = False  # the server is stopping and announced the close: nothing more will come
 
     def __repr__(self) -> str:
         return f"{self._name} ({self._behaviour}), {len(self.answers)} of {len(self.exchanges)} answers"

@@ -206,7 +206,7 @@ class Client:
             self.world.allow_failure(self.name, "not all that it sends is there in time")
             self.tcp.client_half_close()
         elif self.world.weather["eagain"]:
-            self.world.allow_failure(self.name, "the server may have seen an empty socket")
+            self.world.allow_failure(self.name, "the server may have got EAGAIN")
 
     def _may_go_on(self, place: int) -> bool:
         """Whether 100 (Continue) or a final answer has come to the request in this place."""

@@ -198,7 +198,7 @@ class Socket(Handle):
 
 
 class Listener(Handle):
-    """The listening socket. After ``listen(0)`` it takes no new client, and ``accept`` is exact."""
+    """The listening socket. After ``listen(0)`` no new client enters, and EAGAIN means an empty queue."""
 
     def __init__(self, network: "Network") -> None:
         super().__init__(network, "listener")

@@ -74,7 +74,7 @@ def converse(address: tuple[str, int], entry: Entry, delivery: Delivery, timeout
         # Without delay: pieces are to arrive as pieces.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         reader = Reader(sock, timeout)
-        with contextlib.suppress(OSError):  # who has seen enough may close: what it has answered counts
+        with contextlib.suppress(OSError):  # the server may close early: its answers so far count
             for piece in delivery.pieces:
                 sock.sendall(piece)
         wanted = expected_replies(entry, delivery.canary)

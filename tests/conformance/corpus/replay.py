@@ -7,11 +7,11 @@
     canary   all at once, and another request right behind it
 
 Once all is sent and answered the client says that it sends no more, and reads to the end. The canary is
-the point: if a server sees the end of a request elsewhere than the one before it, somebody's next
-request is not what it was sent as. So a judgement has two parts. *Breaches* are about that, and hold
-for every server: what is invalid is refused, and nothing behind it answered; what is valid is
-answered once, and what is behind it, too, unless the request says ``close``. *Differences* are from what
-the built-in server promises: this very status, an orderly end, the canary's own answer.
+the point: if a server sees the end of a request elsewhere than the one before it, the next request,
+perhaps of another client, is misread. So a judgement has two parts. *Breaches* are about that, and hold
+for every server: what is invalid is refused, and nothing behind it answered; what is valid is answered
+once, and what is behind it, too, unless the request says ``close``. *Differences* are from what the
+built-in server promises: this very status, an orderly end, the canary's own answer.
 
 This module knows no socket.
 """
@@ -46,7 +46,7 @@ class Reply(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a client saw: whole responses, bytes that are none, and how the connection ended."""
+    """What a client saw: whole responses, bytes that are not a response, and how the connection ended."""
 
     replies: list[Reply]
     rest: bytes
@@ -90,7 +90,7 @@ def check_outcome(entry: Entry, canary: bool, outcome: Outcome) -> Judgement:
     else:
         breaches = list(_breaches_of_valid(entry, canary, outcome))
     if outcome.rest:
-        breaches.append(f"bytes that are no response: {outcome.rest[:60]!r}")
+        breaches.append(f"bytes that are not a response: {outcome.rest[:60]!r}")
     return Judgement(breaches, list(_differences(entry, canary, outcome)))
 
 

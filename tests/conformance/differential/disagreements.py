@@ -15,7 +15,7 @@ DISAGREEMENTS = (*ONLY_WE_REFUSE, *ONLY_THEY_REFUSE, *OTHERS)
 
 
 def listed(difference: Difference) -> Disagreement | None:
-    """Return the class that a difference belongs to, None where there is none."""
+    """Return the class that a difference belongs to, or None."""
     sketch = Sketch(difference.octets)
     for each in DISAGREEMENTS:
         if (

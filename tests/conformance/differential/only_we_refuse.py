@@ -71,7 +71,7 @@ ONLY_WE_REFUSE = (
     _refused(
         faults.two_framings,
         H11,
-        "RFC 9112, 6.1: Content-Length beside Transfer-Encoding may be smuggling; a server may refuse it",
+        "RFC 9112, 6.1: Content-Length with Transfer-Encoding may be smuggling; a server may refuse it",
     ),
     _refused(
         faults.coding_in_1_0,

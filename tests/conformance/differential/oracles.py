@@ -16,7 +16,7 @@ H11_HEAD = 1 << 20
 
 
 class Oracle(Protocol):
-    """A parser that somebody else has written."""
+    """A parser of another project."""
 
     name: str
 

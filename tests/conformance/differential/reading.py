@@ -3,7 +3,7 @@
     Reading   messages, and how it ended:
     COMPLETE  every byte was used, or ignored behind the last message; nothing is missing
     WAITING   the last message, or its head, needs more bytes
-    REFUSED   what came next is no message
+    REFUSED   what came next is not a message
     STOPPED   the parser hands the connection over (CONNECT, Upgrade) and reads no further
 
 The content of a message that is not whole is not compared: how much of it a parser hands out before

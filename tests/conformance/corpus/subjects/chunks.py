@@ -44,7 +44,7 @@ def entries() -> Iterator[Entry]:
             "The limit is on their sum.",
             chunked(b"1\r\na\r\n40000000\r\n"),
         ),
-        ("chunk-size-sign-bit", "63 bits are no negative number.", chunked(b"8000000000000000\r\n")),
+        ("chunk-size-sign-bit", "A size of 64 bits is not negative.", chunked(b"8000000000000000\r\n")),
     )
 
 
@@ -75,15 +75,15 @@ def _extensions() -> Iterator[Refused]:
 def _trailers() -> Iterator[Refused]:
     for name, (why, lines) in MALFORMED_TRAILERS.items():
         yield f"trailer-{name}", why, trailed(*lines)
-    yield "trailer-is-request", "A request line is no field line.", chunked(b"0\r\n" + HIDDEN + HIDDEN)
+    yield "trailer-is-request", "A request line is not a field line.", chunked(b"0\r\n" + HIDDEN + HIDDEN)
     yield "trailer-is-chunk", "The last chunk was the last.", chunked(b"0\r\n5\r\nhello\r\n" + END)
     yield (
         "trailer-smuggles-behind-bare-lf",
-        "Who ends the trailers at a bare LF sees a request next.",
+        "A reader that ends the trailers at a bare LF sees a request next.",
         chunked(b"0\r\nA: b\n\n" + HIDDEN + b"\r\n"),
     )
     yield (
         "trailer-smuggles-in-fold",
-        "Who takes the fold for an end sees a request next.",
+        "A reader that takes the fold for the end sees a request next.",
         chunked(b"0\r\nA: b\r\n \r\n" + HIDDEN),
     )

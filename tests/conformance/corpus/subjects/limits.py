@@ -91,7 +91,7 @@ def _over_the_limit() -> Iterator[Entry]:
         ("over-field-line", "One byte too many.", get(field_line(LINE + 1))),
         ("over-field-name", "A name can be too long, too.", get(b"A" * LINE + b":")),
         ("over-field-white-space", "White space counts.", get(b"A:" + b" " * LINE)),
-        ("over-host", "Host is no exception.", get(host=b"h" * LINE)),
+        ("over-host", "The limit holds for Host, too.", get(host=b"h" * LINE)),
         ("over-fields", "One line too many.", get(*[b"A: b"] * FIELDS)),
         ("over-fields-short", "However short they are.", get(*[b"A:"] * 1000)),
         ("over-head", "One byte too many.", head_of(HEAD + 1)),
@@ -123,8 +123,12 @@ def _over_the_limit() -> Iterator[Entry]:
         "RFC 9110, 15.5.14",
         413,
         ("over-content", "1 GiB and one byte.", post(b"Content-Length: 1073741825")),
-        ("over-content-32-bits", "Who keeps 32 bits sees 5.", post(b"Content-Length: 4294967301")),
-        ("over-content-64-bits", "Who keeps 64 bits sees 5.", post(b"Content-Length: 18446744073709551621")),
+        ("over-content-32-bits", "A reader that keeps 32 bits sees 5.", post(b"Content-Length: 4294967301")),
+        (
+            "over-content-64-bits",
+            "A reader that keeps 64 bits sees 5.",
+            post(b"Content-Length: 18446744073709551621"),
+        ),
         (
             "over-content-digits",
             "No number of digits is too much work.",

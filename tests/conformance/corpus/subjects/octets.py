@@ -1,6 +1,6 @@
-"""Every class of byte that stands for trouble, at every place in a request: a table times a table.
+"""Every class of troublesome bytes, at every place in a request: a table times a table.
 
-Refused, but for the places where the grammar takes it: bytes beyond ASCII and tabs in values.
+Refused, except where the grammar allows it: bytes beyond ASCII and tabs in values.
 """
 
 from collections.abc import Iterator
@@ -97,16 +97,16 @@ def _served() -> Iterator[Entry]:
         ("octet-value-utf-8", "Whatever it encodes.", get("A: é€".encode()), echo(a="Ã©â\x82¬")),
         ("octet-value-next-line", "NEL ends no line.", get(b"A: b\x85C: d"), echo(a="b\x85C: d", c=None)),
         ("octet-value-no-break-space", "It is not stripped.", get(b"A: \xa0b\xa0"), echo(a="\xa0b\xa0")),
-        ("octet-value-tab", "A tab may stand inside.", get(b"A: b\tc"), echo(a="b\tc")),
+        ("octet-value-tab", "A value may contain a tab.", get(b"A: b\tc"), echo(a="b\tc")),
         (
             "octet-value-every-printable",
-            "Every byte that can be seen may stand in a value.",
+            "A value may contain every visible byte.",
             get(b"A: " + bytes(range(0x21, 0x7F))),
             echo(a=bytes(range(0x21, 0x7F)).decode()),
         ),
         (
             "octet-name-every-tchar",
-            "Every token byte may stand in a name.",
+            "A name may contain every token byte.",
             get(b"!#$%&'*+-.^_`|~09AZaz: v"),
             ParsedRequest(headers={"!#$%&'*+-.^_`|~09azaz": "v"}),
         ),
@@ -130,13 +130,13 @@ def _served() -> Iterator[Entry]:
         ("octet-trailer-beyond-ascii", "obs-text is opaque in a trailer, too.", trailer, upload(a=None)),
         (
             "octet-extension-beyond-ascii",
-            "obs-text may stand in quotes.",
+            "A quoted string may contain obs-text.",
             chunked(b'5;a="' + beyond + b'"' + DATA),
             upload(),
         ),
         (
             "octet-extension-quoted-tab",
-            "A tab may stand in quotes.",
+            "A quoted string may contain a tab.",
             chunked(b'5;a="b\tc"' + DATA),
             upload(),
         ),

@@ -85,7 +85,7 @@ def _extensions() -> Iterator[Served]:
         ("quoted-empty", "An empty one.", b';a=""'),
         ("quoted-pair", "Quoted bytes.", b';a="\\"\\\\b"'),
         ("quoted-semicolon", "A semicolon in quotes separates nothing.", b';a="b;c=d"'),
-        ("quoted-size", "Digits in quotes are no size.", b';a="0;5"'),
+        ("quoted-size", "Digits in quotes are not a size.", b';a="0;5"'),
         ("single-quotes", "Single quotes are token bytes.", b";a='b'"),
         ("every-tchar", "All token bytes.", b";!#$%&'*+-.^_`|~=0aZ"),
         ("hex", "A name may look like a size.", b";5=5"),
@@ -103,9 +103,9 @@ def _trailers() -> Iterator[Served]:
         ("white-space", "And one in white space.", b"A: \t b \t\r\n", "a"),
         ("content-length", "It frames nothing.", b"Content-Length: 50\r\n", "content-length"),
         ("connection", "It closes nothing.", b"Connection: close\r\n", "connection"),
-        ("authorization", "It lets nobody in.", b"Authorization: Basic YTpi\r\n", "authorization"),
+        ("authorization", "It authorizes nothing.", b"Authorization: Basic YTpi\r\n", "authorization"),
         ("expect", "It expects nothing.", b"Expect: x\r\n", "expect"),
-        ("request-in-value", "A value is no request.", b"A: GET /echo/hidden HTTP/1.1\r\n", "a"),
+        ("request-in-value", "A value is not a request.", b"A: GET /echo/hidden HTTP/1.1\r\n", "a"),
     ):
         headers: dict[str, str | None] = {absent: None}
         made = ParsedRequest("POST", ("files", "corpus"), "", headers, "hello")

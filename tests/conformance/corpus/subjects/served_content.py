@@ -49,8 +49,13 @@ def _lengths() -> Iterator[Served]:
     yield "length-zeros", "No content, in three digits.", length_post(b"000", b""), upload(b"")
     yield "length-leading-zeros", "Leading zeros are digits.", length_post(b"0005"), upload()
     yield "length-white-space", "It is stripped.", length_post(b" \t5\t "), upload()
-    yield "length-ten", "Eight is no octal limit.", length_post(b"10", b"helloworld"), upload(b"helloworld")
-    yield "length-none", "Without a length there is none.", post(), upload(b"", content_length=None)
+    yield (
+        "length-ten",
+        "The length is decimal, not octal.",
+        length_post(b"10", b"helloworld"),
+        upload(b"helloworld"),
+    )
+    yield "length-none", "Without a length there is no body.", post(), upload(b"", content_length=None)
     yield (
         "length-any-case",
         "Field names have no case.",
@@ -109,7 +114,7 @@ def _methods() -> Iterator[Entry]:
         "RFC 9110, 9.3.1",
         200,
         ("content-on-get", "GET's content has no meaning, but a length.", get(*lines) + HIDDEN, get_held),
-        ("content-on-get-zero", "A length of 0 is none.", get(b"Content-Length: 0"), echo()),
+        ("content-on-get-zero", "With a length of 0 there is no body.", get(b"Content-Length: 0"), echo()),
         (
             "content-on-head",
             "HEAD's neither.",
