@@ -1,4 +1,4 @@
-"""What the worst inputs cost, in time per byte, beside the honest ones that they are held against.
+"""What the worst inputs cost, in time per byte, compared with honest ones.
 
 Time is for the command alone: a machine that is busy makes any threshold lie. The test suite counts
 bytes instead (``counting.py``). Each input is measured in turn with its honest counterpart, a few

@@ -1,6 +1,6 @@
 """Comparing two readings: every way in which they differ, up to the point where they part.
 
-A ``Difference`` knows what is needed to decide who is right: the bytes from the message at fault
+A ``Difference`` knows what is needed to decide which side is right: the bytes from the message at fault
 on, and what each side made of it. Whether it is a fault is decided in ``disagreements.py``.
 """
 

@@ -1,7 +1,7 @@
 """The oracles: h11 and httptools, each brought into the form of ``reading.py``.
 
 Only here are they imported, and only when one is asked for. h11 is taught nothing; httptools
-(llhttp) is used in its strict mode, which is its default. Neither decides who is right: the RFC does,
+(llhttp) is used in its strict mode, which is its default. Neither decides which is right: the RFC does,
 in ``disagreements.py``.
 """
 

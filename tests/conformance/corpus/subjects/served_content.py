@@ -55,7 +55,7 @@ def _lengths() -> Iterator[Served]:
         length_post(b"10", b"helloworld"),
         upload(b"helloworld"),
     )
-    yield "length-none", "Without a length there is no body.", post(), upload(b"", content_length=None)
+    yield "length-none", "Without a length the body is empty.", post(), upload(b"", content_length=None)
     yield (
         "length-any-case",
         "Field names have no case.",
@@ -114,7 +114,7 @@ def _methods() -> Iterator[Entry]:
         "RFC 9110, 9.3.1",
         200,
         ("content-on-get", "GET's content has no meaning, but a length.", get(*lines) + HIDDEN, get_held),
-        ("content-on-get-zero", "With a length of 0 there is no body.", get(b"Content-Length: 0"), echo()),
+        ("content-on-get-zero", "With a length of 0 the body is empty.", get(b"Content-Length: 0"), echo()),
         (
             "content-on-head",
             "HEAD's neither.",
