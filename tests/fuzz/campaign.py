@@ -1,6 +1,6 @@
-"""A campaign: cases of every surface in turn, all from one seed, and what they found.
+"""A campaign: cases of every surface in turn, all from one seed, and their findings.
 
-Case ``i`` of a surface has its own random source, so that it can be made again alone. Findings of one
+Case ``i`` of a surface has its own random source, so that it can be reproduced alone. Findings of one
 surface that are described in the same words are one finding, met more than once.
 """
 
@@ -16,7 +16,7 @@ from tests.fuzz.surfaces import Surface
 
 
 class Finding(NamedTuple):
-    """What a case showed, with its bytes made short."""
+    """A fault that a case has shown, with its input minimised."""
 
     surface: str
     seed: int

@@ -1,6 +1,6 @@
 """What the worst inputs cost, in time per byte, compared with honest ones.
 
-Time is for the command alone: a machine that is busy makes any threshold lie. The test suite counts
+Only the command measures time: on a busy machine no threshold is reliable. The test suite counts
 bytes instead (``counting.py``). Each input is measured in turn with its honest counterpart, a few
 times, and the shortest time of each counts.
 """

@@ -1,7 +1,7 @@
 """Counts the bytes that the parser looks at: a measure of time that is the same on every machine.
 
 The parser is fed ``Counted`` bytes instead of plain ones. What it searches, slices, joins and hashes
-is counted, and what comes out of a slice or a join counts on. Regular expressions are not seen here:
+is counted, and the result of a slice or a join counts, too. Regular expressions are not counted:
 they are linear by their grammar, and the command measures them in time (``cost.py``).
 """
 
@@ -22,7 +22,7 @@ class Tally:
 
 
 class Counted(bytes):
-    """Bytes that report to a tally what is done with them."""
+    """Bytes that report each operation on them to a tally."""
 
     tally: Tally
 
@@ -51,13 +51,13 @@ class Counted(bytes):
         return super().startswith(prefix, start, end)
 
     def split(self, sep: Any = None, maxsplit: SupportsIndex = -1) -> list[bytes]:
-        """Count everything, twice: it is searched and copied."""
+        """Count all bytes twice: they are searched and copied."""
         self.tally.searched += len(self)
         self.tally.copied += len(self)
         return super().split(sep, maxsplit)
 
     def rstrip(self, octets: Any = None) -> bytes:
-        """Count what is left."""
+        """Count the bytes of the result."""
         return self._copy(super().rstrip(octets))
 
     def __getitem__(self, key: Any) -> Any:

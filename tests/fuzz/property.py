@@ -1,10 +1,10 @@
-"""The property of the parser: what must be true of any bytes whatever.
+"""The property of the parser: what must be true of any input.
 
 1. What comes out is a request, None for "more", or ProtocolError: with a status from 400 to 599 and a
    reason that can be printed in one line. Never another exception.
 2. However the bytes are cut, the outcome is the same, and so it is for a parser that shares its
-   memory with all that was read before.
-3. After a refusal nothing comes any more. What waits in the buffer is bounded by the limits.
+   caches with all earlier parsers.
+3. After a refusal no request follows. The limits bound the buffer.
 """
 
 import zlib
@@ -50,14 +50,14 @@ class BrokenPropertyError(Exception):
 
 
 class ParserProperty:
-    """Checks bytes under some settings; its first parser shares one memory with all before it."""
+    """Checks bytes under some settings; one delivery of each shares a cache of heads with all before."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.heads = HeadReader(settings)
 
     def check(self, octets: bytes) -> str | None:
-        """Return what is wrong with what becomes of these bytes, or None."""
+        """Return what is wrong with the outcome for these bytes, or None."""
         try:
             expected = self.deliver([octets], HeadReader(self.settings))
             for how, pieces in cuts(octets):
@@ -95,7 +95,7 @@ class Taker:
 
     def __init__(self, parser: Parser, settings: Settings) -> None:
         self.parser = parser
-        # Of a trailer section the limit is without its empty line, of which one byte may have come.
+        # The limit of a trailer section excludes its empty line, of which one byte may have come.
         self.limit = max(settings.max_head + 1, settings.max_chunk_line + 2, settings.max_field_line + 2)
         self.requests: list[tuple[object, ...]] = []
         self.contents: list[bytes] = []
@@ -151,14 +151,14 @@ def described(request: Request) -> tuple[object, ...]:
 
 
 def check_lost(parser: Parser) -> None:
-    """Check that a parser that has refused bytes reads nothing any more."""
+    """Check that a parser reads nothing after a refusal."""
     parser.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     if parser.phase is not Phase.ENDED or parser.next_request() is not None:
         raise BrokenPropertyError("reads on after a refusal")
 
 
 def cuts(octets: bytes) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """Cut in several ways; where depends on the bytes alone."""
+    """Cut in several ways; the places depend on the bytes alone."""
     if len(octets) <= LONG:
         yield "byte by byte", (octets[i : i + 1] for i in range(len(octets)))
     yield "cut between CR and LF", _cut_at(octets, [i + 1 for i, octet in enumerate(octets) if octet == 0x0D])

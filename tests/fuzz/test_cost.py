@@ -1,6 +1,6 @@
 """The worst inputs cost in proportion to their length: bytes looked at are counted, not time.
 
-The limits of a server are lifted here, so that they do not hide the shape of the curve: with them,
+The limits of a server are lifted here, because they hide the shape of the curve: with them,
 anything is linear beyond 32 KiB. Copies are counted only under the limits, where they are bounded.
 """
 

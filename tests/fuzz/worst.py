@@ -1,8 +1,8 @@
-"""The worst inputs that we can think of, each of any size, and the honest ones that they are held against.
+"""The worst inputs that we know, each of any size, and the honest ones that they are compared with.
 
 An input is a list of pieces, as ``recv`` would return them: 64 KiB each, or as small as an attacker
-makes them. A row says which honest input it is compared with: an attacker who sends one byte at a
-time costs a call for each, as does an honest client on a bad line, so these two are compared.
+makes them. A row says which honest input it is compared with: one byte at a
+time costs a call for each, for an attacker and for an honest client on a bad line alike.
 """
 
 import itertools
@@ -106,7 +106,7 @@ def repeated(unit: bytes, before: bytes = b"", after: bytes = b"") -> Callable[[
 
 
 def numbered(write: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    """Write one thing after the other, each with a number of its own, so that no cache has it."""
+    """Write numbered items one after the other, so that no cache has them."""
 
     def upto(size: int) -> bytes:
         pieces: list[bytes] = []
@@ -131,12 +131,12 @@ def browser_request(i: int) -> bytes:
 
 
 def api_request(i: int) -> bytes:
-    """Write what a small client sends: few bytes, each time other ones."""
+    """Write the short requests of a small client, each one different."""
     return b"GET /item/%d HTTP/1.1\r\nHost: api.example.org\r\nX-Id: %d\r\n\r\n" % (i, i)
 
 
 def upload(size: int) -> bytes:
-    """Write one request with as much content."""
+    """Write one request with a body of this size."""
     return b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (size, b"x" * size)
 
 

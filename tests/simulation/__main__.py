@@ -1,4 +1,4 @@
-"""Live through many seeds, or through one with every turn in words.
+"""Run many seeds, or one with a trace of every turn.
 
 python -m tests.simulation --seeds 1000 --first 1     stops at the first failure, and prints its seed
 python -m tests.simulation --seed 17 --trace          the same seed again, with a trace in words
@@ -27,7 +27,7 @@ def main() -> int:
 
 
 def run_one(seed: int, tell: bool) -> int:
-    """Live through one seed."""
+    """Run one seed."""
     trace: list[str] | None = [] if tell else None
     outcome = run_seed(seed, trace)
     for line in trace or ():
@@ -58,7 +58,7 @@ def run_many(first: int, count: int, keep_going: bool) -> int:
 
 
 def describe(outcome: Outcome) -> str:
-    """Tell how one seed went."""
+    """Print the result of one seed."""
     if outcome.failure:
         return f"seed {outcome.seed} FAILS at {outcome.failure}"
     return (
@@ -68,7 +68,7 @@ def describe(outcome: Outcome) -> str:
 
 
 def summary(outcomes: list[Outcome], failed: int, seconds: float) -> str:
-    """Tell how many seeds went well, and how much that was."""
+    """Return a summary: how many seeds passed, and how much they covered."""
     turns = sum(outcome.turns for outcome in outcomes)
     clients = sum(outcome.clients for outcome in outcomes)
     allowed = sum(outcome.allowed for outcome in outcomes)

@@ -17,7 +17,7 @@ from tests.simulation.site import TOO_MUCH, Site
 from tests.simulation.tcp import TcpConnection
 from tests.support.in_process import Answer, parse_response
 
-# Failures for which what a client sends may be too late.
+# Failures after which a client's bytes may arrive too late.
 TOO_LATE = frozenset({"it does not read", TOO_MUCH})
 SLACK = 1.0  # seconds in which a deadline must show at the client
 
@@ -40,7 +40,9 @@ class AnswerChecker:
         self._answered_at: list[float] = []  # when the last two came
         self._ended_at = self._world.now
         self.connected_at = self.since = self._world.now
-        self.jumped = False  # the clock jumped while it was connected: it may have been kept for longer
+        self.jumped = (
+            False  # the clock jumped while the client was connected: its connection may have lasted longer
+        )
         self.stopping = False  # the server may close after any answer, and say so
         self.dismissed = False  # the server is stopping and announced the close: nothing more will come
 
@@ -53,7 +55,7 @@ class AnswerChecker:
         return len(self.answers) >= self.required
 
     def end(self, how: str) -> None:
-        """Take note of the end of what the server sends."""
+        """Note the end of the server's bytes."""
         self.ended, self._ended_at = how, self._world.now
         self._world.say("%s sees the %s", self._name, how)
 
@@ -76,12 +78,12 @@ class AnswerChecker:
             self._check(exchange, answer)
 
     def stop(self, received: int) -> None:
-        """Take note that the server stops, having received so many requests."""
+        """Note that the server stops after receiving this number of requests."""
         self.stopping = True
         self.required = min(self.required, received)
 
     def conclude(self, tcp: TcpConnection) -> None:
-        """Check what came in all, now that nothing more will come."""
+        """Check the total, after the last byte."""
         allowed_failures = self._world.allowed_failures.get(self._name)
         self._world.say("%r is done: %s", self, ", ".join(allowed_failures or ["all is well"]))
         if allowed_failures:
@@ -90,7 +92,7 @@ class AnswerChecker:
             self._fail(f"lost its answers from {self.exchanges[len(self.answers)].words} on ({self.ended})")
         if self._received:
             self._fail(f"was sent a part of an answer: {self._received[:80]!r}")
-        # What is sent long after the end of an idle connection that the server closes may be answered so.
+        # A request sent long after the server has closed an idle connection may be answered by a reset.
         late = self.stopping and self._ended_at >= tcp.shut_at + STOP_GRACE
         if self.ended == "reset" and not late:
             self._fail("was reset")
@@ -132,9 +134,9 @@ class AnswerChecker:
             self._fail(f"got 100 Continue for {exchange.words}, which has no Expect field")
 
     def _check_fault(self, exchange: Exchange, answer: Answer) -> None:
-        """Check that another status than the script's is what a planted fault leads to."""
+        """Check that an unexpected status is due to a planted fault."""
         allowed_failures = self._world.allowed_failures.get(self._name, ())
-        # What could not be stored is not there to be downloaded, either.
+        # A file that could not be stored cannot be downloaded, either.
         told = (*TOLD, 404) if exchange.octets.lstrip().startswith(b"GET /files/") else TOLD
         of_disk = exchange.on_disk and DISK_FAILURE in allowed_failures and answer.status in told
         late = not TOO_LATE.isdisjoint(allowed_failures) or (self.jumped and self._behaviour == "cut")
@@ -158,7 +160,7 @@ class AnswerChecker:
                 self._fail(f"got a success status for {exchange.words}, which is not stored")
 
     def _check_date(self, answer: Answer) -> None:
-        """Check that the Date is one of the seconds since the client connected, and not to come."""
+        """Check that the Date is between the client's connection and now."""
         latest = int(self._world.wall_clock())
         earliest = latest - int(self._world.now - self.connected_at) - 2
         date = answer.headers.get("date")
@@ -175,10 +177,10 @@ class AnswerChecker:
             "trickling": settings.head_timeout + settings.linger_timeout,
             "sparing": settings.content_timeout + settings.linger_timeout,
         }.get(self._behaviour)
-        # The last answer is the 408; the request that it is for could not begin before the one before.
+        # The last answer is the 408; its request could not begin before the previous answer.
         kept = self._ended_at - max(self.since, tcp.accepted_at, *self._answered_at[:-1])
         if longest is not None and not self.jumped and kept > longest + SLACK:
-            self._fail(f"was kept for {kept:.1f} s, and should have been for {longest:g} s")
+            self._fail(f"was kept for {kept:.1f} s, not {longest:g} s")
 
     def _fail(self, reason: str) -> NoReturn:
         self._world.fail(f"{self!r}: {reason}")
@@ -186,5 +188,5 @@ class AnswerChecker:
 
 @lru_cache(maxsize=4096)
 def written(second: int) -> str:
-    """Write a second as a Date has it."""
+    """Format a second as a Date."""
     return formatdate(second, usegmt=True)

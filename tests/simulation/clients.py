@@ -56,7 +56,7 @@ CANARY = head("GET /echo/canary HTTP/1.1")
 
 
 class Client:
-    """One client, from connecting to its judgement."""
+    """One client, from its connection to its final check."""
 
     def __init__(self, site: Site, writer: ScriptWriter, behaviour: str) -> None:
         self.world: World = site.world
@@ -68,13 +68,13 @@ class Client:
         if any(each.lasts for each in self.exchanges) and self._octets() > MOST_BEHIND_A_LIVE_STREAM:
             self.exchanges = [each for each in self.exchanges if not each.lasts]
         contents = [each.content for each in self.exchanges if isinstance(each.content, bytes)]
-        # A file that is kept in memory is an answer, too.
+        # A cached file is an answer, too.
         site.largest_answers[self.name] = max(MAX_FILE_SIZE, *map(len, contents), 0)
         self.checker = AnswerChecker(site, writer.disk, self.name, behaviour, self.exchanges)
         self.tcp: TcpConnection | None = None
         self.checked = False
         self.complete = 0  # how many requests are sent whole
-        self._has_more = False  # it is about to send what the server's kernel has no room for
+        self._has_more = False  # it is about to send more than the server's kernel has room for
         self._sender = Process(self.world, self._send())
         self._reader: Process | None = None
 
@@ -120,7 +120,7 @@ class Client:
         self.checker.conclude(self.tcp)
 
     def suspend(self) -> None:
-        """Take note that the server was suspended: what waits for it is not all of a request perhaps."""
+        """Note that the server was suspended: the waiting bytes may be an incomplete request."""
         if self.tcp is None or self.checked:
             return
         self.checker.jumped = True
@@ -136,7 +136,7 @@ class Client:
             self.checker.stop(0)
 
     def _connect(self) -> bool:
-        """Connect; return False when the server does not listen any more."""
+        """Connect; return False when the server no longer listens."""
         random = self.world.random
         total = self._octets()
         sizes = (1, 100, 3_000, 65_536)
@@ -198,7 +198,7 @@ class Client:
             yield delay
 
     def _overshoot(self, octets: bytes) -> None:
-        """Send the last request with more right behind it, which must do no harm when both are there."""
+        """Send the last request and surplus bytes at once, which must do no harm if they arrive together."""
         assert self.tcp is not None
         sent = self.tcp.client_send(octets)
         self.world.say("%s sends %s", self.name, Mark(octets[:sent]))
@@ -216,7 +216,7 @@ class Client:
         )
 
     def _cut_script(self) -> list[Exchange]:
-        """Break the script off in the middle of its last request, which may be refused before its end."""
+        """Cut the script off in the middle of its last request, which may be refused before its end."""
         last = self.exchanges[-1]
         octets = last.octets[: self.world.random.randrange(len(last.octets))]
         self.world.say("%s will break off after %d bytes of %s", self.name, len(octets), last.words)
@@ -226,7 +226,7 @@ class Client:
         return self.exchanges
 
     def _pieces(self, octets: bytes) -> Iterator[tuple[bytes, float]]:
-        """Cut bytes into pieces, each with a pause behind it."""
+        """Cut bytes into pieces, each followed by a pause."""
         random = self.world.random
         count = random.choice((1, 1, 2, 4, 12))
         cuts = sorted(random.randrange(len(octets) + 1) for _ in range(count - 1))
@@ -257,7 +257,7 @@ class Client:
             yield self.world.random.random()
 
     def _take_leave(self) -> Life:
-        """Wait for what is due; then leave, as its behaviour says."""
+        """Wait for the answers due; then leave as the behaviour says."""
         assert self.tcp is not None
         tcp, behaviour = self.tcp, self.behaviour
         if behaviour in ("vanishing", "resetting", "leaving"):
@@ -277,7 +277,7 @@ class Client:
 
     @property
     def _waits_for_end(self) -> bool:
-        """Whether the server is to close, and not we."""
+        """Whether the server must close first."""
         last = bool(self.exchanges) and self.exchanges[-1].closes
         return (
             last
@@ -322,9 +322,9 @@ class Client:
             self._reader.notify()
 
     def _octets(self) -> int:
-        """How many bytes are going to be sent."""
+        """The number of bytes to send."""
         return sum(len(each.octets) + len(each.asks or b"") for each in self.exchanges)
 
     def _expected(self) -> int:
-        """About how many bytes are going to come."""
+        """The approximate number of bytes to receive."""
         return sum(len(each.content) if isinstance(each.content, bytes) else 500 for each in self.exchanges)

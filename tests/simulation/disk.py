@@ -60,7 +60,7 @@ class Disk:
         return 0 if self.fails("free space") else ENOUGH
 
     def fails(self, call: str) -> bool:
-        """Say whether a call fails now; the client that it is for may fail, too."""
+        """Return whether a call fails now; if so, its client may fail, too."""
         if not self.world.happens("commit" if call in COMMITTING else "disk"):
             return False
         self.world.say("  %s: %s fails", self.world.current, call)
@@ -154,9 +154,9 @@ class FaultyOs:
 
 
 class Status:
-    """What is known of a file: the same in each run, so that its number is made of its content.
+    """What is known of a file: the same in each run, so its number is derived from its content.
 
-    It was changed long ago, however often, so that small files are kept in memory.
+    Its modification time is always long ago, so that small files are cached.
     """
 
     def __init__(self, descriptor: int) -> None:

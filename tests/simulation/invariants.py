@@ -23,7 +23,7 @@ from reactor.server.state import State
 from tests.simulation.network import Socket
 from tests.simulation.site import MOST_IN_MEMORY, Site
 
-EVERY = 64  # turns, for what looks at everything
+EVERY = 64  # turns between two checks of everything
 MOST_TURNS = 300_000
 MOST_STILL_TURNS = 30  # in a row, for false reports and for events that are reported one by one
 LARGEST_HEAD = 2_000  # bytes; with it, a piece of a stream
@@ -66,7 +66,7 @@ class Invariants:
         for connection in list(site.connections.values()):
             self._check_connection(connection)
         if set(site.connections) != set(site.context.connections):
-            self._fail("the server context has other connections than there are")
+            self._fail("the server context lists the wrong connections")
         for descriptor, key in site.selector.get_map().items():
             if site.network.handles.get(descriptor) is not key.fileobj:
                 self._fail(f"descriptor {descriptor} is registered, and closed")
@@ -74,16 +74,16 @@ class Invariants:
             self._fail("the simulated selector is wrong about which sockets are ready")
 
     def check_end(self) -> None:
-        """Check that everything has come to its end: clients, connections, descriptors."""
+        """Check that everything has ended: clients, connections, descriptors."""
         site = self._site
         self.check_everything()
         for connection in site.connections.values():
-            self._fail(f"{connection!r} is never going to end")
+            self._fail(f"{connection!r} never ends")
         left = [] if site.left else [site.listener, site.signals.handle]
         if list(site.network.handles.values()) != left:
             self._fail(f"{len(site.network.handles) - len(left)} sockets are left open")
         if {id(key.fileobj) for key in site.selector.get_map().values()} != set(map(id, left)):
-            self._fail("something else than the listening socket and signals is registered at the end")
+            self._fail("more than the listening socket and the signals is registered at the end")
         if site.signals_heard and not site.left:
             self._fail("the shutdown never finishes")
         self._check_log()
@@ -148,7 +148,7 @@ class Invariants:
             return
         length = getattr(self._site.settings, f"{timeout}_timeout")
         if deadline < now and before is not None and deadline == before[1] and self._was_called(connection):
-            self._fail(f"the deadline of {connection!r} has passed, and nothing came of it")
+            self._fail(f"the deadline of {connection!r} has passed without effect")
         entered = any(each is connection for each, _, _ in self._site.changed)
         if before is None or entered:
             # A connection woken by another one's call may have been woken in the turn before.
@@ -163,7 +163,7 @@ class Invariants:
             right = deadline == now + length and self._may_have_more_time(connection, before)
         if state is State.RECEIVING_CONTENT:
             self._windows[connection.number] = (connection.served, deadline)
-        # What is idle while the server stops has a moment left.
+        # An idle connection has a moment left while the server stops.
         stopping = self._site.context.state is ServerState.STOPPING
         if stopping and state in (State.ACCEPTED, State.DRAINING) and deadline <= now + STOP_GRACE:
             right = True
@@ -184,7 +184,7 @@ class Invariants:
         return any(handler is connection and not events for handler, events in self._site.reactor.called)
 
     def _may_have_more_time(self, connection: Connection, before: tuple[State, float, int, int]) -> bool:
-        """Say whether a connection that stays in its state may have a new deadline."""
+        """Return whether a connection that stays in its state may have a new deadline."""
         if connection.served > before[2]:
             return True  # another request's
         if connection.state in PATIENT_ONCE:
@@ -196,7 +196,7 @@ class Invariants:
     def _check_memory(self, connection: Connection) -> None:
         settings = self._site.settings
         unsent = connection._write_buffer.size
-        # What there is room for is known before an answer, and so one answer may go beyond it.
+        # The room is checked before an answer, so one answer may exceed it.
         if (
             not 0
             <= unsent
@@ -222,12 +222,12 @@ class Invariants:
         still = site.selector.reported and not (site.network.moved or site.changed or site.worked)
         self._still_turns = self._still_turns + 1 if still else 0
         if self._still_turns > MOST_STILL_TURNS:
-            self._fail(f"{self._still_turns} turns in a row have moved nothing")
+            self._fail(f"{self._still_turns} turns in a row have made no progress")
         if not site.selector.reported and not site.reactor.called and not self._world.over:
             self._fail("the reactor woke up for nothing")
 
     def _may_stand_still(self, descriptor: int, handler: EventHandler) -> bool:
-        """Say whether there is a reason for an event handler to wait for the same again."""
+        """Return whether an event handler has a reason to wait for the same again."""
         site = self._site
         if descriptor in site.network.lied or descriptor in site.selector.lies:
             return True
@@ -237,7 +237,7 @@ class Invariants:
             # The acceptor yields to connections with bytes to read; its pause ends when a connection closes.
             return site.network.peeked or any(state is State.CLOSED for _, _, state in site.changed)
         assert isinstance(handler, Connection)
-        # Its content got on without a byte to send; or it went to another state and was woken again.
+        # Its body made progress without a byte to send; or it changed state and was woken again.
         return handler.peer in site.worked or any(each is handler for each, _, _ in site.changed)
 
     # The log.

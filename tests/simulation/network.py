@@ -1,4 +1,4 @@
-"""The simulated network: what a kernel does for TCP, on one machine that is not there.
+"""The simulated network: what a kernel does for TCP on one machine.
 
     Socket    the server's end, with the calls of a socket that does not block
     Listener  the listening socket, and the clients that wait to be accepted
@@ -42,13 +42,13 @@ class Handle:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Give the descriptor back; to do so twice is harmless, as with real sockets."""
+        """Release the descriptor; doing so twice is harmless, as with real sockets."""
         if self.descriptor >= 0:
             self.network.give_back(self.descriptor)
             self.descriptor = -1
 
     def _begin(self, call: str, truthful: bool = False) -> None:
-        """Begin a system call: refuse it on a closed handle; let it fail if it is to fail now."""
+        """Begin a system call: refuse it on a closed handle; raise the planted fault, if any."""
         network = self.network
         if self.descriptor < 0:
             network.world.fail(f"{call} on the closed handle of {self.name}")
@@ -282,7 +282,7 @@ class Network:
         self.world = world
         self.limit = limit
         self.handles: dict[int, Handle] = {}
-        self.moved: set[int] = set()  # descriptors with which a call got anywhere in this turn
+        self.moved: set[int] = set()  # descriptors on which a call made progress in this turn
         self.lied: set[int] = set()  # those that said "not now" although they could
         self.peeked = False  # whether unread bytes have been peeked at
         self.touch: Callable[[int], None] = lambda descriptor: None

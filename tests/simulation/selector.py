@@ -79,7 +79,7 @@ class SimulatedSelector(BaseSelector):
     # What the invariants ask.
 
     def is_truthful(self) -> bool:
-        """Say whether what is believed to be ready is what a look at each handle finds."""
+        """Return whether the recorded readiness is that of each handle."""
         found = {number: self._find(key) for number, key in self._keys.items()}
         return self._ready == {number: events for number, events in found.items() if events}
 
@@ -114,7 +114,7 @@ class SimulatedSelector(BaseSelector):
             self._ready.pop(descriptor, None)
 
     def _lie(self) -> bool:
-        """Choose a handle to be called ready that is not."""
+        """Choose a handle to report falsely as ready."""
         if self._keys and self._world.happens("spurious"):
             self.lies.add(self._world.random.choice(list(self._keys)))
         return bool(self.lies)
@@ -134,7 +134,7 @@ class SimulatedSelector(BaseSelector):
         return [(self._keys[number], events) for number, events in chosen]
 
     def _words(self) -> str:
-        """Put the report into words."""
+        """Describe the report in words."""
         if self._world.trace is None:
             return ""
         words = ""

@@ -1,4 +1,4 @@
-"""The server under simulation: all of it is real but what is below it.
+"""The server under simulation: all of it is real except the layer below.
 
     real         Reactor, Deadlines, Acceptor, Connection, Parser, WriteBuffer, ServerContext, Router,
                  handlers, Store, Shutdown
@@ -34,11 +34,11 @@ from tests.simulation.network import Listener, Network, Signals
 from tests.simulation.selector import NOT_REGISTERED, SimulatedSelector
 from tests.simulation.world import World
 
-# Where a connection may be closed in favour of another: nothing that it asked for is on its way.
+# Where a connection may be closed in favour of another: no answer is in progress.
 DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
 MOST_IN_MEMORY = 64 * 1024
 # Reasons why a client may fail.
-TOO_MUCH = "the server was suspended, and what waited for it was more than it reads in a turn"
+TOO_MUCH = "the server was suspended, and more waited for it than it reads in a turn"
 CUT_OFF = "the shutdown was over before it was served"
 
 
@@ -69,7 +69,7 @@ class SimulatedConnection(Connection):
 
 
 class SimulatedReactor(Reactor):
-    """A reactor that notes whom it is calling."""
+    """A reactor that records which handler it calls."""
 
     def __init__(self, selector: SimulatedSelector, world: World) -> None:
         super().__init__(selector, world.clock)
@@ -159,7 +159,7 @@ class Site:
         )
         self.context.site = self
         self.reactor.at_turn_end(log.flush)
-        self.connections: dict[int, Connection] = {}  # all there ever were and that are not yet closed
+        self.connections: dict[int, Connection] = {}  # all that are not yet closed
         self.changed: list[tuple[Connection, State | None, State]] = []  # in this turn
         self.largest_answers: dict[str, int] = {}  # bytes in memory, by the client's name
         self.worked: set[str] = set()  # whose content got on, though no byte left
@@ -205,7 +205,7 @@ class Site:
         self.finished = True
 
     def _may_cut_off(self) -> bool:
-        """Say whether what is still to be answered need not be: the time is over, or a second signal came."""
+        """Return whether open requests may go unanswered: after the time limit or a second signal."""
         settings = self.settings
         ends = self.stop_began + settings.shutdown_delay + settings.shutdown_timeout
         return self.signals_heard > 1 or self.reactor.now >= ends
@@ -219,7 +219,7 @@ class Site:
             self.world.allow_failure(name, CUT_OFF)
 
     def note_change(self, connection: Connection, before: State | None, state: State) -> None:
-        """Take note of a change of state."""
+        """Record a change of state."""
         self.changed.append((connection, before, state))
         self.world.say("  %s: %s -> %s", connection.peer, before.name if before else "new", state.name)
         self.connections[connection.number] = connection
@@ -243,7 +243,7 @@ class Site:
     def close(self) -> None:
         """Close everything that is still open."""
         self.reactor.called.clear()
-        self.signals_heard = 2  # whatever is left may be cut off
+        self.signals_heard = 2  # open connections may be cut off
         if not self.left:
             self.leave()
         self.reactor.close()
@@ -297,7 +297,7 @@ class Pieces:
             raise PlannedError
 
     def close(self) -> None:
-        """Be sent, or never be."""
+        """Close the stream, sent or not."""
         self._note()
 
     def _note(self) -> None:
@@ -318,7 +318,7 @@ class SimulatedLiveStream(LiveStream):
 
 
 class PlannedError(Exception):
-    """What a handler of this site raises when it is to fail."""
+    """The exception of a handler that fails on purpose."""
 
 
 def pieces_of(request: Request) -> list[bytes]:
@@ -327,12 +327,12 @@ def pieces_of(request: Request) -> list[bytes]:
 
 
 def piece_of(mark: str, number: int) -> bytes:
-    """Return one piece of a stream: of another length each, and with the client's own mark."""
+    """Return one piece of a stream: of varying length, with the client's own mark."""
     return f"<{mark} {number}>".encode() * (1 + number * 7 % 40)
 
 
 def choose_settings(world: World) -> Settings:
-    """Choose limits, so small at times that every share is used up."""
+    """Choose limits, sometimes so small that every share is used up."""
     choose = world.random.choice
     high_water = choose((2_000, 16_000, 262_144))
     return Settings(

@@ -1,4 +1,4 @@
-"""One simulated TCP connection, between two kernels that are not there.
+"""One simulated TCP connection, between two simulated kernels.
 
 It holds a buffer of some size for each direction, and what each side has said about its end. The
 client's calls are here; the server's are those of a ``Socket`` in ``network.py``. A reset does what
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from math import inf
 
 
-class Reset(Exception):  # noqa: N818 - it is what happens, and no error
+class Reset(Exception):  # noqa: N818 - it is an event, not an error
     """What a client sees of a connection that was reset."""
 
 
@@ -50,7 +50,7 @@ class TcpConnection:
         return len(self.up) < self.up_size or self.client_reset or self.server_closed
 
     def client_send(self, octets: bytes) -> int:
-        """Send what there is room for; return how many bytes. Raise Reset."""
+        """Send as much as there is room for; return the number of bytes. Raise Reset."""
         if self.server_closed:
             self.break_client()
         if self.client_reset:
@@ -84,7 +84,7 @@ class TcpConnection:
             self.tell_server()
 
     def client_abort(self) -> None:
-        """Send a reset: what was on its way is gone, in both directions."""
+        """Send a reset: bytes in transit are lost in both directions."""
         self.client_closed = True
         self.break_server()
 

@@ -31,7 +31,7 @@ SEEDS = range(1, 26)
 
 @cache
 def outcome_and_trace(seed: int) -> tuple[Outcome, str]:
-    """Run a seed once for all tests that only look."""
+    """Run a seed once for all tests that only read its result."""
     trace: list[str] = []
     return run_seed(seed, trace), "\n".join(trace)
 
@@ -103,7 +103,7 @@ def test_a_violation_cannot_be_caught_by_the_server() -> None:
     assert not issubclass(Violation, Exception)
 
 
-# Faults that are planted into the server, each of which must be found soon.
+# Planted faults of the server, each of which must be found soon.
 
 
 def keep_waiting_for_write(patch: pytest.MonkeyPatch) -> None:

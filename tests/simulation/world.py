@@ -1,6 +1,6 @@
 """The simulated world: one source of randomness, one clock, one schedule, one trace.
 
-    random     the only source of chance; the same seed lives through the same world
+    random     the only source of chance; the same seed gives the same run
     now        monotonic seconds; time passes in the selector's sleep, and a little everywhere else
     schedule   what the clients will do next, by time and then by the order of planning
     weather    how often each fault happens in this seed
@@ -23,11 +23,11 @@ LEVELS = {
     "emfile": (0.0, 0.0, 0.05, 0.5),  # accept finds no descriptor or no memory
     "abort": (0.0, 0.0, 0.05),  # a client is gone before it is accepted
     "unregistrable": (0.0, 0.0, 0.0, 0.03),  # the selector takes no further handle
-    "spurious": (0.0, 0.0, 0.02, 0.1),  # a handle is said to be ready, and is not
+    "spurious": (0.0, 0.0, 0.02, 0.1),  # a handle is reported ready, and is not
     "few": (0.0, 0.1, 0.7),  # only some of the ready handles are reported
     "jump": (0.0, 0.0, 0.0, 0.0005),  # the clock jumps: the server was suspended, and its clients were not
     "disk": (0.0, 0.0, 0.03, 0.2),  # a call to the file system fails
-    "commit": (0.0, 0.0, 0.05, 0.3),  # so do the calls that commit an upload
+    "commit": (0.0, 0.0, 0.05, 0.3),  # a call that commits an upload fails
     "piecemeal": (0.0, 0.1, 0.5),  # a write takes fewer bytes than it was given
 }
 TURN_COSTS = 1e-4  # seconds, at most
@@ -54,7 +54,7 @@ class Process:
         world.after(0.0, self._go_on)
 
     def notify(self) -> None:
-        """Look again at the condition that is waited for."""
+        """Check the awaited condition again."""
         if self._condition is not None and self._condition():
             self._condition = None
             self._world.after(self._world.random.random() * 1e-3, self._go_on)
@@ -78,7 +78,7 @@ class Process:
 
 
 class World:
-    """Chance, time, and what is going to happen."""
+    """Chance, time, and the planned events."""
 
     def __init__(self, seed: int, trace: list[str] | None = None) -> None:
         self.seed = seed
@@ -97,7 +97,7 @@ class World:
         self._schedule: list[tuple[float, int, Callable[[], None]]] = []
         self._planned = 0
 
-    # Telling.
+    # Trace and failures.
 
     def say(self, text: str, *values: object) -> None:
         """Add a line to the trace."""
@@ -105,7 +105,7 @@ class World:
             self.trace.append(text % values)
 
     def fail(self, reason: str) -> NoReturn:
-        """Say that an invariant is broken."""
+        """Fail: an invariant is broken."""
         raise Violation(f"turn {self.turn}: {reason}")
 
     def allow_failure(self, name: str, reason: str) -> None:
@@ -118,7 +118,7 @@ class World:
     # Chance.
 
     def happens(self, kind: str) -> bool:
-        """Say whether a fault happens now."""
+        """Return whether a fault happens now."""
         if kind in LIES and self.turn <= self._truthful_until:
             return False
         often = self.weather[kind]
@@ -138,7 +138,7 @@ class World:
         return 1.7e9 + self.now
 
     def after(self, delay: float, function: Callable[[], None]) -> None:
-        """Plan something."""
+        """Schedule an action."""
         self._planned += 1
         heappush(self._schedule, (self.now + delay, self._planned, function))
 

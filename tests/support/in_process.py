@@ -51,7 +51,7 @@ class Clock:
 
 
 class EagerSelector(selectors.DefaultSelector):
-    """A selector that never waits; it remembers how long it should have, and what was ready."""
+    """A selector that never waits; it records how long it should have waited, and what was ready."""
 
     timeout: float | None = None
     ready = 0
@@ -151,18 +151,18 @@ class Client:
         assert not self.closed
 
     def half_close(self) -> None:
-        """Say that nothing more comes from us."""
+        """Half-close: send no more."""
         self.sock.shutdown(socket.SHUT_WR)
         self.server.run()
 
     def close(self) -> None:
-        """Go away."""
+        """Close the connection."""
         self.sock.close()
         self.server.run()
 
 
 def parse_response(octets: bytes, method: str, closed: bool) -> tuple[Answer | None, int]:
-    """Read one response from the front of some bytes; return it with its length, None if incomplete."""
+    """Read one response from the start of some bytes; return it with its length, None if incomplete."""
     end = octets.find(b"\r\n\r\n")
     if end < 0:
         return None, 0

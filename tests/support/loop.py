@@ -44,7 +44,7 @@ class CountingSelector(EagerSelector):
 
 
 class Recorder(EventHandler):
-    """An event handler that records its calls, and then does what a test has put in ``then``."""
+    """An event handler that records its calls, and then runs what a test has put in ``then``."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class ReactorHarness:
         self.reactor.close()
 
     def own(self, sock: socket.socket) -> socket.socket:
-        """Have a socket closed at the end."""
+        """Close a socket at the end of the test."""
         self._sockets.append(sock)
         return sock
 

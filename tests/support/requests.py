@@ -82,7 +82,7 @@ def posting(sink: RecordingSink) -> Router:
 
 
 def shrink_buffers(client: Client) -> None:
-    """Let the kernel take only little of what the server sends, so that it goes in parts."""
+    """Make the kernel's buffers small, so that the server sends in parts."""
     client.connection.handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
 
 
@@ -107,7 +107,7 @@ def connect_tcp(server: Harness) -> Client:
 
 
 def write(client: Client, octets: bytes) -> int:
-    """Send what the kernel takes, and let the server do nothing yet; return how much that was."""
+    """Send what the kernel takes without running the server; return the number of bytes."""
     try:
         return client.sock.send(octets)
     except BlockingIOError:

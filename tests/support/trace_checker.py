@@ -52,7 +52,7 @@ def faults(text: str, closed: bool = True) -> list[str]:
     found, events = _read(text, closed)
     if not found:
         found = [fault for event in events for fault in _check_keys(event)]
-    if not found:  # the other checks count on the keys
+    if not found:  # the other checks need the keys
         for check in (_times, _nesting, _counters):
             found += check(events)
         found += [*_states(events, closed), *_arrows(events, closed)]
@@ -67,7 +67,7 @@ def events_of(text: str) -> list[Event]:
 
 
 def _read(text: str, closed: bool) -> tuple[list[str], list[Event]]:
-    """Read a trace line by line, and as a whole; both must come to the same."""
+    """Read a trace line by line, and as a whole; both must give the same events."""
     first, *lines = text.splitlines()
     lines = [line.strip() for line in lines if line.strip()]
     if first != "[":
@@ -124,7 +124,7 @@ def _check_keys(event: Event) -> Iterator[str]:
 
 
 def _track(event: Event) -> object:
-    """Return what a time must not go back on; arrows lie on their thread."""
+    """Return the track within which times must not decrease; arrows belong to their thread."""
     phase = event["ph"]
     if phase in "bne":
         return event["cat"], event["id"]
