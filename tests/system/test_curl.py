@@ -1,4 +1,4 @@
-"""Requests for every endpoint, sent by curl, a client that is independent of this project."""
+"""Requests for the endpoints of all stages, sent by curl, a client that is independent of this project."""
 
 import gzip
 import shutil

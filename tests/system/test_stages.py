@@ -1,4 +1,4 @@
-"""Every stage of the challenge, over real sockets, with the server started as a user starts it."""
+"""The features of each stage, over real sockets, with the server started as a user starts it."""
 
 import gzip
 import socket

@@ -17,7 +17,7 @@ import pytest
 from tests.support.process import ANNOUNCE, TIMEOUT, ClientConnection, ServerProcess, head
 from tests.unit.inspector.microscope import NOTE
 
-# A handler that blocks the loop until something writes to a FIFO; once the FIFO can be opened, it blocks.
+# A handler that blocks the loop until something writes to a FIFO; opening the FIFO waits for that.
 PROGRAM = """
 import sys
 from reactor import LiveStream, Response, Router, serve

@@ -1,4 +1,4 @@
-"""A thousand clients of a process that is suspended for 30 s under load, ten times: none gets an error."""
+"""A thousand clients of a process that is suspended for 30 s under load, ten times: all are answered."""
 
 import select
 import signal

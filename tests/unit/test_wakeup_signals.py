@@ -22,7 +22,7 @@ class Timeout(EventHandler):
     """Fails a test that waits for a signal that never arrives."""
 
     def on_deadline(self) -> None:
-        raise AssertionError("nothing came in time")
+        raise AssertionError("no signal arrived in time")
 
 
 @pytest.fixture(autouse=True)
