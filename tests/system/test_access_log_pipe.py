@@ -106,7 +106,7 @@ def test_a_pipe_that_nobody_reads_drops_lines_and_says_how_many(
         assert told_dropped(caplog) == [MANY - len(kept)]
         in_time(lambda: client.get("/echo/last"))
         assert len(pipe.lines()) == 1
-        assert told_dropped(caplog) == [MANY - len(kept)], "the dropped lines are reported once"
+        assert told_dropped(caplog) == [MANY - len(kept)], "dropped lines were reported more than once"
 
 
 def test_a_full_pipe_takes_no_part_of_a_line(pipe: Pipe, caplog: pytest.LogCaptureFixture) -> None:
