@@ -143,6 +143,8 @@ class ServerProcess(RunningServer):
         stdout: int = subprocess.PIPE,
     ) -> None:
         super().__init__()
+        if "--port" in arguments and command == COMMAND:
+            command = COMMAND[:2]  # an option may be given once
         self.process = subprocess.Popen(
             [*launcher, sys.executable, *command, *arguments],
             cwd=ROOT,

@@ -1,4 +1,4 @@
-"""A thousand connections, open at once; each of them asks three times."""
+"""A thousand connections, open at once; three requests on each."""
 
 import resource
 import selectors
@@ -46,7 +46,7 @@ class ManyClients:
         answers: dict[int, bytes] = {}
         while len(answers) < len(self.clients):
             ready = self.selector.select(TIMEOUT)
-            assert ready, f"{len(self.clients) - len(answers)} connections are not answered"
+            assert ready, f"{len(self.clients) - len(answers)} connections got no response"
             for key, _ in ready:
                 self._read(key.data, answers)
         return answers

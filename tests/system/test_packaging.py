@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.process import ROOT, Lines, environment
 
-# Builds run without a network, by what is installed; older versions need the package "wheel", too.
+# Builds run offline, with the installed tools; older versions need the package "wheel", too.
 pytest.importorskip("setuptools", "70.1", reason="setuptools 70.1 or later is not installed")
 
 TIMEOUT = 600.0  # seconds; for the builds and the default tests, too

@@ -1,4 +1,4 @@
-"""--trace of a real server: mixed clients, ends of every kind, and what keeps it from starting."""
+"""--trace of a real server: mixed clients, every kind of exit, and errors that prevent the start."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ def options(tmp_path: Path, *more: str) -> tuple[str, ...]:
 
 
 def mixed_run(server: ServerProcess) -> None:
-    """Let all kinds of clients come, and wait for what each is answered."""
+    """Connect clients of all kinds, and wait for the response to each."""
     client = server.connect()
     client.send(head("GET", "/echo/hi") * 20)
     assert [client.answer().status for _ in range(20)] == [200] * 20
@@ -69,12 +69,12 @@ def test_what_is_left_by_a_kill_passes_the_checker(tmp_path: Path) -> None:
     with ServerProcess(*options(tmp_path)) as server:
         mixed_run(server)
         server.get("/")
-        server.get("/")  # begins when the turn of the one before has ended
+        server.get("/")  # begins after the turn of the previous one
         server.kill()
         lines = server.stdout.rest()
     told = answers(check(tmp_path, closed=False))
     assert len(told) > MANY
-    assert len(set(logged(lines)) - set(told)) <= 1, "only what the last turn did may be missing"
+    assert len(set(logged(lines)) - set(told)) <= 1, "events from before the last turn are missing"
 
 
 @pytest.mark.parametrize("count", range(3))

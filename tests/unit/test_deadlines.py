@@ -1,4 +1,4 @@
-"""Deadlines: moved for free, called once and in order, and no stale entries left behind."""
+"""Deadlines: cheap to move, called once and in order, and stale entries are removed."""
 
 import random
 from math import inf

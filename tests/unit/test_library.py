@@ -9,8 +9,8 @@ import pytest
 import reactor
 from tests.support.process import ROOT, ServerProcess
 
-# The example has a port, which may be taken here: whatever Python runs in this environment binds
-# another one instead, and prints which one. Not a letter of the example itself is changed.
+# The port in the example may be in use: every Python process in this environment binds a free port instead,
+# and prints it. The example itself is unchanged.
 ANY_PORT = """\
 import socket
 import sys

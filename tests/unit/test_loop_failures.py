@@ -17,7 +17,7 @@ def refuse(
 ) -> Callable[[], None]:
     """Make the selector fail in a step for one event handler; return a function that repairs it.
 
-    Those of ``selectors`` drop a handle that they could not modify.
+    The selectors of ``selectors`` unregister a handle that they could not modify.
     """
     original: Callable[..., selectors.SelectorKey] = getattr(harness.selector, step)
 

@@ -27,7 +27,7 @@ def help_of(name: str) -> tuple[str, str]:
             title = line
         if found or re.match(rf"  {name}(?: |$)", line):
             found += f" {line.strip()}"
-    assert found, f"no help on {name}"
+    assert found, f"no help for {name}"
     return found, title
 
 

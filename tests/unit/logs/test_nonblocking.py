@@ -139,7 +139,7 @@ def test_a_message_never_ends_up_inside_a_log_line_of_the_same_terminal() -> Non
         in_time(lambda: log.write([f"{'x' * 997}\n"] * 100))
         while target.read(65536):
             pass
-        assert not target.received.endswith(b"\n"), "the terminal took only whole lines"
+        assert not target.received.endswith(b"\n"), "the terminal accepted only whole lines"
         assert messages.write(["message\n"]) == 0
         *lines, last = target.lines()
         assert last == "message"

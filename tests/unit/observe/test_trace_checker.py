@@ -130,7 +130,7 @@ FAULTS: list[tuple[Callable[[list[Event]], None], str]] = [
 
 def test_a_trace_has_no_fault(text: str) -> None:
     assert faults(text) == []
-    assert faults(write(events_of(text))) == [], "the plants are to be the only faults there are"
+    assert faults(write(events_of(text))) == [], "the trace has faults before one is planted"
 
 
 @pytest.mark.parametrize(("plant", "fault"), FAULTS)

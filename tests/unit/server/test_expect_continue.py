@@ -27,7 +27,7 @@ def entered(monkeypatch: pytest.MonkeyPatch) -> list[State]:
 
 
 def states_after_continuing(entered: list[State]) -> list[State]:
-    """Return what came after CONTINUING, which may be entered again to move its deadline."""
+    """Return the states after CONTINUING, which may be entered again to move its deadline."""
     first = entered.index(State.CONTINUING)
     return [state for state in entered[first:] if state is not State.CONTINUING]
 

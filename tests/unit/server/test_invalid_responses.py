@@ -25,7 +25,7 @@ def test_a_handler_that_refuses_with_no_refusal_is_a_500(
 ) -> None:
     def fail() -> Response:
         refuse(status)
-        raise AssertionError("it refuses")
+        raise AssertionError("refuse() returned")
 
     with Harness(answering(fail)) as server:
         client = server.connect()

@@ -23,7 +23,7 @@ def test_a_live_stream_sends_what_comes_when_it_comes(version: str, written: byt
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = open_stream(server, version)
         for _ in range(3):
-            assert server.run() == 0, "a stream with nothing to say costs no turns"
+            assert server.run() == 0, "an idle stream causes turns"
             assert stream.send(b"news")
             assert client.read() == written
         stream.close()

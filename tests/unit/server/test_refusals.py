@@ -25,7 +25,7 @@ def target(octets: bytes) -> bytes:
 
 CHUNKED = b"Transfer-Encoding: chunked"
 REFUSALS = [
-    # RFC 9112, 6.1 and 6.3: the framing is in doubt.
+    # RFC 9112, 6.1 and 6.3: the framing is ambiguous.
     ("Content-Length and Transfer-Encoding", post(b"Content-Length: 5", CHUNKED), 400),
     ("Transfer-Encoding and Content-Length", post(CHUNKED, b"Content-Length: 0"), 400),
     ("differing Content-Length", post(b"Content-Length: 5", b"Content-Length: 6"), 400),
@@ -146,7 +146,7 @@ def assert_draining(client: Client) -> None:
     for _ in range(3):
         client.send(b"a" * 10_000)
     client.send(CANARY)
-    assert client.sock.recv(1) == b"", "no reset, and no answer"
+    assert client.sock.recv(1) == b"", "the server sent more than one response"
     assert client.server.context.connections
     client.half_close()
     assert not client.server.context.connections

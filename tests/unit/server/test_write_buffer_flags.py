@@ -43,7 +43,7 @@ def send(response: Response, version: int = 1) -> list[tuple[bytes, int]]:
         if write_buffer.flush(sock, 1 << 18) in (FlushResult.DONE, FlushResult.STREAM_IDLE):  # type: ignore[arg-type]
             break
     else:
-        raise AssertionError("it has no end")
+        raise AssertionError("the write buffer did not become empty")
     write_buffer.clear()
     return sock.sent
 
