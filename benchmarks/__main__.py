@@ -1,11 +1,11 @@
-"""How fast is it? All questions, one after the other, with tables, a results file and a report.
+"""Benchmark the server against others: tables on the terminal, a results file (JSON), an HTML report.
 
-python -m benchmarks                          all questions: about an hour
-python -m benchmarks throughput files         two of them
-python -m benchmarks --quick                  all, for a moment: does everything work?
-python -m benchmarks show RUN.json            the tables, the report and the assertions of a saved run
-python -m benchmarks compare A.json B.json    what has changed
-python -m benchmarks readme RUN.json          the table for the README
+python -m benchmarks                          every question (about an hour)
+python -m benchmarks throughput files         selected questions
+python -m benchmarks --quick                  a short run that only checks that everything works
+python -m benchmarks show RUN.json            tables, report and assertions of a saved run
+python -m benchmarks compare A.json B.json    compare two saved runs
+python -m benchmarks readme RUN.json          the table of targets as Markdown
 """
 
 import sys
@@ -19,23 +19,26 @@ COMMANDS = {"show": command.show_saved, "compare": compare.main, "readme": readm
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it; return the exit code."""
+    """Run the command; return the exit code."""
     argv = sys.argv[1:] if arguments is None else arguments
     if argv and argv[0] in COMMANDS:
         return COMMANDS[argv[0]](argv[1:])
     parser = command.make_parser("benchmarks", __doc__)
     known = (*QUESTIONS, *ALIASES)
     parser.add_argument(
-        "questions", nargs="*", metavar="QUESTION", help=f"{', '.join(QUESTIONS)} (default: all)"
+        "questions",
+        nargs="*",
+        metavar="QUESTION",
+        help=f"what to measure: {', '.join(QUESTIONS)} (default: all)",
     )
     options = parser.parse_args(argv)
     for name in options.questions:
         if name not in known:
-            parser.error(f"there is no question {name!r}; there are {', '.join(QUESTIONS)}")
+            parser.error(f"unknown question: {name!r} (choose from {', '.join(QUESTIONS)})")
     chosen = dict.fromkeys(ALIASES.get(name, name) for name in options.questions or QUESTIONS)
     if options.json is None and not options.questions:
         options.json = command.default_results_path()
-        print(f"samples are saved in {options.json}", file=sys.stderr)
+        print(f"saving samples to {options.json}", file=sys.stderr)
     return command.run(
         {name: question_module(name).measure for name in chosen}, options, ["-m", "benchmarks", *argv]
     )

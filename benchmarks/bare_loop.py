@@ -1,7 +1,7 @@
-"""The floor: a selectors loop that receives and sends a constant, and does nothing else.
+"""The floor: a selectors loop that receives, sends a constant response, and does nothing else.
 
-What a server in Python on one selector can do at most; everything above it is what HTTP costs.
-Run by the benchmarks, which pass the port: ``python -m benchmarks.bare_loop 8000``.
+It is the upper bound for a Python server on one selector; the difference to it is the cost of HTTP.
+The benchmarks run it as ``python -m benchmarks.bare_loop PORT``.
 """
 
 import selectors
@@ -15,7 +15,7 @@ RESPONSE = (
 
 
 def main(port: int) -> None:
-    """Serve on a port of the loopback until killed."""
+    """Serve on a loopback port until killed."""
     listener = socket.create_server(("127.0.0.1", port), backlog=4096)
     listener.setblocking(False)
     selector = selectors.DefaultSelector()
@@ -30,8 +30,7 @@ def main(port: int) -> None:
                 continue
             connection = key.data
             try:
-                octets = connection.recv(65536)
-                if octets:
+                if connection.recv(65536):
                     connection.send(RESPONSE)
                     continue
             except OSError:

@@ -1,7 +1,7 @@
-"""The handlers: plain functions from a request to a response, one file an endpoint family.
+"""The request handlers of the built-in server: plain functions from a request to a response.
 
-They import the application's vocabulary, ``reactor.routing`` and ``reactor.http11``, and nothing of
-the machinery; so each of them can be called in a test with a request made by hand.
+There is one file per group of endpoints. Handlers import only ``reactor.routing`` and ``reactor.http11``, not
+the server or the event loop, so tests can call them with requests that they build themselves.
 """
 
 from reactor.routing import Router
@@ -20,10 +20,11 @@ def build(
     routes: Router | None = None,
     allowed_origin: str | None = None,
 ) -> Router:
-    """Make the routes of the built-in server, in a router if one is given; without a store no files.
+    """Add the routes of the built-in server to ``routes``, or to a new router; return it.
 
-    ``resumable`` is the maximum size of a resumable upload in octets; None disables resumable uploads.
-    ``allowed_origin`` is an origin whose pages may upload as our own may, "*" for all.
+    The file routes are added only if there is a ``store``. ``resumable`` is the maximum size of a resumable
+    upload in bytes; None disables resumable uploads. ``allowed_origin`` is another origin whose pages may
+    upload, "*" for any.
     """
     routes = Router() if routes is None else routes
     root.install(routes)

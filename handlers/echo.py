@@ -1,4 +1,4 @@
-"""``GET /echo/{text...}``: the text, which is the rest of the path; compressed at any length."""
+"""``GET /echo/{text...}``: return the rest of the path as text, compressed at any length."""
 
 from reactor.http11.message import TEXT, Request, Response
 from reactor.routing import Router

@@ -1,4 +1,4 @@
-"""``GET /``: 200, and nothing in it; the smallest handler there is."""
+"""``GET /``: return 200 with an empty body; the smallest possible handler."""
 
 from reactor.http11.message import Request, Response
 from reactor.routing import Router

@@ -1,4 +1,4 @@
-"""``GET /user-agent``: what the client calls itself, octet for octet; empty when it does not say."""
+"""``GET /user-agent``: return the User-Agent header unchanged; an empty body if it is missing."""
 
 from reactor.http11.message import TEXT, Request, Response
 from reactor.routing import Router

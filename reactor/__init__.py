@@ -15,11 +15,11 @@ serve(routes, port=8000)
 
 import sys
 
-# This file must compile on every Python, and import nothing else before this check.
-if sys.version_info < (3, 11):  # noqa: UP036  # a checkout is run without pip, which would refuse
+# This file must compile on any Python version, and import nothing else before this check.
+if sys.version_info < (3, 11):  # noqa: UP036  # in a checkout, pip does not check this
     _VERSION = ".".join(str(number) for number in sys.version_info[:3])
     _REASON = "Python 3.11 or newer is required; this is " + _VERSION
-    # argv[0] is "-m" while ``python -m`` looks for its module; orig_argv (Python 3.10) has the module's name.
+    # argv[0] is "-m" while ``python -m`` locates the module; orig_argv (Python 3.10) has the module's name.
     _MODULES = [word.split(".")[0] for word in getattr(sys, "orig_argv", ["reactor"])]
     _RUN_AS_MODULE = sys.argv[:1] == ["-m"] and ("reactor" in _MODULES or "-mreactor" in _MODULES)
     if _RUN_AS_MODULE or "".join(sys.argv[:1]).split("/")[-1] in ("reactor", "reactor.pyz"):
@@ -51,7 +51,7 @@ __all__ = [
     "serve",
 ]
 
-# In a checkout, the handlers are the folder next to this one; installed, they are in this one (setup.cfg).
+# In a checkout, the package "handlers" is next to this one; when installed, it is inside (setup.cfg).
 _checkout = Path(__file__).resolve().parents[1]
 if (_checkout / "handlers" / "files").is_dir():
     __path__.append(str(_checkout))

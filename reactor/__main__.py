@@ -1,4 +1,4 @@
-"""``python -m reactor``: the command line."""
+"""The entry point of ``python -m reactor``."""
 
 import sys
 

@@ -1,19 +1,19 @@
 """Allowed hosts: which values of Host a server answers, as a protection against DNS rebinding.
 
-    Host                            answer
+    Host                            response
     localhost, NAME.localhost       allowed
     an IP address                   allowed
-    a name that was given           allowed; "*" allows every host
-    no Host (HTTP/1.0 only)         allowed: every browser sends one
-    any other name, and empty       403
+    a configured name               allowed; "*" allows every host
+    no Host (HTTP/1.0 only)         allowed: browsers always send Host
+    any other name, or empty        403
 
-A page of evil.example can have that name resolve to 127.0.0.1. To the browser the page and this server are
-then one origin, so that the page reads every response, and Origin equals Host. What the page cannot change
-is the name in Host. Port, case and one trailing dot are ignored. The authority of a target in
+A page of evil.example can make that name resolve to 127.0.0.1. For the browser the page and this server then
+have the same origin, so that the page can read every response, and Origin equals Host. But the page cannot
+change the name in Host. Port, case and one trailing dot are ignored. The authority of a target in
 absolute-form replaces Host (RFC 9112, 3.2.2).
 
 The check is part of route lookup, so it runs first: before the password check (otherwise the browser
-would ask its user for one on behalf of that page), before 404 and 405, and before any byte of a body. The
+would ask the user for a password for that page), before 404 and 405, and before any byte of a body. The
 cache of request heads keeps the result, so that a head in the cache costs nothing more.
 """
 
@@ -51,17 +51,17 @@ class AllowedHosts:
         self._only_on_loopback = only_on_loopback
         self.error_route = Route("", self._refuse, None)
         # Whether requests to a host are answered: the value of Host, None without one. At most 64 of them are
-        # cached, since ip_address() takes longer than everything else; a call costs 40 ns.
+        # cached, since ip_address() is slow; a cached call takes 40 ns.
         self.allows: Callable[[str | None], bool] = lru_cache(maxsize=64)(self._decide)
 
     def at(self, address: str) -> "AllowedHosts | None":
-        """Return the check for a server that listens on an address; None where it checks nothing."""
+        """Return the check for a server that listens on an address; None if every host is allowed."""
         if ANY in self._names or (self._only_on_loopback and not is_loopback(address)):
             return None
         return self
 
     def check(self, request: Request) -> None:
-        """Raise HTTPError(403) where the host of a request is not allowed."""
+        """Raise HTTPError(403) if the host of a request is not allowed."""
         if not self.allows(request.head.host):
             self._refuse(request)
 
@@ -86,7 +86,7 @@ class AllowedHosts:
 
 
 def read_name(text: str) -> str:
-    """Return a host name as names are compared, ``*`` for every host; raise ValueError.
+    """Return a host name normalized for comparison, ``*`` for every host; raise ValueError.
 
     >>> read_name("Files.Example.COM.")
     'files.example.com'
@@ -100,7 +100,7 @@ def read_name(text: str) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Return whether a text in lower case is a host name, or looks like one, as an IPv4 address does."""
+    """Return whether a text in lower case has the form of a host name, as an IPv4 address also has."""
     return len(name) <= MAX_LENGTH and _match_name(name) is not None
 
 
@@ -119,7 +119,7 @@ def is_address(text: str) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Return whether only this machine reaches an IP address.
+    """Return whether an IP address can only be reached from this machine.
 
     >>> is_loopback("127.0.0.2"), is_loopback("::1"), is_loopback("::ffff:127.0.0.1"), is_loopback("::")
     (True, True, True, False)
@@ -130,6 +130,6 @@ def is_loopback(address: str) -> bool:
 
 
 def _name_of(host: str) -> str:
-    """Return the name in a value of Host, without its port, as names are compared; "" for none."""
+    """Return the normalized name in a value of Host, without its port; "" if it is malformed."""
     match = _match_host(host)
     return "" if match is None else match[1].lower().removesuffix(".")

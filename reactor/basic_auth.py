@@ -1,17 +1,17 @@
-"""Basic authentication: requests need a user and a password (RFC 9110, 11; RFC 7617).
+"""Basic authentication: requests require a user and a password (RFC 9110, 11; RFC 7617).
 
     Method            --auth   --auth-upload   both
     OPTIONS           anyone   anyone          anyone
     GET, HEAD, TRACE  auth     anyone          auth or auth-upload
     any other         auth     auth-upload     auth-upload
 
-1. Every route that is found is exchanged for one that asks first; those that refuse (404, 405, 501), too.
-   So no route can be forgotten, and a stranger cannot tell what exists from what does not.
-2. What is wrong gets 401, before any content is read.
-3. A password is kept as a digest, compared in constant time, and never logged.
+1. Every route is replaced by one with a check, including the error routes (404, 405, 501). So no route can
+   be forgotten, and unauthenticated clients cannot find out which paths exist.
+2. A request without valid credentials gets 401 before any of its body is read.
+3. A password is stored as a digest, compared in constant time, and never logged.
 
-OPTIONS is open since a browser's preflight has no password; it tells the methods of a pattern, such as
-all of ``/files``, and not whether there is a file. This module does not know where passwords come from.
+OPTIONS is open because a browser's preflight has no password; the response has the methods of a pattern,
+such as all of ``/files``, and does not depend on which files exist.
 """
 
 import unicodedata
@@ -25,34 +25,34 @@ from reactor.http11.grammar import match_basic
 from reactor.http11.message import Fields, Params, Request, Response
 from reactor.routing import Route, Router, Sink
 
-MAX_CREDENTIALS = 1024  # octets; in base64 that is well within a field line
+MAX_CREDENTIALS = 1024  # bytes; in base64 they fit in a header line
 OPEN_METHOD = "OPTIONS"
 READ_METHODS = ("GET", "HEAD", "TRACE")  # with OPTIONS, the safe methods: RFC 9110, 9.2.1
 
-# Given a request, raise HTTPError(401) where it does not show what is asked of it.
+# Raises HTTPError(401) for a request without valid credentials.
 Check = Callable[[Request], None]
 
 
 def digest(credentials: str) -> bytes:
-    """Check and digest USER:PASSWORD; raise ValueError that says why it cannot be, and not what it is."""
+    """Check and hash USER:PASSWORD; raise ValueError if it is invalid, without the value."""
     user, colon, password = credentials.partition(":")
     if not colon or not user or not password:
-        raise ValueError("a user and a password are wanted, as USER:PASSWORD; neither may be empty")
+        raise ValueError("expected USER:PASSWORD, both non-empty")
     if any(unicodedata.category(each) == "Cc" for each in credentials):  # RFC 7617, 2
-        raise ValueError("there is a control character in the user or the password")
+        raise ValueError("control character in the user or password")
     try:
-        octets = unicodedata.normalize("NFC", credentials).encode()  # RFC 7617, 2.1
+        data = unicodedata.normalize("NFC", credentials).encode()  # RFC 7617, 2.1
     except UnicodeEncodeError:
-        raise ValueError("the user or the password is not UTF-8") from None
-    if len(octets) > MAX_CREDENTIALS:
-        raise ValueError(f"the user and the password are over {MAX_CREDENTIALS} octets")
-    return sha256(octets).digest()
+        raise ValueError("the user or password is not valid UTF-8") from None
+    if len(data) > MAX_CREDENTIALS:
+        raise ValueError(f"the user and password exceed {MAX_CREDENTIALS} bytes")
+    return sha256(data).digest()
 
 
 class AuthRouter(Router):
-    """A router whose routes need a user and a password, given as ``digest`` returns them.
+    """A router whose routes require a user and a password, given as a result of ``digest``.
 
-    ``auth`` is for all requests, ``auth_upload`` for those that change something; None requires nothing.
+    ``auth`` is for all requests, ``auth_upload`` for requests that change something; None requires nothing.
     """
 
     def __init__(
@@ -63,18 +63,19 @@ class AuthRouter(Router):
         self._auth_upload = auth_upload
 
     def replace_passwords(self, auth: bytes | None = None, auth_upload: bytes | None = None) -> None:
-        """Replace the digests from the next request on, None keeping one; raise ValueError to add one.
+        """Replace digests from the next request on (None: keep it); raise ValueError to add one.
 
         Connections stay open. A request whose body is still being received is checked again when its body is
         complete, against the new digests.
         """
         if (auth and self._auth is None) or (auth_upload and self._auth_upload is None):
-            raise ValueError("a password can be replaced, but not added")  # routes without a check are cached
+            # Routes without a check are cached.
+            raise ValueError("cannot add a password to a running server, only replace one")
         self._auth = auth or self._auth
         self._auth_upload = auth_upload or self._auth_upload
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
-        """Return the route that a plain router finds, with the check of the password."""
+        """Return the route that a plain router finds, with a check of the credentials."""
         route, params = super().resolve(method, segments)
         if method == OPEN_METHOD:
             return route, params
@@ -82,7 +83,7 @@ class AuthRouter(Router):
             return with_check(route, self._check_change), params
         return (route if self._auth is None else with_check(route, self._check_read)), params
 
-    # A target keeps the route that was found for it, so the digests are read at each request.
+    # Targets cache their routes, so the digests are read for each request.
 
     def _check_read(self, request: Request) -> None:
         _check(request, [each for each in (self._auth, self._auth_upload) if each is not None], "Reactor")
@@ -93,7 +94,7 @@ class AuthRouter(Router):
 
 
 class _CheckedRoute:
-    """A route with a check before content is taken, and before it answers."""
+    """A route with a check before the sink is opened, and before the handler is called."""
 
     __slots__ = ("_check", "_route")
 
@@ -102,33 +103,33 @@ class _CheckedRoute:
         self._check = check
 
     def answer(self, request: Request) -> Response:
-        """Answer a request that passes the check."""
+        """Call the handler if the request passes the check."""
         self._check(request)
         return self._route.handler(request)
 
     def open_sink(self, request: Request) -> Sink:
-        """Open the sink for a request that passes the check."""
+        """Open the sink if the request passes the check."""
         self._check(request)
-        assert self._route.sink is not None, "content without a sink is not taken"
+        assert self._route.sink is not None, "a body without a sink is not read"
         return self._route.sink(request)
 
 
 def with_check(route: Route, check: Check) -> Route:
-    """Return a route that checks before content is taken, and before it answers."""
+    """Return a route that checks requests before its sink is opened and its handler is called."""
     checked = _CheckedRoute(route, check)
     sink = None if route.sink is None else checked.open_sink
     return Route(route.template, checked.answer, sink, route.always_open_sink)
 
 
 def _check(request: Request, digests: Sequence[bytes], realm: str) -> None:
-    """Raise HTTPError(401) for a request without the user and password of one of some digests."""
+    """Raise HTTPError(401) for a request whose credentials match none of these digests."""
     field = request.headers.get("authorization")
     if field is None:
-        raise HTTPError(401, "a user and a password are needed", _challenge(realm))
+        raise HTTPError(401, "authentication required", _challenge(realm))
     shown = sha256(_user_pass(field)).digest()
-    # Each is compared, to its end, so that the time tells nothing of which came near.
+    # All are compared, so that the time does not depend on which one matches.
     if True not in [compare_digest(shown, each) for each in digests]:
-        raise HTTPError(401, "the user or the password is wrong", _challenge(realm))
+        raise HTTPError(401, "wrong user or password", _challenge(realm))
 
 
 def _challenge(realm: str) -> Fields:
@@ -136,9 +137,9 @@ def _challenge(realm: str) -> Fields:
 
 
 def _user_pass(field: str) -> bytes:
-    """Read the user and the password, with the colon, out of Authorization; b"" where there are none.
+    """Return USER:PASSWORD from a value of Authorization, b"" if it is malformed.
 
-    Two lines of it were joined by a comma, which is not in the grammar: they are none.
+    Two lines were combined by a comma, which does not match the grammar.
     """
     match = match_basic(field)
     return b"" if match is None else a2b_base64(match[1])

@@ -1,17 +1,16 @@
 """Deadlines: a heap in which moving a deadline later costs nothing.
 
-A connection that is served moves its deadline with each request, thousands of times a second; a
-heap that followed each move would do little else. So the heap follows only a deadline that comes
-*earlier*. One that moves later leaves its entry where it is, and when that entry comes up, it is
-checked: if the handler's deadline has moved on, a new entry is made for it.
+A busy connection moves its deadline with each request, thousands of times a second. Updating the heap each
+time would be too slow, so it is updated only when a deadline moves *earlier*. When a deadline moves later,
+its entry stays; when that entry reaches the top, it is replaced by one for the handler's current deadline.
 
-    handler.deadline           when the event handler wants to be called; it moves this freely
-    handler.reactor_deadline   the time of its one live entry in the heap; never later than that
+    handler.deadline           when the event handler is to be called; the handler may change it freely
+    handler.reactor_deadline   the time of its only live entry in the heap; never later than ``deadline``
 
-An entry is stale when its handler has another one or none; once most are, the heap is made anew, so
-that ten thousand short connections leave nothing behind.
+An entry is stale if its handler has another entry or none. When most entries are stale, the heap is rebuilt,
+so that ten thousand short connections leave no entries.
 
-Deadlines know no clock: the time is an argument.
+This module reads no clock: the time is an argument.
 """
 
 from collections.abc import Iterator
@@ -19,12 +18,12 @@ from heapq import heapify, heappop, heappush, nsmallest
 from math import inf
 from typing import Generic, Protocol, TypeVar
 
-# Below this many stale entries a new heap costs more than it saves.
+# With fewer stale entries, rebuilding the heap costs more than it saves.
 _MIN_STALE = 64
 
 
 class Timed(Protocol):
-    """What can be scheduled."""
+    """An object that can be scheduled."""
 
     deadline: float
     reactor_deadline: float
@@ -42,22 +41,22 @@ class Deadlines(Generic[Handler]):
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Handler]] = []
-        self._entries_made = 0  # breaks ties in the order of making, never by address
+        self._entries_made = 0  # breaks ties between equal times, so that handlers are never compared
         self._stale = 0
 
     def __len__(self) -> int:
-        """How many entries the heap holds, stale ones included."""
+        """The number of entries in the heap, including stale ones."""
         return len(self._heap)
 
     def schedule(self, handler: Handler) -> None:
-        """Make an entry for the handler's deadline, which is earlier than the one it has."""
+        """Add an entry for the handler's deadline, which is earlier than its current entry."""
         self.forget(handler)
         handler.reactor_deadline = handler.deadline
         self._push(handler)
         self.on_scheduled(handler)
 
     def on_scheduled(self, handler: Handler) -> None:
-        """Observe that an entry was made for a handler's deadline; for subclasses, does nothing here."""
+        """Observe that a handler's deadline was scheduled; for subclasses, does nothing here."""
 
     def forget(self, handler: Handler) -> None:
         """Mark the handler's heap entry as stale."""
@@ -66,7 +65,7 @@ class Deadlines(Generic[Handler]):
             self._count_stale()
 
     def earliest(self) -> float:
-        """Return the earliest deadline; infinite when there is none."""
+        """Return the earliest deadline, or ``inf``."""
         heap = self._heap
         while heap:
             when, _, handler = heap[0]
@@ -76,14 +75,14 @@ class Deadlines(Generic[Handler]):
         return inf
 
     def next(self, count: int) -> list[Handler]:
-        """Return whose deadlines come next, at most so many, earliest first."""
+        """Return up to ``count`` handlers with the earliest deadlines, in order."""
         live = {entry[2]: None for entry in self._heap if entry[0] == entry[2].reactor_deadline}
         return nsmallest(count, (each for each in live if each.deadline != inf), key=_deadline)
 
     def due(self, now: float) -> Iterator[Handler]:
-        """Take out the handlers whose deadline has passed by ``now``, earliest first.
+        """Remove and yield the handlers whose deadline has passed at ``now``, earliest first.
 
-        A handler that sets a deadline in the past while it is called comes up in the next turn.
+        A handler that sets a deadline in the past while it is called is due again in the next turn.
         """
         waiting = []
         while self.earliest() <= now:
@@ -91,7 +90,7 @@ class Deadlines(Generic[Handler]):
             handler.reactor_deadline = inf
             waiting.append(handler)
         for handler in waiting:
-            # An earlier one of them may have removed this one, or have given it more time.
+            # A handler called before may have removed this one, or moved its deadline.
             if handler.deadline <= now:
                 yield handler
             elif handler.reactor_deadline == inf != handler.deadline:
@@ -112,10 +111,10 @@ class Deadlines(Generic[Handler]):
                 self._push(handler)
 
     def _count_stale(self) -> None:
-        """Count a stale entry; make the heap anew when most are stale."""
+        """Count a stale entry; rebuild the heap when most entries are stale."""
         self._stale += 1
         if self._stale > _MIN_STALE and self._stale > len(self._heap) // 2:
             live = {entry[2]: entry for entry in self._heap if entry[0] == entry[2].reactor_deadline}
-            self._heap = list(live.values())  # one for each: it may have had two for one time
+            self._heap = list(live.values())  # one per handler: two entries may have had the same time
             heapify(self._heap)
             self._stale = 0

@@ -1,8 +1,8 @@
-"""The event handlers that a reactor calls, and what they wait for.
+"""Event handlers: what a reactor calls, with their interest and deadline.
 
-An event handler states what it waits for in two plain attributes, ``interest`` and ``deadline``, and one of
-its callbacks is called when that happens. After each call the reactor compares both with what is registered,
-and updates the selector if the interest has changed, and the deadlines if the deadline is earlier:
+An event handler declares what it waits for in two plain attributes, ``interest`` and ``deadline``, and the
+reactor calls the matching callback. After each call, the reactor compares both attributes with the registered
+values, and updates the selector if the interest has changed, and the deadlines if the deadline is earlier:
 
     class Echo(EventHandler):
         def on_readable(self):
@@ -17,8 +17,8 @@ and updates the selector if the interest has changed, and the deadlines if the d
     reactor.register(Echo(connected_socket, Interest.READ))
     reactor.run()
 
-A handle that stays ready is reported again in each turn (level-triggered), and a deadline that has passed
-and is not moved comes up again in each turn.
+A handle that stays ready is reported in every turn (level-triggered), and so is a deadline that has passed
+until it is moved.
 
 The names are those of the Reactor pattern (Pattern-Oriented Software Architecture, volume 2).
 """
@@ -30,7 +30,7 @@ from typing import Any
 
 
 class Interest(IntEnum):
-    """The readiness that an event handler waits for; the same numbers as the selector's."""
+    """The readiness that an event handler waits for, with the values of ``selectors``."""
 
     NONE = 0
     READ = selectors.EVENT_READ
@@ -40,18 +40,17 @@ class Interest(IntEnum):
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 BOTH = READ | WRITE
-DEADLINE, SOON = 0, 4  # what a handler is called for when its handle is not ready
+DEADLINE, SOON = 0, 4  # reasons for a call other than a ready handle
 # Names of callbacks, indexed by event mask, DEADLINE or SOON.
 CALLBACKS = ("on_deadline", "on_readable", "on_writable", "on_readable and on_writable", "on_soon")
 
 
 class EventHandler:
-    """Waits for one handle, or for a deadline alone.
+    """Waits for one handle, or only for a deadline.
 
-    ``handle`` is anything with a ``fileno()``; None for a handler that waits only for its deadline.
-    ``interest`` and ``deadline`` (in seconds of the reactor's clock; infinite for never) belong to the
-    handler, which may change them whenever it is called. When it changes them at another time, it calls
-    ``Reactor.refresh``. The attributes that begin with ``reactor_`` are the reactor's.
+    ``handle`` is an object with a ``fileno()``, or None. ``interest`` and ``deadline`` (in seconds of the
+    reactor's clock; ``inf`` for never) may be changed in any callback; elsewhere, call ``Reactor.refresh``
+    after changing them. The attributes that begin with ``reactor_`` belong to the reactor.
     """
 
     __slots__ = ("deadline", "handle", "interest", "reactor_deadline", "reactor_interest")
@@ -61,22 +60,22 @@ class EventHandler:
         self.interest = interest
         self.deadline = deadline
         self.reactor_interest: int = Interest.NONE  # what is registered with the selector
-        self.reactor_deadline = inf  # what is scheduled, at most ``deadline`` after a call; inf for nothing
+        self.reactor_deadline = inf  # what is scheduled: at most ``deadline`` after a call, or inf
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
     def on_readable(self) -> None:
-        """Read: the handle has bytes, its end, or an error that reading will show."""
+        """Read: the handle has bytes, is at its end, or has an error that reading reports."""
 
     def on_writable(self) -> None:
         """Write: the handle accepts bytes again."""
 
     def on_soon(self) -> None:
-        """Continue, in the turn after the one in which ``Reactor.soon`` was called."""
+        """Continue, in the turn after ``Reactor.soon`` was called."""
 
     def on_deadline(self) -> None:
-        """Act on the deadline, which has passed: move it, or call ``Reactor.remove``."""
+        """Handle a passed deadline: move it, or call ``Reactor.remove``."""
 
     def on_failure(self) -> None:
-        """Release everything: a callback raised an exception, and the reactor has removed this handler."""
+        """Release all resources: a callback raised an exception, and the reactor removed this handler."""

@@ -1,13 +1,13 @@
-"""The reactor: an event loop over one selector. Each turn of the loop has four steps:
+"""The reactor: an event loop over one selector. Each turn (iteration) of the loop has four steps:
 
-    1. look up the earliest deadline: that is how long the loop may sleep
-    2. demultiplex: sleep until a handle is ready or that deadline passes; when a deadline has passed,
-       look once more without sleeping: received bytes take precedence over deadlines
+    1. look up the earliest deadline, which limits how long the loop may sleep
+    2. demultiplex: sleep until a handle is ready or that deadline passes; if a deadline has passed, poll
+       once more without sleeping, since received bytes take precedence over deadlines
     3. dispatch: call each ready event handler
-    4. call the handlers that asked to be called soon, then those whose deadline has passed, and then
-       the functions that end every turn
+    4. call the handlers scheduled by ``soon``, then those whose deadline has passed, then the functions
+       registered with ``at_turn_end``
 
-The reactor knows no HTTP. What is not deterministic, the selector and the clock, is passed in.
+The reactor knows no HTTP. Its only nondeterministic inputs, the selector and the clock, are parameters.
 """
 
 import logging
@@ -23,12 +23,12 @@ from reactor.loop_hooks import LoopHooks, Ready, SlowReporter
 
 log = logging.getLogger("reactor")
 
-MAX_SLEEP = 1e6  # seconds, 11 days: the selector counts milliseconds in a C int
-LONG_CALLBACK = 1.0  # seconds; a longer callback was suspended with the process, or nothing could be in time
+MAX_SLEEP = 1e6  # seconds (11 days): epoll takes milliseconds as a C int
+LONG_CALLBACK = 1.0  # seconds; after a longer callback, or a suspended process, deadlines are extended
 
 
 class Reactor(LoopHooks):
-    """Waits for many handles at once, in one thread, and calls their event handlers one by one."""
+    """Waits for many handles in one thread, and calls their event handlers one after the other."""
 
     def __init__(
         self,
@@ -37,23 +37,23 @@ class Reactor(LoopHooks):
         deadlines: Deadlines[EventHandler] | None = None,
     ) -> None:
         self._selector = selectors.DefaultSelector() if selector is None else selector
-        self.clock = clock  # in seconds; deadlines are in its time
+        self.clock = clock  # in seconds; deadlines are on this clock
         self._deadlines = Deadlines[EventHandler]() if deadlines is None else deadlines
-        self._soon: dict[EventHandler, bool] = {}  # in the order in which they asked
+        self._soon: dict[EventHandler, bool] = {}  # an ordered set
         self._turn_ends: list[Callable[[], None]] = []
         self._slow, self._long_callback = inf, LONG_CALLBACK
         self._reporter: SlowReporter | None = None
         self._running = False
         self._hooks = self.hooks()
-        self.thread: int | None = None  # the identifier of the thread that runs the loop
-        self.now = clock()  # deadlines count from here: ``began``, or the return of a long callback after it
-        self.began = self.now  # when the events of the present turn were collected
+        self.thread: int | None = None  # identifier of the thread that runs the loop
+        self.now = clock()  # new deadlines start here: at ``began``, or the return of a later long callback
+        self.began = self.now  # when the events of the current turn were collected
         self.returned = self.now  # when the latest callback returned
 
-    # In a thread that is not the running loop's, these raise RuntimeError.
+    # If called from another thread than the running loop's, these raise RuntimeError.
 
     def refresh(self, handler: EventHandler) -> None:
-        """Look at an event handler's interest and deadline again."""
+        """Update the registration of an event handler after its interest or deadline has changed."""
         self.check_thread("Reactor.refresh()")
         if handler.interest != handler.reactor_interest:
             self._change_interest(handler)
@@ -63,12 +63,12 @@ class Reactor(LoopHooks):
     register = refresh  # the name that the Reactor pattern gives it
 
     def soon(self, handler: EventHandler) -> None:
-        """Call ``on_soon`` in the next turn, which then does not sleep; called twice before that, once."""
+        """Call ``on_soon`` once, in the next turn, which does not sleep."""
         self.check_thread("Reactor.soon()")
         self._soon[handler] = True
 
     def remove(self, handler: EventHandler) -> None:
-        """Stop waiting for anything on behalf of an event handler: before it closes its handle."""
+        """Unregister an event handler; must be called before its handle is closed."""
         self.check_thread("Reactor.remove()")
         handler.interest = Interest.NONE
         handler.deadline = inf
@@ -78,26 +78,26 @@ class Reactor(LoopHooks):
             self._change_interest(handler)
 
     def at_turn_end(self, function: Callable[[], None]) -> None:
-        """Have a function called at the end of every turn."""
+        """Call a function at the end of every turn."""
         self.check_thread("Reactor.at_turn_end()")
         self._turn_ends.append(function)
 
     def report_slow(self, seconds: float, reporter: SlowReporter) -> None:
-        """Report each callback, and turn, that takes longer; ``now`` moves after such a callback, too."""
+        """Report each callback and each turn that takes longer, and update ``now`` after such a callback."""
         self._slow, self._long_callback, self._reporter = seconds, min(seconds, LONG_CALLBACK), reporter
 
     def update_now(self) -> None:
-        """Read the clock again: for a handler that sets deadlines, and may be called late in a long turn."""
+        """Set ``now`` to the current time, for a handler that sets deadlines late in a long turn."""
         self.now = self.clock()
 
     def check_thread(self, call: str) -> None:
-        """Raise RuntimeError in a thread that is not the loop's, while the loop runs."""
+        """Raise RuntimeError if the loop runs in another thread."""
         if self.thread not in (None, threading.get_ident()):
-            where = f"in {threading.current_thread().name!r}, and the loop runs in another thread"
-            raise RuntimeError(f"{call} was called {where}: pass the function to Server.call_soon()")
+            name = threading.current_thread().name
+            raise RuntimeError(f"{call} called from another thread, {name!r}: use Server.call_soon()")
 
     def run(self) -> None:
-        """Take turns until ``stop`` is called."""
+        """Run turns until ``stop`` is called."""
         self.check_thread("Reactor.run()")
         self._running, self.thread = True, threading.get_ident()
         try:
@@ -107,7 +107,7 @@ class Reactor(LoopHooks):
             self.thread = None
 
     def stop(self) -> None:
-        """Return from ``run`` after the present turn."""
+        """Make ``run`` return after the current turn."""
         self.check_thread("Reactor.stop()")
         self._running = False
 
@@ -117,13 +117,13 @@ class Reactor(LoopHooks):
         self._selector.close()
 
     def turn(self, may_sleep: bool = True) -> None:
-        """Wait for events once, and call the event handlers that they are for."""
+        """Run one turn: wait for events, and call their event handlers."""
         soon = tuple(self._soon) if self._soon else ()
         ready, due_by = self._demultiplex(may_sleep and not soon)
         for key, events in ready:
             self._dispatch(key.data, events)
         for handler in soon:
-            if self._soon.pop(handler, False):  # else it was removed in this turn
+            if self._soon.pop(handler, False):  # otherwise it was removed in this turn
                 self._dispatch(handler, SOON)
         for handler in self._deadlines.due(due_by):
             self._dispatch(handler, DEADLINE)
@@ -135,9 +135,9 @@ class Reactor(LoopHooks):
     def _demultiplex(self, may_sleep: bool) -> tuple[Ready, float]:
         """Sleep until a handle is ready or a deadline passes; set ``now``.
 
-        The process may have been suspended since the selector looked (SIGSTOP, a debugger, a laptop). So
-        when a deadline has passed, look again, which reports again what is still ready, and judge deadlines
-        by the time before that look, which is returned: bytes that have arrived are never late.
+        The process may have been suspended after the selector returned (SIGSTOP, a debugger, a laptop lid).
+        So if a deadline has passed, poll once more, and return the time before that poll, up to which
+        deadlines are due: bytes that arrived before their deadline are then always read first.
         """
         earliest, asked = self._deadlines.earliest(), self.clock()
         wait = earliest - asked if may_sleep else 0.0
@@ -154,8 +154,8 @@ class Reactor(LoopHooks):
     def _dispatch(self, handler: EventHandler, events: int) -> None:
         """Call the callbacks of one event handler for an event mask, DEADLINE or SOON.
 
-        A ready event can be stale: a handler called earlier in this turn may have closed this one or
-        changed what it waits for. So an event counts only where the handler still waits for it.
+        An event can be stale: a handler called earlier in this turn may have closed this one or changed its
+        interest. So an event is ignored unless it is in the handler's current interest.
         """
         hooks = self._hooks
         if hooks is not None:
@@ -171,7 +171,7 @@ class Reactor(LoopHooks):
                 self._change_interest(handler)
         except Exception:
             self._fail(handler)
-        except BaseException:  # such as SystemExit: when the loop runs again, the handler continues
+        except BaseException:  # such as SystemExit: the handler continues if the loop runs again
             self.refresh(handler)
             raise
         if handler.deadline < handler.reactor_deadline:
@@ -184,10 +184,10 @@ class Reactor(LoopHooks):
             hooks.after_call(handler, events, before)
 
     def _note_long_callback(self, handler: EventHandler, events: int, seconds: float) -> None:
-        """Move ``now`` to the end of a long callback: deadlines that are set from here on begin there.
+        """Set ``now`` to the end of a long callback, so that later deadlines start there.
 
-        After LONG_CALLBACK, extend the deadline of its own handler, which may have set it before the pause.
-        After less than that a client with slow requests could otherwise prolong its own deadline for ever.
+        After more than LONG_CALLBACK, extend the handler's own deadline, which may have been set before the
+        delay. For shorter delays, a client with slow requests could keep extending its own deadline.
         """
         self.now = self.returned
         if seconds > LONG_CALLBACK:
@@ -196,7 +196,7 @@ class Reactor(LoopHooks):
             self._reporter.on_slow_callback(handler, CALLBACKS[events], seconds)
 
     def _fail(self, handler: EventHandler) -> None:
-        log.exception("%r failed, and is removed", handler)
+        log.exception("unhandled exception in %r, which is removed", handler)
         try:
             self.remove(handler)
         except (KeyError, ValueError, OSError):  # the handle is no longer registered with the selector
@@ -204,10 +204,10 @@ class Reactor(LoopHooks):
         try:
             handler.on_failure()
         except Exception:
-            log.exception("%r failed again on its way out", handler)
+            log.exception("exception in on_failure() of %r", handler)
 
     def _change_interest(self, handler: EventHandler) -> None:
-        """Update the selector, which cannot wait for no event: then the handle is unregistered."""
+        """Update the selector; unregister a handle without interest, since selectors do not accept 0."""
         wanted = handler.interest
         if not handler.reactor_interest:
             self._selector.register(handler.handle, wanted, handler)

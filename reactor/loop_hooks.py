@@ -1,4 +1,4 @@
-"""What can observe a reactor: hooks for a subclass, and a reporter of slow callbacks and turns.
+"""Observing a reactor: hooks for a subclass, and a reporter of slow callbacks and turns.
 
     class Counting(Reactor):
         calls = 0
@@ -9,9 +9,9 @@
         def after_call(self, handler, events, began):
             self.calls += 1
 
-The hooks do nothing here. A call of an empty method takes 25 ns, three times a request, so the reactor calls
-them only where ``hooks``, which it asks when it is made, returns an object. An exception that a hook raises
-ends the loop.
+The hooks do nothing here. Calling an empty method takes 25 ns, three times per request, so the reactor calls
+them only if ``hooks``, which its constructor calls, returns an object. An exception raised by a hook ends the
+loop.
 """
 
 import selectors
@@ -19,7 +19,7 @@ from typing import Protocol
 
 from reactor.event_handler import EventHandler
 
-# What a selector returns: keys, each with an event mask.
+# The result of a selector: keys, each with an event mask.
 Ready = list[tuple[selectors.SelectorKey, int]]
 
 
@@ -27,24 +27,24 @@ class LoopHooks:
     """The public hooks of a reactor. Times are in seconds of the reactor's clock."""
 
     def hooks(self) -> "LoopHooks | None":
-        """Return the object whose hooks are called, None for no object."""
+        """Return the object whose hooks are called, or None."""
         return None
 
     def on_selected(self, asked: float, timeout: float | None, ready: Ready) -> None:
-        """Observe what the selector returned, which was asked at a time to sleep for ``timeout`` at most."""
+        """Observe the result of the selector, called at time ``asked`` with ``timeout``."""
 
     def before_call(self, handler: EventHandler, events: int) -> None:
-        """Observe that a handler is due, for an event mask (which may be stale), DEADLINE or SOON."""
+        """Observe that a handler is to be called for an event mask (may be stale), DEADLINE or SOON."""
 
     def after_call(self, handler: EventHandler, events: int, began: float) -> None:
-        """Observe that its callbacks have returned; a call begins when the one before has returned."""
+        """Observe that its callbacks have returned; ``began`` is when the call before it returned."""
 
 
 class SlowReporter(Protocol):
-    """Reports what blocked the loop."""
+    """Reports callbacks and turns that blocked the loop."""
 
     def on_slow_callback(self, handler: EventHandler, callback: str, seconds: float) -> None:
-        """Report a callback that took so many seconds."""
+        """Report a callback that took ``seconds``."""
 
     def on_slow_turn(self, ready: int) -> None:
-        """Report a turn with so many ready handles."""
+        """Report a slow turn with ``ready`` ready handles."""

@@ -6,12 +6,12 @@
     def hello(request):
         return Response.text(f"Hello, {request.params['name']}!")
 
-A pattern is a path whose segments are literal, or ``{name}`` for one segment, or, at its end,
-``{name...}`` for the rest of the path, slashes and all. The patterns make a tree with a level for
-each segment; a literal segment is tried before a named one, and that before the rest.
+A segment of a pattern is literal, or ``{name}`` for any one segment, or, at the end, ``{name...}`` for the
+rest of the path including slashes. The patterns form a tree with one level per segment; a literal segment
+is tried before ``{name}``, and that before ``{name...}``.
 
-A route also says what becomes of a request's content, before any of it is read: its *sink* opens a
-place for it, or refuses the request. Routing knows no connection; whoever serves asks ``resolve``.
+A route also has a *sink factory*: before the body is read, it opens a sink, which receives the body, or
+refuses the request. The router has no connection; the server calls ``resolve``.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,34 +27,33 @@ from reactor.settings import MIB
 Handler = Callable[[Request], Response]
 Function = TypeVar("Function", bound=Handler)
 
-# All that are known but CONNECT, which names no path, and which only a proxy has a use for.
+# All known methods except CONNECT, which has no path, and which only proxies implement.
 METHODS = tuple(method for method in grammar.METHODS if method != "CONNECT")
 
 
 class Sink(Protocol):
-    """Where the content of one request goes, piece by piece as it comes.
+    """Receives the body of one request, chunk by chunk.
 
-    ``write`` and ``finish`` may raise HTTPError to refuse the request after all. ``close`` is
-    called once, whatever happened.
+    ``write`` and ``finish`` may raise HTTPError to refuse the request. ``close`` is always called, once.
     """
 
-    def write(self, octets: bytes) -> None:
-        """Take a piece of the content."""
+    def write(self, data: bytes) -> None:
+        """Receive a chunk of the body."""
 
     def finish(self) -> object:
-        """Return what the handler gets, now that the body is complete.
+        """Return the result for the handler; called when the body is complete.
 
         Bytes become ``request.content``, anything else becomes ``request.upload``.
         """
 
     def close(self) -> None:
-        """Let go of the place: the request is done with, and what was not kept is to be gone."""
+        """Release resources, and delete an incomplete result."""
 
 
 class InterimSink:
-    """Base class of sinks that have an interim response sent before the body is received (RFC 9110, 15.2).
+    """Base class of sinks with an interim response, sent before the body is received (RFC 9110, 15.2).
 
-    ``interim`` is its status and its header fields, or None. HTTP/1.0 clients get no interim response.
+    ``interim`` is its status and headers, or None. HTTP/1.0 clients get no interim response.
     """
 
     __slots__ = ()
@@ -62,14 +61,14 @@ class InterimSink:
     interim: tuple[int, Fields] | None
 
 
-# Given a request whose head is complete, open a place for its content; raise HTTPError to refuse.
+# Opens a sink for the body of a request; raises HTTPError to refuse the request.
 SinkFactory = Callable[[Request], Sink]
 
 
 class DiscardSink:
     """A sink that counts the body's bytes and discards them; raises HTTPError(413) above ``limit`` bytes.
 
-    ``announced`` is the Content-Length of a body, and is checked before any of it is read.
+    ``announced`` is the Content-Length of the body, and is checked before any of it is read.
     """
 
     __slots__ = ("_limit", "_size")
@@ -80,55 +79,55 @@ class DiscardSink:
         self._limit = limit
         self._size = 0
 
-    def write(self, octets: bytes) -> None:
-        """Count a piece of the content."""
-        self._size += len(octets)
+    def write(self, data: bytes) -> None:
+        """Count the bytes of a chunk."""
+        self._size += len(data)
         if self._size > self._limit:
             raise content_too_large(self._limit)
 
     def finish(self) -> bytes:
-        """Return no content."""
+        """Return no body."""
         return b""
 
     def close(self) -> None:
-        """Do nothing: there is nothing to let go of."""
+        """Do nothing: this sink has no resources."""
 
 
 class BufferSink(DiscardSink):
-    """A sink that keeps the content in memory, up to ``limit`` octets."""
+    """A sink that keeps the body in memory, up to ``limit`` bytes."""
 
-    __slots__ = ("_octets",)
+    __slots__ = ("_data",)
 
     def __init__(self, limit: int, announced: int = 0) -> None:
         super().__init__(limit, announced)
-        self._octets = bytearray()  # not a list: a piece may be a single octet, and an object each is dear
+        self._data = bytearray()  # not a list: an object for each chunk of one byte takes too much memory
 
-    def write(self, octets: bytes) -> None:
-        """Take a piece of the content."""
-        super().write(octets)
-        self._octets += octets
+    def write(self, data: bytes) -> None:
+        """Append a chunk of the body."""
+        super().write(data)
+        self._data += data
 
     def finish(self) -> bytes:
-        """Return the content."""
-        return bytes(self._octets)
+        """Return the body."""
+        return bytes(self._data)
 
     def close(self) -> None:
-        """Forget what came."""
-        self._octets.clear()
+        """Release the memory."""
+        self._data.clear()
 
 
 def buffered(limit: int) -> SinkFactory:
-    """Make a sink factory that keeps content of up to ``limit`` octets in memory."""
+    """Return a sink factory that keeps a body of up to ``limit`` bytes in memory."""
     return _LimitedSinks(limit, BufferSink)
 
 
 def discard(limit: int) -> SinkFactory:
-    """Make a sink factory that takes content of up to ``limit`` octets, and keeps none of it."""
+    """Return a sink factory that discards a body of up to ``limit`` bytes."""
     return _LimitedSinks(limit, DiscardSink)
 
 
 class _LimitedSinks:
-    """A sink factory: makes sinks of one class with one limit."""
+    """A sink factory for one class and one limit."""
 
     __slots__ = ("_limit", "_sink_class")
 
@@ -137,11 +136,11 @@ class _LimitedSinks:
         self._sink_class = sink_class
 
     def __call__(self, request: Request) -> DiscardSink:
-        """Open a sink for a request; raise HTTPError(413) when its Content-Length is above the limit."""
+        """Open a sink for a request; raise HTTPError(413) if its Content-Length is above the limit."""
         return self._sink_class(self._limit, request.head.length)
 
 
-# In GET, HEAD, DELETE and OPTIONS content means nothing (RFC 9110, 9.3): it is not to cost memory.
+# In GET, HEAD, DELETE and OPTIONS a body has no meaning (RFC 9110, 9.3), so it is discarded.
 DEFAULT_SINKS = {
     method: buffered(1 * MIB) if method in ("POST", "PUT", "PATCH") else discard(1 * MIB)
     for method in METHODS
@@ -149,10 +148,9 @@ DEFAULT_SINKS = {
 
 
 class Route:
-    """What answers a request: a handler, and the sink for its content, None to answer without taking it.
+    """A handler, and the sink factory for the body; None to respond without reading the body.
 
-    ``always_open_sink`` says that the sink is opened for a request without content, too: its result is what
-    the handler uses.
+    ``always_open_sink`` opens a sink for requests without a body, too, since the handler uses its result.
     """
 
     __slots__ = ("always_open_sink", "handler", "sink", "template")
@@ -167,7 +165,7 @@ class Route:
 
 
 class _Node:
-    """One level of the tree: where each next segment leads, and what answers when there is none."""
+    """A node of the tree: a child for each next segment, and the routes of the path that ends here."""
 
     __slots__ = ("literals", "named", "rest", "routes")
 
@@ -179,35 +177,35 @@ class _Node:
 
 
 class Router:
-    """A set of routes, passed in by whoever starts the server; with ``cors`` OPTIONS answers a preflight."""
+    """A set of routes for a server; with ``cors`` it also responds to preflight requests."""
 
     def __init__(self, cors: bool = False) -> None:
         self._root = _Node()
         self._cors = cors
-        self.version = object()  # another one when a route is added
+        self.version = object()  # replaced when a route is added
 
-    # Building it.
+    # Registration.
 
     def get(self, pattern: str) -> Callable[[Function], Function]:
-        """Register a function for GET, and so for HEAD."""
+        """Register a function for GET and HEAD."""
         return self.route("GET", pattern)
 
     def post(self, pattern: str, sink: SinkFactory | None = None) -> Callable[[Function], Function]:
-        """Register a function for POST; without a sink, up to 1 MiB of content is kept in memory."""
+        """Register a function for POST; without a sink, a body of up to 1 MiB is kept in memory."""
         return self.route("POST", pattern, sink)
 
     def route(
         self, method: str, pattern: str, sink: SinkFactory | None = None
     ) -> Callable[[Function], Function]:
-        """Register a function for a method; raise ValueError for a pattern that cannot be."""
+        """Register a function for a method; raise ValueError for an invalid method or pattern."""
         if method not in METHODS:
-            raise ValueError(f"{method!r} is none of the methods {', '.join(METHODS)}")
+            raise ValueError(f"invalid method: {method!r} (expected one of {', '.join(METHODS)})")
 
         def register(function: Function) -> Function:
             node = self._node(pattern)
             implied = method == "HEAD" and node.routes.get("HEAD") is node.routes.get("GET")
             if method in node.routes and not implied:
-                raise ValueError(f"{method} {pattern} has a handler already")
+                raise ValueError(f"{method} {pattern} already has a handler")
             node.routes[method] = Route(pattern, function, sink or DEFAULT_SINKS[method], sink is not None)
             if method == "GET":
                 node.routes.setdefault("HEAD", node.routes["GET"])
@@ -217,9 +215,9 @@ class Router:
         return register
 
     def _node(self, pattern: str) -> _Node:
-        """Return the node of a pattern, made where it is missing."""
+        """Return the node of a pattern; missing nodes are created."""
         if not pattern.startswith("/"):
-            raise ValueError(f"the pattern {pattern!r} does not begin with a slash")
+            raise ValueError(f"invalid pattern: {pattern!r} (expected a leading slash)")
         node, segments = self._root, pattern.split("/")[1:]
         names = []
         for index, segment in enumerate(segments, 1):
@@ -228,13 +226,15 @@ class Router:
                 continue
             name = segment[1:-1].removesuffix("...")
             if not segment.endswith("}") or not name.isidentifier():
-                raise ValueError(f"{segment!r} in the pattern {pattern!r} is not {{name}} or {{name...}}")
+                raise ValueError(
+                    f"invalid pattern: {pattern!r} ({segment!r} must be {{name}} or {{name...}})"
+                )
             if name in names:
-                raise ValueError(f"the pattern {pattern!r} has {name!r} twice")
+                raise ValueError(f"invalid pattern: {pattern!r} (duplicate name {name!r})")
             names.append(name)
             if segment.endswith("...}"):
                 if index < len(segments):
-                    raise ValueError(f"{segment!r} is not at the end of the pattern {pattern!r}")
+                    raise ValueError(f"invalid pattern: {pattern!r} ({segment!r} must be the last segment)")
                 node.rest = self._branch(node.rest, name, pattern)
                 node = node.rest[1]
             else:
@@ -247,17 +247,19 @@ class Router:
         if branch is None:
             return name, _Node()
         if branch[0] != name:
-            raise ValueError(f"the pattern {pattern!r} calls {{{branch[0]}}} by another name")
+            raise ValueError(
+                f"invalid pattern: {pattern!r} ({{{name}}} is named {{{branch[0]}}} in another pattern)"
+            )
         return branch
 
-    # Asking it.
+    # Lookup.
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
-        """Return the route for a method and the segments of a path, and the parts that it names.
+        """Return the route for a method and the segments of a path, and the path parameters.
 
-        Neither changes, so that they can be cached and serve many requests.
-        If none matches, the route answers with an error: 501 for an unknown method, 404 for
-        the path, 405 for the method there. ``segments`` is empty for the asterisk-form.
+        Both are immutable, so that they can be cached and shared by many requests. If no route matches, the
+        returned route responds with an error: 501 for an unknown method, 404 for an unknown path, 405 for a
+        method that the path does not support. ``segments`` is empty for the asterisk-form.
         """
         params: dict[str, str] = {}
         node = self._find(self._root, segments, 0, params) if segments else None
@@ -268,8 +270,8 @@ class Router:
         return self._no_match(method, node, bool(segments)), NO_PARAMS
 
     def _find(self, node: _Node, segments: Sequence[str], index: int, params: dict[str, str]) -> _Node | None:
-        """Walk down the tree from a node with the segments from ``index`` on."""
-        while index < len(segments) and node.named is None and node.rest is None:  # there is but one way
+        """Return the node for the segments from ``index`` on, None without a match."""
+        while index < len(segments) and node.named is None and node.rest is None:  # there is only one way
             child = node.literals.get(segments[index])
             if child is None:
                 return None
@@ -294,17 +296,17 @@ class Router:
 
     def _no_match(self, method: str, node: _Node | None, has_path: bool) -> Route:
         if method not in METHODS:
-            return _error_route(501, "no such method is implemented")
+            return _error_route(501, "method not implemented")
         if method == "OPTIONS" and (node is not None or not has_path):
             return _options(self._allowed(node), self._cors)
         if node is None:
-            return _error_route(404, "there is nothing at this path")
+            return _error_route(404, "no resource at this path")
         allowed = self._allowed(node)
-        return _error_route(405, f"the methods here are {allowed}", (("Allow", allowed),))
+        return _error_route(405, f"method not allowed (allowed: {allowed})", (("Allow", allowed),))
 
     @staticmethod
     def _allowed(node: _Node | None) -> str:
-        """Write the Allow field of a node; of all methods that the server knows, for the asterisk-form."""
+        """Return the value of Allow for a node; all methods of the server for the asterisk-form."""
         known = METHODS if node is None else node.routes
         return ", ".join(method for method in METHODS if method in known or method == "OPTIONS")
 
@@ -314,6 +316,6 @@ def _error_route(status: int, reason: str, headers: tuple[tuple[str, str], ...] 
 
 
 def _options(allowed: str, cors: bool) -> Route:
-    """Answer OPTIONS, whose content, if there is any, means nothing here (RFC 9110, 9.3.7)."""
+    """Return a route that responds to OPTIONS; a body has no meaning here (RFC 9110, 9.3.7)."""
     headers = (("Allow", allowed), *(preflight_fields(allowed) if cors else ()))
     return Route("", lambda request: Response(204, b"", headers), discard(64 * 1024))

@@ -1,8 +1,8 @@
-"""Every limit and deadline, each with its unit and its reason.
+"""The limits and timeouts of a server, each with its unit, default, minimum and help text.
 
-The command line, its environment variables, ``--help`` and the README's table are all made from
-the fields below, so that there is one place to read and one to change. Sizes are in octets, times
-in seconds. The settings know nothing of what obeys them.
+The command-line options, their environment variables, ``--help`` and the table of options in
+handlers/README.md are generated from, or checked against, the fields below. Sizes are in bytes, times in
+seconds.
 """
 
 from dataclasses import dataclass, field, fields
@@ -13,82 +13,137 @@ MIB = 1024 * KIB
 GIB = 1024 * MIB
 
 
-def _limit(default: float, unit: str, group: str, reason: str, minimum: float = 1) -> Any:
-    metadata = {"unit": unit, "group": group, "help": reason, "minimum": minimum}
+def _limit(default: float, unit: str, group: str, help_text: str, minimum: float = 1) -> Any:
+    metadata = {"unit": unit, "group": group, "help": help_text, "minimum": minimum}
     return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """The limits and deadlines of one server; raises ValueError for a value out of range."""
+    """The limits and timeouts of one server; raises ValueError for a value that is out of range."""
 
-    # What a request may be.
-    max_request_line: int = _limit(8190, "octets", "requests", "longer request lines get 414")
-    max_field_line: int = _limit(8190, "octets", "requests", "a longer field line gets 431")
-    max_fields: int = _limit(100, "fields", "requests", "more field lines get 431")
-    max_head: int = _limit(32 * KIB, "octets", "requests", "a longer head gets 431")
-    max_body: int = _limit(1 * GIB, "octets", "requests", "longer content gets 413, before it is read", 0)
-    max_chunk_line: int = _limit(
-        1 * KIB, "octets", "requests", "a longer chunk size with its extensions gets 400", 16
+    # Limits.
+    max_connections: int = _limit(
+        0, "connections", "limits", "maximum concurrent connections; 0 derives it from the open-file limit", 0
+    )
+    max_body: int = _limit(
+        1 * GIB, "bytes", "limits", "maximum size of a request body; larger ones get 413", 0
+    )
+    max_head: int = _limit(
+        32 * KIB,
+        "bytes",
+        "limits",
+        "maximum size of a request head (request line and headers); larger ones get 431",
+    )
+    max_request_line: int = _limit(
+        8190, "bytes", "limits", "maximum length of the request line; longer ones get 414"
+    )
+    max_field_line: int = _limit(
+        8190, "bytes", "limits", "maximum length of a header line; longer ones get 431"
+    )
+    max_fields: int = _limit(
+        100, "fields", "limits", "maximum number of header lines; requests with more get 431"
     )
     min_free_space: int = _limit(
-        64 * MIB, "octets", "requests", "an upload that would leave less on the disk gets 507", 0
+        64 * MIB, "bytes", "limits", "minimum free disk space; uploads that would leave less get 507", 0
     )
 
-    # How long a connection may take. A State names its timeout; "_timeout" makes it a field here.
+    # Timeouts. The states of a connection refer to them by name, without "_timeout".
     first_octet_timeout: float = _limit(
-        20.0, "seconds", "deadlines", "from connecting to the first octet; then closed", 0.001
+        20.0, "seconds", "timeouts", "close a new connection on which no byte arrives for this long", 0.001
     )
     head_timeout: float = _limit(
-        20.0, "seconds", "deadlines", "from a head's first octet to its end, never extended; then 408", 0.001
+        20.0,
+        "seconds",
+        "timeouts",
+        "maximum time to receive a request head, from its first byte; slower requests get 408",
+        0.001,
     )
     content_timeout: float = _limit(
-        20.0, "seconds", "deadlines", "the window over which --min-rate is measured", 0.001
+        20.0, "seconds", "timeouts", "interval over which the rate of a request body is measured", 0.001
     )
     min_rate: float = _limit(
-        500.0, "octets/s", "deadlines", "content that comes slower over a whole window gets 408", 0
+        500.0,
+        "bytes/s",
+        "timeouts",
+        "minimum rate of a request body, measured over --content-timeout; slower requests get 408",
+        0,
     )
     stall_timeout: float = _limit(
-        60.0, "seconds", "deadlines", "a client that takes nothing of its response is reset", 0.001
+        60.0,
+        "seconds",
+        "timeouts",
+        "reset the connection when the client has read nothing for this long (write timeout)",
+        0.001,
     )
     keep_alive_timeout: float = _limit(
-        75.0, "seconds", "deadlines", "idle between two requests; then closed silently", 0.001
-    )
-    linger_timeout: float = _limit(
-        5.0, "seconds", "deadlines", "after the last response, for the client to read it and close", 0.001
+        75.0, "seconds", "timeouts", "close a connection that is idle between requests for this long", 0.001
     )
     shutdown_delay: float = _limit(
         0.0,
         "seconds",
-        "deadlines",
-        "after SIGTERM or SIGINT, serve as before for so long, while /readyz of the inspector answers 503",
+        "timeouts",
+        "after SIGTERM or SIGINT, keep serving for this long while /readyz of the inspector answers 503",
         0,
     )
     # Below the 10 s after which container runtimes kill.
     shutdown_timeout: float = _limit(
         8.0,
         "seconds",
-        "deadlines",
-        "after that delay, maximum time to finish requests; then connections are cut off",
+        "timeouts",
+        "during a graceful shutdown, maximum time to finish requests before connections are closed",
         0,
     )
 
-    # What one connection may hold, and what it may take of one turn before others have theirs.
-    high_water: int = _limit(256 * KIB, "octets", "shares", "unsent responses above this: parse no more")
-    low_water: int = _limit(64 * KIB, "octets", "shares", "unsent responses below this: parse again", 0)
-    turn_read: int = _limit(64 * KIB, "octets", "shares", "read from one connection in one turn")
-    turn_send: int = _limit(256 * KIB, "octets", "shares", "sent to one connection in one turn")
-    turn_compress: int = _limit(64 * KIB, "octets", "shares", "compressed for one connection in one turn")
-    turn_requests: int = _limit(
-        64, "requests", "shares", "answered, or pieces of content taken, for one connection in one turn"
+    # Flow control, and fairness: what one connection may use of one event loop turn.
+    linger_timeout: float = _limit(
+        5.0,
+        "seconds",
+        "advanced",
+        "after the last response, maximum time to wait for the client to read it and close",
+        0.001,
     )
-    turn_accepts: int = _limit(64, "connections", "shares", "accepted in one turn")
-    max_connections: int = _limit(
-        0, "connections", "shares", "held at once; 0 takes what the limit on open files allows", 0
+    max_chunk_line: int = _limit(
+        1 * KIB, "bytes", "advanced", "maximum length of a chunk-size line; longer ones get 400", 16
+    )
+    high_water: int = _limit(
+        256 * KIB,
+        "bytes",
+        "advanced",
+        "stop parsing requests of a connection when this much is buffered for writing",
+    )
+    low_water: int = _limit(
+        64 * KIB,
+        "bytes",
+        "advanced",
+        "resume parsing requests when the write buffer has drained to this size",
+        0,
+    )
+    turn_read: int = _limit(
+        64 * KIB, "bytes", "advanced", "maximum bytes read from one connection per event loop turn"
+    )
+    turn_send: int = _limit(
+        256 * KIB, "bytes", "advanced", "maximum bytes sent to one connection per event loop turn"
+    )
+    turn_compress: int = _limit(
+        64 * KIB, "bytes", "advanced", "maximum bytes compressed for one connection per event loop turn"
+    )
+    turn_requests: int = _limit(
+        64,
+        "requests",
+        "advanced",
+        "maximum requests (or body chunks) processed for one connection per event loop turn",
+    )
+    turn_accepts: int = _limit(
+        64, "connections", "advanced", "maximum connections accepted per event loop turn"
     )
 
     slow_turn: float = _limit(
-        0.05, "seconds", "shares", "a hook, or a whole turn, that takes longer is logged", 0.001
+        0.05,
+        "seconds",
+        "logging",
+        "log a warning when a callback, or a whole event loop turn, takes longer than this",
+        0.001,
     )
 
     # Switches.
@@ -99,6 +154,8 @@ class Settings:
             value, minimum = getattr(self, each.name), each.metadata.get("minimum", 0)
             # "not >=" instead of "<": a NaN compares false with everything, and is out of range too.
             if not minimum <= value < 2**53:
-                raise ValueError(f"{each.name} must be from {minimum} to {2**53 - 1}, not {value}")
+                raise ValueError(f"invalid {each.name}: {value} (must be from {minimum} to {2**53 - 1})")
         if self.low_water >= self.high_water:
-            raise ValueError("low_water must be less than high_water")
+            raise ValueError(
+                f"invalid low_water: {self.low_water} (must be less than high_water, {self.high_water})"
+            )

@@ -1,13 +1,11 @@
 """Wakeup handles: signals and calls from other threads, delivered through a socket pair.
 
-    Wakeup        call_soon(function, *args) from any thread: called in the reactor's next turn
-    SignalHandle  the same, and a function is called with the number of each signal that arrived
+    Wakeup        call_soon(function, *args), from any thread: call a function in the reactor's next turn
+    SignalHandle  the same, and calls a function with the number of each signal received
 
-Both write a byte into a socket pair whose other end the reactor waits for. A signal handler may
-interrupt any line of code, and other threads run at any time: neither may touch objects of the loop;
-both may write a byte.
-
-This module does not know what a signal or a call is for.
+Both write a byte into a socket pair whose other end is registered with the reactor (the self-pipe trick).
+Signal handlers and other threads can run at any time, so they must not touch objects of the loop; writing
+a byte is safe.
 """
 
 import logging
@@ -26,16 +24,16 @@ from reactor.event_handler import EventHandler, Interest
 
 log = logging.getLogger("reactor")
 
-# Seconds. Functions that take longer together wait for the next turn, so that other handlers are called.
+# Seconds per turn for calling functions; the others wait for the next turn, so that other handlers run.
 TURN_SHARE = 0.01
 
 Call = tuple[Callable[..., object], tuple[object, ...]]
 
 
 class Wakeup(EventHandler):
-    """Calls functions in the reactor's turn, in the order in which other threads asked for it.
+    """Calls functions passed by other threads in the reactor's thread, in order.
 
-    How many functions wait is not bounded: what calls more than the loop can do fills the memory.
+    The queue is not bounded: callers that are faster than the loop fill the memory.
     """
 
     __slots__ = ("__weakref__", "_calls", "_clock", "_lock", "_writing_end")
@@ -47,21 +45,21 @@ class Wakeup(EventHandler):
         self._writing_end.setblocking(False)
         self._calls: deque[Call] = deque()
         self._clock = clock
-        # Without it, close() could release the descriptor while another thread writes to it. Reentrant,
-        # since a signal handler written in Python may interrupt ``call_soon``, and call it.
+        # Prevents close() from releasing the file descriptor while another thread writes to it. Reentrant,
+        # since a Python signal handler may interrupt ``call_soon`` and call it again.
         self._lock = threading.RLock()
 
     @property
     def closed(self) -> bool:
-        """True when no further function will be called."""
+        """Whether the handle is closed, so that no further function will be called."""
         return self._writing_end.fileno() < 0
 
     def call_soon(self, function: Callable[..., object], *arguments: object) -> bool:
-        """Have a function called in the reactor's next turn, from any thread; return False when closed."""
+        """Call a function in the reactor's next turn; thread-safe. Return False if closed."""
         with self._lock:
             if self.closed:
                 return False
-            # One byte is enough for all calls that wait: the first of them writes it.
+            # One byte is enough for all pending calls: the first of them writes it.
             is_first = not self._calls
             self._calls.append((function, arguments))
             if is_first:
@@ -69,12 +67,12 @@ class Wakeup(EventHandler):
             return True
 
     def on_readable(self) -> None:
-        """Call the functions that wait; one that is added during a call waits for the next turn."""
+        """Call the pending functions; functions that these add wait for the next turn."""
         self._receive()
         self._run_calls()
 
     def close(self) -> None:
-        """Close both ends, after the reactor has removed this handler; calls that wait are dropped."""
+        """Close both sockets and drop pending calls; remove this handler from the reactor first."""
         with self._lock:
             self._calls.clear()
             self.handle.close()
@@ -84,7 +82,7 @@ class Wakeup(EventHandler):
         try:
             self._writing_end.send(b"\0")
         except OSError:
-            pass  # the buffer is full of bytes that will wake the reactor
+            pass  # the buffer is full: the reactor will wake up anyway
 
     def _receive(self) -> bytes:
         try:
@@ -94,9 +92,9 @@ class Wakeup(EventHandler):
         return data
 
     def _run_calls(self) -> None:
-        """Call the functions that wait, in the time of a turn's share; be called again for the others."""
+        """Call pending functions for at most TURN_SHARE seconds; wake up again for the others."""
         ends = self._clock() + TURN_SHARE
-        count = len(self._calls)  # functions that are added by these wait for the next turn
+        count = len(self._calls)  # functions that these add wait for the next turn
         while count and self._calls:
             count -= 1
             function, arguments = self._calls.popleft()
@@ -111,8 +109,8 @@ class Wakeup(EventHandler):
                 self._wake()
 
 
-# The handles that catch signals. In a forked child, the numbers of its signals would wake the parent, and
-# its own signals, such as the SIGTERM of Process.terminate(), would have no effect.
+# The handles that catch signals, restored in a forked child: otherwise the child's signals would wake the
+# parent, and have no effect on the child, such as the SIGTERM of Process.terminate().
 _catching: "WeakSet[SignalHandle]" = WeakSet()
 
 
@@ -125,10 +123,10 @@ os.register_at_fork(after_in_child=_restore_in_child)
 
 
 class SignalHandle(Wakeup):
-    """Calls a function in the reactor's turn with the number of each signal that is caught.
+    """Calls a function in the reactor's thread with the number of each caught signal.
 
-    The bytes of the socket pair only wake the reactor: it has room for some hundreds of signals, and a forked
-    child writes into the same one. The numbers are kept in memory.
+    The signal numbers are queued in memory. The bytes in the socket pair only wake the reactor: it holds only
+    a few hundred, and a forked child may write into it, too.
     """
 
     __slots__ = ("_function", "_numbers", "_previous", "_previous_wakeup")
@@ -141,7 +139,7 @@ class SignalHandle(Wakeup):
         self._previous_wakeup: int | None = None
 
     def catch(self, numbers: Iterable[int]) -> None:
-        """Catch signals until ``restore``; raise ValueError outside the main thread, with none caught."""
+        """Catch signals until ``restore``; raise ValueError outside the main thread."""
         try:
             self._previous_wakeup = signal.set_wakeup_fd(
                 self._writing_end.fileno(), warn_on_full_buffer=False
@@ -154,9 +152,9 @@ class SignalHandle(Wakeup):
             raise
 
     def restore(self) -> None:
-        """Restore what handled the signals before."""
+        """Restore the previous signal handlers."""
         for number, handler in self._previous.items():
-            # None stands for a handler that was not set from Python, and cannot be set again.
+            # None: the previous handler was not installed from Python, and cannot be restored.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._previous.clear()
         _catching.discard(self)
@@ -164,13 +162,13 @@ class SignalHandle(Wakeup):
         if previous is not None:
             try:
                 signal.set_wakeup_fd(previous)
-            except (OSError, ValueError):  # it has been closed since
+            except (OSError, ValueError):  # the file descriptor was closed
                 signal.set_wakeup_fd(-1)
 
     def on_readable(self) -> None:
-        """Call the function with each number; then the functions that other threads have passed."""
+        """Handle the pending signals, then call the pending functions."""
         self._receive()
-        for _ in range(len(self._numbers)):  # not while there are any: they may come faster
+        for _ in range(len(self._numbers)):  # not "while": signals may arrive faster than they are handled
             number = self._numbers.popleft()
             try:
                 self._function(number)
@@ -179,10 +177,10 @@ class SignalHandle(Wakeup):
         self._run_calls()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        """Note a signal, as its handler: the work is done in the reactor's turn."""
+        """Queue a signal; this is the signal handler, and the work is done in the reactor's thread."""
         self._numbers.append(number)
 
     def close(self) -> None:
-        """Restore what handled the signals before, and close both ends."""
+        """Restore the previous signal handlers, and close both sockets."""
         self.restore()
         super().close()

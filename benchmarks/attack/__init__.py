@@ -1,1 +1,1 @@
-"""Attack clients against one server, and what its other clients notice."""
+"""Attacks on the server, and their effect on its honest clients."""

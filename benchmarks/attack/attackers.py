@@ -1,12 +1,13 @@
-"""Attackers: each kind holds, drips or bursts in its own way, and comes back when it is shut out.
+"""Attack clients, one class per kind of attack. They reconnect when disconnected.
 
-    Slow        sends one octet every so often: of a head, of a body, of a chunked body
-    SlowReader  asks for a large file, and takes little of it, or nothing
-    Silent      connects, and says nothing; or only the beginning of a head; or asks once, and stays
-    Storm       sends requests without end, and never reads
-    Bomb        sends what no limit allows, or what takes long to read, and expects a certain status
+    Slow        sends a head one byte at a time; SlowBody: a body, or a chunked body
+    SlowReader  requests a large file, and reads little of it, or nothing
+    Silent      sends nothing; HalfHead: an incomplete head; Idle: at most one request
+    Storm       sends requests continuously, and never reads
+    Hoarder     uses two file descriptors of the server per connection
+    Bomb        sends requests that exceed a limit, or are expensive to parse, and checks the status
 
-They send what a server must survive; what they met with is counted by their ClientGroup.
+Responses and disconnects are counted in ``ClientGroup.events``.
 """
 
 import itertools
@@ -22,7 +23,7 @@ LARGE = b"GET /files/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 class Attacker(Client):
-    """One attacker of many; ``interval`` is in seconds, between two things it does."""
+    """An attacker; ``interval`` is the time between two actions, in seconds."""
 
     def __init__(self, group: ClientGroup, number: int, interval: float) -> None:
         super().__init__(group)
@@ -30,16 +31,16 @@ class Attacker(Client):
         self.interval = interval
 
     def schedule(self) -> None:
-        """Be called again after a while."""
+        """Set the timer for the next action."""
         self.deadline = self.group.reactor.now + self.interval
 
-    def on_data(self, octets: bytes) -> None:
-        """Count the answers by their status."""
-        if octets.startswith(b"HTTP/1.1 "):
-            self.group.events[octets[9:12].decode()] += 1
+    def on_data(self, data: bytes) -> None:
+        """Count responses by status."""
+        if data.startswith(b"HTTP/1.1 "):
+            self.group.events[data[9:12].decode()] += 1
 
     def on_disconnect(self, how: str) -> None:
-        """Count it, and come back."""
+        """Count the disconnect, and reconnect."""
         self.group.events[how] += 1
         self.disconnect()
         if self.group.returning:
@@ -47,34 +48,34 @@ class Attacker(Client):
 
 
 class Slow(Attacker):
-    """Sends a beginning, and then one octet at a time."""
+    """Sends the start of a request, and then one byte at a time."""
 
     def __init__(self, group: ClientGroup, number: int, interval: float) -> None:
         super().__init__(group, number, interval)
-        self._octets: Iterator[int] = iter(b"")
+        self._data: Iterator[int] = iter(b"")
 
     def beginning(self) -> bytes:
-        """Return what is sent at once."""
+        """Return the data to send first."""
         return HEAD_BEGUN
 
     def dripping(self) -> bytes:
-        """Return what is sent octet by octet, again and again."""
+        """Return the data to send byte by byte, repeatedly."""
         return b"a"
 
     def on_connected(self) -> None:
-        """Begin a request."""
-        self._octets = itertools.cycle(self.dripping())
+        """Send the start of the request."""
+        self._data = itertools.cycle(self.dripping())
         self.schedule()
         self.send(self.beginning())
 
     def on_timer(self) -> None:
-        """Send an octet."""
+        """Send one byte."""
         self.schedule()
-        self.send(bytes([next(self._octets)]))
+        self.send(bytes([next(self._data)]))
 
 
 class SlowBody(Slow):
-    """Uploads a file, one octet at a time; every second one in the chunked coding."""
+    """Uploads a file one byte at a time; every second attacker uses chunked encoding."""
 
     def beginning(self) -> bytes:
         """Return the head."""
@@ -82,23 +83,23 @@ class SlowBody(Slow):
         return b"POST /files/slow-%d HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n" % (self.number, framing)
 
     def dripping(self) -> bytes:
-        """Return content, or a chunk of it."""
+        """Return body data, or a chunk."""
         return b"1\r\nx\r\n" if self.number % 2 else b"x"
 
 
 class SlowReader(Attacker):
-    """Asks for a large file; every second one takes a little now and then, the others nothing."""
+    """Requests a large file; every second attacker reads a little at intervals, the others nothing."""
 
     receive_buffer = 4096
 
     def on_connected(self) -> None:
-        """Ask, and do not care what there is to read."""
+        """Send the request, and stop reading."""
         self.interest = Interest.NONE
         self.schedule()
         self.send(LARGE)
 
     def on_timer(self) -> None:
-        """Take a little; see whether the server has reset the connection."""
+        """Read a little; check whether the server has reset the connection."""
         self.schedule()
         if self.handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.on_disconnect("reset")
@@ -107,43 +108,43 @@ class SlowReader(Attacker):
 
     def _take(self) -> None:
         try:
-            octets = self.handle.recv(256)
+            data = self.handle.recv(256)
         except BlockingIOError:
             return
         except OSError:
-            octets = b""
-        if octets:
-            self.on_data(octets)
+            data = b""
+        if data:
+            self.on_data(data)
         else:
             self.on_disconnect("closed")
 
 
 class Silent(Attacker):
-    """Connects, and stays."""
+    """Connects and sends nothing."""
 
     def on_connected(self) -> None:
-        """Say nothing."""
+        """Send nothing."""
 
 
 class HalfHead(Attacker):
-    """Connects, begins a head, and stays."""
+    """Connects and sends an incomplete head."""
 
     def on_connected(self) -> None:
-        """Say what makes the server wait for more."""
+        """Send an incomplete head."""
         self.send(HEAD_BEGUN)
 
 
 class Idle(Attacker):
-    """Connects and stays; every second one has asked once."""
+    """Keeps an idle connection; every second attacker sends one request first."""
 
     def on_connected(self) -> None:
-        """Ask, or do not."""
+        """Send one request, or nothing."""
         if self.number % 2:
             self.send(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
 
 
 class Storm(Attacker):
-    """Sends requests as long as the server takes any, and reads no answer."""
+    """Sends pipelined requests continuously, and never reads."""
 
     receive_buffer = 4096
 
@@ -152,24 +153,24 @@ class Storm(Attacker):
         self._position = 0
 
     def on_connected(self) -> None:
-        """Wait for room alone."""
+        """Wait until the socket is writable; never read."""
         self.interest = Interest.WRITE
         self._position = 0
 
     def on_sendable(self) -> None:
-        """Send on, from where the last octets ended."""
+        """Send more, from the current position."""
         sent = self.send(STORM[self._position :])
-        self.group.events["octets"] += sent
+        self.group.events["bytes"] += sent
         self._position = (self._position + sent) % len(STORM)
 
 
 class Hoarder(Attacker):
-    """Holds two descriptors of the server with one connection: an upload, or a download, that stays."""
+    """Uses two file descriptors of the server per connection, by an upload or download that stalls."""
 
     receive_buffer = 4096
 
     def on_connected(self) -> None:
-        """Begin an upload that does not go on, or a download that is not taken."""
+        """Start an upload without a body, or a download."""
         if self.number % 2:
             self.send(
                 b"POST /files/hoard-%d HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n" % self.number
@@ -177,30 +178,30 @@ class Hoarder(Attacker):
         else:
             self.send(LARGE)
 
-    def on_data(self, octets: bytes) -> None:
-        """Of a file, take no more; after a refusal, come again, so that only descriptors are short."""
-        super().on_data(octets)
-        if octets.startswith(b"HTTP/1.1 200 "):
+    def on_data(self, data: bytes) -> None:
+        """Stop reading a download; after a 503, reconnect, so that only descriptors run out."""
+        super().on_data(data)
+        if data.startswith(b"HTTP/1.1 200 "):
             self.interest = Interest.WRITE
-        elif octets.startswith(b"HTTP/1.1 503 "):
+        elif data.startswith(b"HTTP/1.1 503 "):
             self.disconnect()
             if self.group.returning:
                 self.connect_later(self.interval)
 
     def on_sendable(self) -> None:
-        """Stay, without being told again and again that there is room."""
+        """Wait for the timer only."""
         self.interest = Interest.NONE
         self.schedule()
 
     def on_timer(self) -> None:
-        """See whether the server has reset the connection."""
+        """Check whether the server has reset the connection."""
         self.schedule()
         if self.handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.on_disconnect("reset")
 
 
 def many(line: bytes, count: int) -> bytes:
-    """Write many numbered lines."""
+    """Return ``count`` numbered lines."""
     return b"".join(line % number for number in range(count))
 
 
@@ -226,7 +227,7 @@ CHUNK_BOMBS: Mapping[bytes, str] = {
 
 
 class Bomb(Attacker):
-    """Sends one bomb a connection, the next one each time; what is answered must be as expected."""
+    """Sends one bomb per connection, in turn, and checks the status of the response."""
 
     bombs: Mapping[bytes, str] = {}
 
@@ -238,48 +239,48 @@ class Bomb(Attacker):
         self._expected = ""
 
     def on_connected(self) -> None:
-        """Begin to send."""
-        self._octets, self._expected = self._bombs[self._turn % len(self._bombs)]
+        """Start sending the next bomb."""
+        self._data, self._expected = self._bombs[self._turn % len(self._bombs)]
         self._turn += 1
         self._position = 0
         self.interest = Interest.BOTH
 
     def on_sendable(self) -> None:
-        """Send a part, so that the honest clients in this thread are not kept waiting by us."""
-        self._position += self.send(self._octets[self._position : self._position + (1 << 16)])
-        if self.connected and self._position == len(self._octets):
+        """Send a part; more at once would delay the honest clients in this thread."""
+        self._position += self.send(self._data[self._position : self._position + (1 << 16)])
+        if self.connected and self._position == len(self._data):
             self.interest = Interest.READ
 
-    def on_data(self, octets: bytes) -> None:
-        """Compare the status; one answer is all there should be."""
-        super().on_data(octets)
-        if not octets.startswith(b"HTTP/1.1 " + self._expected.encode()):
-            self.group.events["wrong answers"] += 1
+    def on_data(self, data: bytes) -> None:
+        """Check the status, and reconnect."""
+        super().on_data(data)
+        if not data.startswith(b"HTTP/1.1 " + self._expected.encode()):
+            self.group.events["wrong responses"] += 1
         self.disconnect()
         if self.group.returning:
             self.connect_later(self.interval)
 
     def on_disconnect(self, how: str) -> None:
-        """Count it: a bomb is answered before the connection ends."""
-        self.group.events["no answer"] += 1
+        """Count a connection that ended without a response."""
+        self.group.events["no response"] += 1
         super().on_disconnect(how)
 
 
 class HeaderBomb(Bomb):
-    """Sends heads that are too large in every way, and some that are only costly."""
+    """Sends heads that exceed a limit, and valid heads that are expensive to parse."""
 
     bombs = HEADER_BOMBS
 
     def on_connected(self) -> None:
-        """Make every other one a valid head whose fields nobody has seen before."""
+        """Send a bomb or, every other time, a valid head that no cache contains."""
         super().on_connected()
         if self._turn // len(self.bombs) % 2:
             serial = self.group.events["connected"]
             fields = b"".join(b"X-%d: %d-%d\r\n" % (n, serial, n) for n in range(95))
-            self._octets, self._expected = _START + fields + b"\r\n", "200"
+            self._data, self._expected = _START + fields + b"\r\n", "200"
 
 
 class ChunkBomb(Bomb):
-    """Sends chunked content that is too large in every way, or cut very small."""
+    """Sends chunked bodies that exceed a limit, or consist of very small chunks."""
 
     bombs = CHUNK_BOMBS

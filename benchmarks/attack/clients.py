@@ -1,8 +1,7 @@
-"""The clients that are served during an attack: each asks at fixed times, and holds on to its connection.
+"""Honest clients during an attack: each sends requests at fixed times on one connection.
 
-A request's time is counted from the moment it was due, not from the moment it was sent: a server that
-stalls for a second then delays every request that fell into that second, not only the one that was on
-its way. The attackers' work on the same core counts, too, so the figures are upper bounds.
+A request is timed from when it was due, not from when it was sent, so that a stall of the server delays every
+request due during it. The attackers run on the same core, so the times are upper bounds.
 """
 
 from math import inf
@@ -11,31 +10,31 @@ from benchmarks.load.client_group import RECONNECT_DELAY, Client, ClientGroup
 
 
 class HonestClient(Client):
-    """Asks for another text each time, and counts what goes wrong."""
+    """Requests a different text each time, and counts errors."""
 
     def __init__(self, group: ClientGroup, number: int) -> None:
         super().__init__(group)
         self.number = number
-        self.times: list[float] = []  # seconds, one for each answer since they were last taken
+        self.times: list[float] = []  # seconds, one per response; cleared when collected
         self.answered = 0
-        self.errors = 0  # answers that were wrong, and requests that never got one
-        self.lost = 0  # connections that ended under us
+        self.errors = 0  # wrong responses, and requests without a response
+        self.lost = 0  # connections closed or reset by the server
         self._due = 0.0
-        self._expected = b""  # the answer that is awaited
+        self._expected = b""  # the expected body; empty without a pending request
         self._received = b""
 
     @property
     def waiting(self) -> bool:
-        """True while a request has no answer."""
+        """True while a request is pending."""
         return bool(self._expected)
 
     def start(self, delay: float) -> None:
-        """Begin to ask, the first time after some seconds."""
+        """Start sending requests after a delay."""
         self.deadline = self._due = self.group.now + delay
         self.group.reactor.refresh(self)
 
     def give_up(self) -> None:
-        """Count a request that has no answer as an error that took as long as we waited."""
+        """Count a pending request as an error, with the time waited; reconnect."""
         if self.connected and not self.waiting:
             return
         self.errors += 1
@@ -46,21 +45,21 @@ class HonestClient(Client):
         self.connect_later(RECONNECT_DELAY)
 
     def on_connected(self) -> None:
-        """Ask for what was due meanwhile."""
-        self.group.events["connected"] -= 1  # that counts attackers
+        """Send a request that became due while connecting."""
+        self.group.events["connected"] -= 1  # this counter is for attackers
         self.deadline = self._due if self._due else inf
 
     def on_timer(self) -> None:
-        """Ask."""
+        """Send the next request."""
         if not self.group.asking or self.waiting:
             return
         self._expected = b"%d-%d" % (self.number, self.answered)
         self._received = b""
         self.send(b"GET /echo/%b HTTP/1.1\r\nHost: localhost\r\n\r\n" % self._expected)
 
-    def on_data(self, octets: bytes) -> None:
-        """Check the answer when it is whole."""
-        self._received += octets
+    def on_data(self, data: bytes) -> None:
+        """Check the response once it is complete."""
+        self._received += data
         head, end, content = self._received.partition(b"\r\n\r\n")
         if not end or (head.startswith(b"HTTP/1.1 200 ") and len(content) < len(self._expected)):
             return
@@ -75,7 +74,7 @@ class HonestClient(Client):
         self.deadline = self._due
 
     def on_disconnect(self, how: str) -> None:
-        """Count it, and come back at once."""
+        """Count the lost connection, and reconnect."""
         self.lost += 1
         self.errors += self.waiting
         self._expected = b""

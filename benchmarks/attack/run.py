@@ -1,19 +1,17 @@
-"""One attack run: a server, honest clients who are being served, and attackers who come and go.
+"""One attack run: a server, honest clients and attackers, in phases.
 
-    Phase    Attackers             Honest clients      Measured
-    before   -                     connect, and ask    times; then memory, descriptors
-    arrival  come                  ask                 times
-    quiet    hold what they have   are silent          processor: an attack alone is to cost little
-    attack   go on, and come back  ask                 times, processor, memory, descriptors
-    after    have left             are silent, still   processor; memory and descriptors, once all
-                                   connected           connections of the attackers are gone
-    last     -                     ask once more       whose connection is still the first
+    Phase    Attackers             Honest clients          Measured
+    before   -                     connect, send requests  times; then memory, descriptors
+    arrival  connect               send requests           times
+    quiet    do not reconnect      idle                    CPU used by the attack alone
+    attack   attack and reconnect  send requests           times, CPU, memory, descriptors
+    after    disconnected          idle                    CPU; memory and descriptors, once all
+                                                           attackers' connections are closed
+    last     -                     send one more request   connections that were never lost
 
-Attackers who never hold still are quiet after the attack instead: they do not come back. The quiet
-phase of the others is over before the server's timeouts for them are.
-
-The attack lasts as long as its scale says, and until it has met with what it is meant to meet with,
-so that an attack that never took effect does not pass for one that was withstood.
+The quiet phase comes before the attack if the attackers hold still (it ends before the server's timeouts),
+and after it otherwise. The attack lasts for the duration of its scale, and until the expected events have
+occurred, so that an attack without effect does not count as survived.
 """
 
 import tempfile
@@ -26,26 +24,26 @@ from benchmarks.attack.clients import HonestClient
 from benchmarks.attack.server import AttackedServer
 from benchmarks.load.client_group import ClientGroup
 
-STEPS = 8  # which the quiet phase is long; up to as many go before it
-AT_REST = 0.05  # of the processor
-LARGE = 64 << 20  # octets; no octet of them is on the disk
+STEPS = 8  # steps of the quiet phase; at most as many precede it
+AT_REST = 0.05  # CPU usage, in cores
+LARGE = 64 << 20  # bytes, of a sparse file
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How large an attack is, and how long its phases are, in seconds."""
+    """The size of an attack, and the durations of its phases, in seconds."""
 
-    share: float  # of the attackers
+    share: float  # of the scenario's attackers
     honest: int
     interval: float  # between two requests of an honest client
     before: float
     attack: float
     quiet: float
     after: float
-    timeout: float  # the server's, where waiting for its default would take minutes
-    interval_factor: float  # of the attackers; 1 is as the scenario says, 0.1 is ten times as fast
-    max_wait: float  # for anything that is waited for
-    own_core: bool = True  # whether the server has a core of its own
+    timeout: float  # for the server's timeouts, whose defaults would take minutes
+    interval_factor: float  # factor for the attackers' interval; 0.1 is ten times as fast
+    max_wait: float  # for any condition
+    own_core: bool = True  # whether to pin the server to its own core
 
 
 @dataclass(frozen=True)
@@ -56,25 +54,23 @@ class Scenario:
     what: str
     attackers: int  # at full scale
     kind: Callable[[ClientGroup, int, float], Attacker]
-    # What attackers must have met with, and how often for each of them, before the attack may end.
+    # Events required before the attack may end, with their number per attacker.
     expected_events: Mapping[str, float]
-    timeout_options: Sequence[str] = ()  # the options that get the timeout of the scale
-    interval: float = 1.0  # seconds, between two things that an attacker does
-    holds_still: bool = False  # whether attackers hold still while their deadlines have not passed
-    honest: int = 1 << 20  # honest clients at most
-    min_attackers: int = 1  # attackers, at any scale
-    arrival_seconds: float = 1.0  # seconds, over which the attackers arrive
+    timeout_options: Sequence[str] = ()  # options set to the timeout of the scale
+    interval: float = 1.0  # seconds between two actions of an attacker
+    holds_still: bool = False  # whether attackers are inactive until the server's timeouts
+    honest: int = 1 << 20  # maximum of honest clients
+    min_attackers: int = 1  # at any scale
+    arrival_seconds: float = 1.0  # seconds in which the attackers connect
     open_file_limit: int = 0  # the server's ulimit -n
-    expected_log: str = ""  # what the server must have said
-    max_connections: float = (
-        0  # connections that the server holds at most, as a share of the attackers; 0: its default
-    )
-    forbidden_events: Sequence[str] = ()  # what no attacker may meet with
+    expected_log: str = ""  # required text in the server's log
+    max_connections: float = 0  # the server's connection limit, as a share of the attackers; 0: its default
+    forbidden_events: Sequence[str] = ()  # events that must not occur
 
 
 @dataclass
 class Outcome:
-    """What came of it; times in seconds and sorted, memory in octets, processor as a share of one."""
+    """The result of a run; times in seconds and sorted, memory in bytes, CPU usage in cores."""
 
     attackers: int = 0
     options: str = ""
@@ -95,7 +91,7 @@ class Outcome:
 
     @property
     def survived(self) -> bool:
-        """True when the server did not crash, and had no exception to tell of."""
+        """True if the server did not crash and logged no traceback."""
         return self.exit_code == 0 and not self.traceback
 
 
@@ -121,7 +117,7 @@ class AttackRun:
         self.server = AttackedServer(self.group, options, scenario.open_file_limit, scale.own_core)
 
     def run(self) -> Outcome:
-        """Go through the phases."""
+        """Run all phases."""
         try:
             self._before()
             self._arrive()
@@ -169,10 +165,10 @@ class AttackRun:
 
     def _quiet(self) -> None:
         self.group.returning = False
-        # First, who is on the way arrives, and is shut out or not: an attack that goes on is not quiet.
+        # First wait for attackers that are still connecting.
         self.group.run(lambda: not any(each.connecting for each in self.attackers), self.scale.max_wait)
         step = self.scale.quiet / STEPS
-        # What they sent is taken. A busy loop would never be at rest, and is measured, too.
+        # Then wait until the server has processed their data; a busy loop never rests and is measured too.
         for _ in range(STEPS // 2 if self.scenario.holds_still else STEPS):
             if self._rest("quiet", step) < AT_REST:
                 break
@@ -197,18 +193,18 @@ class AttackRun:
             path.name for path in self.directory.iterdir() if path.name not in ("large", "bomb")
         )
 
-    # Their steps.
+    # Helpers.
 
     @property
     def _in_effect(self) -> bool:
         events, count = self.group.events, len(self.attackers)
-        said = self.server.stderr.has(self.scenario.expected_log.encode())
-        return said and all(
+        logged = self.server.stderr.has(self.scenario.expected_log.encode())
+        return logged and all(
             events[what] >= share * count for what, share in self.scenario.expected_events.items()
         )
 
     def _ask_while(self, seconds: float, until: Callable[[], bool]) -> None:
-        """Have honest clients ask, for some seconds and until something holds; wait for their answers."""
+        """Let honest clients send requests for some seconds and until a condition holds."""
         group = self.group
         group.asking = True
         for number, client in enumerate(self.honest):
@@ -227,14 +223,14 @@ class AttackRun:
         return times
 
     def _rest(self, phase: str, seconds: float) -> float:
-        """Let nobody ask for some time; return the share of the processor that was used."""
+        """Wait without honest requests; return the server's CPU usage."""
         with_cpu = self._measured(phase)
         self.group.run_for(seconds)
         with_cpu()
         return self.outcome.cpu[phase]
 
     def _measured(self, phase: str) -> Callable[[], None]:
-        """Begin to measure the processor; the function that is returned ends it."""
+        """Start measuring CPU usage; return a function that ends it."""
         began, used = self.group.now, self.server.cpu
 
         def end() -> None:
@@ -244,13 +240,13 @@ class AttackRun:
         return end
 
     def _note(self, phase: str) -> None:
-        """Note the most that was held in a phase."""
+        """Record the maximum of descriptors and memory in a phase."""
         outcome, server = self.outcome, self.server
         outcome.descriptors[phase] = max(server.descriptors, outcome.descriptors.get(phase, 0))
         outcome.resident[phase] = max(server.resident, outcome.resident.get(phase, 0))
 
 
 def run_attack(scenario: Scenario, scale: Scale) -> Outcome:
-    """Run one scenario in a directory of its own."""
+    """Run one scenario in a temporary directory."""
     with tempfile.TemporaryDirectory() as directory:
         return AttackRun(scenario, scale, Path(directory)).run()

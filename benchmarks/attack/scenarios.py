@@ -1,4 +1,4 @@
-"""The attack scenarios, their two scales, and the targets that each outcome must meet."""
+"""The attack scenarios, two scales, and the targets of each outcome."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from benchmarks.attack.run import Outcome, Scale, Scenario
 
 P99 = 0.100  # seconds
 CPU = 0.05  # of one core
-MEMORY = 16 << 20  # octets, more than before the attack
+MEMORY = 16 << 20  # bytes, more than before the attack
 MIB = 1 << 20
 
 FULL = Scale(
@@ -39,7 +39,7 @@ LINGER = "--linger-timeout"
 SCENARIOS = (
     Scenario(
         "slow-heads",
-        "heads that come an octet every two seconds, and never end",
+        "endless heads, one byte every two seconds",
         1000,
         attackers.Slow,
         expected_events={"408": 1},
@@ -49,7 +49,7 @@ SCENARIOS = (
     ),
     Scenario(
         "slow-bodies",
-        "uploads that come an octet every two seconds, half of them chunked",
+        "uploads, one byte every two seconds, half of them chunked",
         1000,
         attackers.SlowBody,
         expected_events={"408": 1},
@@ -59,7 +59,7 @@ SCENARIOS = (
     ),
     Scenario(
         "slow-readers",
-        "downloads of which nothing is taken, or 256 octets a second",
+        "downloads that read nothing, or 256 bytes per second",
         1000,
         attackers.SlowReader,
         expected_events={"reset": 0.5},
@@ -68,7 +68,7 @@ SCENARIOS = (
     ),
     Scenario(
         "flood",
-        "silent connections, five times as many as there are places",
+        "silent connections, five times the connection limit",
         2000,
         attackers.Silent,
         expected_events={"connected": 2, "closed": 1},
@@ -76,7 +76,7 @@ SCENARIOS = (
     ),
     Scenario(
         "flood-of-heads",
-        "five times as many as there are places, each with a head begun",
+        "connections with an incomplete head, five times the connection limit",
         2000,
         attackers.HalfHead,
         expected_events={"connected": 2},
@@ -86,7 +86,7 @@ SCENARIOS = (
     ),
     Scenario(
         "descriptors",
-        "uploads and downloads held open under ulimit -n 64",
+        "stalled uploads and downloads, with ulimit -n 64",
         400,
         attackers.Hoarder,
         expected_events={"connected": 1},
@@ -99,7 +99,7 @@ SCENARIOS = (
     ),
     Scenario(
         "storm",
-        "pipelined requests without end, of whose answers none is read",
+        "endless pipelined requests, responses never read",
         20,
         attackers.Storm,
         expected_events={"reset": 1},
@@ -108,7 +108,7 @@ SCENARIOS = (
     ),
     Scenario(
         "header-bombs",
-        "heads too long in every way, and valid ones never seen before",
+        "oversized heads, and valid ones that no cache contains",
         40,
         attackers.HeaderBomb,
         expected_events={"200": 0.5, "400": 0.16, "414": 0.16, "431": 0.5},
@@ -116,7 +116,7 @@ SCENARIOS = (
     ),
     Scenario(
         "chunk-bombs",
-        "chunked content too long in every way, and cut into single octets",
+        "oversized chunked bodies, and chunks of one byte",
         40,
         attackers.ChunkBomb,
         expected_events={"201": 0.33, "400": 0.33, "413": 0.16, "431": 0.16},
@@ -124,7 +124,7 @@ SCENARIOS = (
     ),
     Scenario(
         "idle",
-        "connections that say nothing, or nothing more",
+        "idle connections, half of them after one request",
         10_000,
         attackers.Idle,
         expected_events={"connected": 1, "200": 0.5},
@@ -136,7 +136,7 @@ SCENARIOS = (
 
 
 class Target(NamedTuple):
-    """One target, and what was measured."""
+    """One target, and the measured value."""
 
     name: str
     met: bool
@@ -149,7 +149,7 @@ def percentile(times: Sequence[float], share: float) -> float:
 
 
 def targets(scenario: Scenario, outcome: Outcome) -> Iterator[Target]:
-    """Compare what came of an attack with what should."""
+    """Yield the targets of an outcome."""
     p99 = percentile(outcome.times, 0.99)
     cpu, files = outcome.cpu, outcome.descriptors
     kept = outcome.resident["after"] - outcome.resident["before"]
@@ -157,20 +157,22 @@ def targets(scenario: Scenario, outcome: Outcome) -> Iterator[Target]:
     yield Target("no errors", outcome.errors == 0, f"{outcome.errors}")
     yield Target("connections kept", outcome.kept == outcome.honest, f"{outcome.kept} of {outcome.honest}")
     yield Target("p99 under 100 ms", p99 < P99 * 1e3, f"{p99:.2f} ms")
-    yield Target("attacked and idle under 5 %", cpu["quiet"] < CPU, f"{cpu['quiet']:.1%}")
-    yield Target("idle afterwards under 5 %", cpu["after"] < CPU, f"{cpu['after']:.1%}")
-    yield Target("memory back within 16 MiB", kept < MEMORY, f"{kept / MIB:+.1f} MiB")
+    yield Target("CPU attacked but otherwise idle under 5 %", cpu["quiet"] < CPU, f"{cpu['quiet']:.1%}")
+    yield Target("CPU after the attack under 5 %", cpu["after"] < CPU, f"{cpu['after']:.1%}")
+    yield Target("memory after the attack within 16 MiB", kept < MEMORY, f"{kept / MIB:+.1f} MiB")
     yield Target(
-        "descriptors back", files["after"] == files["before"], f"{files['after'] - files['before']:+}"
+        "descriptors after the attack as before",
+        files["after"] == files["before"],
+        f"{files['after'] - files['before']:+}",
     )
-    yield Target("nothing left on the disk", not outcome.leftovers, f"{len(outcome.leftovers)} files")
-    if outcome.max_connections:  # and one more, for as long as it takes to close another in its favour
+    yield Target("no leftover files", not outcome.leftovers, f"{len(outcome.leftovers)} files")
+    if outcome.max_connections:  # one more is open while another is closed in its favour
         held = files["attack"] - files["before"] + outcome.honest
         limit = outcome.max_connections
-        yield Target(f"at most {limit} held", held <= limit + 1, f"{held}")
+        yield Target(f"at most {limit} connections", held <= limit + 1, f"{held}")
     for what in scenario.forbidden_events:
         times = outcome.events.get(what, 0)
-        yield Target(f"nobody was {what}", times == 0, f"{times}")
-    wrong = outcome.events.get("wrong answers", 0) + outcome.events.get("no answer", 0)
-    yield Target("attackers answered as they should", wrong == 0, f"{wrong} wrong")
+        yield Target(f"no attacker {what}", times == 0, f"{times}")
+    wrong = outcome.events.get("wrong responses", 0) + outcome.events.get("no response", 0)
+    yield Target("expected responses to attackers", wrong == 0, f"{wrong} wrong")
     yield Target("no crash, no traceback", outcome.survived, f"exit code {outcome.exit_code}")

@@ -1,7 +1,7 @@
-"""The server under attack: a process of its own, what it says, and what it costs (by psutil).
+"""The server under attack: its process, its stderr, and its resource usage (by psutil).
 
-Its standard error is read all the time by the loop of the attack clients, so that the server never
-blocks on a full pipe.
+The event loop of the attack clients reads its stderr continuously, so that the server never blocks on a full
+pipe.
 """
 
 import os
@@ -17,38 +17,38 @@ from benchmarks.servers.process import SERVER_CORE, pin_to_core
 from reactor.event_handler import EventHandler, Interest
 
 START_LINE = re.compile(rb"reactor: serving .*http://([\d.]+):(\d+)[^\n]*\n")
-TIMEOUT = 20.0  # seconds; a server that takes longer to start or to stop is at fault
+TIMEOUT = 20.0  # seconds, for the server to start or to stop
 
 
 class StderrReader(EventHandler):
-    """Reads the server's standard error as it is written."""
+    """Collects the server's stderr."""
 
     def __init__(self, pipe: Any) -> None:
         super().__init__(pipe, Interest.READ)
         os.set_blocking(pipe.fileno(), False)
-        self.octets = bytearray()
+        self.output = bytearray()
         self.ended = False
 
     def on_readable(self) -> None:
-        """Read on."""
-        octets = os.read(self.handle.fileno(), 1 << 16)
-        self.octets += octets
-        if not octets:
+        """Read what is available."""
+        data = os.read(self.handle.fileno(), 1 << 16)
+        self.output += data
+        if not data:
             self.interest = Interest.NONE
             self.ended = True
 
     def has(self, text: bytes) -> bool:
-        """Say whether the server has said this."""
-        return text in self.octets
+        """Return whether the server has written this text."""
+        return text in self.output
 
 
 class AttackedServer:
-    """A running server; ``open_file_limit`` is its ulimit -n, 0 for what this process has."""
+    """A running server; ``open_file_limit`` sets its ulimit -n, if not 0."""
 
     def __init__(
         self, group: ClientGroup, options: Sequence[str], open_file_limit: int = 0, own_core: bool = True
     ) -> None:
-        # Here, so that who imports this module can say in a line of its own that psutil is missing.
+        # Imported here, so that the command line can report that psutil is missing.
         import psutil
 
         def prepare() -> None:
@@ -68,47 +68,47 @@ class AttackedServer:
         self._psutil = psutil.Process(self.process.pid)
         self.stderr = StderrReader(self.process.stderr)
         group.reactor.register(self.stderr)
-        group.run(lambda: bool(START_LINE.search(self.stderr.octets)) or self.stderr.ended, TIMEOUT)
-        match = START_LINE.search(self.stderr.octets)
+        group.run(lambda: bool(START_LINE.search(self.stderr.output)) or self.stderr.ended, TIMEOUT)
+        match = START_LINE.search(self.stderr.output)
         if match is None:
             self.end()
-            raise SystemExit(f"the server did not start: {self.stderr.octets.decode()}")
+            raise SystemExit(f"server did not start: {self.stderr.output.decode()}")
         group.address = match[1].decode(), int(match[2])
 
-    # What it costs.
+    # Resource usage.
 
     @property
     def resident(self) -> int:
-        """Octets of memory."""
+        """Resident memory, in bytes."""
         return int(self._psutil.memory_info().rss)
 
     @property
     def descriptors(self) -> int:
-        """How many are open."""
+        """The number of open file descriptors."""
         return int(self._psutil.num_fds())
 
     @property
     def cpu(self) -> float:
-        """Seconds of the processor, since the start."""
+        """CPU time since the start, in seconds."""
         times = self._psutil.cpu_times()
         return float(times.user + times.system)
 
     @property
     def alive(self) -> bool:
-        """True while it runs."""
+        """True while the process runs."""
         return self.process.poll() is None
 
-    # Its end.
+    # Stopping.
 
     def stop(self) -> int:
-        """Have it stop as a user does; return its exit code."""
+        """Stop the server with SIGTERM; return its exit code."""
         self.process.terminate()
         self._group.run(lambda: self.stderr.ended, TIMEOUT)
         self.end()
         return self.process.returncode
 
     def end(self) -> None:
-        """End it at once, when it has not ended."""
+        """Kill the process, if it has not ended."""
         if not self.stderr.ended:
             self.process.kill()
         self.process.wait(TIMEOUT)

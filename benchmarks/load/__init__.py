@@ -1,1 +1,1 @@
-"""The load generator: open and closed loops of clients on an event loop of their own."""
+"""The load generator: open and closed loops of clients on our own event loop."""

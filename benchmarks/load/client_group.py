@@ -1,9 +1,9 @@
-"""Many client connections in one thread, on the reactor's own event loop: the base of all our own clients.
+"""Many client connections in one thread, on reactor's event loop: the base of all our clients.
 
-    ClientGroup   the loop, what the clients do now, and what they have met with so far
-    Client        one connection that does not block, made when its time comes, and made again
+    ClientGroup   the event loop, the shared settings, and counters of events
+    Client        one non-blocking connection, opened at a given time, and reopened
 
-``benchmarks.load`` measures with these, ``benchmarks.attack`` attacks with them.
+Used by ``benchmarks.load`` and ``benchmarks.attack``.
 """
 
 import errno
@@ -18,12 +18,12 @@ from math import inf
 from reactor.event_handler import EventHandler, Interest
 from reactor.loop import Reactor
 
-TICK = 0.01  # seconds; how often conditions are looked at when nothing happens
-RECONNECT_DELAY = 0.02  # seconds, before a client that was disconnected connects again
+TICK = 0.01  # seconds between two checks of the conditions that end a run
+RECONNECT_DELAY = 0.02  # seconds before a disconnected client reconnects
 
 
 class Ticker(EventHandler):
-    """Keeps the loop turning, and calls a function now and then."""
+    """Ends each wait of the event loop after TICK, and calls ``periodic`` every 25 ticks."""
 
     def __init__(self, reactor: Reactor) -> None:
         super().__init__(deadline=reactor.now)
@@ -32,7 +32,7 @@ class Ticker(EventHandler):
         self.periodic: Callable[[], None] = lambda: None
 
     def on_deadline(self) -> None:
-        """Tick."""
+        """Schedule the next tick."""
         self._ticks += 1
         self.deadline = self._reactor.now + TICK
         if self._ticks % 25 == 0:
@@ -40,7 +40,7 @@ class Ticker(EventHandler):
 
 
 class ClientGroup:
-    """The clients of one server, and the loop that they share; selector and clock are the reactor's."""
+    """The clients of one server, and the event loop that they share."""
 
     def __init__(
         self,
@@ -52,36 +52,36 @@ class ClientGroup:
         self.reactor = Reactor(selector, clock)
         self.address = ("", 0)  # known when the server has started
         self.interval = interval  # seconds between two requests of an honest client
-        self.asking = False  # whether honest clients ask
-        self.returning = True  # whether attackers come back
-        self.events: Counter[str] = Counter()  # what attackers met with: statuses, ends, resets
+        self.asking = False  # whether honest clients send requests
+        self.returning = True  # whether attackers reconnect
+        self.events: Counter[str] = Counter()  # counts by status, and of connects, closes, resets ...
         self.failed = False
         self.ticker = Ticker(self.reactor)
         self.reactor.register(self.ticker)
 
     @property
     def now(self) -> float:
-        """Seconds of the monotonic clock."""
+        """The time of the clock, in seconds."""
         return self.clock()
 
     def run(self, until: Callable[[], bool], max_wait: float) -> bool:
-        """Let everybody act until something holds; return False when it takes too many seconds."""
+        """Run the event loop until a condition holds; return False after ``max_wait`` seconds."""
         end = self.now + max_wait
         while not until():
             if self.now > end:
                 return False
             self.reactor.turn()
             if self.failed:
-                raise RuntimeError("a client is at fault: see the traceback above")
+                raise RuntimeError("unhandled exception in a client (see the traceback above)")
         return True
 
     def run_for(self, seconds: float) -> None:
-        """Let everybody act for some time."""
+        """Run the event loop for some seconds."""
         self.run(lambda: False, seconds)
 
 
 class Client(EventHandler):
-    """One connection after the other; a small ``receive_buffer`` makes one who takes little at once."""
+    """A client connection, which can be reopened; ``receive_buffer`` sets SO_RCVBUF, if not 0."""
 
     receive_buffer = 0
 
@@ -90,11 +90,11 @@ class Client(EventHandler):
         self.group = group
         self.connected = False
 
-    # What others ask.
+    # Called by others.
 
     @property
     def connecting(self) -> bool:
-        """True while it is on its way: it waits to connect, or has not been accepted yet."""
+        """True while it waits to connect, or is connecting."""
         return not self.connected and (self.handle is not None or self.deadline != inf)
 
     def connect_later(self, delay: float) -> None:
@@ -103,35 +103,35 @@ class Client(EventHandler):
         self.group.reactor.refresh(self)
 
     def disconnect(self) -> None:
-        """Close the connection, and wait for nothing."""
+        """Close the connection, and cancel its deadline."""
         self.group.reactor.remove(self)
         if self.handle is not None:
             self.handle.close()
             self.handle = None
         self.connected = False
 
-    # What a kind of client does.
+    # Overridden by each kind of client.
 
     def on_connected(self) -> None:
-        """Begin."""
+        """Start, after connecting."""
 
     def on_timer(self) -> None:
-        """Go on: the time has come that was set."""
+        """Continue after the deadline."""
 
     def on_sendable(self) -> None:
-        """Send more: the kernel takes octets again."""
+        """Send more data; the socket is writable."""
 
-    def on_data(self, octets: bytes) -> None:
-        """Take what the server sent."""
+    def on_data(self, data: bytes) -> None:
+        """Process received data."""
 
     def on_disconnect(self, how: str) -> None:
-        """Act on the end of the connection: "refused", "closed" or "reset"."""
+        """Handle the end of the connection; ``how`` is "refused", "closed" or "reset"."""
         self.disconnect()
 
-    # What the reactor calls.
+    # Called by the reactor.
 
     def on_deadline(self) -> None:
-        """Connect, or go on."""
+        """Connect, or call ``on_timer``."""
         self.deadline = inf
         if self.handle is None:
             self._connect()
@@ -139,7 +139,7 @@ class Client(EventHandler):
             self.on_timer()
 
     def on_writable(self) -> None:
-        """See how connecting went; later, that there is room."""
+        """Finish connecting; later, send more data."""
         if self.connected:
             self.on_sendable()
         elif self.handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
@@ -151,30 +151,30 @@ class Client(EventHandler):
             self.on_connected()
 
     def on_readable(self) -> None:
-        """Read; an end and a reset are told apart."""
+        """Receive data, or report the end or a reset of the connection."""
         try:
-            octets = self.handle.recv(1 << 16)
+            data = self.handle.recv(1 << 16)
         except BlockingIOError:
             return
         except OSError:
             self.on_disconnect("reset")
             return
-        if octets:
-            self.on_data(octets)
+        if data:
+            self.on_data(data)
         else:
             self.on_disconnect("closed")
 
     def on_failure(self) -> None:
-        """Let the whole run fail: a client that is wrong measures nothing."""
+        """Abort the whole run after an exception."""
         self.group.failed = True
         self.disconnect()
 
-    # The calls that touch the socket.
+    # System calls.
 
-    def send(self, octets: bytes | memoryview) -> int:
-        """Send what the kernel takes; return how much that was."""
+    def send(self, data: bytes | memoryview) -> int:
+        """Send as much as the socket accepts; return the number of bytes sent."""
         try:
-            sent: int = self.handle.send(octets)
+            sent: int = self.handle.send(data)
             return sent
         except BlockingIOError:
             return 0
@@ -187,8 +187,8 @@ class Client(EventHandler):
         self.handle.setblocking(False)
         if self.receive_buffer:
             self.handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
-        fault = self.handle.connect_ex(self.group.address)
-        if fault not in (0, errno.EINPROGRESS):
+        error = self.handle.connect_ex(self.group.address)
+        if error not in (0, errno.EINPROGRESS):
             self.on_disconnect("refused")
             return
         self.interest = Interest.WRITE
@@ -196,13 +196,13 @@ class Client(EventHandler):
 
 
 def max_open_files() -> int:
-    """Return how many files a process may open once it has raised its limit."""
+    """Return the hard limit on open files."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
 def raise_open_file_limit() -> int:
-    """Let this process open as many files as it may; return how many that is."""
+    """Raise the open-file limit of this process to the hard limit; return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

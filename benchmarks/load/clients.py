@@ -1,14 +1,13 @@
-"""Load clients: connections that send requests, as event handlers on our own loop, and what they share.
+"""Load clients: connections that send requests, as event handlers, and their shared state.
 
-    RequestTemplate  what is asked for, and what must come back
-    Tally            what came of it: counts, and a histogram of times
-    Load             the loop, the tally of the present phase, and the pace that says who asks when
-    Requester        one connection: asks, reads the answer, compares it, and is free again
-    IdleRequester    one that has asked once, and stays
+    RequestTemplate  a request, and the expected response body
+    Tally            counts and response times
+    Load             the event loop, the tally of the current phase, and the pace
+    Requester        one connection: sends requests, reads and compares the responses
+    IdleRequester    one that sends a single request and stays connected
 
-A requester does not know when to ask. It tells the pace that it is free, and the pace (see
-``benchmarks.load.pacing``) lets it ask: at once, when something is due, or not at all. Times run from the
-moment a request was *due*, which the pace knows. This module knows no figures of any server.
+A free requester notifies the pace (see ``benchmarks.load.pacing``), which makes it send its next request:
+at once, when one is due, or never. Response times are measured from when a request was *due*.
 """
 
 import itertools
@@ -28,33 +27,33 @@ from reactor.event_handler import Interest
 
 @dataclass(frozen=True)
 class RequestTemplate:
-    """A request, and the content of its answer; None for any. Both may have a number in them: {n}."""
+    """A request and the expected response body (None: any); {n} in either becomes a new number."""
 
     request: bytes
     content: bytes | None = None
 
     @property
     def varies(self) -> bool:
-        """Say whether each request is another one."""
+        """Whether each request is different."""
         return NUMBER.encode() in self.request
 
     def numbered(self, number: int) -> tuple[bytes, bytes | None]:
-        """Return a request and its content with a number filled in."""
+        """Return request and expected body, with a number filled in."""
         return numbered(self.request, number), self.content and numbered(self.content, number)
 
 
 @dataclass
 class Tally:
-    """What came of requests: each is in ``latency``, right or wrong, or how long it was waited for."""
+    """Counts of requests; ``latency`` includes wrong responses, and the wait for lost ones."""
 
-    requests: int = 0  # answered, and right
-    errors: int = 0  # wrong answers, requests without an answer, connections that were refused
-    answers: int = 0  # whole ones, right or wrong
-    octets: int = 0  # received, heads included
+    requests: int = 0  # with a correct response
+    errors: int = 0  # wrong responses, requests without a response, refused connections
+    answers: int = 0  # complete responses, correct or not
+    octets: int = 0  # bytes received, including heads
     latency: Histogram = field(default_factory=Histogram)
 
     def answered(self, seconds: float, right: bool) -> None:
-        """Count an answer."""
+        """Count a response."""
         self.answers += 1
         if right:
             self.requests += 1
@@ -63,37 +62,37 @@ class Tally:
         self.latency.add(seconds)
 
     def lost(self, seconds: float) -> None:
-        """Count a request that got no answer: it took at least as long as it was waited for."""
+        """Count a request without a response, with the time waited for it."""
         self.errors += 1
         self.latency.add(seconds)
 
     def refused(self) -> None:
-        """Count a connection that was not taken."""
+        """Count a refused connection."""
         self.errors += 1
 
 
 class Pace(Protocol):
-    """Says when who asks."""
+    """Decides when requesters send requests."""
 
     def on_free(self, requester: "Requester") -> None:
-        """Let a requester ask, now or later: it has connected, or has all its answers."""
+        """Called when a requester has connected, or has received all its responses."""
 
     def on_lost(self, requester: "Requester") -> None:
-        """Know that a requester has lost its connection; it comes back by itself."""
+        """Called when a requester has lost its connection; it reconnects by itself."""
 
 
 class NoRequests:
-    """The pace of the end: nobody asks."""
+    """A pace that sends no requests."""
 
     def on_free(self, requester: "Requester") -> None:
-        """Let it be."""
+        """Do nothing."""
 
     def on_lost(self, requester: "Requester") -> None:
-        """Let it be."""
+        """Do nothing."""
 
 
 class Load(ClientGroup):
-    """The requesters of one server."""
+    """The shared state of all requesters of one server."""
 
     def __init__(
         self,
@@ -107,66 +106,66 @@ class Load(ClientGroup):
         self.head_cache = HeadCache()
         self.tally = Tally()
         self.pace: Pace = NoRequests()
-        self.pending = 0  # requests on their way, or their answers
+        self.pending = 0  # requests without a response yet
         self._template = template
         self._constant = None if template.varies else (template.request, template.content)
-        # Microseconds, of which no run uses as many as pass: another run has other numbers.
+        # Starts at the time in microseconds, so that two runs use different numbers.
         self._numbers = itertools.count(time.time_ns() // 1000 % 10**DIGITS)
 
     def next_request(self) -> tuple[bytes, bytes | None]:
-        """Return a request, and the content that its answer must have; None for any."""
+        """Return the next request, and the expected response body (None: any)."""
         return self._constant or self._template.numbered(next(self._numbers) % 10**DIGITS)
 
 
 class Requester(Client):
-    """One connection that asks when the pace lets it; it connects again when it was closed."""
+    """One connection, which sends requests when the pace says so, and reconnects when closed."""
 
     def __init__(self, load: Load) -> None:
         super().__init__(load)
         self.load = load
-        self.was_answered = False  # whether it has had an answer
-        self.pending: deque[tuple[float, bytes | None]] = deque()  # when due, and the content awaited
+        self.was_answered = False  # whether it has received a response
+        self.pending: deque[tuple[float, bytes | None]] = deque()  # due time, expected body
         self._responses = ResponseReader(load.head_cache)
         self._unsent = b""
 
     def send_requests(self, due: float, times: int = 1) -> None:
-        """Send so many requests at once, which were due at a time of the load's clock."""
-        octets = b""
+        """Send ``times`` requests at once, all due at ``due`` (time of the load's clock)."""
+        data = b""
         for _ in range(times):
             request, content = self.load.next_request()
             self.pending.append((due, content))
-            octets += request
+            data += request
         self.load.pending += times
-        self._send(octets)
+        self._send(data)
 
     @property
     def reconnects(self) -> bool:
-        """Whether it connects again when its connection has ended."""
+        """Whether it reconnects when its connection has ended."""
         return True
 
-    # What a client does.
+    # Client methods.
 
     def on_connected(self) -> None:
-        """Be free."""
+        """Notify the pace."""
         self.load.pace.on_free(self)
 
-    def on_data(self, octets: bytes) -> None:
-        """Look at the answers that are whole now."""
-        self.load.tally.octets += len(octets)
-        self._responses.feed(octets)
+    def on_data(self, data: bytes) -> None:
+        """Process all complete responses."""
+        self.load.tally.octets += len(data)
+        self._responses.feed(data)
         try:
             while self.pending and (right := self._responses.next_response(self.pending[0][1])) is not None:
                 self._on_answer(right)
         except ResponseError:
-            self.on_disconnect("not understood")
+            self.on_disconnect("invalid response")
 
     def on_sendable(self) -> None:
-        """Send what is left."""
-        octets, self._unsent, self.interest = self._unsent, b"", Interest.READ
-        self._send(octets)
+        """Send unsent data."""
+        data, self._unsent, self.interest = self._unsent, b"", Interest.READ
+        self._send(data)
 
     def on_disconnect(self, how: str) -> None:
-        """Count what was lost, and come back: at once when the server may close, else after a moment."""
+        """Count lost requests and reconnect: at once after a regular close, otherwise with a delay."""
         delay = RECONNECT_DELAY if self.pending or how != "closed" else 0.0
         if how == "refused":
             self.load.tally.refused()
@@ -177,7 +176,7 @@ class Requester(Client):
             self.connect_later(delay)
 
     def give_up(self) -> None:
-        """Count the answers that are awaited as lost."""
+        """Count pending requests as lost."""
         now = self.load.clock()
         for due, _ in self.pending:
             self.load.tally.lost(now - due)
@@ -186,7 +185,7 @@ class Requester(Client):
         self._responses = ResponseReader(self.load.head_cache)
         self._unsent = b""
 
-    # Its steps.
+    # Helpers.
 
     def _on_answer(self, right: bool) -> None:
         load = self.load
@@ -200,23 +199,23 @@ class Requester(Client):
         elif not self.pending:
             load.pace.on_free(self)
 
-    def _send(self, octets: bytes) -> None:
+    def _send(self, data: bytes) -> None:
         if self._unsent:
-            self._unsent += octets
+            self._unsent += data
             return
-        sent = self.send(octets)
-        if sent < len(octets) and self.connected:  # else it has just ended
-            self._unsent = octets[sent:]
+        sent = self.send(data)
+        if sent < len(data) and self.connected:  # otherwise the connection was reset
+            self._unsent = data[sent:]
             self.interest = Interest.BOTH
             self.load.reactor.refresh(self)
 
 
 class IdleRequester(Requester):
-    """One that asks once, and then holds on to its connection; it does not come back to another."""
+    """Sends one request and keeps its connection open; once served, it does not reconnect."""
 
-    arrived = False  # whether that is over
+    arrived = False  # whether its first response has been counted
 
     @property
     def reconnects(self) -> bool:
-        """Come back only as long as it never was there."""
+        """Whether it reconnects: only until its first response."""
         return not (self.arrived or self.was_answered)

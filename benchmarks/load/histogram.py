@@ -1,8 +1,7 @@
-"""A histogram of times: buckets two per cent wide, so that a percentile is right to one per cent.
+"""A histogram of times, with buckets 2 % wide: percentiles are accurate to 1 %.
 
-However long a run, it stays small (a time from a microsecond to a minute falls into one of about
-900 buckets), two of them add up, and the raw counts go into the results file, from which every
-percentile and every chart can be made again. It knows no clock.
+Its size is bounded (about 900 buckets from a microsecond to a minute) and histograms can be merged. The
+results file contains the counts, from which all percentiles and charts are computed.
 """
 
 import math
@@ -10,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 WIDTH = math.log(1.02)
-SMALLEST = 1e-6  # seconds; what is shorter counts as this
+SMALLEST = 1e-6  # seconds; shorter times count as this
 
 
 class Histogram:
-    """Counts times, given in seconds.
+    """Counts of times, given in seconds.
 
     >>> times = Histogram([0.001, 0.002, 0.003, 0.1])
     >>> times.count, round(times.percentile(0.5), 4), round(times.percentile(0.99), 2)
@@ -30,42 +29,42 @@ class Histogram:
             self.add(seconds)
 
     def add(self, seconds: float, times: int = 1) -> None:
-        """Count a time, or the same one several times."""
+        """Count a time, ``times`` times."""
         self.buckets[round(math.log(max(seconds, SMALLEST) / SMALLEST) / WIDTH)] += times
         self.count += times
 
     def merge(self, other: "Histogram") -> None:
-        """Add what another one has counted."""
+        """Add the counts of another histogram."""
         self.buckets.update(other.buckets)
         self.count += other.count
 
     def percentile(self, share: float) -> float:
-        """Return the seconds that a share of all times (0 to 1) does not exceed; NaN without any."""
-        template = math.ceil(share * self.count)
+        """Return the percentile for a share from 0 to 1, in seconds; NaN if empty."""
+        rank = math.ceil(share * self.count)
         for seconds, reached in self.cumulative():
-            if reached >= template:
+            if reached >= rank:
                 return seconds
         return math.nan
 
     def mean(self) -> float:
-        """Return the mean in seconds; NaN without any."""
+        """Return the mean in seconds; NaN if empty."""
         total = sum(_seconds(bucket) * times for bucket, times in self.buckets.items())
         return total / self.count if self.count else math.nan
 
     def cumulative(self) -> Iterator[tuple[float, int]]:
-        """Yield each bucket's seconds, and how many times are not longer."""
+        """Yield each bucket's time in seconds, and the number of times up to it."""
         reached = 0
         for bucket in sorted(self.buckets):
             reached += self.buckets[bucket]
             yield _seconds(bucket), reached
 
     def to_json(self) -> list[list[int]]:
-        """Return the raw counts, as pairs of a bucket's number and its count."""
+        """Return pairs of bucket number and count."""
         return [[bucket, self.buckets[bucket]] for bucket in sorted(self.buckets)]
 
     @classmethod
     def from_json(cls, pairs: list[list[int]]) -> "Histogram":
-        """Make one again from its raw counts."""
+        """Return the histogram from pairs of bucket number and count."""
         histogram = cls()
         for bucket, times in pairs:
             histogram.buckets[bucket] += times

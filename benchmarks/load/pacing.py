@@ -1,18 +1,16 @@
-"""When requests are sent: one pace for each phase of a round, and the two kinds of load.
+"""Paces, which decide when requests are sent: connecting, closed loop, open loop.
 
-    FirstRequests  connect, a few at a time, and ask once: an answered connection is one that is served
-    ClosedLoop     ask again as soon as the answer is whole
-    OpenLoop       ask at fixed times, whatever becomes of the answers
+    FirstRequests  connect a few at a time, and send one request per connection
+    ClosedLoop     send the next request as soon as the response is complete
+    OpenLoop       send requests at fixed times
 
-A closed loop asks how much a server can do. It cannot ask how long users wait: when the server stalls
-for a second, each connection of a closed loop sees one long answer and then waits, politely, instead of
-sending what users would have sent meanwhile ("coordinated omission"). An open loop has a timetable:
-request i is due at start + i / rate, and its time runs from then. What is due while all connections
-are busy waits in line, and its waiting counts.
+A closed loop measures capacity. It does not measure how long users wait: when the server stalls for a
+second, each connection records one long response time and sends nothing in between ("coordinated
+omission"). In an open loop request i is due at start + i / rate and is timed from then; requests that are
+due while all connections are busy are queued, and their time in the queue counts.
 
-An open loop sends a request when it is due, so its selector must wake on time: epoll counts milliseconds,
-and would add up to one to the latency of a server that answers in a tenth of it. The precise selector has
-a timer (timerfd) that counts nanoseconds. The reactor takes its selector from outside.
+An open loop must wake up on time. The timeout of epoll has a resolution of 1 ms, which would add up to 1 ms
+to the latency of a server that responds in 0.1 ms. PreciseSelector uses a timerfd instead.
 """
 
 import ctypes
@@ -26,11 +24,11 @@ from math import inf
 from benchmarks.load.clients import Load, Requester
 from reactor.event_handler import EventHandler
 
-WAVE = 64  # connections that are made at the same time: fewer than any server's backlog
+WAVE = 64  # connections opened at the same time: less than any server's backlog
 
 
 class FirstRequests:
-    """Gets requesters connected and answered, once each."""
+    """Connects requesters in waves, and sends one request on each."""
 
     def __init__(self, load: Load, requesters: Iterable[Requester]) -> None:
         self._load = load
@@ -40,16 +38,16 @@ class FirstRequests:
 
     @property
     def done(self) -> bool:
-        """True when everybody was answered who will be."""
+        """True when no requester waits for its first response any more."""
         return not self._awaited
 
     def start(self) -> None:
-        """Begin with the first wave."""
+        """Start the first wave."""
         for _ in range(WAVE):
             self._start_next()
 
     def on_free(self, requester: Requester) -> None:
-        """Let one ask who has not; let the next come for one who has."""
+        """Send the first request; after its response, start the next requester."""
         if not requester.was_answered:
             requester.send_requests(self._load.clock())
         elif requester in self._awaited:
@@ -58,7 +56,7 @@ class FirstRequests:
             self._start_next()
 
     def on_lost(self, requester: Requester) -> None:
-        """Wait for it to come back, if it does."""
+        """Give up a requester that does not reconnect."""
         if not requester.reconnects and requester in self._awaited:
             self._awaited.remove(requester)
             self._start_next()
@@ -73,7 +71,7 @@ class FirstRequests:
 
 
 class ClosedLoop:
-    """Everybody asks again at once; ``depth`` requests at a time, when all of the last are answered."""
+    """Sends ``depth`` requests per connection, and the next ones when all have responses."""
 
     def __init__(self, load: Load, requesters: Sequence[Requester], depth: int = 1) -> None:
         self._load = load
@@ -81,21 +79,21 @@ class ClosedLoop:
         self._depth = depth
 
     def start(self) -> None:
-        """Let all ask who can."""
+        """Send requests on all free connections."""
         for requester in self._requesters:
             if requester.connected and not requester.pending:
                 self.on_free(requester)
 
     def on_free(self, requester: Requester) -> None:
-        """Let it ask."""
+        """Send the next requests."""
         requester.send_requests(self._load.clock(), self._depth)
 
     def on_lost(self, requester: Requester) -> None:
-        """Wait for it to come back."""
+        """Do nothing; the requester reconnects."""
 
 
 class OpenLoop(EventHandler):
-    """Gives out requests by a timetable; those who are free are asked in turn, so that all are used."""
+    """Sends requests on schedule, on the free connections in turn."""
 
     def __init__(self, load: Load, requesters: Sequence[Requester], rate: float, seconds: float) -> None:
         super().__init__()
@@ -108,37 +106,37 @@ class OpenLoop(EventHandler):
 
     @property
     def done(self) -> bool:
-        """True when everything was sent, and nothing is awaited."""
+        """True when all requests were sent and have responses."""
         return self.sent == self.total and not self._load.pending
 
     def start(self) -> None:
-        """Let the first be due now."""
+        """Send the first request."""
         self._send_due()
 
     def due(self, number: int) -> float:
-        """Return when a request is to be sent, in seconds of the load's clock."""
+        """Return the due time of a request (time of the load's clock)."""
         return self._start + number / self._rate
 
     def on_deadline(self) -> None:
-        """Send what is due."""
+        """Send the due requests."""
         self._send_due()
 
     def on_failure(self) -> None:
-        """Let the whole run fail: without a timetable there is nothing to measure."""
+        """Abort the whole run after an exception."""
         self._load.failed = True
 
     def on_free(self, requester: Requester) -> None:
-        """Give it what waits in line, or let it wait."""
+        """Send a queued request, or add the connection to the free ones."""
         self._free.append(requester)
         self._send_due()
 
     def on_lost(self, requester: Requester) -> None:
-        """Count on it no more, until it is back."""
+        """Remove it from the free connections until it has reconnected."""
         if requester in self._free:
             self._free.remove(requester)
 
     def stop(self) -> None:
-        """Give up what was never sent: those who would have asked have waited in vain."""
+        """Count the requests that were never sent as lost."""
         self._load.reactor.remove(self)
         now = self._load.clock()
         for number in range(self.sent, self.total):
@@ -146,9 +144,9 @@ class OpenLoop(EventHandler):
         self.sent = self.total
 
     def _send_due(self) -> None:
-        """Send what is due, as long as somebody is free; be called when the next is."""
+        """Send due requests while a connection is free; set the deadline for the next."""
         now = self._load.clock()
-        # Who is asked may lose the connection over it, and be gone from those who are free.
+        # Sending may fail and change the free connections.
         while self._free and self.sent < self.total and (due := self.due(self.sent)) <= now:
             self.sent += 1
             self._free.popleft().send_requests(due)
@@ -166,27 +164,27 @@ Ready = list[tuple[selectors.SelectorKey, int]]
 
 
 def precise_selector() -> selectors.BaseSelector:
-    """Return the most precise selector there is here."""
+    """Return the most precise selector of this platform."""
     return PreciseSelector() if sys.platform == "linux" else selectors.DefaultSelector()
 
 
 if sys.platform == "linux":
 
     class PreciseSelector(selectors.EpollSelector):
-        """Sleeps as long as it is asked to, to some microseconds."""
+        """An epoll selector with a timeout resolution of microseconds, using timerfd."""
 
         def __init__(self) -> None:
             super().__init__()
-            # Python has it from 3.13 on, as os.timerfd_create.
+            # os.timerfd_create exists from Python 3.13 on.
             self._libc = ctypes.CDLL(None, use_errno=True)
             self._timer = self._libc.timerfd_create(_CLOCK_MONOTONIC, _NONBLOCK_CLOEXEC)
             if self._timer < 0:
                 super().close()
-                raise OSError(ctypes.get_errno(), "no timer")
+                raise OSError(ctypes.get_errno(), "timerfd_create failed")
             self.register(self._timer, selectors.EVENT_READ)
 
         def select(self, timeout: float | None = None) -> Ready:
-            """Wait until a handle is ready, for at most ``timeout`` seconds, None for ever."""
+            """Wait for ready handles, at most ``timeout`` seconds; None: without limit."""
             if timeout is None or timeout > 0:
                 self._set(timeout or 0.0)
                 ready = super().select(None)
@@ -195,12 +193,12 @@ if sys.platform == "linux":
             return [event for event in ready if event[0].fileobj != self._timer]
 
         def close(self) -> None:
-            """Close the timer, too."""
+            """Close the selector and its timer."""
             super().close()
             os.close(self._timer)
 
         def _set(self, seconds: float) -> None:
-            """Let the timer be ready in so many seconds, once; 0 for never. It forgets what it was set to."""
+            """Set the timer to expire once after some seconds; 0 disarms it."""
             nanoseconds = round(seconds * 1e9)
             # struct itimerspec: the interval, then the time, each in seconds and nanoseconds
             specification = (ctypes.c_long * 4)(0, 0, nanoseconds // 10**9, nanoseconds % 10**9)

@@ -1,13 +1,13 @@
-"""Load processes: the load generator in a process of its own, on the clients' core; both ends of the pipe.
+"""Load processes: the load generator in a child process on the clients' core, and its protocol.
 
     the measuring process                the load process
     sends the job                        connects all clients
-    reads the server's CPU time          "begin"
-    reads it again, and its memory       "end", while all connections are still held
-    "stop"                               checks which idle connections are still served; "result"
+    reads the server's CPU time          sends "begin"
+    reads CPU time and memory            sends "end", with all connections still open
+    sends "stop"                         checks which idle connections are still served, sends "result"
 
-So what the measuring process does costs the clients nothing, and what they hold is gone when they end. Both
-send one line of JSON at a time. A load process that is late is killed.
+The work of the measuring process does not slow down the clients, and all connections are closed when the
+child ends. Messages are lines of JSON. A load process that exceeds a timeout is killed.
 """
 
 import contextlib
@@ -28,11 +28,11 @@ from benchmarks.results.samples import Sample
 from benchmarks.servers.process import CLIENT_CORE, ROOT, RunningServer, pin_to_core
 from reactor.event_handler import EventHandler, Interest
 
-MAX_HOLD_SECONDS = 120.0  # that idle connections are held
+MAX_HOLD_SECONDS = 120.0  # for which idle connections are kept open, at most
 
 
 class LoadError(Exception):
-    """The load generator has no result; the text is one line."""
+    """The load generator failed; the message is one line."""
 
 
 # The measuring process.
@@ -47,7 +47,7 @@ def measure(
     x: float | None = None,
     spec: RequestSpec | None = None,
 ) -> Sample:
-    """Load a server, and return what came of it; raise LoadError."""
+    """Run a job against a server and return the sample; raise LoadError."""
     spec = spec or RequestSpec()
     with LoadProcess(server.address, job, spec) as load_process:
         began, used = time.monotonic(), server.cpu()
@@ -80,7 +80,7 @@ def measure(
 
 
 class IdleConnections:
-    """Idle connections; ``kept`` is known when they have been let go."""
+    """A number of idle connections; ``kept`` is set when ``hold_idle`` ends."""
 
     def __init__(self, established: int) -> None:
         self.established = established
@@ -91,9 +91,9 @@ class IdleConnections:
 def hold_idle(
     address: tuple[str, int], connections: int, spec: RequestSpec | None = None
 ) -> Iterator[IdleConnections]:
-    """Hold idle connections, each of which has been served once; see at the end which still are.
+    """Keep idle connections open, each served once; at the end, count those that are still served.
 
-    They are let go after two minutes, whatever happens. Raises LoadError.
+    They are closed after MAX_HOLD_SECONDS. Raises LoadError.
     """
     job = Job(connections=0, seconds=MAX_HOLD_SECONDS, idle=connections)
     with LoadProcess(address, job, spec or RequestSpec()) as load_process:
@@ -105,7 +105,7 @@ def hold_idle(
 
 
 class LoadProcess:
-    """A process that loads a server: from "begin" on when made, until the end of the block at the latest."""
+    """A context manager for a load process; it has reached "begin" when created, and is killed on exit."""
 
     def __init__(self, address: tuple[str, int], job: Job, spec: RequestSpec) -> None:
         self._process = subprocess.Popen(
@@ -132,14 +132,14 @@ class LoadProcess:
         self._end()
 
     def send_line(self, line: str) -> None:
-        """Send one line, to a process that may have ended."""
+        """Send one line; ignore a process that has ended."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
 
     def wait_for(self, phase: str, timeout: float) -> dict[str, Any]:
-        """Wait some seconds for it to report a phase. Raises LoadError."""
+        """Wait for the message of a phase; raise LoadError after ``timeout`` seconds."""
         assert self._process.stdout is not None
         watchdog = threading.Timer(timeout, self._process.kill)
         watchdog.start()
@@ -149,18 +149,20 @@ class LoadProcess:
             watchdog.cancel()
         if message.get("phase") != phase:
             last = self._end()
-            raise LoadError(f"the load generator did not come to its {phase}{': ' if last else ''}{last}")
+            raise LoadError(f"load generator did not reach phase {phase!r}{': ' if last else ''}{last}")
         return message
 
     def finish(self) -> Result:
-        """Let go of everything; return the result. Raises LoadError."""
+        """Stop the load and return the result. Raises LoadError."""
         self.send_line("stop")
         return Result.from_json(self.wait_for("result", 6 * CONNECT_TIMEOUT)["result"])
 
     def _end(self) -> str:
-        """End the process; return the last line of its standard error."""
+        """Kill the process; return the last line of its stderr."""
         self._process.kill()
-        with contextlib.suppress(BrokenPipeError, ValueError):  # ended before it read, or ended twice
+        with contextlib.suppress(
+            BrokenPipeError, ValueError
+        ):  # it has ended before reading, or was killed before
             return "".join(self._process.communicate()[1].strip().splitlines()[-1:])
         return ""
 
@@ -169,24 +171,24 @@ class LoadProcess:
 
 
 class StdinSignal(EventHandler):
-    """Knows whether a line has been received on standard input."""
+    """Watches standard input; ``received`` is True after the first line, or its end."""
 
     def __init__(self, pipe: Any) -> None:
         super().__init__(pipe, Interest.READ)
         self.received = False
 
     def on_readable(self) -> None:
-        """Take the first line, or the end; there is no second."""
+        """Set ``received``."""
         self.received = True
         self.interest = Interest.NONE
 
 
 def main() -> None:
-    """Run the job that is the first line of standard input."""
+    """Run the job in the first line of standard input."""
     job_description = json.loads(sys.stdin.readline())
     job, spec = Job(**job_description["job"]), RequestSpec(**job_description["request"])
     raise_open_file_limit()
-    gc.disable()  # requests leave no circles, and a collection would count as the server's delay
+    gc.disable()  # requests create no reference cycles, and a collection would delay responses
     load = make_load(tuple(job_description["address"]), spec, job)
     stop = StdinSignal(sys.stdin)
     load.reactor.register(stop)
@@ -194,7 +196,7 @@ def main() -> None:
     def report_phase(phase: str, result: Result) -> None:
         message = {"phase": phase, "idle_established": result.idle_established}
         print(json.dumps(message), flush=True)
-        if phase == "end":  # and everything is held, until it was looked at
+        if phase == "end":  # keep all connections open until the server was measured
             load.run(lambda: stop.received, ANSWER_TIMEOUT)
 
     result = Round(load, job, report_phase, lambda: stop.received).run()

@@ -1,14 +1,14 @@
-"""One round: everybody connects, the load begins, and then it is measured.
+"""One round of a load: connect, warm up, measure, finish.
 
-    Phase       Requests are sent by                                 Counted
-    connect     each connection once, idle ones too, some at a time  answered ones: "established"
-    warm-up     all, as in the measurement; large files begin        nothing
-    measure     all                                                  everything
-    finish      none; answers on their way are waited for            those that never come: errors
-    check idle  each idle connection once more                       those still served: "kept"
+    Phase       Requests are sent on                                     Counted
+    connect     each connection once, including idle ones, in waves      served ones: "established"
+    warm-up     all, as in the measurement; large transfers start        nothing
+    measure     all                                                      everything
+    finish      none; wait for outstanding responses                     missing ones: errors
+    check idle  each idle connection once more                           still served ones: "kept"
 
-The warm-up of a closed loop lasts until all connections have been answered in it, so that what is
-counted is a steady state: an answer counts in the phase in which it comes, with all of its time.
+The warm-up of a closed loop lasts until all connections have received a response, so that the measurement
+starts in a steady state. A response counts in the phase in which it is received, with its whole time.
 """
 
 import time
@@ -21,21 +21,21 @@ from benchmarks.load.histogram import Histogram
 from benchmarks.load.pacing import ClosedLoop, FirstRequests, OpenLoop, precise_selector
 from benchmarks.load.transfers import Download, Transfer, TransferTotals, Upload
 
-ANSWER_TIMEOUT = 5.0  # seconds, for an answer that is late
+ANSWER_TIMEOUT = 5.0  # seconds, for outstanding responses
 WARM_UP = 0.2  # seconds, at most half of the measurement
-CONNECT_TIMEOUT = 10.0  # seconds, and one more for each 500 connections
+CONNECT_TIMEOUT = 10.0  # seconds, plus one per 500 connections
 
 
 @dataclass(frozen=True)
 class RequestSpec:
-    """What is asked for; "{n}" stands for a number that is another one each time."""
+    """A request and its expected response; {n} becomes a new number in each request."""
 
     target: str = "/echo/abc"
-    content: str | None = "abc"  # of the answer; None for any
-    lines: Sequence[str] = ()  # field lines beside Host
+    content: str | None = "abc"  # expected response body; None: any
+    lines: Sequence[str] = ()  # header lines in addition to Host
 
     def template(self, host: str) -> RequestTemplate:
-        """Return it as octets."""
+        """Return the request as bytes, with the expected body."""
         head = (f"GET {self.target} HTTP/1.1", f"Host: {host}", *self.lines, "", "")
         return RequestTemplate(
             "\r\n".join(head).encode(), None if self.content is None else self.content.encode()
@@ -44,24 +44,24 @@ class RequestSpec:
 
 @dataclass(frozen=True)
 class Job:
-    """How to load a server; see the options of ``python -m benchmarks.load``."""
+    """The parameters of a round; see the options of ``python -m benchmarks.load``."""
 
     connections: int = 64
     seconds: float = 2.0
-    rate: float = 0.0  # requests a second; 0 is a closed loop
-    depth: int = 1  # requests at once on each connection of a closed loop
-    idle: int = 0  # connections that are held besides
-    downloads: int = 0  # clients that download meanwhile
-    download: str = ""  # the target of it
+    rate: float = 0.0  # requests per second; 0: closed loop
+    depth: int = 1  # pipelined requests per connection, in a closed loop
+    idle: int = 0  # additional idle connections
+    downloads: int = 0  # concurrent download clients
+    download: str = ""  # their target
     download_size: int = 0
-    uploads: int = 0  # clients that upload meanwhile
-    upload: str = ""  # the target of it, without the number of the client
+    uploads: int = 0  # concurrent upload clients
+    upload: str = ""  # their target; the client's number is appended
     upload_size: int = 0
 
 
 @dataclass
 class Result:
-    """What came of it; times in seconds, sizes in octets, the processor as a share of one."""
+    """The result of a round; times in seconds, sizes in bytes, CPU usage in cores."""
 
     requests: int = 0
     errors: int = 0
@@ -78,23 +78,23 @@ class Result:
     failures: list[str] = field(default_factory=list)  # of downloads and uploads
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return the result as JSON data."""
         return {**asdict(self), "latency": self.latency.to_json()}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "Result":
-        """Make it again."""
+        """Return the result from JSON data."""
         return cls(**{**data, "latency": Histogram.from_json(data["latency"])})
 
 
 def make_load(address: tuple[str, int], spec: RequestSpec, job: Job) -> Load:
-    """Make what a round needs: a server's address, and the loop that fits the job."""
+    """Return a load for a server, with a selector that suits the job."""
     selector = precise_selector() if job.rate else None
     return Load(spec.template(f"{address[0]}:{address[1]}"), address, selector)
 
 
 class Round:
-    """One job; ``on_phase`` is called with "begin" and "end", ``stop_early`` may end the measurement."""
+    """Runs one job; ``on_phase`` is called with "begin" and "end", ``stop_early`` may end the measurement."""
 
     def __init__(
         self,
@@ -116,16 +116,16 @@ class Round:
 
     @property
     def idle_held(self) -> int:
-        """How many idle connections are held now."""
+        """The number of open idle connections."""
         return sum(each.connected for each in self._idle)
 
     def run(self) -> Result:
-        """Go through the phases."""
+        """Run all phases."""
         try:
             self.result.idle_established = self._connect(self._idle)
             for each in self._idle:
                 if not each.was_answered:
-                    each.disconnect()  # for good: it would come too late
+                    each.disconnect()  # a late response does not count
             self.result.established = self._connect(self._requesters)
             self._warm_up()
             self._measure()
@@ -141,7 +141,7 @@ class Round:
     # The phases.
 
     def _connect(self, requesters: Sequence[Requester]) -> int:
-        """Have each connect and ask once; return how many were answered."""
+        """Connect the requesters and send one request each; return the number of responses."""
         self.load.pace = first = FirstRequests(self.load, requesters)
         first.start()
         self.load.run(lambda: first.done, CONNECT_TIMEOUT + len(requesters) / 500)
@@ -182,7 +182,7 @@ class Round:
         result.octets, result.latency = tally.octets, tally.latency
 
     def _run_open_loop(self, seconds: float) -> None:
-        """Follow a timetable of some seconds to its end, and wait for the last answers."""
+        """Run an open loop for some seconds, and wait for outstanding responses."""
         self.load.pace = pace = OpenLoop(self.load, self._requesters, self.job.rate, seconds)
         pace.start()
         self.load.run_for(seconds)
@@ -190,7 +190,7 @@ class Round:
         pace.stop()
 
     def _finish(self, began: float) -> None:
-        """Let nobody ask any more; count as lost what was asked before a time, and is never answered."""
+        """Stop sending; count requests due before ``began`` that have no response as lost."""
         load, tally = self.load, self.load.tally
         load.pace, load.tally = NoRequests(), Tally()
 
@@ -204,7 +204,7 @@ class Round:
         load.tally = Tally()
 
     def _check_idle(self) -> None:
-        """See which idle connections are still served."""
+        """Count the idle connections that are still served."""
         held = [each for each in self._idle if each.was_answered and each.connected]
         for each in held:
             each.arrived, each.was_answered = True, False

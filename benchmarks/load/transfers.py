@@ -1,11 +1,11 @@
-"""Who keeps a server busy: downloads and uploads of large files, one after the other, on the same loop.
+"""Clients that download or upload large files continuously.
 
-    Download   GETs a file again and again, and throws it away as it comes
-    Upload     POSTs zeros again and again
+    Download   GETs a file repeatedly, and discards it
+    Upload     POSTs a file of zeros repeatedly
 
-Both count octets and whole files, and stop with a reason when the server does anything but serve
-them. What a download brings is never copied out of the kernel where the kernel can forget it by itself
-(MSG_TRUNC, tcp(7)): the client is not what is to be measured. Its length is compared, not its content.
+Both count bytes and complete files. They stop, and record the reason, when a transfer fails. To keep the
+client fast, on Linux the kernel discards downloaded data without copying it (MSG_TRUNC, tcp(7)); only the
+length is compared.
 """
 
 import socket
@@ -16,16 +16,16 @@ from benchmarks.load.client_group import Client, ClientGroup
 from benchmarks.load.responses import END, HeadCache, ResponseError, ResponseReader, read_head
 from reactor.event_handler import Interest
 
-PIECE = 1 << 17  # octets that one client takes or gives in one turn
-FORGET = socket.MSG_TRUNC if sys.platform == "linux" else 0
+PIECE = 1 << 17  # bytes that a client sends or receives per event loop turn
+DISCARD = socket.MSG_TRUNC if sys.platform == "linux" else 0
 
-_scratch = bytearray(PIECE)  # what was received, until it is overwritten
+_scratch = bytearray(PIECE)  # buffer for discarded data
 _zeros = memoryview(bytes(PIECE))
 
 
 @dataclass
 class TransferTotals:
-    """What one direction has carried."""
+    """Totals of all downloads, or of all uploads."""
 
     octets: int = 0
     files: int = 0
@@ -33,40 +33,40 @@ class TransferTotals:
 
 
 class Transfer(Client):
-    """One of those who carry files of one size, under one target."""
+    """A client that transfers a file of a known size repeatedly."""
 
     def __init__(self, group: ClientGroup, target: str, size: int, totals: TransferTotals) -> None:
         super().__init__(group)
         self._target = target
         self._size = size
         self._totals = totals
-        self._left = 0  # octets of the file
+        self._left = 0  # bytes of the file
 
     def begin(self) -> None:
-        """Ask for a file, or announce one."""
+        """Send the request head."""
         raise NotImplementedError
 
     def on_connected(self) -> None:
-        """Begin with a file."""
+        """Start the next file."""
         self._left = self._size
         self.begin()
 
     def on_disconnect(self, how: str) -> None:
-        """Stop; nobody has told the server to close."""
+        """Fail: the server must not close."""
         self.fail(how)
 
     def fail(self, reason: str) -> None:
-        """Stop, and say why."""
+        """Stop, and record the reason."""
         self._totals.failures.append(f"{type(self).__name__.lower()}: {reason}")
         self.disconnect()
 
-    def count(self, octets: int) -> None:
-        """Count octets of the file."""
-        self._totals.octets += octets
-        self._left -= octets
+    def count(self, size: int) -> None:
+        """Count transferred bytes."""
+        self._totals.octets += size
+        self._left -= size
 
     def finish(self, closes: bool) -> None:
-        """Count a file, and begin another: on a new connection when this one will be closed."""
+        """Count a complete file and start the next; reconnect if the server closes the connection."""
         self._totals.files += 1
         if closes:
             self.disconnect()
@@ -76,22 +76,22 @@ class Transfer(Client):
 
 
 class Download(Transfer):
-    """Takes a file, of which the size is known."""
+    """Downloads a file."""
 
     def begin(self) -> None:
-        """Ask for it."""
-        self._head = b""  # as far as it has come
-        self._begun = False  # whether content is coming
+        """Send the request."""
+        self._head = b""  # received part
+        self._begun = False  # whether the head is complete
         self._closes = False
         self.send(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % self._target.encode())
 
     def on_readable(self) -> None:
-        """Take a head as octets, and content as a count."""
+        """Receive the head; receive and discard the body."""
         if not self._begun:
             super().on_readable()
             return
         try:
-            taken = self.handle.recv_into(_scratch, min(PIECE, self._left), FORGET)
+            taken = self.handle.recv_into(_scratch, min(PIECE, self._left), DISCARD)
         except BlockingIOError:
             return
         except OSError:
@@ -99,11 +99,11 @@ class Download(Transfer):
         if taken:
             self._take(taken)
         else:
-            self.fail(f"ended {self._left:,} octets too early")
+            self.fail(f"connection closed {self._left:,} bytes before the end of the file")
 
-    def on_data(self, octets: bytes) -> None:
-        """Look at the head; what came behind it is content."""
-        self._head += octets
+    def on_data(self, data: bytes) -> None:
+        """Parse the head, and count the body data after it."""
+        self._head += data
         end = self._head.find(END) + len(END)
         if end < len(END):
             return
@@ -113,36 +113,36 @@ class Download(Transfer):
             self.fail(str(error))
             return
         if not head.right or head.length != self._size:
-            self.fail(f"answered {head.status} with {head.length:,} octets instead of {self._size:,}")
+            self.fail(f"status {head.status} with {head.length:,} bytes (expected {self._size:,} bytes)")
             return
         self._begun, self._closes = True, head.closes
         self._take(len(self._head) - end)
 
-    def _take(self, octets: int) -> None:
-        self.count(octets)
+    def _take(self, size: int) -> None:
+        self.count(size)
         if not self._left:
             self.finish(self._closes)
 
 
 class Upload(Transfer):
-    """Gives a file of zeros."""
+    """Uploads a file of zeros."""
 
     def begin(self) -> None:
-        """Announce it; it follows when there is room."""
+        """Send the head; the body follows when the socket is writable."""
         self._responses = ResponseReader(HeadCache())
         self.interest = Interest.BOTH
         head = f"POST {self._target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {self._size}\r\n\r\n"
         self.send(head.encode())
 
     def on_sendable(self) -> None:
-        """Give a piece; wait for the answer alone when all is given."""
+        """Send part of the body; after the last part, wait for the response."""
         self.count(self.send(_zeros[: self._left]))
         if not self._left and self.connected:
             self.interest = Interest.READ
 
-    def on_data(self, octets: bytes) -> None:
-        """Look at the answer."""
-        self._responses.feed(octets)
+    def on_data(self, data: bytes) -> None:
+        """Check the response."""
+        self._responses.feed(data)
         try:
             right = self._responses.next_response(None)
         except ResponseError as error:
@@ -152,4 +152,4 @@ class Upload(Transfer):
         if right and not self._left:
             self.finish(head is not None and head.closes)
         elif right is not None and head is not None:
-            self.fail(f"answered {head.status} with {self._left:,} octets still to come")
+            self.fail(f"status {head.status} with {self._left:,} bytes of the body unsent")

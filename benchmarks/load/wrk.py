@@ -1,19 +1,18 @@
-"""wrk, as a function: one round of one workload against one server, as a sample.
+"""Run wrk: one round of one workload against one server, as a sample.
 
-Two things about wrk have to be known (it is 4.1.0, and its source says so):
+Two properties of wrk (4.1.0, see its source):
 
-    Its histogram is not what it measured. Before anybody sees it, wrk adds times that it believes
-    a busy server kept it from measuring: for one of at least twice the mean, one shorter by the mean, and so
-    on. That can be taken back exactly, and is; what is in the samples was measured.
-    A closed loop it remains: while a server stalls, wrk does not send, so that a stall of a second
-    is one long time out of many. For latency under load see ``benchmarks.questions.latency``.
+    It corrects its histogram for coordinated omission: for each time of at least twice the mean it adds a
+    shorter time (by the mean), and so on. ``uncorrected`` reverts this exactly, so that samples contain
+    only measured times.
+    It remains a closed loop: while a server stalls, wrk does not send, so a stall of a second is one long
+    time among many. For latency under load see ``benchmarks.questions.latency``.
 
-It does not look at contents, takes every status below 400 for a success, and does not tell a
-connection that the server closed from one that it keeps: ``benchmarks.servers.verify`` looks at the answers,
-before and after. Times run from the first octet sent to the last received, without connecting; of
-requests that are sent at once, there is one time for all. Between an answer and the next request of
-the same connection wrk goes once around its loop, which is in none of the times: with a server that is
-about as fast as wrk, rate x mean time (Little's law) makes fewer connections than there are.
+wrk does not compare bodies, counts every status below 400 as a success, and does not report connections
+closed by the server; so ``benchmarks.servers.verify`` checks some responses before and after. Times run from
+the first byte sent to the last byte received, without connecting; pipelined requests have one time per
+batch. The time between a response and the next request on the same connection is not measured: with a
+server about as fast as wrk, rate x mean time (Little's law) is less than the number of connections.
 """
 
 import shutil
@@ -30,21 +29,20 @@ from benchmarks.results.samples import Sample
 from benchmarks.servers.process import CLIENT_CORE, RunningServer, pin_to_core
 from benchmarks.servers.workloads import DIGITS, LARGE, NUMBER, Workload, fresh_numbers
 
-TIMEOUT = 30  # seconds, after which an answer counts as an error
-EXTRA_SECONDS = 30.0  # seconds, for wrk to begin and to end
+TIMEOUT = 30  # seconds, after which a request counts as an error
+EXTRA_SECONDS = 30.0  # seconds, for wrk to start and to end
 
-# Requests come out of files, cut where a number goes; one request that never changes is given to wrk
-# as it is, which costs it less than calling a function for each. Processor time is taken before the
-# histogram is written, which is work of its own.
+# Requests are read from files and split at the number. A constant request is given to wrk once, which is
+# faster than calling a function for each. CPU time is read before the histogram is written.
 SCRIPT = """
 local function pieces_of(path)
    local file = assert(io.open(path, "rb"))
-   local octets = file:read("*a")
+   local text = file:read("*a")
    file:close()
    local pieces, from = {{}}, 1
    while true do
-      local first, last = octets:find("{number}", from, true)
-      pieces[#pieces + 1] = octets:sub(from, first and first - 1 or -1)
+      local first, last = text:find("{number}", from, true)
+      pieces[#pieces + 1] = text:sub(from, first and first - 1 or -1)
       if not first then return pieces end
       from = last + 1
    end
@@ -82,27 +80,27 @@ end
 
 
 class WrkError(Exception):
-    """wrk could not be run, or said what is no result; the text is one line."""
+    """wrk could not be run, or gave no valid result; the message is one line."""
 
 
 @dataclass
 class Result:
-    """What wrk counted; times are in microseconds, but the processor's in seconds."""
+    """The counts of wrk; times are in microseconds, CPU time is in seconds."""
 
     counts: dict[str, int] = field(default_factory=dict)
     cpu: float = 0.0
-    latency: list[tuple[int, int]] = field(default_factory=list)  # a time, and how often
+    latency: list[tuple[int, int]] = field(default_factory=list)  # time, count
 
 
 def missing() -> str | None:
-    """Return why it cannot be used here; None when it can."""
+    """Return why wrk cannot be used, or None."""
     return None if shutil.which("wrk") else "wrk is not installed (Debian: apt-get install wrk)"
 
 
 def measure(
     server: RunningServer, workload: Workload, connections: int, seconds: float, round: int, question: str
 ) -> Sample:
-    """Measure one round; raise WrkError when wrk has no result."""
+    """Measure one round; raise WrkError."""
     connections = workload.connections(connections)
     used = server.cpu()
     result = run(server, workload, connections, seconds)
@@ -116,7 +114,7 @@ def measure(
         peer=server.name,
         round=round,
         requests=requests,
-        errors=errors if requests or errors else connections,  # when nobody was answered in time
+        errors=errors if requests or errors else connections,  # all timed out
         seconds=took,
         octets=requests * workload.size if workload.method == "POST" else counts["bytes"],
         latency=histogram(result, connections),
@@ -124,15 +122,15 @@ def measure(
         client_cpu=result.cpu / took,
         resident=server.resident(),
         asked=connections,
-        established=max(0, connections - counts["connect"]),  # wrk does not say: those that did not fail
+        established=max(0, connections - counts["connect"]),  # wrk only reports failed connections
         client="wrk",
     )
 
 
 def answered(workload: Workload, counts: dict[str, int]) -> int:
-    """Return how many requests were answered; of large files, how many the octets received make up.
+    """Return the number of successful requests; for large files, bytes received / size.
 
-    So few large files are complete at the end of a round that those that nearly are would be missed.
+    So few large files are complete at the end of a round that incomplete ones would matter.
     """
     if workload.size >= LARGE and workload.method == "GET":
         return counts["bytes"] // workload.size if not counts["status"] else 0
@@ -140,7 +138,7 @@ def answered(workload: Workload, counts: dict[str, int]) -> int:
 
 
 def run(server: RunningServer, workload: Workload, connections: int, seconds: float) -> Result:
-    """Run wrk on its core, for some seconds; it is ended before them when they are no whole number."""
+    """Run wrk on the clients' core; it is interrupted after a fractional number of seconds."""
     with tempfile.TemporaryDirectory(prefix="benchmark-wrk-") as scratch:
         script = write_script(Path(scratch), workload, f"{server.host}:{server.port}")
         command = ["wrk", "-t1", f"-c{connections}", f"-d{ceil(seconds)}s", f"--timeout={TIMEOUT}s"]
@@ -148,11 +146,11 @@ def run(server: RunningServer, workload: Workload, connections: int, seconds: fl
         try:
             return read_result((Path(scratch) / "result").read_text())
         except (OSError, ValueError, KeyError) as error:
-            raise WrkError(f"wrk gave no result ({error}): {' '.join(output.split())}") from None
+            raise WrkError(f"invalid result of wrk ({error}): {' '.join(output.split())}") from None
 
 
 def write_script(scratch: Path, workload: Workload, host: str) -> Path:
-    """Write the script, and the requests beside it."""
+    """Write the script, and the requests into files in the same directory."""
     count = 0
     for count, request in enumerate(workload.requests(host), 1):
         (scratch / str(count)).write_bytes(request)
@@ -164,7 +162,7 @@ def write_script(scratch: Path, workload: Workload, host: str) -> Path:
 
 
 def _run(command: Sequence[str], seconds: float) -> str:
-    """Run a command for some seconds and no more; return what it said."""
+    """Run a command for at most some seconds; return its output."""
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -178,18 +176,18 @@ def _run(command: Sequence[str], seconds: float) -> str:
             try:
                 return process.communicate(timeout=timeout)[0]
             except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGINT)  # at which it tells what it has
-        raise WrkError("wrk did not end")
+                process.send_signal(signal.SIGINT)  # wrk then prints its result
+        raise WrkError("timeout: wrk did not exit")
     finally:
         process.kill()
         process.communicate()
 
 
-# What it says.
+# The result.
 
 
 def read_result(text: str) -> Result:
-    """Read what the script has written; raise ValueError or KeyError for what is not it."""
+    """Parse the output of the script; raise ValueError or KeyError if it is invalid."""
     result = Result()
     for line in text.splitlines():
         name, *values = line.split()
@@ -200,15 +198,15 @@ def read_result(text: str) -> Result:
         else:
             result.counts[name] = int(values[0])
     if not result.counts["duration"]:
-        raise ValueError("no time has passed")
+        raise ValueError("duration is 0")
     return result
 
 
 def histogram(result: Result, connections: int) -> Histogram:
-    """Return the times that were measured, without those that wrk has made up."""
+    """Return the measured times, without wrk's correction."""
     times = result.latency
     per_connection = result.counts["requests"] // connections
-    if per_connection:  # else wrk adds none
+    if per_connection:  # otherwise wrk adds none
         times = uncorrected(times, result.counts["duration"] // per_connection)
     measured = Histogram()
     for microseconds, count in times:
@@ -217,12 +215,12 @@ def histogram(result: Result, connections: int) -> Histogram:
 
 
 def uncorrected(times: Iterable[tuple[int, int]], mean: int) -> list[tuple[int, int]]:
-    """Take back what wrk's stats_correct() has added.
+    """Revert wrk's stats_correct().
 
-    For each time t of at least twice the mean it adds t - mean, t - 2 mean, and so on as long as that
-    is longer than the mean, as often as t was measured: always shorter times. From the longest on,
-    what is left of each is what was measured. What it adds below the shortest that was measured,
-    wrk itself does not show. Raises ValueError for times to which this was never done.
+    For each time t of at least twice the mean it adds t - mean, t - 2 mean, and so on while longer than
+    the mean. Added times are always shorter than t, so removing them from the longest time downwards leaves
+    the measured ones. wrk does not report added times below the shortest measured one. Raises ValueError
+    for times without this correction.
 
     >>> uncorrected([(100, 1), (150, 2), (250, 2), (350, 2)], 100)
     [(100, 1), (350, 2)]
@@ -233,8 +231,8 @@ def uncorrected(times: Iterable[tuple[int, int]], mean: int) -> list[tuple[int, 
         count = left[time]
         if time < 2 * mean or not count:
             continue
-        for made_up in range(time - mean, max(mean, shortest - 1), -mean):
-            left[made_up] = left.get(made_up, 0) - count
-            if left[made_up] < 0:
-                raise ValueError(f"the time of {made_up} us was never corrected")
+        for added in range(time - mean, max(mean, shortest - 1), -mean):
+            left[added] = left.get(added, 0) - count
+            if left[added] < 0:
+                raise ValueError(f"missing correction: {added} us")
     return [(time, left[time]) for time in sorted(left) if left[time]]

@@ -1,4 +1,4 @@
-"""The questions: one module each, whose docstring begins with the question; and their order."""
+"""The questions, one module each, and the order in which they are measured."""
 
 import importlib
 from typing import Any
@@ -11,14 +11,14 @@ ALIASES = {"gzip": "compression"}
 
 
 def question_module(question: str) -> Any:
-    """Return the module that asks a question; it has a ``measure``."""
+    """Return the module of a question; its ``measure`` function adds the samples."""
     return importlib.import_module(f"benchmarks.questions.{question}")
 
 
 def question_text(question: str) -> str:
-    """Return the question itself, the first line of its module.
+    """Return the question in words: the first line of its module's docstring.
 
-    >>> question_text("latency")
-    'How long do answers take at 50, 70 and 90 % of what a server can do?'
+    >>> question_text("watching")
+    'What do --explain, --trace and --inspect cost?'
     """
     return (question_module(question).__doc__ or "").partition("\n")[0]

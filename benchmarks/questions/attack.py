@@ -1,9 +1,8 @@
-"""How long do honest requests take while others attack the server?
+"""How long do honest requests take while the server is under attack?
 
-This is ``benchmarks.attack``, as samples. Each scenario is one round against reactor alone: the
-times are those of the honest clients during the attack, from when each request was due. Which
-targets of the attack were missed is noted in the run's environment, as "attack";
-``python -m benchmarks.attack`` prints all that was seen.
+Runs the scenarios of ``benchmarks.attack``, one round each, against reactor only. The times are those of
+the honest clients during the attack, measured from when each request was due. Missed targets are saved
+in the run's environment as "attack"; ``python -m benchmarks.attack`` prints all observations.
 """
 
 import os
@@ -19,18 +18,18 @@ from benchmarks.runner.config import Config, ShowProgress
 from benchmarks.servers.process import CLIENT_CORE, pin_to_core
 
 QUESTION = "attack"
-ROOM = 1.2  # descriptors for each attacker
+ROOM = 1.2  # file descriptors per attacker
 
 
 def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
-    """Add a sample of each scenario to the run."""
+    """Add one sample per scenario to the run."""
     scale = SMALL if config.quick else FULL
     files = raise_open_file_limit()
     for scenario in SCENARIOS:
         if config.workloads and scenario.name not in config.workloads:
             continue
         if scenario.attackers * scale.share * ROOM > files:
-            run.skipped[f"attack: {scenario.name}"] = f"the limit on open files, {files:,}, is too low"
+            run.skipped[f"attack: {scenario.name}"] = f"open-file limit too low: {files:,} (ulimit -n)"
             continue
         show_progress(f"{scenario.name}: {round(scenario.attackers * scale.share):,} x {scenario.what}")
         outcome = run_pinned(scenario, scale)
@@ -40,12 +39,12 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
 
 
 def run_pinned(scenario: Scenario, scale: Scale) -> Outcome:
-    """Run one scenario, with the server on its core, and this process on the clients'."""
+    """Run one scenario, with the server pinned to its core and this process to the clients' core."""
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     with tempfile.TemporaryDirectory() as directory:
         attack_run = AttackRun(scenario, scale, Path(directory))
         try:
-            pin_to_core(CLIENT_CORE)  # not before: the server would begin with what this process may use
+            pin_to_core(CLIENT_CORE)  # only now: the server must not inherit it
             return attack_run.run()
         finally:
             if allowed:
@@ -53,7 +52,7 @@ def run_pinned(scenario: Scenario, scale: Scale) -> Outcome:
 
 
 def sample(scenario: Scenario, scale: Scale, outcome: Outcome) -> Sample:
-    """Return what the honest clients met with."""
+    """Return the honest clients' requests as a sample."""
     return Sample(
         question=QUESTION,
         workload=scenario.name,

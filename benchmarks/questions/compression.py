@@ -1,8 +1,8 @@
-"""How many texts of 1,000 octets a second does one core compress, the same one and different ones?
+"""How many texts of 1,000 bytes does one core compress per second, repeated and different ones?
 
-Each is asked for as /echo/{text} with Accept-Encoding: gzip; "gzip same" is one text again and again,
-"gzip different" one that was never asked for before. All compress at level 6. Every answer that is
-looked at, before and after each round, is decompressed and compared. Needs wrk.
+Requests are GET /echo/{text} with Accept-Encoding: gzip. "gzip same" repeats one text; "gzip different"
+sends a new text each time. All servers compress at level 6. Some responses before and after each round
+are decompressed and compared. Needs wrk.
 """
 
 from benchmarks.results.samples import Run

@@ -1,12 +1,11 @@
 """How do throughput and latency change from 1 connection to 10,000?
 
-Each connection asks again as soon as it is answered. Up to 512 connections wrk asks, where it is
-installed; beyond, it would connect to all at once, and count that as part of the measurement, so our
-own load generator does it: it connects a few at a time, sees that each is served, and compares every
-answer. That the two agree is shown with a server that is much slower than both ("agreement"): each
-measures it with 64 connections, in every round. A fast one would show how they differ: wrk reads all
-answers that are there before it sends again, and meanwhile the server waits. The server has one core, the
-client another.
+A closed loop: each connection sends its next request as soon as it has a response. The client is wrk, if
+installed, up to 512 connections. With more, wrk would open all at once and measure that too, so our own
+load generator takes over: it connects a few at a time, waits until each is served, and compares every
+response. To show that the two clients agree, both measure a server that is much slower than they are
+("agreement"), with 64 connections, in every round. (With a fast server they differ: wrk reads all
+available responses before it sends again, while the server waits.) Server and client have one core each.
 """
 
 from collections.abc import Sequence
@@ -26,15 +25,15 @@ QUESTION = "concurrency"
 SIZES = (1, 8, 64, 512, 4096, 10_000)
 QUICK_SIZES = (1, 8, 64)
 DEFAULT_PEERS = ("bare loop", "reactor", "nginx", "uvicorn", "granian")
-# So slow that it does not matter in which order a client does its work; the first that is there.
+# Slow servers, with which the order of work in the client does not matter; the first available is used.
 SLOW = ("tornado", "waitress", "gunicorn", "http.server", "aiohttp")
-WRK_FITS = 512  # connections
-AGREEMENT = 64
-SPARE = 64  # descriptors of the client and the server that are no connections
+WRK_FITS = 512  # connections up to which wrk is used
+AGREEMENT = 64  # connections
+SPARE = 64  # file descriptors of client and server besides the connections
 
 
 def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
-    """Add the samples of all sizes to the run, and those that show whether the clients agree."""
+    """Add the samples of all sizes to the run, and those that check whether the clients agree."""
     selected = select_peers(config, DEFAULT_PEERS)
     sizes = possible(QUICK_SIZES if config.quick else SIZES, run)
     with running_peers([HOT], selected, run, show_progress) as running:
@@ -44,18 +43,18 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
 
 
 def possible(sizes: Sequence[int], run: Run) -> list[int]:
-    """Return the sizes that the limit on open files allows; note the others."""
+    """Return the sizes that the open-file limit allows; record the others as skipped."""
     files = max_open_files()
     for size in sizes:
         if size + SPARE > files:
-            run.skipped[f"{size:,} connections"] = f"the limit on open files is {files:,} (ulimit -n)"
+            run.skipped[f"{size:,} connections"] = f"open-file limit too low: {files:,} (ulimit -n)"
     return [size for size in sizes if size + SPARE <= files]
 
 
 def measure_size(
     size: int, running: Sequence[RunningPeer], config: Config, run: Run, show_progress: ShowProgress
 ) -> None:
-    """Measure everybody with so many connections."""
+    """Measure all running peers with ``size`` connections."""
     rounds = Rounds(run, config.rounds, f"with {size:,} connections")
     by_wrk = size <= WRK_FITS and wrk.missing() is None
     measure_one = measure_with_wrk if by_wrk else measure_with_our_client
@@ -69,7 +68,7 @@ def measure_size(
 def measure_with_wrk(
     peer: RunningPeer, size: int, seconds: float, number: int, workload: str = HOT.name
 ) -> Sample:
-    """Measure with wrk; some answers are compared behind it."""
+    """Measure with wrk, then compare some responses."""
     adapter, server = peer
     sample = wrk.measure(server, HOT, size, seconds, number, QUESTION)
     return replace(sample, workload=workload, x=float(size), verified=verify(server, adapter, HOT))
@@ -78,20 +77,20 @@ def measure_with_wrk(
 def measure_with_our_client(
     peer: RunningPeer, size: int, seconds: float, number: int, workload: str = HOT.name
 ) -> Sample:
-    """Measure with our own load generator, which compares every answer."""
+    """Measure with our own load generator, which compares every response."""
     return process.measure(peer[1], Job(size, seconds), QUESTION, workload, number, float(size))
 
 
 def measure_agreement(config: Config, run: Run, show_progress: ShowProgress) -> None:
-    """Have both clients measure one server in each round, the first of them another each time."""
+    """Measure one slow server with both clients in each round, in alternating order."""
     names = [name for name in SLOW if config.wants_peer(name) and PEERS[name].missing() is None]
-    reason = None if names else "no server is there, or wanted, that is slower than both clients"
+    reason = None if names else "no server slower than both clients is installed and selected"
     reason = wrk.missing() or reason
     if reason is not None:
         run.skipped["agreement"] = reason
         return
     selected = only_peers(config, names[:1])
-    rounds = Rounds(run, selected.rounds, "asked by both clients")
+    rounds = Rounds(run, selected.rounds, "measured by both clients")
     with running_peers([HOT], selected, run, show_progress) as running:
         for number, name in rounds.in_order([adapter.name for adapter, _ in running]):
             show_progress(f"agreement, round {number} of {selected.rounds}: {name}")

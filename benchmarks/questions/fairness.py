@@ -1,12 +1,11 @@
 """How long do small requests wait while 8 clients download 1 GiB each, and 4 upload?
 
-Requests for /echo/abc come at a low fixed rate, whatever becomes of the answers, and each one's time runs
-from when it was due: alone, during downloads, during uploads, and during both. Who has the file
-begins again, who has stored one likewise, so that the server never rests; what is on its way at the end
-of a round is broken off. All clients share one process and one core, the server has another: the
-clients' own work counts, too, so the figures are upper bounds. Files are in a memory file system,
-where there is one; the large one has no octet in it. What is uploaded is smaller, so that there is
-room for it: 256 MiB, or less.
+An open loop: requests for /echo/abc are sent at a low fixed rate, and each is timed from when it was due:
+alone, during downloads, during uploads, and during both. Each finished transfer is started again;
+transfers that are incomplete at the end of a round are aborted. All clients share one process and one
+core, and the server has another; the times include the clients' own work, so they are upper bounds.
+Files are on an in-memory file system, if there is one. The large file is sparse; uploads are smaller
+(at most 256 MiB), so that they fit.
 """
 
 import os
@@ -26,9 +25,9 @@ from benchmarks.servers.workloads import MIB, Workload
 QUESTION = "fairness"
 DEFAULT_PEERS = ("reactor", "nginx", "uvicorn")
 LARGE, QUICK_LARGE = 1024 * MIB, 16 * MIB
-STORED = 256 * MIB  # at most
+STORED = 256 * MIB  # size of an upload, at most
 DOWNLOADING, UPLOADING = 8, 4  # clients
-# Of each upload there may be one that is stored, one that is on its way, and one in the server's memory.
+# Per upload client: stored files, files being received, and bodies in the server's memory.
 COPIES = 4 * UPLOADING
 CALM = Job(connections=8, rate=500.0)
 NAME = "large"
@@ -36,7 +35,7 @@ STORED_AS = "upload-"
 
 
 def jobs(seconds: float, large: int, stored: int) -> dict[str, Job]:
-    """Return the small requests by what happens meanwhile; sizes of files are in octets."""
+    """Return one job per situation, by its name; file sizes are in bytes."""
     alone = replace(CALM, seconds=seconds)
     downloads = replace(alone, downloads=DOWNLOADING, download=f"/files/{NAME}", download_size=large)
     upload = f"/files/{STORED_AS}"
@@ -59,14 +58,14 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
             for name, job in jobs(selected.seconds, large, stored).items():
                 if config.wants_workload(name):
                     measure_one(name, job, running, selected, run, show_progress)
-        for name in selected.peers:  # what a server stored when its client had gone, before it ended
+        for name in selected.peers:  # uploads stored after the client had closed, before the server ended
             forget(directories / name)
 
 
 def measure_one(
     name: str, job: Job, running: Sequence[RunningPeer], config: Config, run: Run, show_progress: ShowProgress
 ) -> None:
-    """Measure everybody in one situation."""
+    """Measure all running peers in one situation."""
     servers = {server.name: server for _, server in running}
     rounds = Rounds(run, config.rounds, name)
     for number, peer in rounds.in_order(list(servers)):
@@ -81,7 +80,7 @@ def measure_one(
 
 
 def room() -> int:
-    """Return how many octets of memory files may take."""
+    """Return how many bytes of memory the files may use."""
     import psutil
 
     available = int(psutil.virtual_memory().available)
@@ -89,7 +88,7 @@ def room() -> int:
 
 
 def share(directories: Path, peers: Iterable[str], size: int) -> None:
-    """Make a directory for each peer; the large file is in all of them, and has no octet on the disk."""
+    """Create a directory per peer, with the same sparse large file hard-linked into each."""
     first = None
     for name in peers:
         path = directories / name / NAME
@@ -103,6 +102,6 @@ def share(directories: Path, peers: Iterable[str], size: int) -> None:
 
 
 def forget(directory: Path) -> None:
-    """Remove what was uploaded."""
+    """Remove uploaded files."""
     for path in directory.glob(f"{STORED_AS}*"):
         path.unlink()

@@ -1,9 +1,8 @@
-"""How many files a second does one core send, from 4 KiB to 100 MiB, and store, of 4 KiB and 1 MiB?
+"""How many files per second does one core send (4 KiB to 100 MiB) and store (4 KiB and 1 MiB)?
 
-Downloads and uploads go out of and into a directory on a memory file system, where there is one (/dev/shm),
-so that servers are compared and not disks; each server has its own. Whoever stores a file
-writes it beside its place and renames it. Of files of 100 MiB, eight are sent at once, and what
-counts is how many files the octets make up that arrived. Needs wrk.
+Each server has its own directory on an in-memory file system, if there is one (/dev/shm), so that servers
+are compared and not disks. All servers store an upload in a temporary file and rename it. Files of
+100 MiB are downloaded on eight connections; their rate is the bytes received / the file's size. Needs wrk.
 """
 
 import os
@@ -28,13 +27,13 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
 
 
 def room(workloads: Sequence[Workload], connections: int) -> int:
-    """Return how many octets all files may take: shared ones, stored ones, and those on their way."""
+    """Return the bytes that all files may take: served, stored and being received."""
     stored = len(PEERS) * NAMES + connections
     return sum(each.size * (stored if each in UPLOADED else 1) for each in workloads)
 
 
 def share(directories: Path, workloads: Sequence[Workload]) -> None:
-    """Make a directory for each peer; a file is in all of them, but only once on the disk."""
+    """Create a directory per peer, with the files to download hard-linked into each."""
     first, *others = (directories / name for name in PEERS)
     for directory in (first, *others):
         directory.mkdir()

@@ -1,10 +1,10 @@
-"""What do 100, 1,000 and 10,000 idle connections cost, in memory and in the latency of 64 that ask?
+"""What do 100, 1,000 and 10,000 idle connections cost, in memory and in the latency of 64 active ones?
 
-Each idle connection has been served once, and is held by our own load generator while wrk (our own
-client, where there is no wrk) asks on 64 others. At the end of each round all idle ones ask once more:
-those that are not answered have been lost, and count as errors. Each round starts each
-server anew, and goes through the sizes in order, so that its memory is that of the connections it
-has, and sizes are measured right after each other. The server has one core, the clients another.
+Each idle connection has been served once and is kept open by our own load generator, while wrk (or our
+own client, if wrk is not installed) sends requests on 64 others. At the end of a round each idle connection
+sends another request; those without a response are lost and count as errors. Each round restarts each
+server and measures all sizes in ascending order, so that its memory reflects the present connections and
+the sizes are measured right after each other. The server has one core, the clients another.
 """
 
 from dataclasses import replace
@@ -31,7 +31,7 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all sizes to the run."""
     selected = select_peers(config, DEFAULT_PEERS)
     sizes = possible(QUICK_SIZES if config.quick else SIZES, run)
-    rounds = Rounds(run, selected.rounds, "beside idle connections")
+    rounds = Rounds(run, selected.rounds, "with idle connections")
     for number, name in rounds.in_order(selected.peers):
         with rounds.skip_on_error(name), run_server(PEERS[name]) as server:
             run.peers[name] = server.peer
@@ -42,7 +42,7 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
 
 
 def measure_size(size: int, server: RunningServer, config: Config, number: int) -> Sample:
-    """Ask beside so many idle connections; count as errors those that are not served at the end."""
+    """Measure with ``size`` idle connections; those not served at the end count as errors."""
     if not size:
         return replace(measure_active(server, config, config.seconds, number), x=0.0)
     with process.hold_idle(server.address, size) as held:
@@ -51,7 +51,7 @@ def measure_size(size: int, server: RunningServer, config: Config, number: int) 
 
 
 def measure_active(server: RunningServer, config: Config, seconds: float, number: int) -> Sample:
-    """Have the active connections ask; some answers are compared behind it."""
+    """Measure the active connections; with wrk, compare some responses afterwards."""
     if wrk.missing() is None:
         sample = wrk.measure(server, HOT, config.connections, seconds, number, QUESTION)
         return replace(sample, verified=verify(server, PEERS[server.name], HOT))

@@ -1,10 +1,9 @@
-"""How long do answers take at 50, 70 and 90 % of what a server can do?
+"""How long do responses take at 50, 70 and 90 % of a server's capacity?
 
-First, how many requests a second each server answers at most: the best of some rounds in which 64
-connections ask again as soon as they are answered ("capacity"). Then requests are sent at a
-fixed rate, whatever becomes of the answers, and each one's time runs from when it was due: a stall of the
-server delays all that were due meanwhile, and shows. A rate that our load generator cannot send is
-left out, with a note. The server has one core, the client another.
+First, a closed loop on 64 connections finds the most requests per second that each server answers: the
+best of a few rounds ("capacity"). Then an open loop sends requests at a fixed rate and times each from
+when it was due, so that a stall of the server delays every request due during it. A rate that our load
+generator cannot send is skipped, with a note. The server has one core, the client another.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,19 +22,19 @@ from benchmarks.servers.workloads import HOT
 QUESTION = "latency"
 SHARES = (0.5, 0.7, 0.9)
 DEFAULT_PEERS = ("reactor", "nginx", "uvicorn")
-TRIES = 3  # rounds at most, to find the capacity
-OURS_AT_MOST = 0.9  # of what our own client can ask in a closed loop
+TRIES = 3  # rounds to find the capacity, at most
+OURS_AT_MOST = 0.9  # share of our own client's closed-loop rate that an open loop may use
 
 
 @dataclass
 class Capacity:
-    """Requests a second."""
+    """Requests per second in a closed loop."""
 
-    server: float = 0.0  # the most that it has answered
-    client: float = 0.0  # the most that our load generator has been answered by it
+    server: float = 0.0  # the highest rate of any client
+    client: float = 0.0  # the highest rate of our own client
 
     def add(self, samples: Sequence[Sample]) -> None:
-        """Look at the samples of a round, of which our load generator's is the first."""
+        """Include the samples of a round; our own client's comes first."""
         self.client = max(self.client, samples[0].rate)
         self.server = max(self.server, *(sample.rate for sample in samples))
 
@@ -52,7 +51,7 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
 def find_capacities(
     running: Sequence[RunningPeer], config: Config, run: Run, show_progress: ShowProgress
 ) -> dict[str, Capacity]:
-    """Ask as much as possible, with wrk where there is one, and with our own client."""
+    """Measure each server in a closed loop, with our own client and with wrk, if installed."""
     capacities = {adapter.name: Capacity() for adapter, _ in running}
     rounds = Rounds(run, min(TRIES, config.rounds), "at its capacity")
     servers = {server.name: server for _, server in running}
@@ -66,7 +65,7 @@ def find_capacities(
 
 
 def measure_capacity(server: RunningServer, config: Config, number: int) -> Iterator[Sample]:
-    """Measure a closed loop with our own client, and with wrk."""
+    """Yield a sample of our own client, and one of wrk, if installed."""
     job = Job(config.connections, config.seconds)
     yield process.measure(server, job, QUESTION, "capacity", number)
     if wrk.missing() is None:
@@ -83,7 +82,7 @@ def measure_share(
     run: Run,
     show_progress: ShowProgress,
 ) -> None:
-    """Measure everybody at one share of their capacity."""
+    """Measure all running peers at one share of their capacity."""
     rounds = Rounds(run, config.rounds, f"at {share:.0%} of its capacity")
     servers = {server.name: server for _, server in running}
     for number, name in rounds.in_order(list(servers)):
@@ -95,10 +94,10 @@ def measure_share(
 
 
 def rate_of(capacity: Capacity, share: float) -> float:
-    """Return a rate that is a share of the capacity; raise LoadError for one that we cannot send."""
+    """Return a share of the capacity as a rate; raise LoadError when our client cannot send it."""
     rate = share * capacity.server
     if not rate:
-        raise process.LoadError("its capacity is not known")
+        raise process.LoadError("unknown capacity")
     if rate > OURS_AT_MOST * capacity.client:
-        raise process.LoadError(f"our client cannot send {rate:,.0f} requests a second")
+        raise process.LoadError(f"rate too high for our client: {rate:,.0f} requests/s")
     return rate

@@ -1,10 +1,10 @@
-"""How many requests a second does one core serve, compared with other servers and a loop that does nothing?
+"""How many requests per second does one core serve, compared with other servers and with a bare loop?
 
-Small texts: with wrk's own short head, with a browser's, with a head that is new each time, pipelined,
-and one a connection; "reactor +log" is this server with its access log. The server runs on one core and
-wrk on another. All servers take turns, round by round, so that whatever the machine does
-meanwhile happens to all; what counts is the ratio of each round, not the absolute figures. Needs wrk
-(Debian: apt-get install wrk); servers that are not installed are left out by name.
+Small responses: with wrk's short request head, a browser's head, a different head each time, pipelined
+requests, and one request per connection. "reactor +log" is this server with its access log. The server runs
+on one core and wrk on another. All servers take turns, round by round, so that noise on the machine affects
+all of them; what counts is the ratio within a round, not the absolute figures. Needs wrk (Debian: apt-get
+install wrk). Servers that are not installed are skipped and listed.
 """
 
 from benchmarks.results.samples import Run

@@ -1,10 +1,9 @@
-"""What does it cost to watch the loop?
+"""What do --explain, --trace and --inspect cost?
 
-The same small text, by this server as it is (with its access log), and by the same with each of its
-ways to be watched: ``--explain`` told to a file, ``--trace`` without a limit and into /dev/null, and
-``--inspect`` with nobody looking, which counts for the metrics. "Off" is not measured here, since to a
-server that is not watched there is nothing to turn off: the question is then whether two commits differ,
-which ``python -m benchmarks compare`` answers. Needs wrk, as the throughput does.
+One small response, served with the access log, and with each of these in addition: ``--explain`` writing
+to a file, ``--trace`` without a limit into /dev/null, and ``--inspect`` without an open page, which still
+collects metrics. The cost of having these options, unused, is a comparison of two commits: use
+``python -m benchmarks compare``. Needs wrk.
 """
 
 from benchmarks.results.samples import Run
@@ -14,5 +13,5 @@ from benchmarks.servers.workloads import WATCHED
 
 
 def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
-    """Add the samples of all ways to be watched to the run."""
+    """Add the samples of all observe options to the run."""
     interleaved.measure("watching", (WATCHED,), config, run, show_progress)

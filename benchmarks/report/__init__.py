@@ -1,12 +1,12 @@
-"""The report: one HTML file with everything in it, light and dark, on a screen and on a phone.
+"""The HTML report: one self-contained file, in light and dark colours, for desktop and phone.
 
-Charts are inline SVG, there is no script, and nothing is fetched: the page's own policy forbids it.
+Charts are inline SVG. The page has no scripts and loads nothing; its Content-Security-Policy forbids both.
 
-    markup.py    elements, escaped              lines.py      charts along an axis
-    scales.py    from values to places          bars.py       bars, ranges, and rows of targets
-    style.css    how it looks                   sections.py   what is said of each question
+    markup.py    escaped HTML and SVG elements   lines.py      line charts
+    scales.py    values to coordinates, ticks    bars.py       bars, latency ranges, rows of targets
+    style.css    style sheet                     sections.py   one section per question
 
-This module puts the page together.
+This module assembles the page.
 """
 
 from collections.abc import Mapping
@@ -32,21 +32,21 @@ from benchmarks.results.units import BY, format_figure
 STYLE = Path(__file__).with_name("style.css")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
-# Figures of the first row: as many as are known, the most telling ones first.
+# Candidates for the first row, in order; the first TILES that were measured are shown.
 HEADLINES = (
-    ("hot.floor", "", "of the floor", "a bare loop that receives, sends a constant, and does nothing else"),
+    ("hot.floor", "", "of the floor", "a bare loop that receives and sends a constant response"),
     ("hot.uvicorn", BY, "uvicorn", "with uvloop and httptools"),
-    ("hot.bjoern", BY, "bjoern", "in C, on libev"),
+    ("hot.bjoern", BY, "bjoern", "written in C, on libev"),
     ("hot.nginx", BY, "nginx", "one worker"),
-    ("hot.rate", "", "requests a second", "on one core, GET /echo/abc"),
-    ("idle.octets", "", "for an idle connection", "10,000 of them"),
+    ("hot.rate", "", "requests per second", "on one core, GET /echo/abc"),
+    ("idle.octets", "", "per idle connection", "with 10,000 idle connections"),
 )
 TILES = 5
-FEWEST = 3  # rounds, of which a median and a spread say something
+FEWEST = 3  # rounds for a meaningful median and spread
 
 
 def page(run: Run) -> str:
-    """Return the whole file."""
+    """Return the HTML of the whole report."""
     known = figures(run)
     verdicts = evaluate(known)
     head = tag(
@@ -55,7 +55,7 @@ def page(run: Run) -> str:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("title", f"Reactor, measured on {date(run.environment) or 'some day'}"),
+        tag("title", f"Reactor benchmarks, {date(run.environment) or 'undated'}"),
         tag("style", Markup(STYLE.read_text())),
     )
     main = tag("main", targets(verdicts), questions(run), about(run))
@@ -63,11 +63,11 @@ def page(run: Run) -> str:
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
 
-# The parts that belong to no question.
+# The parts outside the sections of questions.
 
 
 def header(run: Run, known: Mapping[str, Figure], verdicts: list[Verdict]) -> Markup:
-    """Return what one sees first."""
+    """Return the page header: environment, headline figures, navigation."""
     what = run.environment
     words = [each for each in (date(what), commit(what) and f"commit {commit(what)}", machine(what)) if each]
     asked = [name for name in TITLES if run.select(question=name)]
@@ -75,7 +75,7 @@ def header(run: Run, known: Mapping[str, Figure], verdicts: list[Verdict]) -> Ma
     target = tag("a", "Targets", href="#targets") if measured_targets(verdicts) else NOTHING
     return tag(
         "header",
-        tag("h1", "Reactor, measured"),
+        tag("h1", "Reactor benchmarks"),
         tag("p", " · ".join(words), class_="where"),
         beware(run),
         tag("ul", *tiles(known, verdicts), class_="tiles"),
@@ -84,18 +84,16 @@ def header(run: Run, known: Mapping[str, Figure], verdicts: list[Verdict]) -> Ma
 
 
 def beware(run: Run) -> Markup:
-    """Warn of a run that is too short to rely on."""
+    """Return a warning if the run has too few rounds."""
     rounds = max((each.round for each in run.samples), default=0)
     if rounds >= FEWEST:
         return NOTHING
-    words = (
-        f"Only {rounds} round{'' if rounds == 1 else 's'}: this shows that it works, and not how fast it is."
-    )
+    words = f"Only {rounds} round{'' if rounds == 1 else 's'}: too few for reliable figures."
     return tag("p", words, class_="beware")
 
 
 def tiles(known: Mapping[str, Figure], verdicts: list[Verdict]) -> list[Markup]:
-    """Return the figures that one remembers."""
+    """Return the headline figures."""
     found = [
         tile(format_figure(known[name].median, known[name].unit) + sign, of, note)
         for name, sign, of, note in HEADLINES
@@ -109,17 +107,17 @@ def tiles(known: Mapping[str, Figure], verdicts: list[Verdict]) -> list[Markup]:
 
 
 def tile(number: str, of: str, note: str) -> Markup:
-    """Return one of them."""
+    """Return one headline figure."""
     return tag("li", tag("strong", number), tag("span", of), tag("small", note) if note else NOTHING)
 
 
 def targets(verdicts: list[Verdict]) -> Markup:
-    """Return the targets, each with how far it was reached."""
+    """Return the section of targets."""
     some = measured_targets(verdicts)
     if not some:
         return NOTHING
-    lead = f"{score(verdicts)}. The line in the middle is the target, to the right of it is better, "
-    lead += "the bar is the spread from round to round; the scale is logarithmic."
+    lead = f"{score(verdicts)}. The line in the middle is the target; right of it is better. "
+    lead += "The bar shows the range over all rounds. The scale is logarithmic."
     return tag(
         "section",
         tag("h2", "Targets"),
@@ -131,7 +129,7 @@ def targets(verdicts: list[Verdict]) -> Markup:
 
 
 def about(run: Run) -> Markup:
-    """Return how it was measured, whether it can be believed, and how to do it again."""
+    """Return the section on the method: self-checks, servers, skipped measurements, environment, command."""
     return tag(
         "section",
         tag("h2", "How it was measured"),
@@ -141,7 +139,7 @@ def about(run: Run) -> Markup:
         join(tag("h3", "Not measured"), html_table(skipped_table(run))) if run.skipped else NOTHING,
         tag("h3", "Environment"),
         environment(run),
-        tag("h3", "Again"),
+        tag("h3", "Command"),
         tag("pre", str(run.environment.get("command", "python -m benchmarks"))),
         id="about",
     )
@@ -153,6 +151,6 @@ def _check(name: str, result: str, words: str) -> Markup:
 
 
 def environment(run: Run) -> Markup:
-    """Return what is known of where it was measured."""
+    """Return the environment of the run."""
     plain = {name: value for name, value in run.environment.items() if not isinstance(value, dict | list)}
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in plain.items()))

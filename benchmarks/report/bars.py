@@ -1,4 +1,4 @@
-"""Bars and ranges, one row for each peer: who is fast, how far rounds lie apart, and how long the tail is."""
+"""Bar charts of rates, range charts of latencies, and rows of targets."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from benchmarks.results.tables import is_ours, spread
 from benchmarks.results.targets import PASS, UNKNOWN, Verdict
 from benchmarks.results.units import BY, format_figure, number, seconds
 
-STEP, THICK = 24, 14  # of a row, and of the bar in it
+STEP, THICK = 24, 14  # height of a row, and of its bar
 LABEL, BEGIN, END = 88, 94, 290
 HEAD = 18
 
-Span = tuple[str, str, Sequence[float]]  # its label, the peer, and p50, p99, p99.9 in seconds
+Span = tuple[str, str, Sequence[float]]  # label, peer, and p50, p99, p99.9 in seconds
 
 
 def bars(name: str, title: str, rows: Sequence[Row]) -> Markup:
-    """Draw requests a second of all peers, the fastest on top, with whiskers for the spread."""
+    """Draw requests per second of all peers, the fastest first, with whiskers for the range over rounds."""
     ordered = sorted(rows, key=lambda row: -row.rate.median)
     greatest = max((row.rate.high for row in rows), default=0) or 1
     description = "; ".join(f"{row.peer} {number(row.rate.median)} requests/s" for row in ordered)
-    heads = text(BEGIN, 11, "requests/s", kind="axis"), text(WIDTH, 11, "reactor is", "end", "axis")
+    heads = text(BEGIN, 11, "requests/s", kind="axis"), text(WIDTH, 11, "reactor/peer", "end", "axis")
     drawn = (_bar(row, HEAD + STEP * index, greatest) for index, row in enumerate(ordered))
     return picture(name, title, description, HEAD + STEP * len(ordered), *heads, *drawn)
 
@@ -37,7 +37,7 @@ def _bar(row: Row, top: float, greatest: float) -> Markup:
     against = f"{number(row.against.median)}{BY}" if row.against else ""
     return tag(
         "g",
-        tag("title", f"{row.peer}: {number(rate.median)} requests/s, from round to round {spread(rate)}"),
+        tag("title", f"{row.peer}: {number(rate.median)} requests/s, rounds {spread(rate)}"),
         text(LABEL, middle + 4, row.peer, "end", "label"),
         tag("rect", x=BEGIN, y=begin, width=length, height=THICK, rx=2),
         _whisker(place(rate.low), place(rate.high), middle) if rate.rounds > 1 else NOTHING,
@@ -63,14 +63,14 @@ def _whisker(low: float, high: float, middle: float) -> Markup:
 
 @dataclass(frozen=True)
 class Group:
-    """Spans under one heading."""
+    """Latency ranges under one heading."""
 
     heading: str
     spans: Sequence[Span]
 
 
 def ranges(name: str, title: str, groups: Sequence[Group], bound: float | None = None) -> Markup:
-    """Draw p50, p99 and p99.9 of each span on one axis of time; the bound, in seconds, as a line."""
+    """Draw p50, p99 and p99.9 of each span on one time axis, and the bound (in seconds) as a line."""
     values = [each for group in groups for _, _, times in group.spans for each in times]
     left = max((7.4 * len(label) + 12 for group in groups for label, _, _ in group.spans), default=0.0)
     scale = log_around([*values, *([bound] if bound else [])], max(LABEL, left), WIDTH - 14, seconds)
@@ -140,13 +140,13 @@ def _bound(bound: float | None, scale: Log, bottom: float) -> Markup:
     return tag("line", x1=scale(bound), x2=scale(bound), y1=36, y2=bottom, class_="bound")
 
 
-# Targets: a row of HTML each, so that they fold on a phone.
+# Targets: one HTML row each, so that they wrap on a phone.
 
-NARROW, MOST = 190, 4.0  # the width of a row's picture, and the greatest factor in it
+NARROW, MOST = 190, 4.0  # width of the picture in a row, and the largest factor it shows
 
 
 def reached(verdict: Verdict) -> Markup:
-    """Draw how far a target was reached: the line in the middle is the target, right of it is better."""
+    """Draw the figure relative to its target: the line in the middle is the target, right of it is better."""
     if verdict.result == UNKNOWN:
         return NOTHING
     scale = log_around([1 / MOST, MOST], 4, NARROW - 4, number)
@@ -166,7 +166,7 @@ def reached(verdict: Verdict) -> Markup:
 
 
 def target_row(verdict: Verdict) -> Markup:
-    """Return a target, what was measured, and the verdict."""
+    """Return the row of one target: bound, figure, verdict."""
     figure = verdict.figure
     measured = f"{format_figure(figure.median, figure.unit)}" if figure else "-"
     bound = tag("span", verdict.target, class_="bound")

@@ -1,4 +1,4 @@
-"""Line charts: reactor in colour and in front, the others behind it, each with its name at its end."""
+"""Line charts: one line per peer, labelled at its end, with reactor in colour and in front."""
 
 import math
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from benchmarks.results.statistics import OURS
 
 HEIGHT = 280
 LEFT, RIGHT, TOP, BOTTOM = 56, 352, 26, 238
-GAP = 13  # between two names
-DOTS = 12  # points, up to which each gets a dot
+GAP = 13  # between two labels
+DOTS = 12  # lines with at most this many points get dots
 
 
 @dataclass(frozen=True)
 class Series:
-    """The points of one peer; ``low`` and ``high`` are the spread around them, where it is known."""
+    """The points of one peer; ``low`` and ``high`` are the range over rounds, or empty."""
 
     peer: str
     points: Sequence[tuple[float, float]]
@@ -26,9 +26,9 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """What is drawn, between which scales; ``x`` and ``y`` say what the axes are."""
+    """A line chart; ``x`` and ``y`` are the labels of the axes."""
 
-    name: str  # of the file's parts, unlike any other
+    name: str  # unique in the page
     title: str
     description: str
     x: str
@@ -39,8 +39,8 @@ class Chart:
 
 
 def draw(chart: Chart) -> Markup:
-    """Draw it."""
-    # Who is drawn last is in front.
+    """Return the chart as SVG."""
+    # reactor comes last, in front of the others.
     ordered = sorted(chart.series, key=lambda series: series.peer == OURS)
     lines = (_line(chart, series) for series in ordered if series.points)
     return picture(chart.name, chart.title, chart.description, HEIGHT, _axes(chart), *lines, _names(chart))
@@ -74,7 +74,7 @@ def _line(chart: Chart, series: Series) -> Markup:
 
 
 def _band(chart: Chart, series: Series) -> Markup:
-    """Fill the spread of reactor's own points; with all others it would be a thicket."""
+    """Fill the range over rounds, for reactor only, to keep the chart readable."""
     if series.peer != OURS or len(series.low) != len(series.points):
         return NOTHING
     across = [chart.across(x) for x, _ in series.points]
@@ -88,7 +88,7 @@ def _points(places: Sequence[tuple[float, float]]) -> str:
 
 
 def _names(chart: Chart) -> Markup:
-    """Write each name beside the end of its line, none over another."""
+    """Label each line at its end, without overlaps."""
     drawn = [series for series in chart.series if series.points]
     ends = [(chart.across(series.points[-1][0]), chart.up(series.points[-1][1])) for series in drawn]
     heights = apart([y for _, y in ends], GAP, TOP, BOTTOM + GAP)
@@ -101,11 +101,11 @@ def _names(chart: Chart) -> Markup:
 
 
 def _name(peer: str, x: float, y: float, height: float) -> Markup:
-    """Write a name at some height, and lead to it from the end of the line."""
+    """Write a label, connected to the end of its line."""
     lead = tag("polyline", points=_points([(x, y), (RIGHT + 8, height), (RIGHT + 12, height)]), class_="lead")
     return join(lead, text(RIGHT + 15, height + 4, peer, kind=f"name {peer_class(peer)}"))
 
 
 def finite(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the points that can be drawn on any scale: what is above 0."""
+    """Return the points that any scale can draw: finite and above 0."""
     return [(x, y) for x, y in points if 0 < y < math.inf]

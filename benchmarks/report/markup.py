@@ -1,8 +1,8 @@
-"""HTML and SVG elements, with everything that was measured escaped.
+"""HTML and SVG elements, with all text escaped.
 
     tag("p", "1 < 2", class_="note")    <p class="note">1 &lt; 2</p>
 
-Whatever is not Markup is escaped; Markup is only made here, or is a constant of this package.
+Everything except Markup is escaped; Markup is created only here or from constants of this package.
 """
 
 import html
@@ -10,11 +10,11 @@ import html
 from benchmarks.results.units import slug
 
 VOID = frozenset({"meta", "br", "hr"})
-WIDTH = 440  # of every picture
+WIDTH = 440  # of every picture, in SVG units
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """A string that is already HTML."""
 
     __slots__ = ()
 
@@ -23,12 +23,12 @@ NOTHING = Markup("")
 
 
 def escape(text: object) -> Markup:
-    """Return text as HTML; Markup stays as it is."""
+    """Return text escaped for HTML, and Markup unchanged."""
     return text if isinstance(text, Markup) else Markup(html.escape(str(text)))
 
 
 def tag(name: str, /, *children: object, **attributes: object) -> Markup:
-    """Make an element; an attribute is left out when None, and ``font_size`` stands for font-size.
+    """Return an element; attributes that are None are omitted, and ``font_size`` becomes font-size.
 
     >>> tag("rect", x=1.25, stroke_width=2, id=None)
     '<rect x="1.2" stroke-width="2"></rect>'
@@ -46,12 +46,12 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
 
 
 def join(*children: object) -> Markup:
-    """Put elements one behind the other."""
+    """Concatenate elements."""
     return Markup("".join(map(escape, children)))
 
 
 def _short(value: object) -> object:
-    """Return a coordinate with one digit behind the point: that is finer than a screen."""
+    """Round coordinates to one decimal, finer than a pixel."""
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else value
 
 
@@ -59,7 +59,7 @@ def _short(value: object) -> object:
 
 
 def picture(name: str, title: str, description: str, height: float, *children: Markup) -> Markup:
-    """Return an SVG that can be read aloud."""
+    """Return an SVG with a title and a description for screen readers."""
     return tag(
         "svg",
         tag("title", title, id=f"{name}-title"),
@@ -73,11 +73,11 @@ def picture(name: str, title: str, description: str, height: float, *children: M
 
 
 def peer_class(peer: str) -> str:
-    """Return the class that gives a peer its colour."""
+    """Return the CSS class that sets a peer's colour."""
     return f"p-{slug(peer)}"
 
 
 def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> Markup:
-    """Write words; the anchor is start, middle or end."""
+    """Return an SVG text; the anchor is start, middle or end."""
     where = None if anchor == "start" else anchor
     return tag("text", words, x=x, y=y, text_anchor=where, class_=kind or None)

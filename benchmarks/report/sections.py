@@ -1,4 +1,4 @@
-"""What the report says of each question: charts, and below each the same figures as a table."""
+"""The report's section on each question: charts, each with its figures as a table."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from benchmarks.results.statistics import OURS
 from benchmarks.results.summary import Row, summarize
 from benchmarks.results.tables import COLUMNS, COMPARISON, Table, by_workload, table_of
 from benchmarks.results.tables import RIGHT as TO_THE_RIGHT
-from benchmarks.results.units import MIB, number, octets, seconds, share, slug
+from benchmarks.results.units import MIB, byte_size, number, seconds, share, slug
 
 TITLES = {
     "throughput": "Throughput",
@@ -25,33 +25,33 @@ TITLES = {
     "fairness": "Fairness",
     "files": "Files",
     "compression": "Compression",
-    "watching": "Being watched",
+    "watching": "Cost of observing",
     "attack": "Under attack",
 }
 NOTES = {
-    "hot": "GET /echo/abc with wrk's own short head",
-    "browser": "the same with a browser's eight field lines",
-    "varied": "a browser's head, a new path and a new X-Request-Id each time",
-    "pipelined": "16 requests at once on each connection",
-    "new connection": "one request on each connection",
-    "gzip same": "1,000 octets, the same text again and again",
-    "watched": "GET /echo/abc, by a server that is watched",
-    "gzip different": "1,000 octets, a new text each time",
+    "hot": "GET /echo/abc with wrk's short request head",
+    "browser": "the same with a browser's eight header fields",
+    "varied": "a browser's head, with a new path and X-Request-Id in each request",
+    "pipelined": "16 pipelined requests per connection",
+    "new connection": "one request per connection",
+    "gzip same": "1,000 bytes, the same text in each request",
+    "watched": "GET /echo/abc: explained (--explain), traced (--trace), inspected (--inspect)",
+    "gzip different": "1,000 bytes, a new text in each request",
     "file 100 MiB": "eight connections",
 }
-OPEN = "requests at a fixed rate, each timed from when it was due"
-CLOSED = "each connection asks again as soon as it is answered"
-CURVE = [1 - 10 ** (-step / 12) for step in range(4, 49)]  # shares, from just above a half to 99.99 %
+OPEN = "open loop: a fixed rate, each request timed from when it was due"
+CLOSED = "closed loop: each connection sends its next request after the response"
+CURVE = [1 - 10 ** (-step / 12) for step in range(4, 49)]  # shares from about 54 % to 99.99 %
 TIMES = (0.5, 0.99, 0.999)
 
 Value = Callable[[Row], float]
 
 
-# Parts of a section.
+# Parts of sections.
 
 
 def section(question: str, *parts: Markup) -> Markup:
-    """Return a section, or nothing when the question was not asked."""
+    """Return a section, or nothing if the question was not measured."""
     if not any(parts):
         return NOTHING
     heading = tag("h2", TITLES[question])
@@ -59,23 +59,23 @@ def section(question: str, *parts: Markup) -> Markup:
 
 
 def cards(*several: Markup) -> Markup:
-    """Put figures beside each other, as many as there is room for."""
+    """Arrange figures side by side, as many as fit."""
     return tag("div", *several, class_="cards") if any(several) else NOTHING
 
 
 def card(title: str, note: str, picture: Markup, table: Table | None = None) -> Markup:
-    """Return a picture with its title, and the same as a table."""
+    """Return a picture with its title and, folded, its table."""
     words = tag("figcaption", tag("h3", title), tag("p", note) if note else NOTHING)
     return tag("figure", words, picture, folded(table) if table else NOTHING, class_="card")
 
 
-def folded(table: Table, summary: str = "The figures") -> Markup:
-    """Return a table that one has to open."""
+def folded(table: Table, summary: str = "Figures as a table") -> Markup:
+    """Return a collapsed table."""
     return tag("details", tag("summary", summary), html_table(table))
 
 
 def html_table(table: Table) -> Markup:
-    """Return a table that scrolls within itself."""
+    """Return an HTML table that scrolls horizontally."""
     kinds = ["number" if side == TO_THE_RIGHT else None for side in table.sides]
     heads = [tag("th", head, scope="col", class_=kind) for head, kind in zip(table.heads, kinds, strict=True)]
     lines = (
@@ -90,12 +90,12 @@ def html_table(table: Table) -> Markup:
 
 
 def comparison(run: Run, question: str) -> Markup:
-    """Return the bars of each workload."""
+    """Return a bar chart per workload."""
     several = [
         card(
             name,
             NOTES.get(name, ""),
-            bars.bars(slug(f"bars {question} {name}"), f"Requests a second, {name}", some),
+            bars.bars(slug(f"bars {question} {name}"), f"Requests per second, {name}", some),
             table_of(f"{question}: {name}", COMPARISON, some),
         )
         for name, some in by_workload(summarize(run, question)).items()
@@ -107,11 +107,11 @@ def comparison(run: Run, question: str) -> Markup:
 
 
 def latency(run: Run) -> Markup:
-    """Return the curves at each share of the capacity, and of a closed loop."""
+    """Return latency curves at each share of the capacity, and under full load."""
     by_share: dict[float, list[Row]] = {}
     for row in summarize(run, "latency"):
         by_share.setdefault(row.cell.x or 0, []).append(row)
-    several = [curves(f"At {share(x)} of the capacity", OPEN, some) for x, some in by_share.items()]
+    several = [curves(f"At {share(x)} of capacity", OPEN, some) for x, some in by_share.items()]
     hot = [row for row in summarize(run, "throughput") if row.cell.workload == "hot"]
     if hot:
         several.append(curves("At full load", CLOSED, hot))
@@ -123,14 +123,14 @@ def curves(title: str, note: str, rows: Sequence[Row]) -> Markup:
     """Return a card with latency by percentile."""
     series = [Series(row.peer, curve(row)) for row in rows]
     times = [y for each in series for _, y in each.points]
-    # The axis goes as far as anybody's requests do.
+    # The axis ends at the highest percentile that any peer has enough requests for.
     furthest = max((x for each in series for x, _ in each.points), default=0.99)
     chart = Chart(
         slug(f"curves {title}"),
         f"Latency by percentile: {title}",
         "; ".join(f"{row.peer} {tail(row)}" for row in rows),
-        "share of requests that took no longer",
-        "time of an answer",
+        "share of requests",
+        "response time at most",
         series,
         Tail(LEFT, RIGHT, max(0.99, furthest)),
         log_around(times, BOTTOM, TOP, seconds),
@@ -139,7 +139,7 @@ def curves(title: str, note: str, rows: Sequence[Row]) -> Markup:
 
 
 def curve(row: Row) -> list[tuple[float, float]]:
-    """Return time by share, as far as there are requests beyond it."""
+    """Return (share, response time), up to the highest share with requests beyond it."""
     known = [each for each in CURVE if row.latency.count * (1 - each) >= 1]
     return [(each, row.percentile(each)) for each in known]
 
@@ -158,7 +158,7 @@ def concurrency(run: Run) -> Markup:
     if not rows:
         return NOTHING
     across = log_around([row.cell.x or 1 for row in rows], LEFT, RIGHT, number)
-    axis = Axis("connections, each asking again when answered", across)
+    axis = Axis("connections (closed loop)", across)
     several = (
         along("Throughput by connections", axis, "requests/s", rows, at_rate, spread=True),
         along("Median latency by connections", axis, "p50", rows, at_p50, log=True),
@@ -174,9 +174,9 @@ def idle(run: Run) -> Markup:
     if not rows:
         return NOTHING
     places = sorted({row.cell.x or 0.0 for row in rows})
-    axis = Axis("idle connections beside the busy ones", Ordinal(places, LEFT + 12, RIGHT, number))
+    axis = Axis("idle connections, in addition to the active ones", Ordinal(places, LEFT + 12, RIGHT, number))
     several = (
-        along("Memory by idle connections", axis, "resident", rows, at_resident, label=octets),
+        along("Memory by idle connections", axis, "resident", rows, at_resident, label=byte_size),
         along("p99 by idle connections", axis, "p99", rows, at_p99, log=True),
     )
     return section("idle", cards(*several), folded(table_of("idle", COLUMNS["idle"], rows)))
@@ -184,14 +184,14 @@ def idle(run: Run) -> Markup:
 
 @dataclass(frozen=True)
 class Axis:
-    """What goes from left to right."""
+    """A horizontal axis and its label."""
 
     words: str
     scale: Scale
 
 
 def at_rate(row: Row) -> float:
-    """Return requests a second."""
+    """Return requests per second."""
     return row.rate.median
 
 
@@ -206,7 +206,7 @@ def at_p99(row: Row) -> float:
 
 
 def at_resident(row: Row) -> float:
-    """Return the memory, in octets."""
+    """Return the memory, in bytes."""
     return row.resident
 
 
@@ -221,13 +221,13 @@ def along(
     spread: bool = False,
     label: Label = number,
 ) -> Markup:
-    """Return a card with one line for each peer; a logarithmic one is of seconds."""
+    """Return a card with one line per peer; ``log`` is for values in seconds."""
     series = [_series(peer, some, value, spread) for peer, some in by_peer(rows).items()]
     values = [each for line in series for each in (*(y for _, y in line.points), *line.high)]
     up: Scale = (
         log_around(values, BOTTOM, TOP, seconds)
         if log
-        else Linear(max(values, default=1), BOTTOM, TOP, label, MIB if label is octets else 1)
+        else Linear(max(values, default=1), BOTTOM, TOP, label, MIB if label is byte_size else 1)
     )
     words = "; ".join(_ends(line, seconds if log else label) for line in series if line.points)
     chart = Chart(slug(title), title, words, axis.words, y, series, axis.scale, up)
@@ -247,7 +247,7 @@ def _ends(line: Series, label: Label) -> str:
 
 
 def by_peer(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Return rows by peer, the server itself first."""
+    """Return rows by peer, reactor first."""
     peers: dict[str, list[Row]] = {OURS: []}
     for row in rows:
         peers.setdefault(row.peer, []).append(row)
@@ -258,7 +258,7 @@ def by_peer(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def fairness(run: Run) -> Markup:
-    """Return small requests' times, by what happens meanwhile."""
+    """Return the times of small requests in each situation."""
     rows = summarize(run, "fairness")
     if not rows:
         return NOTHING
@@ -266,18 +266,18 @@ def fairness(run: Run) -> Markup:
         Group(name, [(row.peer, row.peer, _times(row)) for row in some])
         for name, some in by_workload(rows).items()
     ]
-    picture = bars.ranges("fairness-ranges", "Times of small requests", groups)
+    picture = bars.ranges("fairness-ranges", "Response times of small requests", groups)
     table = table_of("fairness", COLUMNS["fairness"], rows)
-    return section("fairness", cards(card("Times of small requests", "", picture, table)))
+    return section("fairness", cards(card("Response times of small requests", "", picture, table)))
 
 
 def attack(run: Run) -> Markup:
-    """Return honest requests' times during each attack, and what was missed."""
+    """Return the times of honest requests during each attack, and missed targets."""
     rows = summarize(run, "attack")
     if not rows:
         return NOTHING
     group = Group("", [(row.cell.workload, row.peer, _times(row)) for row in rows])
-    title = "Times of honest requests during an attack"
+    title = "Response times of honest clients during each attack"
     picture = bars.ranges("attack-ranges", title, [group], P99)
     table = table_of("attack", COLUMNS["attack"], rows)
     note = f"the dashed line is {seconds(P99)}, the target for p99"
@@ -288,9 +288,7 @@ def _missed(run: Run) -> Markup:
     known = run.environment.get("attack")
     missed = known.items() if isinstance(known, dict) else ()
     lines = [tag("li", tag("b", name), f": {each}") for name, several in missed for each in several]
-    return (
-        tag("div", tag("h3", "Targets of attacks that were missed"), tag("ul", *lines)) if lines else NOTHING
-    )
+    return tag("div", tag("h3", "Missed targets"), tag("ul", *lines)) if lines else NOTHING
 
 
 def _times(row: Row) -> list[float]:
@@ -298,7 +296,7 @@ def _times(row: Row) -> list[float]:
 
 
 def questions(run: Run) -> Markup:
-    """Return the sections of all questions."""
+    """Return the sections of all measured questions."""
     return join(
         comparison(run, "throughput"),
         latency(run),

@@ -1,7 +1,7 @@
-"""Assertions: ``--assert 'hot.floor>=0.70'``, a figure and a bound that it must keep.
+"""Assertions: ``--assert 'hot.floor>=0.70'``, a bound for the median of a figure.
 
-An assertion that cannot be read, or names what no run has, is refused before anything is measured; one
-whose figure this run lacks does not hold. What counts is the median.
+Invalid assertions and unknown figures are errors before anything is measured. An assertion about a figure
+that was not measured does not hold.
 """
 
 import argparse
@@ -34,18 +34,21 @@ PLACES = (
 PEER_SLUGS = tuple(peer_slug(name) for name in PEERS if name not in (OURS, LOGGING, *WAYS_TO_WATCH))
 SPECIAL = {
     "log.rate": "requests/s with the access log / without it",
-    **{f"watching.{name}": f"requests/s {name} / not, with the access log" for name in WAYS_TO_WATCH},
+    **{
+        f"watching.{name}": f"requests/s with {option} / without it, both with the access log"
+        for name, (option, *_) in WAYS_TO_WATCH.items()
+    },
     "idle.rate": "requests/s with 10,000 idle connections / without any",
-    "idle.octets": "resident octets for each idle connection",
+    "idle.octets": "resident bytes per idle connection",
     "fairness.p99": "p99 of small requests during downloads and uploads, in seconds",
-    "fairness.slowdown": "the same / alone",
-    "agreement.clients": "requests/s as our own client sees them / as wrk does",
+    "fairness.slowdown": "that p99 / the p99 of small requests alone",
+    "agreement.clients": "requests/s measured by our own client / by wrk",
 }
 
 
 @dataclass(frozen=True)
 class Assertion:
-    """One bound for one figure, in the figure's own unit."""
+    """A bound for a figure, in the figure's unit."""
 
     figure: str
     sign: str
@@ -55,19 +58,19 @@ class Assertion:
         return f"{self.figure}{self.sign}{self.bound:g}"
 
     def holds(self, figures: Mapping[str, Figure]) -> bool:
-        """Say whether a run keeps it."""
+        """Return whether the figure was measured and its median satisfies the bound."""
         figure = figures.get(self.figure)
         return figure is not None and COMPARE[self.sign](figure.median, self.bound)
 
     def verdict(self, figures: Mapping[str, Figure]) -> str:
-        """Return the same in words."""
+        """Return the result as a line of text."""
         figure = figures.get(self.figure)
         measured = format_figure(figure.median, figure.unit) if figure else "not measured"
         return f"assert {self}: {measured}: {'PASS' if self.holds(figures) else 'FAILED'}"
 
 
 def parse_assertion(text: str) -> Assertion:
-    """Read an assertion; raise argparse.ArgumentTypeError for what is none.
+    """Parse an assertion; raise argparse.ArgumentTypeError if it is invalid.
 
     >>> parse_assertion("hot.floor >= 0.70")
     Assertion(figure='hot.floor', sign='>=', bound=0.7)
@@ -78,14 +81,14 @@ def parse_assertion(text: str) -> Assertion:
     except ValueError:
         found = None
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 'hot.floor>=0.70'")
+        raise argparse.ArgumentTypeError(f"invalid assertion: {text!r} (example: 'hot.floor>=0.70')")
     if not is_figure(found.figure):
-        raise argparse.ArgumentTypeError(f"there is no figure {found.figure!r} (see --list-figures)")
+        raise argparse.ArgumentTypeError(f"unknown figure: {found.figure!r} (see --list-figures)")
     return found
 
 
 def is_figure(name: str) -> bool:
-    """Say whether a run can have a figure of this name.
+    """Return whether a figure of this name exists.
 
     >>> is_figure("concurrency-512.floor"), is_figure("hot.p99.nginx"), is_figure("cold.floor")
     (True, True, False)
@@ -98,18 +101,18 @@ def is_figure(name: str) -> bool:
 
 
 def figures_help() -> str:
-    """Return how figures are named, for a person to read."""
+    """Return the text of --list-figures."""
     special = "\n".join(f"  {name:18} {words}" for name, words in SPECIAL.items())
     return f"""PLACE.PEER         requests/s of reactor / of the peer, round by round
 PLACE.p99.PEER     p99 of reactor / of the peer
-PLACE.cpu.PEER     requests a second of the server's processor, reactor / the peer
+PLACE.cpu.PEER     requests per CPU second of reactor / of the peer
 PLACE.rate         requests/s of reactor
 PLACE.p50 .p99 .p999   percentiles of reactor, in seconds
 {special}
 
 Places of {", ".join(COMPARISONS)}: {_list(map(slug, WORKLOADS))}
 Other places: {_list(each for each in PLACES if each not in set(map(slug, WORKLOADS)))};
-  N is a number of connections, per cent of the capacity, a number of idle connections
+  N is the number of connections, the percentage of the capacity, or the number of idle connections
 Peers: {_list(PEER_SLUGS)} ("floor" is the {FLOOR})"""
 
 

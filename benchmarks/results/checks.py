@@ -1,19 +1,19 @@
-"""Can the figures of a run be believed? Each check says PASS, WARN, or why it could not look.
+"""Self-checks of a run: is the measurement itself plausible? Each gives PASS, WARN or "not applied".
 
-    Little's law     connections = how many times were taken a second x their mean, within 5 %
-    client's core    less than 95 % busy: else the client was measured, and not the server
-    connections      as many as were asked for
+    Little's law     connections = responses per second x mean response time, within 5 %
+    client's core    less than 95 % busy; otherwise the client was the bottleneck
+    connections      all requested connections were established
     errors           none
-    contents         of every sample, some answers were compared octet by octet
-    spread           between the rounds' ratios, at most 25 % of their median
-    clients agree    wrk and our own client, measuring one server, within 10 %
-    quiet machine    hardly anything else ran when the run began
+    bodies           some response bodies of each sample were compared byte by byte
+    spread           the range of a target's figure over the rounds is at most 25 % of its median
+    clients agree    wrk and our own client measure the same rate, within 10 %
+    quiet machine    the load average at the start was low
 
-Little's law holds for a closed loop alone, in which each connection always has a request on its way.
-It is not applied to open loops; to new connections, whose making is in none of the times; nor where a
-connection asked less than 20 times, of which the last, unanswered, would count too much. Of requests
-that are sent at once wrk takes one time for all, and so do we. wrk does not count how long its own loop
-takes to send the next request: with a server as fast as itself it sees fewer connections than there are.
+Little's law only holds for a closed loop, in which each connection always has a request outstanding. It is
+not applied to open loops, to "new connection" (no time includes connecting), or to fewer than 20 requests per
+connection (the last, incomplete request would distort the result). For pipelined requests wrk records one
+time per batch. wrk's times exclude the time to send the next request, so with a server as fast as wrk
+itself the result is less than the number of connections.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,14 +27,14 @@ from benchmarks.results.units import share
 PASS, WARN, SKIPPED = "PASS", "WARN", "not applied"
 
 LITTLE, BUSY, SPREAD, AGREE = 0.05, 0.95, 0.25, 0.10
-ENOUGH = 20  # times of each connection
-QUIET = 0.5  # of load average, for each core
-NAMED = 3  # places that a warning names
+ENOUGH = 20  # times per connection, at least
+QUIET = 0.5  # load average per core, at most
+NAMED = 3  # places listed in a warning
 
 
 @dataclass(frozen=True)
 class Check:
-    """One question to the run, the answer, and what it rests on."""
+    """The result of one self-check, with an explanation."""
 
     name: str
     result: str
@@ -42,7 +42,7 @@ class Check:
 
 
 def check(run: Run) -> list[Check]:
-    """Ask all questions."""
+    """Run all self-checks."""
     return [
         littles_law(run),
         clients_core(run),
@@ -59,23 +59,27 @@ def check(run: Run) -> list[Check]:
 
 
 def applies(sample: Sample) -> bool:
-    """Say whether Little's law can be applied."""
+    """Return whether Little's law applies to a sample."""
     closed = sample.intended is None and sample.workload != "new connection"
     return closed and sample.latency.count >= ENOUGH * max(1, sample.established)
 
 
 def deviation(sample: Sample) -> float:
-    """Return by how much Little's law is not met: -0.1 is ten per cent fewer than there were."""
-    on_their_way = sample.latency.count / sample.seconds * sample.latency.mean()
-    return on_their_way / max(1, sample.established) - 1
+    """Return the relative deviation from Little's law: -0.1 is 10 % fewer connections than established."""
+    outstanding = sample.latency.count / sample.seconds * sample.latency.mean()
+    return outstanding / max(1, sample.established) - 1
 
 
 def littles_law(run: Run) -> Check:
-    """Compare connections with what times and their number say."""
+    """Check connections = rate x mean time."""
     applied = [each for each in run.samples if applies(each)]
     note = f"connections = rate x mean time within {share(LITTLE)}"
     left_out = len(run.samples) - len(applied)
-    note += f"; {left_out} samples left out: open loop, new connections, or too few" if left_out else ""
+    note += (
+        f"; not applied to {left_out} samples: open loop, new connections or too few requests"
+        if left_out
+        else ""
+    )
     return _all("Little's law", applied, lambda each: abs(deviation(each)) <= LITTLE, _deviated, note)
 
 
@@ -84,7 +88,7 @@ def _deviated(sample: Sample) -> str:
 
 
 def clients_core(run: Run) -> Check:
-    """See whether the client was the bottleneck."""
+    """Check that the client was not the bottleneck."""
     return _all(
         "client's core",
         run.samples,
@@ -95,29 +99,31 @@ def clients_core(run: Run) -> Check:
 
 
 def established(run: Run) -> Check:
-    """Compare connections that were there with those that were asked for."""
+    """Check that all requested connections were established."""
     return _all(
         "connections",
         run.samples,
         lambda each: each.established == each.asked,
         lambda each: f"{each.established:,} of {each.asked:,}",
-        "as many as were asked for",
+        "all requested connections established",
     )
 
 
 def no_errors(run: Run) -> Check:
-    """Look for errors."""
-    return _all("errors", run.samples, lambda each: not each.errors, lambda each: f"{each.errors:,}", "none")
+    """Check that there were no errors."""
+    return _all(
+        "errors", run.samples, lambda each: not each.errors, lambda each: f"{each.errors:,}", "no errors"
+    )
 
 
 def contents(run: Run) -> Check:
-    """See whether answers were compared."""
+    """Check that response bodies were compared."""
     return _all(
-        "contents",
+        "bodies",
         run.samples,
         lambda each: bool(each.verified),
         lambda each: "none compared",
-        "answers compared octet by octet with every sample",
+        "some response bodies of each sample compared byte by byte",
     )
 
 
@@ -128,11 +134,11 @@ def _all(
     describe: Callable[[Sample], str],
     words: str,
 ) -> Check:
-    """Ask each sample; name a few of those that are not good."""
+    """Apply a check to each sample; a warning lists a few that fail."""
     samples = list(samples)
     bad = [each for each in samples if not good(each)]
     if not samples:
-        return Check(name, SKIPPED, "there is no sample to apply it to")
+        return Check(name, SKIPPED, "no samples")
     if not bad:
         return Check(name, PASS, f"{words} ({len(samples):,} samples)")
     places: dict[str, str] = {}
@@ -140,7 +146,9 @@ def _all(
         places.setdefault(_place(each), describe(each))
     first = [f"{place}: {shown}" for place, shown in list(places.items())[:NAMED]]
     more = f"; and {len(places) - NAMED} more" if len(places) > NAMED else ""
-    return Check(name, WARN, f"{words}; not so in {len(bad):,} of {len(samples):,}: {'; '.join(first)}{more}")
+    return Check(
+        name, WARN, f"{words}; not in {len(bad):,} of {len(samples):,} samples: {'; '.join(first)}{more}"
+    )
 
 
 def _place(sample: Sample) -> str:
@@ -152,26 +160,26 @@ def _place(sample: Sample) -> str:
 
 
 def spread(run: Run) -> Check:
-    """Look for targets whose figures differ much from round to round."""
+    """Check that the figures of targets vary little between rounds."""
     known = figures(run)
     measured = {each.figure: known[each.figure] for each in TARGETS if each.figure in known}
     several = {name: figure for name, figure in measured.items() if figure.rounds > 1}
     if not several:
-        return Check("spread", SKIPPED, "there is but one round")
+        return Check("spread", SKIPPED, "only one round")
     wide = {name: figure.spread for name, figure in several.items() if figure.spread > SPREAD}
-    words = f"least and greatest of a target's figure at most {share(SPREAD)} of the median apart"
+    words = f"range of a target's figure over rounds at most {share(SPREAD)} of its median"
     if not wide:
         return Check("spread", PASS, f"{words} ({len(several)} figures)")
     worst = sorted(wide, key=lambda name: -wide[name])[:NAMED]
     named = ", ".join(f"{name} {share(wide[name])}" for name in worst)
-    return Check("spread", WARN, f"{words}; not so in {len(wide)} of {len(several)}: {named}")
+    return Check("spread", WARN, f"{words}; not in {len(wide)} of {len(several)} figures: {named}")
 
 
 def clients_agree(run: Run) -> Check:
-    """Compare what the two clients say of one server."""
+    """Compare the rates of one server measured by both clients."""
     figure = agreement(run)
     if figure is None:
-        return Check("clients agree", SKIPPED, "the run has no server that both clients measured")
+        return Check("clients agree", SKIPPED, "no server measured by both clients")
     busy = max(each.client_cpu for each in run.select(workload=AGREEMENT))
     good = abs(figure.median - 1) <= AGREE and busy < BUSY
     return Check("clients agree", PASS if good else WARN, _agreed(figure, busy))
@@ -179,15 +187,15 @@ def clients_agree(run: Run) -> Check:
 
 def _agreed(figure: Figure, busy: float) -> str:
     return (
-        f"ours / wrk: {figure.median:.2f} ({figure.low:.2f} to {figure.high:.2f}), "
-        f"within {share(AGREE)}; the busier one at {share(busy)} of its core"
+        f"our client / wrk: {figure.median:.2f} ({figure.low:.2f} to {figure.high:.2f}), "
+        f"limit {share(AGREE)}; busier client at {share(busy)} of its core"
     )
 
 
 def quiet_machine(run: Run) -> Check:
-    """See whether others used the machine when the run began."""
+    """Check the load average at the start."""
     load, cores = run.environment.get("load"), run.environment.get("cores")
     if not isinstance(load, int | float) or not isinstance(cores, int) or not cores:
-        return Check("quiet machine", SKIPPED, "the load at the start is not known")
+        return Check("quiet machine", SKIPPED, "load average at the start unknown")
     words = f"load average {load:.2f} on {cores} cores at the start"
     return Check("quiet machine", PASS if load <= QUIET * cores else WARN, words)

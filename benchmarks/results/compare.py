@@ -1,10 +1,10 @@
-"""Is one run faster than another? Every figure that both have: the one, the other, and the change.
+"""Compare two saved runs: every figure that both have, and its change.
 
     python -m benchmarks compare BEFORE.json AFTER.json
 
-A change is a tie when the median of one run lies within the spread of the other: then it may as well
-be the machine. Ratios (hot.floor) are worth more than absolute figures (hot.rate), which only
-runs on the same quiet machine have in common.
+A change is "a tie" when the median of one run lies within the range of the other: it may be noise. Ratios
+(hot.floor) are more reliable than absolute figures (hot.rate), which are only comparable on the same quiet
+machine.
 """
 
 import argparse
@@ -18,17 +18,17 @@ from benchmarks.results.statistics import Figure, figures
 from benchmarks.results.tables import LEFT, RIGHT, Table, spread
 from benchmarks.results.units import format_figure
 
-HEADS = ("figure", "A", "from round to round", "B", "from round to round", "change")
+HEADS = ("figure", "A", "range of rounds", "B", "range of rounds", "change")
 SIDES = (LEFT, RIGHT, LEFT, RIGHT, LEFT, RIGHT)
 
 
 def within(one: Figure, other: Figure) -> bool:
-    """Say whether one median lies within the other's spread."""
+    """Return whether one median lies within the other's range."""
     return one.low <= other.median <= one.high or other.low <= one.median <= other.high
 
 
 def change(one: Figure, other: Figure) -> str:
-    """Return how the other differs, in words.
+    """Return the change as text.
 
     >>> change(Figure(0.50, 0.49, 0.51, 7), Figure(0.60, 0.59, 0.61, 7))
     '+20 %'
@@ -36,13 +36,13 @@ def change(one: Figure, other: Figure) -> str:
     '+2 %, a tie'
     """
     if not one.median:
-        return "from nothing"
+        return "from 0"
     words = f"{(other.median / one.median - 1) * 100:+.0f} %"
     return f"{words}, a tie" if within(one, other) else words
 
 
 def table(before: Mapping[str, Figure], after: Mapping[str, Figure]) -> Table:
-    """Make the table of figures that both have."""
+    """Return the table of figures that both runs have."""
     lines = []
     for name, one in before.items():
         if name in after and after[name].unit == one.unit:
@@ -57,22 +57,22 @@ def _figure(figure: Figure) -> Iterator[str]:
 
 
 def heading(name: str, run: Run) -> str:
-    """Return what was measured, where, and when."""
+    """Return a line with date, commit and machine of a run."""
     known = run.environment
     parts = (str(known.get("started", "")), commit(known), machine(known))
     return f"{name}  {'; '.join(each for each in parts if each)}"
 
 
 def warning(before: Run, after: Run) -> str | None:
-    """Return what makes the two runs hard to compare; None for nothing."""
+    """Return a warning if the runs are hard to compare, or None."""
     where = machine(before.environment), machine(after.environment)
     if where[0] != where[1]:
-        return "not on the same machine, or not with the same Python: compare ratios alone"
+        return "different machine or Python version: compare ratios only"
     return None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the comparison; return 2 for a file that holds no run."""
+    """Print the comparison; return 2 for an invalid results file."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks compare",
         description=__doc__,
@@ -80,7 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("before", type=Path, metavar="A.json")
     parser.add_argument("after", type=Path, metavar="B.json")
-    parser.add_argument("--only", default="", metavar="WORD", help="figures whose name has this in it")
+    parser.add_argument(
+        "--only", default="", metavar="WORD", help="show only figures whose name contains WORD"
+    )
     options = parser.parse_args(arguments)
     try:
         before, after = Run.load(options.before), Run.load(options.after)
@@ -89,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     print(heading("A", before), heading("B", after), sep="\n")
     if doubt := warning(before, after):
-        print(f"beware: {doubt}")
+        print(f"warning: {doubt}")
     wanted = {name: each for name, each in figures(before).items() if options.only in name}
     print(table(wanted, figures(after)).text())
     return 0

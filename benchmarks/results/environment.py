@@ -1,6 +1,6 @@
-"""What a run was measured on: interpreter, machine, kernel, commit, load, and the command itself.
+"""The environment of a run: interpreter, machine, kernel, commit, load average, command line.
 
-Nothing here names a directory of the machine: a results file can be given to anyone.
+It contains no directory names, so that results files can be shared.
 """
 
 import os
@@ -15,19 +15,19 @@ from typing import Any
 from benchmarks.results.units import portable
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 10.0  # seconds, for a program to say what it is
+TIMEOUT = 10.0  # seconds, for a program to print its version
 CPU_INFO = Path("/proc/cpuinfo")
 
 
 def environment(argv: Sequence[str]) -> dict[str, Any]:
-    """Return all that is known; ``argv`` is the command line of the benchmark, without the interpreter."""
+    """Return the environment; ``argv`` is the benchmark's command line without the interpreter."""
     return {
         "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "command": portable(shlex.join(["python", *argv])),
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "platform": platform.platform(),
-        # What follows the number is the builder's.
+        # Without the distribution's suffix.
         "kernel": f"{platform.system()} {platform.release().partition('-')[0]}",
         "cpu": cpu_model(),
         "cores": os.cpu_count() or 1,
@@ -39,7 +39,7 @@ def environment(argv: Sequence[str]) -> dict[str, Any]:
 
 
 def cpu_model(info: Path = CPU_INFO) -> str:
-    """Return the name of the processor, as the kernel has it."""
+    """Return the model name of the processor."""
     try:
         lines = info.read_text(errors="replace").splitlines()
     except OSError:
@@ -51,7 +51,7 @@ def cpu_model(info: Path = CPU_INFO) -> str:
 
 
 def first_output_line(*command: str) -> str:
-    """Return the first line that a program says, whatever its exit code; nothing when it is not there."""
+    """Return the first line of a program's output, ignoring its exit code; "" if it cannot be run."""
     try:
         result = subprocess.run(
             command,
@@ -69,7 +69,7 @@ def first_output_line(*command: str) -> str:
 
 
 def machine(known: dict[str, Any]) -> str:
-    """Return where a run was measured, in a line.
+    """Return processor, cores, Python and kernel in a line.
 
     >>> machine({"cpu": "Example", "cores": 2, "implementation": "CPython", "python": "3.11"})
     'Example, 2 cores, CPython 3.11'
@@ -81,16 +81,18 @@ def machine(known: dict[str, Any]) -> str:
 
 
 def commit(known: dict[str, Any]) -> str:
-    """Return the commit, and whether there were changes on top of it.
+    """Return the commit, and whether the working tree had uncommitted changes.
 
     >>> commit({"commit": "abc", "dirty": True}), commit({})
-    ('abc, with changes', '')
+    ('abc, with uncommitted changes', '')
     """
-    return f"{known.get('commit', '')}{', with changes' if known.get('dirty') else ''}".lstrip(", ")
+    return f"{known.get('commit', '')}{', with uncommitted changes' if known.get('dirty') else ''}".lstrip(
+        ", "
+    )
 
 
 def date(known: dict[str, Any]) -> str:
-    """Return the day on which a run began.
+    """Return the date of a run.
 
     >>> date({"started": "2026-11-04T14:00:00Z"}), date({})
     ('4 November 2026', '')

@@ -1,9 +1,9 @@
-"""The README's table of figures, made of a results file and not by hand.
+"""The table of figures in ``benchmarks/README.md``, generated from a results file.
 
-    python -m benchmarks readme RUN.json                     prints it
-    python -m benchmarks readme RUN.json --write README.md   replaces what is between the two markers
+    python -m benchmarks readme RUN.json                                prints the table
+    python -m benchmarks readme RUN.json --write benchmarks/README.md   replaces the text between the markers
 
-The markers are <!-- figures --> and <!-- /figures -->, each in a line of its own.
+The markers are <!-- figures --> and <!-- /figures -->, each on its own line.
 """
 
 import argparse
@@ -23,15 +23,15 @@ BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
 
 def markdown(run: Run) -> str:
-    """Return the table, and what one has to know about it."""
+    """Return the table, with the environment and the self-checks."""
     known = run.environment
     verdicts = evaluate(figures(run))
     rounds = max((each.round for each in run.samples), default=0)
     return "\n".join(
         [
             f"Measured on {date(known)} with commit {commit(known)} by `{known.get('command', '')}`",
-            f"({machine(known)}; {rounds} rounds, all servers in turn). Figures are medians of",
-            f"round-by-round ratios. {score(verdicts)}.",
+            f"({machine(known)}; {rounds} interleaved rounds). Figures are medians of the",
+            f"ratios within each round. {score(verdicts)}.",
             "",
             targets_table(verdicts).markdown(),
             "",
@@ -42,21 +42,21 @@ def markdown(run: Run) -> str:
 
 
 def cpu_ratios(known: Mapping[str, Figure]) -> list[str]:
-    """Return how much each request takes of the server's processor, compared with the floor."""
+    """Return the ratios to the floor in requests per CPU second."""
     named = {name: known.get(f"{name}.cpu.floor") for name in ("hot", "browser", "varied")}
     found = [f"{name} {figure.median:.2f}" for name, figure in named.items() if figure is not None]
     if not found:
         return []
     return [
-        "Where the load's own core is the limit (see the self-checks), the floor could do more than it",
-        "shows. By requests for each second of the server's processor, which does not depend on that,",
-        f"the ratios to the floor are: {', '.join(found)}.",
+        "Where the core of the load generator is the limit (see the self-checks), the floor is faster than",
+        "measured. Requests per second of the server's processor time do not depend on that limit; by",
+        f"them, the ratios to the floor are: {', '.join(found)}.",
         "",
     ]
 
 
 def self_checks(run: Run) -> str:
-    """Return what the self-checks said; those that warn, in full."""
+    """Return a summary of the self-checks, with the text of each warning."""
     checks = check(run)
     counts = Counter(each.result for each in checks)
     warnings = [f"{each.name}: {each.words}" for each in checks if each.result not in (PASS, "not applied")]
@@ -65,23 +65,25 @@ def self_checks(run: Run) -> str:
 
 
 def replaced(text: str, figures: str) -> str:
-    """Return a text with the figures between its markers; raise ValueError when they are not there."""
+    """Return the text with the figures between its markers; raise ValueError if the markers are missing."""
     before, begin, rest = text.partition(f"{BEGIN}\n")
     _, end, after = rest.partition(f"{END}\n")
     if not (begin and end):
-        raise ValueError(f"there is no line {BEGIN} with a line {END} below it")
+        raise ValueError(f"missing markers: a line {BEGIN}, and a line {END} after it")
     return f"{before}{begin}{figures}\n{end}{after}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table, or write it; return 2 when it cannot be made."""
+    """Print the table, or write it to a file; return 2 on an error."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks readme",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run", type=Path, metavar="RUN.json")
-    parser.add_argument("--write", type=Path, metavar="FILE", help="replace the figures in this file")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="replace the figures between the markers in FILE"
+    )
     options = parser.parse_args(arguments)
     try:
         text = markdown(Run.load(options.run))

@@ -1,13 +1,12 @@
-"""What was measured: one sample a round, and the file that holds all samples of a run.
+"""Samples (the result of one round) and runs (all samples), and the results file.
 
-Everything that is shown (ratios, targets, tables, charts, comparisons) is worked out from samples,
-so that there is one thing to measure and one to trust:
+All ratios, targets, tables, charts and comparisons are computed from samples:
 
-    a Sample is one round of one workload against one server (a peer), at one place on the axis
-    of its question; a Run is all of them, with where and how they were measured
+    Sample  one round of one workload against one server (a peer), at one point on the question's axis
+    Run     all samples, and the environment in which they were measured
 
-Rounds of different peers with one number were measured right after each other: their ratio is what
-counts, since whatever the machine did meanwhile happened to both. This module measures nothing.
+Rounds of different peers with the same number were measured right after each other, so their ratio is
+largely free of noise from the machine.
 """
 
 import json
@@ -23,36 +22,36 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Sample:
-    """One round. Times are in seconds, sizes in octets, processors in cores (1.0 is one core, busy)."""
+    """One round. Times are in seconds, sizes in bytes, CPU usage in cores (1.0: one busy core)."""
 
-    question: str  # the script: "throughput", "concurrency", "latency", "idle", ...
+    question: str  # "throughput", "concurrency", "latency", "idle", ...
     workload: str  # "hot", "browser", "file 4 KiB", ...
     peer: str  # "reactor", "bare loop", "nginx", ...; "reactor +log" is reactor with its access log
     round: int  # from 1
-    x: float | None = None  # the place on the question's axis: connections, share of capacity, idle ones
-    requests: int = 0  # answered, and right
-    errors: int = 0  # everything else: wrong status, wrong content, refused, reset, timed out
-    seconds: float = 0.0  # how long was measured
-    octets: int = 0  # received by the client, or sent by it where the question is about uploads
+    x: float | None = None  # point on the question's axis: connections, share of capacity, idle connections
+    requests: int = 0  # with a correct response
+    errors: int = 0  # wrong status, wrong body, connection refused or reset, timeout
+    seconds: float = 0.0  # duration of the measurement
+    octets: int = 0  # bytes received by the client; for uploads, bytes sent
     latency: Histogram = field(default_factory=Histogram)
     server_cpu: float = 0.0
     client_cpu: float = 0.0
-    resident: int = 0  # of the server, at the end of the round, with all its processes
-    asked: int = 0  # connections that the client wanted
-    established: int = 0  # connections that it had
-    intended: float | None = None  # requests a second that an open-loop client meant to send
-    verified: int | None = None  # answers whose content was compared octet by octet; None: none were
+    resident: int = 0  # memory of all the server's processes at the end of the round
+    asked: int = 0  # connections requested
+    established: int = 0  # connections established
+    intended: float | None = None  # requests per second scheduled by an open loop
+    verified: int | None = None  # responses whose body was compared; None: none
     client: str = ""  # "wrk" or "reactor" (our own client)
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """Requests per second."""
         return self.requests / self.seconds if self.seconds else 0.0
 
 
 @dataclass(frozen=True)
 class Peer:
-    """One server that was measured: what it said of its version, and the command that started it."""
+    """A measured server: its version, and the command that started it."""
 
     name: str
     version: str
@@ -61,15 +60,15 @@ class Peer:
 
 @dataclass
 class Run:
-    """All samples of a run, and what they were measured on."""
+    """All samples of a run, and their environment."""
 
     environment: dict[str, Any] = field(default_factory=dict)  # python, machine, kernel, commit, started ...
     peers: dict[str, Peer] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)  # what was not measured, by name, and why
+    skipped: dict[str, str] = field(default_factory=dict)  # what was not measured, and why
     samples: list[Sample] = field(default_factory=list)
 
     def select(self, **wanted: Any) -> list[Sample]:
-        """Return the samples with these values, in the order of measuring."""
+        """Return the samples with these attributes, in the order of measuring."""
         return [each for each in self.samples if all(getattr(each, k) == v for k, v in wanted.items())]
 
     def save(self, path: Path) -> None:
@@ -78,15 +77,15 @@ class Run:
 
     @classmethod
     def load(cls, path: Path) -> "Run":
-        """Read a run; raise ValueError for a file that holds none."""
+        """Read a run; raise ValueError for an invalid results file."""
         try:
             return from_json(json.loads(path.read_text()))
         except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path} holds no results of a run: {error}") from None
+            raise ValueError(f"invalid results file: {path}: {error}") from None
 
 
 def to_json(run: Run) -> dict[str, Any]:
-    """Return what ``save`` writes."""
+    """Return the run as JSON data."""
     return {
         "format": FORMAT,
         "environment": run.environment,
@@ -97,9 +96,9 @@ def to_json(run: Run) -> dict[str, Any]:
 
 
 def from_json(data: dict[str, Any]) -> Run:
-    """Make a run again from what ``save`` wrote; raise ValueError for another format."""
+    """Return the run from JSON data; raise ValueError for an unsupported format."""
     if data["format"] != FORMAT:
-        raise ValueError(f"format {data['format']} is not {FORMAT}")
+        raise ValueError(f"unsupported format: {data['format']} (expected {FORMAT})")
     samples = [
         Sample(**{**each, "latency": Histogram.from_json(each["latency"])}) for each in data["samples"]
     ]
@@ -112,5 +111,5 @@ def _plain(sample: Sample) -> dict[str, Any]:
 
 
 def by_round(samples: Iterable[Sample]) -> dict[int, Sample]:
-    """Return samples by the number of their round."""
+    """Return samples by round."""
     return {each.round: each for each in samples}

@@ -1,26 +1,26 @@
-"""From samples to figures: ratios round by round, their median, and their spread.
+"""From samples to figures: ratios per round, with their median and range.
 
-    a Cell      is what was measured at one place: question, workload, place on the axis
-    a Figure    is the median of one value a round, with the least and the greatest
-    figures()   gives all figures of a run their names, which --assert and the targets use:
+    Cell        one point of measurement: question, workload, position on the axis
+    Figure      the median of one value per round, with minimum and maximum
+    figures()   all figures of a run by the names that --assert and the targets use:
 
     hot.floor             requests/s of reactor / of the bare loop, on the workload "hot"
     file-4-KiB.nginx      the same against nginx, on the workload "file 4 KiB"
     hot.p99.nginx         the p99 of reactor / of nginx
-    hot.cpu.floor         requests a second of the server's processor, reactor / the bare loop: what counts
-                          where the client's core is the limit, and a faster server cannot show it
-    hot.rate, hot.p99     reactor's own, in requests/s and seconds; p50 and p999 likewise
+    hot.cpu.floor         requests per CPU second of reactor / of the bare loop: meaningful also where
+                          the client's core is the limit
+    hot.rate, hot.p99     reactor alone, in requests/s and seconds; p50 and p999 likewise
     concurrency-512.floor with 512 connections; latency-90.p99 at 90 % of the capacity; idle-1000.p99
     log.rate              requests/s with the access log / without
     watching.explained    requests/s with --explain / without, with the access log; traced, inspected likewise
     idle.rate             requests/s with 10,000 idle connections / without any
-    idle.octets           resident octets of the server for each of these
-    fairness.p99          small requests' p99 during downloads and uploads
-    fairness.slowdown     the same / alone
-    agreement.clients     requests/s as our own client sees them / as wrk does
+    idle.octets           resident bytes of the server per idle connection
+    fairness.p99          p99 of small requests during downloads and uploads
+    fairness.slowdown     that p99 / the p99 of small requests alone
+    agreement.clients     requests/s measured by our own client / by wrk
 
-Rounds with one number were measured right after each other, and a ratio is only ever made of these:
-whatever the machine did meanwhile happened to both. A difference within the spread is a tie.
+Ratios are only formed within a round, whose peers were measured right after each other. A difference within
+the range over rounds is a tie.
 """
 
 import math
@@ -30,13 +30,13 @@ from statistics import median
 from typing import NamedTuple
 
 from benchmarks.results.samples import Run, Sample, by_round
-from benchmarks.results.units import OCTETS, RATE, RATIO, SECONDS, slug
+from benchmarks.results.units import BYTES, RATE, RATIO, SECONDS, slug
 from benchmarks.servers.peers import WAYS_TO_WATCH
 
 OURS, LOGGING, FLOOR = "reactor", "reactor +log", "bare loop"
-AGREEMENT = "agreement"  # the workload that wrk and our own client both measure
-NOT_COMPARED = (AGREEMENT, "capacity")  # workloads with two samples a round; they compare no servers
-# Questions whose workloads have names of their own; those of others begin with the question.
+AGREEMENT = "agreement"  # the workload measured by wrk and by our own client
+NOT_COMPARED = (AGREEMENT, "capacity")  # workloads with two samples per round, which compare no servers
+# Questions whose figures are named after the workload alone; others start with the question.
 COMPARISONS = ("throughput", "files", "compression", "watching")
 MANY_IDLE = 10_000
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
@@ -46,7 +46,7 @@ Value = Callable[[Sample], float]
 
 @dataclass(frozen=True)
 class Figure:
-    """The median of some rounds, with the least and the greatest; the unit is one of ``units``."""
+    """The median over rounds, with minimum and maximum; the unit is one of ``units``."""
 
     median: float
     low: float
@@ -56,23 +56,23 @@ class Figure:
 
     @classmethod
     def of(cls, values: Iterable[float], unit: str = RATIO) -> "Figure | None":
-        """Make one of a value for each round; None without any."""
+        """Return the figure for one value per round; None without finite values."""
         known = sorted(value for value in values if math.isfinite(value))
         return cls(median(known), known[0], known[-1], len(known), unit) if known else None
 
     @property
     def tie(self) -> bool:
-        """True for a ratio that says of neither side that it is ahead: 1 lies within the spread."""
+        """True for a ratio whose range includes 1."""
         return self.unit == RATIO and self.low <= 1 <= self.high
 
     @property
     def spread(self) -> float:
-        """The greatest less the least, as a share of the median."""
+        """(Maximum - minimum) / median."""
         return (self.high - self.low) / abs(self.median) if self.median else math.inf
 
 
 class Cell(NamedTuple):
-    """One place at which peers were measured."""
+    """One point at which peers were measured."""
 
     question: str
     workload: str
@@ -80,14 +80,14 @@ class Cell(NamedTuple):
 
     @property
     def slug(self) -> str:
-        """What its figures' names begin with."""
+        """The prefix of the names of its figures."""
         if self.x is not None:
             return f"{slug(self.question)}-{self.x * 100 if self.question == 'latency' else self.x:.0f}"
         return slug(self.workload if self.question in COMPARISONS else f"{self.question} {self.workload}")
 
 
 def cells(run: Run) -> dict[Cell, dict[str, list[Sample]]]:
-    """Return the samples by cell and peer, in the order of measuring."""
+    """Return samples by cell and peer, in the order of measuring."""
     places: dict[Cell, dict[str, list[Sample]]] = {}
     for each in run.samples:
         if each.workload not in NOT_COMPARED:
@@ -96,26 +96,26 @@ def cells(run: Run) -> dict[Cell, dict[str, list[Sample]]]:
     return places
 
 
-# Values of a sample, and of two.
+# Values of samples.
 
 
 def rate(sample: Sample) -> float:
-    """Return requests a second."""
+    """Return requests per second."""
     return sample.rate
 
 
 def requests_per_cpu_second(sample: Sample) -> float:
-    """Return requests for each second of the server's processor."""
+    """Return requests per second of the server's CPU time."""
     return sample.rate / sample.server_cpu if sample.server_cpu else 0.0
 
 
 def percentile(share: float) -> Value:
-    """Return what takes a percentile, in seconds, from a sample."""
+    """Return a function that returns this percentile of a sample, in seconds."""
     return lambda sample: sample.latency.percentile(share)
 
 
 def paired(ours: Iterable[Sample], theirs: Iterable[Sample]) -> Iterator[tuple[Sample, Sample]]:
-    """Yield the samples of each round that both have."""
+    """Yield the pairs of samples of the same round."""
     others = by_round(theirs)
     for number, sample in sorted(by_round(ours).items()):
         if number in others:
@@ -123,13 +123,13 @@ def paired(ours: Iterable[Sample], theirs: Iterable[Sample]) -> Iterator[tuple[S
 
 
 def ratios(ours: Iterable[Sample], theirs: Iterable[Sample], value: Value = rate) -> list[float]:
-    """Return ours / theirs of each round that both have; of rates when nothing else is said."""
+    """Return ours / theirs for each round that both have."""
     pairs = ((value(our), value(their)) for our, their in paired(ours, theirs))
     return [our / their for our, their in pairs if our > 0 and their > 0]
 
 
 def closed(samples: Iterable[Sample]) -> bool:
-    """Say whether the server decides how many requests there are: then their rate tells something."""
+    """Return whether the samples are of a closed loop, so that their rate depends on the server."""
     return all(each.intended is None for each in samples)
 
 
@@ -137,12 +137,12 @@ def closed(samples: Iterable[Sample]) -> bool:
 
 
 def peer_slug(peer: str) -> str:
-    """Return a peer's name as it is in the names of figures."""
+    """Return a peer's name for use in the names of figures."""
     return "floor" if peer == FLOOR else slug(peer)
 
 
 def figures(run: Run) -> dict[str, Figure]:
-    """Return all figures of a run by their names."""
+    """Return all figures of a run by name."""
     named: dict[str, Figure | None] = {}
     places = cells(run)
     for cell, peers in places.items():
@@ -200,9 +200,9 @@ def _is_idle(cell: Cell) -> bool:
 
 
 def memory_per_idle(many: Iterable[Sample], none: Iterable[Sample]) -> Figure | None:
-    """Return the octets that are resident for each idle connection."""
+    """Return the resident bytes per idle connection."""
     pairs = ((held, free) for held, free in paired(many, none) if held.x)
-    return Figure.of([(held.resident - free.resident) / (held.x or 1) for held, free in pairs], OCTETS)
+    return Figure.of([(held.resident - free.resident) / (held.x or 1) for held, free in pairs], BYTES)
 
 
 def _of_fairness(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[str, Figure | None]]:
@@ -215,7 +215,7 @@ def _of_fairness(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[
 
 
 def agreement(run: Run) -> Figure | None:
-    """Return requests a second as our own client sees them / as wrk does; None when not both did."""
+    """Return requests/s measured by our own client / by wrk; None unless both measured."""
     samples = run.select(workload=AGREEMENT)
     clients: dict[str, list[Sample]] = {"wrk": [], "reactor": []}
     for each in samples:

@@ -1,7 +1,7 @@
-"""What one peer did at one place, over all rounds: a row of a table, a bar or a point of a chart.
+"""Summary of one peer in one cell, over all rounds: a table row, a bar or a point of a chart.
 
-The rate is the median of the rounds; percentiles are of all rounds' times together; the rest are
-medians. ``against`` is reactor / this peer, round by round.
+Percentiles are of the times of all rounds together; other values are medians over rounds. ``against`` is
+reactor's rate / this peer's, round by round.
 """
 
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ from benchmarks.results.units import RATE
 
 @dataclass(frozen=True)
 class Row:
-    """Times are in seconds, memory in octets, processors in cores."""
+    """One peer in one cell; times are in seconds, memory in bytes, CPU usage in cores."""
 
     cell: Cell
     peer: str
@@ -28,16 +28,16 @@ class Row:
     errors: int
     connections: int
     open_loop: bool
-    against: Figure | None  # reactor's rate / this one's; None: for an open loop, and reactor itself
-    memory_per_idle: Figure | None  # octets; None where no connection is idle
+    against: Figure | None  # reactor's rate / this peer's; None for an open loop and for reactor
+    memory_per_idle: Figure | None  # bytes; None without idle connections
 
     def percentile(self, share: float) -> float:
-        """Return the seconds that a share of all times does not exceed."""
+        """Return a percentile of the response times, in seconds."""
         return self.latency.percentile(share)
 
 
 def summarize(run: Run, question: str) -> list[Row]:
-    """Return the rows of a question, place by place in order of the axis."""
+    """Return the rows of a question, in the order of its axis."""
     places = {cell: peers for cell, peers in cells(run).items() if cell.question == question}
     ordered = sorted(places, key=lambda cell: cell.x or 0)
     none = next((peers for cell, peers in places.items() if cell.x == 0), {})
@@ -69,7 +69,7 @@ def _row(cell: Cell, peer: str, samples: list[Sample], ours: list[Sample], none:
 
 
 def merged(samples: Iterable[Sample]) -> Histogram:
-    """Return the times of all these samples."""
+    """Return one histogram of the times of all samples."""
     everything = Histogram()
     for sample in samples:
         everything.merge(sample.latency)

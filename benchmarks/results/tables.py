@@ -1,7 +1,6 @@
-"""Tables: what a person reads in the terminal, in the README, and below the charts of the report.
+"""Tables, for the terminal, the README and the report.
 
-A Table is words in columns; it is worked out once, and written as text, as Markdown, or (by the
-report) as HTML. The first column is aligned to the left, the others as their kind says.
+A Table contains formatted cells; it is rendered as text, as Markdown, or (by the report) as HTML.
 """
 
 import textwrap
@@ -14,18 +13,18 @@ from benchmarks.results.samples import Run
 from benchmarks.results.statistics import OURS, Figure, figures
 from benchmarks.results.summary import Row, summarize
 from benchmarks.results.targets import UNKNOWN, Verdict
-from benchmarks.results.units import NOTHING, format_figure, octets, seconds, share
+from benchmarks.results.units import NOTHING, byte_size, format_figure, seconds, share
 
 LEFT, RIGHT = "left", "right"
-WIDTH, NARROWEST = 100, 14  # characters, of a table in the terminal, and of its last column
+WIDTH, NARROWEST = 104, 14  # characters: width of a table, and minimum width of its last column
 GAP = "  "
 
-Column = tuple[str, str, Callable[[Row], str]]  # its head, its side, and what is in it
+Column = tuple[str, str, Callable[[Row], str]]  # head, alignment, cell text
 
 
 @dataclass(frozen=True)
 class Table:
-    """Words in columns; ``sides`` says for each whether it is aligned to the left or the right."""
+    """Columns of text; ``sides`` is the alignment of each column."""
 
     title: str
     heads: Sequence[str]
@@ -33,7 +32,7 @@ class Table:
     lines: Sequence[Sequence[str]]
 
     def text(self) -> str:
-        """Return it for a terminal; what the line above says in the first column is not said again."""
+        """Return the table for a terminal; repeated values in the first column are left blank."""
         cells = [self.heads, *self.lines]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         if self.sides[-1] == LEFT:
@@ -46,14 +45,14 @@ class Table:
         return "\n".join(lines)
 
     def markdown(self) -> str:
-        """Return it for a README."""
+        """Return the table as Markdown."""
         rule = ["---:" if side == RIGHT else "---" for side in self.sides]
         cells = [self.heads, rule, *([_escaped(word) for word in line] for line in self.lines)]
         return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def _in_columns(words: Sequence[str], widths: Sequence[int], sides: Sequence[str]) -> str:
-    """Return one line; or more, when the last column, aligned to the left, has so much to say."""
+    """Return one row; a left-aligned last column is wrapped."""
     start = "".join(_aligned(*each) + GAP for each in zip(words[:-1], widths[:-1], sides[:-1], strict=True))
     if sides[-1] == RIGHT:
         return start + words[-1].rjust(widths[-1])
@@ -73,7 +72,7 @@ def _escaped(word: str) -> str:
 
 
 def spread(figure: Figure) -> str:
-    """Return the least and the greatest of the rounds."""
+    """Return the range over rounds: "minimum to maximum"."""
     if figure.rounds == 1:
         return "one round"
     low, high = format_figure(figure.low, figure.unit), format_figure(figure.high, figure.unit)
@@ -82,12 +81,12 @@ def spread(figure: Figure) -> str:
 
 
 def versus(row: Row) -> str:
-    """Return reactor / this peer."""
+    """Return reactor's rate / this peer's."""
     return format_figure(row.against.median, row.against.unit) if row.against else NOTHING
 
 
 def versus_spread(row: Row) -> str:
-    """Return the spread of that, or that it is a tie."""
+    """Return the range of that ratio, and whether it is a tie."""
     figure = row.against
     if figure is None:
         return NOTHING
@@ -106,16 +105,16 @@ _PEER: Column = "peer", LEFT, lambda row: row.peer
 _RATE: Column = "requests/s", RIGHT, lambda row: format_figure(row.rate.median, units.RATE)
 _LATENCIES = (_latency("p50", 0.5), _latency("p99", 0.99), _latency("p99.9", 0.999))
 _LONGEST = _latency("longest", 1)
-_SERVER: Column = "server", RIGHT, lambda row: share(row.server_cpu)
-_CLIENT: Column = "client", RIGHT, lambda row: share(row.client_cpu)
-_MEMORY: Column = "memory", RIGHT, lambda row: octets(row.resident)
+_SERVER: Column = "CPU", RIGHT, lambda row: share(row.server_cpu)
+_CLIENT: Column = "client CPU", RIGHT, lambda row: share(row.client_cpu)
+_MEMORY: Column = "memory", RIGHT, lambda row: byte_size(row.resident)
 _ERRORS: Column = "errors", RIGHT, lambda row: f"{row.errors:,}"
-_VERSUS: Column = "reactor is", RIGHT, versus
-_SPREAD: Column = "from round to round", LEFT, versus_spread
+_VERSUS: Column = "reactor/peer", RIGHT, versus
+_SPREAD: Column = "range of rounds", LEFT, versus_spread
 _EACH: Column = (
-    "each",
+    "per idle",
     RIGHT,
-    lambda row: octets(row.memory_per_idle.median) if row.memory_per_idle else NOTHING,
+    lambda row: byte_size(row.memory_per_idle.median) if row.memory_per_idle else NOTHING,
 )
 
 COMPARISON = (_PEER, _RATE, _VERSUS, _SPREAD, *_LATENCIES, _SERVER, _CLIENT)
@@ -138,13 +137,13 @@ COLUMNS: dict[str, Sequence[Column]] = {
 
 
 def table_of(title: str, columns: Sequence[Column], rows: Iterable[Row]) -> Table:
-    """Make a table of rows."""
+    """Return a table with these columns."""
     lines = [[cell(row) for _, _, cell in columns] for row in rows]
     return Table(title, [head for head, _, _ in columns], [side for _, side, _ in columns], lines)
 
 
 def by_workload(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Return rows by their workload."""
+    """Return rows by workload."""
     workloads: dict[str, list[Row]] = {}
     for row in rows:
         workloads.setdefault(row.cell.workload, []).append(row)
@@ -152,7 +151,7 @@ def by_workload(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def tables(run: Run, question: str) -> list[Table]:
-    """Return the tables of a question: one, or one for each workload."""
+    """Return the tables of a question: one, or one per workload."""
     rows = summarize(run, question)
     if not rows:
         return []
@@ -165,7 +164,7 @@ def tables(run: Run, question: str) -> list[Table]:
 
 
 def targets_table(verdicts: Iterable[Verdict]) -> Table:
-    """Make the table of targets."""
+    """Return the table of targets."""
     lines = []
     for verdict in verdicts:
         target, figure = verdict.target, verdict.figure
@@ -173,42 +172,42 @@ def targets_table(verdicts: Iterable[Verdict]) -> Table:
             [format_figure(figure.median, figure.unit), spread(figure)] if figure else [NOTHING, NOTHING]
         )
         lines.append([target.workload, str(target), *measured, verdict.words])
-    heads = ("workload", "target", "median", "from round to round", "verdict")
+    heads = ("workload", "target", "median", "range of rounds", "verdict")
     return Table("targets", heads, (LEFT, LEFT, RIGHT, LEFT, LEFT), lines)
 
 
 def measured_targets(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Return the verdicts on what was measured."""
+    """Return the verdicts on targets whose figure was measured."""
     return [verdict for verdict in verdicts if verdict.result != UNKNOWN]
 
 
 def checks_table(checks: Iterable[Check]) -> Table:
-    """Make the table of self-checks."""
+    """Return the table of self-checks."""
     lines = [[each.name, each.result, each.words] for each in checks]
-    return Table("self-checks", ("check", "result", "what was looked at"), (LEFT, LEFT, LEFT), lines)
+    return Table("self-checks", ("check", "result", "details"), (LEFT, LEFT, LEFT), lines)
 
 
 def peers_table(run: Run) -> Table:
-    """Make the table of who was measured."""
+    """Return the table of measured servers."""
     lines = [[each.name, each.version, units.portable(each.command)] for each in run.peers.values()]
     return Table("peers", ("peer", "version", "command"), (LEFT, LEFT, LEFT), lines)
 
 
 def skipped_table(run: Run) -> Table:
-    """Make the table of what was not measured."""
+    """Return the table of skipped measurements."""
     lines = [[what, why] for what, why in run.skipped.items()]
-    return Table("not measured", ("what", "why"), (LEFT, LEFT), lines)
+    return Table("not measured", ("skipped", "reason"), (LEFT, LEFT), lines)
 
 
 def figures_table(run: Run) -> Table:
-    """Make the table of all figures that a run has."""
+    """Return the table of all figures of a run."""
     lines = [
         [name, format_figure(each.median, each.unit), spread(each), each.unit]
         for name, each in figures(run).items()
     ]
-    return Table("", ("figure", "median", "from round to round", "unit"), (LEFT, RIGHT, LEFT, LEFT), lines)
+    return Table("", ("figure", "median", "range of rounds", "unit"), (LEFT, RIGHT, LEFT, LEFT), lines)
 
 
 def is_ours(peer: str) -> bool:
-    """Say whether a peer is this server, in whatever way it is run."""
+    """Return whether a peer is this server, with any options."""
     return peer.startswith(OURS)

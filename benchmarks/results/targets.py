@@ -1,21 +1,21 @@
-"""The targets, as data, and whether a run meets them.
+"""The targets, and whether a run meets them.
 
-Each names a figure of ``benchmarks.results.statistics`` and a bound; what counts is the median. A run that
-lacks the figure has not met the target: it is "not measured", which is neither PASS nor MISSED.
+A target is a bound for the median of a figure of ``benchmarks.results.statistics``. Without that figure the
+verdict is "not measured", which is neither PASS nor MISSED.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.results.statistics import Figure
-from benchmarks.results.units import BY, KIB, OCTETS, RATIO, format_figure, share
+from benchmarks.results.units import BY, BYTES, KIB, RATIO, format_figure, share
 
 PASS, MISSED, UNKNOWN = "PASS", "MISSED", "not measured"
 
 
 @dataclass(frozen=True)
 class Target:
-    """One bound for one figure; of the two bounds, one is None."""
+    """A bound for a figure: either ``at_least`` or ``at_most``."""
 
     workload: str
     figure: str
@@ -26,7 +26,7 @@ class Target:
 
     @property
     def bound(self) -> float:
-        """The number to reach, or not to exceed."""
+        """The minimum or maximum."""
         bound = self.at_most if self.at_least is None else self.at_least
         assert bound is not None
         return bound
@@ -38,7 +38,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A target, what was measured (None: nothing), and what comes of it."""
+    """A target and its figure; None if not measured."""
 
     target: Target
     figure: Figure | None
@@ -50,25 +50,25 @@ class Verdict:
 
     @property
     def reached(self) -> float:
-        """How much of the target was reached: 1.0 just meets it, more is better; NaN: not measured."""
+        """The figure relative to the bound: 1.0 just meets it, more is better; NaN if not measured."""
         return self._reached(self.figure.median) if self.figure else float("nan")
 
     @property
     def range(self) -> tuple[float, float]:
-        """The same of the worst round, and of the best."""
+        """``reached`` of the worst and of the best round."""
         figure = self.figure
         low, high = (self._reached(figure.low), self._reached(figure.high)) if figure else (1.0, 1.0)
         return min(low, high), max(low, high)
 
     @property
     def close(self) -> bool:
-        """True when the bound lies within the spread: another run may decide otherwise."""
+        """True when the bound lies within the range over rounds: another run may differ."""
         worst, best = self.range
         return self.figure is not None and worst < 1 <= best
 
     @property
     def words(self) -> str:
-        """The verdict as one reads it."""
+        """The verdict as text."""
         if self.figure is None:
             return UNKNOWN
         within = ", within the spread" if self.close else ""
@@ -77,7 +77,7 @@ class Verdict:
 
     @property
     def _missed_by(self) -> float:
-        """How far the median is from the bound, as a share of the bound."""
+        """The distance of the median from the bound, relative to the bound."""
         assert self.figure is not None
         return abs(self.figure.median / self.target.bound - 1)
 
@@ -85,12 +85,12 @@ class Verdict:
         target = self.target
         if target.at_least is not None:
             return value / target.at_least
-        # What costs nothing, or less, reaches any bound from above.
+        # A value of 0 or less meets any upper bound.
         return target.bound / max(value, target.bound / 1000)
 
 
 def _ratio(workload: str, prefix: str, **bounds: float) -> tuple[Target, ...]:
-    """Return the targets of a workload: how many times as fast as whom."""
+    """Return the targets of a workload: minimum ratios to peers."""
     named = {"floor": "the floor"}
     return tuple(
         Target(workload, f"{prefix}.{peer}", f"{BY} {named.get(peer, peer)}", at_least=bound)
@@ -113,7 +113,7 @@ TARGETS: tuple[Target, ...] = (
     *_ratio("upload of 4 KiB", "upload-4-KiB", uvicorn=2.0, granian=1.0),
     *_ratio("upload of 1 MiB", "upload-1-MiB", uvicorn=2.0, granian=1.0),
     Target("10,000 idle connections", "idle.rate", f"{BY} without them", at_least=0.9),
-    Target("10,000 idle connections", "idle.octets", "each", at_most=1.5 * KIB, unit=OCTETS),
+    Target("10,000 idle connections", "idle.octets", "each", at_most=1.5 * KIB, unit=BYTES),
     Target("access log on", "log.rate", f"{BY} without it", at_least=0.8),
     Target("hot, p99", "hot.p99.nginx", f"{BY} nginx's p99", at_most=2.0),
 )
@@ -125,7 +125,7 @@ def evaluate(figures: Mapping[str, Figure]) -> list[Verdict]:
 
 
 def score(verdicts: list[Verdict]) -> str:
-    """Return how many targets are met, in a line.
+    """Return the number of targets met as text.
 
     >>> score(evaluate({"hot.floor": Figure(0.7, 0.6, 0.8, 7), "hot.bjoern": Figure(0.9, 0.8, 1, 7)}))
     '1 of 2 targets met, 29 not measured'

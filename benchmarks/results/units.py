@@ -1,6 +1,6 @@
-"""Figures as a person reads them: three digits that count, and the unit that keeps them short.
+"""Formatting of numbers: three significant digits, and a suitable unit.
 
-What was not measured (NaN, None) is a dash everywhere. This module knows no sample and no table.
+Missing values (NaN, None) become a dash.
 """
 
 import math
@@ -8,15 +8,15 @@ import re
 from collections.abc import Callable
 
 NOTHING = "-"
-BY = "\N{MULTIPLICATION SIGN}"  # how many times as much
+BY = "\N{MULTIPLICATION SIGN}"  # after a ratio
 
-RATIO, RATE, SECONDS, OCTETS = "ratio", "requests/s", "seconds", "octets"
+RATIO, RATE, SECONDS, BYTES = "ratio", "requests/s", "seconds", "bytes"
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 
 def number(value: float) -> str:
-    """Return a ratio, or how many there are.
+    """Format a ratio, a rate or a count.
 
     >>> number(0.7149), number(3.456), number(12.34), number(21345.6), number(0.0123)
     ('0.71', '3.46', '12.3', '21,346', '0.012')
@@ -34,7 +34,7 @@ def number(value: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """Return a time.
+    """Format a time given in seconds.
 
     >>> seconds(0.0000456), seconds(0.00123), seconds(0.0999), seconds(2.5)
     ('46 µs', '1.23 ms', '99.9 ms', '2.50 s')
@@ -46,10 +46,10 @@ def seconds(value: float) -> str:
     return f"{number(value * 1e3)} ms" if value < 1 else f"{number(value)} s"
 
 
-def octets(value: float) -> str:
-    """Return an amount of memory.
+def byte_size(value: float) -> str:
+    """Format a number of bytes.
 
-    >>> octets(612), octets(1536), octets(27.5 * 2**20)
+    >>> byte_size(612), byte_size(1536), byte_size(27.5 * 2**20)
     ('612 B', '1.50 KiB', '27.5 MiB')
     """
     if math.isnan(value):
@@ -61,7 +61,7 @@ def octets(value: float) -> str:
 
 
 def share(value: float) -> str:
-    """Return a share in per cent.
+    """Format a share as a percentage.
 
     >>> share(0.9512), share(0.004)
     ('95 %', '0 %')
@@ -70,7 +70,7 @@ def share(value: float) -> str:
 
 
 def duration(value: float) -> str:
-    """Return how long something takes, as one says it.
+    """Format a duration given in seconds.
 
     >>> duration(42), duration(61), duration(3720)
     ('42 s', '1 min', '1 h 02 min')
@@ -81,16 +81,16 @@ def duration(value: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-FORMATS: dict[str, Callable[[float], str]] = {RATIO: number, RATE: number, SECONDS: seconds, OCTETS: octets}
+FORMATS: dict[str, Callable[[float], str]] = {RATIO: number, RATE: number, SECONDS: seconds, BYTES: byte_size}
 
 
 def format_figure(value: float, unit: str) -> str:
-    """Return a figure in its unit."""
+    """Format a value in its unit."""
     return FORMATS[unit](value)
 
 
 def slug(name: str) -> str:
-    """Return a name as it is in the names of figures.
+    """Return a name for use in the names of figures.
 
     >>> slug("file 4 KiB"), slug("reactor +log"), slug("http.server")
     ('file-4-KiB', 'reactor-log', 'http-server')
@@ -99,7 +99,7 @@ def slug(name: str) -> str:
 
 
 def portable(command: str) -> str:
-    """Return a command line without the directories of the machine it ran on.
+    """Return a command line without directory names.
 
     >>> portable("/opt/x/bin/python -m reactor --port 4000 --directory /tmp/b-1/shared")
     'python -m reactor --port 4000 --directory shared'

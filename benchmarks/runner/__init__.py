@@ -1,1 +1,1 @@
-"""What all questions share: the command line, the configuration and the order of rounds."""
+"""Shared by all questions: the command line, the configuration and the order of rounds."""

@@ -1,12 +1,12 @@
-"""The command line of the benchmarks: options, the run of the questions, exit codes; and saved runs.
+"""The command line of the benchmarks: options, measuring, printing, saved runs, exit codes.
 
-1. The options are read; an assertion that cannot be read is refused before anything is measured.
-2. Each question adds its samples to the run; its tables are printed, and the run is saved.
-3. The targets, the self-checks and what was not measured are printed, the report is written.
-4. The assertions are compared with the figures.
+1. Parse the options; invalid assertions are errors before anything is measured.
+2. For each question: add its samples to the run, save the run, print the tables.
+3. Print targets, self-checks and skipped measurements; write the report.
+4. Check the assertions.
 
-Exit codes: 0 all is well; 1 an assertion does not hold, a question failed, or nothing was measured; 2 the
-command line is wrong; 130 broken off (Ctrl-C), with everything kept that was measured until then.
+Exit codes: 0 success; 1 an assertion does not hold, a question failed, or nothing was measured; 2 usage
+error; 130 interrupted (Ctrl-C), with all samples up to then saved.
 """
 
 import argparse
@@ -46,7 +46,7 @@ FAILED, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 
 
 def run(questions: Mapping[str, Measure], options: argparse.Namespace, argv: Sequence[str]) -> int:
-    """Ask questions, and show what comes of them; return the exit code."""
+    """Measure the questions and print the results; return the exit code."""
     if importlib.util.find_spec("psutil") is None:
         print("benchmarks: psutil is not installed (pip install psutil)", file=sys.stderr)
         return USAGE_ERROR
@@ -58,7 +58,7 @@ def run(questions: Mapping[str, Measure], options: argparse.Namespace, argv: Seq
 
 
 class Session:
-    """A run that is being measured, and saved after each question."""
+    """A run in progress, saved after each question."""
 
     def __init__(self, run: Run, config: Config, path: Path | None, questions: Sequence[str]) -> None:
         self.run, self.config, self.path = run, config, path
@@ -66,17 +66,17 @@ class Session:
         self.exit_code = 0
 
     def ask(self, name: str, measure: Measure) -> bool:
-        """Ask one question, and print its tables; return False when it was broken off."""
+        """Measure one question and print its tables; return False when interrupted."""
         self.progress.begin(name)
         try:
             measure(self.config, self.run, self.progress.show)
         except KeyboardInterrupt:
-            self.run.skipped[f"{name}, from some place on"] = "broken off"
+            self.run.skipped[f"{name}, the rest"] = "interrupted"
             self.exit_code = INTERRUPTED
-        except Exception as error:  # whatever it is, the other questions still have their answers
+        except Exception as error:  # continue with the other questions
             self.progress.clear()
             traceback.print_exc()
-            self.run.skipped[f"{name}, from some place on"] = f"{type(error).__name__}: {error}"
+            self.run.skipped[f"{name}, the rest"] = f"{type(error).__name__}: {error}"
             self.exit_code = FAILED
         self.progress.end()
         self.save()
@@ -85,15 +85,15 @@ class Session:
         return self.exit_code != INTERRUPTED
 
     def save(self) -> None:
-        """Write the results file, so that it is whole at any time."""
+        """Replace the results file atomically."""
         if self.path is not None:
-            beside = self.path.with_name(f"{self.path.name}.part")
-            self.run.save(beside)
-            beside.replace(self.path)
+            partial = self.path.with_name(f"{self.path.name}.part")
+            self.run.save(partial)
+            partial.replace(self.path)
 
 
 def print_results(run: Run, html: Path | None, assertions: Sequence[Assertion]) -> int:
-    """Print what comes of all samples together, and write the report; return the exit code."""
+    """Print targets, self-checks and assertions, and write the report; return the exit code."""
     known = figures(run)
     verdicts = evaluate(known)
     if measured_targets(verdicts):
@@ -103,7 +103,7 @@ def print_results(run: Run, html: Path | None, assertions: Sequence[Assertion]) 
     if run.skipped:
         print(f"{skipped_table(run).text()}\n")
     if html is not None:
-        # Here, since nobody else needs it.
+        # Imported only when a report is written.
         from benchmarks.report import page
 
         html.write_text(page(run))
@@ -115,21 +115,21 @@ def print_results(run: Run, html: Path | None, assertions: Sequence[Assertion]) 
 
 # Saved runs.
 
-SHOW = """A run that was saved, shown again: its tables, its report, its assertions. Nothing is measured.
+SHOW = """Show a saved run: tables, report and assertions. Nothing is measured.
 
 python -m benchmarks show RUN.json --html report.html --assert 'hot.floor>=0.70'
 """
 
 
 def show_saved(arguments: Sequence[str] | None = None) -> int:
-    """Show a saved run; return 1 when an assertion does not hold, 2 for a file that holds no run."""
+    """Show a saved run; return 1 when an assertion does not hold, 2 for an invalid results file."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks show",
         description=SHOW,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run", type=Path, metavar="RUN.json")
-    parser.add_argument("--figures", action="store_true", help="print all figures by their names instead")
+    parser.add_argument("--figures", action="store_true", help="print only the list of all figures, by name")
     add_output_options(parser)
     options = parser.parse_args(arguments)
     try:
@@ -150,7 +150,7 @@ def show_saved(arguments: Sequence[str] | None = None) -> int:
 
 
 def make_parser(name: str, docstring: str | None) -> argparse.ArgumentParser:
-    """Return what reads the options that all questions share."""
+    """Return a parser for the options that all questions share."""
     result = argparse.ArgumentParser(
         prog=f"python -m {name}",
         description=docstring,
@@ -158,33 +158,50 @@ def make_parser(name: str, docstring: str | None) -> argparse.ArgumentParser:
     )
     config = Config()
     add = result.add_argument
-    add("--rounds", type=_positive(int), default=config.rounds, metavar="N", help="(default: %(default)s)")
+    add(
+        "--rounds",
+        type=_positive(int),
+        default=config.rounds,
+        metavar="N",
+        help="number of rounds (default: %(default)s)",
+    )
     add(
         "--seconds",
         type=_positive(float),
         default=config.seconds,
-        help="of each round (default: %(default)s)",
+        metavar="SECONDS",
+        help="duration of a round (default: %(default)s)",
     )
     add(
         "--connections",
         type=_positive(int),
         default=config.connections,
         metavar="N",
-        help="(default: %(default)s)",
+        help="concurrent connections of the load (default: %(default)s)",
     )
-    add("--peers", type=_names(PEERS), default=(), metavar="A,B", help="only these, and reactor")
+    add(
+        "--peers",
+        type=_names(PEERS),
+        default=(),
+        metavar="A,B",
+        help="measure only these servers and reactor",
+    )
     workloads = (*WORKLOADS, *SITUATIONS, *(each.name for each in SCENARIOS))
-    add("--workloads", type=_names(workloads), default=(), metavar="X,Y", help="only these")
-    add("--quick", action="store_true", help="small sizes, one short round: does everything work?")
-    add("--json", type=_file, metavar="FILE", help="save all samples there, after each question")
+    add("--workloads", type=_names(workloads), default=(), metavar="X,Y", help="measure only these workloads")
+    add(
+        "--quick",
+        action="store_true",
+        help="measure one short round of small sizes, to check that everything works",
+    )
+    add("--json", type=_file, metavar="FILE", help="save all samples to FILE after each question")
     add_output_options(result)
     return result
 
 
 def add_output_options(result: argparse.ArgumentParser) -> None:
-    """Add the options of whatever shows a run."""
+    """Add the options for the results of a run."""
     add = result.add_argument
-    add("--html", type=_file, metavar="FILE", help="write the report there: one file, with charts")
+    add("--html", type=_file, metavar="FILE", help="write an HTML report with charts to FILE")
     add(
         "--assert",
         dest="assertions",
@@ -192,25 +209,25 @@ def add_output_options(result: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="EXPR",
-        help="exit with 1 unless this holds, as 'hot.floor>=0.70'; may be repeated",
+        help="exit with status 1 unless EXPR holds, for example 'hot.floor>=0.70'; repeatable",
     )
-    add("--list-figures", action=ListFigures, help="print what --assert understands, and exit")
+    add("--list-figures", action=ListFigures, help="list the figures that --assert accepts, and exit")
 
 
 class ListFigures(argparse.Action):
-    """Prints how figures are named, and ends."""
+    """An option that lists the names of figures and exits."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
         super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Do it."""
+        """Print the list and exit."""
         print(figures_help())
         parser.exit()
 
 
 def make_config(options: argparse.Namespace) -> Config:
-    """Return the configuration that the options make."""
+    """Return the configuration from the options."""
     return Config(
         rounds=options.rounds,
         seconds=options.seconds,
@@ -222,7 +239,7 @@ def make_config(options: argparse.Namespace) -> Config:
 
 
 def default_results_path() -> Path:
-    """Return where a whole run is saved when nobody says where, so that it is not lost."""
+    """Return the results file of a complete run without --json."""
     return Path(tempfile.gettempdir()) / f"benchmarks-{datetime.now():%Y%m%d-%H%M%S}.json"
 
 
@@ -230,30 +247,30 @@ def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
     def number(text: str) -> float:
         value = kind(text)
         if not 0 < value < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+            raise argparse.ArgumentTypeError(f"invalid value: {text!r} (must be greater than 0)")
         return value
 
     return number
 
 
 def _names(known: Sequence[str] | Mapping[str, object]) -> Callable[[str], tuple[str, ...]]:
-    """Return what reads names with commas between them; file-4-kib is as good as "file 4 KiB"."""
+    """Return a parser for comma-separated names; file-4-kib also matches "file 4 KiB"."""
     by_slug = {slug(name).lower(): name for name in known}
 
     def names(text: str) -> tuple[str, ...]:
         words = [word for word in text.split(",") if word.strip()]
         unknown = [word for word in words if slug(word).lower() not in by_slug]
         if unknown or not words:
-            wrong = f"there is no {', '.join(unknown)}" if unknown else "no name is given"
-            raise argparse.ArgumentTypeError(f"{wrong}; known are {', '.join(known)}")
+            wrong = f"unknown name: {', '.join(unknown)}" if unknown else "missing name"
+            raise argparse.ArgumentTypeError(f"{wrong} (choose from {', '.join(known)})")
         return tuple(by_slug[slug(word).lower()] for word in words)
 
     return names
 
 
 def _file(text: str) -> Path:
-    """Return a path that can be written; find out before an hour has been measured for it."""
+    """Return the path of an output file; check that it can be written before an hour of measuring."""
     path = Path(text)
     if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"{text} cannot be written")
+        raise argparse.ArgumentTypeError(f"cannot write file: {text!r}")
     return path

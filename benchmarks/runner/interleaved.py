@@ -1,11 +1,11 @@
-"""Rounds that can be compared: all peers run at the same time, and are measured in turn.
+"""Comparable rounds: all peers run at the same time and are measured in turn.
 
-    for each workload: look at each peer's answers, and warm it up
-        for each round: measure each peer once, and look at its answers again
+    for each workload: verify the responses of each peer, and warm it up
+        for each round: measure each peer once, and verify its responses again
 
-Whatever the machine does meanwhile happens to all, so that what counts is the ratio within a round. Each
-round begins with another peer. A peer that answers wrong once has no figures in that workload at all,
-but a note why. This is what the questions have in common that wrk answers.
+Noise on the machine affects all peers, so what counts is the ratio within a round. Each round starts with a
+different peer. A peer that sends one wrong response has no figures for that workload, only a note with the
+reason. Used by the questions that are measured with wrk.
 """
 
 import shutil
@@ -24,7 +24,7 @@ from benchmarks.servers.process import RunningServer, StartError, run_server
 from benchmarks.servers.verify import VerificationError, verify
 from benchmarks.servers.workloads import LARGE, Workload
 
-LARGE_SECONDS = 5.0  # at least, with large files: so many that one more or less does not matter
+LARGE_SECONDS = 5.0  # at least, so that one large file more or less does not matter
 WARM_UP = 1.0  # seconds at most
 MEMORY = Path("/dev/shm")
 FAULTS = (LoadError, StartError, wrk.WrkError, VerificationError)
@@ -40,9 +40,9 @@ def measure(
     show_progress: ShowProgress,
     directories: Path | None = None,
 ) -> None:
-    """Measure all peers with these workloads, as far as the configuration wants them.
+    """Measure the selected peers with the selected workloads.
 
-    ``directories`` has one for each peer to serve, by its name; without, each has an empty one.
+    ``directories`` contains a directory per peer, with its name; without it, each peer serves an empty one.
     """
     reason = wrk.missing()
     if reason is not None:
@@ -54,12 +54,12 @@ def measure(
             comparison = Comparison(question, workload, config, run, show_progress)
             try:
                 comparison.measure_all(running)
-            finally:  # what was measured counts, also where somebody breaks off
+            finally:  # keep what was measured, also after an interruption
                 run.samples += comparison.measured
 
 
 def select_workloads(workloads: Sequence[Workload], config: Config, run: Run) -> list[Workload]:
-    """Return the workloads that the configuration wants; note those that a quick run leaves out."""
+    """Return the selected workloads; record those that are too large for a quick run as skipped."""
     wanted = [each for each in workloads if config.wants_workload(each.name)]
     if not config.quick:
         return wanted
@@ -75,7 +75,7 @@ def running_peers(
     show_progress: ShowProgress,
     directories: Path | None = None,
 ) -> Iterator[list[RunningPeer]]:
-    """Run all peers at once that are wanted, can be had, and serve any of these workloads."""
+    """Start all selected, installed peers that serve any of these workloads."""
     with ExitStack() as stack:
         running: list[RunningPeer] = []
         for name, adapter in PEERS.items():
@@ -94,7 +94,7 @@ def running_peers(
 
 @dataclass
 class Comparison:
-    """One workload, and the samples of those who still take part in it."""
+    """One workload, and the samples of each peer without an error so far."""
 
     question: str
     workload: Workload
@@ -105,11 +105,11 @@ class Comparison:
 
     @property
     def measured(self) -> list[Sample]:
-        """The samples of those who were right to the end, round by round."""
+        """The samples of all peers without an error, round by round."""
         return sorted((each for mine in self.samples.values() for each in mine), key=lambda each: each.round)
 
     def measure_all(self, running: Sequence[RunningPeer]) -> None:
-        """Measure everybody who can."""
+        """Measure all rounds of all running peers."""
         rounds, seconds = (
             (1, QUICK_SECONDS) if self.config.quick else (self.config.rounds, self.config.seconds)
         )
@@ -125,7 +125,7 @@ class Comparison:
                         self._measure(adapter, server, seconds, number)
 
     def _warm_up(self, peer: RunningPeer, seconds: float) -> None:
-        """Let a peer take part when it can, and its answers are right; fill its caches."""
+        """Verify a peer's responses and fill its caches; without an error it takes part."""
         adapter, server = peer
         with self._skip_on_error(adapter.name):
             if self.workload.needs not in adapter.serves:
@@ -144,7 +144,7 @@ class Comparison:
 
     @contextmanager
     def _skip_on_error(self, name: str) -> Iterator[None]:
-        """Take a peer out of the comparison when something is wrong with it, and note why."""
+        """Drop a peer from the comparison after an error, and record the reason."""
         try:
             yield
         except (VerificationError, wrk.WrkError) as error:
@@ -153,14 +153,14 @@ class Comparison:
 
 
 def rotated(running: Sequence[RunningPeer], places: int) -> list[RunningPeer]:
-    """Return everybody in order, beginning so many places later."""
+    """Return the peers in order, starting at the given index."""
     places %= len(running) or 1
     return [*running[places:], *running[:places]]
 
 
 @dataclass
 class Rounds:
-    """The rounds at one place of the axis: who is measured when, without those who have failed."""
+    """The order of measuring at one point of the axis, without peers that have failed."""
 
     run: Run
     count: int
@@ -168,7 +168,7 @@ class Rounds:
     failed: set[str] = field(default_factory=set)
 
     def in_order(self, names: Sequence[str]) -> Iterator[tuple[int, str]]:
-        """Yield the number of a round, from 1, and who is to be measured in it.
+        """Yield the number of the round, from 1, and the name of the next peer.
 
         >>> [f"{number} {name}" for number, name in Rounds(Run(), 2, "").in_order(["a", "b"])]
         ['1 a', '1 b', '2 b', '2 a']
@@ -181,7 +181,7 @@ class Rounds:
 
     @contextmanager
     def skip_on_error(self, name: str) -> Iterator[None]:
-        """Leave a peer out when something goes wrong with it, and note why."""
+        """Drop a peer after an error, and record the reason."""
         try:
             yield
         except FAULTS as error:
@@ -190,8 +190,8 @@ class Rounds:
 
 
 @contextmanager
-def roomy_directory(octets: int) -> Iterator[Path]:
-    """Make a directory on a memory file system, where there is one with so much room; else on the disk."""
-    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > octets
+def roomy_directory(size: int) -> Iterator[Path]:
+    """Create a temporary directory, on an in-memory file system if one has enough free space."""
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > size
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=MEMORY if in_memory else None) as directory:
         yield Path(directory)

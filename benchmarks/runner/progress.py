@@ -1,9 +1,9 @@
-"""Progress of a run: one line that is rewritten on a terminal, a line now and then anywhere else.
+"""Progress of a run: one line, rewritten on a terminal, and printed every few seconds elsewhere.
 
     [2/8 concurrency] 512 connections, round 3 of 7: nginx; 12 min, about 23 min left
 
-How long each question takes is estimated from the configuration; the time that is left shrinks or grows
-with how the questions before kept to their estimates. Time is a function that is given.
+The duration of each question is estimated from the configuration, and corrected by how long the previous
+questions took.
 """
 
 import shutil
@@ -18,17 +18,17 @@ from benchmarks.runner.config import QUICK_SECONDS, Config
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.workloads import COMPRESSED, DOWNLOADED, SMALL, UPLOADED, WATCHED, Workload
 
-LINE_INTERVAL = 5.0  # seconds between two lines, where they are not rewritten
+LINE_INTERVAL = 5.0  # seconds between two lines that are not rewritten
 START = "\r\x1b[K"  # go to the start of the line, and clear it
 
-OVERHEAD = 0.25  # seconds, beside the measuring
+OVERHEAD = 0.25  # seconds per measurement, in addition to its duration
 ATTACK_SECONDS, QUICK_ATTACK_SECONDS = 14.0, 2.0
-# Rounds of questions in which a few peers take part, at several places.
+# Measurements per round of the questions with few peers.
 MEASUREMENTS = {"concurrency": 6 * 5 + 2, "latency": (2 + 3) * 3, "idle": 4 * 5, "fairness": 4 * 3 - 2}
 
 
 def estimate_seconds(config: Config) -> dict[str, float]:
-    """Return about how many seconds each question takes."""
+    """Return the estimated duration of each question, in seconds."""
     peers = [each for name, each in PEERS.items() if config.wants_peer(name) and each.missing() is None]
     counts = dict(MEASUREMENTS)
     comparisons: dict[str, Sequence[Workload]] = {
@@ -49,7 +49,7 @@ def estimate_seconds(config: Config) -> dict[str, float]:
 
 
 class Progress:
-    """Tells a person on a terminal, or in a log, what is going on."""
+    """Prints the current step, the elapsed time and the estimated time left."""
 
     def __init__(
         self,
@@ -63,28 +63,28 @@ class Progress:
         self._began = self._question_began = clock()
         self._last_line = float("-inf")
         self._question = ""
-        self._pace = 1.0  # how long questions took, as a share of their estimates
+        self._pace = 1.0  # measured / estimated duration
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the start."""
         return self._clock() - self._began
 
     @property
     def left(self) -> float:
-        """Seconds that are left, about."""
+        """Estimated seconds left."""
         later = self._questions[self._questions.index(self._question) + 1 :] if self._question else []
         now = self._estimated(self._question) - (self._clock() - self._question_began)
         return max(0.0, now) + sum(map(self._estimated, later))
 
     def begin(self, question: str) -> None:
-        """Begin with a question."""
+        """Start a question."""
         self._question, self._question_began = question, self._clock()
         self._last_line = float("-inf")
-        self.show("begins")
+        self.show("starting")
 
     def show(self, text: str) -> None:
-        """Tell what is done now."""
+        """Show the current step."""
         if not self._terminal and self._clock() - self._last_line < LINE_INTERVAL:
             return
         self._last_line = self._clock()
@@ -99,14 +99,14 @@ class Progress:
         self._out.flush()
 
     def end(self) -> None:
-        """End a question; from how long it took, estimate the others anew."""
+        """End a question; correct the estimates of the others by its duration."""
         took, meant = self._clock() - self._question_began, self._estimate.get(self._question, 0.0)
         if meant:
             self._pace = (self._pace + took / meant) / 2
         self.clear()
 
     def clear(self) -> None:
-        """Make room for something else."""
+        """Clear the line for other output."""
         if self._terminal:
             self._out.write(START)
             self._out.flush()

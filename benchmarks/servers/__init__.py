@@ -1,1 +1,1 @@
-"""The servers that are compared, and how their processes are started and checked."""
+"""The servers under comparison: command lines, processes, workloads, checks of their responses."""

@@ -1,14 +1,13 @@
-"""The servers that are compared, side by side: for each its version, what it lacks, and its command line.
+"""The servers under comparison (peers): version, availability and command line of each.
 
-    bare loop     the floor: receives, sends a constant, does nothing else
-    reactor       this server, without its access log; "reactor +log" writes it, to /dev/null; and
-                  "explained", "traced" and "inspected" are the same, watched
-    the others    the fastest set-up that their own documentation recommends for one process
+    bare loop     the floor: receives, sends a constant response, does nothing else
+    reactor       this server, without access log; "reactor +log" writes it to /dev/null; "explained",
+                  "traced" and "inspected" add an observe option to that
+    the others    the fastest configuration for one process that their documentation recommends
 
-Each serves the same four things in the way that is usual for it (``benchmarks/servers/apps``): a text out of
-the path, the same compressed, files out of a directory, and uploads into it. All use one process that
-works, keep idle connections for 75 seconds where they let themselves be told, and write no log of
-requests. This module starts nothing; ``benchmarks.servers.process`` does.
+Each serves the text in the path, plain or compressed, and files and uploads in a directory, in its usual
+way (``benchmarks/servers/apps``). All use one worker process, keep idle connections for 75 seconds where
+configurable, and have no access log.
 """
 
 import os
@@ -27,32 +26,32 @@ import reactor
 
 APPS = Path(__file__).with_name("apps")
 
-# What a server can be asked for; a workload needs one of these.
+# Features of servers; a workload needs one of these.
 ECHO, PIPELINED, CLOSING, GZIP, FILES, UPLOADS = "echo", "pipelined", "closing", "gzip", "files", "uploads"
-BEING_WATCHED = "being watched"  # which is of interest with this server alone
+BEING_WATCHED = "being watched"  # only reactor with observe options
 EVERYTHING = frozenset({ECHO, PIPELINED, CLOSING, GZIP, FILES, UPLOADS})
 
 
 @dataclass(frozen=True)
 class Adapter:
-    """One server: ``argv`` is its command line, in which {port}, {directory}, {scratch} are filled in."""
+    """One server; ``argv`` is its command line, with placeholders {port}, {directory}, {scratch}."""
 
     name: str
     argv: Sequence[str]
-    packages: Sequence[str] = ()  # of Python, as pip names them; the server's own is the first
+    packages: Sequence[str] = ()  # Python packages, the server's own first
     serves: frozenset[str] = EVERYTHING
-    why_not: str = "serves nothing of the kind"
-    constant: bool = False  # answers "abc" whatever is asked: the floor does
+    why_not: str = "unsupported"
+    constant: bool = False  # always responds with "abc"
 
     def version(self) -> str:
-        """Return what was measured, with the parts that make it fast."""
+        """Return the versions of the server and of its packages."""
         if not self.packages:
             return f"Python {platform.python_version()}"
         first, *others = (f"{name} {metadata.version(name)}" for name in self.packages)
         return f"{first} ({', '.join(others)})" if others else first
 
     def missing(self) -> str | None:
-        """Return why it cannot be measured here; None when it can."""
+        """Return why the server cannot be run, or None."""
         for name in self.packages:
             try:
                 metadata.version(name)
@@ -61,36 +60,36 @@ class Adapter:
         return None
 
     def command(self, port: int, directory: Path, scratch: Path, options: Sequence[str] = ()) -> list[str]:
-        """Return the command line that serves a directory on a port of the loopback.
+        """Return the command line that serves a directory on a loopback port.
 
-        ``scratch`` is an empty directory for what the server needs besides; it is removed afterwards.
+        ``scratch`` is an empty temporary directory for configuration files.
         """
         places = {"port": str(port), "directory": str(directory), "scratch": str(scratch)}
         return [_fill(word, places) for word in self.argv] + list(options)
 
 
 class Reactor(Adapter):
-    """This server, out of this working tree."""
+    """This server, from this working tree."""
 
     def version(self) -> str:
-        """Return its version, and Python's."""
+        """Return the versions of reactor and Python."""
         return f"reactor {reactor.__version__} (Python {platform.python_version()})"
 
 
 class Nginx(Adapter):
-    """Is told everything in a file of its own."""
+    """nginx, configured by a file."""
 
     def version(self) -> str:
-        """Return what it says itself."""
-        said = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
-        return said.strip().rpartition(": ")[2]
+        """Return the output of nginx -v."""
+        output = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr
+        return output.strip().rpartition(": ")[2]
 
     def missing(self) -> str | None:
-        """Say whether it is there at all."""
+        """Return why nginx cannot be run, or None."""
         return None if shutil.which("nginx") else "nginx is not installed (Debian: apt-get install nginx)"
 
     def command(self, port: int, directory: Path, scratch: Path, options: Sequence[str] = ()) -> list[str]:
-        """Write its configuration, and return the command line."""
+        """Write the configuration file, and return the command line."""
         user = pwd.getpwuid(os.geteuid()).pw_name
         places = {"port": str(port), "directory": str(directory), "scratch": str(scratch), "user": user}
         (scratch / "nginx.conf").write_text(_fill((APPS / "nginx.conf").read_text(), places))
@@ -106,11 +105,11 @@ def _python(*argv: str) -> list[str]:
 
 
 def _app(*argv: str) -> list[str]:
-    """Run something that imports one of the apps, which are told the directory by the environment."""
+    """Run a server with one of the apps, which read the directory from the environment."""
     return ["env", "BENCHMARK_DIRECTORY={directory}", *_python(*argv)]
 
 
-# The inspector listens on a port of its own.
+# Observe options; the inspector listens on its own port.
 WAYS_TO_WATCH = {
     "explained": ["--explain"],
     "traced": ["--trace", os.devnull, "--trace-limit", "1T"],
@@ -124,25 +123,28 @@ _ALL = (
         "bare loop",
         _python("benchmarks.bare_loop", "{port}"),
         serves=frozenset({ECHO}),
-        why_not="is the floor of small texts alone",
+        why_not="only measured with small responses",
         constant=True,
     ),
     Reactor("reactor", [*_REACTOR, "--no-access-log"], serves=EVERYTHING | {BEING_WATCHED}),
     Reactor(
-        "reactor +log", _REACTOR, serves=frozenset({ECHO, BEING_WATCHED}), why_not="is for small texts alone"
+        "reactor +log",
+        _REACTOR,
+        serves=frozenset({ECHO, BEING_WATCHED}),
+        why_not="only measured with small responses",
     ),
     Nginx(
         "nginx",
         ["nginx", "-p", "{scratch}", "-c", "{scratch}/nginx.conf", "-e", "stderr"],
         serves=EVERYTHING - {UPLOADS},
-        why_not="stores what is PUT, but not what is POSTed",
+        why_not="unsupported: uploads by POST",
     ),
     Adapter(
         "bjoern",
         _app("benchmarks.servers.apps.bjoern_app", "{port}"),
         ["bjoern"],
         serves=EVERYTHING - {PIPELINED},
-        why_not="answers the first of requests that come at once, and no other",
+        why_not="unsupported: pipelining",
     ),
     Adapter(
         "uvicorn",
@@ -188,10 +190,10 @@ _ALL = (
             name,
             [*_REACTOR, *options],
             serves=frozenset({BEING_WATCHED}),
-            why_not="is for the cost of being watched alone",
+            why_not="only measured for the cost of observing",
         )
         for name, options in WAYS_TO_WATCH.items()
     ),
 )
 
-PEERS: dict[str, Adapter] = {each.name: each for each in _ALL}  # in the order of showing them
+PEERS: dict[str, Adapter] = {each.name: each for each in _ALL}  # in display order

@@ -1,9 +1,9 @@
-"""Servers under measurement: each on a core of its own, found by its port, ended by its process id.
+"""Server processes under measurement: start, readiness, resource usage, end.
 
-1. A free port is chosen, and the peer's command started on the server's core.
-2. The server counts as started when a process of its own listens there and answers a request.
-3. Whoever measures asks what it costs: processor and memory of all its processes, by psutil.
-4. At the end it is terminated, then killed, with all its processes; nothing is left running.
+1. Choose a free port, and start the peer's command on the server's core.
+2. Wait until one of its own processes listens there and answers a request.
+3. While measuring, read CPU time and memory of all its processes, by psutil.
+4. At the end, terminate it, then kill all its processes.
 """
 
 import contextlib
@@ -33,40 +33,37 @@ SERVER_CORE, CLIENT_CORE = 0, 1
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parents[2]
-START_TIMEOUT = 20.0  # seconds, in which a server must start
-STOP_TIMEOUT = 3.0  # seconds, in which it must stop before it is killed
-TRIES = 3  # with another port each: somebody else may have taken the one that was free
+START_TIMEOUT = 20.0  # seconds, for a server to start
+STOP_TIMEOUT = 3.0  # seconds, for a server to stop before it is killed
+TRIES = 3  # each with a new port: another process may have taken the free one
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class StartError(Exception):
-    """A server did not start; the text is one line and says why."""
+    """A server did not start; the message is the reason, in one line."""
 
 
 def pin_to_core(core: int) -> None:
-    """Keep this process on one core, where the machine has more than one.
-
-    Whoever started it may be pinned to another one, which it has inherited and must not stay on.
-    """
+    """Pin this process to one core, if the machine has several; it may have inherited another one."""
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
         try:
             os.sched_setaffinity(0, {core})
         except OSError:
-            pass  # a core that we may not use
+            pass  # the core is not available
 
 
 class RunningServer:
-    """A server that runs."""
+    """A running server."""
 
     host = HOST
 
     def __init__(self, peer: Peer, port: int, process: "subprocess.Popen[bytes]", directory: Path) -> None:
-        # Here, so that who imports this module can say in a line of its own that psutil is missing.
+        # Imported here, so that the command line can report that psutil is missing.
         import psutil
 
         self.peer = peer
         self.port = port
-        self.directory = directory  # that it serves
+        self.directory = directory  # served by it
         self.pid = process.pid
         self._process = process
         self._psutil = psutil.Process(process.pid)
@@ -78,35 +75,35 @@ class RunningServer:
 
     @property
     def address(self) -> tuple[str, int]:
-        """What a socket connects to."""
+        """Host and port."""
         return self.host, self.port
 
     @property
     def url(self) -> str:
-        """Its URL, without a slash at the end."""
+        """The URL, without a trailing slash."""
         return f"http://{self.host}:{self.port}"
 
     @property
     def alive(self) -> bool:
-        """True while its first process runs."""
+        """True while its main process runs."""
         return self._process.poll() is None
 
-    # What it costs.
+    # Resource usage.
 
     def processes(self) -> "list[psutil.Process]":
-        """Return its first process and all that descend from it."""
+        """Return its main process and all descendants."""
         return [self._psutil, *self._psutil.children(recursive=True)] if self.alive else []
 
     def cpu(self) -> float:
-        """Return the seconds of processor that all its processes have used, user and system."""
+        """Return the CPU time of all its processes, user and system, in seconds."""
         total = 0.0
         for process in self._running():
-            # What has ended is counted by its parent, which waited for it.
+            # Includes children that have ended.
             total += sum(process.cpu_times()[:4])
         return total
 
     def resident(self) -> int:
-        """Return the octets of memory of all its processes; pages that two share count twice."""
+        """Return the resident memory of all its processes, in bytes; shared pages count repeatedly."""
         return sum(int(process.memory_info().rss) for process in self._running())
 
     def _running(self) -> "Iterator[psutil.Process]":
@@ -117,20 +114,20 @@ class RunningServer:
                 process.cpu_times()
                 yield process
 
-    # Its start and its end.
+    # Start and end.
 
     def wait_until_started(self) -> None:
-        """Return when it answers; raise StartError when it has ended, or takes too long."""
+        """Wait until the server responds; raise StartError if it exits or takes too long."""
         until = time.monotonic() + START_TIMEOUT
         while not (self._listens() and self._answers()):
             if not self.alive:
-                raise StartError(f"ended with {self._process.returncode}")
+                raise StartError(f"exit code {self._process.returncode}")
             if time.monotonic() > until:
-                raise StartError(f"did not answer within {START_TIMEOUT:g} seconds")
+                raise StartError(f"no response within {START_TIMEOUT:g} seconds")
             time.sleep(0.02)
 
     def _listens(self) -> bool:
-        """Say whether its own process listens: on a port that was taken, somebody else would answer."""
+        """Return whether one of its own processes listens on the port, and not another server."""
         import psutil
 
         for process in self._running():
@@ -152,7 +149,7 @@ class RunningServer:
         return True
 
     def end(self) -> None:
-        """End all its processes, kindly at first."""
+        """Terminate the server, then kill all its processes."""
         import psutil
 
         processes = self.processes()
@@ -161,10 +158,10 @@ class RunningServer:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(STOP_TIMEOUT)
         for process in processes:
-            # psutil compares when a process was started, so that a number that is used again is safe.
+            # psutil compares start times, so a reused process id is safe.
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        # The group was made for it, and holds those, too, that it has started just now.
+        # The process group also includes processes started just now.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
@@ -175,9 +172,9 @@ class RunningServer:
 def run_server(
     adapter: Adapter, directory: Path | None = None, options: Sequence[str] = ()
 ) -> Iterator[RunningServer]:
-    """Run a server on its core, serving a directory (an empty one of its own when None).
+    """Run a server on the server's core, serving a directory (None: an empty one).
 
-    ``options`` are added to its command line. Raises StartError when it does not start.
+    ``options`` are added to its command line. Raises StartError.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
         shared = directory or Path(scratch) / "shared"
@@ -212,13 +209,13 @@ def _start(adapter: Adapter, directory: Path, scratch: Path, options: Sequence[s
 
 
 def free_port() -> int:
-    """Return a port of the loopback on which nobody listens now."""
+    """Return a free loopback port."""
     with socket.create_server((HOST, 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def _popen(command: Sequence[str], stderr_path: Path) -> "subprocess.Popen[bytes]":
-    """Start a process in a group of its own, which ends when this one does."""
+    """Start a process in its own group; on Linux it is terminated when this process ends."""
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def prepare() -> None:

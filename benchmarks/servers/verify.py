@@ -1,8 +1,8 @@
-"""Are the answers right? What the load generator sends is sent here, too, and each octet is compared.
+"""Verify the responses of a server to the requests of a workload, byte by byte.
 
-The same requests go out as in a measurement, on one connection as long as the workload keeps it; the
-answers are read by the standard library's http.client. Of an upload, what counts is the file that
-is on the disk afterwards; those, too, that the load generator has left there.
+The requests are those of the measurement, on one connection unless the workload closes it. The standard
+library's http.client parses the responses. For uploads the stored files are compared, including those of the
+load generator.
 """
 
 import gzip
@@ -20,41 +20,41 @@ from benchmarks.servers.peers import CLOSING, FILES, UPLOADS, Adapter
 from benchmarks.servers.process import RunningServer
 from benchmarks.servers.workloads import LARGE, Workload, fresh_numbers, numbered
 
-TIMEOUT = 10.0  # seconds, for one answer
-MAX_REQUESTS = 4  # requests (or batches of them); one alone for a large file
+TIMEOUT = 10.0  # seconds, for one response
+MAX_REQUESTS = 4  # requests or pipelined batches; only one for a large file
 TARGET = re.compile(rb"\S+ (\S+) ")
 
 
 class VerificationError(Exception):
-    """An answer was not the right one; the text is one line and says in which way."""
+    """A wrong response; the message says what is wrong, in one line."""
 
 
 class _Stream(io.BufferedReader):
-    """What comes out of a socket, for one http.client.HTTPResponse after the other."""
+    """A socket's input, shared by consecutive http.client.HTTPResponse objects."""
 
     def makefile(self, mode: str) -> "io.BufferedReader":
-        """Be the file that a response asks its socket for."""
+        """Return this stream, as a response's file."""
         return self
 
     def close(self) -> None:
-        """Stay open, when a response has come to its end."""
+        """Stay open at the end of a response."""
 
 
 def verify(server: RunningServer, adapter: Adapter, workload: Workload) -> int:
-    """Return how many answers were compared; raise VerificationError at the first that is not right."""
+    """Return the number of compared responses; raise VerificationError for a wrong one."""
     count = _verify_uploaded(server.directory, workload) if workload.needs == UPLOADS else 0
     try:
         for sent in _batches(workload, f"{server.host}:{server.port}"):
             count += _verify_batches(server, adapter, workload, sent)
     except TimeoutError:
-        raise VerificationError(f"no answer within {TIMEOUT:g} seconds") from None
+        raise VerificationError(f"no response within {TIMEOUT:g} seconds") from None
     except (OSError, http.client.HTTPException, zlib.error, EOFError) as error:
         raise VerificationError(f"{type(error).__name__} {error}".strip()) from None
     return count
 
 
 def _batches(workload: Workload, host: str) -> Iterator[list[bytes]]:
-    """Yield what is sent on each connection."""
+    """Yield the batches of requests for each connection."""
     templates = list(workload.requests(host))
     count = 1 if workload.size >= LARGE else MAX_REQUESTS
     chosen = itertools.cycle(templates[:: max(1, len(templates) // count)])
@@ -69,9 +69,9 @@ def _batches(workload: Workload, host: str) -> Iterator[list[bytes]]:
 def _verify_batches(server: RunningServer, adapter: Adapter, workload: Workload, batches: list[bytes]) -> int:
     with (
         socket.create_connection(server.address, TIMEOUT) as connection,
-        connection.makefile("rb", buffering=0) as octets,
+        connection.makefile("rb", buffering=0) as raw,
     ):
-        stream = _Stream(octets)
+        stream = _Stream(raw)
         for batch in batches:
             match = TARGET.match(batch)
             assert match is not None
@@ -82,7 +82,7 @@ def _verify_batches(server: RunningServer, adapter: Adapter, workload: Workload,
             for _ in range(workload.depth):
                 _verify_answer(stream, server, adapter, workload, target)
         if workload.needs == CLOSING and stream.read(1):
-            raise VerificationError("something came behind the answer")
+            raise VerificationError("unexpected data after the response")
     return len(batches) * workload.depth
 
 
@@ -93,12 +93,12 @@ def _verify_answer(
     response.begin()
     content = response.read()
     if not 200 <= response.status < 300:
-        raise VerificationError(f"answered {response.status}")
+        raise VerificationError(f"unexpected status: {response.status}")
     if workload.needs == CLOSING and not response.will_close:
-        raise VerificationError("did not say that it closes the connection")
+        raise VerificationError("missing Connection: close")
     coding = response.headers.get("Content-Encoding", "")
     if coding != workload.coding:
-        raise VerificationError(f"answered with the content coding {coding or 'identity'!r}")
+        raise VerificationError(f"wrong content coding: {coding or 'identity'!r}")
     if workload.needs == UPLOADS:
         _compare(_stored(server.directory / Path(target).name), workload.content)
     else:
@@ -112,7 +112,7 @@ def _expected(adapter: Adapter, workload: Workload, target: str) -> bytes:
 
 
 def _verify_uploaded(directory: Path, workload: Workload) -> int:
-    """Compare what the load generator has uploaded."""
+    """Compare the files that the load generator has uploaded."""
     paths = [directory / Path(target).name for target in workload.targets]
     there = [path for path in paths if path.exists()]
     for path in there:
@@ -122,7 +122,7 @@ def _verify_uploaded(directory: Path, workload: Workload) -> int:
 
 def _stored(path: Path) -> bytes:
     if not path.exists():
-        raise VerificationError("stored nothing")
+        raise VerificationError("uploaded file not stored")
     return path.read_bytes()
 
 
@@ -130,6 +130,6 @@ def _compare(content: bytes, expected: bytes) -> None:
     if content == expected:
         return
     if len(content) != len(expected):
-        raise VerificationError(f"{len(content):,} octets of content instead of {len(expected):,}")
+        raise VerificationError(f"wrong body length: {len(content):,} bytes (expected {len(expected):,})")
     where = next(i for i, (a, b) in enumerate(zip(content, expected, strict=True)) if a != b)
-    raise VerificationError(f"wrong content from octet {where:,} on")
+    raise VerificationError(f"wrong body at byte {where:,}")

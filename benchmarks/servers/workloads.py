@@ -1,12 +1,12 @@
-"""The workloads of the table of targets: what is asked, and which answer is right.
+"""The workloads: requests, and expected responses.
 
-    hot, browser, varied      small texts: a short head, a browser's, and one that is new each time
-    pipelined, new connection the same small text, 16 requests at once, and one a connection
-    gzip same, gzip different 1,000 octets, compressed
-    file ..., upload ...      downloads, and uploads under 16 names in turn
+    hot, browser, varied      small responses: a short head, a browser's, a different head each time
+    pipelined, new connection the same, 16 requests at once, and one request per connection
+    gzip same, gzip different 1,000 bytes, compressed
+    file ..., upload ...      downloads, and uploads with 16 names in turn
 
-A request is a template: ``{n}`` in it becomes a number that was never used before. This module sends
-nothing: ``benchmarks.load.wrk`` measures with these, ``benchmarks.servers.verify`` compares the answers.
+In a request, ``{n}`` is replaced with a new number each time. ``benchmarks.load.wrk`` sends these,
+``benchmarks.servers.verify`` compares the responses.
 """
 
 import functools
@@ -19,14 +19,14 @@ from benchmarks.servers.peers import BEING_WATCHED, CLOSING, ECHO, FILES, GZIP, 
 
 NUMBER = "{n}"
 DIGITS = 12
-BLOCK, BLOCKS = 10**8, 10**4  # numbers that one run of a load generator may use up, and how often
-TEXT = 1000  # octets of a text that is compressed
-TEXTS = 64  # different ones, beside the number in each
-NAMES = 16  # under which files are uploaded
+BLOCK, BLOCKS = 10**8, 10**4  # numbers per run of a load generator, and number of runs
+TEXT = 1000  # bytes of a text to compress
+TEXTS = 64  # different texts, each with a number
+NAMES = 16  # names for uploads
 DEPTH = 16
 KIB, MIB = 1 << 10, 1 << 20
-LARGE = 16 * MIB  # octets, from which on a round is too short to count whole files alone
-LARGE_FILE_CONNECTIONS = 8  # connections for these
+LARGE = 16 * MIB  # bytes; of larger files, too few are completed in a round
+LARGE_FILE_CONNECTIONS = 8  # for files from LARGE on
 
 BROWSER = (
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0",
@@ -46,32 +46,32 @@ VOCABULARY = (
 
 @dataclass(frozen=True)
 class Workload:
-    """One kind of load; sizes are in octets."""
+    """One kind of load; sizes are in bytes."""
 
     name: str
-    needs: str  # of what a server serves
-    lines: tuple[str, ...] = ()  # field lines beside Host
-    targets: tuple[str, ...] = ("/echo/abc",)  # in turn
+    needs: str  # feature of the server
+    lines: tuple[str, ...] = ()  # header lines in addition to Host
+    targets: tuple[str, ...] = ("/echo/abc",)  # used in turn
     method: str = "GET"
     size: int = 0  # of the file
-    depth: int = 1  # requests that are sent at once
+    depth: int = 1  # pipelined requests per batch
 
     @property
     def coding(self) -> str:
-        """The content coding that the answer must have."""
+        """The expected content coding."""
         return "gzip" if self.needs == GZIP else ""
 
     @property
     def content(self) -> bytes:
-        """What is uploaded, or downloaded."""
+        """The content of the file."""
         return file_content(self.size)
 
     def connections(self, wanted: int) -> int:
-        """Return how many connections are used when so many are wanted; fewer for large files."""
+        """Return the number of connections to use; fewer than wanted for large files."""
         return min(wanted, LARGE_FILE_CONNECTIONS) if self.size >= LARGE else wanted
 
     def requests(self, host: str) -> Iterator[bytes]:
-        """Yield the templates of what is sent, as octets, one for each target."""
+        """Yield the request template of each target, as bytes."""
         upload = self.method == "POST"
         for target in self.targets:
             length = (f"Content-Length: {self.size}",) if upload else ()
@@ -80,7 +80,7 @@ class Workload:
 
 
 def numbered(template: bytes, number: int) -> bytes:
-    """Fill in a number, always as long.
+    """Fill in a number, with a fixed number of digits.
 
     >>> numbered(b"/echo/{n}", 7)
     b'/echo/000000000007'
@@ -92,12 +92,12 @@ _blocks = itertools.count()
 
 
 def fresh_numbers() -> int:
-    """Return the first of a block of numbers of which none has been used before."""
+    """Return the first of a block of unused numbers."""
     return next(_blocks) % BLOCKS * BLOCK
 
 
 def file_name(size: int) -> str:
-    """Return the name of the file of a size, as it is shared for downloads.
+    """Return the file name for downloads of a size.
 
     >>> file_name(64 << 10), file_name(1 << 20)
     ('64-KiB', '1-MiB')
@@ -107,14 +107,14 @@ def file_name(size: int) -> str:
 
 @functools.cache
 def file_content(size: int) -> bytes:
-    """Return the content of the file of a size: printable, always the same, no two pieces alike."""
+    """Return reproducible, printable content of a size, in which no two pieces are equal."""
     piece = min(size, MIB)
     block = random.Random(piece).randbytes(piece // 2 + 1).hex().encode()[:piece]
     return b"".join(b"%016d" % position + block[16:] for position in range(0, size, piece or 1))
 
 
 def _text(seed: int) -> str:
-    """Return the target of a text of 1,000 octets, with a number in it."""
+    """Return a text of 1,000 bytes, including a number."""
     words = random.Random(seed).choices(VOCABULARY.split(), k=TEXT)
     return "-".join([NUMBER, *words])[: TEXT - DIGITS + len(NUMBER)]
 

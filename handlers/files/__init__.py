@@ -1,1 +1,1 @@
-"""Sharing a directory: downloads, uploads, listings and forms."""
+"""File sharing: downloads, uploads, directory listings and upload forms."""

@@ -1,21 +1,21 @@
 """An in-memory cache of small files and their metadata, validated by ``stat``.
 
-1. A file is identified by its fingerprint; while that is the same, its metadata is valid.
-2. The content of a small file is cached, too, once the file has not been modified for a while: the clock
-   of a file system advances in steps, and a second change within one step keeps the fingerprint.
-3. The cache is bounded in bytes; when it is full it is cleared, which costs reading its files again.
+1. An entry is valid while the fingerprint of the file is unchanged.
+2. The content of a small file is cached too, once the file has not been modified for ``MIN_AGE``: file
+   system clocks advance in steps, and a second change within one step does not change the fingerprint.
+3. The cache is bounded in bytes, and is cleared when it is full.
 
-It opens no file and knows no path: a key is the name that the store uses.
+The cache opens no files; its keys are the names that the store uses.
 """
 
 from typing import NamedTuple
 
 from .metadata import FileMetadata, Representation
 
-MAX_FILE_SIZE = 64 * 1024  # octets of one file; larger ones are sent from the page cache
-MAX_TOTAL_SIZE = 16 * 1024 * 1024  # octets of all files together
-OVERHEAD = 2048  # octets of an entry without its content, so that empty files are bounded, too
-MIN_AGE = 2.0  # seconds without a change; the coarsest clock of a file system (FAT) has steps as long
+MAX_FILE_SIZE = 64 * 1024  # bytes; larger files are sent from the page cache
+MAX_TOTAL_SIZE = 16 * 1024 * 1024  # bytes of all entries
+OVERHEAD = 2048  # bytes of an entry without its content, so that empty files count too
+MIN_AGE = 2.0  # seconds since the last change; the coarsest file system clock (FAT) has 2 s steps
 
 
 class CacheEntry(NamedTuple):
@@ -27,7 +27,7 @@ class CacheEntry(NamedTuple):
 
     @property
     def cost(self) -> int:
-        """How many octets it takes."""
+        """The size of the entry in bytes."""
         return OVERHEAD + (self.metadata.size if self.content else 0)
 
 
@@ -40,12 +40,12 @@ class FileCache(dict[str, CacheEntry]):
 
     @staticmethod
     def accepts_content(metadata: FileMetadata, now: float) -> bool:
-        """Return whether the content of a file is cached, too; ``now`` is in seconds since the epoch."""
+        """Return whether the content of a file may be cached; ``now`` is in seconds since the epoch."""
         changed = max(metadata.fingerprint[3], metadata.fingerprint[4]) / 1e9
         return metadata.size <= MAX_FILE_SIZE and changed + MIN_AGE < now
 
     def put(self, name: str, entry: CacheEntry) -> None:
-        """Add an entry, in place of the one of that name."""
+        """Add an entry, replacing any entry with the same name."""
         self.drop(name)
         if self._size + entry.cost > MAX_TOTAL_SIZE:
             self.clear()
@@ -54,7 +54,7 @@ class FileCache(dict[str, CacheEntry]):
         self._size += entry.cost
 
     def drop(self, name: str) -> None:
-        """Remove the entry of a name, if there is one."""
+        """Remove the entry with this name, if any."""
         entry = self.pop(name, None)
         if entry is not None:
             self._size -= entry.cost

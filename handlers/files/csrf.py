@@ -1,10 +1,10 @@
-"""Cross-site request forgery (CSRF): refuse uploads that pages of other sites have a browser send.
+"""Protection against cross-site request forgery (CSRF): refuse POST uploads from pages of other origins.
 
-1. A browser asks before it sends most of what changes something (a preflight, which CORS answers);
-   a POST it just sends, with the password that its user has given for this server.
-2. It says where the page is from: by Sec-Fetch-Site (Fetch Metadata) where it trusts the connection,
-   and by Origin (RFC 6454, 7) everywhere. Clients that are no browsers say nothing, and are not meant.
-3. What CORS lets an origin do, it may.
+1. Browsers send a CORS preflight before a cross-origin PUT or DELETE, but not before a form POST, which
+   they send with the user's credentials for this server.
+2. Browsers send the page's origin in Origin (RFC 6454, 7) and, over HTTPS and to localhost, its relation to
+   this server in Sec-Fetch-Site (Fetch Metadata). Other clients send neither, and are not affected.
+3. The origin that CORS allows may upload.
 """
 
 from reactor.http11.cors import ANY, is_cross_origin
@@ -13,6 +13,6 @@ from reactor.http11.message import Request
 
 
 def require_same_origin(request: Request, allowed: str | None) -> None:
-    """Raise HTTPError(403) for a request from a page of another origin than ``allowed`` ("*" for any)."""
+    """Raise HTTPError(403) for a cross-origin request, unless its origin is ``allowed`` ("*": any)."""
     if is_cross_origin(request) and allowed not in (ANY, request.headers.get("origin", "")):
-        raise HTTPError(403, "a page of another site may not upload")
+        raise HTTPError(403, "cross-origin upload refused")

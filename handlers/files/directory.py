@@ -1,11 +1,9 @@
-"""Reading a directory in batches: the entries that a listing shows.
+"""Read a directory in batches of entries, for listings.
 
-1. The descriptor of the directory is ours: it is closed when all is read, and when nobody reads on.
-2. Each step reads some names, and looks at each once; a link is looked at, never followed.
-3. What could not be asked for is passed over: links, FIFOs and devices, which are not served, names
-   that are not shown to anybody, and names that are not UTF-8, which no URL holds.
-
-It knows no order and no format.
+1. The iterator owns the directory descriptor: it closes it at the end, or when it is closed early.
+2. Each step reads some names and calls ``stat`` once for each; symbolic links are not followed.
+3. Entries that cannot be requested are skipped: symbolic links, FIFOs and devices, hidden names, and names
+   that are not UTF-8.
 """
 
 import os
@@ -15,13 +13,13 @@ from collections.abc import Callable
 from itertools import islice
 from typing import NamedTuple
 
-BATCH = 128  # names read in one step; each costs a system call
-# The first second of the year 1000 and the last of 9999: a file system may hold any number.
+BATCH = 128  # names per step; each costs a system call
+# The first second of year 1000 and the last of 9999; file systems can store times outside this range.
 EARLIEST, LATEST = -30_610_224_000, 253_402_300_799
 
 
 class Entry(NamedTuple):
-    """What stands under one name: ``size`` in octets, ``modified`` in whole seconds since the epoch."""
+    """A directory entry: ``size`` in bytes, ``modified`` in whole seconds since the epoch."""
 
     name: str
     is_directory: bool
@@ -30,13 +28,13 @@ class Entry(NamedTuple):
 
     @property
     def timestamp(self) -> str:
-        """The time of the last change in UTC (RFC 3339, which has years of four digits)."""
+        """The modification time in UTC (RFC 3339, which has four-digit years)."""
         seconds = min(max(self.modified, EARLIEST), LATEST)
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
 
 
 class Entries:
-    """An iterator over the batches of entries of an open directory; one may be empty."""
+    """An iterator over the entries of an open directory, in batches, which may be empty."""
 
     def __init__(self, descriptor: int, is_visible: Callable[[str], bool], batch: int = BATCH) -> None:
         self._descriptor = descriptor
@@ -60,21 +58,21 @@ class Entries:
         return [entry for each in found if (entry := self._look_at(each)) is not None]
 
     def close(self) -> None:
-        """Close the directory, unless that was done."""
+        """Close the directory; idempotent."""
         if not self._closed:
             self._closed = True
             self._scan.close()
             os.close(self._descriptor)
 
     def _look_at(self, found: os.DirEntry[str]) -> Entry | None:
-        """Return an entry, None for what is not shown."""
+        """Return the entry, or None if it is to be skipped."""
         try:
-            # Whatever the locale makes of a name, it is UTF-8 on the disk.
+            # Names on disk are UTF-8, regardless of the locale.
             name = found.name if found.name.isascii() else os.fsencode(found.name).decode("utf-8")
             if not self._is_visible(name):
                 return None
             status = found.stat(follow_symlinks=False)
-        except (UnicodeDecodeError, OSError):  # the second: it was removed by now, or may not be looked at
+        except (UnicodeDecodeError, OSError):  # OSError: removed meanwhile, or permission denied
             return None
         is_directory = stat.S_ISDIR(status.st_mode)
         if not is_directory and not stat.S_ISREG(status.st_mode):
@@ -83,5 +81,5 @@ class Entries:
 
 
 def read_entries(descriptor: int, is_visible: Callable[[str], bool], batch: int = BATCH) -> Entries:
-    """Read an open directory, which is closed in the end; raise OSError."""
+    """Return an iterator over the entries of an open directory, which it closes; raise OSError."""
     return Entries(descriptor, is_visible, batch)

@@ -1,11 +1,9 @@
-"""Downloads: GET and HEAD of a file, in full, as ranges, or not at all where the client has it.
+"""Downloads: respond to GET and HEAD of a file with all of it, ranges of it, or 304.
 
-1. The representation is selected: the file as it is, compressed on the way, or a precompressed variant
-   that the client prefers. A request for a range gets the file as it is.
-2. Preconditions, in the order of RFC 9110, 13.2.2: 304 or 412 instead.
-3. Range, where If-Range agrees: 206 with one part or several, 416 with none (RFC 9110, 14).
-
-It knows no path; the store does.
+1. Select the representation: the file itself, compressed on the fly, or a precompressed variant that the
+   client accepts. A range request always selects the file itself.
+2. Evaluate preconditions, in the order of RFC 9110, 13.2.2: 304 or 412.
+3. Apply Range, if If-Range matches: 206 with one or more parts, or 416 (RFC 9110, 14).
 """
 
 import secrets
@@ -18,16 +16,16 @@ from reactor.http11.ranges import content_range, multipart_end, multipart_head, 
 from .metadata import FileChunks, FileMetadata, Representation
 from .store import Store
 
-# A request with none of these is for all of the content as it is, whatever the client has.
+# A request with none of these headers gets the complete file, uncompressed.
 _SPECIAL = CONDITIONAL | {"accept-encoding", "range"}
 
 
 def download(store: Store, request: Request, name: str) -> Response:
-    """Answer GET or HEAD of a file; raise HTTPError."""
+    """Return the response to GET or HEAD of a file; raise HTTPError."""
     found = store.find(name)
     if _SPECIAL.isdisjoint(request.head.headers):
         return found.full_response(None)
-    # RFC 9110, 14.2: it counts for GET alone.
+    # RFC 9110, 14.2: Range is defined for GET only.
     wanted = request.headers.get("range") if request.method == "GET" else None
     if wanted is None:
         found = _prefer_variant(request, found, store, name)
@@ -39,7 +37,7 @@ def download(store: Store, request: Request, name: str) -> Response:
 
 
 def _prefer_variant(request: Request, found: Representation, store: Store, name: str) -> Representation:
-    """Return the precompressed variant that the client prefers, in place of the file, if there is one."""
+    """Return the precompressed variant that the client prefers, or the file if there is none."""
     accepted = request.headers.get("accept-encoding")
     if not accepted or not found.metadata.compressible:
         return found
@@ -51,7 +49,7 @@ def _prefer_variant(request: Request, found: Representation, store: Store, name:
 
 
 def _answer(request: Request, found: Representation, wanted: str | None, now: float) -> Response:
-    """Answer a request for a part, for what may have changed, or in a coding; raise HTTPError."""
+    """Respond to a request with conditions, a range or accepted codings; raise HTTPError."""
     headers = request.headers
     coding = request.head.coding if wanted is None else None
     validators = found.metadata.validators_as(coding)
@@ -60,7 +58,7 @@ def _answer(request: Request, found: Representation, wanted: str | None, now: fl
         found.close()
         return Response(304, b"", (("ETag", validators.etag), *_vary(found.metadata)))
     if status is not None:
-        raise HTTPError(status, "the file is not what the request expects")
+        raise HTTPError(status, "precondition failed: the file does not match the request's conditions")
     if wanted is not None and range_applies(headers, validators, now):
         parts = read_ranges(wanted, found.metadata.size)
         if parts is not None:
@@ -69,15 +67,15 @@ def _answer(request: Request, found: Representation, wanted: str | None, now: fl
 
 
 def _vary(metadata: FileMetadata) -> Fields:
-    """Return the field that a response has where another client may get another coding."""
+    """Return the Vary field if the response depends on Accept-Encoding."""
     return (("Vary", "Accept-Encoding"),) if metadata.compressible or metadata.coding is not None else ()
 
 
 def _partial(found: Representation, parts: list[range]) -> Response:
-    """Return 206 with these parts; raise HTTPError(416) when there are none."""
+    """Return 206 with these parts; raise HTTPError(416) if there are none."""
     metadata = found.metadata
     if not parts:
-        reason = f"there are {metadata.size} octets, and none of those asked for"
+        reason = f"range not satisfiable: the file has {metadata.size} bytes"
         raise HTTPError(416, reason, (("Content-Range", unsatisfied_range(metadata.size)),))
     fields = (*metadata.fields, *_vary(metadata))
     if len(parts) == 1:
@@ -90,7 +88,7 @@ def _partial(found: Representation, parts: list[range]) -> Response:
 
 
 def _multipart(found: Representation, parts: list[range], boundary: bytes) -> Content:
-    """Return several parts as multipart/byteranges (RFC 9110, 14.6)."""
+    """Return the body of a multipart/byteranges response (RFC 9110, 14.6)."""
     content_type, size = dict(found.metadata.fields)["Content-Type"], found.metadata.size
     ranges = [(multipart_head(boundary, content_type, part, size), part) for part in parts]
     return FileChunks(found, ranges, multipart_end(boundary))

@@ -1,24 +1,23 @@
-"""Forms as browsers send them, multipart/form-data: the incremental parser, and the upload of their files.
+"""Form uploads (multipart/form-data): an incremental parser, and a sink that stores the files of a form.
 
     FormState  Input                                     Next state
     PREAMBLE   anything, up to the first boundary        BOUNDARY
     BOUNDARY   "--", or white space and CRLF             EPILOGUE, or HEAD
-    HEAD       field lines, up to an empty one           CONTENT
-    CONTENT    octets, up to the next boundary           BOUNDARY
-    EPILOGUE   anything, which is ignored                -
+    HEAD       field lines, up to an empty line          CONTENT
+    CONTENT    data, up to the next boundary             BOUNDARY
+    EPILOGUE   anything (ignored)                        -
 
-Octets are fed in any pieces; the reader yields a ``Part`` where one begins, and the octets of its
-content (RFC 7578; RFC 2046, 5.1.1). It buffers no more than a head, or what may be the beginning of a
-boundary, and looks at each octet a fixed number of times at most. What does not follow the grammar
-raises HTTPError.
+The reader accepts input in chunks of any size. It yields a ``Part`` when a part begins, then the chunks of
+its content (RFC 7578; RFC 2046, 5.1.1). It buffers at most the head of a part or the possible beginning of
+a boundary, and scans each byte a bounded number of times. Malformed input raises HTTPError.
 
-The files of a form go into one directory, all of them or none:
+The files of a form are stored in one directory, all or none:
 
-1. Each file goes to the store as it comes. Its name is the last component of the name in the form, and
-   the store checks it.
-2. When the form is complete all uploads are committed, one after the other. When it breaks off, none is.
+1. Each file is written to a temporary file while it is received. Its name is the last component of the
+   name in the form, and is checked by the store.
+2. All uploads are committed when the form is complete. If the form is incomplete, none is.
 
-Fields without a file, and files without a name (a browser sends one when none was chosen), are ignored.
+Fields without a file, and files without a name (browsers send one if no file was chosen), are ignored.
 """
 
 import os
@@ -37,8 +36,8 @@ from reactor.http11.message import Request
 from .store import Store
 from .upload import Upload
 
-MAX_HEAD_SIZE = 8 * 1024  # octets of the head of one part
-MAX_PADDING = 128  # octets of white space after a boundary, where no client sends any
+MAX_HEAD_SIZE = 8 * 1024  # bytes of the head of one part
+MAX_PADDING = 128  # bytes of white space after a boundary; clients send none
 MAX_PARTS = 1000
 MAX_FILES = 100  # in one form
 
@@ -48,9 +47,9 @@ MAX_FILES = 100  # in one form
 _BCHARS = r"0-9A-Za-z'()+_,\-./:=?"
 _is_boundary = re.compile(rf"[{_BCHARS} ]{{0,69}}[{_BCHARS}]").fullmatch
 
-# parameter = token "=" ( token / quoted-string ), here after ";"                  RFC 9110, 5.6.6
-# Browsers write a quoted-string in which only %22, %0D and %0A stand for what it cannot hold, and
-# some tools escape a quote by a backslash; a backslash before anything else stands for itself.
+# parameter = token "=" ( token / quoted-string ), after ";"                       RFC 9110, 5.6.6
+# Browsers escape quotes, CR and LF in a quoted-string as %22, %0D and %0A; some tools escape a quote with a
+# backslash. A backslash before any other character is literal.
 _match_parameter = re.compile(
     r";[ \t]*(" + TOKEN.decode() + r')=(?:"((?:[^"\\]|\\.)*)"|([^\s";]*))[ \t]*(?=;|\Z)'
 ).match
@@ -59,14 +58,14 @@ _replace_escaped = re.compile(r'\\"|%22|%0D|%0A').sub
 
 
 class Part(NamedTuple):
-    """The head of a part: the name of its field, and of its file, None where it is no file."""
+    """The head of a part: its field name, and its file name (None if it is not a file)."""
 
     name: str
     filename: str | None
 
 
 class FormState(Enum):
-    """The state of a reader: the rows of the table above."""
+    """The state of a reader; see the table above."""
 
     PREAMBLE = auto()
     BOUNDARY = auto()
@@ -76,31 +75,32 @@ class FormState(Enum):
 
 
 class OpenFileLimit:
-    """Limits the files that all forms of one server hold open; each costs up to two descriptors.
+    """Limits the number of files that all form uploads of one server keep open.
 
-    They may have an eighth of the descriptors; other files, and connections, need the rest.
+    Each needs up to two descriptors. They may use an eighth of the descriptor limit; connections and other
+    files need the rest.
     """
 
     def __init__(self) -> None:
         self._count = 0
 
     def acquire(self) -> None:
-        """Count one more; raise HTTPError(503) when there are too many."""
+        """Count an open file; raise HTTPError(503) at the limit."""
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if limit != resource.RLIM_INFINITY and self._count >= limit // 16:
-            raise HTTPError(503, "too many files of forms are on their way")
+            raise HTTPError(503, "too many concurrent form uploads; try again later")
         self._count += 1
 
     def release(self) -> None:
-        """Count one less."""
+        """Count a closed file."""
         self._count -= 1
 
 
 class FormUpload:
-    """A sink for a form whose files go into a directory, "" or a name with a slash at its end."""
+    """A sink that stores the files of a form in a directory ("", or a name that ends with a slash)."""
 
     def __init__(self, store: Store, request: Request, directory: str, open_files: OpenFileLimit) -> None:
-        os.close(store.open_directory(directory))  # refused before any content is read
+        os.close(store.open_directory(directory))  # raises before the body is read
         self._reader = FormReader(read_boundary(request.headers.get("Content-Type")))
         self._store = store
         self._open_files = open_files
@@ -109,19 +109,19 @@ class FormUpload:
         self._uploads: list[Upload] = []
         self._current: Upload | None = None
 
-    def write(self, octets: bytes) -> None:
-        """Take a piece of the form; raise HTTPError."""
-        for each in self._reader.feed(octets):
+    def write(self, data: bytes) -> None:
+        """Parse a chunk of the form; raise HTTPError."""
+        for each in self._reader.feed(data):
             if isinstance(each, Part):
                 self._current = self._begin(each)
             elif self._current is not None:
                 self._current.write(each)
 
     def finish(self) -> "FormUpload":
-        """Return the form itself, for the handler to commit; raise HTTPError when it is not whole."""
+        """Return itself for the handler to commit; raise HTTPError if the form is incomplete."""
         self._reader.end()
         if not self._uploads:
-            raise HTTPError(400, "there is no file in the form")
+            raise HTTPError(400, "the form contains no file")
         return self
 
     def commit(self) -> None:
@@ -134,12 +134,12 @@ class FormUpload:
         self._open.close()
 
     def _begin(self, part: Part) -> Upload | None:
-        """Begin the upload of a part; None when it is no file."""
+        """Begin the upload of a part; return None if it is not a file."""
         if not part.filename:
             return None
         if len(self._uploads) == MAX_FILES:
-            raise HTTPError(413, f"the form has over {MAX_FILES} files")
-        # Some clients send the whole path.
+            raise HTTPError(413, f"too many files in the form (limit: {MAX_FILES})")
+        # Some clients send the full path.
         name = part.filename.replace("\\", "/").rpartition("/")[2]
         self._open_files.acquire()
         self._open.callback(self._open_files.release)
@@ -150,19 +150,19 @@ class FormUpload:
 
 
 class FormReader:
-    """Reads one form, as in the table."""
+    """An incremental parser for one form, as in the table above."""
 
     def __init__(self, boundary: bytes) -> None:
-        # delimiter := CRLF "--" boundary; the first may stand without its CRLF, which is put before it.
+        # delimiter := CRLF "--" boundary; the first may lack its CRLF, so the buffer starts with one.
         self._delimiter = b"\r\n--" + boundary
         self._buffer = bytearray(b"\r\n")
-        self._searched = 0  # octets of a head in which its end does not begin
+        self._searched = 0  # bytes of a head already searched for its end
         self._parts = 0
         self.state = FormState.PREAMBLE
 
-    def feed(self, octets: bytes) -> Iterator[Part | bytes]:
-        """Take octets; yield what is complete, all of which must be taken before the next are fed."""
-        self._buffer += octets
+    def feed(self, data: bytes) -> Iterator[Part | bytes]:
+        """Add data and yield what can be parsed; exhaust the iterator before the next call."""
+        self._buffer += data
         while True:
             before = self.state
             made = self._step()
@@ -174,10 +174,10 @@ class FormReader:
     def end(self) -> None:
         """Check that the form is complete; raise HTTPError(400)."""
         if self.state is not FormState.EPILOGUE:
-            raise HTTPError(400, "the form ends before its last boundary")
+            raise HTTPError(400, "incomplete form: the closing boundary is missing")
 
     def _step(self) -> Part | bytes | None:
-        """Read what the state expects; the state stays the same when more is needed."""
+        """Parse what the state expects; the state is unchanged if more data is needed."""
         state = self.state
         if state is FormState.CONTENT or state is FormState.PREAMBLE:
             content = self._read_content()
@@ -191,7 +191,7 @@ class FormReader:
         return None
 
     def _read_content(self) -> bytes:
-        """Return the octets before the next delimiter; of the last, as many as cannot be part of one."""
+        """Return the data before the next delimiter, without a possible beginning of one at the end."""
         buffer = self._buffer
         end = buffer.find(self._delimiter)
         if end >= 0:
@@ -200,13 +200,13 @@ class FormReader:
             self.state = FormState.BOUNDARY
             return content
         end = max(0, len(buffer) - len(self._delimiter) + 1)
-        start = buffer.find(b"\r", end)  # a delimiter begins with the one CR that it has
+        start = buffer.find(b"\r", end)  # a delimiter has one CR, its first byte
         content = bytes(memoryview(buffer)[: start if start >= 0 else len(buffer)])
         del buffer[: len(content)]
         return content
 
     def _read_boundary_end(self) -> None:
-        """Read what follows a delimiter: the end of the form, or of the line."""
+        """Parse what follows a delimiter: "--", or the end of the line."""
         buffer = self._buffer
         if buffer.startswith(b"--"):
             self.state = FormState.EPILOGUE
@@ -215,20 +215,20 @@ class FormReader:
         line = bytes(buffer[: MAX_PADDING + 2] if end < 0 else buffer[:end])
         unfinished = end < 0 and (line == b"-" or line.strip(b" \t") == b"\r")
         if len(line.rstrip(b"\r")) > MAX_PADDING or (line.strip(b" \t") and not unfinished):
-            raise HTTPError(400, "malformed boundary in the form")
+            raise HTTPError(400, "malformed boundary line in the form")
         if end < 0:
             return
-        del buffer[:end]  # its CRLF stays: before an empty line it is the end of an empty head
+        del buffer[:end]  # keep the CRLF: with an empty line after it, the head is empty
         self._parts += 1
         if self._parts > MAX_PARTS:
-            raise HTTPError(413, f"the form has over {MAX_PARTS} parts")
+            raise HTTPError(413, f"too many parts in the form (limit: {MAX_PARTS})")
         self.state = FormState.HEAD
 
     def _read_head(self) -> Part | None:
-        """Return the head of a part when it is whole."""
+        """Return the head of a part; None if it is incomplete."""
         buffer = self._buffer
         end = buffer.find(b"\r\n\r\n", self._searched)
-        self._check_head(len(buffer) - 3 if end < 0 else end)  # its end may have begun
+        self._check_head(len(buffer) - 3 if end < 0 else end)  # CRLF CRLF may be incomplete
         if end < 0:
             self._searched = max(0, len(buffer) - 3)
             return None
@@ -240,32 +240,34 @@ class FormReader:
 
     def _check_head(self, length: int) -> None:
         if length > MAX_HEAD_SIZE:
-            raise HTTPError(400, f"the head of a part of the form is over {MAX_HEAD_SIZE} octets")
+            raise HTTPError(400, f"headers of a form part too large: over {MAX_HEAD_SIZE} bytes")
 
 
 def read_boundary(content_type: str | None) -> bytes:
-    """Return the boundary that a Content-Type names; raise HTTPError, 415 where it is no form."""
+    """Return the boundary from Content-Type; raise HTTPError (415 if it is not multipart/form-data)."""
     media, semicolon, parameters = (content_type or "").partition(";")
     if media.strip(" \t").lower() != "multipart/form-data":
-        raise HTTPError(415, "a directory takes a form (multipart/form-data); a file needs a name")
+        raise HTTPError(
+            415, "invalid Content-Type for an upload to a directory (expected multipart/form-data)"
+        )
     boundary = _parameters(semicolon + parameters).get("boundary", "")
     if _is_boundary(boundary) is None:
-        raise HTTPError(400, "the form has no boundary, or a malformed one")
+        raise HTTPError(400, "missing or malformed boundary in Content-Type")
     return boundary.encode("ascii")
 
 
 def _read_part(lines: list[bytes]) -> Part:
-    """Read the field lines of a part: Content-Disposition counts (RFC 7578, 4.2), others do not."""
+    """Parse the field lines of a part; all but Content-Disposition are ignored (RFC 7578, 4.2)."""
     values = [value for name, value, _ in map(read_field_line, lines) if name == "content-disposition"]
     kind, semicolon, parameters = (values or [""])[0].partition(";")
     found = _parameters(semicolon + parameters)
     if len(values) != 1 or kind.strip(" \t").lower() != "form-data" or "name" not in found:
-        raise HTTPError(400, "a part of the form has no name")
+        raise HTTPError(400, "malformed form part (expected one Content-Disposition: form-data with a name)")
     return Part(found["name"], found.get("filename"))
 
 
 def _parameters(text: str) -> dict[str, str]:
-    """Read parameters, the first of each name; raise HTTPError(400) where there is anything else."""
+    """Parse parameters, the first of each name; raise HTTPError(400) if they are malformed."""
     found: dict[str, str] = {}
     position = 0
     while match := _match_parameter(text, position):
@@ -273,7 +275,7 @@ def _parameters(text: str) -> dict[str, str]:
         value = match[3] if match[2] is None else _replace_escaped(_unescape, match[2])
         found.setdefault(match[1].lower(), _from_utf8(value))
     if text[position:].strip(" \t;"):
-        raise HTTPError(400, "malformed parameters in the form")
+        raise HTTPError(400, "malformed header parameters in the form")
     return found
 
 
@@ -282,8 +284,8 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _from_utf8(value: str) -> str:
-    """Decode what came as octets: browsers send names in UTF-8 (RFC 7578, 5.1)."""
+    """Decode a value that was decoded as Latin-1: browsers send names in UTF-8 (RFC 7578, 5.1)."""
     try:
         return value.encode("latin-1").decode("utf-8")
     except UnicodeDecodeError:
-        raise HTTPError(400, "a name in the form is not UTF-8") from None
+        raise HTTPError(400, "name in the form is not valid UTF-8") from None

@@ -1,14 +1,14 @@
-"""Directory listings: the entries of a directory, in order, as HTML, JSON or plain text.
+"""Directory listings: the sorted entries of a directory as HTML, JSON or plain text.
 
-1. Accept selects the format (RFC 9110, 12.5.1): HTML and JSON for clients that name them, otherwise text.
-2. Each batch of entries is sorted as it is read, so that no step has all of them to sort.
-3. The sorted batches are merged while they are written, some rows a step. Entries in memory cost as long
-   as a slow client takes: one listing holds at most ``MAX_SORTED``, all together ``MAX_HELD``. Entries
-   beyond that follow as they are read, sorted within each batch alone.
+1. Accept selects the format (RFC 9110, 12.5.1): HTML or JSON if it names them, otherwise text.
+2. Each batch of entries is sorted when it is read, so that no step has to sort all entries.
+3. The sorted batches are merged while they are written, a few rows per step. A slow client keeps its
+   entries in memory for a long time, so one listing holds at most ``MAX_SORTED`` and all listings together
+   ``MAX_HELD`` entries. Entries beyond these limits follow, sorted only within their batch.
 4. Directories come first, then names in natural order: "file 9" before "file 10".
 
-The content is an iterator, one step a turn of the loop; the first steps yield nothing but the beginning.
-It opens no file, and knows no route.
+The body is an iterator with one step per turn of the event loop. The first steps, which read entries, yield
+only the beginning of the body.
 """
 
 import heapq
@@ -25,20 +25,20 @@ from reactor.http11.message import UTF8_TEXT, Fields, Request, Response
 from .directory import Entry
 from .listing_html import HTML_HEADERS, HtmlFormat
 
-ROWS = 128  # written in one step
-MAX_SORTED = 10_000  # entries; about half a kilobyte each while they are held
-MAX_HELD = 200_000  # entries, by all listings of one server
+ROWS = 128  # written per step
+MAX_SORTED = 10_000  # entries per listing; about half a kilobyte each
+MAX_HELD = 200_000  # entries in all listings of one server
 COMPRESS_MIN_SIZE = 256
 COMMON = (
     ("Vary", "Accept"),
     ("Cache-Control", "no-cache"),
     ("X-Content-Type-Options", "nosniff"),
-    # Not "no-referrer", with which a browser hides the origin of the page's own form from us, too.
+    # Not "no-referrer": the upload form of the page would be sent with "Origin: null".
     ("Referrer-Policy", "same-origin"),
 )
 JSON = (("Content-Type", "application/json"),)
 
-# What an entry is sorted by, with the entry at its end.
+# The sort key of an entry, with the entry as the last item.
 Row = tuple[bool, object, list[object], str, Entry]
 
 _split_numbers = re.compile(r"([0-9]+)").split
@@ -46,7 +46,7 @@ _find_controls = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class Batches(Protocol):
-    """Where entries come from: an iterator that can be closed."""
+    """A closable iterable of batches of entries."""
 
     def __iter__(self) -> Iterator[list[Entry]]:
         """Return the iterator."""
@@ -56,26 +56,26 @@ class Batches(Protocol):
 
 
 class Format(Protocol):
-    """A format of listings: what comes before the rows, the rows, and what comes after them."""
+    """A listing format: text before the rows, the rows, text after the rows."""
 
     def begin(self) -> str:
-        """Write what comes first."""
+        """Return the text before the rows."""
 
     def rows(self, entries: list[Entry]) -> str:
-        """Write some entries; called again and again, in order."""
+        """Return the rows of some entries; called repeatedly, in order."""
 
     def end(self) -> str:
-        """Write what comes last."""
+        """Return the text after the rows."""
 
 
 class Order(NamedTuple):
-    """What a listing is sorted by: "name", "size" or "time"; and whether from the greatest on."""
+    """The sort order of a listing: by "name", "size" or "time", ascending or descending."""
 
     by: str = "name"
     descending: bool = False
 
     def row(self, entry: Entry) -> Row:
-        """Return an entry with what it is sorted by: directories are first in both directions."""
+        """Return an entry with its sort key, which puts directories first in both directions."""
         first = entry.is_directory is self.descending
         return first, _SORT_KEYS[self.by](entry), natural_key(entry.name), entry.name, entry
 
@@ -88,7 +88,7 @@ _SORT_KEYS: dict[str, Callable[[Entry], int]] = {
 
 
 def natural_key(name: str) -> list[object]:
-    """Return a key that sorts names without regard to case, and numbers in them by their value.
+    """Return a sort key that ignores case and compares numbers in names by value.
 
     >>> sorted(["b2", "B10", "a"], key=natural_key)
     ['a', 'b2', 'B10']
@@ -98,14 +98,14 @@ def natural_key(name: str) -> list[object]:
 
 
 def parse_order(query: str) -> Order:
-    """Read the order from a query; the default, also for what is not understood, is by name."""
+    """Parse the sort order from a query; missing and invalid values mean by name, ascending."""
     fields = parse_qs(query, max_num_fields=8) if query and query.count("&") < 8 else {}
     by = fields.get("sort", ["name"])[-1]
     return Order(by if by in _SORT_KEYS else "name", fields.get("order", [""])[-1] == "desc")
 
 
 def preferred_format(accept: str | None) -> str:
-    """Return "html", "json" or "text", as an Accept field prefers it.
+    """Return the format that an Accept field prefers: "html", "json" or "text".
 
     >>> preferred_format("text/html, */*;q=0.8"), preferred_format("*/*"), preferred_format(None)
     ('html', 'text', 'text')
@@ -123,40 +123,40 @@ def preferred_format(accept: str | None) -> str:
 
 
 class TextFormat:
-    """One name a line, a directory's with a slash at its end; control characters percent-encoded."""
+    """One name per line, with a trailing slash for directories; control characters are percent-encoded."""
 
     def begin(self) -> str:
-        """Write nothing."""
+        """Return an empty string."""
         return ""
 
     def rows(self, entries: list[Entry]) -> str:
-        """Write a line each."""
+        """Return one line per entry."""
         return "".join(f"{_without_controls(each.name)}{'/' * each.is_directory}\n" for each in entries)
 
     def end(self) -> str:
-        """Write nothing."""
+        """Return an empty string."""
         return ""
 
 
 class JsonFormat:
-    """An object with the path, and an array of entries; the size of a directory is null."""
+    """An object with the path and an array of entries; the size of a directory is null."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._separator = "\n"
 
     def begin(self) -> str:
-        """Open the object and its array."""
+        """Return the opening of the object and its array."""
         return f'{{"path": {json.dumps(self._path)}, "entries": ['
 
     def rows(self, entries: list[Entry]) -> str:
-        """Write an object each, separated."""
+        """Return one object per entry, comma-separated."""
         rows = ",\n".join(map(self._row, entries))
         separator, self._separator = self._separator, ",\n"
         return separator + rows
 
     def end(self) -> str:
-        """Close what is open."""
+        """Return the closing of the array and the object."""
         return "\n]}\n"
 
     @staticmethod
@@ -167,14 +167,14 @@ class JsonFormat:
 
 
 class EntryBudget:
-    """Counts the entries that all listings of one server hold in memory."""
+    """The number of entries that all listings of one server hold in memory."""
 
     def __init__(self) -> None:
         self.used = 0
 
 
 class ListingChunks:
-    """The chunks of a listing, made one at a time; closing it closes the directory, begun or not."""
+    """The chunks of a listing, generated one at a time; close() also closes an iterator not yet started."""
 
     def __init__(self, batches: Batches, order: Order, form: Format, budget: EntryBudget) -> None:
         self._batches = batches
@@ -193,14 +193,14 @@ class ListingChunks:
 
 
 def _write(batches: Batches, order: Order, form: Format, budget: EntryBudget) -> Generator[bytes, None, None]:
-    """Yield the octets of a listing, b"" while entries are being read."""
+    """Yield the chunks of a listing; b"" while entries are being read."""
     yield form.begin().encode()
     unread = iter(batches)
     held = 0
     runs = []
     try:
         while held < MAX_SORTED and budget.used < MAX_HELD and (batch := next(unread, None)) is not None:
-            # The last comes first: it is taken from the end.
+            # In reverse, since rows are popped from the end.
             runs.append(sorted(map(order.row, batch), reverse=not order.descending))
             held += len(batch)
             budget.used += len(batch)
@@ -217,7 +217,7 @@ def _write(batches: Batches, order: Order, form: Format, budget: EntryBudget) ->
 
 
 def _drain(run: list[Row]) -> Iterator[Row]:
-    """Yield rows from the end and free each: to free all at once would be a long step."""
+    """Pop and yield rows from the end: freeing all of them at once would block the loop."""
     while run:
         yield run.pop()
 
@@ -225,7 +225,7 @@ def _drain(run: list[Row]) -> Iterator[Row]:
 def list_directory(
     request: Request, path: str, batches: Batches, may_upload: bool, budget: EntryBudget | None = None
 ) -> Response:
-    """List a directory; ``path`` names it as people read it, and begins and ends with a slash."""
+    """Return the listing of a directory; ``path`` is its decoded path, with a slash at both ends."""
     wanted = preferred_format(request.headers.get("Accept"))
     order = parse_order(request.query)
     headers: Fields
@@ -241,5 +241,5 @@ def list_directory(
 
 
 def _without_controls(name: str) -> str:
-    """Percent-encode what would end a line, or control a terminal."""
-    return _find_controls.sub(lambda found: "".join(f"%{octet:02X}" for octet in found[0].encode()), name)
+    """Percent-encode line breaks and other control characters."""
+    return _find_controls.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), name)

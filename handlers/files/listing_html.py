@@ -1,15 +1,13 @@
-"""The HTML format of listings: one page, with its style and its script inline.
+"""The HTML format of listings: one page with its style and script inline.
 
-``page.html``, ``page.css`` and ``page.js`` are in ``assets``, and are put together here, once. The page
-needs nothing from anywhere else, and its policy allows nothing else: of scripts and styles only these
-two, by their hashes (Content Security Policy, level 3). So a name that is not escaped, which would be a
-bug, would still not run.
+The page is assembled once, from ``page.html``, ``page.css`` and ``page.js`` in ``assets``. It loads no other
+resources. Its Content Security Policy (level 3) allows only this style and script, by their hashes, so a
+script in a name would not run even if a bug left the name unescaped.
 
-1. A name is text in HTML, with ``&<>"'`` escaped, and one segment of a relative URL, percent-encoded.
-2. Sizes are in units of 1,000, with the exact number as title; times in UTC, which the script makes local.
-3. Without the script the links in the column heads sort, and a plain form uploads.
-
-It knows no file, and only shows the order that it is given.
+1. Names are escaped (``&<>"'``) in text, and percent-encoded as one segment of a relative URL in links.
+2. Sizes are in units of 1,000, with the exact number in the title. Times are in UTC; the script converts
+   them to local time.
+3. Without the script, the links in the column headers sort, and a plain form uploads.
 """
 
 import re
@@ -34,7 +32,7 @@ _UPLOAD = '<form id="upload" method="post" enctype="multipart/form-data" action=
 _COLUMNS = (("name", "Name", "asc"), ("size", "Size", "desc"), ("time", "Modified", "desc"))
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 
-# Names of these characters alone are the same as text and as a segment of a URL.
+# Names of only these characters need no escaping or percent-encoding.
 _is_plain = re.compile(r"[0-9A-Za-z._~-]+").fullmatch
 
 
@@ -43,7 +41,7 @@ HTML_HEADERS = html_headers(POLICY)
 
 
 def human_size(size: int) -> str:
-    """Write a size as people read it: three digits at most, and a unit.
+    """Format a size with at most three digits and a unit.
 
     >>> [human_size(size) for size in (0, 999, 1_000, 12_345, 999_999, 10**9)]
     ['0 B', '999 B', '1.0 kB', '12 kB', '1.0 MB', '1.0 GB']
@@ -58,7 +56,7 @@ def human_size(size: int) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Write a number with its noun.
+    """Format a number with its noun.
 
     >>> counted(1, "file"), counted(1200, "file")
     ('1 file', '1,200 files')
@@ -67,7 +65,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def breadcrumbs(path: str) -> str:
-    """Write the way down to a directory, a link each but for the last, which is here."""
+    """Return the breadcrumbs of a directory: a link to each parent, and the directory itself as heading."""
     names = path.strip("/").split("/")
     links = [
         f'<li><a href="{"../" * up}"><bdi>{escape(name)}</bdi></a></li>'
@@ -77,7 +75,7 @@ def breadcrumbs(path: str) -> str:
 
 
 def heads(by: str, descending: bool) -> str:
-    """Write the heads of the columns: each a link that sorts, the sorted one the other way round."""
+    """Return the column headers: links that sort, in the opposite order for the sorted column."""
     return "\n".join(_head(*column, by, descending) for column in _COLUMNS)
 
 
@@ -92,17 +90,17 @@ def _head(name: str, title: str, first: str, by: str, descending: bool) -> str:
 
 
 class HtmlFormat:
-    """The format of one listing; counts what it has written."""
+    """The format of one listing; counts the entries for the summary."""
 
     def __init__(self, path: str, by: str, descending: bool, may_upload: bool) -> None:
         self._path = path
         self._by = by
         self._descending = descending
         self._may_upload = may_upload
-        self._directories = self._files = self._octets = 0
+        self._directories = self._files = self._bytes = 0
 
     def begin(self) -> str:
-        """Write all above the rows."""
+        """Return the page up to the rows."""
         return _TOP.substitute(
             title=escape(self._path),
             style=_STYLE,
@@ -112,17 +110,17 @@ class HtmlFormat:
         )
 
     def rows(self, entries: list[Entry]) -> str:
-        """Write a row each."""
+        """Return one table row per entry."""
         self._directories += sum(entry.is_directory for entry in entries)
-        self._octets += sum(entry.size for entry in entries)
+        self._bytes += sum(entry.size for entry in entries)
         self._files += len(entries)
         return "".join(map(_row, entries))
 
     def end(self) -> str:
-        """Write all below the rows."""
+        """Return the page after the rows."""
         files = self._files - self._directories
         parts = [counted(self._directories, "folder")] if self._directories else []
-        parts += [counted(files, "file"), human_size(self._octets)] if files else []
+        parts += [counted(files, "file"), human_size(self._bytes)] if files else []
         return _BOTTOM.substitute(
             summary=" · ".join(parts),
             empty="" if parts else _empty(self._may_upload),
@@ -136,7 +134,7 @@ def _empty(may_upload: bool) -> str:
 
 
 def _row(entry: Entry) -> str:
-    """Write one row of the table."""
+    """Return one table row."""
     name, is_directory, size, _ = entry
     text = link = name
     if _is_plain(name) is None:

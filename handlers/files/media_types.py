@@ -1,9 +1,8 @@
-"""Media types of files by their names, and whether it is worth compressing them.
+"""Media types of files, and whether compressing them is worthwhile.
 
-Uploaded files must not run in other people's browsers: by default (``binary``) every file is
-``application/octet-stream``, and browsers are told not to guess. ``guess`` serves pages and pictures as
-what they are, which makes a web server for a static site. Content that is compressed already is not
-compressed again; it is recognised by the end of its name, or by its first octets.
+Uploaded files must not run in other people's browsers, so by default (``binary``) every file is sent as
+``application/octet-stream`` with ``nosniff``. ``guess`` selects the media type by file extension, for static
+sites. Files that are already compressed, by their extension or first bytes, are not compressed again.
 """
 
 import mimetypes
@@ -26,7 +25,7 @@ _COMPRESSED = frozenset(
         *("docx", "epub", "odp", "ods", "odt", "pdf", "pptx", "xlsx"),
     }
 )
-# The first octets of gzip, zip, PNG, JPEG, GIF, xz, bzip2, zstd, 7z, RIFF, Ogg, FLAC, MP3, Matroska.
+# The first bytes of gzip, zip, PNG, JPEG, GIF, xz, bzip2, zstd, 7z, RIFF, Ogg, FLAC, MP3, Matroska.
 _MAGIC = (
     b"\x1f\x8b",
     b"PK\x03\x04",
@@ -45,7 +44,7 @@ _MAGIC = (
 )
 MAX_MAGIC_LENGTH = 8
 
-# The tables that come with Python, and no file of the machine: a server says the same everywhere.
+# Only the tables built into Python, not those of the system, so that types are the same on every machine.
 _types = mimetypes.MimeTypes()
 _types.add_type("text/javascript", ".js")
 _types.add_type("text/javascript", ".mjs")
@@ -70,18 +69,18 @@ class FileType(NamedTuple):
 
 
 def binary(name: str) -> str:
-    """Return the media type that is safe for any upload."""
+    """Return application/octet-stream, which is safe for any upload."""
     return OCTET_STREAM
 
 
 def guess(name: str) -> str:
-    """Guess a media type by the end of a name.
+    """Guess the media type from the file extension.
 
     >>> guess("index.html"), guess("logo.png"), guess("archive.tar.gz"), guess("README")
     ('text/html; charset=utf-8', 'image/png', 'application/octet-stream', 'application/octet-stream')
     """
     media_type, coding = _types.guess_type(f"/{name}")
-    if media_type is None or coding is not None:  # the type of what is inside is not the type of the file
+    if media_type is None or coding is not None:  # media_type is that of the uncompressed content
         return OCTET_STREAM
     if media_type.startswith("text/") or media_type in _TEXTS:
         return f"{media_type}; charset=utf-8"
@@ -92,7 +91,7 @@ TYPES: dict[str, MediaType] = {"binary": binary, "guess": guess}
 
 
 def file_type(name: str, media_type: MediaType, beginning: bytes) -> FileType:
-    """Return the type of a file by its name and its first octets."""
+    """Return the type of a file by its name and its first bytes."""
     compressed = name.rpartition(".")[2].lower() in _COMPRESSED or beginning.startswith(_MAGIC)
     return FileType(_fields(media_type(name)), None, not compressed)
 

@@ -1,13 +1,12 @@
 """A file's metadata (fingerprint, validators, header fields) and its representation in responses.
 
-1. A file is identified by its fingerprint: device, inode, size, and the times of its last change.
-2. Its validators are made from the fingerprint: a strong ETag, and Last-Modified (RFC 9110, 8.8).
-   Content that is compressed on the way has an ETag of its own.
-3. Its content is in memory, or in an open file. While an open file is sent its fingerprint is checked
-   again before each chunk: if the file has changed, the response is aborted, so that no wrong octets are
-   sent under a right length.
+1. A fingerprint identifies a file and its content: device, inode, size, mtime and ctime.
+2. The validators are derived from the fingerprint: a strong ETag, and Last-Modified (RFC 9110, 8.8).
+   Content compressed on the fly has a different ETag.
+3. The content is in memory or in an open file. While an open file is sent, its fingerprint is checked
+   before each chunk; if the file has changed, the response is aborted rather than sent with wrong data.
 
-It knows no path and no request. The owner of an open representation closes it, or sends it, which does.
+The owner of an open representation must close or send it; sending closes it.
 """
 
 import hashlib
@@ -21,22 +20,22 @@ from reactor.http11.message import Fields, FileSlice, Response
 
 from .media_types import FileType
 
-# Octets read at once of a file that does not leave by sendfile: mostly to be compressed, which takes zlib
-# half a millisecond, and as long again for each other client that has the same wish in this turn.
+# Bytes per read of a file that is not sent by sendfile, usually because it is compressed. zlib takes half a
+# millisecond for a chunk, and every response compressed in the same turn adds as much.
 CHUNK_SIZE = 16 * 1024
 
 Fingerprint = tuple[int, int, int, int, int]
 
 
 def fingerprint_of(status: os.stat_result) -> Fingerprint:
-    """Return what identifies a file and its content: it changes whenever either does."""
+    """Return the fingerprint of a file, which changes whenever the file or its content does."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def validators_of(status: os.stat_result, now: float) -> Validators:
     """Return the validators of a file; ``now`` is in seconds since the epoch.
 
-    A time of change that is yet to come is not told (RFC 9110, 8.8.2.1).
+    A modification time in the future is omitted (RFC 9110, 8.8.2.1).
     """
     digest = hashlib.blake2b(repr(fingerprint_of(status)).encode(), digest_size=12).hexdigest()
     modified = status.st_mtime_ns // 1_000_000_000
@@ -44,11 +43,10 @@ def validators_of(status: os.stat_result, now: float) -> Validators:
 
 
 class FileMetadata:
-    """The metadata of a file at one moment; never changes, may serve many requests.
+    """The metadata of a file at one moment; immutable, and shared by requests.
 
-    ``fields`` go with it as it is, ``gzip_fields`` where it is compressed on the way, which only what
-    is ``compressible`` will be. ``coding`` is the content coding that the file itself has, as
-    the variant ``NAME.gz`` of ``NAME`` has, or None.
+    ``fields`` are the header fields of the file itself, ``gzip_fields`` those of the file compressed on the
+    fly, if it is ``compressible``. ``coding`` is the content coding of a precompressed variant, or None.
     """
 
     __slots__ = (
@@ -72,76 +70,75 @@ class FileMetadata:
         self.validators = self.gzip_validators = validators_of(status, now)
         self.fields = self.gzip_fields = file_type.fields + validator_fields(self.validators)
         if self.compressible:
-            # RFC 9110, 8.8.3.3: each coding has a validator of its own.
+            # RFC 9110, 8.8.3.3: each coding has its own validator.
             etag = self.validators.etag[:-1] + '-gzip"'
             self.gzip_validators = Validators(etag, self.validators.modified)
             self.gzip_fields = file_type.fields + validator_fields(self.gzip_validators)
 
     def validators_as(self, coding: str | None) -> Validators:
-        """Return the validators of the content as it is, or in a coding that the client prefers."""
+        """Return the validators of the file in a coding, or of the file itself (None)."""
         return self.gzip_validators if coding is not None and self.compressible else self.validators
 
 
 class Representation:
-    """A file's content, in memory as ``octets``, or else in an open ``file``; and its metadata."""
+    """A file's content, either ``data`` in memory or an open ``file``, and its metadata."""
 
-    __slots__ = ("file", "metadata", "octets")
+    __slots__ = ("data", "file", "metadata")
 
-    def __init__(self, metadata: FileMetadata, octets: bytes | None, file: io.FileIO | None) -> None:
+    def __init__(self, metadata: FileMetadata, data: bytes | None, file: io.FileIO | None) -> None:
         self.metadata = metadata
-        self.octets = octets
+        self.data = data
         self.file = file
 
     def close(self) -> None:
-        """Close the file: its content is not sent."""
+        """Close the file without sending it."""
         if self.file is not None:
             self.file.close()
 
     def is_unchanged(self) -> bool:
-        """Return whether the content of the open file is what it was when it was opened.
+        """Return whether the content of the open file is the same as when it was opened.
 
-        A file that is replaced or removed meanwhile has one link less, and the same content: that alone
-        may change its fingerprint.
+        Replacing or removing the file changes its link count and ctime, but not the content.
         """
-        assert self.file is not None, "what is in memory does not change"
+        assert self.file is not None, "only an open file can change"
         metadata, status = self.metadata, os.fstat(self.file.fileno())
         if status.st_nlink != metadata.links:
             return (status.st_size, status.st_mtime_ns) == metadata.fingerprint[2:4]
         return fingerprint_of(status) == metadata.fingerprint
 
     def full_response(self, coding: str | None) -> Response:
-        """Return the response with all of the content, in a coding that the client prefers, or as it is."""
+        """Return the response with the complete file, in a coding or uncompressed (None)."""
         metadata = self.metadata
         if not metadata.compressible:
             return Response(200, self.range_body(range(metadata.size)), metadata.fields)
         if coding is None:
             return Response(200, self.range_body(range(metadata.size)), metadata.fields, compress_min_size=0)
-        content = FileChunks(self, [(b"", range(metadata.size))]) if self.octets is None else self.octets
+        content = FileChunks(self, [(b"", range(metadata.size))]) if self.data is None else self.data
         return Response(200, content, metadata.gzip_fields, compress_min_size=0)
 
     def range_body(self, span: range) -> bytes | FileSlice:
         """Return a range of the content."""
-        if self.octets is not None:
-            return self.octets[span.start : span.stop]
-        assert self.file is not None, "content is in memory or in a file"
+        if self.data is not None:
+            return self.data[span.start : span.stop]
+        assert self.file is not None, "content is in memory or in an open file"
         return FileSlice(self.file, span.start, len(span), self.is_unchanged)
 
     def chunks(self, span: range) -> Iterator[bytes]:
-        """Yield a range of the content chunk by chunk; raise OSError when the file has changed."""
-        if self.octets is not None:
-            yield self.octets[span.start : span.stop]
+        """Yield a range of the content in chunks; raise OSError if the file has changed."""
+        if self.data is not None:
+            yield self.data[span.start : span.stop]
             return
-        assert self.file is not None, "content is in memory or in a file"
+        assert self.file is not None, "content is in memory or in an open file"
         for start in range(span.start, span.stop, CHUNK_SIZE):
             size = min(CHUNK_SIZE, span.stop - start)
-            octets = os.pread(self.file.fileno(), size, start)
-            if len(octets) < size or not self.is_unchanged():
-                raise OSError("the file was changed while it was sent")
-            yield octets
+            data = os.pread(self.file.fileno(), size, start)
+            if len(data) < size or not self.is_unchanged():
+                raise OSError("the file changed while it was being sent")
+            yield data
 
 
 class FileChunks:
-    """Ranges of a representation, with octets before each: content that is read as it is sent."""
+    """A body made of ranges of a representation, each after a prefix; read while it is sent."""
 
     __slots__ = ("_end", "_ranges", "_representation")
 
@@ -166,7 +163,7 @@ class FileChunks:
 
 
 def validator_fields(validators: Validators) -> Fields:
-    """Return the fields that every representation of a file has."""
+    """Return the header fields that depend on the validators, and Accept-Ranges."""
     fields = (("Accept-Ranges", "bytes"), ("ETag", validators.etag))
     if validators.modified is None:
         return fields

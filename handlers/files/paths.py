@@ -1,11 +1,11 @@
-"""Safe paths: the shared root directory, and the one way to reach the files beneath it.
+"""Safe paths: the shared root directory, and the only way to open files in it.
 
-1. A name is split at its slashes, and each part is checked: none is empty, "." or "..", none begins
-   with a dot unless hidden names are shared, none has a backslash or NUL.
-2. The parts are opened one by one, each relative to the one before, and no symbolic link is followed.
-   So no path leaves the directory, whatever is changed beneath it meanwhile.
+1. A name is split at slashes, and each part is checked: a part that is empty, "." or "..", or contains a
+   backslash or NUL is rejected. A part that begins with a dot is rejected unless hidden files are shared.
+2. The parts are opened one by one, each relative to its parent, without following symbolic links. No
+   path can leave the directory, even if directories are replaced concurrently.
 
-Errors are ``HTTPError`` with a status. This module does not know what is read or written.
+Errors are raised as ``HTTPError`` with a status.
 """
 
 import errno
@@ -15,10 +15,10 @@ import stat
 
 from reactor.http11.errors import HTTPError
 
-MAX_NAME_LENGTH = 255  # octets, by nearly every file system
-TEMPORARY_PREFIX = ".reactor-upload-"  # what the names of temporary files begin with
+MAX_NAME_LENGTH = 255  # bytes; the limit of nearly every file system
+TEMPORARY_PREFIX = ".reactor-upload-"  # of the names of temporary files
 
-# O_NONBLOCK: to open a FIFO must not wait for somebody to write into it.
+# O_NONBLOCK: opening a FIFO must not block until it has a writer.
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -32,31 +32,31 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def not_found() -> HTTPError:
-    """Return the error for a file that does not exist, or is not shared."""
-    return HTTPError(404, "there is no such file")
+    """Return the error for a file that does not exist or is not shared."""
+    return HTTPError(404, "file not found")
 
 
 def http_error_from(error: OSError) -> HTTPError:
-    """Return the HTTPError for an error of the file system; raise the error itself when it is ours."""
+    """Return the HTTPError for a file system error; raise any unexpected error again."""
     if error.errno in _MISSING:
         return not_found()
     if error.errno in _DENIED:
-        return HTTPError(403, "the file system does not allow it")
+        return HTTPError(403, "permission denied by the file system")
     if error.errno in _EXHAUSTED:
-        return HTTPError(503, "too many files are open")
+        return HTTPError(503, "too many open files; try again later")
     if error.errno in _IN_USE:
-        return HTTPError(503, "the file is in use")
+        return HTTPError(503, "the file is in use; try again later")
     if error.errno in _FULL:
-        return HTTPError(507, "there is not enough space")
+        return HTTPError(507, "not enough disk space")
     raise error
 
 
 class SharedRoot:
-    """The directory that is shared; raises OSError when there is no such directory."""
+    """The shared directory. Raises OSError if it cannot be opened."""
 
     def __init__(self, path: str | os.PathLike[str], hidden: bool = False) -> None:
         self.hidden = hidden
-        # The directory itself may be a link: whoever starts the server has chosen it.
+        # The directory itself may be a symbolic link: the operator has chosen it.
         self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def close(self) -> None:
@@ -64,7 +64,7 @@ class SharedRoot:
         os.close(self.descriptor)
 
     def is_visible(self, part: str) -> bool:
-        """Return whether a part of a path may be shared at all."""
+        """Return whether a part of a path is valid and may be shared."""
         if not part or "\\" in part or "\0" in part:
             return False
         if not part.startswith("."):
@@ -72,22 +72,23 @@ class SharedRoot:
         return self.hidden and part not in (".", "..") and not part.startswith(TEMPORARY_PREFIX)
 
     def explain_invalid_name(self, name: str) -> str:
-        """Return why nothing can be stored under a name that was refused."""
+        """Return the reason why a name cannot be used for an upload."""
         for part in name.split("/"):
             if not part:
-                return "a file needs a name, without a slash at its end"
+                return "missing file name, or empty path segment (expected NAME or DIRECTORY/NAME)"
             if part.startswith(".") and not self.is_visible(part):
-                return "names that begin with a dot are not shared"
+                return "names that begin with a dot are not allowed"
             if not self.is_visible(part):
-                return "a name has no backslash, and no NUL"
-            if len(part.encode("utf-8")) > MAX_NAME_LENGTH:
-                return f"a name is over {MAX_NAME_LENGTH} octets"
-        return "the name is too long"
+                return "invalid file name: it contains a backslash or NUL"
+            length = len(part.encode("utf-8"))
+            if length > MAX_NAME_LENGTH:
+                return f"file name too long: {length} bytes (limit: {MAX_NAME_LENGTH})"
+        return "path too long"
 
     def parts(self, name: str) -> list[bytes]:
-        """Split a name into the parts of a path beneath the directory; raise HTTPError(404).
+        """Split a name into the parts of a path; raise HTTPError(404) if one is invalid.
 
-        They are octets, so that names are UTF-8 on the disk whatever the locale.
+        Parts are bytes, so that names on disk are UTF-8 regardless of the locale.
         """
         parts = name.split("/")
         if not all(map(self.is_visible, parts)):
@@ -95,9 +96,9 @@ class SharedRoot:
         return list(map(str.encode, parts))
 
     def open_parent(self, parts: list[bytes]) -> int:
-        """Open the directory of a path, part by part; return its descriptor. Raise OSError.
+        """Open the parent directory of a path, part by part; return its descriptor. Raise OSError.
 
-        Of a path with one part that is the root itself, which ``close_parent`` leaves open.
+        For a path of one part this is the root's own descriptor, which ``close_parent`` leaves open.
         """
         descriptor = self.descriptor
         for part in parts[:-1]:
@@ -109,26 +110,26 @@ class SharedRoot:
         return descriptor
 
     def open_directory(self, name: str) -> int:
-        """Open a directory, "" for the shared one; return its descriptor. Raise HTTPError, or OSError."""
+        """Open a directory ("": the root); return its descriptor. Raise HTTPError or OSError."""
         return self.open_parts(self.parts(name.removesuffix("/")) if name else [])
 
     def open_parts(self, parts: list[bytes]) -> int:
-        """Open the directory of these parts of a path, none for the shared one. Raise OSError."""
+        """Open the directory with these path parts ([]: the root). Raise OSError."""
         descriptor = self.open_parent([*parts, b"."])
-        # Another than the root's own: whoever reads a directory moves on in it, and closes it.
+        # Not the root's own descriptor: the caller moves its read position and closes it.
         return os.open(".", _DIRECTORY, dir_fd=descriptor) if descriptor == self.descriptor else descriptor
 
     def close_parent(self, descriptor: int) -> None:
-        """Close the directory of a path, unless it is the root."""
+        """Close a descriptor that ``open_parent`` returned, unless it is the root's."""
         if descriptor != self.descriptor:
             os.close(descriptor)
 
 
 def open_regular(name: bytes, parent: int) -> tuple[io.FileIO, os.stat_result]:
-    """Open a regular file to read; raise HTTPError(404) for anything else, or OSError.
+    """Open a regular file for reading; raise HTTPError(404) for anything else, or OSError.
 
-    To open something else may mean something to it (a FIFO, whose writer waits for us), so it is looked
-    at before; and again when it is open, since it may be another by then.
+    Opening another kind of file can have side effects (it unblocks the writer of a FIFO), so the type is
+    checked before. It is checked again after opening, since the file may have been replaced in between.
     """
     if not stat.S_ISREG(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
         raise not_found()

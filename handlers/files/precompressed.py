@@ -1,12 +1,9 @@
-"""Precompressed variants of a file (NAME.gz, NAME.br, NAME.zst) that are served in place of it.
+"""Precompressed variants of a file (NAME.gz, NAME.br, NAME.zst), which are served in place of it.
 
-1. The variant is the first, in the client's order of preference, that exists and is not older than
-   the file.
-2. Most files have no variants. That is remembered for as long as their directory is unchanged, which
-   one ``fstat`` shows; not, however, while the directory has only just been changed, since the clock of
-   a file system advances in steps.
-
-It knows no request.
+1. The variant is the first, in the client's order of preference, that exists and is not older than the
+   file.
+2. Most files have no variants. This is cached while the directory is unchanged, which one ``fstat``
+   shows. It is not cached if the directory was modified recently, as file system clocks advance in steps.
 """
 
 import os
@@ -21,25 +18,25 @@ from .media_types import CODINGS, MediaType, file_type_of_variant
 from .metadata import FileMetadata, Representation
 from .paths import SharedRoot, open_regular
 
-MAX_REMEMBERED = 4096  # names without variants; when there are more, all are forgotten
+MAX_REMEMBERED = 4096  # names without variants; the cache is cleared when it is full
 
 Directory = tuple[int, int, int]
 
 
 class PrecompressedFiles:
-    """Finds the variants of the files of one root. The wall clock is in seconds since the epoch."""
+    """Finds the variants of files in one root. ``wall_clock`` returns seconds since the epoch."""
 
     def __init__(self, root: SharedRoot, media_type: MediaType, wall_clock: Callable[[], float]) -> None:
         self._root = root
         self._media_type = media_type
         self._wall_clock = wall_clock
-        # Names without variants, with the state of their directory.
+        # Names without variants, with the fingerprint of their directory.
         self._without_variants: dict[str, Directory] = {}
-        # At most a head each: 2 MiB by default.
+        # Each key is at most as long as a head: 2 MiB in total by default.
         self._preferred_codings = lru_cache(maxsize=64)(preferred_codings)
 
     def find(self, name: str, accept_encoding: str, original: FileMetadata) -> Representation | None:
-        """Return the variant that a client prefers, if one exists and is not older than the original."""
+        """Return the variant that the client prefers and that is not older than the original, or None."""
         parts = self._root.parts(name)
         try:
             parent = self._root.open_parent(parts)

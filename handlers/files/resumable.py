@@ -1,19 +1,19 @@
-"""Resumable uploads: continue an interrupted upload where it stopped (draft-ietf-httpbis-resumable-upload).
+"""Resumable uploads: resume an interrupted upload where it stopped (draft-ietf-httpbis-resumable-upload).
 
     PUT /files/name          Upload-Complete: ?0 or ?1           104 or 201 with Location: /uploads/TOKEN
-    HEAD /uploads/TOKEN                                          204 with Upload-Offset: octets received
-    PATCH /uploads/TOKEN     Upload-Offset: octets received,     204; 201 when the upload is complete
+    HEAD /uploads/TOKEN                                          204 with Upload-Offset: bytes received
+    PATCH /uploads/TOKEN     Upload-Offset: bytes received,      204; 201 when the upload is complete
                              Upload-Complete: ?0 or ?1
     DELETE /uploads/TOKEN                                        204: cancelled
 
-1. A client starts one by ``Upload-Complete`` in its POST or PUT. Its content goes to a temporary file, as
-   always, which is kept when the connection breaks.
-2. One request at a time writes. A later one takes over from one that has not noticed yet that its
-   client is gone.
-3. Their number is limited: when there are too many, the one that was unused longest is removed. When the
-   server stops, all are removed.
+1. A POST or PUT with ``Upload-Complete`` starts a resumable upload. Like any upload it is written to a
+   temporary file, but the file is kept when the connection is lost.
+2. One request at a time may write. A later request takes over from an earlier one, whose connection may
+   be lost without the server knowing it yet.
+3. The number of uploads is limited; at the limit, the least recently used idle upload is removed. All are
+   removed when the server stops.
 
-Tokens cannot be guessed: a client that knows one may resume its upload.
+Tokens cannot be guessed: any client that knows one may resume the upload.
 """
 
 import re
@@ -27,31 +27,31 @@ from reactor.routing import InterimSink, Router
 
 from .upload import CheckedUpload, Upload
 
-MAX_UPLOADS = 64  # uploads; each holds a file open
+MAX_UPLOADS = 64  # each keeps a file open
 MEDIA_TYPE = "application/partial-upload"
 PATTERN = "/uploads/{token}"
 
-# sf-integer, which no offset has a sign of, and sf-boolean                        RFC 8941, 3.3.1 and 3.3.6
+# sf-integer, without a sign, and sf-boolean                                       RFC 8941, 3.3.1 and 3.3.6
 _is_integer = re.compile(r"[0-9]{1,15}", re.ASCII).fullmatch
 _BOOLEANS = {"?0": False, "?1": True}
 
 
 class ResumableUpload:
-    """An upload that may come in several requests. ``writer`` is the one that writes to it, or None."""
+    """An upload that may span several requests; ``writer`` is the request that may write, or None."""
 
     def __init__(self, sink: Upload | CheckedUpload, path: str, creating: bool, length: int | None) -> None:
         self.sink = sink
-        self.path = path  # of the file when it is complete
-        self.creating = creating  # whether the answer is 201 even where a file is replaced
-        self.length = length  # octets of the complete content, None where the client did not say
+        self.path = path  # the request path of the file
+        self.creating = creating  # whether the response is 201 even if a file is replaced
+        self.length = length  # of the complete upload in bytes; None if unknown
         self.offset = 0
         self.writer: UploadRequest | None = None
 
 
 class Creation(NamedTuple):
-    """What a request that begins an upload says about it; the first fields are those of ``ResumableUpload``.
+    """The parsed headers of a request that starts an upload; the first fields are as in ``ResumableUpload``.
 
-    ``complete`` says that no other request will follow; ``version`` is that of the draft, None if not given.
+    ``complete``: no other request will follow. ``version`` is the version of the draft, None if not given.
     """
 
     path: str
@@ -62,7 +62,7 @@ class Creation(NamedTuple):
 
 
 class UploadRequest(InterimSink):
-    """The content of one request, added to an upload: a sink."""
+    """A sink that appends the body of one request to an upload."""
 
     __slots__ = ("_registry", "complete", "interim", "token", "upload")
 
@@ -80,39 +80,41 @@ class UploadRequest(InterimSink):
         self.upload = registry.touch(token)
         self.upload.writer = self
 
-    def write(self, octets: bytes) -> None:
-        """Add octets; raise HTTPError where they are too many, or another request has taken over."""
+    def write(self, data: bytes) -> None:
+        """Append data; raise HTTPError if it is too much, or if another request has taken over."""
         self._check_current()
         upload = self.upload
-        most = self._registry.max_size if upload.length is None else upload.length
-        if upload.offset + len(octets) > most:
-            raise HTTPError(413, f"the content is over {most} octets")
-        upload.sink.write(octets)
-        upload.offset += len(octets)
+        limit = self._registry.max_size if upload.length is None else upload.length
+        if upload.offset + len(data) > limit:
+            raise HTTPError(413, f"upload too large: over {limit} bytes")
+        upload.sink.write(data)
+        upload.offset += len(data)
 
     def finish(self) -> "UploadRequest":
-        """Return itself, for the handler to answer; raise HTTPError where another request has taken over."""
+        """Return itself for the handler; raise HTTPError if another request has taken over."""
         self._check_current()
         return self
 
     def _check_current(self) -> None:
-        """Check that no other request has taken over, and that the upload was not cancelled."""
+        """Raise HTTPError(409) if another request has taken over, or if the upload was cancelled."""
         if self.upload.writer is not self:
-            raise HTTPError(409, "another request goes on with this upload, or it was given up")
+            raise HTTPError(409, "another request took over this upload, or it was cancelled")
 
     def answer(self) -> Response:
-        """Answer with the progress of the upload; commit it when it is complete."""
+        """Commit the upload if it is complete; return the response, with the progress if it is not."""
         upload = self.upload
         if not self.complete:
             return Response(204, b"", _progress_fields(upload))
         if upload.length is not None and upload.offset != upload.length:
             raise HTTPError(
-                400, f"there are {upload.offset} octets of {upload.length}", _progress_fields(upload)
+                400,
+                f"upload incomplete: {upload.offset} of {upload.length} bytes received",
+                _progress_fields(upload),
             )
         try:
             stored = upload.sink.finish()
             stored.commit(late=True)
-        finally:  # what does not fit now will not fit later
+        finally:  # a failed commit would fail again
             self._registry.drop(self.token)
         done = (("Upload-Complete", "?1"), ("Upload-Offset", str(upload.offset)))
         if stored.replaces and not upload.creating:
@@ -120,7 +122,7 @@ class UploadRequest(InterimSink):
         return Response(201, b"", (("Location", upload.path), *done))
 
     def answer_creation(self) -> Response:
-        """Answer the request that began the upload: as ``answer``, with the Location to resume it."""
+        """Return the response to the request that started the upload, with the Location to resume it."""
         response = self.answer()
         if self.complete:
             return response
@@ -134,9 +136,9 @@ class UploadRequest(InterimSink):
 
 
 class UploadRegistry(dict[str, ResumableUpload]):
-    """The uploads that can be resumed, by token, the one that was unused longest first.
+    """The resumable uploads by token, least recently used first.
 
-    ``max_size`` is the maximum length of one, in octets.
+    ``max_size`` is the maximum length of an upload in bytes.
     """
 
     def __init__(self, max_size: int) -> None:
@@ -144,33 +146,33 @@ class UploadRegistry(dict[str, ResumableUpload]):
         self.max_size = max_size
 
     def add(self, upload: ResumableUpload) -> str:
-        """Add an upload; return its token. When there are too many, remove one."""
+        """Add an upload; return its token. At the limit, remove the least recently used idle upload."""
         idle = [token for token, each in self.items() if each.writer is None]
         if len(self) >= MAX_UPLOADS:
             if not idle:
                 upload.sink.close()
-                raise HTTPError(503, "too many uploads are on their way")
+                raise HTTPError(503, f"too many concurrent resumable uploads (limit: {MAX_UPLOADS})")
             self.drop(idle[0])
         token = secrets.token_urlsafe(16)
         self[token] = upload
         return token
 
     def touch(self, token: str) -> ResumableUpload:
-        """Return an upload and mark it as the one used last; raise HTTPError(404)."""
+        """Return an upload and mark it as most recently used; raise HTTPError(404)."""
         upload = self.pop(token, None)
         if upload is None:
-            raise HTTPError(404, "there is no such upload")
+            raise HTTPError(404, "upload not found")
         self[token] = upload
         return upload
 
     def drop(self, token: str) -> None:
-        """Remove an upload: it is complete, or cancelled."""
+        """Remove an upload that is complete or cancelled, and close it."""
         upload = self.pop(token)
         upload.writer = None
         upload.sink.close()
 
     def close(self) -> None:
-        """Remove all."""
+        """Remove all uploads."""
         while self:
             self.drop(next(iter(self)))
 
@@ -183,7 +185,7 @@ class UploadRegistry(dict[str, ResumableUpload]):
         routes.route("PATCH", PATTERN, sink=self.resume)(self.answer_resumed)
 
     def read_creation(self, request: Request) -> Creation:
-        """Read a request that has Upload-Complete and begins an upload; raise HTTPError."""
+        """Parse a request with Upload-Complete that starts an upload; raise HTTPError."""
         complete = read_complete(request.headers)
         length = _read_integer(request.headers, "upload-length")
         if complete and length is None and request.head.length >= 0:
@@ -194,34 +196,34 @@ class UploadRegistry(dict[str, ResumableUpload]):
         return Creation(request.path, request.method == "POST", length, complete, version)
 
     def begin(self, creation: Creation, sink: Upload | CheckedUpload) -> UploadRequest:
-        """Begin an upload into a sink; raise HTTPError(503), and close the sink, when there are too many."""
+        """Start an upload into a sink; at the limit, close the sink and raise HTTPError(503)."""
         token = self.add(ResumableUpload(sink, creation.path, creation.creating, creation.length))
         interim = self._interim(creation.version, token) if creation.complete else None
         return UploadRequest(self, token, creation.complete, interim)
 
     def resume(self, request: Request) -> UploadRequest:
-        """Resume an upload; raise HTTPError for a request that does not fit."""
+        """Return the sink that resumes an upload; raise HTTPError."""
         headers = request.headers
         if headers.get("content-type", "").strip().lower() != MEDIA_TYPE:
-            raise HTTPError(
-                415, f"an upload is gone on with by {MEDIA_TYPE}", (("Accept-Patch", MEDIA_TYPE),)
-            )
+            raise HTTPError(415, f"Content-Type must be {MEDIA_TYPE}", (("Accept-Patch", MEDIA_TYPE),))
         complete = read_complete(headers)
         offset = _read_integer(headers, "upload-offset")
         if offset is None:
-            raise HTTPError(400, "there is no Upload-Offset")
+            raise HTTPError(400, "missing Upload-Offset")
         upload = self.touch(request.params["token"])
         if offset != upload.offset:
-            raise HTTPError(409, f"the upload goes on at {upload.offset}", _progress_fields(upload))
+            raise HTTPError(
+                409, f"wrong Upload-Offset: {offset} (expected {upload.offset})", _progress_fields(upload)
+            )
         return UploadRequest(self, request.params["token"], complete)
 
     def answer_resumed(self, request: Request) -> Response:
-        """Answer a request that has resumed an upload."""
+        """Return the response to a request that resumed an upload."""
         assert isinstance(request.upload, UploadRequest), "resume opens no other sink"
         return request.upload.answer()
 
     def status(self, request: Request) -> Response:
-        """Answer with the progress of an upload; a request that was writing no longer may."""
+        """Return the progress of an upload, after detaching its current writer."""
         upload = self.touch(request.params["token"])
         upload.writer = None
         length = () if upload.length is None else (("Upload-Length", str(upload.length)),)
@@ -230,20 +232,20 @@ class UploadRegistry(dict[str, ResumableUpload]):
         )
 
     def cancel(self, request: Request) -> Response:
-        """Remove an upload at its client's request."""
+        """Cancel an upload."""
         self.touch(request.params["token"]).writer = None
         self.drop(request.params["token"])
         return Response(204)
 
     @property
     def limit_field(self) -> tuple[str, str]:
-        """The header field with the maximum length."""
+        """The Upload-Limit field, with the maximum length."""
         return "Upload-Limit", f"max-size={self.max_size}"
 
     def _interim(self, version: int | None, token: str) -> tuple[int, Fields]:
-        """Return the interim response with the Location, sent before the client has sent its content."""
+        """Return the interim response with the Location, which is sent before the body is received."""
         fields: Fields = (("Location", location(token)), self.limit_field)
-        if version is not None:  # what there is of it is the same in every version of the draft
+        if version is not None:  # the supported part is the same in all versions of the draft
             fields = (("Upload-Draft-Interop-Version", str(version)), *fields)
         return 104, fields
 
@@ -254,20 +256,20 @@ def location(token: str) -> str:
 
 
 def read_complete(headers: Headers) -> bool:
-    """Read Upload-Complete; raise HTTPError(400) where it is missing or malformed."""
+    """Parse Upload-Complete; raise HTTPError(400) if it is missing or malformed."""
     value = _BOOLEANS.get(headers.get("upload-complete", "").strip())
     if value is None:
-        raise HTTPError(400, "Upload-Complete is to be ?0 or ?1")
+        raise HTTPError(400, "missing or invalid Upload-Complete (expected ?0 or ?1)")
     return value
 
 
 def _read_integer(headers: Headers, name: str) -> int | None:
-    """Read a field that is an integer; raise HTTPError(400) where it is malformed."""
+    """Parse an integer field (None if missing); raise HTTPError(400) if it is malformed."""
     value = headers.get(name)
     if value is None:
         return None
     if _is_integer(value) is None:
-        raise HTTPError(400, f"malformed {name.title()}")
+        raise HTTPError(400, f"invalid {name.title()}: {value[:40]!r} (expected at most 15 digits)")
     return int(value)
 
 

@@ -1,17 +1,17 @@
-"""``/files/{name...}``: GET sends a file, POST and PUT store one, DELETE removes one where that is allowed.
+"""The routes of ``/files/{name...}``: download, list, upload and delete files.
 
     Request                           Response
-    GET of a file                     the file, ranges of it, or 304 (``download.py``)
-    GET of a name that ends in "/"    the listing of the directory (``listing.py``)
-    GET of a directory without it     301 to the same path with it
-    POST and PUT of a file            the file is stored (``upload.py``)
-    POST to a name that ends in "/"   the files of a form are stored in the directory (``forms.py``)
-    DELETE of a file                  the file is removed
+    GET NAME                          the file, ranges of it, or 304 (``download.py``)
+    GET NAME/                         the directory listing (``listing.py``)
+    GET NAME, which is a directory    301 to NAME/
+    POST or PUT NAME                  store the file (``upload.py``)
+    POST NAME/                        store the files of a form in the directory (``forms.py``)
+    DELETE NAME                       remove the file, if deletion is enabled
 
-1. The content of an upload goes to a temporary file as it comes, which is renamed when it is complete.
-   Conditions are checked before the content is read, and again before it replaces anything
-   (RFC 9110, 13); a digest is checked on the way.
-2. An interrupted upload can be resumed, where that is enabled (``resumable.py``).
+1. An upload is written to a temporary file, which is renamed when the upload is complete. Preconditions
+   are checked before the body is read and again before a file is replaced (RFC 9110, 13); a digest is
+   computed while the body is received.
+2. An interrupted upload can be resumed, if that is enabled (``resumable.py``).
 
 The name of the shared directory itself is "".
 """
@@ -37,15 +37,15 @@ from .upload import CheckedUpload, Upload, read_digests
 PATTERN = "/files/{name...}"
 PAGE = "index.html"
 
-# An upload with none of these is stored as it comes, whether or not there is a file of its name.
+# An upload with none of these headers is stored unconditionally.
 _SPECIAL = CONDITIONAL | {"content-encoding", "content-range", "repr-digest", "upload-complete"}
 
 
 class Files:
     """The handlers for the files of one store.
 
-    ``registry`` has the uploads that can be resumed, None to disable that. ``allowed_origin`` is the origin
-    whose pages may upload as this server's own may, "*" for all.
+    ``registry`` holds the resumable uploads; None disables them. ``allowed_origin`` is another origin whose
+    pages may upload, "*" for any.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Files:
         self._form_files = OpenFileLimit()
 
     def install(self, routes: Router, allow_delete: bool = False) -> None:
-        """Add the routes; those that change something only where that is allowed."""
+        """Add the routes; no upload or delete routes if read-only."""
         routes.get("/files")(redirect_to_slash)
         routes.get(PATTERN)(self.get)
         if self._read_only:
@@ -78,7 +78,7 @@ class Files:
     # Reading.
 
     def get(self, request: Request) -> Response:
-        """Send a file, the listing of a directory, or its page where the store serves pages."""
+        """Send a file or a directory listing; index.html in place of a listing if the store serves pages."""
         name = request.params["name"]
         if is_directory_name(name):
             page = self._page_of(request, name) if self._store.serves_pages else None
@@ -91,7 +91,7 @@ class Files:
         return redirect_to_slash(request)
 
     def _page_of(self, request: Request, name: str) -> Response | None:
-        """Send the page of a directory; None where it has none."""
+        """Return the response with a directory's index.html; None if there is no such file."""
         try:
             return download(self._store, request, name + PAGE)
         except HTTPError as error:
@@ -113,7 +113,7 @@ class Files:
     # Storing and removing.
 
     def open_upload(self, request: Request) -> Sink:
-        """Open the sink for the content of POST or PUT; raise HTTPError."""
+        """Open the sink for the body of a POST or PUT; raise HTTPError."""
         name = request.params["name"]
         head = request.head
         if request.method == "POST":
@@ -124,10 +124,10 @@ class Files:
             return self._store.create(name, max(0, head.length))
         complete = head.headers.get("upload-complete")
         if self._registry is not None and complete is not None:
-            creation = self._registry.read_creation(request)  # before anything is kept of the request
+            creation = self._registry.read_creation(request)  # validate before creating a file
             return self._registry.begin(creation, self._open_special(request))
-        if complete == "?0":  # without the rest it would be stored as if it were complete
-            raise HTTPError(400, "an upload in parts is not taken here")
+        if complete == "?0":  # a partial body must not be stored as a complete file
+            raise HTTPError(400, "resumable uploads are disabled (Upload-Complete: ?0)")
         return self._open_special(request)
 
     def _open_special(self, request: Request) -> Upload | CheckedUpload:
@@ -142,7 +142,7 @@ class Files:
         return CheckedUpload(upload, digests) if digests else upload
 
     def commit(self, request: Request) -> Response:
-        """Commit a file, or those of a form; a response to PUT says if it replaced one (RFC 9110, 9.3.4)."""
+        """Commit an upload. PUT returns 204 if it replaced a file, 201 otherwise (RFC 9110, 9.3.4)."""
         upload = request.upload
         if isinstance(upload, FormUpload):
             upload.commit()
@@ -150,7 +150,7 @@ class Files:
         if isinstance(upload, UploadRequest):
             return upload.answer_creation()
         assert isinstance(upload, Upload), "open_upload opens no other sink"
-        upload.commit(late=request.head.length < 0)  # the last chunk may come long after the octets
+        upload.commit(late=request.head.length < 0)  # the last chunk may arrive long after the data
         if upload.replaces and request.method == "PUT":
             return Response(204)
         return Response(201, b"", (("Location", request.target.path),))
@@ -162,28 +162,30 @@ class Files:
 
 
 def is_directory_name(name: str) -> bool:
-    """Return whether a name can be that of a directory only."""
+    """Return whether a name is empty or ends in "/", and so can only be a directory."""
     return not name or name.endswith("/")
 
 
 def redirect_to_slash(request: Request) -> Response:
-    """Redirect to the same path with a slash at its end: links in a listing are relative to it."""
+    """Redirect to the same path with a trailing slash; the links in a listing are relative to it."""
     query = f"?{request.query}" if request.query else ""
-    # The dot keeps a colon in the name from being read as that of a scheme (RFC 3986, 4.2).
+    # "./" keeps a colon in the name from being parsed as the end of a scheme (RFC 3986, 4.2).
     last = request.path.rpartition("/")[2]
     return Response(301, b"", (("Location", f"./{last}/{query}"),))
 
 
 def _check_representation(headers: Headers) -> None:
-    """Check that the content is a complete representation (RFC 9110, 9.3.4); raise HTTPError."""
+    """Check that the body of a PUT is a complete representation (RFC 9110, 9.3.4); raise HTTPError."""
     if headers.get("content-range") is not None:  # RFC 9110, 14.5
-        raise HTTPError(400, "a part of a file cannot be stored")
+        raise HTTPError(400, "partial PUT is not supported (Content-Range)")
     if headers.get("content-encoding", "identity").lower() != "identity":
-        raise HTTPError(415, "content is stored as it comes", (("Accept-Encoding", "identity"),))
+        raise HTTPError(
+            415, "Content-Encoding is not supported for uploads", (("Accept-Encoding", "identity"),)
+        )
 
 
 class Precondition:
-    """The precondition of a request that changes a file: a ``Condition`` for the store."""
+    """The precondition of a request that changes a file; a ``Condition`` for the store."""
 
     __slots__ = ("_request", "_wall_clock")
 
@@ -192,13 +194,13 @@ class Precondition:
         self._wall_clock = wall_clock
 
     def check(self, current: Validators | None) -> None:
-        """Evaluate it with the validators of the file, None for no file; raise HTTPError when it is false."""
+        """Raise HTTPError unless it is true for a file with these validators (None: no file)."""
         request = self._request
         status = evaluate(request.method, request.headers, current, self._wall_clock())
         if status is not None:
-            raise HTTPError(status, "what stands there is not what the request expects")
+            raise HTTPError(status, "precondition failed: the file does not match the request's conditions")
 
 
 def precondition(request: Request, wall_clock: Callable[[], float]) -> Precondition | None:
-    """Return the precondition of a request, or None."""
+    """Return the precondition of a request; None if it has none."""
     return Precondition(request, wall_clock) if is_conditional(request.headers) else None

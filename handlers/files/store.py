@@ -1,12 +1,12 @@
-"""The store: the files beneath one directory, as they are read and replaced.
+"""The file store: reads, replaces and removes the files of one directory.
 
-1. A small file that has not just been changed is cached in memory (``handlers/files/cache.py``); one
-   ``stat``, by the way that ``handlers/files/paths.py`` goes, shows whether the entry is still valid.
-2. A file may have precompressed variants (``handlers/files/precompressed.py``).
-3. An upload goes to a temporary file in the directory of its destination, and is renamed when it is
-   complete (``handlers/files/upload.py``). Conditions are checked against the file that it replaces.
+1. Small files that were not modified recently are cached in memory (``cache.py``). Each use validates the
+   cache entry with one ``stat`` by a safe path (``paths.py``).
+2. A file may have precompressed variants (``precompressed.py``).
+3. An upload is written to a temporary file in the destination directory and renamed when it is complete
+   (``upload.py``). Preconditions are evaluated for the file that it replaces.
 
-Errors are ``HTTPError`` with a status; the store knows no request and no connection.
+Errors are raised as ``HTTPError`` with a status. The store does not depend on requests or connections.
 """
 
 import errno
@@ -27,15 +27,16 @@ from .upload import Condition, Upload, create_temporary, remove_leftovers
 
 
 def free_space(descriptor: int) -> int:
-    """Return how many octets the file system of an open file can still take."""
+    """Return the free space, in bytes, of the file system that holds an open file."""
     space = os.fstatvfs(descriptor)
     return space.f_bavail * space.f_frsize
 
 
 class Store:
-    """The files beneath one directory; raises OSError when there is no such directory.
+    """The files of one directory. Raises OSError if the directory cannot be opened.
 
-    The wall clock, in seconds since the epoch, comes in from outside.
+    ``min_free_space``, in bytes, is what uploads must leave free. ``wall_clock`` returns seconds since the
+    epoch.
     """
 
     def __init__(
@@ -62,26 +63,26 @@ class Store:
         self._closing: list[Callable[[], None]] = []
 
     def close(self) -> None:
-        """Close the directory, after calling what was passed to ``when_closed``."""
+        """Call the functions passed to ``when_closed``, then close the directory."""
         for function in self._closing:
             function()
         self._root.close()
 
     def when_closed(self, function: Callable[[], None]) -> None:
-        """Have a function called before the store is closed, such as one that closes unfinished uploads."""
+        """Register a function to call before the store is closed (to close unfinished uploads)."""
         self._closing.append(function)
 
     # Reading.
 
     def open_directory(self, name: str) -> int:
-        """Open a directory, "" for the shared one; return its descriptor. Raise HTTPError."""
+        """Open a directory ("": the shared one); return its descriptor. Raise HTTPError."""
         try:
             return self._root.open_directory(name)
         except OSError as error:
             raise http_error_from(error) from None
 
     def find(self, name: str) -> Representation:
-        """Return the representation of a regular file, cached or open. Raise HTTPError."""
+        """Return the representation of a regular file, from the cache or opened. Raise HTTPError."""
         entry = self._cache.get(name)
         parts = self._root.parts(name) if entry is None else entry.parts
         try:
@@ -105,27 +106,27 @@ class Store:
     def _read(
         self, name: str, parts: list[bytes], file: io.FileIO, status: os.stat_result, now: float
     ) -> Representation:
-        """Make the representation of an open file, and put it into the cache."""
+        """Create the representation of an open file and cache it."""
         beginning = _peek(file, MAX_MAGIC_LENGTH)
         metadata = FileMetadata(status, file_type(name, self._media_type, beginning), now)
         found = Representation(metadata, None, file)
         content = None
         if self._cache.accepts_content(metadata, now):
-            octets = _peek(file, MAX_FILE_SIZE)
+            data = _peek(file, MAX_FILE_SIZE)
             after = fingerprint_of(os.fstat(file.fileno()))
-            # Unless it has been changed while it was read.
-            if len(octets) == metadata.size and after == metadata.fingerprint:
+            # Not if the file changed while it was being read.
+            if len(data) == metadata.size and after == metadata.fingerprint:
                 file.close()
-                found = content = Representation(metadata, octets, None)
+                found = content = Representation(metadata, data, None)
         self._cache.put(name, CacheEntry(parts, metadata, content))
         return found
 
     # Writing.
 
     def create(self, name: str, size: int = 0, condition: Condition | None = None) -> Upload:
-        """Begin an upload of at least ``size`` octets. Raise HTTPError.
+        """Begin an upload of at least ``size`` bytes. Raise HTTPError.
 
-        The condition is checked now, and again just before the file is replaced.
+        The condition is checked now and again just before the file is replaced.
         """
         try:
             parts = self._root.parts(name)
@@ -134,7 +135,7 @@ class Store:
         try:
             parent = self._root.open_parent(parts)
         except FileNotFoundError:
-            raise HTTPError(409, "its directory does not exist") from None
+            raise HTTPError(409, "the parent directory does not exist") from None
         except OSError as error:
             raise http_error_from(error) from None
         try:
@@ -151,7 +152,7 @@ class Store:
             raise
 
     def remove(self, name: str, condition: Condition | None = None) -> None:
-        """Remove a file. Raise HTTPError: 404 where there is none, 409 for a directory."""
+        """Remove a file. Raise HTTPError: 404 if it does not exist, 409 if it is a directory."""
         parts = self._root.parts(name)
         try:
             parent = self._root.open_parent(parts)
@@ -166,25 +167,25 @@ class Store:
         self._cache.drop(name)
 
     def check_space(self, descriptor: int, size: int) -> None:
-        """Raise HTTPError(507) when ``size`` octets more would leave too little space."""
+        """Raise HTTPError(507) if writing ``size`` more bytes would leave too little free space."""
         if self._free_space(descriptor) - size < self._min_free_space:
-            raise HTTPError(507, "there is not enough space")
+            raise HTTPError(507, "not enough disk space")
 
     def remove_leftovers(self) -> int:
-        """Remove what a killed process left; return how many files that were."""
+        """Remove the temporary files of killed processes; return their number."""
         return remove_leftovers(self._root)
 
     def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:
-        """Check that a file may be stored under a name, or removed; return whether there is a file.
+        """Check that a name may be written or removed; return whether a file with this name exists.
 
-        Raise HTTPError, or OSError.
+        Raise HTTPError or OSError.
         """
         try:
             status = os.stat(name, dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError:
             status = None
         if status is not None and stat.S_ISDIR(status.st_mode):
-            raise HTTPError(409, "there is a directory of this name")
+            raise HTTPError(409, "a directory with this name exists")
         if status is not None and not stat.S_ISREG(status.st_mode):
             raise not_found()
         if condition is not None:
@@ -193,7 +194,7 @@ class Store:
 
 
 def _peek(file: io.FileIO, count: int) -> bytes:
-    """Return the first octets of a file; none where it cannot be read, which sending it will show."""
+    """Return the first ``count`` bytes of a file; b"" on a read error, which sending it will report."""
     try:
         return os.pread(file.fileno(), count, 0)
     except OSError:

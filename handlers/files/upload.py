@@ -1,17 +1,17 @@
-"""Uploads: a temporary file in the directory of its destination, renamed when it is complete.
+"""Uploads: write to a temporary file in the destination directory, and rename it when complete.
 
-1. A reader gets the old content or the new, never a part of either.
-2. A temporary file that is in use is locked, which the kernel undoes when its process ends, however
-   it ends. Leftovers of a process that was killed are removed at the next start.
-3. Free space is checked as octets come; conditions are checked again before the old content goes.
-4. A digest that the client sends is checked as the content comes (RFC 9530):
+1. Replacement is atomic: a reader gets either the old content or the new.
+2. A temporary file is locked while it is in use; the kernel releases the lock when the process ends.
+   The temporary files of a killed process are removed at the next start.
+3. Free space is checked while data arrives. Preconditions are checked again before a file is replaced.
+4. If the client sends a digest, it is checked (RFC 9530):
 
        Repr-Digest: sha-256=:uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=:
 
-   Unknown algorithms are ignored. A malformed digest of a known one is refused, since the client
-   relies on its being checked.
+   Unknown algorithms are ignored. A malformed digest of a known algorithm is an error, since the client
+   relies on the check.
 
-An upload is a sink: it is given octets, and knows no request.
+An upload is a sink, and does not depend on requests.
 """
 
 import base64
@@ -32,7 +32,7 @@ from .paths import READ, TEMPORARY_PREFIX, SharedRoot, http_error_from
 
 log = logging.getLogger("reactor")
 
-# Octets of an upload that the check of the free space at its beginning covers.
+# Bytes of an upload that the initial check of the free space covers.
 PRECHECKED_SIZE = 64 * 1024
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -40,39 +40,39 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 ALGORITHMS = {"sha-256": hashlib.sha256, "sha-512": hashlib.sha512}
 
 # sf-binary = ":" *( ALPHA / DIGIT / "+" / "/" / "=" ) ":"                         RFC 8941, 3.3.5
-# and parameters after it, which are ignored.
+# Parameters after it are ignored.
 _match_binary = re.compile(r":([A-Za-z0-9+/=]*):[ ]*(?:;.*)?", re.ASCII).fullmatch
 
 _serial = itertools.count(1)
 
 
 class Condition(Protocol):
-    """What must be true of the file that is replaced or removed."""
+    """A condition on the file that is to be replaced or removed."""
 
     def check(self, current: Validators | None) -> None:
-        """Raise HTTPError unless it is true of a file with these validators, None for no file."""
+        """Raise HTTPError unless it is true for a file with these validators (None: no file)."""
 
 
 class UploadTarget(Protocol):
-    """The store of an upload, as the upload uses it."""
+    """The interface of the store that an upload uses."""
 
     fsync: bool
 
     def check_destination(self, parent: int, name: bytes, condition: Condition | None) -> bool:
-        """Return whether a name has a file; raise HTTPError or OSError when none may be stored there."""
+        """Return whether a file with this name exists; raise HTTPError or OSError if it cannot be stored."""
 
     def check_space(self, descriptor: int, size: int) -> None:
-        """Raise HTTPError(507) when ``size`` octets more would leave too little space."""
+        """Raise HTTPError(507) if writing ``size`` more bytes would leave too little free space."""
 
     def close_parent(self, descriptor: int) -> None:
-        """Close the directory of a path, unless it is the root."""
+        """Close a parent directory, unless it is the root."""
 
 
 class Upload:
-    """An upload in progress: a sink that writes to a temporary file, which becomes the content.
+    """An upload in progress: a sink that writes to a temporary file.
 
-    ``replaces`` says whether there was a file of this name when it began. The ``condition``, if there is one,
-    is checked again before that file is replaced.
+    ``replaces`` is whether a file with this name existed when the upload began. The ``condition``, if any, is
+    checked again before that file is replaced.
     """
 
     __slots__ = (
@@ -107,14 +107,14 @@ class Upload:
         self._condition = condition
         self.replaces = replaces
 
-    def write(self, octets: bytes) -> None:
-        """Append octets; raise HTTPError(507) when the space runs out."""
-        self._precheck_left -= len(octets)
+    def write(self, data: bytes) -> None:
+        """Append data; raise HTTPError(507) if there is not enough space."""
+        self._precheck_left -= len(data)
         if self._precheck_left < 0:
-            self._target.check_space(self._parent, len(octets))
+            self._target.check_space(self._parent, len(data))
         size = self._size
         try:
-            view = memoryview(octets)
+            view = memoryview(data)
             while view:
                 written = os.pwrite(self._descriptor, view, size)
                 size, view = size + written, view[written:]
@@ -127,17 +127,17 @@ class Upload:
         """Truncate to the last complete write, so that a resumed upload has no partial data."""
         try:
             os.ftruncate(self._descriptor, self._size)
-        except OSError:
-            log.warning("cannot shorten an unfinished upload")
+        except OSError as error:
+            log.warning("cannot truncate an unfinished upload: %s", error.strerror)
 
     def finish(self) -> "Upload":
         """Return the upload itself, for the handler to commit."""
         return self
 
     def commit(self, late: bool = False) -> None:
-        """Rename the temporary file to its name, in place of the file that was there.
+        """Rename the temporary file to its final name, replacing any existing file.
 
-        ``late`` says that its last octets may have come some time ago: the file is modified now.
+        ``late``: the last data may have arrived some time ago, so set the modification time to now.
         """
         assert self._temporary is not None, "an upload is committed once"
         try:
@@ -152,19 +152,19 @@ class Upload:
             if self._target.fsync:
                 os.fsync(self._parent)
         except IsADirectoryError:
-            raise HTTPError(409, "there is a directory of this name") from None
+            raise HTTPError(409, "a directory with this name exists") from None
         except FileNotFoundError:
-            raise HTTPError(409, "it was removed while it was coming in") from None
+            raise HTTPError(409, "the temporary file was deleted during the upload") from None
         except OSError as error:
             raise http_error_from(error) from None
 
     def close(self) -> None:
-        """Close the file; remove it, unless it was committed."""
+        """Close the file; remove it unless it was committed."""
         try:
             if self._temporary is not None:
                 os.unlink(self._temporary, dir_fd=self._parent)
         except FileNotFoundError:
-            pass  # somebody has tidied up
+            pass  # already removed by another process
         finally:
             try:
                 os.close(self._descriptor)
@@ -173,7 +173,7 @@ class Upload:
 
 
 class CheckedUpload:
-    """An upload whose content must have the digests that the client sent: a sink."""
+    """A sink for an upload that must match the digests sent by the client."""
 
     __slots__ = ("_digests", "_hashes", "_upload")
 
@@ -182,17 +182,17 @@ class CheckedUpload:
         self._digests = digests
         self._hashes = {name: ALGORITHMS[name]() for name in digests}
 
-    def write(self, octets: bytes) -> None:
-        """Append octets."""
-        self._upload.write(octets)
-        for each in self._hashes.values():  # only what was taken
-            each.update(octets)
+    def write(self, data: bytes) -> None:
+        """Append data."""
+        self._upload.write(data)
+        for each in self._hashes.values():  # only after a successful write
+            each.update(data)
 
     def finish(self) -> Upload:
-        """Return the upload; raise HTTPError(400) if its content has another digest."""
+        """Return the upload; raise HTTPError(400) if a digest does not match."""
         for name, digest in self._digests.items():
             if not compare_digest(self._hashes[name].digest(), digest):
-                raise HTTPError(400, f"the content does not have the {name} of Repr-Digest")
+                raise HTTPError(400, f"Repr-Digest mismatch: the body has a different {name} digest")
         return self._upload.finish()
 
     def close(self) -> None:
@@ -201,7 +201,7 @@ class CheckedUpload:
 
 
 def read_digests(value: str) -> dict[str, bytes]:
-    """Read a Repr-Digest field: digests by algorithm; raise HTTPError(400).
+    """Parse a Repr-Digest field into digests by algorithm; raise HTTPError(400).
 
     >>> read_digests("unixsum=3, md5=:aaaa:")
     {}
@@ -217,16 +217,16 @@ def read_digests(value: str) -> dict[str, bytes]:
 def _read_binary(text: str, size: int) -> bytes:
     match = _match_binary(text)
     try:
-        octets = base64.b64decode(match[1], validate=True) if match else b""
+        digest = base64.b64decode(match[1], validate=True) if match else b""
     except binascii.Error:
-        octets = b""
-    if len(octets) != size:
-        raise HTTPError(400, "malformed Repr-Digest")
-    return octets
+        digest = b""
+    if len(digest) != size:
+        raise HTTPError(400, "malformed Repr-Digest (expected sha-256=:BASE64: or sha-512=:BASE64:)")
+    return digest
 
 
 def create_temporary(parent: int) -> tuple[int, str]:
-    """Create a file of a new name in a directory, locked; return its descriptor and its name."""
+    """Create and lock a temporary file in a directory; return its descriptor and its name."""
     while True:
         name = f"{TEMPORARY_PREFIX}{os.getpid()}-{next(_serial)}"
         try:
@@ -234,7 +234,7 @@ def create_temporary(parent: int) -> tuple[int, str]:
         except FileExistsError:
             continue
         try:
-            # Another server's start may hold it for a moment, and have removed it by then.
+            # Another server that is starting may have locked it for a moment, and removed it.
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if os.fstat(descriptor).st_nlink:
                 return descriptor, name
@@ -246,7 +246,7 @@ def create_temporary(parent: int) -> tuple[int, str]:
 
 
 def remove_leftovers(root: SharedRoot) -> int:
-    """Remove what killed processes left beneath a directory; return how many files that were."""
+    """Remove the temporary files of killed processes from a directory tree; return their number."""
     removed = 0
     pending: list[list[bytes]] = [[]]
     while pending:
@@ -254,7 +254,9 @@ def remove_leftovers(root: SharedRoot) -> int:
         try:
             directory = root.open_parts(parts)
         except OSError as error:
-            log.warning("cannot look for leftovers in %s: %s", b"/".join(parts).decode(), error.strerror)
+            log.warning(
+                "cannot search %r for leftover temporary files: %s", b"/".join(parts).decode(), error.strerror
+            )
             continue
         try:
             names, directories = _scan(directory)
@@ -266,7 +268,7 @@ def remove_leftovers(root: SharedRoot) -> int:
 
 
 def _scan(directory: int) -> tuple[list[str], list[bytes]]:
-    """Return the names of the leftovers in a directory, and those of the directories in it."""
+    """Return the names of the temporary files in a directory, and of its subdirectories."""
     with os.scandir(directory) as found:
         entries = [(each.name, each.is_dir(follow_symlinks=False)) for each in found]
     leftovers = [
@@ -276,7 +278,7 @@ def _scan(directory: int) -> tuple[list[str], list[bytes]]:
 
 
 def _remove_unlocked(name: str, directory: int) -> bool:
-    """Remove a leftover, unless a living process holds it."""
+    """Remove a temporary file unless a running process has locked it; return whether it was removed."""
     try:
         descriptor = os.open(name, READ, dir_fd=directory)
     except OSError:
@@ -286,7 +288,7 @@ def _remove_unlocked(name: str, directory: int) -> bool:
         os.unlink(name, dir_fd=directory)
     except OSError as error:
         if not isinstance(error, BlockingIOError):
-            log.warning("cannot remove the leftover %s: %s", name, error.strerror)
+            log.warning("cannot remove leftover temporary file %s: %s", name, error.strerror)
         return False
     finally:
         os.close(descriptor)

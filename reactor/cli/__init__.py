@@ -1,1 +1,1 @@
-"""The command line: options by subject, and the server that they describe."""
+"""The command line: the options by subject, and the command that runs the server."""

@@ -1,13 +1,12 @@
-"""Access options: passwords, allowed hosts, CORS, common headers; the warnings about unsafe combinations.
+"""Access options: authentication, allowed hosts, CORS, response headers; warnings about unsafe combinations.
 
+    --auth, --auth-upload          require a user and a password, given as USER:PASSWORD or @FILE
     --allowed-host NAME            also serve requests for this host
-    --cors [ORIGIN]                pages of that origin may read answers
-    --header 'Name: value'         every response carries it
-    --auth, --auth-upload          a user and a password, as USER:PASSWORD or @FILE
-    --open                         a browser is opened on what is served
+    --cors [ORIGIN]                allow cross-origin requests
+    --header 'Name: value'         add a header to every response
 
-What an option means is checked when it is read, so that a wrong one is exit code 2 and one line. That line
-never holds a password. This module does not know how a password is asked for, nor a field sent.
+Values are checked when the options are parsed; an invalid one leads to exit code 2 and an error message
+of one line, which never contains a password.
 """
 
 import argparse
@@ -20,7 +19,7 @@ from typing import NamedTuple
 
 from reactor.allowed_hosts import AllowedHosts, is_name, read_name
 from reactor.basic_auth import MAX_CREDENTIALS, AuthRouter, digest
-from reactor.cli.option_types import Repeatable, with_own_message
+from reactor.cli.option_types import Group, Repeatable, with_own_message
 from reactor.http11.cors import ANY, cors_fields, read_origin
 from reactor.http11.default_headers import parse_header
 from reactor.http11.message import Fields
@@ -30,12 +29,12 @@ log = logging.getLogger("reactor")
 
 PASSWORDS = ("auth", "auth_upload")
 
-# What open() calls with a path and flags to get a descriptor.
+# The ``opener`` argument of open(): returns a descriptor for a path and flags.
 Opener = Callable[[str, int], int]
 
 
 class Secret(NamedTuple):
-    """A digest of user and password, and the path of the file that has them; None when given as text."""
+    """The digest of a user and a password, and the path of the file that they come from, None without one."""
 
     digest: bytes
     path: str | None
@@ -44,18 +43,21 @@ class Secret(NamedTuple):
 # The options.
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options to a parser, in a group of their own."""
-    group = parser.add_argument_group("who may do what")
+def add_options(group: Group) -> None:
+    """Add the options to a group."""
     group.add_argument(
-        "--auth", type=secret, metavar="USER:PASSWORD", help="everything asks for it (default: none)"
+        "--auth",
+        type=secret,
+        metavar="USER:PASSWORD",
+        help="require this user and password for every request; @FILE reads them from the first line of FILE "
+        "(default: none)",
     )
     group.add_argument(
         "--auth-upload",
         type=secret,
         metavar="USER:PASSWORD",
-        help="whatever changes something asks for it; either may be @FILE, whose first line has it "
-        "(default: none)",
+        help="require this user and password for uploads and deletes; @FILE reads them from the first line "
+        "of FILE (default: none)",
     )
     group.add_argument(
         "--allowed-host",
@@ -63,8 +65,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=(),
         type=with_own_message(read_name),
         metavar="NAME",
-        help="serve requests for host NAME besides localhost and IP addresses; others get 403 (repeatable; "
-        "in the variable, one per line; *: every host) "
+        help="serve requests for host NAME, besides localhost and IP addresses; other hosts get 403; "
+        "* allows all; repeatable (environment variable: one per line) "
         "(default: none on a loopback address, otherwise *)",
     )
     group.add_argument(
@@ -73,7 +75,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         const=ANY,
         type=with_own_message(read_origin),
         metavar="ORIGIN",
-        help="let pages of this origin read answers, of any without ORIGIN (default: none)",
+        help="allow cross-origin requests (CORS) from ORIGIN, or from any origin if omitted (default: none)",
     )
     group.add_argument(
         "--header",
@@ -81,13 +83,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=(),
         type=with_own_message(parse_header),
         metavar="'NAME: VALUE'",
-        help="send this field in every response; may be repeated; one a line in its variable (default: none)",
+        help="add this header to every response; repeatable (environment variable: one per line) "
+        "(default: none)",
     )
-    group.add_argument("--open", action="store_true", help="open a browser on what is served")
 
 
 def secret(text: str) -> Secret:
-    """Read USER:PASSWORD, or @FILE that has it in its first line."""
+    """Parse USER:PASSWORD, or @FILE, whose first line contains it."""
     path = text[1:] if text.startswith("@") else None
     return Secret(with_own_message(digest)(text if path is None else _first_line(path)), path)
 
@@ -95,20 +97,21 @@ def secret(text: str) -> Secret:
 def _first_line(path: str, opener: Opener | None = None) -> str:
     try:
         with open(path, "rb", opener=opener) as file:
-            line = file.readline(MAX_CREDENTIALS + 3)  # one octet too many, and CRLF, are still seen
+            # Read one byte more than allowed, and CRLF, so that an overlong line is detected.
+            line = file.readline(MAX_CREDENTIALS + 3)
         return line.rstrip(b"\r\n").decode("utf-8")
     except UnicodeDecodeError:
         raise argparse.ArgumentTypeError(f"the first line of {path!r} is not UTF-8") from None
-    except (OSError, ValueError) as error:  # a NUL in a path is a ValueError
+    except (OSError, ValueError) as error:  # open() raises ValueError for a NUL in the path
         reason = getattr(error, "strerror", None) or error
         raise argparse.ArgumentTypeError(f"cannot read {path!r}: {reason}") from None
 
 
-# What they come to.
+# What is built from the options.
 
 
 def make_router(options: argparse.Namespace) -> Router:
-    """Make a router without routes, with authentication if there are passwords."""
+    """Return a router without routes, which requires authentication if passwords are given."""
     cors = options.cors is not None
     if options.auth is None and options.auth_upload is None:
         return Router(cors)
@@ -117,7 +120,10 @@ def make_router(options: argparse.Namespace) -> Router:
 
 
 def allowed_hosts(options: argparse.Namespace) -> AllowedHosts:
-    """Return the check of Host: always where hosts are given, otherwise only on a loopback address."""
+    """Return the check of the Host header, which applies on every address if hosts are given.
+
+    Otherwise it applies on loopback addresses only.
+    """
     own = options.host.lower().removesuffix(".")
     return AllowedHosts(
         (*options.allowed_host, own) if is_name(own) else options.allowed_host,
@@ -127,47 +133,47 @@ def allowed_hosts(options: argparse.Namespace) -> AllowedHosts:
 
 
 def default_headers(options: argparse.Namespace) -> Fields:
-    """Return what every response carries; raise ValueError for a field that would stand twice."""
+    """Return the headers of every response; raise ValueError for a header that --cors sends as well."""
     if options.cors is None:
         return tuple(options.header)
     fields = cors_fields(options.cors, any(getattr(options, name) for name in PASSWORDS))
     ours = {name.lower() for name, _ in fields}
     for name, _ in options.header:
         if name.lower() in ours:
-            raise ValueError(f"--header: --cors sends {name} already")
+            raise ValueError(f"invalid --header: {name!r} (--cors sends it already)")
     return fields + tuple(options.header)
 
 
 def allowed_origin(options: argparse.Namespace) -> str | None:
-    """Return the origin whose pages may upload, "*" for all; None for only our own.
+    """Return the foreign origin whose pages may upload: "*" for any, None for none.
 
-    A browser sends a form with the password that it knows, whoever's page has it. So where there are
-    passwords, only an origin may that is named, and that may use them.
+    A browser sends the password that it knows with a form of any page. So with passwords, an origin must be
+    named to be allowed.
     """
     has_password = any(getattr(options, name) for name in PASSWORDS)
     return None if has_password and options.cors in (ANY, "null") else options.cors
 
 
 def describe_access(options: argparse.Namespace) -> str:
-    """Say in words who may read and who may change something; nothing where there is nothing to say."""
+    """Return the note on permissions for the start line; empty without a directory and without a password."""
     if options.directory is None:
-        return "password for everything" if options.auth else ""
-    reading = "password to read" if options.auth else "anyone may read"
+        return "password required" if options.auth else ""
+    reading = "password required to read" if options.auth else "anyone may read"
     changing = "upload and delete" if options.allow_delete else "upload"
     if options.read_only:
-        return f"{reading}; nobody may upload"
+        return f"{reading}; uploads disabled"
     if options.auth_upload:
-        return f"{reading}; password to {changing}"
+        return f"{reading}; password required to {changing}"
     if options.auth:
-        return "password for everything"
+        return "password required"
     return f"{reading}, {changing}" if options.allow_delete else f"{reading} and {changing}"
 
 
-# What is done and said once the server listens.
+# After the server has started.
 
 
 def after_start(options: argparse.Namespace, url: str, local: bool) -> None:
-    """Warn of what is not safe, and open a browser where it is wished for; wait for neither."""
+    """Warn about unsafe options, and open a browser if requested; does not block."""
     if not local:
         _warn_about_network(options)
     if options.open:
@@ -176,34 +182,35 @@ def after_start(options: argparse.Namespace, url: str, local: bool) -> None:
 
 def _warn_about_network(options: argparse.Namespace) -> None:
     if any(getattr(options, name) for name in PASSWORDS):
-        log.warning("passwords are sent in clear over the network, unless something in front speaks TLS")
+        log.warning("passwords are sent unencrypted over the network (use a reverse proxy with TLS)")
     elif options.directory is not None and not options.read_only:
         log.warning(
-            "anyone on the network may upload: --auth-upload asks for a password, --read-only takes nothing"
+            "anyone on the network may upload "
+            "(--auth-upload requires a password, --read-only disables uploads)"
         )
         if options.types == "guess":
-            log.warning("what they upload runs in the browsers of others: --types guess serves it as pages")
+            log.warning("with --types guess, uploaded HTML runs in other visitors' browsers")
 
 
 def warn_about_typed_passwords(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Warn of passwords in the command line; those of the environment are the parser's defaults."""
+    """Warn about passwords on the command line; those from the environment are defaults of the parser."""
     for name in PASSWORDS:
         value = getattr(options, name)
         if value is not None and value.path is None and value is not parser.get_default(name):
             option = name.replace("_", "-")
             log.warning(
-                "others on this machine can read the password of --%s in the list of processes: "
-                "@FILE and REACTOR_%s keep it from them",
+                "other users of this machine can read the password of --%s in the process list "
+                "(use @FILE or REACTOR_%s instead)",
                 option,
                 name.upper(),
             )
 
 
 def reloader(options: argparse.Namespace, router: Router) -> Callable[[], None]:
-    """Return a function that reads the password files again, and replaces the passwords of a router.
+    """Return a function that reads the password files again and replaces the passwords of a router.
 
-    It logs what it did and raises nothing. On an error all passwords stay as they are. Passwords that were
-    typed, or given in a variable, stay as well.
+    It logs what it did and raises no exception. If a file cannot be read, all passwords stay valid. Passwords
+    given on the command line or in a variable stay as well.
     """
 
     def reload() -> None:
@@ -227,12 +234,12 @@ def reloader(options: argparse.Namespace, router: Router) -> Callable[[], None]:
 
 
 def _open_without_waiting(path: str, flags: int) -> int:
-    """Open a file without waiting for the writer of a named pipe."""
+    """Open a file; do not block on a named pipe without a writer."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 
 def local_url(url: str) -> str:
-    """Return where this machine itself reaches a server that listens on every address.
+    """Return the URL by which this machine reaches a server that listens on a wildcard address.
 
     >>> local_url("http://0.0.0.0:4221")
     'http://127.0.0.1:4221'
@@ -241,7 +248,7 @@ def local_url(url: str) -> str:
 
 
 def open_browser(url: str) -> None:
-    """Open the default browser in a thread of its own: some browsers are waited for until they end."""
+    """Open the default browser in a thread: for some browsers, the call blocks until they exit."""
     log.info("opening %s in a browser", url)
     threading.Thread(target=_open, args=(url,), daemon=True).start()
 
@@ -249,7 +256,7 @@ def open_browser(url: str) -> None:
 def _open(url: str) -> None:
     try:
         opened = webbrowser.open(url)
-    except Exception:  # whatever BROWSER says, or a browser does, is no reason to show a traceback
+    except Exception:  # whatever the command in BROWSER does
         opened = False
     if not opened:
-        log.warning("no browser could be opened")
+        log.warning("cannot open a browser: open %s yourself", url)

@@ -1,6 +1,6 @@
-"""The command: read the options, serve, and end with an exit code.
+"""The ``reactor`` command: parse the options, serve, and return an exit code.
 
-0  stopped by a signal        2  an option is wrong        3  the server could not start
+0  stopped by a signal        2  invalid option        3  the server could not start
 """
 
 import argparse
@@ -15,7 +15,8 @@ from types import FrameType
 
 from reactor import handlers
 from reactor.cli import access_options, observe_options
-from reactor.cli.options import apply_environment, make_parser
+from reactor.cli.config_file import apply_config, config_path
+from reactor.cli.options import apply_environment, check_combinations, make_parser, read_variable
 from reactor.cli.start_line import start_line
 from reactor.handlers.files.media_types import TYPES
 from reactor.handlers.files.store import Store
@@ -34,14 +35,14 @@ ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 class StoppedError(BaseException):
-    """A signal has stopped the process before it served."""
+    """A signal arrived before the server handled signals."""
 
 
 class SignalsOutsideServing:
-    """Handles signals in a process until it serves, and after it has served.
+    """Handles signals before and after the server handles them.
 
-    Before, they end it as a server that is stopped ends; after, they must not keep it from ending so. SIGUSR1
-    does nothing in both.
+    Before, they end the process with the exit code of a stopped server; after, they are ignored, so that they
+    do not change that exit code. SIGUSR1 is ignored before and after.
     """
 
     def __init__(self) -> None:
@@ -51,15 +52,15 @@ class SignalsOutsideServing:
                 signal.signal(number, self._handle)
 
     def note_ready(self) -> None:
-        """Note that the server handles signals from now on; raise StoppedError if one has come before."""
+        """Leave signals to the server from now on; raise StoppedError if one has arrived before."""
         self._served = True
-        if self._stopped:  # it was raised where exceptions are dropped, such as in a finalizer
+        if self._stopped:  # StoppedError was raised where exceptions are ignored, as in a finalizer
             raise StoppedError
 
     def ignore(self) -> None:
-        """Ignore signals: the process is about to end."""
+        """Ignore signals: the process is about to exit."""
         self._served = True
-        # Blocked first: the interpreter reports a signal that arrives while its handler becomes SIG_IGN.
+        # Block them first: the interpreter reports a signal that arrives while its handler becomes SIG_IGN.
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
         for number in ENDING_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
@@ -71,7 +72,7 @@ class SignalsOutsideServing:
 
 
 def command() -> int:
-    """Run ``main`` as a process of its own; return the exit code."""
+    """Run ``main`` with the signal handling of a whole process; return the exit code."""
     signals = SignalsOutsideServing()
     try:
         return main(on_ready=signals.note_ready)
@@ -82,27 +83,31 @@ def command() -> int:
 
 
 def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = lambda: None) -> int:
-    """Run the server that the arguments ask for; return the exit code.
+    """Run the server with these arguments; return the exit code.
 
     ``on_ready`` is called as soon as the server handles signals.
     """
     parser = make_parser()
+    path = config_path(arguments, os.environ)
+    if path is not None:
+        apply_config(parser, path, read_variable)
     apply_environment(parser, os.environ)
     options = parser.parse_args(arguments)
+    check_combinations(parser, options)
     _reserve_standard_descriptors()
-    # After "stty tostop", the first line that a server in the background writes would stop it.
+    # After "stty tostop", writing a line would stop a server in the background.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     messages = StderrHandler()
     logging.basicConfig(
         level=options.log_level.upper(), format="reactor: %(message)s", handlers=[messages], force=True
     )
-    logging.captureWarnings(True)  # the warnings module would write to standard error, and could block
+    logging.captureWarnings(True)  # the warnings module itself writes to standard error, which can block
     chosen = {each.name: getattr(options, each.name) for each in fields(Settings) if each.metadata}
     try:
         settings = Settings(**chosen, date_header=not options.no_date_header)
         default_headers = access_options.default_headers(options)
     except ValueError as error:
-        # Settings speak of fields, and whoever typed the command of options.
+        # The message names fields of Settings; the user of the command knows options.
         parser.error(
             re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: "--" + name[0].replace("_", "-"), str(error))
         )
@@ -118,14 +123,16 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
 def _reserve_standard_descriptors() -> None:
     """Open /dev/null in place of each standard descriptor that is closed.
 
-    Otherwise a client's connection would be descriptor 1 or 2, where C libraries and the interpreter print
-    fatal errors.
+    Otherwise a client's connection could get descriptor 1 or 2, to which C libraries and the interpreter
+    print fatal errors.
     """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest that is free: this one
+            os.set_inheritable(
+                os.open(os.devnull, os.O_RDWR), True
+            )  # open() returns the lowest free descriptor: this one
 
 
 def _serve(
@@ -192,7 +199,7 @@ def _open_store(options: argparse.Namespace, settings: Settings) -> Store:
         )
         removed = 0 if options.read_only else store.remove_leftovers()
     except OSError as error:
-        raise StartError(f"cannot share {options.directory}: {error.strerror}") from None
+        raise StartError(f"cannot share directory {options.directory!r}: {error.strerror}") from None
     if removed:
         log.info("removed %d unfinished upload%s", removed, "s" if removed > 1 else "")
     return store

@@ -1,10 +1,10 @@
 """Observe options: --explain, --trace and --inspect, and the instrumentation that they select.
 
-    --explain               a paragraph for each turn, on standard error
-    --trace FILE            the loop as a timeline, for Perfetto; --trace-limit ends it
-    --inspect [HOST:PORT]   the microscope, on a listening handle of its own
+    --explain               log a paragraph for each event loop turn to standard error
+    --trace FILE            write a timeline for Perfetto, up to the size --trace-limit
+    --inspect [HOST:PORT]   serve the inspector and metrics on a listening socket of their own
 
-An option is checked when it is parsed: an invalid one leads to exit code 2 and one line.
+Values are checked when the options are parsed; an invalid one leads to exit code 2 and one line.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from reactor.allowed_hosts import ANY, is_address, is_loopback
-from reactor.cli.option_types import size
+from reactor.cli.option_types import Group, size
 from reactor.inspector import inspector
 from reactor.inspector.routes import endpoints
 from reactor.logs.stderr import StderrHandler
@@ -30,7 +30,7 @@ from reactor.server.server import Instrumentation
 from reactor.settings import Settings
 
 log = logging.getLogger("reactor")
-turns = logging.getLogger("reactor.turns")  # a paragraph each, at debug
+turns = logging.getLogger("reactor.turns")  # one paragraph for each turn, at level debug
 
 Address = tuple[str, int]
 
@@ -38,34 +38,25 @@ _ADDRESS = re.compile(r"(?:(?:\[([0-9A-Fa-f:.]+)\]|([^\[\]:/ ]+)):)?([0-9]{1,5})
 
 
 def address(text: str) -> Address:
-    """Read HOST:PORT, or PORT alone.
+    """Parse HOST:PORT, or PORT alone.
 
     >>> address("4222"), address("[::1]:0")
     (('127.0.0.1', 4222), ('::1', 0))
     """
     match = _ADDRESS.fullmatch(text.strip())
     if match is None or int(match[3]) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no HOST:PORT, such as 127.0.0.1:4222")
+        raise argparse.ArgumentTypeError(
+            f"invalid HOST:PORT: {text!r} (examples: 127.0.0.1:4222, [::1]:4222, 4222)"
+        )
     return match[1] or match[2] or inspector.HOST, int(match[3])
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options to a parser, in a group of their own."""
-    group = parser.add_argument_group("watching the loop")
+def add_options(group: Group) -> None:
+    """Add the options to a group."""
     group.add_argument(
-        "--explain", action="store_true", help="tell on standard error, in words, what the loop does"
-    )
-    group.add_argument(
-        "--trace",
-        metavar="FILE",
-        help="write a trace that opens in Perfetto and chrome://tracing (default: none)",
-    )
-    group.add_argument(
-        "--trace-limit",
-        type=size,
-        default=LIMIT,
-        metavar="OCTETS",
-        help=f"a trace that has grown so far ends (default: {LIMIT >> 20} MiB)",
+        "--explain",
+        action="store_true",
+        help="log a plain-English summary of each event loop turn to standard error",
     )
     group.add_argument(
         "--inspect",
@@ -73,16 +64,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         const=(inspector.HOST, inspector.PORT),
         type=address,
         metavar="HOST:PORT",
-        help="serve a page that shows the loop and can hold it, and metrics, on "
-        f"{inspector.HOST}:{inspector.PORT} without HOST:PORT (default: none)",
+        help="serve the inspector (a web page that shows and pauses the event loop) and metrics on "
+        f"HOST:PORT, {inspector.HOST}:{inspector.PORT} if omitted (default: none)",
+    )
+    group.add_argument(
+        "--trace",
+        metavar="FILE",
+        help="write a trace of the event loop to FILE, for Perfetto or chrome://tracing (default: none)",
+    )
+    group.add_argument(
+        "--trace-limit",
+        type=size,
+        default=LIMIT,
+        metavar="BYTES",
+        help=f"stop tracing when the trace file reaches this size (default: {LIMIT >> 20} MiB)",
     )
 
 
 @contextmanager
 def instrument(options: argparse.Namespace, settings: Settings) -> Iterator[Instrumentation | None]:
-    """Yield the instrumentation of the server, None without one; raise StartError.
+    """Yield the instrumentation of the server, or None; raise StartError.
 
-    Close it at the end, also if the server cannot start, and then the trace.
+    Close the instrumentation and then the trace at the end, also if the server cannot start.
     """
     subscribers: list[EventCallback] = []
     if options.explain:
@@ -108,7 +111,7 @@ def _instrumentation(
     if inspect is not None:
         host, port = inspect
         if not (host == "localhost" or (is_address(host) and is_loopback(host))):
-            log.warning("whoever reaches %s port %d can see and hold this server", host, port)
+            log.warning("anyone who can reach %s port %d can inspect and pause this server", host, port)
         metrics = Metrics()
         return inspector.inspected(
             subscribers, host, port, settings, [endpoints(metrics)], [metrics], names=names
@@ -119,13 +122,13 @@ def _instrumentation(
 def _open_trace(path: str, limit: int) -> Trace:
     try:
         return Trace(path, limit)
-    except (OSError, ValueError) as error:  # a NUL in a path is a ValueError
+    except (OSError, ValueError) as error:  # open() raises ValueError for a NUL in the path
         reason = getattr(error, "strerror", None) or error
-        raise StartError(f"cannot write the trace {path!r}: {reason}") from None
+        raise StartError(f"cannot write the trace file {path!r}: {reason}") from None
 
 
 def _log_turns() -> None:
-    """Log the turns whatever the level of the other messages is, and without their prefix."""
+    """Log the turns at any --log-level, without the prefix of other messages."""
     handler = StderrHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
     turns.handlers = [handler]
@@ -134,7 +137,7 @@ def _log_turns() -> None:
 
 
 def _supports_colour() -> bool:
-    """Say whether standard error is a terminal that shows colours, and may (https://no-color.org)."""
+    """Return whether standard error is a terminal with colours, and NO_COLOR is unset (no-color.org)."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM", "dumb") == "dumb":
         return False
     return sys.stderr is not None and sys.stderr.isatty()

@@ -1,4 +1,4 @@
-"""Option types: sizes, ports, numbers, repeatable options."""
+"""Types of options: sizes, ports, numbers, repeatable options."""
 
 import argparse
 import re
@@ -7,13 +7,42 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
-# No more digits than int() is willing to read, and than any limit has.
+Group = argparse._ArgumentGroup  # argparse exports no other name for it
+
+# int() refuses to parse more than 4,300 digits; no limit has more than 18.
 _SIZE = re.compile(r"([0-9]{1,18})(?:|([kmgt])(?:i?b)?)", re.ASCII | re.IGNORECASE)
 _SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
 
 
+class Once(argparse.Action):
+    """An option that may be given once; the namespace's ``given`` has its name, as it was given, by dest."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the value, or True for an option without one."""
+        given: dict[str, str] = vars(namespace).setdefault("given", {})
+        name = option_string or str(self.metavar)
+        if self.dest in given:
+            other = given[self.dest]
+            parser.error(f"{name} given twice" if other == name else f"{other} and {name} both given")
+        given[self.dest] = name
+        vars(namespace)[self.dest] = True if self.nargs == 0 else values
+
+
+class Flag(Once):
+    """An option without a value."""
+
+    def __init__(self, option_strings: list[str], dest: str, default: bool = False, help: str = "") -> None:
+        super().__init__(option_strings, dest, nargs=0, default=default, help=help)
+
+
 class Repeatable(argparse.Action):
-    """An option that may be repeated; the first one on the command line replaces the default."""
+    """An option that may be repeated; the first value on the command line replaces the default."""
 
     def __call__(
         self,
@@ -29,59 +58,59 @@ class Repeatable(argparse.Action):
 
 
 def size(text: str) -> int:
-    """Read a number of octets: 8190, 64K, 64KiB, 1G.
+    """Parse a number of bytes: 8190, 64K, 64KiB, 1G.
 
     >>> size("64KiB")
     65536
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size, such as 8190, 64K or 1GiB")
+        raise argparse.ArgumentTypeError(f"invalid size: {text!r} (examples: 8190, 64K, 1GiB)")
     return int(match[1]) << _SHIFTS[(match[2] or "").lower()]
 
 
 def port(text: str) -> int:
-    """Read a port, 0 for any that is free."""
+    """Parse a port number; 0 means any free port."""
     if not _is_number(text) or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port, which is 0 to 65535")
+        raise argparse.ArgumentTypeError(f"invalid port: {text!r} (must be from 0 to 65535)")
     return int(text)
 
 
 def number(text: str) -> float:
-    """Read a number that may have a fraction."""
+    """Parse a number that may have a fraction."""
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+        raise argparse.ArgumentTypeError(f"invalid number: {text!r} (examples: 20, 0.5)") from None
 
 
 def whole_number(text: str) -> int:
-    """Read a number that may not."""
+    """Parse a whole number."""
     if not _is_number(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number")
+        raise argparse.ArgumentTypeError(f"invalid whole number: {text!r} (example: 100)")
     return int(text)
 
 
 def types(text: str) -> str:
-    """Read how media types are chosen; "octets" is the old word for "binary"."""
+    """Parse a value of --types; "octets" is the former name of "binary"."""
     return "binary" if text == "octets" else text
 
 
 def _is_number(text: str) -> bool:
-    """Say whether a text is digits, and few enough for int() to read."""
+    """Return whether the text is digits only, and short enough for int()."""
     return text.isascii() and text.isdigit() and len(text) <= 18
 
 
-def with_own_message(read: Callable[[str], Value]) -> Callable[[str], Value]:
-    """Show the message of a reader's ValueError as it is; that of argparse would repeat the value."""
+def with_own_message(parse: Callable[[str], Value]) -> Callable[[str], Value]:
+    """Wrap a parsing function so that argparse shows the message of its ValueError.
 
-    def read_option(text: str) -> Value:
+    Otherwise argparse would show a message of its own, with the value, which may be a password.
+    """
+
+    def parse_option(text: str) -> Value:
         try:
-            return read(text)
+            return parse(text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(str(error)) from None
 
-    return read_option
-
-
-# The options of Settings.
+    return parse_option

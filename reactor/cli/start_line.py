@@ -1,4 +1,4 @@
-"""The start line: what is served, where, who can reach it, and the notes of the options."""
+"""The start line: the directory, the URL, whether the network can reach it, and notes on the options."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from reactor.server.server import Server
 
 
 def start_line(server: Server, directory: str, notes: Iterable[str]) -> str:
-    """Return the line; no directory is shared where it is "", and empty notes are left out."""
+    """Return the line; ``directory`` is "" if none is shared, and empty notes are omitted."""
     reach = "this machine only" if server.local else "reachable from the network"
     details = "; ".join(note for note in (reach, *notes) if note)
     return f"reactor: serving {directory and directory + ' '}on {server.url} ({details})"

@@ -1,8 +1,8 @@
-"""Build ``reactor.pyz``: the whole server in one file, which Python 3.11 or later runs.
+"""Build ``reactor.pyz``, the whole server in one file, for Python 3.11 or later.
 
     python3 -m reactor.cli.zipapp [FILE]
 
-It packs the package that it is part of, in a checkout or an installation, by the standard library alone.
+It packs the package that it is part of, in a checkout or an installation, with the standard library only.
 """
 
 import argparse
@@ -20,9 +20,9 @@ HANDLERS = Path(handlers.__file__).parent
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the file that the arguments name, ``reactor.pyz`` in the working directory by default."""
+    """Write the file that the arguments name, by default ``reactor.pyz`` in the current directory."""
     parser = argparse.ArgumentParser(
-        prog="python -m reactor.cli.zipapp", description="Build the server in one file."
+        prog="python -m reactor.cli.zipapp", description="Build the whole server in one executable file."
     )
     parser.add_argument("file", nargs="?", default="reactor.pyz", help="file to write (default: %(default)s)")
     target = parser.parse_args(arguments).file

@@ -5,8 +5,8 @@
     Accept-Encoding: br, gzip;q=0.5          preferred_coding    "gzip", "x-gzip", or None for identity
                                              preferred_codings   those of READY, best first
 
-What a wildcard of Accept stands for is decided by the caller. When no coding is acceptable, identity is sent:
-a client that reads our text is better served by it than by 406, and RFC 9110, 12.5.3 allows it.
+The caller interprets wildcards in Accept. If no coding is acceptable, identity is sent rather than 406: most
+clients can read it anyway, and RFC 9110, 12.5.3 allows it.
 """
 
 from collections.abc import Mapping
@@ -18,9 +18,9 @@ READY = ("br", "zstd", "gzip")
 
 
 def read_weights(value: str) -> list[tuple[str, float]]:
-    """Read a list of members with weights; return each name, in lower case, and its weight.
+    """Parse a list of members with weights; return each name, in lower case, and its weight.
 
-    A member whose weight is missing or malformed has 1. What a repeated name means is decided by the caller.
+    A missing or malformed weight counts as 1. The caller interprets repeated names.
 
     >>> read_weights("text/html;level=1;q=0.4, TEXT/plain")
     [('text/html', 0.4), ('text/plain', 1.0)]
@@ -44,9 +44,9 @@ def preferred(weights: Mapping[str, float], default: str) -> str:
 
 
 def preferred_coding(accept_encoding: str | None) -> str | None:
-    """Return "gzip", or "x-gzip" where only that name was given, or None for identity.
+    """Return "gzip", or "x-gzip" if only that name is listed, or None for identity.
 
-    A malformed member is passed over; without the field, identity is the answer.
+    Malformed members are skipped; without the header, the result is None.
 
     >>> preferred_coding("br, gzip;q=0.5, identity;q=0.7"), preferred_coding("x-gzip")
     (None, 'x-gzip')
@@ -57,16 +57,16 @@ def preferred_coding(accept_encoding: str | None) -> str | None:
     anything = weights.get("*", 0.0)
     coding = "x-gzip" if "x-gzip" in weights and "gzip" not in weights else "gzip"
     gzip_weight = weights.get(coding, anything)
-    # Without a word about it identity is acceptable but not asked for, so that any gzip beats it.
+    # If identity is not listed, it is acceptable, but any acceptable gzip is preferred.
     identity_weight = weights.get("identity", anything)
     return coding if gzip_weight > 0 and gzip_weight >= identity_weight else None
 
 
 def preferred_codings(accept_encoding: str) -> tuple[str, ...]:
-    """Return those of ``READY`` that the client prefers to identity, best first.
+    """Return the codings of ``READY`` that the client prefers to identity, best first.
 
-    Of equal weights, the coding that is smaller for most content comes first. "*" stands for gzip only, which
-    every client can decode: the others must be named.
+    Of equal weights, the coding that compresses most content better comes first. "*" matches gzip only,
+    which every client can decode; the others must be listed.
 
     >>> preferred_codings("gzip, deflate, br"), preferred_codings("zstd;q=0.5, *"), preferred_codings("")
     (('br', 'gzip'), ('gzip', 'zstd'), ())
@@ -80,7 +80,7 @@ def preferred_codings(accept_encoding: str) -> tuple[str, ...]:
 
 
 def _weights(accept_encoding: str) -> dict[str, float]:
-    """Read the weights of the codings that are named, the first one where one is named twice.
+    """Parse the weights of known codings; the first weight of a repeated coding counts.
 
     Unlike ``read_weights``, it skips malformed members.
     """

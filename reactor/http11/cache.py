@@ -1,9 +1,8 @@
-"""A bounded cache of what was parsed, or found, for a text that clients repeat.
+"""A bounded cache of results computed from bytes or text that clients repeat.
 
-It is for functions whose result depends on the text alone. It is bounded in entries and in the length of a
-key. A full cache is cleared, which costs computing each entry again. A text that comes once (an id, a cookie)
-seldom comes again, so a value is kept when its key comes for the second time: what is unique neither fills
-the cache nor pushes anything out.
+It is for pure functions. It is bounded in the number of entries and the length of a key. A full cache is
+cleared, and its entries are computed again. A value is stored when its key is used for the second time:
+unique keys (an id, a cookie) neither fill the cache nor evict entries.
 """
 
 from typing import TypeVar
@@ -19,10 +18,10 @@ class BoundedCache(dict[Key, Value]):
         super().__init__()
         self.max_entries = max_entries
         self.max_length = max_length
-        self._seen_once = [0] * max_entries  # hashes of keys, each in the slot that it decides itself
+        self._seen_once = [0] * max_entries  # hashes of keys, each at index hash % max_entries
 
     def put(self, key: Key, value: Value) -> None:
-        """Keep a value if its key was put before and is not too long; clear a full cache first."""
+        """Store a value if its key was put before and is not too long; clear a full cache first."""
         code = hash(key)
         slot = code % self.max_entries
         if self._seen_once[slot] != code:

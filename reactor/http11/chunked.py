@@ -1,17 +1,17 @@
-"""The chunked transfer coding, in and out (RFC 9112, 7.1).
+"""The chunked transfer coding: decoder and encoder (RFC 9112, 7.1).
 
-1. ``ChunkedReader`` takes content out of a buffer, by phases:
+1. ``ChunkedReader`` decodes a body from a buffer, by phases:
 
-    Phase     Takes                                Then
+    Phase     Reads                                Next phase
     SIZE      chunk-size [ chunk-ext ] CRLF        DATA, or TRAILERS after a size of 0
-    DATA      as many octets as the size says      BOUNDARY
+    DATA      as many bytes as the size says       BOUNDARY
     BOUNDARY  CRLF                                 SIZE
-    TRAILERS  field lines, checked and ignored     COMPLETE after the empty line
-    COMPLETE  -                                    what follows is the next request's
+    TRAILERS  header lines, checked and ignored    COMPLETE after the empty line
+    COMPLETE  -                                    the next bytes belong to the next request
 
-2. ``chunked`` writes content in the chunked coding.
+2. ``chunked`` encodes a body.
 
-A trailer section is read as a head is: whole, by the same rules, under the same limits.
+A trailer section is parsed like a head: when it is complete, by the same rules and with the same limits.
 """
 
 from collections.abc import Iterable, Iterator
@@ -43,16 +43,16 @@ COMPLETE = ChunkPhase.COMPLETE
 
 
 class ChunkedReader:
-    """Reads content in the chunked transfer coding; raises ProtocolError, 400, 413 or 431."""
+    """Decodes the chunked transfer coding; raises ProtocolError, 400, 413 or 431."""
 
     __slots__ = ("_head_reader", "_phase", "_received", "_remaining", "_searched")
 
     def __init__(self, head_reader: HeadReader) -> None:
         self._head_reader = head_reader
         self._phase = SIZE
-        self._remaining = 0  # of the present chunk
+        self._remaining = 0  # bytes of the current chunk
         self._received = 0
-        self._searched = 0  # how much of an unfinished line, or trailer section, holds no end
+        self._searched = 0  # bytes of an incomplete line or trailer section in which no end was found
 
     @property
     def complete(self) -> bool:
@@ -60,9 +60,9 @@ class ChunkedReader:
         return self._phase is COMPLETE
 
     def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:
-        """Return the content of the next few chunks from ``position`` on, and the position after them.
+        """Return the data of the next few chunks from ``position`` on, and the position after them.
 
-        A chunk may hold a single octet: to read ten thousand of them at once would keep others waiting.
+        A chunk may hold a single byte: decoding ten thousand at once would block other connections.
         """
         pieces: list[bytes] = []
         if self._phase is DATA or self._phase is BOUNDARY:
@@ -74,7 +74,7 @@ class ChunkedReader:
         return b"".join(pieces), position
 
     def _read_chunks(self, buffer: bytes, position: int, pieces: list[bytes]) -> int:
-        """Read chunks that are whole, a few, and begin one that is not; return the position after them."""
+        """Read a few complete chunks, and begin an incomplete one; return the position after them."""
         longest = self._head_reader.settings.max_chunk_line + 2
         for _ in range(CHUNKS_AT_ONCE):
             end = buffer.find(b"\r\n", position + self._searched, position + longest)
@@ -96,7 +96,7 @@ class ChunkedReader:
         return position
 
     def _continue_chunk(self, buffer: bytes, position: int, pieces: list[bytes]) -> int:
-        """Continue a chunk that did not come whole; return the position after what is there of it."""
+        """Continue an incomplete chunk; return the position after what was read."""
         if self._phase is DATA:
             end = min(len(buffer), position + self._remaining)
             pieces.append(buffer[position:end])
@@ -114,7 +114,7 @@ class ChunkedReader:
         return position
 
     def _read_size(self, line: bytes) -> int:
-        """Return the size in a chunk's first line, its extensions checked and ignored."""
+        """Return the size in a chunk size line; extensions are checked and ignored."""
         sizes = self._head_reader.chunk_sizes
         size = sizes.get(line)
         if size is None:
@@ -125,22 +125,22 @@ class ChunkedReader:
             sizes.put(line, size)
         self._received += size
         if self._received > self._head_reader.settings.max_body:
-            raise ProtocolError(413, f"content is over {self._head_reader.settings.max_body} octets")
+            raise ProtocolError(413, f"request body exceeds {self._head_reader.settings.max_body} bytes")
         return size
 
     def _check_unfinished(self, buffer: bytes, position: int) -> None:
-        """Refuse the beginning of a chunk's first line that no further octets can mend."""
+        """Reject the beginning of a chunk size line that is already invalid."""
         limit = self._head_reader.settings.max_chunk_line
         if buffer.find(b"\n", position + self._searched, position + limit + 2) >= 0:
-            raise ProtocolError(400, "bare LF in the chunked coding")
+            raise ProtocolError(400, "bare LF in a chunk size line")
         if len(buffer) - position > limit + (buffer[position + limit :] == b"\r"):
-            raise ProtocolError(400, "chunk size line too long")
+            raise ProtocolError(400, f"chunk size line exceeds {limit} bytes")
         self._searched = max(0, len(buffer) - position - 1)  # its CRLF may have begun
 
     def _read_trailers(self, buffer: bytes, position: int) -> int:
-        """Read the trailer section when it is whole; return the position after it.
+        """Read the trailer section when it is complete; return the position after it.
 
-        What it says is checked and forgotten: merged, it could smuggle (RFC 9110, 6.5.1).
+        Trailers are checked and discarded, to prevent request smuggling (RFC 9110, 6.5.1).
         """
         if buffer.startswith(b"\r\n", position):
             end = position - 2
@@ -156,9 +156,9 @@ class ChunkedReader:
 
 
 def chunked(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Encode content in the chunked transfer coding.
+    """Encode a body in the chunked transfer coding.
 
-    An empty chunk, which would end the content, is passed on as it is: it means that no data is there yet.
+    An empty chunk means "no data yet", and is yielded as it is: encoded, it would end the body.
     """
     for chunk in chunks:
         yield b"%x\r\n%b\r\n" % (len(chunk), chunk) if chunk else b""

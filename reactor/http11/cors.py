@@ -1,13 +1,13 @@
-"""Cross-origin requests: the CORS fields of responses (Fetch, 3.3), and the check of a request's origin.
+"""Cross-origin requests: CORS headers of responses (Fetch, 3.3), and the check of a request's origin.
 
-    every response         Access-Control-Allow-Origin, -Expose-Headers; -Allow-Credentials for one origin
-    an answer to OPTIONS   Access-Control-Allow-Methods, -Allow-Headers, -Max-Age
+    every response          Access-Control-Allow-Origin, -Expose-Headers; -Allow-Credentials for one origin
+    response to OPTIONS     Access-Control-Allow-Methods, -Allow-Headers, -Max-Age
 
-Nothing depends on the Origin of a request: there is one origin that may read, or all may. So there is
-nothing to vary by (no Vary), and a preflight, which is an OPTIONS with Origin and
-Access-Control-Request-Method, needs no other answer than any OPTIONS.
+The headers do not depend on the Origin of a request: either one origin is allowed, or all are. So Vary is
+not needed, and a preflight (an OPTIONS with Origin and Access-Control-Request-Method) gets the same response
+as any OPTIONS.
 
-``is_cross_origin`` finds requests that a page of another origin has a browser send without a preflight.
+``is_cross_origin`` detects requests that a page of another origin sent, which may need no preflight.
 """
 
 from reactor.http11.grammar import match_origin
@@ -15,10 +15,10 @@ from reactor.http11.message import Fields, Request
 
 ANY = "*"
 
-# The ports that a browser leaves out of an origin.
+# Default ports, which browsers omit in an origin.
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
-# What a page may read of an answer, beside what it always may (Fetch, 2.2.2).
+# Headers that pages may read, in addition to those that are always allowed (Fetch, 2.2.2).
 _EXPOSED = (
     "Accept-Ranges",
     "Allow",
@@ -35,8 +35,8 @@ _EXPOSED = (
     "Vary",
     "WWW-Authenticate",
 )
-# What a page may send. The asterisk stands for any field but Authorization, and only where there are no
-# credentials; so those that have a use here are named.
+# Headers that pages may send. The asterisk excludes Authorization, and does not apply to requests with
+# credentials, so the headers that this server uses are listed.
 _ACCEPTED = (
     "*",
     "Authorization",
@@ -53,15 +53,15 @@ _ACCEPTED = (
     "Upload-Length",
     "Upload-Offset",
 )
-# Values of Sec-Fetch-Site for requests of other origins (Fetch Metadata).
+# Values of Sec-Fetch-Site for requests from other origins (Fetch Metadata).
 _OTHER_SITES = ("cross-site", "same-site")
-_MAX_AGE = 7200  # seconds; browsers keep the answer to a preflight no longer
+_MAX_AGE = 7200  # seconds; browsers cache a preflight no longer than this
 
 
 def read_origin(text: str) -> str:
-    """Read the origin that may read answers, ``*`` for all; return it as browsers write it.
+    """Parse the allowed origin, ``*`` for all; return it as browsers write it.
 
-    Raise ValueError for what is none.
+    Raise ValueError for an invalid origin.
 
     >>> read_origin("HTTPS://Example.com:443")
     'https://example.com'
@@ -69,25 +69,27 @@ def read_origin(text: str) -> str:
     origin = text.lower()
     match = match_origin(origin)
     if match is None and origin != ANY:
-        raise ValueError(f"{text!r} is no origin, such as https://example.com (no path, no slash at the end)")
+        raise ValueError(
+            f"invalid origin: {text!r} (example: https://example.com, without path or trailing /)"
+        )
     default = _DEFAULT_PORTS.get(match[1] or "") if match else None
     return origin.removesuffix(default) if default else origin
 
 
 def cors_fields(origin: str, credentials: bool) -> Fields:
-    """Return the fields of every response; ``credentials`` says that there are passwords to be sent."""
+    """Return the headers of every response; ``credentials`` is true if requests may need a password."""
     fields: Fields = (
         ("Access-Control-Allow-Origin", origin),
         ("Access-Control-Expose-Headers", ", ".join(_EXPOSED)),
     )
-    # Any page can have the origin null, in a sandboxed frame: it is no more trusted than all others.
+    # Any page can get the origin null, in a sandboxed frame, so it is as untrusted as any origin.
     if credentials and origin not in (ANY, "null"):
         fields += (("Access-Control-Allow-Credentials", "true"),)
     return fields
 
 
 def preflight_fields(allowed: str) -> Fields:
-    """Return the further fields of an answer to OPTIONS whose Allow is given."""
+    """Return the additional headers of a response to OPTIONS; ``allowed`` is its Allow."""
     return (
         ("Access-Control-Allow-Methods", allowed),
         ("Access-Control-Allow-Headers", ", ".join(_ACCEPTED)),
@@ -96,11 +98,11 @@ def preflight_fields(allowed: str) -> Fields:
 
 
 def is_cross_origin(request: Request, scheme: str | None = None, check_site: bool = True) -> bool:
-    """Return whether a browser says that a page of another origin made a request.
+    """Return whether a browser marked a request as sent by a page of another origin.
 
-    It says so by Origin (RFC 6454, 7), which is compared with Host, and by Sec-Fetch-Site where it trusts the
-    connection; without ``check_site`` only the first counts. The scheme is compared if it is given: behind a
-    proxy it is not known. Clients that are not browsers send neither field.
+    Browsers send Origin (RFC 6454, 7), which is compared with Host, and Sec-Fetch-Site on trustworthy
+    connections; without ``check_site`` only Origin is checked. The scheme is compared if it is given (it is
+    unknown if a reverse proxy is used). Other clients send neither header.
     """
     headers = request.head.headers
     origin = headers.get("origin")

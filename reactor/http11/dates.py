@@ -1,14 +1,14 @@
-"""Dates in fields: written in one format, read in three (RFC 9110, 5.6.7).
+"""Dates in headers: written in one format, parsed in three (RFC 9110, 5.6.7).
 
-    Format         Example                           Written   Read
+    Format         Example                           Written   Parsed
     IMF-fixdate    Sun, 06 Nov 1994 08:49:37 GMT     yes       yes
     rfc850-date    Sunday, 06-Nov-94 08:49:37 GMT    no        yes, obsolete
     asctime-date   Sun Nov  6 08:49:37 1994          no        yes, obsolete
 
-Outside of fields a date is a number: seconds since the epoch, in UTC. Fields know whole seconds only,
-and a part of one is cut, never rounded up: nothing was modified later than it says.
+Outside of headers a date is a number of seconds since the epoch, in UTC. Headers contain whole seconds;
+fractions are rounded down.
 
-This module has no clock: who needs to know the present is told.
+This module has no clock: the current time is an argument.
 
 >>> format_date(784111777.9)
 'Sun, 06 Nov 1994 08:49:37 GMT'
@@ -32,14 +32,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
 _SECONDS_A_DAY = 24 * 60 * 60
 _TWO_DIGITS = tuple(f"{number:02}" for number in range(60))
-# The first and the last second with a year of four digits; a file system may tell any other.
+# The first and the last second with a four-digit year; file systems may report others.
 _FIRST = -62135596800
 _LAST = 253402300799
 
 
 def format_date(seconds: float) -> str:
-    """Write a date as IMF-fixdate; one before the year 1 or after 9999 as the nearest there is."""
-    # Without datetime and strftime this takes a third of the time, so that dates need no cache.
+    """Format a date as IMF-fixdate; one before the year 1 or after 9999 as the nearest valid date."""
+    # Three times as fast as datetime and strftime, so that dates need no cache.
     days, second = divmod(_whole(seconds), _SECONDS_A_DAY)
     day = date.fromordinal(_EPOCH_DAY + days)
     minute, second = divmod(second, 60)
@@ -50,10 +50,10 @@ def format_date(seconds: float) -> str:
 
 
 def read_date(text: str, now: float) -> int | None:
-    """Read a date in any of the three formats; None for what is none, as 30 February is.
+    """Parse a date in any of the three formats; return None if it is invalid, such as 30 February.
 
-    The day of the week must be one, but need not be the right one. ``now`` is the present, which
-    decides what century a year in two digits is of.
+    The day of the week need not match the date. ``now`` is the current time, which determines the century
+    of a two-digit year.
     """
     match = match_imf_fixdate(text) or match_asctime_date(text)
     if match is not None:
@@ -63,17 +63,17 @@ def read_date(text: str, now: float) -> int | None:
 
 
 def _whole(seconds: float) -> int:
-    """Cut to a whole second that can be written."""
+    """Round down to a whole second that can be formatted."""
     return math.floor(min(max(seconds, _FIRST), _LAST))
 
 
 def _moment(seconds: int) -> datetime:
-    # Not fromtimestamp, which is as narrow as the platform's C library.
+    # Not fromtimestamp(), whose range is limited by the platform's C library.
     return _EPOCH + timedelta(seconds=seconds)
 
 
 def _seconds(match: re.Match[str], year: int) -> int | None:
-    """Count the seconds up to a date; None where it is not in the calendar or on the clock."""
+    """Return the seconds since the epoch; None for an invalid date or time."""
     hour, minute, second = _time_of_day(match)
     if hour > 23 or minute > 59 or second > 60:  # 60 is a leap second
         return None
@@ -85,9 +85,9 @@ def _seconds(match: re.Match[str], year: int) -> int | None:
 
 
 def _full_year(match: re.Match[str], now: float) -> int:
-    """Return the last year with these two digits in which the date is at most 50 years from now.
+    """Return the last year with these two digits in which the date is at most 50 years in the future.
 
-    So one that seems to be further ahead is of the past (RFC 9110, 5.6.7).
+    RFC 9110, 5.6.7: a date further in the future is interpreted as in the past.
     """
     present = _moment(_whole(now))
     farthest = present.year + 50

@@ -1,16 +1,15 @@
-"""Default headers: field lines that every response carries; checked and encoded once.
+"""Default headers: headers of every response, checked and encoded once.
 
-    --header 'Name: value'    parse_header   -> ("Name", "value"), or ValueError that says why not
+    --header 'Name: value'    parse_header   -> ("Name", "value"), or ValueError with the reason
     all of them, at start     encode_headers -> the bytes that follow Date in each head
 
-Fields of a single response are refused: a field that a handler or the serializer sets would be sent twice, or
-say something about an error that is true of a file.
+Headers that belong to a single response are rejected: they could be sent twice, or be wrong for an error.
 """
 
 from reactor.http11.message import Fields
 from reactor.http11.serializer import check_field
 
-# Fields that cannot be defaults, in lower case, and why: they describe one response or the connection.
+# Headers that cannot be defaults, in lower case, and the reason.
 PER_RESPONSE = dict.fromkeys(
     (
         "accept-ranges",
@@ -31,25 +30,25 @@ PER_RESPONSE = dict.fromkeys(
         "www-authenticate",
     ),
     "belongs to a single response",
-) | dict.fromkeys(("keep-alive", "proxy-connection", "te", "trailer", "upgrade"), "is about the connection")
+) | dict.fromkeys(("keep-alive", "proxy-connection", "te", "trailer", "upgrade"), "describes the connection")
 
 
 def parse_header(text: str) -> tuple[str, str]:
-    """Parse ``Name: value``; raise ValueError for a field that cannot be in every response.
+    """Parse ``Name: value``; raise ValueError for a header that cannot be a default.
 
     >>> parse_header("X-Frame-Options: DENY")
     ('X-Frame-Options', 'DENY')
     """
     name, colon, value = text.partition(":")
     if not colon:
-        raise ValueError(f"{text!r} is no field, such as 'Name: value'")
+        raise ValueError(f"invalid header: {text!r} (example: 'X-Frame-Options: DENY')")
     field = name, value.strip(" \t")
     _check(*field)
     return field
 
 
 def encode_headers(fields: Fields) -> bytes:
-    """Encode field lines, each with its CRLF; raise ValueError where ``parse_header`` would."""
+    """Encode headers, each with its CRLF; raise ValueError like ``parse_header``."""
     for name, value in fields:
         _check(name, value)
     return "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
@@ -59,6 +58,6 @@ def _check(name: str, value: str) -> None:
     try:
         check_field(name, value)
     except UnicodeEncodeError:
-        raise ValueError(f"the field {name!r} has a character beyond ISO 8859-1") from None
+        raise ValueError(f"invalid header {name!r}: character outside ISO 8859-1") from None
     if name.lower() in PER_RESPONSE:
-        raise ValueError(f"the field {name} {PER_RESPONSE[name.lower()]}, and cannot be in every one")
+        raise ValueError(f"{name} cannot be a default header: it {PER_RESPONSE[name.lower()]}")

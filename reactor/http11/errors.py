@@ -1,4 +1,4 @@
-"""Errors that become responses: raised by handlers, and by the readers of malformed requests."""
+"""Errors that become responses: raised by handlers, and by the parser for malformed requests."""
 
 
 class HTTPError(Exception):
@@ -9,7 +9,7 @@ class HTTPError(Exception):
 
     def __init__(self, status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         if status not in range(400, 600):
-            raise ValueError(f"{status!r} is no status to refuse a request with")
+            raise ValueError(f"invalid error status: {status!r} (expected 400 to 599)")
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
@@ -22,7 +22,7 @@ class ProtocolError(HTTPError):
 
 def content_too_large(limit: int) -> HTTPError:
     """Return the error for a request body that is larger than a limit in bytes."""
-    return HTTPError(413, f"content is over {limit} octets")
+    return HTTPError(413, f"request body exceeds {limit} bytes")
 
 
 def error_body(reason: str) -> bytes:

@@ -1,10 +1,10 @@
-"""Framing: where the content of a message begins and ends (RFC 9112, 6).
+"""Framing: where the body of a request begins and ends (RFC 9112, 6).
 
-1. ``content_length`` decides from two fields alone how long a request's content is.
-2. A reader takes the content out of the octets that follow the head: ``LengthReader`` by counting;
-   ``ChunkedReader`` has a file of its own, ``chunked.py``.
+1. ``content_length`` determines the length of the body from two headers.
+2. A reader takes the body out of the bytes that follow the head: ``LengthReader`` by counting;
+   ``ChunkedReader`` is in ``chunked.py``.
 
-Readers keep no octets: they are shown a buffer and a position, and say how far they came.
+Readers buffer nothing: they are passed a buffer and a position, and return the next position.
 """
 
 from typing import Protocol
@@ -16,23 +16,23 @@ CHUNKED = -1
 
 
 def content_length(coding: str | None, length: str | None, version: int) -> int:
-    """Return the length of a request's content in octets, CHUNKED for a chunked one (RFC 9112, 6.3).
+    """Return the length of a request's body in bytes, CHUNKED for a chunked one (RFC 9112, 6.3).
 
-    ``coding`` is the value of Transfer-Encoding, ``length`` that of Content-Length, and ``version``
-    the minor one. Raise ProtocolError, 400 or 501, when there is any doubt about it.
+    ``coding`` is the value of Transfer-Encoding, ``length`` that of Content-Length, and ``version`` the
+    minor version. Raise ProtocolError, 400 or 501, if the framing is invalid or ambiguous.
     """
     if coding is not None:
-        if version == 0:  # RFC 9112, 6.1: not defined in HTTP/1.0, so its framing is faulty
-            raise ProtocolError(400, "Transfer-Encoding in HTTP/1.0")
+        if version == 0:  # RFC 9112, 6.1: not defined in HTTP/1.0, so the framing is invalid
+            raise ProtocolError(400, "Transfer-Encoding is not allowed in HTTP/1.0")
         if length is not None:  # RFC 9112, 6.3 rule 3
-            raise ProtocolError(400, "Content-Length together with Transfer-Encoding")
+            raise ProtocolError(400, "both Content-Length and Transfer-Encoding")
         _check_transfer_codings(coding)
         return CHUNKED
     if length is None:
         return 0
     if is_content_length(length) is None:  # RFC 9112, 6.3 rule 5
-        raise ProtocolError(400, "malformed Content-Length")
-    # More than 18 digits is more than any disk; int() is not asked to read thousands of them.
+        raise ProtocolError(400, "malformed Content-Length (expected digits)")
+    # More than 18 digits exceed any limit, and int() raises an error for thousands of digits.
     digits = length.lstrip("0") or "0"
     return int(digits) if len(digits) <= 18 else 10**18
 
@@ -46,22 +46,22 @@ def _check_transfer_codings(value: str) -> None:
         raise ProtocolError(400, "chunked is not the final transfer coding")
     if codings.count("chunked") > 1 or "" in codings:
         raise ProtocolError(400, "malformed Transfer-Encoding")
-    raise ProtocolError(501, "unknown transfer coding")
+    raise ProtocolError(501, "unsupported transfer coding (expected chunked)")
 
 
 class Reader(Protocol):
-    """Takes content out of a buffer."""
+    """Reads a body from a buffer."""
 
     @property
     def complete(self) -> bool:
-        """True when the content is read to its end."""
+        """True when the body has been read completely."""
 
     def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:
-        """Return the content found from ``position`` on, and the position after what was read."""
+        """Return the part of the body from ``position`` on, and the position after what was read."""
 
 
 class LengthReader:
-    """Reads content of a known length."""
+    """Reads a body of a known length."""
 
     __slots__ = ("_remaining",)
 
@@ -74,7 +74,7 @@ class LengthReader:
         return self._remaining == 0
 
     def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:
-        """Return the content found from ``position`` on, and the position after it."""
+        """Return the part of the body from ``position`` on, and the position after it."""
         end = min(len(buffer), position + self._remaining)
         self._remaining -= end - position
         return buffer[position:end], end

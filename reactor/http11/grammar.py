@@ -1,10 +1,9 @@
-"""The grammar: each ABNF rule that a server reads, with its regular expression beneath.
+"""The grammar: each ABNF rule that a server parses, and its regular expression.
 
-Every pattern is linear: no two ways to match the same octets. The rules keep their names from
+Every pattern is linear: there is only one way to match an input. The rules have their names from
 RFC 9110 (semantics), RFC 9112 (messages) and RFC 3986 (URIs); "x / y" is a choice, "*x" any number.
 
-This module does not know what a rule is used for; the readers do, and raise ``ProtocolError`` where
-the octets do not follow it.
+The callers interpret the matches, and raise ``ProtocolError`` if the input does not match.
 """
 
 import re
@@ -17,7 +16,7 @@ is_token = re.compile(TOKEN).fullmatch
 
 # method = token                                                                   RFC 9112, 3.1
 is_method = is_token
-# Those of RFC 9110, 9.1, and PATCH (RFC 5789); other tokens are methods too, but none that is known.
+# The methods of RFC 9110, 9.1, and PATCH (RFC 5789); any other token is a valid but unknown method.
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
 
 # HTTP-version = "HTTP" "/" DIGIT "." DIGIT   (in capitals)                        RFC 9112, 2.3
@@ -28,13 +27,13 @@ match_version = re.compile(HTTP_VERSION).fullmatch
 # field-name = token
 # field-value = *( field-vchar [ 1*( SP / HTAB / field-vchar ) field-vchar ] )     RFC 9110, 5.5
 # field-vchar = VCHAR / obs-text
-# The optional white space around the value is stripped after the match, which keeps this linear.
+# Optional whitespace around the value is stripped after the match, which keeps this linear.
 match_field_line = re.compile(rb"(" + TOKEN + rb"):([\t \x21-\x7e\x80-\xff]*)").fullmatch
 
 # A line ends in CRLF; a CR or LF alone, and NUL, are never part of a head.        RFC 9112, 2.2
 find_stray_control = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0").search
 
-# What is in a line, and not of its end.
+# A byte that is not part of a line end.
 find_no_line_end = re.compile(rb"[^\r\n]").search
 
 # unreserved = ALPHA / DIGIT / "-" / "." / "_" / "~"                               RFC 3986, 2.3
@@ -44,10 +43,10 @@ find_no_line_end = re.compile(rb"[^\r\n]").search
 UNRESERVED = rb"0-9A-Za-z\-._~"
 SUB_DELIMS = rb"!$&'()*+,;="
 PCT_ENCODED = rb"%[0-9A-Fa-f]{2}"
-PATH_OCTETS = rb"[/:@" + UNRESERVED + SUB_DELIMS + rb"]*"
-PATH = PATH_OCTETS + rb"(?:" + PCT_ENCODED + PATH_OCTETS + rb")*"
-QUERY_OCTETS = rb"[/?:@" + UNRESERVED + SUB_DELIMS + rb"]*"
-QUERY = QUERY_OCTETS + rb"(?:" + PCT_ENCODED + QUERY_OCTETS + rb")*"
+PATH_BYTES = rb"[/:@" + UNRESERVED + SUB_DELIMS + rb"]*"
+PATH = PATH_BYTES + rb"(?:" + PCT_ENCODED + PATH_BYTES + rb")*"
+QUERY_BYTES = rb"[/?:@" + UNRESERVED + SUB_DELIMS + rb"]*"
+QUERY = QUERY_BYTES + rb"(?:" + PCT_ENCODED + QUERY_BYTES + rb")*"
 
 # origin-form = absolute-path [ "?" query ]                                        RFC 9112, 3.2.1
 # absolute-path = 1*( "/" segment )
@@ -62,11 +61,11 @@ match_absolute_form = re.compile(
 # uri-host = IP-literal / IPv4address / reg-name                                   RFC 3986, 3.2.2
 # IP-literal = "[" ( IPv6address / IPvFuture ) "]"
 # reg-name = *( unreserved / pct-encoded / sub-delims ); port = *DIGIT
-# A comma would be legal in a reg-name; it is refused, since two Host lines combined look the same.
-REG_NAME_OCTETS = rb"[" + UNRESERVED + SUB_DELIMS.replace(b",", b"") + rb"]*"
+# A comma is valid in a reg-name, but is rejected, since two combined Host lines look the same.
+REG_NAME_BYTES = rb"[" + UNRESERVED + SUB_DELIMS.replace(b",", b"") + rb"]*"
 match_host = re.compile(
     rb"(?:\[([0-9A-Fa-f:.]+)\]|\[[vV][0-9A-Fa-f]+\.[" + UNRESERVED + SUB_DELIMS + rb":]+\]|"
-    rb"(" + REG_NAME_OCTETS + rb"(?:" + PCT_ENCODED + REG_NAME_OCTETS + rb")*))(?::([0-9]*))?"
+    rb"(" + REG_NAME_BYTES + rb"(?:" + PCT_ENCODED + REG_NAME_BYTES + rb")*))(?::([0-9]*))?"
 ).fullmatch
 
 # Content-Length = 1*DIGIT                                                         RFC 9110, 8.6
@@ -89,14 +88,14 @@ match_chunk_line = re.compile(
 # codings = content-coding / "identity" / "*"; content-coding = token
 # weight = OWS ";" OWS "q=" qvalue                                                 RFC 9110, 12.4.2
 # qvalue = ( "0" [ "." 0*3DIGIT ] ) / ( "1" [ "." 0*3("0") ] )
-# Found are the codings that a server may have a use for; others are passed over.
+# Only codings that the server can use are found; others are skipped.
 find_weighted_codings = re.compile(
     r"(?:^|,)[ \t]*(gzip|x-gzip|br|zstd|identity|\*)"
     r"(?:[ \t]*;[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?))?[ \t]*(?=,|\Z)",
     re.ASCII | re.IGNORECASE,
 ).findall
 
-# The weight among the parameters of a member of Accept; white space at the end is cut off before.
+# The weight among the parameters of a member of Accept, without trailing whitespace.
 find_weight = re.compile(
     r";[ \t]*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)[ \t]*(?:;|\Z)", re.ASCII | re.IGNORECASE
 ).search
@@ -106,7 +105,7 @@ find_weight = re.compile(
 # rfc850-date = day-name-l "," SP day "-" month "-" 2DIGIT SP time-of-day SP GMT
 # asctime-date = day-name SP month SP ( 2DIGIT / ( SP 1DIGIT )) SP time-of-day SP year
 # time-of-day = hour ":" minute ":" second; day = hour = minute = second = 2DIGIT; year = 4DIGIT
-# Names are case-sensitive. What is too large for its place, such as hour 24, is for the reader.
+# Names are case-sensitive. The caller checks the ranges of numbers, such as hour 24.
 DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAY_NAME = rf"(?:{'|'.join(DAY_NAMES)})"
@@ -124,13 +123,13 @@ match_asctime_date = re.compile(
 ).fullmatch
 
 # #element, as it is read: [ element ] *( OWS "," OWS [ element ] ); OWS = *( SP / HTAB )   RFC 9110, 5.6.1.2
-# White space stands either before a comma or before an element, so that there is one way to match it.
+# Whitespace is matched either before a comma or before an element, so that there is only one way.
 LIST = r"(?:{0})?(?:[ \t]*,(?:[ \t]*(?:{0}))?)*[ \t]*"
 
 # If-Match = If-None-Match = "*" / #entity-tag                                     RFC 9110, 13.1.1
 # entity-tag = [ weak ] opaque-tag; weak = %s"W/"                                  RFC 9110, 8.8.3
 # opaque-tag = DQUOTE *etagc DQUOTE; etagc = %x21 / %x23-7E / obs-text
-# A comma is an etagc, and a backslash is one like any other: this is no quoted-string.
+# Commas and backslashes are ordinary characters (etagc): an opaque-tag is not a quoted-string.
 ENTITY_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
 is_entity_tag = re.compile(ENTITY_TAG).fullmatch
 is_entity_tags = re.compile(LIST.format(ENTITY_TAG)).fullmatch
@@ -140,8 +139,8 @@ find_entity_tags = re.compile(ENTITY_TAG).findall
 # range-spec = int-range / suffix-range, in the unit bytes                         RFC 9110, 14.1.2
 # int-range = first-pos "-" [ last-pos ]; suffix-range = "-" suffix-length
 # first-pos = last-pos = suffix-length = 1*DIGIT; the unit is case-insensitive
-# A set without any member is matched, too: that it has none shows when they are found. White space
-# behind "=" is in an example of 14.1.2 alone; it is matched possessively, as the list may begin with some.
+# A set without members matches, too; the caller checks the number of members. Whitespace after "=" occurs
+# only in an example of 14.1.2; it is matched possessively, since the list may begin with whitespace.
 BYTE_RANGE = r"[0-9]+-[0-9]*|-[0-9]+"
 match_byte_ranges = re.compile(
     rf"bytes=[ \t]*+({LIST.format(BYTE_RANGE)})", re.ASCII | re.IGNORECASE
@@ -150,7 +149,7 @@ find_byte_ranges = re.compile(r"([0-9]*)-([0-9]*)").findall
 
 # credentials = auth-scheme [ 1*SP ( token68 / #auth-param ) ]                     RFC 9110, 11.4
 # token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="           RFC 9110, 11.2
-# Of the scheme Basic, whose token68 is base64 with its padding                    RFC 7617, 2; RFC 4648, 4
+# Only the scheme Basic, whose token68 is base64 with padding                      RFC 7617, 2; RFC 4648, 4
 match_basic = re.compile(
     r"basic +((?:[a-z0-9+/]{4})*(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?)", re.ASCII | re.IGNORECASE
 ).fullmatch

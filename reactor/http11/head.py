@@ -1,15 +1,15 @@
 """Request heads: from bytes to a method, a target and headers.
 
 1. The request line: method, target and version.
-2. The field lines, each by its grammar; a line in the cache is not checked again.
-3. The interpreted fields together: host, content length, keep-alive, expectation, preferred coding.
+2. The header lines, each by its grammar; a cached line is not parsed again.
+3. The interpreted headers together: host, content length, keep-alive, expectation, preferred coding.
 
 Each step is a pure function of the bytes, so that its result can be cached. A ``HeadReader`` holds the
-caches that the connections of one server share: whole heads; header blocks, which are all that follows
-the target (a browser repeats the same one for each target); single field lines; and chunk size lines.
+caches, shared by all connections of one server: whole heads; header blocks, which are all that follows
+the target (a browser repeats the same one for each target); single header lines; and chunk size lines.
 
-A head that is refused is read as far as possible by ``parse_partial_head``, for the log and for the form
-of the response: a response to HEAD has no content (RFC 9110, 9.3.2). Its result is never served.
+``parse_partial_head`` parses as much as possible of an invalid head, for the access log and the error
+response: a response to HEAD has no content (RFC 9110, 9.3.2). Its result never reaches a handler.
 """
 
 import re
@@ -33,17 +33,17 @@ from reactor.http11.target import Target, check_host, read_target
 from reactor.settings import Settings
 
 MAX_CACHED_HEAD = 2048  # bytes; longer heads are parsed each time
-MAX_PARTIAL_LINES = 32  # field lines that are read of a head that is refused
+MAX_PARTIAL_LINES = 32  # header lines that are parsed of an invalid head
 # The first bytes of a TLS handshake record (RFC 8446, 5.1): the client means https.
 TLS = b"\x16\x03"
 
-# What nearly every request line begins and ends with; all else is read by its grammar.
+# A fast path for common methods and versions; all others are matched by the grammar.
 _METHODS = {name.encode(): name for name in METHODS}
 _VERSIONS = {b"HTTP/1.1": 1, b"HTTP/1.0": 0}
 
-# What a Request is made of: method, target, and what the rest means.
+# The parts of a Request: method, target and head.
 ParsedHead = tuple[str, Target, Head]
-# Where octets are at fault, and the error that says so.
+# The position of a fault in the bytes, and its error.
 Fault = tuple[int, ProtocolError]
 
 
@@ -70,105 +70,105 @@ class HeadReader:
         self.heads = BoundedCache[bytes, ParsedHead](512, MAX_CACHED_HEAD)
         self._header_blocks = BoundedCache[bytes, Head](256, MAX_CACHED_HEAD)
         self._lines = BoundedCache[bytes, FieldLine](1024, 256)
-        # The lines are at most one head: with the limits as they are, 64 entries hold at most 2 MiB.
+        # A key is at most one head: with the default limits, 64 entries hold at most 2 MiB.
         self._interpret = lru_cache(maxsize=64)(_interpret)
         self.chunk_sizes = BoundedCache[bytes, int](512, 32)
 
-    def read(self, octets: bytes) -> ParsedHead:
-        """Parse a head that is not in the cache, with its empty line; raise ProtocolError."""
+    def read(self, data: bytes) -> ParsedHead:
+        """Parse a head that is not cached, including its empty line; raise ProtocolError."""
         try:
-            return self._read(octets)
+            return self._read(data)
         except ProtocolError:
-            self.check(octets[:-2])
+            self.check(data[:-2])
             raise
 
-    def check(self, octets: bytes, start: int = 0) -> None:
-        """Refuse the beginning of a head that no further octets can mend; raise ProtocolError.
+    def check(self, data: bytes, start: int = 0) -> None:
+        """Raise ProtocolError if the beginning of a head is already invalid.
 
-        Of two faults the one that comes first counts, so that the answer does not depend on how the
-        octets are cut. Controls are looked for from ``start`` on.
+        Of two faults the first one is reported, so that the error does not depend on how the bytes were
+        received. Control characters are searched for from ``start`` on.
         """
-        _check_beginning("head", octets, start, self._too_long(octets.rstrip(b"\r\n")))
+        _check_beginning("request head", data, start, self._too_long(data.rstrip(b"\r\n")))
 
-    def read_trailers(self, octets: bytes) -> None:
-        """Check a trailer section, without its empty line, as a head is checked; raise ProtocolError."""
+    def read_trailers(self, data: bytes) -> None:
+        """Check a complete trailer section, without its empty line; raise ProtocolError."""
         try:
-            self._read_trailers(octets)
+            self._read_trailers(data)
         except ProtocolError:
-            self.check_trailers(octets + b"\r\n")
+            self.check_trailers(data + b"\r\n")
             raise
 
-    def check_trailers(self, octets: bytes, start: int = 0) -> None:
-        """Refuse the beginning of a trailer section that no further octets can mend, as ``check`` does."""
-        _check_beginning("trailer section", octets, start, self._trailers_too_long(octets.rstrip(b"\r\n")))
+    def check_trailers(self, data: bytes, start: int = 0) -> None:
+        """Raise ProtocolError if the beginning of a trailer section is already invalid."""
+        _check_beginning("trailer section", data, start, self._trailers_too_long(data.rstrip(b"\r\n")))
 
-    def _too_long(self, octets: bytes) -> Fault | None:
-        """Return what is too long about a head, or its beginning."""
+    def _too_long(self, data: bytes) -> Fault | None:
+        """Return the fault if a head, or its beginning, exceeds a limit."""
         limit, max_head = self.settings.max_request_line, self.settings.max_head
-        if len(octets) > limit and octets.find(b"\r\n", 0, limit + 2) < 0:
-            return limit, ProtocolError(414, f"request line over {limit} octets")
-        if len(octets) + 4 > max_head:
-            return _beyond(octets, max_head - 4), ProtocolError(431, f"head over {max_head} octets")
+        if len(data) > limit and data.find(b"\r\n", 0, limit + 2) < 0:
+            return limit, ProtocolError(414, f"request line exceeds {limit} bytes")
+        if len(data) + 4 > max_head:
+            return _beyond(data, max_head - 4), ProtocolError(431, f"request head exceeds {max_head} bytes")
         return None
 
-    def _trailers_too_long(self, octets: bytes) -> Fault | None:
-        """Return what is too long about a trailer section, or its beginning; its empty line is not in it."""
+    def _trailers_too_long(self, data: bytes) -> Fault | None:
+        """Return the fault if a trailer section, without its empty line, exceeds the limit."""
         limit = self.settings.max_head
-        if len(octets) + 2 > limit:
-            return _beyond(octets, limit - 2), ProtocolError(431, f"trailer section over {limit} octets")
+        if len(data) + 2 > limit:
+            return _beyond(data, limit - 2), ProtocolError(431, f"trailer section exceeds {limit} bytes")
         return None
 
-    def _read_trailers(self, octets: bytes) -> None:
-        too_long = self._trailers_too_long(octets)
+    def _read_trailers(self, data: bytes) -> None:
+        too_long = self._trailers_too_long(data)
         if too_long is not None:
             raise too_long[1]
-        self._read_field_lines(octets.split(b"\r\n"))
+        self._read_field_lines(data.split(b"\r\n"))
 
-    def _read(self, octets: bytes) -> ParsedHead:
-        if len(octets) > self._max_unchecked:
-            too_long = self._too_long(octets[:-4])
+    def _read(self, data: bytes) -> ParsedHead:
+        if len(data) > self._max_unchecked:
+            too_long = self._too_long(data[:-4])
             if too_long is not None:
                 raise too_long[1]
         try:
-            method_octets, target_octets, header_block = octets[:-4].split(b" ", 2)
+            method_bytes, target_bytes, header_block = data[:-4].split(b" ", 2)
         except ValueError:
             raise ProtocolError(400, "malformed request line") from None
-        method = _METHODS.get(method_octets) or _read_method(method_octets)
+        method = _METHODS.get(method_bytes) or _read_method(method_bytes)
         cached_head = self._header_blocks.get(header_block)
         head = cached_head or self._read_header_block(header_block)
-        target = read_target(method, target_octets)
+        target = read_target(method, target_bytes)
         if target.authority is not None:
             head = head.with_authority(target.authority)
         read = method, target, head
-        if cached_head is not None:  # a head with a new header block is not likely to come again
-            self.heads.put(octets, read)
+        if cached_head is not None:  # a head with a new header block is unlikely to be repeated
+            self.heads.put(data, read)
         return read
 
-    def _read_header_block(self, octets: bytes) -> Head:
+    def _read_header_block(self, block: bytes) -> Head:
         """Parse a head from its version on.
 
-        Without its last line it is mostly a header block as well. So where only the last line of a client's
-        requests is new each time (an id, a cookie, a validator), that line alone is parsed.
+        The block without its last line is usually cached as well: if only the last line differs between the
+        requests of a client (an id, a cookie, a validator), only that line is parsed.
         """
-        front, _, last = octets.rpartition(b"\r\n")
+        front, _, last = block.rpartition(b"\r\n")
         cached = self._header_blocks.get(front)
         head = None if cached is None else self._append_line(cached, last)
         if head is None:
-            head = self._read_lines(octets, front, last)
-        self._header_blocks.put(octets, head)
+            head = self._read_lines(block, front, last)
+        self._header_blocks.put(block, head)
         return head
 
-    def _append_line(self, head: Head, octets: bytes) -> Head | None:
-        """Return a head with one more field line; None where that line may change what the others mean."""
+    def _append_line(self, head: Head, data: bytes) -> Head | None:
+        """Return a head with one more header line; None if the server interprets that header."""
         if head.headers.line_count >= self.settings.max_fields:
             return None
-        line = self._read_line(octets)
+        line = self._read_line(data)
         return None if line[0] in INTERPRETED_FIELDS else head.with_headers(head.headers.followed_by(line))
 
-    def _read_lines(self, octets: bytes, front: bytes, last: bytes) -> Head:
-        """Read a head line by line; keep it without its last line where the next one may have another."""
+    def _read_lines(self, block: bytes, front: bytes, last: bytes) -> Head:
+        """Parse a header block line by line; if its last line is new, also cache the block without it."""
         last_line_is_new = last not in self._lines
-        lines = octets.split(b"\r\n")
+        lines = block.split(b"\r\n")
         version = _VERSIONS.get(lines[0])
         if version is None:
             version = _read_version(lines[0])
@@ -181,56 +181,56 @@ class HeadReader:
 
     def _read_field_lines(self, lines: list[bytes]) -> list[FieldLine]:
         if len(lines) > self.settings.max_fields:
-            raise ProtocolError(431, f"more than {self.settings.max_fields} field lines")
+            raise ProtocolError(431, f"more than {self.settings.max_fields} header lines")
         found = list(map(self._lines.get, lines))
         index = -1
         for _ in range(found.count(None)):
             index = found.index(None, index + 1)
             found[index] = field_line = self._read_line(lines[index])
             self._lines.put(lines[index], field_line)
-        return found  # type: ignore[return-value]  # no None is left
+        return found  # type: ignore[return-value]  # no None remains
 
     def _read_line(self, line: bytes) -> FieldLine:
-        """Parse a field line that is not in the cache."""
+        """Parse a header line that is not cached."""
         if len(line) > self.settings.max_field_line:
-            raise ProtocolError(431, f"field line over {self.settings.max_field_line} octets")
+            raise ProtocolError(431, f"header line exceeds {self.settings.max_field_line} bytes")
         return read_field_line(line)
 
 
-def _beyond(octets: bytes, limit: int) -> int:
-    """Return where the first octet beyond a limit stands that cannot belong to the end of a section."""
-    found = find_no_line_end(octets, limit)
-    return len(octets) if found is None else found.start()
+def _beyond(data: bytes, limit: int) -> int:
+    """Return the position of the first byte from ``limit`` on that is not part of a line end."""
+    found = find_no_line_end(data, limit)
+    return len(data) if found is None else found.start()
 
 
-def _check_beginning(what: str, octets: bytes, start: int, too_long: Fault | None) -> None:
-    """Raise whichever of two faults comes first: a stray control, or what is too long."""
-    stray = find_stray_control(octets, start)
+def _check_beginning(what: str, data: bytes, start: int, too_long: Fault | None) -> None:
+    """Raise the first of two faults: a stray control character, or an exceeded limit."""
+    stray = find_stray_control(data, start)
     if stray is not None and (too_long is None or stray.start() <= too_long[0]):
-        if octets.startswith(TLS):
-            raise ProtocolError(400, "this looks like TLS, and plain HTTP is served here")
+        if data.startswith(TLS):
+            raise ProtocolError(400, "TLS handshake on a plain HTTP port (use http://)")
         raise ProtocolError(400, f"bare CR, bare LF or NUL in the {what}")  # RFC 9112, 2.2
     if too_long is not None:
         raise too_long[1]
 
 
-def _read_method(octets: bytes) -> str:
-    if is_method(octets) is None:
+def _read_method(data: bytes) -> str:
+    if is_method(data) is None:
         raise ProtocolError(400, "malformed method")
-    return octets.decode("ascii")
+    return data.decode("ascii")
 
 
-def _read_version(octets: bytes) -> int:
+def _read_version(data: bytes) -> int:
     """Return the minor version to serve, 0 or 1 (RFC 9112, 2.3); raise ProtocolError, 400 or 505."""
-    match = match_version(octets)
+    match = match_version(data)
     if match is None:
         raise ProtocolError(400, "malformed request line")
     if match[1] != b"1":
-        raise ProtocolError(505, "only HTTP/1.0 and HTTP/1.1 are served")
+        raise ProtocolError(505, "unsupported HTTP version (supported: HTTP/1.0, HTTP/1.1)")
     return min(int(match[2]), 1)  # RFC 9110, 2.5: a higher minor version is served as our own
 
 
-# The fields that decide how a request is read and answered; all others are the application's.
+# The headers that the server interprets; all others are for the application.
 INTERPRETED_FIELDS = frozenset(
     {"host", "transfer-encoding", "content-length", "connection", "expect", "accept-encoding"}
 )
@@ -239,16 +239,16 @@ INTERPRETED_FIELDS = frozenset(
 def _interpret(
     version: int, interpreted: tuple[FieldLine, ...]
 ) -> tuple[int, bool, bool, str | None, str | None]:
-    """Work out what the interpreted fields mean together, as the arguments of Head after its headers.
+    """Interpret headers together; return the arguments of Head after its headers.
 
-    Raise ProtocolError where they contradict each other.
+    Raise ProtocolError if they are invalid or contradict each other.
     """
     value_of = combine(interpreted).get
     host = value_of("host")
     if host is not None:
         check_host(host.encode("latin-1"))
     elif version == 1:  # RFC 9112, 3.2
-        raise ProtocolError(400, "no Host in HTTP/1.1")
+        raise ProtocolError(400, "missing Host header")
     return (
         content_length(value_of("transfer-encoding"), value_of("content-length"), version),
         _keeps_alive(version, _connection_options(value_of("connection"))),
@@ -259,7 +259,7 @@ def _interpret(
 
 
 def _connection_options(value: str | None) -> list[str]:
-    """Read Connection = #connection-option, without regard to case (RFC 9110, 7.6.1)."""
+    """Parse Connection = #connection-option, case-insensitively (RFC 9110, 7.6.1)."""
     return [] if value is None else [option.strip(" \t").lower() for option in value.split(",")]
 
 
@@ -269,34 +269,34 @@ def _keeps_alive(version: int, options: list[str]) -> bool:
 
 
 def _expects_continue(value: str | None, version: int) -> bool:
-    """Read Expect = #expectation (RFC 9110, 10.1.1); raise ProtocolError(417) for any other one."""
+    """Parse Expect = #expectation (RFC 9110, 10.1.1); raise ProtocolError(417) if one is unsupported."""
     if value is None:
         return False
     members = [member.strip(" \t").lower() for member in value.split(",")]
     expectations = [member for member in members if member]
     if any(each != "100-continue" for each in expectations):
-        raise ProtocolError(417, "only 100-continue can be expected")
+        raise ProtocolError(417, "unsupported Expect (expected 100-continue)")
     return bool(expectations) and version == 1  # in HTTP/1.0 it is ignored
 
 
 _match_request_line = re.compile(rb"(" + TOKEN + rb") ([^ ]+) HTTP/1\.([0-9])\r\n").match
 
 
-def parse_partial_head(octets: bytes) -> Request:
-    """Parse the beginning of a head that is refused; the target is empty if the request line is malformed."""
-    match = _match_request_line(octets)
+def parse_partial_head(data: bytes) -> Request:
+    """Parse the beginning of an invalid head; the target is empty if the request line is malformed."""
+    match = _match_request_line(data)
     if match is None:
-        method = "HEAD" if octets.startswith(b"HEAD ") else ""
+        method = "HEAD" if data.startswith(b"HEAD ") else ""
         return Request(method, Target("", ()), Head(1, Headers(), keep_alive=False))
-    lines = octets[match.end() :].split(b"\r\n", MAX_PARTIAL_LINES)[:MAX_PARTIAL_LINES]
+    lines = data[match.end() :].split(b"\r\n", MAX_PARTIAL_LINES)[:MAX_PARTIAL_LINES]
     headers = Headers([field_line for line in lines for field_line in _readable(line)])
     target = Target(match[2].decode("latin-1"), ())
     return Request(match[1].decode("ascii"), target, Head(min(int(match[3]), 1), headers, keep_alive=False))
 
 
-def _readable(octets: bytes) -> list[FieldLine]:
-    """Return the field line in a list, which is empty when it is malformed."""
+def _readable(data: bytes) -> list[FieldLine]:
+    """Return the header line in a list, which is empty if the line is malformed."""
     try:
-        return [read_field_line(octets)]
+        return [read_field_line(data)]
     except ProtocolError:
         return []

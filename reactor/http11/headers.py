@@ -1,12 +1,12 @@
-"""Headers: the field lines of one message, in order, found without regard to case.
+"""Headers: the header lines of one message, in order, looked up case-insensitively.
 
-1. A field line is read by ``read_field_line``: octets to a checked name and value.
-2. Lines of one name combine into one value, joined by a comma, as RFC 9110, 5.3 has it. So a field
-   that must stand once (Host, Content-Length) and stands twice becomes a value that its own
-   grammar refuses; nobody needs to count lines.
+1. ``read_field_line`` parses one line: from bytes to a checked name and value.
+2. Lines with the same name are combined into one value, joined by a comma (RFC 9110, 5.3). A repeated
+   header that must be unique (Host, Content-Length) becomes a value that its grammar rejects, so that
+   lines need not be counted.
 
-Headers never change, so that one object can serve every request with the same octets. This module
-knows no field by its meaning.
+Headers are immutable, so that one object can be shared by all requests with the same bytes. This module
+interprets no header.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,38 +17,38 @@ from reactor.http11.grammar import match_field_line
 
 Default = TypeVar("Default")
 
-# One field line, checked: the name in lower case, the value, the name as it was written.
+# One checked header line: the name in lower case, the value, the name as received.
 FieldLine = tuple[str, str, str]
 
 
 def read_field_line(line: bytes) -> FieldLine:
-    """Check one field line, given without its CRLF (RFC 9112, 5); raise ProtocolError(400)."""
+    """Parse one header line, without its CRLF (RFC 9112, 5); raise ProtocolError(400)."""
     match = match_field_line(line)
     if match is None:
         raise ProtocolError(400, _fault(line))
-    # obs-text is opaque (RFC 9110, 5.5): ISO 8859-1 keeps each octet as one character.
+    # obs-text is opaque (RFC 9110, 5.5): ISO 8859-1 keeps each byte as one character.
     name = match[1].decode("ascii")
     return name.lower(), match[2].strip(b" \t").decode("latin-1"), name
 
 
 def _fault(line: bytes) -> str:
-    """Say in words why this is no field line."""
+    """Return why a header line is invalid."""
     if line[:1] in (b" ", b"\t"):
-        return "folded field line"  # obs-fold: RFC 9112, 5.2
+        return "obsolete line folding in a header"  # obs-fold: RFC 9112, 5.2
     name, colon, _ = line.partition(b":")
     if not colon:
-        return "field line without a colon"
+        return "header without a colon"
     if name.rstrip(b" \t") != name:
-        return "white space before the colon of a field line"  # RFC 9112, 5.1
+        return "whitespace before the colon of a header"  # RFC 9112, 5.1
     if match_field_line(name + b":") is None:
-        return "malformed field name"
-    return "control character in a field value"
+        return "malformed header name"
+    return "control character in a header value"
 
 
 def combine(lines: Iterable[FieldLine]) -> dict[str, str]:
-    """Return the combined values of field lines by their names in lower case (RFC 9110, 5.3).
+    """Return the combined values of header lines by name in lower case (RFC 9110, 5.3).
 
-    A name with many lines is copied for each: the setting ``max_fields`` limits how many there are.
+    Many lines with the same name take quadratic time, which the setting ``max_fields`` bounds.
 
     >>> combine([("accept", "a", "Accept"), ("accept", "b", "ACCEPT")])
     {'accept': 'a, b'}
@@ -60,7 +60,7 @@ def combine(lines: Iterable[FieldLine]) -> dict[str, str]:
 
 
 class Headers(Mapping[str, str]):
-    """An unchangeable mapping from field name (any case) to combined value, as a str.
+    """An immutable mapping from header name (any case) to combined value.
 
     >>> headers = Headers([("accept", "a", "Accept"), ("accept", "b", "ACCEPT")])
     >>> headers["Accept"], headers.get_all("accept"), "host" in headers
@@ -71,7 +71,7 @@ class Headers(Mapping[str, str]):
 
     def __init__(self, lines: Iterable[FieldLine] = ()) -> None:
         self._lines = tuple(lines)
-        self._combined: dict[str, str] = {}  # made when it is asked for: many handlers never do
+        self._combined: dict[str, str] = {}  # made on first use: many handlers read no header
 
     @property
     def _values(self) -> dict[str, str]:
@@ -93,7 +93,7 @@ class Headers(Mapping[str, str]):
     def get(self, name: str, /, default: Default) -> str | Default: ...
 
     def get(self, name: str, /, default: object = None) -> object:
-        """Return the combined value, or the default; no exception is made and caught on the way."""
+        """Return the combined value, or the default; Mapping.get() would catch an exception."""
         return (self._combined or self._values).get(name.lower(), default)
 
     def __iter__(self) -> Iterator[str]:
@@ -107,23 +107,23 @@ class Headers(Mapping[str, str]):
 
     @property
     def lines(self) -> list[tuple[str, str]]:
-        """Every field line as (name as written, value), in the order received."""
+        """Every header line as (name as received, value), in the order received."""
         return [(name, value) for _, value, name in self._lines]
 
     @property
     def line_count(self) -> int:
-        """How many field lines there are; the length counts names."""
+        """The number of header lines; ``len()`` counts names."""
         return len(self._lines)
 
     def get_all(self, name: str) -> list[str]:
-        """Return the value of each line of this name, in order; an empty list when there is none."""
+        """Return the value of each line with this name, in order; without any, an empty list."""
         return [value for lower, value, _ in self._lines if lower == name.lower()]
 
     def replacing(self, name: str, value: str) -> "Headers":
-        """Return a copy with one line of this name, first, in place of all of them."""
+        """Return a copy with one line of this name, at the beginning, in place of all of them."""
         others = (line for line in self._lines if line[0] != name.lower())
         return Headers([(name.lower(), value, name), *others])
 
     def followed_by(self, line: FieldLine) -> "Headers":
-        """Return a copy with one line more, at the end."""
+        """Return a copy with one more line at the end."""
         return Headers((*self._lines, line))

@@ -1,7 +1,7 @@
-"""HTML pages with their style and script inline: the header fields of their responses.
+"""HTML pages with inline style and script: the headers of their responses.
 
-A page needs no other resource, and its Content Security Policy (level 3) allows no other: of scripts and
-styles only these two, by their hashes; connections to its own server; images only as data.
+A page loads no other resource, and its Content Security Policy (level 3) allows none: only this script and
+style, by their hashes; connections to its own server; images as data URLs.
 """
 
 from base64 import b64encode
@@ -11,7 +11,7 @@ from reactor.http11.message import Fields
 
 
 def content_security_policy(style: str, script: str, form_action: str = "'none'") -> str:
-    """Return the policy of a page with this style and this script; ``form_action`` is where forms may go."""
+    """Return the policy of a page with this style and script; ``form_action`` is the allowed form target."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -27,7 +27,7 @@ def content_security_policy(style: str, script: str, form_action: str = "'none'"
 
 
 def html_headers(policy: str) -> Fields:
-    """Return the fields of a response with a page under this policy."""
+    """Return the headers of a page with this policy."""
     return (("Content-Type", "text/html; charset=utf-8"), ("Content-Security-Policy", policy))
 
 

@@ -1,13 +1,13 @@
-"""The messages: what a handler is given, and what it returns.
+"""Messages: the request that a handler receives, and the response that it returns.
 
     Request   -> handler ->  Response
-    method, target, headers,  status, headers and a content, which is one of
-    content, params           - octets
+    method, target, headers,  status, headers and content, which is one of
+    content, params           - bytes
                               - a FileSlice
-                              - an iterable of octets
-                              - a LiveStream, which wakes its connection when it has more
+                              - an iterable of bytes
+                              - a LiveStream, which wakes its connection when it has data
 
-Neither knows how it is written on the wire: that is for the parser and the serializer.
+They are parsed by ``parser.py`` and serialized by ``serializer.py``.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,16 +24,16 @@ TEXT = (("Content-Type", "text/plain"),)
 UTF8_TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
 OCTETS = (("Content-Type", "application/octet-stream"),)
 
-# Header fields as (name, value) pairs.
+# Headers as (name, value) pairs.
 Fields = tuple[tuple[str, str], ...]
 
-# The parts of a path that a route names; they never change.
+# Path parameters by name; read-only.
 Params = Mapping[str, str]
 NO_PARAMS: Params = MappingProxyType({})
 
-# Where RFC 9110 has renamed what the standard library still calls by an older name.
+# Reason phrases that the standard library has under an older name.
 _RENAMED = {
-    104: "Upload Resumption Supported",  # of a draft: Resumable Uploads for HTTP
+    104: "Upload Resumption Supported",  # draft: Resumable Uploads for HTTP
     413: "Content Too Large",
     414: "URI Too Long",
     416: "Range Not Satisfiable",
@@ -47,13 +47,13 @@ def reason_phrase(status: int) -> str:
 
 
 class Head:
-    """What the version and the field lines of a request mean; never changes, may serve many requests.
+    """The interpreted version and headers of a request; immutable, shared by identical requests.
 
-    ``version`` is 0 or 1, the minor one. ``length`` is the content's length in octets, 0 for none
-    and -1 for chunked. ``keep_alive`` says whether the client allows further requests on the connection.
-    ``expects_continue`` says that it waits for 100 (Continue). ``coding`` is the content coding
-    that it prefers, "gzip" or "x-gzip", or None for identity. ``host`` is the value of Host, or the
-    authority of the target in its place; None without either, which is valid in HTTP/1.0 only.
+    ``version`` is the minor version, 0 or 1. ``length`` is the length of the body in bytes, 0 without a
+    body and -1 for a chunked one. ``keep_alive`` is true if the client allows further requests on the
+    connection, ``expects_continue`` if it waits for 100 (Continue). ``coding`` is the preferred content
+    coding, "gzip" or "x-gzip", or None for identity. ``host`` is the value of Host, or the authority of
+    the target, which replaces it; None without either, which is valid in HTTP/1.0 only.
     """
 
     __slots__ = ("coding", "expects_continue", "headers", "host", "keep_alive", "length", "version")
@@ -77,11 +77,11 @@ class Head:
         self.host = host
 
     def with_headers(self, headers: Headers) -> "Head":
-        """Return the same with other field lines, which must say the same of what is noted here."""
+        """Return a copy with other headers; the interpreted values must still be right."""
         return self._with(headers, self.host)
 
     def with_authority(self, authority: str) -> "Head":
-        """Return the same with the authority of the target in place of Host (RFC 9112, 3.2.2)."""
+        """Return a copy with the authority of the target in place of Host (RFC 9112, 3.2.2)."""
         return self._with(self.headers.replacing("Host", authority), authority)
 
     def _with(self, headers: Headers, host: str | None) -> "Head":
@@ -91,11 +91,11 @@ class Head:
 
 
 class Request:
-    """One request. ``content`` is the body where the route's sink kept it in memory, b"" otherwise.
+    """One request. ``content`` is the body if the route's sink kept it in memory, b"" otherwise.
 
-    ``upload`` is what another sink made of the body, such as a file to be committed; otherwise None.
-    ``route`` is the pattern of the route that answers it, such as "/files/{name...}", and ``params`` holds
-    the parts of the path that the pattern names, percent-decoded. Both are set when the request is routed.
+    ``upload`` is the result of any other sink, such as a file to commit; otherwise None. ``route`` is the
+    pattern of the matching route, such as "/files/{name...}", and ``params`` holds the path parameters,
+    percent-decoded. Both are set when the request is routed.
     """
 
     __slots__ = ("content", "head", "method", "params", "route", "target", "upload")
@@ -121,17 +121,17 @@ class Request:
 
     @property
     def headers(self) -> Headers:
-        """The field lines, by name in any case."""
+        """The headers, looked up by name in any case."""
         return self.head.headers
 
     @property
     def path(self) -> str:
-        """The path as it came, percent-encoded."""
+        """The path as received, percent-encoded."""
         return self.target.path
 
     @property
     def query(self) -> str:
-        """The query as it came, percent-encoded; empty without one."""
+        """The query as received, percent-encoded; empty without one."""
         return self.target.query or ""
 
     @property
@@ -141,19 +141,19 @@ class Request:
 
 
 class File(Protocol):
-    """What a FileSlice needs of an open file."""
+    """The methods of an open file that a FileSlice uses."""
 
     def fileno(self) -> int:
-        """Return the descriptor."""
+        """Return the file descriptor."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the file."""
 
 
 class FileSlice:
-    """``count`` octets of an open file from ``offset``; whoever sends it closes the file.
+    """``count`` bytes of an open file from ``offset``; the file is closed after sending.
 
-    ``intact`` says whether the file is still what it was: asked before each piece that is sent.
+    ``intact`` returns whether the file is unchanged; it is called before each chunk is sent.
     """
 
     __slots__ = ("count", "file", "intact", "offset")
@@ -172,15 +172,16 @@ class FileSlice:
 
 
 def do_nothing() -> None:
-    """Wake no connection: the stream is not sent yet, or no longer."""
+    """Do nothing: the callback of a stream without a connection."""
 
 
 class LiveStream:
-    """Content that comes in its own time: the application sends, the connection is woken.
+    """Content that the application sends at any time; the connection is woken for each send.
 
-    An iterator of bytes that yields b"" for "nothing now". At most ``limit`` bytes wait unread. ``closed``
-    turns true when the stream has ended or its client is gone. ``send`` and ``close`` may be called from
-    any thread; in a signal handler, pass them to ``Server.call_soon``. A stream belongs to one response.
+    An iterator of bytes that yields b"" for "no data yet". At most ``limit`` bytes are buffered. ``closed``
+    becomes true when the stream has ended or the client has disconnected. ``send`` and ``close`` may be
+    called from any thread; in a signal handler, pass them to ``Server.call_soon``. A stream belongs to one
+    response.
     """
 
     __slots__ = ("_lock", "_waiting", "_wake", "closed", "limit", "size")
@@ -194,18 +195,18 @@ class LiveStream:
         self._wake: Callable[[], object] = do_nothing
 
     def send(self, data: bytes) -> bool:
-        """Add bytes for the client; return False, adding nothing, when it is gone or too far behind.
+        """Buffer data for the client; return False if the client has disconnected or the buffer is full.
 
         Raise TypeError for anything but bytes.
         """
         with self._lock:
-            if not isinstance(data, bytes):  # in the loop, it would fail the client instead of the caller
+            if not isinstance(data, bytes):  # raise in the caller, not later in the loop
                 raise TypeError(f"LiveStream.send() takes bytes, not {type(data).__name__}")
             if self.closed or self.size + len(data) > self.limit:
                 return False
             if not data:
                 return True
-            # Data already buffered has woken the connection, which will take all of it.
+            # If data is buffered, the connection has been woken and will read all of it.
             is_first = not self._waiting
             self._waiting.append(data)
             self.size += len(data)
@@ -219,14 +220,17 @@ class LiveStream:
         self._wake()
 
     def subscribe(self, wake: Callable[[], object]) -> bool:
-        """Call ``wake`` when data arrives or the stream ends, in that thread; return False if one is set."""
+        """Set the callback for new data and the end of the stream; return False if one is set.
+
+        It is called in the thread that sends or closes.
+        """
         if self._wake is not do_nothing:
             return False
         self._wake = wake
         return True
 
     def unsubscribe(self) -> None:
-        """Call nothing from now on: a stream that is kept must not keep its connection."""
+        """Remove the callback, so that the stream does not keep its connection alive."""
         self._wake = do_nothing
 
     def __iter__(self) -> Iterator[bytes]:
@@ -246,10 +250,10 @@ Content = bytes | FileSlice | LiveStream | Iterable[bytes]
 
 
 class Response:
-    """One response: a status, header fields as (name, value) pairs, and content.
+    """One response: a status, headers as (name, value) pairs, and content.
 
     ``compress_min_size`` is the smallest content, in bytes, that is compressed with gzip; None for never.
-    Content-Length, Transfer-Encoding, Connection, Date and whatever gzip needs are added on the wire.
+    The serializer adds Content-Length, Transfer-Encoding, Connection, Date and the headers for gzip.
     """
 
     __slots__ = ("compress_min_size", "content", "headers", "status")
@@ -271,10 +275,10 @@ class Response:
 
     @classmethod
     def text(cls, text: str, status: int = 200) -> "Response":
-        """Make a response of plain text in UTF-8, compressed from 256 octets on."""
+        """Make a response of plain text in UTF-8, compressed from 256 bytes on."""
         return cls(status, text.encode("utf-8"), UTF8_TEXT, 256)
 
     @classmethod
     def error(cls, status: int, reason: str, headers: Fields = ()) -> "Response":
-        """Make an error response: one line of plain text that says why."""
+        """Make an error response whose body is the reason, as one line of plain text."""
         return cls(status, error_body(reason), (*TEXT, *headers))

@@ -1,17 +1,17 @@
 """The request parser: bytes in, requests out; a buffer and a phase.
 
-    Phase     The buffer holds                     Then
-    IDLE      nothing                              HEAD with the next octet
-    HEAD      a head, or its beginning             IDLE or HEAD; CONTENT when it has any; ENDED
-    CONTENT   content of the request just read     IDLE, HEAD or ENDED when it is complete
-    ENDED     nothing that will be read            -    after the last request, or one that was refused
+    Phase     The buffer holds                     Next phase
+    IDLE      nothing                              HEAD with the next byte
+    HEAD      a head, or its beginning             IDLE or HEAD; CONTENT if there is a body; ENDED
+    CONTENT   the body of the last request         IDLE, HEAD or ENDED when it is complete
+    ENDED     nothing that will be parsed          -    (after the last request, or an invalid one)
 
-Pull, not push: ``feed`` octets as they come, whole or one by one or many requests at once; then
-ask for ``next_request``, which returns a ``Request`` as soon as its head is complete. While the
-phase is CONTENT, ``next_content`` hands out the content. The last request is the one whose head has
-``keep_alive`` False (RFC 9112, 9.6).
+Pull, not push: pass received bytes to ``feed``, whole requests, single bytes or many requests at once;
+then call ``next_request``, which returns a ``Request`` as soon as its head is complete. While the phase
+is CONTENT, ``next_content`` returns the body as it is received. The last request is the one whose head
+has ``keep_alive`` False (RFC 9112, 9.6).
 
-The parser knows no socket and no clock, and never calls back.
+The parser has no socket and no clock, and never calls back.
 """
 
 from enum import Enum, auto
@@ -22,8 +22,8 @@ from reactor.http11.framing import CHUNKED, LengthReader, Reader
 from reactor.http11.head import MAX_CACHED_HEAD, HeadReader, parse_partial_head
 from reactor.http11.message import Head, Request
 
-# RFC 9112, 2.2: empty lines before a request line are skipped; a few, or they would be a way to
-# hold a connection for nothing.
+# RFC 9112, 2.2: empty lines before a request line are skipped; limited, so that a client cannot keep a
+# connection busy with them.
 MAX_EMPTY_LINES = 8
 
 
@@ -60,42 +60,40 @@ class Parser:
     def __init__(self, head_reader: HeadReader) -> None:
         self._head_reader = head_reader
         self._buffer = b""
-        self._position = 0  # the first octet not yet read
+        self._position = 0  # of the first unread byte
         self._scanned = 0  # where the search for the end of a head continues
         self._empty_lines = 0
         self._content: Reader | None = None
-        self._head: Head | None = None  # of the request whose content is being read
+        self._head: Head | None = None  # of the request whose body is being read
         self.phase = PHASE_IDLE
-
-    # What others ask.
 
     @property
     def buffered(self) -> int:
-        """How many octets wait to be read."""
+        """The number of unread bytes."""
         return len(self._buffer) - self._position
 
-    # Octets in, messages out.
+    # Bytes in, messages out.
 
-    def feed(self, octets: bytes) -> None:
-        """Add octets that came; after the last request they are ignored."""
+    def feed(self, data: bytes) -> None:
+        """Add received bytes; after the last request they are ignored."""
         if self.phase is PHASE_IDLE:
-            self._buffer = octets
+            self._buffer = data
             self.phase = PHASE_HEAD
         elif self.phase is PHASE_HEAD or self.phase is PHASE_CONTENT:
-            self._buffer = self._buffer[self._position :] + octets
+            self._buffer = self._buffer[self._position :] + data
             self._scanned -= self._position
             self._position = 0
 
     def next_request(self) -> Request | None:
-        """Return the next request whose head is complete, None when octets are missing.
+        """Return the next request whose head is complete; None if bytes are missing.
 
-        Raise ProtocolError when what came is no request; the phase is ENDED then.
+        Raise ProtocolError for an invalid request; the phase is then ENDED.
         """
         if self.phase is not PHASE_HEAD:
             return None
         buffer = self._buffer
         after = len(buffer)
-        # Mostly the buffer is one whole head in the cache: then there is no need to search for its end.
+        # Usually the buffer is exactly one cached head, whose end need not be searched for.
         fresh = self._scanned == 0 and after <= MAX_CACHED_HEAD
         read = self._head_reader.heads.get(buffer) if fresh else None
         if read is None:
@@ -104,13 +102,13 @@ class Parser:
                 if after < 4:
                     self._wait()
                     return None
-                octets = buffer[self._position : after]
-                read = self._head_reader.heads.get(octets)
+                data = buffer[self._position : after]
+                read = self._head_reader.heads.get(data)
                 if read is None:
-                    if octets.startswith(b"\r\n"):
+                    if data.startswith(b"\r\n"):
                         self._skip_empty_lines()
                         return self.next_request()
-                    read = self._head_reader.read(octets)
+                    read = self._head_reader.read(data)
             except HTTPError:
                 self.phase = PHASE_ENDED  # the buffer stays, for partial_request()
                 raise
@@ -125,14 +123,14 @@ class Parser:
         return Request(method, target, head)
 
     def next_content(self) -> bytes:
-        """Return the content that has come, b"" for none yet; it is complete when the phase changes.
+        """Return the part of the body received so far, or b""; it is complete when the phase changes.
 
-        Raise ProtocolError when its framing is broken; the phase is ENDED then.
+        Raise ProtocolError if its framing is invalid; the phase is then ENDED.
         """
-        assert self._content is not None, "there is no content to read"
-        assert self._head is not None, "content belongs to a request"
+        assert self._content is not None, "no body to read"
+        assert self._head is not None, "a body belongs to a request"
         try:
-            octets, self._position = self._content.read(self._buffer, self._position)
+            data, self._position = self._content.read(self._buffer, self._position)
         except ProtocolError:
             self.end()
             raise
@@ -146,10 +144,10 @@ class Parser:
                 self._next_message(self._position)
             else:
                 self.end()
-        return octets
+        return data
 
     def partial_request(self) -> Request:
-        """Return what can be read of an incomplete or malformed head, for the log and the error response."""
+        """Parse an incomplete or malformed head, for the access log and the error response."""
         return parse_partial_head(
             self._buffer[self._position : self._position + self._head_reader.settings.max_head]
         )
@@ -161,7 +159,7 @@ class Parser:
         self._position = 0
         self._content = self._head = None
 
-    # One message after the other.
+    # Transitions.
 
     def _begin_content(self, head: Head, position: int) -> None:
         self._position = position
@@ -173,17 +171,17 @@ class Parser:
         self.phase = PHASE_CONTENT
 
     def _next_message(self, position: int) -> None:
-        """Be ready for the next request, of which the buffer may hold octets already from a position on."""
+        """Prepare for the next request, which begins at a position in the buffer."""
         if position < len(self._buffer):
             self.phase = PHASE_HEAD
             self._position = self._scanned = position
         else:
             self.phase = PHASE_IDLE
-            self._buffer = b""  # most connections are idle most of the time: they hold nothing
+            self._buffer = b""  # idle connections, the most frequent kind, hold no data
             self._position = self._scanned = 0
 
     def _wait(self) -> None:
-        """Check the beginning of a head: what no further octets can mend is refused at once."""
+        """Check the beginning of a head, so that an invalid one is rejected at once."""
         self._skip_empty_lines()
         start = self._position
         buffer = self._buffer
@@ -191,7 +189,7 @@ class Parser:
             self._next_message(start)
             return
         self._head_reader.check(buffer[start:], self._scanned - start)
-        # The end may have begun: its last three octets are looked at again.
+        # The end may have begun: the last three bytes are searched again.
         self._scanned = max(start, len(buffer) - 3)
 
     def _skip_empty_lines(self) -> None:
@@ -199,5 +197,5 @@ class Parser:
             self._position += 2
             self._empty_lines += 1
             if self._empty_lines > MAX_EMPTY_LINES:
-                raise ProtocolError(400, "too many empty lines before a request")
+                raise ProtocolError(400, f"more than {MAX_EMPTY_LINES} empty lines before the request line")
         self._scanned = max(self._scanned, self._position)

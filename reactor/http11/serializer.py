@@ -1,17 +1,17 @@
 """The response serializer: a response in, bytes out (RFC 9112, 4 to 6 and 9.3).
 
-1. ``has_length`` says whether an HTTP/1.0 client can see where a response ends, so that its connection
-   can stay open.
-2. ``Serializer.serialize`` writes the head and says how the content is framed:
+1. ``has_length`` returns whether a response has a Content-Length; without one, an HTTP/1.0 connection must
+   be closed after it.
+2. ``Serializer.serialize`` writes the head and chooses the framing of the content:
 
-    Content             Framing
-    octets              Content-Length; whole, compressed where the client prefers it
-    a FileSlice         Content-Length
-    an iterable, live   chunked; in HTTP/1.0 the end of the connection is the end of the content
+    Content                  Framing
+    bytes                    Content-Length; compressed if the client prefers it
+    FileSlice                Content-Length
+    iterable or LiveStream   chunked; in HTTP/1.0, the end of the connection ends the content
 
-Each server has a serializer of its own, which caches what is the same in every response with one status
-and one set of fields, and short compressed content. The fields that every response carries come from
-outside, Date among them, as does everything that depends on the time.
+Each server has its own serializer, which caches the header lines for each combination of status and
+headers, and short compressed content. The headers of every response, such as Date, are passed in: the
+serializer has no clock.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,9 +31,9 @@ from reactor.http11.message import (
     reason_phrase,
 )
 
-# These have no content, and what ends their head (RFC 9110, 8.6, 15.3.5, 15.3.6 and 15.4.5).
+# Statuses without content, and the end of their heads (RFC 9110, 8.6, 15.3.5, 15.3.6 and 15.4.5).
 _WITHOUT_CONTENT = {204: b"\r\n", 205: b"Content-Length: 0\r\n\r\n", 304: b"\r\n"}
-# Fields that only the serializer sets: a handler's value could contradict the framing.
+# Headers that only the serializer sets: a handler's value could contradict the framing.
 RESERVED = frozenset({"connection", "content-length", "date", "transfer-encoding"})
 
 
@@ -48,11 +48,11 @@ class ChunkSource:
 
     @property
     def live(self) -> bool:
-        """True when the content wakes its connection."""
+        """True if the content wakes its connection when it has data."""
         return isinstance(self._content, LiveStream)
 
     def subscribe(self, wake: Callable[[], None]) -> bool:
-        """Have ``wake`` called when data arrives, in the sender's thread; return False if one is set."""
+        """Set the callback for new data, called in the sender's thread; return False if one is set."""
         return self._content.subscribe(wake) if isinstance(self._content, LiveStream) else True
 
     def end(self) -> None:
@@ -61,7 +61,7 @@ class ChunkSource:
             self._content.close()
 
     def close(self) -> None:
-        """Close the content, which is sent, or never will be."""
+        """Close the content, whether it was sent or not."""
         close = getattr(self._content, "close", None)
         if close is not None:
             close()
@@ -74,29 +74,29 @@ Body = FileSlice | ChunkSource | None
 
 
 def has_length(response: Response) -> bool:
-    """Return whether the length of the content is known, so that Content-Length can say where it ends."""
+    """Return whether the length of the content is known before it is sent."""
     return isinstance(response.content, (bytes, FileSlice))
 
 
 class Serializer:
-    """Writes responses; shared by all connections of one server."""
+    """Serializes responses; shared by all connections of one server."""
 
     __slots__ = ("_compressed", "_fixed_fields")
 
     def __init__(self) -> None:
-        # An entry for each file that is downloaded often, whose ETag is its own.
+        # Each frequently downloaded file takes an entry, since its ETag is unique.
         self._fixed_fields = lru_cache(maxsize=1024)(_fixed_fields)
-        # At most 16 MiB of content, most of it of small files, which is in memory anyway.
+        # At most 16 MiB, mostly of small files, which are in memory anyway.
         self._compressed: BoundedCache[bytes, bytes] = BoundedCache(max_entries=256, max_length=64 * 1024)
 
     def serialize(
         self, request: Request, response: Response, keep_alive: bool, common: bytes, share: int
     ) -> tuple[bytes, Body, int]:
-        """Return the octets of the head with all content that is whole, the rest of the body, and a count.
+        """Return the head with content that is in memory, the rest of the body, and a number of bytes.
 
-        ``common`` is the field lines that every response carries, each with its CRLF. ``share`` is how many
-        octets may be compressed at one go; the count is how many were. Raise ValueError or TypeError for a
-        response that cannot be written, such as one with a faulty field.
+        ``common`` is the header lines of every response, each with its CRLF. ``share`` is the maximum
+        number of bytes to compress at once; the number returned is how many were compressed. Raise
+        ValueError or TypeError for an invalid response, such as one with a malformed header.
         """
         content = response.content
         head = request.head
@@ -110,11 +110,11 @@ class Serializer:
             else:
                 length_optional = head.version == 1 or not keep_alive
                 content, coding, compressed = self._encode(content, coding, share, length_optional)
-        fixed_fields = self._fixed_fields  # a call of a slot takes 15 ns longer than one of a name
+        fixed_fields = self._fixed_fields  # calling a slot takes 15 ns longer than calling a local name
         fields = fixed_fields(response.status, response.headers, negotiated, coding, head.version, keep_alive)
         if not isinstance(content, bytes) or response.status in _WITHOUT_CONTENT:
-            octets, body = _begin_body(request, response, content, fields + common)
-            return octets, body, compressed
+            data, body = _begin_body(request, response, content, fields + common)
+            return data, body, compressed
         if request.method == "HEAD":  # its response ends with the head (RFC 9110, 9.3.2)
             return b"%b%bContent-Length: %d\r\n\r\n" % (fields, common, len(content)), None, compressed
         return b"%b%bContent-Length: %d\r\n\r\n%b" % (fields, common, len(content), content), None, compressed
@@ -122,9 +122,9 @@ class Serializer:
     def _encode(
         self, content: Content, coding: str, share: int, length_optional: bool
     ) -> tuple[Content, str | None, int]:
-        """Compress content as the client prefers it; return it with its coding, and how much was compressed.
+        """Compress content; return it with its coding, and the number of bytes compressed.
 
-        ``length_optional`` says that the content may end by chunks or with the connection.
+        ``length_optional`` is true if the content may be chunked or ended by closing the connection.
         """
         if isinstance(content, (FileSlice, LiveStream)):
             return content, None, 0
@@ -132,11 +132,11 @@ class Serializer:
             return gzip_slices(_chunks(content), share), coding, 0
         if len(content) <= share:
             return self._gzip(content), coding, len(content)
-        # Too much for one turn, and how long it will be is not known before its end.
+        # Too much for one turn, and the compressed length is not known in advance.
         return (gzip_slices([content], share), coding, 0) if length_optional else (content, None, 0)
 
     def _gzip(self, content: bytes) -> bytes:
-        """Compress content that is whole; short content that is sent again and again is compressed once."""
+        """Compress content in memory; cache the result for short content that is sent repeatedly."""
         compressed = self._compressed.get(content)
         if compressed is None:
             compressed = gzip(content)
@@ -145,18 +145,18 @@ class Serializer:
 
 
 def interim(status: int, headers: Fields = ()) -> bytes:
-    r"""Write an interim response, 1xx, which has no content (RFC 9110, 15.2); raise ValueError.
+    r"""Serialize an interim response, 1xx, which has no content (RFC 9110, 15.2); raise ValueError.
 
     >>> interim(100)
     b'HTTP/1.1 100 Continue\r\n\r\n'
     """
     if status not in range(100, 200):
-        raise ValueError(f"{status!r} is no status of an interim response")
+        raise ValueError(f"invalid interim status: {status!r} (expected 100 to 199)")
     return b"%b\r\n" % _lines(status, headers)
 
 
 def _begin_body(request: Request, response: Response, content: Content, fields: bytes) -> tuple[bytes, Body]:
-    """Return the head before content that is not in memory, or before none; and the body."""
+    """Return the head and the body of a response whose content is not in memory, or that has none."""
     body: FileSlice | ChunkSource
     if isinstance(content, FileSlice):
         framing, body = b"Content-Length: %d\r\n" % content.count, content
@@ -175,9 +175,11 @@ def _begin_body(request: Request, response: Response, content: Content, fields: 
 
 
 def _chunks(content: Content) -> Iterator[bytes]:
-    """Iterate over content; raise TypeError at once if it is not iterable bytes."""
+    """Return an iterator over content; raise TypeError for other types."""
     if isinstance(content, (str, bytearray, memoryview)):
-        raise TypeError(f"the content of a response is octets (bytes), not {type(content).__name__}")
+        raise TypeError(
+            f"response content must be bytes or an iterable of bytes, not {type(content).__name__}"
+        )
     return iter([content] if isinstance(content, bytes) else content)  # type: ignore[arg-type]
 
 
@@ -189,9 +191,9 @@ def _fixed_fields(
     version: int,
     keep_alive: bool,
 ) -> bytes:
-    """Write the status line and the fields that do not depend on the content or the time."""
-    if status not in range(200, 600):  # 1xx are interim, and nothing follows them here
-        raise ValueError(f"{status!r} is no status of a response")
+    """Write the status line and the headers that do not depend on the content or the time."""
+    if status not in range(200, 600):  # 1xx responses are interim, and not final
+        raise ValueError(f"invalid response status: {status!r} (expected 200 to 599)")
     ours = []
     if coding is not None:
         ours.append(b"Content-Encoding: %b\r\n" % coding.encode())
@@ -205,7 +207,7 @@ def _fixed_fields(
 
 
 def _lines(status: int, headers: Fields) -> bytes:
-    """Write the status line and a handler's fields; raise ValueError for one that cannot be."""
+    """Write the status line and a handler's headers; raise ValueError for an invalid header."""
     lines = [f"HTTP/1.1 {status} {reason_phrase(status)}\r\n"]
     for name, value in headers:
         check_field(name, value)
@@ -214,10 +216,10 @@ def _lines(status: int, headers: Fields) -> bytes:
 
 
 def check_field(name: str, value: str) -> None:
-    """Refuse a field that would break the head, or contradict its framing; raise ValueError."""
+    """Raise ValueError for a header that is malformed, or that only the serializer sets."""
     if name.lower() in RESERVED:
-        raise ValueError(f"the response field {name} is written by the serializer")
-    # A character beyond ISO 8859-1 has no octet, and raises its own ValueError here.
+        raise ValueError(f"the header {name} is set by the server")
+    # A character outside ISO 8859-1 raises UnicodeEncodeError, which is a ValueError.
     match = match_field_line(f"{name}:{value}".encode("latin-1"))
     if match is None or match[1] != name.encode("latin-1"):
-        raise ValueError(f"the response field {name!r} with the value {value!r} cannot be sent")
+        raise ValueError(f"invalid header {name!r} with value {value!r}")

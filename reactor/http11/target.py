@@ -1,13 +1,13 @@
-"""The request target: its four forms, and what they say of host, path and query (RFC 9112, 3.2).
+"""The request target: its four forms, parsed into host, path and query (RFC 9112, 3.2).
 
-    Form            Example                  Where it is legal
+    Form            Example                  Valid for
     origin-form     /echo/abc?x=1            every method but CONNECT
     absolute-form   http://host/echo/abc     every method but CONNECT; its authority replaces Host
     authority-form  host:80                  CONNECT only
     asterisk-form   *                        OPTIONS only
 
-A path is split at its slashes before its percent-escapes are decoded, so that ``%2F`` stays inside
-its segment. Dot segments are left as they are: what they mean is for the handler to decide.
+A path is split at slashes before percent-encoding is decoded, so that ``%2F`` stays inside its segment.
+Dot segments are not resolved: the handler decides what they mean.
 
 >>> read_target("GET", b"/echo/a%20b/c?x=1").segments
 ('echo', 'a b', 'c')
@@ -22,15 +22,15 @@ from reactor.http11.grammar import match_absolute_form, match_host, match_origin
 
 
 class Target:
-    """Where a request goes.
+    """A parsed request target.
 
-    ``path`` and ``query`` are as they came, still percent-encoded (``query`` is None without a
-    "?"); ``segments`` is the path split at its slashes and decoded, without the empty one before
-    the first slash; ``authority`` is the host that an absolute-form names, or None. For the
-    asterisk-form the path is "*", and there are no segments.
+    ``path`` and ``query`` are as received, still percent-encoded (``query`` is None without a "?");
+    ``segments`` is the path split at slashes and decoded, without the empty segment before the first slash;
+    ``authority`` is the host in an absolute-form, or None. The asterisk-form has the path "*" and no
+    segments.
 
-    One target serves all requests with the same bytes as their head. ``found`` is for the server, which keeps
-    there what it has found for them: the version of its routes, the route, and what the route names.
+    All requests with the same head share one target. In ``found`` the server caches the result of routing:
+    the version of its routes, the route, and the path parameters.
     """
 
     __slots__ = ("authority", "found", "path", "query", "segments")
@@ -50,21 +50,21 @@ class Target:
         return f"{scheme}{self.path}{query}"
 
 
-def read_target(method: str, octets: bytes) -> Target:
-    """Read a request target for this method; raise ProtocolError, 400 where it is none, or 421."""
+def read_target(method: str, target: bytes) -> Target:
+    """Parse a request target for this method; raise ProtocolError, 400 if it is invalid, 421 for https."""
     if method == "CONNECT":
-        return _read_authority_form(octets)
-    match = match_origin_form(octets)
+        return _read_authority_form(target)
+    match = match_origin_form(target)
     if match is None:
-        return _read_other_form(method, octets)
+        return _read_other_form(method, target)
     path = match[1].decode("ascii")
     query = match[2]
     return Target(path, _segments(path), query if query is None else query.decode("ascii"))
 
 
-def check_host(octets: bytes) -> None:
-    """Check a Host value by its grammar (RFC 9110, 7.2; empty is legal); raise ProtocolError(400)."""
-    match = match_host(octets)
+def check_host(host: bytes) -> None:
+    """Check a value of Host (RFC 9110, 7.2; empty is valid); raise ProtocolError(400)."""
+    match = match_host(host)
     if match is None:
         raise ProtocolError(400, "malformed host")
     if match[1] is not None:
@@ -74,19 +74,19 @@ def check_host(octets: bytes) -> None:
             raise ProtocolError(400, "malformed IPv6 address in the host") from None
 
 
-def _read_other_form(method: str, octets: bytes) -> Target:
-    if octets == b"*" and method == "OPTIONS":
+def _read_other_form(method: str, target: bytes) -> Target:
+    if target == b"*" and method == "OPTIONS":
         return Target("*", ())
-    match = match_absolute_form(octets)
+    match = match_absolute_form(target)
     if match is None:
         raise ProtocolError(400, "invalid request target")
-    authority, octets_of_path, query = match.groups()
+    authority, path_bytes, query = match.groups()
     check_host(authority)
     if not authority or authority.startswith(b":"):
         raise ProtocolError(400, "request target without a host")  # RFC 9110, 4.2.1
-    if octets[:5].lower() == b"https":  # RFC 9110, 7.4: what is to be secured cannot come from here
-        raise ProtocolError(421, "https is not served on this connection")
-    path = octets_of_path.decode("ascii")
+    if target[:5].lower() == b"https":  # RFC 9110, 7.4: this connection is not secured
+        raise ProtocolError(421, "https target on a plain HTTP connection")
+    path = path_bytes.decode("ascii")
     if not path and method == "OPTIONS" and query is None:  # RFC 9112, 3.2.4
         return Target("*", (), None, authority.decode("ascii"))
     path = path or "/"
@@ -98,13 +98,13 @@ def _read_other_form(method: str, octets: bytes) -> Target:
     )
 
 
-def _read_authority_form(octets: bytes) -> Target:
-    """Read "host:port"; the port is not optional here (RFC 9112, 3.2.3)."""
-    check_host(octets)
-    host, _, port = octets.rpartition(b":")
+def _read_authority_form(target: bytes) -> Target:
+    """Parse "host:port"; the port is required (RFC 9112, 3.2.3)."""
+    check_host(target)
+    host, _, port = target.rpartition(b":")
     if not host or not port.isdigit():
-        raise ProtocolError(400, "CONNECT needs a host and a port")
-    return Target("", (), None, octets.decode("ascii"))
+        raise ProtocolError(400, "invalid CONNECT target (expected host:port)")
+    return Target("", (), None, target.decode("ascii"))
 
 
 def _segments(path: str) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ def _segments(path: str) -> tuple[str, ...]:
     try:
         decoded = tuple(unquote_to_bytes(segment).decode("utf-8") for segment in segments)
     except UnicodeDecodeError:
-        raise ProtocolError(400, "percent-escapes in the path are not UTF-8") from None
+        raise ProtocolError(400, "percent-encoded path is not valid UTF-8") from None
     if "\0" in "".join(decoded):
-        raise ProtocolError(400, "NUL in the path")
+        raise ProtocolError(400, "NUL byte in the path")
     return decoded

@@ -1,1 +1,1 @@
-"""The microscope: a page that shows the loop at work, and what feeds it."""
+"""The microscope: a page that shows and controls the event loop, and the HTTP API behind it."""

@@ -1,4 +1,4 @@
-"""The control of a held loop: it decides which events may pass; ``stepping`` and ``main_loop`` ask it.
+"""The control of a loop: it decides which events may pass; ``stepping`` and ``main_loop`` query it.
 
     Pace     Mode     Passes                       Then
     RUNNING  running  every event                  -
@@ -7,11 +7,11 @@
     TURN     paused   every event of one turn      PAUSED
     SLOW     slow     each event, after a delay    -
 
-A command of the page changes the pace; a breakpoint changes it to PAUSED. ``at`` is where the loop is held:
-it is set by ``hold``, and cleared by what lets the loop go on, which is a command or the end of a delay. From
-the time at which the server stops, the pace is RUNNING.
+A command from the page changes the pace; a breakpoint changes it to PAUSED. ``at`` is where the loop is held:
+``hold`` sets it, and a command or the end of a delay clears it. Once the server is stopping, the pace is
+always RUNNING.
 
-It knows no reactor and no clock.
+This module depends on no reactor and no clock.
 """
 
 from collections.abc import Iterable
@@ -20,13 +20,13 @@ from typing import NamedTuple
 
 from reactor.event_handler import EventHandler
 
-# Where the loop can be held: between two turns, before a call of an event handler (for an event, because it
-# asked to be called soon, for its deadline), and where a connection has entered a state.
+# Where the loop can be held: between two turns, before a call of an event handler (for an event, by a
+# request to be called soon, for its deadline), and where a connection has entered a state.
 BETWEEN, DISPATCH, CALLED_SOON, LATE, ENTER = "turn", "dispatch", "soon", "late", "enter"
 
 
 class Pace(Enum):
-    """How the loop may go on; the table is at the top of this file."""
+    """How the loop may proceed; see the table at the top of this file."""
 
     RUNNING = "running"
     PAUSED = "paused"
@@ -60,11 +60,11 @@ class Control:
         self.stop_at_slow = False
         self.reason = ""  # why the loop is paused
         self.stopping = False
-        self.waiting = ""  # what a paused loop waits for, since nothing is ready: "event", "turn" or ""
+        self.waiting = ""  # what a paused loop waits for if nothing is ready: "event", "turn" or ""
 
     @property
     def mode(self) -> str:
-        """The pace as the page has it: "running", "paused" or "slow"."""
+        """The pace as shown on the page: "running", "paused" or "slow"."""
         return PAUSED.value if self.pace in ONE_STEP else self.pace.value
 
     @property
@@ -75,11 +75,11 @@ class Control:
     # Commands.
 
     def pause(self) -> None:
-        """Hold where we are: between two turns, or where the loop is held already."""
-        self._pause("you asked")
+        """Hold the loop between two turns, or where it is held already."""
+        self._pause("paused on request")
 
     def resume(self) -> None:
-        """Resume the loop; breakpoints stay."""
+        """Resume the loop and keep the breakpoints."""
         self._let_go(RUNNING)
 
     def detach(self) -> None:
@@ -88,58 +88,58 @@ class Control:
         self.resume()
 
     def stop(self) -> None:
-        """Detach for ever: a server that stops must not be held."""
+        """Detach for good: a server that is stopping must not be held."""
         self.stopping = True
         self.detach()
 
     def slow_motion(self, delay: float) -> None:
-        """Hold for so many seconds before each event."""
+        """Hold the loop for ``delay`` seconds before each event."""
         self.delay = delay
         self._let_go(SLOW)
 
     def step_event(self) -> None:
         """Let one event handler be called, and hold before the next."""
-        self.reason = "one event"
+        self.reason = "after one event"
         self._let_go(EVENT)
 
     def step_turn(self) -> None:
         """Let one turn pass."""
-        self.reason = "one turn"
+        self.reason = "after one turn"
         self._let_go(TURN)
 
     def set_breakpoints(self, states: Iterable[str], slow: bool) -> None:
-        """Stop where a connection enters one of these states, and after a slow turn."""
+        """Pause where a connection enters one of these states, and after a slow turn."""
         self.stop_at_states, self.stop_at_slow = frozenset(states), slow
 
     # Called by the reactor that is controlled.
 
     def hold(self, position: Position) -> None:
-        """Note where the loop is held."""
+        """Record where the loop is held."""
         self.at, self.waiting = position, ""
 
     def event_passes(self) -> None:
-        """Note that an event handler is about to be called."""
+        """Record that an event handler is about to be called."""
         if self.pace is EVENT:
             self._enter(PAUSED)
 
     def delay_ended(self) -> None:
-        """Let the event pass that is held in slow motion."""
+        """Release an event that is held in slow motion."""
         if self.pace is SLOW:
             self.at = None
 
     def stop_at(self, what: str) -> None:
-        """Pause at a breakpoint; the caller holds the loop here, or it is held before the next event."""
+        """Pause at a breakpoint; the caller holds the loop, or it is held before the next event."""
         self._pause(f"breakpoint: {what}")
 
     def turn_ended(self, slow: bool) -> None:
-        """Pause after the one turn that might pass, and at the breakpoint for a slow turn."""
+        """Pause after a single step of one turn, and at the breakpoint for slow turns."""
         if slow and self.stop_at_slow:
             self.stop_at("a slow turn")
         elif self.pace is TURN:
             self._enter(PAUSED)
 
     def nothing_is_ready(self) -> None:
-        """Record that the event or the turn that may pass is not ready."""
+        """Record that a single step waits: no event is ready."""
         if self.pace in ONE_STEP:
             self.waiting = self.pace.value
 

@@ -1,8 +1,8 @@
-"""Demo clients: connections that show something at once, started by a button.
+"""Demo clients: connections that demonstrate one behaviour of the server each, started by a button.
 
-A client is an event handler of the outer reactor, and its script is a generator that sends and then yields
-how many seconds to wait. Clients connect to ``reactor.inspector.demo_server``, not to the main server. Their
-number and the time of each are bounded: a client closes when its script ends, at the latest after a minute.
+A client is an event handler of the outer reactor. Its script is a generator that sends requests and yields
+the number of seconds to wait. Clients connect to ``reactor.inspector.demo_server``, not to the main server.
+Their number is limited. A client closes its connection when its script ends, or after a minute.
 """
 
 import socket
@@ -14,8 +14,8 @@ from reactor.event_handler import EventHandler, Interest
 from reactor.inspector.demo_server import TOKEN_FIELD, DemoServer
 from reactor.loop import Reactor
 
-MAX_DEMOS, MAX_CLIENTS = 10, 200  # demos at once, and clients of all of them
-MAX_SECONDS = 60.0  # that a client stays
+MAX_DEMOS, MAX_CLIENTS = 10, 200  # concurrent demos, and their clients in total
+MAX_SECONDS = 60.0  # lifetime of a client
 
 Script = Callable[["DemoClient"], Iterator[float]]
 
@@ -35,14 +35,14 @@ def pipelining(client: "DemoClient") -> Iterator[float]:
 
 
 def one_byte(client: "DemoClient") -> Iterator[float]:
-    """Send a head that is not complete in time, a byte a second."""
+    """Send a request head at one byte a second, until it times out."""
     for index in range(int(MAX_SECONDS)):
         client.send(client.get("/echo/" + "slow-" * 12)[index : index + 1])
         yield 1.0
 
 
 def slow_reader(client: "DemoClient") -> Iterator[float]:
-    """Take a large response, 64 KiB four times a second."""
+    """Read a large response, 64 KiB four times a second."""
     client.interest = Interest.NONE
     client.send(client.get("/demo/large"))
     for _ in range(40):
@@ -52,7 +52,7 @@ def slow_reader(client: "DemoClient") -> Iterator[float]:
 
 
 def half_close(client: "DemoClient") -> Iterator[float]:
-    """Ask for a last answer, and be slow to say that we are done, too: the server is DRAINING meanwhile."""
+    """Send a last request and half-close late: the server stays in DRAINING until then."""
     client.interest = Interest.NONE
     client.send(client.get("/echo/last-words").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     yield 3.0
@@ -61,14 +61,14 @@ def half_close(client: "DemoClient") -> Iterator[float]:
 
 
 def block(client: "DemoClient") -> Iterator[float]:
-    """Request three times what blocks the loop."""
+    """Request a blocking handler three times."""
     for _ in range(3):
         client.send(client.get("/demo/block"))
         yield 1.5
 
 
 def one_of_many(client: "DemoClient") -> Iterator[float]:
-    """Come a little later than the one before, and send three requests."""
+    """Wait a little longer than the previous client, then send three requests."""
     yield client.index * 0.02
     for number in range(3):
         client.send(client.get(f"/echo/{client.index}-{number}"))
@@ -76,7 +76,7 @@ def one_of_many(client: "DemoClient") -> Iterator[float]:
 
 
 class Demo(NamedTuple):
-    """One button: what it says, and so many clients with one script."""
+    """One demo: the texts of its button, the script, and the number of clients that run it."""
 
     name: str
     title: str
@@ -90,17 +90,17 @@ DEMOS = {
     for each in (
         Demo("keep-alive", "Keep-alive", "one connection, five requests, one a second", keep_alive),
         Demo("pipelining", "Pipelining", "eight requests at once, three times", pipelining),
-        Demo("one-byte", "One byte a second", "a head that is not complete in time: 408", one_byte),
-        Demo("slow-reader", "Slow reader", "4 MiB, taken in small pieces: backpressure", slow_reader),
+        Demo("one-byte", "One byte a second", "an incomplete request head: timeout, 408", one_byte),
+        Demo("slow-reader", "Slow reader", "a 4 MiB response, read slowly: backpressure", slow_reader),
         Demo(
             "half-close",
             "Half-close",
-            "the server has said its last, and waits for the client to end",
+            "the server has sent its last response and waits for the client to close",
             half_close,
         ),
         Demo("block", "Blocking handler", "a handler blocks the loop for 200 ms, three times", block),
         Demo(
-            "hundred", "A hundred at once", "a hundred connections with three requests each", one_of_many, 100
+            "hundred", "A hundred clients", "a hundred connections with three requests each", one_of_many, 100
         ),
     )
 }
@@ -118,7 +118,7 @@ class DemoClient(EventHandler):
         if script is slow_reader:
             self.handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.handle.setblocking(False)
-        # On the loopback interface it is connected at once, or as soon as the accept queue has room.
+        # A loopback connection is established immediately, or once the accept queue has room.
         self.handle.connect_ex(address)
         self.index = index
         self._outer = outer
@@ -129,24 +129,24 @@ class DemoClient(EventHandler):
 
     @property
     def gone(self) -> bool:
-        """True when it has left."""
+        """True when the connection is closed."""
         return self._gone
 
-    # What a script does.
+    # Called by scripts.
 
     def get(self, path: str) -> bytes:
         """Return the head of a request with the token."""
         return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{TOKEN_FIELD}: {self._token}\r\n\r\n".encode()
 
     def send(self, data: bytes) -> None:
-        """Send bytes; requests are small, and what cannot be sent at once is not."""
+        """Send bytes; requests are small, and whatever does not fit into the send buffer is dropped."""
         try:
             self.handle.send(data)
         except OSError:
             pass
 
     def receive(self, count: int = 1 << 16) -> None:
-        """Take what came."""
+        """Read and discard bytes; close the connection at their end."""
         try:
             if not self.handle.recv(count):
                 self.leave()
@@ -156,20 +156,20 @@ class DemoClient(EventHandler):
             self.leave()
 
     def half_close(self) -> None:
-        """Say that no more comes."""
+        """Shut down the sending side."""
         try:
             self.handle.shutdown(socket.SHUT_WR)
         except OSError:
             pass
 
-    # What the reactor calls.
+    # Called by the reactor.
 
     def on_readable(self) -> None:
-        """Take what came."""
+        """Read and discard bytes."""
         self.receive()
 
     def on_deadline(self) -> None:
-        """Go on with the script; leave at its end."""
+        """Continue the script; close the connection at its end."""
         wait = next(self._script, None) if self._outer.now < self._ends else None
         if wait is None:
             self.leave()
@@ -177,7 +177,7 @@ class DemoClient(EventHandler):
             self.deadline = self._outer.now + wait
 
     def on_failure(self) -> None:
-        """Leave."""
+        """Close the connection."""
         self.leave()
 
     def leave(self) -> None:
@@ -190,7 +190,7 @@ class DemoClient(EventHandler):
 
 
 class DemoRunner:
-    """Starts demos; has those that run, and the server of their clients."""
+    """Starts demos, and keeps track of those that run."""
 
     def __init__(self, outer: Reactor, server: DemoServer) -> None:
         self._outer = outer
@@ -199,12 +199,12 @@ class DemoRunner:
 
     @property
     def running(self) -> list[str]:
-        """The names of those that run."""
+        """The names of the running demos."""
         self._running = [each for each in self._running if any(not client.gone for client in each[1])]
         return [name for name, _ in self._running]
 
     def start(self, demo: Demo) -> bool:
-        """Start a demo; return False when too many run; raise StartError or OSError."""
+        """Start a demo; return False if too many are running; raise StartError or OSError."""
         clients = sum(len(each) for _, each in self._running) if self.running else 0
         if len(self._running) >= MAX_DEMOS or clients + demo.clients > MAX_CLIENTS:
             return False
@@ -223,7 +223,7 @@ class DemoRunner:
         return True
 
     def close(self) -> None:
-        """Close every client, and their server."""
+        """Close all clients and the demo server."""
         for _, clients in self._running:
             for client in clients:
                 client.leave()

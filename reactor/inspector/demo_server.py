@@ -1,16 +1,16 @@
 """The demo server: a separate listener, so that the demos do not change the routes of the server.
 
     Listener      127.0.0.1, any free port; opened for the first demo, closed when the server stops
-    Routes        /echo/{text...}, /demo/block, /demo/large; nothing else
-    Access        every request needs the token in Demo-Token, which only the demo clients know; without it
-                  the answer is 403, before a handler or a sink is called
-    Loop          the main one, with the settings of the server: a blocking handler blocks the real loop, and
-                  the deadlines are the real ones
-    Connections   numbered -1, -2, ...: they are shown by the inspector, and are not among those of the
-                  server (its connection limit, access log, /connections, metrics of requests)
+    Routes        /echo/{text...}, /demo/block, /demo/large
+    Access        every request needs the token in Demo-Token, which only the demo clients know; otherwise
+                  the response is 403, before a handler or a sink is called
+    Loop          the main loop, with the settings of the server: a blocking handler blocks the real loop, and
+                  the timeouts are the real ones
+    Connections   numbered -1, -2, ...: shown by the inspector, but not counted as connections of the server
+                  (in its connection limit, access log, /connections, request metrics)
 
-The listener is not opened at start: without demos no other port and no other descriptor is used, and where it
-cannot be opened only the demos fail.
+The listener is not opened at startup: no port or file descriptor is used until the first demo, and if it
+cannot be opened, only the demos fail.
 """
 
 import select
@@ -40,7 +40,7 @@ LARGE = 4 << 20  # bytes
 
 
 class DemoRouter(Router):
-    """A router whose routes, refusals included, require the token."""
+    """A router whose routes, error responses included, require the token."""
 
     def __init__(self, token: str) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class DemoRouter(Router):
         self.get("/demo/large")(large)
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
-        """Return the route that a plain router finds, with the check of the token."""
+        """Return the route found by the base class, with a check of the token."""
         route, params = super().resolve(method, segments)
         return with_check(route, self._check), params
 
@@ -61,18 +61,18 @@ class DemoRouter(Router):
 
 
 def echo(request: Request) -> Response:
-    """Answer the rest of the path."""
+    """Return the rest of the path."""
     return Response.text(request.params["text"])
 
 
 def block(request: Request) -> Response:
-    """Do what no handler should do: block the loop."""
+    """Block the loop, which no handler should do."""
     select.select((), (), (), BLOCKS_FOR)
     return Response.text(f"the loop was blocked for {BLOCKS_FOR * 1000:.0f} ms\n")
 
 
 def large(request: Request) -> Response:
-    """Answer more than a slow reader takes at once."""
+    """Return a body that does not fit into the kernel's buffers."""
     return Response(200, b"." * LARGE, (("Content-Type", "text/plain"),))
 
 
@@ -80,9 +80,9 @@ def large(request: Request) -> Response:
 
 
 class ServedEvents:
-    """Forwards events to a subscriber, without those of demo connections.
+    """Forwards events to a subscriber, except those of demo connections.
 
-    Events are filtered only while there are demo connections; otherwise the same list is forwarded.
+    Events are filtered only while there are demo connections; otherwise the list is forwarded unchanged.
     """
 
     def __init__(self, subscriber: EventCallback) -> None:
@@ -90,13 +90,13 @@ class ServedEvents:
         self._left_out: ServerContext | None = None
 
     def leave_out(self, context: ServerContext) -> None:
-        """Leave out the events of a server's connections until the last of them is closed."""
+        """Filter out the events of a server's connections until the last of them is closed."""
         self._left_out = context
 
     def __call__(self, events: list[Event]) -> None:
         """Forward events."""
         if self._left_out is not None:
-            # Called at the end of a turn: this list still has the last CLOSED event.
+            # Called at the end of a turn: this list still contains the last CLOSED event.
             if not self._left_out.connections:
                 self._left_out = None
             events = [each for each in events if not is_of_connection(each) or each[2].number > 0]
@@ -120,13 +120,13 @@ class DemoContext(ServerContext):
 
 
 class DemoListener(Acceptor):
-    """Accepts the demo connections; shown as "demolistener" among the handles."""
+    """Accepts the demo connections; its display name is "demolistener"."""
 
     __slots__ = ()
 
 
 class DemoServer:
-    """Serves the demo clients in the loop of a server; ``served`` leave out their connections."""
+    """Serves the demo clients in the loop of a server; ``served`` filter out their events."""
 
     def __init__(
         self, server: ServerContext, inner: SteppedReactor, served: Sequence[ServedEvents] = ()
@@ -162,6 +162,6 @@ class DemoServer:
         return self._listener is not None and self._listener.handle.fileno() >= 0
 
     def _close_when_stopping(self) -> None:
-        """Close when the server stops: demo connections must not delay it."""
+        """Close if the server is stopping: demo connections must not delay the shutdown."""
         if self._server.state is not ServerState.RUNNING:
             self.close()

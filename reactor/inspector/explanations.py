@@ -1,6 +1,6 @@
-"""Explanations: the steps of the loop in words, each with the file and line of its function.
+"""Explanations of the loop's steps, each with the file and line of the function that implements it.
 
-File and line are read from the function, so that they are always right.
+File and line are read from the function object, so they are always correct.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from reactor.server.write_buffer import WriteBuffer
 
 
 class Step(NamedTuple):
-    """One step, and the function that takes it."""
+    """One step, and the function that implements it."""
 
     name: str
     title: str
@@ -24,7 +24,7 @@ class Step(NamedTuple):
     function: Callable[..., object]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON for the page."""
+        """Return the step as JSON for the page."""
         file = self.function.__module__.replace(".", "/") + ".py"
         line = self.function.__code__.co_firstlineno
         return {"name": self.name, "title": self.title, "words": self.words, "file": file, "line": line}
@@ -34,88 +34,89 @@ STEPS = (
     Step(
         "earliest",
         "Look up the earliest deadline",
-        "Of all that is waited for, what comes first? The loop may sleep until then, and not longer. "
-        "A heap has the answer at its top; a deadline that only moves later is not even moved in it.",
+        "The loop may sleep until the earliest deadline of all event handlers, and no longer. Deadlines "
+        "are kept in a heap, with the earliest at its top. A deadline that is only postponed is not moved "
+        "in the heap.",
         Deadlines.earliest,
     ),
     Step(
         "select",
         "Demultiplex",
-        "One call to the kernel waits for all handles at once: select, epoll or kqueue. It returns "
-        "those that are ready, or nothing when the deadline passes. This is the only place where the "
-        "loop sleeps.",
+        "One system call (select, epoll or kqueue) waits for all handles at once. It returns the handles "
+        "that are ready, or none if the deadline has passed. The loop sleeps nowhere else.",
         Reactor._demultiplex,
     ),
     Step(
         "dispatch",
         "Dispatch",
-        "Each ready handle's event handler is called, one after the other, in this one thread. None "
-        "may wait: while one works, all others stand still. Afterwards the loop asks what it waits "
-        "for now.",
+        "The loop calls the event handlers of the ready handles one after the other, in a single thread. "
+        "None of them may block: while one runs, all others wait. After each call the loop reads the "
+        "handler's interest and deadline again.",
         Reactor._dispatch,
     ),
     Step(
         "soon",
         "Call soon",
-        "A connection that has received more requests than its share of a turn answers the others in "
-        "the next turn, which then does not sleep. So the other connections are served in between.",
+        "A connection that has received more requests than its share of a turn answers the rest in the "
+        "next turn, which does not sleep. The other connections are served in between.",
         Reactor.soon,
     ),
     Step(
         "late",
         "Deadlines",
-        "Who was to be done by now and is not, is called by on_deadline: a head that is not complete, "
-        "a client that reads nothing, a connection that is idle for too long.",
+        "Event handlers whose deadline has passed are called by on_deadline: the request head is "
+        "incomplete, the client does not read the response, or the connection has been idle for too long.",
         Deadlines.due,
     ),
     Step(
         "accept",
         "Accept",
-        "The listening handle is readable when somebody wants to connect. Each connection gets a "
-        "handle of its own, and is registered with the selector.",
+        "The listening handle is readable when a client has connected. Each accepted connection has a "
+        "handle of its own, which is registered with the selector.",
         Acceptor._accept,
     ),
     Step(
         "receive",
         "Receive",
-        "A readable handle has octets, and recv returns what has come: a whole request, several, or "
-        "half of one. Never more than a turn's share, so that others have theirs.",
+        "recv returns the bytes that have arrived: one request, several, or part of one. A connection "
+        "reads at most its share of a turn, so that the others are served as well.",
         Connection.on_readable,
     ),
     Step(
         "parse",
         "Parse",
-        "The octets are added to what was there, and the parser is asked for the next request. When "
-        "it is not complete, nothing waits for the rest: the connection goes back to the selector.",
+        "The bytes are appended to the parser's buffer, and the parser returns the next request. If the "
+        "request is incomplete, nothing blocks: the connection waits in the selector until more bytes "
+        "arrive.",
         Parser.next_request,
     ),
     Step(
         "handler",
         "Call the handler",
-        "The route was found when the head was complete. Its handler is a plain function from a "
-        "request to a response; whatever it takes, everybody waits for it.",
+        "The route was found when the head was complete. Its handler is a plain function that takes a "
+        "request and returns a response. All other connections wait until it returns.",
         Connection._respond,
     ),
     Step(
         "serialize",
         "Serialize",
-        "The response becomes octets: the status line, the fields, the content, compressed where the "
-        "client prefers that.",
+        "The response is converted to bytes: the status line, the headers and the body, which is "
+        "compressed if the client prefers that.",
         Serializer.serialize,
     ),
     Step(
         "send",
         "Send",
-        "Sending is tried at once, and most responses fit into what the kernel holds. Only what does "
-        "not fit waits for the handle to become writable; only then the selector is told to wait for "
-        "that.",
+        "The response is sent at once, and most responses fit into the kernel's send buffer. If one does "
+        "not fit, the rest stays in the write buffer, and WRITE is registered with the selector until it "
+        "is sent.",
         WriteBuffer.flush,
     ),
     Step(
         "enter",
         "Enter a state",
-        "The state alone says what is waited for and for how long. One method changes it, and the "
-        "loop looks at the two attributes that it leaves behind: interest and deadline.",
+        "The state of a connection determines which events it waits for, and its timeout. One method "
+        "changes the state and sets two attributes that the loop reads: interest and deadline.",
         Connection._enter,
     ),
 )

@@ -1,13 +1,13 @@
-"""The inspector: a second, small server in the same thread, which looks at the first one and can hold it.
+"""The inspector: a second, small server in the same thread that shows the first one and can hold its loop.
 
     inspector = inspected(subscribers, host, port)
     with closing(inspector), Server(routes, instrumentation=inspector) as server:
         server.run()
 
-Its reactor is the outer one. It serves the inspector's own listening handle with the same acceptor and the
-same connections as any server of ours, and waits for the main reactor as for one more handle: see
-``reactor.inspector.main_loop``. Signals are heard by the outer reactor, too, so that a server that is held
-can still be stopped.
+Its reactor is the outer one. It serves the inspector's own listening handle with the same Acceptor and
+Connection classes, and waits for the main reactor as for one more handle: see
+``reactor.inspector.main_loop``. Signals are handled by the outer reactor, so that a held server can still be
+stopped.
 """
 
 import selectors
@@ -32,15 +32,15 @@ from reactor.settings import Settings
 
 HOST, PORT = "127.0.0.1", 4222
 MAX_CONNECTIONS = 100
-# Seconds without progress after which a page counts as closed: one whose network is gone must not keep the
-# loop held. At least one frame a second is sent to it.
+# Write timeout of a page, in seconds: a page that lost its network must not keep the loop held. At least one
+# frame a second is sent to each page.
 PAGE_TIMEOUT = 10.0
 
 
 class Inspector(Instrumentation):
-    """The instrumentation of a server that is shown, and can be held, on a listening socket of its own.
+    """The instrumentation of an inspected server; the inspector has a listening socket of its own.
 
-    ``installers`` add routes. ``served`` are forwarded the events without those of demo connections.
+    ``installers`` add routes. ``served`` receive all events except those of demo connections.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Inspector(Instrumentation):
         self._installers = installers
         self._served = served
         self._context = ServerContext(outer, routes, Settings(stall_timeout=PAGE_TIMEOUT))
-        self._stack = ExitStack()  # what ``on_start`` has begun
+        self._stack = ExitStack()  # closes what ``on_start`` has opened
 
     def on_start(self, server: Server) -> None:
-        """Serve the page of a server."""
+        """Start to serve the inspector of a server."""
         demo_server = DemoServer(server.context, self._main, self._served)
         subscribers = Subscribers(server, self._main, self.run_loop, demo_server)
         install(self._routes, subscribers)
@@ -79,7 +79,7 @@ class Inspector(Instrumentation):
         self.run_loop.register(subscribers)
 
     def on_signal(self, server: Server, number: int) -> None:
-        """Pass a signal on to the server, which hears it in a turn of its own, and between two calls."""
+        """Forward a signal to the server, which handles it in a turn of its own, between two calls."""
         if number == signal.SIGUSR1:
             server.on_signal(number)
             return
@@ -88,7 +88,7 @@ class Inspector(Instrumentation):
         server.call_soon(server.on_signal, number)
 
     def on_close(self) -> None:
-        """Close the connections of the inspector; those of the server are closed after it, and never held."""
+        """Close the connections of the inspector; closing those of the server afterwards is never held."""
         self.control.stop()
         self._stack.close()
 
@@ -115,20 +115,22 @@ def inspected(
 ) -> Inspector:
     """Open the listening socket of an inspector; raise StartError, also if the selector cannot be polled.
 
-    ``served_subscribers`` receive the events of the server without those of demo connections. ``outer`` is
-    the reactor of the inspector, whose clock both servers use. It is also served at host ``names``.
+    ``served_subscribers`` receive the server's events except those of demo connections. ``outer`` is the
+    reactor of the inspector; both servers use its clock. ``names`` are additional allowed hosts.
     """
     slow_turn = (Settings() if settings is None else settings).slow_turn
     selector = selectors.DefaultSelector()
     try:
         if not hasattr(selector, "fileno"):
-            raise StartError("--inspect needs a selector that can itself be waited for: epoll or kqueue")
+            raise StartError(
+                "--inspect requires epoll or kqueue: the default selector has no file descriptor"
+            )
         listener = listen(host, port)
     except StartError:
         selector.close()
         raise
     if hasattr(socket, "TCP_USER_TIMEOUT"):
-        # Inherited by connections: it closes those whose frames are never acknowledged.
+        # Inherited by connections: the kernel closes those whose data is never acknowledged.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(PAGE_TIMEOUT * 1000))
     outer = Reactor() if outer is None else outer
     served = [ServedEvents(each) for each in served_subscribers]

@@ -1,18 +1,18 @@
-"""The main loop as one handle among others: an epoll handle can itself be waited for.
+"""The main loop as an event handler of another reactor: an epoll handle can itself be polled.
 
-A selector is a handle, too. ``epoll_create`` and ``kqueue`` return a descriptor, and it is *readable*
-when something that is registered with it is ready. So one reactor can wait for another:
+``epoll_create`` and ``kqueue`` return a file descriptor, which is *readable* when a handle that is registered
+with it is ready. So one reactor can wait for another:
 
     the outer reactor waits for    its listening handle, its browsers, and the main selector
-    the main selector waits for    everything that the server serves
+    the main selector waits for    the handles of the server
 
 When the main selector becomes readable, or the main loop's earliest deadline passes, the outer reactor
-calls us as it calls any event handler, and at the end of its own turn we take one of the main loop. To
-pause it is to wait for that handle no more. The clients are still connected, their octets wait in the
-kernel, and the outer reactor goes on serving the page on which somebody looks at it all: in one thread.
+calls this event handler like any other, and a turn of the main loop runs at the end of the outer turn. To
+pause the main loop, the outer reactor stops waiting for that handle. The clients stay connected, their bytes
+stay in the kernel, and the outer reactor continues to serve the inspector's page, all in one thread.
 
-That is also how loops are nested in earnest: a toolkit with a loop of its own that has to wait for
-another's, a library that hands out its epoll handle instead of a hundred sockets.
+Event loops are nested in the same way elsewhere: a GUI toolkit waits for another library's loop, or a library
+exposes its epoll handle instead of a hundred sockets.
 """
 
 import selectors
@@ -27,23 +27,23 @@ from reactor.loop import Reactor
 
 
 class Steppable(Protocol):
-    """A reactor whose turns another reactor can take."""
+    """A reactor whose turns are run by another reactor."""
 
     turns: int
 
     @property
     def selector(self) -> selectors.BaseSelector:
-        """What the other reactor waits for."""
+        """The selector that the other reactor waits for."""
 
     def earliest(self) -> float:
-        """Return when the next turn is due if no handle becomes ready: -inf for now, inf for never."""
+        """Return when the next turn is due if no handle becomes ready (-inf: now, inf: never)."""
 
     def turn(self) -> None:
-        """Take a turn that does not sleep."""
+        """Run a turn that does not sleep."""
 
 
 class Timer(EventHandler):
-    """Calls a function once, at a time of the reactor's clock."""
+    """Calls a function once, at a given time of the reactor's clock."""
 
     __slots__ = ("_function",)
 
@@ -58,7 +58,7 @@ class Timer(EventHandler):
 
 
 class MainLoop(EventHandler):
-    """Takes a turn of the main reactor when one is due, and holds it as its control says."""
+    """Runs a turn of the main reactor when one is due, and holds it according to its control."""
 
     __slots__ = ("_clock", "_control", "_inner", "_is_due", "_is_in_turn", "_outer", "_timer")
 
@@ -75,16 +75,16 @@ class MainLoop(EventHandler):
         self._await()
 
     def on_readable(self) -> None:
-        """Note that something is ready."""
+        """Record that a handle of the main loop is ready."""
         self._is_due = True
 
     def on_deadline(self) -> None:
-        """Note that a deadline has passed."""
+        """Record that a deadline of the main loop has passed."""
         self.deadline = inf
         self._is_due = True
 
     def hold(self, position: Position, seconds: float) -> None:
-        """Hold the main loop in the middle of its turn: the outer reactor takes turns from within it."""
+        """Hold the main loop in the middle of its turn: run turns of the outer reactor in the meantime."""
         self._suspend(position)
         self._timer.deadline = self._outer.clock() + seconds
         self._outer.refresh(self._timer)
@@ -98,10 +98,10 @@ class MainLoop(EventHandler):
         self._resume()
 
     def _end_outer_turn(self) -> None:
-        """Take a turn of the main loop, if one is due, and if it may.
+        """Run a turn of the main loop if one is due and the control allows it.
 
-        At the end of the outer turn and not in one of its calls: where the main loop is held, every handler
-        of the outer turn has been called before.
+        This happens at the end of the outer turn, so that every handler of the outer turn has been called
+        before the main loop is held.
         """
         if self._is_in_turn:
             return
@@ -120,7 +120,7 @@ class MainLoop(EventHandler):
             self._control.nothing_is_ready()
 
     def _stay(self) -> None:
-        """Hold the main loop between two turns: the outer reactor does not wait for it."""
+        """Hold the main loop between two turns: the outer reactor stops waiting for it."""
         if self._control.at is None:
             self._suspend(Position(BETWEEN, self._inner.turns, None, "", self._control.reason))
 
@@ -138,7 +138,7 @@ class MainLoop(EventHandler):
         self._await()
 
     def _await(self) -> None:
-        """Wait for the main loop, and for its earliest deadline, translated to the outer clock."""
+        """Wait for the main selector and for the earliest deadline, converted to the outer clock."""
         earliest = self._inner.earliest()
         waits = earliest - self._clock.read()
         self.deadline = inf if earliest == inf else self._outer.clock() + max(0.0, waits)

@@ -1,13 +1,12 @@
-"""Access to the inspector: for its own page and for programs, and not for pages of other sites.
+"""Access control of the inspector: its own page and programs are allowed, pages of other sites are not.
 
-1. Host must be one of ``reactor.allowed_hosts``: ``localhost``, an IP address, or the name that was given to
-   ``--inspect`` or ``--allowed-host``. A page whose name resolves to this machine (DNS rebinding) has
-   another one.
-2. Origin, which a browser sends with whatever changes something, must be the same as Host.
-3. Sec-Fetch-Site, which newer browsers send with everything, must not say that it was another site, unless a
-   link to the page itself was followed: the page alone shows nothing of the server.
+1. Host must be allowed (``reactor.allowed_hosts``): ``localhost``, an IP address, or a name given with
+   ``--inspect`` or ``--allowed-host``. This rejects other names that resolve to this machine (DNS rebinding).
+2. Origin, which a browser sends with every POST, must match Host.
+3. Sec-Fetch-Site, which newer browsers send with every request, must not indicate another site, except for
+   navigation to the page itself, which contains no data of the server.
 
-So a web page elsewhere can neither pause a server nor read what is on it.
+So a page on another site can neither pause the server nor read its data.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,9 +20,9 @@ from reactor.routing import Route, Router
 
 
 class LocalRouter(Router):
-    """A router that answers only the inspector's own page, and programs.
+    """A router that rejects requests of pages of other sites.
 
-    It is served at ``host``, and at ``names`` besides ``localhost`` and IP addresses.
+    Besides ``localhost`` and IP addresses, ``host`` and ``names`` are allowed as Host.
     """
 
     def __init__(self, host: str, names: Iterable[str] = ()) -> None:
@@ -31,22 +30,22 @@ class LocalRouter(Router):
         own = host.lower().removesuffix(".")
         self._hosts = AllowedHosts(
             [*names, own] if is_name(own) else names,
-            "the inspector is served at localhost, IP addresses and names given with --allowed-host",
+            "Host must be localhost, an IP address, or a name given with --allowed-host",
         )
 
     def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
-        """Return the route that a plain router finds, with the check of where a request comes from."""
+        """Return the route found by the base class, with a check of Host and Origin."""
         route, params = super().resolve(method, segments)
         return with_check(route, self._check), params
 
     def _check(self, request: Request) -> None:
         self._hosts.check(request)
         if is_cross_origin(request, "http", check_site=not _follows_link(request)):
-            raise HTTPError(403, "a page of another site may not use the inspector")
+            raise HTTPError(403, "cross-origin requests to the inspector are not allowed")
 
 
 def _follows_link(request: Request) -> bool:
-    """Say whether a browser opens the page in a tab, as a link or a bookmark has it."""
+    """Return True if a browser navigates to the page, by a link or a bookmark."""
     field = request.headers.get
     is_navigation = field("sec-fetch-mode") == "navigate" and field("sec-fetch-dest") == "document"
     return is_navigation and request.path == "/" and request.method in ("GET", "HEAD")

@@ -1,16 +1,17 @@
 """The page of the inspector: one HTML document that includes its style and its scripts.
 
-    page.html    the elements that are there before the first frame
-    page.css     how it looks, in the light and in the dark; one colour for each state
+    page.html    the static elements
+    page.css     the style, light and dark; one colour for each state
     turn.js      the turn: its steps, and a bar for each of the last 200
-    flow.js      the transitions between the states, as arcs that light up
-    board.js     the state board: lanes, and chips that glide from one to another
-    panel.js     one connection: its history, its traffic, its row in the table
+    flow.js      the transitions between states, as arcs
+    board.js     the state board: a lane for each state, a chip for each connection
+    panel.js     one connection: its history, its traffic, its row in the state table
     page.js      the stream of frames, the controls, and the lists at the side
 
-The files are read from the folder ``assets`` of this package, once, also from a zip file. The page loads
-nothing else, and its policy allows nothing else: only these scripts and styles, by their hashes (Content
-Security Policy, level 3), and only connections to its own server. All that it shows comes over ``/events``.
+The files are read once from the package's folder ``assets``, which may be in a zip file. The page loads
+nothing else, and its Content Security Policy (level 3) allows nothing else: only these scripts and styles, by
+their hashes, and only connections to its own server. Its data comes from ``/events`` and
+``/connections/{number}``.
 """
 
 from importlib.resources import files

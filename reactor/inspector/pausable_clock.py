@@ -1,4 +1,4 @@
-"""A clock that stands still while the loop is held, so that no deadline passes meanwhile."""
+"""A clock that is stopped while the loop is held, so that no deadline passes in that time."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class PausableClock(NamedTuple):
-    """A clock, in seconds, that stands still while it is held, and resumes as if no time had passed."""
+    """A clock, in seconds, that can be stopped, and resumes as if no time had passed."""
 
     read: Callable[[], float]
     hold: Callable[[], None]
@@ -14,9 +14,9 @@ class PausableClock(NamedTuple):
 
 
 def pausable(clock: Callable[[], float] = time.monotonic) -> PausableClock:
-    """Make a clock that can be held.
+    """Return a pausable clock.
 
-    Functions around two variables, since it is read eight times a request, and to call an object takes
+    It consists of closures because it is read eight times per request, and calling an object would take
     twice as long.
     """
     held_at: float | None = None

@@ -1,23 +1,23 @@
-r"""Redaction of the bytes that the inspector shows: heads without their secrets; never content.
+r"""Redaction of the bytes that the inspector shows: heads without secrets, and never a body.
 
-    came in       a line that names Authorization or Cookie is cut after the name; what follows a head that
-                  announces content is hidden until the connection is idle again
-    went out      the head of a response; the rest is counted
+    received      a line that names Authorization or Cookie is cut after the name; everything after a head
+                  that announces a body is hidden until the connection is idle again
+    sent          the head of a response is shown; the remaining bytes are counted
 
-It works for bytes that arrive one by one, and errs by hiding: after content only the parser knows where the
-next head begins.
+It works for bytes that arrive one at a time, and hides too much rather than too little: after a body only the
+parser knows where the next head begins.
 """
 
 import re
 
-MAX_LENGTH = 600  # characters of one piece that are kept
+MAX_LENGTH = 600  # maximum number of characters kept of one chunk
 _SECRETS = (b"authorization", b"cookie")
 _CONTENT = re.compile(rb"(?:content-length[ \t]*:[ \t]*0*[1-9+-]|transfer-encoding[ \t]*:)", re.IGNORECASE)
 _ESCAPES = {"\r": "\\r", "\n": "\\n", "\t": "\\t", "\\": "\\\\"}
 
 
 def printable(data: bytes) -> str:
-    r"""Write bytes so that every one of them is seen, and cut what is long.
+    r"""Return bytes as printable ASCII with escapes, truncated to MAX_LENGTH.
 
     >>> printable(b"a\r\n\x00\xff")
     'a\\r\\n\\x00\\xff'
@@ -30,33 +30,33 @@ def printable(data: bytes) -> str:
 
 
 class HeadRedactor:
-    """Redacts the incoming bytes of one connection, in the pieces in which they arrive."""
+    """Redacts the bytes received on one connection, chunk by chunk."""
 
     __slots__ = ("_announces", "_begun", "_hides", "_line")
 
     def __init__(self) -> None:
-        self._line = b""  # what has come of the present line
-        self._begun = False  # a line of the present head has come
-        self._announces = False  # the present head announces content
+        self._line = b""  # the current line so far
+        self._begun = False  # at least one line of the current head has been received
+        self._announces = False  # the current head announces a body
         self._hides = False
 
     def show(self, data: bytes) -> str:
-        """Return what may be shown of a piece."""
+        """Return the part of a chunk that may be shown."""
         shown = []
         while data:
             if self._hides:
-                shown.append(f"[{len(data)} octets of content]")
+                shown.append(f"[{len(data)} B hidden]")
                 break
             line, newline, data = data.partition(b"\n")
             shown.append(self._show_line(line + newline))
         return "".join(shown)
 
     def idle(self) -> None:
-        """Begin anew: nothing of what came is left over."""
+        """Reset: the connection is idle, no received bytes are left."""
         self._line, self._begun, self._announces, self._hides = b"", False, False, False
 
     def hide(self) -> None:
-        """Hide everything until the connection is idle: what came before is not known."""
+        """Hide everything until the connection is idle: the bytes received before are unknown."""
         self._hides = True
 
     def _show_line(self, piece: bytes) -> str:
@@ -64,7 +64,7 @@ class HeadRedactor:
         line = self._line = self._line + piece
         lower = line.lower()
         ends = [index + len(word) for word in _SECRETS if (index := lower.find(word)) >= 0]
-        # A line that continues another (obs-fold) has its secret, and so may one that is too long to keep.
+        # A continuation line (obs-fold) may contain the secret of the line before; so may an overlong line.
         if line[:1] in (b" ", b"\t") or start > 16_384:
             ends.append(0)
         end = min(ends, default=len(line))
@@ -84,13 +84,13 @@ class HeadRedactor:
 
 
 def head_of(response: bytes) -> bytes:
-    """Return the head of a response, which may be shown: what follows it is content."""
+    """Return the head of a response, which may be shown; the rest is the body."""
     return response[: response.find(b"\r\n\r\n") + 4]
 
 
 def show_outgoing(head: bytes, count: int) -> str:
-    """Return what may be shown of ``count`` sent bytes, which begin with ``head`` unless that is empty."""
+    """Return the text shown for ``count`` sent bytes, which begin with ``head`` unless that is empty."""
     if not head:
-        return f"[{count} octets]"
+        return f"[{count} B hidden]"
     rest = count - len(head)
-    return printable(head[:count]) + (f"[{rest} octets of content]" if rest > 0 else "")
+    return printable(head[:count]) + (f"[{rest} B of body]" if rest > 0 else "")

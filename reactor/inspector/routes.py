@@ -5,19 +5,19 @@
     GET /events               server-sent events: hello, then frames
     GET /connections/{number} one connection, as JSON
     POST /control             pause, resume, event, turn, slow
-    POST /breakpoints         the states at which to stop, and whether at a slow turn
+    POST /breakpoints         set the states at which to pause, and whether to pause after a slow turn
     POST /demos               start a demo
 
     For programs, by ``endpoints``:
-    GET /metrics              Prometheus' text, or OpenMetrics by Accept
-    GET /healthz              200 while the loop that serves this runs
+    GET /metrics              Prometheus text format, or OpenMetrics by Accept
+    GET /healthz              200 while the inspector's loop runs
     GET /readyz               200 while connections are accepted, 503 while the server stops
     GET /connections          every connection, as JSON
 
-The body of a POST must be application/json, which a form of another site cannot send.
+The body of a POST must be application/json, which a form on another site cannot send.
 
-Demo connections are not among the connections, and their requests are not counted; the metrics of the loop
-(turns, lag, busy seconds) include the work that they cause, since the loop does it.
+Demo connections are not listed under /connections, and their requests are not counted. The metrics of the
+loop (turns, lag, busy seconds) include the work they cause.
 """
 
 import json
@@ -26,10 +26,10 @@ from typing import Any
 
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import LiveStream, Request, Response
-from reactor.inspector.demo import DEMOS
+from reactor.inspector.demo import DEMOS, MAX_CLIENTS, MAX_DEMOS
 from reactor.inspector.page import HTML_HEADERS, PAGE
 from reactor.inspector.snapshot import STATES
-from reactor.inspector.subscribers import Subscribers
+from reactor.inspector.subscribers import MAX_PAGES, Subscribers
 from reactor.observe.events import descriptor_of, peer_of
 from reactor.observe.metrics import Metrics
 from reactor.observe.prometheus import negotiate, render
@@ -42,9 +42,9 @@ MAX_BODY = 4096  # bytes of a request body
 MAX_LISTED = 1000  # connections
 JSON_HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 EVENT_STREAM = (("Content-Type", "text/event-stream"), ("Cache-Control", "no-store"))
-DELAYS = 0.01, 60.0  # seconds, the least and the greatest of slow motion
+DELAYS = 0.01, 60.0  # seconds, the minimum and maximum delay of slow motion
 
-# Given the router of the inspector and the server: more routes.
+# Registers more routes, given the router of the inspector and the server.
 Installer = Callable[[Router, Server], None]
 
 
@@ -64,7 +64,7 @@ def install(routes: Router, subscribers: Subscribers) -> None:
     def events(request: Request) -> Response:
         stream = LiveStream()
         if request.method != "HEAD" and not subscribers.add(stream):
-            raise HTTPError(503, "too many pages look at this server already")
+            raise HTTPError(503, f"too many pages are open (limit {MAX_PAGES})")
         return Response(200, stream, EVENT_STREAM)
 
     @routes.get("/connections/{number}")
@@ -74,7 +74,7 @@ def install(routes: Router, subscribers: Subscribers) -> None:
         is_number = digits.isascii() and digits.isdigit() and len(digits) < 20
         found = subscribers.describe(int(number)) if is_number else None
         if found is None:
-            raise HTTPError(404, "there is no such connection, or it closed long ago")
+            raise HTTPError(404, f"connection not found: {number!r} (unknown, or closed too long ago)")
         return as_json(found)
 
     @routes.post("/control", buffered(MAX_BODY))
@@ -90,7 +90,7 @@ def install(routes: Router, subscribers: Subscribers) -> None:
         }
         do = asked.get("do")
         if not isinstance(do, str) or do not in commands:
-            raise HTTPError(400, f'"do" is one of {", ".join(commands)}')
+            raise HTTPError(400, f'invalid "do": {_quote(do)} (expected {", ".join(commands)})')
         commands[do]()
         subscribers.changed()
         return as_json({"mode": control.mode})
@@ -100,13 +100,14 @@ def install(routes: Router, subscribers: Subscribers) -> None:
         asked = read_json(request)
         refuse_while_stopping()
         states, slow = asked.get("states"), asked.get("slow")
-        known = {state.name for state in STATES}
-        if not isinstance(states, list) or not all(
-            isinstance(each, str) and each in known for each in states
-        ):
-            raise HTTPError(400, f'"states" is a list of {", ".join(sorted(known))}')
+        known = [state.name for state in STATES]
+        if not isinstance(states, list):
+            raise HTTPError(400, f'invalid "states": {_quote(states)} (expected a list of state names)')
+        unknown = [each for each in states if each not in known]
+        if unknown:
+            raise HTTPError(400, f"unknown state: {_quote(unknown[0])} (expected {', '.join(known)})")
         if not isinstance(slow, bool):
-            raise HTTPError(400, '"slow" is true or false')
+            raise HTTPError(400, f'invalid "slow": {_quote(slow)} (expected true or false)')
         control.set_breakpoints(states, slow)
         subscribers.changed()
         return as_json({"states": sorted(states), "slow": slow})
@@ -116,13 +117,15 @@ def install(routes: Router, subscribers: Subscribers) -> None:
         name = read_json(request).get("name")
         demo = DEMOS.get(name) if isinstance(name, str) else None
         if demo is None:
-            raise HTTPError(404, f"the demos are {', '.join(DEMOS)}")
+            raise HTTPError(404, f"unknown demo: {_quote(name)} (available: {', '.join(DEMOS)})")
         try:
             started = subscribers.demos.start(demo)
         except (OSError, StartError) as error:
             raise HTTPError(503, f"cannot start the demo: {error}") from None
         if not started:
-            raise HTTPError(409, "too many demos are running")
+            raise HTTPError(
+                409, f"too many demos are running (limits: {MAX_DEMOS} demos, {MAX_CLIENTS} clients)"
+            )
         subscribers.changed()
         return as_json({"name": demo.name}, 202)
 
@@ -179,7 +182,7 @@ def endpoints(metrics: Metrics) -> Installer:
 
 
 def as_json(data: object, status: int = 200) -> Response:
-    """Return a response of JSON."""
+    """Return a JSON response."""
     return Response(status, json.dumps(data).encode(), JSON_HEADERS)
 
 
@@ -187,19 +190,26 @@ def read_json(request: Request) -> dict[str, Any]:
     """Return the JSON object in a request's body; raise HTTPError."""
     media_type = str(request.headers.get("content-type", "")).partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise HTTPError(415, "what is posted here is application/json")
+        raise HTTPError(415, "Content-Type must be application/json")
     try:
         data = json.loads(request.content)
     except (ValueError, RecursionError):
-        raise HTTPError(400, "this is no JSON") from None
+        raise HTTPError(400, "invalid JSON") from None
     if not isinstance(data, dict):
-        raise HTTPError(400, "a JSON object is expected")
+        raise HTTPError(400, "the request body must be a JSON object")
     return data
+
+
+def _quote(value: object) -> str:
+    """Return a JSON value for an error message; of an array or object, its type."""
+    if isinstance(value, (list, dict)):
+        return "array" if isinstance(value, list) else "object"
+    return json.dumps(value)[:80]
 
 
 def _delay(asked: dict[str, Any]) -> float:
     delay = asked.get("delay", 0.5)
     least, greatest = DELAYS
     if isinstance(delay, bool) or not isinstance(delay, (int, float)) or not least <= delay <= greatest:
-        raise HTTPError(400, f'"delay" is a number of seconds from {least:g} to {greatest:g}')
+        raise HTTPError(400, f'invalid "delay": {_quote(delay)} (expected {least:g} to {greatest:g} seconds)')
     return float(delay)

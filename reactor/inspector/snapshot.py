@@ -1,13 +1,13 @@
-"""The snapshot that the inspector's page shows, kept from the event stream while a page is open.
+"""The snapshot shown by the inspector's page, built from the event stream while a page is open.
 
-    turns         the last 200: how long waited, dispatched, and spent on deadlines
-    totals        connections accepted and closed, requests, refusals, bytes
-    moves         how often connections went from one state to another
-    records       of each connection: since when it is in its state, its history, its traffic
+    turns         the last 200: time spent waiting, dispatching, and on deadlines
+    totals        connections accepted and closed, requests, refused requests, bytes
+    moves         number of transitions from each state to each other
+    records       for each connection: when it entered its state, its history, its traffic
 
-Everything is bounded: of a connection its last 60 changes of state and 40 pieces of traffic, which are kept
-only while there are so few connections that each is shown; of those that closed the last 50. ``redact``
-decides which bytes may be shown.
+Everything is bounded: the last 60 state changes and 40 pieces of traffic per connection, and the last 50
+closed connections. Traffic is recorded only while there are few enough connections to show each of them.
+``redact`` decides which bytes may be shown.
 """
 
 from collections import OrderedDict, deque
@@ -21,7 +21,7 @@ from reactor.observe.events import Event, EventKind, Subscriber, descriptor_of, 
 from reactor.observe.instrumented import InstrumentedConnection, InstrumentedReactor
 from reactor.server.state import CloseReason, State
 
-MAX_CHIPS = 300  # connections that are shown one by one
+MAX_CHIPS = 300  # maximum number of connections shown individually
 TURNS, HISTORY, PIECES, CLOSED = 200, 60, 40, 50
 STATES = tuple(State)
 UNSEEN, DROPPED = "unseen", "dropped"
@@ -30,8 +30,8 @@ UNSEEN, DROPPED = "unseen", "dropped"
 class ConnectionRecord:
     """The recorded history and traffic of one connection; times are in seconds of the server's clock.
 
-    ``missing`` is why the history is not complete: UNSEEN before the page was open, DROPPED when it grew too
-    long, "" when nothing is missing.
+    ``missing`` is why the history is incomplete: UNSEEN if the connection was accepted before the recording
+    started, DROPPED if old entries were discarded, "" if it is complete.
     """
 
     __slots__ = (
@@ -51,12 +51,12 @@ class ConnectionRecord:
         self.missing = missing
         self.traffic: deque[tuple[float, str, int, str]] = deque(maxlen=PIECES)
         self.redactor = HeadRedactor()
-        self.unsent_head = b""  # the head that the next sent bytes begin with; empty for none
-        self.partly_sent = False  # bytes of earlier responses may be left, which are sent first
+        self.unsent_head = b""  # the head at the start of the bytes sent next, or empty
+        self.partly_sent = False  # bytes of earlier responses may still be unsent
         self.close_reason = ""
 
     def enter(self, now: float, before: State, after: State) -> None:
-        """Note a change of state."""
+        """Record a state change."""
         self.entered = now
         self.partly_sent = False
         self.history.append((now, before.index, after.index))
@@ -66,22 +66,22 @@ class ConnectionRecord:
 
 
 def record_of(connection: InstrumentedConnection) -> ConnectionRecord:
-    """Make the record of a connection that was accepted before anything was recorded.
+    """Create the record of a connection that was accepted before the recording started.
 
-    Its present state and the time at which it entered it are known; how it got there is not.
+    Its current state and the time at which it entered it are known; its earlier history is not.
     """
     state = connection.state
     record = ConnectionRecord(
         connection, connection.entered_at, state, "" if state is State.ACCEPTED else UNSEEN
     )
     if state is not State.ACCEPTED and state is not State.IDLE:
-        record.redactor.hide()  # a part of a head or of content has come
-        record.partly_sent = True  # it may be
+        record.redactor.hide()  # part of a head or body may have been received
+        record.partly_sent = True  # possibly
     return record
 
 
 class Snapshot(Subscriber):
-    """Records events; ``sse`` makes frames of it, and descriptions of single connections."""
+    """Records events; ``sse`` builds frames and descriptions of single connections from it."""
 
     def __init__(
         self, reactor: InstrumentedReactor, connections: Iterable[InstrumentedConnection], slow_turn: float
@@ -91,7 +91,7 @@ class Snapshot(Subscriber):
         self._slow_turn = slow_turn
         now = reactor.clock()
         self.began = now
-        self.version = 0  # changes with everything
+        self.version = 0  # incremented by every change
         self.turns: deque[tuple[int, float, float, float, int, int]] = deque(maxlen=TURNS)
         self.totals = dict.fromkeys(
             ("accepted", "closed", "requests", "refused", "bytes_received", "bytes_sent"), 0
@@ -101,7 +101,7 @@ class Snapshot(Subscriber):
             each.number: record_of(each) for each in connections if each.state is not State.CLOSED
         }
         self.closed: OrderedDict[int, ConnectionRecord] = OrderedDict()
-        self.ready: dict[int, int] = {}  # readiness by descriptor, in the last turn
+        self.ready: dict[int, int] = {}  # ready events by file descriptor, in the last turn
         self._waited = self._late = 0.0
 
     def __call__(self, events: list[Event]) -> None:
@@ -110,7 +110,7 @@ class Snapshot(Subscriber):
         super().__call__(events)
 
     def find(self, number: int) -> ConnectionRecord | None:
-        """Return the record of a connection; None when there is none."""
+        """Return the record of a connection, or None if it is unknown."""
         return self.records.get(number) or self.closed.get(number)
 
     def _record(self, connection: InstrumentedConnection) -> ConnectionRecord:
@@ -122,7 +122,7 @@ class Snapshot(Subscriber):
     # The loop.
 
     def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
-        """Note which handles are ready."""
+        """Record which handles are ready."""
         self._waited, self._late = waited, 0.0
         self.ready = {key.fd: events for key, events in ready}
 
@@ -140,14 +140,14 @@ class Snapshot(Subscriber):
     # Connections.
 
     def on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
-        """Begin the record of a connection."""
+        """Create the record of a connection."""
         self.totals["accepted"] += 1
         self.records[connection.number] = ConnectionRecord(connection, when, State.ACCEPTED)
 
     def on_entered(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
     ) -> None:
-        """Record the change of state."""
+        """Record the state change."""
         self.moves[before.index][after.index] += 1
         record = self._record(connection)
         record.enter(when, before, after)
@@ -157,7 +157,7 @@ class Snapshot(Subscriber):
     def on_received(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, data: bytes
     ) -> None:
-        """Record the bytes, redacted."""
+        """Record the received bytes, redacted."""
         self.totals["bytes_received"] += len(data)
         record = self._record(connection)
         text = record.redactor.show(data)
@@ -185,11 +185,11 @@ class Snapshot(Subscriber):
     def on_refused(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
     ) -> None:
-        """Count the refusal."""
+        """Count the refused request."""
         self.totals["refused"] += 1
 
     def on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
-        """Record how many bytes were sent, with the head of the response."""
+        """Record the number of bytes sent, with the head of the response."""
         self.totals["bytes_sent"] += count
         record = self._record(connection)
         if len(self.records) <= MAX_CHIPS:
@@ -200,7 +200,7 @@ class Snapshot(Subscriber):
     def on_closed(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason
     ) -> None:
-        """Move the record to those of closed connections."""
+        """Move the record to the closed connections."""
         self.totals["closed"] += 1
         record = self.records.pop(connection.number, None) or record_of(connection)
         record.closed_at, record.close_reason = when, reason.text

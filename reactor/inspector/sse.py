@@ -1,11 +1,11 @@
-"""Server-sent events (HTML, 9.2): the frames that the inspector's page draws.
+"""Server-sent events (HTML Standard, 9.2): the frames drawn by the inspector's page.
 
-    hello    once: the states and their table, the steps and their lines of code, the demos
+    hello    once: the state table, the steps and their source lines, the demos
     frame    up to 20 times a second while something changes, once a second otherwise
 
-A frame is complete, but for the turns and moves since the last one that was sent on its stream. A stream
-whose client is slow skips frames, so that its buffer is bounded. Without a page no frame is made, and no
-snapshot is kept. Everything is numbers, and short words of ours.
+A frame contains the complete state, and the turns and moves since the previous frame of its stream. A stream
+whose client is slow skips frames, so that its buffer is bounded. Without an open page no frame is built and
+no snapshot is kept.
 """
 
 import json
@@ -23,7 +23,7 @@ from reactor.server.connection import Connection
 from reactor.server.state import State
 
 HANDLES, DEADLINES = 40, 10
-AGES = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0)  # seconds; the bounds of the density
+AGES = (0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0)  # seconds; bucket bounds of the density
 
 
 def encode(name: str, data: object) -> bytes:
@@ -36,7 +36,7 @@ def encode(name: str, data: object) -> bytes:
 
 
 class PageStream:
-    """The stream of one open page, and the turns and moves that were sent on it."""
+    """The stream of one open page, and the last turn and the moves that were sent on it."""
 
     def __init__(self, stream: LiveStream, snapshot: Snapshot) -> None:
         self.stream = stream
@@ -44,7 +44,7 @@ class PageStream:
         self._moves = [list(row) for row in snapshot.moves]
 
     def send(self, snapshot: Snapshot, frame: dict[str, object]) -> None:
-        """Send a frame with the turns and moves since the last one that could be sent."""
+        """Send a frame with the turns and moves since the last frame sent."""
         frame["turns"] = [turn for turn in snapshot.turns if turn[0] > self._turn]
         frame["moves"] = [
             (before, after, count - self._moves[before][after])
@@ -58,12 +58,12 @@ class PageStream:
 
 
 def describe_position(position: Position) -> str:
-    """Return where the loop is held, in words."""
+    """Describe where the loop is held."""
     if position.step == BETWEEN or position.handler is None:
-        return "between two turns: the main selector is not waited for"
+        return "between two turns: the loop is not polling its selector"
     name = name_of(position.handler)
     if position.step == ENTER:
-        return f"{name} has entered {position.hook}, in the middle of a call"
+        return f"{name} entered {position.hook}, in the middle of a call"
     return f"about to call {position.hook} of {name} (fd {_fd(position.handler)})"
 
 
@@ -87,7 +87,7 @@ def _position(position: Position) -> dict[str, object]:
 
 
 class FrameBuilder:
-    """Makes frames of a snapshot and of the present state of the server."""
+    """Builds frames from a snapshot and the current state of the server."""
 
     def __init__(self, reactor: SteppedReactor) -> None:
         self._reactor = reactor
@@ -95,7 +95,7 @@ class FrameBuilder:
     def make(
         self, snapshot: Snapshot, connections: list[InstrumentedConnection], demos: list[str]
     ) -> dict[str, object]:
-        """Return a frame, without the parts that depend on the stream."""
+        """Build a frame, without the parts that depend on the stream."""
         control, now = self._reactor.control, self._reactor.clock()
         counts = [0] * len(STATES)
         for connection in connections:
@@ -132,7 +132,7 @@ class FrameBuilder:
 
 
 def chip(record: ConnectionRecord, now: float) -> tuple[object, ...]:
-    """Return a connection as a frame has it."""
+    """Return a connection in the form used in frames."""
     connection = record.connection
     waits = connection.deadline - now
     return (
@@ -149,7 +149,7 @@ def chip(record: ConnectionRecord, now: float) -> tuple[object, ...]:
 
 
 def density(records: list[ConnectionRecord], now: float) -> list[list[int]]:
-    """Return how many connections are in each state for how long."""
+    """Count the connections by state and by time spent in that state (buckets: AGES)."""
     counts = [[0] * (len(AGES) + 1) for _ in STATES]
     for record in records:
         age = now - record.entered
@@ -158,7 +158,7 @@ def density(records: list[ConnectionRecord], now: float) -> list[list[int]]:
 
 
 def describe(record: ConnectionRecord, now: float) -> dict[str, object]:
-    """Return everything about one connection, as JSON."""
+    """Return the details of one connection, as JSON."""
     connection = record.connection
     waits = connection.deadline - now
     route = connection.route

@@ -1,12 +1,12 @@
 """Stepping: a reactor that can be held between two events, and the connections of its server.
 
-Where the loop is held, its frames stay on the stack, in the middle of ``Reactor.turn``: to hold is to
-run *another* reactor, the outer one, from within, until the control lets the loop go on. So there is no
-second turn that could differ from the real one. Between two turns nothing needs to be held: the outer
-reactor does not wait for the inner one then. Both are in ``reactor.inspector.main_loop``; what may pass is
-decided by ``reactor.inspector.control``.
+While the loop is held, its frames stay on the stack, in the middle of ``Reactor.turn``: holding it means to
+run *another* reactor, the outer one, from within, until the control releases the loop. So the stepped turn
+is the real one, not a copy that could differ. Between two turns, the outer reactor simply stops waiting for
+the inner one. Both are implemented in ``reactor.inspector.main_loop``; ``reactor.inspector.control`` decides
+which events may pass.
 
-It knows no HTTP, and not what the outer reactor serves.
+This module does not depend on HTTP, nor on what the outer reactor serves.
 """
 
 import selectors
@@ -38,10 +38,10 @@ from reactor.server.state import State
 
 
 class SteppedReactor(InstrumentedReactor):
-    """A reactor whose turns are taken when an outer one finds that they are due.
+    """A reactor whose turns are run by an outer reactor when they are due.
 
-    It never sleeps: its events have how long it *would* have slept, and did wait. Its clock is the outer
-    one's, and stands still while the loop is held.
+    It never sleeps: its events contain how long it *would* have slept and how long the outer reactor waited.
+    Its clock is that of the outer reactor, and is stopped while the loop is held.
     """
 
     def __init__(
@@ -61,19 +61,19 @@ class SteppedReactor(InstrumentedReactor):
 
     @property
     def selector(self) -> selectors.BaseSelector:
-        """What the outer reactor waits for."""
+        """The selector that the outer reactor waits for."""
         return self._selector
 
     def earliest(self) -> float:
-        """Return when the next turn is due if no handle becomes ready: -inf for now, inf for never."""
+        """Return when the next turn is due if no handle becomes ready (-inf: now, inf: never)."""
         return -inf if self._soon else self._deadlines.earliest()
 
     def next_deadlines(self, count: int) -> list[EventHandler]:
-        """Return whose deadlines come next."""
+        """Return the event handlers with the earliest deadlines."""
         return self._deadlines.next(count)
 
     def turn(self, may_sleep: bool = False) -> None:
-        """Take a turn that is due."""
+        """Run a turn that is due."""
         super().turn(may_sleep)
         self._waits_since = self.clock()
         earliest = self.earliest()
@@ -81,11 +81,11 @@ class SteppedReactor(InstrumentedReactor):
         self.control.turn_ended(self._waits_since - self.began > self._slow_turn)
 
     def on_selected(self, asked: float, timeout: float | None, ready: Ready) -> None:
-        """Emit the events of a turn with the time that the outer reactor has waited."""
+        """Emit the events of a turn with the time that the outer reactor waited."""
         super().on_selected(self._waits_since, self._would_wait, ready)
 
     def before_call(self, handler: EventHandler, events: int) -> None:
-        """Hold the loop before a call, as the control says."""
+        """Hold the loop before a call if the control requires it."""
         control = self.control
         pace = control.pace
         if pace is RUNNING or pace is TURN:
@@ -101,7 +101,7 @@ class SteppedReactor(InstrumentedReactor):
         control.event_passes()
 
     def stop_at(self, handler: EventHandler, state: str) -> None:
-        """Hold the loop where an event handler has entered a state, if the control stops there."""
+        """Hold the loop where an event handler has entered a state, if it has a breakpoint."""
         control = self.control
         if state in control.stop_at_states:
             control.stop_at(state)
@@ -109,7 +109,7 @@ class SteppedReactor(InstrumentedReactor):
             control.event_passes()  # the rest of this call is the one event that may pass
 
     def _hold(self, step: str, handler: EventHandler, hook: str, reason: str, seconds: float = inf) -> None:
-        """Publish what has happened, and hold the loop."""
+        """Publish the events so far, and hold the loop."""
         self.publish()
         self._main_loop.hold(Position(step, self.turns, handler, hook, reason), seconds)
 
@@ -125,7 +125,7 @@ class InspectedConnection(InstrumentedConnection):
         self._reactor = reactor
         super().__init__(context, sock, peer)
         if State.ACCEPTED.name in reactor.control.stop_at_states:
-            # It is not among the connections of the server yet: the loop is held before the next event.
+            # The connection is not registered with the server yet: hold the loop before the next event.
             reactor.control.stop_at(f"c{self.number} enters ACCEPTED")
 
     def on_state_change(self, before: State, after: State) -> None:

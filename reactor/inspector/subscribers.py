@@ -1,12 +1,11 @@
 """The subscribers: the open pages of the inspector, and the timer that sends them frames.
 
 A snapshot is kept while a page is open. The timer is an event handler of the outer reactor, so that frames
-are made while the main loop is held, too.
+are also sent while the main loop is held.
 
-A loop that is held while no page is open looks like a server that hangs. So RESUMED_AFTER seconds after the
-last page was closed the loop is resumed, and its breakpoints are removed. The same applies to programs that
-use the controls without a page; the time is counted from their last command. A page that is opened earlier,
-such as one that reloads, cancels this.
+A held loop without an open page looks like a server that hangs. So RESUMED_AFTER seconds after the last page
+was closed, the loop is resumed and its breakpoints are removed. For programs that use the controls without a
+page, the time is counted from their last command. Opening or reloading a page in the meantime cancels this.
 """
 
 import logging
@@ -74,16 +73,16 @@ class Subscribers(EventHandler):
 
     @property
     def control(self) -> Control:
-        """What may happen."""
+        """The control of the main loop."""
         return self._inner.control
 
     @property
     def stopping(self) -> bool:
-        """True since a stop was requested, of which the server may not have been notified yet."""
+        """True once a stop was requested, even if the server has not been notified yet."""
         return self.control.stopping or self._server.context.state is not ServerState.RUNNING
 
     def add(self, stream: LiveStream) -> bool:
-        """Begin to send frames to a page; return False when there are too many pages."""
+        """Start sending frames to a page; return False if too many pages are open."""
         self._pages = [each for each in self._pages if not each.stream.closed]
         if len(self._pages) >= MAX_PAGES:
             return False
@@ -95,22 +94,22 @@ class Subscribers(EventHandler):
         return True
 
     def describe(self, number: int) -> dict[str, Any] | None:
-        """Return everything about a connection; None when it is not known."""
+        """Return the details of a connection, or None if it is unknown."""
         record = self._start_recording().find(number)
         return None if record is None else describe(record, self._inner.clock())
 
     def changed(self) -> None:
-        """Act on a command: have a frame made soon, and expect a page within RESUMED_AFTER seconds."""
+        """Act on a command: send a frame soon, and expect a page within RESUMED_AFTER seconds."""
         self._frame_soon()
         self._expect_page()
 
     def on_soon(self) -> None:
-        """Send a frame: something has changed."""
+        """Send a frame after a change."""
         self._seen = -1
         self.on_deadline()
 
     def on_deadline(self) -> None:
-        """Send a frame, when there is something new or the last one is old."""
+        """Send a frame if something has changed, or as a heartbeat."""
         had_pages = bool(self._pages)
         self._pages = [each for each in self._pages if not each.stream.closed]
         now = self._outer.now
@@ -130,13 +129,13 @@ class Subscribers(EventHandler):
                 each.send(snapshot, frame)
 
     def close(self) -> None:
-        """End all streams, and the demos."""
+        """Close all streams, and stop the demos."""
         for each in self._pages:
             each.stream.close()
         self.demos.close()
 
     def _frame_soon(self) -> None:
-        """Send a frame in the next turn: at the end of this one the main loop acts on the control."""
+        """Send a frame in the next turn: the main loop acts on the control at the end of this one."""
         if self._pages:
             self._outer.soon(self)
 
@@ -147,7 +146,7 @@ class Subscribers(EventHandler):
         self._outer.refresh(self._abandoned)
 
     def _resume(self) -> None:
-        if self.control.may_hold:  # no longer when the server stops
+        if self.control.may_hold:  # false if the server is stopping
             log.warning("inspector: no page open for %g s: resuming the loop", RESUMED_AFTER)
             self.control.detach()
 
@@ -157,12 +156,12 @@ class Subscribers(EventHandler):
                 self._inner, self._connections(), self._server.context.settings.slow_turn
             )
             self._inner.subscribe(self._snapshot)
-            self.deadline = min(self.deadline, self._outer.now + HEARTBEAT)  # to look away again
+            self.deadline = min(self.deadline, self._outer.now + HEARTBEAT)  # to stop recording again
             self._outer.refresh(self)
         return self._snapshot
 
     def _connections(self) -> list[InstrumentedConnection]:
-        """Return the connections of the server, and those of the demos."""
+        """Return the connections of the server and of the demo server."""
         several = self._server.context.connections, self._demo_context.connections
         connections = [connection for each in several for connection in each.values()]
         return [each for each in connections if isinstance(each, InstrumentedConnection)]  # all are

@@ -1,1 +1,1 @@
-"""Programs of the course in ``reactor/lessons/README.md``: each shows one thing, and ends by itself."""
+"""Programs of the course in ``reactor/lessons/README.md``; each demonstrates one subject and then exits."""

@@ -1,7 +1,7 @@
-"""Lesson 5: an event handler that forgets to drop its interest in WRITE.
+"""Lesson 5: an event handler that does not drop its interest in WRITE.
 
-Most of the time the kernel has room, and so a handle that is waited for to be writable is ready at
-once, again and again: the loop never sleeps. Two handlers send the same few bytes; one drops its interest.
+A handle is writable whenever its send buffer has room, which is nearly always, so a loop that waits for WRITE
+never sleeps. Two handlers send the same few bytes; one of them drops its interest afterwards.
 """
 
 import socket
@@ -14,7 +14,7 @@ SECONDS = 0.2
 
 
 class Greeter(EventHandler):
-    """Sends a greeting once; forgets to say that it has nothing more to send, or does not."""
+    """Sends a greeting once; keeps its interest in WRITE afterwards if ``forgets`` is true."""
 
     def __init__(self, handle: Any, forgets: bool) -> None:
         super().__init__(handle, Interest.WRITE)
@@ -22,22 +22,22 @@ class Greeter(EventHandler):
         self._forgets = forgets
 
     def on_writable(self) -> None:
-        """Send what there is."""
+        """Send the rest of the data."""
         if self._data:
             self._data = self._data[self.handle.send(self._data) :]
         if not self._data and not self._forgets:
-            self.interest = Interest.NONE  # the line that is forgotten so easily
+            self.interest = Interest.NONE  # the line that is easily forgotten
 
 
 class Bell(EventHandler):
-    """Ends the lesson."""
+    """Stops the reactor after SECONDS."""
 
     def __init__(self, reactor: Reactor) -> None:
         super().__init__(deadline=reactor.now + SECONDS)
         self._reactor = reactor
 
     def on_deadline(self) -> None:
-        """Let the present turn be the last."""
+        """Stop the reactor after the current turn."""
         self._reactor.stop()
 
 
@@ -47,13 +47,13 @@ class CountingReactor(Reactor):
     turns = 0
 
     def turn(self, may_sleep: bool = True) -> None:
-        """Take a turn."""
+        """Run a turn."""
         self.turns += 1
         super().turn(may_sleep)
 
 
 def count(forgets: bool) -> int:
-    """Return how many turns a loop takes that has nothing to do."""
+    """Return the number of turns of a loop that has nothing to do."""
     ours, theirs = socket.socketpair()
     reactor = CountingReactor()
     reactor.register(Greeter(ours, forgets))
@@ -65,9 +65,9 @@ def count(forgets: bool) -> int:
 
 
 def main() -> None:
-    """Run both."""
+    """Run both variants."""
     print(f"WRITE dropped:   {count(forgets=False):,} turns in {SECONDS} s")
-    print(f"WRITE forgotten: {count(forgets=True):,} turns in {SECONDS} s, all for nothing")
+    print(f"WRITE kept:      {count(forgets=True):,} turns in {SECONDS} s, all of them useless")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Lesson 9: select against epoll, with 1,000 handles of which one is ready.
+"""Lesson 9: select and epoll with 1,000 handles, one of which is ready.
 
-``select`` is told all handles with each call, and looks at each; ``epoll`` was told once, and returns those
-that are ready. (Where there is no epoll, the best selector that there is stands in for it.)
+``select`` receives all handles with each call and checks each of them; with ``epoll`` they are registered
+once. (On platforms without epoll, the default selector is used instead.)
 """
 
 import selectors
@@ -9,13 +9,13 @@ import socket
 import time
 from contextlib import ExitStack
 
-PAIRS = 500  # with both ends 1,000 handles: select cannot have a descriptor over 1,023
+PAIRS = 500  # 1,000 handles: select supports no file descriptor above 1,023
 ONE = 1
 CALLS = 300
 
 
 def measure(selector: selectors.BaseSelector, handles: list[socket.socket]) -> float:
-    """Return how long one call takes, in seconds."""
+    """Return the duration of one call, in seconds."""
     for handle in handles:
         selector.register(handle, selectors.EVENT_READ)
     began = time.perf_counter()
@@ -28,7 +28,7 @@ def measure(selector: selectors.BaseSelector, handles: list[socket.socket]) -> f
 
 
 def main() -> None:
-    """Measure both with few handles and with many."""
+    """Measure both selectors with few handles and with many."""
     with ExitStack() as stack:
         pairs = [socket.socketpair() for _ in range(PAIRS)]
         for each in pairs:

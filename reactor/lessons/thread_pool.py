@@ -1,8 +1,8 @@
-"""Lesson 10: where a thread pool would stand: behind the loop, with a handle to come back by.
+"""Lesson 10: a thread pool for blocking calls, which returns results to the loop through a wakeup handle.
 
-What must block (a lookup, a library that knows nothing else) is given to a thread. The thread does not
-touch the loop; it has a function called by way of a wakeup handle, which is a handle like any other, and
-the answer is taken up in a turn. The loop ticks all the time.
+A blocking call (a name lookup, a library without a non-blocking API) runs in a thread. The thread does not
+touch the loop: it queues a callback and writes to the wakeup handle, and the loop runs the callback in one
+of its turns. The loop is not blocked.
 """
 
 import select
@@ -17,7 +17,7 @@ BLOCKS_FOR, TICK = 0.2, 0.01  # seconds
 
 
 class Ticker(EventHandler):
-    """Counts how often the loop comes round."""
+    """Counts the ticks of a timer."""
 
     def __init__(self, reactor: Reactor) -> None:
         super().__init__(deadline=reactor.now)
@@ -25,24 +25,24 @@ class Ticker(EventHandler):
         self.ticks = 0
 
     def on_deadline(self) -> None:
-        """Count, and come again."""
+        """Count, and set the next deadline."""
         self.ticks += 1
         self.deadline = self._reactor.now + TICK
 
 
 def block() -> int:
-    """Do what would stop the loop; return a number."""
+    """Block as a slow library call would; return a number."""
     select.select((), (), (), BLOCKS_FOR)
     return 42
 
 
 def main() -> None:
-    """Block in a thread while the loop ticks, and take up the answer in a turn."""
+    """Run a blocking call in a thread while the loop ticks, and receive its result in a turn."""
     reactor = Reactor()
     ticker = Ticker(reactor)
 
     def answered(number: int) -> None:
-        print(f"the answer is {number}; the loop ticked {ticker.ticks} times meanwhile")
+        print(f"result {number}; the loop ticked {ticker.ticks} times while the thread was blocked")
         ticker.deadline = inf
         reactor.stop()
 

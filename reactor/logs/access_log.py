@@ -1,11 +1,11 @@
-"""The access log: one line per request, after its last byte or its failure; one write per turn.
+"""The access log: one line per request, written when its response is complete or has failed.
 
     combined   127.0.0.1 - - [22/Nov/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 - "-" "curl/8" 93 c1#1
-    json       the same as an object, with names, and the time by ISO 8601
+    json       the same fields as a JSON object, with the time in ISO 8601
 
-The first is Apache's combined format, then the duration in microseconds and which request on which
-connection it was. What came from the client is escaped, so that nobody can forge a line.
-Authorization is never logged. The log knows no socket: lines go to a stream that it is given.
+"combined" is Apache's combined format, followed by the duration in microseconds, the connection and the
+number of the request on it. Text from the client is escaped, so that a client cannot forge log lines.
+Authorization is never logged. The lines of a turn are written to a text stream with one call.
 """
 
 import json
@@ -24,15 +24,15 @@ from reactor.logs.nonblocking import LineWriter
 log = logging.getLogger("reactor")
 
 FORMATS = ("combined", "json")
-REPORT_INTERVAL = 10.0  # seconds between two reports of dropped lines, at least
+REPORT_INTERVAL = 10.0  # minimum seconds between two reports of dropped lines
 MAX_TEXT_SIZE = 900
 
 
 def shorten(text: str, write: Callable[[str], str], expansion: int) -> str:
-    """Cut a client's text that, written, would take more than MAX_TEXT_SIZE octets.
+    """Shorten a client's text that takes more than MAX_TEXT_SIZE bytes after ``write``.
 
-    Three of them and the rest of a line then fit what a pipe takes at once. ``expansion`` is how many
-    octets a character may take.
+    Three of them and the rest of the line then fit into PIPE_BUF. ``expansion`` is the maximum number of
+    bytes per character.
     """
     if len(text) * expansion <= MAX_TEXT_SIZE or len(write(text).encode("utf-8", "replace")) <= MAX_TEXT_SIZE:
         return text
@@ -40,10 +40,10 @@ def shorten(text: str, write: Callable[[str], str], expansion: int) -> str:
 
 
 class Exchange:
-    """A request and its response on the way out.
+    """A request and its response, which is being sent.
 
-    ``began`` is in seconds of the reactor's clock; ``body_offset`` and ``end_offset`` are how many octets
-    the connection sends before this response's content, and up to its end, None when not yet known.
+    ``began`` is in seconds of the reactor's clock. ``body_offset`` and ``end_offset`` count the bytes that
+    the connection sends: before this response's body, and up to its end (None if not yet known).
     """
 
     __slots__ = ("began", "body_offset", "end_offset", "number", "request", "status")
@@ -61,7 +61,7 @@ _UNSAFE = re.compile(r'[\x00-\x1f"\\\x7f-\x9f\ud800-\udfff]')
 
 
 def escape_controls(text: str) -> str:
-    r"""Escape quotes, backslashes and controls.
+    r"""Escape quotes, backslashes and control characters.
 
     >>> print(escape_controls('a"b' + chr(10)))
     a\x22b\x0a
@@ -69,12 +69,12 @@ def escape_controls(text: str) -> str:
     return _UNSAFE.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
-# The parts of a combined line that a method, a target and a head determine.
+# Returns the parts of a combined line that come from the client.
 ClientTexts = Callable[[str, Target, Head], tuple[str, str]]
 
 
 def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
-    """Write what a combined line says of a request: its line, and where it comes from."""
+    """Format the request line, and Referer and User-Agent, for a combined line."""
     line, referer, agent = (
         escape_controls(shorten(text or "-", escape_controls, 4))
         for text in (
@@ -87,14 +87,14 @@ def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
 
 
 class Recorder(Protocol):
-    """Takes each exchange that has ended: the access log, or an instrumented connection before it."""
+    """Records finished exchanges: the access log, or an instrumented connection."""
 
     def record(self, pending: "PendingEntries", exchange: Exchange, sent: int) -> None:
-        """Take note of an exchange; ``sent`` is how many octets the connection has sent up to its end."""
+        """Record an exchange; ``sent`` is the number of bytes the connection had sent at its end."""
 
 
 class PendingEntries:
-    """The exchanges of one connection that wait for their last octet to be sent."""
+    """The exchanges of one connection whose responses are not completely sent."""
 
     __slots__ = ("_exchanges", "_log", "number", "peer")
 
@@ -105,20 +105,20 @@ class PendingEntries:
         self.number = number
 
     def begin(self, exchange: Exchange, start_offset: int) -> None:
-        """Note an exchange whose response is queued after ``start_offset`` octets of others."""
+        """Add an exchange whose response begins at ``start_offset``."""
         if self._exchanges:
             self.end(start_offset)
         self._exchanges.append(exchange)
 
     def end(self, end_offset: int) -> None:
-        """Note where the last response ends, now that it is queued whole."""
+        """Set the end of the last response, which is now buffered completely."""
         if self._exchanges:
             last = self._exchanges[-1]
             if last.end_offset is None:
                 last.end_offset = end_offset
 
     def log_sent(self, sent: int, everything: bool) -> None:
-        """Log the exchanges that are sent, now that the connection has sent so many octets."""
+        """Log the exchanges that are complete after the connection has sent ``sent`` bytes."""
         if everything:
             self.end(sent)
         exchanges = self._exchanges
@@ -130,21 +130,21 @@ class PendingEntries:
             del exchanges[0]
 
     def log_aborted(self, sent: int, status: int | None = None) -> None:
-        """Log what will not be sent to its end, with a status that says so, or with the one it had."""
+        """Log the exchanges that were aborted, with ``status`` if given, else with their own status."""
         for exchange in self._exchanges:
             exchange.status = status or exchange.status
             self._log.record(self, exchange, sent)
         self._exchanges.clear()
 
 
-# Writes the line of an exchange: the time, its connection, the content's octets, and microseconds.
+# Formats a line, given the time, the connection, the exchange, the bytes of the body and the microseconds.
 WriteLine = Callable[[str, PendingEntries, Exchange, int, int], str]
 
 
 class AccessLog:
-    """Collects lines, and writes those of one turn at once.
+    """Collects the lines of a turn, and writes them with one call.
 
-    ``clock`` is the reactor's, ``wall_clock`` gives seconds since the epoch.
+    ``clock`` is the reactor's clock, ``wall_clock`` returns seconds since the epoch.
     """
 
     def __init__(
@@ -155,9 +155,9 @@ class AccessLog:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._writer = LineWriter(stream)
-        # One target and one head serve many equal requests. At most a head each: 4 MiB by default.
+        # Equal requests share one target and one head. Each entry holds at most a head: 4 MiB by default.
         client_texts = lru_cache(maxsize=128)(_client_texts)
-        # No bound methods: with one, only the garbage collector would free the log and its descriptor.
+        # No bound methods: they would form a reference cycle, and delay closing the file descriptor.
         layouts: dict[str, tuple[WriteLine, str]] = {
             "combined": (partial(self._combined, client_texts), "%d/%b/%Y:%H:%M:%S +0000"),
             "json": (self._json, "%Y-%m-%dT%H:%M:%SZ"),
@@ -166,13 +166,13 @@ class AccessLog:
         self._clock = clock
         self._wall_clock = wall_clock
         self._entries: list[tuple[PendingEntries, Exchange, int, int]] = []  # of this turn
-        self._dropped = 0  # lines, since the last report
+        self._dropped = 0  # lines since the last report
         self._failing = False  # an error was logged; reset by the next report of dropped lines
         self._quiet_until = -inf  # on the reactor's clock
         self._cached_time = (-1, "")
 
     def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
-        """Log an exchange; ``sent`` is how many octets the connection has sent up to its end."""
+        """Log an exchange; ``sent`` is the number of bytes the connection had sent at its end."""
         content = sent - exchange.body_offset
         microseconds = (self._clock() - exchange.began) * 1e6
         self._entries.append((pending, exchange, content if content > 0 else 0, int(microseconds + 0.5)))
@@ -189,7 +189,7 @@ class AccessLog:
             self._count(dropped, dropped < len(lines))
 
     def close(self) -> None:
-        """Write what is left, report the lines that were dropped, and close the log's descriptor."""
+        """Write pending lines, report dropped lines, and close the log's file descriptor."""
         self.flush()
         if self._dropped:
             self._report_dropped()
@@ -247,7 +247,7 @@ class AccessLog:
         return json.dumps(entry) + "\n"
 
     def _time(self) -> str:
-        """Return the wall time, in UTC, as Apache or as ISO 8601 writes it; made once a second."""
+        """Return the time in UTC, formatted for the log; cached for a second."""
         second = int(self._wall_clock())
         if second != self._cached_time[0]:
             self._cached_time = (second, time.strftime(self._time_format, time.gmtime(second)))

@@ -1,4 +1,4 @@
-"""A line writer that never blocks: what a terminal, pipe or socket does not take at once is dropped.
+"""A line writer that never blocks: lines that a terminal, pipe or socket does not accept are dropped.
 
     Stream                       Written through
     regular file, block device   a duplicate of its descriptor: the same offset and O_APPEND; never blocks
@@ -6,9 +6,9 @@
     socket                       a duplicate of its descriptor, with MSG_DONTWAIT
     no descriptor (StringIO)     its own write(): in memory, never full
 
-O_NONBLOCK belongs to the open file description, which the server shares with the shell and with other
-programs. It is therefore never set on a descriptor that the server inherited. Waiting for POLLOUT would not
-be enough: a terminal is writable as soon as it can take one byte.
+O_NONBLOCK is a flag of the open file description, which the server shares with the shell and other programs.
+So it is never set on an inherited file descriptor. Waiting for POLLOUT would not be enough: a terminal is
+writable as soon as it can accept one byte.
 """
 
 import errno
@@ -27,41 +27,41 @@ Send = Callable[[bytes], int]
 
 
 class Remainder:
-    """The rest of an entry that a file took only in part; it is written before anything else."""
+    """The unwritten rest of an entry; it is written before anything else."""
 
     __slots__ = ("__weakref__", "lock", "unsent")
 
     def __init__(self) -> None:
         self.unsent = b""
-        self.lock = threading.RLock()  # logging is called from other threads, and from signal handlers
+        self.lock = threading.RLock()  # logging may be called from other threads and from signal handlers
 
 
-# One for each open file, by device and inode: standard output and standard error are often the same
-# terminal or pipe, and a message must not end up in the middle of a log line.
+# One per open file, by device and inode: standard output and standard error are often the same terminal or
+# pipe, and a message must not be written into the middle of a log line.
 _remainders: WeakValueDictionary[tuple[int, int], Remainder] = WeakValueDictionary()
 
 
 class LineWriter:
-    """Writes entries, each of one or more whole lines, to a text stream, and drops those that do not fit.
+    """Writes entries of one or more whole lines to a text stream, and drops those that do not fit.
 
-    ``failed`` says whether the last write failed, and ``reason`` why entries were dropped last, in words.
-    The file is opened by the constructor, before descriptors run out; ``write`` opens it again if that
-    failed, or after ``close``.
+    ``failed`` is true if the last write failed, and ``reason`` is why entries were dropped last. The
+    constructor opens the file, while file descriptors are available; ``write`` opens it again if that failed,
+    or after ``close``.
     """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._send: Send | None = None
         self._close: Callable[[], object] | None = None
-        self._size = 0  # bytes that are sent at once, at most; 0: all of them
+        self._size = 0  # maximum bytes per write; 0: no limit
         self._remainder = Remainder()
         self.failed = False
         self.reason = ""
-        with suppress(OSError, ValueError, AttributeError):  # the first write reports why
+        with suppress(OSError, ValueError, AttributeError):  # the first write reports the error
             self._open(stream.fileno())
 
     def write(self, entries: Sequence[str]) -> int:
-        """Write entries; return how many were dropped. Never block, and raise nothing."""
+        """Write entries; return the number of dropped ones. Never block or raise."""
         self.failed = False
         try:
             descriptor = self._stream.fileno()
@@ -83,7 +83,7 @@ class LineWriter:
             return self._keep_remainder(entries, data, sent, len(data) - len(text))
 
     def close(self) -> None:
-        """Close what was opened; the stream itself stays open."""
+        """Close the writer's own file descriptor; the stream stays open."""
         if self._send is not None and self._remainder.unsent:
             self.write(())
         if self._close is not None:
@@ -99,13 +99,13 @@ class LineWriter:
         return 0
 
     def _send_all(self, send: Send, data: bytes) -> int:
-        """Send as much as the file takes; return how many bytes those are."""
+        """Send as much as the file accepts; return the number of bytes sent."""
         size = self._size or len(data)
         start = 0
         try:
             while start < len(data):
                 end = len(data)
-                if end - start > size:  # whole lines, as many as fit, or a part of one that does not
+                if end - start > size:  # as many whole lines as fit, or a part of a longer one
                     end = data.rfind(b"\n", start, start + size) + 1 or start + size
                 sent = send(data[start:end])
                 if not sent:
@@ -120,9 +120,9 @@ class LineWriter:
         return start
 
     def _keep_remainder(self, entries: Sequence[str], data: bytes, sent: int, start: int) -> int:
-        """Keep the rest of the entry in which ``sent`` falls; return how many entries are dropped.
+        """Keep the rest of the entry at position ``sent``; return the number of dropped entries.
 
-        The entries begin at ``start``, behind the remainder of an earlier one.
+        The entries begin at ``start``, after the remainder of an earlier one.
         """
         if sent < start:
             self._remainder.unsent = data[sent:start]
@@ -147,13 +147,13 @@ class LineWriter:
         return name.strip("<>") if isinstance(name, str) else f"file descriptor {name}"
 
     def _open(self, descriptor: int) -> Send:
-        """Open the file behind a descriptor once more; raise OSError.
+        """Open the file of a descriptor again; raise OSError.
 
-        Later writes do not use the stream's own descriptor: if the application has closed it, the kernel
-        may have given its number to a client's connection or to an upload.
+        Later writes do not use the stream's own descriptor: if the application closes it, the kernel may
+        reuse its number for a connection or an upload.
         """
         status = os.fstat(descriptor)
-        self._size = select.PIPE_BUF if stat.S_ISFIFO(status.st_mode) else 0  # a pipe takes this much whole
+        self._size = select.PIPE_BUF if stat.S_ISFIFO(status.st_mode) else 0  # atomic up to this size
         try:
             send, close = _open_again(descriptor, status)
         except OSError as error:
@@ -166,18 +166,18 @@ class LineWriter:
 
 
 def _identity(descriptor: int, status: os.stat_result) -> tuple[int, int]:
-    """Return what is the same for all descriptors of a file; /dev/tty is a terminal by another inode."""
+    """Return a key that is equal for all descriptors of a file; /dev/tty has an inode of its own."""
     with suppress(OSError):
-        os.tcgetpgrp(descriptor)  # an error, unless it is the controlling terminal
+        os.tcgetpgrp(descriptor)  # raises unless it is the controlling terminal
         return 0, 0
     return status.st_dev, status.st_ino
 
 
 def _open_again(descriptor: int, status: os.stat_result) -> tuple[Send, Callable[[], None]]:
-    """Return how to send to the file behind a descriptor without blocking, and how to close it."""
+    """Return functions that write to the file of a descriptor without blocking, and close it."""
     if stat.S_ISSOCK(status.st_mode):
-        # Given SOCK_NONBLOCK, Python takes the socket for a non-blocking one, and leaves its mode alone
-        # also when socket.setdefaulttimeout() was called.
+        # With SOCK_NONBLOCK, Python treats the socket as non-blocking and does not change its mode, even
+        # after socket.setdefaulttimeout().
         kind = socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0)
         sock = socket.socket(type=kind, fileno=os.dup(descriptor))
         return lambda data: sock.send(data, socket.MSG_DONTWAIT), sock.close
@@ -187,7 +187,7 @@ def _open_again(descriptor: int, status: os.stat_result) -> tuple[Send, Callable
     elif stat.S_ISFIFO(status.st_mode):
         try:
             own = _reopen(f"/proc/self/fd/{descriptor}")
-        except OSError:  # no /proc, or another user's pipe, or a FIFO without a reader
+        except OSError:  # no /proc, another user's pipe, or a FIFO without a reader
             own = os.dup(descriptor)
             write = _write_to_shared_pipe
     else:
@@ -200,7 +200,7 @@ def _reopen(path: str) -> int:
 
 
 def _open_device(descriptor: int, device: int) -> int:
-    """Open the terminal or device behind a descriptor once more, without blocking; raise OSError."""
+    """Open the terminal or device of a descriptor again, with O_NONBLOCK; raise OSError."""
     try:
         return _reopen(f"/proc/self/fd/{descriptor}")
     except OSError as error:
@@ -212,17 +212,17 @@ def _open_device(descriptor: int, device: int) -> int:
         os.close(own)
     with suppress(OSError):
         # After "su", the terminal belongs to another user, but /dev/tty can still be opened.
-        os.tcgetpgrp(descriptor)  # an error, unless it is the controlling terminal
+        os.tcgetpgrp(descriptor)  # raises unless it is the controlling terminal
         return _reopen("/dev/tty")
     raise first_error
 
 
 def _write_to_shared_pipe(descriptor: int, data: bytes) -> int:
-    """Write at most PIPE_BUF bytes to a pipe in blocking mode, where it takes them; return how many.
+    """Write at most PIPE_BUF bytes to a pipe in blocking mode, if it is writable; return the number.
 
-    A writable pipe takes PIPE_BUF bytes whole, unless another process fills it between the two calls.
-    RWF_NOWAIT (Linux 6.4, unnamed pipes) closes that gap. Elsewhere it is accepted: the alternative is to
-    drop every line of a server that was started by another user (su-exec in a container) or on macOS.
+    A writable pipe accepts PIPE_BUF bytes, unless another process fills it between poll() and write().
+    RWF_NOWAIT (Linux 6.4, unnamed pipes) avoids that race. Elsewhere it is accepted: the alternative is to
+    drop every line of a server started by another user (su-exec in a container) or on macOS.
     """
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)

@@ -1,6 +1,6 @@
-"""The log of slow callbacks: which callback, or which turn, blocked the loop, and for how long.
+"""The log of slow callbacks: which callback or turn blocked the loop, and for how long.
 
-The reactor measures them, and calls the log that was passed to ``Reactor.report_slow``.
+The reactor measures them, and calls the object that was passed to ``Reactor.report_slow``.
 """
 
 import logging
@@ -25,12 +25,12 @@ class SlowCallbackLog:
         log.warning("slow callback: %s of %r blocked the loop for %.0f ms", callback, handler, seconds * 1e3)
 
     def on_slow_turn(self, ready: int) -> None:
-        """Log a slow turn without a slow callback: it had many callbacks, or its end took long."""
+        """Log a slow turn without a slow callback: it had many callbacks, or its end was slow."""
         reactor = self._reactor
         if self._last_logged != reactor.began:
             now = reactor.clock()
             log.warning(
-                "slow turn: %.0f ms: %.0f in the event handlers of %d ready handles, %.0f at its end",
+                "slow turn: %.0f ms (%.0f in the handlers of %d ready handles, %.0f at the end of the turn)",
                 (now - reactor.began) * 1e3,
                 (reactor.returned - reactor.began) * 1e3,
                 ready,

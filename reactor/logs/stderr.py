@@ -1,4 +1,4 @@
-"""Messages on standard error, written without blocking: log records, and what Python prints by itself."""
+"""Non-blocking messages on standard error: log records, and messages of Python itself."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class StderrHandler(logging.Handler):
-    """Writes messages to standard error; counts those that are dropped because nothing reads it."""
+    """Writes messages to standard error; counts those dropped because it is not being read."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,16 +27,16 @@ class StderrHandler(logging.Handler):
         self._writer_of(sys.stderr)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one log record; report a record that cannot be formatted."""
+        """Write a log record; report a record that cannot be formatted."""
         try:
             text = self.format(record)
-        except Exception as error:  # wrong arguments; Handler.handleError would block, or stay silent
+        except Exception as error:  # wrong arguments; Handler.handleError could block
             where = f"{record.pathname}:{record.lineno}"
             text = f"reactor: cannot format the log message from {where}: {error!r}"
         self.write(text)
 
     def write(self, text: str) -> None:
-        """Write one message, and before it how many were dropped. Never block, and raise nothing."""
+        """Write a message, preceded by the number of dropped ones, if any. Never block or raise."""
         writer = self._writer_of(sys.stderr)
         if writer is None:
             return
@@ -49,12 +49,12 @@ class StderrHandler(logging.Handler):
             self._reason = writer.reason
 
     def close(self) -> None:
-        """Close the handler's own descriptor; a later message opens it again."""
+        """Close the handler's own file descriptor; a later message opens it again."""
         super().close()
         self._writer_of(None)
 
     def _writer_of(self, stream: TextIO | None) -> LineWriter | None:
-        """Return the writer to a stream: sys.stderr, which the application may have replaced."""
+        """Return the writer for sys.stderr, which the application may have replaced."""
         if stream is not self._stream:
             if self._writer is not None:
                 self._writer.close()
@@ -64,17 +64,17 @@ class StderrHandler(logging.Handler):
 
 
 class _StderrHooks:
-    """What writes to standard error in Python itself, replaced while any server of the process runs.
+    """Replaces the hooks by which Python writes to standard error while any server of the process runs.
 
-    That is logging.lastResort (warnings, where the application has not configured logging), unraisable
-    exceptions and exceptions in threads. Hooks that the application has replaced are kept.
+    These are logging.lastResort (warnings, if the application has not configured logging), the hook for
+    unraisable exceptions, and that for exceptions in threads. Hooks set by the application are kept.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._users = 0
         self._last_resort = logging.lastResort
-        self._handler: StderrHandler | None = None  # made when it is needed: it opens a descriptor
+        self._handler: StderrHandler | None = None  # created on first use: it opens a file descriptor
         self._unraisable, self._thread = self._print_unraisable, self._print_thread_exception
 
     def install(self) -> None:
@@ -120,13 +120,13 @@ class _StderrHooks:
             self._write(f"Exception in {error.thread!r}:\n{''.join(lines)}")
 
 
-# One for the process, as what it replaces is: servers in several threads begin and end in any order.
+# One per process, like the hooks: servers in several threads start and stop in any order.
 _hooks = _StderrHooks()
 
 
 @contextmanager
 def nonblocking_stderr() -> Iterator[None]:
-    """Write what Python itself prints on standard error without blocking, while any server runs."""
+    """Write Python's own messages on standard error without blocking."""
     _hooks.install()
     try:
         yield

@@ -3,35 +3,35 @@
 An event is a tuple: its kind, the time (in seconds of the reactor's clock), and the fields of its kind.
 
     Kind       Fields
-    TURN       turn, timeout         a turn began; counted from 1; it may wait for ``timeout`` seconds,
-                                     None for ever; the time is when the selector was asked
-    SELECTED   waited, ready         the selector returned after so many seconds, with (key, readiness)
-    CALLED     handler, events, began  hooks of an event handler returned; events as the selector has them,
+    TURN       turn, timeout         a turn began (counted from 1); ``timeout`` is that of the selector, in
+                                     seconds or None; the time is when the selector was called
+    SELECTED   waited, ready         the selector returned (key, readiness) pairs after ``waited`` seconds
+    CALLED     handler, events, began  callbacks of an event handler returned; ``events`` is an event mask,
                                      DEADLINE or SOON
-    SCHEDULED  handler, deadline     an entry was made for a deadline, in seconds of the same clock
-    ENDED      turn, began           a turn ended, its last work included; it began to work at ``began``
+    SCHEDULED  handler, deadline     a deadline was scheduled, in seconds of the same clock
+    ENDED      turn, began           a turn ended; ``began`` is when the selector had returned
 
-    OPENED     connection                  it was accepted
+    OPENED     connection                  the connection was accepted
     ENTERED    connection, before, after   its state changed
-    RECEIVED   connection, data            bytes arrived
+    RECEIVED   connection, data            bytes were received
     RESPONSE   connection, request, status, compressed, began, made, data
-                                           it is queued; ``began`` is when its handler was called, or the
-                                           response before it was queued; ``made`` is when its compression
-                                           began, or else when it was queued; so many bytes were compressed;
-                                           ``data`` is the head, with the body where that is in memory
+                                           a response was buffered; ``began`` is when its handler was called,
+                                           ``made`` is when the handler returned, ``compressed`` is the number
+                                           of bytes compressed, and ``data`` is the head, followed by the body
+                                           if that is in memory
     REFUSED    connection, status, reason  a request was refused
-    SENT       connection, count           the kernel accepted so many bytes
+    SENT       connection, count           the kernel accepted ``count`` bytes
     ANSWERED   connection, exchange, content
-                                           the last byte was sent, or never will be, and so many bytes of
-                                           the body were; the access log gets the same
-    CLOSED     connection, reason          it is closed
+                                           a response was sent completely, or aborted, after ``content`` bytes
+                                           of its body; what the access log records
+    CLOSED     connection, reason          the connection was closed
 
 TURN and SELECTED are both emitted when the selector has returned.
 
-An event is a tuple because there are tens of thousands a second, and anything with a name for each field
-takes six times as long to make. The fields have their names and types in the methods of ``Subscriber``.
-Events are collected, and published at the end of the turn to the subscribers: functions of a list of
-events, which they must not keep.
+Events are tuples because there are tens of thousands per second, and creating an object with named fields
+takes six times as long. The methods of ``Subscriber`` define the names and types of the fields. Events are
+collected, and passed to the subscribers at the end of the turn. A subscriber is a function of a list of
+events, which it must not keep.
 
 ``reactor.observe.instrumented`` emits the events.
 """
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 
 class EventKind(StrEnum):
-    """The kinds of events; the table is at the top of this file."""
+    """The kinds of events; see the table at the top of this file."""
 
     TURN = "turn"
     SELECTED = "selected"
@@ -114,10 +114,10 @@ def is_of_connection(event: Event) -> TypeGuard[ConnectionEvent]:
 
 
 class Subscriber:
-    """Calls the method of each event's kind, with the event's items as arguments.
+    """Calls a method for each event, by its kind, with the event's items as arguments.
 
-    The methods do nothing; a subclass overrides those of the kinds that it needs. The others are not called.
-    The kind is an argument because leaving it out takes a slice of each event, 30 ns more of 75.
+    A subclass overrides the methods of the kinds that it handles; the others are not called. The kind is an
+    argument because omitting it would take a slice of each event (30 ns in addition to 75).
     """
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class Subscriber:
         }
 
     def __call__(self, events: list[Event]) -> None:
-        """Handle the events of a turn."""
+        """Handle the events of one turn."""
         methods = self._methods
         for event in events:
             method = methods.get(event[0])
@@ -206,7 +206,7 @@ class Subscriber:
 # Display names of event handlers, for logs, traces and the inspector:
 #
 #     c5          the connection with this number          listener    the acceptor
-#     signals     signals, as a handle                     wakeup      calls from other threads
+#     signals     the signal handle                        wakeup      calls from other threads
 
 
 def name_of(handler: EventHandler) -> str:
@@ -221,12 +221,12 @@ def name_of(handler: EventHandler) -> str:
 
 
 def deadline_name(handler: EventHandler) -> str:
-    """Return which deadline of an event handler it is."""
+    """Return the name of an event handler's deadline: the timeout of a connection's state."""
     return (handler.state.timeout or "") if isinstance(handler, Connection) else name_of(handler)
 
 
 def peer_of(connection: Connection) -> str:
-    """Return host and port of the other side; the host alone when it is gone already."""
+    """Return the client's host and port, or only the host if the connection is closed."""
     try:
         port = connection.handle.getpeername()[1]
     except (OSError, IndexError, TypeError, AttributeError):
@@ -235,7 +235,7 @@ def peer_of(connection: Connection) -> str:
 
 
 def descriptor_of(handle: socket.socket | None) -> int:
-    """Return the descriptor of a handle; -1 when it has none, or is closed."""
+    """Return the file descriptor of a handle; -1 if it is None or closed."""
     try:
         return -1 if handle is None else int(handle.fileno())
     except (OSError, ValueError):

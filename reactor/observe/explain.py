@@ -1,12 +1,12 @@
-"""Explain: a paragraph in English for each turn of the loop, from the event stream.
+"""Plain-English descriptions of each turn of the loop, from the event stream.
 
     turn 42: waited 0.8 ms of at most 20 s; 2 ready: listener, fd 9 readable -> listener: accepted fd 12
-    from 127.0.0.1:50312; fd 9: read 78 octets, GET /echo/hi -> 200, 66 octets sent at once,
+    from 127.0.0.1:50312; fd 9: read 78 bytes, GET /echo/hi -> 200, 66 bytes sent at once,
     IDLE -> RESPONDING -> IDLE
 
-A turn in which nothing was ready and nobody late is not told. A paragraph is bounded, however many were
-ready; what a client sent is escaped and cut, and of its fields nothing is told. Where the words go, and
-that nobody waits for whoever reads them, is not known here.
+Turns without a callback are omitted. The length of a paragraph is bounded, however many handles are ready.
+The request target is escaped and truncated; header fields are never written. The caller passes a function
+that writes a paragraph, and must not block.
 """
 
 from collections.abc import Callable
@@ -19,21 +19,21 @@ from reactor.observe.events import EventKind, Subscriber, deadline_name, descrip
 from reactor.observe.instrumented import InstrumentedConnection
 from reactor.server.state import CloseReason, State
 
-MAX_SHOWN = 8  # event handlers, requests or states that are listed one by one
-MAX_TARGET = 60  # characters of a target
+MAX_SHOWN = 8  # maximum number of event handlers, requests or states listed
+MAX_TARGET = 60  # maximum characters of a target
 READY = ("", "readable", "writable", "readable and writable")
 BOLD, RED, GREEN, YELLOW, BLUE = "1", "31", "32", "33", "36"
 
 
 class Explain(Subscriber):
-    """Writes a paragraph for each turn, in colour where it is wanted; marks calls over ``slow_turn``."""
+    """Writes a paragraph for each turn, optionally in colour; marks calls longer than ``slow_turn``."""
 
     def __init__(self, write: Callable[[str], object], slow_turn: float, colour: bool = False) -> None:
         super().__init__()
         self._write = write
         self._colour = colour
         self._slow_turn = slow_turn
-        self._fds: dict[int, int] = {}  # by the number of the connection: a closed handle has none
+        self._fds: dict[int, int] = {}  # by connection number: a closed socket has none
         self._begin("")
 
     # The turn.
@@ -50,15 +50,15 @@ class Explain(Subscriber):
         self._states: list[str] = []
         self._requests = 0
         self._is_refused = False
-        self._deadline = ""  # of the state in which the present call began
+        self._deadline = ""  # of the connection's state before the current call
 
     def on_turn(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
-        """Begin a paragraph."""
+        """Start a paragraph."""
         most = ", with no deadline" if timeout is None else f" of at most {timeout:.3g} s"
         self._begin(f"{self._paint(f'turn {turn}', BOLD)}: waited {{}}{most}; ")
 
     def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
-        """Add how long the selector waited, and which handles are ready."""
+        """Add the waiting time and the ready handles."""
         self._head = self._head.format(time(waited))
         shown = [self._name(key.data, READY[events]) for key, events in ready[:MAX_SHOWN]]
         more = f" and {len(ready) - MAX_SHOWN} more" if len(ready) > MAX_SHOWN else ""
@@ -68,21 +68,21 @@ class Explain(Subscriber):
     def on_called(
         self, kind: EventKind, when: float, handler: EventHandler, events: int, began: float
     ) -> None:
-        """Add what one call did, up to MAX_SHOWN of them."""
+        """Add what a call did, for up to MAX_SHOWN calls."""
         words = self._words
         if self._requests > MAX_SHOWN:
-            words.append(f"and {self._requests - MAX_SHOWN} requests more")
+            words.append(f"and {self._requests - MAX_SHOWN} more requests")
         if self._states:
             words.append(" -> ".join(self._states))
         if when - began > self._slow_turn:
-            words.append(self._paint(f"SLOW: {time(when - began)}, and all others waited", RED))
+            words.append(self._paint(f"SLOW: blocked the loop for {time(when - began)}", RED))
         why = ""
         if events == DEADLINE:
-            why = f" is late ({self._deadline or deadline_name(handler)})"
+            why = f" ({self._deadline or deadline_name(handler)} timeout)"
         elif events == SOON:
             why = " continues"
         if len(self._parts) < MAX_SHOWN:
-            self._parts.append(f"{self._name(handler)}{why}: {', '.join(words) or 'heard'}")
+            self._parts.append(f"{self._name(handler)}{why}: {', '.join(words) or 'called'}")
         else:
             self._left_out += 1
         self._begin_call()
@@ -104,7 +104,7 @@ class Explain(Subscriber):
     def on_entered(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
     ) -> None:
-        """Add the state."""
+        """Add a state."""
         if not self._states:
             self._states.append(self._paint(before.name, BLUE))
             self._deadline = before.timeout or ""
@@ -114,7 +114,7 @@ class Explain(Subscriber):
     def on_received(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, data: bytes
     ) -> None:
-        """Add how many bytes were read."""
+        """Add the number of bytes read."""
         self._say(f"read {counted(len(data))}")
 
     def on_response(
@@ -144,26 +144,26 @@ class Explain(Subscriber):
     def on_refused(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
     ) -> None:
-        """Add the status and why a request was refused."""
+        """Add the status and the reason of a refusal."""
         self._is_refused = True
         self._say(f"refused with {self._status(status)}: {escape_controls(reason)}")
 
     def on_sent(self, kind: EventKind, when: float, connection: InstrumentedConnection, count: int) -> None:
-        """Add how many bytes were sent, and how many are left."""
-        rest = "at once"
+        """Add the number of bytes sent and left."""
+        rest = " at once"
         if connection.unsent or connection.body:
             left = " and ".join(
                 words
                 for words in (counted(connection.unsent) if connection.unsent else "", connection.body)
                 if words
             )
-            rest = f"and {left} wait until the handle is writable"
-        self._say(f"{counted(count)} sent {rest}")
+            rest = f", {left} waiting for the handle to become writable"
+        self._say(f"{counted(count)} sent{rest}")
 
     def on_closed(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason
     ) -> None:
-        """Add why the connection was closed."""
+        """Add the reason why the connection was closed."""
         self._say(f"closed: {reason.text}")
 
     # Words.
@@ -174,7 +174,7 @@ class Explain(Subscriber):
     def _name(self, handler: EventHandler, readiness: str = "") -> str:
         name = name_of(handler)
         if isinstance(handler, InstrumentedConnection):
-            # By its handle, as the selector has it.
+            # Named by its file descriptor, as in the selector.
             name = f"fd {self._fds.get(handler.number, descriptor_of(handler.handle))}"
             if handler.state is State.CLOSED and not readiness:
                 self._fds.pop(handler.number, None)
@@ -187,17 +187,17 @@ class Explain(Subscriber):
         return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
 
 
-def counted(octets: int) -> str:
-    """Write how many octets.
+def counted(count: int) -> str:
+    """Format a number of bytes.
 
     >>> counted(1), counted(1234)
-    ('1 octet', '1,234 octets')
+    ('1 byte', '1,234 bytes')
     """
-    return f"{octets:,} octet{'' if octets == 1 else 's'}"
+    return f"{count:,} byte{'' if count == 1 else 's'}"
 
 
 def time(seconds: float) -> str:
-    """Write a short time.
+    """Format a duration.
 
     >>> time(0.0000123), time(0.0123), time(12.3)
     ('12 us', '12.3 ms', '12.3 s')

@@ -1,8 +1,8 @@
-"""The instrumented reactor and connection: they work as their base classes, and emit events.
+"""The instrumented reactor and connection: subclasses that emit events.
 
-Instrumentation is composed, not switched on. ``Reactor``, ``Deadlines`` and ``Connection`` have public hook
-methods that do nothing, and these subclasses override them. A server gets both from its ``Instrumentation``.
-The events are listed in ``reactor.observe.events``.
+``Reactor``, ``Deadlines`` and ``Connection`` have public hook methods that do nothing; these subclasses
+override them. A server gets them from its ``Instrumentation``. The events are listed in
+``reactor.observe.events``.
 """
 
 import logging
@@ -27,7 +27,7 @@ from reactor.server.state import CloseReason, State
 
 log = logging.getLogger("reactor")
 
-# Looked up once here instead of for each event: an attribute of an enum takes 48 ns in CPython 3.11.
+# Bound once instead of looked up for each event: an attribute of an enum takes 48 ns in CPython 3.11.
 TURN: Final = EventKind.TURN
 SELECTED: Final = EventKind.SELECTED
 CALLED: Final = EventKind.CALLED
@@ -41,7 +41,7 @@ ANSWERED: Final = EventKind.ANSWERED
 
 
 class InstrumentedDeadlines(Deadlines[EventHandler]):
-    """Deadlines that emit an event when one is scheduled."""
+    """Deadlines that emit an event for each scheduled deadline."""
 
     def __init__(self, emit: Emit, clock: Callable[[], float]) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class InstrumentedDeadlines(Deadlines[EventHandler]):
 
 
 class InstrumentedReactor(Reactor):
-    """A reactor that publishes events of what it does to its subscribers, once a turn."""
+    """A reactor that collects events, and publishes them to its subscribers once a turn."""
 
     def __init__(
         self,
@@ -73,12 +73,12 @@ class InstrumentedReactor(Reactor):
         self._subscribers.append(subscriber)
 
     def unsubscribe(self, subscriber: EventCallback) -> None:
-        """Remove a subscriber, if it is one."""
+        """Remove a subscriber, if it is subscribed."""
         if subscriber in self._subscribers:
             self._subscribers.remove(subscriber)
 
     def turn(self, may_sleep: bool = True) -> None:
-        """Take a turn, and publish its events."""
+        """Run a turn, and publish its events."""
         self.turns += 1
         super().turn(may_sleep)
         self.emit((ENDED, self.clock(), self.turns, self.began))
@@ -97,7 +97,7 @@ class InstrumentedReactor(Reactor):
             try:
                 subscriber(events)
             except Exception:
-                log.exception("watching goes on without %r, which failed", subscriber)
+                log.exception("event subscriber %r raised and was removed", subscriber)
                 self._subscribers.remove(subscriber)
         events.clear()
 
@@ -111,7 +111,7 @@ class InstrumentedReactor(Reactor):
         self.emit((SELECTED, self.now, self.now - asked, ready))
 
     def after_call(self, handler: EventHandler, events: int, began: float) -> None:
-        """Emit CALLED. A call begins when the call before it has returned."""
+        """Emit CALLED."""
         self.emit((CALLED, self.returned, handler, events, began))
 
 
@@ -126,17 +126,17 @@ class InstrumentedConnection(Connection):
         self._emit: Emit = reactor.emit
         self._clock = reactor.clock
         super().__init__(context, sock, peer)
-        # When it was accepted, and when it entered its state, in seconds of the reactor's clock.
+        # When the connection was accepted, and entered its state, in seconds of the reactor's clock.
         self.opened_at = self.entered_at = self._clock()
-        # Of the latest response: when its handler was called, and when it had made it.
+        # When the handler of the latest response was called, and when it returned.
         self._called_at = self._made_at = self.opened_at
         self._emit((EventKind.OPENED, self.opened_at, self))
 
-    # What others ask.
+    # Read by the inspector and the trace.
 
     @property
     def held(self) -> int:
-        """How many bytes are in memory, unparsed or unsent."""
+        """The number of bytes in memory, unparsed or unsent."""
         return self.unparsed + self.unsent
 
     @property
@@ -146,11 +146,11 @@ class InstrumentedConnection(Connection):
 
     @property
     def body(self) -> str:
-        """What is to be sent that is not in memory, in words; nothing where nothing is."""
+        """A description of the file or stream that is being sent, or ""."""
         body = self._write_buffer.body
         if body is None:
             return ""
-        return f"file, {body.count} octets left" if isinstance(body, FileSlice) else "stream"
+        return f"file, {body.count} bytes left" if isinstance(body, FileSlice) else "stream"
 
     # Hooks of the connection.
 
@@ -159,7 +159,7 @@ class InstrumentedConnection(Connection):
         return self
 
     def recorder(self) -> Recorder | None:
-        """Return itself: ``record`` is called for each exchange that has ended."""
+        """Return the connection itself: ``record`` is called for each finished exchange."""
         return self
 
     def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
@@ -184,17 +184,17 @@ class InstrumentedConnection(Connection):
         self._emit((EventKind.REFUSED, self._called_at, self, error.status, error.reason))
 
     def on_request(self, request: Request) -> None:
-        """Note when the handler is called."""
+        """Record when the handler is called."""
         self._called_at = self._clock()
 
     def before_response(self, request: Request) -> None:
-        """Note when the handler has made the response."""
+        """Record when the handler has returned."""
         self._made_at = self._clock()
 
     def on_response(self, request: Request, status: int, data: bytes, compressed: int) -> None:
         """Emit RESPONSE."""
         made = self._made_at
-        now = self._clock() if compressed else made  # to write a head takes next to no time
+        now = self._clock() if compressed else made  # serializing a head takes almost no time
         self._emit((RESPONSE, now, self, request, status, compressed, self._called_at, made, data))
 
     def on_sent(self, count: int) -> None:

@@ -1,13 +1,12 @@
 """Metrics of the server: counters from the event stream, and gauges that are read on request.
 
-    http_server_...     requests, by method, route, status and version: OpenTelemetry's names
-    reactor_...         connections, refusals, closes, and the loop itself
-    process_...         memory, processor and descriptors
+    http_server_...     requests by method, route, status and version, with OpenTelemetry's names
+    reactor_...         connections, refusals, closes, and the event loop
+    process_...         memory, CPU time and file descriptors
 
-Every label has a closed set of values: known methods (else ``_OTHER``), templates of routes and never a path,
-states, and words for a status. So the number of series is bounded. "Lag" is how long the last of the ready
-handles of a turn waited for its call. Figures of the process are from psutil where it is installed, else from
-the system.
+Every label has a fixed set of values: known methods (else ``_OTHER``), route templates (never paths), states,
+and reasons. So the number of series is bounded. "Lag" is the delay before the last ready handle of a turn is
+called. Process metrics come from psutil if it is installed, else from the operating system.
 
 ``reactor.observe.prometheus`` writes what ``families`` returns.
 """
@@ -33,7 +32,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Histogram:
-    """Counts of values by their upper bounds; one more for those beyond."""
+    """Counts of values by upper bound, and one for values above all bounds."""
 
     __slots__ = ("bounds", "counts", "sum")
 
@@ -52,7 +51,7 @@ Value = float | Histogram
 
 
 class MetricFamily(NamedTuple):
-    """All series of one name, with what it is, its unit ("" for none), and what it says."""
+    """All series of one metric, with its kind, unit ("" for none) and help text."""
 
     name: str
     kind: str
@@ -61,7 +60,7 @@ class MetricFamily(NamedTuple):
     series: list[tuple[Labels, Value]]
 
 
-# Seconds: those that OpenTelemetry recommends for requests, and finer ones for a loop.
+# Seconds: the bounds that OpenTelemetry recommends for requests, and finer ones for the event loop.
 DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 MOMENTS = (0.00001, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
 SIZES = (0.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9)  # bytes
@@ -82,7 +81,7 @@ _REASONS = {
 }
 OTHER_REASON, OTHER_METHOD = "other", "_OTHER"
 _METHODS = frozenset(METHODS)
-# The states in which a connection has a request that is not answered completely.
+# The states in which a connection has a request in progress.
 _ACTIVE = frozenset(State) - {
     *(State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING, State.CLOSED),
 }
@@ -116,13 +115,13 @@ class Metrics(Subscriber):
         self._selected_at = self._last_began = 0.0
 
     def on_selected(self, kind: EventKind, when: float, waited: float, ready: Sized) -> None:
-        """Count how long the selector waited, and how many handles are ready."""
+        """Count the waiting time and the ready handles."""
         self._selected_at = self._last_began = when
         self._waiting += waited
         self._ready += len(ready)
 
     def on_called(self, kind: EventKind, when: float, handler: object, events: int, began: float) -> None:
-        """Note when the last of the ready handles was called."""
+        """Record when the last ready handle was called."""
         if events != DEADLINE and events != SOON:
             self._last_began = began
 
@@ -162,14 +161,14 @@ class Metrics(Subscriber):
         head, template = request.head, request.route
         key = (request.method, template, exchange.status, head.version)
         counts = self._requests.get(key) or self._make(key)
-        # Histogram.add is written out, because three calls of it take 0.13 us of 1.4 us for each request.
+        # Histogram.add is inlined: three calls take 0.13 us of 1.4 us per request.
         duration = when - exchange.began
         counts.duration.counts[bisect_left(DURATIONS, duration)] += 1
         counts.duration.sum += duration
         length = head.length
         if length > 0:
             counts.received.add(length)
-        else:  # most have none
+        else:  # most requests have no body
             counts.received.counts[0] += 1
         counts.sent.counts[bisect_left(SIZES, content)] += 1
         counts.sent.sum += content
@@ -181,7 +180,7 @@ class Metrics(Subscriber):
     # On request.
 
     def families(self, context: ServerContext) -> list[MetricFamily]:
-        """Return all metrics, with the present ones of the server and the process."""
+        """Return all metrics, including the current gauges of the server and the process."""
         return [*self._http(context), *self._connections(context), *self._loop(), *process()]
 
     def _http(self, context: ServerContext) -> Iterable[MetricFamily]:
@@ -190,27 +189,25 @@ class Metrics(Subscriber):
             "http_server_request_duration_seconds",
             HISTOGRAM,
             "seconds",
-            "From the first look at a request to the last byte of its response.",
+            "Time from parsing the request to sending the last byte of the response.",
             [(labels, counts.duration) for labels, counts in labelled],
         )
         yield MetricFamily(
             "http_server_request_body_size_bytes",
             HISTOGRAM,
             "bytes",
-            "Content that requests announced; 0 for chunks, whose length is not announced.",
+            "Content-Length of requests; 0 without one, as in the chunked coding.",
             [(labels, counts.received) for labels, counts in labelled],
         )
         yield MetricFamily(
             "http_server_response_body_size_bytes",
             HISTOGRAM,
             "bytes",
-            "Content of responses that was sent, as it was on the wire.",
+            "Size of response bodies as sent on the wire.",
             [(labels, counts.sent) for labels, counts in labelled],
         )
         active = sum(each.state in _ACTIVE for each in context.connections.values())
-        yield MetricFamily(
-            "http_server_active_requests", GAUGE, "", "Requests that are being answered.", [((), active)]
-        )
+        yield MetricFamily("http_server_active_requests", GAUGE, "", "Requests in progress.", [((), active)])
 
     def _connections(self, context: ServerContext) -> Iterable[MetricFamily]:
         counts = dict.fromkeys(State, 0)
@@ -223,7 +220,7 @@ class Metrics(Subscriber):
             "reactor_connections",
             GAUGE,
             "",
-            "Connections by the state that they are in.",
+            "Open connections, by state.",
             _by("state", {state.name: count for state, count in counts.items() if state is not State.CLOSED}),
         )
         yield MetricFamily(
@@ -233,14 +230,14 @@ class Metrics(Subscriber):
             "reactor_connections_closed",
             COUNTER,
             "",
-            "Connections closed, by what led to it.",
+            "Connections closed, by reason.",
             _by("reason", self._closed),
         )
         yield MetricFamily(
             "reactor_refusals",
             COUNTER,
             "",
-            "What was refused before a handler was asked.",
+            "Requests refused before their handler was called, by reason.",
             _by("reason", self._refused),
         )
         yield MetricFamily(
@@ -257,45 +254,47 @@ class Metrics(Subscriber):
             "reactor_buffered_bytes",
             GAUGE,
             "bytes",
-            "Bytes in memory: unparsed requests and unsent responses.",
+            "Bytes buffered in memory: unparsed requests and unsent responses.",
             _by("where", {"parser": parser, "write_buffer": write_buffer}),
         )
 
     def _loop(self) -> Iterable[MetricFamily]:
-        yield MetricFamily("reactor_loop_turns", COUNTER, "", "Turns of the loop.", [((), self._turns)])
+        yield MetricFamily(
+            "reactor_loop_turns", COUNTER, "", "Turns (iterations) of the event loop.", [((), self._turns)]
+        )
         yield MetricFamily(
             "reactor_loop_ready_events",
             COUNTER,
             "",
-            "Handles that the selector returned as ready.",
+            "Ready handles returned by the selector.",
             [((), self._ready)],
         )
         yield MetricFamily(
             "reactor_loop_busy_seconds",
             COUNTER,
             "seconds",
-            "Time in which the loop worked.",
+            "Time that the event loop spent working.",
             [((), self._busy)],
         )
         yield MetricFamily(
             "reactor_loop_waiting_seconds",
             COUNTER,
             "seconds",
-            "Time in which the loop waited.",
+            "Time that the event loop spent waiting for events.",
             [((), self._waiting)],
         )
         yield MetricFamily(
             "reactor_loop_turn_duration_seconds",
             HISTOGRAM,
             "seconds",
-            "How long a turn worked.",
+            "Working time of a turn of the event loop.",
             [((), self._turn)],
         )
         yield MetricFamily(
             "reactor_loop_lag_seconds",
             HISTOGRAM,
             "seconds",
-            "How long the last of the ready handles of a turn waited for its call.",
+            "Delay between the selector's return and the call of the turn's last ready handle.",
             [((), self._lag)],
         )
 
@@ -319,17 +318,17 @@ def _labels(method: str, template: str, status: int, version: int) -> Labels:
 
 
 def process() -> Iterable[MetricFamily]:
-    """Return the figures of this process; without psutil, those that the system has by itself."""
+    """Return the metrics of this process; without psutil, those that the operating system provides."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     seconds = usage.ru_utime + usage.ru_stime
     yield MetricFamily(
-        "process_cpu_seconds", COUNTER, "seconds", "Processor time, user and system.", [((), seconds)]
+        "process_cpu_seconds", COUNTER, "seconds", "CPU time, user and system.", [((), seconds)]
     )
     figures = _of_psutil() or _of_proc()
     for name, unit, words in (
         ("process_resident_memory_bytes", "bytes", "Resident memory."),
-        ("process_open_fds", "", "Open descriptors."),
-        ("process_start_time_seconds", "seconds", "When the process began, since the epoch."),
+        ("process_open_fds", "", "Open file descriptors."),
+        ("process_start_time_seconds", "seconds", "Start time of the process, in seconds since the epoch."),
     ):
         if name in figures:
             yield MetricFamily(name, GAUGE, unit, words, [((), figures[name])])

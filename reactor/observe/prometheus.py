@@ -1,7 +1,7 @@
-"""Prometheus: metrics as text, in Prometheus' format or in OpenMetrics, as Accept prefers.
+"""Metrics as text, in Prometheus' format or OpenMetrics, negotiated by Accept.
 
 text/plain; version=0.0.4                                 Prometheus
-application/openmetrics-text; version=1.0.0               OpenMetrics: units, and an end marker
+application/openmetrics-text; version=1.0.0               OpenMetrics, with units and an end marker
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,17 +15,17 @@ _ESCAPES = {"\\": "\\\\", "\n": "\\n", '"': '\\"'}
 
 
 def negotiate(accept: str) -> str:
-    """Return the media type that Accept prefers (RFC 9110, 12.5.1); Prometheus' where it does not say."""
+    """Return the media type that Accept prefers (RFC 9110, 12.5.1), by default Prometheus'."""
     offers = {"text/plain": 0.0, "application/openmetrics-text": 0.0}
     for name, weight in read_weights(accept):
         if name in offers:
-            # Prometheus lists a type once for each version that it reads.
+            # Prometheus lists a media type once for each version that it supports.
             offers[name] = max(offers[name], weight)
     return OPEN if preferred(offers, "text/plain") == "application/openmetrics-text" else PLAIN
 
 
 def render(families: Iterable[MetricFamily], media_type: str) -> str:
-    """Write families in one of the two formats."""
+    """Format metric families as one of the two media types."""
     is_open = media_type == OPEN
     lines = [line for family in families if family.series for line in _family(family, is_open)]
     return "\n".join([*lines, "# EOF" if is_open else ""]) + ("\n" if is_open else "")
@@ -33,7 +33,7 @@ def render(families: Iterable[MetricFamily], media_type: str) -> str:
 
 def _family(family: MetricFamily, is_open: bool) -> Iterator[str]:
     total = f"{family.name}_total" if family.kind == COUNTER else family.name
-    # The older format calls a counter by the name of its samples.
+    # In Prometheus' format, the name of a counter is that of its samples.
     name = family.name if is_open else total
     yield f"# HELP {name} {_escape(family.help, quotes=is_open)}"
     yield f"# TYPE {name} {family.kind}"

@@ -2,34 +2,34 @@
 
 Every event of ``reactor.observe.events`` becomes lines of a JSON array, in Google's Trace Event Format:
 
-    Event      Lines (their phase)
+    Event      Lines (phase)
     TURN       -
     SELECTED   -
-    CALLED     a slice (X) in that of the turn; from the end of select an arrow to it (s, f) if it was ready
-    ENDED      a slice for the turn, and in it one for select (X); counters that changed (C)
-    OPENED     the connection begins (b), and its first state
+    CALLED     a slice within the turn's (X); if a handle was ready, an arrow from the end of select (s, f)
+    ENDED      a slice for the turn, one for select within it (X), and counters that changed (C)
+    OPENED     the connection and its first state begin (b)
     ENTERED    the state ends (e), the next one begins (b)
-    RESPONSE   a slice for the handler in that of the hook, and one for gzip (X)
-    REFUSED    a moment of the connection (n)
-    RECEIVED   -                 counted in the slice of the hook
-    SENT       -                 the same
-    ANSWERED   a moment of the connection (n)
+    RESPONSE   a slice for the handler within the callback's, and one for compression (X)
+    REFUSED    an instant of the connection (n)
+    RECEIVED   -                 counted in the callback's slice
+    SENT       -                 counted in the callback's slice
+    ANSWERED   an instant of the connection (n)
     CLOSED     the connection ends (e)
 
-A handler's slice does not cover what is read or compressed while a response is sent: that is part of the
-hook. Lines are written once a turn. The array needs no closing bracket, so a file of whole lines can be read
-at any time. A trace that would grow over its limit ends, and so does one whose disk is full; the server
-continues. The format of a line is in ``reactor.observe.trace_format``.
+Reading or compressing a body while it is sent counts as part of the callback, not of the handler. Lines are
+written once a turn. The array needs no closing bracket, so the file can be read at any time. Tracing stops
+when the file would exceed its size limit or cannot be written; the server continues. The format of a line is
+in ``reactor.observe.trace_format``.
 
-The file holds whole lines at any time, even after a kill:
+The file consists of whole lines at any time, even if the process is killed:
 
-    Event                            Content of the file
-    a write succeeds                 the lines
-    the disk is full, or fails       what was there before; OSError is raised
-    the process is killed meanwhile  some pages more, of whole lines
+    Event                                 Content of the file
+    a write succeeds                      the new lines are added
+    a write fails, such as a full disk    unchanged; OSError is raised
+    the process is killed during a write  some pages are added, of whole lines
 
-A write is not atomic: a process that is killed in the middle of one leaves as many pages as the kernel had
-copied. So a line that does not fit on its page begins on the next one, and spaces fill the gap.
+A write is not atomic: if the process is killed, the file has the pages that the kernel had copied. So a line
+that does not fit on its page begins on the next one, and spaces fill the gap.
 """
 
 import logging
@@ -66,11 +66,11 @@ from reactor.server.state import CloseReason, State
 log = logging.getLogger("reactor")
 
 LIMIT = 64 << 20  # bytes
-PAGE = 4096  # bytes; where pages are larger, their ends are still ends of these
+PAGE = 4096  # bytes; larger pages end at a multiple of this
 
 
 def lay_out(lines: bytes, position: int) -> bytes:
-    r"""Put spaces between lines, so that none is on two pages; the first begins at ``position``.
+    r"""Insert spaces between lines so that no line spans two pages; the first begins at ``position``.
 
     >>> lay_out(b"ab\ncd\n", PAGE - 5)
     b'ab\n  cd\n'
@@ -80,7 +80,7 @@ def lay_out(lines: bytes, position: int) -> bytes:
     room = PAGE - position % PAGE
     while len(lines) - start > room:
         end = lines.rfind(b"\n", start, start + room) + 1 or start
-        assert end > start or room < PAGE, "a line is shorter than a page"
+        assert end > start or room < PAGE, "a line is longer than a page"
         pieces += [lines[start:end], b" " * (room - end + start)]
         start, room = end, PAGE
     pieces.append(lines[start:])
@@ -88,16 +88,16 @@ def lay_out(lines: bytes, position: int) -> bytes:
 
 
 class LineFile:
-    """A file that is written from its beginning; raises OSError when it cannot be opened."""
+    """A file of lines, truncated when opened; raises OSError if it cannot be opened."""
 
     def __init__(self, path: str) -> None:
-        # A regular file is never waited for; what is none, such as a FIFO, is not either.
+        # O_NONBLOCK: writing to a regular file never blocks, and writing to a FIFO must not.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o600)
         self.size = 0  # bytes
 
     def write(self, lines: bytes) -> None:
-        """Add lines, all of them; raise OSError when they cannot be, and leave none."""
+        """Append lines; raise OSError if they cannot be written completely, and then remove them."""
         data = lay_out(lines, self.size)
         written = 0
         try:
@@ -113,17 +113,17 @@ class LineFile:
         os.close(self._descriptor)
 
     def _take_back(self) -> None:
-        """Cut off what was written of lines that do not fit."""
+        """Remove lines that were written only in part."""
         try:
             os.ftruncate(self._descriptor, self.size)
         except OSError:
-            pass  # it is no regular file, and keeps nothing
+            pass  # not a regular file: it has no content to remove
 
 
 class Trace(Subscriber):
-    """Writes a trace of its events to a file, up to ``limit`` bytes.
+    """Writes a trace of events to a file of at most ``limit`` bytes.
 
-    Raises OSError when the file cannot be opened. The events are to be those of a whole run.
+    Raises OSError if the file cannot be opened. It must be subscribed before the first turn.
     """
 
     def __init__(self, path: str, limit: int = LIMIT) -> None:
@@ -132,48 +132,48 @@ class Trace(Subscriber):
         self._file: LineFile | None = LineFile(path)
         self._limit = limit
         self._tracks: dict[EventHandler, Track] = {}
-        self._zero = -inf  # when the first event was, in seconds of the reactor's clock
-        self._turn = 0  # the number of the present one, 0 between two
-        self._turned = self._selected = self._now = 0.0  # from here on times are seconds after the first
-        self._waited = 0.0  # how long the hook that was called last had waited for it
+        self._zero = -inf  # time of the first event, in seconds of the reactor's clock
+        self._turn = 0  # number of the current turn, 0 between turns
+        self._turned = self._selected = self._now = 0.0  # seconds since the first event
+        self._waited = 0.0  # delay of the latest callback for a ready handle
         self._ready = self._received = self._sent = self._buffered = 0
-        self._flows = self._arrows = 0  # arrows that end in a hook; those whose beginning is written
-        self._refused: Connection | None = None  # whose next response is no handler's
-        # One target serves many equal requests. At most a head each, as in the access log.
+        self._flows = self._arrows = 0  # arrows that end in a callback; those whose start is written
+        self._refused: Connection | None = None  # its next response has no handler
+        # Equal requests share one target. Each entry holds at most a head, as in the access log.
         self._request_args = lru_cache(maxsize=128)(request_args)
         self._counters: dict[str, float] = {}
         self._lines: list[str] = []
-        self._inner: list[str] = []  # slices within a hook that has not returned yet
-        self._owed = 0  # bytes that the lines of this turn take at most
+        self._inner: list[str] = []  # slices within a callback that has not returned yet
+        self._owed = 0  # maximum bytes of this turn's lines
 
     def __call__(self, events: list[Event]) -> None:
-        """Write the events of a turn."""
+        """Write the events of one turn."""
         if self._file is None or not events:
             return
         if self._zero == -inf:
             self._zero = events[0][1]
         self._owed += MAX_EVENT_SIZE * len(events)
         if self._file.size + self._owed + MAX_END_SIZE * (len(self._tracks) + 1) > self._limit:
-            log.warning("the trace %s has grown to its limit, and ends", self._path)
+            log.warning("trace %s: size limit reached, tracing stopped", self._path)
             self._end("full")
             return
         super().__call__(events)
 
     def close(self) -> None:
-        """End what is open, and the array."""
+        """End all tracks and the array, and close the file."""
         self._end("closed")
 
     # The loop.
 
     def on_turn(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
-        """Begin a turn."""
+        """Start a turn."""
         self._turn = turn
         self._turned = self._selected = self._now = when - self._zero
         self._ready = 0
         self._waited = 0.0
 
     def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
-        """Note when the selector returned."""
+        """Record when the selector returned."""
         self._selected = self._now = when - self._zero
         self._ready = len(ready)
 
@@ -201,16 +201,16 @@ class Trace(Subscriber):
             self._update_held(track)
 
     def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
-        """Write the turn."""
+        """Write the lines of the turn."""
         self._now = when - self._zero
         self._write_turn()
 
     def _write_turn(self) -> None:
-        """Write what the turn was: its own slices first, since they are around the others."""
+        """Write the turn: its own slices first, since they enclose the others."""
         ready = f'"ready":{self._ready}'
         turn = slice_line("turn", *span(self._turned, self._now), f'"turn":{self._turn},{ready}')
         select = slice_line("select", *span(self._turned, self._selected), ready)
-        # An arrow begins within the slice of select: its end is no longer in it.
+        # An arrow must start within the slice of select, which does not include its end.
         leave = microseconds(max(self._turned, self._selected - 1 / TICKS))
         arrows = [arrow_start_line(flow, leave) for flow in range(self._arrows + 1, self._flows + 1)]
         self._lines[:0] = [turn, select, *arrows]
@@ -222,7 +222,7 @@ class Trace(Subscriber):
         self._write()
 
     def _count(self, name: str, now: float, value: float) -> None:
-        """Write a counter, which stands until it is written again."""
+        """Write a counter if its value has changed."""
         if self._counters.get(name) != value:
             self._counters[name] = value
             self._lines.append(counter_line(name, microseconds(now), value))
@@ -230,7 +230,7 @@ class Trace(Subscriber):
     # Connections.
 
     def on_opened(self, kind: EventKind, when: float, connection: InstrumentedConnection) -> None:
-        """Begin the track of a connection."""
+        """Start the track of a connection."""
         track = self._tracks[connection] = Track(connection)
         self._now = when - self._zero
         self._lines.append(track.began(microseconds(self._now)))
@@ -256,7 +256,7 @@ class Trace(Subscriber):
         made: float,
         data: bytes,
     ) -> None:
-        """Keep the slices of the handler and of the compression until the call has returned."""
+        """Keep the slices of the handler and the compression until the callback has returned."""
         made -= self._zero
         if connection is self._refused:
             self._refused = None
@@ -299,7 +299,7 @@ class Trace(Subscriber):
         """Write that the response was sent."""
         track = self._tracks.get(connection)
         if track is not None:
-            # An unfinished response has the time at which the client was last heard of.
+            # An aborted response has an earlier time: that of the last progress.
             self._now = max(self._now, when - self._zero)
             at = microseconds(self._now)
             self._lines.append(track.answered(at, exchange.number, exchange.status, content))
@@ -314,7 +314,7 @@ class Trace(Subscriber):
             self._lines.append(track.ended(microseconds(self._now), reason))
 
     def _update_held(self, track: Track) -> None:
-        """Count what a connection holds, now that it was called; an idle one holds nothing."""
+        """Update the number of bytes that a connection holds; an idle one holds none."""
         held = 0 if track.connection.state is IDLE else track.connection.held
         self._buffered += held - track.held
         track.held = held
@@ -322,7 +322,7 @@ class Trace(Subscriber):
     # The file.
 
     def _write(self) -> None:
-        """Write the lines that there are; a trace that cannot be written stops nobody from being served."""
+        """Write pending lines; if that fails, stop tracing, and continue serving."""
         if self._file is None:
             return
         head = "" if self._file.size else head_lines(os.getpid())
@@ -332,15 +332,15 @@ class Trace(Subscriber):
         try:
             self._file.write(lines.encode("utf-8"))
         except OSError as error:
-            log.error("the trace %s breaks off: %s", self._path, error.strerror)
+            log.error("trace %s: write failed, tracing stopped: %s", self._path, error.strerror)
             self._close_file()
 
     def _end(self, reason: str) -> None:
-        """End what is open, and the array."""
+        """End all tracks and the array, and close the file."""
         if self._turn:
             self._write_turn()
         at = microseconds(self._now)
-        self._lines += [track.ended(at, "the trace ends") for track in self._tracks.values()]
+        self._lines += [track.ended(at, "end of trace") for track in self._tracks.values()]
         self._lines.append(last_line(reason, at))
         self._write()
         self._close_file()

@@ -1,1 +1,1 @@
-"""The server: listen, accept, and the state machine of each connection."""
+"""The server: listening, accepting, and the state machine of each connection."""

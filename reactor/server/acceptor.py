@@ -1,21 +1,21 @@
 """The acceptor: accepts connections from the listening socket, within the connection limit.
 
     State      Accepts                                            Then
-    ACCEPTING  a share each turn                                  DRAINING  CLOSED
-    DRAINING   the accept queue at once; at the limit on          CLOSED
-               connections, as they close, for at most a second
+    ACCEPTING  a share of connections each turn                   DRAINING  CLOSED
+    DRAINING   the whole accept queue; at the connection limit,   CLOSED
+               as connections close, for at most a second
     CLOSED     nothing                                            -
 
-    What happens                         What it does
-    below the limit on connections       accept, a share each turn
-    at the limit, somebody is idle       close one that has proved nothing, or the one idle longest
-    at the limit, nobody is idle         pause
-    out of descriptors or memory         pause; nobody who is served loses the place
+    Situation                            Action
+    below the connection limit           accept a share each turn
+    at the limit, with idle connections  close the least useful one (see ``_find_idle``), and accept
+    at the limit, none idle              pause
+    out of file descriptors or memory    pause; no open connection is closed
 
-A pause ends when a connection closes, and is looked at again after a moment: a listening handle
-that nobody accepts from stays ready, so to keep on waiting for it would be a busy loop.
+A pause ends when a connection closes, or after a quarter of a second. During a pause the listening socket
+is not in the selector: it stays readable, so the loop would spin.
 
-The acceptor speaks no HTTP.
+The acceptor knows no HTTP.
 """
 
 import errno
@@ -33,19 +33,19 @@ from reactor.server.state import State
 log = logging.getLogger("reactor")
 
 PAUSE = 0.25  # seconds
-# How long, in seconds, and for how many connections the accept queue is drained when the server stops.
+# Limits for draining the accept queue when the server stops: seconds, and connections.
 DRAIN_TIME = 1.0
 MAX_DRAINED = 4096
-# accept(2): out of descriptors, of the process or of the system, or out of memory.
+# accept(2): out of file descriptors (process or system), or out of memory.
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-# Given a server context, a non-blocking socket, and the client's host.
+# Takes the server context, a non-blocking socket and the client's address.
 ConnectionFactory = Callable[[ServerContext, socket.socket, str], Connection]
 
 
 class AcceptorState(Enum):
-    """Whether connections are accepted; the table is at the top of this file."""
+    """Whether connections are accepted; see the table at the top of this file."""
 
     ACCEPTING = auto()
     DRAINING = auto()
@@ -68,18 +68,18 @@ class Acceptor(EventHandler):
         self._make_connection = make_connection
         self._context = context
         self._limit = limit
-        self._quiet_until = -inf  # a pause is logged once a minute, not with each attempt
-        self._drain_ends = inf  # by the reactor's clock
+        self._quiet_until = -inf  # a pause is logged once a minute, not for each attempt
+        self._drain_ends = inf  # on the reactor's clock
         self._drained = 0  # connections accepted while draining
         self.state = AcceptorState.ACCEPTING
 
-    # What others ask.
+    # Called by the server.
 
     def drain(self) -> None:
         """Accept every connection in the accept queue, then close the listening socket.
 
-        Closing it earlier would reset clients that the kernel has already connected, and that may have sent
-        a request. ``listen(0)`` keeps new clients out as far as the kernel allows.
+        Closing it earlier would reset connections that the kernel has already established and that may carry
+        a request. ``listen(0)`` refuses new ones as far as the kernel allows.
         """
         if self.state is not AcceptorState.ACCEPTING:
             return
@@ -88,32 +88,32 @@ class Acceptor(EventHandler):
         try:
             self.handle.listen(0)
         except OSError:
-            pass  # the backlog stays as it is
+            pass  # keep the backlog
         self._resume()
         self._drain()
         self._context.reactor.refresh(self)
 
     def close(self) -> None:
-        """Accept nothing more."""
+        """Close the listening socket."""
         if self.state is AcceptorState.CLOSED:
             return
         self._enter(AcceptorState.CLOSED)
         self._context.reactor.remove(self)
         self.handle.close()
 
-    # What the reactor calls.
+    # Called by the reactor.
 
     def on_readable(self) -> None:
-        """Accept a turn's share of the connections that wait; while draining, all of them."""
+        """Accept a turn's share of the accept queue; while draining, all of it."""
         if self.state is AcceptorState.DRAINING:
             self._drain()
         else:
             self._accept_share()
 
     def _drain(self) -> None:
-        """Accept until the queue is empty, before anything is handled: slow handlers would use up the time.
+        """Accept until the queue is empty, before handling any request: a slow handler would use up the time.
 
-        At the connection limit, or out of descriptors, continue after a pause, for at most DRAIN_TIME.
+        At the connection limit or out of file descriptors, continue after a pause, for at most DRAIN_TIME.
         """
         while self.state is AcceptorState.DRAINING and self._drained < MAX_DRAINED:
             before = self._drained
@@ -128,17 +128,17 @@ class Acceptor(EventHandler):
                 self.deadline = min(now if self.interest else self.deadline, self._drain_ends)
 
     def _accept_share(self) -> None:
-        """Accept up to ``turn_accepts`` connections (second table at the top of this file)."""
+        """Accept up to ``turn_accepts`` connections; see the second table at the top of this file."""
         connections = self._context.connections
         idle: list[Connection] | None = None
         for _ in range(self._context.settings.turn_accepts):
             if len(connections) >= self._limit:
-                if idle is None:  # looking for all who are idle takes a moment: once a turn is enough
+                if idle is None:  # a search of all connections: once per turn
                     idle = self._find_idle()
                     if not idle:
-                        self._pause("all connections are taken, and none is idle")
+                        self._pause(f"connection limit reached ({self._limit}), none idle")
                         return
-                # Who has sent something is idle only until its turn, which is near.
+                # A connection with unread bytes is about to become active.
                 while idle and idle[-1].has_unread_input():
                     idle.pop()
                 if not idle:
@@ -149,19 +149,19 @@ class Acceptor(EventHandler):
                 idle.pop().abort()
 
     def on_deadline(self) -> None:
-        """Try again after a pause."""
+        """Resume after a pause."""
         self._resume()
         if self.state is AcceptorState.DRAINING:
             self._drain()
 
     def on_failure(self) -> None:
-        """Close the listening handle; the connections go on."""
+        """Close the listening socket after an unhandled exception; connections stay open."""
         self.close()
 
     # Accepting.
 
     def _accept(self) -> bool:
-        """Accept one connection; return False when no other should be tried in this turn."""
+        """Accept one connection; return False to stop accepting in this turn."""
         try:
             sock, address = self.handle.accept()
         except BlockingIOError:
@@ -172,13 +172,13 @@ class Acceptor(EventHandler):
             if error.errno in _EXHAUSTED:
                 self._pause(error.strerror or str(error))
                 return False
-            return True  # the client has gone before it was accepted; the next one may be there
+            return True  # the client closed the connection before it was accepted: try the next one
         sock.setblocking(False)
         connection = self._make_connection(self._context, sock, str(address[0]))
         self._context.connections[connection.number] = connection
         try:
             self._context.reactor.register(connection)
-        except OSError as error:  # the selector has limits of its own
+        except OSError as error:  # a limit of the selector, such as max_user_watches
             connection.abort()
             self._pause(error.strerror or str(error))
             return False
@@ -190,14 +190,14 @@ class Acceptor(EventHandler):
     # Overload.
 
     def _find_idle(self) -> list[Connection]:
-        """Return who may have to go, the one idle longest last.
+        """Return connections that may be closed to accept others, the one idle longest last.
 
-        A flood costs nobody who is served the place: where somebody would be idle, those who never
-        sent an octet go first, then those who have not finished a first request or have been refused.
+        A flood of connections must not displace clients that are being served. So if any connection is idle,
+        those that never sent a byte come first, then those without a complete first request or in DRAINING.
         """
         held = list(self._context.connections.values())
         if self.state is AcceptorState.DRAINING:
-            # Clients that have been answered and are slow to close must not keep others from being answered.
+            # Clients that were answered and are slow to close must not block clients in the accept queue.
             answered = [each for each in held if each.state is State.DRAINING]
             if answered:
                 return sorted(answered, key=lambda each: (-each.deadline, -each.number))
@@ -213,7 +213,7 @@ class Acceptor(EventHandler):
     def _pause(self, reason: str) -> None:
         now = self._context.reactor.now
         if now >= self._quiet_until:
-            log.warning("accepting pauses: %s", reason)
+            log.warning("not accepting connections: %s", reason)
             self._quiet_until = now + 60.0
         self.interest = Interest.NONE
         self.deadline = now + PAUSE
@@ -225,6 +225,6 @@ class Acceptor(EventHandler):
             self.deadline = inf if self.state is AcceptorState.ACCEPTING else self._context.reactor.now
             try:
                 self._context.reactor.refresh(self)
-            except OSError as error:  # the selector has limits of its own: try again later
+            except OSError as error:  # a limit of the selector: try again later
                 self._pause(error.strerror or str(error))
                 self._context.reactor.refresh(self)

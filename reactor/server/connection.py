@@ -1,4 +1,4 @@
-"""A connection: a state machine that turns received bytes into requests, and requests into responses.
+"""A connection: a state machine that parses requests, calls handlers and sends responses.
 
     State              Waits for  Timeout      On timeout    Successors
     ACCEPTED           READ       first_octet  close         RECEIVING_HEAD RECEIVING_CONTENT CONTINUING
@@ -18,21 +18,22 @@
     DRAINING           READ       linger       close         CLOSED
     CLOSED             -          -            -             -
 
-A timeout counts from entering the state. It is renewed while a client reads its response (RESPONDING,
-FINISHING), and for each period in which a body comes fast enough (RECEIVING_CONTENT).
+A timeout starts when the state is entered. It restarts whenever the client reads a part of the response
+(RESPONDING, FINISHING), and at the end of each period in which the body arrived fast enough
+(RECEIVING_CONTENT).
 
-The first byte leads from IDLE to RECEIVING_HEAD; a complete request leads straight to RESPONDING. When its
-response is sent, the next state depends on what the buffer holds: nothing, IDLE; a part of a head or of a
-body, RECEIVING_HEAD or RECEIVING_CONTENT; more requests than one turn's share, YIELDING, until the next
-turn. Mostly a response is sent at once: then the connection is IDLE again before the reactor looks at its
-interest, and WRITE is never registered.
+The first byte of a request leads from IDLE to RECEIVING_HEAD, a complete request straight to RESPONDING.
+After the response is sent, the next state depends on the receive buffer: IDLE if it is empty,
+RECEIVING_HEAD or RECEIVING_CONTENT if it holds a part of a request, and YIELDING, until the next turn, if
+the connection has used its share of this turn. Most responses are sent in one call: the connection is IDLE
+again before the reactor compares its interest, and WRITE is never registered.
 
-CONTINUING waits until an interim response, such as 100 (Continue), is sent. WAITING has a live stream that
-has no data yet. The response to the last request (``Connection: close``, an error, the server is stopping)
-leads to FINISHING, and when it is sent to DRAINING, so that the client sees the end instead of a reset. When
-the client closes, every state that reads leads to CLOSED.
+CONTINUING waits until an interim response, such as 100 (Continue), is sent. WAITING waits for data of a live
+stream. The last response of a connection (after ``Connection: close``, an error, or when the server is
+stopping) is sent in FINISHING, followed by DRAINING, so that the client sees an orderly close instead of a
+reset. In every state that reads, the connection is CLOSED when the client closes it.
 
-The connection knows no grammar, no path and no file: the parser, the router and the handlers do.
+Parsing, routing and files are left to the parser, the router and the handlers.
 """
 
 import logging
@@ -56,14 +57,15 @@ from reactor.server.write_buffer import DONE, FlushResult, WriteBuffer, close_co
 log = logging.getLogger("reactor")
 
 CONTINUE = interim(100)
-# SO_LINGER, on, for no time: close() sends a reset, and nothing waits in the kernel.
+# SO_LINGER with a timeout of 0: close() resets the connection and discards what the kernel has buffered.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 CLIENT_GONE = 499
-# Seconds that a stopping server waits for a new connection's first bytes, and for an idle client to close.
+# When the server is stopping: seconds to wait for the first bytes of a new connection, and for an idle
+# client to close.
 STOP_GRACE = 1.0
 
 
-# Members that are used at each request, bound once: in Python 3.11, State.IDLE takes 50 ns longer than IDLE.
+# Enum members used for each request, bound once: in Python 3.11, State.IDLE takes 50 ns longer than IDLE.
 ACCEPTED = State.ACCEPTED
 IDLE = State.IDLE
 RECEIVING_HEAD = State.RECEIVING_HEAD
@@ -106,7 +108,7 @@ class Connection(EventHandler, ConnectionHooks):
         self.number = context.next_number()
         recorder = self.recorder()
         self._pending_entries = None if recorder is None else PendingEntries(recorder, peer, self.number)
-        self.served = 0  # requests answered, refused ones included
+        self.served = 0  # requests answered, including refused ones
         self.route: Route | None = None  # of the latest request
         self.state = ACCEPTED
         self.interest = ACCEPTED.interest
@@ -116,53 +118,55 @@ class Connection(EventHandler, ConnectionHooks):
         route = f" {self.route.template}" if self.route is not None and self.route.template else ""
         return f"<Connection c{self.number} {self.peer} {self.state.name}{route}>"
 
-    # What others ask.
+    # Called by the server, the acceptor and the inspector.
 
     @property
     def idle(self) -> bool:
-        """True between two requests, and before the first."""
+        """True between requests, and before the first one."""
         return self.state is IDLE or self.state is ACCEPTED
 
     @property
     def is_dispensable(self) -> bool:
-        """True while the first request has begun and is not complete, and in DRAINING.
+        """True while the first request is incomplete, and in DRAINING.
 
-        At the connection limit such a connection is closed before one that is idle between requests.
+        At the connection limit, such a connection is closed before one that is idle between requests.
         """
         begun = self.state is RECEIVING_HEAD or self.state is IDLE
         return (begun and self.served == 0) or self.state is DRAINING
 
     @property
     def unparsed(self) -> int:
-        """How many received bytes are not parsed yet."""
+        """The number of received bytes that are not parsed yet."""
         return self._parser.buffered
 
     @property
     def unsent(self) -> int:
-        """How many bytes of responses are in the write buffer."""
+        """The number of bytes in the write buffer."""
         return self._write_buffer.size
 
     def recorder(self) -> Recorder | None:
-        """Return what records the exchanges of this connection, None for nothing; a subclass may be one."""
+        """Return the recorder of this connection's exchanges, or None; a subclass may return itself."""
         return self._context.access_log
 
     def has_unread_input(self) -> bool:
-        """Ask the kernel whether octets have arrived that are not read yet."""
+        """Return whether the socket has unread bytes."""
         try:
             return bool(self.handle.recv(1, socket.MSG_PEEK))
         except OSError:
             return False
 
     def summary(self, now: float) -> str:
-        """Return the line of this connection in the table of connections that is logged."""
-        until = "" if self.deadline == inf else f", {self.state.timeout} in {self.deadline - now:.1f} s"
+        """Return a one-line summary of this connection, for the log."""
+        until = (
+            "" if self.deadline == inf else f", {self.state.timeout} timeout in {self.deadline - now:.1f} s"
+        )
         return (
             f"c{self.number} {self.peer} fd {self.handle.fileno()} {self.state.name}, {self.served} served, "
-            f"{self._parser.buffered} octets in, {self._write_buffer.size} out{until}"
+            f"{self._parser.buffered} bytes unparsed, {self._write_buffer.size} unsent{until}"
         )
 
     def stop(self) -> None:
-        """Answer the requests that have been received, then close: the server is stopping."""
+        """Answer the requests that have been received, then close (graceful shutdown)."""
         reactor = self._context.reactor
         reactor.check_thread("Connection.stop()")
         if self.state is ACCEPTED:
@@ -174,52 +178,52 @@ class Connection(EventHandler, ConnectionHooks):
         reactor.refresh(self)
 
     def abort(self) -> None:
-        """Close at once; reset if a response is only partly sent, so that it does not look complete."""
+        """Close immediately; reset if a response is incomplete, so that it does not look complete."""
         self._context.reactor.check_thread("Connection.abort()")
         self._abort(CloseReason.SERVER_CLOSED)
 
-    # What the reactor calls.
+    # Called by the reactor.
 
     def on_readable(self) -> None:
-        """Receive bytes, and do everything that they make possible."""
+        """Receive bytes, and process them as far as possible."""
         try:
-            octets: bytes = self.handle.recv(self._context.settings.turn_read)
+            data: bytes = self.handle.recv(self._context.settings.turn_read)
         except BlockingIOError:
             return
         except OSError:
-            octets = b""
-        if not octets:
+            data = b""
+        if not data:
             self._close(CloseReason.COMPLETED if self.state is DRAINING else CloseReason.CLIENT_CLOSED)
             return
         if self._hooks is not None:
-            self._hooks.on_received(octets)
+            self._hooks.on_received(data)
         if self.state is not DRAINING:
-            self._parser.feed(octets)
+            self._parser.feed(data)
             if self.state is not WAITING:
                 self._process()
             elif self._parser.buffered > self._context.settings.max_head:
                 limit = self._context.settings.max_head
-                log.info("c%d: closed: over %d bytes pipelined behind a live stream", self.number, limit)
+                log.info("c%d: closed: over %d bytes pipelined after a live stream", self.number, limit)
                 self._close(CloseReason.SERVER_CLOSED)
 
     def on_writable(self) -> None:
-        """Go on with what is to be sent, and with the requests that wait behind it."""
+        """Continue sending, then process the requests that are already buffered."""
         self._process()
 
     def on_soon(self) -> None:
-        """Continue with the requests that were left when the last turn's share was used."""
-        if self.state is YIELDING:  # else it was closed while the inspector held this call
+        """Continue with the requests that exceeded the share of the last turn."""
+        if self.state is YIELDING:  # otherwise it was closed while the inspector held this call
             self._process()
 
     def on_deadline(self) -> None:
-        """Do what the state has for its timeout."""
+        """Take the action that the state table defines for a timeout."""
         action = self.state.on_timeout
         if action is OnTimeout.ANSWER_408:
-            self._request_timeout("the head is not complete in time")
+            self._request_timeout(f"request head incomplete after {self._context.settings.head_timeout:g} s")
         elif action is OnTimeout.MEASURE_RATE:
             self._measure_rate()
         elif action is OnTimeout.RESET:
-            log.info("c%d: reset: nothing taken of the response in time", self.number)
+            log.info("c%d: write timeout, connection reset", self.number)
             self._reset(CloseReason.TIMEOUT)
         elif self.idle and self._context.state is STOPPING:
             self._end_idle()
@@ -227,34 +231,35 @@ class Connection(EventHandler, ConnectionHooks):
             self._close(CloseReason.TIMEOUT)
 
     def on_failure(self) -> None:
-        """Release everything after an exception, which has been logged.
+        """Close the connection after an unhandled exception, which has been logged.
 
-        A last response that is cut off must not look complete, since it may have no length; a response before
-        it has one.
+        A truncated last response must not look complete: it may have no length, so reset the connection. Any
+        earlier response has a length.
         """
         if self._parser.phase is PHASE_ENDED:
             self._abort(CloseReason.HANDLER_FAILED)
         else:
             self._close(CloseReason.HANDLER_FAILED)
 
-    # Octets to requests, requests to responses.
+    # From bytes to requests, from requests to responses.
 
     def _process(self) -> None:
-        """Answer the requests that are complete, send, and enter the next state."""
+        """Answer complete requests, send responses, and enter the next state."""
         write_buffer = self._write_buffer
         settings = self._context.settings
-        # A next request is parsed when the response before it is queued whole, and mostly sent.
+        # Backpressure: parse the next request only when the previous response is buffered completely and the
+        # buffer is below the low-water mark.
         ready = write_buffer.body is None and write_buffer.size <= settings.low_water
         is_done = ready and self._answer_requests()
         sent_before = write_buffer.sent
         try:
-            # Most responses are bytes in memory: a call less.
+            # Most responses are bytes in memory: this saves a call.
             flush = write_buffer.flush_bytes if write_buffer.body is None else write_buffer.flush
             result = flush(self.handle, settings.turn_send)
-        except Exception as error:  # a stream is the application's code, and its head has been sent
-            # A file that changes or fails meanwhile is nothing that its code could do about.
+        except Exception as error:  # a stream runs the application's code, after the head has been sent
+            # An OSError is not the application's fault (a file changed or cannot be read): no traceback.
             trace = None if isinstance(error, OSError) else error
-            log.error("c%d: the content broke off: %s", self.number, error, exc_info=trace)
+            log.error("c%d: sending the response body failed: %s", self.number, error, exc_info=trace)
             result = FlushResult.FAILED
             if self._pending_entries is not None:
                 self._pending_entries.log_aborted(write_buffer.sent)
@@ -269,7 +274,7 @@ class Connection(EventHandler, ConnectionHooks):
             self._next_state_blocked(result, sent > 0)
 
     def _answer_requests(self) -> bool:
-        """Answer requests; return False if a limit ended that: then the buffer may hold further requests."""
+        """Answer requests; return False if a limit was reached, and more requests may be buffered."""
         parser = self._parser
         settings = self._context.settings
         compressed = 0
@@ -297,9 +302,9 @@ class Connection(EventHandler, ConnectionHooks):
         return False
 
     def _begin_content(self, request: Request, route: Route) -> int:
-        """Open the sink of a request, or answer without its content; return how many bytes were compressed.
+        """Open the sink for a request body; return the number of bytes compressed.
 
-        A client that waits to be asked for the content is asked.
+        A request whose route has no sink is answered without reading its body.
         """
         if route.sink is None:
             self._parser.end()
@@ -318,33 +323,33 @@ class Connection(EventHandler, ConnectionHooks):
         return 0
 
     def _write_interim(self, request_body: RequestBody) -> None:
-        """Say what is to be said before the content comes; wait until it is sent."""
-        octets = b"" if request_body.interim is None else interim(*request_body.interim)
-        # RFC 9110, 10.1.1: no need to ask when some of it is here already.
+        """Send the interim responses of the sink, and 100 (Continue) if the client expects it."""
+        data = b"" if request_body.interim is None else interim(*request_body.interim)
+        # RFC 9110, 10.1.1: 100 may be omitted when a part of the body has been received already.
         if request_body.request.head.expects_continue and not self._parser.buffered:
-            octets += CONTINUE
-        if octets:
+            data += CONTINUE
+        if data:
             if self._pending_entries is not None:
                 self._pending_entries.end(self._write_buffer.queued)
-            self._write_buffer.write(octets)
+            self._write_buffer.write(data)
             if not self._parser.buffered:
                 self._enter(CONTINUING)
 
     def _take_content(self, request_body: RequestBody) -> bool:
-        """Pass on the content that has come; return False when more is needed."""
-        octets = self._parser.next_content()
-        if octets:
-            request_body.write(octets)
+        """Pass received body bytes to the sink; return False when more are needed."""
+        data = self._parser.next_content()
+        if data:
+            request_body.write(data)
         if self._parser.phase is not PHASE_CONTENT:
             self._complete(request_body)
             return True
-        return bool(octets)
+        return bool(data)
 
     def _complete(self, request_body: RequestBody) -> None:
-        """Answer a request whose content is complete."""
+        """Answer a request whose body is complete."""
         request_body.finish()
         self._respond(request_body.request, request_body.handler)
-        if self._request_body is not None:  # None when the handler has closed this connection
+        if self._request_body is not None:  # None if the handler has closed this connection
             self._request_body = None
             request_body.close()
 
@@ -354,7 +359,7 @@ class Connection(EventHandler, ConnectionHooks):
             request_body.close()
 
     def _respond(self, request: Request, handler: Handler) -> int:
-        """Call the handler of a complete request, and queue its response; return the octets compressed."""
+        """Call the handler and enqueue its response; return the number of bytes compressed."""
         if self.state is not RESPONDING:
             self._enter(RESPONDING)
         if self._hooks is not None:
@@ -367,13 +372,13 @@ class Connection(EventHandler, ConnectionHooks):
             log.info("c%d: %d %s", self.number, error.status, error.reason)
             response = Response.error(error.status, error.reason, error.headers)
         except Exception:
-            log.exception("c%d: %r failed", self.number, request)
+            log.exception("c%d: unhandled exception in the handler of %r", self.number, request)
             close_content(getattr(response, "content", None))
-            response = Response.error(500, "the server failed to answer")
+            response = Response.error(500, "the request handler failed")
         return self._enqueue_response(request, response)
 
     def _refuse(self, error: HTTPError, request: Request | None = None) -> None:
-        """Answer what cannot be accepted; what follows it on the connection is not read."""
+        """Answer a request with an error; nothing after it on the connection is read."""
         if self._hooks is not None:
             self._hooks.on_refused(error)
         if self._request_body is not None:
@@ -388,12 +393,12 @@ class Connection(EventHandler, ConnectionHooks):
         self._close_request_body()
 
     def _enqueue_response(self, request: Request, response: Response) -> int:
-        """Add a response to the write buffer; return how many octets were compressed for it."""
+        """Add a response to the write buffer; return the number of bytes compressed."""
         context = self._context
         parser = self._parser
         write_buffer = self._write_buffer
         head = request.head
-        if self.state is CLOSED:  # the handler has called Server.close(), or abort(): nothing can be sent
+        if self.state is CLOSED:  # the handler called Server.close() or abort()
             parser.end()
             close_content(response.content)
             return 0
@@ -401,32 +406,32 @@ class Connection(EventHandler, ConnectionHooks):
             context.renew_common_headers()
         keep_alive = head.keep_alive and parser.phase is not PHASE_ENDED
         if context.state is STOPPING and not parser.buffered and not self.has_unread_input():
-            keep_alive = False  # this is the last of the requests that have been received
+            keep_alive = False  # this was the last received request
         if head.version == 0 and not has_length(response):
             keep_alive = False
         hooks = self._hooks
         if hooks is not None:
             hooks.before_response(request)
-        octets, body, compressed = context.serializer.serialize(
+        data, body, compressed = context.serializer.serialize(
             request, response, keep_alive, context.common_headers, context.settings.turn_compress
         )
         if body is not None and isinstance(body, ChunkSource) and not body.subscribe(self._wake):
             log.error("c%d: a LiveStream can be sent in one response only", self.number)
-            raise HTTPError(500, "the server failed to answer")
+            raise HTTPError(500, "the request handler failed")
         self.served += 1
         if self._pending_entries is not None:
             began = context.reactor.now if self._request_body is None else self._request_body.began
-            start_offset = write_buffer.sent + write_buffer.size  # no earlier body is left
-            body_offset = start_offset + octets.find(b"\r\n\r\n") + 4
+            start_offset = write_buffer.sent + write_buffer.size  # no earlier body is pending
+            body_offset = start_offset + data.find(b"\r\n\r\n") + 4
             exchange = Exchange(request, response.status, self.served, began, body_offset)
             self._pending_entries.begin(exchange, start_offset)
-        write_buffer.write(octets)
+        write_buffer.write(data)
         if body is not None:
             write_buffer.add(body)
             if context.state is STOPPING:
                 self._end_live_stream()
         if hooks is not None:
-            hooks.on_response(request, response.status, octets, compressed)
+            hooks.on_response(request, response.status, data, compressed)
         if not keep_alive:
             parser.end()
             self._enter(FINISHING)
@@ -437,7 +442,7 @@ class Connection(EventHandler, ConnectionHooks):
             try:
                 self._write_buffer.body.end()
             except Exception:  # the application's code
-                log.exception("c%d: closing a live stream failed", self.number)
+                log.exception("c%d: unhandled exception while closing a live stream", self.number)
 
     def _wake(self) -> None:
         """Resume the connection when its live stream has data or has ended; thread-safe."""
@@ -449,13 +454,13 @@ class Connection(EventHandler, ConnectionHooks):
             self._context.reactor.refresh(self)
 
     def _request_timeout(self, reason: str) -> None:
-        """Answer 408 to a client that is too slow."""
+        """Answer 408 (Request Timeout)."""
         self._refuse(HTTPError(408, reason))
         self._process()
 
     def _measure_rate(self) -> None:
-        """Give content that came fast enough another window of time."""
-        assert self._request_body is not None, "content is received for a request"
+        """Start another rate window if the body arrived fast enough, else answer 408."""
+        assert self._request_body is not None, "a body belongs to a request"
         too_slow = self._request_body.measure_rate(self._context.settings)
         if too_slow is None:
             self._await_content()
@@ -463,21 +468,21 @@ class Connection(EventHandler, ConnectionHooks):
             self._request_timeout(too_slow)
 
     def _await_content(self) -> None:
-        """Wait for more content, in the window of time that has begun, if one has."""
-        assert self._request_body is not None, "content is received for a request"
+        """Wait for more of the body; a rate window that has started continues."""
+        assert self._request_body is not None, "a body belongs to a request"
         if self.state is RECEIVING_CONTENT:
             self._renew_deadline()
         else:
             self._enter(RECEIVING_CONTENT)
         self.deadline = self._request_body.window_ends = min(self._request_body.window_ends, self.deadline)
 
-    # Ending.
+    # Closing.
 
     def _linger(self) -> None:
-        """Shut down sending, and wait for the client to close.
+        """Shut down sending, and wait for the client to close (lingering close).
 
-        RFC 9112, 9.6: where octets come after a close, the kernel resets the connection, and the
-        client may lose an answer that it has not yet read.
+        RFC 9112, 9.6: if bytes arrive after close(), the kernel resets the connection, and the client may
+        lose a response that it has not read yet.
         """
         self._enter(DRAINING)
         try:
@@ -486,21 +491,21 @@ class Connection(EventHandler, ConnectionHooks):
             self._close(CloseReason.COMPLETED)
 
     def _end_idle(self) -> None:
-        """Shut down an idle connection and drain it: a request already on its way must not be reset."""
-        if not self.has_unread_input():  # else its bytes are read in the next turn, and answered
+        """Shut down and drain an idle connection: a request in transit must not be reset."""
+        if not self.has_unread_input():  # otherwise the request is read and answered in the next turn
             self._linger()
             if self.state is DRAINING:
                 self.deadline = min(self.deadline, self._context.reactor.now + STOP_GRACE)
 
     def _abort(self, reason: CloseReason) -> None:
-        """Close, with a reset if anything of a response is not sent."""
+        """Close; reset the connection if a response is not sent completely."""
         if self._write_buffer.size or self._write_buffer.body is not None:
             self._reset(reason)
         else:
             self._close(reason)
 
     def _reset(self, reason: CloseReason) -> None:
-        """Close without waiting for what the kernel still holds."""
+        """Close with a reset, discarding what the kernel has buffered."""
         try:
             self.handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         except OSError:
@@ -508,25 +513,25 @@ class Connection(EventHandler, ConnectionHooks):
         self._close(reason)
 
     def _close(self, reason: CloseReason) -> None:
-        """Release everything; log the responses that were not sent completely."""
+        """Close the socket and release all resources; log incomplete responses."""
         if self.state is CLOSED:
             return
         if self._pending_entries is not None:
             self._log_unsent(self._pending_entries)
-            self._pending_entries = None  # its recorder may be this connection
+            self._pending_entries = None  # avoids a reference cycle if this connection is the recorder
         self._close_request_body()
         self._enter(CLOSED)
         self._write_buffer.clear()
-        # A handle must leave the selector before it is closed: its number may be reused at once.
+        # Unregister the socket before closing it: its file descriptor may be reused immediately.
         self._context.reactor.remove(self)
         self.handle.close()
         if self._hooks is not None:
             self._hooks.on_closed(reason)
-            self._hooks = None  # they may be this connection: no reference cycle is left
+            self._hooks = None  # avoids a reference cycle if this connection has the hooks
         self._context.forget(self)
 
     def _log_unsent(self, pending: PendingEntries) -> None:
-        """Log the responses that the client did not stay for, and the request whose content was received."""
+        """Log incomplete responses, and a request whose body is incomplete."""
         sent = self._write_buffer.sent
         if self._request_body is not None:
             request, began = self._request_body.request, self._request_body.began
@@ -536,7 +541,7 @@ class Connection(EventHandler, ConnectionHooks):
     # The state machine.
 
     def _next_state(self, is_done: bool) -> None:
-        """Enter the state that follows when everything is sent; a state that continues keeps its deadline."""
+        """Enter the next state after everything was sent; an unchanged state keeps its deadline."""
         phase = self._parser.phase
         state = self.state
         if state is FINISHING:
@@ -557,20 +562,20 @@ class Connection(EventHandler, ConnectionHooks):
             self._await_content()
 
     def _next_state_blocked(self, result: FlushResult, progress: bool) -> None:
-        """Enter the state that follows when a flush did not send everything."""
+        """Enter the next state after a flush that did not send everything."""
         if result is FlushResult.FAILED:
-            # What was sent is not the whole response, and must not look as if it were.
+            # The response is truncated, and must not look complete.
             self._reset(CloseReason.SEND_FAILED)
         elif result is FlushResult.STREAM_IDLE:
             self._enter(WAITING)
         elif self.interest != Interest.WRITE:
-            self._enter(RESPONDING)  # an interim response, with a part of the body received behind its head
-        # If the next chunk of a stream must still be produced, the delay is not the client's.
+            self._enter(RESPONDING)  # an interim response was sent, and a part of the body received
+        # A stream that has no chunk ready delays the response, not the client: restart the write timeout.
         elif progress or self._write_buffer.awaits_producer:
             self._renew_deadline()
 
     def _enter(self, state: State) -> None:
-        """Change the state, and with it what the reactor waits for, and for how long."""
+        """Change the state, and with it the interest and the deadline."""
         before = self.state
         assert state in before.successors, f"{before.name} -> {state.name}"
         self.state = state
@@ -581,6 +586,6 @@ class Connection(EventHandler, ConnectionHooks):
             self._hooks.on_state_change(before, state)
 
     def _renew_deadline(self) -> None:
-        """Begin the timeout of the present state."""
+        """Restart the timeout of the current state."""
         context = self._context
         self.deadline = context.reactor.now + context.timeouts[self.state.index]

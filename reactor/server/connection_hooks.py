@@ -1,8 +1,8 @@
 """The public hooks of a connection, for a subclass that observes it.
 
-They do nothing here. A call of an empty method takes 25 ns, seven times a request, so the connection calls
-them only where ``hooks``, which it asks when it is made, returns an object: an instrumented connection
-returns itself. Hooks must not raise: an exception counts as one of the handler, or ends the connection.
+They do nothing here. Calling an empty method takes 25 ns, seven times per request, so the connection calls
+them only if ``hooks``, which its constructor calls, returns an object: an instrumented connection returns
+itself. Hooks must not raise: an exception is treated like one of the handler, or closes the connection.
 """
 
 from reactor.http11.errors import HTTPError
@@ -11,12 +11,12 @@ from reactor.server.state import CloseReason, State
 
 
 class ConnectionHooks:
-    """What can be observed of a connection."""
+    """The events of a connection that can be observed."""
 
     __slots__ = ()
 
     def hooks(self) -> "ConnectionHooks | None":
-        """Return the object whose hooks are called, None for no object."""
+        """Return the object whose hooks are called, or None."""
         return None
 
     def on_state_change(self, before: State, after: State) -> None:
@@ -32,7 +32,7 @@ class ConnectionHooks:
         """Observe that a request is refused, before its response is made."""
 
     def before_response(self, request: Request) -> None:
-        """Observe that a response is about to be written, and compressed where the client prefers that."""
+        """Observe that a response is about to be serialized, and compressed if negotiated."""
 
     def on_response(self, request: Request, status: int, data: bytes, compressed: int) -> None:
         """Observe a response in the write buffer: its first bytes, and how many bytes were compressed."""

@@ -1,7 +1,6 @@
 """The server context: what all connections of one server share.
 
-Routes, limits, the access log, the headers of every response, and the connections themselves. It does not
-know what any of them is doing.
+That is the routes, the settings, the access log, the default headers, and the table of connections.
 """
 
 import os
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class ServerState(Enum):
-    """What a server does with connections; ``reactor.server.shutdown`` has the table of its changes."""
+    """The state of a server; see the table in ``reactor.server.shutdown``."""
 
     RUNNING = auto()
     UNREADY = auto()
@@ -42,12 +41,12 @@ CallSoon = Callable[..., object]
 
 
 class ServerContext:
-    """One server's routes, limits and connections.
+    """One server's routes, settings and connections.
 
-    ``default_headers`` are the lines that every response carries behind Date. The wall clock (seconds
-    since the epoch) and sendfile come in from outside, like the selector and the clock of the reactor.
-    Requests for hosts outside ``allowed_hosts`` get 403; None serves every host. ``call_soon`` is None where
-    no other thread can reach the loop.
+    ``default_headers`` are encoded header lines that follow Date in every response. The wall clock (seconds
+    since the epoch) and sendfile can be replaced, for tests, like the reactor's selector and clock. Requests
+    for hosts outside ``allowed_hosts`` get 403; None allows every host. ``call_soon`` is None if no other
+    thread uses the loop.
     """
 
     def __init__(
@@ -71,23 +70,23 @@ class ServerContext:
         self._allowed_hosts = allowed_hosts
         self.head_reader = HeadReader(settings)
         self.serializer = Serializer()
-        # Seconds, by the index of a State.
+        # Timeouts in seconds, indexed by State.index.
         self.timeouts: tuple[float, ...] = tuple(
             inf if state.timeout is None else getattr(settings, f"{state.timeout}_timeout") for state in State
         )
-        # One connection's share of a turn, as what a loop counts by: to make a range takes 60 ns.
+        # A connection's share of a turn, kept as a range: creating one takes 60 ns.
         self.request_share = range(settings.turn_requests)
         self.connections: dict[int, Connection] = {}
         self.state = ServerState.RUNNING
         self._call_soon = call_soon
-        self._at_next_close: dict[Callable[[], None], None] = {}  # in the order in which they were passed
+        self._at_next_close: dict[Callable[[], None], None] = {}  # an ordered set
         self._connections_made = 0
         self._default_headers = default_headers
-        self.common_headers = b""  # the lines that every response carries; Date first, where it is on
-        self.common_headers_expire = -inf  # by the reactor's clock
+        self.common_headers = b""  # encoded: Date, unless it is off, and the default headers
+        self.common_headers_expire = -inf  # on the reactor's clock
 
     def run_in_loop(self, function: Callable[[], None]) -> None:
-        """Call a function in the loop's thread: now, when this is that thread, else in its next turn."""
+        """Call a function in the loop's thread: now if this is that thread, else in its next turn."""
         if self._call_soon is None or get_ident() == self.reactor.thread:
             function()
         else:
@@ -96,14 +95,14 @@ class ServerContext:
     def resolve(self, request: Request) -> Route:
         """Return the route of a request, and set the request's ``route`` and ``params``.
 
-        Requests with the same head have one target, which keeps what was found until a route is added.
+        The result is cached in the target, which requests with the same head share, until a route is added.
         """
         found = request.target.found
         if found is not None and found[0] is self.router.version:
             _, route, params = found
             assert isinstance(route, Route)
         else:
-            version = self.router.version  # read first: a route may be added while this one is looked up
+            version = self.router.version  # read first: a route may be added during the lookup
             if self._allowed_hosts is not None and not self._allowed_hosts.allows(request.head.host):
                 route, params = self._allowed_hosts.error_route, NO_PARAMS
             else:
@@ -114,21 +113,21 @@ class ServerContext:
         return route
 
     def enter(self, state: ServerState) -> None:
-        """Change the state of the server, which only moves on."""
+        """Change the state of the server; it never goes back to an earlier state."""
         assert state.value >= self.state.value, f"{self.state} -> {state}"
         self.state = state
 
     def next_number(self) -> int:
-        """Number the connections from 1."""
+        """Return the number of the next connection, counted from 1."""
         self._connections_made += 1
         return self._connections_made
 
     def call_at_next_close(self, function: Callable[[], None]) -> None:
-        """Call a function once, when the next connection has closed."""
+        """Call a function once, when the next connection is closed."""
         self._at_next_close[function] = None
 
     def forget(self, connection: "Connection") -> None:
-        """Remove a closed connection, and call the functions that wait for that."""
+        """Remove a closed connection, and call the functions passed to ``call_at_next_close``."""
         self.connections.pop(connection.number, None)
         if self._at_next_close:
             functions, self._at_next_close = self._at_next_close, {}
@@ -136,9 +135,9 @@ class ServerContext:
                 function()
 
     def renew_common_headers(self) -> None:
-        """Write the lines that every response carries, with the Date of the present second."""
+        """Encode the headers of every response, with the Date of the current second."""
         now = self.wall_clock()
         self.common_headers_expire = self.reactor.now + 1.0 - now % 1.0
-        # RFC 9110, 6.6.1: with a clock, Date is in every response, unless it is turned off.
+        # RFC 9110, 6.6.1: a server with a clock sends Date in every response; a setting turns it off.
         date = f"Date: {format_date(now)}\r\n".encode("ascii") if self.settings.date_header else b""
         self.common_headers = date + self._default_headers

@@ -1,11 +1,11 @@
-"""The listening socket, and the connection limit that follows from the limit on open files."""
+"""The listening socket, and the connection limit derived from the open-file limit."""
 
 import resource
 import socket
 
 BACKLOG = 4096
-MAX_UNSENT_IN_KERNEL = 128 * 1024  # octets
-# Descriptors kept for other things than connections: the selector, the log, and files in flight.
+MAX_UNSENT_IN_KERNEL = 128 * 1024  # bytes
+# File descriptors reserved for the selector, the log and open files.
 MIN_FILES = 32
 
 
@@ -14,37 +14,41 @@ class StartError(Exception):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket that does not block; raise StartError."""
+    """Return a non-blocking listening socket; raise StartError if that fails."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)  # not error: a cycle with this frame
+        reason = getattr(error, "strerror", None) or str(
+            error
+        )  # not the error itself: it would form a reference cycle with this frame
         raise StartError(f"cannot listen on {host}: {reason}") from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        # Connections inherit it: a response is whole when it is sent, and gains nothing by waiting.
+        # Connections inherit it: responses are sent in one piece, so Nagle's algorithm would only delay them.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            # What waits unsent for a slow client waits in the write buffer, where it is bounded, and not in
-            # megabytes of the kernel's memory.
+            # Buffer responses to slow clients in the write buffer, which is bounded, instead of in megabytes
+            # of kernel memory.
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_IN_KERNEL)
         listener.bind(address)
         listener.listen(BACKLOG)
         listener.setblocking(False)
     except (OSError, OverflowError) as error:
         listener.close()
-        reason = getattr(error, "strerror", None) or str(error)  # not error: a cycle with this frame
+        reason = getattr(error, "strerror", None) or str(
+            error
+        )  # not the error itself: it would form a reference cycle with this frame
         raise StartError(f"cannot listen on {host} port {port}: {reason}") from None
     return listener
 
 
 def connection_limit(wanted: int) -> int:
-    """Return how many connections may be held, ``wanted`` being 0 for as many as files may be open.
+    """Return the connection limit: ``wanted``, or, if that is 0, what the open-file limit allows.
 
-    Raise the limit on open files as far as it goes. Raise StartError when it is too low.
+    Raise the soft open-file limit to the hard limit. Raise StartError if it is too low.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
@@ -52,15 +56,15 @@ def connection_limit(wanted: int) -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
             soft = hard
         except (OSError, ValueError):
-            pass  # some systems refuse their own hard limit; what we have must do
+            pass  # some systems refuse their own hard limit: keep the soft one
     if soft == resource.RLIM_INFINITY:
         soft = 1 << 20
     if soft < MIN_FILES:
-        raise StartError(f"the limit on open files is {soft}: at least {MIN_FILES} are needed (ulimit -n)")
-    # A download or an upload holds a second descriptor beside its connection's.
+        raise StartError(f"open-file limit too low: {soft} (minimum: {MIN_FILES}; see ulimit -n)")
+    # A download or an upload needs a second file descriptor.
     available = soft - max(MIN_FILES // 2, soft // 8)
     if wanted > available:
         raise StartError(
-            f"the limit on open files, {soft}, leaves {available} connections, not {wanted} (ulimit -n)"
+            f"connection limit too high: {wanted} (open-file limit {soft}: at most {available}, see ulimit)"
         )
     return wanted or available

@@ -1,14 +1,14 @@
-"""The body of a request that is being received, and the sink that takes it.
+"""The body of a request while it is received, and the sink that it is written to.
 
-Opening the sink, writing to it and finishing it are the application's code. Where it refuses, by
-``HTTPError``, the request is refused; where it fails, the failure is logged, and the request is
-refused with 500. This module knows no socket and no framing: it is given octets.
+The sink is the application's code. If it raises ``HTTPError``, the request is answered with that error; any
+other exception is logged, and the answer is 500. This module knows no socket and no framing: it is given
+decoded bytes.
 
-A body that is too large is refused with 413. Two limits apply, in bytes:
+A body that is too large is answered with 413. Two limits apply, in bytes:
 
-    Limit          Content-Length is checked            Bytes are counted
-    max_body       here, before the sink is opened      by ``http11/chunked.py``, at each chunk size
-    of the sink    when the sink is opened              by the sink, at each write (``routing.py``)
+    Limit           Content-Length is checked            Received bytes are counted
+    max_body        here, before the sink is opened      by ``http11/chunked.py``, at each chunk size
+    the sink's own  when the sink is opened              by the sink, at each write (``routing.py``)
 """
 
 import logging
@@ -23,14 +23,14 @@ log = logging.getLogger("reactor")
 
 
 class RequestBody:
-    """Takes in the content of one request. ``began`` is in seconds of the reactor's clock.
+    """Passes the body of one request to its sink. ``began`` is in seconds of the reactor's clock.
 
-    Making one opens the sink, unless Content-Length is above ``max_body`` bytes; that, ``write`` and
-    ``finish`` raise HTTPError to refuse. ``interim`` is the status and the fields of the interim response
-    that the sink has sent before the body is received, or None.
+    The constructor opens the sink. It raises HTTPError if Content-Length exceeds ``max_body`` or the sink
+    cannot be opened; ``write`` and ``finish`` raise it if the sink fails. ``interim`` is the status and the
+    headers of an interim response to send before the body is received, or None.
     """
 
-    __slots__ = ("_sink", "began", "handler", "interim", "octets_in_window", "request", "window_ends")
+    __slots__ = ("_sink", "began", "bytes_in_window", "handler", "interim", "request", "window_ends")
 
     def __init__(
         self, request: Request, handler: Handler, factory: SinkFactory, began: float, max_body: int
@@ -40,33 +40,34 @@ class RequestBody:
         self.request = request
         self.handler = handler
         self.began = began
-        self.octets_in_window = 0  # how many came since the rate was last measured
-        self.window_ends = inf  # when it is measured next, by the reactor's clock
+        self.bytes_in_window = 0  # received since the rate was last measured
+        self.window_ends = inf  # when it is measured next, on the reactor's clock
         try:
             self._sink = sink = factory(request)
         except Exception as error:
             raise _refusal(error) from None
-        # RFC 9110, 15.2: an HTTP/1.0 client gets no interim response.
+        # RFC 9110, 15.2: 1xx responses must not be sent to HTTP/1.0 clients.
         self.interim = sink.interim if isinstance(sink, InterimSink) and request.head.version == 1 else None
 
-    def write(self, octets: bytes) -> None:
-        """Pass octets on."""
-        self.octets_in_window += len(octets)
+    def write(self, data: bytes) -> None:
+        """Write received bytes to the sink."""
+        self.bytes_in_window += len(data)
         try:
-            self._sink.write(octets)
+            self._sink.write(data)
         except Exception as error:
             raise _refusal(error) from None
 
     def measure_rate(self, settings: Settings) -> str | None:
-        """End a window: return why the content is too slow, or None; then the next octets begin a window."""
-        if self.octets_in_window < settings.min_rate * settings.content_timeout:
-            return f"content came slower than {settings.min_rate:g} octets a second"
-        self.octets_in_window = 0
+        """End a rate window: return an error if the body was too slow, else None and start a new window."""
+        if self.bytes_in_window < settings.min_rate * settings.content_timeout:
+            rate, seconds = settings.min_rate, settings.content_timeout
+            return f"request body too slow: below {rate:g} bytes/s for {seconds:g} s"
+        self.bytes_in_window = 0
         self.window_ends = inf
         return None
 
     def finish(self) -> None:
-        """Give the request what the sink made of the body, which is complete."""
+        """Finish the sink, and store its result in the request."""
         try:
             made = self._sink.finish()
         except Exception as error:
@@ -77,16 +78,16 @@ class RequestBody:
             self.request.upload = made
 
     def close(self) -> None:
-        """Be done with the content: what the handler did not keep is gone."""
+        """Close the sink, which discards whatever the handler did not keep."""
         try:
             self._sink.close()
         except Exception:
-            log.exception("closing the content of %r failed", self.request)
+            log.exception("unhandled exception while closing the request body of %r", self.request)
 
 
 def _refusal(error: Exception) -> HTTPError:
-    """Return the error to refuse a request with for an exception of the application, which is logged."""
+    """Return the HTTPError for an exception of the sink; log it unless it is an HTTPError already."""
     if isinstance(error, HTTPError):
         return error
-    log.error("taking the content failed", exc_info=error)
-    return HTTPError(500, "the server failed to take the content")
+    log.error("unhandled exception while processing a request body", exc_info=error)
+    return HTTPError(500, "processing the request body failed")

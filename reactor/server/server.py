@@ -1,11 +1,11 @@
-"""The server: one reactor, one listening socket and the signals, composed.
+"""The server: a reactor, a listening socket and signal handling.
 
-    with Server(routes, port=0) as server:   binds, and listens
-        server.run()                         serves until it is told to stop
+    with Server(routes, port=0) as server:   binds the address and listens
+        server.run()                         serves until a signal or ``stop()``
 
-``serve`` does both. On the first SIGTERM or SIGINT the server answers the requests
-that it has received and closes each connection (``reactor.server.shutdown``); on the second it stops at once.
-SIGHUP stops it in the same way if the process has a controlling terminal (which was closed); otherwise
+``serve`` does both. The first SIGTERM or SIGINT starts a graceful shutdown: the server answers the requests
+that it has received and closes each connection (``reactor.server.shutdown``). The second one stops it
+immediately. SIGHUP acts like SIGTERM if the process has a controlling terminal, which was closed; otherwise
 it calls ``on_reload``. SIGUSR1 logs every connection.
 """
 
@@ -41,17 +41,17 @@ log = logging.getLogger("reactor")
 
 HOST = "127.0.0.1"
 PORT = 4221
-# Stands in for the number of a signal where ``Server.stop`` was called; there is no signal 0.
+# The signal number that represents a call of ``Server.stop``; signal 0 does not exist.
 STOP = 0
 
 
 class Instrumentation:
-    """What a server is observed by: a reactor, a factory of connections, and hooks for subclasses.
+    """The reactor and the connection factory of an observed server, and hooks for subclasses.
 
-    ``run_loop`` is the reactor that runs while the server runs: the same one, or one that takes its turns.
-    ``description`` says where the server can be observed, "" for nowhere.
+    ``run_loop`` is the reactor whose ``run`` the server calls: the same one, or one that runs its turns.
+    ``description`` is the address at which the server can be observed, or "".
 
-    The server closes it. A server that cannot start does not: close it where it was made, too.
+    The server closes it, but only if the server could start: the code that created it must close it, too.
     """
 
     def __init__(
@@ -67,32 +67,31 @@ class Instrumentation:
         self.description = description
 
     def on_start(self, server: "Server") -> None:
-        """Begin to observe a server, which listens."""
+        """Start observing a server, which is listening."""
 
     def on_signal(self, server: "Server", number: int) -> None:
         """Handle a signal, or STOP, in a turn of ``run_loop``."""
         server.on_signal(number)
 
     def on_close(self) -> None:
-        """Stop observing the server: it is about to close its connections."""
+        """Stop observing the server, which is about to close its connections."""
 
     def close(self) -> None:
-        """Close the selector of the reactor; called again, do nothing."""
+        """Close the reactor's selector; may be called twice."""
         self.reactor.close()
 
 
 class Server:
-    """An HTTP/1.1 server; raises StartError when it cannot listen.
+    """An HTTP/1.1 server; raises StartError if it cannot listen.
 
-    ``access_log`` is a stream for one line a request, None for no log. ``default_headers`` are what every
-    response carries, as (name, value) pairs; ValueError is raised for one that cannot be. The selector
-    and the clocks come in from outside; they default to the real ones. With ``instrumentation`` they are
-    those of its reactor; its hooks are called, and it is closed with the server. ``on_reload`` is called on
-    SIGHUP. Other threads may call ``call_soon`` and ``stop``; the rest belongs to the thread that runs the
-    server.
+    ``access_log`` is a text stream that gets one line per request, or None. ``default_headers`` are added to
+    every response, as (name, value) pairs; an invalid one raises ValueError. The selector and the clocks can
+    be replaced, for tests. With ``instrumentation``, its reactor's selector and clock are used, its hooks are
+    called, and it is closed with the server. ``on_reload`` is called on SIGHUP. Other threads may call
+    ``call_soon`` and ``stop`` only; everything else belongs to the thread that runs the server.
 
-    ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served besides ``localhost`` and IP addresses;
-    requests for other hosts get 403. None serves every host. ValueError is raised for an invalid name.
+    ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served in addition to ``localhost`` and IP
+    addresses; requests for other hosts get 403. None allows every host. An invalid name raises ValueError.
     """
 
     def __init__(
@@ -126,7 +125,7 @@ class Server:
         self.reactor = instrumentation.reactor
         self.address: tuple[str, int] = listener.getsockname()[:2]
         self._wakeup = Wakeup()
-        # Registered with the loop that runs: also a held loop can be stopped.
+        # Registered with the loop that runs, so that a loop held by the inspector can be stopped, too.
         self._signals = SignalHandle(self._pass_signal)
         self.context = ServerContext(
             self.reactor,
@@ -140,7 +139,7 @@ class Server:
         )
         self._acceptor = Acceptor(self.context, listener, limit, instrumentation.make_connection)
         self._on_reload = on_reload
-        # Checked at the start: /dev/tty cannot be opened after the terminal is closed.
+        # Checked now: /dev/tty cannot be opened after the terminal was closed.
         self._has_terminal = _has_controlling_terminal()
         self.reactor.register(self._wakeup)
         self.reactor.register(self._acceptor)
@@ -164,32 +163,32 @@ class Server:
         traceback: TracebackType | None,
     ) -> None:
         if self.reactor.thread not in (None, threading.get_ident()):
-            self.stop()  # close() raises in this thread, and must not leave the other one to run for ever
+            self.stop()  # close() raises in this thread; the other one must not run forever
         self.close()
 
     @property
     def url(self) -> str:
-        """Where the server can be reached."""
+        """The URL of the server."""
         host, port = self.address
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     @property
     def local(self) -> bool:
-        """True when only this machine reaches the server."""
+        """Whether the server listens on a loopback address."""
         return is_loopback(self.address[0])
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Serve until ``stop``, or, in the main thread, until SIGINT or SIGTERM.
+        """Serve until ``stop`` is called, or, in the main thread, until SIGINT or SIGTERM.
 
-        ``on_ready`` is called as soon as a signal would be heard. Raise RuntimeError while it runs already.
+        Call ``on_ready`` once signals are handled. Raise RuntimeError if the server is running already.
         """
         if self.reactor.thread is not None:
-            raise RuntimeError("Server.run() was called while the server runs")
+            raise RuntimeError("Server.run() called while the server is running")
         if self.context.state is ServerState.STOPPED:
-            raise RuntimeError("Server.run() was called after the server has stopped")
-        self.reactor.thread = threading.get_ident()  # also where another loop takes its turns
+            raise RuntimeError("Server.run() called after the server has stopped")
+        self.reactor.thread = threading.get_ident()  # also if another loop runs its turns
         try:
-            self._signals.interest = Interest.READ  # none after an earlier run that ended by an exception
+            self._signals.interest = Interest.READ  # NONE after a run that ended with an exception
             self._run_loop.register(self._signals)
             if threading.current_thread() is threading.main_thread():
                 self._signals.catch(_signals())
@@ -206,22 +205,22 @@ class Server:
     def call_soon(self, function: Callable[..., object], *arguments: object) -> None:
         """Call a function in the loop's thread, in its next turn.
 
-        May be called from any thread, and before ``run``. Functions are called in the order in which they
-        were passed; an exception is logged. Functions that wait when the server stops are dropped. Raise
-        RuntimeError when the server is closed.
+        May be called from any thread, and before ``run``. Functions are called in order; an exception is
+        logged. Functions not called before the server stops are dropped. Raise RuntimeError if the server is
+        closed.
         """
         if not self._wakeup.call_soon(function, *arguments):
-            raise RuntimeError("Server.call_soon() was called after Server.close()")
+            raise RuntimeError("Server.call_soon() called after Server.close()")
 
     def stop(self) -> None:
-        """Answer the requests that have been received, then stop; asked again, stop at once.
+        """Answer the requests that have been received, then stop; if called again, stop immediately.
 
         May be called from any thread, before ``run``, and after ``close``.
         """
         self._signals.call_soon(self._pass_signal, STOP)
 
     def close(self) -> None:
-        """Close every handle, which cuts off the connections that are left.
+        """Close all sockets, including those of open connections.
 
         Raise RuntimeError if called from another thread while the server runs.
         """
@@ -249,7 +248,7 @@ class Server:
             self._log_connections()
         elif not self.stops_on(number):
             self._reload()
-        # A terminal that is closed can send SIGHUP twice, by the shell and by the kernel.
+        # Closing a terminal can send SIGHUP twice: from the shell and from the kernel.
         elif number != signal.SIGHUP or self.context.state is ServerState.RUNNING:
             name = "Server.stop()" if number == STOP else signal.Signals(number).name
             if number == signal.SIGHUP:
@@ -258,7 +257,7 @@ class Server:
             self._shutdown.begin()
 
     def stops_on(self, number: int) -> bool:
-        """Say whether a signal stops the server."""
+        """Return whether a signal stops the server."""
         return number != signal.SIGUSR1 and (number != signal.SIGHUP or self._has_terminal)
 
     def _pass_signal(self, number: int) -> None:
@@ -274,7 +273,7 @@ class Server:
             self._on_reload()
 
     def _log_connections(self) -> None:
-        """Write the table of connections into the log."""
+        """Log a summary of every connection."""
         connections = self.context.connections.values()
         log.info("%d connections", len(connections))
         for connection in connections:
@@ -294,10 +293,10 @@ def serve(
     on_reload: Callable[[], None] | None = None,
     allowed_hosts: AllowedHosts | Iterable[str] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; raise StartError when the server cannot listen.
+    """Serve until SIGINT or SIGTERM; raise StartError if the server cannot listen.
 
-    Print nothing but the access log. As soon as a signal would be heard, ``on_ready`` is called with the
-    server, whose ``url`` is where it can be reached. The other parameters are those of ``Server``.
+    Print nothing but the access log. Call ``on_ready`` with the server once signals are handled. The other
+    parameters are those of ``Server``.
     """
     with Server(
         routes,
@@ -315,16 +314,16 @@ def serve(
 
 
 def _signals() -> list[signal.Signals]:
-    """Return the signals that the server acts on."""
+    """Return the signals that the server handles."""
     signals = [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1]
-    # Started by nohup, for example: closing the terminal must not matter.
+    # An ignored SIGHUP stays ignored: the process was started with nohup, for example.
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signals.append(signal.SIGHUP)
     return signals
 
 
 def _has_controlling_terminal() -> bool:
-    """Say whether this process has a terminal whose closing sends SIGHUP."""
+    """Return whether this process has a controlling terminal, which sends SIGHUP when it is closed."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK))
     except OSError:

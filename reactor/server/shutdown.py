@@ -1,14 +1,14 @@
 """Graceful shutdown: from the first request to stop until the last connection is closed.
 
-    State     Connections                                    Until                      Then
-    RUNNING   are accepted and persist                       a stop is requested        UNREADY STOPPING
-    UNREADY   are accepted and persist; /readyz answers 503  shutdown_delay has passed  STOPPING
-    STOPPING  only the accept queue is accepted; each        none is left, or           STOPPED
-              closes after answering what it has received    shutdown_timeout
-    STOPPED   are cut off                                    -                          -
+    State     Connections                                      Until                      Then
+    RUNNING   accepted and kept alive                          a stop is requested        UNREADY STOPPING
+    UNREADY   accepted and kept alive; /readyz answers 503     shutdown_delay has passed  STOPPING
+    STOPPING  accepted from the accept queue only; each is     all are closed, or         STOPPED
+              closed after its received requests are answered  shutdown_timeout
+    STOPPED   closed immediately                               -                          -
 
-A second request to stop leads to STOPPED at once. What a stopping connection does is in
-``Connection.stop``, and how the accept queue is drained is in ``Acceptor.drain``.
+A second request to stop leads to STOPPED immediately. See ``Connection.stop`` for stopping a connection,
+and ``Acceptor.drain`` for draining the accept queue.
 """
 
 import logging
@@ -21,11 +21,11 @@ from reactor.server.context import ServerContext, ServerState
 
 log = logging.getLogger("reactor")
 
-STOPPING = ServerState.STOPPING  # looked up once here instead of in each turn
+STOPPING = ServerState.STOPPING  # bound once instead of looked up in each turn
 
 
 class Shutdown(EventHandler):
-    """Stops one server; ``finished`` is called when it is STOPPED. A deadline, and no handle."""
+    """Stops one server, and calls ``finished`` when it is STOPPED. Has a deadline, but no handle."""
 
     __slots__ = ("_acceptor", "_context", "_finished")
 
@@ -37,14 +37,14 @@ class Shutdown(EventHandler):
 
     @property
     def description(self) -> str:
-        """What ``begin`` will do, for the log."""
+        """A description of what ``begin`` will do, for the log."""
         delay = self._context.settings.shutdown_delay
         if self._context.state is not ServerState.RUNNING:
-            return "stopping at once"
+            return "stopping immediately"
         return f"stopping in {delay:g} s" if delay else "stopping"
 
     def begin(self) -> None:
-        """Stop gracefully; asked again, stop at once."""
+        """Stop gracefully; if called again, stop immediately."""
         context = self._context
         context.reactor.update_now()
         if context.state is not ServerState.RUNNING:
@@ -65,19 +65,19 @@ class Shutdown(EventHandler):
             self._finish()
 
     def _stop_connections(self) -> None:
-        """Drain the accept queue; make each connection close after answering what it has received."""
+        """Drain the accept queue, and close each connection once its received requests are answered."""
         context = self._context
         context.enter(ServerState.STOPPING)
         context.reactor.at_turn_end(self._finish_when_idle)
         self.deadline = context.reactor.now + context.settings.shutdown_timeout
         context.reactor.refresh(self)
         connected = list(context.connections.values())
-        self._acceptor.drain()  # first: at the connection limit, idle connections make room for the queue
+        self._acceptor.drain()  # first, while idle connections can be closed in its favour
         for connection in connected:
             try:
                 connection.stop()
             except Exception:
-                log.exception("%r cannot be stopped gracefully", connection)
+                log.exception("unhandled exception while stopping %r, which is closed", connection)
                 connection.abort()
 
     def _finish_when_idle(self) -> None:

@@ -1,19 +1,19 @@
 """The states of a connection, as data.
 
-A state decides what the reactor waits for, for how long, what happens when that time passes, and which
-states may follow. ``Connection`` changes its state in one method, which asserts that the new state is a
-successor of the old one. The trace, the inspector, the metrics and the simulation use this enum as well.
+A state defines what the reactor waits for, the timeout, the action on timeout, and the states that may
+follow. ``Connection`` changes its state in one method, which asserts that the new state is a successor of the
+old one. The trace, the inspector, the metrics and the simulation use this enum as well.
 
     ACCEPTED           no byte of a request has been received
     IDLE               every request is answered, and every response is sent
-    RECEIVING_HEAD     a part of a request head has been received
+    RECEIVING_HEAD     a request head is incomplete
     CONTINUING         an interim response, such as 100 (Continue), is being sent
-    RECEIVING_CONTENT  the head of a request is complete, and its body is not
-    RESPONDING         a response is being made, or sent
-    YIELDING           received requests are left after this connection's share of the turn
+    RECEIVING_CONTENT  a request body is incomplete
+    RESPONDING         a response is being produced or sent
+    YIELDING           requests are left for the next turn: the connection has used its share of this one
     WAITING            a live stream has no data yet
     FINISHING          the last response of the connection is being sent
-    DRAINING           it is sent, and the client has not closed the connection yet
+    DRAINING           the last response is sent, and the client has not closed the connection yet
     CLOSED             the socket is closed
 """
 
@@ -24,28 +24,28 @@ from reactor.event_handler import Interest
 
 
 class OnTimeout(Enum):
-    """What a connection does when the timeout of its state has passed; the value describes it."""
+    """The action of a connection when the timeout of its state expires; the value describes it."""
 
     CLOSE = "close"
     ANSWER_408 = "answer 408"
-    MEASURE_RATE = "measure rate"  # answer 408 if the body is too slow, else begin another period
+    MEASURE_RATE = "measure rate"  # answer 408 if the body is too slow, else start another period
     RESET = "reset"
 
 
 class CloseReason(StrEnum):
-    """Why a connection was closed; ``text`` says it in a sentence."""
+    """The reason why a connection was closed; ``text`` describes it."""
 
     text: str
 
-    CLIENT_CLOSED = "client_closed", "the client closed"
-    TIMEOUT = "timeout", "a deadline passed"
-    SERVER_CLOSED = "server_closed", "the server stopped, or made room for others"
-    HANDLER_FAILED = "handler_failed", "an event handler failed"
-    SEND_FAILED = "send_failed", "sending broke off"
-    COMPLETED = "completed", "the last response was read"
+    CLIENT_CLOSED = "client_closed", "the client closed the connection"
+    TIMEOUT = "timeout", "timeout"
+    SERVER_CLOSED = "server_closed", "the server stopped, or reached its connection limit"
+    HANDLER_FAILED = "handler_failed", "unhandled exception"
+    SEND_FAILED = "send_failed", "sending failed"
+    COMPLETED = "completed", "the last response was sent"
 
     def __new__(cls, value: str, text: str) -> "CloseReason":
-        """Make a member of its value and its text."""
+        """Create a member from its value and its text."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.text = text
@@ -55,8 +55,8 @@ class CloseReason(StrEnum):
 class State(Enum):
     """The state of a connection.
 
-    ``timeout`` names a setting: the field of ``Settings`` without "_timeout". None, like ``on_timeout``, for
-    a state that waits for the server itself. ``index`` numbers the states from 0, in the order of the table.
+    ``timeout`` is the name of a field of ``Settings`` without "_timeout". Like ``on_timeout``, it is None for
+    a state that does not wait for the client. ``index`` numbers the states from 0, in the order of the table.
     """
 
     index: int
@@ -114,7 +114,7 @@ for index, state in enumerate(State):
 
 
 def table() -> str:
-    """Return the table of all states; "-" stands for none."""
+    """Return the table of all states, with "-" for an empty cell."""
     rows = [("State", "Waits for", "Timeout", "On timeout", "Successors")]
     for state in State:
         interest = state.interest.name if state.interest else "-"

@@ -1,17 +1,17 @@
-"""The write buffer: bytes, parts of files and streams that the kernel has not taken yet.
+"""The write buffer of a connection: bytes, then at most one file slice or stream, still to be sent.
 
-    write(octets)   add octets                             size       how many octets wait in memory
-    add(body)       add a part of a file, or a stream      has_room   whether another response may be added
-    flush(socket)   send what the kernel takes, at most one turn's share, and say how it went:
+    write(data)     add bytes                           size       number of bytes in memory
+    add(body)       add a file slice or a stream        has_room   whether another response may be added
+    flush(socket)   send as much as the socket accepts, at most one turn's share; the result is
 
-    FlushResult  What it means                               What to do
-    DONE         everything is sent                          go on to the next request
-    PAUSED       the kernel is full, or the share is used    wait until the handle is writable
-    STREAM_IDLE  a live stream has nothing more yet          wait until it wakes us
-    FAILED       the other side is gone, or a file changed   close
+    FlushResult  Meaning                                            Next
+    DONE         everything was sent                                process the next request
+    PAUSED       the socket would block, or the share was used up   wait until the socket is writable
+    STREAM_IDLE  a live stream has no data yet                      wait until the stream wakes us
+    FAILED       the connection was lost, or the file has changed   close the connection
 
-Sending is tried before waiting: most responses fit, and never ask the selector for anything. The
-write buffer knows no HTTP; what it sends was framed before.
+It sends before it waits: most responses fit into the socket's buffer, and WRITE is never registered. It
+knows no HTTP: the response is framed before it is added.
 """
 
 import logging
@@ -25,16 +25,16 @@ from reactor.http11.serializer import ChunkSource
 
 log = logging.getLogger("reactor")
 
-Octets = bytes | memoryview
-# Given descriptors of a socket and a file, an offset and a count: how many octets were sent.
+Data = bytes | memoryview
+# Takes the file descriptors of a socket and a file, an offset and a count; returns the bytes sent.
 SendFile = Callable[[int, int, int, int], int]
 
-# Tells the kernel that more follows, so that a head does not leave as a packet of its own.
+# Tells the kernel that more data follows, so that it does not send the head in a packet of its own.
 _MSG_MORE = getattr(socket, "MSG_MORE", 0)
 
 
 class FlushResult(Enum):
-    """How a flush went; the table is at the top of this file."""
+    """The result of a flush; see the table at the top of this file."""
 
     DONE = auto()
     PAUSED = auto()
@@ -50,62 +50,62 @@ FAILED = FlushResult.FAILED
 
 
 def close_content(content: object) -> None:
-    """Close content that will not be sent, where it can be closed; log it when that fails."""
+    """Close a response body, if it has a ``close`` method; log an exception."""
     close = getattr(content, "close", None)
     if close is not None:
         try:
             close()
-        except Exception:  # the application's code; whoever lets go of it has more to let go of
-            log.exception("closing the content of a response failed")
+        except Exception:  # the application's code; the caller has more to close
+            log.exception("unhandled exception while closing a response body")
 
 
 class WriteBuffer:
-    """The octets that one connection has yet to send, and then at most one body that is not in memory."""
+    """Bytes that a connection has yet to send, then at most one body that is not in memory."""
 
-    __slots__ = ("_high_water", "_octets", "_sendfile", "body", "sent", "size")
+    __slots__ = ("_data", "_high_water", "_sendfile", "body", "sent", "size")
 
     def __init__(self, high_water: int, sendfile: SendFile = os.sendfile) -> None:
-        self._octets: list[Octets] = []
+        self._data: list[Data] = []
         self.body: FileSlice | ChunkSource | None = None
         self._high_water = high_water
         self._sendfile = sendfile
         self.size = 0
-        self.sent = 0  # octets taken by the kernel since the beginning, framing included
+        self.sent = 0  # bytes accepted by the kernel on this connection, including framing
 
-    # What others ask.
+    # What the connection reads.
 
     @property
     def has_room(self) -> bool:
-        """True while another response may be added: what is open at once is bounded, too."""
+        """Whether another response may be added: below the high-water mark, and no body is pending."""
         return self.body is None and self.size < self._high_water
 
     @property
     def queued(self) -> int:
-        """How many octets were ever added, as far as their number is known."""
+        """The number of bytes ever added; of a stream, only those already produced."""
         body = self.body
         return self.sent + self.size + (body.count if isinstance(body, FileSlice) else 0)
 
     @property
     def awaits_producer(self) -> bool:
-        """True when everything is sent that the stream has produced: its next piece is to come from us."""
-        return isinstance(self.body, ChunkSource) and not self._octets
+        """Whether the body is a stream and all that it has produced is sent."""
+        return isinstance(self.body, ChunkSource) and not self._data
 
     # Adding and sending.
 
-    def write(self, octets: bytes) -> None:
-        """Add octets."""
-        self._octets.append(octets)
-        self.size += len(octets)
+    def write(self, data: bytes) -> None:
+        """Add bytes."""
+        self._data.append(data)
+        self.size += len(data)
 
     def add(self, body: FileSlice | ChunkSource) -> None:
-        """Add a part of a file, or a stream; the write buffer closes it."""
-        assert self.body is None, "there is no room for a second body"
+        """Add a file slice or a stream; the write buffer closes it."""
+        assert self.body is None, "another body is pending"
         self.body = body
 
     def flush(self, sock: socket.socket, share: int) -> FlushResult:
-        """Send what the kernel takes: at most ``share`` octets, and one piece of a stream.
+        """Send as much as the socket accepts: at most ``share`` bytes, and one chunk of a stream.
 
-        Making a piece is somebody else's code, so one a turn is what is fair to the others.
+        Producing a chunk runs the application's code: one per turn is fair to other connections.
         """
         if self.body is None:
             return self.flush_bytes(sock, share)
@@ -121,13 +121,13 @@ class WriteBuffer:
         if isinstance(body, FileSlice):
             return self._send_slice(sock, body, limit - self.sent)
         result = self._pull(body)
-        if self._octets:
+        if self._data:
             result = self.flush_bytes(sock, limit - self.sent)
         return result if self.body is None or result is not DONE else PAUSED
 
     def clear(self) -> None:
-        """Throw away what waits, and close what is open."""
-        self._octets.clear()
+        """Discard all unsent bytes, and close the body."""
+        self._data.clear()
         self.size = 0
         self._close_body()
 
@@ -139,12 +139,12 @@ class WriteBuffer:
     # The only calls that touch the socket.
 
     def flush_bytes(self, sock: socket.socket, share: int) -> FlushResult:
-        """Send the bytes in memory, gathered into one call, and nothing of the body."""
-        waiting = self._octets
+        """Send the bytes in memory with one call, and nothing of the body."""
+        waiting = self._data
         if not waiting:
             return DONE
-        octets = waiting[0] if len(waiting) == 1 else b"".join(waiting)
-        offered = octets if self.size <= share else memoryview(octets)[:share]
+        data = waiting[0] if len(waiting) == 1 else b"".join(waiting)
+        offered = data if self.size <= share else memoryview(data)[:share]
         try:
             sent = sock.send(offered) if self.body is None else sock.send(offered, self._flags())
         except BlockingIOError:
@@ -157,20 +157,20 @@ class WriteBuffer:
             self.size = 0
             return DONE
         self.size -= sent
-        self._octets = [memoryview(octets)[sent:]]
+        self._data = [memoryview(data)[sent:]]
         return PAUSED
 
     def _flags(self) -> int:
-        """Let a head leave in one packet with the file behind it.
+        """Return MSG_MORE for a head that a file slice follows, so that both share a packet.
 
-        Only where octets follow for certain: the kernel waits up to 200 ms for those that do not come.
+        Only if bytes follow for certain: otherwise the kernel delays the packet by up to 200 ms.
         """
         return _MSG_MORE if isinstance(self.body, FileSlice) and self.body.count else 0
 
     def _send_slice(self, sock: socket.socket, part: FileSlice, share: int) -> FlushResult:
-        """Send from the file's pages, without a copy through this process."""
+        """Send a part of a file with sendfile(2), without copying it through this process."""
         if not part.intact():
-            return FAILED  # what follows would be wrong octets under a right length
+            return FAILED  # the file has changed: the rest would not match what was sent
         try:
             sent = self._sendfile(sock.fileno(), part.file.fileno(), part.offset, min(share, part.count))
         except BlockingIOError:
@@ -178,7 +178,7 @@ class WriteBuffer:
         except OSError:
             return FAILED
         if sent == 0 and part.count:
-            return FAILED  # the file has shrunk: its length has been promised, and cannot be kept
+            return FAILED  # the file was truncated: Content-Length can no longer be met
         self.sent += sent
         part.offset += sent
         part.count -= sent
@@ -188,12 +188,12 @@ class WriteBuffer:
         return DONE
 
     def _pull(self, stream: ChunkSource) -> FlushResult:
-        """Take the next piece of a stream."""
-        piece = next(stream.chunks, None)
-        if piece is None:
+        """Buffer the next chunk of a stream."""
+        chunk = next(stream.chunks, None)
+        if chunk is None:
             self._close_body()
-        elif piece:
-            self.write(piece)
+        elif chunk:
+            self.write(chunk)
         else:
             return STREAM_IDLE if stream.live else PAUSED
         return DONE

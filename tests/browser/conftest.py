@@ -1,4 +1,4 @@
-"""A browser for all tests of the page, one without scripts, and a server for each."""
+"""A browser for all tests, one without JavaScript, and a server for each test."""
 
 from collections.abc import Iterator
 from pathlib import Path

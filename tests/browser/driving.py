@@ -1,4 +1,4 @@
-"""Chromium, as a person would use it: pages opened, keys pressed, files chosen and dropped."""
+"""Drive Chromium as a user would: open pages, press keys, choose and drop files."""
 
 import shutil
 from collections.abc import Callable
@@ -13,14 +13,14 @@ ROWS = "#entries tr:not([hidden]) bdi"
 
 
 def start(downloads: Path, scripts: bool = True) -> Any:
-    """Start a browser without a window; skip the test where there is none."""
+    """Start a headless browser; skip the test if none is installed."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed (extra: browser)")
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
         pytest.skip("chromium or chromedriver is not installed (Debian: chromium, chromium-driver)")
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
-    # Of the sandbox nothing is left to a container's root, and /dev/shm may be small there.
+    # In a container, root cannot use the sandbox, and /dev/shm may be too small.
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,900"):
         options.add_argument(argument)
     preferences = {"download.default_directory": str(downloads), "download.prompt_for_download": False}
@@ -33,13 +33,13 @@ def start(downloads: Path, scripts: bool = True) -> Any:
 
 
 class Browser:
-    """A browser at the page of a directory; whatever is waited for comes in time, or the test fails."""
+    """A browser; each wait ends within TIMEOUT, or the test fails."""
 
     def __init__(self, driver: Any) -> None:
         self.driver = driver
 
     def open(self, url: str) -> None:
-        """Open a page, and forget what was said to the console before."""
+        """Open a page, and clear the console."""
         self.driver.get("about:blank")
         self.complaints()
         self.driver.get(url)
@@ -65,17 +65,17 @@ class Browser:
 
     @property
     def names(self) -> list[str]:
-        """The names in the rows that are shown, from top to bottom."""
+        """The names in the visible rows of the directory page, from top to bottom."""
         return [element.text for element in self.all(ROWS)]
 
     @property
     def uploads(self) -> dict[str, str]:
-        """What is said of each upload, by the name of its file."""
+        """The status text of each upload, by file name."""
         items = self.all("#queue li")
         return {text(item, ".name"): text(item, ".note") for item in items}
 
     def press(self, *keys: str) -> None:
-        """Press keys, one after the other, wherever the focus is."""
+        """Press keys, one after the other, on the focused element."""
         from selenium.webdriver import ActionChains
 
         ActionChains(self.driver).send_keys(*keys).perform()
@@ -89,12 +89,12 @@ class Browser:
         self.one("#files").send_keys("\n".join(map(str, files)))
 
     def button(self, label: str) -> Any:
-        """Wait for a button of an upload by its whole label, such as "Cancel: name"."""
+        """Wait for an upload's button with a label such as "Cancel: name"."""
         return self.wait(lambda: next(iter(self.all(f'#queue button[aria-label="{label}"]')), None))
 
     def drag(self, step: str, *files: Path) -> None:
-        """Drag files over the page from outside: dragEnter, dragOver, drop."""
-        if step == "dragEnter":  # Chromium drops the event when it arrives before the page was painted
+        """Simulate a step of dragging files onto the page: dragEnter, dragOver or drop."""
+        if step == "dragEnter":  # Chromium discards the event if the page was not painted yet
             painted = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
             self.driver.execute_async_script(painted)
         data = {"items": [], "files": [str(file) for file in files], "dragOperationsMask": 1}
@@ -102,7 +102,7 @@ class Browser:
         self.driver.execute_cdp_cmd("Input.dispatchDragEvent", event)
 
     def complaints(self) -> list[str]:
-        """Return what the console says of errors and of breaches of the policy, since the last call."""
+        """Return the console messages (errors, policy violations) since the last call."""
         return [each["message"] for each in self.driver.get_log("browser")]
 
 

@@ -1,4 +1,4 @@
-"""A server for the page of the microscope that says what a test has it say, and nothing of its own."""
+"""A mock server for the page of the microscope, which sends the frames given by a test."""
 
 import json
 import threading
@@ -35,7 +35,7 @@ ACCEPTED, IDLE, RESPONDING, YIELDING, DRAINING, CLOSED = map(
 
 
 def hello() -> dict[str, Any]:
-    """Return what a stream begins with."""
+    """Return the first message of a stream."""
     settings = Settings()
     states = [
         {
@@ -71,7 +71,7 @@ def hello() -> dict[str, Any]:
 
 
 def chip(number: int, state: int, served: int = 0, peer: str = "127.0.0.1:50000") -> list[Any]:
-    """Return a connection as a frame has it."""
+    """Return a connection in the form used in frames."""
     return [number, number + 4, peer, state, served, 100, 2000, 10.0, 0.5]
 
 
@@ -103,7 +103,7 @@ def frame(chips: list[Any] | None = None, **others: Any) -> dict[str, Any]:
 
 
 def dense_frame(number: int) -> dict[str, Any]:
-    """Return a frame of 2,000 connections, which have gone on a little with each number."""
+    """Return a frame of 2,000 connections, which differs slightly for each number."""
     density = [[(number * 7 + state * bucket) % 30 for bucket in range(8)] for state in range(len(NAMES))]
     moves = [[IDLE, RESPONDING, 40], [RESPONDING, IDLE, 39], [RESPONDING, DRAINING, 1]]
     turns = [[10 * number + each, 0.001, 0.0004, 0.0, 40, 0] for each in range(10)]
@@ -124,22 +124,22 @@ def dense_frame(number: int) -> dict[str, Any]:
 
 
 class FrameSender(EventHandler):
-    """Sends the frames that wait, one every ``seconds``, as long as the reader takes them."""
+    """Sends the queued frames, one every ``seconds``, as long as the client reads them."""
 
     def __init__(self, mock: "Mock") -> None:
         super().__init__()
         self.mock = mock
 
     def on_deadline(self) -> None:
-        """Send one frame, and come again."""
+        """Send a frame, and schedule the next."""
         mock = self.mock
         if mock.waiting and mock.say("frame", mock.waiting[0]):
             mock.waiting.popleft()
-        mock.go_on()
+        mock.schedule()
 
 
 class Mock:
-    """The server, in a thread; what the page posts is in ``posted``, and ``answers`` is what it gets."""
+    """A server in a thread; it records requests in ``posted``, and responds with ``answers``, by path."""
 
     def __init__(self, port: int = 0) -> None:
         self.posted: list[tuple[str, Any]] = []
@@ -168,13 +168,13 @@ class Mock:
         self.server.close()
 
     def send(self, *frames: dict[str, Any], seconds: float = 0.0) -> None:
-        """Send frames, from any thread, one in so many seconds."""
+        """Send frames, one every ``seconds``; may be called from any thread."""
         self.seconds = seconds
         self.waiting.extend(frames)
-        self.server.call_soon(self.go_on)
+        self.server.call_soon(self.schedule)
 
-    def go_on(self) -> None:
-        """Send the next frame, in the reactor's thread, when there is one and somebody to read it."""
+    def schedule(self) -> None:
+        """Schedule the next frame, in the reactor's thread, if there is a frame and a stream."""
         if self.waiting and self.streams:
             self._frame_sender.deadline = self.server.reactor.now + max(self.seconds, 0.001)
         else:
@@ -182,7 +182,7 @@ class Mock:
         self.server.reactor.refresh(self._frame_sender)
 
     def say(self, kind: str, content: dict[str, Any]) -> bool:
-        """Write an event to the newest stream; False when it takes none."""
+        """Send an event to the newest stream; return False if its buffer is full."""
         return self.streams[-1].send(f"event: {kind}\ndata: {json.dumps(content)}\n\n".encode())
 
     def _routes(self) -> Router:
@@ -197,7 +197,7 @@ class Mock:
     def _events(self, request: Request) -> Response:
         self.streams.append(LiveStream())
         self.say("hello", hello())
-        self.go_on()
+        self.schedule()
         return Response(200, self.streams[-1], (("Content-Type", "text/event-stream"),))
 
     def _connection(self, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The microscope on a real server, driven as a teacher drives it."""
+"""The page of the microscope with a real server."""
 
 import json
 import resource
@@ -22,7 +22,7 @@ def server() -> Iterator[MicroscopeProcess]:
 
 @pytest.fixture
 def page(browser: Browser, server: MicroscopeProcess) -> Browser:
-    """Open the page, and wait until it shows what is."""
+    """Open the page, and wait for its first frame."""
     browser.open(f"http://127.0.0.1:{server.inspector}/")
     browser.wait(lambda: mode(browser) == "running")
     return browser
@@ -40,9 +40,7 @@ def received(page: Browser) -> int:
     return int(page.driver.execute_script("return document.body.dataset.received || 0"))
 
 
-def test_pause_freezes_the_server_while_the_page_goes_on_and_one_step_answers(
-    page: Browser, server: MicroscopeProcess
-) -> None:
+def test_pause_stops_the_server_but_not_the_page(page: Browser, server: MicroscopeProcess) -> None:
     client = server.connect()
     assert client.get("/").status == 200
     press(page, "#pause")
@@ -73,7 +71,7 @@ def test_a_breakpoint_stops_at_responding(page: Browser, server: MicroscopeProce
     assert client.answer().status == 200
 
 
-def test_a_demo_clients_chip_is_seen_in_three_lanes(page: Browser, server: MicroscopeProcess) -> None:
+def test_a_demo_connection_passes_through_three_lanes(page: Browser, server: MicroscopeProcess) -> None:
     page.driver.execute_script(
         """
         window.seen = new Set();
@@ -92,7 +90,7 @@ def test_a_demo_clients_chip_is_seen_in_three_lanes(page: Browser, server: Micro
     assert seen >= {"RESPONDING", "IDLE"}
 
 
-def test_a_click_shows_one_connection_without_its_secrets(page: Browser, server: MicroscopeProcess) -> None:
+def test_a_click_shows_a_connection_without_secrets(page: Browser, server: MicroscopeProcess) -> None:
     client = server.connect()
     page.wait(lambda: page.all('.chip[data-number="1"]'))
     client.get("/user-agent", "Authorization: Basic c2VjcmV0")
@@ -136,7 +134,7 @@ def test_with_2000_connections_the_page_draws_and_its_memory_is_flat(
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_nothing_is_complained_of(page: Browser, server: MicroscopeProcess) -> None:
+def test_the_console_has_no_errors(page: Browser, server: MicroscopeProcess) -> None:
     press(page, '#demos button[data-demo="hundred"]')
     page.wait(lambda: len(page.all(".chip")) > 50)
     assert page.complaints() == []

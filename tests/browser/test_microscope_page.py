@@ -1,4 +1,4 @@
-"""The page of the microscope in a real browser, with a server that says what the test has it say."""
+"""The page of the microscope in a real browser, with a mock server."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -22,7 +22,7 @@ from tests.browser.microscope import (
 )
 
 ESCAPE, ENTER = "\ue00c", "\ue007"
-# Each state in which a chip is seen, in order.
+# Records the sequence of states of each chip.
 WATCH = """
 window.seen = {};
 new MutationObserver(() => {
@@ -37,7 +37,7 @@ HELD = {
     "turn": 42,
     "words": f"about to call {HOSTILE}",
     "connection": 5,
-    "reason": "one event",
+    "reason": "after one event",
 }
 KNOWN: dict[str, Any] = {
     "number": 5,
@@ -74,7 +74,7 @@ def page(browser: Browser, mock: Mock) -> Browser:
 
 
 def show(page: Browser, mock: Mock, *frames: dict[str, Any]) -> None:
-    """Send frames one after the other, each when the one before is drawn."""
+    """Send frames one after the other, each after the previous one was drawn."""
     for each in frames:
         show_one(page, mock, each)
 
@@ -90,7 +90,7 @@ def number(page: Browser, key: str) -> int:
 
 
 def focus(page: Browser, selector: str) -> None:
-    """Focus the first element of a selector as the keyboard does, without a click."""
+    """Focus the first element of a selector without a click."""
     page.driver.execute_script("document.querySelector(arguments[0]).focus()", selector)
 
 
@@ -98,7 +98,7 @@ def seen(page: Browser, which: int) -> list[str]:
     return list(page.driver.execute_script(f"return window.seen[{which}] ?? []"))
 
 
-def test_a_chip_is_seen_in_each_lane_that_it_went_through(page: Browser, mock: Mock) -> None:
+def test_a_chip_passes_through_each_lane_of_its_moves(page: Browser, mock: Mock) -> None:
     there_and_back = [[ACCEPTED, RESPONDING, 1], [RESPONDING, IDLE, 1]]
     show(page, mock, frame([chip(5, ACCEPTED)]), frame([chip(5, IDLE, 1)], moves=there_and_back))
     page.wait(lambda: seen(page, 5) == ["ACCEPTED", "RESPONDING", "IDLE"])
@@ -108,7 +108,7 @@ def test_a_chip_is_seen_in_each_lane_that_it_went_through(page: Browser, mock: M
     assert page.complaints() == []
 
 
-def test_a_chip_glides_by_transform_and_stands_in_its_lane(page: Browser, mock: Mock) -> None:
+def test_a_chip_is_placed_in_its_lane_by_transform(page: Browser, mock: Mock) -> None:
     show(page, mock, frame([chip(5, IDLE, 1)]))
     lane, one = page.one(".lane[data-state=IDLE]").rect, page.one('.chip[data-number="5"]')
     page.wait(
@@ -121,14 +121,14 @@ def test_a_chip_glides_by_transform_and_stands_in_its_lane(page: Browser, mock: 
     assert not {"top", "left", "width", "all"} & set(style.split(", "))
 
 
-def test_a_chip_whose_connection_is_gone_goes_by_closed(page: Browser, mock: Mock) -> None:
+def test_the_chip_of_a_closed_connection_passes_through_closed(page: Browser, mock: Mock) -> None:
     show(page, mock, frame([chip(5, IDLE, 1), chip(6, IDLE, 1)]), frame([chip(6, IDLE, 1)]))
     page.wait(lambda: not page.all('.chip[data-number="5"]'))
     assert seen(page, 5) == ["IDLE", "CLOSED"]
     assert page.one('.chip[data-number="6"]').get_attribute("data-state") == "IDLE"
 
 
-def test_where_the_loop_is_held_is_seen(page: Browser, mock: Mock) -> None:
+def test_the_position_of_a_held_loop_is_shown(page: Browser, mock: Mock) -> None:
     chips = [chip(5, IDLE, 1), chip(6, IDLE, 1)]
     show(page, mock, frame(chips, mode="paused", at=HELD))
     assert page.one("#mode").text == "paused"
@@ -140,7 +140,7 @@ def test_where_the_loop_is_held_is_seen(page: Browser, mock: Mock) -> None:
     assert page.one("#mode").text == "running"
 
 
-def test_a_connection_that_yields_is_seen_with_the_step_that_calls_it(page: Browser, mock: Mock) -> None:
+def test_a_yielded_connection_is_shown_with_its_step(page: Browser, mock: Mock) -> None:
     words = "about to call on_soon of c5 (fd 9)"
     show(
         page, mock, frame([chip(5, YIELDING, 64)], mode="paused", at=HELD | {"step": "soon", "words": words})
@@ -148,7 +148,7 @@ def test_a_connection_that_yields_is_seen_with_the_step_that_calls_it(page: Brow
     assert [each.get_attribute("data-step") for each in page.all(".lit")] == ["soon"]
     assert page.one("[data-step=soon] .now").text == "1 connection in the next turn"
     assert page.one(".lane[data-state=YIELDING] .label p").text == "waits for the next turn"
-    assert page.one(".lane[data-state=CLOSED] .label p").text == "the handle is gone"
+    assert page.one(".lane[data-state=CLOSED] .label p").text == "the handle is closed"
     show(page, mock, frame())
     assert page.one("[data-step=soon] .now").text == "no connection yielded"
 
@@ -171,7 +171,7 @@ def test_every_state_fits_the_screen(browser: Browser, mock: Mock, width: int) -
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_the_controls_post_what_they_say(page: Browser, mock: Mock) -> None:
+def test_each_control_posts_its_command(page: Browser, mock: Mock) -> None:
     def click(selector: str) -> None:
         before = len(mock.posted)
         page.one(selector).click()
@@ -206,14 +206,14 @@ def test_a_shortcut_does_not_press_the_focused_button(page: Browser, mock: Mock,
     focus(page, selector)
     page.press(" ", "t")
     page.wait(lambda: len(mock.posted) >= 2)
-    page.press("n")  # comes after anything that a pressed button would post
+    page.press("n")  # sent after any request of a pressed button
     page.wait(lambda: ("/control", {"do": "event"}) in mock.posted[2:])
     assert sorted(content["do"] for _, content in mock.posted) == ["event", "pause", "turn"]
     assert not page.one("#keys").is_displayed()
     assert not page.one("#explanation").is_displayed()
 
 
-def test_space_that_is_held_down_is_one_shortcut(page: Browser, mock: Mock) -> None:
+def test_holding_space_down_sends_one_command(page: Browser, mock: Mock) -> None:
     show(page, mock, frame())
     focus(page, "#slow")
     event = {"key": " ", "code": "Space", "windowsVirtualKeyCode": 32, "text": " "}
@@ -227,7 +227,7 @@ def test_space_that_is_held_down_is_one_shortcut(page: Browser, mock: Mock) -> N
     assert sorted(content["do"] for _, content in mock.posted) == ["event", "pause"]
 
 
-def test_enter_does_not_press_a_button_again_that_was_clicked(page: Browser, mock: Mock) -> None:
+def test_enter_does_not_repeat_a_clicked_button(page: Browser, mock: Mock) -> None:
     show(page, mock, frame())
     page.one("#event").click()
     page.wait(lambda: mock.posted)
@@ -236,7 +236,7 @@ def test_enter_does_not_press_a_button_again_that_was_clicked(page: Browser, moc
     assert [content["do"] for _, content in mock.posted] == ["event", "turn"]
 
 
-def test_enter_presses_a_button_that_the_keyboard_has_focused(page: Browser, mock: Mock) -> None:
+def test_enter_presses_the_focused_button(page: Browser, mock: Mock) -> None:
     show(page, mock, frame())
     focus(page, "#turn-step")
     page.press(ENTER)
@@ -274,16 +274,16 @@ def test_keys_in_an_input_are_not_shortcuts(page: Browser, mock: Mock, selector:
 def test_a_step_with_nothing_ready_is_shown_as_waiting(page: Browser, mock: Mock) -> None:
     show(page, mock, frame(mode="paused", waiting="event"))
     assert page.one("#mode").text == "waiting for an event"
-    assert page.one("#at-words").text == "Nothing is ready. The loop waits, and is held after that."
-    assert "stands still" not in page.one("#clock").text + page.one("#deadlines-note").text
+    assert page.one("#at-words").text == "Nothing is ready. The loop waits, and pauses again after that."
+    assert "stopped" not in page.one("#clock").text + page.one("#deadlines-note").text
     show(page, mock, frame(mode="paused", waiting="turn"))
     assert page.one("#mode").text == "waiting for a turn"
     show(page, mock, frame(mode="paused"))
     assert page.one("#mode").text == "paused"
-    assert "stands still" in page.one("#clock").text
+    assert "stopped" in page.one("#clock").text
 
 
-def test_a_connection_that_is_older_than_the_page_appears_in_its_state(page: Browser, mock: Mock) -> None:
+def test_a_connection_opened_before_the_page_appears_in_its_state(page: Browser, mock: Mock) -> None:
     moves = [[IDLE, RESPONDING, 1], [RESPONDING, IDLE, 1]]  # of any connections
     show(page, mock, frame([chip(5, IDLE, 1)], moves=moves))
     show(page, mock, frame([chip(5, IDLE, 1), chip(6, IDLE, 1)], moves=moves))
@@ -294,19 +294,19 @@ def test_a_connection_that_is_older_than_the_page_appears_in_its_state(page: Bro
 @pytest.mark.parametrize(
     ("missing", "words"),
     [
-        ("unseen", "before this: not recorded, the connection is older than the page"),
-        ("dropped", "before this: no longer kept"),
+        ("unseen", "earlier entries were not recorded: the connection was opened before this page"),
+        ("dropped", "earlier entries were discarded"),
     ],
 )
-def test_history_that_is_not_known_is_shown_as_such(
-    page: Browser, mock: Mock, missing: str, words: str
-) -> None:
+def test_missing_history_is_reported(page: Browser, mock: Mock, missing: str, words: str) -> None:
     mock.known["5"] = {**KNOWN, "missing": missing, "history": KNOWN["history"][1:]}
     show(page, mock, frame([chip(5, RESPONDING, 3)]))
     page.one('.chip[data-number="5"]').click()
     page.wait(lambda: page.all("#connection .history li"))
     assert [each.text.split("\n")[-1] for each in page.all("#connection .history li")][-1] == words
-    assert [each.text for each in page.all("#connection .octets .missing")] == [words] * (missing == "unseen")
+    assert [each.text for each in page.all("#connection .traffic .missing")] == [words] * (
+        missing == "unseen"
+    )
 
 
 def test_a_demo_connection_is_opened_by_its_negative_number(page: Browser, mock: Mock) -> None:
@@ -317,7 +317,7 @@ def test_a_demo_connection_is_opened_by_its_negative_number(page: Browser, mock:
     assert page.one("#connection-title").text == "c-1"
 
 
-def test_breakpoints_and_demos_post_and_show_what_the_server_has(page: Browser, mock: Mock) -> None:
+def test_breakpoints_and_demos_reflect_the_server(page: Browser, mock: Mock) -> None:
     show(page, mock, frame(breakpoints={"states": ["IDLE"], "slow": True}, demos=["pipelining"]))
     assert page.one("#demos button[data-demo=pipelining]").get_attribute("aria-busy") == "true"
     page.one("#breakpoints input[data-state=RESPONDING]").click()
@@ -328,14 +328,14 @@ def test_breakpoints_and_demos_post_and_show_what_the_server_has(page: Browser, 
     assert mock.posted[1] == ("/demos", {"name": "pipelining"})
 
 
-def test_why_the_server_refused_is_said(page: Browser, mock: Mock) -> None:
+def test_the_reason_of_an_error_response_is_shown(page: Browser, mock: Mock) -> None:
     mock.answers["/demos"] = Response.error(409, f"too many: {HOSTILE}")
     show(page, mock, frame())
     page.one("#demos button").click()
     page.wait(lambda: page.one("#said").text == f"too many: {HOSTILE}")
 
 
-def test_one_connection_is_shown_on_a_click_as_text(page: Browser, mock: Mock) -> None:
+def test_a_click_shows_a_connection_as_text(page: Browser, mock: Mock) -> None:
     mock.known["5"] = KNOWN
     show(page, mock, frame([chip(5, RESPONDING, 3, peer=HOSTILE)]))
     page.one('.chip[data-number="5"]').click()
@@ -353,7 +353,7 @@ def test_one_connection_is_shown_on_a_click_as_text(page: Browser, mock: Mock) -
     assert page.focused() == page.one('.chip[data-number="5"]')
 
 
-def test_a_connection_that_is_not_known_is_said_to_be(page: Browser, mock: Mock) -> None:
+def test_an_unknown_connection_shows_the_error(page: Browser, mock: Mock) -> None:
     show(page, mock, frame([chip(5, IDLE)]))
     page.one("#deadlines button").click()
     page.wait(lambda: page.one("#connection .note").text == "no such connection")
@@ -372,7 +372,7 @@ def test_a_step_explains_itself(page: Browser, mock: Mock) -> None:
     assert not page.one("#explanation").is_displayed()
 
 
-def test_with_thousands_there_are_counts_and_no_chips(page: Browser, mock: Mock) -> None:
+def test_many_connections_are_shown_as_counts(page: Browser, mock: Mock) -> None:
     show(page, mock, frame([chip(5, IDLE)]), dense_frame(1))
     assert not page.all(".chip")
     assert len(page.all(".bucket")) == 8 * len(NAMES)
@@ -385,14 +385,14 @@ def test_with_thousands_there_are_counts_and_no_chips(page: Browser, mock: Mock)
 
 @pytest.mark.bench
 def test_two_thousand_connections_are_drawn_thirty_times_a_second(page: Browser, mock: Mock) -> None:
-    """Frames that come while one is drawn take its place; so as many are drawn as the page keeps up with."""
+    """Frames received while one is drawn replace it, so fewer are drawn if the page cannot keep up."""
     mock.send(*map(dense_frame, range(120)), seconds=1 / 30)
     page.wait(lambda: number(page, "received") == 120)
     page.wait(lambda: page.one("#clock").text.startswith("turn 1,190,"))
     assert number(page, "drawn") >= 0.9 * 120
 
 
-def test_its_memory_does_not_grow(page: Browser, mock: Mock) -> None:
+def test_memory_does_not_grow(page: Browser, mock: Mock) -> None:
     def wait_for(count: int) -> None:
         page.wait(lambda: number(page, "received") == count)
 
@@ -417,16 +417,16 @@ def test_its_memory_does_not_grow(page: Browser, mock: Mock) -> None:
 
     page.driver.execute_cdp_cmd("Performance.enable", {})
     go_through(0, 200)
-    nodes, octets = held()
+    nodes, size = held()
     go_through(200, 900)
-    later_nodes, later_octets = held()
-    # 280 frames of 40 chips that nobody has seen before: a chip is some 12 nodes, and is used again.
+    later_nodes, later_size = held()
+    # 280 frames of 40 new chips each; a chip has about 12 nodes and is reused.
     assert later_nodes <= nodes + 2000
-    assert later_octets <= octets + 1_000_000
+    assert later_size <= size + 1_000_000
     assert page.driver.execute_script("return turns.kept()") == 200
 
 
-def test_it_says_that_the_server_is_lost_and_comes_back(browser: Browser) -> None:
+def test_a_lost_connection_is_reported_and_restored(browser: Browser) -> None:
     with Mock() as first:
         port = first.server.address[1]
         browser.open(first.server.url)

@@ -1,4 +1,4 @@
-"""The page of a directory in a real browser: looking, sorting, filtering, downloading."""
+"""The directory page in a real browser: display, sorting, filtering, downloads."""
 
 import os
 from pathlib import Path
@@ -61,7 +61,7 @@ def test_it_filters_by_keys_alone(browser: Browser, url: str) -> None:
     assert browser.one("#matches").text == "1 of 4 shown"
     browser.press("z")
     assert browser.names == []
-    assert browser.one("#nothing").text == "No name contains “B1z”."
+    assert browser.one("#nothing").text == "No names match “B1z”."
     browser.press(ESCAPE)
     assert len(browser.names) == 4
     assert browser.focused() == browser.one("#filter")
@@ -79,7 +79,7 @@ def test_the_arrows_go_from_row_to_row(browser: Browser, url: str) -> None:
     assert browser.focused() == browser.one("#filter")
 
 
-def test_it_goes_into_directories_and_back_up(browser: Browser, url: str) -> None:
+def test_it_opens_directories_and_their_parents(browser: Browser, url: str) -> None:
     browser.open(url)
     browser.one("#entries a[href='below/']").click()
     browser.wait(lambda: browser.driver.current_url == f"{url}below/")
@@ -92,7 +92,7 @@ def test_it_goes_into_directories_and_back_up(browser: Browser, url: str) -> Non
 def test_it_downloads(browser: Browser, url: str, downloads: Path) -> None:
     browser.open(url)
     browser.one("#entries a[href='b2.txt']").click()
-    # The browser makes an empty file of the name first.
+    # The browser first creates an empty file with the name.
     found = downloads / "b2.txt"
     browser.wait(lambda: found.exists() and found.stat().st_size > 0)
     assert found.read_bytes() == b"x" * 1000
@@ -116,7 +116,7 @@ def test_hostile_names_are_harmless(browser: Browser, directory: Path, url: str)
     assert browser.complaints() == []
 
 
-def test_every_hostile_name_leads_to_its_file(
+def test_files_with_hostile_names_can_be_downloaded(
     browser: Browser, directory: Path, url: str, downloads: Path
 ) -> None:
     for name in (HOSTILE, "a?b#c%25.txt", "javascript:alert(1)"):
@@ -126,14 +126,14 @@ def test_every_hostile_name_leads_to_its_file(
         next(each for each in browser.all("#entries a") if each.text == name).click()
 
         def finished(name: str = name, before: set[Path] = before) -> bool:
-            # While a file comes in there are others, of names that the browser makes, and empty ones.
+            # During a download there are temporary and empty files, too.
             return name.encode() in [contents(path) for path in set(downloads.iterdir()) - before]
 
         browser.wait(finished)
 
 
 def contents(path: Path) -> bytes:
-    """Return what is in a file; nothing where it has another name by now."""
+    """Return the content of a file; b"" if it was renamed meanwhile."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -186,7 +186,7 @@ def test_without_scripts_it_uploads(plain_browser: Browser, directory: Path, out
     }
 
 
-def test_a_server_to_be_read_only_shows_no_upload(browser: Browser, directory: Path) -> None:
+def test_a_read_only_server_shows_no_upload(browser: Browser, directory: Path) -> None:
     with ServerProcess("--directory", str(directory), "--read-only") as process:
         browser.open(f"{process.url}/files/")
         assert browser.names == ["below"]

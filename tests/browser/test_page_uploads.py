@@ -1,7 +1,7 @@
-"""Uploads in a real browser: chosen and dropped, seen on their way, cancelled, tried again, refused.
+"""Uploads in a real browser: choose, drop, progress, cancel, retry, error.
 
-An upload is on its way for certain while the server stands still: its process is stopped, the kernel
-takes some of the octets, and nobody takes the others.
+To keep an upload in progress, the server process is suspended: the kernel buffers some of the data, and the
+rest is not read.
 """
 
 import signal
@@ -14,7 +14,7 @@ import pytest
 from tests.browser.driving import Browser
 from tests.support.process import ServerProcess
 
-LARGE = 64 << 20  # octets: more than the kernel takes while nobody reads
+LARGE = 64 << 20  # bytes; more than the kernel buffers
 
 
 @pytest.fixture
@@ -30,8 +30,8 @@ def make_files(outside: Path, *names: str, size: int = 3) -> list[Path]:
 
 
 @contextmanager
-def standing_still(server: ServerProcess) -> Iterator[None]:
-    """Let the server do nothing."""
+def suspended(server: ServerProcess) -> Iterator[None]:
+    """Suspend the server process."""
     server.send_signal(signal.SIGSTOP)
     try:
         yield
@@ -57,7 +57,7 @@ def test_three_files_are_chosen(browser: Browser, directory: Path, outside: Path
     assert sorted(browser.names) == sorted(["below", *names])
     assert browser.one("#summary").text == "1 folder · 3 files · 9 B"
     assert browser.one("#status").get_attribute("aria-live") == "polite"
-    assert "is uploaded" in browser.one("#status").get_attribute("textContent")
+    assert "Uploaded" in browser.one("#status").get_attribute("textContent")
     assert browser.all("img") == []
     assert browser.complaints() == []
     browser.one("#clear").click()
@@ -79,12 +79,12 @@ def test_three_files_are_dropped(browser: Browser, directory: Path, outside: Pat
     assert stored(directory / "below") == dict.fromkeys(names, 3)
 
 
-def test_the_overlay_goes_when_what_is_dragged_does(browser: Browser, outside: Path, url: str) -> None:
+def test_the_overlay_is_hidden_when_files_are_dragged_away(browser: Browser, outside: Path, url: str) -> None:
     browser.open(url)
     (file,) = make_files(outside, "a.txt")
     browser.drag("dragEnter", file)
     browser.wait(browser.one("#drop").is_displayed)
-    # The driver can drag nothing away again, so the page is told of it as a browser would.
+    # The driver cannot drag a file out of the window, so dispatch the event that a browser would.
     leave = "document.body.dispatchEvent(new DragEvent('dragleave', {bubbles: true, relatedTarget: %s}))"
     browser.driver.execute_script(leave % "document.querySelector('main')")
     assert browser.one("#drop").is_displayed()
@@ -92,9 +92,7 @@ def test_the_overlay_goes_when_what_is_dragged_does(browser: Browser, outside: P
     assert not browser.one("#drop").is_displayed()
 
 
-def test_a_folder_is_not_uploaded_and_told_so(
-    browser: Browser, directory: Path, outside: Path, url: str
-) -> None:
+def test_a_dropped_folder_is_not_uploaded(browser: Browser, directory: Path, outside: Path, url: str) -> None:
     (outside / "folder").mkdir()
     (file,) = make_files(outside, "a.txt")
     browser.open(url)
@@ -104,11 +102,11 @@ def test_a_folder_is_not_uploaded_and_told_so(
     assert stored(directory) == {"a.txt": 3}
 
 
-def test_an_upload_shows_its_progress_and_can_be_cancelled_and_tried_again(
+def test_an_upload_shows_progress_and_can_be_cancelled_and_retried(
     browser: Browser, server: ServerProcess, directory: Path, outside: Path, url: str
 ) -> None:
     browser.open(url)
-    with standing_still(server):
+    with suspended(server):
         browser.choose(*make_files(outside, "large", size=LARGE))
         value, full = browser.wait(lambda: seen if (seen := progress(browser, "large"))[0] else None)
         assert 0 < value < full == LARGE
@@ -123,12 +121,12 @@ def test_an_upload_shows_its_progress_and_can_be_cancelled_and_tried_again(
     assert stored(directory) == {"large": LARGE}
 
 
-def test_two_are_sent_at_a_time_and_one_that_waits_can_be_cancelled(
+def test_two_uploads_run_at_a_time_and_waiting_ones_can_be_cancelled(
     browser: Browser, server: ServerProcess, directory: Path, outside: Path, url: str
 ) -> None:
     names = ["a", "b", "c", "d"]
     browser.open(url)
-    with standing_still(server):
+    with suspended(server):
         browser.choose(*make_files(outside, *names, size=LARGE // 8))
         browser.wait(lambda: len(browser.all("#queue li")) == 4)
         states = [each.get_attribute("data-state") for each in browser.all("#queue li")]
@@ -139,7 +137,7 @@ def test_two_are_sent_at_a_time_and_one_that_waits_can_be_cancelled(
     assert stored(directory) == dict.fromkeys(["a", "b", "d"], LARGE // 8)
 
 
-def test_a_file_is_replaced_only_when_that_is_wanted(
+def test_a_file_is_replaced_only_after_confirmation(
     browser: Browser, directory: Path, outside: Path, url: str
 ) -> None:
     for name in ("old", "kept"):
@@ -153,24 +151,24 @@ def test_a_file_is_replaced_only_when_that_is_wanted(
     assert browser.names == ["below", "kept", "old"]
 
 
-def test_a_refusal_is_shown_in_the_words_of_the_server(
+def test_the_error_message_of_the_server_is_shown(
     browser: Browser, directory: Path, outside: Path, url: str
 ) -> None:
     browser.open(url)
     browser.choose(*make_files(outside, ".hidden"))
     browser.button("Retry: .hidden")
-    assert browser.uploads == {".hidden": "names that begin with a dot are not shared"}
+    assert browser.uploads == {".hidden": "names that begin with a dot are not allowed"}
     assert stored(directory) == {}
 
 
-def test_a_server_that_is_gone_is_told_and_can_be_tried_again(
+def test_a_lost_connection_is_reported_and_can_be_retried(
     browser: Browser, directory: Path, outside: Path, server: ServerProcess, url: str
 ) -> None:
     browser.open(url)
     server.kill()
     browser.choose(*make_files(outside, "a.txt"))
     browser.button("Retry: a.txt")
-    assert "The connection was lost" in browser.uploads["a.txt"]
+    assert "Connection lost" in browser.uploads["a.txt"]
     with ServerProcess("--directory", str(directory), "--port", str(server.port)):
         browser.button("Retry: a.txt").click()
         browser.wait(lambda: browser.uploads == {"a.txt": "Uploaded, 3 B"})

@@ -1,4 +1,4 @@
-"""The layers of the design, and a checker of imports: from sources by path to a list of faults."""
+"""The layers of the design, and a checker of imports that takes sources by path and returns faults."""
 
 import ast
 import sys
@@ -54,7 +54,7 @@ IMPURE = frozenset(
 )
 # A lock is not input or output: another thread may send to a live stream.
 LOCKS = {("reactor/http11/message.py", "threading")}
-# The event loop knows no HTTP, the standard library's included.
+# The event loop does not use HTTP, not even the standard library's.
 NO_HTTP = (
     "reactor/loop.py",
     "reactor/loop_hooks.py",
@@ -66,7 +66,7 @@ HTTP = frozenset({"http", "email", "urllib"})
 
 # Optional packages, each imported by one file that works without it.
 OPTIONAL = {("reactor/http11/coding.py", "isal"), ("reactor/observe/metrics.py", "psutil")}
-# Imports for the type checker alone that would make a circle.
+# Imports for the type checker only; at run time they would be circular.
 NAMED_FOR_TYPES = {
     ("reactor.server.context", "reactor.server.connection"),
     ("reactor.observe.events", "reactor.observe.instrumented"),

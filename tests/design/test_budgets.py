@@ -1,4 +1,4 @@
-"""Budgets of the design: lines of code and number of options. Raise one only in a commit of its own."""
+"""Budgets: lines of code, number of options, length of the README. Raise one only in a commit of its own."""
 
 import pytest
 
@@ -34,3 +34,9 @@ def test_benchmarks_have_at_most_5000_lines() -> None:
 def test_the_command_has_at_most_50_options() -> None:
     options = [action for action in make_parser()._actions if action.option_strings and action.dest != "help"]
     assert len(options) <= 50
+
+
+def test_the_readme_has_at_most_180_lines_and_1800_words() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert len(text.splitlines()) <= 180
+    assert len(text.split()) <= 1_800

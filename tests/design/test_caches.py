@@ -16,9 +16,9 @@ FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def global_caches(source: str) -> Iterator[str]:
-    """Yield what is cached for the whole process, by the name that holds it.
+    """Yield the names of caches that last as long as the process.
 
-    That is a function decorated with a cache, or what a module or a class holds and a function changes.
+    Such a cache is a decorated function, or a module or class attribute that a function changes.
     """
     tree = ast.parse(source)
     decorators = DECORATORS | {

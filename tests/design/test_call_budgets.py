@@ -1,4 +1,4 @@
-"""How many Python functions a request passes, and that none of them is a closure."""
+"""How many Python functions are called for a request, and that none of them is a closure."""
 
 import sys
 from base64 import b64encode
@@ -17,8 +17,8 @@ from tests.support.calls import EXCHANGES, Calls, count_calls, count_last, get, 
 
 # Python functions at most, from the first byte received to the last byte sent.
 BUDGETS = {
-    "POST /files/up, first": 90,  # of a fresh server: its head is read line by line, the Date line is written
-    "POST /files/up, after others": 75,  # only its name is new
+    "POST /files/up, first": 90,  # on a new server: nothing is cached, neither the head nor the Date line
+    "POST /files/up, after others": 75,  # only the file name is new
     "GET /files/f, third": 45,
 }
 
@@ -47,7 +47,7 @@ def with_closure(store: Store) -> Router:
 
 
 class Detour:
-    """The handlers of files, with some calls before an upload is opened."""
+    """The file handlers, with some calls before an upload is opened."""
 
     def __init__(self, files: Files, calls: int) -> None:
         self._files = files

@@ -20,7 +20,7 @@ def classes_in(sources: Mapping[str, str]) -> dict[str, ast.ClassDef]:
 
 
 def observers_in(classes: Mapping[str, ast.ClassDef]) -> dict[str, str]:
-    """Return the subclasses of what is observed, at any depth, each with the class that it observes."""
+    """Return the subclasses of the observed classes, at any depth, each with the class that it observes."""
     roots = {name: name for name in OBSERVED}
     while more := {
         name: roots[base]
@@ -148,7 +148,7 @@ def test_a_planted_override_is_found(path: str, old: str, new: str, found: str) 
         ),
         (
             "reactor/loop_hooks.py",
-            '"""Observe that its callbacks have returned; a call begins when the one before has returned."""',
+            '"""Observe that its callbacks have returned; ``began`` is when the call before it returned."""',
             "LoopHooks.after_call",
         ),
     ],

@@ -1,4 +1,4 @@
-"""Imports only go down: the layers of the design, and planted faults that show that the checker sees."""
+"""Modules import only from layers below; planted faults show that the checker works."""
 
 import configparser
 import re

@@ -43,7 +43,7 @@ def mentions(annotation: ast.expr | None, names: set[str]) -> bool:
 
 
 def assignments(tree: ast.AST) -> Iterator[tuple[ast.Attribute, ast.expr | None, ast.expr | None]]:
-    """Yield each attribute that is assigned, with the value and the annotation, None where there is none."""
+    """Yield each attribute that is assigned, with the value and the annotation, each None if missing."""
     for node in ast.walk(tree):
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Attribute):
             yield node.target, node.value, node.annotation

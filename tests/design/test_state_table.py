@@ -1,4 +1,4 @@
-"""The state table in the docstring of ``connection.py``, and flags that would stand beside a state."""
+"""The state table in the docstring of ``connection.py``, and flags that would duplicate a state."""
 
 import ast
 from collections.abc import Iterable
@@ -63,7 +63,7 @@ def test_states_are_numbered_in_the_order_of_the_table() -> None:
     assert [state.index for state in State] == list(range(len(State.__members__)))
 
 
-# One method changes the state, and no flag stands beside it.
+# One method changes the state, and no flag duplicates it.
 
 
 def assignments(source: str) -> Iterable[tuple[str, str, ast.expr | None]]:
@@ -95,7 +95,7 @@ def state_changes(source: str) -> list[str]:
 
 
 def flags(source: str) -> list[str]:
-    """Return the attributes that are ever assigned a truth value, or are declared as one."""
+    """Return the attributes that are assigned a bool anywhere, or are declared as one."""
     tree = ast.parse(source)
     declared = {
         ast.unparse(node.target).rpartition(".")[2] if isinstance(node, ast.AnnAssign) else node.arg
@@ -127,7 +127,7 @@ STATEFUL = {
     "reactor/server/connection.py": ["Connection.__init__", "Connection._enter"],
     "reactor/server/context.py": ["ServerContext.__init__", "ServerContext.enter"],
 }
-# What belongs to a connection, or to all of them: no flag in any of these may stand for a state.
+# Objects of one connection, or of all: none of them may have a flag that represents a state.
 WITHOUT_FLAGS = [
     "reactor/http11/chunked.py",
     "reactor/http11/framing.py",

@@ -1,4 +1,4 @@
-"""The house style, as far as a program can see it."""
+"""The rules of the house style that a program can check."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ def undocumented(source: str) -> Iterator[str]:
 
 
 def bare_excepts(source: str) -> Iterator[int]:
-    """Yield the lines with an ``except`` that names nothing."""
+    """Yield the lines with an ``except`` without an exception class."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ExceptHandler) and node.type is None:
             yield node.lineno

@@ -1,8 +1,8 @@
-"""Fuzz the parser and what belongs to it for as long as you like.
+"""Fuzz the parser and the field readers for a given time.
 
     python -m tests.fuzz --seconds 60 --seed 7
-    python -m tests.fuzz --only target --save found     also write what is found into a directory
-    python -m tests.fuzz --only worst                   instead: what the worst inputs cost in time
+    python -m tests.fuzz --only target --save found     also write the findings into a directory
+    python -m tests.fuzz --only worst                   instead: measure the time of the worst inputs
 
 Each finding is printed as a bytes literal, made as short as it gets. The exit code is 1 when there was
 any. The worst inputs (``worst.py``) are not random: they are measured once, for about two minutes, and
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def report(campaign: Campaign, seconds: float, directory: Path | None) -> None:
-    """Print what was found, and how much was tried."""
+    """Print the findings and the number of cases."""
     for key, finding in campaign.findings.items():
         print(f"{finding}\n    met {campaign.met[key]} times")
         if directory is not None:

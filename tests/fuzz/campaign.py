@@ -1,6 +1,6 @@
-"""A campaign: cases of every surface in turn, all from one seed, and what they found.
+"""A campaign: cases of every surface in turn, all from one seed, and their findings.
 
-Case ``i`` of a surface has its own random source, so that it can be made again alone. Findings of one
+Case ``i`` of a surface has its own random source, so that it can be reproduced alone. Findings of one
 surface that are described in the same words are one finding, met more than once.
 """
 
@@ -16,7 +16,7 @@ from tests.fuzz.surfaces import Surface
 
 
 class Finding(NamedTuple):
-    """What a case showed, with its octets made short."""
+    """A fault that a case has shown, with its input minimised."""
 
     surface: str
     seed: int
@@ -28,7 +28,7 @@ class Finding(NamedTuple):
         return f"{self.surface}, seed {self.seed}, case {self.case}: {self.words}\n    {self.octets!r}"
 
     def save(self, directory: Path) -> Path:
-        """Write the octets into a file of this directory; return its path."""
+        """Write the bytes into a file of this directory; return its path."""
         directory.mkdir(parents=True, exist_ok=True)
         path = directory / f"{self.surface}-{hashlib.sha256(self.octets).hexdigest()[:12]}.http"
         path.write_bytes(self.octets)
@@ -66,5 +66,5 @@ class Campaign:
             self.findings[key] = Finding(surface.name, self.seed, case, words, shortest)
 
     def octets_of(self, surface: Surface, case: int) -> bytes:
-        """Make the octets of one case."""
+        """Make the bytes of one case."""
         return surface.make(Random(f"{self.seed}/{surface.name}/{case}"))

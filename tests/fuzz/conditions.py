@@ -1,4 +1,4 @@
-"""What is fuzzed of conditional requests and ranges: how inputs are made, and how one is checked.
+"""Fuzzing of conditional requests and ranges: how inputs are made, and how one is checked.
 
     ranges        the value of Range, for content of several sizes
     conditions    a few field lines with entity tags and dates, for several methods and states
@@ -121,7 +121,7 @@ def check_range(octets: bytes) -> str | None:
         except Exception as error:
             fault = f"raises {type(error).__name__}"
         if fault is not None:
-            return f"{size} octets: {fault}"
+            return f"{size} bytes: {fault}"
     return None
 
 
@@ -148,7 +148,7 @@ def _fault_of_parts(parts: list[range], size: int) -> str | None:
 
 
 def check_conditions(octets: bytes) -> str | None:
-    """Check what some field lines say of each state; what is no field line never comes so far."""
+    """Check what some field lines say of each state; invalid field lines never come so far."""
     headers = read_lines(octets)
     for current in STATES:
         try:
@@ -176,7 +176,7 @@ def _fault_of_answers(headers: Headers, current: Validators | None) -> str | Non
     if got not in (None, 304, 412) or put not in (None, 412):
         return f"is answered with {got} and {put}"
     if got != evaluate("HEAD", headers, current, NOW):
-        return "tells GET from HEAD"
+        return "treats GET and HEAD differently"
     if CONDITIONAL.isdisjoint(headers) and (got or put):
         return "fails without a condition"
     if got == 304 and current is None:
@@ -187,23 +187,23 @@ def _fault_of_answers(headers: Headers, current: Validators | None) -> str | Non
 
 
 def _fault_of_performing(headers: Headers, current: Validators | None) -> str | None:
-    """Check that what is there now was not to be kept, and that the range is of what the client has."""
+    """Check that the preconditions allow the method, and that a range is of the client's version."""
     wanted, unwanted = headers.get("if-match"), headers.get("if-none-match", "")
     if wanted is not None and (current is None or (wanted != "*" and (current.etag or "?") not in wanted)):
-        return "performs a method on what was not asked for"
+        return "performs a method although If-Match does not match"
     opaque = current.etag.removeprefix("W/") if current is not None else ""
     if current is not None and (unwanted == "*" or (opaque and opaque in unwanted)):
-        return "performs a method on what was not to be there"
+        return "performs a method although If-None-Match matches"
     if_range = headers.get("if-range")
     if current is None or if_range is None or not range_applies(headers, current, NOW):
         return None
     if if_range != current.etag and read_date(if_range, NOW) != math.floor(current.modified or 0):
-        return "takes a range of what the client does not have"
+        return "serves a range although If-Range does not match"
     return None
 
 
 def fault_of_date(text: str) -> str | None:
-    """Check what a text is read as: nothing, or a date that is the same again when it is written."""
+    """Check that a text is not a date, or is read as a date that survives a round trip."""
     try:
         seconds = read_date(text, NOW)
         if seconds is None:
@@ -212,5 +212,5 @@ def fault_of_date(text: str) -> str | None:
     except Exception as error:
         return f"raises {type(error).__name__}: {error}"
     if not text.isascii() or not 24 <= len(text) <= 33:
-        return "takes for a date what is none"
+        return "reads an invalid date as a date"
     return None if again == seconds else "is another date when it is written and read again"

@@ -1,7 +1,7 @@
-"""What the worst inputs cost, in time per octet, beside the honest ones that they are held against.
+"""What the worst inputs cost, in time per byte, compared with honest ones.
 
-Time is for the command alone: a machine that is busy makes any threshold lie. The test suite counts
-octets instead (``counting.py``). Each input is measured in turn with its honest counterpart, a few
+Only the command measures time: on a busy machine no threshold is reliable. The test suite counts
+bytes instead (``counting.py``). Each input is measured in turn with its honest counterpart, a few
 times, and the shortest time of each counts.
 """
 
@@ -12,12 +12,12 @@ from tests.fuzz.worst import HONEST, WORST, Input, pieces_of
 
 SIZE = 1 << 20
 ROUNDS = 5
-LIMIT = 2.0  # times the cost per octet of the honest counterpart
+LIMIT = 2.0  # times the cost per byte of the honest counterpart
 
 
 def measure_all(inputs: Sequence[Input] = WORST, size: int = SIZE) -> int:
     """Print a table of what each input costs; return how many are over the limit."""
-    print(f"{'ns/octet':>9} {'honest':>9} {'ratio':>7} {'growth':>7}  {size >> 10} KiB of each")
+    print(f"{'ns/byte':>9} {'honest':>9} {'ratio':>7} {'growth':>7}  {size >> 10} KiB of each")
     over = 0
     for each in inputs:
         cost, fair = side_by_side(each, counterpart(each), size)
@@ -36,8 +36,8 @@ def counterpart(worst: Input) -> Input:
 
 
 def side_by_side(one: Input, other: Input, size: int) -> tuple[float, float]:
-    """Return the shortest times of two inputs, in nanoseconds per octet, measured in turn."""
-    rounds = 1 if one.piece == 1 else ROUNDS  # octet by octet takes seconds, and varies little
+    """Return the shortest times of two inputs, in nanoseconds per byte, measured in turn."""
+    rounds = 1 if one.piece == 1 else ROUNDS  # byte by byte takes seconds, and varies little
     times = [(_time(one, one.write(size)), _time(other, other.write(size))) for _ in range(rounds)]
     return min(cost for cost, _ in times), min(cost for _, cost in times)
 

@@ -1,7 +1,7 @@
-"""Counts the octets that the parser looks at: a measure of time that is the same on every machine.
+"""Counts the bytes that the parser looks at: a measure of time that is the same on every machine.
 
-The parser is fed ``Counted`` octets instead of plain ones. What it searches, slices, joins and hashes
-is counted, and what comes out of a slice or a join counts on. Regular expressions are not seen here:
+The parser is fed ``Counted`` bytes instead of plain ones. What it searches, slices, joins and hashes
+is counted, and the result of a slice or a join counts, too. Regular expressions are not counted:
 they are linear by their grammar, and the command measures them in time (``cost.py``).
 """
 
@@ -14,7 +14,7 @@ from reactor.settings import Settings
 
 
 class Tally:
-    """How many octets were searched and how many copied."""
+    """How many bytes were searched and how many copied."""
 
     def __init__(self) -> None:
         self.searched = 0
@@ -22,7 +22,7 @@ class Tally:
 
 
 class Counted(bytes):
-    """Octets that report to a tally what is done with them."""
+    """Bytes that report each operation on them to a tally."""
 
     tally: Tally
 
@@ -39,25 +39,25 @@ class Counted(bytes):
         return super().__eq__(other)
 
     def find(self, sub: Any, start: Any = 0, end: Any = None) -> int:
-        """Count the octets up to what is found, or to the end of the search."""
+        """Count the bytes up to what is found, or to the end of the search."""
         found = super().find(sub, start, end)
         last = len(self) if end is None else min(end, len(self))
         self.tally.searched += max((last if found < 0 else found + len(sub)) - (start or 0), 0)
         return found
 
     def startswith(self, prefix: Any, start: Any = 0, end: Any = None) -> bool:
-        """Count the octets of the prefix."""
+        """Count the bytes of the prefix."""
         self.tally.searched += len(prefix)
         return super().startswith(prefix, start, end)
 
     def split(self, sep: Any = None, maxsplit: SupportsIndex = -1) -> list[bytes]:
-        """Count everything, twice: it is searched and copied."""
+        """Count all bytes twice: they are searched and copied."""
         self.tally.searched += len(self)
         self.tally.copied += len(self)
         return super().split(sep, maxsplit)
 
     def rstrip(self, octets: Any = None) -> bytes:
-        """Count what is left."""
+        """Count the bytes of the result."""
         return self._copy(super().rstrip(octets))
 
     def __getitem__(self, key: Any) -> Any:
@@ -76,7 +76,7 @@ class Counted(bytes):
 
 
 def count(octets: bytes, piece: int, settings: Settings) -> Tally:
-    """Deliver the octets in pieces of this length to one parser; stop at a refusal."""
+    """Deliver the bytes in pieces of this length to one parser; stop at a refusal."""
     tally = Tally()
     parser = Parser(HeadReader(settings))
     try:

@@ -1,6 +1,6 @@
 """Fuzzed fields: digests and Accept; and the form, which is content.
 
-Each check returns what is wrong in words, or None, and depends on the octets alone.
+Each check returns what is wrong in words, or None, and depends on the bytes alone.
 """
 
 from random import Random
@@ -61,7 +61,7 @@ def check_digest(octets: bytes) -> str | None:
 
 
 def check_accept(octets: bytes) -> str | None:
-    """Check that there is a format for everybody."""
+    """Check that some format is always chosen."""
     found = preferred_format(octets.decode("latin-1"))
     return None if found in ("html", "json", "text") else f"gives {found!r}"
 

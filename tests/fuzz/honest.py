@@ -1,8 +1,7 @@
 """Honest requests of many shapes, written from the grammar by one random source.
 
-``request`` writes one request, ``stream`` a few of them behind each other as a client pipelines
-them. Everything here is well-formed by RFC 9112 and RFC 9110, which a test shows; what breaks it is
-in ``mutate.py``.
+``request`` writes one request, ``stream`` a few of them pipelined. Everything here is well-formed
+by RFC 9112 and RFC 9110, which a test shows; what breaks it is in ``mutate.py``.
 """
 
 from random import Random
@@ -70,7 +69,7 @@ TRAILERS = (b"", b"", b"X-Sum: 1\r\n", b"X-Sum: 1\r\nX-More:\r\n", b"Content-Len
 
 
 def stream(random: Random) -> bytes:
-    """Write one to four requests, seldom with an empty line before one."""
+    """Write one to four requests, rarely with an empty line before one."""
     count = random.choice((1, 1, 1, 2, 4))
     return b"".join(b"\r\n" * (random.random() < 0.05) + request(random) for _ in range(count))
 
@@ -137,7 +136,7 @@ def accept_encoding(random: Random) -> bytes:
 
 
 def _content(random: Random, version: bytes) -> tuple[bytes, bytes]:
-    """Write the field line that frames some content, and its message body; seldom either."""
+    """Write the field line that frames some content, and its message body; rarely either."""
     choice = random.random()
     if choice < 0.5:
         return b"", b""

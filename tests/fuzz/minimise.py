@@ -1,4 +1,4 @@
-"""Make octets as short and as plain as they get while something about them stays true."""
+"""Make an input as short and as plain as possible while a predicate stays true."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ STEPS = 4000  # calls of the predicate, at most
 
 
 def minimise(octets: bytes, holds: Callable[[bytes], bool], steps: int = STEPS) -> bytes:
-    """Take away pieces, long ones first, and then write an "a" for each octet that does not matter.
+    """Take away pieces, long ones first, and then write an "a" for each byte that does not matter.
 
     ``holds`` is true for ``octets``, and for what is returned.
     """
@@ -28,7 +28,7 @@ def minimise(octets: bytes, holds: Callable[[bytes], bool], steps: int = STEPS) 
 
 
 class Budget:
-    """A predicate that says no when it has been asked too often."""
+    """A predicate that is false after too many calls."""
 
     def __init__(self, steps: int, holds: Callable[[bytes], bool]) -> None:
         self._steps = steps
@@ -40,7 +40,7 @@ class Budget:
         return self._steps <= 0
 
     def holds(self, octets: bytes) -> bool:
-        """Ask, if that is still possible."""
+        """Call the predicate, if the budget allows it."""
         self._steps -= 1
         return self._steps >= 0 and self._holds(octets)
 

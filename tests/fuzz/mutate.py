@@ -1,7 +1,7 @@
-"""Mutations: what a careless or hostile client does to well-formed octets, one small change each.
+"""Mutations: what a careless or hostile client does to well-formed bytes, one small change each.
 
 ``mutate`` makes a few of them, chosen by one random source; it knows what is interesting in HTTP/1.1
-(ends of lines, colons, lengths, codings) but not what a parser makes of it.
+(ends of lines, colons, lengths, codings) but not how a parser reads it.
 """
 
 from collections.abc import Callable, Sequence
@@ -80,7 +80,7 @@ def mutate(random: Random, octets: bytes, tokens: Sequence[bytes] = TOKENS) -> b
 
 
 def _insert(random: Random, octets: bytes, piece: bytes) -> bytes:
-    """Put a piece somewhere; what is a whole line or more, mostly where a line begins."""
+    """Insert a piece; a whole line or more goes mostly where a line begins."""
     if piece.endswith(b"\r\n") and random.random() < 0.8:
         at = _line_start(random, octets)
     else:
@@ -89,7 +89,7 @@ def _insert(random: Random, octets: bytes, piece: bytes) -> bytes:
 
 
 def _line_start(random: Random, octets: bytes) -> int:
-    """Return the beginning of some line, seldom of the first."""
+    """Return the beginning of some line, rarely of the first."""
     found = octets.find(b"\r\n", random.randint(0, len(octets)))
     found = found if found >= 0 else octets.find(b"\r\n")
     return found + 2 if found >= 0 else 0

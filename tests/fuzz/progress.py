@@ -1,4 +1,4 @@
-"""How far a long run has come: one line that changes on a terminal, a line now and then elsewhere."""
+"""The progress of a long run: one line that changes on a terminal, a line now and then elsewhere."""
 
 import sys
 import time

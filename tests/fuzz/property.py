@@ -1,10 +1,10 @@
-"""The property of the parser: what must be true of any octets whatever.
+"""The property of the parser: what must be true of any input.
 
 1. What comes out is a request, None for "more", or ProtocolError: with a status from 400 to 599 and a
    reason that can be printed in one line. Never another exception.
-2. However the octets are cut, the outcome is the same, and so it is for a parser that shares its
-   memory with all that was read before.
-3. After a refusal nothing comes any more. What waits in the buffer is bounded by the limits.
+2. However the bytes are cut, the outcome is the same, and so it is for a parser that shares its
+   caches with all earlier parsers.
+3. After a refusal no request follows. The limits bound the buffer.
 """
 
 import zlib
@@ -18,7 +18,7 @@ from reactor.http11.message import Request
 from reactor.http11.parser import Parser, Phase
 from reactor.settings import Settings
 
-LONG = 4000  # octets; what is longer is not delivered one by one
+LONG = 4000  # bytes; what is longer is not delivered one by one
 
 
 class Outcome(NamedTuple):
@@ -39,7 +39,7 @@ def difference(expected: Outcome, outcome: Outcome) -> str:
 def fault_of_refusal(error: HTTPError) -> str | None:
     """Check a refusal: its status, and a reason that is one printable line."""
     if error.status not in range(400, 600):
-        return f"refused with {error.status}, which is no error"
+        return f"refused with {error.status}, which is not an error status"
     if not error.reason or not error.reason.isprintable() or not error.reason.isascii():
         return f"refused for a reason that cannot be printed: {error.reason!r}"
     return None
@@ -50,14 +50,14 @@ class BrokenPropertyError(Exception):
 
 
 class ParserProperty:
-    """Checks octets under some settings; its first parser shares one memory with all before it."""
+    """Checks bytes under some settings; one delivery of each shares a cache of heads with all before."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.heads = HeadReader(settings)
 
     def check(self, octets: bytes) -> str | None:
-        """Return what is wrong with what becomes of these octets, or None."""
+        """Return what is wrong with the outcome for these bytes, or None."""
         try:
             expected = self.deliver([octets], HeadReader(self.settings))
             for how, pieces in cuts(octets):
@@ -95,20 +95,20 @@ class Taker:
 
     def __init__(self, parser: Parser, settings: Settings) -> None:
         self.parser = parser
-        # Of a trailer section the limit is without its empty line, of which one octet may have come.
+        # The limit of a trailer section excludes its empty line, of which one byte may have come.
         self.limit = max(settings.max_head + 1, settings.max_chunk_line + 2, settings.max_field_line + 2)
         self.requests: list[tuple[object, ...]] = []
         self.contents: list[bytes] = []
 
     def take(self) -> None:
-        """Take until more octets are needed; check that not too many of them are kept."""
+        """Take until more bytes are needed; check that not too many of them are kept."""
         while self._take_one():
             pass
         waiting = self.parser.buffered
         if self.parser.phase is Phase.IDLE and waiting:
-            raise BrokenPropertyError("octets wait in a parser that is idle")
+            raise BrokenPropertyError("bytes wait in a parser that is idle")
         if waiting > self.limit:
-            raise BrokenPropertyError(f"{waiting} octets wait, and the limit is {self.limit}")
+            raise BrokenPropertyError(f"{waiting} bytes wait, and the limit is {self.limit}")
 
     def _take_one(self) -> bool:
         if self.parser.phase is Phase.CONTENT:
@@ -125,7 +125,7 @@ class Taker:
         return True
 
     def outcome(self, end: str) -> Outcome:
-        """Sum up; what came of a content that was refused later depends on the cuts, and nobody has it."""
+        """Sum up; the part read of a body refused later depends on the cuts, and is never used."""
         contents = self.contents[:-1] if end.startswith("refused") else self.contents
         return Outcome(tuple(self.requests), tuple(contents), end)
 
@@ -151,16 +151,16 @@ def described(request: Request) -> tuple[object, ...]:
 
 
 def check_lost(parser: Parser) -> None:
-    """Check that a parser that has refused octets reads nothing any more."""
+    """Check that a parser reads nothing after a refusal."""
     parser.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     if parser.phase is not Phase.ENDED or parser.next_request() is not None:
         raise BrokenPropertyError("reads on after a refusal")
 
 
 def cuts(octets: bytes) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """Cut in several ways; where depends on the octets alone."""
+    """Cut in several ways; the places depend on the bytes alone."""
     if len(octets) <= LONG:
-        yield "octet by octet", (octets[i : i + 1] for i in range(len(octets)))
+        yield "byte by byte", (octets[i : i + 1] for i in range(len(octets)))
     yield "cut between CR and LF", _cut_at(octets, [i + 1 for i, octet in enumerate(octets) if octet == 0x0D])
     random = Random(zlib.crc32(octets))
     yield "cut at random", _cut_at(octets, sorted(random.choices(range(len(octets) + 1), k=4)))

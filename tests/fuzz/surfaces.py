@@ -1,8 +1,8 @@
-"""What is fuzzed: each surface makes its inputs from a random source, and checks one of them.
+"""The surfaces: each makes its inputs from a random source, and checks one of them.
 
     parser            streams of requests, mutated, under the limits that a server has
-    limits            the same under limits so small that every one of them is met
-    chunked           a chunked body, mutated, behind a head that is well-formed
+    limits            the same under limits so small that every one is reached
+    chunked           a chunked body, mutated, after a well-formed head
     accept-encoding   the value of that field
     target            a request target, for each kind of method
     ranges            the value of Range, for content of several sizes
@@ -10,7 +10,7 @@
     digest, accept    the values of Repr-Digest and Accept
     form              multipart/form-data, the content of a form
 
-A check returns what is wrong in words, or None. It depends on the octets alone, so that a finding
+A check returns what is wrong in words, or None. It depends on the bytes alone, so that a finding
 can be made shorter and can be replayed.
 """
 
@@ -95,7 +95,7 @@ class Surface(NamedTuple):
 
 
 def guarded(check: Check) -> Check:
-    """Make a check that says it in words when an exception comes out."""
+    """Make a check that describes an unexpected exception in words."""
 
     def checked(octets: bytes) -> str | None:
         try:
@@ -107,7 +107,7 @@ def guarded(check: Check) -> Check:
 
 
 def surfaces() -> dict[str, Surface]:
-    """Make the surfaces afresh, by name; each remembers what a server would."""
+    """Make new surfaces, by name; each has the caches of a server."""
     found = [
         Surface("parser", StreamMaker().make, ParserProperty(Settings()).check),
         Surface("limits", StreamMaker().make, ParserProperty(TINY).check),
@@ -156,7 +156,7 @@ def make_target(random: Random) -> bytes:
 
 
 def check_accept_encoding(octets: bytes) -> str | None:
-    """Check that a value gives a coding, and that what does not matter changes nothing."""
+    """Check that a value gives a coding, and that case, white space and empty members change nothing."""
     value = octets.decode("latin-1")
     try:
         answers = [
@@ -191,14 +191,14 @@ def check_target(octets: bytes) -> str | None:
 
 
 def fault_of_target(method: str, target: Target) -> str | None:
-    """Check what a target was read as: plain text, and the same again when it is read again."""
+    """Check what a target was read as: plain text that reads the same again."""
     written = str(target)
     if not (written.isascii() and written.isprintable()) or " " in written:
         return "is written with characters that no target has"
     if any("\0" in segment for segment in target.segments):
         return "has a NUL in a segment"
     if not target.path.startswith("/"):
-        return None  # the authority and the asterisk are no URI to be read again
+        return None  # the authority and asterisk forms are not URIs that can be read again
     again = read_target(method, written.encode("ascii"))
     if (again.path, again.query, again.segments) != (target.path, target.query, target.segments):
         return "is another one when it is written and read again"

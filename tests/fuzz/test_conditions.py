@@ -74,10 +74,10 @@ def _days_that_count_twice(patch: pytest.MonkeyPatch) -> None:
         ("ranges", _parts_beyond_the_end, "not inside"),
         ("ranges", _parts_in_another_order, "written and read again"),
         ("ranges", _a_unit_in_small_letters, "case, empty members"),
-        ("conditions", _a_list_that_is_not_checked, "not to be there"),
-        ("conditions", _a_malformed_list_that_lets_through, "not asked for"),
+        ("conditions", _a_list_that_is_not_checked, "although If-None-Match matches"),
+        ("conditions", _a_malformed_list_that_lets_through, "although If-Match does not match"),
         ("conditions", _a_validator_that_is_not_there, "raises TypeError"),
-        ("conditions", _a_range_of_anything, "does not have"),
+        ("conditions", _a_range_of_anything, "although If-Range does not match"),
         ("conditions", _a_date_in_local_time, "written and read again"),
         ("conditions", _days_that_count_twice, "written and read again"),
     ],
@@ -86,7 +86,7 @@ def test_a_planted_fault_is_found(
     surface: str, plant: Callable[[pytest.MonkeyPatch], None], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
-    # What is found here need not become as short as can be.
+    # Findings need not be minimised completely here.
     monkeypatch.setattr(campaigns, "minimise", partial(minimise, steps=100))
     campaign = Campaign([surfaces()[surface]], SEED)
     for _ in range(20):

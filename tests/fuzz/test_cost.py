@@ -1,6 +1,6 @@
-"""The worst inputs cost in proportion to their length: octets looked at are counted, not time.
+"""The worst inputs cost in proportion to their length: bytes looked at are counted, not time.
 
-The limits of a server are lifted here, so that they do not hide the shape of the curve: with them,
+The limits of a server are lifted here, because they hide the shape of the curve: with them,
 anything is linear beyond 32 KiB. Copies are counted only under the limits, where they are bounded.
 """
 
@@ -21,7 +21,7 @@ LIFTED = Settings(
 )
 PIECE = 64  # small enough for an input to come in hundreds of pieces
 SIZE = 16 * 1024
-GROWTH = 2.2  # times the work for twice the octets; 4 would be quadratic
+GROWTH = 2.2  # times the work for twice the bytes; 4 would be quadratic
 
 UNFINISHED = {
     "request line": repeated(b"a"),

@@ -1,4 +1,4 @@
-"""What the fuzzer has found, each as short as it got: the property holds for it now, however it is cut."""
+"""Minimised findings of the fuzzer: the property holds for them now, however they are cut."""
 
 import pytest
 
@@ -6,21 +6,21 @@ from reactor.settings import Settings
 from tests.fuzz.property import ParserProperty
 from tests.fuzz.surfaces import TINY
 
-# The limits are those of TINY: 60 octets in a request line, 40 in a field line, 200 in a head.
+# The limits are those of TINY: 60 bytes in a request line, 40 in a field line, 200 in a head.
 LENGTH_1 = b"POST / HTTP/1.1\r\nHost:\r\nContent-Length:1\r\n\r\n"
 
 FOUND = {
-    # The CR that content ends with hid the bare LF behind it, unless they came apart.
+    # The CR at the end of a body hid the bare LF after it, unless they came separately.
     "bare LF behind content that ends in CR": LENGTH_1 + b"\r\n",
-    # Of two faults one was seen first in a whole delivery, and the other octet by octet.
+    # A whole delivery reported one of two faults, and byte by byte the other.
     "NUL behind the limit of the request line": b"a" * 61 + b"\0",
     "LF behind the limit of the request line": b"a" * 61 + b"\n",
     "CR behind the limit of the request line": b"a" * 61 + b"\ra",
     "LF behind the limit of the head": b"a\r\n" + b"a:\r\n" * 49 + b"aaaa\n",
-    # The end of a section that had begun counted towards its length, but only where more was behind it.
+    # The end of a section that had begun counted towards its length, but only if more data followed.
     "CR behind the limit of the head": b"a\r\n" + b"a:\r\n" * 48 + b"a\r\n\r\ra",
     "CR at the end of a head, beyond its limit": b"a / a/a\r\n" + b"a:\r\n" * 46 + b"aaa\r\r\n\r\n",
-    # It waited for one octet more than the property allowed, which the limit does.
+    # The parser waited for one byte more than the property allowed; the limit allows it.
     "a trailer section as long as it may be, and half of its end": (
         b"POST / HTTP/1.1\r\nHost:\r\nTransfer-Encoding:chunked\r\n\r\n0\r\n" + b"a:aaaa\r\n" * 25 + b"\r"
     ),

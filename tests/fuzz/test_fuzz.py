@@ -59,7 +59,7 @@ def test_mutations_break_much_but_not_everything() -> None:
     assert {"IDLE", "ENDED", "HEAD", "CONTENT", "refused with 400"} <= ends
 
 
-# Planted faults: each is put in, and must be found in a few hundred cases.
+# Planted faults: each must be found in a few hundred cases.
 
 
 def _another_exception(patch: pytest.MonkeyPatch) -> None:
@@ -111,9 +111,9 @@ def _a_parser_that_reads_on(patch: pytest.MonkeyPatch) -> None:
         (_another_exception, "raises ValueError"),
         (_an_end_that_is_cut_is_missed, "instead of whole"),
         (_a_reason_of_two_lines, "cannot be printed"),
-        (_a_status_that_is_no_error, "which is no error|is no status"),
+        (_a_status_that_is_no_error, "which is not an error|invalid error status"),
         (_a_cache_without_case, "what was read before changes it"),
-        (_a_parser_that_reads_on, "reads on after a refusal|octets wait"),
+        (_a_parser_that_reads_on, "reads on after a refusal|bytes wait"),
     ],
 )
 def test_a_planted_fault_is_found(
@@ -128,7 +128,7 @@ def test_a_planted_fault_is_found(
     raise AssertionError(f"not found in {campaign.cases.total()} cases: {list(campaign.findings.values())}")
 
 
-# What is found is made short, and kept.
+# Findings are minimised and saved.
 
 
 def test_minimise_leaves_what_matters() -> None:
@@ -160,7 +160,7 @@ def test_a_finding_is_a_literal_and_can_be_saved(tmp_path: Path) -> None:
 
 def test_heads_are_shared_by_the_cases_of_one_surface() -> None:
     check = ParserProperty(Settings())
-    for _ in range(4):  # what is read often is remembered
+    for _ in range(4):  # frequent values are cached
         assert check.check(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") is None
     assert isinstance(check.heads, HeadReader)
     assert check.heads.heads

@@ -1,8 +1,8 @@
-"""The worst inputs that we can think of, each of any size, and the honest ones that they are held against.
+"""The worst inputs that we know, each of any size, and the honest ones that they are compared with.
 
 An input is a list of pieces, as ``recv`` would return them: 64 KiB each, or as small as an attacker
-makes them. A row says which honest input it is compared with: an attacker who sends one octet at a
-time costs a call for each, as does an honest client on a bad line, so these two are compared.
+makes them. A row says which honest input it is compared with: one byte at a
+time costs a call for each, for an attacker and for an honest client on a bad line alike.
 """
 
 import itertools
@@ -34,9 +34,9 @@ def pieces_of(octets: bytes, piece: int) -> list[bytes]:
 
 
 def parse(pieces: list[bytes]) -> None:
-    """Feed the pieces to a parser, and take all that comes; a refused connection begins anew.
+    """Feed the pieces to a parser, and take all that comes; a refused connection starts again.
 
-    Beginning anew is what makes an attacker's refused megabyte as dear as it can be.
+    With a new connection each time, a refused megabyte costs the server the most.
     """
     known = HeadReader(Settings())
     parser = Parser(known)
@@ -91,7 +91,7 @@ def read_dates(pieces: list[bytes]) -> None:
 
 
 class Input(NamedTuple):
-    """One kind of input: how to write about ``size`` octets of it, and how they come."""
+    """One kind of input: how to write about ``size`` bytes of it, and how they come."""
 
     name: str
     honest: str  # the name of the honest input that it is compared with
@@ -101,12 +101,12 @@ class Input(NamedTuple):
 
 
 def repeated(unit: bytes, before: bytes = b"", after: bytes = b"") -> Callable[[int], bytes]:
-    """Repeat some octets between others."""
+    """Repeat some bytes between others."""
     return lambda size: before + unit * ((size - len(before) - len(after)) // len(unit)) + after
 
 
 def numbered(write: Callable[[int], bytes]) -> Callable[[int], bytes]:
-    """Write one thing after the other, each with a number of its own, so that no cache has it."""
+    """Write numbered items one after the other, so that no cache has them."""
 
     def upto(size: int) -> bytes:
         pieces: list[bytes] = []
@@ -131,12 +131,12 @@ def browser_request(i: int) -> bytes:
 
 
 def api_request(i: int) -> bytes:
-    """Write what a small client sends: few octets, each time other ones."""
+    """Write the short requests of a small client, each one different."""
     return b"GET /item/%d HTTP/1.1\r\nHost: api.example.org\r\nX-Id: %d\r\n\r\n" % (i, i)
 
 
 def upload(size: int) -> bytes:
-    """Write one request with as much content."""
+    """Write one request with a body of this size."""
     return b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (size, b"x" * size)
 
 
@@ -146,25 +146,25 @@ def heads(lines: bytes) -> Callable[[int], bytes]:
 
 
 def field(line: bytes, long: bytes, head: bytes = HEAD) -> Callable[[int], bytes]:
-    """Write requests with one long field line: a number and some octets, in the places that it has."""
+    """Write requests with one long field line: a number and some bytes, in the places that it has."""
     return numbered(lambda i: head + line % (i, long) + b"\r\n\r\n")
 
 
 def chunked(unit: bytes) -> Callable[[int], bytes]:
-    """Write one chunked request whose body repeats some octets."""
+    """Write one chunked request whose body repeats some bytes."""
     return repeated(unit, CHUNKED, b"0\r\n\r\n")
 
 
 REQUESTS = "small requests"
-BY_OCTET = "small requests, octet by octet"
+BY_OCTET = "small requests, byte by byte"
 
 HONEST = (
     Input(REQUESTS, REQUESTS, numbered(api_request)),
     Input("requests of a browser", REQUESTS, numbered(browser_request)),
     Input("upload", REQUESTS, upload),
-    Input("chunks of 16 octets", REQUESTS, chunked(b"10\r\n0123456789abcdef\r\n")),
+    Input("chunks of 16 bytes", REQUESTS, chunked(b"10\r\n0123456789abcdef\r\n")),
     Input(BY_OCTET, BY_OCTET, numbered(api_request), 1),
-    Input("chunks of 16 octets, octet by octet", BY_OCTET, chunked(b"10\r\n0123456789abcdef\r\n"), 1),
+    Input("chunks of 16 bytes, byte by byte", BY_OCTET, chunked(b"10\r\n0123456789abcdef\r\n"), 1),
     Input(
         "Accept-Encoding values",
         "Accept-Encoding values",
@@ -182,9 +182,9 @@ HONEST = (
 
 WORST = (
     Input("no CRLF", REQUESTS, repeated(b"a")),
-    Input("no CRLF, octet by octet", BY_OCTET, repeated(b"a"), 1),
+    Input("no CRLF, byte by byte", BY_OCTET, repeated(b"a"), 1),
     Input("all CRLF", REQUESTS, repeated(b"\r\n")),
-    Input("all CRLF, octet by octet", BY_OCTET, repeated(b"\r\n"), 1),
+    Input("all CRLF, byte by byte", BY_OCTET, repeated(b"\r\n"), 1),
     Input("all LF", REQUESTS, repeated(b"\n")),
     Input("all CR", REQUESTS, repeated(b"\r")),
     Input("all NUL", REQUESTS, repeated(b"\0")),
@@ -203,8 +203,8 @@ WORST = (
     Input("one name many times", REQUESTS, heads((b"A:" + b"x" * 320 + b"\r\n") * 95)),
     Input("names in pairs", REQUESTS, heads(b"".join(b"%x:\r\n" % (i // 2) for i in range(96)))),
     Input("huge field lines", REQUESTS, heads((b"A:" + b"x" * 8000 + b"\r\n") * 3)),
-    Input("huge field lines, octet by octet", BY_OCTET, heads((b"A:" + b"x" * 8000 + b"\r\n") * 3), 1),
-    Input("a head that never ends, octet by octet", BY_OCTET, repeated(b"A: b\r\n", HEAD), 1),
+    Input("huge field lines, byte by byte", BY_OCTET, heads((b"A:" + b"x" * 8000 + b"\r\n") * 3), 1),
+    Input("a head that never ends, byte by byte", BY_OCTET, repeated(b"A: b\r\n", HEAD), 1),
     Input("white space in a value", REQUESTS, heads(b"A: " + b" \t" * 4000 + b"x\r\n")),
     Input("commas in Connection", REQUESTS, field(b"Connection: %d%b", b"," * 8000)),
     Input("options in Connection", REQUESTS, field(b"Connection: %d%b", b",a" * 4000)),
@@ -226,8 +226,8 @@ WORST = (
         REQUESTS,
         numbered(lambda i: b"GET /%d%b HTTP/1.1\r\nHost: x\r\n\r\n" % (i, b"/" * 8000)),
     ),
-    Input("chunks of 1 octet", REQUESTS, chunked(b"1\r\nx\r\n")),
-    Input("chunks of 1 octet, octet by octet", BY_OCTET, chunked(b"1\r\nx\r\n"), 1),
+    Input("chunks of 1 byte", REQUESTS, chunked(b"1\r\nx\r\n")),
+    Input("chunks of 1 byte, byte by byte", BY_OCTET, chunked(b"1\r\nx\r\n"), 1),
     Input("quoted pairs in a chunk extension", REQUESTS, chunked(b'1;a="' + b'\\"' * 500 + b'"\r\nx\r\n')),
     Input(
         "a quote without its end", REQUESTS, numbered(lambda i: CHUNKED + b'1;a="' + b'\\"' * 500 + b"\r\n")
@@ -236,10 +236,10 @@ WORST = (
     Input(
         "white space in a chunk line", REQUESTS, numbered(lambda i: CHUNKED + b"1;a" + b" \t" * 500 + b"\r\n")
     ),
-    Input("a long chunk line, octet by octet", BY_OCTET, chunked(b'1;a="' + b"x" * 1000 + b'"\r\nx\r\n'), 1),
+    Input("a long chunk line, byte by byte", BY_OCTET, chunked(b'1;a="' + b"x" * 1000 + b'"\r\nx\r\n'), 1),
     Input("tiny trailers", REQUESTS, numbered(lambda i: CHUNKED + b"0\r\n" + b"a:\r\n" * 100 + b"\r\n")),
     Input(
-        "huge trailers, octet by octet",
+        "huge trailers, byte by byte",
         BY_OCTET,
         numbered(lambda i: CHUNKED + b"0\r\na:" + b"x" * 8000 + b"\r\n\r\n"),
         1,

@@ -1,7 +1,7 @@
-"""Live through many seeds, or through one with every turn in words.
+"""Run many seeds, or one with a trace of every turn.
 
 python -m tests.simulation --seeds 1000 --first 1     stops at the first failure, and prints its seed
-python -m tests.simulation --seed 17 --trace          the same seed again, told in words
+python -m tests.simulation --seed 17 --trace          the same seed again, with a trace in words
 """
 
 import argparse
@@ -18,7 +18,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1000, help="how many seeds (default: 1000)")
     parser.add_argument("--first", type=int, default=1, help="the first of them (default: 1)")
     parser.add_argument("--seed", type=int, help="one seed instead of many")
-    parser.add_argument("--trace", action="store_true", help="with --seed: tell every turn in words")
+    parser.add_argument("--trace", action="store_true", help="with --seed: print a trace of every turn")
     parser.add_argument("--keep-going", action="store_true", help="do not stop at the first failure")
     options = parser.parse_args()
     if options.seed is not None:
@@ -27,7 +27,7 @@ def main() -> int:
 
 
 def run_one(seed: int, tell: bool) -> int:
-    """Live through one seed."""
+    """Run one seed."""
     trace: list[str] | None = [] if tell else None
     outcome = run_seed(seed, trace)
     for line in trace or ():
@@ -37,7 +37,7 @@ def run_one(seed: int, tell: bool) -> int:
 
 
 def run_many(first: int, count: int, keep_going: bool) -> int:
-    """Live through many seeds, and tell how it goes."""
+    """Run many seeds and report progress."""
     began = shown = time.monotonic()
     outcomes: list[Outcome] = []
     failed = 0
@@ -58,7 +58,7 @@ def run_many(first: int, count: int, keep_going: bool) -> int:
 
 
 def describe(outcome: Outcome) -> str:
-    """Tell how one seed went."""
+    """Print the result of one seed."""
     if outcome.failure:
         return f"seed {outcome.seed} FAILS at {outcome.failure}"
     return (
@@ -68,7 +68,7 @@ def describe(outcome: Outcome) -> str:
 
 
 def summary(outcomes: list[Outcome], failed: int, seconds: float) -> str:
-    """Tell how many seeds went well, and how much that was."""
+    """Return a summary: how many seeds passed, and how much they covered."""
     turns = sum(outcome.turns for outcome in outcomes)
     clients = sum(outcome.clients for outcome in outcomes)
     allowed = sum(outcome.allowed for outcome in outcomes)

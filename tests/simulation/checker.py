@@ -1,7 +1,7 @@
 """The checker of answers: compares what one client receives with what its script says it must get.
 
 Each answer is checked as it comes: status, content, coding, Connection and Date, and for an upload
-that what was accepted has come to stand on the disk. At the end it checks that nothing is
+that every accepted upload is on the disk. At the end it checks that nothing is
 missing, unless the world allows the client a failure; what did come had to be right all the same.
 """
 
@@ -17,13 +17,13 @@ from tests.simulation.site import TOO_MUCH, Site
 from tests.simulation.tcp import TcpConnection
 from tests.support.in_process import Answer, parse_response
 
-# Failures for which what a client sends may be too late.
+# Failures after which a client's bytes may arrive too late.
 TOO_LATE = frozenset({"it does not read", TOO_MUCH})
 SLACK = 1.0  # seconds in which a deadline must show at the client
 
 
 class AnswerChecker:
-    """Takes the octets that one client is given. ``since`` is when its timeout began."""
+    """Takes the bytes that one client is given. ``since`` is when its timeout began."""
 
     def __init__(self, site: Site, disk: Disk, name: str, behaviour: str, exchanges: list[Exchange]) -> None:
         self._site = site
@@ -40,9 +40,11 @@ class AnswerChecker:
         self._answered_at: list[float] = []  # when the last two came
         self._ended_at = self._world.now
         self.connected_at = self.since = self._world.now
-        self.jumped = False  # the clock jumped while it was connected: it may have been kept for longer
+        self.jumped = (
+            False  # the clock jumped while the client was connected: its connection may have lasted longer
+        )
         self.stopping = False  # the server may close after any answer, and say so
-        self.dismissed = False  # it was told so, and nothing more will come
+        self.dismissed = False  # the server is stopping and announced the close: nothing more will come
 
     def __repr__(self) -> str:
         return f"{self._name} ({self._behaviour}), {len(self.answers)} of {len(self.exchanges)} answers"
@@ -53,12 +55,12 @@ class AnswerChecker:
         return len(self.answers) >= self.required
 
     def end(self, how: str) -> None:
-        """Take note of the end of what the server sends."""
+        """Note the end of the server's bytes."""
         self.ended, self._ended_at = how, self._world.now
         self._world.say("%s sees the %s", self._name, how)
 
     def take(self, octets: bytes) -> None:
-        """Take octets that came, b"" for the end, and check each answer that is whole."""
+        """Take bytes that came, b"" for the end, and check each answer that is whole."""
         self._received += octets
         if not octets:
             self.end("end")
@@ -67,7 +69,7 @@ class AnswerChecker:
             if place == len(self.exchanges):
                 self._fail(f"was sent more than it asked for: {self._received[:80]!r}")
             exchange = self.exchanges[place]
-            # A head that never came to its end is nobody's HEAD.
+            # An incomplete head is not a HEAD request.
             method = "GET" if self._received.startswith(b"HTTP/1.1 408") else exchange.method
             answer, length = parse_response(self._received, method, bool(self.ended))
             if answer is None:
@@ -76,12 +78,12 @@ class AnswerChecker:
             self._check(exchange, answer)
 
     def stop(self, received: int) -> None:
-        """Take note that the server stops, having received so many requests."""
+        """Note that the server stops after receiving this number of requests."""
         self.stopping = True
         self.required = min(self.required, received)
 
     def conclude(self, tcp: TcpConnection) -> None:
-        """Check what came in all, now that nothing more will come."""
+        """Check the total, after the last byte."""
         allowed_failures = self._world.allowed_failures.get(self._name)
         self._world.say("%r is done: %s", self, ", ".join(allowed_failures or ["all is well"]))
         if allowed_failures:
@@ -90,7 +92,7 @@ class AnswerChecker:
             self._fail(f"lost its answers from {self.exchanges[len(self.answers)].words} on ({self.ended})")
         if self._received:
             self._fail(f"was sent a part of an answer: {self._received[:80]!r}")
-        # What is sent long after the end of an idle connection that the server closes may be answered so.
+        # A request sent long after the server has closed an idle connection may be answered by a reset.
         late = self.stopping and self._ended_at >= tcp.shut_at + STOP_GRACE
         if self.ended == "reset" and not late:
             self._fail("was reset")
@@ -117,11 +119,11 @@ class AnswerChecker:
         if exchange.lasts and self.stopping and isinstance(right, bytes):
             matches = right.startswith(content)  # live streams end at once
         if not matches:
-            self._fail(f"got {content[:60]!r} ({len(content)} octets) to {exchange.words}")
+            self._fail(f"got {content[:60]!r} ({len(content)} bytes) to {exchange.words}")
         closes = answer.headers.get("connection") == "close"
         self.dismissed = closes and not exchange.closes and self.stopping
         if closes is not exchange.closes and not self.dismissed:
-            self._fail(f"was told Connection: {answer.headers.get('connection')} after {exchange.words}")
+            self._fail(f"got Connection: {answer.headers.get('connection')} after {exchange.words}")
         self._check_stored(exchange)
         self._check_date(answer)
 
@@ -129,12 +131,12 @@ class AnswerChecker:
         self.continues += 1
         asked = sum(b"100-continue" in each.octets for each in self.exchanges[: len(self.answers) + 1])
         if self.continues > asked or b"100-continue" not in exchange.octets:
-            self._fail(f"was told to go on with {exchange.words}, which did not ask")
+            self._fail(f"got 100 Continue for {exchange.words}, which has no Expect field")
 
     def _check_fault(self, exchange: Exchange, answer: Answer) -> None:
-        """Check that another status than the script's is what a planted fault leads to."""
+        """Check that an unexpected status is due to a planted fault."""
         allowed_failures = self._world.allowed_failures.get(self._name, ())
-        # What could not be stored is not there to be downloaded, either.
+        # A file that could not be stored cannot be downloaded, either.
         told = (*TOLD, 404) if exchange.octets.lstrip().startswith(b"GET /files/") else TOLD
         of_disk = exchange.on_disk and DISK_FAILURE in allowed_failures and answer.status in told
         late = not TOO_LATE.isdisjoint(allowed_failures) or (self.jumped and self._behaviour == "cut")
@@ -151,14 +153,14 @@ class AnswerChecker:
         return zlib.decompress(answer.content, 31)
 
     def _check_stored(self, exchange: Exchange) -> None:
-        """Check that what was accepted has come to stand under its name."""
+        """Check that every accepted upload is stored under its name."""
         if exchange.stored is not None:
             name, content = exchange.stored
             if content not in self._disk.stored.get(name, ()):
-                self._fail(f"was told that {exchange.words} is stored, and it is not")
+                self._fail(f"got a success status for {exchange.words}, which is not stored")
 
     def _check_date(self, answer: Answer) -> None:
-        """Check that the Date is one of the seconds since the client connected, and not to come."""
+        """Check that the Date is between the client's connection and now."""
         latest = int(self._world.wall_clock())
         earliest = latest - int(self._world.now - self.connected_at) - 2
         date = answer.headers.get("date")
@@ -168,17 +170,17 @@ class AnswerChecker:
     # The whole.
 
     def _check_timeout(self, tcp: TcpConnection) -> None:
-        """Check that a deadline came when it had to, where it is the client who waited for it."""
+        """Check that the timeout came when it was due, if the client waited for it."""
         settings = self._site.settings
         longest = {
             "silent": settings.first_octet_timeout,
             "trickling": settings.head_timeout + settings.linger_timeout,
             "sparing": settings.content_timeout + settings.linger_timeout,
         }.get(self._behaviour)
-        # The last answer is the 408; the request that it is for could not begin before the one before.
+        # The last answer is the 408; its request could not begin before the previous answer.
         kept = self._ended_at - max(self.since, tcp.accepted_at, *self._answered_at[:-1])
         if longest is not None and not self.jumped and kept > longest + SLACK:
-            self._fail(f"was kept for {kept:.1f} s, and should have been for {longest:g} s")
+            self._fail(f"was kept for {kept:.1f} s, not {longest:g} s")
 
     def _fail(self, reason: str) -> NoReturn:
         self._world.fail(f"{self!r}: {reason}")
@@ -186,5 +188,5 @@ class AnswerChecker:
 
 @lru_cache(maxsize=4096)
 def written(second: int) -> str:
-    """Write a second as a Date has it."""
+    """Format a second as a Date."""
     return formatdate(second, usegmt=True)

@@ -5,9 +5,9 @@
     slow        sends all at once, reads little by little                every answer
     storming    sends many short requests at once                        every answer
     half        sends all, half-closes, reads                            every answer
-    idle        goes on to wait when all is answered                     every answer; closed in time
+    idle        keeps waiting when all is answered                       every answer; closed in time
     silent      connects and says nothing                                closed in time
-    trickling   never ends a head, though octets go on coming            408 in time
+    trickling   sends bytes one by one and never ends its head           408 in time
     sparing     sends content far too slowly                             408 in time, nothing stored
     cut         half-closes in the middle of a request                   the answers before it
     surplus     sends more right behind its last request                 every answer
@@ -15,7 +15,7 @@
     vanishing   is never heard of again, in the middle of anything       no wrong answer
     resetting   resets, in the middle of anything                        no wrong answer
     leaving     closes, in the middle of anything                        no wrong answer
-    rude        goes on sending after its last request                   no wrong answer
+    rude        keeps sending after its last request                     no wrong answer
 
 *No wrong answer*: what came is right and in order, but there may be less of it. The same holds for
 those that may fail because of a fault that was planted in their way.
@@ -56,7 +56,7 @@ CANARY = head("GET /echo/canary HTTP/1.1")
 
 
 class Client:
-    """One client, from connecting to its judgement."""
+    """One client, from its connection to its final check."""
 
     def __init__(self, site: Site, writer: ScriptWriter, behaviour: str) -> None:
         self.world: World = site.world
@@ -68,13 +68,13 @@ class Client:
         if any(each.lasts for each in self.exchanges) and self._octets() > MOST_BEHIND_A_LIVE_STREAM:
             self.exchanges = [each for each in self.exchanges if not each.lasts]
         contents = [each.content for each in self.exchanges if isinstance(each.content, bytes)]
-        # A file that is kept in memory is an answer, too.
+        # A cached file is an answer, too.
         site.largest_answers[self.name] = max(MAX_FILE_SIZE, *map(len, contents), 0)
         self.checker = AnswerChecker(site, writer.disk, self.name, behaviour, self.exchanges)
         self.tcp: TcpConnection | None = None
         self.checked = False
         self.complete = 0  # how many requests are sent whole
-        self._has_more = False  # it is about to send what the server's kernel has no room for
+        self._has_more = False  # it is about to send more than the server's kernel has room for
         self._sender = Process(self.world, self._send())
         self._reader: Process | None = None
 
@@ -120,7 +120,7 @@ class Client:
         self.checker.conclude(self.tcp)
 
     def suspend(self) -> None:
-        """Take note that the server was suspended: what waits for it is not all of a request perhaps."""
+        """Note that the server was suspended: the waiting bytes may be an incomplete request."""
         if self.tcp is None or self.checked:
             return
         self.checker.jumped = True
@@ -128,7 +128,7 @@ class Client:
             self.world.allow_failure(self.name, TOO_MUCH)
 
     def stop(self) -> None:
-        """Take note that the server is told to stop: what it has received by now must be answered."""
+        """Note that the server begins to stop: it must answer what it has received by now."""
         if self.tcp is not None and not self.checked:
             self.world.say("%s has sent %d requests", self.name, self.complete)
             self.checker.stop(self.complete)
@@ -136,7 +136,7 @@ class Client:
             self.checker.stop(0)
 
     def _connect(self) -> bool:
-        """Connect; return False when the server does not listen any more."""
+        """Connect; return False when the server no longer listens."""
         random = self.world.random
         total = self._octets()
         sizes = (1, 100, 3_000, 65_536)
@@ -175,7 +175,7 @@ class Client:
             yield from self._trickle(b"")
 
     def _send_exchange(self, exchange: Exchange, place: int) -> Life:
-        """Send a request in pieces; where it asks for it, its content after it is told to go on."""
+        """Send a request in pieces; with Expect, send the body after the 100 response."""
         # RFC 9112, 2.2: an empty line before a request line is to be ignored.
         before = b"\r\n" if self.world.random.random() < 0.1 else b""
         yield from self._send_pieces(before + exchange.octets)
@@ -198,7 +198,7 @@ class Client:
             yield delay
 
     def _overshoot(self, octets: bytes) -> None:
-        """Send the last request with more right behind it, which must do no harm when both are there."""
+        """Send the last request and surplus bytes at once, which must do no harm if they arrive together."""
         assert self.tcp is not None
         sent = self.tcp.client_send(octets)
         self.world.say("%s sends %s", self.name, Mark(octets[:sent]))
@@ -206,7 +206,7 @@ class Client:
             self.world.allow_failure(self.name, "not all that it sends is there in time")
             self.tcp.client_half_close()
         elif self.world.weather["eagain"]:
-            self.world.allow_failure(self.name, "the server may be told that nothing is there")
+            self.world.allow_failure(self.name, "the server may have got EAGAIN")
 
     def _may_go_on(self, place: int) -> bool:
         """Whether 100 (Continue) or a final answer has come to the request in this place."""
@@ -216,17 +216,17 @@ class Client:
         )
 
     def _cut_script(self) -> list[Exchange]:
-        """Break the script off in the middle of its last request, which may be refused before its end."""
+        """Cut the script off in the middle of its last request, which may be refused before its end."""
         last = self.exchanges[-1]
         octets = last.octets[: self.world.random.randrange(len(last.octets))]
-        self.world.say("%s will break off after %d octets of %s", self.name, len(octets), last.words)
+        self.world.say("%s will break off after %d bytes of %s", self.name, len(octets), last.words)
         refusals = last.statuses if last.closes and last.statuses > (399,) else ()
         self.exchanges[-1] = replace(last, octets=octets, statuses=refusals, content=None, asks=None)
         self.checker.required -= 1
         return self.exchanges
 
     def _pieces(self, octets: bytes) -> Iterator[tuple[bytes, float]]:
-        """Cut octets into pieces, each with a pause behind it."""
+        """Cut bytes into pieces, each followed by a pause."""
         random = self.world.random
         count = random.choice((1, 1, 2, 4, 12))
         cuts = sorted(random.randrange(len(octets) + 1) for _ in range(count - 1))
@@ -235,7 +235,7 @@ class Client:
             yield octets[start:end], random.random() * longest
 
     def _push(self, octets: bytes) -> Life:
-        """Send octets as there is room for them, unless the server has ended."""
+        """Send bytes as there is room for them, unless the server has ended."""
         assert self.tcp is not None
         while octets and not self.checker.ended and not self.checker.dismissed:
             sent = self.tcp.client_send(octets)
@@ -247,7 +247,7 @@ class Client:
                 self._has_more = False
 
     def _trickle(self, octets: bytes) -> Life:
-        """Send an octet now and then, for longer than any timeout."""
+        """Send a byte now and then, for longer than any timeout."""
         yield from self._push(octets)
         self.checker.since = self.world.now
         for _ in range(100):
@@ -257,7 +257,7 @@ class Client:
             yield self.world.random.random()
 
     def _take_leave(self) -> Life:
-        """Wait for what is due; then leave, as its behaviour says."""
+        """Wait for the answers due; then leave as the behaviour says."""
         assert self.tcp is not None
         tcp, behaviour = self.tcp, self.behaviour
         if behaviour in ("vanishing", "resetting", "leaving"):
@@ -277,7 +277,7 @@ class Client:
 
     @property
     def _waits_for_end(self) -> bool:
-        """Whether the server is to close, and not we."""
+        """Whether the server must close first."""
         last = bool(self.exchanges) and self.exchanges[-1].closes
         return (
             last
@@ -322,9 +322,9 @@ class Client:
             self._reader.notify()
 
     def _octets(self) -> int:
-        """How many octets are going to be sent."""
+        """The number of bytes to send."""
         return sum(len(each.octets) + len(each.asks or b"") for each in self.exchanges)
 
     def _expected(self) -> int:
-        """About how many octets are going to come."""
+        """The approximate number of bytes to receive."""
         return sum(len(each.content) if isinstance(each.content, bytes) else 500 for each in self.exchanges)

@@ -1,9 +1,9 @@
 """The simulated disk: real files in a real directory, and calls that fail.
 
 The store is given an ``os`` of its own, in which ``open``, ``dup``, ``write``, ``rename``, ``fsync``
-and ``unlink`` fail now and then, and a write may take fewer octets than it was given. What comes to
-stand under a name is looked at in the moment of the rename: it must be one of the contents that
-clients have offered for that name, whole.
+and ``unlink`` fail now and then, and a write may take fewer bytes than it was given. The
+content of a file is checked at the moment of its rename: it must be one of the complete contents
+that clients have sent for that name.
 """
 
 import errno
@@ -18,7 +18,7 @@ from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from tests.simulation.world import World
 
 ENOUGH = 1 << 40
-# What may go wrong in each call, and what the client may be told then.
+# What may go wrong in each call, and which statuses the client may get then.
 FAULTS = {
     "open": (errno.EMFILE, errno.ENFILE, errno.EIO),
     "dup": (errno.EMFILE,),
@@ -33,14 +33,14 @@ DISK_FAILURE = "a file could not be read or written"
 
 
 class Disk:
-    """One directory: what may stand in it, and what does."""
+    """One directory: the contents that its files may have, and those that they have."""
 
     def __init__(self, world: World, path: Path) -> None:
         self.world = world
         self.path = path
         self.offered: dict[str, list[bytes]] = {}  # whole contents, by name
-        self.standing: dict[str, bytes] = {}  # what stands under each name
-        self.stored: dict[str, list[bytes]] = {}  # what has ever come to stand there, in order
+        self.standing: dict[str, bytes] = {}  # the content of each file, by name
+        self.stored: dict[str, list[bytes]] = {}  # every content that the file has had, in order
         self.undeletable: set[str] = set()
         self._descriptors = len(os.listdir("/proc/self/fd"))
 
@@ -56,11 +56,11 @@ class Disk:
         self.offered.setdefault(name, []).append(content)
 
     def free_space(self, descriptor: int) -> int:
-        """Return how many octets are free: plenty, or suddenly nothing."""
+        """Return how many bytes are free: plenty, or suddenly nothing."""
         return 0 if self.fails("free space") else ENOUGH
 
     def fails(self, call: str) -> bool:
-        """Say whether a call fails now; the client that it is for may fail, too."""
+        """Return whether a call fails now; if so, its client may fail, too."""
         if not self.world.happens("commit" if call in COMMITTING else "disk"):
             return False
         self.world.say("  %s: %s fails", self.world.current, call)
@@ -68,12 +68,14 @@ class Disk:
         return True
 
     def note_rename(self, name: str) -> None:
-        """Look at what has come to stand under a name."""
+        """Check the new content of a file."""
         content = (self.path / name).read_bytes()
         if content not in self.offered.get(name, []):
-            self.world.fail(f"{len(content)} octets stand under {name}, which nobody offered whole")
+            self.world.fail(
+                f"{len(content)} bytes are stored as {name}, and no client has sent exactly these"
+            )
         if content in self.stored.get(name, []):
-            self.world.fail(f"the same content came to stand under {name} twice")
+            self.world.fail(f"the same content was stored as {name} twice")
         self.standing[name] = content
         self.stored.setdefault(name, []).append(content)
 
@@ -152,9 +154,9 @@ class FaultyOs:
 
 
 class Status:
-    """What is known of a file: the same in each run, so that its number is made of its content.
+    """What is known of a file: the same in each run, so its number is derived from its content.
 
-    It was changed long ago, however often, so that small files are kept in memory.
+    Its modification time is always long ago, so that small files are cached.
     """
 
     def __init__(self, descriptor: int) -> None:

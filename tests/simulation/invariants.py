@@ -5,11 +5,11 @@
     a deadline moves when the state says so, and at no other time
     what a connection holds in memory is bounded
     nothing is registered that is closed
-    whoever was said to be ready has got on, or waits for something else now
+    each handler that was reported ready has made progress, or now waits for something else
 
 The table is read as text; nothing of it is taken from the code that it describes. In each turn the
-connections that were called or changed are checked, and all of them from time to time: nobody else
-could have changed them.
+connections that were called or changed are checked, and all of them from time to time:
+the others cannot have changed.
 """
 
 import json
@@ -23,10 +23,10 @@ from reactor.server.state import State
 from tests.simulation.network import Socket
 from tests.simulation.site import MOST_IN_MEMORY, Site
 
-EVERY = 64  # turns, for what looks at everything
+EVERY = 64  # turns between two checks of everything
 MOST_TURNS = 300_000
-MOST_STILL_TURNS = 30  # in a row, for lies and for events that are told one by one
-LARGEST_HEAD = 2_000  # octets; with it, a piece of a stream
+MOST_STILL_TURNS = 30  # in a row, for false reports and for events that are reported one by one
+LARGEST_HEAD = 2_000  # bytes; with it, a piece of a stream
 # These keep their deadline as long as they last; the others may be given more time.
 PATIENT_ONCE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
 
@@ -37,7 +37,7 @@ class Invariants:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._world = site.world
-        # Of each connection after the turn before: state, deadline, answers begun, octets sent.
+        # Of each connection after the turn before: state, deadline, answers begun, bytes sent.
         self._known: dict[int, tuple[State, float, int, int]] = {}
         # The last window of a connection's content: answers begun before it, deadline.
         self._windows: dict[int, tuple[int, float]] = {}
@@ -50,7 +50,7 @@ class Invariants:
         self.turns += 1
         site = self._site
         if self.turns > MOST_TURNS:
-            self._world.fail("there is no end to it")
+            self._world.fail("the simulation does not end")
         self._check_progress()
         for connection in self._touched():
             self._check_connection(connection)
@@ -66,24 +66,24 @@ class Invariants:
         for connection in list(site.connections.values()):
             self._check_connection(connection)
         if set(site.connections) != set(site.context.connections):
-            self._fail("the server context has other connections than there are")
+            self._fail("the server context lists the wrong connections")
         for descriptor, key in site.selector.get_map().items():
             if site.network.handles.get(descriptor) is not key.fileobj:
                 self._fail(f"descriptor {descriptor} is registered, and closed")
         if not site.selector.is_truthful():
-            self._fail("the simulated selector does not know who is ready")
+            self._fail("the simulated selector is wrong about which sockets are ready")
 
     def check_end(self) -> None:
-        """Check that everything has come to its end: clients, connections, descriptors."""
+        """Check that everything has ended: clients, connections, descriptors."""
         site = self._site
         self.check_everything()
         for connection in site.connections.values():
-            self._fail(f"{connection!r} is never going to end")
+            self._fail(f"{connection!r} never ends")
         left = [] if site.left else [site.listener, site.signals.handle]
         if list(site.network.handles.values()) != left:
             self._fail(f"{len(site.network.handles) - len(left)} sockets are left open")
         if {id(key.fileobj) for key in site.selector.get_map().values()} != set(map(id, left)):
-            self._fail("something else than the listening socket and signals is registered at the end")
+            self._fail("more than the listening socket and the signals is registered at the end")
         if site.signals_heard and not site.left:
             self._fail("the shutdown never finishes")
         self._check_log()
@@ -148,11 +148,11 @@ class Invariants:
             return
         length = getattr(self._site.settings, f"{timeout}_timeout")
         if deadline < now and before is not None and deadline == before[1] and self._was_called(connection):
-            self._fail(f"the deadline of {connection!r} has passed, and nothing came of it")
+            self._fail(f"the deadline of {connection!r} has passed without effect")
         entered = any(each is connection for each, _, _ in self._site.changed)
         if before is None or entered:
-            # Who was woken by another's call may have been so in the turn before.
-            # And content that goes on after a turn's share has the window that it had.
+            # A connection woken by another one's call may have been woken in the turn before.
+            # And a body that continues after its share of a turn keeps its window.
             window = self._windows.get(connection.number)
             right = deadline in (now + length, self._now + length) or (
                 state is State.RECEIVING_CONTENT and window == (connection.served, deadline)
@@ -163,7 +163,7 @@ class Invariants:
             right = deadline == now + length and self._may_have_more_time(connection, before)
         if state is State.RECEIVING_CONTENT:
             self._windows[connection.number] = (connection.served, deadline)
-        # What is idle while the server stops has a moment left.
+        # An idle connection has a moment left while the server stops.
         stopping = self._site.context.state is ServerState.STOPPING
         if stopping and state in (State.ACCEPTED, State.DRAINING) and deadline <= now + STOP_GRACE:
             right = True
@@ -184,7 +184,7 @@ class Invariants:
         return any(handler is connection and not events for handler, events in self._site.reactor.called)
 
     def _may_have_more_time(self, connection: Connection, before: tuple[State, float, int, int]) -> bool:
-        """Say whether a connection that stays in its state may have a new deadline."""
+        """Return whether a connection that stays in its state may have a new deadline."""
         if connection.served > before[2]:
             return True  # another request's
         if connection.state in PATIENT_ONCE:
@@ -196,23 +196,23 @@ class Invariants:
     def _check_memory(self, connection: Connection) -> None:
         settings = self._site.settings
         unsent = connection._write_buffer.size
-        # What there is room for is known before an answer, and so one answer may go beyond it.
+        # The room is checked before an answer, so one answer may exceed it.
         if (
             not 0
             <= unsent
             <= settings.high_water + self._site.largest_answers[connection.peer] + LARGEST_HEAD
         ):
-            self._fail(f"{connection!r} holds {unsent} octets unsent")
+            self._fail(f"{connection!r} holds {unsent} bytes unsent")
         if connection._parser.buffered > settings.max_head + settings.turn_read:
-            self._fail(f"{connection!r} holds {connection._parser.buffered} octets unread")
+            self._fail(f"{connection!r} holds {connection._parser.buffered} bytes unread")
         sink = connection._request_body._sink if connection._request_body is not None else None
-        if isinstance(sink, BufferSink) and len(sink._octets) > MOST_IN_MEMORY:
-            self._fail(f"{connection!r} holds {len(sink._octets)} octets of content")
+        if isinstance(sink, BufferSink) and len(sink._data) > MOST_IN_MEMORY:
+            self._fail(f"{connection!r} holds {len(sink._data)} bytes of content")
 
     # Progress.
 
     def _check_progress(self) -> None:
-        """Check that whoever was called ready truthfully got on, waits for something else, or is gone."""
+        """Check that each handler truly ready made progress, waits for something else, or is closed."""
         site = self._site
         for key, events in site.selector.reported:
             handler = key.data
@@ -222,22 +222,22 @@ class Invariants:
         still = site.selector.reported and not (site.network.moved or site.changed or site.worked)
         self._still_turns = self._still_turns + 1 if still else 0
         if self._still_turns > MOST_STILL_TURNS:
-            self._fail(f"{self._still_turns} turns in a row have moved nothing")
+            self._fail(f"{self._still_turns} turns in a row have made no progress")
         if not site.selector.reported and not site.reactor.called and not self._world.over:
             self._fail("the reactor woke up for nothing")
 
     def _may_stand_still(self, descriptor: int, handler: EventHandler) -> bool:
-        """Say whether there is a reason for an event handler to wait for the same again."""
+        """Return whether an event handler has a reason to wait for the same again."""
         site = self._site
         if descriptor in site.network.lied or descriptor in site.selector.lies:
             return True
         if handler is site.signals:
             return False
         if handler is site.acceptor:
-            # It gives way to who has octets to be read; and its pause ends when somebody leaves.
+            # The acceptor yields to connections with bytes to read; its pause ends when a connection closes.
             return site.network.peeked or any(state is State.CLOSED for _, _, state in site.changed)
         assert isinstance(handler, Connection)
-        # Its content got on without an octet to send; or it went to another state and was woken again.
+        # Its body made progress without a byte to send; or it changed state and was woken again.
         return handler.peer in site.worked or any(each is handler for each, _, _ in site.changed)
 
     # The log.

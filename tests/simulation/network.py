@@ -1,10 +1,10 @@
-"""The simulated network: what a kernel does for TCP, on one machine that is not there.
+"""The simulated network: what a kernel does for TCP on one machine.
 
     Socket    the server's end, with the calls of a socket that does not block
-    Listener  the listening socket, and who waits to be accepted
+    Listener  the listening socket, and the clients that wait to be accepted
     Network   the descriptors (the lowest free number comes next, as in a kernel), and sendfile
 
-Any call can meet a fault: "not now" although it could, fewer octets than it could, a reset. What a
+Any call can meet a fault: "not now" although it could, fewer bytes than it could, a reset. What a
 program must not do, such as a call on a closed descriptor, is a violation at once. Each call that
 got anywhere is noted in ``moved``; each "not now" that was a lie in ``lied``.
 """
@@ -42,13 +42,13 @@ class Handle:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Give the descriptor back; to do so twice is harmless, as with real sockets."""
+        """Release the descriptor; doing so twice is harmless, as with real sockets."""
         if self.descriptor >= 0:
             self.network.give_back(self.descriptor)
             self.descriptor = -1
 
     def _begin(self, call: str, truthful: bool = False) -> None:
-        """Begin a system call: refuse it on a closed handle; let it fail if it is to fail now."""
+        """Begin a system call: refuse it on a closed handle; raise the planted fault, if any."""
         network = self.network
         if self.descriptor < 0:
             network.world.fail(f"{call} on the closed handle of {self.name}")
@@ -67,7 +67,7 @@ class Socket(Handle):
         super().__init__(network, tcp.name)
         self.tcp = tcp
         self.blocking = True
-        self._fault: int | None = None  # a reset is told once, and after that it is only an end
+        self._fault: int | None = None  # a reset is reported once; later calls see the end only
         self._end_told = False
         self._linger = True
         tcp.tell_server = self._changed
@@ -137,7 +137,7 @@ class Socket(Handle):
         self.tcp.tell_client()
 
     def close(self) -> None:
-        """Close: cleanly, or with a reset when octets are unread or no lingering is wanted."""
+        """Close: cleanly, or with a reset when bytes are unread or no lingering is wanted."""
         tcp = self.tcp
         if not tcp.server_closed:
             clean = self._linger and not tcp.up and not tcp.server_reset
@@ -150,7 +150,7 @@ class Socket(Handle):
         super().close()
 
     def _room(self, wanted: int) -> int:
-        """Return how many octets the kernel takes now; raise OSError."""
+        """Return how many bytes the kernel takes now; raise OSError."""
         tcp, network = self.tcp, self.network
         self._meet_reset("send", end_is_quiet=False)
         if tcp.down_ended:
@@ -168,7 +168,7 @@ class Socket(Handle):
             network.moved.add(self.descriptor)
         network.world.say("  %s: %s: %s", self.name, call, Mark(octets))
         if tcp.client_closed:
-            tcp.break_server()  # nobody is there: the answer is a reset
+            tcp.break_server()  # the client is gone: the answer is a reset
         else:
             tcp.down += octets
             tcp.tell_client()
@@ -198,7 +198,7 @@ class Socket(Handle):
 
 
 class Listener(Handle):
-    """The listening socket. After ``listen(0)`` it takes no new client, and ``accept`` tells the truth."""
+    """The listening socket. After ``listen(0)`` no new client enters, and EAGAIN means an empty queue."""
 
     def __init__(self, network: "Network") -> None:
         super().__init__(network, "listener")
@@ -212,7 +212,7 @@ class Listener(Handle):
         self.backlog = backlog
 
     def connect(self, tcp: TcpConnection) -> bool:
-        """Let a client stand in the queue; return False when it is refused."""
+        """Put a client into the queue; return False when it is refused."""
         if self.descriptor < 0 or len(self.waiting) > self.backlog:
             return False
         self.waiting.append(tcp)
@@ -282,9 +282,9 @@ class Network:
         self.world = world
         self.limit = limit
         self.handles: dict[int, Handle] = {}
-        self.moved: set[int] = set()  # descriptors with which a call got anywhere in this turn
+        self.moved: set[int] = set()  # descriptors on which a call made progress in this turn
         self.lied: set[int] = set()  # those that said "not now" although they could
-        self.peeked = False  # whether somebody has looked at octets that have yet to be read
+        self.peeked = False  # whether unread bytes have been peeked at
         self.touch: Callable[[int], None] = lambda descriptor: None
         # Given the names of the clients in the accept queue when the listening socket is closed.
         self.when_abandoned: Callable[[list[str]], None] = lambda names: None
@@ -313,5 +313,5 @@ class Network:
         """Send from a real file to a simulated socket, as os.sendfile does."""
         handle = self.handles.get(descriptor)
         if not isinstance(handle, Socket):
-            self.world.fail(f"sendfile to descriptor {descriptor}, which is no socket")
+            self.world.fail(f"sendfile to descriptor {descriptor}, which is not a socket")
         return handle.sendfile(file, offset, count)

@@ -1,8 +1,8 @@
 """Scripts: what a client sends, and what it must get for it.
 
 An ``Exchange`` is one request with the model of its answer. All that a client writes carries its
-own mark, so that an answer which belongs to somebody else, or comes twice, is none of what is
-expected. The model knows the rules of HTTP and this server's routes; it shares no code with it.
+own mark, so that an answer for another client, or one that comes twice, does not match what
+is expected. The model knows the rules of HTTP and this server's routes; it shares no code with it.
 """
 
 from collections.abc import Callable
@@ -18,18 +18,18 @@ GIBIBYTE = 1 << 30
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request, and the answers that are right."""
+    """A request, and its correct answers."""
 
     octets: bytes
     statuses: tuple[int, ...] = (200,)
     content: bytes | Check | None = None  # None when any will do
     method: str = "GET"
     closes: bool = False  # the server closes after its answer
-    on_disk: bool = False  # a fault of the disk may stand in the answer's place
+    on_disk: bool = False  # a disk fault may change the answer
     asks: bytes | None = None  # content that follows only after 100 (Continue)
     compressed: bool = False  # gzip was asked for
-    lasts: bool = False  # the answer comes in its own time: a half-close would cut it off
-    stored: tuple[str, bytes] | None = None  # what stands under a name after 201
+    lasts: bool = False  # the answer comes over time: a half-close would cut it off
+    stored: tuple[str, bytes] | None = None  # the file's name and content after 201
 
     @property
     def words(self) -> str:
@@ -42,7 +42,7 @@ def head(line: str, *fields: str) -> bytes:
 
 
 def is_line(content: bytes) -> bool:
-    """Say whether some content is an error's: one line that says why."""
+    """Return whether some content is that of an error: one line with the reason."""
     return content.endswith(b"\n") and len(content) > 3
 
 
@@ -53,7 +53,7 @@ class ScriptWriter:
     world: World
     disk: Disk
     name: str
-    large: bool = False  # may ask for what is large
+    large: bool = False  # may ask for large content
     _written: int = 0
     _uploads: list[Exchange] = field(default_factory=list)
 
@@ -63,24 +63,24 @@ class ScriptWriter:
         return kind(self)
 
     def write_short(self) -> Exchange:
-        """Write a short one, whose answer is longer at times."""
+        """Write a short exchange, whose answer is sometimes longer."""
         return self.world.random.choice(
             (ScriptWriter.root, ScriptWriter.user_agent, ScriptWriter.echo, ScriptWriter.only_head)
         )(self)
 
     def write_last(self) -> Exchange:
-        """Write one that ends the connection, and is answered."""
+        """Write an exchange that is answered and ends the connection."""
         return self.world.random.choice(CLOSING)(self)
 
     def refused(self) -> Exchange:
-        """Write one that must be refused, the connection with it."""
+        """Write an exchange that must be refused, and its connection closed."""
         octets, status = self.world.random.choice(BROKEN)
         return Exchange(octets, (status,), is_line, "POST", closes=True)
 
     # Texts.
 
     def mark(self) -> str:
-        """Make a mark that nobody else has."""
+        """Make a unique mark."""
         self._written += 1
         return f"{self.name}r{self._written}x{self.world.random.getrandbits(32):08x}"
 
@@ -96,7 +96,7 @@ class ScriptWriter:
         return mark + self.world.random.randbytes(self.size()) + mark
 
     def coding(self) -> tuple[bool, list[str]]:
-        """Choose what to say of gzip."""
+        """Choose an Accept-Encoding line, if any."""
         return self.world.random.choice(
             (
                 (False, []),
@@ -165,7 +165,7 @@ class ScriptWriter:
         return Exchange(head(f"GET /live/{mark}/{count} HTTP/1.1"), content=content, lasts=True)
 
     def download(self) -> Exchange:
-        """Download what was there before, or what others may be replacing just now."""
+        """Download an initial file, or one that others may be replacing now."""
         disk = self.disk
         name = self.world.random.choice(("f0", "f1", "large" if self.large else "f1", "shared"))
         statuses = (200,) if name in disk.standing else (200, 404)
@@ -186,7 +186,7 @@ class ScriptWriter:
         return exchange
 
     def download_own(self) -> Exchange:
-        """Download what this client has uploaded before, and nobody else."""
+        """Download a file that only this client has uploaded before."""
         if not self._uploads:
             return self.upload()
         stored = self.world.random.choice(self._uploads).stored
@@ -201,7 +201,7 @@ class ScriptWriter:
         answer: bytes,
         stored: tuple[str, bytes] | None = None,
     ) -> Exchange:
-        """Write a POST: with Content-Length or in chunks, and perhaps asking before."""
+        """Write a POST: with Content-Length or in chunks, and perhaps Expect: 100-continue."""
         random = self.world.random
         chunked = random.random() < 0.5
         fields = ["Transfer-Encoding: chunked"] if chunked else [f"Content-Length: {len(content)}"]
@@ -240,7 +240,7 @@ class ScriptWriter:
         return self.echo(closes=True, version="1.0")
 
     def old_pieces(self) -> Exchange:
-        """Ask in HTTP/1.0 for a stream, whose end is the connection's."""
+        """Ask in HTTP/1.0 for a stream, which ends with the connection."""
         mark, count = self.mark(), self.world.random.randrange(30)
         content = b"".join(piece_of(mark, number) for number in range(count))
         return Exchange(head(f"GET /pieces/{mark}/{count} HTTP/1.0"), content=content, closes=True)
@@ -252,7 +252,7 @@ class ScriptWriter:
         return Exchange(octets + b"3\r\nabc\r\n" + chunk, (400,), is_line, "POST", True, on_disk=True)
 
     def breaks(self) -> Exchange:
-        """Ask for content that breaks off, and must not look as if it were whole."""
+        """Ask for content that breaks off, and must not look complete."""
         count = self.world.random.randrange(4)
         return Exchange(head(f"GET /breaks/{self.mark()}/{count} HTTP/1.1"), (), closes=True)
 

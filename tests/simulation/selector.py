@@ -1,8 +1,9 @@
-"""The simulated selector: refuses what a real one refuses, and tells the truth in any order.
+"""The simulated selector: refuses what a real one refuses, and reports events in any order.
 
-What is ready is kept up to date by the network, which tells of each change; so a turn costs what
-it has to do, and not what there is. A report may be incomplete (epoll has a limit, too), comes in
-random order, and may hold handles that are not ready after all; those are noted as lies.
+What is ready is kept up to date by the network, which reports each change; so the cost of a turn
+depends on the events, not on the number of sockets. A report may be incomplete (epoll has a limit,
+too), comes in random order, and may hold handles that are not ready after all; those are counted as
+false reports.
 """
 
 import errno
@@ -25,7 +26,7 @@ class SimulatedSelector(BaseSelector):
         self._network = network
         self._keys: dict[int, SelectorKey] = {}
         self._ready: dict[int, int] = {}
-        # Of the last report: who was told what, and whether the time for it had to be waited for.
+        # The last report: the events of each handle, and whether the selector had to wait for them.
         self.reported: list[tuple[SelectorKey, int]] = []
         self.lies: set[int] = set()
         network.touch = self._touch
@@ -78,7 +79,7 @@ class SimulatedSelector(BaseSelector):
     # What the invariants ask.
 
     def is_truthful(self) -> bool:
-        """Say whether what is believed to be ready is what a look at each handle finds."""
+        """Return whether the recorded readiness is that of each handle."""
         found = {number: self._find(key) for number, key in self._keys.items()}
         return self._ready == {number: events for number, events in found.items() if events}
 
@@ -113,13 +114,13 @@ class SimulatedSelector(BaseSelector):
             self._ready.pop(descriptor, None)
 
     def _lie(self) -> bool:
-        """Choose a handle to be called ready that is not."""
+        """Choose a handle to report falsely as ready."""
         if self._keys and self._world.happens("spurious"):
             self.lies.add(self._world.random.choice(list(self._keys)))
         return bool(self.lies)
 
     def _report(self) -> list[tuple[SelectorKey, int]]:
-        """Return some or all who are ready, in any order, and with them who is not."""
+        """Return some or all ready handles in any order, and some that are not ready."""
         world = self._world
         chosen = list(self._ready.items())
         if len(chosen) > 1:
@@ -133,7 +134,7 @@ class SimulatedSelector(BaseSelector):
         return [(self._keys[number], events) for number, events in chosen]
 
     def _words(self) -> str:
-        """Put the report into words."""
+        """Describe the report in words."""
         if self._world.trace is None:
             return ""
         words = ""

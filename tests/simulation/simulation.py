@@ -1,4 +1,4 @@
-"""One seed, lived through from its first client to its last descriptor."""
+"""One run of a seed, from its first client to its last descriptor."""
 
 import logging
 import tempfile
@@ -18,13 +18,13 @@ from tests.simulation.selector import NOT_REGISTERED
 from tests.simulation.site import PlannedError, Site
 from tests.simulation.world import Violation, World
 
-# How many clients a seed has at most, and half of them at least: mostly some tens, at times some hundreds.
+# How many clients a seed has at most, and half of them at least: mostly tens, sometimes hundreds.
 CLIENT_COUNTS = (*(5, 10, 15, 20, 20, 30, 30, 40, 60) * 3, 300, 400)
 SHARED_MEMORY = Path("/dev/shm")
 
 
 class Outcome(NamedTuple):
-    """How a seed went; ``failure`` is "" when all is well."""
+    """The result of a seed; ``failure`` is "" when it passed."""
 
     seed: int
     failure: str
@@ -35,7 +35,7 @@ class Outcome(NamedTuple):
 
 
 def run_seed(seed: int, trace: list[str] | None = None) -> Outcome:
-    """Live through one seed; tell what happened in ``trace``, when there is one."""
+    """Run one seed; write what happened to ``trace`` unless it is None."""
     world = World(seed, trace)
     parent = SHARED_MEMORY if SHARED_MEMORY.is_dir() else None
     clients: list[Client] = []
@@ -106,7 +106,7 @@ def live(world: World, disk: Disk, clients: list[Client]) -> None:
 
 
 def stops(random: Random) -> list[float]:
-    """Choose when signals come that stop the server, if any do, and mostly one."""
+    """Choose the times of stop signals: mostly one, if any."""
     first = random.random() * random.choice((0.01, 1.0, 10.0, 30.0))
     second = first + random.random() * random.choice((0.01, 10.0))
     return random.choice((*([[]] * 6), *([[first]] * 3), [first, second]))
@@ -114,7 +114,7 @@ def stops(random: Random) -> list[float]:
 
 @contextmanager
 def heard(world: World) -> Iterator[None]:
-    """Listen to the server's log: what it reports as its own fault is one, unless it was planted."""
+    """Watch the server's log: an error that it reports is a failure, unless it was planted."""
     log = logging.getLogger("reactor")
     watch = ErrorLogHandler(world)
     before = log.propagate, log.level
@@ -142,7 +142,7 @@ class ErrorLogHandler(logging.Handler):
         if isinstance(error, PlannedError):
             return
         allowed = self._world.allowed_failures.get(self._world.current, ())
-        # After YIELDING a handle is registered again, which can fail as the first time.
+        # After YIELDING a handle is registered again, which can fail as it can the first time.
         planted = DISK_FAILURE in allowed or NOT_REGISTERED in allowed
         if isinstance(error, OSError) and error.strerror == "planted" and planted:
             return

@@ -1,10 +1,10 @@
-"""The server under simulation: all of it is real but what is below it.
+"""The server under simulation: all of it is real except the layer below.
 
     real         Reactor, Deadlines, Acceptor, Connection, Parser, WriteBuffer, ServerContext, Router,
                  handlers, Store, Shutdown
     simulated    the selector, the sockets, signals, sendfile, the clocks, and the faults of the file system
 
-Each connection checks its changes of state against the table, and tells the world of them. Besides
+Each connection checks its changes of state against the table, and reports them to the world. Besides
 the built-in routes there are some for what those do not do: streams, live streams, failures.
 """
 
@@ -34,11 +34,11 @@ from tests.simulation.network import Listener, Network, Signals
 from tests.simulation.selector import NOT_REGISTERED, SimulatedSelector
 from tests.simulation.world import World
 
-# Where a connection may be closed in favour of another: nothing that it asked for is on its way.
+# Where a connection may be closed in favour of another: no answer is in progress.
 DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
 MOST_IN_MEMORY = 64 * 1024
 # Reasons why a client may fail.
-TOO_MUCH = "the server was suspended, and what waited for it was more than it reads in a turn"
+TOO_MUCH = "the server was suspended, and more waited for it than it reads in a turn"
 CUT_OFF = "the shutdown was over before it was served"
 
 
@@ -49,7 +49,7 @@ class SimulatedContext(ServerContext):
 
 
 class SimulatedConnection(Connection):
-    """A connection that tells of each change of its state."""
+    """A connection that reports each change of its state."""
 
     __slots__ = ()
 
@@ -69,7 +69,7 @@ class SimulatedConnection(Connection):
 
 
 class SimulatedReactor(Reactor):
-    """A reactor that notes whom it is calling."""
+    """A reactor that records which handler it calls."""
 
     def __init__(self, selector: SimulatedSelector, world: World) -> None:
         super().__init__(selector, world.clock)
@@ -159,10 +159,10 @@ class Site:
         )
         self.context.site = self
         self.reactor.at_turn_end(log.flush)
-        self.connections: dict[int, Connection] = {}  # all there ever were and that are not yet closed
+        self.connections: dict[int, Connection] = {}  # all that are not yet closed
         self.changed: list[tuple[Connection, State | None, State]] = []  # in this turn
-        self.largest_answers: dict[str, int] = {}  # octets in memory, by the client's name
-        self.worked: set[str] = set()  # whose content got on, though no octet left
+        self.largest_answers: dict[str, int] = {}  # bytes in memory, by the client's name
+        self.worked: set[str] = set()  # whose content got on, though no byte left
         self.listener = Listener(self.network)
         self.limit = random.choice((3, 12, 1000, 1000, 1000, 1000))
         listener: Any = self.listener
@@ -205,13 +205,13 @@ class Site:
         self.finished = True
 
     def _may_cut_off(self) -> bool:
-        """Say whether what is still to be answered need not be: the time is over, or a second signal came."""
+        """Return whether open requests may go unanswered: after the time limit or a second signal."""
         settings = self.settings
         ends = self.stop_began + settings.shutdown_delay + settings.shutdown_timeout
         return self.signals_heard > 1 or self.reactor.now >= ends
 
     def _check_abandoned(self, names: list[str]) -> None:
-        """Check that clients are left in the accept queue only when there was no time for them."""
+        """Check that clients are left in the accept queue only for lack of time."""
         drain_ends = self.stop_began + self.settings.shutdown_delay + DRAIN_TIME
         if not self._may_cut_off() and self.reactor.now < drain_ends:
             self.world.fail(f"{', '.join(names)} are reset in the accept queue")
@@ -219,7 +219,7 @@ class Site:
             self.world.allow_failure(name, CUT_OFF)
 
     def note_change(self, connection: Connection, before: State | None, state: State) -> None:
-        """Take note of a change of state."""
+        """Record a change of state."""
         self.changed.append((connection, before, state))
         self.world.say("  %s: %s -> %s", connection.peer, before.name if before else "new", state.name)
         self.connections[connection.number] = connection
@@ -231,7 +231,7 @@ class Site:
             self._check_displaced(connection, before)
 
     def _check_displaced(self, connection: Connection, before: State | None) -> None:
-        """Check that who is closed by the acceptor had to go: there was no place, and it was not served."""
+        """Check that the acceptor closes a connection only for lack of room, and only an unserved one."""
         reasons = self.world.allowed_failures.get(connection.peer, ())
         if NOT_REGISTERED in reasons or CUT_OFF in reasons:
             return
@@ -241,9 +241,9 @@ class Site:
         self.world.allow_failure(connection.peer, "its place was needed")
 
     def close(self) -> None:
-        """Close what is open, on nobody's behalf."""
+        """Close everything that is still open."""
         self.reactor.called.clear()
-        self.signals_heard = 2  # whatever is left may be cut off
+        self.signals_heard = 2  # open connections may be cut off
         if not self.left:
             self.leave()
         self.reactor.close()
@@ -280,7 +280,7 @@ class Site:
 
 
 class Pieces:
-    """A stream that notes each step as progress: compressed, it may leave no octet to send."""
+    """A stream that notes each step as progress: compressed, it may leave no byte to send."""
 
     def __init__(self, site: "Site", pieces: list[bytes], breaks: bool = False) -> None:
         self._site = site
@@ -297,7 +297,7 @@ class Pieces:
             raise PlannedError
 
     def close(self) -> None:
-        """Be sent, or never be."""
+        """Close the stream, sent or not."""
         self._note()
 
     def _note(self) -> None:
@@ -312,13 +312,13 @@ class SimulatedLiveStream(LiveStream):
         self._site = site
 
     def close(self) -> None:
-        """End, or be let go of."""
+        """End the stream, or abandon it."""
         self._site.worked.add(self._site.world.current)
         super().close()
 
 
 class PlannedError(Exception):
-    """What a handler of this site raises when it is to fail."""
+    """The exception of a handler that fails on purpose."""
 
 
 def pieces_of(request: Request) -> list[bytes]:
@@ -327,12 +327,12 @@ def pieces_of(request: Request) -> list[bytes]:
 
 
 def piece_of(mark: str, number: int) -> bytes:
-    """Return one piece of a stream: of another length each, and with the client's own mark."""
+    """Return one piece of a stream: of varying length, with the client's own mark."""
     return f"<{mark} {number}>".encode() * (1 + number * 7 % 40)
 
 
 def choose_settings(world: World) -> Settings:
-    """Choose limits, so small at times that every share is used up."""
+    """Choose limits, sometimes so small that every share is used up."""
     choose = world.random.choice
     high_water = choose((2_000, 16_000, 262_144))
     return Settings(

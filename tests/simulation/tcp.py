@@ -1,4 +1,4 @@
-"""One simulated TCP connection, between two kernels that are not there.
+"""One simulated TCP connection, between two simulated kernels.
 
 It holds a buffer of some size for each direction, and what each side has said about its end. The
 client's calls are here; the server's are those of a ``Socket`` in ``network.py``. A reset does what
@@ -10,18 +10,18 @@ from collections.abc import Callable
 from math import inf
 
 
-class Reset(Exception):  # noqa: N818 - it is what happens, and no error
+class Reset(Exception):  # noqa: N818 - it is an event, not an error
     """What a client sees of a connection that was reset."""
 
 
 class Mark:
-    """Names some octets in a trace, when there is one."""
+    """Names some bytes in a trace, when there is one."""
 
     def __init__(self, octets: bytes) -> None:
         self._octets = octets
 
     def __str__(self) -> str:
-        return f"{len(self._octets)} octets [{zlib.crc32(self._octets):08x}]" if self._octets else "the end"
+        return f"{len(self._octets)} bytes [{zlib.crc32(self._octets):08x}]" if self._octets else "the end"
 
 
 class TcpConnection:
@@ -33,7 +33,7 @@ class TcpConnection:
         self.up_size, self.down_size = up_size, down_size
         self.up_ended = self.down_ended = False  # that side has said that it sends no more
         self.client_closed = self.server_closed = False
-        self.client_reset = self.server_reset = False  # that side is told of a reset
+        self.client_reset = self.server_reset = False  # that side sees a reset
         self.accepted_at = 0.0
         self.shut_at = inf  # when the server has said that it sends no more
         self.tell_client: Callable[[], None] = lambda: None
@@ -50,7 +50,7 @@ class TcpConnection:
         return len(self.up) < self.up_size or self.client_reset or self.server_closed
 
     def client_send(self, octets: bytes) -> int:
-        """Send what there is room for; return how many octets. Raise Reset."""
+        """Send as much as there is room for; return the number of bytes. Raise Reset."""
         if self.server_closed:
             self.break_client()
         if self.client_reset:
@@ -76,7 +76,7 @@ class TcpConnection:
         self.tell_server()
 
     def client_close(self) -> None:
-        """Close; with octets unread, a kernel resets."""
+        """Close; with bytes unread, a kernel resets."""
         if self.down and not self.down_ended:
             self.client_abort()
         elif not self.client_closed:
@@ -84,7 +84,7 @@ class TcpConnection:
             self.tell_server()
 
     def client_abort(self) -> None:
-        """Send a reset: what was on its way is gone, in both directions."""
+        """Send a reset: bytes in transit are lost in both directions."""
         self.client_closed = True
         self.break_server()
 

@@ -31,7 +31,7 @@ SEEDS = range(1, 26)
 
 @cache
 def outcome_and_trace(seed: int) -> tuple[Outcome, str]:
-    """Run a seed once for all tests that only look."""
+    """Run a seed once for all tests that only read its result."""
     trace: list[str] = []
     return run_seed(seed, trace), "\n".join(trace)
 
@@ -103,7 +103,7 @@ def test_a_violation_cannot_be_caught_by_the_server() -> None:
     assert not issubclass(Violation, Exception)
 
 
-# Faults that are planted into the server, each of which must be found soon.
+# Planted faults of the server, each of which must be found soon.
 
 
 def keep_waiting_for_write(patch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ def keep_waiting_for_write(patch: pytest.MonkeyPatch) -> None:
 
 
 def extend_the_head_deadline(patch: pytest.MonkeyPatch) -> None:
-    """Give a head more time with every octet."""
+    """Give a head more time with every byte."""
     next_state = Connection._next_state
 
     def extended(self: Connection, *values: Any) -> None:
@@ -131,15 +131,15 @@ def extend_the_head_deadline(patch: pytest.MonkeyPatch) -> None:
 
 
 def repeat_after_a_short_send(patch: pytest.MonkeyPatch) -> None:
-    """Send an octet twice when the kernel takes less than it is offered."""
+    """Send a byte twice when the kernel takes less than it is offered."""
     send = WriteBuffer.flush_bytes
 
     def repeated(self: WriteBuffer, *values: Any) -> Any:
-        waiting = b"".join(self._octets)
+        waiting = b"".join(self._data)
         before = self.size
         flow = send(self, *values)
         if 0 < self.size < before:
-            self._octets = [waiting[len(waiting) - self.size - 1 :]]
+            self._data = [waiting[len(waiting) - self.size - 1 :]]
             self.size += 1
         return flow
 
@@ -147,7 +147,7 @@ def repeat_after_a_short_send(patch: pytest.MonkeyPatch) -> None:
 
 
 def rename_early(patch: pytest.MonkeyPatch) -> None:
-    """Let an upload stand under its name before its last write."""
+    """Rename an upload to its final name before its last write."""
     write, commit = Upload.write, Upload.commit
 
     def early(self: Upload, octets: bytes) -> None:
@@ -175,7 +175,7 @@ def do_not_forget(patch: pytest.MonkeyPatch) -> None:
 
 
 def dispatch_stale_events(patch: pytest.MonkeyPatch) -> None:
-    """Call whoever was ready when the turn began, closed or not."""
+    """Call every handler that was ready when the turn began, closed or not."""
 
     def dispatch(self: Reactor, handler: Any, events: int) -> None:
         if events & 1:
@@ -202,12 +202,12 @@ def close_without_draining(patch: pytest.MonkeyPatch) -> None:
 
 
 def reset_the_accept_queue(patch: pytest.MonkeyPatch) -> None:
-    """Close the listening socket at once when the server is told to stop."""
+    """Close the listening socket as soon as the server begins to stop."""
     patch.setattr(Acceptor, "drain", Acceptor.close)
 
 
 def drop_pipelined_requests(patch: pytest.MonkeyPatch) -> None:
-    """Answer no request but the present one when the server is told to stop."""
+    """Answer only the present request when the server begins to stop."""
 
     def stop(self: Connection) -> None:
         if self.idle:
@@ -221,7 +221,7 @@ def drop_pipelined_requests(patch: pytest.MonkeyPatch) -> None:
 
 
 def close_idle_connections_unread(patch: pytest.MonkeyPatch) -> None:
-    """Do not look for a request that waits on an idle connection when the server is told to stop."""
+    """Do not read the request that waits on an idle connection when the server begins to stop."""
     patch.setattr(Connection, "_end_idle", partialmethod(Connection._close, CloseReason.COMPLETED))
 
 
@@ -238,7 +238,7 @@ def answer_one_request_after_a_stop(patch: pytest.MonkeyPatch) -> None:
 
 
 def never_finish(patch: pytest.MonkeyPatch) -> None:
-    """Let live streams go on when the server is told to stop."""
+    """Do not end live streams when the server begins to stop."""
     patch.setattr(ChunkSource, "end", lambda self: None)
 
 

@@ -1,10 +1,10 @@
 """The simulated world: one source of randomness, one clock, one schedule, one trace.
 
-    random     the only source of chance; the same seed lives through the same world
+    random     the only source of chance; the same seed gives the same run
     now        monotonic seconds; time passes in the selector's sleep, and a little everywhere else
     schedule   what the clients will do next, by time and then by the order of planning
     weather    how often each fault happens in this seed
-    trace      what happened, in words; None when nobody reads it
+    trace      what happened, in words; None for no trace
 
 Nothing here is ordered by ``id()`` or by a hash. The world knows no HTTP and no sockets.
 """
@@ -18,17 +18,17 @@ from typing import NoReturn
 # How often a fault happens, by kind: each seed takes one level of each.
 LEVELS = {
     "eagain": (0.0, 0.0, 0.02, 0.2),  # a call says "not now" although it could
-    "short": (0.0, 0.1, 0.5),  # the kernel gives or takes fewer octets than it could
+    "short": (0.0, 0.1, 0.5),  # the kernel gives or takes fewer bytes than it could
     "reset": (0.0, 0.0, 0.001, 0.01),  # the network breaks the connection during a call
     "emfile": (0.0, 0.0, 0.05, 0.5),  # accept finds no descriptor or no memory
     "abort": (0.0, 0.0, 0.05),  # a client is gone before it is accepted
     "unregistrable": (0.0, 0.0, 0.0, 0.03),  # the selector takes no further handle
-    "spurious": (0.0, 0.0, 0.02, 0.1),  # a handle is said to be ready, and is not
+    "spurious": (0.0, 0.0, 0.02, 0.1),  # a handle is reported ready, and is not
     "few": (0.0, 0.1, 0.7),  # only some of the ready handles are reported
     "jump": (0.0, 0.0, 0.0, 0.0005),  # the clock jumps: the server was suspended, and its clients were not
     "disk": (0.0, 0.0, 0.03, 0.2),  # a call to the file system fails
-    "commit": (0.0, 0.0, 0.05, 0.3),  # so do those which make an upload stand
-    "piecemeal": (0.0, 0.1, 0.5),  # a write takes fewer octets than it was given
+    "commit": (0.0, 0.0, 0.05, 0.3),  # a call that commits an upload fails
+    "piecemeal": (0.0, 0.1, 0.5),  # a write takes fewer bytes than it was given
 }
 TURN_COSTS = 1e-4  # seconds, at most
 LONGEST_JUMP = 100.0
@@ -44,7 +44,7 @@ class Violation(BaseException):
 
 
 class Process:
-    """Something that goes on by itself: a generator of delays in seconds, or of conditions to wait for."""
+    """An independent process: a generator of delays in seconds, or of conditions to wait for."""
 
     def __init__(self, world: "World", life: Life) -> None:
         self._world = world
@@ -54,7 +54,7 @@ class Process:
         world.after(0.0, self._go_on)
 
     def notify(self) -> None:
-        """Look again at the condition that is waited for."""
+        """Check the awaited condition again."""
         if self._condition is not None and self._condition():
             self._condition = None
             self._world.after(self._world.random.random() * 1e-3, self._go_on)
@@ -78,7 +78,7 @@ class Process:
 
 
 class World:
-    """Chance, time, and what is going to happen."""
+    """Chance, time, and the planned events."""
 
     def __init__(self, seed: int, trace: list[str] | None = None) -> None:
         self.seed = seed
@@ -86,18 +86,18 @@ class World:
         self.trace = trace
         self.now = 1000.0
         self.turn = 0
-        self.over = False  # nothing is planned, nothing is ready, and nobody has a deadline
+        self.over = False  # nothing is planned, nothing is ready, and there are no deadlines
         self.weather = {kind: self.random.choice(levels) for kind, levels in LEVELS.items()}
         # For whom the server is working, by the client's name; "" for the server itself.
         self.current = ""
-        # Why a client may get less than it asked for, by its name; who is not here gets everything.
+        # Why a client may get less than it asked for, by its name; clients not listed get everything.
         self.allowed_failures: dict[str, list[str]] = {}
         self.when_jumped: Callable[[], None] = lambda: None
         self._truthful_until = -1  # the last turn without lies
         self._schedule: list[tuple[float, int, Callable[[], None]]] = []
         self._planned = 0
 
-    # Telling.
+    # Trace and failures.
 
     def say(self, text: str, *values: object) -> None:
         """Add a line to the trace."""
@@ -105,7 +105,7 @@ class World:
             self.trace.append(text % values)
 
     def fail(self, reason: str) -> NoReturn:
-        """Say that an invariant is broken."""
+        """Fail: an invariant is broken."""
         raise Violation(f"turn {self.turn}: {reason}")
 
     def allow_failure(self, name: str, reason: str) -> None:
@@ -118,7 +118,7 @@ class World:
     # Chance.
 
     def happens(self, kind: str) -> bool:
-        """Say whether a fault happens now."""
+        """Return whether a fault happens now."""
         if kind in LIES and self.turn <= self._truthful_until:
             return False
         often = self.weather[kind]
@@ -127,7 +127,7 @@ class World:
     # Time.
 
     def clock(self) -> float:
-        """Return the monotonic time; it never stands still, and the server can be suspended at any call."""
+        """Return the monotonic time; it always advances, and the server can be suspended at any call."""
         self.now += 1e-6
         if self.happens("jump"):
             self._jump()
@@ -138,12 +138,12 @@ class World:
         return 1.7e9 + self.now
 
     def after(self, delay: float, function: Callable[[], None]) -> None:
-        """Plan something."""
+        """Schedule an action."""
         self._planned += 1
         heappush(self._schedule, (self.now + delay, self._planned, function))
 
     def work(self) -> None:
-        """Let the time pass that a turn takes, and with it what others do meanwhile."""
+        """Let the time of one turn pass, with the clients' actions in that time."""
         self.now += self.random.random() * TURN_COSTS
         if self.happens("jump"):
             self._jump()

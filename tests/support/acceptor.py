@@ -17,7 +17,7 @@ PART = b"GET / HTTP/1.1\r\nHost: te"
 
 
 class FaultyListener:
-    """A listening socket whose ``accept`` fails as often as it is told to."""
+    """A listening socket whose ``accept`` fails a given number of times."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -85,7 +85,7 @@ class Client:
 
 
 class Site:
-    """A listening socket on a free port, its acceptor, and a clock that stands still."""
+    """A listening socket on a free port, its acceptor, and a clock that does not move."""
 
     def __init__(
         self, limit: int, turn_accepts: int = 64, routes: Router | None = None, **settings: float

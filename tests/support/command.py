@@ -77,17 +77,17 @@ class Standard:
         return lines
 
     def end(self) -> None:
-        """Close what the command wrote to."""
+        """Close the streams of the command."""
         for stream in self._streams:
             stream.close()
 
     def close(self) -> None:
-        """Put the streams of the process back; what was written can be read to its end."""
+        """Put the streams of the process back; the output can be read to its end."""
         self._stack.close()
 
 
 def run_main(*arguments: str, **extra: str) -> Done:
-    """Run the command to its end, which is expected to come by itself; ``extra`` is environment."""
+    """Run a command that ends by itself; ``extra`` is added to the environment."""
     standard = Standard()
     try:
         with clean_process(extra):
@@ -111,7 +111,7 @@ class CommandServer(RunningServer):
 
     def __init__(self, *arguments: str, extra: Mapping[str, str] | None = None) -> None:
         super().__init__()
-        self._arguments = ("--port", "0", *arguments)
+        self._arguments = arguments if "--port" in arguments else ("--port", "0", *arguments)
         self._extra = extra or {}
         self._stack = ExitStack()
         self._code = 0

@@ -34,7 +34,7 @@ from reactor.settings import Settings
 
 
 class Clock:
-    """A clock that moves when it is told to, in seconds."""
+    """A clock in seconds that only the test moves."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now
@@ -51,7 +51,7 @@ class Clock:
 
 
 class EagerSelector(selectors.DefaultSelector):
-    """A selector that never waits; it remembers how long it should have, and what was ready."""
+    """A selector that never waits; it records how long it should have waited, and what was ready."""
 
     timeout: float | None = None
     ready = 0
@@ -84,7 +84,7 @@ class Client:
         self.was_reset = False
 
     def send(self, octets: bytes) -> None:
-        """Send octets, all of them, and let the server act on them."""
+        """Send bytes, all of them, and let the server act on them."""
         view = memoryview(octets)
         while view:
             try:
@@ -141,7 +141,7 @@ class Client:
         return answers[0]
 
     def assert_closed(self) -> None:
-        """Assert that the server has closed without another octet."""
+        """Assert that the server has closed without another byte."""
         assert self.read() == b""
         assert self.closed
 
@@ -151,18 +151,18 @@ class Client:
         assert not self.closed
 
     def half_close(self) -> None:
-        """Say that nothing more comes from us."""
+        """Half-close: send no more."""
         self.sock.shutdown(socket.SHUT_WR)
         self.server.run()
 
     def close(self) -> None:
-        """Go away."""
+        """Close the connection."""
         self.sock.close()
         self.server.run()
 
 
 def parse_response(octets: bytes, method: str, closed: bool) -> tuple[Answer | None, int]:
-    """Read one response from the front of some octets; return it with its length, None if incomplete."""
+    """Read one response from the start of some bytes; return it with its length, None if incomplete."""
     end = octets.find(b"\r\n\r\n")
     if end < 0:
         return None, 0

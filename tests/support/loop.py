@@ -14,7 +14,7 @@ from tests.support.in_process import Clock, EagerSelector
 
 
 class CountingSelector(EagerSelector):
-    """An eager selector that counts what it is told, and reports in the order of the handlers' names."""
+    """An eager selector that counts its calls, and reports in the order of the handlers' names."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class CountingSelector(EagerSelector):
 
 
 class Recorder(EventHandler):
-    """An event handler that records its calls, and then does what a test has put in ``then``."""
+    """An event handler that records its calls, and then runs what a test has put in ``then``."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class ReactorHarness:
         self.reactor.close()
 
     def own(self, sock: socket.socket) -> socket.socket:
-        """Have a socket closed at the end."""
+        """Close a socket at the end of the test."""
         self._sockets.append(sock)
         return sock
 
@@ -123,7 +123,7 @@ class ReactorHarness:
     def add(
         self, name: str, interest: Interest = Interest.READ, ready: bool = True, deadline: float = inf
     ) -> Recorder:
-        """Register an event handler, with an octet to read unless it is not to be ready."""
+        """Register an event handler, with a byte to read unless it is not to be ready."""
         ours, theirs = self.pair()
         if ready:
             theirs.send(b"x")

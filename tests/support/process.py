@@ -30,13 +30,13 @@ TIMEOUT = 20.0  # seconds; a test that waits longer has failed
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of this process without what would change the server's defaults."""
+    """Return the environment of this process without the variables that change the server's defaults."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("REACTOR_")}
     return {**kept, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **(extra or {})}
 
 
 def run(*arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line to its end, which is expected to come by itself; ``extra`` is environment."""
+    """Run a command line that ends by itself; ``extra`` is added to the environment."""
     return run_command(sys.executable, "-m", "reactor", *arguments, **extra)
 
 
@@ -55,7 +55,7 @@ def run_command(*command: str, **extra: str) -> subprocess.CompletedProcess[str]
 
 
 class Lines:
-    """The lines that come out of a pipe, read all the time, so that the pipe is never full."""
+    """The lines of a pipe, read continuously so that the pipe is never full."""
 
     def __init__(self, pipe: IO[str]) -> None:
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -69,7 +69,7 @@ class Lines:
         self._lines.put(None)
 
     def next(self) -> str | None:
-        """Wait for the next line; None when there will be none."""
+        """Wait for the next line; None at the end of the output."""
         line = self._lines.get(timeout=TIMEOUT)
         if line is None:
             self._lines.put(None)
@@ -117,12 +117,12 @@ class RunningServer:
             client.close()
 
     def get(self, path: str, *lines: str) -> Answer:
-        """Ask for one thing on a connection of its own."""
+        """Send one GET request on a new connection."""
         with ClientConnection(self.port) as client:
             return client.get(path, *lines)
 
     def keep_asking_until(self, condition: Callable[[], bool]) -> None:
-        """Let the server take turns, a small request each, until something has come about."""
+        """Let the server take turns, a small request each, until a condition holds."""
         with ClientConnection(self.port) as client:
             for _ in range(20_000):
                 if condition():
@@ -143,6 +143,8 @@ class ServerProcess(RunningServer):
         stdout: int = subprocess.PIPE,
     ) -> None:
         super().__init__()
+        if "--port" in arguments and command == COMMAND:
+            command = COMMAND[:2]  # an option may be given once
         self.process = subprocess.Popen(
             [*launcher, sys.executable, *command, *arguments],
             cwd=ROOT,
@@ -224,11 +226,11 @@ class ClientConnection:
         self.close()
 
     def close(self) -> None:
-        """Go away."""
+        """Close the connection."""
         self.sock.close()
 
     def send(self, octets: bytes) -> None:
-        """Send octets, all of them."""
+        """Send bytes, all of them."""
         self.sock.sendall(octets)
 
     def send_head(self, method: str, path: str, *lines: str) -> None:
@@ -259,7 +261,7 @@ class ClientConnection:
             closed = not octets
 
     def hangs(self) -> bool:
-        """Say, without waiting, that nothing has come: only where something else has answered meanwhile."""
+        """Return whether nothing has come, without waiting: use it only after another client's answer."""
         self.sock.setblocking(False)
         try:
             self.received += self.sock.recv(4096)
@@ -289,7 +291,7 @@ class ClientConnection:
         return b"".join(pieces)
 
     def assert_closed(self) -> None:
-        """Wait for the end, and assert that no octet comes before it; a reset is no orderly end."""
+        """Wait for the end, and assert that no byte comes before it; a reset fails."""
         assert self.received == b""
         assert self.sock.recv(1024) == b""
 

@@ -31,7 +31,7 @@ CANARY = request("/canary")
 
 
 class RecordingSink:
-    """A place for content that remembers what was done to it, and fails where it is told to."""
+    """A sink that records the calls made to it, and fails where the test wants it to."""
 
     def __init__(self, fails_at: str = "") -> None:
         self.fails_at = fails_at
@@ -82,12 +82,12 @@ def posting(sink: RecordingSink) -> Router:
 
 
 def shrink_buffers(client: Client) -> None:
-    """Let the kernel take only little of what the server sends, so that it goes in parts."""
+    """Make the kernel's buffers small, so that the server sends in parts."""
     client.connection.handle.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
 
 
 def connect_tcp(server: Harness) -> Client:
-    """Make a connection over TCP, where a reset can be told from an end; its buffers are small."""
+    """Make a connection over TCP, where a reset differs from an end; its buffers are small."""
     with socket.socket() as listener, socket.socket() as theirs:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
         theirs.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4608)
@@ -107,7 +107,7 @@ def connect_tcp(server: Harness) -> Client:
 
 
 def write(client: Client, octets: bytes) -> int:
-    """Send what the kernel takes, and let the server do nothing yet; return how much that was."""
+    """Send what the kernel takes without running the server; return the number of bytes."""
     try:
         return client.sock.send(octets)
     except BlockingIOError:
@@ -115,7 +115,7 @@ def write(client: Client, octets: bytes) -> int:
 
 
 def read_what_is_there(client: Client) -> tuple[bytes, bool]:
-    """Return what has arrived, and whether the end has; the server does nothing meanwhile."""
+    """Return what has arrived, and whether the end has, without running the server."""
     received = b""
     while True:
         try:
@@ -128,7 +128,7 @@ def read_what_is_there(client: Client) -> tuple[bytes, bool]:
 
 
 def waiting_to_be_read(client: Client) -> int:
-    """Return how many octets the kernel holds for the client."""
+    """Return how many bytes the kernel holds for the client."""
     count = array.array("i", [0])
     fcntl.ioctl(client.sock, termios.FIONREAD, count)
     return count[0]
@@ -140,5 +140,5 @@ def chunks(*pieces: bytes) -> bytes:
 
 
 def in_pieces(octets: bytes, size: int) -> Iterable[bytes]:
-    """Cut octets into pieces."""
+    """Cut bytes into pieces."""
     return (octets[start : start + size] for start in range(0, len(octets), size))

@@ -1,4 +1,4 @@
-"""Runs to be traced: a server in the same thread as the test, and all kinds of clients."""
+"""Runs for a trace: a server in the same thread as the test, and all kinds of clients."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -19,10 +19,10 @@ GET = head("GET", "/echo/hi")
 
 
 class Ticking(Clock):
-    """A clock on which some time has passed whenever somebody looks."""
+    """A clock that advances each time it is read."""
 
     def __call__(self) -> float:
-        """Return the time, which is never the same."""
+        """Return the time, different at each call."""
         self.now += 1.7e-6
         return self.now
 
@@ -58,7 +58,7 @@ def site(
         with patch("tests.support.in_process.Clock", clock), Site(store, subscribers) as server:
             yield server
         assert server.context.access_log is not None
-        server.context.access_log.flush()  # a turn does it, and there is none after the last
+        server.context.access_log.flush()  # each turn flushes, but no turn follows the last one
     finally:
         store.close()
 
@@ -99,7 +99,7 @@ def mixed_run(server: Site) -> None:
 
 
 def upload(server: Site) -> None:
-    """Store a file, by a client that waits to be asked for it."""
+    """Upload a file with Expect: 100-continue."""
     client = server.connect()
     client.send(head("POST", "/files/new", "Expect: 100-continue", "Content-Length: 6"))
     client.send(b"abc")
@@ -108,7 +108,7 @@ def upload(server: Site) -> None:
 
 
 def slow_reader(server: Site) -> None:
-    """Ask for more than the kernel takes at once, and read it late."""
+    """Request more than the kernel takes at once, and read it late."""
     client = server.connect()
     shrink_buffers(client)
     client.send(head("GET", "/files/large") + GET)
@@ -116,7 +116,7 @@ def slow_reader(server: Site) -> None:
 
 
 def one_by_one(trace: Trace) -> EventCallback:
-    """Make a reader that tells a trace each event by itself, as when the loop is held."""
+    """Make a reader that passes events to a trace one by one, as when the loop is held."""
 
     def read(events: list[Event]) -> None:
         for event in events:

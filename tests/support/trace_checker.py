@@ -23,7 +23,7 @@ from reactor.server.state import State
 Event = dict[str, Any]
 
 COMMON = {"ph", "pid", "name"}
-# By phase: what must be there beside the common keys, and what may.
+# By phase: the required keys besides the common ones, and the optional keys.
 KEYS: dict[str, tuple[set[str], set[str]]] = {
     "M": ({"args"}, {"tid"}),
     "X": ({"tid", "ts", "dur"}, {"args", "cat"}),
@@ -36,7 +36,7 @@ KEYS: dict[str, tuple[set[str], set[str]]] = {
     "i": ({"tid", "ts", "s"}, {"args", "cat"}),
 }
 SLICES = {"turn", "select", "handler", "gzip", *CALLBACKS}
-# What may be directly around a slice; a hook that was told without its turn, never.
+# Which slices may directly contain which; a hook reported outside a turn, never.
 AROUND: dict[str, set[str | None]] = {
     "turn": {None},
     "select": {"turn"},
@@ -52,7 +52,7 @@ def faults(text: str, closed: bool = True) -> list[str]:
     found, events = _read(text, closed)
     if not found:
         found = [fault for event in events for fault in _check_keys(event)]
-    if not found:  # the other checks count on the keys
+    if not found:  # the other checks need the keys
         for check in (_times, _nesting, _counters):
             found += check(events)
         found += [*_states(events, closed), *_arrows(events, closed)]
@@ -67,11 +67,11 @@ def events_of(text: str) -> list[Event]:
 
 
 def _read(text: str, closed: bool) -> tuple[list[str], list[Event]]:
-    """Read a trace line by line, and as a whole; both must come to the same."""
+    """Read a trace line by line, and as a whole; both must give the same events."""
     first, *lines = text.splitlines()
     lines = [line.strip() for line in lines if line.strip()]
     if first != "[":
-        return ["the first line is no bracket"], []
+        return ["the first line is not a bracket"], []
     last = lines.pop() if lines and lines[-1] == "]" else None
     if closed and last is None:
         return ["the array is not closed"], []
@@ -124,7 +124,7 @@ def _check_keys(event: Event) -> Iterator[str]:
 
 
 def _track(event: Event) -> object:
-    """Return what a time must not go back on; arrows lie on their thread."""
+    """Return the track within which times must not decrease; arrows belong to their thread."""
     phase = event["ph"]
     if phase in "bne":
         return event["cat"], event["id"]
@@ -170,7 +170,7 @@ def _nesting(events: list[Event]) -> Iterator[str]:
 
 
 def _states(events: list[Event], closed: bool) -> Iterator[str]:
-    """Yield where the states of a connection are no pairs, or follow one another as none may."""
+    """Yield where the states of a connection are unpaired, or follow in an invalid order."""
     stacks: dict[object, list[str]] = defaultdict(list)
     last: dict[object, str] = {}
     for event in events:
@@ -200,7 +200,7 @@ def _states(events: list[Event], closed: bool) -> Iterator[str]:
 
 
 def _arrows(events: list[Event], closed: bool) -> Iterator[str]:
-    """Yield arrows that are no pair, or do not lead from select to a hook.
+    """Yield arrows that are unpaired, or do not lead from select to a hook.
 
     A server that is killed while it writes a turn may leave arrows of that turn without their hooks.
     """
@@ -244,7 +244,7 @@ def _counters(events: list[Event]) -> Iterator[str]:
 
 
 def answers(events: list[Event]) -> list[tuple[str, int, int, int]]:
-    """Return the answers of a trace as the access log has them: connection, request, status, octets."""
+    """Return the answers of a trace as the access log has them: connection, request, status, bytes."""
     return [
         (event["id"], event["args"]["request"], event["args"]["status"], event["args"]["bytes"])
         for event in events

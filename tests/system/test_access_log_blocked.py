@@ -1,4 +1,4 @@
-"""A server answers 10,000 requests whatever its access log is, and reports once what the log did not take."""
+"""A server answers 10,000 requests whatever the state of its access log, and reports dropped lines once."""
 
 import os
 import re
@@ -25,7 +25,7 @@ UNREAD = r"dropped (\d+) access log lines \(stdout is not being read fast enough
 
 
 class Case(NamedTuple):
-    """What standard output is, and the messages about the log that are expected in a whole run."""
+    """A kind of standard output, and the messages about the log that are expected in a whole run."""
 
     stdout: int
     messages: tuple[str, ...]
@@ -89,7 +89,7 @@ def stop(server: ServerProcess) -> list[str]:
 def test_10_000_requests_are_answered_and_the_log_is_reported_once(case: Case) -> None:
     with ServerProcess(stdout=case.stdout, launcher=case.launcher) as server:
         ask(server.port, REQUESTS)
-        assert os.get_blocking(case.stdout), "the mode of the shared description was changed"
+        assert os.get_blocking(case.stdout), "the server changed the mode of the shared file description"
         messages = stop(server)
     # A server whose output is closed says so before its start line, which the harness has read.
     matches = [re.fullmatch(expected, line) for expected, line in zip(case.messages, messages, strict=False)]

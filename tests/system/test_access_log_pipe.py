@@ -1,4 +1,4 @@
-"""A pipe that nobody reads never stops the server: lines are dropped, counted and told of."""
+"""An unread log pipe never blocks the server: lines are dropped, and their number is logged."""
 
 import os
 import re
@@ -17,7 +17,7 @@ MANY = 3000  # lines, more than a pipe holds
 
 
 class Pipe:
-    """A pipe: ``stream`` is the log's end."""
+    """A pipe; the access log writes to ``stream``."""
 
     def __init__(self) -> None:
         self.reading_end, self.writing_end = os.pipe()
@@ -25,7 +25,7 @@ class Pipe:
         self.stream: TextIO = os.fdopen(self.writing_end, "w", encoding="ascii")
 
     def fill(self) -> None:
-        """Write until there is no room for one octet more."""
+        """Write until the pipe is full."""
         os.set_blocking(self.writing_end, False)
         for size in (65536, 1):
             try:
@@ -36,7 +36,7 @@ class Pipe:
         os.set_blocking(self.writing_end, True)
 
     def read(self) -> str:
-        """Return what is in it, or comes to be while it is read."""
+        """Return what the pipe contains, and what is written to it while it is read."""
         pieces = []
         try:
             while octets := os.read(self.reading_end, 65536):
@@ -47,7 +47,7 @@ class Pipe:
 
     def lines(self) -> list[str]:
         text = self.read()
-        assert not text or text.endswith("\n"), "a line is not whole"
+        assert not text or text.endswith("\n"), "a line is incomplete"
         return text.split("\n")[:-1]
 
 
@@ -55,12 +55,12 @@ class Pipe:
 def pipe() -> Iterator[Pipe]:
     one = Pipe()
     yield one
-    os.close(one.reading_end)  # whoever still writes gets an error now
+    os.close(one.reading_end)  # a thread that is still blocked in a write gets an error
     one.stream.close()
 
 
 def in_time(function: Callable[[], object]) -> None:
-    """Call a function that might block for ever; fail when it does, or when it fails."""
+    """Call a function; fail if it raises an exception or does not return in time."""
     failures: list[BaseException] = []
 
     def call() -> None:
@@ -106,7 +106,7 @@ def test_a_pipe_that_nobody_reads_drops_lines_and_says_how_many(
         assert told_dropped(caplog) == [MANY - len(kept)]
         in_time(lambda: client.get("/echo/last"))
         assert len(pipe.lines()) == 1
-        assert told_dropped(caplog) == [MANY - len(kept)], "it is told once"
+        assert told_dropped(caplog) == [MANY - len(kept)], "dropped lines were reported more than once"
 
 
 def test_a_full_pipe_takes_no_part_of_a_line(pipe: Pipe, caplog: pytest.LogCaptureFixture) -> None:
@@ -121,7 +121,7 @@ def test_a_full_pipe_takes_no_part_of_a_line(pipe: Pipe, caplog: pytest.LogCaptu
         assert told_dropped(caplog) == [3]
 
 
-# Pages of a pipe that one line takes: what is free at last is less than the next line needs.
+# How many pages of the pipe one line fills: the space that is left is too small for the next line.
 @pytest.mark.parametrize(
     "fields",
     [

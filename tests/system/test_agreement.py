@@ -1,4 +1,4 @@
-"""One run, told four times: --explain, --trace, /metrics and the access log agree to the request."""
+"""--explain, --trace, /metrics and the access log report the same number of requests for one run."""
 
 import json
 import re
@@ -16,12 +16,12 @@ parser = pytest.importorskip(
     "prometheus_client.parser", reason="prometheus-client is not installed: pip install -e '.[dev]'"
 )
 
-# In words: a request that was answered, or one that was refused.
+# What --explain prints for a request that was answered, or refused.
 TOLD = re.compile(r"(?:\S+ \S+ -> |refused with )([0-9]{3})(?=[,:;]|$)")
 
 
 def live(server: ServerProcess) -> int:
-    """Ask for many things; return for how many."""
+    """Send many different requests; return their number."""
     asked = 0
     for number in range(20):
         client = server.connect()

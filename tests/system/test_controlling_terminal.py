@@ -1,4 +1,4 @@
-"""Log lines on a controlling terminal: what the kernel does to those that write to it."""
+"""Log lines on a controlling terminal: how the kernel treats background processes that write to it."""
 
 import fcntl
 import os

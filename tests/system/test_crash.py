@@ -1,4 +1,4 @@
-"""``kill -9`` in the middle of an upload: the old file is whole, no part is served, nothing is left."""
+"""``kill -9`` during an upload: the old file stays complete, and no partial file is served or left."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 
 
 def leftovers(directory: Path) -> list[Path]:
-    """Return the files that are not one of those that the test has made."""
+    """Return the files that the test did not create."""
     known = {directory / "file", directory / "below" / "file"}
     return [path for path in directory.rglob("*") if path.is_file() and path not in known]
 
@@ -34,7 +34,7 @@ def has_written(directory: Path, size: int) -> Callable[[], bool]:
 
 
 def upload_half(server: ServerProcess, directory: Path, path: str = "/files/file") -> ClientConnection:
-    """Begin an upload; return when half of it is on the disk."""
+    """Begin an upload; return when half of it is on disk."""
     client = server.connect()
     client.send_head("POST", path, LENGTH)
     client.send(HALF)
@@ -48,7 +48,7 @@ def test_a_kill_in_the_middle_of_an_upload_leaves_the_old_file_whole(directory: 
         assert server.get("/files/file").content == OLD
         server.kill()
     assert (directory / "file").read_bytes() == OLD
-    assert leftovers(directory), "the kill has come too late to show anything"
+    assert leftovers(directory), "the process was killed after the upload had ended"
     with ServerProcess("--directory", str(directory)) as server:
         assert leftovers(directory) == []
         assert server.get("/files/file").content == OLD

@@ -1,4 +1,4 @@
-"""The mission's requests, made by curl: a client that nobody here has written."""
+"""Requests for the endpoints of all stages, sent by curl, a client that is independent of this project."""
 
 import gzip
 import shutil

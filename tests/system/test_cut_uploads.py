@@ -1,4 +1,4 @@
-"""Many uploads at once, each cut at a random point: no file is wrong, and none is a part of one."""
+"""Many concurrent uploads, each cut at a random point: no file is wrong or partial."""
 
 import random
 import signal
@@ -16,7 +16,7 @@ NAMES = 10
 
 
 def content_of(number: int) -> bytes:
-    """Return what upload ``number`` would store: told apart by every line of it."""
+    """Return the body of upload ``number``: each line contains the number."""
     return (b"%08d\n" % number) * (SIZE // 9)
 
 
@@ -26,7 +26,7 @@ def head_of(number: int, length: int, chunked: bool) -> bytes:
 
 
 def send_a_part(port: int, number: int, share: float) -> None:
-    """Send so much of an upload, and be gone; all of it where ``share`` is 1."""
+    """Send a share of an upload, and disconnect; if ``share`` is 1, send all and wait for the response."""
     content = content_of(number)
     chunked = number % 3 == 0
     body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(content), content) if chunked else content

@@ -1,4 +1,4 @@
-"""The extra "fast": gzip by isal where it is installed, and the same server without it."""
+"""The extra "fast": gzip by isal if it is installed; otherwise the server behaves the same."""
 
 import gzip
 import subprocess

@@ -1,4 +1,4 @@
-"""Large files pass through: memory stays flat, and others are answered meanwhile."""
+"""Transfers of large files: memory use stays constant, and other requests are answered at the same time."""
 
 import hashlib
 import os
@@ -14,7 +14,7 @@ from tests.support.in_process import parse_response
 from tests.support.process import TIMEOUT, ClientConnection, ServerProcess, head
 
 MIB = 1 << 20
-GROWTH = 16 * MIB  # octets of resident memory that the server may grow by
+GROWTH = 16 * MIB  # bytes by which the server's resident memory may grow
 NOISE = os.urandom(MIB)
 SIZES = [
     pytest.param(64 * MIB, id="64 MiB"),
@@ -23,15 +23,15 @@ SIZES = [
 
 
 def block(number: int) -> bytes:
-    """Return one MiB that no other block is equal to."""
+    """Return one MiB that differs from every other block."""
     return number.to_bytes(8, "big") + NOISE[8:]
 
 
 class Transfer:
-    """One large transfer on one connection, and small requests one after another on a second.
+    """A large transfer on one connection, and a sequence of small requests on another.
 
-    ``step`` moves some octets of the large one, and returns how many. Neither waits for the other:
-    the small request is on its way while octets of the large one are.
+    ``step`` transfers some bytes of the large one, and returns how many. Neither waits for the other:
+    each small request is in transit during the large transfer.
     """
 
     def __init__(self, server: ServerProcess, large: ClientConnection, size: int) -> None:
@@ -42,7 +42,7 @@ class Transfer:
         self.large = large
         self.size = size
         self.done = 0
-        self.answered_at: list[int] = []  # where the large transfer stood at each small answer
+        self.answered_at: list[int] = []  # the progress of the large transfer at each small response
 
     def run(self, events: int, step: Callable[[socket.socket, int], int]) -> None:
         self.large.sock.setblocking(False)
@@ -52,7 +52,7 @@ class Transfer:
             self.small.send(head("GET", "/echo/small"))
             while self.done < self.size:
                 ready = selector.select(TIMEOUT)
-                assert ready, f"nothing moves at {self.done} of {self.size} octets"
+                assert ready, f"the transfer stalls at {self.done} of {self.size} bytes"
                 for key, _ in ready:
                     if key.fileobj is self.large.sock:
                         self.done += step(self.large.sock, self.done)
@@ -77,7 +77,7 @@ class Transfer:
 
     def assert_others_were_answered_meanwhile(self) -> None:
         places = {done for done in self.answered_at if 0 < done < self.size}
-        assert len(places) >= 10, f"small requests were answered at {sorted(places)} of {self.size} octets"
+        assert len(places) >= 10, f"small requests were answered at {sorted(places)} of {self.size} bytes"
 
 
 class Uploading:
@@ -105,7 +105,7 @@ class Downloading:
 
     def __call__(self, sock: socket.socket, done: int) -> int:
         octets = sock.recv(256 * 1024)
-        assert octets, f"closed at {done} octets"
+        assert octets, f"closed after {done} bytes"
         self.hash.update(octets)
         return len(octets)
 
@@ -146,7 +146,7 @@ def test_a_download_keeps_memory_flat_and_others_are_answered_meanwhile(tmp_path
         downloading.hash.update(client.received)
         transfer.done, client.received = len(client.received), b""
         transfer.run(selectors.EVENT_READ, downloading)
-        assert client.get("/echo/next").content == b"next"  # not an octet too many came
+        assert client.get("/echo/next").content == b"next"  # not one byte too many was received
     stored.unlink()
     assert downloading.hash.hexdigest() == expected.hexdigest()
     transfer.assert_memory_stayed_flat()

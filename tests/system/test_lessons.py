@@ -1,4 +1,4 @@
-"""Every command of the course is run, and what it says one sees is seen; figures are masked."""
+"""Every command of the course is run, and its output is as shown there; figures are masked."""
 
 import re
 import shlex
@@ -23,7 +23,7 @@ def mask(line: str) -> str:
 
 @pytest.fixture
 def server() -> Iterator[ServerProcess]:
-    """Start the server of the course, on free ports; one for each lesson, so that none sees another."""
+    """Start the server of the course on free ports, one for each lesson, so that lessons are independent."""
     words = shlex.split(START)
     assert words[:3] == ["python3", "-m", "reactor"]
     options = [word for word in words[3:] if word != "--inspect"]

@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.process import ROOT, Lines, environment
 
-# Builds run without a network, by what is installed; older versions need the package "wheel", too.
+# Builds run offline, with the installed tools; older versions need the package "wheel", too.
 pytest.importorskip("setuptools", "70.1", reason="setuptools 70.1 or later is not installed")
 
 TIMEOUT = 600.0  # seconds; for the builds and the default tests, too
@@ -240,4 +240,7 @@ def test_the_zip_application_reports_an_error_by_its_exit_code(elsewhere: Path, 
     done = subprocess.run(
         command, cwd=elsewhere, env=environment(), capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stderr) == (3, "reactor: cannot share missing: No such file or directory\n")
+    assert (done.returncode, done.stderr) == (
+        3,
+        "reactor: cannot share directory 'missing': No such file or directory\n",
+    )

@@ -11,14 +11,14 @@ import pytest
 from tests.support.process import ROOT, run_command
 from tests.unit.cli.test_start_errors import NOT_STARTED, assert_one_line
 
-# Run at the start of every Python whose search path has it.
+# Every Python that has it in its search path runs it at startup.
 PRETEND = "import sys\nsys.version_info = (3, 10, 12, 'final', 0)\nsys.dont_write_bytecode = True\n"
 REASON = "reactor: Python 3.11 or newer is required; this is 3.10.12"
 SCRIPT = "import sys\nfrom reactor.cli.main import main\nsys.exit(main())\n"
 
 
 def old_pythons() -> list[str]:
-    """Find Pythons that are too old, where there are any."""
+    """Find installed Pythons that are too old, if any."""
     names = ["pypy3", "python2", *(f"python3.{minor}" for minor in range(11))]
     found = [path for path in map(shutil.which, names) if path is not None]
     is_old = "import sys; print(sys.version_info < (3, 11))"
@@ -90,7 +90,7 @@ def test_the_check_agrees_with_the_package() -> None:
 def test_a_real_old_python_says_so() -> None:
     pythons = old_pythons()
     if not pythons:
-        pytest.skip("there is no Python older than 3.11 here")
+        pytest.skip("Python older than 3.11 is not installed")
     for python in pythons:
         done = run_command(python, "-m", "reactor", "--help", PYTHONDONTWRITEBYTECODE="1")
         assert_one_line(

@@ -1,4 +1,4 @@
-"""Every stage of the mission, over real sockets, with the server started as a user starts it."""
+"""The features of each stage, over real sockets, with the server started as a user starts it."""
 
 import gzip
 import socket
@@ -83,7 +83,7 @@ def test_stage_5_no_user_agent_is_empty_content(connection: ClientConnection) ->
 def test_stage_6_connections_are_served_at_once(server: ServerProcess) -> None:
     connections = [server.connect() for _ in range(20)]
     for connection in connections:
-        connection.send(b"GET /echo/half")  # each of them is in the middle of its request
+        connection.send(b"GET /echo/half")  # each of them has sent a part of its request
     for number, connection in reversed(list(enumerate(connections))):
         connection.send(f"-{number} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
         assert connection.answer().content == f"half-{number}".encode()

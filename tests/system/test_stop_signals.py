@@ -1,4 +1,4 @@
-"""Signals to a real process: nothing that was received is lost, whatever the server does at the moment."""
+"""Signals to a real process: no received request is lost, whatever the server is doing at that moment."""
 
 import fcntl
 import os
@@ -17,7 +17,7 @@ import pytest
 from tests.support.process import ANNOUNCE, TIMEOUT, ClientConnection, ServerProcess, head
 from tests.unit.inspector.microscope import NOTE
 
-# A handler that blocks the loop until something writes to a FIFO; to open it is to know that it blocks.
+# A handler that blocks the loop until something writes to a FIFO; opening the FIFO waits for that.
 PROGRAM = """
 import sys
 from reactor import LiveStream, Response, Router, serve

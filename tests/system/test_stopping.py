@@ -9,10 +9,10 @@ import pytest
 
 from tests.support.process import ClientConnection, ServerProcess, head
 
-SIZE = 16 << 20  # more than the kernel takes at once of what nobody reads
+SIZE = 16 << 20  # more than the socket buffers hold while the client does not read
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
-# Nothing ends by itself here but a last answer's wait for its client to close, which most clients of these
-# tests do not do.
+# No timeout expires here except for the one after a last response, because most clients of these tests do
+# not close.
 FOR_EVER = ["--shutdown-timeout", "3600", "--keep-alive-timeout", "3600", "--first-octet-timeout", "3600"]
 FOR_EVER += ["--linger-timeout", "0.1"]
 
@@ -20,7 +20,7 @@ FOR_EVER += ["--linger-timeout", "0.1"]
 @pytest.fixture
 def directory(tmp_path: Path) -> Iterator[Path]:
     with (tmp_path / "large").open("wb") as file:
-        file.truncate(SIZE)  # all zeros, and no space taken
+        file.truncate(SIZE)  # a sparse file of zeros
     yield tmp_path
     (tmp_path / "large").unlink()
 
@@ -30,7 +30,7 @@ def serve(directory: Path, *options: str) -> ServerProcess:
 
 
 def begin_download(server: ServerProcess) -> ClientConnection:
-    """Begin a download that does not end before it is read."""
+    """Begin a download that cannot end before the client reads it."""
     client = server.connect(receive_buffer=4096)
     client.send_head("GET", "/files/large")
     assert f"Content-Length: {SIZE}".encode() in client.read_head()
@@ -54,7 +54,7 @@ def read_exactly(client: ClientConnection, size: int) -> bytearray:
     client.received = b""
     while len(content) < size:
         octets = client.sock.recv(1 << 18)
-        assert octets, f"closed at {len(content)} of {size} octets"
+        assert octets, f"closed after {len(content)} of {size} bytes"
         content += octets
     return content
 
@@ -107,7 +107,7 @@ def test_idle_connections_and_silent_ones_are_closed_at_the_first_signal(directo
     with serve(directory) as server:
         idle = [make_idle(server) for _ in range(3)]
         silent = [server.connect() for _ in range(3)]
-        make_idle(server)  # comes after the silent ones, so they are accepted
+        make_idle(server)  # accepted after the silent ones, so these are accepted, too
         download = begin_download(server)
         server.send_signal(signal.SIGTERM)
         for client in idle + silent:
@@ -144,7 +144,7 @@ def test_an_upload_finishes_after_the_first_signal(directory: Path) -> None:
 def test_a_request_that_has_begun_is_answered_after_the_first_signal(directory: Path) -> None:
     with serve(directory) as server:
         idle, half = make_idle(server), server.connect()
-        # The first is answered in the turn in which the beginning of the second is read.
+        # The first request is answered in the turn that reads the beginning of the second.
         half.send(head("GET", "/echo/first") + b"GET /echo/second HTTP/1.1\r\n")
         assert half.answer().content == b"first"
         stop(server, idle)

@@ -1,4 +1,4 @@
-"""A thousand clients of a process that is stopped for 30 s under load, ten times: none of them is lost."""
+"""A thousand clients of a process that is suspended for 30 s under load, ten times: all are answered."""
 
 import select
 import signal
@@ -9,13 +9,13 @@ import pytest
 
 from tests.support.process import ClientConnection, ServerProcess, head
 
-ROUNDS, SECONDS = 10, 30.0  # longer than the timeouts of heads, bodies and first bytes
+ROUNDS, SECONDS = 10, 30.0  # longer than the timeouts for heads, bodies and first bytes
 EACH = 200  # clients of each of five kinds
 BODY = b"x" * 3000
 
 
 class Load(threading.Thread):
-    """Clients that send one request after the other, and each the next one while the server is stopped."""
+    """Clients that send one request after another, and the next one while the server is suspended."""
 
     def __init__(self, clients: list[ClientConnection]) -> None:
         super().__init__(daemon=True)
@@ -25,7 +25,7 @@ class Load(threading.Thread):
         self.failed: list[str] = []
 
     def run(self) -> None:
-        """Have the clients ask, all of them at once, until the end."""
+        """Let all clients send requests concurrently until the end."""
         while not self.ended.is_set():
             for number, client in enumerate(self._clients):
                 client.send_head("GET", f"/echo/{number}")

@@ -1,4 +1,4 @@
-"""--trace of a real server: mixed clients, ends of every kind, and what keeps it from starting."""
+"""--trace of a real server: mixed clients, every kind of exit, and errors that prevent the start."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ def options(tmp_path: Path, *more: str) -> tuple[str, ...]:
 
 
 def mixed_run(server: ServerProcess) -> None:
-    """Let all kinds of clients come, and wait for what each is answered."""
+    """Connect clients of all kinds, and wait for the response to each."""
     client = server.connect()
     client.send(head("GET", "/echo/hi") * 20)
     assert [client.answer().status for _ in range(20)] == [200] * 20
@@ -69,12 +69,12 @@ def test_what_is_left_by_a_kill_passes_the_checker(tmp_path: Path) -> None:
     with ServerProcess(*options(tmp_path)) as server:
         mixed_run(server)
         server.get("/")
-        server.get("/")  # begins when the turn of the one before has ended
+        server.get("/")  # begins after the turn of the previous one
         server.kill()
         lines = server.stdout.rest()
     told = answers(check(tmp_path, closed=False))
     assert len(told) > MANY
-    assert len(set(logged(lines)) - set(told)) <= 1, "only what the last turn did may be missing"
+    assert len(set(logged(lines)) - set(told)) <= 1, "events from before the last turn are missing"
 
 
 @pytest.mark.parametrize("count", range(3))
@@ -97,7 +97,7 @@ def test_a_trace_ends_at_its_limit_and_the_server_goes_on(tmp_path: Path) -> Non
         line = server.stderr.next()
         server.kill()
         assert server.stderr.rest() == []
-    assert line == f"reactor: the trace {tmp_path / 'trace'} has grown to its limit, and ends"
+    assert line == f"reactor: trace {tmp_path / 'trace'}: size limit reached, tracing stopped"
     assert 32 << 10 < (tmp_path / "trace").stat().st_size <= 64 << 10
     assert check(tmp_path)[-1]["args"] == {"reason": "full"}
 
@@ -112,7 +112,7 @@ def test_a_disk_without_room_ends_the_trace_and_not_the_server(tmp_path: Path) -
         line = server.stderr.next()
         server.kill()
         assert server.stderr.rest() == []
-    assert line == f"reactor: the trace {tmp_path / 'trace'} breaks off: File too large"
+    assert line == f"reactor: trace {tmp_path / 'trace'}: write failed, tracing stopped: File too large"
     assert answers(check(tmp_path, closed=False))
 
 
@@ -121,7 +121,9 @@ def test_a_full_disk_from_the_beginning(tmp_path: Path) -> None:
         assert server.get("/").status == 200
         assert server.get("/").status == 200
         server.kill()
-        assert server.stderr.rest() == ["reactor: the trace /dev/full breaks off: No space left on device"]
+        assert server.stderr.rest() == [
+            "reactor: trace /dev/full: write failed, tracing stopped: No space left on device"
+        ]
 
 
 @pytest.mark.parametrize("name", ["missing/trace", "", "."])
@@ -129,7 +131,7 @@ def test_a_file_that_cannot_be_opened_keeps_the_server_from_starting(tmp_path: P
     path = f"{tmp_path}/{name}"
     done = run("--port", "0", "--trace", path)
     assert done.returncode == 3
-    assert done.stderr.startswith(f"reactor: cannot write the trace {path!r}: ")
+    assert done.stderr.startswith(f"reactor: cannot write the trace file {path!r}: ")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
 

@@ -1,4 +1,4 @@
-"""Downloads and uploads by clients that nobody here has written: curl, wget, aria2."""
+"""Downloads and uploads by clients that are independent of this project: curl, wget, aria2."""
 
 import gzip
 import os
@@ -126,7 +126,7 @@ def test_wget_goes_on_with_a_download(server: ServerProcess, tmp_path: Path) -> 
     (tmp_path / "large").write_bytes(CONTENT[:3_210_000])
     run("wget", "-q", "-c", f"{server.url}/files/large", cwd=tmp_path)
     assert (tmp_path / "large").read_bytes() == CONTENT
-    run("wget", "-q", "-c", f"{server.url}/files/large", cwd=tmp_path)  # 416: there is no more
+    run("wget", "-q", "-c", f"{server.url}/files/large", cwd=tmp_path)  # 416: the file is already complete
     assert (tmp_path / "large").read_bytes() == CONTENT
 
 

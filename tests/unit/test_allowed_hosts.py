@@ -112,9 +112,9 @@ def test_every_head_is_checked_whether_or_not_it_is_cached() -> None:
         for _ in range(5):
             for host, expected in (("a.test", 200), ("b.test", 403), ("localhost", 200)):
                 assert status(client, host) == expected
-                # Here the rest of the head is in the cache, and the target is not.
+                # Here the rest of the head is cached, but not the target.
                 assert status(client, host, "HEAD") == expected
-                # Here a last line follows on what is in the cache.
+                # Here one more line follows the cached part.
                 assert status(client, host, "GET", "X-A: 1") == expected
         assert server.context.head_reader.heads
         for octets, read in server.context.head_reader.heads.items():

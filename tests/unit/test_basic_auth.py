@@ -1,4 +1,4 @@
-"""Basic authentication, over sockets: who gets 401, for what, and what a 401 gives away."""
+"""Basic authentication, over sockets: which requests get 401, and what a 401 reveals."""
 
 import logging
 import unicodedata
@@ -46,10 +46,10 @@ def ask(client: Client, method: str, path: str, *lines: str, content: bytes = b"
     return answer
 
 
-# Who may do what: the table in the docstring of basic_auth.
+# Which requests are allowed: the table in the docstring of basic_auth.
 
 TABLE = [
-    # auth, upload, who asks, and the statuses of GET and POST
+    # auth, upload, the user, and the statuses of GET and POST
     (None, None, None, 200, 201),
     (READER, None, None, 401, 401),
     (READER, None, READER, 200, 201),
@@ -132,7 +132,7 @@ def test_a_route_added_while_serving_needs_credentials_too() -> None:
         assert ask(client, "GET", "/late", basic(READER)).content == b"late"
 
 
-# The challenge, and before it nothing is read.
+# The challenge; the body is not read before it.
 
 
 def test_a_401_has_a_challenge_and_says_why(store: Store) -> None:
@@ -141,9 +141,9 @@ def test_a_401_has_a_challenge_and_says_why(store: Store) -> None:
         absent, wrong = ask(client, "GET", "/"), ask(client, "GET", "/", basic("anna:wrong"))
         upload = ask(server.connect(), "POST", "/files/x", basic(READER), content=b"x")
     assert absent.headers["www-authenticate"] == wrong.headers["www-authenticate"] == CHALLENGE
-    assert absent.content == b"a user and a password are needed\n"
-    assert wrong.content == b"the user or the password is wrong\n"
-    # Another realm, so that a browser asks anew instead of giving what it has.
+    assert absent.content == b"authentication required\n"
+    assert wrong.content == b"wrong user or password\n"
+    # Another realm, so that a browser prompts again instead of sending its credentials.
     assert upload.headers["www-authenticate"] == 'Basic realm="Reactor, changes", charset="UTF-8"'
 
 
@@ -153,7 +153,7 @@ def test_no_content_of_a_stranger_is_taken(store: Store, tmp_path: Path, path: s
     with Harness(protected(READER, None, store)) as server:
         client = server.connect()
         client.send(request(path, framing, "Expect: 100-continue", method="POST"))
-        answer = client.assert_responds(401)  # and not 100 before it
+        answer = client.assert_responds(401)  # without 100 (Continue)
     assert answer.headers["connection"] == "close"
     assert [each.name for each in tmp_path.iterdir()] == ["there"]
 
@@ -166,7 +166,7 @@ def test_a_connection_goes_on_after_a_401_without_content(store: Store) -> None:
         assert [answer.status for answer in client.responses()] == [401, 200, 401, 401, 200]
 
 
-# What shows a password, and what does not.
+# Valid and invalid credentials.
 
 
 @pytest.mark.parametrize("scheme", ["Basic ", "basic ", "BASIC ", "bAsIc   "])
@@ -302,7 +302,7 @@ def test_a_refusal_is_logged_and_no_password_is(layout: str, caplog: pytest.LogC
             ask(client, "GET", "/", line)
         ask(client, "POST", "/", basic("anna:hunter2"), content=b"x")
     logged = log.getvalue() + caplog.text
-    assert "401 the user or the password is wrong" in caplog.text
+    assert "401 wrong user or password" in caplog.text
     assert len(log.getvalue().splitlines()) == 5
     for secret in ("hunter2", "horse", RIGHT, b64encode(b"anna:hunter2").decode()):
         assert secret not in logged
@@ -315,7 +315,7 @@ def test_a_router_without_a_guard_finds_the_very_routes_that_were_added() -> Non
         assert routes.resolve("GET", [""])[0] is routes.resolve("GET", [""])[0]
 
 
-# Passwords that are replaced while the server runs.
+# Replacing passwords while the server runs.
 
 NEW_READER, NEW_WRITER = "anna:new horse", "bert:new battery"
 
@@ -369,6 +369,6 @@ def test_no_password_is_added_where_there_is_none(auth: str | None, upload: str 
     assert isinstance(routes, AuthRouter)
     for name, before in (("auth", auth), ("auth_upload", upload)):
         if before is None:
-            with pytest.raises(ValueError, match="replaced, but not added"):
+            with pytest.raises(ValueError, match="cannot add a password"):
                 routes.replace_passwords(**{name: digest(NEW_READER)})
     routes.replace_passwords()

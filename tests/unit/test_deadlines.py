@@ -1,4 +1,4 @@
-"""Deadlines: moved for free, called once and in order, and no stale entries left behind."""
+"""Deadlines: cheap to move, called once and in order, and stale entries are removed."""
 
 import random
 from math import inf
@@ -7,12 +7,12 @@ import pytest
 
 from reactor.deadlines import Deadlines
 
-# The heap may hold as many dead entries as living ones, and a few more.
+# The heap may hold as many stale entries as live ones, and a few more.
 FEW = 200
 
 
 class Item:
-    """What is scheduled, and nothing else."""
+    """A minimal object that can be scheduled."""
 
     def __init__(self, name: str = "", deadline: float = inf) -> None:
         self.name = name
@@ -38,7 +38,7 @@ def move(deadlines: Deadlines[Item], item: Item, when: float) -> None:
 
 
 def take(deadlines: Deadlines[Item], now: float) -> list[Item]:
-    """Take out who is due, and let them have no other deadline."""
+    """Remove the handlers that are due; they set no new deadline."""
     taken = []
     for item in deadlines.due(now):
         item.deadline = inf
@@ -128,13 +128,13 @@ def test_a_deadline_moved_to_never_does_not_come_up() -> None:
     assert len(deadlines) == 0
 
 
-# What is left behind.
+# Stale entries.
 
 
 @pytest.mark.parametrize("times", ["rising", "falling", "equal"])
 def test_a_hundred_thousand_short_lives_leave_nothing_behind(times: str) -> None:
     deadlines: Deadlines[Item] = Deadlines()
-    schedule(deadlines, 5)  # so that nothing later is found dead by looking at the earliest
+    schedule(deadlines, 5)  # so that looking at the earliest finds no later stale entry
     most = 0
     for number in range(100_000):
         item = Item(deadline={"rising": 10 + number, "falling": 1e6 - number, "equal": 10}[times])
@@ -198,7 +198,7 @@ def test_two_that_come_and_go_at_one_time_leave_nothing_behind(stays: int, passe
     assert take(deadlines, 10)[1:] == [staying]
 
 
-# All of it, against the simplest thing that could be right.
+# Comparison with a simple reference implementation.
 
 
 @pytest.mark.parametrize("seed", range(5))

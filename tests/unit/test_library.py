@@ -1,15 +1,16 @@
-"""The ten lines of a user's own server, exactly as the README shows them."""
+"""The examples of the library, exactly as the READMEs show them."""
 
 import re
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
 import reactor
 from tests.support.process import ROOT, ServerProcess
 
-# The example has a port, which may be taken here: whatever Python runs in this environment binds
-# another one instead, and prints which one. Not a letter of the example itself is changed.
+# The port in the example may be in use: every Python process in this environment binds a free port instead,
+# and prints it. The example itself is unchanged.
 ANY_PORT = """\
 import socket
 import sys
@@ -26,34 +27,48 @@ socket.socket.bind, socket.socket.listen = bind, listen
 """
 
 
-def documented_lines() -> str:
-    """Return the README's first Python block that serves; without a README, the package's docstring."""
-    readme = ROOT / "README.md"
-    if not readme.exists():
+def example_in(name: str) -> str:
+    """Return the first Python block of a document; without the README, the docstring of the package."""
+    document = ROOT / name
+    if not document.exists():
         text = reactor.__doc__ or ""
         return text[text.index("from reactor") :]
-    blocks = re.findall(r"^```python\n(.*?)^```$", readme.read_text(), re.MULTILINE | re.DOTALL)
-    serving = [block for block in blocks if "serve(" in block]
-    assert serving, "the README has no Python block that serves"
-    return str(serving[0])
+    blocks = re.findall(r"^```python\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
+    assert blocks, f"{name} has no Python block"
+    return str(blocks[0])
+
+
+def serve_example(name: str, folder: Path) -> ServerProcess:
+    (folder / "sitecustomize.py").write_text(ANY_PORT)
+    (folder / "example.py").write_text(example_in(name))
+    search = {"PYTHONPATH": f"{folder}:{ROOT}"}
+    return ServerProcess(command=(str(folder / "example.py"),), extra=search)
 
 
 @pytest.mark.system
 def test_ten_lines_make_a_server(tmp_path: Path) -> None:
-    lines = documented_lines()
-    assert len([line for line in lines.strip().splitlines() if line]) <= 10
-    (tmp_path / "sitecustomize.py").write_text(ANY_PORT)
-    (tmp_path / "example.py").write_text(lines)
-    search = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    with ServerProcess(command=(str(tmp_path / "example.py"),), extra=search) as server:
+    assert len([line for line in example_in("README.md").strip().splitlines() if line]) <= 10
+    with serve_example("README.md", tmp_path) as server:
         answer = server.get("/hello/World")
         assert (answer.status, answer.content) == (200, b"Hello, World!\n")
         assert server.get("/hello").status == 404
         assert server.get("/").status == 404
 
 
+@pytest.mark.system
+def test_the_example_of_the_library_works(tmp_path: Path) -> None:
+    with serve_example("reactor/README.md", tmp_path) as server:
+        assert server.get("/items/12").content == b"item 12\n"
+        assert server.get("/items/x").status == 400
+        url = server.url + "/messages"
+        with urlopen(url, timeout=20) as stream:
+            with urlopen(url, b"hello", timeout=20) as answer:
+                assert (answer.status, answer.read()) == (202, b"sent to 1 clients\n")
+            assert stream.read(5) == b"hello"
+
+
 def test_the_readme_and_the_package_show_the_same_lines() -> None:
-    assert documented_lines().strip() in (reactor.__doc__ or "")
+    assert example_in("README.md").strip() in (reactor.__doc__ or "")
 
 
 def test_all_that_the_package_names_is_there() -> None:

@@ -49,7 +49,7 @@ def test_to_remove_twice_is_to_remove_once() -> None:
         assert harness.selector.told == Counter(register=1, unregister=1)
 
 
-# What the selector is told.
+# Calls to the selector.
 
 
 def test_being_called_tells_the_selector_nothing() -> None:
@@ -195,7 +195,9 @@ def test_an_exception_costs_its_handler_the_place_and_nobody_else(
         assert calls.count("a failure") == 1
         assert [call for call in calls if call[0] == "b"] == ["b readable", "b writable", "b deadline"]
         assert harness.turn() == ["b writable"]
-        assert [record.getMessage() for record in caplog.records] == ["<a> failed, and is removed"]
+        assert [record.getMessage() for record in caplog.records] == [
+            "unhandled exception in <a>, which is removed"
+        ]
         assert "RuntimeError: planted" in caplog.text
 
 
@@ -222,7 +224,7 @@ def test_an_exception_on_the_way_out_is_logged_and_stops_nobody(caplog: pytest.L
         broken.then = {"readable": breaks, "failure": breaks}
         assert harness.turn() == ["a readable", "a failure", "b readable"]
         assert harness.turn() == []
-        assert "<a> failed again on its way out" in caplog.text
+        assert "exception in on_failure() of <a>" in caplog.text
 
 
 def test_a_handler_that_closed_its_handle_before_it_failed_is_removed_all_the_same() -> None:

@@ -15,9 +15,9 @@ from tests.support.loop import ReactorHarness, Recorder
 def refuse(
     harness: ReactorHarness, step: str, name: str, drops: bool, error: Exception
 ) -> Callable[[], None]:
-    """Have the selector fail in a step for one event handler; return what mends it.
+    """Make the selector fail in a step for one event handler; return a function that repairs it.
 
-    Those of ``selectors`` drop a handle that they could not modify.
+    The selectors of ``selectors`` unregister a handle that they could not modify.
     """
     original: Callable[..., selectors.SelectorKey] = getattr(harness.selector, step)
 
@@ -58,7 +58,7 @@ def test_a_handle_that_cannot_be_modified_costs_its_handler_the_place(
         handler.then[hook] = wants(handler, Interest.BOTH)
         assert set(harness.turn()) == {f"a {hook}", "a failure", "b readable"}
         assert registered_names(harness) == ["b"]
-        assert "<a> failed" in caplog.text
+        assert "unhandled exception in <a>" in caplog.text
         other.then["readable"] = lambda: None
         other.interest = Interest.WRITE
         harness.reactor.refresh(other)

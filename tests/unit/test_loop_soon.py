@@ -1,4 +1,4 @@
-"""Handlers that ask to be called soon: once, in the next turn, in the order in which they asked."""
+"""``Reactor.soon``: handlers are called once, in the next turn, in order."""
 
 from functools import partial
 

@@ -194,7 +194,7 @@ def test_a_stop_lets_the_present_turn_be_the_last() -> None:
         assert harness.calls == ["d readable"]
 
 
-# A process that was suspended: its clock has moved on, and bytes have come in the meantime.
+# A suspended process: the clock has advanced, and bytes have arrived.
 
 
 def test_bytes_that_came_while_it_was_suspended_count_before_the_deadline() -> None:

@@ -1,4 +1,4 @@
-"""Routing: which function answers, with which parts of the path; and who is refused."""
+"""Routing: the handler and path parameters of a request, and the errors."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from tests.support.requests import request
 
 
 def routes_for(*patterns: str) -> Router:
-    """Make routes whose answer tells their pattern, and the parts that it named."""
+    """Make routes whose responses contain their pattern and the path parameters."""
     routes = Router()
     for pattern in patterns:
 
@@ -138,7 +138,7 @@ def test_what_no_pattern_fits_is_not_found(pattern: str, target: str) -> None:
     assert_responds(404, routes_for(pattern), "GET", target)
 
 
-# Patterns that cannot be.
+# Invalid patterns.
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_pattern_that_cannot_be_is_refused(pattern: str) -> None:
     ("first", "second"), [("/{x}", "/{y}"), ("/{x...}", "/{y...}"), ("/{x}/a", "/{y}/b")]
 )
 def test_one_place_has_one_name(first: str, second: str) -> None:
-    with pytest.raises(ValueError, match="another name"):
+    with pytest.raises(ValueError, match="another pattern"):
         routes_for(first, second)
 
 
@@ -166,7 +166,7 @@ def test_a_second_handler_for_the_same_is_refused(pattern: str) -> None:
 
 @pytest.mark.parametrize("method", ["get", "BREW", "CONNECT", ""])
 def test_a_route_for_a_method_that_is_none_is_refused(method: str) -> None:
-    with pytest.raises(ValueError, match="methods"):
+    with pytest.raises(ValueError, match="invalid method"):
         Router().route(method, "/")
 
 
@@ -250,7 +250,7 @@ def test_head_may_have_a_handler_of_its_own() -> None:
     assert "x-own" not in ask(routes, "GET", "/").headers
 
 
-# Where content goes.
+# Sinks.
 
 
 def taking(limit: int) -> Router:
@@ -295,7 +295,7 @@ def test_a_route_that_is_added_while_serving_is_found_though_its_path_was_asked_
     routes = Router()
     with Harness(routes) as server:
         client = server.connect()
-        for _ in range(4):  # more than it takes until the head and its route are cached
+        for _ in range(4):  # until the head and its route are cached, and more
             client.send(request("/late"))
             client.assert_responds(404)
         assert server.context.head_reader.heads

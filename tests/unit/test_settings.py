@@ -1,4 +1,4 @@
-"""Settings: the defaults that users may rely on, and the values that are out of range."""
+"""Settings: the published defaults, and values that are out of range."""
 
 from dataclasses import Field, FrozenInstanceError, fields
 from math import inf, nan
@@ -45,7 +45,7 @@ DEFAULTS = {
     "date_header": True,
 }
 
-# Of these, nothing at all is a value: no content, no space kept free, no rate, no time to finish.
+# Settings for which 0 is valid: no body, no space kept free, no minimum rate, no delay.
 ZERO_IS_A_VALUE = {
     "max_body",
     "min_free_space",
@@ -64,8 +64,8 @@ def test_the_default_is_as_published(name: str, value: float) -> None:
 
 @every_limit
 def test_a_limit_has_a_unit_a_group_and_a_reason(each: Field[Any]) -> None:
-    assert each.metadata["unit"] in ("octets", "octets/s", "fields", "connections", "requests", "seconds")
-    assert each.metadata["group"] in ("requests", "deadlines", "shares")
+    assert each.metadata["unit"] in ("bytes", "bytes/s", "fields", "connections", "requests", "seconds")
+    assert each.metadata["group"] in ("limits", "timeouts", "advanced", "logging")
     assert len(each.metadata["help"]) > 10
 
 
@@ -99,7 +99,7 @@ def test_a_number_that_no_clock_or_counter_holds_is_refused(each: Field[Any]) ->
 
 @pytest.mark.parametrize(("low", "high"), [(10, 10), (11, 10), (1 << 18, 1 << 18)])
 def test_low_water_is_below_high_water(low: int, high: int) -> None:
-    with pytest.raises(ValueError, match="low_water must be less than high_water"):
+    with pytest.raises(ValueError, match=f"low_water: {low} .must be less than high_water, {high}"):
         Settings(low_water=low, high_water=high)
 
 

@@ -14,13 +14,13 @@ from tests.unit.handlers.files.shared import no_descriptor_leaks
 
 
 class Named(Wakeup):
-    """A wakeup handle with a name, which the selector of a rig sorts by."""
+    """A wakeup handle with a name, by which the fake selector sorts."""
 
     name = "a"
 
 
 class Waiting:
-    """A rig with a wakeup handle, and what its functions have been called with."""
+    """A rig with a wakeup handle, and the recorded arguments of its functions."""
 
     def __init__(self) -> None:
         self.called: list[int] = []
@@ -140,7 +140,7 @@ def test_on_readable_without_a_byte_does_nothing() -> None:
 
 
 class InterruptedDeque(deque[Call]):
-    """Calls a function once, after an append: as a signal handler does that interrupts there."""
+    """Calls a function once after an append, like a signal handler that interrupts there."""
 
     def __init__(self, interrupt: Callable[[], object]) -> None:
         super().__init__()

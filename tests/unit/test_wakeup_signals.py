@@ -22,7 +22,7 @@ class Timeout(EventHandler):
     """Fails a test that waits for a signal that never arrives."""
 
     def on_deadline(self) -> None:
-        raise AssertionError("nothing came in time")
+        raise AssertionError("no signal arrived in time")
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +55,7 @@ def turns_until(reactor: Reactor, done: Callable[[], bool]) -> None:
 
 
 def heard(*numbers: int) -> list[int]:
-    """Send these signals to ourselves; return those that a reactor hears of."""
+    """Send these signals to this process; return those that a reactor reports."""
     came: list[int] = []
     reactor = Reactor()
     signals = SignalHandle(came.append)
@@ -64,7 +64,7 @@ def heard(*numbers: int) -> list[int]:
         signals.catch(OURS)
         for number in numbers:
             os.kill(os.getpid(), number)
-        assert came == [], "a signal was acted on outside of the reactor's turn"
+        assert came == [], "a signal was handled outside the reactor's turn"
         turns_until(reactor, lambda: len(came) >= len(numbers))
     finally:
         reactor.remove(signals)

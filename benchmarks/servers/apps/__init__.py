@@ -1,1 +1,1 @@
-"""The same few answers in the ways of many servers: /echo/{text}, and /files/{name} both ways."""
+"""The same application for each server: GET /echo/{text}, GET and POST /files/{name}."""

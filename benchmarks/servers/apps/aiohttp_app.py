@@ -1,4 +1,4 @@
-"""aiohttp's own server: ``python -m benchmarks.servers.apps.aiohttp_app 8000``."""
+"""aiohttp: ``python -m benchmarks.servers.apps.aiohttp_app 8000``."""
 
 import sys
 
@@ -8,7 +8,7 @@ from benchmarks.servers.apps.shared import DIRECTORY, PIECE, compressed, store
 
 
 async def echo(request: web.Request) -> web.Response:
-    """Send a text back."""
+    """Return the text."""
     text = request.match_info["text"].encode()
     fields = {"Content-Type": "text/plain", "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("Accept-Encoding", ""):
@@ -25,7 +25,7 @@ async def upload(request: web.Request) -> web.Response:
 
 
 def make_app() -> web.Application:
-    """Make the app."""
+    """Return the application."""
     app = web.Application(client_max_size=1 << 30)
     app.router.add_get("/echo/{text}", echo)
     app.router.add_post("/files/{name}", upload)

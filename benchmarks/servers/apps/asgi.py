@@ -1,4 +1,4 @@
-"""The ASGI app of uvicorn: texts without a framework, files by Starlette's StaticFiles."""
+"""The ASGI application for uvicorn: echo without a framework, files by Starlette's StaticFiles."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -16,7 +16,7 @@ files = StaticFiles(directory=DIRECTORY)
 
 
 async def application(scope: Message, receive: Receive, send: Send) -> None:
-    """Answer one request."""
+    """Handle one request."""
     path = scope["path"]
     if path.startswith("/echo/"):
         await echo(path[6:].encode(), scope, send)
@@ -30,7 +30,7 @@ async def application(scope: Message, receive: Receive, send: Send) -> None:
 
 
 async def echo(text: bytes, scope: Message, send: Send) -> None:
-    """Send a text back."""
+    """Return the text."""
     fields = [(b"content-type", b"text/plain"), (b"vary", b"Accept-Encoding")]
     if any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"]):
         text = compressed(text)
@@ -62,7 +62,7 @@ async def upload(name: str, receive: Receive, send: Send) -> None:
 async def respond(
     send: Send, status: int, content: bytes = b"", fields: list[tuple[bytes, bytes]] | None = None
 ) -> None:
-    """Send a response that is whole."""
+    """Send a complete response."""
     length = (b"content-length", b"%d" % len(content))
     await send({"type": "http.response.start", "status": status, "headers": [*(fields or ()), length]})
     await send({"type": "http.response.body", "body": content})

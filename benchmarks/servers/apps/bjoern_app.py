@@ -1,4 +1,4 @@
-"""bjoern, with the WSGI app: ``python -m benchmarks.servers.apps.bjoern_app 8000``."""
+"""bjoern with the WSGI application: ``python -m benchmarks.servers.apps.bjoern_app 8000``."""
 
 import sys
 

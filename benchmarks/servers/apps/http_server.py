@@ -1,4 +1,4 @@
-"""The standard library's server, one thread per connection.
+"""The standard library's http.server, with one thread per connection.
 
 python -m benchmarks.servers.apps.http_server 8000
 """
@@ -11,17 +11,17 @@ from benchmarks.servers.apps.shared import DIRECTORY, PIECE, compressed, store
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Answers the requests of one connection."""
+    """Handles the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # or head and content would leave in two packets
+    wbufsize = -1  # buffered, to send head and body in one packet
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments, directory=str(DIRECTORY))
 
     def do_GET(self) -> None:
-        """Send a text back, or a file."""
+        """Return the text, or a file."""
         if self.path.startswith("/echo/"):
             self.echo(self.path[6:].encode())
         elif self.path.startswith("/files/"):
@@ -41,7 +41,7 @@ class Handler(SimpleHTTPRequestHandler):
         self.end_headers()
 
     def echo(self, text: bytes) -> None:
-        """Send a text."""
+        """Return the text."""
         self.send_response(200)
         self.send_header("Content-Type", "text/plain")
         self.send_header("Vary", "Accept-Encoding")
@@ -59,7 +59,7 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """Lets as many wait as the others do."""
+    """A server with the backlog of the others."""
 
     request_queue_size = 4096
 

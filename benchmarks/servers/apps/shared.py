@@ -1,4 +1,4 @@
-"""What all apps do alike: where the files are, what is compressed, and how an upload is stored."""
+"""Shared by all applications: the directory, compression, and storing an upload."""
 
 import gzip
 import os
@@ -8,23 +8,23 @@ from pathlib import Path
 
 DIRECTORY = Path(os.environ.get("BENCHMARK_DIRECTORY", "."))
 PIECE = 1 << 16
-LEVEL = 6  # of zlib, for all who compress
+LEVEL = 6  # zlib level, for all servers
 
 
 def compressed(text: bytes) -> bytes:
-    """Return a text as gzip, as whoever calls the standard library has it."""
+    """Compress with gzip, by the standard library."""
     return gzip.compress(text, LEVEL)
 
 
 def path_of(name: str) -> Path | None:
-    """Return where a file is; None for a name that is none."""
+    """Return the path of a file; None for an invalid name."""
     return DIRECTORY / name if name and "/" not in name and not name.startswith(".") else None
 
 
 def store(name: str, pieces: Iterable[bytes], size: int) -> bool:
-    """Store a file so that nobody ever sees half of it: write it beside its place, then rename it.
+    """Store a file atomically: write a temporary file and rename it.
 
-    Returns False, and stores nothing, when there is no such name or fewer octets came than ``size``.
+    Return False and store nothing if the name is invalid or the data is not ``size`` bytes long.
     """
     path = path_of(name)
     if path is None:
@@ -37,6 +37,6 @@ def store(name: str, pieces: Iterable[bytes], size: int) -> bool:
             os.rename(temporary, path)
             return True
     except OSError:
-        pass  # the client has gone, or the disk is full
+        pass  # the client disconnected, or the disk is full
     os.unlink(temporary)
     return False

@@ -1,4 +1,4 @@
-"""Tornado's own server: ``python -m benchmarks.servers.apps.tornado_app 8000``."""
+"""Tornado: ``python -m benchmarks.servers.apps.tornado_app 8000``."""
 
 import asyncio
 import logging
@@ -10,10 +10,10 @@ from benchmarks.servers.apps.shared import DIRECTORY, compressed, store
 
 
 class Echo(RequestHandler):
-    """Sends a text back."""
+    """Returns the text."""
 
     def get(self, text: str) -> None:
-        """Send it; Tornado itself compresses nothing below 1,024 octets."""
+        """Return the text; Tornado itself does not compress bodies below 1,024 bytes."""
         content = text.encode()
         self.set_header("Content-Type", "text/plain")
         self.set_header("Vary", "Accept-Encoding")
@@ -24,7 +24,7 @@ class Echo(RequestHandler):
 
 
 class Files(StaticFileHandler):
-    """Sends files, and stores them."""
+    """Serves and stores files."""
 
     def post(self, name: str) -> None:
         """Store a file."""

@@ -1,4 +1,4 @@
-"""The WSGI app of bjoern, granian, gunicorn and waitress."""
+"""The WSGI application for bjoern, granian, gunicorn and waitress."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -8,11 +8,11 @@ from benchmarks.servers.apps.shared import PIECE, compressed, path_of, store
 
 Start = Callable[[str, list[tuple[str, str]]], object]
 TEXT = ("Content-Type", "text/plain")
-OCTETS = ("Content-Type", "application/octet-stream")
+BINARY = ("Content-Type", "application/octet-stream")
 
 
 def application(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-    """Answer one request."""
+    """Handle one request."""
     path = environ["PATH_INFO"]
     if path.startswith("/echo/"):
         return echo(path[6:].encode("latin-1"), environ, start)
@@ -23,7 +23,7 @@ def application(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
 
 
 def echo(text: bytes, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-    """Send a text back."""
+    """Return the text."""
     fields = [TEXT, ("Vary", "Accept-Encoding")]
     if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
         text = compressed(text)
@@ -33,12 +33,12 @@ def echo(text: bytes, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
 
 
 def download(name: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-    """Send a file, by what the server has for it."""
+    """Send a file, with wsgi.file_wrapper if the server has it."""
     path = path_of(name)
     if path is None or not path.is_file():
         return refuse(start)
     file = path.open("rb")
-    start("200 OK", [OCTETS, ("Content-Length", str(os.fstat(file.fileno()).st_size))])
+    start("200 OK", [BINARY, ("Content-Length", str(os.fstat(file.fileno()).st_size))])
     wrapper = environ.get("wsgi.file_wrapper")
     return wrapper(file, PIECE) if wrapper is not None else iter(lambda: file.read(PIECE), b"")
 
@@ -61,6 +61,6 @@ def upload(name: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
 
 
 def refuse(start: Start) -> Iterable[bytes]:
-    """Say that there is nothing."""
+    """Respond with 404."""
     start("404 Not Found", [("Content-Length", "0")])
     return [b""]

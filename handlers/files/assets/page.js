@@ -1,7 +1,7 @@
 
 "use strict";
-// The page without this script lists, sorts and uploads; with it, all of that happens in place.
-// Names are put into the page as text, never as markup.
+// Enhances the directory page: sorts, filters and uploads without reloading it. Without this script the
+// page still lists, sorts and uploads. Names are inserted as text, never as markup.
 (() => {
   const find = (id) => document.getElementById(id);
   const make = (tag, properties, ...children) => {
@@ -35,7 +35,7 @@
     element.title = then.toString();
   };
 
-  // Rows: what each shows, their order, and which are seen.
+  // Rows: reading, sorting and filtering.
 
   const read = (row) => ({
     row,
@@ -90,22 +90,22 @@
     }
     find("matches").textContent = words.length ? `${shown} of ${entries.length} shown` : "";
     find("nothing").hidden = shown > 0 || !entries.length;
-    find("nothing").textContent = `No name contains “${filter.value.trim()}”.`;
+    find("nothing").textContent = `No names match “${filter.value.trim()}”.`;
     document.querySelector("table").hidden = !entries.length;
   };
   const summarise = () => {
     const files = entries.filter((entry) => !entry.directory);
     const folders = entries.length - files.length;
     const parts = folders ? [counted(folders, "folder")] : [];
-    const octets = files.reduce((sum, entry) => sum + entry.size, 0);
-    if (files.length) parts.push(counted(files.length, "file"), humanSize(octets));
+    const bytes = files.reduce((sum, entry) => sum + entry.size, 0);
+    if (files.length) parts.push(counted(files.length, "file"), humanSize(bytes));
     find("summary").textContent = parts.join(" · ");
     find("empty").hidden = entries.length > 0;
   };
   filter.addEventListener("input", show);
   show();
 
-  // Keys: "/" to the filter, Escape out of it, the arrows from row to row.
+  // Keyboard: "/" focuses the filter, Escape clears it, the arrow keys move between rows.
 
   const links = () => entries.filter(({ row }) => !row.hidden).map(({ row }) => row.querySelector("a"));
   const step = (by) => {
@@ -129,7 +129,7 @@
     event.preventDefault();
   });
 
-  // Uploads: two at a time, the others wait in order. A file that is there is replaced when asked.
+  // Uploads: two at a time, the others are queued. An existing file is replaced only after confirmation.
 
   const form = find("upload");
   if (!form) return;
@@ -172,7 +172,7 @@
       this.wait();
     }
 
-    // The states: waiting, sending, and then done, failed, cancelled or asking.
+    // States: waiting, sending, then done, failed, cancelled or asking (whether to replace the file).
     enter(state, note, ...buttons) {
       const focused = this.actions.contains(document.activeElement);
       this.item.dataset.state = state;
@@ -205,7 +205,7 @@
         this.note.textContent = `${share} % of ${humanSize(this.file.size)}`;
       });
       request.addEventListener("load", () => this.settle(request));
-      request.addEventListener("error", () => this.fail("The connection was lost, or the file cannot be read"));
+      request.addEventListener("error", () => this.fail("Connection lost, or the file could not be read"));
       request.addEventListener("abort", () => this.cancelled());
       request.addEventListener("loadend", () => {
         sending -= 1;
@@ -215,7 +215,7 @@
         request.open("PUT", encodeURIComponent(this.file.name));
         if (this.condition) request.setRequestHeader("If-None-Match", "*");
         request.send(this.file);
-      } catch (error) { // a name that no URL can hold
+      } catch (error) { // the name cannot be encoded in a URL
         sending -= 1;
         this.fail(error.message);
       }
@@ -225,13 +225,13 @@
       const { name, size } = this.file;
       if (status >= 200 && status < 300) {
         this.enter("done", `Uploaded, ${humanSize(size)}`);
-        say(`${name} is uploaded`);
+        say(`Uploaded ${name}`);
         add(name, size);
       } else if (status === 412 && this.condition) {
-        this.enter("asking", "There is a file of this name. Replace it?", ["Replace", () => this.replace()], ["Skip", () => this.cancelled()]);
-        say(`There is a file called ${name} already. Replace it?`);
+        this.enter("asking", "A file with this name already exists. Replace it?", ["Replace", () => this.replace()], ["Skip", () => this.cancelled()]);
+        say(`A file named ${name} already exists. Replace it?`);
       } else {
-        this.fail(responseText.trim().slice(0, 200) || `The server answered ${status}`);
+        this.fail(responseText.trim().slice(0, 200) || `The server returned status ${status}`);
       }
     }
 
@@ -242,7 +242,7 @@
 
     fail(reason) {
       this.enter("failed", reason, ["Retry", () => this.wait()]);
-      say(`${this.file.name} is not uploaded: ${reason}`);
+      say(`Upload of ${this.file.name} failed: ${reason}`);
     }
 
     cancel() {
@@ -254,7 +254,7 @@
 
     cancelled() {
       this.enter("cancelled", "Cancelled", ["Retry", () => this.wait()]);
-      say(`The upload of ${this.file.name} is cancelled`);
+      say(`Upload of ${this.file.name} cancelled`);
     }
   }
 
@@ -279,7 +279,7 @@
     if (sending) event.preventDefault();
   });
 
-  // Dropping: anywhere on the page. A folder is no file, and is told so.
+  // Drag and drop, anywhere on the page. Folders are rejected with a message.
 
   const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
   const hover = (event) => {
@@ -290,7 +290,7 @@
   addEventListener("dragenter", hover);
   addEventListener("dragover", hover);
   addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) find("drop").hidden = true; // it leaves the window, not just an element
+    if (!event.relatedTarget) find("drop").hidden = true; // the pointer left the window, not just an element
   });
   addEventListener("drop", (event) => {
     if (!hasFiles(event)) return;

@@ -1,7 +1,7 @@
 
-// The state board: a lane for each state, a chip for each connection, and the ways between the states.
-// A connection passes through RESPONDING in microseconds. So a chip walks the way that the moves
-// between two frames tell, lane by lane, and shows at each the colour of that state.
+// The state board: a lane for each state, a chip for each connection, and arcs between the states.
+// A connection passes through RESPONDING in microseconds. So a chip follows the moves between two
+// frames lane by lane, and takes the colour of each state on its way.
 
 const makeBoard = (openConnection) => {
   const board = find("lanes");
@@ -12,18 +12,18 @@ const makeBoard = (openConnection) => {
   const GAP = 6; // pixels
   const STEP = 230, FADE = 500, TIDY_AFTER = 900, SHRINK_AFTER = 2000; // milliseconds
   const LONGEST_WAY = 6; // lanes
-  const MOST_LEAVING = 60; // chips that glide to CLOSED at once; more are gone at once
+  const MOST_LEAVING = 60; // chips that glide to CLOSED at the same time; others vanish immediately
   let states = [];
   let lanes = [];
   let responding = -1, closed = -1;
   let size = "full";
   let flow = null;
   let measured = false;
-  let isFirst = true; // no frame of this stream has been drawn
+  let isFirst = true; // no frame of this stream has been drawn yet
   const chips = new Map(); // by number
   const pool = [];
 
-  // Lanes: what is said of a state, how many are in it, and a place for its chips.
+  // Lanes: the description of a state, the number of connections in it, and room for their chips.
 
   const makeLane = (state, index) => {
     const count = make("span", { className: "count", textContent: "0" });
@@ -31,20 +31,20 @@ const makeBoard = (openConnection) => {
     const buckets = BUCKETS.map((title) => make("span", { className: "bucket", title }, make("i", {}), make("b", {})));
     const dense = make("div", { className: "dense", hidden: true }, ...buckets);
     const isLast = !state.successors.length;
-    const without = isLast ? "the handle is gone" : "waits for the next turn";
+    const without = isLast ? "the handle is closed" : "waits for the next turn";
     const wait = state.interest === "-" ? without : `waits for ${state.interest}`;
     const timeout = state.timeout ? `, ${state.timeout.replace("_", " ")} ${state.seconds} s` : "";
     const element = make("li", { className: "lane" }, glow, make("div", { className: "label" },
       make("h3", { textContent: state.name }), count, make("p", { textContent: wait + timeout })), dense);
     element.dataset.state = state.name;
-    element.title = isLast ? "the end" : `then ${state.successors.join(", ")}`;
+    element.title = isLast ? "final state" : `next: ${state.successors.join(", ")}`;
     return {
       state, index, element, count, glow, dense, buckets, heat: 0, shown: 0,
       slots: [], used: 0, rows: 1, fewerSince: 0, changed: 0, top: 0, columns: 1,
     };
   };
 
-  // Only here is anything measured: after a change of the lanes' heights, or of the window.
+  // All layout is read here: after a change of the lanes' heights, or of the window.
   const measure = () => {
     const label = lanes[0]?.element.querySelector(".label");
     if (!label) return;
@@ -76,7 +76,7 @@ const makeBoard = (openConnection) => {
     }
   };
 
-  // Slots: a chip takes the first that is free; a lane that has holes closes its ranks when it is quiet.
+  // Slots: a chip takes the first free one; a lane with gaps is compacted once no chip enters or leaves it.
 
   const enter = (chip, index) => {
     const lane = lanes[index];
@@ -117,7 +117,7 @@ const makeBoard = (openConnection) => {
     chip.transform = chip.element.style.transform = transform;
   };
 
-  // Chips: made once, and used again for other connections.
+  // Chips are reused for other connections.
 
   const makeChip = () => {
     const parts = Object.fromEntries(["name", "served", "peer"].map((key) => [key, make("span", { className: key })]));
@@ -153,13 +153,13 @@ const makeBoard = (openConnection) => {
     if (element.style.transform !== transform) element.style.transform = transform;
   };
   const fill = (size, most) => (size ? clamp(Math.log2(1 + size) / Math.log2(1 + most), 0.08, 1) : 0);
-  const tell = (chip, [number, fd, peer, state, served, unparsed, unsent, deadline]) => {
+  const update = (chip, [number, fd, peer, state, served, unparsed, unsent, deadline]) => {
     Object.assign(chip, { served, state });
     write(chip.parts.name, size === "full" ? `c${number} · fd ${fd}` : `c${number}`);
     write(chip.parts.served, served ? `${served.toLocaleString("en")}×` : "");
     write(chip.parts.peer, peer);
     const label = `c${number}, ${states[state].name}, ${peer}, fd ${fd}, ${counted(served, "request")} served, `
-      + `${octets(unparsed)} unparsed, ${octets(unsent)} unsent`;
+      + `${bytes(unparsed)} unparsed, ${bytes(unsent)} unsent`;
     if (chip.element.title !== label) chip.element.title = chip.element.ariaLabel = label;
     scale(chip.gauges.in, "X", fill(unparsed, 65536));
     scale(chip.gauges.out, "X", fill(unsent, 262144));
@@ -167,8 +167,8 @@ const makeBoard = (openConnection) => {
     scale(chip.timeout, "Y", deadline === null || !seconds ? 0 : clamp(deadline / seconds, 0, 1));
   };
 
-  // The way of a chip between two frames: the shortest that the moves allow, by way of RESPONDING when
-  // a request was served meanwhile; straight on, where they tell nothing.
+  // The path of a chip between two frames: the shortest along the recorded moves, through RESPONDING if
+  // a request was served in between; directly to its state if there is no such path.
 
   const shortest = (from, to, moves) => {
     const ways = [[from]];
@@ -226,11 +226,11 @@ const makeBoard = (openConnection) => {
       const [number, , , state, served] = each;
       seen.add(number);
       const known = chips.get(number);
-      // How a connection that is older than the page came to its state is not known: it appears there.
+      // The path of a connection that was opened before the page is unknown: it appears in its state.
       const chip = known ?? appear(number, served || isFirst ? state : 0);
       if (chip.gone) continue;
       lead(chip, state, served > chip.served && (known !== undefined || (served < 3 && !isFirst)), moves);
-      tell(chip, each);
+      update(chip, each);
       chip.element.classList.toggle("ringed", frame.at?.connection === number);
     }
     isFirst = false;
@@ -267,7 +267,7 @@ const makeBoard = (openConnection) => {
       measured = false;
       isFirst = true;
     },
-    // One frame, with the moves of all frames since the last one that was drawn.
+    // Draw a frame, with the moves of all frames since the last one drawn.
     draw(frame, moves) {
       const dense = !frame.chips;
       if (board.classList.contains("crowded") !== dense) {
@@ -288,10 +288,10 @@ const makeBoard = (openConnection) => {
       }
       if (dense) {
         showDensity(frame.density);
-        isFirst = true; // the chips that come after a density are of connections that were there before
+        isFirst = true; // chips drawn after a density are of connections that were open before
       } else showChips(frame, moves);
     },
-    // One step of the animation: whoever is due goes on.
+    // One step of the animation: move the chips that are due.
     animate(now) {
       if (!lanes.length) return;
       for (const chip of chips.values()) if (chip.way.length || chip.gone) walk(chip, now);

@@ -1,6 +1,6 @@
 
-// The ways between the states, as arcs beside the lanes: faint where the table allows one, bright where
-// somebody has just gone, and dots that run along. Downwards they bulge right, upwards left.
+// The transitions between states, drawn as arcs: faint for each transition of the state table, bright
+// after a connection has made it, with a moving dot. Downward arcs bulge right, upward arcs left.
 
 const makeFlow = (states, lanes) => {
   const MOST_DOTS = 150, RUN = 600; // milliseconds from one lane to another

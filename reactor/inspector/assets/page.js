@@ -1,20 +1,20 @@
 
-// The stream of frames, the controls, and the lists at the side. A frame is kept until the browser
-// draws; those that come meanwhile take its place, and add their turns and their moves to it.
+// The stream of frames, the controls, and the lists at the side. Each frame replaces the previous one
+// until the browser draws; turns and moves of replaced frames are accumulated.
 
 const steps = makeSteps();
 const turns = makeTurns();
 const panel = makePanel();
 const board = makeBoard((number) => panel.open(number));
-const drawn = document.body.dataset; // for whoever counts: frames that came, and that were drawn
+const drawn = document.body.dataset; // counts of frames received and drawn, for the tests
 let hello = null;
-let frame = null; // the newest that is not yet drawn
-let shown = null; // the one that is
-let heard = performance.now();
+let frame = null; // the newest frame not drawn yet
+let shown = null; // the frame drawn last
+let receivedAt = performance.now();
 const moves = new Map();
 const count = (key) => { drawn[key] = String(Number(drawn[key] ?? 0) + 1); };
 
-// What the server is asked to do.
+// Requests to the server.
 
 const post = async (path, content) => {
   try {
@@ -22,7 +22,7 @@ const post = async (path, content) => {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(content),
     });
     const reason = response.ok ? "" : (await response.text()).trim().slice(0, 200);
-    write(find("said"), response.ok ? "" : reason || `The server answered ${response.status}`);
+    write(find("said"), response.ok ? "" : reason || `The request failed with status ${response.status}.`);
     return response.ok;
   } catch {
     write(find("said"), "The server cannot be reached.");
@@ -37,7 +37,7 @@ for (const [id, what] of [["pause", "pause"], ["resume", "resume"], ["event", "e
 }
 find("delay").addEventListener("change", () => mode() === "slow" && control("slow"));
 
-// The lists: rows are made once, and filled again with each frame.
+// The lists: rows are created once and updated with each frame.
 
 const fill = (list, rows, makeRow, write) => {
   while (list.children.length > rows.length) list.lastElementChild.remove();
@@ -85,7 +85,7 @@ const writeHandle = (item, [fd, who, interest, ready]) => {
   item.title = `fd ${fd}, ${who}: waits for ${["nothing", "READ", "WRITE", "READ and WRITE"][interest]}`;
 };
 
-// The demo clients and the breakpoints, as the server names them.
+// Demo clients and breakpoints, from the hello message.
 
 const makeDemo = (demo) => {
   const element = button("", () => post("/demos", { name: demo.name }));
@@ -112,34 +112,34 @@ const drawBreakpoints = ({ breakpoints }) => {
   }
 };
 
-const begin = (said) => {
-  hello = said;
+const begin = (message) => {
+  hello = message;
   shown = frame = null;
   moves.clear();
   write(find("server"), `${hello.server}, version ${hello.version}`);
-  const titles = ["accepted", "closed", "requests", "refused", "octets in", "octets out"];
+  const titles = ["accepted", "closed", "requests", "refused", "bytes in", "bytes out"];
   find("totals").replaceChildren(...titles.map((title) => make("div", {},
     make("dt", { textContent: title }), make("dd", { textContent: "0" }))));
   find("demos").replaceChildren(...hello.demos.map(makeDemo));
   find("breakpoints").replaceChildren(
-    ...hello.states.map(({ name }) => makeBreakpoint(name, name)), makeBreakpoint("slow", "a turn is slow"));
+    ...hello.states.map(({ name }) => makeBreakpoint(name, name)), makeBreakpoint("slow", "slow turn"));
   for (const each of [steps, turns, board, panel]) each.begin(hello);
 };
 
-// One frame, drawn.
+// Drawing a frame.
 
 const WORDS = { running: "running", paused: "paused", slow: "slow motion" };
 const WAITING = { event: "waiting for an event", turn: "waiting for a turn" };
-const GOING = { running: "The loop is running.", paused: "The loop is held before its next event.", slow: "The loop goes on." };
+const GOING = { running: "The loop is running.", paused: "The loop is paused before its next event.", slow: "The loop is running in slow motion." };
 const drawMode = ({ mode, waiting, at, clock, turn, delay }) => {
   write(find("mode"), WAITING[waiting] ?? WORDS[mode] ?? mode);
   find("mode").dataset.mode = mode;
   document.body.classList.toggle("held", at !== null);
-  const going = waiting ? "Nothing is ready. The loop waits, and is held after that." : GOING[mode] ?? "";
+  const going = waiting ? "Nothing is ready. The loop waits, and pauses again after that." : GOING[mode] ?? "";
   write(find("at-words"), at ? at.words : going);
-  write(find("at-why"), at ? `${at.reason}, turn ${at.turn.toLocaleString("en")}` : mode === "running" ? "Space holds it before its next event." : "");
-  write(find("clock"), `turn ${turn.toLocaleString("en")}, clock ${clock.toFixed(mode === "running" ? 1 : 3)} s${mode === "paused" && !waiting ? ", stands still" : ""}`);
-  // Not disabled: a disabled button would take the focus, and the keys, away with it.
+  write(find("at-why"), at ? `${at.reason}, turn ${at.turn.toLocaleString("en")}` : mode === "running" ? "Press Space to pause it before its next event." : "");
+  write(find("clock"), `turn ${turn.toLocaleString("en")}, clock ${clock.toFixed(mode === "running" ? 1 : 3)} s${mode === "paused" && !waiting ? ", stopped" : ""}`);
+  // aria-disabled instead of disabled: a disabled button would lose the focus, and with it the keys.
   find("pause").ariaDisabled = String(mode === "paused");
   find("resume").ariaDisabled = String(mode === "running");
   find("slow").ariaPressed = String(mode === "slow");
@@ -149,12 +149,12 @@ const drawMode = ({ mode, waiting, at, clock, turn, delay }) => {
 };
 const drawLists = ({ totals, counts, deadlines, handles, handles_left_out: more, demos, mode, waiting }) => {
   const values = [totals.accepted, totals.closed, totals.requests, totals.refused].map((each) => each.toLocaleString("en"));
-  values.push(octets(totals.bytes_received), octets(totals.bytes_sent));
+  values.push(bytes(totals.bytes_received), bytes(totals.bytes_sent));
   find("totals").querySelectorAll("dd").forEach((cell, place) => write(cell, values[place]));
   const open = counts.slice(0, -1).reduce((sum, each) => sum + each, 0);
   write(find("board-summary"), `${open.toLocaleString("en")} open, each in one of ${hello.states.length} states`);
   fill(find("deadlines"), deadlines, makeDeadline, writeDeadline);
-  write(find("deadlines-note"), mode === "paused" && !waiting ? "the clock stands still" : "what fires next");
+  write(find("deadlines-note"), mode === "paused" && !waiting ? "the clock is stopped" : "the next to fire");
   fill(find("handles"), handles, makeHandle, writeHandle);
   write(find("selector-summary"), more ? `${counted(handles.length, "handle")} and ${more.toLocaleString("en")} more` : counted(handles.length, "handle"));
   for (const each of find("demos").children) each.setAttribute("aria-busy", String(demos.includes(each.dataset.demo)));
@@ -173,29 +173,29 @@ const draw = () => {
   count("drawn");
 };
 
-// The stream. A browser asks again by itself when it breaks off, but not when it was refused.
+// The event stream. A browser reconnects by itself when the stream breaks, but not when it was refused.
 
-const SILENCE = 4000, ANEW = 2000; // milliseconds; at least one frame comes a second
+const SILENCE = 4000, RECONNECT_AFTER = 2000; // milliseconds; the server sends at least one frame a second
 let source = null;
-const lose = (reason) => {
+const showLost = (reason) => {
   if (find("lost").hidden) find("mode").dataset.mode = "lost";
   find("lost").hidden = false;
   document.body.classList.add("cut");
   write(find("lost"), reason);
 };
-const hear = () => {
-  heard = performance.now();
+const markReceived = () => {
+  receivedAt = performance.now();
   find("lost").hidden = true;
   document.body.classList.remove("cut");
 };
 const connect = () => {
   source = new EventSource("/events");
   source.addEventListener("hello", (event) => {
-    hear();
+    markReceived();
     begin(JSON.parse(event.data));
   });
   source.addEventListener("frame", (event) => {
-    hear();
+    markReceived();
     if (!hello) return;
     frame = JSON.parse(event.data);
     turns.add(frame.turns);
@@ -203,12 +203,12 @@ const connect = () => {
     count("received");
   });
   source.addEventListener("error", () => {
-    lose("The connection to the server is lost. Trying again: what you see is what was last heard.");
-    if (source.readyState === EventSource.CLOSED) setTimeout(connect, ANEW);
+    showLost("Connection to the server lost, reconnecting. This page shows the last data received.");
+    if (source.readyState === EventSource.CLOSED) setTimeout(connect, RECONNECT_AFTER);
   });
 };
 
-// Everything is drawn when the browser draws.
+// Everything is drawn in animation frames.
 
 let second = performance.now(), drawnInSecond = 0;
 const tick = (now) => {
@@ -218,7 +218,7 @@ const tick = (now) => {
     write(find("fps"), `${Math.round((1000 * drawnInSecond) / (now - second))} frames/s`);
     second = now;
     drawnInSecond = 0;
-    if (performance.now() - heard > SILENCE && find("lost").hidden) lose("Nothing has come from the server for some seconds.");
+    if (performance.now() - receivedAt > SILENCE && find("lost").hidden) showLost(`No data received from the server for ${SILENCE / 1000} s.`);
   }
   if (frame) draw();
   board.animate(now);
@@ -243,8 +243,8 @@ const KEYS = {
   "?": toggleKeys,
   Escape: () => (panel.number() !== null ? panel.close() : steps.open() ? steps.close() : find("keys").hidden || toggleKeys()),
 };
-// A shortcut never presses the focused button as well: Space is a shortcut everywhere except in inputs. Enter
-// presses the focused button. A button that was clicked does not keep the focus.
+// A shortcut never also presses the focused button: Space is a shortcut everywhere except in inputs, and
+// Enter presses the focused button. A button that was clicked does not keep the focus.
 const isShortcut = (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return false;
   if (event.key !== "Escape" && event.target.matches("select, input")) return false;

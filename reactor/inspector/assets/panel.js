@@ -1,12 +1,12 @@
 
-// One connection: where it stands in the table, its history, its octets. Asked for again while it is
-// looked at, one request at a time.
+// The panel of one connection: its history, its traffic, and its row in the state table. It is polled
+// while the panel is open, one request at a time.
 
 const makePanel = () => {
-  const AGAIN = 400; // milliseconds from one question to the next
+  const INTERVAL = 400; // milliseconds between two requests
   const MISSING = {
-    unseen: "before this: not recorded, the connection is older than the page",
-    dropped: "before this: no longer kept",
+    unseen: "earlier entries were not recorded: the connection was opened before this page",
+    dropped: "earlier entries were discarded",
   };
   const panel = find("connection");
   let states = [];
@@ -26,9 +26,9 @@ const makePanel = () => {
         cell("state", "p", { className: "badge" }), close),
       cell("note", "p"),
       cell("facts", "dl"),
-      titled("Its history", cell("ribbon", "div", { ariaHidden: "true" }), cell("history", "ol")),
-      titled("Its octets", cell("octets", "ol")),
-      titled("Where it stands in the table", cell("table", "table", { className: "states" })),
+      titled("History", cell("ribbon", "div", { ariaHidden: "true" }), cell("history", "ol")),
+      titled("Traffic", cell("traffic", "ol")),
+      titled("State table", cell("table", "table", { className: "states" })),
     );
     parts.table.append(...states.map((state) => {
       const wait = make("td", { textContent: state.interest });
@@ -46,19 +46,19 @@ const makePanel = () => {
     const pairs = [
       ["peer", known.peer], ["fd", known.closed ? `${known.fd}, closed` : known.fd],
       ["age", span(known.age)], ["served", counted(known.served, "request")],
-      ["route", known.route || "none yet"], ["waits for", bits[known.interest] ?? "nothing"],
+      ["route", known.route || "none"], ["waits for", bits[known.interest] ?? "nothing"],
       ["deadline", known.deadline ? `${known.deadline[0].replace("_", " ")}, in ${span(known.deadline[1])}` : "none"],
-      ["parser", `${known.parser.phase}, ${octets(known.parser.buffered)} buffered`],
-      ["write buffer", `${octets(known.write_buffer.bytes)}${known.write_buffer.body ? `, ${known.write_buffer.body}` : ""}`],
+      ["parser", `${known.parser.phase}, ${bytes(known.parser.buffered)} buffered`],
+      ["write buffer", `${bytes(known.write_buffer.bytes)}${known.write_buffer.body ? `, ${known.write_buffer.body}` : ""}`],
     ];
-    if (known.closed) pairs.push(["why closed", known.close_reason || "not said"]);
+    if (known.closed) pairs.push(["close reason", known.close_reason || "unknown"]);
     const old = [...parts.facts.querySelectorAll("dd")];
     if (old.length === pairs.length) return pairs.forEach(([, value], place) => write(old[place], String(value)));
     parts.facts.replaceChildren(...pairs.map(([name, value]) => make("div", {},
       make("dt", { textContent: name }), make("dd", { textContent: value }))));
   };
 
-  // The ribbon has each stay's length on a scale of powers of ten: else RESPONDING would be no pixel wide.
+  // The widths in the ribbon are logarithmic: otherwise RESPONDING would be less than a pixel wide.
   const history = (known) => {
     const stays = known.history.map(([ago, from, to], place) => {
       const until = known.history[place + 1]?.[0] ?? 0;
@@ -81,15 +81,15 @@ const makePanel = () => {
     parts.history.replaceChildren(...items);
   };
   const traffic = (known) => {
-    parts.octets.replaceChildren(...known.traffic.slice().reverse().map(([ago, way, count, text]) => {
+    parts.traffic.replaceChildren(...known.traffic.slice().reverse().map(([ago, way, count, text]) => {
       const arrow = make("b", { textContent: way === "in" ? "in" : "out" });
       const item = make("li", {}, make("time", { textContent: `${span(ago)} ago` }), arrow,
-        make("span", { textContent: octets(count) }), make("code", { textContent: text }));
+        make("span", { textContent: bytes(count) }), make("code", { textContent: text }));
       item.dataset.way = way;
       return item;
     }));
-    const none = known.missing === "unseen" ? MISSING.unseen : known.traffic.length ? "" : "none yet";
-    if (none) parts.octets.append(make("li", { className: "missing", textContent: none }));
+    const none = known.missing === "unseen" ? MISSING.unseen : known.traffic.length ? "" : "no traffic yet";
+    if (none) parts.traffic.append(make("li", { className: "missing", textContent: none }));
   };
   const show = (known) => {
     write(parts.state, nameOf(known.state));
@@ -119,7 +119,7 @@ const makePanel = () => {
       const known = response.ok ? await response.json() : null;
       if (wanted !== number) return;
       if (known) show(known);
-      else fail((await response.text()).trim().slice(0, 200) || `The server answered ${response.status}`);
+      else fail((await response.text()).trim().slice(0, 200) || `The request failed with status ${response.status}.`);
     } catch {
       if (wanted === number) fail("The server cannot be reached.");
     } finally {
@@ -152,7 +152,7 @@ const makePanel = () => {
       ask();
     },
     draw() {
-      if (number !== null && !asking && performance.now() - asked > AGAIN) ask();
+      if (number !== null && !asking && performance.now() - asked > INTERVAL) ask();
     },
   };
 };

@@ -1,7 +1,7 @@
 
 "use strict";
-// The turn: its steps, what one event does within them, and a bar for each of the last 200.
-// Whatever the server says is put into the page as text, never as markup.
+// The turn: its steps, the steps within a call, and a bar for each of the last 200 turns.
+// Data from the server is inserted as text, never as markup.
 
 const find = (id) => document.getElementById(id);
 const make = (tag, properties, ...children) => {
@@ -9,7 +9,7 @@ const make = (tag, properties, ...children) => {
   element.append(...children);
   return element;
 };
-// Nothing is written twice: a text that stays the same costs no layout, and is not read out again.
+// Unchanged text is not written: it would cost a layout, and screen readers would announce it again.
 const write = (element, text) => {
   if (element.textContent !== text) element.textContent = text;
 };
@@ -21,7 +21,7 @@ const button = (text, act, properties) => {
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
 
-// Numbers as people read them.
+// Human-readable numbers.
 
 const counted = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 const span = (seconds) => {
@@ -32,7 +32,7 @@ const span = (seconds) => {
   if (seconds < 99.95) return `${seconds.toFixed(1).replace(/^(\d)\.0$/, "$1")} s`;
   return seconds < 6000 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 3600)} h`;
 };
-const octets = (size) => {
+const bytes = (size) => {
   if (size < 1000) return `${size} B`;
   const units = ["kB", "MB", "GB", "TB"];
   let value = size / 1000;
@@ -43,7 +43,7 @@ const octets = (size) => {
   return `${value.toFixed(value < 9.95 ? 1 : 0)} ${units[0]}`;
 };
 
-// The steps. One explanation is open at a time; where the loop is held, its step is lit.
+// The steps. One explanation is open at a time; the step at which the loop is held is highlighted.
 
 const makeSteps = () => {
   const TURN = ["earliest", "select", "dispatch", "soon", "late"];
@@ -106,20 +106,20 @@ const makeSteps = () => {
         if (on) element.setAttribute("aria-current", "step");
         else element.removeAttribute("aria-current");
       }
-      const tell = (name, text) => cards.get(name)?.now && write(cards.get(name).now, text);
-      tell("earliest", deadlines.length ? `may sleep ${span(deadlines[0][2])}` : "may sleep for ever");
+      const update = (name, text) => cards.get(name)?.now && write(cards.get(name).now, text);
+      update("earliest", deadlines.length ? `may sleep ${span(deadlines[0][2])}` : "may sleep indefinitely");
       const yielded = counts[yielding];
-      tell("soon", yielded ? `${counted(yielded, "connection")} in the next turn` : "no connection yielded");
+      update("soon", yielded ? `${counted(yielded, "connection")} in the next turn` : "no connection yielded");
       if (!last) return;
-      tell("select", `slept ${span(last[1])}, ${last[4]} ready`);
-      tell("dispatch", last[4] ? `${counted(last[4], "event")} in ${span(last[2])}` : "nobody to call");
-      tell("late", last[3] > 0 ? `took ${span(last[3])}` : "nobody was late");
+      update("select", `slept ${span(last[1])}, ${last[4]} ready`);
+      update("dispatch", last[4] ? `${counted(last[4], "event")} in ${span(last[2])}` : "no events");
+      update("late", last[3] > 0 ? `took ${span(last[3])}` : "no deadline passed");
     },
   };
 };
 
-// The bars. Work grows upwards and sleep downwards, both on a scale of powers of ten: a turn may last
-// 20 microseconds or a minute. The last 200 turns are kept, and no more.
+// The bars. Work grows upwards and sleep downwards, both on a logarithmic scale: a turn may last
+// 20 microseconds or a minute. Only the last 200 turns are kept.
 
 const makeTurns = () => {
   const KEPT = 200;
@@ -127,7 +127,7 @@ const makeTurns = () => {
   const canvas = find("turns");
   const brush = canvas.getContext("2d");
   const kept = [];
-  let slow = null; // seconds, once the server has said it
+  let slow = null; // seconds, from the hello message
   let pointed = null; // the turn under the pointer
   let dirty = true;
   let colours = {};
@@ -212,7 +212,7 @@ const makeTurns = () => {
     for (const turn of kept) for (const part of [0, 1, 2]) sums[part] += turn[part + 1];
     const all = sums[0] + sums[1] + sums[2];
     const share = (part) => `${((100 * sums[part]) / all).toFixed(sums[part] / all > 0.0995 ? 0 : 1)} %`;
-    if (all) write(find("turn-summary"), `${share(0)} of the time is sleep, ${share(1)} is work`);
+    if (all) write(find("turn-summary"), `asleep ${share(0)} of the time, dispatching ${share(1)}`);
     const turn = pointed ?? kept.at(-1);
     if (!turn) return;
     const [number, waited, dispatched, late, ready, isSlow] = turn;

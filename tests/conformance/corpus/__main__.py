@@ -8,7 +8,7 @@ server, too.
 
 To compare others, let them answer every method at every path, and look at where they disagree. Not each
 disagreement is a fault of theirs: some entries hold this server to more than the RFC demands of
-everybody (its limits; a bare LF, which a recipient may take for a line end; two equal lengths, of
+every server (its limits; a bare LF, which a recipient may take for a line end; two equal lengths, of
 which it may take one). The entry's section says which.
 
 The exit code is 0 when all is exact, 1 when something is not, 2 for a wrong option, 3 when there is
@@ -50,7 +50,7 @@ def read_url(text: str) -> tuple[str, int]:
         parts = urlsplit(text)
         if parts.scheme == "http" and parts.hostname in LOOPBACK:
             return parts.hostname, parts.port or 80
-    raise argparse.ArgumentTypeError(f"{text!r} is no http://127.0.0.1:PORT")
+    raise argparse.ArgumentTypeError(f"{text!r} is not of the form http://127.0.0.1:PORT")
 
 
 @contextlib.contextmanager
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if not options.quiet:
                     show(verdict)
         except OSError as error:
-            print(f"there is no server at {address[0]}:{address[1]}: {error}", file=sys.stderr)
+            print(f"no server listens at {address[0]}:{address[1]}: {error}", file=sys.stderr)
             return 3
     summarize(verdicts)
     return 0 if entries and all(verdict.exact for verdict in verdicts) else 1

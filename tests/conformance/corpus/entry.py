@@ -1,6 +1,6 @@
 """One entry of the corpus: the bytes of a request, the expected answer, and its form as two files.
 
-``NAME.http`` holds the octets, ``NAME.json`` the rest:
+``NAME.http`` holds the bytes, ``NAME.json`` the rest:
 
     status    what the built-in server answers, or "closing": no answer, as the request is not complete
     rfc       the section that decides it
@@ -18,7 +18,7 @@ CLOSING = "closing"
 
 @dataclass(frozen=True)
 class ParsedRequest:
-    """What a parsed request holds. Octets are written as the characters of ISO 8859-1.
+    """What a parsed request holds. Bytes are written as the characters of ISO 8859-1.
 
     ``headers`` has those that matter, by name in lower case; None for one that must not be there.
     """

@@ -74,7 +74,7 @@ def converse(address: tuple[str, int], entry: Entry, delivery: Delivery, timeout
         # Without delay: pieces are to arrive as pieces.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         reader = Reader(sock, timeout)
-        with contextlib.suppress(OSError):  # who has seen enough may close: what it has answered counts
+        with contextlib.suppress(OSError):  # the server may close early: its answers so far count
             for piece in delivery.pieces:
                 sock.sendall(piece)
         wanted = expected_replies(entry, delivery.canary)
@@ -114,5 +114,5 @@ class Reader:
             self.ended = not octets
 
     def replies(self, method: str) -> tuple[list[Reply], bytes]:
-        """Return the whole responses that came, and the octets left over."""
+        """Return the whole responses that came, and the bytes left over."""
         return read_replies(self._received, method, self.ended)

@@ -1,17 +1,17 @@
 """How a request of the corpus is delivered, and how what came of it is checked.
 
     Way      What is sent
-    whole    all octets at once
-    single   octet by octet
-    pieces   in pieces of 97 octets; only of what is over 2 KiB
+    whole    all bytes at once
+    single   byte by byte
+    pieces   in pieces of 97 bytes; only of what is over 2 KiB
     canary   all at once, and another request right behind it
 
 Once all is sent and answered the client says that it sends no more, and reads to the end. The canary is
-the point: if a server sees the end of a request elsewhere than the one before it, somebody's next
-request is not what it was sent as. So a judgement has two parts. *Breaches* are about that, and hold
-for every server: what is invalid is refused, and nothing behind it answered; what is valid is
-answered once, and what is behind it, too, unless the request says ``close``. *Differences* are from what
-the built-in server promises: this very status, an orderly end, the canary's own answer.
+the point: if a server sees the end of a request elsewhere than the one before it, the next request,
+perhaps of another client, is misread. So a judgement has two parts. *Breaches* are about that, and hold
+for every server: what is invalid is refused, and nothing behind it answered; what is valid is answered
+once, and what is behind it, too, unless the request says ``close``. *Differences* are from what the
+built-in server promises: this very status, an orderly end, the canary's own answer.
 
 This module knows no socket.
 """
@@ -23,8 +23,8 @@ from typing import NamedTuple
 from tests.conformance.corpus.entry import Entry
 
 CANARY = b"GET /echo/canary HTTP/1.1\r\nHost: corpus.test\r\n\r\n"
-LONG = 2048  # octets
-PIECE = 97  # octets
+LONG = 2048  # bytes
+PIECE = 97  # bytes
 # Statuses that say that the request itself was not understood or not wanted.
 REFUSALS = frozenset({400, 408, 411, 413, 414, 417, 431, 501, 505})
 
@@ -46,7 +46,7 @@ class Reply(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a client saw: whole responses, octets that are none, and how the connection ended."""
+    """What a client saw: whole responses, bytes that are not a response, and how the connection ended."""
 
     replies: list[Reply]
     rest: bytes
@@ -72,7 +72,7 @@ def deliveries(entry: Entry) -> Iterator[Delivery]:
 
 
 def cut(octets: bytes, size: int) -> list[bytes]:
-    """Cut octets into pieces."""
+    """Cut bytes into pieces."""
     return [octets[start : start + size] for start in range(0, len(octets), size)]
 
 
@@ -90,7 +90,7 @@ def check_outcome(entry: Entry, canary: bool, outcome: Outcome) -> Judgement:
     else:
         breaches = list(_breaches_of_valid(entry, canary, outcome))
     if outcome.rest:
-        breaches.append(f"octets that are no response: {outcome.rest[:60]!r}")
+        breaches.append(f"bytes that are not a response: {outcome.rest[:60]!r}")
     return Judgement(breaches, list(_differences(entry, canary, outcome)))
 
 
@@ -132,11 +132,11 @@ def _differences(entry: Entry, canary: bool, outcome: Outcome) -> Iterator[str]:
             yield f"the canary's answer is {reply.status} {reply.content[:60]!r}"
 
 
-# Octets to responses, of any server.
+# Bytes to responses, of any server.
 
 
 def read_replies(octets: bytes, method: str, ended: bool) -> tuple[list[Reply], bytes]:
-    """Read all whole responses, the interim ones left out; return them with the octets left over.
+    """Read all whole responses, the interim ones left out; return them with the bytes left over.
 
     ``method`` is the first request's, ``ended`` whether the connection is at its end.
     """

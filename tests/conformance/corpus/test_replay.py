@@ -164,11 +164,11 @@ def test_the_command_says_when_its_time_is_over() -> None:
 
 @pytest.mark.system
 def test_the_command_says_when_there_is_no_server() -> None:
-    with socket.socket() as taken:  # bound and not listening: nobody else can answer there
+    with socket.socket() as taken:  # bound and not listening: no other server can answer there
         taken.bind(("127.0.0.1", 0))
         ended = command("--url", f"http://127.0.0.1:{taken.getsockname()[1]}")
     assert ended.returncode == 3
-    assert ended.stderr.startswith("there is no server at 127.0.0.1:")
+    assert ended.stderr.startswith("no server listens at 127.0.0.1:")
 
 
 @pytest.mark.system

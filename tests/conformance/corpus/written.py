@@ -9,9 +9,9 @@ CHUNKED = b"Transfer-Encoding: chunked"
 # What a smuggler hides where another server sees the next request.
 HIDDEN = b"GET /echo/hidden HTTP/1.1\r\nHost: corpus.test\r\n\r\n"
 
-# A refused request: its name, why it is refused, and its octets.
+# A refused request: its name, why it is refused, and its bytes.
 Refused = tuple[str, str, bytes]
-# One that is served: its name, why, its octets, and what it is read as.
+# One that is served: its name, why, its bytes, and what it is read as.
 Served = tuple[str, str, bytes, ParsedRequest]
 
 
@@ -33,7 +33,7 @@ def get(
 
 
 def post(*lines: bytes, content: bytes = b"", version: bytes = b"HTTP/1.1", method: bytes = b"POST") -> bytes:
-    """Write an upload with these field lines and these octets behind its head."""
+    """Write an upload with these field lines and these bytes behind its head."""
     return get(*lines, target=b"/files/corpus", version=version, method=method) + content
 
 

@@ -2,7 +2,7 @@
 
     python -m tests.conformance.differential --seconds 300 --seed 7
 
-Prints how often each listed disagreement was met, and every one that is not listed, with its octets
+Prints how often each listed disagreement was met, and every one that is not listed, with its bytes
 made as short as they get. The exit code is 1 when there was any, 2 when an oracle is not installed.
 """
 
@@ -62,7 +62,7 @@ def report(campaign: Campaign, seconds: float) -> None:
 
 
 def shortest(campaign: Campaign, finding: Unlisted) -> Unlisted:
-    """Make the octets of a finding as short as they get while the same difference stays."""
+    """Make the bytes of a finding as short as they get while the same difference stays."""
 
     def same(octets: bytes) -> list[Unlisted]:
         found = [finding._replace(octets=octets, difference=each) for each in probe.compare(octets)]

@@ -57,7 +57,7 @@ class Campaign:
         self.seed = seed
         self.cases = 0
         self.accepted = 0  # cases of which we accept every message
-        self.agreed = 0  # readings in which there was no difference but words
+        self.agreed = 0  # readings that differ in words at most
         self.listed: Counter[tuple[str, str]] = Counter()  # by oracle and name of the class
         self.unlisted: dict[tuple[object, ...], Unlisted] = {}  # the first of each kind
         self.met: Counter[tuple[object, ...]] = Counter()
@@ -87,7 +87,7 @@ class Campaign:
             self.cases += 1
 
     def compare(self, octets: bytes) -> list[Difference]:
-        """Read some octets with everybody; count, and return the differences that are not listed."""
+        """Read some bytes with every parser; count, and return the differences that are not listed."""
         ours = self._ours.read(octets)
         self.accepted += not ours.status
         unlisted = []

@@ -1,6 +1,6 @@
 """Comparing two readings: every way in which they differ, up to the point where they part.
 
-A ``Difference`` knows what is needed to decide who is right: the octets from the message at fault
+A ``Difference`` knows what is needed to decide which side is right: the bytes from the message at fault
 on, and what each side made of it. Whether it is a fault is decided in ``disagreements.py``.
 """
 
@@ -21,7 +21,7 @@ class DifferenceKind(Enum):
     CONTENT = "content"
     ONLY_WE_REFUSE = "only we refuse"
     ONLY_THEY_REFUSE = "only they refuse"
-    LENGTH = "where it ends"  # one of the two wants more octets, or has seen another message
+    LENGTH = "where it ends"  # one of the two wants more bytes, or has seen another message
 
 
 class Difference(NamedTuple):

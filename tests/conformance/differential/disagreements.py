@@ -1,7 +1,7 @@
 """Where we and an oracle part on purpose: each class with the RFC sentence that decides it.
 
-A predicate recognises each from the octets, never from the reason that our parser gave. What is in no
-row is a fault, here or there: ``__main__`` and the test print its octets and its seed. How an oracle
+A predicate recognises each from the bytes, never from the reason that our parser gave. What is in no
+row is a fault, here or there: ``__main__`` and the test print its bytes and its seed. How an oracle
 words the same message differently is in ``translations.py``.
 """
 
@@ -15,7 +15,7 @@ DISAGREEMENTS = (*ONLY_WE_REFUSE, *ONLY_THEY_REFUSE, *OTHERS)
 
 
 def listed(difference: Difference) -> Disagreement | None:
-    """Return the class that a difference belongs to, None where there is none."""
+    """Return the class that a difference belongs to, or None."""
     sketch = Sketch(difference.octets)
     for each in DISAGREEMENTS:
         if (

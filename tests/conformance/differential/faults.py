@@ -1,4 +1,4 @@
-"""What the RFC calls faulty, recognised from the octets alone: one small predicate for each fault.
+"""What the RFC calls faulty, recognised from the bytes alone: one small predicate for each fault.
 
 None of this shares code with ``reactor/``: a predicate that asked the parser would agree with it.
 """
@@ -25,7 +25,7 @@ STRAY = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
 
 
 def stray_in_head(sketch: Sketch) -> bool:
-    """A CR or LF that is no CRLF, or a NUL, in the head."""
+    """A bare CR or LF, or a NUL, in the head."""
     return STRAY.search(sketch.before + sketch.head + sketch.end) is not None
 
 
@@ -93,12 +93,12 @@ def bad_target(sketch: Sketch) -> bool:
 
 
 def secure_scheme(sketch: Sketch) -> bool:
-    """A target that asks for a secured connection; this is none."""
+    """A target that asks for a secured connection, over a plain one."""
     return sketch.target[:8].lower() == b"https://"
 
 
 def bad_path(sketch: Sketch) -> bool:
-    """A path with an escaped NUL, or with escapes that are no UTF-8."""
+    """A path with an escaped NUL, or with escapes that are not UTF-8."""
     decoded = unquote_to_bytes(sketch.target.partition(b"?")[0])
     try:
         decoded.decode("utf-8")

@@ -74,7 +74,7 @@ def _theirs(
 
 ONLY_THEY_REFUSE = (
     _theirs(
-        "octets behind the last request",
+        "bytes behind the last request",
         BOTH,
         "RFC 9112, 9.6: after a request with close a server reads no further one; nothing calls it a fault",
         _last_was_last,
@@ -94,7 +94,7 @@ ONLY_THEY_REFUSE = (
     _theirs(
         "white space behind chunked",
         HTTPTOOLS,
-        "RFC 9112, 5.1: white space behind a value is no part of it",
+        "RFC 9112, 5.1: white space behind a value is not part of it",
         _blank_behind_coding,
     ),
     _theirs(
@@ -173,7 +173,7 @@ OTHERS = (
         _proxy_connection,
     ),
     Disagreement(
-        "close beside keep-alive",
+        "close together with keep-alive",
         HTTPTOOLS,
         DifferenceKind.PERSISTENCE,
         "RFC 9112, 9.3: whether close is among the options is asked first; keep-alive counts only without it",

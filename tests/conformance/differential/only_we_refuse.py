@@ -1,6 +1,6 @@
 """What we refuse and an oracle takes: the fault, and the RFC sentence that calls it one.
 
-A row is met when the octets have the fault (``faults.py``) and our status is one that fits it.
+A row is met when the bytes have the fault (``faults.py``) and our status is one that fits it.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from tests.conformance.differential.sketch import Sketch
 def _refused(
     fault: Callable[[Sketch], bool], oracles: tuple[str, ...], decides: str, *statuses: int
 ) -> Disagreement:
-    """Make a row: we refuse, with one of these statuses, octets that have this fault."""
+    """Make a row: we refuse, with one of these statuses, bytes that have this fault."""
     return Disagreement(
         fault.__name__.replace("_", " "),
         oracles,
@@ -71,7 +71,7 @@ ONLY_WE_REFUSE = (
     _refused(
         faults.two_framings,
         H11,
-        "RFC 9112, 6.1: Content-Length beside Transfer-Encoding may be smuggling; a server may refuse it",
+        "RFC 9112, 6.1: Content-Length with Transfer-Encoding may be smuggling; a server may refuse it",
     ),
     _refused(
         faults.coding_in_1_0,

@@ -1,7 +1,7 @@
 """The oracles: h11 and httptools, each brought into the form of ``reading.py``.
 
 Only here are they imported, and only when one is asked for. h11 is taught nothing; httptools
-(llhttp) is used in its strict mode, which is its default. Neither decides who is right: the RFC does,
+(llhttp) is used in its strict mode, which is its default. Neither decides which is right: the RFC does,
 in ``disagreements.py``.
 """
 
@@ -16,12 +16,12 @@ H11_HEAD = 1 << 20
 
 
 class Oracle(Protocol):
-    """A parser that somebody else has written."""
+    """A parser of another project."""
 
     name: str
 
     def read(self, octets: bytes) -> Reading:
-        """Read all that the octets hold."""
+        """Read all that the bytes hold."""
 
 
 def oracle(name: str) -> Oracle:
@@ -44,7 +44,7 @@ class H11:
         self.h11: Any = module
 
     def read(self, octets: bytes) -> Reading:
-        """Read all that the octets hold."""
+        """Read all that the bytes hold."""
         connection = self.h11.Connection(self.h11.SERVER, max_incomplete_event_size=H11_HEAD)
         messages: list[Message] = []
         if octets:  # none would mean the end of the connection
@@ -110,7 +110,7 @@ class Httptools:
         self.httptools: Any = module
 
     def read(self, octets: bytes) -> Reading:
-        """Read all that the octets hold."""
+        """Read all that the bytes hold."""
         recorder = Recorder()
         recorder.parser = self.httptools.HttpRequestParser(recorder)
         end, reason = End.COMPLETE, ""
@@ -138,7 +138,7 @@ class Recorder:
         self._content: list[bytes] = []
 
     def on_message_begin(self) -> None:
-        """Be called before the first octet of a message."""
+        """Be called before the first byte of a message."""
         self.in_message, self._in_trailers = True, False
         self._url, self._fields, self._content = b"", [], []
 
@@ -164,7 +164,7 @@ class Recorder:
         self._content.append(body)
 
     def on_message_complete(self) -> None:
-        """Be called behind the last octet of a message."""
+        """Be called behind the last byte of a message."""
         self.in_message = False
         self.messages[-1] = self.messages[-1]._replace(content=b"".join(self._content))
 

@@ -1,9 +1,9 @@
-"""What a parser makes of some octets, in one form for ours and for the oracles, so that they compare.
+"""What a parser makes of some bytes, in one form for ours and for the oracles, so that they compare.
 
     Reading   messages, and how it ended:
-    COMPLETE  every octet was used, or ignored behind the last message; nothing is missing
-    WAITING   the last message, or its head, needs more octets
-    REFUSED   what came next is no message
+    COMPLETE  every byte was used, or ignored behind the last message; nothing is missing
+    WAITING   the last message, or its head, needs more bytes
+    REFUSED   what came next is not a message
     STOPPED   the parser hands the connection over (CONNECT, Upgrade) and reads no further
 
 The content of a message that is not whole is not compared: how much of it a parser hands out before
@@ -31,7 +31,7 @@ class End(Enum):
 
 
 class Message(NamedTuple):
-    """One request: octets as ISO 8859-1 text, names as they were written, values without white space."""
+    """One request: bytes as ISO 8859-1 text, names as they were written, values without white space."""
 
     method: str
     target: str
@@ -57,7 +57,7 @@ class Ours:
         self.heads = HeadReader(Settings())
 
     def read(self, octets: bytes) -> Reading:
-        """Read all that the octets hold."""
+        """Read all that the bytes hold."""
         messages: list[Message] = []
         starts: list[int] = []
         parser = Parser(self.heads)

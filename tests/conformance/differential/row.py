@@ -12,7 +12,7 @@ HTTPTOOLS = ("httptools",)
 
 
 class Disagreement(NamedTuple):
-    """One class of differences that are no fault of ours."""
+    """One class of differences that are not faults of this server."""
 
     name: str
     oracles: tuple[str, ...]

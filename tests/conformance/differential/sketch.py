@@ -12,7 +12,7 @@ CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]+")
 
 
 class Chunks(NamedTuple):
-    """The lines of a chunked body as far as they can be walked, and the octets where that ended."""
+    """The lines of a chunked body as far as they can be walked, and the bytes where that ended."""
 
     size_lines: list[bytes]
     trailers: list[bytes]
@@ -20,7 +20,7 @@ class Chunks(NamedTuple):
 
 
 class Sketch:
-    """The first message in some octets."""
+    """The first message in some bytes."""
 
     def __init__(self, octets: bytes) -> None:
         message = octets.lstrip(b"\r\n")

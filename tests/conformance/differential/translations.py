@@ -74,11 +74,11 @@ TRANSLATIONS = (
     Translation(
         "white space behind a value is kept",
         ("httptools",),
-        "RFC 9112, 5.1: white space around a field value is no part of it and goes when it is read",
+        "RFC 9112, 5.1: white space around a field value is not part of it and is removed when it is read",
         _without_white_space,
     ),
     Translation(
-        "Host stays beside a target that names its own",
+        "Host is kept with a target that names its own",
         ("h11", "httptools"),
         "RFC 9112, 3.2.2 and 3.3: the authority in the target replaces whatever Host says",
         _host_of_target,

@@ -2,7 +2,7 @@
 
     python -m tests.conformance.rfc.tables    counts the rows of each table, and checks them
 
-A table is a Markdown file of this directory. Its rows stand under the heading of their chapter, in the
+A table is a Markdown file of this directory. Its rows are under the heading of their chapter, in the
 order of the sections:
 
     section | level | requirement | shown by
@@ -37,7 +37,7 @@ match_test = re.compile(r"(tests/(?:\w+/)*test_\w+\.py)::(test_\w+)(?:\[(.+)\])?
 
 
 class Row(NamedTuple):
-    """One requirement, its cells as they are written, and where it stands."""
+    """One requirement, its cells as they are written, and its line and chapter."""
 
     line: int
     chapter: str
@@ -48,7 +48,7 @@ class Row(NamedTuple):
 
     @property
     def exemption(self) -> str:
-        """Which kind of reason stands in place of tests; empty where there are tests."""
+        """Which kind of reason is given instead of tests; empty where there are tests."""
         match = match_exemption(self.shown_by)
         return match[1] if match else ""
 
@@ -111,13 +111,13 @@ def faults(text: str) -> Iterator[str]:
 
 def _faults_of_cells(row: Row) -> Iterator[str]:
     if match_section(row.section) is None:
-        yield f"{row.section!r} is no section"
+        yield f"{row.section!r} is not a section"
     elif row.section.split(".")[0] != row.chapter:
-        yield f"section {row.section} stands in chapter {row.chapter}"
+        yield f"section {row.section} is listed in chapter {row.chapter}"
     if row.level not in LEVELS:
-        yield f"{row.level!r} is no level"
+        yield f"{row.level!r} is not a level"
     if not row.requirement.endswith(".") or len(row.requirement.split()) < 3:
-        yield "the requirement is no sentence"
+        yield "the requirement is not a sentence"
     if not row.exemption and match_tests(row.shown_by) is None:
         yield "neither tests nor a reason"
 
@@ -148,13 +148,13 @@ def fault_of_test(name: str) -> str:
     """Say what is wrong with the name of a test; nothing, where there is such a test."""
     match = match_test(name)
     if match is None:
-        return "is no name of a test"
+        return "is not the name of a test"
     path, function, case = match.groups()
     if not (ROOT / path).is_file():
-        return "there is no such file"
+        return "the file does not exist"
     source = read_source(path)
     if function not in source.tests:
-        return "there is no such test"
+        return "the test does not exist"
     if case is None:
         return ""
     if function not in source.parametrized:
@@ -162,7 +162,7 @@ def fault_of_test(name: str) -> str:
     # A case is known by its id, or by the values in it, joined by hyphens. This finds a name that is
     # misspelt; that pytest collects just this case, a test asks of pytest.
     known = case in source.texts or set(case.split("-")) & source.texts
-    return "" if known else "there is no such case"
+    return "" if known else "the case does not exist"
 
 
 @cache

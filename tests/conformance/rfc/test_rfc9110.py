@@ -19,7 +19,7 @@ def ask(client: Client, octets: bytes, method: str = "GET") -> Answer:
     return answer
 
 
-# 3.3 and 5.3: a request stands for itself, and is whole before anybody acts on it.
+# 3.3 and 5.3: a request is independent, and complete before the server acts on it.
 
 
 def test_a_connection_remembers_nothing_of_its_last_request() -> None:
@@ -150,7 +150,7 @@ ERRORS = {
 
 @pytest.mark.parametrize(("status", "octets"), ERRORS.items(), ids=[str(status) for status in ERRORS])
 def test_an_error_says_why_in_its_content(status: int, octets: bytes) -> None:
-    routes = answering(lambda: Response(1000))  # which is none, and so a 500
+    routes = answering(lambda: Response(1000))  # which is not a status, and so a 500
     routes.get("/")(lambda _: Response(200))
     with Harness(routes) as server:
         client = server.connect()

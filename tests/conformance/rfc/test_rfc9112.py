@@ -7,7 +7,7 @@ from reactor.server.context import ServerState
 from tests.support.in_process import Harness
 from tests.support.requests import answering, chunks, connect_tcp, request, shrink_buffers
 
-# Content that would be a request of its own, if anybody took it for one.
+# A body that looks like a request.
 SMUGGLED = request("/echo/smuggled")
 FRAMINGS = {
     "length": (f"Content-Length: {len(SMUGGLED)}", SMUGGLED),

@@ -1,4 +1,4 @@
-"""A made-up run, which is made once."""
+"""A synthetic run, created once."""
 
 import copy
 from functools import cache
@@ -11,12 +11,12 @@ from tests.unit.benchmarks.synthetic import make_run
 
 @cache
 def made() -> Run:
-    """Make the run that everybody gets a copy of."""
+    """Create the run that is copied for each test."""
     return make_run(rounds=3, detail=100)
 
 
 @pytest.fixture
 def run() -> Run:
-    """Return a run that the test may change; its samples cannot be."""
+    """Return a copy of the run; its samples are immutable."""
     run = made()
     return Run(copy.deepcopy(run.environment), dict(run.peers), dict(run.skipped), list(run.samples))

@@ -1,4 +1,4 @@
-"""A run that never was: plausible figures, always the same, for tests and for looking at a report.
+"""A synthetic run with plausible, reproducible figures, for tests and for viewing a report.
 
 ``python -m tests.unit.benchmarks.synthetic FILE`` writes it as a results file.
 """
@@ -14,7 +14,7 @@ from statistics import NormalDist
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Peer, Run, Sample
 
-# Requests a second on the workload "hot".
+# Requests per second on the workload "hot".
 HOT: Mapping[str, float] = {
     "bare loop": 61_000,
     "reactor": 43_500,
@@ -50,7 +50,7 @@ SCENARIOS = {"slow-heads": 0.003, "slow-bodies": 0.006, "storm": 0.05, "header-b
 
 
 class Maker:
-    """Makes samples with noise; the same seed makes the same ones."""
+    """Creates samples with reproducible noise."""
 
     def __init__(self, rounds: int, detail: int) -> None:
         self.rounds, self._detail = rounds, detail
@@ -61,7 +61,7 @@ class Maker:
     def sample(
         self, question: str, workload: str, peer: str, round: int, rate: float, connections: int = 64
     ) -> Sample:
-        """Make one closed-loop sample for which Little's law holds."""
+        """Return a closed-loop sample for which Little's law holds."""
         rate *= self._machine[round] * self._random.uniform(0.97, 1.03)
         mean = connections / rate
         latency = self.times(mean, 2.0 * rate)
@@ -85,7 +85,7 @@ class Maker:
         )
 
     def times(self, mean: float, count: float = 5000) -> Histogram:
-        """Make so many times that scatter around a mean, with a few long ones."""
+        """Return times scattered around a mean, with a long tail."""
         tail = self._random.uniform(0.04, 0.05)
         times = [math.exp(0.25 * z + tail * max(z, 0.0) ** 2.5) for z in self._normal]
         factor = mean * self._detail / sum(times)
@@ -96,12 +96,12 @@ class Maker:
 
 
 def make_run(rounds: int = 7, detail: int = 200) -> Run:
-    """Make a whole run: all questions, all peers; ``detail`` is how many times each histogram has."""
+    """Return a complete run; ``detail`` is the number of times in each histogram."""
     maker = Maker(rounds, detail)
     run = Run(dict(ENVIRONMENT))
     command = "/usr/bin/python3 -m {} --port 4000"
     run.peers = {name: Peer(name, f"{name} 1.0", command.format(name)) for name in (*HOT, *WATCHING)}
-    run.skipped = {"waitress: file 1 MiB": "wrong content from octet 1,024 on"}
+    run.skipped = {"waitress: file 1 MiB": "wrong body at byte 1,024"}
     for question, workloads in (("throughput", THROUGHPUT), ("compression", COMPRESSION), ("files", FILES)):
         for workload, factor in workloads.items():
             run.samples += _comparison(maker, question, workload, factor)
@@ -129,7 +129,7 @@ def _comparison(maker: Maker, question: str, workload: str, factor: float) -> li
 
 
 def _lean(workload: str, peer: str) -> float:
-    """Say how well a peer is suited to a workload."""
+    """Return the relative speed of a peer with a workload."""
     if workload == "pipelined" and peer not in ("reactor", "bare loop"):
         return 0.35
     return 1.25 if workload.startswith("file") and peer == "nginx" else 1.0
@@ -166,9 +166,9 @@ def _idle(maker: Maker) -> list[Sample]:
     samples = []
     for idle in IDLE:
         for number in range(1, maker.rounds + 1):
-            for peer, octets in each.items():
+            for peer, size in each.items():
                 made = maker.sample("idle", "hot", peer, number, HOT[peer] * (1 - idle / 150_000))
-                resident = base.get(peer, 22 << 20) + idle * octets + 4096 * number
+                resident = base.get(peer, 22 << 20) + idle * size + 4096 * number
                 samples.append(replace(made, x=float(idle), resident=resident, client="reactor"))
     return samples
 

@@ -1,4 +1,4 @@
-"""Who may do what, as the command line says it: fields, origins, passwords, the start line, a browser."""
+"""Access options of the command: headers, CORS, passwords, warnings, the start line, opening a browser."""
 
 import os
 import queue
@@ -23,7 +23,7 @@ BASIC = f"Authorization: Basic {b64encode(PAIR.encode()).decode()}"
 
 
 def refused(*arguments: str, **environment: str) -> str:
-    """Assert that the options are refused in one line, without a password; return it."""
+    """Assert that the options are rejected in one line that contains no password; return the line."""
     done = run_main("--port", "0", *arguments, **environment)
     assert_one_line(USAGE, done.returncode, done.stderr, done.stdout, "")
     assert SECRET not in done.stderr
@@ -31,21 +31,21 @@ def refused(*arguments: str, **environment: str) -> str:
 
 
 def joined(value: object) -> str:
-    """Name a case by its options."""
+    """Return the options as the id of a test case."""
     return " ".join(value) if isinstance(value, list) else ""
 
 
 def messages(server: CommandServer) -> list[str]:
-    """Have the server end; return what it wrote behind the start line, but for how it ended."""
+    """Stop the server; return its messages after the start line, except for the last one."""
     server.terminate()
     return [line for line in server.stderr.rest() if "Server.stop()" not in line]
 
 
-# Fields of every response.
+# Headers of every response.
 
 
 def raw_answers(server: RunningServer) -> Iterator[tuple[str, Answer]]:
-    """Ask for one thing of each kind."""
+    """Yield a response of each kind, with a description."""
     requests = {
         "200": "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "200 from HTTP/1.0": "GET / HTTP/1.0\r\n\r\n",
@@ -61,9 +61,9 @@ def raw_answers(server: RunningServer) -> Iterator[tuple[str, Answer]]:
         "501": "BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "505": "GET / HTTP/2.0\r\nHost: localhost\r\n\r\n",
     }
-    for what, octets in requests.items():
+    for what, request in requests.items():
         connection = server.connect()
-        connection.send(octets.encode("latin-1"))
+        connection.send(request.encode("latin-1"))
         yield what, connection.answer()
 
 
@@ -104,7 +104,7 @@ def test_the_fields_stay_when_the_date_is_renewed() -> None:
 def test_a_library_gives_fields_to_its_server_and_a_wrong_one_is_told_before_it_listens() -> None:
     with Server(Router(), port=0, default_headers=(("X-A", "1"),)):
         pass
-    with pytest.raises(ValueError, match="Content-Type belongs to a single response"):
+    with pytest.raises(ValueError, match="Content-Type cannot be a default header"):
         Server(Router(), port=0, default_headers=(("Content-Type", "text/html"),))
 
 
@@ -122,12 +122,12 @@ def test_a_variable_has_a_field_a_line_and_the_options_win() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("X-A", "no field"),
-        ("X-A: 1\r\nX-B: 2", "cannot be sent"),
-        ("X-A: 1\nX-B: 2", "cannot be sent"),
+        ("X-A", "invalid header"),
+        ("X-A: 1\r\nX-B: 2", "invalid header"),
+        ("X-A: 1\nX-B: 2", "invalid header"),
         ("X-A: \u20ac", "ISO 8859-1"),
-        ("Date: x", "serializer"),
-        ("Content-Length: 0", "serializer"),
+        ("Date: x", "set by the server"),
+        ("Content-Length: 0", "set by the server"),
         ("Content-Type: text/html", "single response"),
     ],
 )
@@ -136,11 +136,11 @@ def test_a_field_that_cannot_be_is_refused_at_start(text: str, reason: str) -> N
 
 
 def test_a_variable_with_a_field_that_cannot_be_is_named() -> None:
-    assert "REACTOR_HEADER: the field ETag" in refused(REACTOR_HEADER="X-A: 1\nETag: 2")
+    assert "REACTOR_HEADER: ETag cannot be" in refused(REACTOR_HEADER="X-A: 1\nETag: 2")
     assert "REACTOR_HEADER" in refused(REACTOR_HEADER="X-A: 1\r\nX-B: 2")
 
 
-# Pages of other origins.
+# CORS.
 
 
 @pytest.mark.parametrize(
@@ -194,13 +194,13 @@ def test_without_cors_no_other_origin_is_told_anything() -> None:
 
 @pytest.mark.parametrize("text", ["", "a.test", "https://a.test/", "https://a.test\r\nX-B: 2", "https://a,b"])
 def test_an_origin_that_is_none_is_refused_at_start(text: str) -> None:
-    assert "is no origin" in refused(f"--cors={text}")
+    assert "invalid origin" in refused(f"--cors={text}")
     assert "REACTOR_CORS" in refused(REACTOR_CORS=text)
 
 
 def test_a_field_that_cors_sends_already_is_refused() -> None:
     line = refused("--cors", "--header", "access-control-allow-origin: https://a.test")
-    assert "--cors sends access-control-allow-origin already" in line
+    assert "'access-control-allow-origin' (--cors sends it already)" in line
 
 
 # Passwords.
@@ -272,22 +272,22 @@ def test_a_password_that_cannot_be_is_refused_without_being_told(option: str, te
 
 
 @pytest.mark.parametrize(
-    ("octets", "reason"),
+    ("data", "reason"),
     [
-        (b"", "neither may be empty"),
-        (b"\nanna:horse", "neither may be empty"),
+        (b"", "both non-empty"),
+        (b"\nanna:horse", "both non-empty"),
         (b"anna:horse\xff", "not UTF-8"),
-        (b"anna:" + b"horse" * 1000, "over 1024 octets"),
+        (b"anna:" + b"horse" * 1000, "exceed 1024 bytes"),
         (b"\0:horse", "control character"),
     ],
 )
-def test_a_file_without_a_password_is_refused(tmp_path: Path, octets: bytes, reason: str) -> None:
+def test_a_file_without_a_password_is_refused(tmp_path: Path, data: bytes, reason: str) -> None:
     file = tmp_path / "password"
-    file.write_bytes(octets)
+    file.write_bytes(data)
     assert reason in refused("--auth", f"@{file}")
 
 
-# What the start line says, and what is worth a warning.
+# The start line, and warnings.
 
 HERE, NETWORK = "this machine only", "reachable from the network"
 
@@ -296,12 +296,12 @@ HERE, NETWORK = "this machine only", "reachable from the network"
     ("options", "said"),
     [
         ([], "anyone may read and upload"),
-        (["--read-only"], "anyone may read; nobody may upload"),
-        (["--auth-upload", PAIR], "anyone may read; password to upload"),
-        (["--auth", PAIR], "password for everything"),
-        (["--auth", PAIR, "--auth-upload", PAIR], "password to read; password to upload"),
-        (["--auth", PAIR, "--read-only"], "password to read; nobody may upload"),
-        (["--auth-upload", PAIR, "--read-only"], "anyone may read; nobody may upload"),
+        (["--read-only"], "anyone may read; uploads disabled"),
+        (["--auth-upload", PAIR], "anyone may read; password required to upload"),
+        (["--auth", PAIR], "password required"),
+        (["--auth", PAIR, "--auth-upload", PAIR], "password required to read; password required to upload"),
+        (["--auth", PAIR, "--read-only"], "password required to read; uploads disabled"),
+        (["--auth-upload", PAIR, "--read-only"], "anyone may read; uploads disabled"),
     ],
     ids=joined,
 )
@@ -313,7 +313,7 @@ def test_the_start_line_says_what_is_shared_where_and_how_safely(
         assert messages(server) == []
 
 
-@pytest.mark.parametrize(("options", "said"), [([], ""), (["--auth", PAIR], "; password for everything")])
+@pytest.mark.parametrize(("options", "said"), [([], ""), (["--auth", PAIR], "; password required")])
 def test_the_start_line_without_a_directory(options: list[str], said: str) -> None:
     with CommandServer(*options) as server:
         assert server.start_line == f"reactor: serving on {server.url} ({HERE}{said})"
@@ -324,9 +324,9 @@ def test_the_start_line_without_a_directory(options: list[str], said: str) -> No
     [
         (["--directory", "{}"], "anyone on the network may upload"),
         (["--directory", "{}", "--read-only"], None),
-        (["--directory", "{}", "--auth-upload", "@{}/p"], "passwords are sent in clear"),
-        (["--directory", "{}", "--auth", "@{}/p"], "passwords are sent in clear"),
-        (["--auth", "@{}/p"], "passwords are sent in clear"),
+        (["--directory", "{}", "--auth-upload", "@{}/p"], "passwords are sent unencrypted"),
+        (["--directory", "{}", "--auth", "@{}/p"], "passwords are sent unencrypted"),
+        (["--auth", "@{}/p"], "passwords are sent unencrypted"),
         ([], None),
     ],
     ids=joined,
@@ -348,7 +348,7 @@ def test_what_is_not_safe_on_the_network_is_worth_a_warning(
 
 
 def browser(tmp_path: Path, *then: str) -> tuple[str, Path]:
-    """Make a browser that tells its URL through a pipe, and does something then."""
+    """Write a browser script that sends its URL to a pipe, and then runs some commands."""
     pipe, script = tmp_path / "pipe", tmp_path / "browser"
     os.mkfifo(pipe)
     script.write_text("\n".join(["#!/bin/sh", f'echo "$1" > {pipe}', *then]))
@@ -384,14 +384,14 @@ def test_a_browser_that_does_not_end_keeps_nobody_waiting(tmp_path: Path) -> Non
         assert server.get("/echo/meanwhile").content == b"meanwhile"
         server.terminate()
         assert server.exit_code() == 0
-        with open(tmp_path / "never", "w") as never:  # lets the browser end
+        with open(tmp_path / "never", "w") as never:  # the browser exits
             never.write("\n")
 
 
 def assert_no_browser_is_opened(server: RunningServer) -> None:
-    """Assert that the server says so, and serves."""
+    """Assert that the server logs that it cannot open a browser, and serves."""
     assert server.stderr.next() == f"reactor: opening {server.url}/ in a browser"
-    assert server.stderr.next() == "reactor: no browser could be opened"
+    assert server.stderr.next() == f"reactor: cannot open a browser: open {server.url}/ yourself"
     assert server.get("/").status == 200
 
 

@@ -1,4 +1,4 @@
-"""The help text: every limit in its group, with its unit, its reason and its default."""
+"""The help text: every limit in its group, with its unit, description and default."""
 
 import re
 from dataclasses import fields
@@ -18,7 +18,7 @@ def _wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def help_of(name: str) -> tuple[str, str]:
-    """Return the help on an option as one line, and the title of its group."""
+    """Return the help of an option as one line, and the title of its group."""
     title, found = "", ""
     for line in make_parser().format_help().splitlines():
         if found and not line.startswith(" " * 8):
@@ -27,14 +27,16 @@ def help_of(name: str) -> tuple[str, str]:
             title = line
         if found or re.match(rf"  {name}(?: |$)", line):
             found += f" {line.strip()}"
-    assert found, f"there is no help on {name}"
+    assert found, f"no help for {name}"
     return found, title
 
 
 @pytest.mark.parametrize("each", LIMITS, ids=lambda each: each.name)
 def test_help_tells_the_unit_and_the_reason_of_a_limit(each: Any) -> None:
     line, _ = help_of("--" + each.name.replace("_", "-"))
-    assert f" {each.metadata['unit'].upper()} " in line
+    unit = each.metadata["unit"]
+    metavar = unit.upper() if unit in ("bytes", "bytes/s", "seconds") else "N"
+    assert f" {metavar} " in line
     assert each.metadata["help"] in line
     assert "(default: " in line
 
@@ -44,8 +46,8 @@ def test_help_groups_the_limits() -> None:
     for each in LIMITS:
         title = help_of("--" + each.name.replace("_", "-"))[1]
         titles.setdefault(each.metadata["group"], set()).add(title)
-    assert [len(found) for found in titles.values()] == [1, 1, 1]
-    assert len(set.union(*titles.values())) == 3
+    assert {len(found) for found in titles.values()} == {1}
+    assert len(set.union(*titles.values())) == len(titles) == 4
 
 
 @pytest.mark.parametrize(
@@ -56,13 +58,13 @@ def test_help_groups_the_limits() -> None:
         ("--directory", "none"),
         ("--log-format", "combined"),
         ("--log-level", "info"),
-        ("--max-request-line", "8190 octets"),
+        ("--max-request-line", "8190 bytes"),
         ("--max-head", "32 KiB"),
         ("--max-body", "1 GiB"),
         ("--max-fields", "100 fields"),
         ("--min-free-space", "64 MiB"),
         ("--head-timeout", "20 seconds"),
-        ("--min-rate", "500 octets/s"),
+        ("--min-rate", "500 bytes/s"),
         ("--turn-accepts", "64 connections"),
         ("--low-water", "64 KiB"),
     ],
@@ -74,5 +76,5 @@ def test_help_tells_a_default_with_its_unit(option: str, default: str) -> None:
 def test_help_says_where_the_environment_variables_are_and_what_the_exit_codes_mean() -> None:
     text = make_parser().format_help()
     assert "--max-body is REACTOR_MAX_BODY" in text
-    for code, meaning in ((0, "stopped"), (2, "wrong option"), (3, "could not start")):
+    for code, meaning in ((0, "stopped"), (2, "invalid option"), (3, "could not start")):
         assert f"{code} {meaning}" in text

@@ -1,10 +1,11 @@
-"""The command line within the process: options, environment variables, and errors in one line."""
+"""The command in this process: options, environment variables, and error messages of one line."""
 
 import argparse
 import logging
 import os
 import re
 import socket
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -17,12 +18,12 @@ from reactor.cli.options import apply_environment, make_parser
 from reactor.settings import Settings
 
 LIMITS = [each for each in fields(Settings) if each.metadata]
-DIGITS = "9" * 5000  # more than int() takes from a string
+DIGITS = "9" * 5000  # more digits than int() accepts
 
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have no REACTOR_ variables; put the logs back in order afterwards."""
+    """Remove REACTOR_ variables from the environment; restore the root logger afterwards."""
     for name in [name for name in os.environ if name.startswith("REACTOR_")]:
         monkeypatch.delenv(name)
     root = logging.getLogger()
@@ -35,7 +36,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Catch what would be served, instead of serving it."""
+    """Record the arguments of serve() instead of serving."""
     caught: dict[str, Any] = {}
 
     def serve(routes: object, host: str, port: int, settings: Settings, **others: object) -> None:
@@ -52,7 +53,7 @@ def parse(*arguments: str, **variables: str) -> argparse.Namespace:
 
 
 def assert_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
-    """Assert that the options are refused in one line; return it."""
+    """Assert that the options are rejected with exit code 2 and one line; return the line."""
     with pytest.raises(SystemExit) as stopped:
         main.main(arguments)
     assert stopped.value.code == 2
@@ -72,16 +73,22 @@ def test_without_options_it_serves_on_the_loopback_address(served: dict[str, Any
 
 def test_options_reach_the_server(served: dict[str, Any], tmp_path: Path) -> None:
     arguments = "--host ::1 --port 0 --no-date-header --max-body 1M --head-timeout 2.5 --log-format json"
-    assert main.main([*arguments.split(), "--directory", str(tmp_path), "--no-access-log"]) == 0
+    assert main.main([*arguments.split(), "--directory", str(tmp_path)]) == 0
     assert (served["host"], served["port"]) == ("::1", 0)
     assert served["settings"] == Settings(max_body=1 << 20, head_timeout=2.5, date_header=False)
-    assert (served["access_log"], served["log_format"]) == (None, "json")
+    assert (served["access_log"], served["log_format"]) == (sys.stdout, "json")
 
 
 @pytest.mark.parametrize(
     ("arguments", "statuses"),
-    [([], {"GET": 404, "POST": 404}), (["--directory"], {}), (["--read-only", "--directory"], {"POST": 405})],
-    ids=["no directory", "a directory", "read only"],
+    [
+        ([], {"GET": 404, "POST": 404}),
+        (["--directory"], {}),
+        (["-d"], {}),
+        (["--hidden"], {}),
+        (["--read-only", "--directory"], {"POST": 405}),
+    ],
+    ids=["no directory", "a directory", "-d", "an argument", "read only"],
 )
 def test_the_directory_decides_which_files_there_are(
     served: dict[str, Any], tmp_path: Path, arguments: list[str], statuses: dict[str, int]
@@ -105,7 +112,7 @@ def test_every_limit_has_an_option(each: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "octets"),
+    ("text", "expected"),
     [
         ("0", 0),
         ("8190", 8190),
@@ -121,8 +128,8 @@ def test_every_limit_has_an_option(each: Any) -> None:
         ("1T", 1 << 40),
     ],
 )
-def test_a_size_may_have_a_suffix(text: str, octets: int) -> None:
-    assert parse("--max-body", text).max_body == octets
+def test_a_size_may_have_a_suffix(text: str, expected: int) -> None:
+    assert parse("--max-body", text).max_body == expected
 
 
 @pytest.mark.parametrize(
@@ -143,13 +150,15 @@ def test_types_takes_the_old_word_for_binary_too(text: str, types: str) -> None:
 
 
 def options_of_the_help() -> list[str]:
-    return sorted({*re.findall(r"--[a-z-]+", make_parser().format_help())} - {"--help"})
+    return sorted(
+        {*re.findall(r"--[a-z-]+", make_parser().format_help())} - {"--help", "--version", "--bind"}
+    )
 
 
 @pytest.mark.parametrize("option", options_of_the_help())
 def test_every_option_has_an_environment_variable(option: str) -> None:
     name = option.removeprefix("--").replace("-", "_")
-    # Into something that is no text.
+    # Options whose values are not strings.
     made = {"auth": "a:b", "auth_upload": "a:b", "header": "A: 1", "inspect": "5000"}
     made |= {"allowed_host": "a.test"}
     text = ({"log_format": "json", "log_level": "debug", "cors": "null", "types": "guess"} | made).get(
@@ -216,7 +225,14 @@ def test_a_wrong_variable_is_named_in_one_line(
     ("arguments", "word"),
     [
         ("--nonsense", "--nonsense"),
-        ("extra", "extra"),
+        ("one two", "two"),
+        ("one -d two", "DIR and -d both given"),
+        ("-p 1 --port 2", "-p and --port both given"),
+        ("--read-only --read-only", "--read-only given twice"),
+        ("--read-only", "--read-only has no effect without a directory"),
+        ("-d . --read-only --fsync", "--fsync has no effect with --read-only"),
+        ("--no-access-log --log-format json", "--log-format has no effect with --no-access-log"),
+        ("--trace-limit 1M", "--trace-limit has no effect without --trace"),
         ("--port", "--port"),
         ("--port http", "http"),
         ("--port -1", "-1"),
@@ -225,14 +241,14 @@ def test_a_wrong_variable_is_named_in_one_line(
         ("--log-format xml", "xml"),
         ("--log-level loud", "loud"),
         ("--max-fields 1.5", "1.5"),
-        ("--max-fields 0", "--max-fields must"),
-        ("--max-body 9999999T", "--max-body must"),
+        ("--max-fields 0", "invalid --max-fields: "),
+        ("--max-body 9999999T", "invalid --max-body: "),
         (f"--max-body {DIGITS}", "--max-body"),
-        ("--head-timeout 0", "--head-timeout must"),
-        ("--head-timeout nan", "--head-timeout must"),
-        ("--head-timeout inf", "--head-timeout must"),
+        ("--head-timeout 0", "invalid --head-timeout: "),
+        ("--head-timeout nan", "invalid --head-timeout: "),
+        ("--head-timeout inf", "invalid --head-timeout: "),
         ("--head-timeout soon", "soon"),
-        ("--low-water 1M", "--low-water must"),
+        ("--low-water 1M", "invalid --low-water: "),
     ],
     ids=lambda text: text[:30],
 )
@@ -255,8 +271,10 @@ def test_a_directory_that_is_none_is_told_in_one_line(
 ) -> None:
     missing, file = tmp_path / "missing", tmp_path / "file"
     file.touch()
-    assert f"{missing}: No such file or directory" in assert_not_started(capsys, "--directory", str(missing))
-    assert f"{file}: Not a directory" in assert_not_started(capsys, "--directory", str(file))
+    assert f"{str(missing)!r}: No such file or directory" in assert_not_started(
+        capsys, "--directory", str(missing)
+    )
+    assert f"{str(file)!r}: Not a directory" in assert_not_started(capsys, "--directory", str(file))
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""--trace and --explain through the command: what is written, and a trace that cannot be."""
+"""--trace and --explain of the command: their output, and a trace file that cannot be written."""
 
 import os
 from pathlib import Path
@@ -25,5 +25,5 @@ def test_a_trace_is_written_while_the_server_serves(tmp_path: Path) -> None:
 def test_a_trace_that_cannot_be_written_is_exit_code_3(tmp_path: Path, name: str) -> None:
     done = run_main("--port", "0", "--trace", os.path.join(tmp_path, name))
     assert done.returncode == 3
-    assert done.stderr.startswith("reactor: cannot write the trace ")
+    assert done.stderr.startswith("reactor: cannot write the trace file ")
     assert done.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""Password files that are read again while the server runs."""
+"""Reloading password files while the server runs."""
 
 import logging
 import os
@@ -57,7 +57,7 @@ def test_a_password_file_is_read_again(tmp_path: Path, told: pytest.LogCaptureFi
     reload()
     assert (ask(PAIR), ask("anna:new")) == (401, 200)
     assert told.messages == [f"reloaded the password file {str(file)!r}"]
-    reload()  # and once more, with the same content
+    reload()  # the same password once more
     assert (ask(PAIR), ask("anna:new")) == (401, 200)
 
 

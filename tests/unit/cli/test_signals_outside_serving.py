@@ -1,4 +1,4 @@
-"""Signals before the server serves, and after it: they end the process with exit code 0."""
+"""Signals before and after serving: the exit code of the process is 0."""
 
 import signal
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from reactor.cli.main import ENDING_SIGNALS, SignalsOutsideServing, StoppedError
 def _restore_signals(no_ignored_signals: None) -> Iterator[None]:
     handlers = {number: signal.getsignal(number) for number in ENDING_SIGNALS}
     yield
-    # Unblocked first: what is pending must be ignored, as it is now.
+    # Unblock first, so that pending signals are ignored, as they are now.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
     for number, handler in handlers.items():
         signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""The start line of the command; the library prints none."""
+"""The start line, which the command prints and the library does not."""
 
 import socket
 
@@ -36,7 +36,7 @@ def test_it_names_what_is_served_where_and_for_whom(
         assert start_line(server, directory, notes) == f"reactor: serving {shared}on {url} ({details})"
 
 
-@pytest.mark.skipif(not has_ipv6(), reason="there is no IPv6 loopback")
+@pytest.mark.skipif(not has_ipv6(), reason="no IPv6 loopback")
 def test_an_ipv6_address_is_in_brackets() -> None:
     with Server(Router(), "::1", 0) as server:
         assert f"on http://[::1]:{server.address[1]} ({HERE})" in start_line(server, "", ())

@@ -1,4 +1,4 @@
-"""The endpoints that need no files, and what every path has in common: methods, codings, HEAD."""
+"""The endpoints without files, and behaviour common to all paths: methods, codings, HEAD."""
 
 import zlib
 from collections.abc import Iterator

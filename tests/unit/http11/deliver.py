@@ -1,4 +1,4 @@
-"""Delivers octets to a parser in pieces, and tells what came out, so that deliveries can be compared."""
+"""Feeds bytes to a parser in chunks, and records the results, so that they can be compared."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -10,17 +10,17 @@ from reactor.http11.head import HeadReader
 from reactor.http11.parser import Parser, Phase
 from reactor.settings import Settings
 
-# Between two requests the parser is in one of these, depending on whether the next has begun to come.
+# The phase between two requests; it depends on whether bytes of the next one were received.
 BETWEEN = (Phase.IDLE, Phase.HEAD)
 
 
 def phase_of(parser: Parser) -> Phase:
-    """Return the phase as every delivery has it: IDLE for all that is between two requests."""
+    """Return the phase, independent of the chunks: IDLE for both phases between two requests."""
     return Phase.IDLE if parser.phase in BETWEEN else parser.phase
 
 
 class Seen(NamedTuple):
-    """One request as a reader of the parser sees it."""
+    """One request, as returned by the parser."""
 
     method: str
     target: str
@@ -30,11 +30,11 @@ class Seen(NamedTuple):
     length: int
     phase_after_head: Phase
     content: bytes
-    phase_after_content: Phase | None  # None while content is missing
+    phase_after_content: Phase | None  # None while the body is incomplete
 
 
 class Outcome(NamedTuple):
-    """What came of a delivery: its requests, how it was refused if it was, and where the parser stands."""
+    """The result of feeding a parser: its requests, the error if there was one, and the phase."""
 
     requests: tuple[Seen, ...]
     status: int | None
@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
 
 
 def deliver(pieces: Iterable[bytes], settings: Settings | None = None) -> Outcome:
-    """Feed the pieces one after the other to a fresh parser, taking all that each makes possible."""
+    """Feed chunks to a new parser, reading all requests and bodies that are available after each."""
     parser = Parser(HeadReader(settings or Settings()))
     requests: list[Seen] = []
     try:
@@ -70,7 +70,7 @@ def deliver(pieces: Iterable[bytes], settings: Settings | None = None) -> Outcom
 
 
 def _content(parser: Parser) -> bytes:
-    """Take all content that has come, which the parser hands out a few chunks at a time."""
+    """Read all of the body that was received; the parser returns a few chunks at a time."""
     pieces = []
     while parser.phase is Phase.CONTENT and (piece := parser.next_content()):
         pieces.append(piece)
@@ -80,11 +80,11 @@ def _content(parser: Parser) -> bytes:
 def _take(parser: Parser, requests: list[Seen]) -> None:
     while True:
         if parser.phase is Phase.CONTENT:
-            octets = _content(parser)
+            data = _content(parser)
             complete = parser.phase is not Phase.CONTENT
             last = requests[-1]
             requests[-1] = last._replace(
-                content=last.content + octets, phase_after_content=phase_of(parser) if complete else None
+                content=last.content + data, phase_after_content=phase_of(parser) if complete else None
             )
             if not complete:
                 return
@@ -107,54 +107,54 @@ def _take(parser: Parser, requests: list[Seen]) -> None:
         )
 
 
-def one_by_one(octets: bytes) -> Iterator[bytes]:
-    """Cut into single octets."""
-    return (octets[i : i + 1] for i in range(len(octets)))
+def one_by_one(data: bytes) -> Iterator[bytes]:
+    """Split into single bytes."""
+    return (data[i : i + 1] for i in range(len(data)))
 
 
-def both_ways(octets: bytes, settings: Settings | None = None) -> Outcome:
-    """Deliver whole and octet by octet; assert that the outcome is the same, and return it."""
-    whole = deliver([octets], settings)
-    single = deliver(one_by_one(octets), settings)
+def both_ways(data: bytes, settings: Settings | None = None) -> Outcome:
+    """Feed at once and byte by byte; assert that the result is the same, and return it."""
+    whole = deliver([data], settings)
+    single = deliver(one_by_one(data), settings)
     assert (whole.status, whole.requests) == (single.status, single.requests)
     assert whole.phase is single.phase
     return whole
 
 
-def assert_refused(status: int, octets: bytes, settings: Settings | None = None) -> None:
-    """Assert that the octets are refused with this status, however they arrive."""
-    whole = deliver([octets], settings).status
-    single = deliver(one_by_one(octets), settings).status
-    assert (whole, single) == (status, status), octets[:200]
+def assert_refused(status: int, data: bytes, settings: Settings | None = None) -> None:
+    """Assert that the input is rejected with this status, however it is split."""
+    whole = deliver([data], settings).status
+    single = deliver(one_by_one(data), settings).status
+    assert (whole, single) == (status, status), data[:200]
 
 
-def assert_accepted(octets: bytes, settings: Settings | None = None) -> Seen:
-    """Assert that the octets are exactly one complete request, however they arrive; return it."""
-    outcome = both_ways(octets, settings)
-    assert outcome.status is None, (outcome.status, octets[:200])
-    assert len(outcome.requests) == 1, octets[:200]
-    assert outcome.requests[0].phase_after_content is not None, octets[:200]
+def assert_accepted(data: bytes, settings: Settings | None = None) -> Seen:
+    """Assert that the input is exactly one complete request, however it is split; return it."""
+    outcome = both_ways(data, settings)
+    assert outcome.status is None, (outcome.status, data[:200])
+    assert len(outcome.requests) == 1, data[:200]
+    assert outcome.requests[0].phase_after_content is not None, data[:200]
     return outcome.requests[0]
 
 
 def get(
     *lines: bytes, target: bytes = b"/", version: bytes = b"HTTP/1.1", host: bytes | None = b"x"
 ) -> bytes:
-    """Write a GET request with these field lines."""
+    """Write a GET request with these header lines."""
     hosts = [] if host is None else [b"Host: " + host]
     return b"\r\n".join([b"GET " + target + b" " + version, *hosts, *lines, b"", b""])
 
 
 def post(*lines: bytes, content: bytes = b"", version: bytes = b"HTTP/1.1") -> bytes:
-    """Write a POST request with these field lines and octets behind its head."""
+    """Write a POST request with these header lines, and these bytes after its head."""
     return b"\r\n".join([b"POST / " + version, b"Host: x", *lines, b"", content])
 
 
 def chunked_post(body: bytes) -> bytes:
-    """Write a POST request whose message body is given as it is on the wire."""
+    """Write a chunked POST request; the body is already encoded."""
     return post(b"Transfer-Encoding: chunked", content=body)
 
 
 def cases(table: dict[str, bytes]) -> list[object]:
     """Make a parametrize table, each row with its id."""
-    return [pytest.param(octets, id=name) for name, octets in table.items()]
+    return [pytest.param(data, id=name) for name, data in table.items()]

@@ -1,4 +1,4 @@
-"""Content negotiation: the weights of a list, and the format with the greatest one."""
+"""Content negotiation: the weights of a list, and the format with the highest weight."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Refusals: the chunked coding; and beside each its twin that is accepted."""
+"""Invalid input: the chunked coding; each case with a similar valid one."""
 
 import pytest
 
@@ -81,15 +81,15 @@ def test_a_well_formed_chunk_is_accepted(body: bytes) -> None:
 
 
 def test_chunk_sizes_are_hexadecimal_in_any_case() -> None:
-    octets = bytes(range(256))
+    data = bytes(range(256))
     for size in (b"aF", b"Af", b"AF", b"af"):
-        seen = assert_accepted(chunked_post(size + b"\r\n" + octets[:0xAF] + b"\r\n0\r\n\r\n"))
-        assert seen.content == octets[:0xAF]
+        seen = assert_accepted(chunked_post(size + b"\r\n" + data[:0xAF] + b"\r\n0\r\n\r\n"))
+        assert seen.content == data[:0xAF]
 
 
 def test_content_before_a_malformed_chunk_is_not_passed_off_as_complete() -> None:
-    octets = chunked_post(b"5\r\nhello\r\nx\r\n")
-    for pieces in ([octets], one_by_one(octets)):
+    data = chunked_post(b"5\r\nhello\r\nx\r\n")
+    for pieces in ([data], one_by_one(data)):
         outcome = deliver(pieces)
         assert outcome.status == 400
         assert outcome.requests[0].phase_after_content is None

@@ -1,4 +1,4 @@
-"""Content coding: what Accept-Encoding prefers, and gzip, whole and in slices."""
+"""Content coding: the coding preferred by Accept-Encoding, and gzip, at once and in slices."""
 
 import gzip as standard_gzip
 import zlib
@@ -14,7 +14,7 @@ from reactor.settings import Settings
 from tests.unit.http11.deliver import get
 
 PREFERRED = {
-    # Nothing said, or nothing that is ours.
+    # Absent, or without a supported coding.
     None: None,
     "": None,
     " ": None,
@@ -80,12 +80,12 @@ PREFERRED = {
     "*;q=0.5, identity": None,
     "*;q=0.5, identity;q=0": "gzip",
     "br, *": "gzip",
-    # Where nothing is acceptable, identity all the same.
+    # Identity is sent even if nothing is acceptable.
     "identity;q=0": None,
     "identity;q=0, gzip;q=0": None,
     "identity;q=0, br": None,
     "*;q=0, br": None,
-    # A malformed member is passed over, the others are read.
+    # Malformed members are skipped.
     "gzip;q=2": None,
     "gzip;q=1.001": None,
     "gzip;q=1.5": None,
@@ -142,7 +142,7 @@ def test_the_coding_of_a_request_comes_from_all_its_lines(lines: list[bytes], co
 
 
 TEXT = b"the quick brown fox jumps over the lazy dog, again and again; " * 1200
-# Octets without a pattern, from a generator with a fixed seed.
+# Incompressible bytes, from a generator with a fixed seed.
 NOISE = bytearray(70_000)
 _state = 1
 for _i in range(len(NOISE)):
@@ -205,7 +205,7 @@ def test_gzip_makes_nothing_much_longer(length: int) -> None:
 
 
 def test_gzip_finds_in_a_long_text_what_the_standard_does() -> None:
-    # What the extra "fast" brings is faster, and looks less far for what repeats.
+    # The engine of the extra "fast" is faster, but has a smaller window for repetitions.
     worse = {"zlib": 1.1, "isal": 1.5}[ENGINE]
     assert len(gzip(TEXT)) <= len(standard_gzip.compress(TEXT, 6)) * worse
 
@@ -247,7 +247,7 @@ def test_a_step_takes_no_more_than_its_share(length: int, share: int) -> None:
     content = bytes(NOISE[:length])
     steps = list(gzip_slices([content], share))
     assert len(steps) >= -(-length // share)
-    # Octets without a pattern come out as many as they went in, but for what zlib holds back.
+    # Incompressible output is as long as the input, except for what zlib buffers.
     produced = 0
     for number, step in enumerate(steps[:-1], 1):
         produced += len(step)

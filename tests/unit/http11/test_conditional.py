@@ -1,4 +1,4 @@
-"""Preconditions: every combination of their fields, judged by the numbered steps of RFC 9110, 13.2.2."""
+"""Preconditions: every combination of headers, checked against the steps of RFC 9110, 13.2.2."""
 
 import itertools
 from collections import Counter
@@ -24,7 +24,7 @@ def headers(*lines: str) -> Headers:
     return Headers(read_field_line(line.encode("latin-1")) for line in lines)
 
 
-# The whole cross product. A field is absent, malformed, or of one of a few values.
+# The cross product: each header is absent, malformed, or has one of a few values.
 
 TAGS = (None, '"xyzzy"', 'W/"xyzzy"', '"other"', '"other", "xyzzy"', "*", "xyzzy")
 DATES = (None, EARLIER, LAST_MODIFIED, LATER, "yesterday")
@@ -40,7 +40,7 @@ STATES: dict[str, Validators | None] = {
 
 
 class Oracle:
-    """The RFC's own steps, on values that are known by name instead of being read."""
+    """The steps of the RFC, on names of values instead of parsed values."""
 
     def __init__(self, method: str, fields: Mapping[str, str], current: Validators | None) -> None:
         self.method = method
@@ -129,7 +129,7 @@ def test_a_method_without_a_representation_has_no_conditions(method: str) -> Non
         assert evaluate(method, lines, None, NOW) is None
 
 
-# Which fields are conditions.
+# Which headers are conditions.
 
 
 def test_the_conditional_fields_are_those_of_section_13() -> None:
@@ -149,9 +149,9 @@ def test_other_fields_do_not(lines: tuple[str, ...]) -> None:
     assert range_applies(headers(*lines), CURRENT, NOW)
 
 
-# Entity tags: how two compare, and how a list is read.
+# Entity tags: comparison, and parsing of lists.
 
-# From RFC 9110, 8.8.3.2: two tags, whether they are equal strongly and weakly.
+# From RFC 9110, 8.8.3.2: two tags, and the results of strong and weak comparison.
 COMPARISONS = [
     ('W/"1"', 'W/"1"', False, True),
     ('W/"1"', 'W/"2"', False, False),
@@ -181,7 +181,7 @@ def test_if_match_and_if_range_compare_strongly_and_if_none_match_weakly(
     assert range_applies(headers(f"If-Range: {tag}"), current, NOW) == strongly
 
 
-# Lists, as they stand in the field, with the tags in them.
+# Lists, as in the header, and their tags.
 LISTS: dict[tuple[str, ...], list[str]] = {
     ("",): [],
     (",",): [],
@@ -193,7 +193,7 @@ LISTS: dict[tuple[str, ...], list[str]] = {
     (',, "a" \t,\t "b" ,, ,"c",',): ['"a"', '"b"', '"c"'],
     ('"a"', '"b"'): ['"a"', '"b"'],
     ('"a"', "", 'W/"b"', ""): ['"a"', 'W/"b"'],
-    # What is inside the quotes is a tag's own, whatever it looks like.
+    # Anything may be between the quotes of a tag.
     ('""',): ['""'],
     ('"a,b"',): ['"a,b"'],
     ('"a,b", "c"',): ['"a,b"', '"c"'],
@@ -278,7 +278,7 @@ def test_a_malformed_field_still_hides_the_date_beside_it() -> None:
     assert evaluate("GET", lines, CURRENT, NOW) is None
 
 
-# What they are for: the lost update, the first upload, the cache.
+# Use cases: lost update, first upload, cache.
 
 
 def test_an_update_of_what_another_has_changed_fails() -> None:
@@ -416,7 +416,7 @@ def test_the_order_of_the_fields_and_the_case_of_their_names_mean_nothing() -> N
     ids=lambda value: ascii(value[:6]),
 )
 def test_a_long_malformed_list_is_soon_known_for_what_it_is(value: str) -> None:
-    # Backtracking that is quadratic would take minutes here, any that is worse would never end.
+    # Quadratic backtracking would take minutes here, exponential backtracking would never end.
     lines = Headers([("if-match", value, "If-Match"), ("if-range", value, "If-Range")])
     assert evaluate("PUT", lines, CURRENT, NOW) == 412
     assert not range_applies(lines, CURRENT, NOW)

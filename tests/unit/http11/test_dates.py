@@ -1,4 +1,4 @@
-"""Dates in fields: what is written, and what is read, in three formats."""
+"""Dates in headers: formatting, and parsing of three formats."""
 
 import calendar
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import pytest
 from reactor.http11.dates import format_date, read_date
 
 NOW = calendar.timegm((2026, 7, 1, 12, 0, 0))
-EXAMPLE = 784111777  # Sun, 06 Nov 1994 08:49:37 GMT, the RFC's own
+EXAMPLE = 784111777  # Sun, 06 Nov 1994 08:49:37 GMT, the example in the RFC
 DAY = 24 * 60 * 60
 FIRST = -62135596800  # 1 January of the year 1
 LAST = 253402300799  # 31 December of the year 9999
@@ -19,7 +19,7 @@ DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sun
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-# Three writers of our own, by hand from the grammar.
+# Three independent formatters, written from the grammar.
 
 
 def imf_fixdate(moment: datetime) -> str:
@@ -41,11 +41,11 @@ WRITERS = [imf_fixdate, rfc850_date, asctime_date]
 
 
 def year_ago_or_ahead(years: int) -> int:
-    """Return the present, some years later, in seconds."""
+    """Return a current time some years later, in seconds."""
     return calendar.timegm((2026 + years, 7, 1, 12, 0, 0))
 
 
-# Written.
+# Formatting.
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_is_written_is_what_the_standard_library_writes() -> None:
         assert format_date(seconds) == formatdate(seconds, usegmt=True)
 
 
-# Read.
+# Parsing.
 
 
 @pytest.mark.parametrize(
@@ -127,10 +127,10 @@ def test_every_year_of_four_digits_is_read() -> None:
         ("Sat, 06 Nov 1994 08:49:37 GMT", EXAMPLE),
         ("Monday, 06-Nov-94 08:49:37 GMT", EXAMPLE),
         ("Wed Nov  6 08:49:37 1994", EXAMPLE),
-        ("Sun Nov 06 08:49:37 1994", EXAMPLE),  # two digits are legal there, too
+        ("Sun Nov 06 08:49:37 1994", EXAMPLE),  # two digits are valid there, too
         ("Sun, 06 Nov 1994 00:00:00 GMT", 784080000),
         ("Sun, 06 Nov 1994 23:59:59 GMT", 784080000 + DAY - 1),
-        ("Sat, 31 Dec 2016 23:59:60 GMT", 1483228800),  # a leap second there was
+        ("Sat, 31 Dec 2016 23:59:60 GMT", 1483228800),  # a real leap second
         ("Saturday, 31-Dec-16 23:59:60 GMT", 1483228800),
         ("Sat Dec 31 23:59:60 2016", 1483228800),
         ("Thu, 29 Feb 1996 00:00:00 GMT", 825552000),
@@ -150,7 +150,7 @@ NO_DATES = [
     "-1",
     "now",
     "1994-11-06T08:49:37Z",
-    # Names: which there are, and how they are written.
+    # Names of days and months.
     "sun, 06 Nov 1994 08:49:37 GMT",
     "SUN, 06 Nov 1994 08:49:37 GMT",
     "Son, 06 Nov 1994 08:49:37 GMT",
@@ -171,14 +171,14 @@ NO_DATES = [
     "Sun, 06 Nov 1994 08:49:37 GMT+1",
     "Sunday, 06-Nov-94 08:49:37",
     "Sun Nov  6 08:49:37 1994 GMT",
-    # The formats, mixed.
+    # Mixed formats.
     "Sunday, 06 Nov 1994 08:49:37 GMT",
     "Sun, 06-Nov-94 08:49:37 GMT",
     "Sun, 06-Nov-1994 08:49:37 GMT",
     "Sunday, 06-Nov-1994 08:49:37 GMT",
     "Sun, Nov  6 08:49:37 1994",
     "06 Nov 1994 08:49:37 GMT",
-    # Digits, too many, too few and other ones.
+    # Too many, too few and non-ASCII digits.
     "Sun, 6 Nov 1994 08:49:37 GMT",
     "Sun,  6 Nov 1994 08:49:37 GMT",
     "Sun, 006 Nov 1994 08:49:37 GMT",
@@ -195,7 +195,7 @@ NO_DATES = [
     "Sun Nov 6 08:49:37 1994",
     "Sun Nov  06 08:49:37 1994",
     "Sun Nov  6 08:49:37 94",
-    # What is on no calendar and on no clock.
+    # Invalid dates and times.
     "Sun, 00 Nov 1994 08:49:37 GMT",
     "Sun, 31 Nov 1994 08:49:37 GMT",
     "Sun, 32 Dec 1994 08:49:37 GMT",
@@ -210,7 +210,7 @@ NO_DATES = [
     "Sunday, 06-Nov-94 24:49:37 GMT",
     "Sun Nov  0 08:49:37 1994",
     "Sun Nov  6 08:49:99 1994",
-    # White space, and what stands around it.
+    # Whitespace, and other characters around a date.
     " Sun, 06 Nov 1994 08:49:37 GMT",
     "Sun, 06 Nov 1994 08:49:37 GMT ",
     "Sun, 06 Nov 1994 08:49:37 GMT\n",
@@ -228,7 +228,7 @@ def test_what_is_no_date_is_none(text: str) -> None:
     assert read_date(text, NOW) is None
 
 
-# A year in two digits.
+# Two-digit years.
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_what_is_no_date_is_none(text: str) -> None:
         ("Saturday, 01-Jan-00 00:00:00 GMT", 2000),
         ("Friday, 31-Dec-99 23:59:59 GMT", 1999),
         ("Monday, 30-Jun-75 00:00:00 GMT", 2075),
-        # Fifty years are the border, to the second.
+        # The limit is fifty years, to the second.
         ("Wednesday, 01-Jul-76 11:59:59 GMT", 2076),
         ("Wednesday, 01-Jul-76 12:00:00 GMT", 2076),
         ("Thursday, 01-Jul-76 12:00:01 GMT", 1976),
@@ -271,7 +271,7 @@ def test_the_window_of_a_hundred_years_moves_with_the_present(present: int) -> N
 def test_a_leap_day_is_of_the_century_that_its_year_is_of() -> None:
     leap_day = "Tuesday, 29-Feb-00 00:00:00 GMT"
     assert read_date(leap_day, calendar.timegm((2040, 1, 1, 0, 0, 0))) == 951782400
-    assert read_date(leap_day, calendar.timegm((2060, 1, 1, 0, 0, 0))) is None  # 2100 has none
+    assert read_date(leap_day, calendar.timegm((2060, 1, 1, 0, 0, 0))) is None  # 2100 is not a leap year
 
 
 @pytest.mark.parametrize("now", [-float("inf"), FIRST - 1, FIRST, LAST, LAST + 1, float("inf")])

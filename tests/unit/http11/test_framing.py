@@ -1,4 +1,4 @@
-"""Refusals: Content-Length and Transfer-Encoding; and beside each its twin."""
+"""Invalid input: Content-Length and Transfer-Encoding; each case with a similar valid one."""
 
 import pytest
 
@@ -61,8 +61,8 @@ def test_an_unknown_transfer_coding_is_not_implemented(coding: bytes) -> None:
 @pytest.mark.parametrize("coding", [b"chunked", b"Chunked", b"CHUNKED", b" \tchunked \t"])
 def test_chunked_is_accepted_in_any_case(coding: bytes) -> None:
     for colon in (b":", b": "):
-        octets = post(b"transfer-ENCODING" + colon + coding, content=b"1\r\na\r\n0\r\n\r\n")
-        assert assert_accepted(octets).content == b"a"
+        data = post(b"transfer-ENCODING" + colon + coding, content=b"1\r\na\r\n0\r\n\r\n")
+        assert assert_accepted(data).content == b"a"
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_content_length_together_with_transfer_encoding_is_refused(length: bytes
 
 @pytest.mark.parametrize("coding", [b"chunked", b"gzip", b"identity", b"", b"gzip, chunked"])
 def test_transfer_encoding_in_http_1_0_is_refused(coding: bytes) -> None:
-    octets = post(b"Transfer-Encoding: " + coding, content=b"0\r\n\r\n", version=b"HTTP/1.0")
-    assert_refused(400, octets)
+    data = post(b"Transfer-Encoding: " + coding, content=b"0\r\n\r\n", version=b"HTTP/1.0")
+    assert_refused(400, data)
 
 
 @pytest.mark.parametrize(

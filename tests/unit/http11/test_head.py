@@ -1,4 +1,4 @@
-"""Refusals: request lines, versions and line ends; and beside each its twin that is accepted."""
+"""Invalid input: request lines, versions and line ends; each case with a similar valid one."""
 
 import pytest
 
@@ -68,9 +68,9 @@ STRAY_CONTROLS = {
 }
 
 
-@pytest.mark.parametrize("octets", cases(HEADS))
-def test_a_malformed_request_line_is_refused(octets: bytes) -> None:
-    assert_refused(400, octets)
+@pytest.mark.parametrize("data", cases(HEADS))
+def test_a_malformed_request_line_is_refused(data: bytes) -> None:
+    assert_refused(400, data)
 
 
 @pytest.mark.parametrize("version", cases(values(MALFORMED_VERSIONS)))
@@ -97,9 +97,9 @@ def test_http_1_0_is_served_as_itself() -> None:
     assert assert_accepted(get(version=b"HTTP/1.0")).version == "HTTP/1.0"
 
 
-@pytest.mark.parametrize("octets", cases(STRAY_CONTROLS))
-def test_a_stray_control_is_refused(octets: bytes) -> None:
-    assert_refused(400, octets)
+@pytest.mark.parametrize("data", cases(STRAY_CONTROLS))
+def test_a_stray_control_is_refused(data: bytes) -> None:
+    assert_refused(400, data)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The cache of heads: exact, bounded, and never a way from one request into another."""
+"""The cache of heads: exact and bounded; no request affects another."""
 
 import pytest
 
@@ -62,10 +62,10 @@ def meaning(head: Head) -> Meaning:
     return head.version, lines, head.length, head.keep_alive, head.expects_continue, head.coding
 
 
-def read(reader: HeadReader, octets: bytes) -> Meaning:
-    """Read a head, given from its version on; return what it means, or how it was refused."""
+def read(reader: HeadReader, data: bytes) -> Meaning:
+    """Parse a head from its version on; return its meaning, or the error."""
     parser = Parser(reader)
-    parser.feed(b"GET / " + octets + b"\r\n\r\n")
+    parser.feed(b"GET / " + data + b"\r\n\r\n")
     try:
         request = parser.next_request()
     except ProtocolError as error:
@@ -74,29 +74,29 @@ def read(reader: HeadReader, octets: bytes) -> Meaning:
     return meaning(request.head)
 
 
-def fresh(octets: bytes) -> Meaning:
-    return read(HeadReader(Settings()), octets)
+def fresh(data: bytes) -> Meaning:
+    return read(HeadReader(Settings()), data)
 
 
 def test_the_corpus_is_what_it_says() -> None:
-    assert all(len(fresh(octets)) == 6 for octets in GOOD)
-    assert all(len(fresh(octets)) == 2 for octets in BAD)
+    assert all(len(fresh(data)) == 6 for data in GOOD)
+    assert all(len(fresh(data)) == 2 for data in BAD)
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_reader_that_remembers_reads_as_one_that_does_not(order: int) -> None:
     reader = HeadReader(Settings())
     for _ in range(3):
-        for octets in (GOOD + BAD)[::order]:
-            assert read(reader, octets) == fresh(octets)
+        for data in (GOOD + BAD)[::order]:
+            assert read(reader, data) == fresh(data)
 
 
 def test_a_line_remembered_from_one_head_means_the_same_in_another() -> None:
     reader = HeadReader(Settings())
     for first in GOOD:
         for second in GOOD:
-            octets = first + second.partition(b"Host: x")[2]
-            assert read(reader, octets) == fresh(octets)
+            data = first + second.partition(b"Host: x")[2]
+            assert read(reader, data) == fresh(data)
 
 
 ENDS = [
@@ -124,8 +124,8 @@ def test_a_new_last_line_behind_what_is_known_means_what_it_says(front: bytes) -
     reader = HeadReader(Settings())
     for _ in range(2):
         for last in ENDS:
-            octets = front + b"\r\n" + last
-            assert read(reader, octets) == fresh(octets)
+            data = front + b"\r\n" + last
+            assert read(reader, data) == fresh(data)
 
 
 def test_what_differs_in_its_last_line_alone_is_read_by_that_line_alone() -> None:
@@ -141,19 +141,19 @@ def test_what_differs_in_its_last_line_alone_is_read_by_that_line_alone() -> Non
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_the_limit_on_lines_holds_for_a_last_line_behind_what_is_known(limit: int) -> None:
     reader = HeadReader(Settings(max_fields=limit))
-    octets = b"HTTP/1.1\r\nHost: x"
+    data = b"HTTP/1.1\r\nHost: x"
     for count in range(1, 5):
         for i in range(4):
-            found = read(reader, b"%b\r\nA: %d" % (octets, i))
+            found = read(reader, b"%b\r\nA: %d" % (data, i))
             assert (found[0] == 431) == (count + 1 > limit)
-        octets += b"\r\nA: b"
+        data += b"\r\nA: b"
 
 
 def test_a_refusal_is_never_remembered_as_anything_else() -> None:
     reader = HeadReader(Settings())
-    for octets in BAD:
-        expected = fresh(octets)
-        assert [read(reader, octets) for _ in range(3)] == [expected] * 3
+    for data in BAD:
+        expected = fresh(data)
+        assert [read(reader, data) for _ in range(3)] == [expected] * 3
 
 
 def test_limits_hold_for_lines_seen_before() -> None:
@@ -167,10 +167,10 @@ def test_limits_hold_for_lines_seen_before() -> None:
 
 
 def test_readers_with_other_settings_share_nothing() -> None:
-    octets = b"HTTP/1.1\r\nHost: x\r\nA: " + b"v" * 100
-    assert len(fresh(octets)) == 6
-    assert read(HeadReader(Settings(max_field_line=50)), octets)[0] == 431
-    assert len(fresh(octets)) == 6
+    data = b"HTTP/1.1\r\nHost: x\r\nA: " + b"v" * 100
+    assert len(fresh(data)) == 6
+    assert read(HeadReader(Settings(max_field_line=50)), data)[0] == 431
+    assert len(fresh(data)) == 6
 
 
 def test_a_cache_holds_no_more_than_its_entries() -> None:
@@ -185,9 +185,9 @@ def test_a_cache_holds_no_more_than_its_entries() -> None:
 
 def test_a_cache_leaves_out_what_is_too_long() -> None:
     cache: BoundedCache[bytes, int] = BoundedCache(max_entries=10, max_length=8)
-    for octets in (b"12345678", b"123456789"):
-        cache.put(octets, 1)
-        cache.put(octets, 1)
+    for data in (b"12345678", b"123456789"):
+        cache.put(data, 1)
+        cache.put(data, 1)
     assert dict(cache) == {b"12345678": 1}
 
 
@@ -210,7 +210,7 @@ def caches(reader: HeadReader) -> list[BoundedCache[bytes, object]]:
 def test_a_reader_holds_little_whatever_it_has_read() -> None:
     reader = HeadReader(Settings())
     for i in range(6000):
-        for _ in range(4):  # lines first, then all behind the target, and at last the whole head
+        for _ in range(4):  # first the lines, then all after the target, then the whole head
             read(reader, b"HTTP/1.1\r\nHost: x\r\nA: %d\r\nB: %d%b" % (i, i, b"v" * (i % 3000)))
             ChunkedReader(reader).read(b"1;a=%d%b\r\n" % (i, b"v" * (i % 100)), 0)
     assert len(caches(reader)) == 4

@@ -1,4 +1,4 @@
-"""Refusals: field lines, Host and Expect; and beside each its twin that is accepted."""
+"""Invalid input: header lines, Host and Expect; each case with a similar valid one."""
 
 import pytest
 
@@ -47,9 +47,9 @@ HOSTS = [
 ]
 
 
-@pytest.mark.parametrize("octets", cases(HEADS))
-def test_a_malformed_field_line_is_refused(octets: bytes) -> None:
-    assert_refused(400, octets)
+@pytest.mark.parametrize("data", cases(HEADS))
+def test_a_malformed_field_line_is_refused(data: bytes) -> None:
+    assert_refused(400, data)
 
 
 @pytest.mark.parametrize(

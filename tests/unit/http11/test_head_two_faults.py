@@ -1,4 +1,4 @@
-"""A head with two faults is refused with one status, however it is cut."""
+"""A head with two faults is rejected with the same status, however it is split."""
 
 import pytest
 
@@ -39,21 +39,21 @@ HEADS = [
 ]
 
 
-@pytest.mark.parametrize("octets", HEADS)
-def test_a_head_with_two_faults_has_one_status_whole_and_octet_by_octet(octets: bytes) -> None:
-    whole = deliver([octets]).status
+@pytest.mark.parametrize("data", HEADS)
+def test_a_head_with_two_faults_has_one_status_whole_and_octet_by_octet(data: bytes) -> None:
+    whole = deliver([data]).status
     assert whole is not None
-    assert deliver(octets[place : place + 1] for place in range(len(octets))).status == whole
+    assert deliver(data[place : place + 1] for place in range(len(data))).status == whole
 
 
-@pytest.mark.parametrize("octets", HEADS)
-def test_a_head_with_two_faults_has_one_status_wherever_it_is_cut(octets: bytes) -> None:
-    whole = deliver([octets]).status
-    cuts = {*range(1, min(60, len(octets))), *range(max(1, len(octets) - 60), len(octets))}
-    assert {deliver([octets[:cut], octets[cut:]]).status for cut in sorted(cuts)} == {whole}
+@pytest.mark.parametrize("data", HEADS)
+def test_a_head_with_two_faults_has_one_status_wherever_it_is_cut(data: bytes) -> None:
+    whole = deliver([data]).status
+    cuts = {*range(1, min(60, len(data))), *range(max(1, len(data) - 60), len(data))}
+    assert {deliver([data[:cut], data[cut:]]).status for cut in sorted(cuts)} == {whole}
 
 
-@pytest.mark.parametrize("octets", HEADS)
-def test_a_head_with_two_faults_has_one_status_whatever_is_behind_it(octets: bytes) -> None:
+@pytest.mark.parametrize("data", HEADS)
+def test_a_head_with_two_faults_has_one_status_whatever_is_behind_it(data: bytes) -> None:
     behind = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
-    assert deliver([octets + behind]).status == deliver([octets]).status
+    assert deliver([data + behind]).status == deliver([data]).status

@@ -1,4 +1,4 @@
-"""Headers: an ordered, unchangeable mapping without regard to case; and the octets a field may hold."""
+"""Headers: an ordered, immutable, case-insensitive mapping; and the bytes that are valid in a header."""
 
 import string
 from collections.abc import Callable
@@ -102,16 +102,16 @@ def test_changing_what_was_handed_out_changes_nothing() -> None:
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b" A: b", "folded field line"),
-        (b"\tA: b", "folded field line"),
-        (b"A b", "field line without a colon"),
-        (b"", "field line without a colon"),
-        (b"A : b", "white space before the colon of a field line"),
-        (b"A\t: b", "white space before the colon of a field line"),
-        (b": b", "malformed field name"),
-        (b"A B: c", "malformed field name"),
-        (b"A: \0", "control character in a field value"),
-        (b"A: b\rc", "control character in a field value"),
+        (b" A: b", "obsolete line folding in a header"),
+        (b"\tA: b", "obsolete line folding in a header"),
+        (b"A b", "header without a colon"),
+        (b"", "header without a colon"),
+        (b"A : b", "whitespace before the colon of a header"),
+        (b"A\t: b", "whitespace before the colon of a header"),
+        (b": b", "malformed header name"),
+        (b"A B: c", "malformed header name"),
+        (b"A: \0", "control character in a header value"),
+        (b"A: b\rc", "control character in a header value"),
     ],
 )
 def test_a_refusal_says_what_is_wrong_with_a_field_line(line: bytes, reason: str) -> None:
@@ -166,12 +166,12 @@ OBS_TEXT = frozenset(range(0x80, 0x100))
 def test_each_of_the_256_octets_is_legal_where_the_grammar_has_it(
     before: bytes, behind: bytes, legal: frozenset[int]
 ) -> None:
-    for cut in (lambda octets: [octets], one_by_one):
+    for cut in (lambda data: [data], one_by_one):
         accepted = set()
-        for octet in range(256):
-            outcome = deliver(cut(before + bytes([octet]) + behind))
+        for byte in range(256):
+            outcome = deliver(cut(before + bytes([byte]) + behind))
             if outcome.status is None and outcome.requests and outcome.requests[0].phase_after_content:
-                accepted.add(octet)
+                accepted.add(byte)
         assert sorted(accepted) == sorted(legal)
 
 

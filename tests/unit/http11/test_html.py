@@ -1,4 +1,4 @@
-"""The headers of a page with its style and script inline."""
+"""The headers of a page with inline style and script."""
 
 from base64 import b64encode
 from hashlib import sha256

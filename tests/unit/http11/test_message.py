@@ -1,4 +1,4 @@
-"""The messages: what a handler is given, what it returns, and a stream that comes in its own time."""
+"""Messages: requests, responses and live streams."""
 
 import gzip
 
@@ -16,9 +16,9 @@ from tests.support.in_process import Harness
 from tests.unit.http11.deliver import get
 
 
-def request_of(octets: bytes) -> Request:
+def request_of(data: bytes) -> Request:
     parser = Parser(HeadReader(Settings()))
-    parser.feed(octets)
+    parser.feed(data)
     request = parser.next_request()
     assert request is not None
     return request
@@ -170,7 +170,7 @@ def test_a_subscriber_is_woken_and_closing_the_stream_tells_the_application() ->
     assert not live.send(b"b")
 
 
-# What a client of HTTP/1.0 must be able to tell: where the content ends.
+# Responses whose end an HTTP/1.0 client can determine.
 
 TEXT = b"so it goes, " * 10_000
 CONTENTS: dict[str, bytes | list[bytes]] = {

@@ -1,4 +1,4 @@
-"""The parser: the same octets give the same requests, contents and phases, however they are cut."""
+"""The parser: the same bytes give the same requests, bodies and phases, however they are split."""
 
 import random
 
@@ -44,22 +44,22 @@ MESSAGES = {
 NEXT = b"PUT /next HTTP/1.1\r\nHost: y\r\nContent-Length: 4\r\n\r\nnext"
 
 
-@pytest.mark.parametrize("octets", cases(MESSAGES))
+@pytest.mark.parametrize("data", cases(MESSAGES))
 @pytest.mark.parametrize("behind", [pytest.param(b"", id="alone"), pytest.param(NEXT, id="next behind")])
-def test_a_message_cut_anywhere_gives_the_same_requests(octets: bytes, behind: bytes) -> None:
-    octets += behind
-    whole = deliver([octets])
+def test_a_message_cut_anywhere_gives_the_same_requests(data: bytes, behind: bytes) -> None:
+    data += behind
+    whole = deliver([data])
     assert whole.status is None
     assert all(request.phase_after_content is not None for request in whole.requests)
-    assert deliver(one_by_one(octets)) == whole
-    for cut in range(len(octets) + 1):
-        assert deliver([octets[:cut], octets[cut:]]) == whole, cut
+    assert deliver(one_by_one(data)) == whole
+    for cut in range(len(data) + 1):
+        assert deliver([data[:cut], data[cut:]]) == whole, cut
 
 
-@pytest.mark.parametrize("octets", cases(MESSAGES))
-def test_the_message_behind_changes_nothing_about_the_one_before(octets: bytes) -> None:
-    alone = deliver([octets])
-    followed = deliver([octets + NEXT])
+@pytest.mark.parametrize("data", cases(MESSAGES))
+def test_the_message_behind_changes_nothing_about_the_one_before(data: bytes) -> None:
+    alone = deliver([data])
+    followed = deliver([data + NEXT])
     assert followed.requests[: len(alone.requests)] == alone.requests
     after = followed.requests[len(alone.requests) :]
     if alone.phase is Phase.ENDED:
@@ -71,12 +71,10 @@ def test_the_message_behind_changes_nothing_about_the_one_before(octets: bytes) 
 
 @pytest.mark.parametrize("size", [2, 3, 5, 7, 16, 61])
 def test_all_messages_in_pieces_of_one_size_give_the_same_requests(size: int) -> None:
-    octets = b"".join(
-        each for name, each in MESSAGES.items() if "last" not in name and "no field" not in name
-    )
-    whole = deliver([octets])
+    data = b"".join(each for name, each in MESSAGES.items() if "last" not in name and "no field" not in name)
+    whole = deliver([data])
     assert len(whole.requests) == 14
-    assert deliver(octets[i : i + size] for i in range(0, len(octets), size)) == whole
+    assert deliver(data[i : i + size] for i in range(0, len(data), size)) == whole
 
 
 def test_a_request_is_read_for_what_it_is() -> None:
@@ -174,10 +172,10 @@ def test_buffered_counts_the_octets_that_wait() -> None:
     assert parser.buffered == 12
 
 
-def mutated(octets: bytes, source: random.Random) -> bytes:
-    """Change, leave out, repeat or put in a few octets."""
+def mutated(data: bytes, source: random.Random) -> bytes:
+    """Change, delete, repeat or insert a few bytes."""
     for _ in range(source.randint(1, 3)):
-        place = source.randrange(len(octets))
+        place = source.randrange(len(data))
         length = source.randint(0, 3)
         piece = source.choice(
             [
@@ -193,18 +191,18 @@ def mutated(octets: bytes, source: random.Random) -> bytes:
                 b"0",
                 b"%",
                 b"\xff",
-                octets[place : place + 9],
+                data[place : place + 9],
             ]
         )
-        octets = octets[:place] + piece + octets[place + length :]
-    return octets
+        data = data[:place] + piece + data[place + length :]
+    return data
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_damaged_messages_have_one_outcome_however_they_are_cut(seed: int) -> None:
     source = random.Random(seed)
-    for octets in MESSAGES.values():
-        damaged = mutated(octets, source) + NEXT
+    for data in MESSAGES.values():
+        damaged = mutated(data, source) + NEXT
         whole = deliver([damaged])
         cut = source.randrange(len(damaged))
         for pieces in (one_by_one(damaged), [damaged[:cut], damaged[cut:]]):

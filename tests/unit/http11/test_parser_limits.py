@@ -1,4 +1,4 @@
-"""Limits: the octet exactly at each limit is accepted, one over is refused, however it arrives."""
+"""Limits: input at each limit is accepted, one byte more is rejected, however it is split."""
 
 from collections.abc import Iterator
 
@@ -29,7 +29,7 @@ both_settings = pytest.mark.parametrize(
 
 
 def request_line(length: int, method: bytes = b"GET") -> bytes:
-    """Write a request line of this length, its CRLF not counted."""
+    """Write a request line of this length, without its CRLF."""
     return method + b" /" + b"a" * (length - len(method) - 11) + b" HTTP/1.1"
 
 
@@ -38,21 +38,21 @@ def with_line(line: bytes) -> bytes:
 
 
 def field_line(length: int, name: bytes = b"A") -> bytes:
-    """Write a field line of this length, its CRLF not counted."""
+    """Write a header line of this length, without its CRLF."""
     return name + b": " + b"v" * (length - len(name) - 2)
 
 
 def head(length: int, settings: Settings) -> bytes:
-    """Write a head of this length, its empty line counted, in few field lines that are not too long."""
-    octets = b"GET / HTTP/1.1\r\nHost: x\r\n"
-    missing = length - len(octets) - 2
+    """Write a head of this length, including its empty line, with few lines, each within the limit."""
+    data = b"GET / HTTP/1.1\r\nHost: x\r\n"
+    missing = length - len(data) - 2
     while missing:
         take = min(missing, settings.max_field_line + 2)
         if 0 < missing - take < 5:  # leave room for one more line
             take -= 5
-        octets += field_line(take - 2) + b"\r\n"
+        data += field_line(take - 2) + b"\r\n"
         missing -= take
-    return octets + b"\r\n"
+    return data + b"\r\n"
 
 
 @both_settings
@@ -118,11 +118,11 @@ def test_as_many_fields_as_the_limit_are_accepted(settings: Settings) -> None:
 
 @both_settings
 def test_a_head_at_its_limit_is_accepted(settings: Settings) -> None:
-    octets = head(settings.max_head, settings)
-    assert len(octets) == settings.max_head
-    assert_accepted(octets, settings)
-    assert_accepted(b"\r\n" + octets, settings)
-    assert deliver([octets + octets, octets], settings).status is None
+    data = head(settings.max_head, settings)
+    assert len(data) == settings.max_head
+    assert_accepted(data, settings)
+    assert_accepted(b"\r\n" + data, settings)
+    assert deliver([data + data, data], settings).status is None
 
 
 @both_settings
@@ -141,9 +141,9 @@ def test_a_head_is_refused_once_it_cannot_end_within_its_limit_and_not_before(se
 
 @both_settings
 def test_pipelined_heads_are_measured_one_by_one(settings: Settings) -> None:
-    octets = head(settings.max_head, settings) * 3
-    assert len(both_ways(octets, settings).requests) == 3
-    outcome = deliver([octets + head(settings.max_head + 1, settings)], settings)
+    data = head(settings.max_head, settings) * 3
+    assert len(both_ways(data, settings).requests) == 3
+    outcome = deliver([data + head(settings.max_head + 1, settings)], settings)
     assert (len(outcome.requests), outcome.status) == (3, 431)
 
 
@@ -186,10 +186,10 @@ def test_chunked_content_over_its_limit_is_refused_before_it_is_read(settings: S
 
 
 def test_chunked_content_at_its_limit_is_accepted() -> None:
-    octets = b"a" * SMALL.max_body
-    assert assert_accepted(chunked_post(b"40\r\n%b\r\n0\r\n\r\n" % octets), SMALL).content == octets
+    data = b"a" * SMALL.max_body
+    assert assert_accepted(chunked_post(b"40\r\n%b\r\n0\r\n\r\n" % data), SMALL).content == data
     ones = b"1\r\na\r\n" * SMALL.max_body
-    assert assert_accepted(chunked_post(ones + b"0\r\n\r\n"), SMALL).content == octets
+    assert assert_accepted(chunked_post(ones + b"0\r\n\r\n"), SMALL).content == data
     assert_refused(413, chunked_post(ones + b"1\r\na\r\n0\r\n\r\n"), SMALL)
 
 
@@ -249,7 +249,7 @@ def test_as_many_trailers_as_fields_are_accepted(settings: Settings) -> None:
 
 
 def trailer_section(length: int, settings: Settings) -> Iterator[bytes]:
-    """Write lines of this length together, their CRLFs counted."""
+    """Write lines of this total length, including CRLFs."""
     while length:
         take = min(length, settings.max_field_line + 2)
         if 0 < length - take < 5:
@@ -273,14 +273,14 @@ def test_a_long_trailer_section_at_its_default_limit_is_accepted() -> None:
 
 @pytest.mark.parametrize("endless", [b"a", b"A: b\r\n", b"GET / HTTP/1.1\r\nA: b" + b"c" * 40_000, b"\r\n"])
 def test_an_endless_head_is_refused_by_the_time_it_is_over_its_limit(endless: bytes) -> None:
-    octets = endless * (2 * DEFAULTS.max_head // len(endless) + 1)
+    data = endless * (2 * DEFAULTS.max_head // len(endless) + 1)
     taken = 0
 
     def counted() -> Iterator[bytes]:
         nonlocal taken
-        for octet in one_by_one(octets):
+        for byte in one_by_one(data):
             taken += 1
-            yield octet
+            yield byte
 
     assert deliver(counted()).status in (400, 414, 431)
     assert taken <= DEFAULTS.max_head

@@ -1,4 +1,4 @@
-"""A parser that has read all that came holds none of it: most connections are idle most of the time."""
+"""A parser without unread input holds no data, since most connections are usually idle."""
 
 import gc
 
@@ -11,15 +11,14 @@ from reactor.settings import Settings
 GET = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 50000\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
-CHUNK = b"c350\r\n" + b"a" * 50_000  # without its end
+CHUNK = b"c350\r\n" + b"a" * 50_000  # incomplete
 
 
 def held(parser: Parser) -> int:
-    """Return how many octets a parser keeps in memory.
+    """Return how many bytes a parser keeps in memory.
 
-    What it keeps cannot be seen from outside, and is exactly what is in question: ten thousand idle
-    connections are to cost little. The garbage collector says what an object refers to, whatever the
-    attribute is called; a buffer that is shared with nobody else is kept alive by it alone.
+    The garbage collector returns what an object refers to, whatever the names of its attributes; a buffer
+    without other references is kept alive by the parser alone.
     """
     kept = gc.get_referents(parser)
     kept += [each for reader in kept if hasattr(reader, "complete") for each in gc.get_referents(reader)]
@@ -27,7 +26,7 @@ def held(parser: Parser) -> int:
 
 
 def read(parser: Parser, *pieces: bytes) -> int:
-    """Feed pieces, and take all that they make possible; return how many requests came out."""
+    """Feed chunks and read all available requests and bodies; return the number of requests."""
     requests = 0
     for piece in pieces:
         parser.feed(piece)

@@ -1,4 +1,4 @@
-"""The parser: many requests in one delivery."""
+"""The parser: many requests received at once."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ def test_thousands_of_pipelined_requests_come_out_in_order() -> None:
 
 
 def test_pipelined_requests_in_deliveries_that_cut_them_come_out_in_order() -> None:
-    octets = pipelined(MANY)
-    outcome = deliver(octets[i : i + 4096] for i in range(0, len(octets), 4096))
+    data = pipelined(MANY)
+    outcome = deliver(data[i : i + 4096] for i in range(0, len(data), 4096))
     assert outcome.targets == [f"/{i}" for i in range(MANY)]
 
 
 def test_pipelined_requests_with_content_come_out_in_order() -> None:
-    octets = b"".join(post(b"Content-Length: 4", content=b"%04d" % i) for i in range(MANY))
-    assert deliver([octets]).contents == [b"%04d" % i for i in range(MANY)]
+    data = b"".join(post(b"Content-Length: 4", content=b"%04d" % i) for i in range(MANY))
+    assert deliver([data]).contents == [b"%04d" % i for i in range(MANY)]
 
 
 def test_empty_lines_between_requests_are_counted_for_each_anew() -> None:
@@ -37,7 +37,7 @@ def test_empty_lines_between_requests_are_counted_for_each_anew() -> None:
 
 
 class CountedBytes(bytes):
-    """Octets that count how many of them are copied by slicing."""
+    """Bytes that count how many of them are copied by slicing."""
 
     copied = 0
 
@@ -45,21 +45,21 @@ class CountedBytes(bytes):
         piece = super().__getitem__(key)
         if isinstance(key, slice):
             CountedBytes.copied += len(piece)
-            if len(piece) > 4096:  # a long rest stays under observation
+            if len(piece) > 4096:  # later copies of a long slice are counted, too
                 return CountedBytes(piece)
         return piece
 
 
 def test_a_long_delivery_is_copied_a_few_times_at_most() -> None:
     CountedBytes.copied = 0
-    octets = CountedBytes(pipelined(MANY))
+    data = CountedBytes(pipelined(MANY))
     parser = Parser(HeadReader(Settings()))
-    parser.feed(octets)
+    parser.feed(data)
     count = 0
     while parser.next_request() is not None:
         count += 1
     assert count == MANY
-    assert CountedBytes.copied <= 3 * len(octets)
+    assert CountedBytes.copied <= 3 * len(data)
 
 
 def test_what_waits_behind_a_request_leaves_it_alone_when_more_is_fed() -> None:

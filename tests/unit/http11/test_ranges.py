@@ -1,4 +1,4 @@
-"""Ranges: what is asked for of content of some size, and what is written around the parts of it."""
+"""Ranges: parsing for content of a given size, and multipart/byteranges."""
 
 import email
 import email.policy
@@ -17,7 +17,7 @@ from reactor.http11.ranges import (
     unsatisfied_range,
 )
 
-HUGE = "9" * 8000  # digits, more than int() takes
+HUGE = "9" * 8000  # digits, more than int() accepts
 
 
 def spans(value: str, size: int) -> list[tuple[int, int]] | None:
@@ -26,7 +26,7 @@ def spans(value: str, size: int) -> list[tuple[int, int]] | None:
     return None if parts is None else [(part.start, part.stop - 1) for part in parts]
 
 
-# The RFC's own examples, of 10,000 octets: 14.1.2 and 14.1.1.
+# The examples of the RFC, for 10,000 bytes: 14.1.2 and 14.1.1.
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,11 @@ def spans(value: str, size: int) -> list[tuple[int, int]] | None:
         ("bytes=-500", [(9500, 9999)]),
         ("bytes=9500-", [(9500, 9999)]),
         ("bytes=0-0,-1", [(0, 0), (9999, 9999)]),
-        ("bytes= 0-999, 4500-5499, -1000", [(0, 999), (4500, 5499), (9000, 9999)]),  # with that space
-        ("bytes=500-600,601-999", [(500, 999)]),  # other ways to ask for the second 500
+        (
+            "bytes= 0-999, 4500-5499, -1000",
+            [(0, 999), (4500, 5499), (9000, 9999)],
+        ),  # with the space in the RFC
+        ("bytes=500-600,601-999", [(500, 999)]),  # other ways to request the second 500
         ("bytes=500-700,601-999", [(500, 999)]),
     ],
 )
@@ -46,7 +49,7 @@ def test_the_examples_of_the_rfc(value: str, expected: list[tuple[int, int]] | N
     assert spans(value, 10_000) == expected
 
 
-# One part, of ten octets.
+# One part, of ten bytes.
 
 
 @pytest.mark.parametrize(
@@ -71,7 +74,7 @@ def test_the_examples_of_the_rfc(value: str, expected: list[tuple[int, int]] | N
         ("bytes=-03", [(7, 9)]),
         ("BYTES=0-1", [(0, 1)]),
         ("Bytes=-1", [(9, 9)]),
-        # Numbers that are too large to matter.
+        # Very large numbers.
         (f"bytes=0-{10**18}", [(0, 9)]),
         (f"bytes=0-{2**64}", [(0, 9)]),
         (f"bytes=1-{HUGE}", [(1, 9)]),
@@ -111,7 +114,7 @@ def test_a_part_of_content_larger_than_any(value: str, expected: list[tuple[int,
         ("bytes=5-", []),
         ("bytes=-0", []),
         ("bytes=0-,-0", []),
-        # A suffix of nothing is all of nothing: satisfied, but no Content-Range can say so.
+        # A suffix of empty content is satisfied, but has no Content-Range.
         ("bytes=-1", None),
         ("bytes=-500", None),
         ("bytes=0-, -1", None),
@@ -127,14 +130,14 @@ def test_a_part_of_no_content(value: str, expected: list[tuple[int, int]] | None
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        # In the order asked for; what cannot be satisfied is left out.
+        # In the order requested; unsatisfiable parts are omitted.
         ("bytes=0-1,4-5,8-9", [(0, 1), (4, 5), (8, 9)]),
         ("bytes=8-9,0-1,4-5", [(8, 9), (0, 1), (4, 5)]),
         ("bytes=-1,0-0", [(9, 9), (0, 0)]),
         ("bytes=20-30,0-0", [(0, 0)]),
         ("bytes=0-0,-0,5-5,10-", [(0, 0), (5, 5)]),
         ("bytes=10-,20-,-0", []),
-        # Merged where they overlap or touch, in the place of the first.
+        # Merged if they overlap or touch, at the position of the first.
         ("bytes=0-5,3-8", [(0, 8)]),
         ("bytes=3-8,0-5", [(0, 8)]),
         ("bytes=0-2,3-5", [(0, 5)]),
@@ -150,7 +153,7 @@ def test_a_part_of_no_content(value: str, expected: list[tuple[int, int]] | None
         ("bytes=8-9,4-4,0-1,2-2", [(8, 9), (4, 4), (0, 2)]),
         ("bytes=0-,0-,0-", [(0, 9)]),
         ("bytes=-5,0-4", [(0, 9)]),
-        # Lists, as they are read.
+        # Syntax of lists.
         ("bytes=0-0, 2-2", [(0, 0), (2, 2)]),
         ("bytes=0-0 \t,\t 2-2", [(0, 0), (2, 2)]),
         ("bytes=,0-0,,2-2,", [(0, 0), (2, 2)]),
@@ -162,7 +165,7 @@ def test_several_parts(value: str, expected: list[tuple[int, int]]) -> None:
     assert spans(value, 10) == expected
 
 
-# What is to be ignored.
+# Ignored values.
 
 IGNORED = [
     "",
@@ -262,7 +265,7 @@ def test_empty_members_do_not_count() -> None:
     ids=lambda value: ascii(value)[6:18],
 )
 def test_a_long_value_is_soon_known_for_what_it_is(value: str) -> None:
-    # Backtracking that is quadratic would take minutes here, any that is worse would never end.
+    # Quadratic backtracking would take minutes here, exponential backtracking would never end.
     assert read_ranges(value, 10) is None
 
 
@@ -270,7 +273,7 @@ def test_a_long_value_is_soon_known_for_what_it_is(value: str) -> None:
 
 
 def specs(random: Random, size: int) -> Iterator[tuple[str, set[int]]]:
-    """Make specs, each with the positions that it asks for."""
+    """Make specs, each with the positions that it requests."""
     for _ in range(random.choice((1, 1, 2, 3, 8, MAX_RANGES))):
         first, last = sorted(random.choices(range(size + 5), k=2))
         everything = set(range(size))
@@ -370,15 +373,15 @@ def multipart(boundary: bytes, media_type: str, content: bytes, parts: list[rang
 @pytest.mark.parametrize("media_type", ["application/octet-stream", "text/plain"])
 def test_another_reader_of_multipart_finds_the_parts(media_type: str) -> None:
     random = Random(4)
-    # No CR alone and no LF alone: that reader takes them for ends of lines.
+    # No bare CR or LF: the reader in the standard library treats them as line ends.
     content = bytes(random.choices(range(0x20, 0x7F), k=1000))
     for _ in range(100):
         parts = read_ranges("bytes=" + ",".join(spec for spec, _ in specs(random, 1000)), 1000)
         if not parts:
             continue
-        octets = multipart(b"a'b", media_type, content, parts)
+        data = multipart(b"a'b", media_type, content, parts)
         head = b'Content-Type: multipart/byteranges; boundary="a\'b"\r\n\r\n'
-        found = list(email.message_from_bytes(head + octets, policy=email.policy.HTTP).iter_parts())
+        found = list(email.message_from_bytes(head + data, policy=email.policy.HTTP).iter_parts())
         assert [each["Content-Range"] for each in found] == [content_range(part, 1000) for part in parts]
         assert {each["Content-Type"] for each in found} == {media_type}
         payloads = [str(each.get_payload()).encode("ascii") for each in found]
@@ -386,6 +389,6 @@ def test_another_reader_of_multipart_finds_the_parts(media_type: str) -> None:
 
 
 def test_every_delimiter_is_a_line_of_its_own() -> None:
-    octets = multipart(b"b", "text/plain", b"0123456789", [range(2), range(5, 6), range(8, 10)])
-    assert re.findall(rb"\r\n--b(?:--)?\r\n", octets) == [b"\r\n--b\r\n"] * 3 + [b"\r\n--b--\r\n"]
-    assert octets.count(b"--b") == 4
+    data = multipart(b"b", "text/plain", b"0123456789", [range(2), range(5, 6), range(8, 10)])
+    assert re.findall(rb"\r\n--b(?:--)?\r\n", data) == [b"\r\n--b\r\n"] * 3 + [b"\r\n--b--\r\n"]
+    assert data.count(b"--b") == 4

@@ -9,15 +9,15 @@ from reactor.http11.message import Content, FileSlice, LiveStream, Response
 from reactor.http11.serializer import ChunkSource, Serializer
 from tests.unit.http11.written import DATE, TEXT, OpenFile, Pieces, answer, whole, write
 
-# Octets.
+# Bytes.
 
 
 @pytest.mark.parametrize("version", [0, 1])
 @pytest.mark.parametrize("content", [b"", b"a", TEXT])
 def test_octets_have_a_content_length(content: bytes, version: int) -> None:
-    octets, body = write(Response(200, content), version=version)
+    data, body = write(Response(200, content), version=version)
     assert body is None
-    read = answer(octets)
+    read = answer(data)
     assert (read.status, read.content, read.headers["content-length"]) == (200, content, str(len(content)))
     assert "transfer-encoding" not in read.headers
 
@@ -47,7 +47,7 @@ def test_a_response_is_written_to_the_octet() -> None:
 def test_the_status_line_has_our_version_and_a_phrase(status: int, line: bytes, version: int) -> None:
     first, _, _ = write(Response(status), version=version)[0].partition(b"\r\n")
     assert first.startswith(line)
-    assert first.count(b" ") >= 2  # the space behind the status stands even before an empty phrase
+    assert first.count(b" ") >= 2  # the space after the status is required even before an empty phrase
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_the_status_line_has_our_version_and_a_phrase(status: int, line: bytes, 
 def test_connection_says_whether_it_persists(
     version: int, keep_alive: bool, connection: str | None, status: int
 ) -> None:
-    for _ in range(2):  # the second time from what was kept
-        octets, _ = write(Response(status), version=version, keep_alive=keep_alive)
-        assert answer(octets).headers.get("connection") == connection
+    for _ in range(2):  # the second time from the cache
+        data, _ = write(Response(status), version=version, keep_alive=keep_alive)
+        assert answer(data).headers.get("connection") == connection
 
 
 def test_the_date_line_is_the_one_given_each_time() -> None:
@@ -74,8 +74,8 @@ def test_the_date_line_is_the_one_given_each_time() -> None:
 @pytest.mark.parametrize("content", [b"", TEXT, Pieces(b"a")])
 def test_every_head_ends_in_one_empty_line(date: bytes, content: Content) -> None:
     for version in (0, 1):
-        octets, _ = write(Response(200, content), version=version, date=date)
-        head, _, _ = octets.partition(b"\r\n\r\n")
+        data, _ = write(Response(200, content), version=version, date=date)
+        head, _, _ = data.partition(b"\r\n\r\n")
         assert head.count(b"Date: ") == bool(date)
         assert all(b": " in line for line in head.split(b"\r\n")[1:])
 
@@ -89,11 +89,11 @@ def test_every_head_ends_in_one_empty_line(date: bytes, content: Content) -> Non
 def test_a_status_without_content_has_none_and_says_nothing_of_its_length(
     status: int, method: str, content: bytes
 ) -> None:
-    octets, body = write(Response(status, content), method)
+    data, body = write(Response(status, content), method)
     assert body is None
-    assert octets.endswith(b"\r\n\r\n")
-    assert octets.count(b"\r\n\r\n") == 1
-    assert not {"content-length", "transfer-encoding"} & answer(octets, method).headers.keys()
+    assert data.endswith(b"\r\n\r\n")
+    assert data.count(b"\r\n\r\n") == 1
+    assert not {"content-length", "transfer-encoding"} & answer(data, method).headers.keys()
 
 
 @pytest.mark.parametrize("status", [204, 304])
@@ -107,9 +107,9 @@ def test_a_status_without_content_lets_go_of_the_content_it_was_given(
     contents: dict[str, Content] = {"file": FileSlice(file, 0, 5), "pieces": pieces, "live": live}
     closing: dict[str, OpenFile | Pieces | LiveStream] = {"file": file, "pieces": pieces, "live": live}
     response = Response(status, contents[kind], compress_min_size=0)
-    octets, body = write(response, version=version, coding=coding)
+    data, body = write(response, version=version, coding=coding)
     assert body is None
-    assert not {"content-length", "transfer-encoding"} & answer(octets).headers.keys()
+    assert not {"content-length", "transfer-encoding"} & answer(data).headers.keys()
     assert closing[kind].closed
 
 
@@ -127,17 +127,17 @@ def test_the_head_of_head_is_that_of_get(coding: str | None, version: int, size:
     response = Response(200, TEXT * 10, (("Content-Type", "text/plain"),), 256)
     response.content = (TEXT * 10)[:size]
     got, _ = write(response, "GET", version, coding=coding)
-    octets, body = write(response, "HEAD", version, coding=coding)
+    data, body = write(response, "HEAD", version, coding=coding)
     assert body is None
-    assert octets == got.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    assert data == got.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
 
 
 @pytest.mark.parametrize("version", [0, 1])
 def test_head_lets_go_of_a_file(version: int) -> None:
     file = OpenFile()
-    octets, body = write(Response(200, FileSlice(file, 3, 12345)), "HEAD", version)
+    data, body = write(Response(200, FileSlice(file, 3, 12345)), "HEAD", version)
     assert (body, file.closed) == (None, True)
-    assert answer(octets, "HEAD").headers["content-length"] == "12345"
+    assert answer(data, "HEAD").headers["content-length"] == "12345"
 
 
 @pytest.mark.parametrize("version", [0, 1])
@@ -151,9 +151,9 @@ def test_head_lets_go_of_pieces(version: int, coding: str | None, min_size: int 
 
 def test_head_lets_go_of_a_live_stream() -> None:
     live = LiveStream()
-    octets, body = write(Response(200, live), "HEAD")
+    data, body = write(Response(200, live), "HEAD")
     assert (body, live.closed) == (None, True)
-    assert answer(octets, "HEAD").status == 200
+    assert answer(data, "HEAD").status == 200
 
 
 # Files.
@@ -163,11 +163,11 @@ def test_head_lets_go_of_a_live_stream() -> None:
 @pytest.mark.parametrize("coding", [None, "gzip"])
 def test_a_file_has_a_content_length_and_is_passed_on_open(version: int, coding: str | None) -> None:
     content = FileSlice(OpenFile(), 7, 100)
-    octets, body = write(Response(200, content, compress_min_size=0), version=version, coding=coding)
+    data, body = write(Response(200, content, compress_min_size=0), version=version, coding=coding)
     assert body is content
     assert not content.file.closed  # type: ignore[attr-defined]
-    assert octets.endswith(b"Content-Length: 100\r\n\r\n")
-    assert b"Content-Encoding" not in octets
+    assert data.endswith(b"Content-Length: 100\r\n\r\n")
+    assert b"Content-Encoding" not in data
 
 
 # Streams.
@@ -177,10 +177,10 @@ def test_a_file_has_a_content_length_and_is_passed_on_open(version: int, coding:
     "pieces", [(), (b"",), (b"a",), (b"a", b"", b"bc", b""), (b"x" * 300, b"\r\n0\r\n\r\n")]
 )
 def test_pieces_are_chunked_in_http_1_1(pieces: tuple[bytes, ...]) -> None:
-    octets, body = write(Response(200, Pieces(*pieces)))
+    data, body = write(Response(200, Pieces(*pieces)))
     assert isinstance(body, ChunkSource)
     assert not body.live
-    read = answer(whole(octets, body))
+    read = answer(whole(data, body))
     assert read.content == b"".join(pieces)
     assert read.headers["transfer-encoding"] == "chunked"
     assert "content-length" not in read.headers
@@ -188,8 +188,8 @@ def test_pieces_are_chunked_in_http_1_1(pieces: tuple[bytes, ...]) -> None:
 
 @pytest.mark.parametrize("pieces", [(), (b"",), (b"a", b"", b"bc")])
 def test_pieces_go_to_the_end_of_the_connection_in_http_1_0(pieces: tuple[bytes, ...]) -> None:
-    octets, body = write(Response(200, Pieces(*pieces)), version=0, keep_alive=False)
-    read = answer(whole(octets, body), closed=True)
+    data, body = write(Response(200, Pieces(*pieces)), version=0, keep_alive=False)
+    read = answer(whole(data, body), closed=True)
     assert (read.content, read.headers["connection"]) == (b"".join(pieces), "close")
     assert not {"content-length", "transfer-encoding"} & read.headers.keys()
 
@@ -264,11 +264,11 @@ def test_content_is_compressed_twice_at_most_by_each_serializer(monkeypatch: pyt
         compressed.clear()
         for _ in range(5):
             assert write(response, coding="gzip", serializer=serializer) == expected
-        assert compressed == [TEXT, TEXT]  # the second time shows that it is sent again and again
+        assert compressed == [TEXT, TEXT]  # cached when it is sent for the second time
 
 
 def count_calls(monkeypatch: pytest.MonkeyPatch, name: str) -> list[object]:
-    """Have the calls of a function of the serializer's module noted, by their first argument."""
+    """Record the calls of a function in the serializer's module, by their first argument."""
     function = getattr(serializer_module, name)
     calls: list[object] = []
 

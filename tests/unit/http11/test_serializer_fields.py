@@ -1,4 +1,4 @@
-"""The serializer: the fields that a response may have, and compression."""
+"""The serializer: valid response headers, and compression."""
 
 import gzip
 
@@ -20,7 +20,7 @@ from tests.unit.http11.written import SHARE, TEXT, Pieces, answer, whole, write
         ("X", "\r\n"),
         ("X", "a\n"),
         ("X", "\u20ac"),
-        ("X", "a\u010ab"),  # its low octet is LF
+        ("X", "a\u010ab"),  # its low byte is LF
         ("X\r\nY", "a"),
         ("X\n", "a"),
         ("X ", "a"),
@@ -55,8 +55,8 @@ def test_any_other_field_is_written_as_it_is(name: str, value: str) -> None:
 
 
 def test_repeated_fields_keep_their_order() -> None:
-    octets, _ = write(Response(200, b"", (("Set-Cookie", "b"), ("X", "1"), ("Set-Cookie", "a"))))
-    assert b"Set-Cookie: b\r\nX: 1\r\nSet-Cookie: a\r\n" in octets
+    data, _ = write(Response(200, b"", (("Set-Cookie", "b"), ("X", "1"), ("Set-Cookie", "a"))))
+    assert b"Set-Cookie: b\r\nX: 1\r\nSet-Cookie: a\r\n" in data
 
 
 # Compression.
@@ -64,8 +64,8 @@ def test_repeated_fields_keep_their_order() -> None:
 
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip"])
 def test_compressed_octets_have_their_coding_and_the_length_that_is_sent(coding: str) -> None:
-    octets, body = write(Response(200, TEXT, compress_min_size=256), coding=coding)
-    read = answer(whole(octets, body))
+    data, body = write(Response(200, TEXT, compress_min_size=256), coding=coding)
+    read = answer(whole(data, body))
     assert gzip.decompress(read.content) == TEXT
     assert read.headers["content-encoding"] == coding
     assert read.headers["vary"] == "Accept-Encoding"
@@ -77,8 +77,8 @@ def test_compressed_octets_have_their_coding_and_the_length_that_is_sent(coding:
 def test_octets_are_compressed_from_the_length_where_it_is_worth_its_while(
     length: int, compressed: bool
 ) -> None:
-    octets, _ = write(Response(200, TEXT[:length], compress_min_size=256), coding="gzip")
-    read = answer(octets)
+    data, _ = write(Response(200, TEXT[:length], compress_min_size=256), coding="gzip")
+    read = answer(data)
     assert ("content-encoding" in read.headers) == compressed
     assert read.headers["vary"] == "Accept-Encoding"
     assert (gzip.decompress(read.content) if compressed else read.content) == TEXT[:length]
@@ -104,10 +104,10 @@ def test_vary_stands_where_content_is_negotiated_and_only_there() -> None:
 def test_octets_beyond_a_share_are_compressed_too(length: int, version: int) -> None:
     content = (TEXT * 20)[:length]
     keep_alive = version == 1
-    octets, body = write(
+    data, body = write(
         Response(200, content, compress_min_size=256), version=version, keep_alive=keep_alive, coding="gzip"
     )
-    read = answer(whole(octets, body), closed=not keep_alive)
+    read = answer(whole(data, body), closed=not keep_alive)
     assert gzip.decompress(read.content) == content
     assert read.headers["content-encoding"] == "gzip"
 
@@ -115,21 +115,21 @@ def test_octets_beyond_a_share_are_compressed_too(length: int, version: int) -> 
 @pytest.mark.parametrize("version", [0, 1])
 def test_pieces_are_compressed_as_they_come(version: int) -> None:
     pieces = TEXT, b"", TEXT[:7]
-    octets, body = write(
+    data, body = write(
         Response(200, Pieces(*pieces), compress_min_size=256),
         version=version,
         keep_alive=False,
         coding="gzip",
     )
-    read = answer(whole(octets, body), closed=True)
+    read = answer(whole(data, body), closed=True)
     assert gzip.decompress(read.content) == b"".join(pieces)
     assert (read.headers["content-encoding"], read.headers["vary"]) == ("gzip", "Accept-Encoding")
 
 
 def test_a_live_stream_is_never_held_back_by_compression() -> None:
     live = LiveStream()
-    octets, body = write(Response(200, live, compress_min_size=0), coding="gzip")
+    data, body = write(Response(200, live, compress_min_size=0), coding="gzip")
     assert isinstance(body, ChunkSource)
     live.send(b"now")
     assert next(body.chunks) == b"3\r\nnow\r\n"
-    assert b"Content-Encoding" not in octets
+    assert b"Content-Encoding" not in data

@@ -1,4 +1,4 @@
-"""The request target: its four forms, which method takes which, and what is no target."""
+"""The request target: its four forms, their methods, and invalid targets."""
 
 import pytest
 
@@ -37,14 +37,14 @@ def test_authority_form_is_for_connect_only() -> None:
         assert_no_target(method, b"h:80")
 
 
-def assert_no_target(method: str, octets: bytes) -> None:
+def assert_no_target(method: str, data: bytes) -> None:
     with pytest.raises(ProtocolError) as caught:
-        read_target(method, octets)
+        read_target(method, data)
     assert caught.value.status == 400
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         *(
             b"/",
@@ -63,12 +63,12 @@ def assert_no_target(method: str, octets: bytes) -> None:
         *(b"", b":", b"h:\xb2", b"h:+80", b"h,i:80", b"h%zz:80", b"[1.2.3.4]:80"),
     ],
 )
-def test_connect_takes_a_host_and_a_port_only(octets: bytes) -> None:
-    assert_no_target("CONNECT", octets)
+def test_connect_takes_a_host_and_a_port_only(data: bytes) -> None:
+    assert_no_target("CONNECT", data)
 
 
 @pytest.mark.parametrize(
-    ("octets", "path", "segments", "query"),
+    ("data", "path", "segments", "query"),
     [
         (b"/", "/", [""], None),
         (b"/?", "/", [""], ""),
@@ -92,14 +92,14 @@ def test_connect_takes_a_host_and_a_port_only(octets: bytes) -> None:
     ],
 )
 def test_a_path_is_split_before_it_is_decoded(
-    octets: bytes, path: str, segments: list[str], query: str | None
+    data: bytes, path: str, segments: list[str], query: str | None
 ) -> None:
-    assert parts(read_target("GET", octets)) == (path, segments, query, None)
-    assert str(read_target("GET", octets)) == octets.decode()
+    assert parts(read_target("GET", data)) == (path, segments, query, None)
+    assert str(read_target("GET", data)) == data.decode()
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         *(
             b"",
@@ -164,15 +164,15 @@ def test_a_path_is_split_before_it_is_decoded(
         *(b"/%C3/%A9", b"/%E2%82", b"/a/%FE/b"),
     ],
 )
-def test_an_invalid_target_is_refused(octets: bytes) -> None:
-    assert_no_target("GET", octets)
-    assert_refused(400, get(target=octets))
-    if octets.startswith(b"/"):
-        assert_refused(400, get(target=b"http://h" + octets))
+def test_an_invalid_target_is_refused(data: bytes) -> None:
+    assert_no_target("GET", data)
+    assert_refused(400, get(target=data))
+    if data.startswith(b"/"):
+        assert_refused(400, get(target=b"http://h" + data))
 
 
 @pytest.mark.parametrize(
-    ("octets", "path", "authority"),
+    ("data", "path", "authority"),
     [
         (b"http://h/", "/", "h"),
         (b"http://h", "/", "h"),
@@ -185,10 +185,10 @@ def test_an_invalid_target_is_refused(octets: bytes) -> None:
         (b"http://h//a", "//a", "h"),
     ],
 )
-def test_absolute_form_names_its_host(octets: bytes, path: str, authority: str) -> None:
-    target = read_target("GET", octets)
+def test_absolute_form_names_its_host(data: bytes, path: str, authority: str) -> None:
+    target = read_target("GET", data)
     assert (target.path, target.authority) == (path, authority)
-    assert assert_accepted(get(target=octets)).lines == (("Host", authority),)
+    assert assert_accepted(get(target=data)).lines == (("Host", authority),)
 
 
 def test_absolute_form_may_have_a_query_without_a_path() -> None:
@@ -208,7 +208,7 @@ def test_the_authority_of_absolute_form_replaces_host() -> None:
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         *(
             b"http://",
@@ -250,20 +250,20 @@ def test_the_authority_of_absolute_form_replaces_host() -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
-def test_an_invalid_absolute_form_is_refused(octets: bytes, method: str) -> None:
-    assert_no_target(method, octets)
-    assert_refused(400, method.encode() + b" " + octets + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+def test_an_invalid_absolute_form_is_refused(data: bytes, method: str) -> None:
+    assert_no_target(method, data)
+    assert_refused(400, method.encode() + b" " + data + b" HTTP/1.1\r\nHost: x\r\n\r\n")
 
 
-@pytest.mark.parametrize("octets", [b"", b"x", b"x:80", b"[::1]", b":80"])
-def test_a_host_that_is_well_formed_passes(octets: bytes) -> None:
-    check_host(octets)
+@pytest.mark.parametrize("data", [b"", b"x", b"x:80", b"[::1]", b":80"])
+def test_a_host_that_is_well_formed_passes(data: bytes) -> None:
+    check_host(data)
 
 
 @pytest.mark.parametrize(
-    "octets", [b"a b", b"a,b", b"u@h", b"h/", b"[1::2::3]", b"[::1", b"h:x", b"h\n", b"h:80\n"]
+    "data", [b"a b", b"a,b", b"u@h", b"h/", b"[1::2::3]", b"[::1", b"h:x", b"h\n", b"h:80\n"]
 )
-def test_a_host_that_is_malformed_is_refused(octets: bytes) -> None:
+def test_a_host_that_is_malformed_is_refused(data: bytes) -> None:
     with pytest.raises(ProtocolError) as caught:
-        check_host(octets)
+        check_host(data)
     assert caught.value.status == 400

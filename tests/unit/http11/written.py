@@ -1,4 +1,4 @@
-"""Has the serializer write a response, and reads what came of it."""
+"""Serializes responses and parses the result."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.support.in_process import Answer, parse_response
 
 DATE = b"Date: Tue, 14 Nov 2023 22:13:20 GMT\r\n"
 SHARE = 1000
-SERIALIZER = Serializer()  # one for all tests, so that its caches have what other tests have written
+SERIALIZER = Serializer()  # shared by all tests, so that its caches contain the results of other tests
 TEXT = b"to be or not to be, " * 40
 
 
@@ -27,7 +27,7 @@ class OpenFile:
 
 
 class Pieces:
-    """Content piece by piece that remembers whether it was closed."""
+    """Content in chunks that remembers whether it was closed."""
 
     closed = False
 
@@ -55,17 +55,17 @@ def write(
     return serializer.serialize(request, response, keep_alive, date, SHARE)[:2]
 
 
-def whole(octets: bytes, body: Body) -> bytes:
-    """Return all that is sent, the body of a stream to its end."""
+def whole(data: bytes, body: Body) -> bytes:
+    """Return all bytes that are sent, including the whole body of a stream."""
     if isinstance(body, ChunkSource):
-        return octets + b"".join(body.chunks)
+        return data + b"".join(body.chunks)
     assert body is None
-    return octets
+    return data
 
 
-def answer(octets: bytes, method: str = "GET", closed: bool = False) -> Answer:
-    """Read one response, which must be all there is."""
-    read, length = parse_response(octets, method, closed)
-    assert read is not None, octets
-    assert length == len(octets)
+def answer(data: bytes, method: str = "GET", closed: bool = False) -> Answer:
+    """Parse one response; assert that no bytes follow."""
+    read, length = parse_response(data, method, closed)
+    assert read is not None, data
+    assert length == len(data)
     return read

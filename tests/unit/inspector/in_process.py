@@ -1,4 +1,4 @@
-"""An inspected server and its inspector in one thread with the test: real sockets, a fake clock.
+"""An inspected server and its inspector in the thread of the test, with real sockets and a fake clock.
 
 with InProcess() as site:
     page = site.open_page()
@@ -30,7 +30,7 @@ MOST_TURNS = 50_000
 
 
 class Peer:
-    """A client of the server or of the inspector, on a socket that does not block."""
+    """A client of the server or of the inspector, on a non-blocking socket."""
 
     def __init__(self, site: "InProcess", port: int, receive_buffer: int = 0) -> None:
         self._site = site
@@ -43,12 +43,12 @@ class Peer:
         self.sock.setblocking(False)
 
     def send(self, data: bytes) -> None:
-        """Send data, and let the server act on it."""
+        """Send data, and run the server."""
         self.sock.send(data)
         self._site.run()
 
     def read(self) -> bytes:
-        """Add what has come to ``received``, and return all of it."""
+        """Append the available bytes to ``received``, and return all of it."""
         while not self.ended:
             try:
                 data = self.sock.recv(1 << 18)
@@ -75,7 +75,7 @@ class Peer:
         return found[0]
 
     def close(self) -> None:
-        """Close the connection, and let the server notice."""
+        """Close the connection, and run the server."""
         self.sock.close()
         self._site.run()
 
@@ -120,25 +120,25 @@ class InProcess:
         self._stack.close()
 
     def _count_turn(self) -> None:
-        """Fail instead of turning without end, also where the loop is held in the middle of a turn."""
+        """Fail after MOST_TURNS turns, also if the loop is held in the middle of a turn."""
         self.turns_left -= 1
         assert self.turns_left > 0, "too many turns"
         self.at_each_turn()
 
     def run(self) -> None:
-        """Take turns until nothing is ready and no deadline has passed."""
+        """Run turns until nothing is ready and no deadline has passed."""
         while True:
             self.outer.turn()
             if not self.selector.ready and self.selector.timeout != 0:
                 return
 
     def run_until(self, condition: Callable[[], bool]) -> None:
-        """Take turns until a condition holds."""
+        """Run turns until a condition holds."""
         while not condition():
             self.outer.turn()
 
     def pass_time(self, seconds: float) -> None:
-        """Move the clock, and let everything act on it."""
+        """Advance the clock, and run the server."""
         self.clock.now += seconds
         self.run()
 
@@ -180,7 +180,7 @@ class InProcess:
         return self.request("POST", path, json.dumps(data).encode())
 
     def ask(self, path: str) -> Any:
-        """Return the JSON that the inspector has at a path."""
+        """Return the JSON of a path of the inspector."""
         answer = self.request("GET", path)
         assert answer.status == 200, answer
         return json.loads(answer.content)

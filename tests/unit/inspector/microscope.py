@@ -23,7 +23,7 @@ def inspector_port(server: RunningServer) -> int:
 
 
 def hasten(patch: pytest.MonkeyPatch, name: str, factor: float = 20) -> None:
-    """Let the clients of a demo wait less."""
+    """Shorten the waits of a demo's clients."""
     script = DEMOS[name].script
 
     def hastened(client: DemoClient) -> Iterator[float]:
@@ -34,18 +34,18 @@ def hasten(patch: pytest.MonkeyPatch, name: str, factor: float = 20) -> None:
 
 
 class InspectorClient:
-    """What a page of the inspector asks and posts."""
+    """The requests of the inspector's page."""
 
-    inspector = 0  # its port
+    inspector = 0  # port of the inspector
 
     def ask(self, path: str, *lines: str) -> tuple[int, bytes]:
-        """Ask the inspector for one thing."""
+        """Send a GET request to the inspector."""
         with ClientConnection(self.inspector) as connection:
             answer = connection.get(path, *lines)
             return answer.status, answer.content
 
     def post(self, path: str, data: object) -> tuple[int, Any]:
-        """Post JSON to the inspector; return the status, and the JSON or the text that came back."""
+        """Post JSON to the inspector; return the status, and the JSON or text of the response."""
         content = data if isinstance(data, bytes) else json.dumps(data).encode()
         with ClientConnection(self.inspector) as connection:
             connection.send(
@@ -57,12 +57,12 @@ class InspectorClient:
         return answer.status, json.loads(answer.content) if is_json else answer.content.decode()
 
     def do(self, what: str, **others: object) -> None:
-        """Press a button."""
+        """Send a command to /control."""
         status, answer = self.post("/control", {"do": what, **others})
         assert status == 200, answer
 
     def look(self) -> "Looking":
-        """Look as the page does."""
+        """Open the event stream."""
         return Looking(self.inspector)
 
 
@@ -124,13 +124,13 @@ class Looking:
         return first.removeprefix("event: "), json.loads(second.removeprefix("data: "))
 
     def until(self, condition: Any) -> dict[str, Any]:
-        """Wait for a frame of which something holds."""
+        """Wait for a frame that satisfies a condition."""
         for _ in range(60):
             name, frame = self.next()
             assert name == "frame"
             if condition(frame):
                 return frame
-        raise AssertionError(f"it does not come about: {frame}")
+        raise AssertionError(f"no frame satisfied the condition; the last one: {frame}")
 
     def _chunk(self) -> bytes:
         while b"\r\n" not in self.connection.received:
@@ -145,6 +145,6 @@ class Looking:
         return chunk
 
     def _receive(self) -> None:
-        octets = self.connection.sock.recv(1 << 18)
-        assert octets, "the stream has ended"
-        self.connection.received += octets
+        data = self.connection.sock.recv(1 << 18)
+        assert data, "the stream has ended"
+        self.connection.received += data

@@ -1,7 +1,7 @@
-"""Run the command line and print what it serves, as JSON: ``python -m tests.unit.inspector.served OPTIONS``.
+"""Run the command line and describe the server as JSON: ``python -m tests.unit.inspector.served OPTIONS``.
 
-The result has the whole tree of routes, the settings, and the responses to a fixed list of requests. With
-``--send-sigusr1`` as the first argument the process gets SIGUSR1 before the requests.
+The result contains all routes, the settings, and the responses to a fixed list of requests. With
+``--send-sigusr1`` as the first argument, the process receives SIGUSR1 before the requests.
 """
 
 import json
@@ -22,7 +22,7 @@ from reactor.server.server import Server
 
 AUTHORIZED = "Authorization: Basic dXNlcjpwYXNzd29yZA=="  # user:password
 
-# Each list is sent at once on a connection of its own, the last request being the end of it.
+# Each list is sent at once on a connection of its own, which is then half-closed.
 REQUESTS = [
     ["GET / HTTP/1.1", "Host: localhost", ""],
     ["GET /echo/a%20b HTTP/1.1", "Host: localhost", "Accept-Encoding: gzip", ""],
@@ -52,7 +52,7 @@ REQUESTS = [
         [f"POST {path} HTTP/1.1", "Host: localhost", AUTHORIZED, "Content-Length: 0", ""]
         for path in ("/control", "/breakpoints", "/demos", "/echo/a")
     ),
-    # Pipelined: the order of the answers.
+    # Pipelined: the order of the responses.
     [*(line for number in range(8) for line in (f"GET /echo/{number} HTTP/1.1", "Host: localhost", ""))],
 ]
 
@@ -71,7 +71,7 @@ def tree(node: _Node, path: str = "") -> Iterator[tuple[str, str, str, str, bool
 
 
 def responses(port: int) -> Iterator[str]:
-    """Yield all that comes for each list of requests, without what differs from run to run."""
+    """Yield the responses to each list of requests, without headers that differ from run to run."""
     for lines in REQUESTS:
         with socket.create_connection(("127.0.0.1", port)) as sock:
             sock.settimeout(20)
@@ -84,7 +84,7 @@ def responses(port: int) -> Iterator[str]:
 
 
 def describe(server: Server) -> dict[str, Any]:
-    """Return what a server is about to serve."""
+    """Return the routes and settings of a server."""
     context = server.context
     router: Router = context.router
     return {
@@ -97,7 +97,7 @@ def describe(server: Server) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> None:
-    """Serve, describe, ask, stop, print."""
+    """Start the server, describe it, send the requests, stop it, and print the result."""
     sends_signal = arguments[:1] == ["--send-sigusr1"]
     result: dict[str, Any] = {}
 

@@ -1,4 +1,4 @@
-"""A loop that is held while no page is open is resumed; a connection that is older than the page."""
+"""A held loop is resumed when no page is open; connections that were opened before the page."""
 
 import logging
 import signal
@@ -59,7 +59,7 @@ def test_five_seconds_after_the_last_page_the_loop_is_resumed(
             site.pass_time(1)
         assert site.control.may_hold
         second.close()
-        site.pass_time(0.1)  # within which the closed stream is noticed
+        site.pass_time(0.1)  # enough to detect that the stream is closed
         site.pass_time(4.9)
         assert site.control.may_hold
         assert warnings(caplog) == []
@@ -73,7 +73,7 @@ def test_five_seconds_after_the_last_page_the_loop_is_resumed(
 
 
 @pytest.mark.parametrize("hold", HOLDS)
-def test_a_program_without_a_page_holds_the_loop_for_five_seconds_after_its_last_command(hold: Hold) -> None:
+def test_without_a_page_the_loop_is_resumed_five_seconds_after_the_last_command(hold: Hold) -> None:
     with InProcess() as site:
         for _ in range(3):
             hold(site)
@@ -96,7 +96,7 @@ def test_a_page_that_reloads_keeps_the_loop_held() -> None:
         assert site.control.mode == "paused"
 
 
-def test_a_command_that_resumes_needs_no_message(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_explicit_resume_logs_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with InProcess() as site:
         pause(site)
         site.post("/control", {"do": "resume"})
@@ -104,7 +104,7 @@ def test_a_command_that_resumes_needs_no_message(caplog: pytest.LogCaptureFixtur
         assert warnings(caplog) == []
 
 
-def test_reading_a_connection_does_not_extend_the_time() -> None:
+def test_reading_a_connection_does_not_extend_the_timeout() -> None:
     with InProcess() as site:
         site.connect()
         pause(site)
@@ -135,7 +135,7 @@ def test_a_loop_held_in_the_middle_of_a_turn_is_resumed() -> None:
         assert site.control.stop_at_states == frozenset()
 
 
-def test_a_page_that_takes_no_frames_counts_as_closed(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_page_that_reads_no_frames_counts_as_closed(caplog: pytest.LogCaptureFixture) -> None:
     with InProcess() as site:
         site.open_page(receive_buffer=4096)
         for connection in site.inspector_connections():
@@ -148,7 +148,7 @@ def test_a_page_that_takes_no_frames_counts_as_closed(caplog: pytest.LogCaptureF
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system has no TCP_USER_TIMEOUT")
-def test_frames_that_are_never_acknowledged_end_the_connection() -> None:
+def test_unacknowledged_frames_close_the_connection() -> None:
     with InProcess() as site:
         site.open_page()
         (connection,) = site.inspector_connections()
@@ -160,7 +160,7 @@ def test_frames_that_are_never_acknowledged_end_the_connection() -> None:
 
 
 @pytest.mark.parametrize("what", ["event", "turn"])
-def test_one_step_with_nothing_ready_is_shown_as_waiting(what: str) -> None:
+def test_a_step_with_nothing_ready_is_reported_as_waiting(what: str) -> None:
     with InProcess() as site:
         page = site.open_page()
         pause(site)
@@ -178,7 +178,7 @@ def test_one_step_with_nothing_ready_is_shown_as_waiting(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["event", "turn"])
-def test_one_step_with_something_ready_is_never_shown_as_waiting(what: str) -> None:
+def test_a_step_with_a_ready_handle_is_not_reported_as_waiting(what: str) -> None:
     with InProcess() as site:
         page = site.open_page()
         pause(site)
@@ -192,7 +192,7 @@ def test_one_step_with_something_ready_is_never_shown_as_waiting(what: str) -> N
         assert site.frame(page)["totals"]["accepted"] == 1
 
 
-def test_the_message_is_not_logged_for_a_server_that_stops(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stopping_server_does_not_log_the_resume_message(caplog: pytest.LogCaptureFixture) -> None:
     with InProcess() as site:
         busy = site.connect()
         busy.send(b"GET / HTTP/1.1\r\n")
@@ -212,7 +212,7 @@ def test_the_message_is_not_logged_for_a_server_that_stops(caplog: pytest.LogCap
         ("/breakpoints", {"states": ["IDLE"], "slow": False}),
     ],
 )
-def test_a_server_that_stops_cannot_be_held(path: str, data: dict[str, object]) -> None:
+def test_a_stopping_server_cannot_be_held(path: str, data: dict[str, object]) -> None:
     with InProcess() as site:
         busy = site.connect()
         busy.send(b"GET / HTTP/1.1\r\n")
@@ -223,7 +223,7 @@ def test_a_server_that_stops_cannot_be_held(path: str, data: dict[str, object]) 
         assert site.control.mode == "running"
 
 
-def test_a_server_that_is_about_to_stop_cannot_be_held() -> None:
+def test_a_server_with_a_pending_stop_cannot_be_held() -> None:
     data = b'{"do": "pause"}'
     head = "POST /control HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     with InProcess() as site:
@@ -250,7 +250,7 @@ def test_a_reload_keeps_a_held_loop_and_its_breakpoints(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("then", ["pause", "resume", "slow"])
-def test_another_command_ends_the_waiting(then: str) -> None:
+def test_another_command_cancels_waiting(then: str) -> None:
     with InProcess() as site:
         page = site.open_page()
         pause(site)
@@ -261,11 +261,11 @@ def test_another_command_ends_the_waiting(then: str) -> None:
         assert site.frame(page)["waiting"] == ""
 
 
-# A connection that is older than the page.
+# Connections that were opened before the page.
 
 
 def served(site: InProcess) -> Peer:
-    """Have a connection answered, and idle since ten seconds after it was accepted."""
+    """Return a connection that was answered ten seconds after it was accepted, and is now idle."""
     peer = site.connect()
     site.pass_time(10)
     peer.send(GET)
@@ -273,7 +273,7 @@ def served(site: InProcess) -> Peer:
     return peer
 
 
-def test_the_age_of_a_connection_counts_from_its_accept() -> None:
+def test_the_age_of_a_connection_starts_at_accept() -> None:
     with InProcess() as site:
         served(site)
         site.pass_time(20)
@@ -286,7 +286,7 @@ def test_the_age_of_a_connection_counts_from_its_accept() -> None:
         assert known["missing"] == "unseen"
 
 
-def test_what_comes_after_the_page_is_recorded() -> None:
+def test_events_after_the_page_was_opened_are_recorded() -> None:
     with InProcess() as site:
         peer = served(site)
         page = site.open_page()
@@ -299,7 +299,7 @@ def test_what_comes_after_the_page_is_recorded() -> None:
         page.close()
 
 
-def test_a_connection_that_the_page_saw_from_its_accept_has_all_its_history() -> None:
+def test_a_connection_accepted_after_the_page_has_a_complete_history() -> None:
     with InProcess() as site:
         site.open_page()
         peer = served(site)
@@ -312,7 +312,7 @@ def test_a_connection_that_the_page_saw_from_its_accept_has_all_its_history() ->
         assert site.ask("/connections/1")["missing"] == "dropped"
 
 
-def test_one_that_is_still_in_its_first_state_has_its_whole_history() -> None:
+def test_a_connection_in_its_first_state_has_a_complete_history() -> None:
     with InProcess() as site:
         site.connect()
         site.pass_time(3)
@@ -322,7 +322,7 @@ def test_one_that_is_still_in_its_first_state_has_its_whole_history() -> None:
         assert (known["age"], known["missing"]) == (3, "")
 
 
-def test_the_age_of_a_closed_connection_stays() -> None:
+def test_the_age_of_a_closed_connection_is_constant() -> None:
     with InProcess() as site:
         peer = served(site)
         site.open_page()
@@ -334,7 +334,7 @@ def test_the_age_of_a_closed_connection_stays() -> None:
         assert known["age"] == 10
 
 
-def test_in_a_density_a_connection_is_as_old_as_its_state() -> None:
+def test_a_density_counts_the_time_in_the_current_state() -> None:
     with InProcess() as site:
         for _ in range(301):
             site.connect()
@@ -355,7 +355,7 @@ def test_in_a_density_a_connection_is_as_old_as_its_state() -> None:
     ],
     ids=["content", "Authorization"],
 )
-def test_what_began_before_the_page_is_hidden(begun: bytes, state: State) -> None:
+def test_a_request_begun_before_the_page_is_hidden(begun: bytes, state: State) -> None:
     with InProcess() as site:
         site.server.context.router.post("/post")(lambda request: Response.text("stored"))
         peer = site.connect()
@@ -364,4 +364,4 @@ def test_what_began_before_the_page_is_hidden(begun: bytes, state: State) -> Non
         site.open_page()
         peer.send(b"secret-secret")
         texts = [text for _, way, _, text in site.ask("/connections/1")["traffic"] if way == "in"]
-        assert texts == ["[13 octets of content]"]
+        assert texts == ["[13 B hidden]"]

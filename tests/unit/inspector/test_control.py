@@ -1,4 +1,4 @@
-"""What passes at each pace, what a command changes, and that the table of the docstring is true."""
+"""Control: which events pass at each pace, what commands change, and the table in the docstring."""
 
 import re
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def rows() -> list[list[str]]:
     return [re.split(r" {2,}", line.strip()) for line in lines]
 
 
-def test_the_table_has_every_pace_with_its_mode_and_what_follows() -> None:
+def test_the_docstring_table_lists_every_pace() -> None:
     assert [row[0] for row in rows()] == [pace.name for pace in Pace]
     for name, mode, _, then in rows():
         control = Control()
@@ -44,7 +44,7 @@ def test_the_table_has_every_pace_with_its_mode_and_what_follows() -> None:
 
 @AT_ANY_PACE
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_sets_the_pace_and_all_but_pause_let_the_loop_go_on(before: str, command: str) -> None:
+def test_commands_set_the_pace_and_all_but_pause_release_the_loop(before: str, command: str) -> None:
     control = at_pace(before)
     control.hold(HELD)
     COMMANDS[command][0](control)
@@ -52,7 +52,7 @@ def test_a_command_sets_the_pace_and_all_but_pause_let_the_loop_go_on(before: st
     assert (control.at is None) is (command != "pause")
 
 
-def test_one_event_is_used_up_by_one_call_and_one_turn_by_its_end() -> None:
+def test_an_event_step_ends_with_a_call_and_a_turn_step_with_the_turn() -> None:
     control = at_pace("event")
     control.turn_ended(slow=False)
     assert control.pace.name == "EVENT"
@@ -74,7 +74,7 @@ def test_a_delay_ends_only_in_slow_motion(before: str) -> None:
 
 
 @AT_ANY_PACE
-def test_a_breakpoint_pauses_and_says_why(before: str) -> None:
+def test_a_breakpoint_pauses_with_a_reason(before: str) -> None:
     control = at_pace(before)
     control.set_breakpoints((), slow=True)
     control.turn_ended(slow=True)
@@ -82,7 +82,7 @@ def test_a_breakpoint_pauses_and_says_why(before: str) -> None:
 
 
 @AT_ANY_PACE
-def test_only_one_event_or_one_turn_is_waited_for(before: str) -> None:
+def test_only_single_steps_are_reported_as_waiting(before: str) -> None:
     control = at_pace(before)
     control.nothing_is_ready()
     assert control.waiting == (before if before in ("event", "turn") else "")
@@ -90,7 +90,7 @@ def test_only_one_event_or_one_turn_is_waited_for(before: str) -> None:
 
 @AT_ANY_PACE
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_server_that_stops_is_held_by_no_command(before: str, command: str) -> None:
+def test_no_command_holds_a_stopping_server(before: str, command: str) -> None:
     control = at_pace(before)
     control.set_breakpoints(["IDLE"], slow=True)
     control.hold(HELD)
@@ -100,8 +100,8 @@ def test_a_server_that_stops_is_held_by_no_command(before: str, command: str) ->
     assert control.pace is Pace.RUNNING
 
 
-def test_a_pause_where_the_loop_is_held_changes_the_reason() -> None:
+def test_pausing_a_held_loop_changes_the_reason() -> None:
     control = Control()
     control.hold(HELD)
     control.pause()
-    assert control.at == HELD._replace(reason="you asked")
+    assert control.at == HELD._replace(reason="paused on request")

@@ -1,4 +1,4 @@
-"""The demo server: separate from the main server, and closed to everyone but the demo clients."""
+"""The demo server: separate from the main server, and accessible to the demo clients only."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ DEMO = b"GET /demo/block HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[demo_server.DemoServer]:
-    """Return the demo servers that are made: nothing else reveals their port and token."""
+    """Return the demo servers created: nothing else reveals their port and token."""
     made: list[demo_server.DemoServer] = []
 
     class Noted(demo_server.DemoServer):
@@ -53,7 +53,7 @@ def blocked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 # The main server is not changed.
 
 
-def test_a_stranger_does_not_find_the_blocking_handler_on_the_main_port() -> None:
+def test_the_main_port_does_not_serve_the_blocking_handler() -> None:
     with Microscope("--auth-upload", "user:password") as server:
         wire = server.connect()
         for path in ("/demo/block", "/demo/large"):
@@ -112,7 +112,7 @@ def test_demo_requests_are_not_in_the_access_log_or_the_metrics(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("held", [False, True])
-def test_a_demo_does_not_delay_the_stop(held: bool) -> None:
+def test_a_demo_does_not_delay_shutdown(held: bool) -> None:
     patient = ("--head-timeout", "1000", "--shutdown-timeout", "1000")
     with Microscope(*patient) as server, server.look() as looking:
         server.post("/demos", {"name": "one-byte"})
@@ -126,24 +126,24 @@ def test_a_demo_does_not_delay_the_stop(held: bool) -> None:
 # The token.
 
 
-def test_without_the_token_nothing_is_called(
+def test_requests_without_the_token_call_no_handler(
     opened: list[demo_server.DemoServer], blocked: list[float]
 ) -> None:
     with InProcess() as site:
         host, port = opened[0].open()
         assert host == "127.0.0.1"
-        stranger = site.connect(port)
-        stranger.send(DEMO * 64)
-        assert [stranger.answer().status for _ in range(64)] == [403] * 64
+        outsider = site.connect(port)
+        outsider.send(DEMO * 64)
+        assert [outsider.answer().status for _ in range(64)] == [403] * 64
         for lines in ("Demo-Token: \r\n", "Demo-Token: guessed\r\n", "Demo-Token: \xe9\r\n"):
-            stranger.send(DEMO.replace(b"\r\n\r\n", f"\r\n{lines}\r\n".encode("latin-1")))
-            assert stranger.answer().status == 403
-        stranger.send(DEMO.replace(b"/demo/block", b"/nothing"))
-        assert stranger.answer().status == 403
-        stranger.send(
+            outsider.send(DEMO.replace(b"\r\n\r\n", f"\r\n{lines}\r\n".encode("latin-1")))
+            assert outsider.answer().status == 403
+        outsider.send(DEMO.replace(b"/demo/block", b"/nothing"))
+        assert outsider.answer().status == 403
+        outsider.send(
             DEMO.replace(b"GET", b"POST").replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\nhello")
         )
-        assert stranger.answer().status == 403
+        assert outsider.answer().status == 403
         assert blocked == []
         token = opened[0].token
         client = site.connect(port)
@@ -152,14 +152,14 @@ def test_without_the_token_nothing_is_called(
         assert blocked == [0.2]
 
 
-def test_each_inspector_has_a_token_of_its_own(opened: list[demo_server.DemoServer]) -> None:
+def test_each_inspector_has_its_own_token(opened: list[demo_server.DemoServer]) -> None:
     with InProcess(), InProcess():
         first, second = opened
         assert first.token != second.token
         assert len(first.token) >= 40
 
 
-def test_the_listener_is_opened_by_the_first_demo_and_once(opened: list[demo_server.DemoServer]) -> None:
+def test_the_listener_is_opened_once_by_the_first_demo(opened: list[demo_server.DemoServer]) -> None:
     with InProcess() as site:
         handles = len(site.server.reactor._selector.get_map())
         for _ in range(2):
@@ -170,7 +170,7 @@ def test_the_listener_is_opened_by_the_first_demo_and_once(opened: list[demo_ser
         assert len(site.server.reactor._selector.get_map()) == handles + 3
 
 
-def test_listener_and_connections_have_names_of_their_own() -> None:
+def test_demo_listener_and_connections_have_distinct_names() -> None:
     with InProcess() as site:
         page = site.open_page()
         site.connect()
@@ -185,7 +185,7 @@ def test_listener_and_connections_have_names_of_their_own() -> None:
 # Errors and limits.
 
 
-def test_a_listener_that_cannot_be_opened_is_an_error_of_the_button(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_starting_a_demo_fails_if_the_listener_cannot_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(host: str, port: int) -> socket.socket:
         raise StartError(f"cannot listen on {host} port {port}: planted")
 
@@ -199,7 +199,7 @@ def test_a_listener_that_cannot_be_opened_is_an_error_of_the_button(monkeypatch:
         assert peer.answer().content == b"hi"
 
 
-def test_out_of_descriptors_no_client_is_left(
+def test_running_out_of_file_descriptors_leaves_no_client(
     monkeypatch: pytest.MonkeyPatch, opened: list[demo_server.DemoServer]
 ) -> None:
     made: list[socket.socket] = []
@@ -207,7 +207,7 @@ def test_out_of_descriptors_no_client_is_left(
 
     class Few(real):  # type: ignore[misc, valid-type]
         def __init__(self, *arguments: object, **named: object) -> None:
-            if not arguments and not named:  # as a demo client makes one
+            if not arguments and not named:  # created by a demo client
                 if len(made) == 5:
                     raise OSError(24, "Too many open files")
                 made.append(self)
@@ -226,18 +226,18 @@ def test_out_of_descriptors_no_client_is_left(
         site.run_until(lambda: not opened[0].context.connections)
 
 
-def test_clients_are_limited_in_number(opened: list[demo_server.DemoServer]) -> None:
+def test_the_number_of_clients_is_limited(opened: list[demo_server.DemoServer]) -> None:
     assert DEMOS["hundred"].clients == 100
     with InProcess() as site:
         answers = [site.post("/demos", {"name": "hundred"}) for _ in range(3)]
         assert [answer.status for answer in answers] == [202, 202, 409]
-        assert answers[2].content == b"too many demos are running\n"
+        assert answers[2].content == b"too many demos are running (limits: 10 demos, 200 clients)\n"
 
 
-def test_while_the_server_stops_no_demo_begins(opened: list[demo_server.DemoServer]) -> None:
+def test_a_stopping_server_starts_no_demo(opened: list[demo_server.DemoServer]) -> None:
     with InProcess() as site:
         busy = site.connect()
-        busy.send(b"GET / HTTP/1.1\r\n")  # holds the stop
+        busy.send(b"GET / HTTP/1.1\r\n")  # delays the shutdown
         assert site.post("/demos", {"name": "keep-alive"}).status == 202
         site.run_until(lambda: len(opened[0].context.connections) == 1)
         site.signal(signal.SIGTERM)
@@ -253,7 +253,7 @@ def test_while_the_server_stops_no_demo_begins(opened: list[demo_server.DemoServ
 # Metrics, event by event.
 
 
-def test_metrics_leave_out_demo_connections_and_then_stop_filtering(
+def test_metrics_exclude_demo_connections_and_then_stop_filtering(
     opened: list[demo_server.DemoServer], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)

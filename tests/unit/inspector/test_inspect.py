@@ -1,4 +1,4 @@
-"""--inspect, on a real server: held while its microscope answers; steps, breakpoints, demos, figures."""
+"""--inspect on a real server: pausing, stepping, breakpoints, demos, metrics."""
 
 import json
 import signal
@@ -32,7 +32,7 @@ def process() -> Iterator[MicroscopeProcess]:
 # Pausing.
 
 
-def test_a_paused_server_hangs_while_the_page_goes_on_and_steps_answer_it(server: Microscope) -> None:
+def test_a_paused_server_answers_only_after_steps(server: Microscope) -> None:
     client = server.connect()
     assert client.get("/echo/first").status == 200
     server.do("pause")
@@ -47,7 +47,7 @@ def test_a_paused_server_hangs_while_the_page_goes_on_and_steps_answer_it(server
     assert client.answer().content == b"hi"
 
 
-def test_events_of_one_turn_are_taken_one_by_one(server: Microscope) -> None:
+def test_events_of_one_turn_are_stepped_one_by_one(server: Microscope) -> None:
     clients = [server.connect() for _ in range(3)]
     for client in clients:
         client.get("/")
@@ -66,7 +66,7 @@ def test_events_of_one_turn_are_taken_one_by_one(server: Microscope) -> None:
     assert [client.answer().status for client in clients] == [200] * 3
 
 
-def test_a_connection_that_yields_is_called_in_the_next_turn_as_a_step_of_its_own(server: Microscope) -> None:
+def test_calling_a_yielded_connection_is_a_separate_step(server: Microscope) -> None:
     share = Settings().turn_requests
     client = server.connect()
     client.get("/")
@@ -86,7 +86,7 @@ def test_a_connection_that_yields_is_called_in_the_next_turn_as_a_step_of_its_ow
         assert client.answer().content == b"hi"
 
 
-def test_a_breakpoint_stops_in_the_state_and_the_answer_comes_when_it_goes_on(server: Microscope) -> None:
+def test_a_breakpoint_holds_the_response_until_resumed(server: Microscope) -> None:
     assert server.post("/breakpoints", {"states": ["RESPONDING"], "slow": False})[0] == 200
     client = server.connect()
     with server.look() as looking:
@@ -100,7 +100,7 @@ def test_a_breakpoint_stops_in_the_state_and_the_answer_comes_when_it_goes_on(se
         assert client.answer().status == 200
 
 
-def test_accepted_is_a_state_at_which_to_stop_too(server: Microscope) -> None:
+def test_accepted_can_be_a_breakpoint(server: Microscope) -> None:
     server.post("/breakpoints", {"states": ["ACCEPTED"], "slow": False})
     with server.look() as looking:
         client = server.connect()
@@ -110,7 +110,7 @@ def test_accepted_is_a_state_at_which_to_stop_too(server: Microscope) -> None:
         assert client.get("/").status == 200
 
 
-def test_a_slow_turn_stops_when_it_is_wished_for(server: Microscope) -> None:
+def test_a_slow_turn_can_be_a_breakpoint(server: Microscope) -> None:
     server.post("/breakpoints", {"states": [], "slow": True})
     with server.look() as looking:
         assert server.post("/demos", {"name": "block"})[0] == 202
@@ -119,13 +119,13 @@ def test_a_slow_turn_stops_when_it_is_wished_for(server: Microscope) -> None:
         assert any(turn[5] for turn in frame["turns"]) or frame["turns"] == []
 
 
-def test_slow_motion_answers_in_time(server: Microscope) -> None:
+def test_requests_are_answered_in_slow_motion(server: Microscope) -> None:
     server.do("slow", delay=0.01)
     assert server.get("/echo/slowly").content == b"slowly"
 
 
 @pytest.mark.system
-def test_ctrl_c_ends_a_server_that_is_held(process: MicroscopeProcess) -> None:
+def test_ctrl_c_stops_a_held_server(process: MicroscopeProcess) -> None:
     client = process.connect()
     client.get("/")
     process.post("/breakpoints", {"states": ["RESPONDING"], "slow": False})
@@ -133,14 +133,14 @@ def test_ctrl_c_ends_a_server_that_is_held(process: MicroscopeProcess) -> None:
         client.send(GET)
         looking.until(lambda frame: frame["at"])
         process.send_signal(signal.SIGINT)
-        assert client.answer().status == 200  # what is in flight is finished
+        assert client.answer().status == 200  # requests in flight are completed
     client.close()
     assert process.exit_code() == 0
 
 
 @pytest.mark.system
 @pytest.mark.parametrize("state", ["CLOSED", "DRAINING", "RESPONDING"])
-def test_ctrl_c_is_held_by_no_breakpoint(process: MicroscopeProcess, state: str) -> None:
+def test_breakpoints_do_not_hold_ctrl_c(process: MicroscopeProcess, state: str) -> None:
     client = process.connect()
     client.get("/")
     process.post("/breakpoints", {"states": [state], "slow": True})
@@ -149,13 +149,13 @@ def test_ctrl_c_is_held_by_no_breakpoint(process: MicroscopeProcess, state: str)
 
 
 @pytest.mark.system
-def test_ctrl_c_ends_a_server_that_is_paused(process: MicroscopeProcess) -> None:
+def test_ctrl_c_stops_a_paused_server(process: MicroscopeProcess) -> None:
     process.do("pause")
     assert process.interrupt() == 0
 
 
 @pytest.mark.system
-def test_sigusr1_tells_of_the_connections_without_going_on(process: MicroscopeProcess) -> None:
+def test_sigusr1_lists_connections_without_resuming(process: MicroscopeProcess) -> None:
     process.connect().get("/")
     process.do("pause")
     process.send_signal(signal.SIGUSR1)
@@ -163,14 +163,14 @@ def test_sigusr1_tells_of_the_connections_without_going_on(process: MicroscopePr
     line = process.stderr.next()
     assert line is not None
     assert line.startswith("reactor: c1 127.0.0.1 fd ")
-    assert " IDLE, 1 served, 0 octets in, 0 out, keep_alive in " in line
+    assert " IDLE, 1 served, 0 bytes unparsed, 0 unsent, keep_alive timeout in " in line
     assert b'"paused"' in json.dumps(process.post("/control", {"do": "pause"})[1]).encode()
 
 
-# What is shown.
+# Frames and connections.
 
 
-def test_hello_has_the_table_the_steps_and_the_demos(server: Microscope) -> None:
+def test_hello_contains_states_steps_and_demos(server: Microscope) -> None:
     with server.look() as looking:
         hello = looking.hello
     assert [state["name"] for state in hello["states"]] == NAMES
@@ -208,13 +208,13 @@ def test_one_connection_is_shown_with_its_history_and_no_secret(server: Microsco
     assert found["parser"] == {"phase": "IDLE", "buffered": 0}
 
 
-def test_a_connection_that_closed_is_still_known_and_one_that_never_was_is_not(server: Microscope) -> None:
+def test_a_closed_connection_is_found_and_an_unknown_one_is_not(server: Microscope) -> None:
     with server.look() as looking:
         with ClientConnection(server.port) as client:
             client.get("/")
         looking.until(lambda frame: frame["totals"]["closed"] == 1)
         found = json.loads(server.ask("/connections/1")[1])
-        assert (found["closed"], found["close_reason"]) == (True, "the client closed")
+        assert (found["closed"], found["close_reason"]) == (True, "the client closed the connection")
         for number in ("2", "0", "-1", "x", "1" * 5000, "%31"):
             assert server.ask(f"/connections/{number}")[0] in ((200,) if number == "%31" else (404, 414))
 
@@ -233,7 +233,7 @@ def test_with_many_connections_a_frame_has_a_density(server: Microscope) -> None
     assert len(frame["deadlines"]) == 10
 
 
-def test_moves_and_turns_are_told_once(server: Microscope) -> None:
+def test_moves_and_turns_are_sent_once(server: Microscope) -> None:
     with server.look() as looking:
         client = server.connect()
         for _ in range(3):
@@ -253,7 +253,7 @@ def test_moves_and_turns_are_told_once(server: Microscope) -> None:
 
 
 @pytest.mark.system
-def test_a_page_that_does_not_read_costs_no_memory(process: MicroscopeProcess) -> None:
+def test_a_page_that_does_not_read_uses_bounded_memory(process: MicroscopeProcess) -> None:
     import psutil
 
     memory = psutil.Process(process.pid).memory_info
@@ -267,7 +267,7 @@ def test_a_page_that_does_not_read_costs_no_memory(process: MicroscopeProcess) -
         assert memory().rss - before < 8 << 20
 
 
-# Controls that are wrong.
+# Invalid commands.
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_a_page_that_does_not_read_costs_no_memory(process: MicroscopeProcess) -
         ("/control", b" " * 5000, 413),
     ],
 )
-def test_what_is_posted_and_wrong_is_refused_in_one_line(
+def test_invalid_commands_are_refused_in_one_line(
     server: Microscope, path: str, data: object, status: int
 ) -> None:
     answered, text = server.post(path, data)
@@ -301,7 +301,25 @@ def test_what_is_posted_and_wrong_is_refused_in_one_line(
     assert server.get("/").status == 200
 
 
-def test_a_form_cannot_press_a_button(server: Microscope) -> None:
+@pytest.mark.parametrize(
+    ("path", "data", "start"),
+    [
+        ("/control", {}, 'invalid "do": null (expected pause, resume,'),
+        ("/control", {"do": "slow", "delay": [[1]]}, 'invalid "delay": array (expected 0.01 to 60 seconds)'),
+        ("/breakpoints", {"states": {}, "slow": False}, 'invalid "states": object (expected a list'),
+        (
+            "/breakpoints",
+            {"states": ["IDLE", "X\n"], "slow": False},
+            'unknown state: "X\\n" (expected ACCEPTED,',
+        ),
+        ("/demos", {"name": "nothing"}, 'unknown demo: "nothing" (available: keep-alive,'),
+    ],
+)
+def test_an_error_quotes_the_invalid_value(server: Microscope, path: str, data: object, start: str) -> None:
+    assert server.post(path, data)[1].startswith(start)
+
+
+def test_a_form_cannot_send_commands(server: Microscope) -> None:
     with ClientConnection(server.inspector) as client:
         content = b'{"do": "pause"}'
         client.send(
@@ -326,7 +344,7 @@ def test_a_form_cannot_press_a_button(server: Microscope) -> None:
         ("hundred", "IDLE", 50),
     ],
 )
-def test_a_demo_shows_what_it_is_to_show(
+def test_a_demo_shows_its_state(
     server: Microscope, monkeypatch: pytest.MonkeyPatch, name: str, state: str, requests: int
 ) -> None:
     if name in ("keep-alive", "hundred"):
@@ -340,22 +358,22 @@ def test_a_demo_shows_what_it_is_to_show(
         assert name in frame["demos"]
 
 
-def test_a_demo_comes_to_its_end(server: Microscope, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_demo_ends(server: Microscope, monkeypatch: pytest.MonkeyPatch) -> None:
     hasten(monkeypatch, "half-close")
     with server.look() as looking:
         server.post("/demos", {"name": "half-close"})
         looking.until(lambda frame: frame["totals"]["closed"] == 1 and frame["demos"] == [])
 
 
-def test_there_are_only_so_many_demos_at_once(server: Microscope) -> None:
+def test_the_number_of_demos_is_limited(server: Microscope) -> None:
     answers = [server.post("/demos", {"name": "one-byte"})[0] for _ in range(11)]
     assert answers == [202] * 10 + [409]
 
 
-# Figures.
+# Metrics.
 
 
-def test_the_figures_are_served(server: Microscope) -> None:
+def test_metrics_and_health_are_served(server: Microscope) -> None:
     server.get("/echo/hi")
     status, content = server.ask("/metrics")
     assert status == 200
@@ -371,7 +389,7 @@ def test_the_figures_are_served(server: Microscope) -> None:
     assert (listed["state"], listed["served"], listed["timeout"]) == ("IDLE", 1, "keep_alive")
 
 
-def test_it_is_not_ready_while_it_stops() -> None:
+def test_readyz_is_503_while_stopping() -> None:
     with Microscope() as server:
         client = server.connect()
         client.send(head("POST", "/echo/x", "Content-Length: 5")[:-10])
@@ -386,13 +404,13 @@ def test_it_is_not_ready_while_it_stops() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "127.0.0.1:", ":4222", "::1:4222", "70000", "host:70000", "a b:1"])
-def test_what_is_no_address_is_exit_code_2(text: str) -> None:
+def test_an_invalid_address_is_exit_code_2(text: str) -> None:
     done = run_main("--port", "0", f"--inspect={text}")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
 
 
-def test_an_address_that_is_taken_is_exit_code_3(server: Microscope) -> None:
+def test_an_address_in_use_is_exit_code_3(server: Microscope) -> None:
     done = run_main("--port", "0", "--inspect", f"127.0.0.1:{server.inspector}")
     assert done.returncode == 3
     assert done.stderr == (
@@ -400,7 +418,7 @@ def test_an_address_that_is_taken_is_exit_code_3(server: Microscope) -> None:
     )
 
 
-def test_one_that_others_reach_is_warned_of() -> None:
+def test_wildcard_and_localhost_addresses_are_accepted() -> None:
     with CommandServer("--inspect", "0.0.0.0:0", "--no-access-log") as server:
         server.terminate()
         assert server.exit_code() == 0

@@ -1,4 +1,4 @@
-"""The inspector from its listening socket to its end, also where the server cannot start."""
+"""The lifespan of the inspector, from its listening socket to close(), also if the server cannot start."""
 
 import gc
 import socket
@@ -25,21 +25,21 @@ def taken_port() -> Iterator[int]:
 
 @pytest.fixture(autouse=True)
 def no_garbage() -> Iterator[None]:
-    """Have nothing closed by the garbage collector during a test."""
+    """Disable the garbage collector during a test: it would close leaked sockets."""
     gc.collect()
     gc.disable()
     yield
     gc.enable()
 
 
-def test_its_address_is_known_before_the_server_starts() -> None:
+def test_the_address_is_known_before_the_server_starts() -> None:
     with closing(inspected([], port=0)) as inspector:
         assert inspector.description == f"microscope on {inspector.url}"
         port = int(inspector.url.rstrip("/").rpartition(":")[2])
         socket.create_connection(("127.0.0.1", port)).close()
 
 
-def test_an_address_that_is_taken_leaves_nothing_open(taken_port: int) -> None:
+def test_an_address_in_use_leaves_nothing_open(taken_port: int) -> None:
     with no_descriptor_leaks(), pytest.raises(StartError, match="cannot listen"):
         inspected([], port=taken_port)
 
@@ -60,7 +60,7 @@ def test_a_server_closes_its_inspector() -> None:
 
 
 def test_a_command_that_cannot_start_closes_its_inspector(taken_port: int) -> None:
-    run_main("--port", str(taken_port))  # whatever the first run opens for the process
+    run_main("--port", str(taken_port))  # open what the first run opens once per process
     with no_descriptor_leaks():
         done = run_main("--port", str(taken_port), "--inspect", "127.0.0.1:0")
     assert (done.returncode, done.stdout) == (3, "")
@@ -81,14 +81,14 @@ def test_a_paused_server_is_closed_with_its_connections() -> None:
         assert inspector.control.mode == "running"
 
 
-def test_slow_calls_are_reported_of_the_server_and_not_of_its_inspector() -> None:
+def test_the_slow_turn_setting_does_not_apply_to_the_inspector() -> None:
     inspector = inspected([], port=0)
     with Server(Router(), port=0, instrumentation=inspector) as server:
         assert server.reactor._long_callback == server.context.settings.slow_turn
         assert inspector.run_loop._long_callback == LONG_CALLBACK
 
 
-def test_the_first_frame_after_a_command_says_where_the_loop_is_held() -> None:
+def test_the_first_frame_after_a_command_has_the_position() -> None:
     with InProcess() as site:
         page = site.open_page()
         site.post("/control", {"do": "pause"})

@@ -1,4 +1,4 @@
-"""Who may use the inspector: Host, Origin and Sec-Fetch-Site."""
+"""Access control of the inspector: Host, Origin and Sec-Fetch-Site."""
 
 import pytest
 
@@ -21,18 +21,18 @@ def status(host: str, *lines: str, named: str = "127.0.0.1", method: str = "GET"
 @pytest.mark.parametrize(
     "host", ["127.0.0.1:4222", "127.0.0.1", "localhost", "LOCALHOST:4222", "[::1]:4222", "192.168.1.7:4222"]
 )
-def test_this_machine_and_numbers_are_answered(host: str) -> None:
+def test_localhost_and_ip_addresses_are_allowed(host: str) -> None:
     assert status(host) == 200
 
 
 @pytest.mark.parametrize(
     "host", ["rebound.example", "rebound.example:4222", "localhost.example", "127.0.0.1.example", ""]
 )
-def test_other_names_are_refused(host: str) -> None:
+def test_other_host_names_are_refused(host: str) -> None:
     assert status(host) == 403
 
 
-def test_the_name_that_was_given_is_answered() -> None:
+def test_the_configured_host_name_is_allowed() -> None:
     assert status("teacher.example:4222", named="teacher.example") == 200
 
 
@@ -51,11 +51,11 @@ def test_the_name_that_was_given_is_answered() -> None:
         ("Sec-Fetch-Site: cross-site", 403),
     ],
 )
-def test_a_page_of_another_site_is_refused(method: str, line: str, expected: int) -> None:
+def test_cross_origin_requests_are_refused(method: str, line: str, expected: int) -> None:
     assert status("127.0.0.1:4222", line, method=method) == expected
 
 
-def test_a_stranger_cannot_tell_what_exists() -> None:
+def test_refused_requests_do_not_reveal_routes() -> None:
     routes = LocalRouter("127.0.0.1")
     with Harness(routes) as server:
         client = server.connect()
@@ -66,7 +66,7 @@ def test_a_stranger_cannot_tell_what_exists() -> None:
 NAVIGATION = ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: document")
 
 
-def test_a_link_to_the_page_may_be_followed_from_another_site() -> None:
+def test_navigation_to_the_page_from_another_site_is_allowed() -> None:
     assert status("127.0.0.1:4222", *NAVIGATION) == 200
 
 
@@ -79,11 +79,11 @@ def test_a_link_to_the_page_may_be_followed_from_another_site() -> None:
         ("GET", ("Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Sec-Fetch-Dest: iframe")),
     ],
 )
-def test_nothing_else_of_another_site_is_let_in(method: str, lines: tuple[str, ...]) -> None:
+def test_other_requests_of_another_site_are_refused(method: str, lines: tuple[str, ...]) -> None:
     assert status("127.0.0.1:4222", *lines, method=method) == 403
 
 
-def test_a_link_to_anything_but_the_page_may_not_be_followed_from_another_site() -> None:
+def test_navigation_to_other_paths_from_another_site_is_refused() -> None:
     routes = LocalRouter("127.0.0.1")
     routes.get("/events")(lambda request: Response.text("in"))
     with Harness(routes) as server:
@@ -93,7 +93,7 @@ def test_a_link_to_anything_but_the_page_may_not_be_followed_from_another_site()
         client.assert_responds(403)
 
 
-def test_names_that_are_allowed_for_the_server_are_allowed_here() -> None:
+def test_allowed_hosts_of_the_server_are_allowed_by_the_inspector() -> None:
     routes = LocalRouter("0.0.0.0", ["metrics.example"])
     routes.get("/metrics")(lambda request: Response.text("in"))
     with Harness(routes) as server:

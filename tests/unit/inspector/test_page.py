@@ -1,4 +1,4 @@
-"""The page of the microscope is one document, and its policy allows what is in it and nothing else."""
+"""The page of the microscope is a single document, and its policy allows nothing but its own parts."""
 
 import re
 from base64 import b64encode
@@ -27,7 +27,7 @@ def policy() -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("tag", "directive"), [("script", "script-src"), ("style", "style-src")])
-def test_the_policy_knows_what_is_in_the_page_by_its_hash(tag: str, directive: str) -> None:
+def test_the_policy_contains_the_hashes_of_the_page(tag: str, directive: str) -> None:
     digest = b64encode(sha256(within(tag).encode()).digest()).decode()
     assert policy()[directive] == f"'sha256-{digest}'"
 
@@ -44,14 +44,14 @@ def test_the_policy_allows_nothing_else() -> None:
     }
 
 
-def test_nothing_comes_from_elsewhere() -> None:
+def test_no_resource_is_loaded_from_elsewhere() -> None:
     assert set(re.findall(r'\bhttps?://[^\s"\')]+', TEXT)) == {"http://www.w3.org/2000/svg"}
     assert not re.findall(r"\bsrc=|@import|\bimport\(", TEXT)
     assert {link[:6] for link in re.findall(r'href="([^"]*)"', TEXT)} <= {"data:i", "/conne", "/metri"}
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_no_script_makes_markup_of_data(name: str) -> None:
+def test_no_script_inserts_data_as_markup(name: str) -> None:
     source = (HERE / name).read_text("utf-8")
     assert source in within("script")
     assert not re.findall(
@@ -60,7 +60,7 @@ def test_no_script_makes_markup_of_data(name: str) -> None:
     assert len(source.splitlines()) < 500
 
 
-def test_no_attribute_runs_or_styles() -> None:
+def test_no_attribute_contains_script_or_style() -> None:
     body = TEXT.partition("<body>")[2].partition("<script>")[0]
     assert "<main>" in body
     assert not re.findall(r"<[^>]*\s(?:on\w+|style)=", body)

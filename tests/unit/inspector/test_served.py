@@ -14,14 +14,14 @@ from reactor.cli.options import make_parser
 from tests.support.process import run_command
 from tests.unit.inspector.served import REQUESTS
 
-# A value for each option that needs one; an option without needs no row.
+# A value for each option that requires one.
 VALUES = {"--trace": "{directory}/trace.json", "--trace-limit": "1M", "--inspect": "127.0.0.1:0"}
-# The options without which an option has no effect.
+# Options that another option requires to have an effect.
 NEEDS = {"--trace-limit": ("--trace",)}
 
 
 def observe_options() -> list[argparse.Action]:
-    """Return the options of the group that has --inspect: a new one is tested without a change here."""
+    """Return the options of the group that contains --inspect; new ones are tested without a change here."""
     for group in make_parser()._action_groups:
         if any("--inspect" in action.option_strings for action in group._group_actions):
             return list(group._group_actions)
@@ -38,7 +38,7 @@ CASES = {
 
 
 def arguments(names: tuple[str, ...], directory: Path) -> list[str]:
-    """Write the options with their values."""
+    """Return the options with their values."""
     actions = {action.option_strings[0]: action for action in observe_options()}
     written = []
     for name in names:
@@ -51,12 +51,12 @@ def arguments(names: tuple[str, ...], directory: Path) -> list[str]:
 
 @lru_cache(maxsize=16)
 def served(names: tuple[str, ...], directory: Path, flags: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return what a process with these options serves."""
+    """Return the description of a server with these options."""
     shared = directory / "shared"
     shared.mkdir(exist_ok=True)
     (shared / "a.txt").write_text("abcd")
     os.utime(shared / "a.txt", (1e9, 1e9))
-    (shared / "b.txt").unlink(missing_ok=True)  # uploaded by the run before
+    (shared / "b.txt").unlink(missing_ok=True)  # uploaded by the previous run
     done = run_command(
         sys.executable,
         *flags,
@@ -81,7 +81,7 @@ def test_the_options_are_found() -> None:
 
 
 @pytest.mark.system
-def test_without_instrumentation_something_is_served(directory: Path) -> None:
+def test_the_plain_server_is_described(directory: Path) -> None:
     plain = served((), directory)
     assert ["GET", "/echo/{text...}"] in [each[:2] for each in plain["routes"]]
     assert len(plain["responses"]) == len(REQUESTS)
@@ -91,7 +91,7 @@ def test_without_instrumentation_something_is_served(directory: Path) -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize("case", CASES)
-def test_instrumentation_changes_nothing_of_what_is_served(case: str, directory: Path) -> None:
+def test_observe_options_do_not_change_responses(case: str, directory: Path) -> None:
     plain, instrumented = served((), directory), served(CASES[case], directory)
     for part in plain:
         assert instrumented[part] == plain[part], part
@@ -100,5 +100,5 @@ def test_instrumentation_changes_nothing_of_what_is_served(case: str, directory:
 
 @pytest.mark.system
 @pytest.mark.parametrize("names", [(), tuple(NAMES)], ids=["plain", "all"])
-def test_without_docstrings_and_asserts_the_same_is_served(names: tuple[str, ...], directory: Path) -> None:
+def test_optimized_bytecode_does_not_change_responses(names: tuple[str, ...], directory: Path) -> None:
     assert served(names, directory, ("-OO",)) == served((), directory)

@@ -1,4 +1,4 @@
-"""The snapshot: what it records of the events of connections."""
+"""The snapshot: how connection events are recorded."""
 
 from reactor.event_handler import DEADLINE, SOON, EventHandler
 from reactor.http11.message import Response
@@ -27,7 +27,7 @@ def test_only_deadlines_count_as_late() -> None:
     assert (waited, dispatched, late) == (0.5, 1.0, 2.0)
 
 
-def test_a_head_behind_the_rest_of_another_response_is_counted_and_not_shown_as_first() -> None:
+def test_a_head_after_unsent_bytes_is_counted_and_not_shown() -> None:
     routes = Router()
     routes.get("/large")(lambda request: Response(200, b"x" * SIZE))
     routes.get("/small")(lambda request: Response(404, b"small"))
@@ -50,4 +50,4 @@ def test_a_head_behind_the_rest_of_another_response_is_counted_and_not_shown_as_
     assert begins[0] == 0
     others = [each for index, each in enumerate(sent) if index not in begins]
     assert len(others) >= 2, "the first response is sent in parts"
-    assert all(text == f"[{count} octets]" for count, text in others)
+    assert all(text == f"[{count} B hidden]" for count, text in others)

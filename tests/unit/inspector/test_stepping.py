@@ -1,4 +1,4 @@
-"""Holding a loop between two events: the real frames, another reactor's turns, a clock that stands still."""
+"""Holding a loop between two events: the order of calls, the outer reactor's turns, the stopped clock."""
 
 import selectors
 from collections.abc import Callable
@@ -20,7 +20,7 @@ SLOW_TURN = Settings().slow_turn
 
 
 class SteppingHarness:
-    """A stepped reactor with some handlers, and an outer one whose turns a test takes, or plans."""
+    """A stepped reactor with some handlers, and an outer reactor whose turns are run by the test."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -34,7 +34,7 @@ class SteppingHarness:
         assert isinstance(self.harness.reactor, SteppedReactor)
         self.inner = self.harness.reactor
         self.control = self.inner.control
-        # What somebody does while the loop is held, a step for each turn of the outer reactor.
+        # Functions called while the loop is held, one per turn of the outer reactor.
         self.plan: list[Callable[[], None]] = []
         self.outer.at_turn_end(lambda: self.plan.pop(0)() if self.plan else None)
         self.held: list[tuple[str, list[str]]] = []
@@ -47,7 +47,7 @@ class SteppingHarness:
         self.outer.close()
 
     def do(self, command: Callable[[], None]) -> None:
-        """Give a command, as in an outer turn: at its end the main loop acts on it."""
+        """Call a command in an outer turn, at whose end the main loop acts on it."""
         command()
         self.outer.turn()
 
@@ -62,7 +62,7 @@ class SteppingHarness:
         return handler
 
     def note(self, then: Callable[[], None]) -> Callable[[], None]:
-        """Note where the loop is held and who has been called; then go on."""
+        """Record where the loop is held and the calls so far, then call ``then``."""
 
         def step() -> None:
             at = self.control.at
@@ -72,7 +72,7 @@ class SteppingHarness:
         return step
 
 
-def test_a_loop_that_is_not_held_takes_the_turns_of_a_plain_one() -> None:
+def test_a_loop_that_is_not_held_runs_like_a_plain_one() -> None:
     with SteppingHarness() as stepping:
         stepping.add("a")
         stepping.add("b")
@@ -81,7 +81,7 @@ def test_a_loop_that_is_not_held_takes_the_turns_of_a_plain_one() -> None:
         assert stepping.control.at is None
 
 
-def test_paused_between_two_turns_the_main_selector_is_not_waited_for() -> None:
+def test_a_loop_paused_between_turns_is_not_polled() -> None:
     with SteppingHarness() as stepping:
         stepping.control.pause()
         stepping.add("a")
@@ -104,7 +104,7 @@ def test_one_event_at_a_time_in_the_middle_of_a_turn() -> None:
         control = stepping.control
         stepping.plan = [stepping.note(control.step_event), stepping.note(control.step_event)]
         control.step_event()
-        stepping.outer.turn()  # the whole turn is taken here, and held twice in its middle
+        stepping.outer.turn()  # runs the whole turn, which is held twice
         assert [(where, calls) for where, calls in stepping.held if where] == [
             ("dispatch <b> on_readable", ["a readable"]),
             ("dispatch <c> on_readable", ["a readable", "b readable"]),
@@ -114,7 +114,7 @@ def test_one_event_at_a_time_in_the_middle_of_a_turn() -> None:
         assert control.at.step == "turn"
 
 
-def test_one_turn_is_a_whole_one_and_no_more() -> None:
+def test_one_turn_runs_exactly_one_turn() -> None:
     with SteppingHarness() as stepping:
         stepping.add("a")
         stepping.add("b")
@@ -145,7 +145,7 @@ def test_slow_motion_holds_each_event_for_its_delay() -> None:
         assert next(where for where, _ in stepping.held if where) == "dispatch <a> on_readable"
 
 
-def test_while_held_the_clock_of_deadlines_stands_still() -> None:
+def test_the_clock_of_deadlines_is_stopped_while_held() -> None:
     with SteppingHarness() as stepping:
         late = stepping.harness.add("a", ready=False)
         late.deadline = stepping.inner.clock() + 5.0
@@ -193,7 +193,7 @@ def test_a_call_in_the_next_turn_is_an_event_that_can_be_held() -> None:
         assert stepping.harness.calls[-1] == "b soon"
 
 
-def test_a_handler_that_asked_to_be_called_soon_makes_a_turn_due() -> None:
+def test_a_call_soon_makes_a_turn_due() -> None:
     with SteppingHarness() as stepping:
         first = stepping.add("a")
         first.then["readable"] = partial(stepping.inner.soon, first)
@@ -215,7 +215,7 @@ def test_a_stale_event_is_not_a_step() -> None:
         assert stepping.held == [("dispatch <c> on_readable", ["a readable"])]
 
 
-def test_a_breakpoint_holds_in_the_middle_of_a_call_and_one_event_is_the_rest_of_it() -> None:
+def test_a_breakpoint_holds_within_a_call_and_one_event_completes_it() -> None:
     with SteppingHarness() as stepping:
         first, _ = stepping.add("a"), stepping.add("b")
         stepping.control.stop_at_states = frozenset({"RESPONDING"})
@@ -228,7 +228,7 @@ def test_a_breakpoint_holds_in_the_middle_of_a_call_and_one_event_is_the_rest_of
         ]
 
 
-def test_another_state_is_no_reason_to_hold() -> None:
+def test_other_states_do_not_hold_the_loop() -> None:
     with SteppingHarness() as stepping:
         handler = stepping.add("a")
         stepping.control.stop_at_states = frozenset({"DRAINING"})
@@ -237,17 +237,17 @@ def test_another_state_is_no_reason_to_hold() -> None:
         assert stepping.control.mode == "running"
 
 
-def test_a_slow_turn_is_a_reason_to_stay_when_it_is_wished_for() -> None:
-    for wished, mode in ((True, "paused"), (False, "running")):
+def test_a_slow_turn_holds_the_loop_if_it_is_a_breakpoint() -> None:
+    for is_set, mode in ((True, "paused"), (False, "running")):
         with SteppingHarness() as stepping:
-            stepping.control.stop_at_slow = wished
+            stepping.control.stop_at_slow = is_set
             slow = stepping.add("a")
             slow.then["readable"] = partial(setattr, stepping.clock, "now", stepping.clock.now + 0.2)
             stepping.outer.turn()
             assert stepping.control.mode == mode
 
 
-def test_being_held_is_not_being_slow(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_held_callback_is_not_reported_as_slow(caplog: pytest.LogCaptureFixture) -> None:
     with SteppingHarness() as stepping:
         stepping.add("a")
         stepping.control.pause()
@@ -264,7 +264,7 @@ def test_being_held_is_not_being_slow(caplog: pytest.LogCaptureFixture) -> None:
         assert [record for record in caplog.records if "slow" in record.getMessage()] == []
 
 
-def test_it_tells_how_long_it_waited_and_never_sleeps() -> None:
+def test_events_contain_the_time_waited_by_the_outer_reactor() -> None:
     with SteppingHarness() as stepping:
         late = stepping.harness.add("a", ready=False)
         late.deadline = stepping.inner.clock() + 9.0
@@ -283,7 +283,7 @@ def test_it_tells_how_long_it_waited_and_never_sleeps() -> None:
         assert times == sorted(times)
 
 
-def test_who_is_due_in_the_same_outer_turn_is_called_though_the_loop_is_held() -> None:
+def test_handlers_of_the_outer_turn_are_called_before_the_loop_is_held() -> None:
     with SteppingHarness() as stepping:
         stepping.harness.add_deadline("d", 1)
         stepping.outer.turn()
@@ -309,25 +309,25 @@ def test_who_is_due_in_the_same_outer_turn_is_called_though_the_loop_is_held() -
         assert called == [(1, "late")]
 
 
-def test_events_are_told_before_the_loop_is_held() -> None:
+def test_events_are_published_before_the_loop_is_held() -> None:
     with SteppingHarness() as stepping:
         stepping.add("a")
         stepping.add("b")
-        told: list[int] = []
+        published: list[int] = []
 
         def count_events() -> None:
-            told.append(len(stepping.events))
+            published.append(len(stepping.events))
             stepping.control.resume()
 
         stepping.plan = [count_events]
         stepping.control.pause()
         stepping.control.step_event()
         stepping.outer.turn()
-        assert told[0] > 0
+        assert published[0] > 0
 
 
-def test_a_selector_is_a_handle_that_is_readable_when_one_of_its_own_is() -> None:
-    # The lesson of main_loop, without anything of ours.
+def test_a_selector_is_readable_when_one_of_its_handles_is() -> None:
+    # The claim of main_loop, with the standard library only.
     with (
         ReactorHarness() as harness,
         selectors.DefaultSelector() as inner,
@@ -343,7 +343,7 @@ def test_a_selector_is_a_handle_that_is_readable_when_one_of_its_own_is() -> Non
         assert outer.select(0) == []
 
 
-def test_an_event_handler_that_is_removed_while_the_loop_is_held_is_not_called() -> None:
+def test_a_handler_removed_while_held_is_not_called() -> None:
     with SteppingHarness() as stepping:
         stepping.add("a")
         gone: EventHandler = stepping.add("b")

@@ -1,4 +1,4 @@
-"""The programs of the course, in process and with less to do."""
+"""The programs of the course, in process and with a reduced workload."""
 
 import re
 
@@ -7,7 +7,7 @@ import pytest
 from reactor.lessons import busy_write, thousand_handles, thread_pool
 
 
-def test_a_forgotten_interest_in_write_spins(
+def test_a_loop_with_a_forgotten_interest_in_write_spins(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(busy_write, "SECONDS", 0.02)
@@ -33,5 +33,5 @@ def test_a_thread_answers_while_the_loop_ticks(
     monkeypatch.setattr(thread_pool, "BLOCKS_FOR", 0.03)
     thread_pool.main()
     assert re.fullmatch(
-        r"the answer is 42; the loop ticked [1-9]\d* times meanwhile\n", capsys.readouterr().out
+        r"result 42; the loop ticked [1-9]\d* times while the thread was blocked\n", capsys.readouterr().out
     )

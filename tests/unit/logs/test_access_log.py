@@ -1,4 +1,4 @@
-"""The access log: one line per request, whatever its outcome, and none that a client could forge."""
+"""The access log: one line per request, whatever its outcome, and no forged lines."""
 
 import gc
 import io
@@ -166,7 +166,7 @@ def test_a_turn_without_requests_writes_nothing(log: Log) -> None:
         assert log.writes == 0
 
 
-# Content octets.
+# Bytes of the body.
 
 
 def test_body_bytes_are_those_of_each_request_behind_another(log: Log) -> None:
@@ -213,7 +213,7 @@ def test_body_bytes_are_counted_as_they_were_sent(log: Log, tmp_path: Path) -> N
     store.close()
 
 
-# What did not go well.
+# Failures.
 
 
 def test_a_client_that_vanishes_from_its_response_is_logged_as_499(log: Log) -> None:

@@ -1,4 +1,4 @@
-"""Failures in the access log: a failure of the server has its own status; 499 is for clients that left."""
+"""Failures in the access log: a server failure keeps its status; 499 means that the client left."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -68,7 +68,7 @@ def by_grammar(client: Client) -> None:
 
 @pytest.mark.parametrize(
     ("ask", "status", "reason"),
-    [(by_handler, 418, "only tea is served"), (by_grammar, 400, "no Host in HTTP/1.1")],
+    [(by_handler, 418, "only tea is served"), (by_grammar, 400, "missing Host header")],
 )
 def test_a_refusal_is_logged_with_its_reason(
     ask: Callable[[Client], None], status: int, reason: str, caplog: pytest.LogCaptureFixture

@@ -1,4 +1,4 @@
-"""The line writer: each kind of stream takes whole lines, in order, and none can block the caller."""
+"""The line writer: each kind of stream gets whole lines, in order, and none blocks the caller."""
 
 import fcntl
 import io
@@ -18,11 +18,11 @@ from reactor.logs.nonblocking import LineWriter
 from tests.support.process import ROOT, TIMEOUT, environment
 from tests.system.test_access_log_pipe import in_time
 
-LINES = 5000  # more than any of the streams below takes unread
+LINES = 5000  # more than any of the streams below can buffer
 
 
 class Target:
-    """A stream with a reader at its other end that reads only on request."""
+    """A stream whose other end is read only on request."""
 
     def __init__(self, stream: TextIO, read: Callable[[int], bytes]) -> None:
         self.stream = stream
@@ -50,7 +50,7 @@ class Target:
 
 
 def open_pty() -> tuple[int, int]:
-    """Open a terminal; return its master side, which does not block, and the terminal."""
+    """Open a terminal; return its non-blocking master side and the terminal."""
     master, terminal = os.openpty()
     os.set_blocking(master, False)
     return master, terminal
@@ -139,7 +139,7 @@ def test_a_message_never_ends_up_inside_a_log_line_of_the_same_terminal() -> Non
         in_time(lambda: log.write([f"{'x' * 997}\n"] * 100))
         while target.read(65536):
             pass
-        assert not target.received.endswith(b"\n"), "the terminal took only whole lines"
+        assert not target.received.endswith(b"\n"), "the terminal accepted only whole lines"
         assert messages.write(["message\n"]) == 0
         *lines, last = target.lines()
         assert last == "message"

@@ -17,7 +17,7 @@ from reactor.logs.stderr import StderrHandler, nonblocking_stderr
 from tests.support.process import COMMAND, ROOT, TIMEOUT, ClientConnection, environment, head
 from tests.system.test_access_log_pipe import Pipe, in_time
 
-# Nobody can read the port from standard error here, so Python is made to tell it when it listens.
+# The port cannot be read from standard error here, so the patched listen() writes it to a pipe.
 TELL_PORT = """\
 import os
 import socket
@@ -70,7 +70,7 @@ def start(
 
 @pytest.fixture
 def full() -> Iterator[int]:
-    """A pipe that is full, and that nobody reads."""
+    """A full pipe that is not being read."""
     pipe = Pipe()
     pipe.fill()
     yield pipe.writing_end
@@ -114,7 +114,7 @@ def test_messages_that_were_dropped_are_told_of(monkeypatch: pytest.MonkeyPatch)
     handler.emit(logging.makeLogRecord({"msg": "long " * 5_000}))
     assert pipe.read() == f"reactor: {'long ' * 5_000}\n"
     os.close(pipe.reading_end)
-    handler.emit(record)  # nobody will ever read it, and nothing comes of it
+    handler.emit(record)  # it will never be read, which has no effect
     monkeypatch.undo()
     pipe.stream.close()
 
@@ -128,7 +128,7 @@ def test_without_a_standard_error_it_serves_and_ends_with_0(how: str, broken: in
         with ClientConnection(port) as client:
             assert client.get("/echo/abc").content == b"abc"
             assert client.get("/nothing").status == 404
-            client.send(b"nonsense\r\n\r\n")  # whose refusal is told on standard error
+            client.send(b"nonsense\r\n\r\n")  # its refusal is logged on standard error
             assert client.answer().status == 400
         with ClientConnection(port) as client:
             assert client.get("/").status == 200
@@ -149,7 +149,7 @@ def test_without_a_standard_error_it_serves_and_ends_with_0(how: str, broken: in
 
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, int]]:
-    """A terminal that is not read: its master side, which does not block, and the terminal."""
+    """A terminal that is not being read: its non-blocking master side, and the terminal."""
     master, slave = os.openpty()
     os.set_blocking(master, False)
     yield master, slave
@@ -158,7 +158,7 @@ def terminal() -> Iterator[tuple[int, int]]:
 
 
 def read_lines(master: int) -> list[str]:
-    """Read what a terminal has taken."""
+    """Read the output of a terminal."""
     pieces = []
     try:
         while piece := os.read(master, 65536):
@@ -234,7 +234,7 @@ def fail_in_thread() -> None:
 
 
 def warn_without_handlers() -> None:
-    logger = logging.Logger("no handlers")  # outside the tree: not even pytest's handlers see it
+    logger = logging.Logger("no handlers")  # outside the logger tree: pytest's handlers do not see it
     logger.warning("nothing is configured")
 
 
@@ -249,7 +249,7 @@ def warn_without_handlers() -> None:
 def test_what_python_prints_by_itself_does_not_block(
     fail: Callable[[], None], last: str, terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # pytest has hooks of its own, which the server would keep.
+    # The server would keep pytest's own hooks.
     monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
     monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
     master, slave = terminal

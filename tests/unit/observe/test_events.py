@@ -131,7 +131,7 @@ def test_a_subscriber_that_raises_is_removed(caplog: pytest.LogCaptureFixture) -
 
 
 def an_eventful_life(harness: ReactorHarness) -> list[list[str]]:
-    """Let most things happen that can; return the calls of each turn."""
+    """Cause most kinds of events; return the calls of each turn."""
     first = harness.add("a", deadline=harness.clock.now + 3)
     second = harness.add("b", Interest.BOTH)
     harness.add("c").then["readable"] = breaks

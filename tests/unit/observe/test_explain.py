@@ -1,4 +1,4 @@
-"""--explain: the paragraphs, word by word; bounded, escaped, coloured where it is wanted."""
+"""--explain: the exact paragraphs, their bounds, escaping and colours."""
 
 import os
 import pty
@@ -22,7 +22,7 @@ GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 class ExplainedServer:
-    """A server in process whose events are explained; masks descriptors and turns."""
+    """A server in process whose events are explained; masks file descriptors and turn numbers."""
 
     def __init__(
         self, routes: Router | None = None, store: Store | None = None, colour: bool = False
@@ -53,8 +53,8 @@ def test_a_request_is_one_paragraph() -> None:
         client.send(GET)
         sent = len(client.read())
         assert explained.take() == [
-            "turn N: waited 0 us of at most 20 s; 1 ready: fd N readable -> fd N: read 34 octets, "
-            f"GET /echo/hi -> 200, {sent} octets sent at once, ACCEPTED -> RESPONDING -> IDLE"
+            "turn N: waited 0 us of at most 20 s; 1 ready: fd N readable -> fd N: read 34 bytes, "
+            f"GET /echo/hi -> 200, {sent} bytes sent at once, ACCEPTED -> RESPONDING -> IDLE"
         ]
 
 
@@ -76,7 +76,7 @@ def test_pipelined_requests_are_told_up_to_a_number() -> None:
         explained.connect().send(GET * 12)
         (line,) = explained.take()
         assert line.count("GET /echo/hi -> 200") == 8
-        assert "and 4 requests more" in line
+        assert "and 4 more requests" in line
 
 
 def test_a_call_for_requests_that_were_left_is_not_a_late_one() -> None:
@@ -86,7 +86,7 @@ def test_a_call_for_requests_that_were_left_is_not_a_late_one() -> None:
         assert first.endswith("ACCEPTED -> RESPONDING -> YIELDING")
         assert re.fullmatch(
             r"turn N: waited 0 us of at most 0 s; nothing ready -> fd N continues: "
-            r"(GET /echo/hi -> 200, ){4}[\d,]+ octets sent at once, YIELDING -> RESPONDING -> IDLE",
+            r"(GET /echo/hi -> 200, ){4}[\d,]+ bytes sent at once, YIELDING -> RESPONDING -> IDLE",
             second,
         )
 
@@ -112,20 +112,20 @@ def test_what_does_not_fit_is_told_to_wait() -> None:
         client.send(GET.replace(b"/echo/hi", b"/large"))
         first = explained.take()[0]
         assert re.search(
-            r"GET /large -> 200, [\d,]+ octets sent and [\d,]+ octets wait until the handle is writable, "
+            r"GET /large -> 200, [\d,]+ bytes sent, [\d,]+ bytes waiting for the handle to become writable, "
             r"ACCEPTED -> RESPONDING$",
             first,
         )
         client.read()
         last = explained.take()[-1]
-        assert re.search(r"fd N writable -> fd N: [\d,]+ octets sent at once, RESPONDING -> IDLE$", last)
+        assert re.search(r"fd N writable -> fd N: [\d,]+ bytes sent at once, RESPONDING -> IDLE$", last)
 
 
 def test_a_refusal_is_told_once_with_its_reason() -> None:
     with ExplainedServer() as explained:
         explained.connect().send(b"GET / HTTP/1.1\r\n\r\n")
         (line,) = explained.take()
-        assert "refused with 400: no Host in HTTP/1.1, " in line
+        assert "refused with 400: missing Host header, " in line
         assert line.count("400") == 1
         assert line.endswith("ACCEPTED -> RESPONDING -> FINISHING -> DRAINING")
 
@@ -136,7 +136,7 @@ def test_a_deadline_is_told_with_its_name() -> None:
         explained.take()
         explained.server.clock.advance(20)
         line = explained.take()[0]
-        assert "nothing ready -> fd N is late (head): refused with 408: " in line
+        assert "nothing ready -> fd N (head timeout): refused with 408: " in line
 
 
 def test_a_close_is_told_with_its_reason() -> None:
@@ -145,7 +145,7 @@ def test_a_close_is_told_with_its_reason() -> None:
         client.send(GET)
         client.sock.close()
         explained.server.run()
-        assert explained.take()[-1].endswith("fd N: closed: the client closed, IDLE -> CLOSED")
+        assert explained.take()[-1].endswith("fd N: closed: the client closed the connection, IDLE -> CLOSED")
 
 
 def test_an_upload_is_told_from_its_head_to_its_end(tmp_path: object) -> None:
@@ -154,7 +154,7 @@ def test_an_upload_is_told_from_its_head_to_its_end(tmp_path: object) -> None:
         client = explained.connect()
         head = b"POST /files/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
         client.send(head)
-        assert "25 octets sent at once, ACCEPTED -> CONTINUING -> RECEIVING_CONTENT" in explained.take()[0]
+        assert "25 bytes sent at once, ACCEPTED -> CONTINUING -> RECEIVING_CONTENT" in explained.take()[0]
         client.send(b"abc")
         assert "POST /files/a -> 201" in explained.take()[-1]
     store.close()
@@ -174,7 +174,7 @@ def test_a_target_is_escaped_and_cut_and_no_field_is_told() -> None:
 def test_compression_is_told() -> None:
     with ExplainedServer() as explained:
         explained.connect().get("/echo/aaaa", "Accept-Encoding: gzip")
-        assert "GET /echo/aaaa -> 200, 4 octets compressed, " in explained.take()[0]
+        assert "GET /echo/aaaa -> 200, 4 bytes compressed, " in explained.take()[0]
 
 
 def test_a_slow_call_is_marked() -> None:
@@ -188,7 +188,7 @@ def test_a_slow_call_is_marked() -> None:
             return Response.text("")
 
         explained.connect().get("/slow")
-        assert "SLOW: 200.0 ms, and all others waited" in explained.take()[0]
+        assert "SLOW: blocked the loop for 200.0 ms" in explained.take()[0]
 
 
 def test_states_and_statuses_are_coloured_where_it_is_wanted() -> None:
@@ -217,7 +217,7 @@ def test_a_terminal_gets_colours_unless_it_has_none(extra: dict[str, str], colou
             assert select.select([ours], [], [], TIMEOUT)[0]
             said += os.read(ours, 4096)
         process.terminate()
-        while b"heard" not in said:
+        while b"called" not in said:
             assert select.select([ours], [], [], TIMEOUT)[0]
             said += os.read(ours, 4096)
         assert (b"\x1b[1mturn" in said) == coloured

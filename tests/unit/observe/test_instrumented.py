@@ -1,4 +1,4 @@
-"""An instrumented connection: its events, and that nothing changes on the wire."""
+"""An instrumented connection: its events, and the same bytes on the wire."""
 
 import gc
 import io
@@ -32,7 +32,7 @@ def test_a_closed_connection_is_in_no_reference_cycle() -> None:
         connection = client.connection
         assert any(each is connection for each in gc.get_referrers(connection))
         client.close()
-        # Nothing that the connection itself refers to, such as its pending entries, refers to it.
+        # Objects of the connection, such as its pending entries, must not refer to it.
         own = gc.get_referents(connection)
         assert not [each for each in gc.get_referrers(connection) if any(each is other for other in own)]
 
@@ -49,7 +49,7 @@ def of_connections(events: list[Event]) -> list[ConnectionEvent]:
 
 
 def short(events: list[Event]) -> list[object]:
-    """Write what connections told, in order, without times and objects."""
+    """Return the events of connections in order, without times and objects."""
     words: list[object] = []
     for event in of_connections(events):
         assert event[2].number == 1

@@ -1,4 +1,4 @@
-"""Metrics: exact counts of a scripted mix, both formats by Prometheus' own parsers, labels of closed sets."""
+"""Metrics: exact counts of a scripted mix, both formats by Prometheus' own parsers, fixed sets of labels."""
 
 import io
 import random
@@ -23,7 +23,7 @@ GET = b"GET /echo/hi HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def parse(text: str, media_type: str) -> list[Any]:
-    """Read an exposition with Prometheus' own parsers; skip the test where they are not installed."""
+    """Parse metrics with Prometheus' own parsers; skip the test if they are not installed."""
     name = "prometheus_client.openmetrics.parser" if media_type == OPEN else "prometheus_client.parser"
     parser = pytest.importorskip(name, reason="prometheus-client is not installed: pip install -e '.[dev]'")
     return list(parser.text_fd_to_metric_families(io.StringIO(text)))
@@ -177,7 +177,7 @@ def test_buckets_are_cumulative_and_the_last_is_the_count() -> None:
     assert numbers == sorted(numbers)
     assert sorted(buckets)[-1] == (float("inf"), 5)
     assert value(found, f"{name}_count") == 5
-    assert [number for bound, number in buckets if bound == 0] == [0]  # two octets are more than none
+    assert [number for bound, number in buckets if bound == 0] == [0]  # two bytes are more than none
 
 
 def test_10_000_random_paths_and_methods_add_no_label() -> None:
@@ -249,7 +249,7 @@ def test_every_series_has_help_and_a_type_and_openmetrics_its_units_and_its_end(
     assert text.endswith("\n# EOF\n")
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="there is no /proc")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="requires /proc")
 def test_without_psutil_the_process_is_read_from_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psutil", None)
     metrics = Metrics()

@@ -1,4 +1,4 @@
-"""The trace: what it tells, that it passes the checker whatever happens, its limit, and its failures."""
+"""The trace: its lines, which always pass the checker, its size limit, and its failures."""
 
 import logging
 import re
@@ -158,7 +158,7 @@ def test_the_lag_is_how_long_the_last_of_the_ready_waited(tmp_path: Path) -> Non
     waited = hooks[-1]["ts"] - select["ts"] - select["dur"]
     [lag] = [event for event in named(events, "C", "lag in ms") if event["ts"] == turn["ts"] + turn["dur"]]
     assert lag["args"]["value"] == pytest.approx(waited / 1000, abs=0.002)
-    assert waited > 10, "four others were called before"
+    assert waited > 10, "four other handlers were called before"
 
 
 def test_no_field_and_no_content_is_in_it_and_the_target_is_cut(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_trace_ends_whole_at_its_limit(
     trace.close()
     size = (tmp_path / "trace").stat().st_size
     assert size <= max(limit, 600)
-    assert size > limit - MAX_EVENT_SIZE * 60 - MAX_END_SIZE * 6, "it ends no sooner than it must"
+    assert size > limit - MAX_EVENT_SIZE * 60 - MAX_END_SIZE * 6, "the trace ended too early"
     assert read(tmp_path)[-1]["args"] == {"reason": "full"}
     told = [record for record in caplog.records if "limit" in record.message]
     assert len(told) == 1
@@ -236,7 +236,7 @@ def test_a_full_disk_is_told_once_and_ends_the_trace(
     assert len(server.log.getvalue().splitlines()) == 3
     told = [record for record in caplog.records if "trace" in record.message]
     assert [(record.levelno, record.message) for record in told] == [
-        (logging.ERROR, "the trace /dev/full breaks off: No space left on device")
+        (logging.ERROR, "trace /dev/full: write failed, tracing stopped: No space left on device")
     ]
 
 

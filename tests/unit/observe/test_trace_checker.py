@@ -1,4 +1,4 @@
-"""The checker of traces: it finds every planted fault, and none where there is none."""
+"""The trace checker: it finds every planted fault, and none in a valid trace."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def write(events: list[Event], closed: bool = True) -> str:
-    """Write events as a trace has them."""
+    """Return events in the format of a trace."""
     lines = ",\n".join(json.dumps(event) for event in events)
     return f"[\n{lines}\n]\n" if closed else f"[\n{lines},\n"
 
@@ -130,7 +130,7 @@ FAULTS: list[tuple[Callable[[list[Event]], None], str]] = [
 
 def test_a_trace_has_no_fault(text: str) -> None:
     assert faults(text) == []
-    assert faults(write(events_of(text))) == [], "the plants are to be the only faults there are"
+    assert faults(write(events_of(text))) == [], "the trace has faults before one is planted"
 
 
 @pytest.mark.parametrize(("plant", "fault"), FAULTS)
@@ -143,7 +143,7 @@ def test_a_planted_fault_is_found(text: str, plant: Callable[[list[Event]], None
 @pytest.mark.parametrize(
     ("plant", "fault"),
     [
-        (lambda text: text.replace("[\n", "", 1), "the first line is no bracket"),
+        (lambda text: text.replace("[\n", "", 1), "the first line is not a bracket"),
         (lambda text: text.rstrip().removesuffix("]"), "the array is not closed"),
         (lambda text: text.replace("},\n", "}\n", 1), "a comma is wrong"),
         (lambda text: text.replace("\n]", ",\n]"), "a comma is wrong"),

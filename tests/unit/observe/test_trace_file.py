@@ -1,4 +1,4 @@
-"""A file of whole lines: wherever it is cut at the end of a page, and whenever the disk is full."""
+"""A file of whole lines, even if it is cut at a page boundary or the disk is full."""
 
 import errno
 import os
@@ -41,7 +41,7 @@ def test_a_line_longer_than_a_page_has_no_place() -> None:
 
 
 class FullDisk:
-    """A disk that takes so many octets more, as the system call does."""
+    """A disk with room for a given number of bytes; fails like the system call."""
 
     def __init__(self, room: int) -> None:
         self.room = room

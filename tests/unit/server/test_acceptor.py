@@ -37,7 +37,7 @@ def test_exactly_the_limit_is_held_when_exactly_that_many_come() -> None:
         assert site.listening
 
 
-# What accept can raise.
+# Errors of accept().
 
 
 @pytest.mark.parametrize(

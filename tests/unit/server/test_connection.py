@@ -59,7 +59,7 @@ def test_octets_that_come_late_behind_the_last_response_do_not_reset_it() -> Non
         client = connect_tcp(server)
         write(client, request("/echo/" + "a" * 5_000, "Connection: close"))
         server.reactor.turn()
-        write(client, b"\r\n")  # as some clients do (RFC 9112, 2.2), and as nobody can foresee
+        write(client, b"\r\n")  # as some clients do (RFC 9112, 2.2)
         server.reactor.turn()
         assert client.assert_responds().content == b"a" * 5_000
         assert client.closed

@@ -1,4 +1,4 @@
-"""Each timeout of a connection: nothing before it, and right after it what the state table says."""
+"""Each timeout of a connection: nothing happens before it, and the state table's action right after it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +21,7 @@ def assert_408(client: Client) -> None:
 
 
 def assert_passes_at(seconds: float, server: Harness, client: Client, then: Callable[[Client], None]) -> None:
-    """Assert that nothing happens until a deadline so many seconds from now, and then what is said."""
+    """Assert that nothing happens until a deadline ``seconds`` from now, and that ``then`` holds after it."""
     server.clock.advance(seconds - MOMENT)
     client.assert_open()
     server.clock.advance(2 * MOMENT)

@@ -14,7 +14,7 @@ ASKING = request("/post", "Content-Length: 5", "Expect: 100-continue", method="P
 
 @pytest.fixture
 def entered(monkeypatch: pytest.MonkeyPatch) -> list[State]:
-    """Return the states that connections enter, in their order."""
+    """Return the states that connections enter, in order."""
     states: list[State] = []
     enter = Connection._enter
 
@@ -27,13 +27,13 @@ def entered(monkeypatch: pytest.MonkeyPatch) -> list[State]:
 
 
 def states_after_continuing(entered: list[State]) -> list[State]:
-    """Return what came after CONTINUING, which may be entered again to move its deadline."""
+    """Return the states after CONTINUING, which may be entered again to move its deadline."""
     first = entered.index(State.CONTINUING)
     return [state for state in entered[first:] if state is not State.CONTINUING]
 
 
 def ask_unread(server: Harness) -> Client:
-    """Ask for something large, and to send content behind it; read nothing yet."""
+    """Request a large response, then send a request with a body; read nothing yet."""
     client = server.connect()
     shrink_buffers(client)
     write(client, request("/0") + ASKING)

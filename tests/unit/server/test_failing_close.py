@@ -12,7 +12,7 @@ from tests.support.requests import CANARY, RecordingSink, answering, chunks, req
 
 
 class PlantedError(Exception):
-    """Raised by what should only have let go."""
+    """Raised by ``close``."""
 
 
 def endless() -> Iterator[bytes]:
@@ -24,7 +24,7 @@ def endless() -> Iterator[bytes]:
 
 
 class Rows:
-    """Content that fails to close what it holds open."""
+    """Content whose ``close`` fails."""
 
     def __init__(self, pieces: list[bytes]) -> None:
         self.pieces = pieces
@@ -37,7 +37,7 @@ class Rows:
 
 
 class Handle:
-    """An open file that fails to close, as one on a network may."""
+    """An open file whose ``close`` fails, as on a network file system."""
 
     def __init__(self, path: str) -> None:
         self.file = open(path, "rb")  # noqa: SIM115
@@ -116,7 +116,7 @@ def test_content_that_is_sent_and_fails_to_close_arrives_and_so_does_what_follow
 
 
 class BadSink(RecordingSink):
-    """A sink that fails to close."""
+    """A sink whose ``close`` fails."""
 
     def close(self) -> None:
         super().close()

@@ -13,7 +13,7 @@ from reactor.server.server import STOP, Instrumentation, Server
 
 
 class Recording(Instrumentation):
-    """Notes each hook, with the state of the server; another reactor runs than the server's own."""
+    """Records each hook call with the server's state; ``run_loop`` is another reactor."""
 
     def __init__(self) -> None:
         super().__init__(Reactor(), Connection, Outer(self))
@@ -35,14 +35,14 @@ class Recording(Instrumentation):
 
 
 class Outer(Reactor):
-    """A reactor that takes the turns of another."""
+    """A reactor that runs the turns of another one."""
 
     def __init__(self, instrumentation: Instrumentation) -> None:
         super().__init__()
         self._instrumentation = instrumentation
 
     def turn(self, may_sleep: bool = True) -> None:
-        """Take a turn, and one of the other reactor."""
+        """Run a turn of both reactors."""
         super().turn(may_sleep=False)
         self._instrumentation.reactor.turn(may_sleep=False)
 

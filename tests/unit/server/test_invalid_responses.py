@@ -25,7 +25,7 @@ def test_a_handler_that_refuses_with_no_refusal_is_a_500(
 ) -> None:
     def fail() -> Response:
         refuse(status)
-        raise AssertionError("it refuses")
+        raise AssertionError("refuse() returned")
 
     with Harness(answering(fail)) as server:
         client = server.connect()
@@ -36,7 +36,7 @@ def test_a_handler_that_refuses_with_no_refusal_is_a_500(
 
 
 class Refusing:
-    """A sink that refuses at one step with a status that is none of a refusal."""
+    """A sink that raises HTTPError with a status other than 4xx or 5xx."""
 
     def __init__(self, step: str, status: int) -> None:
         self.step = step

@@ -197,7 +197,7 @@ def test_one_turn_reads_no_more_than_its_share() -> None:
         for taken in range(1, 4):
             server.reactor.turn()
             assert sum(map(len, sink.pieces)) <= 100 * taken
-        assert sink.pieces, "three turns read the head and some of the content"
+        assert sink.pieces, "three turns did not reach the body"
         client.assert_responds(200)
 
 
@@ -217,7 +217,7 @@ def test_one_turn_sends_no_more_than_its_share(content: bytes | list[bytes]) -> 
 
 
 def test_one_turn_compresses_no_more_than_its_share() -> None:
-    # Zeros compress to almost nothing: slice after slice goes in before any octet comes out.
+    # Zeros compress to almost nothing: many slices are read before the first byte of output.
     given = 0
 
     def pieces() -> Iterator[bytes]:
@@ -233,7 +233,7 @@ def test_one_turn_compresses_no_more_than_its_share() -> None:
         before = 0
         for _ in range(10):
             server.reactor.turn()
-            assert given - before <= 2  # a slice, and at most the look for the next
+            assert given - before <= 2  # a slice, and at most one check for the next
             before = given
         assert server.run()
         client.assert_responds(200)

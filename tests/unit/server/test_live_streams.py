@@ -23,7 +23,7 @@ def test_a_live_stream_sends_what_comes_when_it_comes(version: str, written: byt
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = open_stream(server, version)
         for _ in range(3):
-            assert server.run() == 0, "a stream with nothing to say costs no turns"
+            assert server.run() == 0, "an idle stream causes turns"
             assert stream.send(b"news")
             assert client.read() == written
         stream.close()
@@ -77,7 +77,7 @@ def test_too_many_bytes_behind_a_live_stream_close_the_connection_and_are_logged
         client.read()
         assert client.closed
         assert stream.closed
-    assert caplog.messages == ["c1: closed: over 500 bytes pipelined behind a live stream"]
+    assert caplog.messages == ["c1: closed: over 500 bytes pipelined after a live stream"]
 
 
 def test_a_live_stream_keeps_no_more_than_its_limit_for_a_client_that_does_not_read() -> None:
@@ -91,7 +91,7 @@ def test_a_live_stream_keeps_no_more_than_its_limit_for_a_client_that_does_not_r
         while stream.send(b"z" * 1000):
             sent += 1000
             server.run()
-            assert sent < 10**6, "nobody says that the client is too far behind"
+            assert sent < 10**6, "the server does not report a client that is too slow"
         stream.close()
         received = b""
         while octets := read_what_is_there(client)[0]:
@@ -112,7 +112,7 @@ def test_one_stream_may_be_fed_by_the_request_of_another_client() -> None:
 
 
 def test_a_stream_that_takes_long_to_make_is_no_stalled_client() -> None:
-    """What is slow is the server: the client has taken all that there was."""
+    """The server is slow: the client has read everything that was sent."""
     routes = Router()
 
     @routes.get("/slow")
@@ -140,7 +140,7 @@ def test_sending_nothing_before_the_end_does_not_keep_the_stream_open() -> None:
 
 
 def test_a_send_within_a_send_is_no_deadlock() -> None:
-    """As of a signal handler that interrupts it."""
+    """Simulate a signal handler that interrupts it."""
     stream = LiveStream()
     with stream._lock:
         assert stream.send(b"news")

@@ -1,4 +1,4 @@
-"""The acceptor at the connection limit: which connection is closed, and when accepting pauses."""
+"""The acceptor at the connection limit: which connection is closed, and when accepting is paused."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.support.acceptor import PART, Site
 
 @pytest.fixture
 def full_of_busy() -> Iterator[Site]:
-    """Two places, both taken by clients whose requests are not complete, and a third who waits."""
+    """A limit of two connections, both with incomplete requests, and a third client that waits."""
     with Site(limit=2) as site:
         for client in site.connect_each(2):
             client.assert_served()
@@ -78,7 +78,7 @@ def test_more_than_twice_the_limit_at_one_moment_is_no_busy_loop() -> None:
         assert [client.held for client in clients] == [False] * 8 + [True] * 2
 
 
-# At the limit, somebody is idle.
+# At the limit, with idle connections.
 
 
 def test_the_longest_idle_one_gives_its_place() -> None:
@@ -154,7 +154,7 @@ def test_one_that_was_idle_when_looked_for_and_is_busy_now_keeps_its_place() -> 
         assert second.held
 
 
-# At the limit, nobody is idle.
+# At the limit, without idle connections.
 
 
 def test_with_nobody_idle_accepting_pauses(full_of_busy: Site) -> None:
@@ -191,4 +191,4 @@ def test_a_pause_says_why(caplog: pytest.LogCaptureFixture) -> None:
     with Site(limit=1) as site:
         site.connect_each(1)[0].send(PART)
         site.connect_each(1)
-    assert "accepting pauses: all connections are taken, and none is idle" in caplog.text
+    assert "not accepting connections: connection limit reached" in caplog.text

@@ -125,7 +125,7 @@ HIGH, LOW, SIZE = 20_000, 5_000, 1_000
 
 
 class Counting:
-    """Routes that count how often they were asked, each answer being SIZE octets long, head and all."""
+    """Routes that count their requests; each response, including its head, is SIZE bytes long."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -174,7 +174,7 @@ def test_what_is_unsent_is_bounded_and_parsing_goes_on_when_little_is_left(count
                 resumed.append(before)
             if counting.asked == 200:
                 break
-        assert resumed, "the requests left over were answered in the end"
+        assert resumed, "the remaining requests were never answered"
         assert max(resumed) <= LOW
 
 
@@ -186,9 +186,9 @@ def test_a_client_that_does_not_read_is_not_read_from(counting: Counting) -> Non
         while octets := write(client, request() * 100):
             written += octets
             server.run()
-            assert written < 10**7, "the server reads without end"
+            assert written < 10**7, "the server reads without limit"
         assert unsent(counting, client, 0) <= HIGH + SIZE
-        assert server.run() == 0, "and it does not spin"
+        assert server.run() == 0, "the server runs turns without progress"
 
 
 def test_a_client_that_does_not_read_gets_every_answer_when_it_does(counting: Counting) -> None:

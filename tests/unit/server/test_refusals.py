@@ -25,7 +25,7 @@ def target(octets: bytes) -> bytes:
 
 CHUNKED = b"Transfer-Encoding: chunked"
 REFUSALS = [
-    # RFC 9112, 6.1 and 6.3: the framing is in doubt.
+    # RFC 9112, 6.1 and 6.3: the framing is ambiguous.
     ("Content-Length and Transfer-Encoding", post(b"Content-Length: 5", CHUNKED), 400),
     ("Transfer-Encoding and Content-Length", post(CHUNKED, b"Content-Length: 0"), 400),
     ("differing Content-Length", post(b"Content-Length: 5", b"Content-Length: 6"), 400),
@@ -141,12 +141,12 @@ def assert_refusal(answer: Answer, status: int) -> None:
 
 
 def assert_draining(client: Client) -> None:
-    """Assert that the server sends no more, but reads what comes until the client closes too."""
+    """Assert that the server sends nothing more, and reads until the client closes."""
     client.assert_closed()
     for _ in range(3):
         client.send(b"a" * 10_000)
     client.send(CANARY)
-    assert client.sock.recv(1) == b"", "no reset, and no answer"
+    assert client.sock.recv(1) == b"", "the server sent more than one response"
     assert client.server.context.connections
     client.half_close()
     assert not client.server.context.connections
@@ -316,5 +316,5 @@ def test_a_client_that_means_https_is_told_so() -> None:
     with Harness() as server:
         client = server.connect()
         client.send(bytes.fromhex("16030102000100") + bytes(100))
-        assert client.assert_responds(400).content == b"this looks like TLS, and plain HTTP is served here\n"
+        assert client.assert_responds(400).content == b"TLS handshake on a plain HTTP port (use http://)\n"
         client.assert_closed()

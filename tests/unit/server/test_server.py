@@ -18,7 +18,7 @@ from tests.support.process import TIMEOUT, ClientConnection, run_command
 from tests.support.running import ServerThread
 from tests.unit.handlers.files.shared import no_descriptor_leaks
 
-# Nothing ends by its deadline here, so that what ends was stopped.
+# No deadline passes here: a server that ends was stopped.
 PATIENT = Settings(
     shutdown_timeout=3600, keep_alive_timeout=3600, first_octet_timeout=3600, linger_timeout=0.1
 )
@@ -26,7 +26,7 @@ PATIENT = Settings(
 
 @pytest.fixture(autouse=True)
 def same_limit_on_open_files() -> Iterator[None]:
-    """A server raises the limit of its process."""
+    """A server raises the open-file limit of its process."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, limits)
@@ -45,7 +45,7 @@ def routes(name: str = "a server") -> Router:
 
 
 class Running(ServerThread):
-    """A server in a thread that is not the main one, and of which nothing ends by its deadline."""
+    """A server in a thread other than the main one, with timeouts that never expire."""
 
     def __init__(self, name: str = "a server") -> None:
         super().__init__(routes(name), PATIENT)
@@ -96,7 +96,7 @@ def test_stop_lets_what_is_in_flight_finish() -> None:
     with Running() as running:
         client, upload = idle(running), begin_upload(running)
         running.server.stop()
-        client.assert_closed()  # so the stop has been acted on
+        client.assert_closed()  # so the stop was processed
         assert running.running
         upload.send(b"hello")
         answer = upload.answer()

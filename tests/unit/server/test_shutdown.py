@@ -18,7 +18,7 @@ CLOSES = b"Connection: close\r\n"
 
 
 def answers(received: bytes) -> list[bool]:
-    """Return for each response whether it says that it is the last."""
+    """Return for each response whether it has ``Connection: close``."""
     heads = [head for head in received.split(b"\r\n\r\n") if head.startswith(b"HTTP/1.1 200 ")]
     return [CLOSES in head + b"\r\n" for head in heads]
 
@@ -272,7 +272,7 @@ def test_an_idle_connection_is_shut_down_and_what_crosses_it_is_not_reset() -> N
         site.shutdown.begin()
         assert client.read() == b""
         assert client.ended
-        client.send(WHOLE)  # it was on its way
+        client.send(WHOLE)  # it was in transit
         assert client.read() == b""
         assert site.held == 1
         client.sock.close()
@@ -357,7 +357,7 @@ def test_requests_behind_a_live_stream_are_answered_when_the_server_stops() -> N
 
 
 class FailingStream(LiveStream):
-    """A live stream whose application fails when it ends."""
+    """A live stream whose ``end`` fails."""
 
     def close(self) -> None:
         raise RuntimeError("planted")
@@ -382,7 +382,7 @@ def test_a_live_stream_that_fails_when_it_is_ended_costs_the_others_nothing(
         assert site.stopped == 1
 
 
-# The time that it takes.
+# The duration of a shutdown.
 
 
 def test_a_stop_late_in_a_long_turn_counts_from_its_own_time() -> None:

@@ -97,7 +97,7 @@ def test_a_sink_without_content_that_fails_is_a_500_and_closed_once(fails_at: st
 
 
 class Made:
-    """What a sink may make of a body."""
+    """The result of a sink that is not bytes."""
 
 
 @pytest.mark.parametrize("made", [b"kept", b"", Made(), None, "text"])
@@ -158,11 +158,11 @@ def test_a_body_over_the_limit_of_its_sink_is_refused(factory: SinkFactory, line
         client = server.connect()
         client.send(request("/post", *lines, "Expect: 100-continue", method="POST"))
         if lines == ["Content-Length: 11"]:  # before any of it is read
-            assert client.assert_responds(413).content == b"content is over 10 octets\n"
+            assert client.assert_responds(413).content == b"request body exceeds 10 bytes\n"
             return
         assert [answer.status for answer in client.responses()] == [100]
         client.send(chunks(bytes(10), b"a"))
-        assert client.assert_responds(413).content == b"content is over 10 octets\n"
+        assert client.assert_responds(413).content == b"request body exceeds 10 bytes\n"
 
 
 def make_request() -> Request:
@@ -183,7 +183,7 @@ def test_content_that_means_nothing_costs_no_memory() -> None:
 def test_content_that_means_nothing_is_bounded_too() -> None:
     sink = DEFAULT_SINKS["GET"](make_request())
     sink.write(bytes(1 << 20))
-    with pytest.raises(HTTPError, match="content is over"):
+    with pytest.raises(HTTPError, match="request body exceeds"):
         sink.write(b"a")
 
 

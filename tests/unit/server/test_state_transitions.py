@@ -1,4 +1,4 @@
-"""Every state change of the table, made by a client, each in a test of its own."""
+"""Every state change of the table, caused by a client, each in a test of its own."""
 
 import socket
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def wait(client: Client) -> None:
     client.server.clock.advance(STOP_GRACE)
 
 
-# What a client does, for the last step to change the first state to the second.
+# The steps of a client; the last one changes the first state to the second.
 SCRIPTS: dict[tuple[str, str], list[Step]] = {
     ("ACCEPTED", "RECEIVING_HEAD"): [GET[:1]],
     ("ACCEPTED", "RECEIVING_CONTENT"): [POST],

@@ -16,7 +16,7 @@ LARGE = 1 << 20
 
 
 class SuspendedSelector(EagerSelector):
-    """A selector that looks, and returns what it saw after the process was suspended."""
+    """A selector that polls, then suspends the process, then returns the result."""
 
     suspend: Callable[[], None] | None = None
 

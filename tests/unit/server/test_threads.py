@@ -42,7 +42,7 @@ class Running(ServerThread):
         return self
 
     def subscribe(self) -> ClientConnection:
-        """Ask for a live stream; return when its handler has returned."""
+        """Request a live stream; return after its handler has returned."""
         client = ClientConnection(self.server.address[1])
         client.send_head("GET", "/live")
         assert client.read_head().startswith(b"HTTP/1.1 200 ")
@@ -82,7 +82,7 @@ def test_after_close_call_soon_raises_and_stop_does_nothing() -> None:
     server = Server(Router(), port=0)
     server.close()
     server.stop()
-    with pytest.raises(RuntimeError, match=r"Server\.call_soon\(\) was called after"):
+    with pytest.raises(RuntimeError, match=r"Server\.call_soon\(\) called after"):
         server.call_soon(print)
 
 
@@ -199,7 +199,7 @@ def test_streams_without_clients_leave_the_loop_asleep(running: Running) -> None
     assert len(turns) <= 2, "the loop does not sleep"
 
 
-# Whatever else is called from a wrong thread.
+# All other methods raise in a wrong thread.
 
 WRONG: list[Callable[[Server], object]] = [
     lambda server: server.reactor.run(),
@@ -230,7 +230,7 @@ def test_a_call_from_a_wrong_thread_raises_and_harms_nothing(
 
 def test_a_second_run_raises_and_harms_nothing(running: Running) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(RuntimeError, match=r"Server\.run\(\) was called while the server runs"):
+    with pytest.raises(RuntimeError, match=r"Server\.run\(\) called while the server is running"):
         running.server.run()
     assert signal.getsignal(signal.SIGTERM) is before
     with ClientConnection(running.server.address[1]) as client:

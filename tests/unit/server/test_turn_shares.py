@@ -1,4 +1,4 @@
-"""The share of one connection in a turn, counted in work and not in bytes."""
+"""A connection's share of a turn is counted in requests and chunks, not in bytes."""
 
 import socket
 
@@ -14,7 +14,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 class CountingSink:
-    """A sink that knows how much it was given."""
+    """A sink that counts the bytes written to it."""
 
     def __init__(self) -> None:
         self.octets = 0

@@ -1,4 +1,4 @@
-"""The write buffer: every kind of content is sent whole, however little the kernel takes at a time."""
+"""The write buffer: any content is sent completely, however little the kernel accepts at a time."""
 
 import os
 import socket
@@ -129,7 +129,7 @@ def test_a_stream_is_compressed_on_its_way(make: Make, path: Path) -> None:
 
 
 class GoneError(Exception):
-    """Raised in the middle of content."""
+    """Raised while content is produced."""
 
 
 @pytest.mark.parametrize("before", [0, 1, 3])
@@ -173,7 +173,7 @@ def test_a_generator_is_closed_when_its_client_is_gone() -> None:
 
 
 class Rows:
-    """Content that holds something open, such as the rows of a database."""
+    """Content that must be closed, such as a database cursor."""
 
     def __init__(self) -> None:
         self.times_closed = 0

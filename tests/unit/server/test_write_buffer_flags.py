@@ -15,7 +15,7 @@ HEAD_ENDS = b"\r\n\r\n"
 
 
 class RecordingSocket:
-    """A socket that takes everything, and remembers with which flags."""
+    """A socket that accepts all bytes, and records the flags."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[bytes, int]] = []
@@ -33,7 +33,7 @@ def sendfile(_out: int, _in: int, _offset: int, count: int) -> int:
 
 
 def send(response: Response, version: int = 1) -> list[tuple[bytes, int]]:
-    """Send a response, as far as there is something of it; return what was sent with which flags."""
+    """Send a response as far as it is available; return the bytes and the flags of each call."""
     octets, body = write(response, version=version)
     sock, write_buffer = RecordingSocket(), WriteBuffer(1 << 18, sendfile)
     write_buffer.write(octets)
@@ -43,7 +43,7 @@ def send(response: Response, version: int = 1) -> list[tuple[bytes, int]]:
         if write_buffer.flush(sock, 1 << 18) in (FlushResult.DONE, FlushResult.STREAM_IDLE):  # type: ignore[arg-type]
             break
     else:
-        raise AssertionError("it has no end")
+        raise AssertionError("the write buffer did not become empty")
     write_buffer.clear()
     return sock.sent
 

@@ -26,7 +26,7 @@ def breaks(connection: Connection) -> None:
 
 
 def take_until_reset(client: Client) -> bool:
-    """Return whether a reset came after what had arrived."""
+    """Read everything; return whether the connection was reset."""
     client.read()
     return client.was_reset
 

@@ -15,17 +15,17 @@ END = b"0\r\n\r\n"
 
 
 def sized(size: bytes) -> bytes:
-    """Write an upload of five octets whose first chunk has this size line."""
+    """Write an upload of five bytes whose first chunk has this size line."""
     return chunked(size + b"\r\nhello\r\n" + END)
 
 
 def extended(extension: bytes) -> bytes:
-    """Write an upload of five octets whose first chunk has this extension."""
+    """Write an upload of five bytes whose first chunk has this extension."""
     return sized(b"5;" + extension)
 
 
 def trailed(*lines: bytes) -> bytes:
-    """Write an upload of five octets with these trailer lines."""
+    """Write an upload of five bytes with these trailer lines."""
     return chunked(b"\r\n".join([b"5\r\nhello\r\n0", *lines, b"", b""]))
 
 
@@ -38,13 +38,13 @@ def entries() -> Iterator[Entry]:
         "RFC 9110, 15.5.14",
         413,
         ("chunk-size-largest", "Sixteen digits are read, and are too much.", sized(b"F" * 16)),
-        ("chunk-size-over-limit", "1 GiB and one octet.", chunked(b"40000001\r\n")),
+        ("chunk-size-over-limit", "1 GiB and one byte.", chunked(b"40000001\r\n")),
         (
             "chunk-sizes-over-limit",
             "The limit is on their sum.",
             chunked(b"1\r\na\r\n40000000\r\n"),
         ),
-        ("chunk-size-sign-bit", "63 bits are no negative number.", chunked(b"8000000000000000\r\n")),
+        ("chunk-size-sign-bit", "A size of 64 bits is not negative.", chunked(b"8000000000000000\r\n")),
     )
 
 
@@ -69,21 +69,21 @@ def _extensions() -> Iterator[Refused]:
         chunked(b'5;a="\r\nhello\r\n0\r\n\r\n"\r\n' + HIDDEN),
     )
     yield "chunk-extension-of-last-bad", "The last chunk's is checked, too.", chunked(b"0;a=\r\n\r\n")
-    yield "chunk-extension-bad-backslash", "A pair quotes an octet.", extended(b'a="\\\x01"')
+    yield "chunk-extension-bad-backslash", "A pair quotes a byte.", extended(b'a="\\\x01"')
 
 
 def _trailers() -> Iterator[Refused]:
     for name, (why, lines) in MALFORMED_TRAILERS.items():
         yield f"trailer-{name}", why, trailed(*lines)
-    yield "trailer-is-request", "A request line is no field line.", chunked(b"0\r\n" + HIDDEN + HIDDEN)
+    yield "trailer-is-request", "A request line is not a field line.", chunked(b"0\r\n" + HIDDEN + HIDDEN)
     yield "trailer-is-chunk", "The last chunk was the last.", chunked(b"0\r\n5\r\nhello\r\n" + END)
     yield (
         "trailer-smuggles-behind-bare-lf",
-        "Who ends the trailers at a bare LF sees a request next.",
+        "A reader that ends the trailers at a bare LF sees a request next.",
         chunked(b"0\r\nA: b\n\n" + HIDDEN + b"\r\n"),
     )
     yield (
         "trailer-smuggles-in-fold",
-        "Who takes the fold for an end sees a request next.",
+        "A reader that takes the fold for the end sees a request next.",
         chunked(b"0\r\nA: b\r\n \r\n" + HIDDEN),
     )

@@ -1,4 +1,4 @@
-"""Refused: field lines. Names that are none, white space where it hides something, folds, Expect."""
+"""Refused: field lines. Invalid names, white space that hides a field, folds, Expect."""
 
 from collections.abc import Iterator
 
@@ -34,12 +34,12 @@ def _names() -> Iterator[Entry]:
         400,
         (
             "name-long-s",
-            "U+017F is no s, though its upper case is S.",
+            "U+017F is not s, though its upper case is S.",
             post("Tran\u017ffer-Encoding: chunked".encode(), content=EMPTY_CHUNKS),
         ),
         (
             "name-hyphen-beyond-ascii",
-            "U+2010 is no hyphen.",
+            "U+2010 is not a hyphen.",
             post("Content\u2010Length: 5".encode(), content=b"hello"),
         ),
     )
@@ -51,27 +51,27 @@ def _white_space() -> Iterator[Entry]:
         400,
         (
             "space-before-colon-of-content-length",
-            "Who strips it has content, who does not has none.",
+            "A reader that strips it sees a body, one that does not sees none.",
             post(b"Content-Length : 5", content=b"hello"),
         ),
         (
             "tab-before-colon-of-content-length",
-            "Who strips it has content, who does not has none.",
+            "A reader that strips it sees a body, one that does not sees none.",
             post(b"Content-Length\t: 5", content=b"hello"),
         ),
         (
             "space-before-colon-of-transfer-encoding",
-            "TE.TE: who does not strip it goes by Content-Length.",
+            "TE.TE: a reader that does not strip it goes by Content-Length.",
             post(b"Transfer-Encoding : chunked", b"Content-Length: 5", content=EMPTY_CHUNKS),
         ),
         (
             "tab-before-colon-of-transfer-encoding",
-            "TE.TE: who does not strip it goes by Content-Length.",
+            "TE.TE: a reader that does not strip it goes by Content-Length.",
             post(b"Transfer-Encoding\t: chunked", b"Content-Length: 5", content=EMPTY_CHUNKS),
         ),
         (
             "space-before-colon-of-transfer-encoding-alone",
-            "Who does not strip it sees no content.",
+            "A reader that does not strip it sees no body.",
             post(b"Transfer-Encoding : chunked", content=EMPTY_CHUNKS),
         ),
     )
@@ -83,27 +83,27 @@ def _folds() -> Iterator[Entry]:
         400,
         (
             "fold-hides-transfer-encoding",
-            "Who joins it to A goes by Content-Length.",
+            "A reader that joins it to A goes by Content-Length.",
             post(b"Content-Length: 5", b"A: b", b" Transfer-Encoding: chunked", content=EMPTY_CHUNKS),
         ),
         (
             "fold-in-transfer-encoding",
-            "TE.TE: who does not unfold sees an empty value.",
+            "TE.TE: a reader that does not unfold sees an empty value.",
             post(b"Transfer-Encoding:", b" chunked", b"Content-Length: 5", content=EMPTY_CHUNKS),
         ),
         (
             "fold-behind-chunked",
-            "TE.TE: who unfolds sees two codings.",
+            "TE.TE: a reader that unfolds sees two codings.",
             post(CHUNKED, b" , identity", content=EMPTY_CHUNKS),
         ),
         (
             "fold-in-content-length",
-            "Who unfolds sees 5 5, who does not sees 5.",
+            "A reader that unfolds sees 5 5, one that does not sees 5.",
             post(b"Content-Length: 5", b" 5", content=b"hello"),
         ),
         (
             "fold-behind-empty-content-length",
-            "Who does not unfold sees an empty value.",
+            "A reader that does not unfold sees an empty value.",
             post(b"Content-Length:", b"\t5", content=b"hello"),
         ),
         (

@@ -1,4 +1,4 @@
-"""Refused: where the content ends is in doubt. CL.TE, TE.CL, TE.TE, CL.CL, and lengths that are none."""
+"""Refused: where the body ends is in doubt. CL.TE, TE.CL, TE.TE, CL.CL, and invalid lengths."""
 
 from collections.abc import Iterator
 
@@ -6,15 +6,15 @@ from tests.conformance.corpus.entry import Entry
 from tests.conformance.corpus.written import CHUNKED, HIDDEN, Refused, chunk, get, length_post, post, refused
 from tests.support.malformed import MALFORMED_CODINGS, MALFORMED_LENGTHS, UNKNOWN_CODINGS
 
-# To who goes by Transfer-Encoding the content ends at once, and a hidden request follows.
+# By Transfer-Encoding the body ends at once, and a hidden request follows.
 ENDS_AT_ONCE = b"0\r\n\r\n" + HIDDEN
 LENGTH = b"Content-Length: %d" % len(ENDS_AT_ONCE)
-# To who goes by a Content-Length of 4 the hidden request follows the chunk's size line.
+# By a Content-Length of 4 the hidden request follows the chunk's size line.
 HIDES_IN_CHUNK = chunk(HIDDEN)
 
 
 def coding(value: bytes) -> bytes:
-    """Write a request whose transfer coding, if it is none, leaves a Content-Length that hides one."""
+    """Write a request whose body ends at once if the coding is read as chunked."""
     return post(b"Transfer-Encoding: " + value, content=ENDS_AT_ONCE)
 
 
@@ -66,9 +66,13 @@ def _both() -> Iterator[Entry]:
         ("cl-te-empty", "Even without a coding.", with_length(b"Transfer-Encoding:")),
         ("cl-te-te", "Two codings and a length.", with_length(CHUNKED, b"Transfer-Encoding: x")),
         ("cl-cl-te", "Two lengths and a coding.", with_length(LENGTH, CHUNKED)),
-        ("cl-malformed-te", "A length that is none is one too many.", post(CHUNKED, b"Content-Length: x")),
+        ("cl-malformed-te", "An invalid length counts, too.", post(CHUNKED, b"Content-Length: x")),
         ("cl-empty-te", "An empty length is one too many.", post(CHUNKED, b"Content-Length:")),
-        ("cl-te-get", "A GET request is no exception.", get(CHUNKED, b"Content-Length: 0") + b"0\r\n\r\n"),
+        (
+            "cl-te-get",
+            "This holds for a GET request, too.",
+            get(CHUNKED, b"Content-Length: 0") + b"0\r\n\r\n",
+        ),
         (
             "cl-te-close",
             "Nor is one that closes: another hop may not.",
@@ -105,7 +109,7 @@ def _both() -> Iterator[Entry]:
         ),
         (
             "cl-te-in-1-0",
-            "Nor beside a length.",
+            "Nor with a length.",
             post(LENGTH, CHUNKED, content=ENDS_AT_ONCE, version=b"HTTP/1.0"),
         ),
         (
@@ -126,12 +130,12 @@ def _malformed_codings() -> Iterator[Refused]:
     )
     yield (
         "te-two-lines-not-last",
-        "TE.TE: who goes by the first line sees chunks.",
+        "TE.TE: a reader that goes by the first line sees chunks.",
         post(CHUNKED, b"Transfer-Encoding: x", content=ENDS_AT_ONCE),
     )
     yield (
         "te-two-lines-identity",
-        "TE.TE: who goes by the second line sees no chunks.",
+        "TE.TE: a reader that goes by the second line sees no chunks.",
         post(CHUNKED, b"Transfer-Encoding: identity", content=ENDS_AT_ONCE),
     )
     yield (
@@ -161,7 +165,7 @@ def _unknown_codings() -> Iterator[Refused]:
     )
     yield (
         "te-two-lines-x",
-        "TE.TE: who goes by the second line sees chunks.",
+        "TE.TE: a reader that goes by the second line sees chunks.",
         post(b"Transfer-Encoding: x", CHUNKED, content=ENDS_AT_ONCE),
     )
 
@@ -194,10 +198,10 @@ def _two_lengths() -> Iterator[Entry]:
         ("cl-cl-empty", "An empty length is one, too.", post(b"Content-Length:", long, content=HIDDEN)),
         (
             "cl-cl-malformed",
-            "CL.CL: who drops the bad one goes by the other.",
+            "CL.CL: a reader that drops the bad one goes by the other.",
             post(b"Content-Length: x", long),
         ),
         ("cl-cl-other-case", "Field names have no case.", post(long, b"content-length: 0", content=HIDDEN)),
         ("cl-cl-apart", "Lines between them change nothing.", post(short, b"A: b", long, content=HIDDEN)),
-        ("cl-cl-cl", "Three are no better.", post(long, short, long, content=HIDDEN)),
+        ("cl-cl-cl", "Three lengths are refused, too.", post(long, short, long, content=HIDDEN)),
     )

@@ -1,6 +1,6 @@
-"""Not complete: what came is no request yet, and the client has nothing more to say.
+"""Not complete: the client ends the connection before its request is whole.
 
-There is nobody to answer: the connection is closed, and what came so far has had no effect.
+No answer is sent: the connection is closed, and the request has had no effect.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def entries() -> Iterator[Entry]:
         ("cut-in-version", "The request line is not whole.", b"GET /echo/a HTTP/1"),
         ("cut-behind-version", "The request line has no end.", b"GET /echo/a HTTP/1.1"),
         ("cut-in-line-end", "Half of a line end.", b"GET /echo/a HTTP/1.1\r"),
-        ("cut-behind-request-line", "There are no fields yet.", b"GET /echo/a HTTP/1.1\r\n"),
+        ("cut-behind-request-line", "The fields are missing.", b"GET /echo/a HTTP/1.1\r\n"),
         ("cut-in-field-name", "A field line is not whole.", get()[:24]),
         ("cut-in-field-value", "A field line is not whole.", get()[:-8]),
         ("cut-before-empty-line", "An empty line ends a head.", get()[:-2]),
@@ -35,7 +35,7 @@ def entries() -> Iterator[Entry]:
             "In a request no end of the connection ends content.",
             post(b"Content-Length: 500", content=b"hello", version=b"HTTP/1.0"),
         ),
-        ("cut-in-content-of-get", "GET is no exception.", get(b"Content-Length: 500") + b"hello"),
+        ("cut-in-content-of-get", "This holds for GET, too.", get(b"Content-Length: 500") + b"hello"),
         (
             "cut-in-content-that-closes",
             "Nor is a request that closes.",
@@ -54,6 +54,6 @@ def entries() -> Iterator[Entry]:
         ("cut-in-trailers", "The empty line is missing.", chunked(b"0\r\nA: b\r\n")),
         ("cut-in-trailer", "A trailer line is not whole.", chunked(b"0\r\nA")),
         ("cut-in-last-empty-line", "Half of it ends nothing.", chunked(b"0\r\n\r")),
-        ("cut-where-content-is-expected", "100 is no final answer.", post(EXPECT, b"Content-Length: 500")),
-        ("cut-where-chunks-are-expected", "100 is no final answer.", post(EXPECT, CHUNKED)),
+        ("cut-where-content-is-expected", "100 is not a final answer.", post(EXPECT, b"Content-Length: 500")),
+        ("cut-where-chunks-are-expected", "100 is not a final answer.", post(EXPECT, CHUNKED)),
     )

@@ -1,4 +1,4 @@
-"""Exactly at each limit, and one octet over it; and far over it."""
+"""Exactly at each limit, and one byte over it; and far over it."""
 
 from collections.abc import Iterator
 
@@ -32,12 +32,12 @@ def head_of(length: int) -> bytes:
 
 
 def chunk_line(length: int) -> bytes:
-    """Write an upload of one octet whose size line has this length, its CRLF not counted."""
+    """Write an upload of one byte whose size line has this length, its CRLF not counted."""
     return chunked(b"1;" + b"e" * (length - 2) + END)
 
 
 def trailed(*lines: bytes) -> bytes:
-    """Write an upload of one octet with these trailer lines."""
+    """Write an upload of one byte with these trailer lines."""
     return chunked(b"\r\n".join([b"1\r\na\r\n0", *lines, b"", b""]))
 
 
@@ -52,19 +52,19 @@ def _at_the_limit() -> Iterator[Entry]:
     yield from served(
         "RFC 9112, 3",
         200,
-        ("limit-request-line", "8,190 octets are taken.", head(request_line(LINE), HOST_LINE), echo(long)),
+        ("limit-request-line", "8,190 bytes are taken.", head(request_line(LINE), HOST_LINE), echo(long)),
     )
     yield from served(
         "RFC 9110, 5.4",
         200,
-        ("limit-field-line", "8,190 octets are taken.", get(field_line(LINE)), echo(a="v" * (LINE - 3))),
+        ("limit-field-line", "8,190 bytes are taken.", get(field_line(LINE)), echo(a="v" * (LINE - 3))),
         ("limit-fields", "100 field lines are taken.", get(*[b"A: b"] * (FIELDS - 1)), echo()),
         ("limit-head", "32 KiB are taken.", head_of(HEAD), echo()),
     )
     yield from served(
         "RFC 9112, 7.1.1",
         201,
-        ("limit-chunk-line", "1,024 octets are taken.", chunk_line(CHUNK_LINE), upload(b"a")),
+        ("limit-chunk-line", "1,024 bytes are taken.", chunk_line(CHUNK_LINE), upload(b"a")),
         ("limit-chunk-size", "16 digits are taken.", chunked(b"0" * 15 + b"1" + END), upload(b"a")),
         ("limit-trailers", "100 lines are taken.", trailed(*[b"A: b"] * FIELDS), upload(b"a", a=None)),
     )
@@ -79,7 +79,7 @@ def _over_the_limit() -> Iterator[Entry]:
     yield from refused(
         "RFC 9112, 3",
         414,
-        ("over-request-line", "One octet too many.", head(request_line(LINE + 1), HOST_LINE)),
+        ("over-request-line", "One byte too many.", head(request_line(LINE + 1), HOST_LINE)),
         ("over-request-line-method", "A method can be too long, too.", get(method=b"M" * LINE)),
         ("over-request-line-query", "A query can be, too.", get(target=b"/echo/a?" + b"q" * LINE)),
         ("over-request-line-unended", "It is refused before it ends.", b"GET /" + b"a" * (LINE + 1)),
@@ -88,19 +88,19 @@ def _over_the_limit() -> Iterator[Entry]:
     yield from refused(
         "RFC 9110, 5.4",
         431,
-        ("over-field-line", "One octet too many.", get(field_line(LINE + 1))),
+        ("over-field-line", "One byte too many.", get(field_line(LINE + 1))),
         ("over-field-name", "A name can be too long, too.", get(b"A" * LINE + b":")),
         ("over-field-white-space", "White space counts.", get(b"A:" + b" " * LINE)),
-        ("over-host", "Host is no exception.", get(host=b"h" * LINE)),
+        ("over-host", "The limit holds for Host, too.", get(host=b"h" * LINE)),
         ("over-fields", "One line too many.", get(*[b"A: b"] * FIELDS)),
         ("over-fields-short", "However short they are.", get(*[b"A:"] * 1000)),
-        ("over-head", "One octet too many.", head_of(HEAD + 1)),
+        ("over-head", "One byte too many.", head_of(HEAD + 1)),
         ("over-head-unended", "It is refused before it ends.", head_of(HEAD + 8)[:-5]),
     )
     yield from refused(
         "RFC 9112, 7.1.1",
         400,
-        ("over-chunk-line", "One octet too many.", chunk_line(CHUNK_LINE + 1)),
+        ("over-chunk-line", "One byte too many.", chunk_line(CHUNK_LINE + 1)),
         ("over-chunk-line-unended", "It is refused before it ends.", chunked(b"1;" + b"e" * CHUNK_LINE)),
         ("over-chunk-line-many", "Many extensions are as long.", chunked(b"1" + b";a=b" * 400 + END)),
         ("over-chunk-line-quoted", "So are quotes.", chunked(b'1;a="' + b"q" * 1200 + b'"' + END)),
@@ -111,7 +111,7 @@ def _over_the_limit() -> Iterator[Entry]:
         "RFC 9112, 7.1.2",
         431,
         ("over-trailers", "One line too many.", trailed(*[b"A: b"] * (FIELDS + 1))),
-        ("over-trailer-line", "One octet too many.", trailed(field_line(LINE + 1))),
+        ("over-trailer-line", "One byte too many.", trailed(field_line(LINE + 1))),
         (
             "over-trailers-unended",
             "They are refused before they end.",
@@ -122,9 +122,13 @@ def _over_the_limit() -> Iterator[Entry]:
     yield from refused(
         "RFC 9110, 15.5.14",
         413,
-        ("over-content", "1 GiB and one octet.", post(b"Content-Length: 1073741825")),
-        ("over-content-32-bits", "Who keeps 32 bits sees 5.", post(b"Content-Length: 4294967301")),
-        ("over-content-64-bits", "Who keeps 64 bits sees 5.", post(b"Content-Length: 18446744073709551621")),
+        ("over-content", "1 GiB and one byte.", post(b"Content-Length: 1073741825")),
+        ("over-content-32-bits", "A reader that keeps 32 bits sees 5.", post(b"Content-Length: 4294967301")),
+        (
+            "over-content-64-bits",
+            "A reader that keeps 64 bits sees 5.",
+            post(b"Content-Length: 18446744073709551621"),
+        ),
         (
             "over-content-digits",
             "No number of digits is too much work.",

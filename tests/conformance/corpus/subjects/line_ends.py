@@ -13,7 +13,7 @@ from tests.support.malformed import LINE_ENDS_IN_EXTENSIONS
 GET = b"GET /echo/a HTTP/1.1"
 HOST = b"Host: corpus.test"
 
-# By the place: what stands before the line end, and what follows it.
+# By the place: what precedes the line end, and what follows it.
 PLACES = {
     "request-line": (GET, HOST + b"\r\n\r\n"),
     "field": (GET + b"\r\nA: b", HOST + b"\r\n\r\n"),
@@ -57,37 +57,37 @@ def entries() -> Iterator[Entry]:
         ("ends-all-cr", "Every line ends in a bare CR.", (GET + b"\r" + HOST + b"\r\r" + HIDDEN)),
         (
             "ends-lf-hides-field",
-            "Who takes a bare LF for a line end sees content.",
+            "A reader that takes a bare LF for a line end sees a body.",
             GET + b"\r\n" + HOST + b"\r\nA: b\nContent-Length: 5\r\n\r\nhello",
         ),
         (
             "ends-cr-hides-field",
-            "Who takes a bare CR for a line end sees chunks.",
+            "A reader that takes a bare CR for a line end sees chunks.",
             GET + b"\r\n" + HOST + b"\r\nA: b\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         ),
         (
             "ends-lf-hides-request",
-            "Who takes two bare LFs for the end of a head sees a request next.",
+            "A reader that takes two bare LFs for the end of a head sees a request next.",
             GET + b"\r\n" + HOST + b"\r\nA: b\n\n" + HIDDEN,
         ),
         (
             "ends-cr-hides-request",
-            "Who takes two bare CRs for the end of a head sees a request next.",
+            "A reader that takes two bare CRs for the end of a head sees a request next.",
             GET + b"\r\n" + HOST + b"\r\nA: b\r\r" + HIDDEN,
         ),
         (
             "ends-lf-in-coding",
-            "TE.TE: who takes LF for white space sees chunks.",
+            "TE.TE: a reader that takes LF for white space sees chunks.",
             GET + b"\r\n" + HOST + b"\r\nTransfer-Encoding:\nchunked\r\n\r\n0\r\n\r\n",
         ),
         (
             "ends-cr-in-coding",
-            "TE.TE: who takes CR for white space sees chunks.",
+            "TE.TE: a reader that takes CR for white space sees chunks.",
             GET + b"\r\n" + HOST + b"\r\nTransfer-Encoding: chunked\r\r\n\r\n0\r\n\r\n",
         ),
         (
             "ends-lf-before-name",
-            "TE.TE: who takes LF for a line end sees chunks.",
+            "TE.TE: a reader that takes LF for a line end sees chunks.",
             GET + b"\r\n" + HOST + b"\r\nX:X\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         ),
         ("ends-lf-of-chunk-size-unended", "It is refused before CRLF comes.", chunked(b"5\n")),

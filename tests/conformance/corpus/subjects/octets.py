@@ -1,6 +1,6 @@
-"""Every class of octet that stands for trouble, at every place in a request: a table times a table.
+"""Every class of troublesome bytes, at every place in a request: a table times a table.
 
-Refused, but for the places where the grammar takes it: octets beyond ASCII and tabs in values.
+Refused, except where the grammar allows it: bytes beyond ASCII and tabs in values.
 """
 
 from collections.abc import Iterator
@@ -20,16 +20,16 @@ from tests.conformance.corpus.written import (
 
 CLASSES = {
     "nul": (b"\0", "NUL"),
-    "control": (b"\x01", "a control octet"),
+    "control": (b"\x01", "a control byte"),
     "vertical-tab": (b"\x0b", "a vertical tab, which some take for white space"),
     "form-feed": (b"\x0c", "a form feed, which some take for white space"),
     "unit-separator": (b"\x1f", "a unit separator, which some take for white space"),
     "delete": (b"\x7f", "DEL"),
-    "8-bit": (b"\xe9", "an octet beyond ASCII"),
+    "8-bit": (b"\xe9", "a byte beyond ASCII"),
     "next-line": (b"\x85", "NEL, which some take for a line end"),
 }
 DATA = b"\r\nhello\r\n0\r\n\r\n"
-# By the place: the section, and the request with "@" where the octet goes.
+# By the place: the section, and the request with "@" where the byte goes.
 PLACES = {
     "before-method": ("RFC 9112, 3", b"@" + get()),
     "in-method": ("RFC 9110, 9.1", get(method=b"G@ET")),
@@ -97,16 +97,16 @@ def _served() -> Iterator[Entry]:
         ("octet-value-utf-8", "Whatever it encodes.", get("A: é€".encode()), echo(a="Ã©â\x82¬")),
         ("octet-value-next-line", "NEL ends no line.", get(b"A: b\x85C: d"), echo(a="b\x85C: d", c=None)),
         ("octet-value-no-break-space", "It is not stripped.", get(b"A: \xa0b\xa0"), echo(a="\xa0b\xa0")),
-        ("octet-value-tab", "A tab may stand inside.", get(b"A: b\tc"), echo(a="b\tc")),
+        ("octet-value-tab", "A value may contain a tab.", get(b"A: b\tc"), echo(a="b\tc")),
         (
             "octet-value-every-printable",
-            "Every octet that can be seen may stand in a value.",
+            "A value may contain every visible byte.",
             get(b"A: " + bytes(range(0x21, 0x7F))),
             echo(a=bytes(range(0x21, 0x7F)).decode()),
         ),
         (
             "octet-name-every-tchar",
-            "Every token octet may stand in a name.",
+            "A name may contain every token byte.",
             get(b"!#$%&'*+-.^_`|~09AZaz: v"),
             ParsedRequest(headers={"!#$%&'*+-.^_`|~09azaz": "v"}),
         ),
@@ -130,13 +130,13 @@ def _served() -> Iterator[Entry]:
         ("octet-trailer-beyond-ascii", "obs-text is opaque in a trailer, too.", trailer, upload(a=None)),
         (
             "octet-extension-beyond-ascii",
-            "obs-text may stand in quotes.",
+            "A quoted string may contain obs-text.",
             chunked(b'5;a="' + beyond + b'"' + DATA),
             upload(),
         ),
         (
             "octet-extension-quoted-tab",
-            "A tab may stand in quotes.",
+            "A quoted string may contain a tab.",
             chunked(b'5;a="b\tc"' + DATA),
             upload(),
         ),

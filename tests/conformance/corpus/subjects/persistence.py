@@ -27,7 +27,7 @@ def entries() -> Iterator[Entry]:
         ),
         (
             "close-and-garbage-behind",
-            "Even if it is no request.",
+            "Even if it is not a request.",
             post(b"Connection: close", b"Content-Length: 5", content=b"hello\0\r\r\n"),
             upload(keep_alive=False),
         ),
@@ -74,18 +74,18 @@ def _closing() -> Iterator[Served]:
         parsed,
     )
     yield "other-option-in-1-0", "Only one persists.", get(b"Connection: a", version=old), parsed
-    yield "keep-alive-field-in-1-0", "The field is no option.", get(b"Keep-Alive: 9", version=old), parsed
+    yield "keep-alive-field-in-1-0", "The field is not an option.", get(b"Keep-Alive: 9", version=old), parsed
 
 
 def _persisting() -> Iterator[Served]:
     for name, why, lines in (
         ("keep-alive", "It says what holds anyway.", [b"Connection: keep-alive"]),
         ("keep-alive-field", "Its parameters mean nothing here.", [b"Keep-Alive: timeout=5, max=1"]),
-        ("connection-empty", "No option is none.", [b"Connection:"]),
+        ("connection-empty", "An empty list has no option.", [b"Connection:"]),
         ("connection-commas", "Empty members mean nothing.", [b"Connection: , ,"]),
         ("connection-closed", "Another word.", [b"Connection: closed"]),
         ("connection-close-notify", "Another word.", [b"Connection: close-notify"]),
-        ("connection-not-close", "Two words are no option.", [b"Connection: not close"]),
+        ("connection-not-close", "Two words are not an option.", [b"Connection: not close"]),
         ("connection-quoted-close", "Quotes make another word.", [b'Connection: "close"']),
         ("connection-semicolon", "Options have no parameters.", [b"Connection: close;a=b"]),
         ("proxy-connection-close", "Another field.", [b"Proxy-Connection: close"]),

@@ -1,4 +1,4 @@
-"""Refused: request lines that are none, and versions that are not served."""
+"""Refused: invalid request lines, and unsupported versions."""
 
 from collections.abc import Iterator
 
@@ -30,22 +30,22 @@ def entries() -> Iterator[Entry]:
         "RFC 9112, 3",
         400,
         *((f"line-{name}", why, line(octets)) for name, (why, octets) in MALFORMED_REQUEST_LINES.items()),
-        ("line-is-field", "A field line stands in place of the request line.", head(FIELD, b"A: b")),
-        ("line-chunk-size", "What is left of a chunked content is no request.", b"0\r\n\r\n" + HIDDEN),
-        ("line-json", "What is left of a content is no request.", b'{"a": 1}\r\n\r\n' + HIDDEN),
-        ("line-tls", "A TLS handshake is no request.", b"\x16\x03\x01\x00\x05\x01\x00\x00\r\n\r\n"),
+        ("line-is-field", "A field line replaces the request line.", head(FIELD, b"A: b")),
+        ("line-chunk-size", "The rest of a chunked body is not a request.", b"0\r\n\r\n" + HIDDEN),
+        ("line-json", "The rest of a body is not a request.", b'{"a": 1}\r\n\r\n' + HIDDEN),
+        ("line-tls", "A TLS handshake is not a request.", b"\x16\x03\x01\x00\x05\x01\x00\x00\r\n\r\n"),
         (
             "line-proxy-protocol",
             "PROXY's line is not HTTP.",
             b"PROXY TCP4 127.0.0.1 127.0.0.1 1 2\r\n" + HIDDEN,
         ),
-        ("line-byte-order-mark", "A byte order mark is no part of a method.", b"\xef\xbb\xbf" + get()),
+        ("line-byte-order-mark", "A byte order mark is not part of a method.", b"\xef\xbb\xbf" + get()),
     )
     yield from refused(
         "RFC 9110, 9.1",
         400,
         *((f"method-{name}", why, get(method=octets)) for name, (why, octets) in MALFORMED_METHODS.items()),
-        ("method-empty", "A method has one octet at least.", line(b" /echo/a HTTP/1.1 ")),
+        ("method-empty", "A method has one byte at least.", line(b" /echo/a HTTP/1.1 ")),
     )
     yield from refused(
         "RFC 9112, 2.3",
@@ -81,7 +81,7 @@ def entries() -> Iterator[Entry]:
         ),
         (
             "empty-fold-before-first-field",
-            "A line of white space is no end of a head.",
+            "A line of white space does not end a head.",
             head(b"GET /echo/a HTTP/1.1", b" ", FIELD),
         ),
     )

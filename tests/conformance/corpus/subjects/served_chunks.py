@@ -53,13 +53,13 @@ def _chunks() -> Iterator[Served]:
         ("one", "One chunk and the last.", HELLO + END, b"hello"),
         ("two", "Two and the last.", HELLO + b"6\r\n world\r\n" + END, b"hello world"),
         ("none", "The last alone: no content.", END, b""),
-        ("single-octets", "One octet each.", b"".join(b"1\r\n%c\r\n" % c for c in b"hello") + END, b"hello"),
+        ("single-octets", "One byte each.", b"".join(b"1\r\n%c\r\n" % c for c in b"hello") + END, b"hello"),
         ("leading-zero", "A size may begin with zeros.", b"005\r\nhello\r\n000\r\n\r\n", b"hello"),
         ("small-hex", "Hexadecimal in small letters.", b"a\r\n0123456789\r\n" + END, b"0123456789"),
         ("capital-hex", "And in capitals.", b"A\r\n0123456789\r\n" + END, b"0123456789"),
         ("mixed-hex", "And in both.", b"aA\r\n" + b"x" * 0xAA + b"\r\n" + END, b"x" * 0xAA),
         ("ten", "10 is 16.", b"10\r\n0123456789abcdef\r\n" + END, b"0123456789abcdef"),
-        ("large", "3,000 octets at once.", chunk(b"y" * 3000), b"y" * 3000),
+        ("large", "3,000 bytes at once.", chunk(b"y" * 3000), b"y" * 3000),
     ):
         yield f"chunked-{name}", why, chunked(body), upload(content, content_length=None)
     for name, why, content in (
@@ -83,11 +83,11 @@ def _extensions() -> Iterator[Served]:
         ("white-space", "Bad white space is taken.", b" ; a\t=\tb ;\tc"),
         ("quoted", "A quoted value.", b';a="b c"'),
         ("quoted-empty", "An empty one.", b';a=""'),
-        ("quoted-pair", "Quoted octets.", b';a="\\"\\\\b"'),
+        ("quoted-pair", "Quoted bytes.", b';a="\\"\\\\b"'),
         ("quoted-semicolon", "A semicolon in quotes separates nothing.", b';a="b;c=d"'),
-        ("quoted-size", "Digits in quotes are no size.", b';a="0;5"'),
-        ("single-quotes", "Single quotes are token octets.", b";a='b'"),
-        ("every-tchar", "All token octets.", b";!#$%&'*+-.^_`|~=0aZ"),
+        ("quoted-size", "Digits in quotes are not a size.", b';a="0;5"'),
+        ("single-quotes", "Single quotes are token bytes.", b";a='b'"),
+        ("every-tchar", "All token bytes.", b";!#$%&'*+-.^_`|~=0aZ"),
         ("hex", "A name may look like a size.", b";5=5"),
     ):
         yield f"extension-{name}", why, chunked(b"5" + extension + b"\r\nhello\r\n" + END), upload()
@@ -103,9 +103,9 @@ def _trailers() -> Iterator[Served]:
         ("white-space", "And one in white space.", b"A: \t b \t\r\n", "a"),
         ("content-length", "It frames nothing.", b"Content-Length: 50\r\n", "content-length"),
         ("connection", "It closes nothing.", b"Connection: close\r\n", "connection"),
-        ("authorization", "It lets nobody in.", b"Authorization: Basic YTpi\r\n", "authorization"),
+        ("authorization", "It authorizes nothing.", b"Authorization: Basic YTpi\r\n", "authorization"),
         ("expect", "It expects nothing.", b"Expect: x\r\n", "expect"),
-        ("request-in-value", "A value is no request.", b"A: GET /echo/hidden HTTP/1.1\r\n", "a"),
+        ("request-in-value", "A value is not a request.", b"A: GET /echo/hidden HTTP/1.1\r\n", "a"),
     ):
         headers: dict[str, str | None] = {absent: None}
         made = ParsedRequest("POST", ("files", "corpus"), "", headers, "hello")

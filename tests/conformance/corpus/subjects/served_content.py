@@ -44,13 +44,18 @@ def entries() -> Iterator[Entry]:
 
 
 def _lengths() -> Iterator[Served]:
-    yield "length", "Five octets are announced, and five come.", length_post(b"5"), upload(content_length="5")
+    yield "length", "Five bytes are announced, and five come.", length_post(b"5"), upload(content_length="5")
     yield "length-zero", "No content.", length_post(b"0", b""), upload(b"")
     yield "length-zeros", "No content, in three digits.", length_post(b"000", b""), upload(b"")
     yield "length-leading-zeros", "Leading zeros are digits.", length_post(b"0005"), upload()
     yield "length-white-space", "It is stripped.", length_post(b" \t5\t "), upload()
-    yield "length-ten", "Eight is no octal limit.", length_post(b"10", b"helloworld"), upload(b"helloworld")
-    yield "length-none", "Without a length there is none.", post(), upload(b"", content_length=None)
+    yield (
+        "length-ten",
+        "The length is decimal, not octal.",
+        length_post(b"10", b"helloworld"),
+        upload(b"helloworld"),
+    )
+    yield "length-none", "Without a length the body is empty.", post(), upload(b"", content_length=None)
     yield (
         "length-any-case",
         "Field names have no case.",
@@ -71,14 +76,14 @@ def _contents() -> Iterator[Served]:
         ("two-requests", "So are two.", HIDDEN * 2),
         ("chunks", "So is what looks like chunks.", b"5\r\nhello\r\n0\r\n\r\n"),
         ("last-chunk-and-request", "Or like their end.", b"0\r\n\r\n" + HIDDEN),
-        ("line-ends", "Line ends count like other octets.", b"\r\n\r\n\r\n\r\n"),
+        ("line-ends", "Line ends count like other bytes.", b"\r\n\r\n\r\n\r\n"),
         ("begins-with-line-end", "At the beginning, too.", b"\r\nhello"),
         ("ends-with-cr", "And at the end.", b"hello\r"),
         ("bare-line-ends", "Bare ones have no meaning in it.", b"a\nb\rc\n\n"),
-        ("nul", "NUL is an octet.", b"\0" * 20),
+        ("nul", "NUL is a byte.", b"\0" * 20),
         ("response", "A response is content.", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
         ("multipart", "Its parts are for others.", b"--a\r\nContent-Length: 9\r\n\r\nb\r\n--a--\r\n"),
-        ("long", "3,000 octets.", b"0123456789" * 300),
+        ("long", "3,000 bytes.", b"0123456789" * 300),
     ):
         yield f"content-{name}", why, length_post(b"%d" % len(content), content), upload(content)
     yield (
@@ -109,7 +114,7 @@ def _methods() -> Iterator[Entry]:
         "RFC 9110, 9.3.1",
         200,
         ("content-on-get", "GET's content has no meaning, but a length.", get(*lines) + HIDDEN, get_held),
-        ("content-on-get-zero", "A length of 0 is none.", get(b"Content-Length: 0"), echo()),
+        ("content-on-get-zero", "With a length of 0 the body is empty.", get(b"Content-Length: 0"), echo()),
         (
             "content-on-head",
             "HEAD's neither.",

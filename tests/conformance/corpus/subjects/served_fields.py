@@ -24,7 +24,7 @@ def entries() -> Iterator[Entry]:
         ),
         (
             "field-user-agent-missing",
-            "Nobody has to say.",
+            "The field is optional.",
             get(target=b"/user-agent"),
             ParsedRequest(segments=("user-agent",), headers={"user-agent": None}),
         ),
@@ -53,13 +53,13 @@ def _values() -> Iterator[Served]:
         ("inner-spaces", "Inside it is kept.", b"A: b  c   d", "b  c   d"),
         ("colons", "The first colon ends the name.", b"A: : b: c:", ": b: c:"),
         ("quotes", "Quotes are a part of the value.", b'A: "b, c"', '"b, c"'),
-        ("open-quotes", "Nobody has to close them here.", b'A: "b', '"b'),
+        ("open-quotes", "They need not be closed here.", b'A: "b', '"b'),
         ("backslash", "It quotes nothing here.", b"A: b\\", "b\\"),
         ("request-line", "A value can look like a request.", b"A: GET / HTTP/1.1", "GET / HTTP/1.1"),
         ("field", "Or like another field.", b"A: Content-Length: 5", "Content-Length: 5"),
         ("escaped-line-end", "An escape written out is text.", b"A: b\\r\\nC: d", "b\\r\\nC: d"),
         ("percent-line-end", "So is one in percent.", b"A: b%0d%0aC: d", "b%0d%0aC: d"),
-        ("long", "A value of 6,000 octets.", b"A: " + b"v" * 6000, "v" * 6000),
+        ("long", "A value of 6,000 bytes.", b"A: " + b"v" * 6000, "v" * 6000),
         ("capital-name", "Names have no case.", b"a: b", "b"),
     ):
         yield f"field-{name}", why, get(line), echo(a=value)
@@ -110,7 +110,7 @@ def _codings() -> Iterator[Served]:
         ("gzip", "What most ask for.", "gzip, deflate, br"),
         ("weights", "Weights say what is liked better.", "identity;q=0.5, gzip;q=1.0, *;q=0"),
         ("nothing", "An empty list is legal.", ""),
-        ("none-acceptable", "What cannot be had is no error.", "identity;q=0, *;q=0"),
+        ("none-acceptable", "It is not an error if no coding is acceptable.", "identity;q=0, *;q=0"),
         ("malformed", "A malformed wish is not one.", "gzip;q=2;;,,"),
     ):
         yield f"coding-{name}", why, get(f"Accept-Encoding: {value}".encode()), echo(accept_encoding=value)

@@ -28,10 +28,10 @@ def entries() -> Iterator[Entry]:
         ("target-bar", "A bar is in no URI.", target(b"/echo/a|b")),
         ("target-caret", "A caret is in no URI.", target(b"/echo/a^b")),
         ("target-backtick", "A backtick is in no URI.", target(b"/echo/`a`")),
-        ("target-bracket", "Brackets stand in a host only.", target(b"/echo/[a]")),
-        ("target-bracket-in-query", "Brackets stand in a host only.", target(b"/echo/a?b[]=c")),
-        ("target-raw-utf-8", "Octets beyond ASCII are percent-encoded.", target("/echo/é".encode())),
-        ("target-raw-utf-8-in-query", "Octets beyond ASCII are encoded.", target("/echo/a?é".encode())),
+        ("target-bracket", "Brackets are for hosts only.", target(b"/echo/[a]")),
+        ("target-bracket-in-query", "Brackets are for hosts only.", target(b"/echo/a?b[]=c")),
+        ("target-raw-utf-8", "Bytes beyond ASCII are percent-encoded.", target("/echo/é".encode())),
+        ("target-raw-utf-8-in-query", "Bytes beyond ASCII are encoded.", target("/echo/a?é".encode())),
     )
     yield from refused(
         "RFC 9110, 7.1",
@@ -50,7 +50,7 @@ def entries() -> Iterator[Entry]:
         ("percent-no-digits", "The digits are hexadecimal.", target(b"/echo/%zz")),
         ("percent-second-no-digit", "Both digits are hexadecimal.", target(b"/echo/%4g")),
         ("percent-sign", "A digit has no sign.", target(b"/echo/%+1")),
-        ("percent-u", "%u is no percent-encoding.", target(b"/echo/%u0041")),
+        ("percent-u", "%u is not percent-encoding.", target(b"/echo/%u0041")),
         ("percent-percent", "Two digits follow a percent sign.", target(b"/echo/%%41")),
         ("percent-in-query", "Two digits follow a percent sign there, too.", target(b"/echo/a?b=%")),
         ("percent-in-query-no-digits", "The digits are hexadecimal.", target(b"/echo/a?%xy")),
@@ -59,7 +59,7 @@ def entries() -> Iterator[Entry]:
     yield from refused(
         "RFC 9110, 4.2.3",
         400,
-        ("escaped-nul", "NUL ends a name in much that lies beneath.", target(b"/echo/a%00b")),
+        ("escaped-nul", "NUL ends a name in C and in system calls.", target(b"/echo/a%00b")),
         ("escaped-half-character", "A path is decoded as UTF-8.", target(b"/echo/%c3")),
         ("escaped-8-bit", "A path is decoded as UTF-8.", target(b"/echo/%ff")),
         ("escaped-continuation", "A path is decoded as UTF-8.", target(b"/echo/%80")),
@@ -68,7 +68,7 @@ def entries() -> Iterator[Entry]:
         ("escaped-overlong-nul", "UTF-8 has one way to write NUL.", target(b"/echo/%c0%80")),
         ("escaped-surrogate", "UTF-8 has no surrogates.", target(b"/echo/%ed%a0%80")),
         ("escaped-beyond-unicode", "UTF-8 ends at U+10FFFF.", target(b"/echo/%f4%90%80%80")),
-        ("escaped-five-octets", "No character has five octets.", target(b"/echo/%f8%88%80%80%80")),
+        ("escaped-five-octets", "No character has five bytes.", target(b"/echo/%f8%88%80%80%80")),
         ("escaped-split-by-slash", "A character does not span segments.", target(b"/echo/%c3/%a9")),
     )
     yield from refused(
@@ -86,7 +86,7 @@ def entries() -> Iterator[Entry]:
         ("absolute-signed-port", "A port is digits.", target(b"http://corpus.test:+80/echo/a")),
         ("absolute-bad-address", "An IPv6 address has its form.", target(b"http://[::g]/echo/a")),
         ("absolute-open-bracket", "A bracket is closed.", target(b"http://[::1/echo/a")),
-        ("absolute-comma", "Two hosts are none.", target(b"http://a,b/echo/a")),
+        ("absolute-comma", "Two hosts are not a host.", target(b"http://a,b/echo/a")),
         ("absolute-backslash", "A backslash does not end a host.", target(b"http://corpus.test\\@evil/")),
         ("absolute-space-in-scheme", "A scheme is a word.", target(b"ht tp://corpus.test/")),
         ("absolute-scheme-relative-userinfo", "This is a path without its slash.", target(b"corpus.test/a")),
@@ -102,7 +102,7 @@ def entries() -> Iterator[Entry]:
         ),
         (
             "absolute-with-two-host-lines",
-            "Host stands once even where it is replaced.",
+            "Host may occur once only, even where it is replaced.",
             get(b"Host: corpus.test", target=b"http://corpus.test/echo/a"),
         ),
     )

@@ -1,7 +1,7 @@
-"""Every scenario of benchmarks/attack/scenarios.py, small: nothing crashes, and honest clients are served.
+"""Every attack scenario at a small scale: the server survives, and honest clients are served.
 
-No time is measured here, and none is waited out: each phase ends when what it is about has
-happened. The figures are the command's: ``python -m benchmarks.attack``.
+Nothing is measured, and each phase ends as soon as its condition holds. For figures run
+``python -m benchmarks.attack``.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from functools import cache
 
 import pytest
 
-pytest.importorskip("psutil", reason="psutil counts the server's descriptors; the extra 'test' has it")
+pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.attack.run import Outcome, Scale, Scenario, run_attack
 from benchmarks.attack.scenarios import SCENARIOS, targets
@@ -32,7 +32,7 @@ BY_NAME: Mapping[str, Scenario] = {each.name: each for each in SCENARIOS}
 
 @cache
 def outcome_of(name: str) -> Outcome:
-    """Run a scenario, once for all its tests."""
+    """Run a scenario once for all its tests."""
     return run_attack(BY_NAME[name], TINY)
 
 
@@ -63,8 +63,8 @@ def test_honest_clients_are_answered_and_keep_their_connections(name: str) -> No
 
 def test_every_attacker_meets_its_limit_and_no_wrong_answer(name: str) -> None:
     outcome, scenario = outcome_of(name), BY_NAME[name]
-    assert "wrong answers" not in outcome.events
-    assert "no answer" not in outcome.events
+    assert "wrong responses" not in outcome.events
+    assert "no response" not in outcome.events
     assert not set(scenario.forbidden_events) & set(outcome.events)
     for what, share in scenario.expected_events.items():
         assert outcome.events[what] >= share * outcome.attackers, what
@@ -74,11 +74,11 @@ def test_every_attacker_meets_its_limit_and_no_wrong_answer(name: str) -> None:
 def test_no_more_connections_are_held_than_there_are_places(name: str) -> None:
     outcome = outcome_of(name)
     files = outcome.descriptors["attack"] - outcome.descriptors["before"]
-    # One more, for the one that makes room and is still there.
+    # One more while the server closes another connection.
     assert 0 < files + outcome.honest <= outcome.max_connections + 1
 
 
-# The comparison itself, with figures of which one is wrong.
+# The targets, with one wrong figure each.
 
 GOOD: dict[str, object] = {
     "attackers": 1,
@@ -96,12 +96,12 @@ WRONG: dict[str, dict[str, object]] = {
     "no errors": {"errors": 1},
     "connections kept": {"kept": 0},
     "p99 under 100 ms": {"times": [0.001] * 98 + [0.2] * 2},
-    "attacked and idle under 5 %": {"cpu": {"quiet": 0.06, "after": 0.0}},
-    "idle afterwards under 5 %": {"cpu": {"quiet": 0.0, "after": 1.0}},
-    "memory back within 16 MiB": {"resident": {"before": 0, "after": 17 << 20}},
-    "descriptors back": {"descriptors": {"before": 9, "attack": 9, "after": 10}},
-    "nothing left on the disk": {"leftovers": [".reactor-upload-1"]},
-    "attackers answered as they should": {"events": {"wrong answers": 1}},
+    "CPU attacked but otherwise idle under 5 %": {"cpu": {"quiet": 0.06, "after": 0.0}},
+    "CPU after the attack under 5 %": {"cpu": {"quiet": 0.0, "after": 1.0}},
+    "memory after the attack within 16 MiB": {"resident": {"before": 0, "after": 17 << 20}},
+    "descriptors after the attack as before": {"descriptors": {"before": 9, "attack": 9, "after": 10}},
+    "no leftover files": {"leftovers": [".reactor-upload-1"]},
+    "expected responses to attackers": {"events": {"wrong responses": 1}},
     "no crash, no traceback": {"exit_code": -11},
 }
 

@@ -1,4 +1,4 @@
-"""A load without a server: requesters on socket pairs, and a clock that stands still."""
+"""A load without a server: requesters on socket pairs, and a fake clock."""
 
 import socket
 from types import TracebackType
@@ -12,7 +12,7 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 def answer(content: bytes = b"abc", *lines: bytes, status: bytes = b"200 OK") -> bytes:
-    """Write an answer."""
+    """Return a response."""
     fields = (b"Content-Length: %d" % len(content), *lines)
     return b"HTTP/1.1 %b\r\n%b\r\n\r\n%b" % (status, b"\r\n".join(fields), content)
 
@@ -24,19 +24,19 @@ class FarEnd:
         self.sock = sock
 
     def taken(self) -> bytes:
-        """Return what was sent since the last call."""
+        """Return the data received since the last call."""
         try:
             return self.sock.recv(1 << 16)
         except BlockingIOError:
             return b""
 
     def requests(self) -> int:
-        """Return how many requests were sent since the last call."""
+        """Return the number of requests received since the last call."""
         return self.taken().count(b"\r\n\r\n")
 
 
 class Stage:
-    """Some requesters of a kind, connected."""
+    """Connected requesters, and the other ends of their connections."""
 
     def __init__(
         self, connections: int, template: RequestTemplate | None = None, kind: type[Requester] = Requester
@@ -74,22 +74,22 @@ class Stage:
         return requester
 
     def begin(self, pace: FirstRequests | ClosedLoop | OpenLoop) -> None:
-        """Let a pace say who asks."""
+        """Set and start a pace."""
         self.load.pace = pace
         pace.start()
         self.turn()
 
     def turn(self) -> None:
-        """Let everything happen that can happen now."""
+        """Run the event loop until nothing more happens."""
         for _ in range(5):
             self.load.reactor.turn()
 
-    def respond(self, octets: bytes = answer()) -> int:
-        """Answer all requests that have been sent, and let the requesters act; return how many they were."""
+    def respond(self, data: bytes = answer()) -> int:
+        """Respond to all pending requests, and run the event loop; return the number of requests."""
         count = 0
         for end in self.far:
             requests = end.requests()
             count += requests
-            end.sock.send(octets * requests)
+            end.sock.send(data * requests)
         self.turn()
         return count

@@ -1,4 +1,4 @@
-"""Closed and open loops: when requests are sent, and what is counted; with a clock that stands still."""
+"""Closed and open loops: when requests are sent and what is counted, with a fake clock."""
 
 import pytest
 
@@ -45,13 +45,13 @@ def test_wrong_content_is_an_error_and_costs_no_connection() -> None:
         assert (stage.load.tally.requests, stage.load.tally.errors) == (1, 1)
 
 
-@pytest.mark.parametrize("octets", [b"", b"nonsense\r\n\r\n", answer()[:-1]])
-def test_a_request_whose_answer_never_comes_is_an_error(octets: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"nonsense\r\n\r\n", answer()[:-1]])
+def test_a_request_whose_answer_never_comes_is_an_error(data: bytes) -> None:
     with Stage(2) as stage:
         pace = ClosedLoop(stage.load, stage.requesters)
         stage.begin(pace)
         stage.clock.now += 2
-        stage.far[0].sock.send(octets)
+        stage.far[0].sock.send(data)
         stage.far[0].sock.close()
         stage.turn()
         tally = stage.load.tally
@@ -111,7 +111,7 @@ def test_all_connections_are_used_in_turn() -> None:
 
 
 def stalled(stage: Stage) -> None:
-    """Answer at once for a second, then not at all for another, then at once again for a third."""
+    """Respond at once for a second, not for another second, and at once for a third."""
     for step in range(300):
         stage.turn()
         for _ in range(0 if 100 <= step < 200 else 20):
@@ -122,7 +122,7 @@ def stalled(stage: Stage) -> None:
 
 
 def test_a_stall_delays_all_that_was_due_meanwhile() -> None:
-    """What "coordinated omission" would hide: of 300 requests, 100 fell into the second of the stall."""
+    """Of 300 requests, 100 are due during a stall of one second ("coordinated omission" hides them)."""
     with Stage(1) as stage:
         pace = OpenLoop(stage.load, stage.requesters, rate=100, seconds=3)
         stage.begin(pace)
@@ -131,7 +131,7 @@ def test_a_stall_delays_all_that_was_due_meanwhile() -> None:
         latency = stage.load.tally.latency
         assert latency.count == stage.load.tally.requests == 300
         assert latency.percentile(1) == pytest.approx(1.0, rel=0.02)
-        # They waited from 1 second down to nothing, evenly, and a little more in line behind each other.
+        # Their times are evenly distributed from 1 s to 0, plus a little queueing.
         for share, seconds in ((0.95, 0.85), (0.9, 0.7), (0.8, 0.4), (0.7, 0.1)):
             assert latency.percentile(share) == pytest.approx(seconds, abs=0.06)
 
@@ -152,7 +152,7 @@ def test_what_was_never_sent_counts_as_lost_and_as_long_as_it_waited() -> None:
         stage.begin(pace)
         stage.clock.now += 1
         stage.turn()
-        assert pace.sent == 2  # one for each connection; neither is answered
+        assert pace.sent == 2  # one per connection, without responses
         pace.stop()
         for requester in stage.requesters:
             requester.give_up()
@@ -172,7 +172,7 @@ def test_what_is_due_goes_to_the_others_when_a_connection_is_lost() -> None:
         for _ in range(10):
             stage.respond()
             stage.clock.now += 0.01
-            stage.requesters[1].disconnect()  # it would come back, but there is no server
+            stage.requesters[1].disconnect()  # it would reconnect, without a server
             stage.clock.now += 0.09
             stage.turn()
         stage.respond()

@@ -1,4 +1,4 @@
-"""Responses are told apart however their bytes arrive, and compared; what is no response is refused."""
+"""The response parser: any chunking, comparison of bodies, invalid responses."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from benchmarks.load.responses import MAX_CACHED_HEADS, MAX_HEAD, HeadCache, Res
 from tests.unit.benchmarks.load.load_server import answer
 
 
-def verdicts(octets: bytes, expected: bytes | None, piece: int = 1 << 20) -> list[bool]:
-    """Read answers out of octets that come in pieces."""
+def verdicts(data: bytes, expected: bytes | None, piece: int = 1 << 20) -> list[bool]:
+    """Parse responses from data that arrives in pieces."""
     answers, found = ResponseReader(HeadCache()), []
-    for start in range(0, len(octets), piece):
-        answers.feed(octets[start : start + piece])
+    for start in range(0, len(data), piece):
+        answers.feed(data[start : start + piece])
         while (right := answers.next_response(expected)) is not None:
             found.append(right)
     return found
@@ -18,8 +18,8 @@ def verdicts(octets: bytes, expected: bytes | None, piece: int = 1 << 20) -> lis
 
 @pytest.mark.parametrize("piece", [1, 2, 7, 1000])
 def test_answers_are_told_apart_however_they_come(piece: int) -> None:
-    octets = answer(b"abc") + answer(b"abd") + answer(b"") + answer(b"abc", status=b"404 Not Found")
-    assert verdicts(octets + answer(b"abc"), b"abc", piece) == [True, False, False, False, True]
+    data = answer(b"abc") + answer(b"abd") + answer(b"") + answer(b"abc", status=b"404 Not Found")
+    assert verdicts(data + answer(b"abc"), b"abc", piece) == [True, False, False, False, True]
 
 
 @pytest.mark.parametrize("content", [b"ab", b"abcd", b"xbc", b"abx"])
@@ -36,7 +36,7 @@ def test_an_answer_that_is_not_whole_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         b"HTTP/1.1 200 OK\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -46,9 +46,9 @@ def test_an_answer_that_is_not_whole_is_none() -> None:
         b"x" * (MAX_HEAD + 1),
     ],
 )
-def test_what_is_no_answer_is_refused(octets: bytes) -> None:
+def test_what_is_no_answer_is_refused(data: bytes) -> None:
     with pytest.raises(ResponseError):
-        verdicts(octets, None)
+        verdicts(data, None)
 
 
 def test_a_head_is_read_once_and_heads_are_forgotten_in_the_end() -> None:
@@ -70,5 +70,5 @@ def test_a_head_is_read_once_and_heads_are_forgotten_in_the_end() -> None:
     ],
 )
 def test_it_is_known_whether_the_connection_ends(version: bytes, line: bytes, closes: bool) -> None:
-    octets = answer(b"", *filter(None, [line])).replace(b"1.1", version)
-    assert HeadCache()[octets].closes is closes
+    data = answer(b"", *filter(None, [line])).replace(b"1.1", version)
+    assert HeadCache()[data].closes is closes

@@ -1,4 +1,4 @@
-"""Whole rounds against a server that runs, the precise selector, and the command line."""
+"""Complete rounds against a running server, the precise selector, and the command line."""
 
 import contextlib
 import doctest
@@ -17,7 +17,7 @@ from benchmarks.load.pacing import precise_selector
 from benchmarks.load.round import Job, RequestSpec, Result, Round, make_load
 from tests.support.process import ROOT, ServerProcess, run_command
 
-FOR_EVER = 20.0  # seconds; what takes as long has failed
+FOR_EVER = 20.0  # seconds, never reached
 BRIEF = Job(connections=4, seconds=0.05)
 
 
@@ -102,9 +102,9 @@ def test_large_files_are_carried_meanwhile(server: ServerProcess) -> None:
 @pytest.mark.parametrize(
     ("change", "failure"),
     [
-        ({"downloads": 1, "download": "/files/none", "download_size": 1}, "download: answered 404"),
-        ({"downloads": 1, "download": "/files/large", "download_size": 1}, "download: answered 200"),
-        ({"uploads": 1, "upload": "/nowhere/", "upload_size": 1 << 20}, "upload: answered 404"),
+        ({"downloads": 1, "download": "/files/none", "download_size": 1}, "download: status 404"),
+        ({"downloads": 1, "download": "/files/large", "download_size": 1}, "download: status 200"),
+        ({"uploads": 1, "upload": "/nowhere/", "upload_size": 1 << 20}, "upload: status 404"),
     ],
 )
 def test_who_cannot_carry_says_why(server: ServerProcess, change: dict[str, object], failure: str) -> None:
@@ -159,9 +159,9 @@ def test_for_ever_is_not_until_an_old_timer_ends(selector: selectors.BaseSelecto
     with ours, theirs, contextlib.closing(precise_selector()) as other:
         key = selector.register(ours, selectors.EVENT_READ)
         theirs.send(b"x")
-        assert selector.select(0.001) == [(key, selectors.EVENT_READ)]  # long before that time is over
+        assert selector.select(0.001) == [(key, selectors.EVENT_READ)]  # before the timer expires
         ours.recv(1)
-        assert other.select(0.01) == []  # now it is
+        assert other.select(0.01) == []  # now it has expired
 
         def send_later() -> None:
             other.select(0.01)
@@ -203,11 +203,11 @@ def test_errors_are_in_the_exit_code(server: ServerProcess) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["http://192.0.2.1/"], "on this machine"),
-        (["https://127.0.0.1/"], "on this machine"),
+        (["http://192.0.2.1/"], "unsupported URL"),
+        (["https://127.0.0.1/"], "unsupported URL"),
         (["http://127.0.0.1:1/"], "refused"),
-        (["http://127.0.0.1/", "--seconds", "0"], "must be positive"),
-        (["http://127.0.0.1/", "--idle", "100000000"], "limit on open files"),
+        (["http://127.0.0.1/", "--seconds", "0"], "must be greater than 0"),
+        (["http://127.0.0.1/", "--idle", "100000000"], "open-file limit too low"),
     ],
 )
 def test_what_cannot_be_is_refused(words: list[str], reason: str) -> None:

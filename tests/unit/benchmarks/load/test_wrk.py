@@ -1,4 +1,4 @@
-"""What wrk says becomes a sample: what it measured, without what it made up."""
+"""Results of wrk become samples, without its correction of the histogram."""
 
 import doctest
 import random
@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 
 import pytest
 
-pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.load import wrk
 from benchmarks.load.wrk import Result, WrkError, answered, histogram, read_result, uncorrected, write_script
@@ -39,7 +39,7 @@ latency 250 1
 
 
 def corrected(times: Counter[int], mean: int) -> Counter[int]:
-    """Do what wrk does: its stats_correct(), from the shortest time to the longest."""
+    """Apply wrk's stats_correct(), from the shortest time to the longest."""
     data = Counter(times)
     for time in range(2 * mean, max(times) + 1):
         count, made_up = data[time], time - mean
@@ -53,7 +53,7 @@ def corrected(times: Counter[int], mean: int) -> Counter[int]:
 def test_what_wrk_made_up_is_taken_back(seed: int) -> None:
     numbers = random.Random(seed)
     mean = numbers.randint(1, 40)
-    shortest = numbers.randint(1, 60)  # also longer than the mean: pipelined requests are counted so
+    shortest = numbers.randint(1, 60)  # also longer than the mean, as with pipelined requests
     times = Counter(shortest + int(numbers.expovariate(1 / 30)) for _ in range(200))
     shown = {time: count for time, count in corrected(times, mean).items() if count and time >= shortest}
     assert uncorrected(shown.items(), mean) == sorted(times.items())
@@ -71,7 +71,7 @@ def test_taking_back_is_needed() -> None:
 
 
 def test_times_that_were_never_corrected_are_refused() -> None:
-    with pytest.raises(ValueError, match="80 us was never corrected"):
+    with pytest.raises(ValueError, match="missing correction: 80 us"):
         uncorrected([(10, 90), (100, 1)], 20)
 
 
@@ -124,9 +124,9 @@ def test_a_round_is_measured() -> None:
     assert (sample.round, sample.client, sample.asked, sample.established) == (3, "wrk", 4, 4)
     assert sample.requests > 0
     assert sample.errors == 0
-    assert sample.latency.count == sample.requests  # as many as it measured, and none made up
+    assert sample.latency.count == sample.requests  # only measured times
     assert sample.octets >= sample.requests * len(b"HTTP/1.1 200 OK\r\n\r\nabc")
-    assert 0 < sample.seconds < 2  # it was stopped before the second that it wanted was over
+    assert 0 < sample.seconds < 2  # interrupted within its second
     assert sample.client_cpu > 0
     assert sample.resident > 0
 
@@ -181,7 +181,7 @@ def test_what_is_sent_is_the_template_and_new_each_time(name: str, recorder: Sim
 
 
 def read_head(stream: BinaryIO) -> bytes:
-    """Read a head to its empty line; nothing at the end, or when the client is gone."""
+    """Read a head up to its empty line; b"" at the end or after a reset."""
     lines = []
     try:
         while (line := stream.readline()) not in (b"\r\n", b""):
@@ -192,7 +192,7 @@ def read_head(stream: BinaryIO) -> bytes:
 
 
 def stand_in(listener: socket.socket) -> RunningServer:
-    """Pass for a server that runs."""
+    """Return a substitute for a running server."""
     host, port = listener.getsockname()
     url = f"http://{host}:{port}"
     known = SimpleNamespace(name="x", host=host, port=port, url=url, cpu=lambda: 0.0, resident=lambda: 0)
@@ -201,7 +201,7 @@ def stand_in(listener: socket.socket) -> RunningServer:
 
 @pytest.fixture
 def recorder() -> Iterator[SimpleNamespace]:
-    """Answer one client (wrk looks first whether anybody is there), and remember what it sent."""
+    """Record the request heads of one client (wrk first opens a connection to test the address)."""
     heads: list[bytes] = []
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(10)

@@ -1,11 +1,11 @@
-"""Sizes, rounds, and the agreement of two clients; nothing here looks at how fast anything is."""
+"""Sizes, rounds and the agreement of two clients; no test depends on speed."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.load import process, wrk
 from benchmarks.load.process import LoadError
@@ -22,7 +22,7 @@ needs_wrk = pytest.mark.skipif(wrk.missing() is not None, reason=f"{wrk.missing(
 
 
 def quiet(_: str) -> None:
-    """Tell nobody."""
+    """Discard progress."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def server() -> Iterator[RunningServer]:
         yield started
 
 
-# Who takes part.
+# Selection of peers.
 
 
 def test_reactor_is_always_among_those_chosen_and_its_log_only_when_named() -> None:
@@ -64,7 +64,7 @@ def test_a_fault_of_our_own_is_not_noted_but_seen() -> None:
         raise ZeroDivisionError
 
 
-# In a process of its own.
+# The load process.
 
 
 def test_a_sample_says_what_was_measured(server: RunningServer) -> None:
@@ -98,12 +98,12 @@ def test_connections_of_a_server_that_ends_are_not_kept() -> None:
 
 def test_a_failed_download_is_no_result(server: RunningServer) -> None:
     job = Job(1, 0.1, downloads=1, download="/files/none", download_size=1)
-    with pytest.raises(LoadError, match="download: answered 404"):
+    with pytest.raises(LoadError, match="download: status 404"):
         process.measure(server, job, "question")
 
 
 def test_a_generator_that_breaks_says_why(server: RunningServer) -> None:
-    with pytest.raises(LoadError, match="did not come to its begin: TypeError"):
+    with pytest.raises(LoadError, match="did not reach phase 'begin': TypeError"):
         process.measure(server, Job(8, "long"), "question")  # type: ignore[arg-type]
 
 

@@ -1,4 +1,4 @@
-"""Small requests among large files: what is carried meanwhile, and what is left behind."""
+"""Small requests during transfers of large files: situations, directories, cleanup."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.load import process
 from benchmarks.load.round import Job
@@ -23,7 +23,7 @@ SITUATIONS = ["alone", "during downloads", "during uploads", "during both"]
 
 
 def quiet(_: str) -> None:
-    """Tell nobody."""
+    """Discard progress."""
 
 
 def test_each_situation_is_what_its_name_says() -> None:
@@ -53,7 +53,7 @@ def test_small_requests_are_answered_in_all_situations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def directory(octets: int) -> Iterator[Path]:
+    def directory(size: int) -> Iterator[Path]:
         yield tmp_path
 
     monkeypatch.setattr(fairness, "roomy_directory", directory)

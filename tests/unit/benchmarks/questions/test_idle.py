@@ -1,11 +1,11 @@
-"""Idle connections are held while others ask, and those that are lost count."""
+"""Idle connections are kept open while active ones are measured; lost ones are errors."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
-pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.load import process, wrk
 from benchmarks.load.process import IdleConnections, LoadError
@@ -17,7 +17,7 @@ QUICK = Config(quick=True, peers=("reactor",))
 
 
 def quiet(_: str) -> None:
-    """Tell nobody."""
+    """Discard progress."""
 
 
 @pytest.mark.parametrize("without_wrk", [False, True])
@@ -57,4 +57,4 @@ def test_a_server_that_cannot_hold_them_is_left_out(monkeypatch: pytest.MonkeyPa
     run = Run()
     idle.measure(QUICK, run, quiet)
     assert [each.x for each in run.samples] == [0]
-    assert run.skipped == {"reactor beside idle connections": "no result"}
+    assert run.skipped == {"reactor with idle connections": "no result"}

@@ -1,10 +1,10 @@
-"""Rates are shares of a capacity, and those that cannot be sent are left out."""
+"""Rates are shares of a capacity; rates that our client cannot send are skipped."""
 
 from dataclasses import replace
 
 import pytest
 
-pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.load import process, wrk
 from benchmarks.load.process import LoadError
@@ -17,7 +17,7 @@ QUICK = Config(quick=True, peers=("reactor",))
 
 
 def quiet(_: str) -> None:
-    """Tell nobody."""
+    """Discard progress."""
 
 
 def sample(requests: int) -> Sample:
@@ -36,17 +36,17 @@ def test_a_rate_is_a_share_of_the_capacity() -> None:
 
 
 def test_a_rate_that_our_client_cannot_send_is_refused() -> None:
-    with pytest.raises(LoadError, match="cannot send 900 requests"):
+    with pytest.raises(LoadError, match="too high for our client: 900 requests/s"):
         rate_of(Capacity(server=1000, client=900), 0.9)
 
 
 def test_without_a_capacity_there_is_no_rate() -> None:
-    with pytest.raises(LoadError, match="not known"):
+    with pytest.raises(LoadError, match="unknown capacity"):
         rate_of(Capacity(), 0.5)
 
 
 def test_each_share_is_measured_in_an_open_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Whatever the machine does meanwhile: how far ahead wrk may be of our client is another test's question.
+    # Independent of the speed of this machine; another test covers the limit.
     monkeypatch.setattr(latency, "OURS_AT_MOST", 1000.0)
     run = Run()
     latency.measure(QUICK, run, quiet)
@@ -80,5 +80,5 @@ def test_who_has_no_capacity_is_left_out_at_each_share(monkeypatch: pytest.Monke
     assert run.samples == []
     assert run.skipped == {
         "reactor at its capacity": "no result",
-        **{f"reactor at {share}% of its capacity": "its capacity is not known" for share in (50, 70, 90)},
+        **{f"reactor at {share}% of its capacity": "unknown capacity" for share in (50, 70, 90)},
     }

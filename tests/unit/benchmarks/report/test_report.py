@@ -1,4 +1,4 @@
-"""The report is one well-formed page that fetches and runs nothing, and lets nothing out of its place."""
+"""The report is one well-formed, self-contained page without scripts, and all text is escaped."""
 
 import itertools
 import math
@@ -13,13 +13,13 @@ from benchmarks.report import STYLE, page
 from benchmarks.report.markup import VOID, Markup, tag
 from benchmarks.report.scales import Linear, Log, Ordinal, Tail, apart, log_around
 from benchmarks.results.samples import Peer, Run, Sample
-from benchmarks.results.units import MIB, number, octets, seconds
+from benchmarks.results.units import MIB, byte_size, number, seconds
 
 HOSTILE = '<script>alert("1")</script>&amp;\'/><img src=x onerror=y>'
 
 
 class Reader(HTMLParser):
-    """Reads a page, and raises an error for an element that is not closed where it should be."""
+    """Parses a page, and fails for unclosed or misnested elements."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ def test_pictures_can_be_read_aloud(run: Run) -> None:
     named = {name for value in charts for name in value.split()}
     assert len(charts) > 15
     assert named <= set(reader.values("id"))
-    # The others only repeat what is written beside them.
+    # The others are hidden, since the adjacent text has the same information.
     hidden = [value for tag, name, value in reader.attributes if (tag, name) == ("svg", "aria-hidden")]
     assert len(charts) + len(hidden) == reader.elements.count("svg")
 
@@ -99,14 +99,14 @@ def test_the_figures_are_there(run: Run) -> None:
         "not measured",
     ):
         assert expected.lower() in words.lower(), expected
-    assert "wrong content from octet 1,024 on" in words
+    assert "wrong body at byte 1,024" in words
     assert "python -m benchmarks" in words
 
 
 def test_a_run_of_one_round_is_said_to_be_no_measurement(run: Run) -> None:
     assert "Only " not in page(run)
     run.samples = [each for each in run.samples if each.round == 1]
-    assert "Only 1 round: this shows that it works" in page(run)
+    assert "Only 1 round: too few for reliable figures" in page(run)
 
 
 def test_directories_of_the_machine_are_not(run: Run) -> None:
@@ -118,7 +118,7 @@ def test_directories_of_the_machine_are_not(run: Run) -> None:
 
 
 def hostile(sample: Sample) -> Sample:
-    """Put hostile text wherever a sample has text."""
+    """Replace the texts of a sample with hostile ones."""
     peer = HOSTILE if sample.peer == "nginx" else sample.peer
     workload = HOSTILE if sample.workload in ("browser", "during both", "storm") else sample.workload
     return replace(sample, peer=peer, workload=workload)
@@ -162,7 +162,7 @@ def test_a_run_that_was_broken_off_has_a_report(run: Run) -> None:
 
 
 def colours() -> tuple[dict[str, str], dict[str, str]]:
-    """Return the light ones and the dark ones."""
+    """Return the colours of the light and the dark theme."""
     light, dark = (
         dict(re.findall(r"--([a-z]+): (#[0-9a-f]+)", block))
         for block in re.findall(r":root \{(.*?)\}", STYLE.read_text(), re.DOTALL)
@@ -211,7 +211,7 @@ def test_linear_scales_begin_at_nothing_and_have_round_steps() -> None:
     assert [words for _, words in scale.ticks()] == ["0", "20,000", "40,000", "60,000"]
     assert scale(0) == 100
     assert scale(60_000) == 0
-    memory = Linear(120 * MIB, 0, 100, octets, MIB)
+    memory = Linear(120 * MIB, 0, 100, byte_size, MIB)
     assert [words for _, words in memory.ticks()] == ["0 B", "50 MiB", "100 MiB", "150 MiB"]
 
 
@@ -256,7 +256,7 @@ def test_names_are_never_one_over_another(places: list[float]) -> None:
     ordered = sorted(moved)
     assert all(after - before >= 13 - 1e-9 for before, after in itertools.pairwise(ordered))
     assert all(-1e-9 <= each <= 100 + 1e-9 for each in moved)
-    # Who was above another still is.
+    # The order is unchanged.
     assert sorted(range(len(places)), key=lambda index: (places[index], index)) == sorted(
         range(len(places)), key=lambda index: moved[index]
     )

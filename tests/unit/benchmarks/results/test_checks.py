@@ -1,4 +1,4 @@
-"""Self-checks pass where all is well, and each warns of the one thing that it is there for."""
+"""Self-checks pass for a good run, and each warns of its own problem."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -48,7 +48,7 @@ def test_littles_law_finds_times_that_do_not_fit(time: float) -> None:
 
 
 def test_littles_law_counts_times_and_not_requests() -> None:
-    # 16 requests at once have one time: there are 16 times as many requests, but as many times.
+    # A batch of 16 requests has one time: 16 times the requests, the same number of times.
     pipelined = replace(GOOD, workload="pipelined", requests=32_000)
     assert check_of(checks.littles_law, pipelined).result == PASS
 

@@ -1,4 +1,4 @@
-"""Two runs are compared figure by figure; what may as well be the machine is a tie."""
+"""Two runs are compared figure by figure; a difference within the range of rounds is a tie."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -34,11 +34,11 @@ def test_only_figures_that_both_have_are_compared() -> None:
 
 
 def test_nothing_can_be_compared_with_nothing() -> None:
-    assert compare.change(Figure(0, 0, 0, 7), BASE) == "from nothing"
+    assert compare.change(Figure(0, 0, 0, 7), BASE) == "from 0"
 
 
 def run_files(run: Run, directory: Path) -> list[str]:
-    """Save a run, and the same with a server half as fast."""
+    """Save a run, and a copy with reactor half as fast."""
     paths = [directory / "a.json", directory / "b.json"]
     run.save(paths[0])
     slower = [
@@ -54,7 +54,7 @@ def test_the_command_shows_the_change(run: Run, tmp_path: Path, capsys: pytest.C
     (line,) = [line for line in out.splitlines() if line.startswith("hot.floor ")]
     assert line.endswith("-50 %")
     assert not [line for line in out.splitlines() if line.startswith("browser")]
-    assert "beware" not in out
+    assert "warning" not in out
 
 
 def test_the_command_warns_of_another_machine(
@@ -64,7 +64,7 @@ def test_the_command_warns_of_another_machine(
     run.environment["cpu"] = "another"
     run.save(Path(second))
     assert compare.main([first, second]) == 0
-    assert "beware: not on the same machine" in capsys.readouterr().out
+    assert "warning: different machine" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", "{}", "[]", '{"format": 99}', '{"format": 1, "peers": 3}'])

@@ -1,4 +1,4 @@
-"""Ratios are made round by round, of rounds that both have; figures have names one can guess."""
+"""Ratios are computed within rounds that both peers have; names of figures."""
 
 import doctest
 from dataclasses import replace
@@ -17,7 +17,7 @@ MODULES = (units, compare, environment, assertions, questions, targets, markup, 
 
 
 def sample(peer: str = "reactor", round: int = 1, rate: float = 100, **other: object) -> Sample:
-    """Make a sample of one second."""
+    """Return a sample of one second."""
     known = {"question": "throughput", "workload": "hot", "peer": peer, "round": round}
     return Sample(**{**known, "requests": int(rate), "seconds": 1.0, **other})  # type: ignore[arg-type]
 
@@ -30,7 +30,7 @@ def test_examples(module: ModuleType) -> None:
 
 
 def test_a_ratio_is_made_of_rounds_with_one_number() -> None:
-    # The machine was twice as fast in the second round, for both: of the ratios, nothing shows.
+    # The machine was twice as fast in the second round, which does not change the ratios.
     ours = [sample(rate=100), sample(round=2, rate=200)]
     theirs = [sample("nginx", round=2, rate=400), sample("nginx", rate=200)]
     assert ratios(ours, theirs) == [0.5, 0.5]
@@ -97,12 +97,12 @@ def test_names_of_figures() -> None:
     assert known["hot.rate"] == Figure(100, 100, 100, 1, units.RATE)
     assert known["hot.p50"].median == pytest.approx(0.004, rel=0.01)
     assert known["log.rate"].median == 0.8
-    # The log is this server's own, not another one to compare with.
+    # reactor +log is not another server.
     assert "hot.reactor-log" not in known
 
 
 def test_the_processor_that_a_request_takes_is_compared_whatever_the_client_can_do() -> None:
-    # Both answer as much as the client asks for; only one of them is busy with it.
+    # The client is the limit of both, but only one of them is busy.
     run = Run(
         samples=[
             sample(rate=100, server_cpu=1.0),
@@ -132,7 +132,7 @@ def test_idle_connections_are_compared_with_none_in_the_same_round() -> None:
     none = [sample(question="idle", x=0.0, resident=1000), sample(question="idle", x=0.0, round=2)]
     many = sample(question="idle", x=10_000.0, resident=21_000, rate=90)
     figure = memory_per_idle([many], none)
-    assert figure == Figure(2, 2, 2, 1, units.OCTETS)
+    assert figure == Figure(2, 2, 2, 1, units.BYTES)
     known = figures(Run(samples=[*none, many]))
     assert known["idle.octets"] == figure
     assert known["idle.rate"].median == 0.9

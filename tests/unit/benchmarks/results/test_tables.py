@@ -1,4 +1,4 @@
-"""Tables fit a terminal, say ties, and are the README's without a hand touching them."""
+"""Tables fit a terminal, mark ties, and are written into a README."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,11 +1,11 @@
-"""The targets are those that were set, and a run meets them, misses them, or does not measure them."""
+"""The list of targets, and the verdicts PASS, MISSED and not measured."""
 
 import pytest
 
 from benchmarks.results.assertions import is_figure
 from benchmarks.results.statistics import Figure
 from benchmarks.results.targets import MISSED, PASS, TARGETS, UNKNOWN, Target, Verdict, evaluate, score
-from benchmarks.results.units import OCTETS
+from benchmarks.results.units import BYTES
 
 SET = {
     "hot.floor": 0.70,
@@ -41,7 +41,7 @@ SET = {
 AT_MOST = {"idle.octets": 1536, "hot.p99.nginx": 2.0}
 
 FLOOR = Target("hot", "hot.floor", "x the floor", at_least=0.70)
-EACH = Target("idle", "idle.octets", "each", at_most=1536, unit=OCTETS)
+EACH = Target("idle", "idle.octets", "each", at_most=1536, unit=BYTES)
 
 
 def test_the_targets_are_those_that_were_set() -> None:
@@ -80,7 +80,7 @@ def test_a_bound_within_the_spread_is_said_to_be() -> None:
 
 
 def test_less_is_better_where_the_target_is_at_most() -> None:
-    verdict = Verdict(EACH, Figure(768, 512, 1536, 7, OCTETS))
+    verdict = Verdict(EACH, Figure(768, 512, 1536, 7, BYTES))
     assert verdict.reached == 2
     assert verdict.range == (1, 3)
 

@@ -1,4 +1,4 @@
-"""The command line: what is refused, what is kept, and which exit code tells it."""
+"""The command line: usage errors, saved runs and exit codes."""
 
 import json
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("psutil", reason="the benchmarks measure with psutil; the extra 'test' has it")
+pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks import __main__ as whole
 from benchmarks.questions import QUESTIONS, question_module, question_text
@@ -22,7 +22,7 @@ Measure = Callable[[Config, Run, ShowProgress], None]
 
 @pytest.fixture
 def measure(run: Run) -> Measure:
-    """Return a question that is answered at once."""
+    """Return a question that adds samples without measuring."""
 
     def measure(config: Config, into: Run, show_progress: ShowProgress) -> None:
         show_progress("measuring")
@@ -50,7 +50,7 @@ def test_a_question_alone_shows_its_tables(measure: Measure, capsys: pytest.Capt
     assert "throughput: hot" in captured.out
     assert "at least 0.70" in captured.out
     assert "Little's law" in captured.out
-    assert "[1/1 throughput] begins" in captured.err
+    assert "[1/1 throughput] starting" in captured.err
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_the_options_make_the_plan() -> None:
         "bare-loop,nginx",
         "--quick",
     ]
-    # Nothing was measured, and that is not success.
+    # A run without samples is a failure.
     assert alone(remember, *words, "--workloads", "hot,file-4-kib,during both") == 1
     assert configs == [Config(3, 0.5, 8, ("bare loop", "nginx"), ("hot", "file 4 KiB", "during both"), True)]
 
@@ -168,7 +168,7 @@ def test_a_run_that_is_broken_off_keeps_what_it_has(
     options = command.make_parser("benchmarks", "").parse_args(["--json", str(results)])
     assert command.run({"throughput": broken_off, "files": never}, options, []) == 130
     assert "hot.floor" in figures(Run.load(results))
-    assert "broken off" in capsys.readouterr().out
+    assert "interrupted" in capsys.readouterr().out
 
 
 def test_a_question_that_fails_does_not_take_the_others_with_it(
@@ -186,7 +186,7 @@ def test_a_question_that_fails_does_not_take_the_others_with_it(
     assert "throughput: hot" in captured.out
     assert "OSError: no more descriptors" in captured.out
     assert "Traceback" in captured.err
-    assert Run.load(results).skipped == {"files, from some place on": "OSError: no more descriptors"}
+    assert Run.load(results).skipped == {"files, the rest": "OSError: no more descriptors"}
 
 
 def test_the_run_is_saved_after_each_question(measure: Measure, tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_the_run_is_saved_after_each_question(measure: Measure, tmp_path: Path) 
     assert command.run({"throughput": measure, "files": looks}, options, []) == 0
 
 
-# All of them.
+# The command for all questions.
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -209,7 +209,7 @@ def test_every_question_can_be_asked_and_is_a_question(question: str) -> None:
 
 
 def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) -> list[str]:
-    """Run the whole command with questions that measure nothing; return those that were asked."""
+    """Run the command without measuring; return the selected questions."""
     asked: list[str] = []
 
     def remember(questions: dict[str, Measure], options: object, words: object) -> int:

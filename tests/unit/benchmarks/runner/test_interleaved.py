@@ -1,11 +1,11 @@
-"""Peers take turns, round by round; whoever answers wrong has no figures, but a note."""
+"""Peers are measured in turn, round by round; a peer with a wrong response is skipped with a reason."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.load import wrk
 from benchmarks.load.histogram import Histogram
@@ -24,12 +24,12 @@ Measured = list[tuple[str, str, int, float]]
 
 
 def quiet(_: str) -> None:
-    """Tell nobody."""
+    """Discard progress."""
 
 
 @pytest.fixture(autouse=True)
 def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
-    """Have wrk measure nothing, and remember what it was to measure."""
+    """Replace wrk; return the calls."""
     rounds: Measured = []
 
     def measure(
@@ -46,7 +46,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
 
 @pytest.fixture
 def wrong(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
-    """Let a peer's answers be wrong when they are looked at for the n-th time."""
+    """Return a function that makes the n-th verification of a peer fail."""
 
     def arrange(name: str, time: int) -> None:
         looks = 0
@@ -55,7 +55,7 @@ def wrong(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
             nonlocal looks
             looks += adapter.name == name
             if adapter.name == name and looks == time:
-                raise VerificationError("answered 500")
+                raise VerificationError("unexpected status: 500")
             return 4
 
         monkeypatch.setattr(interleaved, "verify", verify)
@@ -89,7 +89,7 @@ def test_who_answers_wrong_has_no_figures(time: int, wrong: Callable[[str, int],
     wrong("bare loop", time)
     run = Run()
     interleaved.measure("throughput", [HOT], THREE, run, quiet)
-    assert run.skipped == {"bare loop: hot": "answered 500"}
+    assert run.skipped == {"bare loop: hot": "unexpected status: 500"}
     assert {each.peer for each in run.samples} == {"reactor", "reactor +log"}
     assert len(run.samples) == 6
 

@@ -1,4 +1,4 @@
-"""A person sees how a run gets on, and how long it will take; time is an argument."""
+"""Progress of a run, and the estimate of the time left, with a fake clock."""
 
 import io
 
@@ -9,7 +9,7 @@ from benchmarks.runner.progress import LINE_INTERVAL, START, Progress, estimate_
 
 
 class Clock:
-    """A clock that stands still until it is told to go on."""
+    """A clock that is advanced by hand."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -19,7 +19,7 @@ class Clock:
 
 
 class Terminal(io.StringIO):
-    """Something that says it is one."""
+    """An output whose isatty() is True."""
 
     def isatty(self) -> bool:
         return True
@@ -59,7 +59,7 @@ def test_a_log_gets_a_line_now_and_then() -> None:
     clock.now += LINE_INTERVAL
     shown.show("late enough")
     assert [line.split(";")[0] for line in out.getvalue().splitlines()] == [
-        "[1/2 a] begins",
+        "[1/2 a] starting",
         "[1/2 a] late enough",
     ]
 
@@ -69,8 +69,8 @@ def test_what_is_left_is_estimated_anew() -> None:
     shown = progress(io.StringIO(), clock)
     shown.begin("a")
     assert shown.left == 180
-    clock.now += 180  # three times as long as was thought
-    assert shown.left == 120  # of this question, nothing
+    clock.now += 180  # three times the estimate
+    assert shown.left == 120  # nothing is left of this question
     shown.end()
     shown.begin("b")
     assert shown.left == 240

@@ -1,11 +1,11 @@
-"""Each peer that is installed answers each workload it is said to serve, octet by octet."""
+"""Each installed peer gives correct responses to each workload that it serves."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.servers.apps import shared
 from benchmarks.servers.peers import EVERYTHING, PEERS, Adapter
@@ -33,7 +33,7 @@ def peer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_it_answers_what_it_is_said_to_serve(peer: RunningServer, workload: Workload) -> None:
     adapter = PEERS[peer.name]
     if workload.needs not in adapter.serves:
-        pytest.skip(f"{peer.name} {adapter.why_not}")
+        pytest.skip(f"{peer.name}: {adapter.why_not}")
     assert verify(peer, adapter, workload) == 4 * workload.depth
 
 

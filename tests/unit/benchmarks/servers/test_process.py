@@ -1,4 +1,4 @@
-"""A server under measurement is found when it answers, tells what it costs, and leaves nothing behind."""
+"""Server processes: readiness, resource usage, and cleanup of all processes and files."""
 
 import http.client
 import socket
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 import psutil
 
@@ -46,7 +46,7 @@ def assert_refuses(server: RunningServer) -> None:
 
 @pytest.fixture
 def ports(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Let certain ports pass for free ones first."""
+    """Return a function that makes free_port return these ports first."""
 
     def take(*taken: int) -> None:
         left, free_port = list(taken), process.free_port
@@ -87,13 +87,13 @@ def test_a_directory_of_its_own_is_removed() -> None:
 def test_it_costs_processor_and_memory() -> None:
     with run_server(PEERS["bare loop"]) as server:
         used = server.cpu()
-        while server.cpu() == used:  # at most until a tick of the processor's clock has passed
+        while server.cpu() == used:  # until the CPU clock advances
             ask(server, "/echo/abc")
         assert 1 << 20 < server.resident() < 1 << 30
 
 
 def test_all_processes_count_and_all_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "STOP_TIMEOUT", 0.05)  # they do not listen to kind words
+    monkeypatch.setattr(process, "STOP_TIMEOUT", 0.05)  # they ignore SIGTERM
     with run_server(script(FAMILY)) as server:
         parent, child = server.processes()
         assert parent.pid == server.pid
@@ -111,7 +111,7 @@ def test_it_is_ended_when_measuring_fails() -> None:
 
 def test_what_does_not_start_says_why_in_one_line() -> None:
     with (
-        pytest.raises(StartError, match=r"reactor did not start: ended with 2: .*--nonsense") as caught,
+        pytest.raises(StartError, match=r"reactor did not start: exit code 2: .*--nonsense") as caught,
         run_server(PEERS["reactor"], options=["--nonsense"]),
     ):
         pass
@@ -122,7 +122,7 @@ def test_what_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(process, "START_TIMEOUT", 0.05)
     monkeypatch.setattr(process, "TRIES", 1)
     silent = script("import signal; signal.sigwait([signal.SIGTERM])")
-    with pytest.raises(StartError, match="a script did not start: did not answer"), run_server(silent):
+    with pytest.raises(StartError, match="a script did not start: no response within"), run_server(silent):
         pass
 
 
@@ -138,7 +138,7 @@ def test_somebody_else_who_answers_on_the_port_is_not_mistaken_for_it(
     monkeypatch.setattr(process, "TRIES", 1)
     with run_server(PEERS["bare loop"]) as other:
         ports(other.port)
-        with pytest.raises(StartError, match="ended with"), run_server(PEERS["reactor"]):
+        with pytest.raises(StartError, match="exit code"), run_server(PEERS["reactor"]):
             pass
 
 

@@ -1,4 +1,4 @@
-"""The workloads ask for what the table of targets says, and a wrong answer to any of them is noticed."""
+"""The requests of the workloads, and the detection of wrong responses."""
 
 import gzip
 import socket
@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-pytest.importorskip("psutil", reason="psutil says what a server costs; the extra 'test' has it")
+pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import RunningServer
@@ -24,7 +24,7 @@ ABC = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
 
 @contextmanager
 def answering(answer: bytes | Callable[[int], bytes], directory: Path = Path()) -> Iterator[RunningServer]:
-    """Answer whatever comes at once with these octets, on one connection; an empty answer ends it."""
+    """Respond to all input on one connection with these bytes; an empty response closes it."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(10)
 
@@ -32,8 +32,8 @@ def answering(answer: bytes | Callable[[int], bytes], directory: Path = Path()) 
         with suppress(OSError), listener.accept()[0] as connection:
             connection.settimeout(10)
             count = 0
-            while connection.recv(1 << 20) and (octets := answer(count) if callable(answer) else answer):
-                connection.sendall(octets)
+            while connection.recv(1 << 20) and (data := answer(count) if callable(answer) else answer):
+                connection.sendall(data)
                 count += 1
 
     thread = threading.Thread(target=serve)
@@ -70,7 +70,7 @@ def test_hot_is_the_head_that_wrk_writes_itself() -> None:
 def test_a_browser_sends_eight_field_lines() -> None:
     (request,) = WORKLOADS["browser"].requests("host")
     assert request.count(b"\r\n") == 1 + 8 + 1
-    assert b"gzip" not in request  # or three octets would be compressed
+    assert b"gzip" not in request  # otherwise three bytes would be compressed
 
 
 def test_varied_has_a_new_path_and_a_new_request_id_each_time() -> None:
@@ -120,7 +120,7 @@ def test_large_files_have_fewer_connections() -> None:
     assert WORKLOADS["file 1 MiB"].connections(64) == 64
 
 
-# What is wrong is noticed.
+# Wrong responses.
 
 
 def test_right_answers_are_counted(tmp_path: Path) -> None:
@@ -131,17 +131,17 @@ def test_right_answers_are_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "answer", "match"),
     [
-        ("hot", ABC.replace(b"abc", b"abd"), "wrong content from octet 2 on"),
-        ("hot", ABC.replace(b"3\r\n\r\nabc", b"2\r\n\r\nab"), "2 octets of content instead of 3"),
-        ("hot", ABC.replace(b"200 OK", b"404 No"), "answered 404"),
-        ("hot", ABC.replace(b"abc", b"abcd"), "BadStatusLine"),  # an octet too many
+        ("hot", ABC.replace(b"abc", b"abd"), "wrong body at byte 2"),
+        ("hot", ABC.replace(b"3\r\n\r\nabc", b"2\r\n\r\nab"), r"2 bytes \(expected 3\)"),
+        ("hot", ABC.replace(b"200 OK", b"404 No"), "unexpected status: 404"),
+        ("hot", ABC.replace(b"abc", b"abcd"), "BadStatusLine"),  # one byte too many
         ("hot", b"", "RemoteDisconnected"),
-        ("varied", ABC, "3 octets of content instead of 12"),
-        ("pipelined", ABC, "no answer within"),
-        ("new connection", ABC, "did not say that it closes"),
-        ("gzip same", ABC, "the content coding 'identity'"),
-        ("file 4 KiB", ABC, "3 octets of content instead of 4,096"),
-        ("upload 4 KiB", ABC, "stored nothing"),
+        ("varied", ABC, r"3 bytes \(expected 12\)"),
+        ("pipelined", ABC, "no response within"),
+        ("new connection", ABC, "missing Connection: close"),
+        ("gzip same", ABC, "wrong content coding: 'identity'"),
+        ("file 4 KiB", ABC, r"3 bytes \(expected 4,096\)"),
+        ("upload 4 KiB", ABC, "uploaded file not stored"),
     ],
 )
 def test_a_wrong_answer_is_noticed(
@@ -152,7 +152,7 @@ def test_a_wrong_answer_is_noticed(
 
 
 def test_the_second_answer_counts_as_much_as_the_first(tmp_path: Path) -> None:
-    assert_wrong("wrong content", "hot", lambda count: ABC if count < 3 else ABC[:-1] + b"d", tmp_path)
+    assert_wrong("wrong body", "hot", lambda count: ABC if count < 3 else ABC[:-1] + b"d", tmp_path)
 
 
 def test_content_that_is_no_gzip_is_noticed(tmp_path: Path) -> None:
@@ -163,5 +163,5 @@ def test_content_that_is_no_gzip_is_noticed(tmp_path: Path) -> None:
 def test_what_the_load_generator_uploaded_is_compared(tmp_path: Path) -> None:
     (tmp_path / "upload-4-KiB-15").write_bytes(WORKLOADS["upload 4 KiB"].content[:-1])
     server = cast(RunningServer, SimpleNamespace(directory=tmp_path, host="", port=0))
-    with pytest.raises(VerificationError, match="4,095 octets of content instead of 4,096"):
+    with pytest.raises(VerificationError, match=r"4,095 bytes \(expected 4,096\)"):
         verify(server, REACTOR, WORKLOADS["upload 4 KiB"])

@@ -1,4 +1,4 @@
-"""The fixtures of the tests of handlers."""
+"""Fixtures for the tests of file handlers."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A shared directory for tests, with files outside that must not be reached, and helpers for requests."""
+"""A shared directory for tests, files outside it that must not be accessible, and request helpers."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 class Shared:
-    """The directory ``path`` is shared; the directory ``outside``, next to it, is not."""
+    """The shared directory ``path``, and a sibling ``outside`` that is not shared."""
 
     def __init__(self, base: Path) -> None:
         self.path = base / "shared"
@@ -31,7 +31,7 @@ class Shared:
         self.original_files = self.files()
 
     def files(self) -> dict[str, bytes]:
-        """Return the content of every file, by its name; temporary files too."""
+        """Return the content of every file by name, including temporary files."""
         return {
             str(path.relative_to(self.path)): path.read_bytes()
             for path in sorted(self.path.rglob("*"))
@@ -39,7 +39,7 @@ class Shared:
         }
 
     def assert_untouched(self) -> None:
-        """Assert that all files, here and outside, are the original ones."""
+        """Assert that all files, shared and outside, are unchanged."""
         assert self.files() == self.original_files
         outside = sorted(path for path in self.outside.rglob("*") if path.is_file())
         assert outside == [self.outside / "below" / "file", self.outside / "file"]
@@ -47,7 +47,7 @@ class Shared:
 
 
 def open_descriptors() -> int:
-    """Return how many file descriptors this process has open."""
+    """Return the number of open file descriptors of this process."""
     return len(os.listdir("/proc/self/fd"))
 
 
@@ -60,13 +60,13 @@ def no_descriptor_leaks() -> Iterator[None]:
 
 
 def read(store: Store, name: str) -> bytes:
-    """Return the content of a file, as the store finds it."""
+    """Return the content of a file in the store."""
     with closing(store.find(name)) as found:
         return b"".join(found.chunks(range(found.metadata.size)))
 
 
 def upload(store: Store, name: str, *pieces: bytes) -> None:
-    """Store a file, piece by piece."""
+    """Store a file in several writes."""
     sink = store.create(name, sum(map(len, pieces)))
     try:
         for piece in pieces:
@@ -77,7 +77,7 @@ def upload(store: Store, name: str, *pieces: bytes) -> None:
 
 
 def refused_status(function: Callable[[], object]) -> int:
-    """Call a function that must raise HTTPError; return its status, and assert that nothing is left open."""
+    """Call a function that must raise HTTPError; return its status, and check for descriptor leaks."""
     with no_descriptor_leaks(), pytest.raises(HTTPError) as caught:
         function()
     assert caught.value.reason
@@ -85,13 +85,13 @@ def refused_status(function: Callable[[], object]) -> int:
 
 
 def as_unprivileged_user(function: Callable[[], Result]) -> Result:
-    """Call a function as a user other than root, who could access everything."""
+    """Call a function as a user other than root, since root bypasses file permissions."""
     if os.geteuid() != 0:
         return function()
     try:
         os.seteuid(65534)
     except OSError as error:
-        pytest.skip(f"root may do everything, and cannot be another user here: {error.strerror}")
+        pytest.skip(f"running as root, and cannot switch to another user: {error.strerror}")
     try:
         return function()
     finally:
@@ -99,7 +99,7 @@ def as_unprivileged_user(function: Callable[[], Result]) -> Result:
 
 
 def request(client: Client, method: str, path: str, *lines: str, content: bytes = b"") -> Answer:
-    """Send a request; return its response, the only one."""
+    """Send a request; return the response, and assert that there is only one."""
     fields = "".join(f"{line}\r\n" for line in ("Host: test", *lines))
     client.send(f"{method} {path} HTTP/1.1\r\n{fields}\r\n".encode() + content)
     (answer,) = client.responses(method)
@@ -107,5 +107,5 @@ def request(client: Client, method: str, path: str, *lines: str, content: bytes 
 
 
 def post(client: Client, path: str, content: bytes) -> Answer:
-    """Send a file; return the response."""
+    """Upload a file with POST; return the response."""
     return request(client, "POST", path, f"Content-Length: {len(content)}", content=content)

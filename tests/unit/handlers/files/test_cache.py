@@ -1,4 +1,4 @@
-"""The cache: small files come from memory only while they are unchanged on the disk."""
+"""The file cache: small files are served from memory only while they are unchanged on disk."""
 
 import os
 from collections.abc import Iterator
@@ -21,11 +21,11 @@ from reactor.handlers.files.metadata import FileMetadata, Representation
 from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 
-LATER = 60.0  # seconds after a file was written: it has settled
+LATER = 60.0  # seconds after a file was written: old enough to be cached
 
 
 class Clock:
-    """So many seconds after the files were written."""
+    """A clock that is ``later`` seconds ahead of the time the files were written."""
 
     def __init__(self) -> None:
         self.later = LATER
@@ -48,7 +48,7 @@ def store(tmp_path: Path, clock: Clock) -> Iterator[Store]:
 
 
 def read(store: Store, name: str = "file") -> tuple[bytes, bool]:
-    """Return the content of a file, and whether no file had to be opened for it."""
+    """Return the content of a file, and whether it was read without opening the file."""
     opened: list[str] = []
     real_open = os.open
 
@@ -61,10 +61,10 @@ def read(store: Store, name: str = "file") -> tuple[bytes, bool]:
         return b"".join(found.chunks(range(found.metadata.size))), not opened
 
 
-@pytest.mark.parametrize(("name", "octets"), [("file", b"old"), ("below/file", b"below")])
-def test_a_small_file_comes_from_memory_the_second_time(store: Store, name: str, octets: bytes) -> None:
-    assert read(store, name) == (octets, False)
-    assert read(store, name) == (octets, True)
+@pytest.mark.parametrize(("name", "data"), [("file", b"old"), ("below/file", b"below")])
+def test_a_small_file_comes_from_memory_the_second_time(store: Store, name: str, data: bytes) -> None:
+    assert read(store, name) == (data, False)
+    assert read(store, name) == (data, True)
 
 
 @pytest.mark.parametrize("new", [b"new", b"longer", b""])
@@ -97,7 +97,7 @@ def test_a_file_that_was_uploaded_again_is_read_anew(store: Store) -> None:
 def test_a_file_that_is_gone_is_not_found(store: Store, tmp_path: Path) -> None:
     read(store)
     os.unlink(tmp_path / "file")
-    with pytest.raises(HTTPError, match="no such file"):
+    with pytest.raises(HTTPError, match="file not found"):
         store.find("file")
 
 
@@ -106,7 +106,7 @@ def test_a_link_that_took_its_place_is_not_followed(store: Store, tmp_path: Path
     read(store, name)
     os.rename(tmp_path / name, tmp_path / "moved")
     os.symlink(tmp_path / "moved", tmp_path / name)
-    with pytest.raises(HTTPError, match="no such file"):
+    with pytest.raises(HTTPError, match="file not found"):
         store.find(name)
 
 
@@ -114,7 +114,7 @@ def test_a_link_that_took_the_place_of_its_directory_is_not_followed(store: Stor
     read(store, "below/file")
     os.rename(tmp_path / "below", tmp_path / "moved")
     os.symlink(tmp_path / "moved", tmp_path / "below")
-    with pytest.raises(HTTPError, match="no such file"):
+    with pytest.raises(HTTPError, match="file not found"):
         store.find("below/file")
 
 
@@ -146,10 +146,10 @@ def test_what_changes_while_it_is_read_is_not_kept(
     pread = os.pread
 
     def changing(descriptor: int, count: int, offset: int) -> bytes:
-        octets = pread(descriptor, count, offset)
+        data = pread(descriptor, count, offset)
         monkeypatch.undo()
         (tmp_path / "file").write_bytes(b"new")
-        return octets
+        return data
 
     monkeypatch.setattr(os, "pread", changing)
     with closing(store.find("file")) as found:
@@ -162,7 +162,7 @@ def test_what_is_said_about_a_large_file_is_kept_without_its_content(store: Stor
     (tmp_path / "file").write_bytes(bytes(MAX_FILE_SIZE + 1))
     with closing(store.find("file")) as one, closing(store.find("file")) as two:
         assert one.metadata is two.metadata
-        assert one.octets is two.octets is None
+        assert one.data is two.data is None
     (tmp_path / "file").write_bytes(bytes(MAX_FILE_SIZE + 2))
     with closing(store.find("file")) as three:
         assert three.metadata.size == MAX_FILE_SIZE + 2

@@ -24,7 +24,7 @@ def test_a_post_of_another_site_is_refused_before_it_is_taken(
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         lines = [f"Content-Length: {len(content)}", MULTIPART, "Expect: 100-continue", line]
         answer = request(server.connect(), "POST", path, *lines)
-        assert (answer.status, answer.content) == (403, b"a page of another site may not upload\n")
+        assert (answer.status, answer.content) == (403, b"cross-origin upload refused\n")
     shared.assert_untouched()
 
 

@@ -1,4 +1,4 @@
-"""Reading a directory: batch by batch, what can be asked for and nothing else, and closed in the end."""
+"""Reading a directory in batches: only entries that can be requested; the descriptor is closed."""
 
 import errno
 import os
@@ -106,14 +106,14 @@ def test_a_time_is_written_whatever_it_is(modified: int, timestamp: str) -> None
     assert Entry("x", False, 0, modified).timestamp == timestamp
 
 
-# The way to it, through the store.
+# Opening a directory through the store.
 
 
 @pytest.mark.parametrize(
     ("name", "names"), [("", ["below", "file"]), ("below", ["file"]), ("below/", ["file"])]
 )
 def test_the_store_opens_a_directory(store: Store, name: str, names: list[str]) -> None:
-    for _ in range(2):  # each has a place of its own in it
+    for _ in range(2):  # each iterator has its own read position
         entries = read_entries(store.open_directory(name), store.is_visible)
         assert sorted(entry.name for each in entries for entry in each) == names
 

@@ -1,4 +1,4 @@
-"""GET and HEAD of a file: validators, preconditions, parts of it; and what changes while it is sent."""
+"""GET and HEAD of a file: validators, preconditions, ranges, and files that change while being sent."""
 
 import errno
 import os
@@ -14,10 +14,10 @@ from reactor.handlers.files.store import Store
 from tests.support.in_process import Answer, Client, Harness
 from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 
-NOW = 1_700_000_000.0  # what the clock of the harness shows
+NOW = 1_700_000_000.0  # the time of the harness
 WRITTEN = NOW - 3600
-CONTENT = bytes(range(256)) * 40  # 10,240 octets
-LARGE = bytes(range(251)) * 4000  # 1,004,000 octets: it stays on the disk
+CONTENT = bytes(range(256)) * 40  # 10,240 bytes
+LARGE = bytes(range(251)) * 4000  # 1,004,000 bytes: too large for the cache
 
 
 @pytest.fixture(params=["small", "large"])
@@ -119,7 +119,7 @@ def test_a_precondition_that_fails_is_412(client: Client, name: str) -> None:
     ):
         answer = request(client, "GET", f"/files/{name}", line)
         assert answer.status == 412
-        assert answer.content == b"the file is not what the request expects\n"
+        assert answer.content == b"precondition failed: the file does not match the request's conditions\n"
     assert client.get(f"/files/{name}", f"If-Match: {etag(client, name)}").content == CONTENTS[name]
     assert open_descriptors() == before
 
@@ -191,7 +191,7 @@ def test_head_ignores_range(client: Client, name: str) -> None:
 
 
 def read_multipart(answer: Answer) -> Iterator[tuple[range, bytes]]:
-    """Read multipart/byteranges strictly."""
+    """Parse multipart/byteranges strictly."""
     match = re.fullmatch(r"multipart/byteranges; boundary=([0-9a-f]{32})", answer.headers["content-type"])
     assert match is not None
     rest = answer.content.removeprefix(b"\r\n")
@@ -220,8 +220,8 @@ def test_several_parts_are_sent_as_multipart(client: Client, name: str, asked: s
     assert "content-range" not in answer.headers
     parts = list(read_multipart(answer))
     assert len(parts) >= 2
-    for span, octets in parts:
-        assert octets == CONTENTS[name][span.start : span.stop]
+    for span, data in parts:
+        assert data == CONTENTS[name][span.start : span.stop]
     assert open_descriptors() == before
 
 
@@ -251,7 +251,7 @@ def test_preconditions_come_before_ranges(client: Client, name: str) -> None:
     assert request(client, "GET", f"/files/{name}", *lines).status == 412
 
 
-# What changes meanwhile.
+# Files that change while they are being sent.
 
 
 @pytest.mark.parametrize("line", ["X-Whole: 1", "Range: bytes=1-,0-0", "Accept-Encoding: gzip"])
@@ -272,11 +272,11 @@ def test_a_file_that_changes_while_it_is_sent_breaks_off(
             with open(path, "r+b") as file:
                 file.seek(7_999_000)
                 file.write(b"changed")
-        octets = client.read()
+        data = client.read()
         assert client.closed
-        assert b"changed" not in octets
-        assert not octets.endswith(b"0\r\n\r\n")
-        assert len(octets) < 8_000_000
+        assert b"changed" not in data
+        assert not data.endswith(b"0\r\n\r\n")
+        assert len(data) < 8_000_000
         del client
     assert open_descriptors() == before
 
@@ -305,14 +305,14 @@ def test_nothing_stays_open_when_the_reader_of_parts_goes_away(shared: Shared) -
 
 
 def test_a_path_is_no_more_than_where_the_file_is(tmp_path: Path) -> None:
-    """A name of any letters is found by its UTF-8, octet for octet; NFC and NFD are two names."""
+    """Any name is found by its exact UTF-8 bytes; NFC and NFD are different names."""
     names = ["f\u00fcr", "fu\u0308r", "\u65e5\u672c", "a b", "100%", "a+b", "#1?"]
     for number, name in enumerate(names):
         (tmp_path / name).write_bytes(b"%d" % number)
     with closing(Store(tmp_path)) as store, Harness(store=store) as server:
         client = server.connect()
         for number, name in enumerate(names):
-            path = "".join(f"%{octet:02X}" for octet in name.encode())
+            path = "".join(f"%{byte:02X}" for byte in name.encode())
             assert client.get(f"/files/{path}").content == b"%d" % number
 
 
@@ -336,7 +336,7 @@ def test_a_file_of_any_age_is_served(shared: Shared, client: Client, when: int) 
     try:
         os.utime(shared.path / "file", (when, when))
     except (OSError, OverflowError) as error:
-        pytest.skip(f"this file system knows no such time: {error}")
+        pytest.skip(f"the file system does not support this time: {error}")
     assert client.get("/files/file").content == b"inside"
 
 
@@ -344,6 +344,6 @@ def test_a_fifo_is_404_and_its_writer_goes_on_waiting(shared: Shared, client: Cl
     os.mkfifo(shared.path / "fifo")
     for _ in range(3):
         assert request(client, "GET", "/files/fifo").status == 404
-    # Nobody has opened it to read, as whoever opens it to write without waiting is told.
+    # ENXIO: the FIFO has no reader, so the server has not opened it.
     with pytest.raises(OSError, match=os.strerror(errno.ENXIO)):
         os.open(shared.path / "fifo", os.O_WRONLY | os.O_NONBLOCK)

@@ -1,4 +1,4 @@
-"""The form reader: input whole, octet by octet and cut at every place; malformed forms are 400."""
+"""The form reader: input delivered whole, byte by byte and cut at every position; malformed forms."""
 
 import re
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ def form(*parts: bytes, boundary: bytes = b"x") -> bytes:
 
 
 def read(pieces: Iterable[bytes], boundary: bytes = b"x") -> Read:
-    """Read a form to its end."""
+    """Parse a complete form."""
     reader = FormReader(boundary)
     parts: list[tuple[Part, bytearray]] = []
     for piece in pieces:
@@ -50,12 +50,12 @@ def outcome(pieces: Iterable[bytes], boundary: bytes = b"x") -> Read | int:
         return error.status if error.reason.isprintable() else 500
 
 
-def every_way(octets: bytes, boundary: bytes = b"x") -> Read | int:
-    """Deliver whole, octet by octet and cut in two everywhere; return the outcome, which is the same."""
-    whole = outcome([octets], boundary)
-    assert outcome((octets[i : i + 1] for i in range(len(octets))), boundary) == whole
-    for cut in range(len(octets)):
-        assert outcome([octets[:cut], octets[cut:]], boundary) == whole, cut
+def every_way(data: bytes, boundary: bytes = b"x") -> Read | int:
+    """Deliver data whole, byte by byte and cut at every position; return the outcome, always the same."""
+    whole = outcome([data], boundary)
+    assert outcome((data[i : i + 1] for i in range(len(data))), boundary) == whole
+    for cut in range(len(data)):
+        assert outcome([data[:cut], data[cut:]], boundary) == whole, cut
     return whole
 
 
@@ -92,7 +92,7 @@ def test_boundaries_of_all_kinds(boundary: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         pytest.param(b"a preamble\r\n" + form(head() + b"c"), id="a preamble"),
         pytest.param(b"\r\n" + form(head() + b"c"), id="an empty preamble"),
@@ -103,8 +103,8 @@ def test_boundaries_of_all_kinds(boundary: bytes) -> None:
         pytest.param(b"--x\r\nX: 1\r\n" + head()[:-2] + b"Y: 2\r\n\r\nc\r\n--x--", id="fields around it"),
     ],
 )
-def test_what_else_a_form_may_have(octets: bytes) -> None:
-    assert every_way(octets) == [(FILE, b"c")]
+def test_what_else_a_form_may_have(data: bytes) -> None:
+    assert every_way(data) == [(FILE, b"c")]
 
 
 def test_a_form_without_parts_is_one() -> None:
@@ -144,7 +144,7 @@ def test_ways_to_write_a_head(line: str, part: Part) -> None:
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         pytest.param(b"", id="nothing"),
         pytest.param(b"abc", id="no boundary"),
@@ -170,14 +170,14 @@ def test_ways_to_write_a_head(line: str, part: Part) -> None:
         pytest.param(form(b"Content-Disposition: form-data;\r\n name=a\r\n\r\n"), id="a folded line"),
     ],
 )
-def test_what_breaks_the_grammar_is_400(octets: bytes) -> None:
-    assert every_way(octets) == 400
+def test_what_breaks_the_grammar_is_400(data: bytes) -> None:
+    assert every_way(data) == 400
 
 
 def test_a_head_may_be_long_but_not_longer() -> None:
     fits = b"X: " + b"y" * (MAX_HEAD_SIZE - len(head()) - 5 + 2) + b"\r\n" + head()
-    for octets, expected in ((fits, [(FILE, b"")]), (b"X" + fits, 400)):
-        written = form(octets)
+    for data, expected in ((fits, [(FILE, b"")]), (b"X" + fits, 400)):
+        written = form(data)
         assert outcome([written]) == expected
         assert outcome(written[i : i + 1] for i in range(len(written))) == expected
 
@@ -186,8 +186,8 @@ def test_white_space_behind_a_boundary_is_bounded() -> None:
     for count, expected in ((MAX_PADDING, [(FILE, b"")]), (MAX_PADDING + 1, 400)):
         written = b"--x" + b" " * count + b"\r\n" + head() + b"\r\n--x--"
         assert every_way(written) == expected
-    for octets in (b" " * 1000, b" " * MAX_PADDING + b"\rx", b"\rx"):
-        assert outcome([b"--x" + octets]) == 400
+    for data in (b" " * 1000, b" " * MAX_PADDING + b"\rx", b"\rx"):
+        assert outcome([b"--x" + data]) == 400
 
 
 def test_a_head_without_an_end_is_refused_as_soon_as_it_is_too_long() -> None:
@@ -207,7 +207,7 @@ def test_content_is_passed_on_as_it_comes() -> None:
     list(reader.feed(b"--x\r\n" + head()))
     for _ in range(3):
         assert list(reader.feed(b"a" * 100_000)) == [b"a" * 100_000]
-    assert list(reader.feed(b"a\r\n--")) == [b"a"]  # the rest may be a boundary
+    assert list(reader.feed(b"a\r\n--")) == [b"a"]  # the rest may begin a boundary
     assert list(reader.feed(b"a")) == [b"\r\n--a"]
     assert list(reader.feed(b"\r\n--x--")) == []
     assert reader.state is FormState.EPILOGUE

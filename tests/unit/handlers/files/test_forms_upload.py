@@ -1,4 +1,4 @@
-"""Uploads of forms to a directory: all of their files are stored, or none is."""
+"""Form uploads to a directory: either all files are stored or none."""
 
 import re
 import resource
@@ -29,8 +29,8 @@ def submit(client: Client, path: str, content: bytes, *lines: str) -> Answer:
 def test_the_files_of_a_form_go_into_a_directory(
     shared: Shared, client: Client, path: str, size: int
 ) -> None:
-    octets = f"POST {path} HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: {len(ABC)}\r\n\r\n".encode()
-    for piece in in_pieces(octets + ABC, size):
+    data = f"POST {path} HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: {len(ABC)}\r\n\r\n".encode()
+    for piece in in_pieces(data + ABC, size):
         client.send(piece)
     answer = client.assert_responds(303)
     assert (answer.headers["location"], answer.content) == ("./", b"")
@@ -46,8 +46,8 @@ def test_a_form_may_come_in_chunks(shared: Shared, client: Client) -> None:
 
 
 def test_no_file_stands_there_before_the_form_is_whole(shared: Shared, client: Client) -> None:
-    octets = f"POST /files/ HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: {len(ABC)}\r\n\r\n".encode()
-    client.send(octets + ABC[:-5])
+    data = f"POST /files/ HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: {len(ABC)}\r\n\r\n".encode()
+    client.send(data + ABC[:-5])
     assert not {"a", "b"} & set(shared.files())
     client.send(ABC[-5:])
     client.assert_responds(303)
@@ -58,8 +58,8 @@ def test_no_file_stands_there_before_the_form_is_whole(shared: Shared, client: C
 def test_a_form_that_breaks_off_leaves_nothing(shared: Shared, server: Harness, cut: int) -> None:
     before = open_descriptors()
     client = server.connect()
-    octets = f"POST /files/ HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: {len(ABC)}\r\n\r\n".encode()
-    client.send(octets + ABC[:cut])
+    data = f"POST /files/ HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: {len(ABC)}\r\n\r\n".encode()
+    client.send(data + ABC[:cut])
     client.close()
     assert open_descriptors() == before
     shared.assert_untouched()
@@ -111,7 +111,7 @@ def test_a_hostile_name_is_a_name(shared: Shared, client: Client) -> None:
 )
 def test_a_form_without_files_is_no_success(shared: Shared, client: Client, content: bytes) -> None:
     answer = submit(client, "/files/", content)
-    assert (answer.status, answer.content) == (400, b"there is no file in the form\n")
+    assert (answer.status, answer.content) == (400, b"the form contains no file\n")
     shared.assert_untouched()
 
 
@@ -201,7 +201,7 @@ def test_a_put_goes_where_a_post_does(shared: Shared, server: Harness) -> None:
 
 
 def test_the_readme_of_form_upload_names_its_limit() -> None:
-    text = (Path(__file__).parents[4] / "README.md").read_text()
+    text = (Path(__file__).parents[4] / "handlers" / "README.md").read_text()
     assert re.findall(r"up to ([0-9]+) files", text) == [str(MAX_FILES)]
 
 

@@ -1,4 +1,4 @@
-"""Listings: negotiation, order, the three formats, and names that would break out of each of them."""
+"""Listings: content negotiation, order, the three formats, and names that need escaping."""
 
 import gzip
 import json
@@ -41,7 +41,7 @@ HOSTILE = [
 
 
 class Given:
-    """Batches from memory, which say whether they were closed."""
+    """In-memory batches that record whether they were closed."""
 
     def __init__(self, *batches: list[Entry]) -> None:
         self._batches = iter(batches)
@@ -72,7 +72,7 @@ def written(*batches: list[Entry], accept: str = "", query: str = "", path: str 
 
 
 class Reader(HTMLParser):
-    """What a browser makes of a page: its tags, the links, and the text in each ``bdi``."""
+    """A parser for a page: collects its tags, its links, and the text of each ``bdi``."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class Reader(HTMLParser):
             self.names[-1] += data
 
 
-# Which format.
+# Content negotiation.
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_every_format_has_its_fields(accept: str, media: str) -> None:
     assert headers["Referrer-Policy"] == "same-origin"
 
 
-# In which order.
+# Order.
 
 
 def test_directories_come_first_and_then_names_as_people_count() -> None:
@@ -195,7 +195,7 @@ def test_the_natural_order() -> None:
     assert parse_order("sort=size&order=desc") == Order("size", True)
 
 
-# What is written.
+# Formats.
 
 
 def test_text_is_one_name_a_line() -> None:
@@ -273,7 +273,7 @@ def test_sizes_for_people(size: int, text: str) -> None:
     assert human_size(size) == text
 
 
-# Names that would break out.
+# Names that need escaping.
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -297,7 +297,7 @@ def test_a_hostile_name_is_a_name_in_every_format(name: str, suffix: str) -> Non
     assert lines[0].isprintable() or "\u202e" in lines[0]
 
 
-# In slices.
+# Steps.
 
 
 def test_reading_sorting_and_writing_take_steps() -> None:

@@ -1,4 +1,4 @@
-"""The entries that listings hold in memory for slow clients are bounded."""
+"""The number of entries that listings hold in memory for slow clients is limited."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from reactor.http11.target import Target
 
 
 class Batches:
-    """A directory of so many entries, in batches of ten, in no order."""
+    """A directory of ``count`` unsorted entries, in batches of ten."""
 
     def __init__(self, count: int) -> None:
         self.names = [f"n{number * 7919 % count:05d}" for number in range(count)]
@@ -26,7 +26,7 @@ class Batches:
             yield [Entry(name, False, 1, 0) for name in batch]
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing."""
 
 
 def listed(batches: Batches, budget: EntryBudget) -> Iterator[bytes]:
@@ -39,12 +39,12 @@ def listed(batches: Batches, budget: EntryBudget) -> Iterator[bytes]:
 def test_a_listing_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "MAX_SORTED", 50)
     batches, budget = Batches(200), EntryBudget()
-    octets = b""
+    data = b""
     for piece in listed(batches, budget):
         assert budget.used <= 50
-        octets += piece
+        data += piece
     assert budget.used == 0
-    names = octets.decode().split()
+    names = data.decode().split()
     assert sorted(names) == sorted(batches.names)
     assert names[:50] == sorted(batches.names[:50])
 

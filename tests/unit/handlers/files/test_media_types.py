@@ -1,4 +1,4 @@
-"""Media types: by the name where that is asked for; and which files are worth compressing."""
+"""Media types by file extension, and which files are compressed."""
 
 from contextlib import closing
 

@@ -1,4 +1,4 @@
-"""Files in a content coding: compressed on the way, or precompressed variants."""
+"""Files in a content coding: compressed on the fly, or precompressed variants."""
 
 import gzip
 import os
@@ -15,7 +15,7 @@ from tests.unit.handlers.files.shared import Shared, open_descriptors, request
 NOW = 1_700_000_000.0
 WRITTEN = NOW - 3600
 TEXT = b"the same words again and again, " * 100
-LONG = TEXT * 500  # 1.6 MB: it stays on the disk
+LONG = TEXT * 500  # 1.6 MB: too large for the cache
 
 
 def write(shared: Shared, name: str, content: bytes, when: float = WRITTEN) -> None:
@@ -95,7 +95,7 @@ def test_what_is_compressed_already_is_left_alone(
     assert "vary" not in answer.headers
 
 
-# What stands ready.
+# Precompressed variants.
 
 
 @pytest.mark.parametrize(

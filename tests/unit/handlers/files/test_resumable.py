@@ -1,4 +1,4 @@
-"""Resumable uploads: begun, interrupted, asked for their status, resumed, completed or cancelled."""
+"""Resumable uploads: start, interrupt, status, resume, complete, cancel."""
 
 import base64
 import errno
@@ -83,7 +83,7 @@ def test_what_was_replaced_is_told_at_the_end(server: Harness, method: str, stat
 
 
 def interim_of(client: Client) -> dict[str, str]:
-    """Return the fields of the interim response, the only octets sent so far."""
+    """Return the fields of the interim response, the only data sent so far."""
     head, end, rest = client.read().partition(b"\r\n\r\n")
     client.received = b""
     lines = head.decode().split("\r\n")
@@ -147,14 +147,17 @@ def test_without_the_field_an_upload_is_as_always(shared: Shared, server: Harnes
 def test_where_it_is_not_wanted_there_is_no_such_thing(shared: Shared) -> None:
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         answer = send(server.connect(), "PUT", "/files/new", b"abc", "Upload-Complete: ?0")
-        assert (answer.status, answer.content) == (400, b"an upload in parts is not taken here\n")
+        assert (answer.status, answer.content) == (
+            400,
+            b"resumable uploads are disabled (Upload-Complete: ?0)\n",
+        )
         shared.assert_untouched()
         answer = send(server.connect(), "PUT", "/files/new", b"abc", "Upload-Complete: ?1")
         assert (answer.status, answer.headers["location"]) == (201, "/files/new")
         assert request(server.connect(), "HEAD", "/uploads/x").status == 404
 
 
-# What does not go on.
+# Requests that cannot resume an upload.
 
 
 def test_an_offset_that_does_not_fit_is_409_and_told(shared: Shared, server: Harness) -> None:
@@ -311,11 +314,11 @@ def test_a_digest_is_of_the_whole(shared: Shared, server: Harness, last: bytes, 
     assert leftovers(shared) == 0
 
 
-# Found by attacks.
+# Regressions found by attack tests.
 
 
 def begin_chunked(server: Harness) -> tuple[Client, str]:
-    """Begin an upload of unknown length, with all of its octets but not its end."""
+    """Begin a chunked upload; send all of its data, but not the last chunk."""
     client = server.connect()
     client.send(
         b"PUT /files/new HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -357,9 +360,9 @@ def test_a_write_that_fails_in_the_middle_leaves_nothing_of_itself(
     pwrite = os.pwrite
     calls = iter(range(10))
 
-    def fail_in_the_middle(descriptor: int, octets: memoryview, offset: int) -> int:
+    def fail_in_the_middle(descriptor: int, data: memoryview, offset: int) -> int:
         if next(calls) == 0:
-            return pwrite(descriptor, octets[:2], offset)
+            return pwrite(descriptor, data[:2], offset)
         raise OSError(errno.ENOSPC, "planted")
 
     with monkeypatch.context() as patch:

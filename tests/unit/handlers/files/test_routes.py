@@ -1,4 +1,4 @@
-"""``GET /files/{name...}``, and which names nobody can reach, reading or writing."""
+"""``GET /files/{name...}``, and names that can be neither read nor written."""
 
 import os
 
@@ -55,7 +55,7 @@ OUT_OF_REACH = {
 
 @pytest.fixture
 def traps(shared: Shared) -> None:
-    """Put into the directory what must not be served."""
+    """Create files in the directory that must not be served."""
     (shared.path / "link").symlink_to(shared.outside / "file")
     (shared.path / "links").symlink_to(shared.outside)
     (shared.path / "dangling").symlink_to(shared.outside / "new")

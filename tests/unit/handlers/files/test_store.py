@@ -1,4 +1,4 @@
-"""The store: which names can be read and written, and that no path leaves the directory."""
+"""The store: names that can be read and written; no path leaves the directory."""
 
 import errno
 import os
@@ -117,7 +117,7 @@ def test_a_long_name_is_no_fault_of_the_server(shared: Shared, store: Store, len
 
 
 def test_a_long_path_of_short_names_is_found(shared: Shared, store: Store) -> None:
-    parts = ["d" * 100] * 60  # longer than the kernel takes at once
+    parts = ["d" * 100] * 60  # longer than PATH_MAX
     descriptor = os.open(shared.path, os.O_RDONLY)
     for part in parts:
         os.mkdir(part, dir_fd=descriptor)
@@ -130,7 +130,7 @@ def test_a_long_path_of_short_names_is_found(shared: Shared, store: Store) -> No
     assert read(store, name) == b"deep"
 
 
-# What is no regular file.
+# Other kinds of files.
 
 
 def link_to_file(shared: Shared) -> str:
@@ -237,7 +237,7 @@ def test_a_store_needs_a_directory(shared: Shared, tmp_path: Path, path: str) ->
         Store(tmp_path / path)
 
 
-# What the file system refuses.
+# File system errors.
 
 
 def test_a_file_that_may_not_be_read_is_403(shared: Shared, store: Store) -> None:

@@ -1,4 +1,4 @@
-"""Races: whatever is done to the directory while a name is opened, no octet leaves or gets outside."""
+"""Races: the directory changes while a path is opened; nothing outside is ever read or written."""
 
 import os
 import threading
@@ -12,11 +12,11 @@ from reactor.http11.errors import HTTPError
 from tests.support.in_process import Harness
 from tests.unit.handlers.files.shared import SECRET, Shared, no_descriptor_leaks, post, read, request, upload
 
-SWAPS = int(os.environ.get("SWAPS", "2000"))  # more of them find rarer races
+SWAPS = int(os.environ.get("SWAPS", "2000"))  # more swaps find rarer races
 
 
 class Swapper:
-    """Swaps a directory for a link that leads outside, and back."""
+    """Swaps a directory for a symbolic link to the outside, and back."""
 
     def __init__(self, shared: Shared) -> None:
         self.here = shared.path / "below"
@@ -47,7 +47,7 @@ def swapper(shared: Shared) -> Iterator[Swapper]:
 
 
 def outcome(function: Callable[[], object]) -> object:
-    """Return what a function returns, or the status with which it refuses."""
+    """Return the result of a function, or the status or text of its error."""
     try:
         return function()
     except HTTPError as error:
@@ -69,7 +69,7 @@ def test_a_thread_that_swaps_a_directory_never_gets_an_octet_out(store: Store, s
             seen.add(outcome(lambda: read(store, "below/file")))
         thread.join()
     assert seen <= {b"inside below", 404}
-    assert seen, "nothing was read meanwhile"
+    assert seen, "no read during the swaps"
 
 
 def test_a_thread_that_swaps_a_directory_never_gets_an_octet_in(
@@ -125,9 +125,9 @@ def test_a_file_that_becomes_a_link_is_not_followed(shared: Shared, swapper: Swa
         while thread.is_alive():
             seen.add(outcome(lambda: read(store, "file")))
         thread.join()
-    # A file that gets another name while it is read has another fingerprint, and may be another one.
-    assert seen <= {b"inside", 404, "the file was changed while it was sent"}
-    assert seen, "nothing was read meanwhile"
+    # Renaming a file while it is read changes its fingerprint, as replacing it would.
+    assert seen <= {b"inside", 404, "the file changed while it was being sent"}
+    assert seen, "no read during the swaps"
 
 
 def test_over_the_wire_a_swapped_directory_lets_nothing_out_or_in(shared: Shared) -> None:

@@ -1,4 +1,4 @@
-"""Uploads to the store: the old content or the new, never a part; and failed uploads leave nothing."""
+"""Uploads to the store: replacement is atomic, and failed uploads leave no files."""
 
 import errno
 import fcntl
@@ -18,7 +18,7 @@ MIB = 1 << 20
 
 
 def fail(number: int) -> Callable[..., int]:
-    """Return what stands in for a system call that fails."""
+    """Return a replacement for a system call that fails with this errno."""
 
     def call(*arguments: object, **more: object) -> int:
         raise OSError(number, os.strerror(number))
@@ -91,12 +91,12 @@ def test_a_kernel_that_takes_one_octet_at_a_time_still_gets_them_all(
 ) -> None:
     write = os.pwrite
     with monkeypatch.context() as patch:
-        patch.setattr(os, "pwrite", lambda descriptor, octets, at: write(descriptor, octets[:1], at))
+        patch.setattr(os, "pwrite", lambda descriptor, data, at: write(descriptor, data[:1], at))
         upload(store, "new", b"abcdef", b"ghi")
     assert read(store, "new") == b"abcdefghi"
 
 
-# Where nothing can be put.
+# Names that cannot be stored.
 
 
 @pytest.mark.parametrize("name", ["below", "missing/new", "missing/below/new"])
@@ -136,7 +136,7 @@ def test_a_temporary_file_that_somebody_removes_is_refused_and_not_a_fault(
     shared.assert_untouched()
 
 
-# Space.
+# Free space.
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_an_upload_that_would_leave_too_little_space_is_507(
 
 
 def filling_store(shared: Shared, room: int) -> Store:
-    """Make a store that may take so many octets before too little space is left."""
+    """Return a store with space for ``room`` bytes of uploads."""
 
     def free(descriptor: int) -> int:
         temporary = (path for path in shared.path.iterdir() if path.name.startswith(TEMPORARY_PREFIX))
@@ -172,7 +172,7 @@ def filling_store(shared: Shared, room: int) -> Store:
 
 
 def upload_piece_by_piece(store: Store, content: bytes, announced: int) -> None:
-    """Store content as it comes; of chunked content nothing is announced."""
+    """Store content in chunks; ``announced`` is 0 for a chunked body."""
     with closing(store.create("new", announced)) as sink:
         for start in range(0, len(content), 1 << 16):
             sink.write(content[start : start + (1 << 16)])
@@ -276,7 +276,7 @@ def test_a_temporary_file_that_cannot_be_locked_leaves_nothing_when_it_is_refuse
         try:
             store.create("file", 1).close()
         except (OSError, HTTPError):
-            pass  # to be refused is one answer; to do without the lock is another
+            pass  # raising an error is acceptable, and so is continuing without the lock
     shared.assert_untouched()
 
 
@@ -284,7 +284,7 @@ def test_a_temporary_file_that_cannot_be_locked_leaves_nothing_when_it_is_refuse
 
 
 def system_calls(monkeypatch: pytest.MonkeyPatch, store: Store) -> list[str]:
-    """Upload a file; return the calls that matter to its safety, in their order."""
+    """Upload a file; return its fsync and rename calls, in order."""
     calls: list[str] = []
     fsync, rename = os.fsync, os.rename
 

@@ -1,4 +1,4 @@
-"""PUT, POST and DELETE of files: what was created or replaced, under which conditions, and digests."""
+"""PUT, POST and DELETE of files: statuses, preconditions and digests."""
 
 import base64
 import hashlib
@@ -33,7 +33,7 @@ def etag(client: Client, path: str = "/files/file") -> str:
     return client.get(path).headers["etag"]
 
 
-# What was done.
+# Created or replaced.
 
 
 def test_put_says_whether_it_created_or_replaced(shared: Shared, client: Client) -> None:
@@ -67,7 +67,7 @@ def test_what_cannot_be_stored_is_refused(client: Client, method: str, path: str
 
 
 def test_a_directory_is_not_made_on_the_way(shared: Shared, client: Client) -> None:
-    assert send(client, "PUT", "/files/absent/new", b"x").content == b"its directory does not exist\n"
+    assert send(client, "PUT", "/files/absent/new", b"x").content == b"the parent directory does not exist\n"
     shared.assert_untouched()
 
 
@@ -114,10 +114,10 @@ def test_if_match_keeps_what_has_changed_from_being_lost(shared: Shared, client:
     for tag in (stale, '"other"', f"W/{etag(client)}"):
         answer = send(client, method, "/files/file", b"lost", f"If-Match: {tag}")
         assert answer.status == 412
-        assert answer.content == b"what stands there is not what the request expects\n"
+        assert answer.content == b"precondition failed: the file does not match the request's conditions\n"
         client = client.server.connect()
     assert (shared.path / "file").read_bytes() == b"changed meanwhile"
-    assert open_descriptors() == before + 6  # both ends of three connections more
+    assert open_descriptors() == before + 6  # both ends of three more connections
     answer = send(client, method, "/files/file", b"right", f"If-Match: {etag(client)}")
     assert answer.status in (201, 204)
     assert (shared.path / "file").exists() == (method != "DELETE")
@@ -152,7 +152,7 @@ def test_an_upload_that_cannot_begin_leaves_no_descriptor_of_its_directory(clien
 
 
 def test_a_condition_is_asked_again_before_anything_is_replaced(shared: Shared, client: Client) -> None:
-    """Two clients create one name at once: the first one that is whole has it."""
+    """Two clients create the same name concurrently: the first to complete wins."""
     head = b"PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nIf-None-Match: *\r\n\r\n"
     one, two = client.server.connect(), client.server.connect()
     one.send(head + b"1")
@@ -175,7 +175,7 @@ def test_what_changes_while_an_upload_comes_in_is_not_lost(shared: Shared, clien
     assert shared.files() == {**shared.original_files, "file": b"theirs"}
 
 
-# What cannot be stored as it is.
+# Unsupported representations.
 
 
 def test_a_part_of_a_file_cannot_be_put(shared: Shared, client: Client) -> None:
@@ -260,7 +260,7 @@ def test_a_digest_is_checked_however_the_content_is_cut(shared: Shared, client: 
 def test_what_is_complete_late_is_new_from_then_on(shared: Shared, client: Client) -> None:
     client.send(b"PUT /files/file HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
     [temporary] = set(shared.path.iterdir()) - {shared.path / "file", shared.path / "below"}
-    os.utime(temporary, (1000, 1000))  # as if its octets had come long ago
+    os.utime(temporary, (1000, 1000))  # as if its data had arrived long ago
     client.send(b"0\r\n\r\n")
     client.assert_responds(204)
     assert (shared.path / "file").stat().st_mtime > 1_700_000_000

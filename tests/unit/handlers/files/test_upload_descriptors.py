@@ -1,4 +1,4 @@
-"""No descriptor stays open when the file system refuses to remove a temporary file."""
+"""No descriptor is leaked if a temporary file cannot be removed."""
 
 import errno
 import fcntl
@@ -14,7 +14,7 @@ from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read
 
 @pytest.fixture
 def cannot_remove(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Have every removal fail; return what was to be removed."""
+    """Make every unlink fail; return the list of names it is called with."""
     asked: list[object] = []
 
     def unlink(path: object, *, dir_fd: int | None = None) -> None:

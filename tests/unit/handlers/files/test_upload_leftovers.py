@@ -1,4 +1,4 @@
-"""Leftovers of killed processes are removed at the start, and nothing else is."""
+"""Temporary files of killed processes are removed at start, and no other files."""
 
 import fcntl
 import os
@@ -16,7 +16,7 @@ from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, read
 
 
 def leave(directory: Path, name: str = f"{TEMPORARY_PREFIX}1-1") -> Path:
-    """Leave what a killed process leaves: a file that nobody has locked."""
+    """Create an unlocked temporary file, as a killed process leaves it."""
     (directory / name).write_bytes(b"part")
     return directory / name
 
@@ -88,7 +88,7 @@ def test_a_directory_that_is_called_like_a_leftover_is_no_file(shared: Shared, s
 
 
 def remove_chain(path: Path) -> None:
-    """Remove a directory "d" that has a directory "d", and so on, and the files in the last one."""
+    """Remove nested directories, all called "d", and the files in the innermost."""
     directory = os.open(path, os.O_RDONLY)
     while "d" in os.listdir(directory):
         directory = enter(directory, "d")
@@ -101,7 +101,7 @@ def remove_chain(path: Path) -> None:
 
 
 def enter(directory: int, name: str) -> int:
-    """Open a directory in another one, which is closed."""
+    """Open a subdirectory, and close the directory."""
     try:
         return os.open(name, os.O_RDONLY, dir_fd=directory)
     finally:
@@ -110,7 +110,7 @@ def enter(directory: int, name: str) -> int:
 
 @pytest.fixture
 def little_depth() -> Iterator[int]:
-    """Let calls go no deeper than a little, and few files be open at once; return more than both."""
+    """Lower the recursion limit and the open-file limit; return a number above both."""
     recursion, files = sys.getrecursionlimit(), resource.getrlimit(resource.RLIMIT_NOFILE)
     sys.setrecursionlimit(250)
     resource.setrlimit(resource.RLIMIT_NOFILE, (250, files[1]))
@@ -129,5 +129,5 @@ def test_leftovers_are_found_however_deep_they_are(shared: Shared, store: Store,
     try:
         assert store.remove_leftovers() == 1
         assert store.remove_leftovers() == 0
-    finally:  # too deep for what tidies up after the tests
+    finally:  # too deep for the cleanup of tmp_path
         remove_chain(shared.path)

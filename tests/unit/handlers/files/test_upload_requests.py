@@ -1,4 +1,4 @@
-"""Uploads over the wire, ``POST /files/{name...}``: complete or not at all, and refusals with a reason."""
+"""POST /files/{name...}: uploads are stored completely or not at all; errors state a reason."""
 
 import errno
 import os
@@ -28,12 +28,12 @@ def test_an_upload_is_on_the_disk_before_its_answer(shared: Shared, client: Clie
         pytest.param("X-Nothing: 1", b"", b"", id="no content at all"),
     ],
 )
-@pytest.mark.parametrize("by_octet", [False, True], ids=["whole", "octet by octet"])
+@pytest.mark.parametrize("byte_by_byte", [False, True], ids=["whole", "octet by octet"])
 def test_an_upload_may_be_framed_in_any_way(
-    shared: Shared, client: Client, line: str, body: bytes, content: bytes, by_octet: bool
+    shared: Shared, client: Client, line: str, body: bytes, content: bytes, byte_by_byte: bool
 ) -> None:
-    octets = f"POST /files/file HTTP/1.1\r\nHost: test\r\n{line}\r\n\r\n".encode() + body
-    for piece in [octets[i : i + 1] for i in range(len(octets))] if by_octet else [octets]:
+    data = f"POST /files/file HTTP/1.1\r\nHost: test\r\n{line}\r\n\r\n".encode() + body
+    for piece in [data[i : i + 1] for i in range(len(data))] if byte_by_byte else [data]:
         client.send(piece)
     client.assert_responds(201)
     assert shared.files() == {**shared.original_files, "file": content}
@@ -45,8 +45,8 @@ def test_readers_see_old_or_new_content_but_never_a_part(
 ) -> None:
     reader = server.connect()
     client.send(b"POST /files/file HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n")
-    for octet in b"brand new"[:-1]:
-        client.send(bytes([octet]))
+    for byte in b"brand new"[:-1]:
+        client.send(bytes([byte]))
         assert reader.get("/files/file").content == b"inside"
         assert (shared.path / "file").read_bytes() == b"inside"
     client.send(b"w")
@@ -130,7 +130,7 @@ def test_without_a_store_there_are_no_files(shared: Shared) -> None:
     shared.assert_untouched()
 
 
-# Uploads that break off.
+# Interrupted uploads.
 
 
 def vanish(client: Client) -> None:
@@ -183,7 +183,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(
 def test_a_disk_that_fails_is_told_and_leaves_nothing(
     shared: Shared, server: Harness, monkeypatch: pytest.MonkeyPatch, number: int, status: int
 ) -> None:
-    def write(descriptor: int, octets: bytes, offset: int) -> int:
+    def write(descriptor: int, data: bytes, offset: int) -> int:
         raise OSError(number, os.strerror(number))
 
     before = open_descriptors()
@@ -233,12 +233,12 @@ def test_all_kinds_of_requests_many_times_leak_nothing(shared: Shared, server: H
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("/files/.hidden", "names that begin with a dot are not shared"),
-        ("/files/.directory/new", "names that begin with a dot are not shared"),
-        ("/files/a%5Cb", "a name has no backslash, and no NUL"),
-        ("/files/below//new", "a file needs a name, without a slash at its end"),
-        ("/files/" + "n" * 256, "a name is over 255 octets"),
-        ("/files/" + "%C3%A9" * 128, "a name is over 255 octets"),
+        ("/files/.hidden", "names that begin with a dot are not allowed"),
+        ("/files/.directory/new", "names that begin with a dot are not allowed"),
+        ("/files/a%5Cb", "invalid file name: it contains a backslash or NUL"),
+        ("/files/below//new", "missing file name, or empty path segment (expected NAME or DIRECTORY/NAME)"),
+        ("/files/" + "n" * 256, "file name too long: 256 bytes (limit: 255)"),
+        ("/files/" + "%C3%A9" * 128, "file name too long: 256 bytes (limit: 255)"),
     ],
 )
 def test_a_name_that_cannot_be_is_told_why(client: Client, path: str, reason: str) -> None:

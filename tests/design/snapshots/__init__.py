@@ -1,0 +1,42 @@
+"""Snapshots of the texts that users read, so that a change of wording is reviewed on purpose.
+
+    help.txt        the output of --help, 100 columns wide
+    messages.txt    every log message and every error message of the product, by file
+
+``python -m tests.design.snapshots`` writes both; tests/design/test_snapshots.py compares them.
+"""
+
+import os
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from unittest.mock import patch
+
+from reactor.cli.options import make_parser
+from tests.design.snapshots.messages import messages_of
+from tests.design.sources import read_sources
+
+FOLDER = Path(__file__).parent
+COMMAND = "python -m tests.design.snapshots"
+
+
+@cache
+def help_text() -> str:
+    """Return the output of --help."""
+    with patch.dict(os.environ, COLUMNS="100", PYTHON_COLORS="0"):
+        return make_parser().format_help()
+
+
+@cache
+def message_text() -> str:
+    """Return all messages, one a line, with the file and the kind of each."""
+    return "".join(f"{message}\n" for message in messages_of(read_sources("reactor", "handlers")))
+
+
+SNAPSHOTS: dict[str, Callable[[], str]] = {"help.txt": help_text, "messages.txt": message_text}
+
+
+def write_snapshots(folder: Path = FOLDER) -> None:
+    """Write all snapshots."""
+    for name, text in SNAPSHOTS.items():
+        (folder / name).write_text(text(), encoding="utf-8")
