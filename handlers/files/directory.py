@@ -72,7 +72,7 @@ class Entries:
             if not self._is_visible(name):
                 return None
             status = found.stat(follow_symlinks=False)
-        except (UnicodeDecodeError, OSError):  # OSError: removed meanwhile, or permission denied
+        except (UnicodeDecodeError, OSError):  # OSError: the file has been removed, or permission is denied
             return None
         is_directory = stat.S_ISDIR(status.st_mode)
         if not is_directory and not stat.S_ISREG(status.st_mode):

@@ -37,7 +37,7 @@ def download(store: Store, request: Request, name: str) -> Response:
 
 
 def _prefer_variant(request: Request, found: Representation, store: Store, name: str) -> Representation:
-    """Return the precompressed variant that the client prefers, or the file if there is none."""
+    """Return the precompressed variant that the client prefers, or else the file."""
     accepted = request.headers.get("accept-encoding")
     if not accepted or not found.metadata.compressible:
         return found
@@ -72,7 +72,7 @@ def _vary(metadata: FileMetadata) -> Fields:
 
 
 def _partial(found: Representation, parts: list[range]) -> Response:
-    """Return 206 with these parts; raise HTTPError(416) if there are none."""
+    """Return 206 with these parts; raise HTTPError(416) for an empty list."""
     metadata = found.metadata
     if not parts:
         reason = f"range not satisfiable: the file has {metadata.size} bytes"

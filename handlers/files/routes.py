@@ -91,7 +91,7 @@ class Files:
         return redirect_to_slash(request)
 
     def _page_of(self, request: Request, name: str) -> Response | None:
-        """Return the response with a directory's index.html; None if there is no such file."""
+        """Return the response with a directory's index.html; None without one."""
         try:
             return download(self._store, request, name + PAGE)
         except HTTPError as error:

@@ -22,7 +22,7 @@ ReadText = Callable[[argparse.Action, str], object]
 
 def config_path(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> str | None:
     """Return the path of the file that the command line or the environment names, None for no file."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     parser.add_argument("--config", default=environment.get("REACTOR_CONFIG"))
     try:
         path: str | None = parser.parse_known_args(arguments)[0].config

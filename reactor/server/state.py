@@ -111,6 +111,7 @@ class State(Enum):
 for index, state in enumerate(State):
     state.index = index
     state.successors = tuple(State[name] for name in state.successor_names)
+del index, state
 
 
 def table() -> str:

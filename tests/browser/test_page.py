@@ -133,7 +133,7 @@ def test_files_with_hostile_names_can_be_downloaded(
 
 
 def contents(path: Path) -> bytes:
-    """Return the content of a file; b"" if it was renamed meanwhile."""
+    """Return the content of a file; b"" if it has been renamed."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

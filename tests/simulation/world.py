@@ -86,7 +86,7 @@ class World:
         self.trace = trace
         self.now = 1000.0
         self.turn = 0
-        self.over = False  # nothing is planned, nothing is ready, and there are no deadlines
+        self.over = False  # nothing is planned or ready, and no deadline is set
         self.weather = {kind: self.random.choice(levels) for kind, levels in LEVELS.items()}
         # For whom the server is working, by the client's name; "" for the server itself.
         self.current = ""

@@ -106,11 +106,11 @@ FAULTY = {
         [row(shown_by="`tests/unit/server/test_refusals.py::test_a`")],
         "the test does not exist",
     ),
-    "a function that is no test": (
+    "a function, but not a test": (
         [row(shown_by="`tests/unit/server/test_refusals.py::head`")],
         "not the name of a test",
     ),
-    "a file that is no test": (
+    "a file without tests": (
         [row(shown_by="`tests/support/in_process.py::test_a`")],
         "not the name of a test",
     ),

@@ -87,6 +87,8 @@ def test_a_missing_file_is_reported_in_one_line(tmp_path: Path, capsys: pytest.C
         (["--port", "1", "--config=a", "dir"], {}, "a"),
         ([], {"REACTOR_CONFIG": "b"}, "b"),
         (["--config", "a"], {"REACTOR_CONFIG": "b"}, "a"),
+        (["--conf", "a"], {}, "a"),
+        (["--confi=a", "--cors"], {}, "a"),
         (["--config"], {}, None),
     ],
 )
