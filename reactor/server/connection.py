@@ -349,12 +349,10 @@ class Connection(EventHandler, ConnectionHooks):
         """Answer a request whose body is complete."""
         request_body.finish()
         self._respond(request_body.request, request_body.handler)
-        if self._request_body is not None:  # None if the handler has closed this connection
-            self._request_body = None
-            request_body.close()
+        self._close_request_body()
 
     def _close_request_body(self) -> None:
-        if self._request_body is not None:
+        if self._request_body is not None:  # None if a handler has closed this connection
             request_body, self._request_body = self._request_body, None
             request_body.close()
 
