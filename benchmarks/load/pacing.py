@@ -21,24 +21,24 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from math import inf
 
-from benchmarks.load.clients import Load, Requester
+from benchmarks.load.clients import ClientGroup, Pace, Requester
 from reactor.event_handler import EventHandler
 
 WAVE = 64  # connections opened at the same time: less than any server's backlog
 
 
-class FirstRequests:
+class FirstRequests(Pace):
     """Connects requesters in waves, and sends one request on each."""
 
-    def __init__(self, load: Load, requesters: Iterable[Requester]) -> None:
-        self._load = load
+    def __init__(self, group: ClientGroup, requesters: Iterable[Requester]) -> None:
+        self._group = group
         self._others = deque(requesters)
         self._awaited = set(self._others)
         self.established = 0
 
     @property
     def done(self) -> bool:
-        """True when no requester waits for its first response any more."""
+        """True when no requester waits for its response any more."""
         return not self._awaited
 
     def start(self) -> None:
@@ -47,19 +47,21 @@ class FirstRequests:
             self._start_next()
 
     def on_free(self, requester: Requester) -> None:
-        """Send the first request; after its response, start the next requester."""
+        """Send the request; after its response, start the next requester."""
         if not requester.was_answered:
-            requester.send_requests(self._load.clock())
+            requester.send_requests(self._group.clock())
         elif requester in self._awaited:
-            self._awaited.remove(requester)
             self.established += 1
-            self._start_next()
+            self._finish(requester)
 
     def on_lost(self, requester: Requester) -> None:
         """Give up a requester that does not reconnect."""
         if not requester.reconnects and requester in self._awaited:
-            self._awaited.remove(requester)
-            self._start_next()
+            self._finish(requester)
+
+    def _finish(self, requester: Requester) -> None:
+        self._awaited.remove(requester)
+        self._start_next()
 
     def _start_next(self) -> None:
         if self._others:
@@ -70,13 +72,11 @@ class FirstRequests:
                 requester.connect_later(0)
 
 
-class ClosedLoop:
+class ClosedLoop(Pace):
     """Sends ``depth`` requests per connection, and the next ones when all have responses."""
 
-    def __init__(self, load: Load, requesters: Sequence[Requester], depth: int = 1) -> None:
-        self._load = load
-        self._requesters = requesters
-        self._depth = depth
+    def __init__(self, group: ClientGroup, requesters: Sequence[Requester], depth: int = 1) -> None:
+        self._group, self._requesters, self._depth = group, requesters, depth
 
     def start(self) -> None:
         """Send requests on all free connections."""
@@ -86,44 +86,51 @@ class ClosedLoop:
 
     def on_free(self, requester: Requester) -> None:
         """Send the next requests."""
-        requester.send_requests(self._load.clock(), self._depth)
-
-    def on_lost(self, requester: Requester) -> None:
-        """Do nothing; the requester reconnects."""
+        requester.send_requests(self._group.clock(), self._depth)
 
 
-class OpenLoop(EventHandler):
-    """Sends requests on schedule, on the free connections in turn."""
+class OpenLoop(EventHandler, Pace):
+    """Sends requests on schedule, on the free connections in turn: ``total``, or until ``end`` is called."""
 
-    def __init__(self, load: Load, requesters: Sequence[Requester], rate: float, seconds: float) -> None:
+    def __init__(
+        self, group: ClientGroup, requesters: Sequence[Requester], rate: float, total: float = inf
+    ) -> None:
         super().__init__()
-        self._load = load
+        self._group = group
         self._rate = rate
-        self._start = load.clock()
+        self._start = group.clock()
         self._free = deque(each for each in requesters if each.connected and not each.pending)
-        self.total = max(1, round(rate * seconds))
+        self.total = total
         self.sent = 0
 
     @property
     def done(self) -> bool:
         """True when all requests were sent and have responses."""
-        return self.sent == self.total and not self._load.pending
+        return self.sent >= self.total and not self._group.pending
 
     def start(self) -> None:
         """Send the first request."""
         self._send_due()
 
     def due(self, number: int) -> float:
-        """Return the due time of a request (time of the load's clock)."""
+        """Return the due time of a request (time of the group's clock)."""
         return self._start + number / self._rate
 
-    def on_deadline(self) -> None:
-        """Send the due requests."""
-        self._send_due()
+    def end(self) -> None:
+        """Send no requests but those that are due already."""
+        elapsed = self._group.clock() - self._start
+        self.total = min(self.total, int(elapsed * self._rate) + 1)
 
-    def on_failure(self) -> None:
-        """Abort the whole run after an exception."""
-        self._load.failed = True
+    def stop(self) -> None:
+        """Count the requests that were never sent as lost."""
+        self._group.reactor.remove(self)
+        self.end()
+        now = self._group.clock()
+        while self.sent < self.total:
+            self._group.tally.lost(max(0.0, now - self.due(self.sent)), "timeout")
+            self.sent += 1
+
+    # Called by the requesters and by the reactor.
 
     def on_free(self, requester: Requester) -> None:
         """Send a queued request, or add the connection to the free ones."""
@@ -135,24 +142,24 @@ class OpenLoop(EventHandler):
         if requester in self._free:
             self._free.remove(requester)
 
-    def stop(self) -> None:
-        """Count the requests that were never sent as lost."""
-        self._load.reactor.remove(self)
-        now = self._load.clock()
-        for number in range(self.sent, self.total):
-            self._load.tally.lost(max(0.0, now - self.due(number)))
-        self.sent = self.total
+    def on_deadline(self) -> None:
+        """Send the due requests."""
+        self._send_due()
+
+    def on_failure(self) -> None:
+        """Abort the whole run after an exception."""
+        self._group.on_failure()
 
     def _send_due(self) -> None:
         """Send due requests while a connection is free; set the deadline for the next."""
-        now = self._load.clock()
+        now = self._group.clock()
         # Sending may fail and change the free connections.
         while self._free and self.sent < self.total and (due := self.due(self.sent)) <= now:
             self.sent += 1
             self._free.popleft().send_requests(due)
         waits = self._free and self.sent < self.total
         self.deadline = self.due(self.sent) if waits else inf
-        self._load.reactor.refresh(self)
+        self._group.reactor.refresh(self)
 
 
 # The selector of an open loop.

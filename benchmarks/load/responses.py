@@ -1,7 +1,7 @@
-"""A response parser for the load generator: bytes in, and for each response whether it is correct.
+"""A response parser for the load generator: bytes in, and for each response what is wrong with it.
 
     feed(data)                add received data
-    next_response(expected)   True: correct, False: wrong, None: incomplete
+    next_response(expected)   "": correct; "503", "wrong body": a failure; None: incomplete
 
 Parsed heads are cached, to keep the client fast. Bodies are compared as they arrive and not stored. Only
 bodies with Content-Length are supported (RFC 9112, 6.3, rules 1 and 6).
@@ -71,37 +71,43 @@ class HeadCache(dict[bytes, Head]):
 class ResponseReader:
     """Parses the responses on one connection."""
 
-    __slots__ = ("_at", "_buffer", "_head_cache", "_right", "head")
+    __slots__ = ("_at", "_buffer", "_head", "_head_cache", "_same")
 
     def __init__(self, head_cache: HeadCache) -> None:
         self._head_cache = head_cache
         self._buffer = b""
-        self.head: Head | None = None  # of the current or last response
+        self._head = Head(0, 0, False)  # of the current or last response
         self._at = -1  # bytes of the body received; -1 before the head is complete
-        self._right = True
+        self._same = True  # whether the body is the expected one so far
+
+    @property
+    def closes(self) -> bool:
+        """Whether the server closes the connection after the last response."""
+        return self._head.closes
 
     def feed(self, data: bytes) -> None:
         """Add received data."""
         self._buffer = self._buffer + data if self._buffer else data
 
-    def next_response(self, expected: bytes | None) -> bool | None:
-        """Return whether the next response is correct; None while it is incomplete. Raises ResponseError.
+    def next_response(self, expected: bytes | None) -> str | None:
+        """Return what is wrong with the next response; None while it is incomplete. Raises ResponseError.
 
-        It is correct if its status is 2xx and its body is as expected (None: any body).
+        It is correct ("") if its status is 2xx and its body is as expected (None: any body).
         """
         if self._at < 0 and not self._begin():
             return None
-        assert self.head is not None
-        at, length = self._at, self.head.length
+        at, length = self._at, self._head.length
         data = self._buffer[: length - at]
         self._buffer = self._buffer[length - at :]
         self._at = after = at + len(data)
         if expected is not None and data != expected[at:after]:
-            self._right = False
+            self._same = False
         if after < length:
             return None
         self._at = -1
-        return self._right and self.head.right and (expected is None or length == len(expected))
+        if not self._head.right:
+            return str(self._head.status)
+        return "" if self._same and (expected is None or length == len(expected)) else "wrong body"
 
     def _begin(self) -> bool:
         """Parse the head and remove it from the buffer; return False while it is incomplete."""
@@ -110,7 +116,7 @@ class ResponseReader:
             if len(self._buffer) > MAX_HEAD:
                 raise ResponseError(f"response head too large: more than {MAX_HEAD:,} bytes")
             return False
-        self.head = self._head_cache[self._buffer[:end]]
+        self._head = self._head_cache[self._buffer[:end]]
         self._buffer = self._buffer[end:]
-        self._at, self._right = 0, True
+        self._at, self._same = 0, True
         return True

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.load import process, wrk
-from benchmarks.load.client_group import max_open_files
 from benchmarks.load.round import Job
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.config import Config, ShowProgress, only_peers, select_peers
 from benchmarks.runner.interleaved import Rounds, RunningPeer, running_peers
 from benchmarks.servers.peers import PEERS
+from benchmarks.servers.process import raise_open_file_limit
 from benchmarks.servers.verify import verify
 from benchmarks.servers.workloads import HOT
 
@@ -44,7 +44,7 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
 
 def possible(sizes: Sequence[int], run: Run) -> list[int]:
     """Return the sizes that the open-file limit allows; record the others as skipped."""
-    files = max_open_files()
+    files = raise_open_file_limit()
     for size in sizes:
         if size + SPARE > files:
             run.skipped[f"{size:,} connections"] = f"open-file limit too low: {files:,} (ulimit -n)"

@@ -37,13 +37,13 @@ STORED_AS = "upload-"
 def jobs(seconds: float, large: int, stored: int) -> dict[str, Job]:
     """Return one job per situation, by its name; file sizes are in bytes."""
     alone = replace(CALM, seconds=seconds)
-    downloads = replace(alone, downloads=DOWNLOADING, download=f"/files/{NAME}", download_size=large)
-    upload = f"/files/{STORED_AS}"
+    downloads = [("GET", f"/files/{NAME}", large)] * DOWNLOADING
+    uploads = [("POST", f"/files/{STORED_AS}{number}", stored) for number in range(UPLOADING)]
     return {
         "alone": alone,
-        "during downloads": downloads,
-        "during uploads": replace(alone, uploads=UPLOADING, upload=upload, upload_size=stored),
-        "during both": replace(downloads, uploads=UPLOADING, upload=upload, upload_size=stored),
+        "during downloads": replace(alone, transfers=downloads),
+        "during uploads": replace(alone, transfers=uploads),
+        "during both": replace(alone, transfers=downloads + uploads),
     }
 
 
@@ -71,7 +71,7 @@ def measure_one(
     for number, peer in rounds.in_order(list(servers)):
         show_progress(f"small requests {name}, round {number} of {config.rounds}: {peer}")
         with rounds.skip_on_error(peer):
-            if job.uploads and UPLOADS not in PEERS[peer].serves:
+            if UPLOADS not in PEERS[peer].serves and any(method == "POST" for method, _, _ in job.transfers):
                 raise process.LoadError(PEERS[peer].why_not)
             try:
                 run.samples.append(process.measure(servers[peer], job, QUESTION, name, number))

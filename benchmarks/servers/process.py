@@ -52,12 +52,21 @@ def pin_to_core(core: int) -> None:
             pass  # the core is not available
 
 
+def raise_open_file_limit() -> int:
+    """Raise the open-file limit of this process to the hard limit; return it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else 1 << 20
+
+
 class RunningServer:
     """A running server."""
 
     host = HOST
 
-    def __init__(self, peer: Peer, port: int, process: "subprocess.Popen[bytes]", directory: Path) -> None:
+    def __init__(
+        self, peer: Peer, port: int, process: "subprocess.Popen[bytes]", directory: Path, stderr_path: Path
+    ) -> None:
         # Imported here, so that the command line can report that psutil is missing.
         import psutil
 
@@ -65,6 +74,7 @@ class RunningServer:
         self.port = port
         self.directory = directory  # served by it
         self.pid = process.pid
+        self._stderr_path = stderr_path
         self._process = process
         self._psutil = psutil.Process(process.pid)
 
@@ -105,6 +115,14 @@ class RunningServer:
     def resident(self) -> int:
         """Return the resident memory of all its processes, in bytes; shared pages count repeatedly."""
         return sum(int(process.memory_info().rss) for process in self._running())
+
+    def descriptors(self) -> int:
+        """Return the number of open file descriptors of its main process."""
+        return int(self._psutil.num_fds())
+
+    def log(self) -> str:
+        """Return what the server has written to its standard error output."""
+        return self._stderr_path.read_text(errors="replace")
 
     def _running(self) -> "Iterator[psutil.Process]":
         import psutil
@@ -148,8 +166,8 @@ class RunningServer:
             connection.close()
         return True
 
-    def end(self) -> None:
-        """Terminate the server, then kill all its processes."""
+    def end(self) -> int:
+        """Terminate the server, then kill all its processes; return the exit code of the main process."""
         import psutil
 
         processes = self.processes()
@@ -164,29 +182,31 @@ class RunningServer:
         # The process group also includes processes started just now.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
         psutil.wait_procs(processes, STOP_TIMEOUT)
+        return self._process.wait()
 
 
 @contextmanager
 def run_server(
-    adapter: Adapter, directory: Path | None = None, options: Sequence[str] = ()
+    adapter: Adapter, directory: Path | None = None, options: Sequence[str] = (), open_files: int = 0
 ) -> Iterator[RunningServer]:
     """Run a server on the server's core, serving a directory (None: an empty one).
 
-    ``options`` are added to its command line. Raises StartError.
+    ``options`` are added to its command line; ``open_files`` is its ulimit -n, if not 0. Raises StartError.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
         shared = directory or Path(scratch) / "shared"
         shared.mkdir(exist_ok=True)
-        server = _start(adapter, shared, Path(scratch), options)
+        server = _start(adapter, shared, Path(scratch), options, open_files)
         try:
             yield server
         finally:
             server.end()
 
 
-def _start(adapter: Adapter, directory: Path, scratch: Path, options: Sequence[str]) -> RunningServer:
+def _start(
+    adapter: Adapter, directory: Path, scratch: Path, options: Sequence[str], open_files: int
+) -> RunningServer:
     reason = adapter.missing()
     if reason is not None:
         raise StartError(reason)
@@ -195,14 +215,15 @@ def _start(adapter: Adapter, directory: Path, scratch: Path, options: Sequence[s
         port = free_port()
         command = adapter.command(port, directory, scratch, options)
         peer = Peer(adapter.name, adapter.version(), shlex.join(command))
-        server = RunningServer(peer, port, _popen(command, stderr_path), directory)
+        process = _popen(command, stderr_path, open_files)
+        server = RunningServer(peer, port, process, directory, stderr_path)
         try:
             server.wait_until_started()
         except BaseException as error:
             server.end()
             if not isinstance(error, StartError):
                 raise
-            reason = f"{error}{_last_line(stderr_path)}"
+            reason = f"{error}{_last_line(server.log())}"
         else:
             return server
     raise StartError(f"{adapter.name} did not start: {reason}")
@@ -214,14 +235,15 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _popen(command: Sequence[str], stderr_path: Path) -> "subprocess.Popen[bytes]":
+def _popen(command: Sequence[str], stderr_path: Path, open_files: int) -> "subprocess.Popen[bytes]":
     """Start a process in its own group; on Linux it is terminated when this process ends."""
     libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def prepare() -> None:
         pin_to_core(SERVER_CORE)
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        raise_open_file_limit()
+        if open_files:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
         if libc is not None:
             libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -237,7 +259,6 @@ def _popen(command: Sequence[str], stderr_path: Path) -> "subprocess.Popen[bytes
         )
 
 
-def _last_line(stderr_path: Path) -> str:
-    lines = stderr_path.read_text(errors="replace").split("\n")
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+def _last_line(log: str) -> str:
+    last = next((line.strip() for line in reversed(log.split("\n")) if line.strip()), "")
     return f": {last}" if last else ""

@@ -3,8 +3,7 @@
 import socket
 from types import TracebackType
 
-from benchmarks.load.clients import Load, Requester, RequestTemplate
-from benchmarks.load.pacing import ClosedLoop, FirstRequests, OpenLoop
+from benchmarks.load.clients import ClientGroup, Pace, Requester
 from reactor.event_handler import Interest
 from tests.support.in_process import Clock, EagerSelector
 
@@ -39,14 +38,12 @@ class Stage:
     """Connected requesters, and the other ends of their connections."""
 
     def __init__(
-        self, connections: int, template: RequestTemplate | None = None, kind: type[Requester] = Requester
+        self, connections: int, request: bytes = REQUEST, expected: bytes = b"abc", once: bool = False
     ) -> None:
         self.clock = Clock()
-        self.load = Load(
-            template or RequestTemplate(REQUEST, b"abc"), ("127.0.0.1", 0), EagerSelector(), self.clock
-        )
+        self.group = ClientGroup(("127.0.0.1", 0), request, expected, EagerSelector(), self.clock)
         self.far: list[FarEnd] = []
-        self.requesters = [self._connect(kind) for _ in range(connections)]
+        self.requesters = [self._connect(once) for _ in range(connections)]
 
     def __enter__(self) -> "Stage":
         return self
@@ -61,28 +58,28 @@ class Stage:
             requester.disconnect()
         for end in self.far:
             end.sock.close()
-        self.load.reactor.close()
+        self.group.reactor.close()
 
-    def _connect(self, kind: type[Requester]) -> Requester:
+    def _connect(self, once: bool) -> Requester:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
         self.far.append(FarEnd(theirs))
-        requester = kind(self.load)
+        requester = Requester(self.group, once)
         requester.handle, requester.connected, requester.interest = ours, True, Interest.READ
-        self.load.reactor.register(requester)
+        self.group.reactor.register(requester)
         return requester
 
-    def begin(self, pace: FirstRequests | ClosedLoop | OpenLoop) -> None:
+    def begin(self, pace: Pace) -> None:
         """Set and start a pace."""
-        self.load.pace = pace
+        self.group.pace = pace
         pace.start()
         self.turn()
 
     def turn(self) -> None:
         """Run the event loop until nothing more happens."""
         for _ in range(5):
-            self.load.reactor.turn()
+            self.group.reactor.turn()
 
     def respond(self, data: bytes = answer()) -> int:
         """Respond to all pending requests, and run the event loop; return the number of requests."""

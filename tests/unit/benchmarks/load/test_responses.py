@@ -6,29 +6,29 @@ from benchmarks.load.responses import MAX_CACHED_HEADS, MAX_HEAD, HeadCache, Res
 from tests.unit.benchmarks.load.load_server import answer
 
 
-def verdicts(data: bytes, expected: bytes | None, piece: int = 1 << 20) -> list[bool]:
+def verdicts(data: bytes, expected: bytes | None, piece: int = 1 << 20) -> list[str]:
     """Parse responses from data that arrives in pieces."""
     answers, found = ResponseReader(HeadCache()), []
     for start in range(0, len(data), piece):
         answers.feed(data[start : start + piece])
-        while (right := answers.next_response(expected)) is not None:
-            found.append(right)
+        while (failure := answers.next_response(expected)) is not None:
+            found.append(failure)
     return found
 
 
 @pytest.mark.parametrize("piece", [1, 2, 7, 1000])
 def test_answers_are_told_apart_however_they_come(piece: int) -> None:
     data = answer(b"abc") + answer(b"abd") + answer(b"") + answer(b"abc", status=b"404 Not Found")
-    assert verdicts(data + answer(b"abc"), b"abc", piece) == [True, False, False, False, True]
+    assert verdicts(data + answer(b"abc"), b"abc", piece) == ["", "wrong body", "wrong body", "404", ""]
 
 
 @pytest.mark.parametrize("content", [b"ab", b"abcd", b"xbc", b"abx"])
 def test_content_that_is_not_the_expected_one_is_wrong(content: bytes) -> None:
-    assert verdicts(answer(content), b"abc", 1) == [False]
+    assert verdicts(answer(content), b"abc", 1) == ["wrong body"]
 
 
 def test_any_content_is_right_when_none_is_expected() -> None:
-    assert verdicts(answer(b"abc") + answer(b"", status=b"204 No Content"), None) == [True, True]
+    assert verdicts(answer(b"abc") + answer(b"", status=b"204 No Content"), None) == ["", ""]
 
 
 def test_an_answer_that_is_not_whole_is_none() -> None:

@@ -9,7 +9,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.load import process, wrk
 from benchmarks.load.process import LoadError
-from benchmarks.load.round import Job, RequestSpec
+from benchmarks.load.round import Job
 from benchmarks.questions import concurrency
 from benchmarks.results.samples import Run
 from benchmarks.runner.config import Config, only_peers, select_peers
@@ -80,7 +80,7 @@ def test_a_sample_says_what_was_measured(server: RunningServer) -> None:
 
 
 def test_an_open_loop_says_what_it_meant_to_send(server: RunningServer) -> None:
-    sample = process.measure(server, Job(8, 0.2, rate=500), "question", spec=RequestSpec("/echo/x", None))
+    sample = process.measure(server, Job(8, 0.2, 500, target="/echo/x", expected=None), "question")
     assert (sample.intended, sample.requests, sample.verified) == (500, 100, None)
 
 
@@ -97,13 +97,13 @@ def test_connections_of_a_server_that_ends_are_not_kept() -> None:
 
 
 def test_a_failed_download_is_no_result(server: RunningServer) -> None:
-    job = Job(1, 0.1, downloads=1, download="/files/none", download_size=1)
+    job = Job(1, 0.1, transfers=[("GET", "/files/none", 1)])
     with pytest.raises(LoadError, match="download: status 404"):
         process.measure(server, job, "question")
 
 
 def test_a_generator_that_breaks_says_why(server: RunningServer) -> None:
-    with pytest.raises(LoadError, match="did not reach phase 'begin': TypeError"):
+    with pytest.raises(LoadError, match="failed: TypeError"):
         process.measure(server, Job(8, "long"), "question")  # type: ignore[arg-type]
 
 
@@ -111,7 +111,7 @@ def test_a_generator_that_breaks_says_why(server: RunningServer) -> None:
 
 
 def test_sizes_that_the_limit_does_not_allow_are_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(concurrency, "max_open_files", lambda: 1024)
+    monkeypatch.setattr(concurrency, "raise_open_file_limit", lambda: 1024)
     run = Run()
     assert concurrency.possible(concurrency.SIZES, run) == [1, 8, 64, 512]
     assert list(run.skipped) == ["4,096 connections", "10,000 connections"]
