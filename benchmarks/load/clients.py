@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from benchmarks.load.histogram import Histogram
-from benchmarks.load.responses import HeadCache, ResponseError, ResponseReader
+from benchmarks.load.responses import ResponseError, ResponseReader
 from benchmarks.servers.workloads import DIGITS, NUMBER, numbered
 from reactor.event_handler import EventHandler, Interest
 from reactor.loop import Reactor
@@ -89,7 +89,7 @@ class ClientGroup(EventHandler):
         self.pace = Pace()
         self.pending = 0  # requests without a response yet
         self.failure = ""  # a reason to abort the run
-        self.head_cache = HeadCache()
+        self.returning = True  # whether disconnected requesters reconnect
         self._request, self._expected = request, expected  # the body; None: any
         self._constant = None if NUMBER.encode() in request else (request, expected)
         # Starts at the time in microseconds, so that two runs use different numbers.
@@ -247,19 +247,14 @@ class Client(EventHandler):
 
 
 class Requester(Client):
-    """One connection, which sends requests when the pace says so, and reconnects when closed.
+    """One connection, which sends requests when the pace says so, and reconnects when closed."""
 
-    With ``once`` it does not reconnect after its first response.
-    """
-
-    def __init__(self, group: ClientGroup, once: bool = False) -> None:
+    def __init__(self, group: ClientGroup) -> None:
         super().__init__(group)
-        self.once = once
-        self.reconnects = True
         self.losses = 0  # connections that have ended
         self.was_answered = False  # whether it has received a response
         self.pending: deque[tuple[float, bytes | None]] = deque()  # due time, expected body
-        self._responses = ResponseReader(group.head_cache)
+        self._responses = ResponseReader()
         self._unsent = b""
 
     def send_requests(self, due: float, times: int = 1) -> None:
@@ -271,16 +266,6 @@ class Requester(Client):
             data += request
         self.group.pending += times
         self._send(data)
-
-    def give_up(self, failure: str) -> None:
-        """Count pending requests as lost, for this reason."""
-        now = self.group.clock()
-        for due, _ in self.pending:
-            self.group.tally.lost(now - due, failure)
-        self.group.pending -= len(self.pending)
-        self.pending.clear()
-        self._responses = ResponseReader(self.group.head_cache)
-        self._unsent = b""
 
     # Client methods.
 
@@ -312,18 +297,20 @@ class Requester(Client):
 
     def on_disconnect(self, how: str) -> None:
         """Count lost requests and reconnect: at once after a regular close, otherwise with a delay."""
+        group, now = self.group, self.group.clock()
         delay = RECONNECT_DELAY if self.pending or how != "closed" else 0.0
         if how == "refused":
-            self.group.tally.failures[how] += 1
+            group.tally.failures[how] += 1
+        for due, _ in self.pending:
+            group.tally.lost(now - due, how)
+        group.pending -= len(self.pending)
         self.losses += 1
-        self.reconnects = self.reconnects and not (self.once and self.was_answered)
-        self.give_up(how)
+        self.pending.clear()
+        self._responses, self._unsent = ResponseReader(), b""
         self.disconnect()
-        self.group.pace.on_lost(self)
-        if self.reconnects:
+        group.pace.on_lost(self)
+        if group.returning:
             self.connect_later(delay)
-
-    # Helpers.
 
     def _send(self, data: bytes) -> None:
         if self._unsent:

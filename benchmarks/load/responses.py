@@ -7,10 +7,10 @@ Parsed heads are cached, to keep the client fast. Bodies are compared as they ar
 bodies with Content-Length are supported (RFC 9112, 6.3, rules 1 and 6).
 """
 
+import functools
 from typing import NamedTuple
 
 MAX_HEAD = 1 << 16  # bytes
-MAX_CACHED_HEADS = 1000  # heads vary with Date and Content-Length
 END = b"\r\n\r\n"
 
 
@@ -31,6 +31,7 @@ class Head(NamedTuple):
         return 200 <= self.status < 300
 
 
+@functools.lru_cache(1000)  # heads vary with Date and Content-Length
 def read_head(data: bytes) -> Head:
     r"""Parse a head, including the empty line at its end; raise ResponseError.
 
@@ -57,24 +58,12 @@ def _length(status: int, fields: dict[bytes, bytes]) -> int:
     return int(length)
 
 
-class HeadCache(dict[bytes, Head]):
-    """A cache of parsed heads by their bytes, shared by all connections."""
-
-    def __missing__(self, data: bytes) -> Head:
-        head = read_head(data)
-        if len(self) >= MAX_CACHED_HEADS:
-            self.clear()
-        self[data] = head
-        return head
-
-
 class ResponseReader:
     """Parses the responses on one connection."""
 
-    __slots__ = ("_at", "_buffer", "_head", "_head_cache", "_same")
+    __slots__ = ("_at", "_buffer", "_head", "_same")
 
-    def __init__(self, head_cache: HeadCache) -> None:
-        self._head_cache = head_cache
+    def __init__(self) -> None:
         self._buffer = b""
         self._head = Head(0, 0, False)  # of the current or last response
         self._at = -1  # bytes of the body received; -1 before the head is complete
@@ -116,7 +105,7 @@ class ResponseReader:
             if len(self._buffer) > MAX_HEAD:
                 raise ResponseError(f"response head too large: more than {MAX_HEAD:,} bytes")
             return False
-        self._head = self._head_cache[self._buffer[:end]]
+        self._head = read_head(self._buffer[:end])
         self._buffer = self._buffer[end:]
         self._at, self._same = 0, True
         return True

@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from math import inf
 
 from benchmarks.load.clients import ClientGroup, Pace, Requester, Tally
-from benchmarks.load.pacing import ClosedLoop, FirstRequests, OpenLoop, precise_selector
+from benchmarks.load.pacing import ClosedLoop, Once, OpenLoop
 from benchmarks.load.transfers import Transfer
 from benchmarks.results.samples import Sample
 
 ANSWER_TIMEOUT = 5.0  # seconds, for outstanding responses
+WAVE = 64  # connections opened at the same time: less than any server's backlog
 WARM_UP = 0.2  # seconds, at most half of the measurement
 CONNECT_TIMEOUT = 10.0  # seconds, plus one per 500 connections
 UNTIL_TIMEOUT = 20.0  # seconds, for the condition that ends an open loop
@@ -40,7 +41,7 @@ class Job:
     lines: Sequence[str] = ()  # header lines in addition to Host
     expected: str | None = "abc"  # response body; None: any
     transfers: Sequence[tuple[str, str, int]] = ()  # concurrent ones: GET or POST, target, bytes of the file
-    idle: bool = False  # whether connections send one request only, and do not reconnect after its response
+    idle: bool = False  # whether connections are only held open: one request each, and no reconnecting
 
     def request(self, host: str) -> bytes:
         """Return the request as bytes."""
@@ -54,9 +55,8 @@ class Round:
     def __init__(self, address: tuple[str, int], job: Job) -> None:
         self.job = job
         expected = None if job.expected is None else job.expected.encode()
-        selector = precise_selector() if job.rate else None
-        self.group = ClientGroup(address, job.request(f"{address[0]}:{address[1]}"), expected, selector)
-        self.requesters = [Requester(self.group, job.idle) for _ in range(job.connections)]
+        self.group = ClientGroup(address, job.request(f"{address[0]}:{address[1]}"), expected)
+        self.requesters = [Requester(self.group) for _ in range(job.connections)]
         self._transfers = [Transfer(self.group, *each) for each in job.transfers]
         self._established = 0
 
@@ -73,6 +73,7 @@ class Round:
     def connect(self) -> int:
         """Connect all requesters and send one request each; return the number of responses."""
         self._established = self._ask_once(self.requesters)
+        self.group.returning = not self.job.idle
         return self._established
 
     def warm_up(self) -> None:
@@ -124,10 +125,7 @@ class Round:
 
     def still_served(self) -> int:
         """Return on how many of the connections another request is answered."""
-        held = [each for each in self.requesters if each.was_answered and each.connected]
-        for each in held:
-            each.was_answered = each.reconnects = False
-        return self._ask_once(held)
+        return self._ask_once([each for each in self.requesters if each.was_answered and each.connected])
 
     # Helpers.
 
@@ -149,12 +147,25 @@ class Round:
                 each.on_disconnect("timeout")
 
     def _ask_once(self, requesters: Sequence[Requester]) -> int:
-        """Send one request on each connection, and connect first where necessary."""
-        self.group.pace = first = FirstRequests(self.group, requesters)
-        first.start()
-        self.group.run(lambda: first.done, CONNECT_TIMEOUT + len(requesters) / 500)
+        """Send one request on each connection, and connect first where necessary; count the responses."""
+        end = self.group.clock() + CONNECT_TIMEOUT + len(requesters) / 500
+        self.group.pace = pace = Once()
+        for start in range(0, len(requesters), WAVE):
+            self._ask_wave(requesters[start : start + WAVE], pace, end - self.group.clock())
         self.group.pace = Pace()
-        return first.established
+        return sum(each.was_answered for each in requesters)
+
+    def _ask_wave(self, wave: Sequence[Requester], pace: Once, seconds: float) -> None:
+        for each in wave:
+            each.was_answered = False
+            if each.connected:
+                pace.on_free(each)
+            else:
+                each.connect_later(0)
+        self.group.run(
+            lambda: all(each.was_answered or not (each.connected or each.connecting) for each in wave),
+            seconds,
+        )
 
     def _finish(self, began: float) -> None:
         """Stop sending; count requests due before ``began`` that have no response as lost."""
@@ -167,5 +178,5 @@ class Round:
         group.run(lambda: not late(), ANSWER_TIMEOUT)
         group.tally = tally
         for each in late():
-            each.give_up("timeout")
+            each.on_disconnect("timeout")
         group.tally = Tally()

@@ -37,13 +37,11 @@ class FarEnd:
 class Stage:
     """Connected requesters, and the other ends of their connections."""
 
-    def __init__(
-        self, connections: int, request: bytes = REQUEST, expected: bytes = b"abc", once: bool = False
-    ) -> None:
+    def __init__(self, connections: int, request: bytes = REQUEST, expected: bytes = b"abc") -> None:
         self.clock = Clock()
         self.group = ClientGroup(("127.0.0.1", 0), request, expected, EagerSelector(), self.clock)
         self.far: list[FarEnd] = []
-        self.requesters = [self._connect(once) for _ in range(connections)]
+        self.requesters = [self._connect() for _ in range(connections)]
 
     def __enter__(self) -> "Stage":
         return self
@@ -60,12 +58,12 @@ class Stage:
             end.sock.close()
         self.group.reactor.close()
 
-    def _connect(self, once: bool) -> Requester:
+    def _connect(self) -> Requester:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
         self.far.append(FarEnd(theirs))
-        requester = Requester(self.group, once)
+        requester = Requester(self.group)
         requester.handle, requester.connected, requester.interest = ours, True, Interest.READ
         self.group.reactor.register(requester)
         return requester

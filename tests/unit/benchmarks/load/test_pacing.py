@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.load.pacing import ClosedLoop, FirstRequests, OpenLoop
+from benchmarks.load.pacing import ClosedLoop, Once, OpenLoop
 from tests.unit.benchmarks.load.load_server import REQUEST, Stage, answer
 
 # The closed loop.
@@ -159,7 +159,7 @@ def test_what_was_never_sent_counts_as_lost_and_as_long_as_it_waited() -> None:
         assert pace.sent == 2  # one per connection, without responses
         pace.stop()
         for requester in stage.requesters:
-            requester.give_up("timeout")
+            requester.on_disconnect("timeout")
         tally = stage.group.tally
         assert (tally.requests, tally.failures, tally.latency.count) == (0, {"timeout": 10}, 10)
         assert tally.latency.mean() == pytest.approx(0.55, rel=0.02)  # 1.0, 0.9, ... 0.1
@@ -183,31 +183,15 @@ def test_what_is_due_goes_to_the_others_when_a_connection_is_lost() -> None:
         assert stage.group.tally.requests == 10
 
 
-# First requests, and idle connections.
+# First requests.
 
 
-def test_a_greeting_counts_who_was_answered() -> None:
+def test_one_request_is_sent_on_each_connection() -> None:
     with Stage(3) as stage:
-        first = FirstRequests(stage.group, stage.requesters)
-        stage.begin(first)
-        far = stage.far[0]
-        assert far.requests() == 1
-        far.sock.send(answer())
-        stage.turn()
-        assert (first.established, first.done) == (1, False)
-        assert far.requests() == 0
-        stage.respond()
-        assert (first.established, first.done) == (3, True)
-
-
-def test_who_does_not_come_back_is_waited_for_no_more() -> None:
-    with Stage(2, once=True) as stage:
-        for each in stage.requesters:
-            each.reconnects = False
-        first = FirstRequests(stage.group, stage.requesters)
-        stage.begin(first)
-        stage.far.pop().sock.close()
-        stage.turn()
-        stage.respond()
-        assert (first.established, first.done) == (1, True)
-        assert not stage.requesters[1].connected
+        pace = Once()
+        stage.begin(pace)
+        for requester in stage.requesters:
+            pace.on_free(requester)
+        assert stage.respond() == 3
+        assert stage.respond() == 0
+        assert all(each.was_answered for each in stage.requesters)

@@ -2,13 +2,13 @@
 
 import pytest
 
-from benchmarks.load.responses import MAX_CACHED_HEADS, MAX_HEAD, HeadCache, ResponseError, ResponseReader
+from benchmarks.load.responses import MAX_HEAD, ResponseError, ResponseReader, read_head
 from tests.unit.benchmarks.load.load_server import answer
 
 
 def verdicts(data: bytes, expected: bytes | None, piece: int = 1 << 20) -> list[str]:
     """Parse responses from data that arrives in pieces."""
-    answers, found = ResponseReader(HeadCache()), []
+    answers, found = ResponseReader(), []
     for start in range(0, len(data), piece):
         answers.feed(data[start : start + piece])
         while (failure := answers.next_response(expected)) is not None:
@@ -51,15 +51,6 @@ def test_what_is_no_answer_is_refused(data: bytes) -> None:
         verdicts(data, None)
 
 
-def test_a_head_is_read_once_and_heads_are_forgotten_in_the_end() -> None:
-    head_cache = HeadCache()
-    head = head_cache[answer(b"")]
-    assert head_cache[answer(b"")] is head
-    for number in range(MAX_CACHED_HEADS):
-        head_cache[answer(b"", b"X: %d" % number)]
-    assert len(head_cache) <= MAX_CACHED_HEADS
-
-
 @pytest.mark.parametrize(
     ("version", "line", "closes"),
     [
@@ -71,4 +62,4 @@ def test_a_head_is_read_once_and_heads_are_forgotten_in_the_end() -> None:
 )
 def test_it_is_known_whether_the_connection_ends(version: bytes, line: bytes, closes: bool) -> None:
     data = answer(b"", *filter(None, [line])).replace(b"1.1", version)
-    assert HeadCache()[data].closes is closes
+    assert read_head(data).closes is closes

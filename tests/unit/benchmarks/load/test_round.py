@@ -1,18 +1,19 @@
-"""Complete rounds against a running server, and the precise selector."""
+"""Complete rounds against a running server, and the precise timer."""
 
 import contextlib
 import doctest
 import importlib
 import selectors
 import socket
-import threading
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from math import inf
 
 import pytest
 
 from benchmarks.load.clients import LoadError
-from benchmarks.load.pacing import precise_selector
+from benchmarks.load.pacing import PreciseTimer
 from benchmarks.load.round import Job, Round
 from benchmarks.results.samples import Sample
 from tests.support.process import ROOT, ServerProcess
@@ -169,48 +170,21 @@ def test_who_cannot_carry_says_why(
         run(address, replace(BRIEF, transfers=[transfer]))
 
 
-# The selector.
+# The timer.
 
 
-@pytest.fixture
-def selector() -> Iterator[selectors.BaseSelector]:
-    selector = precise_selector()
-    yield selector
-    selector.close()
-
-
-def test_it_wakes_by_itself_and_shows_no_timer(selector: selectors.BaseSelector) -> None:
-    assert selector.select(0.0001) == []
-    assert selector.select(0) == []
-
-
-def test_a_ready_handle_ends_its_sleep_also_behind_a_timer(selector: selectors.BaseSelector) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        key = selector.register(ours, selectors.EVENT_READ)
-        assert selector.select(0.0001) == []
-        theirs.send(b"x")
-        for timeout in (None, FOR_EVER, 0):
-            assert selector.select(timeout) == [(key, selectors.EVENT_READ)]
-
-
-def test_for_ever_is_not_until_an_old_timer_ends(selector: selectors.BaseSelector) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs, contextlib.closing(precise_selector()) as other:
-        key = selector.register(ours, selectors.EVENT_READ)
-        theirs.send(b"x")
-        assert selector.select(0.001) == [(key, selectors.EVENT_READ)]  # before the timer expires
-        ours.recv(1)
-        assert other.select(0.01) == []  # now it has expired
-
-        def send_later() -> None:
-            other.select(0.01)
-            theirs.send(b"x")
-
-        thread = threading.Thread(target=send_later)
-        thread.start()
-        assert selector.select(None) == [(key, selectors.EVENT_READ)]
-        thread.join()
+@pytest.mark.skipif(sys.platform != "linux", reason="timerfd exists on Linux only")
+def test_a_timer_is_readable_when_it_has_expired_and_not_before() -> None:
+    with contextlib.closing(PreciseTimer()) as timer, selectors.DefaultSelector() as selector:
+        selector.register(timer, selectors.EVENT_READ)
+        timer.set(0.0001)
+        assert selector.select(FOR_EVER)
+        timer.set(FOR_EVER)
+        assert not selector.select(0)
+        timer.set(0)
+        assert selector.select(FOR_EVER)
+        timer.set(inf)
+        assert not selector.select(0)
 
 
 @pytest.mark.parametrize("name", ["load.responses", "load.histogram", "runner.config", "runner.interleaved"])
