@@ -71,8 +71,11 @@ class Attacker(Client):
             if self._plan.drips or self._plan.reads != ALL:
                 self._schedule()
 
-    def on_timer(self) -> None:
-        """Send a byte, or read a little; check whether the server has reset the connection."""
+    def on_deadline(self) -> None:
+        """Connect; later, send a byte, or read a little, and check for a reset."""
+        if not self.connected:
+            super().on_deadline()
+            return
         self._schedule()
         if self.handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.on_disconnect("reset")

@@ -19,6 +19,7 @@ occurred, so that an attack without effect does not count as survived.
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 from benchmarks.attack.attackers import Attacker, Siege
 from benchmarks.attack.scenarios import Scale, Scenario
@@ -45,27 +46,24 @@ class AttackRun(EventHandler):
         with (server.directory / "large").open("wb") as file:
             file.truncate(LARGE)
         count = min(scale.honest, scenario.honest)
-        self.honest = Round(
-            server.address, Job(count, rate=count / scale.interval, target="/echo/{n}", expected="{n}")
-        )
+        job = Job(count, rate=count / scale.interval, target="/echo/{n}", expected="{n}")
+        self.honest = Round(server.address, job)
         self.group = self.honest.group
         self.siege = Siege()
+        interval = scenario.interval * scale.haste
         self.attackers = [
-            Attacker(
-                *(self.group, self.siege, scenario.plans, number), scenario.interval * scale.interval_factor
-            )
+            Attacker(self.group, self.siege, scenario.plans, number, interval)
             for number in range(scenario.count(scale))
         ]
         self.cpu: dict[str, float] = {}  # by phase, in cores
         self.descriptors = 0  # the most that the server had open
-        self.failures: Counter[str] = Counter()
 
     def run(self) -> Sample:
         """Run all phases; end the server."""
-        with self.honest:
-            scenario, scale, server, honest = self.scenario, self.scale, self.server, self.honest
+        scenario, server, honest = self.scenario, self.server, self.honest
+        with honest:
             before = self._before()
-            descriptors, resident = server.descriptors(), server.resident()
+            files, resident = server.descriptors(), server.resident()
             self.group.tally = tally = Tally()
             began = self.group.clock()
             self._arrive()
@@ -73,46 +71,37 @@ class AttackRun(EventHandler):
                 self._quiet()
             self._attack()
             seconds, attacked = self.group.clock() - began, server.resident()
+            in_effect = self._in_effect()
             if not scenario.holds_still:
                 self._quiet()
             events = Counter(self.siege.events)
-            self._after(descriptors)
-            kept = {
-                "memory kept": float(server.resident() - resident),
-                "descriptors kept": float(server.descriptors() - descriptors),
-            }
+            self._after(files)
+            kept = server.descriptors() - files, server.resident() - resident
             self.group.tally = last = Tally()
             honest.still_served()
-            never_lost = sum(not each.losses for each in honest.requesters)
-        self.failures.update(before.failures + tally.failures + last.failures)
-        self.failures["connection lost"] = len(honest.requesters) - never_lost
-        held = self.descriptors - descriptors
-        files, code = [path.name for path in server.directory.iterdir()], server.end()
-        self.failures.update(
-            faults(scenario, scale, events, held + len(honest.requesters), files, code, server.log())
-        )
-        return Sample(
-            *("attack", scenario.name, "reactor", 1),
-            requests=tally.requests,
-            errors=self.failures.total(),
-            failures=dict(+self.failures),
-            seconds=seconds,
-            transferred=tally.transferred,
-            latency=tally.latency,
+            never_lost = sum(each.was_answered and not each.losses for each in honest.requesters)
+        held, lost = self.descriptors - files, len(honest.requesters) - never_lost
+        failures = before.failures + tally.failures + last.failures
+        failures += Counter({"connection lost": lost, "attack without effect": not in_effect})
+        failures += faults(scenario, self.scale, events, held + len(honest.requesters), server)
+        return replace(
+            honest.sample(tally, seconds),
+            question="attack",
+            workload=scenario.name,
+            peer="reactor",
+            round=1,
+            errors=failures.total(),
+            failures=dict(failures),
             server_cpu=self.cpu["attack"],
             resident=attacked,
-            asked=len(honest.requesters),
             established=never_lost,
-            intended=honest.job.rate,
-            verified=tally.answers,
-            client="reactor",
             observed={
                 "p99 before": before.latency.percentile(0.99),
-                "attackers": float(len(self.attackers)),
-                "descriptors": float(held),
+                "descriptors": held,
                 "CPU idle": self.cpu["quiet"],
                 "CPU after": self.cpu["after"],
-                **kept,
+                "memory kept": kept[1],
+                "descriptors kept": kept[0],
             },
         )
 
@@ -121,7 +110,7 @@ class AttackRun(EventHandler):
     def _before(self) -> Tally:
         self.honest.connect()
         self.group.tally = tally = Tally()
-        self._ask_while(self.scale.before, lambda: True)
+        self._ask_while(self.scale.attack / 6, lambda: True)
         return tally
 
     def _arrive(self) -> None:
@@ -136,26 +125,25 @@ class AttackRun(EventHandler):
         self.siege.returning = True
         self._measure_cpu("attack", lambda: self._ask_while(self.scale.attack, self._in_effect))
         self.on_deadline()
-        self.failures["attack without effect"] = not self._in_effect()
 
     def _quiet(self) -> None:
         self.siege.returning = False
         # First wait for attackers that are still connecting.
         self.group.run(lambda: not any(each.connecting for each in self.attackers), MAX_WAIT)
-        step = self.scale.quiet / STEPS
+        quiet = self.scale.attack / 3
         # Then wait until the server has processed their data; a busy loop never rests and is measured too.
         for _ in range(STEPS // 2 if self.scenario.holds_still else STEPS):
-            self._measure_cpu("quiet", lambda: self.group.run_for(step))
+            self._measure_cpu("quiet", lambda: self.group.run_for(quiet / STEPS))
             if self.cpu["quiet"] < AT_REST:
                 break
-        self._measure_cpu("quiet", lambda: self.group.run_for(self.scale.quiet))
+        self._measure_cpu("quiet", lambda: self.group.run_for(quiet))
 
     def _after(self, descriptors: int) -> None:
         self.group.reactor.remove(self)
         for attacker in self.attackers:
             attacker.disconnect()
         self.group.run(lambda: self.server.descriptors() <= descriptors, MAX_WAIT)
-        self._measure_cpu("after", lambda: self.group.run_for(self.scale.after))
+        self._measure_cpu("after", lambda: self.group.run_for(self.scale.attack / 4))
 
     # Helpers.
 
@@ -185,19 +173,22 @@ class AttackRun(EventHandler):
 
 
 def faults(
-    scenario: Scenario, scale: Scale, events: Counter[str], held: int, files: list[str], code: int, log: str
-) -> dict[str, int]:
-    """Count what should not have happened, besides failed requests of honest clients."""
+    scenario: Scenario, scale: Scale, events: Counter[str], held: int, server: RunningServer
+) -> Counter[str]:
+    """End the server, and count what should not have happened, besides failed requests of honest clients."""
     wrong = ("wrong responses", "no response", *scenario.forbidden_events)
     limit = scenario.limit(scale)
-    return {
-        **{f"attacker: {event}": events[event] for event in wrong},
-        # One more is open while another is closed in its favour.
-        "connection over the limit": max(0, held - limit - 1) if limit else 0,
-        "file left over": len({*files} - {"large", "bomb"}),
-        f"exit code {code}": int(code != 0),
-        "traceback": log.count("Traceback"),
-    }
+    files, code = {path.name for path in server.directory.iterdir()}, server.end()
+    return Counter(
+        {
+            **{f"attacker: {event}": events[event] for event in wrong},
+            # One more is open while another is closed in its favour.
+            "connection over the limit": max(0, held - limit - 1) if limit else 0,
+            "file left over": len(files - {"large", "bomb"}),
+            f"exit code {code}": int(code != 0),
+            "traceback": server.log().count("Traceback"),
+        }
+    )
 
 
 def run_attack(scenario: Scenario, scale: Scale) -> Sample:

@@ -44,17 +44,18 @@ CHUNK_BOMBS = (
 
 @dataclass(frozen=True)
 class Scale:
-    """The size of an attack, and the durations of its phases, in seconds."""
+    """The size of an attack; times are in seconds."""
 
     share: float  # of the scenario's attackers
     honest: int
     interval: float  # between two requests of an honest client
-    before: float
-    attack: float
-    quiet: float
-    after: float
+    attack: float  # duration of the attack; other phases are shorter
     timeout: float  # for the server's timeouts, whose defaults would take minutes
-    interval_factor: float  # factor for the attackers' interval; 0.1 is ten times as fast
+    haste: float  # factor for the attackers' interval; 0.1 is ten times as fast
+
+
+FULL = Scale(share=1, honest=50, interval=0.1, attack=6, timeout=5, haste=1)
+QUICK = Scale(share=0.05, honest=10, interval=0.05, attack=1.2, timeout=0.8, haste=0.2)
 
 
 @dataclass(frozen=True)
@@ -91,20 +92,6 @@ class Scenario:
         return round(self.max_connections * self.count(scale))
 
 
-FULL = Scale(
-    share=1, honest=50, interval=0.1, before=1, attack=6, quiet=2, after=1.5, timeout=5, interval_factor=1
-)
-QUICK = Scale(
-    share=0.05,
-    honest=10,
-    interval=0.05,
-    before=0.1,
-    attack=0.4,
-    quiet=0.4,
-    after=0.4,
-    timeout=0.8,
-    interval_factor=0.2,
-)
 LINGER = "--linger-timeout"
 SCENARIOS = (
     Scenario(

@@ -12,11 +12,10 @@ Response times are measured from when a request was *due*.
 
 import errno
 import itertools
-import selectors
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from math import inf
 
@@ -62,9 +61,6 @@ class Tally:
 class Pace:
     """Decides when requesters send requests; this one sends none."""
 
-    def start(self) -> None:
-        """Send the first requests."""
-
     def on_free(self, requester: "Requester") -> None:
         """Called when a requester has connected, or has received all its responses."""
 
@@ -80,11 +76,11 @@ class ClientGroup(EventHandler):
         address: tuple[str, int],
         request: bytes,
         expected: bytes | None = None,
-        selector: selectors.BaseSelector | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        reactor: Reactor | None = None,
     ) -> None:
-        self.address, self.clock = address, clock
-        self.reactor = Reactor(selector, clock)
+        self.address = address
+        self.reactor = reactor or Reactor()
+        self.clock = self.reactor.clock
         self.tally = Tally()
         self.pace = Pace()
         self.pending = 0  # requests without a response yet
@@ -94,7 +90,7 @@ class ClientGroup(EventHandler):
         self._constant = None if NUMBER.encode() in request else (request, expected)
         # Starts at the time in microseconds, so that two runs use different numbers.
         self._numbers = itertools.count(time.time_ns() // 1000)
-        super().__init__(deadline=clock())
+        super().__init__(deadline=self.clock())
         self.reactor.register(self)
 
     def next_request(self) -> tuple[bytes, bytes | None]:
@@ -103,6 +99,13 @@ class ClientGroup(EventHandler):
             return self._constant
         number = next(self._numbers) % 10**DIGITS
         return numbered(self._request, number), self._expected and numbered(self._expected, number)
+
+    def start(self, pace: Pace, requesters: "Iterable[Requester]") -> None:
+        """Set the pace, and send the first requests on free connections."""
+        self.pace = pace
+        for each in requesters:
+            if each.connected and not each.pending:
+                pace.on_free(each)
 
     def run(self, until: Callable[[], bool], seconds: float) -> bool:
         """Run the event loop until a condition holds; return False after some seconds. Raises LoadError."""
@@ -163,9 +166,6 @@ class Client(EventHandler):
     def on_connected(self) -> None:
         """Start, after connecting."""
 
-    def on_timer(self) -> None:
-        """Continue after the deadline."""
-
     def on_sendable(self) -> None:
         """Send more data; the socket is writable."""
 
@@ -179,12 +179,17 @@ class Client(EventHandler):
     # Called by the reactor.
 
     def on_deadline(self) -> None:
-        """Connect, or call ``on_timer``."""
+        """Connect."""
         self.deadline = inf
-        if self.handle is None:
-            self._connect()
-        elif self.connected:
-            self.on_timer()
+        self.handle = socket.socket()
+        self.handle.setblocking(False)
+        if self.receive_buffer:
+            self.handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
+        error = self.handle.connect_ex(self.group.address)
+        if error in (0, errno.EINPROGRESS):
+            self.interest = Interest.WRITE
+        else:
+            self.on_disconnect("refused")
 
     def on_writable(self) -> None:
         """Finish connecting; later, send more data."""
@@ -232,18 +237,6 @@ class Client(EventHandler):
         except OSError:
             self.on_disconnect("reset")
             return 0
-
-    def _connect(self) -> None:
-        self.handle = socket.socket()
-        self.handle.setblocking(False)
-        if self.receive_buffer:
-            self.handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
-        error = self.handle.connect_ex(self.group.address)
-        if error not in (0, errno.EINPROGRESS):
-            self.on_disconnect("refused")
-            return
-        self.interest = Interest.WRITE
-        self.group.reactor.refresh(self)
 
 
 class Requester(Client):

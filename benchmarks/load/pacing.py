@@ -17,7 +17,6 @@ import ctypes
 import os
 import sys
 from collections import deque
-from collections.abc import Sequence
 from math import inf
 
 from benchmarks.load.clients import ClientGroup, Pace, Requester
@@ -39,32 +38,22 @@ class Once(Pace):
 class ClosedLoop(Pace):
     """Sends ``depth`` requests per connection, and the next ones when all have responses."""
 
-    def __init__(self, group: ClientGroup, requesters: Sequence[Requester], depth: int = 1) -> None:
-        self._group, self._requesters, self._depth = group, requesters, depth
-
-    def start(self) -> None:
-        """Send requests on all free connections."""
-        for requester in self._requesters:
-            if requester.connected and not requester.pending:
-                self.on_free(requester)
+    def __init__(self, depth: int = 1) -> None:
+        self._depth = depth
 
     def on_free(self, requester: Requester) -> None:
         """Send the next requests."""
-        requester.send_requests(self._group.clock(), self._depth)
+        requester.send_requests(requester.group.clock(), self._depth)
 
 
 class OpenLoop(EventHandler, Pace):
     """Sends requests on schedule, on the free connections in turn: ``total``, or until ``end`` is called."""
 
-    def __init__(
-        self, group: ClientGroup, requesters: Sequence[Requester], rate: float, total: float = inf
-    ) -> None:
+    def __init__(self, group: ClientGroup, rate: float, total: float = inf) -> None:
         self._timer = PreciseTimer() if sys.platform == "linux" else None
         super().__init__(self._timer, Interest.READ if self._timer else Interest.NONE)
-        self._group = group
-        self._rate = rate
-        self._start = group.clock()
-        self._free = deque(each for each in requesters if each.connected and not each.pending)
+        self._group, self._rate, self._start = group, rate, group.clock()
+        self._free: deque[Requester] = deque()
         self.total = total
         self.sent = 0
 
@@ -72,10 +61,6 @@ class OpenLoop(EventHandler, Pace):
     def done(self) -> bool:
         """True when all requests were sent and have responses."""
         return self.sent >= self.total and not self._group.pending
-
-    def start(self) -> None:
-        """Send the first request."""
-        self._send_due()
 
     def due(self, number: int) -> float:
         """Return the due time of a request (time of the group's clock)."""
@@ -102,26 +87,14 @@ class OpenLoop(EventHandler, Pace):
     def on_free(self, requester: Requester) -> None:
         """Send a queued request, or add the connection to the free ones."""
         self._free.append(requester)
-        self._send_due()
+        self.on_deadline()
 
     def on_lost(self, requester: Requester) -> None:
         """Remove it from the free connections until it has reconnected."""
         if requester in self._free:
             self._free.remove(requester)
 
-    def on_readable(self) -> None:
-        """Send the due requests: the timer has expired."""
-        self._send_due()
-
     def on_deadline(self) -> None:
-        """Send the due requests."""
-        self._send_due()
-
-    def on_failure(self) -> None:
-        """Abort the whole run after an exception."""
-        self._group.on_failure()
-
-    def _send_due(self) -> None:
         """Send due requests while a connection is free; set the deadline for the next."""
         now = self._group.clock()
         # Sending may fail and change the free connections.
@@ -133,6 +106,12 @@ class OpenLoop(EventHandler, Pace):
         if self._timer:
             self._timer.set(self.deadline - now)
         self._group.reactor.refresh(self)
+
+    on_readable = on_deadline  # the timer has expired
+
+    def on_failure(self) -> None:
+        """Abort the whole run after an exception."""
+        self._group.on_failure()
 
 
 class PreciseTimer:

@@ -13,9 +13,9 @@ import gc
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
@@ -39,28 +39,27 @@ def measure(
     x: float | None = None,
 ) -> Sample:
     """Run a job against a server and return the sample; raise LoadError."""
-    with LoadProcess(server.address, job) as load:
+    with load_process(server.address, job) as (_, receive):
+        receive(connect_timeout(job))
         began, used = time.monotonic(), server.cpu()
-        sample: Sample = load.receive(job.seconds + 2 * ANSWER_TIMEOUT)
+        sample: Sample = receive(job.seconds + 2 * ANSWER_TIMEOUT)
         took, used = time.monotonic() - began, server.cpu() - used
-        return replace(
-            sample,
-            question=question,
-            workload=workload,
-            peer=server.name,
-            round=round,
-            x=x,
-            server_cpu=used / took,
-            resident=server.resident(),
-        )
+        place: dict[str, Any] = {
+            "question": question,
+            "workload": workload,
+            "peer": server.name,
+            "round": round,
+            "x": x,
+        }
+        return replace(sample, **place, server_cpu=used / took, resident=server.resident())
 
 
+@dataclass
 class IdleConnections:
     """A number of idle connections; ``kept`` is set when ``hold_idle`` ends."""
 
-    def __init__(self, established: int) -> None:
-        self.established = established
-        self.kept = 0
+    established: int
+    kept: int = 0
 
 
 @contextmanager
@@ -70,53 +69,54 @@ def hold_idle(address: tuple[str, int], connections: int) -> Iterator[IdleConnec
     They are closed after MAX_HOLD_SECONDS. Raises LoadError.
     """
     job = Job(connections, seconds=MAX_HOLD_SECONDS, idle=True)
-    with LoadProcess(address, job) as load:
-        held = IdleConnections(load.established)
+    with load_process(address, job) as (pipe, receive):
+        held = IdleConnections(receive(connect_timeout(job)))
         yield held
-        load.pipe.send("end")
-        held.kept = load.receive(6 * CONNECT_TIMEOUT)
+        pipe.send("end")
+        held.kept = receive(connect_timeout(job))
 
 
-class LoadProcess:
-    """A context manager for a load process, which has connected when created, and is killed on exit."""
+def connect_timeout(job: Job) -> float:
+    """Return how many seconds it may take to connect, at most."""
+    return 2 * CONNECT_TIMEOUT + 2 * ANSWER_TIMEOUT + job.connections / 100
 
-    def __init__(self, address: tuple[str, int], job: Job) -> None:
-        self.pipe, its_end = Pipe()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", f"from benchmarks.load.process import main; main({its_end.fileno()})"],
-            cwd=ROOT,
-            stdin=subprocess.DEVNULL,
-            pass_fds=[its_end.fileno()],
-            preexec_fn=lambda: pin_to_core(CLIENT_CORE),
-        )
-        its_end.close()
+
+@contextmanager
+def load_process(
+    address: tuple[str, int], job: Job
+) -> Iterator[tuple["Connection[str, Any]", Callable[[float], Any]]]:
+    """Start a load process and kill it at the end; yield a pipe, and a function that receives a message.
+
+    That function raises LoadError if the message is an error, or is not there after some seconds.
+    """
+    pipe, its_end = Pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", f"from benchmarks.load.process import main; main({its_end.fileno()})"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        pass_fds=[its_end.fileno()],
+        preexec_fn=lambda: pin_to_core(CLIENT_CORE),
+    )
+    its_end.close()
+
+    def receive(seconds: float) -> Any:
+        if not pipe.poll(seconds):
+            raise LoadError(f"load generator did not respond within {seconds:g} seconds")
         try:
-            self.pipe.send((address, job))
-            timeout = 2 * CONNECT_TIMEOUT + 2 * ANSWER_TIMEOUT + job.connections / 100
-            self.established: int = self.receive(timeout)
-        except BaseException:
-            self.__exit__()
-            raise
-
-    def __enter__(self) -> "LoadProcess":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        self.pipe.close()
-
-    def receive(self, timeout: float) -> Any:
-        """Return the next message; raise LoadError if it is an error, or not there in time."""
-        if not self.pipe.poll(timeout):
-            raise LoadError(f"load generator did not respond within {timeout:g} seconds")
-        try:
-            message = self.pipe.recv()
+            message = pipe.recv()
         except (EOFError, ConnectionResetError):
-            raise LoadError(f"load generator ended with exit code {self._process.wait()}") from None
+            raise LoadError(f"load generator ended with exit code {process.wait()}") from None
         if isinstance(message, LoadError):
             raise message
         return message
+
+    try:
+        pipe.send((address, job))
+        yield pipe, receive
+    finally:
+        process.kill()
+        process.wait()
+        pipe.close()
 
 
 # The load process.

@@ -14,7 +14,7 @@ Idle connections are connected likewise; ``still_served`` sends another request 
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from benchmarks.load.clients import ClientGroup, Pace, Requester, Tally
@@ -78,7 +78,6 @@ class Round:
 
     def warm_up(self) -> None:
         """Send requests as in the measurement, and start large transfers."""
-        group = self.group
         for transfer in self._transfers:
             transfer.connect_later(0)
         seconds = min(WARM_UP, self.job.seconds / 2)
@@ -87,15 +86,12 @@ class Round:
             return
         for each in self.requesters:
             each.was_answered = False
-        group.pace = pace = ClosedLoop(group, self.requesters, self.job.depth)
-        pace.start()
-        group.run_for(seconds)
-        group.run(
-            lambda: all(each.was_answered or not each.connected for each in self.requesters), ANSWER_TIMEOUT
-        )
+        self.group.start(ClosedLoop(self.job.depth), self.requesters)
+        self.group.run_for(seconds)
+        self._wait_for_answers(self.requesters, ANSWER_TIMEOUT)
 
     def measure(self) -> Sample:
-        """Measure; return a sample without question, workload, peer, and what only the server knows."""
+        """Measure; return a sample without what only the measuring process knows."""
         group = self.group
         group.tally = tally = Tally()
         before = sum(each.transferred for each in self._transfers)
@@ -105,17 +101,20 @@ class Round:
         else:
             group.run_for(self.job.seconds)
         seconds, used = group.clock() - began, time.process_time() - used
-        moved = sum(each.transferred for each in self._transfers) - before
+        tally.transferred += sum(each.transferred for each in self._transfers) - before
         self._finish(began)
+        return replace(self.sample(tally, seconds), client_cpu=used / seconds)
+
+    def sample(self, tally: Tally, seconds: float) -> Sample:
+        """Return the counts of a tally as a sample."""
         return Sample(
             *("", "", "", 0),
             requests=tally.requests,
             errors=tally.failures.total(),
             failures=dict(tally.failures),
             seconds=seconds,
-            transferred=tally.transferred + moved,
+            transferred=tally.transferred,
             latency=tally.latency,
-            client_cpu=used / seconds,
             asked=self.job.connections,
             established=self._established,
             intended=self.job.rate or None,
@@ -132,9 +131,8 @@ class Round:
     def run_open_loop(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
         """Run an open loop for some seconds, and until a condition holds; wait for outstanding responses."""
         group, rate = self.group, self.job.rate
-        total = inf if until else max(1, round(rate * seconds))
-        group.pace = pace = OpenLoop(group, self.requesters, rate, total)
-        pace.start()
+        pace = OpenLoop(group, rate, inf if until else max(1, round(rate * seconds)))
+        group.start(pace, self.requesters)
         group.run_for(seconds)
         if until:
             group.run(until, UNTIL_TIMEOUT)
@@ -149,21 +147,21 @@ class Round:
     def _ask_once(self, requesters: Sequence[Requester]) -> int:
         """Send one request on each connection, and connect first where necessary; count the responses."""
         end = self.group.clock() + CONNECT_TIMEOUT + len(requesters) / 500
-        self.group.pace = pace = Once()
         for start in range(0, len(requesters), WAVE):
-            self._ask_wave(requesters[start : start + WAVE], pace, end - self.group.clock())
+            wave = requesters[start : start + WAVE]
+            for each in wave:
+                each.was_answered = False
+                if not each.connected:
+                    each.connect_later(0)
+            self.group.start(Once(), wave)
+            self._wait_for_answers(wave, end - self.group.clock())
         self.group.pace = Pace()
         return sum(each.was_answered for each in requesters)
 
-    def _ask_wave(self, wave: Sequence[Requester], pace: Once, seconds: float) -> None:
-        for each in wave:
-            each.was_answered = False
-            if each.connected:
-                pace.on_free(each)
-            else:
-                each.connect_later(0)
+    def _wait_for_answers(self, requesters: Sequence[Requester], seconds: float) -> None:
+        """Wait until each requester has received a response, or has lost its connection for good."""
         self.group.run(
-            lambda: all(each.was_answered or not (each.connected or each.connecting) for each in wave),
+            lambda: all(each.was_answered or not (each.connected or each.connecting) for each in requesters),
             seconds,
         )
 

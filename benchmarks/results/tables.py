@@ -102,8 +102,8 @@ def _connections(row: Row) -> str:
     return f"{row.cell.x or 0:,.0f}"
 
 
-def _observed(name: str, words: Callable[[float], str]) -> Callable[[Row], str]:
-    return lambda row: words(row.observed.get(name, nan))
+def _observed(name: str, words: Callable[[float], str]) -> Column:
+    return name, RIGHT, lambda row: words(row.observed.get(name, nan))
 
 
 _PEER: Column = "peer", LEFT, lambda row: row.peer
@@ -138,16 +138,11 @@ COLUMNS: dict[str, Sequence[Column]] = {
         *(*_LATENCIES, _LONGEST, _SERVER, _CLIENT),
     ),
     "attack": (
-        *(("attack", LEFT, lambda row: row.cell.workload), *_LATENCIES, _LONGEST, _ERRORS, _SERVER),
-        *(
-            ("otherwise idle", RIGHT, _observed("CPU idle", share)),
-            ("after", RIGHT, _observed("CPU after", share)),
-        ),
-        *(_MEMORY, ("kept", RIGHT, _observed("memory kept", byte_size))),
-        *(
-            ("descriptors", RIGHT, _observed("descriptors", number)),
-            ("kept", RIGHT, _observed("descriptors kept", number)),
-        ),
+        *(("attack", LEFT, lambda row: row.cell.workload), _observed("p99 before", seconds)),
+        *(*_LATENCIES[:2], _LONGEST, _ERRORS, _SERVER),
+        *(_observed("CPU idle", share), _observed("CPU after", share)),
+        *(_MEMORY, _observed("memory kept", byte_size)),
+        *(_observed("descriptors", number), _observed("descriptors kept", number)),
     ),
 }
 

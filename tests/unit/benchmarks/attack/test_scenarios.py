@@ -7,6 +7,9 @@ Nothing is measured, and each phase ends as soon as its condition holds. For fig
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -23,17 +26,7 @@ from benchmarks.results.targets import MISSED, PASS, evaluate
 from benchmarks.runner.command import print_results
 from benchmarks.runner.config import Config
 
-TINY = Scale(
-    share=0.02,
-    honest=4,
-    interval=0.005,
-    before=0,
-    attack=0,
-    quiet=0,
-    after=0,
-    timeout=0.2,
-    interval_factor=0.05,
-)
+TINY = Scale(share=0.02, honest=4, interval=0.005, attack=0, timeout=0.2, haste=0.05)
 BY_NAME: Mapping[str, Scenario] = {each.name: each for each in SCENARIOS}
 
 
@@ -78,15 +71,17 @@ def test_what_goes_wrong_is_an_error_of_the_scenario(
         ({"events": Counter({"no response": 2})}, {"attacker: no response": 2}),
         ({"held": 9}, {}),  # one more while the server closes another connection
         ({"held": 10}, {"connection over the limit": 1}),
-        ({"files": ["large", "bomb", ".reactor-upload-1"]}, {"file left over": 1}),
+        ({"names": ["large", "bomb", ".reactor-upload-1"]}, {"file left over": 1}),
         ({"code": -11}, {"exit code -11": 1}),
         ({"log": "Traceback (most recent call last)"}, {"traceback": 1}),
     ],
 )
-def test_faults_are_counted_by_kind(change: dict[str, object], fault: dict[str, int]) -> None:
-    good = {"events": Counter("200"), "held": 1, "files": ["large"], "code": 0, "log": ""}
-    found = faults(BY_NAME["flood"], TINY, **{**good, **change})  # type: ignore[arg-type]
-    assert {what: count for what, count in found.items() if count} == fault
+def test_faults_are_counted_by_kind(change: dict[str, Any], fault: dict[str, int], tmp_path: Path) -> None:
+    known = {"events": Counter("200"), "held": 1, "names": ["large"], "code": 0, "log": "", **change}
+    for name in known["names"]:
+        (tmp_path / name).touch()
+    server: Any = SimpleNamespace(directory=tmp_path, end=lambda: known["code"], log=lambda: known["log"])
+    assert +faults(BY_NAME["flood"], TINY, known["events"], known["held"], server) == fault
 
 
 # The targets, with one wrong figure each.

@@ -5,6 +5,7 @@ from types import TracebackType
 
 from benchmarks.load.clients import ClientGroup, Pace, Requester
 from reactor.event_handler import Interest
+from reactor.loop import Reactor
 from tests.support.in_process import Clock, EagerSelector
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -39,7 +40,7 @@ class Stage:
 
     def __init__(self, connections: int, request: bytes = REQUEST, expected: bytes = b"abc") -> None:
         self.clock = Clock()
-        self.group = ClientGroup(("127.0.0.1", 0), request, expected, EagerSelector(), self.clock)
+        self.group = ClientGroup(("127.0.0.1", 0), request, expected, Reactor(EagerSelector(), self.clock))
         self.far: list[FarEnd] = []
         self.requesters = [self._connect() for _ in range(connections)]
 
@@ -70,8 +71,7 @@ class Stage:
 
     def begin(self, pace: Pace) -> None:
         """Set and start a pace."""
-        self.group.pace = pace
-        pace.start()
+        self.group.start(pace, self.requesters)
         self.turn()
 
     def turn(self) -> None:

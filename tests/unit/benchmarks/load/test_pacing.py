@@ -10,8 +10,7 @@ from tests.unit.benchmarks.load.load_server import REQUEST, Stage, answer
 
 def test_each_connection_asks_again_when_it_is_answered() -> None:
     with Stage(3) as stage:
-        pace = ClosedLoop(stage.group, stage.requesters)
-        stage.begin(pace)
+        stage.begin(ClosedLoop())
         for _ in range(4):
             stage.clock.now += 0.5
             assert stage.respond() == 3
@@ -23,8 +22,7 @@ def test_each_connection_asks_again_when_it_is_answered() -> None:
 
 def test_requests_of_a_batch_leave_at_once_and_the_next_when_all_are_answered() -> None:
     with Stage(1) as stage:
-        pace = ClosedLoop(stage.group, stage.requesters, depth=3)
-        stage.begin(pace)
+        stage.begin(ClosedLoop(depth=3))
         (far,) = stage.far
         assert far.taken() == 3 * REQUEST
         far.sock.send(2 * answer())
@@ -37,8 +35,7 @@ def test_requests_of_a_batch_leave_at_once_and_the_next_when_all_are_answered() 
 
 def test_wrong_content_is_an_error_and_costs_no_connection() -> None:
     with Stage(1) as stage:
-        pace = ClosedLoop(stage.group, stage.requesters)
-        stage.begin(pace)
+        stage.begin(ClosedLoop())
         stage.respond(answer(b"abd"))
         assert stage.respond() == 1
         assert (stage.group.tally.requests, stage.group.tally.failures) == (1, {"wrong body": 1})
@@ -50,8 +47,7 @@ def test_wrong_content_is_an_error_and_costs_no_connection() -> None:
 )
 def test_a_request_whose_answer_never_comes_is_an_error(data: bytes, failure: str) -> None:
     with Stage(2) as stage:
-        pace = ClosedLoop(stage.group, stage.requesters)
-        stage.begin(pace)
+        stage.begin(ClosedLoop())
         stage.clock.now += 2
         if failure != "reset":  # by closing while data is unread
             stage.far[0].taken()
@@ -65,8 +61,7 @@ def test_a_request_whose_answer_never_comes_is_an_error(data: bytes, failure: st
 
 def test_each_request_is_another_one_where_it_has_a_number() -> None:
     with Stage(1, b"GET /{n} HTTP/1.1\r\n\r\n", b"{n}") as stage:
-        pace = ClosedLoop(stage.group, stage.requesters)
-        stage.begin(pace)
+        stage.begin(ClosedLoop())
         (far,) = stage.far
         seen = set()
         for _ in range(3):
@@ -85,7 +80,7 @@ def test_each_request_is_another_one_where_it_has_a_number() -> None:
 
 def test_requests_are_sent_when_they_are_due() -> None:
     with Stage(4) as stage:
-        pace = OpenLoop(stage.group, stage.requesters, rate=10, total=10)
+        pace = OpenLoop(stage.group, rate=10, total=10)
         stage.begin(pace)
         sent = [stage.respond()]
         for _ in range(9):
@@ -101,7 +96,7 @@ def test_requests_are_sent_when_they_are_due() -> None:
 
 def test_all_connections_are_used_in_turn() -> None:
     with Stage(4) as stage:
-        pace = OpenLoop(stage.group, stage.requesters, rate=10, total=20)
+        pace = OpenLoop(stage.group, rate=10, total=20)
         stage.begin(pace)
         counts = [0] * 4
         for _ in range(20):
@@ -128,7 +123,7 @@ def stalled(stage: Stage) -> None:
 def test_a_stall_delays_all_that_was_due_meanwhile() -> None:
     """Of 300 requests, 100 are due during a stall of one second ("coordinated omission" hides them)."""
     with Stage(1) as stage:
-        pace = OpenLoop(stage.group, stage.requesters, rate=100, total=300)
+        pace = OpenLoop(stage.group, rate=100, total=300)
         stage.begin(pace)
         stalled(stage)
         assert pace.done
@@ -142,8 +137,7 @@ def test_a_stall_delays_all_that_was_due_meanwhile() -> None:
 
 def test_a_closed_loop_would_have_hidden_it() -> None:
     with Stage(1) as stage:
-        pace = ClosedLoop(stage.group, stage.requesters)
-        stage.begin(pace)
+        stage.begin(ClosedLoop())
         stalled(stage)
         latency = stage.group.tally.latency
         assert latency.percentile(1) == pytest.approx(1.0, rel=0.02)
@@ -152,7 +146,7 @@ def test_a_closed_loop_would_have_hidden_it() -> None:
 
 def test_what_was_never_sent_counts_as_lost_and_as_long_as_it_waited() -> None:
     with Stage(2) as stage:
-        pace = OpenLoop(stage.group, stage.requesters, rate=10, total=10)
+        pace = OpenLoop(stage.group, rate=10, total=10)
         stage.begin(pace)
         stage.clock.now += 1
         stage.turn()
@@ -168,7 +162,7 @@ def test_what_was_never_sent_counts_as_lost_and_as_long_as_it_waited() -> None:
 
 def test_what_is_due_goes_to_the_others_when_a_connection_is_lost() -> None:
     with Stage(2) as stage:
-        pace = OpenLoop(stage.group, stage.requesters, rate=10, total=10)
+        pace = OpenLoop(stage.group, rate=10, total=10)
         stage.begin(pace)
         stage.far[1].sock.close()
         stage.far.pop()
@@ -188,10 +182,7 @@ def test_what_is_due_goes_to_the_others_when_a_connection_is_lost() -> None:
 
 def test_one_request_is_sent_on_each_connection() -> None:
     with Stage(3) as stage:
-        pace = Once()
-        stage.begin(pace)
-        for requester in stage.requesters:
-            pace.on_free(requester)
+        stage.begin(Once())
         assert stage.respond() == 3
         assert stage.respond() == 0
         assert all(each.was_answered for each in stage.requesters)
