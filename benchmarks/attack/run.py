@@ -46,7 +46,7 @@ class AttackRun(EventHandler):
         with (server.directory / "large").open("wb") as file:
             file.truncate(LARGE)
         count = min(scale.honest, scenario.honest)
-        job = Job(count, rate=count / scale.interval, target="/echo/{n}", expected="{n}")
+        job = Job(count, rate=count / scale.interval, target="/echo/{n}", expected=b"{n}")
         self.honest = Round(server.address, job)
         self.group = self.honest.group
         self.siege = Siege()

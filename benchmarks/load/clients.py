@@ -276,7 +276,7 @@ class Requester(Client):
                 group.pending -= 1
                 group.tally.answered(group.clock() - self.pending.popleft()[0], failure)
                 self.was_answered = True
-                if self._responses.closes:
+                if self._responses.head.closes:
                     self.on_disconnect("closed")
                 elif not self.pending:
                     group.pace.on_free(self)

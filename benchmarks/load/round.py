@@ -39,7 +39,7 @@ class Job:
     depth: int = 1  # pipelined requests per connection, in a closed loop
     target: str = "/echo/abc"
     lines: Sequence[str] = ()  # header lines in addition to Host
-    expected: str | None = "abc"  # response body; None: any
+    expected: bytes | None = b"abc"  # response body; None: any
     transfers: Sequence[tuple[str, str, int]] = ()  # concurrent ones: GET or POST, target, bytes of the file
     idle: bool = False  # whether connections are only held open: one request each, and no reconnecting
 
@@ -54,8 +54,7 @@ class Round:
 
     def __init__(self, address: tuple[str, int], job: Job) -> None:
         self.job = job
-        expected = None if job.expected is None else job.expected.encode()
-        self.group = ClientGroup(address, job.request(f"{address[0]}:{address[1]}"), expected)
+        self.group = ClientGroup(address, job.request(f"{address[0]}:{address[1]}"), job.expected)
         self.requesters = [Requester(self.group) for _ in range(job.connections)]
         self._transfers = [Transfer(self.group, *each) for each in job.transfers]
         self._established = 0

@@ -15,6 +15,7 @@ batch. The time between a response and the next request on the same connection i
 server about as fast as wrk, rate x mean time (Little's law) is less than the number of connections.
 """
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -29,7 +30,6 @@ from benchmarks.servers.process import CLIENT_CORE, RunningServer, pin_to_core
 from benchmarks.servers.workloads import DIGITS, LARGE, NUMBER, Workload, fresh_numbers
 
 TIMEOUT = 30  # seconds, after which a request counts as an error
-ENOUGH = 30  # seconds, for wrk to end
 FAILURES = ("connect", "read", "write", "status", "timeout")  # what wrk counts
 
 Counts = dict[str, float]  # by name; the duration is in microseconds, "cpu" in seconds
@@ -133,7 +133,7 @@ def run(server: RunningServer, workload: Workload, connections: int, seconds: fl
     """Run wrk on the clients' core, and interrupt it after some seconds; return its counts and times."""
     with tempfile.TemporaryDirectory(prefix="benchmark-wrk-") as scratch:
         script = write_script(Path(scratch), workload, f"{server.host}:{server.port}")
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{ceil(seconds) + ENOUGH}s", f"--timeout={TIMEOUT}s"]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{ceil(seconds) + TIMEOUT}s", f"--timeout={TIMEOUT}s"]
         output, _, result = _run([*command, "-s", str(script), server.url], seconds).partition(MARK)
         try:
             return read_result(result)
@@ -157,22 +157,25 @@ def write_script(scratch: Path, workload: Workload, host: str) -> Path:
 
 def _run(command: Sequence[str], seconds: float) -> str:
     """Run a command, and interrupt it after some seconds; return its output."""
+
+    def prepare() -> None:
+        pin_to_core(CLIENT_CORE)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # until wrk handles it
+
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         text=True,
-        preexec_fn=lambda: pin_to_core(CLIENT_CORE),
+        preexec_fn=prepare,
     )
     try:
-        return process.communicate(timeout=seconds)[0]
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)  # wrk then writes its result
-        try:
-            return process.communicate(timeout=ENOUGH)[0]
-        except subprocess.TimeoutExpired:
-            raise WrkError("timeout: wrk did not exit") from None
+        for timeout in (seconds, *[0.5] * 60):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.communicate(timeout=timeout)[0]
+            process.send_signal(signal.SIGINT)  # wrk then prints its result
+        raise WrkError("timeout: wrk did not exit")
     finally:
         process.kill()
         process.communicate()
