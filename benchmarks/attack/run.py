@@ -20,6 +20,7 @@ occurred, so that an attack without effect does not count as survived.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.connection import Connection
 
 from benchmarks.attack.attackers import Attacker, Siege
 from benchmarks.attack.scenarios import Scale, Scenario
@@ -196,3 +197,8 @@ def run_attack(scenario: Scenario, scale: Scale) -> Sample:
     options, files = scenario.options(scale), scenario.open_file_limit
     with run_server(PEERS["reactor +log"], options=options, open_files=files) as server:
         return AttackRun(scenario, scale, server).run()
+
+
+def send_sample(pipe: "Connection[Sample, None]", scenario: Scenario, scale: Scale) -> None:
+    """Run one scenario, and send the sample."""
+    pipe.send(run_attack(scenario, scale))

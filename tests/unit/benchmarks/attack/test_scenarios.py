@@ -17,7 +17,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.attack.attackers import Plan
 from benchmarks.attack.run import faults, run_attack
-from benchmarks.attack.scenarios import QUICK, SCENARIOS, Scale, Scenario
+from benchmarks.attack.scenarios import SCENARIOS, Scale, Scenario
 from benchmarks.load.histogram import Histogram
 from benchmarks.questions import attack
 from benchmarks.results.samples import Run, Sample
@@ -126,9 +126,10 @@ def test_one_bad_attack_misses_its_target_and_fails_the_run(figure: str) -> None
 
 
 def test_chosen_scenarios_are_run_if_there_are_enough_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
-    run, config = Run(), Config(quick=True, workloads=("storm", "idle"))
     monkeypatch.setattr(attack, "raise_open_file_limit", lambda: 100)
-    monkeypatch.setattr(attack, "run_attack", lambda scenario, scale: (scenario.name, scale))
-    attack.measure(config, run, lambda _: None)
-    assert run.samples == [("storm", QUICK)]  # type: ignore[comparison-overlap]
+    monkeypatch.setattr(attack, "QUICK", TINY)
+    run = Run()
+    attack.measure(Config(quick=True, workloads=("storm", "idle")), run, lambda _: None)
+    assert [each.workload for each in run.samples] == ["storm"]
+    assert run.samples[0].failures == {}
     assert run.skipped == {"attack: idle": "open-file limit too low: 100 (ulimit -n)"}

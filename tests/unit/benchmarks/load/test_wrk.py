@@ -144,7 +144,7 @@ def test_each_kind_of_request_is_answered(name: str) -> None:
 @needs_wrk
 def test_refusals_are_errors() -> None:
     with run_server(PEERS["reactor"]) as server:
-        sample = wrk.measure(server, Workload("nowhere", ECHO, targets=("/nowhere",)), 2, SECONDS, 1, "any")
+        sample = wrk.measure(server, Workload("nowhere", ECHO, targets=("/nowhere",)), 2, 1.0, 1, "any")
     assert sample.requests == 0
     assert sample.failures == {"status": sample.errors}
     assert sample.errors > 0
