@@ -248,7 +248,6 @@ class Requester(Client):
         self.was_answered = False  # whether it has received a response
         self.pending: deque[tuple[float, bytes | None]] = deque()  # due time, expected body
         self._responses = ResponseReader()
-        self._unsent = b""
 
     def send_requests(self, due: float, times: int = 1) -> None:
         """Send ``times`` requests at once, all due at ``due`` (time of the group's clock)."""
@@ -258,7 +257,8 @@ class Requester(Client):
             self.pending.append((due, expected))
             data += request
         self.group.pending += times
-        self._send(data)
+        if self.send(data) < len(data) and self.connected:
+            self.on_disconnect("send buffer full")
 
     # Client methods.
 
@@ -283,11 +283,6 @@ class Requester(Client):
         except ResponseError:
             self.on_disconnect("invalid response")
 
-    def on_sendable(self) -> None:
-        """Send unsent data."""
-        data, self._unsent, self.interest = self._unsent, b"", Interest.READ
-        self._send(data)
-
     def on_disconnect(self, how: str) -> None:
         """Count lost requests and reconnect: at once after a regular close, otherwise with a delay."""
         group, now = self.group, self.group.clock()
@@ -299,18 +294,8 @@ class Requester(Client):
         group.pending -= len(self.pending)
         self.losses += 1
         self.pending.clear()
-        self._responses, self._unsent = ResponseReader(), b""
+        self._responses = ResponseReader()
         self.disconnect()
         group.pace.on_lost(self)
         if group.returning:
             self.connect_later(delay)
-
-    def _send(self, data: bytes) -> None:
-        if self._unsent:
-            self._unsent += data
-            return
-        sent = self.send(data)
-        if sent < len(data) and self.connected:  # otherwise the connection was reset
-            self._unsent = data[sent:]
-            self.interest = Interest.BOTH
-            self.group.reactor.refresh(self)

@@ -4,7 +4,9 @@
     connect     each connection once, in waves                           served ones: "established"
     warm up     all, as in the measurement; large transfers start        nothing
     measure     all                                                      everything
-    finish      none; wait for outstanding responses                     missing ones: errors
+
+The requests of an open loop that have no response after some seconds are errors, and so are those of a closed
+loop that were sent before the measurement and have none at its end.
 
 The warm-up of a closed loop lasts until all connections have received a response, so that the measurement
 starts in a steady state. A response counts in the phase in which it is received, with its whole time.
@@ -101,7 +103,10 @@ class Round:
             group.run_for(self.job.seconds)
         seconds, used = group.clock() - began, time.process_time() - used
         tally.transferred += sum(each.transferred for each in self._transfers) - before
-        self._finish(began)
+        group.pace = Pace()
+        for each in self.requesters:
+            if each.pending and each.pending[0][0] < began:
+                each.on_disconnect("timeout")
         return replace(self.sample(tally, seconds), client_cpu=used / seconds)
 
     def sample(self, tally: Tally, seconds: float) -> Sample:
@@ -163,17 +168,3 @@ class Round:
             lambda: all(each.was_answered or not (each.connected or each.connecting) for each in requesters),
             seconds,
         )
-
-    def _finish(self, began: float) -> None:
-        """Stop sending; count requests due before ``began`` that have no response as lost."""
-        group, tally = self.group, self.group.tally
-        group.pace, group.tally = Pace(), Tally()
-
-        def late() -> list[Requester]:
-            return [each for each in self.requesters if each.pending and each.pending[0][0] < began]
-
-        group.run(lambda: not late(), ANSWER_TIMEOUT)
-        group.tally = tally
-        for each in late():
-            each.on_disconnect("timeout")
-        group.tally = Tally()

@@ -7,7 +7,6 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import BinaryIO, cast
 
@@ -16,7 +15,7 @@ import pytest
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.load import wrk
-from benchmarks.load.wrk import WrkError, answered, histogram, read_result, uncorrected, write_script
+from benchmarks.load.wrk import WrkError, answered, histogram, read_result, uncorrected
 from benchmarks.servers import workloads
 from benchmarks.servers.peers import ECHO, PEERS
 from benchmarks.servers.process import RunningServer, run_server
@@ -101,13 +100,6 @@ def test_large_files_count_by_their_octets() -> None:
     counts = {"requests": 1.0, "status": 0.0, "timeout": 0.0, "bytes": 3.0 * large.size + 5}
     assert answered(large, counts) == 3
     assert answered(large, {**counts, "status": 1}) == 0
-
-
-def test_a_request_that_never_changes_costs_no_call(tmp_path: Path) -> None:
-    script = write_script(tmp_path, WORKLOADS["hot"], "host").read_text()
-    assert (tmp_path / "1").read_bytes() == b"GET /echo/abc HTTP/1.1\r\nHost: host\r\n\r\n"
-    assert "count, number = {}, 1," in script
-    assert "{{" not in script
 
 
 # With wrk itself.
