@@ -3,15 +3,19 @@
     feed(data)                add received data
     next_response(expected)   True: correct, False: wrong, None: incomplete
 
-Parsed heads are cached, to keep the client fast. Bodies are compared as they arrive and not stored. Only
-bodies with Content-Length are supported (RFC 9112, 6.3, rules 1 and 6).
+Parsed heads are cached, to keep the client fast. Bodies with Content-Length are compared as they arrive and
+not stored; chunked ones are compared when complete. Bodies that end with the connection are not supported
+(RFC 9112, 6.3).
 """
 
+import re
 from typing import NamedTuple
 
 MAX_HEAD = 1 << 16  # bytes
 MAX_CACHED_HEADS = 1000  # heads vary with Date and Content-Length
 END = b"\r\n\r\n"
+CHUNKED = -1
+CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}(?=[ \t;\r])")
 
 
 class ResponseError(Exception):
@@ -22,8 +26,9 @@ class Head(NamedTuple):
     """The relevant parts of a response head."""
 
     status: int
-    length: int  # of the body, in bytes
+    length: int  # of the body, in bytes; CHUNKED
     closes: bool  # whether the server closes the connection after it
+    coding: str = ""  # Content-Encoding
 
     @property
     def right(self) -> bool:
@@ -35,7 +40,7 @@ def read_head(data: bytes) -> Head:
     r"""Parse a head, including the empty line at its end; raise ResponseError.
 
     >>> read_head(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nConnection: close\r\n\r\n")
-    Head(status=200, length=3, closes=True)
+    Head(status=200, length=3, closes=True, coding='')
     """
     status_line, *lines = data[: -len(END)].split(b"\r\n")
     version, _, rest = status_line.partition(b" ")
@@ -45,16 +50,44 @@ def read_head(data: bytes) -> Head:
     fields = {name.lower(): value.strip().lower() for name, _, value in pairs}
     status, options = int(rest[:3]), fields.get(b"connection", b"")
     keep_alive = version == b"HTTP/1.1" or b"keep-alive" in options
-    return Head(status, _length(status, fields), b"close" in options or not keep_alive)
+    coding = fields.get(b"content-encoding", b"").decode("latin-1")
+    return Head(status, _length(status, fields), b"close" in options or not keep_alive, coding)
 
 
 def _length(status: int, fields: dict[bytes, bytes]) -> int:
     if status < 200 or status in (204, 304):
         return 0
+    if coding := fields.get(b"transfer-encoding"):
+        if coding != b"chunked":
+            raise ResponseError(f"unsupported Transfer-Encoding: {coding.decode('latin-1')!r}")
+        return CHUNKED
     length = fields.get(b"content-length", b"")
-    if not length.isdigit() or b"transfer-encoding" in fields:
+    if not length.isdigit():
         raise ResponseError("response without Content-Length")
     return int(length)
+
+
+def read_body(head: Head, data: bytes | bytearray, at: int = 0) -> tuple[bytes, int] | None:
+    r"""Return the body at an index and the index after it; None while it is incomplete.
+
+    >>> read_body(Head(200, CHUNKED, False), b"2\r\nab\r\n1;x\r\nc\r\n0\r\n\r\nHTTP")
+    (b'abc', 19)
+    """
+    if head.length != CHUNKED:
+        end = at + head.length
+        return (bytes(data[at:end]), end) if len(data) >= end else None
+    body = b""
+    while (line := data.find(b"\r\n", at)) >= 0:
+        digits = CHUNK_SIZE.match(data, at)
+        if digits is None:
+            raise ResponseError(f"invalid chunk size: {bytes(data[at : min(line, at + 80)])!r}")
+        size = int(digits[0], 16)
+        if not size:  # RFC 9112, 7.1.2: a trailer section may follow
+            end = data.find(END, line)
+            return (body, end + len(END)) if end >= 0 else None
+        at = line + 2 + size + 2
+        body += data[line + 2 : at - 2]
+    return None
 
 
 class HeadCache(dict[bytes, Head]):
@@ -92,6 +125,8 @@ class ResponseReader:
         if self._at < 0 and not self._begin():
             return None
         assert self.head is not None
+        if self.head.length == CHUNKED:
+            return self._next_chunked(self.head, expected)
         at, length = self._at, self.head.length
         data = self._buffer[: length - at]
         self._buffer = self._buffer[length - at :]
@@ -102,6 +137,13 @@ class ResponseReader:
             return None
         self._at = -1
         return self._right and self.head.right and (expected is None or length == len(expected))
+
+    def _next_chunked(self, head: Head, expected: bytes | None) -> bool | None:
+        found = read_body(head, self._buffer)
+        if found is None:
+            return None
+        self._buffer, self._at = self._buffer[found[1] :], -1
+        return head.right and expected in (None, found[0])
 
     def _begin(self) -> bool:
         """Parse the head and remove it from the buffer; return False while it is incomplete."""

@@ -38,7 +38,8 @@ class RequestSpec:
         """Return the request as bytes, with the expected body."""
         head = (f"GET {self.target} HTTP/1.1", f"Host: {host}", *self.lines, "", "")
         return RequestTemplate(
-            "\r\n".join(head).encode(), None if self.content is None else self.content.encode()
+            "\r\n".join(head).encode(),
+            None if self.content is None else self.content.encode(errors="surrogateescape"),
         )
 
 

@@ -18,6 +18,7 @@ from benchmarks.runner.config import Config, ShowProgress
 from benchmarks.servers.process import CLIENT_CORE, pin_to_core
 
 QUESTION = "attack"
+SECONDS, QUICK_SECONDS = 14.0, 2.0  # of a scenario, about
 ROOM = 1.2  # file descriptors per attacker
 
 
@@ -25,8 +26,9 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add one sample per scenario to the run."""
     scale = SMALL if config.quick else FULL
     files = raise_open_file_limit()
+    run.skipped.update({f"{each.name}: {QUESTION}": each.why_not for each in config.own})
     for scenario in SCENARIOS:
-        if config.workloads and scenario.name not in config.workloads:
+        if not config.wants_workload(scenario.name):
             continue
         if scenario.attackers * scale.share * ROOM > files:
             run.skipped[f"attack: {scenario.name}"] = f"open-file limit too low: {files:,} (ulimit -n)"
@@ -36,6 +38,12 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
         run.samples.append(sample(scenario, scale, outcome))
         missed = [f"{each.name}: {each.measured}" for each in targets(scenario, outcome) if not each.met]
         run.environment.setdefault(QUESTION, {})[scenario.name] = missed
+
+
+def estimate(config: Config) -> float:
+    """Return the estimated duration in seconds."""
+    wanted = [each for each in SCENARIOS if config.wants_workload(each.name)]
+    return len(wanted) * (QUICK_SECONDS if config.quick else SECONDS)
 
 
 def run_pinned(scenario: Scenario, scale: Scale) -> Outcome:

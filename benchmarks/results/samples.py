@@ -39,7 +39,7 @@ class Sample:
     latency: Histogram = field(default_factory=Histogram)
     server_cpu: float = 0.0
     client_cpu: float = 0.0
-    resident: int = 0  # memory of all the server's processes at the end of the round
+    resident: float = 0  # memory of all the server's processes at the end of the round
     asked: int = 0  # connections requested
     established: int = 0  # connections established
     intended: float | None = None  # requests per second scheduled by an open loop

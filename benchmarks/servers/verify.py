@@ -1,135 +1,148 @@
 """Verify the responses of a server to the requests of a workload, byte by byte.
 
-The requests are those of the measurement, on one connection unless the workload closes it. The standard
-library's http.client parses the responses. For uploads the stored files are compared, including those of the
+The requests are those of the measurement. For uploads the stored files are compared, including those of the
 load generator.
 """
 
 import gzip
-import http.client
-import io
 import itertools
-import re
 import socket
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-from benchmarks.servers.peers import CLOSING, FILES, UPLOADS, Adapter
+from benchmarks.load.responses import END, Head, ResponseError, read_body, read_head
+from benchmarks.servers.peers import CLOSING, FILES, UPLOADS
 from benchmarks.servers.process import RunningServer
-from benchmarks.servers.workloads import LARGE, Workload, fresh_numbers, numbered
+from benchmarks.servers.workloads import HOT, LARGE, Workload, fresh_numbers, numbered
 
 TIMEOUT = 10.0  # seconds, for one response
 MAX_REQUESTS = 4  # requests or pipelined batches; only one for a large file
-TARGET = re.compile(rb"\S+ (\S+) ")
+PIECE = 1 << 18
+FAULTS = (OSError, ResponseError, zlib.error, EOFError)
 
 
 class VerificationError(Exception):
     """A wrong response; the message says what is wrong, in one line."""
 
 
-class _Stream(io.BufferedReader):
-    """A socket's input, shared by consecutive http.client.HTTPResponse objects."""
+class Connection(socket.socket):
+    """A connection that reads whole responses."""
 
-    def makefile(self, mode: str) -> "io.BufferedReader":
-        """Return this stream, as a response's file."""
-        return self
+    def __init__(self, address: tuple[str, int]) -> None:
+        super().__init__()
+        self.settimeout(TIMEOUT)
+        self.connect(address)
+        self._data = bytearray()
 
-    def close(self) -> None:
-        """Stay open at the end of a response."""
+    def response(self) -> tuple[Head, bytes]:
+        """Return head and body of the next response; raise VerificationError or ResponseError."""
+        while (end := self._data.find(END) + len(END)) < len(END):
+            self._receive()
+        head = read_head(bytes(self._data[:end]))
+        while (found := read_body(head, self._data, end)) is None:
+            self._receive()
+        body, end = found
+        del self._data[:end]
+        return head, body
+
+    def has_more(self) -> bool:
+        """Return whether the server sends anything else before it closes the connection."""
+        return bool(self._data or self.recv(1))
+
+    def _receive(self) -> None:
+        data = self.recv(PIECE)
+        if not data:
+            raise VerificationError("connection closed before the end of the response")
+        self._data += data
 
 
-def verify(server: RunningServer, adapter: Adapter, workload: Workload) -> int:
+def verify(server: RunningServer, workload: Workload) -> int:
     """Return the number of compared responses; raise VerificationError for a wrong one."""
-    count = _verify_uploaded(server.directory, workload) if workload.needs == UPLOADS else 0
     try:
-        for sent in _batches(workload, f"{server.host}:{server.port}"):
-            count += _verify_batches(server, adapter, workload, sent)
+        return _verify(server, workload.at(server.adapter.target))
     except TimeoutError:
         raise VerificationError(f"no response within {TIMEOUT:g} seconds") from None
-    except (OSError, http.client.HTTPException, zlib.error, EOFError) as error:
-        raise VerificationError(f"{type(error).__name__} {error}".strip()) from None
+    except FAULTS as error:
+        raise VerificationError(f"{type(error).__name__}: {error}".removeprefix("ResponseError: ")) from None
+
+
+def first_body(server: RunningServer) -> bytes:
+    """Return the body of a server's response; raise VerificationError unless the status is 2xx."""
+    url = f"{server.url}{server.adapter.target}"
+    try:
+        with Connection(server.address) as connection:
+            connection.sendall(next(HOT.at(server.adapter.target).requests(f"{server.host}:{server.port}")))
+            head, body = connection.response()
+    except FAULTS as error:
+        raise VerificationError(f"{url}: {error}") from None
+    if not head.right:
+        raise VerificationError(f"{url}: status {head.status} (expected 2xx)")
+    return body
+
+
+def _verify(server: RunningServer, workload: Workload) -> int:
+    count = 0
+    if workload.needs == UPLOADS:  # those of the load generator
+        for path in (_stored(server, target) for target in workload.targets):
+            if path.exists():
+                _compare(path.read_bytes(), workload.content)
+                count += 1
+    templates = list(workload.requests(f"{server.host}:{server.port}"))
+    requests = 1 if workload.size >= LARGE else MAX_REQUESTS
+    step = max(1, len(templates) // requests)
+    chosen = itertools.islice(itertools.cycle(templates[::step]), requests)
+    connection = None
+    try:
+        for number, template in enumerate(chosen, fresh_numbers()):
+            batch = numbered(template, number)
+            target = unquote(batch.split(b" ", 2)[1].decode())
+            if workload.needs == UPLOADS:
+                _stored(server, target).unlink(missing_ok=True)
+            connection = connection or Connection(server.address)
+            connection.sendall(batch)
+            for _ in range(workload.depth):
+                head, body = connection.response()
+                _check(head, body, server, workload, target)
+                count += 1
+            if head.closes:
+                if connection.has_more():
+                    raise VerificationError("unexpected data after the response")
+                connection.close()
+                connection = None
+    finally:
+        if connection is not None:
+            connection.close()
     return count
 
 
-def _batches(workload: Workload, host: str) -> Iterator[list[bytes]]:
-    """Yield the batches of requests for each connection."""
-    templates = list(workload.requests(host))
-    count = 1 if workload.size >= LARGE else MAX_REQUESTS
-    chosen = itertools.cycle(templates[:: max(1, len(templates) // count)])
-    numbers = itertools.count(fresh_numbers())
-    batches = [numbered(template, next(numbers)) for template in itertools.islice(chosen, count)]
-    if workload.needs == CLOSING:
-        yield from ([batch] for batch in batches)
-    else:
-        yield batches
-
-
-def _verify_batches(server: RunningServer, adapter: Adapter, workload: Workload, batches: list[bytes]) -> int:
-    with (
-        socket.create_connection(server.address, TIMEOUT) as connection,
-        connection.makefile("rb", buffering=0) as raw,
-    ):
-        stream = _Stream(raw)
-        for batch in batches:
-            match = TARGET.match(batch)
-            assert match is not None
-            target = unquote(match[1].decode())
-            if workload.needs == UPLOADS:
-                (server.directory / Path(target).name).unlink(missing_ok=True)
-            connection.sendall(batch)
-            for _ in range(workload.depth):
-                _verify_answer(stream, server, adapter, workload, target)
-        if workload.needs == CLOSING and stream.read(1):
-            raise VerificationError("unexpected data after the response")
-    return len(batches) * workload.depth
-
-
-def _verify_answer(
-    stream: _Stream, server: RunningServer, adapter: Adapter, workload: Workload, target: str
-) -> None:
-    response = http.client.HTTPResponse(stream, method=workload.method)  # type: ignore[arg-type]
-    response.begin()
-    content = response.read()
-    if not 200 <= response.status < 300:
-        raise VerificationError(f"unexpected status: {response.status}")
-    if workload.needs == CLOSING and not response.will_close:
+def _check(head: Head, body: bytes, server: RunningServer, workload: Workload, target: str) -> None:
+    if not head.right:
+        raise VerificationError(f"status {head.status} (expected 2xx)")
+    if workload.needs == CLOSING and not head.closes:
         raise VerificationError("missing Connection: close")
-    coding = response.headers.get("Content-Encoding", "")
-    if coding != workload.coding:
-        raise VerificationError(f"wrong content coding: {coding or 'identity'!r}")
+    if head.coding != workload.coding:
+        raise VerificationError(f"wrong content coding: {head.coding or 'identity'!r}")
     if workload.needs == UPLOADS:
-        _compare(_stored(server.directory / Path(target).name), workload.content)
+        if not _stored(server, target).exists():
+            raise VerificationError("uploaded file not stored")
+        body, expected = _stored(server, target).read_bytes(), workload.content
+    elif workload.needs == FILES:
+        expected = workload.content
+    elif server.adapter.content is not None:
+        expected = server.adapter.content
     else:
-        _compare(gzip.decompress(content) if coding else content, _expected(adapter, workload, target))
+        expected = target.removeprefix("/echo/").encode()
+    _compare(gzip.decompress(body) if head.coding else body, expected)
 
 
-def _expected(adapter: Adapter, workload: Workload, target: str) -> bytes:
-    if workload.needs == FILES:
-        return workload.content
-    return b"abc" if adapter.constant else target.removeprefix("/echo/").encode()
-
-
-def _verify_uploaded(directory: Path, workload: Workload) -> int:
-    """Compare the files that the load generator has uploaded."""
-    paths = [directory / Path(target).name for target in workload.targets]
-    there = [path for path in paths if path.exists()]
-    for path in there:
-        _compare(path.read_bytes(), workload.content)
-    return len(there)
-
-
-def _stored(path: Path) -> bytes:
-    if not path.exists():
-        raise VerificationError("uploaded file not stored")
-    return path.read_bytes()
+def _stored(server: RunningServer, target: str) -> Path:
+    return server.directory / Path(target).name
 
 
 def _compare(content: bytes, expected: bytes) -> None:
-    if content == expected:
-        return
     if len(content) != len(expected):
         raise VerificationError(f"wrong body length: {len(content):,} bytes (expected {len(expected):,})")
-    where = next(i for i, (a, b) in enumerate(zip(content, expected, strict=True)) if a != b)
-    raise VerificationError(f"wrong body at byte {where:,}")
+    if content != expected:
+        where = next(i for i, (a, b) in enumerate(zip(content, expected, strict=True)) if a != b)
+        raise VerificationError(f"wrong body at byte {where:,}")

@@ -13,7 +13,7 @@ import functools
 import itertools
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.servers.peers import BEING_WATCHED, CLOSING, ECHO, FILES, GZIP, PIPELINED, UPLOADS
 
@@ -65,6 +65,10 @@ class Workload:
     def content(self) -> bytes:
         """The content of the file."""
         return file_content(self.size)
+
+    def at(self, target: str) -> "Workload":
+        """Return the workload with all requests for one target; with its own targets, if that is empty."""
+        return replace(self, targets=(target,)) if target else self
 
     def connections(self, wanted: int) -> int:
         """Return the number of connections to use; fewer than wanted for large files."""
