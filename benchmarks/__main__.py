@@ -21,7 +21,7 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 
-from benchmarks.questions import ALIASES, QUESTIONS, measurable
+from benchmarks.questions import ALIASES, QUESTIONS
 from benchmarks.results import compare, readme_table
 from benchmarks.runner import command
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.json = command.default_results_path()
         print(f"saving samples to {options.json}", file=sys.stderr)
     chosen = dict.fromkeys(ALIASES.get(name, name) for name in asked)
-    return command.run({name: measurable(name) for name in chosen}, options, ["-m", "benchmarks", *argv])
+    return command.run(chosen, options, ["-m", "benchmarks", *argv])
 
 
 if __name__ == "__main__":

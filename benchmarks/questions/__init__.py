@@ -5,11 +5,7 @@ other question has a module of its own.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Protocol, cast
-
-if TYPE_CHECKING:
-    from benchmarks.results.samples import Run
-    from benchmarks.runner.config import Config, ShowProgress
+from typing import Any
 
 QUESTIONS = {
     "throughput": "How many requests per second does one core serve, compared with other servers?",
@@ -26,22 +22,11 @@ ALIASES = {"gzip": "compression"}
 COMPARISONS = ("throughput", "files", "compression", "watching")
 
 
-class Measurable(Protocol):
-    """What answers a question."""
-
-    def measure(self, config: "Config", run: "Run", show_progress: "ShowProgress") -> None:
-        """Add samples to the run."""
-
-    def estimate(self, config: "Config") -> float:
-        """Return the estimated duration in seconds."""
-
-
-def measurable(question: str) -> Measurable:
-    """Return what answers a question."""
+def question_module(question: str) -> Any:
+    """Return what answers a question: ``measure`` adds samples, ``estimate`` returns the seconds."""
     if question in COMPARISONS:
-        module = importlib.import_module("benchmarks.questions.comparisons")
-        return cast(Measurable, module.COMPARISONS[question])
-    return cast(Measurable, importlib.import_module(f"benchmarks.questions.{question}"))
+        return importlib.import_module("benchmarks.questions.comparisons").COMPARISONS[question]
+    return importlib.import_module(f"benchmarks.questions.{question}")
 
 
 def question_text(question: str) -> str:

@@ -14,7 +14,7 @@ from benchmarks.attack.scenarios import FULL, SCENARIOS, SMALL, targets
 from benchmarks.load.client_group import raise_open_file_limit
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.config import Config, ShowProgress
+from benchmarks.runner.rounds import Config, ShowProgress
 from benchmarks.servers.process import CLIENT_CORE, pin_to_core
 
 QUESTION = "attack"

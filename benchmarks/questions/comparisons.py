@@ -16,19 +16,20 @@ figures. Some responses before and after each round are compared byte by byte. N
 install wrk). Servers that are not installed are skipped and listed.
 """
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.results.samples import Run
-from benchmarks.runner.config import Config
-from benchmarks.runner.rounds import Place, Question, roomy_directory, select_workloads, workload_places
+from benchmarks.load import wrk
+from benchmarks.results.samples import Run, Sample
+from benchmarks.runner.rounds import Config, Place, Question, Turn, shared_files
 from benchmarks.servers.peers import PEERS, WAYS_TO_WATCH
+from benchmarks.servers.verify import verify
 from benchmarks.servers.workloads import (
     COMPRESSED,
     DOWNLOADED,
+    LARGE,
     NAMES,
     SMALL,
     UPLOADED,
@@ -37,16 +38,21 @@ from benchmarks.servers.workloads import (
     file_name,
 )
 
+WARM_UP = 1.0  # seconds at most
+LARGE_SECONDS = 5.0  # at least, so that one large file more or less does not matter
 TRANSFERRED = (*DOWNLOADED, *UPLOADED)
 
 
-@contextmanager
-def directories(config: Config, peers: Sequence[str]) -> Iterator[Path]:
+def directories(config: Config, peers: Sequence[str]) -> AbstractContextManager[Path]:
     """Create a directory per peer, with the files to download."""
     workloads = select_workloads(TRANSFERRED, config, Run())
-    with roomy_directory(room(workloads, config.connections)) as root:
-        share(root, peers, workloads)
-        yield root
+
+    def write(directory: Path) -> None:
+        for workload in workloads:
+            if workload in DOWNLOADED:
+                (directory / file_name(workload.size)).write_bytes(workload.content)
+
+    return shared_files(room(workloads, config.connections), peers, write)
 
 
 def room(workloads: Sequence[Workload], connections: int) -> int:
@@ -55,22 +61,35 @@ def room(workloads: Sequence[Workload], connections: int) -> int:
     return sum(each.size * (stored if each in UPLOADED else 1) for each in workloads)
 
 
-def share(root: Path, peers: Sequence[str], workloads: Sequence[Workload]) -> None:
-    """Create a directory per peer, with the files to download hard-linked into each."""
-    first, *others = (root / name for name in peers)
-    for directory in (first, *others):
-        directory.mkdir()
-    for workload in workloads:
-        if workload in DOWNLOADED:
-            name = file_name(workload.size)
-            (first / name).write_bytes(workload.content)
-            for directory in others:
-                os.link(first / name, directory / name)
+def select_workloads(workloads: Sequence[Workload], config: Config, run: Run) -> list[Workload]:
+    """Return the selected workloads; record those that are too large for a quick run as skipped."""
+    wanted = [each for each in workloads if config.wants_workload(each.name)]
+    large = [each for each in wanted if config.quick and each.size >= LARGE]
+    run.skipped.update({each.name: "too large for a quick run" for each in large})
+    return [each for each in wanted if each not in large]
+
+
+def place(workload: Workload) -> Place:
+    """Return the place that measures a workload."""
+
+    def warm_up(turn: Turn) -> None:
+        """Verify a server's responses, fill its caches, and verify again."""
+        verify(turn.server, workload)
+        turn.sample("wrk", workload, seconds=min(turn.config.seconds, WARM_UP))
+
+    def measure(turn: Turn) -> Iterator[Sample]:
+        seconds = max(turn.config.seconds, LARGE_SECONDS * (workload.size >= LARGE))
+        yield turn.sample("wrk", workload, seconds=seconds)
+
+    return Place(workload.name, measure, workload.needs, warm_up)
 
 
 def _comparison(name: str, workloads: Sequence[Workload]) -> Question:
     def places(config: Config, run: Run) -> list[Place]:
-        return workload_places(name, workloads, config, run)
+        if reason := wrk.missing():
+            run.skipped[name] = reason
+            return []
+        return [place(each) for each in select_workloads(workloads, config, run)]
 
     return Question(name, places)
 

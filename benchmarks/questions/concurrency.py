@@ -7,18 +7,14 @@ they are ("agreement"), with 64 connections, in every round. (With a fast server
 available responses before it sends again, while the server waits.) Server and client have one core each.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.load import wrk
 from benchmarks.load.client_group import max_open_files
-from benchmarks.load.round import Job
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.config import Config, ShowProgress
-from benchmarks.runner.rounds import Place, Question, by_ours, by_wrk
+from benchmarks.runner.rounds import Config, Place, Question, ShowProgress, Turn
 from benchmarks.servers.peers import PEERS
-from benchmarks.servers.process import RunningServer
-from benchmarks.servers.workloads import HOT
 
 SIZES = (1, 8, 64, 512, 4096, 10_000)
 QUICK_SIZES = (1, 8, 64)
@@ -41,58 +37,41 @@ def possible(sizes: Sequence[int], run: Run) -> list[int]:
 
 def places(config: Config, run: Run) -> list[Place]:
     """Return a place per number of connections."""
-    sizes = possible(QUICK_SIZES if config.quick else SIZES, run)
-    return [_place(size, config, wrk.missing() is None and size <= WRK_FITS) for size in sizes]
+    return [_place(size) for size in possible(QUICK_SIZES if config.quick else SIZES, run)]
 
 
-def _place(size: int, config: Config, wrk_fits: bool) -> Place:
-    def measure(server: RunningServer, number: int) -> Iterator[Sample]:
-        yield _sample(server, "wrk" if wrk_fits else "reactor", size, config, number)
-
-    return Place(f"{size:,} connections", measure)
+def _place(size: int) -> Place:
+    client = "wrk" if wrk.missing() is None and size <= WRK_FITS else "reactor"
+    return Place(f"{size:,} connections", lambda turn: [turn.sample(client, connections=size, x=float(size))])
 
 
-def agreement_places(config: Config, run: Run) -> list[Place]:
-    """Return the place at which both clients measure, in alternating order."""
-
-    def measure(server: RunningServer, number: int) -> Iterator[Sample]:
-        for client in ("wrk", "reactor") if number % 2 else ("reactor", "wrk"):
-            yield _sample(server, client, AGREEMENT, config, number, "agreement")
-
-    return [Place("agreement", measure, samples=2)]
+def agreement(turn: Turn) -> list[Sample]:
+    """Measure with both clients, in alternating order."""
+    clients = ("wrk", "reactor") if turn.round % 2 else ("reactor", "wrk")
+    x = float(AGREEMENT)
+    return [turn.sample(each, connections=AGREEMENT, name="agreement", x=x) for each in clients]
 
 
-def _sample(
-    server: RunningServer, client: str, size: int, config: Config, number: int, workload: str = HOT.name
-) -> Sample:
-    if client == "wrk":
-        sample = by_wrk(server, HOT, size, config.seconds, number, "concurrency")
-        return replace(sample, workload=workload, x=float(size))
-    return by_ours(server, Job(size, config.seconds), "concurrency", workload, number, float(size))
-
-
-def slow_peers(config: Config) -> list[str]:
+def slow_server(config: Config) -> Sequence[str]:
     """Return the server that both clients measure: the first that is selected and installed, if any."""
-    selected = [name for name in SLOW if not config.peers or name in (*config.peers, "reactor")]
+    selected = (name for name in SLOW if not config.peers or name in (*config.peers, "reactor"))
     return [name for name in selected if PEERS[name].missing() is None][:1]
 
 
 def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add the samples of all sizes to the run, and those that check whether the clients agree."""
     QUESTION.measure(config, run, show_progress)
-    slow = slow_peers(config)
-    reason = None if slow else "no server slower than both clients is installed and selected"
-    if reason := wrk.missing() or reason:
+    if reason := wrk.missing():
         run.skipped["agreement"] = reason
+    elif not slow_server(config):
+        run.skipped["agreement"] = "no server slower than both clients is installed and selected"
     else:
-        replace(AGREEMENT_QUESTION, usual=slow).measure(replace(config, own=()), run, show_progress)
-
-
-def estimate(config: Config) -> float:
-    """Return the estimated duration in seconds."""
-    slow = slow_peers(config)
-    return QUESTION.estimate(config) + bool(slow) * agreement_places(config, Run())[0].estimate(config)
+        question = replace(CLIENTS_AGREE, usual=slow_server(config))
+        question.measure(replace(config, own=()), run, show_progress)
 
 
 QUESTION = Question("concurrency", places, USUAL_PEERS)
-AGREEMENT_QUESTION = Question("concurrency", agreement_places, fixed=True)
+CLIENTS_AGREE = Question(
+    "concurrency", lambda config, run: [Place("agreement", agreement, samples=2)], fixed=True
+)
+estimate = QUESTION.estimate

@@ -10,18 +10,17 @@ Files are on an in-memory file system, if there is one. The large file is sparse
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks.load import process
 from benchmarks.load.round import Job
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.config import Config
-from benchmarks.runner.rounds import MEMORY, Place, Question, roomy_directory
+from benchmarks.runner.rounds import MEMORY, Config, Place, Question, Turn, shared_files
 from benchmarks.servers.peers import FILES, UPLOADS
-from benchmarks.servers.process import RunningServer
 from benchmarks.servers.workloads import MIB
 
 QUESTION = "fairness"
@@ -57,11 +56,11 @@ def places(config: Config, run: Run) -> list[Place]:
 
 
 def _place(name: str, job: Job) -> Place:
-    def measure(server: RunningServer, number: int) -> Iterator[Sample]:
+    def measure(turn: Turn) -> Iterator[Sample]:
         try:
-            yield process.measure(server, job, QUESTION, name, number)
+            yield process.measure(turn.server, job, QUESTION, name, turn.round)
         finally:
-            forget(server.directory)
+            forget(turn.server.directory)
 
     return Place(name, measure, UPLOADS if job.uploads else FILES)
 
@@ -70,11 +69,16 @@ def _place(name: str, job: Job) -> Place:
 def directories(config: Config, peers: Sequence[str]) -> Iterator[Path]:
     """Create a directory per peer, with the large file."""
     large = QUICK_LARGE if config.quick else LARGE
-    with roomy_directory(COPIES * stored_size(large)) as root:
-        share(root, peers, large)
+    with shared_files(COPIES * stored_size(large), peers, partial(write, large)) as root:
         yield root
         for name in peers:  # uploads stored after the client had closed, before the server ended
             forget(root / name)
+
+
+def write(size: int, directory: Path) -> None:
+    """Create the large file, which is sparse."""
+    (directory / NAME).touch()
+    os.truncate(directory / NAME, size)
 
 
 def stored_size(large: int) -> int:
@@ -88,20 +92,6 @@ def room() -> int:
 
     available = int(psutil.virtual_memory().available)
     return min(available, shutil.disk_usage(MEMORY).free) if MEMORY.is_dir() else available
-
-
-def share(directories: Path, peers: Iterable[str], size: int) -> None:
-    """Create a directory per peer, with the same sparse large file hard-linked into each."""
-    first = None
-    for name in peers:
-        path = directories / name / NAME
-        path.parent.mkdir()
-        if first is None:
-            path.touch()
-            os.truncate(path, size)
-            first = path
-        else:
-            os.link(first, path)
 
 
 def forget(directory: Path) -> None:

@@ -8,16 +8,12 @@ generator cannot send is skipped, with a note. The server has one core, the clie
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from benchmarks.load import wrk
 from benchmarks.load.process import LoadError
-from benchmarks.load.round import Job
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.config import Config
-from benchmarks.runner.rounds import Place, Question, by_ours, by_wrk
-from benchmarks.servers.process import RunningServer
-from benchmarks.servers.workloads import HOT
+from benchmarks.runner.rounds import Config, Place, Question, Turn
 
 SHARES = (0.5, 0.7, 0.9)
 TRIES = 3  # rounds to find the capacity, at most
@@ -31,11 +27,14 @@ class Capacity:
     server: float = 0.0  # the highest rate of any client
     client: float = 0.0  # the highest rate of our own client
 
-    def add(self, sample: Sample) -> None:
-        """Include a sample."""
-        self.server = max(self.server, sample.rate)
-        if sample.client == "reactor":
-            self.client = max(self.client, sample.rate)
+    def find(self, turn: Turn) -> Iterator[Sample]:
+        """Yield a sample of our own client, and one of wrk, if installed."""
+        for client in ("reactor", "wrk") if wrk.missing() is None else ("reactor",):
+            sample = turn.sample(client, name="capacity")
+            self.server = max(self.server, sample.rate)
+            if client == "reactor":
+                self.client = max(self.client, sample.rate)
+            yield sample
 
     def rate(self, share: float) -> float:
         """Return a share of the capacity; raise LoadError when our client cannot send that rate."""
@@ -51,27 +50,14 @@ def places(config: Config, run: Run) -> list[Place]:
     """Return the place that finds the capacities, and a place per share of them."""
     capacities: defaultdict[str, Capacity] = defaultdict(Capacity)
 
-    def find(server: RunningServer, number: int) -> Iterator[Sample]:
-        for sample in measure_capacity(server, config, number):
-            capacities[server.name].add(sample)
-            yield sample
-
     def at(share: float) -> Place:
-        def measure(server: RunningServer, number: int) -> Iterator[Sample]:
-            job = Job(config.connections, config.seconds, rate=capacities[server.name].rate(share))
-            yield by_ours(server, job, "latency", HOT.name, number, share)
+        def measure(turn: Turn) -> Iterator[Sample]:
+            yield turn.sample("reactor", rate=capacities[turn.server.name].rate(share), x=share)
 
         return Place(f"{share:.0%} of capacity", measure)
 
-    return [Place("capacity", find, rounds=TRIES, samples=2), *map(at, SHARES)]
-
-
-def measure_capacity(server: RunningServer, config: Config, number: int) -> Iterator[Sample]:
-    """Yield a sample of our own client, and one of wrk, if installed."""
-    yield by_ours(server, Job(config.connections, config.seconds), "latency", "capacity", number)
-    if wrk.missing() is None:
-        sample = by_wrk(server, HOT, config.connections, config.seconds, number, "latency")
-        yield replace(sample, workload="capacity")
+    find = Place("capacity", lambda turn: capacities[turn.server.name].find(turn), rounds=TRIES, samples=2)
+    return [find, *map(at, SHARES)]
 
 
 QUESTION = Question("latency", places, ("reactor", "nginx", "uvicorn"))

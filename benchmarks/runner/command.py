@@ -13,12 +13,12 @@ import argparse
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from benchmarks.attack.scenarios import SCENARIOS
-from benchmarks.questions import QUESTIONS, Measurable
+from benchmarks.questions import QUESTIONS, question_module
 from benchmarks.results.assertions import SITUATIONS, Assertion, figures_help, parse_assertion
 from benchmarks.results.checks import check
 from benchmarks.results.environment import environment
@@ -34,16 +34,17 @@ from benchmarks.results.tables import (
 )
 from benchmarks.results.targets import evaluate, score
 from benchmarks.results.units import slug
-from benchmarks.runner.config import QUICK_SECONDS, Config
 from benchmarks.runner.progress import Progress
+from benchmarks.runner.rounds import Config
 from benchmarks.servers.own import OwnServerError, at_url, by_command, checked
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.workloads import WORKLOADS
 
+QUICK_SECONDS = 0.3  # of each round
 FAILED, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 
 
-def run(questions: Mapping[str, Measurable], options: argparse.Namespace, argv: Sequence[str]) -> int:
+def run(questions: Iterable[str], options: argparse.Namespace, argv: Sequence[str]) -> int:
     """Measure the questions and print the results; return the exit code."""
     try:
         config = make_config(options)
@@ -51,11 +52,11 @@ def run(questions: Mapping[str, Measurable], options: argparse.Namespace, argv: 
         print(f"benchmarks: {error}", file=sys.stderr)
         return USAGE_ERROR
     run, code = Run(environment(argv)), 0
-    progress = Progress(sys.stderr, {name: each.estimate(config) for name, each in questions.items()})
-    for name, question in questions.items():
+    progress = Progress(sys.stderr, {name: question_module(name).estimate(config) for name in questions})
+    for name in questions:
         progress.begin(name)
         try:
-            question.measure(config, run, progress.show)
+            question_module(name).measure(config, run, progress.show)
         except KeyboardInterrupt:
             run.skipped[f"{name}, the rest"] = "interrupted"
             code = INTERRUPTED

@@ -26,39 +26,33 @@ class Progress:
     def __init__(
         self, out: TextIO, estimates: Mapping[str, float], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._out, self._estimates, self._clock = out, estimates, clock
-        self._terminal = out.isatty()
+        self._out, self._clock, self._terminal = out, clock, out.isatty()
+        self._questions, self._estimates = list(estimates), list(estimates.values())
+        self._at = 0  # index of the current question
         self._began = self._question_began = clock()
         self._last_line = float("-inf")
-        self._number = 0  # of the current question, from 1
         self._pace = 1.0  # measured / estimated duration
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the start."""
-        return self._clock() - self._began
-
-    @property
     def left(self) -> float:
-        """Estimated seconds left."""
-        now, *later = (seconds * self._pace for seconds in list(self._estimates.values())[self._number - 1 :])
+        """Return the estimated seconds left."""
+        now, *later = (self._pace * seconds for seconds in self._estimates[self._at :])
         return max(0.0, now - (self._clock() - self._question_began)) + sum(later)
 
     def begin(self, question: str) -> None:
         """Start a question."""
-        self._number = list(self._estimates).index(question) + 1
-        self._question_began, self._last_line = self._clock(), float("-inf")
+        self._at, self._question_began = self._questions.index(question), self._clock()
+        self._last_line = float("-inf")
         self.show("starting")
 
     def show(self, text: str) -> None:
         """Show the current step."""
-        if not self._terminal and self._clock() - self._last_line < LINE_INTERVAL:
+        now = self._clock()
+        if not self._terminal and now - self._last_line < LINE_INTERVAL:
             return
-        self._last_line = self._clock()
-        question = list(self._estimates)[self._number - 1]
-        place = f"[{self._number}/{len(self._estimates)} {question}] "
-        left = f", about {duration(self.left)} left" if self.left >= 1 else ""
-        times = f"; {duration(self.elapsed)}{left}"
+        self._last_line = now
+        place = f"[{self._at + 1}/{len(self._questions)} {self._questions[self._at]}] "
+        left = f", about {duration(self.left())} left" if self.left() >= 1 else ""
+        times = f"; {duration(now - self._began)}{left}"
         if self._terminal:
             room = shutil.get_terminal_size().columns - len(place + times) - 1
             self._out.write(f"{START}{place}{text[: max(0, room)]}{times}")
@@ -67,9 +61,8 @@ class Progress:
         self._out.flush()
 
     def end(self) -> None:
-        """End a question, and clear the line; correct the estimates of the others by its duration."""
-        estimate = list(self._estimates.values())[self._number - 1]
-        if estimate:
+        """End a question: clear the line, and correct the estimates of the others by its duration."""
+        if estimate := self._estimates[self._at]:
             self._pace = (self._pace + (self._clock() - self._question_began) / estimate) / 2
         if self._terminal:
             self._out.write(START)

@@ -8,28 +8,96 @@ different peer. A peer that fails at a place is not measured there any more, and
 wrong response it has no figures there at all.
 """
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field, replace
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.load import process, wrk
 from benchmarks.load.process import LoadError
 from benchmarks.load.round import Job, RequestSpec
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.config import Config, ShowProgress
 from benchmarks.servers.peers import ECHO, PEERS, Adapter
 from benchmarks.servers.process import RunningServer, StartError, run_server
 from benchmarks.servers.verify import VerificationError, verify
-from benchmarks.servers.workloads import LARGE, Workload
+from benchmarks.servers.workloads import HOT, Workload
 
-LARGE_SECONDS = 5.0  # at least, so that one large file more or less does not matter
-WARM_UP = 1.0  # seconds at most
-OVERHEAD = 0.25  # seconds per sample, in addition to its duration
+OVERHEAD = 0.5  # seconds per sample, in addition to its duration, with a share of the warm-up
 MEMORY = Path("/dev/shm")
 FAULTS = (LoadError, StartError, wrk.WrkError, VerificationError)
+
+ShowProgress = Callable[[str], None]  # called with one short line about the current step
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to measure."""
+
+    rounds: int = 7
+    seconds: float = 2.0  # of each round
+    connections: int = 64
+    peers: Sequence[str] = ()  # in addition to reactor; empty: the usual ones of each question
+    workloads: Sequence[str] = ()  # empty: all
+    quick: bool = False  # small sizes, to check that everything works
+    own: Sequence[Adapter] = ()  # servers of the user
+
+    def select_peers(self, usual: Sequence[str]) -> list[Adapter]:
+        """Return the peers to measure, in display order; ``usual`` are those without --peers.
+
+        >>> [each.name for each in Config(peers=["bjoern"]).select_peers(["reactor", "nginx"])]
+        ['reactor', 'bjoern']
+        """
+        names = (*self.peers, "reactor") if self.peers else usual
+        return [*(adapter for name, adapter in PEERS.items() if name in names), *self.own]
+
+    def wants_workload(self, name: str) -> bool:
+        """Return whether to measure a workload."""
+        return not self.workloads or name in self.workloads
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The turn of a server in a round."""
+
+    server: RunningServer
+    question: str
+    round: int
+    config: Config
+
+    def sample(
+        self,
+        client: str,
+        workload: Workload = HOT,
+        connections: int = 0,
+        seconds: float = 0.0,
+        rate: float = 0.0,
+        name: str = "",
+        x: float | None = None,
+    ) -> Sample:
+        """Measure with a client and compare responses; what is not given is as configured.
+
+        The client is "wrk", with some responses compared afterwards, or "reactor", our own, which compares
+        all and knows only the workload "hot", also at a fixed rate.
+        """
+        server, name = self.server, name or workload.name
+        connections, seconds = connections or self.config.connections, seconds or self.config.seconds
+        if client == "reactor":
+            job = Job(connections, seconds, rate)
+            return process.measure(server, job, self.question, name, self.round, x, request_of(server))
+        sent = workload.at(server.adapter.target)
+        sample = wrk.measure(server, sent, connections, seconds, self.round, self.question)
+        return replace(sample, workload=name, x=x, verified=verify(server, workload))
+
+
+def request_of(server: RunningServer) -> RequestSpec:
+    """Return the request that our own load generator sends, and the expected body."""
+    adapter = server.adapter
+    if adapter.content is None or not adapter.target:
+        return RequestSpec()
+    return RequestSpec(adapter.target, adapter.content.decode(errors="surrogateescape"))
 
 
 @dataclass(frozen=True)
@@ -37,20 +105,11 @@ class Place:
     """What is measured in all rounds of all peers, before the next place."""
 
     name: str  # "hot", "64 connections", ...: in the progress line and in notes
-    measure: Callable[[RunningServer, int], Iterable[Sample]]  # one round, with its number
+    measure: Callable[[Turn], Iterable[Sample]]
     needs: str = ECHO  # feature of the server
-    warm_up: Callable[[RunningServer], object] = lambda server: None
+    warm_up: Callable[[Turn], object] = lambda turn: None
     rounds: int = 1 << 30  # at most
-    samples: int = 1  # per round and peer
-
-    def estimate(self, config: Config) -> float:
-        """Return the estimated seconds for one peer."""
-        rounds = min(self.rounds, config.rounds)
-        return self.samples * rounds * (config.seconds + OVERHEAD) + min(config.seconds, WARM_UP)
-
-
-def _no_directories(config: Config, peers: Sequence[str]) -> AbstractContextManager[None]:
-    return nullcontext()
+    samples: int = 1  # per turn
 
 
 @dataclass(frozen=True)
@@ -64,7 +123,7 @@ class Question:
     places: Callable[[Config, Run], Sequence[Place]]  # notes in the run what is left out
     usual: Sequence[str] = ()  # peers measured without --peers; empty: all that serve any place
     fixed: bool = False  # whether --peers does not apply
-    directories: Callable[[Config, Sequence[str]], AbstractContextManager[Path | None]] = _no_directories
+    directories: Callable[[Config, Sequence[str]], AbstractContextManager[Path]] | None = None
 
     def peers(self, config: Config, places: Iterable[Place]) -> list[Adapter]:
         """Return the peers to measure."""
@@ -74,19 +133,23 @@ class Question:
 
     def estimate(self, config: Config) -> float:
         """Return the estimated duration in seconds."""
-        places = self.places(config, Run())
-        installed = [each for each in self.peers(config, places) if each.missing() is None]
-        return sum(
-            place.estimate(config) * (place.needs in each.serves) for place in places for each in installed
-        )
+        places, samples = self.places(config, Run()), 0
+        for peer in self.peers(config, places):
+            for place in places:
+                if place.needs in peer.serves and not peer.missing():
+                    samples += place.samples * min(place.rounds, config.rounds)
+        return samples * (config.seconds + OVERHEAD)
 
     def measure(self, config: Config, run: Run, show_progress: ShowProgress) -> None:
         """Add the samples of all peers at all places to the run."""
         places = self.places(config, run)
-        peers = self.peers(config, places) if places else []
+        if not places:
+            return
+        peers = self.peers(config, places)
         with ExitStack() as stack:
             servers = []
-            root = stack.enter_context(self.directories(config, [each.name for each in peers]))
+            names = [each.name for each in peers]
+            root = stack.enter_context(self.directories(config, names)) if self.directories else None
             for adapter in peers:
                 if not any(place.needs in adapter.serves for place in places):
                     run.skipped[f"{adapter.name}: {self.name}"] = adapter.why_not
@@ -100,113 +163,55 @@ class Question:
                     run.peers[adapter.name] = server.peer
                     servers.append(server)
             for place in places:
-                _Turns(place, run, show_progress).take(servers, min(place.rounds, config.rounds))
+                self._measure_place(place, servers, config, run, show_progress)
 
+    def _measure_place(
+        self,
+        place: Place,
+        servers: Sequence[RunningServer],
+        config: Config,
+        run: Run,
+        show_progress: ShowProgress,
+    ) -> None:
+        before, failed, rounds = len(run.samples), set(), min(place.rounds, config.rounds)
 
-@dataclass
-class _Turns:
-    """The rounds at one place, without the peers that have failed."""
+        @contextmanager
+        def turn(server: RunningServer, number: int, step: str) -> Iterator[Turn]:
+            show_progress(f"{place.name}, {step}: {server.name}")
+            try:
+                yield Turn(server, self.name, number, config)
+            except FAULTS as error:
+                failed.add(server.name)
+                run.skipped[f"{server.name}: {place.name}"] = str(error)
+                if isinstance(error, VerificationError):
+                    here = [each for each in run.samples[before:] if each.peer != server.name]
+                    run.samples[before:] = here
 
-    place: Place
-    run: Run
-    show_progress: ShowProgress
-    failed: set[str] = field(default_factory=set)
-
-    def take(self, servers: Sequence[RunningServer], rounds: int) -> None:
-        """Warm up all servers, and measure each once per round."""
-        self._first = len(self.run.samples)
         for server in servers:
-            with self._skip_on_error(server):
-                if self.place.needs not in server.adapter.serves:
+            with turn(server, 0, "warming up") as now:
+                if place.needs not in server.adapter.serves:
                     raise VerificationError(server.adapter.why_not)
-                self.show_progress(f"{self.place.name}: warming up {server.name}")
-                self.place.warm_up(server)
+                place.warm_up(now)
         for number in range(rounds):
             first = number % (len(servers) or 1)
             for server in (*servers[first:], *servers[:first]):
-                if server.name not in self.failed:
-                    self.show_progress(f"{self.place.name}, round {number + 1} of {rounds}: {server.name}")
-                    with self._skip_on_error(server):
-                        for sample in self.place.measure(server, number + 1):
-                            self.run.samples.append(sample)
-
-    @contextmanager
-    def _skip_on_error(self, server: RunningServer) -> Iterator[None]:
-        """Leave out a server after an error, and record the reason."""
-        try:
-            yield
-        except FAULTS as error:
-            self.failed.add(server.name)
-            self.run.skipped[f"{server.name}: {self.place.name}"] = str(error)
-            if isinstance(error, VerificationError):
-                here = self.run.samples[self._first :]
-                self.run.samples[self._first :] = [each for each in here if each.peer != server.name]
-
-
-# Workloads measured by wrk.
-
-
-def workload_places(question: str, workloads: Sequence[Workload], config: Config, run: Run) -> list[Place]:
-    """Return a place per selected workload; none if wrk is missing."""
-    if reason := wrk.missing():
-        run.skipped[question] = reason
-        return []
-    return [_workload_place(question, each, config) for each in select_workloads(workloads, config, run)]
-
-
-def select_workloads(workloads: Sequence[Workload], config: Config, run: Run) -> list[Workload]:
-    """Return the selected workloads; record those that are too large for a quick run as skipped."""
-    wanted = [each for each in workloads if config.wants_workload(each.name)]
-    large = [each for each in wanted if config.quick and each.size >= LARGE]
-    run.skipped.update({each.name: "too large for a quick run" for each in large})
-    return [each for each in wanted if each not in large]
-
-
-def _workload_place(question: str, workload: Workload, config: Config) -> Place:
-    seconds = max(config.seconds, LARGE_SECONDS) if workload.size >= LARGE else config.seconds
-
-    def warm_up(server: RunningServer) -> None:
-        """Verify a server's responses and fill its caches."""
-        verify(server, workload)
-        sent = workload.at(server.adapter.target)
-        wrk.run(server, sent, workload.connections(config.connections), min(seconds, WARM_UP))
-        verify(server, workload)
-
-    def measure(server: RunningServer, number: int) -> Iterator[Sample]:
-        yield by_wrk(server, workload, config.connections, seconds, number, question)
-
-    return Place(workload.name, measure, workload.needs, warm_up)
-
-
-# The two clients.
-
-
-def by_wrk(
-    server: RunningServer, workload: Workload, connections: int, seconds: float, number: int, question: str
-) -> Sample:
-    """Measure a round with wrk, then compare some responses."""
-    sample = wrk.measure(server, workload.at(server.adapter.target), connections, seconds, number, question)
-    return replace(sample, verified=verify(server, workload))
-
-
-def by_ours(
-    server: RunningServer, job: Job, question: str, workload: str, number: int, x: float | None = None
-) -> Sample:
-    """Measure a round with our own load generator, which compares every response."""
-    return process.measure(server, job, question, workload, number, x, request_of(server))
-
-
-def request_of(server: RunningServer) -> RequestSpec:
-    """Return the request that our own load generator sends, and the expected body."""
-    adapter = server.adapter
-    if adapter.content is None or not adapter.target:
-        return RequestSpec()
-    return RequestSpec(adapter.target, adapter.content.decode(errors="surrogateescape"))
+                if server.name not in failed:
+                    with turn(server, number + 1, f"round {number + 1} of {rounds}") as now:
+                        for sample in place.measure(now):
+                            run.samples.append(sample)
 
 
 @contextmanager
-def roomy_directory(size: int) -> Iterator[Path]:
-    """Create a temporary directory, on an in-memory file system if one has enough free space."""
+def shared_files(size: int, peers: Sequence[str], write: Callable[[Path], object]) -> Iterator[Path]:
+    """Create a directory with a directory per peer; ``write`` writes the files, hard-linked into each.
+
+    It is on an in-memory file system if one has ``size`` bytes free, for the files and for uploads.
+    """
     in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > size
-    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=MEMORY if in_memory else None) as directory:
-        yield Path(directory)
+    with tempfile.TemporaryDirectory(prefix="benchmark-", dir=MEMORY if in_memory else None) as name:
+        first, *others = (Path(name) / peer for peer in peers)
+        first.mkdir()
+        write(first)
+        for directory in others:
+            shutil.copytree(first, directory, copy_function=os.link)
+        yield Path(name)

@@ -80,4 +80,4 @@ def _checked(own: Adapter) -> Adapter:
     except StartError as error:
         raise OwnServerError("\n  ".join([error.reason, *error.output])) from None
     except VerificationError as error:
-        raise OwnServerError(f"{own.name}: {error}") from None
+        raise OwnServerError(f"{own.name}: GET {own.target}: {error}") from None

@@ -131,10 +131,11 @@ class RunningServer:
         if self._process is None:
             return
         processes = self.processes()
-        _signal_group(self._process.pid, signal.SIGTERM)
-        with contextlib.suppress(psutil.TimeoutExpired):
-            self._process.wait(STOP_TIMEOUT)
-        _signal_group(self._process.pid, signal.SIGKILL)  # also processes started just now
+        for number in (signal.SIGTERM, signal.SIGKILL):  # to the group: also to processes started just now
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+            with contextlib.suppress(psutil.TimeoutExpired):
+                self._process.wait(STOP_TIMEOUT)
         for process in processes:  # also those that have left the process group
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
@@ -233,8 +234,3 @@ def _listens(connection: "psutil._ntuples.pconn | psutil._ntuples.sconn", addres
     host, port = address
     hosts = (host, "0.0.0.0", "::", f"::ffff:{host}")
     return connection.status == psutil.CONN_LISTEN and connection.laddr in [(each, port) for each in hosts]
-
-
-def _signal_group(leader: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, number)

@@ -8,6 +8,8 @@ import gzip
 import itertools
 import socket
 import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -19,39 +21,46 @@ from benchmarks.servers.workloads import HOT, LARGE, Workload, fresh_numbers, nu
 TIMEOUT = 10.0  # seconds, for one response
 MAX_REQUESTS = 4  # requests or pipelined batches; only one for a large file
 PIECE = 1 << 18
-FAULTS = (OSError, ResponseError, zlib.error, EOFError)
 
 
 class VerificationError(Exception):
     """A wrong response; the message says what is wrong, in one line."""
 
 
-class Connection(socket.socket):
-    """A connection that reads whole responses."""
+class Connection:
+    """A connection that reads whole responses; it reconnects after the server has announced to close it."""
 
     def __init__(self, address: tuple[str, int]) -> None:
-        super().__init__()
-        self.settimeout(TIMEOUT)
-        self.connect(address)
-        self._data = bytearray()
+        self._address = address
+        self._connect()
 
-    def response(self) -> tuple[Head, bytes]:
-        """Return head and body of the next response; raise VerificationError or ResponseError."""
-        while (end := self._data.find(END) + len(END)) < len(END):
-            self._receive()
-        head = read_head(bytes(self._data[:end]))
-        while (found := read_body(head, self._data, end)) is None:
-            self._receive()
-        body, end = found
-        del self._data[:end]
-        return head, body
+    def ask(self, requests: bytes, count: int = 1) -> Iterator[tuple[Head, bytes]]:
+        """Send requests; yield head and body of each response. Raises VerificationError or ResponseError."""
+        self._socket.sendall(requests)
+        for _ in range(count):
+            while (end := self._data.find(END) + len(END)) < len(END):
+                self._receive()
+            head = read_head(bytes(self._data[:end]))
+            while (found := read_body(head, self._data, end)) is None:
+                self._receive()
+            body, end = found
+            del self._data[:end]
+            yield head, body
+        if head.closes:
+            if self._data or self._socket.recv(1):
+                raise VerificationError("unexpected data after the response")
+            self.close()
+            self._connect()
 
-    def has_more(self) -> bool:
-        """Return whether the server sends anything else before it closes the connection."""
-        return bool(self._data or self.recv(1))
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def _connect(self) -> None:
+        self._socket, self._data = socket.create_connection(self._address, TIMEOUT), bytearray()
 
     def _receive(self) -> None:
-        data = self.recv(PIECE)
+        data = self._socket.recv(PIECE)
         if not data:
             raise VerificationError("connection closed before the end of the response")
         self._data += data
@@ -59,61 +68,44 @@ class Connection(socket.socket):
 
 def verify(server: RunningServer, workload: Workload) -> int:
     """Return the number of compared responses; raise VerificationError for a wrong one."""
-    try:
-        return _verify(server, workload.at(server.adapter.target))
-    except TimeoutError:
-        raise VerificationError(f"no response within {TIMEOUT:g} seconds") from None
-    except FAULTS as error:
-        raise VerificationError(f"{type(error).__name__}: {error}".removeprefix("ResponseError: ")) from None
-
-
-def first_body(server: RunningServer) -> bytes:
-    """Return the body of a server's response; raise VerificationError unless the status is 2xx."""
-    url = f"{server.url}{server.adapter.target}"
-    try:
-        with Connection(server.address) as connection:
-            connection.sendall(next(HOT.at(server.adapter.target).requests(f"{server.host}:{server.port}")))
-            head, body = connection.response()
-    except FAULTS as error:
-        raise VerificationError(f"{url}: {error}") from None
-    if not head.right:
-        raise VerificationError(f"{url}: status {head.status} (expected 2xx)")
-    return body
-
-
-def _verify(server: RunningServer, workload: Workload) -> int:
-    count = 0
-    if workload.needs == UPLOADS:  # those of the load generator
-        for path in (_stored(server, target) for target in workload.targets):
-            if path.exists():
-                _compare(path.read_bytes(), workload.content)
-                count += 1
+    workload, count = workload.at(server.adapter.target), 0
     templates = list(workload.requests(f"{server.host}:{server.port}"))
     requests = 1 if workload.size >= LARGE else MAX_REQUESTS
-    step = max(1, len(templates) // requests)
-    chosen = itertools.islice(itertools.cycle(templates[::step]), requests)
-    connection = None
-    try:
+    chosen = itertools.islice(itertools.cycle(templates[:: max(1, len(templates) // requests)]), requests)
+    with _one_line_errors(), closing(Connection(server.address)) as connection:
+        if workload.needs == UPLOADS:  # those of the load generator
+            for path in filter(Path.exists, (_stored(server, target) for target in workload.targets)):
+                _compare(path.read_bytes(), workload.content)
+                count += 1
         for number, template in enumerate(chosen, fresh_numbers()):
             batch = numbered(template, number)
             target = unquote(batch.split(b" ", 2)[1].decode())
             if workload.needs == UPLOADS:
                 _stored(server, target).unlink(missing_ok=True)
-            connection = connection or Connection(server.address)
-            connection.sendall(batch)
-            for _ in range(workload.depth):
-                head, body = connection.response()
+            for head, body in connection.ask(batch, workload.depth):
                 _check(head, body, server, workload, target)
                 count += 1
-            if head.closes:
-                if connection.has_more():
-                    raise VerificationError("unexpected data after the response")
-                connection.close()
-                connection = None
-    finally:
-        if connection is not None:
-            connection.close()
     return count
+
+
+def first_body(server: RunningServer) -> bytes:
+    """Return the body of a server's response; raise VerificationError unless the status is 2xx."""
+    with _one_line_errors(), closing(Connection(server.address)) as connection:
+        request = next(HOT.at(server.adapter.target).requests(f"{server.host}:{server.port}"))
+        head, body = next(connection.ask(request))
+        if not head.right:
+            raise VerificationError(f"status {head.status} (expected 2xx)")
+        return body
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError:
+        raise VerificationError(f"no response within {TIMEOUT:g} seconds") from None
+    except (OSError, ResponseError, zlib.error, EOFError) as error:
+        raise VerificationError(f"{type(error).__name__}: {error}".removeprefix("ResponseError: ")) from None
 
 
 def _check(head: Head, body: bytes, server: RunningServer, workload: Workload, target: str) -> None:
@@ -123,6 +115,7 @@ def _check(head: Head, body: bytes, server: RunningServer, workload: Workload, t
         raise VerificationError("missing Connection: close")
     if head.coding != workload.coding:
         raise VerificationError(f"wrong content coding: {head.coding or 'identity'!r}")
+    expected = target.removeprefix("/echo/").encode()
     if workload.needs == UPLOADS:
         if not _stored(server, target).exists():
             raise VerificationError("uploaded file not stored")
@@ -131,8 +124,6 @@ def _check(head: Head, body: bytes, server: RunningServer, workload: Workload, t
         expected = workload.content
     elif server.adapter.content is not None:
         expected = server.adapter.content
-    else:
-        expected = target.removeprefix("/echo/").encode()
     _compare(gzip.decompress(body) if head.coding else body, expected)
 
 

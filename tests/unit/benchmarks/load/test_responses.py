@@ -22,6 +22,14 @@ def test_answers_are_told_apart_however_they_come(piece: int) -> None:
     assert verdicts(data + answer(b"abc"), b"abc", piece) == [True, False, False, False, True]
 
 
+@pytest.mark.parametrize("piece", [1, 3, 1000])
+def test_chunked_responses_are_compared_when_complete(piece: int) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    bodies = (b"3\r\nabc\r\n0\r\n\r\n", b"1;x=y\r\na\r\n2\r\nbd\r\n0\r\nTrailer: x\r\n\r\n", b"0\r\n\r\n")
+    data = b"".join(head + body for body in bodies) + answer(b"abc")
+    assert verdicts(data, b"abc", piece) == [True, False, False, True]
+
+
 @pytest.mark.parametrize("content", [b"ab", b"abcd", b"xbc", b"abx"])
 def test_content_that_is_not_the_expected_one_is_wrong(content: bytes) -> None:
     assert verdicts(answer(content), b"abc", 1) == [False]
@@ -39,7 +47,8 @@ def test_an_answer_that_is_not_whole_is_none() -> None:
     "data",
     [
         b"HTTP/1.1 200 OK\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         b"HTTP/2 200\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 abc\r\nContent-Length: 0\r\n\r\n",
