@@ -186,7 +186,7 @@ def test_processor_and_memory_are_unknown_if_a_process_cannot_be_seen(
     with serving(text) as url:
         connections = [each._replace(pid=None) for each in psutil.net_connections("tcp")]
         monkeypatch.setattr(psutil, "net_connections", lambda kind: connections)
-        with run_server(*checked([at_url(url)])) as server:
+        with run_server(checked([at_url(url)])[0]) as server:
             assert all(map(math.isnan, (server.cpu(), server.resident())))
             sample = Turn(server, "latency", 1, Config(seconds=0.1, connections=2)).sample("reactor")
     assert all(map(math.isnan, (sample.server_cpu, sample.resident)))
