@@ -1,19 +1,14 @@
-"""Clients that download or upload large files continuously.
+"""Large transfers, as background load: each repeatedly downloads, or uploads, a file of a known size.
 
-    Download   GETs a file repeatedly, and discards it
-    Upload     POSTs a file of zeros repeatedly
-
-Both count bytes and complete files. They stop, and record the reason, when a transfer fails. To keep the
-client fast, on Linux the kernel discards downloaded data without copying it (MSG_TRUNC, tcp(7)); only the
-length is compared.
+A transfer that fails ends the round, with the reason. To keep the client fast, on Linux the kernel discards
+downloaded data without copying it (MSG_TRUNC, tcp(7)); only the length is compared.
 """
 
 import socket
 import sys
-from dataclasses import dataclass, field
 
-from benchmarks.load.client_group import Client, ClientGroup
-from benchmarks.load.responses import END, HeadCache, ResponseError, ResponseReader, read_head
+from benchmarks.load.clients import Client, ClientGroup
+from benchmarks.load.responses import END, ResponseError, read_head
 from reactor.event_handler import Interest
 
 PIECE = 1 << 17  # bytes that a client sends or receives per event loop turn
@@ -23,86 +18,61 @@ _scratch = bytearray(PIECE)  # buffer for discarded data
 _zeros = memoryview(bytes(PIECE))
 
 
-@dataclass
-class TransferTotals:
-    """Totals of all downloads, or of all uploads."""
-
-    transferred: int = 0
-    files: int = 0
-    failures: list[str] = field(default_factory=list)
-
-
 class Transfer(Client):
-    """A client that transfers a file of a known size repeatedly."""
+    """Downloads a file by GET, or uploads one by POST; ``transferred`` counts bytes of files."""
 
-    def __init__(self, group: ClientGroup, target: str, size: int, totals: TransferTotals) -> None:
+    def __init__(self, group: ClientGroup, method: str, target: str, size: int) -> None:
         super().__init__(group)
-        self._target = target
-        self._size = size
-        self._totals = totals
-        self._left = 0  # bytes of the file
-
-    def begin(self) -> None:
-        """Send the request head."""
-        raise NotImplementedError
-
-    def on_connected(self) -> None:
-        """Start the next file."""
-        self._left = self._size
-        self.begin()
-
-    def on_disconnect(self, how: str) -> None:
-        """Fail: the server must not close."""
-        self.fail(how)
+        self.transferred = 0
+        self._size, self._uploads = size, method == "POST"
+        length = f"Content-Length: {size}\r\n" if self._uploads else ""
+        self._request = f"{method} {target} HTTP/1.1\r\nHost: localhost\r\n{length}\r\n".encode()
+        self._unsent = 0  # bytes of the body of the request
+        self._head = b""  # received part of the response head
+        self._left = -1  # bytes of the body of the response; -1 before the head is complete
+        self._closes = False
 
     def fail(self, reason: str) -> None:
-        """Stop, and record the reason."""
-        self._totals.failures.append(f"{type(self).__name__.lower()}: {reason}")
+        """End the round with a reason."""
+        self.group.failure = f"{'upload' if self._uploads else 'download'}: {reason}"
         self.disconnect()
 
-    def count(self, size: int) -> None:
-        """Count transferred bytes."""
-        self._totals.transferred += size
-        self._left -= size
+    # Client methods.
 
-    def finish(self, closes: bool) -> None:
-        """Count a complete file and start the next; reconnect if the server closes the connection."""
-        self._totals.files += 1
-        if closes:
-            self.disconnect()
-            self.connect_later(0)
-        else:
-            self.on_connected()
+    def on_connected(self) -> None:
+        """Send the request head; the body follows when the socket is writable."""
+        self._head, self._left = b"", -1
+        self._unsent = self._size if self._uploads else 0
+        self.interest = Interest.BOTH if self._unsent else Interest.READ
+        self.send(self._request)
 
-
-class Download(Transfer):
-    """Downloads a file."""
-
-    def begin(self) -> None:
-        """Send the request."""
-        self._head = b""  # received part
-        self._begun = False  # whether the head is complete
-        self._closes = False
-        self.send(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % self._target.encode())
+    def on_sendable(self) -> None:
+        """Send part of the body; after the last part, wait for the response."""
+        sent = self.send(_zeros[: self._unsent])
+        self._unsent -= sent
+        self.transferred += sent
+        if not self._unsent and self.connected:
+            self.interest = Interest.READ
 
     def on_readable(self) -> None:
         """Receive the head; receive and discard the body."""
-        if not self._begun:
+        if self._left < 0:
             super().on_readable()
             return
         try:
-            taken = self.handle.recv_into(_scratch, min(PIECE, self._left), DISCARD)
+            size = self.handle.recv_into(_scratch, min(PIECE, self._left), DISCARD)
         except BlockingIOError:
             return
         except OSError:
-            taken = 0
-        if taken:
-            self._take(taken)
+            self.on_disconnect("reset")
+            return
+        if size:
+            self._take(size)
         else:
-            self.fail(f"connection closed {self._left:,} bytes before the end of the file")
+            self.on_disconnect("closed")
 
     def on_data(self, data: bytes) -> None:
-        """Parse the head, and count the body data after it."""
+        """Parse and check the head; the body begins behind it."""
         self._head += data
         end = self._head.find(END) + len(END)
         if end < len(END):
@@ -112,44 +82,26 @@ class Download(Transfer):
         except ResponseError as error:
             self.fail(str(error))
             return
-        if not head.right or head.length != self._size:
-            self.fail(f"status {head.status} with {head.length:,} bytes (expected {self._size:,} bytes)")
-            return
-        self._begun, self._closes = True, head.closes
-        self._take(len(self._head) - end)
+        if not head.right or self._unsent:
+            self.fail(f"status {head.status} with {self._unsent:,} bytes of the request unsent")
+        elif not self._uploads and head.length != self._size:
+            self.fail(f"wrong length: {head.length:,} bytes (expected {self._size:,} bytes)")
+        else:
+            self._left, self._closes = head.length, head.closes
+            self._take(len(self._head) - end)
+
+    def on_disconnect(self, how: str) -> None:
+        """Fail: the server must not close."""
+        self.fail(f"connection {how}")
 
     def _take(self, size: int) -> None:
-        self.count(size)
-        if not self._left:
-            self.finish(self._closes)
-
-
-class Upload(Transfer):
-    """Uploads a file of zeros."""
-
-    def begin(self) -> None:
-        """Send the head; the body follows when the socket is writable."""
-        self._responses = ResponseReader(HeadCache())
-        self.interest = Interest.BOTH
-        head = f"POST {self._target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {self._size}\r\n\r\n"
-        self.send(head.encode())
-
-    def on_sendable(self) -> None:
-        """Send part of the body; after the last part, wait for the response."""
-        self.count(self.send(_zeros[: self._left]))
-        if not self._left and self.connected:
-            self.interest = Interest.READ
-
-    def on_data(self, data: bytes) -> None:
-        """Check the response."""
-        self._responses.feed(data)
-        try:
-            right = self._responses.next_response(None)
-        except ResponseError as error:
-            self.fail(str(error))
+        """Count received bytes of the body; after the last one, start the next transfer."""
+        self._left -= size
+        self.transferred += 0 if self._uploads else size
+        if self._left:
             return
-        head = self._responses.head
-        if right and not self._left:
-            self.finish(head is not None and head.closes)
-        elif right is not None and head is not None:
-            self.fail(f"status {head.status} with {self._left:,} bytes of the body unsent")
+        if self._closes:
+            self.disconnect()
+            self.connect_later(0)
+        else:
+            self.on_connected()

@@ -19,8 +19,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 
@@ -30,7 +29,11 @@ from benchmarks.servers.process import CLIENT_CORE, RunningServer, pin_to_core
 from benchmarks.servers.workloads import DIGITS, LARGE, NUMBER, Workload, fresh_numbers
 
 TIMEOUT = 30  # seconds, after which a request counts as an error
-EXTRA_SECONDS = 30.0  # seconds, for wrk to start and to end
+ENOUGH = 30  # seconds, for wrk to end
+FAILURES = ("connect", "read", "write", "status", "timeout")  # what wrk counts
+
+Counts = dict[str, float]  # by name; the duration is in microseconds, "cpu" in seconds
+Times = list[tuple[int, int]]  # microseconds, and how many responses took as long
 
 # Requests are read from files and split at the number. A constant request is given to wrk once, which is
 # faster than calling a function for each. CPU time is read before the histogram is written.
@@ -63,33 +66,20 @@ else
 end
 
 done = function(summary, latency)
-   local file = assert(io.open("{scratch}/result", "w"))
-   file:write("cpu ", os.clock(), "\\n")
+   print("{mark}")
+   print("cpu", os.clock())
+   for name, count in pairs(summary.errors) do print(name, count) end
    for _, name in ipairs({{"duration", "requests", "bytes"}}) do
-      file:write(name, " ", string.format("%d", summary[name]), "\\n")
+      print(name, string.format("%d", summary[name]))
    end
-   for _, name in ipairs({{"connect", "read", "write", "status", "timeout"}}) do
-      file:write(name, " ", string.format("%d", summary.errors[name]), "\\n")
-   end
-   for index = 1, #latency do
-      file:write("latency ", string.format("%d %d", latency(index)), "\\n")
-   end
-   file:close()
+   for index = 1, #latency do print("latency", string.format("%d %d", latency(index))) end
 end
 """
+MARK = "Result of the script:"
 
 
 class WrkError(Exception):
     """wrk could not be run, or gave no valid result; the message is one line."""
-
-
-@dataclass
-class Result:
-    """The counts of wrk; times are in microseconds, CPU time is in seconds."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    cpu: float = 0.0
-    latency: list[tuple[int, int]] = field(default_factory=list)  # time, count
 
 
 def missing() -> str | None:
@@ -103,49 +93,51 @@ def measure(
     """Measure one round; raise WrkError."""
     connections = workload.connections(connections)
     used = server.cpu()
-    result = run(server, workload, connections, seconds)
+    counts, times = run(server, workload, connections, seconds)
     used = server.cpu() - used
-    counts, took = result.counts, result.counts["duration"] / 1e6
-    errors = sum(counts[name] for name in ("connect", "read", "write", "status", "timeout"))
-    requests = answered(workload, counts)
+    took, requests = counts["duration"] / 1e6, answered(workload, counts)
+    failures = {name: int(counts[name]) for name in FAILURES if counts[name]}
+    if not (requests or failures):
+        failures = {"timeout": connections}
     return Sample(
         question=question,
         workload=workload.name,
         peer=server.name,
         round=round,
         requests=requests,
-        errors=errors if requests or errors else connections,  # all timed out
+        errors=sum(failures.values()),
+        failures=failures,
         seconds=took,
-        transferred=requests * workload.size if workload.method == "POST" else counts["bytes"],
-        latency=histogram(result, connections),
+        transferred=requests * workload.size if workload.method == "POST" else int(counts["bytes"]),
+        latency=histogram(counts, times, connections),
         server_cpu=used / took,
-        client_cpu=result.cpu / took,
+        client_cpu=counts["cpu"] / took,
         resident=server.resident(),
         asked=connections,
-        established=max(0, connections - counts["connect"]),  # wrk only reports failed connections
+        established=max(0, connections - int(counts["connect"])),  # wrk only reports failed connections
         client="wrk",
     )
 
 
-def answered(workload: Workload, counts: dict[str, int]) -> int:
+def answered(workload: Workload, counts: Counts) -> int:
     """Return the number of successful requests; for large files, bytes received / size.
 
     So few large files are complete at the end of a round that incomplete ones would matter.
     """
     if workload.size >= LARGE and workload.method == "GET":
-        return counts["bytes"] // workload.size if not counts["status"] else 0
-    return counts["requests"] - counts["status"] - counts["timeout"]
+        return int(counts["bytes"]) // workload.size if not counts["status"] else 0
+    return int(counts["requests"] - counts["status"] - counts["timeout"])
 
 
-def run(server: RunningServer, workload: Workload, connections: int, seconds: float) -> Result:
-    """Run wrk on the clients' core; it is interrupted after a fractional number of seconds."""
+def run(server: RunningServer, workload: Workload, connections: int, seconds: float) -> tuple[Counts, Times]:
+    """Run wrk on the clients' core, and interrupt it after some seconds; return its counts and times."""
     with tempfile.TemporaryDirectory(prefix="benchmark-wrk-") as scratch:
         script = write_script(Path(scratch), workload, f"{server.host}:{server.port}")
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{ceil(seconds)}s", f"--timeout={TIMEOUT}s"]
-        output = _run([*command, "-s", str(script), server.url], seconds)
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{ceil(seconds) + ENOUGH}s", f"--timeout={TIMEOUT}s"]
+        output, _, result = _run([*command, "-s", str(script), server.url], seconds).partition(MARK)
         try:
-            return read_result((Path(scratch) / "result").read_text())
-        except (OSError, ValueError, KeyError) as error:
+            return read_result(result)
+        except (ValueError, LookupError) as error:
             raise WrkError(f"invalid result of wrk ({error}): {' '.join(output.split())}") from None
 
 
@@ -156,13 +148,15 @@ def write_script(scratch: Path, workload: Workload, host: str) -> Path:
         (scratch / str(count)).write_bytes(request)
     script = scratch / "script.lua"
     script.write_text(
-        SCRIPT.format(scratch=scratch, count=count, start=fresh_numbers(), number=NUMBER, digits=DIGITS)
+        SCRIPT.format(
+            scratch=scratch, count=count, start=fresh_numbers(), number=NUMBER, digits=DIGITS, mark=MARK
+        )
     )
     return script
 
 
 def _run(command: Sequence[str], seconds: float) -> str:
-    """Run a command for at most some seconds; return its output."""
+    """Run a command, and interrupt it after some seconds; return its output."""
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -172,12 +166,13 @@ def _run(command: Sequence[str], seconds: float) -> str:
         preexec_fn=lambda: pin_to_core(CLIENT_CORE),
     )
     try:
-        for timeout in (seconds if seconds % 1 else seconds + EXTRA_SECONDS, EXTRA_SECONDS):
-            try:
-                return process.communicate(timeout=timeout)[0]
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGINT)  # wrk then prints its result
-        raise WrkError("timeout: wrk did not exit")
+        return process.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)  # wrk then writes its result
+        try:
+            return process.communicate(timeout=ENOUGH)[0]
+        except subprocess.TimeoutExpired:
+            raise WrkError("timeout: wrk did not exit") from None
     finally:
         process.kill()
         process.communicate()
@@ -186,35 +181,33 @@ def _run(command: Sequence[str], seconds: float) -> str:
 # The result.
 
 
-def read_result(text: str) -> Result:
+def read_result(text: str) -> tuple[Counts, Times]:
     """Parse the output of the script; raise ValueError or KeyError if it is invalid."""
-    result = Result()
-    for line in text.splitlines():
-        name, *values = line.split()
-        if name == "cpu":
-            result.cpu = float(values[0])
-        elif name == "latency":
-            result.latency.append((int(values[0]), int(values[1])))
+    counts: Counts = {}
+    times: Times = []
+    for line in filter(None, text.splitlines()):
+        name, value, *more = line.split()
+        if name == "latency":
+            times.append((int(value), int(more[0])))
         else:
-            result.counts[name] = int(values[0])
-    if not result.counts["duration"]:
+            counts[name] = float(value)
+    if not counts["duration"]:
         raise ValueError("duration is 0")
-    return result
+    return counts, times
 
 
-def histogram(result: Result, connections: int) -> Histogram:
+def histogram(counts: Counts, times: Times, connections: int) -> Histogram:
     """Return the measured times, without wrk's correction."""
-    times = result.latency
-    per_connection = result.counts["requests"] // connections
+    per_connection = int(counts["requests"]) // connections
     if per_connection:  # otherwise wrk adds none
-        times = uncorrected(times, result.counts["duration"] // per_connection)
+        times = uncorrected(times, int(counts["duration"]) // per_connection)
     measured = Histogram()
     for microseconds, count in times:
         measured.add(microseconds / 1e6, count)
     return measured
 
 
-def uncorrected(times: Iterable[tuple[int, int]], mean: int) -> list[tuple[int, int]]:
+def uncorrected(times: Times, mean: int) -> Times:
     """Revert wrk's stats_correct().
 
     For each time t of at least twice the mean it adds t - mean, t - 2 mean, and so on while longer than

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.load import wrk
-from benchmarks.load.client_group import max_open_files
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.rounds import Config, Place, Question, ShowProgress, Turn
 from benchmarks.servers.peers import PEERS
+from benchmarks.servers.process import raise_open_file_limit
 
 SIZES = (1, 8, 64, 512, 4096, 10_000)
 QUICK_SIZES = (1, 8, 64)
@@ -28,7 +28,7 @@ SPARE = 64  # file descriptors of client and server besides the connections
 
 def possible(sizes: Sequence[int], run: Run) -> list[int]:
     """Return the sizes that the open-file limit allows; record the others as skipped."""
-    files = max_open_files()
+    files = raise_open_file_limit()
     for size in sizes:
         if size + SPARE > files:
             run.skipped[f"{size:,} connections"] = f"open-file limit too low: {files:,} (ulimit -n)"

@@ -38,13 +38,13 @@ STORED_AS = "upload-"
 def jobs(seconds: float, large: int, stored: int) -> dict[str, Job]:
     """Return one job per situation, by its name; file sizes are in bytes."""
     alone = replace(CALM, seconds=seconds)
-    downloads = replace(alone, downloads=DOWNLOADING, download=f"/files/{NAME}", download_size=large)
-    upload = f"/files/{STORED_AS}"
+    downloads = [("GET", f"/files/{NAME}", large)] * DOWNLOADING
+    uploads = [("POST", f"/files/{STORED_AS}{number}", stored) for number in range(UPLOADING)]
     return {
         "alone": alone,
-        "during downloads": downloads,
-        "during uploads": replace(alone, uploads=UPLOADING, upload=upload, upload_size=stored),
-        "during both": replace(downloads, uploads=UPLOADING, upload=upload, upload_size=stored),
+        "during downloads": replace(alone, transfers=downloads),
+        "during uploads": replace(alone, transfers=uploads),
+        "during both": replace(alone, transfers=downloads + uploads),
     }
 
 
@@ -62,7 +62,7 @@ def _place(name: str, job: Job) -> Place:
         finally:
             forget(turn.server.directory)
 
-    return Place(name, measure, UPLOADS if job.uploads else FILES)
+    return Place(name, measure, UPLOADS if "uploads" in name or "both" in name else FILES)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.attack.scenarios import P99
 from benchmarks.questions import question_text
 from benchmarks.report import bars
 from benchmarks.report.bars import Group
@@ -15,6 +14,7 @@ from benchmarks.results.statistics import OURS
 from benchmarks.results.summary import Row, summarize
 from benchmarks.results.tables import COLUMNS, COMPARISON, Table, by_workload, table_of
 from benchmarks.results.tables import RIGHT as TO_THE_RIGHT
+from benchmarks.results.targets import P99
 from benchmarks.results.units import MIB, byte_size, number, seconds, share, slug
 
 TITLES = {
@@ -272,7 +272,7 @@ def fairness(run: Run) -> Markup:
 
 
 def attack(run: Run) -> Markup:
-    """Return the times of honest requests during each attack, and missed targets."""
+    """Return the times of honest requests during each attack."""
     rows = summarize(run, "attack")
     if not rows:
         return NOTHING
@@ -281,14 +281,7 @@ def attack(run: Run) -> Markup:
     picture = bars.ranges("attack-ranges", title, [group], P99)
     table = table_of("attack", COLUMNS["attack"], rows)
     note = f"the dashed line is {seconds(P99)}, the target for p99"
-    return section("attack", cards(card(title, note, picture, table), _missed(run)))
-
-
-def _missed(run: Run) -> Markup:
-    known = run.environment.get("attack")
-    missed = known.items() if isinstance(known, dict) else ()
-    lines = [tag("li", tag("b", name), f": {each}") for name, several in missed for each in several]
-    return tag("div", tag("h3", "Missed targets"), tag("ul", *lines)) if lines else NOTHING
+    return section("attack", cards(card(title, note, picture, table)))
 
 
 def _times(row: Row) -> list[float]:

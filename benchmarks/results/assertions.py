@@ -42,6 +42,12 @@ SPECIAL = {
     "idle.bytes": "resident bytes per idle connection",
     "fairness.p99": "p99 of small requests during downloads and uploads, in seconds",
     "fairness.slowdown": "that p99 / the p99 of small requests alone",
+    "attack.p99": "p99 of honest clients, in seconds: the worst of all attacks, as below",
+    "attack.errors": "errors of honest clients, and faults of the server",
+    "attack.CPU-idle": "cores used by a server that is attacked, but otherwise idle",
+    "attack.CPU-after": "cores used after an attack",
+    "attack.memory-kept": "resident bytes after an attack - before it",
+    "attack.descriptors-kept": "descriptors after an attack - before it",
     "agreement.clients": "requests/s measured by our own client / by wrk",
 }
 

@@ -17,6 +17,8 @@
     idle.bytes           resident bytes of the server per idle connection
     fairness.p99          p99 of small requests during downloads and uploads
     fairness.slowdown     that p99 / the p99 of small requests alone
+    attack.p99, .errors   the worst of all attacks: p99 and errors of honest clients; attack.CPU-idle,
+                          CPU-after, memory-kept and descriptors-kept likewise, of the server
     agreement.clients     requests/s measured by our own client / by wrk
 
 Ratios are only formed within a round, whose peers were measured right after each other. A difference within
@@ -40,6 +42,8 @@ NOT_COMPARED = (AGREEMENT, "capacity")  # workloads with two samples per round, 
 COMPARISONS = ("throughput", "files", "compression", "watching")
 MANY_IDLE = 10_000
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
+# What attacks add to samples, with its unit.
+OBSERVED = {"CPU idle": RATIO, "CPU after": RATIO, "memory kept": BYTES, "descriptors kept": RATIO}
 
 Value = Callable[[Sample], float]
 
@@ -152,6 +156,7 @@ def figures(run: Run) -> dict[str, Figure]:
     named.update(_of_watching(places))
     named.update(_of_idle(places))
     named.update(_of_fairness(places))
+    named.update(_of_attacks(run))
     named["agreement.clients"] = agreement(run)
     return {name: figure for name, figure in named.items() if figure is not None}
 
@@ -212,6 +217,17 @@ def _of_fairness(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[
         yield "fairness.p99", Figure.of(map(percentile(0.99), both), SECONDS)
     if both and alone:
         yield "fairness.slowdown", Figure.of(ratios(both, alone, percentile(0.99)))
+
+
+def _of_attacks(run: Run) -> Iterator[tuple[str, Figure | None]]:
+    """Yield the worst of all attacks."""
+    samples = run.select(question="attack")
+    if samples:
+        yield "attack.p99", Figure.of([max(map(percentile(0.99), samples))], SECONDS)
+        yield "attack.errors", Figure.of([max(each.errors for each in samples)])
+        for name, unit in OBSERVED.items():
+            values = [each.observed[name] for each in samples if name in each.observed]
+            yield f"attack.{slug(name)}", Figure.of(values and [max(values)], unit)
 
 
 def agreement(run: Run) -> Figure | None:

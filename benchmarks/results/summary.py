@@ -30,6 +30,7 @@ class Row:
     open_loop: bool
     against: Figure | None  # reactor's rate / this peer's; None for an open loop and for reactor
     memory_per_idle: Figure | None  # bytes; None without idle connections
+    observed: dict[str, float]  # of the first sample
 
     def percentile(self, share: float) -> float:
         """Return a percentile of the response times, in seconds."""
@@ -65,6 +66,7 @@ def _row(cell: Cell, peer: str, samples: list[Sample], ours: list[Sample], none:
         not closed(samples),
         Figure.of(ratios(ours, samples)) if compared else None,
         memory_per_idle(samples, none) if cell.question == "idle" else None,
+        samples[0].observed,
     )
 
 

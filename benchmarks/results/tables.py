@@ -6,6 +6,7 @@ A Table contains formatted cells; it is rendered as text, as Markdown, or (by th
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import nan
 
 from benchmarks.results import units
 from benchmarks.results.checks import Check
@@ -13,7 +14,7 @@ from benchmarks.results.samples import Run
 from benchmarks.results.statistics import OURS, Figure, figures
 from benchmarks.results.summary import Row, summarize
 from benchmarks.results.targets import UNKNOWN, Verdict
-from benchmarks.results.units import NOTHING, byte_size, format_figure, seconds, share
+from benchmarks.results.units import NOTHING, byte_size, format_figure, number, seconds, share
 
 LEFT, RIGHT = "left", "right"
 WIDTH, NARROWEST = 104, 14  # characters: width of a table, and minimum width of its last column
@@ -101,6 +102,10 @@ def _connections(row: Row) -> str:
     return f"{row.cell.x or 0:,.0f}"
 
 
+def _observed(name: str, words: Callable[[float], str]) -> Column:
+    return name, RIGHT, lambda row: words(row.observed.get(name, nan))
+
+
 _PEER: Column = "peer", LEFT, lambda row: row.peer
 _RATE: Column = "requests/s", RIGHT, lambda row: format_figure(row.rate.median, units.RATE)
 _LATENCIES = (_latency("p50", 0.5), _latency("p99", 0.99), _latency("p99.9", 0.999))
@@ -132,7 +137,13 @@ COLUMNS: dict[str, Sequence[Column]] = {
         *(("small requests", LEFT, lambda row: row.cell.workload), _PEER),
         *(*_LATENCIES, _LONGEST, _SERVER, _CLIENT),
     ),
-    "attack": (("attack", LEFT, lambda row: row.cell.workload), *_LATENCIES, _LONGEST, _ERRORS),
+    "attack": (
+        *(("attack", LEFT, lambda row: row.cell.workload), _observed("p99 before", seconds)),
+        *(*_LATENCIES[:2], _LONGEST, _ERRORS, _SERVER),
+        *(_observed("CPU idle", share), _observed("CPU after", share)),
+        *(_MEMORY, _observed("memory kept", byte_size)),
+        *(_observed("descriptors", number), _observed("descriptors kept", number)),
+    ),
 }
 
 

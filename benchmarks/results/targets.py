@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.results.statistics import Figure
-from benchmarks.results.units import BY, BYTES, KIB, RATIO, format_figure, share
+from benchmarks.results.units import BY, BYTES, KIB, MIB, RATIO, SECONDS, format_figure, share
 
 PASS, MISSED, UNKNOWN = "PASS", "MISSED", "not measured"
 
@@ -72,7 +72,7 @@ class Verdict:
         if self.figure is None:
             return UNKNOWN
         within = ", within the spread" if self.close else ""
-        missed = f" by {share(self._missed_by)}" if self.result == MISSED else ""
+        missed = f" by {share(self._missed_by)}" if self.result == MISSED and self.target.bound else ""
         return f"{self.result}{missed}{within}"
 
     @property
@@ -86,7 +86,7 @@ class Verdict:
         if target.at_least is not None:
             return value / target.at_least
         # A value of 0 or less meets any upper bound.
-        return target.bound / max(value, target.bound / 1000)
+        return target.bound / max(value, target.bound / 1000) if value > 0 else 1000.0
 
 
 def _ratio(workload: str, prefix: str, **bounds: float) -> tuple[Target, ...]:
@@ -98,6 +98,8 @@ def _ratio(workload: str, prefix: str, **bounds: float) -> tuple[Target, ...]:
     )
 
 
+ATTACKED = "under attack"  # the worst of all attacks; missed targets fail a run
+P99 = 0.1  # seconds, of honest clients under attack
 TARGETS: tuple[Target, ...] = (
     *_ratio("hot", "hot", floor=0.70, bjoern=1.0, uvicorn=3.0, granian=2.0),
     *_ratio("browser", "browser", floor=0.70, bjoern=1.0),
@@ -116,6 +118,12 @@ TARGETS: tuple[Target, ...] = (
     Target("10,000 idle connections", "idle.bytes", "each", at_most=1.5 * KIB, unit=BYTES),
     Target("access log on", "log.rate", f"{BY} without it", at_least=0.8),
     Target("hot, p99", "hot.p99.nginx", f"{BY} nginx's p99", at_most=2.0),
+    Target(ATTACKED, "attack.errors", "errors", at_most=0),
+    Target(ATTACKED, "attack.p99", "p99 of honest clients", at_most=P99, unit=SECONDS),
+    Target(ATTACKED, "attack.CPU-idle", "of a core, otherwise idle", at_most=0.05),
+    Target(ATTACKED, "attack.CPU-after", "of a core, afterwards", at_most=0.05),
+    Target(ATTACKED, "attack.memory-kept", "more memory afterwards", at_most=16 * MIB, unit=BYTES),
+    Target(ATTACKED, "attack.descriptors-kept", "more descriptors afterwards", at_most=0),
 )
 
 
@@ -128,7 +136,7 @@ def score(verdicts: list[Verdict]) -> str:
     """Return the number of targets met as text.
 
     >>> score(evaluate({"hot.floor": Figure(0.7, 0.6, 0.8, 7), "hot.bjoern": Figure(0.9, 0.8, 1, 7)}))
-    '1 of 2 targets met, 29 not measured'
+    '1 of 2 targets met, 35 not measured'
     """
     results = [verdict.result for verdict in verdicts]
     unknown = results.count(UNKNOWN)

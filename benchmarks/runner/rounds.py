@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.load import process, wrk
 from benchmarks.load.process import LoadError
-from benchmarks.load.round import Job, RequestSpec
+from benchmarks.load.round import Job
 from benchmarks.results.samples import Run, Sample
 from benchmarks.servers.peers import ECHO, PEERS, Adapter
 from benchmarks.servers.process import RunningServer, StartError, run_server
@@ -85,19 +85,19 @@ class Turn:
         server, name = self.server, name or workload.name
         connections, seconds = connections or self.config.connections, seconds or self.config.seconds
         if client == "reactor":
-            job = Job(connections, seconds, rate)
-            return process.measure(server, job, self.question, name, self.round, x, request_of(server))
+            job = replace(request_of(server), connections=connections, seconds=seconds, rate=rate)
+            return process.measure(server, job, self.question, name, self.round, x)
         sent = workload.at(server.adapter.target)
         sample = wrk.measure(server, sent, connections, seconds, self.round, self.question)
         return replace(sample, workload=name, x=x, verified=verify(server, workload))
 
 
-def request_of(server: RunningServer) -> RequestSpec:
-    """Return the request that our own load generator sends, and the expected body."""
+def request_of(server: RunningServer) -> Job:
+    """Return a job with the request that our own load generator sends, and the expected body."""
     adapter = server.adapter
     if adapter.content is None or not adapter.target:
-        return RequestSpec()
-    return RequestSpec(adapter.target, adapter.content.decode(errors="surrogateescape"))
+        return Job()
+    return Job(target=adapter.target, expected=adapter.content.decode(errors="surrogateescape"))
 
 
 @dataclass(frozen=True)

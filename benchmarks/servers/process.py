@@ -56,13 +56,22 @@ def pin_to_core(core: int) -> None:
             os.sched_setaffinity(0, {core})
 
 
-class RunningServer:
-    """A server and its processes; ``options`` are added to its command line."""
+def raise_open_file_limit() -> int:
+    """Raise the open-file limit of this process to the hard limit; return it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
-    def __init__(self, adapter: Adapter, directory: Path, scratch: Path, options: Sequence[str] = ()) -> None:
+
+class RunningServer:
+    """A server and its processes; for ``options`` and ``open_files`` see ``run_server``."""
+
+    def __init__(
+        self, adapter: Adapter, directory: Path, scratch: Path, options: Sequence[str], open_files: int
+    ) -> None:
         self.adapter, self.name = adapter, adapter.name
         self.directory = directory  # served by it
-        self._scratch, self._options = scratch, options
+        self._scratch, self._options, self._open_files = scratch, options, open_files
         self._process: psutil.Popen | None = None  # None: at a URL, or not started
         self._roots: list[psutil.Process] = []
         if adapter.address is not None:
@@ -91,6 +100,14 @@ class RunningServer:
     def resident(self) -> float:
         """Return the resident bytes of all its processes; NaN if unknown. Shared pages count repeatedly."""
         return self._sum(lambda process: process.memory_info().rss)
+
+    def descriptors(self) -> int:
+        """Return the number of open file descriptors of its main process."""
+        return int(self._roots[0].num_fds())
+
+    def log(self) -> str:
+        """Return what the server has written to its standard error output."""
+        return (self._scratch / "output").read_text(errors="replace")
 
     def _sum(self, value: "Callable[[psutil.Process], float]") -> float:
         values = []
@@ -126,10 +143,13 @@ class RunningServer:
         self.end()
         self.start()
 
-    def end(self) -> None:
-        """Terminate the server, then kill all its processes; a server at a URL continues."""
+    def end(self) -> int:
+        """Terminate the server, then kill all its processes; return the exit code of the main process.
+
+        A server at a URL continues.
+        """
         if self._process is None:
-            return
+            return 0
         processes = self.processes()
         for number in (signal.SIGTERM, signal.SIGKILL):  # to the group: also to processes started just now
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -140,7 +160,8 @@ class RunningServer:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(processes, STOP_TIMEOUT)
-        self._process, self._roots = None, []
+        code, self._process, self._roots = self._process.wait(), None, []
+        return int(code)
 
     def _popen(self, command: Sequence[str]) -> "psutil.Popen":
         """Start a process in its own group; on Linux it is terminated when this process ends."""
@@ -148,8 +169,9 @@ class RunningServer:
 
         def prepare() -> None:
             pin_to_core(SERVER_CORE)
-            hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            raise_open_file_limit()
+            if self._open_files:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (self._open_files, self._open_files))
             if libc is not None:
                 libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
@@ -173,7 +195,7 @@ class RunningServer:
             elif time.monotonic() < until:
                 time.sleep(0.02)
                 continue
-            lines = (self._scratch / "output").read_text(errors="replace").splitlines()
+            lines = self.log().splitlines()
             last = [line.rstrip() for line in lines if line.strip()][-LAST_LINES:]
             raise StartError(f"{self.name} did not start: {reason}", last)
 
@@ -199,16 +221,16 @@ class RunningServer:
 
 @contextmanager
 def run_server(
-    adapter: Adapter, directory: Path | None = None, options: Sequence[str] = ()
+    adapter: Adapter, directory: Path | None = None, options: Sequence[str] = (), open_files: int = 0
 ) -> Iterator[RunningServer]:
     """Run a server on the server's core, serving a directory (None: an empty one).
 
-    ``options`` are added to its command line. Raises StartError.
+    ``options`` are added to its command line; ``open_files`` is its ulimit -n, if not 0. Raises StartError.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
         shared = directory or Path(scratch) / "shared"
         shared.mkdir(exist_ok=True)
-        server = RunningServer(adapter, shared, Path(scratch), options)
+        server = RunningServer(adapter, shared, Path(scratch), options, open_files)
         server.start()
         try:
             yield server

@@ -13,14 +13,13 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
-from benchmarks.load.responses import END, Head, ResponseError, read_body, read_head
+from benchmarks.load.responses import Head, ResponseError, ResponseReader
 from benchmarks.servers.peers import CLOSING, FILES, UPLOADS
 from benchmarks.servers.process import RunningServer
 from benchmarks.servers.workloads import HOT, LARGE, Workload, fresh_numbers, numbered
 
 TIMEOUT = 10.0  # seconds, for one response
 MAX_REQUESTS = 4  # requests or pipelined batches; only one for a large file
-PIECE = 1 << 18
 
 
 class VerificationError(Exception):
@@ -36,34 +35,29 @@ class Connection:
 
     def ask(self, requests: bytes, count: int = 1) -> Iterator[tuple[Head, bytes]]:
         """Send requests; yield head and body of each response. Raises VerificationError or ResponseError."""
+        reader = self._reader
         self._socket.sendall(requests)
         for _ in range(count):
-            while (end := self._data.find(END) + len(END)) < len(END):
-                self._receive()
-            head = read_head(bytes(self._data[:end]))
-            while (found := read_body(head, self._data, end)) is None:
-                self._receive()
-            body, end = found
-            del self._data[:end]
-            yield head, body
-        if head.closes:
-            if self._data or self._socket.recv(1):
+            while (body := reader.next_body()) is None:
+                data = self._file.read(reader.missing) if reader.missing else self._file.read1()
+                if not data:
+                    raise VerificationError("connection closed before the end of the response")
+                reader.feed(data)
+            yield reader.head, body
+        if reader.closes:
+            if reader.has_data or self._file.read(1):
                 raise VerificationError("unexpected data after the response")
             self.close()
             self._connect()
 
     def close(self) -> None:
         """Close the connection."""
+        self._file.close()
         self._socket.close()
 
     def _connect(self) -> None:
-        self._socket, self._data = socket.create_connection(self._address, TIMEOUT), bytearray()
-
-    def _receive(self) -> None:
-        data = self._socket.recv(PIECE)
-        if not data:
-            raise VerificationError("connection closed before the end of the response")
-        self._data += data
+        self._socket = socket.create_connection(self._address, TIMEOUT)
+        self._file, self._reader = self._socket.makefile("rb"), ResponseReader()
 
 
 def verify(server: RunningServer, workload: Workload) -> int:

@@ -9,7 +9,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.load import process, wrk
 from benchmarks.load.process import LoadError
-from benchmarks.load.round import Job, RequestSpec
+from benchmarks.load.round import Job
 from benchmarks.questions import concurrency
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.rounds import Config, Turn
@@ -46,7 +46,7 @@ def test_a_sample_says_what_was_measured(server: RunningServer) -> None:
 
 
 def test_an_open_loop_says_what_it_meant_to_send(server: RunningServer) -> None:
-    sample = process.measure(server, Job(8, 0.2, rate=500), "question", spec=RequestSpec("/echo/x", None))
+    sample = process.measure(server, Job(8, 0.2, 500, target="/echo/x", expected=None), "question")
     assert (sample.intended, sample.requests, sample.verified) == (500, 100, None)
 
 
@@ -63,13 +63,13 @@ def test_connections_of_a_server_that_ends_are_not_kept() -> None:
 
 
 def test_a_failed_download_is_no_result(server: RunningServer) -> None:
-    job = Job(1, 0.1, downloads=1, download="/files/none", download_size=1)
+    job = Job(1, 0.1, transfers=[("GET", "/files/none", 1)])
     with pytest.raises(LoadError, match="download: status 404"):
         process.measure(server, job, "question")
 
 
 def test_a_generator_that_breaks_says_why(server: RunningServer) -> None:
-    with pytest.raises(LoadError, match="did not reach phase 'begin': TypeError"):
+    with pytest.raises(LoadError, match="failed: TypeError"):
         process.measure(server, Job(8, "long"), "question")  # type: ignore[arg-type]
 
 
@@ -77,7 +77,7 @@ def test_a_generator_that_breaks_says_why(server: RunningServer) -> None:
 
 
 def test_sizes_above_the_open_file_limit_are_skipped_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(concurrency, "max_open_files", lambda: 1024)
+    monkeypatch.setattr(concurrency, "raise_open_file_limit", lambda: 1024)
     run = Run()
     assert concurrency.possible(concurrency.SIZES, run) == [1, 8, 64, 512]
     assert list(run.skipped) == ["4,096 connections", "10,000 connections"]

@@ -148,7 +148,7 @@ def test_correct_responses_are_counted(answer: bytes, tmp_path: Path) -> None:
         ("hot", b"", "connection closed before the end of the response"),
         ("hot", b"HTTP/1.1 200 OK\r\n\r\n", "response without Content-Length"),
         ("hot", CHUNKED.replace(b"abc", b"abd"), "wrong body at byte 2"),
-        ("hot", CHUNKED.replace(b"3\r\n", b"x\r\n"), "invalid chunk size: b'x'"),
+        ("hot", CHUNKED.replace(b"3\r\n", b"x\r\n"), "invalid chunk: b'x"),
         ("new connection", CLOSED + b"more", "unexpected data after the response"),
         ("varied", ABC, r"3 bytes \(expected 12\)"),
         ("pipelined", ABC, "no response within"),
