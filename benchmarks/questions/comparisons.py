@@ -18,60 +18,37 @@ install wrk). Servers that are not installed are skipped and listed.
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks.load import wrk
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.rounds import Config, Place, Question, Turn, shared_files
-from benchmarks.servers.peers import PEERS, WAYS_TO_WATCH
+from benchmarks.servers.peers import FILES, PEERS, UPLOADS, WAYS_TO_WATCH
 from benchmarks.servers.verify import verify
-from benchmarks.servers.workloads import (
-    COMPRESSED,
-    DOWNLOADED,
-    LARGE,
-    NAMES,
-    SMALL,
-    UPLOADED,
-    WATCHED,
-    Workload,
-    file_name,
-)
+from benchmarks.servers.workloads import BY_QUESTION, LARGE, NAMES, Workload
 
 WARM_UP = 1.0  # seconds at most
 LARGE_SECONDS = 5.0  # at least, so that one large file more or less does not matter
-TRANSFERRED = (*DOWNLOADED, *UPLOADED)
 
 
-def directories(config: Config, peers: Sequence[str]) -> AbstractContextManager[Path]:
-    """Create a directory per peer, with the files to download."""
-    workloads = select_workloads(TRANSFERRED, config, Run())
-
-    def write(directory: Path) -> None:
-        for workload in workloads:
-            if workload in DOWNLOADED:
-                (directory / file_name(workload.size)).write_bytes(workload.content)
-
-    return shared_files(room(workloads, config.connections), peers, write)
-
-
-def room(workloads: Sequence[Workload], connections: int) -> int:
-    """Return the bytes that all files may take: served, stored and being received."""
-    stored = len(PEERS) * NAMES + connections
-    return sum(each.size * (stored if each in UPLOADED else 1) for each in workloads)
-
-
-def select_workloads(workloads: Sequence[Workload], config: Config, run: Run) -> list[Workload]:
+def select_workloads(question: str, config: Config, run: Run) -> list[Workload]:
     """Return the selected workloads; record those that are too large for a quick run as skipped."""
-    wanted = [each for each in workloads if config.wants_workload(each.name)]
+    wanted = [each for each in BY_QUESTION[question] if config.wants_workload(each.name)]
     large = [each for each in wanted if config.quick and each.size >= LARGE]
     run.skipped.update({each.name: "too large for a quick run" for each in large})
     return [each for each in wanted if each not in large]
 
 
-def place(workload: Workload) -> Place:
-    """Return the place that measures a workload."""
+def places(question: str, config: Config, run: Run) -> list[Place]:
+    """Return a place per selected workload; none if wrk is missing."""
+    if reason := wrk.missing():
+        run.skipped[question] = reason
+        return []
+    return [_place(each) for each in select_workloads(question, config, run)]
 
+
+def _place(workload: Workload) -> Place:
     def warm_up(turn: Turn) -> None:
         """Verify a server's responses, fill its caches, and verify again."""
         verify(turn.server, workload)
@@ -84,21 +61,24 @@ def place(workload: Workload) -> Place:
     return Place(workload.name, measure, workload.needs, warm_up)
 
 
-def _comparison(name: str, workloads: Sequence[Workload]) -> Question:
-    def places(config: Config, run: Run) -> list[Place]:
-        if reason := wrk.missing():
-            run.skipped[name] = reason
-            return []
-        return [place(each) for each in select_workloads(workloads, config, run)]
+def directories(config: Config, peers: Sequence[str]) -> AbstractContextManager[Path]:
+    """Create a directory per peer, with the files to download, and room for those being uploaded."""
+    workloads = select_workloads("files", config, Run())
+    stored = len(PEERS) * NAMES + config.connections
+    room = sum(each.size * (stored if each.needs == UPLOADS else 1) for each in workloads)
 
-    return Question(name, places)
+    def write(directory: Path) -> None:
+        for workload in workloads:
+            if workload.needs == FILES:
+                (directory / Path(workload.targets[0]).name).write_bytes(workload.content)
+
+    return shared_files(room, peers, write)
 
 
+WATCHING_PEERS = ("reactor", "reactor +log", *WAYS_TO_WATCH)
 COMPARISONS = {
-    "throughput": _comparison("throughput", SMALL),
-    "files": replace(_comparison("files", TRANSFERRED), directories=directories),
-    "compression": _comparison("compression", COMPRESSED),
-    "watching": replace(
-        _comparison("watching", [WATCHED]), usual=("reactor", "reactor +log", *WAYS_TO_WATCH), fixed=True
-    ),
+    "throughput": Question("throughput", partial(places, "throughput")),
+    "files": Question("files", partial(places, "files"), directories=directories),
+    "compression": Question("compression", partial(places, "compression")),
+    "watching": Question("watching", partial(places, "watching"), WATCHING_PEERS, fixed=True),
 }

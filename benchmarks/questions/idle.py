@@ -30,7 +30,8 @@ def places(config: Config, run: Run) -> list[Place]:
 def measure_sizes(sizes: Sequence[int], turn: Turn) -> Iterator[Sample]:
     """Measure a fresh server with each number of idle connections; lost ones count as errors."""
     client = "wrk" if wrk.missing() is None else "reactor"
-    turn.server.restart()
+    turn.server.end()
+    turn.server.start()
     turn.sample(client, seconds=WARM_UP)
     for size in sizes:
         if size:

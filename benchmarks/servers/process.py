@@ -119,7 +119,7 @@ class RunningServer:
     # Start and end.
 
     def start(self) -> None:
-        """Start the server and wait until it responds; raise StartError. Also at a URL: do nothing."""
+        """Start the server and wait until it responds; raise StartError. A server at a URL continues."""
         if self.adapter.address is not None:
             return
         if reason := self.adapter.missing():
@@ -137,11 +137,6 @@ class RunningServer:
                 self.end()
                 if not (isinstance(error, StartError) and exited and left):
                     raise
-
-    def restart(self) -> None:
-        """End the server and start it again; a server at a URL continues."""
-        self.end()
-        self.start()
 
     def end(self) -> int:
         """Terminate the server, then kill all its processes; return the exit code of the main process.
@@ -188,34 +183,26 @@ class RunningServer:
 
     def _wait_until_started(self, process: "psutil.Popen") -> None:
         until = time.monotonic() + START_TIMEOUT
-        while not (self._listens() and self._answers()):
+        while not self._responds():
             reason = f"no response on port {self.port} within {START_TIMEOUT:g} seconds"
             if (code := process.poll()) is not None:
                 reason = f"exit code {code}"
             elif time.monotonic() < until:
                 time.sleep(0.02)
                 continue
-            lines = self.log().splitlines()
-            last = [line.rstrip() for line in lines if line.strip()][-LAST_LINES:]
+            last = [line.rstrip() for line in self.log().splitlines() if line.strip()][-LAST_LINES:]
             raise StartError(f"{self.name} did not start: {reason}", last)
 
-    def _listens(self) -> bool:
-        """Return whether one of its own processes listens on the port, and not another server."""
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):
-                if any(_listens(each, self.address) for each in process.net_connections("tcp")):
-                    return True
-        return False
-
-    def _answers(self) -> bool:
+    def _responds(self) -> bool:
+        """Return whether one of its own processes, and no other server, listens on the port and responds."""
         target = self.adapter.target or "/echo/abc"
         request = f"GET {target} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nConnection: close\r\n\r\n"
-        with (
-            contextlib.suppress(OSError),
-            socket.create_connection(self.address, START_TIMEOUT) as connection,
-        ):
-            connection.sendall(request.encode())
-            return bool(connection.recv(1))
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error, OSError):
+                if any(_listens(each, self.address) for each in process.net_connections("tcp")):
+                    with socket.create_connection(self.address, START_TIMEOUT) as connection:
+                        connection.sendall(request.encode())
+                        return bool(connection.recv(1))
         return False
 
 

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,10 +20,10 @@ from benchmarks.results.samples import Run, Sample
 from benchmarks.runner import rounds
 from benchmarks.runner.rounds import Config, Place, Question, Turn, shared_files
 from benchmarks.servers.own import WHY_NOT, by_command
-from benchmarks.servers.peers import ECHO, FILES, PEERS, Adapter
+from benchmarks.servers.peers import ECHO, PEERS, Adapter
 from benchmarks.servers.process import RunningServer
 from benchmarks.servers.verify import VerificationError
-from benchmarks.servers.workloads import COMPRESSED, SMALL, WATCHED, WORKLOADS, Workload
+from benchmarks.servers.workloads import BY_QUESTION, WORKLOADS, Workload
 
 HOT = Config(rounds=3, seconds=9, connections=4, peers=("bare loop",), workloads=("hot",))
 ONE = Config(rounds=1, peers=("reactor",))
@@ -182,7 +184,8 @@ def test_peers_are_the_usual_ones_or_those_of_the_options(
 
 def test_the_cost_of_observing_is_always_measured_with_the_same_peers() -> None:
     names = ["reactor", "reactor +log", "explained", "traced", "inspected"]
-    peers = COMPARISONS["watching"].peers(HOT, [comparisons.place(WATCHED)])
+    config = replace(HOT, workloads=())
+    peers = COMPARISONS["watching"].peers(config, comparisons.places("watching", config, Run()))
     assert [each.name for each in peers] == names
 
 
@@ -200,14 +203,20 @@ def test_large_files_are_skipped_in_a_quick_run_and_take_longer_otherwise(
     assert measured[1:] == [("reactor", "file 100 MiB", 1, 5.0)]
 
 
-def test_all_peers_share_the_same_files_and_store_their_own() -> None:
+def test_all_peers_share_the_same_files_and_store_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    rooms: list[int] = []
+
+    def shared_files_in(room: int, *rest: Any) -> AbstractContextManager[Path]:
+        rooms.append(room)
+        return shared_files(room, *rest)
+
+    monkeypatch.setattr(comparisons, "shared_files", shared_files_in)
     config = replace(ONE, workloads=("file 4 KiB", "upload 4 KiB"))
     with comparisons.directories(config, ["a", "b"]) as root:
-        shared = [root / name / "4-KiB" for name in ("a", "b")]
+        shared = [root / name / "file-4-KiB" for name in ("a", "b")]
         assert os.path.samefile(*shared)
         assert shared[0].read_bytes() == WORKLOADS["file 4 KiB"].content
-    workloads = comparisons.select_workloads(comparisons.TRANSFERRED, config, Run())
-    assert comparisons.room(workloads, 64) == 4096 + 4096 * (16 * len(PEERS) + 64)
+    assert rooms == [4096 + 4096 * (16 * len(PEERS) + 64)]
 
 
 def test_files_and_compression_are_measured() -> None:
@@ -221,9 +230,7 @@ def test_files_and_compression_are_measured() -> None:
 
 
 def test_the_questions_cover_all_workloads() -> None:
-    asked = [*SMALL, *COMPRESSED, *comparisons.TRANSFERRED, WATCHED]
-    assert {each.name for each in asked} == set(WORKLOADS)
-    assert {each.needs for each in asked} >= {ECHO, FILES}
+    assert set(COMPARISONS) == set(BY_QUESTION)
 
 
 def test_an_interrupted_run_keeps_its_rounds() -> None:

@@ -24,7 +24,7 @@ from benchmarks.servers.own import OwnServerError, at_url, by_command, checked
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import run_server
 from benchmarks.servers.verify import verify
-from benchmarks.servers.workloads import SMALL, WORKLOADS
+from benchmarks.servers.workloads import BY_QUESTION, WORKLOADS
 
 Answer = Callable[[int], tuple[int, bytes]]
 
@@ -176,7 +176,8 @@ def test_processor_and_memory_of_a_server_at_a_url_are_those_of_its_process() ->
         assert server.processes()[0] == psutil.Process()
         assert server.cpu() > 0
         assert server.resident() > 1 << 20
-        server.restart()
+        server.end()
+        server.start()
         assert checked([at_url(url)]), "it still runs"
 
 
@@ -213,6 +214,6 @@ def test_a_command_is_run_in_the_present_directory(tmp_path: Path, monkeypatch: 
 
 
 def test_small_workloads_are_for_the_path_of_the_user() -> None:
-    for workload in SMALL:
+    for workload in BY_QUESTION["throughput"]:
         (request,) = workload.at("/items").requests("host")
         assert request.startswith(b"GET /items HTTP/1.1\r\nHost: host\r\n")

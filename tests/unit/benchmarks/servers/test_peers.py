@@ -9,10 +9,10 @@ import pytest
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.servers.apps import shared
-from benchmarks.servers.peers import EVERYTHING, PEERS, Adapter
+from benchmarks.servers.peers import EVERYTHING, FILES, PEERS, Adapter
 from benchmarks.servers.process import RunningServer, run_server
 from benchmarks.servers.verify import verify
-from benchmarks.servers.workloads import LARGE, WORKLOADS, Workload, file_name
+from benchmarks.servers.workloads import LARGE, WORKLOADS, Workload
 
 SMALL = [each for each in WORKLOADS.values() if each.size < LARGE]
 
@@ -25,7 +25,8 @@ def peer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         pytest.skip(reason)
     directory = tmp_path_factory.mktemp("shared")
     for each in SMALL:
-        (directory / file_name(each.size)).write_bytes(each.content)
+        if each.needs == FILES:
+            (directory / Path(each.targets[0]).name).write_bytes(each.content)
     with run_server(adapter, directory) as server:
         yield server
 

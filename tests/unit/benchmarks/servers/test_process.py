@@ -107,7 +107,8 @@ def test_child_processes_count_and_are_ended(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_server_can_be_restarted() -> None:
     with run_server(PEERS["reactor"]) as server:
         (first,) = server.processes()
-        server.restart()
+        server.end()
+        server.start()
         (second,) = server.processes()
         assert second != first
         assert not first.is_running()

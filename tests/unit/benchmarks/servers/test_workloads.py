@@ -17,7 +17,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import RunningServer
 from benchmarks.servers.verify import VerificationError, verify
-from benchmarks.servers.workloads import DEPTH, TEXT, WORKLOADS, fresh_numbers, numbered
+from benchmarks.servers.workloads import TEXT, WORKLOADS, fresh_numbers, numbered
 
 ABC = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
@@ -72,7 +72,7 @@ def test_the_table_of_targets_is_complete() -> None:
 def test_hot_is_the_head_that_wrk_writes_itself() -> None:
     request = b"GET /echo/abc HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n"
     assert list(WORKLOADS["hot"].requests("127.0.0.1:80")) == [request]
-    assert list(WORKLOADS["pipelined"].requests("127.0.0.1:80")) == [request * DEPTH]
+    assert list(WORKLOADS["pipelined"].requests("127.0.0.1:80")) == [request * 16]
 
 
 def test_a_browser_sends_eight_field_lines() -> None:
