@@ -25,7 +25,6 @@ from benchmarks.load.round import ANSWER_TIMEOUT, CONNECT_TIMEOUT, Job, Round
 from benchmarks.results.samples import Sample
 from benchmarks.servers.process import CLIENT_CORE, ROOT, RunningServer, pin_to_core, raise_open_file_limit
 
-DEFAULT = Job()
 MAX_HOLD_SECONDS = 120.0  # for which idle connections are kept open, at most
 
 # The measuring process.
@@ -64,12 +63,14 @@ class IdleConnections:
 
 
 @contextmanager
-def hold_idle(address: tuple[str, int], connections: int, job: Job = DEFAULT) -> Iterator[IdleConnections]:
-    """Keep idle connections open, each served once; at the end, count those that are still served.
+def hold_idle(
+    address: tuple[str, int], connections: int, request: Job | None = None
+) -> Iterator[IdleConnections]:
+    """Keep idle connections open, each served a request once; at the end, count those still served.
 
-    The job describes the request. They are closed after MAX_HOLD_SECONDS. Raises LoadError.
+    They are closed after MAX_HOLD_SECONDS. Raises LoadError.
     """
-    job = replace(job, connections=connections, seconds=MAX_HOLD_SECONDS, idle=True)
+    job = replace(request or Job(), connections=connections, seconds=MAX_HOLD_SECONDS, idle=True)
     with load_process(run_job, address, job) as (pipe, receive):
         held = IdleConnections(receive(connect_timeout(job)))
         yield held

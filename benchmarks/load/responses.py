@@ -1,10 +1,11 @@
-"""A response parser for the load generator: bytes in, and for each response what is wrong with it.
+"""A response parser: bytes in; heads, bodies, and what is wrong with a response out.
 
     feed(data)                add received data
+    next_body()               the body of the next response, whose head is ``head``; None: incomplete
     next_response(expected)   "": correct; "503", "wrong body": a failure; None: incomplete
 
-Parsed heads are cached, to keep the client fast. Bodies have a Content-Length or are chunked; those that end
-with the connection are not supported (RFC 9112, 6.3).
+Parsed heads are cached, to keep the client fast. Bodies that end with the connection are not supported
+(RFC 9112, 6.3, rules 1, 4 and 6).
 """
 
 import functools
@@ -14,7 +15,8 @@ from typing import NamedTuple
 MAX_HEAD = 1 << 16  # bytes
 END = b"\r\n\r\n"
 CHUNKED = -1
-CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}(?=[ \t;\r])")
+CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
+LAST_CHUNK = re.compile(rb"0+[ \t]*(?:;[^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*\r\n")  # with trailers
 
 
 class ResponseError(Exception):
@@ -25,7 +27,7 @@ class Head(NamedTuple):
     """The relevant parts of a response head."""
 
     status: int
-    length: int  # of the body, in bytes; CHUNKED
+    length: int  # of the body, in bytes; or CHUNKED
     closes: bool  # whether the server closes the connection after it
     coding: str = ""  # Content-Encoding
 
@@ -67,70 +69,67 @@ def _length(status: int, fields: dict[bytes, bytes]) -> int:
     return int(length)
 
 
-def read_body(head: Head, data: bytes | bytearray, at: int = 0) -> tuple[bytes, int] | None:
-    r"""Return the body at an index and the index after it; None while it is incomplete.
-
-    >>> read_body(Head(200, CHUNKED, False), b"2\r\nab\r\n1;x\r\nc\r\n0\r\n\r\nHTTP")
-    (b'abc', 20)
-    """
-    if head.length != CHUNKED:
-        end = at + head.length
-        return (bytes(data[at:end]), end) if len(data) >= end else None
-    body = b""
-    while (line := data.find(b"\r\n", at)) >= 0:
-        digits = CHUNK_SIZE.match(data, at)
-        if digits is None:
-            raise ResponseError(f"invalid chunk size: {bytes(data[at : min(line, at + 80)])!r}")
-        size = int(digits[0], 16)
-        if not size:  # RFC 9112, 7.1.2: a trailer section may follow
-            end = data.find(END, line)
-            return (body, end + len(END)) if end >= 0 else None
-        at = line + 2 + size + 2
-        body += data[line + 2 : at - 2]
-    return None
-
-
 class ResponseReader:
-    """Parses the responses on one connection; ``head`` is that of the last or current response."""
+    """Parses the responses on one connection."""
 
-    __slots__ = ("_body", "_buffer", "head")
+    __slots__ = ("_buffer", "head", "missing")
 
     def __init__(self) -> None:
-        self.head = Head(0, 0, False)
-        self._buffer: bytes | bytearray = b""
-        self._body = 0  # where the body begins; 0: the head is incomplete
+        self._buffer = b""
+        self.head = Head(0, 0, False)  # of the last response
+        self.missing = 0  # bytes without which the next body is incomplete; 0: unknown
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is data after the last response."""
+        return bool(self._buffer)
 
     def feed(self, data: bytes) -> None:
         """Add received data."""
-        if not self._buffer:
-            self._buffer = data
-        elif isinstance(self._buffer, bytearray):
-            self._buffer += data
-        else:  # from now on, appending does not copy the whole
-            self._buffer = bytearray(self._buffer) + data
+        self._buffer = self._buffer + data if self._buffer else data
 
     def next_response(self, expected: bytes | None) -> str | None:
         """Return what is wrong with the next response; None while it is incomplete. Raises ResponseError.
 
         It is correct ("") if its status is 2xx and its body is as expected (None: any body).
         """
-        if not self._body and not self._begin():
+        body = self.next_body()
+        if body is None:
             return None
-        found = read_body(self.head, self._buffer, self._body)
-        if found is None:
-            return None
-        body, end = found
-        self._buffer, self._body = self._buffer[end:], 0
         if not self.head.right:
             return str(self.head.status)
         return "" if expected is None or body == expected else "wrong body"
 
-    def _begin(self) -> bool:
-        """Parse the head; return False while it is incomplete."""
-        end = self._buffer.find(END) + len(END)
-        if end >= len(END):
-            self.head, self._body = read_head(bytes(self._buffer[:end])), end
-            return True
-        if len(self._buffer) > MAX_HEAD:
-            raise ResponseError(f"response head too large: more than {MAX_HEAD:,} bytes")
-        return False
+    def next_body(self) -> bytes | None:
+        """Return the body of the next response; None while it is incomplete. Raises ResponseError."""
+        data = self._buffer
+        start = data.find(END) + len(END)
+        if start < len(END):
+            if len(data) > MAX_HEAD:
+                raise ResponseError(f"response head too large: more than {MAX_HEAD:,} bytes")
+            return None
+        self.head = head = read_head(data[:start])
+        if head.length == CHUNKED:
+            return self._next_chunked(start)
+        end = start + head.length
+        self.missing = max(0, end - len(data))
+        if self.missing:
+            return None
+        self._buffer = data[end:]
+        return data[start:end]
+
+    def _next_chunked(self, at: int) -> bytes | None:
+        """Return the chunked body at an index (RFC 9112, 7.1)."""
+        body = b""
+        while not (last := LAST_CHUNK.match(self._buffer, at)):
+            chunk = CHUNK.match(self._buffer, at)
+            if chunk is None:
+                if self._buffer.find(b"\r\n", at) >= 0:
+                    raise ResponseError(f"invalid chunk: {self._buffer[at : at + 80]!r}")
+                return None
+            at = chunk.end() + int(chunk[1], 16) + len(b"\r\n")
+            if at > len(self._buffer) or chunk.end() == at - 2:
+                return None
+            body += self._buffer[chunk.end() : at - 2]
+        self._buffer = self._buffer[last.end() :]
+        return body

@@ -12,9 +12,10 @@ from benchmarks.attack.run import send_sample
 from benchmarks.attack.scenarios import FULL, QUICK, SCENARIOS
 from benchmarks.load.process import LoadError, load_process
 from benchmarks.results.samples import Run
-from benchmarks.runner.config import Config, ShowProgress
+from benchmarks.runner.rounds import Config, ShowProgress
 from benchmarks.servers.process import raise_open_file_limit
 
+SECONDS, QUICK_SECONDS = 14.0, 2.0  # of a scenario, about
 ROOM = 1.2  # file descriptors per attacker
 TIMEOUT = 180.0  # seconds, for a scenario
 
@@ -23,6 +24,7 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     """Add one sample per scenario to the run."""
     scale = QUICK if config.quick else FULL
     files = raise_open_file_limit()
+    run.skipped.update({f"{each.name}: attack": each.why_not for each in config.own})
     for scenario in SCENARIOS:
         if not config.wants_workload(scenario.name):
             continue
@@ -34,3 +36,9 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
                 run.samples.append(receive(TIMEOUT))
         except LoadError as error:
             run.skipped[f"attack: {scenario.name}"] = str(error)
+
+
+def estimate(config: Config) -> float:
+    """Return the estimated duration in seconds."""
+    wanted = [each for each in SCENARIOS if config.wants_workload(each.name)]
+    return len(wanted) * (QUICK_SECONDS if config.quick else SECONDS)

@@ -10,17 +10,18 @@ Files are on an in-memory file system, if there is one. The large file is sparse
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks.load import process
 from benchmarks.load.round import Job
-from benchmarks.results.samples import Run
-from benchmarks.runner.config import Config, ShowProgress, select_peers
-from benchmarks.runner.interleaved import MEMORY, Rounds, RunningPeer, roomy_directory, running_peers
-from benchmarks.servers.peers import FILES, PEERS, UPLOADS
-from benchmarks.servers.workloads import MIB, Workload
+from benchmarks.results.samples import Run, Sample
+from benchmarks.runner.rounds import MEMORY, Config, Place, Question, Turn, shared_files
+from benchmarks.servers.peers import FILES, UPLOADS
+from benchmarks.servers.workloads import MIB
 
 QUESTION = "fairness"
 DEFAULT_PEERS = ("reactor", "nginx", "uvicorn")
@@ -47,36 +48,42 @@ def jobs(seconds: float, large: int, stored: int) -> dict[str, Job]:
     }
 
 
-def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
-    """Add the samples of all situations to the run."""
-    selected = select_peers(config, DEFAULT_PEERS)
+def places(config: Config, run: Run) -> list[Place]:
+    """Return a place per situation."""
     large = QUICK_LARGE if config.quick else LARGE
-    stored = min(STORED, large, room() // COPIES)
-    with roomy_directory(COPIES * stored) as directories:
-        share(directories, selected.peers, large)
-        with running_peers([Workload("large", FILES)], selected, run, show_progress, directories) as running:
-            for name, job in jobs(selected.seconds, large, stored).items():
-                if config.wants_workload(name):
-                    measure_one(name, job, running, selected, run, show_progress)
-        for name in selected.peers:  # uploads stored after the client had closed, before the server ended
-            forget(directories / name)
+    several = jobs(config.seconds, large, stored_size(large))
+    return [_place(name, job) for name, job in several.items() if config.wants_workload(name)]
 
 
-def measure_one(
-    name: str, job: Job, running: Sequence[RunningPeer], config: Config, run: Run, show_progress: ShowProgress
-) -> None:
-    """Measure all running peers in one situation."""
-    servers = {server.name: server for _, server in running}
-    rounds = Rounds(run, config.rounds, name)
-    for number, peer in rounds.in_order(list(servers)):
-        show_progress(f"small requests {name}, round {number} of {config.rounds}: {peer}")
-        with rounds.skip_on_error(peer):
-            if UPLOADS not in PEERS[peer].serves and any(method == "POST" for method, _, _ in job.transfers):
-                raise process.LoadError(PEERS[peer].why_not)
-            try:
-                run.samples.append(process.measure(servers[peer], job, QUESTION, name, number))
-            finally:
-                forget(servers[peer].directory)
+def _place(name: str, job: Job) -> Place:
+    def measure(turn: Turn) -> Iterator[Sample]:
+        try:
+            yield process.measure(turn.server, job, QUESTION, name, turn.round)
+        finally:
+            forget(turn.server.directory)
+
+    return Place(name, measure, UPLOADS if "uploads" in name or "both" in name else FILES)
+
+
+@contextmanager
+def directories(config: Config, peers: Sequence[str]) -> Iterator[Path]:
+    """Create a directory per peer, with the large file."""
+    large = QUICK_LARGE if config.quick else LARGE
+    with shared_files(COPIES * stored_size(large), peers, partial(write, large)) as root:
+        yield root
+        for name in peers:  # uploads stored after the client had closed, before the server ended
+            forget(root / name)
+
+
+def write(size: int, directory: Path) -> None:
+    """Create the large file, which is sparse."""
+    (directory / NAME).touch()
+    os.truncate(directory / NAME, size)
+
+
+def stored_size(large: int) -> int:
+    """Return the size of an upload."""
+    return min(STORED, large, room() // COPIES)
 
 
 def room() -> int:
@@ -87,21 +94,11 @@ def room() -> int:
     return min(available, shutil.disk_usage(MEMORY).free) if MEMORY.is_dir() else available
 
 
-def share(directories: Path, peers: Iterable[str], size: int) -> None:
-    """Create a directory per peer, with the same sparse large file hard-linked into each."""
-    first = None
-    for name in peers:
-        path = directories / name / NAME
-        path.parent.mkdir()
-        if first is None:
-            path.touch()
-            os.truncate(path, size)
-            first = path
-        else:
-            os.link(first, path)
-
-
 def forget(directory: Path) -> None:
     """Remove uploaded files."""
     for path in directory.glob(f"{STORED_AS}*"):
         path.unlink()
+
+
+_QUESTION = Question(QUESTION, places, DEFAULT_PEERS, directories=directories)
+measure, estimate = _QUESTION.measure, _QUESTION.estimate

@@ -10,6 +10,7 @@ largely free of noise from the machine.
 """
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 from benchmarks.load.histogram import Histogram
 
 FORMAT = 2
+MAYBE_UNKNOWN = ("server_cpu", "resident")  # NaN in a sample, null in the results file
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Sample:
     latency: Histogram = field(default_factory=Histogram)
     server_cpu: float = 0.0
     client_cpu: float = 0.0
-    resident: int = 0  # memory of all the server's processes at the end of the round
+    resident: float = 0  # memory of all the server's processes at the end of the round
     asked: int = 0  # connections requested
     established: int = 0  # connections established
     intended: float | None = None  # requests per second scheduled by an open loop
@@ -104,14 +106,22 @@ def from_json(data: dict[str, Any]) -> Run:
     if data["format"] != FORMAT:
         raise ValueError(f"unsupported format: {data['format']} (expected {FORMAT})")
     samples = [
-        Sample(**{**each, "latency": Histogram.from_json(each["latency"])}) for each in data["samples"]
+        Sample(
+            **{
+                **each,
+                **{name: math.nan for name in MAYBE_UNKNOWN if each[name] is None},
+                "latency": Histogram.from_json(each["latency"]),
+            }
+        )
+        for each in data["samples"]
     ]
     peers = {each["name"]: Peer(**each) for each in data["peers"]}
     return Run(data["environment"], peers, data["skipped"], samples)
 
 
 def _plain(sample: Sample) -> dict[str, Any]:
-    return {name: getattr(sample, name) for name in sample.__dataclass_fields__}
+    values = {name: getattr(sample, name) for name in sample.__dataclass_fields__}
+    return {**values, **{name: None for name in MAYBE_UNKNOWN if math.isnan(values[name])}}
 
 
 def by_round(samples: Iterable[Sample]) -> dict[int, Sample]:

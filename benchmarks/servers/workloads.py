@@ -1,4 +1,4 @@
-"""The workloads: requests, and expected responses.
+"""The workloads of each question: requests, and expected responses.
 
     hot, browser, varied      small responses: a short head, a browser's, a different head each time
     pipelined, new connection the same, 16 requests at once, and one request per connection
@@ -13,18 +13,16 @@ import functools
 import itertools
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.servers.peers import BEING_WATCHED, CLOSING, ECHO, FILES, GZIP, PIPELINED, UPLOADS
 
-NUMBER = "{n}"
-DIGITS = 12
+NUMBER, DIGITS = "{n}", 12
 BLOCK, BLOCKS = 10**8, 10**4  # numbers per run of a load generator, and number of runs
 TEXT = 1000  # bytes of a text to compress
-TEXTS = 64  # different texts, each with a number
 NAMES = 16  # names for uploads
-DEPTH = 16
-KIB, MIB = 1 << 10, 1 << 20
+MIB = 1 << 20
+SIZES = {"4 KiB": 4 << 10, "64 KiB": 64 << 10, "1 MiB": MIB, "100 MiB": 100 * MIB}
 LARGE = 16 * MIB  # bytes; of larger files, too few are completed in a round
 LARGE_FILE_CONNECTIONS = 8  # for files from LARGE on
 
@@ -50,21 +48,24 @@ class Workload:
 
     name: str
     needs: str  # feature of the server
-    lines: tuple[str, ...] = ()  # header lines in addition to Host
     targets: tuple[str, ...] = ("/echo/abc",)  # used in turn
-    method: str = "GET"
+    lines: tuple[str, ...] = ()  # header lines in addition to Host
     size: int = 0  # of the file
     depth: int = 1  # pipelined requests per batch
 
     @property
-    def coding(self) -> str:
-        """The expected content coding."""
-        return "gzip" if self.needs == GZIP else ""
+    def method(self) -> str:
+        """The request method."""
+        return "POST" if self.needs == UPLOADS else "GET"
 
     @property
     def content(self) -> bytes:
         """The content of the file."""
         return file_content(self.size)
+
+    def at(self, target: str) -> "Workload":
+        """Return the workload with all requests for one target; with its own targets, if that is empty."""
+        return replace(self, targets=(target,)) if target else self
 
     def connections(self, wanted: int) -> int:
         """Return the number of connections to use; fewer than wanted for large files."""
@@ -72,11 +73,11 @@ class Workload:
 
     def requests(self, host: str) -> Iterator[bytes]:
         """Yield the request template of each target, as bytes."""
-        upload = self.method == "POST"
+        content = self.content if self.needs == UPLOADS else b""
+        length = (f"Content-Length: {len(content)}",) if content else ()
         for target in self.targets:
-            length = (f"Content-Length: {self.size}",) if upload else ()
             head = (f"{self.method} {target} HTTP/1.1", f"Host: {host}", *self.lines, *length, "", "")
-            yield ("\r\n".join(head).encode() + (self.content if upload else b"")) * self.depth
+            yield ("\r\n".join(head).encode() + content) * self.depth
 
 
 def numbered(template: bytes, number: int) -> bytes:
@@ -96,15 +97,6 @@ def fresh_numbers() -> int:
     return next(_blocks) % BLOCKS * BLOCK
 
 
-def file_name(size: int) -> str:
-    """Return the file name for downloads of a size.
-
-    >>> file_name(64 << 10), file_name(1 << 20)
-    ('64-KiB', '1-MiB')
-    """
-    return f"{size // MIB}-MiB" if size >= MIB else f"{size // KIB}-KiB"
-
-
 @functools.cache
 def file_content(size: int) -> bytes:
     """Return reproducible, printable content of a size, in which no two pieces are equal."""
@@ -119,34 +111,34 @@ def _text(seed: int) -> str:
     return "-".join([NUMBER, *words])[: TEXT - DIGITS + len(NUMBER)]
 
 
-def _file(size: int) -> Workload:
-    name = file_name(size)
-    return Workload(f"file {name.replace('-', ' ')}", FILES, targets=(f"/files/{name}",), size=size)
+def _gzip(name: str, *texts: str) -> Workload:
+    return Workload(name, GZIP, tuple(f"/echo/{text}" for text in texts), ("Accept-Encoding: gzip",))
 
 
-def _upload(size: int) -> Workload:
-    name = file_name(size)
-    targets = tuple(f"/files/upload-{name}-{number:02}" for number in range(NAMES))
-    return Workload(f"upload {name.replace('-', ' ')}", UPLOADS, (), targets, "POST", size)
+def _file(kind: str, needs: str, size: str) -> Workload:
+    name = f"{kind} {size}"
+    ends = [""] if needs == FILES else [f"-{number:02}" for number in range(NAMES)]
+    targets = tuple(f"/files/{name.replace(' ', '-')}{end}" for end in ends)
+    return Workload(name, needs, targets, size=SIZES[size])
 
-
-_GZIP_LINE = ("Accept-Encoding: gzip",)
 
 HOT = Workload("hot", ECHO)
-WATCHED = Workload("watched", BEING_WATCHED)
-SMALL = (
-    HOT,
-    Workload("browser", ECHO, BROWSER),
-    Workload("varied", ECHO, (*BROWSER, f"X-Request-Id: {NUMBER}"), (f"/echo/{NUMBER}",)),
-    Workload("pipelined", PIPELINED, depth=DEPTH),
-    Workload("new connection", CLOSING, ("Connection: close",)),
-)
-COMPRESSED = (
-    Workload("gzip same", GZIP, _GZIP_LINE, (f"/echo/{_text(0).replace(NUMBER, '0' * DIGITS)}",)),
-    Workload("gzip different", GZIP, _GZIP_LINE, tuple(f"/echo/{_text(seed)}" for seed in range(TEXTS))),
-)
-DOWNLOADED = tuple(_file(size) for size in (4 * KIB, 64 * KIB, MIB, 100 * MIB))
-UPLOADED = tuple(_upload(size) for size in (4 * KIB, MIB))
-
-_ALL = (*SMALL, *COMPRESSED, *DOWNLOADED, *UPLOADED, WATCHED)
-WORKLOADS: dict[str, Workload] = {each.name: each for each in _ALL}
+BY_QUESTION = {
+    "throughput": (
+        HOT,
+        Workload("browser", ECHO, lines=BROWSER),
+        Workload("varied", ECHO, (f"/echo/{NUMBER}",), (*BROWSER, f"X-Request-Id: {NUMBER}")),
+        Workload("pipelined", PIPELINED, depth=16),
+        Workload("new connection", CLOSING, lines=("Connection: close",)),
+    ),
+    "compression": (
+        _gzip("gzip same", _text(0).replace(NUMBER, "0" * DIGITS)),
+        _gzip("gzip different", *map(_text, range(64))),
+    ),
+    "files": (
+        *(_file("file", FILES, size) for size in SIZES),
+        *(_file("upload", UPLOADS, size) for size in ("4 KiB", "1 MiB")),
+    ),
+    "watching": (Workload("watched", BEING_WATCHED),),
+}
+WORKLOADS = {each.name: each for several in BY_QUESTION.values() for each in several}

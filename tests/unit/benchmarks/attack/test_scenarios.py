@@ -24,7 +24,7 @@ from benchmarks.results.samples import Run, Sample
 from benchmarks.results.statistics import figures
 from benchmarks.results.targets import MISSED, PASS, evaluate
 from benchmarks.runner.command import print_results
-from benchmarks.runner.config import Config
+from benchmarks.runner.rounds import Config
 
 TINY = Scale(share=0.02, honest=4, interval=0.005, attack=0, timeout=0.2, haste=0.05)
 BY_NAME: Mapping[str, Scenario] = {each.name: each for each in SCENARIOS}

@@ -1,7 +1,7 @@
 """Sizes, rounds and the agreement of two clients; no test depends on speed."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from typing import cast
 
 import pytest
 
@@ -11,13 +11,12 @@ from benchmarks.load import process, wrk
 from benchmarks.load.process import LoadError
 from benchmarks.load.round import Job
 from benchmarks.questions import concurrency
-from benchmarks.results.samples import Run
-from benchmarks.runner.config import Config, only_peers, select_peers
-from benchmarks.runner.interleaved import Rounds, RunningPeer
+from benchmarks.results.samples import Run, Sample
+from benchmarks.runner.rounds import Config, Turn
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import RunningServer, run_server
 
-QUICK = Config(quick=True, peers=("reactor",))
+QUICK = Config(1, 0.3, quick=True, peers=("reactor",))
 needs_wrk = pytest.mark.skipif(wrk.missing() is not None, reason=f"{wrk.missing()}")
 
 
@@ -29,39 +28,6 @@ def quiet(_: str) -> None:
 def server() -> Iterator[RunningServer]:
     with run_server(PEERS["reactor"]) as started:
         yield started
-
-
-# Selection of peers.
-
-
-def test_reactor_is_always_among_those_chosen_and_its_log_only_when_named() -> None:
-    assert select_peers(Config(peers=("nginx",)), ("uvicorn",)).peers == ("reactor", "nginx")
-    assert not select_peers(Config(), ("reactor",)).wants_peer("reactor +log")
-    assert select_peers(Config(peers=("reactor +log",)), ()).wants_peer("reactor +log")
-
-
-def test_a_quick_plan_has_one_short_round() -> None:
-    config = only_peers(Config(rounds=7, seconds=100, quick=True), ["reactor"])
-    assert (config.rounds, config.seconds < 1) == (1, True)
-
-
-def test_who_has_failed_is_left_out_with_a_note() -> None:
-    run = Run()
-    rounds = Rounds(run, 3, "here")
-    taken = []
-    for number, name in rounds.in_order(["a", "b"]):
-        taken.append((number, name))
-        with rounds.skip_on_error(name):
-            if (number, name) == (2, "a"):
-                raise LoadError("gone")
-    assert taken == [(1, "a"), (1, "b"), (2, "b"), (2, "a"), (3, "b")]
-    assert run.skipped == {"a here": "gone"}
-
-
-def test_a_fault_of_our_own_is_not_noted_but_seen() -> None:
-    rounds = Rounds(Run(), 1, "here")
-    with pytest.raises(ZeroDivisionError), rounds.skip_on_error("a"):
-        raise ZeroDivisionError
 
 
 # The load process.
@@ -110,7 +76,7 @@ def test_a_generator_that_breaks_says_why(server: RunningServer) -> None:
 # The question.
 
 
-def test_sizes_that_the_limit_does_not_allow_are_left_out_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sizes_above_the_open_file_limit_are_skipped_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(concurrency, "raise_open_file_limit", lambda: 1024)
     run = Run()
     assert concurrency.possible(concurrency.SIZES, run) == [1, 8, 64, 512]
@@ -132,7 +98,7 @@ def test_each_size_is_measured_and_both_clients_measure_one_server(monkeypatch: 
     assert run.skipped == {}
 
 
-def test_our_own_client_measures_everything_where_wrk_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_wrk_our_own_client_measures_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wrk, "missing", lambda: "wrk is not installed")
     run = Run()
     concurrency.measure(QUICK, run, quiet)
@@ -140,15 +106,21 @@ def test_our_own_client_measures_everything_where_wrk_is_not(monkeypatch: pytest
     assert run.skipped == {"agreement": "wrk is not installed"}
 
 
-def test_who_fails_with_one_size_is_measured_with_the_next(
-    server: RunningServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def measure_one(peer: RunningPeer, size: int, seconds: float, number: int) -> None:
-        raise LoadError("no result")
-
-    monkeypatch.setattr(concurrency, "measure_with_our_client", measure_one)
+@needs_wrk
+def test_without_a_slow_server_the_clients_are_not_compared() -> None:
     run = Run()
-    config = replace(QUICK, rounds=3)
-    concurrency.measure_size(5000, [(PEERS["reactor"], server)], config, run, quiet)
-    concurrency.measure_size(6000, [(PEERS["reactor"], server)], config, run, quiet)
-    assert list(run.skipped) == ["reactor with 5,000 connections", "reactor with 6,000 connections"]
+    concurrency.measure(QUICK, run, quiet)
+    assert run.skipped == {"agreement": "no server slower than both clients is installed and selected"}
+
+
+def test_the_clients_take_turns_in_measuring_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+
+    def sample(self: Turn, client: str, **rest: object) -> Sample:
+        taken.append(client)
+        return Sample("concurrency", "agreement", "reactor", self.round)
+
+    monkeypatch.setattr(Turn, "sample", sample)
+    for number in (1, 2):
+        concurrency.agreement(Turn(cast(RunningServer, None), "concurrency", number, QUICK))
+    assert taken == ["wrk", "reactor", "reactor", "wrk"]

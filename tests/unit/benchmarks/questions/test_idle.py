@@ -11,9 +11,9 @@ from benchmarks.load import process, wrk
 from benchmarks.load.process import IdleConnections, LoadError
 from benchmarks.questions import idle
 from benchmarks.results.samples import Run
-from benchmarks.runner.config import Config
+from benchmarks.runner.rounds import Config
 
-QUICK = Config(quick=True, peers=("reactor",))
+QUICK = Config(1, 0.3, quick=True, peers=("reactor",))
 
 
 def quiet(_: str) -> None:
@@ -38,7 +38,7 @@ def test_each_size_is_measured_in_order(without_wrk: bool, monkeypatch: pytest.M
 
 def test_idle_connections_that_were_lost_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def hold_idle(address: tuple[str, int], connections: int) -> Iterator[IdleConnections]:
+    def hold_idle(address: tuple[str, int], connections: int, _: object) -> Iterator[IdleConnections]:
         held = IdleConnections(connections - 1)
         yield held
         held.kept = connections - 3
@@ -50,11 +50,11 @@ def test_idle_connections_that_were_lost_are_errors(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_server_that_cannot_hold_them_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hold_idle(address: tuple[str, int], connections: int) -> object:
+    def hold_idle(address: tuple[str, int], connections: int, _: object) -> object:
         raise LoadError("no result")
 
     monkeypatch.setattr(process, "hold_idle", hold_idle)
     run = Run()
     idle.measure(QUICK, run, quiet)
     assert [each.x for each in run.samples] == [0]
-    assert run.skipped == {"reactor with idle connections": "no result"}
+    assert run.skipped == {"reactor: idle connections": "no result"}
