@@ -148,9 +148,10 @@ def test_a_run_is_saved_and_shown_again(
 
 def test_a_file_that_holds_no_run_is_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x").write_text("{}")
-    assert command.show_saved([str(tmp_path / "x")]) == 2
-    assert command.show_saved([str(tmp_path / "none")]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 2
+    for name, words in (("x", "invalid results file: "), ("none", "cannot read results file: ")):
+        with pytest.raises(SystemExit, match="2"):
+            command.show_saved([str(tmp_path / name)])
+        assert words in capsys.readouterr().err
 
 
 def test_a_run_that_is_broken_off_keeps_what_it_has(
