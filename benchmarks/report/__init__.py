@@ -11,7 +11,6 @@ This module assembles the page: what was measured, headline figures, a section p
 """
 
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from benchmarks.report.charts import Track, tracks
@@ -29,7 +28,7 @@ from benchmarks.results.units import BY, number
 STYLE = Path(__file__).with_name("style.css")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
-# Headline figures: question, name, what it is, note. Of several figures, the greatest is shown.
+# Headline figures: question, name, what it is, note.
 HEADLINES = (
     ("throughput", "hot.floor", "of the floor", "a bare loop that receives and sends a constant response"),
     ("throughput", "hot.rate", "requests per second", "on one core, GET /echo/abc"),
@@ -49,7 +48,7 @@ HEADLINES = (
     ("watching", "watching.explained", f"{BY} the throughput", "with --explain"),
     ("watching", "watching.traced", f"{BY} the throughput", "with --trace"),
     ("watching", "watching.inspected", f"{BY} the throughput", "with --inspect"),
-    ("attack", "attack-*.p99", "p99 of honest clients", "during the worst attack"),
+    ("attack", "attack.p99", "p99 of honest clients", "during the worst attack"),
 )
 TILES = 12
 FEWEST = 3  # rounds for a meaningful median and spread
@@ -119,11 +118,10 @@ def tiles(run: Run, known: Mapping[str, Figure]) -> list[Markup]:
     added = [peer for peer in slugs if peer_class(peer) == "p-added"]
     others = [("throughput", f"hot.{slugs[peer]}", f"{BY} {peer}", "requests per second") for peer in added]
     found: dict[str, list[Markup]] = {question: [] for question in SECTIONS}
-    for question, pattern, of, note in (*others, *HEADLINES):
-        matching = [figure for name, figure in known.items() if fnmatchcase(name, pattern)]
-        if matching:
-            strong = tag("strong", max(matching, key=lambda each: each.median))
-            found[question].append(tag("li", strong, tag("span", of), tag("small", note)))
+    for question, name, of, note in (*others, *HEADLINES):
+        if name in known:
+            words = tag("strong", known[name]), tag("span", of), tag("small", note)
+            found[question].append(tag("li", *words))
     # The first figure of each question, then the second ones, as long as there is room.
     ranked = sorted((rank, place) for place, some in enumerate(found.values()) for rank in range(len(some)))
     shown = sorted((place, rank) for rank, place in ranked[:TILES])

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from benchmarks.attack.scenarios import P99
 from benchmarks.questions import question_text
 from benchmarks.report.charts import Mark, Track, lines, tracks
 from benchmarks.report.markup import NOTHING, Markup, join, peer_class, tag
@@ -13,6 +12,7 @@ from benchmarks.results.checks import PASS, WARN, shortened
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import OURS, Row, grouped, rows
 from benchmarks.results.tables import Table, failures, tables
+from benchmarks.results.targets import P99
 from benchmarks.results.units import BY, MIB, byte_size, number, seconds, share
 
 NOTES = {
@@ -88,11 +88,16 @@ def spans(label: Callable[[Row], str], *bounds: float) -> Draw:
 
 
 # Line charts: the label of the axis, the value of a row, and the scale for the values.
+_MEMORY = partial(linear, label=byte_size, unit=MIB)
 MEASURES: dict[str, tuple[str, Callable[[Row], float], Callable[[list[float]], Scale]]] = {
     "Throughput": ("requests/s", lambda row: row.rate.median, partial(linear, label=number)),
     "Median latency": ("p50", lambda row: row.percentile(0.5), partial(log, label=seconds)),
     "p99": ("p99", lambda row: row.percentile(0.99), partial(log, label=seconds)),
-    "Memory": ("resident", lambda row: row.median("resident"), partial(linear, label=byte_size, unit=MIB)),
+    "Memory": (
+        "resident",
+        lambda row: row.median(lambda each: each.resident),
+        partial(linear, label=byte_size, unit=MIB),
+    ),
 }
 
 
@@ -155,7 +160,6 @@ def section(run: Run, question: str) -> Markup:
         tag("p", question_text(question), class_="lead"),
         tag("p", f"Failed requests: {shortened(failed)}", class_="beware") if failed else NOTHING,
         tag("div", *cards, class_="cards"),
-        missed(run) if question == "attack" else NOTHING,
         tag("details", tag("summary", "Figures as a table"), *map(html_table, tables(run, question))),
         id=question,
     )
@@ -166,14 +170,6 @@ def card(kind: Charts, name: str, some: Sequence[Row], everything: Sequence[Row]
     title, note = kind.title.format(name), kind.note or NOTES.get(name)
     words = tag("figcaption", tag("h3", title), tag("p", note) if note else NOTHING)
     return tag("figure", words, kind.draw(title, some, everything), class_="card")
-
-
-def missed(run: Run) -> Markup:
-    """Return the targets that the server missed during attacks."""
-    known = run.environment.get("attack")
-    items = known.items() if isinstance(known, dict) else ()
-    missing = [tag("li", tag("b", name), f": {each}") for name, several in items for each in several]
-    return join(tag("h3", "Missed targets"), tag("ul", *missing)) if missing else NOTHING
 
 
 def html_table(table: Table) -> Markup:

@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.attack.scenarios import SCENARIOS
-from benchmarks.results.statistics import COMPARISONS, PERCENTILES, REACTORS, SPECIAL, Figure, peer_slugs
+from benchmarks.results.statistics import (
+    COMPARISONS,
+    PERCENTILES,
+    REACTORS,
+    SPECIAL,
+    WORST,
+    Figure,
+    peer_slugs,
+)
 from benchmarks.results.units import slug
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.workloads import WORKLOADS
@@ -74,7 +82,8 @@ def is_figure(name: str) -> bool:
     known = {*COMPARED, *OTHERS} - {place if place.endswith("-N") else ""}
     peers = compared_peers()
     kinds = {"rate", *PERCENTILES, *peers, *(f"{kind}.{each}" for kind in ("p99", "cpu") for each in peers)}
-    return name in SPECIAL or (what in kinds and not known.isdisjoint({place, re.sub(r"-\d+$", "-N", place)}))
+    somewhere = bool(known & {place, re.sub(r"-\d+$", "-N", place)})
+    return name in SPECIAL or name in WORST or (somewhere and what in kinds)
 
 
 def compared_peers() -> list[str]:
@@ -84,13 +93,14 @@ def compared_peers() -> list[str]:
 
 def figures_help() -> str:
     """Return the text of --list-figures."""
-    single = "\n".join(f"  {name:18} {each.words}" for name, each in SPECIAL.items())
+    single = "\n".join(f"  {name:24} {words}" for name, (words, *_) in {**SPECIAL, **WORST}.items())
     return f"""PLACE.PEER         requests/s of reactor / of the peer, round by round
 PLACE.p99.PEER     p99 of reactor / of the peer
 PLACE.cpu.PEER     requests per CPU second of reactor / of the peer
 PLACE.rate         requests/s of reactor
 PLACE.p50 .p99 .p999   percentiles of reactor, in seconds
 {single}
+  (attack.*: the worst of all attacks)
 
 Places of {", ".join(COMPARISONS)}: {", ".join(COMPARED)}
 Other places: {", ".join(OTHERS)};

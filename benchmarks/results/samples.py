@@ -48,6 +48,7 @@ class Sample:
     intended: float | None = None  # requests per second scheduled by an open loop
     verified: int | None = None  # responses whose body was compared; None: none
     client: str = ""  # "wrk" or "reactor" (our own client)
+    observed: dict[str, float] = field(default_factory=dict)  # what else a question measures, by name
 
     @property
     def rate(self) -> float:

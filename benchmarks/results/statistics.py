@@ -12,7 +12,7 @@
                           the client's core is the limit
     hot.rate, hot.p99     reactor alone, in requests/s and seconds; p50 and p999 likewise
     concurrency-512.floor with 512 connections; latency-90.p99 at 90 % of the capacity; idle-1000.p99
-    log.rate ...          the figures in SPECIAL
+    log.rate, attack.p99  and the other figures in SPECIAL and WORST
 
 Ratios are only formed within a round, whose peers were measured right after each other. A difference within
 the range over rounds is a tie.
@@ -39,6 +39,7 @@ NOT_COMPARED = (AGREEMENT, "capacity")  # workloads with two samples per round, 
 COMPARISONS = ("throughput", "files", "compression", "watching")
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
 
+Value = Callable[[Sample], float]
 Combine = Callable[[Sample, Sample], float]  # two samples of the same round; NaN: no value
 
 
@@ -104,7 +105,7 @@ def combined(
     return Figure.of((combine(our, others[our.round]) for our in ours if our.round in others), unit)
 
 
-def ratio(value: Callable[[Sample], float]) -> Combine:
+def ratio(value: Value) -> Combine:
     """Return a function that divides this value of two samples, if both are above 0."""
 
     def divide(our: Sample, their: Sample) -> float:
@@ -150,18 +151,13 @@ class Row:
             everything.merge(each.latency)
         return everything
 
-    @property
-    def errors(self) -> int:
-        """Failed requests of all rounds."""
-        return sum(each.errors for each in self.samples)
-
     def percentile(self, share: float) -> float:
         """Return a percentile of the response times, in seconds."""
         return self.latency.percentile(share)
 
-    def median(self, attribute: str) -> float:
-        """Return the median of an attribute of the samples; NaN if unknown."""
-        figure = Figure.of(getattr(each, attribute) for each in self.samples)
+    def median(self, value: Value) -> float:
+        """Return the median of a value of the samples; NaN if unknown."""
+        figure = Figure.of(map(value, self.samples))
         return figure.median if figure else math.nan
 
 
@@ -235,6 +231,30 @@ SPECIAL = {
 }
 
 
+def observed(name: str) -> Value:
+    """Return a function that returns what a sample observed; NaN if it did not."""
+    return lambda sample: sample.observed.get(name, math.nan)
+
+
+WORST: dict[str, tuple[str, Value, str]] = {  # of all attacks: description, value, unit
+    "attack.p99": ("p99 of honest clients, in seconds", lambda each: each.latency.percentile(0.99), SECONDS),
+    "attack.errors": ("errors of honest clients, and faults of the server", lambda each: each.errors, RATIO),
+    "attack.CPU-idle": ("cores used while attacked but otherwise idle", observed("CPU idle"), RATIO),
+    "attack.CPU-after": ("cores used after an attack", observed("CPU after"), RATIO),
+    "attack.memory-kept": ("resident bytes after an attack - before it", observed("memory kept"), BYTES),
+    "attack.descriptors-kept": (
+        *("descriptors after an attack - before it", observed("descriptors kept"), RATIO),
+    ),
+}
+
+
+def worst(run: Run, name: str) -> Figure | None:
+    """Return the greatest value of all attacks; None if it was not measured."""
+    _, value, unit = WORST[name]
+    figure = Figure.of(map(value, run.select(question="attack")), unit)
+    return figure and Figure(figure.high, figure.high, figure.high, 1, unit)
+
+
 def special(run: Run, name: str) -> Figure | None:
     """Return a figure of SPECIAL; None if it was not measured."""
     _, ours, theirs, combine, unit = SPECIAL[name]
@@ -257,7 +277,7 @@ def figures(run: Run) -> dict[str, Figure]:
             named[f"{cell}.{peer}"] = row.against
             named[f"{cell}.cpu.{peer}"] = row.against_cpu
             named[f"{cell}.p99.{peer}"] = row.against_p99
-    named |= {name: special(run, name) for name in SPECIAL}
+    named |= {name: special(run, name) for name in SPECIAL} | {name: worst(run, name) for name in WORST}
     return {name: figure for name, figure in named.items() if figure is not None}
 
 

@@ -5,14 +5,14 @@ A Table contains formatted cells; it is rendered as text, as Markdown, or (by th
 
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks.results import units
 from benchmarks.results.checks import check
 from benchmarks.results.samples import Run, errors_text
-from benchmarks.results.statistics import COMPARISONS, Figure, Row, figures, grouped, rows
+from benchmarks.results.statistics import COMPARISONS, Figure, Row, figures, grouped, observed, rows
 from benchmarks.results.targets import Verdict, evaluate, score
-from benchmarks.results.units import NOTHING, byte_size, seconds, share
+from benchmarks.results.units import NOTHING, byte_size, number, seconds, share
 
 LEFT, RIGHT = "left", "right"
 WIDTH, NARROWEST = 104, 14  # characters: width of a table, and minimum width of its last column
@@ -70,14 +70,16 @@ def _latency(at: float) -> Cells:
     return RIGHT, lambda row: seconds(row.percentile(at)) if row.latency.count else NOTHING
 
 
-def _text(figure: Figure | None) -> str:
-    return str(figure) if figure else NOTHING
-
-
 def _range(figure: Figure | None) -> str:
-    return NOTHING if figure is None else f"{figure.range}{', a tie' if figure.tie else ''}"
+    return f"{figure.range}{', a tie' if figure.tie else ''}" if figure else NOTHING
 
 
+def _observed(name: str, words: Callable[[float], str]) -> Cells:
+    return RIGHT, lambda row: words(row.median(observed(name)))
+
+
+OBSERVED = {"p99 before": seconds, "CPU idle": share, "CPU after": share, "memory kept": byte_size}
+OBSERVED |= {"descriptors": number, "descriptors kept": number}
 COLUMNS: dict[str, Cells] = {
     "of capacity": (RIGHT, lambda row: share(row.cell.x or 0)),
     "connections": (RIGHT, lambda row: f"{row.cell.x or 0:,.0f}"),
@@ -85,47 +87,54 @@ COLUMNS: dict[str, Cells] = {
     "situation": (LEFT, lambda row: row.cell.workload),
     "peer": (LEFT, lambda row: row.peer),
     "requests/s": (RIGHT, lambda row: str(row.rate)),
-    "reactor/peer": (RIGHT, lambda row: _text(row.against)),
+    "reactor/peer": (RIGHT, lambda row: str(row.against or NOTHING)),
     "range of rounds": (LEFT, lambda row: _range(row.against)),
     "p50": _latency(0.5),
     "p99": _latency(0.99),
     "p99.9": _latency(0.999),
     "longest": _latency(1),
-    "CPU": (RIGHT, lambda row: share(row.median("server_cpu"))),
-    "client CPU": (RIGHT, lambda row: share(row.median("client_cpu"))),
-    "memory": (RIGHT, lambda row: byte_size(row.median("resident"))),
-    "per idle": (RIGHT, lambda row: _text(row.bytes_per_idle)),
+    "CPU": (RIGHT, lambda row: share(row.median(lambda each: each.server_cpu))),
+    "client CPU": (RIGHT, lambda row: share(row.median(lambda each: each.client_cpu))),
+    "memory": (RIGHT, lambda row: byte_size(row.median(lambda each: each.resident))),
+    **{name: _observed(name, words) for name, words in OBSERVED.items()},
+    "per idle": (RIGHT, lambda row: str(row.bytes_per_idle or NOTHING)),
 }
 _TIMES, _CPU = ("p50", "p99", "p99.9"), ("CPU", "client CPU")
 COMPARISON = ("peer", "requests/s", "reactor/peer", "range of rounds", *_TIMES, *_CPU)
-HEADS: dict[str, Sequence[str]] = {
-    "concurrency": ("connections", "peer", "requests/s", "reactor/peer", *_TIMES, *_CPU, "memory"),
-    "latency": ("of capacity", "peer", "requests/s", *_TIMES, "longest", *_CPU),
-    "idle": ("idle", "peer", "requests/s", *_TIMES, "memory", "per idle", *_CPU),
-    "fairness": ("situation", "peer", *_TIMES, "longest", *_CPU),
-    "attack": ("situation", *_TIMES, "longest"),
+HEADS: dict[str, Sequence[Sequence[str]]] = {  # of each table
+    "concurrency": [("connections", "peer", "requests/s", "reactor/peer", *_TIMES, *_CPU, "memory")],
+    "latency": [("of capacity", "peer", "requests/s", *_TIMES, "longest", *_CPU)],
+    "idle": [("idle", "peer", "requests/s", *_TIMES, "memory", "per idle", *_CPU)],
+    "fairness": [("situation", "peer", *_TIMES, "longest", *_CPU)],
+    "attack": [
+        ("situation", "p99 before", *_TIMES, "longest"),
+        ("situation", "CPU", *(name for name in OBSERVED if name != "p99 before"), "memory"),
+    ],
 }
 
 
 def tables(run: Run, question: str) -> list[Table]:
-    """Return the tables of a question: one, or one per workload."""
+    """Return the tables of a question; one per workload for comparisons."""
 
     def title(row: Row) -> str:
         return f"{question}: {row.cell.workload}" if question in COMPARISONS else question
 
-    heads = HEADS.get(question, COMPARISON)
-    sides = [COLUMNS[head][0] for head in heads]
     found = []
     for name, some in grouped(rows(run, question), title).items():
-        lines = [[COLUMNS[head][1](row) for head in heads] for row in some]
         failed = failures(some)
-        found.append(Table(name, heads, sides, lines, f"errors: {'; '.join(failed)}" if failed else ""))
+        for heads in HEADS.get(question, [COMPARISON]):
+            sides = [COLUMNS[head][0] for head in heads]
+            lines = [[COLUMNS[head][1](row) for head in heads] for row in some]
+            found.append(Table(name, heads, sides, lines))
+        if failed:
+            found[-1] = replace(found[-1], note=f"errors: {'; '.join(failed)}")
     return found
 
 
 def failures(some: Sequence[Row]) -> list[str]:
     """Return the failed requests of each row that has any, with their statuses or reasons."""
-    return [f"{row.cell.slug}, {row.peer}: {errors_text(row.samples)}" for row in some if row.errors]
+    failed = [row for row in some if any(each.errors for each in row.samples)]
+    return [f"{row.cell.slug}, {row.peer}: {errors_text(row.samples)}" for row in failed]
 
 
 def closing_tables(run: Run) -> list[Table]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results.statistics import Figure
-from benchmarks.results.units import BY, BYTES, FORMATS, KIB, RATIO, share
+from benchmarks.results.units import BY, BYTES, FORMATS, KIB, MIB, RATIO, SECONDS, share
 
 PASS, MISSED = "PASS", "MISSED"
 
@@ -30,8 +30,9 @@ class Target:
 
     def reached(self, value: float) -> float:
         """Return a value relative to the bound: 1.0 just meets it, more is better."""
-        # A value of 0 or less meets any maximum.
-        return self.bound / max(value, self.bound / 1000) if self.at_most else value / self.bound
+        if not self.at_most:
+            return value / self.bound
+        return self.bound / value if value > self.bound / 1000 else 1000.0  # 0 or less meets any maximum
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Verdict:
         within = ", within the spread" if worst < 1 <= best else ""
         if self.result == PASS:
             return f"{PASS}{within}"
+        if not self.target.bound:
+            return MISSED
         missed_by = abs(self.figure.median / self.target.bound - 1)
         return f"{MISSED} by {share(missed_by) if missed_by >= 0.005 else 'less than 1 %'}{within}"
 
@@ -77,6 +80,7 @@ def _ratios(workload: str, cell: str, **bounds: float) -> tuple[Target, ...]:
     )
 
 
+P99 = 0.1  # seconds, of honest clients under attack
 TARGETS: tuple[Target, ...] = (
     *_ratios("hot", "hot", floor=0.70, bjoern=1.0, uvicorn=3.0, granian=2.0),
     *_ratios("browser", "browser", floor=0.70, bjoern=1.0),
@@ -95,6 +99,12 @@ TARGETS: tuple[Target, ...] = (
     Target("10,000 idle connections", "idle.bytes", "each", 1.5 * KIB, BYTES, at_most=True),
     Target("access log on", "log.rate", f"{BY} without it", 0.8),
     Target("hot, p99", "hot.p99.nginx", f"{BY} nginx's p99", 2.0, at_most=True),
+    Target("under attack", "attack.errors", "errors", 0, at_most=True),
+    Target("under attack", "attack.p99", "p99", P99, SECONDS, at_most=True),
+    Target("under attack", "attack.CPU-idle", "of a core at rest", 0.05, at_most=True),
+    Target("after an attack", "attack.CPU-after", "of a core", 0.05, at_most=True),
+    Target("after an attack", "attack.memory-kept", "more memory", 16 * MIB, BYTES, at_most=True),
+    Target("after an attack", "attack.descriptors-kept", "more descriptors", 0, at_most=True),
 )
 
 
@@ -107,7 +117,7 @@ def score(verdicts: Sequence[Verdict]) -> str:
     """Return the number of targets met as text.
 
     >>> score(evaluate({"hot.floor": Figure(0.7, 0.6, 0.8, 7), "hot.bjoern": Figure(0.9, 0.8, 1, 7)}))
-    '1 of 2 targets met, 29 not measured'
+    '1 of 2 targets met, 35 not measured'
     """
     met = sum(verdict.result == PASS for verdict in verdicts)
     unknown = len(TARGETS) - len(verdicts)

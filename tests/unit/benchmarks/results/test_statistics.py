@@ -179,6 +179,19 @@ def test_fairness_compares_everything_at_once_with_nothing() -> None:
     assert known["fairness.p99"].median == pytest.approx(0.010, rel=0.01)
 
 
+def test_the_worst_of_all_attacks_counts() -> None:
+    first = sample(
+        question="attack", workload="storm", errors=2, observed={"CPU idle": 0.01, "memory kept": -5}
+    )
+    second = replace(first, workload="flood", errors=0, observed={"CPU idle": 0.2}, latency=Histogram([0.3]))
+    known = figure_of(first, second)
+    assert known["attack.errors"] == Figure(2, 2, 2, 1)
+    assert known["attack.CPU-idle"] == Figure(0.2, 0.2, 0.2, 1)
+    assert known["attack.memory-kept"] == Figure(-5, -5, -5, 1, units.BYTES)
+    assert known["attack.p99"].median == pytest.approx(0.3, rel=0.01)
+    assert "attack.CPU-after" not in known
+
+
 def test_the_load_generators_are_compared_with_each_other_only() -> None:
     by_wrk = sample("nginx", workload="agreement", client="wrk", rate=100)
     samples = [by_wrk, replace(by_wrk, client="reactor", requests=95)]

@@ -38,10 +38,20 @@ SET = {
     "idle.rate": 0.9,
     "log.rate": 0.8,
 }
-AT_MOST = {"idle.bytes": 1536, "hot.p99.nginx": 2.0}
+AT_MOST = {
+    "idle.bytes": 1536,
+    "hot.p99.nginx": 2.0,
+    "attack.errors": 0,
+    "attack.p99": 0.1,
+    "attack.CPU-idle": 0.05,
+    "attack.CPU-after": 0.05,
+    "attack.memory-kept": 16 << 20,
+    "attack.descriptors-kept": 0,
+}
 
 FLOOR = Target("hot", "hot.floor", "x the floor", 0.70)
 EACH = Target("idle", "idle.bytes", "each", 1536, BYTES, at_most=True)
+NONE = Target("attack", "attack.errors", "errors", 0, at_most=True)
 
 
 def test_the_targets_are_those_that_were_set() -> None:
@@ -66,6 +76,9 @@ def test_every_target_names_a_figure_that_a_run_can_have() -> None:
         (EACH, 3072, MISSED, "MISSED by 100 %"),
         (EACH, -10, PASS, "PASS"),
         (EACH, 0, PASS, "PASS"),
+        (NONE, 0, PASS, "PASS"),
+        (NONE, -1, PASS, "PASS"),
+        (NONE, 1, MISSED, "MISSED"),
     ],
 )
 def test_the_median_decides(target: Target, median: float, result: str, words: str) -> None:
@@ -87,7 +100,7 @@ def test_less_is_better_where_the_target_is_at_most() -> None:
 
 def test_a_target_without_a_figure_is_neither_met_nor_missed() -> None:
     assert evaluate({}) == []
-    assert score(evaluate({})) == "0 of 0 targets met, 31 not measured"
+    assert score(evaluate({})) == "0 of 0 targets met, 37 not measured"
 
 
 def test_the_words_say_the_bound_in_its_unit() -> None:
