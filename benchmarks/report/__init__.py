@@ -21,7 +21,7 @@ from benchmarks.results.checks import check, shortened, summary
 from benchmarks.results.environment import commit, date, machine
 from benchmarks.results.samples import Run, errors_text
 from benchmarks.results.statistics import OURS, REACTORS, Figure, figures, peer_slugs, rows
-from benchmarks.results.tables import checks_table, environment_table, peers_table, skipped_table
+from benchmarks.results.tables import run_tables
 from benchmarks.results.targets import PASS, Verdict, evaluate, score
 from benchmarks.results.units import BY, number
 
@@ -155,6 +155,5 @@ def targets(verdicts: list[Verdict]) -> Markup:
 
 def about(run: Run) -> Markup:
     """Return the section on the method: self-checks, servers, skipped measurements, environment."""
-    several = checks_table(run), peers_table(run), skipped_table(run), environment_table(run)
-    shown = [html_table(table) for table in several if table.lines]
+    shown = map(html_table, run_tables(run).values())
     return tag("section", tag("h2", "How it was measured"), *shown, id="about")

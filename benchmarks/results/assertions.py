@@ -11,15 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchmarks.attack.scenarios import SCENARIOS
-from benchmarks.results.statistics import (
-    COMPARISONS,
-    PERCENTILES,
-    REACTORS,
-    SPECIAL,
-    WORST,
-    Figure,
-    peer_slugs,
-)
+from benchmarks.results.statistics import COMPARISONS, PERCENTILES, REACTORS, SPECIAL, Figure, peer_slugs
 from benchmarks.results.units import slug
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.workloads import WORKLOADS
@@ -83,7 +75,7 @@ def is_figure(name: str) -> bool:
     peers = compared_peers()
     kinds = {"rate", *PERCENTILES, *peers, *(f"{kind}.{each}" for kind in ("p99", "cpu") for each in peers)}
     somewhere = bool(known & {place, re.sub(r"-\d+$", "-N", place)})
-    return name in SPECIAL or name in WORST or (somewhere and what in kinds)
+    return name in SPECIAL or (somewhere and what in kinds)
 
 
 def compared_peers() -> list[str]:
@@ -93,14 +85,13 @@ def compared_peers() -> list[str]:
 
 def figures_help() -> str:
     """Return the text of --list-figures."""
-    single = "\n".join(f"  {name:24} {words}" for name, (words, *_) in {**SPECIAL, **WORST}.items())
+    single = "\n".join(f"  {name:24} {words}" for name, (words, _) in SPECIAL.items())
     return f"""PLACE.PEER         requests/s of reactor / of the peer, round by round
 PLACE.p99.PEER     p99 of reactor / of the peer
 PLACE.cpu.PEER     requests per CPU second of reactor / of the peer
 PLACE.rate         requests/s of reactor
 PLACE.p50 .p99 .p999   percentiles of reactor, in seconds
 {single}
-  (attack.*: the worst of all attacks)
 
 Places of {", ".join(COMPARISONS)}: {", ".join(COMPARED)}
 Other places: {", ".join(OTHERS)};

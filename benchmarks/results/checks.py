@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results.samples import Run, Sample, errors_text
-from benchmarks.results.statistics import AGREEMENT, Cell, figures, special
+from benchmarks.results.statistics import AGREEMENT, SPECIAL, Cell, figures
 from benchmarks.results.targets import evaluate
 from benchmarks.results.units import share
 
@@ -151,7 +151,7 @@ def spread(run: Run) -> Check:
 
 def clients_agree(run: Run) -> Check:
     """Compare the rates of one server measured by both clients."""
-    figure = special(run, "agreement.clients")
+    figure = SPECIAL["agreement.clients"][1](run)
     if figure is None:
         return Check("clients agree", SKIPPED, "no server was measured by both wrk and our own client")
     busy = max(each.client_cpu for each in run.select(workload=AGREEMENT))

@@ -15,7 +15,7 @@ from benchmarks.results.checks import WARN, Check, check, summary
 from benchmarks.results.environment import commit, date, machine
 from benchmarks.results.samples import Run, saved_run
 from benchmarks.results.statistics import Figure, figures
-from benchmarks.results.tables import targets_table
+from benchmarks.results.tables import escaped, targets_table
 from benchmarks.results.targets import evaluate, score
 
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
@@ -28,8 +28,8 @@ def markdown(run: Run) -> str:
     verdicts = evaluate(named)
     rounds = max((each.round for each in run.samples), default=0)
     measured = (
-        f"Measured on {date(known)} with commit {commit(known)} on {machine(known)}, in {rounds} interleaved "
-        f"rounds, by `{known.get('command', '')}`. Each figure is the median over the rounds. "
+        f"Measured on {date(known)} by `{known.get('command', '')}` with commit {commit(known)} "
+        f"({machine(known)}; {rounds} interleaved rounds). Each figure is the median over the rounds. "
         f"{score(verdicts)}."
     )
     parts = [
@@ -55,7 +55,7 @@ def cpu_ratios(known: Mapping[str, Figure]) -> str:
 
 def self_checks(checks: Sequence[Check]) -> str:
     """Return the number of self-checks that passed, and the sentence of each warning."""
-    warnings = [_wrapped(f"- {each.name}: {each.words}.") for each in checks if each.result == WARN]
+    warnings = [_wrapped(escaped(f"- {each.name}: {each.words}.")) for each in checks if each.result == WARN]
     return "\n".join([f"Self-checks: {summary(checks)}.", *([""] if warnings else []), *warnings])
 
 

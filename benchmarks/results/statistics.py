@@ -12,7 +12,7 @@
                           the client's core is the limit
     hot.rate, hot.p99     reactor alone, in requests/s and seconds; p50 and p999 likewise
     concurrency-512.floor with 512 connections; latency-90.p99 at 90 % of the capacity; idle-1000.p99
-    log.rate, attack.p99  and the other figures in SPECIAL and WORST
+    log.rate, attack.p99  and the other figures in SPECIAL
 
 Ratios are only formed within a round, whose peers were measured right after each other. A difference within
 the range over rounds is a tie.
@@ -40,6 +40,7 @@ COMPARISONS = ("throughput", "files", "compression", "watching")
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
 
 Value = Callable[[Sample], float]
+Attributes = Mapping[str, object]  # of samples
 Combine = Callable[[Sample, Sample], float]  # two samples of the same round; NaN: no value
 
 
@@ -186,49 +187,26 @@ def grouped(some: Iterable[Row], key: Callable[[Row], str]) -> dict[str, list[Ro
     return groups
 
 
-class Special(NamedTuple):
-    """A figure of its own name, from samples with these attributes."""
-
-    words: str
-    ours: Mapping[str, object]
-    theirs: Mapping[str, object]
-    combine: Combine = RATES
-    unit: str = RATIO
+Special = Callable[[Run], Figure | None]  # returns a figure of its own name; None if it was not measured
 
 
 def _of(question: str, workload: str, peer: str = OURS, x: float | None = None) -> dict[str, object]:
     return {"question": question, "workload": workload, "peer": peer, "x": x}
 
 
-_MANY, _NONE = _of("idle", "hot", x=10_000), _of("idle", "hot", x=0)
-_BOTH, _ALONE = _of("fairness", "during both"), _of("fairness", "alone")
-_WRK, _OWN = {"workload": AGREEMENT, "client": "wrk"}, {"workload": AGREEMENT, "client": "reactor"}
-SPECIAL = {
-    "log.rate": Special(
-        "requests/s with the access log / without it",
-        _of("throughput", "hot", LOGGING),
-        _of("throughput", "hot"),
-    ),
-    **{
-        f"watching.{name}": Special(
-            f"requests/s with {option} / without it, both with the access log",
-            _of("watching", "watched", name),
-            _of("watching", "watched", LOGGING),
-        )
-        for name, (option, *_) in WAYS_TO_WATCH.items()
-    },
-    "idle.rate": Special("requests/s with 10,000 idle connections / without any", _MANY, _NONE),
-    "idle.bytes": Special("resident bytes per idle connection", _MANY, _NONE, bytes_per_idle, BYTES),
-    "fairness.p99": Special(
-        "p99 of small requests during downloads and uploads, in seconds",
-        _BOTH,
-        _BOTH,
-        lambda both, _: both.latency.percentile(0.99),
-        SECONDS,
-    ),
-    "fairness.slowdown": Special("that p99 / the p99 of small requests alone", _BOTH, _ALONE, P99S),
-    "agreement.clients": Special("requests/s measured by our own client / by wrk", _OWN, _WRK),
-}
+def _versus(ours: Attributes, theirs: Attributes, combine: Combine = RATES, unit: str = RATIO) -> Special:
+    """Return a function that combines the samples with these attributes, round by round."""
+    return lambda run: combined(run.select(**ours), run.select(**theirs), combine, unit)
+
+
+def _worst(value: Value, unit: str = RATIO) -> Special:
+    """Return a function that returns the greatest value of all attacks."""
+
+    def special(run: Run) -> Figure | None:
+        figure = Figure.of(map(value, run.select(question="attack")), unit)
+        return figure and Figure(figure.high, figure.high, figure.high, 1, unit)
+
+    return special
 
 
 def observed(name: str) -> Value:
@@ -236,29 +214,37 @@ def observed(name: str) -> Value:
     return lambda sample: sample.observed.get(name, math.nan)
 
 
-WORST: dict[str, tuple[str, Value, str]] = {  # of all attacks: description, value, unit
-    "attack.p99": ("p99 of honest clients, in seconds", lambda each: each.latency.percentile(0.99), SECONDS),
-    "attack.errors": ("errors of honest clients, and faults of the server", lambda each: each.errors, RATIO),
-    "attack.CPU-idle": ("cores used while attacked but otherwise idle", observed("CPU idle"), RATIO),
-    "attack.CPU-after": ("cores used after an attack", observed("CPU after"), RATIO),
-    "attack.memory-kept": ("resident bytes after an attack - before it", observed("memory kept"), BYTES),
-    "attack.descriptors-kept": (
-        *("descriptors after an attack - before it", observed("descriptors kept"), RATIO),
+_HOT, _LOGGING = _of("throughput", "hot"), _of("throughput", "hot", LOGGING)
+_MANY, _NONE = _of("idle", "hot", x=10_000), _of("idle", "hot", x=0)
+_BOTH, _ALONE = _of("fairness", "during both"), _of("fairness", "alone")
+_WRK, _OWN = {"workload": AGREEMENT, "client": "wrk"}, {"workload": AGREEMENT, "client": "reactor"}
+SPECIAL: dict[str, tuple[str, Special]] = {  # description, function
+    "log.rate": ("requests/s with the access log / without it", _versus(_LOGGING, _HOT)),
+    **{
+        f"watching.{name}": (
+            f"requests/s with {option} / without it, both with the access log",
+            _versus(_of("watching", "watched", name), _of("watching", "watched", LOGGING)),
+        )
+        for name, (option, *_) in WAYS_TO_WATCH.items()
+    },
+    "idle.rate": ("requests/s with 10,000 idle connections / without any", _versus(_MANY, _NONE)),
+    "idle.bytes": ("resident bytes per idle connection", _versus(_MANY, _NONE, bytes_per_idle, BYTES)),
+    "fairness.p99": (
+        "p99 of small requests during downloads and uploads, in seconds",
+        _versus(_BOTH, _BOTH, lambda both, _: both.latency.percentile(0.99), SECONDS),
     ),
+    "fairness.slowdown": ("that p99 / the p99 of small requests alone", _versus(_BOTH, _ALONE, P99S)),
+    "agreement.clients": ("requests/s measured by our own client / by wrk", _versus(_OWN, _WRK)),
+    "attack.p99": (
+        "p99 of honest clients, in seconds: the worst of all attacks, as below",
+        _worst(lambda each: each.latency.percentile(0.99), SECONDS),
+    ),
+    "attack.errors": ("errors of honest clients, and faults", _worst(lambda each: each.errors)),
+    "attack.CPU-idle": ("cores used while attacked but otherwise idle", _worst(observed("CPU idle"))),
+    "attack.CPU-after": ("cores used after an attack", _worst(observed("CPU after"))),
+    "attack.memory-kept": ("resident bytes after - before", _worst(observed("memory kept"), BYTES)),
+    "attack.descriptors-kept": ("descriptors after - before", _worst(observed("descriptors kept"))),
 }
-
-
-def worst(run: Run, name: str) -> Figure | None:
-    """Return the greatest value of all attacks; None if it was not measured."""
-    _, value, unit = WORST[name]
-    figure = Figure.of(map(value, run.select(question="attack")), unit)
-    return figure and Figure(figure.high, figure.high, figure.high, 1, unit)
-
-
-def special(run: Run, name: str) -> Figure | None:
-    """Return a figure of SPECIAL; None if it was not measured."""
-    _, ours, theirs, combine, unit = SPECIAL[name]
-    return combined(run.select(**ours), run.select(**theirs), combine, unit)
 
 
 def figures(run: Run) -> dict[str, Figure]:
@@ -277,7 +263,7 @@ def figures(run: Run) -> dict[str, Figure]:
             named[f"{cell}.{peer}"] = row.against
             named[f"{cell}.cpu.{peer}"] = row.against_cpu
             named[f"{cell}.p99.{peer}"] = row.against_p99
-    named |= {name: special(run, name) for name in SPECIAL} | {name: worst(run, name) for name in WORST}
+    named |= {name: special(run) for name, (_, special) in SPECIAL.items()}
     return {name: figure for name, figure in named.items() if figure is not None}
 
 

@@ -47,7 +47,7 @@ class Table:
     def markdown(self) -> str:
         """Return the table as Markdown."""
         rule = ["---:" if side == RIGHT else "---" for side in self.sides]
-        cells = [self.heads, rule, *([_escaped(word) for word in line] for line in self.lines)]
+        cells = [self.heads, rule, *([escaped(word) for word in line] for line in self.lines)]
         return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
@@ -62,7 +62,8 @@ def _in_columns(words: Sequence[str], widths: Sequence[int], sides: Sequence[str
     return f"\n{' ' * len(before)}".join([before + folded[0], *folded[1:]]).rstrip()
 
 
-def _escaped(word: str) -> str:
+def escaped(word: str) -> str:
+    """Return text escaped for Markdown."""
     return word.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
@@ -137,12 +138,6 @@ def failures(some: Sequence[Row]) -> list[str]:
     return [f"{row.cell.slug}, {row.peer}: {errors_text(row.samples)}" for row in failed]
 
 
-def closing_tables(run: Run) -> list[Table]:
-    """Return the tables below those of the questions: targets, self-checks, what was not measured."""
-    several = targets_table(evaluate(figures(run))), checks_table(run), skipped_table(run)
-    return [table for table in several if table.lines]
-
-
 def targets_table(verdicts: Sequence[Verdict]) -> Table:
     """Return the table of targets."""
     lines = [
@@ -153,28 +148,29 @@ def targets_table(verdicts: Sequence[Verdict]) -> Table:
     return Table(f"targets: {score(verdicts)}", heads, (LEFT, LEFT, RIGHT, LEFT, LEFT), lines)
 
 
-def checks_table(run: Run) -> Table:
-    """Return the table of self-checks."""
-    lines = [[each.name, each.result, each.words] for each in check(run)] if run.samples else []
-    return Table("self-checks", ("check", "result", "details"), (LEFT, LEFT, LEFT), lines)
+def run_tables(run: Run) -> dict[str, Table]:
+    """Return the tables on a whole run, by title; those without lines are left out."""
+    checks = [[each.name, each.result, each.words] for each in check(run)] if run.samples else []
+    peers = [[each.name, each.version, units.portable(each.command)] for each in run.peers.values()]
+    known = [[name, str(each)] for name, each in run.environment.items() if not isinstance(each, dict)]
+    several = {
+        "self-checks": (("check", "result", "details"), checks),
+        "servers": (("peer", "version", "command"), peers),
+        "not measured": (("skipped", "reason"), [[what, why] for what, why in run.skipped.items()]),
+        "environment": (("name", "value"), known),
+    }
+    return {
+        title: Table(title, heads, [LEFT] * len(heads), lines)
+        for title, (heads, lines) in several.items()
+        if lines
+    }
 
 
-def peers_table(run: Run) -> Table:
-    """Return the table of measured servers."""
-    lines = [[each.name, each.version, units.portable(each.command)] for each in run.peers.values()]
-    return Table("servers", ("peer", "version", "command"), (LEFT, LEFT, LEFT), lines)
-
-
-def skipped_table(run: Run) -> Table:
-    """Return the table of skipped measurements."""
-    lines = [[what, why] for what, why in run.skipped.items()]
-    return Table("not measured", ("skipped", "reason"), (LEFT, LEFT), lines)
-
-
-def environment_table(run: Run) -> Table:
-    """Return the table of the environment."""
-    lines = [[name, str(each)] for name, each in run.environment.items() if not isinstance(each, dict)]
-    return Table("environment", ("name", "value"), (LEFT, LEFT), lines)
+def closing_tables(run: Run) -> list[Table]:
+    """Return the tables below those of the questions: targets, self-checks, what was not measured."""
+    verdicts, others = evaluate(figures(run)), run_tables(run)
+    shown = [others[title] for title in ("self-checks", "not measured") if title in others]
+    return [*([targets_table(verdicts)] if verdicts else []), *shown]
 
 
 def figures_table(run: Run) -> Table:

@@ -183,10 +183,7 @@ def _idle(maker: Maker) -> list[Sample]:
 
 def _fairness(maker: Maker) -> list[Sample]:
     return [
-        replace(
-            maker.sample("fairness", situation, peer, number, rate / factor, 8),
-            client="reactor",
-        )
+        replace(maker.sample("fairness", situation, peer, number, rate / factor, 8), client="reactor")
         for situation, factor in SITUATIONS.items()
         for number in range(1, maker.rounds + 1)
         for peer, rate in (("reactor", 9000.0), ("nginx", 11_000.0), ("uvicorn", 3500.0))

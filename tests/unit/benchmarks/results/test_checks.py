@@ -129,8 +129,7 @@ def test_clients_agree_within_ten_per_cent_unless_one_was_the_bottleneck(
 
 
 @pytest.mark.parametrize(
-    ("known", "result"),
-    [({"load": 0.9, "cores": 2}, PASS), ({"load": 1.1, "cores": 2}, WARN), ({}, SKIPPED)],
+    ("known", "result"), [({"load": 0.9, "cores": 2}, PASS), ({"load": 1.1, "cores": 2}, WARN), ({}, SKIPPED)]
 )
 def test_a_busy_machine_is_noticed(known: dict[str, object], result: str) -> None:
     assert check_of("quiet machine", **known).result == result

@@ -18,12 +18,7 @@ from benchmarks.results.targets import TARGETS
 
 def test_columns_are_aligned() -> None:
     table = Table("t", ("name", "n", "why"), (LEFT, RIGHT, LEFT), [["a", "1", "x"], ["bcd e", "1,000", "y"]])
-    assert table.text().splitlines() == [
-        "t",
-        "name       n  why",
-        "a          1  x",
-        "bcd e  1,000  y",
-    ]
+    assert table.text().splitlines() == ["t", "name       n  why", "a          1  x", "bcd e  1,000  y"]
 
 
 def test_what_the_line_above_says_is_not_said_again() -> None:
