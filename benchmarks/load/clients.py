@@ -2,12 +2,11 @@
 
     ClientGroup  the event loop, the next request, the tally of the current phase, and the pace
     Tally        counts of requests, errors by reason, and response times
-    Pace         decides when requesters send requests (see ``benchmarks.load.pacing``)
     Client       one non-blocking connection, opened at a given time, and reopened
     Requester    a client that sends requests, and reads and compares the responses
 
-A free requester notifies the pace, which makes it send its next request: at once, when one is due, or never.
-Response times are measured from when a request was *due*.
+A free requester calls the pace (see ``benchmarks.load.pacing``), which makes it send its next request: at
+once, when one is due, or never. Response times are measured from when a request was *due*.
 """
 
 import errno
@@ -27,6 +26,8 @@ from reactor.loop import Reactor
 
 TICK = 0.01  # seconds between two checks of the conditions that end a phase
 RECONNECT_DELAY = 0.02  # seconds before a disconnected client reconnects
+
+Pace = Callable[["Requester"], None]  # called when a requester is connected and has no request pending
 
 
 class LoadError(Exception):
@@ -58,14 +59,8 @@ class Tally:
         self.latency.add(seconds)
 
 
-class Pace:
-    """Decides when requesters send requests; this one sends none."""
-
-    def on_free(self, requester: "Requester") -> None:
-        """Called when a requester has connected, or has received all its responses."""
-
-    def on_lost(self, requester: "Requester") -> None:
-        """Called when a requester has lost its connection; it reconnects by itself."""
+def send_nothing(requester: "Requester") -> None:
+    """Send no request: a pace."""
 
 
 class ClientGroup(EventHandler):
@@ -82,7 +77,7 @@ class ClientGroup(EventHandler):
         self.reactor = reactor or Reactor()
         self.clock = self.reactor.clock
         self.tally = Tally()
-        self.pace = Pace()
+        self.pace: Pace = send_nothing
         self.pending = 0  # requests without a response yet
         self.failure = ""  # a reason to abort the run
         self.returning = True  # whether disconnected requesters reconnect
@@ -100,12 +95,12 @@ class ClientGroup(EventHandler):
         number = next(self._numbers) % 10**DIGITS
         return numbered(self._request, number), self._expected and numbered(self._expected, number)
 
-    def start(self, pace: Pace, requesters: "Iterable[Requester]") -> None:
+    def start(self, pace: Pace, requesters: Iterable["Requester"]) -> None:
         """Set the pace, and send the first requests on free connections."""
         self.pace = pace
         for each in requesters:
             if each.connected and not each.pending:
-                pace.on_free(each)
+                pace(each)
 
     def run(self, until: Callable[[], bool], seconds: float) -> bool:
         """Run the event loop until a condition holds; return False after some seconds. Raises LoadError."""
@@ -264,7 +259,7 @@ class Requester(Client):
 
     def on_connected(self) -> None:
         """Notify the pace."""
-        self.group.pace.on_free(self)
+        self.group.pace(self)
 
     def on_data(self, data: bytes) -> None:
         """Process all complete responses."""
@@ -279,7 +274,7 @@ class Requester(Client):
                 if self._responses.head.closes:
                     self.on_disconnect("closed")
                 elif not self.pending:
-                    group.pace.on_free(self)
+                    group.pace(self)
         except ResponseError:
             self.on_disconnect("invalid response")
 
@@ -296,6 +291,5 @@ class Requester(Client):
         self.pending.clear()
         self._responses = ResponseReader()
         self.disconnect()
-        group.pace.on_lost(self)
         if group.returning:
             self.connect_later(delay)

@@ -19,8 +19,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from benchmarks.load.clients import ClientGroup, Pace, Requester, Tally
-from benchmarks.load.pacing import ClosedLoop, Once, OpenLoop
+from benchmarks.load.clients import ClientGroup, Requester, Tally, send_nothing
+from benchmarks.load.pacing import OpenLoop, closed_loop, once
 from benchmarks.load.transfers import Transfer
 from benchmarks.results.samples import Sample
 
@@ -87,7 +87,7 @@ class Round:
             return
         for each in self.requesters:
             each.was_answered = False
-        self.group.start(ClosedLoop(self.job.depth), self.requesters)
+        self.group.start(closed_loop(self.job.depth), self.requesters)
         self.group.run_for(seconds)
         self._wait_for_answers(self.requesters, ANSWER_TIMEOUT)
 
@@ -103,7 +103,7 @@ class Round:
             group.run_for(self.job.seconds)
         seconds, used = group.clock() - began, time.process_time() - used
         tally.transferred += sum(each.transferred for each in self._transfers) - before
-        group.pace = Pace()
+        group.pace = send_nothing
         for each in self.requesters:
             if each.pending and each.pending[0][0] < began:
                 each.on_disconnect("timeout")
@@ -136,14 +136,14 @@ class Round:
         """Run an open loop for some seconds, and until a condition holds; wait for outstanding responses."""
         group, rate = self.group, self.job.rate
         pace = OpenLoop(group, rate, inf if until else max(1, round(rate * seconds)))
-        group.start(pace, self.requesters)
+        group.start(pace.on_free, self.requesters)
         group.run_for(seconds)
         if until:
             group.run(until, UNTIL_TIMEOUT)
             pace.end()
         group.run(lambda: pace.done, ANSWER_TIMEOUT)
         pace.stop()
-        group.pace = Pace()
+        group.pace = send_nothing
         for each in self.requesters:
             if each.pending:
                 each.on_disconnect("timeout")
@@ -157,9 +157,9 @@ class Round:
                 each.was_answered = False
                 if not each.connected:
                     each.connect_later(0)
-            self.group.start(Once(), wave)
+            self.group.start(once, wave)
             self._wait_for_answers(wave, end - self.group.clock())
-        self.group.pace = Pace()
+        self.group.pace = send_nothing
         return sum(each.was_answered for each in requesters)
 
     def _wait_for_answers(self, requesters: Sequence[Requester], seconds: float) -> None:

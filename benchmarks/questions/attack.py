@@ -8,7 +8,7 @@ otherwise idle server uses less than 5 % of its core; after the attack, file des
 at their earlier values. If one is missed, the exit code is 1. Timeouts that would take minutes are shortened.
 """
 
-from benchmarks.attack.run import send_sample
+from benchmarks.attack.run import run_attack
 from benchmarks.attack.scenarios import FULL, QUICK, SCENARIOS
 from benchmarks.load.process import LoadError, load_process
 from benchmarks.results.samples import Run
@@ -32,7 +32,7 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
         try:
             if scenario.count(scale) * ROOM > files:
                 raise LoadError(f"open-file limit too low: {files:,} (ulimit -n)")
-            with load_process(send_sample, scenario, scale) as (_, receive):
+            with load_process(run_attack, scenario, scale) as (_, receive):
                 run.samples.append(receive(TIMEOUT))
         except LoadError as error:
             run.skipped[f"attack: {scenario.name}"] = str(error)
