@@ -18,7 +18,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.attack import run
 from benchmarks.attack.attackers import Plan
-from benchmarks.attack.run import faults
+from benchmarks.attack.run import AttackRun, faults
 from benchmarks.attack.scenarios import SCENARIOS, Scale, Scenario
 from benchmarks.load.histogram import Histogram
 from benchmarks.questions import attack
@@ -73,6 +73,18 @@ def test_what_goes_wrong_is_an_error_of_the_scenario(
     sample = run_attack(scenario, TINY)
     assert sample.failures[failure] > 0
     assert sample.errors == sum(sample.failures.values())
+
+
+def test_a_lost_connection_of_an_honest_client_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave = AttackRun._leave
+
+    def lose(attack_run: AttackRun, descriptors: int) -> None:
+        attack_run.honest.requesters[0].on_disconnect("reset")
+        leave(attack_run, descriptors)
+
+    monkeypatch.setattr(AttackRun, "_leave", lose)
+    sample = run_attack(BY_NAME["idle"], TINY)
+    assert (sample.failures, sample.established) == ({"connection lost": 1}, 3)
 
 
 @pytest.mark.parametrize(
