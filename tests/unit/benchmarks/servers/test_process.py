@@ -19,7 +19,8 @@ from benchmarks.servers.process import RunningServer, StartError, run_server
 FAMILY = """
 import runpy, signal, subprocess, sys
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-subprocess.Popen([sys.executable, "-c", "import signal; signal.sigwait([signal.SIGUSR1])"])
+child = "import signal; signal.sigwait([signal.SIGUSR1])"
+subprocess.Popen([sys.executable, "-c", child], start_new_session=True)
 sys.argv = ["bare_loop", sys.argv[1]]
 runpy.run_module("benchmarks.bare_loop", run_name="__main__")
 """
