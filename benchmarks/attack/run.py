@@ -20,6 +20,7 @@ occurred, so that an attack without effect does not count as survived.
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.connection import Connection
 
 from benchmarks.attack.attackers import Attacker, Siege
 from benchmarks.attack.scenarios import Scale, Scenario
@@ -46,7 +47,7 @@ class AttackRun(EventHandler):
         with (server.directory / "large").open("wb") as file:
             file.truncate(LARGE)
         count = min(scale.honest, scenario.honest)
-        job = Job(count, rate=count / scale.interval, target="/echo/{n}", expected="{n}")
+        job = Job(count, rate=count / scale.interval, target="/echo/{n}", expected=b"{n}")
         self.honest = Round(server.address, job)
         self.group = self.honest.group
         self.siege = Siege()
@@ -60,24 +61,30 @@ class AttackRun(EventHandler):
 
     def run(self) -> Sample:
         """Run all phases; end the server."""
-        scenario, server, honest = self.scenario, self.server, self.honest
+        scenario, server, honest, group = self.scenario, self.server, self.honest, self.group
         with honest:
-            before = self._before()
+            honest.connect()
+            group.tally = before = Tally()
+            self._ask_while(self.scale.attack / 6, lambda: True)
             files, resident = server.descriptors(), server.resident()
-            self.group.tally = tally = Tally()
-            began = self.group.clock()
+            group.tally = tally = Tally()
+            began = group.clock()
             self._arrive()
             if scenario.holds_still:
                 self._quiet()
-            self._attack()
-            seconds, attacked = self.group.clock() - began, server.resident()
-            in_effect = self._in_effect()
+            self.siege.returning = True
+            self._measure_cpu("attack", lambda: self._ask_while(self.scale.attack, self._in_effect))
+            self.on_deadline()
+            seconds, attacked, in_effect = group.clock() - began, server.resident(), self._in_effect()
             if not scenario.holds_still:
                 self._quiet()
             events = Counter(self.siege.events)
-            self._after(files)
-            kept = server.descriptors() - files, server.resident() - resident
-            self.group.tally = last = Tally()
+            self._leave(files)
+            kept = {
+                "memory kept": server.resident() - resident,
+                "descriptors kept": server.descriptors() - files,
+            }
+            group.tally = last = Tally()
             honest.still_served()
             never_lost = sum(each.was_answered and not each.losses for each in honest.requesters)
         held, lost = self.descriptors - files, len(honest.requesters) - never_lost
@@ -98,20 +105,13 @@ class AttackRun(EventHandler):
             observed={
                 "p99 before": before.latency.percentile(0.99),
                 "descriptors": held,
-                "CPU idle": self.cpu["quiet"],
+                "CPU idle": self.cpu["idle"],
                 "CPU after": self.cpu["after"],
-                "memory kept": kept[1],
-                "descriptors kept": kept[0],
+                **kept,
             },
         )
 
     # The phases.
-
-    def _before(self) -> Tally:
-        self.honest.connect()
-        self.group.tally = tally = Tally()
-        self._ask_while(self.scale.attack / 6, lambda: True)
-        return tally
 
     def _arrive(self) -> None:
         self.on_deadline()
@@ -121,11 +121,6 @@ class AttackRun(EventHandler):
             client.connect_later(time * client.number / len(self.attackers))
         self._ask_while(time, lambda: self.siege.events["connected"] >= len(self.attackers))
 
-    def _attack(self) -> None:
-        self.siege.returning = True
-        self._measure_cpu("attack", lambda: self._ask_while(self.scale.attack, self._in_effect))
-        self.on_deadline()
-
     def _quiet(self) -> None:
         self.siege.returning = False
         # First wait for attackers that are still connecting.
@@ -133,12 +128,12 @@ class AttackRun(EventHandler):
         quiet = self.scale.attack / 3
         # Then wait until the server has processed their data; a busy loop never rests and is measured too.
         for _ in range(STEPS // 2 if self.scenario.holds_still else STEPS):
-            self._measure_cpu("quiet", lambda: self.group.run_for(quiet / STEPS))
-            if self.cpu["quiet"] < AT_REST:
+            self._measure_cpu("idle", lambda: self.group.run_for(quiet / STEPS))
+            if self.cpu["idle"] < AT_REST:
                 break
-        self._measure_cpu("quiet", lambda: self.group.run_for(quiet))
+        self._measure_cpu("idle", lambda: self.group.run_for(quiet))
 
-    def _after(self, descriptors: int) -> None:
+    def _leave(self, descriptors: int) -> None:
         self.group.reactor.remove(self)
         for attacker in self.attackers:
             attacker.disconnect()
@@ -191,8 +186,8 @@ def faults(
     )
 
 
-def run_attack(scenario: Scenario, scale: Scale) -> Sample:
-    """Run one scenario against a server of its own."""
+def run_attack(pipe: "Connection[Sample, None]", scenario: Scenario, scale: Scale) -> None:
+    """Run one scenario against a server of its own, and send the sample."""
     options, files = scenario.options(scale), scenario.open_file_limit
     with run_server(PEERS["reactor +log"], options=options, open_files=files) as server:
-        return AttackRun(scenario, scale, server).run()
+        pipe.send(AttackRun(scenario, scale, server).run())

@@ -1,7 +1,9 @@
 """The attack scenarios, what their attackers send, and two scales."""
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.attack.attackers import Plan
 
@@ -40,6 +42,21 @@ CHUNK_BOMBS = (
     Plan(BOMB + (b"1;" + b"a" * 1000 + b"\r\nx\r\n") * 250 + b"0\r\n\r\n", expects="201"),
     Plan(BOMB + b"0\r\n" + many(b"X-%d: a\r\n", 2000) + b"\r\n", expects="431"),
 )
+PLANS: Mapping[str, Sequence[Plan]] = {
+    "slow-heads": [Plan(HEAD_BEGUN, drips=b"a")],
+    "slow-bodies": [
+        Plan(UPLOAD % b"Content-Length: 1000000", drips=b"x"),
+        Plan(UPLOAD % b"Transfer-Encoding: chunked", drips=b"1\r\nx\r\n"),
+    ],
+    "slow-readers": [Plan(LARGE, reads=0), Plan(LARGE, reads=256)],
+    "flood": [Plan()],
+    "flood-of-heads": [Plan(HEAD_BEGUN)],
+    "descriptors": [Plan(LARGE, stalls=True), Plan(UPLOAD % b"Content-Length: 9", stalls=True)],
+    "storm": [Plan(STORM, endless=True, reads=0)],
+    "header-bombs": [plan for bomb in HEADER_BOMBS for plan in (bomb, NEVER_CACHED)],
+    "chunk-bombs": CHUNK_BOMBS,
+    "idle": [Plan(), Plan(START + b"\r\n")],
+}
 
 
 @dataclass(frozen=True)
@@ -60,12 +77,12 @@ QUICK = Scale(share=0.05, honest=10, interval=0.05, attack=1.2, timeout=0.8, has
 
 @dataclass(frozen=True)
 class Scenario:
-    """One kind of attack."""
+    """One kind of attack: a row of scenarios.toml."""
 
     name: str
+    plans: Sequence[Plan]
     what: str
     attackers: int  # at full scale
-    plans: Sequence[Plan]
     expected_events: Mapping[str, float]  # before the attack may end: their number per attacker
     timeout_options: Sequence[str] = ()  # options set to the timeout of the scale
     interval: float = 1.0  # seconds between two actions of an attacker
@@ -92,104 +109,5 @@ class Scenario:
         return round(self.max_connections * self.count(scale))
 
 
-LINGER = "--linger-timeout"
-SCENARIOS = (
-    Scenario(
-        "slow-heads",
-        "endless heads, one byte every two seconds",
-        1000,
-        (Plan(HEAD_BEGUN, drips=b"a"),),
-        expected_events={"408": 1},
-        timeout_options=("--head-timeout", LINGER),
-        interval=2,
-        holds_still=True,
-    ),
-    Scenario(
-        "slow-bodies",
-        "uploads, one byte every two seconds, half of them chunked",
-        1000,
-        (
-            Plan(UPLOAD % b"Content-Length: 1000000", drips=b"x"),
-            Plan(UPLOAD % b"Transfer-Encoding: chunked", drips=b"1\r\nx\r\n"),
-        ),
-        expected_events={"408": 1},
-        timeout_options=("--content-timeout", LINGER),
-        interval=2,
-        holds_still=True,
-    ),
-    Scenario(
-        "slow-readers",
-        "downloads that read nothing, or 256 bytes per second",
-        1000,
-        (Plan(LARGE, reads=0), Plan(LARGE, reads=256)),
-        expected_events={"reset": 0.5},
-        timeout_options=("--stall-timeout",),
-        holds_still=True,
-    ),
-    Scenario(
-        "flood",
-        "silent connections, five times the connection limit",
-        2000,
-        (Plan(),),
-        expected_events={"connected": 2, "closed": 1},
-        max_connections=0.2,
-    ),
-    Scenario(
-        "flood-of-heads",
-        "connections with an incomplete head, five times the connection limit",
-        2000,
-        (Plan(HEAD_BEGUN),),
-        expected_events={"connected": 2},
-        timeout_options=("--head-timeout", LINGER),
-        max_connections=0.2,
-        holds_still=True,
-    ),
-    Scenario(
-        "descriptors",
-        "stalled uploads and downloads, with ulimit -n 64",
-        400,
-        (Plan(LARGE, stalls=True), Plan(UPLOAD % b"Content-Length: 9", stalls=True)),
-        expected_events={"connected": 1},
-        timeout_options=("--content-timeout", "--stall-timeout", LINGER),
-        open_file_limit=64,
-        min_attackers=60,
-        honest=8,
-        expected_log="Too many open files",
-        holds_still=True,
-    ),
-    Scenario(
-        "storm",
-        "endless pipelined requests, responses never read",
-        20,
-        (Plan(STORM, endless=True, reads=0),),
-        expected_events={"reset": 1},
-        timeout_options=("--stall-timeout",),
-        min_attackers=2,
-    ),
-    Scenario(
-        "header-bombs",
-        "oversized heads, and valid ones that no cache contains",
-        40,
-        [plan for bomb in HEADER_BOMBS for plan in (bomb, NEVER_CACHED)],
-        expected_events={"200": 0.5, "400": 0.16, "414": 0.16, "431": 0.5},
-        min_attackers=6,
-    ),
-    Scenario(
-        "chunk-bombs",
-        "oversized chunked bodies, and chunks of one byte",
-        40,
-        CHUNK_BOMBS,
-        expected_events={"201": 0.33, "400": 0.33, "413": 0.16, "431": 0.16},
-        min_attackers=6,
-    ),
-    Scenario(
-        "idle",
-        "idle connections, half of them after one request",
-        10_000,
-        (Plan(), Plan(START + b"\r\n")),
-        expected_events={"connected": 1, "200": 0.5},
-        arrival_seconds=2.5,
-        forbidden_events=("closed", "reset"),
-        holds_still=True,
-    ),
-)
+_ROWS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
+SCENARIOS = tuple(Scenario(name, PLANS[name], **row) for name, row in _ROWS.items())

@@ -2,12 +2,11 @@
 
     ClientGroup  the event loop, the next request, the tally of the current phase, and the pace
     Tally        counts of requests, errors by reason, and response times
-    Pace         decides when requesters send requests (see ``benchmarks.load.pacing``)
     Client       one non-blocking connection, opened at a given time, and reopened
     Requester    a client that sends requests, and reads and compares the responses
 
-A free requester notifies the pace, which makes it send its next request: at once, when one is due, or never.
-Response times are measured from when a request was *due*.
+A free requester calls the pace (see ``benchmarks.load.pacing``), which makes it send its next request: at
+once, when one is due, or never. Response times are measured from when a request was *due*.
 """
 
 import errno
@@ -27,6 +26,8 @@ from reactor.loop import Reactor
 
 TICK = 0.01  # seconds between two checks of the conditions that end a phase
 RECONNECT_DELAY = 0.02  # seconds before a disconnected client reconnects
+
+Pace = Callable[["Requester"], None]  # called when a requester is connected and has no request pending
 
 
 class LoadError(Exception):
@@ -58,14 +59,8 @@ class Tally:
         self.latency.add(seconds)
 
 
-class Pace:
-    """Decides when requesters send requests; this one sends none."""
-
-    def on_free(self, requester: "Requester") -> None:
-        """Called when a requester has connected, or has received all its responses."""
-
-    def on_lost(self, requester: "Requester") -> None:
-        """Called when a requester has lost its connection; it reconnects by itself."""
+def send_nothing(requester: "Requester") -> None:
+    """Send no request: a pace."""
 
 
 class ClientGroup(EventHandler):
@@ -82,7 +77,7 @@ class ClientGroup(EventHandler):
         self.reactor = reactor or Reactor()
         self.clock = self.reactor.clock
         self.tally = Tally()
-        self.pace = Pace()
+        self.pace: Pace = send_nothing
         self.pending = 0  # requests without a response yet
         self.failure = ""  # a reason to abort the run
         self.returning = True  # whether disconnected requesters reconnect
@@ -100,12 +95,12 @@ class ClientGroup(EventHandler):
         number = next(self._numbers) % 10**DIGITS
         return numbered(self._request, number), self._expected and numbered(self._expected, number)
 
-    def start(self, pace: Pace, requesters: "Iterable[Requester]") -> None:
+    def start(self, pace: Pace, requesters: Iterable["Requester"]) -> None:
         """Set the pace, and send the first requests on free connections."""
         self.pace = pace
         for each in requesters:
             if each.connected and not each.pending:
-                pace.on_free(each)
+                pace(each)
 
     def run(self, until: Callable[[], bool], seconds: float) -> bool:
         """Run the event loop until a condition holds; return False after some seconds. Raises LoadError."""
@@ -248,7 +243,6 @@ class Requester(Client):
         self.was_answered = False  # whether it has received a response
         self.pending: deque[tuple[float, bytes | None]] = deque()  # due time, expected body
         self._responses = ResponseReader()
-        self._unsent = b""
 
     def send_requests(self, due: float, times: int = 1) -> None:
         """Send ``times`` requests at once, all due at ``due`` (time of the group's clock)."""
@@ -258,13 +252,14 @@ class Requester(Client):
             self.pending.append((due, expected))
             data += request
         self.group.pending += times
-        self._send(data)
+        if self.send(data) < len(data) and self.connected:
+            self.on_disconnect("send buffer full")
 
     # Client methods.
 
     def on_connected(self) -> None:
         """Notify the pace."""
-        self.group.pace.on_free(self)
+        self.group.pace(self)
 
     def on_data(self, data: bytes) -> None:
         """Process all complete responses."""
@@ -276,17 +271,12 @@ class Requester(Client):
                 group.pending -= 1
                 group.tally.answered(group.clock() - self.pending.popleft()[0], failure)
                 self.was_answered = True
-                if self._responses.closes:
+                if self._responses.head.closes:
                     self.on_disconnect("closed")
                 elif not self.pending:
-                    group.pace.on_free(self)
+                    group.pace(self)
         except ResponseError:
             self.on_disconnect("invalid response")
-
-    def on_sendable(self) -> None:
-        """Send unsent data."""
-        data, self._unsent, self.interest = self._unsent, b"", Interest.READ
-        self._send(data)
 
     def on_disconnect(self, how: str) -> None:
         """Count lost requests and reconnect: at once after a regular close, otherwise with a delay."""
@@ -299,18 +289,7 @@ class Requester(Client):
         group.pending -= len(self.pending)
         self.losses += 1
         self.pending.clear()
-        self._responses, self._unsent = ResponseReader(), b""
+        self._responses = ResponseReader()
         self.disconnect()
-        group.pace.on_lost(self)
         if group.returning:
             self.connect_later(delay)
-
-    def _send(self, data: bytes) -> None:
-        if self._unsent:
-            self._unsent += data
-            return
-        sent = self.send(data)
-        if sent < len(data) and self.connected:  # otherwise the connection was reset
-            self._unsent = data[sent:]
-            self.interest = Interest.BOTH
-            self.group.reactor.refresh(self)

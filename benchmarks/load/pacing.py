@@ -1,8 +1,8 @@
 """Paces, which decide when requests are sent.
 
-    Once        send one request per connection
-    ClosedLoop  send the next request as soon as the response is complete
-    OpenLoop    send requests at fixed times
+    once              send one request per connection
+    closed_loop       send the next request as soon as the response is complete
+    OpenLoop.on_free  send requests at fixed times
 
 A closed loop measures capacity. It does not measure how long users wait: when the server stalls for a
 second, each connection records one long response time and sends nothing in between ("coordinated
@@ -26,27 +26,18 @@ CLOCK_MONOTONIC = 1
 NONBLOCK_CLOEXEC = 0o2004000  # TFD_NONBLOCK | TFD_CLOEXEC, timerfd_create(2)
 
 
-class Once(Pace):
-    """Sends one request on each connection, and again after it was lost without a response."""
-
-    def on_free(self, requester: Requester) -> None:
-        """Send the request, unless it has its response."""
-        if not requester.was_answered:
-            requester.send_requests(requester.group.clock())
+def once(requester: Requester) -> None:
+    """Send one request per connection, and again after it was lost without a response."""
+    if not requester.was_answered:
+        requester.send_requests(requester.group.clock())
 
 
-class ClosedLoop(Pace):
-    """Sends ``depth`` requests per connection, and the next ones when all have responses."""
-
-    def __init__(self, depth: int = 1) -> None:
-        self._depth = depth
-
-    def on_free(self, requester: Requester) -> None:
-        """Send the next requests."""
-        requester.send_requests(requester.group.clock(), self._depth)
+def closed_loop(depth: int = 1) -> Pace:
+    """Return a pace that sends ``depth`` requests, and the next ones when all have responses."""
+    return lambda requester: requester.send_requests(requester.group.clock(), depth)
 
 
-class OpenLoop(EventHandler, Pace):
+class OpenLoop(EventHandler):
     """Sends requests on schedule, on the free connections in turn: ``total``, or until ``end`` is called."""
 
     def __init__(self, group: ClientGroup, rate: float, total: float = inf) -> None:
@@ -89,18 +80,14 @@ class OpenLoop(EventHandler, Pace):
         self._free.append(requester)
         self.on_deadline()
 
-    def on_lost(self, requester: Requester) -> None:
-        """Remove it from the free connections until it has reconnected."""
-        if requester in self._free:
-            self._free.remove(requester)
-
     def on_deadline(self) -> None:
         """Send due requests while a connection is free; set the deadline for the next."""
         now = self._group.clock()
-        # Sending may fail and change the free connections.
         while self._free and self.sent < self.total and (due := self.due(self.sent)) <= now:
-            self.sent += 1
-            self._free.popleft().send_requests(due)
+            requester = self._free.popleft()
+            if requester.connected and not requester.pending:  # otherwise it was lost since, and called again
+                self.sent += 1
+                requester.send_requests(due)
         waits = self._free and self.sent < self.total
         self.deadline = self.due(self.sent) if waits else inf
         if self._timer:

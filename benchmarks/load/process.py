@@ -1,9 +1,9 @@
-"""Load processes: the load generator in a child process on the clients' core, and its protocol.
+"""Load processes: a load generator in a child process on the clients' core, and its protocol.
 
     the measuring process                the load process
-    sends the job                        connects all clients, sends how many were served, measures
-    reads the server's CPU time          sends the sample
-    reads CPU time and memory            keeps all connections open until it is killed
+    sends the function to call           calls it, with a pipe: connects all clients, sends how many were
+    reads the server's CPU time            served, and measures
+    reads CPU time and memory            sends the sample, and keeps all connections open until it is killed
 
 The work of the measuring process does not slow down the clients. Idle connections are held until the
 measuring process asks how many of them are still served.
@@ -39,7 +39,7 @@ def measure(
     x: float | None = None,
 ) -> Sample:
     """Run a job against a server and return the sample; raise LoadError."""
-    with load_process(server.address, job) as (_, receive):
+    with load_process(run_job, server.address, job) as (_, receive):
         receive(connect_timeout(job))
         began, used = time.monotonic(), server.cpu()
         sample: Sample = receive(job.seconds + 2 * ANSWER_TIMEOUT)
@@ -71,7 +71,7 @@ def hold_idle(
     They are closed after MAX_HOLD_SECONDS. Raises LoadError.
     """
     job = replace(request or Job(), connections=connections, seconds=MAX_HOLD_SECONDS, idle=True)
-    with load_process(address, job) as (pipe, receive):
+    with load_process(run_job, address, job) as (pipe, receive):
         held = IdleConnections(receive(connect_timeout(job)))
         yield held
         pipe.send("end")
@@ -85,10 +85,11 @@ def connect_timeout(job: Job) -> float:
 
 @contextmanager
 def load_process(
-    address: tuple[str, int], job: Job
+    function: Callable[..., None], *arguments: object
 ) -> Iterator[tuple["Connection[str, Any]", Callable[[float], Any]]]:
-    """Start a load process and kill it at the end; yield a pipe, and a function that receives a message.
+    """Call a function in a load process, with a pipe and arguments; the process is killed at the end.
 
+    Yields the other end of the pipe, and a function that receives a message.
     That function raises LoadError if the message is an error, or is not there after some seconds.
     """
     pipe, its_end = Pipe()
@@ -113,7 +114,7 @@ def load_process(
         return message
 
     try:
-        pipe.send((address, job))
+        pipe.send((function, arguments))
         yield pipe, receive
     finally:
         process.kill()
@@ -125,16 +126,13 @@ def load_process(
 
 
 def main(descriptor: int) -> None:
-    """Run the job that is received from a pipe."""
+    """Call the function that is received from a pipe."""
     pipe = Connection(descriptor)
-    address, job = pipe.recv()
+    function, arguments = pipe.recv()
     raise_open_file_limit()
     gc.disable()  # requests create no reference cycles, and a collection would delay responses
     try:
-        with Round(address, job) as running:
-            for message in hold(running, pipe) if job.idle else phases(running):
-                pipe.send(message)
-            pipe.recv()  # until the measuring process has ended or kills this one
+        function(pipe, *arguments)
     except LoadError as error:
         pipe.send(error)
     except (EOFError, BrokenPipeError, ConnectionResetError):
@@ -143,16 +141,14 @@ def main(descriptor: int) -> None:
         pipe.send(LoadError(f"load generator failed: {type(error).__name__}: {error}"))
 
 
-def phases(running: Round) -> Iterator[int | Sample]:
-    """Yield the number of established connections before the measurement, and then the sample."""
-    established = running.connect()
-    running.warm_up()
-    yield established
-    yield running.measure()
-
-
-def hold(running: Round, pipe: Connection) -> Iterator[int]:
-    """Yield the number of served connections, and at the end the number of those that are still served."""
-    yield running.connect()
-    running.group.run(pipe.poll, running.job.seconds)
-    yield running.still_served()
+def run_job(pipe: "Connection[Any, str]", address: tuple[str, int], job: Job) -> None:
+    """Send the number of established connections; then a sample, or how many idle ones are still served."""
+    with Round(address, job) as running:
+        established = running.connect()
+        if not job.idle:
+            running.warm_up()
+        pipe.send(established)
+        if job.idle:
+            running.group.run(pipe.poll, job.seconds)
+        pipe.send(running.still_served() if job.idle else running.measure())
+        pipe.recv()  # until the measuring process has ended or kills this one

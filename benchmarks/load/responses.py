@@ -80,11 +80,6 @@ class ResponseReader:
         self.missing = 0  # bytes without which the next body is incomplete; 0: unknown
 
     @property
-    def closes(self) -> bool:
-        """Whether the server closes the connection after the last response."""
-        return self.head.closes
-
-    @property
     def has_data(self) -> bool:
         """Whether there is data after the last response."""
         return bool(self._buffer)

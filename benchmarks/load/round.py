@@ -4,7 +4,9 @@
     connect     each connection once, in waves                           served ones: "established"
     warm up     all, as in the measurement; large transfers start        nothing
     measure     all                                                      everything
-    finish      none; wait for outstanding responses                     missing ones: errors
+
+The requests of an open loop that have no response after some seconds are errors, and so are those of a closed
+loop that were sent before the measurement and have none at its end.
 
 The warm-up of a closed loop lasts until all connections have received a response, so that the measurement
 starts in a steady state. A response counts in the phase in which it is received, with its whole time.
@@ -17,8 +19,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from benchmarks.load.clients import ClientGroup, Pace, Requester, Tally
-from benchmarks.load.pacing import ClosedLoop, Once, OpenLoop
+from benchmarks.load.clients import ClientGroup, Requester, Tally, send_nothing
+from benchmarks.load.pacing import OpenLoop, closed_loop, once
 from benchmarks.load.transfers import Transfer
 from benchmarks.results.samples import Sample
 
@@ -39,7 +41,7 @@ class Job:
     depth: int = 1  # pipelined requests per connection, in a closed loop
     target: str = "/echo/abc"
     lines: Sequence[str] = ()  # header lines in addition to Host
-    expected: str | None = "abc"  # response body; None: any
+    expected: bytes | None = b"abc"  # response body; None: any
     transfers: Sequence[tuple[str, str, int]] = ()  # concurrent ones: GET or POST, target, bytes of the file
     idle: bool = False  # whether connections are only held open: one request each, and no reconnecting
 
@@ -54,8 +56,7 @@ class Round:
 
     def __init__(self, address: tuple[str, int], job: Job) -> None:
         self.job = job
-        expected = None if job.expected is None else job.expected.encode(errors="surrogateescape")
-        self.group = ClientGroup(address, job.request(f"{address[0]}:{address[1]}"), expected)
+        self.group = ClientGroup(address, job.request(f"{address[0]}:{address[1]}"), job.expected)
         self.requesters = [Requester(self.group) for _ in range(job.connections)]
         self._transfers = [Transfer(self.group, *each) for each in job.transfers]
         self._established = 0
@@ -86,7 +87,7 @@ class Round:
             return
         for each in self.requesters:
             each.was_answered = False
-        self.group.start(ClosedLoop(self.job.depth), self.requesters)
+        self.group.start(closed_loop(self.job.depth), self.requesters)
         self.group.run_for(seconds)
         self._wait_for_answers(self.requesters, ANSWER_TIMEOUT)
 
@@ -102,7 +103,10 @@ class Round:
             group.run_for(self.job.seconds)
         seconds, used = group.clock() - began, time.process_time() - used
         tally.transferred += sum(each.transferred for each in self._transfers) - before
-        self._finish(began)
+        group.pace = send_nothing
+        for each in self.requesters:
+            if each.pending and each.pending[0][0] < began:
+                each.on_disconnect("timeout")
         return replace(self.sample(tally, seconds), client_cpu=used / seconds)
 
     def sample(self, tally: Tally, seconds: float) -> Sample:
@@ -132,14 +136,14 @@ class Round:
         """Run an open loop for some seconds, and until a condition holds; wait for outstanding responses."""
         group, rate = self.group, self.job.rate
         pace = OpenLoop(group, rate, inf if until else max(1, round(rate * seconds)))
-        group.start(pace, self.requesters)
+        group.start(pace.on_free, self.requesters)
         group.run_for(seconds)
         if until:
             group.run(until, UNTIL_TIMEOUT)
             pace.end()
         group.run(lambda: pace.done, ANSWER_TIMEOUT)
         pace.stop()
-        group.pace = Pace()
+        group.pace = send_nothing
         for each in self.requesters:
             if each.pending:
                 each.on_disconnect("timeout")
@@ -153,9 +157,9 @@ class Round:
                 each.was_answered = False
                 if not each.connected:
                     each.connect_later(0)
-            self.group.start(Once(), wave)
+            self.group.start(once, wave)
             self._wait_for_answers(wave, end - self.group.clock())
-        self.group.pace = Pace()
+        self.group.pace = send_nothing
         return sum(each.was_answered for each in requesters)
 
     def _wait_for_answers(self, requesters: Sequence[Requester], seconds: float) -> None:
@@ -164,17 +168,3 @@ class Round:
             lambda: all(each.was_answered or not (each.connected or each.connecting) for each in requesters),
             seconds,
         )
-
-    def _finish(self, began: float) -> None:
-        """Stop sending; count requests due before ``began`` that have no response as lost."""
-        group, tally = self.group, self.group.tally
-        group.pace, group.tally = Pace(), Tally()
-
-        def late() -> list[Requester]:
-            return [each for each in self.requesters if each.pending and each.pending[0][0] < began]
-
-        group.run(lambda: not late(), ANSWER_TIMEOUT)
-        group.tally = tally
-        for each in late():
-            each.on_disconnect("timeout")
-        group.tally = Tally()

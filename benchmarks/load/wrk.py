@@ -15,6 +15,7 @@ batch. The time between a response and the next request on the same connection i
 server about as fast as wrk, rate x mean time (Little's law) is less than the number of connections.
 """
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -29,53 +30,13 @@ from benchmarks.servers.process import CLIENT_CORE, RunningServer, pin_to_core
 from benchmarks.servers.workloads import DIGITS, LARGE, NUMBER, Workload, fresh_numbers
 
 TIMEOUT = 30  # seconds, after which a request counts as an error
-ENOUGH = 30  # seconds, for wrk to end
 FAILURES = ("connect", "read", "write", "status", "timeout")  # what wrk counts
 
 Counts = dict[str, float]  # by name; the duration is in microseconds, "cpu" in seconds
 Times = list[tuple[int, int]]  # microseconds, and how many responses took as long
 
-# Requests are read from files and split at the number. A constant request is given to wrk once, which is
-# faster than calling a function for each. CPU time is read before the histogram is written.
-SCRIPT = """
-local function pieces_of(path)
-   local file = assert(io.open(path, "rb"))
-   local text = file:read("*a")
-   file:close()
-   local pieces, from = {{}}, 1
-   while true do
-      local first, last = text:find("{number}", from, true)
-      pieces[#pieces + 1] = text:sub(from, first and first - 1 or -1)
-      if not first then return pieces end
-      from = last + 1
-   end
-end
-
-local templates, count, number = {{}}, {count}, {start}
-for index = 1, count do templates[index] = pieces_of("{scratch}/" .. index) end
-
-if count == 1 and #templates[1] == 1 then
-   wrk.format = function() return templates[1][1] end
-else
-   request = function()
-      number = number + 1
-      local pieces = templates[number % count + 1]
-      if #pieces == 1 then return pieces[1] end
-      return table.concat(pieces, string.format("%0{digits}d", number))
-   end
-end
-
-done = function(summary, latency)
-   print("{mark}")
-   print("cpu", os.clock())
-   for name, count in pairs(summary.errors) do print(name, count) end
-   for _, name in ipairs({{"duration", "requests", "bytes"}}) do
-      print(name, string.format("%d", summary[name]))
-   end
-   for index = 1, #latency do print("latency", string.format("%d %d", latency(index))) end
-end
-"""
-MARK = "Result of the script:"
+SCRIPT = Path(__file__).with_name("wrk.lua")
+MARK = "Result of the script:\n"
 
 
 class WrkError(Exception):
@@ -132,47 +93,40 @@ def answered(workload: Workload, counts: Counts) -> int:
 def run(server: RunningServer, workload: Workload, connections: int, seconds: float) -> tuple[Counts, Times]:
     """Run wrk on the clients' core, and interrupt it after some seconds; return its counts and times."""
     with tempfile.TemporaryDirectory(prefix="benchmark-wrk-") as scratch:
-        script = write_script(Path(scratch), workload, f"{server.host}:{server.port}")
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{ceil(seconds) + ENOUGH}s", f"--timeout={TIMEOUT}s"]
-        output, _, result = _run([*command, "-s", str(script), server.url], seconds).partition(MARK)
-        try:
-            return read_result(result)
-        except (ValueError, LookupError) as error:
-            raise WrkError(f"invalid result of wrk ({error}): {' '.join(output.split())}") from None
-
-
-def write_script(scratch: Path, workload: Workload, host: str) -> Path:
-    """Write the script, and the requests into files in the same directory."""
-    count = 0
-    for count, request in enumerate(workload.requests(host), 1):
-        (scratch / str(count)).write_bytes(request)
-    script = scratch / "script.lua"
-    script.write_text(
-        SCRIPT.format(
-            scratch=scratch, count=count, start=fresh_numbers(), number=NUMBER, digits=DIGITS, mark=MARK
-        )
-    )
-    return script
+        requests = list(workload.requests(f"{server.host}:{server.port}"))
+        for number, request in enumerate(requests, 1):
+            (Path(scratch) / str(number)).write_bytes(request)
+        options = ["-t1", f"-c{connections}", f"-d{ceil(seconds) + TIMEOUT}s", f"--timeout={TIMEOUT}s"]
+        arguments = [scratch, len(requests), NUMBER, fresh_numbers(), DIGITS]
+        command = ["wrk", *options, "-s", str(SCRIPT), server.url, "--", *map(str, arguments)]
+        output, _, result = _run(command, seconds).partition(MARK)
+    try:
+        return read_result(result)
+    except (ValueError, LookupError) as error:
+        raise WrkError(f"invalid result of wrk ({error}): {' '.join(output.split())}") from None
 
 
 def _run(command: Sequence[str], seconds: float) -> str:
     """Run a command, and interrupt it after some seconds; return its output."""
+
+    def prepare() -> None:
+        pin_to_core(CLIENT_CORE)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # until wrk handles it
+
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         text=True,
-        preexec_fn=lambda: pin_to_core(CLIENT_CORE),
+        preexec_fn=prepare,
     )
     try:
-        return process.communicate(timeout=seconds)[0]
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGINT)  # wrk then writes its result
-        try:
-            return process.communicate(timeout=ENOUGH)[0]
-        except subprocess.TimeoutExpired:
-            raise WrkError("timeout: wrk did not exit") from None
+        for timeout in (seconds, *[0.5] * 60):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.communicate(timeout=timeout)[0]
+            process.send_signal(signal.SIGINT)  # wrk then prints its result
+        raise WrkError("timeout: wrk did not exit")
     finally:
         process.kill()
         process.communicate()
@@ -185,7 +139,7 @@ def read_result(text: str) -> tuple[Counts, Times]:
     """Parse the output of the script; raise ValueError or KeyError if it is invalid."""
     counts: Counts = {}
     times: Times = []
-    for line in filter(None, text.splitlines()):
+    for line in text.splitlines():
         name, value, *more = line.split()
         if name == "latency":
             times.append((int(value), int(more[0])))

@@ -8,18 +8,16 @@ otherwise idle server uses less than 5 % of its core; after the attack, file des
 at their earlier values. If one is missed, the exit code is 1. Timeouts that would take minutes are shortened.
 """
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from benchmarks.attack.run import run_attack
 from benchmarks.attack.scenarios import FULL, QUICK, SCENARIOS
+from benchmarks.load.process import LoadError, load_process
 from benchmarks.results.samples import Run
 from benchmarks.runner.rounds import Config, ShowProgress
-from benchmarks.servers.process import CLIENT_CORE, pin_to_core, raise_open_file_limit
+from benchmarks.servers.process import raise_open_file_limit
 
 SECONDS, QUICK_SECONDS = 14.0, 2.0  # of a scenario, about
 ROOM = 1.2  # file descriptors per attacker
+TIMEOUT = 180.0  # seconds, for a scenario
 
 
 def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
@@ -30,27 +28,17 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     for scenario in SCENARIOS:
         if not config.wants_workload(scenario.name):
             continue
-        if scenario.count(scale) * ROOM > files:
-            run.skipped[f"attack: {scenario.name}"] = f"open-file limit too low: {files:,} (ulimit -n)"
-            continue
         show_progress(f"{scenario.name}: {scenario.count(scale):,} x {scenario.what}")
-        with pinned(CLIENT_CORE):
-            run.samples.append(run_attack(scenario, scale))
+        try:
+            if scenario.count(scale) * ROOM > files:
+                raise LoadError(f"open-file limit too low: {files:,} (ulimit -n)")
+            with load_process(run_attack, scenario, scale) as (_, receive):
+                run.samples.append(receive(TIMEOUT))
+        except LoadError as error:
+            run.skipped[f"attack: {scenario.name}"] = str(error)
 
 
 def estimate(config: Config) -> float:
     """Return the estimated duration in seconds."""
     wanted = [each for each in SCENARIOS if config.wants_workload(each.name)]
     return len(wanted) * (QUICK_SECONDS if config.quick else SECONDS)
-
-
-@contextmanager
-def pinned(core: int) -> Iterator[None]:
-    """Pin this process to a core for a while."""
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    pin_to_core(core)
-    try:
-        yield
-    finally:
-        if allowed:
-            os.sched_setaffinity(0, allowed)

@@ -8,9 +8,10 @@ Everything except Markup is escaped; Markup is created only here or from constan
 import html
 
 from benchmarks.results.units import slug
+from benchmarks.servers.peers import PEERS
 
 VOID = frozenset({"meta", "br", "hr"})
-WIDTH = 440  # of every picture, in SVG units
+COLOURED = ("reactor", "reactor +log", "bare loop", "nginx", "bjoern", "uvicorn", "granian")
 
 
 class Markup(str):
@@ -55,29 +56,15 @@ def _short(value: object) -> object:
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else value
 
 
-# SVG.
-
-
-def picture(name: str, title: str, description: str, height: float, *children: Markup) -> Markup:
-    """Return an SVG with a title and a description for screen readers."""
-    return tag(
-        "svg",
-        tag("title", title, id=f"{name}-title"),
-        tag("desc", description, id=f"{name}-desc"),
-        *children,
-        viewBox=f"0 0 {WIDTH} {height:g}",
-        role="img",
-        aria_labelledby=f"{name}-title {name}-desc",
-        class_="chart",
-    )
+def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "tick") -> Markup:
+    """Return an SVG text; the anchor is start, middle or end."""
+    return tag("text", words, x=x, y=y, text_anchor=None if anchor == "start" else anchor, class_=kind)
 
 
 def peer_class(peer: str) -> str:
-    """Return the CSS class that sets a peer's colour."""
-    return f"p-{slug(peer)}"
+    """Return the CSS class that sets a peer's colour; servers of the user share one.
 
-
-def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> Markup:
-    """Return an SVG text; the anchor is start, middle or end."""
-    where = None if anchor == "start" else anchor
-    return tag("text", words, x=x, y=y, text_anchor=where, class_=kind or None)
+    >>> peer_class("nginx"), peer_class("tornado"), peer_class("127.0.0.1:8000")
+    ('p-nginx', 'p-other', 'p-added')
+    """
+    return f"p-{slug(peer)}" if peer in COLOURED else "p-other" if peer in PEERS else "p-added"

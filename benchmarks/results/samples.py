@@ -6,11 +6,14 @@ All ratios, targets, tables, charts and comparisons are computed from samples:
     Run     all samples, and the environment in which they were measured
 
 Rounds of different peers with the same number were measured right after each other, so their ratio is
-largely free of noise from the machine.
+largely free of noise from the machine. Results files of format 1 are read as well: their failed requests
+have no reasons.
 """
 
+import argparse
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,7 +22,7 @@ from typing import Any
 from benchmarks.load.histogram import Histogram
 
 FORMAT = 2
-MAYBE_UNKNOWN = ("server_cpu", "resident")  # NaN in a sample, null in the results file
+MAYBE_UNKNOWN = ("server_cpu", "client_cpu", "resident")  # NaN in a sample, null in the results file
 
 
 @dataclass(frozen=True)
@@ -33,15 +36,13 @@ class Sample:
     x: float | None = None  # point on the question's axis: connections, share of capacity, idle connections
     requests: int = 0  # with a correct response
     errors: int = 0  # wrong status, wrong body, connection refused or reset, timeout
-    failures: dict[str, int] = field(
-        default_factory=dict
-    )  # errors by status or reason: {"503": 12, "reset": 3}
+    failures: dict[str, int] = field(default_factory=dict)  # errors by status or reason: {"503": 12}
     seconds: float = 0.0  # duration of the measurement
     transferred: int = 0  # bytes received by the client; for uploads, bytes sent
     latency: Histogram = field(default_factory=Histogram)
-    server_cpu: float = 0.0
-    client_cpu: float = 0.0
-    resident: float = 0  # memory of all the server's processes at the end of the round
+    server_cpu: float = math.nan  # NaN: unknown
+    client_cpu: float = math.nan
+    resident: float = math.nan  # memory of all the server's processes at the end of the round
     asked: int = 0  # connections requested
     established: int = 0  # connections established
     intended: float | None = None  # requests per second scheduled by an open loop
@@ -86,8 +87,35 @@ class Run:
         """Read a run; raise ValueError for an invalid results file."""
         try:
             return from_json(json.loads(path.read_text()))
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"invalid results file: {path}: {error}") from None
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = f"missing {error}" if isinstance(error, KeyError) else str(error)
+            raise ValueError(
+                f"invalid results file: {path}: {reason} (expected: written by --json)"
+            ) from None
+
+
+def saved_run(path: str) -> Run:
+    """Read the run that a command line names; raise argparse.ArgumentTypeError if that fails."""
+    try:
+        return Run.load(Path(path))
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"cannot read results file: {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def errors_text(samples: Iterable[Sample]) -> str:
+    """Return the number of failed requests, and their statuses or reasons.
+
+    >>> errors_text([Sample("files", "hot", "nginx", 1, errors=13, failures={"reset": 1, "503": 12})])
+    '13 (503: 12, reset: 1)'
+    """
+    total, reasons = 0, Counter[str]()
+    for each in samples:
+        total += each.errors
+        reasons.update(each.failures)
+    listed = ", ".join(f"{reason}: {count:,}" for reason, count in reasons.most_common())
+    return f"{total:,} ({listed})" if listed else f"{total:,}"
 
 
 def to_json(run: Run) -> dict[str, Any]:
@@ -97,33 +125,26 @@ def to_json(run: Run) -> dict[str, Any]:
         "environment": run.environment,
         "peers": [asdict(peer) for peer in run.peers.values()],
         "skipped": run.skipped,
-        "samples": [{**_plain(each), "latency": each.latency.to_json()} for each in run.samples],
+        "samples": [_sample_to_json(each) for each in run.samples],
     }
 
 
 def from_json(data: dict[str, Any]) -> Run:
     """Return the run from JSON data; raise ValueError for an unsupported format."""
-    if data["format"] != FORMAT:
-        raise ValueError(f"unsupported format: {data['format']} (expected {FORMAT})")
-    samples = [
-        Sample(
-            **{
-                **each,
-                **{name: math.nan for name in MAYBE_UNKNOWN if each[name] is None},
-                "latency": Histogram.from_json(each["latency"]),
-            }
-        )
-        for each in data["samples"]
-    ]
+    if data["format"] not in (1, FORMAT):
+        raise ValueError(f"unsupported format: {data['format']} (supported: 1, {FORMAT}); measure again")
+    samples = [_sample_from_json(dict(each)) for each in data["samples"]]
     peers = {each["name"]: Peer(**each) for each in data["peers"]}
     return Run(data["environment"], peers, data["skipped"], samples)
 
 
-def _plain(sample: Sample) -> dict[str, Any]:
-    values = {name: getattr(sample, name) for name in sample.__dataclass_fields__}
-    return {**values, **{name: None for name in MAYBE_UNKNOWN if math.isnan(values[name])}}
+def _sample_to_json(sample: Sample) -> dict[str, Any]:
+    unknown = {name: None for name in MAYBE_UNKNOWN if math.isnan(getattr(sample, name))}
+    return {**vars(sample), **unknown, "latency": sample.latency.to_json()}
 
 
-def by_round(samples: Iterable[Sample]) -> dict[int, Sample]:
-    """Return samples by round."""
-    return {each.round: each for each in samples}
+def _sample_from_json(data: dict[str, Any]) -> Sample:
+    if "octets" in data:  # format 1
+        data["transferred"] = data.pop("octets")
+    unknown = {name: math.nan for name in MAYBE_UNKNOWN if data[name] is None}
+    return Sample(**{**data, **unknown, "latency": Histogram.from_json(data["latency"])})

@@ -20,19 +20,11 @@ from pathlib import Path
 from benchmarks.attack.scenarios import SCENARIOS
 from benchmarks.questions import QUESTIONS, question_module
 from benchmarks.results.assertions import SITUATIONS, Assertion, figures_help, parse_assertion
-from benchmarks.results.checks import check
 from benchmarks.results.environment import environment
-from benchmarks.results.samples import Run
+from benchmarks.results.samples import Run, saved_run
 from benchmarks.results.statistics import figures
-from benchmarks.results.tables import (
-    checks_table,
-    figures_table,
-    measured_targets,
-    skipped_table,
-    tables,
-    targets_table,
-)
-from benchmarks.results.targets import ATTACKED, MISSED, evaluate, score
+from benchmarks.results.tables import closing_tables, figures_table, tables
+from benchmarks.results.targets import ATTACKED, MISSED, evaluate
 from benchmarks.results.units import slug
 from benchmarks.runner.progress import Progress
 from benchmarks.runner.rounds import Config
@@ -90,13 +82,8 @@ def print_tables(run: Run, questions: Iterable[str]) -> None:
 def print_results(run: Run, html: Path | None, assertions: Sequence[Assertion]) -> int:
     """Print targets, self-checks and assertions, and write the report; return the exit code."""
     known = figures(run)
-    verdicts = evaluate(known)
-    if measured_targets(verdicts):
-        print(f"{targets_table(measured_targets(verdicts)).text()}\n{score(verdicts)}\n")
-    if run.samples:
-        print(f"{checks_table(check(run)).text()}\n")
-    if run.skipped:
-        print(f"{skipped_table(run).text()}\n")
+    for table in closing_tables(run):
+        print(f"{table.text()}\n")
     if html is not None:
         # Imported only when a report is written.
         from benchmarks.report import page
@@ -105,6 +92,7 @@ def print_results(run: Run, html: Path | None, assertions: Sequence[Assertion]) 
         print(f"report: {html}")
     for each in assertions:
         print(each.verdict(known))
+    verdicts = evaluate(known)
     missed = any(each.target.workload == ATTACKED and each.result == MISSED for each in verdicts)
     return 0 if run.samples and not missed and all(each.holds(known) for each in assertions) else FAILED
 
@@ -116,17 +104,13 @@ python -m benchmarks show RUN.json --html report.html --assert 'hot.floor>=0.70'
 
 
 def show_saved(arguments: Sequence[str] | None = None) -> int:
-    """Show a saved run; return 1 when an assertion does not hold, 2 for an invalid results file."""
+    """Show a saved run; return 1 when an assertion does not hold."""
     parser = _parser("python -m benchmarks show", SHOW)
-    parser.add_argument("run", type=Path, metavar="RUN.json")
+    parser.add_argument("run", type=saved_run, metavar="RUN.json")
     parser.add_argument("--figures", action="store_true", help="print only the list of all figures, by name")
     add_output_options(parser.add_argument)
     options = parser.parse_args(arguments)
-    try:
-        run = Run.load(options.run)
-    except (OSError, ValueError) as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return USAGE_ERROR
+    run = options.run
     if options.figures:
         print(figures_table(run).text())
         return 0

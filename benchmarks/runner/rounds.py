@@ -97,7 +97,7 @@ def request_of(server: RunningServer) -> Job:
     adapter = server.adapter
     if adapter.content is None or not adapter.target:
         return Job()
-    return Job(target=adapter.target, expected=adapter.content.decode(errors="surrogateescape"))
+    return Job(target=adapter.target, expected=adapter.content)
 
 
 @dataclass(frozen=True)

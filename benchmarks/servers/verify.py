@@ -44,7 +44,7 @@ class Connection:
                     raise VerificationError("connection closed before the end of the response")
                 reader.feed(data)
             yield reader.head, body
-        if reader.closes:
+        if reader.head.closes:
             if reader.has_data or self._file.read(1):
                 raise VerificationError("unexpected data after the response")
             self.close()

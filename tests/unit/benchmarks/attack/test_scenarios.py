@@ -7,17 +7,19 @@ Nothing is measured, and each phase ends as soon as its condition holds. For fig
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
+from benchmarks.attack import run
 from benchmarks.attack.attackers import Plan
-from benchmarks.attack.run import faults, run_attack
-from benchmarks.attack.scenarios import QUICK, SCENARIOS, Scale, Scenario
+from benchmarks.attack.run import faults
+from benchmarks.attack.scenarios import SCENARIOS, Scale, Scenario
 from benchmarks.load.histogram import Histogram
 from benchmarks.questions import attack
 from benchmarks.results.samples import Run, Sample
@@ -27,6 +29,15 @@ from benchmarks.runner.command import print_results
 from benchmarks.runner.rounds import Config
 
 TINY = Scale(share=0.02, honest=4, interval=0.005, attack=0, timeout=0.2, haste=0.05)
+
+
+def run_attack(scenario: Scenario, scale: Scale) -> Sample:
+    """Run a scenario in this process."""
+    samples: list[Sample] = []
+    run.run_attack(cast("Connection[Sample, None]", SimpleNamespace(send=samples.append)), scenario, scale)
+    return samples[0]
+
+
 BY_NAME: Mapping[str, Scenario] = {each.name: each for each in SCENARIOS}
 
 
@@ -126,9 +137,10 @@ def test_one_bad_attack_misses_its_target_and_fails_the_run(figure: str) -> None
 
 
 def test_chosen_scenarios_are_run_if_there_are_enough_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
-    run, config = Run(), Config(quick=True, workloads=("storm", "idle"))
     monkeypatch.setattr(attack, "raise_open_file_limit", lambda: 100)
-    monkeypatch.setattr(attack, "run_attack", lambda scenario, scale: (scenario.name, scale))
-    attack.measure(config, run, lambda _: None)
-    assert run.samples == [("storm", QUICK)]  # type: ignore[comparison-overlap]
-    assert run.skipped == {"attack: idle": "open-file limit too low: 100 (ulimit -n)"}
+    monkeypatch.setattr(attack, "QUICK", TINY)
+    saved = Run()
+    attack.measure(Config(quick=True, workloads=("storm", "idle")), saved, lambda _: None)
+    assert [each.workload for each in saved.samples] == ["storm"]
+    assert saved.samples[0].failures == {}
+    assert saved.skipped == {"attack: idle": "open-file limit too low: 100 (ulimit -n)"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.load.pacing import ClosedLoop, Once, OpenLoop
+from benchmarks.load.pacing import OpenLoop, closed_loop, once
 from tests.unit.benchmarks.load.load_server import REQUEST, Stage, answer
 
 # The closed loop.
@@ -10,7 +10,7 @@ from tests.unit.benchmarks.load.load_server import REQUEST, Stage, answer
 
 def test_each_connection_asks_again_when_it_is_answered() -> None:
     with Stage(3) as stage:
-        stage.begin(ClosedLoop())
+        stage.begin(closed_loop())
         for _ in range(4):
             stage.clock.now += 0.5
             assert stage.respond() == 3
@@ -22,7 +22,7 @@ def test_each_connection_asks_again_when_it_is_answered() -> None:
 
 def test_requests_of_a_batch_leave_at_once_and_the_next_when_all_are_answered() -> None:
     with Stage(1) as stage:
-        stage.begin(ClosedLoop(depth=3))
+        stage.begin(closed_loop(depth=3))
         (far,) = stage.far
         assert far.taken() == 3 * REQUEST
         far.sock.send(2 * answer())
@@ -35,7 +35,7 @@ def test_requests_of_a_batch_leave_at_once_and_the_next_when_all_are_answered() 
 
 def test_wrong_content_is_an_error_and_costs_no_connection() -> None:
     with Stage(1) as stage:
-        stage.begin(ClosedLoop())
+        stage.begin(closed_loop())
         stage.respond(answer(b"abd"))
         assert stage.respond() == 1
         assert (stage.group.tally.requests, stage.group.tally.failures) == (1, {"wrong body": 1})
@@ -47,7 +47,7 @@ def test_wrong_content_is_an_error_and_costs_no_connection() -> None:
 )
 def test_a_request_whose_answer_never_comes_is_an_error(data: bytes, failure: str) -> None:
     with Stage(2) as stage:
-        stage.begin(ClosedLoop())
+        stage.begin(closed_loop())
         stage.clock.now += 2
         if failure != "reset":  # by closing while data is unread
             stage.far[0].taken()
@@ -61,7 +61,7 @@ def test_a_request_whose_answer_never_comes_is_an_error(data: bytes, failure: st
 
 def test_each_request_is_another_one_where_it_has_a_number() -> None:
     with Stage(1, b"GET /{n} HTTP/1.1\r\n\r\n", b"{n}") as stage:
-        stage.begin(ClosedLoop())
+        stage.begin(closed_loop())
         (far,) = stage.far
         seen = set()
         for _ in range(3):
@@ -81,7 +81,7 @@ def test_each_request_is_another_one_where_it_has_a_number() -> None:
 def test_requests_are_sent_when_they_are_due() -> None:
     with Stage(4) as stage:
         pace = OpenLoop(stage.group, rate=10, total=10)
-        stage.begin(pace)
+        stage.begin(pace.on_free)
         sent = [stage.respond()]
         for _ in range(9):
             stage.clock.now += 0.0999
@@ -97,7 +97,7 @@ def test_requests_are_sent_when_they_are_due() -> None:
 def test_all_connections_are_used_in_turn() -> None:
     with Stage(4) as stage:
         pace = OpenLoop(stage.group, rate=10, total=20)
-        stage.begin(pace)
+        stage.begin(pace.on_free)
         counts = [0] * 4
         for _ in range(20):
             for number, far in enumerate(stage.far):
@@ -124,7 +124,7 @@ def test_a_stall_delays_all_that_was_due_meanwhile() -> None:
     """Of 300 requests, 100 are due during a stall of one second ("coordinated omission" hides them)."""
     with Stage(1) as stage:
         pace = OpenLoop(stage.group, rate=100, total=300)
-        stage.begin(pace)
+        stage.begin(pace.on_free)
         stalled(stage)
         assert pace.done
         latency = stage.group.tally.latency
@@ -137,7 +137,7 @@ def test_a_stall_delays_all_that_was_due_meanwhile() -> None:
 
 def test_a_closed_loop_would_have_hidden_it() -> None:
     with Stage(1) as stage:
-        stage.begin(ClosedLoop())
+        stage.begin(closed_loop())
         stalled(stage)
         latency = stage.group.tally.latency
         assert latency.percentile(1) == pytest.approx(1.0, rel=0.02)
@@ -147,7 +147,7 @@ def test_a_closed_loop_would_have_hidden_it() -> None:
 def test_what_was_never_sent_counts_as_lost_and_as_long_as_it_waited() -> None:
     with Stage(2) as stage:
         pace = OpenLoop(stage.group, rate=10, total=10)
-        stage.begin(pace)
+        stage.begin(pace.on_free)
         stage.clock.now += 1
         stage.turn()
         assert pace.sent == 2  # one per connection, without responses
@@ -163,7 +163,7 @@ def test_what_was_never_sent_counts_as_lost_and_as_long_as_it_waited() -> None:
 def test_what_is_due_goes_to_the_others_when_a_connection_is_lost() -> None:
     with Stage(2) as stage:
         pace = OpenLoop(stage.group, rate=10, total=10)
-        stage.begin(pace)
+        stage.begin(pace.on_free)
         stage.far[1].sock.close()
         stage.far.pop()
         stage.turn()
@@ -182,7 +182,7 @@ def test_what_is_due_goes_to_the_others_when_a_connection_is_lost() -> None:
 
 def test_one_request_is_sent_on_each_connection() -> None:
     with Stage(3) as stage:
-        stage.begin(Once())
+        stage.begin(once)
         assert stage.respond() == 3
         assert stage.respond() == 0
         assert all(each.was_answered for each in stage.requesters)
