@@ -7,7 +7,7 @@ python -m benchmarks show RUN.json            tables, report and assertions of a
 python -m benchmarks compare A.json B.json    compare two saved runs
 python -m benchmarks readme RUN.json          the table of targets as Markdown
 
-Your own server beside reactor and the floor (a bare loop that sends a constant response):
+Your own server next to reactor and the floor (a bare loop that sends a constant response):
 
 python -m benchmarks throughput --url http://127.0.0.1:8000/items
 python -m benchmarks throughput --command 'uvicorn app:app --port {port}'

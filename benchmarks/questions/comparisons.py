@@ -26,7 +26,7 @@ from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.rounds import Config, Place, Question, Turn, shared_files
 from benchmarks.servers.peers import FILES, PEERS, UPLOADS, WAYS_TO_WATCH
 from benchmarks.servers.verify import verify
-from benchmarks.servers.workloads import BY_QUESTION, LARGE, NAMES, Workload
+from benchmarks.servers.workloads import BY_QUESTION, LARGE, Workload
 
 WARM_UP = 1.0  # seconds at most
 LARGE_SECONDS = 5.0  # at least, so that one large file more or less does not matter
@@ -64,8 +64,10 @@ def _place(workload: Workload) -> Place:
 def directories(config: Config, peers: Sequence[str]) -> AbstractContextManager[Path]:
     """Create a directory per peer, with the files to download, and room for those being uploaded."""
     workloads = select_workloads("files", config, Run())
-    stored = len(PEERS) * NAMES + config.connections
-    room = sum(each.size * (stored if each.needs == UPLOADS else 1) for each in workloads)
+    room = 0
+    for each in workloads:
+        stored = len(PEERS) * len(each.targets) + config.connections if each.needs == UPLOADS else 1
+        room += each.size * stored
 
     def write(directory: Path) -> None:
         for workload in workloads:

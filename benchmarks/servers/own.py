@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from benchmarks.servers.peers import CLOSING, ECHO, PEERS, PIPELINED, Adapter
 from benchmarks.servers.process import StartError, run_server
@@ -40,7 +40,7 @@ def at_url(url: str) -> Adapter:
             raise ValueError("not a loopback address of this machine")
     except (OSError, ValueError) as error:
         raise ArgumentTypeError(f"invalid URL: {url!r}: {error} (example: http://127.0.0.1:8000/)") from None
-    target = f"{parts.path or '/'}?{parts.query}".removesuffix("?")
+    target = quote(f"{parts.path or '/'}?{parts.query}".removesuffix("?"), safe="/?%&=+:@,;!$'()*~")
     name = f"{parts.hostname}:{port}"
     return Adapter(name, [url], serves=SERVES, why_not=WHY_NOT, target=target, address=(host, port))
 

@@ -1,40 +1,25 @@
-"""The workloads of each question: requests, and expected responses.
+"""The workloads of each question (workloads.toml): requests, and the content of files.
 
-    hot, browser, varied      small responses: a short head, a browser's, a different head each time
-    pipelined, new connection the same, 16 requests at once, and one request per connection
-    gzip same, gzip different 1,000 bytes, compressed
-    file ..., upload ...      downloads, and uploads with 16 names in turn
-
-In a request, ``{n}`` is replaced with a new number each time. ``benchmarks.load.wrk`` sends these,
-``benchmarks.servers.verify`` compares the responses.
+``benchmarks.load.wrk`` sends the requests, ``benchmarks.servers.verify`` compares the responses.
 """
 
 import functools
 import itertools
 import random
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from benchmarks.servers.peers import BEING_WATCHED, CLOSING, ECHO, FILES, GZIP, PIPELINED, UPLOADS
+from benchmarks.servers.peers import UPLOADS
 
 NUMBER, DIGITS = "{n}", 12
 BLOCK, BLOCKS = 10**8, 10**4  # numbers per run of a load generator, and number of runs
 TEXT = 1000  # bytes of a text to compress
-NAMES = 16  # names for uploads
 MIB = 1 << 20
-SIZES = {"4 KiB": 4 << 10, "64 KiB": 64 << 10, "1 MiB": MIB, "100 MiB": 100 * MIB}
 LARGE = 16 * MIB  # bytes; of larger files, too few are completed in a round
 LARGE_FILE_CONNECTIONS = 8  # for files from LARGE on
-
-BROWSER = (
-    "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0",
-    "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
-    "Accept-Language: en-US,en;q=0.5",
-    "DNT: 1",
-    "Connection: keep-alive",
-    "Upgrade-Insecure-Requests: 1",
-    "Cache-Control: max-age=0",
-)
 VOCABULARY = (
     "reactor loop handle selector event deadline handler octet request response field line target "
     "content chunk coding length header method status version cache range validator date server "
@@ -111,34 +96,21 @@ def _text(seed: int) -> str:
     return "-".join([NUMBER, *words])[: TEXT - DIGITS + len(NUMBER)]
 
 
-def _gzip(name: str, *texts: str) -> Workload:
-    return Workload(name, GZIP, tuple(f"/echo/{text}" for text in texts), ("Accept-Encoding: gzip",))
+def _workloads(rows: dict[str, dict[str, Any]]) -> Iterator[Workload]:
+    for name, row in rows.items():
+        lines = (*rows.get(row.get("like", ""), {}).get("lines", ()), *row.get("lines", ()))
+        targets = [row.get("target", "/echo/abc")]
+        if "names" in row:
+            targets = [f"{targets[0]}{number:02}" for number in range(row["names"])]
+        elif "texts" in row:
+            targets = [f"/echo/{_text(seed)}" for seed in range(row["texts"])]
+            if row["texts"] == 1:
+                targets = [targets[0].replace(NUMBER, "0" * DIGITS)]
+        sizes = {key: row[key] for key in ("size", "depth") if key in row}
+        yield Workload(name, row["needs"], tuple(targets), lines, **sizes)
 
 
-def _file(kind: str, needs: str, size: str) -> Workload:
-    name = f"{kind} {size}"
-    ends = [""] if needs == FILES else [f"-{number:02}" for number in range(NAMES)]
-    targets = tuple(f"/files/{name.replace(' ', '-')}{end}" for end in ends)
-    return Workload(name, needs, targets, size=SIZES[size])
-
-
-HOT = Workload("hot", ECHO)
-BY_QUESTION = {
-    "throughput": (
-        HOT,
-        Workload("browser", ECHO, lines=BROWSER),
-        Workload("varied", ECHO, (f"/echo/{NUMBER}",), (*BROWSER, f"X-Request-Id: {NUMBER}")),
-        Workload("pipelined", PIPELINED, depth=16),
-        Workload("new connection", CLOSING, lines=("Connection: close",)),
-    ),
-    "compression": (
-        _gzip("gzip same", _text(0).replace(NUMBER, "0" * DIGITS)),
-        _gzip("gzip different", *map(_text, range(64))),
-    ),
-    "files": (
-        *(_file("file", FILES, size) for size in SIZES),
-        *(_file("upload", UPLOADS, size) for size in ("4 KiB", "1 MiB")),
-    ),
-    "watching": (Workload("watched", BEING_WATCHED),),
-}
+_TABLES = tomllib.loads(Path(__file__).with_name("workloads.toml").read_text())
+BY_QUESTION = {question: tuple(_workloads(rows)) for question, rows in _TABLES.items()}
 WORKLOADS = {each.name: each for several in BY_QUESTION.values() for each in several}
+HOT = WORKLOADS["hot"]

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,14 +12,28 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 from benchmarks.load import process, wrk
 from benchmarks.load.process import IdleConnections, LoadError
 from benchmarks.questions import idle
-from benchmarks.results.samples import Run
-from benchmarks.runner.rounds import Config
+from benchmarks.results.samples import Run, Sample
+from benchmarks.runner.rounds import Config, Turn
 
 QUICK = Config(1, 0.3, quick=True, peers=("reactor",))
 
 
 def quiet(_: str) -> None:
     """Discard progress."""
+
+
+def test_each_round_measures_a_fresh_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    pids: list[int] = []
+
+    def sample(self: Turn, client: str, **rest: Any) -> Sample:
+        pids.append(self.server.processes()[0].pid)
+        return Sample("idle", "hot", "reactor", self.round)
+
+    monkeypatch.setattr(Turn, "sample", sample)
+    idle.measure(replace(QUICK, rounds=2), Run(), quiet)
+    first, second = pids[0], pids[3]
+    assert pids == [first] * 3 + [second] * 3, "after the warm-up, two sizes"
+    assert first != second
 
 
 @pytest.mark.parametrize("without_wrk", [False, True])

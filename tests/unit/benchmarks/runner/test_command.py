@@ -96,7 +96,7 @@ def test_a_failed_assertion_fails_the_run(
         (["--assert", "hot.floor>=fast"], "invalid assertion: 'hot.floor>=fast'"),
         (["--assert", "hot.floor>=1.2.3"], "invalid assertion: 'hot.floor>=1.2.3'"),
         (["--assert", "cold.floor>=0.7"], "unknown figure: 'cold.floor'"),
-        (["--assert", "hot.nobody>=0.7"], "unknown figure: 'hot.nobody'"),
+        (["--assert", "hot.apache>=0.7"], "unknown figure: 'hot.apache'"),
         (["--assert", "concurrency-N.floor>=0.7"], "unknown figure: 'concurrency-N.floor'"),
         (["--assert", ""], "invalid assertion: ''"),
         (["--rounds", "0"], "invalid value: '0' (must be greater than 0)"),

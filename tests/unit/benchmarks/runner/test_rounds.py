@@ -213,7 +213,7 @@ def test_all_peers_share_the_same_files_and_store_their_own(monkeypatch: pytest.
     monkeypatch.setattr(comparisons, "shared_files", shared_files_in)
     config = replace(ONE, workloads=("file 4 KiB", "upload 4 KiB"))
     with comparisons.directories(config, ["a", "b"]) as root:
-        shared = [root / name / "file-4-KiB" for name in ("a", "b")]
+        shared = [root / name / "4-KiB" for name in ("a", "b")]
         assert os.path.samefile(*shared)
         assert shared[0].read_bytes() == WORKLOADS["file 4 KiB"].content
     assert rooms == [4096 + 4096 * (16 * len(PEERS) + 64)]

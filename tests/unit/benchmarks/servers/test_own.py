@@ -77,6 +77,7 @@ def text(_: int) -> tuple[int, bytes]:
         ("http://127.0.0.1:8000/", "127.0.0.1:8000", "/", ("127.0.0.1", 8000)),
         ("http://127.0.0.2:8000", "127.0.0.2:8000", "/", ("127.0.0.2", 8000)),
         ("http://localhost/a/b?c=d#e", "localhost:80", "/a/b?c=d", ("127.0.0.1", 80)),
+        ("http://127.0.0.1/%20 {n}", "127.0.0.1:80", "/%20%20%7Bn%7D", ("127.0.0.1", 80)),
     ],
 )
 def test_a_url_gives_name_target_and_address(
@@ -185,7 +186,8 @@ def test_processor_and_memory_are_unknown_if_a_process_cannot_be_seen(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     with serving(text) as url:
-        connections = [each._replace(pid=None) for each in psutil.net_connections("tcp")]
+        connections = psutil.net_connections("tcp")  # it listens twice, and one process is hidden
+        connections += [each._replace(pid=None) for each in connections]
         monkeypatch.setattr(psutil, "net_connections", lambda kind: connections)
         with run_server(checked([at_url(url)])[0]) as server:
             assert all(map(math.isnan, (server.cpu(), server.resident())))
