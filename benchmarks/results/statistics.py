@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Run, Sample
-from benchmarks.results.units import BYTES, FORMATS, RATE, RATIO, SECONDS, slug
+from benchmarks.results.units import BYTES, COUNT, FORMATS, RATE, RATIO, SECONDS, slug
 from benchmarks.servers.peers import WAYS_TO_WATCH
 
 OURS, LOGGING, FLOOR = "reactor", "reactor +log", "bare loop"
@@ -239,11 +239,11 @@ SPECIAL: dict[str, tuple[str, Special]] = {  # description, function
         "p99 of honest clients, in seconds: the worst of all attacks, as below",
         _worst(lambda each: each.latency.percentile(0.99), SECONDS),
     ),
-    "attack.errors": ("errors of honest clients, and faults", _worst(lambda each: each.errors)),
+    "attack.errors": ("errors of honest clients, and faults", _worst(lambda each: each.errors, COUNT)),
     "attack.CPU-idle": ("cores used while attacked but otherwise idle", _worst(observed("CPU idle"))),
     "attack.CPU-after": ("cores used after an attack", _worst(observed("CPU after"))),
     "attack.memory-kept": ("resident bytes after - before", _worst(observed("memory kept"), BYTES)),
-    "attack.descriptors-kept": ("descriptors after - before", _worst(observed("descriptors kept"))),
+    "attack.descriptors-kept": ("descriptors after - before", _worst(observed("descriptors kept"), COUNT)),
 }
 
 

@@ -12,7 +12,7 @@ from benchmarks.results.checks import check
 from benchmarks.results.samples import Run, errors_text
 from benchmarks.results.statistics import COMPARISONS, Figure, Row, figures, grouped, observed, rows
 from benchmarks.results.targets import Verdict, evaluate, score
-from benchmarks.results.units import NOTHING, byte_size, number, seconds, share
+from benchmarks.results.units import NOTHING, byte_size, count, seconds, share
 
 LEFT, RIGHT = "left", "right"
 WIDTH, NARROWEST = 104, 14  # characters: width of a table, and minimum width of its last column
@@ -80,11 +80,11 @@ def _observed(name: str, words: Callable[[float], str]) -> Cells:
 
 
 OBSERVED = {"p99 before": seconds, "CPU idle": share, "CPU after": share, "memory kept": byte_size}
-OBSERVED |= {"descriptors": number, "descriptors kept": number}
+OBSERVED |= {"descriptors": count, "descriptors kept": count}
 COLUMNS: dict[str, Cells] = {
     "of capacity": (RIGHT, lambda row: share(row.cell.x or 0)),
-    "connections": (RIGHT, lambda row: f"{row.cell.x or 0:,.0f}"),
-    "idle": (RIGHT, lambda row: f"{row.cell.x or 0:,.0f}"),
+    "connections": (RIGHT, lambda row: count(row.cell.x or 0)),
+    "idle": (RIGHT, lambda row: count(row.cell.x or 0)),
     "situation": (LEFT, lambda row: row.cell.workload),
     "peer": (LEFT, lambda row: row.peer),
     "requests/s": (RIGHT, lambda row: str(row.rate)),

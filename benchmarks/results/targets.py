@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.results.statistics import Figure
-from benchmarks.results.units import BY, BYTES, FORMATS, KIB, MIB, RATIO, SECONDS, share
+from benchmarks.results.units import BY, BYTES, COUNT, FORMATS, KIB, MIB, RATIO, SECONDS, share
 
 PASS, MISSED = "PASS", "MISSED"
 
@@ -99,12 +99,12 @@ TARGETS: tuple[Target, ...] = (
     Target("10,000 idle connections", "idle.bytes", "each", 1.5 * KIB, BYTES, at_most=True),
     Target("access log on", "log.rate", f"{BY} without it", 0.8),
     Target("hot, p99", "hot.p99.nginx", f"{BY} nginx's p99", 2.0, at_most=True),
-    Target(ATTACKED, "attack.errors", "errors", 0, at_most=True),
+    Target(ATTACKED, "attack.errors", "errors", 0, COUNT, at_most=True),
     Target(ATTACKED, "attack.p99", "p99", P99, SECONDS, at_most=True),
     Target(ATTACKED, "attack.CPU-idle", "of a core at rest", 0.05, at_most=True),
     Target(ATTACKED, "attack.CPU-after", "of a core afterwards", 0.05, at_most=True),
     Target(ATTACKED, "attack.memory-kept", "more afterwards", 16 * MIB, BYTES, at_most=True),
-    Target(ATTACKED, "attack.descriptors-kept", "more descriptors", 0, at_most=True),
+    Target(ATTACKED, "attack.descriptors-kept", "more descriptors", 0, COUNT, at_most=True),
 )
 
 

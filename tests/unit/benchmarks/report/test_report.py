@@ -228,6 +228,17 @@ def test_a_run_that_was_broken_off_has_a_report(run: Run) -> None:
     assert_finite(text)
 
 
+def test_a_row_without_times_has_no_marks() -> None:
+    def marks(*times: float) -> list[str]:
+        sample = Sample("fairness", "alone", "reactor", 1, latency=Histogram(times))
+        reader = Reader(page(Run(samples=[sample])))
+        return [each for each in reader.values("class") if each in ("reach", "half", "most", "nearly-all")]
+
+    key = ["half", "most", "nearly-all"]
+    assert marks() == key
+    assert marks(0.001) == [*key, "reach", *key]
+
+
 # Colours.
 
 
