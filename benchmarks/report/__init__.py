@@ -132,18 +132,13 @@ def targets(verdicts: list[Verdict]) -> Markup:
     """Return the section of targets: bounds, figures relative to them, verdicts."""
     lead = f"{score(verdicts)}. The line in the middle is the target; right of it is better. "
     lead += "The bar shows the range over all rounds. The scale is logarithmic."
-    drawn = [
-        Track(
-            join(tag("b", each.target.workload), " ", each.target),
-            "met" if each.result == PASS else "missed",
-            [
-                *(("goal", 1, 1), ("stem", 1, each.reached)),
-                *(("reach", *each.range), ("dot", each.reached, each.reached)),
-            ],
-            (each.figure, each.figure.range, each.words),
-        )
-        for each in verdicts
-    ]
+    drawn = []
+    for each in verdicts:
+        marks = [("goal", 1.0, 1.0), ("stem", 1.0, each.reached), ("reach", *each.range)]
+        label = join(tag("b", each.target.workload), " ", each.target)
+        cells = each.figure, each.figure.range, each.words
+        kind = "met" if each.result == PASS else "missed"
+        drawn.append(Track(label, kind, [*marks, ("dot", each.reached, each.reached)], cells))
     return tag(
         "section",
         tag("h2", "Targets"),

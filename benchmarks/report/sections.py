@@ -61,7 +61,9 @@ def bars(_title: str, some: Sequence[Row], _everything: Sequence[Row]) -> Markup
 def curves(title: str, some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
     """Draw latency by percentile, up to the highest share with requests beyond it."""
     series = {
-        row.peer: [(each, row.percentile(each)) for each in CURVE if row.latency.count * (1 - each) >= 1]
+        row.peer: [
+            (each, row.latency.percentile(each)) for each in CURVE if row.latency.count * (1 - each) >= 1
+        ]
         for row in some
     }
     points = [point for line in series.values() for point in line]
@@ -73,13 +75,15 @@ def spans(label: Callable[[Row], str], *bounds: float) -> Draw:
     """Return a function that draws p50, p99 and p99.9 of each row, and bounds in seconds."""
 
     def track(row: Row) -> Track:
-        points: list[Mark] = [(kind, row.percentile(at), row.percentile(at)) for kind, at in SPAN.items()]
+        points: list[Mark] = [
+            (kind, row.latency.percentile(at), row.latency.percentile(at)) for kind, at in SPAN.items()
+        ]
         limits: list[Mark] = [("bound", each, each) for each in bounds]
         reach = "reach", points[0][1], points[-1][1]
         return Track(label(row), peer_class(row.peer), [*limits, reach, *points], [seconds(points[1][1])])
 
     def draw(_title: str, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
-        times = [row.percentile(at) for row in everything for at in SPAN.values()]
+        times = [row.latency.percentile(at) for row in everything for at in SPAN.values()]
         key = [tag("span", tag("i", class_=kind), f"p{at * 100:g}") for kind, at in SPAN.items()]
         chart = tracks(("p99",), [*map(track, some)], log([*bounds, *times], seconds))
         return join(tag("p", *key, class_="key"), chart)
@@ -91,8 +95,8 @@ def spans(label: Callable[[Row], str], *bounds: float) -> Draw:
 _MEMORY = partial(linear, label=byte_size, unit=MIB)
 MEASURES: dict[str, tuple[str, Callable[[Row], float], Callable[[list[float]], Scale]]] = {
     "Throughput": ("requests/s", lambda row: row.rate.median, partial(linear, label=number)),
-    "Median latency": ("p50", lambda row: row.percentile(0.5), partial(log, label=seconds)),
-    "p99": ("p99", lambda row: row.percentile(0.99), partial(log, label=seconds)),
+    "Median latency": ("p50", lambda row: row.latency.percentile(0.5), partial(log, label=seconds)),
+    "p99": ("p99", lambda row: row.latency.percentile(0.99), partial(log, label=seconds)),
     "Memory": (
         "resident",
         lambda row: row.median(lambda each: each.resident),

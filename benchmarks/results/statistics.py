@@ -152,10 +152,6 @@ class Row:
             everything.merge(each.latency)
         return everything
 
-    def percentile(self, share: float) -> float:
-        """Return a percentile of the response times, in seconds."""
-        return self.latency.percentile(share)
-
     def median(self, value: Value) -> float:
         """Return the median of a value of the samples; NaN if unknown."""
         figure = Figure.of(map(value, self.samples))
@@ -202,11 +198,11 @@ def _versus(ours: Attributes, theirs: Attributes, combine: Combine = RATES, unit
 def _worst(value: Value, unit: str = RATIO) -> Special:
     """Return a function that returns the greatest value of all attacks."""
 
-    def special(run: Run) -> Figure | None:
-        figure = Figure.of(map(value, run.select(question="attack")), unit)
-        return figure and Figure(figure.high, figure.high, figure.high, 1, unit)
+    def greatest(run: Run) -> Figure | None:
+        known = filter(math.isfinite, map(value, run.select(question="attack")))
+        return Figure.of([max(known, default=math.nan)], unit)
 
-    return special
+    return greatest
 
 
 def observed(name: str) -> Value:

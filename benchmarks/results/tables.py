@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from benchmarks.results import units
 from benchmarks.results.checks import check
 from benchmarks.results.samples import Run, errors_text
-from benchmarks.results.statistics import COMPARISONS, Figure, Row, figures, grouped, observed, rows
+from benchmarks.results.statistics import COMPARISONS, Row, figures, grouped, observed, rows
 from benchmarks.results.targets import Verdict, evaluate, score
 from benchmarks.results.units import NOTHING, byte_size, count, seconds, share
 
@@ -68,11 +68,7 @@ def escaped(word: str) -> str:
 
 
 def _latency(at: float) -> Cells:
-    return RIGHT, lambda row: seconds(row.percentile(at)) if row.latency.count else NOTHING
-
-
-def _range(figure: Figure | None) -> str:
-    return f"{figure.range}{', a tie' if figure.tie else ''}" if figure else NOTHING
+    return RIGHT, lambda row: seconds(row.latency.percentile(at)) if row.latency.count else NOTHING
 
 
 def _observed(name: str, words: Callable[[float], str]) -> Cells:
@@ -89,7 +85,10 @@ COLUMNS: dict[str, Cells] = {
     "peer": (LEFT, lambda row: row.peer),
     "requests/s": (RIGHT, lambda row: str(row.rate)),
     "reactor/peer": (RIGHT, lambda row: str(row.against or NOTHING)),
-    "range of rounds": (LEFT, lambda row: _range(row.against)),
+    "range of rounds": (
+        LEFT,
+        lambda row: f"{row.against.range}{', a tie' * row.against.tie}" if row.against else NOTHING,
+    ),
     "p50": _latency(0.5),
     "p99": _latency(0.99),
     "p99.9": _latency(0.999),

@@ -73,9 +73,8 @@ class Verdict:
 
 def _ratios(workload: str, cell: str, **bounds: float) -> tuple[Target, ...]:
     """Return the targets of a workload: minimum ratios to peers."""
-    named = {"floor": "the floor"}
     return tuple(
-        Target(workload, f"{cell}.{peer}", f"{BY} {named.get(peer, peer)}", bound)
+        Target(workload, f"{cell}.{peer}", f"{BY} {'the floor' if peer == 'floor' else peer}", bound)
         for peer, bound in bounds.items()
     )
 

@@ -22,7 +22,7 @@ from benchmarks.attack.scenarios import SCENARIOS
 from benchmarks.questions import QUESTIONS
 from benchmarks.results.assertions import SITUATIONS, Assertion, figures_help, parse_assertion
 from benchmarks.results.environment import environment
-from benchmarks.results.samples import Run, saved_run
+from benchmarks.results.samples import Run
 from benchmarks.results.statistics import figures
 from benchmarks.results.tables import closing_tables, figures_table, tables
 from benchmarks.results.units import slug
@@ -114,7 +114,7 @@ def show_saved(arguments: Sequence[str] | None = None) -> int:
         description=SHOW,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", type=saved_run, metavar="RUN.json")
+    parser.add_argument("run", type=Run.load, metavar="RUN.json")
     parser.add_argument("--figures", action="store_true", help="print only the list of all figures, by name")
     add_output_options(parser)
     options = parser.parse_args(arguments)
