@@ -26,7 +26,6 @@ from reactor.http11.message import Request, Response
 from reactor.routing import Router, Sink
 
 from .csrf import require_same_origin
-from .directory import read_entries
 from .download import download
 from .forms import FormUpload, OpenFileLimit
 from .listing import EntryBudget, list_directory
@@ -57,7 +56,7 @@ class Files:
     ) -> None:
         self._store = store
         self._registry = registry
-        self._read_only = read_only
+        self._read_only = read_only or store.is_single_file
         self._allowed_origin = allowed_origin
         self._listed_entries = EntryBudget()
         self._form_files = OpenFileLimit()
@@ -100,7 +99,7 @@ class Files:
         return None
 
     def _list(self, request: Request, name: str) -> Response:
-        entries = read_entries(self._store.open_directory(name), self._store.is_visible)
+        entries = self._store.entries(name)
         return list_directory(request, f"/files/{name}", entries, not self._read_only, self._listed_entries)
 
     def _is_directory(self, name: str) -> bool:
