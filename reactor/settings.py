@@ -2,7 +2,8 @@
 
 The command-line options, their environment variables, ``--help`` and the table of options in
 handlers/README.md are generated from, or checked against, the fields below. Sizes are in bytes, times in
-seconds.
+seconds. The group of a field is that of its option; "advanced" ones exist in the configuration file and the
+environment only.
 """
 
 from dataclasses import dataclass, field, fields
@@ -73,7 +74,7 @@ class Settings:
         60.0,
         "seconds",
         "timeouts",
-        "reset the connection when the client has read nothing for this long (write timeout)",
+        "write timeout: reset the connection when the client has read nothing for this long",
         0.001,
     )
     keep_alive_timeout: float = _limit(

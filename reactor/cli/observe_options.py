@@ -76,7 +76,7 @@ def add_options(group: Group) -> None:
         "--trace-limit",
         type=size,
         default=LIMIT,
-        metavar="BYTES",
+        metavar="SIZE",
         help=f"stop tracing when the trace file reaches this size (default: {LIMIT >> 20} MiB)",
     )
 
