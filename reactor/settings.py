@@ -153,6 +153,9 @@ class Settings:
     def __post_init__(self) -> None:
         for each in fields(self):
             value, minimum = getattr(self, each.name), each.metadata.get("minimum", 0)
+            kind = type(each.default)
+            if not isinstance(value, (int, float) if kind is float else int):
+                raise ValueError(f"invalid {each.name}: {value!r} (must be of type {kind.__name__})")
             # "not >=" instead of "<": a NaN compares false with everything, and is out of range too.
             if not minimum <= value < 2**53:
                 raise ValueError(f"invalid {each.name}: {value} (must be from {minimum} to {2**53 - 1})")

@@ -119,6 +119,13 @@ def rate(text: str) -> float:
         raise argparse.ArgumentTypeError(f"invalid rate: {text!r} (examples: 500, 0.5, 64K)") from None
 
 
+def host(text: str) -> str:
+    """Return a host to listen on; an empty one, such as from an unset variable, is an error."""
+    if not text:
+        raise argparse.ArgumentTypeError(f"invalid host: {text!r} (examples: 127.0.0.1, 0.0.0.0, ::)")
+    return text
+
+
 def port(text: str) -> int:
     """Parse a port number; 0 means any free port."""
     if not _is_number(text) or int(text) > 65535:

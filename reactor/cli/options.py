@@ -24,6 +24,7 @@ from reactor.cli.option_types import (
     Group,
     Once,
     Repeatable,
+    host,
     number,
     port,
     rate,
@@ -130,6 +131,7 @@ def _add_everyday_options(group: Group) -> None:
         "--host",
         "-b",
         "--bind",
+        type=host,
         default=HOST,
         help="address to listen on; 0.0.0.0 or :: is reachable from the network (default: %(default)s)",
     )
