@@ -327,17 +327,13 @@ def _check_arguments(
     pairs = isinstance(default_headers, (tuple, list)) and all(
         isinstance(each, (tuple, list)) and len(each) == 2 for each in default_headers
     )
+    stream = access_log is None or hasattr(access_log, "write")
     for name, value, valid, expected in (
         ("routes", routes, isinstance(routes, Router), "must be a Router"),
         ("host", host, isinstance(host, str) and host, "examples: 127.0.0.1, 0.0.0.0, ::"),
         ("port", port, isinstance(port, int) and 0 <= port <= 65535, "must be a number from 0 to 65535"),
         ("settings", settings, isinstance(settings, Settings), "must be a Settings"),
-        (
-            "access_log",
-            access_log,
-            access_log is None or hasattr(access_log, "write"),
-            "must be a text stream",
-        ),
+        ("access_log", access_log, stream, "must be a text stream"),
         ("log_format", log_format, log_format in FORMATS, f"choose from {', '.join(FORMATS)}"),
         ("default_headers", default_headers, pairs, "must be (name, value) pairs"),
     ):
