@@ -14,6 +14,18 @@ MIB = 1024 * KIB
 GIB = 1024 * MIB
 
 
+def format_size(size: float) -> str:
+    """Format a number of bytes, in the largest unit in which it is whole.
+
+    >>> format_size(8190), format_size(65536), format_size(0)
+    ('8190 bytes', '64 KiB', '0 bytes')
+    """
+    for factor, unit in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
+        if size and size % factor == 0:
+            return f"{size // factor} {unit}"
+    return f"{size} bytes"
+
+
 def _limit(default: float, unit: str, group: str, help_text: str, minimum: float = 1) -> Any:
     metadata = {"unit": unit, "group": group, "help": help_text, "minimum": minimum}
     return field(default=default, metadata=metadata)

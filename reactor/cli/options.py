@@ -36,7 +36,7 @@ from reactor.cli.option_types import (
 from reactor.handlers.files.media_types import TYPES
 from reactor.logs.access_log import FORMATS
 from reactor.server.server import HOST, PORT
-from reactor.settings import Settings
+from reactor.settings import Settings, format_size
 
 USAGE = 2  # exit code
 
@@ -315,14 +315,10 @@ def option_name(setting: "Field[Any]") -> str:
 
 
 def describe_default(setting: "Field[Any]") -> str:
-    """Format the default of a setting, in the largest unit in which it is a whole number."""
+    """Format the default of a setting with its unit."""
     value: Any = setting.default
     unit = setting.metadata["unit"]
-    if unit == "bytes":
-        for factor, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-            if value and value % factor == 0:
-                return f"{value // factor} {name}"
-    return f"{value:g} {unit}"
+    return format_size(value) if unit == "bytes" else f"{value:g} {unit}"
 
 
 def _type_of(setting: "Field[Any]") -> Callable[[str], float]:
