@@ -235,6 +235,29 @@ def test_the_start_line_names_the_directory(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("source", ["argument", "-d", "environment", "configuration file"])
+def test_a_single_file_is_shared_instead_of_a_directory(tmp_path: Path, source: str) -> None:
+    file, config = tmp_path / "a file", tmp_path / "reactor.toml"
+    file.write_bytes(b"content")
+    config.write_text(f"directory = '{file}'")
+    arguments, extra = {
+        "argument": ([str(file)], {}),
+        "-d": (["-d", str(file)], {}),
+        "environment": ([], {"REACTOR_DIRECTORY": str(file)}),
+        "configuration file": (["--config", str(config)], {}),
+    }[source]
+    with CommandServer("--host", "0.0.0.0", *arguments, extra=extra) as server:
+        details = "(reachable from the network; anyone may read; uploads disabled)"
+        assert server.start_line == f"reactor: serving the file {file} on {server.url}/ {details}"
+        assert server.get("/files/a%20file").content == b"content"
+        assert server.get("/files/reactor.toml").status == 404
+        with server.connect() as client:
+            assert client.post("/files/a%20file", b"x").status == 405
+        server.terminate()
+        assert not [line for line in server.stderr.rest() if "upload" in line]
+    assert file.read_bytes() == b"content"
+
+
 def test_the_port_can_be_taken_again_at_once() -> None:
     with CommandServer() as first:
         assert first.get("/", "Connection: close").status == 200  # the server's socket is in TIME_WAIT
