@@ -14,7 +14,6 @@ from reactor.server.server import Server
 
 # ioctl request of Linux: the IPv4 address of a network interface                          netdevice(7)
 _SIOCGIFADDR = 0x8915
-_GLOBAL_SCOPE = "00"
 # Addresses for documentation (RFC 5737, RFC 3849): connecting a UDP socket to one sends nothing.
 _ELSEWHERE = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
@@ -93,9 +92,7 @@ def _ipv4_addresses() -> Iterator[str]:
 
 
 def _ipv6_addresses() -> Iterator[str]:
-    """Yield the global addresses; none on systems other than Linux."""
+    """Yield all addresses; none on systems other than Linux."""
     with open("/proc/net/if_inet6") as file:
         for line in file:
-            digits, _, _, scope, *_ = line.split()
-            if scope == _GLOBAL_SCOPE:
-                yield socket.inet_ntop(socket.AF_INET6, bytes.fromhex(digits))
+            yield socket.inet_ntop(socket.AF_INET6, bytes.fromhex(line.split()[0]))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from reactor.cli.options import describe_default, option_name
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from reactor.settings import Settings
 from tests.support.command import CommandServer, run_main
 from tests.support.process import ROOT, TIMEOUT, ServerProcess, environment
@@ -70,6 +71,13 @@ def test_a_directory_that_is_neither_a_directory_nor_a_file(
 def make_socket(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as one:
         one.bind(str(path))
+
+
+def test_a_directory_with_a_nul_in_its_name(tmp_path: Path) -> None:
+    (tmp_path / "reactor.toml").write_text(r'directory = "a\u0000b"')
+    assert_refuses(
+        NOT_STARTED, "--config", f"{tmp_path}/reactor.toml", saying="cannot share 'a\\x00b': embedded null"
+    )
 
 
 def test_a_file_with_a_slash_behind_its_name(tmp_path: Path) -> None:
@@ -256,6 +264,15 @@ def test_a_single_file_is_shared_instead_of_a_directory(tmp_path: Path, source: 
         server.terminate()
         assert not [line for line in server.stderr.rest() if "upload" in line]
     assert file.read_bytes() == b"content"
+
+
+def test_next_to_a_single_file_nothing_is_removed(tmp_path: Path) -> None:
+    leftover = tmp_path / f"{TEMPORARY_PREFIX}1-1"
+    for path in (leftover, tmp_path / "file"):
+        path.touch()
+    with CommandServer(str(tmp_path / "file")) as server:
+        assert server.get("/files/file").status == 200
+    assert leftover.exists()
 
 
 def test_the_port_can_be_taken_again_at_once() -> None:

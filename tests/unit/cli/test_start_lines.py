@@ -104,6 +104,12 @@ def test_a_source_that_fails_hides_no_other(source: str, monkeypatch: pytest.Mon
     assert len(module._addresses()) == 2
 
 
+def test_an_address_that_cannot_be_reached_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    broadcast, loopback = (socket.AF_INET, "255.255.255.255"), (socket.AF_INET, "127.0.0.1")
+    monkeypatch.setattr(module, "_ELSEWHERE", (broadcast, loopback))
+    assert list(module._routed_addresses()) == ["127.0.0.1"]
+
+
 def test_without_any_address_the_loopback_url_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "if_nameindex", refuse)
     monkeypatch.setattr(socket, "socket", refuse)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,6 @@ from reactor.handlers.files.store import Store
 from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import (
     Shared,
-    as_unprivileged_user,
     no_descriptor_leaks,
     read,
     request,
@@ -188,7 +188,14 @@ def test_a_path_that_cannot_be_shared_raises(shared: Shared, path: str) -> None:
         Store(f"{shared.path}/{path}")
 
 
-def test_a_file_that_cannot_be_read_raises(shared: Shared) -> None:
-    (shared.path / "file").chmod(0)
+def test_a_file_that_cannot_be_read_raises(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_any = os.open
+
+    def open_others(path: str, *arguments: Any, **named: Any) -> int:
+        if os.path.basename(path) == "file":
+            raise PermissionError
+        return open_any(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "open", open_others)
     with no_descriptor_leaks(), pytest.raises(PermissionError):
-        as_unprivileged_user(lambda: Store(shared.path / "file"))
+        Store(shared.path / "file")
