@@ -211,7 +211,7 @@ def _write(batches: Batches, order: Order, form: Format, budget: EntryBudget) ->
 
 
 def _order_note(in_order: int, total: int) -> str:
-    return f"Only {in_order:,} of {total:,} entries are sorted. The others follow in groups, each sorted."
+    return f"Only {in_order:,} of {total:,} entries are sorted; the others follow in groups."
 
 
 def _drain(run: list[Row]) -> Iterator[Row]:

@@ -31,7 +31,7 @@ _UPLOAD = (
     '<input type="file" id="files" name="file" multiple required>'
     '<button type="submit">Upload</button></form>'
 )
-_SORT_ALL = '<span class="scripted"> Click the title of a column to sort all of them.</span>'
+_SORT_ALL = '<span class="scripted"> Click a column title to sort all.</span>'
 _COLUMNS = (("name", "Name", "asc"), ("size", "Size", "desc"), ("time", "Modified", "desc"))
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 

@@ -274,10 +274,12 @@
       {},
       make("bdi", { className: "name", textContent: `${folder}/`, title: folder }),
       make("div", { className: "detail" }, make("span", { className: "note", textContent: note })),
+      make("div", { className: "actions" }),
     );
     item.dataset.state = "failed";
-    find("queue").append(item);
+    find("queue").prepend(item); // before the files, which may fill the panel
     find("uploads").hidden = find("clear").hidden = false;
+    item.scrollIntoView({ block: "nearest" });
     say(`${folder}: ${note}`);
   };
   find("files").addEventListener("change", (event) => {

@@ -51,7 +51,7 @@ def test_a_listing_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) ->
     assert names[:50] == sorted(batches.names[:50])
 
 
-NOTE = "Only 50 of 1,200 entries are sorted. The others follow in groups, each sorted."
+NOTE = "Only 50 of 1,200 entries are sorted; the others follow in groups."
 
 
 @pytest.mark.parametrize("accept", ["text/plain", "text/html", "application/json"])
