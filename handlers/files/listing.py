@@ -111,7 +111,7 @@ def parse_order(query: str) -> Order:
 class TextFormat:
     """One name per line, with a trailing slash for directories; control characters are percent-encoded.
 
-    A note follows after an empty line, which is no name.
+    A note follows at the end, after an empty line.
     """
 
     def begin(self) -> str:
