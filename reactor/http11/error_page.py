@@ -7,7 +7,7 @@
 1. The links are relative, made of dots and slashes only. So they are right behind a proxy that adds a
    prefix, and a path such as ``//evil.example/`` cannot lead to another host.
 2. The reason and the folder are escaped. The policy of the page allows nothing but its own style.
-3. A malformed request (ProtocolError) gets plain text: no browser sends one.
+3. A malformed request (ProtocolError) gets plain text: its headers cannot be relied on.
 """
 
 from html import escape
@@ -61,7 +61,7 @@ def _links(request: Request) -> str:
     *folders, last = request.target.segments or ("",)
     start = f'<a href="{"../" * len(folders) or "./"}">Start page</a>'
     up = "./"
-    if not last:  # the path is that of a folder, which has the error
+    if not last and request.method != "POST":  # the folder has the error; a form is sent to its own page
         folders, up = folders[:-1], "../"
     if not folders:
         return start

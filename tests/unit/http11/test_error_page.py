@@ -15,14 +15,16 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 HOSTILE = "<script>alert('x')</script>&\""
 
 
-def answer(error: HTTPError, accept: str | None = BROWSER, path: str = "/files/x") -> Response:
+def answer(
+    error: HTTPError, accept: str | None = BROWSER, path: str = "/files/x", method: str = "GET"
+) -> Response:
     headers = Headers([] if accept is None else [("accept", accept, "Accept")])
     target = read_target("GET", path.encode()) if path else Target("", ())
-    return error_response(Request("GET", target, Head(1, headers)), error)
+    return error_response(Request(method, target, Head(1, headers)), error)
 
 
-def page(path: str) -> str:
-    content = answer(HTTPError(404, "file not found"), path=path).content
+def page(path: str, method: str = "GET") -> str:
+    content = answer(HTTPError(404, "file not found"), path=path, method=method).content
     assert isinstance(content, bytes)
     return content.decode()
 
@@ -76,6 +78,11 @@ def test_the_links_lead_to_the_folder_and_to_the_start(path: str, links: list[st
     assert all(re.fullmatch(r"\./|(\.\./)+", link) for link in found)
     address = prefix + (path.removeprefix("http://test") or "/")
     assert [urljoin(address, link) for link in found] == [prefix + link for link in links]
+
+
+def test_a_form_that_is_refused_leads_back_to_its_page() -> None:
+    found = re.findall(r'<a href="(.*?)"><bdi>(.*?)</bdi>', page("/files/photos/", "POST"))
+    assert found == [("./", "/files/photos/")]
 
 
 def test_a_path_that_begins_with_two_slashes_leads_to_no_other_host() -> None:
