@@ -15,6 +15,7 @@ from textwrap import fill
 from typing import Any, NoReturn
 
 from reactor._version import __version__
+from reactor.allowed_hosts import ANY
 from reactor.cli import access_options, observe_options
 from reactor.cli.config_file import read_config
 from reactor.cli.option_types import (
@@ -143,7 +144,7 @@ def _add_everyday_options(group: Group) -> None:
         help="port to listen on; 0 picks a free one (default: %(default)s)",
     )
     group.add_argument("--read-only", action="store_true", help="disable uploads and deletes")
-    group.add_argument("--open", action="store_true", help="open the start page in a browser")
+    group.add_argument("--open", action="store_true", help="open the printed URL in a browser")
     group.add_argument("--config", metavar="FILE", help="read options from a TOML file (default: none)")
     group.add_argument("-h", "--help", action="help", help="show this help and exit")
     group.add_argument(
@@ -280,6 +281,10 @@ def check_combinations(parser: Parser, options: argparse.Namespace) -> None:
         for dest in ("hidden", "read_only", *_UPLOAD_OPTIONS):
             if _is_ineffective(options, dest, "directory"):
                 parser.error(f"{options.origins[dest]} has no effect with a single file")
+
+    if ANY in options.allowed_host and len(options.allowed_host) > 1:
+        name = options.origins["allowed_host"]
+        parser.error(f"{name}: * allows every host, so that other names have no effect")
 
 
 def _is_ineffective(options: argparse.Namespace, dest: str, other: str) -> bool:

@@ -53,9 +53,12 @@ def _hosts(host: str) -> list[str]:
 
 
 def _ipv6_only() -> bool:
-    """Return whether a socket for IPv6 accepts no connections over IPv4."""
-    with socket.socket(socket.AF_INET6) as one:
-        return bool(one.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
+    """Return whether a socket for IPv6 accepts no connections over IPv4, or that is unknown."""
+    try:
+        with socket.socket(socket.AF_INET6) as one:
+            return bool(one.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
+    except OSError:
+        return True
 
 
 def _addresses() -> list[str]:

@@ -270,6 +270,7 @@ def test_a_value_out_of_range_is_named_with_its_source(
         ("--read-only", "--read-only has no effect without a directory"),
         ("-d . --read-only --fsync", "--fsync has no effect with --read-only"),
         ("--no-access-log --log-format json", "--log-format has no effect with --no-access-log"),
+        ("--allowed-host * --allowed-host a.test", "--allowed-host: * allows every host"),
         ("--auth-upload a:b", "--auth-upload has no effect without a directory"),
         ("-d . --read-only --auth-upload a:b", "--auth-upload has no effect with --read-only"),
         ("--trace-limit 1M", "--trace-limit has no effect without --trace"),

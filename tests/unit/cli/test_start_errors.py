@@ -259,6 +259,9 @@ def test_a_single_file_is_shared_instead_of_a_directory(tmp_path: Path, source: 
         assert server.start_line == f"reactor: serving the file {file} on {server.url}/ {details}"
         assert server.get("/files/a%20file").content == b"content"
         assert server.get("/files/reactor.toml").status == 404
+        page = server.get("/", "Accept: text/html").content
+        assert b"a%20file" in page
+        assert b"reactor.toml" not in page
         with server.connect() as client:
             assert client.post("/files/a%20file", b"x").status == 405
         server.terminate()

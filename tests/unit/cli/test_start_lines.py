@@ -114,7 +114,7 @@ def test_without_any_address_the_loopback_url_is_printed(monkeypatch: pytest.Mon
     monkeypatch.setattr(socket, "if_nameindex", refuse)
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setattr("builtins.open", refuse)
-    assert module._hosts("0.0.0.0") == ["127.0.0.1"]
+    assert [module._hosts(host) for host in ("0.0.0.0", "::")] == [["127.0.0.1"], ["::1"]]
 
 
 def test_an_interface_without_an_ipv4_address_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
