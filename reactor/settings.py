@@ -37,7 +37,11 @@ class Settings:
 
     # Limits.
     max_connections: int = _limit(
-        0, "connections", "limits", "maximum concurrent connections; 0 derives it from the open-file limit", 0
+        0,
+        "connections",
+        "limits",
+        "maximum concurrent connections; 0: as many as the open-file limit allows",
+        0,
     )
     max_body: int = _limit(
         1 * GIB, "bytes", "limits", "maximum size of a request body; larger ones get 413", 0

@@ -281,7 +281,6 @@ def check_combinations(parser: Parser, options: argparse.Namespace) -> None:
         for dest in ("hidden", "read_only", *_UPLOAD_OPTIONS):
             if _is_ineffective(options, dest, "directory"):
                 parser.error(f"{options.origins[dest]} has no effect with a single file")
-
     if ANY in options.allowed_host and len(options.allowed_host) > 1:
         name = options.origins["allowed_host"]
         parser.error(f"{name}: * allows every host, so that other names have no effect")
@@ -320,9 +319,11 @@ def option_name(setting: "Field[Any]") -> str:
 
 
 def describe_default(setting: "Field[Any]") -> str:
-    """Format the default of a setting with its unit."""
+    """Format the default of a setting with its unit, unless it is 0."""
     value: Any = setting.default
     unit = setting.metadata["unit"]
+    if not value:
+        return "0"
     return format_size(value) if unit == "bytes" else f"{value:g} {unit}"
 
 
