@@ -4,8 +4,12 @@ A Table contains formatted cells; it is rendered as text, as Markdown, or (by th
 """
 
 import textwrap
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from benchmarks.results import units
 from benchmarks.results.checks import check
@@ -99,18 +103,20 @@ COLUMNS: dict[str, Cells] = {
     **{name: _observed(name, words) for name, words in OBSERVED.items()},
     "per idle": (RIGHT, lambda row: str(row.bytes_per_idle or NOTHING)),
 }
-_TIMES, _CPU = ("p50", "p99", "p99.9"), ("CPU", "client CPU")
-COMPARISON = ("peer", "requests/s", "reactor/peer", "range of rounds", *_TIMES, *_CPU)
-HEADS: dict[str, Sequence[Sequence[str]]] = {  # of each table
-    "concurrency": [("connections", "peer", "requests/s", "reactor/peer", *_TIMES, *_CPU, "memory")],
-    "latency": [("of capacity", "peer", "requests/s", *_TIMES, "longest", *_CPU)],
-    "idle": [("idle", "peer", "requests/s", *_TIMES, "memory", "per idle", *_CPU)],
-    "fairness": [("situation", "peer", *_TIMES, "longest", *_CPU)],
-    "attack": [
-        ("situation", "p99 before", *_TIMES, "longest"),
-        ("situation", "CPU", *(name for name in OBSERVED if name != "p99 before"), "memory"),
-    ],
-}
+
+
+class Shown(NamedTuple):
+    """How a question is shown; see questions.toml."""
+
+    title: str
+    columns: Sequence[Sequence[str]]
+    charts: Sequence[str]
+    headlines: Sequence[tuple[str, str, str]]
+    notes: Mapping[str, str] = MappingProxyType({})
+
+
+_TEXT = Path(__file__).with_name("questions.toml").read_text()
+SHOWN = {question: Shown(**shown) for question, shown in tomllib.loads(_TEXT).items()}
 
 
 def tables(run: Run, question: str) -> list[Table]:
@@ -122,7 +128,7 @@ def tables(run: Run, question: str) -> list[Table]:
     found = []
     for name, some in grouped(rows(run, question), title).items():
         failed = failures(some)
-        for heads in HEADS.get(question, [COMPARISON]):
+        for heads in SHOWN[question].columns:
             sides = [COLUMNS[head][0] for head in heads]
             lines = [[COLUMNS[head][1](row) for head in heads] for row in some]
             found.append(Table(name, heads, sides, lines))
