@@ -115,7 +115,7 @@ class Shown(NamedTuple):
     notes: Mapping[str, str] = MappingProxyType({})
 
 
-_TEXT = Path(__file__).with_name("questions.toml").read_text()
+_TEXT = Path(__file__).with_name("questions.toml").read_text("utf-8")
 SHOWN = {question: Shown(**shown) for question, shown in tomllib.loads(_TEXT).items()}
 
 
