@@ -15,7 +15,7 @@ Band = Sequence[tuple[float, float, float]]  # x, lowest, highest
 # Of a line chart, in SVG units; the names of the lines are right of it.
 WIDTH, HEIGHT = 440, 280
 LEFT, TOP, BOTTOM = 56, 26, 238
-CHARACTER, LONGEST = 7.4, 18  # width of a character, and number of characters of a name
+CHARACTER, LONGEST = 8.2, 18  # width of a character, and number of characters of a name
 GAP = 14  # between two names
 DOTS = 12  # lines with at most this many points get dots
 
