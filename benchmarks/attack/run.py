@@ -191,4 +191,5 @@ def run_attack(pipe: "Connection[Sample, None]", scenario: Scenario, scale: Scal
     logging = PEERS["reactor +log"]
     adapter = replace(logging, argv=["env", *scenario.variables(scale), *logging.argv])
     with run_server(adapter, open_files=scenario.open_file_limit) as server:
-        pipe.send(AttackRun(scenario, scale, server).run())
+        sample = AttackRun(scenario, scale, server).run()
+    pipe.send(sample)
