@@ -79,8 +79,10 @@ class Run:
         return [each for each in self.samples if all(getattr(each, k) == v for k, v in wanted.items())]
 
     def save(self, path: Path) -> None:
-        """Write the run as JSON."""
-        path.write_text(json.dumps(to_json(self), indent=1) + "\n")
+        """Replace a file, at once, by the run as JSON."""
+        partial = path.with_name(f"{path.name}.part")
+        partial.write_text(json.dumps(to_json(self), indent=1) + "\n")
+        partial.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> "Run":

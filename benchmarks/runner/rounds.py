@@ -107,7 +107,7 @@ class Place:
     name: str  # "hot", "64 connections", ...: in the progress line and in notes
     measure: Callable[[Turn], Iterable[Sample]]
     needs: str = ECHO  # feature of the server
-    warm_up: Callable[[Turn], object] = lambda turn: None
+    warm_up: Callable[[Turn], object] | None = None
     rounds: int = 1 << 30  # at most
     samples: int = 1  # per turn
 
@@ -188,10 +188,12 @@ class Question:
                     run.samples[before:] = here
 
         for server in servers:
-            with turn(server, 0, "warming up") as now:
-                if place.needs not in server.adapter.serves:
-                    raise VerificationError(server.adapter.why_not)
-                place.warm_up(now)
+            if place.needs not in server.adapter.serves:
+                failed.add(server.name)
+                run.skipped[f"{server.name}: {place.name}"] = server.adapter.why_not
+            elif place.warm_up:
+                with turn(server, 0, "warming up") as now:
+                    place.warm_up(now)
         for number in range(rounds):
             first = number % (len(servers) or 1)
             for server in (*servers[first:], *servers[:first]):
