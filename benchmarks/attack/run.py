@@ -188,6 +188,7 @@ def faults(
 
 def run_attack(pipe: "Connection[Sample, None]", scenario: Scenario, scale: Scale) -> None:
     """Run one scenario against a server of its own, and send the sample."""
-    options, files = scenario.options(scale), scenario.open_file_limit
-    with run_server(PEERS["reactor +log"], options=options, open_files=files) as server:
+    logging = PEERS["reactor +log"]
+    adapter = replace(logging, argv=["env", *scenario.variables(scale), *logging.argv])
+    with run_server(adapter, open_files=scenario.open_file_limit) as server:
         pipe.send(AttackRun(scenario, scale, server).run())

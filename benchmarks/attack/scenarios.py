@@ -84,7 +84,7 @@ class Scenario:
     what: str
     attackers: int  # at full scale
     expected_events: Mapping[str, float]  # before the attack may end: their number per attacker
-    timeout_options: Sequence[str] = ()  # options set to the timeout of the scale
+    timeouts: Sequence[str] = ()  # of the server, set to the timeout of the scale
     interval: float = 1.0  # seconds between two actions of an attacker
     holds_still: bool = False  # whether attackers are inactive until the server's timeouts
     honest: int = 1 << 20  # maximum of honest clients
@@ -99,10 +99,10 @@ class Scenario:
         """Return the number of attackers."""
         return max(self.min_attackers, round(self.attackers * scale.share))
 
-    def options(self, scale: Scale) -> list[str]:
-        """Return the options of the server."""
-        timeouts = [word for option in self.timeout_options for word in (option, f"{scale.timeout:g}")]
-        return [*timeouts, "--max-connections", str(self.limit(scale))] if self.max_connections else timeouts
+    def variables(self, scale: Scale) -> list[str]:
+        """Return the environment variables of the server, as NAME=VALUE."""
+        limit = [f"REACTOR_MAX_CONNECTIONS={self.limit(scale)}"] if self.max_connections else []
+        return [*limit, *(f"REACTOR_{name}_TIMEOUT={scale.timeout:g}" for name in self.timeouts)]
 
     def limit(self, scale: Scale) -> int:
         """Return the server's connection limit."""

@@ -44,18 +44,13 @@ class Tally:
     transferred: int = 0  # bytes received, including heads
     latency: Histogram = field(default_factory=Histogram)
 
-    def answered(self, seconds: float, failure: str) -> None:
-        """Count a response; ``failure`` is empty if it is correct."""
-        self.answers += 1
+    def count(self, seconds: float, failure: str = "", answered: bool = True) -> None:
+        """Count a request, with its response time or the time waited for a response."""
+        self.answers += answered
         if failure:
             self.failures[failure] += 1
         else:
             self.requests += 1
-        self.latency.add(seconds)
-
-    def lost(self, seconds: float, failure: str) -> None:
-        """Count a request without a response, with the time waited for it."""
-        self.failures[failure] += 1
         self.latency.add(seconds)
 
 
@@ -269,7 +264,7 @@ class Requester(Client):
         try:
             while self.pending and (failure := self._responses.next_response(self.pending[0][1])) is not None:
                 group.pending -= 1
-                group.tally.answered(group.clock() - self.pending.popleft()[0], failure)
+                group.tally.count(group.clock() - self.pending.popleft()[0], failure)
                 self.was_answered = True
                 if self._responses.head.closes:
                     self.on_disconnect("closed")
@@ -285,7 +280,7 @@ class Requester(Client):
         if how == "refused":
             group.tally.failures[how] += 1
         for due, _ in self.pending:
-            group.tally.lost(now - due, how)
+            group.tally.count(now - due, how, answered=False)
         group.pending -= len(self.pending)
         self.losses += 1
         self.pending.clear()

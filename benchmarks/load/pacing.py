@@ -70,7 +70,7 @@ class OpenLoop(EventHandler):
         self.end()
         now = self._group.clock()
         while self.sent < self.total:
-            self._group.tally.lost(max(0.0, now - self.due(self.sent)), "timeout")
+            self._group.tally.count(max(0.0, now - self.due(self.sent)), "timeout", answered=False)
             self.sent += 1
 
     # Called by the requesters and by the reactor.

@@ -35,7 +35,7 @@ end
 
 function done(summary, latency)
    print("Result of the script:")
-   print("cpu", os.clock())
+   print("cpu", string.format("%d", os.clock() * 1e6))
    for name, count in pairs(summary.errors) do print(name, count) end
    for _, name in ipairs({"duration", "requests", "bytes"}) do
       print(name, string.format("%d", summary[name]))

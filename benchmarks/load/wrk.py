@@ -32,7 +32,7 @@ from benchmarks.servers.workloads import DIGITS, LARGE, NUMBER, Workload, fresh_
 TIMEOUT = 30  # seconds, after which a request counts as an error
 FAILURES = ("connect", "read", "write", "status", "timeout")  # what wrk counts
 
-Counts = dict[str, float]  # by name; the duration is in microseconds, "cpu" in seconds
+Counts = dict[str, int]  # by name; times are in microseconds
 Times = list[tuple[int, int]]  # microseconds, and how many responses took as long
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
@@ -57,7 +57,7 @@ def measure(
     counts, times = run(server, workload, connections, seconds)
     used = server.cpu() - used
     took, requests = counts["duration"] / 1e6, answered(workload, counts)
-    failures = {name: int(counts[name]) for name in FAILURES if counts[name]}
+    failures = {name: counts[name] for name in FAILURES if counts[name]}
     if not (requests or failures):
         failures = {"timeout": connections}
     return Sample(
@@ -69,13 +69,13 @@ def measure(
         errors=sum(failures.values()),
         failures=failures,
         seconds=took,
-        transferred=requests * workload.size if workload.method == "POST" else int(counts["bytes"]),
+        transferred=requests * workload.size if workload.method == "POST" else counts["bytes"],
         latency=histogram(counts, times, connections),
         server_cpu=used / took,
-        client_cpu=counts["cpu"] / took,
+        client_cpu=counts["cpu"] / counts["duration"],
         resident=server.resident(),
         asked=connections,
-        established=max(0, connections - int(counts["connect"])),  # wrk only reports failed connections
+        established=max(0, connections - counts["connect"]),  # wrk only reports failed connections
         client="wrk",
     )
 
@@ -86,8 +86,8 @@ def answered(workload: Workload, counts: Counts) -> int:
     So few large files are complete at the end of a round that incomplete ones would matter.
     """
     if workload.size >= LARGE and workload.method == "GET":
-        return int(counts["bytes"]) // workload.size if not counts["status"] else 0
-    return int(counts["requests"] - counts["status"] - counts["timeout"])
+        return counts["bytes"] // workload.size if not counts["status"] else 0
+    return counts["requests"] - counts["status"] - counts["timeout"]
 
 
 def run(server: RunningServer, workload: Workload, connections: int, seconds: float) -> tuple[Counts, Times]:
@@ -144,7 +144,7 @@ def read_result(text: str) -> tuple[Counts, Times]:
         if name == "latency":
             times.append((int(value), int(more[0])))
         else:
-            counts[name] = float(value)
+            counts[name] = int(value)
     if not counts["duration"]:
         raise ValueError("duration is 0")
     return counts, times
@@ -152,9 +152,9 @@ def read_result(text: str) -> tuple[Counts, Times]:
 
 def histogram(counts: Counts, times: Times, connections: int) -> Histogram:
     """Return the measured times, without wrk's correction."""
-    per_connection = int(counts["requests"]) // connections
+    per_connection = counts["requests"] // connections
     if per_connection:  # otherwise wrk adds none
-        times = uncorrected(times, int(counts["duration"]) // per_connection)
+        times = uncorrected(times, counts["duration"] // per_connection)
     measured = Histogram()
     for microseconds, count in times:
         measured.add(microseconds / 1e6, count)

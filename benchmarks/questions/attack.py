@@ -10,7 +10,7 @@ at their earlier values. If one is missed, the exit code is 1. Timeouts that wou
 
 from benchmarks.attack.run import run_attack
 from benchmarks.attack.scenarios import FULL, QUICK, SCENARIOS
-from benchmarks.load.process import LoadError, load_process
+from benchmarks.load.process import load_process
 from benchmarks.results.samples import Run
 from benchmarks.runner.rounds import Config, ShowProgress
 from benchmarks.servers.process import raise_open_file_limit
@@ -28,14 +28,12 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
     for scenario in SCENARIOS:
         if not config.wants_workload(scenario.name):
             continue
+        if scenario.count(scale) * ROOM > files:
+            run.skipped[f"attack: {scenario.name}"] = f"open-file limit too low: {files:,} (ulimit -n)"
+            continue
         show_progress(f"{scenario.name}: {scenario.count(scale):,} x {scenario.what}")
-        try:
-            if scenario.count(scale) * ROOM > files:
-                raise LoadError(f"open-file limit too low: {files:,} (ulimit -n)")
-            with load_process(run_attack, scenario, scale) as (_, receive):
-                run.samples.append(receive(TIMEOUT))
-        except LoadError as error:
-            run.skipped[f"attack: {scenario.name}"] = str(error)
+        with load_process(run_attack, scenario, scale) as (_, receive):
+            run.samples.append(receive(TIMEOUT))
 
 
 def estimate(config: Config) -> float:

@@ -15,7 +15,7 @@ Band = Sequence[tuple[float, float, float]]  # x, lowest, highest
 # Of a line chart, in SVG units; the names of the lines are right of it.
 WIDTH, HEIGHT = 440, 280
 LEFT, TOP, BOTTOM = 56, 26, 238
-CHARACTER, LONGEST = 7.4, 18  # width of a character, and number of characters of a name
+CHARACTER, LONGEST = 8.2, 18  # width of a character, and number of characters of a name
 GAP = 14  # between two names
 DOTS = 12  # lines with at most this many points get dots
 
@@ -31,8 +31,8 @@ class Track(NamedTuple):
 
 def tracks(heads: Sequence[object], rows: Sequence[Track], scale: Scale, kind: str = "") -> Markup:
     """Draw rows of marks on one scale; ``heads`` are those of the cells."""
-    axis = [tag("span", words, style=_at(scale, value, value)) for value, words in scale.ticks]
-    grid = [tag("i", class_="grid", style=_at(scale, value, value)) for value, _ in scale.ticks]
+    axis = [tag("span", words, style=f"left:{scale.place(at) * 100:.1f}%") for at, words in scale.ticks]
+    grid = [_mark(scale, "grid", at, at) for at, _ in scale.ticks]
     head = tag(
         "tr", tag("th"), tag("th", tag("div", *axis, class_="axis")), *(tag("th", each) for each in heads)
     )
@@ -50,13 +50,10 @@ def tracks(heads: Sequence[object], rows: Sequence[Track], scale: Scale, kind: s
 
 
 def _mark(scale: Scale, kind: str, low: float, high: float) -> Markup:
-    known = math.isfinite(low) and math.isfinite(high)
-    return tag("i", class_=kind, style=_at(scale, low, high)) if known else NOTHING
-
-
-def _at(scale: Scale, low: float, high: float) -> str:
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return NOTHING
     begin, end = sorted((scale.place(low) * 100, scale.place(high) * 100))
-    return f"left:{begin:.1f}%;width:{end - begin:.1f}%"
+    return tag("i", class_=kind, style=f"left:{begin:.1f}%;width:{end - begin:.1f}%")
 
 
 def lines(

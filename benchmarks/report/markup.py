@@ -23,11 +23,6 @@ class Markup(str):
 NOTHING = Markup("")
 
 
-def escape(text: object) -> Markup:
-    """Return text escaped for HTML, and Markup unchanged."""
-    return text if isinstance(text, Markup) else Markup(html.escape(str(text)))
-
-
 def tag(name: str, /, *children: object, **attributes: object) -> Markup:
     """Return an element; attributes that are None are omitted, and ``font_size`` becomes font-size.
 
@@ -37,7 +32,7 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
     '<b class="&quot;">&lt;i&gt;</b>'
     """
     words = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(_short(value)))}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -47,8 +42,8 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
 
 
 def join(*children: object) -> Markup:
-    """Concatenate elements."""
-    return Markup("".join(map(escape, children)))
+    """Concatenate elements; escape everything except Markup."""
+    return Markup("".join(each if isinstance(each, Markup) else html.escape(str(each)) for each in children))
 
 
 def _short(value: object) -> object:

@@ -11,21 +11,10 @@ from benchmarks.report.scales import Scale, linear, log, ordinal, tail
 from benchmarks.results.checks import PASS, WARN, shortened
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import OURS, Row, grouped, rows
-from benchmarks.results.tables import Table, failures, tables
+from benchmarks.results.tables import SHOWN, Table, failures, tables
 from benchmarks.results.targets import P99
 from benchmarks.results.units import BY, MIB, byte_size, number, seconds, share
 
-NOTES = {
-    "hot": "GET /echo/abc with wrk's short request head",
-    "browser": "the same with a browser's eight header fields",
-    "varied": "a browser's head, with a new path and X-Request-Id in each request",
-    "pipelined": "16 pipelined requests per connection",
-    "new connection": "one request per connection",
-    "gzip same": "1,000 bytes, the same text in each request",
-    "watched": "GET /echo/abc: explained (--explain), traced (--trace), inspected (--inspect)",
-    "gzip different": "1,000 bytes, a new text in each request",
-    "file 100 MiB": "eight connections",
-}
 OPEN = "open loop: a fixed rate, each request timed from when it was due"
 CLOSED = "closed loop: each connection sends its next request after the response"
 CURVE = [1 - 10 ** (-step / 12) for step in range(4, 49)]  # shares from about 54 % to 99.99 %
@@ -61,7 +50,9 @@ def bars(_title: str, some: Sequence[Row], _everything: Sequence[Row]) -> Markup
 def curves(title: str, some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
     """Draw latency by percentile, up to the highest share with requests beyond it."""
     series = {
-        row.peer: [(each, row.percentile(each)) for each in CURVE if row.latency.count * (1 - each) >= 1]
+        row.peer: [
+            (each, row.latency.percentile(each)) for each in CURVE if row.latency.count * (1 - each) >= 1
+        ]
         for row in some
     }
     points = [point for line in series.values() for point in line]
@@ -73,13 +64,15 @@ def spans(label: Callable[[Row], str], *bounds: float) -> Draw:
     """Return a function that draws p50, p99 and p99.9 of each row, and bounds in seconds."""
 
     def track(row: Row) -> Track:
-        points: list[Mark] = [(kind, row.percentile(at), row.percentile(at)) for kind, at in SPAN.items()]
+        points: list[Mark] = [
+            (kind, row.latency.percentile(at), row.latency.percentile(at)) for kind, at in SPAN.items()
+        ]
         limits: list[Mark] = [("bound", each, each) for each in bounds]
         reach = "reach", points[0][1], points[-1][1]
         return Track(label(row), peer_class(row.peer), [*limits, reach, *points], [seconds(points[1][1])])
 
     def draw(_title: str, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
-        times = [row.percentile(at) for row in everything for at in SPAN.values()]
+        times = [row.latency.percentile(at) for row in everything for at in SPAN.values()]
         key = [tag("span", tag("i", class_=kind), f"p{at * 100:g}") for kind, at in SPAN.items()]
         chart = tracks(("p99",), [*map(track, some)], log([*bounds, *times], seconds))
         return join(tag("p", *key, class_="key"), chart)
@@ -91,8 +84,8 @@ def spans(label: Callable[[Row], str], *bounds: float) -> Draw:
 _MEMORY = partial(linear, label=byte_size, unit=MIB)
 MEASURES: dict[str, tuple[str, Callable[[Row], float], Callable[[list[float]], Scale]]] = {
     "Throughput": ("requests/s", lambda row: row.rate.median, partial(linear, label=number)),
-    "Median latency": ("p50", lambda row: row.percentile(0.5), partial(log, label=seconds)),
-    "p99": ("p99", lambda row: row.percentile(0.99), partial(log, label=seconds)),
+    "Median latency": ("p50", lambda row: row.latency.percentile(0.5), partial(log, label=seconds)),
+    "p99": ("p99", lambda row: row.latency.percentile(0.99), partial(log, label=seconds)),
     "Memory": (
         "resident",
         lambda row: row.median(lambda each: each.resident),
@@ -101,7 +94,7 @@ MEASURES: dict[str, tuple[str, Callable[[Row], float], Callable[[list[float]], S
 }
 
 
-def along(axis: str, measure: str) -> Charts:
+def along(measure: str, axis: str) -> Charts:
     """Return a chart of a measure against the question's axis; throughput has a band: reactor's range."""
     words, value, scale = MEASURES[measure]
 
@@ -124,39 +117,31 @@ def workload(row: Row) -> str:
     return row.cell.workload
 
 
-RATES = Charts("{}", workload, bars)
-FULL_LOAD = Charts("Latency at full load", lambda row: "hot" * (workload(row) == "hot"), curves, CLOSED)
-LOADS = Charts("At {} of capacity", lambda row: share(row.cell.x or 0), curves, OPEN)
-ATTACKS = Charts(
-    "Honest clients during each attack",
-    *(lambda _: "attack", spans(workload, P99), f"the dashed line is {seconds(P99)}, the target for p99"),
-)
-SECTIONS: dict[str, tuple[str, Sequence[Charts]]] = {  # title and charts of each question, in order
-    "throughput": ("Throughput", [RATES, FULL_LOAD]),
-    "latency": ("Latency by percentile", [LOADS]),
-    "concurrency": (
-        "From 1 to 10,000 connections",
-        [along("connections", each) for each in ("Throughput", "Median latency", "p99")],
+CHARTS = {
+    "rates": Charts("{}", workload, bars),
+    "latency at full load": Charts(
+        "Latency at full load", lambda row: "hot" * (workload(row) == "hot"), curves, CLOSED
     ),
-    "idle": ("Idle connections", [along("idle connections", each) for each in ("Memory", "p99")]),
-    "fairness": ("Fairness", [Charts("Small requests {}", workload, spans(lambda row: row.peer))]),
-    "files": ("Files", [RATES]),
-    "compression": ("Compression", [RATES]),
-    "watching": ("Cost of observing", [RATES]),
-    "attack": ("Under attack", [ATTACKS]),
+    "latency by load": Charts("At {} of capacity", lambda row: share(row.cell.x or 0), curves, OPEN),
+    "small requests": Charts("Small requests {}", workload, spans(lambda row: row.peer)),
+    "honest clients": Charts(
+        "Honest clients during each attack",
+        *(lambda _: "attack", spans(workload, P99), f"the dashed line is {seconds(P99)}, the target for p99"),
+    ),
 }
 
 
 def section(run: Run, question: str) -> Markup:
     """Return the section of a question."""
-    title, kinds = SECTIONS[question]
+    shown = SHOWN[question]
+    kinds = [CHARTS[name] if name in CHARTS else along(*name.split(" by ")) for name in shown.charts]
     some = rows(run, question)
     groups = [(kind, *item) for kind in kinds for item in grouped(some, kind.group).items()]
-    cards = [card(kind, name, group, some) for kind, name, group in groups if name]
+    cards = [card(kind, name, shown.notes.get(name, ""), group, some) for kind, name, group in groups if name]
     failed = failures(some)
     return tag(
         "section",
-        tag("h2", title),
+        tag("h2", shown.title),
         tag("p", question_text(question), class_="lead"),
         tag("p", f"Failed requests: {shortened(failed)}", class_="beware") if failed else NOTHING,
         tag("div", *cards, class_="cards"),
@@ -165,9 +150,9 @@ def section(run: Run, question: str) -> Markup:
     )
 
 
-def card(kind: Charts, name: str, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
+def card(kind: Charts, name: str, note: str, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
     """Return a chart with its title and note."""
-    title, note = kind.title.format(name), kind.note or NOTES.get(name)
+    title, note = kind.title.format(name), kind.note or note
     words = tag("figcaption", tag("h3", title), tag("p", note) if note else NOTHING)
     return tag("figure", words, kind.draw(title, some, everything), class_="card")
 

@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 
 from benchmarks.results.environment import commit, machine
-from benchmarks.results.samples import Run, saved_run
+from benchmarks.results.samples import Run
 from benchmarks.results.statistics import Figure, figures
 from benchmarks.results.tables import LEFT, RIGHT, Table
 
@@ -44,13 +44,6 @@ def table(before: Mapping[str, Figure], after: Mapping[str, Figure]) -> Table:
     return Table("", HEADS, SIDES, lines)
 
 
-def heading(name: str, run: Run) -> str:
-    """Return a line with date, commit and machine of a run."""
-    known = run.environment
-    parts = (str(known.get("started", "")), commit(known), machine(known))
-    return f"{name}  {'; '.join(each for each in parts if each)}"
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the comparison."""
     parser = argparse.ArgumentParser(
@@ -58,13 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("before", type=saved_run, metavar="A.json")
-    parser.add_argument("after", type=saved_run, metavar="B.json")
+    parser.add_argument("before", type=Run.load, metavar="A.json")
+    parser.add_argument("after", type=Run.load, metavar="B.json")
     words = "show only figures whose name contains WORD"
     parser.add_argument("--only", default="", metavar="WORD", help=words)
     options = parser.parse_args(arguments)
     before, after = options.before, options.after
-    print(heading("A", before), heading("B", after), sep="\n")
+    for name, run in (("A", before), ("B", after)):
+        known = run.environment
+        parts = (str(known.get("started", "")), commit(known), machine(known))
+        print(f"{name}  {'; '.join(filter(None, parts))}")
     if machine(before.environment) != machine(after.environment):
         print("warning: different machine or Python version: compare ratios only")
     wanted = {name: each for name, each in figures(before).items() if options.only in name}

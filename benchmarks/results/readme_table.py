@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.results.checks import WARN, Check, check, summary
 from benchmarks.results.environment import commit, date, machine
-from benchmarks.results.samples import Run, saved_run
+from benchmarks.results.samples import Run
 from benchmarks.results.statistics import Figure, figures
 from benchmarks.results.tables import escaped, targets_table
 from benchmarks.results.targets import evaluate, score
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", type=saved_run, metavar="RUN.json")
+    parser.add_argument("run", type=Run.load, metavar="RUN.json")
     words = "replace the figures between the markers in FILE"
     parser.add_argument("--write", type=Path, metavar="FILE", help=words)
     options = parser.parse_args(arguments)

@@ -85,25 +85,17 @@ class Run:
         partial.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> "Run":
-        """Read a run; raise ValueError for an invalid results file."""
+    def load(cls, path: str | Path) -> "Run":
+        """Read a run; raise argparse.ArgumentTypeError for an invalid results file."""
         try:
-            return from_json(json.loads(path.read_text()))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            reason = f"missing {error}" if isinstance(error, KeyError) else str(error)
-            raise ValueError(
-                f"invalid results file: {path}: {reason} (expected: written by --json)"
-            ) from None
-
-
-def saved_run(path: str) -> Run:
-    """Read the run that a command line names; raise argparse.ArgumentTypeError if that fails."""
-    try:
-        return Run.load(Path(path))
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"cannot read results file: {path}: {error.strerror}") from None
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+            return from_json(json.loads(Path(path).read_text()))
+        except OSError as error:
+            reason = f"cannot read results file: {path}: {error.strerror}"
+        except KeyError as error:
+            reason = f"invalid results file: {path}: missing {error} (expected: written by --json)"
+        except (ValueError, TypeError, AttributeError) as error:
+            reason = f"invalid results file: {path}: {error} (expected: written by --json)"
+        raise argparse.ArgumentTypeError(reason)
 
 
 def errors_text(samples: Iterable[Sample]) -> str:

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Run, Sample
-from benchmarks.results.units import BYTES, FORMATS, RATE, RATIO, SECONDS, slug
+from benchmarks.results.units import BYTES, COUNT, FORMATS, RATE, RATIO, SECONDS, slug
 from benchmarks.servers.peers import WAYS_TO_WATCH
 
 OURS, LOGGING, FLOOR = "reactor", "reactor +log", "bare loop"
@@ -152,10 +152,6 @@ class Row:
             everything.merge(each.latency)
         return everything
 
-    def percentile(self, share: float) -> float:
-        """Return a percentile of the response times, in seconds."""
-        return self.latency.percentile(share)
-
     def median(self, value: Value) -> float:
         """Return the median of a value of the samples; NaN if unknown."""
         figure = Figure.of(map(value, self.samples))
@@ -202,11 +198,11 @@ def _versus(ours: Attributes, theirs: Attributes, combine: Combine = RATES, unit
 def _worst(value: Value, unit: str = RATIO) -> Special:
     """Return a function that returns the greatest value of all attacks."""
 
-    def special(run: Run) -> Figure | None:
-        figure = Figure.of(map(value, run.select(question="attack")), unit)
-        return figure and Figure(figure.high, figure.high, figure.high, 1, unit)
+    def greatest(run: Run) -> Figure | None:
+        known = filter(math.isfinite, map(value, run.select(question="attack")))
+        return Figure.of([max(known, default=math.nan)], unit)
 
-    return special
+    return greatest
 
 
 def observed(name: str) -> Value:
@@ -239,11 +235,11 @@ SPECIAL: dict[str, tuple[str, Special]] = {  # description, function
         "p99 of honest clients, in seconds: the worst of all attacks, as below",
         _worst(lambda each: each.latency.percentile(0.99), SECONDS),
     ),
-    "attack.errors": ("errors of honest clients, and faults", _worst(lambda each: each.errors)),
+    "attack.errors": ("errors of honest clients, and faults", _worst(lambda each: each.errors, COUNT)),
     "attack.CPU-idle": ("cores used while attacked but otherwise idle", _worst(observed("CPU idle"))),
     "attack.CPU-after": ("cores used after an attack", _worst(observed("CPU after"))),
     "attack.memory-kept": ("resident bytes after - before", _worst(observed("memory kept"), BYTES)),
-    "attack.descriptors-kept": ("descriptors after - before", _worst(observed("descriptors kept"))),
+    "attack.descriptors-kept": ("descriptors after - before", _worst(observed("descriptors kept"), COUNT)),
 }
 
 

@@ -4,15 +4,19 @@ A Table contains formatted cells; it is rendered as text, as Markdown, or (by th
 """
 
 import textwrap
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from benchmarks.results import units
 from benchmarks.results.checks import check
 from benchmarks.results.samples import Run, errors_text
-from benchmarks.results.statistics import COMPARISONS, Figure, Row, figures, grouped, observed, rows
+from benchmarks.results.statistics import COMPARISONS, Row, figures, grouped, observed, rows
 from benchmarks.results.targets import Verdict, evaluate, score
-from benchmarks.results.units import NOTHING, byte_size, number, seconds, share
+from benchmarks.results.units import NOTHING, byte_size, count, seconds, share
 
 LEFT, RIGHT = "left", "right"
 WIDTH, NARROWEST = 104, 14  # characters: width of a table, and minimum width of its last column
@@ -68,11 +72,7 @@ def escaped(word: str) -> str:
 
 
 def _latency(at: float) -> Cells:
-    return RIGHT, lambda row: seconds(row.percentile(at)) if row.latency.count else NOTHING
-
-
-def _range(figure: Figure | None) -> str:
-    return f"{figure.range}{', a tie' if figure.tie else ''}" if figure else NOTHING
+    return RIGHT, lambda row: seconds(row.latency.percentile(at)) if row.latency.count else NOTHING
 
 
 def _observed(name: str, words: Callable[[float], str]) -> Cells:
@@ -80,16 +80,19 @@ def _observed(name: str, words: Callable[[float], str]) -> Cells:
 
 
 OBSERVED = {"p99 before": seconds, "CPU idle": share, "CPU after": share, "memory kept": byte_size}
-OBSERVED |= {"descriptors": number, "descriptors kept": number}
+OBSERVED |= {"descriptors": count, "descriptors kept": count}
 COLUMNS: dict[str, Cells] = {
     "of capacity": (RIGHT, lambda row: share(row.cell.x or 0)),
-    "connections": (RIGHT, lambda row: f"{row.cell.x or 0:,.0f}"),
-    "idle": (RIGHT, lambda row: f"{row.cell.x or 0:,.0f}"),
+    "connections": (RIGHT, lambda row: count(row.cell.x or 0)),
+    "idle": (RIGHT, lambda row: count(row.cell.x or 0)),
     "situation": (LEFT, lambda row: row.cell.workload),
     "peer": (LEFT, lambda row: row.peer),
     "requests/s": (RIGHT, lambda row: str(row.rate)),
     "reactor/peer": (RIGHT, lambda row: str(row.against or NOTHING)),
-    "range of rounds": (LEFT, lambda row: _range(row.against)),
+    "range of rounds": (
+        LEFT,
+        lambda row: f"{row.against.range}{', a tie' * row.against.tie}" if row.against else NOTHING,
+    ),
     "p50": _latency(0.5),
     "p99": _latency(0.99),
     "p99.9": _latency(0.999),
@@ -100,18 +103,20 @@ COLUMNS: dict[str, Cells] = {
     **{name: _observed(name, words) for name, words in OBSERVED.items()},
     "per idle": (RIGHT, lambda row: str(row.bytes_per_idle or NOTHING)),
 }
-_TIMES, _CPU = ("p50", "p99", "p99.9"), ("CPU", "client CPU")
-COMPARISON = ("peer", "requests/s", "reactor/peer", "range of rounds", *_TIMES, *_CPU)
-HEADS: dict[str, Sequence[Sequence[str]]] = {  # of each table
-    "concurrency": [("connections", "peer", "requests/s", "reactor/peer", *_TIMES, *_CPU, "memory")],
-    "latency": [("of capacity", "peer", "requests/s", *_TIMES, "longest", *_CPU)],
-    "idle": [("idle", "peer", "requests/s", *_TIMES, "memory", "per idle", *_CPU)],
-    "fairness": [("situation", "peer", *_TIMES, "longest", *_CPU)],
-    "attack": [
-        ("situation", "p99 before", *_TIMES, "longest"),
-        ("situation", "CPU", *(name for name in OBSERVED if name != "p99 before"), "memory"),
-    ],
-}
+
+
+class Shown(NamedTuple):
+    """How a question is shown; see questions.toml."""
+
+    title: str
+    columns: Sequence[Sequence[str]]
+    charts: Sequence[str]
+    headlines: Sequence[tuple[str, str, str]]
+    notes: Mapping[str, str] = MappingProxyType({})
+
+
+_TEXT = Path(__file__).with_name("questions.toml").read_text("utf-8")
+SHOWN = {question: Shown(**shown) for question, shown in tomllib.loads(_TEXT).items()}
 
 
 def tables(run: Run, question: str) -> list[Table]:
@@ -123,7 +128,7 @@ def tables(run: Run, question: str) -> list[Table]:
     found = []
     for name, some in grouped(rows(run, question), title).items():
         failed = failures(some)
-        for heads in HEADS.get(question, [COMPARISON]):
+        for heads in SHOWN[question].columns:
             sides = [COLUMNS[head][0] for head in heads]
             lines = [[COLUMNS[head][1](row) for head in heads] for row in some]
             found.append(Table(name, heads, sides, lines))

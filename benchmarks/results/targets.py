@@ -4,33 +4,34 @@ A target is a bound for the median of a figure of ``benchmarks.results.statistic
 is neither met nor missed, but counted as not measured.
 """
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.results.statistics import Figure
-from benchmarks.results.units import BY, BYTES, FORMATS, KIB, MIB, RATIO, SECONDS, share
+from benchmarks.results.units import FORMATS, RATIO, share
 
 PASS, MISSED = "PASS", "MISSED"
 
 
-@dataclass(frozen=True)
-class Target:
-    """The minimum of a figure, or its maximum (``at_most``)."""
+class Target(NamedTuple):
+    """A line of targets.toml: the minimum of a figure, or its maximum."""
 
     workload: str
     figure: str
-    words: str
+    limit: str  # "at least" or "at most"
     bound: float
+    words: str
     unit: str = RATIO
-    at_most: bool = False
 
     def __str__(self) -> str:
-        limit = "at most" if self.at_most else "at least"
-        return f"{limit} {FORMATS[self.unit](self.bound)} {self.words}"
+        return f"{self.limit} {FORMATS[self.unit](self.bound)} {self.words}"
 
     def reached(self, value: float) -> float:
         """Return a value relative to the bound: 1.0 just meets it, more is better."""
-        if not self.at_most:
+        if self.limit == "at least":
             return value / self.bound
         return self.bound / value if value > self.bound / 1000 else 1000.0  # 0 or less meets any maximum
 
@@ -71,41 +72,11 @@ class Verdict:
         return f"{MISSED} by {share(missed_by) if missed_by >= 0.005 else 'less than 1 %'}{within}"
 
 
-def _ratios(workload: str, cell: str, **bounds: float) -> tuple[Target, ...]:
-    """Return the targets of a workload: minimum ratios to peers."""
-    named = {"floor": "the floor"}
-    return tuple(
-        Target(workload, f"{cell}.{peer}", f"{BY} {named.get(peer, peer)}", bound)
-        for peer, bound in bounds.items()
-    )
-
-
-ATTACKED, P99 = "under attack", 0.1  # seconds, of honest clients; the figures are those of the worst attack
-TARGETS: tuple[Target, ...] = (
-    *_ratios("hot", "hot", floor=0.70, bjoern=1.0, uvicorn=3.0, granian=2.0),
-    *_ratios("browser", "browser", floor=0.70, bjoern=1.0),
-    *_ratios("varied", "varied", floor=0.55, uvicorn=2.0),
-    *_ratios("pipelined, 16 deep", "pipelined", nginx=2.0, uvicorn=10.0),
-    *_ratios("new connection", "new-connection", nginx=0.7, uvicorn=1.5),
-    *_ratios("gzip, the same text", "gzip-same", uvicorn=2.0, bjoern=2.0, granian=1.2),
-    *_ratios("gzip, different texts", "gzip-different", uvicorn=2.0, bjoern=2.0, granian=1.2),
-    *_ratios("file of 4 KiB", "file-4-KiB", nginx=0.7, uvicorn=10.0),
-    *_ratios("file of 64 KiB", "file-64-KiB", nginx=0.9),
-    *_ratios("file of 1 MiB", "file-1-MiB", nginx=0.9),
-    *_ratios("file of 100 MiB", "file-100-MiB", nginx=0.9),
-    *_ratios("upload of 4 KiB", "upload-4-KiB", uvicorn=2.0, granian=1.0),
-    *_ratios("upload of 1 MiB", "upload-1-MiB", uvicorn=2.0, granian=1.0),
-    Target("10,000 idle connections", "idle.rate", f"{BY} without them", 0.9),
-    Target("10,000 idle connections", "idle.bytes", "each", 1.5 * KIB, BYTES, at_most=True),
-    Target("access log on", "log.rate", f"{BY} without it", 0.8),
-    Target("hot, p99", "hot.p99.nginx", f"{BY} nginx's p99", 2.0, at_most=True),
-    Target(ATTACKED, "attack.errors", "errors", 0, at_most=True),
-    Target(ATTACKED, "attack.p99", "p99", P99, SECONDS, at_most=True),
-    Target(ATTACKED, "attack.CPU-idle", "of a core at rest", 0.05, at_most=True),
-    Target(ATTACKED, "attack.CPU-after", "of a core afterwards", 0.05, at_most=True),
-    Target(ATTACKED, "attack.memory-kept", "more afterwards", 16 * MIB, BYTES, at_most=True),
-    Target(ATTACKED, "attack.descriptors-kept", "more descriptors", 0, at_most=True),
-)
+TARGETS = [
+    Target(*each) for each in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))["targets"]
+]
+ATTACKED = "under attack"  # the workload of the targets for attacks
+P99 = next(each.bound for each in TARGETS if each.figure == "attack.p99")  # of honest clients, in seconds
 
 
 def evaluate(figures: Mapping[str, Figure]) -> list[Verdict]:

@@ -7,13 +7,18 @@ from collections.abc import Callable
 NOTHING, UNKNOWN = "-", "unknown"
 BY = "\N{MULTIPLICATION SIGN}"  # after a ratio
 
-RATIO, RATE, SECONDS, BYTES = "ratio", "requests/s", "seconds", "bytes"
+RATIO, RATE, SECONDS, BYTES, COUNT = "ratio", "requests/s", "seconds", "bytes", "count"
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 
+def count(value: float) -> str:
+    """Format a number of things."""
+    return UNKNOWN if math.isnan(value) else f"{value:,.0f}"
+
+
 def number(value: float) -> str:
-    """Format a ratio, a rate or a count.
+    """Format a ratio or a rate.
 
     >>> number(0.7149), number(3.456), number(12.34), number(21345.6), number(0.0123), number(math.nan)
     ('0.71', '3.46', '12.3', '21,346', '0.012', 'unknown')
@@ -76,7 +81,8 @@ def duration(value: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-FORMATS: dict[str, Callable[[float], str]] = {RATIO: number, RATE: number, SECONDS: seconds, BYTES: byte_size}
+FORMATS: dict[str, Callable[[float], str]] = {RATIO: number, RATE: number, COUNT: count}
+FORMATS |= {SECONDS: seconds, BYTES: byte_size}
 
 
 def slug(name: str) -> str:

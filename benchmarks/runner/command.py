@@ -21,7 +21,7 @@ from benchmarks.attack.scenarios import SCENARIOS
 from benchmarks.questions import QUESTIONS, question_module
 from benchmarks.results.assertions import SITUATIONS, Assertion, figures_help, parse_assertion
 from benchmarks.results.environment import environment
-from benchmarks.results.samples import Run, saved_run
+from benchmarks.results.samples import Run
 from benchmarks.results.statistics import figures
 from benchmarks.results.tables import closing_tables, figures_table, tables
 from benchmarks.results.targets import ATTACKED, MISSED, evaluate
@@ -99,7 +99,7 @@ python -m benchmarks show RUN.json --html report.html --assert 'hot.floor>=0.70'
 def show_saved(arguments: Sequence[str] | None = None) -> int:
     """Show a saved run; return 1 when an assertion does not hold."""
     parser = _parser("python -m benchmarks show", SHOW)
-    parser.add_argument("run", type=saved_run, metavar="RUN.json")
+    parser.add_argument("run", type=Run.load, metavar="RUN.json")
     parser.add_argument("--figures", action="store_true", help="print only the list of all figures, by name")
     add_output_options(parser.add_argument)
     options = parser.parse_args(arguments)

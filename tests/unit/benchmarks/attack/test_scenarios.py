@@ -4,6 +4,7 @@ Nothing is measured, and each phase ends as soon as its condition holds. For fig
 ``python -m benchmarks attack``.
 """
 
+import socket
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,9 +18,10 @@ import pytest
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.attack import run
-from benchmarks.attack.attackers import Plan
-from benchmarks.attack.run import faults
+from benchmarks.attack.attackers import Attacker, Plan, Siege
+from benchmarks.attack.run import AttackRun, faults
 from benchmarks.attack.scenarios import SCENARIOS, Scale, Scenario
+from benchmarks.load.clients import ClientGroup
 from benchmarks.load.histogram import Histogram
 from benchmarks.questions import attack
 from benchmarks.results.samples import Run, Sample
@@ -75,6 +77,18 @@ def test_what_goes_wrong_is_an_error_of_the_scenario(
     assert sample.errors == sum(sample.failures.values())
 
 
+def test_a_lost_connection_of_an_honest_client_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave = AttackRun._leave
+
+    def lose(attack_run: AttackRun, descriptors: int) -> None:
+        attack_run.honest.requesters[0].on_disconnect("reset")
+        leave(attack_run, descriptors)
+
+    monkeypatch.setattr(AttackRun, "_leave", lose)
+    sample = run_attack(BY_NAME["idle"], TINY)
+    assert (sample.failures, sample.established) == ({"connection lost": 1}, 3)
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
@@ -93,6 +107,20 @@ def test_faults_are_counted_by_kind(change: dict[str, Any], fault: dict[str, int
         (tmp_path / name).touch()
     server: Any = SimpleNamespace(directory=tmp_path, end=lambda: known["code"], log=lambda: known["log"])
     assert +faults(BY_NAME["flood"], TINY, known["events"], known["held"], server) == fault
+
+
+def test_an_attacker_reconnects_after_a_refusal() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        group, siege = ClientGroup(listener.getsockname(), b""), Siege()
+        attacker = Attacker(group, siege, [Plan()], 0, 0.0)
+        attacker.connect_later(0)
+        assert group.run(lambda: siege.events["connected"] == 1, 20)
+        connection, _ = listener.accept()
+        with connection:
+            connection.send(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
+            assert group.run(lambda: siege.events["connected"] == 2, 20)
+        attacker.disconnect()
+        group.reactor.close()
 
 
 # The targets, with one wrong figure each.

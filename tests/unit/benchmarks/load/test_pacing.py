@@ -177,6 +177,17 @@ def test_what_is_due_goes_to_the_others_when_a_connection_is_lost() -> None:
         assert stage.group.tally.requests == 10
 
 
+def test_a_connection_that_was_lost_and_is_back_has_one_request_at_a_time() -> None:
+    with Stage(1) as stage:
+        pace = OpenLoop(stage.group, rate=10, total=5)
+        stage.begin(pace.on_free)
+        assert stage.respond() == 1
+        pace.on_free(stage.requesters[0])  # as after it has reconnected
+        stage.clock.now += 1
+        stage.turn()
+        assert stage.far[0].requests() == 1
+
+
 # First requests.
 
 

@@ -9,12 +9,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from math import inf
+from typing import Any, cast
 
 import pytest
 
 from benchmarks.load.clients import LoadError
-from benchmarks.load.pacing import PreciseTimer
-from benchmarks.load.round import Job, Round
+from benchmarks.load.pacing import OpenLoop, PreciseTimer
+from benchmarks.load.round import ANSWER_TIMEOUT, Job, Round
 from benchmarks.results.samples import Sample
 from tests.support.process import ROOT, ServerProcess
 
@@ -75,11 +76,20 @@ def test_an_open_loop_sends_as_many_as_it_was_told(address: tuple[str, int]) -> 
 def test_an_open_loop_ends_when_its_condition_holds(address: tuple[str, int]) -> None:
     with Round(address, replace(BRIEF, rate=1000)) as running:
         running.connect()
-        tally = running.group.tally
-        before = tally.requests
-        running.run_open_loop(0, lambda: tally.requests >= before + 50)
-        assert tally.requests >= before + 50
-        assert running.group.pending == 0
+        group, tally = running.group, running.group.tally
+        held: list[tuple[OpenLoop, float]] = []
+
+        def enough() -> bool:
+            if tally.requests >= 50:
+                held.append((cast(Any, group.pace).__self__, group.clock()))
+            return tally.requests >= 50
+
+        running.run_open_loop(0, enough)
+        assert group.pending == 0
+        pace, when = held[0]
+        assert (
+            pace.due(int(pace.total)) < when + ANSWER_TIMEOUT
+        )  # it did not send on while waiting for responses
 
 
 @pytest.mark.parametrize(
@@ -137,6 +147,7 @@ def test_idle_connections_that_were_closed_are_not_kept() -> None:
     ):
         assert running.connect() == 5
         assert running.group.run(lambda: not any(each.connected for each in running.requesters), FOR_EVER)
+        assert not any(each.connecting for each in running.requesters)
         assert running.still_served() == 0
 
 

@@ -23,7 +23,7 @@ from benchmarks.servers.workloads import WORKLOADS, Workload, numbered
 
 needs_wrk = pytest.mark.skipif(wrk.missing() is not None, reason=str(wrk.missing()))
 SECONDS = 0.2
-RESULT = """cpu 0.5
+RESULT = """cpu 500000
 duration 2000000
 requests 10
 bytes 1000
@@ -76,7 +76,7 @@ def test_times_that_were_never_corrected_are_refused() -> None:
 
 def test_a_result_is_read() -> None:
     counts, times = read_result(RESULT)
-    assert (counts["cpu"], counts["duration"], counts["timeout"]) == (0.5, 2_000_000, 5)
+    assert (counts["cpu"], counts["duration"], counts["timeout"]) == (500_000, 2_000_000, 5)
     assert times == [(100, 9), (250, 1)]
 
 
@@ -91,13 +91,13 @@ def test_few_requests_were_not_corrected() -> None:
 
 
 def test_failures_are_no_answers() -> None:
-    counts = {"requests": 100.0, "status": 3.0, "timeout": 2.0, "bytes": 0.0}
+    counts = {"requests": 100, "status": 3, "timeout": 2, "bytes": 0}
     assert answered(WORKLOADS["hot"], counts) == 95
 
 
 def test_large_files_count_by_their_octets() -> None:
     large = WORKLOADS["file 100 MiB"]
-    counts = {"requests": 1.0, "status": 0.0, "timeout": 0.0, "bytes": 3.0 * large.size + 5}
+    counts = {"requests": 1, "status": 0, "timeout": 0, "bytes": 3 * large.size + 5}
     assert answered(large, counts) == 3
     assert answered(large, {**counts, "status": 1}) == 0
 

@@ -12,8 +12,8 @@ from benchmarks.load.histogram import Histogram
 from benchmarks.report import STYLE, page
 from benchmarks.report.markup import VOID, Markup, tag
 from benchmarks.report.scales import Scale, apart, linear, log, ordinal, tail
-from benchmarks.report.sections import SECTIONS
 from benchmarks.results.samples import Peer, Run, Sample
+from benchmarks.results.tables import SHOWN
 from benchmarks.results.units import MIB, byte_size, number, seconds
 
 HOSTILE = '<script>alert("1")</script>&amp;\'/><img src=x onerror=y>'
@@ -56,7 +56,7 @@ def test_a_whole_run_is_well_formed(run: Run) -> None:
     assert len(set(ids)) == len(ids)
     assert reader.elements.count("svg") == 9
     assert reader.elements.count("figure") == 28
-    assert reader.elements.count("details") == len(SECTIONS)
+    assert reader.elements.count("details") == len(SHOWN)
     assert not {"script", "link", "img", "iframe", "object", "foreignobject"} & set(reader.elements)
 
 
@@ -106,14 +106,13 @@ def test_the_top_says_what_was_measured(run: Run) -> None:
         assert expected in words, expected
 
 
-@pytest.mark.parametrize("question", SECTIONS)
+@pytest.mark.parametrize("question", SHOWN)
 def test_a_question_that_was_not_asked_is_not_in_the_report(run: Run, question: str) -> None:
     run.samples = [each for each in run.samples if each.question == question]
     reader = Reader(page(run))
-    titles = {name: title for name, (title, _) in SECTIONS.items()}
-    assert [each for each in reader.values("id") if each in SECTIONS] == [question]
-    assert [each for each in reader.values("href") if each[1:] in SECTIONS] == [f"#{question}"]
-    assert f"Questions{titles.pop(question).lower()}Servers" in header(run)
+    assert [each for each in reader.values("id") if each in SHOWN] == [question]
+    assert [each for each in reader.values("href") if each[1:] in SHOWN] == [f"#{question}"]
+    assert f"Questions{SHOWN[question].title.lower()}Servers" in header(run)
     assert "<strong>" in page(run)
     assert ("#targets" in reader.values("href")) == ("targets met" in reader.words)
 
@@ -226,6 +225,17 @@ def test_a_run_that_was_broken_off_has_a_report(run: Run) -> None:
     text = page(run)
     Reader(text)
     assert_finite(text)
+
+
+def test_a_row_without_times_has_no_marks() -> None:
+    def marks(*times: float) -> list[str]:
+        sample = Sample("fairness", "alone", "reactor", 1, latency=Histogram(times))
+        reader = Reader(page(Run(samples=[sample])))
+        return [each for each in reader.values("class") if each in ("reach", "half", "most", "nearly-all")]
+
+    key = ["half", "most", "nearly-all"]
+    assert marks() == key
+    assert marks(0.001) == [*key, "reach", *key]
 
 
 # Colours.

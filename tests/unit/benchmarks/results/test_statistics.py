@@ -185,7 +185,8 @@ def test_the_worst_of_all_attacks_counts() -> None:
     )
     second = replace(first, workload="flood", errors=0, observed={"CPU idle": 0.2}, latency=Histogram([0.3]))
     known = figure_of(first, second)
-    assert known["attack.errors"] == Figure(2, 2, 2, 1)
+    assert known["attack.errors"] == Figure(2, 2, 2, 1, units.COUNT)
+    assert str(known["attack.errors"]) == "2"
     assert known["attack.CPU-idle"] == Figure(0.2, 0.2, 0.2, 1)
     assert known["attack.memory-kept"] == Figure(-5, -5, -5, 1, units.BYTES)
     assert known["attack.p99"].median == pytest.approx(0.3, rel=0.01)

@@ -10,9 +10,10 @@ import pytest
 from benchmarks.load.histogram import Histogram
 from benchmarks.questions import QUESTIONS
 from benchmarks.results import readme_table
+from benchmarks.results.assertions import is_figure
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import figures, rows
-from benchmarks.results.tables import LEFT, RIGHT, WIDTH, Table, closing_tables, tables
+from benchmarks.results.tables import LEFT, RIGHT, SHOWN, WIDTH, Table, closing_tables, tables
 from benchmarks.results.targets import TARGETS
 
 
@@ -56,6 +57,11 @@ def test_the_tables_of_a_whole_run_fit_a_terminal(run: Run) -> None:
 def test_a_question_that_was_not_asked_has_no_table() -> None:
     assert [tables(Run(), question) for question in QUESTIONS] == [[]] * len(QUESTIONS)
     assert closing_tables(Run()) == []
+
+
+def test_all_questions_are_described() -> None:
+    assert set(SHOWN) == set(QUESTIONS)
+    assert not [name for shown in SHOWN.values() for name, *_ in shown.headlines if not is_figure(name)]
 
 
 def test_a_peer_that_is_level_is_said_to_be(run: Run) -> None:

@@ -49,14 +49,14 @@ AT_MOST = {
     "attack.descriptors-kept": 0,
 }
 
-FLOOR = Target("hot", "hot.floor", "x the floor", 0.70)
-EACH = Target("idle", "idle.bytes", "each", 1536, BYTES, at_most=True)
-NONE = Target("attack", "attack.errors", "errors", 0, at_most=True)
+FLOOR = Target("hot", "hot.floor", "at least", 0.70, "x the floor")
+EACH = Target("idle", "idle.bytes", "at most", 1536, "each", BYTES)
+NONE = Target("attack", "attack.errors", "at most", 0, "errors")
 
 
 def test_the_targets_are_those_that_were_set() -> None:
-    assert {each.figure: each.bound for each in TARGETS if not each.at_most} == SET
-    assert {each.figure: each.bound for each in TARGETS if each.at_most} == AT_MOST
+    assert {each.figure: each.bound for each in TARGETS if each.limit == "at least"} == SET
+    assert {each.figure: each.bound for each in TARGETS if each.limit == "at most"} == AT_MOST
     assert len(TARGETS) == len(SET) + len(AT_MOST)
 
 
