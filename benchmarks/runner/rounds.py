@@ -86,10 +86,13 @@ class Turn:
         connections, seconds = connections or self.config.connections, seconds or self.config.seconds
         if client == "reactor":
             job = replace(request_of(server), connections=connections, seconds=seconds, rate=rate)
-            return process.measure(server, job, self.question, name, self.round, x)
-        sent = workload.at(server.adapter.target)
-        sample = wrk.measure(server, sent, connections, seconds, self.round, self.question)
-        return replace(sample, workload=name, x=x, verified=verify(server, workload))
+            return self.place(process.measure(server, job), name, x)
+        sample = wrk.measure(server, workload.at(server.adapter.target), connections, seconds)
+        return self.place(replace(sample, verified=verify(server, workload)), name, x)
+
+    def place(self, sample: Sample, name: str, x: float | None = None) -> Sample:
+        """Return a sample with its place in the run: question, workload, round, point on the axis."""
+        return replace(sample, question=self.question, workload=name, round=self.round, x=x)
 
 
 def request_of(server: RunningServer) -> Job:

@@ -39,13 +39,16 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
     """Replace wrk; return the calls, without those that warm up."""
     calls: Measured = []
 
-    def measure(
-        server: RunningServer, workload: Workload, connections: int, seconds: float, round: int, question: str
-    ) -> Sample:
-        if round:
-            calls.append((server.name, workload.name, round, seconds))
-        return Sample(question, workload.name, server.name, round, requests=1, latency=Histogram())
+    def measure(server: RunningServer, workload: Workload, connections: int, seconds: float) -> Sample:
+        return Sample("", "", server.name, 0, requests=1, latency=Histogram())
 
+    def sample(turn: Turn, client: str, workload: Workload, seconds: float) -> Sample:
+        if turn.round:
+            calls.append((turn.server.name, workload.name, turn.round, seconds))
+        return original(turn, client, workload, seconds=seconds)
+
+    original = Turn.sample
+    monkeypatch.setattr(Turn, "sample", sample)
     monkeypatch.setattr(wrk, "measure", measure)
     monkeypatch.setattr(wrk, "missing", lambda: None)
     return calls
