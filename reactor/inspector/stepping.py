@@ -80,7 +80,7 @@ class SteppedReactor(InstrumentedReactor):
         self._would_wait = None if earliest == inf else max(0.0, earliest - self._waits_since)
         self.control.turn_ended(self._waits_since - self.began > self._slow_turn)
 
-    def on_selected(self, asked: float, timeout: float | None, ready: Ready) -> None:
+    def on_selected(self, called_at: float, timeout: float | None, ready: Ready) -> None:
         """Emit the events of a turn with the time that the outer reactor waited."""
         super().on_selected(self._waits_since, self._would_wait, ready)
 

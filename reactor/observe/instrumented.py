@@ -101,14 +101,14 @@ class InstrumentedReactor(Reactor):
                 self._subscribers.remove(subscriber)
         events.clear()
 
-    def hooks(self) -> LoopHooks | None:
+    def active_hooks(self) -> LoopHooks | None:
         """Return the reactor itself."""
         return self
 
-    def on_selected(self, asked: float, timeout: float | None, ready: Ready) -> None:
+    def on_selected(self, called_at: float, timeout: float | None, ready: Ready) -> None:
         """Emit TURN and SELECTED."""
-        self.emit((TURN, asked, self.turns, timeout))
-        self.emit((SELECTED, self.now, self.now - asked, ready))
+        self.emit((TURN, called_at, self.turns, timeout))
+        self.emit((SELECTED, self.now, self.now - called_at, ready))
 
     def after_call(self, handler: EventHandler, events: int, began: float) -> None:
         """Emit CALLED."""
@@ -154,7 +154,7 @@ class InstrumentedConnection(Connection):
 
     # Hooks of the connection.
 
-    def hooks(self) -> ConnectionHooks | None:
+    def active_hooks(self) -> ConnectionHooks | None:
         """Return the connection itself."""
         return self
 

@@ -30,7 +30,7 @@ MAX_EVENT_SIZE, MAX_END_SIZE = 1000, 300
 TICKS = 8e6  # in a second
 _EIGHTHS = ("", ".125", ".25", ".375", ".5", ".625", ".75", ".875")
 
-# Indexed by event mask, DEADLINE or SOON; the last two have no ready handle.
+# Indexed by an event mask, or by DEADLINE or SOON, which have no ready handle.
 READINESS = ("", ',"readiness":"read"', ',"readiness":"write"', ',"readiness":"read and write"', "")
 _ON_LOOP = '"pid":1,"tid":1'
 

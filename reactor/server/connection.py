@@ -100,7 +100,7 @@ class Connection(EventHandler, ConnectionHooks):
     def __init__(self, context: ServerContext, sock: socket.socket, peer: str) -> None:
         super().__init__(sock)
         self._context = context
-        self._hooks = self.hooks()
+        self._hooks = self.active_hooks()
         self._parser = Parser(context.head_reader)
         self._write_buffer = WriteBuffer(context.settings.high_water, context.sendfile)
         self._request_body: RequestBody | None = None

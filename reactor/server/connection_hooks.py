@@ -1,8 +1,9 @@
 """The public hooks of a connection, for a subclass that observes it.
 
 They do nothing here. Calling an empty method takes 25 ns, seven times per request, so the connection calls
-them only if ``hooks``, which its constructor calls, returns an object: an instrumented connection returns
-itself. Hooks must not raise: an exception is treated like one of the handler, or closes the connection.
+them only if ``active_hooks``, which its constructor calls, returns an object: an instrumented connection
+returns itself. Hooks must not raise: an exception is treated like one of the handler, or closes the
+connection.
 """
 
 from reactor.http11.errors import HTTPError
@@ -15,8 +16,8 @@ class ConnectionHooks:
 
     __slots__ = ()
 
-    def hooks(self) -> "ConnectionHooks | None":
-        """Return the object whose hooks are called, or None."""
+    def active_hooks(self) -> "ConnectionHooks | None":
+        """Return the object whose hooks are called: None here, ``self`` in a subclass that observes."""
         return None
 
     def on_state_change(self, before: State, after: State) -> None:
