@@ -60,7 +60,11 @@ class Settings:
         0.001,
     )
     content_timeout: float = _limit(
-        20.0, "seconds", "timeouts", "interval over which the rate of a request body is measured", 0.001
+        20.0,
+        "seconds",
+        "timeouts",
+        "time over which the rate of a request body is measured (rate window)",
+        0.001,
     )
     min_rate: float = _limit(
         500.0,

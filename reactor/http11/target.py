@@ -29,11 +29,11 @@ class Target:
     ``authority`` is the host in an absolute-form, or None. The asterisk-form has the path "*" and no
     segments.
 
-    All requests with the same head share one target. In ``found`` the server caches the result of routing:
+    All requests with the same head share one target. In ``cached_route`` the server caches the result of routing:
     the version of its routes, the route, and the path parameters.
     """
 
-    __slots__ = ("authority", "found", "path", "query", "segments")
+    __slots__ = ("authority", "cached_route", "path", "query", "segments")
 
     def __init__(
         self, path: str, segments: tuple[str, ...], query: str | None = None, authority: str | None = None
@@ -42,7 +42,7 @@ class Target:
         self.segments = segments
         self.query = query
         self.authority = authority
-        self.found: tuple[object, object, Mapping[str, str]] | None = None
+        self.cached_route: tuple[object, object, Mapping[str, str]] | None = None
 
     def __str__(self) -> str:
         scheme = "" if self.authority is None else f"http://{self.authority}"

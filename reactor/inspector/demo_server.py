@@ -112,11 +112,11 @@ class DemoContext(ServerContext):
         super().__init__(reactor, DemoRouter(token), settings)
         self._served = served
 
-    def next_number(self) -> int:
+    def allocate_number(self) -> int:
         """Number the connections -1, -2, ..."""
         for each in self._served:
             each.leave_out(self)
-        return -super().next_number()
+        return -super().allocate_number()
 
 
 class DemoListener(Acceptor):

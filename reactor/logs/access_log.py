@@ -89,11 +89,11 @@ def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
 class Recorder(Protocol):
     """Records finished exchanges: the access log, or an instrumented connection."""
 
-    def record(self, pending: "PendingEntries", exchange: Exchange, sent: int) -> None:
+    def record(self, unsent: "UnsentExchanges", exchange: Exchange, sent: int) -> None:
         """Record an exchange; ``sent`` is the number of bytes the connection had sent at its end."""
 
 
-class PendingEntries:
+class UnsentExchanges:
     """The exchanges of one connection whose responses are not completely sent."""
 
     __slots__ = ("_exchanges", "_log", "number", "peer")
@@ -138,7 +138,7 @@ class PendingEntries:
 
 
 # Formats a line, given the time, the connection, the exchange, the bytes of the body and the microseconds.
-WriteLine = Callable[[str, PendingEntries, Exchange, int, int], str]
+WriteLine = Callable[[str, UnsentExchanges, Exchange, int, int], str]
 
 
 class AccessLog:
@@ -165,17 +165,17 @@ class AccessLog:
         self._write_line, self._time_format = layouts[layout]
         self._clock = clock
         self._wall_clock = wall_clock
-        self._entries: list[tuple[PendingEntries, Exchange, int, int]] = []  # of this turn
+        self._entries: list[tuple[UnsentExchanges, Exchange, int, int]] = []  # of this turn
         self._dropped = 0  # lines since the last report
         self._failing = False  # an error was logged; reset by the next report of dropped lines
-        self._quiet_until = -inf  # on the reactor's clock
+        self._quiet_until = -inf  # a time of the reactor's clock
         self._cached_time = (-1, "")
 
-    def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
+    def record(self, unsent: UnsentExchanges, exchange: Exchange, sent: int) -> None:
         """Log an exchange; ``sent`` is the number of bytes the connection had sent at its end."""
         content = sent - exchange.body_offset
         microseconds = (self._clock() - exchange.began) * 1e6
-        self._entries.append((pending, exchange, content if content > 0 else 0, int(microseconds + 0.5)))
+        self._entries.append((unsent, exchange, content if content > 0 else 0, int(microseconds + 0.5)))
 
     def flush(self) -> None:
         """Write the lines of this turn without blocking; drop and count those that do not fit."""
@@ -214,7 +214,7 @@ class AccessLog:
     def _combined(
         client_texts: ClientTexts,
         when: str,
-        peer: PendingEntries,
+        unsent: UnsentExchanges,
         exchange: Exchange,
         content: int,
         duration: int,
@@ -222,17 +222,17 @@ class AccessLog:
         request = exchange.request
         line, origin = client_texts(request.method, request.target, request.head)
         return (
-            f"{peer.peer} - - [{when}] {line} {exchange.status} {content or '-'} "
-            f"{origin} {duration} c{peer.number}#{exchange.number}\n"
+            f"{unsent.peer} - - [{when}] {line} {exchange.status} {content or '-'} "
+            f"{origin} {duration} c{unsent.number}#{exchange.number}\n"
         )
 
     @staticmethod
-    def _json(when: str, peer: PendingEntries, exchange: Exchange, content: int, duration: int) -> str:
+    def _json(when: str, unsent: UnsentExchanges, exchange: Exchange, content: int, duration: int) -> str:
         request = exchange.request
         known = bool(request.target.path)
         entry = {
             "time": when,
-            "peer": peer.peer,
+            "peer": unsent.peer,
             "method": shorten(request.method, json.dumps, 6) if known else None,
             "target": shorten(str(request.target), json.dumps, 6) if known else None,
             "version": request.version if known else None,
@@ -241,7 +241,7 @@ class AccessLog:
             "referer": shorten(request.headers.get("referer", ""), json.dumps, 6) or None,
             "user_agent": shorten(request.headers.get("user-agent", ""), json.dumps, 6) or None,
             "duration_us": duration,
-            "connection": peer.number,
+            "connection": unsent.number,
             "request": exchange.number,
         }
         return json.dumps(entry) + "\n"

@@ -16,7 +16,7 @@ from reactor.deadlines import Deadlines
 from reactor.event_handler import EventHandler
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import FileSlice, Request
-from reactor.logs.access_log import Exchange, PendingEntries, Recorder
+from reactor.logs.access_log import Exchange, Recorder, UnsentExchanges
 from reactor.loop import Reactor
 from reactor.loop_hooks import LoopHooks, Ready
 from reactor.observe.events import Emit, Event, EventCallback, EventKind
@@ -162,12 +162,12 @@ class InstrumentedConnection(Connection):
         """Return the connection itself: ``record`` is called for each finished exchange."""
         return self
 
-    def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
+    def record(self, unsent: UnsentExchanges, exchange: Exchange, sent: int) -> None:
         """Emit ANSWERED for an exchange that has ended, and pass it on to the access log."""
         content = sent - exchange.body_offset
         self._emit((ANSWERED, self._clock(), self, exchange, content if content > 0 else 0))
         if self._context.access_log is not None:
-            self._context.access_log.record(pending, exchange, sent)
+            self._context.access_log.record(unsent, exchange, sent)
 
     def on_state_change(self, before: State, after: State) -> None:
         """Emit ENTERED."""
