@@ -19,9 +19,9 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from reactor.http11 import grammar
-from reactor.http11.cors import preflight_fields
+from reactor.http11.cors import preflight_headers
 from reactor.http11.errors import content_too_large
-from reactor.http11.message import NO_PARAMS, Fields, Params, Request, Response
+from reactor.http11.message import NO_PARAMS, HeaderPairs, Params, Request, Response
 from reactor.settings import MIB
 
 Handler = Callable[[Request], Response]
@@ -58,7 +58,7 @@ class InterimSink:
 
     __slots__ = ()
 
-    interim: tuple[int, Fields] | None
+    interim: tuple[int, HeaderPairs] | None
 
 
 # Opens a sink for the body of a request; raises HTTPError to refuse the request.
@@ -317,5 +317,5 @@ def _error_route(status: int, reason: str, headers: tuple[tuple[str, str], ...] 
 
 def _options(allowed: str, cors: bool) -> Route:
     """Return a route that responds to OPTIONS; a body has no meaning here (RFC 9110, 9.3.7)."""
-    headers = (("Allow", allowed), *(preflight_fields(allowed) if cors else ()))
+    headers = (("Allow", allowed), *(preflight_headers(allowed) if cors else ()))
     return Route("", lambda request: Response(204, b"", headers), discard(64 * 1024))

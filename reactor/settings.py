@@ -42,7 +42,7 @@ class Settings:
         8190, "bytes", "limits", "maximum length of a header line; longer ones get 431"
     )
     max_fields: int = _limit(
-        100, "fields", "limits", "maximum number of header lines; requests with more get 431"
+        100, "lines", "limits", "maximum number of header lines; requests with more get 431"
     )
     min_free_space: int = _limit(
         64 * MIB, "bytes", "limits", "minimum free disk space; uploads that would leave less get 507", 0

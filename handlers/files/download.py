@@ -10,7 +10,7 @@ import secrets
 
 from reactor.http11.conditional import CONDITIONAL, evaluate, range_applies
 from reactor.http11.errors import HTTPError
-from reactor.http11.message import Content, Fields, Request, Response
+from reactor.http11.message import Content, HeaderPairs, Request, Response
 from reactor.http11.ranges import content_range, multipart_end, multipart_head, read_ranges, unsatisfied_range
 
 from .metadata import FileChunks, FileMetadata, Representation
@@ -66,8 +66,8 @@ def _answer(request: Request, found: Representation, wanted: str | None, now: fl
     return found.full_response(coding)
 
 
-def _vary(metadata: FileMetadata) -> Fields:
-    """Return the Vary field if the response depends on Accept-Encoding."""
+def _vary(metadata: FileMetadata) -> HeaderPairs:
+    """Return the Vary header if the response depends on Accept-Encoding."""
     return (("Vary", "Accept-Encoding"),) if metadata.compressible or metadata.coding is not None else ()
 
 
@@ -77,18 +77,18 @@ def _partial(found: Representation, parts: list[range]) -> Response:
     if not parts:
         reason = f"range not satisfiable: the file has {metadata.size} bytes"
         raise HTTPError(416, reason, (("Content-Range", unsatisfied_range(metadata.size)),))
-    fields = (*metadata.fields, *_vary(metadata))
+    headers = (*metadata.headers, *_vary(metadata))
     if len(parts) == 1:
-        field = ("Content-Range", content_range(parts[0], metadata.size))
-        return Response(206, found.range_body(parts[0]), (*fields, field))
+        header = ("Content-Range", content_range(parts[0], metadata.size))
+        return Response(206, found.range_body(parts[0]), (*headers, header))
     boundary = secrets.token_hex(16)
     content_type = ("Content-Type", f"multipart/byteranges; boundary={boundary}")
-    others = tuple(field for field in fields if field[0] != "Content-Type")
+    others = tuple(header for header in headers if header[0] != "Content-Type")
     return Response(206, _multipart(found, parts, boundary.encode()), (content_type, *others))
 
 
 def _multipart(found: Representation, parts: list[range], boundary: bytes) -> Content:
     """Return the body of a multipart/byteranges response (RFC 9110, 14.6)."""
-    content_type, size = dict(found.metadata.fields)["Content-Type"], found.metadata.size
+    content_type, size = dict(found.metadata.headers)["Content-Type"], found.metadata.size
     ranges = [(multipart_head(boundary, content_type, part, size), part) for part in parts]
     return FileChunks(found, ranges, multipart_end(boundary))

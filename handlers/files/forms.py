@@ -3,7 +3,7 @@
     FormState  Input                                     Next state
     PREAMBLE   anything, up to the first boundary        BOUNDARY
     BOUNDARY   "--", or white space and CRLF             EPILOGUE, or HEAD
-    HEAD       field lines, up to an empty line          CONTENT
+    HEAD       header lines, up to an empty line         CONTENT
     CONTENT    data, up to the next boundary             BOUNDARY
     EPILOGUE   anything (ignored)                        -
 
@@ -30,7 +30,7 @@ from typing import NamedTuple
 
 from reactor.http11.errors import HTTPError
 from reactor.http11.grammar import TOKEN
-from reactor.http11.headers import read_field_line
+from reactor.http11.headers import read_header_line
 from reactor.http11.message import Request
 
 from .store import Store
@@ -257,8 +257,8 @@ def read_boundary(content_type: str | None) -> bytes:
 
 
 def _read_part(lines: list[bytes]) -> Part:
-    """Parse the field lines of a part; all but Content-Disposition are ignored (RFC 7578, 4.2)."""
-    values = [value for name, value, _ in map(read_field_line, lines) if name == "content-disposition"]
+    """Parse the header lines of a part; all but Content-Disposition are ignored (RFC 7578, 4.2)."""
+    values = [value for name, value, _ in map(read_header_line, lines) if name == "content-disposition"]
     kind, semicolon, parameters = (values or [""])[0].partition(";")
     found = _parameters(semicolon + parameters)
     if len(values) != 1 or kind.strip(" \t").lower() != "form-data" or "name" not in found:

@@ -20,7 +20,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs
 
 from reactor.http11.accept import preferred, read_weights
-from reactor.http11.message import UTF8_TEXT, Fields, Request, Response
+from reactor.http11.message import UTF8_TEXT, HeaderPairs, Request, Response
 
 from .directory import Entry
 from .listing_html import HTML_HEADERS, HtmlFormat
@@ -228,7 +228,7 @@ def list_directory(
     """Return the listing of a directory; ``path`` is its decoded path, with a slash at both ends."""
     wanted = preferred_format(request.headers.get("Accept"))
     order = parse_order(request.query)
-    headers: Fields
+    headers: HeaderPairs
     form: Format
     if wanted == "html":
         headers, form = HTML_HEADERS, HtmlFormat(path, order.by, order.descending, may_upload)

@@ -1,4 +1,4 @@
-"""A file's metadata (fingerprint, validators, header fields) and its representation in responses.
+"""A file's metadata (fingerprint, validators, headers) and its representation in responses.
 
 1. A fingerprint identifies a file and its content: device, inode, size, mtime and ctime.
 2. The validators are derived from the fingerprint: a strong ETag, and Last-Modified (RFC 9110, 8.8).
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from reactor.http11.conditional import Validators
 from reactor.http11.dates import format_date
-from reactor.http11.message import Fields, FileSlice, Response
+from reactor.http11.message import FileSlice, HeaderPairs, Response
 
 from .media_types import FileType
 
@@ -45,17 +45,17 @@ def validators_of(status: os.stat_result, now: float) -> Validators:
 class FileMetadata:
     """The metadata of a file at one moment; immutable, and shared by requests.
 
-    ``fields`` are the header fields of the file itself, ``gzip_fields`` those of the file compressed on the
+    ``headers`` are the headers of the file itself, ``gzip_headers`` those of the file compressed on the
     fly, if it is ``compressible``. ``coding`` is the content coding of a precompressed variant, or None.
     """
 
     __slots__ = (
         "coding",
         "compressible",
-        "fields",
         "fingerprint",
-        "gzip_fields",
+        "gzip_headers",
         "gzip_validators",
+        "headers",
         "links",
         "size",
         "validators",
@@ -68,12 +68,12 @@ class FileMetadata:
         self.coding = file_type.coding
         self.compressible = file_type.compressible
         self.validators = self.gzip_validators = validators_of(status, now)
-        self.fields = self.gzip_fields = file_type.fields + validator_fields(self.validators)
+        self.headers = self.gzip_headers = file_type.headers + validator_headers(self.validators)
         if self.compressible:
             # RFC 9110, 8.8.3.3: each coding has its own validator.
             etag = self.validators.etag[:-1] + '-gzip"'
             self.gzip_validators = Validators(etag, self.validators.modified)
-            self.gzip_fields = file_type.fields + validator_fields(self.gzip_validators)
+            self.gzip_headers = file_type.headers + validator_headers(self.gzip_validators)
 
     def validators_as(self, coding: str | None) -> Validators:
         """Return the validators of the file in a coding, or of the file itself (None)."""
@@ -110,11 +110,11 @@ class Representation:
         """Return the response with the complete file, in a coding or uncompressed (None)."""
         metadata = self.metadata
         if not metadata.compressible:
-            return Response(200, self.range_body(range(metadata.size)), metadata.fields)
+            return Response(200, self.range_body(range(metadata.size)), metadata.headers)
         if coding is None:
-            return Response(200, self.range_body(range(metadata.size)), metadata.fields, compress_min_size=0)
+            return Response(200, self.range_body(range(metadata.size)), metadata.headers, compress_min_size=0)
         content = FileChunks(self, [(b"", range(metadata.size))]) if self.data is None else self.data
-        return Response(200, content, metadata.gzip_fields, compress_min_size=0)
+        return Response(200, content, metadata.gzip_headers, compress_min_size=0)
 
     def range_body(self, span: range) -> bytes | FileSlice:
         """Return a range of the content."""
@@ -162,9 +162,9 @@ class FileChunks:
         self._representation.close()
 
 
-def validator_fields(validators: Validators) -> Fields:
-    """Return the header fields that depend on the validators, and Accept-Ranges."""
-    fields = (("Accept-Ranges", "bytes"), ("ETag", validators.etag))
+def validator_headers(validators: Validators) -> HeaderPairs:
+    """Return the headers that depend on the validators, and Accept-Ranges."""
+    headers = (("Accept-Ranges", "bytes"), ("ETag", validators.etag))
     if validators.modified is None:
-        return fields
-    return (*fields, ("Last-Modified", format_date(validators.modified)))
+        return headers
+    return (*headers, ("Last-Modified", format_date(validators.modified)))

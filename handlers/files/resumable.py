@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from reactor.http11.errors import HTTPError, content_too_large
 from reactor.http11.headers import Headers
-from reactor.http11.message import Fields, Request, Response
+from reactor.http11.message import HeaderPairs, Request, Response
 from reactor.routing import InterimSink, Router
 
 from .upload import CheckedUpload, Upload
@@ -71,7 +71,7 @@ class UploadRequest(InterimSink):
         registry: "UploadRegistry",
         token: str,
         complete: bool,
-        interim: tuple[int, Fields] | None = None,
+        interim: tuple[int, HeaderPairs] | None = None,
     ) -> None:
         self._registry = registry
         self.complete = complete
@@ -104,12 +104,12 @@ class UploadRequest(InterimSink):
         """Commit the upload if it is complete; return the response, with the progress if it is not."""
         upload = self.upload
         if not self.complete:
-            return Response(204, b"", _progress_fields(upload))
+            return Response(204, b"", _progress_headers(upload))
         if upload.length is not None and upload.offset != upload.length:
             raise HTTPError(
                 400,
                 f"upload incomplete: {upload.offset} of {upload.length} bytes received",
-                _progress_fields(upload),
+                _progress_headers(upload),
             )
         try:
             stored = upload.sink.finish()
@@ -127,7 +127,7 @@ class UploadRequest(InterimSink):
         if self.complete:
             return response
         where = ("Location", location(self.token))
-        return Response(201, b"", (where, *response.headers, self._registry.limit_field))
+        return Response(201, b"", (where, *response.headers, self._registry.limit_header))
 
     def close(self) -> None:
         """Stop writing; another request may resume the upload."""
@@ -213,7 +213,7 @@ class UploadRegistry(dict[str, ResumableUpload]):
         upload = self.touch(request.params["token"])
         if offset != upload.offset:
             raise HTTPError(
-                409, f"wrong Upload-Offset: {offset} (expected {upload.offset})", _progress_fields(upload)
+                409, f"wrong Upload-Offset: {offset} (expected {upload.offset})", _progress_headers(upload)
             )
         return UploadRequest(self, request.params["token"], complete)
 
@@ -228,7 +228,7 @@ class UploadRegistry(dict[str, ResumableUpload]):
         upload.writer = None
         length = () if upload.length is None else (("Upload-Length", str(upload.length)),)
         return Response(
-            204, b"", (*_progress_fields(upload), *length, self.limit_field, ("Cache-Control", "no-store"))
+            204, b"", (*_progress_headers(upload), *length, self.limit_header, ("Cache-Control", "no-store"))
         )
 
     def cancel(self, request: Request) -> Response:
@@ -238,16 +238,16 @@ class UploadRegistry(dict[str, ResumableUpload]):
         return Response(204)
 
     @property
-    def limit_field(self) -> tuple[str, str]:
-        """The Upload-Limit field, with the maximum length."""
+    def limit_header(self) -> tuple[str, str]:
+        """The Upload-Limit header, with the maximum length."""
         return "Upload-Limit", f"max-size={self.max_size}"
 
-    def _interim(self, version: int | None, token: str) -> tuple[int, Fields]:
+    def _interim(self, version: int | None, token: str) -> tuple[int, HeaderPairs]:
         """Return the interim response with the Location, which is sent before the body is received."""
-        fields: Fields = (("Location", location(token)), self.limit_field)
+        headers: HeaderPairs = (("Location", location(token)), self.limit_header)
         if version is not None:  # the supported part is the same in all versions of the draft
-            fields = (("Upload-Draft-Interop-Version", str(version)), *fields)
-        return 104, fields
+            headers = (("Upload-Draft-Interop-Version", str(version)), *headers)
+        return 104, headers
 
 
 def location(token: str) -> str:
@@ -264,7 +264,7 @@ def read_complete(headers: Headers) -> bool:
 
 
 def _read_integer(headers: Headers, name: str) -> int | None:
-    """Parse an integer field (None if missing); raise HTTPError(400) if it is malformed."""
+    """Parse an integer header (None if missing); raise HTTPError(400) if it is malformed."""
     value = headers.get(name)
     if value is None:
         return None
@@ -273,5 +273,5 @@ def _read_integer(headers: Headers, name: str) -> int | None:
     return int(value)
 
 
-def _progress_fields(upload: ResumableUpload) -> Fields:
+def _progress_headers(upload: ResumableUpload) -> HeaderPairs:
     return ("Upload-Complete", "?0"), ("Upload-Offset", str(upload.offset))

@@ -201,7 +201,7 @@ class CheckedUpload:
 
 
 def read_digests(value: str) -> dict[str, bytes]:
-    """Parse a Repr-Digest field into digests by algorithm; raise HTTPError(400).
+    """Parse a Repr-Digest header into digests by algorithm; raise HTTPError(400).
 
     >>> read_digests("unixsum=3, md5=:aaaa:")
     {}

@@ -20,8 +20,8 @@ from reactor.cli.options import apply_environment, check_combinations, make_pars
 from reactor.cli.start_line import start_line
 from reactor.handlers.files.media_types import TYPES
 from reactor.handlers.files.store import Store
-from reactor.http11.coding import ENGINE
-from reactor.http11.message import Fields
+from reactor.http11.coding import ENGINE_NAME
+from reactor.http11.message import HeaderPairs
 from reactor.logs.stderr import StderrHandler
 from reactor.server.listen import StartError
 from reactor.server.server import Server, serve
@@ -138,7 +138,7 @@ def _reserve_standard_descriptors() -> None:
 def _serve(
     options: argparse.Namespace,
     settings: Settings,
-    default_headers: Fields,
+    default_headers: HeaderPairs,
     messages: StderrHandler,
     on_ready: Callable[[], None],
 ) -> None:
@@ -160,7 +160,7 @@ def _serve(
         with observe_options.instrument(options, settings) as instrumentation:
             notes = (
                 access_options.describe_access(options),
-                "" if ENGINE == "zlib" else f"gzip by {ENGINE}",
+                "" if ENGINE_NAME == "zlib" else f"gzip by {ENGINE_NAME}",
                 "" if instrumentation is None else instrumentation.description,
             )
             serve(

@@ -40,7 +40,7 @@ directory) and /files/{name} (downloads and uploads)."""
 EPILOG = """\
 Sizes take the suffixes K, M, G and T (powers of 1024): 8190, 64K, 1GiB.
 Each option has an environment variable: --max-body is REACTOR_MAX_BODY. Options take precedence.
-Signals: SIGINT and SIGTERM shut down gracefully; a second one stops the server at once.
+Signals: SIGINT and SIGTERM shut down gracefully; a second one stops the server immediately.
 Exit codes: 0 stopped, 2 invalid option, 3 could not start."""
 
 _METAVARS = {"bytes": "BYTES", "bytes/s": "BYTES/S", "seconds": "SECONDS"}

@@ -11,7 +11,7 @@ as any OPTIONS.
 """
 
 from reactor.http11.grammar import match_origin
-from reactor.http11.message import Fields, Request
+from reactor.http11.message import HeaderPairs, Request
 
 ANY = "*"
 
@@ -76,19 +76,19 @@ def read_origin(text: str) -> str:
     return origin.removesuffix(default) if default else origin
 
 
-def cors_fields(origin: str, credentials: bool) -> Fields:
+def cors_headers(origin: str, credentials: bool) -> HeaderPairs:
     """Return the headers of every response; ``credentials`` is true if requests may need a password."""
-    fields: Fields = (
+    headers: HeaderPairs = (
         ("Access-Control-Allow-Origin", origin),
         ("Access-Control-Expose-Headers", ", ".join(_EXPOSED)),
     )
     # Any page can get the origin null, in a sandboxed frame, so it is as untrusted as any origin.
     if credentials and origin not in (ANY, "null"):
-        fields += (("Access-Control-Allow-Credentials", "true"),)
-    return fields
+        headers += (("Access-Control-Allow-Credentials", "true"),)
+    return headers
 
 
-def preflight_fields(allowed: str) -> Fields:
+def preflight_headers(allowed: str) -> HeaderPairs:
     """Return the additional headers of a response to OPTIONS; ``allowed`` is its Allow."""
     return (
         ("Access-Control-Allow-Methods", allowed),

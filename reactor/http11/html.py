@@ -7,7 +7,7 @@ style, by their hashes; connections to its own server; images as data URLs.
 from base64 import b64encode
 from hashlib import sha256
 
-from reactor.http11.message import Fields
+from reactor.http11.message import HeaderPairs
 
 
 def content_security_policy(style: str, script: str, form_action: str = "'none'") -> str:
@@ -26,7 +26,7 @@ def content_security_policy(style: str, script: str, form_action: str = "'none'"
     )
 
 
-def html_headers(policy: str) -> Fields:
+def html_headers(policy: str) -> HeaderPairs:
     """Return the headers of a page with this policy."""
     return (("Content-Type", "text/html; charset=utf-8"), ("Content-Security-Policy", policy))
 

@@ -53,7 +53,7 @@ class AcceptorState(Enum):
 
 
 class Acceptor(EventHandler):
-    """Accepts the connections of one listening socket, at most ``limit`` at once."""
+    """Accepts the connections of one listening socket, while fewer than ``limit`` are open."""
 
     __slots__ = ("_context", "_drain_ends", "_drained", "_limit", "_make_connection", "_quiet_until", "state")
 

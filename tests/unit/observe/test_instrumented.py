@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from reactor.http11 import serializer
-from reactor.http11.coding import gzip
+from reactor.http11.coding import gzip_bytes
 from reactor.http11.message import LiveStream, Response
 from reactor.http11.parser import Parser
 from reactor.observe.events import ConnectionEvent, Event, EventKind, is_of_connection
@@ -194,9 +194,9 @@ def test_compressed_bytes_and_the_times_of_handler_and_compression_are_emitted(
 ) -> None:
     def slow_gzip(content: bytes) -> bytes:
         server.clock.now += 2
-        return gzip(content)
+        return gzip_bytes(content)
 
-    monkeypatch.setattr(serializer, "gzip", slow_gzip)
+    monkeypatch.setattr(serializer, "gzip_bytes", slow_gzip)
     server, events = site
     client = server.connect()
     client.get("/echo/" + "a" * 100, "Accept-Encoding: gzip")
