@@ -22,7 +22,7 @@ from reactor.basic_auth import with_check
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Params, Request, Response
 from reactor.inspector.stepping import InspectedConnection, SteppedReactor
-from reactor.observe.events import Event, EventCallback, is_of_connection
+from reactor.observe.events import Event, EventCallback, is_connection_event
 from reactor.routing import Route, Router
 from reactor.server.acceptor import Acceptor
 from reactor.server.context import ServerContext, ServerState
@@ -99,7 +99,7 @@ class ServedEvents:
             # Called at the end of a turn: this list still contains the last CLOSED event.
             if not self._left_out.connections:
                 self._left_out = None
-            events = [each for each in events if not is_of_connection(each) or each[2].number > 0]
+            events = [each for each in events if not is_connection_event(each) or each[2].number > 0]
         self._subscriber(events)
 
 

@@ -131,7 +131,7 @@ class Snapshot(Subscriber):
         if events == DEADLINE:
             self._late += when - began
 
-    def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+    def on_turn_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
         """Record the turn."""
         worked = when - began
         slow = int(worked > self._slow_turn)
@@ -144,7 +144,7 @@ class Snapshot(Subscriber):
         self.totals["accepted"] += 1
         self.records[connection.number] = ConnectionRecord(connection, when, State.ACCEPTED)
 
-    def on_entered(
+    def on_state_changed(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
     ) -> None:
         """Record the state change."""
@@ -171,9 +171,9 @@ class Snapshot(Subscriber):
         connection: InstrumentedConnection,
         request: Request,
         status: int,
-        compressed: int,
+        compressed_bytes: int,
         began: float,
-        made: float,
+        returned: float,
         data: bytes,
     ) -> None:
         """Count the response, and keep its head until it is sent."""

@@ -129,7 +129,7 @@ class InspectedConnection(InstrumentedConnection):
             reactor.control.stop_at(f"c{self.number} enters ACCEPTED")
 
     def on_state_change(self, before: State, after: State) -> None:
-        """Emit ENTERED, and hold the loop if a breakpoint is set for the state."""
+        """Emit STATE_CHANGED, and hold the loop if a breakpoint is set for the state."""
         super().on_state_change(before, after)
         if self._reactor.control.stop_at_states:
             self._reactor.stop_at(self, after.name)

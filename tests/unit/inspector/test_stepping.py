@@ -275,7 +275,7 @@ def test_events_contain_the_time_waited_by_the_outer_reactor() -> None:
         stepping.add("c")
         stepping.outer.turn()
         assert stepping.harness.selector.timeout == 0
-        turns = [event for event in stepping.events if event[0] is EventKind.TURN]
+        turns = [event for event in stepping.events if event[0] is EventKind.TURN_STARTED]
         selected = [event for event in stepping.events if event[0] is EventKind.SELECTED]
         assert turns[-1][3] == pytest.approx(9.0)
         assert selected[-1][2] == pytest.approx(2.5)
