@@ -79,16 +79,16 @@ def install(routes: Router, subscribers: Subscribers) -> None:
 
     @routes.post("/control", buffered(MAX_BODY))
     def command(request: Request) -> Response:
-        asked = read_json(request)
+        body = read_json(request)
         refuse_while_stopping()
         commands: dict[str, Callable[[], None]] = {
             "pause": control.pause,
             "resume": control.resume,
             "event": control.step_event,
             "turn": control.step_turn,
-            "slow": lambda: control.slow_motion(_delay(asked)),
+            "slow": lambda: control.slow_motion(_delay(body)),
         }
-        do = asked.get("do")
+        do = body.get("do")
         if not isinstance(do, str) or do not in commands:
             raise HTTPError(400, f'invalid "do": {_quote(do)} (expected {", ".join(commands)})')
         commands[do]()
@@ -97,9 +97,9 @@ def install(routes: Router, subscribers: Subscribers) -> None:
 
     @routes.post("/breakpoints", buffered(MAX_BODY))
     def breakpoints(request: Request) -> Response:
-        asked = read_json(request)
+        body = read_json(request)
         refuse_while_stopping()
-        states, slow = asked.get("states"), asked.get("slow")
+        states, slow = body.get("states"), body.get("slow")
         known = [state.name for state in STATES]
         if not isinstance(states, list):
             raise HTTPError(400, f'invalid "states": {_quote(states)} (expected a list of state names)')
@@ -207,8 +207,8 @@ def _quote(value: object) -> str:
     return json.dumps(value)[:80]
 
 
-def _delay(asked: dict[str, Any]) -> float:
-    delay = asked.get("delay", 0.5)
+def _delay(body: dict[str, Any]) -> float:
+    delay = body.get("delay", 0.5)
     least, greatest = DELAYS
     if isinstance(delay, bool) or not isinstance(delay, (int, float)) or not least <= delay <= greatest:
         raise HTTPError(400, f'invalid "delay": {_quote(delay)} (expected {least:g} to {greatest:g} seconds)')

@@ -30,8 +30,8 @@ UNSEEN, DROPPED = "unseen", "dropped"
 class ConnectionRecord:
     """The recorded history and traffic of one connection; times are in seconds of the server's clock.
 
-    ``missing`` is why the history is incomplete: UNSEEN if the connection was accepted before the recording
-    started, DROPPED if old entries were discarded, "" if it is complete.
+    ``missing`` is the reason why the history is incomplete: UNSEEN if the connection was accepted before the
+    recording started, DROPPED if old entries were discarded, "" if it is complete.
     """
 
     __slots__ = (
@@ -102,7 +102,7 @@ class Snapshot(Subscriber):
         }
         self.closed: OrderedDict[int, ConnectionRecord] = OrderedDict()
         self.ready: dict[int, int] = {}  # ready events by file descriptor, in the last turn
-        self._waited = self._late = 0.0
+        self._waited = self._deadline_seconds = 0.0
 
     def __call__(self, events: list[Event]) -> None:
         """Record the events of a turn."""
@@ -123,19 +123,28 @@ class Snapshot(Subscriber):
 
     def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
         """Record which handles are ready."""
-        self._waited, self._late = waited, 0.0
+        self._waited, self._deadline_seconds = waited, 0.0
         self.ready = {key.fd: events for key, events in ready}
 
     def on_called(self, kind: EventKind, when: float, handler: object, events: int, began: float) -> None:
         """Add up the time spent on deadlines."""
         if events == DEADLINE:
-            self._late += when - began
+            self._deadline_seconds += when - began
 
     def on_turn_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
         """Record the turn."""
         worked = when - began
         slow = int(worked > self._slow_turn)
-        self.turns.append((turn, self._waited, worked - self._late, self._late, len(self.ready), slow))
+        self.turns.append(
+            (
+                turn,
+                self._waited,
+                worked - self._deadline_seconds,
+                self._deadline_seconds,
+                len(self.ready),
+                slow,
+            )
+        )
 
     # Connections.
 
@@ -152,7 +161,7 @@ class Snapshot(Subscriber):
         record = self._record(connection)
         record.enter(when, before, after)
         if after is State.IDLE:
-            record.redactor.idle()
+            record.redactor.reset()
 
     def on_received(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, data: bytes

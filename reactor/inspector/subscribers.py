@@ -79,7 +79,7 @@ class Subscribers(EventHandler):
     @property
     def stopping(self) -> bool:
         """True once a stop was requested, even if the server has not been notified yet."""
-        return self.control.stopping or self._server.context.state is not ServerState.RUNNING
+        return self.control.is_server_stopping or self._server.context.state is not ServerState.RUNNING
 
     def add(self, stream: LiveStream) -> bool:
         """Start sending frames to a page; return False if too many pages are open."""
@@ -189,7 +189,7 @@ class Subscribers(EventHandler):
             ],
             "steps": [step.as_dict() for step in STEPS],
             "demos": [
-                {"name": each.name, "title": each.title, "words": each.words} for each in DEMOS.values()
+                {"name": each.name, "title": each.title, "words": each.description} for each in DEMOS.values()
             ],
             "slow_turn": settings.slow_turn,
             "max_chips": MAX_CHIPS,

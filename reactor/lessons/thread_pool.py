@@ -13,7 +13,7 @@ from reactor.event_handler import EventHandler
 from reactor.loop import Reactor
 from reactor.wakeup import Wakeup
 
-BLOCKS_FOR, TICK = 0.2, 0.01  # seconds
+BLOCK_SECONDS, TICK = 0.2, 0.01  # seconds
 
 
 class Ticker(EventHandler):
@@ -32,7 +32,7 @@ class Ticker(EventHandler):
 
 def block() -> int:
     """Block as a slow library call would; return a number."""
-    select.select((), (), (), BLOCKS_FOR)
+    select.select((), (), (), BLOCK_SECONDS)
     return 42
 
 

@@ -194,7 +194,12 @@ def test_a_call_that_changes_many_connections_is_a_bounded_paragraph() -> None:
         for _ in range(50):
             explained.connect()
         several = list(explained.server.context.connections.values())
-        Callback(explained, lambda: [each.abort() for each in several])
+
+        def abort_all() -> None:
+            for each in several:
+                each.abort()
+
+        Callback(explained, abort_all)
         (line,) = explained.take()
         assert line.count("closed: ") == MAX_ACTIONS
         assert line.endswith(", and 68 more actions")
