@@ -121,9 +121,9 @@ class Snapshot(Subscriber):
 
     # The loop.
 
-    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
+    def on_selected(self, kind: EventKind, when: float, slept: float, ready: Ready) -> None:
         """Record which handles are ready."""
-        self._waited, self._deadline_seconds = waited, 0.0
+        self._waited, self._deadline_seconds = slept, 0.0
         self.ready = {key.fd: events for key, events in ready}
 
     def on_called(self, kind: EventKind, when: float, handler: object, events: int, began: float) -> None:

@@ -5,7 +5,7 @@ An event is a tuple: its kind, the time (in seconds of the reactor's clock), and
     Kind           Fields
     TURN_STARTED   turn, timeout            turn number ``turn`` (from 1) began; the selector was called with
                                             ``timeout`` (in seconds or None), at the time of the event
-    SELECTED       waited, ready            the selector returned (key, event mask) pairs after ``waited``
+    SELECTED       slept, ready             the selector returned (key, event mask) pairs after ``slept``
                                             seconds
     CALLED         handler, events, began   an event handler was called, and returned; ``events`` is an event
                                             mask, or DEADLINE or SOON; ``began`` is when the previous call, or
@@ -142,7 +142,7 @@ class Subscriber:
     def on_turn_started(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
         """Handle the start of a turn."""
 
-    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
+    def on_selected(self, kind: EventKind, when: float, slept: float, ready: Ready) -> None:
         """Handle the return of the selector."""
 
     def on_called(

@@ -1,6 +1,6 @@
 """Plain-English descriptions of each turn of the loop, from the event stream.
 
-    turn 42: waited 0.8 ms of at most 20 s; 2 ready: listener, fd 9 readable; called listener: accepted fd 12
+    turn 42: slept 0.8 ms of at most 20 s; 2 ready: listener, fd 9 readable; called listener: accepted fd 12
     from 127.0.0.1:50312; called fd 9: read 78 bytes, GET /echo/hi (200), 66 bytes sent,
     IDLE -> RESPONDING -> IDLE
 
@@ -61,14 +61,14 @@ class Explain(Subscriber):
     def on_turn_started(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
         """Start a paragraph."""
         limit = ", with no deadline" if timeout is None else f" of at most {timeout:.3g} s"
-        self._begin_turn(f"{self._paint(f'turn {turn}', BOLD)}: waited {{}}{limit}; ")
+        self._begin_turn(f"{self._paint(f'turn {turn}', BOLD)}: slept {{}}{limit}; ")
 
-    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
-        """Add the waiting time and the ready handles."""
+    def on_selected(self, kind: EventKind, when: float, slept: float, ready: Ready) -> None:
+        """Add the time slept and the ready handles."""
         shown = [self._name(key.data, READY[events]) for key, events in ready[:MAX_SHOWN]]
         more = f" and {len(ready) - MAX_SHOWN} more" if len(ready) > MAX_SHOWN else ""
         handles = f"{len(ready)} ready: {', '.join(shown)}{more}" if ready else "nothing ready"
-        self._head = self._head.format(format_duration(waited)) + handles
+        self._head = self._head.format(format_duration(slept)) + handles
 
     def on_called(
         self, kind: EventKind, when: float, handler: EventHandler, events: int, began: float

@@ -114,10 +114,10 @@ class Metrics(Subscriber):
         self._lag = Histogram(LOOP_DURATIONS)
         self._selected_at = self._last_began = 0.0
 
-    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Sized) -> None:
+    def on_selected(self, kind: EventKind, when: float, slept: float, ready: Sized) -> None:
         """Count the waiting time and the ready handles."""
         self._selected_at = self._last_began = when
-        self._waiting += waited
+        self._waiting += slept
         self._ready += len(ready)
 
     def on_called(self, kind: EventKind, when: float, handler: object, events: int, began: float) -> None:

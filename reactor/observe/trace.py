@@ -173,7 +173,7 @@ class Trace(Subscriber):
         self._ready = 0
         self._waited = 0.0
 
-    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
+    def on_selected(self, kind: EventKind, when: float, slept: float, ready: Ready) -> None:
         """Record when the selector returned."""
         self._selected = self._now = when - self._zero
         self._ready = len(ready)

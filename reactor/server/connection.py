@@ -156,9 +156,10 @@ class Connection(EventHandler, ConnectionHooks):
 
     def summary(self, now: float) -> str:
         """Return a one-line summary of this connection, for the log."""
-        until = (
-            "" if self.deadline == inf else f", {self.state.timeout} timeout in {self.deadline - now:.1f} s"
-        )
+        until = ""
+        if self.deadline != inf:
+            timeout = str(self.state.timeout).replace("_", "-")
+            until = f", {timeout} timeout in {self.deadline - now:.1f} s"
         return (
             f"c{self.number} {self.peer} fd {self.handle.fileno()} {self.state.name}, {self.served} served, "
             f"{self._parser.buffered} bytes unparsed, {self._write_buffer.size} unsent{until}"

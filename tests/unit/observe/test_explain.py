@@ -56,7 +56,7 @@ def test_a_request_is_one_paragraph() -> None:
         client.send(GET)
         sent = len(client.read())
         assert explained.take() == [
-            "turn N: waited 0 us of at most 20 s; 1 ready: fd N readable; called fd N: read 34 bytes, "
+            "turn N: slept 0 us of at most 20 s; 1 ready: fd N readable; called fd N: read 34 bytes, "
             f"GET /echo/hi (200), {sent} bytes sent, ACCEPTED -> RESPONDING -> IDLE"
         ]
 
@@ -68,7 +68,7 @@ def test_the_listener_tells_whom_it_accepted() -> None:
         line = server.stderr.next()
         assert line is not None
         assert re.fullmatch(
-            rf"turn \d+: waited [\d.]+ m?u?s, with no deadline; 1 ready: listener; "
+            rf"turn \d+: slept [\d.]+ m?u?s, with no deadline; 1 ready: listener; "
             rf"called listener: accepted fd \d+ from 127\.0\.0\.1:{port}",
             line,
         )
@@ -88,7 +88,7 @@ def test_a_call_for_requests_that_were_left_is_not_a_late_one() -> None:
         first, second = explained.take()
         assert first.endswith("ACCEPTED -> RESPONDING -> YIELDING")
         assert re.fullmatch(
-            r"turn N: waited 0 us of at most 0 s; nothing ready; called fd N \(soon\): "
+            r"turn N: slept 0 us of at most 0 s; nothing ready; called fd N \(soon\): "
             r"(GET /echo/hi \(200\), ){4}[\d,]+ bytes sent, YIELDING -> RESPONDING -> IDLE",
             second,
         )
@@ -306,7 +306,7 @@ def test_the_debug_log_tells_the_same() -> None:
         line = ""
         while "GET /echo/hi (200)" not in line:
             line = server.stderr.next() or "GET /echo/hi (200), the end"
-        assert re.match(r"reactor: turn \d+: waited ", line)
+        assert re.match(r"reactor: turn \d+: slept ", line)
 
 
 def test_without_it_no_turn_is_told() -> None:
