@@ -51,11 +51,11 @@ class Entries:
         return self
 
     def __next__(self) -> list[Entry]:
-        found = [] if self._closed else list(islice(self._scan, self._batch))
-        if not found:
+        batch = [] if self._closed else list(islice(self._scan, self._batch))
+        if not batch:
             self.close()
             raise StopIteration
-        return [entry for each in found if (entry := self._look_at(each)) is not None]
+        return [entry for each in batch if (entry := self._look_at(each)) is not None]
 
     def close(self) -> None:
         """Close the directory; idempotent."""

@@ -24,7 +24,9 @@ from .media_types import FileType
 # millisecond for a chunk, and every response compressed in the same turn adds as much.
 CHUNK_SIZE = 16 * 1024
 
+# Device, inode, size, and the times of the last change of the content and of the file, in nanoseconds.
 Fingerprint = tuple[int, int, int, int, int]
+SIZE, MTIME, CTIME = 2, 3, 4  # indexes; creating a NamedTuple for each request would take 0.2 us longer
 
 
 def fingerprint_of(status: os.stat_result) -> Fingerprint:
@@ -100,10 +102,10 @@ class Representation:
 
         Replacing or removing the file changes its link count and ctime, but not the content.
         """
-        assert self.file is not None, "only an open file can change"
+        assert self.file is not None, "no open file"
         metadata, status = self.metadata, os.fstat(self.file.fileno())
         if status.st_nlink != metadata.links:
-            return (status.st_size, status.st_mtime_ns) == metadata.fingerprint[2:4]
+            return (status.st_size, status.st_mtime_ns) == metadata.fingerprint[SIZE : MTIME + 1]
         return fingerprint_of(status) == metadata.fingerprint
 
     def full_response(self, coding: str | None) -> Response:
@@ -120,7 +122,7 @@ class Representation:
         """Return a range of the content."""
         if self.data is not None:
             return self.data[span.start : span.stop]
-        assert self.file is not None, "content is in memory or in an open file"
+        assert self.file is not None, "neither content nor an open file"
         return FileSlice(self.file, span.start, len(span), self.is_unchanged)
 
     def chunks(self, span: range) -> Iterator[bytes]:
@@ -128,7 +130,7 @@ class Representation:
         if self.data is not None:
             yield self.data[span.start : span.stop]
             return
-        assert self.file is not None, "content is in memory or in an open file"
+        assert self.file is not None, "neither content nor an open file"
         for start in range(span.start, span.stop, CHUNK_SIZE):
             size = min(CHUNK_SIZE, span.stop - start)
             data = os.pread(self.file.fileno(), size, start)
