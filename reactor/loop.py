@@ -210,11 +210,11 @@ class Reactor(LoopHooks):
 
     def _change_interest(self, handler: EventHandler) -> None:
         """Update the selector; unregister a handle without interest, since selectors do not accept 0."""
-        wanted = handler.interest
+        interest = handler.interest
         if not handler.reactor_interest:
-            self._selector.register(handler.handle, wanted, handler)
-        elif wanted:
-            self._selector.modify(handler.handle, wanted, handler)
+            self._selector.register(handler.handle, interest, handler)
+        elif interest:
+            self._selector.modify(handler.handle, interest, handler)
         else:
             self._selector.unregister(handler.handle)
-        handler.reactor_interest = wanted
+        handler.reactor_interest = interest

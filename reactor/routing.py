@@ -282,14 +282,14 @@ class Router:
         segment = segments[index]
         literal = node.literals.get(segment)
         if literal is not None:
-            found = self._find(literal, segments, index + 1, params)
-            if found is not None:
-                return found
+            match = self._find(literal, segments, index + 1, params)
+            if match is not None:
+                return match
         if node.named is not None and segment:
-            found = self._find(node.named[1], segments, index + 1, params)
-            if found is not None:
+            match = self._find(node.named[1], segments, index + 1, params)
+            if match is not None:
                 params[node.named[0]] = segment
-                return found
+                return match
         if node.rest is not None:
             params[node.rest[0]] = "/".join(segments[index:])
             return node.rest[1]
@@ -308,8 +308,8 @@ class Router:
     @staticmethod
     def _allowed(node: _Node | None) -> str:
         """Return the value of Allow for a node; all methods of the server for the asterisk-form."""
-        known = METHODS if node is None else node.routes
-        return ", ".join(method for method in METHODS if method in known or method == "OPTIONS")
+        methods = METHODS if node is None else node.routes
+        return ", ".join(method for method in METHODS if method in methods or method == "OPTIONS")
 
 
 def _error_route(status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> Route:

@@ -45,7 +45,7 @@ def preferred(weights: Mapping[str, float], default: str) -> str:
 
 
 def preferred_format(accept: str | None) -> str:
-    """Return the format that an Accept field prefers: "html", "json" or "text".
+    """Return the format that an Accept header prefers: "html", "json" or "text".
 
     Only clients that name HTML or JSON get it: browsers name HTML.
 
@@ -65,7 +65,7 @@ def preferred_format(accept: str | None) -> str:
 
 
 def prefers_html(accept: str | None) -> bool:
-    """Return whether an Accept field prefers HTML, as that of a browser does.
+    """Return whether an Accept header prefers HTML, as that of a browser does.
 
     >>> prefers_html("text/html, */*;q=0.8"), prefers_html("*/*")
     (True, False)
@@ -105,9 +105,9 @@ def preferred_codings(accept_encoding: str) -> tuple[str, ...]:
     weights = _weights(accept_encoding)
     anything = weights.get("*", 0.0)
     weights.setdefault("gzip", weights.get("x-gzip", anything))
-    least = weights.get("identity", 0.0)
-    liked = [name for name in READY if weights.get(name, 0.0) > 0 and weights[name] >= least]
-    return tuple(sorted(liked, key=lambda name: -weights[name]))
+    identity_weight = weights.get("identity", 0.0)
+    acceptable = [name for name in READY if weights.get(name, 0.0) > 0 and weights[name] >= identity_weight]
+    return tuple(sorted(acceptable, key=lambda name: -weights[name]))
 
 
 def _weights(accept_encoding: str) -> dict[str, float]:

@@ -30,7 +30,7 @@ from reactor.http11.grammar import (
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
-_SECONDS_A_DAY = 24 * 60 * 60
+_SECONDS_PER_DAY = 24 * 60 * 60
 _TWO_DIGITS = tuple(f"{number:02}" for number in range(60))
 # The first and the last second with a four-digit year; file systems may report others.
 _FIRST = -62135596800
@@ -40,7 +40,7 @@ _LAST = 253402300799
 def format_date(seconds: float) -> str:
     """Format a date as IMF-fixdate; one before the year 1 or after 9999 as the nearest valid date."""
     # Three times as fast as datetime and strftime, so that dates need no cache.
-    days, second = divmod(_floor(seconds), _SECONDS_A_DAY)
+    days, second = divmod(_floor(seconds), _SECONDS_PER_DAY)
     day = date.fromordinal(_EPOCH_DAY + days)
     minute, second = divmod(second, 60)
     hour, minute = divmod(minute, 60)
@@ -81,7 +81,7 @@ def _seconds(match: re.Match[str], year: int) -> int | None:
         day = date(year, _month(match), int(match["day"])).toordinal() - _EPOCH_DAY
     except ValueError:
         return None
-    return day * _SECONDS_A_DAY + hour * 3600 + minute * 60 + second
+    return day * _SECONDS_PER_DAY + hour * 3600 + minute * 60 + second
 
 
 def _full_year(match: re.Match[str], now: float) -> int:
@@ -92,8 +92,8 @@ def _full_year(match: re.Match[str], now: float) -> int:
     present = _moment(_floor(now))
     farthest = present.year + 50
     year = farthest - (farthest - int(match["year"])) % 100
-    there = (_month(match), int(match["day"]), *_time_of_day(match))
-    if year == farthest and there > (present.month, present.day, *present.timetuple()[3:6]):
+    date_in_year = (_month(match), int(match["day"]), *_time_of_day(match))
+    if year == farthest and date_in_year > (present.month, present.day, *present.timetuple()[3:6]):
         return year - 100
     return year
 

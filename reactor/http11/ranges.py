@@ -105,7 +105,7 @@ def _merge(parts: Iterable[range]) -> list[range]:
     merged: list[tuple[int, range]] = []
     for index, part in sorted(enumerate(parts), key=lambda each: each[1].start):
         if merged and part.start <= merged[-1][1].stop:
-            before, last = merged.pop()
-            index, part = min(index, before), range(last.start, max(last.stop, part.stop))
+            first_index, last = merged.pop()
+            index, part = min(index, first_index), range(last.start, max(last.stop, part.stop))
         merged.append((index, part))
     return [part for _, part in sorted(merged, key=lambda each: each[0])]

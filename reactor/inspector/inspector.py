@@ -54,7 +54,7 @@ class Inspector(Instrumentation):
     ) -> None:
         host, port = listener.getsockname()[:2]
         self.url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-        super().__init__(reactor, InspectedConnection, outer, f"microscope on {self.url}")
+        super().__init__(reactor, InspectedConnection, outer, f"inspector on {self.url}")
         self.control = reactor.control
         self._main = reactor
         self._listener = listener

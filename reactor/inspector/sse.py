@@ -123,11 +123,11 @@ class FrameBuilder:
 
     def _selector(self, snapshot: Snapshot) -> dict[str, object]:
         registered = self._reactor.selector.get_map()
-        shown = [
+        handles = [
             (key.fd, name_of(key.data), key.events, snapshot.ready.get(key.fd, 0))
             for key in islice(registered.values(), HANDLES)
         ]
-        return {"handles": shown, "handles_left_out": len(registered) - len(shown)}
+        return {"handles": handles, "handles_left_out": len(registered) - len(handles)}
 
 
 def chip(record: ConnectionRecord, now: float) -> tuple[object, ...]:

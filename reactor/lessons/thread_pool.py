@@ -41,8 +41,8 @@ def main() -> None:
     reactor = Reactor()
     ticker = Ticker(reactor)
 
-    def answered(number: int) -> None:
-        print(f"result {number}; the loop ticked {ticker.ticks} times while the thread was blocked")
+    def on_result(result: int) -> None:
+        print(f"result {result}; the loop ticked {ticker.ticks} times while the thread was blocked")
         ticker.deadline = inf
         reactor.stop()
 
@@ -50,7 +50,7 @@ def main() -> None:
     reactor.register(ticker)
     reactor.register(wakeup)
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(block).add_done_callback(lambda future: wakeup.call_soon(answered, future.result()))
+        pool.submit(block).add_done_callback(lambda future: wakeup.call_soon(on_result, future.result()))
         reactor.run()
     reactor.remove(wakeup)
     wakeup.close()

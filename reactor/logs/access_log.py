@@ -1,7 +1,7 @@
 """The access log: one line per request, written when its response is complete or has failed.
 
     combined   127.0.0.1 - - [22/Nov/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 - "-" "curl/8" 93 c1#1
-    json       the same fields as a JSON object, with the time in ISO 8601
+    json       the same values as a JSON object, with the time in ISO 8601
 
 "combined" is Apache's combined format, followed by the duration in microseconds, the connection and the
 number of the request on it. Text from the client is escaped, so that a client cannot forge log lines.
@@ -42,8 +42,8 @@ def shorten(text: str, write: Callable[[str], str], expansion: int) -> str:
 class Exchange:
     """A request and its response, which is being sent.
 
-    ``began`` is in seconds of the reactor's clock. ``body_offset`` and ``end_offset`` count the bytes that
-    the connection sends: before this response's body, and up to its end (None if not yet known).
+    ``began`` is a time of the reactor's clock. ``body_offset`` and ``end_offset`` are numbers of bytes sent
+    on the connection: before the body of this response, and up to its end (None if not yet known).
     """
 
     __slots__ = ("began", "body_offset", "end_offset", "number", "request", "status")
@@ -173,9 +173,9 @@ class AccessLog:
 
     def record(self, unsent: UnsentExchanges, exchange: Exchange, sent: int) -> None:
         """Log an exchange; ``sent`` is the number of bytes the connection had sent at its end."""
-        content = sent - exchange.body_offset
+        body_bytes = sent - exchange.body_offset
         microseconds = (self._clock() - exchange.began) * 1e6
-        self._entries.append((unsent, exchange, content if content > 0 else 0, int(microseconds + 0.5)))
+        self._entries.append((unsent, exchange, body_bytes if body_bytes > 0 else 0, int(microseconds + 0.5)))
 
     def flush(self) -> None:
         """Write the lines of this turn without blocking; drop and count those that do not fit."""
@@ -216,28 +216,28 @@ class AccessLog:
         when: str,
         unsent: UnsentExchanges,
         exchange: Exchange,
-        content: int,
+        body_bytes: int,
         duration: int,
     ) -> str:
         request = exchange.request
         line, origin = client_texts(request.method, request.target, request.head)
         return (
-            f"{unsent.peer} - - [{when}] {line} {exchange.status} {content or '-'} "
+            f"{unsent.peer} - - [{when}] {line} {exchange.status} {body_bytes or '-'} "
             f"{origin} {duration} c{unsent.number}#{exchange.number}\n"
         )
 
     @staticmethod
-    def _json(when: str, unsent: UnsentExchanges, exchange: Exchange, content: int, duration: int) -> str:
+    def _json(when: str, unsent: UnsentExchanges, exchange: Exchange, body_bytes: int, duration: int) -> str:
         request = exchange.request
-        known = bool(request.target.path)
+        is_parsed = bool(request.target.path)
         entry = {
             "time": when,
             "peer": unsent.peer,
-            "method": shorten(request.method, json.dumps, 6) if known else None,
-            "target": shorten(str(request.target), json.dumps, 6) if known else None,
-            "version": request.version if known else None,
+            "method": shorten(request.method, json.dumps, 6) if is_parsed else None,
+            "target": shorten(str(request.target), json.dumps, 6) if is_parsed else None,
+            "version": request.version if is_parsed else None,
             "status": exchange.status,
-            "body_bytes": content,
+            "body_bytes": body_bytes,
             "referer": shorten(request.headers.get("referer", ""), json.dumps, 6) or None,
             "user_agent": shorten(request.headers.get("user-agent", ""), json.dumps, 6) or None,
             "duration_us": duration,

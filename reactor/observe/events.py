@@ -105,7 +105,7 @@ ConnectionEvent = (
 )
 Event = LoopEvent | ConnectionEvent
 Emit = Callable[[Event], None]
-EventCallback = Callable[[list[Event]], object]
+EventCallback = Callable[[list[Event]], object]  # a subscriber; ``Subscriber`` is a base class for one
 
 _LOOP_KINDS = frozenset(
     (EventKind.TURN_STARTED, EventKind.SELECTED, EventKind.CALLED, EventKind.SCHEDULED, EventKind.TURN_ENDED)

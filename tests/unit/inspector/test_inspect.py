@@ -423,4 +423,4 @@ def test_wildcard_and_localhost_addresses_are_accepted() -> None:
         server.terminate()
         assert server.exit_code() == 0
     with CommandServer("--inspect", "localhost:0", "--no-access-log") as server:
-        assert "microscope on http://127.0.0.1:" in server.start_line or "[::1]" in server.start_line
+        assert "inspector on http://127.0.0.1:" in server.start_line or "[::1]" in server.start_line

@@ -34,7 +34,7 @@ def no_garbage() -> Iterator[None]:
 
 def test_the_address_is_known_before_the_server_starts() -> None:
     with closing(inspected([], port=0)) as inspector:
-        assert inspector.description == f"microscope on {inspector.url}"
+        assert inspector.description == f"inspector on {inspector.url}"
         port = int(inspector.url.rstrip("/").rpartition(":")[2])
         socket.create_connection(("127.0.0.1", port)).close()
 
