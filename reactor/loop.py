@@ -46,7 +46,7 @@ class Reactor(LoopHooks):
         self._running = False
         self._hooks = self.active_hooks()
         self.thread: int | None = None  # identifier of the thread that runs the loop
-        self.now = clock()  # new deadlines start here: at ``began``, or when a long callback ended, or later
+        self.now = clock()  # base of new deadlines: ``began``, a long callback's return, or ``update_now``
         self.began = self.now  # when the events of the current turn were collected
         self.returned = self.now  # when the latest callback returned
 

@@ -215,7 +215,7 @@ def _order_note(in_order: int, total: int) -> str:
 
 
 def _drain(run: list[Row]) -> Iterator[Row]:
-    """Pop and yield rows from the end: freeing all of them at once would block the loop."""
+    """Pop and yield rows from the end: freeing all of them in one step would block the loop."""
     while run:
         yield run.pop()
 

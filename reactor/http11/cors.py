@@ -1,7 +1,8 @@
 """Cross-origin requests: CORS headers of responses (Fetch, 3.3), and the check of a request's origin.
 
+    Response                Headers
     every response          Access-Control-Allow-Origin, -Expose-Headers; -Allow-Credentials for one origin
-    response to OPTIONS     Access-Control-Allow-Methods, -Allow-Headers, -Max-Age
+    response to OPTIONS     also Access-Control-Allow-Methods, -Allow-Headers, -Max-Age
 
 The headers do not depend on the Origin of a request: either one origin is allowed, or all are. So Vary is
 not needed, and a preflight (an OPTIONS with Origin and Access-Control-Request-Method) gets the same response

@@ -1,7 +1,8 @@
 """Default headers: headers of every response, checked and encoded once.
 
-    --header 'Name: value'    parse_header   -> ("Name", "value"), or ValueError with the reason
-    all of them, at start     encode_headers -> the bytes that follow Date in each head
+    Input                     Function         Result
+    --header 'Name: value'    parse_header     ("Name", "value"), or ValueError with the reason
+    all of them, at start     encode_headers   the bytes that follow Date in each head
 
 Headers that belong to a single response are rejected: they could be sent twice, or be wrong for an error.
 """

@@ -11,8 +11,8 @@ A part is a Python range of positions, never empty. Parts that overlap or touch 
 of the first of them (RFC 9110, 15.3.7.2): no byte is sent twice, and a response is at most the whole content
 and a head for each of MAX_RANGES parts.
 
-This module has no content, and does not decide whether ranges apply: that depends on the method and on
-If-Range (``conditional.py``).
+This module does not access the content, and does not decide whether ranges apply: that depends on the method
+and on If-Range (``conditional.py``).
 
 >>> read_ranges("bytes=0-0, -1", size=10000)
 [range(0, 1), range(9999, 10000)]

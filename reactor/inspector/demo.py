@@ -89,7 +89,7 @@ DEMOS = {
     each.name: each
     for each in (
         Demo("keep-alive", "Keep-alive", "one connection, five requests, one a second", keep_alive),
-        Demo("pipelining", "Pipelining", "eight requests at once, three times", pipelining),
+        Demo("pipelining", "Pipelining", "eight requests together, three times", pipelining),
         Demo("one-byte", "One byte a second", "an incomplete request head: timeout, 408", one_byte),
         Demo("slow-reader", "Slow reader", "a 4 MiB response, read slowly: backpressure", slow_reader),
         Demo(

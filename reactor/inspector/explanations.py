@@ -107,7 +107,7 @@ STEPS = (
     Step(
         "send",
         "Send",
-        "The response is sent at once, and most responses fit into the kernel's send buffer. If one does "
+        "The response is sent immediately, and most responses fit into the kernel's send buffer. If one does "
         "not fit, the rest stays in the write buffer, and WRITE is registered with the selector until it "
         "is sent.",
         WriteBuffer.flush,

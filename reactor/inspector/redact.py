@@ -1,8 +1,9 @@
 r"""Redaction of the bytes that the inspector shows: heads without secrets, and never a body.
 
-    received      a line that names Authorization or Cookie is cut after the name; everything after a head
-                  that announces a body is hidden until the connection is idle again
-    sent          the head of a response is shown; the remaining bytes are counted
+    Bytes         What is shown
+    received      all but secrets: a line that names Authorization or Cookie is cut after the name; everything
+                  after a head that announces a body is hidden until the connection is idle again
+    sent          the head of a response; the remaining bytes are counted
 
 It works for bytes that arrive one at a time, and hides too much rather than too little: after a body only the
 parser knows where the next head begins.

@@ -51,7 +51,8 @@ class Instrumentation:
     ``run_loop`` is the reactor whose ``run`` the server calls: the same one, or one that runs its turns.
     ``description`` is the address at which the server can be observed, or "".
 
-    The server closes it, but only if the server could start: the code that created it must close it, too.
+    The server closes it when it is closed itself. If the server cannot start, nothing closes it, so the code
+    that created the instrumentation must close it as well.
     """
 
     def __init__(
