@@ -177,7 +177,7 @@ def after_start(options: argparse.Namespace, url: str, local: bool) -> None:
     if not local:
         _warn_about_network(options)
     if options.open:
-        open_browser(local_url(url) + ("/" if options.directory is None else "/files/"))
+        open_browser(url)
 
 
 def _warn_about_network(options: argparse.Namespace) -> None:
@@ -192,11 +192,11 @@ def _warn_about_network(options: argparse.Namespace) -> None:
             log.warning("with --types guess, uploaded HTML runs in other visitors' browsers")
 
 
-def warn_about_typed_passwords(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Warn about passwords on the command line; those from the environment are defaults of the parser."""
+def warn_about_typed_passwords(options: argparse.Namespace) -> None:
+    """Warn about passwords on the command line."""
+    given, *_ = options.origins.maps
     for name in PASSWORDS:
-        value = getattr(options, name)
-        if value is not None and value.path is None and value is not parser.get_default(name):
+        if name in given and getattr(options, name).path is None:
             option = name.replace("_", "-")
             log.warning(
                 "other users of this machine can read the password of --%s in the process list "
@@ -236,15 +236,6 @@ def reloader(options: argparse.Namespace, router: Router) -> Callable[[], None]:
 def _open_without_waiting(path: str, flags: int) -> int:
     """Open a file; do not block on a named pipe without a writer."""
     return os.open(path, flags | os.O_NONBLOCK)
-
-
-def local_url(url: str) -> str:
-    """Return the URL by which this machine reaches a server that listens on a wildcard address.
-
-    >>> local_url("http://0.0.0.0:4221")
-    'http://127.0.0.1:4221'
-    """
-    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def open_browser(url: str) -> None:
