@@ -64,14 +64,14 @@ class Entries:
             self._scan.close()
             os.close(self._descriptor)
 
-    def _look_at(self, found: os.DirEntry[str]) -> Entry | None:
+    def _look_at(self, item: os.DirEntry[str]) -> Entry | None:
         """Return the entry, or None if it is to be skipped."""
         try:
             # Names on disk are UTF-8, regardless of the locale.
-            name = found.name if found.name.isascii() else os.fsencode(found.name).decode("utf-8")
+            name = item.name if item.name.isascii() else os.fsencode(item.name).decode("utf-8")
             if not self._is_visible(name):
                 return None
-            status = found.stat(follow_symlinks=False)
+            status = item.stat(follow_symlinks=False)
         except (UnicodeDecodeError, OSError):  # OSError: the file has been removed, or permission is denied
             return None
         return entry_of(name, status)

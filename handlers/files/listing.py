@@ -248,4 +248,4 @@ def list_directory(
 
 def _without_controls(name: str) -> str:
     """Percent-encode line breaks and other control characters."""
-    return _find_controls.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), name)
+    return _find_controls.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), name)

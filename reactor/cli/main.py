@@ -104,7 +104,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
     except ValueError as error:
         # The message names fields of Settings; the user of the command knows options.
         names = {dest: options.origins.get(dest, dest.replace("_", "-")) for dest in chosen}
-        parser.error(re.sub(r"\b[a-z_]+\b", lambda found: names.get(found[0], found[0]), str(error)))
+        parser.error(re.sub(r"\b[a-z_]+\b", lambda match: names.get(match[0], match[0]), str(error)))
     access_options.warn_about_typed_passwords(options)
     try:
         _serve(options, settings, default_headers, messages, on_ready)

@@ -30,7 +30,7 @@ class ConnectionHooks:
         """Observe a complete request, before its handler is called."""
 
     def on_refused(self, error: HTTPError) -> None:
-        """Observe that a request is refused, before its response is made."""
+        """Observe that a request is refused, before its response is created."""
 
     def before_response(self, request: Request) -> None:
         """Observe that a response is about to be serialized, and compressed if negotiated."""

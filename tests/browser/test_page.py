@@ -115,7 +115,7 @@ def test_it_filters_by_keys_alone(browser: Browser, url: str) -> None:
     assert browser.one("#matches").text == "1 of 4 shown"
     browser.press("z")
     assert browser.names == []
-    assert browser.one("#nothing").text == "No names match “B1z”."
+    assert browser.one("#nothing").text == "No file or folder matches “B1z”."
     browser.press(ESCAPE)
     assert len(browser.names) == 4
     assert browser.focused() == browser.one("#filter")
