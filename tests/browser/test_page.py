@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -177,7 +178,11 @@ def test_files_with_hostile_names_can_be_downloaded(
         (directory / name).write_bytes(name.encode())
         browser.open(url)
         before = set(downloads.iterdir())
-        next(each for each in browser.all("#entries a") if each.text == name).click()
+
+        def link(name: str = name) -> Any:
+            return next((each for each in browser.all("#entries a") if each.text == name), None)
+
+        browser.wait(link).click()
 
         def finished(name: str = name, before: set[Path] = before) -> bool:
             # During a download there are temporary and empty files, too.
