@@ -44,15 +44,6 @@ class Config:
     quick: bool = False  # small sizes, to check that everything works
     own: Sequence[Adapter] = ()  # servers of the user
 
-    def select_peers(self, usual: Sequence[str]) -> list[Adapter]:
-        """Return the peers to measure, in display order; ``usual`` are those without --peers.
-
-        >>> [each.name for each in Config(peers=["bjoern"]).select_peers(["reactor", "nginx"])]
-        ['reactor', 'bjoern']
-        """
-        names = (*self.peers, "reactor") if self.peers else usual
-        return [*(adapter for name, adapter in PEERS.items() if name in names), *self.own]
-
     def wants_workload(self, name: str) -> bool:
         """Return whether to measure a workload."""
         return not self.workloads or name in self.workloads
@@ -128,11 +119,13 @@ class Question:
     fixed: bool = False  # whether --peers does not apply
     directories: Callable[[Config, Sequence[str]], AbstractContextManager[Path]] | None = None
 
-    def peers(self, config: Config, places: Iterable[Place]) -> list[Adapter]:
-        """Return the peers to measure."""
+    def peers(self, config: Config, places: Iterable[Place] = ()) -> list[Adapter]:
+        """Return the peers to measure, in display order, and then the servers of the user."""
         needs = {place.needs for place in places}
-        usual = self.usual or [name for name in PEERS if PEERS[name].serves & needs]
-        return (replace(config, peers=()) if self.fixed else config).select_peers(usual)
+        names = self.usual or [name for name in PEERS if PEERS[name].serves & needs]
+        if config.peers and not self.fixed:
+            names = (*config.peers, "reactor")
+        return [*(PEERS[name] for name in PEERS if name in names), *config.own]
 
     def estimate(self, config: Config) -> float:
         """Return the estimated duration in seconds."""

@@ -181,8 +181,9 @@ def test_without_wrk_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_peers_are_the_usual_ones_or_those_of_the_options(
     peers: tuple[str, ...], usual: tuple[str, ...], selected: list[str]
 ) -> None:
-    own = by_command("mine {port}")
-    assert [each.name for each in Config(peers=peers, own=[own]).select_peers(usual)] == [*selected, "mine"]
+    config = Config(peers=peers, own=[by_command("mine {port}")])
+    question = Question("q", lambda config, run: [], usual)
+    assert [each.name for each in question.peers(config)] == [*selected, "mine"]
 
 
 def test_the_cost_of_observing_is_always_measured_with_the_same_peers() -> None:
