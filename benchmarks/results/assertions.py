@@ -70,12 +70,9 @@ def is_figure(name: str) -> bool:
     >>> is_figure("concurrency-512.floor"), is_figure("hot.p99.nginx"), is_figure("cold.floor")
     (True, True, False)
     """
-    place, _, what = name.partition(".")
-    known = {*COMPARED, *OTHERS} - {place if place.endswith("-N") else ""}
-    peers = compared_peers()
-    kinds = {"rate", *PERCENTILES, *peers, *(f"{kind}.{each}" for kind in ("p99", "cpu") for each in peers)}
-    somewhere = bool(known & {place, re.sub(r"-\d+$", "-N", place)})
-    return name in SPECIAL or (somewhere and what in kinds)
+    places = "|".join((*COMPARED, *OTHERS)).replace("-N", r"-\d+")
+    kinds, peers = "|".join(("rate", *PERCENTILES)), "|".join(compared_peers())
+    return name in SPECIAL or bool(re.fullmatch(rf"({places})\.({kinds}|(p99\.|cpu\.)?({peers}))", name))
 
 
 def compared_peers() -> list[str]:

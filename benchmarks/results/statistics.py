@@ -5,14 +5,12 @@
     Figure      the median of one value per round, with minimum and maximum
     figures()   all figures of a run by the names that --assert and the targets use:
 
-    hot.floor             requests/s of reactor / of the bare loop, on the workload "hot"
-    file-4-KiB.nginx      the same against nginx, on the workload "file 4 KiB"
-    hot.p99.nginx         the p99 of reactor / of nginx
-    hot.cpu.floor         requests per CPU second of reactor / of the bare loop: meaningful also where
-                          the client's core is the limit
-    hot.rate, hot.p99     reactor alone, in requests/s and seconds; p50 and p999 likewise
-    concurrency-512.floor with 512 connections; latency-90.p99 at 90 % of the capacity; idle-1000.p99
-    log.rate, attack.p99  and the other figures in SPECIAL
+    hot.floor, file-4-KiB.nginx    requests/s of reactor / of a peer, on a workload
+    hot.p99.nginx, hot.cpu.floor   the same of p99, and of requests per CPU second: meaningful also where the
+                                   client's core is the limit
+    hot.rate, hot.p99              reactor alone, in requests/s and seconds; p50 and p999 likewise
+    concurrency-512.floor          with 512 connections; latency-90.p99 at 90 % of the capacity; idle-1000.p99
+    log.rate, attack.p99           and the other figures in SPECIAL
 
 Ratios are only formed within a round, whose peers were measured right after each other. A difference within
 the range over rounds is a tie.
