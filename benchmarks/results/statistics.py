@@ -155,6 +155,11 @@ class Row:
         figure = Figure.of(map(value, self.samples))
         return figure.median if figure else math.nan
 
+    @property
+    def resident(self) -> float:
+        """Bytes of memory."""
+        return self.median(lambda each: each.resident)
+
 
 def rows(run: Run, question: str | None = None) -> list[Row]:
     """Return the rows of a question or of all questions, in the order of the axis."""
