@@ -241,8 +241,11 @@ SPECIAL: dict[str, tuple[str, Special]] = {  # description, function
     "attack.errors": ("errors of honest clients, and faults", _worst(lambda each: each.errors, COUNT)),
     "attack.CPU-idle": ("cores used while attacked but otherwise idle", _worst(observed("CPU idle"))),
     "attack.CPU-after": ("cores used after an attack", _worst(observed("CPU after"))),
-    "attack.memory-kept": ("resident bytes after - before", _worst(observed("memory kept"), BYTES)),
-    "attack.descriptors-kept": ("descriptors after - before", _worst(observed("descriptors kept"), COUNT)),
+    "attack.memory-kept": ("resident bytes after an attack - before", _worst(observed("memory kept"), BYTES)),
+    "attack.descriptors-kept": (
+        "descriptors after an attack - before",
+        _worst(observed("descriptors kept"), COUNT),
+    ),
 }
 
 
