@@ -59,7 +59,7 @@ class Settings:
         8190, "bytes", "limits", "maximum length of a header line; longer ones get 431"
     )
     max_fields: int = _limit(
-        100, "fields", "limits", "maximum number of header lines; requests with more get 431"
+        100, "lines", "limits", "maximum number of header lines; requests with more get 431"
     )
     min_free_space: int = _limit(
         64 * MIB, "bytes", "limits", "minimum free disk space; uploads that would leave less get 507", 0
@@ -77,7 +77,11 @@ class Settings:
         0.001,
     )
     content_timeout: float = _limit(
-        20.0, "seconds", "timeouts", "interval over which the rate of a request body is measured", 0.001
+        20.0,
+        "seconds",
+        "timeouts",
+        "rate window: time over which the rate of a request body is measured",
+        0.001,
     )
     min_rate: float = _limit(
         500.0,

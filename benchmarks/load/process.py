@@ -38,28 +38,14 @@ MAX_HOLD_SECONDS = 120.0  # for which idle connections are kept open, at most
 # The measuring process.
 
 
-def measure(
-    server: RunningServer,
-    job: Job,
-    question: str,
-    workload: str = "hot",
-    round: int = 1,
-    x: float | None = None,
-) -> Sample:
-    """Run a job against a server and return the sample; raise LoadError."""
+def measure(server: RunningServer, job: Job) -> Sample:
+    """Run a job against a server and return the sample, without its place in the run; raise LoadError."""
     with load_process(run_job, server.address, job) as (_, receive):
         receive(connect_timeout(job))
         began, used = time.monotonic(), server.cpu()
         sample: Sample = receive(job.seconds + 2 * ANSWER_TIMEOUT)
         took, used = time.monotonic() - began, server.cpu() - used
-        place: dict[str, Any] = {
-            "question": question,
-            "workload": workload,
-            "peer": server.name,
-            "round": round,
-            "x": x,
-        }
-        return replace(sample, **place, server_cpu=used / took, resident=server.resident())
+        return replace(sample, peer=server.name, server_cpu=used / took, resident=server.resident())
 
 
 @dataclass

@@ -48,10 +48,8 @@ def missing() -> str | None:
     return None if shutil.which("wrk") else "wrk is not installed (Debian: apt-get install wrk)"
 
 
-def measure(
-    server: RunningServer, workload: Workload, connections: int, seconds: float, round: int, question: str
-) -> Sample:
-    """Measure one round; raise WrkError."""
+def measure(server: RunningServer, workload: Workload, connections: int, seconds: float) -> Sample:
+    """Measure one round; return the sample, without its place in the run; raise WrkError."""
     connections = workload.connections(connections)
     used = server.cpu()
     counts, times = run(server, workload, connections, seconds)
@@ -61,10 +59,7 @@ def measure(
     if not (requests or failures):
         failures = {"timeout": connections}
     return Sample(
-        question=question,
-        workload=workload.name,
-        peer=server.name,
-        round=round,
+        *("", workload.name, server.name, 0),
         requests=requests,
         errors=sum(failures.values()),
         failures=failures,

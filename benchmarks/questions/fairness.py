@@ -58,7 +58,7 @@ def places(config: Config, run: Run) -> list[Place]:
 def _place(name: str, job: Job) -> Place:
     def measure(turn: Turn) -> Iterator[Sample]:
         try:
-            yield process.measure(turn.server, job, QUESTION, name, turn.round)
+            yield turn.place(process.measure(turn.server, job), name)
         finally:
             forget(turn.server.directory)
 

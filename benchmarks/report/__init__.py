@@ -92,18 +92,17 @@ def measured(run: Run, rounds: int) -> Iterator[tuple[str, str]]:
 
 def tiles(run: Run, known: Mapping[str, Figure]) -> list[Markup]:
     """Return the headline figures of the questions that were asked, and of servers given by the user."""
+
+    def tile(name: str, of: str, note: str) -> Markup:
+        return tag("li", tag("strong", known[name]), tag("span", of), tag("small", note))
+
     slugs = peer_slugs(each.peer for each in run.samples)
     added = [peer for peer in slugs if peer_class(peer) == "p-added"]
-    others = [(f"hot.{slugs[peer]}", f"{BY} {peer}", "requests per second") for peer in added]
-    found: list[list[Markup]] = []
-    for question, shown in SHOWN.items():
-        headlines = [*(others if question == "throughput" else []), *shown.headlines]
-        words = [
-            (tag("strong", known[name]), tag("span", of), tag("small", note))
-            for name, of, note in headlines
-            if name in known
-        ]
-        found.append([tag("li", *each) for each in words])
+    others = {"throughput": [(f"hot.{slugs[peer]}", f"{BY} {peer}", "requests per second") for peer in added]}
+    found = [
+        [tile(*each) for each in (*others.get(question, ()), *shown.headlines) if each[0] in known]
+        for question, shown in SHOWN.items()
+    ]
     # The first figure of each question, then the second ones, as long as there is room.
     ranked = sorted((rank, place) for place, some in enumerate(found) for rank in range(len(some)))
     return [found[place][rank] for place, rank in sorted((place, rank) for rank, place in ranked[:TILES])]

@@ -1,10 +1,4 @@
-"""Scales of charts: from values to shares of an axis (0 to 1), and ticks.
-
-linear     from 0 to the largest value       memory, requests per second
-log        logarithmic                       times
-tail       50, 90, 99, 99.9, 99.99 %         equally spaced percentiles
-ordinal    a fixed list of values            0, 100, 1,000, 10,000 idle connections
-"""
+"""Scales of charts: from values to shares of an axis (0 to 1), and ticks."""
 
 import math
 import re

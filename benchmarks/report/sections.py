@@ -5,7 +5,7 @@ from functools import partial
 from typing import NamedTuple
 
 from benchmarks.questions import question_text
-from benchmarks.report.charts import Mark, Track, lines, tracks
+from benchmarks.report.charts import Track, lines, tracks
 from benchmarks.report.markup import NOTHING, Markup, join, peer_class, tag
 from benchmarks.report.scales import Scale, linear, log, ordinal, tail
 from benchmarks.results.checks import PASS, WARN, shortened
@@ -64,12 +64,10 @@ def spans(label: Callable[[Row], str], *bounds: float) -> Draw:
     """Return a function that draws p50, p99 and p99.9 of each row, and bounds in seconds."""
 
     def track(row: Row) -> Track:
-        points: list[Mark] = [
-            (kind, row.latency.percentile(at), row.latency.percentile(at)) for kind, at in SPAN.items()
-        ]
-        limits: list[Mark] = [("bound", each, each) for each in bounds]
-        reach = "reach", points[0][1], points[-1][1]
-        return Track(label(row), peer_class(row.peer), [*limits, reach, *points], [seconds(points[1][1])])
+        p50, p99, p999 = (row.latency.percentile(at) for at in SPAN.values())
+        marks = [("reach", p50, p999), ("half", p50, p50), ("most", p99, p99), ("nearly-all", p999, p999)]
+        limits = [("bound", each, each) for each in bounds]
+        return Track(label(row), peer_class(row.peer), [*limits, *marks], [seconds(p99)])
 
     def draw(_title: str, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
         times = [row.latency.percentile(at) for row in everything for at in SPAN.values()]
@@ -81,16 +79,12 @@ def spans(label: Callable[[Row], str], *bounds: float) -> Draw:
 
 
 # Line charts: the label of the axis, the value of a row, and the scale for the values.
-_MEMORY = partial(linear, label=byte_size, unit=MIB)
+_RATES, _TIMES = partial(linear, label=number), partial(log, label=seconds)
 MEASURES: dict[str, tuple[str, Callable[[Row], float], Callable[[list[float]], Scale]]] = {
-    "Throughput": ("requests/s", lambda row: row.rate.median, partial(linear, label=number)),
-    "Median latency": ("p50", lambda row: row.latency.percentile(0.5), partial(log, label=seconds)),
-    "p99": ("p99", lambda row: row.latency.percentile(0.99), partial(log, label=seconds)),
-    "Memory": (
-        "resident",
-        lambda row: row.median(lambda each: each.resident),
-        partial(linear, label=byte_size, unit=MIB),
-    ),
+    "Throughput": ("requests/s", lambda row: row.rate.median, _RATES),
+    "Median latency": ("p50", lambda row: row.latency.percentile(0.5), _TIMES),
+    "p99": ("p99", lambda row: row.latency.percentile(0.99), _TIMES),
+    "Memory": ("resident", lambda row: row.resident, partial(linear, label=byte_size, unit=MIB)),
 }
 
 
@@ -117,11 +111,14 @@ def workload(row: Row) -> str:
     return row.cell.workload
 
 
+def full_load(row: Row) -> str:
+    """Group the rows of the workload "hot"; the others have no chart."""
+    return "hot" if row.cell.workload == "hot" else ""
+
+
 CHARTS = {
     "rates": Charts("{}", workload, bars),
-    "latency at full load": Charts(
-        "Latency at full load", lambda row: "hot" * (workload(row) == "hot"), curves, CLOSED
-    ),
+    "latency at full load": Charts("Latency at full load", full_load, curves, CLOSED),
     "latency by load": Charts("At {} of capacity", lambda row: share(row.cell.x or 0), curves, OPEN),
     "small requests": Charts("Small requests {}", workload, spans(lambda row: row.peer)),
     "honest clients": Charts(

@@ -70,12 +70,9 @@ def is_figure(name: str) -> bool:
     >>> is_figure("concurrency-512.floor"), is_figure("hot.p99.nginx"), is_figure("cold.floor")
     (True, True, False)
     """
-    place, _, what = name.partition(".")
-    known = {*COMPARED, *OTHERS} - {place if place.endswith("-N") else ""}
-    peers = compared_peers()
-    kinds = {"rate", *PERCENTILES, *peers, *(f"{kind}.{each}" for kind in ("p99", "cpu") for each in peers)}
-    somewhere = bool(known & {place, re.sub(r"-\d+$", "-N", place)})
-    return name in SPECIAL or (somewhere and what in kinds)
+    places = "|".join((*COMPARED, *OTHERS)).replace("-N", r"-\d+")
+    kinds, peers = "|".join(("rate", *PERCENTILES)), "|".join(compared_peers())
+    return name in SPECIAL or bool(re.fullmatch(rf"({places})\.({kinds}|(p99\.|cpu\.)?({peers}))", name))
 
 
 def compared_peers() -> list[str]:
@@ -86,11 +83,11 @@ def compared_peers() -> list[str]:
 def figures_help() -> str:
     """Return the text of --list-figures."""
     single = "\n".join(f"  {name:24} {words}" for name, (words, _) in SPECIAL.items())
-    return f"""PLACE.PEER         requests/s of reactor / of the peer, round by round
-PLACE.p99.PEER     p99 of reactor / of the peer
-PLACE.cpu.PEER     requests per CPU second of reactor / of the peer
-PLACE.rate         requests/s of reactor
-PLACE.p50 .p99 .p999   percentiles of reactor, in seconds
+    return f"""  PLACE.PEER               requests/s of reactor / of the peer, round by round
+  PLACE.p99.PEER           p99 of reactor / of the peer
+  PLACE.cpu.PEER           requests per CPU second of reactor / of the peer
+  PLACE.rate               requests/s of reactor
+  PLACE.p50, .p99, .p999   percentiles of reactor, in seconds
 {single}
 
 Places of {", ".join(COMPARISONS)}: {", ".join(COMPARED)}

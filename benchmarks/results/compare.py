@@ -15,9 +15,6 @@ from benchmarks.results.samples import Run
 from benchmarks.results.statistics import Figure, figures
 from benchmarks.results.tables import LEFT, RIGHT, Table
 
-HEADS = ("figure", "A", "range of rounds", "B", "range of rounds", "change")
-SIDES = (LEFT, RIGHT, LEFT, RIGHT, LEFT, RIGHT)
-
 
 def change(one: Figure, other: Figure) -> str:
     """Return the change as text.
@@ -41,7 +38,8 @@ def table(before: Mapping[str, Figure], after: Mapping[str, Figure]) -> Table:
         for name, one, other in both
         if one.unit == other.unit
     ]
-    return Table("", HEADS, SIDES, lines)
+    heads = ("figure", "A", "range of rounds", "B", "range of rounds", "change")
+    return Table("", heads, (LEFT, RIGHT, LEFT, RIGHT, LEFT, RIGHT), lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -79,8 +79,10 @@ class Run:
         return [each for each in self.samples if all(getattr(each, k) == v for k, v in wanted.items())]
 
     def save(self, path: Path) -> None:
-        """Write the run as JSON."""
-        path.write_text(json.dumps(to_json(self), indent=1) + "\n")
+        """Replace a file, at once, by the run as JSON."""
+        partial = path.with_name(f"{path.name}.part")
+        partial.write_text(json.dumps(to_json(self), indent=1) + "\n")
+        partial.replace(path)
 
     @classmethod
     def load(cls, path: str | Path) -> "Run":
@@ -112,12 +114,16 @@ def errors_text(samples: Iterable[Sample]) -> str:
 
 def to_json(run: Run) -> dict[str, Any]:
     """Return the run as JSON data."""
+    samples = []
+    for each in run.samples:
+        unknown = {name: None for name in MAYBE_UNKNOWN if math.isnan(getattr(each, name))}
+        samples.append({**vars(each), **unknown, "latency": each.latency.to_json()})
     return {
         "format": FORMAT,
         "environment": run.environment,
         "peers": [asdict(peer) for peer in run.peers.values()],
         "skipped": run.skipped,
-        "samples": [_sample_to_json(each) for each in run.samples],
+        "samples": samples,
     }
 
 
@@ -125,18 +131,11 @@ def from_json(data: dict[str, Any]) -> Run:
     """Return the run from JSON data; raise ValueError for an unsupported format."""
     if data["format"] not in (1, FORMAT):
         raise ValueError(f"unsupported format: {data['format']} (supported: 1, {FORMAT}); measure again")
-    samples = [_sample_from_json(dict(each)) for each in data["samples"]]
+    samples = []
+    for each in data["samples"]:
+        # Format 1 has "octets".
+        known = {"transferred" if name == "octets" else name: value for name, value in each.items()}
+        known.update({name: math.nan for name in MAYBE_UNKNOWN if each[name] is None})
+        samples.append(Sample(**{**known, "latency": Histogram.from_json(each["latency"])}))
     peers = {each["name"]: Peer(**each) for each in data["peers"]}
     return Run(data["environment"], peers, data["skipped"], samples)
-
-
-def _sample_to_json(sample: Sample) -> dict[str, Any]:
-    unknown = {name: None for name in MAYBE_UNKNOWN if math.isnan(getattr(sample, name))}
-    return {**vars(sample), **unknown, "latency": sample.latency.to_json()}
-
-
-def _sample_from_json(data: dict[str, Any]) -> Sample:
-    if "octets" in data:  # format 1
-        data["transferred"] = data.pop("octets")
-    unknown = {name: math.nan for name in MAYBE_UNKNOWN if data[name] is None}
-    return Sample(**{**data, **unknown, "latency": Histogram.from_json(data["latency"])})

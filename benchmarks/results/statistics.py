@@ -5,14 +5,12 @@
     Figure      the median of one value per round, with minimum and maximum
     figures()   all figures of a run by the names that --assert and the targets use:
 
-    hot.floor             requests/s of reactor / of the bare loop, on the workload "hot"
-    file-4-KiB.nginx      the same against nginx, on the workload "file 4 KiB"
-    hot.p99.nginx         the p99 of reactor / of nginx
-    hot.cpu.floor         requests per CPU second of reactor / of the bare loop: meaningful also where
-                          the client's core is the limit
-    hot.rate, hot.p99     reactor alone, in requests/s and seconds; p50 and p999 likewise
-    concurrency-512.floor with 512 connections; latency-90.p99 at 90 % of the capacity; idle-1000.p99
-    log.rate, attack.p99  and the other figures in SPECIAL
+    hot.floor, file-4-KiB.nginx    requests/s of reactor / of a peer, on a workload
+    hot.p99.nginx, hot.cpu.floor   the same of p99, and of requests per CPU second: meaningful also where the
+                                   client's core is the limit
+    hot.rate, hot.p99              reactor alone, in requests/s and seconds; p50 and p999 likewise
+    concurrency-512.floor          with 512 connections; latency-90.p99 at 90 % of the capacity; idle-1000.p99
+    log.rate, attack.p99           and the other figures in SPECIAL
 
 Ratios are only formed within a round, whose peers were measured right after each other. A difference within
 the range over rounds is a tie.
@@ -157,6 +155,11 @@ class Row:
         figure = Figure.of(map(value, self.samples))
         return figure.median if figure else math.nan
 
+    @property
+    def resident(self) -> float:
+        """Bytes of memory."""
+        return self.median(lambda each: each.resident)
+
 
 def rows(run: Run, question: str | None = None) -> list[Row]:
     """Return the rows of a question or of all questions, in the order of the axis."""
@@ -238,8 +241,11 @@ SPECIAL: dict[str, tuple[str, Special]] = {  # description, function
     "attack.errors": ("errors of honest clients, and faults", _worst(lambda each: each.errors, COUNT)),
     "attack.CPU-idle": ("cores used while attacked but otherwise idle", _worst(observed("CPU idle"))),
     "attack.CPU-after": ("cores used after an attack", _worst(observed("CPU after"))),
-    "attack.memory-kept": ("resident bytes after - before", _worst(observed("memory kept"), BYTES)),
-    "attack.descriptors-kept": ("descriptors after - before", _worst(observed("descriptors kept"), COUNT)),
+    "attack.memory-kept": ("resident bytes after an attack - before", _worst(observed("memory kept"), BYTES)),
+    "attack.descriptors-kept": (
+        "descriptors after an attack - before",
+        _worst(observed("descriptors kept"), COUNT),
+    ),
 }
 
 

@@ -99,7 +99,7 @@ COLUMNS: dict[str, Cells] = {
     "longest": _latency(1),
     "CPU": (RIGHT, lambda row: share(row.median(lambda each: each.server_cpu))),
     "client CPU": (RIGHT, lambda row: share(row.median(lambda each: each.client_cpu))),
-    "memory": (RIGHT, lambda row: byte_size(row.median(lambda each: each.resident))),
+    "memory": (RIGHT, lambda row: byte_size(row.resident)),
     **{name: _observed(name, words) for name, words in OBSERVED.items()},
     "per idle": (RIGHT, lambda row: str(row.bytes_per_idle or NOTHING)),
 }

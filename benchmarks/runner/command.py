@@ -58,18 +58,11 @@ def run(questions: Iterable[str], options: argparse.Namespace, argv: Sequence[st
             code = FAILED
         progress.end()
         if options.json is not None:
-            save(run, options.json)
+            run.save(options.json)
         print_tables(run, [name])
         if code == INTERRUPTED:
             break
     return max(code, print_results(run, options.html, options.assertions))
-
-
-def save(run: Run, path: Path) -> None:
-    """Replace the results file atomically."""
-    partial = path.with_name(f"{path.name}.part")
-    run.save(partial)
-    partial.replace(path)
 
 
 def print_tables(run: Run, questions: Iterable[str]) -> None:
@@ -110,12 +103,11 @@ def show_saved(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--figures", action="store_true", help="print only the list of all figures, by name")
     add_output_options(parser.add_argument)
     options = parser.parse_args(arguments)
-    run = options.run
     if options.figures:
-        print(figures_table(run).text())
+        print(figures_table(options.run).text())
         return 0
-    print_tables(run, QUESTIONS)
-    return print_results(run, options.html, options.assertions)
+    print_tables(options.run, QUESTIONS)
+    return print_results(options.run, options.html, options.assertions)
 
 
 # Options.

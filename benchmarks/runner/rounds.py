@@ -44,15 +44,6 @@ class Config:
     quick: bool = False  # small sizes, to check that everything works
     own: Sequence[Adapter] = ()  # servers of the user
 
-    def select_peers(self, usual: Sequence[str]) -> list[Adapter]:
-        """Return the peers to measure, in display order; ``usual`` are those without --peers.
-
-        >>> [each.name for each in Config(peers=["bjoern"]).select_peers(["reactor", "nginx"])]
-        ['reactor', 'bjoern']
-        """
-        names = (*self.peers, "reactor") if self.peers else usual
-        return [*(adapter for name, adapter in PEERS.items() if name in names), *self.own]
-
     def wants_workload(self, name: str) -> bool:
         """Return whether to measure a workload."""
         return not self.workloads or name in self.workloads
@@ -86,10 +77,13 @@ class Turn:
         connections, seconds = connections or self.config.connections, seconds or self.config.seconds
         if client == "reactor":
             job = replace(request_of(server), connections=connections, seconds=seconds, rate=rate)
-            return process.measure(server, job, self.question, name, self.round, x)
-        sent = workload.at(server.adapter.target)
-        sample = wrk.measure(server, sent, connections, seconds, self.round, self.question)
-        return replace(sample, workload=name, x=x, verified=verify(server, workload))
+            return self.place(process.measure(server, job), name, x)
+        sample = wrk.measure(server, workload.at(server.adapter.target), connections, seconds)
+        return self.place(replace(sample, verified=verify(server, workload)), name, x)
+
+    def place(self, sample: Sample, name: str, x: float | None = None) -> Sample:
+        """Return a sample with its place in the run: question, workload, round, point on the axis."""
+        return replace(sample, question=self.question, workload=name, round=self.round, x=x)
 
 
 def request_of(server: RunningServer) -> Job:
@@ -107,7 +101,7 @@ class Place:
     name: str  # "hot", "64 connections", ...: in the progress line and in notes
     measure: Callable[[Turn], Iterable[Sample]]
     needs: str = ECHO  # feature of the server
-    warm_up: Callable[[Turn], object] = lambda turn: None
+    warm_up: Callable[[Turn], object] | None = None
     rounds: int = 1 << 30  # at most
     samples: int = 1  # per turn
 
@@ -125,11 +119,13 @@ class Question:
     fixed: bool = False  # whether --peers does not apply
     directories: Callable[[Config, Sequence[str]], AbstractContextManager[Path]] | None = None
 
-    def peers(self, config: Config, places: Iterable[Place]) -> list[Adapter]:
-        """Return the peers to measure."""
+    def peers(self, config: Config, places: Iterable[Place] = ()) -> list[Adapter]:
+        """Return the peers to measure, in display order, and then the servers of the user."""
         needs = {place.needs for place in places}
-        usual = self.usual or [name for name in PEERS if PEERS[name].serves & needs]
-        return (replace(config, peers=()) if self.fixed else config).select_peers(usual)
+        names = self.usual or [name for name in PEERS if PEERS[name].serves & needs]
+        if config.peers and not self.fixed:
+            names = (*config.peers, "reactor")
+        return [*(PEERS[name] for name in PEERS if name in names), *config.own]
 
     def estimate(self, config: Config) -> float:
         """Return the estimated duration in seconds."""
@@ -188,10 +184,12 @@ class Question:
                     run.samples[before:] = here
 
         for server in servers:
-            with turn(server, 0, "warming up") as now:
-                if place.needs not in server.adapter.serves:
-                    raise VerificationError(server.adapter.why_not)
-                place.warm_up(now)
+            if place.needs not in server.adapter.serves:
+                failed.add(server.name)
+                run.skipped[f"{server.name}: {place.name}"] = server.adapter.why_not
+            elif place.warm_up:
+                with turn(server, 0, "warming up") as now:
+                    place.warm_up(now)
         for number in range(rounds):
             first = number % (len(servers) or 1)
             for server in (*servers[first:], *servers[:first]):

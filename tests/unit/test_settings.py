@@ -65,7 +65,7 @@ def test_the_default_is_as_published(name: str, value: float) -> None:
 
 @every_limit
 def test_a_limit_has_a_unit_a_group_and_a_reason(each: Field[Any]) -> None:
-    assert each.metadata["unit"] in ("bytes", "bytes/s", "fields", "connections", "requests", "seconds")
+    assert each.metadata["unit"] in ("bytes", "bytes/s", "lines", "connections", "requests", "seconds")
     assert each.metadata["group"] in ("limits", "timeouts", "advanced", "logging")
     assert len(each.metadata["help"]) > 10
 

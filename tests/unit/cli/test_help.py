@@ -61,7 +61,7 @@ def test_help_groups_the_limits() -> None:
         ("--max-head", "32 KiB"),
         ("--max-body", "1 GiB"),
         ("--max-connections", "0"),
-        ("--max-fields", "100 fields"),
+        ("--max-fields", "100 lines"),
         ("--min-free-space", "64 MiB"),
         ("--head-timeout", "20 seconds"),
         ("--min-rate", "500 bytes/s"),

@@ -12,6 +12,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 from benchmarks.load import process
 from benchmarks.load.process import LoadError
 from benchmarks.load.round import Job
+from benchmarks.runner.rounds import Config, Turn
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import RunningServer, run_server
 
@@ -23,7 +24,9 @@ def server() -> Iterator[RunningServer]:
 
 
 def test_a_sample_says_what_was_measured(server: RunningServer) -> None:
-    sample = process.measure(server, Job(8, 0.1), "question", "workload", 3, 8.0)
+    sample = Turn(server, "question", 3, Config(seconds=0.1)).sample(
+        "reactor", connections=8, name="workload", x=8.0
+    )
     assert (sample.question, sample.workload, sample.peer) == ("question", "workload", "reactor")
     assert (sample.round, sample.x, sample.client) == (3, 8.0, "reactor")
     assert (sample.errors, sample.asked, sample.established) == (0, 8, 8)
@@ -35,7 +38,7 @@ def test_a_sample_says_what_was_measured(server: RunningServer) -> None:
 
 
 def test_an_open_loop_says_what_it_meant_to_send(server: RunningServer) -> None:
-    sample = process.measure(server, Job(8, 0.2, 500, target="/echo/x", expected=None), "question")
+    sample = process.measure(server, Job(8, 0.2, 500, target="/echo/x", expected=None))
     assert (sample.intended, sample.requests, sample.verified) == (500, 100, None)
 
 
@@ -69,9 +72,9 @@ def test_a_load_process_that_is_ended_cleans_up() -> None:
 def test_a_failed_download_is_no_result(server: RunningServer) -> None:
     job = Job(1, 0.1, transfers=[("GET", "/files/none", 1)])
     with pytest.raises(LoadError, match="download: status 404"):
-        process.measure(server, job, "question")
+        process.measure(server, job)
 
 
 def test_a_generator_that_breaks_says_why(server: RunningServer) -> None:
     with pytest.raises(LoadError, match="failed: TypeError"):
-        process.measure(server, Job(8, "long"), "question")  # type: ignore[arg-type]
+        process.measure(server, Job(8, "long"))  # type: ignore[arg-type]

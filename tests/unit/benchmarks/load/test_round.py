@@ -198,7 +198,7 @@ def test_a_timer_is_readable_when_it_has_expired_and_not_before() -> None:
         assert not selector.select(0)
 
 
-@pytest.mark.parametrize("name", ["load.responses", "load.histogram", "servers.own", "runner.rounds"])
+@pytest.mark.parametrize("name", ["load.responses", "load.histogram", "servers.own", "servers.workloads"])
 def test_examples_in_docstrings_are_right(name: str) -> None:
     failed, attempted = doctest.testmod(importlib.import_module(f"benchmarks.{name}"))
     assert attempted

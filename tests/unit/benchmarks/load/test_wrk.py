@@ -108,9 +108,9 @@ def test_large_files_count_by_their_octets() -> None:
 @needs_wrk
 def test_a_round_is_measured() -> None:
     with run_server(PEERS["bare loop"]) as server:
-        sample = wrk.measure(server, WORKLOADS["hot"], 4, SECONDS, 3, "throughput")
-    assert (sample.question, sample.workload, sample.peer) == ("throughput", "hot", "bare loop")
-    assert (sample.round, sample.client, sample.asked, sample.established) == (3, "wrk", 4, 4)
+        sample = wrk.measure(server, WORKLOADS["hot"], 4, SECONDS)
+    assert (sample.workload, sample.peer, sample.client) == ("hot", "bare loop", "wrk")
+    assert (sample.asked, sample.established) == (4, 4)
     assert sample.requests > 0
     assert sample.errors == 0
     assert sample.latency.count == sample.requests  # only measured times
@@ -125,7 +125,7 @@ def test_a_round_is_measured() -> None:
 def test_each_kind_of_request_is_answered(name: str) -> None:
     workload = WORKLOADS[name]
     with run_server(PEERS["reactor"]) as server:
-        sample = wrk.measure(server, workload, 4, SECONDS, 1, "any")
+        sample = wrk.measure(server, workload, 4, SECONDS)
     assert sample.requests > 0
     assert sample.errors == 0
     assert sample.latency.count <= sample.requests <= workload.depth * (sample.latency.count + 4)
@@ -136,7 +136,7 @@ def test_each_kind_of_request_is_answered(name: str) -> None:
 @needs_wrk
 def test_refusals_are_errors() -> None:
     with run_server(PEERS["reactor"]) as server:
-        sample = wrk.measure(server, Workload("nowhere", ECHO, targets=("/nowhere",)), 2, 1.0, 1, "any")
+        sample = wrk.measure(server, Workload("nowhere", ECHO, targets=("/nowhere",)), 2, 1.0)
     assert sample.requests == 0
     assert sample.failures == {"status": sample.errors}
     assert sample.errors > 0
@@ -145,7 +145,7 @@ def test_refusals_are_errors() -> None:
 @needs_wrk
 def test_a_server_that_says_nothing_is_an_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        sample = wrk.measure(stand_in(listener), WORKLOADS["hot"], 2, SECONDS, 1, "any")
+        sample = wrk.measure(stand_in(listener), WORKLOADS["hot"], 2, SECONDS)
     assert (sample.requests, sample.errors, sample.failures) == (0, 2, {"timeout": 2})
 
 
@@ -155,7 +155,7 @@ def test_nobody_there_is_no_result() -> None:
     server = stand_in(listener)
     listener.close()
     with pytest.raises(WrkError, match="unable to connect"):
-        wrk.measure(server, WORKLOADS["hot"], 2, SECONDS, 1, "any")
+        wrk.measure(server, WORKLOADS["hot"], 2, SECONDS)
 
 
 @needs_wrk

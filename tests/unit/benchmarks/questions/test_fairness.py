@@ -62,7 +62,7 @@ def test_uploads_are_removed_after_each_round(monkeypatch: pytest.MonkeyPatch) -
     def measure(server: RunningServer, *_: object) -> Sample:
         assert [path.name for path in server.directory.iterdir()] == [fairness.NAME]
         (server.directory / "upload-1").touch()
-        return Sample("fairness", "during uploads", server.name, 1)
+        return Sample("", "", server.name, 0)
 
     monkeypatch.setattr(process, "measure", measure)
     run = Run()
@@ -73,8 +73,8 @@ def test_uploads_are_removed_after_each_round(monkeypatch: pytest.MonkeyPatch) -
 def test_a_server_without_uploads_is_measured_in_the_other_situations(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def measure(server: RunningServer, job: Job, question: str, workload: str, round: int) -> Sample:
-        return Sample(question, workload, server.name, round)
+    def measure(server: RunningServer, job: Job) -> Sample:
+        return Sample("", "", server.name, 0)
 
     monkeypatch.setattr(process, "measure", measure)
     reactor = PEERS["reactor"]

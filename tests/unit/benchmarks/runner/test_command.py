@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks import __main__ as whole
-from benchmarks.questions import QUESTIONS, question_module, question_text
+from benchmarks.questions import QUESTIONS, latency, question_module, question_text
 from benchmarks.results import environment
 from benchmarks.results.assertions import figures_help, parse_assertion
 from benchmarks.results.samples import Run
@@ -270,7 +270,7 @@ def test_a_server_of_the_user_is_measured_with_reactor_and_the_floor(ask: Ask, m
     (config,) = configs
     assert [each.content for each in config.own] == [b"abc", b"abc"]
     names = ["bare loop", "reactor", *(each.name for each in config.own)]
-    assert [each.name for each in config.select_peers(["nginx"])] == names
+    assert [each.name for each in latency.QUESTION.peers(config)] == names
     assert names[3] == f"{names[2]} 2"
 
 

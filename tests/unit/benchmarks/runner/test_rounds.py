@@ -39,13 +39,16 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Measured:
     """Replace wrk; return the calls, without those that warm up."""
     calls: Measured = []
 
-    def measure(
-        server: RunningServer, workload: Workload, connections: int, seconds: float, round: int, question: str
-    ) -> Sample:
-        if round:
-            calls.append((server.name, workload.name, round, seconds))
-        return Sample(question, workload.name, server.name, round, requests=1, latency=Histogram())
+    def measure(server: RunningServer, workload: Workload, connections: int, seconds: float) -> Sample:
+        return Sample("", "", server.name, 0, requests=1, latency=Histogram())
 
+    def sample(turn: Turn, client: str, workload: Workload, seconds: float) -> Sample:
+        if turn.round:
+            calls.append((turn.server.name, workload.name, turn.round, seconds))
+        return original(turn, client, workload, seconds=seconds)
+
+    original = Turn.sample
+    monkeypatch.setattr(Turn, "sample", sample)
     monkeypatch.setattr(wrk, "measure", measure)
     monkeypatch.setattr(wrk, "missing", lambda: None)
     return calls
@@ -178,8 +181,9 @@ def test_without_wrk_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_peers_are_the_usual_ones_or_those_of_the_options(
     peers: tuple[str, ...], usual: tuple[str, ...], selected: list[str]
 ) -> None:
-    own = by_command("mine {port}")
-    assert [each.name for each in Config(peers=peers, own=[own]).select_peers(usual)] == [*selected, "mine"]
+    config = Config(peers=peers, own=[by_command("mine {port}")])
+    question = Question("q", lambda config, run: [], usual)
+    assert [each.name for each in question.peers(config)] == [*selected, "mine"]
 
 
 def test_the_cost_of_observing_is_always_measured_with_the_same_peers() -> None:
