@@ -24,14 +24,7 @@ from typing import Any
 from benchmarks.load.clients import LoadError as LoadError
 from benchmarks.load.round import ANSWER_TIMEOUT, CONNECT_TIMEOUT, Job, Round
 from benchmarks.results.samples import Sample
-from benchmarks.servers.process import (
-    CLIENT_CORE,
-    ROOT,
-    STOP_TIMEOUT,
-    RunningServer,
-    pin_to_core,
-    raise_open_file_limit,
-)
+from benchmarks.servers.process import CLIENT_CORE, ROOT, RunningServer, pin_to_core, raise_open_file_limit
 
 MAX_HOLD_SECONDS = 120.0  # for which idle connections are kept open, at most
 
@@ -114,7 +107,7 @@ def load_process(
     finally:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_TIMEOUT)
+            process.wait(ANSWER_TIMEOUT)
         process.kill()
         process.wait()
         pipe.close()
