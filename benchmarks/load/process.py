@@ -131,6 +131,7 @@ def main(descriptor: int) -> None:
         pass  # the measuring process has ended
     except Exception as error:
         pipe.send(LoadError(f"load generator failed: {type(error).__name__}: {error}"))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends anyway
 
 
 def run_job(pipe: "Connection[Any, str]", address: tuple[str, int], job: Job) -> None:
