@@ -68,7 +68,7 @@ def test_the_server_survives_and_serves_honest_clients(name: str) -> None:
     ],
     ids=["events", "log", "forbidden", "status"],
 )
-def test_what_goes_wrong_is_an_error_of_the_scenario(
+def test_faults_of_a_scenario_are_errors_of_its_sample(
     scenario: Scenario, failure: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmarks.load.round.UNTIL_TIMEOUT", 0.05)
