@@ -31,8 +31,6 @@ from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import RunningServer, run_server
 from reactor.event_handler import EventHandler
 
-STEPS = 8  # steps of the quiet phase; at most as many precede it
-AT_REST = 0.05  # CPU usage, in cores
 LARGE = 64 << 20  # bytes, of a sparse file
 NOTE_INTERVAL = 0.25  # seconds
 MAX_WAIT = 20.0  # seconds, for any condition
@@ -126,11 +124,8 @@ class AttackRun(EventHandler):
         # First wait for attackers that are still connecting.
         self.group.run(lambda: not any(each.connecting for each in self.attackers), MAX_WAIT)
         quiet = self.scale.attack / 3
-        # Then wait until the server has processed their data; a busy loop never rests and is measured too.
-        for _ in range(STEPS // 2 if self.scenario.holds_still else STEPS):
-            self._measure_cpu("idle", lambda: self.group.run_for(quiet / STEPS))
-            if self.cpu["idle"] < AT_REST:
-                break
+        # Then wait until the server has processed their data.
+        self.group.run_for(quiet / 2 if self.scenario.holds_still else quiet)
         self._measure_cpu("idle", lambda: self.group.run_for(quiet))
 
     def _leave(self, descriptors: int) -> None:
@@ -191,4 +186,5 @@ def run_attack(pipe: "Connection[Sample, None]", scenario: Scenario, scale: Scal
     logging = PEERS["reactor +log"]
     adapter = replace(logging, argv=["env", *scenario.variables(scale), *logging.argv])
     with run_server(adapter, open_files=scenario.open_file_limit) as server:
-        pipe.send(AttackRun(scenario, scale, server).run())
+        sample = AttackRun(scenario, scale, server).run()
+    pipe.send(sample)

@@ -3,18 +3,19 @@
     the measuring process                the load process
     sends the function to call           calls it, with a pipe: connects all clients, sends how many were
     reads the server's CPU time            served, and measures
-    reads CPU time and memory            sends the sample, and keeps all connections open until it is killed
+    reads CPU time and memory            sends the sample, and keeps all connections open until it is ended
 
 The work of the measuring process does not slow down the clients. Idle connections are held until the
 measuring process asks how many of them are still served.
 """
 
 import gc
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -73,7 +74,7 @@ def connect_timeout(job: Job) -> float:
 def load_process(
     function: Callable[..., None], *arguments: object
 ) -> Iterator[tuple["Connection[str, Any]", Callable[[float], Any]]]:
-    """Call a function in a load process, with a pipe and arguments; the process is killed at the end.
+    """Call a function in a load process, with a pipe and arguments; the process is ended afterwards.
 
     Yields the other end of the pipe, and a function that receives a message.
     That function raises LoadError if the message is an error, or is not there after some seconds.
@@ -84,6 +85,7 @@ def load_process(
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         pass_fds=[its_end.fileno()],
+        start_new_session=True,  # Ctrl-C interrupts the measuring process only
         preexec_fn=lambda: pin_to_core(CLIENT_CORE),
     )
     its_end.close()
@@ -103,6 +105,9 @@ def load_process(
         pipe.send((function, arguments))
         yield pipe, receive
     finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(ANSWER_TIMEOUT)
         process.kill()
         process.wait()
         pipe.close()
@@ -115,6 +120,7 @@ def main(descriptor: int) -> None:
     """Call the function that is received from a pipe."""
     pipe = Connection(descriptor)
     function, arguments = pipe.recv()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # clean up
     raise_open_file_limit()
     gc.disable()  # requests create no reference cycles, and a collection would delay responses
     try:
@@ -125,6 +131,7 @@ def main(descriptor: int) -> None:
         pass  # the measuring process has ended
     except Exception as error:
         pipe.send(LoadError(f"load generator failed: {type(error).__name__}: {error}"))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends anyway
 
 
 def run_job(pipe: "Connection[Any, str]", address: tuple[str, int], job: Job) -> None:
@@ -137,4 +144,4 @@ def run_job(pipe: "Connection[Any, str]", address: tuple[str, int], job: Job) ->
         if job.idle:
             running.group.run(pipe.poll, job.seconds)
         pipe.send(running.still_served() if job.idle else running.measure())
-        pipe.recv()  # until the measuring process has ended or kills this one
+        pipe.recv()  # until the measuring process ends this one, or has ended

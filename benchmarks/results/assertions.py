@@ -83,7 +83,8 @@ def compared_peers() -> list[str]:
 def figures_help() -> str:
     """Return the text of --list-figures."""
     single = "\n".join(f"  {name:24} {words}" for name, (words, _) in SPECIAL.items())
-    return f"""  PLACE.PEER               requests/s of reactor / of the peer, round by round
+    return f"""Figures:
+  PLACE.PEER               requests/s of reactor / of the peer, round by round
   PLACE.p99.PEER           p99 of reactor / of the peer
   PLACE.cpu.PEER           requests per CPU second of reactor / of the peer
   PLACE.rate               requests/s of reactor

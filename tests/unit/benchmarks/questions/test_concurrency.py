@@ -7,9 +7,7 @@ import pytest
 
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
-from benchmarks.load import process, wrk
-from benchmarks.load.process import LoadError
-from benchmarks.load.round import Job
+from benchmarks.load import wrk
 from benchmarks.questions import concurrency
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.rounds import Config, Turn
@@ -28,51 +26,6 @@ def quiet(_: str) -> None:
 def server() -> Iterator[RunningServer]:
     with run_server(PEERS["reactor"]) as started:
         yield started
-
-
-# The load process.
-
-
-def test_a_sample_says_what_was_measured(server: RunningServer) -> None:
-    sample = Turn(server, "question", 3, Config(seconds=0.1)).sample(
-        "reactor", connections=8, name="workload", x=8.0
-    )
-    assert (sample.question, sample.workload, sample.peer) == ("question", "workload", "reactor")
-    assert (sample.round, sample.x, sample.client) == (3, 8.0, "reactor")
-    assert (sample.errors, sample.asked, sample.established) == (0, 8, 8)
-    assert sample.requests == sample.verified == sample.latency.count > 0
-    assert sample.intended is None
-    assert sample.resident > 1 << 20
-    assert sample.client_cpu > 0
-    assert sample.transferred > sample.requests
-
-
-def test_an_open_loop_says_what_it_meant_to_send(server: RunningServer) -> None:
-    sample = process.measure(server, Job(8, 0.2, 500, target="/echo/x", expected=None))
-    assert (sample.intended, sample.requests, sample.verified) == (500, 100, None)
-
-
-def test_held_connections_are_there_and_are_seen_off(server: RunningServer) -> None:
-    with process.hold_idle(server.address, 50) as held:
-        assert (held.established, held.kept) == (50, 0)
-    assert held.kept == 50
-
-
-def test_connections_of_a_server_that_ends_are_not_kept() -> None:
-    with run_server(PEERS["bare loop"]) as started, process.hold_idle(started.address, 5) as held:
-        started.end()
-    assert (held.established, held.kept) == (5, 0)
-
-
-def test_a_failed_download_is_no_result(server: RunningServer) -> None:
-    job = Job(1, 0.1, transfers=[("GET", "/files/none", 1)])
-    with pytest.raises(LoadError, match="download: status 404"):
-        process.measure(server, job)
-
-
-def test_a_generator_that_breaks_says_why(server: RunningServer) -> None:
-    with pytest.raises(LoadError, match="failed: TypeError"):
-        process.measure(server, Job(8, "long"))  # type: ignore[arg-type]
 
 
 # The question.
