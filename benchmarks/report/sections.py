@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from benchmarks.questions import question_text
 from benchmarks.report.charts import Track, lines, tracks
 from benchmarks.report.markup import NOTHING, Markup, join, peer_class, tag
 from benchmarks.report.scales import Scale, linear, log, ordinal, tail
@@ -139,7 +138,7 @@ def section(run: Run, question: str) -> Markup:
     return tag(
         "section",
         tag("h2", shown.title),
-        tag("p", question_text(question), class_="lead"),
+        tag("p", shown.question, class_="lead"),
         tag("p", f"Failed requests: {shortened(failed)}", class_="beware") if failed else NOTHING,
         tag("div", *cards, class_="cards"),
         tag("details", tag("summary", "Figures as a table"), *map(html_table, tables(run, question))),

@@ -108,6 +108,7 @@ COLUMNS: dict[str, Cells] = {
 class Shown(NamedTuple):
     """How a question is shown; see questions.toml."""
 
+    question: str
     title: str
     columns: Sequence[Sequence[str]]
     charts: Sequence[str]

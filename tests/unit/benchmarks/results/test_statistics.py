@@ -9,14 +9,13 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks import questions
 from benchmarks.load.histogram import Histogram
 from benchmarks.report import markup, scales
 from benchmarks.results import assertions, compare, environment, samples, statistics, targets, units
 from benchmarks.results.samples import Run, Sample, from_json, to_json
 from benchmarks.results.statistics import RATES, Cell, Figure, combined, figures, rows
 
-MODULES = (units, compare, environment, assertions, questions, samples, statistics, targets, markup, scales)
+MODULES = (units, compare, environment, assertions, samples, statistics, targets, markup, scales)
 
 
 def sample(peer: str = "reactor", round: int = 1, rate: float = 100, **other: object) -> Sample:
