@@ -20,11 +20,11 @@ def test_imports_only_go_down() -> None:
 
 
 @pytest.mark.parametrize("place", [place for places in LAYERS for place in places])
-def test_every_place_of_a_layer_exists(place: str) -> None:
+def test_every_path_of_a_layer_exists(place: str) -> None:
     assert any(is_in(path, (place,)) for path in SOURCES)
 
 
-def test_the_package_of_handlers_is_the_folder_next_to_the_server() -> None:
+def test_the_handlers_package_is_the_top_level_folder() -> None:
     assert Path(handlers.__file__).resolve() == ROOT / "handlers" / "__init__.py"
     assert handlers.__name__ == "reactor.handlers"
 
@@ -158,7 +158,7 @@ def test_a_planted_import_by_its_name_is_found(line: str) -> None:
         ),
     ],
 )
-def test_a_planted_circle_is_found(path: str, line: str) -> None:
+def test_a_planted_import_cycle_is_found(path: str, line: str) -> None:
     (fault,) = faults({**SOURCES, path: f"{SOURCES[path]}\n{line}\n"})
     assert fault.startswith("a circle: ")
     assert path.removesuffix(".py").replace("/", ".") in fault

@@ -96,13 +96,13 @@ def test_a_planted_fault_is_found(
     raise AssertionError(f"not found in {campaign.cases.total()} cases: {list(campaign.findings.values())}")
 
 
-def test_what_is_called_an_honest_range_is_read() -> None:
+def test_valid_ranges_are_accepted() -> None:
     for case in range(300):
         value = honest_range(Random(case)).decode("ascii")
         assert ranges.read_ranges(value, 1000) is not None, value
 
 
-def test_what_is_called_an_honest_condition_is_read() -> None:
+def test_valid_conditions_are_accepted() -> None:
     for case in range(300):
         headers = read_lines(honest_conditions(Random(case)))
         assert conditional.is_conditional(headers)
@@ -113,6 +113,6 @@ def test_what_is_called_an_honest_condition_is_read() -> None:
                 assert grammar.is_entity_tags(value)
 
 
-def test_what_is_no_date_is_no_fault_and_is_none() -> None:
+def test_an_invalid_date_is_none_and_not_a_fault() -> None:
     assert fault_of_date("yesterday") is None
     assert fault_of_date("Sun, 06 Nov 1994 08:49:37 GMT") is None

@@ -30,5 +30,5 @@ FOUND = {
 
 @pytest.mark.parametrize("what", FOUND)
 @pytest.mark.parametrize("settings", [Settings(), TINY], ids=["as served", "tiny limits"])
-def test_what_was_found_stays_mended(what: str, settings: Settings) -> None:
+def test_earlier_findings_stay_fixed(what: str, settings: Settings) -> None:
     assert ParserProperty(settings).check(FOUND[what]) is None

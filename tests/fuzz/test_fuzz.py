@@ -32,7 +32,7 @@ def test_a_short_run_finds_nothing(name: str) -> None:
     assert not campaign.findings, "\n".join(map(str, campaign.findings.values()))
 
 
-def test_the_same_seed_makes_the_same_cases_and_another_makes_others() -> None:
+def test_cases_depend_only_on_the_seed() -> None:
     def cases(seed: int) -> list[bytes]:
         campaign = Campaign(surfaces().values(), seed)
         return [campaign.octets_of(surface, case) for surface in campaign.surfaces for case in range(20)]
@@ -41,7 +41,7 @@ def test_the_same_seed_makes_the_same_cases_and_another_makes_others() -> None:
     assert cases(1) != cases(2)
 
 
-def test_what_is_called_honest_is_accepted() -> None:
+def test_valid_messages_are_accepted() -> None:
     check = ParserProperty(Settings())
     for case in range(300):
         outcome = check.deliver([honest.stream(Random(f"honest/{case}"))], check.heads)
@@ -131,14 +131,14 @@ def test_a_planted_fault_is_found(
 # Findings are minimised and saved.
 
 
-def test_minimise_leaves_what_matters() -> None:
+def test_minimise_keeps_the_relevant_bytes() -> None:
     octets = bytes(range(256)) * 4
     assert minimise(octets, lambda octets: b"\x07" in octets and b"\xf0" in octets) == b"\x07\xf0"
     assert minimise(b"xyz", lambda octets: len(octets) == 3) == b"aaa"
     assert minimise(b"xyz", lambda octets: octets == b"xyz") == b"xyz"
 
 
-def test_minimise_stops_when_it_has_asked_enough() -> None:
+def test_minimise_stops_after_its_number_of_steps() -> None:
     asked: list[bytes] = []
 
     def never(octets: bytes) -> bool:
@@ -149,7 +149,7 @@ def test_minimise_stops_when_it_has_asked_enough() -> None:
     assert len(asked) == 50
 
 
-def test_a_finding_is_a_literal_and_can_be_saved(tmp_path: Path) -> None:
+def test_a_finding_is_printed_as_a_literal_and_saved(tmp_path: Path) -> None:
     finding = Finding("parser", 1, 7, "raises ValueError", b"G\0\xff\r\n")
     assert "b'G\\x00\\xff\\r\\n'" in str(finding)
     assert "seed 1, case 7" in str(finding)
@@ -158,7 +158,7 @@ def test_a_finding_is_a_literal_and_can_be_saved(tmp_path: Path) -> None:
     assert path.suffix == ".http"
 
 
-def test_heads_are_shared_by_the_cases_of_one_surface() -> None:
+def test_cases_of_one_surface_share_a_head_cache() -> None:
     check = ParserProperty(Settings())
     for _ in range(4):  # frequent values are cached
         assert check.check(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") is None

@@ -37,7 +37,7 @@ def outcome_and_trace(seed: int) -> tuple[Outcome, str]:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_seed_is_green(seed: int) -> None:
+def test_a_seed_passes(seed: int) -> None:
     outcome, _ = outcome_and_trace(seed)
     assert not outcome.failure
     assert outcome.turns > outcome.clients > 0
@@ -52,7 +52,7 @@ def test_the_same_seed_gives_the_same_trace() -> None:
 
 
 @pytest.mark.system
-def test_the_trace_does_not_depend_on_hashes() -> None:
+def test_the_trace_does_not_depend_on_hash_randomization() -> None:
     def tell(hash_seed: str) -> bytes:
         command = [sys.executable, "-m", "tests.simulation", "--seed", "11", "--trace"]
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
@@ -71,7 +71,7 @@ def test_another_seed_gives_another_trace() -> None:
     assert first != second
 
 
-def test_every_fault_is_planted_and_every_client_is_there_in_some_seed() -> None:
+def test_every_fault_and_client_occurs_in_some_seed() -> None:
     told = "\n".join(outcome_and_trace(seed)[1] for seed in SEEDS)
     for words in (
         "not now",
@@ -95,7 +95,7 @@ def test_every_fault_is_planted_and_every_client_is_there_in_some_seed() -> None
         assert words in told, words
 
 
-def test_a_seed_takes_one_level_of_each_fault() -> None:
+def test_a_seed_has_one_level_of_each_fault() -> None:
     assert all(World(3).weather[kind] in levels for kind, levels in LEVELS.items())
 
 

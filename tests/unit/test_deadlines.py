@@ -46,13 +46,13 @@ def take(deadlines: Deadlines[Item], now: float) -> list[Item]:
     return taken
 
 
-def test_the_earliest_of_none_is_never() -> None:
+def test_without_items_the_earliest_deadline_is_never() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     assert deadlines.earliest() == inf
     assert take(deadlines, 1e9) == []
 
 
-def test_who_is_due_comes_out_earliest_first_and_once() -> None:
+def test_due_items_are_returned_once_in_order() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     late, early, middle, never = schedule(deadlines, 3, 1, 2, 4)
     assert deadlines.earliest() == 1
@@ -63,13 +63,13 @@ def test_who_is_due_comes_out_earliest_first_and_once() -> None:
     assert take(deadlines, 4) == [never]
 
 
-def test_equal_times_come_out_in_the_order_of_scheduling() -> None:
+def test_equal_deadlines_keep_the_order_of_scheduling() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     items = schedule(deadlines, *[7] * 50)
     assert take(deadlines, 7) == items
 
 
-def test_a_deadline_moved_later_needs_no_call_and_is_followed() -> None:
+def test_a_deadline_may_move_later_without_a_call() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     first, second = schedule(deadlines, 10, 15)
     for when in range(11, 21):
@@ -80,7 +80,7 @@ def test_a_deadline_moved_later_needs_no_call_and_is_followed() -> None:
     assert take(deadlines, 20) == [first]
 
 
-def test_a_deadline_moved_earlier_counts_at_once_and_the_old_one_no_more() -> None:
+def test_a_deadline_moved_earlier_replaces_the_old_one() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     (item,) = schedule(deadlines, 10)
     move(deadlines, item, 5)
@@ -89,7 +89,7 @@ def test_a_deadline_moved_earlier_counts_at_once_and_the_old_one_no_more() -> No
     assert take(deadlines, 10) == []
 
 
-def test_earlier_then_later_to_the_same_time_is_called_once() -> None:
+def test_moving_earlier_and_back_is_due_once() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     (item,) = schedule(deadlines, 10)
     move(deadlines, item, 5)
@@ -101,7 +101,7 @@ def test_earlier_then_later_to_the_same_time_is_called_once() -> None:
     assert len(deadlines) == 0
 
 
-def test_a_forgotten_deadline_does_not_come_up() -> None:
+def test_a_forgotten_deadline_is_never_due() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     first, second = schedule(deadlines, 1, 2)
     deadlines.forget(first)
@@ -110,7 +110,7 @@ def test_a_forgotten_deadline_does_not_come_up() -> None:
     assert take(deadlines, 2) == [second]
 
 
-def test_a_forgotten_deadline_scheduled_again_comes_up_once() -> None:
+def test_a_forgotten_deadline_scheduled_again_is_due_once() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     (item,) = schedule(deadlines, 1)
     deadlines.forget(item)
@@ -119,7 +119,7 @@ def test_a_forgotten_deadline_scheduled_again_comes_up_once() -> None:
     assert take(deadlines, 1) == []
 
 
-def test_a_deadline_moved_to_never_does_not_come_up() -> None:
+def test_a_deadline_moved_to_never_is_not_due() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     (item,) = schedule(deadlines, 1)
     item.deadline = inf
@@ -132,7 +132,7 @@ def test_a_deadline_moved_to_never_does_not_come_up() -> None:
 
 
 @pytest.mark.parametrize("times", ["rising", "falling", "equal"])
-def test_a_hundred_thousand_short_lives_leave_nothing_behind(times: str) -> None:
+def test_many_short_lived_items_leave_no_entries(times: str) -> None:
     deadlines: Deadlines[Item] = Deadlines()
     schedule(deadlines, 5)  # so that looking at the earliest finds no later stale entry
     most = 0
@@ -145,7 +145,7 @@ def test_a_hundred_thousand_short_lives_leave_nothing_behind(times: str) -> None
     assert deadlines.earliest() == 5
 
 
-def test_a_hundred_thousand_lives_among_a_thousand_keep_to_twice_the_living() -> None:
+def test_stale_entries_are_at_most_as_many_as_live_ones() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     alive = schedule(deadlines, *range(1000, 2000))
     most = 0
@@ -159,7 +159,7 @@ def test_a_hundred_thousand_lives_among_a_thousand_keep_to_twice_the_living() ->
     assert len(deadlines) == 0
 
 
-def test_a_hundred_thousand_moves_earlier_leave_nothing_behind() -> None:
+def test_many_moves_earlier_leave_no_entries() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     schedule(deadlines, 0.5)
     item = Item()
@@ -170,7 +170,7 @@ def test_a_hundred_thousand_moves_earlier_leave_nothing_behind() -> None:
     assert most < FEW
 
 
-def test_a_hundred_thousand_moves_later_leave_nothing_behind() -> None:
+def test_many_moves_later_leave_no_entries() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     (item,) = schedule(deadlines, 1)
     for number in range(100_000):
@@ -181,7 +181,7 @@ def test_a_hundred_thousand_moves_later_leave_nothing_behind() -> None:
 
 # Three handlers, so four entries would do; the clock has not moved, so all times are equal.
 @pytest.mark.parametrize(("stays", "passes"), [(1, 1), (2, 20), (3, 20), (20, 3)])
-def test_two_that_come_and_go_at_one_time_leave_nothing_behind(stays: int, passes: int) -> None:
+def test_rescheduling_at_one_time_leaves_no_entries(stays: int, passes: int) -> None:
     deadlines: Deadlines[Item] = Deadlines()
     _, staying = schedule(deadlines, 5, 10)
     passing = Item(deadline=10)
@@ -202,7 +202,7 @@ def test_two_that_come_and_go_at_one_time_leave_nothing_behind(stays: int, passe
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_any_sequence_of_changes_calls_whom_a_plain_list_would(seed: int) -> None:
+def test_random_changes_agree_with_a_plain_list(seed: int) -> None:
     chance = random.Random(seed)
     deadlines: Deadlines[Item] = Deadlines()
     items = [Item(str(number)) for number in range(40)]

@@ -46,7 +46,7 @@ def wants(handler: Recorder, interest: Interest) -> Callable[[], None]:
 @pytest.mark.parametrize("hook", ["readable", "deadline"])
 @pytest.mark.parametrize("drops", [True, False], ids=["handle dropped", "handle kept"])
 @pytest.mark.parametrize("error", [OSError(errno.ENOMEM, "planted"), ValueError("planted"), KeyError(7)])
-def test_a_handle_that_cannot_be_modified_costs_its_handler_the_place(
+def test_a_handler_that_cannot_be_modified_is_removed(
     hook: str, drops: bool, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     with ReactorHarness() as harness:
@@ -65,7 +65,7 @@ def test_a_handle_that_cannot_be_modified_costs_its_handler_the_place(
         assert harness.turn() == ["b writable"]
 
 
-def test_a_handler_that_lost_its_place_is_called_no_more_and_can_come_back() -> None:
+def test_a_removed_handler_can_be_registered_again() -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a", deadline=harness.clock.now + 5)
         mend = refuse(harness, "modify", "a", True, OSError(errno.ENOMEM, "planted"))
@@ -80,7 +80,7 @@ def test_a_handler_that_lost_its_place_is_called_no_more_and_can_come_back() -> 
         assert harness.turn() == ["a writable"]
 
 
-def test_a_handle_that_cannot_be_registered_costs_its_handler_the_place() -> None:
+def test_a_handler_that_cannot_be_registered_is_removed() -> None:
     with ReactorHarness() as harness:
         ours, _ = harness.pair()
         handler = Recorder(harness, "a", ours, deadline=harness.clock.now)
@@ -94,7 +94,7 @@ def test_a_handle_that_cannot_be_registered_costs_its_handler_the_place() -> Non
         assert harness.turn() == ["c readable"]
 
 
-def test_who_registers_what_cannot_be_registered_is_told() -> None:
+def test_a_failed_registration_raises() -> None:
     with ReactorHarness() as harness:
         harness.add("b")
         refuse(harness, "register", "a", False, OSError(errno.ENOSPC, "planted"))

@@ -73,7 +73,7 @@ def converse(server: Harness, entry: Entry, delivery: Delivery) -> Outcome:
     return outcome
 
 
-def test_the_corpus_is_written_as_two_files_for_each_entry(tmp_path: Path) -> None:
+def test_the_corpus_has_two_files_per_entry(tmp_path: Path) -> None:
     assert write_files(tmp_path) == 2 * len(CORPUS)
     for entry in CORPUS:
         path = tmp_path / entry.directory / entry.name
@@ -83,7 +83,7 @@ def test_the_corpus_is_written_as_two_files_for_each_entry(tmp_path: Path) -> No
         assert ("request" in described) == (entry.request is not None)
 
 
-def test_the_corpus_is_large_and_says_nothing_twice() -> None:
+def test_the_corpus_is_large_and_has_no_duplicates() -> None:
     assert len(VALID) >= 150
     assert len(INVALID) >= 250
     assert len({entry.octets for entry in CORPUS}) == len(CORPUS)
@@ -93,7 +93,7 @@ def test_the_corpus_is_large_and_says_nothing_twice() -> None:
 
 
 @pytest.mark.parametrize("entry", ids(CORPUS))
-def test_a_request_is_answered_as_its_entry_says(entry: Entry, shared: Store, folder: Path) -> None:
+def test_a_request_is_answered_as_expected(entry: Entry, shared: Store, folder: Path) -> None:
     # One server for all ways: what the first leaves in its caches is there for the others.
     with Harness(store=shared) as server:
         for delivery in deliveries(entry):
@@ -104,7 +104,7 @@ def test_a_request_is_answered_as_its_entry_says(entry: Entry, shared: Store, fo
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_no_request_changes_what_becomes_of_another(seed: int, shared: Store, folder: Path) -> None:
+def test_requests_do_not_affect_each_other(seed: int, shared: Store, folder: Path) -> None:
     source = random.Random(seed)
     entries = source.sample(CORPUS, len(CORPUS))
     with Harness(store=shared) as server:
@@ -132,7 +132,7 @@ def expected_files(entry: Entry) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("entry", ids(VALID))
-def test_a_request_is_read_as_its_entry_says(entry: Entry) -> None:
+def test_a_request_is_parsed_as_expected(entry: Entry) -> None:
     assert entry.request is not None
     for size in (len(entry.octets), 1):
         routes = Recorder()

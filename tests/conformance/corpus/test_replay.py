@@ -70,24 +70,24 @@ DIFFERENCES = [
 
 
 @pytest.mark.parametrize(("entry", "canary", "outcome"), GOOD)
-def test_what_is_right_is_judged_so(entry: Entry, canary: bool, outcome: Outcome) -> None:
+def test_a_correct_outcome_passes(entry: Entry, canary: bool, outcome: Outcome) -> None:
     assert check_outcome(entry, canary, outcome) == ([], [])
 
 
 @pytest.mark.parametrize(("entry", "canary", "outcome"), BREACHES)
-def test_a_breach_is_found(entry: Entry, canary: bool, outcome: Outcome) -> None:
+def test_a_violation_is_found(entry: Entry, canary: bool, outcome: Outcome) -> None:
     assert check_outcome(entry, canary, outcome).breaches
 
 
 @pytest.mark.parametrize(("entry", "canary", "outcome"), DIFFERENCES)
-def test_a_difference_is_found_and_is_no_breach(entry: Entry, canary: bool, outcome: Outcome) -> None:
+def test_a_difference_is_not_a_violation(entry: Entry, canary: bool, outcome: Outcome) -> None:
     judgement = check_outcome(entry, canary, outcome)
     assert judgement.differences
     assert not judgement.breaches
 
 
 @pytest.mark.parametrize("size", [1, LONG, LONG + 1, LONG + PIECE])
-def test_every_way_delivers_every_octet(size: int) -> None:
+def test_every_delivery_sends_all_bytes(size: int) -> None:
     octets = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     made = {each.way: each for each in deliveries(Entry("n", octets, 400, "", ""))}
     assert made.keys() == {"whole", "single", "canary"} | ({"pieces"} if size > LONG else set())
@@ -118,7 +118,7 @@ OLD = b"HTTP/1.0 200 OK\r\n\r\nab"
         (b"", "GET", True, [], b""),
     ],
 )
-def test_responses_of_any_server_are_read(
+def test_responses_of_any_server_are_parsed(
     octets: bytes, method: str, ended: bool, contents: list[bytes], rest: bytes
 ) -> None:
     replies, left = read_replies(octets, method, ended)
@@ -134,7 +134,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.system
-def test_the_command_replays_against_a_server_of_its_own() -> None:
+def test_the_command_starts_its_own_server() -> None:
     ended = command("--only", "te-cl")
     assert (ended.returncode, ended.stderr) == (0, "")
     numbers = [line.split() for line in ended.stdout.splitlines()[1:]]
@@ -144,7 +144,7 @@ def test_the_command_replays_against_a_server_of_its_own() -> None:
 
 
 @pytest.mark.system
-def test_the_command_finds_a_server_that_is_wrong(tmp_path: Path) -> None:
+def test_the_command_fails_for_a_wrong_server(tmp_path: Path) -> None:
     with ServerProcess(
         "--directory", str(tmp_path), "--max-chunk-line", "16", "--allowed-host", "*"
     ) as server:
@@ -156,14 +156,14 @@ def test_the_command_finds_a_server_that_is_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.system
-def test_the_command_says_when_its_time_is_over() -> None:
+def test_the_command_reports_a_timeout() -> None:
     ended = command("--seconds", "0", "--only", "te-cl")
     assert ended.returncode == 1
     assert "not run: the time is over" in ended.stdout
 
 
 @pytest.mark.system
-def test_the_command_says_when_there_is_no_server() -> None:
+def test_the_command_reports_a_missing_server() -> None:
     with socket.socket() as taken:  # bound and not listening: no other server can answer there
         taken.bind(("127.0.0.1", 0))
         ended = command("--url", f"http://127.0.0.1:{taken.getsockname()[1]}")
@@ -173,10 +173,10 @@ def test_the_command_says_when_there_is_no_server() -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize("url", ["http://example.org/", "https://127.0.0.1/", "127.0.0.1:80", "http://[::1"])
-def test_the_command_goes_nowhere_else(url: str) -> None:
+def test_the_command_refuses_other_hosts(url: str) -> None:
     assert command("--url", url).returncode == 2
 
 
 @pytest.mark.system
-def test_the_command_does_not_pass_when_nothing_is_chosen() -> None:
+def test_the_command_fails_without_matching_entries() -> None:
     assert command("--only", "no such entry").returncode == 1

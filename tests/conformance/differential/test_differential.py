@@ -35,7 +35,7 @@ def test_every_disagreement_is_listed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_not_listed_is_reported_with_its_octets_and_its_seed(name: str) -> None:
+def test_an_unlisted_disagreement_is_reported_with_bytes_and_seed(name: str) -> None:
     run = campaign(name)
     octets = b"GET / HTTP/1.1\r\nHost: x\r\nX: y\r\n\r\n"
     run.octets_of = lambda case: octets  # type: ignore[method-assign]
@@ -128,13 +128,13 @@ def message(content: bytes | None = b"") -> Message:
         (Reading((message(),), End.STOPPED), None),
     ],
 )
-def test_each_kind_of_difference_is_seen(theirs: Reading, kind: DifferenceKind | None) -> None:
+def test_each_kind_of_difference_is_detected(theirs: Reading, kind: DifferenceKind | None) -> None:
     ours = Reading((message(),), End.COMPLETE, starts=(0, 5))
     found = differences(b"abcdefg", "h11", ours, theirs, lambda oracle, our, their: their)
     assert [difference.kind for difference in found] == ([] if kind is None else [kind])
 
 
 @pytest.mark.parametrize("row", [*TRANSLATIONS, *DISAGREEMENTS], ids=lambda row: row.name)
-def test_every_row_cites_what_decides_it(row: object) -> None:
+def test_every_row_cites_its_specification(row: object) -> None:
     assert "RFC " in row.decides  # type: ignore[attr-defined]
     assert row.oracles  # type: ignore[attr-defined]

@@ -67,14 +67,14 @@ def test_no_list_is_sent_with_an_empty_member(octets: bytes, tmp_path: Path) -> 
 
 
 @EACH_REQUEST
-def test_content_has_a_type(octets: bytes, tmp_path: Path) -> None:
+def test_a_body_has_a_content_type(octets: bytes, tmp_path: Path) -> None:
     lines, body = fields_of_the_answer(octets, tmp_path)
     types = [value for name, value in lines if name == "content-type"]
     assert not body or len(types) == 1
     assert all(re.fullmatch(r"[a-z]+/[a-z-]+(; charset=utf-8)?", value) for value in types)
 
 
-def test_a_file_that_is_compressed_itself_is_sent_without_a_coding(tmp_path: Path) -> None:
+def test_a_compressed_file_has_no_content_encoding(tmp_path: Path) -> None:
     octets = gzip.compress(b"content")
     (tmp_path / "file.gz").write_bytes(octets)
     store = Store(tmp_path)
@@ -105,7 +105,7 @@ def test_the_date_is_an_imf_fixdate(seconds: float, date: str) -> None:
 
 
 @pytest.mark.parametrize("value", [", close", "close,", ",,\t, close ,,", "TE,,close"])
-def test_empty_members_of_connection_are_passed_over(value: str) -> None:
+def test_empty_members_of_connection_are_ignored(value: str) -> None:
     with Harness() as server:
         client = server.connect()
         client.send(request("/echo/a", f"Connection: {value}"))
@@ -114,7 +114,7 @@ def test_empty_members_of_connection_are_passed_over(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["100-continue,", ",100-continue", ", 100-continue\t,,"])
-def test_empty_members_of_expect_are_passed_over(value: str) -> None:
+def test_empty_members_of_expect_are_ignored(value: str) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(request("/post", f"Expect: {value}", "Content-Length: 5", method="POST"))
@@ -125,7 +125,7 @@ def test_empty_members_of_expect_are_passed_over(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", ",", " , ,"])
-def test_an_expect_without_members_expects_nothing(value: str) -> None:
+def test_an_empty_expect_is_ignored(value: str) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(request("/post", f"Expect: {value}", method="POST", content=b"hello"))
@@ -145,7 +145,7 @@ def test_an_expect_without_members_expects_nothing(value: str) -> None:
         "Accept-Encoding: *;q=0",
     ],
 )
-def test_a_preference_that_cannot_be_met_is_disregarded(line: str) -> None:
+def test_an_unsatisfiable_preference_is_ignored(line: str) -> None:
     with Harness() as server:
         answer = server.connect().get("/echo/abc", line)
         assert answer.content == b"abc"
@@ -169,7 +169,7 @@ def test_a_preference_that_cannot_be_met_is_disregarded(line: str) -> None:
         "Content-Encoding: unknown",
     ],
 )
-def test_a_field_that_means_nothing_here_changes_nothing(line: str) -> None:
+def test_an_irrelevant_field_is_ignored(line: str) -> None:
     with Harness() as server:
         client = server.connect()
         assert client.get("/echo/abc", line) == client.get("/echo/abc")

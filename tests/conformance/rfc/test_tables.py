@@ -10,7 +10,7 @@ from tests.conformance.rfc.tables import HERE, ROOT, TABLES, faults, read_rows, 
 
 OWN_TESTS = sorted(path.name for path in HERE.glob("test_rfc*.py"))
 KNOWN = "tests/unit/server/test_refusals.py::test_a_refused_request_is_answered_with_the_logged_reason"
-PLAIN = "tests/unit/server/test_refusals.py::test_a_large_upload_that_is_refused_is_answered_without_a_reset"
+PLAIN = "tests/unit/server/test_refusals.py::test_a_refused_large_upload_is_not_reset"
 
 
 def read(name: str) -> str:
@@ -23,7 +23,7 @@ def test_a_table_has_no_fault(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_is_long_and_mostly_shown_by_tests(name: str) -> None:
+def test_most_rows_of_a_table_name_tests(name: str) -> None:
     rows = read_rows(read(name))
     assert len(rows) >= 100
     assert sum(not row.exemption for row in rows) > len(rows) / 2
@@ -31,7 +31,7 @@ def test_a_table_is_long_and_mostly_shown_by_tests(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OWN_TESTS)
-def test_every_test_that_was_written_for_a_table_is_named_in_one(name: str) -> None:
+def test_every_test_of_this_folder_is_named_in_a_table(name: str) -> None:
     named = set(named_tests())
     path = f"tests/conformance/rfc/{name}"
     assert {f"{path}::{test}" for test in read_source(path).tests} <= named
@@ -43,14 +43,14 @@ def named_tests() -> Iterator[str]:
             yield from (test.partition("[")[0] for test in row.tests)
 
 
-def test_every_chapter_with_requirements_is_there() -> None:
+def test_every_chapter_with_requirements_is_listed() -> None:
     chapters = {name: {row.chapter for row in read_rows(read(name))} for name in TABLES}
     assert chapters["rfc9112.md"] == {str(number) for number in range(2, 12)}
     assert chapters["rfc9110.md"] == {str(number) for number in range(2, 18)}
 
 
 @pytest.mark.system
-def test_pytest_collects_each_case_that_is_named() -> None:
+def test_pytest_collects_every_named_case() -> None:
     cases = {test for name in TABLES for row in read_rows(read(name)) for test in row.tests if "[" in test}
     paths = sorted({case.partition("::")[0] for case in cases})
     command = [
@@ -143,14 +143,14 @@ def test_a_planted_fault_is_found(rows: list[str], fault: str) -> None:
         f"not applicable: another test shows why (`{PLAIN}`)",
     ],
 )
-def test_what_is_right_is_no_fault(shown_by: str) -> None:
+def test_a_valid_table_has_no_fault(shown_by: str) -> None:
     assert list(faults(table(row(shown_by=shown_by)))) == []
 
 
-def test_a_summary_that_is_wrong_is_found() -> None:
+def test_a_wrong_summary_is_found() -> None:
     assert "1 requirements" in next(faults(table(row()).replace("**1", "**2")))
 
 
-def test_a_row_with_another_number_of_cells_is_found() -> None:
+def test_a_row_with_missing_cells_is_found() -> None:
     with pytest.raises(ValueError, match="line 5 has 3 cells"):
         read_rows("\n\n\n\n| 2.1 | MUST | This is required. |")

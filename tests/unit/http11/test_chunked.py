@@ -87,7 +87,7 @@ def test_chunk_sizes_are_hexadecimal_in_any_case() -> None:
         assert seen.content == data[:0xAF]
 
 
-def test_content_before_a_malformed_chunk_is_not_passed_off_as_complete() -> None:
+def test_body_before_a_malformed_chunk_is_incomplete() -> None:
     data = chunked_post(b"5\r\nhello\r\nx\r\n")
     for pieces in ([data], one_by_one(data)):
         outcome = deliver(pieces)

@@ -79,7 +79,7 @@ def test_a_malformed_version_is_refused(version: bytes) -> None:
 
 
 @pytest.mark.parametrize("version", cases(values(OTHER_MAJOR_VERSIONS)))
-def test_another_major_version_is_not_supported(version: bytes) -> None:
+def test_other_major_versions_are_not_supported(version: bytes) -> None:
     assert_refused(505, get(version=version))
 
 
@@ -89,33 +89,33 @@ def test_the_preface_of_http_2_is_not_supported() -> None:
 
 
 @pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/1.2", b"HTTP/1.9"])
-def test_another_minor_version_is_served_as_1_1(version: bytes) -> None:
+def test_other_minor_versions_are_treated_as_1_1(version: bytes) -> None:
     assert assert_accepted(get(version=version)).version == "HTTP/1.1"
 
 
-def test_http_1_0_is_served_as_itself() -> None:
+def test_http_1_0_is_supported() -> None:
     assert assert_accepted(get(version=b"HTTP/1.0")).version == "HTTP/1.0"
 
 
 @pytest.mark.parametrize("data", cases(STRAY_CONTROLS))
-def test_a_stray_control_is_refused(data: bytes) -> None:
+def test_a_stray_control_character_is_refused(data: bytes) -> None:
     assert_refused(400, data)
 
 
 @pytest.mark.parametrize(
     "beginning", [b"GET / HT\n", b"GET / HTTP/1.1\r\nA: \0", b"GET / HTTP/1.1\r\nA: b\rc", b"\0"]
 )
-def test_a_stray_control_is_refused_before_the_head_is_complete(beginning: bytes) -> None:
+def test_a_control_character_is_refused_in_an_incomplete_head(beginning: bytes) -> None:
     assert_refused(400, beginning)
 
 
 @pytest.mark.parametrize("count", [1, 2, 8])
-def test_a_few_empty_lines_before_a_request_line_are_skipped(count: int) -> None:
+def test_leading_empty_lines_are_skipped(count: int) -> None:
     assert assert_accepted(b"\r\n" * count + get()).target == "/"
 
 
 @pytest.mark.parametrize("count", [9, 10, 100])
-def test_many_empty_lines_before_a_request_line_are_refused(count: int) -> None:
+def test_too_many_leading_empty_lines_are_refused(count: int) -> None:
     assert_refused(400, b"\r\n" * count + get())
     assert_refused(400, b"\r\n" * count)
 
@@ -123,5 +123,5 @@ def test_many_empty_lines_before_a_request_line_are_refused(count: int) -> None:
 @pytest.mark.parametrize(
     "method", [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"TRACE", b"PATCH", b"get", b"M-SEARCH"]
 )
-def test_any_token_is_a_method(method: bytes) -> None:
+def test_any_token_is_a_valid_method(method: bytes) -> None:
     assert assert_accepted(method + b" / HTTP/1.1\r\nHost: x\r\n\r\n").method == method.decode()

@@ -68,7 +68,7 @@ def test_a_malformed_field_line_is_refused(data: bytes) -> None:
         (b"A: \x85b\x85", "A", "\x85b\x85"),
     ],
 )
-def test_a_field_line_is_read_for_its_name_and_value(line: bytes, name: str, value: str) -> None:
+def test_a_field_line_is_parsed_into_name_and_value(line: bytes, name: str, value: str) -> None:
     assert assert_accepted(get(line)).lines[-1] == (name, value)
 
 
@@ -105,7 +105,7 @@ def test_a_repeated_host_is_refused_with_absolute_form_too() -> None:
 
 
 @pytest.mark.parametrize("value", [b"100-continue", b"100-Continue", b"100-CONTINUE", b" 100-continue\t"])
-def test_100_continue_can_be_expected(value: bytes) -> None:
+def test_expect_100_continue_is_recognized(value: bytes) -> None:
     assert deliver([post(b"Content-Length: 1", b"Expect: " + value)]).status is None
     assert_accepted(get(b"Expect: " + value, version=b"HTTP/1.0"))
 
@@ -113,10 +113,10 @@ def test_100_continue_can_be_expected(value: bytes) -> None:
 @pytest.mark.parametrize(
     "value", [b"200-ok", b"100-continue, x", b"100-continue;a=b", b"100", b"100 -continue", b"x"]
 )
-def test_nothing_else_can_be_expected(value: bytes) -> None:
+def test_other_expectations_fail(value: bytes) -> None:
     assert_refused(417, get(b"Expect: " + value))
     assert_refused(417, post(b"Content-Length: 1", b"Expect: " + value, content=b"a"))
 
 
-def test_a_second_expectation_is_refused() -> None:
+def test_additional_expectations_are_refused() -> None:
     assert_refused(417, get(b"Expect: 100-continue", b"Expect: something"))

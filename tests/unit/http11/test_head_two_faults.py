@@ -40,7 +40,7 @@ HEADS = [
 
 
 @pytest.mark.parametrize("data", HEADS)
-def test_a_head_with_two_faults_has_one_status_whole_and_octet_by_octet(data: bytes) -> None:
+def test_a_head_with_two_faults_has_one_status_byte_by_byte(data: bytes) -> None:
     whole = deliver([data]).status
     assert whole is not None
     assert deliver(data[place : place + 1] for place in range(len(data))).status == whole
@@ -54,6 +54,6 @@ def test_a_head_with_two_faults_has_one_status_wherever_it_is_cut(data: bytes) -
 
 
 @pytest.mark.parametrize("data", HEADS)
-def test_a_head_with_two_faults_has_one_status_whatever_is_behind_it(data: bytes) -> None:
+def test_a_head_with_two_faults_has_one_status_whatever_follows(data: bytes) -> None:
     behind = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
     assert deliver([data + behind]).status == deliver([data]).status

@@ -46,7 +46,7 @@ NEXT = b"PUT /next HTTP/1.1\r\nHost: y\r\nContent-Length: 4\r\n\r\nnext"
 
 @pytest.mark.parametrize("data", cases(MESSAGES))
 @pytest.mark.parametrize("behind", [pytest.param(b"", id="alone"), pytest.param(NEXT, id="next behind")])
-def test_a_message_cut_anywhere_gives_the_same_requests(data: bytes, behind: bytes) -> None:
+def test_a_message_split_anywhere_gives_the_same_requests(data: bytes, behind: bytes) -> None:
     data += behind
     whole = deliver([data])
     assert whole.status is None
@@ -57,7 +57,7 @@ def test_a_message_cut_anywhere_gives_the_same_requests(data: bytes, behind: byt
 
 
 @pytest.mark.parametrize("data", cases(MESSAGES))
-def test_the_message_behind_changes_nothing_about_the_one_before(data: bytes) -> None:
+def test_the_next_message_does_not_affect_the_previous_one(data: bytes) -> None:
     alone = deliver([data])
     followed = deliver([data + NEXT])
     assert followed.requests[: len(alone.requests)] == alone.requests
@@ -70,14 +70,14 @@ def test_the_message_behind_changes_nothing_about_the_one_before(data: bytes) ->
 
 
 @pytest.mark.parametrize("size", [2, 3, 5, 7, 16, 61])
-def test_all_messages_in_pieces_of_one_size_give_the_same_requests(size: int) -> None:
+def test_messages_in_pieces_of_any_size_give_the_same_requests(size: int) -> None:
     data = b"".join(each for name, each in MESSAGES.items() if "last" not in name and "no field" not in name)
     whole = deliver([data])
     assert len(whole.requests) == 14
     assert deliver(data[i : i + size] for i in range(0, len(data), size)) == whole
 
 
-def test_a_request_is_read_for_what_it_is() -> None:
+def test_a_request_is_parsed() -> None:
     (seen,) = deliver([MESSAGES["browser"]]).requests
     assert (seen.method, seen.target, seen.version) == ("GET", "/search?q=a%20b&lang=en", "HTTP/1.1")
     assert seen.lines[0] == ("Host", "www.example.org:8080")
@@ -85,7 +85,7 @@ def test_a_request_is_read_for_what_it_is() -> None:
     assert (seen.length, seen.content, seen.phase_after_head) == (0, b"", Phase.IDLE)
 
 
-def test_chunked_content_is_taken_out_of_its_chunks_and_trailers_are_not_merged() -> None:
+def test_chunks_are_decoded_and_trailers_are_not_merged() -> None:
     (seen,) = deliver([CHUNKED]).requests
     assert seen.content == b"hello \r\n0\r\n\r\nworld"
     assert seen.segments == ("files", "a b")
@@ -93,12 +93,12 @@ def test_chunked_content_is_taken_out_of_its_chunks_and_trailers_are_not_merged(
     assert (seen.phase_after_head, seen.phase_after_content) == (Phase.CONTENT, Phase.IDLE)
 
 
-def test_content_of_a_known_length_is_not_looked_into() -> None:
+def test_a_body_with_content_length_is_not_parsed() -> None:
     (seen,) = deliver([MESSAGES["Content-Length"]]).requests
     assert seen.content == b"a\r\n\r\nGET /\n\r\0bcd"
 
 
-def test_the_phase_is_idle_while_nothing_has_come() -> None:
+def test_the_phase_is_idle_before_any_byte() -> None:
     parser = Parser(HeadReader(Settings()))
     phases = [parser.phase]
     for piece in (b"\r\n", b"G", b"ET / HTTP/1.1\r\nHost: x\r\n\r", b"\n\r\n", b"\r\n"):
@@ -141,7 +141,7 @@ def test_end_between_two_requests_ignores_the_second() -> None:
     assert (parser.phase, parser.buffered, parser.next_request()) == (Phase.ENDED, 0, None)
 
 
-def test_end_ignores_the_rest_of_the_content_and_all_further_bytes() -> None:
+def test_end_ignores_the_rest_of_the_body_and_later_bytes() -> None:
     parser = Parser(HeadReader(Settings()))
     parser.feed(post_in_progress := b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
     assert parser.next_request() is not None
@@ -160,7 +160,7 @@ def test_a_malformed_head_can_be_read_in_part_after_its_error() -> None:
     assert request.headers["user-agent"] == "a"
 
 
-def test_buffered_counts_the_octets_that_wait() -> None:
+def test_buffered_counts_unparsed_bytes() -> None:
     parser = Parser(HeadReader(Settings()))
     assert parser.buffered == 0
     parser.feed(get() + b"GET /half")
@@ -199,7 +199,7 @@ def mutated(data: bytes, source: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_damaged_messages_have_one_outcome_however_they_are_cut(seed: int) -> None:
+def test_damaged_messages_have_one_outcome_however_they_are_split(seed: int) -> None:
     source = random.Random(seed)
     for data in MESSAGES.values():
         damaged = mutated(data, source) + NEXT

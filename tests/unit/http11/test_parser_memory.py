@@ -47,7 +47,7 @@ def parser() -> Parser:
     return Parser(HeadReader(Settings()))
 
 
-def test_it_can_be_seen_what_a_parser_holds(parser: Parser) -> None:
+def test_the_memory_measurement_sees_buffered_bytes(parser: Parser) -> None:
     read(parser, GET[:-1])
     assert held(parser) >= len(GET) - 1
     parser.end()
@@ -88,9 +88,7 @@ def test_an_idle_parser_holds_nothing(parser: Parser, pieces: list[bytes]) -> No
         pytest.param([CHUNKED, CHUNK[:20_000], CHUNK[20_000:]], id="a chunk in pieces"),
     ],
 )
-def test_a_parser_that_has_read_the_content_that_came_holds_nothing_of_it(
-    parser: Parser, pieces: list[bytes]
-) -> None:
+def test_a_parser_keeps_no_body_bytes_after_reading(parser: Parser, pieces: list[bytes]) -> None:
     assert read(parser, *pieces) > 0
     if parser.phase is Phase.CONTENT and pieces[-1].endswith(b"\r\n\r\n"):
         parser.next_content()

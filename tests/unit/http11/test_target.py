@@ -195,7 +195,7 @@ def test_absolute_form_may_have_a_query_without_a_path() -> None:
     assert parts(read_target("GET", b"http://h?a=b")) == ("/", [""], "a=b", "h")
 
 
-def test_options_with_absolute_form_and_no_path_is_about_the_server() -> None:
+def test_options_with_absolute_form_without_path_is_asterisk_form() -> None:
     assert parts(read_target("OPTIONS", b"http://h:81")) == ("*", [], None, "h:81")
     assert parts(read_target("OPTIONS", b"http://h:81/")) == ("/", [""], None, "h:81")
     assert parts(read_target("OPTIONS", b"http://h:81?a")) == ("/", [""], "a", "h:81")
@@ -256,14 +256,14 @@ def test_an_invalid_absolute_form_is_refused(data: bytes, method: str) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"x", b"x:80", b"[::1]", b":80"])
-def test_a_host_that_is_well_formed_passes(data: bytes) -> None:
+def test_a_well_formed_host_is_accepted(data: bytes) -> None:
     check_host(data)
 
 
 @pytest.mark.parametrize(
     "data", [b"a b", b"a,b", b"u@h", b"h/", b"[1::2::3]", b"[::1", b"h:x", b"h\n", b"h:80\n"]
 )
-def test_a_host_that_is_malformed_is_refused(data: bytes) -> None:
+def test_a_malformed_host_is_refused(data: bytes) -> None:
     with pytest.raises(ProtocolError) as caught:
         check_host(data)
     assert caught.value.status == 400

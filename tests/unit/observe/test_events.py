@@ -29,7 +29,7 @@ def instrumented(subscribers: Sequence[EventCallback]) -> ReactorHarness:
     return ReactorHarness(make)
 
 
-def test_a_turn_is_told_from_its_beginning_to_its_end() -> None:
+def test_a_turn_is_reported_from_begin_to_end() -> None:
     events: list[Event] = []
     with instrumented([events.extend]) as harness:
         start = harness.clock.now
@@ -54,7 +54,7 @@ def test_a_turn_is_told_from_its_beginning_to_its_end() -> None:
     assert ended == (EventKind.ENDED, start + 5.75, 1, start + 5)
 
 
-def test_a_turn_in_which_nothing_happens_is_told_too() -> None:
+def test_an_idle_turn_is_reported() -> None:
     events: list[Event] = []
     with instrumented([events.extend]) as harness:
         now = harness.clock.now
@@ -70,7 +70,7 @@ def test_a_turn_in_which_nothing_happens_is_told_too() -> None:
     ]
 
 
-def test_a_failure_is_told_as_a_call() -> None:
+def test_a_failure_is_reported_as_a_call() -> None:
     events: list[Event] = []
     with instrumented([events.extend]) as harness:
         broken = harness.add("a")
@@ -79,7 +79,7 @@ def test_a_failure_is_told_as_a_call() -> None:
         assert (EventKind.CALLED, harness.clock.now, broken, Interest.READ, harness.clock.now) in events
 
 
-def test_subscribers_get_the_same_events_once_a_turn() -> None:
+def test_all_subscribers_get_the_events_once_per_turn() -> None:
     told: dict[str, list[list[Event]]] = {"x": [], "y": []}
     subscribers = [lambda events, name=name: told[name].append(list(events)) for name in told]
     with instrumented(subscribers) as harness:
@@ -93,7 +93,7 @@ def test_subscribers_get_the_same_events_once_a_turn() -> None:
     ]
 
 
-def test_what_closing_does_is_told_at_last() -> None:
+def test_events_during_close_are_reported() -> None:
     told: list[list[Event]] = []
     with instrumented([lambda events: told.append(list(events))]) as harness:
         harness.turn()
@@ -148,7 +148,7 @@ def an_eventful_life(harness: ReactorHarness) -> list[list[str]]:
     return turns
 
 
-def test_instrumentation_changes_nothing() -> None:
+def test_instrumentation_does_not_change_responses() -> None:
     events: list[Event] = []
     with ReactorHarness() as plain, instrumented([events.extend]) as harness:
         lives = an_eventful_life(plain), an_eventful_life(harness)
@@ -161,7 +161,7 @@ def test_instrumentation_changes_nothing() -> None:
 # The base class of subscribers.
 
 
-def test_a_subscriber_gets_the_items_of_the_kinds_whose_methods_it_overrides() -> None:
+def test_a_subscriber_gets_only_events_it_has_methods_for() -> None:
     got: list[tuple[object, ...]] = []
 
     class Ends(Subscriber):
@@ -178,7 +178,7 @@ def test_a_method_that_is_not_overridden_is_not_called(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("subscriber", [Explain, Metrics, Snapshot, Trace])
-def test_every_method_of_a_subscriber_is_of_a_kind(subscriber: type[Subscriber]) -> None:
+def test_every_subscriber_method_has_an_event_kind(subscriber: type[Subscriber]) -> None:
     methods = {name for name in vars(subscriber) if name.startswith("on_")}
     assert methods
     assert methods <= {f"on_{kind}" for kind in EventKind}
@@ -206,7 +206,7 @@ def mismatches(union: Sequence[object], subscriber: type[Subscriber], docstring:
     return found
 
 
-def test_the_union_the_methods_and_the_table_have_the_same_fields() -> None:
+def test_types_methods_and_table_have_the_same_fields() -> None:
     assert mismatches(get_args(Event), Subscriber, TABLE) == []
 
 

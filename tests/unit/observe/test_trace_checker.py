@@ -128,7 +128,7 @@ FAULTS: list[tuple[Callable[[list[Event]], None], str]] = [
 ]
 
 
-def test_a_trace_has_no_fault(text: str) -> None:
+def test_a_valid_trace_has_no_fault(text: str) -> None:
     assert faults(text) == []
     assert faults(write(events_of(text))) == [], "the trace has faults before one is planted"
 
@@ -152,11 +152,11 @@ def test_a_planted_fault_is_found(text: str, plant: Callable[[list[Event]], None
         (lambda text: text.replace("},\n", "},\n7,\n", 1), "no object"),
     ],
 )
-def test_a_fault_of_the_text_is_found(text: str, plant: Callable[[str], str], fault: str) -> None:
+def test_a_syntax_fault_is_found(text: str, plant: Callable[[str], str], fault: str) -> None:
     assert [each for each in faults(plant(text)) if fault in each]
 
 
-def test_a_trace_without_its_end_may_have_open_states_but_no_part_of_a_line(text: str) -> None:
+def test_an_unclosed_trace_may_have_open_states(text: str) -> None:
     lines = text.splitlines(keepends=True)
     turns = [number for number, line in enumerate(lines) if '"turn"' in line]
     cut = "".join(lines[: turns[len(turns) // 2]])
@@ -165,7 +165,7 @@ def test_a_trace_without_its_end_may_have_open_states_but_no_part_of_a_line(text
     assert [each for each in faults(cut[:-5], closed=False) if "no JSON" in each or "comma" in each]
 
 
-def test_only_the_last_turn_of_such_a_trace_may_have_open_arrows(text: str) -> None:
+def test_an_unclosed_trace_may_have_open_arrows_in_its_last_turn(text: str) -> None:
     lines = text.splitlines(keepends=True)
     arrows = [number for number, line in enumerate(lines) if '"ph":"s"' in line]
     cut = lines[: arrows[len(arrows) // 2] + 1]
@@ -174,7 +174,7 @@ def test_only_the_last_turn_of_such_a_trace_may_have_open_arrows(text: str) -> N
     assert [each for each in faults("".join(cut), closed=False) if "never ends" in each]
 
 
-def test_the_checker_reads_what_the_kit_has_written(tmp_path: Path) -> None:
+def test_the_checker_accepts_an_empty_trace(tmp_path: Path) -> None:
     with traced(tmp_path):
         pass
     assert faults((tmp_path / "trace").read_text()) == []

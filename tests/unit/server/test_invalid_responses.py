@@ -20,9 +20,7 @@ NO_REFUSALS = pytest.mark.parametrize("status", [0, 100, 200, 302, 399, 600])
 
 
 @NO_REFUSALS
-def test_a_handler_that_refuses_with_no_refusal_is_a_500(
-    status: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_invalid_http_error_of_a_handler_is_a_500(status: int, caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> Response:
         refuse(status)
         raise AssertionError("refuse() returned")
@@ -63,7 +61,7 @@ class Refusing:
 
 @NO_REFUSALS
 @pytest.mark.parametrize("step", ["open", "write", "finish"])
-def test_a_sink_that_refuses_with_no_refusal_is_a_500(step: str, status: int) -> None:
+def test_an_invalid_http_error_of_a_sink_is_a_500(step: str, status: int) -> None:
     routes = Router()
     routes.post("/", sink=Refusing(step, status).open)(lambda request: Response(200))
     with Harness(routes) as server:
@@ -82,7 +80,7 @@ def test_a_sink_that_refuses_with_no_refusal_is_a_500(step: str, status: int) ->
 @pytest.mark.parametrize("status", [200, 204])
 @pytest.mark.parametrize("line", ["Accept: */*", "Accept-Encoding: gzip"])
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
-def test_content_that_is_not_octets_is_a_500(
+def test_a_body_that_is_not_bytes_is_a_500(
     content: object, compress_min_size: int | None, status: int, line: str, version: str
 ) -> None:
     def make() -> Response:
@@ -119,7 +117,7 @@ def live(_: str) -> LiveStream:
 @pytest.mark.parametrize("make", [octets, listed, of_file, live])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("line", ["Accept: */*", "Accept-Encoding: gzip"])
-def test_205_is_sent_without_content(
+def test_205_is_sent_without_a_body(
     make: Callable[[str], object], method: str, line: str, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(b"reset")

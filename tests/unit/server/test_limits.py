@@ -64,7 +64,7 @@ def assert_refused(client: Client, status: int) -> None:
 
 @pytest.mark.parametrize("deliver", DELIVERIES)
 @pytest.mark.parametrize(("make", "limit", "status"), LIMITS)
-def test_a_head_that_just_fits_is_served(
+def test_a_head_at_the_limit_is_served(
     make: Callable[[int], bytes], limit: int, status: int, deliver: Callable[[bytes], list[bytes]]
 ) -> None:
     with Harness() as server:
@@ -77,7 +77,7 @@ def test_a_head_that_just_fits_is_served(
 
 @pytest.mark.parametrize("deliver", DELIVERIES)
 @pytest.mark.parametrize(("make", "limit", "status"), LIMITS)
-def test_a_head_one_too_long_is_refused(
+def test_a_head_over_the_limit_is_refused(
     make: Callable[[int], bytes], limit: int, status: int, deliver: Callable[[bytes], list[bytes]]
 ) -> None:
     with Harness() as server:
@@ -87,7 +87,7 @@ def test_a_head_one_too_long_is_refused(
         assert_refused(client, status)
 
 
-def test_a_request_line_without_end_is_refused_before_its_end() -> None:
+def test_an_endless_request_line_is_refused() -> None:
     with Harness() as server:
         client = server.connect()
         client.send(b"GET /" + b"a" * (REQUEST_LINE - len("GET /")))
@@ -96,7 +96,7 @@ def test_a_request_line_without_end_is_refused_before_its_end() -> None:
         assert_refused(client, 414)
 
 
-def test_a_head_without_end_is_refused_before_its_end() -> None:
+def test_an_endless_head_is_refused() -> None:
     with Harness() as server:
         client = server.connect()
         endless = with_head_of(HEAD + 100)
@@ -115,7 +115,7 @@ def test_a_head_without_end_is_refused_before_its_end() -> None:
         ("max_fields", with_fields, 431),
     ],
 )
-def test_the_limit_is_the_one_that_was_set(setting: str, make: Callable[[int], bytes], status: int) -> None:
+def test_the_configured_limit_applies(setting: str, make: Callable[[int], bytes], status: int) -> None:
     settings: dict[str, Any] = {setting: 64}
     with Harness(**settings) as server:
         server.connect().get("/")
@@ -124,14 +124,14 @@ def test_the_limit_is_the_one_that_was_set(setting: str, make: Callable[[int], b
         assert_refused(client, status)
 
 
-def test_content_that_just_fits_is_taken() -> None:
+def test_a_body_at_the_limit_is_accepted() -> None:
     with Harness(answering(), max_body=1000) as server:
         client = server.connect()
         client.send(request("/post", method="POST", content=b"a" * 1000))
         assert client.assert_responds(200).content == b"a" * 1000
 
 
-def test_content_one_octet_too_long_is_refused_before_it_is_read() -> None:
+def test_a_body_over_the_limit_is_refused_before_reading() -> None:
     sink = RecordingSink()
     with Harness(posting(sink), max_body=1000) as server:
         client = server.connect()
@@ -141,7 +141,7 @@ def test_content_one_octet_too_long_is_refused_before_it_is_read() -> None:
 
 
 @pytest.mark.parametrize("digits", ["1073741825", "9" * 18, "9" * 19, "9" * 5000])
-def test_content_over_the_default_limit_is_refused(digits: str) -> None:
+def test_a_body_over_the_default_limit_is_refused(digits: str) -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -150,7 +150,7 @@ def test_content_over_the_default_limit_is_refused(digits: str) -> None:
         assert sink.steps == []
 
 
-def test_a_gibibyte_of_content_is_within_the_default_limit() -> None:
+def test_a_body_of_1_gib_is_within_the_default_limit() -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -159,7 +159,7 @@ def test_a_gibibyte_of_content_is_within_the_default_limit() -> None:
         assert sink.pieces == [b"a"]
 
 
-def test_chunked_content_that_just_fits_is_taken() -> None:
+def test_a_chunked_body_at_the_limit_is_accepted() -> None:
     with Harness(answering(), max_body=1000) as server:
         client = server.connect()
         client.send(request("/post", "Transfer-Encoding: chunked", method="POST"))
@@ -167,7 +167,7 @@ def test_chunked_content_that_just_fits_is_taken() -> None:
         assert client.assert_responds(200).content == b"a" * 400 + b"b" * 600
 
 
-def test_chunked_content_one_octet_too_long_is_refused() -> None:
+def test_a_chunked_body_over_the_limit_is_refused() -> None:
     sink = RecordingSink()
     with Harness(posting(sink), max_body=1000) as server:
         client = server.connect()
@@ -178,7 +178,7 @@ def test_chunked_content_one_octet_too_long_is_refused() -> None:
         assert sink.times_closed == 1
 
 
-def test_what_a_route_keeps_in_memory_is_bounded_too() -> None:
+def test_a_body_kept_in_memory_is_bounded() -> None:
     with Harness(answering()) as server:
         client = connect_tcp(server)
         client.send(request("/post", "Transfer-Encoding: chunked", method="POST"))
@@ -189,7 +189,7 @@ def test_what_a_route_keeps_in_memory_is_bounded_too() -> None:
         assert not client.was_reset
 
 
-def test_one_turn_reads_no_more_than_its_share() -> None:
+def test_a_turn_reads_at_most_its_share() -> None:
     sink = RecordingSink()
     with Harness(posting(sink), turn_read=100) as server:
         client = server.connect()
@@ -202,7 +202,7 @@ def test_one_turn_reads_no_more_than_its_share() -> None:
 
 
 @pytest.mark.parametrize("content", [b"a" * 10_000, [b"a" * 10_000]], ids=["whole", "stream"])
-def test_one_turn_sends_no_more_than_its_share(content: bytes | list[bytes]) -> None:
+def test_a_turn_sends_at_most_its_share(content: bytes | list[bytes]) -> None:
     with Harness(answering(lambda: Response(200, content)), turn_send=1000) as server:
         client = server.connect()
         write(client, request("/0"))
@@ -216,7 +216,7 @@ def test_one_turn_sends_no_more_than_its_share(content: bytes | list[bytes]) -> 
         assert client.assert_responds(200).content == b"a" * 10_000
 
 
-def test_one_turn_compresses_no_more_than_its_share() -> None:
+def test_a_turn_compresses_at_most_its_share() -> None:
     # Zeros compress to almost nothing: many slices are read before the first byte of output.
     given = 0
 

@@ -51,7 +51,7 @@ def frames() -> Iterator[FrameType]:
 
 
 @pytest.mark.usefixtures("_little_recursion")
-def test_thousands_of_requests_in_one_write_are_answered_in_order_without_recursion() -> None:
+def test_thousands_of_pipelined_requests_are_answered_in_order() -> None:
     with Harness() as server:
         client = server.connect()
         client.send(numbered(MANY))
@@ -60,7 +60,7 @@ def test_thousands_of_requests_in_one_write_are_answered_in_order_without_recurs
 
 
 @pytest.mark.usefixtures("_little_recursion")
-def test_thousands_of_chunks_in_one_write_are_taken_without_recursion() -> None:
+def test_thousands_of_chunks_are_read_without_recursion() -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(request("/post", "Transfer-Encoding: chunked", method="POST") + chunks(*[b"a"] * MANY))
@@ -68,7 +68,7 @@ def test_thousands_of_chunks_in_one_write_are_taken_without_recursion() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_requests_may_come_in_any_pieces(size: int) -> None:
+def test_requests_may_arrive_in_any_pieces(size: int) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         posts = [request("/post", method="POST", content=b"%d" % number) for number in range(10)]
@@ -77,7 +77,7 @@ def test_requests_may_come_in_any_pieces(size: int) -> None:
         assert_in_order(client, 10)
 
 
-def test_answers_to_requests_that_came_together_leave_together() -> None:
+def test_pipelined_responses_are_sent_together() -> None:
     with Harness() as server:
         client = server.connect()
         write(client, numbered(100))
@@ -86,7 +86,7 @@ def test_answers_to_requests_that_came_together_leave_together() -> None:
         assert_in_order(client, 100)
 
 
-def test_requests_of_all_kinds_may_follow_each_other() -> None:
+def test_requests_of_all_kinds_can_be_pipelined() -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(
@@ -111,7 +111,7 @@ def test_requests_of_all_kinds_may_follow_each_other() -> None:
         client.assert_closed()
 
 
-def test_a_refusal_comes_behind_the_answers_to_what_came_before_it() -> None:
+def test_a_refusal_follows_the_earlier_responses() -> None:
     with Harness() as server:
         client = server.connect()
         client.send(numbered(3) + b"nonsense\r\n\r\n" + numbered(3))
@@ -156,7 +156,7 @@ def unsent(counting: Counting, client: Client, received: int) -> int:
     return counting.asked * SIZE - received - waiting_to_be_read(client)
 
 
-def test_what_is_unsent_is_bounded_and_parsing_goes_on_when_little_is_left(counting: Counting) -> None:
+def test_parsing_pauses_at_high_water_and_resumes_at_low_water(counting: Counting) -> None:
     with Harness(counting.routes, high_water=HIGH, low_water=LOW) as server:
         client = server.connect()
         shrink_buffers(client)
@@ -191,7 +191,7 @@ def test_a_client_that_does_not_read_is_not_read_from(counting: Counting) -> Non
         assert server.run() == 0, "the server runs turns without progress"
 
 
-def test_a_client_that_does_not_read_gets_every_answer_when_it_does(counting: Counting) -> None:
+def test_a_slow_reader_gets_every_response(counting: Counting) -> None:
     with Harness(counting.routes, high_water=HIGH, low_water=LOW) as server:
         client = server.connect()
         shrink_buffers(client)
@@ -203,7 +203,7 @@ def test_a_client_that_does_not_read_gets_every_answer_when_it_does(counting: Co
 # Fairness.
 
 
-def test_others_are_answered_between_the_requests_of_one(counting: Counting) -> None:
+def test_pipelining_does_not_starve_other_clients(counting: Counting) -> None:
     with Harness(counting.routes, high_water=HIGH, low_water=LOW) as server:
         greedy, modest = server.connect(), server.connect()
         write(greedy, request() * 200)
@@ -217,7 +217,7 @@ def test_others_are_answered_between_the_requests_of_one(counting: Counting) -> 
         assert [answer.status for answer in greedy.responses()] == [200] * 200
 
 
-def test_others_are_answered_while_one_uploads() -> None:
+def test_an_upload_does_not_starve_other_clients() -> None:
     sink = RecordingSink()
     with Harness(posting(sink), turn_read=1000) as server:
         greedy, modest = server.connect(), server.connect()
@@ -228,7 +228,7 @@ def test_others_are_answered_while_one_uploads() -> None:
         assert sum(map(len, sink.pieces)) < 1000
 
 
-def test_others_are_answered_while_one_is_sent_a_stream() -> None:
+def test_a_stream_does_not_starve_other_clients() -> None:
     given = []
 
     def pieces() -> Iterator[bytes]:
@@ -246,7 +246,7 @@ def test_others_are_answered_while_one_is_sent_a_stream() -> None:
         assert greedy.responses()[0].content == b"a" * 100
 
 
-def test_requests_that_wait_for_the_next_turn_outlive_a_handler_that_exits() -> None:
+def test_pending_requests_survive_an_exiting_handler() -> None:
     called = []
 
     def answer(_: Request) -> Response:
@@ -266,7 +266,7 @@ def test_requests_that_wait_for_the_next_turn_outlive_a_handler_that_exits() -> 
         assert client.connection.state is State.IDLE
 
 
-def test_nothing_is_answered_that_waited_when_the_connection_was_closed() -> None:
+def test_pending_requests_of_a_closed_connection_are_dropped() -> None:
     with Harness() as server:
         client = server.connect()
         write(client, numbered(200))

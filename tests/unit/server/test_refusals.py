@@ -169,7 +169,7 @@ def test_a_refused_request_is_answered_with_the_logged_reason(
 
 
 @EACH_REFUSAL
-def test_what_follows_a_refused_request_is_never_answered(octets: bytes, status: int) -> None:
+def test_requests_after_a_refused_one_are_not_answered(octets: bytes, status: int) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(octets + CANARY * 3)
@@ -179,7 +179,7 @@ def test_what_follows_a_refused_request_is_never_answered(octets: bytes, status:
 
 
 @EACH_REFUSAL
-def test_a_request_is_refused_as_well_octet_by_octet_and_behind_another(octets: bytes, status: int) -> None:
+def test_a_request_is_refused_byte_by_byte_and_pipelined(octets: bytes, status: int) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(CANARY)
@@ -200,7 +200,7 @@ def test_a_request_is_refused_as_well_octet_by_octet_and_behind_another(octets: 
         pytest.param(target(b"/echo/%c0%af"), id="overlong slash"),
     ],
 )
-def test_an_escape_that_means_nothing_is_answered_and_not_silence(octets: bytes) -> None:
+def test_an_invalid_percent_escape_is_answered(octets: bytes) -> None:
     with Harness() as server:
         client = server.connect()
         client.send(octets)
@@ -224,7 +224,7 @@ def test_an_escape_that_means_nothing_is_answered_and_not_silence(octets: bytes)
         pytest.param(post(CHUNKED).replace(b"/post", b"/post?%41") + b"0\r\n\r\n", id="query"),
     ],
 )
-def test_what_only_looks_odd_is_not_refused(octets: bytes) -> None:
+def test_unusual_valid_requests_are_accepted(octets: bytes) -> None:
     routes = answering()
     routes.get("/")(lambda _: routes.resolve("GET", ["canary"])[0].handler(_))
     with Harness(routes) as server:
@@ -254,7 +254,7 @@ def test_chunk_extensions_and_trailers_are_checked_and_ignored() -> None:
 
 
 @pytest.mark.parametrize("steps", [chunks(b"hello")[:9] + b"x", b"z\r\n"])
-def test_content_with_broken_framing_closes_its_sink_once(steps: bytes) -> None:
+def test_a_body_with_invalid_framing_closes_its_sink_once(steps: bytes) -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -265,7 +265,7 @@ def test_content_with_broken_framing_closes_its_sink_once(steps: bytes) -> None:
         assert "finish" not in sink.steps
 
 
-def test_a_large_upload_that_is_refused_is_answered_without_a_reset() -> None:
+def test_a_refused_large_upload_is_not_reset() -> None:
     with Harness() as server:
         client = connect_tcp(server)
         client.send(request("/", "Content-Length: 1000000", method="POST"))
@@ -292,7 +292,7 @@ def test_a_large_upload_that_is_refused_is_answered_without_a_reset() -> None:
     ],
     ids=lambda value: value if isinstance(value, int) else None,
 )
-def test_the_refusal_of_head_has_no_content(head: bytes, status: int) -> None:
+def test_the_refusal_of_head_has_no_body(head: bytes, status: int) -> None:
     with Harness() as server:
         client = server.connect()
         client.send(head)
@@ -302,7 +302,7 @@ def test_the_refusal_of_head_has_no_content(head: bytes, status: int) -> None:
         assert b"Content-Length: 0" not in received
 
 
-def test_a_head_that_is_not_complete_in_time_is_refused_without_content() -> None:
+def test_a_timed_out_head_request_is_refused_without_a_body() -> None:
     with Harness() as server:
         client = server.connect()
         client.send(b"HEAD / HTTP/1.1\r\nHost: a")
@@ -312,7 +312,7 @@ def test_a_head_that_is_not_complete_in_time_is_refused_without_content() -> Non
         assert received.endswith(b"\r\n\r\n")
 
 
-def test_a_client_that_means_https_is_told_so() -> None:
+def test_a_tls_handshake_is_answered_with_a_hint() -> None:
     with Harness() as server:
         client = server.connect()
         client.send(bytes.fromhex("16030102000100") + bytes(100))

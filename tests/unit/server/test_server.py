@@ -71,7 +71,7 @@ def begin_stream(running: ServerThread) -> ClientConnection:
     return client
 
 
-def test_outside_the_main_thread_it_serves() -> None:
+def test_a_server_runs_outside_the_main_thread() -> None:
     with Running() as running:
         assert idle(running).get("/").content == b"a server"
 
@@ -82,7 +82,7 @@ def test_stop_from_another_thread_ends_run() -> None:
         running.assert_ends()
 
 
-def test_stop_from_another_thread_closes_who_is_idle_and_accepts_nobody() -> None:
+def test_stop_from_another_thread_closes_idle_connections() -> None:
     with Running() as running:
         client = idle(running)
         running.server.stop()
@@ -92,7 +92,7 @@ def test_stop_from_another_thread_closes_who_is_idle_and_accepts_nobody() -> Non
             running.connect()
 
 
-def test_stop_lets_what_is_in_flight_finish() -> None:
+def test_stop_waits_for_responses_in_flight() -> None:
     with Running() as running:
         client, upload = idle(running), begin_upload(running)
         running.server.stop()
@@ -105,7 +105,7 @@ def test_stop_lets_what_is_in_flight_finish() -> None:
 
 
 @pytest.mark.parametrize("begin", [begin_upload, begin_stream])
-def test_stop_twice_ends_at_once_whatever_is_in_flight(
+def test_a_second_stop_ends_at_once(
     begin: Callable[[ServerThread], ClientConnection],
 ) -> None:
     with Running() as running:
@@ -124,7 +124,7 @@ def test_stop_before_run_ends_it_at_once() -> None:
         assert not thread.is_alive()
 
 
-def test_stop_before_run_ends_it_with_a_client_that_waits_too() -> None:
+def test_stop_before_run_ends_it_with_a_waiting_client() -> None:
     with Server(routes(), port=0, settings=PATIENT) as server, ClientConnection(server.address[1]):
         server.stop()
         thread = threading.Thread(target=server.run, daemon=True)
@@ -143,7 +143,7 @@ def test_stop_before_run_ends_it_in_the_main_thread() -> None:
     assert (done.returncode, done.stdout) == (0, "ended\n")
 
 
-def test_stop_after_the_end_does_nothing() -> None:
+def test_stop_after_the_end_has_no_effect() -> None:
     with Running() as running:
         running.server.stop()
         running.assert_ends()
@@ -159,7 +159,7 @@ def test_a_server_that_never_runs_leaves_nothing_open() -> None:
             server.stop()
 
 
-def test_two_servers_in_one_process_are_two_servers() -> None:
+def test_two_servers_in_one_process_are_independent() -> None:
     with Running("one") as one, Running("two") as two:
         first, second = idle(one), idle(two)
         assert (first.get("/").content, second.get("/").content) == (b"one", b"two")
@@ -171,7 +171,7 @@ def test_two_servers_in_one_process_are_two_servers() -> None:
 
 
 @pytest.mark.system
-def test_two_servers_may_be_one_in_the_main_thread_and_one_beside_it() -> None:
+def test_two_servers_run_in_two_threads() -> None:
     program = """
 import signal, sys, threading, urllib.request
 from reactor.routing import Router
@@ -201,12 +201,12 @@ with Server(routes(b"main"), port=0) as main, Server(routes(b"beside"), port=0) 
     assert (done.returncode, done.stdout, done.stderr) == (0, "b'main'\nb'beside'\nFalse True\n", "")
 
 
-def test_an_unknown_format_of_the_log_leaves_nothing_open() -> None:
+def test_an_unknown_log_format_leaves_nothing_open() -> None:
     with no_descriptor_leaks(), pytest.raises((KeyError, ValueError)):
         Server(routes(), port=0, access_log=io.StringIO(), log_format="xml")
 
 
-def test_a_port_that_is_taken_leaves_nothing_open() -> None:
+def test_a_port_in_use_leaves_nothing_open() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with no_descriptor_leaks(), pytest.raises(StartError, match="cannot listen"):

@@ -39,7 +39,7 @@ def counting_routes(sink: CountingSink) -> Router:
     return routes
 
 
-def test_a_turn_answers_its_share_of_requests_and_the_next_turn_goes_on() -> None:
+def test_a_turn_answers_at_most_its_share_of_requests() -> None:
     with Harness(turn_requests=3) as server:
         client = server.connect()
         client.sock.sendall(GET * 8)
@@ -51,7 +51,7 @@ def test_a_turn_answers_its_share_of_requests_and_the_next_turn_goes_on() -> Non
         assert len(client.responses()) == 8
 
 
-def test_while_one_pipelines_another_is_answered_in_between() -> None:
+def test_a_pipelining_client_does_not_delay_others() -> None:
     with Harness(turn_requests=3) as server:
         greedy, modest = server.connect(), server.connect()
         greedy.sock.sendall(GET * 100)
@@ -60,7 +60,7 @@ def test_while_one_pipelines_another_is_answered_in_between() -> None:
         assert (greedy.connection.served, modest.connection.served) == (3, 1)
 
 
-def test_a_turn_takes_its_share_of_tiny_chunks() -> None:
+def test_a_turn_reads_at_most_its_share_of_chunks() -> None:
     sink = CountingSink()
     chunks = 10 * CHUNKS_AT_ONCE
     with Harness(counting_routes(sink), turn_requests=3) as server:
@@ -75,7 +75,7 @@ def test_a_turn_takes_its_share_of_tiny_chunks() -> None:
         assert client.assert_responds().content == b"%d" % chunks
 
 
-def test_content_in_shares_does_not_put_off_the_measuring_of_its_rate() -> None:
+def test_turn_shares_do_not_postpone_the_rate_check() -> None:
     with Harness(counting_routes(CountingSink()), turn_requests=1) as server:
         client = server.connect()
         client.send(CHUNKED)
@@ -88,7 +88,7 @@ def test_content_in_shares_does_not_put_off_the_measuring_of_its_rate() -> None:
         client.assert_responds(408)
 
 
-def test_a_deadline_far_away_is_slept_towards() -> None:
+def test_a_deadline_far_in_the_future_does_not_overflow() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         reactor = Reactor()

@@ -55,7 +55,7 @@ STREAMS = (listed, generated, live)
 @EVERY_KIND
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
 @pytest.mark.parametrize("small", [False, True], ids=["buffers as they are", "small buffers"])
-def test_content_of_every_kind_arrives_whole(make: Make, version: str, small: bool, path: Path) -> None:
+def test_bodies_of_every_kind_arrive_complete(make: Make, version: str, small: bool, path: Path) -> None:
     with Harness(answering(lambda: make(path))) as server:
         client = server.connect()
         if small:
@@ -75,7 +75,7 @@ def test_content_of_every_kind_arrives_whole(make: Make, version: str, small: bo
 
 @EVERY_KIND
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
-def test_the_answer_to_head_is_that_to_get_without_its_content(make: Make, version: str, path: Path) -> None:
+def test_head_is_answered_like_get_without_the_body(make: Make, version: str, path: Path) -> None:
     with Harness(answering(lambda: make(path))) as server:
         gets, heads = server.connect(), server.connect()
         gets.send(request("/0", version=version))
@@ -88,7 +88,7 @@ def test_the_answer_to_head_is_that_to_get_without_its_content(make: Make, versi
 
 
 @EVERY_KIND
-def test_requests_behind_content_of_any_kind_wait_and_are_answered(make: Make, path: Path) -> None:
+def test_requests_after_a_body_of_any_kind_are_answered(make: Make, path: Path) -> None:
     with Harness(answering(lambda: make(path))) as server:
         client = server.connect()
         shrink_buffers(client)
@@ -99,7 +99,7 @@ def test_requests_behind_content_of_any_kind_wait_and_are_answered(make: Make, p
 
 @EVERY_KIND
 @pytest.mark.parametrize("status", [204, 304])
-def test_a_status_without_content_has_none(make: Make, status: int, path: Path) -> None:
+def test_a_bodiless_status_has_no_body(make: Make, status: int, path: Path) -> None:
     def empty() -> Response:
         response = make(path)
         response.status = status
@@ -116,7 +116,7 @@ def test_a_status_without_content_has_none(make: Make, status: int, path: Path) 
 
 
 @pytest.mark.parametrize("make", [listed, generated])
-def test_a_stream_is_compressed_on_its_way(make: Make, path: Path) -> None:
+def test_a_stream_is_compressed_while_it_is_sent(make: Make, path: Path) -> None:
     def compressible() -> Response:
         response = make(path)
         response.compress_min_size = 0
@@ -133,9 +133,7 @@ class GoneError(Exception):
 
 
 @pytest.mark.parametrize("before", [0, 1, 3])
-def test_content_that_breaks_off_is_logged_and_never_looks_complete(
-    before: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_failing_body_is_logged_and_left_incomplete(before: int, caplog: pytest.LogCaptureFixture) -> None:
     def pieces() -> Iterator[bytes]:
         yield from [b"piece"] * before
         raise GoneError("a secret")
@@ -153,7 +151,7 @@ def test_content_that_breaks_off_is_logged_and_never_looks_complete(
         other.get("/canary")
 
 
-def test_a_generator_is_closed_when_its_client_is_gone() -> None:
+def test_a_generator_is_closed_when_its_client_disconnects() -> None:
     ended = []
 
     def pieces() -> Iterator[bytes]:
@@ -186,7 +184,7 @@ class Rows:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_content_that_can_be_closed_is_closed_once_it_is_sent(method: str) -> None:
+def test_an_iterator_with_close_is_closed_once_it_is_sent(method: str) -> None:
     rows = Rows()
     with Harness(answering(lambda: Response(200, rows))) as server:
         client = server.connect()
@@ -208,7 +206,7 @@ def test_a_file_is_closed_once_it_is_sent(method: str, path: Path) -> None:
         assert file.closed
 
 
-def test_a_file_is_closed_when_its_client_is_gone(path: Path) -> None:
+def test_a_file_is_closed_when_its_client_disconnects(path: Path) -> None:
     with (
         open(path, "rb") as file,
         Harness(answering(lambda: Response(200, FileSlice(file, 0, 400_000)))) as server,
@@ -221,7 +219,7 @@ def test_a_file_is_closed_when_its_client_is_gone(path: Path) -> None:
 
 
 @pytest.mark.parametrize("left", [0, 1, 1000])
-def test_a_file_that_shrinks_closes_the_connection_without_a_wrong_octet(left: int, path: Path) -> None:
+def test_a_shrinking_file_closes_the_connection(left: int, path: Path) -> None:
     def shrunken() -> Response:
         response = of_file(path)
         os.truncate(path, left)
@@ -237,7 +235,7 @@ def test_a_file_that_shrinks_closes_the_connection_without_a_wrong_octet(left: i
         other.get("/canary")
 
 
-def test_a_file_that_grows_is_sent_at_the_length_it_had(path: Path) -> None:
+def test_a_growing_file_is_sent_at_its_first_length(path: Path) -> None:
     def grown() -> Response:
         response = of_file(path)
         with open(path, "ab") as file:
@@ -253,7 +251,7 @@ def test_a_file_that_grows_is_sent_at_the_length_it_had(path: Path) -> None:
 # The write buffer alone.
 
 
-def test_a_flush_returns_its_result_and_keeps_the_rest() -> None:
+def test_a_flush_returns_its_result_and_keeps_unsent_bytes() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
@@ -274,7 +272,7 @@ def test_a_flush_returns_its_result_and_keeps_the_rest() -> None:
         assert (write_buffer.size, write_buffer.has_room) == (0, True)
 
 
-def test_a_sendfile_that_fails_is_broken_and_one_that_would_wait_is_pending(path: Path) -> None:
+def test_sendfile_errors_become_flush_results(path: Path) -> None:
     outcomes: list[Exception] = [BlockingIOError(), OSError(5, "no more disk")]
 
     def sendfile(*_: int) -> int:

@@ -82,20 +82,20 @@ def live(*pieces: bytes) -> LiveStream:
         pytest.param(lambda: live(b"news"), id="a live stream"),
     ],
 )
-def test_nothing_of_a_stream_is_held_back(make: Any, version: int) -> None:
+def test_streams_are_sent_without_msg_more(make: Any, version: int) -> None:
     sent = send(Response(200, make()), version)
     assert HEAD_ENDS in sent[0][0]
     assert [flags for _, flags in sent] == [0] * len(sent)
 
 
-def test_the_head_before_no_octets_of_a_file_is_not_held_back(path: Path) -> None:
+def test_the_head_of_an_empty_file_is_sent_without_msg_more(path: Path) -> None:
     [(octets, flags)] = send(of_file(path, 0))
     assert b"Content-Length: 0\r\n" in octets
     assert flags == 0
 
 
 @pytest.mark.parametrize("count", [1, 16])
-def test_the_head_before_octets_of_a_file_leaves_with_them(path: Path, count: int) -> None:
+def test_the_head_of_a_file_is_sent_with_msg_more(path: Path, count: int) -> None:
     [(octets, flags)] = send(of_file(path, count))
     assert octets.endswith(HEAD_ENDS)
     assert flags == socket.MSG_MORE
