@@ -22,16 +22,16 @@ class Finding(NamedTuple):
     seed: int
     case: int
     words: str
-    octets: bytes
+    data: bytes
 
     def __str__(self) -> str:
-        return f"{self.surface}, seed {self.seed}, case {self.case}: {self.words}\n    {self.octets!r}"
+        return f"{self.surface}, seed {self.seed}, case {self.case}: {self.words}\n    {self.data!r}"
 
     def save(self, directory: Path) -> Path:
         """Write the bytes into a file of this directory; return its path."""
         directory.mkdir(parents=True, exist_ok=True)
-        path = directory / f"{self.surface}-{hashlib.sha256(self.octets).hexdigest()[:12]}.http"
-        path.write_bytes(self.octets)
+        path = directory / f"{self.surface}-{hashlib.sha256(self.data).hexdigest()[:12]}.http"
+        path.write_bytes(self.data)
         return path
 
 
@@ -55,16 +55,16 @@ class Campaign:
 
     def run_case(self, surface: Surface, case: int) -> None:
         """Run one case."""
-        octets = self.octets_of(surface, case)
-        words = surface.check(octets)
+        data = self.case_data(surface, case)
+        words = surface.check(data)
         if words is None:
             return
         key = surface.name, words
         self.met[key] += 1
         if key not in self.findings:
-            shortest = minimise(octets, lambda octets: surface.check(octets) == words)
+            shortest = minimise(data, lambda data: surface.check(data) == words)
             self.findings[key] = Finding(surface.name, self.seed, case, words, shortest)
 
-    def octets_of(self, surface: Surface, case: int) -> bytes:
+    def case_data(self, surface: Surface, case: int) -> bytes:
         """Make the bytes of one case."""
         return surface.make(Random(f"{self.seed}/{surface.name}/{case}"))

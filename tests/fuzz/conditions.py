@@ -102,19 +102,19 @@ def _condition(random: Random, name: str) -> bytes:
 
 def make_range(random: Random) -> bytes:
     """Make a value, mostly mutated."""
-    octets = honest_range(random)
-    return mutate(random, octets, RANGE_TOKENS) if random.random() < 0.8 else octets
+    data = honest_range(random)
+    return mutate(random, data, RANGE_TOKENS) if random.random() < 0.8 else data
 
 
 def make_conditions(random: Random) -> bytes:
     """Make field lines, mostly mutated."""
-    octets = honest_conditions(random)
-    return mutate(random, octets, CONDITION_TOKENS) if random.random() < 0.8 else octets
+    data = honest_conditions(random)
+    return mutate(random, data, CONDITION_TOKENS) if random.random() < 0.8 else data
 
 
-def check_range(octets: bytes) -> str | None:
+def check_range(data: bytes) -> str | None:
     """Check a value for content of each size."""
-    value = octets.decode("latin-1")
+    value = data.decode("latin-1")
     for size in SIZES:
         try:
             fault = _fault_of_range(value, size)
@@ -147,9 +147,9 @@ def _fault_of_parts(parts: list[range], size: int) -> str | None:
     return None
 
 
-def check_conditions(octets: bytes) -> str | None:
+def check_conditions(data: bytes) -> str | None:
     """Check what some field lines say of each state; invalid field lines never come so far."""
-    headers = read_lines(octets)
+    headers = read_lines(data)
     for current in STATES:
         try:
             fault = _fault_of_answers(headers, current)
@@ -160,10 +160,10 @@ def check_conditions(octets: bytes) -> str | None:
     return next(filter(None, (fault_of_date(value) for value in headers.values())), None)
 
 
-def read_lines(octets: bytes) -> Headers:
+def read_lines(data: bytes) -> Headers:
     """Read the lines that are field lines."""
     lines = []
-    for line in octets.split(b"\r\n"):
+    for line in data.split(b"\r\n"):
         try:
             lines.append(read_field_line(line))
         except ProtocolError:

@@ -42,8 +42,8 @@ def side_by_side(one: Input, other: Input, size: int) -> tuple[float, float]:
     return min(cost for cost, _ in times), min(cost for _, cost in times)
 
 
-def _time(each: Input, octets: bytes) -> float:
-    pieces = pieces_of(octets, each.piece)
+def _time(each: Input, data: bytes) -> float:
+    pieces = pieces_of(data, each.piece)
     started = time.process_time_ns()
     each.read(pieces)
-    return (time.process_time_ns() - started) / len(octets)
+    return (time.process_time_ns() - started) / len(data)

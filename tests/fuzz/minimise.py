@@ -5,26 +5,26 @@ from collections.abc import Callable
 STEPS = 4000  # calls of the predicate, at most
 
 
-def minimise(octets: bytes, holds: Callable[[bytes], bool], steps: int = STEPS) -> bytes:
+def minimise(data: bytes, holds: Callable[[bytes], bool], steps: int = STEPS) -> bytes:
     """Take away pieces, long ones first, and then write an "a" for each byte that does not matter.
 
-    ``holds`` is true for ``octets``, and for what is returned.
+    ``holds`` is true for ``data``, and for what is returned.
     """
     budget = Budget(steps, holds)
-    size = max(len(octets) // 2, 1)
+    size = max(len(data) // 2, 1)
     while True:
-        shorter = _without_pieces(octets, size, budget)
-        if len(shorter) == len(octets) and size == 1:
+        shorter = _without_pieces(data, size, budget)
+        if len(shorter) == len(data) and size == 1:
             break
         size = max(size // 2, 1)
-        octets = shorter
+        data = shorter
         if budget.spent:
             break
-    for i in range(len(octets)):
-        plainer = octets[:i] + b"a" + octets[i + 1 :]
-        if octets[i : i + 1] not in b"a\r\n: /" and budget.holds(plainer):
-            octets = plainer
-    return octets
+    for i in range(len(data)):
+        plainer = data[:i] + b"a" + data[i + 1 :]
+        if data[i : i + 1] not in b"a\r\n: /" and budget.holds(plainer):
+            data = plainer
+    return data
 
 
 class Budget:
@@ -39,18 +39,18 @@ class Budget:
         """True when nothing more will be tried."""
         return self._steps <= 0
 
-    def holds(self, octets: bytes) -> bool:
+    def holds(self, data: bytes) -> bool:
         """Call the predicate, if the budget allows it."""
         self._steps -= 1
-        return self._steps >= 0 and self._holds(octets)
+        return self._steps >= 0 and self._holds(data)
 
 
-def _without_pieces(octets: bytes, size: int, budget: Budget) -> bytes:
+def _without_pieces(data: bytes, size: int, budget: Budget) -> bytes:
     at = 0
-    while at < len(octets):
-        shorter = octets[:at] + octets[at + size :]
+    while at < len(data):
+        shorter = data[:at] + data[at + size :]
         if budget.holds(shorter):
-            octets = shorter
+            data = shorter
         else:
             at += size
-    return octets
+    return data

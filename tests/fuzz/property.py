@@ -56,15 +56,15 @@ class ParserProperty:
         self.settings = settings
         self.heads = HeadReader(settings)
 
-    def check(self, octets: bytes) -> str | None:
+    def check(self, data: bytes) -> str | None:
         """Return what is wrong with the outcome for these bytes, or None."""
         try:
-            expected = self.deliver([octets], HeadReader(self.settings))
-            for how, pieces in cuts(octets):
+            expected = self.deliver([data], HeadReader(self.settings))
+            for how, pieces in cuts(data):
                 outcome = self.deliver(pieces, HeadReader(self.settings))
                 if outcome != expected:
                     return f"{how} instead of whole: {difference(expected, outcome)}"
-            outcome = self.deliver([octets], self.heads)
+            outcome = self.deliver([data], self.heads)
             if outcome != expected:
                 return f"what was read before changes it: {difference(expected, outcome)}"
         except BrokenPropertyError as fault:
@@ -112,9 +112,9 @@ class Taker:
 
     def _take_one(self) -> bool:
         if self.parser.phase is Phase.CONTENT:
-            octets = self.parser.next_content()
-            self.contents[-1] += octets
-            return self.parser.phase is not Phase.CONTENT or bool(octets)
+            data = self.parser.next_content()
+            self.contents[-1] += data
+            return self.parser.phase is not Phase.CONTENT or bool(data)
         request = self.parser.next_request()
         if request is None:
             return False
@@ -157,15 +157,15 @@ def check_lost(parser: Parser) -> None:
         raise BrokenPropertyError("reads on after a refusal")
 
 
-def cuts(octets: bytes) -> Iterator[tuple[str, Iterable[bytes]]]:
+def cuts(data: bytes) -> Iterator[tuple[str, Iterable[bytes]]]:
     """Cut in several ways; the places depend on the bytes alone."""
-    if len(octets) <= LONG:
-        yield "byte by byte", (octets[i : i + 1] for i in range(len(octets)))
-    yield "cut between CR and LF", _cut_at(octets, [i + 1 for i, octet in enumerate(octets) if octet == 0x0D])
-    random = Random(zlib.crc32(octets))
-    yield "cut at random", _cut_at(octets, sorted(random.choices(range(len(octets) + 1), k=4)))
+    if len(data) <= LONG:
+        yield "byte by byte", (data[i : i + 1] for i in range(len(data)))
+    yield "cut between CR and LF", _cut_at(data, [i + 1 for i, byte in enumerate(data) if byte == 0x0D])
+    random = Random(zlib.crc32(data))
+    yield "cut at random", _cut_at(data, sorted(random.choices(range(len(data) + 1), k=4)))
 
 
-def _cut_at(octets: bytes, places: list[int]) -> list[bytes]:
-    ends = [*places, len(octets)]
-    return [octets[a:b] for a, b in zip([0, *ends], ends, strict=False) if a < b]
+def _cut_at(data: bytes, places: list[int]) -> list[bytes]:
+    ends = [*places, len(data)]
+    return [data[a:b] for a, b in zip([0, *ends], ends, strict=False) if a < b]

@@ -97,9 +97,9 @@ class Surface(NamedTuple):
 def guarded(check: Check) -> Check:
     """Make a check that describes an unexpected exception in words."""
 
-    def checked(octets: bytes) -> str | None:
+    def checked(data: bytes) -> str | None:
         try:
-            return check(octets)
+            return check(data)
         except Exception as error:
             return f"raises {type(error).__name__}: {error}"
 
@@ -133,10 +133,10 @@ class StreamMaker:
         """Make one stream."""
         if self._corpus and random.random() < 0.4:
             # A long one would only be slow to deliver in pieces; what is long is in worst.py.
-            octets = random.choice(self._corpus)[:3000]
+            data = random.choice(self._corpus)[:3000]
         else:
-            octets = honest.stream(random)
-        return mutate(random, octets) if random.random() < 0.9 else octets
+            data = honest.stream(random)
+        return mutate(random, data) if random.random() < 0.9 else data
 
 
 def make_chunked(random: Random) -> bytes:
@@ -155,13 +155,13 @@ def make_target(random: Random) -> bytes:
     return mutate(random, honest.target(random, method), TARGET_TOKENS)
 
 
-def check_accept_encoding(octets: bytes) -> str | None:
+def check_accept_encoding(data: bytes) -> str | None:
     """Check that a value gives a coding, and that case, white space and empty members change nothing."""
-    value = octets.decode("latin-1")
+    value = data.decode("latin-1")
     try:
         answers = [
             preferred_coding(value),
-            preferred_coding(octets.swapcase().decode("latin-1")),
+            preferred_coding(data.swapcase().decode("latin-1")),
             preferred_coding(f" , {value}\t,,"),
             preferred_coding(value.replace(",", " ,\t")),
         ]
@@ -174,11 +174,11 @@ def check_accept_encoding(octets: bytes) -> str | None:
     return None
 
 
-def check_target(octets: bytes) -> str | None:
+def check_target(data: bytes) -> str | None:
     """Check a target for each kind of method."""
     for method in METHODS:
         try:
-            target = read_target(method, octets)
+            target = read_target(method, data)
         except ProtocolError as error:
             fault = fault_of_refusal(error)
         except Exception as error:

@@ -68,10 +68,10 @@ def test_a_quadratic_parser_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_counted_bytes_behave_like_bytes() -> None:
     tally = Tally()
-    octets = Counted(b"ab\r\ncd", tally)
-    assert (octets.find(b"\r\n"), tally.searched) == (2, 4)
-    assert (octets.find(b"x", 1, 3), tally.searched) == (-1, 6)
-    assert (octets[1:3] + b"!", tally.copied) == (b"b\r!", 5)
-    assert (b"!" + octets, tally.copied) == (b"!ab\r\ncd", 12)
-    assert ({b"ab\r\ncd": 1}[octets], tally.searched) == (1, 12)
-    assert isinstance(b"!" + octets, Counted)
+    data = Counted(b"ab\r\ncd", tally)
+    assert (data.find(b"\r\n"), tally.searched) == (2, 4)
+    assert (data.find(b"x", 1, 3), tally.searched) == (-1, 6)
+    assert (data[1:3] + b"!", tally.copied) == (b"b\r!", 5)
+    assert (b"!" + data, tally.copied) == (b"!ab\r\ncd", 12)
+    assert ({b"ab\r\ncd": 1}[data], tally.searched) == (1, 12)
+    assert isinstance(b"!" + data, Counted)

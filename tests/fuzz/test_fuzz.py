@@ -35,7 +35,7 @@ def test_a_short_run_finds_nothing(name: str) -> None:
 def test_cases_depend_only_on_the_seed() -> None:
     def cases(seed: int) -> list[bytes]:
         campaign = Campaign(surfaces().values(), seed)
-        return [campaign.octets_of(surface, case) for surface in campaign.surfaces for case in range(20)]
+        return [campaign.case_data(surface, case) for surface in campaign.surfaces for case in range(20)]
 
     assert cases(1) == cases(1)
     assert cases(1) != cases(2)
@@ -89,7 +89,7 @@ def _a_status_that_is_no_error(patch: pytest.MonkeyPatch) -> None:
 
 def _a_cache_without_case(patch: pytest.MonkeyPatch) -> None:
     put = BoundedCache.put
-    patch.setattr(BoundedCache, "put", lambda self, octets, value: put(self, octets.lower(), value))
+    patch.setattr(BoundedCache, "put", lambda self, data, value: put(self, data.lower(), value))
 
 
 def _a_parser_that_reads_on(patch: pytest.MonkeyPatch) -> None:
@@ -132,17 +132,17 @@ def test_a_planted_fault_is_found(
 
 
 def test_minimise_keeps_the_relevant_bytes() -> None:
-    octets = bytes(range(256)) * 4
-    assert minimise(octets, lambda octets: b"\x07" in octets and b"\xf0" in octets) == b"\x07\xf0"
-    assert minimise(b"xyz", lambda octets: len(octets) == 3) == b"aaa"
-    assert minimise(b"xyz", lambda octets: octets == b"xyz") == b"xyz"
+    data = bytes(range(256)) * 4
+    assert minimise(data, lambda data: b"\x07" in data and b"\xf0" in data) == b"\x07\xf0"
+    assert minimise(b"xyz", lambda data: len(data) == 3) == b"aaa"
+    assert minimise(b"xyz", lambda data: data == b"xyz") == b"xyz"
 
 
 def test_minimise_stops_after_its_number_of_steps() -> None:
     asked: list[bytes] = []
 
-    def never(octets: bytes) -> bool:
-        asked.append(octets)
+    def never(data: bytes) -> bool:
+        asked.append(data)
         return False
 
     assert minimise(b"x" * 1000, never, steps=50) == b"x" * 1000
@@ -154,7 +154,7 @@ def test_a_finding_is_printed_as_a_literal_and_saved(tmp_path: Path) -> None:
     assert "b'G\\x00\\xff\\r\\n'" in str(finding)
     assert "seed 1, case 7" in str(finding)
     path = finding.save(tmp_path / "new")
-    assert path.read_bytes() == finding.octets
+    assert path.read_bytes() == finding.data
     assert path.suffix == ".http"
 
 

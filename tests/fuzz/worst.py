@@ -28,9 +28,9 @@ HEAD_ALONE = b"GET / HTTP/1.1\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def pieces_of(octets: bytes, piece: int) -> list[bytes]:
+def pieces_of(data: bytes, piece: int) -> list[bytes]:
     """Cut as they arrive."""
-    return [octets[i : i + piece] for i in range(0, len(octets), piece)]
+    return [data[i : i + piece] for i in range(0, len(data), piece)]
 
 
 def parse(pieces: list[bytes]) -> None:
@@ -156,15 +156,15 @@ def chunked(unit: bytes) -> Callable[[int], bytes]:
 
 
 REQUESTS = "small requests"
-BY_OCTET = "small requests, byte by byte"
+SINGLE_BYTES = "small requests, byte by byte"
 
 HONEST = (
     Input(REQUESTS, REQUESTS, numbered(api_request)),
     Input("requests of a browser", REQUESTS, numbered(browser_request)),
     Input("upload", REQUESTS, upload),
     Input("chunks of 16 bytes", REQUESTS, chunked(b"10\r\n0123456789abcdef\r\n")),
-    Input(BY_OCTET, BY_OCTET, numbered(api_request), 1),
-    Input("chunks of 16 bytes, byte by byte", BY_OCTET, chunked(b"10\r\n0123456789abcdef\r\n"), 1),
+    Input(SINGLE_BYTES, SINGLE_BYTES, numbered(api_request), 1),
+    Input("chunks of 16 bytes, byte by byte", SINGLE_BYTES, chunked(b"10\r\n0123456789abcdef\r\n"), 1),
     Input(
         "Accept-Encoding values",
         "Accept-Encoding values",
@@ -182,9 +182,9 @@ HONEST = (
 
 WORST = (
     Input("no CRLF", REQUESTS, repeated(b"a")),
-    Input("no CRLF, byte by byte", BY_OCTET, repeated(b"a"), 1),
+    Input("no CRLF, byte by byte", SINGLE_BYTES, repeated(b"a"), 1),
     Input("all CRLF", REQUESTS, repeated(b"\r\n")),
-    Input("all CRLF, byte by byte", BY_OCTET, repeated(b"\r\n"), 1),
+    Input("all CRLF, byte by byte", SINGLE_BYTES, repeated(b"\r\n"), 1),
     Input("all LF", REQUESTS, repeated(b"\n")),
     Input("all CR", REQUESTS, repeated(b"\r")),
     Input("all NUL", REQUESTS, repeated(b"\0")),
@@ -203,8 +203,8 @@ WORST = (
     Input("one name many times", REQUESTS, heads((b"A:" + b"x" * 320 + b"\r\n") * 95)),
     Input("names in pairs", REQUESTS, heads(b"".join(b"%x:\r\n" % (i // 2) for i in range(96)))),
     Input("huge field lines", REQUESTS, heads((b"A:" + b"x" * 8000 + b"\r\n") * 3)),
-    Input("huge field lines, byte by byte", BY_OCTET, heads((b"A:" + b"x" * 8000 + b"\r\n") * 3), 1),
-    Input("a head that never ends, byte by byte", BY_OCTET, repeated(b"A: b\r\n", HEAD), 1),
+    Input("huge field lines, byte by byte", SINGLE_BYTES, heads((b"A:" + b"x" * 8000 + b"\r\n") * 3), 1),
+    Input("a head that never ends, byte by byte", SINGLE_BYTES, repeated(b"A: b\r\n", HEAD), 1),
     Input("white space in a value", REQUESTS, heads(b"A: " + b" \t" * 4000 + b"x\r\n")),
     Input("commas in Connection", REQUESTS, field(b"Connection: %d%b", b"," * 8000)),
     Input("options in Connection", REQUESTS, field(b"Connection: %d%b", b",a" * 4000)),
@@ -227,7 +227,7 @@ WORST = (
         numbered(lambda i: b"GET /%d%b HTTP/1.1\r\nHost: x\r\n\r\n" % (i, b"/" * 8000)),
     ),
     Input("chunks of 1 byte", REQUESTS, chunked(b"1\r\nx\r\n")),
-    Input("chunks of 1 byte, byte by byte", BY_OCTET, chunked(b"1\r\nx\r\n"), 1),
+    Input("chunks of 1 byte, byte by byte", SINGLE_BYTES, chunked(b"1\r\nx\r\n"), 1),
     Input("quoted pairs in a chunk extension", REQUESTS, chunked(b'1;a="' + b'\\"' * 500 + b'"\r\nx\r\n')),
     Input(
         "a quote without its end", REQUESTS, numbered(lambda i: CHUNKED + b'1;a="' + b'\\"' * 500 + b"\r\n")
@@ -236,11 +236,13 @@ WORST = (
     Input(
         "white space in a chunk line", REQUESTS, numbered(lambda i: CHUNKED + b"1;a" + b" \t" * 500 + b"\r\n")
     ),
-    Input("a long chunk line, byte by byte", BY_OCTET, chunked(b'1;a="' + b"x" * 1000 + b'"\r\nx\r\n'), 1),
+    Input(
+        "a long chunk line, byte by byte", SINGLE_BYTES, chunked(b'1;a="' + b"x" * 1000 + b'"\r\nx\r\n'), 1
+    ),
     Input("tiny trailers", REQUESTS, numbered(lambda i: CHUNKED + b"0\r\n" + b"a:\r\n" * 100 + b"\r\n")),
     Input(
         "huge trailers, byte by byte",
-        BY_OCTET,
+        SINGLE_BYTES,
         numbered(lambda i: CHUNKED + b"0\r\na:" + b"x" * 8000 + b"\r\n\r\n"),
         1,
     ),

@@ -59,10 +59,10 @@ class AnswerChecker:
         self.ended, self._ended_at = how, self._world.now
         self._world.say("%s sees the %s", self._name, how)
 
-    def take(self, octets: bytes) -> None:
+    def take(self, data: bytes) -> None:
         """Take bytes that came, b"" for the end, and check each answer that is whole."""
-        self._received += octets
-        if not octets:
+        self._received += data
+        if not data:
             self.end("end")
         while self._received:
             place = len(self.answers)
@@ -129,15 +129,15 @@ class AnswerChecker:
 
     def _check_continue(self, exchange: Exchange) -> None:
         self.continues += 1
-        asked = sum(b"100-continue" in each.octets for each in self.exchanges[: len(self.answers) + 1])
-        if self.continues > asked or b"100-continue" not in exchange.octets:
+        asked = sum(b"100-continue" in each.data for each in self.exchanges[: len(self.answers) + 1])
+        if self.continues > asked or b"100-continue" not in exchange.data:
             self._fail(f"got 100 Continue for {exchange.words}, which has no Expect field")
 
     def _check_fault(self, exchange: Exchange, answer: Answer) -> None:
         """Check that an unexpected status is due to a planted fault."""
         allowed_failures = self._world.allowed_failures.get(self._name, ())
         # A file that could not be stored cannot be downloaded, either.
-        told = (*TOLD, 404) if exchange.octets.lstrip().startswith(b"GET /files/") else TOLD
+        told = (*TOLD, 404) if exchange.data.lstrip().startswith(b"GET /files/") else TOLD
         of_disk = exchange.on_disk and DISK_FAILURE in allowed_failures and answer.status in told
         late = not TOO_LATE.isdisjoint(allowed_failures) or (self.jumped and self._behaviour == "cut")
         of_time = answer.status == 408 and late

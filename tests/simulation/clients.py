@@ -65,7 +65,7 @@ class Client:
         self.behaviour = behaviour
         self.exchanges = self._write(writer)
         self.at_once = behaviour in ("slow", "storming", "half", "cut") or self.world.random.random() < 0.5
-        if any(each.lasts for each in self.exchanges) and self._octets() > MOST_BEHIND_A_LIVE_STREAM:
+        if any(each.lasts for each in self.exchanges) and self._data() > MOST_BEHIND_A_LIVE_STREAM:
             self.exchanges = [each for each in self.exchanges if not each.lasts]
         contents = [each.content for each in self.exchanges if isinstance(each.content, bytes)]
         # A cached file is an answer, too.
@@ -96,8 +96,8 @@ class Client:
         return exchanges
 
     def _sparing_upload(self, writer: ScriptWriter) -> Exchange:
-        octets = head(f"POST /files/{writer.mark()} HTTP/1.1", "Content-Length: 100000")
-        return Exchange(octets, (408,), closes=True, on_disk=True)
+        data = head(f"POST /files/{writer.mark()} HTTP/1.1", "Content-Length: 100000")
+        return Exchange(data, (408,), closes=True, on_disk=True)
 
     # What the client does.
 
@@ -138,7 +138,7 @@ class Client:
     def _connect(self) -> bool:
         """Connect; return False when the server no longer listens."""
         random = self.world.random
-        total = self._octets()
+        total = self._data()
         sizes = (1, 100, 3_000, 65_536)
         self.tcp = TcpConnection(
             self.name,
@@ -156,14 +156,14 @@ class Client:
     def _send_script(self) -> Life:
         script = self._cut_script() if self.behaviour in BROKEN_OFF else self.exchanges
         if self.behaviour == "storming":
-            yield from self._push(b"".join(each.octets for each in script))
+            yield from self._push(b"".join(each.data for each in script))
             self.complete = len(script)
             return
         for place, exchange in enumerate(script, 1):
             if self.checker.dismissed:
                 return
             if self.behaviour == "surplus" and place == len(script):
-                self._overshoot(exchange.octets + CANARY * self.world.random.choice((1, 30)))
+                self._overshoot(exchange.data + CANARY * self.world.random.choice((1, 30)))
                 return
             yield from self._send_exchange(exchange, place)
             if not self.at_once and place < len(script):
@@ -178,7 +178,7 @@ class Client:
         """Send a request in pieces; with Expect, send the body after the 100 response."""
         # RFC 9112, 2.2: an empty line before a request line is to be ignored.
         before = b"\r\n" if self.world.random.random() < 0.1 else b""
-        yield from self._send_pieces(before + exchange.octets)
+        yield from self._send_pieces(before + exchange.data)
         if exchange.asks is None:
             self._note_complete(place)
             return
@@ -192,17 +192,17 @@ class Client:
         if not self.checker.ended and not self.checker.dismissed:
             self.complete = place
 
-    def _send_pieces(self, octets: bytes) -> Life:
-        for piece, delay in self._pieces(octets):
+    def _send_pieces(self, data: bytes) -> Life:
+        for piece, delay in self._pieces(data):
             yield from self._push(piece)
             yield delay
 
-    def _overshoot(self, octets: bytes) -> None:
+    def _overshoot(self, data: bytes) -> None:
         """Send the last request and surplus bytes at once, which must do no harm if they arrive together."""
         assert self.tcp is not None
-        sent = self.tcp.client_send(octets)
-        self.world.say("%s sends %s", self.name, Mark(octets[:sent]))
-        if sent < len(octets):
+        sent = self.tcp.client_send(data)
+        self.world.say("%s sends %s", self.name, Mark(data[:sent]))
+        if sent < len(data):
             self.world.allow_failure(self.name, "not all that it sends is there in time")
             self.tcp.client_half_close()
         elif self.world.weather["eagain"]:
@@ -218,37 +218,37 @@ class Client:
     def _cut_script(self) -> list[Exchange]:
         """Cut the script off in the middle of its last request, which may be refused before its end."""
         last = self.exchanges[-1]
-        octets = last.octets[: self.world.random.randrange(len(last.octets))]
-        self.world.say("%s will break off after %d bytes of %s", self.name, len(octets), last.words)
+        data = last.data[: self.world.random.randrange(len(last.data))]
+        self.world.say("%s will break off after %d bytes of %s", self.name, len(data), last.words)
         refusals = last.statuses if last.closes and last.statuses > (399,) else ()
-        self.exchanges[-1] = replace(last, octets=octets, statuses=refusals, content=None, asks=None)
+        self.exchanges[-1] = replace(last, data=data, statuses=refusals, content=None, asks=None)
         self.checker.required -= 1
         return self.exchanges
 
-    def _pieces(self, octets: bytes) -> Iterator[tuple[bytes, float]]:
+    def _pieces(self, data: bytes) -> Iterator[tuple[bytes, float]]:
         """Cut bytes into pieces, each followed by a pause."""
         random = self.world.random
         count = random.choice((1, 1, 2, 4, 12))
-        cuts = sorted(random.randrange(len(octets) + 1) for _ in range(count - 1))
+        cuts = sorted(random.randrange(len(data) + 1) for _ in range(count - 1))
         longest = random.choice((0.0, 1e-4, 0.05, 0.2))
-        for start, end in zip([0, *cuts], [*cuts, len(octets)], strict=True):
-            yield octets[start:end], random.random() * longest
+        for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
+            yield data[start:end], random.random() * longest
 
-    def _push(self, octets: bytes) -> Life:
+    def _push(self, data: bytes) -> Life:
         """Send bytes as there is room for them, unless the server has ended."""
         assert self.tcp is not None
-        while octets and not self.checker.ended and not self.checker.dismissed:
-            sent = self.tcp.client_send(octets)
-            self.world.say("%s sends %s", self.name, Mark(octets[:sent]))
-            octets = octets[sent:]
-            if octets:
+        while data and not self.checker.ended and not self.checker.dismissed:
+            sent = self.tcp.client_send(data)
+            self.world.say("%s sends %s", self.name, Mark(data[:sent]))
+            data = data[sent:]
+            if data:
                 self._has_more = True
                 yield lambda: self.tcp.client_can_send or bool(self.checker.ended)  # type: ignore[union-attr]
                 self._has_more = False
 
-    def _trickle(self, octets: bytes) -> Life:
+    def _trickle(self, data: bytes) -> Life:
         """Send a byte now and then, for longer than any timeout."""
-        yield from self._push(octets)
+        yield from self._push(data)
         self.checker.since = self.world.now
         for _ in range(100):
             if self.checker.ended:
@@ -308,12 +308,12 @@ class Client:
             yield lambda: self.tcp.client_can_read  # type: ignore[union-attr]
             yield random.random() * pause
             try:
-                octets = self.tcp.client_receive(size)
+                data = self.tcp.client_receive(size)
             except Reset:
                 self.checker.end("reset")
             else:
-                if octets is not None:
-                    self.checker.take(octets)
+                if data is not None:
+                    self.checker.take(data)
             self._sender.notify()
 
     def _notify(self) -> None:
@@ -321,9 +321,9 @@ class Client:
         if self._reader is not None:
             self._reader.notify()
 
-    def _octets(self) -> int:
+    def _data(self) -> int:
         """The number of bytes to send."""
-        return sum(len(each.octets) + len(each.asks or b"") for each in self.exchanges)
+        return sum(len(each.data) + len(each.asks or b"") for each in self.exchanges)
 
     def _expected(self) -> int:
         """The approximate number of bytes to receive."""

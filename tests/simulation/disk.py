@@ -129,12 +129,12 @@ class FaultyOs:
         self._may_fail("dup")
         return os.dup(descriptor)
 
-    def pwrite(self, descriptor: int, octets: memoryview, offset: int) -> int:
+    def pwrite(self, descriptor: int, data: memoryview, offset: int) -> int:
         self._may_fail("write")
         world = self._disk.world
-        if len(octets) > 1 and world.happens("piecemeal"):
-            octets = octets[: world.random.randint(1, len(octets))]
-        return os.pwrite(descriptor, octets, offset)
+        if len(data) > 1 and world.happens("piecemeal"):
+            data = data[: world.random.randint(1, len(data))]
+        return os.pwrite(descriptor, data, offset)
 
     def rename(self, source: Any, target: bytes, *, src_dir_fd: int, dst_dir_fd: int) -> None:
         self._may_fail("rename")

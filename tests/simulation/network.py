@@ -97,16 +97,16 @@ class Socket(Handle):
             raise BlockingIOError(errno.EAGAIN, "nothing came")
         if network.world.happens("short"):
             size = network.world.random.randint(1, size)
-        octets = bytes(tcp.up[:size])
+        data = bytes(tcp.up[:size])
         del tcp.up[:size]
-        if octets or not self._end_told:
+        if data or not self._end_told:
             network.moved.add(self.descriptor)
-        self._end_told = not octets
-        network.world.say("  %s: recv: %s", self.name, Mark(octets))
+        self._end_told = not data
+        network.world.say("  %s: recv: %s", self.name, Mark(data))
         self._changed()
-        if octets:
+        if data:
             tcp.tell_client()
-        return octets
+        return data
 
     def _peek(self, size: int) -> bytes:
         """Look at what has come, which is always true: a kernel does not deny bytes that it has."""
@@ -117,10 +117,10 @@ class Socket(Handle):
         network.peeked = network.peeked or bool(tcp.up)
         return bytes(tcp.up[:size])
 
-    def send(self, octets: bytes | memoryview, flags: int = 0) -> int:
+    def send(self, data: bytes | memoryview, flags: int = 0) -> int:
         self._begin("send")
-        room = self._room(len(octets))
-        return self._push("send", bytes(octets[:room]))
+        room = self._room(len(data))
+        return self._push("send", bytes(data[:room]))
 
     def sendfile(self, file: int, offset: int, count: int) -> int:
         self._begin("sendfile")
@@ -162,18 +162,18 @@ class Socket(Handle):
             room = network.world.random.randint(1, room)
         return room
 
-    def _push(self, call: str, octets: bytes) -> int:
+    def _push(self, call: str, data: bytes) -> int:
         tcp, network = self.tcp, self.network
-        if octets:
+        if data:
             network.moved.add(self.descriptor)
-        network.world.say("  %s: %s: %s", self.name, call, Mark(octets))
+        network.world.say("  %s: %s: %s", self.name, call, Mark(data))
         if tcp.client_closed:
             tcp.break_server()  # the client is gone: the answer is a reset
         else:
-            tcp.down += octets
+            tcp.down += data
             tcp.tell_client()
         self._changed()
-        return len(octets)
+        return len(data)
 
     def _meet_reset(self, call: str, end_is_quiet: bool) -> None:
         """Raise what a reset raises, once; after that, receiving ends and sending fails."""

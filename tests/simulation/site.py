@@ -17,7 +17,7 @@ from typing import Any
 from reactor import handlers
 from reactor.event_handler import DEADLINE, EventHandler, Interest
 from reactor.handlers.files.store import Store
-from reactor.http11.message import OCTETS, TEXT, LiveStream, Request, Response
+from reactor.http11.message import TEXT, LiveStream, Request, Response
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.loop_hooks import LoopHooks
@@ -256,7 +256,7 @@ class Site:
 
         @routes.post("/mirror", sink=buffered(MOST_IN_MEMORY))
         def mirror(request: Request) -> Response:
-            return Response(200, request.content, OCTETS)
+            return Response(200, request.content)
 
         @routes.get("/pieces/{mark}/{count}")
         def pieces(request: Request) -> Response:

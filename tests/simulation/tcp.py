@@ -17,11 +17,11 @@ class Reset(Exception):  # noqa: N818 - it is an event, not an error
 class Mark:
     """Names some bytes in a trace, when there is one."""
 
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
+    def __init__(self, data: bytes) -> None:
+        self._data = data
 
     def __str__(self) -> str:
-        return f"{len(self._octets)} bytes [{zlib.crc32(self._octets):08x}]" if self._octets else "the end"
+        return f"{len(self._data)} bytes [{zlib.crc32(self._data):08x}]" if self._data else "the end"
 
 
 class TcpConnection:
@@ -49,13 +49,13 @@ class TcpConnection:
     def client_can_send(self) -> bool:
         return len(self.up) < self.up_size or self.client_reset or self.server_closed
 
-    def client_send(self, octets: bytes) -> int:
+    def client_send(self, data: bytes) -> int:
         """Send as much as there is room for; return the number of bytes. Raise Reset."""
         if self.server_closed:
             self.break_client()
         if self.client_reset:
             raise Reset
-        taken = octets[: self.up_size - len(self.up)]
+        taken = data[: self.up_size - len(self.up)]
         self.up += taken
         self.tell_server()
         return len(taken)
@@ -64,11 +64,11 @@ class TcpConnection:
         """Return what came, b"" at the end, None for nothing yet. Raise Reset."""
         if self.client_reset:
             raise Reset
-        octets = bytes(self.down[:size])
+        data = bytes(self.down[:size])
         del self.down[:size]
-        if octets:
+        if data:
             self.tell_server()
-            return octets
+            return data
         return b"" if self.down_ended else None
 
     def client_half_close(self) -> None:

@@ -150,10 +150,10 @@ def rename_early(patch: pytest.MonkeyPatch) -> None:
     """Rename an upload to its final name before its last write."""
     write, commit = Upload.write, Upload.commit
 
-    def early(self: Upload, octets: bytes) -> None:
+    def early(self: Upload, data: bytes) -> None:
         if self._temporary is not None:
             commit(self)
-        write(self, octets)
+        write(self, data)
 
     def late(self: Upload) -> None:
         if self._temporary is not None:

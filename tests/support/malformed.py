@@ -351,7 +351,7 @@ MALFORMED_CHUNKS: dict[str, tuple[str, bytes]] = {
     "data-without-crlf": ("CRLF follows the data.", b"5\r\nhello0\r\n\r\n"),
     "data-and-empty-line": ("One CRLF follows the data.", b"5\r\nhello\r\n\r\n0\r\n\r\n"),
     "data-and-space": ("CRLF follows the data.", b"5\r\nhello \r\n0\r\n\r\n"),
-    "data-two-other-octets": ("A reader that skips two bytes sees an end.", b"5\r\nhelloXX0\r\n\r\n"),
+    "data-two-other-bytes": ("A reader that skips two bytes sees an end.", b"5\r\nhelloXX0\r\n\r\n"),
     "data-and-extension": ("An extension follows a size.", b"5\r\nhello;a\r\n0\r\n\r\n"),
     "first-line-empty": ("A size comes first.", b"\r\n5\r\nhello\r\n0\r\n\r\n"),
     "second-size-bad": ("Every chunk is checked.", b"5\r\nhello\r\n+0\r\n\r\n"),

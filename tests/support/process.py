@@ -229,9 +229,9 @@ class ClientConnection:
         """Close the connection."""
         self.sock.close()
 
-    def send(self, octets: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """Send bytes, all of them."""
-        self.sock.sendall(octets)
+        self.sock.sendall(data)
 
     def send_head(self, method: str, path: str, *lines: str) -> None:
         """Send a request's head."""
@@ -256,9 +256,9 @@ class ClientConnection:
                 self.received = self.received[length:]
                 return answer
             assert not closed, f"closed before the response was whole: {self.received!r}"
-            octets = self.sock.recv(1 << 18)
-            self.received += octets
-            closed = not octets
+            data = self.sock.recv(1 << 18)
+            self.received += data
+            closed = not data
 
     def hangs(self) -> bool:
         """Return whether nothing has come, without waiting: use it only after another client's answer."""
@@ -274,18 +274,18 @@ class ClientConnection:
     def read_head(self) -> bytes:
         """Wait for the head of a response; its content is left to ``read``."""
         while b"\r\n\r\n" not in self.received:
-            octets = self.sock.recv(1024)
-            assert octets, f"closed before the head was whole: {self.received!r}"
-            self.received += octets
-        octets, _, self.received = self.received.partition(b"\r\n\r\n")
-        return octets
+            data = self.sock.recv(1024)
+            assert data, f"closed before the head was whole: {self.received!r}"
+            self.received += data
+        data, _, self.received = self.received.partition(b"\r\n\r\n")
+        return data
 
     def read_to_end(self) -> bytes:
         """Wait for all that comes until the server closes; a reset is an end, too."""
         pieces, self.received = [self.received], b""
         try:
-            while octets := self.sock.recv(1 << 18):
-                pieces.append(octets)
+            while data := self.sock.recv(1 << 18):
+                pieces.append(data)
         except ConnectionResetError:
             pass
         return b"".join(pieces)

@@ -42,8 +42,8 @@ class RecordingSink:
         self._step("open")
         return self
 
-    def write(self, octets: bytes) -> None:
-        self.pieces.append(octets)
+    def write(self, data: bytes) -> None:
+        self.pieces.append(data)
         self._step("write")
 
     def finish(self) -> bytes:
@@ -106,10 +106,10 @@ def connect_tcp(server: Harness) -> Client:
     return client
 
 
-def write(client: Client, octets: bytes) -> int:
+def write(client: Client, data: bytes) -> int:
     """Send what the kernel takes without running the server; return the number of bytes."""
     try:
-        return client.sock.send(octets)
+        return client.sock.send(data)
     except BlockingIOError:
         return 0
 
@@ -119,12 +119,12 @@ def read_what_is_there(client: Client) -> tuple[bytes, bool]:
     received = b""
     while True:
         try:
-            octets = client.sock.recv(1 << 16)
+            data = client.sock.recv(1 << 16)
         except BlockingIOError:
             return received, False
-        if not octets:
+        if not data:
             return received, True
-        received += octets
+        received += data
 
 
 def waiting_to_be_read(client: Client) -> int:
@@ -139,6 +139,6 @@ def chunks(*pieces: bytes) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
 
 
-def in_pieces(octets: bytes, size: int) -> Iterable[bytes]:
+def in_pieces(data: bytes, size: int) -> Iterable[bytes]:
     """Cut bytes into pieces."""
-    return (octets[start : start + size] for start in range(0, len(octets), size))
+    return (data[start : start + size] for start in range(0, len(data), size))

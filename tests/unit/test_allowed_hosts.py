@@ -117,8 +117,8 @@ def test_cached_heads_are_checked() -> None:
                 # Here one more line follows the cached part.
                 assert status(client, host, "GET", "X-A: 1") == expected
         assert server.context.head_reader.heads
-        for octets, read in server.context.head_reader.heads.items():
-            assert (b"b.test" in octets) == (read[2].host == "b.test")
+        for data, read in server.context.head_reader.heads.items():
+            assert (b"b.test" in data) == (read[2].host == "b.test")
 
 
 def test_hosts_are_checked_after_routes_are_added() -> None:

@@ -23,8 +23,8 @@ CHALLENGE = 'Basic realm="Reactor", charset="UTF-8"'
 
 
 def basic(credentials: str | bytes, scheme: str = "Basic ") -> str:
-    octets = credentials.encode() if isinstance(credentials, str) else credentials
-    return f"Authorization: {scheme}{b64encode(octets).decode()}"
+    data = credentials.encode() if isinstance(credentials, str) else credentials
+    return f"Authorization: {scheme}{b64encode(data).decode()}"
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ class Entry:
     """One request; ``request`` is None for an invalid one, ``status`` None where closing is all."""
 
     name: str
-    octets: bytes
+    data: bytes
     status: int | None
     rfc: str
     why: str
@@ -60,7 +60,7 @@ class Entry:
     def files(self) -> dict[str, bytes]:
         """Return the files that hold this entry, by path below the corpus."""
         path = f"{self.directory}/{self.name}"
-        return {f"{path}.http": self.octets, f"{path}.json": self._description()}
+        return {f"{path}.http": self.data, f"{path}.json": self._description()}
 
     def _description(self) -> bytes:
         description: dict[str, object] = {"status": self.status or CLOSING, "rfc": self.rfc, "why": self.why}

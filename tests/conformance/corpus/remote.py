@@ -105,13 +105,13 @@ class Reader:
         while not self.ended and not enough():
             self._sock.settimeout(max(0.001, deadline - time.monotonic()))
             try:
-                octets = self._sock.recv(1 << 18)
+                data = self._sock.recv(1 << 18)
             except TimeoutError:
                 return
             except OSError:
-                self.was_reset, octets = True, b""
-            self._received += octets
-            self.ended = not octets
+                self.was_reset, data = True, b""
+            self._received += data
+            self.ended = not data
 
     def replies(self, method: str) -> tuple[list[Reply], bytes]:
         """Return the whole responses that came, and the bytes left over."""

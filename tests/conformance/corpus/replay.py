@@ -63,17 +63,17 @@ class Judgement(NamedTuple):
 
 def deliveries(entry: Entry) -> Iterator[Delivery]:
     """Yield the ways to deliver an entry."""
-    octets = entry.octets
-    yield Delivery("whole", [octets])
-    yield Delivery("single", cut(octets, 1))
-    if len(octets) > LONG:
-        yield Delivery("pieces", cut(octets, PIECE))
-    yield Delivery("canary", [octets + CANARY], canary=True)
+    data = entry.data
+    yield Delivery("whole", [data])
+    yield Delivery("single", cut(data, 1))
+    if len(data) > LONG:
+        yield Delivery("pieces", cut(data, PIECE))
+    yield Delivery("canary", [data + CANARY], canary=True)
 
 
-def cut(octets: bytes, size: int) -> list[bytes]:
+def cut(data: bytes, size: int) -> list[bytes]:
     """Cut bytes into pieces."""
-    return [octets[start : start + size] for start in range(0, len(octets), size)]
+    return [data[start : start + size] for start in range(0, len(data), size)]
 
 
 def expected_replies(entry: Entry, canary: bool) -> int:
@@ -135,41 +135,41 @@ def _differences(entry: Entry, canary: bool, outcome: Outcome) -> Iterator[str]:
 # Bytes to responses, of any server.
 
 
-def read_replies(octets: bytes, method: str, ended: bool) -> tuple[list[Reply], bytes]:
+def read_replies(data: bytes, method: str, ended: bool) -> tuple[list[Reply], bytes]:
     """Read all whole responses, the interim ones left out; return them with the bytes left over.
 
     ``method`` is the first request's, ``ended`` whether the connection is at its end.
     """
     replies: list[Reply] = []
     while True:
-        found = _read_reply(octets, "GET" if replies else method, ended)
+        found = _read_reply(data, "GET" if replies else method, ended)
         if found is None:
-            return replies, octets
+            return replies, data
         reply, length = found
-        octets = octets[length:]
+        data = data[length:]
         if reply.status >= 200:
             replies.append(reply)
 
 
-def _read_reply(octets: bytes, method: str, ended: bool) -> tuple[Reply, int] | None:
-    end = octets.find(b"\r\n\r\n") + 4
-    match = re.match(rb"HTTP/1\.([01]) ([1-9][0-9]{2})[ \r]", octets)
+def _read_reply(data: bytes, method: str, ended: bool) -> tuple[Reply, int] | None:
+    end = data.find(b"\r\n\r\n") + 4
+    match = re.match(rb"HTTP/1\.([01]) ([1-9][0-9]{2})[ \r]", data)
     if end < 4 or match is None:
         return None
     status = int(match[2])
-    fields = _fields(octets[:end])
+    fields = _fields(data[:end])
     options = fields.get(b"connection", b"").lower()
     closes = b"close" in options or (match[1] == b"0" and b"keep-alive" not in options)
     if method == "HEAD" or status < 200 or status in (204, 304):
         return Reply(status, closes, b""), end
     if b"chunked" in fields.get(b"transfer-encoding", b"").lower():
-        content, after = _read_chunks(octets, end)
+        content, after = _read_chunks(data, end)
     elif b"content-length" in fields:
         after = end + int(fields[b"content-length"])
-        content = octets[end:after]
+        content = data[end:after]
     else:
-        content, after = octets[end:], len(octets) if ended else -1
-    return (Reply(status, closes, content), after) if 0 <= after <= len(octets) else None
+        content, after = data[end:], len(data) if ended else -1
+    return (Reply(status, closes, content), after) if 0 <= after <= len(data) else None
 
 
 def _fields(head: bytes) -> dict[bytes, bytes]:
@@ -177,13 +177,13 @@ def _fields(head: bytes) -> dict[bytes, bytes]:
     return {name.lower(): value.strip() for name, _, value in lines}
 
 
-def _read_chunks(octets: bytes, start: int) -> tuple[bytes, int]:
+def _read_chunks(data: bytes, start: int) -> tuple[bytes, int]:
     """Return the content and the position after it, -1 when it is not whole."""
     pieces: list[bytes] = []
-    while (end := octets.find(b"\r\n", start)) >= 0:
-        size = int(octets[start:end].partition(b";")[0], 16)
+    while (end := data.find(b"\r\n", start)) >= 0:
+        size = int(data[start:end].partition(b";")[0], 16)
         start = end + 2 + size + 2
         if not size:
             return b"".join(pieces), start
-        pieces.append(octets[end + 2 : start - 2])
+        pieces.append(data[end + 2 : start - 2])
     return b"".join(pieces), -1

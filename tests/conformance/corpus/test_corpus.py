@@ -62,10 +62,10 @@ def converse(server: Harness, entry: Entry, delivery: Delivery) -> Outcome:
     for piece in delivery.pieces:
         client.send(piece)
     client.read()
-    ended, octets = client.closed, client.received
+    ended, data = client.closed, client.received
     if not client.was_reset:
         client.half_close()
-    replies, rest = read_replies(octets, entry.method, ended)
+    replies, rest = read_replies(data, entry.method, ended)
     # Nothing more may come: there is nothing left to answer.
     outcome = Outcome(replies, rest + client.read(), ended, client.was_reset)
     client.sock.close()
@@ -77,7 +77,7 @@ def test_the_corpus_has_two_files_per_entry(tmp_path: Path) -> None:
     assert write_files(tmp_path) == 2 * len(CORPUS)
     for entry in CORPUS:
         path = tmp_path / entry.directory / entry.name
-        assert path.with_suffix(".http").read_bytes() == entry.octets
+        assert path.with_suffix(".http").read_bytes() == entry.data
         described = json.loads(path.with_suffix(".json").read_bytes())
         assert described["status"] == (entry.status or "closing")
         assert ("request" in described) == (entry.request is not None)
@@ -86,7 +86,7 @@ def test_the_corpus_has_two_files_per_entry(tmp_path: Path) -> None:
 def test_the_corpus_is_large_and_has_no_duplicates() -> None:
     assert len(VALID) >= 150
     assert len(INVALID) >= 250
-    assert len({entry.octets for entry in CORPUS}) == len(CORPUS)
+    assert len({entry.data for entry in CORPUS}) == len(CORPUS)
     for entry in CORPUS:
         assert entry.rfc.startswith("RFC "), entry.name
         assert entry.why.endswith("."), entry.name
@@ -134,10 +134,10 @@ def expected_files(entry: Entry) -> dict[str, bytes]:
 @pytest.mark.parametrize("entry", ids(VALID))
 def test_a_request_is_parsed_as_expected(entry: Entry) -> None:
     assert entry.request is not None
-    for size in (len(entry.octets), 1):
+    for size in (len(entry.data), 1):
         routes = Recorder()
         with Harness(routes) as server:
-            delivery = Delivery(f"pieces of {size}", cut(entry.octets, size))
+            delivery = Delivery(f"pieces of {size}", cut(entry.data, size))
             outcome = converse(server, entry, delivery)
         assert [reply.status for reply in outcome.replies] == [200]
         assert outcome.ended == (not entry.request.keep_alive)

@@ -88,11 +88,11 @@ def test_a_difference_is_not_a_violation(entry: Entry, canary: bool, outcome: Ou
 
 @pytest.mark.parametrize("size", [1, LONG, LONG + 1, LONG + PIECE])
 def test_every_delivery_sends_all_bytes(size: int) -> None:
-    octets = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
-    made = {each.way: each for each in deliveries(Entry("n", octets, 400, "", ""))}
+    data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    made = {each.way: each for each in deliveries(Entry("n", data, 400, "", ""))}
     assert made.keys() == {"whole", "single", "canary"} | ({"pieces"} if size > LONG else set())
     for way, delivery in made.items():
-        assert b"".join(delivery.pieces).startswith(octets)
+        assert b"".join(delivery.pieces).startswith(data)
         assert delivery.canary == (way == "canary")
     assert len(made["single"].pieces) == size
 
@@ -104,7 +104,7 @@ OLD = b"HTTP/1.0 200 OK\r\n\r\nab"
 
 
 @pytest.mark.parametrize(
-    ("octets", "method", "ended", "contents", "rest"),
+    ("data", "method", "ended", "contents", "rest"),
     [
         (LENGTH + CHUNKS + LENGTH, "GET", False, [b"ab", b"ab", b"ab"], b""),
         (CONTINUE + LENGTH, "GET", False, [b"ab"], b""),
@@ -119,9 +119,9 @@ OLD = b"HTTP/1.0 200 OK\r\n\r\nab"
     ],
 )
 def test_responses_of_any_server_are_parsed(
-    octets: bytes, method: str, ended: bool, contents: list[bytes], rest: bytes
+    data: bytes, method: str, ended: bool, contents: list[bytes], rest: bytes
 ) -> None:
-    replies, left = read_replies(octets, method, ended)
+    replies, left = read_replies(data, method, ended)
     assert [reply.content for reply in replies] == contents
     assert left == rest
 

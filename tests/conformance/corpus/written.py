@@ -54,14 +54,14 @@ def chunk(content: bytes) -> bytes:
 
 def refused(rfc: str, status: int | None, *cases: Refused) -> Iterator[Entry]:
     """Make entries that are refused with one status by one section; None is for closing."""
-    for name, why, octets in cases:
-        yield Entry(name, octets, status, rfc, why)
+    for name, why, data in cases:
+        yield Entry(name, data, status, rfc, why)
 
 
 def served(rfc: str, status: int, *cases: Served) -> Iterator[Entry]:
     """Make entries that are served, answered with one status."""
-    for name, why, octets, parsed in cases:
-        yield Entry(name, octets, status, rfc, why, parsed)
+    for name, why, data, parsed in cases:
+        yield Entry(name, data, status, rfc, why, parsed)
 
 
 def echo(*segments: str, query: str = "", keep_alive: bool = True, **headers: str | None) -> ParsedRequest:

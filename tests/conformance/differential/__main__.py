@@ -64,12 +64,12 @@ def report(campaign: Campaign, seconds: float) -> None:
 def shortest(campaign: Campaign, finding: Unlisted) -> Unlisted:
     """Make the bytes of a finding as short as they get while the same difference stays."""
 
-    def same(octets: bytes) -> list[Unlisted]:
-        found = [finding._replace(octets=octets, difference=each) for each in probe.compare(octets)]
+    def same(data: bytes) -> list[Unlisted]:
+        found = [finding._replace(data=data, difference=each) for each in probe.compare(data)]
         return [each for each in found if each.key == finding.key]
 
     probe = Campaign(campaign.oracles, campaign.seed)
-    return same(minimise(finding.octets, lambda octets: bool(same(octets))))[0]
+    return same(minimise(finding.data, lambda data: bool(same(data))))[0]
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ DISAGREEMENTS = (*ONLY_WE_REFUSE, *ONLY_THEY_REFUSE, *OTHERS)
 
 def listed(difference: Difference) -> Disagreement | None:
     """Return the class that a difference belongs to, or None."""
-    sketch = Sketch(difference.octets)
+    sketch = Sketch(difference.data)
     for each in DISAGREEMENTS:
         if (
             difference.kind is each.kind

@@ -56,7 +56,7 @@ def _other_minor_version(_: Difference, sketch: Sketch) -> bool:
 def _not_whole_yet(difference: Difference, _: Sketch) -> bool:
     """We wait for the end of a line or head; once it has come, we refuse it, too."""
     waits = difference.our_reading.end is End.WAITING
-    return waits and Ours().read(difference.octets + b"\r\n\r\n").end is End.REFUSED
+    return waits and Ours().read(difference.data + b"\r\n\r\n").end is End.REFUSED
 
 
 def _empty_line_before(_: Difference, sketch: Sketch) -> bool:
@@ -161,7 +161,7 @@ def _close_beside_keep_alive(difference: Difference, sketch: Sketch) -> bool:
 
 
 def _lone_cr(difference: Difference, sketch: Sketch) -> bool:
-    return difference.octets.lstrip(b"\r\n") == b"" and difference.octets.endswith(b"\r")
+    return difference.data.lstrip(b"\r\n") == b"" and difference.data.endswith(b"\r")
 
 
 OTHERS = (

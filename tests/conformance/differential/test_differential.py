@@ -37,15 +37,15 @@ def test_every_disagreement_is_listed(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unlisted_disagreement_is_reported_with_bytes_and_seed(name: str) -> None:
     run = campaign(name)
-    octets = b"GET / HTTP/1.1\r\nHost: x\r\nX: y\r\n\r\n"
-    run.octets_of = lambda case: octets  # type: ignore[method-assign]
+    data = b"GET / HTTP/1.1\r\nHost: x\r\nX: y\r\n\r\n"
+    run.case_data = lambda case: data  # type: ignore[method-assign]
     run.run(1)
     assert not run.unlisted
-    wrong = run._ours.read(octets.replace(b"X: y", b"X: z"))
-    run._ours.read = lambda octets: wrong  # type: ignore[method-assign]
+    wrong = run._ours.read(data.replace(b"X: y", b"X: z"))
+    run._ours.read = lambda data: wrong  # type: ignore[method-assign]
     run.run(1)
     (finding,) = run.unlisted.values()
-    assert repr(octets) in str(finding)
+    assert repr(data) in str(finding)
     assert "seed 1, case 1" in str(finding)
 
 
@@ -70,8 +70,8 @@ def _a_chunk_is_lost(patch: pytest.MonkeyPatch) -> None:
     read = ChunkedReader.read
 
     def lossy(self: ChunkedReader, buffer: bytes, position: int) -> tuple[bytes, int]:
-        octets, position = read(self, buffer, position)
-        return octets[1:] if len(octets) > 10 else octets, position
+        data, position = read(self, buffer, position)
+        return data[1:] if len(data) > 10 else data, position
 
     patch.setattr(ChunkedReader, "read", lossy)
 

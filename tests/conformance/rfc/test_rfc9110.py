@@ -12,8 +12,8 @@ from tests.support.in_process import Answer, Client, Harness
 from tests.support.requests import CANARY, answering, chunks, request
 
 
-def ask(client: Client, octets: bytes, method: str = "GET") -> Answer:
-    client.send(octets)
+def ask(client: Client, data: bytes, method: str = "GET") -> Answer:
+    client.send(data)
     [answer] = client.responses(method)
     assert client.received == b""
     return answer
@@ -38,13 +38,13 @@ def test_no_handler_is_called_before_the_head_is_complete() -> None:
     calls: list[str] = []
     routes = Router()
     routes.get("/")(lambda _: calls.append("called") or Response(200))  # type: ignore[func-returns-value]
-    octets = request("/", "X: y")
+    data = request("/", "X: y")
     with Harness(routes) as server:
         client = server.connect()
-        for octet in octets[:-1]:
-            client.send(bytes([octet]))
+        for byte in data[:-1]:
+            client.send(bytes([byte]))
             assert calls == []
-        client.send(octets[-1:])
+        client.send(data[-1:])
         client.assert_responds(200)
         assert calls == ["called"]
 
@@ -148,13 +148,13 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize(("status", "octets"), ERRORS.items(), ids=[str(status) for status in ERRORS])
-def test_an_error_has_its_reason_in_the_body(status: int, octets: bytes) -> None:
+@pytest.mark.parametrize(("status", "data"), ERRORS.items(), ids=[str(status) for status in ERRORS])
+def test_an_error_has_its_reason_in_the_body(status: int, data: bytes) -> None:
     routes = answering(lambda: Response(1000))  # which is not a status, and so a 500
     routes.get("/")(lambda _: Response(200))
     with Harness(routes) as server:
         client = server.connect()
-        answer = ask(client, octets)
+        answer = ask(client, data)
         assert answer.status == status
         assert answer.headers["content-type"].startswith("text/plain")
         assert answer.headers["date"]
@@ -168,7 +168,7 @@ def test_a_505_lists_the_supported_versions() -> None:
         assert b"HTTP/1.1" in content
 
 
-def octets() -> Content:
+def in_memory() -> Content:
     return b"hello"
 
 
@@ -183,7 +183,7 @@ def live() -> Content:
     return stream
 
 
-@pytest.mark.parametrize("make", [octets, pieces, live])
+@pytest.mark.parametrize("make", [in_memory, pieces, live])
 @pytest.mark.parametrize("lines", [[], ["Accept-Encoding: gzip"]])
 def test_a_205_has_no_body_whatever_its_handler_returns(
     make: Callable[[], Content], lines: list[str]

@@ -29,16 +29,16 @@ REQUESTS = {
     "malformed": b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
     "too slow": b"GET / HT",
 }
-EACH_REQUEST = pytest.mark.parametrize("octets", REQUESTS.values(), ids=REQUESTS.keys())
+EACH_REQUEST = pytest.mark.parametrize("data", REQUESTS.values(), ids=REQUESTS.keys())
 
 
-def fields_of_the_answer(octets: bytes, directory: Path) -> tuple[list[tuple[str, str]], bytes]:
+def fields_of_the_answer(data: bytes, directory: Path) -> tuple[list[tuple[str, str]], bytes]:
     """Return the field lines of the answer, names in lower case, and what is behind the head."""
     (directory / "file").write_bytes(b"content")
     store = Store(directory)
     with Harness(store=store) as server:
         client = server.connect()
-        client.send(octets)
+        client.send(data)
         if not (answer := client.read()):
             server.clock.advance(20.01)
             answer = client.read()
@@ -52,35 +52,35 @@ def fields_of_the_answer(octets: bytes, directory: Path) -> tuple[list[tuple[str
 
 
 @EACH_REQUEST
-def test_no_field_is_sent_twice(octets: bytes, tmp_path: Path) -> None:
-    lines, _ = fields_of_the_answer(octets, tmp_path)
+def test_no_field_is_sent_twice(data: bytes, tmp_path: Path) -> None:
+    lines, _ = fields_of_the_answer(data, tmp_path)
     assert lines
     assert {name: count for name, count in Counter(name for name, _ in lines).items() if count > 1} == {}
 
 
 @EACH_REQUEST
-def test_no_list_is_sent_with_an_empty_member(octets: bytes, tmp_path: Path) -> None:
-    lines, _ = fields_of_the_answer(octets, tmp_path)
+def test_no_list_is_sent_with_an_empty_member(data: bytes, tmp_path: Path) -> None:
+    lines, _ = fields_of_the_answer(data, tmp_path)
     for name, value in lines:
         assert value
         assert name not in LISTS or all(re.fullmatch(r"[\w-]+", each) for each in value.split(", "))
 
 
 @EACH_REQUEST
-def test_a_body_has_a_content_type(octets: bytes, tmp_path: Path) -> None:
-    lines, body = fields_of_the_answer(octets, tmp_path)
+def test_a_body_has_a_content_type(data: bytes, tmp_path: Path) -> None:
+    lines, body = fields_of_the_answer(data, tmp_path)
     types = [value for name, value in lines if name == "content-type"]
     assert not body or len(types) == 1
     assert all(re.fullmatch(r"[a-z]+/[a-z-]+(; charset=utf-8)?", value) for value in types)
 
 
 def test_a_compressed_file_has_no_content_encoding(tmp_path: Path) -> None:
-    octets = gzip.compress(b"content")
-    (tmp_path / "file.gz").write_bytes(octets)
+    data = gzip.compress(b"content")
+    (tmp_path / "file.gz").write_bytes(data)
     store = Store(tmp_path)
     with Harness(store=store) as server:
         answer = server.connect().get("/files/file.gz", "Accept-Encoding: gzip")
-        assert answer.content == octets
+        assert answer.content == data
         assert "content-encoding" not in answer.headers
     store.close()
 

@@ -56,8 +56,8 @@ def test_te_does_not_change_the_transfer_coding(te: str) -> None:
     with Harness(answering(lambda: Response(200, [b"hello"]))) as server:
         client = server.connect()
         client.send(request("/0", f"TE: {te}", "Connection: TE"))
-        octets = client.read()
-        head, _, body = octets.partition(b"\r\n\r\n")
+        data = client.read()
+        head, _, body = data.partition(b"\r\n\r\n")
         assert head.lower().count(b"\r\ntransfer-encoding: chunked") == 1
         assert b"\r\ntrailer:" not in head.lower()
         assert body == chunks(b"hello")

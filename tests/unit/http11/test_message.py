@@ -174,8 +174,8 @@ def test_closing_a_live_stream_notifies_the_application() -> None:
 
 TEXT = b"so it goes, " * 10_000
 CONTENTS: dict[str, bytes | list[bytes]] = {
-    "octets": TEXT,
-    "few octets": TEXT[:1000],
+    "bytes": TEXT,
+    "few bytes": TEXT[:1000],
     "pieces": [TEXT[:1000], TEXT[1000:]],
     "nothing": b"",
 }

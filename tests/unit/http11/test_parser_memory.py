@@ -62,7 +62,7 @@ def test_the_memory_measurement_sees_buffered_bytes(parser: Parser) -> None:
         pytest.param([GET * 2000], id="many at once"),
         pytest.param([(GET * 2000)[:-5], GET[-5:]], id="many in two pieces"),
         pytest.param([GET * 2000 + b"\r\n"], id="an empty line behind many"),
-        pytest.param([GET, b"\r", b"\n"], id="an empty line by octets"),
+        pytest.param([GET, b"\r", b"\n"], id="an empty line byte by byte"),
         pytest.param([POST + b"a" * 50_000], id="content behind its head"),
         pytest.param([POST, b"a" * 50_000], id="content after its head"),
         pytest.param([CHUNKED + CHUNK + b"\r\n0\r\n\r\n"], id="chunks"),

@@ -319,7 +319,7 @@ def test_an_unreadable_request_line_is_not_logged(log: Log, layout: str, line: s
 
 
 @pytest.mark.parametrize(
-    ("octets", "status"),
+    ("data", "status"),
     [
         (request("/none"), "404"),
         (request("/canary", method="DELETE"), "405"),
@@ -328,11 +328,11 @@ def test_an_unreadable_request_line_is_not_logged(log: Log, layout: str, line: s
         (request("/0"), "500"),
     ],
 )
-def test_an_error_is_logged_with_its_request(log: Log, octets: bytes, status: str) -> None:
+def test_an_error_is_logged_with_its_request(log: Log, data: bytes, status: str) -> None:
     routes = answering(lambda: None)  # type: ignore[arg-type, return-value]
     with Harness(routes, access_log=log) as server:
-        server.connect().send(octets)
-        line = octets.partition(b"\r\n")[0].decode()
+        server.connect().send(data)
+        line = data.partition(b"\r\n")[0].decode()
         assert [(entry["line"], entry["status"]) for entry in log.entries] == [(line, status)]
 
 

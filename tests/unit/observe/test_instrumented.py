@@ -174,7 +174,7 @@ def test_every_close_has_its_reason(end: Callable[[Harness, Client], None], reas
 
     @routes.get("/broken")
     def broken(request: object) -> Response:
-        return Response(200, iter([b"a", "no octets"]))  # type: ignore[arg-type]
+        return Response(200, iter([b"a", "not bytes"]))  # type: ignore[arg-type]
 
     @routes.get("/echo/hi")
     def hi(request: object) -> Response:

@@ -47,10 +47,10 @@ class FullDisk:
         self.room = room
         self.write = os.write
 
-    def __call__(self, descriptor: int, octets: bytes) -> int:
-        if octets and not self.room:
+    def __call__(self, descriptor: int, data: bytes) -> int:
+        if data and not self.room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        written = self.write(descriptor, octets[: self.room])
+        written = self.write(descriptor, data[: self.room])
         self.room -= written
         return written
 
@@ -69,7 +69,7 @@ def test_a_failed_write_is_rolled_back(room: int, tmp_path: Path, monkeypatch: p
 
 def test_a_short_write_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
-    monkeypatch.setattr("os.write", lambda descriptor, octets: write(descriptor, octets[:3]))
+    monkeypatch.setattr("os.write", lambda descriptor, data: write(descriptor, data[:3]))
     file = LineFile(str(tmp_path / "file"))
     file.write(b"first\nsecond\n")
     file.close()

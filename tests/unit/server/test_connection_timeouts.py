@@ -53,8 +53,8 @@ def test_slow_bytes_do_not_extend_the_head_deadline() -> None:
     with Harness() as server:
         client = server.connect()
         head = request("/", "X: " + "a" * 100)
-        for octet in head[:19]:
-            client.send(bytes([octet]))
+        for byte in head[:19]:
+            client.send(bytes([byte]))
             server.clock.advance(1)
         client.send(head[19:-1])
         assert_passes_at(1, server, client, assert_408)
@@ -198,7 +198,7 @@ def test_a_refused_client_is_closed_after_the_linger_timeout() -> None:
         client.send(b"hello\r\n\r\n")
         client.assert_responds(400)
         server.clock.advance(4)
-        client.send(b"octets do not extend it")
+        client.send(b"bytes that do not extend it")
         server.clock.advance(1 - MOMENT)
         assert server.context.connections
         server.clock.advance(2 * MOMENT)
@@ -206,7 +206,7 @@ def test_a_refused_client_is_closed_after_the_linger_timeout() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "octets", "then"),
+    ("setting", "data", "then"),
     [
         ("first_octet_timeout", b"", Client.assert_closed),
         ("head_timeout", b"G", assert_408),
@@ -214,13 +214,13 @@ def test_a_refused_client_is_closed_after_the_linger_timeout() -> None:
         ("content_timeout", request("/post", "Content-Length: 9", method="POST"), assert_408),
     ],
 )
-def test_configured_timeouts_apply(setting: str, octets: bytes, then: Callable[[Client], None]) -> None:
+def test_configured_timeouts_apply(setting: str, data: bytes, then: Callable[[Client], None]) -> None:
     routes = answering()
     routes.get("/")(lambda _: Response())
     settings: dict[str, Any] = {setting: 3.0}
     with Harness(routes, **settings) as server:
         client = server.connect()
-        client.send(octets)
+        client.send(data)
         client.responses()
         assert_passes_at(3, server, client, then)
 

@@ -44,7 +44,7 @@ class Refusing:
         self._reach("open")
         return self
 
-    def write(self, octets: bytes) -> None:
+    def write(self, data: bytes) -> None:
         self._reach("write")
 
     def finish(self) -> bytes:
@@ -96,7 +96,7 @@ def test_a_body_that_is_not_bytes_is_a_500(
             client.get("/canary")
 
 
-def octets(_: str) -> bytes:
+def in_memory(_: str) -> bytes:
     return b"reset"
 
 
@@ -114,7 +114,7 @@ def live(_: str) -> LiveStream:
     return stream
 
 
-@pytest.mark.parametrize("make", [octets, listed, of_file, live])
+@pytest.mark.parametrize("make", [in_memory, listed, of_file, live])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("line", ["Accept: */*", "Accept-Encoding: gzip"])
 def test_205_is_sent_without_a_body(
@@ -126,11 +126,11 @@ def test_205_is_sent_without_a_body(
     with Harness(routes) as server:
         client = server.connect()
         client.send(request("/0", line, method=method) + CANARY)
-        octets_sent = client.read()
-        client.received = octets_sent
+        sent = client.read()
+        client.received = sent
         first, second = client.responses(method)
         assert (first.status, first.content) == (205, b"")
         assert first.headers["content-length"] == "0"
         assert "transfer-encoding" not in first.headers
         assert second.content == b"the canary sings"
-        assert b"reset" not in octets_sent
+        assert b"reset" not in sent

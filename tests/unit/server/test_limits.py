@@ -24,21 +24,21 @@ FIELDS = 100
 HEAD = 32 * 1024
 
 
-def with_request_line_of(octets: int) -> bytes:
-    return request("/echo/" + "a" * (octets - len("GET /echo/ HTTP/1.1")))
+def with_request_line_of(length: int) -> bytes:
+    return request("/echo/" + "a" * (length - len("GET /echo/ HTTP/1.1")))
 
 
-def with_field_line_of(octets: int) -> bytes:
-    return request("/", "X: " + "a" * (octets - len("X: ")))
+def with_field_line_of(length: int) -> bytes:
+    return request("/", "X: " + "a" * (length - len("X: ")))
 
 
 def with_fields(count: int) -> bytes:
     return request("/", *(f"X-{number}: {number}" for number in range(count - 1)))
 
 
-def with_head_of(octets: int) -> bytes:
+def with_head_of(length: int) -> bytes:
     lines = ["X: " + "a" * 8000] * 4
-    missing = octets - len(request("/", *lines, "Y: "))
+    missing = length - len(request("/", *lines, "Y: "))
     return request("/", *lines, "Y: " + "a" * missing)
 
 
@@ -49,10 +49,10 @@ LIMITS = [
     pytest.param(with_head_of, HEAD, 431, id="head"),
 ]
 DELIVERIES = [
-    pytest.param(lambda octets: [octets], id="whole"),
-    pytest.param(lambda octets: [octets[:-1], octets[-1:]], id="last octet apart"),
-    pytest.param(lambda octets: [octets[:-4], octets[-4:]], id="end of head apart"),
-    pytest.param(lambda octets: [octets[i : i + 97] for i in range(0, len(octets), 97)], id="in pieces"),
+    pytest.param(lambda data: [data], id="whole"),
+    pytest.param(lambda data: [data[:-1], data[-1:]], id="last byte apart"),
+    pytest.param(lambda data: [data[:-4], data[-4:]], id="end of head apart"),
+    pytest.param(lambda data: [data[i : i + 97] for i in range(0, len(data), 97)], id="in pieces"),
 ]
 
 
@@ -69,8 +69,8 @@ def test_a_head_at_the_limit_is_served(
 ) -> None:
     with Harness() as server:
         client = server.connect()
-        for octets in deliver(make(limit)):
-            client.send(octets)
+        for data in deliver(make(limit)):
+            client.send(data)
         client.assert_responds(200)
         client.get("/")
 
@@ -82,8 +82,8 @@ def test_a_head_over_the_limit_is_refused(
 ) -> None:
     with Harness() as server:
         client = server.connect()
-        for octets in deliver(make(limit + 1)):
-            client.send(octets)
+        for data in deliver(make(limit + 1)):
+            client.send(data)
         assert_refused(client, status)
 
 
@@ -209,9 +209,9 @@ def test_a_turn_sends_at_most_its_share(content: bytes | list[bytes]) -> None:
         received = b""
         for _ in range(5):
             server.reactor.turn()
-            octets, _ = read_what_is_there(client)
-            assert 0 < len(octets) <= 1000
-            received += octets
+            data, _ = read_what_is_there(client)
+            assert 0 < len(data) <= 1000
+            received += data
         client.received = received
         assert client.assert_responds(200).content == b"a" * 10_000
 

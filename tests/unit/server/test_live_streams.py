@@ -94,8 +94,8 @@ def test_a_live_stream_buffers_at_most_its_limit() -> None:
             assert sent < 10**6, "the server does not report a client that is too slow"
         stream.close()
         received = b""
-        while octets := read_what_is_there(client)[0]:
-            received += octets
+        while data := read_what_is_there(client)[0]:
+            received += data
             server.run()
         assert received.count(b"z") == sent
 

@@ -13,8 +13,8 @@ def answer(client: Client) -> bytes:
     """Return the bytes that have arrived."""
     received = b""
     try:
-        while octets := client.sock.recv(65536):
-            received += octets
+        while data := client.sock.recv(65536):
+            received += data
     except BlockingIOError:
         pass
     return received
@@ -30,8 +30,8 @@ def test_simultaneous_clients_with_requests_are_all_answered(limit: int, turn_ac
         site.run()
         assert site.held <= limit
         answers = [answer(client) for client in clients]
-        assert [octets[:13] for octets in answers] == [b"HTTP/1.1 200 "] * 100
-        assert {octets.count(b"HTTP/1.1") for octets in answers} == {1}
+        assert [data[:13] for data in answers] == [b"HTTP/1.1 200 "] * 100
+        assert {data.count(b"HTTP/1.1") for data in answers} == {1}
 
 
 def test_a_client_with_an_unread_request_is_not_idle() -> None:

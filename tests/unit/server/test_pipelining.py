@@ -96,7 +96,7 @@ def test_requests_of_all_kinds_can_be_pipelined() -> None:
             + chunks(b"chu", b"nked")
             + request("/canary", method="OPTIONS")
             + b"\r\n"
-            + request("/post", method="POST", content=b"octets")
+            + request("/post", method="POST", content=b"data")
             + request("/canary", "Connection: close")
             + request("/canary")
         )
@@ -105,7 +105,7 @@ def test_requests_of_all_kinds_can_be_pipelined() -> None:
         assert [answer.content for answer in answers if answer.status == 200] == [
             b"",
             b"chunked",
-            b"octets",
+            b"data",
             b"the canary sings",
         ]
         client.assert_closed()
@@ -166,8 +166,8 @@ def test_parsing_pauses_at_high_water_and_resumes_at_low_water(counting: Countin
         assert 0 < counting.asked < 200
         while received < 200 * SIZE:
             assert unsent(counting, client, received) <= HIGH + SIZE
-            octets = client.sock.recv(700)
-            received += len(octets)
+            data = client.sock.recv(700)
+            received += len(data)
             before, asked = unsent(counting, client, received), counting.asked
             server.reactor.turn()
             if counting.asked > asked:
@@ -183,8 +183,8 @@ def test_a_client_that_does_not_read_is_not_read_from(counting: Counting) -> Non
         client = server.connect()
         shrink_buffers(client)
         written = 0
-        while octets := write(client, request() * 100):
-            written += octets
+        while data := write(client, request() * 100):
+            written += data
             server.run()
             assert written < 10**7, "the server reads without limit"
         assert unsent(counting, client, 0) <= HIGH + SIZE

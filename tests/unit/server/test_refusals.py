@@ -19,8 +19,8 @@ def post(*lines: bytes, version: bytes = b"HTTP/1.1") -> bytes:
     return head(*lines, first=b"POST /post " + version)
 
 
-def target(octets: bytes) -> bytes:
-    return head(first=b"GET " + octets + b" HTTP/1.1")
+def target(data: bytes) -> bytes:
+    return head(first=b"GET " + data + b" HTTP/1.1")
 
 
 CHUNKED = b"Transfer-Encoding: chunked"
@@ -97,7 +97,7 @@ REFUSALS = [
     ("asterisk-form with GET", target(b"*"), 400),
     ("authority-form with GET", target(b"test:80"), 400),
     ("fragment", target(b"/#a"), 400),
-    ("octet over 127", target(b"/\xe9"), 400),
+    ("byte over 127", target(b"/\xe9"), 400),
     ("quote", target(b'/"'), 400),
     ("NUL in the target", target(b"/\x00"), 400),
     ("percent and nothing", target(b"/%"), 400),
@@ -129,7 +129,7 @@ REFUSALS = [
     ("another expectation", head(b"Expect: a miracle"), 417),
 ]
 EACH_REFUSAL = pytest.mark.parametrize(
-    ("octets", "status"), [pytest.param(octets, status, id=name) for name, octets, status in REFUSALS]
+    ("data", "status"), [pytest.param(data, status, id=name) for name, data, status in REFUSALS]
 )
 
 
@@ -154,12 +154,12 @@ def assert_draining(client: Client) -> None:
 
 @EACH_REFUSAL
 def test_a_refused_request_is_answered_with_the_logged_reason(
-    octets: bytes, status: int, caplog: pytest.LogCaptureFixture
+    data: bytes, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="reactor")
     with Harness(answering()) as server:
         client = connect_tcp(server)
-        client.send(octets)
+        client.send(data)
         answers = client.responses()
         assert len(answers) == 1
         assert_refusal(answers[0], status)
@@ -169,29 +169,29 @@ def test_a_refused_request_is_answered_with_the_logged_reason(
 
 
 @EACH_REFUSAL
-def test_requests_after_a_refused_one_are_not_answered(octets: bytes, status: int) -> None:
+def test_requests_after_a_refused_one_are_not_answered(data: bytes, status: int) -> None:
     with Harness(answering()) as server:
         client = server.connect()
-        client.send(octets + CANARY * 3)
+        client.send(data + CANARY * 3)
         client.send(CANARY)
         assert_refusal(client.assert_responds(status), status)
         assert_draining(client)
 
 
 @EACH_REFUSAL
-def test_a_request_is_refused_byte_by_byte_and_pipelined(octets: bytes, status: int) -> None:
+def test_a_request_is_refused_byte_by_byte_and_pipelined(data: bytes, status: int) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(CANARY)
-        for octet in octets:
-            client.send(bytes([octet]))
+        for byte in data:
+            client.send(bytes([byte]))
         client.send(CANARY)
         assert [answer.status for answer in client.responses()] == [200, status]
         client.assert_closed()
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         pytest.param(target(b"/echo/%00"), id="NUL"),
         pytest.param(target(b"/echo/%ff"), id="broken UTF-8"),
@@ -200,16 +200,16 @@ def test_a_request_is_refused_byte_by_byte_and_pipelined(octets: bytes, status: 
         pytest.param(target(b"/echo/%c0%af"), id="overlong slash"),
     ],
 )
-def test_an_invalid_percent_escape_is_answered(octets: bytes) -> None:
+def test_an_invalid_percent_escape_is_answered(data: bytes) -> None:
     with Harness() as server:
         client = server.connect()
-        client.send(octets)
+        client.send(data)
         answers = client.responses()
         assert [answer.status in (400, 404) for answer in answers] == [True]
 
 
 @pytest.mark.parametrize(
-    "octets",
+    "data",
     [
         pytest.param(b"\r\n\r\n" + head(), id="empty lines before it"),
         pytest.param(head(first=b"GET / HTTP/1.2"), id="another minor version"),
@@ -224,12 +224,12 @@ def test_an_invalid_percent_escape_is_answered(octets: bytes) -> None:
         pytest.param(post(CHUNKED).replace(b"/post", b"/post?%41") + b"0\r\n\r\n", id="query"),
     ],
 )
-def test_unusual_valid_requests_are_accepted(octets: bytes) -> None:
+def test_unusual_valid_requests_are_accepted(data: bytes) -> None:
     routes = answering()
     routes.get("/")(lambda _: routes.resolve("GET", ["canary"])[0].handler(_))
     with Harness(routes) as server:
         client = server.connect()
-        client.send(octets)
+        client.send(data)
         client.assert_responds(200)
 
 

@@ -17,13 +17,13 @@ class CountingSink:
     """A sink that counts the bytes written to it."""
 
     def __init__(self) -> None:
-        self.octets = 0
+        self.size = 0
 
-    def write(self, octets: bytes) -> None:
-        self.octets += len(octets)
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
 
     def finish(self) -> int:
-        return self.octets
+        return self.size
 
     def close(self) -> None:
         pass
@@ -67,9 +67,9 @@ def test_a_turn_reads_at_most_its_share_of_chunks() -> None:
         client = server.connect()
         client.sock.sendall(CHUNKED + b"1\r\na\r\n" * chunks + b"0\r\n\r\n")
         taken = []
-        while sink.octets < chunks:
+        while sink.size < chunks:
             server.reactor.turn()
-            taken.append(sink.octets)
+            taken.append(sink.size)
         shares = [after - before for before, after in zip([0, *taken], taken, strict=False)]
         assert max(shares) <= 3 * CHUNKS_AT_ONCE
         assert client.assert_responds().content == b"%d" % chunks

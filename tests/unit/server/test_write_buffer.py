@@ -13,37 +13,37 @@ from reactor.server.write_buffer import FlushResult, WriteBuffer
 from tests.support.in_process import Harness
 from tests.support.requests import CANARY, answering, in_pieces, request, shrink_buffers
 
-OCTETS = b"".join(b"%09d\xff" % number for number in range(51_200))
+BODY = b"".join(b"%09d\xff" % number for number in range(51_200))
 
 Make = Callable[[Path], Response]
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    (tmp_path / "file").write_bytes(OCTETS)
+    (tmp_path / "file").write_bytes(BODY)
     return tmp_path / "file"
 
 
 def whole(path: Path) -> Response:
-    return Response(200, OCTETS)
+    return Response(200, BODY)
 
 
 def listed(path: Path) -> Response:
-    return Response(200, [*in_pieces(OCTETS, 9999), b""])
+    return Response(200, [*in_pieces(BODY, 9999), b""])
 
 
 def generated(path: Path) -> Response:
-    return Response(200, (piece for piece in in_pieces(OCTETS, 100_000)))
+    return Response(200, (piece for piece in in_pieces(BODY, 100_000)))
 
 
 def of_file(path: Path) -> Response:
-    return Response(200, FileSlice(open(path, "rb"), 0, len(OCTETS)))
+    return Response(200, FileSlice(open(path, "rb"), 0, len(BODY)))
 
 
 def live(path: Path) -> Response:
     stream = LiveStream(limit=10**6)
-    stream.send(OCTETS[:1000])
-    stream.send(OCTETS[1000:])
+    stream.send(BODY[:1000])
+    stream.send(BODY[1000:])
     stream.close()
     return Response(200, stream)
 
@@ -62,7 +62,7 @@ def test_bodies_of_every_kind_arrive_complete(make: Make, version: str, small: b
             shrink_buffers(client)
         client.send(request("/0", "Connection: keep-alive", version=version))
         answer = client.assert_responds()
-        assert answer.content == OCTETS
+        assert answer.content == BODY
         chunked = make in STREAMS and version == "HTTP/1.1"
         assert ("transfer-encoding" in answer.headers) == chunked
         assert ("content-length" in answer.headers) == (make not in STREAMS)
@@ -94,7 +94,7 @@ def test_requests_after_a_body_of_any_kind_are_answered(make: Make, path: Path) 
         shrink_buffers(client)
         client.send(request("/0") + CANARY + request("/0") + CANARY)
         answers = [answer.content for answer in client.responses()]
-        assert answers == [OCTETS, b"the canary sings"] * 2
+        assert answers == [BODY, b"the canary sings"] * 2
 
 
 @EVERY_KIND
@@ -125,7 +125,7 @@ def test_a_stream_is_compressed_while_it_is_sent(make: Make, path: Path) -> None
     with Harness(answering(compressible)) as server:
         answer = server.connect().get("/0", "Accept-Encoding: gzip")
         assert answer.headers["content-encoding"] == "gzip"
-        assert zlib.decompress(answer.content, 31) == OCTETS
+        assert zlib.decompress(answer.content, 31) == BODY
 
 
 class GoneError(Exception):
@@ -141,12 +141,12 @@ def test_a_failing_body_is_logged_and_left_incomplete(before: int, caplog: pytes
     with Harness(answering(lambda: Response(200, pieces()))) as server:
         client, other = server.connect(), server.connect()
         client.send(request("/0") + CANARY)
-        octets = client.read()
+        data = client.read()
         assert client.closed
-        assert octets.count(b"piece") == before
-        assert not octets.endswith(b"0\r\n\r\n")
-        assert b"secret" not in octets
-        assert b"sings" not in octets
+        assert data.count(b"piece") == before
+        assert not data.endswith(b"0\r\n\r\n")
+        assert b"secret" not in data
+        assert b"sings" not in data
         assert any(record.exc_info and record.exc_info[0] is GoneError for record in caplog.records)
         other.get("/canary")
 
@@ -202,7 +202,7 @@ def test_a_file_is_closed_once_it_is_sent(method: str, path: Path) -> None:
         client = server.connect()
         client.send(request("/0", method=method))
         [answer] = client.responses(method)
-        assert answer.content == (OCTETS[5:15] if method == "GET" else b"")
+        assert answer.content == (BODY[5:15] if method == "GET" else b"")
         assert file.closed
 
 
@@ -229,8 +229,8 @@ def test_a_shrinking_file_closes_the_connection(left: int, path: Path) -> None:
         client, other = server.connect(), server.connect()
         client.send(request("/0") + CANARY)
         head, _, content = client.read().partition(b"\r\n\r\n")
-        assert b"Content-Length: %d" % len(OCTETS) in head
-        assert content == OCTETS[:left]
+        assert b"Content-Length: %d" % len(BODY) in head
+        assert content == BODY[:left]
         assert client.closed
         other.get("/canary")
 
@@ -245,7 +245,7 @@ def test_a_growing_file_is_sent_at_its_first_length(path: Path) -> None:
     with Harness(answering(grown)) as server:
         client = server.connect()
         client.send(request("/0") + CANARY)
-        assert [answer.content for answer in client.responses()] == [OCTETS, b"the canary sings"]
+        assert [answer.content for answer in client.responses()] == [BODY, b"the canary sings"]
 
 
 # The write buffer alone.

@@ -113,7 +113,7 @@ def test_a_small_response_is_sent_to_a_slow_reader_in_parts() -> None:
         received = b""
         for _ in in_pieces(bytes(50_000), 500):
             server.clock.advance(1)
-            octets, _ = read_what_is_there(client)
-            received += octets
+            data, _ = read_what_is_there(client)
+            received += data
         client.received = received
         assert client.assert_responds().content == b"a" * 50_000

@@ -172,7 +172,7 @@ def _unknown_codings() -> Iterator[Refused]:
 
 def _lengths() -> Iterator[Refused]:
     for name, (why, value) in MALFORMED_LENGTHS.items():
-        if name not in ("form-feed", "next-line", "nul"):  # they are in octets.py, with every such byte
+        if name not in ("form-feed", "next-line", "nul"):  # they are in byte_values.py, with every such byte
             yield f"length-{name}", why, length_post(value)
     yield (
         "length-on-get",

@@ -7,9 +7,9 @@ from tests.conformance.corpus.written import HOST, get, post, refused
 from tests.support.malformed import MALFORMED_HOSTS
 
 
-def host(octets: bytes) -> bytes:
+def host(data: bytes) -> bytes:
     """Write a request with this Host."""
-    return get(host=octets.replace(b"HOST", HOST))
+    return get(host=data.replace(b"HOST", HOST))
 
 
 def entries() -> Iterator[Entry]:
@@ -40,5 +40,5 @@ def entries() -> Iterator[Entry]:
     yield from refused(
         "RFC 9110, 7.2",
         400,
-        *((f"host-{name}", why, host(octets)) for name, (why, octets) in MALFORMED_HOSTS.items()),
+        *((f"host-{name}", why, host(data)) for name, (why, data) in MALFORMED_HOSTS.items()),
     )

@@ -25,10 +25,10 @@ def field_line(length: int) -> bytes:
 
 def head_of(length: int) -> bytes:
     """Write a head of this length, its empty line counted, in lines of which none is too long."""
-    octets = b"GET /echo/a HTTP/1.1\r\n" + HOST_LINE + b"\r\n"
-    rest = length - len(octets) - 2
+    data = b"GET /echo/a HTTP/1.1\r\n" + HOST_LINE + b"\r\n"
+    rest = length - len(data) - 2
     lines = [field_line(6500)] * 4 + [field_line(rest - 4 * 6502 - 2)]
-    return octets + b"\r\n".join([*lines, b"", b""])
+    return data + b"\r\n".join([*lines, b"", b""])
 
 
 def chunk_line(length: int) -> bytes:
@@ -117,7 +117,7 @@ def _over_the_limit() -> Iterator[Entry]:
             "They are refused before they end.",
             chunked(b"0\r\n" + b"A: b\r\n" * (HEAD // 6 + 1)),
         ),
-        ("over-trailer-octets", "All of them have a limit.", trailed(*[field_line(8100)] * 5)),
+        ("over-trailer-bytes", "All of them have a limit.", trailed(*[field_line(8100)] * 5)),
     )
     yield from refused(
         "RFC 9110, 15.5.14",

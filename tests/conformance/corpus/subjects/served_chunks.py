@@ -53,7 +53,7 @@ def _chunks() -> Iterator[Served]:
         ("one", "One chunk and the last.", HELLO + END, b"hello"),
         ("two", "Two and the last.", HELLO + b"6\r\n world\r\n" + END, b"hello world"),
         ("none", "The last alone: no content.", END, b""),
-        ("single-octets", "One byte each.", b"".join(b"1\r\n%c\r\n" % c for c in b"hello") + END, b"hello"),
+        ("single-bytes", "One byte each.", b"".join(b"1\r\n%c\r\n" % c for c in b"hello") + END, b"hello"),
         ("leading-zero", "A size may begin with zeros.", b"005\r\nhello\r\n000\r\n\r\n", b"hello"),
         ("small-hex", "Hexadecimal in small letters.", b"a\r\n0123456789\r\n" + END, b"0123456789"),
         ("capital-hex", "And in capitals.", b"A\r\n0123456789\r\n" + END, b"0123456789"),

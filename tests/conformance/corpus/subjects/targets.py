@@ -6,9 +6,9 @@ from tests.conformance.corpus.entry import Entry
 from tests.conformance.corpus.written import get, refused
 
 
-def target(octets: bytes) -> bytes:
+def target(data: bytes) -> bytes:
     """Write a GET request for this target."""
-    return get(target=octets)
+    return get(target=data)
 
 
 def entries() -> Iterator[Entry]:
@@ -68,7 +68,7 @@ def entries() -> Iterator[Entry]:
         ("escaped-overlong-nul", "UTF-8 has one way to write NUL.", target(b"/echo/%c0%80")),
         ("escaped-surrogate", "UTF-8 has no surrogates.", target(b"/echo/%ed%a0%80")),
         ("escaped-beyond-unicode", "UTF-8 ends at U+10FFFF.", target(b"/echo/%f4%90%80%80")),
-        ("escaped-five-octets", "No character has five bytes.", target(b"/echo/%f8%88%80%80%80")),
+        ("escaped-five-bytes", "No character has five bytes.", target(b"/echo/%f8%88%80%80%80")),
         ("escaped-split-by-slash", "A character does not span segments.", target(b"/echo/%c3/%a9")),
     )
     yield from refused(
@@ -142,6 +142,6 @@ def entries() -> Iterator[Entry]:
     )
 
 
-def connect(octets: bytes) -> bytes:
+def connect(data: bytes) -> bytes:
     """Write a CONNECT request for this target."""
-    return get(target=octets, method=b"CONNECT")
+    return get(target=data, method=b"CONNECT")

@@ -67,19 +67,19 @@ BEYOND_ASCII = ("8-bit", "next-line")
 
 def entries() -> Iterator[Entry]:
     """Yield the entries of this subject."""
-    for kind, (octet, words) in CLASSES.items():
-        for place, (rfc, octets) in PLACES.items():
-            yield from _refused(place, kind, words, rfc, octets, octet)
+    for kind, ((byte, words)) in CLASSES.items():
+        for place, (rfc, data) in PLACES.items():
+            yield from _refused(place, kind, words, rfc, data, byte)
         if kind not in BEYOND_ASCII:
-            for place, (rfc, octets) in VALUES.items():
-                yield from _refused(place, kind, words, rfc, octets, octet)
+            for place, (rfc, data) in VALUES.items():
+                yield from _refused(place, kind, words, rfc, data, byte)
     yield from _served()
 
 
-def _refused(place: str, kind: str, words: str, rfc: str, octets: bytes, octet: bytes) -> Iterator[Entry]:
+def _refused(place: str, kind: str, words: str, rfc: str, data: bytes, byte: bytes) -> Iterator[Entry]:
     where = place.replace("-", " ")
     why = f"Here stands {words}: {where}."
-    yield from refused(rfc, 400, (f"octet-{place}-{kind}", why, octets.replace(b"@", octet)))
+    yield from refused(rfc, 400, (f"byte-{place}-{kind}", why, data.replace(b"@", byte)))
 
 
 def _served() -> Iterator[Entry]:
@@ -89,23 +89,23 @@ def _served() -> Iterator[Entry]:
         "RFC 9110, 5.5",
         200,
         (
-            "octet-value-beyond-ascii",
+            "byte-value-beyond-ascii",
             "obs-text is opaque.",
             get(b"A: " + beyond),
             echo(a=beyond.decode("latin-1")),
         ),
-        ("octet-value-utf-8", "Whatever it encodes.", get("A: é€".encode()), echo(a="Ã©â\x82¬")),
-        ("octet-value-next-line", "NEL ends no line.", get(b"A: b\x85C: d"), echo(a="b\x85C: d", c=None)),
-        ("octet-value-no-break-space", "It is not stripped.", get(b"A: \xa0b\xa0"), echo(a="\xa0b\xa0")),
-        ("octet-value-tab", "A value may contain a tab.", get(b"A: b\tc"), echo(a="b\tc")),
+        ("byte-value-utf-8", "Whatever it encodes.", get("A: é€".encode()), echo(a="Ã©â\x82¬")),
+        ("byte-value-next-line", "NEL ends no line.", get(b"A: b\x85C: d"), echo(a="b\x85C: d", c=None)),
+        ("byte-value-no-break-space", "It is not stripped.", get(b"A: \xa0b\xa0"), echo(a="\xa0b\xa0")),
+        ("byte-value-tab", "A value may contain a tab.", get(b"A: b\tc"), echo(a="b\tc")),
         (
-            "octet-value-every-printable",
+            "byte-value-every-printable",
             "A value may contain every visible byte.",
             get(b"A: " + bytes(range(0x21, 0x7F))),
             echo(a=bytes(range(0x21, 0x7F)).decode()),
         ),
         (
-            "octet-name-every-tchar",
+            "byte-name-every-tchar",
             "A name may contain every token byte.",
             get(b"!#$%&'*+-.^_`|~09AZaz: v"),
             ParsedRequest(headers={"!#$%&'*+-.^_`|~09azaz": "v"}),
@@ -116,26 +116,26 @@ def _served() -> Iterator[Entry]:
         "RFC 9112, 6",
         201,
         (
-            "octet-content-every",
+            "byte-content-every",
             "Content is opaque.",
             post(b"Content-Length: 256", content=every),
             upload(every),
         ),
         (
-            "octet-chunk-every",
+            "byte-chunk-every",
             "Content in chunks is opaque, too.",
             chunked(b"100\r\n" + every + b"\r\n0\r\n\r\n"),
             upload(every, transfer_encoding=CHUNKED.partition(b": ")[2].decode()),
         ),
-        ("octet-trailer-beyond-ascii", "obs-text is opaque in a trailer, too.", trailer, upload(a=None)),
+        ("byte-trailer-beyond-ascii", "obs-text is opaque in a trailer, too.", trailer, upload(a=None)),
         (
-            "octet-extension-beyond-ascii",
+            "byte-extension-beyond-ascii",
             "A quoted string may contain obs-text.",
             chunked(b'5;a="' + beyond + b'"' + DATA),
             upload(),
         ),
         (
-            "octet-extension-quoted-tab",
+            "byte-extension-quoted-tab",
             "A quoted string may contain a tab.",
             chunked(b'5;a="b\tc"' + DATA),
             upload(),
