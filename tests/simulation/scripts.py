@@ -26,9 +26,9 @@ class Exchange:
     method: str = "GET"
     closes: bool = False  # the server closes after its answer
     on_disk: bool = False  # a disk fault may change the answer
-    asks: bytes | None = None  # content that follows only after 100 (Continue)
+    delayed_body: bytes | None = None  # content that follows only after 100 (Continue)
     compressed: bool = False  # gzip was asked for
-    lasts: bool = False  # the answer comes over time: a half-close would cut it off
+    is_live: bool = False  # the answer comes over time: a half-close would cut it off
     stored: tuple[str, bytes] | None = None  # the file's name and content after 201
 
     @property
@@ -162,13 +162,13 @@ class ScriptWriter:
     def live(self) -> Exchange:
         mark, count = self.mark(), self.world.random.randrange(4)
         content = b"".join(piece_of(mark, number) for number in range(count))
-        return Exchange(head(f"GET /live/{mark}/{count} HTTP/1.1"), content=content, lasts=True)
+        return Exchange(head(f"GET /live/{mark}/{count} HTTP/1.1"), content=content, is_live=True)
 
     def download(self) -> Exchange:
         """Download an initial file, or one that others may be replacing now."""
         disk = self.disk
         name = self.world.random.choice(("f0", "f1", "large" if self.large else "f1", "shared"))
-        statuses = (200,) if name in disk.standing else (200, 404)
+        statuses = (200,) if name in disk.current else (200, 404)
         return Exchange(
             head(f"GET /files/{name} HTTP/1.1"),
             statuses,
@@ -216,7 +216,7 @@ class ScriptWriter:
             answer,
             "POST",
             on_disk=stored is not None,
-            asks=waits,
+            delayed_body=waits,
             stored=stored,
         )
 

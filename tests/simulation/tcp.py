@@ -14,7 +14,7 @@ class Reset(Exception):  # noqa: N818 - it is an event, not an error
     """What a client sees of a connection that was reset."""
 
 
-class Mark:
+class ByteSummary:
     """Names some bytes in a trace, when there is one."""
 
     def __init__(self, data: bytes) -> None:
@@ -36,8 +36,8 @@ class TcpConnection:
         self.client_reset = self.server_reset = False  # that side sees a reset
         self.accepted_at = 0.0
         self.shut_at = inf  # when the server has said that it sends no more
-        self.tell_client: Callable[[], None] = lambda: None
-        self.tell_server: Callable[[], None] = lambda: None
+        self.notify_client: Callable[[], None] = lambda: None
+        self.notify_server: Callable[[], None] = lambda: None
 
     # What the client does.
 
@@ -57,7 +57,7 @@ class TcpConnection:
             raise Reset
         taken = data[: self.up_size - len(self.up)]
         self.up += taken
-        self.tell_server()
+        self.notify_server()
         return len(taken)
 
     def client_receive(self, size: int) -> bytes | None:
@@ -67,13 +67,13 @@ class TcpConnection:
         data = bytes(self.down[:size])
         del self.down[:size]
         if data:
-            self.tell_server()
+            self.notify_server()
             return data
         return b"" if self.down_ended else None
 
     def client_half_close(self) -> None:
         self.up_ended = True
-        self.tell_server()
+        self.notify_server()
 
     def client_close(self) -> None:
         """Close; with bytes unread, a kernel resets."""
@@ -81,7 +81,7 @@ class TcpConnection:
             self.client_abort()
         elif not self.client_closed:
             self.client_closed = self.up_ended = True
-            self.tell_server()
+            self.notify_server()
 
     def client_abort(self) -> None:
         """Send a reset: bytes in transit are lost in both directions."""
@@ -94,11 +94,11 @@ class TcpConnection:
         """Reset the client's end; what it has not read yet is lost."""
         self.client_reset = True
         self.down.clear()
-        self.tell_client()
+        self.notify_client()
 
     def break_server(self) -> None:
         """Reset the server's end."""
         if not self.server_closed:
             self.server_reset = True
             self.up.clear()
-            self.tell_server()
+            self.notify_server()
