@@ -1,7 +1,7 @@
 """A campaign: cases of every surface in turn, all from one seed, and their findings.
 
 Case ``i`` of a surface has its own random source, so that it can be reproduced alone. Findings of one
-surface that are described in the same words are one finding, met more than once.
+surface that are described in the same words are one finding with several occurrences.
 """
 
 import hashlib
@@ -43,7 +43,7 @@ class Campaign:
         self.seed = seed
         self.cases: Counter[str] = Counter()
         self.findings: dict[tuple[str, str], Finding] = {}
-        self.met: Counter[tuple[str, str]] = Counter()
+        self.occurrences: Counter[tuple[str, str]] = Counter()
 
     def run(self, count: int) -> None:
         """Run the next cases of each surface."""
@@ -60,7 +60,7 @@ class Campaign:
         if words is None:
             return
         key = surface.name, words
-        self.met[key] += 1
+        self.occurrences[key] += 1
         if key not in self.findings:
             shortest = minimise(data, lambda data: surface.check(data) == words)
             self.findings[key] = Finding(surface.name, self.seed, case, words, shortest)

@@ -57,13 +57,13 @@ def check_digest(data: bytes) -> str | None:
     except HTTPError as error:
         return fault_of_refusal(error)
     wrong = [name for name, digest in digests.items() if len(digest) != ALGORITHMS[name]().digest_size]
-    return f"gives digests of another length: {wrong}" if wrong else None
+    return f"digests of the wrong length: {wrong}" if wrong else None
 
 
 def check_accept(data: bytes) -> str | None:
     """Check that some format is always chosen."""
     found = preferred_format(data.decode("latin-1"))
-    return None if found in ("html", "json", "text") else f"gives {found!r}"
+    return None if found in ("html", "json", "text") else f"unknown format {found!r}"
 
 
 def check_form(data: bytes) -> str | None:
@@ -72,7 +72,7 @@ def check_form(data: bytes) -> str | None:
     for size in (1, 3):
         pieces = [data[start : start + size] for start in range(0, len(data), size)]
         if _read_form(pieces) != whole:
-            return f"is another form in pieces of {size}"
+            return f"gives other parts in pieces of {size}"
     return None
 
 

@@ -31,7 +31,7 @@ class Progress:
         return time.monotonic() - self._started
 
     @property
-    def goes_on(self) -> bool:
+    def running(self) -> bool:
         """False when the time is over."""
         return self.seconds < self.limit
 

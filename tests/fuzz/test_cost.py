@@ -9,7 +9,7 @@ import pytest
 from reactor.http11.parser import Parser
 from reactor.settings import Settings
 from tests.fuzz.counting import Counted, Tally, count
-from tests.fuzz.worst import CHUNKED, HEAD, HONEST, WORST, Input, parse, repeated
+from tests.fuzz.worst import BASELINES, CHUNKED, HEAD, WORST, Input, parse, repeated
 
 NO_LIMIT = 1 << 30
 LIFTED = Settings(
@@ -32,7 +32,7 @@ UNFINISHED = {
     "trailer": repeated(b"a", CHUNKED + b"0\r\nA:"),
     "trailers": repeated(b"a:\r\n", CHUNKED + b"0\r\n"),
 }
-PARSED = [each for each in (*HONEST, *WORST) if each.read is parse]
+PARSED = [each for each in (*BASELINES, *WORST) if each.read is parse]
 
 
 @pytest.mark.parametrize("what", UNFINISHED)

@@ -14,7 +14,7 @@ from reactor.http11.head import HeadReader
 from reactor.http11.message import Request
 from reactor.http11.parser import Parser, Phase
 from reactor.settings import Settings
-from tests.fuzz import honest
+from tests.fuzz import valid_messages
 from tests.fuzz.campaign import Campaign, Finding
 from tests.fuzz.minimise import minimise
 from tests.fuzz.mutate import mutate
@@ -44,7 +44,7 @@ def test_cases_depend_only_on_the_seed() -> None:
 def test_valid_messages_are_accepted() -> None:
     check = ParserProperty(Settings())
     for case in range(300):
-        outcome = check.deliver([honest.stream(Random(f"honest/{case}"))], check.heads)
+        outcome = check.deliver([valid_messages.stream(Random(f"valid/{case}"))], check.heads)
         assert outcome.requests
         assert outcome.end in ("IDLE", "ENDED")
 
@@ -54,7 +54,7 @@ def test_mutations_break_much_but_not_everything() -> None:
     ends = set()
     for case in range(300):
         random = Random(f"mutated/{case}")
-        outcome = check.deliver([mutate(random, honest.stream(random))], check.heads)
+        outcome = check.deliver([mutate(random, valid_messages.stream(random))], check.heads)
         ends.add(outcome.end)
     assert {"IDLE", "ENDED", "HEAD", "CONTENT", "refused with 400"} <= ends
 
@@ -66,54 +66,54 @@ def _another_exception(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(target, "_segments", lambda path: (path[path.index("%") :],))
 
 
-def _an_end_that_is_cut_is_missed(patch: pytest.MonkeyPatch) -> None:
+def _a_split_line_end_is_missed(patch: pytest.MonkeyPatch) -> None:
     wait = Parser._wait
 
-    def hasty(self: Parser) -> None:
+    def too_far(self: Parser) -> None:
         wait(self)
         self._scanned = max(self._scanned, len(self._buffer))
 
-    patch.setattr(Parser, "_wait", hasty)
+    patch.setattr(Parser, "_wait", too_far)
 
 
 def _a_reason_of_two_lines(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(headers, "_fault", lambda line: f"malformed:\n{line!r}")
 
 
-def _a_status_that_is_no_error(patch: pytest.MonkeyPatch) -> None:
-    def friendly(status: int, reason: str) -> ProtocolError:
+def _a_status_that_is_not_an_error(patch: pytest.MonkeyPatch) -> None:
+    def wrong_status(status: int, reason: str) -> ProtocolError:
         return ProtocolError(status - 200, reason)
 
-    patch.setattr(framing, "ProtocolError", friendly)
+    patch.setattr(framing, "ProtocolError", wrong_status)
 
 
-def _a_cache_without_case(patch: pytest.MonkeyPatch) -> None:
+def _a_case_insensitive_cache(patch: pytest.MonkeyPatch) -> None:
     put = BoundedCache.put
     patch.setattr(BoundedCache, "put", lambda self, data, value: put(self, data.lower(), value))
 
 
-def _a_parser_that_reads_on(patch: pytest.MonkeyPatch) -> None:
+def _a_parser_that_continues(patch: pytest.MonkeyPatch) -> None:
     next_request = Parser.next_request
 
-    def read_on(self: Parser) -> Request | None:
+    def continue_parsing(self: Parser) -> Request | None:
         try:
             return next_request(self)
         except ProtocolError:
             self.phase = Phase.HEAD
             raise
 
-    patch.setattr(Parser, "next_request", read_on)
+    patch.setattr(Parser, "next_request", continue_parsing)
 
 
 @pytest.mark.parametrize(
     ("plant", "words"),
     [
         (_another_exception, "raises ValueError"),
-        (_an_end_that_is_cut_is_missed, "instead of whole"),
-        (_a_reason_of_two_lines, "cannot be printed"),
-        (_a_status_that_is_no_error, "which is not an error|invalid error status"),
-        (_a_cache_without_case, "what was read before changes it"),
-        (_a_parser_that_reads_on, "reads on after a refusal|bytes wait"),
+        (_a_split_line_end_is_missed, "instead of whole"),
+        (_a_reason_of_two_lines, "unprintable reason"),
+        (_a_status_that_is_not_an_error, "which is not an error|invalid error status"),
+        (_a_case_insensitive_cache, "cached heads change the outcome"),
+        (_a_parser_that_continues, "continues after a refusal|buffered"),
     ],
 )
 def test_a_planted_fault_is_found(
@@ -139,14 +139,14 @@ def test_minimise_keeps_the_relevant_bytes() -> None:
 
 
 def test_minimise_stops_after_its_number_of_steps() -> None:
-    asked: list[bytes] = []
+    tried: list[bytes] = []
 
     def never(data: bytes) -> bool:
-        asked.append(data)
+        tried.append(data)
         return False
 
     assert minimise(b"x" * 1000, never, steps=50) == b"x" * 1000
-    assert len(asked) == 50
+    assert len(tried) == 50
 
 
 def test_a_finding_is_printed_as_a_literal_and_saved(tmp_path: Path) -> None:

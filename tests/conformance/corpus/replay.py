@@ -8,7 +8,7 @@
 
 Once all is sent and answered the client says that it sends no more, and reads to the end. The canary is
 the point: if a server sees the end of a request elsewhere than the one before it, the next request,
-perhaps of another client, is misread. So a judgement has two parts. *Breaches* are about that, and hold
+perhaps of another client, is misread. So a judgement has two parts. *Violations* are about that, and hold
 for every server: what is invalid is refused, and nothing behind it answered; what is valid is answered
 once, and what is behind it, too, unless the request says ``close``. *Differences* are from what the
 built-in server promises: this very status, an orderly end, the canary's own answer.
@@ -57,7 +57,7 @@ class Outcome(NamedTuple):
 class Judgement(NamedTuple):
     """What is wrong with an outcome, in words."""
 
-    breaches: list[str]
+    violations: list[str]
     differences: list[str]
 
 
@@ -86,26 +86,26 @@ def expected_replies(entry: Entry, canary: bool) -> int:
 def check_outcome(entry: Entry, canary: bool, outcome: Outcome) -> Judgement:
     """Say what is wrong with an outcome."""
     if entry.request is None:
-        breaches = list(_breaches_of_invalid(entry, outcome))
+        violations = list(_violations_of_invalid(entry, outcome))
     else:
-        breaches = list(_breaches_of_valid(entry, canary, outcome))
+        violations = list(_violations_of_valid(entry, canary, outcome))
     if outcome.rest:
-        breaches.append(f"bytes that are not a response: {outcome.rest[:60]!r}")
-    return Judgement(breaches, list(_differences(entry, canary, outcome)))
+        violations.append(f"bytes that are not a response: {outcome.rest[:60]!r}")
+    return Judgement(violations, list(_differences(entry, canary, outcome)))
 
 
-def _breaches_of_invalid(entry: Entry, outcome: Outcome) -> Iterator[str]:
+def _violations_of_invalid(entry: Entry, outcome: Outcome) -> Iterator[str]:
     if any(reply.status < 400 for reply in outcome.replies):
         yield f"accepted with {outcome.replies[0].status}"
     if len(outcome.replies) > 1:
-        yield "what is behind it is answered"
+        yield "the request after it was answered"
     if entry.status is not None and not outcome.replies and not outcome.ended:
         yield "neither answered nor closed"
 
 
-def _breaches_of_valid(entry: Entry, canary: bool, outcome: Outcome) -> Iterator[str]:
+def _violations_of_valid(entry: Entry, canary: bool, outcome: Outcome) -> Iterator[str]:
     if len(outcome.replies) != expected_replies(entry, canary):
-        yield f"{len(outcome.replies)} answers instead of {expected_replies(entry, canary)}"
+        yield f"{len(outcome.replies)} responses instead of {expected_replies(entry, canary)}"
     for reply in outcome.replies[:1]:
         if reply.status in REFUSALS and reply.status != entry.status:
             yield f"refused with {reply.status}"
@@ -126,10 +126,10 @@ def _differences(entry: Entry, canary: bool, outcome: Outcome) -> Iterator[str]:
         yield "reset"
     for reply in outcome.replies[:1]:
         if reply.closes == entry.keep_alive:
-            yield "Connection in the answer does not say what happens"
+            yield "the Connection field of the response is wrong"
     for reply in outcome.replies[1:]:
         if (reply.status, reply.content) != (200, b"canary"):
-            yield f"the canary's answer is {reply.status} {reply.content[:60]!r}"
+            yield f"wrong response to the canary: {reply.status} {reply.content[:60]!r}"
 
 
 # Bytes to responses, of any server.

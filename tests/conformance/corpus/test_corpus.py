@@ -56,8 +56,8 @@ class Recorder(Router):
         return Response(200, request.target.segments[-1].encode() if request.target.segments else b"")
 
 
-def converse(server: Harness, entry: Entry, delivery: Delivery) -> Outcome:
-    """Deliver an entry over a connection of its own, which must be gone in the end; return what came."""
+def exchange(server: Harness, entry: Entry, delivery: Delivery) -> Outcome:
+    """Deliver an entry over a connection of its own, which must be closed afterwards; return what came."""
     client = connect_tcp(server) if delivery.canary else server.connect()
     for piece in delivery.pieces:
         client.send(piece)
@@ -97,10 +97,10 @@ def test_a_request_is_answered_as_expected(entry: Entry, shared: Store, folder: 
     # One server for all ways: what the first leaves in its caches is there for the others.
     with Harness(store=shared) as server:
         for delivery in deliveries(entry):
-            outcome = converse(server, entry, delivery)
+            outcome = exchange(server, entry, delivery)
             judgement = check_outcome(entry, delivery.canary, outcome)
             assert judgement == ([], []), (delivery.way, entry.why, outcome)
-            assert take_out(folder) == expected_files(entry), delivery.way
+            assert pop_files(folder) == expected_files(entry), delivery.way
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -110,12 +110,12 @@ def test_requests_do_not_affect_each_other(seed: int, shared: Store, folder: Pat
     with Harness(store=shared) as server:
         for entry in entries:
             delivery = source.choice([delivery for delivery in deliveries(entry) if delivery.way != "single"])
-            judgement = check_outcome(entry, delivery.canary, converse(server, entry, delivery))
+            judgement = check_outcome(entry, delivery.canary, exchange(server, entry, delivery))
             assert judgement == ([], []), (entry.name, delivery.way)
-            assert take_out(folder) == expected_files(entry), entry.name
+            assert pop_files(folder) == expected_files(entry), entry.name
 
 
-def take_out(folder: Path) -> dict[str, bytes]:
+def pop_files(folder: Path) -> dict[str, bytes]:
     """Return what is stored, and remove it."""
     paths = list(folder.iterdir())
     stored = {path.name: path.read_bytes() for path in paths}
@@ -138,14 +138,14 @@ def test_a_request_is_parsed_as_expected(entry: Entry) -> None:
         routes = Recorder()
         with Harness(routes) as server:
             delivery = Delivery(f"pieces of {size}", cut(entry.data, size))
-            outcome = converse(server, entry, delivery)
+            outcome = exchange(server, entry, delivery)
         assert [reply.status for reply in outcome.replies] == [200]
         assert outcome.ended == (not entry.request.keep_alive)
-        assert [holds(request, entry) for request in routes.requests] == [[]]
+        assert [mismatches(request, entry) for request in routes.requests] == [[]]
 
 
-def holds(request: Request, entry: Entry) -> list[str]:
-    """Return what a request does not hold that its entry says, in words."""
+def mismatches(request: Request, entry: Entry) -> list[str]:
+    """Describe how a request differs from its entry."""
     parsed = entry.request
     assert parsed is not None
     pairs = {
@@ -157,4 +157,8 @@ def holds(request: Request, entry: Entry) -> list[str]:
     }
     for name, value in parsed.headers.items():
         pairs[name] = (request.headers.get(name), value)
-    return [f"{name}: {read!r} is not {said!r}" for name, (read, said) in pairs.items() if read != said]
+    return [
+        f"{name}: {read!r} is not {expected!r}"
+        for name, (read, expected) in pairs.items()
+        if read != expected
+    ]

@@ -39,33 +39,33 @@ GOOD = [
     (CUT, True, Outcome([], b"", False)),
     (CUT, True, Outcome([NO], b"", True)),
 ]
-BREACHES = [
-    pytest.param(VALID, True, Outcome([OK], b"", True), id="the canary is lost"),
-    pytest.param(VALID, True, Outcome([OK, CANARY, CANARY], b"", False), id="one answer too many"),
-    pytest.param(VALID, False, Outcome([OK, OK], b"", False), id="content is taken for a request"),
-    pytest.param(VALID, False, Outcome([], b"", True), id="no answer"),
-    pytest.param(VALID, False, Outcome([NO], b"", True), id="a valid one is refused"),
-    pytest.param(VALID, False, Outcome([OK], b"x", False), id="garbage behind an answer"),
-    pytest.param(LAST, True, Outcome([LAST_OK, CANARY], b"", True), id="answered behind close"),
-    pytest.param(INVALID, False, Outcome([OK], b"", False), id="an invalid one is served"),
-    pytest.param(INVALID, True, Outcome([NO, CANARY], b"", True), id="the canary sings"),
-    pytest.param(INVALID, True, Outcome([OK, CANARY], b"", False), id="all is served"),
-    pytest.param(INVALID, False, Outcome([], b"", False), id="more is waited for"),
-    pytest.param(CUT, False, Outcome([OK], b"", True), id="a part is served"),
-    pytest.param(CUT, True, Outcome([NO, CANARY], b"", True), id="the canary sings behind a part"),
+VIOLATIONS = [
+    pytest.param(VALID, True, Outcome([OK], b"", True), id="canary not answered"),
+    pytest.param(VALID, True, Outcome([OK, CANARY, CANARY], b"", False), id="one response too many"),
+    pytest.param(VALID, False, Outcome([OK, OK], b"", False), id="body parsed as a request"),
+    pytest.param(VALID, False, Outcome([], b"", True), id="no response"),
+    pytest.param(VALID, False, Outcome([NO], b"", True), id="valid request refused"),
+    pytest.param(VALID, False, Outcome([OK], b"x", False), id="garbage after a response"),
+    pytest.param(LAST, True, Outcome([LAST_OK, CANARY], b"", True), id="answered after close"),
+    pytest.param(INVALID, False, Outcome([OK], b"", False), id="invalid request accepted"),
+    pytest.param(INVALID, True, Outcome([NO, CANARY], b"", True), id="canary answered after a refusal"),
+    pytest.param(INVALID, True, Outcome([OK, CANARY], b"", False), id="invalid request and canary accepted"),
+    pytest.param(INVALID, False, Outcome([], b"", False), id="waits for more"),
+    pytest.param(CUT, False, Outcome([OK], b"", True), id="partial request accepted"),
+    pytest.param(CUT, True, Outcome([NO, CANARY], b"", True), id="canary answered after a partial request"),
 ]
 DIFFERENCES = [
-    pytest.param(VALID, True, Outcome([Reply(404, False, b""), CANARY], b"", False), id="another status"),
-    pytest.param(VALID, True, Outcome([OK, OK], b"", False), id="another answer to the canary"),
-    pytest.param(VALID, True, Outcome([OK, CANARY], b"", True), id="closed for nothing"),
-    pytest.param(VALID, False, Outcome([LAST_OK], b"", False), id="close announced for nothing"),
+    pytest.param(VALID, True, Outcome([Reply(404, False, b""), CANARY], b"", False), id="different status"),
+    pytest.param(VALID, True, Outcome([OK, OK], b"", False), id="different response to the canary"),
+    pytest.param(VALID, True, Outcome([OK, CANARY], b"", True), id="closed unexpectedly"),
+    pytest.param(VALID, False, Outcome([LAST_OK], b"", False), id="close announced unexpectedly"),
     pytest.param(LAST, False, Outcome([LAST_OK], b"", False), id="not closed"),
     pytest.param(LAST, False, Outcome([OK], b"", True), id="close not announced"),
-    pytest.param(INVALID, False, Outcome([Reply(500, True, b"")], b"", True), id="another refusal"),
-    pytest.param(INVALID, False, Outcome([], b"", True), id="silence"),
-    pytest.param(INVALID, False, Outcome([NO], b"", True, was_reset=True), id="a reset"),
-    pytest.param(INVALID, False, Outcome([NO], b"", False), id="a refusal without an end"),
-    pytest.param(CUT, False, Outcome([NO], b"", True), id="a part is answered"),
+    pytest.param(INVALID, False, Outcome([Reply(500, True, b"")], b"", True), id="different refusal"),
+    pytest.param(INVALID, False, Outcome([], b"", True), id="no response to an invalid request"),
+    pytest.param(INVALID, False, Outcome([NO], b"", True, was_reset=True), id="reset"),
+    pytest.param(INVALID, False, Outcome([NO], b"", False), id="refused but not closed"),
+    pytest.param(CUT, False, Outcome([NO], b"", True), id="partial request answered"),
 ]
 
 
@@ -74,16 +74,16 @@ def test_a_correct_outcome_passes(entry: Entry, canary: bool, outcome: Outcome) 
     assert check_outcome(entry, canary, outcome) == ([], [])
 
 
-@pytest.mark.parametrize(("entry", "canary", "outcome"), BREACHES)
+@pytest.mark.parametrize(("entry", "canary", "outcome"), VIOLATIONS)
 def test_a_violation_is_found(entry: Entry, canary: bool, outcome: Outcome) -> None:
-    assert check_outcome(entry, canary, outcome).breaches
+    assert check_outcome(entry, canary, outcome).violations
 
 
 @pytest.mark.parametrize(("entry", "canary", "outcome"), DIFFERENCES)
 def test_a_difference_is_not_a_violation(entry: Entry, canary: bool, outcome: Outcome) -> None:
     judgement = check_outcome(entry, canary, outcome)
     assert judgement.differences
-    assert not judgement.breaches
+    assert not judgement.violations
 
 
 @pytest.mark.parametrize("size", [1, LONG, LONG + 1, LONG + PIECE])
@@ -151,7 +151,7 @@ def test_the_command_fails_for_a_wrong_server(tmp_path: Path) -> None:
         ended = command("--url", server.url, "--only", "limit-chunk")
     assert ended.returncode == 1
     assert "DISAGREE valid/limit-chunk-line: whole: refused with 400" in ended.stdout
-    assert "canary: 1 answers instead of 2" in ended.stdout
+    assert "canary: 1 responses instead of 2" in ended.stdout
     assert ended.stdout.splitlines()[-1].split() == ["all", "2", "1", "1", "1"]
 
 
@@ -159,7 +159,7 @@ def test_the_command_fails_for_a_wrong_server(tmp_path: Path) -> None:
 def test_the_command_reports_a_timeout() -> None:
     ended = command("--seconds", "0", "--only", "te-cl")
     assert ended.returncode == 1
-    assert "not run: the time is over" in ended.stdout
+    assert "not run: timeout" in ended.stdout
 
 
 @pytest.mark.system
@@ -168,7 +168,7 @@ def test_the_command_reports_a_missing_server() -> None:
         taken.bind(("127.0.0.1", 0))
         ended = command("--url", f"http://127.0.0.1:{taken.getsockname()[1]}")
     assert ended.returncode == 3
-    assert ended.stderr.startswith("no server listens at 127.0.0.1:")
+    assert ended.stderr.startswith("no server at 127.0.0.1:")
 
 
 @pytest.mark.system

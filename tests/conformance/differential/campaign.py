@@ -1,7 +1,7 @@
 """A campaign: many cases from one seed, each read by us and by an oracle, and what they differ in.
 
     corpus     every request of the corpus (tests/conformance/corpus) as it is, first
-    honest     well-formed streams; whatever is not understood alike is worth a look
+    valid      well-formed streams: every disagreement is interesting
     mutated    such a stream, or a request of the corpus, with a few changes
 
 Case ``i`` of a seed is made by its own random source, so that it can be made again alone.
@@ -17,8 +17,8 @@ from tests.conformance.differential.disagreements import listed
 from tests.conformance.differential.oracles import Oracle
 from tests.conformance.differential.reading import Message, Ours
 from tests.conformance.differential.translations import translate
-from tests.fuzz.honest import stream
 from tests.fuzz.mutate import corpus, mutate
+from tests.fuzz.valid_messages import stream
 
 
 class Unlisted(NamedTuple):
@@ -60,7 +60,7 @@ class Campaign:
         self.agreed = 0  # readings that differ in words at most
         self.listed: Counter[tuple[str, str]] = Counter()  # by oracle and name of the class
         self.unlisted: dict[tuple[object, ...], Unlisted] = {}  # the first of each kind
-        self.met: Counter[tuple[object, ...]] = Counter()
+        self.occurrences: Counter[tuple[object, ...]] = Counter()
         self._corpus = corpus()
         self._ours = Ours()
 
@@ -82,7 +82,7 @@ class Campaign:
             data = self.case_data(case)
             for difference in self.compare(data):
                 finding = Unlisted(self.seed, case, data, difference)
-                self.met[finding.key] += 1
+                self.occurrences[finding.key] += 1
                 self.unlisted.setdefault(finding.key, finding)
             self.cases += 1
 

@@ -21,7 +21,7 @@ class DifferenceKind(Enum):
     CONTENT = "content"
     ONLY_WE_REFUSE = "only we refuse"
     ONLY_THEY_REFUSE = "only they refuse"
-    LENGTH = "where it ends"  # one of the two wants more bytes, or has seen another message
+    LENGTH = "different end"  # one of the two wants more bytes, or has seen another message
 
 
 class Difference(NamedTuple):

@@ -62,7 +62,7 @@ def _a_value_is_cut(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(head, "read_field_line", cut)
 
 
-def _close_is_overheard(patch: pytest.MonkeyPatch) -> None:
+def _close_is_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(head, "_keeps_alive", lambda version, options: True)
 
 
@@ -84,7 +84,7 @@ def _a_length_may_not_begin_with_zero(patch: pytest.MonkeyPatch) -> None:
     ("plant", "kind"),
     [
         (_a_value_is_cut, DifferenceKind.FIELDS),
-        (_close_is_overheard, DifferenceKind.PERSISTENCE),
+        (_close_is_ignored, DifferenceKind.PERSISTENCE),
         (_a_chunk_is_lost, DifferenceKind.CONTENT),
         (_a_length_may_not_begin_with_zero, DifferenceKind.ONLY_WE_REFUSE),
     ],
@@ -136,5 +136,5 @@ def test_each_kind_of_difference_is_detected(theirs: Reading, kind: DifferenceKi
 
 @pytest.mark.parametrize("row", [*TRANSLATIONS, *DISAGREEMENTS], ids=lambda row: row.name)
 def test_every_row_cites_its_specification(row: object) -> None:
-    assert "RFC " in row.decides  # type: ignore[attr-defined]
+    assert "RFC " in row.specification  # type: ignore[attr-defined]
     assert row.oracles  # type: ignore[attr-defined]
