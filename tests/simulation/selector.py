@@ -63,7 +63,7 @@ class SimulatedSelector(BaseSelector):
         began = world.now
         world.pass_turn()
         if not self._ready and not self._report_falsely():
-            world.sleep(float("inf") if timeout is None else world.now + timeout, lambda: self._ready)
+            world.wait(float("inf") if timeout is None else world.now + timeout, lambda: self._ready)
         self.reported = self._report()
         world.turn += 1
         world.log("turn %d at %.6f, after %.6f s%s", world.turn, world.now, world.now - began, self._words())

@@ -150,7 +150,7 @@ class World:
         while self._schedule and self._schedule[0][0] <= self.now:
             heappop(self._schedule)[2]()
 
-    def sleep(self, until: float, awake: Callable[[], object]) -> None:
+    def wait(self, until: float, awake: Callable[[], object]) -> None:
         """Let time pass until something ends the wait, or until a time."""
         while not awake():
             when = self._schedule[0][0] if self._schedule else inf

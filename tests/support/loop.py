@@ -18,26 +18,26 @@ class CountingSelector(EagerSelector):
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self.backwards = False
         self.while_waiting: Callable[[], None] = lambda: None
-        self.looks = 0
+        self.select_calls = 0
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        self.told["register"] += 1
+        self.counts["register"] += 1
         return super().register(fileobj, events, data)
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        self.told["unregister"] += 1
+        self.counts["unregister"] += 1
         return super().unregister(fileobj)
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        self.told["modify"] += 1
+        self.counts["modify"] += 1
         return super().modify(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(timeout)
-        self.looks += 1
+        self.select_calls += 1
         if timeout != 0:
             self.while_waiting()
         return sorted(ready, key=lambda event: event[0].data.name, reverse=self.backwards)

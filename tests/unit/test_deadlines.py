@@ -37,7 +37,7 @@ def move(deadlines: Deadlines[Item], item: Item, when: float) -> None:
         deadlines.schedule(item)
 
 
-def take(deadlines: Deadlines[Item], now: float) -> list[Item]:
+def pop_due(deadlines: Deadlines[Item], now: float) -> list[Item]:
     """Remove the handlers that are due; they set no new deadline."""
     taken = []
     for item in deadlines.due(now):
@@ -49,24 +49,24 @@ def take(deadlines: Deadlines[Item], now: float) -> list[Item]:
 def test_without_items_the_earliest_deadline_is_never() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     assert deadlines.earliest() == inf
-    assert take(deadlines, 1e9) == []
+    assert pop_due(deadlines, 1e9) == []
 
 
 def test_due_items_are_returned_once_in_order() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     late, early, middle, never = schedule(deadlines, 3, 1, 2, 4)
     assert deadlines.earliest() == 1
-    assert take(deadlines, 3) == [early, middle, late]
-    assert take(deadlines, 3) == []
+    assert pop_due(deadlines, 3) == [early, middle, late]
+    assert pop_due(deadlines, 3) == []
     assert deadlines.earliest() == 4
-    assert take(deadlines, 3.999) == []
-    assert take(deadlines, 4) == [never]
+    assert pop_due(deadlines, 3.999) == []
+    assert pop_due(deadlines, 4) == [never]
 
 
 def test_equal_deadlines_keep_the_order_of_scheduling() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     items = schedule(deadlines, *[7] * 50)
-    assert take(deadlines, 7) == items
+    assert pop_due(deadlines, 7) == items
 
 
 def test_a_deadline_may_move_later_without_a_call() -> None:
@@ -75,9 +75,9 @@ def test_a_deadline_may_move_later_without_a_call() -> None:
     for when in range(11, 21):
         first.deadline = when
     assert deadlines.earliest() == 15
-    assert take(deadlines, 19) == [second]
+    assert pop_due(deadlines, 19) == [second]
     assert deadlines.earliest() == 20
-    assert take(deadlines, 20) == [first]
+    assert pop_due(deadlines, 20) == [first]
 
 
 def test_a_deadline_moved_earlier_replaces_the_old_one() -> None:
@@ -85,8 +85,8 @@ def test_a_deadline_moved_earlier_replaces_the_old_one() -> None:
     (item,) = schedule(deadlines, 10)
     move(deadlines, item, 5)
     assert deadlines.earliest() == 5
-    assert take(deadlines, 5) == [item]
-    assert take(deadlines, 10) == []
+    assert pop_due(deadlines, 5) == [item]
+    assert pop_due(deadlines, 10) == []
 
 
 def test_moving_earlier_and_back_is_due_once() -> None:
@@ -94,10 +94,10 @@ def test_moving_earlier_and_back_is_due_once() -> None:
     (item,) = schedule(deadlines, 10)
     move(deadlines, item, 5)
     move(deadlines, item, 10)
-    assert take(deadlines, 5) == []
+    assert pop_due(deadlines, 5) == []
     assert deadlines.earliest() == 10
-    assert take(deadlines, 10) == [item]
-    assert take(deadlines, 11) == []
+    assert pop_due(deadlines, 10) == [item]
+    assert pop_due(deadlines, 11) == []
     assert len(deadlines) == 0
 
 
@@ -107,7 +107,7 @@ def test_a_forgotten_deadline_is_never_due() -> None:
     deadlines.forget(first)
     deadlines.forget(first)
     assert deadlines.earliest() == 2
-    assert take(deadlines, 2) == [second]
+    assert pop_due(deadlines, 2) == [second]
 
 
 def test_a_forgotten_deadline_scheduled_again_is_due_once() -> None:
@@ -115,8 +115,8 @@ def test_a_forgotten_deadline_scheduled_again_is_due_once() -> None:
     (item,) = schedule(deadlines, 1)
     deadlines.forget(item)
     deadlines.schedule(item)
-    assert take(deadlines, 1) == [item]
-    assert take(deadlines, 1) == []
+    assert pop_due(deadlines, 1) == [item]
+    assert pop_due(deadlines, 1) == []
 
 
 def test_a_deadline_moved_to_never_is_not_due() -> None:
@@ -124,7 +124,7 @@ def test_a_deadline_moved_to_never_is_not_due() -> None:
     (item,) = schedule(deadlines, 1)
     item.deadline = inf
     assert deadlines.earliest() == inf
-    assert take(deadlines, 1) == []
+    assert pop_due(deadlines, 1) == []
     assert len(deadlines) == 0
 
 
@@ -155,7 +155,7 @@ def test_stale_entries_are_at_most_as_many_as_live_ones() -> None:
         deadlines.schedule(item)
         most = max(most, len(deadlines))
     assert most < 2 * 1000 + FEW
-    assert take(deadlines, 1e9) == sorted(alive, key=lambda item: item.deadline)
+    assert pop_due(deadlines, 1e9) == sorted(alive, key=lambda item: item.deadline)
     assert len(deadlines) == 0
 
 
@@ -195,7 +195,7 @@ def test_rescheduling_at_one_time_leaves_no_entries(stays: int, passes: int) -> 
             deadlines.forget(passing)
         most = max(most, len(deadlines))
     assert most < FEW
-    assert take(deadlines, 10)[1:] == [staying]
+    assert pop_due(deadlines, 10)[1:] == [staying]
 
 
 # Comparison with a simple reference implementation.
@@ -219,7 +219,7 @@ def test_random_changes_agree_with_a_plain_list(seed: int) -> None:
             case 3:
                 now += chance.randrange(4)
                 expected = {each.name for each in items if each.deadline <= now}
-                taken = take(deadlines, now)
+                taken = pop_due(deadlines, now)
                 assert sorted(each.name for each in taken) == sorted(expected)
                 fired += len(taken)
         earliest = min(each.deadline for each in items)

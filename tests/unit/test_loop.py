@@ -46,7 +46,7 @@ def test_removing_twice_is_harmless() -> None:
         handler = harness.add("a")
         harness.reactor.remove(handler)
         harness.reactor.remove(handler)
-        assert harness.selector.told == Counter(register=1, unregister=1)
+        assert harness.selector.counts == Counter(register=1, unregister=1)
 
 
 # Calls to the selector.
@@ -58,11 +58,11 @@ def test_unchanged_interest_makes_no_selector_call() -> None:
         handler.then["writable"] = lambda: setattr(handler, "deadline", harness.clock.now + 60)
         for _ in range(100):
             assert "a writable" in harness.turn()
-        assert harness.selector.told == Counter(register=1)
+        assert harness.selector.counts == Counter(register=1)
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "calls_made"),
     [
         (Interest.READ, Interest.READ, {}),
         (Interest.READ, Interest.WRITE, {"modify": 1}),
@@ -73,14 +73,16 @@ def test_unchanged_interest_makes_no_selector_call() -> None:
     ],
     ids=lambda value: getattr(value, "name", None),
 )
-def test_a_refresh_modifies_the_selector(before: Interest, after: Interest, told: dict[str, int]) -> None:
+def test_a_refresh_modifies_the_selector(
+    before: Interest, after: Interest, calls_made: dict[str, int]
+) -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a", before)
-        harness.selector.told.clear()
+        harness.selector.counts.clear()
         handler.interest = after
         harness.reactor.refresh(handler)
         harness.reactor.refresh(handler)
-        assert harness.selector.told == Counter(told)
+        assert harness.selector.counts == Counter(calls_made)
         assert [key.events for key in harness.selector.get_map().values()] == ([after] if after else [])
 
 
@@ -92,7 +94,7 @@ def test_a_change_of_interest_in_a_hook_takes_effect() -> None:
         assert harness.turn() == ["a readable"]
         assert harness.turn() == ["a writable"]
         assert harness.turn() == []
-        assert harness.selector.told == Counter(register=1, modify=1, unregister=1)
+        assert harness.selector.counts == Counter(register=1, modify=1, unregister=1)
 
 
 def test_a_change_of_interest_on_a_deadline_takes_effect() -> None:
@@ -107,13 +109,13 @@ def test_several_changes_in_one_hook_are_one_selector_call() -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a")
 
-        def waver() -> None:
+        def toggle_interest() -> None:
             for interest in (Interest.WRITE, Interest.NONE, Interest.BOTH, Interest.READ):
                 handler.interest = interest
 
-        handler.then["readable"] = waver
+        handler.then["readable"] = toggle_interest
         harness.turn()
-        assert harness.selector.told == Counter(register=1)
+        assert harness.selector.counts == Counter(register=1)
 
 
 # Stale events.

@@ -36,11 +36,11 @@ def registered_names(harness: ReactorHarness) -> list[str]:
     return sorted(key.data.name for key in harness.selector.get_map().values())
 
 
-def wants(handler: Recorder, interest: Interest) -> Callable[[], None]:
-    def want() -> None:
+def change_interest(handler: Recorder, interest: Interest) -> Callable[[], None]:
+    def change() -> None:
         handler.interest = interest
 
-    return want
+    return change
 
 
 @pytest.mark.parametrize("hook", ["readable", "deadline"])
@@ -55,7 +55,7 @@ def test_a_handler_that_cannot_be_modified_is_removed(
         )
         other = harness.add("b")
         refuse(harness, "modify", "a", drops, error)
-        handler.then[hook] = wants(handler, Interest.BOTH)
+        handler.then[hook] = change_interest(handler, Interest.BOTH)
         assert set(harness.turn()) == {f"a {hook}", "a failure", "b readable"}
         assert registered_names(harness) == ["b"]
         assert "unhandled exception in <a>" in caplog.text
@@ -69,7 +69,7 @@ def test_a_removed_handler_can_be_registered_again() -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a", deadline=harness.clock.now + 5)
         mend = refuse(harness, "modify", "a", True, OSError(errno.ENOMEM, "planted"))
-        handler.then["readable"] = wants(handler, Interest.BOTH)
+        handler.then["readable"] = change_interest(handler, Interest.BOTH)
         harness.turn()
         harness.clock.now += 10
         assert harness.turn() == []
@@ -87,7 +87,7 @@ def test_a_handler_that_cannot_be_registered_is_removed() -> None:
         harness.reactor.register(handler)
         harness.add("b")
         refuse(harness, "register", "a", False, OSError(errno.ENOSPC, "planted"))
-        handler.then["deadline"] = wants(handler, Interest.READ)
+        handler.then["deadline"] = change_interest(handler, Interest.READ)
         assert sorted(harness.turn()) == ["a deadline", "a failure", "b readable"]
         assert registered_names(harness) == ["b"]
         harness.add("c")

@@ -42,12 +42,12 @@ def test_soon_within_on_soon_is_for_the_next_turn() -> None:
         assert [harness.turn() for _ in range(3)] == [["a soon"]] * 3
 
 
-@pytest.mark.parametrize("remover", ["before the turn", "a ready handler", "one that asked before"])
+@pytest.mark.parametrize("remover", ["before the turn", "a ready handler", "an earlier soon call"])
 def test_a_removed_handler_gets_no_on_soon(remover: str) -> None:
     with ReactorHarness() as harness:
         other, handler = harness.add("a", ready=remover == "a ready handler"), harness.add("b", ready=False)
         other.then["readable"] = other.then["soon"] = partial(harness.reactor.remove, handler)
-        if remover == "one that asked before":
+        if remover == "an earlier soon call":
             harness.reactor.soon(other)
         harness.reactor.soon(handler)
         if remover == "before the turn":

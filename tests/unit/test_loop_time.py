@@ -222,7 +222,7 @@ def test_a_turn_without_a_passed_deadline_selects_once() -> None:
     with ReactorHarness() as harness:
         harness.add("a", deadline=harness.clock.now + 5)
         harness.turn()
-        assert harness.selector.looks == 1
+        assert harness.selector.select_calls == 1
 
 
 def test_a_deadline_set_by_a_slow_hook_counts_from_its_end() -> None:

@@ -16,7 +16,7 @@ def routes_for(*patterns: str) -> Router:
     for pattern in patterns:
 
         @routes.get(pattern)
-        def tell(request: Request, pattern: str = pattern) -> Response:
+        def answer(request: Request, pattern: str = pattern) -> Response:
             parts = " ".join(f"{name}={value}" for name, value in sorted(request.params.items()))
             return Response(200, f"{pattern} {parts}".strip().encode())
 
@@ -253,17 +253,17 @@ def test_head_may_have_its_own_handler() -> None:
 # Sinks.
 
 
-def taking(limit: int) -> Router:
+def limited_to(limit: int) -> Router:
     routes = Router()
     routes.post("/", sink=buffered(limit))(lambda request: Response(200, request.content))
     return routes
 
 
 def test_a_body_up_to_the_limit_is_kept_in_memory() -> None:
-    answer = ask(taking(5), "POST", "/", "Content-Length: 5\r\n", b"12345")
+    answer = ask(limited_to(5), "POST", "/", "Content-Length: 5\r\n", b"12345")
     assert (answer.status, answer.content) == (200, b"12345")
     answer = ask(
-        taking(5), "POST", "/", "Transfer-Encoding: chunked\r\n", b"2\r\n12\r\n3\r\n345\r\n0\r\n\r\n"
+        limited_to(5), "POST", "/", "Transfer-Encoding: chunked\r\n", b"2\r\n12\r\n3\r\n345\r\n0\r\n\r\n"
     )
     assert (answer.status, answer.content) == (200, b"12345")
 
@@ -277,10 +277,10 @@ def test_a_body_up_to_the_limit_is_kept_in_memory() -> None:
         ("Transfer-Encoding: chunked\r\n", b"6\r\n123456\r\n0\r\n\r\n"),
         ("Transfer-Encoding: chunked\r\n", b"3\r\n123\r\n3\r\n456\r\n"),
     ],
-    ids=["not sent yet", "waiting to be asked", "sent", "one chunk", "two chunks and more to come"],
+    ids=["not sent yet", "waiting for 100", "sent", "one chunk", "two chunks, incomplete"],
 )
 def test_a_body_over_the_limit_is_refused(lines: str, content: bytes) -> None:
-    assert ask(taking(5), "POST", "/", lines, content).status == 413
+    assert ask(limited_to(5), "POST", "/", lines, content).status == 413
 
 
 def test_without_a_sink_the_body_limit_is_1_mib() -> None:
@@ -314,24 +314,24 @@ def test_path_parameters_are_shared_and_read_only() -> None:
 
 
 def test_a_route_added_during_a_lookup_is_found_next() -> None:
-    class Growing(Router):
-        grows = False
+    class AddsRoute(Router):
+        adds = False
 
         def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
             found = super().resolve(method, segments)
-            if self.grows:  # as another thread might
-                self.grows = False
+            if self.adds:  # as another thread might
+                self.adds = False
                 self.get("/late")(lambda request: Response.text("late"))
             return found
 
-    routes = Growing()
+    routes = AddsRoute()
     with Harness(routes) as server:
         client = server.connect()
         for _ in range(5):  # until its head is in the cache
             client.send(request("/late"))
             client.assert_responds(404)
         routes.get("/other")(lambda request: Response.text("other"))
-        routes.grows = True
+        routes.adds = True
         client.send(request("/late"))
         client.assert_responds(404)
         client.send(request("/late"))

@@ -77,12 +77,12 @@ def test_call_soon_never_blocks_and_loses_no_function() -> None:
 def test_slow_functions_are_spread_over_turns() -> None:
     with Waiting() as waiting:
 
-        def take(seconds: float) -> None:
+        def run_for(seconds: float) -> None:
             waiting.called.append(1)
             waiting.harness.clock.now += seconds
 
         for _ in range(5):
-            waiting.wakeup.call_soon(take, TURN_SHARE / 2)
+            waiting.wakeup.call_soon(run_for, TURN_SHARE / 2)
         counts = []
         for _ in range(4):
             waiting.harness.turn()

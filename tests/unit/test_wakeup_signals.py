@@ -54,7 +54,7 @@ def turns_until(reactor: Reactor, done: Callable[[], bool]) -> None:
     assert done()
 
 
-def heard(*numbers: int) -> list[int]:
+def read_signals(*numbers: int) -> list[int]:
     """Send these signals to this process; return those that a reactor reports."""
     came: list[int] = []
     reactor = Reactor()
@@ -74,12 +74,12 @@ def heard(*numbers: int) -> list[int]:
 
 
 def test_a_signal_arrives_as_an_event() -> None:
-    assert heard(signal.SIGUSR1) == [signal.SIGUSR1]
+    assert read_signals(signal.SIGUSR1) == [signal.SIGUSR1]
 
 
 def test_several_signals_arrive_in_order() -> None:
     numbers = [signal.SIGUSR2, signal.SIGUSR1, signal.SIGUSR2]
-    assert heard(*numbers) == numbers
+    assert read_signals(*numbers) == numbers
 
 
 def test_a_signal_wakes_a_sleeping_reactor() -> None:

@@ -102,7 +102,7 @@ def faults(text: str) -> Iterator[str]:
     """Say in words what is wrong with a table."""
     rows = read_rows(text)
     if summary(rows) not in text:
-        yield f"the summary is to be: {summary(rows)}"
+        yield f"wrong summary; expected: {summary(rows)}"
     for row in rows:
         for fault in (*_faults_of_cells(row), *_faults_of_tests(row)):
             yield f"line {row.line}: {fault}"
@@ -135,10 +135,10 @@ def _faults_of_order(rows: list[Row]) -> Iterator[str]:
     well_formed = [row for row in rows if match_section(row.section)]
     for before, row in pairwise(well_formed):
         if row.place < before.place:
-            yield f"line {row.line}: section {row.section} stands behind {before.section}"
+            yield f"line {row.line}: section {row.section} is after {before.section}"
     for requirement, count in Counter(row.requirement.casefold() for row in rows).items():
         if count > 1:
-            yield f"{count} rows say: {requirement}"
+            yield f"{count} rows have the requirement: {requirement}"
 
 
 # The tests that are named.

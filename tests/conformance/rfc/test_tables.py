@@ -90,39 +90,39 @@ def row(
 
 
 FAULTY = {
-    "no section": ([row("2.x")], "is not a section"),
-    "section with a dot behind": ([row("2.1.")], "is not a section"),
-    "section with a zero": ([row("2.01")], "is not a section"),
-    "another chapter": ([row("3.1")], "is listed in chapter 2"),
-    "no level": ([row(level="SHALL")], "is not a level"),
-    "level in small letters": ([row(level="must")], "is not a level"),
-    "no sentence": ([row(requirement="short.")], "is not a sentence"),
+    "malformed section": ([row("2.x")], "is not a section"),
+    "trailing dot in the section": ([row("2.1.")], "is not a section"),
+    "leading zero in the section": ([row("2.01")], "is not a section"),
+    "section of another chapter": ([row("3.1")], "is listed in chapter 2"),
+    "unknown level": ([row(level="SHALL")], "is not a level"),
+    "level in lower case": ([row(level="must")], "is not a level"),
+    "requirement is not a sentence": ([row(requirement="short.")], "is not a sentence"),
     "neither tests nor a reason": ([row(shown_by="")], "neither tests nor a reason"),
-    "a promise": ([row(shown_by="to be done")], "neither tests nor a reason"),
-    "an exemption without a reason": ([row(shown_by="not done:")], "neither tests nor a reason"),
-    "a test without its quotes": ([row(shown_by=PLAIN)], "neither tests nor a reason"),
-    "a file that is not there": ([row(shown_by="`tests/test_none.py::test_a`")], "the file does not exist"),
-    "a test that is not there": (
+    "unknown exemption": ([row(shown_by="to be done")], "neither tests nor a reason"),
+    "exemption without a reason": ([row(shown_by="not done:")], "neither tests nor a reason"),
+    "test without backticks": ([row(shown_by=PLAIN)], "neither tests nor a reason"),
+    "missing file": ([row(shown_by="`tests/test_none.py::test_a`")], "the file does not exist"),
+    "missing test": (
         [row(shown_by="`tests/unit/server/test_refusals.py::test_a`")],
         "the test does not exist",
     ),
-    "a function, but not a test": (
+    "function that is not a test": (
         [row(shown_by="`tests/unit/server/test_refusals.py::head`")],
         "not the name of a test",
     ),
-    "a file without tests": (
+    "file without tests": (
         [row(shown_by="`tests/support/in_process.py::test_a`")],
         "not the name of a test",
     ),
-    "a test in a reason that is not there": (
+    "missing test in a reason": (
         [row(shown_by="not done: it is refused (`tests/unit/server/test_refusals.py::test_a`)")],
         "the test does not exist",
     ),
-    "a case that is not there": ([row(shown_by=f"`{KNOWN}[none]`")], "the case does not exist"),
-    "a case of a test that has none": ([row(shown_by=f"`{PLAIN}[no Host]`")], "has no cases"),
-    "a test twice": ([row(shown_by=f"`{PLAIN}`<br>`{PLAIN}`")], "named twice"),
-    "another order": ([row("2.10"), row("2.9", requirement="This is another.......")], "stands behind 2.10"),
-    "the same twice": ([row(), row("2.2")], "2 rows say"),
+    "missing case": ([row(shown_by=f"`{KNOWN}[none]`")], "the case does not exist"),
+    "case of a test without cases": ([row(shown_by=f"`{PLAIN}[no Host]`")], "has no cases"),
+    "repeated test": ([row(shown_by=f"`{PLAIN}`<br>`{PLAIN}`")], "named twice"),
+    "wrong order": ([row("2.10"), row("2.9", requirement="This is another.......")], "is after 2.10"),
+    "repeated requirement": ([row(), row("2.2")], "2 rows have the requirement"),
 }
 
 
@@ -140,7 +140,7 @@ def test_a_planted_fault_is_found(rows: list[str], fault: str) -> None:
         f"`{KNOWN}[no Host]`",
         f"`{KNOWN}[no Host]`<br>`{PLAIN}`",
         "not done: there is a good reason for it",
-        f"not applicable: another test shows why (`{PLAIN}`)",
+        f"not applicable: another test explains it (`{PLAIN}`)",
     ],
 )
 def test_a_valid_table_has_no_fault(shown_by: str) -> None:

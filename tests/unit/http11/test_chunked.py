@@ -16,7 +16,7 @@ from tests.unit.http11.deliver import (
     cases,
     chunked_post,
     deliver,
-    one_by_one,
+    single_bytes,
 )
 
 DATA = b"\r\nhello\r\n0\r\n\r\n"
@@ -89,7 +89,7 @@ def test_chunk_sizes_are_hexadecimal_in_any_case() -> None:
 
 def test_body_before_a_malformed_chunk_is_incomplete() -> None:
     data = chunked_post(b"5\r\nhello\r\nx\r\n")
-    for pieces in ([data], one_by_one(data)):
+    for pieces in ([data], single_bytes(data)):
         outcome = deliver(pieces)
         assert outcome.status == 400
         assert outcome.requests[0].phase_after_content is None

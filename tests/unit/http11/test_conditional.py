@@ -56,7 +56,7 @@ class Oracle:
         return self.step_2()
 
     def step_2(self) -> int | None:
-        if self.means_something("If-Unmodified-Since") and not self.age("If-Unmodified-Since") >= 0:
+        if self.is_valid_date("If-Unmodified-Since") and not self.age("If-Unmodified-Since") >= 0:
             return 412
         return self.step_3()
 
@@ -69,7 +69,7 @@ class Oracle:
 
     def step_4(self) -> int | None:
         reads = self.method in ("GET", "HEAD")
-        if reads and self.means_something("If-Modified-Since") and self.age("If-Modified-Since") >= 0:
+        if reads and self.is_valid_date("If-Modified-Since") and self.age("If-Modified-Since") >= 0:
             return 304
         return None  # step 5
 
@@ -90,7 +90,7 @@ class Oracle:
             return False
         return self.current.etag == "" or self.fields["If-None-Match"] == '"other"'
 
-    def means_something(self, name: str) -> bool:
+    def is_valid_date(self, name: str) -> bool:
         known = self.current is not None and self.current.modified is not None
         return known and self.fields.get(name, "yesterday") != "yesterday"
 

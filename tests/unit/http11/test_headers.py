@@ -7,7 +7,7 @@ import pytest
 
 from reactor.http11.errors import ProtocolError
 from reactor.http11.headers import Headers, read_field_line
-from tests.unit.http11.deliver import deliver, get, one_by_one
+from tests.unit.http11.deliver import deliver, get, single_bytes
 
 HEADERS = Headers(
     [
@@ -166,7 +166,7 @@ OBS_TEXT = frozenset(range(0x80, 0x100))
 def test_every_byte_is_accepted_exactly_where_the_grammar_allows(
     before: bytes, behind: bytes, legal: frozenset[int]
 ) -> None:
-    for cut in (lambda data: [data], one_by_one):
+    for cut in (lambda data: [data], single_bytes):
         accepted = set()
         for byte in range(256):
             outcome = deliver(cut(before + bytes([byte]) + behind))

@@ -8,7 +8,7 @@ from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader
 from reactor.http11.parser import Parser, Phase
 from reactor.settings import Settings
-from tests.unit.http11.deliver import cases, deliver, get, one_by_one
+from tests.unit.http11.deliver import cases, deliver, get, single_bytes
 
 CHUNKED = (
     b"POST /files/a%20b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -51,7 +51,7 @@ def test_a_message_split_anywhere_gives_the_same_requests(data: bytes, behind: b
     whole = deliver([data])
     assert whole.status is None
     assert all(request.phase_after_content is not None for request in whole.requests)
-    assert deliver(one_by_one(data)) == whole
+    assert deliver(single_bytes(data)) == whole
     for cut in range(len(data) + 1):
         assert deliver([data[:cut], data[cut:]]) == whole, cut
 
@@ -205,7 +205,7 @@ def test_damaged_messages_have_one_outcome_however_they_are_split(seed: int) -> 
         damaged = mutated(data, source) + NEXT
         whole = deliver([damaged])
         cut = source.randrange(len(damaged))
-        for pieces in (one_by_one(damaged), [damaged[:cut], damaged[cut:]]):
+        for pieces in (single_bytes(damaged), [damaged[:cut], damaged[cut:]]):
             outcome = deliver(pieces)
             assert outcome.phase is whole.phase, damaged
             assert (outcome.status is None) == (whole.status is None), damaged

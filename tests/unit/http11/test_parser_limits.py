@@ -11,12 +11,12 @@ from tests.support.in_process import Harness
 from tests.unit.http11.deliver import (
     assert_accepted,
     assert_refused,
-    both_ways,
     chunked_post,
     deliver,
+    deliver_both,
     get,
-    one_by_one,
     post,
+    single_bytes,
 )
 
 DEFAULTS = Settings()
@@ -89,7 +89,7 @@ def test_a_long_method_makes_the_request_line_too_long(settings: Settings) -> No
 def test_an_incomplete_request_line_at_its_limit_is_not_refused(settings: Settings) -> None:
     line = request_line(settings.max_request_line)
     for beginning in (line, line + b"\r", line + b"\r\n", line + b"\r\nH"):
-        assert both_ways(beginning, settings).status is None
+        assert deliver_both(beginning, settings).status is None
 
 
 @both_settings
@@ -135,14 +135,14 @@ def test_a_head_over_its_limit_is_refused(settings: Settings, over: int) -> None
 def test_a_head_is_refused_as_soon_as_it_must_exceed_its_limit(settings: Settings) -> None:
     fits = head(settings.max_head, settings)
     for missing in (1, 3, 5):
-        assert both_ways(fits[:-missing], settings).status is None
+        assert deliver_both(fits[:-missing], settings).status is None
     assert_refused(431, head(settings.max_head + 100, settings)[: settings.max_head], settings)
 
 
 @both_settings
 def test_the_head_limit_applies_to_each_pipelined_head(settings: Settings) -> None:
     data = head(settings.max_head, settings) * 3
-    assert len(both_ways(data, settings).requests) == 3
+    assert len(deliver_both(data, settings).requests) == 3
     outcome = deliver([data + head(settings.max_head + 1, settings)], settings)
     assert (len(outcome.requests), outcome.status) == (3, 431)
 
@@ -166,7 +166,7 @@ def test_a_chunk_line_at_its_limit_is_accepted(settings: Settings) -> None:
     assert_refused(400, chunked_post(line + b"e"), settings)
     assert_refused(400, chunked_post(line + b"eeeeeeee"), settings)
     for beginning in (line, line + b"\r"):
-        assert both_ways(chunked_post(beginning), settings).status is None
+        assert deliver_both(chunked_post(beginning), settings).status is None
 
 
 def test_a_chunk_size_has_at_most_16_digits() -> None:
@@ -179,10 +179,10 @@ def test_a_chunk_size_has_at_most_16_digits() -> None:
 
 @both_settings
 def test_a_chunked_body_over_its_limit_is_refused_before_reading(settings: Settings) -> None:
-    assert both_ways(chunked_post(b"%x\r\n" % settings.max_body), settings).status is None
+    assert deliver_both(chunked_post(b"%x\r\n" % settings.max_body), settings).status is None
     assert_refused(413, chunked_post(b"%x\r\n" % (settings.max_body + 1)), settings)
     assert_refused(413, chunked_post(b"1\r\na\r\n%x\r\n" % settings.max_body), settings)
-    assert both_ways(chunked_post(b"1\r\na\r\n%x\r\n" % (settings.max_body - 1)), settings).status is None
+    assert deliver_both(chunked_post(b"1\r\na\r\n%x\r\n" % (settings.max_body - 1)), settings).status is None
 
 
 def test_a_chunked_body_at_its_limit_is_accepted() -> None:
@@ -236,8 +236,8 @@ def test_a_trailer_line_over_its_limit_is_refused(settings: Settings, over: int)
 @both_settings
 def test_trailers_are_refused_as_soon_as_they_must_exceed_the_limit(settings: Settings) -> None:
     beginning = chunked_post(b"0\r\n" + field_line(settings.max_head - 2))
-    assert both_ways(beginning, settings).status is None
-    assert both_ways(beginning + b"\r", settings).status is None
+    assert deliver_both(beginning, settings).status is None
+    assert deliver_both(beginning + b"\r", settings).status is None
     assert_refused(431, beginning + b"v", settings)
 
 
@@ -278,7 +278,7 @@ def test_an_endless_head_is_refused_at_its_limit(endless: bytes) -> None:
 
     def counted() -> Iterator[bytes]:
         nonlocal taken
-        for byte in one_by_one(data):
+        for byte in single_bytes(data):
             taken += 1
             yield byte
 

@@ -290,13 +290,13 @@ def test_merged_ranges_cover_the_request_without_overlap() -> None:
     random = Random(1)
     for _ in range(3000):
         size = random.choice((1, 2, 10, 100))
-        asked = list(specs(random, size))
-        parts = read_ranges("bytes=" + ",".join(spec for spec, _ in asked), size)
+        requested = list(specs(random, size))
+        parts = read_ranges("bytes=" + ",".join(spec for spec, _ in requested), size)
         assert parts is not None
         assert all(part.step == 1 and len(part) > 0 for part in parts)
         positions = [position for part in parts for position in part]
         assert len(positions) == len(set(positions))
-        assert set(positions) == set().union(*(wanted for _, wanted in asked))
+        assert set(positions) == set().union(*(wanted for _, wanted in requested))
         assert not {part.stop for part in parts} & {part.start for part in parts}
 
 
@@ -305,10 +305,10 @@ def test_merged_ranges_keep_the_order_of_the_request() -> None:
     for _ in range(3000):
         size = random.choice((10, 100))
         made = list(specs(random, size))
-        asked = [wanted for _, wanted in made if wanted]
+        requested = [wanted for _, wanted in made if wanted]
         parts = read_ranges("bytes=" + ",".join(spec for spec, _ in made), size)
         assert parts is not None
-        places = [next(i for i, wanted in enumerate(asked) if wanted <= set(part)) for part in parts]
+        places = [next(i for i, wanted in enumerate(requested) if wanted <= set(part)) for part in parts]
         assert places == sorted(places)
 
 

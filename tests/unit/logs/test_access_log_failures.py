@@ -84,6 +84,6 @@ def test_a_refusal_is_logged_with_its_reason(
         answer = client.assert_responds(status)
         assert answer.content == f"{reason}\n".encode()
         assert [entry["status"] for entry in log.entries] == [str(status)]
-    told = [record for record in caplog.records if reason in record.getMessage()]
-    assert [(record.levelno, record.exc_info) for record in told] == [(logging.INFO, None)]
-    assert str(status) in told[0].getMessage()
+    records = [record for record in caplog.records if reason in record.getMessage()]
+    assert [(record.levelno, record.exc_info) for record in records] == [(logging.INFO, None)]
+    assert str(status) in records[0].getMessage()

@@ -108,9 +108,9 @@ def test_dropped_messages_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe.read()
     for _ in range(2):
         handler.emit(record)
-    told = pipe.lines()
+    lines = pipe.lines()
     notice = f"reactor: dropped 3 messages (file descriptor {pipe.writing_end} is not being read fast enough)"
-    assert told == [notice, "reactor: hello", "reactor: hello"]
+    assert lines == [notice, "reactor: hello", "reactor: hello"]
     handler.emit(logging.makeLogRecord({"msg": "long " * 5_000}))
     assert pipe.read() == f"reactor: {'long ' * 5_000}\n"
     os.close(pipe.reading_end)

@@ -80,28 +80,28 @@ def test_a_failure_is_reported_as_a_call() -> None:
 
 
 def test_all_subscribers_get_the_events_once_per_turn() -> None:
-    told: dict[str, list[list[Event]]] = {"x": [], "y": []}
-    subscribers = [lambda events, name=name: told[name].append(list(events)) for name in told]
+    received: dict[str, list[list[Event]]] = {"x": [], "y": []}
+    subscribers = [lambda events, name=name: received[name].append(list(events)) for name in received]
     with instrumented(subscribers) as harness:
         harness.add("a")
         harness.turn()
         harness.turn()
-    assert told["x"] == told["y"]
-    assert [[kind for kind, *_ in turn] for turn in told["x"]] == [
+    assert received["x"] == received["y"]
+    assert [[kind for kind, *_ in turn] for turn in received["x"]] == [
         [EventKind.TURN, EventKind.SELECTED, EventKind.CALLED, EventKind.ENDED],
         [EventKind.TURN, EventKind.SELECTED, EventKind.ENDED],
     ]
 
 
 def test_events_during_close_are_reported() -> None:
-    told: list[list[Event]] = []
-    with instrumented([lambda events: told.append(list(events))]) as harness:
+    received: list[list[Event]] = []
+    with instrumented([lambda events: received.append(list(events))]) as harness:
         harness.turn()
         event: Event = (EventKind.ENDED, harness.clock.now, 2, harness.clock.now)
         assert isinstance(harness.reactor, InstrumentedReactor)
         harness.reactor.emit(event)
-        assert len(told) == 1
-    assert told[1:] == [[event]]
+        assert len(received) == 1
+    assert received[1:] == [[event]]
 
 
 def test_a_subscriber_can_be_added_later() -> None:
@@ -118,8 +118,8 @@ def test_a_subscriber_that_raises_is_removed(caplog: pytest.LogCaptureFixture) -
     events: list[Event] = []
     calls = []
 
-    def failing(told: list[Event]) -> None:
-        calls.append(len(told))
+    def failing(received: list[Event]) -> None:
+        calls.append(len(received))
         raise ValueError("planted")
 
     with instrumented([failing, events.extend]) as harness:
@@ -130,7 +130,7 @@ def test_a_subscriber_that_raises_is_removed(caplog: pytest.LogCaptureFixture) -
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
-def an_eventful_life(harness: ReactorHarness) -> list[list[str]]:
+def cause_every_event(harness: ReactorHarness) -> list[list[str]]:
     """Cause most kinds of events; return the calls of each turn."""
     first = harness.add("a", deadline=harness.clock.now + 3)
     second = harness.add("b", Interest.BOTH)
@@ -151,9 +151,9 @@ def an_eventful_life(harness: ReactorHarness) -> list[list[str]]:
 def test_instrumentation_does_not_change_responses() -> None:
     events: list[Event] = []
     with ReactorHarness() as plain, instrumented([events.extend]) as harness:
-        lives = an_eventful_life(plain), an_eventful_life(harness)
+        lives = cause_every_event(plain), cause_every_event(harness)
         assert lives[0] == lives[1]
-        assert plain.selector.told == harness.selector.told
+        assert plain.selector.counts == harness.selector.counts
         assert sum(len(turn) for turn in lives[0]) > 15
     assert [event[2] for event in events if event[0] is EventKind.ENDED] == [1, 2, 3, 4, 5]
 
@@ -164,11 +164,11 @@ def test_instrumentation_does_not_change_responses() -> None:
 def test_a_subscriber_gets_only_events_it_has_methods_for() -> None:
     got: list[tuple[object, ...]] = []
 
-    class Ends(Subscriber):
+    class EndedOnly(Subscriber):
         def on_ended(self, *items: object) -> None:
             got.append(items)
 
-    Ends()([(EventKind.TURN, 1.0, 1, None), (EventKind.ENDED, 2.0, 1, 1.5)])
+    EndedOnly()([(EventKind.TURN, 1.0, 1, None), (EventKind.ENDED, 2.0, 1, 1.5)])
     assert got == [(EventKind.ENDED, 2.0, 1, 1.5)]
 
 
@@ -214,11 +214,11 @@ class WrongType(Subscriber):
     def on_sent(self, kind: EventKind, when: float, connection: object, count: float) -> None: ...
 
 
-class FieldLeftOut(Subscriber):
+class MissingField(Subscriber):
     def on_ended(self, kind: EventKind, when: float, turn: int) -> None: ...  # type: ignore[override]
 
 
-class OtherName(Subscriber):
+class RenamedField(Subscriber):
     def on_ended(self, kind: EventKind, when: float, number: int, began: float) -> None: ...
 
 
@@ -226,8 +226,8 @@ class OtherName(Subscriber):
     ("subscriber", "found"),
     [
         (WrongType, ["sent: types"]),
-        (FieldLeftOut, ["ended: types", "ended: names"]),
-        (OtherName, ["ended: names"]),
+        (MissingField, ["ended: types", "ended: names"]),
+        (RenamedField, ["ended: names"]),
     ],
 )
 def test_a_planted_method_with_other_fields_is_found(subscriber: type[Subscriber], found: list[str]) -> None:

@@ -108,29 +108,29 @@ def test_a_refusal_is_reported_with_its_reason(site: Site) -> None:
     assert "Host" in reason
 
 
-def late(server: Harness, client: Client) -> None:
+def time_out(server: Harness, client: Client) -> None:
     client.send(b"GET")
     server.clock.advance(20)  # 408
     server.clock.advance(5)
 
 
-def stopped(server: Harness, client: Client) -> None:
+def stop_connections(server: Harness, client: Client) -> None:
     for connection in list(server.context.connections.values()):
         connection.stop()
 
 
-def broke(server: Harness, client: Client) -> None:
+def send_invalid_body(server: Harness, client: Client) -> None:
     client.send(b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n")
     server.run()
 
 
-def done(server: Harness, client: Client) -> None:
+def complete(server: Harness, client: Client) -> None:
     client.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     client.sock.close()
     server.run()
 
 
-def failed(server: Harness, client: Client) -> None:
+def fail_handler(server: Harness, client: Client) -> None:
     def fail(*values: object) -> None:
         raise RuntimeError
 
@@ -139,19 +139,19 @@ def failed(server: Harness, client: Client) -> None:
         client.send(GET)
 
 
-def late_and_reads_nothing(server: Harness, client: Client) -> None:
+def time_out_unread(server: Harness, client: Client) -> None:
     client.send(b"GET")
     client.sock.shutdown(socket.SHUT_RD)
     server.clock.advance(20)
 
 
-def gone_while_stopping(server: Harness, client: Client) -> None:
+def disconnect_while_stopping(server: Harness, client: Client) -> None:
     client.send(GET.replace(b"/echo/hi", b"/large"))
-    stopped(server, client)
+    stop_connections(server, client)
     client.sock.close()
 
 
-def pipelined_too_much(server: Harness, client: Client) -> None:
+def pipeline_too_much(server: Harness, client: Client) -> None:
     client.send(GET.replace(b"/echo/hi", b"/live"))
     client.send(GET * 3000)
 
@@ -159,14 +159,14 @@ def pipelined_too_much(server: Harness, client: Client) -> None:
 @pytest.mark.parametrize(
     ("end", "reason"),
     [
-        (late, CloseReason.TIMEOUT),
-        (stopped, CloseReason.SERVER_CLOSED),
-        (broke, CloseReason.SEND_FAILED),
-        (done, CloseReason.COMPLETED),
-        (failed, CloseReason.HANDLER_FAILED),
-        (late_and_reads_nothing, CloseReason.SEND_FAILED),
-        (gone_while_stopping, CloseReason.SEND_FAILED),
-        (pipelined_too_much, CloseReason.SERVER_CLOSED),
+        (time_out, CloseReason.TIMEOUT),
+        (stop_connections, CloseReason.SERVER_CLOSED),
+        (send_invalid_body, CloseReason.SEND_FAILED),
+        (complete, CloseReason.COMPLETED),
+        (fail_handler, CloseReason.HANDLER_FAILED),
+        (time_out_unread, CloseReason.SEND_FAILED),
+        (disconnect_while_stopping, CloseReason.SEND_FAILED),
+        (pipeline_too_much, CloseReason.SERVER_CLOSED),
     ],
 )
 def test_every_close_has_its_reason(end: Callable[[Harness, Client], None], reason: CloseReason) -> None:
@@ -234,10 +234,10 @@ def test_events_agree_with_the_access_log() -> None:
         client.send(GET * 3 + b"BAD\r\n\r\n")
         client.read()
     lines = log.getvalue().splitlines()
-    told = [(event[3].status, event[4]) for event in events if event[0] is EventKind.ANSWERED]
+    answered = [(event[3].status, event[4]) for event in events if event[0] is EventKind.ANSWERED]
     written = [re.search(r'" (\d+) (\d+|-) "', line) for line in lines]
-    assert told == [(int(match[1]), int(match[2].replace("-", "0"))) for match in written if match]
-    assert [status for status, _ in told] == [200, 200, 200, 400]
+    assert answered == [(int(match[1]), int(match[2].replace("-", "0"))) for match in written if match]
+    assert [status for status, _ in answered] == [200, 200, 200, 400]
 
 
 def test_reported_states_are_those_of_the_table(site: Site) -> None:

@@ -198,8 +198,8 @@ def test_a_trace_ends_with_a_whole_turn_at_its_limit(
     assert size <= max(limit, 600)
     assert size > limit - MAX_EVENT_SIZE * 60 - MAX_END_SIZE * 6, "the trace ended too early"
     assert read(tmp_path)[-1]["args"] == {"reason": "full"}
-    told = [record for record in caplog.records if "limit" in record.message]
-    assert len(told) == 1
+    records = [record for record in caplog.records if "limit" in record.message]
+    assert len(records) == 1
     assert len(server.log.getvalue().splitlines()) == 100
 
 
@@ -234,8 +234,8 @@ def test_a_full_disk_is_logged_once_and_ends_the_trace(
             server.connect().get("/")
     trace.close()
     assert len(server.log.getvalue().splitlines()) == 3
-    told = [record for record in caplog.records if "trace" in record.message]
-    assert [(record.levelno, record.message) for record in told] == [
+    records = [record for record in caplog.records if "trace" in record.message]
+    assert [(record.levelno, record.message) for record in records] == [
         (logging.ERROR, "trace /dev/full: write failed, tracing stopped: No space left on device")
     ]
 

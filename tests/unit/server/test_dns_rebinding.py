@@ -182,11 +182,11 @@ MALFORMED = [
 ]
 
 
-def shortly(host: object) -> str:
+def host_id(host: object) -> str:
     return ascii(host)[:40]
 
 
-@pytest.mark.parametrize("host", ALLOWED, ids=shortly)
+@pytest.mark.parametrize("host", ALLOWED, ids=host_id)
 @pytest.mark.parametrize("form", ["origin", "absolute"])
 def test_allowed_hosts_are_accepted(server: CommandServer, host: str, form: str) -> None:
     if form == "origin":
@@ -196,21 +196,21 @@ def test_allowed_hosts_are_accepted(server: CommandServer, host: str, form: str)
         assert ask(server.connect(), "GET", f"http://{host}/echo/hi").content == b"hi"
 
 
-@pytest.mark.parametrize("host", REFUSED, ids=shortly)
+@pytest.mark.parametrize("host", REFUSED, ids=host_id)
 def test_other_hosts_are_refused(server: CommandServer, host: str) -> None:
     answer = ask(server.connect(), "GET", "/echo/hi", host=host)
     assert answer.status == 403
     assert len(answer.content) < 700
 
 
-@pytest.mark.parametrize("host", REFUSED, ids=shortly)
+@pytest.mark.parametrize("host", REFUSED, ids=host_id)
 def test_the_authority_of_the_target_overrides_host(server: CommandServer, host: str) -> None:
     expected = 400 if host in ("", ":80") else 403  # 400: a target without a host
     target = f"http://{host}/echo/hi"[:8000]
     assert ask(server.connect(), "GET", target, host="localhost").status == expected
 
 
-@pytest.mark.parametrize("host", MALFORMED, ids=shortly)
+@pytest.mark.parametrize("host", MALFORMED, ids=host_id)
 @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
 def test_an_invalid_host_is_400(server: CommandServer, host: str, version: str) -> None:
     assert ask(server.connect(), "GET", "/echo/hi", host=host, version=version).status == 400
@@ -263,8 +263,8 @@ def test_only_configured_hosts_are_accepted() -> None:
 
 def test_the_environment_variable_has_one_host_per_line() -> None:
     with CommandServer(extra={"REACTOR_ALLOWED_HOST": "a.test\nb.test\n"}) as server:
-        asked = [ask(server.connect(), host=host).status for host in ("a.test", "b.test", "c.test")]
-        assert asked == [200, 200, 403]
+        statuses = [ask(server.connect(), host=host).status for host in ("a.test", "b.test", "c.test")]
+        assert statuses == [200, 200, 403]
 
 
 def test_an_asterisk_allows_every_host() -> None:
@@ -330,7 +330,7 @@ def test_every_loopback_address_is_checked(host: str) -> None:
         "a.test\tb",
         "b\xfccher.example",
     ],
-    ids=shortly,
+    ids=host_id,
 )
 def test_an_invalid_host_name_is_a_start_error(text: str) -> None:
     done = run_main("--port", "0", f"--allowed-host={text}")

@@ -66,7 +66,7 @@ CONTENTS = pytest.mark.parametrize(
 )
 
 
-def vanish(client: Client) -> None:
+def disconnect(client: Client) -> None:
     client.close()
 
 
@@ -83,7 +83,7 @@ def planted(caplog: pytest.LogCaptureFixture) -> int:
 
 
 @CONTENTS
-@pytest.mark.parametrize("end", [vanish, abort, stall])
+@pytest.mark.parametrize("end", [disconnect, abort, stall])
 def test_a_failing_close_of_a_response_body_closes_the_connection(
     make: Callable[[str], Content], end: Callable[[Client], None], path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -148,7 +148,7 @@ def break_framing(client: Client) -> None:
     client.close()
 
 
-@pytest.mark.parametrize("end", [vanish, abort, Client.half_close, break_framing])
+@pytest.mark.parametrize("end", [disconnect, abort, Client.half_close, break_framing])
 def test_a_failing_close_of_an_aborted_sink_closes_the_connection(
     end: Callable[[Client], None], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -128,13 +128,13 @@ class Counting:
     """Routes that count their requests; each response, including its head, is SIZE bytes long."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.requests = 0
         self.length = SIZE
         self.routes = Router()
         self.routes.get("/")(self.answer)
 
     def answer(self, _: Request) -> Response:
-        self.asked += 1
+        self.requests += 1
         return Response(200, b"a" * self.length)
 
     def measure(self) -> None:
@@ -142,7 +142,7 @@ class Counting:
             client = server.connect()
             client.send(request())
             self.length -= len(client.read()) - SIZE
-        self.asked = 0
+        self.requests = 0
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def counting() -> Counting:
 
 
 def unsent(counting: Counting, client: Client, received: int) -> int:
-    return counting.asked * SIZE - received - waiting_to_be_read(client)
+    return counting.requests * SIZE - received - waiting_to_be_read(client)
 
 
 def test_parsing_pauses_at_high_water_and_resumes_at_low_water(counting: Counting) -> None:
@@ -163,16 +163,16 @@ def test_parsing_pauses_at_high_water_and_resumes_at_low_water(counting: Countin
         write(client, request() * 200)
         received, resumed = 0, []
         server.run()
-        assert 0 < counting.asked < 200
+        assert 0 < counting.requests < 200
         while received < 200 * SIZE:
             assert unsent(counting, client, received) <= HIGH + SIZE
             data = client.sock.recv(700)
             received += len(data)
-            before, asked = unsent(counting, client, received), counting.asked
+            before, requests = unsent(counting, client, received), counting.requests
             server.reactor.turn()
-            if counting.asked > asked:
+            if counting.requests > requests:
                 resumed.append(before)
-            if counting.asked == 200:
+            if counting.requests == 200:
                 break
         assert resumed, "the remaining requests were never answered"
         assert max(resumed) <= LOW
@@ -208,12 +208,12 @@ def test_pipelining_does_not_starve_other_clients(counting: Counting) -> None:
         greedy, modest = server.connect(), server.connect()
         write(greedy, request() * 200)
         server.reactor.turn()
-        assert 0 < counting.asked < 100
-        asked = counting.asked
+        assert 0 < counting.requests < 100
+        requests = counting.requests
         write(modest, request())
         server.reactor.turn()
         assert read_what_is_there(modest)[0].startswith(b"HTTP/1.1 200")
-        assert counting.asked - asked < 100
+        assert counting.requests - requests < 100
         assert [answer.status for answer in greedy.responses()] == [200] * 200
 
 

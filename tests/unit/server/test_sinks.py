@@ -28,7 +28,7 @@ def test_a_sink_that_fails_is_a_500_and_closed_once(fails_at: str, caplog: pytes
         server.connect().get("/canary")
 
 
-def vanish(client: Client) -> None:
+def disconnect(client: Client) -> None:
     client.close()
 
 
@@ -36,7 +36,7 @@ def break_framing(client: Client) -> None:
     client.send(b"zz\r\n")
 
 
-def be_slow(client: Client) -> None:
+def time_out(client: Client) -> None:
     client.server.clock.advance(21)
 
 
@@ -48,7 +48,7 @@ def abort(client: Client) -> None:
     client.connection.abort()
 
 
-@pytest.mark.parametrize("end", [vanish, Client.half_close, break_framing, be_slow, complete, abort])
+@pytest.mark.parametrize("end", [disconnect, Client.half_close, break_framing, time_out, complete, abort])
 def test_a_sink_is_closed_exactly_once(end: Callable[[Client], None]) -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
@@ -96,11 +96,11 @@ def test_a_failing_sink_without_a_body_is_a_500(fails_at: str) -> None:
         assert sink.times_closed == (fails_at != "open")
 
 
-class Made:
+class Result:
     """The result of a sink that is not bytes."""
 
 
-@pytest.mark.parametrize("made", [b"kept", b"", Made(), None, "text"])
+@pytest.mark.parametrize("made", [b"kept", b"", Result(), None, "text"])
 def test_bytes_of_a_sink_are_the_content_and_other_results_the_upload(made: object) -> None:
     class Sink(RecordingSink):
         def finish(self) -> object:  # type: ignore[override]

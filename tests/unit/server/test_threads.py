@@ -131,7 +131,7 @@ def test_four_threads_and_a_hundred_clients_lose_nothing() -> None:
         sent: dict[int, list[bytes]] = {number: [] for number in range(100)}
         start = threading.Barrier(5)
 
-        def speak(thread: int) -> None:
+        def send_messages(thread: int) -> None:
             start.wait(TIMEOUT)
             for turn in range(rounds):
                 for number in range(thread, 100, 4):
@@ -139,7 +139,7 @@ def test_four_threads_and_a_hundred_clients_lose_nothing() -> None:
                     if running.streams[number].send(message):
                         sent[number].append(message)
 
-        threads = [threading.Thread(target=speak, args=(number,)) for number in range(4)]
+        threads = [threading.Thread(target=send_messages, args=(number,)) for number in range(4)]
         for thread in threads:
             thread.start()
         start.wait(TIMEOUT)
@@ -162,13 +162,13 @@ def test_sending_from_threads_while_stopping_raises() -> None:
         clients = [running.subscribe() for _ in range(8)]
         started = threading.Semaphore(0)
 
-        def speak(stream: LiveStream) -> None:
+        def send_messages(stream: LiveStream) -> None:
             stream.send(b"first")
             started.release()
             while not stream.closed:
                 stream.send(b"news")
 
-        threads = [threading.Thread(target=speak, args=(stream,)) for stream in running.streams]
+        threads = [threading.Thread(target=send_messages, args=(stream,)) for stream in running.streams]
         for thread in threads:
             thread.start()
         for _ in threads:

@@ -128,7 +128,7 @@ def test_a_stream_is_compressed_while_it_is_sent(make: Make, path: Path) -> None
         assert zlib.decompress(answer.content, 31) == BODY
 
 
-class GoneError(Exception):
+class BodyError(Exception):
     """Raised while content is produced."""
 
 
@@ -136,7 +136,7 @@ class GoneError(Exception):
 def test_a_failing_body_is_logged_and_left_incomplete(before: int, caplog: pytest.LogCaptureFixture) -> None:
     def pieces() -> Iterator[bytes]:
         yield from [b"piece"] * before
-        raise GoneError("a secret")
+        raise BodyError("a secret")
 
     with Harness(answering(lambda: Response(200, pieces()))) as server:
         client, other = server.connect(), server.connect()
@@ -147,7 +147,7 @@ def test_a_failing_body_is_logged_and_left_incomplete(before: int, caplog: pytes
         assert not data.endswith(b"0\r\n\r\n")
         assert b"secret" not in data
         assert b"sings" not in data
-        assert any(record.exc_info and record.exc_info[0] is GoneError for record in caplog.records)
+        assert any(record.exc_info and record.exc_info[0] is BodyError for record in caplog.records)
         other.get("/canary")
 
 
@@ -236,13 +236,13 @@ def test_a_shrinking_file_closes_the_connection(left: int, path: Path) -> None:
 
 
 def test_a_growing_file_is_sent_at_its_first_length(path: Path) -> None:
-    def grown() -> Response:
+    def growing_file() -> Response:
         response = of_file(path)
         with open(path, "ab") as file:
             file.write(b"more")
         return response
 
-    with Harness(answering(grown)) as server:
+    with Harness(answering(growing_file)) as server:
         client = server.connect()
         client.send(request("/0") + CANARY)
         assert [answer.content for answer in client.responses()] == [BODY, b"the canary sings"]

@@ -25,7 +25,7 @@ def breaks(connection: Connection) -> None:
     raise RuntimeError("planted")
 
 
-def take_until_reset(client: Client) -> bool:
+def read_until_reset(client: Client) -> bool:
     """Read everything; return whether the connection was reset."""
     client.read()
     return client.was_reset
@@ -46,7 +46,7 @@ def test_a_client_that_reads_nothing_for_60_seconds_is_reset(
         server.clock.advance(2 * MOMENT)
         assert not server.context.connections
         assert "reset" in caplog.text
-        assert take_until_reset(client)
+        assert read_until_reset(client)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_only_a_failed_response_without_a_visible_end_is_reset(
             client.assert_responds(200)
         server.clock.advance(75)
         assert not server.context.connections
-        assert take_until_reset(client) is resets
+        assert read_until_reset(client) is resets
         assert client.closed
 
 
@@ -102,7 +102,7 @@ def test_a_client_that_does_not_read_100_continue_is_reset() -> None:
         assert server.context.connections
         server.clock.advance(2 * MOMENT)
         assert not server.context.connections
-        assert take_until_reset(client)
+        assert read_until_reset(client)
 
 
 def test_a_small_response_is_sent_to_a_slow_reader_in_parts() -> None:
