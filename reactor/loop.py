@@ -139,8 +139,8 @@ class Reactor(LoopHooks):
         So if a deadline has passed, poll once more, and return the time before that poll, up to which
         deadlines are due: bytes that arrived before their deadline are then always read first.
         """
-        earliest, asked = self._deadlines.earliest(), self.clock()
-        wait = earliest - asked if may_sleep else 0.0
+        earliest, called_at = self._deadlines.earliest(), self.clock()
+        wait = earliest - called_at if may_sleep else 0.0
         timeout = 0.0 if wait < 0.0 else wait if wait < MAX_SLEEP else None if wait == inf else MAX_SLEEP
         ready = self._selector.select(timeout)
         due_by = self.now = self.began = self.returned = self.clock()
@@ -148,7 +148,7 @@ class Reactor(LoopHooks):
             ready = self._selector.select(0)
             self.now = self.began = self.returned = self.clock()
         if self._hooks is not None:
-            self._hooks.on_selected(asked, timeout, ready)
+            self._hooks.on_selected(called_at, timeout, ready)
         return ready, due_by
 
     def _dispatch(self, handler: EventHandler, events: int) -> None:

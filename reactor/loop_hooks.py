@@ -30,8 +30,8 @@ class LoopHooks:
         """Return the object whose hooks are called, or None."""
         return None
 
-    def on_selected(self, asked: float, timeout: float | None, ready: Ready) -> None:
-        """Observe the result of the selector, called at time ``asked`` with ``timeout``."""
+    def on_selected(self, called_at: float, timeout: float | None, ready: Ready) -> None:
+        """Observe the result of the selector, called at time ``called_at`` with ``timeout``."""
 
     def before_call(self, handler: EventHandler, events: int) -> None:
         """Observe that a handler is to be called for an event mask (may be stale), DEADLINE or SOON."""

@@ -54,11 +54,11 @@ def preferred_coding(accept_encoding: str | None) -> str | None:
     if not accept_encoding:
         return None
     weights = _weights(accept_encoding)
-    anything = weights.get("*", 0.0)
+    any_weight = weights.get("*", 0.0)
     coding = "x-gzip" if "x-gzip" in weights and "gzip" not in weights else "gzip"
-    gzip_weight = weights.get(coding, anything)
+    gzip_weight = weights.get(coding, any_weight)
     # If identity is not listed, it is acceptable, but any acceptable gzip is preferred.
-    identity_weight = weights.get("identity", anything)
+    identity_weight = weights.get("identity", any_weight)
     return coding if gzip_weight > 0 and gzip_weight >= identity_weight else None
 
 
@@ -72,11 +72,11 @@ def preferred_codings(accept_encoding: str) -> tuple[str, ...]:
     (('br', 'gzip'), ('gzip', 'zstd'), ())
     """
     weights = _weights(accept_encoding)
-    anything = weights.get("*", 0.0)
-    weights.setdefault("gzip", weights.get("x-gzip", anything))
-    least = weights.get("identity", 0.0)
-    liked = [name for name in READY if weights.get(name, 0.0) > 0 and weights[name] >= least]
-    return tuple(sorted(liked, key=lambda name: -weights[name]))
+    any_weight = weights.get("*", 0.0)
+    weights.setdefault("gzip", weights.get("x-gzip", any_weight))
+    identity_weight = weights.get("identity", 0.0)
+    preferred = [name for name in READY if weights.get(name, 0.0) > 0 and weights[name] >= identity_weight]
+    return tuple(sorted(preferred, key=lambda name: -weights[name]))
 
 
 def _weights(accept_encoding: str) -> dict[str, float]:

@@ -90,10 +90,10 @@ def _full_year(match: re.Match[str], now: float) -> int:
     RFC 9110, 5.6.7: a date further in the future is interpreted as in the past.
     """
     present = _moment(_whole(now))
-    farthest = present.year + 50
-    year = farthest - (farthest - int(match["year"])) % 100
-    there = (_month(match), int(match["day"]), *_time_of_day(match))
-    if year == farthest and there > (present.month, present.day, *present.timetuple()[3:6]):
+    latest = present.year + 50
+    year = latest - (latest - int(match["year"])) % 100
+    moment = (_month(match), int(match["day"]), *_time_of_day(match))
+    if year == latest and moment > (present.month, present.day, *present.timetuple()[3:6]):
         return year - 100
     return year
 

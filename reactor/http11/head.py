@@ -108,14 +108,14 @@ class HeadReader:
         if len(data) > limit and data.find(b"\r\n", 0, limit + 2) < 0:
             return limit, ProtocolError(414, f"request line exceeds {limit} bytes")
         if len(data) + 4 > max_head:
-            return _beyond(data, max_head - 4), ProtocolError(431, f"request head exceeds {max_head} bytes")
+            return _end_from(data, max_head - 4), ProtocolError(431, f"request head exceeds {max_head} bytes")
         return None
 
     def _trailers_too_long(self, data: bytes) -> Fault | None:
         """Return the fault if a trailer section, without its empty line, exceeds the limit."""
         limit = self.settings.max_head
         if len(data) + 2 > limit:
-            return _beyond(data, limit - 2), ProtocolError(431, f"trailer section exceeds {limit} bytes")
+            return _end_from(data, limit - 2), ProtocolError(431, f"trailer section exceeds {limit} bytes")
         return None
 
     def _read_trailers(self, data: bytes) -> None:
@@ -150,11 +150,11 @@ class HeadReader:
         The block without its last line is usually cached as well: if only the last line differs between the
         requests of a client (an id, a cookie, a validator), only that line is parsed.
         """
-        front, _, last = block.rpartition(b"\r\n")
-        cached = self._header_blocks.get(front)
+        lines_before, _, last = block.rpartition(b"\r\n")
+        cached = self._header_blocks.get(lines_before)
         head = None if cached is None else self._append_line(cached, last)
         if head is None:
-            head = self._read_lines(block, front, last)
+            head = self._read_lines(block, lines_before, last)
         self._header_blocks.put(block, head)
         return head
 
@@ -165,7 +165,7 @@ class HeadReader:
         line = self._read_line(data)
         return None if line[0] in INTERPRETED_FIELDS else head.with_headers(head.headers.followed_by(line))
 
-    def _read_lines(self, block: bytes, front: bytes, last: bytes) -> Head:
+    def _read_lines(self, block: bytes, lines_before: bytes, last: bytes) -> Head:
         """Parse a header block line by line; if its last line is new, also cache the block without it."""
         last_line_is_new = last not in self._lines
         lines = block.split(b"\r\n")
@@ -176,7 +176,7 @@ class HeadReader:
         interpreted = tuple([line for line in field_lines if line[0] in INTERPRETED_FIELDS])
         head = Head(version, Headers(field_lines), *self._interpret(version, interpreted))
         if last_line_is_new and field_lines and field_lines[-1][0] not in INTERPRETED_FIELDS:
-            self._header_blocks.put(front, head.with_headers(Headers(field_lines[:-1])))
+            self._header_blocks.put(lines_before, head.with_headers(Headers(field_lines[:-1])))
         return head
 
     def _read_field_lines(self, lines: list[bytes]) -> list[FieldLine]:
@@ -197,7 +197,7 @@ class HeadReader:
         return read_field_line(line)
 
 
-def _beyond(data: bytes, limit: int) -> int:
+def _end_from(data: bytes, limit: int) -> int:
     """Return the position of the first byte from ``limit`` on that is not part of a line end."""
     found = find_no_line_end(data, limit)
     return len(data) if found is None else found.start()

@@ -80,7 +80,7 @@ class Control:
 
     def resume(self) -> None:
         """Resume the loop and keep the breakpoints."""
-        self._let_go(RUNNING)
+        self._release(RUNNING)
 
     def detach(self) -> None:
         """Remove all breakpoints and resume."""
@@ -95,17 +95,17 @@ class Control:
     def slow_motion(self, delay: float) -> None:
         """Hold the loop for ``delay`` seconds before each event."""
         self.delay = delay
-        self._let_go(SLOW)
+        self._release(SLOW)
 
     def step_event(self) -> None:
         """Let one event handler be called, and hold before the next."""
         self.reason = "after one event"
-        self._let_go(EVENT)
+        self._release(EVENT)
 
     def step_turn(self) -> None:
         """Let one turn pass."""
         self.reason = "after one turn"
-        self._let_go(TURN)
+        self._release(TURN)
 
     def set_breakpoints(self, states: Iterable[str], slow: bool) -> None:
         """Pause where a connection enters one of these states, and after a slow turn."""
@@ -149,7 +149,7 @@ class Control:
             self.at = self.at._replace(reason=reason)
         self._enter(PAUSED)
 
-    def _let_go(self, pace: Pace) -> None:
+    def _release(self, pace: Pace) -> None:
         self.at = None
         self._enter(pace)
 

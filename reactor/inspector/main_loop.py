@@ -106,20 +106,20 @@ class MainLoop(EventHandler):
         if self._is_in_turn:
             return
         if self._control.pace is PAUSED:
-            self._stay()
+            self._hold()
         elif not self.interest:
             self._resume()
         elif self._is_due:
             self._is_due = False
             self._inner.turn()
             if self._control.pace is PAUSED:
-                self._stay()
+                self._hold()
             else:
                 self._await()
         else:
             self._control.nothing_is_ready()
 
-    def _stay(self) -> None:
+    def _hold(self) -> None:
         """Hold the main loop between two turns: the outer reactor stops waiting for it."""
         if self._control.at is None:
             self._suspend(Position(BETWEEN, self._inner.turns, None, "", self._control.reason))

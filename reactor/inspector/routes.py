@@ -79,16 +79,16 @@ def install(routes: Router, subscribers: Subscribers) -> None:
 
     @routes.post("/control", buffered(MAX_BODY))
     def command(request: Request) -> Response:
-        asked = read_json(request)
+        command = read_json(request)
         refuse_while_stopping()
         commands: dict[str, Callable[[], None]] = {
             "pause": control.pause,
             "resume": control.resume,
             "event": control.step_event,
             "turn": control.step_turn,
-            "slow": lambda: control.slow_motion(_delay(asked)),
+            "slow": lambda: control.slow_motion(_delay(command)),
         }
-        do = asked.get("do")
+        do = command.get("do")
         if not isinstance(do, str) or do not in commands:
             raise HTTPError(400, f'invalid "do": {_quote(do)} (expected {", ".join(commands)})')
         commands[do]()
@@ -97,9 +97,9 @@ def install(routes: Router, subscribers: Subscribers) -> None:
 
     @routes.post("/breakpoints", buffered(MAX_BODY))
     def breakpoints(request: Request) -> Response:
-        asked = read_json(request)
+        command = read_json(request)
         refuse_while_stopping()
-        states, slow = asked.get("states"), asked.get("slow")
+        states, slow = command.get("states"), command.get("slow")
         known = [state.name for state in STATES]
         if not isinstance(states, list):
             raise HTTPError(400, f'invalid "states": {_quote(states)} (expected a list of state names)')
@@ -159,7 +159,7 @@ def endpoints(metrics: Metrics) -> Installer:
         @routes.get("/connections")
         def connections(request: Request) -> Response:
             now = server.reactor.clock()
-            several = list(context.connections.values())
+            all_connections = list(context.connections.values())
             listed = [
                 {
                     "number": each.number,
@@ -171,9 +171,9 @@ def endpoints(metrics: Metrics) -> Installer:
                     "timeout": each.state.timeout,
                     "seconds_left": round(each.deadline - now, 3) if each.state.timeout else None,
                 }
-                for each in several[:MAX_LISTED]
+                for each in all_connections[:MAX_LISTED]
             ]
-            return as_json({"connections": listed, "left_out": len(several) - len(listed)})
+            return as_json({"connections": listed, "left_out": len(all_connections) - len(listed)})
 
     return install
 
@@ -207,8 +207,8 @@ def _quote(value: object) -> str:
     return json.dumps(value)[:80]
 
 
-def _delay(asked: dict[str, Any]) -> float:
-    delay = asked.get("delay", 0.5)
+def _delay(command: dict[str, Any]) -> float:
+    delay = command.get("delay", 0.5)
     least, greatest = DELAYS
     if isinstance(delay, bool) or not isinstance(delay, (int, float)) or not least <= delay <= greatest:
         raise HTTPError(400, f'invalid "delay": {_quote(delay)} (expected {least:g} to {greatest:g} seconds)')

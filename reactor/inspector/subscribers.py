@@ -162,8 +162,8 @@ class Subscribers(EventHandler):
 
     def _connections(self) -> list[InstrumentedConnection]:
         """Return the connections of the server and of the demo server."""
-        several = self._server.context.connections, self._demo_context.connections
-        connections = [connection for each in several for connection in each.values()]
+        groups = self._server.context.connections, self._demo_context.connections
+        connections = [connection for group in groups for connection in group.values()]
         return [each for each in connections if isinstance(each, InstrumentedConnection)]  # all are
 
     def _stop_recording(self) -> None:

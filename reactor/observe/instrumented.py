@@ -105,10 +105,10 @@ class InstrumentedReactor(Reactor):
         """Return the reactor itself."""
         return self
 
-    def on_selected(self, asked: float, timeout: float | None, ready: Ready) -> None:
+    def on_selected(self, called_at: float, timeout: float | None, ready: Ready) -> None:
         """Emit TURN and SELECTED."""
-        self.emit((TURN, asked, self.turns, timeout))
-        self.emit((SELECTED, self.now, self.now - asked, ready))
+        self.emit((TURN, called_at, self.turns, timeout))
+        self.emit((SELECTED, self.now, self.now - called_at, ready))
 
     def after_call(self, handler: EventHandler, events: int, began: float) -> None:
         """Emit CALLED."""

@@ -104,7 +104,7 @@ class LineFile:
             while written < len(data):
                 written += os.write(self._descriptor, data[written:] if written else data)
         except OSError:
-            self._take_back()
+            self._roll_back()
             raise
         self.size += written
 
@@ -112,7 +112,7 @@ class LineFile:
         """Close the file."""
         os.close(self._descriptor)
 
-    def _take_back(self) -> None:
+    def _roll_back(self) -> None:
         """Remove lines that were written only in part."""
         try:
             os.ftruncate(self._descriptor, self.size)
@@ -144,7 +144,7 @@ class Trace(Subscriber):
         self._counters: dict[str, float] = {}
         self._lines: list[str] = []
         self._inner: list[str] = []  # slices within a callback that has not returned yet
-        self._owed = 0  # maximum bytes of this turn's lines
+        self._pending_size = 0  # maximum bytes of this turn's lines
 
     def __call__(self, events: list[Event]) -> None:
         """Write the events of one turn."""
@@ -152,8 +152,8 @@ class Trace(Subscriber):
             return
         if self._zero == -inf:
             self._zero = events[0][1]
-        self._owed += MAX_EVENT_SIZE * len(events)
-        if self._file.size + self._owed + MAX_END_SIZE * (len(self._tracks) + 1) > self._limit:
+        self._pending_size += MAX_EVENT_SIZE * len(events)
+        if self._file.size + self._pending_size + MAX_END_SIZE * (len(self._tracks) + 1) > self._limit:
             log.warning("trace %s: size limit reached, tracing stopped", self._path)
             self._end("full")
             return
@@ -328,7 +328,7 @@ class Trace(Subscriber):
         head = "" if self._file.size else head_lines(os.getpid())
         lines = head + "".join(self._lines)
         self._lines.clear()
-        self._owed = 0
+        self._pending_size = 0
         try:
             self._file.write(lines.encode("utf-8"))
         except OSError as error:
