@@ -9,7 +9,8 @@ order of the sections:
 
 The last cell is one or more tests, each in backticks as ``path::name`` or ``path::name[case]``, or else
 "not done", "not yet" or "not applicable", a colon, and the reason. A test named within a reason has to
-exist, too. Whether it exists is read from its source; nothing is imported.
+exist, too. Whether it exists is read from its source; only the entries of the corpus
+are imported, after which cases are named.
 """
 
 import ast
@@ -21,6 +22,8 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.conformance.corpus.build import all_entries
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -184,10 +187,13 @@ def read_source(path: str) -> Source:
     if "tests.support.malformed" in imported:  # the cases have its names
         shared = ast.parse((ROOT / "tests" / "support" / "malformed.py").read_text())
         constants += [node.value for node in ast.walk(shared) if isinstance(node, ast.Constant)]
+    texts = {str(value) for value in constants} | {ascii(value) for value in constants}
+    if "tests.conformance.corpus.build" in imported:  # the cases are named after its entries
+        texts |= {name for entry in all_entries() for name in (entry.name, f"{entry.directory}/{entry.name}")}
     return Source(
         frozenset(function.name for function in functions),
         frozenset(function.name for function in functions if _has_cases(function, marks)),
-        frozenset(str(value) for value in constants) | {ascii(value) for value in constants},
+        frozenset(texts),
     )
 
 
