@@ -67,22 +67,7 @@ CODING_TOKENS = (
     b"\t",
     b"00000",
 )
-TARGET_TOKENS = (
-    b"//",
-    b"http://",
-    b"%",
-    b"%00",
-    b"%c3",
-    b"%ff",
-    b"@",
-    b"[::1]",
-    b"[",
-    b":",
-    b"..",
-    b"#",
-    b"?",
-    b"*",
-)
+TARGET_TOKENS = b"// http:// % %00 %c3 %ff @ [::1] [ : .. # ? *".split()
 METHODS = ("GET", "OPTIONS", "CONNECT")
 
 

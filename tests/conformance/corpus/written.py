@@ -11,8 +11,8 @@ HIDDEN = b"GET /echo/hidden HTTP/1.1\r\nHost: corpus.test\r\n\r\n"
 
 # A refused request: its name, why it is refused, and its bytes.
 Refused = tuple[str, str, bytes]
-# One that is served: its name, why, its bytes, and what it is read as.
-Served = tuple[str, str, bytes, ParsedRequest]
+# One that is served: its name, its bytes, and what it is read as.
+Served = tuple[str, bytes, ParsedRequest]
 
 
 def head(first: bytes, *lines: bytes) -> bytes:
@@ -60,8 +60,8 @@ def refused(rfc: str, status: int | None, *cases: Refused) -> Iterator[Entry]:
 
 def served(rfc: str, status: int, *cases: Served) -> Iterator[Entry]:
     """Make entries that are served, answered with one status."""
-    for name, why, data, parsed in cases:
-        yield Entry(name, data, status, rfc, why, parsed)
+    for name, data, parsed in cases:
+        yield Entry(name, data, status, rfc, request=parsed)
 
 
 def echo(*segments: str, query: str = "", keep_alive: bool = True, **headers: str | None) -> ParsedRequest:

@@ -22,28 +22,13 @@ HEADS = {
 }
 REFUSED_HOSTS = {name: host.replace(b"HOST", b"x") for name, host in values(MALFORMED_HOSTS).items()}
 HOSTS = [
+    b"",
     *(
-        b"",
-        b"x",
-        b"x:80",
-        b"x:",
-        b":80",
-        b"example.org",
-        b"EXAMPLE.org.",
-        b"a-b_c~d",
-        b"127.0.0.1:4221",
-        b"256.1.1.1",
-    ),
-    *(
-        b"[::1]",
-        b"[::1]:80",
-        b"[::]",
-        b"[2001:DB8::1]:",
-        b"[::ffff:1.2.3.4]",
-        b"[1:2:3:4:5:6:7:8]",
-        b"[v1.fe80::a+en1]",
-    ),
-    *(b"a%20b", b"%C3%A9", b"a!$&'()*+;=b", b"xn--caf-dma", b" \tx\t "),
+        b"x x:80 x: :80 example.org EXAMPLE.org. a-b_c~d 127.0.0.1:4221 256.1.1.1 [::1] [::1]:80 "
+        b"[::] [2001:DB8::1]: [::ffff:1.2.3.4] [1:2:3:4:5:6:7:8] [v1.fe80::a+en1] a%20b %C3%A9 "
+        b"a!$&'()*+;=b xn--caf-dma"
+    ).split(),
+    b" \tx\t ",
 ]
 
 

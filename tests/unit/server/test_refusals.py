@@ -24,6 +24,8 @@ def post(*lines: bytes, version: bytes = b"HTTP/1.1") -> bytes:
 
 
 CHUNKED = b"Transfer-Encoding: chunked"
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     with closing(Store(tmp_path_factory.mktemp("empty"))) as store:

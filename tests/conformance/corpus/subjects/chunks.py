@@ -39,11 +39,7 @@ def entries() -> Iterator[Entry]:
         413,
         ("chunk-size-largest", "Sixteen digits are read, and are too much.", sized(b"F" * 16)),
         ("chunk-size-over-limit", "1 GiB and one byte.", chunked(b"40000001\r\n")),
-        (
-            "chunk-sizes-over-limit",
-            "The limit is on their sum.",
-            chunked(b"1\r\na\r\n40000000\r\n"),
-        ),
+        ("chunk-sizes-over-limit", "The limit is on their sum.", chunked(b"1\r\na\r\n40000000\r\n")),
         ("chunk-size-sign-bit", "A size of 64 bits is not negative.", chunked(b"8000000000000000\r\n")),
     )
 

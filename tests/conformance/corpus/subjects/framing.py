@@ -36,11 +36,7 @@ def _both() -> Iterator[Entry]:
     yield from refused(
         "RFC 9112, 6.3 rule 3",
         400,
-        (
-            "cl-te",
-            "CL.TE: a front that goes by the length sends a hidden request on.",
-            with_length(CHUNKED),
-        ),
+        ("cl-te", "CL.TE: a front that goes by the length sends a hidden request on.", with_length(CHUNKED)),
         (
             "te-cl",
             "TE.CL: a front that goes by the chunks sends a hidden request on.",
@@ -112,11 +108,7 @@ def _both() -> Iterator[Entry]:
             "Nor with a length.",
             post(LENGTH, CHUNKED, content=ENDS_AT_ONCE, version=b"HTTP/1.0"),
         ),
-        (
-            "te-identity-in-1-0",
-            "Nor identity.",
-            post(b"Transfer-Encoding: identity", version=b"HTTP/1.0"),
-        ),
+        ("te-identity-in-1-0", "Nor identity.", post(b"Transfer-Encoding: identity", version=b"HTTP/1.0")),
     )
 
 
@@ -174,11 +166,7 @@ def _lengths() -> Iterator[Refused]:
     for name, (why, value) in MALFORMED_LENGTHS.items():
         if name not in ("form-feed", "next-line", "nul"):  # they are in byte_values.py, with every such byte
             yield f"length-{name}", why, length_post(value)
-    yield (
-        "length-on-get",
-        "It is checked where no content is usual.",
-        get(b"Content-Length: x"),
-    )
+    yield ("length-on-get", "It is checked where no content is usual.", get(b"Content-Length: x"))
     yield (
         "length-in-1-0",
         "It is checked in HTTP/1.0.",
