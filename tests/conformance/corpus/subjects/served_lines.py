@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.conformance.corpus.entry import Entry, ParsedRequest
-from tests.conformance.corpus.written import HOST, echo, get, head, served
+from tests.conformance.corpus.written import HOST, Served, echo, get, head, served
 
 ECHO = ("echo", "a")
 
@@ -67,7 +67,7 @@ def _versions() -> Iterator[Entry]:
     )
 
 
-def _origin_forms() -> Iterator[tuple[str, str, bytes, ParsedRequest]]:
+def _origin_forms() -> Iterator[Served]:
     for name, target, parsed in (
         ("root", b"/", ParsedRequest(segments=("",))),
         ("echo-nothing", b"/echo/", echo("")),
@@ -164,7 +164,7 @@ def connecting(target: bytes) -> bytes:
     return get(target=target, method=b"CONNECT")
 
 
-def _hosts() -> Iterator[tuple[str, str, bytes, ParsedRequest]]:
+def _hosts() -> Iterator[Served]:
     for name, host in (
         ("empty", b""),
         ("port", b"corpus.test:80"),
