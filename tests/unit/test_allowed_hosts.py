@@ -49,7 +49,27 @@ def test_a_string_is_one_name() -> None:
     assert not hosts.allows("f")
 
 
-@pytest.mark.parametrize("text", ["", ".", "a b", "a:1", "*.a", "**", "a,b", "\u212a.test", "a" * 254])
+INVALID_NAMES = [
+    *(
+        "",
+        ".",
+        "a b",
+        "a\tb",
+        "a:1",
+        "http://a.test",
+        "a.test/",
+        "*.a",
+        "**",
+        ".a",
+        "a..test",
+        "-a.test",
+        "a-.test",
+    ),
+    *("a,b", "me@a.test", "[::1]:80", "b\xfccher.example", "\u212a.test", "a" * 254, "a" * 64 + ".test"),
+]
+
+
+@pytest.mark.parametrize("text", INVALID_NAMES, ids=lambda text: ascii(text)[:20])
 def test_an_invalid_name_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match="invalid host name: "):
         read_name(text)

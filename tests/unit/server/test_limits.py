@@ -18,11 +18,6 @@ from tests.support.requests import (
     write,
 )
 
-REQUEST_LINE = 8190
-FIELD_LINE = 8190
-FIELDS = 100
-HEAD = 32 * 1024
-
 
 def with_request_line_of(length: int) -> bytes:
     return request("/echo/" + "a" * (length - len("GET /echo/ HTTP/1.1")))
@@ -36,74 +31,13 @@ def with_fields(count: int) -> bytes:
     return request("/", *(f"X-{number}: {number}" for number in range(count - 1)))
 
 
-def with_head_of(length: int) -> bytes:
-    lines = ["X: " + "a" * 8000] * 4
-    missing = length - len(request("/", *lines, "Y: "))
-    return request("/", *lines, "Y: " + "a" * missing)
-
-
-LIMITS = [
-    pytest.param(with_request_line_of, REQUEST_LINE, 414, id="request line"),
-    pytest.param(with_field_line_of, FIELD_LINE, 431, id="field line"),
-    pytest.param(with_fields, FIELDS, 431, id="fields"),
-    pytest.param(with_head_of, HEAD, 431, id="head"),
-]
-DELIVERIES = [
-    pytest.param(lambda data: [data], id="whole"),
-    pytest.param(lambda data: [data[:-1], data[-1:]], id="last byte apart"),
-    pytest.param(lambda data: [data[:-4], data[-4:]], id="end of head apart"),
-    pytest.param(lambda data: [data[i : i + 97] for i in range(0, len(data), 97)], id="in pieces"),
-]
-
-
 def assert_refused(client: Client, status: int) -> None:
     answer = client.assert_responds(status)
     assert answer.headers["connection"] == "close"
     client.assert_closed()
 
 
-@pytest.mark.parametrize("deliver", DELIVERIES)
-@pytest.mark.parametrize(("make", "limit", "status"), LIMITS)
-def test_a_head_at_the_limit_is_served(
-    make: Callable[[int], bytes], limit: int, status: int, deliver: Callable[[bytes], list[bytes]]
-) -> None:
-    with Harness() as server:
-        client = server.connect()
-        for data in deliver(make(limit)):
-            client.send(data)
-        client.assert_responds(200)
-        client.get("/")
-
-
-@pytest.mark.parametrize("deliver", DELIVERIES)
-@pytest.mark.parametrize(("make", "limit", "status"), LIMITS)
-def test_a_head_over_the_limit_is_refused(
-    make: Callable[[int], bytes], limit: int, status: int, deliver: Callable[[bytes], list[bytes]]
-) -> None:
-    with Harness() as server:
-        client = server.connect()
-        for data in deliver(make(limit + 1)):
-            client.send(data)
-        assert_refused(client, status)
-
-
-def test_an_endless_request_line_is_refused() -> None:
-    with Harness() as server:
-        client = server.connect()
-        client.send(b"GET /" + b"a" * (REQUEST_LINE - len("GET /")))
-        client.assert_open()
-        client.send(b"a")
-        assert_refused(client, 414)
-
-
-def test_an_endless_head_is_refused() -> None:
-    with Harness() as server:
-        client = server.connect()
-        endless = with_head_of(HEAD + 100)
-        client.send(endless[: HEAD - 4])  # its end would just fit
-        client.assert_open()
-        client.send(endless[HEAD - 4 : HEAD])
-        assert_refused(client, 431)
+# The default limits of a head are tested in conformance/corpus, with every delivery.
 
 
 @pytest.mark.parametrize(
