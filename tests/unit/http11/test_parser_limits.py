@@ -4,10 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from reactor.http11.message import Response
-from reactor.routing import Router, buffered
 from reactor.settings import Settings
-from tests.support.in_process import Harness
 from tests.unit.http11.deliver import (
     assert_accepted,
     assert_refused,
@@ -15,7 +12,6 @@ from tests.unit.http11.deliver import (
     deliver,
     deliver_both,
     get,
-    post,
     single_bytes,
 )
 
@@ -197,21 +193,6 @@ def test_an_empty_body_is_accepted_with_a_limit_of_zero() -> None:
     settings = Settings(max_body=0)
     assert assert_accepted(chunked_post(b"0\r\n\r\n"), settings).content == b""
     assert_refused(413, chunked_post(b"1\r\n"), settings)
-
-
-@pytest.mark.parametrize(
-    ("length", "status"), [(b"10", 200), (b"11", 413), (b"9" * 19, 413), (b"9" * 8000, 413)]
-)
-def test_a_content_length_over_the_limit_is_refused_before_reading(length: bytes, status: int) -> None:
-    routes = Router()
-    routes.post("/", buffered(100))(lambda request: Response(200, request.content))
-    with Harness(routes, max_body=10) as server:
-        client = server.connect()
-        client.send(post(b"Content-Length: " + length))
-        if status == 200:
-            client.assert_open()
-            client.send(b"0123456789")
-        client.assert_responds(status)
 
 
 def with_trailers(*lines: bytes) -> bytes:

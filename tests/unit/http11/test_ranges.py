@@ -312,15 +312,6 @@ def test_merged_ranges_keep_the_order_of_the_request() -> None:
         assert places == sorted(places)
 
 
-def test_merging_is_idempotent() -> None:
-    random = Random(3)
-    for _ in range(1000):
-        parts = read_ranges("bytes=" + ",".join(spec for spec, _ in specs(random, 100)), 100)
-        if parts:
-            again = ",".join(f"{part.start}-{part.stop - 1}" for part in parts)
-            assert read_ranges(f"bytes={again}", 100) == parts
-
-
 # Content-Range.
 
 
