@@ -1,12 +1,11 @@
 """RFC 9110: what it asks of methods, statuses and routing, and no other test shows."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from reactor.handlers.files.store import Store
-from reactor.http11.message import Content, LiveStream, Response
+from reactor.http11.message import Response
 from reactor.routing import Router
 from tests.support.in_process import Answer, Client, Harness
 from tests.support.requests import CANARY, answering, chunks, request
@@ -166,34 +165,6 @@ def test_a_505_lists_the_supported_versions() -> None:
         content = ask(server.connect(), request("/", version="HTTP/2.0")).content
         assert b"HTTP/1.0" in content
         assert b"HTTP/1.1" in content
-
-
-def in_memory() -> Content:
-    return b"hello"
-
-
-def pieces() -> Content:
-    return [b"hel", b"lo"]
-
-
-def live() -> Content:
-    stream = LiveStream()
-    stream.send(b"hello")
-    stream.close()
-    return stream
-
-
-@pytest.mark.parametrize("make", [in_memory, pieces, live])
-@pytest.mark.parametrize("lines", [[], ["Accept-Encoding: gzip"]])
-def test_a_205_has_no_body_whatever_its_handler_returns(
-    make: Callable[[], Content], lines: list[str]
-) -> None:
-    with Harness(answering(lambda: Response(205, make(), compress_min_size=0))) as server:
-        client = server.connect()
-        client.send(request("/0", *lines) + CANARY)
-        first, second = client.responses()
-        assert (first.status, first.content) == (205, b"")
-        assert second.content == b"the canary sings"
 
 
 @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import FileSlice, LiveStream, Request, Response
 from reactor.routing import Router
@@ -98,14 +97,6 @@ def test_bytes_after_connection_close_are_ignored(behind: bytes) -> None:
         assert not client.was_reset
 
 
-def test_the_body_is_read_before_a_connection_closes() -> None:
-    with Harness(answering()) as server:
-        client = server.connect()
-        client.send(request("/post", "Connection: close", method="POST", content=b"hello") + CANARY)
-        assert client.assert_responds().content == b"hello"
-        client.assert_closed()
-
-
 # Expect: 100-continue (RFC 9110, 10.1.1).
 
 
@@ -171,17 +162,6 @@ def test_a_refused_body_is_not_requested_or_read(path: str, length: int, status:
         client.assert_closed()
         client.send(b"hello" + CANARY)
         assert client.sock.recv(1) == b""
-
-
-def test_an_empty_body_is_uploaded(tmp_path: Path) -> None:
-    store = Store(str(tmp_path))
-    with Harness(store=store) as server:
-        client = server.connect()
-        for name, line in [("a", "Content-Length: 0"), ("b", "X: no length")]:
-            client.send(request(f"/files/{name}", line, method="POST"))
-            client.assert_responds(201)
-            assert (tmp_path / name).read_bytes() == b""
-    store.close()
 
 
 # Failures of the application.

@@ -5,70 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from reactor.http11.errors import HTTPError
-from reactor.http11.message import FileSlice, LiveStream, Request, Response
-from reactor.routing import Router
+from reactor.http11.message import FileSlice, LiveStream, Response
 from tests.support.in_process import Harness
 from tests.support.requests import CANARY, answering, request
-
-
-def refuse(status: int) -> None:
-    raise HTTPError(status, "a secret")
-
-
-NO_REFUSALS = pytest.mark.parametrize("status", [0, 100, 200, 302, 399, 600])
-
-
-@NO_REFUSALS
-def test_an_invalid_http_error_of_a_handler_is_a_500(status: int, caplog: pytest.LogCaptureFixture) -> None:
-    def fail() -> Response:
-        refuse(status)
-        raise AssertionError("refuse() returned")
-
-    with Harness(answering(fail)) as server:
-        client = server.connect()
-        client.send(request("/0"))
-        assert b"secret" not in client.assert_responds(500).content
-        assert client.get("/canary").status == 200
-    assert "Traceback" in caplog.text
-
-
-class Refusing:
-    """A sink that raises HTTPError with a status other than 4xx or 5xx."""
-
-    def __init__(self, step: str, status: int) -> None:
-        self.step = step
-        self.status = status
-
-    def open(self, _: Request) -> "Refusing":
-        self._reach("open")
-        return self
-
-    def write(self, data: bytes) -> None:
-        self._reach("write")
-
-    def finish(self) -> bytes:
-        self._reach("finish")
-        return b""
-
-    def close(self) -> None:
-        pass
-
-    def _reach(self, step: str) -> None:
-        if step == self.step:
-            refuse(self.status)
-
-
-@NO_REFUSALS
-@pytest.mark.parametrize("step", ["open", "write", "finish"])
-def test_an_invalid_http_error_of_a_sink_is_a_500(step: str, status: int) -> None:
-    routes = Router()
-    routes.post("/", sink=Refusing(step, status).open)(lambda request: Response(200))
-    with Harness(routes) as server:
-        client = server.connect()
-        client.send(request("/", method="POST", content=b"hello"))
-        assert b"secret" not in client.assert_responds(500).content
-        assert not client.was_reset
 
 
 @pytest.mark.parametrize(

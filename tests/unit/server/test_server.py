@@ -71,17 +71,6 @@ def begin_stream(running: ServerThread) -> ClientConnection:
     return client
 
 
-def test_a_server_runs_outside_the_main_thread() -> None:
-    with Running() as running:
-        assert idle(running).get("/").content == b"a server"
-
-
-def test_stop_from_another_thread_ends_run() -> None:
-    with Running() as running:
-        running.server.stop()
-        running.assert_ends()
-
-
 def test_stop_from_another_thread_closes_idle_connections() -> None:
     with Running() as running:
         client = idle(running)
@@ -113,15 +102,6 @@ def test_a_second_stop_ends_at_once(
         running.server.stop()
         running.server.stop()
         running.assert_ends()
-
-
-def test_stop_before_run_ends_it_at_once() -> None:
-    with Server(routes(), port=0, settings=PATIENT) as server:
-        server.stop()
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        thread.join(TIMEOUT)
-        assert not thread.is_alive()
 
 
 def test_stop_before_run_ends_it_with_a_waiting_client() -> None:
