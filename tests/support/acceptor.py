@@ -1,7 +1,6 @@
 """An acceptor on a real listening socket, with clients over TCP and a fake clock."""
 
 import socket
-from types import TracebackType
 
 from reactor import handlers
 from reactor.loop import Reactor
@@ -109,12 +108,7 @@ class Site:
     def __enter__(self) -> "Site":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.acceptor.close()
         for client in self.clients:
             client.sock.close()

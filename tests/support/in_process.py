@@ -15,7 +15,6 @@ import re
 import selectors
 import socket
 from collections.abc import Sequence
-from types import TracebackType
 from typing import NamedTuple, Self, TextIO
 
 from reactor import handlers
@@ -246,12 +245,7 @@ class Harness:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for client in self.clients:
             client.sock.close()
         for connection in list(self.context.connections.values()):

@@ -5,7 +5,6 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from math import inf
-from types import TracebackType
 from typing import Any
 
 from reactor.event_handler import EventHandler, Interest
@@ -98,12 +97,7 @@ class ReactorHarness:
     def __enter__(self) -> "ReactorHarness":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for each in self._sockets:
             each.close()
         self.reactor.close()
