@@ -254,7 +254,10 @@ class Harness:
 
     def connect(self, peer: str = "127.0.0.1") -> Client:
         """Make a connection; return its other end."""
-        ours, theirs = socket.socketpair()
+        return self.attach(*socket.socketpair(), peer)
+
+    def attach(self, ours: socket.socket, theirs: socket.socket, peer: str = "127.0.0.1") -> Client:
+        """Make a connection of two connected sockets."""
         ours.setblocking(False)
         theirs.setblocking(False)
         make = InstrumentedConnection if self.instrumented else Connection

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 
 from reactor.http11.message import Request, Response
 from reactor.routing import Router
-from reactor.server.connection import Connection
 from tests.support.in_process import Client, Harness
 
 
@@ -96,14 +95,7 @@ def connect_tcp(server: Harness) -> Client:
         theirs.connect(listener.getsockname())
         ours, _ = listener.accept()
         theirs = theirs.dup()
-    ours.setblocking(False)
-    theirs.setblocking(False)
-    connection = Connection(server.context, ours, "127.0.0.1")
-    server.context.connections[connection.number] = connection
-    server.reactor.register(connection)
-    client = Client(server, theirs, connection)
-    server.clients.append(client)
-    return client
+    return server.attach(ours, theirs)
 
 
 def write(client: Client, data: bytes) -> int:
