@@ -44,7 +44,8 @@ def report(job: Job, spec: RequestSpec, result: Result) -> str:
         f"responses  {rate:,.0f} per second, {result.requests:,} in total, {result.errors:,} errors, "
         f"{compared}",
         f"latency    {percentiles(result.latency)}",
-        f"client     {result.client_cpu:.0%} of a core, {result.octets / result.seconds / 1e6:,.1f} MB/s",
+        f"client     {result.client_cpu:.0%} of a core, "
+        f"{result.transferred / result.seconds / 1e6:,.0f} MB/s",
     ]
     if job.idle:
         lines.append(

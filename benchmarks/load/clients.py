@@ -49,7 +49,7 @@ class Tally:
     requests: int = 0  # with a correct response
     errors: int = 0  # wrong responses, requests without a response, refused connections
     answers: int = 0  # complete responses, correct or not
-    octets: int = 0  # bytes received, including heads
+    transferred: int = 0  # bytes received, including heads
     latency: Histogram = field(default_factory=Histogram)
 
     def answered(self, seconds: float, right: bool) -> None:
@@ -151,7 +151,7 @@ class Requester(Client):
 
     def on_data(self, data: bytes) -> None:
         """Process all complete responses."""
-        self.load.tally.octets += len(data)
+        self.load.tally.transferred += len(data)
         self._responses.feed(data)
         try:
             while self.pending and (right := self._responses.next_response(self.pending[0][1])) is not None:

@@ -66,7 +66,7 @@ def measure(
         requests=result.requests,
         errors=result.errors,
         seconds=result.seconds,
-        octets=result.octets,
+        transferred=result.transferred,
         latency=result.latency,
         server_cpu=used / took,
         client_cpu=result.client_cpu,

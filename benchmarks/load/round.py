@@ -66,7 +66,7 @@ class Result:
     requests: int = 0
     errors: int = 0
     answers: int = 0
-    octets: int = 0
+    transferred: int = 0
     seconds: float = 0.0
     latency: Histogram = field(default_factory=Histogram)
     client_cpu: float = 0.0
@@ -167,7 +167,7 @@ class Round:
     def _measure(self) -> None:
         load, result = self.load, self.result
         load.tally = tally = Tally()
-        carried = self._down.octets, self._up.octets
+        carried = self._down.transferred, self._up.transferred
         self._on_phase("begin", result)
         began, used = load.now, self._processor()
         if self.job.rate:
@@ -176,10 +176,13 @@ class Round:
             load.run(self.stop_early, self.job.seconds)
         result.seconds = load.now - began
         result.client_cpu = (self._processor() - used) / result.seconds
-        result.downloaded, result.uploaded = self._down.octets - carried[0], self._up.octets - carried[1]
+        result.downloaded, result.uploaded = (
+            self._down.transferred - carried[0],
+            self._up.transferred - carried[1],
+        )
         self._finish(began)
         result.requests, result.errors, result.answers = tally.requests, tally.errors, tally.answers
-        result.octets, result.latency = tally.octets, tally.latency
+        result.transferred, result.latency = tally.transferred, tally.latency
 
     def _run_open_loop(self, seconds: float) -> None:
         """Run an open loop for some seconds, and wait for outstanding responses."""

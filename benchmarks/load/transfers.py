@@ -27,7 +27,7 @@ _zeros = memoryview(bytes(PIECE))
 class TransferTotals:
     """Totals of all downloads, or of all uploads."""
 
-    octets: int = 0
+    transferred: int = 0
     files: int = 0
     failures: list[str] = field(default_factory=list)
 
@@ -62,7 +62,7 @@ class Transfer(Client):
 
     def count(self, size: int) -> None:
         """Count transferred bytes."""
-        self._totals.octets += size
+        self._totals.transferred += size
         self._left -= size
 
     def finish(self, closes: bool) -> None:

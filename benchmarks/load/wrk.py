@@ -116,7 +116,7 @@ def measure(
         requests=requests,
         errors=errors if requests or errors else connections,  # all timed out
         seconds=took,
-        octets=requests * workload.size if workload.method == "POST" else counts["bytes"],
+        transferred=requests * workload.size if workload.method == "POST" else counts["bytes"],
         latency=histogram(result, connections),
         server_cpu=used / took,
         client_cpu=result.cpu / took,

@@ -39,7 +39,7 @@ HEADLINES = (
     ("hot.bjoern", BY, "bjoern", "written in C, on libev"),
     ("hot.nginx", BY, "nginx", "one worker"),
     ("hot.rate", "", "requests per second", "on one core, GET /echo/abc"),
-    ("idle.octets", "", "per idle connection", "with 10,000 idle connections"),
+    ("idle.bytes", "", "per idle connection", "with 10,000 idle connections"),
 )
 TILES = 5
 FEWEST = 3  # rounds for a meaningful median and spread

@@ -39,7 +39,7 @@ SPECIAL = {
         for name, (option, *_) in WAYS_TO_WATCH.items()
     },
     "idle.rate": "requests/s with 10,000 idle connections / without any",
-    "idle.octets": "resident bytes per idle connection",
+    "idle.bytes": "resident bytes per idle connection",
     "fairness.p99": "p99 of small requests during downloads and uploads, in seconds",
     "fairness.slowdown": "that p99 / the p99 of small requests alone",
     "agreement.clients": "requests/s measured by our own client / by wrk",

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.load.histogram import Histogram
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,11 @@ class Sample:
     x: float | None = None  # point on the question's axis: connections, share of capacity, idle connections
     requests: int = 0  # with a correct response
     errors: int = 0  # wrong status, wrong body, connection refused or reset, timeout
+    failures: dict[str, int] = field(
+        default_factory=dict
+    )  # errors by status or reason: {"503": 12, "reset": 3}
     seconds: float = 0.0  # duration of the measurement
-    octets: int = 0  # bytes received by the client; for uploads, bytes sent
+    transferred: int = 0  # bytes received by the client; for uploads, bytes sent
     latency: Histogram = field(default_factory=Histogram)
     server_cpu: float = 0.0
     client_cpu: float = 0.0

@@ -14,7 +14,7 @@
     log.rate              requests/s with the access log / without
     watching.explained    requests/s with --explain / without, with the access log; traced, inspected likewise
     idle.rate             requests/s with 10,000 idle connections / without any
-    idle.octets           resident bytes of the server per idle connection
+    idle.bytes           resident bytes of the server per idle connection
     fairness.p99          p99 of small requests during downloads and uploads
     fairness.slowdown     that p99 / the p99 of small requests alone
     agreement.clients     requests/s measured by our own client / by wrk
@@ -192,7 +192,7 @@ def _of_idle(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[str,
     if many and none:
         if closed(many):
             yield "idle.rate", Figure.of(ratios(many, none))
-        yield "idle.octets", memory_per_idle(many, none)
+        yield "idle.bytes", memory_per_idle(many, none)
 
 
 def _is_idle(cell: Cell) -> bool:

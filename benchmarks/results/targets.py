@@ -113,7 +113,7 @@ TARGETS: tuple[Target, ...] = (
     *_ratio("upload of 4 KiB", "upload-4-KiB", uvicorn=2.0, granian=1.0),
     *_ratio("upload of 1 MiB", "upload-1-MiB", uvicorn=2.0, granian=1.0),
     Target("10,000 idle connections", "idle.rate", f"{BY} without them", at_least=0.9),
-    Target("10,000 idle connections", "idle.octets", "each", at_most=1.5 * KIB, unit=BYTES),
+    Target("10,000 idle connections", "idle.bytes", "each", at_most=1.5 * KIB, unit=BYTES),
     Target("access log on", "log.rate", f"{BY} without it", at_least=0.8),
     Target("hot, p99", "hot.p99.nginx", f"{BY} nginx's p99", at_most=2.0),
 )

@@ -73,7 +73,7 @@ class Maker:
             round=round,
             requests=latency.count,
             seconds=seconds,
-            octets=latency.count * SIZES.get(workload, 150),
+            transferred=latency.count * SIZES.get(workload, 150),
             latency=latency,
             server_cpu=self._random.uniform(0.96, 1.0),
             client_cpu=min(0.9, rate / 90_000),

@@ -18,7 +18,7 @@ def test_each_connection_asks_again_when_it_is_answered() -> None:
             assert stage.respond() == 3
         tally = stage.load.tally
         assert (tally.requests, tally.errors, tally.answers, tally.latency.count) == (12, 0, 12, 12)
-        assert tally.octets == 12 * len(answer())
+        assert tally.transferred == 12 * len(answer())
         assert tally.latency.percentile(1) == pytest.approx(0.5, rel=0.01)
 
 

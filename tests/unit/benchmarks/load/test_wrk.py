@@ -125,7 +125,7 @@ def test_a_round_is_measured() -> None:
     assert sample.requests > 0
     assert sample.errors == 0
     assert sample.latency.count == sample.requests  # only measured times
-    assert sample.octets >= sample.requests * len(b"HTTP/1.1 200 OK\r\n\r\nabc")
+    assert sample.transferred >= sample.requests * len(b"HTTP/1.1 200 OK\r\n\r\nabc")
     assert 0 < sample.seconds < 2  # interrupted within its second
     assert sample.client_cpu > 0
     assert sample.resident > 0
@@ -141,7 +141,7 @@ def test_each_kind_of_request_is_answered(name: str) -> None:
     assert sample.errors == 0
     assert sample.latency.count <= sample.requests <= workload.depth * (sample.latency.count + 4)
     if workload.method == "POST":
-        assert sample.octets == sample.requests * workload.size
+        assert sample.transferred == sample.requests * workload.size
 
 
 @needs_wrk

@@ -134,7 +134,7 @@ def test_idle_connections_are_compared_with_none_in_the_same_round() -> None:
     figure = memory_per_idle([many], none)
     assert figure == Figure(2, 2, 2, 1, units.BYTES)
     known = figures(Run(samples=[*none, many]))
-    assert known["idle.octets"] == figure
+    assert known["idle.bytes"] == figure
     assert known["idle.rate"].median == 0.9
 
 

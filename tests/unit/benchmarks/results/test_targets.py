@@ -38,10 +38,10 @@ SET = {
     "idle.rate": 0.9,
     "log.rate": 0.8,
 }
-AT_MOST = {"idle.octets": 1536, "hot.p99.nginx": 2.0}
+AT_MOST = {"idle.bytes": 1536, "hot.p99.nginx": 2.0}
 
 FLOOR = Target("hot", "hot.floor", "x the floor", at_least=0.70)
-EACH = Target("idle", "idle.octets", "each", at_most=1536, unit=BYTES)
+EACH = Target("idle", "idle.bytes", "each", at_most=1536, unit=BYTES)
 
 
 def test_the_targets_are_those_that_were_set() -> None:
