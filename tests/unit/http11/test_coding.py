@@ -149,32 +149,25 @@ for _i in range(len(NOISE)):
     _state = _state * 1103515245 + 12345 & 0x7FFFFFFF
     NOISE[_i] = _state >> 16 & 0xFF
 LENGTHS = [
+    *(0, 1, 2, 3, 10, 63, 64, 65, 127, 128, 255, 256, 257, 500, 511, 512, 513, 1000, 1023, 1024, 1025, 2047),
     *(
-        0,
-        1,
-        2,
-        3,
-        10,
-        63,
-        64,
-        65,
-        127,
-        128,
-        255,
-        256,
-        257,
-        500,
-        511,
-        512,
-        513,
-        1000,
-        1023,
-        1024,
-        1025,
-        2047,
         2048,
+        4095,
+        4096,
+        4097,
+        8191,
+        8192,
+        16383,
+        16384,
+        16385,
+        32767,
+        32768,
+        32769,
+        65535,
+        65536,
+        65537,
+        70_000,
     ),
-    *(4095, 4096, 4097, 8191, 8192, 16383, 16384, 16385, 32767, 32768, 32769, 65535, 65536, 65537, 70_000),
 ]
 
 
@@ -185,7 +178,7 @@ def test_gzip_round_trips(length: int) -> None:
         assert zlib.decompress(gzip(content), 16 + 15) == content
 
 
-@pytest.mark.parametrize("length", [60, 1000, 5000])
+@pytest.mark.parametrize("length", [60, 1000, 5000, 70_000])
 def test_gzip_round_trips_repeatedly(length: int) -> None:
     content = TEXT[:length]
     once = gzip(content)
@@ -208,10 +201,6 @@ def test_gzip_of_a_long_text_is_about_as_small_as_zlib() -> None:
     # The engine of the extra "fast" is faster, but has a smaller window for repetitions.
     worse = {"zlib": 1.1, "isal": 1.5}[ENGINE]
     assert len(gzip(TEXT)) <= len(standard_gzip.compress(TEXT, 6)) * worse
-
-
-def test_gzip_is_deterministic() -> None:
-    assert gzip(TEXT) == gzip(bytes(bytearray(TEXT)))
 
 
 @pytest.mark.parametrize("share", [1, 7, 1000, 65_536, 100_000])

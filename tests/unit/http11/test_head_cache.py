@@ -149,13 +149,6 @@ def test_the_line_limit_applies_after_cached_lines(limit: int) -> None:
         data += b"\r\nA: b"
 
 
-def test_refused_heads_are_refused_again() -> None:
-    reader = HeadReader(Settings())
-    for data in BAD:
-        expected = fresh(data)
-        assert [read(reader, data) for _ in range(3)] == [expected] * 3
-
-
 def test_limits_apply_to_cached_lines() -> None:
     reader = HeadReader(Settings(max_fields=3, max_field_line=20))
     line = b"\r\nA: " + b"v" * 17
@@ -164,13 +157,6 @@ def test_limits_apply_to_cached_lines() -> None:
         assert len(read(reader, b"HTTP/1.1\r\nHost: x" + line * 2)) == 6
         assert read(reader, b"HTTP/1.1\r\nHost: x" + line * 3)[0] == 431
         assert read(reader, b"HTTP/1.1\r\nHost: x" + line + b"v")[0] == 431
-
-
-def test_readers_with_other_settings_share_nothing() -> None:
-    data = b"HTTP/1.1\r\nHost: x\r\nA: " + b"v" * 100
-    assert len(fresh(data)) == 6
-    assert read(HeadReader(Settings(max_field_line=50)), data)[0] == 431
-    assert len(fresh(data)) == 6
 
 
 def test_a_cache_is_bounded_in_entries() -> None:
