@@ -48,7 +48,7 @@ BEHAVIOURS = {
     "overrunning": 4,
     "late-sending": 3,
 }
-# The server closes when more than a head's limit waits behind a live stream.
+# The server closes when more than a head's limit waits after a live stream.
 MAX_BEHIND_A_LIVE_STREAM = 30_000
 HALF_CLOSING = ("half-closing", "truncating")
 INTERRUPTED = ("truncating", "vanishing", "resetting", "leaving")

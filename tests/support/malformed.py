@@ -25,7 +25,7 @@ MALFORMED_LENGTHS: dict[str, tuple[str, bytes]] = {
     "arabic-digit": ("A digit is one of ASCII.", "\u0665".encode()),
     "full-width-digit": ("A digit is one of ASCII.", "\uff15".encode()),
     "no-break-space": ("U+00A0 is not white space here.", b"\xa05"),
-    "comma-behind": ("An empty member is not a length.", b"5,"),
+    "comma-after": ("An empty member is not a length.", b"5,"),
     "comma-before": ("An empty member is not a length.", b",5"),
     "list-different": ("CL.CL: one of two would be believed.", b"5, 6"),
     "list-same": ("A list is refused even where its members agree.", b"5, 5"),
@@ -65,11 +65,11 @@ MALFORMED_CHUNK_SIZES: dict[str, tuple[str, bytes]] = {
     "extension-only": ("A size has one digit at least.", b";a=b"),
     "space-before": ("Nothing is allowed before a size.", b" 5"),
     "tab-before": ("Nothing is allowed before a size.", b"\t5"),
-    "space-behind": ("Bad white space needs a semicolon behind it.", b"5 "),
-    "tab-behind": ("Bad white space needs a semicolon behind it.", b"5\t"),
-    "many-spaces-behind": ("Padding was seen of old; it is in no grammar.", b"5        "),
+    "space-after": ("Bad white space needs a semicolon after it.", b"5 "),
+    "tab-after": ("Bad white space needs a semicolon after it.", b"5\t"),
+    "many-spaces-after": ("Padding was seen of old; it is in no grammar.", b"5        "),
     "space-inside": ("A size is one number.", b"0 5"),
-    "word-behind": ("An extension begins with a semicolon.", b"5 a=b"),
+    "word-after": ("An extension begins with a semicolon.", b"5 a=b"),
 }
 
 MALFORMED_EXTENSIONS: dict[str, tuple[str, bytes]] = {
@@ -91,9 +91,9 @@ MALFORMED_EXTENSIONS: dict[str, tuple[str, bytes]] = {
     "quotes-twice": ("An extension has one value.", b'a="b""c"'),
     "single-quotes-space": ("Single quotes are token bytes, and hold no space.", b"a='b c'"),
     "second-empty": ("Every extension has a name.", b"a;;b"),
-    "semicolon-behind": ("Every extension has a name.", b"a=b;"),
-    "space-behind": ("White space is before a semicolon or an equals sign.", b"a "),
-    "space-behind-value": ("White space is before a semicolon.", b"a=b "),
+    "semicolon-after": ("Every extension has a name.", b"a=b;"),
+    "space-after": ("White space is before a semicolon or an equals sign.", b"a "),
+    "space-after-value": ("White space is before a semicolon.", b"a=b "),
 }
 
 MALFORMED_HOSTS: dict[str, tuple[str, bytes]] = {
@@ -142,7 +142,7 @@ MALFORMED_HOSTS: dict[str, tuple[str, bytes]] = {
     "address-zone": ("A zone means nothing to others.", b"[fe80::1%25eth0]"),
     "address-bad-ipv4": ("An octet is 255 at most.", b"[::1.2.3.256]"),
     "address-and-name": ("Nothing but a port follows the bracket.", b"[::1]evil.test"),
-    "address-behind-name": ("Nothing is allowed before the bracket.", b"HOST[::1]"),
+    "address-after-name": ("Nothing is allowed before the bracket.", b"HOST[::1]"),
     "address-and-bad-port": ("A port is digits.", b"[::1]:x"),
     "ipv4-in-brackets": ("Brackets hold an IPv6 address.", b"[127.0.0.1]"),
     "name-in-brackets": ("Brackets hold an address.", b"[HOST]"),
@@ -157,11 +157,11 @@ MALFORMED_REQUEST_LINES: dict[str, tuple[str, bytes]] = {
     "empty-target": ("The target between two spaces is empty.", b"GET  HTTP/1.1"),
     "two-spaces-before-target": ("One space follows the method.", b"GET  TARGET HTTP/1.1"),
     "two-spaces-before-version": ("One space follows the target.", b"GET TARGET  HTTP/1.1"),
-    "space-behind": ("Nothing follows the version.", b"GET TARGET HTTP/1.1 "),
+    "space-after": ("Nothing follows the version.", b"GET TARGET HTTP/1.1 "),
     "space-before": ("A request line begins with its method.", b" GET TARGET HTTP/1.1"),
     "tab-before": ("A request line begins with its method.", b"\tGET TARGET HTTP/1.1"),
     "tabs-between": ("A tab does not separate.", b"GET\tTARGET\tHTTP/1.1"),
-    "tab-behind-target": ("A tab does not separate.", b"GET TARGET\tHTTP/1.1"),
+    "tab-after-target": ("A tab does not separate.", b"GET TARGET\tHTTP/1.1"),
     "form-feed-between": ("A form feed is not a space.", b"GET TARGET\x0cHTTP/1.1"),
     "one-word": ("A request line has three words.", b"x"),
     "fourth-word": ("A request line has three words.", b"GET TARGET HTTP/1.1 x"),
@@ -171,7 +171,7 @@ MALFORMED_REQUEST_LINES: dict[str, tuple[str, bytes]] = {
     "response": ("A status line begins a response, not a request.", b"HTTP/1.1 200 OK"),
     "folded": ("A request line cannot be folded.", b"GET TARGET\r\n HTTP/1.1"),
     "hides-request": (
-        "Words behind the version hold a second request line.",
+        "Words after the version hold a second request line.",
         b"GET TARGET HTTP/1.1 GET /echo/hidden HTTP/1.1",
     ),
 }
@@ -210,8 +210,8 @@ MALFORMED_VERSIONS: dict[str, tuple[str, bytes]] = {
     "comma": ("A dot separates.", b"HTTP/1,1"),
     "underscore": ("A dot separates.", b"HTTP/1_1"),
     "three-numbers": ("A version has two numbers.", b"HTTP/1.1.1"),
-    "letter-behind": ("A version ends with its minor number.", b"HTTP/1.1x"),
-    "semicolon-behind": ("A version ends with its minor number.", b"HTTP/1.1;"),
+    "letter-after": ("A version ends with its minor number.", b"HTTP/1.1x"),
+    "semicolon-after": ("A version ends with its minor number.", b"HTTP/1.1;"),
     "plus": ("A digit has no sign.", b"HTTP/+1.1"),
     "minus": ("A digit has no sign.", b"HTTP/1.-1"),
     "hexadecimal": ("A digit is decimal.", b"HTTP/1.a"),
@@ -303,7 +303,7 @@ MALFORMED_CODINGS: dict[str, tuple[str, bytes]] = {
     "blank": ("A list of codings has one.", b" \t "),
     "comma": ("A list of codings has one.", b","),
     "comma-before": ("A reader that skips empty members sees chunked.", b", chunked"),
-    "comma-behind": ("A reader that skips empty members sees chunked.", b"chunked,"),
+    "comma-after": ("A reader that skips empty members sees chunked.", b"chunked,"),
     "commas-inside": ("Empty members are not sent.", b"gzip,,chunked"),
 }
 
@@ -339,7 +339,7 @@ UNKNOWN_CODINGS: dict[str, tuple[str, bytes]] = {
     "kelvin": ("U+212A is not k, though its lower case is k.", "chun\u212aed".encode()),
     "full-width": ("Letters beyond ASCII are not folded into it.", "\uff43hunked".encode()),
     "no-break-space": ("U+00A0 is not white space here.", b"\xa0chunked"),
-    "no-break-space-behind": ("U+00A0 is not white space here.", b"chunked\xa0"),
+    "no-break-space-after": ("U+00A0 is not white space here.", b"chunked\xa0"),
     "next-line": ("U+0085 is not white space here.", b"chunked\x85"),
     "next-line-before": ("U+0085 is not white space here.", b"\x85chunked"),
     "byte-order-mark": ("A byte order mark is not white space.", b"\xef\xbb\xbfchunked"),

@@ -2,7 +2,7 @@
 
 Without ``--url`` the built-in server is started in a process of its own, with an empty directory. The
 summary counts twice: a server *agrees* with an entry when it sees the request end where it ends (what
-is invalid is refused and nothing behind it answered; what is valid is answered, and what is behind
+is invalid is refused and nothing after it answered; what is valid is answered, and what is after
 it, too), and is *exact* when the status and the way the connection ends are those of the built-in
 server, too.
 

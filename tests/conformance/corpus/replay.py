@@ -4,13 +4,13 @@
     whole    all bytes at once
     single   byte by byte
     pieces   in pieces of 97 bytes; only of what is over 2 KiB
-    canary   all at once, and another request right behind it
+    canary   all at once, and another request right after it
 
 Once all is sent and answered the client says that it sends no more, and reads to the end. The canary is
 the point: if a server sees the end of a request elsewhere than the one before it, the next request,
 perhaps of another client, is misread. So a judgement has two parts. *Violations* are about that, and hold
-for every server: what is invalid is refused, and nothing behind it answered; what is valid is answered
-once, and what is behind it, too, unless the request says ``close``. *Differences* are from what the
+for every server: what is invalid is refused, and nothing after it answered; what is valid is answered
+once, and what is after it, too, unless the request says ``close``. *Differences* are from what the
 built-in server promises: this very status, an orderly end, the canary's own answer.
 
 This module knows no socket.

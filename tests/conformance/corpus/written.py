@@ -33,7 +33,7 @@ def get(
 
 
 def post(*lines: bytes, content: bytes = b"", version: bytes = b"HTTP/1.1", method: bytes = b"POST") -> bytes:
-    """Write an upload with these field lines and these bytes behind its head."""
+    """Write an upload with these field lines and these bytes after its head."""
     return get(*lines, target=b"/files/corpus", version=version, method=method) + content
 
 

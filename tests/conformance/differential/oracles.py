@@ -164,7 +164,7 @@ class Recorder:
         self._content.append(body)
 
     def on_message_complete(self) -> None:
-        """Be called behind the last byte of a message."""
+        """Be called after the last byte of a message."""
         self.in_message = False
         self.messages[-1] = self.messages[-1]._replace(content=b"".join(self._content))
 

@@ -1,7 +1,7 @@
 """What a parser makes of some bytes, in one form for ours and for the oracles, so that they compare.
 
     Reading   messages, and how it ended:
-    COMPLETE  every byte was used, or ignored behind the last message; nothing is missing
+    COMPLETE  every byte was used, or ignored after the last message; nothing is missing
     WAITING   the last message, or its head, needs more bytes
     REFUSED   what came next is not a message
     STOPPED   the parser hands the connection over (CONNECT, Upgrade) and reads no further

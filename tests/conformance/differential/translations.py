@@ -1,4 +1,4 @@
-"""How an oracle's report of one and the same message differs from ours, and the RFC sentence behind it.
+"""How an oracle's report of one and the same message differs from ours, and the RFC sentence after it.
 
 Theirs is brought into our words before the two are compared; nothing else about it changes, so that
 any other difference is still seen.

@@ -33,7 +33,7 @@ EACH_REQUEST = pytest.mark.parametrize("data", REQUESTS.values(), ids=REQUESTS.k
 
 
 def fields_of_the_answer(data: bytes, directory: Path) -> tuple[list[tuple[str, str]], bytes]:
-    """Return the field lines of the answer, names in lower case, and what is behind the head."""
+    """Return the field lines of the answer, names in lower case, and what is after the head."""
     (directory / "file").write_bytes(b"content")
     store = Store(directory)
     with Harness(store=store) as server:

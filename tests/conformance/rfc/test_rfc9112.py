@@ -43,7 +43,7 @@ def test_a_body_of_any_method_is_never_parsed_as_a_request(
         client.send(request(path, line, method=method) + body + request("/echo/canary"))
         first, *others = client.responses(method)
         assert first.status in (200, 204, 404, 405, 501)
-        # The content was read to its end, or nothing is read behind the answer.
+        # The content was read to its end, or nothing is read after the answer.
         if first.headers.get("connection") == "close":
             assert others == []
             client.assert_closed()

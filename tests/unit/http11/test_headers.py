@@ -130,7 +130,7 @@ OBS_TEXT = frozenset(range(0x80, 0x100))
 
 
 @pytest.mark.parametrize(
-    ("before", "behind", "legal"),
+    ("before", "following", "legal"),
     [
         pytest.param(b"G", b"T / HTTP/1.1\r\nHost: x\r\n\r\n", TCHAR, id="method"),
         pytest.param(b"GET /a", b"b HTTP/1.1\r\nHost: x\r\n\r\n", PCHAR | frozenset(b"/?"), id="path"),
@@ -164,12 +164,12 @@ OBS_TEXT = frozenset(range(0x80, 0x100))
     ],
 )
 def test_every_byte_is_accepted_exactly_where_the_grammar_allows(
-    before: bytes, behind: bytes, legal: frozenset[int]
+    before: bytes, following: bytes, legal: frozenset[int]
 ) -> None:
     for cut in (lambda data: [data], single_bytes):
         accepted = set()
         for byte in range(256):
-            outcome = deliver(cut(before + bytes([byte]) + behind))
+            outcome = deliver(cut(before + bytes([byte]) + following))
             if outcome.status is None and outcome.requests and outcome.requests[0].phase_after_content:
                 accepted.add(byte)
         assert sorted(accepted) == sorted(legal)

@@ -19,7 +19,7 @@ CHUNKED = (
 )
 MESSAGES = {
     "plain GET": b"GET /echo/abc HTTP/1.1\r\nHost: x\r\n\r\n",
-    "no field lines": b"GET / HTTP/1.0\r\n\r\n",
+    "no header lines": b"GET / HTTP/1.0\r\n\r\n",
     "empty lines before": b"\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "browser": b"GET /search?q=a%20b&lang=en HTTP/1.1\r\nHost: www.example.org:8080\r\n"
     b"Connection: keep-alive\r\nCache-Control: max-age=0\r\n"
@@ -34,20 +34,21 @@ MESSAGES = {
     "three pipelined": b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
     b"POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
     b"\r\nHEAD /3 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "chunked between two": b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
+    "chunked between two others": b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
     + CHUNKED
     + b"GET /3 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "the last": b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-    "the last, with content": b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-    b"Content-Length: 2\r\n\r\nab",
+    "last request": b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "last, with a body": b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab",
 }
 NEXT = b"PUT /next HTTP/1.1\r\nHost: y\r\nContent-Length: 4\r\n\r\nnext"
 
 
 @pytest.mark.parametrize("data", cases(MESSAGES))
-@pytest.mark.parametrize("behind", [pytest.param(b"", id="alone"), pytest.param(NEXT, id="next behind")])
-def test_a_message_split_anywhere_gives_the_same_requests(data: bytes, behind: bytes) -> None:
-    data += behind
+@pytest.mark.parametrize(
+    "following", [pytest.param(b"", id="alone"), pytest.param(NEXT, id="another request follows")]
+)
+def test_a_message_split_anywhere_gives_the_same_requests(data: bytes, following: bytes) -> None:
+    data += following
     whole = deliver([data])
     assert whole.status is None
     assert all(request.phase_after_content is not None for request in whole.requests)

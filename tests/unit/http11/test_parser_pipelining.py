@@ -77,8 +77,8 @@ def test_feeding_more_keeps_buffered_requests() -> None:
 
 def test_requests_after_the_last_are_ignored() -> None:
     last = get(b"Connection: close", target=b"/last")
-    for behind in (get(), b"\0\0\0", b"GET / HTTP/9.9\r\n\r\n", b"x" * 40_000):
-        outcome = deliver([last + behind, behind])
+    for following in (get(), b"\0\0\0", b"GET / HTTP/9.9\r\n\r\n", b"x" * 40_000):
+        outcome = deliver([last + following, following])
         assert (outcome.targets, outcome.status, outcome.phase) == (["/last"], None, Phase.ENDED)
 
 

@@ -87,11 +87,11 @@ def test_a_connection_is_kept_alive(version: str, lines: list[str], connection: 
             assert not client.closed
 
 
-@pytest.mark.parametrize("behind", [CANARY, b"\x00\xff\r\n\r\n", b"a" * 200_000])
-def test_bytes_after_connection_close_are_ignored(behind: bytes) -> None:
+@pytest.mark.parametrize("following", [CANARY, b"\x00\xff\r\n\r\n", b"a" * 200_000])
+def test_bytes_after_connection_close_are_ignored(following: bytes) -> None:
     with Harness() as server:
         client = server.connect()
-        client.send(request("/echo/a", "Connection: close") + behind)
+        client.send(request("/echo/a", "Connection: close") + following)
         assert client.assert_responds().content == b"a"
         client.assert_closed()
         assert not client.was_reset

@@ -74,7 +74,7 @@ def _trailers() -> Iterator[Refused]:
     yield "trailer-is-request", "A request line is not a field line.", chunked(b"0\r\n" + HIDDEN + HIDDEN)
     yield "trailer-is-chunk", "The last chunk was the last.", chunked(b"0\r\n5\r\nhello\r\n" + END)
     yield (
-        "trailer-smuggles-behind-bare-lf",
+        "trailer-smuggles-after-bare-lf",
         "A reader that ends the trailers at a bare LF sees a request next.",
         chunked(b"0\r\nA: b\n\n" + HIDDEN + b"\r\n"),
     )

@@ -92,7 +92,7 @@ def _folds() -> Iterator[Entry]:
             post(b"Transfer-Encoding:", b" chunked", b"Content-Length: 5", content=EMPTY_CHUNKS),
         ),
         (
-            "fold-behind-chunked",
+            "fold-after-chunked",
             "TE.TE: a reader that unfolds sees two codings.",
             post(CHUNKED, b" , identity", content=EMPTY_CHUNKS),
         ),
@@ -102,7 +102,7 @@ def _folds() -> Iterator[Entry]:
             post(b"Content-Length: 5", b" 5", content=b"hello"),
         ),
         (
-            "fold-behind-empty-content-length",
+            "fold-after-empty-content-length",
             "A reader that does not unfold sees an empty value.",
             post(b"Content-Length:", b"\t5", content=b"hello"),
         ),

@@ -19,12 +19,12 @@ def entries() -> Iterator[Entry]:
             upload(keep_alive=False),
         ),
         (
-            "close-and-request-behind",
+            "close-and-request-after",
             post(b"Connection: close", b"Content-Length: 5", content=b"hello" + HIDDEN),
             upload(keep_alive=False),
         ),
         (
-            "close-and-garbage-behind",
+            "close-and-garbage-after",
             post(b"Connection: close", b"Content-Length: 5", content=b"hello\0\r\r\n"),
             upload(keep_alive=False),
         ),

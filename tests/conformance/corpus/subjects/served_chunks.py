@@ -60,7 +60,7 @@ def _chunks() -> Iterator[Served]:
         ("data-size", b"5\r\n"),
     ):
         yield f"chunked-{name}", chunked(chunk(content)), upload(content)
-    yield "chunked-empty-line-behind", chunked(HELLO + END + b"\r\n"), upload()
+    yield "chunked-empty-line-after", chunked(HELLO + END + b"\r\n"), upload()
 
 
 def _extensions() -> Iterator[Served]:

@@ -77,7 +77,7 @@ def _contents() -> Iterator[Served]:
         post(b"Content-Encoding: gzip", b"Content-Length: 5", content=b"hello"),
         upload(content_encoding="gzip"),
     )
-    yield ("content-line-end-behind", length_post(b"5", b"hello\r\n"), upload())
+    yield ("content-line-end-after", length_post(b"5", b"hello\r\n"), upload())
 
 
 def _methods() -> Iterator[Entry]:

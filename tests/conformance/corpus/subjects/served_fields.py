@@ -76,7 +76,7 @@ def _look_alikes() -> Iterator[Served]:
         ("content-transfer-encoding", b"Content-Transfer-Encoding: chunked"),
         ("x-content-length", b"X-Content-Length: 5"),
         ("content-underscore-length", b"Content_Length: 5"),
-        ("content-length-behind", b"Content-Length-: 5"),
+        ("content-length-after", b"Content-Length-: 5"),
         ("length", b"Length: 5"),
         ("x-host", b"X-Host: evil.test"),
         ("x-forwarded-host", b"X-Forwarded-Host: evil.test"),
