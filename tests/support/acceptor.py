@@ -137,7 +137,7 @@ class Site:
             self.reactor.turn()
             if not self.selector.ready and self.selector.timeout != 0:
                 return
-        raise AssertionError("busy without end")
+        raise AssertionError("the server does not become idle")
 
     def advance(self, seconds: float) -> None:
         self.clock.now += seconds

@@ -274,4 +274,4 @@ class Harness:
             self.reactor.turn()
             if not self.selector.ready and self.selector.timeout != 0:
                 return turns
-        raise AssertionError("the server is busy without end")
+        raise AssertionError("the server does not become idle")

@@ -127,7 +127,7 @@ class RunningServer:
                 if condition():
                     return
                 assert client.get("/").status == 200
-        raise AssertionError("it does not come about")
+        raise AssertionError("the condition was never true")
 
 
 class ServerProcess(RunningServer):
@@ -244,7 +244,7 @@ class ClientConnection:
             if answer is not None:
                 self.received = self.received[length:]
                 return answer
-            assert not closed, f"closed before the response was whole: {self.received!r}"
+            assert not closed, f"closed before the response was complete: {self.received!r}"
             data = self.sock.recv(1 << 18)
             self.received += data
             closed = not data
@@ -264,7 +264,7 @@ class ClientConnection:
         """Wait for the head of a response; its content is left to ``read``."""
         while b"\r\n\r\n" not in self.received:
             data = self.sock.recv(1024)
-            assert data, f"closed before the head was whole: {self.received!r}"
+            assert data, f"closed before the head was complete: {self.received!r}"
             self.received += data
         data, _, self.received = self.received.partition(b"\r\n\r\n")
         return data

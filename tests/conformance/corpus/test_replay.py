@@ -22,7 +22,7 @@ from tests.support.process import ServerProcess, run_command
 VALID = Entry("v", b"v", 200, "RFC 9112, 3", request=ParsedRequest())
 LAST = Entry("l", b"l", 200, "RFC 9112, 9.6", request=ParsedRequest(keep_alive=False))
 INVALID = Entry("i", b"i", 400, "RFC 9112, 3", "It is not.")
-CUT = Entry("c", b"c", None, "RFC 9112, 8", "It is not whole.")
+CUT = Entry("c", b"c", None, "RFC 9112, 8", "It is not complete.")
 
 OK = Reply(200, False, b"a")
 LAST_OK = Reply(200, True, b"a")

@@ -111,7 +111,7 @@ def entries() -> Iterator[Entry]:
         421,
         (
             "absolute-https",
-            "No https is served on a plain connection.",
+            "No https is served without TLS.",
             target(b"https://corpus.test/echo/a"),
         ),
         ("absolute-https-capitals", "Schemes are case-insensitive.", target(b"HTTPS://corpus.test/echo/a")),
@@ -140,9 +140,9 @@ def entries() -> Iterator[Entry]:
         400,
         ("asterisk-with-get", "Only OPTIONS has the asterisk-form.", target(b"*")),
         ("asterisk-with-post", "Only OPTIONS has the asterisk-form.", get(target=b"*", method=b"POST")),
-        ("asterisk-with-query", "The asterisk stands alone.", get(target=b"*?a", method=b"OPTIONS")),
-        ("asterisk-with-path", "The asterisk stands alone.", get(target=b"*/echo", method=b"OPTIONS")),
-        ("asterisk-twice", "The asterisk stands alone.", get(target=b"**", method=b"OPTIONS")),
+        ("asterisk-with-query", "Nothing follows the asterisk.", get(target=b"*?a", method=b"OPTIONS")),
+        ("asterisk-with-path", "Nothing follows the asterisk.", get(target=b"*/echo", method=b"OPTIONS")),
+        ("asterisk-twice", "Nothing follows the asterisk.", get(target=b"**", method=b"OPTIONS")),
     )
 
 
