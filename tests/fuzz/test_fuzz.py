@@ -105,6 +105,16 @@ def _a_parser_that_continues(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Parser, "next_request", continue_parsing)
 
 
+def assert_finding(surface: str, words: str) -> None:
+    """Fuzz a surface until there is a finding with these words."""
+    campaign = Campaign([surfaces()[surface]], SEED)
+    for _ in range(20):
+        campaign.run(50)
+        if any(re.search(words, finding.words) for finding in campaign.findings.values()):
+            return
+    raise AssertionError(f"not found in {campaign.cases.total()} cases: {list(campaign.findings.values())}")
+
+
 @pytest.mark.parametrize(
     ("plant", "words"),
     [
@@ -120,12 +130,7 @@ def test_a_planted_fault_is_found(
     plant: Callable[[pytest.MonkeyPatch], None], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch)
-    campaign = Campaign([surfaces()["parser"]], SEED)
-    for _ in range(20):
-        campaign.run(50)
-        if any(re.search(words, finding.words) for finding in campaign.findings.values()):
-            return
-    raise AssertionError(f"not found in {campaign.cases.total()} cases: {list(campaign.findings.values())}")
+    assert_finding("parser", words)
 
 
 # Findings are minimised and saved.

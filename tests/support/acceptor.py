@@ -9,7 +9,7 @@ from reactor.server.acceptor import Acceptor
 from reactor.server.context import ServerContext
 from reactor.server.shutdown import Shutdown
 from reactor.settings import Settings
-from tests.support.in_process import Clock, EagerSelector
+from tests.support.in_process import Clock, EagerSelector, run_until_idle
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 PART = b"GET / HTTP/1.1\r\nHost: te"
@@ -132,12 +132,8 @@ class Site:
         return new
 
     def run(self) -> None:
-        """Take turns until nothing is left to do; more than a thousand are a busy loop."""
-        for _ in range(1000):
-            self.reactor.turn()
-            if not self.selector.ready and self.selector.timeout != 0:
-                return
-        raise AssertionError("the server does not become idle")
+        """Take turns until the server is idle; more than a thousand are a busy loop."""
+        run_until_idle(self.reactor, self.selector, 1000)
 
     def advance(self, seconds: float) -> None:
         self.clock.now += seconds

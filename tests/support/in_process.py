@@ -63,6 +63,15 @@ class EagerSelector(selectors.DefaultSelector):
         return events
 
 
+def run_until_idle(reactor: Reactor, selector: EagerSelector, limit: int) -> int:
+    """Take turns until nothing is ready and no deadline has passed; return how many did something."""
+    for turns in range(limit):
+        reactor.turn()
+        if not selector.ready and selector.timeout != 0:
+            return turns
+    raise AssertionError("the server does not become idle")
+
+
 class Answer(NamedTuple):
     """One response as a client reads it."""
 
@@ -269,9 +278,5 @@ class Harness:
         return client
 
     def run(self) -> int:
-        """Take turns until nothing is ready and no deadline has passed; return how many did something."""
-        for turns in range(100_000):
-            self.reactor.turn()
-            if not self.selector.ready and self.selector.timeout != 0:
-                return turns
-        raise AssertionError("the server does not become idle")
+        """Take turns until the server is idle; return how many did something."""
+        return run_until_idle(self.reactor, self.selector, 100_000)
