@@ -89,18 +89,6 @@ def test_a_deadline_moved_earlier_replaces_the_old_one() -> None:
     assert pop_due(deadlines, 10) == []
 
 
-def test_moving_earlier_and_back_is_due_once() -> None:
-    deadlines: Deadlines[Item] = Deadlines()
-    (item,) = schedule(deadlines, 10)
-    move(deadlines, item, 5)
-    move(deadlines, item, 10)
-    assert pop_due(deadlines, 5) == []
-    assert deadlines.earliest() == 10
-    assert pop_due(deadlines, 10) == [item]
-    assert pop_due(deadlines, 11) == []
-    assert len(deadlines) == 0
-
-
 def test_a_forgotten_deadline_is_never_due() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     first, second = schedule(deadlines, 1, 2)
@@ -108,15 +96,6 @@ def test_a_forgotten_deadline_is_never_due() -> None:
     deadlines.forget(first)
     assert deadlines.earliest() == 2
     assert pop_due(deadlines, 2) == [second]
-
-
-def test_a_forgotten_deadline_scheduled_again_is_due_once() -> None:
-    deadlines: Deadlines[Item] = Deadlines()
-    (item,) = schedule(deadlines, 1)
-    deadlines.forget(item)
-    deadlines.schedule(item)
-    assert pop_due(deadlines, 1) == [item]
-    assert pop_due(deadlines, 1) == []
 
 
 def test_a_deadline_moved_to_never_is_not_due() -> None:

@@ -51,15 +51,6 @@ def test_a_turn_answers_at_most_its_share_of_requests() -> None:
         assert len(client.responses()) == 8
 
 
-def test_a_pipelining_client_does_not_delay_others() -> None:
-    with Harness(turn_requests=3) as server:
-        greedy, modest = server.connect(), server.connect()
-        greedy.sock.sendall(GET * 100)
-        modest.sock.sendall(GET)
-        server.reactor.turn()
-        assert (greedy.connection.served, modest.connection.served) == (3, 1)
-
-
 def test_a_turn_reads_at_most_its_share_of_chunks() -> None:
     sink = CountingSink()
     chunks = 10 * CHUNKS_AT_ONCE
