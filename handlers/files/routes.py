@@ -27,11 +27,10 @@ from reactor.http11.message import Request, Response
 from reactor.routing import Router, Sink
 
 from .csrf import require_same_origin
-from .directory import read_entries
 from .download import download
 from .forms import FormUpload, OpenFileLimit
 from .listing import EntryBudget, list_directory
-from .resumable import UploadRegistry, UploadRequest
+from .resumable import UploadRegistry, UploadSink
 from .store import Store
 from .upload import CheckedUpload, Upload, read_digests
 
@@ -59,7 +58,7 @@ class Files:
     ) -> None:
         self._store = store
         self._registry = registry
-        self._read_only = read_only
+        self._read_only = read_only or store.is_single_file
         self._allowed_origin = allowed_origin
         self._listed_entries = EntryBudget()
         self._form_files = OpenFileLimit()
@@ -108,7 +107,7 @@ class Files:
         return self._list(request, "", BASE)
 
     def _list(self, request: Request, name: str, base: str = "") -> Response:
-        entries = read_entries(self._store.open_directory(name), self._store.is_visible)
+        entries = self._store.entries(name)
         may_upload = not self._read_only
         return list_directory(request, f"/files/{name}", entries, may_upload, self._listed_entries, base)
 
@@ -156,10 +155,10 @@ class Files:
         if isinstance(upload, FormUpload):
             upload.commit()
             return Response(303, b"", (("Location", "./"),))
-        if isinstance(upload, UploadRequest):
+        if isinstance(upload, UploadSink):
             return upload.answer_creation()
-        assert isinstance(upload, Upload), "open_upload opens no other sink"
-        upload.commit(late=request.head.length < 0)  # the last chunk may arrive long after the data
+        assert isinstance(upload, Upload), f"unexpected upload: {upload!r}"
+        upload.commit(touch=request.head.length < 0)  # the last chunk may arrive long after the data
         if upload.replaces and request.method == "PUT":
             return Response(204)
         return Response(201, b"", (("Location", request.target.path),))

@@ -20,9 +20,9 @@ from typing import NamedTuple
 from reactor.allowed_hosts import AllowedHosts, is_name, read_name
 from reactor.basic_auth import MAX_CREDENTIALS, AuthRouter, digest
 from reactor.cli.option_types import Group, Repeatable, with_own_message
-from reactor.http11.cors import ANY, cors_fields, read_origin
+from reactor.http11.cors import ANY, cors_headers, read_origin
 from reactor.http11.default_headers import parse_header
-from reactor.http11.message import Fields
+from reactor.http11.message import HeaderPairs
 from reactor.routing import Router
 
 log = logging.getLogger("reactor")
@@ -132,16 +132,16 @@ def allowed_hosts(options: argparse.Namespace) -> AllowedHosts:
     )
 
 
-def default_headers(options: argparse.Namespace) -> Fields:
+def default_headers(options: argparse.Namespace) -> HeaderPairs:
     """Return the headers of every response; raise ValueError for a header that --cors sends as well."""
     if options.cors is None:
         return tuple(options.header)
-    fields = cors_fields(options.cors, any(getattr(options, name) for name in PASSWORDS))
-    ours = {name.lower() for name, _ in fields}
+    headers = cors_headers(options.cors, any(getattr(options, name) for name in PASSWORDS))
+    ours = {name.lower() for name, _ in headers}
     for name, _ in options.header:
         if name.lower() in ours:
             raise ValueError(f"invalid --header: {name!r} (--cors sends it already)")
-    return fields + tuple(options.header)
+    return headers + tuple(options.header)
 
 
 def allowed_origin(options: argparse.Namespace) -> str | None:
@@ -177,7 +177,7 @@ def after_start(options: argparse.Namespace, url: str, local: bool) -> None:
     if not local:
         _warn_about_network(options)
     if options.open:
-        open_browser(local_url(url) + ("/" if options.directory is None else "/files/"))
+        open_browser(url)
 
 
 def _warn_about_network(options: argparse.Namespace) -> None:
@@ -192,11 +192,11 @@ def _warn_about_network(options: argparse.Namespace) -> None:
             log.warning("with --types guess, uploaded HTML runs in other visitors' browsers")
 
 
-def warn_about_typed_passwords(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Warn about passwords on the command line; those from the environment are defaults of the parser."""
+def warn_about_typed_passwords(options: argparse.Namespace) -> None:
+    """Warn about passwords on the command line."""
+    given, *_ = options.origins.maps
     for name in PASSWORDS:
-        value = getattr(options, name)
-        if value is not None and value.path is None and value is not parser.get_default(name):
+        if name in given and getattr(options, name).path is None:
             option = name.replace("_", "-")
             log.warning(
                 "other users of this machine can read the password of --%s in the process list "
@@ -236,15 +236,6 @@ def reloader(options: argparse.Namespace, router: Router) -> Callable[[], None]:
 def _open_without_waiting(path: str, flags: int) -> int:
     """Open a file; do not block on a named pipe without a writer."""
     return os.open(path, flags | os.O_NONBLOCK)
-
-
-def local_url(url: str) -> str:
-    """Return the URL by which this machine reaches a server that listens on a wildcard address.
-
-    >>> local_url("http://0.0.0.0:4221")
-    'http://127.0.0.1:4221'
-    """
-    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def open_browser(url: str) -> None:

@@ -27,7 +27,7 @@ from reactor.observe.metrics import Metrics
 from reactor.observe.trace import LIMIT, Trace
 from reactor.server.listen import StartError
 from reactor.server.server import Instrumentation
-from reactor.settings import Settings
+from reactor.settings import Settings, format_size
 
 log = logging.getLogger("reactor")
 turns = logging.getLogger("reactor.turns")  # one paragraph for each turn, at level debug
@@ -76,8 +76,8 @@ def add_options(group: Group) -> None:
         "--trace-limit",
         type=size,
         default=LIMIT,
-        metavar="BYTES",
-        help=f"stop tracing when the trace file reaches this size (default: {LIMIT >> 20} MiB)",
+        metavar="SIZE",
+        help=f"stop tracing when the trace file reaches this size (default: {format_size(LIMIT)})",
     )
 
 

@@ -1,4 +1,4 @@
-"""Demo clients: connections that demonstrate one behaviour of the server each, started by a button.
+"""Demo clients: each connection demonstrates one behaviour of the server, and is started by a button.
 
 A client is an event handler of the outer reactor. Its script is a generator that sends requests and yields
 the number of seconds to wait. Clients connect to ``reactor.inspector.demo_server``, not to the main server.
@@ -11,7 +11,7 @@ from math import inf
 from typing import NamedTuple
 
 from reactor.event_handler import EventHandler, Interest
-from reactor.inspector.demo_server import TOKEN_FIELD, DemoServer
+from reactor.inspector.demo_server import TOKEN_HEADER, DemoServer
 from reactor.loop import Reactor
 
 MAX_DEMOS, MAX_CLIENTS = 10, 200  # concurrent demos, and their clients in total
@@ -28,7 +28,7 @@ def keep_alive(client: "DemoClient") -> Iterator[float]:
 
 
 def pipelining(client: "DemoClient") -> Iterator[float]:
-    """Send eight requests at once, three times."""
+    """Send eight requests in one call, three times."""
     for _ in range(3):
         client.send(b"".join(client.get(f"/echo/{number}-of-8") for number in range(1, 9)))
         yield 1.5
@@ -52,7 +52,7 @@ def slow_reader(client: "DemoClient") -> Iterator[float]:
 
 
 def half_close(client: "DemoClient") -> Iterator[float]:
-    """Send a last request and half-close late: the server stays in DRAINING until then."""
+    """Send a last request and half-close after 3 seconds: until then the server stays in DRAINING."""
     client.interest = Interest.NONE
     client.send(client.get("/echo/last-words").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     yield 3.0
@@ -80,7 +80,7 @@ class Demo(NamedTuple):
 
     name: str
     title: str
-    words: str
+    description: str
     script: Script
     clients: int = 1
 
@@ -89,7 +89,7 @@ DEMOS = {
     each.name: each
     for each in (
         Demo("keep-alive", "Keep-alive", "one connection, five requests, one a second", keep_alive),
-        Demo("pipelining", "Pipelining", "eight requests at once, three times", pipelining),
+        Demo("pipelining", "Pipelining", "eight requests together, three times", pipelining),
         Demo("one-byte", "One byte a second", "an incomplete request head: timeout, 408", one_byte),
         Demo("slow-reader", "Slow reader", "a 4 MiB response, read slowly: backpressure", slow_reader),
         Demo(
@@ -109,7 +109,7 @@ DEMOS = {
 class DemoClient(EventHandler):
     """One client; ``index`` is its number among those of the same demo, from 0."""
 
-    __slots__ = ("_closed", "_ends", "_outer", "_script", "_token", "index")
+    __slots__ = ("_ends", "_gone", "_outer", "_script", "_token", "index")
 
     def __init__(
         self, outer: Reactor, address: tuple[str, int], token: str, script: Script, index: int
@@ -125,18 +125,18 @@ class DemoClient(EventHandler):
         self._token = token
         self._ends = outer.clock() + MAX_SECONDS
         self._script = script(self)
-        self._closed = False
+        self._gone = False
 
     @property
-    def closed(self) -> bool:
+    def gone(self) -> bool:
         """True when the connection is closed."""
-        return self._closed
+        return self._gone
 
     # Called by scripts.
 
     def get(self, path: str) -> bytes:
         """Return the head of a request with the token."""
-        return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{TOKEN_FIELD}: {self._token}\r\n\r\n".encode()
+        return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{TOKEN_HEADER}: {self._token}\r\n\r\n".encode()
 
     def send(self, data: bytes) -> None:
         """Send bytes; requests are small, and whatever does not fit into the send buffer is dropped."""
@@ -149,11 +149,11 @@ class DemoClient(EventHandler):
         """Read and discard bytes; close the connection at their end."""
         try:
             if not self.handle.recv(count):
-                self.close()
+                self.leave()
         except BlockingIOError:
             pass
         except OSError:
-            self.close()
+            self.leave()
 
     def half_close(self) -> None:
         """Shut down the sending side."""
@@ -172,18 +172,18 @@ class DemoClient(EventHandler):
         """Continue the script; close the connection at its end."""
         wait = next(self._script, None) if self._outer.now < self._ends else None
         if wait is None:
-            self.close()
-        elif not self._closed:
+            self.leave()
+        elif not self._gone:
             self.deadline = self._outer.now + wait
 
     def on_failure(self) -> None:
         """Close the connection."""
-        self.close()
+        self.leave()
 
-    def close(self) -> None:
+    def leave(self) -> None:
         """Close the connection."""
-        if not self._closed:
-            self._closed = True
+        if not self._gone:
+            self._gone = True
             self._outer.remove(self)
             self.handle.close()
             self.deadline = inf
@@ -200,31 +200,31 @@ class DemoRunner:
     @property
     def running(self) -> list[str]:
         """The names of the running demos."""
-        self._running = [each for each in self._running if any(not client.closed for client in each[1])]
+        self._running = [each for each in self._running if any(not client.gone for client in each[1])]
         return [name for name, _ in self._running]
 
     def start(self, demo: Demo) -> bool:
         """Start a demo; return False if too many are running; raise StartError or OSError."""
-        clients = sum(len(each) for _, each in self._running) if self.running else 0
-        if len(self._running) >= MAX_DEMOS or clients + demo.clients > MAX_CLIENTS:
+        count = sum(len(each) for _, each in self._running) if self.running else 0
+        if len(self._running) >= MAX_DEMOS or count + demo.clients > MAX_CLIENTS:
             return False
         address = self._server.open()
-        made: list[DemoClient] = []
+        clients: list[DemoClient] = []
         try:
             for index in range(demo.clients):
                 client = DemoClient(self._outer, address, self._server.token, demo.script, index)
-                made.append(client)
+                clients.append(client)
                 self._outer.register(client)
         except OSError:  # out of file descriptors
-            for client in made:
-                client.close()
+            for client in clients:
+                client.leave()
             raise
-        self._running.append((demo.name, made))
+        self._running.append((demo.name, clients))
         return True
 
     def close(self) -> None:
         """Close all clients and the demo server."""
         for _, clients in self._running:
             for client in clients:
-                client.close()
+                client.leave()
         self._server.close()

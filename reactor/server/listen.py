@@ -21,9 +21,8 @@ def listen(host: str, port: int) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(
-            error
-        )  # not the error itself: it would form a reference cycle with this frame
+        # Not the error itself: it would form a reference cycle with this frame.
+        reason = getattr(error, "strerror", None) or str(error)
         raise StartError(f"cannot listen on {host}: {reason}") from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -38,9 +37,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except (OSError, OverflowError) as error:
         listener.close()
-        reason = getattr(error, "strerror", None) or str(
-            error
-        )  # not the error itself: it would form a reference cycle with this frame
+        # Not the error itself: it would form a reference cycle with this frame.
+        reason = getattr(error, "strerror", None) or str(error)
         raise StartError(f"cannot listen on {host} port {port}: {reason}") from None
     return listener
 

@@ -55,13 +55,13 @@ def work(tally: Tally) -> int:
 
 
 def test_a_quadratic_parser_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    wait = Parser._wait
+    wait = Parser._check_incomplete_head
 
     def forgetful(self: Parser) -> None:
         wait(self)
         self._scanned = self._position
 
-    monkeypatch.setattr(Parser, "_wait", forgetful)
+    monkeypatch.setattr(Parser, "_check_incomplete_head", forgetful)
     with pytest.raises(AssertionError, match="<="):
         test_search_cost_is_linear_in_the_received_bytes("request line")
 

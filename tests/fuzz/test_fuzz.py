@@ -67,13 +67,13 @@ def _another_exception(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_split_line_end_is_missed(patch: pytest.MonkeyPatch) -> None:
-    wait = Parser._wait
+    wait = Parser._check_incomplete_head
 
     def too_far(self: Parser) -> None:
         wait(self)
         self._scanned = max(self._scanned, len(self._buffer))
 
-    patch.setattr(Parser, "_wait", too_far)
+    patch.setattr(Parser, "_check_incomplete_head", too_far)
 
 
 def _a_reason_of_two_lines(patch: pytest.MonkeyPatch) -> None:

@@ -194,7 +194,7 @@ def test_an_exception_removes_only_its_handler(hook: str, caplog: pytest.LogCapt
         assert [call for call in calls if call[0] == "b"] == ["b readable", "b writable", "b deadline"]
         assert harness.turn() == ["b writable"]
         assert [record.getMessage() for record in caplog.records] == [
-            "unhandled exception in <a>, which is removed"
+            "unhandled exception in <a>; removing it from the loop"
         ]
         assert "RuntimeError: planted" in caplog.text
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reactor.http11.cors import cors_fields, is_cross_origin, preflight_fields, read_origin
+from reactor.http11.cors import cors_headers, is_cross_origin, preflight_headers, read_origin
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target
@@ -73,7 +73,7 @@ def test_an_invalid_origin_is_a_one_line_error(text: str) -> None:
     ],
 )
 def test_credentials_are_allowed_for_a_single_origin_only(origin: str, credentials: bool, sent: bool) -> None:
-    fields = dict(cors_fields(origin, credentials))
+    fields = dict(cors_headers(origin, credentials))
     assert fields["Access-Control-Allow-Origin"] == origin
     assert fields.get("Access-Control-Allow-Credentials") == ("true" if sent else None)
     exposed = fields["Access-Control-Expose-Headers"].split(", ")
@@ -81,7 +81,7 @@ def test_credentials_are_allowed_for_a_single_origin_only(origin: str, credentia
 
 
 def test_a_preflight_response_lists_methods_and_fields() -> None:
-    fields = dict(preflight_fields("GET, HEAD"))
+    fields = dict(preflight_headers("GET, HEAD"))
     assert fields["Access-Control-Allow-Methods"] == "GET, HEAD"
     accepted = fields["Access-Control-Allow-Headers"].split(", ")
     assert {"*", "Authorization", "Content-Type", "Range", "If-Match"} <= set(accepted)

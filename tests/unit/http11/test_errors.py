@@ -3,7 +3,7 @@
 import pytest
 
 import reactor
-from reactor.http11.errors import HTTPError, ProtocolError
+from reactor.http11.errors import HTTPError, ProtocolError, content_too_large
 
 BOTH = [HTTPError, ProtocolError]
 
@@ -31,3 +31,8 @@ def test_an_error_may_have_headers(error_type: type[HTTPError]) -> None:
 def test_protocol_error_is_an_exported_http_error() -> None:
     assert issubclass(ProtocolError, HTTPError)
     assert reactor.HTTPError is HTTPError
+
+
+@pytest.mark.parametrize(("limit", "size"), [(1 << 30, "1 GiB"), (3 << 10, "3 KiB"), (1025, "1025 bytes")])
+def test_a_limit_is_written_with_its_unit(limit: int, size: str) -> None:
+    assert content_too_large(limit).reason == f"request body exceeds {size}"

@@ -77,7 +77,7 @@ def test_too_many_bytes_during_a_live_stream_close_the_connection(
         client.read()
         assert client.closed
         assert stream.closed
-    assert caplog.messages == ["c1: closed: over 500 bytes pipelined after a live stream"]
+    assert caplog.messages == ["c1: closed: over 500 bytes pipelined behind a live stream"]
 
 
 def test_a_live_stream_buffers_at_most_its_limit() -> None:

@@ -18,7 +18,7 @@ def request_line(length: int) -> bytes:
     return b"GET /echo/" + b"a" * (length - 19) + b" HTTP/1.1"
 
 
-def field_line(length: int) -> bytes:
+def header_line(length: int) -> bytes:
     """Write a field line of this length, its CRLF not counted."""
     return b"A: " + b"v" * (length - 3)
 
@@ -27,7 +27,7 @@ def head_of(length: int) -> bytes:
     """Write a head of this length, its empty line counted, in lines of which none is too long."""
     data = b"GET /echo/a HTTP/1.1\r\n" + HOST_LINE + b"\r\n"
     rest = length - len(data) - 2
-    lines = [field_line(6500)] * 4 + [field_line(rest - 4 * 6502 - 2)]
+    lines = [header_line(6500)] * 4 + [header_line(rest - 4 * 6502 - 2)]
     return data + b"\r\n".join([*lines, b"", b""])
 
 
@@ -55,7 +55,7 @@ def _at_the_limit() -> Iterator[Entry]:
     yield from served(
         "RFC 9110, 5.4",
         200,
-        ("limit-field-line", get(field_line(LINE)), echo(a="v" * (LINE - 3))),
+        ("limit-field-line", get(header_line(LINE)), echo(a="v" * (LINE - 3))),
         ("limit-fields", get(*[b"A: b"] * (FIELDS - 1)), echo()),
         ("limit-head", head_of(HEAD), echo()),
     )
@@ -82,7 +82,7 @@ def _over_the_limit() -> Iterator[Entry]:
     yield from refused(
         "RFC 9110, 5.4",
         431,
-        ("over-field-line", "The line is one byte too long.", get(field_line(LINE + 1))),
+        ("over-field-line", "The line is one byte too long.", get(header_line(LINE + 1))),
         ("over-field-name", "A name counts.", get(b"A" * LINE + b":")),
         ("over-field-white-space", "White space counts as part of the line.", get(b"A:" + b" " * LINE)),
         ("over-host", "The limit applies to Host.", get(host=b"h" * LINE)),
@@ -105,13 +105,13 @@ def _over_the_limit() -> Iterator[Entry]:
         "RFC 9112, 7.1.2",
         431,
         ("over-trailers", "There is one line too many.", trailed(*[b"A: b"] * (FIELDS + 1))),
-        ("over-trailer-line", "The line is one byte too long.", trailed(field_line(LINE + 1))),
+        ("over-trailer-line", "The line is one byte too long.", trailed(header_line(LINE + 1))),
         (
             "over-trailers-unended",
             "They are refused before they end.",
             chunked(b"0\r\n" + b"A: b\r\n" * (HEAD // 6 + 1)),
         ),
-        ("over-trailer-bytes", "All trailers together are too long.", trailed(*[field_line(8100)] * 5)),
+        ("over-trailer-bytes", "All trailers together are too long.", trailed(*[header_line(8100)] * 5)),
     )
     yield from refused(
         "RFC 9110, 15.5.14",
