@@ -106,7 +106,7 @@ def write(client: Client, data: bytes) -> int:
         return 0
 
 
-def read_what_is_there(client: Client) -> tuple[bytes, bool]:
+def read_available(client: Client) -> tuple[bytes, bool]:
     """Return what has arrived, and whether the end has, without running the server."""
     received = b""
     while True:
@@ -119,7 +119,7 @@ def read_what_is_there(client: Client) -> tuple[bytes, bool]:
         received += data
 
 
-def waiting_to_be_read(client: Client) -> int:
+def unread_bytes(client: Client) -> int:
     """Return how many bytes the kernel holds for the client."""
     count = array.array("i", [0])
     fcntl.ioctl(client.sock, termios.FIONREAD, count)

@@ -9,7 +9,7 @@ from reactor.http11.errors import HTTPError
 from reactor.http11.message import FileSlice, LiveStream, Request, Response
 from reactor.routing import Router
 from tests.support.in_process import Harness
-from tests.support.requests import CANARY, answering, chunks, connect_tcp, read_what_is_there, request, write
+from tests.support.requests import CANARY, answering, chunks, connect_tcp, read_available, request, write
 
 
 def test_a_request_is_answered_and_the_connection_persists() -> None:
@@ -45,7 +45,7 @@ def test_connection_close_is_honoured_in_the_same_turn(
         client = server.connect()
         write(client, request("/echo/a", *lines, version=version))
         server.reactor.turn()
-        client.received, ended = read_what_is_there(client)
+        client.received, ended = read_available(client)
         assert ended
         assert client.assert_responds().headers["connection"] == connection
         client.close()

@@ -13,7 +13,7 @@ from tests.support.requests import (
     chunks,
     connect_tcp,
     posting,
-    read_what_is_there,
+    read_available,
     request,
     write,
 )
@@ -143,7 +143,7 @@ def test_a_turn_sends_at_most_its_share(content: bytes | list[bytes]) -> None:
         received = b""
         for _ in range(5):
             server.reactor.turn()
-            data, _ = read_what_is_there(client)
+            data, _ = read_available(client)
             assert 0 < len(data) <= 1000
             received += data
         client.received = received

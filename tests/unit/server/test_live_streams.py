@@ -7,7 +7,7 @@ import pytest
 from reactor.http11.message import TEXT, LiveStream, Request, Response
 from reactor.routing import Router
 from tests.support.in_process import Client, Harness
-from tests.support.requests import CANARY, answering, read_what_is_there, request, shrink_buffers, write
+from tests.support.requests import CANARY, answering, read_available, request, shrink_buffers, write
 
 
 def open_stream(server: Harness, version: str = "HTTP/1.1") -> Client:
@@ -94,7 +94,7 @@ def test_a_live_stream_buffers_at_most_its_limit() -> None:
             assert sent < 10**6, "the server does not report a client that is too slow"
         stream.close()
         received = b""
-        while data := read_what_is_there(client)[0]:
+        while data := read_available(client)[0]:
             received += data
             server.run()
         assert received.count(b"z") == sent

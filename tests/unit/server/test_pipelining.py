@@ -16,10 +16,10 @@ from tests.support.requests import (
     chunks,
     in_pieces,
     posting,
-    read_what_is_there,
+    read_available,
     request,
     shrink_buffers,
-    waiting_to_be_read,
+    unread_bytes,
     write,
 )
 
@@ -82,7 +82,7 @@ def test_pipelined_responses_are_sent_together() -> None:
         client = server.connect()
         write(client, numbered(100))
         server.reactor.turn()
-        client.received, _ = read_what_is_there(client)
+        client.received, _ = read_available(client)
         assert_in_order(client, 100)
 
 
@@ -153,7 +153,7 @@ def counting() -> Counting:
 
 
 def unsent(counting: Counting, client: Client, received: int) -> int:
-    return counting.requests * SIZE - received - waiting_to_be_read(client)
+    return counting.requests * SIZE - received - unread_bytes(client)
 
 
 def test_parsing_pauses_at_high_water_and_resumes_at_low_water(counting: Counting) -> None:
@@ -212,7 +212,7 @@ def test_pipelining_does_not_starve_other_clients(counting: Counting) -> None:
         requests = counting.requests
         write(modest, request())
         server.reactor.turn()
-        assert read_what_is_there(modest)[0].startswith(b"HTTP/1.1 200")
+        assert read_available(modest)[0].startswith(b"HTTP/1.1 200")
         assert counting.requests - requests < 100
         assert [answer.status for answer in greedy.responses()] == [200] * 200
 
@@ -224,7 +224,7 @@ def test_an_upload_does_not_starve_other_clients() -> None:
         write(greedy, request("/post", method="POST", content=b"a" * 50_000))
         write(modest, request("/canary"))
         server.reactor.turn()
-        assert read_what_is_there(modest)[0].startswith(b"HTTP/1.1 200")
+        assert read_available(modest)[0].startswith(b"HTTP/1.1 200")
         assert sum(map(len, sink.pieces)) < 1000
 
 
@@ -241,7 +241,7 @@ def test_a_stream_does_not_starve_other_clients() -> None:
         write(greedy, request("/0"))
         write(modest, request("/canary"))
         server.reactor.turn()
-        assert read_what_is_there(modest)[0].startswith(b"HTTP/1.1 200")
+        assert read_available(modest)[0].startswith(b"HTTP/1.1 200")
         assert len(given) < 5
         assert greedy.responses()[0].content == b"a" * 100
 

@@ -12,7 +12,7 @@ from tests.support.requests import (
     answering,
     connect_tcp,
     in_pieces,
-    read_what_is_there,
+    read_available,
     request,
     shrink_buffers,
     write,
@@ -74,7 +74,7 @@ def test_reading_a_little_renews_the_write_timeout() -> None:
         client.send(request("/0"))
         for _ in range(5):
             server.clock.advance(59)
-            assert read_what_is_there(client)[0]
+            assert read_available(client)[0]
             server.run()
         server.clock.advance(60 - MOMENT)
         assert server.context.connections
@@ -113,7 +113,7 @@ def test_a_small_response_is_sent_to_a_slow_reader_in_parts() -> None:
         received = b""
         for _ in in_pieces(bytes(50_000), 500):
             server.clock.advance(1)
-            data, _ = read_what_is_there(client)
+            data, _ = read_available(client)
             received += data
         client.received = received
         assert client.assert_responds().content == b"a" * 50_000
