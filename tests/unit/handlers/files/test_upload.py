@@ -131,7 +131,7 @@ def test_a_removed_temporary_file_is_a_refusal(shared: Shared, store: Store) -> 
     ("free", "minimum", "size", "taken"),
     [
         pytest.param(1000, 900, 100, True, id="exactly at the limit"),
-        pytest.param(1000, 900, 101, False, id="one octet over"),
+        pytest.param(1000, 900, 101, False, id="one byte over"),
         pytest.param(900, 900, 0, True, id="nothing fits"),
         pytest.param(899, 900, 0, False, id="below the limit already"),
         pytest.param(0, 0, 0, True, id="a full disk takes nothing"),
