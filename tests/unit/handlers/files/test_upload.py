@@ -134,8 +134,8 @@ def test_a_removed_temporary_file_is_a_refusal(shared: Shared, store: Store) -> 
         pytest.param(1000, 900, 101, False, id="one byte over"),
         pytest.param(900, 900, 0, True, id="nothing fits"),
         pytest.param(899, 900, 0, False, id="below the limit already"),
-        pytest.param(0, 0, 0, True, id="a full disk takes nothing"),
-        pytest.param(0, 0, 1, False, id="a full disk takes no octet"),
+        pytest.param(0, 0, 0, True, id="a full disk takes an empty file"),
+        pytest.param(0, 0, 1, False, id="a full disk takes no byte"),
     ],
 )
 def test_an_upload_without_enough_space_is_507(
