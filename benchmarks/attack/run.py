@@ -26,7 +26,7 @@ from benchmarks.attack.attackers import Attacker, Siege
 from benchmarks.attack.scenarios import Scale, Scenario
 from benchmarks.load.clients import Tally
 from benchmarks.load.round import Job, Round
-from benchmarks.results.samples import Sample
+from benchmarks.results.samples import Peer, Sample
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import RunningServer, run_server
 from reactor.event_handler import EventHandler
@@ -181,10 +181,11 @@ def faults(
     )
 
 
-def run_attack(pipe: "Connection[Sample, None]", scenario: Scenario, scale: Scale) -> None:
-    """Run one scenario against a server of its own, and send the sample."""
+def run_attack(pipe: "Connection[tuple[Peer, Sample], None]", scenario: Scenario, scale: Scale) -> None:
+    """Run one scenario against a server of its own; send this server's command and the sample."""
     logging = PEERS["reactor +log"]
-    adapter = replace(logging, argv=["env", *scenario.variables(scale), *logging.argv])
+    argv = ["env", *scenario.variables(scale), *logging.argv]
+    adapter = replace(logging, name=f"reactor, {scenario.name}", argv=argv)
     with run_server(adapter, open_files=scenario.open_file_limit) as server:
         sample = AttackRun(scenario, scale, server).run()
-    pipe.send(sample)
+    pipe.send((server.peer, sample))

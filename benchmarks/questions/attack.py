@@ -5,7 +5,8 @@ slow heads, slow bodies, slow readers, more connections than the connection limi
 descriptors, pipelined requests without reading, oversized heads and chunks, 10,000 idle connections. The
 targets: no honest client has an error or loses its connection, and their p99 is under 100 ms; an attacked but
 otherwise idle server uses less than 5 % of its core; after the attack, file descriptors and memory are back
-at their earlier values. If one is missed, the exit code is 1. Timeouts that would take minutes are shortened.
+at their earlier values. If one is missed, the exit code is 1. Timeouts that would take minutes are shortened;
+the report lists the commands of the servers.
 """
 
 from benchmarks.attack.run import run_attack
@@ -15,7 +16,7 @@ from benchmarks.results.samples import Run
 from benchmarks.runner.rounds import Config, ShowProgress
 from benchmarks.servers.process import raise_open_file_limit
 
-SECONDS, QUICK_SECONDS = 14.0, 2.0  # of a scenario, about
+SECONDS, QUICK_SECONDS = 14.0, 3.0  # of a scenario, about
 ROOM = 1.2  # file descriptors per attacker
 TIMEOUT = 180.0  # seconds, for a scenario
 
@@ -33,7 +34,9 @@ def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
             continue
         show_progress(f"{scenario.name}: {scenario.count(scale):,} x {scenario.what}")
         with load_process(run_attack, scenario, scale) as (_, receive):
-            run.samples.append(receive(TIMEOUT))
+            peer, sample = receive(TIMEOUT)
+        run.peers[peer.name] = peer
+        run.samples.append(sample)
 
 
 def estimate(config: Config) -> float:

@@ -24,7 +24,7 @@ from benchmarks.attack.scenarios import SCENARIOS, Scale, Scenario
 from benchmarks.load.clients import ClientGroup
 from benchmarks.load.histogram import Histogram
 from benchmarks.questions import attack
-from benchmarks.results.samples import Run, Sample
+from benchmarks.results.samples import Peer, Run, Sample
 from benchmarks.results.statistics import figures
 from benchmarks.results.targets import MISSED, PASS, evaluate
 from benchmarks.runner.command import print_results
@@ -35,9 +35,10 @@ TINY = Scale(share=0.02, honest=4, interval=0.005, attack=0, timeout=0.2, haste=
 
 def run_attack(scenario: Scenario, scale: Scale) -> Sample:
     """Run a scenario in this process."""
-    samples: list[Sample] = []
-    run.run_attack(cast("Connection[Sample, None]", SimpleNamespace(send=samples.append)), scenario, scale)
-    return samples[0]
+    sent: list[tuple[Peer, Sample]] = []
+    pipe = cast("Connection[tuple[Peer, Sample], None]", SimpleNamespace(send=sent.append))
+    run.run_attack(pipe, scenario, scale)
+    return sent[0][1]
 
 
 BY_NAME: Mapping[str, Scenario] = {each.name: each for each in SCENARIOS}
@@ -68,7 +69,7 @@ def test_the_server_survives_and_serves_honest_clients(name: str) -> None:
     ],
     ids=["events", "log", "forbidden", "status"],
 )
-def test_what_goes_wrong_is_an_error_of_the_scenario(
+def test_faults_of_a_scenario_are_errors_of_its_sample(
     scenario: Scenario, failure: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmarks.load.round.UNTIL_TIMEOUT", 0.05)
@@ -171,4 +172,5 @@ def test_chosen_scenarios_are_run_if_there_are_enough_descriptors(monkeypatch: p
     attack.measure(Config(quick=True, workloads=("storm", "idle")), saved, lambda _: None)
     assert [each.workload for each in saved.samples] == ["storm"]
     assert saved.samples[0].failures == {}
+    assert "env REACTOR_STALL_TIMEOUT=0.2 " in saved.peers["reactor, storm"].command
     assert saved.skipped == {"attack: idle": "open-file limit too low: 100 (ulimit -n)"}

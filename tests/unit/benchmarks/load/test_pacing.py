@@ -8,7 +8,7 @@ from tests.unit.benchmarks.load.load_server import REQUEST, Stage, answer
 # The closed loop.
 
 
-def test_each_connection_asks_again_when_it_is_answered() -> None:
+def test_a_closed_loop_sends_the_next_request_after_each_response() -> None:
     with Stage(3) as stage:
         stage.begin(closed_loop())
         for _ in range(4):
@@ -20,7 +20,7 @@ def test_each_connection_asks_again_when_it_is_answered() -> None:
         assert tally.latency.percentile(1) == pytest.approx(0.5, rel=0.01)
 
 
-def test_requests_of_a_batch_leave_at_once_and_the_next_when_all_are_answered() -> None:
+def test_a_pipelined_batch_is_sent_at_once_and_the_next_after_its_last_response() -> None:
     with Stage(1) as stage:
         stage.begin(closed_loop(depth=3))
         (far,) = stage.far
@@ -33,7 +33,7 @@ def test_requests_of_a_batch_leave_at_once_and_the_next_when_all_are_answered() 
         assert far.requests() == 3
 
 
-def test_wrong_content_is_an_error_and_costs_no_connection() -> None:
+def test_a_wrong_body_is_an_error_and_keeps_the_connection() -> None:
     with Stage(1) as stage:
         stage.begin(closed_loop())
         stage.respond(answer(b"abd"))
@@ -45,7 +45,7 @@ def test_wrong_content_is_an_error_and_costs_no_connection() -> None:
     ("data", "failure"),
     [(b"", "reset"), (b"nonsense\r\n\r\n", "invalid response"), (answer()[:-1], "closed")],
 )
-def test_a_request_whose_answer_never_comes_is_an_error(data: bytes, failure: str) -> None:
+def test_a_request_without_a_response_is_an_error(data: bytes, failure: str) -> None:
     with Stage(2) as stage:
         stage.begin(closed_loop())
         stage.clock.now += 2
@@ -59,7 +59,7 @@ def test_a_request_whose_answer_never_comes_is_an_error(data: bytes, failure: st
         assert tally.latency.percentile(1) == pytest.approx(2, rel=0.01)
 
 
-def test_each_request_is_another_one_where_it_has_a_number() -> None:
+def test_each_numbered_request_is_different() -> None:
     with Stage(1, b"GET /{n} HTTP/1.1\r\n\r\n", b"{n}") as stage:
         stage.begin(closed_loop())
         (far,) = stage.far
@@ -120,7 +120,7 @@ def stalled(stage: Stage) -> None:
     stage.respond()
 
 
-def test_a_stall_delays_all_that_was_due_meanwhile() -> None:
+def test_a_stall_delays_all_requests_due_during_it() -> None:
     """Of 300 requests, 100 are due during a stall of one second ("coordinated omission" hides them)."""
     with Stage(1) as stage:
         pace = OpenLoop(stage.group, rate=100, total=300)
@@ -135,7 +135,7 @@ def test_a_stall_delays_all_that_was_due_meanwhile() -> None:
             assert latency.percentile(share) == pytest.approx(seconds, abs=0.06)
 
 
-def test_a_closed_loop_would_have_hidden_it() -> None:
+def test_a_closed_loop_hides_a_stall() -> None:
     with Stage(1) as stage:
         stage.begin(closed_loop())
         stalled(stage)
@@ -144,7 +144,7 @@ def test_a_closed_loop_would_have_hidden_it() -> None:
         assert latency.percentile(0.99) < 0.05
 
 
-def test_what_was_never_sent_counts_as_lost_and_as_long_as_it_waited() -> None:
+def test_requests_never_sent_are_lost_with_the_time_they_waited() -> None:
     with Stage(2) as stage:
         pace = OpenLoop(stage.group, rate=10, total=10)
         stage.begin(pace.on_free)
@@ -160,7 +160,7 @@ def test_what_was_never_sent_counts_as_lost_and_as_long_as_it_waited() -> None:
         assert pace.done
 
 
-def test_what_is_due_goes_to_the_others_when_a_connection_is_lost() -> None:
+def test_due_requests_use_the_other_connections_when_one_is_lost() -> None:
     with Stage(2) as stage:
         pace = OpenLoop(stage.group, rate=10, total=10)
         stage.begin(pace.on_free)
@@ -177,7 +177,7 @@ def test_what_is_due_goes_to_the_others_when_a_connection_is_lost() -> None:
         assert stage.group.tally.requests == 10
 
 
-def test_a_connection_that_was_lost_and_is_back_has_one_request_at_a_time() -> None:
+def test_a_reconnected_client_has_one_request_at_a_time() -> None:
     with Stage(1) as stage:
         pace = OpenLoop(stage.group, rate=10, total=5)
         stage.begin(pace.on_free)

@@ -23,7 +23,7 @@ def server() -> Iterator[RunningServer]:
         yield started
 
 
-def test_a_sample_says_what_was_measured(server: RunningServer) -> None:
+def test_a_sample_contains_what_was_measured(server: RunningServer) -> None:
     sample = Turn(server, "question", 3, Config(seconds=0.1)).sample(
         "reactor", connections=8, name="workload", x=8.0
     )
@@ -37,18 +37,18 @@ def test_a_sample_says_what_was_measured(server: RunningServer) -> None:
     assert sample.transferred > sample.requests
 
 
-def test_an_open_loop_says_what_it_meant_to_send(server: RunningServer) -> None:
+def test_a_sample_of_an_open_loop_contains_its_rate(server: RunningServer) -> None:
     sample = process.measure(server, Job(8, 0.2, 500, target="/echo/x", expected=None))
     assert (sample.intended, sample.requests, sample.verified) == (500, 100, None)
 
 
-def test_held_connections_are_there_and_are_seen_off(server: RunningServer) -> None:
+def test_idle_connections_are_held_and_counted_at_the_end(server: RunningServer) -> None:
     with process.hold_idle(server.address, 50) as held:
         assert (held.established, held.kept) == (50, 0)
     assert held.kept == 50
 
 
-def test_connections_of_a_server_that_ends_are_not_kept() -> None:
+def test_idle_connections_of_a_stopped_server_are_not_kept() -> None:
     with run_server(PEERS["bare loop"]) as started, process.hold_idle(started.address, 5) as held:
         started.end()
     assert (held.established, held.kept) == (5, 0)
@@ -61,7 +61,7 @@ def serve(pipe: "Connection[tuple[int, Path], None]") -> None:
         pipe.recv()
 
 
-def test_a_load_process_that_is_ended_cleans_up() -> None:
+def test_a_terminated_load_process_cleans_up() -> None:
     with process.load_process(serve) as (_, receive):
         port, directory = receive(20)
     assert not directory.exists()
@@ -69,12 +69,12 @@ def test_a_load_process_that_is_ended_cleans_up() -> None:
         socket.create_connection(("127.0.0.1", port))
 
 
-def test_a_failed_download_is_no_result(server: RunningServer) -> None:
+def test_a_failed_download_is_a_load_error(server: RunningServer) -> None:
     job = Job(1, 0.1, transfers=[("GET", "/files/none", 1)])
     with pytest.raises(LoadError, match="download: status 404"):
         process.measure(server, job)
 
 
-def test_a_generator_that_breaks_says_why(server: RunningServer) -> None:
+def test_an_exception_in_the_load_process_is_a_load_error(server: RunningServer) -> None:
     with pytest.raises(LoadError, match="failed: TypeError"):
         process.measure(server, Job(8, "long"))  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ def verdicts(data: bytes, expected: bytes | None, piece: int = 1 << 20) -> list[
 
 
 @pytest.mark.parametrize("piece", [1, 2, 7, 1000])
-def test_answers_are_told_apart_however_they_come(piece: int) -> None:
+def test_responses_are_parsed_in_pieces_of_any_size(piece: int) -> None:
     data = answer(b"abc") + answer(b"abd") + answer(b"") + answer(b"abc", status=b"404 Not Found")
     assert verdicts(data + answer(b"abc"), b"abc", piece) == ["", "wrong body", "wrong body", "404", ""]
 
@@ -31,15 +31,15 @@ def test_chunked_responses_are_compared_when_complete(piece: int) -> None:
 
 
 @pytest.mark.parametrize("content", [b"ab", b"abcd", b"xbc", b"abx"])
-def test_content_that_is_not_the_expected_one_is_wrong(content: bytes) -> None:
+def test_a_body_that_differs_is_wrong(content: bytes) -> None:
     assert verdicts(answer(content), b"abc", 1) == ["wrong body"]
 
 
-def test_any_content_is_right_when_none_is_expected() -> None:
+def test_any_body_is_correct_without_an_expected_one() -> None:
     assert verdicts(answer(b"abc") + answer(b"", status=b"204 No Content"), None) == ["", ""]
 
 
-def test_an_answer_that_is_not_whole_is_none() -> None:
+def test_an_incomplete_response_is_none() -> None:
     assert verdicts(answer(b"abc")[:-1], b"abc") == []
 
 
@@ -55,7 +55,7 @@ def test_an_answer_that_is_not_whole_is_none() -> None:
         b"x" * (MAX_HEAD + 1),
     ],
 )
-def test_what_is_no_answer_is_refused(data: bytes) -> None:
+def test_an_invalid_response_is_an_error(data: bytes) -> None:
     with pytest.raises(ResponseError):
         verdicts(data, None)
 
@@ -69,6 +69,6 @@ def test_what_is_no_answer_is_refused(data: bytes) -> None:
         (b"1.0", b"Connection: keep-alive", False),
     ],
 )
-def test_it_is_known_whether_the_connection_ends(version: bytes, line: bytes, closes: bool) -> None:
+def test_the_head_says_whether_the_connection_closes(version: bytes, line: bytes, closes: bool) -> None:
     data = answer(b"", *filter(None, [line])).replace(b"1.1", version)
     assert read_head(data).closes is closes

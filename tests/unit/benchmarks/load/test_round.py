@@ -57,7 +57,7 @@ def run(address: tuple[str, int], job: Job) -> Sample:
     ],
     ids=["the same", "numbered", "new connections", "pipelined", "many", "header line", "any body"],
 )
-def test_a_closed_loop_counts_what_was_answered(address: tuple[str, int], job: Job) -> None:
+def test_a_closed_loop_counts_responses(address: tuple[str, int], job: Job) -> None:
     sample = run(address, job)
     assert sample.requests > 0
     assert (sample.errors, sample.failures) == (0, {})
@@ -67,7 +67,7 @@ def test_a_closed_loop_counts_what_was_answered(address: tuple[str, int], job: J
     assert sample.seconds >= job.seconds
 
 
-def test_an_open_loop_sends_as_many_as_it_was_told(address: tuple[str, int]) -> None:
+def test_an_open_loop_sends_rate_times_seconds_requests(address: tuple[str, int]) -> None:
     sample = run(address, replace(BRIEF, rate=1000, seconds=0.1))
     assert (sample.requests, sample.errors, sample.latency.count) == (100, 0, 100)
     assert sample.intended == 1000
@@ -96,7 +96,7 @@ def test_an_open_loop_ends_when_its_condition_holds(address: tuple[str, int]) ->
     ("change", "failure"),
     [({"expected": b"abd"}, "wrong body"), ({"target": "/nothing", "expected": None}, "404")],
 )
-def test_wrong_answers_are_errors_by_reason(
+def test_wrong_responses_are_errors_by_reason(
     address: tuple[str, int], change: dict[str, object], failure: str
 ) -> None:
     sample = run(address, replace(BRIEF, **change))  # type: ignore[arg-type]
@@ -114,7 +114,7 @@ def brief_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("brief_timeouts")
 @pytest.mark.parametrize("rate", [0, 100])
-def test_a_server_that_says_nothing_is_given_up(rate: float) -> None:
+def test_requests_to_a_silent_server_time_out(rate: float) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sample = run(listener.getsockname(), Job(connections=3, seconds=0.05, rate=rate))
     assert (sample.requests, sample.established) == (0, 0)
@@ -123,7 +123,7 @@ def test_a_server_that_says_nothing_is_given_up(rate: float) -> None:
 
 
 @pytest.mark.usefixtures("brief_timeouts")
-def test_a_server_that_is_not_there_refuses() -> None:
+def test_refused_connections_are_errors() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = listener.getsockname()
     sample = run(address, BRIEF)
@@ -140,7 +140,7 @@ def test_idle_connections_are_still_served_at_the_end(address: tuple[str, int]) 
         assert (running.connect(), running.still_served()) == (100, 100)
 
 
-def test_idle_connections_that_were_closed_are_not_kept() -> None:
+def test_closed_idle_connections_are_not_kept() -> None:
     with (
         ServerProcess("--no-access-log", "--keep-alive-timeout", "0.1") as server,
         Round(("127.0.0.1", server.port), IDLE) as running,
@@ -158,7 +158,7 @@ UPLOAD = ("POST", "/files/upload-0", 1 << 20)
 
 
 @pytest.mark.parametrize("transfers", [[DOWNLOAD, DOWNLOAD], [UPLOAD], [DOWNLOAD, UPLOAD]])
-def test_large_files_are_carried_meanwhile(
+def test_large_files_are_transferred_during_the_measurement(
     address: tuple[str, int], transfers: list[tuple[str, str, int]]
 ) -> None:
     sample = run(address, replace(BRIEF, rate=100, transfers=transfers))
@@ -174,7 +174,7 @@ def test_large_files_are_carried_meanwhile(
         (("POST", "/nowhere/", 1 << 20), "upload: status 404"),
     ],
 )
-def test_who_cannot_carry_says_why(
+def test_a_failed_transfer_ends_the_round_with_the_reason(
     address: tuple[str, int], transfer: tuple[str, str, int], failure: str
 ) -> None:
     with pytest.raises(LoadError, match=failure):
@@ -185,7 +185,7 @@ def test_who_cannot_carry_says_why(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="timerfd exists on Linux only")
-def test_a_timer_is_readable_when_it_has_expired_and_not_before() -> None:
+def test_a_timer_is_readable_only_after_it_has_expired() -> None:
     with contextlib.closing(PreciseTimer()) as timer, selectors.DefaultSelector() as selector:
         selector.register(timer, selectors.EVENT_READ)
         timer.set(0.0001)

@@ -49,7 +49,7 @@ def corrected(times: Counter[int], mean: int) -> Counter[int]:
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_what_wrk_made_up_is_taken_back(seed: int) -> None:
+def test_the_correction_of_wrk_is_reverted(seed: int) -> None:
     numbers = random.Random(seed)
     mean = numbers.randint(1, 40)
     shortest = numbers.randint(1, 60)  # also longer than the mean, as with pipelined requests
@@ -64,24 +64,24 @@ def test_the_examples_are_right(module: ModuleType) -> None:
     assert failed == 0 < attempted
 
 
-def test_taking_back_is_needed() -> None:
+def test_the_correction_of_wrk_adds_times() -> None:
     times = Counter({10: 90, 500: 1})
     assert sum(corrected(times, 20).values()) > 2 * sum(times.values()) - 100
 
 
-def test_times_that_were_never_corrected_are_refused() -> None:
+def test_times_without_the_correction_are_an_error() -> None:
     with pytest.raises(ValueError, match="missing correction: 80 us"):
         uncorrected([(10, 90), (100, 1)], 20)
 
 
-def test_a_result_is_read() -> None:
+def test_a_result_of_wrk_is_parsed() -> None:
     counts, times = read_result(RESULT)
     assert (counts["cpu"], counts["duration"], counts["timeout"]) == (500_000, 2_000_000, 5)
     assert times == [(100, 9), (250, 1)]
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "duration 0\n", RESULT.replace("100 9", "100")])
-def test_what_is_no_result_is_refused(text: str) -> None:
+def test_an_invalid_result_of_wrk_is_an_error(text: str) -> None:
     with pytest.raises((ValueError, KeyError, IndexError)):
         read_result(text)
 
@@ -90,12 +90,12 @@ def test_few_requests_were_not_corrected() -> None:
     assert histogram({"requests": 3, "duration": 100}, [(10, 2), (100, 1)], 4).count == 3
 
 
-def test_failures_are_no_answers() -> None:
+def test_failed_requests_are_not_counted_as_successful() -> None:
     counts = {"requests": 100, "status": 3, "timeout": 2, "bytes": 0}
     assert answered(WORKLOADS["hot"], counts) == 95
 
 
-def test_large_files_count_by_their_octets() -> None:
+def test_large_files_are_counted_by_their_bytes() -> None:
     large = WORKLOADS["file 100 MiB"]
     counts = {"requests": 1, "status": 0, "timeout": 0, "bytes": 3 * large.size + 5}
     assert answered(large, counts) == 3
@@ -106,7 +106,7 @@ def test_large_files_count_by_their_octets() -> None:
 
 
 @needs_wrk
-def test_a_round_is_measured() -> None:
+def test_wrk_measures_a_round() -> None:
     with run_server(PEERS["bare loop"]) as server:
         sample = wrk.measure(server, WORKLOADS["hot"], 4, SECONDS)
     assert (sample.workload, sample.peer, sample.client) == ("hot", "bare loop", "wrk")
@@ -122,7 +122,7 @@ def test_a_round_is_measured() -> None:
 
 @needs_wrk
 @pytest.mark.parametrize("name", ["pipelined", "new connection", "gzip different", "upload 4 KiB"])
-def test_each_kind_of_request_is_answered(name: str) -> None:
+def test_wrk_sends_each_kind_of_request(name: str) -> None:
     workload = WORKLOADS[name]
     with run_server(PEERS["reactor"]) as server:
         sample = wrk.measure(server, workload, 4, SECONDS)
@@ -134,7 +134,7 @@ def test_each_kind_of_request_is_answered(name: str) -> None:
 
 
 @needs_wrk
-def test_refusals_are_errors() -> None:
+def test_wrk_counts_error_statuses() -> None:
     with run_server(PEERS["reactor"]) as server:
         sample = wrk.measure(server, Workload("nowhere", ECHO, targets=("/nowhere",)), 2, 1.0)
     assert sample.requests == 0
@@ -143,14 +143,14 @@ def test_refusals_are_errors() -> None:
 
 
 @needs_wrk
-def test_a_server_that_says_nothing_is_an_error() -> None:
+def test_wrk_times_out_on_a_silent_server() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         sample = wrk.measure(stand_in(listener), WORKLOADS["hot"], 2, SECONDS)
     assert (sample.requests, sample.errors, sample.failures) == (0, 2, {"timeout": 2})
 
 
 @needs_wrk
-def test_nobody_there_is_no_result() -> None:
+def test_wrk_without_a_server_is_an_error() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     server = stand_in(listener)
     listener.close()
@@ -160,7 +160,7 @@ def test_nobody_there_is_no_result() -> None:
 
 @needs_wrk
 @pytest.mark.parametrize("name", ["hot", "varied"])
-def test_what_is_sent_is_the_template_and_new_each_time(name: str, recorder: SimpleNamespace) -> None:
+def test_wrk_sends_the_template_with_a_new_number_each_time(name: str, recorder: SimpleNamespace) -> None:
     wrk.run(recorder.server, WORKLOADS[name], 1, SECONDS)
     (template,) = WORKLOADS[name].requests(f"{recorder.server.host}:{recorder.server.port}")
     assert len(recorder.heads) > 1
