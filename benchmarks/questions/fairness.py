@@ -1,4 +1,4 @@
-"""How long do small requests wait while 8 clients download 1 GiB each, and 4 upload?
+"""Fairness: small requests while other clients download and upload large files.
 
 An open loop: requests for /echo/abc are sent at a low fixed rate, and each is timed from when it was due:
 alone, during downloads, during uploads, and during both. Each finished transfer is started again;
@@ -11,9 +11,8 @@ Files are on an in-memory file system, if there is one. The large file is sparse
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from benchmarks.load import process
@@ -23,8 +22,6 @@ from benchmarks.runner.rounds import MEMORY, Config, Place, Question, Turn, shar
 from benchmarks.servers.peers import FILES, UPLOADS
 from benchmarks.servers.workloads import MIB
 
-QUESTION = "fairness"
-DEFAULT_PEERS = ("reactor", "nginx", "uvicorn")
 LARGE, QUICK_LARGE = 1024 * MIB, 16 * MIB
 STORED = 256 * MIB  # size of an upload, at most
 DOWNLOADING, UPLOADING = 8, 4  # clients
@@ -65,33 +62,24 @@ def _place(name: str, job: Job) -> Place:
     return Place(name, measure, UPLOADS if "uploads" in name or "both" in name else FILES)
 
 
-@contextmanager
-def directories(config: Config, peers: Sequence[str]) -> Iterator[Path]:
-    """Create a directory per peer, with the large file."""
+def directories(config: Config, peers: Sequence[str]) -> AbstractContextManager[Path]:
+    """Create a directory per peer, with the large file, which is sparse."""
     large = QUICK_LARGE if config.quick else LARGE
-    with shared_files(COPIES * stored_size(large), peers, partial(write, large)) as root:
-        yield root
-        for name in peers:  # uploads stored after the client had closed, before the server ended
-            forget(root / name)
 
+    def write(directory: Path) -> None:
+        (directory / NAME).touch()
+        os.truncate(directory / NAME, large)
 
-def write(size: int, directory: Path) -> None:
-    """Create the large file, which is sparse."""
-    (directory / NAME).touch()
-    os.truncate(directory / NAME, size)
+    return shared_files(COPIES * stored_size(large), peers, write)
 
 
 def stored_size(large: int) -> int:
-    """Return the size of an upload."""
-    return min(STORED, large, room() // COPIES)
-
-
-def room() -> int:
-    """Return how many bytes of memory the files may use."""
+    """Return the size of an upload, so that all fit into memory."""
     import psutil
 
     available = int(psutil.virtual_memory().available)
-    return min(available, shutil.disk_usage(MEMORY).free) if MEMORY.is_dir() else available
+    room = min(available, shutil.disk_usage(MEMORY).free) if MEMORY.is_dir() else available
+    return min(STORED, large, room // COPIES)
 
 
 def forget(directory: Path) -> None:
@@ -100,5 +88,5 @@ def forget(directory: Path) -> None:
         path.unlink()
 
 
-_QUESTION = Question(QUESTION, places, DEFAULT_PEERS, directories=directories)
-measure, estimate = _QUESTION.measure, _QUESTION.estimate
+QUESTION = Question("fairness", places, ("reactor", "nginx", "uvicorn"), directories=directories)
+measure, estimate = QUESTION.measure, QUESTION.estimate

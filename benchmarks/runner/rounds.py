@@ -141,15 +141,14 @@ class Question:
         places = self.places(config, run)
         if not places:
             return
-        peers = self.peers(config, places)
+        needs = {place.needs for place in places}
+        peers = {each.name: each for each in self.peers(config, places) if each.serves & needs}
+        others = [each for each in self.peers(config, places) if each.name not in peers]
+        run.skipped.update({f"{each.name}: {self.name}": each.why_not for each in others})
         with ExitStack() as stack:
             servers = []
-            names = [each.name for each in peers]
-            root = stack.enter_context(self.directories(config, names)) if self.directories else None
-            for adapter in peers:
-                if not any(place.needs in adapter.serves for place in places):
-                    run.skipped[f"{adapter.name}: {self.name}"] = adapter.why_not
-                    continue
+            root = stack.enter_context(self.directories(config, [*peers])) if self.directories else None
+            for adapter in peers.values():
                 show_progress(f"starting {adapter.name}")
                 try:
                     server = stack.enter_context(run_server(adapter, root and root / adapter.name))

@@ -48,15 +48,15 @@ def at_url(url: str) -> Adapter:
 def by_command(command: str) -> Adapter:
     """Return the server that a shell command starts; raise ArgumentTypeError without {port}.
 
-    >>> by_command("PORT={port} python -m http.server {port}").name, by_command("bin/serve -p{port}").name
-    ('python -m http.server', 'serve')
+    >>> by_command("PORT={port} python -m http.server").name, by_command("bin/serve /x/y -p{port}").name
+    ('python -m http.server', 'serve y')
     """
     if "{port}" not in command:
         raise ArgumentTypeError(f"missing {{port}}: {command!r} (example: uvicorn app:app --port {{port}})")
     words = re.sub(r"^((env|exec|\w+=\S*)\s+)*", "", command).split()
     # The program, and the words before the first option and before the port.
     first = next(i for i, word in enumerate([*words, "{port}"]) if re.search(r"{port}|^-(?!m$)", word))
-    name = " ".join([Path(words[0]).name, *words[1:first]])
+    name = " ".join(Path(word).name or word for word in words[:first]) or "command"
     argv = ["sh", "-c", command]
     return Adapter(name, argv, serves=SERVES, why_not=WHY_NOT, target="/", cwd=Path.cwd())
 

@@ -27,7 +27,7 @@ class VerificationError(Exception):
 
 
 class Connection:
-    """A connection that reads whole responses; it reconnects after the server has announced to close it."""
+    """A connection that reads whole responses; it reconnects if the server has announced to close it."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._address = address
@@ -35,6 +35,8 @@ class Connection:
 
     def ask(self, requests: bytes, count: int = 1) -> Iterator[tuple[Head, bytes]]:
         """Send requests; yield head and body of each response. Raises VerificationError or ResponseError."""
+        if self._file.closed:
+            self._connect()
         reader = self._reader
         self._socket.sendall(requests)
         for _ in range(count):
@@ -48,7 +50,6 @@ class Connection:
             if reader.has_data or self._file.read(1):
                 raise VerificationError("unexpected data after the response")
             self.close()
-            self._connect()
 
     def close(self) -> None:
         """Close the connection."""

@@ -149,11 +149,11 @@ def test_a_peer_without_the_feature_is_noted() -> None:
 
 @pytest.mark.parametrize("question", ["files", "compression", "watching"])
 def test_questions_that_need_the_application_skip_a_server_of_the_user(question: str) -> None:
-    own = by_command("false {port}")
+    own = replace(by_command("false {port}"), name="/x/y")
     run = ask(question, Config(own=[own], peers=("bare loop",), rounds=1, quick=True))
-    assert run.skipped[f"false: {question}"] == WHY_NOT
+    assert run.skipped[f"/x/y: {question}"] == WHY_NOT
     assert "reactor" in {each.peer for each in run.samples}
-    assert "false" not in run.peers
+    assert "/x/y" not in run.peers
 
 
 def test_a_missing_peer_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,7 +114,8 @@ def test_other_urls_are_errors_with_the_value_and_an_example(url: str, reason: s
         ("python -m http.server {port}", "python -m http.server"),
         ("env A=1 PORT={port} /usr/bin/node server.js", "node server.js"),
         ("gunicorn -b 127.0.0.1:{port} app:app", "gunicorn"),
-        ("cd x && exec serve {port}", "cd x && exec serve"),
+        ("cd /a/x && exec serve {port}", "cd x && exec serve"),
+        ("$SERVER{port}", "command"),
     ],
 )
 def test_a_command_is_named_after_its_first_words(command: str, name: str) -> None:
