@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
@@ -41,28 +41,24 @@ def measure(server: RunningServer, job: Job) -> Sample:
         return replace(sample, peer=server.name, server_cpu=used / took, resident=server.resident())
 
 
-@dataclass
-class IdleConnections:
-    """A number of idle connections; ``kept`` is set when ``hold_idle`` ends."""
-
-    established: int
-    kept: int = 0
-
-
 @contextmanager
 def hold_idle(
     address: tuple[str, int], connections: int, request: Job | None = None
-) -> Iterator[IdleConnections]:
-    """Keep idle connections open, each served a request once; at the end, count those still served.
+) -> Iterator[Callable[[], int]]:
+    """Keep idle connections open, each served a request once.
 
-    They are closed after MAX_HOLD_SECONDS. Raises LoadError.
+    Yields a function that counts those that are still served. They are closed after MAX_HOLD_SECONDS.
+    Raises LoadError.
     """
     job = replace(request or Job(), connections=connections, seconds=MAX_HOLD_SECONDS, idle=True)
     with load_process(run_job, address, job) as (pipe, receive):
-        held = IdleConnections(receive(connect_timeout(job)))
-        yield held
-        pipe.send("end")
-        held.kept = receive(connect_timeout(job))
+        receive(connect_timeout(job))
+
+        def still_served() -> int:
+            pipe.send("end")
+            return int(receive(connect_timeout(job)))
+
+        yield still_served
 
 
 def connect_timeout(job: Job) -> float:

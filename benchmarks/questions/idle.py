@@ -35,9 +35,11 @@ def measure_sizes(sizes: Sequence[int], turn: Turn) -> Iterator[Sample]:
     turn.sample(client, seconds=WARM_UP)
     for size in sizes:
         if size:
-            with process.hold_idle(turn.server.address, size, request_of(turn.server)) as held:
+            with process.hold_idle(turn.server.address, size, request_of(turn.server)) as still_served:
                 sample = turn.sample(client, x=float(size))
-            yield replace(sample, errors=sample.errors + size - held.kept)
+                lost = size - still_served()
+            failures = sample.failures | ({"idle connection lost": lost} if lost else {})
+            yield replace(sample, errors=sample.errors + lost, failures=failures)
         else:
             yield turn.sample(client, x=0.0)
 

@@ -1,6 +1,6 @@
 """Idle connections are kept open while active ones are measured; lost ones are errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.load import process, wrk
-from benchmarks.load.process import IdleConnections, LoadError
+from benchmarks.load.process import LoadError
 from benchmarks.questions import idle
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.rounds import Config, Turn
@@ -54,15 +54,16 @@ def test_each_size_is_measured_in_order(without_wrk: bool, monkeypatch: pytest.M
 
 def test_idle_connections_that_were_lost_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def hold_idle(address: tuple[str, int], connections: int, _: object) -> Iterator[IdleConnections]:
-        held = IdleConnections(connections - 1)
-        yield held
-        held.kept = connections - 3
+    def hold_idle(address: tuple[str, int], connections: int, _: object) -> Iterator[Callable[[], int]]:
+        yield lambda: connections - 3
 
     monkeypatch.setattr(process, "hold_idle", hold_idle)
     run = Run()
     idle.measure(QUICK, run, quiet)
-    assert [each.errors for each in run.samples] == [0, 3]
+    assert [(each.errors, each.failures) for each in run.samples] == [
+        (0, {}),
+        (3, {"idle connection lost": 3}),
+    ]
 
 
 def test_a_server_that_cannot_hold_them_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
