@@ -19,7 +19,7 @@ import sys
 from collections import deque
 from math import inf
 
-from benchmarks.load.clients import ClientGroup, Pace, Requester
+from benchmarks.load.clients import ClientGroup, Requester
 from reactor.event_handler import EventHandler, Interest
 
 CLOCK_MONOTONIC = 1
@@ -29,18 +29,18 @@ NONBLOCK_CLOEXEC = 0o2004000  # TFD_NONBLOCK | TFD_CLOEXEC, timerfd_create(2)
 def once(requester: Requester) -> None:
     """Send one request per connection, and again after it was lost without a response."""
     if not requester.was_answered:
-        requester.send_requests(requester.group.clock())
+        requester.send_request(requester.group.clock())
 
 
-def closed_loop(depth: int = 1) -> Pace:
-    """Return a pace that sends ``depth`` requests, and the next ones when all have responses."""
-    return lambda requester: requester.send_requests(requester.group.clock(), depth)
+def closed_loop(requester: Requester) -> None:
+    """Send the next request."""
+    requester.send_request(requester.group.clock())
 
 
 class OpenLoop(EventHandler):
-    """Sends requests on schedule, on the free connections in turn: ``total``, or until ``end`` is called."""
+    """Sends requests on schedule, on the free connections in turn."""
 
-    def __init__(self, group: ClientGroup, rate: float, total: float = inf) -> None:
+    def __init__(self, group: ClientGroup, rate: float, total: int) -> None:
         self._timer = PreciseTimer() if sys.platform == "linux" else None
         super().__init__(self._timer, Interest.READ if self._timer else Interest.NONE)
         self._group, self._rate, self._start = group, rate, group.clock()
@@ -57,17 +57,11 @@ class OpenLoop(EventHandler):
         """Return the due time of a request (time of the group's clock)."""
         return self._start + number / self._rate
 
-    def end(self) -> None:
-        """Send no requests but those that are due already."""
-        elapsed = self._group.clock() - self._start
-        self.total = min(self.total, int(elapsed * self._rate) + 1)
-
     def stop(self) -> None:
         """Count the requests that were never sent as lost."""
         self._group.reactor.remove(self)
         if self._timer:
             self._timer.close()
-        self.end()
         now = self._group.clock()
         while self.sent < self.total:
             self._group.tally.count(max(0.0, now - self.due(self.sent)), "timeout", answered=False)
@@ -87,7 +81,7 @@ class OpenLoop(EventHandler):
             requester = self._free.popleft()
             if requester.connected and not requester.pending:  # otherwise it was lost since, and called again
                 self.sent += 1
-                requester.send_requests(due)
+                requester.send_request(due)
         waits = self._free and self.sent < self.total
         self.deadline = self.due(self.sent) if waits else inf
         if self._timer:

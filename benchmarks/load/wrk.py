@@ -16,6 +16,7 @@ server about as fast as wrk, rate x mean time (Little's law) is less than the nu
 """
 
 import contextlib
+import json
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 
+from benchmarks.load.clients import LoadError
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Sample
 from benchmarks.servers.process import CLIENT_CORE, RunningServer, pin_to_core
@@ -39,17 +41,13 @@ SCRIPT = Path(__file__).with_name("wrk.lua")
 MARK = "Result of the script:\n"
 
 
-class WrkError(Exception):
-    """wrk could not be run, or gave no valid result; the message is one line."""
-
-
 def missing() -> str | None:
     """Return why wrk cannot be used, or None."""
     return None if shutil.which("wrk") else "wrk is not installed (Debian: apt-get install wrk)"
 
 
 def measure(server: RunningServer, workload: Workload, connections: int, seconds: float) -> Sample:
-    """Measure one round; return the sample, without its place in the run; raise WrkError."""
+    """Measure one round; return the sample, without its place in the run; raise LoadError."""
     connections = workload.connections(connections)
     used = server.cpu()
     counts, times = run(server, workload, connections, seconds)
@@ -96,9 +94,12 @@ def run(server: RunningServer, workload: Workload, connections: int, seconds: fl
         command = ["wrk", *options, "-s", str(SCRIPT), server.url, "--", *map(str, arguments)]
         output, _, result = _run(command, seconds).partition(MARK)
     try:
-        return read_result(result)
-    except (ValueError, LookupError) as error:
-        raise WrkError(f"invalid result of wrk ({error}): {' '.join(output.split())}") from None
+        counts = json.loads(result)
+        if not counts["duration"]:
+            raise ValueError("duration is 0")
+    except ValueError as error:
+        raise LoadError(f"invalid result of wrk ({error}): {' '.join(output.split())}") from None
+    return counts, counts.pop("times")
 
 
 def _run(command: Sequence[str], seconds: float) -> str:
@@ -117,32 +118,18 @@ def _run(command: Sequence[str], seconds: float) -> str:
         preexec_fn=prepare,
     )
     try:
-        for timeout in (seconds, *[0.5] * 60):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.communicate(timeout=timeout)[0]
-            process.send_signal(signal.SIGINT)  # wrk then prints its result
-        raise WrkError("timeout: wrk did not exit")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=seconds)[0]  # an error
+        process.send_signal(signal.SIGINT)  # wrk then prints its result
+        return process.communicate(timeout=2 * TIMEOUT)[0]
+    except subprocess.TimeoutExpired:
+        raise LoadError("timeout: wrk did not exit") from None
     finally:
         process.kill()
         process.communicate()
 
 
 # The result.
-
-
-def read_result(text: str) -> tuple[Counts, Times]:
-    """Parse the output of the script; raise ValueError or KeyError if it is invalid."""
-    counts: Counts = {}
-    times: Times = []
-    for line in text.splitlines():
-        name, value, *more = line.split()
-        if name == "latency":
-            times.append((int(value), int(more[0])))
-        else:
-            counts[name] = int(value)
-    if not counts["duration"]:
-        raise ValueError("duration is 0")
-    return counts, times
 
 
 def histogram(counts: Counts, times: Times, connections: int) -> Histogram:

@@ -36,7 +36,7 @@ QUICK_SECONDS = 0.3  # of each round
 FAILED, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 
 
-def run(questions: Iterable[str], options: argparse.Namespace, argv: Sequence[str]) -> int:
+def run(questions: Sequence[str], options: argparse.Namespace, argv: Sequence[str]) -> int:
     """Measure the questions and print the results; return the exit code."""
     try:
         config = make_config(options)
@@ -44,7 +44,7 @@ def run(questions: Iterable[str], options: argparse.Namespace, argv: Sequence[st
         print(f"benchmarks: {error}", file=sys.stderr)
         return USAGE_ERROR
     run, code = Run(environment(argv)), 0
-    progress = Progress(sys.stderr, {name: question_module(name).estimate(config) for name in questions})
+    progress = Progress(sys.stderr, questions)
     for name in questions:
         progress.begin(name)
         try:
@@ -64,10 +64,8 @@ def run(questions: Iterable[str], options: argparse.Namespace, argv: Sequence[st
             break
     if not (run.samples or run.skipped):
         chosen = ", ".join(map(slug, options.workloads))
-        print(
-            f"benchmarks: no workload of {', '.join(questions)} selected by --workloads {chosen}",
-            file=sys.stderr,
-        )
+        reason = f"no workload of {', '.join(questions)} selected by --workloads {chosen}"
+        print(f"benchmarks: {reason}", file=sys.stderr)
     return max(code, print_results(run, options.html, options.assertions))
 
 
@@ -129,7 +127,7 @@ def make_parser(description: str) -> argparse.ArgumentParser:
     parser = _parser("python -m benchmarks", description)
     parser.usage = "python -m benchmarks [QUESTION ...] [OPTION ...]"
     words = "what to measure (default: all; with --url or --command: throughput)"
-    parser.add_argument("questions", nargs="*", metavar="QUESTION", help=words)
+    parser.add_argument("questions", nargs="*", type=_name(QUESTIONS), metavar="QUESTION", help=words)
 
     add = parser.add_argument_group("servers").add_argument
     words = "measure only these servers and reactor (default: those that the question needs; with --url or"
@@ -198,19 +196,22 @@ def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
     return number
 
 
-def _names(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
-    """Return a parser for comma-separated names; file-4-kib also matches "file 4 KiB"."""
+def _name(known: Iterable[str]) -> Callable[[str], str]:
+    """Return a parser for a name; file-4-kib also matches "file 4 KiB"."""
     by_slug = {slug(name).lower(): name for name in known}
 
-    def names(text: str) -> tuple[str, ...]:
-        words = [slug(word).lower() for word in text.split(",")]
-        for word in words:
-            if word not in by_slug:
-                choice = ", ".join(map(slug, by_slug.values()))
-                raise argparse.ArgumentTypeError(f"unknown name: {word!r} (choose from {choice})")
-        return tuple(by_slug[word] for word in words)
+    def name(text: str) -> str:
+        if found := by_slug.get(slug(text).lower()):
+            return found
+        choice = ", ".join(map(slug, by_slug.values()))
+        raise argparse.ArgumentTypeError(f"unknown name: {text!r} (choose from {choice})")
 
-    return names
+    return name
+
+
+def _names(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
+    """Return a parser for comma-separated names."""
+    return lambda text: tuple(map(_name(known), text.split(",")))
 
 
 def _file(text: str) -> Path:

@@ -25,9 +25,7 @@ from benchmarks.servers.process import RunningServer, StartError, run_server
 from benchmarks.servers.verify import VerificationError, verify
 from benchmarks.servers.workloads import HOT, Workload
 
-OVERHEAD = 0.5  # seconds per sample, in addition to its duration, with a share of the warm-up
-MEMORY = Path("/dev/shm")
-FAULTS = (LoadError, StartError, wrk.WrkError, VerificationError)
+MEMORY, ROOM = Path("/dev/shm"), 1 << 30  # bytes, for the files and uploads of any question
 
 ShowProgress = Callable[[str], None]  # called with one short line about the current step
 
@@ -76,7 +74,7 @@ class Turn:
         server, name = self.server, name or workload.name
         connections, seconds = connections or self.config.connections, seconds or self.config.seconds
         if client == "reactor":
-            job = replace(request_of(server), connections=connections, seconds=seconds, rate=rate)
+            job = Job(connections, seconds, rate)
             return self.place(process.measure(server, job), name, x)
         sample = wrk.measure(server, workload.at(server.adapter.target), connections, seconds)
         return self.place(replace(sample, verified=verify(server, workload)), name, x)
@@ -86,14 +84,6 @@ class Turn:
         return replace(sample, question=self.question, workload=name, round=self.round, x=x)
 
 
-def request_of(server: RunningServer) -> Job:
-    """Return a job with the request that our own load generator sends, and the expected body."""
-    adapter = server.adapter
-    if adapter.content is None or not adapter.target:
-        return Job()
-    return Job(target=adapter.target, expected=adapter.content)
-
-
 @dataclass(frozen=True)
 class Place:
     """What is measured in all rounds of all peers, before the next place."""
@@ -101,9 +91,8 @@ class Place:
     name: str  # "hot", "64 connections", ...: in the progress line and in notes
     measure: Callable[[Turn], Iterable[Sample]]
     needs: str = ECHO  # feature of the server
-    warm_up: Callable[[Turn], object] | None = None
+    warms_up: bool = False  # whether to measure in a round 0, too, without keeping the samples
     rounds: int = 1 << 30  # at most
-    samples: int = 1  # per turn
 
 
 @dataclass(frozen=True)
@@ -127,28 +116,19 @@ class Question:
             names = (*config.peers, "reactor")
         return [*(PEERS[name] for name in PEERS if name in names), *config.own]
 
-    def estimate(self, config: Config) -> float:
-        """Return the estimated duration in seconds."""
-        places, samples = self.places(config, Run()), 0
-        for peer in self.peers(config, places):
-            for place in places:
-                if place.needs in peer.serves and not peer.missing():
-                    samples += place.samples * min(place.rounds, config.rounds)
-        return samples * (config.seconds + OVERHEAD)
-
     def measure(self, config: Config, run: Run, show_progress: ShowProgress) -> None:
         """Add the samples of all peers at all places to the run."""
         places = self.places(config, run)
         if not places:
             return
         needs = {place.needs for place in places}
-        peers = {each.name: each for each in self.peers(config, places) if each.serves & needs}
-        others = [each for each in self.peers(config, places) if each.name not in peers]
-        run.skipped.update({f"{each.name}: {self.name}": each.why_not for each in others})
+        selected = self.peers(config, places)
+        peers = [each for each in selected if each.serves & needs]
+        run.skipped |= {f"{each.name}: {self.name}": each.why_not for each in selected if each not in peers}
         with ExitStack() as stack:
-            servers = []
-            root = stack.enter_context(self.directories(config, [*peers])) if self.directories else None
-            for adapter in peers.values():
+            names, servers = [each.name for each in peers], []
+            root = stack.enter_context(self.directories(config, names)) if self.directories else None
+            for adapter in peers:
                 show_progress(f"starting {adapter.name}")
                 try:
                     server = stack.enter_context(run_server(adapter, root and root / adapter.name))
@@ -168,43 +148,35 @@ class Question:
         run: Run,
         show_progress: ShowProgress,
     ) -> None:
-        before, failed, rounds = len(run.samples), set(), min(place.rounds, config.rounds)
-
-        @contextmanager
-        def turn(server: RunningServer, number: int, step: str) -> Iterator[Turn]:
-            show_progress(f"{place.name}, {step}: {server.name}")
-            try:
-                yield Turn(server, self.name, number, config)
-            except FAULTS as error:
-                failed.add(server.name)
-                run.skipped[f"{server.name}: {place.name}"] = str(error)
-                if isinstance(error, VerificationError):
-                    here = [each for each in run.samples[before:] if each.peer != server.name]
-                    run.samples[before:] = here
-
+        before, rounds = len(run.samples), min(place.rounds, config.rounds)
+        able = [each for each in servers if place.needs in each.adapter.serves]
         for server in servers:
-            if place.needs not in server.adapter.serves:
-                failed.add(server.name)
+            if server not in able:
                 run.skipped[f"{server.name}: {place.name}"] = server.adapter.why_not
-            elif place.warm_up:
-                with turn(server, 0, "warming up") as now:
-                    place.warm_up(now)
-        for number in range(rounds):
-            first = number % (len(servers) or 1)
-            for server in (*servers[first:], *servers[:first]):
-                if server.name not in failed:
-                    with turn(server, number + 1, f"round {number + 1} of {rounds}") as now:
-                        for sample in place.measure(now):
+        for number in range(0 if place.warms_up else 1, rounds + 1):
+            step = f"round {number} of {rounds}" if number else "warming up"
+            first = max(0, number - 1) % (len(able) or 1)
+            for server in (*able[first:], *able[:first]):
+                show_progress(f"{place.name}, {step}: {server.name}")
+                try:
+                    for sample in place.measure(Turn(server, self.name, number, config)):
+                        if number:
                             run.samples.append(sample)
+                except (LoadError, StartError, VerificationError) as error:
+                    able.remove(server)
+                    run.skipped[f"{server.name}: {place.name}"] = str(error)
+                    if isinstance(error, VerificationError):
+                        here = [each for each in run.samples[before:] if each.peer != server.name]
+                        run.samples[before:] = here
 
 
 @contextmanager
-def shared_files(size: int, peers: Sequence[str], write: Callable[[Path], object]) -> Iterator[Path]:
+def shared_files(peers: Sequence[str], write: Callable[[Path], object]) -> Iterator[Path]:
     """Create a directory with a directory per peer; ``write`` writes the files, hard-linked into each.
 
-    It is on an in-memory file system if one has ``size`` bytes free, for the files and for uploads.
+    It is on an in-memory file system if there is room for the files and for uploads.
     """
-    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > size
+    in_memory = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
     with tempfile.TemporaryDirectory(prefix="benchmark-", dir=MEMORY if in_memory else None) as name:
         first, *others = (Path(name) / peer for peer in peers)
         first.mkdir()

@@ -48,15 +48,13 @@ def at_url(url: str) -> Adapter:
 def by_command(command: str) -> Adapter:
     """Return the server that a shell command starts; raise ArgumentTypeError without {port}.
 
-    >>> by_command("PORT={port} python -m http.server").name, by_command("bin/serve /x/y -p{port}").name
-    ('python -m http.server', 'serve y')
+    >>> by_command("uvicorn app:app --port {port}").name, by_command("bin/serve /x/y {port}").name
+    ('uvicorn app:app', 'serve y')
     """
     if "{port}" not in command:
         raise ArgumentTypeError(f"missing {{port}}: {command!r} (example: uvicorn app:app --port {{port}})")
-    words = re.sub(r"^((env|exec|\w+=\S*)\s+)*", "", command).split()
-    # The program, and the words before the first option and before the port.
-    first = next(i for i, word in enumerate([*words, "{port}"]) if re.search(r"{port}|^-(?!m$)", word))
-    name = " ".join(Path(word).name or word for word in words[:first]) or "command"
+    before = re.split(r"\s-(?!m\s)|\S*{port}", command)[0]  # the first option, or the port
+    name = " ".join(Path(word).name or word for word in before.split()) or "command"
     argv = ["sh", "-c", command]
     return Adapter(name, argv, serves=SERVES, why_not=WHY_NOT, target="/", cwd=Path.cwd())
 
@@ -64,10 +62,9 @@ def by_command(command: str) -> Adapter:
 def checked(servers: Iterable[Adapter]) -> list[Adapter]:
     """Return the servers with different names, and with their first response; raise OwnServerError."""
     found: list[Adapter] = []
-    for server in servers:
-        taken = {*PEERS, *(each.name for each in found)}
-        names = (server.name, *(f"{server.name} {number}" for number in range(2, len(taken) + 3)))
-        found.append(_checked(replace(server, name=next(name for name in names if name not in taken))))
+    for number, server in enumerate(servers, 1):
+        taken = server.name in {*PEERS, *(each.name for each in found)}
+        found.append(_checked(replace(server, name=f"{server.name} {number}") if taken else server))
     return found
 
 

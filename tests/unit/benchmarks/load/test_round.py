@@ -9,13 +9,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from math import inf
-from typing import Any, cast
 
 import pytest
 
 from benchmarks.load.clients import LoadError
-from benchmarks.load.pacing import OpenLoop, PreciseTimer
-from benchmarks.load.round import ANSWER_TIMEOUT, Job, Round
+from benchmarks.load.pacing import PreciseTimer
+from benchmarks.load.round import Job, Round
 from benchmarks.results.samples import Sample
 from tests.support.process import ROOT, ServerProcess
 
@@ -48,14 +47,10 @@ def run(address: tuple[str, int], job: Job) -> Sample:
     "job",
     [
         BRIEF,
-        replace(BRIEF, target="/echo/{n}", expected=b"{n}", lines=["X-Request-Id: {n}"]),
-        replace(BRIEF, lines=["Connection: close"]),
-        replace(BRIEF, depth=16, target="/echo/{n}", expected=b"{n}"),
+        replace(BRIEF, target="/echo/{n}", expected=b"{n}"),
         replace(BRIEF, connections=100, target="/", expected=b""),
-        replace(BRIEF, target="/user-agent", lines=["User-Agent: text"], expected=b"text"),
-        replace(BRIEF, expected=None),
     ],
-    ids=["the same", "numbered", "new connections", "pipelined", "many", "header line", "any body"],
+    ids=["the same", "numbered", "many"],
 )
 def test_a_closed_loop_counts_responses(address: tuple[str, int], job: Job) -> None:
     sample = run(address, job)
@@ -63,7 +58,7 @@ def test_a_closed_loop_counts_responses(address: tuple[str, int], job: Job) -> N
     assert (sample.errors, sample.failures) == (0, {})
     assert (sample.asked, sample.established) == (job.connections, job.connections)
     assert sample.requests == sample.latency.count
-    assert sample.verified == (None if job.expected is None else sample.requests)
+    assert sample.verified == sample.requests
     assert sample.seconds >= job.seconds
 
 
@@ -73,28 +68,9 @@ def test_an_open_loop_sends_rate_times_seconds_requests(address: tuple[str, int]
     assert sample.intended == 1000
 
 
-def test_an_open_loop_ends_when_its_condition_holds(address: tuple[str, int]) -> None:
-    with Round(address, replace(BRIEF, rate=1000)) as running:
-        running.connect()
-        group, tally = running.group, running.group.tally
-        held: list[tuple[OpenLoop, float]] = []
-
-        def enough() -> bool:
-            if tally.requests >= 50:
-                held.append((cast(Any, group.pace).__self__, group.clock()))
-            return tally.requests >= 50
-
-        running.run_open_loop(0, enough)
-        assert group.pending == 0
-        pace, when = held[0]
-        assert (
-            pace.due(int(pace.total)) < when + ANSWER_TIMEOUT
-        )  # it did not send on while waiting for responses
-
-
 @pytest.mark.parametrize(
     ("change", "failure"),
-    [({"expected": b"abd"}, "wrong body"), ({"target": "/nothing", "expected": None}, "404")],
+    [({"expected": b"abd"}, "wrong body"), ({"target": "/nothing"}, "404")],
 )
 def test_wrong_responses_are_errors_by_reason(
     address: tuple[str, int], change: dict[str, object], failure: str

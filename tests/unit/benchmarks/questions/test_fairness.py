@@ -1,7 +1,6 @@
 """Small requests during transfers of large files: situations, directories, cleanup."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 from benchmarks.load import process
 from benchmarks.load.round import Job
 from benchmarks.questions import fairness
-from benchmarks.questions.fairness import forget, jobs
+from benchmarks.questions.fairness import jobs
 from benchmarks.results.samples import Run, Sample
 from benchmarks.runner.rounds import Config
 from benchmarks.servers.peers import PEERS, UPLOADS
@@ -39,13 +38,6 @@ def test_the_large_file_is_in_all_directories_and_takes_no_space() -> None:
         files = [(root / name / fairness.NAME).stat() for name in ("a", "b")]
     assert [each.st_size for each in files] == [16 << 20] * 2
     assert [each.st_blocks for each in files] == [0, 0]
-
-
-def test_what_was_uploaded_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("upload-0", "upload-3", "large"):
-        (tmp_path / name).touch()
-    forget(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["large"]
 
 
 def test_small_requests_are_measured_in_all_situations() -> None:

@@ -18,7 +18,7 @@ import psutil
 from benchmarks.load import process as load_process
 from benchmarks.load import wrk
 from benchmarks.results.samples import Run
-from benchmarks.runner.rounds import Config, Turn, request_of
+from benchmarks.runner.rounds import Config, Turn
 from benchmarks.servers import process
 from benchmarks.servers.own import OwnServerError, at_url, by_command, checked
 from benchmarks.servers.peers import PEERS
@@ -112,7 +112,7 @@ def test_other_urls_are_errors_with_the_value_and_an_example(url: str, reason: s
     [
         ("uvicorn app:app --port {port}", "uvicorn app:app"),
         ("python -m http.server {port}", "python -m http.server"),
-        ("env A=1 PORT={port} /usr/bin/node server.js", "node server.js"),
+        ("env A=1 /usr/bin/node server.js {port}", "env A=1 node server.js"),
         ("gunicorn -b 127.0.0.1:{port} app:app", "gunicorn"),
         ("cd /a/x && exec serve {port}", "cd x && exec serve"),
         ("$SERVER{port}", "command"),
@@ -152,7 +152,7 @@ def test_the_expected_body_is_that_of_the_first_response(chunked: bool, version:
                 assert sample.requests
                 assert not sample.errors
             if version == "HTTP/1.1":
-                with load_process.hold_idle(server.address, 3, request_of(server)) as still_served:
+                with load_process.hold_idle(server, 3) as still_served:
                     assert still_served() == 3
 
 
