@@ -20,7 +20,10 @@ not started, stopped or pinned to a core; its CPU time and memory are unknown if
 import importlib.util
 import signal
 import sys
+import tempfile
 from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
 
 from benchmarks.questions import QUESTIONS
 from benchmarks.results import compare, readme_table
@@ -41,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error("psutil is not installed (pip install psutil)")
     asked = options.questions or (["throughput"] if options.own else QUESTIONS)
     if options.json is None and len(asked) == len(QUESTIONS):
-        options.json = command.default_results_path()
+        options.json = Path(tempfile.gettempdir()) / f"benchmarks-{datetime.now():%Y%m%d-%H%M%S}.json"
         print(f"saving samples to {options.json}", file=sys.stderr)
     return command.run([*dict.fromkeys(asked)], options, ["-m", "benchmarks", *argv])
 

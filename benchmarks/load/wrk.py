@@ -28,6 +28,7 @@ from pathlib import Path
 from benchmarks.load.clients import LoadError
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Sample
+from benchmarks.servers.peers import UPLOADS
 from benchmarks.servers.process import CLIENT_CORE, RunningServer, pin_to_core
 from benchmarks.servers.workloads import DIGITS, LARGE, NUMBER, Workload, fresh_numbers
 
@@ -62,7 +63,7 @@ def measure(server: RunningServer, workload: Workload, connections: int, seconds
         errors=sum(failures.values()),
         failures=failures,
         seconds=took,
-        transferred=requests * workload.size if workload.method == "POST" else counts["bytes"],
+        transferred=requests * workload.size if workload.needs == UPLOADS else counts["bytes"],
         latency=histogram(counts, times, connections),
         server_cpu=used / took,
         client_cpu=counts["cpu"] / counts["duration"],
@@ -78,7 +79,7 @@ def answered(workload: Workload, counts: Counts) -> int:
 
     So few large files are complete at the end of a round that incomplete ones would matter.
     """
-    if workload.size >= LARGE and workload.method == "GET":
+    if workload.size >= LARGE and workload.needs != UPLOADS:
         return counts["bytes"] // workload.size if not counts["status"] else 0
     return counts["requests"] - counts["status"] - counts["timeout"]
 

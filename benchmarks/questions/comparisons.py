@@ -10,14 +10,13 @@
 For the requests see workloads.toml. Some responses before and after each round are compared byte by byte.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from benchmarks.load import wrk
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.rounds import Config, Place, Question, Turn, shared_files
+from benchmarks.runner.rounds import Config, Place, Question, Turn
 from benchmarks.servers.peers import FILES, WAYS_TO_WATCH
 from benchmarks.servers.verify import verify
 from benchmarks.servers.workloads import BY_QUESTION, LARGE, Workload
@@ -55,21 +54,17 @@ def _place(workload: Workload) -> Place:
     return Place(workload.name, measure, workload.needs, warms_up=True)
 
 
-def directories(config: Config, peers: Sequence[str]) -> AbstractContextManager[Path]:
-    """Create a directory per peer, with the files to download."""
-
-    def write(directory: Path) -> None:
-        for workload in select_workloads("files", config, Run()):
-            if workload.needs == FILES:
-                (directory / Path(workload.targets[0]).name).write_bytes(workload.content)
-
-    return shared_files(peers, write)
+def write_files(config: Config, directory: Path) -> None:
+    """Write the files to download."""
+    for workload in select_workloads("files", config, Run()):
+        if workload.needs == FILES:
+            (directory / Path(workload.targets[0]).name).write_bytes(workload.content)
 
 
 WATCHING_PEERS = ("reactor", "reactor +log", *WAYS_TO_WATCH)
 COMPARISONS = {
     "throughput": Question("throughput", partial(places, "throughput")),
-    "files": Question("files", partial(places, "files"), directories=directories),
+    "files": Question("files", partial(places, "files"), write=write_files),
     "compression": Question("compression", partial(places, "compression")),
     "watching": Question("watching", partial(places, "watching"), WATCHING_PEERS, fixed=True),
 }

@@ -8,16 +8,14 @@ Files are on an in-memory file system, if there is one. The large file is sparse
 they fit: stored files, files being received, and bodies in the server's memory.
 """
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.load import process
 from benchmarks.load.round import Job
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.rounds import Config, Place, Question, Turn, shared_files
+from benchmarks.runner.rounds import Config, Place, Question, Turn
 from benchmarks.servers.peers import FILES, UPLOADS
 from benchmarks.servers.workloads import MIB
 
@@ -60,16 +58,11 @@ def _place(name: str, job: Job) -> Place:
     return Place(name, measure, UPLOADS if "uploads" in name or "both" in name else FILES)
 
 
-def directories(config: Config, peers: Sequence[str]) -> AbstractContextManager[Path]:
-    """Create a directory per peer, with the large file, which is sparse."""
-    large = QUICK_LARGE if config.quick else LARGE
-
-    def write(directory: Path) -> None:
-        (directory / NAME).touch()
-        os.truncate(directory / NAME, large)
-
-    return shared_files(peers, write)
+def write_large(config: Config, directory: Path) -> None:
+    """Write the large file, which is sparse."""
+    with (directory / NAME).open("wb") as file:
+        file.truncate(QUICK_LARGE if config.quick else LARGE)
 
 
-QUESTION = Question("fairness", places, ("reactor", "nginx", "uvicorn"), directories=directories)
+QUESTION = Question("fairness", places, ("reactor", "nginx", "uvicorn"), write=write_large)
 measure = QUESTION.measure

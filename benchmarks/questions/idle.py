@@ -34,14 +34,11 @@ def measure_sizes(sizes: Sequence[int], turn: Turn) -> Iterator[Sample]:
     turn.server.start()
     turn.sample(client, seconds=WARM_UP)
     for size in sizes:
-        if size:
-            with process.hold_idle(turn.server, size) as still_served:
-                sample = turn.sample(client, x=float(size))
-                lost = size - still_served()
-            failures = sample.failures | ({"idle connection lost": lost} if lost else {})
-            yield replace(sample, errors=sample.errors + lost, failures=failures)
-        else:
-            yield turn.sample(client, x=0.0)
+        with process.hold_idle(turn.server, size) as still_served:
+            sample = turn.sample(client, x=float(size))
+            lost = size - still_served()
+        failures = sample.failures | ({"idle connection lost": lost} if lost else {})
+        yield replace(sample, errors=sample.errors + lost, failures=failures)
 
 
 QUESTION = Question("idle", places, USUAL_PEERS)

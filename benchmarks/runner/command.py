@@ -11,10 +11,8 @@ nothing was measured; 2 usage error; 130 interrupted (Ctrl-C), with all samples 
 
 import argparse
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
 from pathlib import Path
 
 from benchmarks.attack.scenarios import SCENARIOS
@@ -179,11 +177,6 @@ def make_config(options: argparse.Namespace) -> Config:
         quick=options.quick,
         own=checked(options.own),
     )
-
-
-def default_results_path() -> Path:
-    """Return the results file of a complete run without --json."""
-    return Path(tempfile.gettempdir()) / f"benchmarks-{datetime.now():%Y%m%d-%H%M%S}.json"
 
 
 def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:

@@ -12,8 +12,9 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks.load import process, wrk
@@ -97,16 +98,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Question:
-    """What is measured at which places, of which peers.
-
-    ``directories`` creates a directory with a directory per peer, for them to serve; None: empty ones.
-    """
+    """What is measured at which places, of which peers; ``write`` writes the files that they serve."""
 
     name: str
     places: Callable[[Config, Run], Sequence[Place]]  # notes in the run what is left out
     usual: Sequence[str] = ()  # peers measured without --peers; empty: all that serve any place
     fixed: bool = False  # whether --peers does not apply
-    directories: Callable[[Config, Sequence[str]], AbstractContextManager[Path]] | None = None
+    write: Callable[[Config, Path], None] = lambda config, directory: None
 
     def peers(self, config: Config, places: Iterable[Place] = ()) -> list[Adapter]:
         """Return the peers to measure, in display order, and then the servers of the user."""
@@ -127,11 +125,11 @@ class Question:
         run.skipped |= {f"{each.name}: {self.name}": each.why_not for each in selected if each not in peers}
         with ExitStack() as stack:
             names, servers = [each.name for each in peers], []
-            root = stack.enter_context(self.directories(config, names)) if self.directories else None
+            root = stack.enter_context(shared_files(names, partial(self.write, config)))
             for adapter in peers:
                 show_progress(f"starting {adapter.name}")
                 try:
-                    server = stack.enter_context(run_server(adapter, root and root / adapter.name))
+                    server = stack.enter_context(run_server(adapter, root / adapter.name))
                 except StartError as error:
                     run.skipped[adapter.name] = str(error)
                 else:

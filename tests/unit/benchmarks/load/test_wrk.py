@@ -18,7 +18,7 @@ from benchmarks.load import wrk
 from benchmarks.load.clients import LoadError
 from benchmarks.load.wrk import answered, histogram, uncorrected
 from benchmarks.servers import workloads
-from benchmarks.servers.peers import ECHO, PEERS
+from benchmarks.servers.peers import ECHO, PEERS, UPLOADS
 from benchmarks.servers.process import RunningServer, run_server
 from benchmarks.servers.workloads import WORKLOADS, Workload, numbered
 
@@ -106,7 +106,7 @@ def test_wrk_sends_each_kind_of_request(name: str) -> None:
     assert sample.requests > 0
     assert sample.errors == 0
     assert sample.latency.count <= sample.requests <= workload.depth * (sample.latency.count + 4)
-    if workload.method == "POST":
+    if workload.needs == UPLOADS:
         assert sample.transferred == sample.requests * workload.size
 
 

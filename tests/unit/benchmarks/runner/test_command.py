@@ -51,7 +51,7 @@ def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ask:
             return SimpleNamespace(measure=measure)
 
         monkeypatch.setattr(command, "question_module", question_module)
-        monkeypatch.setattr(command, "default_results_path", lambda: tmp_path / "default.json")
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
         return whole.main([*(measures if isinstance(measures, dict) else ()), *arguments])
 
     return run

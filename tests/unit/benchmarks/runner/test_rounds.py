@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import pytest
 
@@ -201,14 +201,14 @@ def test_large_files_are_skipped_in_a_quick_run_and_take_longer_otherwise(
     assert run.skipped == {"file 100 MiB": "too large for a quick run"}
     monkeypatch.setattr(rounds, "verify", lambda *_: 1)
     monkeypatch.setattr(comparisons, "verify", lambda *_: 1)
-    monkeypatch.setattr(comparisons, "shared_files", lambda *_: shared_files(["reactor"], Path.exists))
+    monkeypatch.setitem(COMPARISONS, "files", replace(COMPARISONS["files"], write=lambda *_: None))
     ask("files", replace(ONE, workloads=("file 100 MiB",)))
     assert measured[1:] == [("reactor", "file 100 MiB", 1, 5.0)]
 
 
 def test_all_peers_share_the_same_files_and_store_their_own() -> None:
     config = replace(ONE, workloads=("file 4 KiB", "upload 4 KiB"))
-    with comparisons.directories(config, ["a", "b"]) as root:
+    with shared_files(["a", "b"], partial(comparisons.write_files, config)) as root:
         shared = [root / name / "4-KiB" for name in ("a", "b")]
         assert os.path.samefile(*shared)
         assert shared[0].read_bytes() == WORKLOADS["file 4 KiB"].content
