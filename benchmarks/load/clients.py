@@ -61,16 +61,9 @@ def send_nothing(requester: "Requester") -> None:
 class ClientGroup(EventHandler):
     """The clients of one server, and the event loop that they share; {n} in a request is a new number."""
 
-    def __init__(
-        self,
-        address: tuple[str, int],
-        request: bytes,
-        expected: bytes,
-        reactor: Reactor | None = None,
-    ) -> None:
+    def __init__(self, address: tuple[str, int], request: bytes, expected: bytes, reactor: Reactor) -> None:
         self.address = address
-        self.reactor = reactor or Reactor()
-        self.clock = self.reactor.clock
+        self.reactor, self.clock = reactor, reactor.clock
         self.tally = Tally()
         self.pace: Pace = send_nothing
         self.pending = 0  # requests without a response yet

@@ -20,10 +20,11 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from benchmarks.load.clients import ClientGroup, Requester, Tally, send_nothing
-from benchmarks.load.pacing import OpenLoop, closed_loop, once
+from benchmarks.load.pacing import OpenLoop, PreciseSelector, closed_loop, once
 from benchmarks.load.transfers import Transfer
 from benchmarks.results.samples import Sample
 from benchmarks.servers.workloads import HOT
+from reactor.loop import Reactor
 
 ANSWER_TIMEOUT = 5.0  # seconds, for outstanding responses
 WAVE = 64  # connections opened at the same time: less than any server's backlog
@@ -50,7 +51,8 @@ class Round:
     def __init__(self, address: tuple[str, int], job: Job) -> None:
         self.job = job
         request = next(HOT.at(job.target).requests(f"{address[0]}:{address[1]}"))
-        self.group = ClientGroup(address, request, job.expected)
+        reactor = Reactor(PreciseSelector() if job.rate else None)
+        self.group = ClientGroup(address, request, job.expected, reactor)
         self.requesters = [Requester(self.group) for _ in range(job.connections)]
         self._transfers = [Transfer(self.group, *each) for each in job.transfers]
         self._established = 0

@@ -29,6 +29,7 @@ from benchmarks.results.statistics import figures
 from benchmarks.results.targets import MISSED, PASS, evaluate
 from benchmarks.runner.command import print_results
 from benchmarks.runner.rounds import Config
+from reactor.loop import Reactor
 
 TINY = Scale(share=0.02, honest=4, interval=0.005, attack=0, timeout=0.2, haste=0.05)
 
@@ -112,7 +113,7 @@ def test_faults_are_counted_by_kind(change: dict[str, Any], fault: dict[str, int
 
 def test_an_attacker_reconnects_after_a_refusal() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        group = ClientGroup(listener.getsockname(), b"", b"")
+        group = ClientGroup(listener.getsockname(), b"", b"", Reactor())
         attackers = Attackers(group, [Plan()], 1, 0.0)
         (attacker,) = attackers.clients
         attacker.connect_later(0)

@@ -1,19 +1,17 @@
-"""Complete rounds against a running server, and the precise timer."""
+"""Complete rounds against a running server, and the precise selector."""
 
-import contextlib
 import doctest
 import importlib
 import selectors
 import socket
-import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
-from math import inf
 
 import pytest
 
 from benchmarks.load.clients import LoadError
-from benchmarks.load.pacing import PreciseTimer
+from benchmarks.load.pacing import PreciseSelector
 from benchmarks.load.round import Job, Round
 from benchmarks.results.samples import Sample
 from tests.support.process import ROOT, ServerProcess
@@ -157,21 +155,20 @@ def test_a_failed_transfer_ends_the_round_with_the_reason(
         run(address, replace(BRIEF, transfers=[transfer]))
 
 
-# The timer.
+# The selector of open loops.
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="timerfd exists on Linux only")
-def test_a_timer_is_readable_only_after_it_has_expired() -> None:
-    with contextlib.closing(PreciseTimer()) as timer, selectors.DefaultSelector() as selector:
-        selector.register(timer, selectors.EVENT_READ)
-        timer.set(0.0001)
-        assert selector.select(FOR_EVER)
-        timer.set(FOR_EVER)
-        assert not selector.select(0)
-        timer.set(0)
-        assert selector.select(FOR_EVER)
-        timer.set(inf)
-        assert not selector.select(0)
+def test_a_precise_selector_waits_for_handles_and_for_its_timeout() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, PreciseSelector() as selector:
+        selector.register(ours, selectors.EVENT_READ)
+        assert selector.select(0) == []
+        began = time.monotonic()
+        assert selector.select(0.0001) == []
+        assert time.monotonic() - began >= 0.0001
+        theirs.send(b"x")
+        assert [key.fileobj for key, _ in selector.select(FOR_EVER)] == [ours]
+        assert selector.select()
 
 
 @pytest.mark.parametrize("name", ["load.responses", "load.histogram", "servers.own", "servers.workloads"])
