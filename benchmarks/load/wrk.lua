@@ -1,4 +1,4 @@
--- Requests for wrk, and its result as JSON. Arguments: the directory with the requests, their number,
+-- Requests for wrk, and its result as JSON, in the last line. Arguments: the directory with the requests, their number,
 -- the placeholder of a number, the first number, and its digits.
 --
 -- Requests are read from files and split at the placeholder. A constant request is given to wrk once, which is
@@ -40,6 +40,5 @@ function done(summary, latency)
       counts[#counts + 1] = string.format('"%s": %d', name, summary[name])
    end
    for index = 1, #latency do times[index] = string.format("[%d, %d]", latency(index)) end
-   print("Result of the script:")
    print(string.format('{%s, "times": [%s]}', table.concat(counts, ", "), table.concat(times, ", ")))
 end

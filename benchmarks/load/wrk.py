@@ -39,7 +39,6 @@ Counts = dict[str, int]  # by name; times are in microseconds
 Times = list[tuple[int, int]]  # microseconds, and how many responses took as long
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
-MARK = "Result of the script:\n"
 
 
 def missing() -> str | None:
@@ -93,12 +92,12 @@ def run(server: RunningServer, workload: Workload, connections: int, seconds: fl
         options = ["-t1", f"-c{connections}", f"-d{ceil(seconds) + TIMEOUT}s", f"--timeout={TIMEOUT}s"]
         arguments = [scratch, len(requests), NUMBER, fresh_numbers(), DIGITS]
         command = ["wrk", *options, "-s", str(SCRIPT), server.url, "--", *map(str, arguments)]
-        output, _, result = _run(command, seconds).partition(MARK)
+        output = _run(command, seconds)
     try:
-        counts = json.loads(result)
+        counts = json.loads(output.splitlines()[-1])
         if not counts["duration"]:
             raise ValueError("duration is 0")
-    except ValueError as error:
+    except (ValueError, LookupError) as error:
         raise LoadError(f"invalid result of wrk ({error}): {' '.join(output.split())}") from None
     return counts, counts.pop("times")
 

@@ -50,7 +50,7 @@ def places(config: Config, run: Run) -> list[Place]:
 def _place(name: str, job: Job) -> Place:
     def measure(turn: Turn) -> Iterator[Sample]:
         try:
-            yield turn.place(process.measure(turn.server, job), name)
+            yield replace(process.measure(turn.server, job), workload=name)
         finally:
             for path in turn.server.directory.glob(f"{STORED_AS}*"):
                 path.unlink()

@@ -53,7 +53,6 @@ class Turn:
     """The turn of a server in a round."""
 
     server: RunningServer
-    question: str
     round: int
     config: Config
 
@@ -72,17 +71,14 @@ class Turn:
         The client is "wrk", with some responses compared afterwards, or "reactor", our own, which compares
         all and knows only the workload "hot", also at a fixed rate.
         """
-        server, name = self.server, name or workload.name
+        server = self.server
         connections, seconds = connections or self.config.connections, seconds or self.config.seconds
         if client == "reactor":
-            job = Job(connections, seconds, rate)
-            return self.place(process.measure(server, job), name, x)
-        sample = wrk.measure(server, workload.at(server.adapter.target), connections, seconds)
-        return self.place(replace(sample, verified=verify(server, workload)), name, x)
-
-    def place(self, sample: Sample, name: str, x: float | None = None) -> Sample:
-        """Return a sample with its place in the run: question, workload, round, point on the axis."""
-        return replace(sample, question=self.question, workload=name, round=self.round, x=x)
+            sample = process.measure(server, Job(connections, seconds, rate))
+        else:
+            sample = wrk.measure(server, workload.at(server.adapter.target), connections, seconds)
+            sample = replace(sample, verified=verify(server, workload))
+        return replace(sample, workload=name or workload.name, x=x)
 
 
 @dataclass(frozen=True)
@@ -157,9 +153,9 @@ class Question:
             for server in (*able[first:], *able[:first]):
                 show_progress(f"{place.name}, {step}: {server.name}")
                 try:
-                    for sample in place.measure(Turn(server, self.name, number, config)):
+                    for sample in place.measure(Turn(server, number, config)):
                         if number:
-                            run.samples.append(sample)
+                            run.samples.append(replace(sample, question=self.name, round=number))
                 except (LoadError, StartError, VerificationError) as error:
                     able.remove(server)
                     run.skipped[f"{server.name}: {place.name}"] = str(error)

@@ -24,11 +24,8 @@ def server() -> Iterator[RunningServer]:
 
 
 def test_a_sample_contains_what_was_measured(server: RunningServer) -> None:
-    sample = Turn(server, "question", 3, Config(seconds=0.1)).sample(
-        "reactor", connections=8, name="workload", x=8.0
-    )
-    assert (sample.question, sample.workload, sample.peer) == ("question", "workload", "reactor")
-    assert (sample.round, sample.x, sample.client) == (3, 8.0, "reactor")
+    sample = Turn(server, 3, Config(seconds=0.1)).sample("reactor", connections=8, name="workload", x=8.0)
+    assert (sample.workload, sample.peer, sample.x, sample.client) == ("workload", "reactor", 8.0, "reactor")
     assert (sample.errors, sample.asked, sample.established) == (0, 8, 8)
     assert sample.requests == sample.verified == sample.latency.count > 0
     assert sample.intended is None

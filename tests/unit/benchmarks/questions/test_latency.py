@@ -31,7 +31,7 @@ def test_the_capacity_is_the_highest_rate_of_any_client(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Turn, "sample", sample)
     capacity: Capacity = {}
-    turn = Turn(cast(RunningServer, None), "latency", 1, QUICK)
+    turn = Turn(cast(RunningServer, None), 1, QUICK)
     assert len([*find_capacity(turn, capacity), *find_capacity(turn, capacity)]) == 4
     assert capacity == {"reactor": 120, "wrk": 150}
 

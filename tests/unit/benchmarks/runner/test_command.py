@@ -1,6 +1,8 @@
 """The command line: usage errors, servers of the user, saved runs and exit codes."""
 
 import json
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,6 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
+
+import psutil
 
 from benchmarks import __main__ as whole
 from benchmarks.questions import QUESTIONS, latency, question_module
@@ -198,6 +202,17 @@ def test_an_interrupted_run_is_saved(
     assert ask({"throughput": interrupted, "files": never}, "--json", str(tmp_path / "run.json")) == 130
     assert "hot.floor" in figures(Run.load(tmp_path / "run.json"))
     assert "interrupted" in capsys.readouterr().out
+
+
+def test_a_terminated_run_ends_its_servers() -> None:
+    options = ["latency", "--peers=bare-loop", "--seconds=60"]
+    running = psutil.Popen([sys.executable, "-m", "benchmarks", *options], stderr=subprocess.PIPE, text=True)
+    with running.stderr:
+        while len(servers := running.children()) < 2:  # the floor and reactor
+            assert running.poll() is None
+        running.terminate()
+        assert running.wait(20) == 128 + signal.SIGTERM
+    assert psutil.wait_procs(servers, 20)[1] == []
 
 
 def test_a_question_that_fails_leaves_the_others(

@@ -143,7 +143,7 @@ def test_the_expected_body_is_that_of_the_first_response(chunked: bool, version:
         with run_server(own) as server:
             assert verify(server, WORKLOADS["varied"]) == 4
             assert verify(server, WORKLOADS["new connection"]) == 4
-            turn = Turn(server, "latency", 1, Config(seconds=0.1, connections=2))
+            turn = Turn(server, 1, Config(seconds=0.1, connections=2))
             sample = turn.sample("reactor")
             assert sample.requests == sample.verified
             assert not sample.errors
@@ -191,7 +191,7 @@ def test_processor_and_memory_are_unknown_if_a_process_cannot_be_seen(
         monkeypatch.setattr(psutil, "net_connections", lambda kind: connections)
         with run_server(checked([at_url(url)])[0]) as server:
             assert all(map(math.isnan, (server.cpu(), server.resident())))
-            sample = Turn(server, "latency", 1, Config(seconds=0.1, connections=2)).sample("reactor")
+            sample = Turn(server, 1, Config(seconds=0.1, connections=2)).sample("reactor")
     assert all(map(math.isnan, (sample.server_cpu, sample.resident)))
     Run(samples=[sample]).save(tmp_path / "run.json")
     assert "NaN" not in (tmp_path / "run.json").read_text()
