@@ -27,12 +27,15 @@ def build(
     upload, "*" for any.
     """
     routes = Router() if routes is None else routes
-    root.install(routes)
     echo.install(routes)
     user_agent.install(routes)
-    if store is not None:
+    if store is None:
+        root.install(routes)
+    else:
         registry = None if resumable is None else UploadRegistry(resumable)
         if registry is not None:
             store.when_closed(registry.close)
-        Files(store, registry, allowed_origin, read_only).install(routes, allow_delete)
+        files = Files(store, registry, allowed_origin, read_only)
+        files.install(routes, allow_delete)
+        root.install(routes, files.front_page)
     return routes

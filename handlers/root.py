@@ -1,12 +1,19 @@
-"""``GET /``: return 200 with an empty body; the smallest possible handler."""
+"""``GET /``: return 200 with an empty body, or, to a browser, with the page of the shared directory."""
 
+from reactor.http11.accept import prefers_html
 from reactor.http11.message import Request, Response
-from reactor.routing import Router
+from reactor.routing import Handler, Router
+
+VARY = (("Vary", "Accept"),)
 
 
-def install(routes: Router) -> None:
-    """Add the route."""
+def install(routes: Router, page: Handler | None = None) -> None:
+    """Add the route; ``page`` answers clients that prefer HTML."""
 
     @routes.get("/")
     def root(request: Request) -> Response:
-        return Response(200)
+        if page is None:
+            return Response(200)
+        if prefers_html(request.head.headers.get("accept")):
+            return page(request)
+        return Response(200, b"", VARY)

@@ -20,7 +20,8 @@ from typing import Protocol, TypeVar
 
 from reactor.http11 import grammar
 from reactor.http11.cors import preflight_fields
-from reactor.http11.errors import content_too_large
+from reactor.http11.error_page import error_response
+from reactor.http11.errors import HTTPError, content_too_large
 from reactor.http11.message import NO_PARAMS, Fields, Params, Request, Response
 from reactor.settings import MIB
 
@@ -312,7 +313,8 @@ class Router:
 
 
 def _error_route(status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> Route:
-    return Route("", lambda request: Response.error(status, reason, headers), None)
+    error = HTTPError(status, reason, headers)
+    return Route("", lambda request: error_response(request, error), None)
 
 
 def _options(allowed: str, cors: bool) -> Route:

@@ -4,7 +4,8 @@
 2. Each batch of entries is sorted when it is read, so that no step has to sort all entries.
 3. The sorted batches are merged while they are written, a few rows per step. A slow client keeps its
    entries in memory for a long time, so one listing holds at most ``MAX_SORTED`` and all listings together
-   ``MAX_HELD`` entries. Entries beyond these limits follow, sorted only within their batch.
+   ``MAX_HELD`` entries. Entries beyond these limits follow, sorted only within their batch, and the end of
+   the listing says so.
 4. Directories come first, then names in natural order: "file 9" before "file 10".
 
 The body is an iterator with one step per turn of the event loop. The first steps, which read entries, yield
@@ -19,7 +20,7 @@ from itertools import islice
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs
 
-from reactor.http11.accept import preferred, read_weights
+from reactor.http11.accept import preferred_format
 from reactor.http11.message import UTF8_TEXT, Fields, Request, Response
 
 from .directory import Entry
@@ -64,8 +65,11 @@ class Format(Protocol):
     def rows(self, entries: list[Entry]) -> str:
         """Return the rows of some entries; called repeatedly, in order."""
 
-    def end(self) -> str:
-        """Return the text after the rows."""
+    def end(self, in_order: int, note: str) -> str:
+        """Return the text after the rows, of which the first ``in_order`` are sorted.
+
+        ``note`` is a sentence that says so; empty if all rows are sorted.
+        """
 
 
 class Order(NamedTuple):
@@ -104,26 +108,11 @@ def parse_order(query: str) -> Order:
     return Order(by if by in _SORT_KEYS else "name", fields.get("order", [""])[-1] == "desc")
 
 
-def preferred_format(accept: str | None) -> str:
-    """Return the format that an Accept field prefers: "html", "json" or "text".
-
-    >>> preferred_format("text/html, */*;q=0.8"), preferred_format("*/*"), preferred_format(None)
-    ('html', 'text', 'text')
-    """
-    weights: dict[str, float] = {}
-    for name, weight in read_weights(accept or ""):
-        weights.setdefault(name, weight)
-    anything = weights.get("text/*", weights.get("*/*", 0.0))
-    offers = {
-        "html": max(weights.get("text/html", 0.0), weights.get("application/xhtml+xml", 0.0)),
-        "json": weights.get("application/json", 0.0),
-        "text": weights.get("text/plain", anything),
-    }
-    return preferred(offers, "text")
-
-
 class TextFormat:
-    """One name per line, with a trailing slash for directories; control characters are percent-encoded."""
+    """One name per line, with a trailing slash for directories; control characters are percent-encoded.
+
+    A note follows at the end, after an empty line.
+    """
 
     def begin(self) -> str:
         """Return an empty string."""
@@ -133,13 +122,16 @@ class TextFormat:
         """Return one line per entry."""
         return "".join(f"{_without_controls(each.name)}{'/' * each.is_directory}\n" for each in entries)
 
-    def end(self) -> str:
-        """Return an empty string."""
-        return ""
+    def end(self, in_order: int, note: str) -> str:
+        """Return the note."""
+        return f"\n{note}\n" if note else ""
 
 
 class JsonFormat:
-    """An object with the path and an array of entries; the size of a directory is null."""
+    """An object with the path, an array of entries, and how many of them, from the first on, are sorted.
+
+    The size of a directory is null.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -155,9 +147,9 @@ class JsonFormat:
         separator, self._separator = self._separator, ",\n"
         return separator + rows
 
-    def end(self) -> str:
-        """Return the closing of the array and the object."""
-        return "\n]}\n"
+    def end(self, in_order: int, note: str) -> str:
+        """Return the closing of the array, the number of sorted entries, and the closing of the object."""
+        return f'\n], "sorted_entries": {in_order}}}\n'
 
     @staticmethod
     def _row(entry: Entry) -> str:
@@ -210,10 +202,16 @@ def _write(batches: Batches, order: Order, form: Format, budget: EntryBudget) ->
             yield form.rows(rows).encode()
     finally:
         budget.used -= held
+    others = 0
     for batch in unread:
+        others += len(batch)
         rows = [row[-1] for row in sorted(map(order.row, batch), reverse=order.descending)]
         yield form.rows(rows).encode() if rows else b""
-    yield form.end().encode()
+    yield form.end(held, _order_note(held, held + others) if others else "").encode()
+
+
+def _order_note(in_order: int, total: int) -> str:
+    return f"Only {in_order:,} of {total:,} entries are sorted; the others follow in groups."
 
 
 def _drain(run: list[Row]) -> Iterator[Row]:
@@ -223,15 +221,23 @@ def _drain(run: list[Row]) -> Iterator[Row]:
 
 
 def list_directory(
-    request: Request, path: str, batches: Batches, may_upload: bool, budget: EntryBudget | None = None
+    request: Request,
+    path: str,
+    batches: Batches,
+    may_upload: bool,
+    budget: EntryBudget | None = None,
+    base: str = "",
 ) -> Response:
-    """Return the listing of a directory; ``path`` is its decoded path, with a slash at both ends."""
+    """Return the listing of a directory; ``path`` is its decoded path, with a slash at both ends.
+
+    ``base`` is the relative URL of the directory, if it is not the URL of the request.
+    """
     wanted = preferred_format(request.headers.get("Accept"))
     order = parse_order(request.query)
     headers: Fields
     form: Format
     if wanted == "html":
-        headers, form = HTML_HEADERS, HtmlFormat(path, order.by, order.descending, may_upload)
+        headers, form = HTML_HEADERS, HtmlFormat(path, order.by, order.descending, may_upload, base)
     elif wanted == "json":
         headers, form = JSON, JsonFormat(path)
     else:

@@ -5,6 +5,7 @@ resources. Its Content Security Policy (level 3) allows only this style and scri
 script in a name would not run even if a bug left the name unescaped.
 
 1. Names are escaped (``&<>"'``) in text, and percent-encoded as one segment of a relative URL in links.
+   Where the page is not at the URL of its directory, the links begin with ``base``.
 2. Sizes are in units of 1,000, with the exact number in the title. Times are in UTC; the script converts
    them to local time.
 3. Without the script, the links in the column headers sort, and a plain form uploads.
@@ -24,11 +25,13 @@ _ASSETS = resources.files(__package__) / "assets"
 _STYLE = (_ASSETS / "page.css").read_text("utf-8")
 _SCRIPT = (_ASSETS / "page.js").read_text("utf-8")
 _TOP, _BOTTOM = (Template(part) for part in (_ASSETS / "page.html").read_text("utf-8").split("$rows\n"))
-_UPLOAD = '<form id="upload" method="post" enctype="multipart/form-data" action="./">{}</form>'.format(
+_UPLOAD = (
+    '<form id="upload" method="post" enctype="multipart/form-data" action="{}">'
     '<label for="files">Upload files</label>'
     '<input type="file" id="files" name="file" multiple required>'
-    '<button type="submit">Upload</button>'
+    '<button type="submit">Upload</button></form>'
 )
+_SORT_ALL = '<span class="scripted"> Click a column title to sort all.</span>'
 _COLUMNS = (("name", "Name", "asc"), ("size", "Size", "desc"), ("time", "Modified", "desc"))
 _UNITS = ("kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -90,13 +93,17 @@ def _head(name: str, title: str, first: str, by: str, descending: bool) -> str:
 
 
 class HtmlFormat:
-    """The format of one listing; counts the entries for the summary."""
+    """The format of one listing; counts the entries for the summary.
 
-    def __init__(self, path: str, by: str, descending: bool, may_upload: bool) -> None:
+    ``base`` is the relative URL of the directory, "" if the page is at the URL of the directory.
+    """
+
+    def __init__(self, path: str, by: str, descending: bool, may_upload: bool, base: str = "") -> None:
         self._path = path
         self._by = by
         self._descending = descending
         self._may_upload = may_upload
+        self._base = base
         self._directories = self._files = self._bytes = 0
 
     def begin(self) -> str:
@@ -105,7 +112,7 @@ class HtmlFormat:
             title=escape(self._path),
             style=_STYLE,
             breadcrumbs=breadcrumbs(self._path),
-            upload=_UPLOAD if self._may_upload else "",
+            upload=_UPLOAD.format(self._base or "./") if self._may_upload else "",
             heads=heads(self._by, self._descending),
         )
 
@@ -114,9 +121,9 @@ class HtmlFormat:
         self._directories += sum(entry.is_directory for entry in entries)
         self._bytes += sum(entry.size for entry in entries)
         self._files += len(entries)
-        return "".join(map(_row, entries))
+        return "".join([_row(entry, self._base) for entry in entries])
 
-    def end(self) -> str:
+    def end(self, in_order: int, note: str) -> str:
         """Return the page after the rows."""
         files = self._files - self._directories
         parts = [counted(self._directories, "folder")] if self._directories else []
@@ -124,6 +131,7 @@ class HtmlFormat:
         return _BOTTOM.substitute(
             summary=" · ".join(parts),
             empty="" if parts else _empty(self._may_upload),
+            order=f'<p id="order">{note}{_SORT_ALL}</p>' if note else "",
             script=_SCRIPT,
         )
 
@@ -133,7 +141,7 @@ def _empty(may_upload: bool) -> str:
     return f"<p>This folder is empty.{hint}</p>"
 
 
-def _row(entry: Entry) -> str:
+def _row(entry: Entry, base: str) -> str:
     """Return one table row."""
     name, is_directory, size, _ = entry
     text = link = name
@@ -146,7 +154,8 @@ def _row(entry: Entry) -> str:
         measure = f'<data value="{size}" title="{counted(size, "byte")}">{human_size(size)}</data>'
     then = entry.timestamp
     return (
-        f'<tr role="row" class="{kind}"><td role="cell"><a href="{link}{slash}"><bdi>{text}</bdi>{slash}</a>'
+        f'<tr role="row" class="{kind}">'
+        f'<td role="cell"><a href="{base}{link}{slash}"><bdi>{text}</bdi>{slash}</a>'
         f'<td role="cell">{measure}'
         f'<td role="cell"><time datetime="{then}">{then[:10]} {then[11:16]}</time>\n'
     )

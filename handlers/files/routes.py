@@ -7,6 +7,7 @@
     POST or PUT NAME                  store the file (``upload.py``)
     POST NAME/                        store the files of a form in the directory (``forms.py``)
     DELETE NAME                       remove the file, if deletion is enabled
+    GET / by a browser                the listing of the shared directory (``root.py``)
 
 1. An upload is written to a temporary file, which is renamed when the upload is complete. Preconditions
    are checked before the body is read and again before a file is replaced (RFC 9110, 13); a digest is
@@ -36,6 +37,7 @@ from .upload import CheckedUpload, Upload, read_digests
 
 PATTERN = "/files/{name...}"
 PAGE = "index.html"
+BASE = "files/"  # the URL of the shared directory, relative to /
 
 # An upload with none of these headers is stored unconditionally.
 _SPECIAL = CONDITIONAL | {"content-encoding", "content-range", "repr-digest", "upload-complete"}
@@ -99,9 +101,16 @@ class Files:
                 raise
         return None
 
-    def _list(self, request: Request, name: str) -> Response:
+    def front_page(self, request: Request) -> Response:
+        """Answer ``GET /``: the listing of the shared directory; with pages, redirect to their own URL."""
+        if self._store.serves_pages:  # the links of an index.html are relative to /files/
+            return Response(302, b"", (("Location", f"./{BASE}"), ("Vary", "Accept")))
+        return self._list(request, "", BASE)
+
+    def _list(self, request: Request, name: str, base: str = "") -> Response:
         entries = read_entries(self._store.open_directory(name), self._store.is_visible)
-        return list_directory(request, f"/files/{name}", entries, not self._read_only, self._listed_entries)
+        may_upload = not self._read_only
+        return list_directory(request, f"/files/{name}", entries, may_upload, self._listed_entries, base)
 
     def _is_directory(self, name: str) -> bool:
         try:

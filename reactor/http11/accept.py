@@ -2,6 +2,7 @@
 
     Accept: text/html, */*;q=0.8             read_weights        [("text/html", 1.0), ("*/*", 0.8)]
     {format: weight}, default                preferred           the format with the greatest weight
+    Accept: text/html, */*;q=0.8             preferred_format    "html", "json" or "text"
     Accept-Encoding: br, gzip;q=0.5          preferred_coding    "gzip", "x-gzip", or None for identity
                                              preferred_codings   those of READY, best first
 
@@ -41,6 +42,36 @@ def preferred(weights: Mapping[str, float], default: str) -> str:
     """
     best = max(weights, key=lambda name: weights[name])
     return best if weights[best] > 0 else default
+
+
+def preferred_format(accept: str | None) -> str:
+    """Return the format that an Accept field prefers: "html", "json" or "text".
+
+    Only clients that name HTML or JSON get it: browsers name HTML.
+
+    >>> preferred_format("text/html, */*;q=0.8"), preferred_format("*/*"), preferred_format(None)
+    ('html', 'text', 'text')
+    """
+    weights: dict[str, float] = {}
+    for name, weight in read_weights(accept or ""):
+        weights.setdefault(name, weight)
+    anything = weights.get("text/*", weights.get("*/*", 0.0))
+    offers = {
+        "html": max(weights.get("text/html", 0.0), weights.get("application/xhtml+xml", 0.0)),
+        "json": weights.get("application/json", 0.0),
+        "text": weights.get("text/plain", anything),
+    }
+    return preferred(offers, "text")
+
+
+def prefers_html(accept: str | None) -> bool:
+    """Return whether an Accept field prefers HTML, as that of a browser does.
+
+    >>> prefers_html("text/html, */*;q=0.8"), prefers_html("*/*")
+    (True, False)
+    """
+    # The first two tests take 0.1 us, and decide for nearly all clients but browsers.
+    return accept is not None and "html" in accept.lower() and preferred_format(accept) == "html"
 
 
 def preferred_coding(accept_encoding: str | None) -> str | None:

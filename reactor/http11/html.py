@@ -1,7 +1,7 @@
 """HTML pages with inline style and script: the headers of their responses.
 
-A page loads no other resource, and its Content Security Policy (level 3) allows none: only this script and
-style, by their hashes; connections to its own server; images as data URLs.
+A page loads no other resource, and its Content Security Policy (level 3) allows none: only this style and
+script, by their hashes; for a script, connections to its own server; images as data URLs.
 """
 
 from base64 import b64encode
@@ -10,14 +10,13 @@ from hashlib import sha256
 from reactor.http11.message import Fields
 
 
-def content_security_policy(style: str, script: str, form_action: str = "'none'") -> str:
+def content_security_policy(style: str, script: str = "", form_action: str = "'none'") -> str:
     """Return the policy of a page with this style and script; ``form_action`` is the allowed form target."""
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src {_hash(script)}",
+            *((f"script-src {_hash(script)}", "connect-src 'self'") if script else ()),
             f"style-src {_hash(style)}",
-            "connect-src 'self'",
             f"form-action {form_action}",
             "base-uri 'none'",
             "frame-ancestors 'none'",

@@ -42,6 +42,7 @@ import struct
 from math import inf
 
 from reactor.event_handler import EventHandler, Interest
+from reactor.http11.error_page import error_response
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
 from reactor.http11.parser import PHASE_CONTENT, PHASE_ENDED, PHASE_HEAD, PHASE_IDLE, Parser
@@ -368,11 +369,11 @@ class Connection(EventHandler, ConnectionHooks):
             return self._enqueue_response(request, response)
         except HTTPError as error:
             log.info("c%d: %d %s", self.number, error.status, error.reason)
-            response = Response.error(error.status, error.reason, error.headers)
+            response = error_response(request, error)
         except Exception:
             log.exception("c%d: unhandled exception in the handler of %r", self.number, request)
             close_content(getattr(response, "content", None))
-            response = Response.error(500, "the request handler failed")
+            response = error_response(request, HTTPError(500, "the request handler failed"))
         return self._enqueue_response(request, response)
 
     def _refuse(self, error: HTTPError, request: Request | None = None) -> None:
@@ -387,7 +388,7 @@ class Connection(EventHandler, ConnectionHooks):
         log.info("c%d: %d %s", self.number, error.status, error.reason)
         if self.state is not RESPONDING:
             self._enter(RESPONDING)
-        self._enqueue_response(request, Response.error(error.status, error.reason, error.headers))
+        self._enqueue_response(request, error_response(request, error))
         self._close_request_body()
 
     def _enqueue_response(self, request: Request, response: Response) -> int:

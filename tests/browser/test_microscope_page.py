@@ -10,6 +10,7 @@ from reactor.http11.message import Response
 from tests.browser.driving import Browser
 from tests.browser.microscope import (
     ACCEPTED,
+    CLOSED,
     HOSTILE,
     IDLE,
     NAMES,
@@ -167,6 +168,24 @@ def test_every_state_fits_the_screen(browser: Browser, mock: Mock, width: int) -
         chips = [each.rect for each in browser.all(".chip")]
         rects = zip(lanes[:-1], chips, strict=True)
         assert all(lane["y"] < each["y"] < lane["y"] + lane["height"] for lane, each in rects)
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_arcs_are_erased_where_the_page_is_zoomed_out(browser: Browser, mock: Mock) -> None:
+    metrics = {"width": 1200, "height": 844, "deviceScaleFactor": 0.5, "mobile": False}
+    browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    try:
+        browser.open(mock.server.url)
+        browser.wait(lambda: len(browser.all(".lane")) == len(NAMES))
+        opaque = """
+            const flow = document.getElementById("flow");
+            const { data } = flow.getContext("2d").getImageData(0, 0, flow.width, flow.height);
+            return data.filter((value, index) => index % 4 === 3 && value > 150).length;
+        """
+        before = browser.wait(lambda: browser.driver.execute_script(opaque))  # a dot in each lane
+        show(browser, mock, frame(moves=[[ACCEPTED, RESPONDING, 1], [IDLE, CLOSED, 1]]))
+        browser.wait(lambda: browser.driver.execute_script(opaque) == before)
     finally:
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 

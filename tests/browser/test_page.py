@@ -48,8 +48,62 @@ def test_it_sorts_in_place(browser: Browser, url: str) -> None:
         assert len(browser.all("th[aria-sort]")) == 1
     assert browser.driver.current_url.endswith("?sort=name&order=desc")
     assert browser.driver.execute_script("return window.isTheSame")
-    browser.driver.refresh()
-    assert browser.names == ["below", "b10.txt", "b2.txt", "A.txt"]
+    browser.driver.refresh()  # may return before the page is there
+    browser.wait(lambda: browser.names == ["below", "b10.txt", "b2.txt", "A.txt"])
+
+
+def test_the_front_page_is_the_same(browser: Browser, server: ServerProcess, url: str) -> None:
+    browser.open(f"{server.url}/")
+    assert browser.names == ["below", "A.txt", "b2.txt", "b10.txt"]
+    assert sort_by(browser, "size") == "descending"
+    assert browser.driver.current_url == f"{server.url}/?sort=size&order=desc"
+    browser.driver.refresh()  # may return before the page is there
+    browser.wait(lambda: browser.names == ["below", "b2.txt", "b10.txt", "A.txt"])
+    assert browser.complaints() == []
+    browser.all("#entries a")[0].click()
+    browser.wait(lambda: browser.driver.current_url == f"{url}below/")
+    browser.one("nav a").click()
+    browser.wait(lambda: browser.driver.current_url == url)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "links"),
+    [
+        ("/nothing", "no resource at this path", ["/"]),
+        ("/files/below/%3Cimg%20src=x%3E", "file not found", ["/files/below/", "/"]),
+        ("/files/%3Cb%3E/x", "file not found", ["/files/%3Cb%3E/", "/"]),
+        ("//evil.example/x", "no resource at this path", ["//evil.example/", "/"]),
+    ],
+)
+def test_an_error_page_has_a_way_back(
+    browser: Browser, server: ServerProcess, url: str, path: str, text: str, links: list[str]
+) -> None:
+    browser.open(server.url + path)
+    assert browser.one("h1").text == "Not Found"
+    assert browser.one("p").text == f"Error 404: {text}"
+    assert [each.get_attribute("href") for each in browser.all("a")] == [server.url + link for link in links]
+    assert browser.all("img, b") == []
+    (complaint,) = browser.complaints()
+    assert "404" in complaint
+    browser.all("a")[-1].click()
+    browser.wait(lambda: "A.txt" in browser.names)
+
+
+def test_a_long_listing_says_where_its_order_ends_until_it_is_sorted(
+    browser: Browser, server: ServerProcess, directory: Path
+) -> None:
+    for number in range(10_200):
+        (directory / "below" / str(number)).touch()
+    browser.open(f"{server.url}/files/below/")
+    note = browser.one("#order")
+    assert note.text == (
+        "Only 10,112 of 10,200 entries are sorted; the others follow in groups. "
+        "Click a column title to sort all."
+    )
+    assert browser.one("header").rect["y"] < note.rect["y"] < browser.one("main").rect["y"]
+    sort_by(browser, "name")
+    assert browser.all("#order") == []
+    assert browser.driver.find_element("css selector", "#entries bdi").text == "10199"
 
 
 def test_it_filters_by_keys_alone(browser: Browser, url: str) -> None:
@@ -170,6 +224,18 @@ def test_without_scripts_it_lists_and_sorts(plain_browser: Browser, url: str) ->
     assert plain_browser.one("th.time").text == "Modified (UTC)"
     plain_browser.one("th.size a").click()
     plain_browser.wait(lambda: plain_browser.names == ["below", "b2.txt", "b10.txt", "A.txt"])
+
+
+def test_without_scripts_the_front_page_uploads(
+    plain_browser: Browser, server: ServerProcess, directory: Path, outside: Path, url: str
+) -> None:
+    (outside / "one.txt").write_bytes(b"one")
+    plain_browser.open(f"{server.url}/")
+    plain_browser.choose(outside / "one.txt")
+    plain_browser.one("#upload button").click()
+    plain_browser.wait(lambda: "one.txt" in plain_browser.names)
+    assert plain_browser.driver.current_url == url
+    assert (directory / "one.txt").read_bytes() == b"one"
 
 
 def test_without_scripts_it_uploads(plain_browser: Browser, directory: Path, outside: Path, url: str) -> None:

@@ -92,14 +92,35 @@ def test_the_overlay_is_hidden_when_files_are_dragged_away(browser: Browser, out
     assert not browser.one("#drop").is_displayed()
 
 
-def test_a_dropped_folder_is_not_uploaded(browser: Browser, directory: Path, outside: Path, url: str) -> None:
-    (outside / "folder").mkdir()
-    (file,) = make_files(outside, "a.txt")
+@pytest.mark.parametrize("names", [[], ["a.txt", "b.txt"]], ids=["alone", "with files"])
+def test_a_dropped_folder_is_refused_visibly(
+    browser: Browser, directory: Path, outside: Path, url: str, names: list[str]
+) -> None:
+    folder = outside / "folder"
+    folder.mkdir()
+    files = make_files(outside, *names)
     browser.open(url)
     for step in ("dragEnter", "dragOver", "drop"):
-        browser.drag(step, file, outside / "folder")
-    browser.wait(lambda: browser.uploads == {"a.txt": "Uploaded, 3 B"})
-    assert stored(directory) == {"a.txt": 3}
+        browser.drag(step, *files, folder)
+    refused = {"folder/": "Folders cannot be uploaded. Drop the files in it, or an archive of it (.zip)."}
+    browser.wait(lambda: browser.uploads == refused | dict.fromkeys(names, "Uploaded, 3 B"))
+    assert next(iter(browser.uploads)) == "folder/"
+    assert all(each.is_displayed() for each in browser.all("#queue .note"))
+    assert stored(directory) == dict.fromkeys(names, 3)
+    browser.one("#clear").click()
+    assert not browser.one("#uploads").is_displayed()
+
+
+def test_the_front_page_uploads_into_the_directory(
+    browser: Browser, directory: Path, outside: Path, server: ServerProcess
+) -> None:
+    browser.open(f"{server.url}/")
+    browser.choose(*make_files(outside, "a b.txt"))
+    browser.wait(lambda: browser.uploads == {"a b.txt": "Uploaded, 3 B"})
+    assert stored(directory) == {"a b.txt": 3}
+    assert browser.one("tr.new a").get_attribute("href") == f"{server.url}/files/a%20b.txt"
+    assert browser.driver.current_url == f"{server.url}/"
+    assert browser.complaints() == []
 
 
 def test_an_upload_shows_progress_and_can_be_cancelled_and_retried(

@@ -6,8 +6,8 @@ Each check returns what is wrong in words, or None, and depends on the bytes alo
 from random import Random
 
 from reactor.handlers.files.forms import FormReader, Part
-from reactor.handlers.files.listing import preferred_format
 from reactor.handlers.files.upload import ALGORITHMS, read_digests
+from reactor.http11.accept import preferred_format
 from reactor.http11.errors import HTTPError
 from tests.fuzz.mutate import mutate
 from tests.fuzz.property import fault_of_refusal

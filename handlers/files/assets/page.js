@@ -62,6 +62,7 @@
     const sorted = document.createDocumentFragment();
     for (const { row } of entries) sorted.append(row);
     table.append(sorted);
+    find("order")?.remove();
   };
   const sortBy = (head) => {
     const descending = head.ariaSort ? head.ariaSort === "ascending" : head.dataset.first === "desc";
@@ -133,6 +134,7 @@
 
   const form = find("upload");
   if (!form) return;
+  const urlOf = (name) => form.action + encodeURIComponent(name); // the page may be at another URL: /
   const atOnce = 2;
   const waiting = [];
   let sending = 0;
@@ -141,7 +143,7 @@
   const add = (name, size) => {
     const time = make("time", { dateTime: `${new Date().toISOString().slice(0, 19)}Z` });
     showTime(time);
-    const link = make("a", { href: encodeURIComponent(name) }, make("bdi", { textContent: name }));
+    const link = make("a", { href: urlOf(name) }, make("bdi", { textContent: name }));
     const data = make("data", { value: size, title: counted(size, "byte"), textContent: humanSize(size) });
     const cells = [link, data, time].map((child) => make("td", { role: "cell" }, child));
     const row = make("tr", { role: "row", className: "file new" }, ...cells);
@@ -212,7 +214,7 @@
         next();
       });
       try {
-        request.open("PUT", encodeURIComponent(this.file.name));
+        request.open("PUT", urlOf(this.file.name));
         if (this.condition) request.setRequestHeader("If-None-Match", "*");
         request.send(this.file);
       } catch (error) { // the name cannot be encoded in a URL
@@ -265,6 +267,21 @@
     if (files.length) say(`Uploading ${counted(files.length, "file")}`);
     for (const file of files) new Upload(file);
   };
+  const refuse = (folder) => {
+    const note = "Folders cannot be uploaded. Drop the files in it, or an archive of it (.zip).";
+    const item = make(
+      "li",
+      {},
+      make("bdi", { className: "name", textContent: `${folder}/`, title: folder }),
+      make("div", { className: "detail" }, make("span", { className: "note", textContent: note })),
+      make("div", { className: "actions" }),
+    );
+    item.dataset.state = "failed";
+    find("queue").prepend(item); // before the files, which may fill the panel
+    find("uploads").hidden = find("clear").hidden = false;
+    item.scrollIntoView({ block: "nearest" });
+    say(`${folder}: ${note}`);
+  };
   find("files").addEventListener("change", (event) => {
     upload([...event.target.files]);
     event.target.value = "";
@@ -279,7 +296,7 @@
     if (sending) event.preventDefault();
   });
 
-  // Drag and drop, anywhere on the page. Folders are rejected with a message.
+  // Drag and drop, anywhere on the page. Folders are refused with a message.
 
   const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
   const hover = (event) => {
@@ -296,10 +313,14 @@
     if (!hasFiles(event)) return;
     event.preventDefault();
     find("drop").hidden = true;
-    const { items, files } = event.dataTransfer;
-    const folders = [...items].map((item) => item.webkitGetAsEntry?.()).filter((entry) => entry?.isDirectory);
-    const names = new Set(folders.map((folder) => folder.name));
-    upload([...files].filter((file) => !names.has(file.name)));
-    if (names.size) say(`Folders cannot be uploaded: ${[...names].join(", ")}`);
+    const files = [];
+    const folders = [];
+    for (const item of event.dataTransfer.items) {
+      const entry = item.webkitGetAsEntry?.();
+      if (entry?.isDirectory) folders.push(entry.name);
+      else if (item.kind === "file") files.push(item.getAsFile());
+    }
+    upload(files);
+    folders.forEach(refuse);
   });
 })();

@@ -49,7 +49,7 @@ const makeFlow = (states, lanes) => {
   const paint = (now) => {
     const scale = devicePixelRatio || 1;
     brush.setTransform(scale, 0, 0, scale, 0, 0);
-    brush.clearRect(0, 0, canvas.width, canvas.height);
+    brush.clearRect(0, 0, canvas.width / scale, canvas.height / scale);
     const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
     for (const way of ways) arc(way, isDark);
     brush.globalAlpha = 1;

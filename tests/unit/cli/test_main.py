@@ -15,6 +15,9 @@ import pytest
 
 from reactor.cli import access_options, main
 from reactor.cli.options import apply_environment, make_parser
+from reactor.http11.headers import Headers
+from reactor.http11.message import Head, Request
+from reactor.http11.target import Target
 from reactor.settings import Settings
 
 LIMITS = [each for each in fields(Settings) if each.metadata]
@@ -98,7 +101,8 @@ def test_the_directory_decides_which_files_there_are(
         route, _ = served["routes"].resolve(method, ["files", "x"])
         if method in statuses:
             assert route.sink is None or method == "GET"
-            assert route.handler(None).status == statuses[method]
+            request = Request(method, Target("/files/x", ("files", "x")), Head(1, Headers()))
+            assert route.handler(request).status == statuses[method]
         else:
             assert route.template.startswith("/files/")
 

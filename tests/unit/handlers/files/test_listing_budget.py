@@ -1,5 +1,6 @@
-"""The number of entries that listings hold in memory for slow clients is limited."""
+"""The number of entries that listings hold in memory is limited; the others are listed, but not sorted."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -29,8 +30,9 @@ class Batches:
         """Do nothing."""
 
 
-def listed(batches: Batches, budget: EntryBudget) -> Iterator[bytes]:
-    request = Request("GET", Target("/files/", ("files", "")), Head(1, Headers()))
+def listed(batches: Batches, budget: EntryBudget, accept: str = "") -> Iterator[bytes]:
+    headers = Headers([("accept", accept, "Accept")])
+    request = Request("GET", Target("/files/", ("files", "")), Head(1, headers))
     content = list_directory(request, "/files/", batches, False, budget).content
     assert isinstance(content, Iterator)
     return content
@@ -44,9 +46,29 @@ def test_a_listing_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) ->
         assert budget.used <= 50
         data += piece
     assert budget.used == 0
-    names = data.decode().split()
+    names = data.decode().partition("\n\n")[0].split()
     assert sorted(names) == sorted(batches.names)
     assert names[:50] == sorted(batches.names[:50])
+
+
+NOTE = "Only 50 of 1,200 entries are sorted; the others follow in groups."
+
+
+@pytest.mark.parametrize("accept", ["text/plain", "text/html", "application/json"])
+@pytest.mark.parametrize(("count", "is_cut"), [(0, False), (50, False), (1200, True)])
+def test_a_listing_that_is_not_sorted_completely_says_so(
+    monkeypatch: pytest.MonkeyPatch, accept: str, count: int, is_cut: bool
+) -> None:
+    monkeypatch.setattr(listing, "MAX_SORTED", 50)
+    text = b"".join(listed(Batches(count), EntryBudget(), accept)).decode()
+    if accept == "application/json":
+        read = json.loads(text)
+        assert (len(read["entries"]), read["sorted_entries"]) == (count, min(count, 50))
+    elif accept == "text/html":
+        assert (f'<p id="order">{NOTE}<' in text) is ('<p id="order">' in text) is is_cut
+    else:
+        assert text.endswith(f"\n\n{NOTE}\n") is is_cut
+        assert (" " in text) is is_cut
 
 
 def test_all_listings_together_hold_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
