@@ -196,7 +196,7 @@ class Reactor(LoopHooks):
             self._reporter.on_slow_callback(handler, CALLBACKS[events], seconds)
 
     def _fail(self, handler: EventHandler) -> None:
-        log.exception("unhandled exception in %r, which is removed", handler)
+        log.exception("unhandled exception in %r; removing it from the loop", handler)
         try:
             self.remove(handler)
         except (KeyError, ValueError, OSError):  # the handle is no longer registered with the selector

@@ -154,7 +154,8 @@ class Settings:
             value, minimum = getattr(self, each.name), each.metadata.get("minimum", 0)
             # "not >=" instead of "<": a NaN compares false with everything, and is out of range too.
             if not minimum <= value < 2**53:
-                raise ValueError(f"invalid {each.name}: {value} (must be from {minimum} to {2**53 - 1})")
+                bound = "less than 2**53" if value >= 2**53 else f"at least {minimum}"
+                raise ValueError(f"invalid {each.name}: {value} (must be {bound})")
         if self.low_water >= self.high_water:
             raise ValueError(
                 f"invalid low_water: {self.low_water} (must be less than high_water, {self.high_water})"

@@ -162,6 +162,13 @@ class FileChunks:
         self._representation.close()
 
 
+def precondition_failed(current: Validators | None) -> str:
+    """Return the reason of 412 for a file with these validators (None: no file)."""
+    if current is None:
+        return "precondition failed: the file does not exist"
+    return f"precondition failed: the file exists, with ETag {current.etag}"
+
+
 def validator_fields(validators: Validators) -> Fields:
     """Return the header fields that depend on the validators, and Accept-Ranges."""
     fields = (("Accept-Ranges", "bytes"), ("ETag", validators.etag))

@@ -97,7 +97,7 @@ class InstrumentedReactor(Reactor):
             try:
                 subscriber(events)
             except Exception:
-                log.exception("event subscriber %r raised and was removed", subscriber)
+                log.exception("unhandled exception in event subscriber %r; removing it", subscriber)
                 self._subscribers.remove(subscriber)
         events.clear()
 
@@ -150,7 +150,7 @@ class InstrumentedConnection(Connection):
         body = self._write_buffer.body
         if body is None:
             return ""
-        return f"file, {body.count} bytes left" if isinstance(body, FileSlice) else "stream"
+        return f"file, {body.count:,} bytes left" if isinstance(body, FileSlice) else "stream"
 
     # Hooks of the connection.
 

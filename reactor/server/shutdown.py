@@ -77,7 +77,7 @@ class Shutdown(EventHandler):
             try:
                 connection.stop()
             except Exception:
-                log.exception("unhandled exception while stopping %r, which is closed", connection)
+                log.exception("unhandled exception while stopping %r; closing it", connection)
                 connection.abort()
 
     def _finish_when_idle(self) -> None:

@@ -97,7 +97,8 @@ def test_a_trace_ends_at_its_limit_and_the_server_goes_on(tmp_path: Path) -> Non
         line = server.stderr.next()
         server.kill()
         assert server.stderr.rest() == []
-    assert line == f"reactor: trace {tmp_path / 'trace'}: size limit reached, tracing stopped"
+    reason = "size limit reached (--trace-limit 65536), tracing stopped"
+    assert line == f"reactor: trace {tmp_path / 'trace'}: {reason}"
     assert 32 << 10 < (tmp_path / "trace").stat().st_size <= 64 << 10
     assert check(tmp_path)[-1]["args"] == {"reason": "full"}
 

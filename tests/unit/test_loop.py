@@ -196,7 +196,7 @@ def test_an_exception_costs_its_handler_the_place_and_nobody_else(
         assert [call for call in calls if call[0] == "b"] == ["b readable", "b writable", "b deadline"]
         assert harness.turn() == ["b writable"]
         assert [record.getMessage() for record in caplog.records] == [
-            "unhandled exception in <a>, which is removed"
+            "unhandled exception in <a>; removing it from the loop"
         ]
         assert "RuntimeError: planted" in caplog.text
 

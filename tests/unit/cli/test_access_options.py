@@ -104,7 +104,7 @@ def test_the_fields_stay_when_the_date_is_renewed() -> None:
 def test_a_library_gives_fields_to_its_server_and_a_wrong_one_is_told_before_it_listens() -> None:
     with Server(Router(), port=0, default_headers=(("X-A", "1"),)):
         pass
-    with pytest.raises(ValueError, match="Content-Type cannot be a default header"):
+    with pytest.raises(ValueError, match="Content-Type cannot be added to every response"):
         Server(Router(), port=0, default_headers=(("Content-Type", "text/html"),))
 
 

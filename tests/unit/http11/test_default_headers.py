@@ -76,11 +76,11 @@ def test_what_cannot_be_in_every_response_is_refused_in_one_line(text: str, reas
 @pytest.mark.parametrize("name", SINGLE)
 def test_what_belongs_to_a_single_response_is_refused(name: str) -> None:
     with pytest.raises(
-        ValueError, match=f"{name} cannot be a default header: it belongs to a single response"
+        ValueError, match=f"{name} cannot be added to every response: it belongs to a single response"
     ):
         parse_header(f"{name}: x")
     with pytest.raises(
-        ValueError, match=f"{name} cannot be a default header: it belongs to a single response"
+        ValueError, match=f"{name} cannot be added to every response: it belongs to a single response"
     ):
         encode_headers((("X-A", "1"), (name, "x")))
 

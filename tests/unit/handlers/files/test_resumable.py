@@ -149,7 +149,7 @@ def test_where_it_is_not_wanted_there_is_no_such_thing(shared: Shared) -> None:
         answer = send(server.connect(), "PUT", "/files/new", b"abc", "Upload-Complete: ?0")
         assert (answer.status, answer.content) == (
             400,
-            b"resumable uploads are disabled (Upload-Complete: ?0)\n",
+            b"resumable uploads are disabled: Upload-Complete: ?0 requires --resumable\n",
         )
         shared.assert_untouched()
         answer = send(server.connect(), "PUT", "/files/new", b"abc", "Upload-Complete: ?1")
