@@ -341,7 +341,7 @@ def test_what_is_not_safe_on_the_network_is_worth_a_warning(
     if warning is None:
         assert told == []
     else:
-        assert [line.startswith(f"reactor: {warning}") for line in told] == [True]
+        assert [line.startswith(f"reactor: warning: {warning}") for line in told] == [True]
 
 
 # A browser.
@@ -391,7 +391,7 @@ def test_a_browser_that_does_not_end_keeps_nobody_waiting(tmp_path: Path) -> Non
 def assert_no_browser_is_opened(server: RunningServer) -> None:
     """Assert that the server logs that it cannot open a browser, and serves."""
     assert server.stderr.next() == f"reactor: opening {server.url}/ in a browser"
-    assert server.stderr.next() == f"reactor: cannot open a browser: open {server.url}/ yourself"
+    assert server.stderr.next() == f"reactor: warning: cannot open a browser: open {server.url}/ yourself"
     assert server.get("/").status == 200
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor.logs.stderr import StderrHandler, nonblocking_stderr
+from reactor.logs.stderr import MessageFormatter, StderrHandler, nonblocking_stderr
 from tests.support.process import COMMAND, ROOT, TIMEOUT, ClientConnection, environment, head
 from tests.system.test_access_log_pipe import Pipe, in_time
 
@@ -117,6 +117,17 @@ def test_messages_that_were_dropped_are_told_of(monkeypatch: pytest.MonkeyPatch)
     handler.emit(record)  # it will never be read, which has no effect
     monkeypatch.undo()
     pipe.stream.close()
+
+
+def test_warnings_and_errors_begin_with_their_severity() -> None:
+    levels = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
+    names = [logging.getLevelName(level) for level in levels]
+    records = [
+        logging.makeLogRecord({"msg": "%s", "args": ("why",), "levelno": level, "levelname": name})
+        for level, name in zip(levels, names, strict=True)
+    ]
+    expected = ["reactor: why", "reactor: why", "reactor: warning: why", "reactor: error: why"]
+    assert [MessageFormatter().format(record) for record in records] == expected
 
 
 @pytest.mark.system
