@@ -2,7 +2,8 @@
 
 The command-line options, their environment variables, ``--help`` and the table of options in
 handlers/README.md are generated from, or checked against, the fields below. Sizes are in bytes, times in
-seconds.
+seconds. The group of a field is that of its option; "advanced" ones exist in the configuration file and the
+environment only.
 """
 
 from dataclasses import dataclass, field, fields
@@ -11,6 +12,18 @@ from typing import Any
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
+
+
+def format_size(size: float) -> str:
+    """Format a number of bytes, in the largest unit in which it is whole.
+
+    >>> format_size(8190), format_size(65536), format_size(0)
+    ('8190 bytes', '64 KiB', '0 bytes')
+    """
+    for factor, unit in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
+        if size and size % factor == 0:
+            return f"{size // factor} {unit}"
+    return f"{size} bytes"
 
 
 def _limit(default: float, unit: str, group: str, help_text: str, minimum: float = 1) -> Any:
@@ -24,7 +37,11 @@ class Settings:
 
     # Limits.
     max_connections: int = _limit(
-        0, "connections", "limits", "maximum concurrent connections; 0 derives it from the open-file limit", 0
+        0,
+        "connections",
+        "limits",
+        "maximum concurrent connections; 0: as many as the open-file limit allows",
+        0,
     )
     max_body: int = _limit(
         1 * GIB, "bytes", "limits", "maximum size of a request body; larger ones get 413", 0
@@ -42,7 +59,7 @@ class Settings:
         8190, "bytes", "limits", "maximum length of a header line; longer ones get 431"
     )
     max_fields: int = _limit(
-        100, "fields", "limits", "maximum number of header lines; requests with more get 431"
+        100, "lines", "limits", "maximum number of header lines; requests with more get 431"
     )
     min_free_space: int = _limit(
         64 * MIB, "bytes", "limits", "minimum free disk space; uploads that would leave less get 507", 0
@@ -60,20 +77,20 @@ class Settings:
         0.001,
     )
     content_timeout: float = _limit(
-        20.0, "seconds", "timeouts", "interval over which the rate of a request body is measured", 0.001
+        20.0, "seconds", "timeouts", "interval over which --min-rate is measured", 0.001
     )
     min_rate: float = _limit(
         500.0,
         "bytes/s",
         "timeouts",
-        "minimum rate of a request body, measured over --content-timeout; slower requests get 408",
+        "minimum rate of a request body in each --content-timeout; slower requests get 408",
         0,
     )
     stall_timeout: float = _limit(
         60.0,
         "seconds",
         "timeouts",
-        "reset the connection when the client has read nothing for this long (write timeout)",
+        "write timeout: reset the connection when the client has read nothing for this long",
         0.001,
     )
     keep_alive_timeout: float = _limit(
@@ -83,7 +100,7 @@ class Settings:
         0.0,
         "seconds",
         "timeouts",
-        "after SIGTERM or SIGINT, keep serving for this long while /readyz of the inspector answers 503",
+        "after SIGTERM or SIGINT, keep serving for this long; /readyz of --inspect answers 503",
         0,
     )
     # Below the 10 s after which container runtimes kill.
@@ -142,7 +159,7 @@ class Settings:
         0.05,
         "seconds",
         "logging",
-        "log a warning when a callback, or a whole event loop turn, takes longer than this",
+        "log a warning when a call, or a whole turn of the event loop, takes longer than this",
         0.001,
     )
 
@@ -152,6 +169,9 @@ class Settings:
     def __post_init__(self) -> None:
         for each in fields(self):
             value, minimum = getattr(self, each.name), each.metadata.get("minimum", 0)
+            kind = type(each.default)
+            if not isinstance(value, (int, float) if kind is float else int):
+                raise ValueError(f"invalid {each.name}: {value!r} (must be of type {kind.__name__})")
             # "not >=" instead of "<": a NaN compares false with everything, and is out of range too.
             if not minimum <= value < 2**53:
                 bound = "less than 2**53" if value >= 2**53 else f"at least {minimum}"

@@ -56,7 +56,7 @@ class Scenario:
     kind: Callable[[ClientGroup, int, float], Attacker]
     # Events required before the attack may end, with their number per attacker.
     expected_events: Mapping[str, float]
-    timeout_options: Sequence[str] = ()  # options set to the timeout of the scale
+    timeouts: Sequence[str] = ()  # variables of the server, set to the timeout of the scale
     interval: float = 1.0  # seconds between two actions of an attacker
     holds_still: bool = False  # whether attackers are inactive until the server's timeouts
     honest: int = 1 << 20  # maximum of honest clients
@@ -109,12 +109,13 @@ class AttackRun:
         interval = scenario.interval * scale.interval_factor
         self.attackers = [scenario.kind(self.group, number, interval) for number in range(count)]
         max_connections = round(scenario.max_connections * count)
-        options = [word for option in scenario.timeout_options for word in (option, f"{scale.timeout:g}")]
+        variables = dict.fromkeys(scenario.timeouts, f"{scale.timeout:g}")
         if max_connections:
-            options += ["--max-connections", str(max_connections)]
-        self.outcome = Outcome(count, " ".join(options), max_connections, honest=honest)
-        options += ["--directory", str(directory)]
-        self.server = AttackedServer(self.group, options, scenario.open_file_limit, scale.own_core)
+            variables["REACTOR_MAX_CONNECTIONS"] = str(max_connections)
+        options = " ".join(f"{name}={value}" for name, value in variables.items())
+        self.outcome = Outcome(count, options, max_connections, honest=honest)
+        variables["REACTOR_DIRECTORY"] = str(directory)
+        self.server = AttackedServer(self.group, variables, scenario.open_file_limit, scale.own_core)
 
     def run(self) -> Outcome:
         """Run all phases."""

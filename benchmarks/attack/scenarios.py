@@ -35,7 +35,7 @@ SMALL = Scale(
     interval_factor=0.2,
     max_wait=4,
 )
-LINGER = "--linger-timeout"
+LINGER = "REACTOR_LINGER_TIMEOUT"
 SCENARIOS = (
     Scenario(
         "slow-heads",
@@ -43,7 +43,7 @@ SCENARIOS = (
         1000,
         attackers.Slow,
         expected_events={"408": 1},
-        timeout_options=("--head-timeout", LINGER),
+        timeouts=("REACTOR_HEAD_TIMEOUT", LINGER),
         interval=2,
         holds_still=True,
     ),
@@ -53,7 +53,7 @@ SCENARIOS = (
         1000,
         attackers.SlowBody,
         expected_events={"408": 1},
-        timeout_options=("--content-timeout", LINGER),
+        timeouts=("REACTOR_CONTENT_TIMEOUT", LINGER),
         interval=2,
         holds_still=True,
     ),
@@ -63,7 +63,7 @@ SCENARIOS = (
         1000,
         attackers.SlowReader,
         expected_events={"reset": 0.5},
-        timeout_options=("--stall-timeout",),
+        timeouts=("REACTOR_STALL_TIMEOUT",),
         holds_still=True,
     ),
     Scenario(
@@ -80,7 +80,7 @@ SCENARIOS = (
         2000,
         attackers.HalfHead,
         expected_events={"connected": 2},
-        timeout_options=("--head-timeout", LINGER),
+        timeouts=("REACTOR_HEAD_TIMEOUT", LINGER),
         max_connections=0.2,
         holds_still=True,
     ),
@@ -90,7 +90,7 @@ SCENARIOS = (
         400,
         attackers.Hoarder,
         expected_events={"connected": 1},
-        timeout_options=("--content-timeout", "--stall-timeout", LINGER),
+        timeouts=("REACTOR_CONTENT_TIMEOUT", "REACTOR_STALL_TIMEOUT", LINGER),
         open_file_limit=64,
         min_attackers=60,
         honest=8,
@@ -103,7 +103,7 @@ SCENARIOS = (
         20,
         attackers.Storm,
         expected_events={"reset": 1},
-        timeout_options=("--stall-timeout",),
+        timeouts=("REACTOR_STALL_TIMEOUT",),
         min_attackers=2,
     ),
     Scenario(

@@ -9,7 +9,7 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.load.client_group import ClientGroup
@@ -43,10 +43,14 @@ class StderrReader(EventHandler):
 
 
 class AttackedServer:
-    """A running server; ``open_file_limit`` sets its ulimit -n, if not 0."""
+    """A running server with these environment variables; ``open_file_limit`` sets its ulimit -n, if not 0."""
 
     def __init__(
-        self, group: ClientGroup, options: Sequence[str], open_file_limit: int = 0, own_core: bool = True
+        self,
+        group: ClientGroup,
+        variables: Mapping[str, str],
+        open_file_limit: int = 0,
+        own_core: bool = True,
     ) -> None:
         # Imported here, so that the command line can report that psutil is missing.
         import psutil
@@ -59,7 +63,8 @@ class AttackedServer:
 
         self._group = group
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "reactor", "--port", "0", *options],
+            [sys.executable, "-m", "reactor", "--port", "0"],
+            env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

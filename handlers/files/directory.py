@@ -9,7 +9,7 @@
 import os
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from itertools import islice
 from typing import NamedTuple
 
@@ -74,10 +74,18 @@ class Entries:
             status = found.stat(follow_symlinks=False)
         except (UnicodeDecodeError, OSError):  # OSError: the file has been removed, or permission is denied
             return None
-        is_directory = stat.S_ISDIR(status.st_mode)
-        if not is_directory and not stat.S_ISREG(status.st_mode):
-            return None
-        return Entry(name, is_directory, 0 if is_directory else status.st_size, status.st_mtime_ns // 10**9)
+        return entry_of(name, status)
+
+
+EntryBatches = Entries | Generator[list[Entry], None, None]
+
+
+def entry_of(name: str, status: os.stat_result) -> Entry | None:
+    """Return the entry of a file or directory; None for anything else."""
+    is_directory = stat.S_ISDIR(status.st_mode)
+    if not is_directory and not stat.S_ISREG(status.st_mode):
+        return None
+    return Entry(name, is_directory, 0 if is_directory else status.st_size, status.st_mtime_ns // 10**9)
 
 
 def read_entries(descriptor: int, is_visible: Callable[[str], bool], batch: int = BATCH) -> Entries:

@@ -1,9 +1,10 @@
-"""Safe paths: the shared root directory, and the only way to open files in it.
+"""Safe paths: the shared root (a directory, or a single file), and the only way to open files in it.
 
 1. A name is split at slashes, and each part is checked: a part that is empty, "." or "..", or contains a
    backslash or NUL is rejected. A part that begins with a dot is rejected unless hidden files are shared.
 2. The parts are opened one by one, each relative to its parent, without following symbolic links. No
    path can leave the directory, even if directories are replaced concurrently.
+3. If a single file is shared, its name is the only one.
 
 Errors are raised as ``HTTPError`` with a status.
 """
@@ -12,8 +13,11 @@ import errno
 import io
 import os
 import stat
+from collections.abc import Generator
 
 from reactor.http11.errors import HTTPError, quote
+
+from .directory import Entry, EntryBatches, entry_of, read_entries
 
 MAX_NAME_LENGTH = 255  # bytes; the limit of nearly every file system
 TEMPORARY_PREFIX = ".reactor-upload-"  # of the names of temporary files
@@ -51,8 +55,20 @@ def http_error_from(error: OSError) -> HTTPError:
     raise error
 
 
+def open_root(path: str | os.PathLike[str], hidden: bool = False) -> "SharedRoot":
+    """Open the directory or the single file to share; raise OSError."""
+    mode = os.stat(path).st_mode
+    if stat.S_ISREG(mode):
+        return SingleFile(path)
+    if not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "neither a file nor a directory")
+    return SharedRoot(path, hidden)
+
+
 class SharedRoot:
     """The shared directory. Raises OSError if it cannot be opened."""
+
+    is_single_file = False
 
     def __init__(self, path: str | os.PathLike[str], hidden: bool = False) -> None:
         self.hidden = hidden
@@ -116,6 +132,10 @@ class SharedRoot:
         """Open a directory ("": the root); return its descriptor. Raise HTTPError or OSError."""
         return self.open_parts(self.parts(name.removesuffix("/")) if name else [])
 
+    def entries(self, name: str) -> EntryBatches:
+        """Return the entries of a directory ("": the root), in batches. Raise HTTPError or OSError."""
+        return read_entries(self.open_directory(name), self.is_visible)
+
     def open_parts(self, parts: list[bytes]) -> int:
         """Open the directory with these path parts ([]: the root). Raise OSError."""
         descriptor = self.open_parent([*parts, b"."])
@@ -126,6 +146,54 @@ class SharedRoot:
         """Close a descriptor that ``open_parent`` returned, unless it is the root's."""
         if descriptor != self.descriptor:
             os.close(descriptor)
+
+
+class SingleFile(SharedRoot):
+    """A root with one file, which may be replaced. Raises OSError if it cannot be opened.
+
+    A symbolic link is followed once, here: the target has the name of the link.
+    """
+
+    is_single_file = True
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        try:
+            self._name = os.fsencode(os.path.basename(path)).decode("utf-8")
+        except UnicodeDecodeError:
+            raise OSError(errno.EILSEQ, "the file name is not UTF-8") from None
+        target = os.path.realpath(path)
+        os.close(os.open(target, READ))
+        self._target = os.fsencode(os.path.basename(target))
+        super().__init__(os.path.dirname(target))
+
+    def is_visible(self, part: str) -> bool:
+        """Return whether this is the name of the file."""
+        return part == self._name
+
+    def parts(self, name: str) -> list[bytes]:
+        """Return the path of the file; raise HTTPError(404) for any other name."""
+        if name != self._name:
+            raise not_found()
+        return [self._target]
+
+    def open_directory(self, name: str) -> int:
+        """Raise HTTPError(404): no directory is shared."""
+        raise not_found()
+
+    def entries(self, name: str) -> Generator[list[Entry], None, None]:
+        """Return the entry of the file, if it exists. Raise HTTPError for any name but ""."""
+        if name:
+            raise not_found()
+        return self._entries()
+
+    def _entries(self) -> Generator[list[Entry], None, None]:
+        try:
+            status = os.stat(self._target, dir_fd=self.descriptor, follow_symlinks=False)
+        except OSError:
+            return
+        entry = entry_of(self._name, status)
+        if entry is not None and not entry.is_directory:
+            yield [entry]
 
 
 def open_regular(name: bytes, parent: int) -> tuple[io.FileIO, os.stat_result]:

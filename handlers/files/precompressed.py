@@ -37,6 +37,8 @@ class PrecompressedFiles:
 
     def find(self, name: str, accept_encoding: str, original: FileMetadata) -> Representation | None:
         """Return the variant that the client prefers and that is not older than the original, or None."""
+        if self._root.is_single_file:  # a variant is another file
+            return None
         parts = self._root.parts(name)
         try:
             parent = self._root.open_parent(parts)

@@ -27,7 +27,6 @@ from reactor.http11.message import Request, Response
 from reactor.routing import Router, Sink
 
 from .csrf import require_same_origin
-from .directory import read_entries
 from .download import download
 from .forms import FormUpload, OpenFileLimit
 from .listing import EntryBudget, list_directory
@@ -60,7 +59,7 @@ class Files:
     ) -> None:
         self._store = store
         self._registry = registry
-        self._read_only = read_only
+        self._read_only = read_only or store.is_single_file
         self._allowed_origin = allowed_origin
         self._listed_entries = EntryBudget()
         self._form_files = OpenFileLimit()
@@ -109,7 +108,7 @@ class Files:
         return self._list(request, "", BASE)
 
     def _list(self, request: Request, name: str, base: str = "") -> Response:
-        entries = read_entries(self._store.open_directory(name), self._store.is_visible)
+        entries = self._store.entries(name)
         may_upload = not self._read_only
         return list_directory(request, f"/files/{name}", entries, may_upload, self._listed_entries, base)
 

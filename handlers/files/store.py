@@ -1,4 +1,4 @@
-"""The file store: reads, replaces and removes the files of one directory.
+"""The file store: reads, replaces and removes the files of one directory; or reads a single file.
 
 1. Small files that were not modified recently are cached in memory (``cache.py``). Each use validates the
    cache entry with one ``stat`` by a safe path (``paths.py``).
@@ -19,9 +19,10 @@ from collections.abc import Callable
 from reactor.http11.errors import HTTPError
 
 from .cache import MAX_FILE_SIZE, CacheEntry, FileCache
+from .directory import EntryBatches
 from .media_types import MAX_MAGIC_LENGTH, MediaType, binary, file_type
 from .metadata import FileMetadata, Representation, fingerprint_of, validators_of
-from .paths import SharedRoot, http_error_from, not_found, open_regular
+from .paths import http_error_from, not_found, open_regular, open_root
 from .precompressed import PrecompressedFiles
 from .upload import Condition, Upload, create_temporary, remove_leftovers
 
@@ -33,7 +34,7 @@ def free_space(descriptor: int) -> int:
 
 
 class Store:
-    """The files of one directory. Raises OSError if the directory cannot be opened.
+    """The files of one directory, or a single file. Raises OSError if it cannot be opened.
 
     ``min_free_space``, in bytes, is what uploads must leave free. ``wall_clock`` returns seconds since the
     epoch.
@@ -55,9 +56,9 @@ class Store:
         self._free_space = free_space
         self._media_type = media_type
         self.serves_pages = media_type is not binary
-        self._root = SharedRoot(path, hidden)
+        self._root = open_root(path, hidden)
         self.precompressed = PrecompressedFiles(self._root, media_type, wall_clock)
-        self.is_visible = self._root.is_visible
+        self.is_single_file = self._root.is_single_file
         self.close_parent = self._root.close_parent
         self._cache = FileCache()
         self._closing: list[Callable[[], None]] = []
@@ -78,6 +79,13 @@ class Store:
         """Open a directory ("": the shared one); return its descriptor. Raise HTTPError."""
         try:
             return self._root.open_directory(name)
+        except OSError as error:
+            raise http_error_from(error) from None
+
+    def entries(self, name: str) -> EntryBatches:
+        """Return the entries of a directory ("": the shared one), in batches. Raise HTTPError."""
+        try:
+            return self._root.entries(name)
         except OSError as error:
             raise http_error_from(error) from None
 

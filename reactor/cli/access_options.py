@@ -65,9 +65,9 @@ def add_options(group: Group) -> None:
         default=(),
         type=with_own_message(read_name),
         metavar="NAME",
-        help="serve requests for host NAME, besides localhost and IP addresses; other hosts get 403; "
-        "* allows all; repeatable (environment variable: one per line) "
-        "(default: none on a loopback address, otherwise *)",
+        help="allow requests for the host NAME; others get 403, except localhost and IP addresses; * allows "
+        "all hosts; repeatable, in the environment variable one per line (default: none if only this machine "
+        "can connect, otherwise *)",
     )
     group.add_argument(
         "--cors",
@@ -75,7 +75,8 @@ def add_options(group: Group) -> None:
         const=ANY,
         type=with_own_message(read_origin),
         metavar="ORIGIN",
-        help="allow cross-origin requests (CORS) from ORIGIN, or from any origin if omitted (default: none)",
+        help="allow cross-origin requests (CORS) from ORIGIN; without ORIGIN, from any origin "
+        "(default: none)",
     )
     group.add_argument(
         "--header",
@@ -83,7 +84,7 @@ def add_options(group: Group) -> None:
         default=(),
         type=with_own_message(parse_header),
         metavar="'NAME: VALUE'",
-        help="add this header to every response; repeatable (environment variable: one per line) "
+        help="add this header to every response; repeatable, in the environment variable one per line "
         "(default: none)",
     )
 
@@ -177,7 +178,7 @@ def after_start(options: argparse.Namespace, url: str, local: bool) -> None:
     if not local:
         _warn_about_network(options)
     if options.open:
-        open_browser(local_url(url) + ("/" if options.directory is None else "/files/"))
+        open_browser(url)
 
 
 def _warn_about_network(options: argparse.Namespace) -> None:
@@ -189,14 +190,17 @@ def _warn_about_network(options: argparse.Namespace) -> None:
             "(--auth-upload requires a password, --read-only disables uploads)"
         )
         if options.types == "guess":
-            log.warning("with --types guess, uploaded HTML runs in other visitors' browsers")
+            log.warning(
+                "with --types guess, browsers run the scripts in HTML files that others have uploaded "
+                "(use --types binary or --read-only)"
+            )
 
 
-def warn_about_typed_passwords(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
-    """Warn about passwords on the command line; those from the environment are defaults of the parser."""
+def warn_about_typed_passwords(options: argparse.Namespace) -> None:
+    """Warn about passwords on the command line."""
+    given, *_ = options.origins.maps
     for name in PASSWORDS:
-        value = getattr(options, name)
-        if value is not None and value.path is None and value is not parser.get_default(name):
+        if name in given and getattr(options, name).path is None:
             option = name.replace("_", "-")
             log.warning(
                 "other users of this machine can read the password of --%s in the process list "
@@ -217,7 +221,7 @@ def reloader(options: argparse.Namespace, router: Router) -> Callable[[], None]:
         given = {name: getattr(options, name) for name in PASSWORDS}
         paths = {name: value.path for name, value in given.items() if value and value.path is not None}
         if not paths or not isinstance(router, AuthRouter):
-            log.info("no password file to reload (--auth @FILE)")
+            log.info("SIGHUP: nothing to reload (only files of --auth @FILE and --auth-upload @FILE are)")
             return
         digests = {}
         for name, path in paths.items():
@@ -236,15 +240,6 @@ def reloader(options: argparse.Namespace, router: Router) -> Callable[[], None]:
 def _open_without_waiting(path: str, flags: int) -> int:
     """Open a file; do not block on a named pipe without a writer."""
     return os.open(path, flags | os.O_NONBLOCK)
-
-
-def local_url(url: str) -> str:
-    """Return the URL by which this machine reaches a server that listens on a wildcard address.
-
-    >>> local_url("http://0.0.0.0:4221")
-    'http://127.0.0.1:4221'
-    """
-    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 def open_browser(url: str) -> None:

@@ -5,6 +5,7 @@
     max-body = "64K"                # sizes as on the command line, or a number of bytes
     read-only = true
     header = ["X-A: 1", "X-B: 2"]   # a list for an option that may be repeated
+    turn-read = "16K"               # an option that the command line does not have
 
 Names are those of the options, without the dashes in front; "_" may stand for "-". The environment takes
 precedence over the file, and the command line over both.
@@ -12,47 +13,48 @@ precedence over the file, and the command line over both.
 
 import argparse
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 
-from reactor.cli.option_types import Repeatable
+from reactor.cli.option_types import Given, Repeatable
 
 # Given an option and the text of a value, return the value; raise ArgumentTypeError.
 ReadText = Callable[[argparse.Action, str], object]
 
-
-def config_path(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> str | None:
-    """Return the path of the file that the command line or the environment names, None for no file."""
-    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
-    parser.add_argument("--config", default=environment.get("REACTOR_CONFIG"))
-    try:
-        path: str | None = parser.parse_known_args(arguments)[0].config
-    except argparse.ArgumentError:
-        return None  # reported when all options are parsed
-    return path
+_NOT_IN_FILE = ("help", "version", "config")
 
 
-def apply_config(parser: argparse.ArgumentParser, path: str, read_text: ReadText) -> None:
-    """Replace the defaults of options by the values in a file; report an error and exit."""
+def read_config(parser: argparse.ArgumentParser, path: str, read_text: ReadText) -> Given:
+    """Return the options that a file sets; report an error and exit."""
     try:
         with open(path, "rb") as file:
             values = tomllib.load(file)
-    except OSError as error:
-        parser.error(f"cannot read the configuration {path!r}: {error.strerror}")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         parser.error(f"invalid TOML in {path!r}: {error}")
+    except (OSError, ValueError) as error:  # open() raises ValueError for a NUL in the path
+        parser.error(f"cannot read the configuration {path!r}: {getattr(error, 'strerror', None) or error}")
     actions = {
-        action.dest: action
+        name[2:]: action
         for action in parser._actions
-        if action.option_strings and action.dest not in ("help", "version", "config")
+        if action.dest not in _NOT_IN_FILE
+        for name in action.option_strings
+        if name.startswith("--")
     }
-    for name, value in values.items():
-        action = actions.get(name.replace("-", "_"))
+    given: Given = {}
+    for key, value in values.items():
+        name = key.replace("_", "-")
+        action = actions.get(name)
         if action is None:
-            parser.error(f"unknown option in {path!r}: {name!r}")
+            nearest = get_close_matches(name, actions, 1)
+            hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+            parser.error(f"unknown option in {path!r}: {key!r}{hint}")
+        if action.dest in given:
+            parser.error(f"{given[action.dest][0]} and {key} are both given")
         try:
-            action.default = _read(action, value, read_text)
+            given[action.dest] = f"{key} in {path!r}", _read(action, value, read_text)
         except argparse.ArgumentTypeError as error:
-            parser.error(f"{name} in {path!r}: {error}")
+            parser.error(f"{key} in {path!r}: {error}")
+    return given
 
 
 def _read(action: argparse.Action, value: object, read_text: ReadText) -> object:
@@ -60,7 +62,7 @@ def _read(action: argparse.Action, value: object, read_text: ReadText) -> object
         if not isinstance(value, bool):
             raise argparse.ArgumentTypeError(f"invalid value: {value!r} (must be true or false)")
         return value
-    if action.nargs == "?" and value is True:  # such as --inspect without HOST:PORT
+    if action.const is not None and value is True:  # such as --inspect without HOST:PORT
         return action.const
     if isinstance(value, list) and isinstance(action, Repeatable):
         return tuple(each for item in value for each in _read_items(action, item, read_text))

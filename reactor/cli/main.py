@@ -15,9 +15,8 @@ from types import FrameType
 
 from reactor import handlers
 from reactor.cli import access_options, observe_options
-from reactor.cli.config_file import apply_config, config_path
-from reactor.cli.options import apply_environment, check_combinations, make_parser, read_variable
-from reactor.cli.start_line import start_line
+from reactor.cli.options import check_combinations, make_parser, parse_options
+from reactor.cli.start_lines import start_lines, urls_of
 from reactor.handlers.files.media_types import TYPES
 from reactor.handlers.files.store import Store
 from reactor.http11.coding import ENGINE
@@ -88,11 +87,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
     ``on_ready`` is called as soon as the server handles signals.
     """
     parser = make_parser()
-    path = config_path(arguments, os.environ)
-    if path is not None:
-        apply_config(parser, path, read_variable)
-    apply_environment(parser, os.environ)
-    options = parser.parse_args(arguments)
+    options = parse_options(parser, arguments, os.environ)
     check_combinations(parser, options)
     _reserve_standard_descriptors()
     # After "stty tostop", writing a line would stop a server in the background.
@@ -107,10 +102,9 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
         default_headers = access_options.default_headers(options)
     except ValueError as error:
         # The message names fields of Settings; the user of the command knows options.
-        parser.error(
-            re.sub(r"\b[a-z]+(_[a-z]+)+\b", lambda name: "--" + name[0].replace("_", "-"), str(error))
-        )
-    access_options.warn_about_typed_passwords(parser, options)
+        names = {dest: options.origins.get(dest, dest.replace("_", "-")) for dest in chosen}
+        parser.error(re.sub(r"\b[a-z_]+\b", lambda found: names.get(found[0], found[0]), str(error)))
+    access_options.warn_about_typed_passwords(options)
     try:
         _serve(options, settings, default_headers, messages, on_ready)
     except StartError as error:
@@ -141,19 +135,23 @@ def _serve(
     messages: StderrHandler,
     on_ready: Callable[[], None],
 ) -> None:
-    """Open the directory, build the routes and serve."""
+    """Open the directory or file, build the routes and serve."""
 
     def begin(server: Server) -> None:
-        messages.write(start_line(server, directory, notes))
+        urls = urls_of(server)
+        for line in start_lines(server, urls, shared, notes):
+            messages.write(line)
         on_ready()
-        access_options.after_start(options, server.url, server.local)
+        access_options.after_start(options, urls[0], server.local)
 
-    store = None
-    directory = "" if options.directory is None else os.path.abspath(options.directory)
+    store, shared = None, ""
     if sys.stdout is None and not options.no_access_log:
         log.warning("access log disabled: stdout is closed")
     if options.directory is not None:
         store = _open_store(options, settings)
+        shared = os.path.abspath(options.directory)
+        if store.is_single_file:
+            shared, options.read_only = f"the file {shared}", True
     try:
         routes = access_options.make_router(options)
         with observe_options.instrument(options, settings) as instrumentation:
@@ -196,9 +194,10 @@ def _open_store(options: argparse.Namespace, settings: Settings) -> Store:
             settings.min_free_space,
             media_type=TYPES[options.types],
         )
-        removed = 0 if options.read_only else store.remove_leftovers()
-    except OSError as error:
-        raise StartError(f"cannot share directory {options.directory!r}: {error.strerror}") from None
+        removed = 0 if options.read_only or store.is_single_file else store.remove_leftovers()
+    except (OSError, ValueError) as error:  # open() raises ValueError for a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise StartError(f"cannot share {options.directory!r}: {reason}") from None
     if removed:
         log.info("removed %d unfinished upload%s", removed, "s" if removed > 1 else "")
     return store

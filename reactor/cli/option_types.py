@@ -7,6 +7,11 @@ from typing import TypeVar
 
 Value = TypeVar("Value")
 
+ReadValue = Callable[[str], object]
+
+# What one source sets: by dest, the name of the option in that source, and its value.
+Given = dict[str, tuple[str, object]]
+
 Group = argparse._ArgumentGroup  # argparse exports no other name for it
 
 # int() refuses to parse more than 4,300 digits; no limit has more than 18.
@@ -25,12 +30,10 @@ class Once(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         """Store the value, or True for an option without one."""
-        given: dict[str, str] = vars(namespace).setdefault("given", {})
         name = option_string or str(self.metavar)
-        if self.dest in given:
-            other = given[self.dest]
-            parser.error(f"{name} given twice" if other == name else f"{other} and {name} both given")
-        given[self.dest] = name
+        other = _note(namespace, self.dest, name)
+        if other is not None:
+            parser.error(f"{name} is given twice" if other == name else f"{other} and {name} are both given")
         vars(namespace)[self.dest] = True if self.nargs == 0 else values
 
 
@@ -42,7 +45,7 @@ class Flag(Once):
 
 
 class Repeatable(argparse.Action):
-    """An option that may be repeated; the first value on the command line replaces the default."""
+    """An option that may be repeated, whose values form a tuple."""
 
     def __call__(
         self,
@@ -52,9 +55,44 @@ class Repeatable(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         """Add one value."""
-        before = getattr(namespace, self.dest)
-        kept = () if before is self.default else before
-        vars(namespace)[self.dest] = (*kept, values)
+        _note(namespace, self.dest, str(option_string))
+        vars(namespace)[self.dest] = (*getattr(namespace, self.dest), values)
+
+
+def _note(namespace: argparse.Namespace, dest: str, name: str) -> str | None:
+    """Note the name under which an option is given; return the previous one, if any."""
+    given: dict[str, str] = vars(namespace).setdefault("given", {})
+    other, given[dest] = given.get(dest), name
+    return other
+
+
+class FileOnly(argparse.Action):
+    """An option of the configuration file and the environment, which is an error on the command line.
+
+    ``read`` parses its value. It is not the action's ``type``, so that any value gets the same error.
+    """
+
+    def __init__(self, option_strings: list[str], dest: str, default: object, read: ReadValue) -> None:
+        super().__init__(option_strings, dest, nargs="?", default=default, help=argparse.SUPPRESS)
+        self.read = read
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        """Report where the option belongs, and exit."""
+        name = self.option_strings[0]
+        parser.error(
+            f"{name} is not a command-line option: set {name[2:]} in --config FILE, or {variable(self)}"
+        )
+
+
+def variable(action: argparse.Action) -> str:
+    """Return the environment variable of an option."""
+    return "REACTOR_" + action.dest.upper()
 
 
 def size(text: str) -> int:
@@ -67,6 +105,25 @@ def size(text: str) -> int:
     if match is None:
         raise argparse.ArgumentTypeError(f"invalid size: {text!r} (examples: 8190, 64K, 1GiB)")
     return int(match[1]) << _SHIFTS[(match[2] or "").lower()]
+
+
+def rate(text: str) -> float:
+    """Parse a number of bytes per second: a size, or a number with a fraction.
+
+    >>> rate("64K"), rate("0.5")
+    (65536.0, 0.5)
+    """
+    try:
+        return float(size(text) if _SIZE.fullmatch(text.strip()) else text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid rate: {text!r} (examples: 500, 0.5, 64K)") from None
+
+
+def host(text: str) -> str:
+    """Return a host to listen on; an empty one, such as from an unset variable, is an error."""
+    if not text:
+        raise argparse.ArgumentTypeError(f"invalid host: {text!r} (examples: 127.0.0.1, 0.0.0.0, ::)")
+    return text
 
 
 def port(text: str) -> int:

@@ -1,49 +1,80 @@
-"""All command-line options, with their environment variables and defaults.
+"""All options: of the command line, the environment and the configuration file.
 
 Each option ``--like-this`` has the environment variable ``REACTOR_LIKE_THIS``; the option takes precedence.
-The options for limits and timeouts are generated from the fields of ``Settings``.
+The options for limits and timeouts are generated from the fields of ``Settings``. Those in the group
+"advanced" tune internals: the environment and the configuration file have them, the command line does not.
 """
 
 import argparse
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, fields
+from textwrap import fill
 from typing import Any, NoReturn
 
 from reactor._version import __version__
+from reactor.allowed_hosts import ANY
 from reactor.cli import access_options, observe_options
-from reactor.cli.option_types import Flag, Group, Once, Repeatable, number, port, size, types, whole_number
+from reactor.cli.config_file import read_config
+from reactor.cli.option_types import (
+    FileOnly,
+    Flag,
+    Given,
+    Group,
+    Once,
+    Repeatable,
+    host,
+    number,
+    port,
+    rate,
+    size,
+    types,
+    variable,
+    whole_number,
+)
 from reactor.handlers.files.media_types import TYPES
 from reactor.logs.access_log import FORMATS
 from reactor.server.server import HOST, PORT
-from reactor.settings import Settings
+from reactor.settings import Settings, format_size
 
 USAGE = 2  # exit code
 
 # Names of the groups of options, in the order of the help, with their titles.
 _GROUPS = {
     "everyday": "everyday options",
-    "files": "files (with --directory)",
+    "files": "shared files",
     "access": "access and response headers",
     "logging": "logging",
     "observing": "observing the event loop",
     "limits": "limits",
     "timeouts": "timeouts",
-    "advanced": "advanced limits (flow control and fairness)",
 }
 
 DESCRIPTION = """\
-Serve HTTP/1.1: /, /echo/{text} and /user-agent; with --directory also /files/ (a list of the
-directory) and /files/{name} (downloads and uploads)."""
+Share a directory or a single file over HTTP/1.1. In a browser, / lists the files; each has the URL
+/files/{name}. /echo/{text} and /user-agent are small endpoints to try requests with."""
 
 EPILOG = """\
-Sizes take the suffixes K, M, G and T (powers of 1024): 8190, 64K, 1GiB.
-Each option has an environment variable: --max-body is REACTOR_MAX_BODY. Options take precedence.
+Sizes and rates take the suffixes K, M, G and T (powers of 1024): 8190, 64K, 1GiB.
+Each option has an environment variable (--max-body: REACTOR_MAX_BODY) and a name in the file of
+--config (max-body = "64K"). The command line takes precedence, then the environment.
+Options that tune internals exist in the environment and in the file only:
+{file_only}.
 Signals: SIGINT and SIGTERM shut down gracefully; a second one stops the server at once.
-Exit codes: 0 stopped, 2 invalid option, 3 could not start."""
+Exit codes: 0 stopped, 2 invalid option (or a file that it names), 3 could not start (such as a port
+in use, or a missing directory)."""
 
-_METAVARS = {"bytes": "BYTES", "bytes/s": "BYTES/S", "seconds": "SECONDS"}
+_METAVARS = {"bytes": "SIZE", "bytes/s": "RATE", "seconds": "SECONDS"}
+
+# Options that concern uploads only.
+_UPLOAD_OPTIONS = ("allow_delete", "resumable", "fsync", "min_free_space", "auth_upload")
+
+# Names, in the configuration file, of the options that the command line does not have.
+FILE_ONLY = [
+    each.name.replace("_", "-") for each in fields(Settings) if each.metadata.get("group") == "advanced"
+]
 
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
@@ -69,7 +100,7 @@ def make_parser() -> Parser:
         prog="reactor",
         usage="%(prog)s [options] [DIR]",
         description=DESCRIPTION,
-        epilog=EPILOG,
+        epilog=EPILOG.format(file_only=fill(", ".join(FILE_ONLY), 98, break_on_hyphens=False)),
         formatter_class=Formatter,
         add_help=False,
     )
@@ -85,21 +116,24 @@ def make_parser() -> Parser:
     )
     _add_log_options(groups["logging"])
     observe_options.add_options(groups["observing"])
-    add_settings(groups)
+    add_settings(parser, groups)
     return parser
 
 
 def _add_everyday_options(group: Group) -> None:
     group.add_argument(
-        "directory", nargs="?", metavar="DIR", default=argparse.SUPPRESS, help="the same as --directory DIR"
+        "directory",
+        nargs="?",
+        metavar="DIR",
+        default=argparse.SUPPRESS,
+        help="directory to share, or a single file (default: none)",
     )
-    group.add_argument(
-        "--directory", "-d", metavar="DIR", help="share this directory under /files/ (default: none)"
-    )
+    group.add_argument("--directory", "-d", metavar="DIR", help="the same as DIR (default: none)")
     group.add_argument(
         "--host",
         "-b",
         "--bind",
+        type=host,
         default=HOST,
         help="address to listen on; 0.0.0.0 or :: is reachable from the network (default: %(default)s)",
     )
@@ -111,10 +145,8 @@ def _add_everyday_options(group: Group) -> None:
         help="port to listen on; 0 picks a free one (default: %(default)s)",
     )
     group.add_argument("--read-only", action="store_true", help="disable uploads and deletes")
-    group.add_argument("--open", action="store_true", help="open the served page in a browser")
-    group.add_argument(
-        "--config", metavar="FILE", help="read options from a TOML file, by their names (default: none)"
-    )
+    group.add_argument("--open", action="store_true", help="open the printed URL in a browser")
+    group.add_argument("--config", metavar="FILE", help="read options from a TOML file (default: none)")
     group.add_argument("-h", "--help", action="help", help="show this help and exit")
     group.add_argument(
         "--version",
@@ -131,14 +163,12 @@ def _add_file_options(group: Group) -> None:
         choices=TYPES,
         default="binary",
         help='how to choose Content-Type: "binary" always sends application/octet-stream (safe for untrusted '
-        'uploads); "guess" uses the file extension, so that HTML runs in browsers '
+        'uploads); "guess" uses the file extension, so browsers display HTML and run its scripts '
         "(default: %(default)s)",
     )
     group.add_argument("--hidden", action="store_true", help="also share files whose names begin with a dot")
     group.add_argument("--allow-delete", action="store_true", help="allow clients to delete files (DELETE)")
-    group.add_argument(
-        "--resumable", action="store_true", help="allow interrupted uploads to be resumed (Upload-Offset)"
-    )
+    group.add_argument("--resumable", action="store_true", help="allow clients to resume interrupted uploads")
     group.add_argument(
         "--fsync", action="store_true", help="flush each upload to disk before responding with 201"
     )
@@ -155,52 +185,49 @@ def _add_log_options(group: Group) -> None:
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         default="info",
-        help='minimum severity of messages on standard error; "debug" also logs every event loop turn '
-        "(default: %(default)s)",
+        help='minimum severity of messages on standard error; "debug" also logs every turn (iteration) of '
+        "the event loop (default: %(default)s)",
     )
 
 
-# Options that have an effect only with, or only without, another one: by dest, whether it must be there.
-_WITHOUT_EFFECT: tuple[tuple[tuple[str, ...], str, str], ...] = (
-    (
-        ("types", "hidden", "read_only", "allow_delete", "resumable", "fsync", "min_free_space"),
-        "directory",
-        "without a directory",
-    ),
-    (("trace_limit",), "trace", "without --trace"),
-)
-_CONTRADICTIONS = (
-    (("allow_delete", "resumable", "fsync", "min_free_space"), "read_only", "--read-only"),
-    (("log_format",), "no_access_log", "--no-access-log"),
-)
+# Parsing.
 
 
-def check_combinations(parser: Parser, options: argparse.Namespace) -> None:
-    """Report an option of the command line that has no effect with the others; exit."""
-    given: dict[str, str] = getattr(options, "given", {})
-    for names, needed, without in _WITHOUT_EFFECT:
-        for dest in names:
-            if dest in given and not getattr(options, needed):
-                parser.error(f"{given[dest]} has no effect {without}")
-    for names, other, name in _CONTRADICTIONS:
-        for dest in names:
-            if dest in given and getattr(options, other):
-                parser.error(f"{given[dest]} has no effect with {name}")
+def parse_options(
+    parser: Parser, arguments: Sequence[str] | None, environment: Mapping[str, str]
+) -> argparse.Namespace:
+    """Parse the command line, the environment and the configuration file; report an error and exit.
+
+    The namespace's ``origins`` has the name of each option that is set, in its source, by dest.
+    """
+    options = parser.parse_args(arguments)
+    options.origins = ChainMap(vars(options).pop("given", {}))
+    _set_missing(options, read_environment(parser, environment))
+    if options.config is not None:
+        _set_missing(options, read_config(parser, options.config, read_variable))
+    return options
 
 
-def apply_environment(parser: Parser, environment: "os._Environ[str] | dict[str, str]") -> None:
-    """Replace the defaults of options by the values of their environment variables."""
+def _set_missing(options: argparse.Namespace, given: Given) -> None:
+    """Set the options that no source of higher precedence has set."""
+    for dest, (_, value) in given.items():
+        if dest not in options.origins:
+            vars(options)[dest] = value
+    options.origins.maps.append({dest: name for dest, (name, _) in given.items()})
+
+
+def read_environment(parser: Parser, environment: Mapping[str, str]) -> Given:
+    """Return the options that are set by their environment variables; report an error and exit."""
+    given: Given = {}
     for action in parser._actions:
-        if not action.option_strings or action.dest in ("help", "version"):
-            continue
-        variable = "REACTOR_" + action.dest.upper()
-        text = environment.get(variable)
-        if text is None:
+        name = variable(action)
+        if not action.option_strings or action.dest in ("help", "version") or name not in environment:
             continue
         try:
-            action.default = read_variable(action, text)
+            given[action.dest] = name, read_variable(action, environment[name])
         except argparse.ArgumentTypeError as error:
-            parser.error(f"{variable}: {error}")
+            parser.error(f"{name}: {error}")
+    return given
 
 
 def read_variable(action: argparse.Action, text: str) -> object:
@@ -211,9 +238,10 @@ def read_variable(action: argparse.Action, text: str) -> object:
                 f"invalid value: {text!r} (must be 1, true, yes or on, or 0, false, no or off)"
             )
         return text.lower() in _TRUE
-    if isinstance(action, Repeatable) and callable(action.type):
-        return tuple(action.type(line) for line in text.split("\n") if line)
-    value = action.type(text) if callable(action.type) else text
+    read = action.read if isinstance(action, FileOnly) else action.type
+    if isinstance(action, Repeatable) and callable(read):
+        return tuple(read(line) for line in text.split("\n") if line)
+    value = read(text) if callable(read) else text
     if action.choices is not None and value not in action.choices:
         raise argparse.ArgumentTypeError(
             f"invalid choice: {text!r} (choose from {', '.join(action.choices)})"
@@ -221,17 +249,67 @@ def read_variable(action: argparse.Action, text: str) -> object:
     return value
 
 
-def add_settings(groups: Mapping[str, Group]) -> None:
-    """Add an option for each limit and timeout to its group."""
+# Options that have an effect only with another one.
+_NEEDED: tuple[tuple[tuple[str, ...], str, str], ...] = (
+    (("types", "hidden", "read_only", *_UPLOAD_OPTIONS), "directory", "without a directory"),
+    (("trace_limit",), "trace", "without --trace"),
+)
+# Options that have no effect with another one.
+_CONTRADICTIONS = (
+    (_UPLOAD_OPTIONS, "read_only"),
+    (("log_format",), "no_access_log"),
+)
+
+
+def check_combinations(parser: Parser, options: argparse.Namespace) -> None:
+    """Report an option that has no effect with the others; exit.
+
+    Options of the environment and the configuration file may be prepared for others that are not given, or
+    be overruled by an option that takes precedence.
+    """
+    given, *_ = options.origins.maps
+    for names, needed, without in _NEEDED:
+        for dest in names:
+            if dest in given and not getattr(options, needed):
+                parser.error(f"{given[dest]} has no effect {without}")
+    for names, other in _CONTRADICTIONS:
+        for dest in names:
+            if getattr(options, other) and _is_ineffective(options, dest, other):
+                parser.error(f"{options.origins[dest]} has no effect with {options.origins[other]}")
+    if options.directory is not None and os.path.isfile(options.directory):
+        for dest in ("hidden", "read_only", *_UPLOAD_OPTIONS):
+            if _is_ineffective(options, dest, "directory"):
+                parser.error(f"{options.origins[dest]} has no effect with a single file")
+    if ANY in options.allowed_host and len(options.allowed_host) > 1:
+        name = options.origins["allowed_host"]
+        parser.error(f"{name}: * allows every host, so that other names have no effect")
+
+
+def _is_ineffective(options: argparse.Namespace, dest: str, other: str) -> bool:
+    """Return whether an option is on, and no source of higher precedence sets the other one."""
+    for names in options.origins.maps:
+        if dest in names:
+            return getattr(options, dest) is not False
+        if other in names:
+            return False
+    return False
+
+
+def add_settings(parser: Parser, groups: Mapping[str, Group]) -> None:
+    """Add an option for each limit and timeout: to its group, or for the file and the environment only."""
     for each in fields(Settings):
-        if each.metadata:
-            groups[each.metadata["group"]].add_argument(
-                option_name(each),
-                type=_type_of(each),
-                default=each.default,
-                metavar=_METAVARS.get(each.metadata["unit"], "N"),
-                help=f"{each.metadata['help']} (default: {describe_default(each)})",
-            )
+        if not each.metadata:
+            continue
+        if each.metadata["group"] not in groups:
+            parser.add_argument(option_name(each), action=FileOnly, default=each.default, read=_type_of(each))
+            continue
+        groups[each.metadata["group"]].add_argument(
+            option_name(each),
+            type=_type_of(each),
+            default=each.default,
+            metavar=_METAVARS.get(each.metadata["unit"], "N"),
+            help=f"{each.metadata['help']} (default: {describe_default(each)})",
+        )
 
 
 def option_name(setting: "Field[Any]") -> str:
@@ -240,17 +318,17 @@ def option_name(setting: "Field[Any]") -> str:
 
 
 def describe_default(setting: "Field[Any]") -> str:
-    """Format the default of a setting, in the largest unit in which it is a whole number."""
+    """Format the default of a setting with its unit, unless it is 0."""
     value: Any = setting.default
     unit = setting.metadata["unit"]
-    if unit == "bytes":
-        for factor, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-            if value and value % factor == 0:
-                return f"{value // factor} {name}"
-    return f"{value:g} {unit}"
+    if not value:
+        return "0"
+    return format_size(value) if unit == "bytes" else f"{value:g} {unit}"
 
 
 def _type_of(setting: "Field[Any]") -> Callable[[str], float]:
+    if setting.metadata["unit"] == "bytes/s":
+        return rate
     if setting.type is float:
         return number
     return size if setting.metadata["unit"] == "bytes" else whole_number

@@ -20,6 +20,7 @@ from enum import Enum, auto
 from reactor.http11.errors import ProtocolError
 from reactor.http11.grammar import match_chunk_line
 from reactor.http11.head import HeadReader
+from reactor.settings import format_size
 
 LAST_CHUNK = b"0\r\n\r\n"
 CHUNKS_AT_ONCE = 16
@@ -125,7 +126,8 @@ class ChunkedReader:
             sizes.put(line, size)
         self._received += size
         if self._received > self._head_reader.settings.max_body:
-            raise ProtocolError(413, f"request body exceeds {self._head_reader.settings.max_body} bytes")
+            limit = format_size(self._head_reader.settings.max_body)
+            raise ProtocolError(413, f"request body exceeds {limit}")
         return size
 
     def _check_unfinished(self, buffer: bytes, position: int) -> None:
@@ -134,7 +136,7 @@ class ChunkedReader:
         if buffer.find(b"\n", position + self._searched, position + limit + 2) >= 0:
             raise ProtocolError(400, "bare LF in a chunk size line")
         if len(buffer) - position > limit + (buffer[position + limit :] == b"\r"):
-            raise ProtocolError(400, f"chunk size line exceeds {limit} bytes")
+            raise ProtocolError(400, f"chunk size line exceeds {format_size(limit)}")
         self._searched = max(0, len(buffer) - position - 1)  # its CRLF may have begun
 
     def _read_trailers(self, buffer: bytes, position: int) -> int:

@@ -1,5 +1,7 @@
 """Errors that become responses: raised by handlers, and by the parser for malformed requests."""
 
+from reactor.settings import format_size
+
 
 class HTTPError(Exception):
     """An error response: its status (400 to 599), the reason in one line, and headers as (name, value) pairs.
@@ -22,7 +24,7 @@ class ProtocolError(HTTPError):
 
 def content_too_large(limit: int) -> HTTPError:
     """Return the error for a request body that is larger than a limit in bytes."""
-    return HTTPError(413, f"request body exceeds {limit} bytes")
+    return HTTPError(413, f"request body exceeds {format_size(limit)}")
 
 
 def quote(text: str) -> str:

@@ -30,7 +30,7 @@ from reactor.http11.grammar import (
 from reactor.http11.headers import FieldLine, Headers, combine, read_field_line
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target, check_host, read_target
-from reactor.settings import Settings
+from reactor.settings import Settings, format_size
 
 MAX_CACHED_HEAD = 2048  # bytes; longer heads are parsed each time
 MAX_PARTIAL_LINES = 32  # header lines that are parsed of an invalid head
@@ -106,16 +106,18 @@ class HeadReader:
         """Return the fault if a head, or its beginning, exceeds a limit."""
         limit, max_head = self.settings.max_request_line, self.settings.max_head
         if len(data) > limit and data.find(b"\r\n", 0, limit + 2) < 0:
-            return limit, ProtocolError(414, f"request line exceeds {limit} bytes")
+            return limit, ProtocolError(414, f"request line exceeds {format_size(limit)}")
         if len(data) + 4 > max_head:
-            return _beyond(data, max_head - 4), ProtocolError(431, f"request head exceeds {max_head} bytes")
+            error = ProtocolError(431, f"request head exceeds {format_size(max_head)}")
+            return _beyond(data, max_head - 4), error
         return None
 
     def _trailers_too_long(self, data: bytes) -> Fault | None:
         """Return the fault if a trailer section, without its empty line, exceeds the limit."""
         limit = self.settings.max_head
         if len(data) + 2 > limit:
-            return _beyond(data, limit - 2), ProtocolError(431, f"trailer section exceeds {limit} bytes")
+            error = ProtocolError(431, f"trailer section exceeds {format_size(limit)}")
+            return _beyond(data, limit - 2), error
         return None
 
     def _read_trailers(self, data: bytes) -> None:
@@ -193,7 +195,7 @@ class HeadReader:
     def _read_line(self, line: bytes) -> FieldLine:
         """Parse a header line that is not cached."""
         if len(line) > self.settings.max_field_line:
-            raise ProtocolError(431, f"header line exceeds {self.settings.max_field_line} bytes")
+            raise ProtocolError(431, f"header line exceeds {format_size(self.settings.max_field_line)}")
         return read_field_line(line)
 
 

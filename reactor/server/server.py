@@ -24,7 +24,7 @@ from reactor.allowed_hosts import AllowedHosts, is_loopback
 from reactor.event_handler import Interest
 from reactor.http11.default_headers import encode_headers
 from reactor.http11.message import Fields
-from reactor.logs.access_log import AccessLog
+from reactor.logs.access_log import FORMATS, AccessLog
 from reactor.logs.slow_callbacks import SlowCallbackLog
 from reactor.logs.stderr import nonblocking_stderr
 from reactor.loop import Reactor
@@ -82,16 +82,16 @@ class Instrumentation:
 
 
 class Server:
-    """An HTTP/1.1 server; raises StartError if it cannot listen.
+    """An HTTP/1.1 server; raises StartError if it cannot listen, and ValueError for an invalid argument.
 
     ``access_log`` is a text stream that gets one line per request, or None. ``default_headers`` are added to
-    every response, as (name, value) pairs; an invalid one raises ValueError. The selector and the clocks can
+    every response, as (name, value) pairs. The selector and the clocks can
     be replaced, for tests. With ``instrumentation``, its reactor's selector and clock are used, its hooks are
     called, and it is closed with the server. ``on_reload`` is called on SIGHUP. Other threads may call
     ``call_soon`` and ``stop`` only; everything else belongs to the thread that runs the server.
 
     ``allowed_hosts`` (host names, or an ``AllowedHosts``) are served in addition to ``localhost`` and IP
-    addresses; requests for other hosts get 403. None allows every host. An invalid name raises ValueError.
+    addresses; requests for other hosts get 403. None allows every host.
     """
 
     def __init__(
@@ -111,6 +111,7 @@ class Server:
         allowed_hosts: AllowedHosts | Iterable[str] | None = None,
     ) -> None:
         settings = Settings() if settings is None else settings
+        _check_arguments(routes, host, port, settings, access_log, log_format, default_headers)
         encoded_headers = encode_headers(default_headers)
         if allowed_hosts is not None and not isinstance(allowed_hosts, AllowedHosts):
             allowed_hosts = AllowedHosts(allowed_hosts)
@@ -311,6 +312,33 @@ def serve(
         allowed_hosts=allowed_hosts,
     ) as server:
         server.run(lambda: on_ready(server))
+
+
+def _check_arguments(
+    routes: object,
+    host: object,
+    port: object,
+    settings: object,
+    access_log: object,
+    log_format: object,
+    default_headers: object,
+) -> None:
+    """Raise ValueError for an invalid argument, which would otherwise fail later, or not be noticed."""
+    pairs = isinstance(default_headers, (tuple, list)) and all(
+        isinstance(each, (tuple, list)) and len(each) == 2 for each in default_headers
+    )
+    stream = access_log is None or hasattr(access_log, "write")
+    for name, value, valid, expected in (
+        ("routes", routes, isinstance(routes, Router), "must be a Router"),
+        ("host", host, isinstance(host, str) and host, "examples: 127.0.0.1, 0.0.0.0, ::"),
+        ("port", port, isinstance(port, int) and 0 <= port <= 65535, "must be a number from 0 to 65535"),
+        ("settings", settings, isinstance(settings, Settings), "must be a Settings"),
+        ("access_log", access_log, stream, "must be a text stream"),
+        ("log_format", log_format, log_format in FORMATS, f"choose from {', '.join(FORMATS)}"),
+        ("default_headers", default_headers, pairs, "must be (name, value) pairs"),
+    ):
+        if not valid:
+            raise ValueError(f"invalid {name}: {value!r} ({expected})")
 
 
 def _signals() -> list[signal.Signals]:

@@ -6,24 +6,48 @@ python -m tests.design.options_table      replaces the table between the two mar
 import argparse
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 
-from reactor.cli.options import make_parser
+from reactor.cli.option_types import FileOnly, variable
+from reactor.cli.options import describe_default, make_parser
+from reactor.settings import Settings
 from tests.design.sources import ROOT
 
 FILE = ROOT / "handlers" / "README.md"
 BEGIN, END = "<!-- options: written by python -m tests.design.options_table -->\n", "<!-- /options -->\n"
 
+FILE_ONLY = """
+### Configuration file and environment only
+
+These options tune internals: flow control, and how the clients share an iteration of the event loop.
+They have no form on the command line.
+
+| name in the file | environment variable | default | effect |
+|---|---|---|---|
+"""
+
 
 def options_table() -> str:
     """Return a Markdown table for each group of options: option, default, help."""
     parts = []
-    for group in make_parser()._action_groups:
-        rows = [_row(action) for action in group._group_actions if action.dest != "help"]
+    parser = make_parser()
+    for group in parser._action_groups:
+        shown = [action for action in group._group_actions if not isinstance(action, FileOnly)]
+        rows = [_row(action) for action in shown if action.dest != "help"]
         if rows:
-            title = "general" if group.title == "options" else group.title
-            parts.append(f"\n### {str(title).capitalize()}\n\n| option | default | effect |\n|---|---|---|\n")
+            parts.append(
+                f"\n### {str(group.title).capitalize()}\n\n| option | default | effect |\n|---|---|---|\n"
+            )
             parts.extend(rows)
+    parts.append(FILE_ONLY)
+    parts.extend(_file_only_row(action) for action in parser._actions if isinstance(action, FileOnly))
     return "".join(parts) + "\n"
+
+
+def _file_only_row(action: FileOnly) -> str:
+    setting = next(each for each in fields(Settings) if each.name == action.dest)
+    name = action.dest.replace("_", "-")
+    return f"| `{name}` | `{variable(action)}` | {describe_default(setting)} | {setting.metadata['help']} |\n"
 
 
 def _row(action: argparse.Action) -> str:
@@ -32,7 +56,7 @@ def _row(action: argparse.Action) -> str:
     default = written[1] if written else "off" if action.nargs == 0 else "none"
     effect = re.sub(r" \(default: .*\)$", "", help_text).replace("|", "\\|")
     names = ", ".join(action.option_strings)
-    return f"| `{names}{_value(action)}` | {default} | {effect} |\n"
+    return f"| `{(names + _value(action)).strip()}` | {default} | {effect} |\n"
 
 
 def _value(action: argparse.Action) -> str:

@@ -168,7 +168,7 @@ def on_a_terminal(*options: str) -> Iterator[tuple["subprocess.Popen[str]", int]
 def test_a_terminal_that_is_closed_stops_the_server_gracefully() -> None:
     with on_a_terminal() as (process, ours):
         assert process.stderr is not None
-        port = int(process.stderr.readline().split("http://127.0.0.1:")[1].split()[0])
+        port = int(process.stderr.readline().split("http://127.0.0.1:")[1].split("/")[0])
         with ClientConnection(port) as client:
             client.send(head("GET", "/echo/whole")[:-2])
             with ClientConnection(port) as other:

@@ -14,7 +14,7 @@ SIGNALS = [signal.SIGTERM, signal.SIGINT]
 # No timeout expires here except for the one after a last response, because most clients of these tests do
 # not close.
 FOR_EVER = ["--shutdown-timeout", "3600", "--keep-alive-timeout", "3600", "--first-octet-timeout", "3600"]
-FOR_EVER += ["--linger-timeout", "0.1"]
+BRIEF = {"REACTOR_LINGER_TIMEOUT": "0.1"}
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def directory(tmp_path: Path) -> Iterator[Path]:
 
 
 def serve(directory: Path, *options: str) -> ServerProcess:
-    return ServerProcess("--directory", str(directory), *(options or FOR_EVER))
+    return ServerProcess("--directory", str(directory), *(options or FOR_EVER), extra=BRIEF)
 
 
 def begin_download(server: ServerProcess) -> ClientConnection:
@@ -61,7 +61,7 @@ def read_exactly(client: ClientConnection, size: int) -> bytearray:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_with_nobody_connected_a_signal_ends_the_server(number: signal.Signals) -> None:
-    with ServerProcess(*FOR_EVER) as server:
+    with ServerProcess(*FOR_EVER, extra=BRIEF) as server:
         server.send_signal(number)
         assert server.exit_code() == 0
         assert not [line for line in server.stderr.rest() if "Traceback" in line]
@@ -180,7 +180,7 @@ def test_every_line_of_the_access_log_is_written_before_the_end(directory: Path)
 def test_a_reader_of_the_log_that_goes_away_does_not_spoil_the_exit_code() -> None:
     reading_end, writing_end = os.pipe()
     try:
-        with ServerProcess(*FOR_EVER, stdout=writing_end) as server:
+        with ServerProcess(*FOR_EVER, extra=BRIEF, stdout=writing_end) as server:
             os.close(reading_end)
             for _ in range(3):
                 assert server.get("/").status == 200

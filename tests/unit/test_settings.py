@@ -1,5 +1,6 @@
 """Settings: the published defaults, and values that are out of range."""
 
+import re
 from dataclasses import Field, FrozenInstanceError, fields
 from math import inf, nan
 from typing import Any
@@ -64,7 +65,7 @@ def test_the_default_is_as_published(name: str, value: float) -> None:
 
 @every_limit
 def test_a_limit_has_a_unit_a_group_and_a_reason(each: Field[Any]) -> None:
-    assert each.metadata["unit"] in ("bytes", "bytes/s", "fields", "connections", "requests", "seconds")
+    assert each.metadata["unit"] in ("bytes", "bytes/s", "lines", "connections", "requests", "seconds")
     assert each.metadata["group"] in ("limits", "timeouts", "advanced", "logging")
     assert len(each.metadata["help"]) > 10
 
@@ -80,6 +81,22 @@ def test_a_deadline_is_in_seconds(each: Field[Any]) -> None:
 def test_a_value_out_of_range_is_refused(each: Field[Any], value: float) -> None:
     with pytest.raises(ValueError, match=each.name):
         with_limit(each, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kind"),
+    [
+        ("max_body", "64K", "int"),
+        ("max_body", None, "int"),
+        ("turn_read", 1.5, "int"),
+        ("head_timeout", "20", "float"),
+        ("date_header", "no", "bool"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(name: str, value: object, kind: str) -> None:
+    values: dict[str, Any] = {name: value}
+    with pytest.raises(ValueError, match=re.escape(f"invalid {name}: {value!r} (must be of type {kind})")):
+        Settings(**values)
 
 
 @every_limit

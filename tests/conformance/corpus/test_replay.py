@@ -145,9 +145,8 @@ def test_the_command_replays_against_a_server_of_its_own() -> None:
 
 @pytest.mark.system
 def test_the_command_finds_a_server_that_is_wrong(tmp_path: Path) -> None:
-    with ServerProcess(
-        "--directory", str(tmp_path), "--max-chunk-line", "16", "--allowed-host", "*"
-    ) as server:
+    extra = {"REACTOR_MAX_CHUNK_LINE": "16"}
+    with ServerProcess("--directory", str(tmp_path), "--allowed-host", "*", extra=extra) as server:
         ended = command("--url", server.url, "--only", "limit-chunk")
     assert ended.returncode == 1
     assert "DISAGREE valid/limit-chunk-line: whole: refused with 400" in ended.stdout

@@ -5,17 +5,32 @@ from pathlib import Path
 
 import pytest
 
-from reactor.cli.config_file import apply_config, config_path
-from reactor.cli.options import apply_environment, make_parser, read_variable
+from reactor.cli.options import check_combinations, make_parser, parse_options
 
 
 def parse(text: str, path: Path, *arguments: str, **variables: str) -> argparse.Namespace:
     file = path / "reactor.toml"
     file.write_text(text)
     parser = make_parser()
-    apply_config(parser, str(file), read_variable)
-    apply_environment(parser, variables)
-    return parser.parse_args(arguments)
+    options = parse_options(parser, ["--config", str(file), *arguments], variables)
+    check_combinations(parser, options)
+    return options
+
+
+def refused(
+    text: str,
+    path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...] = (),
+    **variables: str,
+) -> str:
+    """Return the line with which the options are refused; the path of the file in it is FILE."""
+    with pytest.raises(SystemExit) as stopped:
+        parse(text, path, *arguments, **variables)
+    assert stopped.value.code == 2
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    return line.replace(repr(str(path / "reactor.toml")), "FILE")
 
 
 @pytest.mark.parametrize(
@@ -26,6 +41,12 @@ def parse(text: str, path: Path, *arguments: str, **variables: str) -> argparse.
         ("max_body = 65536", "max_body", 65536),
         ("head-timeout = 2.5", "head_timeout", 2.5),
         ("turn-read = 300", "turn_read", 300),
+        ('turn_read = "16K"', "turn_read", 16384),
+        ("linger-timeout = 0.5", "linger_timeout", 0.5),
+        ('min-rate = "2K"', "min_rate", 2048),
+        ("min-rate = 0.5", "min_rate", 0.5),
+        ('trace-limit = "2M"\ntrace = "x"', "trace_limit", 2 << 20),
+        ('bind = "::1"', "host", "::1"),
         ("read-only = true", "read_only", True),
         ("read-only = false", "read_only", False),
         ('types = "guess"', "types", "guess"),
@@ -48,51 +69,150 @@ def test_the_command_line_and_the_environment_take_precedence(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("prot = 1", "unknown option in "),
-        ("help = true", "unknown option in "),
-        ('config = "other.toml"', "unknown option in "),
-        ("[server]\nport = 1", "unknown option in "),
-        ("port = 65536", "invalid port: '65536'"),
-        ("port = true", "invalid value: True (must be a string or a number)"),
-        ("port = [1]", "invalid value: [1] (must be a string or a number)"),
-        ("read-only = 1", "invalid value: 1 (must be true or false)"),
-        ("header = [1]", "invalid value: 1 (must be a string)"),
-        ('types = "x"', "invalid "),
-        ("port = ", "invalid TOML in "),
-        ("port = 1\nport = 2", "invalid TOML in "),
+        ("prot = 1", "unknown option in FILE: 'prot' (did you mean 'port'?)"),
+        ("max_bdy = 1", "unknown option in FILE: 'max_bdy' (did you mean 'max-body'?)"),
+        ("turn-reed = 1", "unknown option in FILE: 'turn-reed' (did you mean 'turn-read'?)"),
+        ("xyz = 1", "unknown option in FILE: 'xyz'; see"),
+        ("help = true", "unknown option in FILE: 'help'"),
+        ('config = "other.toml"', "unknown option in FILE: 'config'"),
+        ("p = 1", "unknown option in FILE: 'p'"),
+        ("[server]\nport = 1", "unknown option in FILE: 'server'"),
+        ("port = 65536", "port in FILE: invalid port: '65536'"),
+        ("port = true", "port in FILE: invalid value: True (must be a string or a number)"),
+        ("turn-read = true", "turn-read in FILE: invalid value: True (must be a string or a number)"),
+        ("port = [1]", "port in FILE: invalid value: [1] (must be a string or a number)"),
+        ("read-only = 1", "read-only in FILE: invalid value: 1 (must be true or false)"),
+        ("header = [1]", "header in FILE: invalid value: 1 (must be a string)"),
+        ('types = "x"', "types in FILE: invalid "),
+        ('turn-read = "x"', "turn-read in FILE: invalid size: 'x'"),
+        ("max-body = 1\nmax_body = 2", "max-body in FILE and max_body are both given"),
+        ('host = "a"\nbind = "b"', "host in FILE and bind are both given"),
+        ("port = ", "invalid TOML in FILE"),
+        ("port = 1\nport = 2", "invalid TOML in FILE"),
     ],
 )
 def test_an_invalid_file_is_reported_in_one_line(
     text: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        parse(text, tmp_path)
-    assert stopped.value.code == 2
+    assert words in refused(text, tmp_path, capsys)
+
+
+@pytest.mark.parametrize("path", ["missing", "nul\0", "."])
+def test_a_file_that_cannot_be_read_is_reported_in_one_line(
+    path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse_options(make_parser(), ["--config", f"{tmp_path}/{path}"], {})
     line = capsys.readouterr().err
-    assert words in line
+    assert line.startswith("reactor: cannot read the configuration ")
     assert line.count("\n") == 1
 
 
-def test_a_missing_file_is_reported_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "variables", "port"),
+    [
+        (["--config", "a"], {}, 1),
+        (["--port", "3", "--config=a"], {}, 3),
+        ([], {"REACTOR_CONFIG": "b"}, 2),
+        (["--config", "a"], {"REACTOR_CONFIG": "b"}, 1),
+        (["--conf", "a"], {}, 1),
+        (["--confi=a", "--cors"], {}, 1),
+    ],
+)
+def test_the_command_line_or_the_environment_names_the_file(
+    arguments: list[str],
+    variables: dict[str, str],
+    port: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a").write_text("port = 1")
+    Path("b").write_text("port = 2")
+    assert parse_options(make_parser(), arguments, variables).port == port
+
+
+def test_an_ambiguous_abbreviation_reads_no_file(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        apply_config(make_parser(), str(tmp_path / "none"), read_variable)
-    assert "No such file or directory" in capsys.readouterr().err
+        parse_options(make_parser(), ["--co", "missing.toml"], {})
+    assert "ambiguous option: --co could match " in capsys.readouterr().err
+
+
+def test_values_that_another_source_overrules_are_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "port in FILE: invalid port: 'x'" in refused('port = "x"', tmp_path, capsys, ("--port", "1"))
+    line = refused("", tmp_path, capsys, ("--port", "1"), REACTOR_PORT="x")
+    assert "REACTOR_PORT: invalid port: 'x'" in line
+
+
+# Options that have no effect.
 
 
 @pytest.mark.parametrize(
-    ("arguments", "variables", "path"),
+    ("text", "arguments", "variables", "words"),
     [
-        ([], {}, None),
-        (["--config", "a"], {}, "a"),
-        (["--port", "1", "--config=a", "dir"], {}, "a"),
-        ([], {"REACTOR_CONFIG": "b"}, "b"),
-        (["--config", "a"], {"REACTOR_CONFIG": "b"}, "a"),
-        (["--conf", "a"], {}, "a"),
-        (["--confi=a", "--cors"], {}, "a"),
-        (["--config"], {}, None),
+        (
+            "read-only = true\nfsync = true",
+            ("d",),
+            {},
+            "fsync in FILE has no effect with read-only in FILE",
+        ),
+        ("read-only = true", ("d", "--fsync"), {}, "--fsync has no effect with read-only in FILE"),
+        (
+            "read-only = true",
+            ("d",),
+            {"REACTOR_FSYNC": "1"},
+            "REACTOR_FSYNC has no effect with read-only in FILE",
+        ),
+        (
+            "no-access-log = true\nlog-format = 'json'",
+            (),
+            {},
+            "log-format in FILE has no effect with no-access-log in FILE",
+        ),
+        ("hidden = true\ndirectory = 'f'", (), {}, "hidden in FILE has no effect with a single file"),
+        ("directory = 'f'", ("--hidden",), {}, "--hidden has no effect with a single file"),
+        ("", (), {"REACTOR_DIRECTORY": "f", "REACTOR_READ_ONLY": "1"}, "REACTOR_READ_ONLY has no effect"),
+        ("trace-limit = 5", ("--hidden",), {}, "--hidden has no effect without a directory"),
     ],
 )
-def test_the_path_is_that_of_the_command_line_or_the_environment(
-    arguments: list[str], variables: dict[str, str], path: str | None
+def test_an_option_without_effect_is_an_error_in_every_source(
+    text: str,
+    arguments: tuple[str, ...],
+    variables: dict[str, str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert config_path(arguments, variables) == path
+    monkeypatch.chdir(tmp_path)
+    Path("d").mkdir()
+    Path("f").touch()
+    assert words in refused(text, tmp_path, capsys, arguments, **variables)
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "variables"),
+    [
+        ("allow-delete = true", ("d", "--read-only"), {}),
+        ("log-format = 'json'", ("--no-access-log",), {}),
+        ("log-format = 'json'", (), {"REACTOR_NO_ACCESS_LOG": "1"}),
+        ("hidden = true\nfsync = true", ("f",), {}),
+        ("hidden = true\ntrace-limit = 5", (), {}),
+        ("read-only = true\nfsync = false", ("d",), {}),
+        ("fsync = true", ("d",), {"REACTOR_READ_ONLY": "0"}),
+        ("directory = 'f'\nhidden = true", ("d",), {}),
+    ],
+)
+def test_an_option_may_be_prepared_for_others_or_overruled(
+    text: str,
+    arguments: tuple[str, ...],
+    variables: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("d").mkdir()
+    Path("f").touch()
+    parse(text, tmp_path, *arguments, **variables)

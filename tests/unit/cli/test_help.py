@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from reactor.cli.options import make_parser
+from reactor.cli.options import FILE_ONLY, make_parser
 from reactor.settings import Settings
 
-LIMITS = [each for each in fields(Settings) if each.metadata]
+LIMITS = [each for each in fields(Settings) if each.metadata.get("group", "advanced") != "advanced"]
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +34,7 @@ def help_of(name: str) -> tuple[str, str]:
 @pytest.mark.parametrize("each", LIMITS, ids=lambda each: each.name)
 def test_help_tells_the_unit_and_the_reason_of_a_limit(each: Any) -> None:
     line, _ = help_of("--" + each.name.replace("_", "-"))
-    unit = each.metadata["unit"]
-    metavar = unit.upper() if unit in ("bytes", "bytes/s", "seconds") else "N"
+    metavar = {"bytes": "SIZE", "bytes/s": "RATE", "seconds": "SECONDS"}.get(each.metadata["unit"], "N")
     assert f" {metavar} " in line
     assert each.metadata["help"] in line
     assert "(default: " in line
@@ -47,7 +46,7 @@ def test_help_groups_the_limits() -> None:
         title = help_of("--" + each.name.replace("_", "-"))[1]
         titles.setdefault(each.metadata["group"], set()).add(title)
     assert {len(found) for found in titles.values()} == {1}
-    assert len(set.union(*titles.values())) == len(titles) == 4
+    assert len(set.union(*titles.values())) == len(titles) == 3
 
 
 @pytest.mark.parametrize(
@@ -61,12 +60,11 @@ def test_help_groups_the_limits() -> None:
         ("--max-request-line", "8190 bytes"),
         ("--max-head", "32 KiB"),
         ("--max-body", "1 GiB"),
-        ("--max-fields", "100 fields"),
+        ("--max-connections", "0"),
+        ("--max-fields", "100 lines"),
         ("--min-free-space", "64 MiB"),
         ("--head-timeout", "20 seconds"),
         ("--min-rate", "500 bytes/s"),
-        ("--turn-accepts", "64 connections"),
-        ("--low-water", "64 KiB"),
     ],
 )
 def test_help_tells_a_default_with_its_unit(option: str, default: str) -> None:
@@ -75,6 +73,14 @@ def test_help_tells_a_default_with_its_unit(option: str, default: str) -> None:
 
 def test_help_says_where_the_environment_variables_are_and_what_the_exit_codes_mean() -> None:
     text = make_parser().format_help()
-    assert "--max-body is REACTOR_MAX_BODY" in text
+    assert "--max-body: REACTOR_MAX_BODY" in text
     for code, meaning in ((0, "stopped"), (2, "invalid option"), (3, "could not start")):
         assert f"{code} {meaning}" in text
+
+
+def test_help_names_the_options_that_the_command_line_does_not_have() -> None:
+    text = make_parser().format_help()
+    assert not re.findall(r"^ +--(?:turn|linger|high|low)-", text, re.MULTILINE)
+    listed = text.partition("exist in the environment and in the file only:\n")[2].partition(".")[0]
+    assert listed.replace("\n", " ").split(", ") == FILE_ONLY
+    assert {"turn-read", "low-water", "linger-timeout", "max-chunk-line"} <= set(FILE_ONLY)

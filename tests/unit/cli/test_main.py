@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from reactor.cli import access_options, main
-from reactor.cli.options import apply_environment, make_parser
+from reactor.cli.options import FILE_ONLY, make_parser, option_name, parse_options
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target
@@ -50,9 +50,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def parse(*arguments: str, **variables: str) -> argparse.Namespace:
-    parser = make_parser()
-    apply_environment(parser, variables)
-    return parser.parse_args(arguments)
+    return parse_options(make_parser(), arguments, variables)
 
 
 def assert_usage(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> str:
@@ -108,11 +106,25 @@ def test_the_directory_decides_which_files_there_are(
 
 
 @pytest.mark.parametrize("each", LIMITS, ids=lambda each: each.name)
-def test_every_limit_has_an_option(each: Any) -> None:
+def test_every_limit_has_an_option_or_a_variable_only(each: Any) -> None:
     value = each.default * 2 + 1
-    options = parse("--" + each.name.replace("_", "-"), f"{value:g}" if each.type is float else str(value))
+    text = f"{value:g}" if each.type is float else str(value)
+    if each.metadata["group"] == "advanced":
+        options = parse(**{f"REACTOR_{each.name.upper()}": text})
+    else:
+        options = parse(option_name(each), text)
     assert getattr(options, each.name) == value
     assert getattr(parse(), each.name) == each.default
+
+
+@pytest.mark.parametrize("end", ["", "=5", "=x", " 5"], ids=repr)
+@pytest.mark.parametrize("name", FILE_ONLY)
+def test_an_option_of_the_file_only_is_refused_with_its_place(
+    name: str, end: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    variable = "REACTOR_" + name.upper().replace("-", "_")
+    line = f"--{name} is not a command-line option: set {name} in --config FILE, or {variable}; see --help"
+    assert assert_usage(capsys, f"--{name}{end}".split()) == f"reactor: {line}\n"
 
 
 @pytest.mark.parametrize(
@@ -164,12 +176,13 @@ def test_every_option_has_an_environment_variable(option: str) -> None:
     name = option.removeprefix("--").replace("-", "_")
     # Options whose values are not strings.
     made = {"auth": "a:b", "auth_upload": "a:b", "header": "A: 1", "inspect": "5000"}
-    made |= {"allowed_host": "a.test"}
+    made |= {"allowed_host": "a.test", "config": os.devnull}
     text = ({"log_format": "json", "log_level": "debug", "cors": "null", "types": "guess"} | made).get(
         name, "1"
     )
     before, after = vars(parse()), vars(parse(**{f"REACTOR_{name.upper()}": text}))
-    assert [each for each in before if before[each] != after[each]] == [name]
+    changed = [each for each in before if each != "origins" and before[each] != after[each]]
+    assert changed == [name]
     expected = [vars(parse(option, text))[name]] if name in made else [text, 1, True]
     assert after[name] in expected or str(after[name]) in expected
 
@@ -212,6 +225,14 @@ def test_a_switch_is_turned_by_its_variable(text: str, on: bool) -> None:
         ("READ_ONLY", "maybe"),
         ("LOG_FORMAT", "xml"),
         ("LOG_LEVEL", "loud"),
+        ("HOST", ""),
+        ("MIN_RATE", "5Q"),
+        ("TURN_READ", "x"),
+        ("TURN_READ", "0"),
+        ("TURN_ACCEPTS", "1K"),
+        ("LINGER_TIMEOUT", "nan"),
+        ("MAX_CHUNK_LINE", "15"),
+        ("LOW_WATER", "1M"),
     ],
     ids=lambda text: text[:20],
 )
@@ -219,7 +240,20 @@ def test_a_wrong_variable_is_named_in_one_line(
     name: str, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("REACTOR_" + name, text)
-    assert name in assert_usage(capsys, []).upper().replace("-", "_")
+    assert f"REACTOR_{name}" in assert_usage(capsys, [])
+
+
+def test_a_value_out_of_range_is_named_with_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "reactor.toml"
+    file.write_text('low-water = "2K"')
+    monkeypatch.setenv("REACTOR_HIGH_WATER", "1K")
+    line = assert_usage(capsys, ["--config", str(file)])
+    assert f"invalid low-water in {str(file)!r}: 2048 (must be less than REACTOR_HIGH_WATER, 1024)" in line
+    monkeypatch.delenv("REACTOR_HIGH_WATER")
+    file.write_text("low-water = 1000000")
+    assert "(must be less than high-water, 262144)" in assert_usage(capsys, ["--config", str(file)])
 
 
 # Errors.
@@ -230,13 +264,17 @@ def test_a_wrong_variable_is_named_in_one_line(
     [
         ("--nonsense", "--nonsense"),
         ("one two", "two"),
-        ("one -d two", "DIR and -d both given"),
-        ("-p 1 --port 2", "-p and --port both given"),
-        ("--read-only --read-only", "--read-only given twice"),
+        ("one -d two", "DIR and -d are both given"),
+        ("-p 1 --port 2", "-p and --port are both given"),
+        ("--read-only --read-only", "--read-only is given twice"),
         ("--read-only", "--read-only has no effect without a directory"),
         ("-d . --read-only --fsync", "--fsync has no effect with --read-only"),
         ("--no-access-log --log-format json", "--log-format has no effect with --no-access-log"),
+        ("--allowed-host * --allowed-host a.test", "--allowed-host: * allows every host"),
+        ("--auth-upload a:b", "--auth-upload has no effect without a directory"),
+        ("-d . --read-only --auth-upload a:b", "--auth-upload has no effect with --read-only"),
         ("--trace-limit 1M", "--trace-limit has no effect without --trace"),
+        ("--min-rate 1.5K", "invalid rate: '1.5K' (examples: 500, 0.5, 64K)"),
         ("--port", "--port"),
         ("--port http", "http"),
         ("--port -1", "-1"),
@@ -252,7 +290,6 @@ def test_a_wrong_variable_is_named_in_one_line(
         ("--head-timeout nan", "invalid --head-timeout: "),
         ("--head-timeout inf", "invalid --head-timeout: "),
         ("--head-timeout soon", "soon"),
-        ("--low-water 1M", "invalid --low-water: "),
     ],
     ids=lambda text: text[:30],
 )
@@ -275,10 +312,9 @@ def test_a_directory_that_is_none_is_told_in_one_line(
 ) -> None:
     missing, file = tmp_path / "missing", tmp_path / "file"
     file.touch()
-    assert f"{str(missing)!r}: No such file or directory" in assert_not_started(
-        capsys, "--directory", str(missing)
-    )
-    assert f"{str(file)!r}: Not a directory" in assert_not_started(capsys, "--directory", str(file))
+    for path, reason in ((missing, "No such file or directory"), (file / "x", "Not a directory")):
+        line = assert_not_started(capsys, "--directory", str(path))
+        assert line == f"reactor: cannot share {str(path)!r}: {reason}\n"
 
 
 def test_a_port_that_is_taken_is_told_in_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

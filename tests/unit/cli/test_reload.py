@@ -10,7 +10,7 @@ import pytest
 
 from reactor import HTTPError, Request, Response
 from reactor.cli.access_options import make_router, reloader
-from reactor.cli.options import apply_environment, make_parser
+from reactor.cli.options import make_parser, parse_options
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head
 from reactor.http11.target import Target
@@ -21,9 +21,8 @@ PAIR = f"anna:{SECRET}"
 
 def reloading(*arguments: str, **variables: str) -> tuple[Callable[[], None], Callable[[str], int]]:
     """Return the function that reloads the passwords of some options, and one that sends a request."""
-    parser = make_parser()
-    apply_environment(parser, {f"REACTOR_{name}": text for name, text in variables.items()})
-    options = parser.parse_args(arguments)
+    environment = {f"REACTOR_{name}": text for name, text in variables.items()}
+    options = parse_options(make_parser(), arguments, environment)
     routes = make_router(options)
     routes.get("/")(lambda _: Response(200))
 
@@ -135,4 +134,6 @@ def test_without_a_password_file_there_is_nothing_to_reload(
     reload, ask = reloading(*arguments)
     reload()
     assert ask(PAIR) == 200
-    assert told.messages == ["no password file to reload (--auth @FILE)"]
+    assert told.messages == [
+        "SIGHUP: nothing to reload (only files of --auth @FILE and --auth-upload @FILE are)"
+    ]

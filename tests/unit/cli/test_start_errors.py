@@ -1,16 +1,19 @@
 """Errors that prevent the server from starting are one line each; and the options that it accepts."""
 
+import os
 import re
 import resource
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from reactor.cli.options import describe_default, option_name
+from reactor.handlers.files.paths import TEMPORARY_PREFIX
 from reactor.settings import Settings
 from tests.support.command import CommandServer, run_main
 from tests.support.process import ROOT, TIMEOUT, ServerProcess, environment
@@ -54,10 +57,38 @@ def test_a_directory_that_is_missing(tmp_path: Path) -> None:
     assert_refuses(NOT_STARTED, "--directory", missing, saying=missing)
 
 
-def test_a_directory_that_is_a_file(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(b"")
-    assert_refuses(NOT_STARTED, "--directory", str(file), saying=str(file))
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: make_socket(path)], ids=["a FIFO", "a socket"])
+def test_a_directory_that_is_neither_a_directory_nor_a_file(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "special"
+    make(path)
+    assert_refuses(
+        NOT_STARTED, str(path), saying=f"cannot share {str(path)!r}: neither a file nor a directory"
+    )
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+
+
+def test_a_directory_with_a_nul_in_its_name(tmp_path: Path) -> None:
+    (tmp_path / "reactor.toml").write_text(r'directory = "a\u0000b"')
+    assert_refuses(
+        NOT_STARTED, "--config", f"{tmp_path}/reactor.toml", saying="cannot share 'a\\x00b': embedded null"
+    )
+
+
+def test_a_file_with_a_slash_behind_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert_refuses(NOT_STARTED, f"{tmp_path}/file/", saying="Not a directory")
+
+
+def test_a_file_whose_name_is_not_utf_8(tmp_path: Path) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+    Path(name).touch()
+    assert_refuses(NOT_STARTED, name, saying="the file name is not UTF-8")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +178,9 @@ def test_a_deadline_that_is_none(value: str) -> None:
 
 
 def test_a_low_water_mark_above_the_high_one() -> None:
-    assert_refuses(USAGE, "--low-water", "2K", "--high-water", "1K")
+    variables = {"REACTOR_LOW_WATER": "2K", "REACTOR_HIGH_WATER": "1K"}
+    message = "invalid REACTOR_LOW_WATER: 2048 (must be less than REACTOR_HIGH_WATER, 1024)"
+    assert_refuses(USAGE, saying=message, **variables)
 
 
 @pytest.mark.parametrize(
@@ -176,13 +209,13 @@ def test_help_names_every_option_with_its_default() -> None:
     done = run_main("--help")
     assert (done.returncode, done.stderr) == (0, "")
     options = dict(re.findall(r"^  (--[a-z-]+)(.*?)(?=^  -|^$|\Z)", done.stdout, re.MULTILINE | re.DOTALL))
-    settings = [each for each in fields(Settings) if each.metadata]
+    settings = [each for each in fields(Settings) if each.metadata.get("group", "advanced") != "advanced"]
     defaults = {option_name(each): describe_default(each) for each in settings}
     defaults |= {"--host": "127.0.0.1", "--port": "4221", "--directory": "none"}
     defaults |= {"--log-format": "combined", "--log-level": "info", "--types": "binary"}
     defaults |= {"--trace": "none", "--trace-limit": "64 MiB", "--inspect": "none", "--config": "none"}
     defaults |= {"--auth": "none", "--auth-upload": "none", "--cors": "none", "--header": "none"}
-    defaults |= {"--allowed-host": "none on a loopback address, otherwise *"}
+    defaults |= {"--allowed-host": "none if only this machine can connect, otherwise *"}
     switches = {"--read-only", "--hidden", "--fsync", "--open", "--no-access-log", "--no-date-header"}
     switches |= {"--allow-delete", "--resumable", "--explain"}
     assert set(options) == set(defaults) | switches | {"--version"}
@@ -198,7 +231,7 @@ def test_help_does_not_start_a_server(arguments: tuple[str, ...]) -> None:
 @pytest.mark.system
 def test_port_0_prints_the_real_port() -> None:
     with ServerProcess() as server:
-        assert server.start_line == f"reactor: serving on http://127.0.0.1:{server.port} (this machine only)"
+        assert server.start_line == f"reactor: serving on http://127.0.0.1:{server.port}/ (this machine only)"
         assert server.port != 0
         assert server.get("/").status == 200
 
@@ -206,8 +239,43 @@ def test_port_0_prints_the_real_port() -> None:
 def test_the_start_line_names_the_directory(tmp_path: Path) -> None:
     with CommandServer("--directory", str(tmp_path)) as server:
         assert server.start_line.startswith(
-            f"reactor: serving {tmp_path} on {server.url} (this machine only; "
+            f"reactor: serving {tmp_path} on {server.url}/ (this machine only; "
         )
+
+
+@pytest.mark.parametrize("source", ["argument", "-d", "environment", "configuration file"])
+def test_a_single_file_is_shared_instead_of_a_directory(tmp_path: Path, source: str) -> None:
+    file, config = tmp_path / "a file", tmp_path / "reactor.toml"
+    file.write_bytes(b"content")
+    config.write_text(f"directory = '{file}'")
+    arguments, extra = {
+        "argument": ([str(file)], {}),
+        "-d": (["-d", str(file)], {}),
+        "environment": ([], {"REACTOR_DIRECTORY": str(file)}),
+        "configuration file": (["--config", str(config)], {}),
+    }[source]
+    with CommandServer("--host", "0.0.0.0", *arguments, extra=extra) as server:
+        details = "(reachable from the network; anyone may read; uploads disabled)"
+        assert server.start_line == f"reactor: serving the file {file} on {server.url}/ {details}"
+        assert server.get("/files/a%20file").content == b"content"
+        assert server.get("/files/reactor.toml").status == 404
+        page = server.get("/", "Accept: text/html").content
+        assert b"a%20file" in page
+        assert b"reactor.toml" not in page
+        with server.connect() as client:
+            assert client.post("/files/a%20file", b"x").status == 405
+        server.terminate()
+        assert not [line for line in server.stderr.rest() if "upload" in line]
+    assert file.read_bytes() == b"content"
+
+
+def test_next_to_a_single_file_nothing_is_removed(tmp_path: Path) -> None:
+    leftover = tmp_path / f"{TEMPORARY_PREFIX}1-1"
+    for path in (leftover, tmp_path / "file"):
+        path.touch()
+    with CommandServer(str(tmp_path / "file")) as server:
+        assert server.get("/files/file").status == 200
+    assert leftover.exists()
 
 
 def test_the_port_can_be_taken_again_at_once() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 import reactor
-from reactor.http11.errors import HTTPError, ProtocolError
+from reactor.http11.errors import HTTPError, ProtocolError, content_too_large
 from reactor.http11.head import HeadReader
 from reactor.http11.parser import Parser
 from reactor.settings import Settings
@@ -59,3 +59,8 @@ def test_a_refusal_shows_the_value_of_the_client_in_ascii_and_shortened(head: by
     with pytest.raises(ProtocolError) as refused:
         parser.next_request()
     assert refused.value.reason == reason
+
+
+@pytest.mark.parametrize(("limit", "size"), [(1 << 30, "1 GiB"), (3 << 10, "3 KiB"), (1025, "1025 bytes")])
+def test_a_limit_is_written_with_its_unit(limit: int, size: str) -> None:
+    assert content_too_large(limit).reason == f"request body exceeds {size}"

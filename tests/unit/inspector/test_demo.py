@@ -5,6 +5,7 @@ import logging
 import re
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -53,8 +54,8 @@ def blocked(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 # The main server is not changed.
 
 
-def test_the_main_port_does_not_serve_the_blocking_handler() -> None:
-    with Microscope("--auth-upload", "user:password") as server:
+def test_the_main_port_does_not_serve_the_blocking_handler(tmp_path: Path) -> None:
+    with Microscope("--directory", str(tmp_path), "--auth-upload", "user:password") as server:
         wire = server.connect()
         for path in ("/demo/block", "/demo/large"):
             assert wire.get(path).status == 404

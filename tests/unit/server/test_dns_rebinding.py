@@ -356,7 +356,7 @@ def test_a_preflight_of_another_origin_is_answered_at_an_allowed_host() -> None:
 
 
 def test_a_refusal_is_logged_with_the_option() -> None:
-    with CommandServer("--linger-timeout", "0.1") as server:
+    with CommandServer(extra={"REACTOR_LINGER_TIMEOUT": "0.1"}) as server:
         ask(server.connect())
         server.terminate()
         assert server.exit_code() == 0

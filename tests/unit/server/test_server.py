@@ -1,11 +1,13 @@
 """The server as a library: stopped from any thread, run in any thread, several in one process."""
 
 import io
+import re
 import resource
 import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -201,9 +203,29 @@ with Server(routes(b"main"), port=0) as main, Server(routes(b"beside"), port=0) 
     assert (done.returncode, done.stdout, done.stderr) == (0, "b'main'\nb'beside'\nFalse True\n", "")
 
 
-def test_an_unknown_format_of_the_log_leaves_nothing_open() -> None:
-    with no_descriptor_leaks(), pytest.raises((KeyError, ValueError)):
-        Server(routes(), port=0, access_log=io.StringIO(), log_format="xml")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"log_format": "xx"}, "invalid log_format: 'xx' (choose from combined, json)"),
+        ({"log_format": "xx", "access_log": sys.stdout}, "invalid log_format: 'xx'"),
+        ({"access_log": "access.log"}, "invalid access_log: 'access.log' (must be a text stream)"),
+        ({"port": 65536}, "invalid port: 65536 (must be a number from 0 to 65535)"),
+        ({"port": -1}, "invalid port: -1"),
+        ({"port": "8000"}, "invalid port: '8000'"),
+        ({"host": ""}, "invalid host: '' (examples: 127.0.0.1, 0.0.0.0, ::)"),
+        ({"host": None}, "invalid host: None"),
+        ({"settings": {"max_body": 5}}, "invalid settings: {'max_body': 5} (must be a Settings)"),
+        ({"default_headers": {"X-A": "1"}}, "invalid default_headers: {'X-A': '1'} (must be (name, value) "),
+        ({"default_headers": ("X-A", "1")}, "invalid default_headers: "),
+        ({"routes": None}, "invalid routes: None (must be a Router)"),
+    ],
+    ids=str,
+)
+def test_an_invalid_argument_is_named_and_leaves_nothing_open(
+    arguments: dict[str, Any], message: str
+) -> None:
+    with no_descriptor_leaks(), pytest.raises(ValueError, match=re.escape(message)):
+        Server(**{"routes": Router(), "port": 0, **arguments})
 
 
 def test_a_port_that_is_taken_leaves_nothing_open() -> None:

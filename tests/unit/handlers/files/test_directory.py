@@ -2,6 +2,7 @@
 
 import errno
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ from tests.unit.handlers.files.shared import Shared, no_descriptor_leaks, open_d
 
 def opened(path: Path, batch: int = 256) -> Entries:
     return read_entries(os.open(path, os.O_RDONLY), lambda name: name != "unseen", batch)
+
+
+def names_of(store: Store) -> list[str]:
+    return sorted(entry.name for each in store.entries("") for entry in each)
 
 
 def read(path: Path, batch: int = 256) -> list[Entry]:
@@ -114,7 +119,7 @@ def test_a_time_is_written_whatever_it_is(modified: int, timestamp: str) -> None
 )
 def test_the_store_opens_a_directory(store: Store, name: str, names: list[str]) -> None:
     for _ in range(2):  # each iterator has its own read position
-        entries = read_entries(store.open_directory(name), store.is_visible)
+        entries = store.entries(name)
         assert sorted(entry.name for each in entries for entry in each) == names
 
 
@@ -131,9 +136,14 @@ def test_what_is_no_directory_of_the_store_is_404(shared: Shared, store: Store, 
 def test_hidden_names_are_seen_where_they_are_shared_and_leftovers_never(
     shared: Shared, store: Store, hidden_store: Store
 ) -> None:
-    (shared.path / ".hidden").mkdir()
-    assert (store.is_visible(".hidden"), hidden_store.is_visible(".hidden")) == (False, True)
-    assert not any(map(hidden_store.is_visible, (f"{TEMPORARY_PREFIX}1-1", "..", ".", "", "a\\b", "a\0b")))
+    for name in (".hidden", f"{TEMPORARY_PREFIX}1-1", "a\\b"):
+        (shared.path / name).mkdir()
+    assert [names_of(each) for each in (store, hidden_store)] == [
+        ["below", "file"],
+        [".hidden", "below", "file"],
+    ]
+    for name in (f"{TEMPORARY_PREFIX}1-1", "..", ".", "a\\b", "a\0b"):
+        assert refused_status(partial(hidden_store.open_directory, name)) == 404
     before = open_descriptors()
     os.close(hidden_store.open_directory(".hidden"))
     assert open_descriptors() == before

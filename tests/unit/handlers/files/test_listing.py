@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from reactor import handlers
-from reactor.handlers.files.directory import Entry, read_entries
+from reactor.handlers.files.directory import Entry
 from reactor.handlers.files.listing import Order, list_directory, natural_key, parse_order
 from reactor.handlers.files.listing_html import POLICY, human_size
 from reactor.handlers.files.store import Store
@@ -389,8 +389,3 @@ def test_a_store_to_be_read_only_lists_but_shows_no_upload(shared: Shared, store
     with Harness(handlers.build(store, read_only=True)) as server:
         answer: Answer = server.connect().get("/files/", HTML)
     assert "form" not in Reader(answer.content.decode()).tags
-
-
-def test_the_listing_of_an_open_directory(shared: Shared, store: Store) -> None:
-    entries = read_entries(store.open_directory(""), store.is_visible, 1)
-    assert sorted(each.name for batch in entries for each in batch) == ["below", "file"]

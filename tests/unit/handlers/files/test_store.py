@@ -231,12 +231,6 @@ def test_the_shared_directory_may_be_renamed(shared: Shared, store: Store, tmp_p
     assert (tmp_path / "renamed" / "new").read_bytes() == b"x"
 
 
-@pytest.mark.parametrize("path", ["missing", "shared/file"])
-def test_a_store_needs_a_directory(shared: Shared, tmp_path: Path, path: str) -> None:
-    with no_descriptor_leaks(), pytest.raises(OSError):  # noqa: PT011
-        Store(tmp_path / path)
-
-
 # File system errors.
 
 
