@@ -198,7 +198,7 @@ def test_10_000_requests_are_answered_while_a_terminal_does_not_take_the_message
     finally:
         process.kill()
         process.communicate()
-    assert re.match(r"reactor: serving on http://127\.0\.0\.1:\d+ ", read_lines(master)[0])
+    assert re.match(r"reactor: serving on http://127\.0\.0\.1:\d+/ ", read_lines(master)[0])
 
 
 @pytest.mark.parametrize("reason", ["No space left on device", "Broken pipe"])
