@@ -34,7 +34,7 @@ def build(
     else:
         registry = None if resumable is None else UploadRegistry(resumable)
         if registry is not None:
-            store.when_closed(registry.close)
+            store.on_close(registry.close)
         files = Files(store, registry, allowed_origin, read_only)
         files.install(routes, allow_delete)
         root.install(routes, files.front_page)

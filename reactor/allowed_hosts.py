@@ -14,7 +14,7 @@ absolute-form replaces Host (RFC 9112, 3.2.2).
 
 The check is part of route lookup, so it runs first: before the password check (otherwise the browser
 would ask the user for a password for that page), before 404 and 405, and before any byte of a body. The
-cache of request heads keeps the result, so that a head in the cache costs nothing more.
+cache of request heads keeps the result, so a cached head needs no check.
 """
 
 import re
@@ -41,8 +41,8 @@ class AllowedHosts:
     """The hosts that a server answers; raises ValueError for a name that is invalid.
 
     ``error_route`` answers requests to all other hosts with 403. ``advice`` ends the error message for a host
-    that could be allowed; ``{name}`` in it is that host.
-    With ``only_on_loopback`` a server that listens on another address checks nothing.
+    that could be allowed; ``{name}`` in it is replaced by that host. With ``only_on_loopback``, hosts are
+    checked only if the server listens on a loopback address.
     """
 
     def __init__(self, names: Iterable[str] = (), advice: str = "", only_on_loopback: bool = False) -> None:

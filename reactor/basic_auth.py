@@ -22,7 +22,7 @@ from hmac import compare_digest
 
 from reactor.http11.errors import HTTPError
 from reactor.http11.grammar import match_basic
-from reactor.http11.message import Fields, Params, Request, Response
+from reactor.http11.message import HeaderPairs, Params, Request, Response
 from reactor.routing import Route, Router, Sink
 
 MAX_CREDENTIALS = 1024  # bytes; in base64 they fit in a header line
@@ -52,7 +52,8 @@ def digest(credentials: str) -> bytes:
 class AuthRouter(Router):
     """A router whose routes require a user and a password, given as a result of ``digest``.
 
-    ``auth`` is for all requests, ``auth_upload`` for requests that change something; None requires nothing.
+    ``auth`` is required for all requests, ``auth_upload`` for requests that change something; None: no
+    password.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class AuthRouter(Router):
         _check(request, [each for each in (self._auth, self._auth_upload) if each is not None], "Reactor")
 
     def _check_change(self, request: Request) -> None:
-        assert self._auth_upload is not None, "a password is never removed"
+        assert self._auth_upload is not None, "no digest for changes"
         _check(request, [self._auth_upload], "Reactor, changes")
 
 
@@ -112,7 +113,7 @@ class _CheckedRoute:
     def open_sink(self, request: Request) -> Sink:
         """Open the sink if the request passes the check."""
         self._check(request)
-        assert self._route.sink is not None, "a body without a sink is not read"
+        assert self._route.sink is not None, "route without a sink"
         return self._route.sink(request)
 
 
@@ -125,23 +126,23 @@ def with_check(route: Route, check: Check) -> Route:
 
 def _check(request: Request, digests: Sequence[bytes], realm: str) -> None:
     """Raise HTTPError(401) for a request whose credentials match none of these digests."""
-    field = request.headers.get("authorization")
-    if field is None:
+    authorization = request.headers.get("authorization")
+    if authorization is None:
         raise HTTPError(401, "authentication required", _challenge(realm))
-    shown = sha256(_user_pass(field)).digest()
+    received = sha256(_user_pass(authorization)).digest()
     # All are compared, so that the time does not depend on which one matches.
-    if True not in [compare_digest(shown, each) for each in digests]:
+    if True not in [compare_digest(received, each) for each in digests]:
         raise HTTPError(401, "wrong user or password", _challenge(realm))
 
 
-def _challenge(realm: str) -> Fields:
+def _challenge(realm: str) -> HeaderPairs:
     return (("WWW-Authenticate", f'Basic realm="{realm}", charset="UTF-8"'),)
 
 
-def _user_pass(field: str) -> bytes:
+def _user_pass(authorization: str) -> bytes:
     """Return USER:PASSWORD from a value of Authorization, b"" if it is malformed.
 
     Two lines were combined by a comma, which does not match the grammar.
     """
-    match = match_basic(field)
+    match = match_basic(authorization)
     return b"" if match is None else a2b_base64(match[1])

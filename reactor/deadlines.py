@@ -5,12 +5,12 @@ time would be too slow, so it is updated only when a deadline moves *earlier*. W
 its entry stays; when that entry reaches the top, it is replaced by one for the handler's current deadline.
 
     handler.deadline           when the event handler is to be called; the handler may change it freely
-    handler.reactor_deadline   the time of its only live entry in the heap; never later than ``deadline``
+    handler.reactor_deadline   the time of its current entry in the heap, or inf; not later than ``deadline``
 
-An entry is stale if its handler has another entry or none. When most entries are stale, the heap is rebuilt,
-so that ten thousand short connections leave no entries.
+An entry is stale if it is not the current entry of its handler. When most entries are stale, the heap is
+rebuilt, so that the entries of ten thousand short connections do not stay in it.
 
-This module reads no clock: the time is an argument.
+This module does not read a clock: the time is an argument.
 """
 
 from collections.abc import Iterator
@@ -80,9 +80,9 @@ class Deadlines(Generic[Handler]):
         return nsmallest(count, (each for each in live if each.deadline != inf), key=_deadline)
 
     def due(self, now: float) -> Iterator[Handler]:
-        """Remove and yield the handlers whose deadline has passed at ``now``, earliest first.
+        """Remove and yield the handlers whose deadline is at or before ``now``, earliest first.
 
-        A handler that sets a deadline in the past while it is called is due again in the next turn.
+        A handler that sets its deadline to a time in the past is due again in the next turn, not in this one.
         """
         waiting = []
         while self.earliest() <= now:
@@ -90,7 +90,7 @@ class Deadlines(Generic[Handler]):
             handler.reactor_deadline = inf
             waiting.append(handler)
         for handler in waiting:
-            # A handler called before may have removed this one, or moved its deadline.
+            # A handler called earlier may have removed this one, or moved its deadline.
             if handler.deadline <= now:
                 yield handler
             elif handler.reactor_deadline == inf != handler.deadline:

@@ -1,8 +1,8 @@
 """Event handlers: what a reactor calls, with their interest and deadline.
 
 An event handler declares what it waits for in two plain attributes, ``interest`` and ``deadline``, and the
-reactor calls the matching callback. After each call, the reactor compares both attributes with the registered
-values, and updates the selector if the interest has changed, and the deadlines if the deadline is earlier:
+reactor calls the matching callback. After each call, the reactor updates the selector if the interest has
+changed, and its heap of deadlines if the deadline has become earlier:
 
     class Echo(EventHandler):
         def on_readable(self):
@@ -17,7 +17,7 @@ values, and updates the selector if the interest has changed, and the deadlines 
     reactor.register(Echo(connected_socket, Interest.READ))
     reactor.run()
 
-A handle that stays ready is reported in every turn (level-triggered), and so is a deadline that has passed
+A handle is reported in every turn while it is ready (level-triggered), and a passed deadline in every turn
 until it is moved.
 
 The names are those of the Reactor pattern (Pattern-Oriented Software Architecture, volume 2).
@@ -41,7 +41,7 @@ class Interest(IntEnum):
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 BOTH = READ | WRITE
 DEADLINE, SOON = 0, 4  # reasons for a call other than a ready handle
-# Names of callbacks, indexed by event mask, DEADLINE or SOON.
+# Names of callbacks, indexed by an event mask, or by DEADLINE or SOON.
 CALLBACKS = ("on_deadline", "on_readable", "on_writable", "on_readable and on_writable", "on_soon")
 
 
@@ -60,13 +60,13 @@ class EventHandler:
         self.interest = interest
         self.deadline = deadline
         self.reactor_interest: int = Interest.NONE  # what is registered with the selector
-        self.reactor_deadline = inf  # what is scheduled: at most ``deadline`` after a call, or inf
+        self.reactor_deadline = inf  # what is scheduled, or inf; after a call, not later than ``deadline``
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
     def on_readable(self) -> None:
-        """Read: the handle has bytes, is at its end, or has an error that reading reports."""
+        """Read: the handle has bytes, is at its end, or has an error, which reading raises."""
 
     def on_writable(self) -> None:
         """Write: the handle accepts bytes again."""

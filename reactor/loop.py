@@ -7,7 +7,7 @@
     4. call the handlers scheduled by ``soon``, then those whose deadline has passed, then the functions
        registered with ``at_turn_end``
 
-The reactor knows no HTTP. Its only nondeterministic inputs, the selector and the clock, are parameters.
+The reactor knows nothing about HTTP. Its selector and clock, which are nondeterministic, are parameters.
 """
 
 import logging
@@ -24,7 +24,7 @@ from reactor.loop_hooks import LoopHooks, Ready, SlowReporter
 log = logging.getLogger("reactor")
 
 MAX_SLEEP = 1e6  # seconds (11 days): epoll takes milliseconds as a C int
-LONG_CALLBACK = 1.0  # seconds; after a longer callback, or a suspended process, deadlines are extended
+LONG_CALLBACK = 1.0  # seconds; a callback that takes longer extends its handler's deadline
 
 
 class Reactor(LoopHooks):
@@ -37,20 +37,20 @@ class Reactor(LoopHooks):
         deadlines: Deadlines[EventHandler] | None = None,
     ) -> None:
         self._selector = selectors.DefaultSelector() if selector is None else selector
-        self.clock = clock  # in seconds; deadlines are on this clock
+        self.clock = clock  # in seconds; deadlines are times of this clock
         self._deadlines = Deadlines[EventHandler]() if deadlines is None else deadlines
         self._soon: dict[EventHandler, bool] = {}  # an ordered set
         self._turn_ends: list[Callable[[], None]] = []
-        self._slow, self._long_callback = inf, LONG_CALLBACK
+        self._slow_after, self._update_now_after = inf, LONG_CALLBACK  # seconds
         self._reporter: SlowReporter | None = None
         self._running = False
-        self._hooks = self.hooks()
+        self._hooks = self.active_hooks()
         self.thread: int | None = None  # identifier of the thread that runs the loop
-        self.now = clock()  # new deadlines start here: at ``began``, or the return of a later long callback
+        self.now = clock()  # base of new deadlines: ``began``, a long callback's return, or ``update_now``
         self.began = self.now  # when the events of the current turn were collected
         self.returned = self.now  # when the latest callback returned
 
-    # If called from another thread than the running loop's, these raise RuntimeError.
+    # While the loop runs, methods that call ``check_thread`` raise RuntimeError in any other thread.
 
     def refresh(self, handler: EventHandler) -> None:
         """Update the registration of an event handler after its interest or deadline has changed."""
@@ -83,8 +83,9 @@ class Reactor(LoopHooks):
         self._turn_ends.append(function)
 
     def report_slow(self, seconds: float, reporter: SlowReporter) -> None:
-        """Report each callback and each turn that takes longer, and update ``now`` after such a callback."""
-        self._slow, self._long_callback, self._reporter = seconds, min(seconds, LONG_CALLBACK), reporter
+        """Report callbacks and turns that take more than ``seconds``; update ``now`` after the callbacks."""
+        self._reporter, self._slow_after = reporter, seconds
+        self._update_now_after = min(seconds, LONG_CALLBACK)
 
     def update_now(self) -> None:
         """Set ``now`` to the current time, for a handler that sets deadlines late in a long turn."""
@@ -119,40 +120,40 @@ class Reactor(LoopHooks):
     def turn(self, may_sleep: bool = True) -> None:
         """Run one turn: wait for events, and call their event handlers."""
         soon = tuple(self._soon) if self._soon else ()
-        ready, due_by = self._demultiplex(may_sleep and not soon)
+        ready, due_until = self._demultiplex(may_sleep and not soon)
         for key, events in ready:
             self._dispatch(key.data, events)
         for handler in soon:
             if self._soon.pop(handler, False):  # otherwise it was removed in this turn
                 self._dispatch(handler, SOON)
-        for handler in self._deadlines.due(due_by):
+        for handler in self._deadlines.due(due_until):
             self._dispatch(handler, DEADLINE)
         for function in self._turn_ends:
             function()
-        if self._reporter is not None and self.clock() - self.began > self._slow:
+        if self._reporter is not None and self.clock() - self.began > self._slow_after:
             self._reporter.on_slow_turn(len(ready))
 
     def _demultiplex(self, may_sleep: bool) -> tuple[Ready, float]:
-        """Sleep until a handle is ready or a deadline passes; set ``now``.
+        """Sleep until a handle is ready or a deadline passes, set ``now``, and return the ready handles.
 
-        The process may have been suspended after the selector returned (SIGSTOP, a debugger, a laptop lid).
-        So if a deadline has passed, poll once more, and return the time before that poll, up to which
-        deadlines are due: bytes that arrived before their deadline are then always read first.
+        If a deadline has passed, poll once more: bytes that arrived in time must be read before it is
+        handled, even if the process was suspended (SIGSTOP, a debugger, a laptop lid) after the selector
+        returned. Also return the time before that poll: deadlines up to it are due in this turn.
         """
-        earliest, asked = self._deadlines.earliest(), self.clock()
-        wait = earliest - asked if may_sleep else 0.0
+        earliest, called_at = self._deadlines.earliest(), self.clock()
+        wait = earliest - called_at if may_sleep else 0.0
         timeout = 0.0 if wait < 0.0 else wait if wait < MAX_SLEEP else None if wait == inf else MAX_SLEEP
         ready = self._selector.select(timeout)
-        due_by = self.now = self.began = self.returned = self.clock()
-        if earliest <= due_by:
+        due_until = self.now = self.began = self.returned = self.clock()
+        if earliest <= due_until:
             ready = self._selector.select(0)
             self.now = self.began = self.returned = self.clock()
         if self._hooks is not None:
-            self._hooks.on_selected(asked, timeout, ready)
-        return ready, due_by
+            self._hooks.on_selected(called_at, timeout, ready)
+        return ready, due_until
 
     def _dispatch(self, handler: EventHandler, events: int) -> None:
-        """Call the callbacks of one event handler for an event mask, DEADLINE or SOON.
+        """Call one event handler; ``events`` is an event mask, or the constant DEADLINE or SOON.
 
         An event can be stale: a handler called earlier in this turn may have closed this one or changed its
         interest. So an event is ignored unless it is in the handler's current interest.
@@ -171,14 +172,14 @@ class Reactor(LoopHooks):
                 self._change_interest(handler)
         except Exception:
             self._fail(handler)
-        except BaseException:  # such as SystemExit: the handler continues if the loop runs again
+        except BaseException:  # such as SystemExit: keep the handler registered, in case the loop runs again
             self.refresh(handler)
             raise
         if handler.deadline < handler.reactor_deadline:
             self._deadlines.schedule(handler)
         before, now = self.returned, self.clock()
         self.returned = now
-        if now - before > self._long_callback:
+        if now - before > self._update_now_after:
             self._note_long_callback(handler, events, now - before)
         if hooks is not None:
             hooks.after_call(handler, events, before)
@@ -186,13 +187,14 @@ class Reactor(LoopHooks):
     def _note_long_callback(self, handler: EventHandler, events: int, seconds: float) -> None:
         """Set ``now`` to the end of a long callback, so that later deadlines start there.
 
-        After more than LONG_CALLBACK, extend the handler's own deadline, which may have been set before the
-        delay. For shorter delays, a client with slow requests could keep extending its own deadline.
+        A callback longer than LONG_CALLBACK also extends the handler's own deadline, which it may have set
+        at its beginning. A shorter one does not: otherwise a client whose requests are slow to process could
+        extend its own deadline forever.
         """
         self.now = self.returned
         if seconds > LONG_CALLBACK:
             handler.deadline += seconds
-        if self._reporter is not None and seconds > self._slow:
+        if self._reporter is not None and seconds > self._slow_after:
             self._reporter.on_slow_callback(handler, CALLBACKS[events], seconds)
 
     def _fail(self, handler: EventHandler) -> None:
@@ -208,11 +210,11 @@ class Reactor(LoopHooks):
 
     def _change_interest(self, handler: EventHandler) -> None:
         """Update the selector; unregister a handle without interest, since selectors do not accept 0."""
-        wanted = handler.interest
+        interest = handler.interest
         if not handler.reactor_interest:
-            self._selector.register(handler.handle, wanted, handler)
-        elif wanted:
-            self._selector.modify(handler.handle, wanted, handler)
+            self._selector.register(handler.handle, interest, handler)
+        elif interest:
+            self._selector.modify(handler.handle, interest, handler)
         else:
             self._selector.unregister(handler.handle)
-        handler.reactor_interest = wanted
+        handler.reactor_interest = interest

@@ -3,15 +3,15 @@
     class Counting(Reactor):
         calls = 0
 
-        def hooks(self):
+        def active_hooks(self):
             return self
 
         def after_call(self, handler, events, began):
             self.calls += 1
 
 The hooks do nothing here. Calling an empty method takes 25 ns, three times per request, so the reactor calls
-them only if ``hooks``, which its constructor calls, returns an object. An exception raised by a hook ends the
-loop.
+them only if ``active_hooks``, which its constructor calls, returns an object: a subclass returns itself. An
+exception raised by a hook ends the loop.
 """
 
 import selectors
@@ -26,18 +26,21 @@ Ready = list[tuple[selectors.SelectorKey, int]]
 class LoopHooks:
     """The public hooks of a reactor. Times are in seconds of the reactor's clock."""
 
-    def hooks(self) -> "LoopHooks | None":
-        """Return the object whose hooks are called, or None."""
+    def active_hooks(self) -> "LoopHooks | None":
+        """Return the object whose hooks are called: None here, ``self`` in a subclass that observes."""
         return None
 
-    def on_selected(self, asked: float, timeout: float | None, ready: Ready) -> None:
-        """Observe the result of the selector, called at time ``asked`` with ``timeout``."""
+    def on_selected(self, called_at: float, timeout: float | None, ready: Ready) -> None:
+        """Observe the result of the selector, which was called at ``called_at`` with ``timeout``."""
 
     def before_call(self, handler: EventHandler, events: int) -> None:
-        """Observe that a handler is to be called for an event mask (may be stale), DEADLINE or SOON."""
+        """Observe that a handler is about to be called.
+
+        ``events`` is an event mask, which may be stale, or the constant DEADLINE or SOON.
+        """
 
     def after_call(self, handler: EventHandler, events: int, began: float) -> None:
-        """Observe that its callbacks have returned; ``began`` is when the call before it returned."""
+        """Observe that its callbacks have returned; ``began`` is when the previous call returned."""
 
 
 class SlowReporter(Protocol):

@@ -19,10 +19,10 @@ from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from reactor.http11 import grammar
-from reactor.http11.cors import preflight_fields
+from reactor.http11.cors import preflight_headers
 from reactor.http11.error_page import error_response
 from reactor.http11.errors import HTTPError, content_too_large
-from reactor.http11.message import NO_PARAMS, Fields, Params, Request, Response
+from reactor.http11.message import NO_PARAMS, HeaderPairs, Params, Request, Response
 from reactor.settings import MIB
 
 Handler = Callable[[Request], Response]
@@ -59,7 +59,7 @@ class InterimSink:
 
     __slots__ = ()
 
-    interim: tuple[int, Fields] | None
+    interim: tuple[int, HeaderPairs] | None
 
 
 # Opens a sink for the body of a request; raises HTTPError to refuse the request.
@@ -282,14 +282,14 @@ class Router:
         segment = segments[index]
         literal = node.literals.get(segment)
         if literal is not None:
-            found = self._find(literal, segments, index + 1, params)
-            if found is not None:
-                return found
+            match = self._find(literal, segments, index + 1, params)
+            if match is not None:
+                return match
         if node.named is not None and segment:
-            found = self._find(node.named[1], segments, index + 1, params)
-            if found is not None:
+            match = self._find(node.named[1], segments, index + 1, params)
+            if match is not None:
                 params[node.named[0]] = segment
-                return found
+                return match
         if node.rest is not None:
             params[node.rest[0]] = "/".join(segments[index:])
             return node.rest[1]
@@ -308,8 +308,8 @@ class Router:
     @staticmethod
     def _allowed(node: _Node | None) -> str:
         """Return the value of Allow for a node; all methods of the server for the asterisk-form."""
-        known = METHODS if node is None else node.routes
-        return ", ".join(method for method in METHODS if method in known or method == "OPTIONS")
+        methods = METHODS if node is None else node.routes
+        return ", ".join(method for method in METHODS if method in methods or method == "OPTIONS")
 
 
 def _error_route(status: int, reason: str, headers: tuple[tuple[str, str], ...] = ()) -> Route:
@@ -319,5 +319,5 @@ def _error_route(status: int, reason: str, headers: tuple[tuple[str, str], ...] 
 
 def _options(allowed: str, cors: bool) -> Route:
     """Return a route that responds to OPTIONS; a body has no meaning here (RFC 9110, 9.3.7)."""
-    headers = (("Allow", allowed), *(preflight_fields(allowed) if cors else ()))
+    headers = (("Allow", allowed), *(preflight_headers(allowed) if cors else ()))
     return Route("", lambda request: Response(204, b"", headers), discard(64 * 1024))

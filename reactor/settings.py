@@ -77,7 +77,11 @@ class Settings:
         0.001,
     )
     content_timeout: float = _limit(
-        20.0, "seconds", "timeouts", "interval over which --min-rate is measured", 0.001
+        20.0,
+        "seconds",
+        "timeouts",
+        "rate window: time over which --min-rate is measured",
+        0.001,
     )
     min_rate: float = _limit(
         500.0,
@@ -159,7 +163,7 @@ class Settings:
         0.05,
         "seconds",
         "logging",
-        "log a warning when a call, or a whole turn of the event loop, takes longer than this",
+        "log a warning when a callback, or a whole turn of the event loop, takes longer than this",
         0.001,
     )
 

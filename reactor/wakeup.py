@@ -1,7 +1,7 @@
 """Wakeup handles: signals and calls from other threads, delivered through a socket pair.
 
-    Wakeup        call_soon(function, *args), from any thread: call a function in the reactor's next turn
-    SignalHandle  the same, and calls a function with the number of each signal received
+    Wakeup        ``call_soon(function, *args)``, from any thread, calls a function in the reactor's next turn
+    SignalHandle  does the same, and calls a function with the number of each signal received
 
 Both write a byte into a socket pair whose other end is registered with the reactor (the self-pipe trick).
 Signal handlers and other threads can run at any time, so they must not touch objects of the loop; writing

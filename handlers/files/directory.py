@@ -51,11 +51,11 @@ class Entries:
         return self
 
     def __next__(self) -> list[Entry]:
-        found = [] if self._closed else list(islice(self._scan, self._batch))
-        if not found:
+        batch = [] if self._closed else list(islice(self._scan, self._batch))
+        if not batch:
             self.close()
             raise StopIteration
-        return [entry for each in found if (entry := self._look_at(each)) is not None]
+        return [entry for each in batch if (entry := self._look_at(each)) is not None]
 
     def close(self) -> None:
         """Close the directory; idempotent."""
@@ -64,14 +64,14 @@ class Entries:
             self._scan.close()
             os.close(self._descriptor)
 
-    def _look_at(self, found: os.DirEntry[str]) -> Entry | None:
+    def _look_at(self, item: os.DirEntry[str]) -> Entry | None:
         """Return the entry, or None if it is to be skipped."""
         try:
             # Names on disk are UTF-8, regardless of the locale.
-            name = found.name if found.name.isascii() else os.fsencode(found.name).decode("utf-8")
+            name = item.name if item.name.isascii() else os.fsencode(item.name).decode("utf-8")
             if not self._is_visible(name):
                 return None
-            status = found.stat(follow_symlinks=False)
+            status = item.stat(follow_symlinks=False)
         except (UnicodeDecodeError, OSError):  # OSError: the file has been removed, or permission is denied
             return None
         return entry_of(name, status)

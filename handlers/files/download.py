@@ -10,7 +10,7 @@ import secrets
 
 from reactor.http11.conditional import CONDITIONAL, evaluate, range_applies
 from reactor.http11.errors import HTTPError
-from reactor.http11.message import Content, Fields, Request, Response
+from reactor.http11.message import Content, HeaderPairs, Request, Response
 from reactor.http11.ranges import content_range, multipart_end, multipart_head, read_ranges, unsatisfied_range
 
 from .metadata import FileChunks, FileMetadata, Representation, precondition_failed
@@ -22,73 +22,77 @@ _SPECIAL = CONDITIONAL | {"accept-encoding", "range"}
 
 def download(store: Store, request: Request, name: str) -> Response:
     """Return the response to GET or HEAD of a file; raise HTTPError."""
-    found = store.find(name)
+    representation = store.find(name)
     if _SPECIAL.isdisjoint(request.head.headers):
-        return found.full_response(None)
+        return representation.full_response(None)
     # RFC 9110, 14.2: Range is defined for GET only.
-    wanted = request.headers.get("range") if request.method == "GET" else None
-    if wanted is None:
-        found = _prefer_variant(request, found, store, name)
+    range_header = request.headers.get("range") if request.method == "GET" else None
+    if range_header is None:
+        representation = _prefer_variant(request, representation, store, name)
     try:
-        return _answer(request, found, wanted, store.wall_clock())
+        return _answer(request, representation, range_header, store.wall_clock())
     except HTTPError:
-        found.close()
+        representation.close()
         raise
 
 
-def _prefer_variant(request: Request, found: Representation, store: Store, name: str) -> Representation:
+def _prefer_variant(
+    request: Request, representation: Representation, store: Store, name: str
+) -> Representation:
     """Return the precompressed variant that the client prefers, or else the file."""
     accepted = request.headers.get("accept-encoding")
-    if not accepted or not found.metadata.compressible:
-        return found
-    variant = store.precompressed.find(name, accepted, found.metadata)
+    if not accepted or not representation.metadata.compressible:
+        return representation
+    variant = store.precompressed.find(name, accepted, representation.metadata)
     if variant is None:
-        return found
-    found.close()
+        return representation
+    representation.close()
     return variant
 
 
-def _answer(request: Request, found: Representation, wanted: str | None, now: float) -> Response:
+def _answer(
+    request: Request, representation: Representation, range_header: str | None, now: float
+) -> Response:
     """Respond to a request with conditions, a range or accepted codings; raise HTTPError."""
     headers = request.headers
-    coding = request.head.coding if wanted is None else None
-    validators = found.metadata.validators_as(coding)
+    coding = request.head.coding if range_header is None else None
+    validators = representation.metadata.validators_as(coding)
     status = evaluate(request.method, headers, validators, now)
     if status == 304:
-        found.close()
-        return Response(304, b"", (("ETag", validators.etag), *_vary(found.metadata)))
+        representation.close()
+        return Response(304, b"", (("ETag", validators.etag), *_vary(representation.metadata)))
     if status is not None:
         raise HTTPError(status, precondition_failed(validators))
-    if wanted is not None and range_applies(headers, validators, now):
-        parts = read_ranges(wanted, found.metadata.size)
+    if range_header is not None and range_applies(headers, validators, now):
+        parts = read_ranges(range_header, representation.metadata.size)
         if parts is not None:
-            return _partial(found, parts)
-    return found.full_response(coding)
+            return _partial(representation, parts)
+    return representation.full_response(coding)
 
 
-def _vary(metadata: FileMetadata) -> Fields:
-    """Return the Vary field if the response depends on Accept-Encoding."""
+def _vary(metadata: FileMetadata) -> HeaderPairs:
+    """Return the Vary header if the response depends on Accept-Encoding."""
     return (("Vary", "Accept-Encoding"),) if metadata.compressible or metadata.coding is not None else ()
 
 
-def _partial(found: Representation, parts: list[range]) -> Response:
+def _partial(representation: Representation, parts: list[range]) -> Response:
     """Return 206 with these parts; raise HTTPError(416) for an empty list."""
-    metadata = found.metadata
+    metadata = representation.metadata
     if not parts:
         reason = f"range not satisfiable: the file has {metadata.size} bytes"
         raise HTTPError(416, reason, (("Content-Range", unsatisfied_range(metadata.size)),))
-    fields = (*metadata.fields, *_vary(metadata))
+    headers = (*metadata.headers, *_vary(metadata))
     if len(parts) == 1:
-        field = ("Content-Range", content_range(parts[0], metadata.size))
-        return Response(206, found.range_body(parts[0]), (*fields, field))
+        header = ("Content-Range", content_range(parts[0], metadata.size))
+        return Response(206, representation.range_body(parts[0]), (*headers, header))
     boundary = secrets.token_hex(16)
     content_type = ("Content-Type", f"multipart/byteranges; boundary={boundary}")
-    others = tuple(field for field in fields if field[0] != "Content-Type")
-    return Response(206, _multipart(found, parts, boundary.encode()), (content_type, *others))
+    others = tuple(header for header in headers if header[0] != "Content-Type")
+    return Response(206, _multipart(representation, parts, boundary.encode()), (content_type, *others))
 
 
-def _multipart(found: Representation, parts: list[range], boundary: bytes) -> Content:
+def _multipart(representation: Representation, parts: list[range], boundary: bytes) -> Content:
     """Return the body of a multipart/byteranges response (RFC 9110, 14.6)."""
-    content_type, size = dict(found.metadata.fields)["Content-Type"], found.metadata.size
+    content_type, size = dict(representation.metadata.headers)["Content-Type"], representation.metadata.size
     ranges = [(multipart_head(boundary, content_type, part, size), part) for part in parts]
-    return FileChunks(found, ranges, multipart_end(boundary))
+    return FileChunks(representation, ranges, multipart_end(boundary))

@@ -2,8 +2,8 @@
 
     FormState  Input                                     Next state
     PREAMBLE   anything, up to the first boundary        BOUNDARY
-    BOUNDARY   "--", or white space and CRLF             EPILOGUE, or HEAD
-    HEAD       field lines, up to an empty line          CONTENT
+    BOUNDARY   "--", or optional white space and CRLF    EPILOGUE, or HEAD
+    HEAD       header lines, up to an empty line         CONTENT
     CONTENT    data, up to the next boundary             BOUNDARY
     EPILOGUE   anything (ignored)                        -
 
@@ -11,11 +11,12 @@ The reader accepts input in chunks of any size. It yields a ``Part`` when a part
 its content (RFC 7578; RFC 2046, 5.1.1). It buffers at most the head of a part or the possible beginning of
 a boundary, and scans each byte a bounded number of times. Malformed input raises HTTPError.
 
-The files of a form are stored in one directory, all or none:
+The files of a form are stored in one directory:
 
-1. Each file is written to a temporary file while it is received. Its name is the last component of the
-   name in the form, and is checked by the store.
-2. All uploads are committed when the form is complete. If the form is incomplete, none is.
+1. Each file is written to a temporary file while it is received. The file's name is the last component of
+   the name in the form, and is checked by the store.
+2. The files are committed one after the other when the form is complete. An incomplete form stores nothing.
+   If a file cannot be committed, those before it stay.
 
 Fields without a file, and files without a name (browsers send one if no file was chosen), are ignored.
 """
@@ -30,7 +31,7 @@ from typing import NamedTuple
 
 from reactor.http11.errors import HTTPError, quote
 from reactor.http11.grammar import TOKEN
-from reactor.http11.headers import read_field_line
+from reactor.http11.headers import read_header_line
 from reactor.http11.message import Request
 
 from .store import Store
@@ -94,20 +95,20 @@ class OpenFileLimit:
         self._count += 1
 
     def release(self) -> None:
-        """Count a closed file."""
+        """Stop counting a file that was closed."""
         self._count -= 1
 
 
 class FormUpload:
     """A sink that stores the files of a form in a directory ("", or a name that ends with a slash)."""
 
-    def __init__(self, store: Store, request: Request, directory: str, open_files: OpenFileLimit) -> None:
-        os.close(store.open_directory(directory))  # raises before the body is read
+    def __init__(self, store: Store, request: Request, directory: str, file_limit: OpenFileLimit) -> None:
+        os.close(store.open_directory(directory))  # refuse before the body is read
         self._reader = FormReader(read_boundary(request.headers.get("Content-Type")))
         self._store = store
-        self._open_files = open_files
+        self._file_limit = file_limit
         self._directory = directory
-        self._open = ExitStack()
+        self._cleanup = ExitStack()
         self._uploads: list[Upload] = []
         self._current: Upload | None = None
 
@@ -129,11 +130,11 @@ class FormUpload:
     def commit(self) -> None:
         """Commit all files."""
         for upload in self._uploads:
-            upload.finish().commit(late=True)
+            upload.finish().commit(touch=True)
 
     def close(self) -> None:
         """Close the files; remove those that were not committed."""
-        self._open.close()
+        self._cleanup.close()
 
     def _begin(self, part: Part) -> Upload | None:
         """Begin the upload of a part; return None if it is not a file."""
@@ -143,10 +144,10 @@ class FormUpload:
             raise HTTPError(413, f"too many files in the form (limit: {MAX_FILES})")
         # Some clients send the full path.
         name = part.filename.replace("\\", "/").rpartition("/")[2]
-        self._open_files.acquire()
-        self._open.callback(self._open_files.release)
+        self._file_limit.acquire()
+        self._cleanup.callback(self._file_limit.release)
         upload = self._store.create(self._directory + name)
-        self._open.callback(upload.close)
+        self._cleanup.callback(upload.close)
         self._uploads.append(upload)
         return upload
 
@@ -167,9 +168,9 @@ class FormReader:
         self._buffer += data
         while True:
             before = self.state
-            made = self._step()
-            if made:
-                yield made
+            item = self._step()
+            if item:
+                yield item
             if self.state is before:
                 return
 
@@ -193,7 +194,7 @@ class FormReader:
         return None
 
     def _read_content(self) -> bytes:
-        """Return the data before the next delimiter, without a possible beginning of one at the end."""
+        """Return the data up to the next delimiter; keep a tail that may be the beginning of one."""
         buffer = self._buffer
         end = buffer.find(self._delimiter)
         if end >= 0:
@@ -220,7 +221,7 @@ class FormReader:
             raise HTTPError(400, "malformed boundary line in the form")
         if end < 0:
             return
-        del buffer[:end]  # keep the CRLF: with an empty line after it, the head is empty
+        del buffer[:end]  # keep the CRLF: followed by another one, it ends an empty head
         self._parts += 1
         if self._parts > MAX_PARTS:
             raise HTTPError(413, f"too many parts in the form (limit: {MAX_PARTS})")
@@ -258,26 +259,26 @@ def read_boundary(content_type: str | None) -> bytes:
 
 
 def _read_part(lines: list[bytes]) -> Part:
-    """Parse the field lines of a part; all but Content-Disposition are ignored (RFC 7578, 4.2)."""
-    values = [value for name, value, _ in map(read_field_line, lines) if name == "content-disposition"]
+    """Parse the header lines of a part; all but Content-Disposition are ignored (RFC 7578, 4.2)."""
+    values = [value for name, value, _ in map(read_header_line, lines) if name == "content-disposition"]
     kind, semicolon, parameters = (values or [""])[0].partition(";")
-    found = _parameters(semicolon + parameters)
-    if len(values) != 1 or kind.strip(" \t").lower() != "form-data" or "name" not in found:
+    names = _parameters(semicolon + parameters)
+    if len(values) != 1 or kind.strip(" \t").lower() != "form-data" or "name" not in names:
         raise HTTPError(400, "malformed form part (expected one Content-Disposition: form-data with a name)")
-    return Part(found["name"], found.get("filename"))
+    return Part(names["name"], names.get("filename"))
 
 
 def _parameters(text: str) -> dict[str, str]:
-    """Parse parameters, the first of each name; raise HTTPError(400) if they are malformed."""
-    found: dict[str, str] = {}
+    """Parse parameters; the first one with a name wins. Raise HTTPError(400) if they are malformed."""
+    values: dict[str, str] = {}
     position = 0
     while match := _match_parameter(text, position):
         position = match.end()
         value = match[3] if match[2] is None else _replace_escaped(_unescape, match[2])
-        found.setdefault(match[1].lower(), _from_utf8(value))
+        values.setdefault(match[1].lower(), _from_utf8(value))
     if text[position:].strip(" \t;"):
-        raise HTTPError(400, "malformed header parameters in the form")
-    return found
+        raise HTTPError(400, "malformed header parameters (Content-Type or Content-Disposition)")
+    return values
 
 
 def _unescape(match: re.Match[str]) -> str:

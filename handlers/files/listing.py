@@ -21,7 +21,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import parse_qs
 
 from reactor.http11.accept import preferred_format
-from reactor.http11.message import UTF8_TEXT, Fields, Request, Response
+from reactor.http11.message import UTF8_TEXT, HeaderPairs, Request, Response
 
 from .directory import Entry
 from .listing_html import HTML_HEADERS, HtmlFormat
@@ -215,7 +215,7 @@ def _order_note(in_order: int, total: int) -> str:
 
 
 def _drain(run: list[Row]) -> Iterator[Row]:
-    """Pop and yield rows from the end: freeing all of them at once would block the loop."""
+    """Pop and yield rows from the end: freeing all of them in one step would block the loop."""
     while run:
         yield run.pop()
 
@@ -234,7 +234,7 @@ def list_directory(
     """
     wanted = preferred_format(request.headers.get("Accept"))
     order = parse_order(request.query)
-    headers: Fields
+    headers: HeaderPairs
     form: Format
     if wanted == "html":
         headers, form = HTML_HEADERS, HtmlFormat(path, order.by, order.descending, may_upload, base)
@@ -248,4 +248,4 @@ def list_directory(
 
 def _without_controls(name: str) -> str:
     """Percent-encode line breaks and other control characters."""
-    return _find_controls.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), name)
+    return _find_controls.sub(lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode()), name)

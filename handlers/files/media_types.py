@@ -9,7 +9,7 @@ import mimetypes
 from collections.abc import Callable
 from typing import NamedTuple
 
-from reactor.http11.message import Fields
+from reactor.http11.message import HeaderPairs
 
 OCTET_STREAM = "application/octet-stream"
 # The suffix of a precompressed variant, by its content coding (RFC 9110, 8.4.1).
@@ -61,9 +61,9 @@ MediaType = Callable[[str], str]
 
 
 class FileType(NamedTuple):
-    """The header fields of a file, its content coding or None, and whether to compress it."""
+    """The headers of a file, its content coding or None, and whether to compress it."""
 
-    fields: Fields
+    headers: HeaderPairs
     coding: str | None
     compressible: bool
 
@@ -93,14 +93,14 @@ TYPES: dict[str, MediaType] = {"binary": binary, "guess": guess}
 def file_type(name: str, media_type: MediaType, beginning: bytes) -> FileType:
     """Return the type of a file by its name and its first bytes."""
     compressed = name.rpartition(".")[2].lower() in _COMPRESSED or beginning.startswith(_MAGIC)
-    return FileType(_fields(media_type(name)), None, not compressed)
+    return FileType(_headers(media_type(name)), None, not compressed)
 
 
 def file_type_of_variant(name: str, media_type: MediaType, coding: str) -> FileType:
     """Return the type of a precompressed variant of the file ``name``."""
-    fields = (*_fields(media_type(name)), ("Content-Encoding", coding), ("Vary", "Accept-Encoding"))
-    return FileType(fields, coding, False)
+    headers = (*_headers(media_type(name)), ("Content-Encoding", coding), ("Vary", "Accept-Encoding"))
+    return FileType(headers, coding, False)
 
 
-def _fields(media_type: str) -> Fields:
+def _headers(media_type: str) -> HeaderPairs:
     return ("Content-Type", media_type), ("X-Content-Type-Options", "nosniff")

@@ -2,8 +2,9 @@
 
 1. The variant is the first, in the client's order of preference, that exists and is not older than the
    file.
-2. Most files have no variants. This is cached while the directory is unchanged, which one ``fstat``
-   shows. It is not cached if the directory was modified recently, as file system clocks advance in steps.
+2. Most files have no variants. That a file has none is cached while its directory is unchanged, which one
+   ``fstat`` shows; but not if the directory was modified recently, since file system clocks advance in
+   steps.
 """
 
 import os
@@ -15,10 +16,10 @@ from reactor.http11.errors import HTTPError
 
 from .cache import MIN_AGE
 from .media_types import CODINGS, MediaType, file_type_of_variant
-from .metadata import FileMetadata, Representation
+from .metadata import MTIME, FileMetadata, Representation
 from .paths import SharedRoot, open_regular
 
-MAX_REMEMBERED = 4096  # names without variants; the cache is cleared when it is full
+MAX_CACHED_NAMES = 4096  # names without variants; the cache is cleared when it is full
 
 Directory = tuple[int, int, int]
 
@@ -50,27 +51,27 @@ class PrecompressedFiles:
             if self._without_variants.get(name) == directory:
                 return None
             if not any(_exists(parts[-1] + suffix.encode(), parent) for suffix in CODINGS.values()):
-                self._remember(name, directory)
+                self._cache_without_variants(name, directory)
                 return None
-            return self._first(name, parts[-1], accept_encoding, parent, original)
+            return self._open_preferred(name, parts[-1], accept_encoding, parent, original)
         finally:
             self._root.close_parent(parent)
 
-    def _remember(self, name: str, directory: Directory) -> None:
+    def _cache_without_variants(self, name: str, directory: Directory) -> None:
         if directory[2] / 1e9 + MIN_AGE < self._wall_clock():
-            if len(self._without_variants) >= MAX_REMEMBERED:
+            if len(self._without_variants) >= MAX_CACHED_NAMES:
                 self._without_variants.clear()
             self._without_variants[name] = directory
 
-    def _first(
+    def _open_preferred(
         self, name: str, part: bytes, accept_encoding: str, parent: int, original: FileMetadata
     ) -> Representation | None:
         for coding in self._preferred_codings(accept_encoding):
-            found = self._open(name, part, coding, parent)
-            if found is not None and found.metadata.fingerprint[3] >= original.fingerprint[3]:
-                return found
-            if found is not None:
-                found.close()
+            variant = self._open(name, part, coding, parent)
+            if variant is not None and variant.metadata.fingerprint[MTIME] >= original.fingerprint[MTIME]:
+                return variant
+            if variant is not None:
+                variant.close()
         return None
 
     def _open(self, name: str, part: bytes, coding: str, parent: int) -> Representation | None:
@@ -78,8 +79,8 @@ class PrecompressedFiles:
             file, status = open_regular(part + CODINGS[coding].encode(), parent)
         except (OSError, HTTPError):
             return None
-        variant = file_type_of_variant(name, self._media_type, coding)
-        return Representation(FileMetadata(status, variant, self._wall_clock()), None, file)
+        file_type = file_type_of_variant(name, self._media_type, coding)
+        return Representation(FileMetadata(status, file_type, self._wall_clock()), None, file)
 
 
 def _exists(name: bytes, parent: int) -> bool:

@@ -1,15 +1,22 @@
 """Resumable uploads: resume an interrupted upload where it stopped (draft-ietf-httpbis-resumable-upload).
 
-    PUT /files/name          Upload-Complete: ?0 or ?1           104 or 201 with Location: /uploads/TOKEN
-    HEAD /uploads/TOKEN                                          204 with Upload-Offset: bytes received
-    PATCH /uploads/TOKEN     Upload-Offset: bytes received,      204; 201 when the upload is complete
-                             Upload-Complete: ?0 or ?1
-    DELETE /uploads/TOKEN                                        204: cancelled
+    Request                Its headers                        Response
+    PUT /files/name        Upload-Complete: ?0                201 with Location: /uploads/TOKEN
+                           Upload-Complete: ?1                first 104 with Location: /uploads/TOKEN; when
+                                                              the body is complete, 201, or 204 if a file
+                                                              was replaced
+    HEAD /uploads/TOKEN    -                                  204 with Upload-Offset: bytes received
+    PATCH /uploads/TOKEN   Upload-Offset: bytes received,     204 with Upload-Offset
+                           Upload-Complete: ?0
+                           the same, Upload-Complete: ?1      201, or 204 if a file was replaced
+    DELETE /uploads/TOKEN  -                                  204: cancelled
+
+A POST gets 201 even if a file was replaced.
 
 1. A POST or PUT with ``Upload-Complete`` starts a resumable upload. Like any upload it is written to a
    temporary file, but the file is kept when the connection is lost.
 2. One request at a time may write. A later request takes over from an earlier one, whose connection may
-   be lost without the server knowing it yet.
+   be lost without the server having noticed.
 3. The number of uploads is limited; at the limit, the least recently used idle upload is removed. All are
    removed when the server stops.
 
@@ -22,7 +29,7 @@ from typing import NamedTuple
 
 from reactor.http11.errors import HTTPError, content_too_large, quote
 from reactor.http11.headers import Headers
-from reactor.http11.message import Fields, Request, Response
+from reactor.http11.message import HeaderPairs, Request, Response
 from reactor.routing import InterimSink, Router
 
 from .upload import CheckedUpload, Upload
@@ -39,29 +46,32 @@ _BOOLEANS = {"?0": False, "?1": True}
 class ResumableUpload:
     """An upload that may span several requests; ``writer`` is the request that may write, or None."""
 
-    def __init__(self, sink: Upload | CheckedUpload, path: str, creating: bool, length: int | None) -> None:
+    def __init__(
+        self, sink: Upload | CheckedUpload, path: str, always_created: bool, length: int | None
+    ) -> None:
         self.sink = sink
         self.path = path  # the request path of the file
-        self.creating = creating  # whether the response is 201 even if a file is replaced
+        self.always_created = always_created  # the final response is 201 even if a file was replaced (POST)
         self.length = length  # of the complete upload in bytes; None if unknown
         self.offset = 0
-        self.writer: UploadRequest | None = None
+        self.writer: UploadSink | None = None
 
 
 class Creation(NamedTuple):
-    """The parsed headers of a request that starts an upload; the first fields are as in ``ResumableUpload``.
+    """The parsed headers of a request that starts an upload.
 
-    ``complete``: no other request will follow. ``version`` is the version of the draft, None if not given.
+    ``path``, ``always_created`` and ``length`` are as in ``ResumableUpload``. ``complete`` is true if no
+    other request will follow. ``version`` is the client's version of the draft, or None.
     """
 
     path: str
-    creating: bool
+    always_created: bool
     length: int | None
     complete: bool
     version: int | None
 
 
-class UploadRequest(InterimSink):
+class UploadSink(InterimSink):
     """A sink that appends the body of one request to an upload."""
 
     __slots__ = ("_registry", "complete", "interim", "token", "upload")
@@ -71,7 +81,7 @@ class UploadRequest(InterimSink):
         registry: "UploadRegistry",
         token: str,
         complete: bool,
-        interim: tuple[int, Fields] | None = None,
+        interim: tuple[int, HeaderPairs] | None = None,
     ) -> None:
         self._registry = registry
         self.complete = complete
@@ -90,7 +100,7 @@ class UploadRequest(InterimSink):
         upload.sink.write(data)
         upload.offset += len(data)
 
-    def finish(self) -> "UploadRequest":
+    def finish(self) -> "UploadSink":
         """Return itself for the handler; raise HTTPError if another request has taken over."""
         self._check_current()
         return self
@@ -101,33 +111,33 @@ class UploadRequest(InterimSink):
             raise HTTPError(409, "another request took over this upload, or it was cancelled")
 
     def answer(self) -> Response:
-        """Commit the upload if it is complete; return the response, with the progress if it is not."""
+        """Commit a complete upload; return the response, which contains the progress of an incomplete one."""
         upload = self.upload
         if not self.complete:
-            return Response(204, b"", _progress_fields(upload))
+            return Response(204, b"", _progress_headers(upload))
         if upload.length is not None and upload.offset != upload.length:
             raise HTTPError(
                 400,
                 f"upload incomplete: {upload.offset} of {upload.length} bytes received",
-                _progress_fields(upload),
+                _progress_headers(upload),
             )
         try:
-            stored = upload.sink.finish()
-            stored.commit(late=True)
-        finally:  # a failed commit would fail again
+            finished = upload.sink.finish()
+            finished.commit(touch=True)
+        finally:  # drop it after a failed commit too: a retry would fail again
             self._registry.drop(self.token)
-        done = (("Upload-Complete", "?1"), ("Upload-Offset", str(upload.offset)))
-        if stored.replaces and not upload.creating:
-            return Response(204, b"", done)
-        return Response(201, b"", (("Location", upload.path), *done))
+        progress = (("Upload-Complete", "?1"), ("Upload-Offset", str(upload.offset)))
+        if finished.replaces and not upload.always_created:
+            return Response(204, b"", progress)
+        return Response(201, b"", (("Location", upload.path), *progress))
 
     def answer_creation(self) -> Response:
         """Return the response to the request that started the upload, with the Location to resume it."""
         response = self.answer()
         if self.complete:
             return response
-        where = ("Location", location(self.token))
-        return Response(201, b"", (where, *response.headers, self._registry.limit_field))
+        location = ("Location", resource_path(self.token))
+        return Response(201, b"", (location, *response.headers, self._registry.limit_header))
 
     def close(self) -> None:
         """Stop writing; another request may resume the upload."""
@@ -168,7 +178,7 @@ class UploadRegistry(dict[str, ResumableUpload]):
         return upload
 
     def drop(self, token: str) -> None:
-        """Remove an upload that is complete or cancelled, and close it."""
+        """Remove an upload and close its sink, which discards it unless it was committed."""
         upload = self.pop(token)
         upload.writer = None
         upload.sink.close()
@@ -178,10 +188,10 @@ class UploadRegistry(dict[str, ResumableUpload]):
         while self:
             self.drop(next(iter(self)))
 
-    # Requests.
+    # Called for requests.
 
     def install(self, routes: Router) -> None:
-        """Add the routes that resume an upload."""
+        """Add the routes of ``/uploads/``: status, resume and cancel."""
         routes.route("HEAD", PATTERN)(self.status)
         routes.route("DELETE", PATTERN)(self.cancel)
         routes.route("PATCH", PATTERN, sink=self.resume)(self.answer_resumed)
@@ -197,13 +207,13 @@ class UploadRegistry(dict[str, ResumableUpload]):
         version = _read_integer(request.headers, "upload-draft-interop-version")
         return Creation(request.path, request.method == "POST", length, complete, version)
 
-    def begin(self, creation: Creation, sink: Upload | CheckedUpload) -> UploadRequest:
+    def begin(self, creation: Creation, sink: Upload | CheckedUpload) -> UploadSink:
         """Start an upload into a sink; at the limit, close the sink and raise HTTPError(503)."""
-        token = self.add(ResumableUpload(sink, creation.path, creation.creating, creation.length))
+        token = self.add(ResumableUpload(sink, creation.path, creation.always_created, creation.length))
         interim = self._interim(creation.version, token) if creation.complete else None
-        return UploadRequest(self, token, creation.complete, interim)
+        return UploadSink(self, token, creation.complete, interim)
 
-    def resume(self, request: Request) -> UploadRequest:
+    def resume(self, request: Request) -> UploadSink:
         """Return the sink that resumes an upload; raise HTTPError."""
         headers = request.headers
         media_type = headers.get("content-type", "").strip().lower()
@@ -217,22 +227,22 @@ class UploadRegistry(dict[str, ResumableUpload]):
         upload = self.touch(request.params["token"])
         if offset != upload.offset:
             raise HTTPError(
-                409, f"wrong Upload-Offset: {offset} (expected {upload.offset})", _progress_fields(upload)
+                409, f"wrong Upload-Offset: {offset} (expected {upload.offset})", _progress_headers(upload)
             )
-        return UploadRequest(self, request.params["token"], complete)
+        return UploadSink(self, request.params["token"], complete)
 
     def answer_resumed(self, request: Request) -> Response:
         """Return the response to a request that resumed an upload."""
-        assert isinstance(request.upload, UploadRequest), "resume opens no other sink"
+        assert isinstance(request.upload, UploadSink), f"unexpected upload: {request.upload!r}"
         return request.upload.answer()
 
     def status(self, request: Request) -> Response:
-        """Return the progress of an upload, after detaching its current writer."""
+        """Return the progress of an upload; detach its current writer, so that the offset stays valid."""
         upload = self.touch(request.params["token"])
         upload.writer = None
         length = () if upload.length is None else (("Upload-Length", str(upload.length)),)
         return Response(
-            204, b"", (*_progress_fields(upload), *length, self.limit_field, ("Cache-Control", "no-store"))
+            204, b"", (*_progress_headers(upload), *length, self.limit_header, ("Cache-Control", "no-store"))
         )
 
     def cancel(self, request: Request) -> Response:
@@ -242,20 +252,20 @@ class UploadRegistry(dict[str, ResumableUpload]):
         return Response(204)
 
     @property
-    def limit_field(self) -> tuple[str, str]:
-        """The Upload-Limit field, with the maximum length."""
+    def limit_header(self) -> tuple[str, str]:
+        """The Upload-Limit header, with the maximum length."""
         return "Upload-Limit", f"max-size={self.max_size}"
 
-    def _interim(self, version: int | None, token: str) -> tuple[int, Fields]:
+    def _interim(self, version: int | None, token: str) -> tuple[int, HeaderPairs]:
         """Return the interim response with the Location, which is sent before the body is received."""
-        fields: Fields = (("Location", location(token)), self.limit_field)
-        if version is not None:  # the supported part is the same in all versions of the draft
-            fields = (("Upload-Draft-Interop-Version", str(version)), *fields)
-        return 104, fields
+        headers: HeaderPairs = (("Location", resource_path(token)), self.limit_header)
+        if version is not None:  # echoed: the part implemented here is the same in all versions of the draft
+            headers = (("Upload-Draft-Interop-Version", str(version)), *headers)
+        return 104, headers
 
 
-def location(token: str) -> str:
-    """Return the path of an upload."""
+def resource_path(token: str) -> str:
+    """Return the path of the resource at which an upload is resumed."""
     return f"/uploads/{token}"
 
 
@@ -268,7 +278,7 @@ def read_complete(headers: Headers) -> bool:
 
 
 def _read_integer(headers: Headers, name: str) -> int | None:
-    """Parse an integer field (None if missing); raise HTTPError(400) if it is malformed."""
+    """Parse an integer header (None if missing); raise HTTPError(400) if it is malformed."""
     value = headers.get(name)
     if value is None:
         return None
@@ -277,5 +287,5 @@ def _read_integer(headers: Headers, name: str) -> int | None:
     return int(value)
 
 
-def _progress_fields(upload: ResumableUpload) -> Fields:
+def _progress_headers(upload: ResumableUpload) -> HeaderPairs:
     return ("Upload-Complete", "?0"), ("Upload-Offset", str(upload.offset))

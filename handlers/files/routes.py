@@ -31,7 +31,7 @@ from .download import download
 from .forms import FormUpload, OpenFileLimit
 from .listing import EntryBudget, list_directory
 from .metadata import precondition_failed
-from .resumable import UploadRegistry, UploadRequest
+from .resumable import UploadRegistry, UploadSink
 from .store import Store
 from .upload import CheckedUpload, Upload, read_digests
 
@@ -156,10 +156,10 @@ class Files:
         if isinstance(upload, FormUpload):
             upload.commit()
             return Response(303, b"", (("Location", "./"),))
-        if isinstance(upload, UploadRequest):
+        if isinstance(upload, UploadSink):
             return upload.answer_creation()
-        assert isinstance(upload, Upload), "open_upload opens no other sink"
-        upload.commit(late=request.head.length < 0)  # the last chunk may arrive long after the data
+        assert isinstance(upload, Upload), f"unexpected upload: {upload!r}"
+        upload.commit(touch=request.head.length < 0)  # the last chunk may arrive long after the data
         if upload.replaces and request.method == "PUT":
             return Response(204)
         return Response(201, b"", (("Location", request.target.path),))

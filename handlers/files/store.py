@@ -1,7 +1,7 @@
 """The file store: reads, replaces and removes the files of one directory; or reads a single file.
 
 1. Small files that were not modified recently are cached in memory (``cache.py``). Each use validates the
-   cache entry with one ``stat`` by a safe path (``paths.py``).
+   cache entry with one ``stat`` through a safe path (``paths.py``).
 2. A file may have precompressed variants (``precompressed.py``).
 3. An upload is written to a temporary file in the destination directory and renamed when it is complete
    (``upload.py``). Preconditions are evaluated for the file that it replaces.
@@ -36,8 +36,8 @@ def free_space(descriptor: int) -> int:
 class Store:
     """The files of one directory, or a single file. Raises OSError if it cannot be opened.
 
-    ``min_free_space``, in bytes, is what uploads must leave free. ``wall_clock`` returns seconds since the
-    epoch.
+    ``min_free_space`` is the number of bytes that uploads must leave free. ``wall_clock`` returns seconds
+    since the epoch.
     """
 
     def __init__(
@@ -55,23 +55,23 @@ class Store:
         self._min_free_space = min_free_space
         self._free_space = free_space
         self._media_type = media_type
-        self.serves_pages = media_type is not binary
+        self.serves_pages = media_type is not binary  # index.html in place of a listing
         self._root = open_root(path, hidden)
         self.precompressed = PrecompressedFiles(self._root, media_type, wall_clock)
         self.is_single_file = self._root.is_single_file
         self.close_parent = self._root.close_parent
         self._cache = FileCache()
-        self._closing: list[Callable[[], None]] = []
+        self._close_callbacks: list[Callable[[], None]] = []
 
     def close(self) -> None:
-        """Call the functions passed to ``when_closed``, then close the directory."""
-        for function in self._closing:
+        """Call the functions passed to ``on_close``, then close the directory."""
+        for function in self._close_callbacks:
             function()
         self._root.close()
 
-    def when_closed(self, function: Callable[[], None]) -> None:
-        """Register a function to call before the store is closed (to close unfinished uploads)."""
-        self._closing.append(function)
+    def on_close(self, function: Callable[[], None]) -> None:
+        """Register a function that ``close`` calls first (to close unfinished uploads)."""
+        self._close_callbacks.append(function)
 
     # Reading.
 
@@ -90,24 +90,24 @@ class Store:
             raise http_error_from(error) from None
 
     def find(self, name: str) -> Representation:
-        """Return the representation of a regular file, from the cache or opened. Raise HTTPError."""
+        """Return the representation of a regular file, from the cache, or by opening it. Raise HTTPError."""
         entry = self._cache.get(name)
         parts = self._root.parts(name) if entry is None else entry.parts
         try:
             parent = self._root.open_parent(parts)
             try:
-                if entry is not None and entry.content is not None:
+                if entry is not None and entry.representation is not None:
                     status = os.stat(parts[-1], dir_fd=parent, follow_symlinks=False)
                     if fingerprint_of(status) == entry.metadata.fingerprint:
-                        return entry.content
+                        return entry.representation
                 file, status = open_regular(parts[-1], parent)
             finally:
                 self._root.close_parent(parent)
         except OSError as error:
             raise http_error_from(error) from None
         now = self.wall_clock()
-        known = entry is not None and fingerprint_of(status) == entry.metadata.fingerprint
-        if entry is not None and known and not self._cache.accepts_content(entry.metadata, now):
+        is_unchanged = entry is not None and fingerprint_of(status) == entry.metadata.fingerprint
+        if entry is not None and is_unchanged and not self._cache.accepts_content(entry.metadata, now):
             return Representation(entry.metadata, None, file)
         return self._read(name, parts, file, status, now)
 
@@ -117,24 +117,24 @@ class Store:
         """Create the representation of an open file and cache it."""
         beginning = _peek(file, MAX_MAGIC_LENGTH)
         metadata = FileMetadata(status, file_type(name, self._media_type, beginning), now)
-        found = Representation(metadata, None, file)
-        content = None
+        result = Representation(metadata, None, file)
+        cached = None
         if self._cache.accepts_content(metadata, now):
             data = _peek(file, MAX_FILE_SIZE)
-            after = fingerprint_of(os.fstat(file.fileno()))
-            # Not if the file changed while it was being read.
-            if len(data) == metadata.size and after == metadata.fingerprint:
+            fingerprint = fingerprint_of(os.fstat(file.fileno()))
+            # Do not cache a file that changed while it was read.
+            if len(data) == metadata.size and fingerprint == metadata.fingerprint:
                 file.close()
-                found = content = Representation(metadata, data, None)
-        self._cache.put(name, CacheEntry(parts, metadata, content))
-        return found
+                result = cached = Representation(metadata, data, None)
+        self._cache.put(name, CacheEntry(parts, metadata, cached))
+        return result
 
     # Writing.
 
     def create(self, name: str, size: int = 0, condition: Condition | None = None) -> Upload:
-        """Begin an upload of at least ``size`` bytes. Raise HTTPError.
+        """Begin an upload; ``size`` is the expected size in bytes, 0 if unknown. Raise HTTPError.
 
-        The condition is checked now and again just before the file is replaced.
+        The condition is checked now, and again just before the file is replaced.
         """
         try:
             parts = self._root.parts(name)
@@ -206,7 +206,7 @@ class Store:
 
 
 def _peek(file: io.FileIO, count: int) -> bytes:
-    """Return the first ``count`` bytes of a file; b"" on a read error, which sending it will report."""
+    """Return the first ``count`` bytes of a file; b"" on a read error (sending the file will report it)."""
     try:
         return os.pread(file.fileno(), count, 0)
     except OSError:

@@ -1,6 +1,6 @@
 """Uploads: write to a temporary file in the destination directory, and rename it when complete.
 
-1. Replacement is atomic: a reader gets either the old content or the new.
+1. Replacement is atomic: a download gets either the old content or the new.
 2. A temporary file is locked while it is in use; the kernel releases the lock when the process ends.
    The temporary files of a killed process are removed at the next start.
 3. Free space is checked while data arrives. Preconditions are checked again before a file is replaced.
@@ -10,8 +10,6 @@
 
    Unknown algorithms are ignored. A malformed digest of a known algorithm is an error, since the client
    relies on the check.
-
-An upload is a sink, and does not depend on requests.
 """
 
 import base64
@@ -32,8 +30,8 @@ from .paths import READ, TEMPORARY_PREFIX, SharedRoot, http_error_from
 
 log = logging.getLogger("reactor")
 
-# Bytes of an upload that the initial check of the free space covers.
-PRECHECKED_SIZE = 64 * 1024
+# The check for free space at the start covers this many bytes; writes after them check again.
+CHECKED_AT_START = 64 * 1024
 
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -53,8 +51,8 @@ class Condition(Protocol):
         """Raise HTTPError unless it is true for a file with these validators (None: no file)."""
 
 
-class UploadTarget(Protocol):
-    """The interface of the store that an upload uses."""
+class UploadStore(Protocol):
+    """The methods of the store that an upload calls."""
 
     fsync: bool
 
@@ -71,25 +69,25 @@ class UploadTarget(Protocol):
 class Upload:
     """An upload in progress: a sink that writes to a temporary file.
 
-    ``replaces`` is whether a file with this name existed when the upload began. The ``condition``, if any, is
+    ``replaces`` is true if a file with this name existed when the upload began. The ``condition``, if any, is
     checked again before that file is replaced.
     """
 
     __slots__ = (
+        "_checked_bytes_left",
         "_condition",
         "_descriptor",
         "_name",
         "_parent",
-        "_precheck_left",
         "_size",
-        "_target",
+        "_store",
         "_temporary",
         "replaces",
     )
 
     def __init__(
         self,
-        target: UploadTarget,
+        store: UploadStore,
         parent: int,
         temporary: tuple[int, str],
         name: bytes,
@@ -97,8 +95,8 @@ class Upload:
         replaces: bool,
         condition: Condition | None = None,
     ) -> None:
-        self._target = target
-        self._precheck_left = min(size, PRECHECKED_SIZE)
+        self._store = store
+        self._checked_bytes_left = min(size, CHECKED_AT_START)
         self._parent = parent
         self._descriptor = temporary[0]
         self._temporary: str | None = temporary[1]
@@ -109,9 +107,9 @@ class Upload:
 
     def write(self, data: bytes) -> None:
         """Append data; raise HTTPError(507) if there is not enough space."""
-        self._precheck_left -= len(data)
-        if self._precheck_left < 0:
-            self._target.check_space(self._parent, len(data))
+        self._checked_bytes_left -= len(data)
+        if self._checked_bytes_left < 0:
+            self._store.check_space(self._parent, len(data))
         size = self._size
         try:
             view = memoryview(data)
@@ -134,22 +132,22 @@ class Upload:
         """Return the upload itself, for the handler to commit."""
         return self
 
-    def commit(self, late: bool = False) -> None:
+    def commit(self, touch: bool = False) -> None:
         """Rename the temporary file to its final name, replacing any existing file.
 
-        ``late``: the last data may have arrived some time ago, so set the modification time to now.
+        ``touch``: set the modification time to now, since the last data may have arrived long ago.
         """
-        assert self._temporary is not None, "an upload is committed once"
+        assert self._temporary is not None, "upload already committed"
         try:
             if self._condition is not None:
-                self._target.check_destination(self._parent, self._name, self._condition)
-            if late:
+                self._store.check_destination(self._parent, self._name, self._condition)
+            if touch:
                 os.utime(self._descriptor)
-            if self._target.fsync:
+            if self._store.fsync:
                 os.fsync(self._descriptor)
             os.rename(self._temporary, self._name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
             self._temporary = None
-            if self._target.fsync:
+            if self._store.fsync:
                 os.fsync(self._parent)
         except IsADirectoryError:
             raise HTTPError(409, "a directory with this name exists") from None
@@ -169,7 +167,7 @@ class Upload:
             try:
                 os.close(self._descriptor)
             finally:
-                self._target.close_parent(self._parent)
+                self._store.close_parent(self._parent)
 
 
 class CheckedUpload:
@@ -201,7 +199,7 @@ class CheckedUpload:
 
 
 def read_digests(value: str) -> dict[str, bytes]:
-    """Parse a Repr-Digest field into digests by algorithm; raise HTTPError(400).
+    """Parse a Repr-Digest header into digests by algorithm; raise HTTPError(400).
 
     >>> read_digests("unixsum=3, md5=:aaaa:")
     {}
@@ -234,7 +232,7 @@ def create_temporary(parent: int) -> tuple[int, str]:
         except FileExistsError:
             continue
         try:
-            # Another server that is starting may have locked it for a moment, and removed it.
+            # Another server that is starting may have locked and removed it (``remove_leftovers``).
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if os.fstat(descriptor).st_nlink:
                 return descriptor, name
@@ -268,9 +266,9 @@ def remove_leftovers(root: SharedRoot) -> int:
 
 
 def _scan(directory: int) -> tuple[list[str], list[bytes]]:
-    """Return the names of the temporary files in a directory, and of its subdirectories."""
-    with os.scandir(directory) as found:
-        entries = [(each.name, each.is_dir(follow_symlinks=False)) for each in found]
+    """Return the names of the temporary files and the names of the subdirectories in a directory."""
+    with os.scandir(directory) as iterator:
+        entries = [(each.name, each.is_dir(follow_symlinks=False)) for each in iterator]
     leftovers = [
         name for name, is_directory in entries if name.startswith(TEMPORARY_PREFIX) and not is_directory
     ]

@@ -20,9 +20,9 @@ from typing import NamedTuple
 from reactor.allowed_hosts import AllowedHosts, is_name, read_name
 from reactor.basic_auth import MAX_CREDENTIALS, AuthRouter, digest
 from reactor.cli.option_types import Group, Repeatable, with_own_message
-from reactor.http11.cors import ANY, cors_fields, read_origin
+from reactor.http11.cors import ANY, cors_headers, read_origin
 from reactor.http11.default_headers import parse_header
-from reactor.http11.message import Fields
+from reactor.http11.message import HeaderPairs
 from reactor.routing import Router
 
 log = logging.getLogger("reactor")
@@ -133,16 +133,16 @@ def allowed_hosts(options: argparse.Namespace) -> AllowedHosts:
     )
 
 
-def default_headers(options: argparse.Namespace) -> Fields:
+def default_headers(options: argparse.Namespace) -> HeaderPairs:
     """Return the headers of every response; raise ValueError for a header that --cors sends as well."""
     if options.cors is None:
         return tuple(options.header)
-    fields = cors_fields(options.cors, any(getattr(options, name) for name in PASSWORDS))
-    ours = {name.lower() for name, _ in fields}
+    headers = cors_headers(options.cors, any(getattr(options, name) for name in PASSWORDS))
+    ours = {name.lower() for name, _ in headers}
     for name, _ in options.header:
         if name.lower() in ours:
             raise ValueError(f"invalid --header: {name!r} (--cors sends it already)")
-    return fields + tuple(options.header)
+    return headers + tuple(options.header)
 
 
 def allowed_origin(options: argparse.Namespace) -> str | None:

@@ -19,8 +19,8 @@ from reactor.cli.options import check_combinations, make_parser, parse_options
 from reactor.cli.start_lines import start_lines, urls_of
 from reactor.handlers.files.media_types import TYPES
 from reactor.handlers.files.store import Store
-from reactor.http11.coding import ENGINE
-from reactor.http11.message import Fields
+from reactor.http11.coding import ENGINE_NAME
+from reactor.http11.message import HeaderPairs
 from reactor.logs.stderr import MessageFormatter, StderrHandler
 from reactor.server.listen import StartError
 from reactor.server.server import Server, serve
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
     except ValueError as error:
         # The message names fields of Settings; the user of the command knows options.
         names = {dest: options.origins.get(dest, dest.replace("_", "-")) for dest in chosen}
-        parser.error(re.sub(r"\b[a-z_]+\b", lambda found: names.get(found[0], found[0]), str(error)))
+        parser.error(re.sub(r"\b[a-z_]+\b", lambda match: names.get(match[0], match[0]), str(error)))
     access_options.warn_about_typed_passwords(options)
     try:
         _serve(options, settings, default_headers, messages, on_ready)
@@ -131,7 +131,7 @@ def _reserve_standard_descriptors() -> None:
 def _serve(
     options: argparse.Namespace,
     settings: Settings,
-    default_headers: Fields,
+    default_headers: HeaderPairs,
     messages: StderrHandler,
     on_ready: Callable[[], None],
 ) -> None:
@@ -157,7 +157,7 @@ def _serve(
         with observe_options.instrument(options, settings) as instrumentation:
             notes = (
                 access_options.describe_access(options),
-                "" if ENGINE == "zlib" else f"gzip by {ENGINE}",
+                "" if ENGINE_NAME == "zlib" else f"gzip by {ENGINE_NAME}",
                 "" if instrumentation is None else instrumentation.description,
             )
             serve(

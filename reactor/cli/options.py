@@ -62,7 +62,7 @@ Each option has an environment variable (--max-body: REACTOR_MAX_BODY) and a nam
 --config (max-body = "64K"). The command line takes precedence, then the environment.
 Options that tune internals exist in the environment and in the file only:
 {file_only}.
-Signals: SIGINT and SIGTERM shut down gracefully; a second one stops the server at once.
+Signals: SIGINT and SIGTERM shut down gracefully; a second one stops the server immediately.
 Exit codes: 0 stopped, 2 invalid option (or a file that it names), 3 could not start (such as a port
 in use, or a missing directory)."""
 

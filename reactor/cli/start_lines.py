@@ -63,13 +63,13 @@ def _ipv6_only() -> bool:
 
 def _addresses() -> list[str]:
     """Return the addresses of this machine, without those that cannot be read."""
-    found: list[str] = []
+    addresses: list[str] = []
     for source in (_routed_addresses, _ipv4_addresses, _ipv6_addresses):
         try:
-            found.extend(source())
+            addresses.extend(source())
         except OSError:
             pass  # fewer addresses are shown
-    return found
+    return addresses
 
 
 def _routed_addresses() -> Iterator[str]:

@@ -1,6 +1,6 @@
 r"""HTTP/1.1 without input or output: bytes in, messages out (RFC 9110, RFC 9112).
 
-This package uses no sockets, clocks or files; all of it can be tried at the Python prompt:
+This package does not use sockets, clocks or files; all of it can be tried at the Python prompt:
 
 >>> from reactor.http11.parser import HeadReader, Parser
 >>> from reactor.settings import Settings

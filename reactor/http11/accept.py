@@ -1,10 +1,11 @@
 """Content negotiation by Accept and Accept-Encoding (RFC 9110, 12.4.2, 12.5.1 and 12.5.3).
 
+    Input                                    Function            Result
     Accept: text/html, */*;q=0.8             read_weights        [("text/html", 1.0), ("*/*", 0.8)]
     {format: weight}, default                preferred           the format with the greatest weight
     Accept: text/html, */*;q=0.8             preferred_format    "html", "json" or "text"
     Accept-Encoding: br, gzip;q=0.5          preferred_coding    "gzip", "x-gzip", or None for identity
-                                             preferred_codings   those of READY, best first
+                                             preferred_codings   those of PRECOMPRESSED, best first
 
 The caller interprets wildcards in Accept. If no coding is acceptable, identity is sent rather than 406: most
 clients can read it anyway, and RFC 9110, 12.5.3 allows it.
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from reactor.http11.grammar import find_weight, find_weighted_codings
 
 # Codings of precompressed content; of equal weights the first is preferred.
-READY = ("br", "zstd", "gzip")
+PRECOMPRESSED = ("br", "zstd", "gzip")
 
 
 def read_weights(value: str) -> list[tuple[str, float]]:
@@ -45,7 +46,7 @@ def preferred(weights: Mapping[str, float], default: str) -> str:
 
 
 def preferred_format(accept: str | None) -> str:
-    """Return the format that an Accept field prefers: "html", "json" or "text".
+    """Return the format that an Accept header prefers: "html", "json" or "text".
 
     Only clients that name HTML or JSON get it: browsers name HTML.
 
@@ -65,7 +66,7 @@ def preferred_format(accept: str | None) -> str:
 
 
 def prefers_html(accept: str | None) -> bool:
-    """Return whether an Accept field prefers HTML, as that of a browser does.
+    """Return whether an Accept header prefers HTML, as that of a browser does.
 
     >>> prefers_html("text/html, */*;q=0.8"), prefers_html("*/*")
     (True, False)
@@ -94,7 +95,7 @@ def preferred_coding(accept_encoding: str | None) -> str | None:
 
 
 def preferred_codings(accept_encoding: str) -> tuple[str, ...]:
-    """Return the codings of ``READY`` that the client prefers to identity, best first.
+    """Return the codings of ``PRECOMPRESSED`` that the client prefers to identity, best first.
 
     Of equal weights, the coding that compresses most content better comes first. "*" matches gzip only,
     which every client can decode; the others must be listed.
@@ -105,9 +106,11 @@ def preferred_codings(accept_encoding: str) -> tuple[str, ...]:
     weights = _weights(accept_encoding)
     anything = weights.get("*", 0.0)
     weights.setdefault("gzip", weights.get("x-gzip", anything))
-    least = weights.get("identity", 0.0)
-    liked = [name for name in READY if weights.get(name, 0.0) > 0 and weights[name] >= least]
-    return tuple(sorted(liked, key=lambda name: -weights[name]))
+    identity_weight = weights.get("identity", 0.0)
+    acceptable = [
+        name for name in PRECOMPRESSED if weights.get(name, 0.0) > 0 and weights[name] >= identity_weight
+    ]
+    return tuple(sorted(acceptable, key=lambda name: -weights[name]))
 
 
 def _weights(accept_encoding: str) -> dict[str, float]:

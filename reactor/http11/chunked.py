@@ -4,7 +4,7 @@
 
     Phase     Reads                                Next phase
     SIZE      chunk-size [ chunk-ext ] CRLF        DATA, or TRAILERS after a size of 0
-    DATA      as many bytes as the size says       BOUNDARY
+    DATA      as many bytes as chunk-size          BOUNDARY
     BOUNDARY  CRLF                                 SIZE
     TRAILERS  header lines, checked and ignored    COMPLETE after the empty line
     COMPLETE  -                                    the next bytes belong to the next request
@@ -23,7 +23,7 @@ from reactor.http11.head import HeadReader
 from reactor.settings import format_size
 
 LAST_CHUNK = b"0\r\n\r\n"
-CHUNKS_AT_ONCE = 16
+CHUNKS_PER_CALL = 16
 
 
 class ChunkPhase(Enum):
@@ -44,7 +44,7 @@ COMPLETE = ChunkPhase.COMPLETE
 
 
 class ChunkedReader:
-    """Decodes the chunked transfer coding; raises ProtocolError, 400, 413 or 431."""
+    """Decodes the chunked transfer coding; raises ProtocolError (400, 413 or 431)."""
 
     __slots__ = ("_head_reader", "_phase", "_received", "_remaining", "_searched")
 
@@ -63,7 +63,7 @@ class ChunkedReader:
     def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:
         """Return the data of the next few chunks from ``position`` on, and the position after them.
 
-        A chunk may hold a single byte: decoding ten thousand at once would block other connections.
+        A chunk may hold a single byte: decoding ten thousand in one call would block other connections.
         """
         pieces: list[bytes] = []
         if self._phase is DATA or self._phase is BOUNDARY:
@@ -77,7 +77,7 @@ class ChunkedReader:
     def _read_chunks(self, buffer: bytes, position: int, pieces: list[bytes]) -> int:
         """Read a few complete chunks, and begin an incomplete one; return the position after them."""
         longest = self._head_reader.settings.max_chunk_line + 2
-        for _ in range(CHUNKS_AT_ONCE):
+        for _ in range(CHUNKS_PER_CALL):
             end = buffer.find(b"\r\n", position + self._searched, position + longest)
             if end < 0:
                 self._check_unfinished(buffer, position)
@@ -110,7 +110,7 @@ class ChunkedReader:
         if ending == b"\r\n":
             self._phase = SIZE
             return position + 2
-        if ending not in (b"", b"\r"):  # RFC 9112, 7.1: the data ends there, whatever the size said
+        if ending not in (b"", b"\r"):  # RFC 9112, 7.1: CRLF must follow the data
             raise ProtocolError(400, "chunk data is not followed by CRLF")
         return position
 
@@ -137,7 +137,8 @@ class ChunkedReader:
             raise ProtocolError(400, "bare LF in a chunk size line")
         if len(buffer) - position > limit + (buffer[position + limit :] == b"\r"):
             raise ProtocolError(400, f"chunk size line exceeds {format_size(limit)}")
-        self._searched = max(0, len(buffer) - position - 1)  # its CRLF may have begun
+        # The last byte may belong to the CRLF: search it again.
+        self._searched = max(0, len(buffer) - position - 1)
 
     def _read_trailers(self, buffer: bytes, position: int) -> int:
         """Read the trailer section when it is complete; return the position after it.
@@ -150,7 +151,8 @@ class ChunkedReader:
             end = buffer.find(b"\r\n\r\n", position + self._searched)
             if end < 0:
                 self._head_reader.check_trailers(buffer[position:], self._searched)
-                self._searched = max(0, len(buffer) - position - 3)  # its end may have begun
+                # The last three bytes may belong to the CRLF CRLF: search them again.
+                self._searched = max(0, len(buffer) - position - 3)
                 return position
             self._head_reader.read_trailers(buffer[position:end])
         self._phase = COMPLETE

@@ -1,6 +1,6 @@
 """Conditional requests: preconditions are evaluated before a method is performed (RFC 9110, 13).
 
-``evaluate`` takes the steps of 13.2.2:
+``evaluate`` performs steps 1 to 4 of 13.2.2; ``range_applies`` performs step 5:
 
     Step  Header               Evaluated if                   False     True
     1     If-Match             present                        412       step 3
@@ -10,11 +10,10 @@
                                and the method is GET or HEAD
     5     If-Range             a range is requested           200       206
 
-The status of step 3 is 304 for GET and HEAD, 412 for other methods. Step 5 is ``range_applies``: the
-response has the whole content or the range. The caller evaluates preconditions only if the response
-without them would be 2xx or 412 (13.2.1).
+The status of step 3 is 304 for GET and HEAD, 412 for other methods. Call ``evaluate`` only if the response to
+the request without its preconditions would be 2xx or 412 (13.2.1).
 
-Validators are compared here, not made; this module uses no files and no clock.
+This module compares validators, but does not generate them. It does not use files or a clock.
 """
 
 import math
@@ -44,7 +43,7 @@ class Validators(NamedTuple):
 
 
 def is_conditional(headers: Headers) -> bool:
-    """Return whether there is any precondition, so that validators are computed only then."""
+    """Return whether a request has a precondition (otherwise validators need not be computed)."""
     return not CONDITIONAL.isdisjoint(headers)
 
 
@@ -74,32 +73,32 @@ def range_applies(headers: Headers, current: Validators, now: float) -> bool:
     if is_entity_tag(value):
         return _strongly_equal(value, current.etag)
     date = read_date(value, now)
-    return date is not None and date == _whole(current.modified) and _is_strong(current.modified, now)
+    return date is not None and date == _floor(current.modified) and _is_strong(current.modified, now)
 
 
 def _unchanged(headers: Headers, current: Validators | None, now: float) -> bool:
-    """Evaluate steps 1 and 2: the representation is the one that the client knows."""
+    """Evaluate steps 1 and 2; return whether the representation is the one that the client knows."""
     tags = headers.get("if-match")
     if tags is not None:
         # A malformed list matches nothing: the client wants to avoid overwriting the changes of others, so
         # the method must not be performed without the check.
         return bool(_matches(tags, current, _strongly_equal))
-    date = _read(headers.get("if-unmodified-since"), now)
-    modified = _whole(current.modified) if current else None
+    date = _parse_date(headers.get("if-unmodified-since"), now)
+    modified = _floor(current.modified) if current else None
     return date is None or modified is None or modified <= date
 
 
 def _is_new(method: str, headers: Headers, current: Validators | None, now: float) -> bool:
-    """Evaluate steps 3 and 4: the client does not have the current representation."""
+    """Evaluate steps 3 and 4; return whether the client does not have the current representation."""
     tags = headers.get("if-none-match")
     if tags is not None:
         matches = _matches(tags, current, _weakly_equal)
-        # A malformed list may be meant to prevent overwriting, so that only GET and HEAD ignore it.
+        # A malformed list may be meant to prevent overwriting, so only GET and HEAD ignore it.
         return method in ("GET", "HEAD") if matches is None else not matches
     if method not in ("GET", "HEAD"):
         return True
-    date = _read(headers.get("if-modified-since"), now)
-    modified = _whole(current.modified) if current else None
+    date = _parse_date(headers.get("if-modified-since"), now)
+    modified = _floor(current.modified) if current else None
     return date is None or modified is None or modified > date
 
 
@@ -122,20 +121,20 @@ def _weakly_equal(tag: str, etag: str) -> bool:
     return tag.removeprefix("W/") == etag.removeprefix("W/")
 
 
-def _read(value: str | None, now: float) -> int | None:
+def _parse_date(value: str | None, now: float) -> int | None:
     """Parse a date; an invalid one is treated as absent (RFC 9110, 13.1.3 and 13.1.4)."""
     return None if value is None else read_date(value, now)
 
 
-def _whole(modified: float | None) -> int | None:
-    """Round down to the second that Last-Modified contains, since clients compare with that."""
+def _floor(modified: float | None) -> int | None:
+    """Round down to whole seconds, as in Last-Modified, which clients send back."""
     return None if modified is None else math.floor(modified)
 
 
 def _is_strong(modified: float | None, now: float) -> bool:
     """Return whether a date can be a strong validator (RFC 9110, 8.8.2.2).
 
-    During the second that it names, the content may change again under the same date. Later, it identifies
-    the last content of that second; the client must check that its own copy has a later Date.
+    Until its second is over, the content may change again without a new date, so the date is weak. (The RFC
+    also requires the client to check that the Date of its copy is later.)
     """
     return modified is not None and now - modified >= 1

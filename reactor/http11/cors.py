@@ -1,7 +1,8 @@
 """Cross-origin requests: CORS headers of responses (Fetch, 3.3), and the check of a request's origin.
 
+    Response                Headers
     every response          Access-Control-Allow-Origin, -Expose-Headers; -Allow-Credentials for one origin
-    response to OPTIONS     Access-Control-Allow-Methods, -Allow-Headers, -Max-Age
+    response to OPTIONS     also Access-Control-Allow-Methods, -Allow-Headers, -Max-Age
 
 The headers do not depend on the Origin of a request: either one origin is allowed, or all are. So Vary is
 not needed, and a preflight (an OPTIONS with Origin and Access-Control-Request-Method) gets the same response
@@ -11,7 +12,7 @@ as any OPTIONS.
 """
 
 from reactor.http11.grammar import match_origin
-from reactor.http11.message import Fields, Request
+from reactor.http11.message import HeaderPairs, Request
 
 ANY = "*"
 
@@ -76,19 +77,19 @@ def read_origin(text: str) -> str:
     return origin.removesuffix(default) if default else origin
 
 
-def cors_fields(origin: str, credentials: bool) -> Fields:
+def cors_headers(origin: str, credentials: bool) -> HeaderPairs:
     """Return the headers of every response; ``credentials`` is true if requests may need a password."""
-    fields: Fields = (
+    headers: HeaderPairs = (
         ("Access-Control-Allow-Origin", origin),
         ("Access-Control-Expose-Headers", ", ".join(_EXPOSED)),
     )
     # Any page can get the origin null, in a sandboxed frame, so it is as untrusted as any origin.
     if credentials and origin not in (ANY, "null"):
-        fields += (("Access-Control-Allow-Credentials", "true"),)
-    return fields
+        headers += (("Access-Control-Allow-Credentials", "true"),)
+    return headers
 
 
-def preflight_fields(allowed: str) -> Fields:
+def preflight_headers(allowed: str) -> HeaderPairs:
     """Return the additional headers of a response to OPTIONS; ``allowed`` is its Allow."""
     return (
         ("Access-Control-Allow-Methods", allowed),

@@ -8,7 +8,7 @@
 Outside of headers a date is a number of seconds since the epoch, in UTC. Headers contain whole seconds;
 fractions are rounded down.
 
-This module has no clock: the current time is an argument.
+This module does not use a clock: the current time is an argument.
 
 >>> format_date(784111777.9)
 'Sun, 06 Nov 1994 08:49:37 GMT'
@@ -30,7 +30,7 @@ from reactor.http11.grammar import (
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = _EPOCH.toordinal()
-_SECONDS_A_DAY = 24 * 60 * 60
+_SECONDS_PER_DAY = 24 * 60 * 60
 _TWO_DIGITS = tuple(f"{number:02}" for number in range(60))
 # The first and the last second with a four-digit year; file systems may report others.
 _FIRST = -62135596800
@@ -40,7 +40,7 @@ _LAST = 253402300799
 def format_date(seconds: float) -> str:
     """Format a date as IMF-fixdate; one before the year 1 or after 9999 as the nearest valid date."""
     # Three times as fast as datetime and strftime, so that dates need no cache.
-    days, second = divmod(_whole(seconds), _SECONDS_A_DAY)
+    days, second = divmod(_floor(seconds), _SECONDS_PER_DAY)
     day = date.fromordinal(_EPOCH_DAY + days)
     minute, second = divmod(second, 60)
     hour, minute = divmod(minute, 60)
@@ -62,7 +62,7 @@ def read_date(text: str, now: float) -> int | None:
     return None if match is None else _seconds(match, _full_year(match, now))
 
 
-def _whole(seconds: float) -> int:
+def _floor(seconds: float) -> int:
     """Round down to a whole second that can be formatted."""
     return math.floor(min(max(seconds, _FIRST), _LAST))
 
@@ -81,7 +81,7 @@ def _seconds(match: re.Match[str], year: int) -> int | None:
         day = date(year, _month(match), int(match["day"])).toordinal() - _EPOCH_DAY
     except ValueError:
         return None
-    return day * _SECONDS_A_DAY + hour * 3600 + minute * 60 + second
+    return day * _SECONDS_PER_DAY + hour * 3600 + minute * 60 + second
 
 
 def _full_year(match: re.Match[str], now: float) -> int:
@@ -89,11 +89,11 @@ def _full_year(match: re.Match[str], now: float) -> int:
 
     RFC 9110, 5.6.7: a date further in the future is interpreted as in the past.
     """
-    present = _moment(_whole(now))
+    present = _moment(_floor(now))
     farthest = present.year + 50
     year = farthest - (farthest - int(match["year"])) % 100
-    there = (_month(match), int(match["day"]), *_time_of_day(match))
-    if year == farthest and there > (present.month, present.day, *present.timetuple()[3:6]):
+    date_in_year = (_month(match), int(match["day"]), *_time_of_day(match))
+    if year == farthest and date_in_year > (present.month, present.day, *present.timetuple()[3:6]):
         return year - 100
     return year
 

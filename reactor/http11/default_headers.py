@@ -1,13 +1,14 @@
 """Default headers: headers of every response, checked and encoded once.
 
-    --header 'Name: value'    parse_header   -> ("Name", "value"), or ValueError with the reason
-    all of them, at start     encode_headers -> the bytes that follow Date in each head
+    Input                     Function         Result
+    --header 'Name: value'    parse_header     ("Name", "value"), or ValueError with the reason
+    all of them, at start     encode_headers   the bytes that follow Date in each head
 
 Headers that belong to a single response are rejected: they could be sent twice, or be wrong for an error.
 """
 
-from reactor.http11.message import Fields
-from reactor.http11.serializer import check_field
+from reactor.http11.message import HeaderPairs
+from reactor.http11.serializer import check_header
 
 # Headers that cannot be defaults, in lower case, and the reason.
 PER_RESPONSE = dict.fromkeys(
@@ -42,21 +43,21 @@ def parse_header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon:
         raise ValueError(f"invalid header: {text!r} (example: 'X-Frame-Options: DENY')")
-    field = name, value.strip(" \t")
-    _check(*field)
-    return field
+    header = name, value.strip(" \t")
+    _check(*header)
+    return header
 
 
-def encode_headers(fields: Fields) -> bytes:
+def encode_headers(headers: HeaderPairs) -> bytes:
     """Encode headers, each with its CRLF; raise ValueError like ``parse_header``."""
-    for name, value in fields:
+    for name, value in headers:
         _check(name, value)
-    return "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
+    return "".join(f"{name}: {value}\r\n" for name, value in headers).encode("latin-1")
 
 
 def _check(name: str, value: str) -> None:
     try:
-        check_field(name, value)
+        check_header(name, value)
     except UnicodeEncodeError:
         raise ValueError(f"invalid header {name!r}: character outside ISO 8859-1") from None
     if name.lower() in PER_RESPONSE:

@@ -1,8 +1,8 @@
 """Framing: where the body of a request begins and ends (RFC 9112, 6).
 
-1. ``content_length`` determines the length of the body from two headers.
-2. A reader takes the body out of the bytes that follow the head: ``LengthReader`` by counting;
-   ``ChunkedReader`` is in ``chunked.py``.
+1. ``body_length`` determines the length of the body from two headers.
+2. A reader extracts the body from the bytes that follow the head: ``LengthReader`` counts bytes,
+   ``ChunkedReader`` (``chunked.py``) parses chunks.
 
 Readers buffer nothing: they are passed a buffer and a position, and return the next position.
 """
@@ -15,11 +15,11 @@ from reactor.http11.grammar import is_content_length
 CHUNKED = -1
 
 
-def content_length(coding: str | None, length: str | None, version: int) -> int:
+def body_length(coding: str | None, length: str | None, version: int) -> int:
     """Return the length of a request's body in bytes, CHUNKED for a chunked one (RFC 9112, 6.3).
 
     ``coding`` is the value of Transfer-Encoding, ``length`` that of Content-Length, and ``version`` the
-    minor version. Raise ProtocolError, 400 or 501, if the framing is invalid or ambiguous.
+    minor version. Raise ProtocolError (400 or 501) if the framing is invalid or ambiguous.
     """
     if coding is not None:
         if version == 0:  # RFC 9112, 6.1: not defined in HTTP/1.0, so the framing is invalid
@@ -49,7 +49,7 @@ def _check_transfer_codings(value: str) -> None:
     raise ProtocolError(501, f"unsupported Transfer-Encoding: {quote(value)} (expected chunked)")
 
 
-class Reader(Protocol):
+class BodyReader(Protocol):
     """Reads a body from a buffer."""
 
     @property
@@ -70,7 +70,7 @@ class LengthReader:
 
     @property
     def complete(self) -> bool:
-        """True when no byte is missing."""
+        """True when the body has been read completely."""
         return self._remaining == 0
 
     def read(self, buffer: bytes, position: int) -> tuple[bytes, int]:

@@ -18,7 +18,7 @@ from functools import lru_cache
 from reactor.http11.accept import preferred_coding
 from reactor.http11.cache import BoundedCache
 from reactor.http11.errors import ProtocolError, quote
-from reactor.http11.framing import content_length
+from reactor.http11.framing import body_length
 from reactor.http11.grammar import (
     METHODS,
     TOKEN,
@@ -27,7 +27,7 @@ from reactor.http11.grammar import (
     is_method,
     match_version,
 )
-from reactor.http11.headers import FieldLine, Headers, combine, read_field_line
+from reactor.http11.headers import HeaderLine, Headers, combine, read_header_line
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target, check_host, read_target
 from reactor.settings import Settings, format_size
@@ -69,7 +69,7 @@ class HeadReader:
         self._max_unchecked = min(settings.max_request_line, settings.max_head - 4)
         self.heads = BoundedCache[bytes, ParsedHead](512, MAX_CACHED_HEAD)
         self._header_blocks = BoundedCache[bytes, Head](256, MAX_CACHED_HEAD)
-        self._lines = BoundedCache[bytes, FieldLine](1024, 256)
+        self._lines = BoundedCache[bytes, HeaderLine](1024, 256)
         # A key is at most one head: with the default limits, 64 entries hold at most 2 MiB.
         self._interpret = lru_cache(maxsize=64)(_interpret)
         self.chunk_sizes = BoundedCache[bytes, int](512, 32)
@@ -124,7 +124,7 @@ class HeadReader:
         too_long = self._trailers_too_long(data)
         if too_long is not None:
             raise too_long[1]
-        self._read_field_lines(data.split(b"\r\n"))
+        self._read_header_lines(data.split(b"\r\n"))
 
     def _read(self, data: bytes) -> ParsedHead:
         if len(data) > self._max_unchecked:
@@ -141,15 +141,15 @@ class HeadReader:
         target = read_target(method, target_bytes)
         if target.authority is not None:
             head = head.with_authority(target.authority)
-        read = method, target, head
+        parsed = method, target, head
         if cached_head is not None:  # a head with a new header block is unlikely to be repeated
-            self.heads.put(data, read)
-        return read
+            self.heads.put(data, parsed)
+        return parsed
 
     def _read_header_block(self, block: bytes) -> Head:
         """Parse a head from its version on.
 
-        The block without its last line is usually cached as well: if only the last line differs between the
+        The block without its last line is usually cached as well. If only the last line differs between the
         requests of a client (an id, a cookie, a validator), only that line is parsed.
         """
         front, _, last = block.rpartition(b"\r\n")
@@ -165,7 +165,7 @@ class HeadReader:
         if head.headers.line_count >= self.settings.max_fields:
             return None
         line = self._read_line(data)
-        return None if line[0] in INTERPRETED_FIELDS else head.with_headers(head.headers.followed_by(line))
+        return None if line[0] in INTERPRETED_HEADERS else head.with_headers(head.headers.followed_by(line))
 
     def _read_lines(self, block: bytes, front: bytes, last: bytes) -> Head:
         """Parse a header block line by line; if its last line is new, also cache the block without it."""
@@ -174,35 +174,35 @@ class HeadReader:
         version = _VERSIONS.get(lines[0])
         if version is None:
             version = _read_version(lines[0])
-        field_lines = self._read_field_lines(lines[1:])
-        interpreted = tuple([line for line in field_lines if line[0] in INTERPRETED_FIELDS])
-        head = Head(version, Headers(field_lines), *self._interpret(version, interpreted))
-        if last_line_is_new and field_lines and field_lines[-1][0] not in INTERPRETED_FIELDS:
-            self._header_blocks.put(front, head.with_headers(Headers(field_lines[:-1])))
+        header_lines = self._read_header_lines(lines[1:])
+        interpreted = tuple([line for line in header_lines if line[0] in INTERPRETED_HEADERS])
+        head = Head(version, Headers(header_lines), *self._interpret(version, interpreted))
+        if last_line_is_new and header_lines and header_lines[-1][0] not in INTERPRETED_HEADERS:
+            self._header_blocks.put(front, head.with_headers(Headers(header_lines[:-1])))
         return head
 
-    def _read_field_lines(self, lines: list[bytes]) -> list[FieldLine]:
+    def _read_header_lines(self, lines: list[bytes]) -> list[HeaderLine]:
         if len(lines) > self.settings.max_fields:
             raise ProtocolError(431, f"more than {self.settings.max_fields} header lines")
-        found = list(map(self._lines.get, lines))
+        parsed = list(map(self._lines.get, lines))
         index = -1
-        for _ in range(found.count(None)):
-            index = found.index(None, index + 1)
-            found[index] = field_line = self._read_line(lines[index])
-            self._lines.put(lines[index], field_line)
-        return found  # type: ignore[return-value]  # no None remains
+        for _ in range(parsed.count(None)):
+            index = parsed.index(None, index + 1)
+            parsed[index] = header_line = self._read_line(lines[index])
+            self._lines.put(lines[index], header_line)
+        return parsed  # type: ignore[return-value]  # no None remains
 
-    def _read_line(self, line: bytes) -> FieldLine:
+    def _read_line(self, line: bytes) -> HeaderLine:
         """Parse a header line that is not cached."""
         if len(line) > self.settings.max_field_line:
             raise ProtocolError(431, f"header line exceeds {format_size(self.settings.max_field_line)}")
-        return read_field_line(line)
+        return read_header_line(line)
 
 
 def _beyond(data: bytes, limit: int) -> int:
     """Return the position of the first byte from ``limit`` on that is not part of a line end."""
-    found = find_no_line_end(data, limit)
-    return len(data) if found is None else found.start()
+    match = find_no_line_end(data, limit)
+    return len(data) if match is None else match.start()
 
 
 def _check_beginning(what: str, data: bytes, start: int, too_long: Fault | None) -> None:
@@ -223,7 +223,7 @@ def _read_method(data: bytes) -> str:
 
 
 def _read_version(data: bytes) -> int:
-    """Return the minor version to serve, 0 or 1 (RFC 9112, 2.3); raise ProtocolError, 400 or 505."""
+    """Return the minor version to serve, 0 or 1 (RFC 9112, 2.3); raise ProtocolError (400 or 505)."""
     match = match_version(data)
     if match is None:
         raise ProtocolError(400, "malformed request line")
@@ -234,13 +234,13 @@ def _read_version(data: bytes) -> int:
 
 
 # The headers that the server interprets; all others are for the application.
-INTERPRETED_FIELDS = frozenset(
+INTERPRETED_HEADERS = frozenset(
     {"host", "transfer-encoding", "content-length", "connection", "expect", "accept-encoding"}
 )
 
 
 def _interpret(
-    version: int, interpreted: tuple[FieldLine, ...]
+    version: int, interpreted: tuple[HeaderLine, ...]
 ) -> tuple[int, bool, bool, str | None, str | None]:
     """Interpret headers together; return the arguments of Head after its headers.
 
@@ -253,7 +253,7 @@ def _interpret(
     elif version == 1:  # RFC 9112, 3.2
         raise ProtocolError(400, "missing Host header")
     return (
-        content_length(value_of("transfer-encoding"), value_of("content-length"), version),
+        body_length(value_of("transfer-encoding"), value_of("content-length"), version),
         _keeps_alive(version, _connection_options(value_of("connection"))),
         _expects_continue(value_of("expect"), version),
         preferred_coding(value_of("accept-encoding")),
@@ -292,14 +292,14 @@ def parse_partial_head(data: bytes) -> Request:
         method = "HEAD" if data.startswith(b"HEAD ") else ""
         return Request(method, Target("", ()), Head(1, Headers(), keep_alive=False))
     lines = data[match.end() :].split(b"\r\n", MAX_PARTIAL_LINES)[:MAX_PARTIAL_LINES]
-    headers = Headers([field_line for line in lines for field_line in _readable(line)])
+    headers = Headers([header_line for line in lines for header_line in _readable(line)])
     target = Target(match[2].decode("latin-1"), ())
     return Request(match[1].decode("ascii"), target, Head(min(int(match[3]), 1), headers, keep_alive=False))
 
 
-def _readable(data: bytes) -> list[FieldLine]:
+def _readable(data: bytes) -> list[HeaderLine]:
     """Return the header line in a list, which is empty if the line is malformed."""
     try:
-        return [read_field_line(data)]
+        return [read_header_line(data)]
     except ProtocolError:
         return []

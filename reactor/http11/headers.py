@@ -1,12 +1,15 @@
 """Headers: the header lines of one message, in order, looked up case-insensitively.
 
-1. ``read_field_line`` parses one line: from bytes to a checked name and value.
-2. Lines with the same name are combined into one value, joined by a comma (RFC 9110, 5.3). A repeated
-   header that must be unique (Host, Content-Length) becomes a value that its grammar rejects, so that
-   lines need not be counted.
+1. ``read_header_line`` parses one line: from bytes to a checked name and value.
+2. Lines with the same name are combined into one value, joined by commas (RFC 9110, 5.3). If a header that
+   must be unique (Host, Content-Length) is repeated, its combined value does not match its grammar, so
+   duplicates need no check of their own.
 
-Headers are immutable, so that one object can be shared by all requests with the same bytes. This module
-interprets no header.
+Headers are immutable, so that one object can be shared by all requests with the same bytes. This module does
+not interpret them.
+
+A *header* is a name and a value; a *header line* is one line of a message, before lines with the same name
+are combined. The RFCs say "field" and "field line"; here, a field is one of a form.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,10 +21,10 @@ from reactor.http11.grammar import match_field_line
 Default = TypeVar("Default")
 
 # One checked header line: the name in lower case, the value, the name as received.
-FieldLine = tuple[str, str, str]
+HeaderLine = tuple[str, str, str]
 
 
-def read_field_line(line: bytes) -> FieldLine:
+def read_header_line(line: bytes) -> HeaderLine:
     """Parse one header line, without its CRLF (RFC 9112, 5); raise ProtocolError(400)."""
     match = match_field_line(line)
     if match is None:
@@ -45,7 +48,7 @@ def _fault(line: bytes) -> str:
     return "control character in a header value"
 
 
-def combine(lines: Iterable[FieldLine]) -> dict[str, str]:
+def combine(lines: Iterable[HeaderLine]) -> dict[str, str]:
     """Return the combined values of header lines by name in lower case (RFC 9110, 5.3).
 
     Many lines with the same name take quadratic time, which the setting ``max_fields`` bounds.
@@ -69,9 +72,9 @@ class Headers(Mapping[str, str]):
 
     __slots__ = ("_combined", "_lines")
 
-    def __init__(self, lines: Iterable[FieldLine] = ()) -> None:
+    def __init__(self, lines: Iterable[HeaderLine] = ()) -> None:
         self._lines = tuple(lines)
-        self._combined: dict[str, str] = {}  # made on first use: many handlers read no header
+        self._combined: dict[str, str] = {}  # combined on first use: many handlers do not read headers
 
     @property
     def _values(self) -> dict[str, str]:
@@ -93,7 +96,7 @@ class Headers(Mapping[str, str]):
     def get(self, name: str, /, default: Default) -> str | Default: ...
 
     def get(self, name: str, /, default: object = None) -> object:
-        """Return the combined value, or the default; Mapping.get() would catch an exception."""
+        """Return the combined value, or the default; faster than Mapping.get(), which catches a KeyError."""
         return (self._combined or self._values).get(name.lower(), default)
 
     def __iter__(self) -> Iterator[str]:
@@ -116,14 +119,14 @@ class Headers(Mapping[str, str]):
         return len(self._lines)
 
     def get_all(self, name: str) -> list[str]:
-        """Return the value of each line with this name, in order; without any, an empty list."""
+        """Return the value of each line with this name, in order; [] if there is none."""
         return [value for lower, value, _ in self._lines if lower == name.lower()]
 
     def replacing(self, name: str, value: str) -> "Headers":
-        """Return a copy with one line of this name, at the beginning, in place of all of them."""
+        """Return a copy in which one line, placed first, replaces all lines with this name."""
         others = (line for line in self._lines if line[0] != name.lower())
         return Headers([(name.lower(), value, name), *others])
 
-    def followed_by(self, line: FieldLine) -> "Headers":
+    def followed_by(self, line: HeaderLine) -> "Headers":
         """Return a copy with one more line at the end."""
         return Headers((*self._lines, line))

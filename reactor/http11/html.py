@@ -7,7 +7,7 @@ script, by their hashes; for a script, connections to its own server; images as 
 from base64 import b64encode
 from hashlib import sha256
 
-from reactor.http11.message import Fields
+from reactor.http11.message import HeaderPairs
 
 
 def content_security_policy(style: str, script: str = "", form_action: str = "'none'") -> str:
@@ -25,7 +25,7 @@ def content_security_policy(style: str, script: str = "", form_action: str = "'n
     )
 
 
-def html_headers(policy: str) -> Fields:
+def html_headers(policy: str) -> HeaderPairs:
     """Return the headers of a page with this policy."""
     return (("Content-Type", "text/html; charset=utf-8"), ("Content-Security-Policy", policy))
 

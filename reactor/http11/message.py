@@ -25,7 +25,7 @@ UTF8_TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
 OCTETS = (("Content-Type", "application/octet-stream"),)
 
 # Headers as (name, value) pairs.
-Fields = tuple[tuple[str, str], ...]
+HeaderPairs = tuple[tuple[str, str], ...]
 
 # Path parameters by name; read-only.
 Params = Mapping[str, str]
@@ -262,7 +262,7 @@ class Response:
         self,
         status: int = 200,
         content: Content = b"",
-        headers: Fields = (),
+        headers: HeaderPairs = (),
         compress_min_size: int | None = None,
     ) -> None:
         self.status = status
@@ -279,6 +279,6 @@ class Response:
         return cls(status, text.encode("utf-8"), UTF8_TEXT, 256)
 
     @classmethod
-    def error(cls, status: int, reason: str, headers: Fields = ()) -> "Response":
+    def error(cls, status: int, reason: str, headers: HeaderPairs = ()) -> "Response":
         """Make an error response whose body is the reason, as one line of plain text."""
         return cls(status, error_body(reason), (*TEXT, *headers))

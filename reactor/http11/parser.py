@@ -3,22 +3,22 @@
     Phase     The buffer holds                     Next phase
     IDLE      nothing                              HEAD with the next byte
     HEAD      a head, or its beginning             IDLE or HEAD; CONTENT if there is a body; ENDED
-    CONTENT   the body of the last request         IDLE, HEAD or ENDED when it is complete
-    ENDED     nothing that will be parsed          -    (after the last request, or an invalid one)
+    CONTENT   the body of the current request      IDLE, HEAD or ENDED when it is complete
+    ENDED     nothing that will be parsed          -    (after the final request, or an invalid one)
 
-Pull, not push: pass received bytes to ``feed``, whole requests, single bytes or many requests at once;
-then call ``next_request``, which returns a ``Request`` as soon as its head is complete. While the phase
-is CONTENT, ``next_content`` returns the body as it is received. The last request is the one whose head
-has ``keep_alive`` False (RFC 9112, 9.6).
+Pull, not push: pass received bytes to ``feed`` in pieces of any size, then call ``next_request``, which
+returns a ``Request`` once its head is complete. While the phase is CONTENT, ``next_content`` returns the body
+as it is received. The final request of a connection is the one whose head has ``keep_alive`` False (RFC 9112,
+9.6).
 
-The parser has no socket and no clock, and never calls back.
+The parser does not use a socket or a clock, and never calls back.
 """
 
 from enum import Enum, auto
 
 from reactor.http11.chunked import ChunkedReader
 from reactor.http11.errors import HTTPError, ProtocolError
-from reactor.http11.framing import CHUNKED, LengthReader, Reader
+from reactor.http11.framing import CHUNKED, BodyReader, LengthReader
 from reactor.http11.head import MAX_CACHED_HEAD, HeadReader, parse_partial_head
 from reactor.http11.message import Head, Request
 
@@ -63,7 +63,7 @@ class Parser:
         self._position = 0  # of the first unread byte
         self._scanned = 0  # where the search for the end of a head continues
         self._empty_lines = 0
-        self._content: Reader | None = None
+        self._content: BodyReader | None = None
         self._head: Head | None = None  # of the request whose body is being read
         self.phase = PHASE_IDLE
 
@@ -75,7 +75,7 @@ class Parser:
     # Bytes in, messages out.
 
     def feed(self, data: bytes) -> None:
-        """Add received bytes; after the last request they are ignored."""
+        """Add received bytes; after the final request they are ignored."""
         if self.phase is PHASE_IDLE:
             self._buffer = data
             self.phase = PHASE_HEAD
@@ -85,39 +85,39 @@ class Parser:
             self._position = 0
 
     def next_request(self) -> Request | None:
-        """Return the next request whose head is complete; None if bytes are missing.
+        """Return the next request whose head is complete; None if more bytes are needed.
 
         Raise ProtocolError for an invalid request; the phase is then ENDED.
         """
         if self.phase is not PHASE_HEAD:
             return None
         buffer = self._buffer
-        after = len(buffer)
+        head_end = len(buffer)
         # Usually the buffer is exactly one cached head, whose end need not be searched for.
-        fresh = self._scanned == 0 and after <= MAX_CACHED_HEAD
-        read = self._head_reader.heads.get(buffer) if fresh else None
-        if read is None:
+        may_be_cached = self._scanned == 0 and head_end <= MAX_CACHED_HEAD
+        parsed = self._head_reader.heads.get(buffer) if may_be_cached else None
+        if parsed is None:
             try:
-                after = buffer.find(b"\r\n\r\n", self._scanned) + 4
-                if after < 4:
-                    self._wait()
+                head_end = buffer.find(b"\r\n\r\n", self._scanned) + 4
+                if head_end < 4:
+                    self._check_incomplete_head()
                     return None
-                data = buffer[self._position : after]
-                read = self._head_reader.heads.get(data)
-                if read is None:
+                data = buffer[self._position : head_end]
+                parsed = self._head_reader.heads.get(data)
+                if parsed is None:
                     if data.startswith(b"\r\n"):
                         self._skip_empty_lines()
                         return self.next_request()
-                    read = self._head_reader.read(data)
+                    parsed = self._head_reader.read(data)
             except HTTPError:
-                self.phase = PHASE_ENDED  # the buffer stays, for partial_request()
+                self.phase = PHASE_ENDED  # the buffer is kept, for partial_request()
                 raise
-        method, target, head = read
+        method, target, head = parsed
         self._empty_lines = 0
         if head.length:
-            self._begin_content(head, after)
+            self._begin_content(head, head_end)
         elif head.keep_alive:
-            self._next_message(after)
+            self._next_message(head_end)
         else:
             self.end()
         return Request(method, target, head)
@@ -128,7 +128,7 @@ class Parser:
         Raise ProtocolError if its framing is invalid; the phase is then ENDED.
         """
         assert self._content is not None, "no body to read"
-        assert self._head is not None, "a body belongs to a request"
+        assert self._head is not None, "no request whose body could be read"
         try:
             data, self._position = self._content.read(self._buffer, self._position)
         except ProtocolError:
@@ -177,11 +177,11 @@ class Parser:
             self._position = self._scanned = position
         else:
             self.phase = PHASE_IDLE
-            self._buffer = b""  # idle connections, the most frequent kind, hold no data
+            self._buffer = b""  # idle connections, the most common kind, hold no data
             self._position = self._scanned = 0
 
-    def _wait(self) -> None:
-        """Check the beginning of a head, so that an invalid one is rejected at once."""
+    def _check_incomplete_head(self) -> None:
+        """Check an incomplete head, so that an invalid one is rejected immediately."""
         self._skip_empty_lines()
         start = self._position
         buffer = self._buffer
@@ -189,7 +189,7 @@ class Parser:
             self._next_message(start)
             return
         self._head_reader.check(buffer[start:], self._scanned - start)
-        # The end may have begun: the last three bytes are searched again.
+        # The last three bytes may belong to the CRLF CRLF: search them again.
         self._scanned = max(start, len(buffer) - 3)
 
     def _skip_empty_lines(self) -> None:

@@ -11,8 +11,8 @@ A part is a Python range of positions, never empty. Parts that overlap or touch 
 of the first of them (RFC 9110, 15.3.7.2): no byte is sent twice, and a response is at most the whole content
 and a head for each of MAX_RANGES parts.
 
-This module has no content, and does not decide whether ranges apply: that depends on the method and on
-If-Range (``conditional.py``).
+This module does not access the content, and does not decide whether ranges apply: that depends on the method
+and on If-Range (``conditional.py``).
 
 >>> read_ranges("bytes=0-0, -1", size=10000)
 [range(0, 1), range(9999, 10000)]
@@ -105,7 +105,7 @@ def _merge(parts: Iterable[range]) -> list[range]:
     merged: list[tuple[int, range]] = []
     for index, part in sorted(enumerate(parts), key=lambda each: each[1].start):
         if merged and part.start <= merged[-1][1].stop:
-            before, last = merged.pop()
-            index, part = min(index, before), range(last.start, max(last.stop, part.stop))
+            first_index, last = merged.pop()
+            index, part = min(index, first_index), range(last.start, max(last.stop, part.stop))
         merged.append((index, part))
     return [part for _, part in sorted(merged, key=lambda each: each[0])]

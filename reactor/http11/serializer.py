@@ -10,8 +10,8 @@
     iterable or LiveStream   chunked; in HTTP/1.0, the end of the connection ends the content
 
 Each server has its own serializer, which caches the header lines for each combination of status and
-headers, and short compressed content. The headers of every response, such as Date, are passed in: the
-serializer has no clock.
+headers, and short compressed content. The serializer does not use a clock: the headers of every response,
+such as Date, are passed in.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,12 +19,12 @@ from functools import lru_cache
 
 from reactor.http11.cache import BoundedCache
 from reactor.http11.chunked import chunked
-from reactor.http11.coding import gzip, gzip_slices
+from reactor.http11.coding import gzip_bytes, gzip_slices
 from reactor.http11.grammar import match_field_line
 from reactor.http11.message import (
     Content,
-    Fields,
     FileSlice,
+    HeaderPairs,
     LiveStream,
     Request,
     Response,
@@ -81,22 +81,22 @@ def has_length(response: Response) -> bool:
 class Serializer:
     """Serializes responses; shared by all connections of one server."""
 
-    __slots__ = ("_compressed", "_fixed_fields")
+    __slots__ = ("_compressed", "_fixed_headers")
 
     def __init__(self) -> None:
         # Each frequently downloaded file takes an entry, since its ETag is unique.
-        self._fixed_fields = lru_cache(maxsize=1024)(_fixed_fields)
+        self._fixed_headers = lru_cache(maxsize=1024)(_fixed_headers)
         # At most 16 MiB, mostly of small files, which are in memory anyway.
         self._compressed: BoundedCache[bytes, bytes] = BoundedCache(max_entries=256, max_length=64 * 1024)
 
     def serialize(
         self, request: Request, response: Response, keep_alive: bool, common: bytes, share: int
     ) -> tuple[bytes, Body, int]:
-        """Return the head with content that is in memory, the rest of the body, and a number of bytes.
+        """Return the head with content that is in memory, the rest of the body, and the bytes compressed.
 
         ``common`` is the header lines of every response, each with its CRLF. ``share`` is the maximum
-        number of bytes to compress at once; the number returned is how many were compressed. Raise
-        ValueError or TypeError for an invalid response, such as one with a malformed header.
+        number of bytes to compress in one call. Raise ValueError or TypeError for an invalid response, such
+        as one with a malformed header.
         """
         content = response.content
         head = request.head
@@ -110,20 +110,20 @@ class Serializer:
             else:
                 length_optional = head.version == 1 or not keep_alive
                 content, coding, compressed = self._encode(content, coding, share, length_optional)
-        fixed_fields = self._fixed_fields  # calling a slot takes 15 ns longer than calling a local name
+        fixed_headers = self._fixed_headers  # calling a slot takes 15 ns longer than calling a local name
         try:
-            fields = fixed_fields(
+            lines = fixed_headers(
                 response.status, response.headers, negotiated, coding, head.version, keep_alive
             )
         except TypeError:  # not hashable
             kind = type(response.headers).__name__
             raise TypeError(f"response headers must be a tuple of (name, value) tuples, not {kind}") from None
         if not isinstance(content, bytes) or response.status in _WITHOUT_CONTENT:
-            data, body = _begin_body(request, response, content, fields + common)
+            data, body = _begin_body(request, response, content, lines + common)
             return data, body, compressed
         if request.method == "HEAD":  # its response ends with the head (RFC 9110, 9.3.2)
-            return b"%b%bContent-Length: %d\r\n\r\n" % (fields, common, len(content)), None, compressed
-        return b"%b%bContent-Length: %d\r\n\r\n%b" % (fields, common, len(content), content), None, compressed
+            return b"%b%bContent-Length: %d\r\n\r\n" % (lines, common, len(content)), None, compressed
+        return b"%b%bContent-Length: %d\r\n\r\n%b" % (lines, common, len(content), content), None, compressed
 
     def _encode(
         self, content: Content, coding: str, share: int, length_optional: bool
@@ -145,12 +145,12 @@ class Serializer:
         """Compress content in memory; cache the result for short content that is sent repeatedly."""
         compressed = self._compressed.get(content)
         if compressed is None:
-            compressed = gzip(content)
+            compressed = gzip_bytes(content)
             self._compressed.put(content, compressed)
         return compressed
 
 
-def interim(status: int, headers: Fields = ()) -> bytes:
+def interim(status: int, headers: HeaderPairs = ()) -> bytes:
     r"""Serialize an interim response, 1xx, which has no content (RFC 9110, 15.2); raise ValueError.
 
     >>> interim(100)
@@ -161,7 +161,7 @@ def interim(status: int, headers: Fields = ()) -> bytes:
     return b"%b\r\n" % _lines(status, headers)
 
 
-def _begin_body(request: Request, response: Response, content: Content, fields: bytes) -> tuple[bytes, Body]:
+def _begin_body(request: Request, response: Response, content: Content, lines: bytes) -> tuple[bytes, Body]:
     """Return the head and the body of a response whose content is not in memory, or that has none."""
     body: FileSlice | ChunkSource
     if isinstance(content, FileSlice):
@@ -173,11 +173,11 @@ def _begin_body(request: Request, response: Response, content: Content, fields: 
         framing, body = b"", ChunkSource(_chunks(content), response.content)
     if response.status in _WITHOUT_CONTENT:
         body.close()
-        return fields + _WITHOUT_CONTENT[response.status], None
+        return lines + _WITHOUT_CONTENT[response.status], None
     if request.method == "HEAD":
         body.close()
-        return b"%b%b\r\n" % (fields, framing), None
-    return b"%b%b\r\n" % (fields, framing), body
+        return b"%b%b\r\n" % (lines, framing), None
+    return b"%b%b\r\n" % (lines, framing), body
 
 
 def _chunks(content: Content) -> Iterator[bytes]:
@@ -189,9 +189,9 @@ def _chunks(content: Content) -> Iterator[bytes]:
     return iter([content] if isinstance(content, bytes) else content)
 
 
-def _fixed_fields(
+def _fixed_headers(
     status: int,
-    headers: Fields,
+    headers: HeaderPairs,
     negotiated: bool,
     coding: str | None,
     version: int,
@@ -200,28 +200,28 @@ def _fixed_fields(
     """Write the status line and the headers that do not depend on the content or the time."""
     if status not in range(200, 600):  # 1xx responses are interim, and not final
         raise ValueError(f"invalid response status: {status!r} (expected 200 to 599)")
-    ours = []
+    negotiated_lines = []
     if coding is not None:
-        ours.append(b"Content-Encoding: %b\r\n" % coding.encode())
+        negotiated_lines.append(b"Content-Encoding: %b\r\n" % coding.encode())
     if negotiated:
-        ours.append(b"Vary: Accept-Encoding\r\n")
+        negotiated_lines.append(b"Vary: Accept-Encoding\r\n")
     if not keep_alive:
-        ours.append(b"Connection: close\r\n")
+        negotiated_lines.append(b"Connection: close\r\n")
     elif version == 0:
-        ours.append(b"Connection: keep-alive\r\n")
-    return _lines(status, headers) + b"".join(ours)
+        negotiated_lines.append(b"Connection: keep-alive\r\n")
+    return _lines(status, headers) + b"".join(negotiated_lines)
 
 
-def _lines(status: int, headers: Fields) -> bytes:
+def _lines(status: int, headers: HeaderPairs) -> bytes:
     """Write the status line and a handler's headers; raise ValueError for an invalid header."""
     lines = [f"HTTP/1.1 {status} {reason_phrase(status)}\r\n"]
     for name, value in headers:
-        check_field(name, value)
+        check_header(name, value)
         lines.append(f"{name}: {value}\r\n")
     return "".join(lines).encode("latin-1")
 
 
-def check_field(name: str, value: str) -> None:
+def check_header(name: str, value: str) -> None:
     """Raise ValueError for a header that is malformed, or that only the serializer sets."""
     if name.lower() in RESERVED:
         raise ValueError(f"the header {name} is set by the server")

@@ -1,4 +1,4 @@
-"""The request target: its four forms, parsed into host, path and query (RFC 9112, 3.2).
+"""The request target: its four forms, parsed into authority, path and query (RFC 9112, 3.2).
 
     Form            Example                  Valid for
     origin-form     /echo/abc?x=1            every method but CONNECT
@@ -26,14 +26,15 @@ class Target:
 
     ``path`` and ``query`` are as received, still percent-encoded (``query`` is None without a "?");
     ``segments`` is the path split at slashes and decoded, without the empty segment before the first slash;
-    ``authority`` is the host in an absolute-form, or None. The asterisk-form has the path "*" and no
+    ``authority`` is the host, with the port if one is given, of an absolute-form or authority-form, else
+    None. The asterisk-form has the path "*" and no segments; the authority-form has an empty path and no
     segments.
 
-    All requests with the same head share one target. In ``found`` the server caches the result of routing:
-    the version of its routes, the route, and the path parameters.
+    Requests with the same cached head share one target. In ``cached_route`` the server caches the result of
+    routing: the version of its routes, the route, and the path parameters.
     """
 
-    __slots__ = ("authority", "found", "path", "query", "segments")
+    __slots__ = ("authority", "cached_route", "path", "query", "segments")
 
     def __init__(
         self, path: str, segments: tuple[str, ...], query: str | None = None, authority: str | None = None
@@ -42,7 +43,7 @@ class Target:
         self.segments = segments
         self.query = query
         self.authority = authority
-        self.found: tuple[object, object, Mapping[str, str]] | None = None
+        self.cached_route: tuple[object, object, Mapping[str, str]] | None = None
 
     def __str__(self) -> str:
         scheme = "" if self.authority is None else f"http://{self.authority}"
@@ -51,7 +52,7 @@ class Target:
 
 
 def read_target(method: str, target: bytes) -> Target:
-    """Parse a request target for this method; raise ProtocolError, 400 if it is invalid, 421 for https."""
+    """Parse a request target; raise ProtocolError: 400 for an invalid one, 421 for one with https."""
     if method == "CONNECT":
         return _read_authority_form(target)
     match = match_origin_form(target)

@@ -1,4 +1,4 @@
-"""Demo clients: connections that demonstrate one behaviour of the server each, started by a button.
+"""Demo clients: each connection demonstrates one behaviour of the server, and is started by a button.
 
 A client is an event handler of the outer reactor. Its script is a generator that sends requests and yields
 the number of seconds to wait. Clients connect to ``reactor.inspector.demo_server``, not to the main server.
@@ -11,7 +11,7 @@ from math import inf
 from typing import NamedTuple
 
 from reactor.event_handler import EventHandler, Interest
-from reactor.inspector.demo_server import TOKEN_FIELD, DemoServer
+from reactor.inspector.demo_server import TOKEN_HEADER, DemoServer
 from reactor.loop import Reactor
 
 MAX_DEMOS, MAX_CLIENTS = 10, 200  # concurrent demos, and their clients in total
@@ -28,7 +28,7 @@ def keep_alive(client: "DemoClient") -> Iterator[float]:
 
 
 def pipelining(client: "DemoClient") -> Iterator[float]:
-    """Send eight requests at once, three times."""
+    """Send eight requests in one call, three times."""
     for _ in range(3):
         client.send(b"".join(client.get(f"/echo/{number}-of-8") for number in range(1, 9)))
         yield 1.5
@@ -52,7 +52,7 @@ def slow_reader(client: "DemoClient") -> Iterator[float]:
 
 
 def half_close(client: "DemoClient") -> Iterator[float]:
-    """Send a last request and half-close late: the server stays in DRAINING until then."""
+    """Send a last request and half-close after 3 seconds: until then the server stays in DRAINING."""
     client.interest = Interest.NONE
     client.send(client.get("/echo/last-words").replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     yield 3.0
@@ -80,7 +80,7 @@ class Demo(NamedTuple):
 
     name: str
     title: str
-    words: str
+    description: str
     script: Script
     clients: int = 1
 
@@ -89,7 +89,7 @@ DEMOS = {
     each.name: each
     for each in (
         Demo("keep-alive", "Keep-alive", "one connection, five requests, one a second", keep_alive),
-        Demo("pipelining", "Pipelining", "eight requests at once, three times", pipelining),
+        Demo("pipelining", "Pipelining", "eight requests together, three times", pipelining),
         Demo("one-byte", "One byte a second", "an incomplete request head: timeout, 408", one_byte),
         Demo("slow-reader", "Slow reader", "a 4 MiB response, read slowly: backpressure", slow_reader),
         Demo(
@@ -136,7 +136,7 @@ class DemoClient(EventHandler):
 
     def get(self, path: str) -> bytes:
         """Return the head of a request with the token."""
-        return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{TOKEN_FIELD}: {self._token}\r\n\r\n".encode()
+        return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{TOKEN_HEADER}: {self._token}\r\n\r\n".encode()
 
     def send(self, data: bytes) -> None:
         """Send bytes; requests are small, and whatever does not fit into the send buffer is dropped."""
@@ -205,21 +205,21 @@ class DemoRunner:
 
     def start(self, demo: Demo) -> bool:
         """Start a demo; return False if too many are running; raise StartError or OSError."""
-        clients = sum(len(each) for _, each in self._running) if self.running else 0
-        if len(self._running) >= MAX_DEMOS or clients + demo.clients > MAX_CLIENTS:
+        count = sum(len(each) for _, each in self._running) if self.running else 0
+        if len(self._running) >= MAX_DEMOS or count + demo.clients > MAX_CLIENTS:
             return False
         address = self._server.open()
-        made: list[DemoClient] = []
+        clients: list[DemoClient] = []
         try:
             for index in range(demo.clients):
                 client = DemoClient(self._outer, address, self._server.token, demo.script, index)
-                made.append(client)
+                clients.append(client)
                 self._outer.register(client)
         except OSError:  # out of file descriptors
-            for client in made:
+            for client in clients:
                 client.leave()
             raise
-        self._running.append((demo.name, made))
+        self._running.append((demo.name, clients))
         return True
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """The demo server: a separate listener, so that the demos do not change the routes of the server.
 
-    Listener      127.0.0.1, any free port; opened for the first demo, closed when the server stops
+    Listener      127.0.0.1, a free port; opened for the first demo, closed when the server stops
     Routes        /echo/{text...}, /demo/block, /demo/large
     Access        every request needs the token in Demo-Token, which only the demo clients know; otherwise
                   the response is 403, before a handler or a sink is called
@@ -22,7 +22,7 @@ from reactor.basic_auth import with_check
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import Params, Request, Response
 from reactor.inspector.stepping import InspectedConnection, SteppedReactor
-from reactor.observe.events import Event, EventCallback, is_of_connection
+from reactor.observe.events import Event, EventCallback, is_connection_event
 from reactor.routing import Route, Router
 from reactor.server.acceptor import Acceptor
 from reactor.server.context import ServerContext, ServerState
@@ -31,8 +31,8 @@ from reactor.settings import Settings
 
 HOST = "127.0.0.1"
 MAX_CONNECTIONS = 256
-TOKEN_FIELD = "Demo-Token"
-BLOCKS_FOR = 0.2  # seconds
+TOKEN_HEADER = "Demo-Token"
+BLOCK_SECONDS = 0.2  # seconds
 LARGE = 4 << 20  # bytes
 
 
@@ -55,7 +55,7 @@ class DemoRouter(Router):
         return with_check(route, self._check), params
 
     def _check(self, request: Request) -> None:
-        token = request.headers.get(TOKEN_FIELD, "")
+        token = request.headers.get(TOKEN_HEADER, "")
         if not compare_digest(token.encode(), self._token):
             raise HTTPError(403, "this port serves the demo clients of the inspector only")
 
@@ -67,8 +67,8 @@ def echo(request: Request) -> Response:
 
 def block(request: Request) -> Response:
     """Block the loop, which no handler should do."""
-    select.select((), (), (), BLOCKS_FOR)
-    return Response.text(f"the loop was blocked for {BLOCKS_FOR * 1000:.0f} ms\n")
+    select.select((), (), (), BLOCK_SECONDS)
+    return Response.text(f"the loop was blocked for {BLOCK_SECONDS * 1000:.0f} ms\n")
 
 
 def large(request: Request) -> Response:
@@ -99,7 +99,7 @@ class ServedEvents:
             # Called at the end of a turn: this list still contains the last CLOSED event.
             if not self._left_out.connections:
                 self._left_out = None
-            events = [each for each in events if not is_of_connection(each) or each[2].number > 0]
+            events = [each for each in events if not is_connection_event(each) or each[2].number > 0]
         self._subscriber(events)
 
 
@@ -112,11 +112,11 @@ class DemoContext(ServerContext):
         super().__init__(reactor, DemoRouter(token), settings)
         self._served = served
 
-    def next_number(self) -> int:
+    def allocate_number(self) -> int:
         """Number the connections -1, -2, ..."""
         for each in self._served:
             each.leave_out(self)
-        return -super().next_number()
+        return -super().allocate_number()
 
 
 class DemoListener(Acceptor):

@@ -20,14 +20,14 @@ class Step(NamedTuple):
 
     name: str
     title: str
-    words: str
+    text: str
     function: Callable[..., object]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the step as JSON for the page."""
         file = self.function.__module__.replace(".", "/") + ".py"
         line = self.function.__code__.co_firstlineno
-        return {"name": self.name, "title": self.title, "words": self.words, "file": file, "line": line}
+        return {"name": self.name, "title": self.title, "words": self.text, "file": file, "line": line}
 
 
 STEPS = (
@@ -107,7 +107,7 @@ STEPS = (
     Step(
         "send",
         "Send",
-        "The response is sent at once, and most responses fit into the kernel's send buffer. If one does "
+        "The response is sent immediately, and most responses fit into the kernel's send buffer. If one does "
         "not fit, the rest stays in the write buffer, and WRITE is registered with the selector until it "
         "is sent.",
         WriteBuffer.flush,

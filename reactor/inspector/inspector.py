@@ -54,7 +54,7 @@ class Inspector(Instrumentation):
     ) -> None:
         host, port = listener.getsockname()[:2]
         self.url = f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
-        super().__init__(reactor, InspectedConnection, outer, f"microscope on {self.url}")
+        super().__init__(reactor, InspectedConnection, outer, f"inspector on {self.url}")
         self.control = reactor.control
         self._main = reactor
         self._listener = listener
@@ -84,12 +84,12 @@ class Inspector(Instrumentation):
             server.on_signal(number)
             return
         if server.stops_on(number):
-            self.control.stop()
+            self.control.server_stopping()
         server.call_soon(server.on_signal, number)
 
     def on_close(self) -> None:
         """Close the connections of the inspector; closing those of the server afterwards is never held."""
-        self.control.stop()
+        self.control.server_stopping()
         self._stack.close()
 
     def close(self) -> None:

@@ -11,8 +11,8 @@ calls this event handler like any other, and a turn of the main loop runs at the
 pause the main loop, the outer reactor stops waiting for that handle. The clients stay connected, their bytes
 stay in the kernel, and the outer reactor continues to serve the inspector's page, all in one thread.
 
-Event loops are nested in the same way elsewhere: a GUI toolkit waits for another library's loop, or a library
-exposes its epoll handle instead of a hundred sockets.
+Other programs nest event loops in the same way: a GUI toolkit waits for the loop of a library, or a library
+exposes its epoll descriptor instead of a hundred sockets.
 """
 
 import selectors
@@ -21,7 +21,7 @@ from math import inf
 from typing import Protocol
 
 from reactor.event_handler import EventHandler, Interest
-from reactor.inspector.control import BETWEEN, PAUSED, Control, Position
+from reactor.inspector.control import BETWEEN_TURNS, PAUSED, Control, Position
 from reactor.inspector.pausable_clock import PausableClock
 from reactor.loop import Reactor
 
@@ -69,10 +69,10 @@ class MainLoop(EventHandler):
         self._control = control
         self._clock = clock
         self._is_due = False
-        self._is_in_turn = False  # the main loop is held in the middle of a turn
-        self._timer = Timer(control.delay_ended)
+        self._is_in_turn = False  # held in the middle of a turn
+        self._timer = Timer(control.on_delay_end)
         outer.at_turn_end(self._end_outer_turn)
-        self._await()
+        self._wait_for_inner()
 
     def on_readable(self) -> None:
         """Record that a handle of the main loop is ready."""
@@ -90,7 +90,7 @@ class MainLoop(EventHandler):
         self._outer.refresh(self._timer)
         self._is_in_turn = True
         try:
-            while self._control.at is not None:
+            while self._control.held_at is not None:
                 self._outer.turn()
         finally:
             self._is_in_turn = False
@@ -106,23 +106,23 @@ class MainLoop(EventHandler):
         if self._is_in_turn:
             return
         if self._control.pace is PAUSED:
-            self._stay()
+            self._hold_between_turns()
         elif not self.interest:
             self._resume()
         elif self._is_due:
             self._is_due = False
             self._inner.turn()
             if self._control.pace is PAUSED:
-                self._stay()
+                self._hold_between_turns()
             else:
-                self._await()
+                self._wait_for_inner()
         else:
-            self._control.nothing_is_ready()
+            self._control.on_nothing_ready()
 
-    def _stay(self) -> None:
+    def _hold_between_turns(self) -> None:
         """Hold the main loop between two turns: the outer reactor stops waiting for it."""
-        if self._control.at is None:
-            self._suspend(Position(BETWEEN, self._inner.turns, None, "", self._control.reason))
+        if self._control.held_at is None:
+            self._suspend(Position(BETWEEN_TURNS, self._inner.turns, None, "", self._control.reason))
 
     def _suspend(self, position: Position) -> None:
         self._control.hold(position)
@@ -135,9 +135,9 @@ class MainLoop(EventHandler):
     def _resume(self) -> None:
         self._clock.resume()
         self.interest = Interest.READ
-        self._await()
+        self._wait_for_inner()
 
-    def _await(self) -> None:
+    def _wait_for_inner(self) -> None:
         """Wait for the main selector and for the earliest deadline, converted to the outer clock."""
         earliest = self._inner.earliest()
         waits = earliest - self._clock.read()

@@ -46,6 +46,6 @@ class LocalRouter(Router):
 
 def _follows_link(request: Request) -> bool:
     """Return True if a browser navigates to the page, by a link or a bookmark."""
-    field = request.headers.get
-    is_navigation = field("sec-fetch-mode") == "navigate" and field("sec-fetch-dest") == "document"
+    header = request.headers.get
+    is_navigation = header("sec-fetch-mode") == "navigate" and header("sec-fetch-dest") == "document"
     return is_navigation and request.path == "/" and request.method in ("GET", "HEAD")

@@ -6,7 +6,7 @@
     flow.js      the transitions between states, as arcs
     board.js     the state board: a lane for each state, a chip for each connection
     panel.js     one connection: its history, its traffic, its row in the state table
-    page.js      the stream of frames, the controls, and the lists at the side
+    page.js      the event stream, the controls, and the lists at the side
 
 The files are read once from the package's folder ``assets``, which may be in a zip file. The page loads
 nothing else, and its Content Security Policy (level 3) allows nothing else: only these scripts and styles, by

@@ -20,10 +20,10 @@ def pausable(clock: Callable[[], float] = time.monotonic) -> PausableClock:
     twice as long.
     """
     held_at: float | None = None
-    lost = 0.0
+    held_seconds = 0.0
 
     def read() -> float:
-        return (clock() if held_at is None else held_at) - lost
+        return (clock() if held_at is None else held_at) - held_seconds
 
     def hold() -> None:
         nonlocal held_at
@@ -31,9 +31,9 @@ def pausable(clock: Callable[[], float] = time.monotonic) -> PausableClock:
             held_at = clock()
 
     def resume() -> None:
-        nonlocal held_at, lost
+        nonlocal held_at, held_seconds
         if held_at is not None:
-            lost += clock() - held_at
+            held_seconds += clock() - held_at
             held_at = None
 
     return PausableClock(read, hold, resume)

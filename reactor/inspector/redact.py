@@ -1,8 +1,9 @@
 r"""Redaction of the bytes that the inspector shows: heads without secrets, and never a body.
 
-    received      a line that names Authorization or Cookie is cut after the name; everything after a head
-                  that announces a body is hidden until the connection is idle again
-    sent          the head of a response is shown; the remaining bytes are counted
+    Bytes         What is shown
+    received      all but secrets: a line that names Authorization or Cookie is cut after the name; everything
+                  after a head that announces a body is hidden until the connection is idle again
+    sent          the head of a response; the remaining bytes are counted
 
 It works for bytes that arrive one at a time, and hides too much rather than too little: after a body only the
 parser knows where the next head begins.
@@ -32,32 +33,32 @@ def printable(data: bytes) -> str:
 class HeadRedactor:
     """Redacts the bytes received on one connection, chunk by chunk."""
 
-    __slots__ = ("_announces", "_begun", "_hides", "_line")
+    __slots__ = ("_announces_body", "_has_begun", "_is_hiding", "_line")
 
     def __init__(self) -> None:
         self._line = b""  # the current line so far
-        self._begun = False  # at least one line of the current head has been received
-        self._announces = False  # the current head announces a body
-        self._hides = False
+        self._has_begun = False  # at least one line of the current head has been received
+        self._announces_body = False  # the current head announces a body
+        self._is_hiding = False
 
     def show(self, data: bytes) -> str:
         """Return the part of a chunk that may be shown."""
         shown = []
         while data:
-            if self._hides:
+            if self._is_hiding:
                 shown.append(f"[{len(data)} B hidden]")
                 break
             line, newline, data = data.partition(b"\n")
             shown.append(self._show_line(line + newline))
         return "".join(shown)
 
-    def idle(self) -> None:
-        """Reset: the connection is idle, no received bytes are left."""
-        self._line, self._begun, self._announces, self._hides = b"", False, False, False
+    def reset(self) -> None:
+        """Start again: the connection is idle, so no received bytes are left."""
+        self._line, self._has_begun, self._announces_body, self._is_hiding = b"", False, False, False
 
     def hide(self) -> None:
         """Hide everything until the connection is idle: the bytes received before are unknown."""
-        self._hides = True
+        self._is_hiding = True
 
     def _show_line(self, piece: bytes) -> str:
         start = len(self._line)
@@ -77,10 +78,12 @@ class HeadRedactor:
     def _end_line(self, line: bytes) -> None:
         self._line = b""
         if line.strip(b"\r\n"):
-            self._announces = self._announces or (self._begun and _CONTENT.match(line) is not None)
-            self._begun = True
-        elif self._begun:
-            self._hides, self._begun, self._announces = self._announces, False, False
+            self._announces_body = self._announces_body or (
+                self._has_begun and _CONTENT.match(line) is not None
+            )
+            self._has_begun = True
+        elif self._has_begun:
+            self._is_hiding, self._has_begun, self._announces_body = self._announces_body, False, False
 
 
 def head_of(response: bytes) -> bytes:

@@ -72,23 +72,23 @@ def install(routes: Router, subscribers: Subscribers) -> None:
         number = request.params["number"]
         digits = number.removeprefix("-")  # the number of a demo connection is negative
         is_number = digits.isascii() and digits.isdigit() and len(digits) < 20
-        found = subscribers.describe(int(number)) if is_number else None
-        if found is None:
+        details = subscribers.describe(int(number)) if is_number else None
+        if details is None:
             raise HTTPError(404, f"connection not found: {number!r} (unknown, or closed too long ago)")
-        return as_json(found)
+        return as_json(details)
 
     @routes.post("/control", buffered(MAX_BODY))
     def command(request: Request) -> Response:
-        asked = read_json(request)
+        body = read_json(request)
         refuse_while_stopping()
         commands: dict[str, Callable[[], None]] = {
             "pause": control.pause,
             "resume": control.resume,
             "event": control.step_event,
             "turn": control.step_turn,
-            "slow": lambda: control.slow_motion(_delay(asked)),
+            "slow": lambda: control.slow_motion(_delay(body)),
         }
-        do = asked.get("do")
+        do = body.get("do")
         if not isinstance(do, str) or do not in commands:
             raise HTTPError(400, f'invalid "do": {_quote(do)} (expected {", ".join(commands)})')
         commands[do]()
@@ -97,15 +97,15 @@ def install(routes: Router, subscribers: Subscribers) -> None:
 
     @routes.post("/breakpoints", buffered(MAX_BODY))
     def breakpoints(request: Request) -> Response:
-        asked = read_json(request)
+        body = read_json(request)
         refuse_while_stopping()
-        states, slow = asked.get("states"), asked.get("slow")
-        known = [state.name for state in STATES]
+        states, slow = body.get("states"), body.get("slow")
+        names = [state.name for state in STATES]
         if not isinstance(states, list):
             raise HTTPError(400, f'invalid "states": {_quote(states)} (expected a list of state names)')
-        unknown = [each for each in states if each not in known]
+        unknown = [each for each in states if each not in names]
         if unknown:
-            raise HTTPError(400, f"unknown state: {_quote(unknown[0])} (expected {', '.join(known)})")
+            raise HTTPError(400, f"unknown state: {_quote(unknown[0])} (expected {', '.join(names)})")
         if not isinstance(slow, bool):
             raise HTTPError(400, f'invalid "slow": {_quote(slow)} (expected true or false)')
         control.set_breakpoints(states, slow)
@@ -159,7 +159,7 @@ def endpoints(metrics: Metrics) -> Installer:
         @routes.get("/connections")
         def connections(request: Request) -> Response:
             now = server.reactor.clock()
-            several = list(context.connections.values())
+            open_connections = list(context.connections.values())
             listed = [
                 {
                     "number": each.number,
@@ -171,9 +171,9 @@ def endpoints(metrics: Metrics) -> Installer:
                     "timeout": each.state.timeout,
                     "seconds_left": round(each.deadline - now, 3) if each.state.timeout else None,
                 }
-                for each in several[:MAX_LISTED]
+                for each in open_connections[:MAX_LISTED]
             ]
-            return as_json({"connections": listed, "left_out": len(several) - len(listed)})
+            return as_json({"connections": listed, "left_out": len(open_connections) - len(listed)})
 
     return install
 
@@ -207,8 +207,8 @@ def _quote(value: object) -> str:
     return json.dumps(value)[:80]
 
 
-def _delay(asked: dict[str, Any]) -> float:
-    delay = asked.get("delay", 0.5)
+def _delay(body: dict[str, Any]) -> float:
+    delay = body.get("delay", 0.5)
     least, greatest = DELAYS
     if isinstance(delay, bool) or not isinstance(delay, (int, float)) or not least <= delay <= greatest:
         raise HTTPError(400, f'invalid "delay": {_quote(delay)} (expected {least:g} to {greatest:g} seconds)')

@@ -30,8 +30,8 @@ UNSEEN, DROPPED = "unseen", "dropped"
 class ConnectionRecord:
     """The recorded history and traffic of one connection; times are in seconds of the server's clock.
 
-    ``missing`` is why the history is incomplete: UNSEEN if the connection was accepted before the recording
-    started, DROPPED if old entries were discarded, "" if it is complete.
+    ``missing`` is the reason why the history is incomplete: UNSEEN if the connection was accepted before the
+    recording started, DROPPED if old entries were discarded, "" if it is complete.
     """
 
     __slots__ = (
@@ -102,7 +102,7 @@ class Snapshot(Subscriber):
         }
         self.closed: OrderedDict[int, ConnectionRecord] = OrderedDict()
         self.ready: dict[int, int] = {}  # ready events by file descriptor, in the last turn
-        self._waited = self._late = 0.0
+        self._waited = self._deadline_seconds = 0.0
 
     def __call__(self, events: list[Event]) -> None:
         """Record the events of a turn."""
@@ -121,21 +121,30 @@ class Snapshot(Subscriber):
 
     # The loop.
 
-    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
+    def on_selected(self, kind: EventKind, when: float, slept: float, ready: Ready) -> None:
         """Record which handles are ready."""
-        self._waited, self._late = waited, 0.0
+        self._waited, self._deadline_seconds = slept, 0.0
         self.ready = {key.fd: events for key, events in ready}
 
     def on_called(self, kind: EventKind, when: float, handler: object, events: int, began: float) -> None:
         """Add up the time spent on deadlines."""
         if events == DEADLINE:
-            self._late += when - began
+            self._deadline_seconds += when - began
 
-    def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+    def on_turn_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
         """Record the turn."""
         worked = when - began
         slow = int(worked > self._slow_turn)
-        self.turns.append((turn, self._waited, worked - self._late, self._late, len(self.ready), slow))
+        self.turns.append(
+            (
+                turn,
+                self._waited,
+                worked - self._deadline_seconds,
+                self._deadline_seconds,
+                len(self.ready),
+                slow,
+            )
+        )
 
     # Connections.
 
@@ -144,7 +153,7 @@ class Snapshot(Subscriber):
         self.totals["accepted"] += 1
         self.records[connection.number] = ConnectionRecord(connection, when, State.ACCEPTED)
 
-    def on_entered(
+    def on_state_changed(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
     ) -> None:
         """Record the state change."""
@@ -152,7 +161,7 @@ class Snapshot(Subscriber):
         record = self._record(connection)
         record.enter(when, before, after)
         if after is State.IDLE:
-            record.redactor.idle()
+            record.redactor.reset()
 
     def on_received(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, data: bytes
@@ -171,9 +180,9 @@ class Snapshot(Subscriber):
         connection: InstrumentedConnection,
         request: Request,
         status: int,
-        compressed: int,
+        compressed_bytes: int,
         began: float,
-        made: float,
+        returned: float,
         data: bytes,
     ) -> None:
         """Count the response, and keep its head until it is sent."""

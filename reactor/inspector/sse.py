@@ -1,7 +1,7 @@
 """Server-sent events (HTML Standard, 9.2): the frames drawn by the inspector's page.
 
-    hello    once: the state table, the steps and their source lines, the demos
-    frame    up to 20 times a second while something changes, once a second otherwise
+    hello    once: the state table, the steps of the loop with their source lines, and the demos
+    frame    an update, up to 20 times a second while something changes, once a second otherwise
 
 A frame contains the complete state, and the turns and moves since the previous frame of its stream. A stream
 whose client is slow skips frames, so that its buffer is bounded. Without an open page no frame is built and
@@ -14,7 +14,7 @@ from math import inf
 
 from reactor.event_handler import EventHandler
 from reactor.http11.message import LiveStream
-from reactor.inspector.control import BETWEEN, ENTER, Position
+from reactor.inspector.control import AFTER_STATE_CHANGE, BETWEEN_TURNS, Position
 from reactor.inspector.snapshot import MAX_CHIPS, STATES, ConnectionRecord, Snapshot
 from reactor.inspector.stepping import SteppedReactor
 from reactor.observe.events import deadline_name, name_of
@@ -59,12 +59,12 @@ class PageStream:
 
 def describe_position(position: Position) -> str:
     """Describe where the loop is held."""
-    if position.step == BETWEEN or position.handler is None:
+    if position.step == BETWEEN_TURNS or position.handler is None:
         return "between two turns: the loop is not polling its selector"
     name = name_of(position.handler)
-    if position.step == ENTER:
-        return f"{name} entered {position.hook}, in the middle of a call"
-    return f"about to call {position.hook} of {name} (fd {_fd(position.handler)})"
+    if position.step == AFTER_STATE_CHANGE:
+        return f"{name} entered {position.callback_or_state}, in the middle of a call"
+    return f"about to call {position.callback_or_state} of {name} (fd {_fd(position.handler)})"
 
 
 def _fd(handler: EventHandler) -> int:
@@ -74,13 +74,12 @@ def _fd(handler: EventHandler) -> int:
 def _position(position: Position) -> dict[str, object]:
     number = position.handler.number if isinstance(position.handler, Connection) else None
     reason = position.reason
-    if position.step == ENTER:
-        reason = f"breakpoint: c{number} enters {position.hook}"
-    words = describe_position(position)
+    if position.step == AFTER_STATE_CHANGE:
+        reason = f"breakpoint: c{number} enters {position.callback_or_state}"
     return {
         "step": position.step,
         "turn": position.turn,
-        "words": words,
+        "words": describe_position(position),
         "connection": number,
         "reason": reason,
     }
@@ -106,7 +105,7 @@ class FrameBuilder:
             "mode": control.mode,
             "waiting": control.waiting,
             "delay": control.delay,
-            "at": None if control.at is None else _position(control.at),
+            "at": None if control.held_at is None else _position(control.held_at),
             "clock": round(now - snapshot.began, 6),
             "turn": self._reactor.turns,
             "totals": snapshot.totals,
@@ -118,23 +117,23 @@ class FrameBuilder:
                 (name_of(each), deadline_name(each), round(each.deadline - now, 3))
                 for each in self._reactor.next_deadlines(DEADLINES)
             ],
-            "breakpoints": {"states": sorted(control.stop_at_states), "slow": control.stop_at_slow},
+            "breakpoints": {"states": sorted(control.break_on_states), "slow": control.break_on_slow_turn},
             "demos": demos,
         }
 
     def _selector(self, snapshot: Snapshot) -> dict[str, object]:
         registered = self._reactor.selector.get_map()
-        shown = [
+        handles = [
             (key.fd, name_of(key.data), key.events, snapshot.ready.get(key.fd, 0))
             for key in islice(registered.values(), HANDLES)
         ]
-        return {"handles": shown, "handles_left_out": len(registered) - len(shown)}
+        return {"handles": handles, "handles_left_out": len(registered) - len(handles)}
 
 
 def chip(record: ConnectionRecord, now: float) -> tuple[object, ...]:
     """Return a connection in the form used in frames."""
     connection = record.connection
-    waits = connection.deadline - now
+    seconds_left = connection.deadline - now
     return (
         connection.number,
         record.fd,
@@ -143,7 +142,7 @@ def chip(record: ConnectionRecord, now: float) -> tuple[object, ...]:
         connection.served,
         connection.unparsed,
         connection.unsent,
-        None if waits == inf else round(waits, 3),
+        None if seconds_left == inf else round(seconds_left, 3),
         round(now - record.entered, 6),
     )
 
@@ -160,7 +159,7 @@ def density(records: list[ConnectionRecord], now: float) -> list[list[int]]:
 def describe(record: ConnectionRecord, now: float) -> dict[str, object]:
     """Return the details of one connection, as JSON."""
     connection = record.connection
-    waits = connection.deadline - now
+    seconds_left = connection.deadline - now
     route = connection.route
     return {
         "number": connection.number,
@@ -170,7 +169,7 @@ def describe(record: ConnectionRecord, now: float) -> dict[str, object]:
         "served": connection.served,
         "route": route.template if route is not None else "",
         "interest": int(connection.interest),
-        "deadline": None if waits == inf else (connection.state.timeout, round(waits, 3)),
+        "deadline": None if seconds_left == inf else (connection.state.timeout, round(seconds_left, 3)),
         "parser": {"phase": connection.phase, "buffered": connection.unparsed},
         "write_buffer": {"bytes": connection.unsent, "body": connection.body},
         "age": round((record.closed_at or now) - connection.opened_at, 3),

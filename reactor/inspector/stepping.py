@@ -6,7 +6,7 @@ is the real one, not a copy that could differ. Between two turns, the outer reac
 the inner one. Both are implemented in ``reactor.inspector.main_loop``; ``reactor.inspector.control`` decides
 which events may pass.
 
-This module does not depend on HTTP, nor on what the outer reactor serves.
+This module does not depend on HTTP or on what the outer reactor serves.
 """
 
 import selectors
@@ -16,11 +16,11 @@ from math import inf
 
 from reactor.event_handler import CALLBACKS, DEADLINE, SOON, EventHandler
 from reactor.inspector.control import (
-    CALLED_SOON,
-    DISPATCH,
-    ENTER,
+    AFTER_STATE_CHANGE,
+    BEFORE_DEADLINE,
+    BEFORE_READY,
+    BEFORE_SOON,
     EVENT,
-    LATE,
     RUNNING,
     SLOW,
     TURN,
@@ -78,9 +78,9 @@ class SteppedReactor(InstrumentedReactor):
         self._waits_since = self.clock()
         earliest = self.earliest()
         self._would_wait = None if earliest == inf else max(0.0, earliest - self._waits_since)
-        self.control.turn_ended(self._waits_since - self.began > self._slow_turn)
+        self.control.on_turn_end(self._waits_since - self.began > self._slow_turn)
 
-    def on_selected(self, asked: float, timeout: float | None, ready: Ready) -> None:
+    def on_selected(self, called_at: float, timeout: float | None, ready: Ready) -> None:
         """Emit the events of a turn with the time that the outer reactor waited."""
         super().on_selected(self._waits_since, self._would_wait, ready)
 
@@ -90,32 +90,34 @@ class SteppedReactor(InstrumentedReactor):
         pace = control.pace
         if pace is RUNNING or pace is TURN:
             return
-        step = CALLED_SOON if events == SOON else LATE if events == DEADLINE else DISPATCH
-        if step == DISPATCH:
+        step = BEFORE_SOON if events == SOON else BEFORE_DEADLINE if events == DEADLINE else BEFORE_READY
+        if step == BEFORE_READY:
             events &= handler.interest
             if not events:  # the event is stale, and the handler is not called
                 return
         if pace is not EVENT:
             reason, seconds = ("slow motion", control.delay) if pace is SLOW else (control.reason, inf)
             self._hold(step, handler, CALLBACKS[events], reason, seconds)
-        control.event_passes()
+        control.on_event()
 
-    def stop_at(self, handler: EventHandler, state: str) -> None:
-        """Hold the loop where an event handler has entered a state, if it has a breakpoint."""
+    def check_breakpoint(self, handler: EventHandler, state: str) -> None:
+        """Hold the loop if a breakpoint is set for the state that an event handler has entered."""
         control = self.control
-        if state in control.stop_at_states:
-            control.stop_at(state)
-            self._hold(ENTER, handler, state, control.reason)
-            control.event_passes()  # the rest of this call is the one event that may pass
+        if state in control.break_on_states:
+            control.hit_breakpoint(state)
+            self._hold(AFTER_STATE_CHANGE, handler, state, control.reason)
+            control.on_event()  # the rest of this call is the event that may pass
 
-    def _hold(self, step: str, handler: EventHandler, hook: str, reason: str, seconds: float = inf) -> None:
+    def _hold(
+        self, step: str, handler: EventHandler, callback_or_state: str, reason: str, seconds: float = inf
+    ) -> None:
         """Publish the events so far, and hold the loop."""
         self.publish()
-        self._main_loop.hold(Position(step, self.turns, handler, hook, reason), seconds)
+        self._main_loop.hold(Position(step, self.turns, handler, callback_or_state, reason), seconds)
 
 
 class InspectedConnection(InstrumentedConnection):
-    """A connection that can be held where it enters a state; its reactor is a ``SteppedReactor``."""
+    """A connection that can be held when it enters a state; its reactor is a ``SteppedReactor``."""
 
     __slots__ = ("_reactor",)
 
@@ -124,12 +126,12 @@ class InspectedConnection(InstrumentedConnection):
         assert isinstance(reactor, SteppedReactor)
         self._reactor = reactor
         super().__init__(context, sock, peer)
-        if State.ACCEPTED.name in reactor.control.stop_at_states:
+        if State.ACCEPTED.name in reactor.control.break_on_states:
             # The connection is not registered with the server yet: hold the loop before the next event.
-            reactor.control.stop_at(f"c{self.number} enters ACCEPTED")
+            reactor.control.hit_breakpoint(f"c{self.number} enters ACCEPTED")
 
     def on_state_change(self, before: State, after: State) -> None:
-        """Emit ENTERED, and hold the loop if a breakpoint is set for the state."""
+        """Emit STATE_CHANGED, and hold the loop if a breakpoint is set for the state."""
         super().on_state_change(before, after)
-        if self._reactor.control.stop_at_states:
-            self._reactor.stop_at(self, after.name)
+        if self._reactor.control.break_on_states:
+            self._reactor.check_breakpoint(self, after.name)

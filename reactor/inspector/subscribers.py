@@ -79,7 +79,7 @@ class Subscribers(EventHandler):
     @property
     def stopping(self) -> bool:
         """True once a stop was requested, even if the server has not been notified yet."""
-        return self.control.stopping or self._server.context.state is not ServerState.RUNNING
+        return self.control.is_server_stopping or self._server.context.state is not ServerState.RUNNING
 
     def add(self, stream: LiveStream) -> bool:
         """Start sending frames to a page; return False if too many pages are open."""
@@ -162,8 +162,8 @@ class Subscribers(EventHandler):
 
     def _connections(self) -> list[InstrumentedConnection]:
         """Return the connections of the server and of the demo server."""
-        several = self._server.context.connections, self._demo_context.connections
-        connections = [connection for each in several for connection in each.values()]
+        tables = self._server.context.connections, self._demo_context.connections
+        connections = [connection for table in tables for connection in table.values()]
         return [each for each in connections if isinstance(each, InstrumentedConnection)]  # all are
 
     def _stop_recording(self) -> None:
@@ -189,7 +189,7 @@ class Subscribers(EventHandler):
             ],
             "steps": [step.as_dict() for step in STEPS],
             "demos": [
-                {"name": each.name, "title": each.title, "words": each.words} for each in DEMOS.values()
+                {"name": each.name, "title": each.title, "words": each.description} for each in DEMOS.values()
             ],
             "slow_turn": settings.slow_turn,
             "max_chips": MAX_CHIPS,

@@ -13,7 +13,7 @@ from reactor.event_handler import EventHandler
 from reactor.loop import Reactor
 from reactor.wakeup import Wakeup
 
-BLOCKS_FOR, TICK = 0.2, 0.01  # seconds
+BLOCK_SECONDS, TICK = 0.2, 0.01  # seconds
 
 
 class Ticker(EventHandler):
@@ -32,7 +32,7 @@ class Ticker(EventHandler):
 
 def block() -> int:
     """Block as a slow library call would; return a number."""
-    select.select((), (), (), BLOCKS_FOR)
+    select.select((), (), (), BLOCK_SECONDS)
     return 42
 
 
@@ -41,8 +41,8 @@ def main() -> None:
     reactor = Reactor()
     ticker = Ticker(reactor)
 
-    def answered(number: int) -> None:
-        print(f"result {number}; the loop ticked {ticker.ticks} times while the thread was blocked")
+    def on_result(result: int) -> None:
+        print(f"result {result}; the loop ticked {ticker.ticks} times while the thread was blocked")
         ticker.deadline = inf
         reactor.stop()
 
@@ -50,7 +50,7 @@ def main() -> None:
     reactor.register(ticker)
     reactor.register(wakeup)
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(block).add_done_callback(lambda future: wakeup.call_soon(answered, future.result()))
+        pool.submit(block).add_done_callback(lambda future: wakeup.call_soon(on_result, future.result()))
         reactor.run()
     reactor.remove(wakeup)
     wakeup.close()

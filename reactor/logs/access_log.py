@@ -1,7 +1,7 @@
 """The access log: one line per request, written when its response is complete or has failed.
 
     combined   127.0.0.1 - - [22/Nov/2026:12:00:00 +0000] "GET / HTTP/1.1" 200 - "-" "curl/8" 93 c1#1
-    json       the same fields as a JSON object, with the time in ISO 8601
+    json       the same values as a JSON object, with the time in ISO 8601
 
 "combined" is Apache's combined format, followed by the duration in microseconds, the connection and the
 number of the request on it. Text from the client is escaped, so that a client cannot forge log lines.
@@ -42,8 +42,8 @@ def shorten(text: str, write: Callable[[str], str], expansion: int) -> str:
 class Exchange:
     """A request and its response, which is being sent.
 
-    ``began`` is in seconds of the reactor's clock. ``body_offset`` and ``end_offset`` count the bytes that
-    the connection sends: before this response's body, and up to its end (None if not yet known).
+    ``began`` is a time of the reactor's clock. ``body_offset`` and ``end_offset`` are numbers of bytes sent
+    on the connection: before the body of this response, and up to its end (None if not yet known).
     """
 
     __slots__ = ("began", "body_offset", "end_offset", "number", "request", "status")
@@ -89,11 +89,11 @@ def _client_texts(method: str, target: Target, head: Head) -> tuple[str, str]:
 class Recorder(Protocol):
     """Records finished exchanges: the access log, or an instrumented connection."""
 
-    def record(self, pending: "PendingEntries", exchange: Exchange, sent: int) -> None:
+    def record(self, unsent: "UnsentExchanges", exchange: Exchange, sent: int) -> None:
         """Record an exchange; ``sent`` is the number of bytes the connection had sent at its end."""
 
 
-class PendingEntries:
+class UnsentExchanges:
     """The exchanges of one connection whose responses are not completely sent."""
 
     __slots__ = ("_exchanges", "_log", "number", "peer")
@@ -138,7 +138,7 @@ class PendingEntries:
 
 
 # Formats a line, given the time, the connection, the exchange, the bytes of the body and the microseconds.
-WriteLine = Callable[[str, PendingEntries, Exchange, int, int], str]
+WriteLine = Callable[[str, UnsentExchanges, Exchange, int, int], str]
 
 
 class AccessLog:
@@ -165,17 +165,17 @@ class AccessLog:
         self._write_line, self._time_format = layouts[layout]
         self._clock = clock
         self._wall_clock = wall_clock
-        self._entries: list[tuple[PendingEntries, Exchange, int, int]] = []  # of this turn
+        self._entries: list[tuple[UnsentExchanges, Exchange, int, int]] = []  # of this turn
         self._dropped = 0  # lines since the last report
         self._failing = False  # an error was logged; reset by the next report of dropped lines
-        self._quiet_until = -inf  # on the reactor's clock
+        self._quiet_until = -inf  # a time of the reactor's clock
         self._cached_time = (-1, "")
 
-    def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
+    def record(self, unsent: UnsentExchanges, exchange: Exchange, sent: int) -> None:
         """Log an exchange; ``sent`` is the number of bytes the connection had sent at its end."""
-        content = sent - exchange.body_offset
+        body_bytes = sent - exchange.body_offset
         microseconds = (self._clock() - exchange.began) * 1e6
-        self._entries.append((pending, exchange, content if content > 0 else 0, int(microseconds + 0.5)))
+        self._entries.append((unsent, exchange, body_bytes if body_bytes > 0 else 0, int(microseconds + 0.5)))
 
     def flush(self) -> None:
         """Write the lines of this turn without blocking; drop and count those that do not fit."""
@@ -214,34 +214,34 @@ class AccessLog:
     def _combined(
         client_texts: ClientTexts,
         when: str,
-        peer: PendingEntries,
+        unsent: UnsentExchanges,
         exchange: Exchange,
-        content: int,
+        body_bytes: int,
         duration: int,
     ) -> str:
         request = exchange.request
         line, origin = client_texts(request.method, request.target, request.head)
         return (
-            f"{peer.peer} - - [{when}] {line} {exchange.status} {content or '-'} "
-            f"{origin} {duration} c{peer.number}#{exchange.number}\n"
+            f"{unsent.peer} - - [{when}] {line} {exchange.status} {body_bytes or '-'} "
+            f"{origin} {duration} c{unsent.number}#{exchange.number}\n"
         )
 
     @staticmethod
-    def _json(when: str, peer: PendingEntries, exchange: Exchange, content: int, duration: int) -> str:
+    def _json(when: str, unsent: UnsentExchanges, exchange: Exchange, body_bytes: int, duration: int) -> str:
         request = exchange.request
-        known = bool(request.target.path)
+        is_parsed = bool(request.target.path)
         entry = {
             "time": when,
-            "peer": peer.peer,
-            "method": shorten(request.method, json.dumps, 6) if known else None,
-            "target": shorten(str(request.target), json.dumps, 6) if known else None,
-            "version": request.version if known else None,
+            "peer": unsent.peer,
+            "method": shorten(request.method, json.dumps, 6) if is_parsed else None,
+            "target": shorten(str(request.target), json.dumps, 6) if is_parsed else None,
+            "version": request.version if is_parsed else None,
             "status": exchange.status,
-            "body_bytes": content,
+            "body_bytes": body_bytes,
             "referer": shorten(request.headers.get("referer", ""), json.dumps, 6) or None,
             "user_agent": shorten(request.headers.get("user-agent", ""), json.dumps, 6) or None,
             "duration_us": duration,
-            "connection": peer.number,
+            "connection": unsent.number,
             "request": exchange.number,
         }
         return json.dumps(entry) + "\n"

@@ -44,9 +44,9 @@ _remainders: WeakValueDictionary[tuple[int, int], Remainder] = WeakValueDictiona
 class LineWriter:
     """Writes entries of one or more whole lines to a text stream, and drops those that do not fit.
 
-    ``failed`` is true if the last write failed, and ``reason`` is why entries were dropped last. The
-    constructor opens the file, while file descriptors are available; ``write`` opens it again if that failed,
-    or after ``close``.
+    ``failed`` is true if the last write failed, and ``reason`` is the reason why entries were last dropped.
+    The constructor opens the file, while file descriptors are available; ``write`` opens it again if that
+    failed, or after ``close``.
     """
 
     def __init__(self, stream: TextIO) -> None:

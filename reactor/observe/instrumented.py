@@ -16,7 +16,7 @@ from reactor.deadlines import Deadlines
 from reactor.event_handler import EventHandler
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import FileSlice, Request
-from reactor.logs.access_log import Exchange, PendingEntries, Recorder
+from reactor.logs.access_log import Exchange, Recorder, UnsentExchanges
 from reactor.loop import Reactor
 from reactor.loop_hooks import LoopHooks, Ready
 from reactor.observe.events import Emit, Event, EventCallback, EventKind
@@ -28,12 +28,12 @@ from reactor.server.state import CloseReason, State
 log = logging.getLogger("reactor")
 
 # Bound once instead of looked up for each event: an attribute of an enum takes 48 ns in CPython 3.11.
-TURN: Final = EventKind.TURN
+TURN_STARTED: Final = EventKind.TURN_STARTED
 SELECTED: Final = EventKind.SELECTED
 CALLED: Final = EventKind.CALLED
 SCHEDULED: Final = EventKind.SCHEDULED
-ENDED: Final = EventKind.ENDED
-ENTERED: Final = EventKind.ENTERED
+TURN_ENDED: Final = EventKind.TURN_ENDED
+STATE_CHANGED: Final = EventKind.STATE_CHANGED
 RECEIVED: Final = EventKind.RECEIVED
 RESPONSE: Final = EventKind.RESPONSE
 SENT: Final = EventKind.SENT
@@ -81,7 +81,7 @@ class InstrumentedReactor(Reactor):
         """Run a turn, and publish its events."""
         self.turns += 1
         super().turn(may_sleep)
-        self.emit((ENDED, self.clock(), self.turns, self.began))
+        self.emit((TURN_ENDED, self.clock(), self.turns, self.began))
         self.publish()
 
     def close(self) -> None:
@@ -101,14 +101,14 @@ class InstrumentedReactor(Reactor):
                 self._subscribers.remove(subscriber)
         events.clear()
 
-    def hooks(self) -> LoopHooks | None:
+    def active_hooks(self) -> LoopHooks | None:
         """Return the reactor itself."""
         return self
 
-    def on_selected(self, asked: float, timeout: float | None, ready: Ready) -> None:
-        """Emit TURN and SELECTED."""
-        self.emit((TURN, asked, self.turns, timeout))
-        self.emit((SELECTED, self.now, self.now - asked, ready))
+    def on_selected(self, called_at: float, timeout: float | None, ready: Ready) -> None:
+        """Emit TURN_STARTED and SELECTED."""
+        self.emit((TURN_STARTED, called_at, self.turns, timeout))
+        self.emit((SELECTED, self.now, self.now - called_at, ready))
 
     def after_call(self, handler: EventHandler, events: int, began: float) -> None:
         """Emit CALLED."""
@@ -118,7 +118,7 @@ class InstrumentedReactor(Reactor):
 class InstrumentedConnection(Connection):
     """A connection of a server whose reactor is an ``InstrumentedReactor``."""
 
-    __slots__ = ("_called_at", "_clock", "_emit", "_made_at", "entered_at", "opened_at")
+    __slots__ = ("_called_at", "_clock", "_emit", "_returned_at", "entered_at", "opened_at")
 
     def __init__(self, context: ServerContext, sock: socket.socket, peer: str) -> None:
         reactor = context.reactor
@@ -129,7 +129,7 @@ class InstrumentedConnection(Connection):
         # When the connection was accepted, and entered its state, in seconds of the reactor's clock.
         self.opened_at = self.entered_at = self._clock()
         # When the handler of the latest response was called, and when it returned.
-        self._called_at = self._made_at = self.opened_at
+        self._called_at = self._returned_at = self.opened_at
         self._emit((EventKind.OPENED, self.opened_at, self))
 
     # Read by the inspector and the trace.
@@ -146,15 +146,15 @@ class InstrumentedConnection(Connection):
 
     @property
     def body(self) -> str:
-        """A description of the file or stream that is being sent, or ""."""
+        """A description of the rest of the file or stream that is being sent, or ""."""
         body = self._write_buffer.body
         if body is None:
             return ""
-        return f"file, {body.count:,} bytes left" if isinstance(body, FileSlice) else "stream"
+        return f"{body.count:,} bytes of a file" if isinstance(body, FileSlice) else "a stream"
 
     # Hooks of the connection.
 
-    def hooks(self) -> ConnectionHooks | None:
+    def active_hooks(self) -> ConnectionHooks | None:
         """Return the connection itself."""
         return self
 
@@ -162,17 +162,17 @@ class InstrumentedConnection(Connection):
         """Return the connection itself: ``record`` is called for each finished exchange."""
         return self
 
-    def record(self, pending: PendingEntries, exchange: Exchange, sent: int) -> None:
+    def record(self, unsent: UnsentExchanges, exchange: Exchange, sent: int) -> None:
         """Emit ANSWERED for an exchange that has ended, and pass it on to the access log."""
-        content = sent - exchange.body_offset
-        self._emit((ANSWERED, self._clock(), self, exchange, content if content > 0 else 0))
+        body_bytes = sent - exchange.body_offset
+        self._emit((ANSWERED, self._clock(), self, exchange, body_bytes if body_bytes > 0 else 0))
         if self._context.access_log is not None:
-            self._context.access_log.record(pending, exchange, sent)
+            self._context.access_log.record(unsent, exchange, sent)
 
     def on_state_change(self, before: State, after: State) -> None:
-        """Emit ENTERED."""
+        """Emit STATE_CHANGED."""
         now = self.entered_at = self._clock()
-        self._emit((ENTERED, now, self, before, after))
+        self._emit((STATE_CHANGED, now, self, before, after))
 
     def on_received(self, data: bytes) -> None:
         """Emit RECEIVED."""
@@ -188,14 +188,14 @@ class InstrumentedConnection(Connection):
         self._called_at = self._clock()
 
     def before_response(self, request: Request) -> None:
-        """Record when the handler has returned."""
-        self._made_at = self._clock()
+        """Record when the handler returned."""
+        self._returned_at = self._clock()
 
     def on_response(self, request: Request, status: int, data: bytes, compressed: int) -> None:
         """Emit RESPONSE."""
-        made = self._made_at
-        now = self._clock() if compressed else made  # serializing a head takes almost no time
-        self._emit((RESPONSE, now, self, request, status, compressed, self._called_at, made, data))
+        returned = self._returned_at
+        now = self._clock() if compressed else returned  # serializing a head takes almost no time
+        self._emit((RESPONSE, now, self, request, status, compressed, self._called_at, returned, data))
 
     def on_sent(self, count: int) -> None:
         """Emit SENT."""

@@ -60,9 +60,9 @@ class MetricFamily(NamedTuple):
     series: list[tuple[Labels, Value]]
 
 
-# Seconds: the bounds that OpenTelemetry recommends for requests, and finer ones for the event loop.
-DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-MOMENTS = (0.00001, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
+# Bounds in seconds: those that OpenTelemetry recommends for requests, and finer ones for the event loop.
+REQUEST_DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+LOOP_DURATIONS = (0.00001, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0)
 SIZES = (0.0, 100.0, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9)  # bytes
 
 _REASONS = {
@@ -93,7 +93,7 @@ class _Requests:
     __slots__ = ("duration", "received", "sent")
 
     def __init__(self) -> None:
-        self.duration = Histogram(DURATIONS)
+        self.duration = Histogram(REQUEST_DURATIONS)
         self.received = Histogram(SIZES)
         self.sent = Histogram(SIZES)
 
@@ -110,14 +110,14 @@ class Metrics(Subscriber):
         self._received = self._sent = 0  # bytes
         self._turns = self._ready = 0
         self._busy = self._waiting = 0.0
-        self._turn = Histogram(MOMENTS)
-        self._lag = Histogram(MOMENTS)
+        self._turn = Histogram(LOOP_DURATIONS)
+        self._lag = Histogram(LOOP_DURATIONS)
         self._selected_at = self._last_began = 0.0
 
-    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Sized) -> None:
+    def on_selected(self, kind: EventKind, when: float, slept: float, ready: Sized) -> None:
         """Count the waiting time and the ready handles."""
         self._selected_at = self._last_began = when
-        self._waiting += waited
+        self._waiting += slept
         self._ready += len(ready)
 
     def on_called(self, kind: EventKind, when: float, handler: object, events: int, began: float) -> None:
@@ -125,7 +125,7 @@ class Metrics(Subscriber):
         if events != DEADLINE and events != SOON:
             self._last_began = began
 
-    def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+    def on_turn_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
         """Count the turn."""
         seconds = when - began
         self._turns += 1
@@ -154,7 +154,7 @@ class Metrics(Subscriber):
         self._closed[reason] += 1
 
     def on_answered(
-        self, kind: EventKind, when: float, connection: object, exchange: Exchange, content: int
+        self, kind: EventKind, when: float, connection: object, exchange: Exchange, body_bytes: int
     ) -> None:
         """Count the request."""
         request = exchange.request
@@ -163,15 +163,15 @@ class Metrics(Subscriber):
         counts = self._requests.get(key) or self._make(key)
         # Histogram.add is inlined: three calls take 0.13 us of 1.4 us per request.
         duration = when - exchange.began
-        counts.duration.counts[bisect_left(DURATIONS, duration)] += 1
+        counts.duration.counts[bisect_left(REQUEST_DURATIONS, duration)] += 1
         counts.duration.sum += duration
         length = head.length
         if length > 0:
             counts.received.add(length)
         else:  # most requests have no body
             counts.received.counts[0] += 1
-        counts.sent.counts[bisect_left(SIZES, content)] += 1
-        counts.sent.sum += content
+        counts.sent.counts[bisect_left(SIZES, body_bytes)] += 1
+        counts.sent.sum += body_bytes
 
     def _make(self, key: tuple[str, str, int, int]) -> _Requests:
         method = key[0] if key[0] in _METHODS else OTHER_METHOD
@@ -325,13 +325,13 @@ def process() -> Iterable[MetricFamily]:
         "process_cpu_seconds", COUNTER, "seconds", "CPU time, user and system.", [((), seconds)]
     )
     figures = _of_psutil() or _of_proc()
-    for name, unit, words in (
+    for name, unit, text in (
         ("process_resident_memory_bytes", "bytes", "Resident memory."),
         ("process_open_fds", "", "Open file descriptors."),
         ("process_start_time_seconds", "seconds", "Start time of the process, in seconds since the epoch."),
     ):
         if name in figures:
-            yield MetricFamily(name, GAUGE, unit, words, [((), figures[name])])
+            yield MetricFamily(name, GAUGE, unit, text, [((), figures[name])])
 
 
 def _of_psutil() -> dict[str, float]:

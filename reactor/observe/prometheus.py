@@ -1,7 +1,10 @@
-"""Metrics as text, in Prometheus' format or OpenMetrics, negotiated by Accept.
+"""Metrics as text, in one of two formats.
 
-text/plain; version=0.0.4                                 Prometheus
-application/openmetrics-text; version=1.0.0               OpenMetrics, with units and an end marker
+    Media type                                    Format
+    text/plain; version=0.0.4                     Prometheus' own
+    application/openmetrics-text; version=1.0.0   OpenMetrics, with units and an end marker
+
+The client chooses by Accept; the default is Prometheus.
 """
 
 from collections.abc import Iterable, Iterator
@@ -48,12 +51,12 @@ def _family(family: MetricFamily, is_open: bool) -> Iterator[str]:
 
 
 def _histogram(name: str, labels: Labels, value: Histogram) -> Iterator[str]:
-    seen = 0
+    cumulative = 0
     for bound, count in zip((*value.bounds, None), value.counts, strict=True):
-        seen += count
+        cumulative += count
         limit = "+Inf" if bound is None else _number(float(bound))
-        yield f"{name}_bucket{_braces((*labels, ('le', limit)))} {seen}"
-    yield f"{name}_count{_braces(labels)} {seen}"
+        yield f"{name}_bucket{_braces((*labels, ('le', limit)))} {cumulative}"
+    yield f"{name}_count{_braces(labels)} {cumulative}"
     yield f"{name}_sum{_braces(labels)} {_number(value.sum)}"
 
 

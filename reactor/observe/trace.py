@@ -2,31 +2,32 @@
 
 Every event of ``reactor.observe.events`` becomes lines of a JSON array, in Google's Trace Event Format:
 
-    Event      Lines (phase)
-    TURN       -
-    SELECTED   -
-    CALLED     a slice within the turn's (X); if a handle was ready, an arrow from the end of select (s, f)
-    ENDED      a slice for the turn, one for select within it (X), and counters that changed (C)
-    OPENED     the connection and its first state begin (b)
-    ENTERED    the state ends (e), the next one begins (b)
-    RESPONSE   a slice for the handler within the callback's, and one for compression (X)
-    REFUSED    an instant of the connection (n)
-    RECEIVED   -                 counted in the callback's slice
-    SENT       -                 counted in the callback's slice
-    ANSWERED   an instant of the connection (n)
-    CLOSED     the connection ends (e)
+    Event          Lines (phase)
+    TURN_STARTED   -
+    SELECTED       -
+    CALLED         a slice within the turn's (X); if a handle was ready, an arrow from the end of select
+                   (s, f)
+    TURN_ENDED     a slice for the turn, one for select within it (X), and counters that changed (C)
+    OPENED         the connection and its first state begin (b)
+    STATE_CHANGED  the state ends (e), the next one begins (b)
+    RESPONSE       a slice for the handler within the callback's, and one for compression (X)
+    REFUSED        an instant of the connection (n)
+    RECEIVED       -             counted in the callback's slice
+    SENT           -             counted in the callback's slice
+    ANSWERED       an instant of the connection (n)
+    CLOSED         the connection ends (e)
 
 Reading or compressing a body while it is sent counts as part of the callback, not of the handler. Lines are
-written once a turn. The array needs no closing bracket, so the file can be read at any time. Tracing stops
-when the file would exceed its size limit or cannot be written; the server continues. The format of a line is
-in ``reactor.observe.trace_format``.
+written once a turn. The file can be read at any time, since the array does not need a closing bracket.
+Tracing stops when the file would exceed its size limit or cannot be written; the server continues. The format
+of a line is in ``reactor.observe.trace_format``.
 
 The file consists of whole lines at any time, even if the process is killed:
 
     Event                                 Content of the file
     a write succeeds                      the new lines are added
-    a write fails, such as a full disk    unchanged; OSError is raised
-    the process is killed during a write  some pages are added, of whole lines
+    a write fails, as on a full disk      unchanged; OSError is raised
+    the process is killed during a write  some pages are added; they consist of whole lines
 
 A write is not atomic: if the process is killed, the file has the pages that the kernel had copied. So a line
 that does not fit on its page begins on the next one, and spaces fill the gap.
@@ -80,7 +81,7 @@ def lay_out(lines: bytes, position: int) -> bytes:
     room = PAGE - position % PAGE
     while len(lines) - start > room:
         end = lines.rfind(b"\n", start, start + room) + 1 or start
-        assert end > start or room < PAGE, "a line is longer than a page"
+        assert end > start or room < PAGE, "line longer than a page"
         pieces += [lines[start:end], b" " * (room - end + start)]
         start, room = end, PAGE
     pieces.append(lines[start:])
@@ -104,7 +105,7 @@ class LineFile:
             while written < len(data):
                 written += os.write(self._descriptor, data[written:] if written else data)
         except OSError:
-            self._take_back()
+            self._remove_partial_write()
             raise
         self.size += written
 
@@ -112,7 +113,7 @@ class LineFile:
         """Close the file."""
         os.close(self._descriptor)
 
-    def _take_back(self) -> None:
+    def _remove_partial_write(self) -> None:
         """Remove lines that were written only in part."""
         try:
             os.ftruncate(self._descriptor, self.size)
@@ -134,7 +135,7 @@ class Trace(Subscriber):
         self._tracks: dict[EventHandler, Track] = {}
         self._zero = -inf  # time of the first event, in seconds of the reactor's clock
         self._turn = 0  # number of the current turn, 0 between turns
-        self._turned = self._selected = self._now = 0.0  # seconds since the first event
+        self._turn_began = self._selected = self._now = 0.0  # seconds since the first event
         self._waited = 0.0  # delay of the latest callback for a ready handle
         self._ready = self._received = self._sent = self._buffered = 0
         self._flows = self._arrows = 0  # arrows that end in a callback; those whose start is written
@@ -143,8 +144,8 @@ class Trace(Subscriber):
         self._request_args = lru_cache(maxsize=128)(request_args)
         self._counters: dict[str, float] = {}
         self._lines: list[str] = []
-        self._inner: list[str] = []  # slices within a callback that has not returned yet
-        self._owed = 0  # maximum bytes of this turn's lines
+        self._inner_slices: list[str] = []  # within a callback that has not returned yet
+        self._pending_size = 0  # upper bound of the bytes of this turn's lines
 
     def __call__(self, events: list[Event]) -> None:
         """Write the events of one turn."""
@@ -152,8 +153,8 @@ class Trace(Subscriber):
             return
         if self._zero == -inf:
             self._zero = events[0][1]
-        self._owed += MAX_EVENT_SIZE * len(events)
-        if self._file.size + self._owed + MAX_END_SIZE * (len(self._tracks) + 1) > self._limit:
+        self._pending_size += MAX_EVENT_SIZE * len(events)
+        if self._file.size + self._pending_size + MAX_END_SIZE * (len(self._tracks) + 1) > self._limit:
             log.warning(
                 "trace %s: size limit reached (--trace-limit %d), tracing stopped", self._path, self._limit
             )
@@ -167,14 +168,14 @@ class Trace(Subscriber):
 
     # The loop.
 
-    def on_turn(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
+    def on_turn_started(self, kind: EventKind, when: float, turn: int, timeout: float | None) -> None:
         """Start a turn."""
         self._turn = turn
-        self._turned = self._selected = self._now = when - self._zero
+        self._turn_began = self._selected = self._now = when - self._zero
         self._ready = 0
         self._waited = 0.0
 
-    def on_selected(self, kind: EventKind, when: float, waited: float, ready: Ready) -> None:
+    def on_selected(self, kind: EventKind, when: float, slept: float, ready: Ready) -> None:
         """Record when the selector returned."""
         self._selected = self._now = when - self._zero
         self._ready = len(ready)
@@ -189,20 +190,20 @@ class Trace(Subscriber):
         track = self._tracks.get(handler)
         args = handler_args(handler) if track is None else track.args
         readiness = READINESS[events]
-        words = f'{args}{readiness},"received":{self._received},"sent":{self._sent}'
-        self._lines.append(slice_line(CALLBACKS[events], at, lasted, words))
+        args = f'{args}{readiness},"received":{self._received},"sent":{self._sent}'
+        self._lines.append(slice_line(CALLBACKS[events], at, lasted, args))
         if readiness:
             self._waited = began - self._selected
             self._flows += 1
             self._lines.append(arrow_end_line(self._flows, at))
-        if self._inner:
-            self._lines += self._inner
-            self._inner.clear()
+        if self._inner_slices:
+            self._lines += self._inner_slices
+            self._inner_slices.clear()
         self._received = self._sent = 0
         if track is not None and (track.held or track.connection.state is not IDLE):
             self._update_held(track)
 
-    def on_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
+    def on_turn_ended(self, kind: EventKind, when: float, turn: int, began: float) -> None:
         """Write the lines of the turn."""
         self._now = when - self._zero
         self._write_turn()
@@ -210,10 +211,10 @@ class Trace(Subscriber):
     def _write_turn(self) -> None:
         """Write the turn: its own slices first, since they enclose the others."""
         ready = f'"ready":{self._ready}'
-        turn = slice_line("turn", *span(self._turned, self._now), f'"turn":{self._turn},{ready}')
-        select = slice_line("select", *span(self._turned, self._selected), ready)
+        turn = slice_line("turn", *span(self._turn_began, self._now), f'"turn":{self._turn},{ready}')
+        select = slice_line("select", *span(self._turn_began, self._selected), ready)
         # An arrow must start within the slice of select, which does not include its end.
-        leave = microseconds(max(self._turned, self._selected - 1 / TICKS))
+        leave = microseconds(max(self._turn_began, self._selected - 1 / TICKS))
         arrows = [arrow_start_line(flow, leave) for flow in range(self._arrows + 1, self._flows + 1)]
         self._lines[:0] = [turn, select, *arrows]
         self._arrows, self._turn = self._flows, 0
@@ -237,7 +238,7 @@ class Trace(Subscriber):
         self._now = when - self._zero
         self._lines.append(track.began(microseconds(self._now)))
 
-    def on_entered(
+    def on_state_changed(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, before: State, after: State
     ) -> None:
         """Write the change of state."""
@@ -253,22 +254,22 @@ class Trace(Subscriber):
         connection: InstrumentedConnection,
         request: Request,
         status: int,
-        compressed: int,
+        compressed_bytes: int,
         began: float,
-        made: float,
+        returned: float,
         data: bytes,
     ) -> None:
         """Keep the slices of the handler and the compression until the callback has returned."""
-        made -= self._zero
+        returned -= self._zero
         if connection is self._refused:
             self._refused = None
         else:
             about = self._request_args(request.method, request.target, request.route)
-            words = f'"connection":{connection.number},{about},"status":{status}'
-            self._inner.append(slice_line("handler", *span(began - self._zero, made), words))
-        if compressed:
-            words = f'"bytes":{compressed}'
-            self._inner.append(slice_line("gzip", *span(made, when - self._zero), words))
+            args = f'"connection":{connection.number},{about},"status":{status}'
+            self._inner_slices.append(slice_line("handler", *span(began - self._zero, returned), args))
+        if compressed_bytes:
+            args = f'"bytes":{compressed_bytes}'
+            self._inner_slices.append(slice_line("gzip", *span(returned, when - self._zero), args))
 
     def on_refused(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, status: int, reason: str
@@ -296,7 +297,7 @@ class Trace(Subscriber):
         when: float,
         connection: InstrumentedConnection,
         exchange: Exchange,
-        content: int,
+        body_bytes: int,
     ) -> None:
         """Write that the response was sent."""
         track = self._tracks.get(connection)
@@ -304,7 +305,7 @@ class Trace(Subscriber):
             # An aborted response has an earlier time: that of the last progress.
             self._now = max(self._now, when - self._zero)
             at = microseconds(self._now)
-            self._lines.append(track.answered(at, exchange.number, exchange.status, content))
+            self._lines.append(track.answered(at, exchange.number, exchange.status, body_bytes))
 
     def on_closed(
         self, kind: EventKind, when: float, connection: InstrumentedConnection, reason: CloseReason
@@ -330,7 +331,7 @@ class Trace(Subscriber):
         head = "" if self._file.size else head_lines(os.getpid())
         lines = head + "".join(self._lines)
         self._lines.clear()
-        self._owed = 0
+        self._pending_size = 0
         try:
             self._file.write(lines.encode("utf-8"))
         except OSError as error:

@@ -8,9 +8,9 @@
     C        a counter has a new value                one per counter, by name
     i        the trace ends                           the loop
 
-Each line ends with a comma. The array has a closing bracket only if the trace was closed: the format needs
-none. Event names are constants, so that they can be searched for; text from the client appears only in the
-method and the target, truncated and escaped.
+Each line ends with a comma. The array has a closing bracket only if the trace was closed: the format does not
+require one. Event names are constants, so that they can be searched for; text from the client appears only in
+the method and the target, truncated and escaped.
 """
 
 import json
@@ -30,7 +30,7 @@ MAX_EVENT_SIZE, MAX_END_SIZE = 1000, 300
 TICKS = 8e6  # in a second
 _EIGHTHS = ("", ".125", ".25", ".375", ".5", ".625", ".75", ".875")
 
-# Indexed by event mask, DEADLINE or SOON; the last two have no ready handle.
+# Indexed by an event mask, or by DEADLINE or SOON, which have no ready handle.
 READINESS = ("", ',"readiness":"read"', ',"readiness":"write"', ',"readiness":"read and write"', "")
 _ON_LOOP = '"pid":1,"tid":1'
 
@@ -79,13 +79,13 @@ def head_lines(process: int) -> str:
 
 def last_line(reason: str, at: str) -> str:
     """Return the last element, without a comma, and the end of the array."""
-    words = f'"reason":"{reason}"'
-    return f'{{"ph":"i",{_ON_LOOP},"s":"g","name":"end of trace","ts":{at},"args":{{{words}}}}}\n]\n'
+    args = f'"reason":"{reason}"'
+    return f'{{"ph":"i",{_ON_LOOP},"s":"g","name":"end of trace","ts":{at},"args":{{{args}}}}}\n]\n'
 
 
-def slice_line(name: str, at: str, lasted: str, words: str) -> str:
-    """Return a slice of the loop; ``words`` are its arguments, as members of a JSON object."""
-    return f'{{"ph":"X",{_ON_LOOP},"name":"{name}","ts":{at},"dur":{lasted},"args":{{{words}}}}},\n'
+def slice_line(name: str, at: str, lasted: str, args: str) -> str:
+    """Return a slice of the loop; ``args`` are its arguments, as members of a JSON object."""
+    return f'{{"ph":"X",{_ON_LOOP},"name":"{name}","ts":{at},"dur":{lasted},"args":{{{args}}}}},\n'
 
 
 def arrow_start_line(flow: int, at: str) -> str:
@@ -160,13 +160,13 @@ class Track:
 
     def answered(self, at: str, request: int, status: int, count: int) -> str:
         """Return the line of a finished response, with the access log's fields."""
-        words = f'"request":{request},"status":{status},"bytes":{count}'
-        return f'{self._answered}{at},"args":{{{words}}}}},\n'
+        args = f'"request":{request},"status":{status},"bytes":{count}'
+        return f'{self._answered}{at},"args":{{{args}}}}},\n'
 
     def refused(self, at: str, status: int, reason: str) -> str:
         """Return the line of a refused request."""
-        words = f'"status":{status},"reason":{to_json(reason)}'
-        return f'{self._begin_line("n", "refused")}{at},"args":{{{words}}}}},\n'
+        args = f'"status":{status},"reason":{to_json(reason)}'
+        return f'{self._begin_line("n", "refused")}{at},"args":{{{args}}}}},\n'
 
     def ended(self, at: str, reason: str) -> str:
         """Return the lines that end the connection, and its state if that has not ended."""

@@ -1,21 +1,21 @@
 """The acceptor: accepts connections from the listening socket, within the connection limit.
 
-    State      Accepts                                            Then
-    ACCEPTING  a share of connections each turn                   DRAINING  CLOSED
-    DRAINING   the whole accept queue; at the connection limit,   CLOSED
-               as connections close, for at most a second
-    CLOSED     nothing                                            -
+    State           Accepts                                             Then
+    ACCEPTING       a share of connections each turn                    DRAINING_QUEUE CLOSED
+    DRAINING_QUEUE  the rest of the accept queue, for at most a second  CLOSED
+                    and at most 4,096 connections
+    CLOSED          nothing                                             -
 
     Situation                            Action
     below the connection limit           accept a share each turn
-    at the limit, with idle connections  close the least useful one (see ``_find_idle``), and accept
+    at the limit, with idle connections  close the least useful one (see ``_find_closable``), and accept
     at the limit, none idle              pause
     out of file descriptors or memory    pause; no open connection is closed
 
 A pause ends when a connection closes, or after a quarter of a second. During a pause the listening socket
-is not in the selector: it stays readable, so the loop would spin.
+is unregistered from the selector: it stays readable, and the loop would spin.
 
-The acceptor knows no HTTP.
+The acceptor knows nothing about HTTP.
 """
 
 import errno
@@ -48,12 +48,12 @@ class AcceptorState(Enum):
     """Whether connections are accepted; see the table at the top of this file."""
 
     ACCEPTING = auto()
-    DRAINING = auto()
+    DRAINING_QUEUE = auto()
     CLOSED = auto()
 
 
 class Acceptor(EventHandler):
-    """Accepts the connections of one listening socket, at most ``limit`` at once."""
+    """Accepts the connections of one listening socket, while fewer than ``limit`` are open."""
 
     __slots__ = ("_context", "_drain_ends", "_drained", "_limit", "_make_connection", "_quiet_until", "state")
 
@@ -68,8 +68,8 @@ class Acceptor(EventHandler):
         self._make_connection = make_connection
         self._context = context
         self._limit = limit
-        self._quiet_until = -inf  # a pause is logged once a minute, not for each attempt
-        self._drain_ends = inf  # on the reactor's clock
+        self._quiet_until = -inf  # a pause is logged at most once a minute
+        self._drain_ends = inf  # a time of the reactor's clock
         self._drained = 0  # connections accepted while draining
         self.state = AcceptorState.ACCEPTING
 
@@ -79,11 +79,11 @@ class Acceptor(EventHandler):
         """Accept every connection in the accept queue, then close the listening socket.
 
         Closing it earlier would reset connections that the kernel has already established and that may carry
-        a request. ``listen(0)`` refuses new ones as far as the kernel allows.
+        a request. ``listen(0)`` shrinks the backlog, so that the kernel establishes few new ones.
         """
         if self.state is not AcceptorState.ACCEPTING:
             return
-        self._enter(AcceptorState.DRAINING)
+        self._enter(AcceptorState.DRAINING_QUEUE)
         self._drain_ends = self._context.reactor.now + DRAIN_TIME
         try:
             self.handle.listen(0)
@@ -105,55 +105,56 @@ class Acceptor(EventHandler):
 
     def on_readable(self) -> None:
         """Accept a turn's share of the accept queue; while draining, all of it."""
-        if self.state is AcceptorState.DRAINING:
+        if self.state is AcceptorState.DRAINING_QUEUE:
             self._drain()
         else:
             self._accept_share()
 
     def _drain(self) -> None:
-        """Accept until the queue is empty, before handling any request: a slow handler would use up the time.
+        """Accept until the queue is empty, before handling requests: slow handlers would use up DRAIN_TIME.
 
-        At the connection limit or out of file descriptors, continue after a pause, for at most DRAIN_TIME.
+        At the connection limit, or out of file descriptors, continue after a pause.
         """
-        while self.state is AcceptorState.DRAINING and self._drained < MAX_DRAINED:
+        while self.state is AcceptorState.DRAINING_QUEUE and self._drained < MAX_DRAINED:
             before = self._drained
             self._accept_share()
             if self._drained == before:
                 break
-        if self.state is AcceptorState.DRAINING:
+        if self.state is AcceptorState.DRAINING_QUEUE:
             now = self._context.reactor.now
             if self._drained >= MAX_DRAINED or now >= self._drain_ends:
                 self.close()
             else:
+                # Try again immediately; during a pause, when it ends.
                 self.deadline = min(now if self.interest else self.deadline, self._drain_ends)
 
     def _accept_share(self) -> None:
         """Accept up to ``turn_accepts`` connections; see the second table at the top of this file."""
         connections = self._context.connections
-        idle: list[Connection] | None = None
+        closable: list[Connection] | None = None
         for _ in range(self._context.settings.turn_accepts):
             if len(connections) >= self._limit:
-                if idle is None:  # a search of all connections: once per turn
-                    idle = self._find_idle()
-                    if not idle:
+                if closable is None:  # a search of all connections: once per turn
+                    closable = self._find_closable()
+                    if not closable:
                         self._pause(
                             f"connection limit reached ({self._limit}, all in use; see --max-connections)"
                         )
                         return
                 # A connection with unread bytes is about to become active.
-                while idle and idle[-1].has_unread_input():
-                    idle.pop()
-                if not idle:
+                while closable and closable[-1].has_unread_input():
+                    closable.pop()
+                if not closable:
                     return
             if not self._accept():
                 return
-            if idle and len(connections) > self._limit:
-                idle.pop().abort()
+            if closable and len(connections) > self._limit:
+                closable.pop().abort()
 
     def on_deadline(self) -> None:
         """Resume after a pause."""
         self._resume()
-        if self.state is AcceptorState.DRAINING:
+        if self.state is AcceptorState.DRAINING_QUEUE:
             self._drain()
 
     def on_failure(self) -> None:
@@ -167,7 +168,7 @@ class Acceptor(EventHandler):
         try:
             sock, address = self.handle.accept()
         except BlockingIOError:
-            if self.state is AcceptorState.DRAINING:
+            if self.state is AcceptorState.DRAINING_QUEUE:
                 self.close()  # the queue is empty
             return False
         except OSError as error:
@@ -184,29 +185,30 @@ class Acceptor(EventHandler):
             connection.abort()
             self._pause(error.strerror or str(error))
             return False
-        if self.state is AcceptorState.DRAINING:
+        if self.state is AcceptorState.DRAINING_QUEUE:
             self._drained += 1
             connection.stop()
         return True
 
     # Overload.
 
-    def _find_idle(self) -> list[Connection]:
-        """Return connections that may be closed to accept others, the one idle longest last.
+    def _find_closable(self) -> list[Connection]:
+        """Return connections that may be closed to accept others; the last one is to be closed first.
 
-        A flood of connections must not displace clients that are being served. So if any connection is idle,
-        those that never sent a byte come first, then those without a complete first request or in DRAINING.
+        A flood of connections must not displace clients that are being served. So return only the least
+        useful group: connections that never sent a byte; else those that are dispensable; else those between
+        two requests. If no connection waits for a request, return none. The earliest deadline is last.
         """
-        held = list(self._context.connections.values())
-        if self.state is AcceptorState.DRAINING:
+        connections = list(self._context.connections.values())
+        if self.state is AcceptorState.DRAINING_QUEUE:
             # Clients that were answered and are slow to close must not block clients in the accept queue.
-            answered = [each for each in held if each.state is State.DRAINING]
+            answered = [each for each in connections if each.state is State.DRAINING]
             if answered:
                 return sorted(answered, key=lambda each: (-each.deadline, -each.number))
-        idle = [each for each in held if each.idle]
+        idle = [each for each in connections if each.is_between_requests]
         silent = [each for each in idle if each.state is State.ACCEPTED]
-        unfinished = [each for each in held if each.is_dispensable] if idle else []
-        return sorted(silent or unfinished or idle, key=lambda each: (-each.deadline, -each.number))
+        dispensable = [each for each in connections if each.is_dispensable] if idle else []
+        return sorted(silent or dispensable or idle, key=lambda each: (-each.deadline, -each.number))
 
     def _enter(self, state: AcceptorState) -> None:
         assert state.value > self.state.value, f"{self.state} -> {state}"

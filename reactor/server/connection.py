@@ -18,22 +18,20 @@
     DRAINING           READ       linger       close         CLOSED
     CLOSED             -          -            -             -
 
-A timeout starts when the state is entered. It restarts whenever the client reads a part of the response
-(RESPONDING, FINISHING), and at the end of each period in which the body arrived fast enough
-(RECEIVING_CONTENT).
+A timeout starts when the state is entered. In RESPONDING and FINISHING it restarts whenever the socket
+accepts a part of the response, or a stream has nothing to send. In RECEIVING_CONTENT it is the *rate window*,
+over which the rate of the request body is measured. If the body was fast enough, the next window starts.
 
-The first byte of a request leads from IDLE to RECEIVING_HEAD, a complete request straight to RESPONDING.
-After the response is sent, the next state depends on the receive buffer: IDLE if it is empty,
+The first byte of a request leads from IDLE to RECEIVING_HEAD; a complete request leads straight to
+RESPONDING. After the response is sent, the next state depends on the receive buffer: IDLE if it is empty,
 RECEIVING_HEAD or RECEIVING_CONTENT if it holds a part of a request, and YIELDING, until the next turn, if
 the connection has used its share of this turn. Most responses are sent in one call: the connection is IDLE
-again before the reactor compares its interest, and WRITE is never registered.
+again before the reactor checks its interest, so WRITE is not registered.
 
 CONTINUING waits until an interim response, such as 100 (Continue), is sent. WAITING waits for data of a live
 stream. The last response of a connection (after ``Connection: close``, an error, or when the server is
 stopping) is sent in FINISHING, followed by DRAINING, so that the client sees an orderly close instead of a
-reset. In every state that reads, the connection is CLOSED when the client closes it.
-
-Parsing, routing and files are left to the parser, the router and the handlers.
+reset. In every state that waits for READ, the connection becomes CLOSED when the client closes it.
 """
 
 import logging
@@ -47,7 +45,7 @@ from reactor.http11.errors import HTTPError
 from reactor.http11.message import Request, Response
 from reactor.http11.parser import PHASE_CONTENT, PHASE_ENDED, PHASE_HEAD, PHASE_IDLE, Parser
 from reactor.http11.serializer import ChunkSource, has_length, interim
-from reactor.logs.access_log import Exchange, PendingEntries, Recorder
+from reactor.logs.access_log import Exchange, Recorder, UnsentExchanges
 from reactor.routing import Handler, Route
 from reactor.server.connection_hooks import ConnectionHooks
 from reactor.server.context import ServerContext, ServerState
@@ -60,7 +58,7 @@ log = logging.getLogger("reactor")
 CONTINUE = interim(100)
 # SO_LINGER with a timeout of 0: close() resets the connection and discards what the kernel has buffered.
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-CLIENT_GONE = 499
+CLIENT_GONE = 499  # as in nginx; logged, never sent
 # When the server is stopping: seconds to wait for the first bytes of a new connection, and for an idle
 # client to close.
 STOP_GRACE = 1.0
@@ -88,8 +86,8 @@ class Connection(EventHandler, ConnectionHooks):
         "_context",
         "_hooks",
         "_parser",
-        "_pending_entries",
         "_request_body",
+        "_unsent_exchanges",
         "_write_buffer",
         "number",
         "peer",
@@ -101,14 +99,14 @@ class Connection(EventHandler, ConnectionHooks):
     def __init__(self, context: ServerContext, sock: socket.socket, peer: str) -> None:
         super().__init__(sock)
         self._context = context
-        self._hooks = self.hooks()
+        self._hooks = self.active_hooks()
         self._parser = Parser(context.head_reader)
         self._write_buffer = WriteBuffer(context.settings.high_water, context.sendfile)
         self._request_body: RequestBody | None = None
         self.peer = peer
-        self.number = context.next_number()
+        self.number = context.allocate_number()
         recorder = self.recorder()
-        self._pending_entries = None if recorder is None else PendingEntries(recorder, peer, self.number)
+        self._unsent_exchanges = None if recorder is None else UnsentExchanges(recorder, peer, self.number)
         self.served = 0  # requests answered, including refused ones
         self.route: Route | None = None  # of the latest request
         self.state = ACCEPTED
@@ -122,13 +120,13 @@ class Connection(EventHandler, ConnectionHooks):
     # Called by the server, the acceptor and the inspector.
 
     @property
-    def idle(self) -> bool:
+    def is_between_requests(self) -> bool:
         """True between requests, and before the first one."""
         return self.state is IDLE or self.state is ACCEPTED
 
     @property
     def is_dispensable(self) -> bool:
-        """True while the first request is incomplete, and in DRAINING.
+        """True if only a part of the first request head has been received, and in DRAINING.
 
         At the connection limit, such a connection is closed before one that is idle between requests.
         """
@@ -158,9 +156,10 @@ class Connection(EventHandler, ConnectionHooks):
 
     def summary(self, now: float) -> str:
         """Return a one-line summary of this connection, for the log."""
-        until = (
-            "" if self.deadline == inf else f", {self.state.timeout} timeout in {self.deadline - now:.1f} s"
-        )
+        until = ""
+        if self.deadline != inf:
+            timeout = str(self.state.timeout).replace("_", "-")
+            until = f", {timeout} timeout in {self.deadline - now:.1f} s"
         return (
             f"c{self.number} {self.peer} fd {self.handle.fileno()} {self.state.name}, {self.served} served, "
             f"{self._parser.buffered} bytes unparsed, {self._write_buffer.size} unsent{until}"
@@ -204,7 +203,7 @@ class Connection(EventHandler, ConnectionHooks):
                 self._process()
             elif self._parser.buffered > self._context.settings.max_head:
                 limit = self._context.settings.max_head
-                log.info("c%d: closed: over %d bytes pipelined after a live stream", self.number, limit)
+                log.info("c%d: closed: over %d bytes pipelined behind a live stream", self.number, limit)
                 self._close(CloseReason.SERVER_CLOSED)
 
     def on_writable(self) -> None:
@@ -226,7 +225,7 @@ class Connection(EventHandler, ConnectionHooks):
         elif action is OnTimeout.RESET:
             log.info("c%d: write timeout, connection reset", self.number)
             self._reset(CloseReason.TIMEOUT)
-        elif self.idle and self._context.state is STOPPING:
+        elif self.is_between_requests and self._context.state is STOPPING:
             self._end_idle()
         else:
             self._close(CloseReason.TIMEOUT)
@@ -234,8 +233,8 @@ class Connection(EventHandler, ConnectionHooks):
     def on_failure(self) -> None:
         """Close the connection after an unhandled exception, which has been logged.
 
-        A truncated last response must not look complete: it may have no length, so reset the connection. Any
-        earlier response has a length.
+        A truncated response must not look complete. Only the last one may end with the connection instead of
+        a length: reset the connection if the last response is not sent completely.
         """
         if self._parser.phase is PHASE_ENDED:
             self._abort(CloseReason.HANDLER_FAILED)
@@ -262,20 +261,20 @@ class Connection(EventHandler, ConnectionHooks):
             trace = None if isinstance(error, OSError) else error
             log.error("c%d: sending the response body failed: %s", self.number, error, exc_info=trace)
             result = FlushResult.FAILED
-            if self._pending_entries is not None:
-                self._pending_entries.log_aborted(write_buffer.sent)
+            if self._unsent_exchanges is not None:
+                self._unsent_exchanges.log_aborted(write_buffer.sent)
         sent = write_buffer.sent - sent_before
         if self._hooks is not None and sent:
             self._hooks.on_sent(sent)
-        if self._pending_entries is not None:
-            self._pending_entries.log_sent(write_buffer.sent, result is DONE)
+        if self._unsent_exchanges is not None:
+            self._unsent_exchanges.log_sent(write_buffer.sent, result is DONE)
         if result is DONE:
             self._next_state(is_done)
         else:
-            self._next_state_blocked(result, sent > 0)
+            self._after_incomplete_flush(result, sent > 0)
 
     def _answer_requests(self) -> bool:
-        """Answer requests; return False if a limit was reached, and more requests may be buffered."""
+        """Answer requests; return False if a limit was reached while more requests may be buffered."""
         parser = self._parser
         settings = self._context.settings
         compressed = 0
@@ -324,14 +323,14 @@ class Connection(EventHandler, ConnectionHooks):
         return 0
 
     def _write_interim(self, request_body: RequestBody) -> None:
-        """Send the interim responses of the sink, and 100 (Continue) if the client expects it."""
+        """Send the interim response of the sink, if any, and 100 (Continue) if the client expects it."""
         data = b"" if request_body.interim is None else interim(*request_body.interim)
         # RFC 9110, 10.1.1: 100 may be omitted when a part of the body has been received already.
         if request_body.request.head.expects_continue and not self._parser.buffered:
             data += CONTINUE
         if data:
-            if self._pending_entries is not None:
-                self._pending_entries.end(self._write_buffer.queued)
+            if self._unsent_exchanges is not None:
+                self._unsent_exchanges.end(self._write_buffer.total_added)  # the previous response ends here
             self._write_buffer.write(data)
             if not self._parser.buffered:
                 self._enter(CONTINUING)
@@ -427,12 +426,12 @@ class Connection(EventHandler, ConnectionHooks):
             log.error("c%d: a LiveStream can be sent only in one response", self.number)
             raise HTTPError(500, "the request handler failed")
         self.served += 1
-        if self._pending_entries is not None:
+        if self._unsent_exchanges is not None:
             began = context.reactor.now if self._request_body is None else self._request_body.began
             start_offset = write_buffer.sent + write_buffer.size  # no earlier body is pending
             body_offset = start_offset + data.find(b"\r\n\r\n") + 4
             exchange = Exchange(request, response.status, self.served, began, body_offset)
-            self._pending_entries.begin(exchange, start_offset)
+            self._unsent_exchanges.begin(exchange, start_offset)
         write_buffer.write(data)
         if body is not None:
             write_buffer.add(body)
@@ -468,7 +467,7 @@ class Connection(EventHandler, ConnectionHooks):
 
     def _measure_rate(self) -> None:
         """Start another rate window if the body arrived fast enough, else answer 408."""
-        assert self._request_body is not None, "a body belongs to a request"
+        assert self._request_body is not None, "RECEIVING_CONTENT without a request body"
         too_slow = self._request_body.measure_rate(self._context.settings)
         if too_slow is None:
             self._await_content()
@@ -477,7 +476,7 @@ class Connection(EventHandler, ConnectionHooks):
 
     def _await_content(self) -> None:
         """Wait for more of the body; a rate window that has started continues."""
-        assert self._request_body is not None, "a body belongs to a request"
+        assert self._request_body is not None, "RECEIVING_CONTENT without a request body"
         if self.state is RECEIVING_CONTENT:
             self._renew_deadline()
         else:
@@ -487,7 +486,7 @@ class Connection(EventHandler, ConnectionHooks):
     # Closing.
 
     def _linger(self) -> None:
-        """Shut down sending, and wait for the client to close (lingering close).
+        """Shut down the sending side, and wait for the client to close (lingering close).
 
         RFC 9112, 9.6: if bytes arrive after close(), the kernel resets the connection, and the client may
         lose a response that it has not read yet.
@@ -499,7 +498,7 @@ class Connection(EventHandler, ConnectionHooks):
             self._close(CloseReason.COMPLETED)
 
     def _end_idle(self) -> None:
-        """Shut down and drain an idle connection: a request in transit must not be reset."""
+        """Shut down and drain an idle connection, so that a request in transit is not lost to a reset."""
         if not self.has_unread_input():  # otherwise the request is read and answered in the next turn
             self._linger()
             if self.state is DRAINING:
@@ -524,9 +523,9 @@ class Connection(EventHandler, ConnectionHooks):
         """Close the socket and release all resources; log incomplete responses."""
         if self.state is CLOSED:
             return
-        if self._pending_entries is not None:
-            self._log_unsent(self._pending_entries)
-            self._pending_entries = None  # avoids a reference cycle if this connection is the recorder
+        if self._unsent_exchanges is not None:
+            self._log_unsent(self._unsent_exchanges)
+            self._unsent_exchanges = None  # avoids a reference cycle if this connection is the recorder
         self._close_request_body()
         self._enter(CLOSED)
         self._write_buffer.clear()
@@ -535,16 +534,16 @@ class Connection(EventHandler, ConnectionHooks):
         self.handle.close()
         if self._hooks is not None:
             self._hooks.on_closed(reason)
-            self._hooks = None  # avoids a reference cycle if this connection has the hooks
+            self._hooks = None  # avoids a reference cycle if this connection is its own hooks object
         self._context.forget(self)
 
-    def _log_unsent(self, pending: PendingEntries) -> None:
+    def _log_unsent(self, exchanges: UnsentExchanges) -> None:
         """Log incomplete responses, and a request whose body is incomplete."""
         sent = self._write_buffer.sent
         if self._request_body is not None:
             request, began = self._request_body.request, self._request_body.began
-            pending.begin(Exchange(request, CLIENT_GONE, self.served + 1, began, sent), sent)
-        pending.log_aborted(sent, CLIENT_GONE)
+            exchanges.begin(Exchange(request, CLIENT_GONE, self.served + 1, began, sent), sent)
+        exchanges.log_aborted(sent, CLIENT_GONE)
 
     # The state machine.
 
@@ -569,7 +568,7 @@ class Connection(EventHandler, ConnectionHooks):
         elif phase is PHASE_CONTENT and state is not RECEIVING_CONTENT:
             self._await_content()
 
-    def _next_state_blocked(self, result: FlushResult, progress: bool) -> None:
+    def _after_incomplete_flush(self, result: FlushResult, progress: bool) -> None:
         """Enter the next state after a flush that did not send everything."""
         if result is FlushResult.FAILED:
             # The response is truncated, and must not look complete.
@@ -577,8 +576,9 @@ class Connection(EventHandler, ConnectionHooks):
         elif result is FlushResult.STREAM_IDLE:
             self._enter(WAITING)
         elif self.interest != Interest.WRITE:
-            self._enter(RESPONDING)  # an interim response was sent, and a part of the body received
-        # A stream that has no chunk ready delays the response, not the client: restart the write timeout.
+            # The interim response is not sent completely, and a part of the body was received.
+            self._enter(RESPONDING)
+        # If a stream has no chunk ready, the application is slow, not the client: restart the write timeout.
         elif progress or self._write_buffer.awaits_producer:
             self._renew_deadline()
 

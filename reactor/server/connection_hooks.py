@@ -1,8 +1,9 @@
 """The public hooks of a connection, for a subclass that observes it.
 
 They do nothing here. Calling an empty method takes 25 ns, seven times per request, so the connection calls
-them only if ``hooks``, which its constructor calls, returns an object: an instrumented connection returns
-itself. Hooks must not raise: an exception is treated like one of the handler, or closes the connection.
+them only if ``active_hooks``, which its constructor calls, returns an object: an instrumented connection
+returns itself. Hooks must not raise: an exception is treated like one of the handler, or closes the
+connection.
 """
 
 from reactor.http11.errors import HTTPError
@@ -15,8 +16,8 @@ class ConnectionHooks:
 
     __slots__ = ()
 
-    def hooks(self) -> "ConnectionHooks | None":
-        """Return the object whose hooks are called, or None."""
+    def active_hooks(self) -> "ConnectionHooks | None":
+        """Return the object whose hooks are called: None here, ``self`` in a subclass that observes."""
         return None
 
     def on_state_change(self, before: State, after: State) -> None:
@@ -29,7 +30,7 @@ class ConnectionHooks:
         """Observe a complete request, before its handler is called."""
 
     def on_refused(self, error: HTTPError) -> None:
-        """Observe that a request is refused, before its response is made."""
+        """Observe that a request is refused, before its response is created."""
 
     def before_response(self, request: Request) -> None:
         """Observe that a response is about to be serialized, and compressed if negotiated."""

@@ -1,6 +1,6 @@
 """The server context: what all connections of one server share.
 
-That is the routes, the settings, the access log, the default headers, and the table of connections.
+These are the routes, the settings, the access log, the default headers, and the table of connections.
 """
 
 import os
@@ -82,8 +82,8 @@ class ServerContext:
         self._at_next_close: dict[Callable[[], None], None] = {}  # an ordered set
         self._connections_made = 0
         self._default_headers = default_headers
-        self.common_headers = b""  # encoded: Date, unless it is off, and the default headers
-        self.common_headers_expire = -inf  # on the reactor's clock
+        self.common_headers = b""  # encoded: Date, unless disabled, and the default headers
+        self.common_headers_expire = -inf  # a time of the reactor's clock
 
     def run_in_loop(self, function: Callable[[], None]) -> None:
         """Call a function in the loop's thread: now if this is that thread, else in its next turn."""
@@ -95,11 +95,11 @@ class ServerContext:
     def resolve(self, request: Request) -> Route:
         """Return the route of a request, and set the request's ``route`` and ``params``.
 
-        The result is cached in the target, which requests with the same head share, until a route is added.
+        Until a route is added, the result is cached in the target, which requests with the same head share.
         """
-        found = request.target.found
-        if found is not None and found[0] is self.router.version:
-            _, route, params = found
+        cached = request.target.cached_route
+        if cached is not None and cached[0] is self.router.version:
+            _, route, params = cached
             assert isinstance(route, Route)
         else:
             version = self.router.version  # read first: a route may be added during the lookup
@@ -107,18 +107,18 @@ class ServerContext:
                 route, params = self._allowed_hosts.error_route, NO_PARAMS
             else:
                 route, params = self.router.resolve(request.method, request.target.segments)
-            request.target.found = version, route, params
+            request.target.cached_route = version, route, params
         request.params = params
         request.route = route.template
         return route
 
     def enter(self, state: ServerState) -> None:
-        """Change the state of the server; it never goes back to an earlier state."""
+        """Change the state of the server, which never returns to an earlier state."""
         assert state.value >= self.state.value, f"{self.state} -> {state}"
         self.state = state
 
-    def next_number(self) -> int:
-        """Return the number of the next connection, counted from 1."""
+    def allocate_number(self) -> int:
+        """Allocate the number of a new connection, counted from 1."""
         self._connections_made += 1
         return self._connections_made
 

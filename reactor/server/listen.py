@@ -22,9 +22,8 @@ def listen(host: str, port: int) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
     except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or str(
-            error
-        )  # not the error itself: it would form a reference cycle with this frame
+        # Not the error itself: it would form a reference cycle with this frame.
+        reason = getattr(error, "strerror", None) or str(error)
         raise StartError(f"cannot listen on {host}: {reason}") from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -39,9 +38,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
     except (OSError, OverflowError) as error:
         listener.close()
-        reason = getattr(error, "strerror", None) or str(
-            error
-        )  # not the error itself: it would form a reference cycle with this frame
+        # Not the error itself: it would form a reference cycle with this frame.
+        reason = getattr(error, "strerror", None) or str(error)
         advice = " (choose another port)" if getattr(error, "errno", 0) == errno.EADDRINUSE else ""
         raise StartError(f"cannot listen on {host} port {port}: {reason}{advice}") from None
     return listener

@@ -1,7 +1,7 @@
 """The body of a request while it is received, and the sink that it is written to.
 
 The sink is the application's code. If it raises ``HTTPError``, the request is answered with that error; any
-other exception is logged, and the answer is 500. This module knows no socket and no framing: it is given
+other exception is logged, and the answer is 500. This module does not handle sockets or framing: it is given
 decoded bytes.
 
 A body that is too large is answered with 413. Two limits apply, in bytes:
@@ -40,8 +40,8 @@ class RequestBody:
         self.request = request
         self.handler = handler
         self.began = began
-        self.bytes_in_window = 0  # received since the rate was last measured
-        self.window_ends = inf  # when it is measured next, on the reactor's clock
+        self.bytes_in_window = 0  # received in the current rate window
+        self.window_ends = inf  # when the rate is measured next, a time of the reactor's clock
         try:
             self._sink = sink = factory(request)
         except Exception as error:
@@ -69,13 +69,13 @@ class RequestBody:
     def finish(self) -> None:
         """Finish the sink, and store its result in the request."""
         try:
-            made = self._sink.finish()
+            result = self._sink.finish()
         except Exception as error:
             raise _refusal(error) from None
-        if isinstance(made, bytes):
-            self.request.content = made
+        if isinstance(result, bytes):
+            self.request.content = result
         else:
-            self.request.upload = made
+            self.request.upload = result
 
     def close(self) -> None:
         """Close the sink, which discards whatever the handler did not keep."""

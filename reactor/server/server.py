@@ -23,7 +23,7 @@ from typing import TextIO
 from reactor.allowed_hosts import AllowedHosts, is_loopback
 from reactor.event_handler import Interest
 from reactor.http11.default_headers import encode_headers
-from reactor.http11.message import Fields
+from reactor.http11.message import HeaderPairs
 from reactor.logs.access_log import FORMATS, AccessLog
 from reactor.logs.slow_callbacks import SlowCallbackLog
 from reactor.logs.stderr import nonblocking_stderr
@@ -51,7 +51,8 @@ class Instrumentation:
     ``run_loop`` is the reactor whose ``run`` the server calls: the same one, or one that runs its turns.
     ``description`` is the address at which the server can be observed, or "".
 
-    The server closes it, but only if the server could start: the code that created it must close it, too.
+    The server closes it when it is closed itself. If the server cannot start, nothing closes it, so the code
+    that created the instrumentation must close it as well.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Server:
         selector: selectors.BaseSelector | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
-        default_headers: Fields = (),
+        default_headers: HeaderPairs = (),
         instrumentation: Instrumentation | None = None,
         on_reload: Callable[[], None] | None = None,
         allowed_hosts: AllowedHosts | Iterable[str] | None = None,
@@ -288,7 +289,7 @@ def serve(
     settings: Settings | None = None,
     access_log: TextIO | None = sys.stdout,
     log_format: str = "combined",
-    default_headers: Fields = (),
+    default_headers: HeaderPairs = (),
     on_ready: Callable[[Server], None] = lambda server: None,
     instrumentation: Instrumentation | None = None,
     on_reload: Callable[[], None] | None = None,

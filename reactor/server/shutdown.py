@@ -1,13 +1,13 @@
-"""Graceful shutdown: from the first request to stop until the last connection is closed.
+"""Graceful shutdown: from the first stop signal (or call of ``stop``) until the last connection is closed.
 
     State     Connections                                      Until                      Then
     RUNNING   accepted and kept alive                          a stop is requested        UNREADY STOPPING
     UNREADY   accepted and kept alive; /readyz answers 503     shutdown_delay has passed  STOPPING
-    STOPPING  accepted from the accept queue only; each is     all are closed, or         STOPPED
-              closed after its received requests are answered  shutdown_timeout
+    STOPPING  accepted from the accept queue only; closed      all are closed, or         STOPPED
+              once the requests received on them are answered  shutdown_timeout has passed
     STOPPED   closed immediately                               -                          -
 
-A second request to stop leads to STOPPED immediately. See ``Connection.stop`` for stopping a connection,
+A second stop signal leads to STOPPED immediately. See ``Connection.stop`` for stopping a connection,
 and ``Acceptor.drain`` for draining the accept queue.
 """
 
@@ -68,11 +68,12 @@ class Shutdown(EventHandler):
         """Drain the accept queue, and close each connection once its received requests are answered."""
         context = self._context
         context.enter(ServerState.STOPPING)
-        context.reactor.at_turn_end(self._finish_when_idle)
+        context.reactor.at_turn_end(self._finish_when_closed)
         self.deadline = context.reactor.now + context.settings.shutdown_timeout
         context.reactor.refresh(self)
         connected = list(context.connections.values())
-        self._acceptor.drain()  # first, while idle connections can be closed in its favour
+        # First, while the acceptor can still close idle connections to make room.
+        self._acceptor.drain()
         for connection in connected:
             try:
                 connection.stop()
@@ -80,10 +81,10 @@ class Shutdown(EventHandler):
                 log.exception("unhandled exception while stopping %r; closing it", connection)
                 connection.abort()
 
-    def _finish_when_idle(self) -> None:
+    def _finish_when_closed(self) -> None:
         context = self._context
-        is_idle = context.state is STOPPING and not context.connections
-        if is_idle and self._acceptor.state is AcceptorState.CLOSED:
+        has_no_connections = context.state is STOPPING and not context.connections
+        if has_no_connections and self._acceptor.state is AcceptorState.CLOSED:
             self._finish()
 
     def _finish(self) -> None:

@@ -1,17 +1,21 @@
 """The write buffer of a connection: bytes, then at most one file slice or stream, still to be sent.
 
-    write(data)     add bytes                           size       number of bytes in memory
-    add(body)       add a file slice or a stream        has_room   whether another response may be added
-    flush(socket)   send as much as the socket accepts, at most one turn's share; the result is
+    write(data)     add bytes
+    add(body)       add a file slice or a stream
+    flush(socket)   send as much as the socket accepts, at most one turn's share
+    size            the number of bytes in memory
+    has_room        whether another response may be added
+
+``flush`` returns:
 
     FlushResult  Meaning                                            Next
     DONE         everything was sent                                process the next request
     PAUSED       the socket would block, or the share was used up   wait until the socket is writable
-    STREAM_IDLE  a live stream has no data yet                      wait until the stream wakes us
-    FAILED       the connection was lost, or the file has changed   close the connection
+    STREAM_IDLE  a live stream has no data yet                      wait until the stream has data
+    FAILED       the connection was lost, or the file has changed   reset the connection
 
-It sends before it waits: most responses fit into the socket's buffer, and WRITE is never registered. It
-knows no HTTP: the response is framed before it is added.
+A connection flushes before it waits: most responses fit into the socket's send buffer, so WRITE is rarely
+registered. The write buffer knows nothing about HTTP: the response is framed before it is added.
 """
 
 import logging
@@ -29,7 +33,7 @@ Data = bytes | memoryview
 # Takes the file descriptors of a socket and a file, an offset and a count; returns the bytes sent.
 SendFile = Callable[[int, int, int, int], int]
 
-# Tells the kernel that more data follows, so that it does not send the head in a packet of its own.
+# A flag for send(2): more data follows, so the kernel does not send the head in a packet of its own.
 _MSG_MORE = getattr(socket, "MSG_MORE", 0)
 
 
@@ -72,7 +76,7 @@ class WriteBuffer:
         self.size = 0
         self.sent = 0  # bytes accepted by the kernel on this connection, including framing
 
-    # What the connection reads.
+    # Queried by the connection.
 
     @property
     def has_room(self) -> bool:
@@ -80,8 +84,8 @@ class WriteBuffer:
         return self.body is None and self.size < self._high_water
 
     @property
-    def queued(self) -> int:
-        """The number of bytes ever added; of a stream, only those already produced."""
+    def total_added(self) -> int:
+        """The number of bytes ever added, sent or not; of a stream, only those already produced."""
         body = self.body
         return self.sent + self.size + (body.count if isinstance(body, FileSlice) else 0)
 
@@ -136,14 +140,14 @@ class WriteBuffer:
             body, self.body = self.body, None
             close_content(body)
 
-    # The only calls that touch the socket.
+    # Sending.
 
     def flush_bytes(self, sock: socket.socket, share: int) -> FlushResult:
-        """Send the bytes in memory with one call, and nothing of the body."""
-        waiting = self._data
-        if not waiting:
+        """Send the bytes in memory with one call, without the body."""
+        pieces = self._data
+        if not pieces:
             return DONE
-        data = waiting[0] if len(waiting) == 1 else b"".join(waiting)
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         offered = data if self.size <= share else memoryview(data)[:share]
         try:
             sent = sock.send(offered) if self.body is None else sock.send(offered, self._flags())
@@ -153,7 +157,7 @@ class WriteBuffer:
             return FAILED
         self.sent += sent
         if sent == self.size:
-            waiting.clear()
+            pieces.clear()
             self.size = 0
             return DONE
         self.size -= sent
@@ -163,7 +167,7 @@ class WriteBuffer:
     def _flags(self) -> int:
         """Return MSG_MORE for a head that a file slice follows, so that both share a packet.
 
-        Only if bytes follow for certain: otherwise the kernel delays the packet by up to 200 ms.
+        Only if bytes are certain to follow: otherwise the kernel delays the packet by up to 200 ms.
         """
         return _MSG_MORE if isinstance(self.body, FileSlice) and self.body.count else 0
 
@@ -188,7 +192,7 @@ class WriteBuffer:
         return DONE
 
     def _pull(self, stream: ChunkSource) -> FlushResult:
-        """Buffer the next chunk of a stream."""
+        """Buffer the next chunk of a stream; return DONE if a chunk was buffered, or the stream has ended."""
         chunk = next(stream.chunks, None)
         if chunk is None:
             self._close_body()

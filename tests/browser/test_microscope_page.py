@@ -293,10 +293,12 @@ def test_keys_in_an_input_are_not_shortcuts(page: Browser, mock: Mock, selector:
 def test_a_step_with_nothing_ready_is_shown_as_waiting(page: Browser, mock: Mock) -> None:
     show(page, mock, frame(mode="paused", waiting="event"))
     assert page.one("#mode").text == "waiting for an event"
-    assert page.one("#at-words").text == "Nothing is ready. The loop waits, and pauses again after that."
+    assert (
+        page.one("#at-words").text == "Nothing is ready. The loop runs when something is, then pauses again."
+    )
     assert "stopped" not in page.one("#clock").text + page.one("#deadlines-note").text
     show(page, mock, frame(mode="paused", waiting="turn"))
-    assert page.one("#mode").text == "waiting for a turn"
+    assert page.one("#mode").text == "waiting for an event"
     show(page, mock, frame(mode="paused"))
     assert page.one("#mode").text == "paused"
     assert "stopped" in page.one("#clock").text

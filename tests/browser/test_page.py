@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,7 +116,7 @@ def test_it_filters_by_keys_alone(browser: Browser, url: str) -> None:
     assert browser.one("#matches").text == "1 of 4 shown"
     browser.press("z")
     assert browser.names == []
-    assert browser.one("#nothing").text == "No names match “B1z”."
+    assert browser.one("#nothing").text == "No file or folder matches “B1z”."
     browser.press(ESCAPE)
     assert len(browser.names) == 4
     assert browser.focused() == browser.one("#filter")
@@ -177,7 +178,11 @@ def test_files_with_hostile_names_can_be_downloaded(
         (directory / name).write_bytes(name.encode())
         browser.open(url)
         before = set(downloads.iterdir())
-        next(each for each in browser.all("#entries a") if each.text == name).click()
+
+        def link(name: str = name) -> Any:
+            return next((each for each in browser.all("#entries a") if each.text == name), None)
+
+        browser.wait(link).click()
 
         def finished(name: str = name, before: set[Path] = before) -> bool:
             # During a download there are temporary and empty files, too.

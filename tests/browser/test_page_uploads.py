@@ -167,7 +167,7 @@ def test_a_file_is_replaced_only_after_confirmation(
     browser.choose(*make_files(outside, "old", "kept"))
     browser.button("Skip: kept").click()
     browser.button("Replace: old").click()
-    browser.wait(lambda: browser.uploads == {"old": "Uploaded, 3 B", "kept": "Cancelled"})
+    browser.wait(lambda: browser.uploads == {"old": "Uploaded, 3 B", "kept": "Skipped"})
     assert stored(directory) == {"old": 3, "kept": 9}
     assert browser.names == ["below", "kept", "old"]
 

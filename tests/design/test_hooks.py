@@ -100,7 +100,7 @@ def test_hooks_do_nothing_in_the_base_class() -> None:
     assert [each.name for each in hooks_in(classes["Deadlines"])] == ["on_scheduled"]
     for base in ("LoopHooks", "ConnectionHooks"):
         methods = [each.name for each in classes[base].body if isinstance(each, FUNCTION)]
-        assert methods == ["hooks", *(each.name for each in hooks_in(classes[base]))]
+        assert methods == ["active_hooks", *(each.name for each in hooks_in(classes[base]))]
     assert list(busy_hooks(SOURCES)) == []
 
 
@@ -148,7 +148,7 @@ def test_a_planted_override_is_found(path: str, old: str, new: str, found: str) 
         ),
         (
             "reactor/loop_hooks.py",
-            '"""Observe that its callbacks have returned; ``began`` is when the call before it returned."""',
+            '"""Observe that its callbacks have returned; ``began`` is when the previous call returned."""',
             "LoopHooks.after_call",
         ),
     ],

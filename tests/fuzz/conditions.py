@@ -13,7 +13,7 @@ from random import Random
 from reactor.http11.conditional import CONDITIONAL, Validators, evaluate, range_applies
 from reactor.http11.dates import format_date, read_date
 from reactor.http11.errors import ProtocolError
-from reactor.http11.headers import Headers, read_field_line
+from reactor.http11.headers import Headers, read_header_line
 from reactor.http11.ranges import (
     MAX_RANGES,
     content_range,
@@ -165,7 +165,7 @@ def read_lines(octets: bytes) -> Headers:
     lines = []
     for line in octets.split(b"\r\n"):
         try:
-            lines.append(read_field_line(line))
+            lines.append(read_header_line(line))
         except ProtocolError:
             pass
     return Headers(lines)

@@ -49,7 +49,7 @@ def _a_malformed_list_that_lets_through(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_validator_that_is_not_there(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(conditional, "_whole", lambda modified: int(modified))
+    patch.setattr(conditional, "_floor", lambda modified: int(modified))
 
 
 def _a_range_of_anything(patch: pytest.MonkeyPatch) -> None:
@@ -57,8 +57,8 @@ def _a_range_of_anything(patch: pytest.MonkeyPatch) -> None:
 
 
 def _a_date_in_local_time(patch: pytest.MonkeyPatch) -> None:
-    whole = dates._whole
-    patch.setattr(dates, "_whole", lambda seconds: whole(seconds) + 3600)
+    whole = dates._floor
+    patch.setattr(dates, "_floor", lambda seconds: whole(seconds) + 3600)
 
 
 def _days_that_count_twice(patch: pytest.MonkeyPatch) -> None:

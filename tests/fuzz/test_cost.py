@@ -55,13 +55,13 @@ def work(tally: Tally) -> int:
 
 
 def test_a_parser_that_searches_from_the_start_each_time_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    wait = Parser._wait
+    wait = Parser._check_incomplete_head
 
     def forgetful(self: Parser) -> None:
         wait(self)
         self._scanned = self._position
 
-    monkeypatch.setattr(Parser, "_wait", forgetful)
+    monkeypatch.setattr(Parser, "_check_incomplete_head", forgetful)
     with pytest.raises(AssertionError, match="<="):
         test_what_is_searched_grows_with_what_has_come("request line")
 

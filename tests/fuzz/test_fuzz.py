@@ -67,13 +67,13 @@ def _another_exception(patch: pytest.MonkeyPatch) -> None:
 
 
 def _an_end_that_is_cut_is_missed(patch: pytest.MonkeyPatch) -> None:
-    wait = Parser._wait
+    wait = Parser._check_incomplete_head
 
     def hasty(self: Parser) -> None:
         wait(self)
         self._scanned = max(self._scanned, len(self._buffer))
 
-    patch.setattr(Parser, "_wait", hasty)
+    patch.setattr(Parser, "_check_incomplete_head", hasty)
 
 
 def _a_reason_of_two_lines(patch: pytest.MonkeyPatch) -> None:

@@ -150,7 +150,7 @@ class Invariants:
         if deadline < now and before is not None and deadline == before[1] and self._was_called(connection):
             # When the server stops, bytes that have arrived are read in the next turn instead (seed 82).
             stopping = self._site.context.state is ServerState.STOPPING
-            if not (stopping and connection.idle and connection.has_unread_input()):
+            if not (stopping and connection.is_between_requests and connection.has_unread_input()):
                 self._fail(f"the deadline of {connection!r} has passed without effect")
         entered = any(each is connection for each, _, _ in self._site.changed)
         if before is None or entered:

@@ -57,7 +57,7 @@ class SimulatedConnection(Connection):
         super().__init__(context, sock, peer)
         self._note_change(None, self.state)
 
-    def hooks(self) -> ConnectionHooks | None:
+    def active_hooks(self) -> ConnectionHooks | None:
         return self
 
     def on_state_change(self, before: State, after: State) -> None:
@@ -80,7 +80,7 @@ class SimulatedReactor(Reactor):
         self.called.clear()
         super().turn(may_sleep)
 
-    def hooks(self) -> LoopHooks | None:
+    def active_hooks(self) -> LoopHooks | None:
         return self
 
     def before_call(self, handler: EventHandler, events: int) -> None:

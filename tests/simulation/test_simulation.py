@@ -210,7 +210,7 @@ def drop_pipelined_requests(patch: pytest.MonkeyPatch) -> None:
     """Answer only the present request when the server begins to stop."""
 
     def stop(self: Connection) -> None:
-        if self.idle:
+        if self.is_between_requests:
             self._close(CloseReason.SERVER_CLOSED)
         elif self.state in (State.RESPONDING, State.WAITING):
             self._parser.end()

@@ -117,7 +117,7 @@ def count_exchange(client: Client, request: bytes) -> Calls:
     """Send one request and count the calls from its first byte to the end of its response."""
     client.sock.sendall(request)
     calls = count_calls(client.connection.on_readable)
-    assert client.connection.idle, "the response is sent"
+    assert client.connection.is_between_requests, "the response is sent"
     client.responses()
     return calls
 

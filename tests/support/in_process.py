@@ -22,7 +22,7 @@ from reactor import handlers
 from reactor.allowed_hosts import AllowedHosts
 from reactor.handlers.files.store import Store
 from reactor.http11.default_headers import encode_headers
-from reactor.http11.message import Fields
+from reactor.http11.message import HeaderPairs
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.observe.events import EventCallback
@@ -216,7 +216,7 @@ class Harness:
         store: Store | None = None,
         access_log: TextIO | None = None,
         log_format: str = "combined",
-        default_headers: Fields = (),
+        default_headers: HeaderPairs = (),
         subscribers: Sequence[EventCallback] = (),
         allowed_hosts: AllowedHosts | None = None,
         **settings: float,

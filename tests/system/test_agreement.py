@@ -17,7 +17,7 @@ parser = pytest.importorskip(
 )
 
 # What --explain prints for a request that was answered, or refused.
-TOLD = re.compile(r"(?:\S+ \S+ -> |refused with )([0-9]{3})(?=[,:;]|$)")
+TOLD = re.compile(r"(?:\S+ \S+ \(|refused with )([0-9]{3})(?=[):])")
 
 
 def live(server: ServerProcess) -> int:

@@ -9,7 +9,9 @@ import pytest
 
 from tests.support.process import ROOT, ServerProcess, environment
 
-WITHOUT = "import sys; sys.modules['isal'] = None; from reactor.http11 import coding; print(coding.ENGINE)"
+WITHOUT = (
+    "import sys; sys.modules['isal'] = None; from reactor.http11 import coding; print(coding.ENGINE_NAME)"
+)
 
 
 @pytest.mark.skipif(find_spec("isal") is None, reason="isal is not installed (the extra fast)")

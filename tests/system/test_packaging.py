@@ -35,7 +35,7 @@ NOT_COPIED = (
     "shared",
 )
 BUILD = "import sys; from setuptools import build_meta; getattr(build_meta, sys.argv[1])(sys.argv[2])"
-START_LINE = re.compile(r" on http://127\.0\.0\.1:([0-9]+)/ .*microscope on http://127\.0\.0\.1:([0-9]+)/")
+START_LINE = re.compile(r" on http://127\.0\.0\.1:([0-9]+)/ .*inspector on http://127\.0\.0\.1:([0-9]+)/")
 WHERE = "import reactor.handlers; print(reactor.handlers.__file__); print(reactor.__file__)"
 
 

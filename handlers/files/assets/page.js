@@ -10,7 +10,7 @@
     return element;
   };
   const table = find("entries");
-  const heads = [...document.querySelectorAll("th")];
+  const columnHeaders = [...document.querySelectorAll("th")];
   const filter = find("filter");
   document.documentElement.classList.add("js");
 
@@ -27,24 +27,24 @@
     return `${value.toFixed(value < 9.95 ? 1 : 0)} ${units[0]}`;
   };
   const counted = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
-  const two = (number) => String(number).padStart(2, "0");
+  const pad2 = (number) => String(number).padStart(2, "0");
   const showTime = (element) => {
     const then = new Date(element.dateTime);
-    const day = `${then.getFullYear()}-${two(then.getMonth() + 1)}-${two(then.getDate())}`;
-    element.textContent = `${day} ${two(then.getHours())}:${two(then.getMinutes())}`;
+    const day = `${then.getFullYear()}-${pad2(then.getMonth() + 1)}-${pad2(then.getDate())}`;
+    element.textContent = `${day} ${pad2(then.getHours())}:${pad2(then.getMinutes())}`;
     element.title = then.toString();
   };
 
   // Rows: reading, sorting and filtering.
 
-  const read = (row) => ({
+  const parseRow = (row) => ({
     row,
     name: row.querySelector("bdi").textContent,
     directory: row.classList.contains("directory"),
     size: Number(row.querySelector("data")?.value ?? 0),
     time: row.querySelector("time").dateTime,
   });
-  let entries = [...table.rows].map(read);
+  let entries = [...table.rows].map(parseRow);
   table.querySelectorAll("time").forEach(showTime);
 
   const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "accent" });
@@ -55,7 +55,7 @@
     time: (a, b) => (a.time === b.time ? byName(a, b) : a.time < b.time ? -1 : 1),
   };
   const sort = () => {
-    const head = heads.find((each) => each.ariaSort) ?? heads[0];
+    const head = columnHeaders.find((each) => each.ariaSort) ?? columnHeaders[0];
     const order = orders[head.className];
     const sign = head.ariaSort === "descending" ? -1 : 1;
     entries.sort((a, b) => b.directory - a.directory || sign * order(a, b));
@@ -66,7 +66,7 @@
   };
   const sortBy = (head) => {
     const descending = head.ariaSort ? head.ariaSort === "ascending" : head.dataset.first === "desc";
-    for (const each of heads) {
+    for (const each of columnHeaders) {
       each.ariaSort = each === head ? (descending ? "descending" : "ascending") : null;
       const next = each === head ? (descending ? "asc" : "desc") : each.dataset.first;
       each.querySelector("a").search = `?sort=${each.className}&order=${next}`;
@@ -74,7 +74,7 @@
     history.replaceState(null, "", `?sort=${head.className}&order=${descending ? "desc" : "asc"}`);
     sort();
   };
-  for (const head of heads) {
+  for (const head of columnHeaders) {
     head.querySelector("a").addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
@@ -82,7 +82,7 @@
     });
   }
 
-  const show = () => {
+  const applyFilter = () => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const { row, name } of entries) {
@@ -91,7 +91,7 @@
     }
     find("matches").textContent = words.length ? `${shown} of ${entries.length} shown` : "";
     find("nothing").hidden = shown > 0 || !entries.length;
-    find("nothing").textContent = `No names match “${filter.value.trim()}”.`;
+    find("nothing").textContent = `No file or folder matches “${filter.value.trim()}”.`;
     document.querySelector("table").hidden = !entries.length;
   };
   const summarise = () => {
@@ -103,13 +103,13 @@
     find("summary").textContent = parts.join(" · ");
     find("empty").hidden = entries.length > 0;
   };
-  filter.addEventListener("input", show);
-  show();
+  filter.addEventListener("input", applyFilter);
+  applyFilter();
 
   // Keyboard: "/" focuses the filter, Escape clears it, the arrow keys move between rows.
 
   const links = () => entries.filter(({ row }) => !row.hidden).map(({ row }) => row.querySelector("a"));
-  const step = (by) => {
+  const moveFocus = (by) => {
     const all = links();
     const next = all[all.indexOf(document.activeElement) + by];
     (next ?? (by < 0 ? filter : all.at(-1)))?.focus();
@@ -123,9 +123,9 @@
     } else if (event.key === "Escape" && (inFilter || filter.value)) {
       if (!filter.value) filter.blur();
       filter.value = "";
-      show();
-    } else if (event.key === "ArrowDown" && (inFilter || event.target.closest("tbody"))) step(1);
-    else if (event.key === "ArrowUp" && event.target.closest("tbody")) step(-1);
+      applyFilter();
+    } else if (event.key === "ArrowDown" && (inFilter || event.target.closest("tbody"))) moveFocus(1);
+    else if (event.key === "ArrowUp" && event.target.closest("tbody")) moveFocus(-1);
     else return;
     event.preventDefault();
   });
@@ -135,7 +135,7 @@
   const form = find("upload");
   if (!form) return;
   const urlOf = (name) => form.action + encodeURIComponent(name); // the page may be at another URL: /
-  const atOnce = 2;
+  const maxSending = 2;
   const waiting = [];
   let sending = 0;
   const say = (text) => { find("status").textContent = text; };
@@ -149,16 +149,18 @@
     const row = make("tr", { role: "row", className: "file new" }, ...cells);
     const old = entries.find((entry) => entry.name === name && !entry.directory);
     old?.row.remove();
-    entries = [...entries.filter((entry) => entry !== old), read(row)];
+    entries = [...entries.filter((entry) => entry !== old), parseRow(row)];
     sort();
     summarise();
-    show();
+    applyFilter();
   };
+
+  const ACTIVE = new Set(["waiting", "sending", "asking"]); // states of uploads that are not finished
 
   class Upload {
     constructor(file) {
       this.file = file;
-      this.condition = true;
+      this.mustBeNew = true;
       this.bar = make("progress", { max: Math.max(1, file.size), value: 0, ariaLabel: `Upload of ${file.name}` });
       this.note = make("span", { className: "note" });
       this.actions = make("div", { className: "actions" });
@@ -174,7 +176,7 @@
       this.wait();
     }
 
-    // States: waiting, sending, then done, failed, cancelled or asking (whether to replace the file).
+    // States: waiting, sending, asking (whether to replace the file), then done, failed, cancelled or skipped.
     enter(state, note, ...buttons) {
       const focused = this.actions.contains(document.activeElement);
       this.item.dataset.state = state;
@@ -185,7 +187,7 @@
         button.addEventListener("click", act);
         return button;
       }));
-      const finished = [...find("queue").children].some((each) => !/ing$/.test(each.dataset.state));
+      const finished = [...find("queue").children].some((each) => !ACTIVE.has(each.dataset.state));
       find("clear").hidden = !finished;
       if (focused) (this.actions.querySelector("button") ?? find("clear")).focus();
     }
@@ -206,7 +208,7 @@
         const share = Math.floor((100 * event.loaded) / Math.max(1, event.total));
         this.note.textContent = `${share} % of ${humanSize(this.file.size)}`;
       });
-      request.addEventListener("load", () => this.settle(request));
+      request.addEventListener("load", () => this.handleResponse(request));
       request.addEventListener("error", () => this.fail("Connection lost, or the file could not be read"));
       request.addEventListener("abort", () => this.cancelled());
       request.addEventListener("loadend", () => {
@@ -215,7 +217,7 @@
       });
       try {
         request.open("PUT", urlOf(this.file.name));
-        if (this.condition) request.setRequestHeader("If-None-Match", "*");
+        if (this.mustBeNew) request.setRequestHeader("If-None-Match", "*");
         request.send(this.file);
       } catch (error) { // the name cannot be encoded in a URL
         sending -= 1;
@@ -223,22 +225,27 @@
       }
     }
 
-    settle({ status, responseText }) {
+    handleResponse({ status, responseText }) {
       const { name, size } = this.file;
       if (status >= 200 && status < 300) {
         this.enter("done", `Uploaded, ${humanSize(size)}`);
         say(`Uploaded ${name}`);
         add(name, size);
-      } else if (status === 412 && this.condition) {
-        this.enter("asking", "A file with this name already exists. Replace it?", ["Replace", () => this.replace()], ["Skip", () => this.cancelled()]);
+      } else if (status === 412 && this.mustBeNew) {
+        this.enter("asking", "A file with this name already exists. Replace it?", ["Replace", () => this.replace()], ["Skip", () => this.skip()]);
         say(`A file named ${name} already exists. Replace it?`);
       } else {
         this.fail(responseText.trim().slice(0, 200) || `The server returned status ${status}`);
       }
     }
 
+    skip() {
+      this.enter("skipped", "Skipped", ["Retry", () => this.wait()]);
+      say(`Upload of ${this.file.name} skipped`);
+    }
+
     replace() {
-      this.condition = false;
+      this.mustBeNew = false;
       this.wait();
     }
 
@@ -261,7 +268,7 @@
   }
 
   const next = () => {
-    while (sending < atOnce && waiting.length) waiting.shift().send();
+    while (sending < maxSending && waiting.length) waiting.shift().send();
   };
   const upload = (files) => {
     if (files.length) say(`Uploading ${counted(files.length, "file")}`);
@@ -287,7 +294,7 @@
     event.target.value = "";
   });
   find("clear").addEventListener("click", () => {
-    for (const item of [...find("queue").children]) if (!/ing$/.test(item.dataset.state)) item.remove();
+    for (const item of [...find("queue").children]) if (!ACTIVE.has(item.dataset.state)) item.remove();
     find("uploads").hidden = !find("queue").children.length;
     find("clear").hidden = true;
     find("files").focus();
@@ -299,13 +306,13 @@
   // Drag and drop, anywhere on the page. Folders are refused with a message.
 
   const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-  const hover = (event) => {
+  const showDropTarget = (event) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
     find("drop").hidden = false;
   };
-  addEventListener("dragenter", hover);
-  addEventListener("dragover", hover);
+  addEventListener("dragenter", showDropTarget);
+  addEventListener("dragover", showDropTarget);
   addEventListener("dragleave", (event) => {
     if (!event.relatedTarget) find("drop").hidden = true; // the pointer left the window, not just an element
   });

@@ -1,27 +1,27 @@
 
 // The state board: a lane for each state, a chip for each connection, and arcs between the states.
 // A connection passes through RESPONDING in microseconds. So a chip follows the moves between two
-// frames lane by lane, and takes the colour of each state on its way.
+// updates lane by lane, and takes the colour of each state on its path.
 
 const makeBoard = (openConnection) => {
   const board = find("lanes");
   const list = find("lane-list");
-  const field = find("chips");
+  const chipLayer = find("chips");
   const SIZES = { full: [146, 40], compact: [56, 26], tiny: [17, 17] };
   const BUCKETS = ["<1 ms", "<10 ms", "<100 ms", "<1 s", "<10 s", "<1 min", "<10 min", "longer"];
   const GAP = 6; // pixels
   const STEP = 230, FADE = 500, TIDY_AFTER = 900, SHRINK_AFTER = 2000; // milliseconds
-  const LONGEST_WAY = 6; // lanes
-  const MOST_LEAVING = 60; // chips that glide to CLOSED at the same time; others vanish immediately
+  const MAX_PATH = 6; // lanes
+  const MAX_LEAVING = 60; // at most this many chips glide to CLOSED at the same time; others vanish immediately
   let states = [];
   let lanes = [];
   let responding = -1, closed = -1;
   let size = "full";
   let flow = null;
   let measured = false;
-  let isFirst = true; // no frame of this stream has been drawn yet
+  let isFirst = true; // no update of this stream has been drawn yet
   const chips = new Map(); // by number
-  const pool = [];
+  const spareChips = [];
 
   // Lanes: the description of a state, the number of connections in it, and room for their chips.
 
@@ -33,14 +33,14 @@ const makeBoard = (openConnection) => {
     const isLast = !state.successors.length;
     const without = isLast ? "the handle is closed" : "waits for the next turn";
     const wait = state.interest === "-" ? without : `waits for ${state.interest}`;
-    const timeout = state.timeout ? `, ${state.timeout.replace("_", " ")} ${state.seconds} s` : "";
+    const timeout = state.timeout ? `, ${state.timeout.replace("_", "-")} ${state.seconds} s` : "";
     const element = make("li", { className: "lane" }, glow, make("div", { className: "label" },
       make("h3", { textContent: state.name }), count, make("p", { textContent: wait + timeout })), dense);
     element.dataset.state = state.name;
     element.title = isLast ? "final state" : `next: ${state.successors.join(", ")}`;
     return {
       state, index, element, count, glow, dense, buckets, heat: 0, shown: 0,
-      slots: [], used: 0, rows: 1, fewerSince: 0, changed: 0, top: 0, columns: 1,
+      slots: [], used: 0, rows: 1, fewerSince: 0, changed: 0, top: 0, columns: 1, // heat: 1 after a move, then fading
     };
   };
 
@@ -132,28 +132,28 @@ const makeBoard = (openConnection) => {
     return chip;
   };
   const appear = (number, index) => {
-    const chip = pool.pop() ?? makeChip();
-    Object.assign(chip, { number, lane: null, way: [], due: 0, served: 0, gone: false, transform: "", texts: "" });
+    const chip = spareChips.pop() ?? makeChip();
+    Object.assign(chip, { number, lane: null, path: [], due: 0, served: 0, gone: false, transform: "", texts: "" });
     chip.element.dataset.number = number;
     chip.element.className = "chip new";
     chips.set(number, chip);
     enter(chip, index);
     place(chip);
-    field.append(chip.element);
+    chipLayer.append(chip.element);
     return chip;
   };
   const vanish = (chip) => {
     leave(chip);
     chips.delete(chip.number);
     chip.element.remove();
-    if (pool.length < 400) pool.push(chip);
+    if (spareChips.length < 400) spareChips.push(chip);
   };
   const scale = (element, axis, share) => {
     const transform = `scale${axis}(${share.toFixed(2)})`;
     if (element.style.transform !== transform) element.style.transform = transform;
   };
   const fill = (size, most) => (size ? clamp(Math.log2(1 + size) / Math.log2(1 + most), 0.08, 1) : 0);
-  const update = (chip, [number, fd, peer, state, served, unparsed, unsent, deadline]) => {
+  const updateChip = (chip, [number, fd, peer, state, served, unparsed, unsent, deadline]) => {
     Object.assign(chip, { served, state });
     write(chip.parts.name, size === "full" ? `c${number} · fd ${fd}` : `c${number}`);
     write(chip.parts.served, served ? `${served.toLocaleString("en")}×` : "");
@@ -167,82 +167,82 @@ const makeBoard = (openConnection) => {
     scale(chip.timeout, "Y", deadline === null || !seconds ? 0 : clamp(deadline / seconds, 0, 1));
   };
 
-  // The path of a chip between two frames: the shortest along the recorded moves, through RESPONDING if
+  // The path of a chip between two updates: the shortest along the recorded moves, through RESPONDING if
   // a request was served in between; directly to its state if there is no such path.
 
-  const shortest = (from, to, moves) => {
-    const ways = [[from]];
+  const shortestPath = (from, to, moves) => {
+    const paths = [[from]];
     const seen = new Set();
-    while (ways.length) {
-      const way = ways.shift();
+    while (paths.length) {
+      const path = paths.shift();
       for (let next = 0; next < states.length; next += 1) {
-        if (!moves.get(way.at(-1) * 16 + next) || seen.has(next)) continue;
-        if (next === to) return [...way.slice(1), to];
+        if (!moves.get(moveKey(path.at(-1), next)) || seen.has(next)) continue;
+        if (next === to) return [...path.slice(1), to];
         seen.add(next);
-        ways.push([...way, next]);
+        paths.push([...path, next]);
       }
     }
     return null;
   };
-  const wayOf = (from, to, wasServed, moves) => {
+  const findPath = (from, to, wasServed, moves) => {
     if (wasServed && from !== responding && to !== responding) {
-      const there = shortest(from, responding, moves);
-      const back = there && shortest(responding, to, moves);
+      const there = shortestPath(from, responding, moves);
+      const back = there && shortestPath(responding, to, moves);
       if (back) return [...there, ...back];
     }
     if (from === to) return [];
-    return shortest(from, to, moves) ?? [to];
+    return shortestPath(from, to, moves) ?? [to];
   };
-  const lead = (chip, to, wasServed, moves) => {
-    const from = chip.way.at(-1) ?? chip.lane.index;
-    const way = size === "tiny" || calm.matches ? (from === to ? [] : [to]) : wayOf(from, to, wasServed, moves);
-    chip.way.push(...way);
-    if (chip.way.length > LONGEST_WAY) chip.way = [...chip.way.slice(0, LONGEST_WAY - 1), to];
+  const extendPath = (chip, to, wasServed, moves) => {
+    const from = chip.path.at(-1) ?? chip.lane.index;
+    const path = size === "tiny" || calm.matches ? (from === to ? [] : [to]) : findPath(from, to, wasServed, moves);
+    chip.path.push(...path);
+    if (chip.path.length > MAX_PATH) chip.path = [...chip.path.slice(0, MAX_PATH - 1), to];
   };
-  const walk = (chip, now) => {
-    if (chip.way.length && now >= chip.due) {
-      enter(chip, chip.way.shift());
+  const advance = (chip, now) => {
+    if (chip.path.length && now >= chip.due) {
+      enter(chip, chip.path.shift());
       chip.element.classList.remove("new");
       place(chip);
       chip.due = now + (calm.matches ? 0 : STEP);
-    } else if (chip.gone && !chip.way.length && now > chip.due) {
+    } else if (chip.gone && !chip.path.length && now > chip.due) {
       if (now > chip.due + FADE) vanish(chip);
       else chip.element.classList.add("gone");
     }
   };
 
-  const choose = (count) => {
+  const chooseChipSize = (count) => {
     const few = board.clientWidth < 600 ? 6 : 32;
     const wanted = count > 140 ? "tiny" : count > few + (size === "full" ? 4 : 0) ? "compact" : "full";
-    if (wanted === size && field.dataset.size) return;
-    size = field.dataset.size = wanted;
+    if (wanted === size && chipLayer.dataset.size) return;
+    size = chipLayer.dataset.size = wanted;
     for (const lane of lanes) setRows(lane, 1);
   };
-  const showChips = (frame, moves) => {
-    choose(frame.chips.length);
+  const showChips = (update, moves) => {
+    chooseChipSize(update.chips.length);
     if (!measured) measure();
     const seen = new Set();
-    for (const each of frame.chips) {
+    for (const each of update.chips) {
       const [number, , , state, served] = each;
       seen.add(number);
       const known = chips.get(number);
       // The path of a connection that was opened before the page is unknown: it appears in its state.
       const chip = known ?? appear(number, served || isFirst ? state : 0);
       if (chip.gone) continue;
-      lead(chip, state, served > chip.served && (known !== undefined || (served < 3 && !isFirst)), moves);
-      update(chip, each);
-      chip.element.classList.toggle("ringed", frame.at?.connection === number);
+      extendPath(chip, state, served > chip.served && (known !== undefined || (served < 3 && !isFirst)), moves);
+      updateChip(chip, each);
+      chip.element.classList.toggle("ringed", update.at?.connection === number);
     }
     isFirst = false;
     let leaving = 0;
     for (const chip of [...chips.values()]) {
       if (seen.has(chip.number)) continue;
       leaving += 1;
-      if (leaving > MOST_LEAVING) vanish(chip);
-      if (chip.gone || leaving > MOST_LEAVING) continue;
+      if (leaving > MAX_LEAVING) vanish(chip);
+      if (chip.gone || leaving > MAX_LEAVING) continue;
       chip.gone = true;
       chip.element.classList.remove("ringed");
-      lead(chip, closed, false, moves);
+      extendPath(chip, closed, false, moves);
     }
   };
   const showDensity = (density) => {
@@ -267,9 +267,9 @@ const makeBoard = (openConnection) => {
       measured = false;
       isFirst = true;
     },
-    // Draw a frame, with the moves of all frames since the last one drawn.
-    draw(frame, moves) {
-      const dense = !frame.chips;
+    // Draw an update, with the moves of all updates since the last one drawn.
+    draw(update, moves) {
+      const dense = !update.chips;
       if (board.classList.contains("crowded") !== dense) {
         board.classList.toggle("crowded", dense);
         for (const lane of lanes) {
@@ -278,23 +278,23 @@ const makeBoard = (openConnection) => {
         }
       }
       lanes.forEach((lane, index) => {
-        const number = index === closed ? frame.totals.closed : frame.counts[index];
+        const number = index === closed ? update.totals.closed : update.counts[index];
         write(lane.count, number.toLocaleString("en"));
         lane.element.classList.toggle("empty", !number);
       });
       for (const [key, count] of moves) {
-        lanes[key % 16].heat = 1;
-        flow.move(key >> 4, key % 16, count);
+        lanes[moveTarget(key)].heat = 1;
+        flow.move(key, count);
       }
       if (dense) {
-        showDensity(frame.density);
-        isFirst = true; // chips drawn after a density are of connections that were open before
-      } else showChips(frame, moves);
+        showDensity(update.density);
+        isFirst = true; // when chips are shown again, their connections were open before
+      } else showChips(update, moves);
     },
     // One step of the animation: move the chips that are due.
     animate(now) {
       if (!lanes.length) return;
-      for (const chip of chips.values()) if (chip.way.length || chip.gone) walk(chip, now);
+      for (const chip of chips.values()) if (chip.path.length || chip.gone) advance(chip, now);
       for (const lane of lanes) {
         settleRows(lane, now);
         lane.heat = lane.heat < 0.02 ? 0 : lane.heat * 0.93;

@@ -1,18 +1,19 @@
 
-// The stream of frames, the controls, and the lists at the side. Each frame replaces the previous one
-// until the browser draws; turns and moves of replaced frames are accumulated.
+// The event stream, the controls, and the lists at the side. Each event "frame" of the stream is an *update*
+// with the complete state. It replaces the previous one until the browser draws, in an animation frame;
+// turns and moves of replaced updates are accumulated.
 
 const steps = makeSteps();
 const turns = makeTurns();
 const panel = makePanel();
 const board = makeBoard((number) => panel.open(number));
-const drawn = document.body.dataset; // counts of frames received and drawn, for the tests
+const counters = document.body.dataset; // numbers of updates received and drawn, for the tests
 let hello = null;
-let frame = null; // the newest frame not drawn yet
-let shown = null; // the frame drawn last
+let update = null; // the newest update not drawn yet
+let shown = null; // the update drawn last
 let receivedAt = performance.now();
 const moves = new Map();
-const count = (key) => { drawn[key] = String(Number(drawn[key] ?? 0) + 1); };
+const count = (key) => { counters[key] = String(Number(counters[key] ?? 0) + 1); };
 
 // Requests to the server.
 
@@ -37,7 +38,7 @@ for (const [id, what] of [["pause", "pause"], ["resume", "resume"], ["event", "e
 }
 find("delay").addEventListener("change", () => mode() === "slow" && control("slow"));
 
-// The lists: rows are created once and updated with each frame.
+// The lists: rows are created once and changed by each update.
 
 const fill = (list, rows, makeRow, write) => {
   while (list.children.length > rows.length) list.lastElementChild.remove();
@@ -61,7 +62,7 @@ const writeDeadline = (item, [who, which, seconds]) => {
   const [name, kind, when, bar] = item.children;
   item.dataset.who = who;
   write(name, who);
-  write(kind, which.replace("_", " "));
+  write(kind, which.replace("_", "-"));
   write(when, `in ${span(seconds)}`);
   const timeout = hello.states.find((state) => state.timeout === which)?.seconds ?? seconds;
   scaled(bar, timeout ? clamp(seconds / timeout, 0, 1) : 0);
@@ -114,7 +115,7 @@ const drawBreakpoints = ({ breakpoints }) => {
 
 const begin = (message) => {
   hello = message;
-  shown = frame = null;
+  shown = update = null;
   moves.clear();
   write(find("server"), `${hello.server}, version ${hello.version}`);
   const titles = ["accepted", "closed", "requests", "refused", "bytes in", "bytes out"];
@@ -126,17 +127,17 @@ const begin = (message) => {
   for (const each of [steps, turns, board, panel]) each.begin(hello);
 };
 
-// Drawing a frame.
+// Drawing an update.
 
-const WORDS = { running: "running", paused: "paused", slow: "slow motion" };
-const WAITING = { event: "waiting for an event", turn: "waiting for a turn" };
-const GOING = { running: "The loop is running.", paused: "The loop is paused before its next event.", slow: "The loop is running in slow motion." };
+const MODE_LABELS = { running: "running", paused: "paused", slow: "slow motion" };
+const WAITING_LABELS = { event: "waiting for an event", turn: "waiting for an event" };
+const MODE_SENTENCES = { running: "The loop is running.", paused: "The loop is paused before its next event.", slow: "The loop is running in slow motion." };
 const drawMode = ({ mode, waiting, at, clock, turn, delay }) => {
-  write(find("mode"), WAITING[waiting] ?? WORDS[mode] ?? mode);
+  write(find("mode"), WAITING_LABELS[waiting] ?? MODE_LABELS[mode] ?? mode);
   find("mode").dataset.mode = mode;
   document.body.classList.toggle("held", at !== null);
-  const going = waiting ? "Nothing is ready. The loop waits, and pauses again after that." : GOING[mode] ?? "";
-  write(find("at-words"), at ? at.words : going);
+  const sentence = waiting ? "Nothing is ready. The loop runs when something is, then pauses again." : MODE_SENTENCES[mode] ?? "";
+  write(find("at-words"), at ? at.words : sentence);
   write(find("at-why"), at ? `${at.reason}, turn ${at.turn.toLocaleString("en")}` : mode === "running" ? "Press Space to pause it before its next event." : "");
   write(find("clock"), `turn ${turn.toLocaleString("en")}, clock ${clock.toFixed(mode === "running" ? 1 : 3)} s${mode === "paused" && !waiting ? ", stopped" : ""}`);
   // aria-disabled instead of disabled: a disabled button would lose the focus, and with it the keys.
@@ -161,8 +162,8 @@ const drawLists = ({ totals, counts, deadlines, handles, handles_left_out: more,
 };
 const draw = () => {
   const old = shown;
-  shown = frame;
-  frame = null;
+  shown = update;
+  update = null;
   drawMode(shown);
   drawLists(shown);
   if (JSON.stringify(old?.breakpoints) !== JSON.stringify(shown.breakpoints)) drawBreakpoints(shown);
@@ -175,7 +176,7 @@ const draw = () => {
 
 // The event stream. A browser reconnects by itself when the stream breaks, but not when it was refused.
 
-const SILENCE = 4000, RECONNECT_AFTER = 2000; // milliseconds; the server sends at least one frame a second
+const SILENCE = 4000, RECONNECT_AFTER = 2000; // milliseconds; the server sends at least one update a second
 let source = null;
 const showLost = (reason) => {
   if (find("lost").hidden) find("mode").dataset.mode = "lost";
@@ -197,9 +198,12 @@ const connect = () => {
   source.addEventListener("frame", (event) => {
     markReceived();
     if (!hello) return;
-    frame = JSON.parse(event.data);
-    turns.add(frame.turns);
-    for (const [from, to, many] of frame.moves) moves.set(from * 16 + to, (moves.get(from * 16 + to) ?? 0) + many);
+    update = JSON.parse(event.data);
+    turns.add(update.turns);
+    for (const [from, to, times] of update.moves) {
+      const key = moveKey(from, to);
+      moves.set(key, (moves.get(key) ?? 0) + times);
+    }
     count("received");
   });
   source.addEventListener("error", () => {
@@ -208,7 +212,7 @@ const connect = () => {
   });
 };
 
-// Everything is drawn in animation frames.
+// Everything is drawn in the browser's animation frames.
 
 let second = performance.now(), drawnInSecond = 0;
 const tick = (now) => {
@@ -220,7 +224,7 @@ const tick = (now) => {
     drawnInSecond = 0;
     if (performance.now() - receivedAt > SILENCE && find("lost").hidden) showLost(`No data received from the server for ${SILENCE / 1000} s.`);
   }
-  if (frame) draw();
+  if (update) draw();
   board.animate(now);
   turns.draw();
 };
@@ -243,8 +247,8 @@ const KEYS = {
   "?": toggleKeys,
   Escape: () => (panel.number() !== null ? panel.close() : steps.open() ? steps.close() : find("keys").hidden || toggleKeys()),
 };
-// A shortcut never also presses the focused button: Space is a shortcut everywhere except in inputs, and
-// Enter presses the focused button. A button that was clicked does not keep the focus.
+// A shortcut key must not press the focused button as well. Enter presses it; Space does not, since it is a
+// shortcut everywhere except in inputs. A clicked button loses the focus.
 const isShortcut = (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return false;
   if (event.key !== "Escape" && event.target.matches("select, input")) return false;

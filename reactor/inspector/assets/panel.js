@@ -1,6 +1,6 @@
 
-// The panel of one connection: its history, its traffic, and its row in the state table. It is polled
-// while the panel is open, one request at a time.
+// The panel of one connection: its history, its traffic, and its row in the state table. The connection is
+// polled while the panel is open, one request at a time.
 
 const makePanel = () => {
   const INTERVAL = 400; // milliseconds between two requests
@@ -11,8 +11,8 @@ const makePanel = () => {
   const panel = find("connection");
   let states = [];
   let number = null;
-  let asking = false;
-  let asked = 0;
+  let isPolling = false;
+  let polledAt = 0;
   let opener = null;
   let parts = {};
 
@@ -20,10 +20,10 @@ const makePanel = () => {
     const cell = (key, tag = "p", properties = {}) => (parts[key] = make(tag, { className: key, ...properties }));
     const titled = (title, ...children) => make("section", {}, make("h3", { textContent: title }), ...children);
     parts = {};
-    const close = button("Close", () => shut(), { className: "plain", ariaLabel: "Close (Escape)" });
+    const closeButton = button("Close", () => close(), { className: "plain", ariaLabel: "Close (Escape)" });
     panel.replaceChildren(
       make("div", { className: "heading" }, make("h2", { id: "connection-title", textContent: `c${number}` }),
-        cell("state", "p", { className: "badge" }), close),
+        cell("state", "p", { className: "badge" }), closeButton),
       cell("note", "p"),
       cell("facts", "dl"),
       titled("History", cell("ribbon", "div", { ariaHidden: "true" }), cell("history", "ol")),
@@ -32,7 +32,7 @@ const makePanel = () => {
     );
     parts.table.append(...states.map((state) => {
       const wait = make("td", { textContent: state.interest });
-      const timeout = state.timeout ? `${state.timeout.replace("_", " ")} ${state.seconds} s` : "-";
+      const timeout = state.timeout ? `${state.timeout.replace("_", "-")} ${state.seconds} s` : "-";
       const row = make("tr", {}, make("th", { textContent: state.name, scope: "row" }), wait,
         make("td", { textContent: timeout }), make("td", { textContent: state.on_timeout ?? "-" }));
       row.dataset.state = state.name;
@@ -47,7 +47,7 @@ const makePanel = () => {
       ["peer", known.peer], ["fd", known.closed ? `${known.fd}, closed` : known.fd],
       ["age", span(known.age)], ["served", counted(known.served, "request")],
       ["route", known.route || "none"], ["waits for", bits[known.interest] ?? "nothing"],
-      ["deadline", known.deadline ? `${known.deadline[0].replace("_", " ")}, in ${span(known.deadline[1])}` : "none"],
+      ["deadline", known.deadline ? `${known.deadline[0].replace("_", "-")}, in ${span(known.deadline[1])}` : "none"],
       ["parser", `${known.parser.phase}, ${bytes(known.parser.buffered)} buffered`],
       ["write buffer", `${bytes(known.write_buffer.bytes)}${known.write_buffer.body ? `, ${known.write_buffer.body}` : ""}`],
     ];
@@ -60,17 +60,17 @@ const makePanel = () => {
 
   // The widths in the ribbon are logarithmic: otherwise RESPONDING would be less than a pixel wide.
   const history = (known) => {
-    const stays = known.history.map(([ago, from, to], place) => {
+    const periods = known.history.map(([ago, from, to], place) => {
       const until = known.history[place + 1]?.[0] ?? 0;
       return { ago, from, to, seconds: Math.max(0, ago - until), isLast: place === known.history.length - 1 };
     });
-    parts.ribbon.replaceChildren(...stays.slice(-24).map(({ to, seconds }) => {
+    parts.ribbon.replaceChildren(...periods.slice(-24).map(({ to, seconds }) => {
       const piece = make("i", { title: `${nameOf(to)}, ${span(seconds)}` });
       piece.dataset.state = nameOf(to);
       piece.style.flexGrow = String(1 + Math.max(0, 6 + Math.log10(Math.max(seconds, 1e-6))));
       return piece;
     }));
-    const items = stays.reverse().map(({ ago, to, seconds, isLast }) => {
+    const items = periods.reverse().map(({ ago, to, seconds, isLast }) => {
       const stay = isLast && !known.closed ? `for ${span(seconds)} so far` : isLast ? "" : `for ${span(seconds)}`;
       const item = make("li", {}, make("time", { textContent: `${span(ago)} ago` }),
         make("b", { textContent: nameOf(to) }), make("span", { textContent: stay }));
@@ -110,10 +110,10 @@ const makePanel = () => {
     write(parts.note, reason);
   };
 
-  const ask = async () => {
+  const poll = async () => {
     const wanted = number;
-    asking = true;
-    asked = performance.now();
+    isPolling = true;
+    polledAt = performance.now();
     try {
       const response = await fetch(`/connections/${wanted}`);
       const known = response.ok ? await response.json() : null;
@@ -123,10 +123,10 @@ const makePanel = () => {
     } catch {
       if (wanted === number) fail("The server cannot be reached.");
     } finally {
-      asking = false;
+      isPolling = false;
     }
   };
-  const shut = () => {
+  const close = () => {
     const focused = panel.contains(document.activeElement);
     number = null;
     panel.hidden = true;
@@ -136,7 +136,7 @@ const makePanel = () => {
 
   return {
     number: () => number,
-    close: shut,
+    close,
     begin(hello) {
       states = hello.states;
       if (number !== null) build();
@@ -149,10 +149,10 @@ const makePanel = () => {
       panel.hidden = false;
       document.body.classList.add("looking");
       panel.focus({ preventScroll: true });
-      ask();
+      poll();
     },
     draw() {
-      if (number !== null && !asking && performance.now() - asked > INTERVAL) ask();
+      if (number !== null && !isPolling && performance.now() - polledAt > INTERVAL) poll();
     },
   };
 };

@@ -1,6 +1,6 @@
 
 "use strict";
-// The turn: its steps, the steps within a call, and a bar for each of the last 200 turns.
+// The turn: its steps, the steps within a callback, and a bar for each of the last 200 turns.
 // Data from the server is inserted as text, never as markup.
 
 const find = (id) => document.getElementById(id);
@@ -20,13 +20,16 @@ const button = (text, act, properties) => {
 };
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
+// A move from one state to another as one number; there are fewer than 16 states.
+const moveKey = (from, to) => from * 16 + to;
+const moveTarget = (key) => key % 16;
 
 // Human-readable numbers.
 
 const counted = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 const span = (seconds) => {
   if (seconds <= 0) return "0";
-  if (seconds < 0.000995) return `${Math.max(1, Math.round(seconds * 1e6))} µs`;
+  if (seconds < 0.000995) return `${Math.max(1, Math.round(seconds * 1e6))} us`; // as in --explain
   if (seconds < 0.00995) return `${(seconds * 1e3).toFixed(1).replace(/\.0$/, "")} ms`;
   if (seconds < 0.9995) return `${Math.round(seconds * 1e3)} ms`;
   if (seconds < 99.95) return `${seconds.toFixed(1).replace(/^(\d)\.0$/, "$1")} s`;
@@ -46,8 +49,9 @@ const bytes = (size) => {
 // The steps. One explanation is open at a time; the step at which the loop is held is highlighted.
 
 const makeSteps = () => {
-  const TURN = ["earliest", "select", "dispatch", "soon", "late"];
-  const held = { turn: ["earliest"], enter: ["dispatch", "enter"] };
+  const TURN_STEPS = ["earliest", "select", "dispatch", "soon", "late"];
+  // The cards that are lit where the loop is held, if not the one with the same name.
+  const cardsLitAt = { turn: ["earliest"], enter: ["dispatch", "enter"] };
   const cards = new Map();
   const region = find("explanation");
   let open = null;
@@ -95,11 +99,11 @@ const makeSteps = () => {
       yielding = states.findIndex(({ name }) => name === "YIELDING");
       open = null;
       region.hidden = true;
-      find("steps").replaceChildren(...steps.filter(({ name }) => TURN.includes(name)).map(card));
-      find("parts").replaceChildren(...steps.filter(({ name }) => !TURN.includes(name)).map(part));
+      find("steps").replaceChildren(...steps.filter(({ name }) => TURN_STEPS.includes(name)).map(card));
+      find("parts").replaceChildren(...steps.filter(({ name }) => !TURN_STEPS.includes(name)).map(part));
     },
     draw({ at, deadlines, counts }, last) {
-      const lit = at ? held[at.step] ?? [at.step] : [];
+      const lit = at ? cardsLitAt[at.step] ?? [at.step] : [];
       for (const [name, { element }] of cards) {
         const on = lit.includes(name);
         if (element.classList.contains("lit") !== on) element.classList.toggle("lit", on);
@@ -118,12 +122,12 @@ const makeSteps = () => {
   };
 };
 
-// The bars. Work grows upwards and sleep downwards, both on a logarithmic scale: a turn may last
+// The bars. Work grows upwards, and sleep downwards, both on a logarithmic scale: a turn may last
 // 20 microseconds or a minute. Only the last 200 turns are kept.
 
 const makeTurns = () => {
   const KEPT = 200;
-  const LEAST = -5.3, MOST = 1.4; // powers of ten, in seconds: 5 µs to 25 s
+  const LOG_MIN = -5.3, LOG_MAX = 1.4; // powers of ten, in seconds: 5 us to 25 s
   const canvas = find("turns");
   const brush = canvas.getContext("2d");
   const kept = [];
@@ -132,10 +136,10 @@ const makeTurns = () => {
   let dirty = true;
   let colours = {};
 
-  const size = (seconds) => (seconds <= 0 ? 0 : clamp((Math.log10(seconds) - LEAST) / (MOST - LEAST), 0.03, 1));
-  const look = () => {
+  const size = (seconds) => (seconds <= 0 ? 0 : clamp((Math.log10(seconds) - LOG_MIN) / (LOG_MAX - LOG_MIN), 0.03, 1));
+  const readColours = () => {
     const style = getComputedStyle(document.documentElement);
-    const names = ["dispatching", "deadlines", "waiting", "bad", "line", "quiet", "ink"];
+    const names = ["dispatching", "deadlines", "sleeping", "bad", "line", "quiet", "ink"];
     colours = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
     dirty = true;
   };
@@ -176,12 +180,12 @@ const makeTurns = () => {
   };
 
   const bar = (turn, x, width, middle, up, down) => {
-    const [, waited, dispatched, late, , isSlow] = turn;
+    const [, slept, dispatched, late, , isSlow] = turn;
     const work = size(dispatched + late) * up;
     const share = dispatched + late > 0 ? late / (dispatched + late) : 0;
     brush.globalAlpha = pointed && pointed !== turn ? 0.45 : 1;
-    brush.fillStyle = colours.waiting;
-    brush.fillRect(x, middle + 1, width, size(waited) * down);
+    brush.fillStyle = colours.sleeping;
+    brush.fillRect(x, middle + 1, width, size(slept) * down);
     brush.fillStyle = isSlow ? colours.bad : colours.dispatching;
     brush.fillRect(x, middle - work, width, work * (1 - share));
     brush.fillStyle = colours.deadlines;
@@ -212,11 +216,11 @@ const makeTurns = () => {
     for (const turn of kept) for (const part of [0, 1, 2]) sums[part] += turn[part + 1];
     const all = sums[0] + sums[1] + sums[2];
     const share = (part) => `${((100 * sums[part]) / all).toFixed(sums[part] / all > 0.0995 ? 0 : 1)} %`;
-    if (all) write(find("turn-summary"), `asleep ${share(0)} of the time, dispatching ${share(1)}`);
+    if (all) write(find("turn-summary"), `slept ${share(0)} of the time, dispatched ${share(1)}`);
     const turn = pointed ?? kept.at(-1);
     if (!turn) return;
-    const [number, waited, dispatched, late, ready, isSlow] = turn;
-    write(find("turn-detail"), `turn ${number.toLocaleString("en")}: slept ${span(waited)}, ${ready} ready, `
+    const [number, slept, dispatched, late, ready, isSlow] = turn;
+    write(find("turn-detail"), `turn ${number.toLocaleString("en")}: slept ${span(slept)}, ${ready} ready, `
       + `dispatched in ${span(dispatched)}${late > 0 ? `, deadlines ${span(late)}` : ""}${isSlow ? ", slow" : ""}`);
   };
 
@@ -230,8 +234,8 @@ const makeTurns = () => {
     dirty = true;
   });
   new ResizeObserver(fit).observe(canvas);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", look);
-  look();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", readColours);
+  readColours();
 
   return {
     last: () => kept.at(-1),

@@ -53,13 +53,13 @@ def test_what_is_not_listed_is_reported_with_its_octets_and_its_seed(name: str) 
 
 
 def _a_value_is_cut(patch: pytest.MonkeyPatch) -> None:
-    read = headers.read_field_line
+    read = headers.read_header_line
 
     def cut(line: bytes) -> tuple[str, str, str]:
         lower, value, name = read(line)
         return lower, value[:-1] if value.endswith("e") else value, name
 
-    patch.setattr(head, "read_field_line", cut)
+    patch.setattr(head, "read_header_line", cut)
 
 
 def _close_is_overheard(patch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ def test_a_trace_is_written_while_the_server_serves(tmp_path: Path) -> None:
         assert server.get("/echo/hi").status == 200
         server.terminate()
         assert server.exit_code() == 0
-        assert [line for line in server.stderr.rest() if "GET /echo/hi -> 200" in line]
+        assert [line for line in server.stderr.rest() if "GET /echo/hi (200)" in line]
     text = path.read_text()
     assert faults(text) == []
     assert len(answers(events_of(text))) == 1

@@ -9,7 +9,7 @@ import pytest
 
 from reactor.http11.conditional import CONDITIONAL, Validators, evaluate, is_conditional, range_applies
 from reactor.http11.dates import format_date
-from reactor.http11.headers import Headers, read_field_line
+from reactor.http11.headers import Headers, read_header_line
 
 MODIFIED = 784111777
 LAST_MODIFIED = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -21,7 +21,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "BREW")
 
 
 def headers(*lines: str) -> Headers:
-    return Headers(read_field_line(line.encode("latin-1")) for line in lines)
+    return Headers(read_header_line(line.encode("latin-1")) for line in lines)
 
 
 # The cross product: each header is absent, malformed, or has one of a few values.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reactor.http11.cors import cors_fields, is_cross_origin, preflight_fields, read_origin
+from reactor.http11.cors import cors_headers, is_cross_origin, preflight_headers, read_origin
 from reactor.http11.headers import Headers
 from reactor.http11.message import Head, Request
 from reactor.http11.target import Target
@@ -75,7 +75,7 @@ def test_what_is_no_origin_is_refused_in_one_line(text: str) -> None:
 def test_credentials_are_for_one_origin_that_can_be_trusted(
     origin: str, credentials: bool, sent: bool
 ) -> None:
-    fields = dict(cors_fields(origin, credentials))
+    fields = dict(cors_headers(origin, credentials))
     assert fields["Access-Control-Allow-Origin"] == origin
     assert fields.get("Access-Control-Allow-Credentials") == ("true" if sent else None)
     exposed = fields["Access-Control-Expose-Headers"].split(", ")
@@ -83,7 +83,7 @@ def test_credentials_are_for_one_origin_that_can_be_trusted(
 
 
 def test_a_preflight_is_told_the_methods_of_the_path_and_the_fields_that_may_be_sent() -> None:
-    fields = dict(preflight_fields("GET, HEAD"))
+    fields = dict(preflight_headers("GET, HEAD"))
     assert fields["Access-Control-Allow-Methods"] == "GET, HEAD"
     accepted = fields["Access-Control-Allow-Headers"].split(", ")
     assert {"*", "Authorization", "Content-Type", "Range", "If-Match"} <= set(accepted)

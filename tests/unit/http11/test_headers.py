@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from reactor.http11.errors import ProtocolError
-from reactor.http11.headers import Headers, read_field_line
+from reactor.http11.headers import Headers, read_header_line
 from tests.unit.http11.deliver import deliver, get, one_by_one
 
 HEADERS = Headers(
@@ -116,7 +116,7 @@ def test_changing_what_was_handed_out_changes_nothing() -> None:
 )
 def test_a_refusal_says_what_is_wrong_with_a_field_line(line: bytes, reason: str) -> None:
     with pytest.raises(ProtocolError) as caught:
-        read_field_line(line)
+        read_header_line(line)
     assert (caught.value.status, caught.value.reason) == (400, reason)
 
 

@@ -37,7 +37,7 @@ def with_line(line: bytes) -> bytes:
     return line + b"\r\nHost: x\r\n\r\n"
 
 
-def field_line(length: int, name: bytes = b"A") -> bytes:
+def header_line(length: int, name: bytes = b"A") -> bytes:
     """Write a header line of this length, without its CRLF."""
     return name + b": " + b"v" * (length - len(name) - 2)
 
@@ -50,7 +50,7 @@ def head(length: int, settings: Settings) -> bytes:
         take = min(missing, settings.max_field_line + 2)
         if 0 < missing - take < 5:  # leave room for one more line
             take -= 5
-        data += field_line(take - 2) + b"\r\n"
+        data += header_line(take - 2) + b"\r\n"
         missing -= take
     return data + b"\r\n"
 
@@ -94,7 +94,7 @@ def test_a_request_line_at_its_limit_is_not_refused_while_its_end_is_missing(set
 
 @both_settings
 def test_a_field_line_at_its_limit_is_accepted(settings: Settings) -> None:
-    line = field_line(settings.max_field_line)
+    line = header_line(settings.max_field_line)
     assert len(line) == settings.max_field_line
     assert_accepted(get(line), settings)
     assert_accepted(get(line, b"B: c"), settings)
@@ -102,8 +102,8 @@ def test_a_field_line_at_its_limit_is_accepted(settings: Settings) -> None:
 
 @both_settings
 def test_a_field_line_over_its_limit_is_refused(settings: Settings) -> None:
-    assert_refused(431, get(field_line(settings.max_field_line + 1)), settings)
-    assert_refused(431, get(b"B: c", field_line(settings.max_field_line + 1), b"C: d"), settings)
+    assert_refused(431, get(header_line(settings.max_field_line + 1)), settings)
+    assert_refused(431, get(b"B: c", header_line(settings.max_field_line + 1), b"C: d"), settings)
     assert_refused(431, get(b"A:" + b" " * settings.max_field_line), settings)
     assert_refused(431, get(b"A" * settings.max_field_line + b":"), settings)
 
@@ -220,7 +220,7 @@ def with_trailers(*lines: bytes) -> bytes:
 
 @both_settings
 def test_a_trailer_line_at_its_limit_is_accepted(settings: Settings) -> None:
-    line = field_line(settings.max_field_line)
+    line = header_line(settings.max_field_line)
     assert assert_accepted(with_trailers(line), settings).content == b"a"
     assert_accepted(with_trailers(b"B: c", line, b"C: d"), settings)
 
@@ -228,14 +228,14 @@ def test_a_trailer_line_at_its_limit_is_accepted(settings: Settings) -> None:
 @both_settings
 @pytest.mark.parametrize("over", [1, 2, 3, 50])
 def test_a_trailer_line_over_its_limit_is_refused(settings: Settings, over: int) -> None:
-    line = field_line(settings.max_field_line + over)
+    line = header_line(settings.max_field_line + over)
     assert_refused(431, with_trailers(line), settings)
     assert_refused(431, with_trailers(b"B: c", line, b"C: d"), settings)
 
 
 @both_settings
 def test_a_trailer_section_is_refused_once_it_cannot_end_within_its_limit(settings: Settings) -> None:
-    beginning = chunked_post(b"0\r\n" + field_line(settings.max_head - 2))
+    beginning = chunked_post(b"0\r\n" + header_line(settings.max_head - 2))
     assert both_ways(beginning, settings).status is None
     assert both_ways(beginning + b"\r", settings).status is None
     assert_refused(431, beginning + b"v", settings)
@@ -254,7 +254,7 @@ def trailer_section(length: int, settings: Settings) -> Iterator[bytes]:
         take = min(length, settings.max_field_line + 2)
         if 0 < length - take < 5:
             take -= 5
-        yield field_line(take - 2)
+        yield header_line(take - 2)
         length -= take
 
 

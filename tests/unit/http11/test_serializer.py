@@ -239,7 +239,7 @@ def test_a_generator_is_closed_with_its_stream() -> None:
 def test_the_fields_of_equal_responses_are_checked_once_by_each_serializer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    checked = count_calls(monkeypatch, "check_field")
+    checked = count_calls(monkeypatch, "check_header")
     for serializer in (Serializer(), Serializer()):
         before = len(checked)
         for _ in range(3):
@@ -248,7 +248,7 @@ def test_the_fields_of_equal_responses_are_checked_once_by_each_serializer(
 
 
 def test_the_fields_of_a_bounded_number_of_responses_are_cached(monkeypatch: pytest.MonkeyPatch) -> None:
-    checked = count_calls(monkeypatch, "check_field")
+    checked = count_calls(monkeypatch, "check_header")
     serializer = Serializer()
     for _ in range(2):
         for number in range(3000):
@@ -257,7 +257,7 @@ def test_the_fields_of_a_bounded_number_of_responses_are_cached(monkeypatch: pyt
 
 
 def test_content_is_compressed_twice_at_most_by_each_serializer(monkeypatch: pytest.MonkeyPatch) -> None:
-    compressed = count_calls(monkeypatch, "gzip")
+    compressed = count_calls(monkeypatch, "gzip_bytes")
     response = Response(200, TEXT, compress_min_size=0)
     expected = write(response, coding="gzip")
     for serializer in (Serializer(), Serializer()):

@@ -65,7 +65,7 @@ def test_five_seconds_after_the_last_page_the_loop_is_resumed(
         assert warnings(caplog) == []
         site.pass_time(0.2)
         assert not site.control.may_hold
-        assert site.control.at is None
+        assert site.control.held_at is None
         assert warnings(caplog) == [RESUMED]
         peer = site.connect()
         peer.send(GET)
@@ -122,7 +122,7 @@ def test_a_loop_held_in_the_middle_of_a_turn_is_resumed() -> None:
         held: list[bool] = []
 
         def while_held() -> None:
-            if site.control.at is not None:
+            if site.control.held_at is not None:
                 if not held:
                     page.sock.close()
                 held.append(True)
@@ -132,7 +132,7 @@ def test_a_loop_held_in_the_middle_of_a_turn_is_resumed() -> None:
         peer.send(GET)  # the loop is held within, until it is resumed
         assert len(held) > 20
         assert peer.answer().content == b"hi"
-        assert site.control.stop_at_states == frozenset()
+        assert site.control.break_on_states == frozenset()
 
 
 def test_a_page_that_reads_no_frames_counts_as_closed(caplog: pytest.LogCaptureFixture) -> None:
@@ -246,7 +246,7 @@ def test_a_reload_keeps_a_held_loop_and_its_breakpoints(monkeypatch: pytest.Monk
         site.signal(signal.SIGHUP)
         site.pass_time(1)
         assert site.control.mode == "paused"
-        assert site.control.stop_at_states == {"CLOSED"}
+        assert site.control.break_on_states == {"CLOSED"}
 
 
 @pytest.mark.parametrize("then", ["pause", "resume", "slow"])

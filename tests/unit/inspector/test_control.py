@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from reactor.inspector import control as module
-from reactor.inspector.control import BETWEEN, Control, Pace, Position
+from reactor.inspector.control import BETWEEN_TURNS, Control, Pace, Position
 
-HELD = Position(BETWEEN, 7, None, "", "a test")
+HELD = Position(BETWEEN_TURNS, 7, None, "", "a test")
 COMMANDS: dict[str, tuple[Callable[[Control], None], Pace]] = {
     "pause": (Control.pause, Pace.PAUSED),
     "resume": (Control.resume, Pace.RUNNING),
@@ -37,8 +37,8 @@ def test_the_docstring_table_lists_every_pace() -> None:
         control = Control()
         control.pace = Pace[name]
         assert control.mode == mode
-        control.event_passes()
-        control.turn_ended(slow=False)
+        control.on_event()
+        control.on_turn_end(slow=False)
         assert control.pace.name == (name if then == "-" else then)
 
 
@@ -49,19 +49,19 @@ def test_commands_set_the_pace_and_all_but_pause_release_the_loop(before: str, c
     control.hold(HELD)
     COMMANDS[command][0](control)
     assert control.pace is COMMANDS[command][1]
-    assert (control.at is None) is (command != "pause")
+    assert (control.held_at is None) is (command != "pause")
 
 
 def test_an_event_step_ends_with_a_call_and_a_turn_step_with_the_turn() -> None:
     control = at_pace("event")
-    control.turn_ended(slow=False)
+    control.on_turn_end(slow=False)
     assert control.pace.name == "EVENT"
-    control.event_passes()
+    control.on_event()
     assert control.pace.name == "PAUSED"
     control = at_pace("turn")
-    control.event_passes()
+    control.on_event()
     assert control.pace.name == "TURN"
-    control.turn_ended(slow=False)
+    control.on_turn_end(slow=False)
     assert control.pace.name == "PAUSED"
 
 
@@ -69,22 +69,22 @@ def test_an_event_step_ends_with_a_call_and_a_turn_step_with_the_turn() -> None:
 def test_a_delay_ends_only_in_slow_motion(before: str) -> None:
     control = at_pace(before)
     control.hold(HELD)
-    control.delay_ended()
-    assert (control.at is None) is (before == "slow")
+    control.on_delay_end()
+    assert (control.held_at is None) is (before == "slow")
 
 
 @AT_ANY_PACE
 def test_a_breakpoint_pauses_with_a_reason(before: str) -> None:
     control = at_pace(before)
     control.set_breakpoints((), slow=True)
-    control.turn_ended(slow=True)
+    control.on_turn_end(slow=True)
     assert (control.pace, control.reason) == (Pace.PAUSED, "breakpoint: a slow turn")
 
 
 @AT_ANY_PACE
 def test_only_single_steps_are_reported_as_waiting(before: str) -> None:
     control = at_pace(before)
-    control.nothing_is_ready()
+    control.on_nothing_ready()
     assert control.waiting == (before if before in ("event", "turn") else "")
 
 
@@ -94,8 +94,8 @@ def test_no_command_holds_a_stopping_server(before: str, command: str) -> None:
     control = at_pace(before)
     control.set_breakpoints(["IDLE"], slow=True)
     control.hold(HELD)
-    control.stop()
-    assert (control.at, control.may_hold) == (None, False)
+    control.server_stopping()
+    assert (control.held_at, control.may_hold) == (None, False)
     COMMANDS[command][0](control)
     assert control.pace is Pace.RUNNING
 
@@ -104,4 +104,4 @@ def test_pausing_a_held_loop_changes_the_reason() -> None:
     control = Control()
     control.hold(HELD)
     control.pause()
-    assert control.at == HELD._replace(reason="paused on request")
+    assert control.held_at == HELD._replace(reason="paused on request")

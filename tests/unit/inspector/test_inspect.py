@@ -163,7 +163,7 @@ def test_sigusr1_lists_connections_without_resuming(process: MicroscopeProcess) 
     line = process.stderr.next()
     assert line is not None
     assert line.startswith("reactor: c1 127.0.0.1 fd ")
-    assert " IDLE, 1 served, 0 bytes unparsed, 0 unsent, keep_alive timeout in " in line
+    assert " IDLE, 1 served, 0 bytes unparsed, 0 unsent, keep-alive timeout in " in line
     assert b'"paused"' in json.dumps(process.post("/control", {"do": "pause"})[1]).encode()
 
 
@@ -424,4 +424,4 @@ def test_wildcard_and_localhost_addresses_are_accepted() -> None:
         server.terminate()
         assert server.exit_code() == 0
     with CommandServer("--inspect", "localhost:0", "--no-access-log") as server:
-        assert "microscope on http://127.0.0.1:" in server.start_line or "[::1]" in server.start_line
+        assert "inspector on http://127.0.0.1:" in server.start_line or "[::1]" in server.start_line

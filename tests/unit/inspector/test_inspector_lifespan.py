@@ -34,7 +34,7 @@ def no_garbage() -> Iterator[None]:
 
 def test_the_address_is_known_before_the_server_starts() -> None:
     with closing(inspected([], port=0)) as inspector:
-        assert inspector.description == f"microscope on {inspector.url}"
+        assert inspector.description == f"inspector on {inspector.url}"
         port = int(inspector.url.rstrip("/").rpartition(":")[2])
         socket.create_connection(("127.0.0.1", port)).close()
 
@@ -84,8 +84,8 @@ def test_a_paused_server_is_closed_with_its_connections() -> None:
 def test_the_slow_turn_setting_does_not_apply_to_the_inspector() -> None:
     inspector = inspected([], port=0)
     with Server(Router(), port=0, instrumentation=inspector) as server:
-        assert server.reactor._long_callback == server.context.settings.slow_turn
-        assert inspector.run_loop._long_callback == LONG_CALLBACK
+        assert server.reactor._update_now_after == server.context.settings.slow_turn
+        assert inspector.run_loop._update_now_after == LONG_CALLBACK
 
 
 def test_the_first_frame_after_a_command_has_the_position() -> None:

@@ -72,7 +72,7 @@ def test_bytes_after_a_head_with_a_body_are_hidden_until_idle(announcement: str,
     assert "sec" not in text
     assert "mor" not in text
     assert " B hidden]" in text
-    shown.idle()
+    shown.reset()
     assert shown.show(PLAIN).startswith("GET /echo/hi")
 
 

@@ -20,7 +20,7 @@ def test_only_deadlines_count_as_late() -> None:
             (EventKind.SELECTED, 1.0, 0.5, []),
             (EventKind.CALLED, 2.0, EventHandler(), SOON, 1.0),
             (EventKind.CALLED, 4.0, EventHandler(), DEADLINE, 2.0),
-            (EventKind.ENDED, 4.0, 1, 1.0),
+            (EventKind.TURN_ENDED, 4.0, 1, 1.0),
         ]
     )
     [(_, waited, dispatched, late, *_)] = snapshot.turns

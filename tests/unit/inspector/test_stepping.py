@@ -65,8 +65,9 @@ class SteppingHarness:
         """Record where the loop is held and the calls so far, then call ``then``."""
 
         def step() -> None:
-            at = self.control.at
-            self.held.append((f"{at.step} {at.handler} {at.hook}" if at else "", list(self.harness.calls)))
+            at = self.control.held_at
+            held = f"{at.step} {at.handler} {at.callback_or_state}" if at else ""
+            self.held.append((held, list(self.harness.calls)))
             then()
 
         return step
@@ -78,7 +79,7 @@ def test_a_loop_that_is_not_held_runs_like_a_plain_one() -> None:
         stepping.add("b")
         stepping.outer.turn()
         assert stepping.harness.calls == ["a readable", "b readable"]
-        assert stepping.control.at is None
+        assert stepping.control.held_at is None
 
 
 def test_a_loop_paused_between_turns_is_not_polled() -> None:
@@ -89,7 +90,7 @@ def test_a_loop_paused_between_turns_is_not_polled() -> None:
             stepping.outer.turn()
         assert stepping.harness.calls == []
         assert not stepping.waits_for_main_selector()
-        assert stepping.control.at is not None
+        assert stepping.control.held_at is not None
         stepping.do(stepping.control.resume)
         assert stepping.waits_for_main_selector()
         stepping.outer.turn()
@@ -110,8 +111,8 @@ def test_one_event_at_a_time_in_the_middle_of_a_turn() -> None:
             ("dispatch <c> on_readable", ["a readable", "b readable"]),
         ]
         assert stepping.harness.calls == ["a readable", "b readable", "c readable"]
-        assert control.at is not None
-        assert control.at.step == "turn"
+        assert control.held_at is not None
+        assert control.held_at.step == "turn"
 
 
 def test_one_turn_runs_exactly_one_turn() -> None:
@@ -171,7 +172,7 @@ def test_a_deadline_is_an_event_that_can_be_held() -> None:
     with SteppingHarness() as stepping:
         late = stepping.harness.add_deadline("d", 1)
         stepping.outer.turn()
-        stepping.add("a").then["readable"] = partial(stepping.control.stop_at, "a test")
+        stepping.add("a").then["readable"] = partial(stepping.control.hit_breakpoint, "a test")
         stepping.plan = [stepping.note(stepping.control.resume)]
         stepping.clock.now += 2
         stepping.outer.turn()
@@ -218,8 +219,8 @@ def test_a_stale_event_is_not_a_step() -> None:
 def test_a_breakpoint_holds_within_a_call_and_one_event_completes_it() -> None:
     with SteppingHarness() as stepping:
         first, _ = stepping.add("a"), stepping.add("b")
-        stepping.control.stop_at_states = frozenset({"RESPONDING"})
-        first.then["readable"] = lambda: stepping.inner.stop_at(first, "RESPONDING")
+        stepping.control.break_on_states = frozenset({"RESPONDING"})
+        first.then["readable"] = lambda: stepping.inner.check_breakpoint(first, "RESPONDING")
         stepping.plan = [stepping.note(stepping.control.step_event), stepping.note(stepping.control.resume)]
         stepping.outer.turn()
         assert stepping.held == [
@@ -231,8 +232,8 @@ def test_a_breakpoint_holds_within_a_call_and_one_event_completes_it() -> None:
 def test_other_states_do_not_hold_the_loop() -> None:
     with SteppingHarness() as stepping:
         handler = stepping.add("a")
-        stepping.control.stop_at_states = frozenset({"DRAINING"})
-        handler.then["readable"] = lambda: stepping.inner.stop_at(handler, "RESPONDING")
+        stepping.control.break_on_states = frozenset({"DRAINING"})
+        handler.then["readable"] = lambda: stepping.inner.check_breakpoint(handler, "RESPONDING")
         stepping.outer.turn()
         assert stepping.control.mode == "running"
 
@@ -240,7 +241,7 @@ def test_other_states_do_not_hold_the_loop() -> None:
 def test_a_slow_turn_holds_the_loop_if_it_is_a_breakpoint() -> None:
     for is_set, mode in ((True, "paused"), (False, "running")):
         with SteppingHarness() as stepping:
-            stepping.control.stop_at_slow = is_set
+            stepping.control.break_on_slow_turn = is_set
             slow = stepping.add("a")
             slow.then["readable"] = partial(setattr, stepping.clock, "now", stepping.clock.now + 0.2)
             stepping.outer.turn()
@@ -275,7 +276,7 @@ def test_events_contain_the_time_waited_by_the_outer_reactor() -> None:
         stepping.add("c")
         stepping.outer.turn()
         assert stepping.harness.selector.timeout == 0
-        turns = [event for event in stepping.events if event[0] is EventKind.TURN]
+        turns = [event for event in stepping.events if event[0] is EventKind.TURN_STARTED]
         selected = [event for event in stepping.events if event[0] is EventKind.SELECTED]
         assert turns[-1][3] == pytest.approx(9.0)
         assert selected[-1][2] == pytest.approx(2.5)
@@ -287,7 +288,7 @@ def test_handlers_of_the_outer_turn_are_called_before_the_loop_is_held() -> None
     with SteppingHarness() as stepping:
         stepping.harness.add_deadline("d", 1)
         stepping.outer.turn()
-        stepping.add("a").then["readable"] = partial(stepping.control.stop_at, "a test")
+        stepping.add("a").then["readable"] = partial(stepping.control.hit_breakpoint, "a test")
         calls: list[float] = []
 
         class Ticker(EventHandler):
@@ -299,7 +300,7 @@ def test_handlers_of_the_outer_turn_are_called_before_the_loop_is_held() -> None
         called: list[tuple[int, str]] = []
 
         def count_calls() -> None:
-            at = stepping.control.at
+            at = stepping.control.held_at
             called.append((len(calls), at.step if at else ""))
             stepping.control.resume()
 

@@ -30,7 +30,7 @@ def test_select_and_epoll_are_measured(
 def test_a_thread_answers_while_the_loop_ticks(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(thread_pool, "BLOCKS_FOR", 0.03)
+    monkeypatch.setattr(thread_pool, "BLOCK_SECONDS", 0.03)
     thread_pool.main()
     assert re.fullmatch(
         r"result 42; the loop ticked [1-9]\d* times while the thread was blocked\n", capsys.readouterr().out

@@ -16,7 +16,7 @@ from reactor.http11.headers import Headers
 from reactor.http11.message import FileSlice, Head, LiveStream, Request, Response
 from reactor.http11.target import Target
 from reactor.logs import access_log
-from reactor.logs.access_log import FORMATS, AccessLog, Exchange, PendingEntries
+from reactor.logs.access_log import FORMATS, AccessLog, Exchange, UnsentExchanges
 from tests.support.in_process import Client, Harness
 from tests.support.requests import CANARY, answering, request, shrink_buffers, write
 
@@ -105,7 +105,7 @@ def test_the_texts_of_a_target_and_a_head_are_written_once_by_each_log(
         log = AccessLog(stream)
         for number in (1, 2, 3):
             exchange = Exchange(Request("GET", TARGET, head), 200, number, 0.0, 0)
-            log.record(PendingEntries(log, "192.0.2.7", 1), exchange, 0)
+            log.record(UnsentExchanges(log, "192.0.2.7", 1), exchange, 0)
         log.flush()
         assert [entry["referer"] for entry in stream.entries] == ["http://test/"] * 3
         assert written == ["GET /abc HTTP/1.1", "http://test/", "-"]

@@ -45,13 +45,13 @@ def test_a_turn_is_told_from_its_beginning_to_its_end() -> None:
         harness.turn()
     scheduled, began, selected, ready, deadline, ended = events
     assert scheduled == (EventKind.SCHEDULED, start, late, start + 5)
-    assert began == (EventKind.TURN, start, 1, 5)
+    assert began == (EventKind.TURN_STARTED, start, 1, 5)
     assert selected[:3] == (EventKind.SELECTED, start + 5, 5)
     assert selected[0] is EventKind.SELECTED
     assert [(key.data, mask) for key, mask in selected[3]] == [(both, Interest.BOTH)]
     assert ready == (EventKind.CALLED, start + 5.25, both, Interest.BOTH, start + 5)
     assert deadline == (EventKind.CALLED, start + 5.75, late, 0, start + 5.25)
-    assert ended == (EventKind.ENDED, start + 5.75, 1, start + 5)
+    assert ended == (EventKind.TURN_ENDED, start + 5.75, 1, start + 5)
 
 
 def test_a_turn_in_which_nothing_happens_is_told_too() -> None:
@@ -61,12 +61,12 @@ def test_a_turn_in_which_nothing_happens_is_told_too() -> None:
         harness.turn()
         harness.turn()
     assert events == [
-        (EventKind.TURN, now, 1, None),
+        (EventKind.TURN_STARTED, now, 1, None),
         (EventKind.SELECTED, now, 0, []),
-        (EventKind.ENDED, now, 1, now),
-        (EventKind.TURN, now, 2, None),
+        (EventKind.TURN_ENDED, now, 1, now),
+        (EventKind.TURN_STARTED, now, 2, None),
         (EventKind.SELECTED, now, 0, []),
-        (EventKind.ENDED, now, 2, now),
+        (EventKind.TURN_ENDED, now, 2, now),
     ]
 
 
@@ -88,8 +88,8 @@ def test_subscribers_get_the_same_events_once_a_turn() -> None:
         harness.turn()
     assert told["x"] == told["y"]
     assert [[kind for kind, *_ in turn] for turn in told["x"]] == [
-        [EventKind.TURN, EventKind.SELECTED, EventKind.CALLED, EventKind.ENDED],
-        [EventKind.TURN, EventKind.SELECTED, EventKind.ENDED],
+        [EventKind.TURN_STARTED, EventKind.SELECTED, EventKind.CALLED, EventKind.TURN_ENDED],
+        [EventKind.TURN_STARTED, EventKind.SELECTED, EventKind.TURN_ENDED],
     ]
 
 
@@ -97,7 +97,7 @@ def test_what_closing_does_is_told_at_last() -> None:
     told: list[list[Event]] = []
     with instrumented([lambda events: told.append(list(events))]) as harness:
         harness.turn()
-        event: Event = (EventKind.ENDED, harness.clock.now, 2, harness.clock.now)
+        event: Event = (EventKind.TURN_ENDED, harness.clock.now, 2, harness.clock.now)
         assert isinstance(harness.reactor, InstrumentedReactor)
         harness.reactor.emit(event)
         assert len(told) == 1
@@ -155,7 +155,7 @@ def test_instrumentation_changes_nothing() -> None:
         assert lives[0] == lives[1]
         assert plain.selector.told == harness.selector.told
         assert sum(len(turn) for turn in lives[0]) > 15
-    assert [event[2] for event in events if event[0] is EventKind.ENDED] == [1, 2, 3, 4, 5]
+    assert [event[2] for event in events if event[0] is EventKind.TURN_ENDED] == [1, 2, 3, 4, 5]
 
 
 # The base class of subscribers.
@@ -165,16 +165,16 @@ def test_a_subscriber_gets_the_items_of_the_kinds_whose_methods_it_overrides() -
     got: list[tuple[object, ...]] = []
 
     class Ends(Subscriber):
-        def on_ended(self, *items: object) -> None:
+        def on_turn_ended(self, *items: object) -> None:
             got.append(items)
 
-    Ends()([(EventKind.TURN, 1.0, 1, None), (EventKind.ENDED, 2.0, 1, 1.5)])
-    assert got == [(EventKind.ENDED, 2.0, 1, 1.5)]
+    Ends()([(EventKind.TURN_STARTED, 1.0, 1, None), (EventKind.TURN_ENDED, 2.0, 1, 1.5)])
+    assert got == [(EventKind.TURN_ENDED, 2.0, 1, 1.5)]
 
 
 def test_a_method_that_is_not_overridden_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Subscriber, "on_turn", breaks)
-    Subscriber()([(EventKind.TURN, 1.0, 1, None)])
+    monkeypatch.setattr(Subscriber, "on_turn_started", breaks)
+    Subscriber()([(EventKind.TURN_STARTED, 1.0, 1, None)])
 
 
 @pytest.mark.parametrize("subscriber", [Explain, Metrics, Snapshot, Trace])
@@ -194,7 +194,7 @@ def mismatches(union: Sequence[object], subscriber: type[Subscriber], docstring:
     """Return the kinds whose fields differ between the union of events, the methods and the table."""
     tuples = [get_args(each) for each in union]
     types = {get_args(kind)[0]: fields for kind, *fields in tuples}
-    rows = re.findall(r"^    ([A-Z]+) +((?:\w+, )*\w+)(?=\n| {2,}|$)", docstring, re.MULTILINE)
+    rows = re.findall(r"^    ([A-Z_]+) +((?:\w+, )*\w+)(?=\n| {2,}|$)", docstring, re.MULTILINE)
     names = {kind: ["self", "kind", "when", *fields.split(", ")] for kind, fields in rows}
     found = []
     for kind in EventKind:
@@ -215,19 +215,19 @@ class WrongType(Subscriber):
 
 
 class FieldLeftOut(Subscriber):
-    def on_ended(self, kind: EventKind, when: float, turn: int) -> None: ...  # type: ignore[override]
+    def on_turn_ended(self, kind: EventKind, when: float, turn: int) -> None: ...  # type: ignore[override]
 
 
 class OtherName(Subscriber):
-    def on_ended(self, kind: EventKind, when: float, number: int, began: float) -> None: ...
+    def on_turn_ended(self, kind: EventKind, when: float, number: int, began: float) -> None: ...
 
 
 @pytest.mark.parametrize(
     ("subscriber", "found"),
     [
         (WrongType, ["sent: types"]),
-        (FieldLeftOut, ["ended: types", "ended: names"]),
-        (OtherName, ["ended: names"]),
+        (FieldLeftOut, ["turn_ended: types", "turn_ended: names"]),
+        (OtherName, ["turn_ended: names"]),
     ],
 )
 def test_a_planted_method_with_other_fields_is_found(subscriber: type[Subscriber], found: list[str]) -> None:
@@ -238,10 +238,10 @@ def test_a_planted_method_with_other_fields_is_found(subscriber: type[Subscriber
     ("plant", "found"),
     [
         (
-            lambda table: table.replace("SENT       connection, count ", "SENT       connection "),
+            lambda table: table.replace("SENT           connection, count ", "SENT           connection "),
             "sent: names",
         ),
-        (lambda table: table.replace("TURN ", "TURNS"), "turn: names"),
+        (lambda table: table.replace("TURN_STARTED ", "TURNS"), "turn_started: names"),
         (
             lambda table: table.replace("connection, request, status", "connection, status, request"),
             "response: names",

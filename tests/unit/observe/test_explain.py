@@ -6,12 +6,15 @@ import re
 import select
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from reactor.event_handler import EventHandler
 from reactor.handlers.files.store import Store
-from reactor.http11.message import Response
-from reactor.observe.explain import Explain
+from reactor.http11.message import LiveStream, Response
+from reactor.observe.explain import MAX_ACTIONS, Explain
 from reactor.routing import Router
 from reactor.settings import Settings
 from tests.support.command import CommandServer
@@ -53,8 +56,8 @@ def test_a_request_is_one_paragraph() -> None:
         client.send(GET)
         sent = len(client.read())
         assert explained.take() == [
-            "turn N: waited 0 us of at most 20 s; 1 ready: fd N readable -> fd N: read 34 bytes, "
-            f"GET /echo/hi -> 200, {sent} bytes sent at once, ACCEPTED -> RESPONDING -> IDLE"
+            "turn N: slept 0 us of at most 20 s; 1 ready: fd N readable; called fd N: read 34 bytes, "
+            f"GET /echo/hi (200), {sent} bytes sent, ACCEPTED -> RESPONDING -> IDLE"
         ]
 
 
@@ -65,8 +68,8 @@ def test_the_listener_tells_whom_it_accepted() -> None:
         line = server.stderr.next()
         assert line is not None
         assert re.fullmatch(
-            rf"turn \d+: waited [\d.]+ m?u?s, with no deadline; 1 ready: listener -> "
-            rf"listener: accepted fd \d+ from 127\.0\.0\.1:{port}",
+            rf"turn \d+: slept [\d.]+ m?u?s, with no deadline; 1 ready: listener; "
+            rf"called listener: accepted fd \d+ from 127\.0\.0\.1:{port}",
             line,
         )
 
@@ -75,7 +78,7 @@ def test_pipelined_requests_are_told_up_to_a_number() -> None:
     with ExplainedServer() as explained:
         explained.connect().send(GET * 12)
         (line,) = explained.take()
-        assert line.count("GET /echo/hi -> 200") == 8
+        assert line.count("GET /echo/hi (200)") == 8
         assert "and 4 more requests" in line
 
 
@@ -85,8 +88,8 @@ def test_a_call_for_requests_that_were_left_is_not_a_late_one() -> None:
         first, second = explained.take()
         assert first.endswith("ACCEPTED -> RESPONDING -> YIELDING")
         assert re.fullmatch(
-            r"turn N: waited 0 us of at most 0 s; nothing ready -> fd N continues: "
-            r"(GET /echo/hi -> 200, ){4}[\d,]+ bytes sent at once, YIELDING -> RESPONDING -> IDLE",
+            r"turn N: slept 0 us of at most 0 s; nothing ready; called fd N \(soon\): "
+            r"(GET /echo/hi \(200\), ){4}[\d,]+ bytes sent, YIELDING -> RESPONDING -> IDLE",
             second,
         )
 
@@ -100,7 +103,7 @@ def test_many_that_are_ready_are_told_up_to_a_number() -> None:
         (line,) = explained.take()
         assert "20 ready: " in line
         assert line.count("fd N readable") == 8
-        assert "readable and 12 more -> " in line
+        assert "readable and 12 more; called " in line
         assert line.endswith("; and 12 more")
 
 
@@ -112,13 +115,12 @@ def test_what_does_not_fit_is_told_to_wait() -> None:
         client.send(GET.replace(b"/echo/hi", b"/large"))
         first = explained.take()[0]
         assert re.search(
-            r"GET /large -> 200, [\d,]+ bytes sent, [\d,]+ bytes waiting for the handle to become writable, "
-            r"ACCEPTED -> RESPONDING$",
+            r"GET /large \(200\), [\d,]+ bytes sent \(left: [\d,]+ bytes\), ACCEPTED -> RESPONDING$",
             first,
         )
         client.read()
         last = explained.take()[-1]
-        assert re.search(r"fd N writable -> fd N: [\d,]+ bytes sent at once, RESPONDING -> IDLE$", last)
+        assert re.search(r"fd N writable; called fd N: [\d,]+ bytes sent, RESPONDING -> IDLE$", last)
 
 
 def test_a_refusal_is_told_once_with_its_reason() -> None:
@@ -136,7 +138,7 @@ def test_a_deadline_is_told_with_its_name() -> None:
         explained.take()
         explained.server.clock.advance(20)
         line = explained.take()[0]
-        assert "nothing ready -> fd N (head timeout): refused with 408: " in line
+        assert "nothing ready; called fd N (head timeout): refused with 408: " in line
 
 
 def test_a_close_is_told_with_its_reason() -> None:
@@ -145,7 +147,77 @@ def test_a_close_is_told_with_its_reason() -> None:
         client.send(GET)
         client.sock.close()
         explained.server.run()
-        assert explained.take()[-1].endswith("fd N: closed: the client closed the connection, IDLE -> CLOSED")
+        assert explained.take()[-1].endswith(
+            "called fd N: closed: the client closed the connection, IDLE -> CLOSED"
+        )
+
+
+class Callback(EventHandler):
+    """Calls a function once, in the next turn."""
+
+    def __init__(self, explained: ExplainedServer, function: Callable[[], object]) -> None:
+        super().__init__()
+        self.on_soon = function  # type: ignore[assignment, method-assign]
+        explained.server.reactor.soon(self)
+        explained.server.run()
+
+
+def test_a_connection_changed_by_another_handler_is_named() -> None:
+    routes, stream = Router(), LiveStream()
+    routes.get("/live")(lambda request: Response(200, stream))
+    with ExplainedServer(routes) as explained:
+        client = explained.connect()
+        client.send(GET.replace(b"/echo/hi", b"/live"))
+        assert re.search(r"\d bytes sent \(left: a stream\), .* -> WAITING$", explained.take()[0])
+        Callback(explained, lambda: stream.send(b"news"))
+        woken, sent, idle = explained.take()
+        assert woken.endswith("; called callback (soon): fd N WAITING -> RESPONDING")
+        assert sent.endswith("; called fd N: 9 bytes sent (left: a stream)")
+        assert idle.endswith("; called fd N: RESPONDING -> WAITING")
+        Callback(explained, client.connection.abort)
+        (closed,) = explained.take()
+        assert "called callback (soon): fd N closed: the server stopped" in closed
+        assert closed.endswith(", fd N WAITING -> CLOSED")
+
+
+def test_what_is_left_of_a_file_is_a_number_of_bytes(tmp_path: Path) -> None:
+    (tmp_path / "large").write_bytes(b"x" * 4_000_000)
+    store = Store(str(tmp_path))
+    with ExplainedServer(None, store) as explained:
+        explained.connect().send(GET.replace(b"/echo/hi", b"/files/large"))
+        assert re.search(r"[\d,]+ bytes sent \(left: \d,\d{3},\d{3} bytes of a file\), ", explained.take()[0])
+    store.close()
+
+
+def test_a_call_that_changes_many_connections_is_a_bounded_paragraph() -> None:
+    with ExplainedServer() as explained:
+        for _ in range(50):
+            explained.connect()
+        several = list(explained.server.context.connections.values())
+
+        def abort_all() -> None:
+            for each in several:
+                each.abort()
+
+        Callback(explained, abort_all)
+        (line,) = explained.take()
+        assert line.count("closed: ") == MAX_ACTIONS
+        assert line.endswith(", and 68 more actions")
+
+
+def test_a_call_without_an_action_is_its_name() -> None:
+    with ExplainedServer() as explained:
+        Callback(explained, lambda: None)
+        assert explained.take()[0].endswith("nothing ready; called callback (soon)")
+
+
+def test_a_timeout_is_written_as_words() -> None:
+    with ExplainedServer() as explained:
+        explained.connect().get("/echo/hi")
+        explained.take()
+        explained.server.clock.advance(75)
+        (line,) = explained.take()
+        assert "called fd N (keep-alive timeout): closed: timeout, IDLE -> CLOSED" in line
 
 
 def test_an_upload_is_told_from_its_head_to_its_end(tmp_path: object) -> None:
@@ -154,9 +226,9 @@ def test_an_upload_is_told_from_its_head_to_its_end(tmp_path: object) -> None:
         client = explained.connect()
         head = b"POST /files/a HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
         client.send(head)
-        assert "25 bytes sent at once, ACCEPTED -> CONTINUING -> RECEIVING_CONTENT" in explained.take()[0]
+        assert "25 bytes sent, ACCEPTED -> CONTINUING -> RECEIVING_CONTENT" in explained.take()[0]
         client.send(b"abc")
-        assert "POST /files/a -> 201" in explained.take()[-1]
+        assert "POST /files/a (201)" in explained.take()[-1]
     store.close()
 
 
@@ -174,7 +246,7 @@ def test_a_target_is_escaped_and_cut_and_no_field_is_told() -> None:
 def test_compression_is_told() -> None:
     with ExplainedServer() as explained:
         explained.connect().get("/echo/aaaa", "Accept-Encoding: gzip")
-        assert "GET /echo/aaaa -> 200, 4 bytes compressed, " in explained.take()[0]
+        assert "GET /echo/aaaa (200), 4 bytes compressed, " in explained.take()[0]
 
 
 def test_a_slow_call_is_marked() -> None:
@@ -232,9 +304,9 @@ def test_the_debug_log_tells_the_same() -> None:
     with CommandServer("--log-level", "debug", "--no-access-log") as server:
         server.get("/echo/hi")
         line = ""
-        while "GET /echo/hi -> 200" not in line:
-            line = server.stderr.next() or "GET /echo/hi -> 200, the end"
-        assert re.match(r"reactor: turn \d+: waited ", line)
+        while "GET /echo/hi (200)" not in line:
+            line = server.stderr.next() or "GET /echo/hi (200), the end"
+        assert re.match(r"reactor: turn \d+: slept ", line)
 
 
 def test_without_it_no_turn_is_told() -> None:

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from reactor.http11 import serializer
-from reactor.http11.coding import gzip
+from reactor.http11.coding import gzip_bytes
 from reactor.http11.message import LiveStream, Response
 from reactor.http11.parser import Parser
-from reactor.observe.events import ConnectionEvent, Event, EventKind, is_of_connection
+from reactor.observe.events import ConnectionEvent, Event, EventKind, is_connection_event
 from reactor.routing import Router
 from reactor.server.state import CloseReason, State
 from tests.support.in_process import Client, Harness
@@ -45,7 +45,7 @@ def site() -> Iterator[Site]:
 
 
 def of_connections(events: list[Event]) -> list[ConnectionEvent]:
-    return [event for event in events if is_of_connection(event)]
+    return [event for event in events if is_connection_event(event)]
 
 
 def short(events: list[Event]) -> list[object]:
@@ -53,7 +53,7 @@ def short(events: list[Event]) -> list[object]:
     words: list[object] = []
     for event in of_connections(events):
         assert event[2].number == 1
-        if event[0] is EventKind.ENTERED:
+        if event[0] is EventKind.STATE_CHANGED:
             words.append(f"{event[3].name} -> {event[4].name}")
         elif event[0] is EventKind.RESPONSE:
             words.append((event[0], event[4], event[5]))
@@ -93,7 +93,7 @@ def test_the_events_of_a_hook_stand_before_it_and_within_its_time(site: Site) ->
         < kinds.index(EventKind.SENT)
         < kinds.index(EventKind.CALLED, kinds.index(EventKind.SENT))
     )
-    assert kinds.count(EventKind.TURN) == kinds.count(EventKind.ENDED) > 0
+    assert kinds.count(EventKind.TURN_STARTED) == kinds.count(EventKind.TURN_ENDED) > 0
     times = [event[1] for event in events]
     assert times == sorted(times)
 
@@ -194,9 +194,9 @@ def test_compressed_bytes_and_the_times_of_handler_and_compression_are_emitted(
 ) -> None:
     def slow_gzip(content: bytes) -> bytes:
         server.clock.now += 2
-        return gzip(content)
+        return gzip_bytes(content)
 
-    monkeypatch.setattr(serializer, "gzip", slow_gzip)
+    monkeypatch.setattr(serializer, "gzip_bytes", slow_gzip)
     server, events = site
     client = server.connect()
     client.get("/echo/" + "a" * 100, "Accept-Encoding: gzip")
@@ -246,7 +246,7 @@ def test_the_states_told_are_those_of_the_table(site: Site) -> None:
     client.send(b"POST /echo/x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na")
     client.send(b"bc")
     client.read()
-    changes = [event[3:] for event in events if event[0] is EventKind.ENTERED]
+    changes = [event[3:] for event in events if event[0] is EventKind.STATE_CHANGED]
     assert all(before is not after for before, after in changes)
     assert [before for before, _ in changes[1:]] == [after for _, after in changes[:-1]]
     assert all(isinstance(each, State) for change in changes for each in change)

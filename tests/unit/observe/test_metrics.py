@@ -130,7 +130,7 @@ def test_the_lag_is_that_of_a_ready_handle(events: int, lag: float) -> None:
             [
                 (EventKind.SELECTED, 1.0, 0.0, []),
                 (EventKind.CALLED, 2.0, EventHandler(), events, 1.5),
-                (EventKind.ENDED, 2.0, 1, 1.0),
+                (EventKind.TURN_ENDED, 2.0, 1, 1.0),
             ]
         )
         assert value(samples(metrics, server), "reactor_loop_lag_seconds_sum") == lag

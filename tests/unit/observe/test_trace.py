@@ -72,8 +72,8 @@ def test_a_turn_that_did_not_end_is_closed(tmp_path: Path) -> None:
     ends: list[Event] = []
 
     def forgetful(events: list[Event]) -> None:
-        ends.extend(event for event in events if event[0] is EventKind.ENDED)
-        trace([event for event in events if event[0] is not EventKind.ENDED or len(ends) < 3])
+        ends.extend(event for event in events if event[0] is EventKind.TURN_ENDED)
+        trace([event for event in events if event[0] is not EventKind.TURN_ENDED or len(ends) < 3])
 
     with site(tmp_path, subscribers=[forgetful]) as server:
         server.connect().send(GET)
@@ -256,5 +256,5 @@ def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
     trace = Trace(str(tmp_path / "trace"))
     trace.close()
     trace.close()
-    trace([(EventKind.ENDED, 0.0, 1, 0.0)])
+    trace([(EventKind.TURN_ENDED, 0.0, 1, 0.0)])
     assert [event["ph"] for event in read(tmp_path)] == ["M", "M", "i"]

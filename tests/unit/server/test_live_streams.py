@@ -77,7 +77,7 @@ def test_too_many_bytes_behind_a_live_stream_close_the_connection_and_are_logged
         client.read()
         assert client.closed
         assert stream.closed
-    assert caplog.messages == ["c1: closed: over 500 bytes pipelined after a live stream"]
+    assert caplog.messages == ["c1: closed: over 500 bytes pipelined behind a live stream"]
 
 
 def test_a_live_stream_keeps_no_more_than_its_limit_for_a_client_that_does_not_read() -> None:

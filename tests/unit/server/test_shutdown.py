@@ -116,7 +116,7 @@ def test_draining_that_pauses_at_the_limit_ends_when_the_queue_is_found_empty() 
         site.shutdown.begin()
         site.run()
         state = site.acceptor.state
-        assert state is AcceptorState.DRAINING
+        assert state is AcceptorState.DRAINING_QUEUE
         waiting.sock.close()
         busy.sock.close()
         site.run()
@@ -133,7 +133,7 @@ def test_the_queue_is_drained_for_no_longer_than_its_time() -> None:
         site.run()
         site.advance(DRAIN_TIME - 0.001)
         state = site.acceptor.state
-        assert state is AcceptorState.DRAINING
+        assert state is AcceptorState.DRAINING_QUEUE
         site.advance(0.001)
         assert site.acceptor.state is AcceptorState.CLOSED
 
@@ -478,5 +478,5 @@ def test_an_acceptor_never_returns_to_an_earlier_state() -> None:
     with Site(1) as site:
         site.acceptor.close()
         with pytest.raises(AssertionError, match=r"CLOSED -> .*DRAINING"):
-            site.acceptor._enter(AcceptorState.DRAINING)
+            site.acceptor._enter(AcceptorState.DRAINING_QUEUE)
         assert site.acceptor.state is AcceptorState.CLOSED

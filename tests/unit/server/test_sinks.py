@@ -8,7 +8,7 @@ import pytest
 
 from reactor.http11.errors import HTTPError
 from reactor.http11.headers import Headers
-from reactor.http11.message import Fields, Head, Request, Response
+from reactor.http11.message import Head, HeaderPairs, Request, Response
 from reactor.http11.target import Target
 from reactor.routing import DEFAULT_SINKS, InterimSink, Router, SinkFactory, buffered, discard
 from tests.support.in_process import Client, Harness
@@ -125,7 +125,7 @@ def test_bytes_become_the_content_and_anything_else_the_upload(made: object) -> 
 class InformingSink(RecordingSink, InterimSink):
     """A sink with an interim response, or without."""
 
-    def __init__(self, interim: tuple[int, Fields] | None) -> None:
+    def __init__(self, interim: tuple[int, HeaderPairs] | None) -> None:
         super().__init__()
         self.interim = interim
 
@@ -139,7 +139,7 @@ class InformingSink(RecordingSink, InterimSink):
     ],
 )
 def test_a_sink_has_an_interim_response_sent_before_the_body(
-    interim: tuple[int, Fields] | None, version: str, expected: list[int]
+    interim: tuple[int, HeaderPairs] | None, version: str, expected: list[int]
 ) -> None:
     with Harness(posting(InformingSink(interim))) as server:
         client = server.connect()

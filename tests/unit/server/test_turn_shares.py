@@ -3,7 +3,7 @@
 import socket
 
 from reactor.event_handler import EventHandler, Interest
-from reactor.http11.chunked import CHUNKS_AT_ONCE
+from reactor.http11.chunked import CHUNKS_PER_CALL
 from reactor.http11.message import Request, Response
 from reactor.loop import Reactor
 from reactor.routing import Router
@@ -62,7 +62,7 @@ def test_while_one_pipelines_another_is_answered_in_between() -> None:
 
 def test_a_turn_takes_its_share_of_tiny_chunks() -> None:
     sink = CountingSink()
-    chunks = 10 * CHUNKS_AT_ONCE
+    chunks = 10 * CHUNKS_PER_CALL
     with Harness(counting_routes(sink), turn_requests=3) as server:
         client = server.connect()
         client.sock.sendall(CHUNKED + b"1\r\na\r\n" * chunks + b"0\r\n\r\n")
@@ -71,7 +71,7 @@ def test_a_turn_takes_its_share_of_tiny_chunks() -> None:
             server.reactor.turn()
             taken.append(sink.octets)
         shares = [after - before for before, after in zip([0, *taken], taken, strict=False)]
-        assert max(shares) <= 3 * CHUNKS_AT_ONCE
+        assert max(shares) <= 3 * CHUNKS_PER_CALL
         assert client.assert_responds().content == b"%d" % chunks
 
 

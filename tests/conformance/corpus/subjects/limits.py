@@ -18,7 +18,7 @@ def request_line(length: int) -> bytes:
     return b"GET /echo/" + b"a" * (length - 19) + b" HTTP/1.1"
 
 
-def field_line(length: int) -> bytes:
+def header_line(length: int) -> bytes:
     """Write a field line of this length, its CRLF not counted."""
     return b"A: " + b"v" * (length - 3)
 
@@ -27,7 +27,7 @@ def head_of(length: int) -> bytes:
     """Write a head of this length, its empty line counted, in lines of which none is too long."""
     octets = b"GET /echo/a HTTP/1.1\r\n" + HOST_LINE + b"\r\n"
     rest = length - len(octets) - 2
-    lines = [field_line(6500)] * 4 + [field_line(rest - 4 * 6502 - 2)]
+    lines = [header_line(6500)] * 4 + [header_line(rest - 4 * 6502 - 2)]
     return octets + b"\r\n".join([*lines, b"", b""])
 
 
@@ -57,7 +57,7 @@ def _at_the_limit() -> Iterator[Entry]:
     yield from served(
         "RFC 9110, 5.4",
         200,
-        ("limit-field-line", "8,190 bytes are taken.", get(field_line(LINE)), echo(a="v" * (LINE - 3))),
+        ("limit-field-line", "8,190 bytes are taken.", get(header_line(LINE)), echo(a="v" * (LINE - 3))),
         ("limit-fields", "100 field lines are taken.", get(*[b"A: b"] * (FIELDS - 1)), echo()),
         ("limit-head", "32 KiB are taken.", head_of(HEAD), echo()),
     )
@@ -88,7 +88,7 @@ def _over_the_limit() -> Iterator[Entry]:
     yield from refused(
         "RFC 9110, 5.4",
         431,
-        ("over-field-line", "One byte too many.", get(field_line(LINE + 1))),
+        ("over-field-line", "One byte too many.", get(header_line(LINE + 1))),
         ("over-field-name", "A name can be too long, too.", get(b"A" * LINE + b":")),
         ("over-field-white-space", "White space counts.", get(b"A:" + b" " * LINE)),
         ("over-host", "The limit holds for Host, too.", get(host=b"h" * LINE)),
@@ -111,13 +111,13 @@ def _over_the_limit() -> Iterator[Entry]:
         "RFC 9112, 7.1.2",
         431,
         ("over-trailers", "One line too many.", trailed(*[b"A: b"] * (FIELDS + 1))),
-        ("over-trailer-line", "One byte too many.", trailed(field_line(LINE + 1))),
+        ("over-trailer-line", "One byte too many.", trailed(header_line(LINE + 1))),
         (
             "over-trailers-unended",
             "They are refused before they end.",
             chunked(b"0\r\n" + b"A: b\r\n" * (HEAD // 6 + 1)),
         ),
-        ("over-trailer-octets", "All of them have a limit.", trailed(*[field_line(8100)] * 5)),
+        ("over-trailer-octets", "All of them have a limit.", trailed(*[header_line(8100)] * 5)),
     )
     yield from refused(
         "RFC 9110, 15.5.14",

@@ -142,7 +142,7 @@ def test_what_comes_to_stand_beside_a_file_later_is_found(shared: Shared) -> Non
 def test_what_is_remembered_of_files_with_nothing_beside_them_is_bounded(
     shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reactor.handlers.files.precompressed.MAX_REMEMBERED", 3)
+    monkeypatch.setattr("reactor.handlers.files.precompressed.MAX_CACHED_NAMES", 3)
     for number in range(10):
         write(shared, f"f{number}", TEXT)
     os.utime(shared.path, (WRITTEN, WRITTEN))
