@@ -22,7 +22,6 @@ from reactor.http11.target import Target
 
 TEXT = (("Content-Type", "text/plain"),)
 UTF8_TEXT = (("Content-Type", "text/plain; charset=utf-8"),)
-OCTETS = (("Content-Type", "application/octet-stream"),)
 
 # Headers as (name, value) pairs.
 HeaderPairs = tuple[tuple[str, str], ...]

@@ -151,7 +151,7 @@ def faults(sources: Mapping[str, str]) -> list[str]:
             for each in imports_of(path, source, frozenset(paths))
             if each.name in paths and not (each.for_types and (importer, each.name) in NAMED_FOR_TYPES)
         }
-    return found + _circles(graph)
+    return found + _cycles(graph)
 
 
 def faults_in(path: str, source: str, paths: Mapping[str, str]) -> list[str]:
@@ -167,34 +167,34 @@ def _fault(path: str, each: Import, paths: Mapping[str, str]) -> str:
     top = each.name.partition(".")[0]
     if top != "reactor":
         if top not in sys.stdlib_module_names and (path, top) not in OPTIONAL:
-            return f"imports {each.name}, which is not of the standard library"
+            return f"imports {each.name}, which is not in the standard library"
         if is_in(path, PURE) and top in IMPURE and (path, top) not in LOCKS:
-            return f"imports {each.name}, and is to be pure"
+            return f"imports {each.name} in a module without I/O"
         if is_in(path, NO_HTTP) and top in HTTP:
-            return f"imports {each.name}, and is to know no HTTP"
+            return f"imports {each.name} in a module without HTTP"
         return ""
     if each.name not in paths:
-        return f"imports {each.name}, which is not there"
+        return f"imports {each.name}, which does not exist"
     return _fault_between(path, each.name, paths[each.name])
 
 
 def _fault_between(path: str, name: str, imported: str) -> str:
     """Return what is wrong with an import of one of our modules by a file."""
     if is_in(path, (HANDLERS,)):
-        return "" if is_in(imported, IMPORTED_BY_HANDLERS) else f"imports {name}, and is a handler"
+        return "" if is_in(imported, IMPORTED_BY_HANDLERS) else f"imports {name} in a handler"
     layer, other = layer_of(path), layer_of(imported)
     if is_in(imported, (HANDLERS,)):
         return "" if layer == 0 else f"imports {name}, a handler"
     if layer is None or other is None:
         return ""  # reported for the file that has no layer
     if is_in(path, PURE) and not is_in(imported, PURE):
-        return f"imports {name}, and is to be pure"
+        return f"imports {name} in a module without I/O"
     return f"imports {name}, which is in a higher layer" if other < layer else ""
 
 
-def _circles(graph: Mapping[str, set[str]]) -> list[str]:
+def _cycles(graph: Mapping[str, set[str]]) -> list[str]:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        return ["a circle: " + " -> ".join(reversed(error.args[1]))]
+        return ["import cycle: " + " -> ".join(reversed(error.args[1]))]
     return []

@@ -141,5 +141,5 @@ def test_a_planted_cache_is_found(source: str) -> None:
         "TextCache = BoundedCache[bytes, str]",
     ],
 )
-def test_what_is_no_global_cache_is_not_found(source: str) -> None:
+def test_other_caches_are_not_reported(source: str) -> None:
     assert not list(global_caches(source))

@@ -118,7 +118,7 @@ def module(file: str, source: str, **names: object) -> dict[str, Callable[[], ob
     return namespace
 
 
-def test_calls_files_moves_and_depth_are_counted() -> None:
+def test_calls_files_transitions_and_depth_are_counted() -> None:
     b = module("b.py", "def g(): h()\ndef h(): len(''); len('')")
     a = module("a.py", "def f(): g(); g(); e()\ndef e(): pass", g=b["g"])
     calls = count_calls(a["f"])
@@ -126,7 +126,7 @@ def test_calls_files_moves_and_depth_are_counted() -> None:
     assert (calls.calls, calls.c_calls, calls.files, calls.moves, calls.depth) == (6, 4, 2, 4, 3)
 
 
-def test_a_move_to_another_file_and_back_is_two() -> None:
+def test_a_call_to_another_file_and_back_is_two_transitions() -> None:
     c = module("c.py", "def h(): pass")
     b = module("b.py", "def g(): h()", h=c["h"])
     a = module("a.py", "def f(): g()", g=b["g"])
@@ -139,7 +139,7 @@ def test_a_resumed_generator_counts_as_called_again() -> None:
     assert names(count_calls(a["f"])) == ["f", "g", "g", "g"]
 
 
-def test_a_function_that_raises_has_returned() -> None:
+def test_a_function_that_raises_counts_as_returned() -> None:
     a = module(
         "a.py", "def f():\n  try: g()\n  except ValueError: h()\ndef g(): raise ValueError\ndef h(): pass"
     )
@@ -166,7 +166,7 @@ def code_objects(source: str) -> dict[str, CodeType]:
     return found
 
 
-def test_a_lambda_or_an_inner_function_is_a_closure_and_a_comprehension_is_none() -> None:
+def test_lambdas_and_inner_functions_are_closures() -> None:
     source = """
 def f():
     def inner(): pass

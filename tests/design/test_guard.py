@@ -20,13 +20,13 @@ WAYS: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_process_fails_a_test_without_a_marker(way: str) -> None:
+def test_starting_a_process_fails_an_unmarked_test(way: str) -> None:
     with pytest.raises(pytest.fail.Exception, match=r"test_guard.py::.* starts a process: mark it"):
         WAYS[way]()
 
 
 @pytest.mark.system
-def test_a_process_is_allowed_where_the_marker_is() -> None:
+def test_starting_a_process_is_allowed_with_the_marker() -> None:
     assert subprocess.run(COMMAND, check=False).returncode == 5
 
 

@@ -81,11 +81,11 @@ def planted(path: str, old: str, new: str) -> dict[str, str]:
     return {**SOURCES, path: SOURCES[path].replace(old, new)}
 
 
-def test_classes_that_observe_override_no_private_name() -> None:
+def test_instrumented_classes_override_no_private_name() -> None:
     assert list(private_overrides(SOURCES)) == []
 
 
-def test_every_subclass_of_what_is_observed_is_checked() -> None:
+def test_every_instrumented_class_is_checked() -> None:
     assert {
         "InstrumentedReactor": "Reactor",
         "SteppedReactor": "Reactor",
@@ -153,6 +153,6 @@ def test_a_planted_override_is_found(path: str, old: str, new: str, found: str) 
         ),
     ],
 )
-def test_a_planted_hook_that_does_something_is_found(path: str, docstring: str, found: str) -> None:
+def test_a_planted_hook_with_a_body_is_found(path: str, docstring: str, found: str) -> None:
     busy = planted(path, docstring, f"{docstring}\n        self.count = 1")
     assert list(busy_hooks(busy)) == [found]

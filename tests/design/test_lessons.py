@@ -11,12 +11,12 @@ LESSONS = dict(re.findall(r"^## (\d+)\. .*?\n(.*?)(?=^## )", TEXT, re.MULTILINE 
 REFERENCE = re.compile(r"`([\w/]+\.py)` `(.+)`$", re.MULTILINE)
 
 
-def test_there_are_ten() -> None:
+def test_there_are_ten_lessons() -> None:
     assert list(LESSONS) == [str(number) for number in range(1, 11)]
 
 
 @pytest.mark.parametrize("number", LESSONS)
-def test_a_lesson_has_a_prediction_a_command_what_one_sees_and_lines_to_read(number: str) -> None:
+def test_a_lesson_has_all_its_parts(number: str) -> None:
     lesson = LESSONS[number]
     assert lesson.count("**Predict:**") == 1
     assert lesson.count("```sh\n") >= 1
@@ -31,6 +31,6 @@ def test_a_quoted_line_exists_once(path: str, text: str) -> None:
     assert sum(text in line for line in (ROOT / path).read_text().splitlines()) == 1
 
 
-def test_every_reference_has_the_form_that_is_checked() -> None:
+def test_every_reference_has_a_known_form() -> None:
     assert len(re.findall(r"^- `[\w/]+\.py", TEXT, re.MULTILINE)) == len(REFERENCE.findall(TEXT)) > 20
     assert all((ROOT / path).is_file() for path in re.findall(r"`([\w/]+/[\w/]+\.py)[`:]", TEXT))

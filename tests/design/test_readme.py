@@ -31,7 +31,7 @@ def test_table_of_options_matches_the_parser() -> None:
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_links_lead_to_files_and_headings(document: Path) -> None:
+def test_links_resolve(document: Path) -> None:
     links = re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", document.read_text())
     for path, fragment in links:
         target = document.parent / path if path else document
@@ -40,7 +40,7 @@ def test_links_lead_to_files_and_headings(document: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "handlers/README.md", "reactor/README.md"])
-def test_options_that_are_mentioned_exist(name: str) -> None:
+def test_mentioned_options_exist(name: str) -> None:
     text = (ROOT / name).read_text()
     commands = re.findall(r"python3? -m reactor( --[^#`\n]*)", text)
     mentioned = re.findall(r"`(--[a-z-]+)", text) + re.findall(r" (--[a-z-]+)", "".join(commands))
@@ -82,7 +82,7 @@ def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
     assert len(re.findall(pattern[1], README, re.MULTILINE)) == 1
 
 
-def test_the_server_needs_nothing_at_run_time() -> None:
+def test_the_server_has_no_runtime_dependencies() -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg")
     assert "install_requires" not in setup["options"]

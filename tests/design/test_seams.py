@@ -116,7 +116,7 @@ def test_no_function_is_assigned_from_outside() -> None:
     assert functions_assigned(SOURCES) == []
 
 
-def test_slots_of_the_sources_are_found() -> None:
+def test_replaceable_functions_are_found() -> None:
     assert {"clock", "wall_clock", "make_connection", "handler", "_wake"} <= slots(parse(SOURCES))
 
 

@@ -23,7 +23,7 @@ def table_in(text: str) -> str:
     return "\n".join(line.removeprefix("    ") for line in lines[start : lines.index("", start)])
 
 
-def test_the_docstring_has_the_table_of_the_enum() -> None:
+def test_the_docstring_table_matches_the_enum() -> None:
     assert table_in(TEXT) == table()
 
 
@@ -51,7 +51,7 @@ def test_a_planted_wrong_row_is_found(before: str, after: str) -> None:
     assert table_in(TEXT.replace(before, after)) != table()
 
 
-def test_every_state_but_the_first_can_be_reached_and_only_the_last_is_an_end() -> None:
+def test_all_states_are_reachable_and_only_the_last_is_final() -> None:
     targets = {target for state in State for target in state.successors}
     assert set(State) - targets == {State.ACCEPTED}
     assert [state for state in State if not state.successors] == [State.CLOSED]
@@ -59,7 +59,7 @@ def test_every_state_but_the_first_can_be_reached_and_only_the_last_is_an_end() 
     assert all(len(set(state.successors)) == len(state.successors) for state in State)
 
 
-def test_a_timeout_names_a_setting_and_has_a_consequence() -> None:
+def test_every_timeout_has_a_setting_and_an_action() -> None:
     assert {f"{state.timeout}_timeout" for state in State if state.timeout} <= TIMEOUTS
     assert all((state.timeout is None) == (state.on_timeout is None) for state in State)
     assert {state.on_timeout for state in State} - {None} == set(OnTimeout)
@@ -154,7 +154,7 @@ def test_one_method_changes_the_state() -> None:
 
 
 @pytest.mark.parametrize("path", WITHOUT_FLAGS)
-def test_no_flag_stands_beside_the_state(path: str) -> None:
+def test_no_flag_duplicates_the_state(path: str) -> None:
     assert flags(SOURCES[path]) == []
 
 

@@ -83,7 +83,7 @@ RULES: list[tuple[Check, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(("check", "sources"), RULES, ids=lambda value: getattr(value, "__name__", ""))
-def test_a_rule_is_kept_everywhere(check: Check, sources: dict[str, str]) -> None:
+def test_every_file_follows_the_rule(check: Check, sources: dict[str, str]) -> None:
     assert len(sources) > 20
     assert {path: found for path, source in sources.items() if (found := list(check(source)))} == {}
 
@@ -109,7 +109,7 @@ def test_a_rule_is_kept_everywhere(check: Check, sources: dict[str, str]) -> Non
         (star_imports, "from os import *"),
     ],
 )
-def test_a_planted_breach_is_found(check: Check, source: str) -> None:
+def test_a_planted_violation_is_found(check: Check, source: str) -> None:
     assert list(check(source))
 
 
@@ -123,5 +123,5 @@ def test_a_planted_breach_is_found(check: Check, source: str) -> None:
         (prints, "'print(1)'"),
     ],
 )
-def test_what_is_no_breach_is_not_found(check: Check, source: str) -> None:
+def test_allowed_code_is_not_reported(check: Check, source: str) -> None:
     assert not list(check(source))

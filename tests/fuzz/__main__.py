@@ -19,7 +19,7 @@ from tests.fuzz.progress import Progress
 from tests.fuzz.surfaces import surfaces
 
 BATCH = 50
-ENOUGH = 50  # kinds of findings
+MAX_FINDINGS = 50  # of different kinds
 
 
 def main() -> int:
@@ -27,19 +27,21 @@ def main() -> int:
     known = surfaces()
     lines = (__doc__ or "").splitlines()
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=lines[0])
-    parser.add_argument("--seconds", type=float, default=10, help="how long to run (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=10, help="seconds to run (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="random seed of the cases (default: %(default)s)")
     parser.add_argument(
-        "--seed", type=int, default=1, help="where the cases come from (default: %(default)s)"
+        "--only", choices=[*known, "worst"], help="fuzz only this surface; worst: measure the worst inputs"
     )
-    parser.add_argument("--only", choices=[*known, "worst"], help="fuzz this alone")
-    parser.add_argument("--save", type=Path, metavar="DIR", help="write what is found into this directory")
+    parser.add_argument(
+        "--save", type=Path, metavar="DIR", help="write each finding to a file in this directory"
+    )
     arguments = parser.parse_args()
     if arguments.only == "worst":
         return 1 if measure_all() else 0
     chosen = [known[arguments.only]] if arguments.only else known.values()
     campaign = Campaign(chosen, arguments.seed)
     with Progress(arguments.seconds) as progress:
-        while progress.goes_on and len(campaign.findings) < ENOUGH:
+        while progress.running and len(campaign.findings) < MAX_FINDINGS:
             campaign.run(BATCH)
             progress.show(f"{campaign.cases.total()} cases, {len(campaign.findings)} findings")
     report(campaign, progress.seconds, arguments.save)
@@ -49,7 +51,7 @@ def main() -> int:
 def report(campaign: Campaign, seconds: float, directory: Path | None) -> None:
     """Print the findings and the number of cases."""
     for key, finding in campaign.findings.items():
-        print(f"{finding}\n    met {campaign.met[key]} times")
+        print(f"{finding}\n    seen {campaign.occurrences[key]} times")
         if directory is not None:
             print(f"    saved as {finding.save(directory)}")
     cases = ", ".join(f"{count} {name}" for name, count in campaign.cases.items())

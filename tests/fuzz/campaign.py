@@ -1,7 +1,7 @@
 """A campaign: cases of every surface in turn, all from one seed, and their findings.
 
 Case ``i`` of a surface has its own random source, so that it can be reproduced alone. Findings of one
-surface that are described in the same words are one finding, met more than once.
+surface that are described in the same words are one finding with several occurrences.
 """
 
 import hashlib
@@ -22,16 +22,16 @@ class Finding(NamedTuple):
     seed: int
     case: int
     words: str
-    octets: bytes
+    data: bytes
 
     def __str__(self) -> str:
-        return f"{self.surface}, seed {self.seed}, case {self.case}: {self.words}\n    {self.octets!r}"
+        return f"{self.surface}, seed {self.seed}, case {self.case}: {self.words}\n    {self.data!r}"
 
     def save(self, directory: Path) -> Path:
         """Write the bytes into a file of this directory; return its path."""
         directory.mkdir(parents=True, exist_ok=True)
-        path = directory / f"{self.surface}-{hashlib.sha256(self.octets).hexdigest()[:12]}.http"
-        path.write_bytes(self.octets)
+        path = directory / f"{self.surface}-{hashlib.sha256(self.data).hexdigest()[:12]}.http"
+        path.write_bytes(self.data)
         return path
 
 
@@ -43,7 +43,7 @@ class Campaign:
         self.seed = seed
         self.cases: Counter[str] = Counter()
         self.findings: dict[tuple[str, str], Finding] = {}
-        self.met: Counter[tuple[str, str]] = Counter()
+        self.occurrences: Counter[tuple[str, str]] = Counter()
 
     def run(self, count: int) -> None:
         """Run the next cases of each surface."""
@@ -55,16 +55,16 @@ class Campaign:
 
     def run_case(self, surface: Surface, case: int) -> None:
         """Run one case."""
-        octets = self.octets_of(surface, case)
-        words = surface.check(octets)
+        data = self.case_data(surface, case)
+        words = surface.check(data)
         if words is None:
             return
         key = surface.name, words
-        self.met[key] += 1
+        self.occurrences[key] += 1
         if key not in self.findings:
-            shortest = minimise(octets, lambda octets: surface.check(octets) == words)
+            shortest = minimise(data, lambda data: surface.check(data) == words)
             self.findings[key] = Finding(surface.name, self.seed, case, words, shortest)
 
-    def octets_of(self, surface: Surface, case: int) -> bytes:
+    def case_data(self, surface: Surface, case: int) -> bytes:
         """Make the bytes of one case."""
         return surface.make(Random(f"{self.seed}/{surface.name}/{case}"))

@@ -75,7 +75,7 @@ CONDITION_TOKENS = (
 )
 
 
-def honest_range(random: Random) -> bytes:
+def valid_range(random: Random) -> bytes:
     """Write a Range value."""
     specs = []
     for _ in range(random.choice((1, 1, 2, 3, 10))):
@@ -85,7 +85,7 @@ def honest_range(random: Random) -> bytes:
     return random.choice((b"bytes=", b"Bytes=")) + random.choice((b",", b", ", b" ,\t", b",,")).join(specs)
 
 
-def honest_conditions(random: Random) -> bytes:
+def valid_conditions(random: Random) -> bytes:
     """Write a few conditional field lines."""
     names = random.sample(sorted(CONDITIONAL), k=random.choice((1, 1, 2, 3)))
     return b"".join(b"%b: %b\r\n" % (name.encode(), _condition(random, name)) for name in names)
@@ -102,19 +102,19 @@ def _condition(random: Random, name: str) -> bytes:
 
 def make_range(random: Random) -> bytes:
     """Make a value, mostly mutated."""
-    octets = honest_range(random)
-    return mutate(random, octets, RANGE_TOKENS) if random.random() < 0.8 else octets
+    data = valid_range(random)
+    return mutate(random, data, RANGE_TOKENS) if random.random() < 0.8 else data
 
 
 def make_conditions(random: Random) -> bytes:
     """Make field lines, mostly mutated."""
-    octets = honest_conditions(random)
-    return mutate(random, octets, CONDITION_TOKENS) if random.random() < 0.8 else octets
+    data = valid_conditions(random)
+    return mutate(random, data, CONDITION_TOKENS) if random.random() < 0.8 else data
 
 
-def check_range(octets: bytes) -> str | None:
+def check_range(data: bytes) -> str | None:
     """Check a value for content of each size."""
-    value = octets.decode("latin-1")
+    value = data.decode("latin-1")
     for size in SIZES:
         try:
             fault = _fault_of_range(value, size)
@@ -129,7 +129,7 @@ def _fault_of_range(value: str, size: int) -> str | None:
     parts = read_ranges(value, size)
     unit, _, listed = value.partition("=")
     if parts != read_ranges(f"{unit.swapcase()}=, {listed}\t,,".replace(",", " ,\t"), size):
-        return "case, empty members or white space change the answer"
+        return "case, empty members or white space change the result"
     return _fault_of_parts(parts, size) if parts else None
 
 
@@ -143,13 +143,13 @@ def _fault_of_parts(parts: list[range], size: int) -> str | None:
         return "has parts that overlap or touch"
     written = [content_range(part, size).removeprefix("bytes ").removesuffix(f"/{size}") for part in parts]
     if read_ranges("bytes=" + ",".join(written), size) != parts:
-        return "is another one when it is written and read again"
+        return "changes in a round trip"
     return None
 
 
-def check_conditions(octets: bytes) -> str | None:
+def check_conditions(data: bytes) -> str | None:
     """Check what some field lines say of each state; invalid field lines never come so far."""
-    headers = read_lines(octets)
+    headers = read_lines(data)
     for current in STATES:
         try:
             fault = _fault_of_answers(headers, current)
@@ -160,10 +160,10 @@ def check_conditions(octets: bytes) -> str | None:
     return next(filter(None, (fault_of_date(value) for value in headers.values())), None)
 
 
-def read_lines(octets: bytes) -> Headers:
+def read_lines(data: bytes) -> Headers:
     """Read the lines that are field lines."""
     lines = []
-    for line in octets.split(b"\r\n"):
+    for line in data.split(b"\r\n"):
         try:
             lines.append(read_header_line(line))
         except ProtocolError:
@@ -174,13 +174,13 @@ def read_lines(octets: bytes) -> Headers:
 def _fault_of_answers(headers: Headers, current: Validators | None) -> str | None:
     got, put = evaluate("GET", headers, current, NOW), evaluate("PUT", headers, current, NOW)
     if got not in (None, 304, 412) or put not in (None, 412):
-        return f"is answered with {got} and {put}"
+        return f"unexpected results: {got} for GET, {put} for PUT"
     if got != evaluate("HEAD", headers, current, NOW):
         return "treats GET and HEAD differently"
     if CONDITIONAL.isdisjoint(headers) and (got or put):
         return "fails without a condition"
     if got == 304 and current is None:
-        return "sends 304 of what is not there"
+        return "sends 304 for a missing representation"
     if put is None:
         return _fault_of_performing(headers, current)
     return None
@@ -213,4 +213,4 @@ def fault_of_date(text: str) -> str | None:
         return f"raises {type(error).__name__}: {error}"
     if not text.isascii() or not 24 <= len(text) <= 33:
         return "reads an invalid date as a date"
-    return None if again == seconds else "is another date when it is written and read again"
+    return None if again == seconds else "changes in a round trip"

@@ -26,8 +26,8 @@ class Counted(bytes):
 
     tally: Tally
 
-    def __new__(cls, octets: bytes, tally: Tally) -> "Counted":
-        self = super().__new__(cls, octets)
+    def __new__(cls, data: bytes, tally: Tally) -> "Counted":
+        self = super().__new__(cls, data)
         self.tally = tally
         return self
 
@@ -56,9 +56,9 @@ class Counted(bytes):
         self.tally.copied += len(self)
         return super().split(sep, maxsplit)
 
-    def rstrip(self, octets: Any = None) -> bytes:
+    def rstrip(self, data: Any = None) -> bytes:
         """Count the bytes of the result."""
-        return self._copy(super().rstrip(octets))
+        return self._copy(super().rstrip(data))
 
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
@@ -70,18 +70,18 @@ class Counted(bytes):
     def __radd__(self, other: bytes) -> bytes:
         return self._copy(other + bytes(self))
 
-    def _copy(self, octets: bytes) -> "Counted":
-        self.tally.copied += len(octets)
-        return Counted(octets, self.tally)
+    def _copy(self, data: bytes) -> "Counted":
+        self.tally.copied += len(data)
+        return Counted(data, self.tally)
 
 
-def count(octets: bytes, piece: int, settings: Settings) -> Tally:
+def count(data: bytes, piece: int, settings: Settings) -> Tally:
     """Deliver the bytes in pieces of this length to one parser; stop at a refusal."""
     tally = Tally()
     parser = Parser(HeadReader(settings))
     try:
-        for at in range(0, len(octets), piece):
-            parser.feed(Counted(octets[at : at + piece], tally))
+        for at in range(0, len(data), piece):
+            parser.feed(Counted(data[at : at + piece], tally))
             _take(parser)
     except ProtocolError:
         pass
@@ -91,8 +91,8 @@ def count(octets: bytes, piece: int, settings: Settings) -> Tally:
 def _take(parser: Parser) -> None:
     while True:
         if parser.phase is Phase.CONTENT:
-            octets = parser.next_content()
-            if parser.phase is Phase.CONTENT and not octets:
+            data = parser.next_content()
+            if parser.phase is Phase.CONTENT and not data:
                 return
         elif parser.next_request() is None:
             return

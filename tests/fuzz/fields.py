@@ -50,29 +50,29 @@ def make_form(random: Random) -> bytes:
     return mutate(random, b"".join([*parts, b"--boundary--\r\n"]), FORM_TOKENS)
 
 
-def check_digest(octets: bytes) -> str | None:
+def check_digest(data: bytes) -> str | None:
     """Check that digests have the length of their algorithm."""
     try:
-        digests = read_digests(octets.decode("latin-1"))
+        digests = read_digests(data.decode("latin-1"))
     except HTTPError as error:
         return fault_of_refusal(error)
     wrong = [name for name, digest in digests.items() if len(digest) != ALGORITHMS[name]().digest_size]
-    return f"gives digests of another length: {wrong}" if wrong else None
+    return f"digests of the wrong length: {wrong}" if wrong else None
 
 
-def check_accept(octets: bytes) -> str | None:
+def check_accept(data: bytes) -> str | None:
     """Check that some format is always chosen."""
-    found = preferred_format(octets.decode("latin-1"))
-    return None if found in ("html", "json", "text") else f"gives {found!r}"
+    found = preferred_format(data.decode("latin-1"))
+    return None if found in ("html", "json", "text") else f"unknown format {found!r}"
 
 
-def check_form(octets: bytes) -> str | None:
+def check_form(data: bytes) -> str | None:
     """Check that a form is the same however it is cut."""
-    whole = _read_form([octets])
+    whole = _read_form([data])
     for size in (1, 3):
-        pieces = [octets[start : start + size] for start in range(0, len(octets), size)]
+        pieces = [data[start : start + size] for start in range(0, len(data), size)]
         if _read_form(pieces) != whole:
-            return f"is another form in pieces of {size}"
+            return f"gives other parts in pieces of {size}"
     return None
 
 

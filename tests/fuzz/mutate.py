@@ -9,7 +9,7 @@ from random import Random
 
 from tests.conformance.corpus.build import all_entries
 
-OCTETS = b'\r\n\t \0\x01\x7f\x80\xff:;,="\\%/?#*[]@0123456789abfxAZ-_+.~'
+FREQUENT_BYTES = b'\r\n\t \0\x01\x7f\x80\xff:;,="\\%/?#*[]@0123456789abfxAZ-_+.~'
 TOKENS = (
     b"\r\n",
     b"\n",
@@ -66,98 +66,98 @@ Mutation = Callable[[Random, bytes], bytes]
 def corpus() -> list[bytes]:
     """Return the raw requests of the corpus, sorted by directory and name."""
     entries = sorted(all_entries(), key=lambda entry: (entry.directory, entry.name))
-    return [entry.octets for entry in entries]
+    return [entry.data for entry in entries]
 
 
-def mutate(random: Random, octets: bytes, tokens: Sequence[bytes] = TOKENS) -> bytes:
+def mutate(random: Random, data: bytes, tokens: Sequence[bytes] = TOKENS) -> bytes:
     """Make one to four changes."""
     for _ in range(random.choice((1, 1, 1, 2, 2, 3, 4))):
         if random.random() < 0.3:
-            octets = _insert(random, octets, random.choice(tokens))
+            data = _insert(random, data, random.choice(tokens))
         else:
-            octets = random.choice(MUTATIONS)(random, octets)
-    return octets
+            data = random.choice(MUTATIONS)(random, data)
+    return data
 
 
-def _insert(random: Random, octets: bytes, piece: bytes) -> bytes:
+def _insert(random: Random, data: bytes, piece: bytes) -> bytes:
     """Insert a piece; a whole line or more goes mostly where a line begins."""
     if piece.endswith(b"\r\n") and random.random() < 0.8:
-        at = _line_start(random, octets)
+        at = _line_start(random, data)
     else:
-        at = random.randint(0, len(octets))
-    return octets[:at] + piece + octets[at:]
+        at = random.randint(0, len(data))
+    return data[:at] + piece + data[at:]
 
 
-def _line_start(random: Random, octets: bytes) -> int:
+def _line_start(random: Random, data: bytes) -> int:
     """Return the beginning of some line, rarely of the first."""
-    found = octets.find(b"\r\n", random.randint(0, len(octets)))
-    found = found if found >= 0 else octets.find(b"\r\n")
+    found = data.find(b"\r\n", random.randint(0, len(data)))
+    found = found if found >= 0 else data.find(b"\r\n")
     return found + 2 if found >= 0 else 0
 
 
-def _change(random: Random, octets: bytes) -> bytes:
-    at = random.randint(0, len(octets))
-    return octets[:at] + bytes([random.choice(OCTETS)]) + octets[at + 1 :]
+def _change(random: Random, data: bytes) -> bytes:
+    at = random.randint(0, len(data))
+    return data[:at] + bytes([random.choice(FREQUENT_BYTES)]) + data[at + 1 :]
 
 
-def _any_octet(random: Random, octets: bytes) -> bytes:
-    at = random.randint(0, len(octets))
-    return octets[:at] + random.randbytes(1) + octets[at + 1 :]
+def _any_byte(random: Random, data: bytes) -> bytes:
+    at = random.randint(0, len(data))
+    return data[:at] + random.randbytes(1) + data[at + 1 :]
 
 
-def _add(random: Random, octets: bytes) -> bytes:
-    return _insert(random, octets, bytes([random.choice(OCTETS)]))
+def _add(random: Random, data: bytes) -> bytes:
+    return _insert(random, data, bytes([random.choice(FREQUENT_BYTES)]))
 
 
-def _remove(random: Random, octets: bytes) -> bytes:
-    at = random.randint(0, len(octets))
-    return octets[:at] + octets[at + random.choice((1, 1, 2, 8)) :]
+def _remove(random: Random, data: bytes) -> bytes:
+    at = random.randint(0, len(data))
+    return data[:at] + data[at + random.choice((1, 1, 2, 8)) :]
 
 
-def _cut(random: Random, octets: bytes) -> bytes:
-    return octets[: random.randint(0, len(octets))]
+def _cut(random: Random, data: bytes) -> bytes:
+    return data[: random.randint(0, len(data))]
 
 
-def _repeat(random: Random, octets: bytes) -> bytes:
-    start = random.randint(0, len(octets))
-    piece = octets[start : start + random.choice((1, 2, 5, 30))]
-    return octets[:start] + piece * random.choice((2, 2, 3, 20)) + octets[start + len(piece) :]
+def _repeat(random: Random, data: bytes) -> bytes:
+    start = random.randint(0, len(data))
+    piece = data[start : start + random.choice((1, 2, 5, 30))]
+    return data[:start] + piece * random.choice((2, 2, 3, 20)) + data[start + len(piece) :]
 
 
-def _repeat_line(random: Random, octets: bytes) -> bytes:
-    lines = octets.split(b"\r\n")
+def _repeat_line(random: Random, data: bytes) -> bytes:
+    lines = data.split(b"\r\n")
     lines.insert(random.randint(0, len(lines)), random.choice(lines))
     return b"\r\n".join(lines)
 
 
-def _swap_lines(random: Random, octets: bytes) -> bytes:
-    lines = octets.split(b"\r\n")
+def _swap_lines(random: Random, data: bytes) -> bytes:
+    lines = data.split(b"\r\n")
     i, j = random.randrange(len(lines)), random.randrange(len(lines))
     lines[i], lines[j] = lines[j], lines[i]
     return b"\r\n".join(lines)
 
 
-def _other_line_end(random: Random, octets: bytes) -> bytes:
-    at = _line_start(random, octets)
+def _other_line_end(random: Random, data: bytes) -> bytes:
+    at = _line_start(random, data)
     ends = (b"\n", b"\r", b"\r\r\n", b"\n\n", b" \r\n", b"\r\n ", b"\r \n", b"\0\r\n")
-    return octets[: max(at - 2, 0)] + random.choice(ends) + octets[at:]
+    return data[: max(at - 2, 0)] + random.choice(ends) + data[at:]
 
 
-def _around_colon(random: Random, octets: bytes) -> bytes:
-    at = octets.find(b":", _line_start(random, octets))
+def _around_colon(random: Random, data: bytes) -> bytes:
+    at = data.find(b":", _line_start(random, data))
     spaced = (b" :", b"\t:", b"::", b"", b":\0", b"\r\n:", b":\x0b", b":\xa0")
-    return octets if at < 0 else octets[:at] + random.choice(spaced) + octets[at + 1 :]
+    return data if at < 0 else data[:at] + random.choice(spaced) + data[at + 1 :]
 
 
-def _other_case(random: Random, octets: bytes) -> bytes:
-    start = random.randint(0, len(octets))
+def _other_case(random: Random, data: bytes) -> bytes:
+    start = random.randint(0, len(data))
     end = start + random.choice((1, 4, 20))
-    return octets[:start] + octets[start:end].swapcase() + octets[end:]
+    return data[:start] + data[start:end].swapcase() + data[end:]
 
 
 MUTATIONS: tuple[Mutation, ...] = (
     _change,
-    _any_octet,
+    _any_byte,
     _add,
     _remove,
     _cut,

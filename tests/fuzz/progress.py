@@ -2,7 +2,6 @@
 
 import sys
 import time
-from types import TracebackType
 
 QUIET = 30.0  # seconds between two lines that do not go to a terminal
 
@@ -19,9 +18,7 @@ class Progress:
     def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         if sys.stderr.isatty():
             print(file=sys.stderr)
 
@@ -31,7 +28,7 @@ class Progress:
         return time.monotonic() - self._started
 
     @property
-    def goes_on(self) -> bool:
+    def running(self) -> bool:
         """False when the time is over."""
         return self.seconds < self.limit
 

@@ -30,10 +30,10 @@ class Outcome(NamedTuple):
 
 
 def difference(expected: Outcome, outcome: Outcome) -> str:
-    """Say in what two outcomes differ."""
+    """Describe how two outcomes differ."""
     if expected.end != outcome.end:
         return f"{expected.end} becomes {outcome.end}"
-    return "other requests" if expected.requests != outcome.requests else "other content"
+    return "different requests" if expected.requests != outcome.requests else "different body"
 
 
 def fault_of_refusal(error: HTTPError) -> str | None:
@@ -41,7 +41,7 @@ def fault_of_refusal(error: HTTPError) -> str | None:
     if error.status not in range(400, 600):
         return f"refused with {error.status}, which is not an error status"
     if not error.reason or not error.reason.isprintable() or not error.reason.isascii():
-        return f"refused for a reason that cannot be printed: {error.reason!r}"
+        return f"refused with an unprintable reason: {error.reason!r}"
     return None
 
 
@@ -56,17 +56,17 @@ class ParserProperty:
         self.settings = settings
         self.heads = HeadReader(settings)
 
-    def check(self, octets: bytes) -> str | None:
+    def check(self, data: bytes) -> str | None:
         """Return what is wrong with the outcome for these bytes, or None."""
         try:
-            expected = self.deliver([octets], HeadReader(self.settings))
-            for how, pieces in cuts(octets):
+            expected = self.deliver([data], HeadReader(self.settings))
+            for how, pieces in cuts(data):
                 outcome = self.deliver(pieces, HeadReader(self.settings))
                 if outcome != expected:
                     return f"{how} instead of whole: {difference(expected, outcome)}"
-            outcome = self.deliver([octets], self.heads)
+            outcome = self.deliver([data], self.heads)
             if outcome != expected:
-                return f"what was read before changes it: {difference(expected, outcome)}"
+                return f"cached heads change the outcome: {difference(expected, outcome)}"
         except BrokenPropertyError as fault:
             return str(fault)
         except Exception as error:
@@ -76,21 +76,21 @@ class ParserProperty:
     def deliver(self, pieces: Iterable[bytes], heads: HeadReader) -> Outcome:
         """Feed the pieces to a fresh parser, and take all that each makes possible."""
         parser = Parser(heads)
-        taker = Taker(parser, self.settings)
+        consumer = Consumer(parser, self.settings)
         try:
             for piece in pieces:
                 parser.feed(piece)
-                taker.take()
+                consumer.consume()
         except ProtocolError as error:
             fault = fault_of_refusal(error)
             if fault is not None:
                 raise BrokenPropertyError(fault) from error
             check_lost(parser)
-            return taker.outcome(f"refused with {error.status}")
-        return taker.outcome(parser.phase.name)
+            return consumer.outcome(f"refused with {error.status}")
+        return consumer.outcome(parser.phase.name)
 
 
-class Taker:
+class Consumer:
     """Takes requests and their contents out of one parser."""
 
     def __init__(self, parser: Parser, settings: Settings) -> None:
@@ -100,21 +100,21 @@ class Taker:
         self.requests: list[tuple[object, ...]] = []
         self.contents: list[bytes] = []
 
-    def take(self) -> None:
+    def consume(self) -> None:
         """Take until more bytes are needed; check that not too many of them are kept."""
-        while self._take_one():
+        while self._consume_one():
             pass
         waiting = self.parser.buffered
         if self.parser.phase is Phase.IDLE and waiting:
-            raise BrokenPropertyError("bytes wait in a parser that is idle")
+            raise BrokenPropertyError("an idle parser has buffered bytes")
         if waiting > self.limit:
-            raise BrokenPropertyError(f"{waiting} bytes wait, and the limit is {self.limit}")
+            raise BrokenPropertyError(f"{waiting} bytes are buffered, over the limit of {self.limit}")
 
-    def _take_one(self) -> bool:
+    def _consume_one(self) -> bool:
         if self.parser.phase is Phase.CONTENT:
-            octets = self.parser.next_content()
-            self.contents[-1] += octets
-            return self.parser.phase is not Phase.CONTENT or bool(octets)
+            data = self.parser.next_content()
+            self.contents[-1] += data
+            return self.parser.phase is not Phase.CONTENT or bool(data)
         request = self.parser.next_request()
         if request is None:
             return False
@@ -135,7 +135,7 @@ def described(request: Request) -> tuple[object, ...]:
     head = request.head
     if head.version not in (0, 1) or head.length < -1 or head.coding not in (None, "gzip", "x-gzip"):
         raise BrokenPropertyError(
-            f"a head with version {head.version}, length {head.length}, coding {head.coding}"
+            f"invalid head: version {head.version}, length {head.length}, coding {head.coding}"
         )
     return (
         request.method,
@@ -154,18 +154,18 @@ def check_lost(parser: Parser) -> None:
     """Check that a parser reads nothing after a refusal."""
     parser.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     if parser.phase is not Phase.ENDED or parser.next_request() is not None:
-        raise BrokenPropertyError("reads on after a refusal")
+        raise BrokenPropertyError("continues after a refusal")
 
 
-def cuts(octets: bytes) -> Iterator[tuple[str, Iterable[bytes]]]:
+def cuts(data: bytes) -> Iterator[tuple[str, Iterable[bytes]]]:
     """Cut in several ways; the places depend on the bytes alone."""
-    if len(octets) <= LONG:
-        yield "byte by byte", (octets[i : i + 1] for i in range(len(octets)))
-    yield "cut between CR and LF", _cut_at(octets, [i + 1 for i, octet in enumerate(octets) if octet == 0x0D])
-    random = Random(zlib.crc32(octets))
-    yield "cut at random", _cut_at(octets, sorted(random.choices(range(len(octets) + 1), k=4)))
+    if len(data) <= LONG:
+        yield "byte by byte", (data[i : i + 1] for i in range(len(data)))
+    yield "cut between CR and LF", _cut_at(data, [i + 1 for i, byte in enumerate(data) if byte == 0x0D])
+    random = Random(zlib.crc32(data))
+    yield "cut at random", _cut_at(data, sorted(random.choices(range(len(data) + 1), k=4)))
 
 
-def _cut_at(octets: bytes, places: list[int]) -> list[bytes]:
-    ends = [*places, len(octets)]
-    return [octets[a:b] for a, b in zip([0, *ends], ends, strict=False) if a < b]
+def _cut_at(data: bytes, places: list[int]) -> list[bytes]:
+    ends = [*places, len(data)]
+    return [data[a:b] for a, b in zip([0, *ends], ends, strict=False) if a < b]

@@ -22,7 +22,7 @@ from reactor.http11.accept import preferred_coding
 from reactor.http11.errors import ProtocolError
 from reactor.http11.target import Target, read_target
 from reactor.settings import Settings
-from tests.fuzz import fields, honest
+from tests.fuzz import fields, valid_messages
 from tests.fuzz.conditions import check_conditions, check_range, make_conditions, make_range
 from tests.fuzz.mutate import corpus, mutate
 from tests.fuzz.property import ParserProperty, fault_of_refusal
@@ -67,22 +67,7 @@ CODING_TOKENS = (
     b"\t",
     b"00000",
 )
-TARGET_TOKENS = (
-    b"//",
-    b"http://",
-    b"%",
-    b"%00",
-    b"%c3",
-    b"%ff",
-    b"@",
-    b"[::1]",
-    b"[",
-    b":",
-    b"..",
-    b"#",
-    b"?",
-    b"*",
-)
+TARGET_TOKENS = b"// http:// % %00 %c3 %ff @ [::1] [ : .. # ? *".split()
 METHODS = ("GET", "OPTIONS", "CONNECT")
 
 
@@ -97,9 +82,9 @@ class Surface(NamedTuple):
 def guarded(check: Check) -> Check:
     """Make a check that describes an unexpected exception in words."""
 
-    def checked(octets: bytes) -> str | None:
+    def checked(data: bytes) -> str | None:
         try:
-            return check(octets)
+            return check(data)
         except Exception as error:
             return f"raises {type(error).__name__}: {error}"
 
@@ -124,7 +109,7 @@ def surfaces() -> dict[str, Surface]:
 
 
 class StreamMaker:
-    """Makes streams of requests: honest ones and files of the corpus, mostly mutated."""
+    """Makes streams of requests: valid ones and entries of the corpus, mostly mutated."""
 
     def __init__(self) -> None:
         self._corpus = corpus()
@@ -133,35 +118,39 @@ class StreamMaker:
         """Make one stream."""
         if self._corpus and random.random() < 0.4:
             # A long one would only be slow to deliver in pieces; what is long is in worst.py.
-            octets = random.choice(self._corpus)[:3000]
+            data = random.choice(self._corpus)[:3000]
         else:
-            octets = honest.stream(random)
-        return mutate(random, octets) if random.random() < 0.9 else octets
+            data = valid_messages.stream(random)
+        return mutate(random, data) if random.random() < 0.9 else data
 
 
 def make_chunked(random: Random) -> bytes:
     """Make a chunked request, its body mutated."""
-    return CHUNKED_HEAD + mutate(random, honest.chunks(random), CHUNK_TOKENS) + honest.request(random)
+    return (
+        CHUNKED_HEAD
+        + mutate(random, valid_messages.chunks(random), CHUNK_TOKENS)
+        + valid_messages.request(random)
+    )
 
 
 def make_accept_encoding(random: Random) -> bytes:
     """Make a value, mutated."""
-    return mutate(random, honest.accept_encoding(random), CODING_TOKENS)
+    return mutate(random, valid_messages.accept_encoding(random), CODING_TOKENS)
 
 
 def make_target(random: Random) -> bytes:
     """Make a target, mutated."""
     method = random.choice(METHODS).encode()
-    return mutate(random, honest.target(random, method), TARGET_TOKENS)
+    return mutate(random, valid_messages.target(random, method), TARGET_TOKENS)
 
 
-def check_accept_encoding(octets: bytes) -> str | None:
+def check_accept_encoding(data: bytes) -> str | None:
     """Check that a value gives a coding, and that case, white space and empty members change nothing."""
-    value = octets.decode("latin-1")
+    value = data.decode("latin-1")
     try:
         answers = [
             preferred_coding(value),
-            preferred_coding(octets.swapcase().decode("latin-1")),
+            preferred_coding(data.swapcase().decode("latin-1")),
             preferred_coding(f" , {value}\t,,"),
             preferred_coding(value.replace(",", " ,\t")),
         ]
@@ -170,15 +159,15 @@ def check_accept_encoding(octets: bytes) -> str | None:
     if answers[0] not in (None, "gzip", "x-gzip"):
         return f"prefers {answers[0]!r}"
     if len(set(answers)) > 1:
-        return f"case, empty members or white space change the answer: {answers}"
+        return f"case, empty members or white space change the result: {answers}"
     return None
 
 
-def check_target(octets: bytes) -> str | None:
+def check_target(data: bytes) -> str | None:
     """Check a target for each kind of method."""
     for method in METHODS:
         try:
-            target = read_target(method, octets)
+            target = read_target(method, data)
         except ProtocolError as error:
             fault = fault_of_refusal(error)
         except Exception as error:
@@ -194,14 +183,14 @@ def fault_of_target(method: str, target: Target) -> str | None:
     """Check what a target was read as: plain text that reads the same again."""
     written = str(target)
     if not (written.isascii() and written.isprintable()) or " " in written:
-        return "is written with characters that no target has"
+        return "contains characters that are invalid in a target"
     if any("\0" in segment for segment in target.segments):
         return "has a NUL in a segment"
     if not target.path.startswith("/"):
         return None  # the authority and asterisk forms are not URIs that can be read again
     again = read_target(method, written.encode("ascii"))
     if (again.path, again.query, again.segments) != (target.path, target.query, target.segments):
-        return "is another one when it is written and read again"
+        return "changes in a round trip"
     if "/".join(target.segments).count("/") < target.path.count("/") - 1:
         return "has lost a segment"
     return None

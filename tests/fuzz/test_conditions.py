@@ -1,6 +1,5 @@
 """Faults planted in ranges, preconditions and dates, to show that the fuzzer finds them."""
 
-import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from random import Random
@@ -9,12 +8,9 @@ import pytest
 
 from reactor.http11 import conditional, dates, grammar, ranges
 from tests.fuzz import campaign as campaigns
-from tests.fuzz.campaign import Campaign
-from tests.fuzz.conditions import fault_of_date, honest_conditions, honest_range, read_lines
+from tests.fuzz.conditions import fault_of_date, read_lines, valid_conditions, valid_range
 from tests.fuzz.minimise import minimise
-from tests.fuzz.surfaces import surfaces
-
-SEED = 1
+from tests.fuzz.test_fuzz import assert_finding
 
 
 def _numbers_of_any_length(patch: pytest.MonkeyPatch) -> None:
@@ -34,7 +30,7 @@ def _parts_in_another_order(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ranges, "_merge", lambda parts: merge(parts)[::-1])
 
 
-def _a_unit_in_small_letters(patch: pytest.MonkeyPatch) -> None:
+def _a_case_sensitive_unit(patch: pytest.MonkeyPatch) -> None:
     match = grammar.match_byte_ranges
     patch.setattr(ranges, "match_byte_ranges", lambda value: match(value) if value[:1] == "b" else None)
 
@@ -44,11 +40,11 @@ def _a_list_that_is_not_checked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(conditional, "find_entity_tags", lambda value: value.split(", "))
 
 
-def _a_malformed_list_that_lets_through(patch: pytest.MonkeyPatch) -> None:
+def _a_malformed_list_that_is_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(conditional, "_unchanged", lambda headers, current, now: True)
 
 
-def _a_validator_that_is_not_there(patch: pytest.MonkeyPatch) -> None:
+def _a_missing_validator(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(conditional, "_floor", lambda modified: int(modified))
 
 
@@ -61,7 +57,7 @@ def _a_date_in_local_time(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(dates, "_floor", lambda seconds: whole(seconds) + 3600)
 
 
-def _days_that_count_twice(patch: pytest.MonkeyPatch) -> None:
+def _days_counted_twice(patch: pytest.MonkeyPatch) -> None:
     read = dates._seconds
     patch.setattr(dates, "_seconds", lambda match, year: (read(match, year) or 0) + int(match["day"]))
 
@@ -72,14 +68,14 @@ def _days_that_count_twice(patch: pytest.MonkeyPatch) -> None:
         ("ranges", _numbers_of_any_length, "raises ValueError"),
         ("ranges", _parts_that_are_not_merged, "overlap or touch"),
         ("ranges", _parts_beyond_the_end, "not inside"),
-        ("ranges", _parts_in_another_order, "written and read again"),
-        ("ranges", _a_unit_in_small_letters, "case, empty members"),
+        ("ranges", _parts_in_another_order, "round trip"),
+        ("ranges", _a_case_sensitive_unit, "case, empty members"),
         ("conditions", _a_list_that_is_not_checked, "although If-None-Match matches"),
-        ("conditions", _a_malformed_list_that_lets_through, "although If-Match does not match"),
-        ("conditions", _a_validator_that_is_not_there, "raises TypeError"),
+        ("conditions", _a_malformed_list_that_is_ignored, "although If-Match does not match"),
+        ("conditions", _a_missing_validator, "raises TypeError"),
         ("conditions", _a_range_of_anything, "although If-Range does not match"),
-        ("conditions", _a_date_in_local_time, "written and read again"),
-        ("conditions", _days_that_count_twice, "written and read again"),
+        ("conditions", _a_date_in_local_time, "round trip"),
+        ("conditions", _days_counted_twice, "round trip"),
     ],
 )
 def test_a_planted_fault_is_found(
@@ -88,23 +84,18 @@ def test_a_planted_fault_is_found(
     plant(monkeypatch)
     # Findings need not be minimised completely here.
     monkeypatch.setattr(campaigns, "minimise", partial(minimise, steps=100))
-    campaign = Campaign([surfaces()[surface]], SEED)
-    for _ in range(20):
-        campaign.run(50)
-        if any(re.search(words, finding.words) for finding in campaign.findings.values()):
-            return
-    raise AssertionError(f"not found in {campaign.cases.total()} cases: {list(campaign.findings.values())}")
+    assert_finding(surface, words)
 
 
-def test_what_is_called_an_honest_range_is_read() -> None:
+def test_valid_ranges_are_accepted() -> None:
     for case in range(300):
-        value = honest_range(Random(case)).decode("ascii")
+        value = valid_range(Random(case)).decode("ascii")
         assert ranges.read_ranges(value, 1000) is not None, value
 
 
-def test_what_is_called_an_honest_condition_is_read() -> None:
+def test_valid_conditions_are_accepted() -> None:
     for case in range(300):
-        headers = read_lines(honest_conditions(Random(case)))
+        headers = read_lines(valid_conditions(Random(case)))
         assert conditional.is_conditional(headers)
         for name, value in headers.items():
             if name.endswith("since"):
@@ -113,6 +104,6 @@ def test_what_is_called_an_honest_condition_is_read() -> None:
                 assert grammar.is_entity_tags(value)
 
 
-def test_what_is_no_date_is_no_fault_and_is_none() -> None:
+def test_an_invalid_date_is_none_and_not_a_fault() -> None:
     assert fault_of_date("yesterday") is None
     assert fault_of_date("Sun, 06 Nov 1994 08:49:37 GMT") is None

@@ -9,7 +9,7 @@ import pytest
 from reactor.http11.parser import Parser
 from reactor.settings import Settings
 from tests.fuzz.counting import Counted, Tally, count
-from tests.fuzz.worst import CHUNKED, HEAD, HONEST, WORST, Input, parse, repeated
+from tests.fuzz.worst import BASELINES, CHUNKED, HEAD, WORST, Input, parse, repeated
 
 NO_LIMIT = 1 << 30
 LIFTED = Settings(
@@ -32,18 +32,18 @@ UNFINISHED = {
     "trailer": repeated(b"a", CHUNKED + b"0\r\nA:"),
     "trailers": repeated(b"a:\r\n", CHUNKED + b"0\r\n"),
 }
-PARSED = [each for each in (*HONEST, *WORST) if each.read is parse]
+PARSED = [each for each in (*BASELINES, *WORST) if each.read is parse]
 
 
 @pytest.mark.parametrize("what", UNFINISHED)
-def test_what_is_searched_grows_with_what_has_come(what: str) -> None:
+def test_search_cost_is_linear_in_the_received_bytes(what: str) -> None:
     smaller, larger = (count(UNFINISHED[what](size), PIECE, LIFTED).searched for size in (SIZE, 2 * SIZE))
     assert smaller >= SIZE / 2, "nothing was counted"
     assert larger <= GROWTH * smaller
 
 
 @pytest.mark.parametrize("each", PARSED, ids=lambda each: each.name)
-def test_the_work_for_any_input_grows_with_it_under_the_limits(each: Input) -> None:
+def test_work_is_linear_within_the_limits(each: Input) -> None:
     size = 64 * 1024  # twice the longest head
     smaller, larger = (work(count(each.write(n), 1024, Settings())) for n in (size, 2 * size))
     assert smaller > 0, "nothing was counted"
@@ -54,7 +54,7 @@ def work(tally: Tally) -> int:
     return tally.searched + tally.copied
 
 
-def test_a_parser_that_searches_from_the_start_each_time_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quadratic_parser_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     wait = Parser._check_incomplete_head
 
     def forgetful(self: Parser) -> None:
@@ -63,15 +63,15 @@ def test_a_parser_that_searches_from_the_start_each_time_is_found(monkeypatch: p
 
     monkeypatch.setattr(Parser, "_check_incomplete_head", forgetful)
     with pytest.raises(AssertionError, match="<="):
-        test_what_is_searched_grows_with_what_has_come("request line")
+        test_search_cost_is_linear_in_the_received_bytes("request line")
 
 
-def test_counted_octets_are_octets() -> None:
+def test_counted_bytes_behave_like_bytes() -> None:
     tally = Tally()
-    octets = Counted(b"ab\r\ncd", tally)
-    assert (octets.find(b"\r\n"), tally.searched) == (2, 4)
-    assert (octets.find(b"x", 1, 3), tally.searched) == (-1, 6)
-    assert (octets[1:3] + b"!", tally.copied) == (b"b\r!", 5)
-    assert (b"!" + octets, tally.copied) == (b"!ab\r\ncd", 12)
-    assert ({b"ab\r\ncd": 1}[octets], tally.searched) == (1, 12)
-    assert isinstance(b"!" + octets, Counted)
+    data = Counted(b"ab\r\ncd", tally)
+    assert (data.find(b"\r\n"), tally.searched) == (2, 4)
+    assert (data.find(b"x", 1, 3), tally.searched) == (-1, 6)
+    assert (data[1:3] + b"!", tally.copied) == (b"b\r!", 5)
+    assert (b"!" + data, tally.copied) == (b"!ab\r\ncd", 12)
+    assert ({b"ab\r\ncd": 1}[data], tally.searched) == (1, 12)
+    assert isinstance(b"!" + data, Counted)

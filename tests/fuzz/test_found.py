@@ -11,17 +11,17 @@ LENGTH_1 = b"POST / HTTP/1.1\r\nHost:\r\nContent-Length:1\r\n\r\n"
 
 FOUND = {
     # The CR at the end of a body hid the bare LF after it, unless they came separately.
-    "bare LF behind content that ends in CR": LENGTH_1 + b"\r\n",
+    "bare LF after a body that ends in CR": LENGTH_1 + b"\r\n",
     # A whole delivery reported one of two faults, and byte by byte the other.
-    "NUL behind the limit of the request line": b"a" * 61 + b"\0",
-    "LF behind the limit of the request line": b"a" * 61 + b"\n",
-    "CR behind the limit of the request line": b"a" * 61 + b"\ra",
-    "LF behind the limit of the head": b"a\r\n" + b"a:\r\n" * 49 + b"aaaa\n",
+    "NUL after the limit of the request line": b"a" * 61 + b"\0",
+    "LF after the limit of the request line": b"a" * 61 + b"\n",
+    "CR after the limit of the request line": b"a" * 61 + b"\ra",
+    "LF after the limit of the head": b"a\r\n" + b"a:\r\n" * 49 + b"aaaa\n",
     # The end of a section that had begun counted towards its length, but only if more data followed.
-    "CR behind the limit of the head": b"a\r\n" + b"a:\r\n" * 48 + b"a\r\n\r\ra",
+    "CR after the limit of the head": b"a\r\n" + b"a:\r\n" * 48 + b"a\r\n\r\ra",
     "CR at the end of a head, beyond its limit": b"a / a/a\r\n" + b"a:\r\n" * 46 + b"aaa\r\r\n\r\n",
     # The parser waited for one byte more than the property allowed; the limit allows it.
-    "a trailer section as long as it may be, and half of its end": (
+    "trailer section at its limit, half of its end": (
         b"POST / HTTP/1.1\r\nHost:\r\nTransfer-Encoding:chunked\r\n\r\n0\r\n" + b"a:aaaa\r\n" * 25 + b"\r"
     ),
     "CR in a field line that is too long": b"a / HTTP/1.1\r\na:" + b"a" * 40 + b"\r\r\n\r\n",
@@ -29,6 +29,6 @@ FOUND = {
 
 
 @pytest.mark.parametrize("what", FOUND)
-@pytest.mark.parametrize("settings", [Settings(), TINY], ids=["as served", "tiny limits"])
-def test_what_was_found_stays_mended(what: str, settings: Settings) -> None:
+@pytest.mark.parametrize("settings", [Settings(), TINY], ids=["default limits", "tiny limits"])
+def test_earlier_findings_stay_fixed(what: str, settings: Settings) -> None:
     assert ParserProperty(settings).check(FOUND[what]) is None

@@ -14,7 +14,7 @@ from reactor.http11.head import HeadReader
 from reactor.http11.message import Request
 from reactor.http11.parser import Parser, Phase
 from reactor.settings import Settings
-from tests.fuzz import honest
+from tests.fuzz import valid_messages
 from tests.fuzz.campaign import Campaign, Finding
 from tests.fuzz.minimise import minimise
 from tests.fuzz.mutate import mutate
@@ -32,19 +32,19 @@ def test_a_short_run_finds_nothing(name: str) -> None:
     assert not campaign.findings, "\n".join(map(str, campaign.findings.values()))
 
 
-def test_the_same_seed_makes_the_same_cases_and_another_makes_others() -> None:
+def test_cases_depend_only_on_the_seed() -> None:
     def cases(seed: int) -> list[bytes]:
         campaign = Campaign(surfaces().values(), seed)
-        return [campaign.octets_of(surface, case) for surface in campaign.surfaces for case in range(20)]
+        return [campaign.case_data(surface, case) for surface in campaign.surfaces for case in range(20)]
 
     assert cases(1) == cases(1)
     assert cases(1) != cases(2)
 
 
-def test_what_is_called_honest_is_accepted() -> None:
+def test_valid_messages_are_accepted() -> None:
     check = ParserProperty(Settings())
     for case in range(300):
-        outcome = check.deliver([honest.stream(Random(f"honest/{case}"))], check.heads)
+        outcome = check.deliver([valid_messages.stream(Random(f"valid/{case}"))], check.heads)
         assert outcome.requests
         assert outcome.end in ("IDLE", "ENDED")
 
@@ -54,7 +54,7 @@ def test_mutations_break_much_but_not_everything() -> None:
     ends = set()
     for case in range(300):
         random = Random(f"mutated/{case}")
-        outcome = check.deliver([mutate(random, honest.stream(random))], check.heads)
+        outcome = check.deliver([mutate(random, valid_messages.stream(random))], check.heads)
         ends.add(outcome.end)
     assert {"IDLE", "ENDED", "HEAD", "CONTENT", "refused with 400"} <= ends
 
@@ -66,61 +66,48 @@ def _another_exception(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(target, "_segments", lambda path: (path[path.index("%") :],))
 
 
-def _an_end_that_is_cut_is_missed(patch: pytest.MonkeyPatch) -> None:
+def _a_split_line_end_is_missed(patch: pytest.MonkeyPatch) -> None:
     wait = Parser._check_incomplete_head
 
-    def hasty(self: Parser) -> None:
+    def too_far(self: Parser) -> None:
         wait(self)
         self._scanned = max(self._scanned, len(self._buffer))
 
-    patch.setattr(Parser, "_check_incomplete_head", hasty)
+    patch.setattr(Parser, "_check_incomplete_head", too_far)
 
 
 def _a_reason_of_two_lines(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(headers, "_fault", lambda line: f"malformed:\n{line!r}")
 
 
-def _a_status_that_is_no_error(patch: pytest.MonkeyPatch) -> None:
-    def friendly(status: int, reason: str) -> ProtocolError:
+def _a_status_that_is_not_an_error(patch: pytest.MonkeyPatch) -> None:
+    def wrong_status(status: int, reason: str) -> ProtocolError:
         return ProtocolError(status - 200, reason)
 
-    patch.setattr(framing, "ProtocolError", friendly)
+    patch.setattr(framing, "ProtocolError", wrong_status)
 
 
-def _a_cache_without_case(patch: pytest.MonkeyPatch) -> None:
+def _a_case_insensitive_cache(patch: pytest.MonkeyPatch) -> None:
     put = BoundedCache.put
-    patch.setattr(BoundedCache, "put", lambda self, octets, value: put(self, octets.lower(), value))
+    patch.setattr(BoundedCache, "put", lambda self, data, value: put(self, data.lower(), value))
 
 
-def _a_parser_that_reads_on(patch: pytest.MonkeyPatch) -> None:
+def _a_parser_that_continues(patch: pytest.MonkeyPatch) -> None:
     next_request = Parser.next_request
 
-    def read_on(self: Parser) -> Request | None:
+    def continue_parsing(self: Parser) -> Request | None:
         try:
             return next_request(self)
         except ProtocolError:
             self.phase = Phase.HEAD
             raise
 
-    patch.setattr(Parser, "next_request", read_on)
+    patch.setattr(Parser, "next_request", continue_parsing)
 
 
-@pytest.mark.parametrize(
-    ("plant", "words"),
-    [
-        (_another_exception, "raises ValueError"),
-        (_an_end_that_is_cut_is_missed, "instead of whole"),
-        (_a_reason_of_two_lines, "cannot be printed"),
-        (_a_status_that_is_no_error, "which is not an error|invalid error status"),
-        (_a_cache_without_case, "what was read before changes it"),
-        (_a_parser_that_reads_on, "reads on after a refusal|bytes wait"),
-    ],
-)
-def test_a_planted_fault_is_found(
-    plant: Callable[[pytest.MonkeyPatch], None], words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plant(monkeypatch)
-    campaign = Campaign([surfaces()["parser"]], SEED)
+def assert_finding(surface: str, words: str) -> None:
+    """Fuzz a surface until there is a finding with these words."""
+    campaign = Campaign([surfaces()[surface]], SEED)
     for _ in range(20):
         campaign.run(50)
         if any(re.search(words, finding.words) for finding in campaign.findings.values()):
@@ -128,37 +115,55 @@ def test_a_planted_fault_is_found(
     raise AssertionError(f"not found in {campaign.cases.total()} cases: {list(campaign.findings.values())}")
 
 
+@pytest.mark.parametrize(
+    ("plant", "words"),
+    [
+        (_another_exception, "raises ValueError"),
+        (_a_split_line_end_is_missed, "instead of whole"),
+        (_a_reason_of_two_lines, "unprintable reason"),
+        (_a_status_that_is_not_an_error, "which is not an error|invalid error status"),
+        (_a_case_insensitive_cache, "cached heads change the outcome"),
+        (_a_parser_that_continues, "continues after a refusal|buffered"),
+    ],
+)
+def test_a_planted_fault_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch)
+    assert_finding("parser", words)
+
+
 # Findings are minimised and saved.
 
 
-def test_minimise_leaves_what_matters() -> None:
-    octets = bytes(range(256)) * 4
-    assert minimise(octets, lambda octets: b"\x07" in octets and b"\xf0" in octets) == b"\x07\xf0"
-    assert minimise(b"xyz", lambda octets: len(octets) == 3) == b"aaa"
-    assert minimise(b"xyz", lambda octets: octets == b"xyz") == b"xyz"
+def test_minimise_keeps_the_relevant_bytes() -> None:
+    data = bytes(range(256)) * 4
+    assert minimise(data, lambda data: b"\x07" in data and b"\xf0" in data) == b"\x07\xf0"
+    assert minimise(b"xyz", lambda data: len(data) == 3) == b"aaa"
+    assert minimise(b"xyz", lambda data: data == b"xyz") == b"xyz"
 
 
-def test_minimise_stops_when_it_has_asked_enough() -> None:
-    asked: list[bytes] = []
+def test_minimise_stops_after_its_number_of_steps() -> None:
+    tried: list[bytes] = []
 
-    def never(octets: bytes) -> bool:
-        asked.append(octets)
+    def never(data: bytes) -> bool:
+        tried.append(data)
         return False
 
     assert minimise(b"x" * 1000, never, steps=50) == b"x" * 1000
-    assert len(asked) == 50
+    assert len(tried) == 50
 
 
-def test_a_finding_is_a_literal_and_can_be_saved(tmp_path: Path) -> None:
+def test_a_finding_is_printed_as_a_literal_and_saved(tmp_path: Path) -> None:
     finding = Finding("parser", 1, 7, "raises ValueError", b"G\0\xff\r\n")
     assert "b'G\\x00\\xff\\r\\n'" in str(finding)
     assert "seed 1, case 7" in str(finding)
     path = finding.save(tmp_path / "new")
-    assert path.read_bytes() == finding.octets
+    assert path.read_bytes() == finding.data
     assert path.suffix == ".http"
 
 
-def test_heads_are_shared_by_the_cases_of_one_surface() -> None:
+def test_cases_of_one_surface_share_a_head_cache() -> None:
     check = ParserProperty(Settings())
     for _ in range(4):  # frequent values are cached
         assert check.check(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") is None

@@ -1,8 +1,8 @@
-"""The worst inputs that we know, each of any size, and the honest ones that they are compared with.
+"""The worst known inputs, each of any size, and the valid inputs that they are compared with (baselines).
 
 An input is a list of pieces, as ``recv`` would return them: 64 KiB each, or as small as an attacker
-makes them. A row says which honest input it is compared with: one byte at a
-time costs a call for each, for an attacker and for an honest client on a bad line alike.
+makes them. A row names its baseline: one byte at a
+time costs a call for each, for an attacker and for a slow client alike.
 """
 
 import itertools
@@ -28,9 +28,9 @@ HEAD_ALONE = b"GET / HTTP/1.1\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def pieces_of(octets: bytes, piece: int) -> list[bytes]:
+def pieces_of(data: bytes, piece: int) -> list[bytes]:
     """Cut as they arrive."""
-    return [octets[i : i + piece] for i in range(0, len(octets), piece)]
+    return [data[i : i + piece] for i in range(0, len(data), piece)]
 
 
 def parse(pieces: list[bytes]) -> None:
@@ -94,7 +94,7 @@ class Input(NamedTuple):
     """One kind of input: how to write about ``size`` bytes of it, and how they come."""
 
     name: str
-    honest: str  # the name of the honest input that it is compared with
+    baseline: str  # the name of the valid input that it is compared with
     write: Callable[[int], bytes]
     piece: int = PIECE
     read: Callable[[list[bytes]], None] = parse
@@ -156,15 +156,15 @@ def chunked(unit: bytes) -> Callable[[int], bytes]:
 
 
 REQUESTS = "small requests"
-BY_OCTET = "small requests, byte by byte"
+SINGLE_BYTES = "small requests, byte by byte"
 
-HONEST = (
+BASELINES = (
     Input(REQUESTS, REQUESTS, numbered(api_request)),
     Input("requests of a browser", REQUESTS, numbered(browser_request)),
     Input("upload", REQUESTS, upload),
     Input("chunks of 16 bytes", REQUESTS, chunked(b"10\r\n0123456789abcdef\r\n")),
-    Input(BY_OCTET, BY_OCTET, numbered(api_request), 1),
-    Input("chunks of 16 bytes, byte by byte", BY_OCTET, chunked(b"10\r\n0123456789abcdef\r\n"), 1),
+    Input(SINGLE_BYTES, SINGLE_BYTES, numbered(api_request), 1),
+    Input("chunks of 16 bytes, byte by byte", SINGLE_BYTES, chunked(b"10\r\n0123456789abcdef\r\n"), 1),
     Input(
         "Accept-Encoding values",
         "Accept-Encoding values",
@@ -182,9 +182,9 @@ HONEST = (
 
 WORST = (
     Input("no CRLF", REQUESTS, repeated(b"a")),
-    Input("no CRLF, byte by byte", BY_OCTET, repeated(b"a"), 1),
+    Input("no CRLF, byte by byte", SINGLE_BYTES, repeated(b"a"), 1),
     Input("all CRLF", REQUESTS, repeated(b"\r\n")),
-    Input("all CRLF, byte by byte", BY_OCTET, repeated(b"\r\n"), 1),
+    Input("all CRLF, byte by byte", SINGLE_BYTES, repeated(b"\r\n"), 1),
     Input("all LF", REQUESTS, repeated(b"\n")),
     Input("all CR", REQUESTS, repeated(b"\r")),
     Input("all NUL", REQUESTS, repeated(b"\0")),
@@ -196,15 +196,15 @@ WORST = (
     ),
     Input("tiny field lines", REQUESTS, heads(b"a:\r\n" * 95)),
     Input(
-        "tiny field lines, each another one",
+        "tiny field lines, all different",
         REQUESTS,
         numbered(lambda i: HEAD + b"".join(b"%x:\r\n" % (95 * i + j) for j in range(95)) + b"\r\n"),
     ),
-    Input("one name many times", REQUESTS, heads((b"A:" + b"x" * 320 + b"\r\n") * 95)),
+    Input("one repeated name", REQUESTS, heads((b"A:" + b"x" * 320 + b"\r\n") * 95)),
     Input("names in pairs", REQUESTS, heads(b"".join(b"%x:\r\n" % (i // 2) for i in range(96)))),
     Input("huge field lines", REQUESTS, heads((b"A:" + b"x" * 8000 + b"\r\n") * 3)),
-    Input("huge field lines, byte by byte", BY_OCTET, heads((b"A:" + b"x" * 8000 + b"\r\n") * 3), 1),
-    Input("a head that never ends, byte by byte", BY_OCTET, repeated(b"A: b\r\n", HEAD), 1),
+    Input("huge field lines, byte by byte", SINGLE_BYTES, heads((b"A:" + b"x" * 8000 + b"\r\n") * 3), 1),
+    Input("an endless head, byte by byte", SINGLE_BYTES, repeated(b"A: b\r\n", HEAD), 1),
     Input("white space in a value", REQUESTS, heads(b"A: " + b" \t" * 4000 + b"x\r\n")),
     Input("commas in Connection", REQUESTS, field(b"Connection: %d%b", b"," * 8000)),
     Input("options in Connection", REQUESTS, field(b"Connection: %d%b", b",a" * 4000)),
@@ -227,20 +227,20 @@ WORST = (
         numbered(lambda i: b"GET /%d%b HTTP/1.1\r\nHost: x\r\n\r\n" % (i, b"/" * 8000)),
     ),
     Input("chunks of 1 byte", REQUESTS, chunked(b"1\r\nx\r\n")),
-    Input("chunks of 1 byte, byte by byte", BY_OCTET, chunked(b"1\r\nx\r\n"), 1),
+    Input("chunks of 1 byte, byte by byte", SINGLE_BYTES, chunked(b"1\r\nx\r\n"), 1),
     Input("quoted pairs in a chunk extension", REQUESTS, chunked(b'1;a="' + b'\\"' * 500 + b'"\r\nx\r\n')),
-    Input(
-        "a quote without its end", REQUESTS, numbered(lambda i: CHUNKED + b'1;a="' + b'\\"' * 500 + b"\r\n")
-    ),
+    Input("an unterminated quote", REQUESTS, numbered(lambda i: CHUNKED + b'1;a="' + b'\\"' * 500 + b"\r\n")),
     Input("semicolons in a chunk line", REQUESTS, chunked(b"1" + b";a" * 500 + b"\r\nx\r\n")),
     Input(
         "white space in a chunk line", REQUESTS, numbered(lambda i: CHUNKED + b"1;a" + b" \t" * 500 + b"\r\n")
     ),
-    Input("a long chunk line, byte by byte", BY_OCTET, chunked(b'1;a="' + b"x" * 1000 + b'"\r\nx\r\n'), 1),
+    Input(
+        "a long chunk line, byte by byte", SINGLE_BYTES, chunked(b'1;a="' + b"x" * 1000 + b'"\r\nx\r\n'), 1
+    ),
     Input("tiny trailers", REQUESTS, numbered(lambda i: CHUNKED + b"0\r\n" + b"a:\r\n" * 100 + b"\r\n")),
     Input(
         "huge trailers, byte by byte",
-        BY_OCTET,
+        SINGLE_BYTES,
         numbered(lambda i: CHUNKED + b"0\r\na:" + b"x" * 8000 + b"\r\n\r\n"),
         1,
     ),
@@ -266,6 +266,6 @@ WORST = (
     Input("quotes", "entity tags", repeated(b'"'), PIECE, read_entity_tags),
     Input("tags", "entity tags", repeated(b'"",'), PIECE, read_entity_tags),
     Input("tags, and a letter", "entity tags", repeated(b'"" ,' * 15000 + b"x"), 60001, read_entity_tags),
-    Input("a quote without its end", "entity tags", repeated(b'"' + b"a" * 60000), 60001, read_entity_tags),
+    Input("an unterminated quote", "entity tags", repeated(b'"' + b"a" * 60000), 60001, read_entity_tags),
     Input("digits", "dates", repeated(b"Sun, 06 Nov " + b"0" * 500), 512, read_dates),
 )

@@ -12,23 +12,23 @@ from tests.simulation.simulation import Outcome, run_seed
 
 
 def main() -> int:
-    """Run what the command line asks for; return 0 when all is well, 1 otherwise."""
+    """Run the seeds that were asked for; return 0 if all passed, 1 otherwise."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--seeds", type=int, default=1000, help="how many seeds (default: 1000)")
-    parser.add_argument("--first", type=int, default=1, help="the first of them (default: 1)")
-    parser.add_argument("--seed", type=int, help="one seed instead of many")
-    parser.add_argument("--trace", action="store_true", help="with --seed: print a trace of every turn")
-    parser.add_argument("--keep-going", action="store_true", help="do not stop at the first failure")
+    parser.add_argument("--seeds", type=int, default=1000, help="number of seeds to run (default: 1000)")
+    parser.add_argument("--first", type=int, default=1, help="first seed (default: 1)")
+    parser.add_argument("--seed", type=int, help="run this seed only")
+    parser.add_argument("--trace", action="store_true", help="print a trace of every turn (with --seed)")
+    parser.add_argument("--keep-going", action="store_true", help="continue after a failure")
     options = parser.parse_args()
     if options.seed is not None:
         return run_one(options.seed, options.trace)
     return run_many(options.first, options.seeds, options.keep_going)
 
 
-def run_one(seed: int, tell: bool) -> int:
+def run_one(seed: int, with_trace: bool) -> int:
     """Run one seed."""
-    trace: list[str] | None = [] if tell else None
+    trace: list[str] | None = [] if with_trace else None
     outcome = run_seed(seed, trace)
     for line in trace or ():
         print(line)
@@ -62,7 +62,7 @@ def describe(outcome: Outcome) -> str:
     if outcome.failure:
         return f"seed {outcome.seed} FAILS at {outcome.failure}"
     return (
-        f"seed {outcome.seed} is green: {outcome.turns} turns, {outcome.clients} clients "
+        f"seed {outcome.seed} passes: {outcome.turns} turns, {outcome.clients} clients "
         f"({outcome.allowed} of them may fail), {outcome.answers} answers checked"
     )
 
@@ -74,7 +74,7 @@ def summary(outcomes: list[Outcome], failed: int, seconds: float) -> str:
     allowed = sum(outcome.allowed for outcome in outcomes)
     answers = sum(outcome.answers for outcome in outcomes)
     return (
-        f"{len(outcomes) - failed} of {len(outcomes)} seeds are green: {turns:,} turns, {clients:,} clients "
+        f"{len(outcomes) - failed} of {len(outcomes)} seeds passed: {turns:,} turns, {clients:,} clients "
         f"({allowed:,} may fail), {answers:,} answers checked, {seconds:.0f} s"
     )
 

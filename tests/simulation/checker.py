@@ -11,14 +11,14 @@ from functools import lru_cache
 from typing import NoReturn
 
 from reactor.server.connection import STOP_GRACE
-from tests.simulation.disk import DISK_FAILURE, TOLD, Disk
+from tests.simulation.disk import DISK_ERRORS, DISK_FAILURE, Disk
 from tests.simulation.scripts import Exchange
-from tests.simulation.site import TOO_MUCH, Site
+from tests.simulation.site import TOO_MANY_BYTES, Site
 from tests.simulation.tcp import TcpConnection
 from tests.support.in_process import Answer, parse_response
 
 # Failures after which a client's bytes may arrive too late.
-TOO_LATE = frozenset({"it does not read", TOO_MUCH})
+DELAYING_REASONS = frozenset({"it does not read", TOO_MANY_BYTES})
 SLACK = 1.0  # seconds in which a deadline must show at the client
 
 
@@ -44,30 +44,30 @@ class AnswerChecker:
             False  # the clock jumped while the client was connected: its connection may have lasted longer
         )
         self.stopping = False  # the server may close after any answer, and say so
-        self.dismissed = False  # the server is stopping and announced the close: nothing more will come
+        self.close_announced = False  # the server is stopping and announced the close: nothing more will come
 
     def __repr__(self) -> str:
         return f"{self._name} ({self._behaviour}), {len(self.answers)} of {len(self.exchanges)} answers"
 
     @property
-    def is_content(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether all answers have come that must come."""
         return len(self.answers) >= self.required
 
     def end(self, how: str) -> None:
         """Note the end of the server's bytes."""
         self.ended, self._ended_at = how, self._world.now
-        self._world.say("%s sees the %s", self._name, how)
+        self._world.log("%s sees the %s", self._name, how)
 
-    def take(self, octets: bytes) -> None:
+    def receive(self, data: bytes) -> None:
         """Take bytes that came, b"" for the end, and check each answer that is whole."""
-        self._received += octets
-        if not octets:
+        self._received += data
+        if not data:
             self.end("end")
         while self._received:
             place = len(self.answers)
             if place == len(self.exchanges):
-                self._fail(f"was sent more than it asked for: {self._received[:80]!r}")
+                self._fail(f"got more responses than requests: {self._received[:80]!r}")
             exchange = self.exchanges[place]
             # An incomplete head is not a HEAD request.
             method = "GET" if self._received.startswith(b"HTTP/1.1 408") else exchange.method
@@ -82,16 +82,18 @@ class AnswerChecker:
         self.stopping = True
         self.required = min(self.required, received)
 
-    def conclude(self, tcp: TcpConnection) -> None:
+    def check_end(self, tcp: TcpConnection) -> None:
         """Check the total, after the last byte."""
         allowed_failures = self._world.allowed_failures.get(self._name)
-        self._world.say("%r is done: %s", self, ", ".join(allowed_failures or ["all is well"]))
+        self._world.log(
+            "%r has finished: %s", self, ", ".join(allowed_failures or ["all answers are correct"])
+        )
         if allowed_failures:
             return
-        if not self.is_content:
-            self._fail(f"lost its answers from {self.exchanges[len(self.answers)].words} on ({self.ended})")
+        if not self.is_complete:
+            self._fail(f"got no answers from {self.exchanges[len(self.answers)].words} on ({self.ended})")
         if self._received:
-            self._fail(f"was sent a part of an answer: {self._received[:80]!r}")
+            self._fail(f"got a partial answer: {self._received[:80]!r}")
         # A request sent long after the server has closed an idle connection may be answered by a reset.
         late = self.stopping and self._ended_at >= tcp.shut_at + STOP_GRACE
         if self.ended == "reset" and not late:
@@ -102,11 +104,11 @@ class AnswerChecker:
 
     def _check(self, exchange: Exchange, answer: Answer) -> None:
         """Check one answer against the model."""
-        self._world.say("%s gets %d to %s", self._name, answer.status, exchange.words)
+        self._world.log("%s gets %d to %s", self._name, answer.status, exchange.words)
         if answer.status == 100:
             self._check_continue(exchange)
             return
-        if self.dismissed:
+        if self.close_announced:
             self._fail(f"got an answer to {exchange.words} after the last one")
         self.answers.append(answer)
         self._answered_at = [*self._answered_at[-1:], self._world.now]
@@ -116,30 +118,32 @@ class AnswerChecker:
         content = self._decode(exchange, answer)
         right = exchange.content
         matches = right(content) if callable(right) else right in (None, content)
-        if exchange.lasts and self.stopping and isinstance(right, bytes):
+        if exchange.is_live and self.stopping and isinstance(right, bytes):
             matches = right.startswith(content)  # live streams end at once
         if not matches:
             self._fail(f"got {content[:60]!r} ({len(content)} bytes) to {exchange.words}")
         closes = answer.headers.get("connection") == "close"
-        self.dismissed = closes and not exchange.closes and self.stopping
-        if closes is not exchange.closes and not self.dismissed:
+        self.close_announced = closes and not exchange.closes and self.stopping
+        if closes is not exchange.closes and not self.close_announced:
             self._fail(f"got Connection: {answer.headers.get('connection')} after {exchange.words}")
         self._check_stored(exchange)
         self._check_date(answer)
 
     def _check_continue(self, exchange: Exchange) -> None:
         self.continues += 1
-        asked = sum(b"100-continue" in each.octets for each in self.exchanges[: len(self.answers) + 1])
-        if self.continues > asked or b"100-continue" not in exchange.octets:
+        expecting = sum(b"100-continue" in each.data for each in self.exchanges[: len(self.answers) + 1])
+        if self.continues > expecting or b"100-continue" not in exchange.data:
             self._fail(f"got 100 Continue for {exchange.words}, which has no Expect field")
 
     def _check_fault(self, exchange: Exchange, answer: Answer) -> None:
         """Check that an unexpected status is due to a planted fault."""
         allowed_failures = self._world.allowed_failures.get(self._name, ())
         # A file that could not be stored cannot be downloaded, either.
-        told = (*TOLD, 404) if exchange.octets.lstrip().startswith(b"GET /files/") else TOLD
-        of_disk = exchange.on_disk and DISK_FAILURE in allowed_failures and answer.status in told
-        late = not TOO_LATE.isdisjoint(allowed_failures) or (self.jumped and self._behaviour == "cut")
+        statuses = (*DISK_ERRORS, 404) if exchange.data.lstrip().startswith(b"GET /files/") else DISK_ERRORS
+        of_disk = exchange.on_disk and DISK_FAILURE in allowed_failures and answer.status in statuses
+        late = not DELAYING_REASONS.isdisjoint(allowed_failures) or (
+            self.jumped and self._behaviour == "truncating"
+        )
         of_time = answer.status == 408 and late
         if not of_disk and not of_time:
             self._fail(f"got {answer.status} to {exchange.words}, not {exchange.statuses}")
@@ -165,7 +169,7 @@ class AnswerChecker:
         earliest = latest - int(self._world.now - self.connected_at) - 2
         date = answer.headers.get("date")
         if not any(written(second) == date for second in range(latest, earliest, -1)):
-            self._fail(f"got the date {date}, and it is {written(latest)}")
+            self._fail(f"got the date {date} instead of {written(latest)}")
 
     # The whole.
 
@@ -174,13 +178,13 @@ class AnswerChecker:
         settings = self._site.settings
         longest = {
             "silent": settings.first_octet_timeout,
-            "trickling": settings.head_timeout + settings.linger_timeout,
-            "sparing": settings.content_timeout + settings.linger_timeout,
+            "slow-head": settings.head_timeout + settings.linger_timeout,
+            "slow-body": settings.content_timeout + settings.linger_timeout,
         }.get(self._behaviour)
         # The last answer is the 408; its request could not begin before the previous answer.
         kept = self._ended_at - max(self.since, tcp.accepted_at, *self._answered_at[:-1])
         if longest is not None and not self.jumped and kept > longest + SLACK:
-            self._fail(f"was kept for {kept:.1f} s, not {longest:g} s")
+            self._fail(f"stayed open for {kept:.1f} s, not {longest:g} s")
 
     def _fail(self, reason: str) -> NoReturn:
         self._world.fail(f"{self!r}: {reason}")

@@ -1,21 +1,21 @@
 """The clients: each runs its script, and hands what it receives to its checker.
 
-    Manner      What it does                                            What it must get
-    honest      sends all at once or one by one, in pieces; reads        every answer
-    slow        sends all at once, reads little by little                every answer
-    storming    sends many short requests at once                        every answer
-    half        sends all, half-closes, reads                            every answer
-    idle        keeps waiting when all is answered                       every answer; closed in time
-    silent      connects and says nothing                                closed in time
-    trickling   sends bytes one by one and never ends its head           408 in time
-    sparing     sends content far too slowly                             408 in time, nothing stored
-    cut         half-closes in the middle of a request                   the answers before it
-    surplus     sends more right behind its last request                 every answer
-    deaf        does not read for long                                   no wrong answer
-    vanishing   is never heard of again, in the middle of anything       no wrong answer
-    resetting   resets, in the middle of anything                        no wrong answer
-    leaving     closes, in the middle of anything                        no wrong answer
-    rude        keeps sending after its last request                     no wrong answer
+    Behaviour      What it does                                         What it must get
+    regular        sends all at once or one by one, in pieces; reads     every answer
+    slow-reading   sends all at once, reads little by little             every answer
+    flooding       sends many short requests at once                     every answer
+    half-closing   sends all, half-closes, reads                         every answer
+    idle           stays connected after the last answer                 every answer; closed by the timeout
+    silent         connects and sends nothing                            closed by the timeout
+    slow-head      sends bytes one by one and never ends its head        408 at the timeout
+    slow-body      sends a body far too slowly                           408 at the timeout, nothing stored
+    truncating     half-closes in the middle of a request                the answers before it
+    overrunning    sends more bytes right after its last request         every answer
+    not-reading    does not read for long                                no wrong answer
+    vanishing      stops sending and reading at any point, stays open    no wrong answer
+    resetting      resets at any point                                   no wrong answer
+    leaving        closes at any point                                   no wrong answer
+    late-sending   keeps sending after its last request                  no wrong answer
 
 *No wrong answer*: what came is right and in order, but there may be less of it. The same holds for
 those that may fail because of a fault that was planted in their way.
@@ -27,31 +27,31 @@ from dataclasses import replace
 from reactor.handlers.files.cache import MAX_FILE_SIZE
 from tests.simulation.checker import AnswerChecker
 from tests.simulation.scripts import Exchange, ScriptWriter, head
-from tests.simulation.site import TOO_MUCH, Site
-from tests.simulation.tcp import Mark, Reset, TcpConnection
-from tests.simulation.world import Life, Process, World
+from tests.simulation.site import TOO_MANY_BYTES, Site
+from tests.simulation.tcp import ByteSummary, Reset, TcpConnection
+from tests.simulation.world import Process, Steps, World
 
 BEHAVIOURS = {
-    "honest": 40,
-    "slow": 6,
-    "storming": 3,
-    "half": 10,
+    "regular": 40,
+    "slow-reading": 6,
+    "flooding": 3,
+    "half-closing": 10,
     "idle": 4,
     "silent": 2,
-    "trickling": 3,
-    "sparing": 2,
-    "cut": 6,
-    "deaf": 3,
+    "slow-head": 3,
+    "slow-body": 2,
+    "truncating": 6,
+    "not-reading": 3,
     "vanishing": 4,
     "resetting": 5,
     "leaving": 5,
-    "surplus": 4,
-    "rude": 3,
+    "overrunning": 4,
+    "late-sending": 3,
 }
-# The server closes when more than a head's limit waits behind a live stream.
-MOST_BEHIND_A_LIVE_STREAM = 30_000
-HALF_CLOSING = ("half", "cut")
-BROKEN_OFF = ("cut", "vanishing", "resetting", "leaving")
+# The server closes when more than a head's limit waits after a live stream.
+MAX_BEHIND_A_LIVE_STREAM = 30_000
+HALF_CLOSING = ("half-closing", "truncating")
+INTERRUPTED = ("truncating", "vanishing", "resetting", "leaving")
 CANARY = head("GET /echo/canary HTTP/1.1")
 
 
@@ -64,9 +64,12 @@ class Client:
         self.name = writer.name
         self.behaviour = behaviour
         self.exchanges = self._write(writer)
-        self.at_once = behaviour in ("slow", "storming", "half", "cut") or self.world.random.random() < 0.5
-        if any(each.lasts for each in self.exchanges) and self._octets() > MOST_BEHIND_A_LIVE_STREAM:
-            self.exchanges = [each for each in self.exchanges if not each.lasts]
+        self.at_once = (
+            behaviour in ("slow-reading", "flooding", "half-closing", "truncating")
+            or self.world.random.random() < 0.5
+        )
+        if any(each.is_live for each in self.exchanges) and self._bytes_to_send() > MAX_BEHIND_A_LIVE_STREAM:
+            self.exchanges = [each for each in self.exchanges if not each.is_live]
         contents = [each.content for each in self.exchanges if isinstance(each.content, bytes)]
         # A cached file is an answer, too.
         site.largest_answers[self.name] = max(MAX_FILE_SIZE, *map(len, contents), 0)
@@ -74,7 +77,7 @@ class Client:
         self.tcp: TcpConnection | None = None
         self.checked = False
         self.complete = 0  # how many requests are sent whole
-        self._has_more = False  # it is about to send more than the server's kernel has room for
+        self._is_blocked = False  # it is about to send more than the server's kernel has room for
         self._sender = Process(self.world, self._send())
         self._reader: Process | None = None
 
@@ -82,26 +85,28 @@ class Client:
         random = self.world.random
         if self.behaviour == "silent":
             return []
-        if self.behaviour == "storming":
+        if self.behaviour == "flooding":
             return [writer.write_short() for _ in range(random.choice((10, 40, 80)))]
         exchanges = [writer.write() for _ in range(random.choice((1, 1, 2, 3, 6)))]
         if self.behaviour in HALF_CLOSING:
-            exchanges = [each for each in exchanges if not each.lasts] or [writer.root()]
-        if self.behaviour == "trickling":
+            exchanges = [each for each in exchanges if not each.is_live] or [writer.root()]
+        if self.behaviour == "slow-head":
             exchanges.append(Exchange(b"", (408,), closes=True))
-        elif self.behaviour == "sparing":
-            exchanges.append(self._sparing_upload(writer))
-        elif self.behaviour in ("surplus", "rude") or (self.behaviour != "idle" and random.random() < 0.4):
+        elif self.behaviour == "slow-body":
+            exchanges.append(self._slow_upload(writer))
+        elif self.behaviour in ("overrunning", "late-sending") or (
+            self.behaviour != "idle" and random.random() < 0.4
+        ):
             exchanges.append(writer.write_last())
         return exchanges
 
-    def _sparing_upload(self, writer: ScriptWriter) -> Exchange:
-        octets = head(f"POST /files/{writer.mark()} HTTP/1.1", "Content-Length: 100000")
-        return Exchange(octets, (408,), closes=True, on_disk=True)
+    def _slow_upload(self, writer: ScriptWriter) -> Exchange:
+        data = head(f"POST /files/{writer.mark()} HTTP/1.1", "Content-Length: 100000")
+        return Exchange(data, (408,), closes=True, on_disk=True)
 
     # What the client does.
 
-    def _send(self) -> Life:
+    def _send(self) -> Steps:
         random = self.world.random
         yield random.random() * random.choice((0.01, 1.0, 10.0))
         if not self._connect():
@@ -112,25 +117,25 @@ class Client:
             yield random.random() * random.choice((0.0, 0.01, 10.0))
         try:
             yield from self._send_script()
-            yield from self._take_leave()
+            yield from self._finish()
         except Reset:
             yield lambda: bool(self.checker.ended)
         self.checked = True
         assert self.tcp is not None
-        self.checker.conclude(self.tcp)
+        self.checker.check_end(self.tcp)
 
     def suspend(self) -> None:
         """Note that the server was suspended: the waiting bytes may be an incomplete request."""
         if self.tcp is None or self.checked:
             return
         self.checker.jumped = True
-        if self._has_more or len(self.tcp.up) > self.site.settings.turn_read:
-            self.world.allow_failure(self.name, TOO_MUCH)
+        if self._is_blocked or len(self.tcp.up) > self.site.settings.turn_read:
+            self.world.allow_failure(self.name, TOO_MANY_BYTES)
 
     def stop(self) -> None:
         """Note that the server begins to stop: it must answer what it has received by now."""
         if self.tcp is not None and not self.checked:
-            self.world.say("%s has sent %d requests", self.name, self.complete)
+            self.world.log("%s has sent %d requests", self.name, self.complete)
             self.checker.stop(self.complete)
         elif not self.checked:
             self.checker.stop(0)
@@ -138,117 +143,119 @@ class Client:
     def _connect(self) -> bool:
         """Connect; return False when the server no longer listens."""
         random = self.world.random
-        total = self._octets()
+        total = self._bytes_to_send()
         sizes = (1, 100, 3_000, 65_536)
         self.tcp = TcpConnection(
             self.name,
-            max(random.choice(sizes[2:] if self.world.weather["jump"] else sizes), total // 12),
-            max(random.choice(sizes), self._expected() // 12),
+            max(random.choice(sizes[2:] if self.world.rates["jump"] else sizes), total // 12),
+            max(random.choice(sizes), self._bytes_to_receive() // 12),
         )
-        self.tcp.tell_client = self._notify
+        self.tcp.notify_client = self._notify
         if not self.site.listener.connect(self.tcp):
             self.world.allow_failure(self.name, "it was refused")
             return False
-        self.world.say("%s (%s) connects", self.name, self.behaviour)
+        self.world.log("%s (%s) connects", self.name, self.behaviour)
         self._reader = Process(self.world, self._read())
         return True
 
-    def _send_script(self) -> Life:
-        script = self._cut_script() if self.behaviour in BROKEN_OFF else self.exchanges
-        if self.behaviour == "storming":
-            yield from self._push(b"".join(each.octets for each in script))
+    def _send_script(self) -> Steps:
+        script = self._cut_script() if self.behaviour in INTERRUPTED else self.exchanges
+        if self.behaviour == "flooding":
+            yield from self._push(b"".join(each.data for each in script))
             self.complete = len(script)
             return
         for place, exchange in enumerate(script, 1):
-            if self.checker.dismissed:
+            if self.checker.close_announced:
                 return
-            if self.behaviour == "surplus" and place == len(script):
-                self._overshoot(exchange.octets + CANARY * self.world.random.choice((1, 30)))
+            if self.behaviour == "overrunning" and place == len(script):
+                self._send_overrun(exchange.data + CANARY * self.world.random.choice((1, 30)))
                 return
             yield from self._send_exchange(exchange, place)
             if not self.at_once and place < len(script):
                 yield lambda place=place: len(self.checker.answers) >= place or bool(self.checker.ended)  # type: ignore[misc]
                 yield self.world.random.random() * self.world.random.choice((0.0, 0.0, 0.1, 30.0))
-        if self.behaviour == "trickling":
+        if self.behaviour == "slow-head":
             yield from self._trickle(b"GET / HTTP/1.1\r\nX: ")
-        elif self.behaviour == "sparing":
+        elif self.behaviour == "slow-body":
             yield from self._trickle(b"")
 
-    def _send_exchange(self, exchange: Exchange, place: int) -> Life:
+    def _send_exchange(self, exchange: Exchange, place: int) -> Steps:
         """Send a request in pieces; with Expect, send the body after the 100 response."""
         # RFC 9112, 2.2: an empty line before a request line is to be ignored.
         before = b"\r\n" if self.world.random.random() < 0.1 else b""
-        yield from self._send_pieces(before + exchange.octets)
-        if exchange.asks is None:
+        yield from self._send_pieces(before + exchange.data)
+        if exchange.delayed_body is None:
             self._note_complete(place)
             return
-        if self.behaviour != "slow":  # for which the timeouts would be too short
-            yield lambda: self._may_go_on(place)
+        if self.behaviour != "slow-reading":  # for which the timeouts would be too short
+            yield lambda: self._may_send_body(place)
         if not self.checker.ended and len(self.checker.answers) < place:
-            yield from self._send_pieces(exchange.asks)
+            yield from self._send_pieces(exchange.delayed_body)
             self._note_complete(place)
 
     def _note_complete(self, place: int) -> None:
-        if not self.checker.ended and not self.checker.dismissed:
+        if not self.checker.ended and not self.checker.close_announced:
             self.complete = place
 
-    def _send_pieces(self, octets: bytes) -> Life:
-        for piece, delay in self._pieces(octets):
+    def _send_pieces(self, data: bytes) -> Steps:
+        for piece, delay in self._pieces(data):
             yield from self._push(piece)
             yield delay
 
-    def _overshoot(self, octets: bytes) -> None:
+    def _send_overrun(self, data: bytes) -> None:
         """Send the last request and surplus bytes at once, which must do no harm if they arrive together."""
         assert self.tcp is not None
-        sent = self.tcp.client_send(octets)
-        self.world.say("%s sends %s", self.name, Mark(octets[:sent]))
-        if sent < len(octets):
-            self.world.allow_failure(self.name, "not all that it sends is there in time")
+        sent = self.tcp.client_send(data)
+        self.world.log("%s sends %s", self.name, ByteSummary(data[:sent]))
+        if sent < len(data):
+            self.world.allow_failure(self.name, "the server may not receive its last bytes together")
             self.tcp.client_half_close()
-        elif self.world.weather["eagain"]:
+        elif self.world.rates["eagain"]:
             self.world.allow_failure(self.name, "the server may have got EAGAIN")
 
-    def _may_go_on(self, place: int) -> bool:
+    def _may_send_body(self, place: int) -> bool:
         """Whether 100 (Continue) or a final answer has come to the request in this place."""
-        asked = sum(each.asks is not None for each in self.exchanges[:place])
+        expecting = sum(each.delayed_body is not None for each in self.exchanges[:place])
         return (
-            self.checker.continues >= asked or len(self.checker.answers) >= place or bool(self.checker.ended)
+            self.checker.continues >= expecting
+            or len(self.checker.answers) >= place
+            or bool(self.checker.ended)
         )
 
     def _cut_script(self) -> list[Exchange]:
         """Cut the script off in the middle of its last request, which may be refused before its end."""
         last = self.exchanges[-1]
-        octets = last.octets[: self.world.random.randrange(len(last.octets))]
-        self.world.say("%s will break off after %d bytes of %s", self.name, len(octets), last.words)
+        data = last.data[: self.world.random.randrange(len(last.data))]
+        self.world.log("%s will stop after %d bytes of %s", self.name, len(data), last.words)
         refusals = last.statuses if last.closes and last.statuses > (399,) else ()
-        self.exchanges[-1] = replace(last, octets=octets, statuses=refusals, content=None, asks=None)
+        self.exchanges[-1] = replace(last, data=data, statuses=refusals, content=None, delayed_body=None)
         self.checker.required -= 1
         return self.exchanges
 
-    def _pieces(self, octets: bytes) -> Iterator[tuple[bytes, float]]:
+    def _pieces(self, data: bytes) -> Iterator[tuple[bytes, float]]:
         """Cut bytes into pieces, each followed by a pause."""
         random = self.world.random
         count = random.choice((1, 1, 2, 4, 12))
-        cuts = sorted(random.randrange(len(octets) + 1) for _ in range(count - 1))
+        cuts = sorted(random.randrange(len(data) + 1) for _ in range(count - 1))
         longest = random.choice((0.0, 1e-4, 0.05, 0.2))
-        for start, end in zip([0, *cuts], [*cuts, len(octets)], strict=True):
-            yield octets[start:end], random.random() * longest
+        for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
+            yield data[start:end], random.random() * longest
 
-    def _push(self, octets: bytes) -> Life:
+    def _push(self, data: bytes) -> Steps:
         """Send bytes as there is room for them, unless the server has ended."""
         assert self.tcp is not None
-        while octets and not self.checker.ended and not self.checker.dismissed:
-            sent = self.tcp.client_send(octets)
-            self.world.say("%s sends %s", self.name, Mark(octets[:sent]))
-            octets = octets[sent:]
-            if octets:
-                self._has_more = True
+        while data and not self.checker.ended and not self.checker.close_announced:
+            sent = self.tcp.client_send(data)
+            self.world.log("%s sends %s", self.name, ByteSummary(data[:sent]))
+            data = data[sent:]
+            if data:
+                self._is_blocked = True
                 yield lambda: self.tcp.client_can_send or bool(self.checker.ended)  # type: ignore[union-attr]
-                self._has_more = False
+                self._is_blocked = False
 
-    def _trickle(self, octets: bytes) -> Life:
+    def _trickle(self, data: bytes) -> Steps:
         """Send a byte now and then, for longer than any timeout."""
-        yield from self._push(octets)
+        yield from self._push(data)
         self.checker.since = self.world.now
         for _ in range(100):
             if self.checker.ended:
@@ -256,23 +263,23 @@ class Client:
             yield from self._push(b"a")
             yield self.world.random.random()
 
-    def _take_leave(self) -> Life:
+    def _finish(self) -> Steps:
         """Wait for the answers due; then leave as the behaviour says."""
         assert self.tcp is not None
         tcp, behaviour = self.tcp, self.behaviour
         if behaviour in ("vanishing", "resetting", "leaving"):
             self.world.allow_failure(self.name, f"it is {behaviour}")
             yield self.world.random.random() * self.world.random.choice((0.0, 0.01, 5.0))
-            self._go_away()
+            self._disconnect()
             return
-        if behaviour == "rude":
-            self.world.allow_failure(self.name, "it sent more after its last request")
+        if behaviour == "late-sending":
+            self.world.allow_failure(self.name, "it sent bytes after its last request")
             yield from self._push(CANARY)
         if behaviour in HALF_CLOSING:
-            self.world.say("%s half-closes", self.name)
+            self.world.log("%s half-closes", self.name)
             tcp.client_half_close()
-        yield lambda: bool(self.checker.ended) or (self.checker.is_content and not self._waits_for_end)
-        self.world.say("%s closes", self.name)
+        yield lambda: bool(self.checker.ended) or (self.checker.is_complete and not self._waits_for_end)
+        self.world.log("%s closes", self.name)
         tcp.client_close()
 
     @property
@@ -282,38 +289,42 @@ class Client:
         return (
             last
             or self.checker.stopping
-            or self.behaviour in ("half", "cut", "idle", "silent", "surplus", "rude", "deaf")
+            or self.behaviour
+            in ("half-closing", "truncating", "idle", "silent", "overrunning", "late-sending", "not-reading")
         )
 
-    def _go_away(self) -> None:
+    def _disconnect(self) -> None:
         assert self.tcp is not None
         assert self._reader is not None
-        self.world.say("%s is %s", self.name, self.behaviour)
+        self.world.log("%s is %s", self.name, self.behaviour)
         self._reader.stop()
         if self.behaviour == "resetting":
             self.tcp.client_abort()
         elif self.behaviour == "leaving":
             self.tcp.client_close()
 
-    def _read(self) -> Life:
+    def _read(self) -> Steps:
         assert self.tcp is not None
         random = self.world.random
         size, pause = 65_536, random.choice((1e-4, 1e-3, 0.05))
-        if self.behaviour == "slow":
-            size, pause = 1 + self._expected() // random.choice((10, 60)), random.choice((0.5, 10.0, 35.0))
-        elif self.behaviour == "deaf":
+        if self.behaviour == "slow-reading":
+            size, pause = (
+                1 + self._bytes_to_receive() // random.choice((10, 60)),
+                random.choice((0.5, 10.0, 35.0)),
+            )
+        elif self.behaviour == "not-reading":
             self.world.allow_failure(self.name, "it does not read")
             yield 40.0 + random.random() * 100.0
         while not self.checker.ended:
             yield lambda: self.tcp.client_can_read  # type: ignore[union-attr]
             yield random.random() * pause
             try:
-                octets = self.tcp.client_receive(size)
+                data = self.tcp.client_receive(size)
             except Reset:
                 self.checker.end("reset")
             else:
-                if octets is not None:
-                    self.checker.take(octets)
+                if data is not None:
+                    self.checker.receive(data)
             self._sender.notify()
 
     def _notify(self) -> None:
@@ -321,10 +332,10 @@ class Client:
         if self._reader is not None:
             self._reader.notify()
 
-    def _octets(self) -> int:
+    def _bytes_to_send(self) -> int:
         """The number of bytes to send."""
-        return sum(len(each.octets) + len(each.asks or b"") for each in self.exchanges)
+        return sum(len(each.data) + len(each.delayed_body or b"") for each in self.exchanges)
 
-    def _expected(self) -> int:
+    def _bytes_to_receive(self) -> int:
         """The approximate number of bytes to receive."""
         return sum(len(each.content) if isinstance(each.content, bytes) else 500 for each in self.exchanges)

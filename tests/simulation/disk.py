@@ -28,7 +28,7 @@ FAULTS = {
     "unlink": (errno.EIO,),
 }
 COMMITTING = ("rename", "fsync")
-TOLD = (500, 503, 507)
+DISK_ERRORS = (500, 503, 507)
 DISK_FAILURE = "a file could not be read or written"
 
 
@@ -39,7 +39,7 @@ class Disk:
         self.world = world
         self.path = path
         self.offered: dict[str, list[bytes]] = {}  # whole contents, by name
-        self.standing: dict[str, bytes] = {}  # the content of each file, by name
+        self.current: dict[str, bytes] = {}  # the content of each file, by name
         self.stored: dict[str, list[bytes]] = {}  # every content that the file has had, in order
         self.undeletable: set[str] = set()
         self._descriptors = len(os.listdir("/proc/self/fd"))
@@ -48,7 +48,7 @@ class Disk:
         """Put a file there before the server starts."""
         (self.path / name).write_bytes(content)
         self.offered[name] = [content]
-        self.standing[name] = content
+        self.current[name] = content
         self.stored[name] = [content]
 
     def offer(self, name: str, content: bytes) -> None:
@@ -63,7 +63,7 @@ class Disk:
         """Return whether a call fails now; if so, its client may fail, too."""
         if not self.world.happens("commit" if call in COMMITTING else "disk"):
             return False
-        self.world.say("  %s: %s fails", self.world.current, call)
+        self.world.log("  %s: %s fails", self.world.current, call)
         self.world.allow_failure(self.world.current, DISK_FAILURE)
         return True
 
@@ -71,12 +71,10 @@ class Disk:
         """Check the new content of a file."""
         content = (self.path / name).read_bytes()
         if content not in self.offered.get(name, []):
-            self.world.fail(
-                f"{len(content)} bytes are stored as {name}, and no client has sent exactly these"
-            )
+            self.world.fail(f"{len(content)} bytes are stored as {name}, which no client has sent")
         if content in self.stored.get(name, []):
             self.world.fail(f"the same content was stored as {name} twice")
-        self.standing[name] = content
+        self.current[name] = content
         self.stored.setdefault(name, []).append(content)
 
     def check(self) -> None:
@@ -87,15 +85,15 @@ class Disk:
             self.world.fail(f"{len(leftovers)} temporary files are left")
         for name in leftovers:
             del found[name]
-        if found != self.standing:
-            wrong = sorted(name for name in found if found[name] != self.standing.get(name))
-            self.world.fail(f"the directory does not hold what was stored; wrong: {wrong}")
+        if found != self.current:
+            wrong = sorted(name for name in found if found[name] != self.current.get(name))
+            self.world.fail(f"the directory differs from the stored uploads; wrong: {wrong}")
 
     def check_descriptors(self) -> None:
         """Check that as many files are open as before the server started."""
         left = len(os.listdir("/proc/self/fd")) - self._descriptors
         if left:
-            self.world.fail(f"{left} descriptors of files are left open")
+            self.world.fail(f"{left} file descriptors are left open")
 
 
 class FaultyOs:
@@ -129,12 +127,12 @@ class FaultyOs:
         self._may_fail("dup")
         return os.dup(descriptor)
 
-    def pwrite(self, descriptor: int, octets: memoryview, offset: int) -> int:
+    def pwrite(self, descriptor: int, data: memoryview, offset: int) -> int:
         self._may_fail("write")
         world = self._disk.world
-        if len(octets) > 1 and world.happens("piecemeal"):
-            octets = octets[: world.random.randint(1, len(octets))]
-        return os.pwrite(descriptor, octets, offset)
+        if len(data) > 1 and world.happens("piecemeal"):
+            data = data[: world.random.randint(1, len(data))]
+        return os.pwrite(descriptor, data, offset)
 
     def rename(self, source: Any, target: bytes, *, src_dir_fd: int, dst_dir_fd: int) -> None:
         self._may_fail("rename")

@@ -21,14 +21,14 @@ from reactor.server.connection import STOP_GRACE, Connection
 from reactor.server.context import ServerState
 from reactor.server.state import State
 from tests.simulation.network import Socket
-from tests.simulation.site import MOST_IN_MEMORY, Site
+from tests.simulation.site import MAX_IN_MEMORY, Site
 
-EVERY = 64  # turns between two checks of everything
-MOST_TURNS = 300_000
-MOST_STILL_TURNS = 30  # in a row, for false reports and for events that are reported one by one
+CHECK_INTERVAL = 64  # turns between two checks of everything
+MAX_TURNS = 300_000
+MAX_TURNS_WITHOUT_PROGRESS = 30  # in a row, for false reports and for events that are reported one by one
 LARGEST_HEAD = 2_000  # bytes; with it, a piece of a stream
 # These keep their deadline as long as they last; the others may be given more time.
-PATIENT_ONCE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
+FIXED_DEADLINE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
 
 
 class Invariants:
@@ -42,22 +42,22 @@ class Invariants:
         # The last window of a connection's content: answers begun before it, deadline.
         self._windows: dict[int, tuple[int, float]] = {}
         self._now = site.reactor.now
-        self._still_turns = 0
+        self._turns_without_progress = 0
         self.turns = 0
 
     def check_turn(self) -> None:
         """Check what the last turn did."""
         self.turns += 1
         site = self._site
-        if self.turns > MOST_TURNS:
+        if self.turns > MAX_TURNS:
             self._world.fail("the simulation does not end")
         self._check_progress()
         for connection in self._touched():
             self._check_connection(connection)
-        if self.turns % EVERY == 0:
+        if self.turns % CHECK_INTERVAL == 0:
             self.check_everything()
         site.changed.clear()
-        site.worked.clear()
+        site.progressed.clear()
         self._now = site.reactor.now
 
     def check_everything(self) -> None:
@@ -69,8 +69,8 @@ class Invariants:
             self._fail("the server context lists the wrong connections")
         for descriptor, key in site.selector.get_map().items():
             if site.network.handles.get(descriptor) is not key.fileobj:
-                self._fail(f"descriptor {descriptor} is registered, and closed")
-        if not site.selector.is_truthful():
+                self._fail(f"descriptor {descriptor} is registered and closed")
+        if not site.selector.is_exact():
             self._fail("the simulated selector is wrong about which sockets are ready")
 
     def check_end(self) -> None:
@@ -79,12 +79,12 @@ class Invariants:
         self.check_everything()
         for connection in site.connections.values():
             self._fail(f"{connection!r} never ends")
-        left = [] if site.left else [site.listener, site.signals.handle]
+        left = [] if site.exited else [site.listener, site.signals.handle]
         if list(site.network.handles.values()) != left:
             self._fail(f"{len(site.network.handles) - len(left)} sockets are left open")
         if {id(key.fileobj) for key in site.selector.get_map().values()} != set(map(id, left)):
             self._fail("more than the listening socket and the signals is registered at the end")
-        if site.signals_heard and not site.left:
+        if site.signals_received and not site.exited:
             self._fail("the shutdown never finishes")
         self._check_log()
 
@@ -127,7 +127,7 @@ class Invariants:
         if connection.handle.fileno() >= 0:
             self._fail(f"{connection!r} has not closed its handle")
         if connection.number in self._site.context.connections:
-            self._fail(f"{connection!r} is not forgotten")
+            self._fail(f"{connection!r} is still in the list of connections")
         if connection.interest or connection.reactor_interest or connection.reactor_deadline != inf:
             self._fail(f"{connection!r} still waits for something")
         self._site.connections.pop(connection.number, None)
@@ -157,28 +157,28 @@ class Invariants:
             # A connection woken by another one's call may have been woken in the turn before.
             # And a body that continues after its share of a turn keeps its window.
             window = self._windows.get(connection.number)
-            right = deadline in (now + length, self._now + length) or (
+            allowed = deadline in (now + length, self._now + length) or (
                 state is State.RECEIVING_CONTENT and window == (connection.served, deadline)
             )
         elif deadline == before[1]:
-            right = not (sent > before[3] and timeout == "stall")
+            allowed = not (sent > before[3] and timeout == "stall")
         else:
-            right = deadline == now + length and self._may_have_more_time(connection, before)
+            allowed = deadline == now + length and self._may_renew_deadline(connection, before)
         if state is State.RECEIVING_CONTENT:
             self._windows[connection.number] = (connection.served, deadline)
         # An idle connection has a moment left while the server stops.
         stopping = self._site.context.state is ServerState.STOPPING
         if stopping and state in (State.ACCEPTED, State.DRAINING) and deadline <= now + STOP_GRACE:
-            right = True
+            allowed = True
         # In a turn in which the server was suspended, deadlines begin before and after that, and a hook that
         # was suspended has its deadline counted from its end.
         paused = now - self._site.reactor.began
         if paused and -1e-6 <= deadline - self._site.reactor.began - length <= 2 * paused:
-            right = True
+            allowed = True
         # Rare: the suspended hook set no deadline, and the one from before is extended (seed 1191).
         if paused and before is not None and not entered and 0 < deadline - before[1] <= paused + 1e-3:
-            right = True
-        if not right:
+            allowed = True
+        if not allowed:
             self._fail(
                 f"the deadline of {connection!r} is {deadline - now:.6f} s away; {timeout} is {length:g}"
             )
@@ -186,15 +186,15 @@ class Invariants:
     def _was_called(self, connection: Connection) -> bool:
         return any(handler is connection and not events for handler, events in self._site.reactor.called)
 
-    def _may_have_more_time(self, connection: Connection, before: tuple[State, float, int, int]) -> bool:
+    def _may_renew_deadline(self, connection: Connection, before: tuple[State, float, int, int]) -> bool:
         """Return whether a connection that stays in its state may have a new deadline."""
         if connection.served > before[2]:
             return True  # another request's
-        if connection.state in PATIENT_ONCE:
+        if connection.state in FIXED_DEADLINE:
             return False
         if connection.state is State.RECEIVING_CONTENT:
             return self._site.reactor.now >= before[1]  # the next window of the rate
-        return connection._write_buffer.sent > before[3] or connection.peer in self._site.worked
+        return connection._write_buffer.sent > before[3] or connection.peer in self._site.progressed
 
     def _check_memory(self, connection: Connection) -> None:
         settings = self._site.settings
@@ -209,7 +209,7 @@ class Invariants:
         if connection._parser.buffered > settings.max_head + settings.turn_read:
             self._fail(f"{connection!r} holds {connection._parser.buffered} bytes unread")
         sink = connection._request_body._sink if connection._request_body is not None else None
-        if isinstance(sink, BufferSink) and len(sink._data) > MOST_IN_MEMORY:
+        if isinstance(sink, BufferSink) and len(sink._data) > MAX_IN_MEMORY:
             self._fail(f"{connection!r} holds {len(sink._data)} bytes of content")
 
     # Progress.
@@ -220,19 +220,19 @@ class Invariants:
         for key, events in site.selector.reported:
             handler = key.data
             same = handler.interest == key.events and handler.handle.fileno() == key.fd
-            if same and key.fd not in site.network.moved and not self._may_stand_still(key.fd, handler):
-                self._fail(f"{handler!r} was ready ({events}), did nothing, and waits for the same")
-        still = site.selector.reported and not (site.network.moved or site.changed or site.worked)
-        self._still_turns = self._still_turns + 1 if still else 0
-        if self._still_turns > MOST_STILL_TURNS:
-            self._fail(f"{self._still_turns} turns in a row have made no progress")
-        if not site.selector.reported and not site.reactor.called and not self._world.over:
-            self._fail("the reactor woke up for nothing")
+            if same and key.fd not in site.network.moved and not self._may_make_no_progress(key.fd, handler):
+                self._fail(f"{handler!r} was ready ({events}), made no progress, and waits for the same")
+        still = site.selector.reported and not (site.network.moved or site.changed or site.progressed)
+        self._turns_without_progress = self._turns_without_progress + 1 if still else 0
+        if self._turns_without_progress > MAX_TURNS_WITHOUT_PROGRESS:
+            self._fail(f"{self._turns_without_progress} turns in a row have made no progress")
+        if not site.selector.reported and not site.reactor.called and not self._world.finished:
+            self._fail("the reactor woke up without a reason")
 
-    def _may_stand_still(self, descriptor: int, handler: EventHandler) -> bool:
+    def _may_make_no_progress(self, descriptor: int, handler: EventHandler) -> bool:
         """Return whether an event handler has a reason to wait for the same again."""
         site = self._site
-        if descriptor in site.network.lied or descriptor in site.selector.lies:
+        if descriptor in site.network.denied or descriptor in site.selector.false_reports:
             return True
         if handler is site.signals:
             return False
@@ -241,7 +241,7 @@ class Invariants:
             return site.network.peeked or any(state is State.CLOSED for _, _, state in site.changed)
         assert isinstance(handler, Connection)
         # Its body made progress without a byte to send; or it changed state and was woken again.
-        return handler.peer in site.worked or any(each is handler for each, _, _ in site.changed)
+        return handler.peer in site.progressed or any(each is handler for each, _, _ in site.changed)
 
     # The log.
 

@@ -4,9 +4,9 @@
     Listener  the listening socket, and the clients that wait to be accepted
     Network   the descriptors (the lowest free number comes next, as in a kernel), and sendfile
 
-Any call can meet a fault: "not now" although it could, fewer bytes than it could, a reset. What a
+Any call can meet a fault: EAGAIN although it could succeed, fewer bytes than possible, a reset. What a
 program must not do, such as a call on a closed descriptor, is a violation at once. Each call that
-got anywhere is noted in ``moved``; each "not now" that was a lie in ``lied``.
+made progress is noted in ``moved``; each false EAGAIN in ``denied``.
 """
 
 import errno
@@ -18,7 +18,7 @@ from heapq import heappop, heappush
 from selectors import EVENT_READ, EVENT_WRITE
 from socket import MSG_PEEK, SHUT_WR, SO_LINGER
 
-from tests.simulation.tcp import Mark, TcpConnection
+from tests.simulation.tcp import ByteSummary, TcpConnection
 from tests.simulation.world import World
 
 FIRST_DESCRIPTOR = 3
@@ -44,19 +44,19 @@ class Handle:
     def close(self) -> None:
         """Release the descriptor; doing so twice is harmless, as with real sockets."""
         if self.descriptor >= 0:
-            self.network.give_back(self.descriptor)
+            self.network.release(self.descriptor)
             self.descriptor = -1
 
-    def _begin(self, call: str, truthful: bool = False) -> None:
+    def _begin(self, call: str, exact: bool = False) -> None:
         """Begin a system call: refuse it on a closed handle; raise the planted fault, if any."""
         network = self.network
         if self.descriptor < 0:
             network.world.fail(f"{call} on the closed handle of {self.name}")
-        if truthful:
+        if exact:
             return
         if network.world.happens("eagain"):
-            network.lied.add(self.descriptor)
-            network.world.say("  %s: %s: not now", self.name, call)
+            network.denied.add(self.descriptor)
+            network.world.log("  %s: %s: false EAGAIN", self.name, call)
             raise BlockingIOError(errno.EAGAIN, "planted")
 
 
@@ -68,9 +68,9 @@ class Socket(Handle):
         self.tcp = tcp
         self.blocking = True
         self._fault: int | None = None  # a reset is reported once; later calls see the end only
-        self._end_told = False
+        self._end_reported = False
         self._linger = True
-        tcp.tell_server = self._changed
+        tcp.notify_server = self._changed
 
     def readiness(self) -> int:
         tcp = self.tcp
@@ -92,35 +92,35 @@ class Socket(Handle):
             return self._peek(size)
         self._begin("recv")
         tcp, network = self.tcp, self.network
-        self._meet_reset("recv", end_is_quiet=True)
+        self._raise_reset("recv", end_is_quiet=True)
         if not tcp.up and not tcp.up_ended and not tcp.server_reset:
-            raise BlockingIOError(errno.EAGAIN, "nothing came")
+            raise BlockingIOError(errno.EAGAIN, "no data")
         if network.world.happens("short"):
             size = network.world.random.randint(1, size)
-        octets = bytes(tcp.up[:size])
+        data = bytes(tcp.up[:size])
         del tcp.up[:size]
-        if octets or not self._end_told:
+        if data or not self._end_reported:
             network.moved.add(self.descriptor)
-        self._end_told = not octets
-        network.world.say("  %s: recv: %s", self.name, Mark(octets))
+        self._end_reported = not data
+        network.world.log("  %s: recv: %s", self.name, ByteSummary(data))
         self._changed()
-        if octets:
-            tcp.tell_client()
-        return octets
+        if data:
+            tcp.notify_client()
+        return data
 
     def _peek(self, size: int) -> bytes:
         """Look at what has come, which is always true: a kernel does not deny bytes that it has."""
-        self._begin("recv", truthful=True)
+        self._begin("recv", exact=True)
         tcp, network = self.tcp, self.network
         if not tcp.up and not tcp.up_ended and not tcp.server_reset:
-            raise BlockingIOError(errno.EAGAIN, "nothing came")
+            raise BlockingIOError(errno.EAGAIN, "no data")
         network.peeked = network.peeked or bool(tcp.up)
         return bytes(tcp.up[:size])
 
-    def send(self, octets: bytes | memoryview, flags: int = 0) -> int:
+    def send(self, data: bytes | memoryview, flags: int = 0) -> int:
         self._begin("send")
-        room = self._room(len(octets))
-        return self._push("send", bytes(octets[:room]))
+        room = self._room(len(data))
+        return self._push("send", bytes(data[:room]))
 
     def sendfile(self, file: int, offset: int, count: int) -> int:
         self._begin("sendfile")
@@ -133,26 +133,26 @@ class Socket(Handle):
             raise OSError(errno.ENOTCONN, "reset")
         self.tcp.down_ended = True
         self.tcp.shut_at = self.network.world.now
-        self.network.world.say("  %s: shutdown", self.name)
-        self.tcp.tell_client()
+        self.network.world.log("  %s: shutdown", self.name)
+        self.tcp.notify_client()
 
     def close(self) -> None:
         """Close: cleanly, or with a reset when bytes are unread or no lingering is wanted."""
         tcp = self.tcp
         if not tcp.server_closed:
             clean = self._linger and not tcp.up and not tcp.server_reset
-            self.network.world.say("  %s: close%s", self.name, "" if clean else ", which resets")
+            self.network.world.log("  %s: close%s", self.name, "" if clean else ", which resets")
             tcp.server_closed = tcp.down_ended = True
-            tcp.tell_server = lambda: None
+            tcp.notify_server = lambda: None
             if not clean:
                 tcp.break_client()
-            tcp.tell_client()
+            tcp.notify_client()
         super().close()
 
     def _room(self, wanted: int) -> int:
         """Return how many bytes the kernel takes now; raise OSError."""
         tcp, network = self.tcp, self.network
-        self._meet_reset("send", end_is_quiet=False)
+        self._raise_reset("send", end_is_quiet=False)
         if tcp.down_ended:
             raise BrokenPipeError(errno.EPIPE, "after shutdown")
         room = min(wanted, tcp.down_size - len(tcp.down))
@@ -162,23 +162,23 @@ class Socket(Handle):
             room = network.world.random.randint(1, room)
         return room
 
-    def _push(self, call: str, octets: bytes) -> int:
+    def _push(self, call: str, data: bytes) -> int:
         tcp, network = self.tcp, self.network
-        if octets:
+        if data:
             network.moved.add(self.descriptor)
-        network.world.say("  %s: %s: %s", self.name, call, Mark(octets))
+        network.world.log("  %s: %s: %s", self.name, call, ByteSummary(data))
         if tcp.client_closed:
-            tcp.break_server()  # the client is gone: the answer is a reset
+            tcp.break_server()  # the client has closed: the answer is a reset
         else:
-            tcp.down += octets
-            tcp.tell_client()
+            tcp.down += data
+            tcp.notify_client()
         self._changed()
-        return len(octets)
+        return len(data)
 
-    def _meet_reset(self, call: str, end_is_quiet: bool) -> None:
+    def _raise_reset(self, call: str, end_is_quiet: bool) -> None:
         """Raise what a reset raises, once; after that, receiving ends and sending fails."""
         tcp, network = self.tcp, self.network
-        assert not self.blocking, f"{call} on a handle that blocks"
+        assert not self.blocking, f"{call} on a blocking handle"
         if not tcp.server_reset and network.world.happens("reset"):
             network.world.allow_failure(tcp.name, "the network broke the connection")
             tcp.break_client()
@@ -188,7 +188,7 @@ class Socket(Handle):
         if self._fault is None:
             self._fault = errno.ECONNRESET
             network.moved.add(self.descriptor)
-            network.world.say("  %s: %s: reset", self.name, call)
+            network.world.log("  %s: %s: reset", self.name, call)
             raise ConnectionResetError(errno.ECONNRESET, "reset")
         if not end_is_quiet:
             raise BrokenPipeError(errno.EPIPE, "after a reset")
@@ -220,29 +220,29 @@ class Listener(Handle):
         return True
 
     def accept(self) -> tuple[Socket, tuple[str, int]]:
-        self._begin("accept", truthful=not self.backlog)
+        self._begin("accept", exact=not self.backlog)
         world, network = self.network.world, self.network
         if not self.waiting:
-            raise BlockingIOError(errno.EAGAIN, "nobody waits")
+            raise BlockingIOError(errno.EAGAIN, "accept queue empty")
         if network.is_full or world.happens("emfile"):
-            world.say("  accept: no descriptor is left")
+            world.log("  accept: out of descriptors")
             raise OSError(world.random.choice(_NO_ROOM), "no room")
         tcp = self.waiting.popleft()
         network.moved.add(self.descriptor)
         network.touch(self.descriptor)
         if world.happens("abort"):
-            world.allow_failure(tcp.name, "it was gone before it was accepted")
+            world.allow_failure(tcp.name, "it disconnected before it was accepted")
             tcp.server_closed = True
             tcp.break_client()
-            raise ConnectionAbortedError(errno.ECONNABORTED, "gone")
+            raise ConnectionAbortedError(errno.ECONNABORTED, "disconnected")
         tcp.accepted_at = world.now
-        world.say("  %s is accepted", tcp.name)
+        world.log("  %s is accepted", tcp.name)
         return Socket(network, tcp), (tcp.name, 1)
 
     def close(self) -> None:
         """Close, which resets every client that waits to be accepted."""
         if self.waiting:
-            self.network.when_abandoned([tcp.name for tcp in self.waiting])
+            self.network.on_listener_close([tcp.name for tcp in self.waiting])
         for tcp in self.waiting:
             tcp.server_closed = True
             tcp.break_client()
@@ -283,11 +283,11 @@ class Network:
         self.limit = limit
         self.handles: dict[int, Handle] = {}
         self.moved: set[int] = set()  # descriptors on which a call made progress in this turn
-        self.lied: set[int] = set()  # those that said "not now" although they could
+        self.denied: set[int] = set()  # those with a false EAGAIN
         self.peeked = False  # whether unread bytes have been peeked at
         self.touch: Callable[[int], None] = lambda descriptor: None
         # Given the names of the clients in the accept queue when the listening socket is closed.
-        self.when_abandoned: Callable[[list[str]], None] = lambda names: None
+        self.on_listener_close: Callable[[list[str]], None] = lambda names: None
         self._free: list[int] = []
         self._next = FIRST_DESCRIPTOR
 
@@ -304,7 +304,7 @@ class Network:
         self.handles[descriptor] = handle
         return descriptor
 
-    def give_back(self, descriptor: int) -> None:
+    def release(self, descriptor: int) -> None:
         del self.handles[descriptor]
         self.moved.add(descriptor)
         heappush(self._free, descriptor)

@@ -20,20 +20,20 @@ GIBIBYTE = 1 << 30
 class Exchange:
     """A request, and its correct answers."""
 
-    octets: bytes
+    data: bytes
     statuses: tuple[int, ...] = (200,)
     content: bytes | Check | None = None  # None when any will do
     method: str = "GET"
     closes: bool = False  # the server closes after its answer
     on_disk: bool = False  # a disk fault may change the answer
-    asks: bytes | None = None  # content that follows only after 100 (Continue)
+    delayed_body: bytes | None = None  # content that follows only after 100 (Continue)
     compressed: bool = False  # gzip was asked for
-    lasts: bool = False  # the answer comes over time: a half-close would cut it off
+    is_live: bool = False  # the answer comes over time: a half-close would cut it off
     stored: tuple[str, bytes] | None = None  # the file's name and content after 201
 
     @property
     def words(self) -> str:
-        return repr(self.octets.split(b"\r\n", 1)[0].decode("latin-1"))[1:60]
+        return repr(self.data.split(b"\r\n", 1)[0].decode("latin-1"))[1:60]
 
 
 def head(line: str, *fields: str) -> bytes:
@@ -74,8 +74,8 @@ class ScriptWriter:
 
     def refused(self) -> Exchange:
         """Write an exchange that must be refused, and its connection closed."""
-        octets, status = self.world.random.choice(BROKEN)
-        return Exchange(octets, (status,), is_line, "POST", closes=True)
+        data, status = self.world.random.choice(BROKEN)
+        return Exchange(data, (status,), is_line, "POST", closes=True)
 
     # Texts.
 
@@ -115,13 +115,13 @@ class ScriptWriter:
         mark = self.mark()
         text = mark + "-" * self.world.random.randrange(self.world.random.choice((5, 3_000)))
         compressed, asking = self.coding()
-        octets = head(f"GET /echo/{text} HTTP/{version}", *asking, *fields)
-        return Exchange(octets, content=text.encode(), closes=closes, compressed=compressed)
+        data = head(f"GET /echo/{text} HTTP/{version}", *asking, *fields)
+        return Exchange(data, content=text.encode(), closes=closes, compressed=compressed)
 
     def echo_with_content(self) -> Exchange:
         mark, content = self.mark(), self.content()
-        octets = head(f"GET /echo/{mark} HTTP/1.1", f"Content-Length: {len(content)}")
-        return Exchange(octets + content, content=mark.encode())
+        data = head(f"GET /echo/{mark} HTTP/1.1", f"Content-Length: {len(content)}")
+        return Exchange(data + content, content=mark.encode())
 
     def user_agent(self) -> Exchange:
         mark = self.mark()
@@ -156,19 +156,19 @@ class ScriptWriter:
         mark, count = self.mark(), self.world.random.randrange(self.world.random.choice((4, 60)))
         compressed, asking = self.coding()
         content = b"".join(piece_of(mark, number) for number in range(count))
-        octets = head(f"GET /pieces/{mark}/{count} HTTP/1.1", *asking)
-        return Exchange(octets, content=content, compressed=compressed)
+        data = head(f"GET /pieces/{mark}/{count} HTTP/1.1", *asking)
+        return Exchange(data, content=content, compressed=compressed)
 
     def live(self) -> Exchange:
         mark, count = self.mark(), self.world.random.randrange(4)
         content = b"".join(piece_of(mark, number) for number in range(count))
-        return Exchange(head(f"GET /live/{mark}/{count} HTTP/1.1"), content=content, lasts=True)
+        return Exchange(head(f"GET /live/{mark}/{count} HTTP/1.1"), content=content, is_live=True)
 
     def download(self) -> Exchange:
         """Download an initial file, or one that others may be replacing now."""
         disk = self.disk
         name = self.world.random.choice(("f0", "f1", "large" if self.large else "f1", "shared"))
-        statuses = (200,) if name in disk.standing else (200, 404)
+        statuses = (200,) if name in disk.current else (200, 404)
         return Exchange(
             head(f"GET /files/{name} HTTP/1.1"),
             statuses,
@@ -207,16 +207,16 @@ class ScriptWriter:
         fields = ["Transfer-Encoding: chunked"] if chunked else [f"Content-Length: {len(content)}"]
         asks = random.random() < 0.3
         fields += ["Expect: 100-continue"] if asks else []
-        octets = head(f"POST {target} HTTP/1.1", *fields)
+        data = head(f"POST {target} HTTP/1.1", *fields)
         body = self._chunks(content) if chunked else content
         waits = body if asks and random.random() < 0.7 else None
         return Exchange(
-            octets if waits else octets + body,
+            data if waits else data + body,
             statuses,
             answer,
             "POST",
             on_disk=stored is not None,
-            asks=waits,
+            delayed_body=waits,
             stored=stored,
         )
 
@@ -247,9 +247,9 @@ class ScriptWriter:
 
     def broken_content(self) -> Exchange:
         """Break the chunked coding of an upload, which leaves nothing behind."""
-        octets = head(f"POST /files/{self.mark()} HTTP/1.1", "Transfer-Encoding: chunked")
+        data = head(f"POST /files/{self.mark()} HTTP/1.1", "Transfer-Encoding: chunked")
         chunk = self.world.random.choice((b"5\r\nhelloX\r\n", b"-5\r\nhello\r\n", b"5\nhello\r\n"))
-        return Exchange(octets + b"3\r\nabc\r\n" + chunk, (400,), is_line, "POST", True, on_disk=True)
+        return Exchange(data + b"3\r\nabc\r\n" + chunk, (400,), is_line, "POST", True, on_disk=True)
 
     def breaks(self) -> Exchange:
         """Ask for content that breaks off, and must not look complete."""

@@ -28,7 +28,7 @@ class SimulatedSelector(BaseSelector):
         self._ready: dict[int, int] = {}
         # The last report: the events of each handle, and whether the selector had to wait for them.
         self.reported: list[tuple[SelectorKey, int]] = []
-        self.lies: set[int] = set()
+        self.false_reports: set[int] = set()
         network.touch = self._touch
 
     # What a selector does.
@@ -57,16 +57,16 @@ class SimulatedSelector(BaseSelector):
     def select(self, timeout: float | None = None) -> list[tuple[SelectorKey, int]]:
         world, network = self._world, self._network
         network.moved.clear()
-        network.lied.clear()
+        network.denied.clear()
         network.peeked = False
-        self.lies = set()
+        self.false_reports = set()
         began = world.now
-        world.work()
-        if not self._ready and not self._lie():
-            world.rest(float("inf") if timeout is None else world.now + timeout, lambda: self._ready)
+        world.pass_turn()
+        if not self._ready and not self._report_falsely():
+            world.wait(float("inf") if timeout is None else world.now + timeout, lambda: self._ready)
         self.reported = self._report()
         world.turn += 1
-        world.say("turn %d at %.6f, after %.6f s%s", world.turn, world.now, world.now - began, self._words())
+        world.log("turn %d at %.6f, after %.6f s%s", world.turn, world.now, world.now - began, self._words())
         return self.reported
 
     def close(self) -> None:
@@ -76,9 +76,9 @@ class SimulatedSelector(BaseSelector):
     def get_map(self) -> Mapping[Any, SelectorKey]:
         return self._keys
 
-    # What the invariants ask.
+    # For the invariants.
 
-    def is_truthful(self) -> bool:
+    def is_exact(self) -> bool:
         """Return whether the recorded readiness is that of each handle."""
         found = {number: self._find(key) for number, key in self._keys.items()}
         return self._ready == {number: events for number, events in found.items() if events}
@@ -113,11 +113,11 @@ class SimulatedSelector(BaseSelector):
         else:
             self._ready.pop(descriptor, None)
 
-    def _lie(self) -> bool:
+    def _report_falsely(self) -> bool:
         """Choose a handle to report falsely as ready."""
         if self._keys and self._world.happens("spurious"):
-            self.lies.add(self._world.random.choice(list(self._keys)))
-        return bool(self.lies)
+            self.false_reports.add(self._world.random.choice(list(self._keys)))
+        return bool(self.false_reports)
 
     def _report(self) -> list[tuple[SelectorKey, int]]:
         """Return some or all ready handles in any order, and some that are not ready."""
@@ -127,10 +127,12 @@ class SimulatedSelector(BaseSelector):
             world.random.shuffle(chosen)
             if world.happens("few"):
                 del chosen[world.random.randint(1, len(chosen)) :]
-        truth = dict(chosen)
-        self._lie()
-        self.lies = {number for number in sorted(self.lies) if number not in truth and number in self._keys}
-        chosen += [(number, self._keys[number].events) for number in sorted(self.lies)]
+        exact = dict(chosen)
+        self._report_falsely()
+        self.false_reports = {
+            number for number in sorted(self.false_reports) if number not in exact and number in self._keys
+        }
+        chosen += [(number, self._keys[number].events) for number in sorted(self.false_reports)]
         return [(self._keys[number], events) for number, events in chosen]
 
     def _words(self) -> str:
@@ -140,6 +142,6 @@ class SimulatedSelector(BaseSelector):
         words = ""
         for key, events in self.reported:
             assert isinstance(key.fileobj, Handle)
-            lie = " (a lie)" if key.fd in self.lies else ""
-            words += f"; {key.fileobj.name} {WORDS[events]}{lie}"
+            false = " (false)" if key.fd in self.false_reports else ""
+            words += f"; {key.fileobj.name} {WORDS[events]}{false}"
         return words

@@ -41,12 +41,12 @@ def run_seed(seed: int, trace: list[str] | None = None) -> Outcome:
     clients: list[Client] = []
     with (
         tempfile.TemporaryDirectory(dir=parent) as path,
-        heard(world),
+        watched_log(world),
     ):
         disk = Disk(world, Path(path))
         try:
             failure = ""
-            live(world, disk, clients)
+            run(world, disk, clients)
         except Violation as violation:
             failure = str(violation)
         except Exception:
@@ -61,7 +61,7 @@ def run_seed(seed: int, trace: list[str] | None = None) -> Outcome:
     )
 
 
-def live(world: World, disk: Disk, clients: list[Client]) -> None:
+def run(world: World, disk: Disk, clients: list[Client]) -> None:
     """Fill the world, and let the server take turns until nothing is left to do."""
     random = world.random
     large = random.random() < 0.1
@@ -83,21 +83,21 @@ def live(world: World, disk: Disk, clients: list[Client]) -> None:
             client.stop()
         site.stop()
 
-    world.when_jumped = suspend
+    world.on_jump = suspend
     for when in stops(random):
         world.after(when, stop)
     try:
         with ExitStack() as patches:
             for module in ("metadata", "paths", "precompressed", "store", "upload"):
                 patches.enter_context(patch(f"reactor.handlers.files.{module}.os", FaultyOs(disk)))
-            while not world.over:
+            while not world.finished:
                 site.reactor.turn()
-                if site.finished and not site.left:
-                    site.leave()
+                if site.finished and not site.exited:
+                    site.exit()
                 invariants.check_turn()
         for client in clients:
             if not client.checked:
-                world.fail(f"{client.checker!r}: waits in vain")
+                world.fail(f"{client.checker!r}: never gets its answers")
         invariants.check_end()
         disk.check()
     finally:
@@ -113,7 +113,7 @@ def stops(random: Random) -> list[float]:
 
 
 @contextmanager
-def heard(world: World) -> Iterator[None]:
+def watched_log(world: World) -> Iterator[None]:
     """Watch the server's log: an error that it reports is a failure, unless it was planted."""
     log = logging.getLogger("reactor")
     watch = ErrorLogHandler(world)
@@ -146,5 +146,5 @@ class ErrorLogHandler(logging.Handler):
         planted = DISK_FAILURE in allowed or NOT_REGISTERED in allowed
         if isinstance(error, OSError) and error.strerror == "planted" and planted:
             return
-        told = "".join(traceback.format_exception(error)) if error else ""
-        self._world.fail(f"the server reports: {record.getMessage()}\n{told}")
+        text = "".join(traceback.format_exception(error)) if error else ""
+        self._world.fail(f"the server logged an error: {record.getMessage()}\n{text}")

@@ -17,7 +17,7 @@ from typing import Any
 from reactor import handlers
 from reactor.event_handler import DEADLINE, EventHandler, Interest
 from reactor.handlers.files.store import Store
-from reactor.http11.message import OCTETS, TEXT, LiveStream, Request, Response
+from reactor.http11.message import TEXT, LiveStream, Request, Response
 from reactor.logs.access_log import AccessLog
 from reactor.loop import Reactor
 from reactor.loop_hooks import LoopHooks
@@ -36,10 +36,10 @@ from tests.simulation.world import World
 
 # Where a connection may be closed in favour of another: no answer is in progress.
 DISPENSABLE = (State.ACCEPTED, State.IDLE, State.RECEIVING_HEAD, State.DRAINING)
-MOST_IN_MEMORY = 64 * 1024
+MAX_IN_MEMORY = 64 * 1024
 # Reasons why a client may fail.
-TOO_MUCH = "the server was suspended, and more waited for it than it reads in a turn"
-CUT_OFF = "the shutdown was over before it was served"
+TOO_MANY_BYTES = "more bytes arrived during a suspension than the server reads in a turn"
+ABORTED = "the shutdown ended before it was served"
 
 
 class SimulatedContext(ServerContext):
@@ -87,7 +87,7 @@ class SimulatedReactor(Reactor):
         self.called.append((handler, events))
         self._world.current = handler.peer if isinstance(handler, Connection) else ""
         if events == DEADLINE:
-            self._world.say("  the deadline of %s has passed", self._world.current or "the server")
+            self._world.log("  the deadline of %s has passed", self._world.current or "the server")
 
 
 class SignalReader(EventHandler):
@@ -104,8 +104,8 @@ class SignalReader(EventHandler):
         except BlockingIOError:
             return
         for number in numbers:
-            self._site.world.say("  signal %d", number)
-            self._site.hear()
+            self._site.world.log("  signal %d", number)
+            self._site.receive_signal()
 
 
 class Ticker(EventHandler):
@@ -162,7 +162,7 @@ class Site:
         self.connections: dict[int, Connection] = {}  # all that are not yet closed
         self.changed: list[tuple[Connection, State | None, State]] = []  # in this turn
         self.largest_answers: dict[str, int] = {}  # bytes in memory, by the client's name
-        self.worked: set[str] = set()  # whose content got on, though no byte left
+        self.progressed: set[str] = set()  # clients whose body advanced, though no byte was sent
         self.listener = Listener(self.network)
         self.limit = random.choice((3, 12, 1000, 1000, 1000, 1000))
         listener: Any = self.listener
@@ -171,31 +171,31 @@ class Site:
         self.signals = SignalReader(self)
         self.reactor.register(self.signals)
         self.shutdown = Shutdown(self.context, self.acceptor, self._finish)
-        self.network.when_abandoned = self._check_abandoned
-        self.signals_heard = 0
-        self.stop_began = inf
+        self.network.on_listener_close = self._check_accept_queue
+        self.signals_received = 0
+        self.stopped_at = inf
         self.finished = False  # the shutdown has said so
-        self.left = False  # all handles are closed, as they are when the process ends
+        self.exited = False  # all handles are closed, as they are when the process ends
 
     def stop(self) -> None:
         """Send a signal."""
-        if not self.left:
-            self.world.say("SIGTERM")
+        if not self.exited:
+            self.world.log("SIGTERM")
             self.signals.handle.send(signal.SIGTERM)
 
-    def hear(self) -> None:
+    def receive_signal(self) -> None:
         """Act on a signal, as the server does."""
-        self.signals_heard += 1
-        self.stop_began = min(self.stop_began, self.reactor.now)
+        self.signals_received += 1
+        self.stopped_at = min(self.stopped_at, self.reactor.now)
         self.shutdown.begin()
 
-    def leave(self) -> None:
+    def exit(self) -> None:
         """Close what is left when the shutdown has finished, as the server does."""
-        self.left = True
+        self.exited = True
         for connection in list(self.context.connections.values()):
-            if not self._may_cut_off():
+            if not self._may_abort_requests():
                 self.world.fail(f"the shutdown has finished before {connection!r}")
-            self.world.allow_failure(connection.peer, CUT_OFF)
+            self.world.allow_failure(connection.peer, ABORTED)
             connection.abort()
         self.acceptor.close()
         self.reactor.remove(self.signals)
@@ -204,48 +204,48 @@ class Site:
     def _finish(self) -> None:
         self.finished = True
 
-    def _may_cut_off(self) -> bool:
+    def _may_abort_requests(self) -> bool:
         """Return whether open requests may go unanswered: after the time limit or a second signal."""
         settings = self.settings
-        ends = self.stop_began + settings.shutdown_delay + settings.shutdown_timeout
-        return self.signals_heard > 1 or self.reactor.now >= ends
+        ends = self.stopped_at + settings.shutdown_delay + settings.shutdown_timeout
+        return self.signals_received > 1 or self.reactor.now >= ends
 
-    def _check_abandoned(self, names: list[str]) -> None:
+    def _check_accept_queue(self, names: list[str]) -> None:
         """Check that clients are left in the accept queue only for lack of time."""
-        drain_ends = self.stop_began + self.settings.shutdown_delay + DRAIN_TIME
-        if not self._may_cut_off() and self.reactor.now < drain_ends:
+        drain_ends = self.stopped_at + self.settings.shutdown_delay + DRAIN_TIME
+        if not self._may_abort_requests() and self.reactor.now < drain_ends:
             self.world.fail(f"{', '.join(names)} are reset in the accept queue")
         for name in names:
-            self.world.allow_failure(name, CUT_OFF)
+            self.world.allow_failure(name, ABORTED)
 
     def note_change(self, connection: Connection, before: State | None, state: State) -> None:
         """Record a change of state."""
         self.changed.append((connection, before, state))
-        self.world.say("  %s: %s -> %s", connection.peer, before.name if before else "new", state.name)
+        self.world.log("  %s: %s -> %s", connection.peer, before.name if before else "new", state.name)
         self.connections[connection.number] = connection
         called = self.reactor.called[-1][0] if self.reactor.called else None
         # The accept queue is accepted by the call that begins to stop the server, too.
         stopping = self.context.state is ServerState.STOPPING and not isinstance(called, Connection)
         at_limit = len(self.context.connections) > self.limit
         if state is State.CLOSED and (called is self.acceptor or (stopping and at_limit)):
-            self._check_displaced(connection, before)
+            self._check_closed_by_acceptor(connection, before)
 
-    def _check_displaced(self, connection: Connection, before: State | None) -> None:
+    def _check_closed_by_acceptor(self, connection: Connection, before: State | None) -> None:
         """Check that the acceptor closes a connection only for lack of room, and only an unserved one."""
         reasons = self.world.allowed_failures.get(connection.peer, ())
-        if NOT_REGISTERED in reasons or CUT_OFF in reasons:
+        if NOT_REGISTERED in reasons or ABORTED in reasons:
             return
         served = before is State.RECEIVING_HEAD and connection.served
         if before not in DISPENSABLE or served or len(self.context.connections) <= self.limit:
             self.world.fail(f"the acceptor has closed {connection.peer}, which was {before}")
-        self.world.allow_failure(connection.peer, "its place was needed")
+        self.world.allow_failure(connection.peer, "it was closed at the connection limit")
 
     def close(self) -> None:
         """Close everything that is still open."""
         self.reactor.called.clear()
-        self.signals_heard = 2  # open connections may be cut off
-        if not self.left:
-            self.leave()
+        self.signals_received = 2  # open connections may be cut off
+        if not self.exited:
+            self.exit()
         self.reactor.close()
         self.store.close()
 
@@ -254,9 +254,9 @@ class Site:
     def _routes(self) -> Router:
         routes = handlers.build(self.store)
 
-        @routes.post("/mirror", sink=buffered(MOST_IN_MEMORY))
+        @routes.post("/mirror", sink=buffered(MAX_IN_MEMORY))
         def mirror(request: Request) -> Response:
-            return Response(200, request.content, OCTETS)
+            return Response(200, request.content)
 
         @routes.get("/pieces/{mark}/{count}")
         def pieces(request: Request) -> Response:
@@ -293,7 +293,7 @@ class Pieces:
             yield piece
         self._note()
         if self._breaks:
-            self._site.world.allow_failure(self._site.world.current, "its content breaks off")
+            self._site.world.allow_failure(self._site.world.current, "its body fails")
             raise PlannedError
 
     def close(self) -> None:
@@ -301,7 +301,7 @@ class Pieces:
         self._note()
 
     def _note(self) -> None:
-        self._site.worked.add(self._site.world.current)
+        self._site.progressed.add(self._site.world.current)
 
 
 class SimulatedLiveStream(LiveStream):
@@ -313,7 +313,7 @@ class SimulatedLiveStream(LiveStream):
 
     def close(self) -> None:
         """End the stream, or abandon it."""
-        self._site.worked.add(self._site.world.current)
+        self._site.progressed.add(self._site.world.current)
         super().close()
 
 
@@ -338,8 +338,8 @@ def choose_settings(world: World) -> Settings:
     return Settings(
         high_water=high_water,
         low_water=high_water // choose((2, 4, 100)),
-        # Where the server is suspended, it should read in one turn what has come since, or TOO_MUCH applies.
-        turn_read=choose((65_536,) if world.weather["jump"] else (300, 5_000, 65_536, 65_536)),
+        # After a suspension the server should read all new bytes in one turn; or TOO_MANY_BYTES applies.
+        turn_read=choose((65_536,) if world.rates["jump"] else (300, 5_000, 65_536, 65_536)),
         turn_send=choose((500, 5_000, 262_144, 262_144)),
         turn_compress=choose((4_096, 65_536)),
         turn_accepts=choose((1, 3, 64)),

@@ -14,14 +14,14 @@ class Reset(Exception):  # noqa: N818 - it is an event, not an error
     """What a client sees of a connection that was reset."""
 
 
-class Mark:
+class ByteSummary:
     """Names some bytes in a trace, when there is one."""
 
-    def __init__(self, octets: bytes) -> None:
-        self._octets = octets
+    def __init__(self, data: bytes) -> None:
+        self._data = data
 
     def __str__(self) -> str:
-        return f"{len(self._octets)} bytes [{zlib.crc32(self._octets):08x}]" if self._octets else "the end"
+        return f"{len(self._data)} bytes [{zlib.crc32(self._data):08x}]" if self._data else "the end"
 
 
 class TcpConnection:
@@ -36,8 +36,8 @@ class TcpConnection:
         self.client_reset = self.server_reset = False  # that side sees a reset
         self.accepted_at = 0.0
         self.shut_at = inf  # when the server has said that it sends no more
-        self.tell_client: Callable[[], None] = lambda: None
-        self.tell_server: Callable[[], None] = lambda: None
+        self.notify_client: Callable[[], None] = lambda: None
+        self.notify_server: Callable[[], None] = lambda: None
 
     # What the client does.
 
@@ -49,31 +49,31 @@ class TcpConnection:
     def client_can_send(self) -> bool:
         return len(self.up) < self.up_size or self.client_reset or self.server_closed
 
-    def client_send(self, octets: bytes) -> int:
+    def client_send(self, data: bytes) -> int:
         """Send as much as there is room for; return the number of bytes. Raise Reset."""
         if self.server_closed:
             self.break_client()
         if self.client_reset:
             raise Reset
-        taken = octets[: self.up_size - len(self.up)]
+        taken = data[: self.up_size - len(self.up)]
         self.up += taken
-        self.tell_server()
+        self.notify_server()
         return len(taken)
 
     def client_receive(self, size: int) -> bytes | None:
         """Return what came, b"" at the end, None for nothing yet. Raise Reset."""
         if self.client_reset:
             raise Reset
-        octets = bytes(self.down[:size])
+        data = bytes(self.down[:size])
         del self.down[:size]
-        if octets:
-            self.tell_server()
-            return octets
+        if data:
+            self.notify_server()
+            return data
         return b"" if self.down_ended else None
 
     def client_half_close(self) -> None:
         self.up_ended = True
-        self.tell_server()
+        self.notify_server()
 
     def client_close(self) -> None:
         """Close; with bytes unread, a kernel resets."""
@@ -81,7 +81,7 @@ class TcpConnection:
             self.client_abort()
         elif not self.client_closed:
             self.client_closed = self.up_ended = True
-            self.tell_server()
+            self.notify_server()
 
     def client_abort(self) -> None:
         """Send a reset: bytes in transit are lost in both directions."""
@@ -94,11 +94,11 @@ class TcpConnection:
         """Reset the client's end; what it has not read yet is lost."""
         self.client_reset = True
         self.down.clear()
-        self.tell_client()
+        self.notify_client()
 
     def break_server(self) -> None:
         """Reset the server's end."""
         if not self.server_closed:
             self.server_reset = True
             self.up.clear()
-            self.tell_server()
+            self.notify_server()

@@ -3,7 +3,7 @@
     random     the only source of chance; the same seed gives the same run
     now        monotonic seconds; time passes in the selector's sleep, and a little everywhere else
     schedule   what the clients will do next, by time and then by the order of planning
-    weather    how often each fault happens in this seed
+    rates      how often each fault happens in this seed
     trace      what happened, in words; None for no trace
 
 Nothing here is ordered by ``id()`` or by a hash. The world knows no HTTP and no sockets.
@@ -17,11 +17,11 @@ from typing import NoReturn
 
 # How often a fault happens, by kind: each seed takes one level of each.
 LEVELS = {
-    "eagain": (0.0, 0.0, 0.02, 0.2),  # a call says "not now" although it could
-    "short": (0.0, 0.1, 0.5),  # the kernel gives or takes fewer bytes than it could
+    "eagain": (0.0, 0.0, 0.02, 0.2),  # a call returns EAGAIN although it could succeed
+    "short": (0.0, 0.1, 0.5),  # the kernel transfers fewer bytes than it could
     "reset": (0.0, 0.0, 0.001, 0.01),  # the network breaks the connection during a call
     "emfile": (0.0, 0.0, 0.05, 0.5),  # accept finds no descriptor or no memory
-    "abort": (0.0, 0.0, 0.05),  # a client is gone before it is accepted
+    "abort": (0.0, 0.0, 0.05),  # a client disconnects before it is accepted
     "unregistrable": (0.0, 0.0, 0.0, 0.03),  # the selector takes no further handle
     "spurious": (0.0, 0.0, 0.02, 0.1),  # a handle is reported ready, and is not
     "few": (0.0, 0.1, 0.7),  # only some of the ready handles are reported
@@ -33,10 +33,10 @@ LEVELS = {
 TURN_COSTS = 1e-4  # seconds, at most
 LONGEST_JUMP = 100.0
 # What no real kernel does, and what is left out right after a jump, in whose turn a client's fate is decided.
-LIES = frozenset({"eagain", "short", "few"})
+FALSE_RESULTS = frozenset({"eagain", "short", "few"})
 
 Wait = float | Callable[[], bool]
-Life = Iterator[Wait]
+Steps = Iterator[Wait]
 
 
 class Violation(BaseException):
@@ -46,35 +46,35 @@ class Violation(BaseException):
 class Process:
     """An independent process: a generator of delays in seconds, or of conditions to wait for."""
 
-    def __init__(self, world: "World", life: Life) -> None:
+    def __init__(self, world: "World", steps: Steps) -> None:
         self._world = world
-        self._life = life
+        self._steps = steps
         self._condition: Callable[[], bool] | None = None
-        self.over = False
-        world.after(0.0, self._go_on)
+        self.finished = False
+        world.after(0.0, self._step)
 
     def notify(self) -> None:
         """Check the awaited condition again."""
         if self._condition is not None and self._condition():
             self._condition = None
-            self._world.after(self._world.random.random() * 1e-3, self._go_on)
+            self._world.after(self._world.random.random() * 1e-3, self._step)
 
     def stop(self) -> None:
         """Do nothing more."""
-        self.over = True
+        self.finished = True
         self._condition = None
 
-    def _go_on(self) -> None:
-        if self.over:
+    def _step(self) -> None:
+        if self.finished:
             return
-        wait = next(self._life, None)
+        wait = next(self._steps, None)
         if wait is None:
-            self.over = True
+            self.finished = True
         elif callable(wait):
             self._condition = wait
             self.notify()
         else:
-            self._world.after(wait, self._go_on)
+            self._world.after(wait, self._step)
 
 
 class World:
@@ -86,20 +86,20 @@ class World:
         self.trace = trace
         self.now = 1000.0
         self.turn = 0
-        self.over = False  # nothing is planned or ready, and no deadline is set
-        self.weather = {kind: self.random.choice(levels) for kind, levels in LEVELS.items()}
+        self.finished = False  # nothing is planned or ready, and no deadline is set
+        self.rates = {kind: self.random.choice(levels) for kind, levels in LEVELS.items()}
         # For whom the server is working, by the client's name; "" for the server itself.
         self.current = ""
         # Why a client may get less than it asked for, by its name; clients not listed get everything.
         self.allowed_failures: dict[str, list[str]] = {}
-        self.when_jumped: Callable[[], None] = lambda: None
-        self._truthful_until = -1  # the last turn without lies
+        self.on_jump: Callable[[], None] = lambda: None
+        self._exact_until = -1  # the last turn without false results
         self._schedule: list[tuple[float, int, Callable[[], None]]] = []
         self._planned = 0
 
     # Trace and failures.
 
-    def say(self, text: str, *values: object) -> None:
+    def log(self, text: str, *values: object) -> None:
         """Add a line to the trace."""
         if self.trace is not None:
             self.trace.append(text % values)
@@ -113,15 +113,15 @@ class World:
         reasons = self.allowed_failures.setdefault(name, [])
         if reason not in reasons:
             reasons.append(reason)
-            self.say("  %s may fail: %s", name, reason)
+            self.log("  %s may fail: %s", name, reason)
 
     # Chance.
 
     def happens(self, kind: str) -> bool:
         """Return whether a fault happens now."""
-        if kind in LIES and self.turn <= self._truthful_until:
+        if kind in FALSE_RESULTS and self.turn <= self._exact_until:
             return False
-        often = self.weather[kind]
+        often = self.rates[kind]
         return often > 0 and self.random.random() < often
 
     # Time.
@@ -142,7 +142,7 @@ class World:
         self._planned += 1
         heappush(self._schedule, (self.now + delay, self._planned, function))
 
-    def work(self) -> None:
+    def pass_turn(self) -> None:
         """Let the time of one turn pass, with the clients' actions in that time."""
         self.now += self.random.random() * TURN_COSTS
         if self.happens("jump"):
@@ -150,12 +150,12 @@ class World:
         while self._schedule and self._schedule[0][0] <= self.now:
             heappop(self._schedule)[2]()
 
-    def rest(self, until: float, awake: Callable[[], object]) -> None:
+    def wait(self, until: float, awake: Callable[[], object]) -> None:
         """Let time pass until something ends the wait, or until a time."""
         while not awake():
             when = self._schedule[0][0] if self._schedule else inf
             if when == inf and until == inf:
-                self.over = True
+                self.finished = True
                 return
             if when > until:
                 self.now = max(self.now, until)
@@ -166,11 +166,11 @@ class World:
     def _jump(self) -> None:
         """Suspend the server: its clients continue, and it sees nothing of them until it is resumed."""
         end = self.now + self.random.random() * LONGEST_JUMP
-        self.say("the clock jumps by %.3f s", end - self.now)
+        self.log("the clock jumps by %.3f s", end - self.now)
         # The turn that is suspended may have looked at the selector already, and the next looks twice.
-        self._truthful_until = self.turn + 3
+        self._exact_until = self.turn + 3
         while self._schedule and self._schedule[0][0] <= end:
             self.now = max(self.now, self._schedule[0][0])
             heappop(self._schedule)[2]()
         self.now = end
-        self.when_jumped()
+        self.on_jump()

@@ -1,7 +1,6 @@
 """An acceptor on a real listening socket, with clients over TCP and a fake clock."""
 
 import socket
-from types import TracebackType
 
 from reactor import handlers
 from reactor.loop import Reactor
@@ -10,7 +9,7 @@ from reactor.server.acceptor import Acceptor
 from reactor.server.context import ServerContext
 from reactor.server.shutdown import Shutdown
 from reactor.settings import Settings
-from tests.support.in_process import Clock, EagerSelector
+from tests.support.in_process import Clock, EagerSelector, run_until_idle
 
 WHOLE = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 PART = b"GET / HTTP/1.1\r\nHost: te"
@@ -51,8 +50,8 @@ class Client:
         # A second small send must not wait for the first one's acknowledgement.
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def send(self, octets: bytes) -> None:
-        self.sock.sendall(octets)
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
         self.site.run()
 
     @property
@@ -109,12 +108,7 @@ class Site:
     def __enter__(self) -> "Site":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.acceptor.close()
         for client in self.clients:
             client.sock.close()
@@ -138,12 +132,8 @@ class Site:
         return new
 
     def run(self) -> None:
-        """Take turns until nothing is left to do; more than a thousand are a busy loop."""
-        for _ in range(1000):
-            self.reactor.turn()
-            if not self.selector.ready and self.selector.timeout != 0:
-                return
-        raise AssertionError("busy without end")
+        """Take turns until the server is idle; more than a thousand are a busy loop."""
+        run_until_idle(self.reactor, self.selector, 1000)
 
     def advance(self, seconds: float) -> None:
         self.clock.now += seconds

@@ -11,7 +11,6 @@ Functions of this file and of the harness are not counted. To print the figures 
     python3 -m tests.support.calls
 """
 
-import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -23,7 +22,6 @@ from typing import NamedTuple
 from reactor import handlers
 from reactor.handlers.files.store import Store
 from reactor.routing import Router
-from reactor.server.connection import Connection
 from tests.support import in_process
 from tests.support.in_process import Client, Harness
 
@@ -122,19 +120,6 @@ def count_exchange(client: Client, request: bytes) -> Calls:
     return calls
 
 
-def connect(server: Harness) -> Client:
-    """Make a connection of the class that a server uses, without the checks of the tests."""
-    ours, theirs = socket.socketpair()
-    for sock in (ours, theirs):
-        sock.setblocking(False)
-    connection = Connection(server.context, ours, "127.0.0.1")
-    server.context.connections[connection.number] = connection
-    server.reactor.register(connection)
-    client = Client(server, theirs, connection)
-    server.clients.append(client)
-    return client
-
-
 @contextmanager
 def file_server(routes: Callable[[Store], Router] = handlers.build) -> Iterator[Client]:
     """Serve a directory with the file "f", old enough to be cached; return a connection to the server."""
@@ -144,7 +129,7 @@ def file_server(routes: Callable[[Store], Router] = handlers.build) -> Iterator[
             closing(Store(path, wall_clock=lambda: FAR_FUTURE)) as store,
             Harness(routes(store)) as server,
         ):
-            yield connect(server)
+            yield server.connect()
 
 
 def get(path: str) -> bytes:

@@ -15,7 +15,6 @@ import re
 import selectors
 import socket
 from collections.abc import Sequence
-from types import TracebackType
 from typing import NamedTuple, Self, TextIO
 
 from reactor import handlers
@@ -64,6 +63,15 @@ class EagerSelector(selectors.DefaultSelector):
         return events
 
 
+def run_until_idle(reactor: Reactor, selector: EagerSelector, limit: int) -> int:
+    """Take turns until nothing is ready and no deadline has passed; return how many did something."""
+    for turns in range(limit):
+        reactor.turn()
+        if not selector.ready and selector.timeout != 0:
+            return turns
+    raise AssertionError("the server does not become idle")
+
+
 class Answer(NamedTuple):
     """One response as a client reads it."""
 
@@ -83,9 +91,9 @@ class Client:
         self.closed = False  # the server has closed, or has said that it sends no more
         self.was_reset = False
 
-    def send(self, octets: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """Send bytes, all of them, and let the server act on them."""
-        view = memoryview(octets)
+        view = memoryview(data)
         while view:
             try:
                 view = view[self.sock.send(view) :]
@@ -101,14 +109,14 @@ class Client:
         while not self.closed:
             self.server.run()
             try:
-                octets = self.sock.recv(1 << 20)
+                data = self.sock.recv(1 << 20)
             except BlockingIOError:
                 break
             except ConnectionResetError:
                 self.was_reset = self.closed = True
                 break
-            received += octets
-            self.closed = not octets
+            received += data
+            self.closed = not data
         self.received += received
         return received
 
@@ -161,12 +169,12 @@ class Client:
         self.server.run()
 
 
-def parse_response(octets: bytes, method: str, closed: bool) -> tuple[Answer | None, int]:
+def parse_response(data: bytes, method: str, closed: bool) -> tuple[Answer | None, int]:
     """Read one response from the start of some bytes; return it with its length, None if incomplete."""
-    end = octets.find(b"\r\n\r\n")
+    end = data.find(b"\r\n\r\n")
     if end < 0:
         return None, 0
-    status_line, *lines = octets[:end].decode("latin-1").split("\r\n")
+    status_line, *lines = data[:end].decode("latin-1").split("\r\n")
     match = re.fullmatch(r"HTTP/1\.1 ([0-9]{3}) [\x20-\x7e]*", status_line)
     assert match is not None, status_line
     status = int(match[1])
@@ -175,31 +183,29 @@ def parse_response(octets: bytes, method: str, closed: bool) -> tuple[Answer | N
     if method == "HEAD" or status < 200 or status in (204, 304):
         return Answer(status, headers, b""), start
     if headers.get("transfer-encoding") == "chunked":
-        return _parse_chunks(octets, start, status, headers)
+        return _parse_chunks(data, start, status, headers)
     if "content-length" in headers:
         after = start + int(headers["content-length"])
-        if len(octets) < after:
+        if len(data) < after:
             return None, 0
-        return Answer(status, headers, octets[start:after]), after
-    return (Answer(status, headers, octets[start:]), len(octets)) if closed else (None, 0)
+        return Answer(status, headers, data[start:after]), after
+    return (Answer(status, headers, data[start:]), len(data)) if closed else (None, 0)
 
 
-def _parse_chunks(
-    octets: bytes, start: int, status: int, headers: dict[str, str]
-) -> tuple[Answer | None, int]:
+def _parse_chunks(data: bytes, start: int, status: int, headers: dict[str, str]) -> tuple[Answer | None, int]:
     pieces: list[bytes] = []
     while True:
-        end = octets.find(b"\r\n", start)
+        end = data.find(b"\r\n", start)
         if end < 0:
             return None, 0
-        size = int(octets[start:end], 16)
+        size = int(data[start:end], 16)
         after = end + 2 + size + 2
-        if len(octets) < after:
+        if len(data) < after:
             return None, 0
-        assert octets[after - 2 : after] == b"\r\n"
+        assert data[after - 2 : after] == b"\r\n"
         if size == 0:
             return Answer(status, headers, b"".join(pieces)), after
-        pieces.append(octets[end + 2 : after - 2])
+        pieces.append(data[end + 2 : after - 2])
         start = after
 
 
@@ -248,12 +254,7 @@ class Harness:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for client in self.clients:
             client.sock.close()
         for connection in list(self.context.connections.values()):
@@ -262,7 +263,10 @@ class Harness:
 
     def connect(self, peer: str = "127.0.0.1") -> Client:
         """Make a connection; return its other end."""
-        ours, theirs = socket.socketpair()
+        return self.attach(*socket.socketpair(), peer)
+
+    def attach(self, ours: socket.socket, theirs: socket.socket, peer: str = "127.0.0.1") -> Client:
+        """Make a connection of two connected sockets."""
         ours.setblocking(False)
         theirs.setblocking(False)
         make = InstrumentedConnection if self.instrumented else Connection
@@ -274,9 +278,5 @@ class Harness:
         return client
 
     def run(self) -> int:
-        """Take turns until nothing is ready and no deadline has passed; return how many did something."""
-        for turns in range(100_000):
-            self.reactor.turn()
-            if not self.selector.ready and self.selector.timeout != 0:
-                return turns
-        raise AssertionError("the server is busy without end")
+        """Take turns until the server is idle; return how many did something."""
+        return run_until_idle(self.reactor, self.selector, 100_000)

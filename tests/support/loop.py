@@ -5,7 +5,6 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from math import inf
-from types import TracebackType
 from typing import Any
 
 from reactor.event_handler import EventHandler, Interest
@@ -18,26 +17,26 @@ class CountingSelector(EagerSelector):
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
         self.backwards = False
         self.while_waiting: Callable[[], None] = lambda: None
-        self.looks = 0
+        self.select_calls = 0
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        self.told["register"] += 1
+        self.counts["register"] += 1
         return super().register(fileobj, events, data)
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        self.told["unregister"] += 1
+        self.counts["unregister"] += 1
         return super().unregister(fileobj)
 
     def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        self.told["modify"] += 1
+        self.counts["modify"] += 1
         return super().modify(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(timeout)
-        self.looks += 1
+        self.select_calls += 1
         if timeout != 0:
             self.while_waiting()
         return sorted(ready, key=lambda event: event[0].data.name, reverse=self.backwards)
@@ -98,12 +97,7 @@ class ReactorHarness:
     def __enter__(self) -> "ReactorHarness":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for each in self._sockets:
             each.close()
         self.reactor.close()

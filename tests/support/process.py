@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import IO
 
 from tests.support.in_process import Answer, parse_response
@@ -128,7 +127,7 @@ class RunningServer:
                 if condition():
                     return
                 assert client.get("/").status == 200
-        raise AssertionError("it does not come about")
+        raise AssertionError("the condition was never true")
 
 
 class ServerProcess(RunningServer):
@@ -165,12 +164,7 @@ class ServerProcess(RunningServer):
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close_connections()
         self.kill()
 
@@ -217,21 +211,16 @@ class ClientConnection:
     def __enter__(self) -> "ClientConnection":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
         """Close the connection."""
         self.sock.close()
 
-    def send(self, octets: bytes) -> None:
+    def send(self, data: bytes) -> None:
         """Send bytes, all of them."""
-        self.sock.sendall(octets)
+        self.sock.sendall(data)
 
     def send_head(self, method: str, path: str, *lines: str) -> None:
         """Send a request's head."""
@@ -255,10 +244,10 @@ class ClientConnection:
             if answer is not None:
                 self.received = self.received[length:]
                 return answer
-            assert not closed, f"closed before the response was whole: {self.received!r}"
-            octets = self.sock.recv(1 << 18)
-            self.received += octets
-            closed = not octets
+            assert not closed, f"closed before the response was complete: {self.received!r}"
+            data = self.sock.recv(1 << 18)
+            self.received += data
+            closed = not data
 
     def hangs(self) -> bool:
         """Return whether nothing has come, without waiting: use it only after another client's answer."""
@@ -274,18 +263,18 @@ class ClientConnection:
     def read_head(self) -> bytes:
         """Wait for the head of a response; its content is left to ``read``."""
         while b"\r\n\r\n" not in self.received:
-            octets = self.sock.recv(1024)
-            assert octets, f"closed before the head was whole: {self.received!r}"
-            self.received += octets
-        octets, _, self.received = self.received.partition(b"\r\n\r\n")
-        return octets
+            data = self.sock.recv(1024)
+            assert data, f"closed before the head was complete: {self.received!r}"
+            self.received += data
+        data, _, self.received = self.received.partition(b"\r\n\r\n")
+        return data
 
     def read_to_end(self) -> bytes:
         """Wait for all that comes until the server closes; a reset is an end, too."""
         pieces, self.received = [self.received], b""
         try:
-            while octets := self.sock.recv(1 << 18):
-                pieces.append(octets)
+            while data := self.sock.recv(1 << 18):
+                pieces.append(data)
         except ConnectionResetError:
             pass
         return b"".join(pieces)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 
 from reactor.http11.message import Request, Response
 from reactor.routing import Router
-from reactor.server.connection import Connection
 from tests.support.in_process import Client, Harness
 
 
@@ -42,8 +41,8 @@ class RecordingSink:
         self._step("open")
         return self
 
-    def write(self, octets: bytes) -> None:
-        self.pieces.append(octets)
+    def write(self, data: bytes) -> None:
+        self.pieces.append(data)
         self._step("write")
 
     def finish(self) -> bytes:
@@ -96,38 +95,31 @@ def connect_tcp(server: Harness) -> Client:
         theirs.connect(listener.getsockname())
         ours, _ = listener.accept()
         theirs = theirs.dup()
-    ours.setblocking(False)
-    theirs.setblocking(False)
-    connection = Connection(server.context, ours, "127.0.0.1")
-    server.context.connections[connection.number] = connection
-    server.reactor.register(connection)
-    client = Client(server, theirs, connection)
-    server.clients.append(client)
-    return client
+    return server.attach(ours, theirs)
 
 
-def write(client: Client, octets: bytes) -> int:
+def write(client: Client, data: bytes) -> int:
     """Send what the kernel takes without running the server; return the number of bytes."""
     try:
-        return client.sock.send(octets)
+        return client.sock.send(data)
     except BlockingIOError:
         return 0
 
 
-def read_what_is_there(client: Client) -> tuple[bytes, bool]:
+def read_available(client: Client) -> tuple[bytes, bool]:
     """Return what has arrived, and whether the end has, without running the server."""
     received = b""
     while True:
         try:
-            octets = client.sock.recv(1 << 16)
+            data = client.sock.recv(1 << 16)
         except BlockingIOError:
             return received, False
-        if not octets:
+        if not data:
             return received, True
-        received += octets
+        received += data
 
 
-def waiting_to_be_read(client: Client) -> int:
+def unread_bytes(client: Client) -> int:
     """Return how many bytes the kernel holds for the client."""
     count = array.array("i", [0])
     fcntl.ioctl(client.sock, termios.FIONREAD, count)
@@ -139,6 +131,6 @@ def chunks(*pieces: bytes) -> bytes:
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (*pieces, b""))
 
 
-def in_pieces(octets: bytes, size: int) -> Iterable[bytes]:
+def in_pieces(data: bytes, size: int) -> Iterable[bytes]:
     """Cut bytes into pieces."""
-    return (octets[start : start + size] for start in range(0, len(octets), size))
+    return (data[start : start + size] for start in range(0, len(data), size))

@@ -2,7 +2,7 @@
 
     1. lines     each is one event in JSON, whole; mended with "]" where it is not closed, all are an array
     2. keys      what each phase must have, and nothing that the format does not know; names are words
-    3. times     a whole number of nanoseconds, and never before the one before it on the same track
+    3. times     a whole number of nanoseconds, and never earlier than the previous event on the same track
     4. nesting   of two slices on one thread one is in the other, or they are apart
     5. states    b and e are pairs, in the order of the state table; what happens is between both
     6. arrows    each begins once and ends once, later, and both within a slice
@@ -71,7 +71,7 @@ def _read(text: str, closed: bool) -> tuple[list[str], list[Event]]:
     first, *lines = text.splitlines()
     lines = [line.strip() for line in lines if line.strip()]
     if first != "[":
-        return ["the first line is not a bracket"], []
+        return ["the first line is not ["], []
     last = lines.pop() if lines and lines[-1] == "]" else None
     if closed and last is None:
         return ["the array is not closed"], []
@@ -79,18 +79,18 @@ def _read(text: str, closed: bool) -> tuple[list[str], list[Event]]:
     for number, line in enumerate(lines):
         comma = line.endswith(",")
         if comma is (last is not None and number == len(lines) - 1):
-            return [f"a comma is wrong: {line}"], []
+            return [f"missing or extra comma: {line}"], []
         try:
             events.append(json.loads(line.removesuffix(",")))
         except ValueError:
-            return [f"no JSON: {line}"], []
+            return [f"invalid JSON: {line}"], []
         if not isinstance(events[-1], dict):
-            return [f"no object: {line}"], []
+            return [f"not an object: {line}"], []
     try:
         same = events_of(text) == events
     except ValueError as error:
-        return [f"as a whole no JSON: {error}"], []
-    return ([] if same else ["as a whole it is something else"]), events
+        return [f"invalid JSON as a whole: {error}"], []
+    return ([] if same else ["the lines and the whole text differ"]), events
 
 
 def _is_number(value: object) -> bool:
@@ -101,7 +101,7 @@ def _check_keys(event: Event) -> Iterator[str]:
     """Yield what is wrong with the keys of one event, and with the kinds of their values."""
     phase = event.get("ph")
     if phase not in KEYS:
-        yield f"no phase: {event}"
+        yield f"unknown phase: {event}"
         return
     required, allowed = KEYS[phase]
     missing = (COMMON | required) - set(event)
@@ -110,17 +110,17 @@ def _check_keys(event: Event) -> Iterator[str]:
         yield f"keys missing {sorted(missing)}, unknown {sorted(unknown)}: {event}"
         return
     if not all(_is_number(event[key]) for key in ("pid", "tid", "ts", "dur") if key in event):
-        yield f"no number: {event}"
+        yield f"invalid number: {event}"
         return
     if not all(float(event[key] * 1000).is_integer() for key in ("ts", "dur") if key in event):
-        yield f"no whole number of nanoseconds: {event}"
+        yield f"not a whole number of nanoseconds: {event}"
     if not isinstance(event.get("args", {}), dict) or not isinstance(event["name"], str):
-        yield f"args or name of a wrong kind: {event}"
+        yield f"args or name has the wrong type: {event}"
     if phase == "f" and event["bp"] != "e":
         yield f"bound to the next slice: {event}"
     names = {"X": SLICES, "C": COUNTERS, "n": MOMENTS, "b": {*State.__members__, "connection"}}.get(phase)
     if names is not None and event["name"] not in names:
-        yield f"no word of ours: {event}"
+        yield f"unknown name: {event}"
 
 
 def _track(event: Event) -> object:
@@ -137,7 +137,7 @@ def _times(events: list[Event]) -> Iterator[str]:
         if "ts" in event:
             track = _track(event)
             if event["ts"] < latest.get(track, 0):
-                yield f"before the one before it: {event}"
+                yield f"earlier than the previous event: {event}"
             latest[track] = event["ts"]
 
 
@@ -163,9 +163,9 @@ def _nesting(events: list[Event]) -> Iterator[str]:
             stack.pop()
         around = stack[-1] if stack else None
         if around is not None and _end(event) > _end(around):
-            yield f"ends after what it is in, {around}: {event}"
+            yield f"ends after its enclosing slice {around}: {event}"
         if (around and around["name"]) not in wanted:
-            yield f"is not where it belongs, but in {around}: {event}"
+            yield f"misplaced inside {around}: {event}"
         stack.append(event)
 
 
@@ -180,7 +180,7 @@ def _states(events: list[Event], closed: bool) -> Iterator[str]:
         key = (event["cat"], event["id"])
         stack = stacks[key]
         if phase == "n" and len(stack) != 2:
-            yield f"in no state: {event}"
+            yield f"outside any state: {event}"
         if phase == "b":
             if name == "connection":
                 fine = not stack and key not in last
@@ -194,7 +194,7 @@ def _states(events: list[Event], closed: bool) -> Iterator[str]:
                 yield f"cannot begin in {stack} after {last.get(key)}: {event}"
             stack.append(name)
         if phase == "e" and (not stack or stack.pop() != name):
-            yield f"ends what has not begun: {event}"
+            yield f"ends without a begin: {event}"
     if closed:
         yield from (f"never ends: {key} {stack}" for key, stack in stacks.items() if stack)
 
@@ -217,7 +217,7 @@ def _arrows(events: list[Event], closed: bool) -> Iterator[str]:
         key = (event["cat"], event["name"], event["id"])
         around = slices[at - 1] if at else None
         if around is None or not around["ts"] <= event["ts"] <= _end(around):
-            yield f"in no slice: {event}"
+            yield f"outside any slice: {event}"
         elif event["ph"] == "s":
             if around["name"] != "select" or (around["dur"] and event["ts"] == _end(around)):
                 yield f"does not begin within select: {event}"
@@ -240,7 +240,7 @@ def _counters(events: list[Event]) -> Iterator[str]:
         if event["ph"] == "C" and not (
             len(event["args"]) == 1 and all(_is_number(value) for value in event["args"].values())
         ):
-            yield f"no number: {event}"
+            yield f"invalid number: {event}"
 
 
 def answers(events: list[Event]) -> list[tuple[str, int, int, int]]:

@@ -23,8 +23,8 @@ CHALLENGE = 'Basic realm="Reactor", charset="UTF-8"'
 
 
 def basic(credentials: str | bytes, scheme: str = "Basic ") -> str:
-    octets = credentials.encode() if isinstance(credentials, str) else credentials
-    return f"Authorization: {scheme}{b64encode(octets).decode()}"
+    data = credentials.encode() if isinstance(credentials, str) else credentials
+    return f"Authorization: {scheme}{b64encode(data).decode()}"
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("auth", "upload", "who", "read", "stored"), TABLE)
-def test_who_may_do_what(
+def test_methods_require_the_configured_passwords(
     store: Store,
     tmp_path: Path,
     auth: str | None,
@@ -84,7 +84,9 @@ def test_who_may_do_what(
 
 @pytest.mark.parametrize(("auth", "upload"), [(READER, None), (READER, WRITER)])
 @pytest.mark.parametrize("method", [each for each in (*METHODS, "BREW") if each != "OPTIONS"])
-def test_a_stranger_cannot_tell_what_exists(store: Store, auth: str, upload: str | None, method: str) -> None:
+def test_existence_is_not_revealed_without_credentials(
+    store: Store, auth: str, upload: str | None, method: str
+) -> None:
     answers = []
     with Harness(protected(auth, upload, store)) as server:
         for path in ("/", "/files/there", "/files/missing", "/files/../x", "/none", "/echo/x"):
@@ -96,16 +98,14 @@ def test_a_stranger_cannot_tell_what_exists(store: Store, auth: str, upload: str
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "BREW"])
-def test_without_credentials_every_unsafe_method_is_401_where_uploads_need_them(
-    store: Store, method: str
-) -> None:
+def test_unsafe_methods_without_credentials_are_401(store: Store, method: str) -> None:
     with Harness(protected(None, WRITER, store)) as server:
         assert ask(server.connect(), method, "/none").status == 401
         assert ask(server.connect(), "GET", "/none").status == 404
         assert ask(server.connect(), method, "/", basic(WRITER)).status == (501 if method == "BREW" else 405)
 
 
-def test_options_tells_the_same_of_every_file(store: Store) -> None:
+def test_options_does_not_reveal_existence(store: Store) -> None:
     with Harness(protected(READER, None, store)) as server:
         there, missing = (ask(server.connect(), "OPTIONS", f"/files/{name}") for name in ("there", "missing"))
     assert there == missing
@@ -121,7 +121,7 @@ def test_a_preflight_needs_no_password(store: Store) -> None:
     assert "POST" in answer.headers["allow"].split(", ")
 
 
-def test_a_route_added_while_serving_needs_credentials_too() -> None:
+def test_a_route_added_while_serving_needs_credentials() -> None:
     routes = AuthRouter(digest(READER))
     with Harness(routes) as server:
         client = server.connect()
@@ -135,7 +135,7 @@ def test_a_route_added_while_serving_needs_credentials_too() -> None:
 # The challenge; the body is not read before it.
 
 
-def test_a_401_has_a_challenge_and_says_why(store: Store) -> None:
+def test_a_401_has_a_challenge_and_a_reason(store: Store) -> None:
     with Harness(protected(READER, WRITER, store)) as server:
         client = server.connect()
         absent, wrong = ask(client, "GET", "/"), ask(client, "GET", "/", basic("anna:wrong"))
@@ -149,7 +149,9 @@ def test_a_401_has_a_challenge_and_says_why(store: Store) -> None:
 
 @pytest.mark.parametrize("path", ["/files/x", "/none", "/"])
 @pytest.mark.parametrize("framing", ["Content-Length: 900000000", "Transfer-Encoding: chunked"])
-def test_no_content_of_a_stranger_is_taken(store: Store, tmp_path: Path, path: str, framing: str) -> None:
+def test_a_body_without_credentials_is_not_read(
+    store: Store, tmp_path: Path, path: str, framing: str
+) -> None:
     with Harness(protected(READER, None, store)) as server:
         client = server.connect()
         client.send(request(path, framing, "Expect: 100-continue", method="POST"))
@@ -158,7 +160,7 @@ def test_no_content_of_a_stranger_is_taken(store: Store, tmp_path: Path, path: s
     assert [each.name for each in tmp_path.iterdir()] == ["there"]
 
 
-def test_a_connection_goes_on_after_a_401_without_content(store: Store) -> None:
+def test_a_connection_stays_open_after_a_401_without_a_body(store: Store) -> None:
     with Harness(protected(READER)) as server:
         client = server.connect()
         asks = [(), (basic(READER),), (), (basic("x:y"),), (basic(READER),)]
@@ -170,7 +172,7 @@ def test_a_connection_goes_on_after_a_401_without_content(store: Store) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["Basic ", "basic ", "BASIC ", "bAsIc   "])
-def test_the_scheme_is_read_in_any_case(scheme: str) -> None:
+def test_the_scheme_is_case_insensitive(scheme: str) -> None:
     with Harness(protected(READER)) as server:
         assert server.connect().get("/", basic(READER, scheme)).status == 200
 
@@ -209,7 +211,7 @@ RIGHT = b64encode(READER.encode()).decode()
         (f"X-Authorization: Basic {RIGHT}",),
     ],
 )
-def test_what_is_no_proof_is_401(lines: tuple[str, ...], caplog: pytest.LogCaptureFixture) -> None:
+def test_invalid_credentials_are_401(lines: tuple[str, ...], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     log = Log()
     with Harness(protected(READER), access_log=log) as server:
@@ -240,7 +242,7 @@ def test_what_is_no_proof_is_401(lines: tuple[str, ...], caplog: pytest.LogCaptu
         b"anna:correct horse" + bytes(5000),
     ],
 )
-def test_another_pair_is_401(shown: bytes) -> None:
+def test_wrong_credentials_are_401(shown: bytes) -> None:
     with Harness(protected(READER)) as server:
         client = server.connect()
         client.send(request("/", basic(shown)))
@@ -248,7 +250,7 @@ def test_another_pair_is_401(shown: bytes) -> None:
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
-def test_a_password_is_utf_8_in_the_normal_form_that_browsers_send(form: Literal["NFC", "NFD"]) -> None:
+def test_a_password_is_normalized_utf_8(form: Literal["NFC", "NFD"]) -> None:
     credentials = "ann\u00e9:\u00fcber \U0001f40e"
     with Harness(protected(unicodedata.normalize(form, credentials))) as server:
         client = server.connect()
@@ -256,7 +258,7 @@ def test_a_password_is_utf_8_in_the_normal_form_that_browsers_send(form: Literal
         assert ask(client, "GET", "/", basic("ann\u00e9:\u00fcber".encode("latin-1"))).status == 401
 
 
-def test_a_password_may_have_colons_and_a_user_none() -> None:
+def test_only_passwords_may_contain_colons() -> None:
     with Harness(protected(WRITER)) as server:
         client = server.connect()
         assert client.get("/", basic(WRITER)).status == 200
@@ -281,7 +283,7 @@ def test_a_password_may_have_colons_and_a_user_none() -> None:
     ],
     ids=lambda text: ascii(text)[:20],
 )
-def test_invalid_credentials_are_refused_without_being_shown(credentials: str) -> None:
+def test_invalid_configured_credentials_are_not_quoted(credentials: str) -> None:
     with pytest.raises(ValueError, match=r".") as refused:
         digest(credentials)
     assert str(refused.value).isprintable()
@@ -292,7 +294,7 @@ def test_invalid_credentials_are_refused_without_being_shown(credentials: str) -
 
 
 @pytest.mark.parametrize("layout", ["combined", "json"])
-def test_a_refusal_is_logged_and_no_password_is(layout: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refusal_is_logged_without_the_password(layout: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     log = Log()
     given = [basic(READER), basic("anna:hunter2"), "Authorization: Basic hunter2=", "Authorization: hunter2"]
@@ -308,7 +310,7 @@ def test_a_refusal_is_logged_and_no_password_is(layout: str, caplog: pytest.LogC
         assert secret not in logged
 
 
-def test_a_router_without_a_guard_finds_the_very_routes_that_were_added() -> None:
+def test_an_unprotected_router_returns_its_routes_unchanged() -> None:
     plain, open_routes = Router(), AuthRouter()
     for routes in (plain, open_routes):
         routes.get("/")(lambda _: Response(200))
@@ -320,7 +322,7 @@ def test_a_router_without_a_guard_finds_the_very_routes_that_were_added() -> Non
 NEW_READER, NEW_WRITER = "anna:new horse", "bert:new battery"
 
 
-def test_a_replaced_password_is_refused_on_a_connection_and_in_cached_heads(store: Store) -> None:
+def test_a_replaced_password_is_refused_at_once(store: Store) -> None:
     routes = protected(READER, WRITER, store)
     assert isinstance(routes, AuthRouter)
     with Harness(routes) as server:
@@ -338,7 +340,7 @@ def test_a_replaced_password_is_refused_on_a_connection_and_in_cached_heads(stor
         assert ask(client, "POST", "/files/x", basic(WRITER), content=b"x").status == 401
 
 
-def test_one_of_two_passwords_is_replaced_and_the_other_stays(store: Store) -> None:
+def test_one_of_two_passwords_can_be_replaced(store: Store) -> None:
     routes = protected(READER, WRITER, store)
     assert isinstance(routes, AuthRouter)
     with Harness(routes) as server:
@@ -348,9 +350,7 @@ def test_one_of_two_passwords_is_replaced_and_the_other_stays(store: Store) -> N
         assert [ask(client, "GET", "/", basic(each)).status for each in users] == [200, 401, 401, 200]
 
 
-def test_an_upload_that_began_with_the_old_password_is_refused_at_its_end(
-    store: Store, tmp_path: Path
-) -> None:
+def test_an_upload_with_a_replaced_password_is_refused(store: Store, tmp_path: Path) -> None:
     routes = protected(None, WRITER, store)
     assert isinstance(routes, AuthRouter)
     with Harness(routes) as server:
@@ -364,7 +364,7 @@ def test_an_upload_that_began_with_the_old_password_is_refused_at_its_end(
 
 
 @pytest.mark.parametrize(("auth", "upload"), [(None, None), (READER, None), (None, WRITER)])
-def test_no_password_is_added_where_there_is_none(auth: str | None, upload: str | None) -> None:
+def test_replacing_a_missing_password_is_an_error(auth: str | None, upload: str | None) -> None:
     routes = protected(auth, upload)
     assert isinstance(routes, AuthRouter)
     for name, before in (("auth", auth), ("auth_upload", upload)):

@@ -37,7 +37,7 @@ def move(deadlines: Deadlines[Item], item: Item, when: float) -> None:
         deadlines.schedule(item)
 
 
-def take(deadlines: Deadlines[Item], now: float) -> list[Item]:
+def pop_due(deadlines: Deadlines[Item], now: float) -> list[Item]:
     """Remove the handlers that are due; they set no new deadline."""
     taken = []
     for item in deadlines.due(now):
@@ -46,85 +46,64 @@ def take(deadlines: Deadlines[Item], now: float) -> list[Item]:
     return taken
 
 
-def test_the_earliest_of_none_is_never() -> None:
+def test_without_items_the_earliest_deadline_is_never() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     assert deadlines.earliest() == inf
-    assert take(deadlines, 1e9) == []
+    assert pop_due(deadlines, 1e9) == []
 
 
-def test_who_is_due_comes_out_earliest_first_and_once() -> None:
+def test_due_items_are_returned_once_in_order() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     late, early, middle, never = schedule(deadlines, 3, 1, 2, 4)
     assert deadlines.earliest() == 1
-    assert take(deadlines, 3) == [early, middle, late]
-    assert take(deadlines, 3) == []
+    assert pop_due(deadlines, 3) == [early, middle, late]
+    assert pop_due(deadlines, 3) == []
     assert deadlines.earliest() == 4
-    assert take(deadlines, 3.999) == []
-    assert take(deadlines, 4) == [never]
+    assert pop_due(deadlines, 3.999) == []
+    assert pop_due(deadlines, 4) == [never]
 
 
-def test_equal_times_come_out_in_the_order_of_scheduling() -> None:
+def test_equal_deadlines_keep_the_order_of_scheduling() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     items = schedule(deadlines, *[7] * 50)
-    assert take(deadlines, 7) == items
+    assert pop_due(deadlines, 7) == items
 
 
-def test_a_deadline_moved_later_needs_no_call_and_is_followed() -> None:
+def test_a_deadline_may_move_later_without_a_call() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     first, second = schedule(deadlines, 10, 15)
     for when in range(11, 21):
         first.deadline = when
     assert deadlines.earliest() == 15
-    assert take(deadlines, 19) == [second]
+    assert pop_due(deadlines, 19) == [second]
     assert deadlines.earliest() == 20
-    assert take(deadlines, 20) == [first]
+    assert pop_due(deadlines, 20) == [first]
 
 
-def test_a_deadline_moved_earlier_counts_at_once_and_the_old_one_no_more() -> None:
+def test_a_deadline_moved_earlier_replaces_the_old_one() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     (item,) = schedule(deadlines, 10)
     move(deadlines, item, 5)
     assert deadlines.earliest() == 5
-    assert take(deadlines, 5) == [item]
-    assert take(deadlines, 10) == []
+    assert pop_due(deadlines, 5) == [item]
+    assert pop_due(deadlines, 10) == []
 
 
-def test_earlier_then_later_to_the_same_time_is_called_once() -> None:
-    deadlines: Deadlines[Item] = Deadlines()
-    (item,) = schedule(deadlines, 10)
-    move(deadlines, item, 5)
-    move(deadlines, item, 10)
-    assert take(deadlines, 5) == []
-    assert deadlines.earliest() == 10
-    assert take(deadlines, 10) == [item]
-    assert take(deadlines, 11) == []
-    assert len(deadlines) == 0
-
-
-def test_a_forgotten_deadline_does_not_come_up() -> None:
+def test_a_forgotten_deadline_is_never_due() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     first, second = schedule(deadlines, 1, 2)
     deadlines.forget(first)
     deadlines.forget(first)
     assert deadlines.earliest() == 2
-    assert take(deadlines, 2) == [second]
+    assert pop_due(deadlines, 2) == [second]
 
 
-def test_a_forgotten_deadline_scheduled_again_comes_up_once() -> None:
-    deadlines: Deadlines[Item] = Deadlines()
-    (item,) = schedule(deadlines, 1)
-    deadlines.forget(item)
-    deadlines.schedule(item)
-    assert take(deadlines, 1) == [item]
-    assert take(deadlines, 1) == []
-
-
-def test_a_deadline_moved_to_never_does_not_come_up() -> None:
+def test_a_deadline_moved_to_never_is_not_due() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     (item,) = schedule(deadlines, 1)
     item.deadline = inf
     assert deadlines.earliest() == inf
-    assert take(deadlines, 1) == []
+    assert pop_due(deadlines, 1) == []
     assert len(deadlines) == 0
 
 
@@ -132,7 +111,7 @@ def test_a_deadline_moved_to_never_does_not_come_up() -> None:
 
 
 @pytest.mark.parametrize("times", ["rising", "falling", "equal"])
-def test_a_hundred_thousand_short_lives_leave_nothing_behind(times: str) -> None:
+def test_many_short_lived_items_leave_no_entries(times: str) -> None:
     deadlines: Deadlines[Item] = Deadlines()
     schedule(deadlines, 5)  # so that looking at the earliest finds no later stale entry
     most = 0
@@ -145,7 +124,7 @@ def test_a_hundred_thousand_short_lives_leave_nothing_behind(times: str) -> None
     assert deadlines.earliest() == 5
 
 
-def test_a_hundred_thousand_lives_among_a_thousand_keep_to_twice_the_living() -> None:
+def test_stale_entries_are_at_most_as_many_as_live_ones() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     alive = schedule(deadlines, *range(1000, 2000))
     most = 0
@@ -155,11 +134,11 @@ def test_a_hundred_thousand_lives_among_a_thousand_keep_to_twice_the_living() ->
         deadlines.schedule(item)
         most = max(most, len(deadlines))
     assert most < 2 * 1000 + FEW
-    assert take(deadlines, 1e9) == sorted(alive, key=lambda item: item.deadline)
+    assert pop_due(deadlines, 1e9) == sorted(alive, key=lambda item: item.deadline)
     assert len(deadlines) == 0
 
 
-def test_a_hundred_thousand_moves_earlier_leave_nothing_behind() -> None:
+def test_many_moves_earlier_leave_no_entries() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     schedule(deadlines, 0.5)
     item = Item()
@@ -170,7 +149,7 @@ def test_a_hundred_thousand_moves_earlier_leave_nothing_behind() -> None:
     assert most < FEW
 
 
-def test_a_hundred_thousand_moves_later_leave_nothing_behind() -> None:
+def test_many_moves_later_leave_no_entries() -> None:
     deadlines: Deadlines[Item] = Deadlines()
     (item,) = schedule(deadlines, 1)
     for number in range(100_000):
@@ -181,7 +160,7 @@ def test_a_hundred_thousand_moves_later_leave_nothing_behind() -> None:
 
 # Three handlers, so four entries would do; the clock has not moved, so all times are equal.
 @pytest.mark.parametrize(("stays", "passes"), [(1, 1), (2, 20), (3, 20), (20, 3)])
-def test_two_that_come_and_go_at_one_time_leave_nothing_behind(stays: int, passes: int) -> None:
+def test_rescheduling_at_one_time_leaves_no_entries(stays: int, passes: int) -> None:
     deadlines: Deadlines[Item] = Deadlines()
     _, staying = schedule(deadlines, 5, 10)
     passing = Item(deadline=10)
@@ -195,14 +174,14 @@ def test_two_that_come_and_go_at_one_time_leave_nothing_behind(stays: int, passe
             deadlines.forget(passing)
         most = max(most, len(deadlines))
     assert most < FEW
-    assert take(deadlines, 10)[1:] == [staying]
+    assert pop_due(deadlines, 10)[1:] == [staying]
 
 
 # Comparison with a simple reference implementation.
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_any_sequence_of_changes_calls_whom_a_plain_list_would(seed: int) -> None:
+def test_random_changes_agree_with_a_plain_list(seed: int) -> None:
     chance = random.Random(seed)
     deadlines: Deadlines[Item] = Deadlines()
     items = [Item(str(number)) for number in range(40)]
@@ -219,7 +198,7 @@ def test_any_sequence_of_changes_calls_whom_a_plain_list_would(seed: int) -> Non
             case 3:
                 now += chance.randrange(4)
                 expected = {each.name for each in items if each.deadline <= now}
-                taken = take(deadlines, now)
+                taken = pop_due(deadlines, now)
                 assert sorted(each.name for each in taken) == sorted(expected)
                 fired += len(taken)
         earliest = min(each.deadline for each in items)

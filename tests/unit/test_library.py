@@ -91,7 +91,7 @@ def test_the_readme_and_the_package_show_the_same_lines() -> None:
     assert example_in("README.md").strip() in (reactor.__doc__ or "")
 
 
-def test_all_that_the_package_names_is_there() -> None:
+def test_every_public_name_exists() -> None:
     assert {"Router", "Response", "serve"} <= set(reactor.__all__)
     for name in reactor.__all__:
         assert hasattr(reactor, name), name

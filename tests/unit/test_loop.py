@@ -10,7 +10,7 @@ from reactor.event_handler import Interest
 from tests.support.loop import ReactorHarness, Recorder, breaks
 
 
-def test_a_handler_is_called_for_what_it_waits_for() -> None:
+def test_a_handler_is_called_for_its_interest() -> None:
     with ReactorHarness() as harness:
         harness.add("a", Interest.READ)
         harness.add("b", Interest.WRITE)
@@ -41,28 +41,28 @@ def test_a_removed_handler_is_not_called_and_can_come_back() -> None:
         assert harness.turn() == ["a readable"]
 
 
-def test_to_remove_twice_is_to_remove_once() -> None:
+def test_removing_twice_is_harmless() -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a")
         harness.reactor.remove(handler)
         harness.reactor.remove(handler)
-        assert harness.selector.told == Counter(register=1, unregister=1)
+        assert harness.selector.counts == Counter(register=1, unregister=1)
 
 
 # Calls to the selector.
 
 
-def test_being_called_tells_the_selector_nothing() -> None:
+def test_unchanged_interest_makes_no_selector_call() -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a", Interest.BOTH)
         handler.then["writable"] = lambda: setattr(handler, "deadline", harness.clock.now + 60)
         for _ in range(100):
             assert "a writable" in harness.turn()
-        assert harness.selector.told == Counter(register=1)
+        assert harness.selector.counts == Counter(register=1)
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "calls_made"),
     [
         (Interest.READ, Interest.READ, {}),
         (Interest.READ, Interest.WRITE, {"modify": 1}),
@@ -73,20 +73,20 @@ def test_being_called_tells_the_selector_nothing() -> None:
     ],
     ids=lambda value: getattr(value, "name", None),
 )
-def test_a_refresh_tells_the_selector_what_changed(
-    before: Interest, after: Interest, told: dict[str, int]
+def test_a_refresh_modifies_the_selector(
+    before: Interest, after: Interest, calls_made: dict[str, int]
 ) -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a", before)
-        harness.selector.told.clear()
+        harness.selector.counts.clear()
         handler.interest = after
         harness.reactor.refresh(handler)
         harness.reactor.refresh(handler)
-        assert harness.selector.told == Counter(told)
+        assert harness.selector.counts == Counter(calls_made)
         assert [key.events for key in harness.selector.get_map().values()] == ([after] if after else [])
 
 
-def test_a_change_made_in_a_hook_is_seen_after_it() -> None:
+def test_a_change_of_interest_in_a_hook_takes_effect() -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a")
         handler.then["readable"] = lambda: setattr(handler, "interest", Interest.WRITE)
@@ -94,10 +94,10 @@ def test_a_change_made_in_a_hook_is_seen_after_it() -> None:
         assert harness.turn() == ["a readable"]
         assert harness.turn() == ["a writable"]
         assert harness.turn() == []
-        assert harness.selector.told == Counter(register=1, modify=1, unregister=1)
+        assert harness.selector.counts == Counter(register=1, modify=1, unregister=1)
 
 
-def test_a_change_made_on_a_deadline_is_seen_after_it() -> None:
+def test_a_change_of_interest_on_a_deadline_takes_effect() -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a", Interest.NONE, deadline=harness.clock.now)
         handler.then["deadline"] = lambda: setattr(handler, "interest", Interest.READ)
@@ -105,30 +105,30 @@ def test_a_change_made_on_a_deadline_is_seen_after_it() -> None:
         assert harness.turn() == ["a readable"]
 
 
-def test_several_changes_in_one_hook_are_told_as_one() -> None:
+def test_several_changes_in_one_hook_are_one_selector_call() -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a")
 
-        def waver() -> None:
+        def toggle_interest() -> None:
             for interest in (Interest.WRITE, Interest.NONE, Interest.BOTH, Interest.READ):
                 handler.interest = interest
 
-        handler.then["readable"] = waver
+        handler.then["readable"] = toggle_interest
         harness.turn()
-        assert harness.selector.told == Counter(register=1)
+        assert harness.selector.counts == Counter(register=1)
 
 
 # Stale events.
 
 
-def test_a_handler_that_read_its_last_is_not_told_that_it_can_write() -> None:
+def test_a_handler_removed_on_readable_gets_no_writable_event() -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a", Interest.BOTH)
         handler.then["readable"] = lambda: harness.reactor.remove(handler)
         assert harness.turn() == ["a readable"]
 
 
-def test_a_handler_removed_earlier_in_the_turn_is_not_called() -> None:
+def test_a_handler_removed_in_the_same_turn_is_not_called() -> None:
     with ReactorHarness() as harness:
         first, second = harness.add("a"), harness.add("b")
         harness.add("c")
@@ -149,7 +149,7 @@ def test_a_handler_that_no_longer_waits_for_the_event_is_not_called() -> None:
         assert harness.turn() == ["b writable"]
 
 
-def test_a_number_reused_in_the_same_turn_does_not_inherit_its_predecessors_event() -> None:
+def test_a_reused_descriptor_does_not_get_an_old_event() -> None:
     with ReactorHarness() as harness:
         first, second = harness.add("a"), harness.add("b")
         number = second.handle.fileno()
@@ -182,9 +182,7 @@ def test_a_handler_registered_during_a_turn_is_called_in_the_next() -> None:
 
 
 @pytest.mark.parametrize("hook", ["readable", "writable", "deadline"])
-def test_an_exception_costs_its_handler_the_place_and_nobody_else(
-    hook: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_exception_removes_only_its_handler(hook: str, caplog: pytest.LogCaptureFixture) -> None:
     with ReactorHarness() as harness:
         now = harness.clock.now
         broken = harness.add("a", Interest.WRITE if hook == "writable" else Interest.READ, deadline=now)
@@ -201,7 +199,7 @@ def test_an_exception_costs_its_handler_the_place_and_nobody_else(
         assert "RuntimeError: planted" in caplog.text
 
 
-def test_a_handler_that_failed_hears_of_nothing_else_in_that_turn() -> None:
+def test_a_failed_handler_is_not_called_again_in_that_turn() -> None:
     with ReactorHarness() as harness:
         broken = harness.add("a", Interest.BOTH, deadline=harness.clock.now)
         broken.then["readable"] = breaks
@@ -209,7 +207,7 @@ def test_a_handler_that_failed_hears_of_nothing_else_in_that_turn() -> None:
         assert harness.turn() == []
 
 
-def test_a_handler_is_removed_before_it_is_told_of_its_failure() -> None:
+def test_a_handler_is_removed_before_on_failure() -> None:
     with ReactorHarness() as harness:
         broken = harness.add("a")
         broken.then["readable"] = breaks
@@ -217,7 +215,7 @@ def test_a_handler_is_removed_before_it_is_told_of_its_failure() -> None:
         assert harness.turn() == ["a readable", "a failure", "0 left"]
 
 
-def test_an_exception_on_the_way_out_is_logged_and_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_in_on_failure_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with ReactorHarness() as harness:
         broken = harness.add("a")
         harness.add("b")
@@ -227,7 +225,7 @@ def test_an_exception_on_the_way_out_is_logged_and_stops_nobody(caplog: pytest.L
         assert "exception in on_failure() of <a>" in caplog.text
 
 
-def test_a_handler_that_closed_its_handle_before_it_failed_is_removed_all_the_same() -> None:
+def test_a_failed_handler_with_a_closed_handle_is_removed() -> None:
     with ReactorHarness() as harness:
         broken = harness.add("a")
         harness.add("b")
@@ -241,7 +239,7 @@ def test_a_handler_that_closed_its_handle_before_it_failed_is_removed_all_the_sa
         assert len(harness.selector.get_map()) == 1
 
 
-def test_what_is_no_error_of_a_handler_comes_out_of_the_turn() -> None:
+def test_a_keyboard_interrupt_is_raised_by_the_turn() -> None:
     def interrupt() -> None:
         raise KeyboardInterrupt
 

@@ -36,17 +36,17 @@ def registered_names(harness: ReactorHarness) -> list[str]:
     return sorted(key.data.name for key in harness.selector.get_map().values())
 
 
-def wants(handler: Recorder, interest: Interest) -> Callable[[], None]:
-    def want() -> None:
+def change_interest(handler: Recorder, interest: Interest) -> Callable[[], None]:
+    def change() -> None:
         handler.interest = interest
 
-    return want
+    return change
 
 
 @pytest.mark.parametrize("hook", ["readable", "deadline"])
 @pytest.mark.parametrize("drops", [True, False], ids=["handle dropped", "handle kept"])
 @pytest.mark.parametrize("error", [OSError(errno.ENOMEM, "planted"), ValueError("planted"), KeyError(7)])
-def test_a_handle_that_cannot_be_modified_costs_its_handler_the_place(
+def test_a_handler_that_cannot_be_modified_is_removed(
     hook: str, drops: bool, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     with ReactorHarness() as harness:
@@ -55,7 +55,7 @@ def test_a_handle_that_cannot_be_modified_costs_its_handler_the_place(
         )
         other = harness.add("b")
         refuse(harness, "modify", "a", drops, error)
-        handler.then[hook] = wants(handler, Interest.BOTH)
+        handler.then[hook] = change_interest(handler, Interest.BOTH)
         assert set(harness.turn()) == {f"a {hook}", "a failure", "b readable"}
         assert registered_names(harness) == ["b"]
         assert "unhandled exception in <a>" in caplog.text
@@ -65,11 +65,11 @@ def test_a_handle_that_cannot_be_modified_costs_its_handler_the_place(
         assert harness.turn() == ["b writable"]
 
 
-def test_a_handler_that_lost_its_place_is_called_no_more_and_can_come_back() -> None:
+def test_a_removed_handler_can_be_registered_again() -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a", deadline=harness.clock.now + 5)
         mend = refuse(harness, "modify", "a", True, OSError(errno.ENOMEM, "planted"))
-        handler.then["readable"] = wants(handler, Interest.BOTH)
+        handler.then["readable"] = change_interest(handler, Interest.BOTH)
         harness.turn()
         harness.clock.now += 10
         assert harness.turn() == []
@@ -80,21 +80,21 @@ def test_a_handler_that_lost_its_place_is_called_no_more_and_can_come_back() -> 
         assert harness.turn() == ["a writable"]
 
 
-def test_a_handle_that_cannot_be_registered_costs_its_handler_the_place() -> None:
+def test_a_handler_that_cannot_be_registered_is_removed() -> None:
     with ReactorHarness() as harness:
         ours, _ = harness.pair()
         handler = Recorder(harness, "a", ours, deadline=harness.clock.now)
         harness.reactor.register(handler)
         harness.add("b")
         refuse(harness, "register", "a", False, OSError(errno.ENOSPC, "planted"))
-        handler.then["deadline"] = wants(handler, Interest.READ)
+        handler.then["deadline"] = change_interest(handler, Interest.READ)
         assert sorted(harness.turn()) == ["a deadline", "a failure", "b readable"]
         assert registered_names(harness) == ["b"]
         harness.add("c")
         assert harness.turn() == ["c readable"]
 
 
-def test_who_registers_what_cannot_be_registered_is_told() -> None:
+def test_a_failed_registration_raises() -> None:
     with ReactorHarness() as harness:
         harness.add("b")
         refuse(harness, "register", "a", False, OSError(errno.ENOSPC, "planted"))

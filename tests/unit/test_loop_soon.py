@@ -7,7 +7,7 @@ import pytest
 from tests.support.loop import ReactorHarness, breaks
 
 
-def test_it_is_called_once_in_the_next_turn_which_does_not_sleep() -> None:
+def test_soon_calls_once_in_the_next_turn_without_sleeping() -> None:
     with ReactorHarness() as harness:
         first, second = harness.add("a"), harness.add("b", ready=False, deadline=harness.clock.now + 5)
         first.then["readable"] = partial(harness.reactor.soon, second)
@@ -18,7 +18,7 @@ def test_it_is_called_once_in_the_next_turn_which_does_not_sleep() -> None:
         assert harness.selector.timeout == 5
 
 
-def test_it_is_called_after_ready_handles_and_before_those_that_are_late() -> None:
+def test_soon_is_called_after_ready_handles_and_before_deadlines() -> None:
     with ReactorHarness() as harness:
         harness.add("a")
         harness.add_deadline("d", 0)
@@ -26,7 +26,7 @@ def test_it_is_called_after_ready_handles_and_before_those_that_are_late() -> No
         assert harness.turn() == ["a readable", "b soon", "d deadline"]
 
 
-def test_several_are_called_in_the_order_in_which_they_asked_and_each_once() -> None:
+def test_soon_calls_keep_their_order() -> None:
     with ReactorHarness() as harness:
         handlers = [harness.add(name, ready=False) for name in "cab"]
         for handler in (*handlers, *handlers):
@@ -34,7 +34,7 @@ def test_several_are_called_in_the_order_in_which_they_asked_and_each_once() -> 
         assert harness.turn() == ["c soon", "a soon", "b soon"]
 
 
-def test_one_that_asks_again_while_it_is_called_is_called_in_the_turn_after() -> None:
+def test_soon_within_on_soon_is_for_the_next_turn() -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a", ready=False)
         handler.then["soon"] = partial(harness.reactor.soon, handler)
@@ -42,12 +42,12 @@ def test_one_that_asks_again_while_it_is_called_is_called_in_the_turn_after() ->
         assert [harness.turn() for _ in range(3)] == [["a soon"]] * 3
 
 
-@pytest.mark.parametrize("remover", ["before the turn", "a ready handler", "one that asked before"])
-def test_one_that_is_removed_is_not_called(remover: str) -> None:
+@pytest.mark.parametrize("remover", ["before the turn", "a ready handler", "an earlier soon call"])
+def test_a_removed_handler_gets_no_on_soon(remover: str) -> None:
     with ReactorHarness() as harness:
         other, handler = harness.add("a", ready=remover == "a ready handler"), harness.add("b", ready=False)
         other.then["readable"] = other.then["soon"] = partial(harness.reactor.remove, handler)
-        if remover == "one that asked before":
+        if remover == "an earlier soon call":
             harness.reactor.soon(other)
         harness.reactor.soon(handler)
         if remover == "before the turn":
@@ -55,7 +55,7 @@ def test_one_that_is_removed_is_not_called(remover: str) -> None:
         assert [call for call in (*harness.turn(), *harness.turn()) if call.startswith("b")] == []
 
 
-def test_one_that_fails_is_removed_and_stops_no_other() -> None:
+def test_a_failing_on_soon_removes_only_its_handler() -> None:
     with ReactorHarness() as harness:
         broken, other = harness.add("a", ready=False), harness.add("b", ready=False)
         broken.then["soon"] = breaks

@@ -10,7 +10,7 @@ from reactor.loop import Reactor
 from tests.support.loop import ReactorHarness, breaks
 
 
-def test_a_deadline_is_called_when_it_has_passed_and_once() -> None:
+def test_a_passed_deadline_is_called_once() -> None:
     with ReactorHarness() as harness:
         harness.add_deadline("a", 5)
         harness.clock.now += 4.999
@@ -45,7 +45,7 @@ def test_deadlines_are_called_after_the_ready_handlers() -> None:
         assert harness.turn() == ["b readable", "a deadline"]
 
 
-def test_a_deadline_that_readiness_moved_in_the_same_turn_is_not_called() -> None:
+def test_a_deadline_moved_in_the_same_turn_is_not_called() -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a", deadline=harness.clock.now + 5)
         handler.then["readable"] = lambda: setattr(handler, "deadline", harness.clock.now + 5)
@@ -57,7 +57,7 @@ def test_a_deadline_that_readiness_moved_in_the_same_turn_is_not_called() -> Non
         assert harness.turn() == ["a deadline"]
 
 
-def test_a_deadline_removed_by_an_earlier_one_is_not_called() -> None:
+def test_a_handler_removed_by_an_earlier_deadline_is_not_called() -> None:
     with ReactorHarness() as harness:
         first, second = harness.add_deadline("a", 1), harness.add_deadline("b", 2)
         first.then["deadline"] = lambda: harness.reactor.remove(second)
@@ -66,7 +66,7 @@ def test_a_deadline_removed_by_an_earlier_one_is_not_called() -> None:
         assert harness.turn() == []
 
 
-def test_a_deadline_that_an_earlier_one_put_off_is_called_at_its_new_time() -> None:
+def test_a_deadline_postponed_by_another_is_called_later() -> None:
     with ReactorHarness() as harness:
         first, second = harness.add_deadline("a", 1), harness.add_deadline("b", 2)
         harness.clock.now += 10
@@ -79,7 +79,7 @@ def test_a_deadline_that_an_earlier_one_put_off_is_called_at_its_new_time() -> N
         assert harness.turn() == ["b deadline"]
 
 
-def test_a_deadline_set_while_it_is_called_waits_for_its_own_time() -> None:
+def test_a_deadline_set_on_deadline_waits_for_its_time() -> None:
     with ReactorHarness() as harness:
         handler = harness.add_deadline("a", 1)
         handler.then["deadline"] = lambda: setattr(handler, "deadline", harness.clock.now + 1)
@@ -107,7 +107,7 @@ def test_a_deadline_moved_earlier_counts_after_a_refresh() -> None:
         assert harness.turn() == ["a deadline"]
 
 
-def test_a_failed_deadline_does_not_hold_up_the_next() -> None:
+def test_a_failed_deadline_does_not_block_the_next() -> None:
     with ReactorHarness() as harness:
         harness.add_deadline("a", 1).then["deadline"] = breaks
         harness.add_deadline("b", 2)
@@ -115,7 +115,7 @@ def test_a_failed_deadline_does_not_hold_up_the_next() -> None:
         assert harness.turn() == ["a deadline", "a failure", "b deadline"]
 
 
-def test_handlers_that_are_removed_long_before_their_deadline_are_let_go() -> None:
+def test_handlers_removed_before_their_deadline_are_freed() -> None:
     with ReactorHarness() as harness:
         harness.add_deadline("first", 1)
         handlers = []
@@ -140,14 +140,14 @@ def test_a_turn_sleeps_until_the_earliest_deadline(seconds: float, timeout: floa
         assert harness.selector.timeout == timeout
 
 
-def test_with_no_handler_at_all_a_turn_sleeps_for_ever() -> None:
+def test_without_handlers_a_turn_sleeps_forever() -> None:
     with ReactorHarness() as harness:
         harness.selector.timeout = 1
         harness.turn()
         assert harness.selector.timeout is None
 
 
-def test_a_turn_does_not_sleep_for_who_was_removed() -> None:
+def test_removed_handlers_do_not_shorten_the_sleep() -> None:
     with ReactorHarness() as harness:
         first = harness.add_deadline("a", 1)
         harness.add_deadline("b", 9)
@@ -156,7 +156,7 @@ def test_a_turn_does_not_sleep_for_who_was_removed() -> None:
         assert harness.selector.timeout == 9
 
 
-def test_a_deadline_that_passes_in_the_sleep_is_called_at_the_end_of_it() -> None:
+def test_a_deadline_is_called_at_the_end_of_the_sleep() -> None:
     with ReactorHarness() as harness:
         harness.add_deadline("a", 5)
 
@@ -171,7 +171,7 @@ def test_a_deadline_that_passes_in_the_sleep_is_called_at_the_end_of_it() -> Non
 # The end of a turn, and the last one.
 
 
-def test_what_ends_the_turn_is_called_after_all_else_in_order() -> None:
+def test_at_turn_end_functions_are_called_last_in_order() -> None:
     with ReactorHarness() as harness:
         harness.reactor.at_turn_end(lambda: harness.calls.append("first end"))
         harness.reactor.at_turn_end(lambda: harness.calls.append("second end"))
@@ -181,7 +181,7 @@ def test_what_ends_the_turn_is_called_after_all_else_in_order() -> None:
         assert harness.turn() == ["first end", "second end"]
 
 
-def test_a_stop_lets_the_present_turn_be_the_last() -> None:
+def test_stop_ends_the_loop_after_the_current_turn() -> None:
     with ReactorHarness() as harness:
         harness.add("a").then["readable"] = harness.reactor.stop
         harness.add("b")
@@ -197,7 +197,7 @@ def test_a_stop_lets_the_present_turn_be_the_last() -> None:
 # A suspended process: the clock has advanced, and bytes have arrived.
 
 
-def test_bytes_that_came_while_it_was_suspended_count_before_the_deadline() -> None:
+def test_bytes_received_during_a_suspension_precede_the_deadline() -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a", ready=False, deadline=harness.clock.now + 5)
         handler.then["readable"] = lambda: setattr(handler, "deadline", harness.clock.now + 5)
@@ -218,14 +218,14 @@ def test_a_deadline_without_bytes_is_called_after_a_suspension() -> None:
         assert harness.turn() == ["a deadline"]
 
 
-def test_a_turn_in_which_no_deadline_has_passed_looks_once() -> None:
+def test_a_turn_without_a_passed_deadline_selects_once() -> None:
     with ReactorHarness() as harness:
         harness.add("a", deadline=harness.clock.now + 5)
         harness.turn()
-        assert harness.selector.looks == 1
+        assert harness.selector.select_calls == 1
 
 
-def test_a_deadline_that_a_suspended_hook_sets_counts_from_the_end_of_the_hook() -> None:
+def test_a_deadline_set_by_a_slow_hook_counts_from_its_end() -> None:
     with ReactorHarness() as harness:
         first, second = harness.add("a"), harness.add("b")
 
@@ -240,7 +240,7 @@ def test_a_deadline_that_a_suspended_hook_sets_counts_from_the_end_of_the_hook()
         assert harness.turn() == []
 
 
-def test_a_suspension_is_noticed_whatever_counts_as_slow() -> None:
+def test_a_suspension_is_detected_without_slow_turn_logging() -> None:
     with ReactorHarness(lambda selector, clock: Reactor(selector, clock)) as harness:
         handler = harness.add("a")
 

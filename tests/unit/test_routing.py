@@ -16,7 +16,7 @@ def routes_for(*patterns: str) -> Router:
     for pattern in patterns:
 
         @routes.get(pattern)
-        def tell(request: Request, pattern: str = pattern) -> Response:
+        def answer(request: Request, pattern: str = pattern) -> Response:
             parts = " ".join(f"{name}={value}" for name, value in sorted(request.params.items()))
             return Response(200, f"{pattern} {parts}".strip().encode())
 
@@ -61,7 +61,7 @@ def assert_responds(status: int, routes: Router, method: str, target: str) -> An
         (["/{x}/{y...}"], "/1/2/3", "/{x}/{y...} x=1 y=2/3"),
     ],
 )
-def test_a_pattern_names_the_parts_of_a_path(patterns: list[str], target: str, text: str) -> None:
+def test_a_pattern_captures_parts_of_a_path(patterns: list[str], target: str, text: str) -> None:
     assert_answers(routes_for(*patterns), target, text)
 
 
@@ -79,7 +79,7 @@ def test_a_pattern_names_the_parts_of_a_path(patterns: list[str], target: str, t
         ("/", "/{x...} x="),
     ],
 )
-def test_a_literal_goes_before_a_name_and_that_before_the_rest(target: str, text: str, turned: bool) -> None:
+def test_literals_precede_names_and_names_precede_the_rest(target: str, text: str, turned: bool) -> None:
     patterns = ["/a/b", "/a/{x}", "/a/{x...}", "/{x}", "/{x...}"]
     assert_answers(routes_for(*(reversed(patterns) if turned else patterns)), target, text)
 
@@ -95,7 +95,7 @@ def test_a_literal_goes_before_a_name_and_that_before_the_rest(target: str, text
         (["/a/b/{x}/c", "/a/{y}/{z}/d", "/{r...}"], "/a/b/1/e", "/{r...} r=a/b/1/e"),
     ],
 )
-def test_a_path_that_leads_nowhere_is_left_for_the_next(patterns: list[str], target: str, text: str) -> None:
+def test_matching_backtracks(patterns: list[str], target: str, text: str) -> None:
     assert_answers(routes_for(*patterns), target, text)
 
 
@@ -134,7 +134,7 @@ def test_a_path_is_split_before_it_is_decoded(patterns: list[str], target: str, 
         ("/a/b/c", "/a/b"),
     ],
 )
-def test_what_no_pattern_fits_is_not_found(pattern: str, target: str) -> None:
+def test_an_unmatched_path_is_not_found(pattern: str, target: str) -> None:
     assert_responds(404, routes_for(pattern), "GET", target)
 
 
@@ -145,7 +145,7 @@ def test_what_no_pattern_fits_is_not_found(pattern: str, target: str) -> None:
     "pattern",
     ["", "a", "{x}", "/{}", "/{...}", "/{x", "/{x..}", "/{x....}", "/{1x}", "/{x-y}", "/{x}y", "/{x...}/y"],
 )
-def test_a_pattern_that_cannot_be_is_refused(pattern: str) -> None:
+def test_an_invalid_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="pattern"):
         Router().get(pattern)(lambda request: Response())
 
@@ -153,24 +153,24 @@ def test_a_pattern_that_cannot_be_is_refused(pattern: str) -> None:
 @pytest.mark.parametrize(
     ("first", "second"), [("/{x}", "/{y}"), ("/{x...}", "/{y...}"), ("/{x}/a", "/{y}/b")]
 )
-def test_one_place_has_one_name(first: str, second: str) -> None:
+def test_two_names_at_one_position_are_refused(first: str, second: str) -> None:
     with pytest.raises(ValueError, match="another pattern"):
         routes_for(first, second)
 
 
 @pytest.mark.parametrize("pattern", ["/", "/a", "/{x}", "/a/{x...}"])
-def test_a_second_handler_for_the_same_is_refused(pattern: str) -> None:
+def test_a_second_handler_for_a_route_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="already"):
         routes_for(pattern, pattern)
 
 
 @pytest.mark.parametrize("method", ["get", "BREW", "CONNECT", ""])
-def test_a_route_for_a_method_that_is_none_is_refused(method: str) -> None:
+def test_an_invalid_method_is_refused(method: str) -> None:
     with pytest.raises(ValueError, match="invalid method"):
         Router().route(method, "/")
 
 
-def test_routers_share_nothing() -> None:
+def test_routers_share_no_state() -> None:
     first, second = routes_for("/a"), routes_for("/b")
     assert_answers(first, "/a", "/a")
     assert_responds(404, first, "GET", "/b")
@@ -206,7 +206,7 @@ def several_methods() -> Router:
         ("get", "/both", 501),
     ],
 )
-def test_a_method_is_answered_where_it_has_a_handler(method: str, target: str, status: int) -> None:
+def test_a_method_calls_its_handler(method: str, target: str, status: int) -> None:
     assert_responds(status, several_methods(), method, target)
 
 
@@ -219,30 +219,30 @@ def test_a_method_is_answered_where_it_has_a_handler(method: str, target: str, s
     ],
 )
 @pytest.mark.parametrize(("method", "status"), [("PUT", 405), ("OPTIONS", 204)])
-def test_allow_lists_what_a_path_answers(target: str, allowed: set[str], method: str, status: int) -> None:
+def test_allow_lists_the_methods_of_a_path(target: str, allowed: set[str], method: str, status: int) -> None:
     answer = assert_responds(status, several_methods(), method, target)
     listed = answer.headers["allow"].split(", ")
     assert set(listed) == allowed
     assert len(listed) == len(allowed)
 
 
-def test_options_of_the_server_lists_all_methods() -> None:
+def test_options_asterisk_lists_all_methods() -> None:
     answer = assert_responds(204, several_methods(), "OPTIONS", "*")
     assert {"GET", "HEAD", "POST", "OPTIONS"} <= set(answer.headers["allow"].split(", ")) <= set(METHODS)
 
 
-def test_options_of_no_path_is_not_found() -> None:
+def test_options_of_an_unknown_path_is_not_found() -> None:
     assert_responds(404, several_methods(), "OPTIONS", "/none")
 
 
-def test_head_is_get_without_its_content() -> None:
+def test_head_is_get_without_the_body() -> None:
     routes = routes_for("/{x}")
     get, head = ask(routes, "GET", "/a"), ask(routes, "HEAD", "/a")
     assert head.content == b""
     assert head.headers == get.headers
 
 
-def test_head_may_have_a_handler_of_its_own() -> None:
+def test_head_may_have_its_own_handler() -> None:
     routes = Router()
     routes.route("HEAD", "/")(lambda request: Response(200, b"", (("X-Own", "1"),)))
     routes.get("/")(lambda request: Response(200))
@@ -253,17 +253,17 @@ def test_head_may_have_a_handler_of_its_own() -> None:
 # Sinks.
 
 
-def taking(limit: int) -> Router:
+def limited_to(limit: int) -> Router:
     routes = Router()
     routes.post("/", sink=buffered(limit))(lambda request: Response(200, request.content))
     return routes
 
 
-def test_content_up_to_the_limit_is_kept_in_memory() -> None:
-    answer = ask(taking(5), "POST", "/", "Content-Length: 5\r\n", b"12345")
+def test_a_body_up_to_the_limit_is_kept_in_memory() -> None:
+    answer = ask(limited_to(5), "POST", "/", "Content-Length: 5\r\n", b"12345")
     assert (answer.status, answer.content) == (200, b"12345")
     answer = ask(
-        taking(5), "POST", "/", "Transfer-Encoding: chunked\r\n", b"2\r\n12\r\n3\r\n345\r\n0\r\n\r\n"
+        limited_to(5), "POST", "/", "Transfer-Encoding: chunked\r\n", b"2\r\n12\r\n3\r\n345\r\n0\r\n\r\n"
     )
     assert (answer.status, answer.content) == (200, b"12345")
 
@@ -277,13 +277,13 @@ def test_content_up_to_the_limit_is_kept_in_memory() -> None:
         ("Transfer-Encoding: chunked\r\n", b"6\r\n123456\r\n0\r\n\r\n"),
         ("Transfer-Encoding: chunked\r\n", b"3\r\n123\r\n3\r\n456\r\n"),
     ],
-    ids=["not sent yet", "waiting to be asked", "sent", "one chunk", "two chunks and more to come"],
+    ids=["not sent yet", "waiting for 100", "sent", "one chunk", "two chunks, incomplete"],
 )
-def test_content_over_the_limit_is_refused(lines: str, content: bytes) -> None:
-    assert ask(taking(5), "POST", "/", lines, content).status == 413
+def test_a_body_over_the_limit_is_refused(lines: str, content: bytes) -> None:
+    assert ask(limited_to(5), "POST", "/", lines, content).status == 413
 
 
-def test_without_a_sink_a_mebibyte_is_kept() -> None:
+def test_without_a_sink_the_body_limit_is_1_mib() -> None:
     routes = Router()
     routes.post("/")(lambda request: Response(200, str(len(request.content)).encode()))
     mib = 1 << 20
@@ -291,7 +291,7 @@ def test_without_a_sink_a_mebibyte_is_kept() -> None:
     assert ask(routes, "POST", "/", f"Content-Length: {mib + 1}\r\n").status == 413
 
 
-def test_a_route_that_is_added_while_serving_is_found_though_its_path_was_asked_for_before() -> None:
+def test_a_route_added_after_a_404_is_found() -> None:
     routes = Router()
     with Harness(routes) as server:
         client = server.connect()
@@ -304,7 +304,7 @@ def test_a_route_that_is_added_while_serving_is_found_though_its_path_was_asked_
         assert client.assert_responds(200).content == b"there"
 
 
-def test_parameters_are_the_same_for_every_request_and_never_change() -> None:
+def test_path_parameters_are_shared_and_read_only() -> None:
     routes = Router()
     routes.get("/a/{name}")(lambda request: Response(200))
     _, params = routes.resolve("GET", ("a", "b"))
@@ -313,25 +313,25 @@ def test_parameters_are_the_same_for_every_request_and_never_change() -> None:
     assert dict(params) == {"name": "b"}
 
 
-def test_a_route_that_is_added_while_its_path_is_looked_up_is_found_by_the_next_request() -> None:
-    class Growing(Router):
-        grows = False
+def test_a_route_added_during_a_lookup_is_found_next() -> None:
+    class AddsRoute(Router):
+        adds = False
 
         def resolve(self, method: str, segments: Sequence[str]) -> tuple[Route, Params]:
             found = super().resolve(method, segments)
-            if self.grows:  # as another thread might
-                self.grows = False
+            if self.adds:  # as another thread might
+                self.adds = False
                 self.get("/late")(lambda request: Response.text("late"))
             return found
 
-    routes = Growing()
+    routes = AddsRoute()
     with Harness(routes) as server:
         client = server.connect()
         for _ in range(5):  # until its head is in the cache
             client.send(request("/late"))
             client.assert_responds(404)
         routes.get("/other")(lambda request: Response.text("other"))
-        routes.grows = True
+        routes.adds = True
         client.send(request("/late"))
         client.assert_responds(404)
         client.send(request("/late"))

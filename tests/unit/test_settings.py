@@ -59,7 +59,7 @@ ZERO_IS_A_VALUE = {
 
 
 @pytest.mark.parametrize(("name", "value"), DEFAULTS.items(), ids=list(DEFAULTS))
-def test_the_default_is_as_published(name: str, value: float) -> None:
+def test_the_default_is_the_documented_one(name: str, value: float) -> None:
     assert getattr(Settings(), name) == value
 
 
@@ -78,7 +78,7 @@ def test_a_deadline_is_in_seconds(each: Field[Any]) -> None:
 
 @pytest.mark.parametrize("value", [-1, -0.001, nan, inf, -inf], ids=str)
 @every_limit
-def test_a_value_out_of_range_is_refused(each: Field[Any], value: float) -> None:
+def test_a_value_out_of_range_is_a_value_error(each: Field[Any], value: float) -> None:
     with pytest.raises(ValueError, match=each.name):
         with_limit(each, value)
 
@@ -100,7 +100,7 @@ def test_a_value_of_another_type_is_refused(name: str, value: object, kind: str)
 
 
 @every_limit
-def test_zero_is_refused_where_it_would_serve_nobody(each: Field[Any]) -> None:
+def test_zero_is_refused_where_it_makes_no_sense(each: Field[Any]) -> None:
     if each.name in ZERO_IS_A_VALUE:
         assert getattr(with_limit(each, 0), each.name) == 0
     else:
@@ -109,7 +109,7 @@ def test_zero_is_refused_where_it_would_serve_nobody(each: Field[Any]) -> None:
 
 
 @every_limit
-def test_a_number_that_no_clock_or_counter_holds_is_refused(each: Field[Any]) -> None:
+def test_a_too_large_number_is_refused(each: Field[Any]) -> None:
     with pytest.raises(ValueError, match=each.name):
         with_limit(each, 2**63)
 
@@ -120,10 +120,10 @@ def test_low_water_is_below_high_water(low: int, high: int) -> None:
         Settings(low_water=low, high_water=high)
 
 
-def test_low_water_just_below_high_water_will_do() -> None:
+def test_low_water_just_below_high_water_is_accepted() -> None:
     assert Settings(low_water=9, high_water=10).low_water == 9
 
 
-def test_settings_do_not_change() -> None:
+def test_settings_are_immutable() -> None:
     with pytest.raises(FrozenInstanceError):
         Settings().max_head = 1  # type: ignore[misc]

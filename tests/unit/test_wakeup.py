@@ -37,7 +37,7 @@ class Waiting:
         self.harness.__exit__(None, None, None)
 
 
-def test_functions_are_called_in_the_turn_in_order_and_once() -> None:
+def test_functions_are_called_once_in_order() -> None:
     with Waiting() as waiting:
         for number in (0, 255, 7):
             assert waiting.wakeup.call_soon(waiting.called.append, number)
@@ -48,7 +48,7 @@ def test_functions_are_called_in_the_turn_in_order_and_once() -> None:
         assert waiting.called == [0, 255, 7]
 
 
-def test_a_function_passed_by_another_thread_is_called_in_the_thread_of_the_loop() -> None:
+def test_a_function_of_another_thread_is_called_in_the_loop_thread() -> None:
     callers: list[int] = []
     with Waiting() as waiting:
         call = waiting.wakeup.call_soon
@@ -59,7 +59,7 @@ def test_a_function_passed_by_another_thread_is_called_in_the_thread_of_the_loop
     assert callers == [threading.get_ident()]
 
 
-def test_a_hundred_thousand_functions_are_all_called_and_block_no_caller() -> None:
+def test_call_soon_never_blocks_and_loses_no_function() -> None:
     with Waiting() as waiting:
         for number in range(100_000):
             waiting.wakeup.call_soon(waiting.called.append, number)
@@ -74,15 +74,15 @@ def test_a_hundred_thousand_functions_are_all_called_and_block_no_caller() -> No
         assert waiting.called[-1] == -1
 
 
-def test_functions_that_take_long_wait_for_the_next_turn() -> None:
+def test_slow_functions_are_spread_over_turns() -> None:
     with Waiting() as waiting:
 
-        def take(seconds: float) -> None:
+        def run_for(seconds: float) -> None:
             waiting.called.append(1)
             waiting.harness.clock.now += seconds
 
         for _ in range(5):
-            waiting.wakeup.call_soon(take, TURN_SHARE / 2)
+            waiting.wakeup.call_soon(run_for, TURN_SHARE / 2)
         counts = []
         for _ in range(4):
             waiting.harness.turn()
@@ -90,7 +90,7 @@ def test_functions_that_take_long_wait_for_the_next_turn() -> None:
         assert counts == [2, 4, 5, 5]
 
 
-def test_a_function_that_passes_itself_again_is_called_once_a_turn() -> None:
+def test_a_function_that_reschedules_itself_is_called_once_per_turn() -> None:
     with Waiting() as waiting:
 
         def again() -> None:
@@ -103,7 +103,7 @@ def test_a_function_that_passes_itself_again_is_called_once_a_turn() -> None:
         assert len(waiting.called) == 4
 
 
-def test_an_exception_is_logged_and_costs_the_other_functions_nothing(
+def test_an_exception_is_logged_and_does_not_affect_other_functions(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def fail() -> None:
@@ -121,7 +121,7 @@ def test_an_exception_is_logged_and_costs_the_other_functions_nothing(
     assert "planted" in caplog.text
 
 
-def test_closed_it_calls_nothing_and_leaves_nothing_open() -> None:
+def test_a_closed_wakeup_calls_nothing_and_leaves_nothing_open() -> None:
     called: list[int] = []
     with no_descriptor_leaks():
         wakeup = Named()
@@ -133,7 +133,7 @@ def test_closed_it_calls_nothing_and_leaves_nothing_open() -> None:
     assert called == []
 
 
-def test_on_readable_without_a_byte_does_nothing() -> None:
+def test_a_spurious_readable_event_has_no_effect() -> None:
     wakeup = Named()
     wakeup.on_readable()
     wakeup.close()
@@ -153,7 +153,7 @@ class InterruptedDeque(deque[Call]):
             interrupt()
 
 
-def test_a_signal_handler_may_interrupt_call_soon_and_call_it() -> None:
+def test_call_soon_is_reentrant_from_a_signal_handler() -> None:
     with Waiting() as waiting:
         call = waiting.wakeup.call_soon
         waiting.wakeup._calls = InterruptedDeque(lambda: call(waiting.called.append, 2))

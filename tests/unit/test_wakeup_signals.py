@@ -54,7 +54,7 @@ def turns_until(reactor: Reactor, done: Callable[[], bool]) -> None:
     assert done()
 
 
-def heard(*numbers: int) -> list[int]:
+def read_signals(*numbers: int) -> list[int]:
     """Send these signals to this process; return those that a reactor reports."""
     came: list[int] = []
     reactor = Reactor()
@@ -74,15 +74,15 @@ def heard(*numbers: int) -> list[int]:
 
 
 def test_a_signal_arrives_as_an_event() -> None:
-    assert heard(signal.SIGUSR1) == [signal.SIGUSR1]
+    assert read_signals(signal.SIGUSR1) == [signal.SIGUSR1]
 
 
-def test_several_signals_arrive_in_their_order() -> None:
+def test_several_signals_arrive_in_order() -> None:
     numbers = [signal.SIGUSR2, signal.SIGUSR1, signal.SIGUSR2]
-    assert heard(*numbers) == numbers
+    assert read_signals(*numbers) == numbers
 
 
-def test_a_signal_wakes_a_reactor_that_sleeps() -> None:
+def test_a_signal_wakes_a_sleeping_reactor() -> None:
     came: list[int] = []
     reactor = Reactor()
     signals = SignalHandle(came.append)
@@ -102,7 +102,7 @@ def test_a_signal_wakes_a_reactor_that_sleeps() -> None:
     assert came == [signal.SIGUSR1]
 
 
-def test_a_signal_that_is_not_ours_is_left_alone() -> None:
+def test_other_signals_are_not_handled() -> None:
     own: list[int] = []
     signal.signal(signal.SIGUSR2, lambda number, frame: own.append(number))
     came: list[int] = []
@@ -123,7 +123,7 @@ def test_a_signal_that_is_not_ours_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("before", [signal.SIG_IGN, signal.SIG_DFL, lambda number, frame: None])
-def test_closing_restores_what_handled_the_signal_before(before: signal.Handlers) -> None:
+def test_closing_restores_the_previous_signal_handler(before: signal.Handlers) -> None:
     signal.signal(signal.SIGUSR1, before)
     signals = catching(OURS)
     assert signal.getsignal(signal.SIGUSR1) is not before
@@ -151,7 +151,7 @@ def test_closing_closes_both_ends() -> None:
             os.fstat(descriptor)
 
 
-def test_outside_the_main_thread_it_is_refused_and_leaves_nothing_open() -> None:
+def test_outside_the_main_thread_it_fails_and_leaves_nothing_open() -> None:
     faults: list[str] = []
 
     def construct() -> None:
@@ -173,7 +173,7 @@ def test_outside_the_main_thread_it_is_refused_and_leaves_nothing_open() -> None
     assert [str(each.message) for each in caught] == []
 
 
-def test_an_exception_is_logged_and_the_next_signal_is_heard(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_is_logged_and_the_next_signal_is_handled(caplog: pytest.LogCaptureFixture) -> None:
     came: list[int] = []
 
     def fail_once(number: int) -> None:
@@ -197,7 +197,7 @@ def test_an_exception_is_logged_and_the_next_signal_is_heard(caplog: pytest.LogC
     assert f"unhandled exception while handling signal {OURS[0]:d}" in caplog.text
 
 
-def test_a_wakeup_descriptor_that_was_closed_meanwhile_is_not_restored() -> None:
+def test_a_closed_wakeup_descriptor_is_not_restored() -> None:
     outer = catching([signal.SIGUSR2])
     inner = catching([signal.SIGUSR1])
     signal.set_wakeup_fd(-1)

@@ -2,7 +2,7 @@
 
 Without ``--url`` the built-in server is started in a process of its own, with an empty directory. The
 summary counts twice: a server *agrees* with an entry when it sees the request end where it ends (what
-is invalid is refused and nothing behind it answered; what is valid is answered, and what is behind
+is invalid is refused and nothing after it answered; what is valid is answered, and what is after
 it, too), and is *exact* when the status and the way the connection ends are those of the built-in
 server, too.
 
@@ -34,12 +34,18 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     question = (__doc__ or "").partition(":")[0]
     parser = argparse.ArgumentParser(prog="python -m tests.conformance.corpus", description=question)
-    parser.add_argument("--url", type=read_url, help="a server on this machine; default: start our own")
-    parser.add_argument("--only", default="", metavar="TEXT", help="entries with this in their path")
     parser.add_argument(
-        "--timeout", type=float, default=2.0, help="seconds to wait for one answer; default 2"
+        "--url", type=read_url, help="URL of a server on this machine (default: start the built-in server)"
     )
-    parser.add_argument("--seconds", type=float, default=300.0, help="for all of it; default 300")
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="replay only entries with this text in their path"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=2.0, help="timeout of one answer in seconds (default: 2)"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=300.0, help="timeout of the whole run in seconds (default: 300)"
+    )
     parser.add_argument("--quiet", action="store_true", help="print the summary only")
     return parser.parse_args(arguments)
 
@@ -50,7 +56,9 @@ def read_url(text: str) -> tuple[str, int]:
         parts = urlsplit(text)
         if parts.scheme == "http" and parts.hostname in LOOPBACK:
             return parts.hostname, parts.port or 80
-    raise argparse.ArgumentTypeError(f"{text!r} is not of the form http://127.0.0.1:PORT")
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is not a URL of this machine (example: http://127.0.0.1:8000)"
+    )
 
 
 @contextlib.contextmanager
@@ -93,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if not options.quiet:
                     show(verdict)
         except OSError as error:
-            print(f"no server listens at {address[0]}:{address[1]}: {error}", file=sys.stderr)
+            print(f"no server at {address[0]}:{address[1]}: {error}", file=sys.stderr)
             return 3
     summarize(verdicts)
     return 0 if entries and all(verdict.exact for verdict in verdicts) else 1

@@ -29,7 +29,7 @@ def built_files() -> dict[str, bytes]:
     for entry in all_entries():
         made = entry.files()
         if made.keys() & files.keys():
-            raise ValueError(f"two entries are named {entry.directory}/{entry.name}")
+            raise ValueError(f"duplicate entry name: {entry.directory}/{entry.name}")
         files |= made
     return files
 

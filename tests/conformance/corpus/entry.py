@@ -4,7 +4,7 @@
 
     status    what the built-in server answers, or "closing": no answer, as the request is not complete
     rfc       the section that decides it
-    why       one sentence
+    why       of an invalid one only: what is wrong, in one sentence
     request   of a valid one only: what the parsed request holds
 
 This module knows no socket and no server.
@@ -36,10 +36,10 @@ class Entry:
     """One request; ``request`` is None for an invalid one, ``status`` None where closing is all."""
 
     name: str
-    octets: bytes
+    data: bytes
     status: int | None
     rfc: str
-    why: str
+    why: str = ""
     request: ParsedRequest | None = None
 
     @property
@@ -60,10 +60,12 @@ class Entry:
     def files(self) -> dict[str, bytes]:
         """Return the files that hold this entry, by path below the corpus."""
         path = f"{self.directory}/{self.name}"
-        return {f"{path}.http": self.octets, f"{path}.json": self._description()}
+        return {f"{path}.http": self.data, f"{path}.json": self._description()}
 
     def _description(self) -> bytes:
-        description: dict[str, object] = {"status": self.status or CLOSING, "rfc": self.rfc, "why": self.why}
-        if self.request is not None:
+        description: dict[str, object] = {"status": self.status or CLOSING, "rfc": self.rfc}
+        if self.request is None:
+            description["why"] = self.why
+        else:
             description["request"] = asdict(self.request)
         return (json.dumps(description, indent=2) + "\n").encode("ascii")

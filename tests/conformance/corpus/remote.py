@@ -35,7 +35,7 @@ class Verdict(NamedTuple):
     @property
     def agrees(self) -> bool:
         """Whether the server saw the request end where it ends."""
-        return self.judgements is not None and not any(j.breaches for j in self.judgements.values())
+        return self.judgements is not None and not any(j.violations for j in self.judgements.values())
 
     @property
     def exact(self) -> bool:
@@ -44,8 +44,8 @@ class Verdict(NamedTuple):
 
     def __str__(self) -> str:
         if self.judgements is None:
-            return "not run: the time is over"
-        wrong = {way: j.breaches or j.differences for way, j in self.judgements.items()}
+            return "not run: timeout"
+        wrong = {way: j.violations or j.differences for way, j in self.judgements.items()}
         return "; ".join(f"{way}: {', '.join(words)}" for way, words in wrong.items() if words)
 
 
@@ -60,7 +60,7 @@ def replay(
         for delivery in deliveries(entry):
             if time.monotonic() >= deadline:
                 return Verdict(entry, None)
-            outcome = converse(address, entry, delivery, timeout)
+            outcome = exchange(address, entry, delivery, timeout)
             judgements[delivery.way] = check_outcome(entry, delivery.canary, outcome)
         return Verdict(entry, judgements)
 
@@ -68,7 +68,7 @@ def replay(
         yield from pool.map(run, entries)
 
 
-def converse(address: tuple[str, int], entry: Entry, delivery: Delivery, timeout: float) -> Outcome:
+def exchange(address: tuple[str, int], entry: Entry, delivery: Delivery, timeout: float) -> Outcome:
     """Deliver an entry over a connection of its own; return what came."""
     with socket.create_connection(address, timeout=timeout) as sock:
         # Without delay: pieces are to arrive as pieces.
@@ -105,13 +105,13 @@ class Reader:
         while not self.ended and not enough():
             self._sock.settimeout(max(0.001, deadline - time.monotonic()))
             try:
-                octets = self._sock.recv(1 << 18)
+                data = self._sock.recv(1 << 18)
             except TimeoutError:
                 return
             except OSError:
-                self.was_reset, octets = True, b""
-            self._received += octets
-            self.ended = not octets
+                self.was_reset, data = True, b""
+            self._received += data
+            self.ended = not data
 
     def replies(self, method: str) -> tuple[list[Reply], bytes]:
         """Return the whole responses that came, and the bytes left over."""

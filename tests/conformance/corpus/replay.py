@@ -4,13 +4,13 @@
     whole    all bytes at once
     single   byte by byte
     pieces   in pieces of 97 bytes; only of what is over 2 KiB
-    canary   all at once, and another request right behind it
+    canary   all at once, and another request right after it
 
 Once all is sent and answered the client says that it sends no more, and reads to the end. The canary is
 the point: if a server sees the end of a request elsewhere than the one before it, the next request,
-perhaps of another client, is misread. So a judgement has two parts. *Breaches* are about that, and hold
-for every server: what is invalid is refused, and nothing behind it answered; what is valid is answered
-once, and what is behind it, too, unless the request says ``close``. *Differences* are from what the
+perhaps of another client, is misread. So a judgement has two parts. *Violations* are about that, and hold
+for every server: what is invalid is refused, and nothing after it answered; what is valid is answered
+once, and what is after it, too, unless the request says ``close``. *Differences* are from what the
 built-in server promises: this very status, an orderly end, the canary's own answer.
 
 This module knows no socket.
@@ -57,23 +57,23 @@ class Outcome(NamedTuple):
 class Judgement(NamedTuple):
     """What is wrong with an outcome, in words."""
 
-    breaches: list[str]
+    violations: list[str]
     differences: list[str]
 
 
 def deliveries(entry: Entry) -> Iterator[Delivery]:
     """Yield the ways to deliver an entry."""
-    octets = entry.octets
-    yield Delivery("whole", [octets])
-    yield Delivery("single", cut(octets, 1))
-    if len(octets) > LONG:
-        yield Delivery("pieces", cut(octets, PIECE))
-    yield Delivery("canary", [octets + CANARY], canary=True)
+    data = entry.data
+    yield Delivery("whole", [data])
+    yield Delivery("single", cut(data, 1))
+    if len(data) > LONG:
+        yield Delivery("pieces", cut(data, PIECE))
+    yield Delivery("canary", [data + CANARY], canary=True)
 
 
-def cut(octets: bytes, size: int) -> list[bytes]:
+def cut(data: bytes, size: int) -> list[bytes]:
     """Cut bytes into pieces."""
-    return [octets[start : start + size] for start in range(0, len(octets), size)]
+    return [data[start : start + size] for start in range(0, len(data), size)]
 
 
 def expected_replies(entry: Entry, canary: bool) -> int:
@@ -86,26 +86,26 @@ def expected_replies(entry: Entry, canary: bool) -> int:
 def check_outcome(entry: Entry, canary: bool, outcome: Outcome) -> Judgement:
     """Say what is wrong with an outcome."""
     if entry.request is None:
-        breaches = list(_breaches_of_invalid(entry, outcome))
+        violations = list(_violations_of_invalid(entry, outcome))
     else:
-        breaches = list(_breaches_of_valid(entry, canary, outcome))
+        violations = list(_violations_of_valid(entry, canary, outcome))
     if outcome.rest:
-        breaches.append(f"bytes that are not a response: {outcome.rest[:60]!r}")
-    return Judgement(breaches, list(_differences(entry, canary, outcome)))
+        violations.append(f"bytes that are not a response: {outcome.rest[:60]!r}")
+    return Judgement(violations, list(_differences(entry, canary, outcome)))
 
 
-def _breaches_of_invalid(entry: Entry, outcome: Outcome) -> Iterator[str]:
+def _violations_of_invalid(entry: Entry, outcome: Outcome) -> Iterator[str]:
     if any(reply.status < 400 for reply in outcome.replies):
         yield f"accepted with {outcome.replies[0].status}"
     if len(outcome.replies) > 1:
-        yield "what is behind it is answered"
+        yield "the request after it was answered"
     if entry.status is not None and not outcome.replies and not outcome.ended:
         yield "neither answered nor closed"
 
 
-def _breaches_of_valid(entry: Entry, canary: bool, outcome: Outcome) -> Iterator[str]:
+def _violations_of_valid(entry: Entry, canary: bool, outcome: Outcome) -> Iterator[str]:
     if len(outcome.replies) != expected_replies(entry, canary):
-        yield f"{len(outcome.replies)} answers instead of {expected_replies(entry, canary)}"
+        yield f"{len(outcome.replies)} responses instead of {expected_replies(entry, canary)}"
     for reply in outcome.replies[:1]:
         if reply.status in REFUSALS and reply.status != entry.status:
             yield f"refused with {reply.status}"
@@ -126,50 +126,50 @@ def _differences(entry: Entry, canary: bool, outcome: Outcome) -> Iterator[str]:
         yield "reset"
     for reply in outcome.replies[:1]:
         if reply.closes == entry.keep_alive:
-            yield "Connection in the answer does not say what happens"
+            yield "the Connection field of the response is wrong"
     for reply in outcome.replies[1:]:
         if (reply.status, reply.content) != (200, b"canary"):
-            yield f"the canary's answer is {reply.status} {reply.content[:60]!r}"
+            yield f"wrong response to the canary: {reply.status} {reply.content[:60]!r}"
 
 
 # Bytes to responses, of any server.
 
 
-def read_replies(octets: bytes, method: str, ended: bool) -> tuple[list[Reply], bytes]:
+def read_replies(data: bytes, method: str, ended: bool) -> tuple[list[Reply], bytes]:
     """Read all whole responses, the interim ones left out; return them with the bytes left over.
 
     ``method`` is the first request's, ``ended`` whether the connection is at its end.
     """
     replies: list[Reply] = []
     while True:
-        found = _read_reply(octets, "GET" if replies else method, ended)
+        found = _read_reply(data, "GET" if replies else method, ended)
         if found is None:
-            return replies, octets
+            return replies, data
         reply, length = found
-        octets = octets[length:]
+        data = data[length:]
         if reply.status >= 200:
             replies.append(reply)
 
 
-def _read_reply(octets: bytes, method: str, ended: bool) -> tuple[Reply, int] | None:
-    end = octets.find(b"\r\n\r\n") + 4
-    match = re.match(rb"HTTP/1\.([01]) ([1-9][0-9]{2})[ \r]", octets)
+def _read_reply(data: bytes, method: str, ended: bool) -> tuple[Reply, int] | None:
+    end = data.find(b"\r\n\r\n") + 4
+    match = re.match(rb"HTTP/1\.([01]) ([1-9][0-9]{2})[ \r]", data)
     if end < 4 or match is None:
         return None
     status = int(match[2])
-    fields = _fields(octets[:end])
+    fields = _fields(data[:end])
     options = fields.get(b"connection", b"").lower()
     closes = b"close" in options or (match[1] == b"0" and b"keep-alive" not in options)
     if method == "HEAD" or status < 200 or status in (204, 304):
         return Reply(status, closes, b""), end
     if b"chunked" in fields.get(b"transfer-encoding", b"").lower():
-        content, after = _read_chunks(octets, end)
+        content, after = _read_chunks(data, end)
     elif b"content-length" in fields:
         after = end + int(fields[b"content-length"])
-        content = octets[end:after]
+        content = data[end:after]
     else:
-        content, after = octets[end:], len(octets) if ended else -1
-    return (Reply(status, closes, content), after) if 0 <= after <= len(octets) else None
+        content, after = data[end:], len(data) if ended else -1
+    return (Reply(status, closes, content), after) if 0 <= after <= len(data) else None
 
 
 def _fields(head: bytes) -> dict[bytes, bytes]:
@@ -177,13 +177,13 @@ def _fields(head: bytes) -> dict[bytes, bytes]:
     return {name.lower(): value.strip() for name, _, value in lines}
 
 
-def _read_chunks(octets: bytes, start: int) -> tuple[bytes, int]:
+def _read_chunks(data: bytes, start: int) -> tuple[bytes, int]:
     """Return the content and the position after it, -1 when it is not whole."""
     pieces: list[bytes] = []
-    while (end := octets.find(b"\r\n", start)) >= 0:
-        size = int(octets[start:end].partition(b";")[0], 16)
+    while (end := data.find(b"\r\n", start)) >= 0:
+        size = int(data[start:end].partition(b";")[0], 16)
         start = end + 2 + size + 2
         if not size:
             return b"".join(pieces), start
-        pieces.append(octets[end + 2 : start - 2])
+        pieces.append(data[end + 2 : start - 2])
     return b"".join(pieces), -1

@@ -56,16 +56,16 @@ class Recorder(Router):
         return Response(200, request.target.segments[-1].encode() if request.target.segments else b"")
 
 
-def converse(server: Harness, entry: Entry, delivery: Delivery) -> Outcome:
-    """Deliver an entry over a connection of its own, which must be gone in the end; return what came."""
+def exchange(server: Harness, entry: Entry, delivery: Delivery) -> Outcome:
+    """Deliver an entry over a connection of its own, which must be closed afterwards; return what came."""
     client = connect_tcp(server) if delivery.canary else server.connect()
     for piece in delivery.pieces:
         client.send(piece)
     client.read()
-    ended, octets = client.closed, client.received
+    ended, data = client.closed, client.received
     if not client.was_reset:
         client.half_close()
-    replies, rest = read_replies(octets, entry.method, ended)
+    replies, rest = read_replies(data, entry.method, ended)
     # Nothing more may come: there is nothing left to answer.
     outcome = Outcome(replies, rest + client.read(), ended, client.was_reset)
     client.sock.close()
@@ -73,49 +73,49 @@ def converse(server: Harness, entry: Entry, delivery: Delivery) -> Outcome:
     return outcome
 
 
-def test_the_corpus_is_written_as_two_files_for_each_entry(tmp_path: Path) -> None:
+def test_the_corpus_has_two_files_per_entry(tmp_path: Path) -> None:
     assert write_files(tmp_path) == 2 * len(CORPUS)
     for entry in CORPUS:
         path = tmp_path / entry.directory / entry.name
-        assert path.with_suffix(".http").read_bytes() == entry.octets
+        assert path.with_suffix(".http").read_bytes() == entry.data
         described = json.loads(path.with_suffix(".json").read_bytes())
         assert described["status"] == (entry.status or "closing")
         assert ("request" in described) == (entry.request is not None)
 
 
-def test_the_corpus_is_large_and_says_nothing_twice() -> None:
+def test_the_corpus_is_large_and_has_no_duplicates() -> None:
     assert len(VALID) >= 150
     assert len(INVALID) >= 250
-    assert len({entry.octets for entry in CORPUS}) == len(CORPUS)
+    assert len({entry.data for entry in CORPUS}) == len(CORPUS)
     for entry in CORPUS:
         assert entry.rfc.startswith("RFC "), entry.name
-        assert entry.why.endswith("."), entry.name
+        assert entry.why.endswith(".") == (entry.request is None), entry.name
 
 
 @pytest.mark.parametrize("entry", ids(CORPUS))
-def test_a_request_is_answered_as_its_entry_says(entry: Entry, shared: Store, folder: Path) -> None:
+def test_a_request_is_answered_as_expected(entry: Entry, shared: Store, folder: Path) -> None:
     # One server for all ways: what the first leaves in its caches is there for the others.
     with Harness(store=shared) as server:
         for delivery in deliveries(entry):
-            outcome = converse(server, entry, delivery)
+            outcome = exchange(server, entry, delivery)
             judgement = check_outcome(entry, delivery.canary, outcome)
             assert judgement == ([], []), (delivery.way, entry.why, outcome)
-            assert take_out(folder) == expected_files(entry), delivery.way
+            assert pop_files(folder) == expected_files(entry), delivery.way
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_no_request_changes_what_becomes_of_another(seed: int, shared: Store, folder: Path) -> None:
+def test_requests_do_not_affect_each_other(seed: int, shared: Store, folder: Path) -> None:
     source = random.Random(seed)
     entries = source.sample(CORPUS, len(CORPUS))
     with Harness(store=shared) as server:
         for entry in entries:
             delivery = source.choice([delivery for delivery in deliveries(entry) if delivery.way != "single"])
-            judgement = check_outcome(entry, delivery.canary, converse(server, entry, delivery))
+            judgement = check_outcome(entry, delivery.canary, exchange(server, entry, delivery))
             assert judgement == ([], []), (entry.name, delivery.way)
-            assert take_out(folder) == expected_files(entry), entry.name
+            assert pop_files(folder) == expected_files(entry), entry.name
 
 
-def take_out(folder: Path) -> dict[str, bytes]:
+def pop_files(folder: Path) -> dict[str, bytes]:
     """Return what is stored, and remove it."""
     paths = list(folder.iterdir())
     stored = {path.name: path.read_bytes() for path in paths}
@@ -132,20 +132,20 @@ def expected_files(entry: Entry) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("entry", ids(VALID))
-def test_a_request_is_read_as_its_entry_says(entry: Entry) -> None:
+def test_a_request_is_parsed_as_expected(entry: Entry) -> None:
     assert entry.request is not None
-    for size in (len(entry.octets), 1):
+    for size in (len(entry.data), 1):
         routes = Recorder()
         with Harness(routes) as server:
-            delivery = Delivery(f"pieces of {size}", cut(entry.octets, size))
-            outcome = converse(server, entry, delivery)
+            delivery = Delivery(f"pieces of {size}", cut(entry.data, size))
+            outcome = exchange(server, entry, delivery)
         assert [reply.status for reply in outcome.replies] == [200]
         assert outcome.ended == (not entry.request.keep_alive)
-        assert [holds(request, entry) for request in routes.requests] == [[]]
+        assert [mismatches(request, entry) for request in routes.requests] == [[]]
 
 
-def holds(request: Request, entry: Entry) -> list[str]:
-    """Return what a request does not hold that its entry says, in words."""
+def mismatches(request: Request, entry: Entry) -> list[str]:
+    """Describe how a request differs from its entry."""
     parsed = entry.request
     assert parsed is not None
     pairs = {
@@ -157,4 +157,8 @@ def holds(request: Request, entry: Entry) -> list[str]:
     }
     for name, value in parsed.headers.items():
         pairs[name] = (request.headers.get(name), value)
-    return [f"{name}: {read!r} is not {said!r}" for name, (read, said) in pairs.items() if read != said]
+    return [
+        f"{name}: {read!r} is not {expected!r}"
+        for name, (read, expected) in pairs.items()
+        if read != expected
+    ]

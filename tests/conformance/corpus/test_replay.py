@@ -19,10 +19,10 @@ from tests.conformance.corpus.replay import (
 )
 from tests.support.process import ServerProcess, run_command
 
-VALID = Entry("v", b"v", 200, "RFC 9112, 3", "It is.", ParsedRequest())
-LAST = Entry("l", b"l", 200, "RFC 9112, 9.6", "It is.", ParsedRequest(keep_alive=False))
+VALID = Entry("v", b"v", 200, "RFC 9112, 3", request=ParsedRequest())
+LAST = Entry("l", b"l", 200, "RFC 9112, 9.6", request=ParsedRequest(keep_alive=False))
 INVALID = Entry("i", b"i", 400, "RFC 9112, 3", "It is not.")
-CUT = Entry("c", b"c", None, "RFC 9112, 8", "It is not whole.")
+CUT = Entry("c", b"c", None, "RFC 9112, 8", "It is not complete.")
 
 OK = Reply(200, False, b"a")
 LAST_OK = Reply(200, True, b"a")
@@ -39,60 +39,60 @@ GOOD = [
     (CUT, True, Outcome([], b"", False)),
     (CUT, True, Outcome([NO], b"", True)),
 ]
-BREACHES = [
-    pytest.param(VALID, True, Outcome([OK], b"", True), id="the canary is lost"),
-    pytest.param(VALID, True, Outcome([OK, CANARY, CANARY], b"", False), id="one answer too many"),
-    pytest.param(VALID, False, Outcome([OK, OK], b"", False), id="content is taken for a request"),
-    pytest.param(VALID, False, Outcome([], b"", True), id="no answer"),
-    pytest.param(VALID, False, Outcome([NO], b"", True), id="a valid one is refused"),
-    pytest.param(VALID, False, Outcome([OK], b"x", False), id="garbage behind an answer"),
-    pytest.param(LAST, True, Outcome([LAST_OK, CANARY], b"", True), id="answered behind close"),
-    pytest.param(INVALID, False, Outcome([OK], b"", False), id="an invalid one is served"),
-    pytest.param(INVALID, True, Outcome([NO, CANARY], b"", True), id="the canary sings"),
-    pytest.param(INVALID, True, Outcome([OK, CANARY], b"", False), id="all is served"),
-    pytest.param(INVALID, False, Outcome([], b"", False), id="more is waited for"),
-    pytest.param(CUT, False, Outcome([OK], b"", True), id="a part is served"),
-    pytest.param(CUT, True, Outcome([NO, CANARY], b"", True), id="the canary sings behind a part"),
+VIOLATIONS = [
+    pytest.param(VALID, True, Outcome([OK], b"", True), id="canary not answered"),
+    pytest.param(VALID, True, Outcome([OK, CANARY, CANARY], b"", False), id="one response too many"),
+    pytest.param(VALID, False, Outcome([OK, OK], b"", False), id="body parsed as a request"),
+    pytest.param(VALID, False, Outcome([], b"", True), id="no response"),
+    pytest.param(VALID, False, Outcome([NO], b"", True), id="valid request refused"),
+    pytest.param(VALID, False, Outcome([OK], b"x", False), id="garbage after a response"),
+    pytest.param(LAST, True, Outcome([LAST_OK, CANARY], b"", True), id="answered after close"),
+    pytest.param(INVALID, False, Outcome([OK], b"", False), id="invalid request accepted"),
+    pytest.param(INVALID, True, Outcome([NO, CANARY], b"", True), id="canary answered after a refusal"),
+    pytest.param(INVALID, True, Outcome([OK, CANARY], b"", False), id="invalid request and canary accepted"),
+    pytest.param(INVALID, False, Outcome([], b"", False), id="waits for more"),
+    pytest.param(CUT, False, Outcome([OK], b"", True), id="partial request accepted"),
+    pytest.param(CUT, True, Outcome([NO, CANARY], b"", True), id="canary answered after a partial request"),
 ]
 DIFFERENCES = [
-    pytest.param(VALID, True, Outcome([Reply(404, False, b""), CANARY], b"", False), id="another status"),
-    pytest.param(VALID, True, Outcome([OK, OK], b"", False), id="another answer to the canary"),
-    pytest.param(VALID, True, Outcome([OK, CANARY], b"", True), id="closed for nothing"),
-    pytest.param(VALID, False, Outcome([LAST_OK], b"", False), id="close announced for nothing"),
+    pytest.param(VALID, True, Outcome([Reply(404, False, b""), CANARY], b"", False), id="different status"),
+    pytest.param(VALID, True, Outcome([OK, OK], b"", False), id="different response to the canary"),
+    pytest.param(VALID, True, Outcome([OK, CANARY], b"", True), id="closed unexpectedly"),
+    pytest.param(VALID, False, Outcome([LAST_OK], b"", False), id="close announced unexpectedly"),
     pytest.param(LAST, False, Outcome([LAST_OK], b"", False), id="not closed"),
     pytest.param(LAST, False, Outcome([OK], b"", True), id="close not announced"),
-    pytest.param(INVALID, False, Outcome([Reply(500, True, b"")], b"", True), id="another refusal"),
-    pytest.param(INVALID, False, Outcome([], b"", True), id="silence"),
-    pytest.param(INVALID, False, Outcome([NO], b"", True, was_reset=True), id="a reset"),
-    pytest.param(INVALID, False, Outcome([NO], b"", False), id="a refusal without an end"),
-    pytest.param(CUT, False, Outcome([NO], b"", True), id="a part is answered"),
+    pytest.param(INVALID, False, Outcome([Reply(500, True, b"")], b"", True), id="different refusal"),
+    pytest.param(INVALID, False, Outcome([], b"", True), id="no response to an invalid request"),
+    pytest.param(INVALID, False, Outcome([NO], b"", True, was_reset=True), id="reset"),
+    pytest.param(INVALID, False, Outcome([NO], b"", False), id="refused but not closed"),
+    pytest.param(CUT, False, Outcome([NO], b"", True), id="partial request answered"),
 ]
 
 
 @pytest.mark.parametrize(("entry", "canary", "outcome"), GOOD)
-def test_what_is_right_is_judged_so(entry: Entry, canary: bool, outcome: Outcome) -> None:
+def test_a_correct_outcome_passes(entry: Entry, canary: bool, outcome: Outcome) -> None:
     assert check_outcome(entry, canary, outcome) == ([], [])
 
 
-@pytest.mark.parametrize(("entry", "canary", "outcome"), BREACHES)
-def test_a_breach_is_found(entry: Entry, canary: bool, outcome: Outcome) -> None:
-    assert check_outcome(entry, canary, outcome).breaches
+@pytest.mark.parametrize(("entry", "canary", "outcome"), VIOLATIONS)
+def test_a_violation_is_found(entry: Entry, canary: bool, outcome: Outcome) -> None:
+    assert check_outcome(entry, canary, outcome).violations
 
 
 @pytest.mark.parametrize(("entry", "canary", "outcome"), DIFFERENCES)
-def test_a_difference_is_found_and_is_no_breach(entry: Entry, canary: bool, outcome: Outcome) -> None:
+def test_a_difference_is_not_a_violation(entry: Entry, canary: bool, outcome: Outcome) -> None:
     judgement = check_outcome(entry, canary, outcome)
     assert judgement.differences
-    assert not judgement.breaches
+    assert not judgement.violations
 
 
 @pytest.mark.parametrize("size", [1, LONG, LONG + 1, LONG + PIECE])
-def test_every_way_delivers_every_octet(size: int) -> None:
-    octets = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
-    made = {each.way: each for each in deliveries(Entry("n", octets, 400, "", ""))}
+def test_every_delivery_sends_all_bytes(size: int) -> None:
+    data = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    made = {each.way: each for each in deliveries(Entry("n", data, 400, "", ""))}
     assert made.keys() == {"whole", "single", "canary"} | ({"pieces"} if size > LONG else set())
     for way, delivery in made.items():
-        assert b"".join(delivery.pieces).startswith(octets)
+        assert b"".join(delivery.pieces).startswith(data)
         assert delivery.canary == (way == "canary")
     assert len(made["single"].pieces) == size
 
@@ -104,7 +104,7 @@ OLD = b"HTTP/1.0 200 OK\r\n\r\nab"
 
 
 @pytest.mark.parametrize(
-    ("octets", "method", "ended", "contents", "rest"),
+    ("data", "method", "ended", "contents", "rest"),
     [
         (LENGTH + CHUNKS + LENGTH, "GET", False, [b"ab", b"ab", b"ab"], b""),
         (CONTINUE + LENGTH, "GET", False, [b"ab"], b""),
@@ -118,10 +118,10 @@ OLD = b"HTTP/1.0 200 OK\r\n\r\nab"
         (b"", "GET", True, [], b""),
     ],
 )
-def test_responses_of_any_server_are_read(
-    octets: bytes, method: str, ended: bool, contents: list[bytes], rest: bytes
+def test_responses_of_any_server_are_parsed(
+    data: bytes, method: str, ended: bool, contents: list[bytes], rest: bytes
 ) -> None:
-    replies, left = read_replies(octets, method, ended)
+    replies, left = read_replies(data, method, ended)
     assert [reply.content for reply in replies] == contents
     assert left == rest
 
@@ -134,7 +134,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.system
-def test_the_command_replays_against_a_server_of_its_own() -> None:
+def test_the_command_starts_its_own_server() -> None:
     ended = command("--only", "te-cl")
     assert (ended.returncode, ended.stderr) == (0, "")
     numbers = [line.split() for line in ended.stdout.splitlines()[1:]]
@@ -144,38 +144,38 @@ def test_the_command_replays_against_a_server_of_its_own() -> None:
 
 
 @pytest.mark.system
-def test_the_command_finds_a_server_that_is_wrong(tmp_path: Path) -> None:
+def test_the_command_fails_for_a_wrong_server(tmp_path: Path) -> None:
     extra = {"REACTOR_MAX_CHUNK_LINE": "16"}
     with ServerProcess("--directory", str(tmp_path), "--allowed-host", "*", extra=extra) as server:
         ended = command("--url", server.url, "--only", "limit-chunk")
     assert ended.returncode == 1
     assert "DISAGREE valid/limit-chunk-line: whole: refused with 400" in ended.stdout
-    assert "canary: 1 answers instead of 2" in ended.stdout
+    assert "canary: 1 responses instead of 2" in ended.stdout
     assert ended.stdout.splitlines()[-1].split() == ["all", "2", "1", "1", "1"]
 
 
 @pytest.mark.system
-def test_the_command_says_when_its_time_is_over() -> None:
+def test_the_command_reports_a_timeout() -> None:
     ended = command("--seconds", "0", "--only", "te-cl")
     assert ended.returncode == 1
-    assert "not run: the time is over" in ended.stdout
+    assert "not run: timeout" in ended.stdout
 
 
 @pytest.mark.system
-def test_the_command_says_when_there_is_no_server() -> None:
+def test_the_command_reports_a_missing_server() -> None:
     with socket.socket() as taken:  # bound and not listening: no other server can answer there
         taken.bind(("127.0.0.1", 0))
         ended = command("--url", f"http://127.0.0.1:{taken.getsockname()[1]}")
     assert ended.returncode == 3
-    assert ended.stderr.startswith("no server listens at 127.0.0.1:")
+    assert ended.stderr.startswith("no server at 127.0.0.1:")
 
 
 @pytest.mark.system
 @pytest.mark.parametrize("url", ["http://example.org/", "https://127.0.0.1/", "127.0.0.1:80", "http://[::1"])
-def test_the_command_goes_nowhere_else(url: str) -> None:
+def test_the_command_refuses_other_hosts(url: str) -> None:
     assert command("--url", url).returncode == 2
 
 
 @pytest.mark.system
-def test_the_command_does_not_pass_when_nothing_is_chosen() -> None:
+def test_the_command_fails_without_matching_entries() -> None:
     assert command("--only", "no such entry").returncode == 1

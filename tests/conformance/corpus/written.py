@@ -11,8 +11,8 @@ HIDDEN = b"GET /echo/hidden HTTP/1.1\r\nHost: corpus.test\r\n\r\n"
 
 # A refused request: its name, why it is refused, and its bytes.
 Refused = tuple[str, str, bytes]
-# One that is served: its name, why, its bytes, and what it is read as.
-Served = tuple[str, str, bytes, ParsedRequest]
+# One that is served: its name, its bytes, and what it is read as.
+Served = tuple[str, bytes, ParsedRequest]
 
 
 def head(first: bytes, *lines: bytes) -> bytes:
@@ -33,7 +33,7 @@ def get(
 
 
 def post(*lines: bytes, content: bytes = b"", version: bytes = b"HTTP/1.1", method: bytes = b"POST") -> bytes:
-    """Write an upload with these field lines and these bytes behind its head."""
+    """Write an upload with these field lines and these bytes after its head."""
     return get(*lines, target=b"/files/corpus", version=version, method=method) + content
 
 
@@ -54,14 +54,14 @@ def chunk(content: bytes) -> bytes:
 
 def refused(rfc: str, status: int | None, *cases: Refused) -> Iterator[Entry]:
     """Make entries that are refused with one status by one section; None is for closing."""
-    for name, why, octets in cases:
-        yield Entry(name, octets, status, rfc, why)
+    for name, why, data in cases:
+        yield Entry(name, data, status, rfc, why)
 
 
 def served(rfc: str, status: int, *cases: Served) -> Iterator[Entry]:
     """Make entries that are served, answered with one status."""
-    for name, why, octets, parsed in cases:
-        yield Entry(name, octets, status, rfc, why, parsed)
+    for name, data, parsed in cases:
+        yield Entry(name, data, status, rfc, request=parsed)
 
 
 def echo(*segments: str, query: str = "", keep_alive: bool = True, **headers: str | None) -> ParsedRequest:

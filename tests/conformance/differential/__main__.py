@@ -17,7 +17,7 @@ from tests.fuzz.minimise import minimise
 from tests.fuzz.progress import Progress
 
 BATCH = 200
-ENOUGH = 50  # kinds of findings
+MAX_FINDINGS = 50  # of different kinds
 
 
 def main() -> int:
@@ -25,11 +25,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m tests.conformance.differential", description=(__doc__ or "").splitlines()[0]
     )
-    parser.add_argument("--seconds", type=float, default=10, help="how long to run (default: %(default)s)")
-    parser.add_argument(
-        "--seed", type=int, default=1, help="where the cases come from (default: %(default)s)"
-    )
-    parser.add_argument("--only", choices=NAMES, help="compare with this oracle alone")
+    parser.add_argument("--seconds", type=float, default=10, help="seconds to run (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="random seed of the cases (default: %(default)s)")
+    parser.add_argument("--only", choices=NAMES, help="compare with this oracle only")
     arguments = parser.parse_args()
     try:
         oracles = [oracle(name) for name in ([arguments.only] if arguments.only else NAMES)]
@@ -38,7 +36,7 @@ def main() -> int:
         return 2
     campaign = Campaign(oracles, arguments.seed)
     with Progress(arguments.seconds) as progress:
-        while progress.goes_on and len(campaign.unlisted) < ENOUGH:
+        while progress.running and len(campaign.unlisted) < MAX_FINDINGS:
             campaign.run(BATCH)
             progress.show(f"{campaign.cases} cases, {len(campaign.unlisted)} findings")
     report(campaign, progress.seconds)
@@ -52,11 +50,11 @@ def report(campaign: Campaign, seconds: float) -> None:
             count = campaign.listed[name, row.name]
             print(f"{count:9} {name:10} {row.name}")
     for key, finding in campaign.unlisted.items():
-        print(f"{shortest(campaign, finding)}\n  met {campaign.met[key]} times")
+        print(f"{shortest(campaign, finding)}\n  seen {campaign.occurrences[key]} times")
     names = ", ".join(each.name for each in campaign.oracles)
     print(
         f"{campaign.cases} cases in {seconds:.0f} s against {names}, seed {campaign.seed}: "
-        f"{campaign.accepted} accepted by us, {campaign.agreed} readings alike, "
+        f"{campaign.accepted} accepted by us, {campaign.agreed} identical readings, "
         f"{sum(campaign.listed.values())} listed differences, {len(campaign.unlisted)} findings"
     )
 
@@ -64,12 +62,12 @@ def report(campaign: Campaign, seconds: float) -> None:
 def shortest(campaign: Campaign, finding: Unlisted) -> Unlisted:
     """Make the bytes of a finding as short as they get while the same difference stays."""
 
-    def same(octets: bytes) -> list[Unlisted]:
-        found = [finding._replace(octets=octets, difference=each) for each in probe.compare(octets)]
+    def same(data: bytes) -> list[Unlisted]:
+        found = [finding._replace(data=data, difference=each) for each in probe.compare(data)]
         return [each for each in found if each.key == finding.key]
 
     probe = Campaign(campaign.oracles, campaign.seed)
-    return same(minimise(finding.octets, lambda octets: bool(same(octets))))[0]
+    return same(minimise(finding.data, lambda data: bool(same(data))))[0]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """A campaign: many cases from one seed, each read by us and by an oracle, and what they differ in.
 
     corpus     every request of the corpus (tests/conformance/corpus) as it is, first
-    honest     well-formed streams; whatever is not understood alike is worth a look
+    valid      well-formed streams: every disagreement is interesting
     mutated    such a stream, or a request of the corpus, with a few changes
 
 Case ``i`` of a seed is made by its own random source, so that it can be made again alone.
@@ -17,8 +17,8 @@ from tests.conformance.differential.disagreements import listed
 from tests.conformance.differential.oracles import Oracle
 from tests.conformance.differential.reading import Message, Ours
 from tests.conformance.differential.translations import translate
-from tests.fuzz.honest import stream
 from tests.fuzz.mutate import corpus, mutate
+from tests.fuzz.valid_messages import stream
 
 
 class Unlisted(NamedTuple):
@@ -26,7 +26,7 @@ class Unlisted(NamedTuple):
 
     seed: int
     case: int
-    octets: bytes
+    data: bytes
     difference: Difference
 
     @property
@@ -40,7 +40,7 @@ class Unlisted(NamedTuple):
     def __str__(self) -> str:
         difference = self.difference
         kind = difference.kind.value
-        lines = [f"seed {self.seed}, case {self.case}, {difference.oracle}: {kind}", f"  {self.octets!r}"]
+        lines = [f"seed {self.seed}, case {self.case}, {difference.oracle}: {kind}", f"  {self.data!r}"]
         for name, reading, message in (
             ("ours", difference.our_reading, difference.ours),
             ("theirs", difference.their_reading, difference.theirs),
@@ -61,11 +61,11 @@ class Campaign:
         self.agreed = 0  # readings that differ in words at most
         self.listed: Counter[tuple[str, str]] = Counter()  # by oracle and name of the class
         self.unlisted: dict[tuple[object, ...], Unlisted] = {}  # the first of each kind
-        self.met: Counter[tuple[object, ...]] = Counter()
+        self.occurrences: Counter[tuple[object, ...]] = Counter()
         self._corpus = corpus()
         self._ours = Ours()
 
-    def octets_of(self, case: int) -> bytes:
+    def case_data(self, case: int) -> bytes:
         """Make one case."""
         if case < len(self._corpus):
             return self._corpus[case]
@@ -80,20 +80,20 @@ class Campaign:
     def run(self, count: int) -> None:
         """Run the next cases."""
         for case in range(self.cases, self.cases + count):
-            octets = self.octets_of(case)
-            for difference in self.compare(octets):
-                finding = Unlisted(self.seed, case, octets, difference)
-                self.met[finding.key] += 1
+            data = self.case_data(case)
+            for difference in self.compare(data):
+                finding = Unlisted(self.seed, case, data, difference)
+                self.occurrences[finding.key] += 1
                 self.unlisted.setdefault(finding.key, finding)
             self.cases += 1
 
-    def compare(self, octets: bytes) -> list[Difference]:
+    def compare(self, data: bytes) -> list[Difference]:
         """Read some bytes with every parser; count, and return the differences that are not listed."""
-        ours = self._ours.read(octets)
+        ours = self._ours.read(data)
         self.accepted += not ours.status
         unlisted = []
         for oracle in self.oracles:
-            found = list(differences(octets, oracle.name, ours, oracle.read(octets), self._translate))
+            found = list(differences(data, oracle.name, ours, oracle.read(data), self._translate))
             self.agreed += not found
             for difference in found:
                 row = listed(difference)

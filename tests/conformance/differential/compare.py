@@ -21,20 +21,20 @@ class DifferenceKind(Enum):
     CONTENT = "content"
     ONLY_WE_REFUSE = "only we refuse"
     ONLY_THEY_REFUSE = "only they refuse"
-    LENGTH = "where it ends"  # one of the two wants more bytes, or has seen another message
+    LENGTH = "different end"  # one of the two wants more bytes, or has seen another message
 
 
 class Difference(NamedTuple):
     """One difference: in what, with whom, and in which message.
 
-    ``octets`` begin with that message, ``previous`` with the one before it. ``ours`` and ``theirs`` are
+    ``data`` begin with that message, ``previous`` with the one before it. ``ours`` and ``theirs`` are
     the messages, or None where a side has none; ``before`` is the message before them. The readings
     say how each side ended.
     """
 
     kind: DifferenceKind
     oracle: str
-    octets: bytes
+    data: bytes
     previous: bytes
     before: Message | None
     ours: Message | None
@@ -47,7 +47,7 @@ Translate = Callable[[str, Message, Message], Message]
 
 
 def differences(
-    octets: bytes, oracle: str, ours: Reading, theirs: Reading, translate: Translate
+    data: bytes, oracle: str, ours: Reading, theirs: Reading, translate: Translate
 ) -> Iterator[Difference]:
     """Compare message by message; go no further than the first with a difference.
 
@@ -60,7 +60,7 @@ def differences(
             their = translate(oracle, our, their)
         before = ours.messages[i - 1] if 0 < i <= len(ours.messages) else None
         starts = [ours.starts[min(max(at, 0), len(ours.starts) - 1)] for at in (i, i - 1)]
-        tail, previous = (octets[start:] for start in starts)
+        tail, previous = (data[start:] for start in starts)
         found = list(_kinds(our, their, ours.end, theirs.end))
         for kind in found:
             yield Difference(kind, oracle, tail, previous, before, our, their, ours, theirs)

@@ -1,6 +1,6 @@
 """Where we and an oracle part on purpose: each class with the RFC sentence that decides it.
 
-A predicate recognises each from the bytes, never from the reason that our parser gave. What is in no
+A predicate matches each from the bytes, never from the reason that our parser gave. What is in no
 row is a fault, here or there: ``__main__`` and the test print its bytes and its seed. How an oracle
 words the same message differently is in ``translations.py``.
 """
@@ -16,12 +16,12 @@ DISAGREEMENTS = (*ONLY_WE_REFUSE, *ONLY_THEY_REFUSE, *OTHERS)
 
 def listed(difference: Difference) -> Disagreement | None:
     """Return the class that a difference belongs to, or None."""
-    sketch = Sketch(difference.octets)
+    sketch = Sketch(difference.data)
     for each in DISAGREEMENTS:
         if (
             difference.kind is each.kind
             and difference.oracle in each.oracles
-            and each.recognises(difference, sketch)
+            and each.matches(difference, sketch)
         ):
             return each
     return None

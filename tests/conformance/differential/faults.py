@@ -18,8 +18,8 @@ from tests.conformance.differential.sketch import (
 
 LIMITS = Settings()
 UNRESERVED = rb"0-9A-Za-z._~\-"
-HOST_OCTETS = re.compile(b"[" + UNRESERVED + b"!$&'()*+;=%]*")  # no comma: two Host lines combined have one
-URI_OCTETS = re.compile(b"[" + UNRESERVED + b"!$&'()*+,;=%:@/?]*")
+HOST_BYTES = re.compile(b"[" + UNRESERVED + b"!$&'()*+;=%]*")  # no comma: two Host lines combined have one
+URI_BYTES = re.compile(b"[" + UNRESERVED + b"!$&'()*+,;=%:@/?]*")
 BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 STRAY = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)|\0")
 
@@ -37,29 +37,29 @@ def folded(sketch: Sketch) -> bool:
     return any(line[:1] in (b" ", b"\t") for line in sketch.lines)
 
 
-def is_host(octets: bytes) -> bool:
+def is_host(data: bytes) -> bool:
     """Check uri-host with an optional port."""
-    if octets.startswith(b"["):
-        inside, bracket, port = octets[1:].partition(b"]")
+    if data.startswith(b"["):
+        inside, bracket, port = data[1:].partition(b"]")
         if not bracket or (port and not port.startswith(b":")):
             return False
         return _is_port(port[1:]) and _is_ip_literal(inside)
-    name, _, port = octets.partition(b":")
-    return HOST_OCTETS.fullmatch(name) is not None and not BROKEN_ESCAPE.search(name) and _is_port(port)
+    name, _, port = data.partition(b":")
+    return HOST_BYTES.fullmatch(name) is not None and not BROKEN_ESCAPE.search(name) and _is_port(port)
 
 
-def _is_port(octets: bytes) -> bool:
-    return not octets or (octets.isdigit() and octets.isascii())
+def _is_port(data: bytes) -> bool:
+    return not data or (data.isdigit() and data.isascii())
 
 
-def _is_ip_literal(octets: bytes) -> bool:
-    if re.fullmatch(b"[vV][0-9A-Fa-f]+[.][" + UNRESERVED + b"!$&'()*+,;=:]+", octets):
+def _is_ip_literal(data: bytes) -> bool:
+    if re.fullmatch(b"[vV][0-9A-Fa-f]+[.][" + UNRESERVED + b"!$&'()*+,;=:]+", data):
         return True
     try:
-        ipaddress.IPv6Address(octets.decode("ascii"))
+        ipaddress.IPv6Address(data.decode("ascii"))
     except ValueError:
         return False
-    return b"%" not in octets
+    return b"%" not in data
 
 
 def bad_host(sketch: Sketch) -> bool:
@@ -88,7 +88,7 @@ def bad_target(sketch: Sketch) -> bool:
             return True
         target = b"/" + match[2]
     return (
-        not target.startswith(b"/") or not URI_OCTETS.fullmatch(target) or bool(BROKEN_ESCAPE.search(target))
+        not target.startswith(b"/") or not URI_BYTES.fullmatch(target) or bool(BROKEN_ESCAPE.search(target))
     )
 
 

@@ -12,7 +12,7 @@ METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", 
 CONNECTIONS = (b"connection", b"proxy-connection")
 
 
-def _last_was_last(difference: Difference, _: Sketch) -> bool:
+def _after_last_request(difference: Difference, _: Sketch) -> bool:
     return difference.before is not None and not difference.before.keep_alive
 
 
@@ -20,7 +20,7 @@ def _unknown_method(_: Difference, sketch: Sketch) -> bool:
     return sketch.method not in METHODS and TOKEN.fullmatch(sketch.method) is not None
 
 
-def _blank_around_extension(_: Difference, sketch: Sketch) -> bool:
+def _white_space_in_extension(_: Difference, sketch: Sketch) -> bool:
     if not sketch.chunked:
         return False
     size_lines, _trailers, rest = sketch.chunks()
@@ -29,7 +29,7 @@ def _blank_around_extension(_: Difference, sketch: Sketch) -> bool:
     return any(re.search(rb'[ \t;=][ \t]|[ \t][;=]|"[^"]*[\x80-\xff]', line) for line in lines)
 
 
-def _blank_behind_coding(_: Difference, sketch: Sketch) -> bool:
+def _white_space_after_coding(_: Difference, sketch: Sketch) -> bool:
     return sketch.chunked and any(
         re.fullmatch(rb"(?i)transfer-encoding:[ \t]*chunked[ \t]+", line) for line in sketch.lines
     )
@@ -45,7 +45,7 @@ def _connection_in_trailers(difference: Difference, _: Sketch) -> bool:
     return any(line.partition(b":")[0].lower() in CONNECTIONS for line in trailers)
 
 
-def _enormous_length(_: Difference, sketch: Sketch) -> bool:
+def _huge_length(_: Difference, sketch: Sketch) -> bool:
     return any(re.fullmatch(rb"[0-9]{19,}", value) for value in sketch.values(b"content-length"))
 
 
@@ -53,10 +53,10 @@ def _other_minor_version(_: Difference, sketch: Sketch) -> bool:
     return re.fullmatch(rb"HTTP/1\.[2-9]", sketch.version) is not None
 
 
-def _not_whole_yet(difference: Difference, _: Sketch) -> bool:
+def _incomplete(difference: Difference, _: Sketch) -> bool:
     """We wait for the end of a line or head; once it has come, we refuse it, too."""
     waits = difference.our_reading.end is End.WAITING
-    return waits and Ours().read(difference.octets + b"\r\n\r\n").end is End.REFUSED
+    return waits and Ours().read(difference.data + b"\r\n\r\n").end is End.REFUSED
 
 
 def _empty_line_before(_: Difference, sketch: Sketch) -> bool:
@@ -66,36 +66,36 @@ def _empty_line_before(_: Difference, sketch: Sketch) -> bool:
 def _theirs(
     name: str,
     oracles: tuple[str, ...],
-    decides: str,
-    recognises: Callable[[Difference, Sketch], bool],
+    specification: str,
+    matches: Callable[[Difference, Sketch], bool],
 ) -> Disagreement:
-    return Disagreement(name, oracles, DifferenceKind.ONLY_THEY_REFUSE, decides, recognises)
+    return Disagreement(name, oracles, DifferenceKind.ONLY_THEY_REFUSE, specification, matches)
 
 
 ONLY_THEY_REFUSE = (
     _theirs(
-        "bytes behind the last request",
+        "bytes after the last request",
         BOTH,
-        "RFC 9112, 9.6: after a request with close a server reads no further one; nothing calls it a fault",
-        _last_was_last,
+        "RFC 9112, 9.6: after a request with close a server reads no further one; not an error",
+        _after_last_request,
     ),
     _theirs(
-        "a method that is not known",
+        "an unknown method",
         HTTPTOOLS,
-        "RFC 9110, 9.1: a method is any token; one that is not known gets 501, and is framed like any",
+        "RFC 9110, 9.1: a method is any token; an unknown one gets 501 and is framed like the others",
         _unknown_method,
     ),
     _theirs(
         "white space or obs-text in chunk extensions",
         BOTH,
         "RFC 9112, 7.1.1: BWS around ; and = is read and dropped; RFC 9110, 5.6.4: obs-text may be quoted",
-        _blank_around_extension,
+        _white_space_in_extension,
     ),
     _theirs(
-        "white space behind chunked",
+        "white space after chunked",
         HTTPTOOLS,
-        "RFC 9112, 5.1: white space behind a value is not part of it",
-        _blank_behind_coding,
+        "RFC 9112, 5.1: white space after a value is not part of it",
+        _white_space_after_coding,
     ),
     _theirs(
         "framing fields in the trailers",
@@ -104,16 +104,16 @@ ONLY_THEY_REFUSE = (
         _framing_in_trailers,
     ),
     _theirs(
-        "Connection in the trailers is obeyed",
+        "Connection in the trailers is used",
         HTTPTOOLS,
         "RFC 9110, 6.5.1: a field that controls the connection or its framing has no meaning in trailers",
         _connection_in_trailers,
     ),
     _theirs(
-        "a length beyond any number",
+        "a huge Content-Length",
         BOTH,
-        "RFC 9110, 8.6: any number of digits is valid; how much is taken is decided later, with 413",
-        _enormous_length,
+        "RFC 9110, 8.6: any number of digits is valid; the limit is checked later, with 413",
+        _huge_length,
     ),
     _theirs(
         "an empty line before the request line",
@@ -124,14 +124,14 @@ ONLY_THEY_REFUSE = (
     _theirs(
         "another minor version",
         HTTPTOOLS,
-        "RFC 9110, 2.5: a higher minor version of the same major one is read as the highest that is known",
+        "RFC 9110, 2.5: a higher minor version of the same major one is treated as the highest supported one",
         _other_minor_version,
     ),
     _theirs(
-        "refused before it is whole",
+        "refused before it is complete",
         BOTH,
-        "RFC 9112 does not say when a fault must be seen; we see it at the end of the line or head",
-        _not_whole_yet,
+        "RFC 9112 does not say when an error must be detected; we detect it at the end of the line or head",
+        _incomplete,
     ),
 )
 
@@ -154,19 +154,19 @@ def _proxy_connection(difference: Difference, sketch: Sketch) -> bool:
     return said in sketch.members(b"proxy-connection") and said not in sketch.members(b"connection")
 
 
-def _close_beside_keep_alive(difference: Difference, sketch: Sketch) -> bool:
+def _close_and_keep_alive(difference: Difference, sketch: Sketch) -> bool:
     assert difference.ours is not None
     options = sketch.members(b"connection")
     return b"close" in options and b"keep-alive" in options and not difference.ours.keep_alive
 
 
 def _lone_cr(difference: Difference, sketch: Sketch) -> bool:
-    return difference.octets.lstrip(b"\r\n") == b"" and difference.octets.endswith(b"\r")
+    return difference.data.lstrip(b"\r\n") == b"" and difference.data.endswith(b"\r")
 
 
 OTHERS = (
     Disagreement(
-        "Proxy-Connection is obeyed",
+        "Proxy-Connection is used",
         HTTPTOOLS,
         DifferenceKind.PERSISTENCE,
         "RFC 9112, C.2.2: it was a mistake of proxies; only Connection says whether to persist (9.3)",
@@ -176,8 +176,8 @@ OTHERS = (
         "close together with keep-alive",
         HTTPTOOLS,
         DifferenceKind.PERSISTENCE,
-        "RFC 9112, 9.3: whether close is among the options is asked first; keep-alive counts only without it",
-        _close_beside_keep_alive,
+        "RFC 9112, 9.3: whether close is checked first; keep-alive counts only without it",
+        _close_and_keep_alive,
     ),
     Disagreement(
         "keep-alive in HTTP/1.0",
@@ -187,10 +187,10 @@ OTHERS = (
         _keep_alive_in_1_0,
     ),
     Disagreement(
-        "the beginning of an empty line",
+        "an incomplete empty line",
         HTTPTOOLS,
         DifferenceKind.LENGTH,
-        "RFC 9112, 2.2: an empty line is CRLF; after its CR something is still to come",
+        "RFC 9112, 2.2: an empty line is CRLF; after its CR a byte is missing",
         _lone_cr,
     ),
 )

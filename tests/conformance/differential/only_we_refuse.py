@@ -12,14 +12,14 @@ from tests.conformance.differential.sketch import Sketch
 
 
 def _refused(
-    fault: Callable[[Sketch], bool], oracles: tuple[str, ...], decides: str, *statuses: int
+    fault: Callable[[Sketch], bool], oracles: tuple[str, ...], specification: str, *statuses: int
 ) -> Disagreement:
     """Make a row: we refuse, with one of these statuses, bytes that have this fault."""
     return Disagreement(
         fault.__name__.replace("_", " "),
         oracles,
         DifferenceKind.ONLY_WE_REFUSE,
-        decides,
+        specification,
         lambda difference, sketch: difference.our_reading.status in (statuses or (400,)) and fault(sketch),
     )
 
@@ -81,7 +81,7 @@ ONLY_WE_REFUSE = (
     _refused(
         faults.other_coding,
         HTTPTOOLS,
-        "RFC 9112, 6.1: a coding that is not understood should get 501; 6.3: chunked not last gets 400",
+        "RFC 9112, 6.1: an unknown coding should get 501; 6.3: chunked not last gets 400",
         400,
         501,
     ),
@@ -114,6 +114,6 @@ ONLY_WE_REFUSE = (
     _refused(
         faults.many_empty_lines,
         HTTPTOOLS,
-        "RFC 9112, 2.2: at least one empty line is skipped; no number is due",
+        "RFC 9112, 2.2: at least one empty line is skipped; no number is required",
     ),
 )

@@ -20,7 +20,7 @@ class Oracle(Protocol):
 
     name: str
 
-    def read(self, octets: bytes) -> Reading:
+    def read(self, data: bytes) -> Reading:
         """Read all that the bytes hold."""
 
 
@@ -43,12 +43,12 @@ class H11:
     def __init__(self, module: ModuleType) -> None:
         self.h11: Any = module
 
-    def read(self, octets: bytes) -> Reading:
+    def read(self, data: bytes) -> Reading:
         """Read all that the bytes hold."""
         connection = self.h11.Connection(self.h11.SERVER, max_incomplete_event_size=H11_HEAD)
         messages: list[Message] = []
-        if octets:  # none would mean the end of the connection
-            connection.receive_data(octets)
+        if data:  # none would mean the end of the connection
+            connection.receive_data(data)
         try:
             while True:
                 event = connection.next_event()
@@ -109,13 +109,13 @@ class Httptools:
     def __init__(self, module: ModuleType) -> None:
         self.httptools: Any = module
 
-    def read(self, octets: bytes) -> Reading:
+    def read(self, data: bytes) -> Reading:
         """Read all that the bytes hold."""
         recorder = Recorder()
         recorder.parser = self.httptools.HttpRequestParser(recorder)
         end, reason = End.COMPLETE, ""
         try:
-            recorder.parser.feed_data(octets)
+            recorder.parser.feed_data(data)
             if recorder.in_message:
                 end = End.WAITING
         except self.httptools.HttpParserUpgrade:
@@ -164,7 +164,7 @@ class Recorder:
         self._content.append(body)
 
     def on_message_complete(self) -> None:
-        """Be called behind the last byte of a message."""
+        """Be called after the last byte of a message."""
         self.in_message = False
         self.messages[-1] = self.messages[-1]._replace(content=b"".join(self._content))
 

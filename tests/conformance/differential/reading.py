@@ -1,7 +1,7 @@
 """What a parser makes of some bytes, in one form for ours and for the oracles, so that they compare.
 
     Reading   messages, and how it ended:
-    COMPLETE  every byte was used, or ignored behind the last message; nothing is missing
+    COMPLETE  every byte was used, or ignored after the last message; nothing is missing
     WAITING   the last message, or its head, needs more bytes
     REFUSED   what came next is not a message
     STOPPED   the parser hands the connection over (CONNECT, Upgrade) and reads no further
@@ -56,15 +56,15 @@ class Ours:
     def __init__(self) -> None:
         self.heads = HeadReader(Settings())
 
-    def read(self, octets: bytes) -> Reading:
+    def read(self, data: bytes) -> Reading:
         """Read all that the bytes hold."""
         messages: list[Message] = []
         starts: list[int] = []
         parser = Parser(self.heads)
-        parser.feed(octets)
+        parser.feed(data)
         try:
             while True:
-                starts.append(len(octets) - parser.buffered)
+                starts.append(len(data) - parser.buffered)
                 if not _read_message(parser, messages):
                     break
         except ProtocolError as error:
@@ -85,9 +85,9 @@ def _read_message(parser: Parser, messages: list[Message]) -> bool:
     messages.append(message)
     content = b""
     while parser.phase is Phase.CONTENT:
-        octets = parser.next_content()
-        content += octets
-        if not octets and parser.phase is Phase.CONTENT:
+        data = parser.next_content()
+        content += data
+        if not data and parser.phase is Phase.CONTENT:
             return False
     messages[-1] = message._replace(content=content)
     return True

@@ -17,5 +17,5 @@ class Disagreement(NamedTuple):
     name: str
     oracles: tuple[str, ...]
     kind: DifferenceKind
-    decides: str
-    recognises: Callable[[Difference, Sketch], bool]
+    specification: str
+    matches: Callable[[Difference, Sketch], bool]

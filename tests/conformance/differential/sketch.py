@@ -22,9 +22,9 @@ class Chunks(NamedTuple):
 class Sketch:
     """The first message in some bytes."""
 
-    def __init__(self, octets: bytes) -> None:
-        message = octets.lstrip(b"\r\n")
-        self.before = octets[: len(octets) - len(message)]
+    def __init__(self, data: bytes) -> None:
+        message = data.lstrip(b"\r\n")
+        self.before = data[: len(data) - len(message)]
         self.head, self.end, self.body = message.partition(b"\r\n\r\n")
         self.request_line, *self.lines = self.head.split(b"\r\n")
         parts = self.request_line.split(b" ")
@@ -118,6 +118,6 @@ def is_field_line(line: bytes) -> bool:
     return bool(colon) and TOKEN.fullmatch(name) is not None and not has_control(value)
 
 
-def has_control(octets: bytes) -> bool:
+def has_control(data: bytes) -> bool:
     """Say whether there is a control other than HTAB."""
-    return any((octet < 0x20 and octet != 0x09) or octet == 0x7F for octet in octets)
+    return any((byte < 0x20 and byte != 0x09) or byte == 0x7F for byte in data)

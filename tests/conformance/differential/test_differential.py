@@ -35,17 +35,17 @@ def test_every_disagreement_is_listed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_not_listed_is_reported_with_its_octets_and_its_seed(name: str) -> None:
+def test_an_unlisted_disagreement_is_reported_with_bytes_and_seed(name: str) -> None:
     run = campaign(name)
-    octets = b"GET / HTTP/1.1\r\nHost: x\r\nX: y\r\n\r\n"
-    run.octets_of = lambda case: octets  # type: ignore[method-assign]
+    data = b"GET / HTTP/1.1\r\nHost: x\r\nX: y\r\n\r\n"
+    run.case_data = lambda case: data  # type: ignore[method-assign]
     run.run(1)
     assert not run.unlisted
-    wrong = run._ours.read(octets.replace(b"X: y", b"X: z"))
-    run._ours.read = lambda octets: wrong  # type: ignore[method-assign]
+    wrong = run._ours.read(data.replace(b"X: y", b"X: z"))
+    run._ours.read = lambda data: wrong  # type: ignore[method-assign]
     run.run(1)
     (finding,) = run.unlisted.values()
-    assert repr(octets) in str(finding)
+    assert repr(data) in str(finding)
     assert "seed 1, case 1" in str(finding)
 
 
@@ -62,7 +62,7 @@ def _a_value_is_cut(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(head, "read_header_line", cut)
 
 
-def _close_is_overheard(patch: pytest.MonkeyPatch) -> None:
+def _close_is_ignored(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(head, "_keeps_alive", lambda version, options: True)
 
 
@@ -70,8 +70,8 @@ def _a_chunk_is_lost(patch: pytest.MonkeyPatch) -> None:
     read = ChunkedReader.read
 
     def lossy(self: ChunkedReader, buffer: bytes, position: int) -> tuple[bytes, int]:
-        octets, position = read(self, buffer, position)
-        return octets[1:] if len(octets) > 10 else octets, position
+        data, position = read(self, buffer, position)
+        return data[1:] if len(data) > 10 else data, position
 
     patch.setattr(ChunkedReader, "read", lossy)
 
@@ -84,7 +84,7 @@ def _a_length_may_not_begin_with_zero(patch: pytest.MonkeyPatch) -> None:
     ("plant", "kind"),
     [
         (_a_value_is_cut, DifferenceKind.FIELDS),
-        (_close_is_overheard, DifferenceKind.PERSISTENCE),
+        (_close_is_ignored, DifferenceKind.PERSISTENCE),
         (_a_chunk_is_lost, DifferenceKind.CONTENT),
         (_a_length_may_not_begin_with_zero, DifferenceKind.ONLY_WE_REFUSE),
     ],
@@ -128,13 +128,13 @@ def message(content: bytes | None = b"") -> Message:
         (Reading((message(),), End.STOPPED), None),
     ],
 )
-def test_each_kind_of_difference_is_seen(theirs: Reading, kind: DifferenceKind | None) -> None:
+def test_each_kind_of_difference_is_detected(theirs: Reading, kind: DifferenceKind | None) -> None:
     ours = Reading((message(),), End.COMPLETE, starts=(0, 5))
     found = differences(b"abcdefg", "h11", ours, theirs, lambda oracle, our, their: their)
     assert [difference.kind for difference in found] == ([] if kind is None else [kind])
 
 
 @pytest.mark.parametrize("row", [*TRANSLATIONS, *DISAGREEMENTS], ids=lambda row: row.name)
-def test_every_row_cites_what_decides_it(row: object) -> None:
-    assert "RFC " in row.decides  # type: ignore[attr-defined]
+def test_every_row_cites_its_specification(row: object) -> None:
+    assert "RFC " in row.specification  # type: ignore[attr-defined]
     assert row.oracles  # type: ignore[attr-defined]

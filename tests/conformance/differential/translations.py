@@ -1,4 +1,4 @@
-"""How an oracle's report of one and the same message differs from ours, and the RFC sentence behind it.
+"""How an oracle's report of one and the same message differs from ours, and the RFC sentence after it.
 
 Theirs is brought into our words before the two are compared; nothing else about it changes, so that
 any other difference is still seen.
@@ -18,7 +18,7 @@ class Translation(NamedTuple):
 
     name: str
     oracles: tuple[str, ...]
-    decides: str
+    specification: str
     apply: Callable[[Message, Message], Message]
 
 
@@ -72,7 +72,7 @@ def _coding_as_written(ours: Message, theirs: Message) -> Message:
 # In this order: the target is read as it came for the sake of Host, and only then rewritten.
 TRANSLATIONS = (
     Translation(
-        "white space behind a value is kept",
+        "white space after a value is kept",
         ("httptools",),
         "RFC 9112, 5.1: white space around a field value is not part of it and is removed when it is read",
         _without_white_space,
@@ -84,7 +84,7 @@ TRANSLATIONS = (
         _host_of_target,
     ),
     Translation(
-        "an absolute target is given as it came",
+        "an absolute target is reported unchanged",
         ("h11", "httptools"),
         "RFC 9110, 4.2.3: schemes have no case and an empty path is /; RFC 9112, 3.2.4: OPTIONS for a"
         " URI without path or query means *",

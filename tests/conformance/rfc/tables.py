@@ -9,7 +9,8 @@ order of the sections:
 
 The last cell is one or more tests, each in backticks as ``path::name`` or ``path::name[case]``, or else
 "not done", "not yet" or "not applicable", a colon, and the reason. A test named within a reason has to
-exist, too. Whether it exists is read from its source; nothing is imported.
+exist, too. Whether it exists is read from its source; only the entries of the corpus
+are imported, after which cases are named.
 """
 
 import ast
@@ -21,6 +22,8 @@ from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.conformance.corpus.build import all_entries
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -102,7 +105,7 @@ def faults(text: str) -> Iterator[str]:
     """Say in words what is wrong with a table."""
     rows = read_rows(text)
     if summary(rows) not in text:
-        yield f"the summary is to be: {summary(rows)}"
+        yield f"wrong summary; expected: {summary(rows)}"
     for row in rows:
         for fault in (*_faults_of_cells(row), *_faults_of_tests(row)):
             yield f"line {row.line}: {fault}"
@@ -135,10 +138,10 @@ def _faults_of_order(rows: list[Row]) -> Iterator[str]:
     well_formed = [row for row in rows if match_section(row.section)]
     for before, row in pairwise(well_formed):
         if row.place < before.place:
-            yield f"line {row.line}: section {row.section} stands behind {before.section}"
+            yield f"line {row.line}: section {row.section} is after {before.section}"
     for requirement, count in Counter(row.requirement.casefold() for row in rows).items():
         if count > 1:
-            yield f"{count} rows say: {requirement}"
+            yield f"{count} rows have the requirement: {requirement}"
 
 
 # The tests that are named.
@@ -184,10 +187,13 @@ def read_source(path: str) -> Source:
     if "tests.support.malformed" in imported:  # the cases have its names
         shared = ast.parse((ROOT / "tests" / "support" / "malformed.py").read_text())
         constants += [node.value for node in ast.walk(shared) if isinstance(node, ast.Constant)]
+    texts = {str(value) for value in constants} | {ascii(value) for value in constants}
+    if "tests.conformance.corpus.build" in imported:  # the cases are named after its entries
+        texts |= {name for entry in all_entries() for name in (entry.name, f"{entry.directory}/{entry.name}")}
     return Source(
         frozenset(function.name for function in functions),
         frozenset(function.name for function in functions if _has_cases(function, marks)),
-        frozenset(str(value) for value in constants) | {ascii(value) for value in constants},
+        frozenset(texts),
     )
 
 

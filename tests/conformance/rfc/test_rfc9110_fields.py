@@ -29,16 +29,16 @@ REQUESTS = {
     "malformed": b"GET / HTTP/1.1\r\nHost : x\r\n\r\n",
     "too slow": b"GET / HT",
 }
-EACH_REQUEST = pytest.mark.parametrize("octets", REQUESTS.values(), ids=REQUESTS.keys())
+EACH_REQUEST = pytest.mark.parametrize("data", REQUESTS.values(), ids=REQUESTS.keys())
 
 
-def fields_of_the_answer(octets: bytes, directory: Path) -> tuple[list[tuple[str, str]], bytes]:
-    """Return the field lines of the answer, names in lower case, and what is behind the head."""
+def fields_of_the_answer(data: bytes, directory: Path) -> tuple[list[tuple[str, str]], bytes]:
+    """Return the field lines of the answer, names in lower case, and what is after the head."""
     (directory / "file").write_bytes(b"content")
     store = Store(directory)
     with Harness(store=store) as server:
         client = server.connect()
-        client.send(octets)
+        client.send(data)
         if not (answer := client.read()):
             server.clock.advance(20.01)
             answer = client.read()
@@ -52,35 +52,35 @@ def fields_of_the_answer(octets: bytes, directory: Path) -> tuple[list[tuple[str
 
 
 @EACH_REQUEST
-def test_no_field_is_sent_twice(octets: bytes, tmp_path: Path) -> None:
-    lines, _ = fields_of_the_answer(octets, tmp_path)
+def test_no_field_is_sent_twice(data: bytes, tmp_path: Path) -> None:
+    lines, _ = fields_of_the_answer(data, tmp_path)
     assert lines
     assert {name: count for name, count in Counter(name for name, _ in lines).items() if count > 1} == {}
 
 
 @EACH_REQUEST
-def test_no_list_is_sent_with_an_empty_member(octets: bytes, tmp_path: Path) -> None:
-    lines, _ = fields_of_the_answer(octets, tmp_path)
+def test_no_list_is_sent_with_an_empty_member(data: bytes, tmp_path: Path) -> None:
+    lines, _ = fields_of_the_answer(data, tmp_path)
     for name, value in lines:
         assert value
         assert name not in LISTS or all(re.fullmatch(r"[\w-]+", each) for each in value.split(", "))
 
 
 @EACH_REQUEST
-def test_content_has_a_type(octets: bytes, tmp_path: Path) -> None:
-    lines, body = fields_of_the_answer(octets, tmp_path)
+def test_a_body_has_a_content_type(data: bytes, tmp_path: Path) -> None:
+    lines, body = fields_of_the_answer(data, tmp_path)
     types = [value for name, value in lines if name == "content-type"]
     assert not body or len(types) == 1
     assert all(re.fullmatch(r"[a-z]+/[a-z-]+(; charset=utf-8)?", value) for value in types)
 
 
-def test_a_file_that_is_compressed_itself_is_sent_without_a_coding(tmp_path: Path) -> None:
-    octets = gzip.compress(b"content")
-    (tmp_path / "file.gz").write_bytes(octets)
+def test_a_compressed_file_has_no_content_encoding(tmp_path: Path) -> None:
+    data = gzip.compress(b"content")
+    (tmp_path / "file.gz").write_bytes(data)
     store = Store(tmp_path)
     with Harness(store=store) as server:
         answer = server.connect().get("/files/file.gz", "Accept-Encoding: gzip")
-        assert answer.content == octets
+        assert answer.content == data
         assert "content-encoding" not in answer.headers
     store.close()
 
@@ -105,7 +105,7 @@ def test_the_date_is_an_imf_fixdate(seconds: float, date: str) -> None:
 
 
 @pytest.mark.parametrize("value", [", close", "close,", ",,\t, close ,,", "TE,,close"])
-def test_empty_members_of_connection_are_passed_over(value: str) -> None:
+def test_empty_members_of_connection_are_ignored(value: str) -> None:
     with Harness() as server:
         client = server.connect()
         client.send(request("/echo/a", f"Connection: {value}"))
@@ -114,7 +114,7 @@ def test_empty_members_of_connection_are_passed_over(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["100-continue,", ",100-continue", ", 100-continue\t,,"])
-def test_empty_members_of_expect_are_passed_over(value: str) -> None:
+def test_empty_members_of_expect_are_ignored(value: str) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(request("/post", f"Expect: {value}", "Content-Length: 5", method="POST"))
@@ -125,7 +125,7 @@ def test_empty_members_of_expect_are_passed_over(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", ["", ",", " , ,"])
-def test_an_expect_without_members_expects_nothing(value: str) -> None:
+def test_an_empty_expect_is_ignored(value: str) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(request("/post", f"Expect: {value}", method="POST", content=b"hello"))
@@ -145,7 +145,7 @@ def test_an_expect_without_members_expects_nothing(value: str) -> None:
         "Accept-Encoding: *;q=0",
     ],
 )
-def test_a_preference_that_cannot_be_met_is_disregarded(line: str) -> None:
+def test_an_unsatisfiable_preference_is_ignored(line: str) -> None:
     with Harness() as server:
         answer = server.connect().get("/echo/abc", line)
         assert answer.content == b"abc"
@@ -169,7 +169,7 @@ def test_a_preference_that_cannot_be_met_is_disregarded(line: str) -> None:
         "Content-Encoding: unknown",
     ],
 )
-def test_a_field_that_means_nothing_here_changes_nothing(line: str) -> None:
+def test_an_irrelevant_field_is_ignored(line: str) -> None:
     with Harness() as server:
         client = server.connect()
         assert client.get("/echo/abc", line) == client.get("/echo/abc")

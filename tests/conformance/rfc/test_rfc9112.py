@@ -17,14 +17,14 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", 
 
 
 @pytest.mark.parametrize("length", [8, 100, 8000])
-def test_a_method_longer_than_any_known_is_501(length: int) -> None:
+def test_an_overlong_method_is_501(length: int) -> None:
     with Harness() as server:
         client = server.connect()
         client.send(request("/", method="M" * length))
         client.assert_responds(501)
 
 
-def test_the_space_behind_the_status_stands_before_no_phrase_too() -> None:
+def test_a_status_line_without_a_phrase_has_its_space() -> None:
     with Harness(answering(lambda: Response(299))) as server:
         client = server.connect()
         client.send(request("/0"))
@@ -35,7 +35,7 @@ def test_the_space_behind_the_status_stands_before_no_phrase_too() -> None:
 @pytest.mark.parametrize(("line", "body"), FRAMINGS.values(), ids=FRAMINGS.keys())
 @pytest.mark.parametrize("path", ["/echo/a", "/none"])
 @pytest.mark.parametrize("method", METHODS)
-def test_content_of_any_method_is_taken_for_content_and_never_for_a_request(
+def test_a_body_of_any_method_is_never_parsed_as_a_request(
     method: str, path: str, line: str, body: bytes
 ) -> None:
     with Harness() as server:
@@ -43,7 +43,7 @@ def test_content_of_any_method_is_taken_for_content_and_never_for_a_request(
         client.send(request(path, line, method=method) + body + request("/echo/canary"))
         first, *others = client.responses(method)
         assert first.status in (200, 204, 404, 405, 501)
-        # The content was read to its end, or nothing is read behind the answer.
+        # The content was read to its end, or nothing is read after the answer.
         if first.headers.get("connection") == "close":
             assert others == []
             client.assert_closed()
@@ -52,18 +52,18 @@ def test_content_of_any_method_is_taken_for_content_and_never_for_a_request(
 
 
 @pytest.mark.parametrize("te", ["trailers", "gzip", "trailers, deflate;q=0.5", "", "chunked"])
-def test_te_brings_neither_trailers_nor_another_coding(te: str) -> None:
+def test_te_does_not_change_the_transfer_coding(te: str) -> None:
     with Harness(answering(lambda: Response(200, [b"hello"]))) as server:
         client = server.connect()
         client.send(request("/0", f"TE: {te}", "Connection: TE"))
-        octets = client.read()
-        head, _, body = octets.partition(b"\r\n\r\n")
+        data = client.read()
+        head, _, body = data.partition(b"\r\n\r\n")
         assert head.lower().count(b"\r\ntransfer-encoding: chunked") == 1
         assert b"\r\ntrailer:" not in head.lower()
         assert body == chunks(b"hello")
 
 
-def test_a_server_that_is_stopping_says_close() -> None:
+def test_a_stopping_server_sends_connection_close() -> None:
     with Harness(answering(lambda: Response(200, b"a" * 10**6))) as server:
         client = server.connect()
         shrink_buffers(client)
@@ -76,7 +76,7 @@ def test_a_server_that_is_stopping_says_close() -> None:
 
 
 @pytest.mark.parametrize("late", [b"GET / HT", request("/post", "Content-Length: 5", method="POST") + b"h"])
-def test_who_is_too_slow_is_told_and_not_reset(late: bytes) -> None:
+def test_a_slow_client_gets_408_and_no_reset(late: bytes) -> None:
     with Harness(answering()) as server:
         client = connect_tcp(server)
         client.send(late)

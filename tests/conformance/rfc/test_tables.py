@@ -10,7 +10,7 @@ from tests.conformance.rfc.tables import HERE, ROOT, TABLES, faults, read_rows, 
 
 OWN_TESTS = sorted(path.name for path in HERE.glob("test_rfc*.py"))
 KNOWN = "tests/unit/server/test_refusals.py::test_a_refused_request_is_answered_with_the_logged_reason"
-PLAIN = "tests/unit/server/test_refusals.py::test_a_large_upload_that_is_refused_is_answered_without_a_reset"
+PLAIN = "tests/unit/server/test_refusals.py::test_a_refused_large_upload_is_not_reset"
 
 
 def read(name: str) -> str:
@@ -23,7 +23,7 @@ def test_a_table_has_no_fault(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_is_long_and_mostly_shown_by_tests(name: str) -> None:
+def test_most_rows_of_a_table_name_tests(name: str) -> None:
     rows = read_rows(read(name))
     assert len(rows) >= 100
     assert sum(not row.exemption for row in rows) > len(rows) / 2
@@ -31,7 +31,7 @@ def test_a_table_is_long_and_mostly_shown_by_tests(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OWN_TESTS)
-def test_every_test_that_was_written_for_a_table_is_named_in_one(name: str) -> None:
+def test_every_test_of_this_folder_is_named_in_a_table(name: str) -> None:
     named = set(named_tests())
     path = f"tests/conformance/rfc/{name}"
     assert {f"{path}::{test}" for test in read_source(path).tests} <= named
@@ -43,14 +43,14 @@ def named_tests() -> Iterator[str]:
             yield from (test.partition("[")[0] for test in row.tests)
 
 
-def test_every_chapter_with_requirements_is_there() -> None:
+def test_every_chapter_with_requirements_is_listed() -> None:
     chapters = {name: {row.chapter for row in read_rows(read(name))} for name in TABLES}
     assert chapters["rfc9112.md"] == {str(number) for number in range(2, 12)}
     assert chapters["rfc9110.md"] == {str(number) for number in range(2, 18)}
 
 
 @pytest.mark.system
-def test_pytest_collects_each_case_that_is_named() -> None:
+def test_pytest_collects_every_named_case() -> None:
     cases = {test for name in TABLES for row in read_rows(read(name)) for test in row.tests if "[" in test}
     paths = sorted({case.partition("::")[0] for case in cases})
     command = [
@@ -90,39 +90,39 @@ def row(
 
 
 FAULTY = {
-    "no section": ([row("2.x")], "is not a section"),
-    "section with a dot behind": ([row("2.1.")], "is not a section"),
-    "section with a zero": ([row("2.01")], "is not a section"),
-    "another chapter": ([row("3.1")], "is listed in chapter 2"),
-    "no level": ([row(level="SHALL")], "is not a level"),
-    "level in small letters": ([row(level="must")], "is not a level"),
-    "no sentence": ([row(requirement="short.")], "is not a sentence"),
+    "malformed section": ([row("2.x")], "is not a section"),
+    "trailing dot in the section": ([row("2.1.")], "is not a section"),
+    "leading zero in the section": ([row("2.01")], "is not a section"),
+    "section of another chapter": ([row("3.1")], "is listed in chapter 2"),
+    "unknown level": ([row(level="SHALL")], "is not a level"),
+    "level in lower case": ([row(level="must")], "is not a level"),
+    "requirement is not a sentence": ([row(requirement="short.")], "is not a sentence"),
     "neither tests nor a reason": ([row(shown_by="")], "neither tests nor a reason"),
-    "a promise": ([row(shown_by="to be done")], "neither tests nor a reason"),
-    "an exemption without a reason": ([row(shown_by="not done:")], "neither tests nor a reason"),
-    "a test without its quotes": ([row(shown_by=PLAIN)], "neither tests nor a reason"),
-    "a file that is not there": ([row(shown_by="`tests/test_none.py::test_a`")], "the file does not exist"),
-    "a test that is not there": (
+    "unknown exemption": ([row(shown_by="to be done")], "neither tests nor a reason"),
+    "exemption without a reason": ([row(shown_by="not done:")], "neither tests nor a reason"),
+    "test without backticks": ([row(shown_by=PLAIN)], "neither tests nor a reason"),
+    "missing file": ([row(shown_by="`tests/test_none.py::test_a`")], "the file does not exist"),
+    "missing test": (
         [row(shown_by="`tests/unit/server/test_refusals.py::test_a`")],
         "the test does not exist",
     ),
-    "a function, but not a test": (
+    "function that is not a test": (
         [row(shown_by="`tests/unit/server/test_refusals.py::head`")],
         "not the name of a test",
     ),
-    "a file without tests": (
+    "file without tests": (
         [row(shown_by="`tests/support/in_process.py::test_a`")],
         "not the name of a test",
     ),
-    "a test in a reason that is not there": (
+    "missing test in a reason": (
         [row(shown_by="not done: it is refused (`tests/unit/server/test_refusals.py::test_a`)")],
         "the test does not exist",
     ),
-    "a case that is not there": ([row(shown_by=f"`{KNOWN}[none]`")], "the case does not exist"),
-    "a case of a test that has none": ([row(shown_by=f"`{PLAIN}[no Host]`")], "has no cases"),
-    "a test twice": ([row(shown_by=f"`{PLAIN}`<br>`{PLAIN}`")], "named twice"),
-    "another order": ([row("2.10"), row("2.9", requirement="This is another.......")], "stands behind 2.10"),
-    "the same twice": ([row(), row("2.2")], "2 rows say"),
+    "missing case": ([row(shown_by=f"`{KNOWN}[none]`")], "the case does not exist"),
+    "case of a test without cases": ([row(shown_by=f"`{PLAIN}[host-missing]`")], "has no cases"),
+    "repeated test": ([row(shown_by=f"`{PLAIN}`<br>`{PLAIN}`")], "named twice"),
+    "wrong order": ([row("2.10"), row("2.9", requirement="This is another.......")], "is after 2.10"),
+    "repeated requirement": ([row(), row("2.2")], "2 rows have the requirement"),
 }
 
 
@@ -137,20 +137,20 @@ def test_a_planted_fault_is_found(rows: list[str], fault: str) -> None:
     "shown_by",
     [
         f"`{PLAIN}`",
-        f"`{KNOWN}[no Host]`",
-        f"`{KNOWN}[no Host]`<br>`{PLAIN}`",
+        f"`{KNOWN}[host-missing]`",
+        f"`{KNOWN}[host-missing]`<br>`{PLAIN}`",
         "not done: there is a good reason for it",
-        f"not applicable: another test shows why (`{PLAIN}`)",
+        f"not applicable: another test explains it (`{PLAIN}`)",
     ],
 )
-def test_what_is_right_is_no_fault(shown_by: str) -> None:
+def test_a_valid_table_has_no_fault(shown_by: str) -> None:
     assert list(faults(table(row(shown_by=shown_by)))) == []
 
 
-def test_a_summary_that_is_wrong_is_found() -> None:
+def test_a_wrong_summary_is_found() -> None:
     assert "1 requirements" in next(faults(table(row()).replace("**1", "**2")))
 
 
-def test_a_row_with_another_number_of_cells_is_found() -> None:
+def test_a_row_with_missing_cells_is_found() -> None:
     with pytest.raises(ValueError, match="line 5 has 3 cells"):
         read_rows("\n\n\n\n| 2.1 | MUST | This is required. |")

@@ -67,7 +67,7 @@ def raw_answers(server: RunningServer) -> Iterator[tuple[str, Answer]]:
         yield what, connection.answer()
 
 
-def test_every_response_has_the_fields_and_a_refusal_too(tmp_path: Path) -> None:
+def test_every_response_has_the_default_headers(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"f" * 100_000)
     options = ("--header", "X-A: 1", "--header=X-B: two words", "--directory", str(tmp_path))
     with CommandServer(*options) as server:
@@ -77,7 +77,7 @@ def test_every_response_has_the_fields_and_a_refusal_too(tmp_path: Path) -> None
             assert "date" in answer.headers, what
 
 
-def test_the_fields_stand_behind_date_and_without_it_alone() -> None:
+def test_default_headers_follow_the_date() -> None:
     fields = (("X-A", "1"), ("X-B", "2"))
     for date_header in (True, False):
         with Harness(default_headers=fields, date_header=date_header) as server:
@@ -88,7 +88,7 @@ def test_the_fields_stand_behind_date_and_without_it_alone() -> None:
         assert head == f"HTTP/1.1 200 OK\r\n{date}X-A: 1\r\nX-B: 2\r\nContent-Length: 0\r\n\r\n"
 
 
-def test_the_fields_stay_when_the_date_is_renewed() -> None:
+def test_default_headers_stay_when_the_date_changes() -> None:
     with Harness(default_headers=(("X-A", "1"),)) as server:
         client = server.connect()
         dates = set()
@@ -101,14 +101,14 @@ def test_the_fields_stay_when_the_date_is_renewed() -> None:
     assert len(dates) == 3
 
 
-def test_a_library_gives_fields_to_its_server_and_a_wrong_one_is_told_before_it_listens() -> None:
+def test_the_library_checks_default_headers() -> None:
     with Server(Router(), port=0, default_headers=(("X-A", "1"),)):
         pass
     with pytest.raises(ValueError, match="Content-Type cannot be added to every response"):
         Server(Router(), port=0, default_headers=(("Content-Type", "text/html"),))
 
 
-def test_a_variable_has_a_field_a_line_and_the_options_win() -> None:
+def test_a_variable_has_one_field_per_line_and_options_override() -> None:
     extra = {"REACTOR_HEADER": "X-A: 1\nX-B: 2\n"}
     with CommandServer(extra=extra) as server:
         headers = server.get("/").headers
@@ -131,11 +131,11 @@ def test_a_variable_has_a_field_a_line_and_the_options_win() -> None:
         ("Content-Type: text/html", "single response"),
     ],
 )
-def test_a_field_that_cannot_be_is_refused_at_start(text: str, reason: str) -> None:
+def test_an_invalid_default_header_is_a_start_error(text: str, reason: str) -> None:
     assert reason in refused("--header", text)
 
 
-def test_a_variable_with_a_field_that_cannot_be_is_named() -> None:
+def test_an_invalid_default_header_names_its_variable() -> None:
     assert "REACTOR_HEADER: ETag cannot be" in refused(REACTOR_HEADER="X-A: 1\nETag: 2")
     assert "REACTOR_HEADER" in refused(REACTOR_HEADER="X-A: 1\r\nX-B: 2")
 
@@ -155,7 +155,7 @@ def test_a_variable_with_a_field_that_cannot_be_is_named() -> None:
     ],
     ids=joined,
 )
-def test_every_response_says_which_origin_may_read_it(
+def test_every_response_has_the_allowed_origin(
     options: list[str], origin: str, credentials: str | None
 ) -> None:
     with CommandServer(*options) as server:
@@ -171,7 +171,7 @@ def test_every_response_says_which_origin_may_read_it(
             assert "origin" not in answer.headers.get("vary", "").lower()
 
 
-def test_a_preflight_is_answered_while_everything_asks_for_a_password(tmp_path: Path) -> None:
+def test_a_preflight_needs_no_password(tmp_path: Path) -> None:
     options = ("--cors", "https://a.test", "--auth", PAIR, "--directory", str(tmp_path))
     with CommandServer(*options) as server, server.connect() as connection:
         connection.send_head(
@@ -185,7 +185,7 @@ def test_a_preflight_is_answered_while_everything_asks_for_a_password(tmp_path: 
         assert connection.get("/files/x").status == 401
 
 
-def test_without_cors_no_other_origin_is_told_anything() -> None:
+def test_without_cors_there_are_no_cors_fields() -> None:
     with CommandServer() as server, server.connect() as connection:
         connection.send_head("OPTIONS", "/", "Origin: https://a.test", "Access-Control-Request-Method: GET")
         for answer in (connection.answer("OPTIONS"), connection.get("/", "Origin: https://a.test")):
@@ -193,12 +193,12 @@ def test_without_cors_no_other_origin_is_told_anything() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "a.test", "https://a.test/", "https://a.test\r\nX-B: 2", "https://a,b"])
-def test_an_origin_that_is_none_is_refused_at_start(text: str) -> None:
+def test_an_invalid_origin_is_a_start_error(text: str) -> None:
     assert "invalid origin" in refused(f"--cors={text}")
     assert "REACTOR_CORS" in refused(REACTOR_CORS=text)
 
 
-def test_a_field_that_cors_sends_already_is_refused() -> None:
+def test_a_default_header_set_by_cors_is_refused() -> None:
     line = refused("--cors", "--header", "access-control-allow-origin: https://a.test")
     assert "'access-control-allow-origin' (--cors sends it already)" in line
 
@@ -217,7 +217,7 @@ def test_a_field_that_cors_sends_already_is_refused() -> None:
         ("file", "\nsecond:line\n"),
     ],
 )
-def test_a_password_comes_from_a_file_or_a_variable_too(tmp_path: Path, source: str, end: str) -> None:
+def test_a_password_may_come_from_a_file_or_variable(tmp_path: Path, source: str, end: str) -> None:
     file = tmp_path / "password"
     file.write_bytes(PAIR.encode() + end.encode())
     options = {"command line": ("--auth", PAIR), "file": ("--auth", f"@{file}")}.get(source, ())
@@ -240,7 +240,7 @@ def test_a_password_comes_from_a_file_or_a_variable_too(tmp_path: Path, source: 
         ((), {}, []),
     ],
 )
-def test_a_password_in_the_command_line_is_worth_a_warning(
+def test_a_password_on_the_command_line_is_a_warning(
     tmp_path: Path, options: tuple[str, ...], extra: dict[str, str], warned: list[str]
 ) -> None:
     file = tmp_path / "password"
@@ -267,7 +267,7 @@ def test_a_password_in_the_command_line_is_worth_a_warning(
         ("--auth-upload", "@/none/x"),
     ],
 )
-def test_a_password_that_cannot_be_is_refused_without_being_told(option: str, text: str) -> None:
+def test_an_invalid_password_is_refused_without_quoting_it(option: str, text: str) -> None:
     assert f"argument {option}: " in refused(f"{option}={text}")
 
 
@@ -304,16 +304,14 @@ HERE, NETWORK = "this machine only", "reachable from the network"
     ],
     ids=joined,
 )
-def test_the_start_line_says_what_is_shared_where_and_how_safely(
-    tmp_path: Path, options: list[str], said: str
-) -> None:
+def test_the_start_line_describes_sharing_and_safety(tmp_path: Path, options: list[str], said: str) -> None:
     with CommandServer("--directory", str(tmp_path), *options) as server:
         assert server.start_line == f"reactor: serving {tmp_path} on {server.url}/ ({HERE}; {said})"
         assert messages(server) == []
 
 
 @pytest.mark.parametrize(("options", "said"), [([], ""), (["--auth", PAIR], "; password required")])
-def test_the_start_line_without_a_directory(options: list[str], said: str) -> None:
+def test_the_start_line_without_files(options: list[str], said: str) -> None:
     with CommandServer(*options) as server:
         assert server.start_line == f"reactor: serving on {server.url}/ ({HERE}{said})"
 
@@ -330,7 +328,7 @@ def test_the_start_line_without_a_directory(options: list[str], said: str) -> No
     ],
     ids=joined,
 )
-def test_what_is_not_safe_on_the_network_is_worth_a_warning(
+def test_unsafe_settings_on_the_network_are_a_warning(
     tmp_path: Path, options: list[str], warning: str | None
 ) -> None:
     (tmp_path / "p").write_text(PAIR)
@@ -357,7 +355,7 @@ def browser(tmp_path: Path, *then: str) -> tuple[str, Path]:
 
 @pytest.mark.parametrize("options", [[], ["{}"]], ids=["nothing shared", "a directory"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-def test_a_browser_is_opened_on_what_is_served(
+def test_a_browser_is_opened_with_the_url(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], host: str
 ) -> None:
     opened: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -375,7 +373,7 @@ def test_a_browser_is_opened_on_what_is_served(
 
 
 @pytest.mark.system
-def test_a_browser_that_does_not_end_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_a_running_browser_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "never")
     command, pipe = browser(tmp_path, f"read line < {tmp_path / 'never'}")
     with ServerProcess("--open", extra={"BROWSER": command}) as server:
@@ -399,7 +397,7 @@ def fail_to_open(url: str) -> bool:
 
 
 @pytest.mark.parametrize("fake_open", [lambda url: False, fail_to_open], ids=["none", "an error"])
-def test_without_a_browser_the_server_serves_and_says_so(
+def test_without_a_browser_the_server_serves_with_a_message(
     monkeypatch: pytest.MonkeyPatch, fake_open: Callable[[str], bool]
 ) -> None:
     monkeypatch.setattr(webbrowser, "open", fake_open)
@@ -410,7 +408,7 @@ def test_without_a_browser_the_server_serves_and_says_so(
 
 @pytest.mark.system
 @pytest.mark.parametrize("command", ["/none/browser %s", "'", "'%s", "false %s"])
-def test_a_wrong_browser_command_is_no_browser(command: str) -> None:
+def test_an_invalid_browser_command_is_reported(command: str) -> None:
     extra = {"BROWSER": command, "DISPLAY": "", "WAYLAND_DISPLAY": "", "TERM": "", "PATH": "/bin:/none"}
     with ServerProcess("--open", extra=extra) as server:
         assert_no_browser_is_opened(server)

@@ -56,7 +56,7 @@ def refused(
         ('inspect = "5000"', "inspect", ("127.0.0.1", 5000)),
     ],
 )
-def test_an_option_has_the_value_of_the_file(text: str, name: str, value: object, tmp_path: Path) -> None:
+def test_an_option_is_read_from_the_file(text: str, name: str, value: object, tmp_path: Path) -> None:
     assert vars(parse(text, tmp_path))[name] == value
 
 
@@ -138,9 +138,7 @@ def test_an_ambiguous_abbreviation_reads_no_file(capsys: pytest.CaptureFixture[s
     assert "ambiguous option: --co could match " in capsys.readouterr().err
 
 
-def test_values_that_another_source_overrules_are_checked(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_overridden_values_are_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "port in FILE: invalid port: 'x'" in refused('port = "x"', tmp_path, capsys, ("--port", "1"))
     line = refused("", tmp_path, capsys, ("--port", "1"), REACTOR_PORT="x")
     assert "REACTOR_PORT: invalid port: 'x'" in line
@@ -205,7 +203,7 @@ def test_an_option_without_effect_is_an_error_in_every_source(
         ("directory = 'f'\nhidden = true", ("d",), {}),
     ],
 )
-def test_an_option_may_be_prepared_for_others_or_overruled(
+def test_an_ineffective_or_overridden_option_is_allowed_in_the_file(
     text: str,
     arguments: tuple[str, ...],
     variables: dict[str, str],

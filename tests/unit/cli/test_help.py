@@ -32,7 +32,7 @@ def help_of(name: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("each", LIMITS, ids=lambda each: each.name)
-def test_help_tells_the_unit_and_the_reason_of_a_limit(each: Any) -> None:
+def test_help_has_unit_and_reason_of_each_limit(each: Any) -> None:
     line, _ = help_of("--" + each.name.replace("_", "-"))
     metavar = {"bytes": "SIZE", "bytes/s": "RATE", "seconds": "SECONDS"}.get(each.metadata["unit"], "N")
     assert f" {metavar} " in line
@@ -67,11 +67,11 @@ def test_help_groups_the_limits() -> None:
         ("--min-rate", "500 bytes/s"),
     ],
 )
-def test_help_tells_a_default_with_its_unit(option: str, default: str) -> None:
+def test_help_has_defaults_with_units(option: str, default: str) -> None:
     assert f"(default: {default})" in help_of(option)[0]
 
 
-def test_help_says_where_the_environment_variables_are_and_what_the_exit_codes_mean() -> None:
+def test_help_explains_environment_variables_and_exit_codes() -> None:
     text = make_parser().format_help()
     assert "--max-body: REACTOR_MAX_BODY" in text
     for code, meaning in ((0, "stopped"), (2, "invalid option"), (3, "could not start")):

@@ -91,7 +91,7 @@ def test_options_reach_the_server(served: dict[str, Any], tmp_path: Path) -> Non
     ],
     ids=["no directory", "a directory", "-d", "an argument", "read only"],
 )
-def test_the_directory_decides_which_files_there_are(
+def test_the_directory_option_selects_the_files(
     served: dict[str, Any], tmp_path: Path, arguments: list[str], statuses: dict[str, int]
 ) -> None:
     main.main([*arguments, str(tmp_path)] if arguments else [])
@@ -151,12 +151,12 @@ def test_a_size_may_have_a_suffix(text: str, expected: int) -> None:
 @pytest.mark.parametrize(
     "text", ["", " ", "K", "64KK", "64 K", "6 4", "1.5K", "1e3", "+1", "0x10", "1_000", "64X", "٣", "nan"]
 )
-def test_what_is_no_size_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_size_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--max-body" in assert_usage(capsys, ["--max-body", text])
 
 
 @pytest.mark.parametrize(("text", "types"), [("binary", "binary"), ("octets", "binary"), ("guess", "guess")])
-def test_types_takes_the_old_word_for_binary_too(text: str, types: str) -> None:
+def test_types_accepts_the_old_word_for_binary(text: str, types: str) -> None:
     assert parse().types == "binary"
     assert parse("--types", text).types == types
     assert parse(REACTOR_TYPES=text).types == types
@@ -195,7 +195,7 @@ def test_the_server_reads_its_environment(served: dict[str, Any], monkeypatch: p
     assert served["settings"] == Settings(max_body=2048, stall_timeout=9.0, date_header=False)
 
 
-def test_an_option_wins_over_its_variable() -> None:
+def test_an_option_overrides_its_variable() -> None:
     assert parse("--port", "1", REACTOR_PORT="2", REACTOR_HOST="::1").port == 1
     assert parse("--log-format", "combined", REACTOR_LOG_FORMAT="json").log_format == "combined"
 
@@ -204,7 +204,7 @@ def test_an_option_wins_over_its_variable() -> None:
     ("text", "on"),
     [("1", True), ("true", True), ("YES", True), ("on", True), ("0", False), ("no", False), ("", False)],
 )
-def test_a_switch_is_turned_by_its_variable(text: str, on: bool) -> None:
+def test_a_switch_is_set_by_its_variable(text: str, on: bool) -> None:
     assert parse(REACTOR_READ_ONLY=text).read_only is on
 
 
@@ -236,7 +236,7 @@ def test_a_switch_is_turned_by_its_variable(text: str, on: bool) -> None:
     ],
     ids=lambda text: text[:20],
 )
-def test_a_wrong_variable_is_named_in_one_line(
+def test_an_invalid_variable_is_a_one_line_error(
     name: str, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("REACTOR_" + name, text)
@@ -293,7 +293,7 @@ def test_a_value_out_of_range_is_named_with_its_source(
     ],
     ids=lambda text: text[:30],
 )
-def test_a_wrong_option_is_told_in_one_line(
+def test_an_invalid_option_is_a_one_line_error(
     arguments: str, word: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert word in assert_usage(capsys, arguments.split())
@@ -307,9 +307,7 @@ def assert_not_started(capsys: pytest.CaptureFixture[str], *arguments: str) -> s
     return err
 
 
-def test_a_directory_that_is_none_is_told_in_one_line(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_an_invalid_directory_is_a_one_line_error(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     missing, file = tmp_path / "missing", tmp_path / "file"
     file.touch()
     for path, reason in ((missing, "No such file or directory"), (file / "x", "Not a directory")):
@@ -317,7 +315,7 @@ def test_a_directory_that_is_none_is_told_in_one_line(
         assert line == f"reactor: cannot share {str(path)!r}: {reason}\n"
 
 
-def test_a_port_that_is_taken_is_told_in_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_port_in_use_is_a_one_line_error(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         err = assert_not_started(capsys, "--port", port, "--directory", str(tmp_path))
@@ -325,9 +323,7 @@ def test_a_port_that_is_taken_is_told_in_one_line(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".test"], ids=["empty label", "long label"])
-def test_a_host_that_no_resolver_can_be_asked_for_is_told_in_one_line(
-    host: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unresolvable_host_is_a_one_line_error(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert host in assert_not_started(capsys, "--host", host, "--port", "0")
 
 
@@ -343,5 +339,7 @@ def test_a_host_that_no_resolver_can_be_asked_for_is_told_in_one_line(
         ("--cors https://a.example --auth-upload a:b", "https://a.example"),
     ],
 )
-def test_pages_that_nobody_names_upload_with_nobodys_password(arguments: str, allowed: str | None) -> None:
+def test_cors_with_a_wildcard_excludes_password_protected_uploads(
+    arguments: str, allowed: str | None
+) -> None:
     assert access_options.allowed_origin(parse(*arguments.split())) == allowed

@@ -60,7 +60,7 @@ def test_a_password_file_is_read_again(tmp_path: Path, told: pytest.LogCaptureFi
     assert (ask(PAIR), ask("anna:new")) == (401, 200)
 
 
-def test_a_file_of_a_variable_is_read_again_and_typed_passwords_stay(
+def test_files_are_read_again_and_typed_passwords_stay(
     tmp_path: Path, told: pytest.LogCaptureFixture
 ) -> None:
     file = tmp_path / "password"
@@ -109,7 +109,7 @@ def no_password(file: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [empty, remove, become_a_directory, become_a_pipe, no_text, no_password])
-def test_after_an_error_all_old_passwords_stay_valid(
+def test_after_an_error_old_passwords_stay_valid(
     tmp_path: Path, told: pytest.LogCaptureFixture, spoil: Callable[[Path], None]
 ) -> None:
     good, bad = tmp_path / "good", tmp_path / "bad"

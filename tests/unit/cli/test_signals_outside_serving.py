@@ -35,7 +35,7 @@ def test_sigusr1_before_serving_does_nothing() -> None:
     signals.note_ready()
 
 
-def test_a_signal_that_was_ignored_stays_ignored() -> None:
+def test_an_ignored_signal_stays_ignored() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     SignalsOutsideServing()
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

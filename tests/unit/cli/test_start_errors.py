@@ -46,21 +46,19 @@ def test_a_port_in_use() -> None:
         assert_refuses(NOT_STARTED, "--port", port, saying=port)
 
 
-def test_a_port_that_another_server_has() -> None:
+def test_a_port_of_another_server() -> None:
     with CommandServer() as server:
         assert_refuses(NOT_STARTED, "--port", str(server.port), saying=str(server.port))
         assert server.get("/").status == 200
 
 
-def test_a_directory_that_is_missing(tmp_path: Path) -> None:
+def test_a_missing_directory(tmp_path: Path) -> None:
     missing = str(tmp_path / "missing")
     assert_refuses(NOT_STARTED, "--directory", missing, saying=missing)
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: make_socket(path)], ids=["a FIFO", "a socket"])
-def test_a_directory_that_is_neither_a_directory_nor_a_file(
-    tmp_path: Path, make: Callable[[Path], None]
-) -> None:
+def test_a_path_that_is_neither_directory_nor_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
     path = tmp_path / "special"
     make(path)
     assert_refuses(
@@ -80,7 +78,7 @@ def test_a_directory_with_a_nul_in_its_name(tmp_path: Path) -> None:
     )
 
 
-def test_a_file_with_a_slash_behind_its_name(tmp_path: Path) -> None:
+def test_a_file_with_a_trailing_slash(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert_refuses(NOT_STARTED, f"{tmp_path}/file/", saying="Not a directory")
 
@@ -100,7 +98,7 @@ def test_a_file_whose_name_is_not_utf_8(tmp_path: Path) -> None:
         pytest.param("é" * 64, id="a label too long in ASCII"),
     ],
 )
-def test_a_host_that_cannot_be_bound(host: str) -> None:
+def test_an_address_that_cannot_be_bound(host: str) -> None:
     assert_refuses(NOT_STARTED, "--host", host, saying="cannot listen")
 
 
@@ -110,14 +108,14 @@ def limit_open_files(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
 
 
 @pytest.mark.parametrize("limit", [16, 31])
-def test_a_limit_on_open_files_that_is_too_low(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+def test_a_too_low_limit_on_open_files(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     with monkeypatch.context() as patch:
         limit_open_files(patch, limit)
         assert_refuses(NOT_STARTED, saying=f"open-file limit too low: {limit}")
 
 
 @pytest.mark.system
-def test_a_process_with_too_few_open_files_does_not_start() -> None:
+def test_too_few_open_files_are_a_start_error() -> None:
     command = ("sh", "-c", 'ulimit -n 31; exec "$@"', "sh", sys.executable, "-m", "reactor", "--port", "0")
     done = subprocess.run(
         command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=TIMEOUT, check=False
@@ -126,19 +124,19 @@ def test_a_process_with_too_few_open_files_does_not_start() -> None:
 
 
 @pytest.mark.system
-def test_a_low_limit_that_is_just_enough() -> None:
+def test_the_lowest_sufficient_limit_on_open_files() -> None:
     with ServerProcess(launcher=("sh", "-c", 'ulimit -n 32; exec "$@"', "sh")) as server:
         assert server.get("/").status == 200
 
 
 @pytest.mark.system
-def test_a_soft_limit_that_is_too_low_is_raised() -> None:
+def test_a_too_low_soft_limit_is_raised() -> None:
     with ServerProcess(launcher=("sh", "-c", 'ulimit -S -n 16; exec "$@"', "sh")) as server:
         clients = [server.connect() for _ in range(40)]
         assert {client.get("/").status for client in clients} == {200}
 
 
-def test_more_connections_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_connections_than_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         limit_open_files(patch, 64)
         assert_refuses(NOT_STARTED, "--max-connections", "64", saying="64")
@@ -148,32 +146,32 @@ def test_more_connections_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("port", ["65536", "-1", "http", "", "²"])
-def test_a_port_that_is_none(port: str) -> None:
+def test_an_invalid_port(port: str) -> None:
     assert_refuses(USAGE, f"--port={port}", saying="--port")
 
 
 @pytest.mark.parametrize("option", ["--unknown", "--Port=1", "-x", "--directory", "--read-only=1", "a b"])
-def test_an_option_that_is_none(option: str) -> None:
+def test_an_unknown_option(option: str) -> None:
     assert_refuses(USAGE, *option.split())
 
 
 @pytest.mark.parametrize("value", ["xml", "", "JSON"])
-def test_a_choice_that_is_none(value: str) -> None:
+def test_an_invalid_choice(value: str) -> None:
     assert_refuses(USAGE, f"--log-format={value}", saying="--log-format")
 
 
 @pytest.mark.parametrize("value", ["-1", "0", "many", "", "1.5", "1_000", "nan", "9" * 40])
-def test_a_limit_that_is_none(value: str) -> None:
+def test_an_invalid_limit(value: str) -> None:
     assert_refuses(USAGE, f"--max-fields={value}", saying="fields")
 
 
 @pytest.mark.parametrize("value", ["-1", "0", "64X", "K", "1.5K", "²K"])
-def test_a_size_that_is_none(value: str) -> None:
+def test_an_invalid_size(value: str) -> None:
     assert_refuses(USAGE, f"--max-head={value}", saying="head")
 
 
 @pytest.mark.parametrize("value", ["-1", "0", "soon", "nan", "inf"])
-def test_a_deadline_that_is_none(value: str) -> None:
+def test_an_invalid_timeout(value: str) -> None:
     assert_refuses(USAGE, f"--head-timeout={value}", saying="head")
 
 
@@ -195,7 +193,7 @@ def test_a_low_water_mark_above_the_high_one() -> None:
         ("REACTOR_LOG_FORMAT", "xml"),
     ],
 )
-def test_an_environment_variable_that_is_wrong(name: str, value: str) -> None:
+def test_an_invalid_environment_variable(name: str, value: str) -> None:
     done = run_main(**{name: value})
     assert_one_line(USAGE, done.returncode, done.stderr, done.stdout, "")
     option = name.removeprefix("REACTOR_").lower().replace("_", "-")
@@ -205,7 +203,7 @@ def test_an_environment_variable_that_is_wrong(name: str, value: str) -> None:
 # Accepted options.
 
 
-def test_help_names_every_option_with_its_default() -> None:
+def test_help_lists_every_option_with_its_default() -> None:
     done = run_main("--help")
     assert (done.returncode, done.stderr) == (0, "")
     options = dict(re.findall(r"^  (--[a-z-]+)(.*?)(?=^  -|^$|\Z)", done.stdout, re.MULTILINE | re.DOTALL))
@@ -269,7 +267,7 @@ def test_a_single_file_is_shared_instead_of_a_directory(tmp_path: Path, source: 
     assert file.read_bytes() == b"content"
 
 
-def test_next_to_a_single_file_nothing_is_removed(tmp_path: Path) -> None:
+def test_a_single_file_start_removes_no_leftovers(tmp_path: Path) -> None:
     leftover = tmp_path / f"{TEMPORARY_PREFIX}1-1"
     for path in (leftover, tmp_path / "file"):
         path.touch()
@@ -278,7 +276,7 @@ def test_next_to_a_single_file_nothing_is_removed(tmp_path: Path) -> None:
     assert leftover.exists()
 
 
-def test_the_port_can_be_taken_again_at_once() -> None:
+def test_the_port_can_be_reused_immediately() -> None:
     with CommandServer() as first:
         assert first.get("/", "Connection: close").status == 200  # the server's socket is in TIME_WAIT
         port = str(first.port)
@@ -299,7 +297,7 @@ def test_an_ipv6_address_is_printed_in_brackets() -> None:
             assert b"".join(iter(lambda: sock.recv(4096), b"")).endswith(b"\r\n\r\nsix")
 
 
-def test_an_environment_variable_stands_in_for_an_option(tmp_path: Path) -> None:
+def test_an_environment_variable_sets_an_option(tmp_path: Path) -> None:
     variables = {"REACTOR_DIRECTORY": str(tmp_path), "REACTOR_MAX_BODY": "5", "REACTOR_NO_DATE_HEADER": "1"}
     with CommandServer(extra=variables) as server, server.connect() as client:
         assert client.post("/files/x", b"12345").status == 201
@@ -308,7 +306,7 @@ def test_an_environment_variable_stands_in_for_an_option(tmp_path: Path) -> None
         assert "date" not in answer.headers
 
 
-def test_an_option_wins_over_its_environment_variable(tmp_path: Path) -> None:
+def test_an_option_overrides_its_environment_variable(tmp_path: Path) -> None:
     variables = {"REACTOR_DIRECTORY": str(tmp_path / "missing"), "REACTOR_MAX_BODY": "5"}
     options = ("--directory", str(tmp_path), "--max-body", "6")
     with CommandServer(*options, extra=variables) as server, server.connect() as client:

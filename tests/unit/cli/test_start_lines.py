@@ -35,7 +35,7 @@ needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 loopback")
         ("127.0.0.1", "/srv/a b", ("a", "b"), "/srv/a b ", f"{HERE}; a; b"),
     ],
 )
-def test_the_line_names_what_is_shared_where_and_for_whom(
+def test_the_line_lists_directory_address_and_audience(
     host: str, directory: str, notes: tuple[str, ...], shared: str, details: str
 ) -> None:
     with Server(Router(), host, 0) as server:
@@ -62,7 +62,7 @@ def test_an_ipv6_address_is_in_brackets() -> None:
         pytest.param("::", False, ["[::1]", "192.0.2.7", "198.51.100.1", "[2001:db8::7]"], marks=needs_ipv6),
     ],
 )
-def test_on_all_addresses_there_is_one_line_for_each(
+def test_all_addresses_get_one_line_each(
     host: str, ipv6_only: bool, hosts: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_addresses", lambda: ADDRESSES)
@@ -96,7 +96,7 @@ def refuse(*arguments: object) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("source", ["_routed_addresses", "_ipv4_addresses", "_ipv6_addresses"])
-def test_a_source_that_fails_hides_no_other(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_source_of_addresses_is_skipped(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_routed_addresses", "_ipv4_addresses", "_ipv6_addresses"):
         monkeypatch.setattr(module, name, lambda name=name: iter([name]))
     monkeypatch.setattr(module, source, refuse)
@@ -104,7 +104,7 @@ def test_a_source_that_fails_hides_no_other(source: str, monkeypatch: pytest.Mon
     assert len(module._addresses()) == 2
 
 
-def test_an_address_that_cannot_be_reached_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_address_is_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     broadcast, loopback = (socket.AF_INET, "255.255.255.255"), (socket.AF_INET, "127.0.0.1")
     monkeypatch.setattr(module, "_ELSEWHERE", (broadcast, loopback))
     assert list(module._routed_addresses()) == ["127.0.0.1"]

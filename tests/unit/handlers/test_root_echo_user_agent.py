@@ -32,14 +32,14 @@ def test_root_is_200_and_empty(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/?a=b", "/?", "http://test", "http://test/", "HTTP://test:80/?q"])
-def test_root_has_other_spellings(client: Client, path: str) -> None:
+def test_root_accepts_equivalent_targets(client: Client, path: str) -> None:
     assert client.get(path).content == b""
 
 
 @pytest.mark.parametrize(
     "path", ["//", "/none", "/echo", "/Echo/a", "/user-agent/", "/user-agent/a", "/%2F", "/files", "/files/a"]
 )
-def test_anything_else_is_404_and_the_connection_persists(client: Client, path: str) -> None:
+def test_other_paths_are_404_and_the_connection_persists(client: Client, path: str) -> None:
     client.send(request(path))
     answer = client.assert_responds(404)
     assert answer.headers["content-type"].startswith("text/plain")
@@ -73,7 +73,7 @@ def test_anything_else_is_404_and_the_connection_persists(client: Client, path: 
         ("/echo/-._~!$&'()*+,;=:@", "-._~!$&'()*+,;=:@"),
     ],
 )
-def test_echo_sends_the_text_decoded_as_utf_8(client: Client, path: str, content: str) -> None:
+def test_echo_returns_the_decoded_text(client: Client, path: str, content: str) -> None:
     answer = client.get(path)
     assert answer.content == content.encode("utf-8")
     assert answer.headers["content-type"] == "text/plain"
@@ -93,16 +93,14 @@ def test_echo_sends_the_text_decoded_as_utf_8(client: Client, path: str, content
         ([], b""),
     ],
 )
-def test_user_agent_sends_what_the_client_calls_itself_octet_for_octet(
-    client: Client, lines: list[str], content: bytes
-) -> None:
+def test_user_agent_returns_the_field_byte_for_byte(client: Client, lines: list[str], content: bytes) -> None:
     answer = client.get("/user-agent", *lines)
     assert answer.content == content
     assert answer.headers["content-type"] == "text/plain"
     assert answer.headers["content-length"] == str(len(content))
 
 
-def test_every_answer_has_a_date_and_none_names_the_server(client: Client) -> None:
+def test_every_response_has_a_date_and_no_server_field(client: Client) -> None:
     for path, status in [("/", 200), ("/none", 404), ("/echo/a", 200)]:
         client.send(request(path))
         answer = client.assert_responds(status)
@@ -112,7 +110,7 @@ def test_every_answer_has_a_date_and_none_names_the_server(client: Client) -> No
     assert "date" in client.assert_responds(400).headers
 
 
-def test_the_date_moves_with_the_clock() -> None:
+def test_the_date_follows_the_clock() -> None:
     with Harness() as server:
         client = server.connect()
         dates = []
@@ -145,7 +143,7 @@ def test_the_date_can_be_turned_off() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/echo/abc", "/echo/", "/user-agent", "/none"])
 @pytest.mark.parametrize("lines", [[], ["Accept-Encoding: gzip"]])
-def test_head_is_get_without_content(client: Client, path: str, lines: list[str]) -> None:
+def test_head_is_get_without_a_body(client: Client, path: str, lines: list[str]) -> None:
     get = ask(client, path, *lines)
     head = ask(client, path, *lines, method="HEAD")
     assert (head.status, head.headers, head.content) == (get.status, get.headers, b"")
@@ -166,13 +164,13 @@ def test_options_for_the_whole_server_is_204_with_allow(client: Client, target: 
     assert {"GET", "HEAD", "POST", "OPTIONS"} <= set(answer.headers["allow"].split(", "))
 
 
-def test_options_of_what_is_not_there_is_404(client: Client) -> None:
+def test_options_of_an_unknown_path_is_404(client: Client) -> None:
     assert ask(client, "/none", method="OPTIONS").status == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "TRACE", "PATCH"])
 @pytest.mark.parametrize("path", ["/", "/echo/a", "/user-agent"])
-def test_another_method_is_405_with_allow(client: Client, path: str, method: str) -> None:
+def test_other_methods_are_405_with_allow(client: Client, path: str, method: str) -> None:
     answer = ask(client, path, method=method)
     assert answer.status == 405
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
@@ -226,7 +224,7 @@ def test_connect_is_501(client: Client) -> None:
         ("gzip;q=-1", None),
     ],
 )
-def test_the_coding_is_what_the_client_prefers(
+def test_the_client_preference_selects_the_coding(
     client: Client, accept: str | None, coding: str | None
 ) -> None:
     text = "a text that is worth it " * 20
@@ -247,13 +245,13 @@ def test_echo_is_compressed_at_any_length(client: Client, length: int) -> None:
     assert zlib.decompress(answer.content, 31) == b"a" * length
 
 
-def test_two_lines_of_accept_encoding_are_one_list(client: Client) -> None:
+def test_accept_encoding_lines_are_combined(client: Client) -> None:
     answer = client.get("/echo/a", "Accept-Encoding: br", "Accept-Encoding: gzip")
     assert answer.headers["content-encoding"] == "gzip"
 
 
 @pytest.mark.parametrize("path", ["/", "/none"])
-def test_what_is_never_compressed_does_not_vary(client: Client, path: str) -> None:
+def test_uncompressed_responses_have_no_vary(client: Client, path: str) -> None:
     answer = ask(client, path, "Accept-Encoding: gzip")
     assert "content-encoding" not in answer.headers
     assert "vary" not in answer.headers

@@ -19,7 +19,7 @@ def phase_of(parser: Parser) -> Phase:
     return Phase.IDLE if parser.phase in BETWEEN else parser.phase
 
 
-class Seen(NamedTuple):
+class ParsedRequest(NamedTuple):
     """One request, as returned by the parser."""
 
     method: str
@@ -36,7 +36,7 @@ class Seen(NamedTuple):
 class Outcome(NamedTuple):
     """The result of feeding a parser: its requests, the error if there was one, and the phase."""
 
-    requests: tuple[Seen, ...]
+    requests: tuple[ParsedRequest, ...]
     status: int | None
     phase: Phase
 
@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
 def deliver(pieces: Iterable[bytes], settings: Settings | None = None) -> Outcome:
     """Feed chunks to a new parser, reading all requests and bodies that are available after each."""
     parser = Parser(HeadReader(settings or Settings()))
-    requests: list[Seen] = []
+    requests: list[ParsedRequest] = []
     try:
         for piece in pieces:
             parser.feed(piece)
@@ -77,7 +77,7 @@ def _content(parser: Parser) -> bytes:
     return b"".join(pieces)
 
 
-def _take(parser: Parser, requests: list[Seen]) -> None:
+def _take(parser: Parser, requests: list[ParsedRequest]) -> None:
     while True:
         if parser.phase is Phase.CONTENT:
             data = _content(parser)
@@ -93,7 +93,7 @@ def _take(parser: Parser, requests: list[Seen]) -> None:
             return
         has_content = parser.phase is Phase.CONTENT
         requests.append(
-            Seen(
+            ParsedRequest(
                 request.method,
                 str(request.target),
                 tuple(request.target.segments),
@@ -107,15 +107,15 @@ def _take(parser: Parser, requests: list[Seen]) -> None:
         )
 
 
-def one_by_one(data: bytes) -> Iterator[bytes]:
+def single_bytes(data: bytes) -> Iterator[bytes]:
     """Split into single bytes."""
     return (data[i : i + 1] for i in range(len(data)))
 
 
-def both_ways(data: bytes, settings: Settings | None = None) -> Outcome:
+def deliver_both(data: bytes, settings: Settings | None = None) -> Outcome:
     """Feed at once and byte by byte; assert that the result is the same, and return it."""
     whole = deliver([data], settings)
-    single = deliver(one_by_one(data), settings)
+    single = deliver(single_bytes(data), settings)
     assert (whole.status, whole.requests) == (single.status, single.requests)
     assert whole.phase is single.phase
     return whole
@@ -124,13 +124,13 @@ def both_ways(data: bytes, settings: Settings | None = None) -> Outcome:
 def assert_refused(status: int, data: bytes, settings: Settings | None = None) -> None:
     """Assert that the input is rejected with this status, however it is split."""
     whole = deliver([data], settings).status
-    single = deliver(one_by_one(data), settings).status
+    single = deliver(single_bytes(data), settings).status
     assert (whole, single) == (status, status), data[:200]
 
 
-def assert_accepted(data: bytes, settings: Settings | None = None) -> Seen:
+def assert_accepted(data: bytes, settings: Settings | None = None) -> ParsedRequest:
     """Assert that the input is exactly one complete request, however it is split; return it."""
-    outcome = both_ways(data, settings)
+    outcome = deliver_both(data, settings)
     assert outcome.status is None, (outcome.status, data[:200])
     assert len(outcome.requests) == 1, data[:200]
     assert outcome.requests[0].phase_after_content is not None, data[:200]

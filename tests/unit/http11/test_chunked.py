@@ -16,7 +16,7 @@ from tests.unit.http11.deliver import (
     cases,
     chunked_post,
     deliver,
-    one_by_one,
+    single_bytes,
 )
 
 DATA = b"\r\nhello\r\n0\r\n\r\n"
@@ -31,8 +31,8 @@ BODIES = {
         f"trailer-{name}": b"\r\n".join([b"0", *lines, b"", b""])
         for name, (_, lines) in MALFORMED_TRAILERS.items()
     },
-    "last chunk of minus zero": b"-0\r\n\r\n",
-    "superscript, with data of two bytes": b"\xb2\r\nhe\r\n0\r\n\r\n",
+    "last chunk with size -0": b"-0\r\n\r\n",
+    "superscript digit as size": b"\xb2\r\nhe\r\n0\r\n\r\n",
     "NUL": b"5\0\r\nhello\r\n0\r\n\r\n",
     "CR": b"5\r\r\nhello\r\n0\r\n\r\n",
     "bare CR": b"5\rhello\r\n0\r\n\r\n",
@@ -50,13 +50,13 @@ BODIES = {
     "trailer with NUL": b"0\r\nA: b\0\r\n\r\n",
     "trailer with a bare CR": b"0\r\nA: b\rc\r\n\r\n",
     "trailer with a bare LF": b"0\r\nA: b\nc: d\r\n\r\n",
-    "the next request for a trailer": b"0\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "next request as a trailer": b"0\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
 }
 CHUNKS = {
     "plain": b"5\r\nhello\r\n0\r\n\r\n",
     "leading zero": b"05\r\nhello\r\n0\r\n\r\n",
     "16 digits": b"0000000000000005\r\nhello\r\n0000000000000000\r\n\r\n",
-    "chunk of one each": b"1\r\nh\r\n1\r\ne\r\n1\r\nl\r\n1\r\nl\r\n1\r\no\r\n0\r\n\r\n",
+    "one byte per chunk": b"1\r\nh\r\n1\r\ne\r\n1\r\nl\r\n1\r\nl\r\n1\r\no\r\n0\r\n\r\n",
     "name": b"5;a\r\nhello\r\n0;b\r\n\r\n",
     "name and value": b"5;a=b\r\nhello\r\n0;c=d\r\n\r\n",
     "white space": b"5 ; a = b\t;\tc\r\nhello\r\n0\r\n\r\n",
@@ -64,7 +64,7 @@ CHUNKS = {
     "empty quotes": b'5;a=""\r\nhello\r\n0\r\n\r\n',
     "many": b"5" + b";a=b" * 100 + b"\r\nhello\r\n0\r\n\r\n",
     "trailers": b"5\r\nhello\r\n0\r\nA: b\r\nC:\r\n\r\n",
-    "trailers that must not be believed": b"5\r\nhello\r\n0\r\nContent-Length: 9\r\nHost: y\r\n\r\n",
+    "untrusted trailers": b"5\r\nhello\r\n0\r\nContent-Length: 9\r\nHost: y\r\n\r\n",
 }
 
 
@@ -87,9 +87,9 @@ def test_chunk_sizes_are_hexadecimal_in_any_case() -> None:
         assert seen.content == data[:0xAF]
 
 
-def test_content_before_a_malformed_chunk_is_not_passed_off_as_complete() -> None:
+def test_body_before_a_malformed_chunk_is_incomplete() -> None:
     data = chunked_post(b"5\r\nhello\r\nx\r\n")
-    for pieces in ([data], one_by_one(data)):
+    for pieces in ([data], single_bytes(data)):
         outcome = deliver(pieces)
         assert outcome.status == 400
         assert outcome.requests[0].phase_after_content is None

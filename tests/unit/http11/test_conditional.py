@@ -56,7 +56,7 @@ class Oracle:
         return self.step_2()
 
     def step_2(self) -> int | None:
-        if self.means_something("If-Unmodified-Since") and not self.age("If-Unmodified-Since") >= 0:
+        if self.is_valid_date("If-Unmodified-Since") and not self.age("If-Unmodified-Since") >= 0:
             return 412
         return self.step_3()
 
@@ -69,7 +69,7 @@ class Oracle:
 
     def step_4(self) -> int | None:
         reads = self.method in ("GET", "HEAD")
-        if reads and self.means_something("If-Modified-Since") and self.age("If-Modified-Since") >= 0:
+        if reads and self.is_valid_date("If-Modified-Since") and self.age("If-Modified-Since") >= 0:
             return 304
         return None  # step 5
 
@@ -90,7 +90,7 @@ class Oracle:
             return False
         return self.current.etag == "" or self.fields["If-None-Match"] == '"other"'
 
-    def means_something(self, name: str) -> bool:
+    def is_valid_date(self, name: str) -> bool:
         known = self.current is not None and self.current.modified is not None
         return known and self.fields.get(name, "yesterday") != "yesterday"
 
@@ -104,7 +104,7 @@ NAMES = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"
 
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("method", METHODS)
-def test_every_combination_is_answered_as_the_steps_say(method: str, state: str) -> None:
+def test_every_combination_follows_the_steps_of_the_rfc(method: str, state: str) -> None:
     current = STATES[state]
     answers = Counter[int | None]()
     for values in itertools.product(TAGS, TAGS, DATES, DATES, IF_RANGES):
@@ -132,18 +132,18 @@ def test_a_method_without_a_representation_has_no_conditions(method: str) -> Non
 # Which headers are conditions.
 
 
-def test_the_conditional_fields_are_those_of_section_13() -> None:
+def test_conditional_fields_are_those_of_rfc_9110_section_13() -> None:
     assert {name.lower() for name in NAMES} == CONDITIONAL
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_one_field_makes_a_request_conditional(name: str) -> None:
+def test_any_conditional_field_makes_a_request_conditional(name: str) -> None:
     for written in (name, name.lower(), name.upper()):
         assert is_conditional(headers("Host: x", f"{written}: *"))
 
 
 @pytest.mark.parametrize("lines", [(), ("Host: x",), ("Range: bytes=0-1", "If: a", "If-Matches: *")])
-def test_other_fields_do_not(lines: tuple[str, ...]) -> None:
+def test_other_fields_do_not_make_a_request_conditional(lines: tuple[str, ...]) -> None:
     assert not is_conditional(headers(*lines))
     assert evaluate("GET", headers(*lines), CURRENT, NOW) is None
     assert range_applies(headers(*lines), CURRENT, NOW)
@@ -210,7 +210,7 @@ PROBES = sorted({tag for tags in LISTS.values() for tag in tags} | {'"other"', '
 
 
 @pytest.mark.parametrize("lines", LISTS, ids=ascii)
-def test_a_list_has_its_tags_and_no_others(lines: tuple[str, ...]) -> None:
+def test_a_list_of_tags_is_parsed(lines: tuple[str, ...]) -> None:
     strong = [tag for tag in LISTS[lines] if not tag.startswith("W/")]
     opaque = [tag.removeprefix("W/") for tag in LISTS[lines]]
     for probe in PROBES:
@@ -260,7 +260,7 @@ MALFORMED = [
 
 @pytest.mark.parametrize("value", MALFORMED, ids=ascii)
 @pytest.mark.parametrize("etag", ['"xyzzy"', 'W/"xyzzy"', ""])
-def test_a_malformed_list_lets_nothing_be_changed_and_anything_be_read(value: str, etag: str) -> None:
+def test_a_malformed_list_forbids_changes_and_allows_reads(value: str, etag: str) -> None:
     for current in (Validators(etag, MODIFIED), None):
         for method in METHODS:
             assert evaluate(method, headers(f"If-Match: {value}"), current, NOW) == 412
@@ -268,33 +268,9 @@ def test_a_malformed_list_lets_nothing_be_changed_and_anything_be_read(value: st
             assert evaluate(method, headers(f"If-None-Match: {value}"), current, NOW) == expected
 
 
-def test_the_asterisk_in_two_lines_is_no_asterisk() -> None:
+def test_a_repeated_asterisk_is_malformed() -> None:
     assert evaluate("PUT", headers("If-Match: *", "If-Match: *"), CURRENT, NOW) == 412
     assert evaluate("PUT", headers("If-None-Match: *", "If-None-Match: *"), None, NOW) == 412
-
-
-def test_a_malformed_field_still_hides_the_date_beside_it() -> None:
-    lines = headers("If-None-Match: xyzzy", f"If-Modified-Since: {LAST_MODIFIED}")
-    assert evaluate("GET", lines, CURRENT, NOW) is None
-
-
-# Use cases: lost update, first upload, cache.
-
-
-def test_an_update_of_what_another_has_changed_fails() -> None:
-    assert evaluate("PUT", headers('If-Match: "mine"'), Validators('"theirs"', MODIFIED), NOW) == 412
-    assert evaluate("PUT", headers('If-Match: "mine"'), Validators('"mine"', MODIFIED), NOW) is None
-    assert evaluate("PUT", headers('If-Match: "mine"'), None, NOW) == 412
-
-
-def test_the_asterisk_tells_what_is_there_from_what_is_not() -> None:
-    bare = Validators("", None)
-    for method in METHODS:
-        reads = method in ("GET", "HEAD")
-        assert evaluate(method, headers("If-Match: *"), bare, NOW) is None
-        assert evaluate(method, headers("If-Match: *"), None, NOW) == 412
-        assert evaluate(method, headers("If-None-Match: *"), bare, NOW) == (304 if reads else 412)
-        assert evaluate(method, headers("If-None-Match: *"), None, NOW) is None
 
 
 # Dates.
@@ -314,7 +290,7 @@ def test_dates_compare_in_whole_seconds(part: float) -> None:
 @pytest.mark.parametrize(
     "date", [LAST_MODIFIED, "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"]
 )
-def test_a_date_may_come_in_each_format(date: str) -> None:
+def test_all_three_date_formats_are_accepted(date: str) -> None:
     earlier = Validators("", MODIFIED + 1)
     assert evaluate("GET", headers(f"If-Modified-Since: {date}"), CURRENT, NOW) == 304
     assert evaluate("GET", headers(f"If-Modified-Since: {date}"), earlier, NOW) is None
@@ -336,7 +312,7 @@ def test_an_invalid_date_is_ignored(method: str, date: str) -> None:
         assert evaluate(method, headers(f"If-Unmodified-Since: {date}"), current, NOW) is None
 
 
-def test_two_dates_are_none() -> None:
+def test_a_repeated_date_is_ignored() -> None:
     for name in ("If-Modified-Since", "If-Unmodified-Since"):
         for other in (EARLIER, LAST_MODIFIED, LATER):
             lines = headers(f"{name}: {LAST_MODIFIED}", f"{name}: {other}")
@@ -350,7 +326,7 @@ def test_two_dates_are_none() -> None:
     "value",
     ["", "*", "xyzzy", '"xyzzy', 'w/"xyzzy"', '"xyzzy", "xyzzy"', '"xyzzy",', "yesterday", EARLIER, LATER],
 )
-def test_an_if_range_that_is_not_true_leaves_the_range_alone(value: str) -> None:
+def test_a_false_if_range_disables_the_range(value: str) -> None:
     assert not range_applies(headers(f"If-Range: {value}"), CURRENT, NOW)
 
 
@@ -370,25 +346,20 @@ def test_an_if_range_in_two_lines_is_malformed() -> None:
         (MODIFIED + 0.5, 1.0, True),
     ],
 )
-def test_a_date_is_strong_when_its_second_is_over(modified: float, age: float, strong: bool) -> None:
+def test_a_date_is_strong_after_its_second(modified: float, age: float, strong: bool) -> None:
     lines = headers(f"If-Range: {format_date(modified)}")
     assert range_applies(lines, Validators("", modified), modified + age) == strong
 
 
-def test_a_date_is_no_validator_of_what_has_none() -> None:
+def test_a_date_never_matches_without_last_modified() -> None:
     for date in (LAST_MODIFIED, format_date(0)):
         assert not range_applies(headers(f"If-Range: {date}"), Validators('"xyzzy"', None), NOW)
-
-
-def test_if_range_changes_no_status() -> None:
-    for value in ('"other"', "yesterday", EARLIER):
-        assert evaluate("GET", headers(f"If-Range: {value}", "Range: bytes=0-1"), CURRENT, NOW) is None
 
 
 # Properties.
 
 
-def test_the_order_of_the_fields_and_the_case_of_their_names_mean_nothing() -> None:
+def test_field_order_and_case_do_not_matter() -> None:
     random = Random(1)
     for _ in range(1000):
         values = [random.choice(each) for each in (TAGS, TAGS, DATES, DATES, IF_RANGES)]
@@ -415,7 +386,7 @@ def test_the_order_of_the_fields_and_the_case_of_their_names_mean_nothing() -> N
     ],
     ids=lambda value: ascii(value[:6]),
 )
-def test_a_long_malformed_list_is_soon_known_for_what_it_is(value: str) -> None:
+def test_a_long_malformed_list_is_rejected_in_linear_time(value: str) -> None:
     # Quadratic backtracking would take minutes here, exponential backtracking would never end.
     lines = Headers([("if-match", value, "If-Match"), ("if-range", value, "If-Range")])
     assert evaluate("PUT", lines, CURRENT, NOW) == 412

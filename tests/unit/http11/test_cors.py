@@ -25,7 +25,7 @@ from reactor.http11.target import Target
         ("moz-extension://0e5a-77", "moz-extension://0e5a-77"),
     ],
 )
-def test_an_origin_is_read_as_browsers_write_it(text: str, origin: str) -> None:
+def test_an_origin_is_normalized_like_in_a_browser(text: str, origin: str) -> None:
     assert read_origin(text) == origin
 
 
@@ -56,7 +56,7 @@ def test_an_origin_is_read_as_browsers_write_it(text: str, origin: str) -> None:
     ],
     ids=ascii,
 )
-def test_what_is_no_origin_is_refused_in_one_line(text: str) -> None:
+def test_an_invalid_origin_is_a_one_line_error(text: str) -> None:
     with pytest.raises(ValueError, match="invalid origin") as refused:
         read_origin(text)
     assert str(refused.value).isprintable() or "\xe9" in text
@@ -72,9 +72,7 @@ def test_what_is_no_origin_is_refused_in_one_line(text: str) -> None:
         ("https://a.test", True, True),
     ],
 )
-def test_credentials_are_for_one_origin_that_can_be_trusted(
-    origin: str, credentials: bool, sent: bool
-) -> None:
+def test_credentials_are_allowed_for_a_single_origin_only(origin: str, credentials: bool, sent: bool) -> None:
     fields = dict(cors_headers(origin, credentials))
     assert fields["Access-Control-Allow-Origin"] == origin
     assert fields.get("Access-Control-Allow-Credentials") == ("true" if sent else None)
@@ -82,7 +80,7 @@ def test_credentials_are_for_one_origin_that_can_be_trusted(
     assert {"ETag", "Content-Range", "Location", "Upload-Offset"} <= set(exposed)
 
 
-def test_a_preflight_is_told_the_methods_of_the_path_and_the_fields_that_may_be_sent() -> None:
+def test_a_preflight_response_lists_methods_and_fields() -> None:
     fields = dict(preflight_headers("GET, HEAD"))
     assert fields["Access-Control-Allow-Methods"] == "GET, HEAD"
     accepted = fields["Access-Control-Allow-Headers"].split(", ")
@@ -118,10 +116,10 @@ def test_an_origin_is_compared_with_the_host(origin: str, host: str, any_scheme:
     ("site", "expected"),
     [("same-origin", False), ("none", False), ("same-site", True), ("cross-site", True), ("", False)],
 )
-def test_the_site_that_a_browser_names_counts_where_it_is_checked(site: str, expected: bool) -> None:
+def test_sec_fetch_site_is_used_if_checked(site: str, expected: bool) -> None:
     assert is_cross_origin(sent(("Sec-Fetch-Site", site))) is expected
     assert is_cross_origin(sent(("Sec-Fetch-Site", site)), check_site=False) is False
 
 
-def test_a_client_that_says_nothing_is_no_page() -> None:
+def test_a_request_without_origin_fields_is_not_cross_origin() -> None:
     assert not is_cross_origin(sent())

@@ -18,7 +18,7 @@ from reactor.http11.default_headers import encode_headers, parse_header
         ("X-A: caf\xe9", ("X-A", "caf\xe9")),
     ],
 )
-def test_a_field_is_read_and_written(text: str, field: tuple[str, str]) -> None:
+def test_a_field_is_parsed_and_serialized(text: str, field: tuple[str, str]) -> None:
     assert parse_header(text) == field
     assert encode_headers((field,)) == f"{field[0]}: {field[1]}\r\n".encode("latin-1")
 
@@ -67,14 +67,14 @@ SINGLE = [
 
 
 @pytest.mark.parametrize(("text", "reason"), REFUSED, ids=lambda text: ascii(text))
-def test_what_cannot_be_in_every_response_is_refused_in_one_line(text: str, reason: str) -> None:
+def test_an_invalid_default_header_is_a_one_line_error(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as refused:
         parse_header(text)
     assert str(refused.value).isprintable()
 
 
 @pytest.mark.parametrize("name", SINGLE)
-def test_what_belongs_to_a_single_response_is_refused(name: str) -> None:
+def test_a_field_of_a_single_response_is_refused(name: str) -> None:
     with pytest.raises(
         ValueError, match=f"{name} cannot be added to every response: it belongs to a single response"
     ):

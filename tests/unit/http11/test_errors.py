@@ -20,7 +20,7 @@ def test_an_error_has_a_status_and_a_reason(error_type: type[HTTPError], status:
 
 @pytest.mark.parametrize("error_type", BOTH)
 @pytest.mark.parametrize("status", [-1, 0, 99, 100, 200, 204, 302, 304, 399, 600, 1000, "404", None])
-def test_any_other_status_is_a_mistake(error_type: type[HTTPError], status: int) -> None:
+def test_a_status_other_than_4xx_or_5xx_is_a_value_error(error_type: type[HTTPError], status: int) -> None:
     with pytest.raises(ValueError, match="status"):
         error_type(status, "why")
 
@@ -31,7 +31,7 @@ def test_an_error_may_have_headers(error_type: type[HTTPError]) -> None:
     assert error_type(405, "why", (("Allow", "GET"),)).headers == (("Allow", "GET"),)
 
 
-def test_a_malformed_request_is_an_http_error_and_handlers_find_it_in_the_package() -> None:
+def test_protocol_error_is_an_exported_http_error() -> None:
     assert issubclass(ProtocolError, HTTPError)
     assert reactor.HTTPError is HTTPError
 

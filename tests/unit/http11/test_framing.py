@@ -3,7 +3,14 @@
 import pytest
 
 from tests.support.malformed import MALFORMED_CODINGS, MALFORMED_LENGTHS, UNKNOWN_CODINGS, values
-from tests.unit.http11.deliver import assert_accepted, assert_refused, both_ways, cases, get, post
+from tests.unit.http11.deliver import (
+    assert_accepted,
+    assert_refused,
+    cases,
+    deliver_both,
+    get,
+    post,
+)
 
 CODINGS_WITH_CONTROLS = {
     "vertical tab": b"\x0bchunked",
@@ -38,18 +45,21 @@ def test_a_content_length_is_decimal_digits(length: bytes) -> None:
 @pytest.mark.parametrize(
     "length", [b"1" + b"0" * 17, b"9" * 18, b"9" * 19, b"18446744073709551621", b"9" * 8000]
 )
-def test_a_content_length_never_wraps_around(length: bytes) -> None:
-    outcome = both_ways(post(b"Content-Length: " + length, content=b"hello"))
+def test_a_huge_content_length_does_not_overflow(length: bytes) -> None:
+    outcome = deliver_both(post(b"Content-Length: " + length, content=b"hello"))
     assert outcome.requests[0].length >= 10**17
     assert outcome.requests[0].phase_after_content is None
 
 
-def test_a_content_length_of_zero_is_no_content() -> None:
-    assert both_ways(post(b"Content-Length: 0") + get(target=b"/next")).targets == ["/", "/next"]
+def test_a_content_length_of_zero_is_an_empty_body() -> None:
+    assert deliver_both(post(b"Content-Length: 0") + get(target=b"/next")).targets == [
+        "/",
+        "/next",
+    ]
 
 
 @pytest.mark.parametrize("coding", cases(values(MALFORMED_CODINGS) | CODINGS_WITH_CONTROLS))
-def test_a_faulty_transfer_encoding_is_refused(coding: bytes) -> None:
+def test_an_invalid_transfer_encoding_is_refused(coding: bytes) -> None:
     assert_refused(400, post(b"Transfer-Encoding: " + coding, content=b"0\r\n\r\n"))
 
 
@@ -121,5 +131,5 @@ def test_disguised_framing_is_refused(lines: tuple[bytes, ...]) -> None:
 @pytest.mark.parametrize(
     "line", [b"Transfer_Encoding: chunked", b"Content_Length: 5", b"X-Content-Length: 5"]
 )
-def test_another_field_says_nothing_of_the_framing(line: bytes) -> None:
+def test_similar_field_names_do_not_affect_framing(line: bytes) -> None:
     assert assert_accepted(post(line)).length == 0

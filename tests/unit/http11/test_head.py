@@ -29,38 +29,38 @@ HEADS = {
     "one word, and no field": b"x\r\n\r\n",
     "space in the target": b"GET /a b HTTP/1.1\r\nHost: x\r\n\r\n",
     "NUL": b"GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a field line": b"Host: x\r\n\r\n",
+    "a field line first": b"Host: x\r\n\r\n",
     "TLS": b"\x16\x03\x01\x00\x2f\x01\x00\x00\x2b\x03\x03",
 }
 STRAY_CONTROLS = {
-    "LF for every CRLF": b"GET / HTTP/1.1\nHost: x\n\n",
-    "LF behind the request line": b"GET / HTTP/1.1\nHost: x\r\n\r\n",
-    "LF behind the field line": b"GET / HTTP/1.1\r\nHost: x\n\r\n",
+    "LF instead of every CRLF": b"GET / HTTP/1.1\nHost: x\n\n",
+    "LF after the request line": b"GET / HTTP/1.1\nHost: x\r\n\r\n",
+    "LF after the field line": b"GET / HTTP/1.1\r\nHost: x\n\r\n",
     "LF between two field lines": get(b"A: b\nC: d"),
-    "LF for the empty line": b"GET / HTTP/1.1\r\nHost: x\r\n\n",
+    "LF instead of the empty line": b"GET / HTTP/1.1\r\nHost: x\r\n\n",
     "LF before the request line": b"\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
-    "LF behind an empty line": b"\r\n\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
-    "CR for every CRLF": b"GET / HTTP/1.1\rHost: x\r\rx",
+    "LF after an empty line": b"\r\n\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "CR instead of every CRLF": b"GET / HTTP/1.1\rHost: x\r\rx",
     "CR in the method": b"G\rET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "CR in the target": b"GET /\r HTTP/1.1\r\nHost: x\r\n\r\n",
-    "CR behind the version": b"GET / HTTP/1.1\r\r\nHost: x\r\n\r\n",
+    "CR after the version": b"GET / HTTP/1.1\r\r\nHost: x\r\n\r\n",
     "CR before the request line": b"\rGET / HTTP/1.1\r\nHost: x\r\n\r\n",
-    "CR behind an empty line": b"\r\n\rGET / HTTP/1.1\r\nHost: x\r\n\r\n",
+    "CR after an empty line": b"\r\n\rGET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "two CRs before an LF, first": b"\r\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "CR before a field name": get(b"\rA: b"),
     "CR in a field name": get(b"A\rB: c"),
     "CR before the colon": get(b"A\r: b"),
-    "CR behind the colon": get(b"A:\rb"),
+    "CR after the colon": get(b"A:\rb"),
     "CR in a value": get(b"A: b\rc"),
     "CR and another line in a value": get(b"A: b\rContent-Length: 5"),
-    "CR behind a value": get(b"A: b\r"),
+    "CR after a value": get(b"A: b\r"),
     "CR before the last line end": b"GET / HTTP/1.1\r\nHost: x\r\n\r\r\n\r\n",
     "LF before a field name": get(b"\nA: b"),
     "LF in a field name": get(b"A\nB: c"),
-    "LF behind a value": get(b"A: b\n"),
+    "LF after a value": get(b"A: b\n"),
     "LF CR": get(b"A: b\n\rC: d"),
     "NUL before the request line": b"\0GET / HTTP/1.1\r\nHost: x\r\n\r\n",
-    "NUL behind the version": b"GET / HTTP/1.1\0\r\nHost: x\r\n\r\n",
+    "NUL after the version": b"GET / HTTP/1.1\0\r\nHost: x\r\n\r\n",
     "NUL in a field name": get(b"A\0B: c"),
     "NUL in a value": get(b"A: b\0c"),
     "NUL as a value": get(b"A: \0"),
@@ -79,7 +79,7 @@ def test_a_malformed_version_is_refused(version: bytes) -> None:
 
 
 @pytest.mark.parametrize("version", cases(values(OTHER_MAJOR_VERSIONS)))
-def test_another_major_version_is_not_supported(version: bytes) -> None:
+def test_other_major_versions_are_not_supported(version: bytes) -> None:
     assert_refused(505, get(version=version))
 
 
@@ -89,33 +89,33 @@ def test_the_preface_of_http_2_is_not_supported() -> None:
 
 
 @pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/1.2", b"HTTP/1.9"])
-def test_another_minor_version_is_served_as_1_1(version: bytes) -> None:
+def test_other_minor_versions_are_treated_as_1_1(version: bytes) -> None:
     assert assert_accepted(get(version=version)).version == "HTTP/1.1"
 
 
-def test_http_1_0_is_served_as_itself() -> None:
+def test_http_1_0_is_supported() -> None:
     assert assert_accepted(get(version=b"HTTP/1.0")).version == "HTTP/1.0"
 
 
 @pytest.mark.parametrize("data", cases(STRAY_CONTROLS))
-def test_a_stray_control_is_refused(data: bytes) -> None:
+def test_a_stray_control_character_is_refused(data: bytes) -> None:
     assert_refused(400, data)
 
 
 @pytest.mark.parametrize(
     "beginning", [b"GET / HT\n", b"GET / HTTP/1.1\r\nA: \0", b"GET / HTTP/1.1\r\nA: b\rc", b"\0"]
 )
-def test_a_stray_control_is_refused_before_the_head_is_complete(beginning: bytes) -> None:
+def test_a_control_character_is_refused_in_an_incomplete_head(beginning: bytes) -> None:
     assert_refused(400, beginning)
 
 
 @pytest.mark.parametrize("count", [1, 2, 8])
-def test_a_few_empty_lines_before_a_request_line_are_skipped(count: int) -> None:
+def test_leading_empty_lines_are_skipped(count: int) -> None:
     assert assert_accepted(b"\r\n" * count + get()).target == "/"
 
 
 @pytest.mark.parametrize("count", [9, 10, 100])
-def test_many_empty_lines_before_a_request_line_are_refused(count: int) -> None:
+def test_too_many_leading_empty_lines_are_refused(count: int) -> None:
     assert_refused(400, b"\r\n" * count + get())
     assert_refused(400, b"\r\n" * count)
 
@@ -123,5 +123,5 @@ def test_many_empty_lines_before_a_request_line_are_refused(count: int) -> None:
 @pytest.mark.parametrize(
     "method", [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"TRACE", b"PATCH", b"get", b"M-SEARCH"]
 )
-def test_any_token_is_a_method(method: bytes) -> None:
+def test_any_token_is_a_valid_method(method: bytes) -> None:
     assert assert_accepted(method + b" / HTTP/1.1\r\nHost: x\r\n\r\n").method == method.decode()

@@ -78,20 +78,20 @@ def fresh(data: bytes) -> Meaning:
     return read(HeadReader(Settings()), data)
 
 
-def test_the_corpus_is_what_it_says() -> None:
+def test_the_samples_are_valid_and_invalid() -> None:
     assert all(len(fresh(data)) == 6 for data in GOOD)
     assert all(len(fresh(data)) == 2 for data in BAD)
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_reader_that_remembers_reads_as_one_that_does_not(order: int) -> None:
+def test_a_caching_reader_agrees_with_a_fresh_one(order: int) -> None:
     reader = HeadReader(Settings())
     for _ in range(3):
         for data in (GOOD + BAD)[::order]:
             assert read(reader, data) == fresh(data)
 
 
-def test_a_line_remembered_from_one_head_means_the_same_in_another() -> None:
+def test_cached_lines_mean_the_same_in_other_heads() -> None:
     reader = HeadReader(Settings())
     for first in GOOD:
         for second in GOOD:
@@ -120,7 +120,7 @@ ENDS = [
 
 
 @pytest.mark.parametrize("front", GOOD)
-def test_a_new_last_line_behind_what_is_known_means_what_it_says(front: bytes) -> None:
+def test_a_new_line_after_cached_lines_is_parsed(front: bytes) -> None:
     reader = HeadReader(Settings())
     for _ in range(2):
         for last in ENDS:
@@ -128,7 +128,7 @@ def test_a_new_last_line_behind_what_is_known_means_what_it_says(front: bytes) -
             assert read(reader, data) == fresh(data)
 
 
-def test_what_differs_in_its_last_line_alone_is_read_by_that_line_alone() -> None:
+def test_only_a_differing_last_line_is_parsed_again() -> None:
     reader = HeadReader(Settings())
     front = b"HTTP/1.1\r\nHost: x\r\nA: b"
     for i in range(100):
@@ -139,7 +139,7 @@ def test_what_differs_in_its_last_line_alone_is_read_by_that_line_alone() -> Non
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
-def test_the_limit_on_lines_holds_for_a_last_line_behind_what_is_known(limit: int) -> None:
+def test_the_line_limit_applies_after_cached_lines(limit: int) -> None:
     reader = HeadReader(Settings(max_fields=limit))
     data = b"HTTP/1.1\r\nHost: x"
     for count in range(1, 5):
@@ -149,14 +149,7 @@ def test_the_limit_on_lines_holds_for_a_last_line_behind_what_is_known(limit: in
         data += b"\r\nA: b"
 
 
-def test_a_refusal_is_never_remembered_as_anything_else() -> None:
-    reader = HeadReader(Settings())
-    for data in BAD:
-        expected = fresh(data)
-        assert [read(reader, data) for _ in range(3)] == [expected] * 3
-
-
-def test_limits_hold_for_lines_seen_before() -> None:
+def test_limits_apply_to_cached_lines() -> None:
     reader = HeadReader(Settings(max_fields=3, max_field_line=20))
     line = b"\r\nA: " + b"v" * 17
     assert read(reader, b"HTTP/1.1\r\nHost: x" + line) == read(reader, b"HTTP/1.1\r\nHost: x" + line)
@@ -166,14 +159,7 @@ def test_limits_hold_for_lines_seen_before() -> None:
         assert read(reader, b"HTTP/1.1\r\nHost: x" + line + b"v")[0] == 431
 
 
-def test_readers_with_other_settings_share_nothing() -> None:
-    data = b"HTTP/1.1\r\nHost: x\r\nA: " + b"v" * 100
-    assert len(fresh(data)) == 6
-    assert read(HeadReader(Settings(max_field_line=50)), data)[0] == 431
-    assert len(fresh(data)) == 6
-
-
-def test_a_cache_holds_no_more_than_its_entries() -> None:
+def test_a_cache_is_bounded_in_entries() -> None:
     cache: BoundedCache[bytes, int] = BoundedCache(max_entries=10, max_length=8)
     for i in range(1000):
         cache.put(b"%d" % i, i)
@@ -183,7 +169,7 @@ def test_a_cache_holds_no_more_than_its_entries() -> None:
     assert all(cache[key] == int(key) for key in cache)
 
 
-def test_a_cache_leaves_out_what_is_too_long() -> None:
+def test_a_cache_ignores_long_keys() -> None:
     cache: BoundedCache[bytes, int] = BoundedCache(max_entries=10, max_length=8)
     for data in (b"12345678", b"123456789"):
         cache.put(data, 1)
@@ -191,7 +177,7 @@ def test_a_cache_leaves_out_what_is_too_long() -> None:
     assert dict(cache) == {b"12345678": 1}
 
 
-def test_what_comes_once_pushes_nothing_out() -> None:
+def test_keys_seen_once_evict_nothing() -> None:
     cache: BoundedCache[bytes, int] = BoundedCache(max_entries=10, max_length=8)
     cache.put(b"often", 0)
     cache.put(b"often", 0)
@@ -207,7 +193,7 @@ def caches(reader: HeadReader) -> list[BoundedCache[bytes, object]]:
     return [value for value in values if isinstance(value, BoundedCache)]
 
 
-def test_a_reader_holds_little_whatever_it_has_read() -> None:
+def test_all_caches_of_a_reader_are_bounded() -> None:
     reader = HeadReader(Settings())
     for i in range(6000):
         for _ in range(4):  # first the lines, then all after the target, then the whole head
@@ -220,7 +206,7 @@ def test_a_reader_holds_little_whatever_it_has_read() -> None:
     assert sum(cache.max_entries * cache.max_length for cache in caches(reader)) <= 2 * 1024 * 1024
 
 
-def test_requests_with_the_same_head_share_nothing_that_changes() -> None:
+def test_requests_with_the_same_head_share_no_mutable_state() -> None:
     parser = Parser(HeadReader(Settings()))
     parser.feed(get(b"A: b") * 2)
     first, second = parser.next_request(), parser.next_request()
@@ -238,7 +224,7 @@ def test_requests_with_the_same_head_share_nothing_that_changes() -> None:
     assert second.headers.lines == [("Host", "x"), ("A", "b")]
 
 
-def test_the_same_fields_behind_another_request_line_mean_the_same() -> None:
+def test_cached_fields_are_reused_after_another_request_line() -> None:
     reader = HeadReader(Settings())
     lines = [
         b"%b %b HTTP/1.1" % each
@@ -252,7 +238,7 @@ def test_the_same_fields_behind_another_request_line_mean_the_same() -> None:
         assert f"{request.method} {request.target} {request.version}".encode() == line
 
 
-def test_a_target_that_is_refused_is_refused_behind_any_head_seen_before() -> None:
+def test_an_invalid_target_is_refused_with_cached_fields() -> None:
     reader = HeadReader(Settings())
     for target in (b"/", b"/%zz", b"/", b"/%zz", b"*", b"/"):
         parser = Parser(reader)
@@ -264,7 +250,7 @@ def test_a_target_that_is_refused_is_refused_behind_any_head_seen_before() -> No
                 parser.next_request()
 
 
-def test_an_absolute_form_leaves_the_host_of_the_requests_behind_it_alone() -> None:
+def test_an_absolute_form_does_not_change_the_host_of_later_requests() -> None:
     parser = Parser(HeadReader(Settings()))
     parser.feed(get() + get(target=b"http://other/") + get() + get(target=b"http://third/"))
     hosts = []
@@ -273,7 +259,7 @@ def test_an_absolute_form_leaves_the_host_of_the_requests_behind_it_alone() -> N
     assert hosts == ["x", "other", "x", "third"]
 
 
-def test_connections_that_share_a_reader_keep_their_requests_apart() -> None:
+def test_connections_can_share_a_reader() -> None:
     reader = HeadReader(Settings())
     one, other = Parser(reader), Parser(reader)
     one.feed(get(b"Cookie: one")[:-2])

@@ -7,7 +7,7 @@ import pytest
 
 from reactor.http11.errors import ProtocolError
 from reactor.http11.headers import Headers, read_header_line
-from tests.unit.http11.deliver import deliver, get, one_by_one
+from tests.unit.http11.deliver import deliver, get, single_bytes
 
 HEADERS = Headers(
     [
@@ -21,13 +21,13 @@ HEADERS = Headers(
 
 
 @pytest.mark.parametrize("name", ["Accept", "accept", "ACCEPT", "aCCept"])
-def test_a_field_is_found_in_any_case(name: str) -> None:
+def test_lookup_ignores_case(name: str) -> None:
     assert HEADERS[name] == HEADERS.get(name) == "a, b, c, "
     assert name in HEADERS
     assert HEADERS.get_all(name) == ["a", "b, c", ""]
 
 
-def test_a_field_that_is_not_there_is_not_found() -> None:
+def test_a_missing_field_is_not_found() -> None:
     assert "cookie" not in HEADERS
     assert HEADERS.get("cookie") is None
     assert HEADERS.get("cookie", "none") == "none"
@@ -36,12 +36,12 @@ def test_a_field_that_is_not_there_is_not_found() -> None:
         HEADERS["cookie"]
 
 
-def test_an_empty_field_is_there() -> None:
+def test_an_empty_field_is_present() -> None:
     assert "x-empty" in HEADERS
     assert HEADERS["X-Empty"] == HEADERS.get("X-Empty", "none") == ""
 
 
-def test_lines_are_kept_as_written_in_the_order_received() -> None:
+def test_lines_keep_their_case_and_order() -> None:
     assert HEADERS.lines == [
         ("Host", "x"),
         ("Accept", "a"),
@@ -89,7 +89,7 @@ def test_headers_cannot_be_changed(change: Callable[[Headers], object]) -> None:
     assert headers.lines == [("Host", "x")]
 
 
-def test_changing_what_was_handed_out_changes_nothing() -> None:
+def test_changing_a_returned_list_does_not_change_headers() -> None:
     lines = [("host", "x", "Host")]
     headers = Headers(lines)
     lines.append(("cookie", "y", "Cookie"))
@@ -114,7 +114,7 @@ def test_changing_what_was_handed_out_changes_nothing() -> None:
         (b"A: b\rc", "control character in a header value"),
     ],
 )
-def test_a_refusal_says_what_is_wrong_with_a_field_line(line: bytes, reason: str) -> None:
+def test_the_error_describes_the_field_line(line: bytes, reason: str) -> None:
     with pytest.raises(ProtocolError) as caught:
         read_header_line(line)
     assert (caught.value.status, caught.value.reason) == (400, reason)
@@ -130,7 +130,7 @@ OBS_TEXT = frozenset(range(0x80, 0x100))
 
 
 @pytest.mark.parametrize(
-    ("before", "behind", "legal"),
+    ("before", "following", "legal"),
     [
         pytest.param(b"G", b"T / HTTP/1.1\r\nHost: x\r\n\r\n", TCHAR, id="method"),
         pytest.param(b"GET /a", b"b HTTP/1.1\r\nHost: x\r\n\r\n", PCHAR | frozenset(b"/?"), id="path"),
@@ -163,18 +163,18 @@ OBS_TEXT = frozenset(range(0x80, 0x100))
         ),
     ],
 )
-def test_each_of_the_256_octets_is_legal_where_the_grammar_has_it(
-    before: bytes, behind: bytes, legal: frozenset[int]
+def test_every_byte_is_accepted_exactly_where_the_grammar_allows(
+    before: bytes, following: bytes, legal: frozenset[int]
 ) -> None:
-    for cut in (lambda data: [data], one_by_one):
+    for cut in (lambda data: [data], single_bytes):
         accepted = set()
         for byte in range(256):
-            outcome = deliver(cut(before + bytes([byte]) + behind))
+            outcome = deliver(cut(before + bytes([byte]) + following))
             if outcome.status is None and outcome.requests and outcome.requests[0].phase_after_content:
                 accepted.add(byte)
         assert sorted(accepted) == sorted(legal)
 
 
-def test_an_unknown_field_goes_through_untouched() -> None:
+def test_an_unknown_field_is_kept_unchanged() -> None:
     (seen,) = deliver([get(b"X-Whatever: 1, 2;q=3")]).requests
     assert seen.lines[-1] == ("X-Whatever", "1, 2;q=3")

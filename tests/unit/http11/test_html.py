@@ -6,7 +6,7 @@ from hashlib import sha256
 from reactor.http11.html import content_security_policy, html_headers
 
 
-def test_a_policy_allows_the_style_and_the_script_by_their_hashes_alone() -> None:
+def test_the_policy_allows_style_and_script_by_hash_only() -> None:
     style, script = (b64encode(sha256(text).digest()).decode() for text in (b"p {}", b"f()"))
     assert content_security_policy("p {}", "f()", "'self'") == (
         f"default-src 'none'; script-src 'sha256-{script}'; connect-src 'self'; style-src 'sha256-{style}'; "

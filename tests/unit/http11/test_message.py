@@ -24,7 +24,7 @@ def request_of(data: bytes) -> Request:
     return request
 
 
-def test_a_request_shows_what_was_asked() -> None:
+def test_the_repr_of_a_request_has_method_and_target() -> None:
     request = request_of(b"GET /a%20b?c=d HTTP/1.1\r\nHost: x\r\nUser-Agent: y\r\n\r\n")
     assert (request.method, request.path, request.query, request.version) == (
         "GET",
@@ -37,7 +37,7 @@ def test_a_request_shows_what_was_asked() -> None:
     assert repr(request) == "<Request GET /a%20b?c=d>"
 
 
-def test_a_query_that_is_not_there_is_empty() -> None:
+def test_a_missing_query_is_empty() -> None:
     assert request_of(get()).query == ""
     assert request_of(get(target=b"/?")).query == ""
     assert request_of(get(target=b"/?")).target.query == ""
@@ -54,7 +54,7 @@ def test_a_query_that_is_not_there_is_empty() -> None:
         (799, "Unknown"),
     ],
 )
-def test_a_status_has_a_phrase(status: int, phrase: str) -> None:
+def test_a_status_has_a_reason_phrase(status: int, phrase: str) -> None:
     assert reason_phrase(status) == phrase
     assert repr(Response(status)) == f"<Response {status} {phrase}>"
 
@@ -65,7 +65,7 @@ def test_a_text_response_is_utf_8() -> None:
     assert ("Content-Type", "text/plain; charset=utf-8") in response.headers
 
 
-def test_an_error_response_is_one_line_that_says_why() -> None:
+def test_an_error_response_is_one_line_with_the_reason() -> None:
     response = Response.error(405, "no", (("Allow", "GET"),))
     assert (response.status, response.content) == (405, b"no\n")
     assert dict(response.headers) == {"Content-Type": "text/plain", "Allow": "GET"}
@@ -74,7 +74,7 @@ def test_an_error_response_is_one_line_that_says_why() -> None:
 # LiveStream.
 
 
-def test_a_live_stream_hands_out_what_was_sent_and_nothing_when_nothing_was() -> None:
+def test_a_live_stream_yields_sent_bytes_or_nothing() -> None:
     live = LiveStream()
     assert next(live) == b""
     assert live.send(b"a")
@@ -85,7 +85,7 @@ def test_a_live_stream_hands_out_what_was_sent_and_nothing_when_nothing_was() ->
     assert next(live) == b""
 
 
-def test_a_live_stream_that_was_closed_hands_out_the_rest_and_ends() -> None:
+def test_a_closed_live_stream_yields_the_rest_and_ends() -> None:
     live = LiveStream()
     live.send(b"last")
     live.close()
@@ -95,14 +95,14 @@ def test_a_live_stream_that_was_closed_hands_out_the_rest_and_ends() -> None:
         next(live)
 
 
-def test_a_live_stream_closed_without_a_word_is_empty() -> None:
+def test_a_live_stream_closed_without_bytes_is_empty() -> None:
     live = LiveStream()
     live.close()
     live.close()
     assert list(live) == []
 
 
-def test_nothing_can_be_sent_after_the_end() -> None:
+def test_sending_after_close_fails() -> None:
     live = LiveStream()
     live.close()
     assert not live.send(b"late")
@@ -110,7 +110,7 @@ def test_nothing_can_be_sent_after_the_end() -> None:
     assert list(live) == []
 
 
-def test_a_live_stream_takes_up_to_its_limit() -> None:
+def test_a_live_stream_buffers_up_to_its_limit() -> None:
     live = LiveStream(limit=10)
     assert live.send(b"x" * 10)
     assert not live.send(b"y")
@@ -123,7 +123,7 @@ def test_a_live_stream_takes_up_to_its_limit() -> None:
     assert next(live) == b"y" * 9 + b"z"
 
 
-def test_each_change_wakes_whoever_waits() -> None:
+def test_each_change_calls_the_subscriber() -> None:
     live = LiveStream(limit=3)
     woken: list[str] = []
     assert live.subscribe(lambda: woken.append("woken"))
@@ -148,7 +148,7 @@ def stream_of(live: LiveStream, version: int) -> ChunkSource:
 @pytest.mark.parametrize(
     ("version", "pieces"), [(1, [b"", b"2\r\nhi\r\n", b"", b"0\r\n\r\n"]), (0, [b"", b"hi", b""])]
 )
-def test_a_live_stream_is_framed_as_it_comes(version: int, pieces: list[bytes]) -> None:
+def test_a_live_stream_is_chunked_as_it_is_sent(version: int, pieces: list[bytes]) -> None:
     live = LiveStream()
     stream = stream_of(live, version)
     seen = [next(stream.chunks)]
@@ -158,7 +158,7 @@ def test_a_live_stream_is_framed_as_it_comes(version: int, pieces: list[bytes]) 
     assert seen + list(stream.chunks) == pieces
 
 
-def test_a_subscriber_is_woken_and_closing_the_stream_tells_the_application() -> None:
+def test_closing_a_live_stream_notifies_the_application() -> None:
     live = LiveStream()
     stream = stream_of(live, 1)
     woken: list[str] = []
@@ -174,8 +174,8 @@ def test_a_subscriber_is_woken_and_closing_the_stream_tells_the_application() ->
 
 TEXT = b"so it goes, " * 10_000
 CONTENTS: dict[str, bytes | list[bytes]] = {
-    "octets": TEXT,
-    "few octets": TEXT[:1000],
+    "bytes": TEXT,
+    "few bytes": TEXT[:1000],
     "pieces": [TEXT[:1000], TEXT[1000:]],
     "nothing": b"",
 }
@@ -183,9 +183,7 @@ CONTENTS: dict[str, bytes | list[bytes]] = {
 
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS.keys())
 @pytest.mark.parametrize("coding", [b"identity", b"gzip"])
-def test_a_response_in_http_1_0_ends_by_its_length_or_with_the_connection(
-    content: bytes | list[bytes], coding: bytes
-) -> None:
+def test_an_http_1_0_response_ends_by_length_or_close(content: bytes | list[bytes], coding: bytes) -> None:
     routes = Router()
     routes.get("/text")(lambda request: Response(200, content, compress_min_size=0))
     with Harness(routes) as server:

@@ -8,7 +8,7 @@ from reactor.http11.errors import ProtocolError
 from reactor.http11.head import HeadReader
 from reactor.http11.parser import Parser, Phase
 from reactor.settings import Settings
-from tests.unit.http11.deliver import cases, deliver, get, one_by_one
+from tests.unit.http11.deliver import cases, deliver, get, single_bytes
 
 CHUNKED = (
     b"POST /files/a%20b HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -19,7 +19,7 @@ CHUNKED = (
 )
 MESSAGES = {
     "plain GET": b"GET /echo/abc HTTP/1.1\r\nHost: x\r\n\r\n",
-    "no field lines": b"GET / HTTP/1.0\r\n\r\n",
+    "no header lines": b"GET / HTTP/1.0\r\n\r\n",
     "empty lines before": b"\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "browser": b"GET /search?q=a%20b&lang=en HTTP/1.1\r\nHost: www.example.org:8080\r\n"
     b"Connection: keep-alive\r\nCache-Control: max-age=0\r\n"
@@ -34,30 +34,31 @@ MESSAGES = {
     "three pipelined": b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
     b"POST /2 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
     b"\r\nHEAD /3 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "chunked between two": b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
+    "chunked between two others": b"GET /1 HTTP/1.1\r\nHost: x\r\n\r\n"
     + CHUNKED
     + b"GET /3 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "the last": b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-    "the last, with content": b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
-    b"Content-Length: 2\r\n\r\nab",
+    "last request": b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "last, with a body": b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab",
 }
 NEXT = b"PUT /next HTTP/1.1\r\nHost: y\r\nContent-Length: 4\r\n\r\nnext"
 
 
 @pytest.mark.parametrize("data", cases(MESSAGES))
-@pytest.mark.parametrize("behind", [pytest.param(b"", id="alone"), pytest.param(NEXT, id="next behind")])
-def test_a_message_cut_anywhere_gives_the_same_requests(data: bytes, behind: bytes) -> None:
-    data += behind
+@pytest.mark.parametrize(
+    "following", [pytest.param(b"", id="alone"), pytest.param(NEXT, id="another request follows")]
+)
+def test_a_message_split_anywhere_gives_the_same_requests(data: bytes, following: bytes) -> None:
+    data += following
     whole = deliver([data])
     assert whole.status is None
     assert all(request.phase_after_content is not None for request in whole.requests)
-    assert deliver(one_by_one(data)) == whole
+    assert deliver(single_bytes(data)) == whole
     for cut in range(len(data) + 1):
         assert deliver([data[:cut], data[cut:]]) == whole, cut
 
 
 @pytest.mark.parametrize("data", cases(MESSAGES))
-def test_the_message_behind_changes_nothing_about_the_one_before(data: bytes) -> None:
+def test_the_next_message_does_not_affect_the_previous_one(data: bytes) -> None:
     alone = deliver([data])
     followed = deliver([data + NEXT])
     assert followed.requests[: len(alone.requests)] == alone.requests
@@ -70,14 +71,14 @@ def test_the_message_behind_changes_nothing_about_the_one_before(data: bytes) ->
 
 
 @pytest.mark.parametrize("size", [2, 3, 5, 7, 16, 61])
-def test_all_messages_in_pieces_of_one_size_give_the_same_requests(size: int) -> None:
-    data = b"".join(each for name, each in MESSAGES.items() if "last" not in name and "no field" not in name)
+def test_messages_in_pieces_of_any_size_give_the_same_requests(size: int) -> None:
+    data = b"".join(each for name, each in MESSAGES.items() if "last" not in name and "no header" not in name)
     whole = deliver([data])
     assert len(whole.requests) == 14
     assert deliver(data[i : i + size] for i in range(0, len(data), size)) == whole
 
 
-def test_a_request_is_read_for_what_it_is() -> None:
+def test_a_request_is_parsed() -> None:
     (seen,) = deliver([MESSAGES["browser"]]).requests
     assert (seen.method, seen.target, seen.version) == ("GET", "/search?q=a%20b&lang=en", "HTTP/1.1")
     assert seen.lines[0] == ("Host", "www.example.org:8080")
@@ -85,7 +86,7 @@ def test_a_request_is_read_for_what_it_is() -> None:
     assert (seen.length, seen.content, seen.phase_after_head) == (0, b"", Phase.IDLE)
 
 
-def test_chunked_content_is_taken_out_of_its_chunks_and_trailers_are_not_merged() -> None:
+def test_chunks_are_decoded_and_trailers_are_not_merged() -> None:
     (seen,) = deliver([CHUNKED]).requests
     assert seen.content == b"hello \r\n0\r\n\r\nworld"
     assert seen.segments == ("files", "a b")
@@ -93,12 +94,12 @@ def test_chunked_content_is_taken_out_of_its_chunks_and_trailers_are_not_merged(
     assert (seen.phase_after_head, seen.phase_after_content) == (Phase.CONTENT, Phase.IDLE)
 
 
-def test_content_of_a_known_length_is_not_looked_into() -> None:
+def test_a_body_with_content_length_is_not_parsed() -> None:
     (seen,) = deliver([MESSAGES["Content-Length"]]).requests
     assert seen.content == b"a\r\n\r\nGET /\n\r\0bcd"
 
 
-def test_the_phase_is_idle_while_nothing_has_come() -> None:
+def test_the_phase_is_idle_before_any_byte() -> None:
     parser = Parser(HeadReader(Settings()))
     phases = [parser.phase]
     for piece in (b"\r\n", b"G", b"ET / HTTP/1.1\r\nHost: x\r\n\r", b"\n\r\n", b"\r\n"):
@@ -141,7 +142,7 @@ def test_end_between_two_requests_ignores_the_second() -> None:
     assert (parser.phase, parser.buffered, parser.next_request()) == (Phase.ENDED, 0, None)
 
 
-def test_end_ignores_the_rest_of_the_content_and_all_further_bytes() -> None:
+def test_end_ignores_the_rest_of_the_body_and_later_bytes() -> None:
     parser = Parser(HeadReader(Settings()))
     parser.feed(post_in_progress := b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc")
     assert parser.next_request() is not None
@@ -160,7 +161,7 @@ def test_a_malformed_head_can_be_read_in_part_after_its_error() -> None:
     assert request.headers["user-agent"] == "a"
 
 
-def test_buffered_counts_the_octets_that_wait() -> None:
+def test_buffered_counts_unparsed_bytes() -> None:
     parser = Parser(HeadReader(Settings()))
     assert parser.buffered == 0
     parser.feed(get() + b"GET /half")
@@ -199,13 +200,13 @@ def mutated(data: bytes, source: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_damaged_messages_have_one_outcome_however_they_are_cut(seed: int) -> None:
+def test_damaged_messages_have_one_outcome_however_they_are_split(seed: int) -> None:
     source = random.Random(seed)
     for data in MESSAGES.values():
         damaged = mutated(data, source) + NEXT
         whole = deliver([damaged])
         cut = source.randrange(len(damaged))
-        for pieces in (one_by_one(damaged), [damaged[:cut], damaged[cut:]]):
+        for pieces in (single_bytes(damaged), [damaged[:cut], damaged[cut:]]):
             outcome = deliver(pieces)
             assert outcome.phase is whole.phase, damaged
             assert (outcome.status is None) == (whole.status is None), damaged

@@ -47,7 +47,7 @@ def parser() -> Parser:
     return Parser(HeadReader(Settings()))
 
 
-def test_it_can_be_seen_what_a_parser_holds(parser: Parser) -> None:
+def test_the_memory_measurement_sees_buffered_bytes(parser: Parser) -> None:
     read(parser, GET[:-1])
     assert held(parser) >= len(GET) - 1
     parser.end()
@@ -58,16 +58,16 @@ def test_it_can_be_seen_what_a_parser_holds(parser: Parser) -> None:
     "pieces",
     [
         pytest.param([GET], id="one request"),
-        pytest.param([GET[:10], GET[10:]], id="one in two pieces"),
-        pytest.param([GET * 2000], id="many at once"),
-        pytest.param([(GET * 2000)[:-5], GET[-5:]], id="many in two pieces"),
-        pytest.param([GET * 2000 + b"\r\n"], id="an empty line behind many"),
-        pytest.param([GET, b"\r", b"\n"], id="an empty line by octets"),
-        pytest.param([POST + b"a" * 50_000], id="content behind its head"),
-        pytest.param([POST, b"a" * 50_000], id="content after its head"),
+        pytest.param([GET[:10], GET[10:]], id="one request in two pieces"),
+        pytest.param([GET * 2000], id="many requests at once"),
+        pytest.param([(GET * 2000)[:-5], GET[-5:]], id="many requests in two pieces"),
+        pytest.param([GET * 2000 + b"\r\n"], id="many requests and an empty line"),
+        pytest.param([GET, b"\r", b"\n"], id="an empty line byte by byte"),
+        pytest.param([POST + b"a" * 50_000], id="head and body together"),
+        pytest.param([POST, b"a" * 50_000], id="body after its head"),
         pytest.param([CHUNKED + CHUNK + b"\r\n0\r\n\r\n"], id="chunks"),
         pytest.param([CHUNKED + CHUNK, b"\r\n0\r\n", b"\r\n"], id="chunks in pieces"),
-        pytest.param([GET * 1000 + CHUNKED + b"0\r\n\r\n"], id="no chunks behind many"),
+        pytest.param([GET * 1000 + CHUNKED + b"0\r\n\r\n"], id="many requests and an empty chunked body"),
     ],
 )
 def test_an_idle_parser_holds_nothing(parser: Parser, pieces: list[bytes]) -> None:
@@ -81,16 +81,14 @@ def test_an_idle_parser_holds_nothing(parser: Parser, pieces: list[bytes]) -> No
     "pieces",
     [
         pytest.param([POST], id="a head"),
-        pytest.param([GET * 1000 + POST], id="a head behind many"),
-        pytest.param([POST + b"a" * 49_999], id="content behind its head"),
-        pytest.param([POST, b"a" * 20_000, b"a" * 20_000], id="content in pieces"),
+        pytest.param([GET * 1000 + POST], id="many requests and a head"),
+        pytest.param([POST + b"a" * 49_999], id="head and body together"),
+        pytest.param([POST, b"a" * 20_000, b"a" * 20_000], id="body in pieces"),
         pytest.param([CHUNKED + CHUNK], id="a chunk"),
         pytest.param([CHUNKED, CHUNK[:20_000], CHUNK[20_000:]], id="a chunk in pieces"),
     ],
 )
-def test_a_parser_that_has_read_the_content_that_came_holds_nothing_of_it(
-    parser: Parser, pieces: list[bytes]
-) -> None:
+def test_a_parser_keeps_no_body_bytes_after_reading(parser: Parser, pieces: list[bytes]) -> None:
     assert read(parser, *pieces) > 0
     if parser.phase is Phase.CONTENT and pieces[-1].endswith(b"\r\n\r\n"):
         parser.next_content()

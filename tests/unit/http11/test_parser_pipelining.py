@@ -14,24 +14,24 @@ def pipelined(count: int) -> bytes:
     return b"".join(get(target=b"/%d" % i) for i in range(count))
 
 
-def test_thousands_of_pipelined_requests_come_out_in_order() -> None:
+def test_thousands_of_pipelined_requests_keep_their_order() -> None:
     outcome = deliver([pipelined(MANY)])
     assert outcome.targets == [f"/{i}" for i in range(MANY)]
     assert outcome.phase is Phase.IDLE
 
 
-def test_pipelined_requests_in_deliveries_that_cut_them_come_out_in_order() -> None:
+def test_pipelined_requests_split_anywhere_keep_their_order() -> None:
     data = pipelined(MANY)
     outcome = deliver(data[i : i + 4096] for i in range(0, len(data), 4096))
     assert outcome.targets == [f"/{i}" for i in range(MANY)]
 
 
-def test_pipelined_requests_with_content_come_out_in_order() -> None:
+def test_pipelined_requests_with_bodies_keep_their_order() -> None:
     data = b"".join(post(b"Content-Length: 4", content=b"%04d" % i) for i in range(MANY))
     assert deliver([data]).contents == [b"%04d" % i for i in range(MANY)]
 
 
-def test_empty_lines_between_requests_are_counted_for_each_anew() -> None:
+def test_empty_lines_are_counted_separately_for_each_request() -> None:
     outcome = deliver([b"".join(b"\r\n" * 4 + get(target=b"/%d" % i) for i in range(100))])
     assert outcome.targets == [f"/{i}" for i in range(100)]
 
@@ -50,7 +50,7 @@ class CountedBytes(bytes):
         return piece
 
 
-def test_a_long_delivery_is_copied_a_few_times_at_most() -> None:
+def test_a_large_feed_is_copied_a_bounded_number_of_times() -> None:
     CountedBytes.copied = 0
     data = CountedBytes(pipelined(MANY))
     parser = Parser(HeadReader(Settings()))
@@ -62,7 +62,7 @@ def test_a_long_delivery_is_copied_a_few_times_at_most() -> None:
     assert CountedBytes.copied <= 3 * len(data)
 
 
-def test_what_waits_behind_a_request_leaves_it_alone_when_more_is_fed() -> None:
+def test_feeding_more_keeps_buffered_requests() -> None:
     parser = Parser(HeadReader(Settings()))
     targets = []
     for i in range(50):
@@ -75,13 +75,13 @@ def test_what_waits_behind_a_request_leaves_it_alone_when_more_is_fed() -> None:
     assert targets == [f"/{i}" for i in range(100)]
 
 
-def test_requests_behind_the_last_are_ignored_whatever_they_are() -> None:
+def test_requests_after_the_last_are_ignored() -> None:
     last = get(b"Connection: close", target=b"/last")
-    for behind in (get(), b"\0\0\0", b"GET / HTTP/9.9\r\n\r\n", b"x" * 40_000):
-        outcome = deliver([last + behind, behind])
+    for following in (get(), b"\0\0\0", b"GET / HTTP/9.9\r\n\r\n", b"x" * 40_000):
+        outcome = deliver([last + following, following])
         assert (outcome.targets, outcome.status, outcome.phase) == (["/last"], None, Phase.ENDED)
 
 
-def test_requests_before_a_refused_one_come_out_first() -> None:
+def test_requests_before_a_refused_one_are_returned_first() -> None:
     outcome = deliver([get(target=b"/1") + get(target=b"/2") + b"BAD\r\n\r\n" + get(target=b"/3")])
     assert (outcome.targets, outcome.status) == (["/1", "/2"], 400)

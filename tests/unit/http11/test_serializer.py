@@ -14,7 +14,7 @@ from tests.unit.http11.written import DATE, TEXT, OpenFile, Pieces, answer, whol
 
 @pytest.mark.parametrize("version", [0, 1])
 @pytest.mark.parametrize("content", [b"", b"a", TEXT])
-def test_octets_have_a_content_length(content: bytes, version: int) -> None:
+def test_bytes_have_a_content_length(content: bytes, version: int) -> None:
     data, body = write(Response(200, content), version=version)
     assert body is None
     read = answer(data)
@@ -22,7 +22,7 @@ def test_octets_have_a_content_length(content: bytes, version: int) -> None:
     assert "transfer-encoding" not in read.headers
 
 
-def test_a_response_is_written_to_the_octet() -> None:
+def test_a_response_has_exactly_these_bytes() -> None:
     response = Response(200, b"hi", (("Content-Type", "text/plain"), ("X-A", "1")))
     assert write(response)[0] == (
         b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nX-A: 1\r\n" + DATE + b"Content-Length: 2\r\n\r\nhi"
@@ -55,7 +55,7 @@ def test_the_status_line_has_our_version_and_a_phrase(status: int, line: bytes, 
     [(1, True, None), (1, False, "close"), (0, True, "keep-alive"), (0, False, "close")],
 )
 @pytest.mark.parametrize("status", [200, 204, 304, 400])
-def test_connection_says_whether_it_persists(
+def test_the_connection_field_matches_keep_alive(
     version: int, keep_alive: bool, connection: str | None, status: int
 ) -> None:
     for _ in range(2):  # the second time from the cache
@@ -63,7 +63,7 @@ def test_connection_says_whether_it_persists(
         assert answer(data).headers.get("connection") == connection
 
 
-def test_the_date_line_is_the_one_given_each_time() -> None:
+def test_each_response_has_the_current_date() -> None:
     response = Response(200, b"hi")
     for date in (b"Date: one\r\n", b"Date: two\r\n", b"Date: one\r\n"):
         assert answer(write(response, date=date)[0]).headers["date"] == date[6:-2].decode()
@@ -72,7 +72,7 @@ def test_the_date_line_is_the_one_given_each_time() -> None:
 
 @pytest.mark.parametrize("date", [DATE, b""])
 @pytest.mark.parametrize("content", [b"", TEXT, Pieces(b"a")])
-def test_every_head_ends_in_one_empty_line(date: bytes, content: Content) -> None:
+def test_every_head_ends_with_one_empty_line(date: bytes, content: Content) -> None:
     for version in (0, 1):
         data, _ = write(Response(200, content), version=version, date=date)
         head, _, _ = data.partition(b"\r\n\r\n")
@@ -86,9 +86,7 @@ def test_every_head_ends_in_one_empty_line(date: bytes, content: Content) -> Non
 @pytest.mark.parametrize("status", [204, 304])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
 @pytest.mark.parametrize("content", [b"", TEXT])
-def test_a_status_without_content_has_none_and_says_nothing_of_its_length(
-    status: int, method: str, content: bytes
-) -> None:
+def test_a_bodiless_status_has_no_body_and_no_length(status: int, method: str, content: bytes) -> None:
     data, body = write(Response(status, content), method)
     assert body is None
     assert data.endswith(b"\r\n\r\n")
@@ -100,7 +98,7 @@ def test_a_status_without_content_has_none_and_says_nothing_of_its_length(
 @pytest.mark.parametrize("version", [0, 1])
 @pytest.mark.parametrize("coding", [None, "gzip"])
 @pytest.mark.parametrize("kind", ["file", "pieces", "live"])
-def test_a_status_without_content_lets_go_of_the_content_it_was_given(
+def test_a_bodiless_status_closes_the_body_it_was_given(
     status: int, version: int, coding: str | None, kind: str
 ) -> None:
     file, pieces, live = OpenFile(), Pieces(b"hello"), LiveStream()
@@ -114,7 +112,7 @@ def test_a_status_without_content_lets_go_of_the_content_it_was_given(
 
 
 @pytest.mark.parametrize("status", [-1, 0, 20, 99, 100, 101, 199, 600, 1000])
-def test_what_is_no_status_of_a_final_response_is_refused(status: int) -> None:
+def test_a_status_that_is_not_final_is_refused(status: int) -> None:
     for _ in range(2):
         with pytest.raises(ValueError, match="status"):
             write(Response(status))
@@ -123,7 +121,7 @@ def test_what_is_no_status_of_a_final_response_is_refused(status: int) -> None:
 @pytest.mark.parametrize("coding", [None, "gzip"])
 @pytest.mark.parametrize("version", [0, 1])
 @pytest.mark.parametrize("size", [0, 300, 5000])
-def test_the_head_of_head_is_that_of_get(coding: str | None, version: int, size: int) -> None:
+def test_head_has_the_same_head_as_get(coding: str | None, version: int, size: int) -> None:
     response = Response(200, TEXT * 10, (("Content-Type", "text/plain"),), 256)
     response.content = (TEXT * 10)[:size]
     got, _ = write(response, "GET", version, coding=coding)
@@ -133,7 +131,7 @@ def test_the_head_of_head_is_that_of_get(coding: str | None, version: int, size:
 
 
 @pytest.mark.parametrize("version", [0, 1])
-def test_head_lets_go_of_a_file(version: int) -> None:
+def test_head_closes_a_file(version: int) -> None:
     file = OpenFile()
     data, body = write(Response(200, FileSlice(file, 3, 12345)), "HEAD", version)
     assert (body, file.closed) == (None, True)
@@ -143,13 +141,13 @@ def test_head_lets_go_of_a_file(version: int) -> None:
 @pytest.mark.parametrize("version", [0, 1])
 @pytest.mark.parametrize("coding", [None, "gzip"])
 @pytest.mark.parametrize("min_size", [None, 0])
-def test_head_lets_go_of_pieces(version: int, coding: str | None, min_size: int | None) -> None:
+def test_head_closes_an_iterator(version: int, coding: str | None, min_size: int | None) -> None:
     pieces = Pieces(b"a")
     _, body = write(Response(200, pieces, compress_min_size=min_size), "HEAD", version, coding=coding)
     assert (body, pieces.closed) == (None, True)
 
 
-def test_head_lets_go_of_a_live_stream() -> None:
+def test_head_closes_a_live_stream() -> None:
     live = LiveStream()
     data, body = write(Response(200, live), "HEAD")
     assert (body, live.closed) == (None, True)
@@ -161,7 +159,7 @@ def test_head_lets_go_of_a_live_stream() -> None:
 
 @pytest.mark.parametrize("version", [0, 1])
 @pytest.mark.parametrize("coding", [None, "gzip"])
-def test_a_file_has_a_content_length_and_is_passed_on_open(version: int, coding: str | None) -> None:
+def test_a_file_has_a_content_length_and_stays_open(version: int, coding: str | None) -> None:
     content = FileSlice(OpenFile(), 7, 100)
     data, body = write(Response(200, content, compress_min_size=0), version=version, coding=coding)
     assert body is content
@@ -187,7 +185,7 @@ def test_pieces_are_chunked_in_http_1_1(pieces: tuple[bytes, ...]) -> None:
 
 
 @pytest.mark.parametrize("pieces", [(), (b"",), (b"a", b"", b"bc")])
-def test_pieces_go_to_the_end_of_the_connection_in_http_1_0(pieces: tuple[bytes, ...]) -> None:
+def test_pieces_end_with_the_connection_in_http_1_0(pieces: tuple[bytes, ...]) -> None:
     data, body = write(Response(200, Pieces(*pieces)), version=0, keep_alive=False)
     read = answer(whole(data, body), closed=True)
     assert (read.content, read.headers["connection"]) == (b"".join(pieces), "close")
@@ -196,7 +194,7 @@ def test_pieces_go_to_the_end_of_the_connection_in_http_1_0(pieces: tuple[bytes,
 
 @pytest.mark.parametrize("coding", [None, "gzip"])
 @pytest.mark.parametrize("version", [0, 1])
-def test_closing_a_stream_closes_its_content(coding: str | None, version: int) -> None:
+def test_closing_a_stream_closes_its_iterator(coding: str | None, version: int) -> None:
     for steps in (0, 1):
         pieces = Pieces(b"a", b"b")
         _, body = write(
@@ -210,7 +208,7 @@ def test_closing_a_stream_closes_its_content(coding: str | None, version: int) -
         assert pieces.closed
 
 
-def test_content_without_a_close_needs_none() -> None:
+def test_an_iterator_without_close_is_allowed() -> None:
     _, body = write(Response(200, [b"a"]))
     assert isinstance(body, ChunkSource)
     body.close()
@@ -256,7 +254,7 @@ def test_the_fields_of_a_bounded_number_of_responses_are_cached(monkeypatch: pyt
     assert len(checked) == 6000
 
 
-def test_content_is_compressed_twice_at_most_by_each_serializer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_bytes_are_compressed_at_most_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     compressed = count_calls(monkeypatch, "gzip_bytes")
     response = Response(200, TEXT, compress_min_size=0)
     expected = write(response, coding="gzip")

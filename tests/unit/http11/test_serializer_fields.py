@@ -50,7 +50,7 @@ def test_a_field_that_breaks_the_head_or_its_framing_is_refused(name: str, value
 @pytest.mark.parametrize(
     ("name", "value"), [("X", ""), ("X", "a: b"), ("X", "caf\xe9"), ("!#$%&'*+-.^_`|~0", "a\tb")]
 )
-def test_any_other_field_is_written_as_it_is(name: str, value: str) -> None:
+def test_any_other_field_is_written_unchanged(name: str, value: str) -> None:
     assert f"\r\n{name}: {value}\r\n".encode("latin-1") in write(Response(200, b"", ((name, value),)))[0]
 
 
@@ -63,7 +63,7 @@ def test_repeated_fields_keep_their_order() -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "x-gzip"])
-def test_compressed_octets_have_their_coding_and_the_length_that_is_sent(coding: str) -> None:
+def test_compressed_bytes_have_content_encoding_and_length(coding: str) -> None:
     data, body = write(Response(200, TEXT, compress_min_size=256), coding=coding)
     read = answer(whole(data, body))
     assert gzip.decompress(read.content) == TEXT
@@ -74,9 +74,7 @@ def test_compressed_octets_have_their_coding_and_the_length_that_is_sent(coding:
 
 
 @pytest.mark.parametrize(("length", "compressed"), [(255, False), (256, True), (257, True)])
-def test_octets_are_compressed_from_the_length_where_it_is_worth_its_while(
-    length: int, compressed: bool
-) -> None:
+def test_bytes_are_compressed_from_the_minimum_size_on(length: int, compressed: bool) -> None:
     data, _ = write(Response(200, TEXT[:length], compress_min_size=256), coding="gzip")
     read = answer(data)
     assert ("content-encoding" in read.headers) == compressed
@@ -85,13 +83,13 @@ def test_octets_are_compressed_from_the_length_where_it_is_worth_its_while(
 
 
 @pytest.mark.parametrize("length", [0, 1, 5])
-def test_octets_of_any_length_are_compressed_where_that_is_asked(length: int) -> None:
+def test_bytes_of_any_length_are_compressed_with_minimum_zero(length: int) -> None:
     read = answer(write(Response(200, TEXT[:length], compress_min_size=0), coding="gzip")[0])
     assert read.headers["content-encoding"] == "gzip"
     assert gzip.decompress(read.content) == TEXT[:length]
 
 
-def test_vary_stands_where_content_is_negotiated_and_only_there() -> None:
+def test_vary_is_sent_only_with_negotiated_content() -> None:
     assert answer(write(Response(200, TEXT, compress_min_size=0))[0]).headers["vary"] == "Accept-Encoding"
     assert answer(write(Response(304, compress_min_size=0))[0]).headers["vary"] == "Accept-Encoding"
     for coding in (None, "gzip"):
@@ -101,7 +99,7 @@ def test_vary_stands_where_content_is_negotiated_and_only_there() -> None:
 
 @pytest.mark.parametrize("length", [SHARE, SHARE + 1, 10 * SHARE])
 @pytest.mark.parametrize("version", [0, 1])
-def test_octets_beyond_a_share_are_compressed_too(length: int, version: int) -> None:
+def test_bytes_longer_than_a_share_are_compressed(length: int, version: int) -> None:
     content = (TEXT * 20)[:length]
     keep_alive = version == 1
     data, body = write(
@@ -113,7 +111,7 @@ def test_octets_beyond_a_share_are_compressed_too(length: int, version: int) -> 
 
 
 @pytest.mark.parametrize("version", [0, 1])
-def test_pieces_are_compressed_as_they_come(version: int) -> None:
+def test_pieces_are_compressed_one_by_one(version: int) -> None:
     pieces = TEXT, b"", TEXT[:7]
     data, body = write(
         Response(200, Pieces(*pieces), compress_min_size=256),
@@ -126,7 +124,7 @@ def test_pieces_are_compressed_as_they_come(version: int) -> None:
     assert (read.headers["content-encoding"], read.headers["vary"]) == ("gzip", "Accept-Encoding")
 
 
-def test_a_live_stream_is_never_held_back_by_compression() -> None:
+def test_compression_does_not_delay_a_live_stream() -> None:
     live = LiveStream()
     data, body = write(Response(200, live, compress_min_size=0), coding="gzip")
     assert isinstance(body, ChunkSource)

@@ -22,15 +22,15 @@ def inspector_port(server: RunningServer) -> int:
     return int(match[1])
 
 
-def hasten(patch: pytest.MonkeyPatch, name: str, factor: float = 20) -> None:
+def speed_up(patch: pytest.MonkeyPatch, name: str, factor: float = 20) -> None:
     """Shorten the waits of a demo's clients."""
     script = DEMOS[name].script
 
-    def hastened(client: DemoClient) -> Iterator[float]:
+    def faster(client: DemoClient) -> Iterator[float]:
         for seconds in script(client):
             yield seconds / factor
 
-    patch.setitem(DEMOS, name, DEMOS[name]._replace(script=hastened))
+    patch.setitem(DEMOS, name, DEMOS[name]._replace(script=faster))
 
 
 class InspectorClient:
@@ -61,9 +61,9 @@ class InspectorClient:
         status, answer = self.post("/control", {"do": what, **others})
         assert status == 200, answer
 
-    def look(self) -> "Looking":
+    def open_events(self) -> "EventStream":
         """Open the event stream."""
-        return Looking(self.inspector)
+        return EventStream(self.inspector)
 
 
 INSPECT = ("--inspect", "127.0.0.1:0", "--no-access-log")
@@ -98,7 +98,7 @@ class MicroscopeProcess(InspectorClient, ServerProcess):
         return self.exit_code()
 
 
-class Looking:
+class EventStream:
     """A reader of ``/events``."""
 
     def __init__(self, port: int) -> None:
@@ -109,7 +109,7 @@ class Looking:
         name, self.hello = self.next()
         assert name == "hello"
 
-    def __enter__(self) -> "Looking":
+    def __enter__(self) -> "EventStream":
         return self
 
     def __exit__(self, *error: object) -> None:

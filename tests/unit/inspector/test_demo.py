@@ -18,7 +18,7 @@ from reactor.server.listen import StartError
 from tests.support.command import CommandServer
 from tests.support.process import ClientConnection
 from tests.unit.inspector.in_process import InProcess
-from tests.unit.inspector.microscope import NOTE, Microscope, hasten
+from tests.unit.inspector.microscope import NOTE, Microscope, speed_up
 
 DEMO = b"GET /demo/block HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -28,12 +28,12 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[demo_server.DemoServer]:
     """Return the demo servers created: nothing else reveals their port and token."""
     made: list[demo_server.DemoServer] = []
 
-    class Noted(demo_server.DemoServer):
+    class RecordedServer(demo_server.DemoServer):
         def __init__(self, *arguments: object) -> None:
             super().__init__(*arguments)  # type: ignore[arg-type]
             made.append(self)
 
-    monkeypatch.setattr("reactor.inspector.inspector.DemoServer", Noted)
+    monkeypatch.setattr("reactor.inspector.inspector.DemoServer", RecordedServer)
     return made
 
 
@@ -64,10 +64,10 @@ def test_the_main_port_does_not_serve_the_blocking_handler(tmp_path: Path) -> No
 
 
 def test_demos_run_on_a_server_that_requires_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    hasten(monkeypatch, "keep-alive", 5)
-    with Microscope("--auth", "user:password") as server, server.look() as looking:
+    speed_up(monkeypatch, "keep-alive", 5)
+    with Microscope("--auth", "user:password") as server, server.open_events() as stream:
         server.post("/demos", {"name": "keep-alive"})
-        looking.until(lambda frame: any(chip[0] == -1 and chip[4] >= 2 for chip in frame["chips"]))
+        stream.until(lambda frame: any(chip[0] == -1 and chip[4] >= 2 for chip in frame["chips"]))
         found = json.loads(server.ask("/connections/-1")[1])
     sent = [text for _, way, _, text in found["traffic"] if way == "out"]
     assert sent
@@ -75,17 +75,17 @@ def test_demos_run_on_a_server_that_requires_a_password(monkeypatch: pytest.Monk
 
 
 def test_demo_connections_do_not_count_against_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    hasten(monkeypatch, "hundred", 5)
-    with Microscope("--max-connections", "1") as server, server.look() as looking:
+    speed_up(monkeypatch, "hundred", 5)
+    with Microscope("--max-connections", "1") as server, server.open_events() as stream:
         wire = server.connect()
         assert wire.get("/").status == 200
         server.post("/demos", {"name": "hundred"})
-        looking.until(lambda frame: frame["totals"]["requests"] >= 100)
+        stream.until(lambda frame: frame["totals"]["requests"] >= 100)
         assert wire.get("/echo/still-here").content == b"still-here"
 
 
 def test_demo_requests_are_not_in_the_access_log_or_the_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
-    hasten(monkeypatch, "pipelining", 5)
+    speed_up(monkeypatch, "pipelining", 5)
     with CommandServer("--inspect", "127.0.0.1:0") as server:
         note = NOTE.search(server.start_line)
         assert note is not None
@@ -115,9 +115,9 @@ def test_demo_requests_are_not_in_the_access_log_or_the_metrics(monkeypatch: pyt
 @pytest.mark.parametrize("held", [False, True])
 def test_a_demo_does_not_delay_shutdown(held: bool) -> None:
     patient = ("--head-timeout", "1000", "--shutdown-timeout", "1000")
-    with Microscope(*patient) as server, server.look() as looking:
+    with Microscope(*patient) as server, server.open_events() as stream:
         server.post("/demos", {"name": "one-byte"})
-        looking.until(lambda frame: [chip[5] for chip in frame["chips"]] not in ([], [0]))
+        stream.until(lambda frame: [chip[5] for chip in frame["chips"]] not in ([], [0]))
         if held:
             server.do("pause")
         server.terminate()
@@ -206,7 +206,7 @@ def test_running_out_of_file_descriptors_leaves_no_client(
     made: list[socket.socket] = []
     real = socket.socket
 
-    class Few(real):  # type: ignore[misc, valid-type]
+    class LimitedSocket(real):  # type: ignore[misc, valid-type]
         def __init__(self, *arguments: object, **named: object) -> None:
             if not arguments and not named:  # created by a demo client
                 if len(made) == 5:
@@ -216,7 +216,7 @@ def test_running_out_of_file_descriptors_leaves_no_client(
 
     with InProcess() as site:
         peer = site.connect(site.inspector)
-        monkeypatch.setattr("reactor.inspector.demo.socket.socket", Few)
+        monkeypatch.setattr("reactor.inspector.demo.socket.socket", LimitedSocket)
         content = b'{"name": "hundred"}'
         peer.send(
             b"POST /demos HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"

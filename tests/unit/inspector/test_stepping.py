@@ -347,11 +347,11 @@ def test_a_selector_is_readable_when_one_of_its_handles_is() -> None:
 def test_a_handler_removed_while_held_is_not_called() -> None:
     with SteppingHarness() as stepping:
         stepping.add("a")
-        gone: EventHandler = stepping.add("b")
+        removed: EventHandler = stepping.add("b")
         stepping.control.pause()
 
         def remove() -> None:
-            stepping.inner.remove(gone)
+            stepping.inner.remove(removed)
             stepping.control.resume()
 
         stepping.plan = [remove]

@@ -18,7 +18,7 @@ def test_a_loop_with_a_forgotten_interest_in_write_spins(
     assert dropped < 10 < forgotten
 
 
-def test_select_and_epoll_are_measured(
+def test_select_and_epoll_are_timed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(thousand_handles, "PAIRS", 20)
@@ -27,7 +27,7 @@ def test_select_and_epoll_are_measured(
     assert re.findall(r"^(\w+):.* with 40$", capsys.readouterr().out, re.MULTILINE) == ["select", "epoll"]
 
 
-def test_a_thread_answers_while_the_loop_ticks(
+def test_a_thread_computes_while_the_loop_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(thread_pool, "BLOCK_SECONDS", 0.03)

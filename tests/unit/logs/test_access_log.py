@@ -56,7 +56,7 @@ def log() -> Log:
     return Log()
 
 
-def test_a_combined_line_is_exactly_this(log: Log) -> None:
+def test_a_combined_line_has_exactly_these_fields(log: Log) -> None:
     with Harness(access_log=log) as server:
         client = server.connect(peer="192.0.2.7")
         client.get("/echo/abc?q=1", "User-Agent: curl/8", "Referer: http://test/")
@@ -67,7 +67,7 @@ def test_a_combined_line_is_exactly_this(log: Log) -> None:
         )
 
 
-def test_a_json_line_is_exactly_this(log: Log) -> None:
+def test_a_json_line_has_exactly_these_fields(log: Log) -> None:
     with Harness(access_log=log, log_format="json") as server:
         client = server.connect(peer="192.0.2.7")
         client.get("/echo/abc?q=1", "User-Agent: curl/8")
@@ -88,7 +88,7 @@ def test_a_json_line_is_exactly_this(log: Log) -> None:
         }
 
 
-def test_the_texts_of_a_target_and_a_head_are_written_once_by_each_log(
+def test_texts_of_target_and_head_are_cached_per_log(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     written: list[str] = []
@@ -130,7 +130,7 @@ def test_connections_and_their_requests_are_numbered(log: Log) -> None:
         assert numbers == [("1", "1"), ("2", "1"), ("1", "2"), ("1", "3"), ("2", "2")]
 
 
-def test_the_duration_reaches_from_the_head_to_the_last_octet(log: Log) -> None:
+def test_the_duration_is_from_head_to_last_byte(log: Log) -> None:
     with Harness(answering(lambda: Response(200, b"a" * 10**6)), access_log=log) as server:
         client = server.connect()
         client.send(request("/post", "Content-Length: 5", method="POST"))
@@ -141,7 +141,7 @@ def test_the_duration_reaches_from_the_head_to_the_last_octet(log: Log) -> None:
         assert [entry["duration"] for entry in log.entries] == ["1500000", "250000"]
 
 
-def test_a_response_is_logged_after_its_last_octet(log: Log) -> None:
+def test_a_response_is_logged_after_its_last_byte(log: Log) -> None:
     with Harness(answering(lambda: Response(200, b"a" * 10**6)), access_log=log) as server:
         client = server.connect()
         client.send(request("/0"))
@@ -150,7 +150,7 @@ def test_a_response_is_logged_after_its_last_octet(log: Log) -> None:
         assert [entry["content"] for entry in log.entries] == ["1000000"]
 
 
-def test_the_lines_of_one_turn_are_one_write(log: Log) -> None:
+def test_lines_of_one_turn_are_one_write(log: Log) -> None:
     with Harness(access_log=log) as server:
         clients = [server.connect() for _ in range(10)]
         for client in clients:
@@ -169,7 +169,7 @@ def test_a_turn_without_requests_writes_nothing(log: Log) -> None:
 # Bytes of the body.
 
 
-def test_body_bytes_are_those_of_each_request_behind_another(log: Log) -> None:
+def test_body_bytes_are_counted_per_pipelined_request(log: Log) -> None:
     with Harness(access_log=log) as server:
         client = server.connect()
         client.send(b"".join(request("/echo/" + "a" * count) for count in range(1, 100)))
@@ -177,7 +177,7 @@ def test_body_bytes_are_those_of_each_request_behind_another(log: Log) -> None:
         assert [int(entry["content"]) for entry in log.entries] == list(range(1, 100))
 
 
-def test_body_bytes_are_right_where_the_kernel_takes_them_in_parts(log: Log) -> None:
+def test_body_bytes_are_right_with_partial_writes(log: Log) -> None:
     routes = answering(*(lambda size=size: Response(200, b"a" * size) for size in (100_000, 7, 50_000)))
     with Harness(routes, access_log=log) as server:
         client = server.connect()
@@ -187,7 +187,7 @@ def test_body_bytes_are_right_where_the_kernel_takes_them_in_parts(log: Log) -> 
         assert [entry["content"] for entry in log.entries] == ["100000", "7", "50000", "7"]
 
 
-def test_the_100_between_two_responses_is_content_of_neither(log: Log) -> None:
+def test_an_interim_response_does_not_count_as_body(log: Log) -> None:
     with Harness(answering(), access_log=log) as server:
         client = server.connect()
         asking = request("/post", "Content-Length: 5", "Expect: 100-continue", method="POST")
@@ -197,7 +197,7 @@ def test_the_100_between_two_responses_is_content_of_neither(log: Log) -> None:
         assert [entry["content"] for entry in log.entries] == ["16", "5", "16"]
 
 
-def test_body_bytes_are_counted_as_they_were_sent(log: Log, tmp_path: Path) -> None:
+def test_body_bytes_are_counted_as_sent(log: Log, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"a" * 300_000)
     store = Store(str(tmp_path))
     with Harness(store=store, access_log=log) as server:
@@ -216,7 +216,7 @@ def test_body_bytes_are_counted_as_they_were_sent(log: Log, tmp_path: Path) -> N
 # Failures.
 
 
-def test_a_client_that_vanishes_from_its_response_is_logged_as_499(log: Log) -> None:
+def test_a_disconnect_during_the_response_is_logged_as_499(log: Log) -> None:
     with Harness(answering(lambda: Response(200, b"a" * 10**7)), access_log=log) as server:
         client = server.connect()
         client.send(request("/0"))
@@ -226,7 +226,7 @@ def test_a_client_that_vanishes_from_its_response_is_logged_as_499(log: Log) -> 
         assert 0 < int(entry["content"]) < 10**7
 
 
-def test_every_request_that_waited_behind_a_vanished_client_is_logged_as_499(log: Log) -> None:
+def test_pipelined_requests_of_a_disconnected_client_are_499(log: Log) -> None:
     with Harness(answering(lambda: Response(200, b"a" * 250_000)), access_log=log) as server:
         client = server.connect()
         shrink_buffers(client)
@@ -237,9 +237,7 @@ def test_every_request_that_waited_behind_a_vanished_client_is_logged_as_499(log
 
 
 @pytest.mark.parametrize("leave", [Client.close, Client.half_close])
-def test_a_client_that_vanishes_from_its_upload_is_logged_as_499(
-    log: Log, leave: Callable[[Client], None]
-) -> None:
+def test_a_disconnect_during_an_upload_is_logged_as_499(log: Log, leave: Callable[[Client], None]) -> None:
     with Harness(answering(), access_log=log) as server:
         client = server.connect()
         client.send(CANARY + request("/post", "Content-Length: 9", method="POST") + b"hello")
@@ -247,7 +245,7 @@ def test_a_client_that_vanishes_from_its_upload_is_logged_as_499(
         assert [(entry["status"], entry["number"]) for entry in log.entries] == [("200", "1"), ("499", "2")]
 
 
-def test_a_client_that_leaves_a_live_stream_is_logged_as_499(log: Log) -> None:
+def test_a_disconnect_during_a_live_stream_is_logged_as_499(log: Log) -> None:
     stream = LiveStream()
     with Harness(answering(lambda: Response(200, stream)), access_log=log) as server:
         client = server.connect()
@@ -256,7 +254,7 @@ def test_a_client_that_leaves_a_live_stream_is_logged_as_499(log: Log) -> None:
         assert [entry["status"] for entry in log.entries] == ["499"]
 
 
-def test_a_client_that_is_reset_is_logged_as_499(log: Log) -> None:
+def test_a_reset_of_a_slow_reader_is_logged_as_499(log: Log) -> None:
     with Harness(answering(lambda: Response(200, b"a" * 10**7)), access_log=log) as server:
         server.connect().send(request("/0"))
         server.clock.advance(61)
@@ -264,7 +262,7 @@ def test_a_client_that_is_reset_is_logged_as_499(log: Log) -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HTT", CANARY])
-def test_a_client_that_leaves_between_requests_is_not_logged_for_it(log: Log, said: bytes) -> None:
+def test_a_disconnect_between_requests_is_not_logged(log: Log, said: bytes) -> None:
     with Harness(answering(), access_log=log) as server:
         client = server.connect()
         client.send(said)
@@ -279,7 +277,7 @@ def test_a_slow_head_is_logged_as_408_of_an_unknown_request(log: Log) -> None:
         assert [(entry["status"], entry["line"]) for entry in log.entries] == [("408", "-")]
 
 
-def test_slow_content_is_logged_as_408_of_its_request(log: Log) -> None:
+def test_a_slow_body_is_logged_as_408_of_its_request(log: Log) -> None:
     with Harness(answering(), access_log=log) as server:
         server.connect().send(request("/post", "Content-Length: 9", method="POST"))
         server.clock.advance(21)
@@ -287,7 +285,7 @@ def test_slow_content_is_logged_as_408_of_its_request(log: Log) -> None:
 
 
 @pytest.mark.parametrize("layout", ["combined", "json"])
-def test_a_refused_request_is_logged_with_what_could_be_read(log: Log, layout: str) -> None:
+def test_a_refused_request_is_logged_with_its_readable_part(log: Log, layout: str) -> None:
     with Harness(access_log=log, log_format=layout) as server:
         client = server.connect()
         client.send(b'GET /sec"ret\x07 HTTP/1.1\r\nHost : forged\r\nUser-Agent: curl\r\n\r\n')
@@ -305,9 +303,7 @@ def test_a_refused_request_is_logged_with_what_could_be_read(log: Log, layout: s
 
 @pytest.mark.parametrize("layout", ["combined", "json"])
 @pytest.mark.parametrize("line", ["GET /secret HTTP/2.0", "GET  /secret HTTP/1.1", "secret", "HEAD /secret"])
-def test_a_request_without_a_readable_line_is_logged_without_a_word_of_it(
-    log: Log, layout: str, line: str
-) -> None:
+def test_an_unreadable_request_line_is_not_logged(log: Log, layout: str, line: str) -> None:
     with Harness(access_log=log, log_format=layout) as server:
         client = server.connect()
         client.send(f"{line}\r\nHost: forged\r\n\r\n".encode())
@@ -323,7 +319,7 @@ def test_a_request_without_a_readable_line_is_logged_without_a_word_of_it(
 
 
 @pytest.mark.parametrize(
-    ("octets", "status"),
+    ("data", "status"),
     [
         (request("/none"), "404"),
         (request("/canary", method="DELETE"), "405"),
@@ -332,15 +328,15 @@ def test_a_request_without_a_readable_line_is_logged_without_a_word_of_it(
         (request("/0"), "500"),
     ],
 )
-def test_an_error_is_logged_with_its_request(log: Log, octets: bytes, status: str) -> None:
+def test_an_error_is_logged_with_its_request(log: Log, data: bytes, status: str) -> None:
     routes = answering(lambda: None)  # type: ignore[arg-type, return-value]
     with Harness(routes, access_log=log) as server:
-        server.connect().send(octets)
-        line = octets.partition(b"\r\n")[0].decode()
+        server.connect().send(data)
+        line = data.partition(b"\r\n")[0].decode()
         assert [(entry["line"], entry["status"]) for entry in log.entries] == [(line, status)]
 
 
-def test_a_file_that_shrank_is_logged_with_what_was_sent(log: Log, tmp_path: Path) -> None:
+def test_a_file_that_shrank_is_logged_with_the_bytes_sent(log: Log, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"hello")
     with open(tmp_path / "file", "rb") as file:
         routes = answering(lambda: Response(200, FileSlice(file, 0, 1000)))
@@ -349,7 +345,7 @@ def test_a_file_that_shrank_is_logged_with_what_was_sent(log: Log, tmp_path: Pat
             assert [entry["content"] for entry in log.entries] == ["5"]
 
 
-def test_a_log_that_cannot_be_written_stops_nobody_from_being_served(
+def test_requests_are_served_if_the_log_cannot_be_written(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Full(io.StringIO):

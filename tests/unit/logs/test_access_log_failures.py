@@ -20,7 +20,7 @@ def breaking(count: int) -> Iterator[bytes]:
 @pytest.mark.parametrize("status", [200, 404])
 @pytest.mark.parametrize("count", [0, 1, 3])
 @pytest.mark.parametrize(("version", "framing"), [("HTTP/1.0", 0), ("HTTP/1.1", 5)])
-def test_a_stream_that_fails_is_logged_with_the_status_and_the_octets_that_were_sent(
+def test_a_failed_stream_is_logged_with_status_and_bytes_sent(
     status: int, count: int, version: str, framing: int
 ) -> None:
     log = Log()
@@ -35,7 +35,7 @@ def test_a_stream_that_fails_is_logged_with_the_status_and_the_octets_that_were_
     assert entry["content"] == (str(len(content)) if content else "-")
 
 
-def test_answers_before_a_stream_that_fails_are_logged_as_they_were() -> None:
+def test_responses_before_a_failed_stream_are_logged() -> None:
     log = Log()
     with Harness(answering(lambda: Response(200, breaking(1))), access_log=log) as server:
         client = server.connect()
@@ -45,7 +45,7 @@ def test_answers_before_a_stream_that_fails_are_logged_as_they_were() -> None:
         assert [entry["status"] for entry in log.entries] == ["200", "200"]
 
 
-def test_a_client_that_leaves_a_stream_is_still_logged_as_499() -> None:
+def test_a_disconnect_during_a_stream_is_logged_as_499() -> None:
     def endless() -> Iterator[bytes]:
         while True:
             yield b"a" * 10_000
@@ -84,6 +84,6 @@ def test_a_refusal_is_logged_with_its_reason(
         answer = client.assert_responds(status)
         assert answer.content == f"{reason}\n".encode()
         assert [entry["status"] for entry in log.entries] == [str(status)]
-    told = [record for record in caplog.records if reason in record.getMessage()]
-    assert [(record.levelno, record.exc_info) for record in told] == [(logging.INFO, None)]
-    assert str(status) in told[0].getMessage()
+    records = [record for record in caplog.records if reason in record.getMessage()]
+    assert [(record.levelno, record.exc_info) for record in records] == [(logging.INFO, None)]
+    assert str(status) in records[0].getMessage()

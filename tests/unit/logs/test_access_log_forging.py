@@ -33,7 +33,7 @@ def test_no_field_can_forge_a_line(log: Log, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", NASTY)
-def test_no_field_can_forge_an_object(log: Log, value: str) -> None:
+def test_no_field_can_forge_a_json_object(log: Log, value: str) -> None:
     with Harness(access_log=log, log_format="json") as server:
         server.connect().get("/", f"User-Agent: a{value}b")
         [line] = log.getvalue().splitlines()
@@ -43,7 +43,7 @@ def test_no_field_can_forge_an_object(log: Log, value: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["/echo/%0a%0d", "/echo/%22", "http://test/echo/%0D%0A"])
-def test_a_target_is_logged_as_it_came_and_not_decoded(log: Log, target: str) -> None:
+def test_a_target_is_logged_without_decoding(log: Log, target: str) -> None:
     with Harness(access_log=log) as server:
         server.connect().get(target)
         assert log.entries[0]["line"] == f"GET {target} HTTP/1.1"

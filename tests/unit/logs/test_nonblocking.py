@@ -98,7 +98,7 @@ def test_an_unread_stream_drops_lines_and_keeps_its_blocking_mode(target: Target
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_slow_reader_receives_whole_lines_and_every_other_one_is_counted(target: Target, seed: int) -> None:
+def test_a_slow_reader_gets_whole_lines_and_the_rest_are_counted(target: Target, seed: int) -> None:
     chance = random.Random(seed)
     writer = LineWriter(target.stream)
     written = [f"{number} {'y' * chance.choice([1, 80, 900, 9000])}\n" for number in range(2000)]
@@ -131,7 +131,7 @@ def test_a_slow_reader_receives_whole_lines_and_every_other_one_is_counted(targe
     writer.close()
 
 
-def test_a_message_never_ends_up_inside_a_log_line_of_the_same_terminal() -> None:
+def test_messages_and_log_lines_do_not_mix_on_a_terminal() -> None:
     master, terminal = open_pty()
     with os.fdopen(terminal, "w") as stdout, os.fdopen(os.dup(terminal), "w") as stderr:
         target = Target(stdout, lambda size: os.read(master, size))
@@ -180,7 +180,7 @@ def test_a_terminal_of_another_user_is_opened_as_the_controlling_terminal() -> N
     os.close(master)
 
 
-def test_a_terminal_that_cannot_be_opened_again_is_not_written_at_all(
+def test_a_terminal_that_cannot_be_reopened_is_not_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(nonblocking, "_reopen", refuse)
@@ -211,7 +211,7 @@ def test_a_hung_up_terminal_is_a_failure() -> None:
         writer.close()
 
 
-def test_a_pipe_takes_no_part_of_a_line() -> None:
+def test_a_pipe_receives_only_whole_lines() -> None:
     reader, end = os.pipe()
     os.set_blocking(reader, False)
     with os.fdopen(end, "w") as stream:
@@ -222,7 +222,7 @@ def test_a_pipe_takes_no_part_of_a_line() -> None:
     os.close(reader)
 
 
-def test_a_default_timeout_of_sockets_changes_nothing() -> None:
+def test_a_default_socket_timeout_has_no_effect() -> None:
     ours, theirs = socket.socketpair()
     with theirs, os.fdopen(ours.detach(), "w") as stream:
         socket.setdefaulttimeout(TIMEOUT)
@@ -238,9 +238,7 @@ def test_a_default_timeout_of_sockets_changes_nothing() -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize("mode", ["w", "a"])
-def test_a_regular_file_keeps_the_offset_that_it_shares_with_other_programs(
-    tmp_path: Path, mode: Literal["w", "a"]
-) -> None:
+def test_a_regular_file_keeps_its_shared_offset(tmp_path: Path, mode: Literal["w", "a"]) -> None:
     path = tmp_path / "log"
     path.write_text("before\n")
     with path.open(mode) as stream:
@@ -252,7 +250,7 @@ def test_a_regular_file_keeps_the_offset_that_it_shares_with_other_programs(
     assert path.read_text() == "before\n" * (mode == "a") + "one\ntwo\nthree\n"
 
 
-def test_lines_never_go_to_a_file_that_took_over_the_descriptor(tmp_path: Path) -> None:
+def test_a_reused_descriptor_is_not_written(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as stream, (tmp_path / "upload").open("w") as upload:
         writer = LineWriter(stream)
         writer.write(["one\n"])
@@ -263,7 +261,7 @@ def test_lines_never_go_to_a_file_that_took_over_the_descriptor(tmp_path: Path) 
     assert (tmp_path / "upload").read_text() == ""
 
 
-def test_a_full_device_is_a_failure_until_it_is_written() -> None:
+def test_a_full_device_is_a_failure_until_a_write_succeeds() -> None:
     with open("/dev/full", "w") as stream:
         writer = LineWriter(stream)
         assert writer.write(["one\n", "two\n"]) == 2
@@ -271,7 +269,7 @@ def test_a_full_device_is_a_failure_until_it_is_written() -> None:
         writer.close()
 
 
-def test_a_stream_in_memory_is_written_and_a_closed_one_is_a_failure(tmp_path: Path) -> None:
+def test_an_in_memory_stream_is_written_until_closed(tmp_path: Path) -> None:
     memory = io.StringIO()
     assert LineWriter(memory).write(["one\n", "two\n"]) == 0
     assert memory.getvalue() == "one\ntwo\n"
@@ -287,7 +285,7 @@ def test_a_stream_in_memory_is_written_and_a_closed_one_is_a_failure(tmp_path: P
         writer.close()
 
 
-def test_a_writer_that_is_closed_or_forgotten_leaves_no_descriptor_open(target: Target) -> None:
+def test_a_closed_or_collected_writer_closes_its_descriptor(target: Target) -> None:
     before = os.listdir("/dev/fd")
     for _ in range(3):
         closed, forgotten = LineWriter(target.stream), LineWriter(target.stream)

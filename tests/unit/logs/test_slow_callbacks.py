@@ -44,7 +44,7 @@ def test_a_slow_deadline_is_logged(caplog: pytest.LogCaptureFixture) -> None:
         ]
 
 
-def test_a_turn_that_is_slow_by_many_hooks_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_turn_of_many_hooks_that_is_slow_in_total_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with ReactorHarness() as harness:
         for name in "abc":
             handler = harness.add(name)
@@ -55,7 +55,7 @@ def test_a_turn_that_is_slow_by_many_hooks_is_logged(caplog: pytest.LogCaptureFi
         ]
 
 
-def test_what_is_not_slow_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_fast_callback_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     with ReactorHarness() as harness:
         handler = harness.add("a")
         handler.then["readable"] = lambda: setattr(harness.clock, "now", harness.clock.now + 0.049)

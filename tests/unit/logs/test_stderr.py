@@ -79,7 +79,7 @@ def full() -> Iterator[int]:
 
 
 @pytest.mark.system
-def test_a_standard_error_that_nobody_reads_stops_nobody(full: int, tmp_path: Path) -> None:
+def test_an_unread_stderr_does_not_block(full: int, tmp_path: Path) -> None:
     process, port = start(tmp_path, (), full)
     try:
         with ClientConnection(port) as served:
@@ -96,7 +96,7 @@ def test_a_standard_error_that_nobody_reads_stops_nobody(full: int, tmp_path: Pa
     assert process.returncode == 0
 
 
-def test_messages_that_were_dropped_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropped_messages_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe = Pipe()
     monkeypatch.setattr("sys.stderr", pipe.stream)
     handler = StderrHandler()
@@ -108,9 +108,9 @@ def test_messages_that_were_dropped_are_told_of(monkeypatch: pytest.MonkeyPatch)
     pipe.read()
     for _ in range(2):
         handler.emit(record)
-    told = pipe.lines()
+    lines = pipe.lines()
     notice = f"reactor: dropped 3 messages (file descriptor {pipe.writing_end} is not being read fast enough)"
-    assert told == [notice, "reactor: hello", "reactor: hello"]
+    assert lines == [notice, "reactor: hello", "reactor: hello"]
     handler.emit(logging.makeLogRecord({"msg": "long " * 5_000}))
     assert pipe.read() == f"reactor: {'long ' * 5_000}\n"
     os.close(pipe.reading_end)
@@ -132,7 +132,7 @@ def test_warnings_and_errors_begin_with_their_severity() -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize("how", ["closed", "broken"])
-def test_without_a_standard_error_it_serves_and_ends_with_0(how: str, broken: int, tmp_path: Path) -> None:
+def test_without_stderr_the_server_runs_and_exits_with_0(how: str, broken: int, tmp_path: Path) -> None:
     launcher, stderr = (CLOSED, subprocess.DEVNULL) if how == "closed" else ((), broken)
     process, port = start(tmp_path, launcher, stderr)
     try:
@@ -181,7 +181,7 @@ def read_lines(master: int) -> list[str]:
 
 @pytest.mark.system
 @pytest.mark.parametrize("output", ["stderr", "both"])
-def test_10_000_requests_are_answered_while_a_terminal_does_not_take_the_messages(
+def test_a_stopped_terminal_does_not_block_10_000_requests(
     terminal: tuple[int, int], tmp_path: Path, output: str
 ) -> None:
     master, slave = terminal
@@ -202,7 +202,7 @@ def test_10_000_requests_are_answered_while_a_terminal_does_not_take_the_message
 
 
 @pytest.mark.parametrize("reason", ["No space left on device", "Broken pipe"])
-def test_messages_that_a_failing_standard_error_did_not_take_are_counted(
+def test_messages_lost_by_a_failing_stderr_are_counted(
     reason: str, broken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipe = Pipe()
@@ -257,7 +257,7 @@ def warn_without_handlers() -> None:
         (warn_without_handlers, "nothing is configured"),
     ],
 )
-def test_what_python_prints_by_itself_does_not_block(
+def test_messages_of_the_interpreter_do_not_block(
     fail: Callable[[], None], last: str, terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The server would keep pytest's own hooks.
@@ -295,7 +295,7 @@ with Server(routes, port=0) as server:
 
 
 @pytest.mark.system
-def test_a_library_server_whose_messages_nobody_reads_serves_and_stops() -> None:
+def test_a_library_server_with_unread_stderr_serves_and_stops() -> None:
     master, slave = os.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", LIBRARY],

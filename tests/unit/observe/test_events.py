@@ -29,7 +29,7 @@ def instrumented(subscribers: Sequence[EventCallback]) -> ReactorHarness:
     return ReactorHarness(make)
 
 
-def test_a_turn_is_told_from_its_beginning_to_its_end() -> None:
+def test_a_turn_is_reported_from_begin_to_end() -> None:
     events: list[Event] = []
     with instrumented([events.extend]) as harness:
         start = harness.clock.now
@@ -54,7 +54,7 @@ def test_a_turn_is_told_from_its_beginning_to_its_end() -> None:
     assert ended == (EventKind.TURN_ENDED, start + 5.75, 1, start + 5)
 
 
-def test_a_turn_in_which_nothing_happens_is_told_too() -> None:
+def test_an_idle_turn_is_reported() -> None:
     events: list[Event] = []
     with instrumented([events.extend]) as harness:
         now = harness.clock.now
@@ -70,7 +70,7 @@ def test_a_turn_in_which_nothing_happens_is_told_too() -> None:
     ]
 
 
-def test_a_failure_is_told_as_a_call() -> None:
+def test_a_failure_is_reported_as_a_call() -> None:
     events: list[Event] = []
     with instrumented([events.extend]) as harness:
         broken = harness.add("a")
@@ -79,29 +79,29 @@ def test_a_failure_is_told_as_a_call() -> None:
         assert (EventKind.CALLED, harness.clock.now, broken, Interest.READ, harness.clock.now) in events
 
 
-def test_subscribers_get_the_same_events_once_a_turn() -> None:
-    told: dict[str, list[list[Event]]] = {"x": [], "y": []}
-    subscribers = [lambda events, name=name: told[name].append(list(events)) for name in told]
+def test_all_subscribers_get_the_events_once_per_turn() -> None:
+    received: dict[str, list[list[Event]]] = {"x": [], "y": []}
+    subscribers = [lambda events, name=name: received[name].append(list(events)) for name in received]
     with instrumented(subscribers) as harness:
         harness.add("a")
         harness.turn()
         harness.turn()
-    assert told["x"] == told["y"]
-    assert [[kind for kind, *_ in turn] for turn in told["x"]] == [
+    assert received["x"] == received["y"]
+    assert [[kind for kind, *_ in turn] for turn in received["x"]] == [
         [EventKind.TURN_STARTED, EventKind.SELECTED, EventKind.CALLED, EventKind.TURN_ENDED],
         [EventKind.TURN_STARTED, EventKind.SELECTED, EventKind.TURN_ENDED],
     ]
 
 
-def test_what_closing_does_is_told_at_last() -> None:
-    told: list[list[Event]] = []
-    with instrumented([lambda events: told.append(list(events))]) as harness:
+def test_events_during_close_are_reported() -> None:
+    received: list[list[Event]] = []
+    with instrumented([lambda events: received.append(list(events))]) as harness:
         harness.turn()
         event: Event = (EventKind.TURN_ENDED, harness.clock.now, 2, harness.clock.now)
         assert isinstance(harness.reactor, InstrumentedReactor)
         harness.reactor.emit(event)
-        assert len(told) == 1
-    assert told[1:] == [[event]]
+        assert len(received) == 1
+    assert received[1:] == [[event]]
 
 
 def test_a_subscriber_can_be_added_later() -> None:
@@ -118,8 +118,8 @@ def test_a_subscriber_that_raises_is_removed(caplog: pytest.LogCaptureFixture) -
     events: list[Event] = []
     calls = []
 
-    def failing(told: list[Event]) -> None:
-        calls.append(len(told))
+    def failing(received: list[Event]) -> None:
+        calls.append(len(received))
         raise ValueError("planted")
 
     with instrumented([failing, events.extend]) as harness:
@@ -130,7 +130,7 @@ def test_a_subscriber_that_raises_is_removed(caplog: pytest.LogCaptureFixture) -
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
-def an_eventful_life(harness: ReactorHarness) -> list[list[str]]:
+def cause_every_event(harness: ReactorHarness) -> list[list[str]]:
     """Cause most kinds of events; return the calls of each turn."""
     first = harness.add("a", deadline=harness.clock.now + 3)
     second = harness.add("b", Interest.BOTH)
@@ -148,12 +148,12 @@ def an_eventful_life(harness: ReactorHarness) -> list[list[str]]:
     return turns
 
 
-def test_instrumentation_changes_nothing() -> None:
+def test_instrumentation_does_not_change_responses() -> None:
     events: list[Event] = []
     with ReactorHarness() as plain, instrumented([events.extend]) as harness:
-        lives = an_eventful_life(plain), an_eventful_life(harness)
+        lives = cause_every_event(plain), cause_every_event(harness)
         assert lives[0] == lives[1]
-        assert plain.selector.told == harness.selector.told
+        assert plain.selector.counts == harness.selector.counts
         assert sum(len(turn) for turn in lives[0]) > 15
     assert [event[2] for event in events if event[0] is EventKind.TURN_ENDED] == [1, 2, 3, 4, 5]
 
@@ -161,14 +161,14 @@ def test_instrumentation_changes_nothing() -> None:
 # The base class of subscribers.
 
 
-def test_a_subscriber_gets_the_items_of_the_kinds_whose_methods_it_overrides() -> None:
+def test_a_subscriber_gets_only_events_it_has_methods_for() -> None:
     got: list[tuple[object, ...]] = []
 
-    class Ends(Subscriber):
+    class EndedOnly(Subscriber):
         def on_turn_ended(self, *items: object) -> None:
             got.append(items)
 
-    Ends()([(EventKind.TURN_STARTED, 1.0, 1, None), (EventKind.TURN_ENDED, 2.0, 1, 1.5)])
+    EndedOnly()([(EventKind.TURN_STARTED, 1.0, 1, None), (EventKind.TURN_ENDED, 2.0, 1, 1.5)])
     assert got == [(EventKind.TURN_ENDED, 2.0, 1, 1.5)]
 
 
@@ -178,7 +178,7 @@ def test_a_method_that_is_not_overridden_is_not_called(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("subscriber", [Explain, Metrics, Snapshot, Trace])
-def test_every_method_of_a_subscriber_is_of_a_kind(subscriber: type[Subscriber]) -> None:
+def test_every_subscriber_method_has_an_event_kind(subscriber: type[Subscriber]) -> None:
     methods = {name for name in vars(subscriber) if name.startswith("on_")}
     assert methods
     assert methods <= {f"on_{kind}" for kind in EventKind}
@@ -206,7 +206,7 @@ def mismatches(union: Sequence[object], subscriber: type[Subscriber], docstring:
     return found
 
 
-def test_the_union_the_methods_and_the_table_have_the_same_fields() -> None:
+def test_types_methods_and_table_have_the_same_fields() -> None:
     assert mismatches(get_args(Event), Subscriber, TABLE) == []
 
 
@@ -214,11 +214,11 @@ class WrongType(Subscriber):
     def on_sent(self, kind: EventKind, when: float, connection: object, count: float) -> None: ...
 
 
-class FieldLeftOut(Subscriber):
+class MissingField(Subscriber):
     def on_turn_ended(self, kind: EventKind, when: float, turn: int) -> None: ...  # type: ignore[override]
 
 
-class OtherName(Subscriber):
+class RenamedField(Subscriber):
     def on_turn_ended(self, kind: EventKind, when: float, number: int, began: float) -> None: ...
 
 
@@ -226,8 +226,8 @@ class OtherName(Subscriber):
     ("subscriber", "found"),
     [
         (WrongType, ["sent: types"]),
-        (FieldLeftOut, ["turn_ended: types", "turn_ended: names"]),
-        (OtherName, ["turn_ended: names"]),
+        (MissingField, ["turn_ended: types", "turn_ended: names"]),
+        (RenamedField, ["turn_ended: names"]),
     ],
 )
 def test_a_planted_method_with_other_fields_is_found(subscriber: type[Subscriber], found: list[str]) -> None:

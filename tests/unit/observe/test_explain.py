@@ -61,7 +61,7 @@ def test_a_request_is_one_paragraph() -> None:
         ]
 
 
-def test_the_listener_tells_whom_it_accepted() -> None:
+def test_accepted_clients_are_listed() -> None:
     with CommandServer("--explain", "--no-access-log") as server:
         connection = server.connect()
         port = connection.sock.getsockname()[1]
@@ -74,7 +74,7 @@ def test_the_listener_tells_whom_it_accepted() -> None:
         )
 
 
-def test_pipelined_requests_are_told_up_to_a_number() -> None:
+def test_pipelined_requests_are_listed_up_to_a_limit() -> None:
     with ExplainedServer() as explained:
         explained.connect().send(GET * 12)
         (line,) = explained.take()
@@ -82,7 +82,7 @@ def test_pipelined_requests_are_told_up_to_a_number() -> None:
         assert "and 4 more requests" in line
 
 
-def test_a_call_for_requests_that_were_left_is_not_a_late_one() -> None:
+def test_continuing_with_pipelined_requests_is_not_late() -> None:
     with ExplainedServer() as explained:
         explained.connect().send(GET * 68)
         first, second = explained.take()
@@ -94,7 +94,7 @@ def test_a_call_for_requests_that_were_left_is_not_a_late_one() -> None:
         )
 
 
-def test_many_that_are_ready_are_told_up_to_a_number() -> None:
+def test_ready_handles_are_listed_up_to_a_limit() -> None:
     with ExplainedServer() as explained:
         clients = [explained.connect() for _ in range(20)]
         for client in clients:
@@ -107,7 +107,7 @@ def test_many_that_are_ready_are_told_up_to_a_number() -> None:
         assert line.endswith("; and 12 more")
 
 
-def test_what_does_not_fit_is_told_to_wait() -> None:
+def test_unsent_bytes_are_reported_as_waiting() -> None:
     routes = Router()
     routes.get("/large")(lambda request: Response(200, b"x" * 4_000_000))
     with ExplainedServer(routes) as explained:
@@ -123,7 +123,7 @@ def test_what_does_not_fit_is_told_to_wait() -> None:
         assert re.search(r"fd N writable; called fd N: [\d,]+ bytes sent, RESPONDING -> IDLE$", last)
 
 
-def test_a_refusal_is_told_once_with_its_reason() -> None:
+def test_a_refusal_is_reported_once_with_its_reason() -> None:
     with ExplainedServer() as explained:
         explained.connect().send(b"GET / HTTP/1.1\r\n\r\n")
         (line,) = explained.take()
@@ -132,7 +132,7 @@ def test_a_refusal_is_told_once_with_its_reason() -> None:
         assert line.endswith("ACCEPTED -> RESPONDING -> FINISHING -> DRAINING")
 
 
-def test_a_deadline_is_told_with_its_name() -> None:
+def test_a_deadline_is_reported_with_its_name() -> None:
     with ExplainedServer() as explained:
         explained.connect().send(b"GE")
         explained.take()
@@ -141,7 +141,7 @@ def test_a_deadline_is_told_with_its_name() -> None:
         assert "nothing ready; called fd N (head timeout): refused with 408: " in line
 
 
-def test_a_close_is_told_with_its_reason() -> None:
+def test_a_close_is_reported_with_its_reason() -> None:
     with ExplainedServer() as explained:
         client = explained.connect()
         client.send(GET)
@@ -220,7 +220,7 @@ def test_a_timeout_is_written_as_words() -> None:
         assert "called fd N (keep-alive timeout): closed: timeout, IDLE -> CLOSED" in line
 
 
-def test_an_upload_is_told_from_its_head_to_its_end(tmp_path: object) -> None:
+def test_an_upload_is_reported_from_head_to_end(tmp_path: object) -> None:
     store = Store(str(tmp_path))
     with ExplainedServer(None, store) as explained:
         client = explained.connect()
@@ -232,7 +232,7 @@ def test_an_upload_is_told_from_its_head_to_its_end(tmp_path: object) -> None:
     store.close()
 
 
-def test_a_target_is_escaped_and_cut_and_no_field_is_told() -> None:
+def test_targets_are_escaped_and_truncated_and_fields_hidden() -> None:
     with ExplainedServer() as explained:
         target = b'/echo/%0a"' + b"a" * 100
         explained.connect().send(
@@ -243,7 +243,7 @@ def test_a_target_is_escaped_and_cut_and_no_field_is_told() -> None:
         assert "a" * 61 not in text
 
 
-def test_compression_is_told() -> None:
+def test_compression_is_reported() -> None:
     with ExplainedServer() as explained:
         explained.connect().get("/echo/aaaa", "Accept-Encoding: gzip")
         assert "GET /echo/aaaa (200), 4 bytes compressed, " in explained.take()[0]
@@ -263,7 +263,7 @@ def test_a_slow_call_is_marked() -> None:
         assert "SLOW: blocked the loop for 200.0 ms" in explained.take()[0]
 
 
-def test_states_and_statuses_are_coloured_where_it_is_wanted() -> None:
+def test_states_and_statuses_are_coloured_on_request() -> None:
     with ExplainedServer(colour=True) as explained:
         client = explained.connect()
         client.get("/echo/a")
@@ -276,7 +276,7 @@ def test_states_and_statuses_are_coloured_where_it_is_wanted() -> None:
 
 @pytest.mark.system
 @pytest.mark.parametrize(("extra", "coloured"), [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False)])
-def test_a_terminal_gets_colours_unless_it_has_none(extra: dict[str, str], coloured: bool) -> None:
+def test_colours_are_used_on_capable_terminals(extra: dict[str, str], coloured: bool) -> None:
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "reactor", "--port", "0", "--explain", "--no-access-log"]
     process = subprocess.Popen(
@@ -300,7 +300,7 @@ def test_a_terminal_gets_colours_unless_it_has_none(extra: dict[str, str], colou
         os.close(ours)
 
 
-def test_the_debug_log_tells_the_same() -> None:
+def test_the_debug_log_has_the_same_text() -> None:
     with CommandServer("--log-level", "debug", "--no-access-log") as server:
         server.get("/echo/hi")
         line = ""
@@ -309,7 +309,7 @@ def test_the_debug_log_tells_the_same() -> None:
         assert re.match(r"reactor: turn \d+: slept ", line)
 
 
-def test_without_it_no_turn_is_told() -> None:
+def test_without_the_option_no_turn_is_reported() -> None:
     with CommandServer("--no-access-log") as server:
         server.get("/echo/hi")
         server.terminate()

@@ -64,7 +64,7 @@ def short(events: list[Event]) -> list[object]:
     return words
 
 
-def test_a_request_is_told_from_its_first_octet_to_its_last(site: Site) -> None:
+def test_a_request_is_reported_from_first_to_last_byte(site: Site) -> None:
     server, events = site
     client = server.connect()
     client.send(GET)
@@ -84,7 +84,7 @@ def test_a_request_is_told_from_its_first_octet_to_its_last(site: Site) -> None:
     ]
 
 
-def test_the_events_of_a_hook_stand_before_it_and_within_its_time(site: Site) -> None:
+def test_events_of_a_hook_precede_it_and_are_within_its_time(site: Site) -> None:
     server, events = site
     server.connect().send(GET)
     kinds = [event[0] for event in events]
@@ -98,7 +98,7 @@ def test_the_events_of_a_hook_stand_before_it_and_within_its_time(site: Site) ->
     assert times == sorted(times)
 
 
-def test_a_refusal_is_told_with_its_reason(site: Site) -> None:
+def test_a_refusal_is_reported_with_its_reason(site: Site) -> None:
     server, events = site
     client = server.connect()
     client.send(b"GET / HTTP/1.1\r\n\r\n")
@@ -108,29 +108,29 @@ def test_a_refusal_is_told_with_its_reason(site: Site) -> None:
     assert "Host" in reason
 
 
-def late(server: Harness, client: Client) -> None:
+def time_out(server: Harness, client: Client) -> None:
     client.send(b"GET")
     server.clock.advance(20)  # 408
     server.clock.advance(5)
 
 
-def stopped(server: Harness, client: Client) -> None:
+def stop_connections(server: Harness, client: Client) -> None:
     for connection in list(server.context.connections.values()):
         connection.stop()
 
 
-def broke(server: Harness, client: Client) -> None:
+def send_invalid_body(server: Harness, client: Client) -> None:
     client.send(b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n")
     server.run()
 
 
-def done(server: Harness, client: Client) -> None:
+def complete(server: Harness, client: Client) -> None:
     client.send(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
     client.sock.close()
     server.run()
 
 
-def failed(server: Harness, client: Client) -> None:
+def fail_handler(server: Harness, client: Client) -> None:
     def fail(*values: object) -> None:
         raise RuntimeError
 
@@ -139,19 +139,19 @@ def failed(server: Harness, client: Client) -> None:
         client.send(GET)
 
 
-def late_and_reads_nothing(server: Harness, client: Client) -> None:
+def time_out_unread(server: Harness, client: Client) -> None:
     client.send(b"GET")
     client.sock.shutdown(socket.SHUT_RD)
     server.clock.advance(20)
 
 
-def gone_while_stopping(server: Harness, client: Client) -> None:
+def disconnect_while_stopping(server: Harness, client: Client) -> None:
     client.send(GET.replace(b"/echo/hi", b"/large"))
-    stopped(server, client)
+    stop_connections(server, client)
     client.sock.close()
 
 
-def pipelined_too_much(server: Harness, client: Client) -> None:
+def pipeline_too_much(server: Harness, client: Client) -> None:
     client.send(GET.replace(b"/echo/hi", b"/live"))
     client.send(GET * 3000)
 
@@ -159,22 +159,22 @@ def pipelined_too_much(server: Harness, client: Client) -> None:
 @pytest.mark.parametrize(
     ("end", "reason"),
     [
-        (late, CloseReason.TIMEOUT),
-        (stopped, CloseReason.SERVER_CLOSED),
-        (broke, CloseReason.SEND_FAILED),
-        (done, CloseReason.COMPLETED),
-        (failed, CloseReason.HANDLER_FAILED),
-        (late_and_reads_nothing, CloseReason.SEND_FAILED),
-        (gone_while_stopping, CloseReason.SEND_FAILED),
-        (pipelined_too_much, CloseReason.SERVER_CLOSED),
+        (time_out, CloseReason.TIMEOUT),
+        (stop_connections, CloseReason.SERVER_CLOSED),
+        (send_invalid_body, CloseReason.SEND_FAILED),
+        (complete, CloseReason.COMPLETED),
+        (fail_handler, CloseReason.HANDLER_FAILED),
+        (time_out_unread, CloseReason.SEND_FAILED),
+        (disconnect_while_stopping, CloseReason.SEND_FAILED),
+        (pipeline_too_much, CloseReason.SERVER_CLOSED),
     ],
 )
-def test_the_reason_of_a_close(end: Callable[[Harness, Client], None], reason: CloseReason) -> None:
+def test_every_close_has_its_reason(end: Callable[[Harness, Client], None], reason: CloseReason) -> None:
     routes = Router()
 
     @routes.get("/broken")
     def broken(request: object) -> Response:
-        return Response(200, iter([b"a", "no octets"]))  # type: ignore[arg-type]
+        return Response(200, iter([b"a", "not bytes"]))  # type: ignore[arg-type]
 
     @routes.get("/echo/hi")
     def hi(request: object) -> Response:
@@ -208,7 +208,7 @@ def test_compressed_bytes_and_the_times_of_handler_and_compression_are_emitted(
     assert data.startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-def test_a_handler_that_is_called_when_the_handle_is_writable_again_did_not_begin_before() -> None:
+def test_handler_time_excludes_waiting_for_writability() -> None:
     routes = Router()
     routes.get("/large")(lambda request: Response(200, b"x" * SIZE))
     routes.get("/echo/hi")(lambda request: Response.text("hi"))
@@ -226,7 +226,7 @@ def test_a_handler_that_is_called_when_the_handle_is_writable_again_did_not_begi
     assert [(event[1], event[6], event[7]) for event in responses] == [(start,) * 3, (now,) * 3]
 
 
-def test_what_is_answered_is_what_the_access_log_writes() -> None:
+def test_events_agree_with_the_access_log() -> None:
     events: list[Event] = []
     log = io.StringIO()
     with Harness(access_log=log, subscribers=[events.extend]) as server:
@@ -234,13 +234,13 @@ def test_what_is_answered_is_what_the_access_log_writes() -> None:
         client.send(GET * 3 + b"BAD\r\n\r\n")
         client.read()
     lines = log.getvalue().splitlines()
-    told = [(event[3].status, event[4]) for event in events if event[0] is EventKind.ANSWERED]
+    answered = [(event[3].status, event[4]) for event in events if event[0] is EventKind.ANSWERED]
     written = [re.search(r'" (\d+) (\d+|-) "', line) for line in lines]
-    assert told == [(int(match[1]), int(match[2].replace("-", "0"))) for match in written if match]
-    assert [status for status, _ in told] == [200, 200, 200, 400]
+    assert answered == [(int(match[1]), int(match[2].replace("-", "0"))) for match in written if match]
+    assert [status for status, _ in answered] == [200, 200, 200, 400]
 
 
-def test_the_states_told_are_those_of_the_table(site: Site) -> None:
+def test_reported_states_are_those_of_the_table(site: Site) -> None:
     server, events = site
     client = server.connect()
     client.send(b"POST /echo/x HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\na")
@@ -252,7 +252,7 @@ def test_the_states_told_are_those_of_the_table(site: Site) -> None:
     assert all(isinstance(each, State) for change in changes for each in change)
 
 
-def test_pipelined_requests_are_told_one_by_one_and_leave_at_once(site: Site) -> None:
+def test_pipelined_requests_are_reported_one_by_one(site: Site) -> None:
     server, events = site
     server.connect().send(GET * 5)
     kinds = [event[0] for event in events]
@@ -260,7 +260,7 @@ def test_pipelined_requests_are_told_one_by_one_and_leave_at_once(site: Site) ->
     assert kinds.count(EventKind.SENT) == kinds.count(EventKind.RECEIVED) == 1
 
 
-def test_readiness_is_told_as_the_selector_has_it(site: Site) -> None:
+def test_readiness_is_reported_as_selected(site: Site) -> None:
     server, events = site
     server.connect().send(GET)
     ready = [each for event in events if event[0] is EventKind.SELECTED for each in event[3]]

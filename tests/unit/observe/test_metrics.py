@@ -53,7 +53,7 @@ def value(found: dict[tuple[str, Any], float], name: str, **labels: str) -> floa
 
 
 @pytest.mark.parametrize("media_type", [OPEN, PLAIN])
-def test_a_mix_is_counted_to_the_request(media_type: str, tmp_path: object) -> None:
+def test_a_mix_of_requests_is_counted_exactly(media_type: str, tmp_path: object) -> None:
     metrics = Metrics()
     store = Store(str(tmp_path))
     with Harness(None, store, subscribers=[metrics]) as server:
@@ -90,7 +90,7 @@ def test_a_mix_is_counted_to_the_request(media_type: str, tmp_path: object) -> N
     assert value(found, "process_open_fds") > 0
 
 
-def test_a_vanished_client_is_counted_as_499() -> None:
+def test_a_disconnected_client_is_counted_as_499() -> None:
     metrics = Metrics()
     routes = Router()
     routes.post("/take")(lambda request: Response.text("taken"))
@@ -104,7 +104,7 @@ def test_a_vanished_client_is_counted_as_499() -> None:
     assert statuses == {None, "499"}
 
 
-def test_the_loop_is_counted_with_the_clock_of_its_turns() -> None:
+def test_turns_and_ready_events_are_counted() -> None:
     metrics = Metrics()
     with Harness(subscribers=[metrics]) as server:
         client = server.connect()
@@ -123,7 +123,7 @@ def test_the_loop_is_counted_with_the_clock_of_its_turns() -> None:
 
 
 @pytest.mark.parametrize(("events", "lag"), [(READ, 0.5), (WRITE, 0.5), (SOON, 0.0), (DEADLINE, 0.0)])
-def test_the_lag_is_that_of_a_ready_handle(events: int, lag: float) -> None:
+def test_the_lag_is_the_wait_of_a_ready_handle(events: int, lag: float) -> None:
     metrics = Metrics()
     with Harness(subscribers=[metrics]) as server:
         metrics(
@@ -222,12 +222,12 @@ def test_10_000_random_paths_and_methods_add_no_label() -> None:
         ),
     ],
 )
-def test_the_format_is_the_one_that_is_preferred(accept: str, chosen: str) -> None:
+def test_accept_selects_the_format(accept: str, chosen: str) -> None:
     assert negotiate(accept) == chosen
 
 
 @pytest.mark.parametrize("media_type", [OPEN, PLAIN])
-def test_what_is_hostile_in_a_template_is_escaped(media_type: str) -> None:
+def test_label_values_are_escaped(media_type: str) -> None:
     template = '/a"b\\c\nd'
     family = MetricFamily(
         "some_things", COUNTER, "", 'words with "quotes"\\', [((("http_route", template),), 1)]
@@ -237,7 +237,7 @@ def test_what_is_hostile_in_a_template_is_escaped(media_type: str) -> None:
     assert parsed.samples[0].labels == {"http_route": template}
 
 
-def test_every_series_has_help_and_a_type_and_openmetrics_its_units_and_its_end() -> None:
+def test_every_series_has_help_type_and_openmetrics_unit() -> None:
     metrics = Metrics()
     with Harness(subscribers=[metrics]) as server:
         server.connect().send(GET)
@@ -250,7 +250,7 @@ def test_every_series_has_help_and_a_type_and_openmetrics_its_units_and_its_end(
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="requires /proc")
-def test_without_psutil_the_process_is_read_from_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_metrics_are_read_from_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psutil", None)
     metrics = Metrics()
     with Harness(subscribers=[metrics]) as server:

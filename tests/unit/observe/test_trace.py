@@ -49,7 +49,7 @@ def test_a_mixed_run_passes_the_checker(tmp_path: Path, clock: type[Clock]) -> N
     assert len(named(events, "n", "refused")) == 3
 
 
-def test_the_answers_are_those_of_the_access_log(tmp_path: Path) -> None:
+def test_the_trace_agrees_with_the_access_log(tmp_path: Path) -> None:
     with traced(tmp_path) as server:
         mixed_run(server)
     lines = server.log.getvalue().splitlines()
@@ -57,7 +57,7 @@ def test_the_answers_are_those_of_the_access_log(tmp_path: Path) -> None:
     assert answers(read(tmp_path)) == logged(lines)
 
 
-def test_a_trace_that_is_told_events_one_by_one_is_the_same(tmp_path: Path) -> None:
+def test_batching_of_events_does_not_change_the_trace(tmp_path: Path) -> None:
     paths = [tmp_path / "trace", tmp_path / "other"]
     whole, single = (Trace(str(path)) for path in paths)
     with site(tmp_path, subscribers=[whole, one_by_one(single)]) as server:
@@ -84,7 +84,7 @@ def test_a_turn_that_did_not_end_is_closed(tmp_path: Path) -> None:
     assert [turn["args"]["turn"] for turn in turns] == [1, 2, last]
 
 
-def test_what_a_request_did_is_told(tmp_path: Path) -> None:
+def test_a_request_is_traced_with_its_steps(tmp_path: Path) -> None:
     with traced(tmp_path) as server:
         client = server.connect()
         request = head("GET", "/echo/" + "a" * 50, "Accept-Encoding: gzip")
@@ -114,7 +114,7 @@ def test_what_a_request_did_is_told(tmp_path: Path) -> None:
     assert end["args"] == {"reason": "server_closed"}
 
 
-def test_the_file_is_told_where_it_is_sent_and_the_octets_that_wait(tmp_path: Path) -> None:
+def test_sent_file_bytes_and_buffered_bytes_are_traced(tmp_path: Path) -> None:
     with traced(tmp_path) as server:
         client = server.connect()
         client.send(head("GET", "/files/large"))
@@ -130,7 +130,7 @@ def test_the_file_is_told_where_it_is_sent_and_the_octets_that_wait(tmp_path: Pa
     assert [event["args"]["value"] for event in named(events, "C", "connections")] == [1, 2]
 
 
-def test_a_call_for_requests_that_were_left_has_no_arrow(tmp_path: Path) -> None:
+def test_continuing_with_pipelined_requests_has_no_arrow(tmp_path: Path) -> None:
     with traced(tmp_path) as server:
         server.connect().send(GET * 70)
     events = read(tmp_path)
@@ -144,7 +144,7 @@ def test_a_call_for_requests_that_were_left_has_no_arrow(tmp_path: Path) -> None
     assert hook["ts"] not in [event["ts"] for event in events if event["ph"] == "f"]
 
 
-def test_the_lag_is_how_long_the_last_of_the_ready_waited(tmp_path: Path) -> None:
+def test_the_lag_is_the_wait_of_the_last_ready_handle(tmp_path: Path) -> None:
     with traced(tmp_path) as server:
         clients = [server.connect() for _ in range(5)]
         server.run()
@@ -161,7 +161,7 @@ def test_the_lag_is_how_long_the_last_of_the_ready_waited(tmp_path: Path) -> Non
     assert waited > 10, "four other handlers were called before"
 
 
-def test_no_field_and_no_content_is_in_it_and_the_target_is_cut(tmp_path: Path) -> None:
+def test_fields_and_bodies_are_hidden_and_targets_truncated(tmp_path: Path) -> None:
     with traced(tmp_path) as server:
         client = server.connect()
         client.send(head("GET", "/echo/" + "b" * 1000, "Authorization: Basic c2VjcmV0", "X-Other: secret"))
@@ -175,7 +175,7 @@ def test_no_field_and_no_content_is_in_it_and_the_target_is_cut(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("text", ["a", "a" * 500, '"' * 500, "\0" * 500, "\U0001f600" * 500, "\ud800" * 150])
-def test_a_text_that_is_quoted_is_short(text: str) -> None:
+def test_quoted_texts_are_truncated(text: str) -> None:
     assert len(to_json(text)) <= 2 * MAX_LENGTH + 2
 
 
@@ -184,7 +184,7 @@ def test_a_text_that_is_quoted_is_short(text: str) -> None:
 
 @pytest.mark.parametrize("limit", [0, 1000, 10_000, 30_000, 60_000, 90_000])
 @pytest.mark.parametrize("split", [lambda trace: trace, one_by_one], ids=["by turns", "by events"])
-def test_a_trace_ends_whole_at_its_limit(
+def test_a_trace_ends_with_a_whole_turn_at_its_limit(
     tmp_path: Path, limit: int, split: Callable[[Trace], EventCallback], caplog: pytest.LogCaptureFixture
 ) -> None:
     trace = Trace(str(tmp_path / "trace"), limit)
@@ -198,13 +198,13 @@ def test_a_trace_ends_whole_at_its_limit(
     assert size <= max(limit, 600)
     assert size > limit - MAX_EVENT_SIZE * 60 - MAX_END_SIZE * 6, "the trace ended too early"
     assert read(tmp_path)[-1]["args"] == {"reason": "full"}
-    told = [record for record in caplog.records if "limit" in record.message]
-    assert len(told) == 1
+    records = [record for record in caplog.records if "limit" in record.message]
+    assert len(records) == 1
     assert len(server.log.getvalue().splitlines()) == 100
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_no_event_has_longer_lines_than_are_counted_on(tmp_path: Path, seed: int) -> None:
+def test_no_event_exceeds_the_reserved_length(tmp_path: Path, seed: int) -> None:
     sizes: list[float] = []
     trace = Trace(str(tmp_path / "trace"))
 
@@ -225,7 +225,7 @@ def test_no_event_has_longer_lines_than_are_counted_on(tmp_path: Path, seed: int
 # A file that fails.
 
 
-def test_a_full_disk_is_told_once_and_ends_the_trace(
+def test_a_full_disk_is_logged_once_and_ends_the_trace(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     trace = Trace("/dev/full")
@@ -234,8 +234,8 @@ def test_a_full_disk_is_told_once_and_ends_the_trace(
             server.connect().get("/")
     trace.close()
     assert len(server.log.getvalue().splitlines()) == 3
-    told = [record for record in caplog.records if "trace" in record.message]
-    assert [(record.levelno, record.message) for record in told] == [
+    records = [record for record in caplog.records if "trace" in record.message]
+    assert [(record.levelno, record.message) for record in records] == [
         (logging.ERROR, "trace /dev/full: write failed, tracing stopped: No space left on device")
     ]
 
@@ -252,7 +252,7 @@ def test_a_disk_that_fills_up_leaves_a_trace_of_whole_turns(tmp_path: Path) -> N
     assert len(server.log.getvalue().splitlines()) == 3
 
 
-def test_closing_twice_is_closing_once(tmp_path: Path) -> None:
+def test_closing_twice_is_harmless(tmp_path: Path) -> None:
     trace = Trace(str(tmp_path / "trace"))
     trace.close()
     trace.close()

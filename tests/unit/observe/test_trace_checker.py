@@ -62,7 +62,7 @@ def repeat_arrow(events: list[Event]) -> None:
     second["id"] = first["id"]
 
 
-def hide_in_a_counter(events: list[Event]) -> None:
+def make_counter_boolean(events: list[Event]) -> None:
     find(events, "C")["args"] = {"value": True}
 
 
@@ -90,45 +90,45 @@ FAULTS: list[tuple[Callable[[list[Event]], None], str]] = [
     (forget("f", None, "bp"), "keys missing"),
     (forget("i", None, "s"), "keys missing"),
     (change("X", None, "duration", 1), "unknown"),
-    (change("X", None, "ph", "Q"), "no phase"),
-    (change("X", None, "ts", "1"), "no number"),
-    (change("X", None, "dur", -1), "no number"),
-    (change("X", None, "dur", 0.0001), "no whole number of nanoseconds"),
-    (change("X", "handler", "name", "/secret"), "no word of ours"),
-    (change("b", "IDLE", "name", "idle"), "no word of ours"),
-    (change("C", "ready", "name", "other"), "no word of ours"),
+    (change("X", None, "ph", "Q"), "unknown phase"),
+    (change("X", None, "ts", "1"), "invalid number"),
+    (change("X", None, "dur", -1), "invalid number"),
+    (change("X", None, "dur", 0.0001), "not a whole number of nanoseconds"),
+    (change("X", "handler", "name", "/secret"), "unknown name"),
+    (change("b", "IDLE", "name", "idle"), "unknown name"),
+    (change("C", "ready", "name", "other"), "unknown name"),
     (change("f", None, "bp", "s"), "bound to the next"),
-    (change("X", None, "args", []), "wrong kind"),
-    (move("X", "turn", "ts", -100), "before the one before it"),
-    (move("n", "answered", "ts", -100), "before the one before it"),
-    (move("C", "ready", "ts", 1e9), "before the one before it"),
-    (move("X", "handler", "dur", 1e6), "ends after what it is in"),
-    (move("X", "select", "dur", 1e6), "ends after what it is in"),
-    (move("X", "turn", "dur", 1e7), "is not where it belongs"),
-    (drop("X", "turn"), "is not where it belongs"),
-    (turn_twice, "is not where it belongs"),
-    (change("X", "on_readable", "name", "gzip"), "is not where it belongs"),
+    (change("X", None, "args", []), "wrong type"),
+    (move("X", "turn", "ts", -100), "earlier than the previous event"),
+    (move("n", "answered", "ts", -100), "earlier than the previous event"),
+    (move("C", "ready", "ts", 1e9), "earlier than the previous event"),
+    (move("X", "handler", "dur", 1e6), "ends after its enclosing slice"),
+    (move("X", "select", "dur", 1e6), "ends after its enclosing slice"),
+    (move("X", "turn", "dur", 1e7), "misplaced"),
+    (drop("X", "turn"), "misplaced"),
+    (turn_twice, "misplaced"),
+    (change("X", "on_readable", "name", "gzip"), "misplaced"),
     (drop("e", "RESPONDING"), "cannot begin"),
-    (drop("b", "RESPONDING"), "ends what has not begun"),
+    (drop("b", "RESPONDING"), "ends without a begin"),
     (drop("e", "connection"), "never ends"),
     (drop("b", "connection"), "cannot begin in"),
     (swap_states, "cannot begin in"),
     (reuse_an_id, "cannot begin in"),
-    (drop("b", "IDLE"), "ends what has not begun"),
+    (drop("b", "IDLE"), "ends without a begin"),
     (drop("s"), "ends twice, or before it begins"),
     (drop("f"), "never ends"),
     (repeat_arrow, "begins twice"),
     (leave_select_late, "does not begin within select"),
     (move("f", None, "ts", 0.125), "does not end where a hook begins"),
-    (move("f", None, "ts", 1e6), "in no slice"),
-    (change("C", None, "args", {"value": "1"}), "no number"),
-    (change("C", None, "args", {"value": -1}), "no number"),
-    (change("C", None, "args", {}), "no number"),
-    (hide_in_a_counter, "no number"),
+    (move("f", None, "ts", 1e6), "outside any slice"),
+    (change("C", None, "args", {"value": "1"}), "invalid number"),
+    (change("C", None, "args", {"value": -1}), "invalid number"),
+    (change("C", None, "args", {}), "invalid number"),
+    (make_counter_boolean, "invalid number"),
 ]
 
 
-def test_a_trace_has_no_fault(text: str) -> None:
+def test_a_valid_trace_has_no_fault(text: str) -> None:
     assert faults(text) == []
     assert faults(write(events_of(text))) == [], "the trace has faults before one is planted"
 
@@ -143,29 +143,29 @@ def test_a_planted_fault_is_found(text: str, plant: Callable[[list[Event]], None
 @pytest.mark.parametrize(
     ("plant", "fault"),
     [
-        (lambda text: text.replace("[\n", "", 1), "the first line is not a bracket"),
+        (lambda text: text.replace("[\n", "", 1), "the first line is not ["),
         (lambda text: text.rstrip().removesuffix("]"), "the array is not closed"),
-        (lambda text: text.replace("},\n", "}\n", 1), "a comma is wrong"),
-        (lambda text: text.replace("\n]", ",\n]"), "a comma is wrong"),
-        (lambda text: text.replace('"ph"', "ph", 1), "no JSON"),
-        (lambda text: text.replace('"ts"', '"ts', 3), "no JSON"),
-        (lambda text: text.replace("},\n", "},\n7,\n", 1), "no object"),
+        (lambda text: text.replace("},\n", "}\n", 1), "missing or extra comma"),
+        (lambda text: text.replace("\n]", ",\n]"), "missing or extra comma"),
+        (lambda text: text.replace('"ph"', "ph", 1), "invalid JSON"),
+        (lambda text: text.replace('"ts"', '"ts', 3), "invalid JSON"),
+        (lambda text: text.replace("},\n", "},\n7,\n", 1), "not an object"),
     ],
 )
-def test_a_fault_of_the_text_is_found(text: str, plant: Callable[[str], str], fault: str) -> None:
+def test_a_syntax_fault_is_found(text: str, plant: Callable[[str], str], fault: str) -> None:
     assert [each for each in faults(plant(text)) if fault in each]
 
 
-def test_a_trace_without_its_end_may_have_open_states_but_no_part_of_a_line(text: str) -> None:
+def test_an_unclosed_trace_may_have_open_states(text: str) -> None:
     lines = text.splitlines(keepends=True)
     turns = [number for number, line in enumerate(lines) if '"turn"' in line]
     cut = "".join(lines[: turns[len(turns) // 2]])
     assert faults(cut, closed=False) == []
     assert "the array is not closed" in faults(cut)
-    assert [each for each in faults(cut[:-5], closed=False) if "no JSON" in each or "comma" in each]
+    assert [each for each in faults(cut[:-5], closed=False) if "invalid JSON" in each or "comma" in each]
 
 
-def test_only_the_last_turn_of_such_a_trace_may_have_open_arrows(text: str) -> None:
+def test_an_unclosed_trace_may_have_open_arrows_in_its_last_turn(text: str) -> None:
     lines = text.splitlines(keepends=True)
     arrows = [number for number, line in enumerate(lines) if '"ph":"s"' in line]
     cut = lines[: arrows[len(arrows) // 2] + 1]
@@ -174,7 +174,7 @@ def test_only_the_last_turn_of_such_a_trace_may_have_open_arrows(text: str) -> N
     assert [each for each in faults("".join(cut), closed=False) if "never ends" in each]
 
 
-def test_the_checker_reads_what_the_kit_has_written(tmp_path: Path) -> None:
+def test_the_checker_accepts_an_empty_trace(tmp_path: Path) -> None:
     with traced(tmp_path):
         pass
     assert faults((tmp_path / "trace").read_text()) == []

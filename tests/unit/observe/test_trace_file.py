@@ -15,7 +15,7 @@ def lines_of(random_: random.Random, count: int, longest: int) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_no_line_is_on_two_pages(seed: int) -> None:
+def test_no_line_crosses_a_page(seed: int) -> None:
     random_ = random.Random(seed)
     longest = random_.choice([3, 100, 1000, PAGE])
     file = b""
@@ -29,13 +29,13 @@ def test_no_line_is_on_two_pages(seed: int) -> None:
     assert len(file) < len(file.replace(b" ", b"")) + (len(file) // PAGE + 1) * longest
 
 
-def test_a_line_that_just_fits_is_not_moved() -> None:
+def test_a_line_that_fits_is_not_moved() -> None:
     line = b"x" * (PAGE - 1) + b"\n"
     assert lay_out(line * 3, 0) == line * 3
     assert lay_out(line, 1) == b" " * (PAGE - 1) + line
 
 
-def test_a_line_longer_than_a_page_has_no_place() -> None:
+def test_a_line_longer_than_a_page_is_an_error() -> None:
     with pytest.raises(AssertionError):
         lay_out(b"x" * PAGE + b"\n", 0)
 
@@ -47,18 +47,16 @@ class FullDisk:
         self.room = room
         self.write = os.write
 
-    def __call__(self, descriptor: int, octets: bytes) -> int:
-        if octets and not self.room:
+    def __call__(self, descriptor: int, data: bytes) -> int:
+        if data and not self.room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        written = self.write(descriptor, octets[: self.room])
+        written = self.write(descriptor, data[: self.room])
         self.room -= written
         return written
 
 
 @pytest.mark.parametrize("room", [0, 1, 5, 9])
-def test_what_does_not_fit_on_the_disk_is_taken_back(
-    room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_is_rolled_back(room: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = LineFile(str(tmp_path / "file"))
     file.write(b"first\n")
     monkeypatch.setattr("os.write", FullDisk(room))
@@ -69,16 +67,16 @@ def test_what_does_not_fit_on_the_disk_is_taken_back(
     assert file.size == 6
 
 
-def test_a_short_write_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_write_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
-    monkeypatch.setattr("os.write", lambda descriptor, octets: write(descriptor, octets[:3]))
+    monkeypatch.setattr("os.write", lambda descriptor, data: write(descriptor, data[:3]))
     file = LineFile(str(tmp_path / "file"))
     file.write(b"first\nsecond\n")
     file.close()
     assert (tmp_path / "file").read_bytes() == b"first\nsecond\n"
 
 
-def test_what_was_in_the_file_is_gone_and_only_its_owner_reads_it(tmp_path: Path) -> None:
+def test_an_existing_file_is_truncated_and_made_private(tmp_path: Path) -> None:
     (tmp_path / "old").write_bytes(b"old")
     for name in ("old", "new"):
         LineFile(str(tmp_path / name)).close()
@@ -86,7 +84,7 @@ def test_what_was_in_the_file_is_gone_and_only_its_owner_reads_it(tmp_path: Path
     assert (tmp_path / "new").stat().st_mode & 0o077 == 0
 
 
-def test_a_fifo_that_nobody_reads_is_not_waited_for(tmp_path: Path) -> None:
+def test_an_unread_fifo_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with pytest.raises(OSError, match="No such device or address"):
         LineFile(str(tmp_path / "fifo"))

@@ -16,7 +16,7 @@ def test_a_client_is_accepted_and_served() -> None:
         client.assert_served()
 
 
-def test_a_turn_accepts_its_share_and_no_more() -> None:
+def test_a_turn_accepts_at_most_its_share() -> None:
     with Site(limit=100, turn_accepts=3) as site:
         site.connect(8)
         held = []
@@ -26,7 +26,7 @@ def test_a_turn_accepts_its_share_and_no_more() -> None:
         assert held == [3, 6, 8, 8]
 
 
-def test_exactly_the_limit_is_held_when_exactly_that_many_come() -> None:
+def test_exactly_the_connection_limit_is_accepted() -> None:
     with Site(limit=5) as site:
         clients = site.connect(5)
         site.run()
@@ -43,7 +43,7 @@ def test_exactly_the_limit_is_held_when_exactly_that_many_come() -> None:
 @pytest.mark.parametrize(
     "fault", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM], ids=errno.errorcode.get
 )
-def test_out_of_descriptors_accepting_pauses_and_nobody_is_dropped(fault: int) -> None:
+def test_without_descriptors_accepting_pauses_and_no_client_is_dropped(fault: int) -> None:
     with Site(limit=10) as site:
         served = site.connect_each(3)
         site.listener.faults = [fault]
@@ -59,7 +59,7 @@ def test_out_of_descriptors_accepting_pauses_and_nobody_is_dropped(fault: int) -
         assert all(client.held for client in served)
 
 
-def test_out_of_descriptors_it_is_tried_once_a_pause() -> None:
+def test_without_descriptors_accepting_is_tried_once_per_pause() -> None:
     with Site(limit=10) as site:
         site.listener.faults = [errno.EMFILE] * 4
         site.connect()
@@ -70,7 +70,7 @@ def test_out_of_descriptors_it_is_tried_once_a_pause() -> None:
             assert site.listener.accepts == accepts
 
 
-def test_out_of_descriptors_a_close_ends_the_pause() -> None:
+def test_without_descriptors_a_close_ends_the_pause() -> None:
     with Site(limit=10) as site:
         (served,) = site.connect_each(1)
         site.listener.faults = [errno.EMFILE]
@@ -81,7 +81,7 @@ def test_out_of_descriptors_a_close_ends_the_pause() -> None:
 
 
 @pytest.mark.parametrize("limit", [2, 10])
-def test_out_of_descriptors_at_the_limit_the_idle_keep_their_places(limit: int) -> None:
+def test_without_descriptors_idle_connections_stay_open(limit: int) -> None:
     with Site(limit) as site:
         served = site.connect_each(2)
         site.listener.faults = [errno.EMFILE]
@@ -90,7 +90,7 @@ def test_out_of_descriptors_at_the_limit_the_idle_keep_their_places(limit: int) 
 
 
 @pytest.mark.parametrize("fault", [errno.ECONNABORTED, errno.EPROTO, errno.EPERM], ids=errno.errorcode.get)
-def test_a_client_gone_before_it_was_accepted_does_not_hold_up_the_next(fault: int) -> None:
+def test_a_client_that_aborts_before_accept_does_not_block_others(fault: int) -> None:
     with Site(limit=10) as site:
         site.listener.faults = [fault]
         (client,) = site.connect()
@@ -99,7 +99,7 @@ def test_a_client_gone_before_it_was_accepted_does_not_hold_up_the_next(fault: i
         client.assert_served()
 
 
-def test_clients_gone_before_they_were_accepted_take_no_more_than_a_turns_share() -> None:
+def test_clients_that_abort_before_accept_count_in_the_turn_share() -> None:
     with Site(limit=10, turn_accepts=4) as site:
         site.listener.faults = [errno.ECONNABORTED] * 6
         (client,) = site.connect()
@@ -109,7 +109,7 @@ def test_clients_gone_before_they_were_accepted_take_no_more_than_a_turns_share(
         client.assert_served()
 
 
-def test_closed_it_accepts_nothing_and_keeps_who_is_served() -> None:
+def test_a_closed_acceptor_keeps_served_connections() -> None:
     with Site(limit=10) as site:
         (served,) = site.connect_each(1)
         site.acceptor.close()
@@ -119,7 +119,7 @@ def test_closed_it_accepts_nothing_and_keeps_who_is_served() -> None:
         assert [key.events for key in site.selector.get_map().values()] == [selectors.EVENT_READ]
 
 
-def test_a_selector_that_refuses_it_after_a_pause_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_registration_after_a_pause_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     with Site(limit=10) as site:
         site.listener.faults.append(errno.EMFILE)
         (waiting,) = site.connect_each(1)

@@ -6,12 +6,11 @@ from typing import cast
 
 import pytest
 
-from reactor.handlers.files.store import Store
 from reactor.http11.errors import HTTPError
 from reactor.http11.message import FileSlice, LiveStream, Request, Response
 from reactor.routing import Router
 from tests.support.in_process import Harness
-from tests.support.requests import CANARY, answering, chunks, connect_tcp, read_what_is_there, request, write
+from tests.support.requests import CANARY, answering, chunks, connect_tcp, read_available, request, write
 
 
 def test_a_request_is_answered_and_the_connection_persists() -> None:
@@ -40,14 +39,14 @@ def test_a_request_is_answered_and_the_connection_persists() -> None:
         ("HTTP/1.0", ["Connection: keep-alive, close"], "close"),
     ],
 )
-def test_a_client_that_wants_to_close_sees_the_end_in_the_same_turn(
+def test_connection_close_is_honoured_in_the_same_turn(
     version: str, lines: list[str], connection: str
 ) -> None:
     with Harness() as server:
         client = server.connect()
         write(client, request("/echo/a", *lines, version=version))
         server.reactor.turn()
-        client.received, ended = read_what_is_there(client)
+        client.received, ended = read_available(client)
         assert ended
         assert client.assert_responds().headers["connection"] == connection
         client.close()
@@ -55,7 +54,7 @@ def test_a_client_that_wants_to_close_sees_the_end_in_the_same_turn(
         assert not server.context.connections
 
 
-def test_octets_that_come_late_behind_the_last_response_do_not_reset_it() -> None:
+def test_bytes_after_the_last_response_do_not_reset_it() -> None:
     with Harness() as server:
         client = connect_tcp(server)
         write(client, request("/echo/" + "a" * 5_000, "Connection: close"))
@@ -78,7 +77,7 @@ def test_octets_that_come_late_behind_the_last_response_do_not_reset_it() -> Non
         ("HTTP/1.0", ["Connection: Keep-Alive, TE"], "keep-alive"),
     ],
 )
-def test_a_client_that_wants_to_stay_can(version: str, lines: list[str], connection: str | None) -> None:
+def test_a_connection_is_kept_alive(version: str, lines: list[str], connection: str | None) -> None:
     with Harness() as server:
         client = server.connect()
         for _ in range(3):
@@ -89,22 +88,14 @@ def test_a_client_that_wants_to_stay_can(version: str, lines: list[str], connect
             assert not client.closed
 
 
-@pytest.mark.parametrize("behind", [CANARY, b"\x00\xff\r\n\r\n", b"a" * 200_000])
-def test_octets_behind_connection_close_are_ignored(behind: bytes) -> None:
+@pytest.mark.parametrize("following", [CANARY, b"\x00\xff\r\n\r\n", b"a" * 200_000])
+def test_bytes_after_connection_close_are_ignored(following: bytes) -> None:
     with Harness() as server:
         client = server.connect()
-        client.send(request("/echo/a", "Connection: close") + behind)
+        client.send(request("/echo/a", "Connection: close") + following)
         assert client.assert_responds().content == b"a"
         client.assert_closed()
         assert not client.was_reset
-
-
-def test_content_is_read_before_a_connection_closes() -> None:
-    with Harness(answering()) as server:
-        client = server.connect()
-        client.send(request("/post", "Connection: close", method="POST", content=b"hello") + CANARY)
-        assert client.assert_responds().content == b"hello"
-        client.assert_closed()
 
 
 # Expect: 100-continue (RFC 9110, 10.1.1).
@@ -120,7 +111,7 @@ def asking(path: str, *lines: str, version: str = "HTTP/1.1") -> bytes:
     ("line", "content"),
     [("Content-Length: 5", b"hello"), ("Transfer-Encoding: chunked", chunks(b"hello"))],
 )
-def test_who_waits_to_be_asked_for_content_is_asked(line: str, content: bytes) -> None:
+def test_expect_100_continue_is_answered(line: str, content: bytes) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         for _ in range(2):
@@ -132,7 +123,7 @@ def test_who_waits_to_be_asked_for_content_is_asked(line: str, content: bytes) -
 
 
 @pytest.mark.parametrize("sent", [b"h", b"hello", b"hello" + CANARY])
-def test_who_has_begun_with_the_content_is_not_asked(sent: bytes) -> None:
+def test_no_100_continue_after_the_body_has_begun(sent: bytes) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(asking("/post") + sent)
@@ -143,14 +134,14 @@ def test_who_has_begun_with_the_content_is_not_asked(sent: bytes) -> None:
 
 
 @pytest.mark.parametrize("lines", [[], ["Content-Length: 0"]])
-def test_without_content_nobody_is_asked(lines: list[str]) -> None:
+def test_no_100_continue_without_a_body(lines: list[str]) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(request("/post", "Expect: 100-continue", *lines, method="POST"))
         client.assert_responds(200)
 
 
-def test_a_client_of_http_1_0_is_never_asked() -> None:
+def test_no_100_continue_for_http_1_0() -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(asking("/post", version="HTTP/1.0"))
@@ -163,9 +154,7 @@ def test_a_client_of_http_1_0_is_never_asked() -> None:
 @pytest.mark.parametrize(
     ("path", "length", "status"), [("/none", 5, 404), ("/canary", 5, 405), ("/post", 2**30 + 1, 413)]
 )
-def test_content_that_is_not_wanted_is_neither_asked_for_nor_read(
-    path: str, length: int, status: int, expect: bool
-) -> None:
+def test_a_refused_body_is_not_requested_or_read(path: str, length: int, status: int, expect: bool) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         head = asking if expect else lambda path, line: request(path, line, method="POST")
@@ -174,17 +163,6 @@ def test_content_that_is_not_wanted_is_neither_asked_for_nor_read(
         client.assert_closed()
         client.send(b"hello" + CANARY)
         assert client.sock.recv(1) == b""
-
-
-def test_no_content_is_content_too(tmp_path: Path) -> None:
-    store = Store(str(tmp_path))
-    with Harness(store=store) as server:
-        client = server.connect()
-        for name, line in [("a", "Content-Length: 0"), ("b", "X: no length")]:
-            client.send(request(f"/files/{name}", line, method="POST"))
-            client.assert_responds(201)
-            assert (tmp_path / name).read_bytes() == b""
-    store.close()
 
 
 # Failures of the application.
@@ -216,7 +194,7 @@ def test_an_exception_in_a_handler_is_a_500_and_a_logged_traceback(caplog: pytes
         other.get("/canary")
 
 
-def test_what_a_handler_refuses_is_answered_with_its_reason(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_http_error_of_a_handler_is_its_response(caplog: pytest.LogCaptureFixture) -> None:
     with Harness(raising(HTTPError(409, "not now"))) as server:
         client = server.connect()
         client.send(request("/fail", method="POST", content=b"hello"))
@@ -239,7 +217,7 @@ def test_what_a_handler_refuses_is_answered_with_its_reason(caplog: pytest.LogCa
     ],
 )
 @pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
-def test_what_is_no_response_is_a_500(
+def test_a_result_that_is_not_a_response_is_a_500(
     response: Response, version: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Harness(answering(lambda: response)) as server:
@@ -286,7 +264,7 @@ def test_the_log_says_what_is_wrong_with_a_response(
     assert f"TypeError: response {reason}" in caplog.text
 
 
-def test_a_file_whose_response_cannot_be_written_is_closed(tmp_path: Path) -> None:
+def test_a_file_of_an_invalid_response_is_closed(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"hello")
     with open(tmp_path / "file", "rb") as file:
         faulty = Response(200, FileSlice(file, 0, 5), (("Bad Name", "1"),))
@@ -297,7 +275,7 @@ def test_a_file_whose_response_cannot_be_written_is_closed(tmp_path: Path) -> No
             assert file.closed
 
 
-def test_a_live_stream_whose_response_cannot_be_written_is_closed() -> None:
+def test_a_live_stream_of_an_invalid_response_is_closed() -> None:
     stream = LiveStream()
     with Harness(answering(lambda: Response(200, stream, (("Bad Name", "1"),)))) as server:
         client = server.connect()

@@ -29,7 +29,7 @@ def ends_of_requests() -> list[int]:
 
 
 @pytest.mark.parametrize("end", range(len(TALK) + 1))
-def test_a_half_closed_client_gets_every_answer_it_asked_for_whole(end: int) -> None:
+def test_a_half_closed_client_gets_every_response(end: int) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         write(client, TALK[:end])
@@ -42,7 +42,7 @@ def test_a_half_closed_client_gets_every_answer_it_asked_for_whole(end: int) -> 
 
 
 @pytest.mark.parametrize("end", range(0, len(TALK) + 1, 7))
-def test_a_client_may_vanish_at_any_octet(end: int) -> None:
+def test_a_client_may_disconnect_at_any_byte(end: int) -> None:
     with Harness(answering()) as server:
         client, other = server.connect(), server.connect()
         client.send(TALK[:end])
@@ -51,7 +51,7 @@ def test_a_client_may_vanish_at_any_octet(end: int) -> None:
         other.get("/canary")
 
 
-def test_a_half_closed_client_gets_answers_that_the_kernel_takes_in_parts() -> None:
+def test_a_half_closed_client_gets_partially_written_responses() -> None:
     with Harness(answering(lambda: Response(200, b"a" * 100_000))) as server:
         client = server.connect()
         shrink_buffers(client)
@@ -63,7 +63,7 @@ def test_a_half_closed_client_gets_answers_that_the_kernel_takes_in_parts() -> N
         assert not server.context.connections
 
 
-def test_a_client_that_vanishes_while_it_is_answered_is_forgotten() -> None:
+def test_a_disconnect_during_a_response_removes_the_connection() -> None:
     with Harness(answering(lambda: Response(200, b"a" * 10**6))) as server:
         client = server.connect()
         client.send(request("/0"))
@@ -73,7 +73,7 @@ def test_a_client_that_vanishes_while_it_is_answered_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"G", request("/post", "Content-Length: 5", method="POST"), CANARY])
-def test_a_handle_that_is_not_readable_after_all_changes_nothing(said: bytes) -> None:
+def test_a_spurious_readable_event_has_no_effect(said: bytes) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(said)
@@ -91,7 +91,7 @@ def test_a_handle_that_is_not_readable_after_all_changes_nothing(said: bytes) ->
         assert len(before) == (said == CANARY)
 
 
-def test_a_handle_that_is_not_writable_after_all_changes_nothing() -> None:
+def test_a_spurious_writable_event_has_no_effect() -> None:
     with Harness(answering(lambda: Response(200, b"a" * 10**6))) as server:
         client = server.connect()
         client.send(request("/0"))
@@ -102,7 +102,7 @@ def test_a_handle_that_is_not_writable_after_all_changes_nothing() -> None:
         assert not server.context.connections, "the timeout was extended without progress"
 
 
-def test_a_ready_event_of_a_connection_that_another_has_just_closed_is_stale() -> None:
+def test_an_event_of_a_just_closed_connection_is_ignored() -> None:
     with Harness(routes := answering()) as server:
         first, second = server.connect(), server.connect()
         clients = {1: first, 2: second}

@@ -28,12 +28,12 @@ def assert_passes_at(seconds: float, server: Harness, client: Client, then: Call
     then(client)
 
 
-def test_a_client_that_never_says_anything_is_closed_silently() -> None:
+def test_a_client_that_sends_nothing_is_closed_silently() -> None:
     with Harness() as server:
         assert_passes_at(20, server, server.connect(), Client.assert_closed)
 
 
-def test_empty_lines_do_not_count_as_a_first_octet() -> None:
+def test_empty_lines_do_not_count_as_a_first_byte() -> None:
     with Harness() as server:
         client = server.connect()
         server.clock.advance(15)
@@ -41,7 +41,7 @@ def test_empty_lines_do_not_count_as_a_first_octet() -> None:
         assert_passes_at(5, server, client, Client.assert_closed)
 
 
-def test_an_incomplete_head_gets_408_twenty_seconds_after_its_first_octet() -> None:
+def test_an_incomplete_head_gets_408_after_twenty_seconds() -> None:
     with Harness() as server:
         client = server.connect()
         server.clock.advance(19)
@@ -49,18 +49,18 @@ def test_an_incomplete_head_gets_408_twenty_seconds_after_its_first_octet() -> N
         assert_passes_at(20, server, client, assert_408)
 
 
-def test_octets_that_trickle_do_not_extend_the_head_deadline() -> None:
+def test_slow_bytes_do_not_extend_the_head_deadline() -> None:
     with Harness() as server:
         client = server.connect()
         head = request("/", "X: " + "a" * 100)
-        for octet in head[:19]:
-            client.send(bytes([octet]))
+        for byte in head[:19]:
+            client.send(bytes([byte]))
             server.clock.advance(1)
         client.send(head[19:-1])
         assert_passes_at(1, server, client, assert_408)
 
 
-def test_a_head_that_is_complete_in_the_last_moment_is_served() -> None:
+def test_a_head_completed_just_before_its_deadline_is_served() -> None:
     with Harness() as server:
         client = server.connect()
         client.send(request()[:-1])
@@ -79,7 +79,7 @@ def test_the_head_of_a_later_request_has_its_own_deadline(second: bytes) -> None
         assert_passes_at(20, server, client, assert_408)
 
 
-def test_the_head_deadline_of_a_request_behind_another_begins_with_the_answer() -> None:
+def test_a_pipelined_head_deadline_starts_at_the_previous_response() -> None:
     with Harness() as server:
         client = server.connect()
         client.send(request() + request()[:-1])
@@ -94,7 +94,7 @@ def test_an_idle_connection_is_closed_silently_after_75_seconds() -> None:
         assert_passes_at(75, server, client, Client.assert_closed)
 
 
-def test_each_request_gives_another_75_seconds_and_empty_lines_do_not() -> None:
+def test_each_request_renews_the_keep_alive_timeout() -> None:
     with Harness() as server:
         client = server.connect()
         for _ in range(5):
@@ -105,7 +105,7 @@ def test_each_request_gives_another_75_seconds_and_empty_lines_do_not() -> None:
 
 
 @pytest.mark.parametrize("fields", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
-def test_content_at_just_the_minimum_rate_survives_every_window(fields: str) -> None:
+def test_a_body_at_the_minimum_rate_is_accepted(fields: str) -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -119,7 +119,7 @@ def test_content_at_just_the_minimum_rate_survives_every_window(fields: str) -> 
 
 
 @pytest.mark.parametrize("windows_before", [0, 1, 5])
-def test_content_one_octet_too_slow_gets_408_and_its_sink_is_closed(windows_before: int) -> None:
+def test_a_body_one_byte_too_slow_gets_408_and_closes_its_sink(windows_before: int) -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -133,7 +133,7 @@ def test_content_one_octet_too_slow_gets_408_and_its_sink_is_closed(windows_befo
         assert "finish" not in sink.steps
 
 
-def test_octets_that_trickle_do_not_extend_the_window_of_content() -> None:
+def test_slow_bytes_do_not_extend_the_body_window() -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(request("/post", "Content-Length: 1000000", method="POST"))
@@ -143,7 +143,7 @@ def test_octets_that_trickle_do_not_extend_the_window_of_content() -> None:
         assert_passes_at(1, server, client, assert_408)
 
 
-def test_a_fast_beginning_does_not_pay_for_a_slow_end() -> None:
+def test_a_fast_start_does_not_offset_a_slow_end() -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(request("/post", "Content-Length: 1000000", method="POST") + b"a" * 900_000)
@@ -152,7 +152,7 @@ def test_a_fast_beginning_does_not_pay_for_a_slow_end() -> None:
         assert_passes_at(20, server, client, assert_408)
 
 
-def test_chunk_sizes_and_extensions_are_no_content() -> None:
+def test_chunk_lines_do_not_count_as_body() -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(request("/post", "Transfer-Encoding: chunked", method="POST"))
@@ -161,7 +161,7 @@ def test_chunk_sizes_and_extensions_are_no_content() -> None:
         assert_passes_at(20, server, client, assert_408)
 
 
-def test_a_slow_upload_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
+def test_a_slow_upload_leaves_no_file(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     with Harness(store=store) as server:
         client = server.connect()
@@ -172,7 +172,7 @@ def test_a_slow_upload_leaves_nothing_on_the_disk(tmp_path: Path) -> None:
     store.close()
 
 
-def test_who_was_asked_to_continue_has_to_send_content_in_time() -> None:
+def test_the_body_timeout_starts_at_100_continue() -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(request("/post", "Content-Length: 1", "Expect: 100-continue", method="POST"))
@@ -180,7 +180,7 @@ def test_who_was_asked_to_continue_has_to_send_content_in_time() -> None:
         assert_passes_at(20, server, client, assert_408)
 
 
-def test_a_live_stream_with_nothing_to_say_has_no_deadline() -> None:
+def test_an_idle_live_stream_has_no_deadline() -> None:
     stream = LiveStream()
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = server.connect()
@@ -192,13 +192,13 @@ def test_a_live_stream_with_nothing_to_say_has_no_deadline() -> None:
         assert client.assert_responds().content == b"at last"
 
 
-def test_a_refused_client_that_stays_is_closed_after_the_linger() -> None:
+def test_a_refused_client_is_closed_after_the_linger_timeout() -> None:
     with Harness() as server:
         client = server.connect()
         client.send(b"hello\r\n\r\n")
         client.assert_responds(400)
         server.clock.advance(4)
-        client.send(b"octets do not extend it")
+        client.send(b"bytes that do not extend it")
         server.clock.advance(1 - MOMENT)
         assert server.context.connections
         server.clock.advance(2 * MOMENT)
@@ -206,7 +206,7 @@ def test_a_refused_client_that_stays_is_closed_after_the_linger() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "octets", "then"),
+    ("setting", "data", "then"),
     [
         ("first_octet_timeout", b"", Client.assert_closed),
         ("head_timeout", b"G", assert_408),
@@ -214,20 +214,18 @@ def test_a_refused_client_that_stays_is_closed_after_the_linger() -> None:
         ("content_timeout", request("/post", "Content-Length: 9", method="POST"), assert_408),
     ],
 )
-def test_the_deadline_is_the_one_that_was_set(
-    setting: str, octets: bytes, then: Callable[[Client], None]
-) -> None:
+def test_configured_timeouts_apply(setting: str, data: bytes, then: Callable[[Client], None]) -> None:
     routes = answering()
     routes.get("/")(lambda _: Response())
     settings: dict[str, Any] = {setting: 3.0}
     with Harness(routes, **settings) as server:
         client = server.connect()
-        client.send(octets)
+        client.send(data)
         client.responses()
         assert_passes_at(3, server, client, then)
 
 
-def test_the_minimum_rate_is_the_one_that_was_set() -> None:
+def test_the_configured_minimum_rate_applies() -> None:
     with Harness(answering(), min_rate=0) as server:
         client = server.connect()
         client.send(request("/post", "Content-Length: 1", method="POST"))
@@ -237,7 +235,7 @@ def test_the_minimum_rate_is_the_one_that_was_set() -> None:
         client.assert_responds(200)
 
 
-def test_deadlines_of_many_connections_do_not_touch_each_other() -> None:
+def test_deadlines_of_many_connections_are_independent() -> None:
     with Harness() as server:
         clients = []
         for _ in range(50):

@@ -84,7 +84,7 @@ def names(directory: Path) -> dict[str, bytes]:
         ("TRACE", "/", (), b""),
     ],
 )
-def test_no_route_answers_another_host(
+def test_every_route_refuses_other_hosts(
     server: CommandServer, shared: Path, method: str, target: str, lines: tuple[str, ...], content: bytes
 ) -> None:
     origin = (f"Origin: http://{EVIL}:{server.port}", "Sec-Fetch-Site: same-origin")
@@ -98,7 +98,7 @@ def test_no_route_answers_another_host(
 
 
 @pytest.mark.parametrize("framing", ["Content-Length: 900000000", "Transfer-Encoding: chunked"])
-def test_no_body_of_another_host_is_asked_for(server: CommandServer, shared: Path, framing: str) -> None:
+def test_no_100_continue_for_other_hosts(server: CommandServer, shared: Path, framing: str) -> None:
     client = server.connect()
     answer = ask(client, "PUT", "/files/secret", framing, "Expect: 100-continue")
     assert answer.status == 403  # and no 100 before it
@@ -106,7 +106,7 @@ def test_no_body_of_another_host_is_asked_for(server: CommandServer, shared: Pat
 
 
 @pytest.mark.parametrize("path", ["/", "/events", "/metrics", "/readyz", "/healthz", "/connections", "/none"])
-def test_the_inspector_refuses_another_host(path: str) -> None:
+def test_the_inspector_refuses_other_hosts(path: str) -> None:
     options = ("--inspect", "127.0.0.1:0", "--no-access-log")
     with CommandServer(*options) as server, ClientConnection(inspector_port(server)) as client:
         answer = ask(client, "GET", path)
@@ -117,78 +117,26 @@ def test_the_inspector_refuses_another_host(path: str) -> None:
 # Which hosts those are.
 
 ALLOWED = [
-    "localhost",
-    "localhost:4221",
-    "localhost:",
-    "LocalHost",
-    "localhost.",
-    "localhost.:80",
-    "files.localhost",
-    "a.b.LOCALHOST:1",
-    "127.0.0.1",
-    "127.0.0.1:4221",
-    "192.168.1.7",
-    "[::1]",
-    "[::1]:4221",
-    "[2001:db8::1]:80",
-    "[::ffff:127.0.0.1]",
+    *("localhost", "localhost:4221", "localhost:", "LocalHost", "localhost.", "localhost.:80"),
+    *("files.localhost", "a.b.LOCALHOST:1", "127.0.0.1", "127.0.0.1:4221", "192.168.1.7", "[::1]"),
+    *("[::1]:4221", "[2001:db8::1]:80", "[::ffff:127.0.0.1]"),
 ]
 REFUSED = [
-    EVIL,
-    "",
-    ":80",
-    ".",
-    "localhost..",
-    ".localhost",
-    "a..localhost",
-    "localhost.evil.example",
-    "evil-localhost",
-    "evillocalhost",
-    "localhost-evil.example",
-    "127.0.0.1.evil.example",
-    "127.0.0.1.evil.example:4221",
-    "127.1",
-    "127.0.0.01",
-    "0x7f.1",
-    "0x7f000001",
-    "2130706433",
-    "0",
-    "%6cocalhost",
-    "localhost%00.evil.example",
-    "localhost;evil.example",
-    "[v1.localhost]",
-    "x" * 8000,
-    "a." * 4000 + "localhost",
-]
-MALFORMED = [
-    "localhost@evil.example",
-    "evil.example@localhost",
-    "localhost, evil.example",
-    "localhost evil.example",
-    "localhost\tevil.example",
-    "localhost/evil.example",
-    "localhost\\evil.example",
-    "localhost#evil.example",
-    "localhost\xe9",
-    "\xe9.localhost",
-    "[::1]evil.example",
-    "[::1",
-    "::1",
-    "[::1%25lo]",
-    "[127.0.0.1]",
-    "[localhost]",
-    "localhost:evil",
-    "localhost:80:evil.example",
+    *(EVIL, "", ":80", ".", "localhost..", ".localhost", "a..localhost", "localhost.evil.example"),
+    *("evil-localhost", "evillocalhost", "localhost-evil.example", "127.0.0.1.evil.example"),
+    *("127.0.0.1.evil.example:4221", "127.1", "127.0.0.01", "0x7f.1", "0x7f000001", "2130706433", "0"),
+    *("%6cocalhost", "localhost%00.evil.example", "localhost;evil.example", "[v1.localhost]"),
+    *("x" * 8000, "a." * 4000 + "localhost"),
 ]
 
 
-def shortly(host: object) -> str:
+def host_id(host: object) -> str:
     return ascii(host)[:40]
 
 
-@pytest.mark.parametrize("host", ALLOWED, ids=shortly)
+@pytest.mark.parametrize("host", ALLOWED, ids=host_id)
 @pytest.mark.parametrize("form", ["origin", "absolute"])
-def test_these_hosts_are_answered(server: CommandServer, host: str, form: str) -> None:
+def test_allowed_hosts_are_accepted(server: CommandServer, host: str, form: str) -> None:
     if form == "origin":
         assert ask(server.connect(), "GET", "/echo/hi", host=host).content == b"hi"
         assert ask(server.connect(), "OPTIONS", "*", f"Host: {host} \t", host=None).status == 204
@@ -196,34 +144,27 @@ def test_these_hosts_are_answered(server: CommandServer, host: str, form: str) -
         assert ask(server.connect(), "GET", f"http://{host}/echo/hi").content == b"hi"
 
 
-@pytest.mark.parametrize("host", REFUSED, ids=shortly)
-def test_these_hosts_are_refused(server: CommandServer, host: str) -> None:
+@pytest.mark.parametrize("host", REFUSED, ids=host_id)
+def test_other_hosts_are_refused(server: CommandServer, host: str) -> None:
     answer = ask(server.connect(), "GET", "/echo/hi", host=host)
     assert answer.status == 403
     assert len(answer.content) < 700
 
 
-@pytest.mark.parametrize("host", REFUSED, ids=shortly)
-def test_the_authority_of_a_target_counts_instead_of_host(server: CommandServer, host: str) -> None:
+@pytest.mark.parametrize("host", REFUSED, ids=host_id)
+def test_the_authority_of_the_target_overrides_host(server: CommandServer, host: str) -> None:
     expected = 400 if host in ("", ":80") else 403  # 400: a target without a host
     target = f"http://{host}/echo/hi"[:8000]
     assert ask(server.connect(), "GET", target, host="localhost").status == expected
 
 
-@pytest.mark.parametrize("host", MALFORMED, ids=shortly)
-@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
-def test_what_is_no_host_is_400(server: CommandServer, host: str, version: str) -> None:
-    assert ask(server.connect(), "GET", "/echo/hi", host=host, version=version).status == 400
+# Every malformed or repeated Host is 400 in conformance/corpus, whose server allows every host.
+@pytest.mark.parametrize("line", ["Host: localhost@evil.example", "Host: localhost\r\nHost: localhost"])
+def test_a_malformed_or_repeated_host_is_400(server: CommandServer, line: str) -> None:
+    assert ask(server.connect(), "GET", "/", line, host=None).status == 400
 
 
-@pytest.mark.parametrize("other", ["Host: localhost", f"Host: {EVIL}", "Host:"])
-@pytest.mark.parametrize("host", ["localhost", EVIL])
-@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
-def test_two_hosts_are_400(server: CommandServer, host: str, other: str, version: str) -> None:
-    assert ask(server.connect(), "GET", "/", other, host=host, version=version).status == 400
-
-
-def test_http_1_0_needs_no_host_but_an_allowed_one() -> None:
+def test_http_1_0_without_host_is_allowed() -> None:
     with CommandServer() as server:
         for host, status in ((None, 200), ("localhost", 200), (EVIL, 403), ("", 403)):
             assert ask(server.connect(), "GET", "/", host=host, version="HTTP/1.0").status == status
@@ -241,7 +182,7 @@ def test_each_request_of_a_connection_is_checked(server: CommandServer) -> None:
         assert [client.answer().status for _ in hosts] == [200, 403, 200, 200, 403, 403, 200]
 
 
-def test_more_hosts_than_are_remembered_do_not_change_the_answers(server: CommandServer) -> None:
+def test_more_hosts_than_cache_entries_are_checked_correctly(server: CommandServer) -> None:
     client = server.connect()
     for round_ in range(3):
         for number in range(200):
@@ -252,7 +193,7 @@ def test_more_hosts_than_are_remembered_do_not_change_the_answers(server: Comman
 # The options.
 
 
-def test_a_given_host_is_answered_and_others_are_not() -> None:
+def test_only_configured_hosts_are_accepted() -> None:
     options = ("--allowed-host", "Files.Example.", "--allowed-host", "x_1.test")
     with CommandServer(*options) as server:
         for host in ("files.example", "FILES.example.:80", "x_1.test:4221", "localhost", "[::1]"):
@@ -261,10 +202,10 @@ def test_a_given_host_is_answered_and_others_are_not() -> None:
             assert ask(server.connect(), host=host).status == (200 if host == "x_1.test." else 403)
 
 
-def test_the_variable_has_one_host_a_line() -> None:
+def test_the_environment_variable_has_one_host_per_line() -> None:
     with CommandServer(extra={"REACTOR_ALLOWED_HOST": "a.test\nb.test\n"}) as server:
-        asked = [ask(server.connect(), host=host).status for host in ("a.test", "b.test", "c.test")]
-        assert asked == [200, 200, 403]
+        statuses = [ask(server.connect(), host=host).status for host in ("a.test", "b.test", "c.test")]
+        assert statuses == [200, 200, 403]
 
 
 def test_an_asterisk_allows_every_host() -> None:
@@ -273,7 +214,7 @@ def test_an_asterisk_allows_every_host() -> None:
             assert ask(server.connect(), host=host).status == 200
 
 
-def test_the_name_that_the_server_listens_on_is_answered() -> None:
+def test_the_host_name_listened_on_is_accepted() -> None:
     name = socket.gethostname()
     try:
         address = str(socket.getaddrinfo(name, None, socket.AF_INET)[0][4][0])
@@ -289,7 +230,7 @@ def test_the_name_that_the_server_listens_on_is_answered() -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::ffff:0.0.0.0"])
 @pytest.mark.parametrize(("options", "status"), [((), 200), (("--allowed-host", "a.test"), 403)])
-def test_off_loopback_hosts_are_checked_when_one_is_given(
+def test_on_other_addresses_only_configured_hosts_are_checked(
     host: str, options: tuple[str, ...], status: int
 ) -> None:
     with CommandServer("--host", host, *options) as server:
@@ -298,7 +239,7 @@ def test_off_loopback_hosts_are_checked_when_one_is_given(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::ffff:127.0.0.1"])
-def test_every_loopback_address_is_protected(host: str) -> None:
+def test_every_loopback_address_is_checked(host: str) -> None:
     with CommandServer("--host", host) as server:
         family = socket.AF_INET6 if server.url.startswith("http://[::1]") else socket.AF_INET
         assert "this machine only" in server.start_line
@@ -309,30 +250,8 @@ def test_every_loopback_address_is_protected(host: str) -> None:
             assert sock.recv(12) == b"HTTP/1.1 403"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "x y",
-        "a.test:80",
-        "http://a.test",
-        "a.test/",
-        "*.a.test",
-        ".a.test",
-        "a..test",
-        "-a.test",
-        "a-.test",
-        "a,b",
-        "me@a.test",
-        "[::1]:80",
-        "a" * 64 + ".test",
-        "a." * 130 + "test",
-        "a.test\tb",
-        "b\xfccher.example",
-    ],
-    ids=shortly,
-)
-def test_an_invalid_name_is_refused_at_start(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "*.a.test"])
+def test_an_invalid_host_name_is_a_start_error(text: str) -> None:
     done = run_main("--port", "0", f"--allowed-host={text}")
     assert_one_line(USAGE, done.returncode, done.stderr, done.stdout, f"invalid host name: {text!r}")
 
@@ -340,14 +259,14 @@ def test_an_invalid_name_is_refused_at_start(text: str) -> None:
 # With other options.
 
 
-def test_another_host_is_not_asked_for_a_password() -> None:
+def test_other_hosts_get_no_password_challenge() -> None:
     with CommandServer("--auth", "anna:horse") as server:
         answer = ask(server.connect())
         assert (answer.status, "www-authenticate" in answer.headers) == (403, False)
         assert ask(server.connect(), host="localhost").status == 401
 
 
-def test_a_preflight_of_another_origin_is_answered_at_an_allowed_host() -> None:
+def test_a_cross_origin_preflight_is_answered_for_an_allowed_host() -> None:
     lines = ("Origin: https://a.test", "Access-Control-Request-Method: POST")
     with CommandServer("--cors", "https://a.test") as server:
         answer = ask(server.connect(), "OPTIONS", "/echo/x", *lines, host="localhost")

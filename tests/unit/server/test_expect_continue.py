@@ -44,7 +44,7 @@ def ask_unread(server: Harness) -> Client:
 
 @pytest.mark.parametrize("low_water", [0, 1, 1000, 40_000])
 @pytest.mark.parametrize("turn_send", [1, 3000, 1 << 18])
-def test_the_100_behind_a_response_that_nobody_reads_at_first_leads_to_the_content(
+def test_a_100_continue_waits_for_an_unread_response(
     low_water: int, turn_send: int, entered: list[State]
 ) -> None:
     routes = answering(lambda: Response(200, LARGE))
@@ -59,7 +59,7 @@ def test_the_100_behind_a_response_that_nobody_reads_at_first_leads_to_the_conte
         client.get("/canary")
 
 
-def test_the_content_that_was_asked_for_has_its_own_deadline(entered: list[State]) -> None:
+def test_a_body_after_100_continue_has_its_own_deadline(entered: list[State]) -> None:
     with Harness(answering(lambda: Response(200, LARGE)), low_water=0, high_water=100_000) as server:
         client = ask_unread(server)
         server.clock.advance(59)

@@ -66,7 +66,7 @@ CONTENTS = pytest.mark.parametrize(
 )
 
 
-def vanish(client: Client) -> None:
+def disconnect(client: Client) -> None:
     client.close()
 
 
@@ -83,8 +83,8 @@ def planted(caplog: pytest.LogCaptureFixture) -> int:
 
 
 @CONTENTS
-@pytest.mark.parametrize("end", [vanish, abort, stall])
-def test_a_connection_whose_content_fails_to_close_is_closed_and_forgotten(
+@pytest.mark.parametrize("end", [disconnect, abort, stall])
+def test_a_failing_close_of_a_response_body_closes_the_connection(
     make: Callable[[str], Content], end: Callable[[Client], None], path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Harness(answering(lambda: Response(200, make(path)))) as server:
@@ -105,7 +105,7 @@ def test_a_connection_whose_content_fails_to_close_is_closed_and_forgotten(
         pytest.param(lambda path: FileSlice(Handle(path), 0, 10**6), id="a file"),
     ],
 )
-def test_content_that_is_sent_and_fails_to_close_arrives_and_so_does_what_follows(
+def test_a_failing_close_after_sending_does_not_affect_responses(
     make: Callable[[str], Content], path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Harness(answering(lambda: Response(200, make(path)))) as server:
@@ -130,7 +130,7 @@ def post_to(sink: BadSink, status: int = 200) -> Router:
 
 
 @pytest.mark.parametrize("content", [b"", b"hello"])
-def test_the_answer_arrives_although_the_sink_fails_to_close(
+def test_a_failing_close_of_a_sink_does_not_affect_the_response(
     content: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     sink = BadSink()
@@ -148,8 +148,8 @@ def break_framing(client: Client) -> None:
     client.close()
 
 
-@pytest.mark.parametrize("end", [vanish, abort, Client.half_close, break_framing])
-def test_a_connection_whose_sink_fails_to_close_is_closed_and_forgotten(
+@pytest.mark.parametrize("end", [disconnect, abort, Client.half_close, break_framing])
+def test_a_failing_close_of_an_aborted_sink_closes_the_connection(
     end: Callable[[Client], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     sink = BadSink()

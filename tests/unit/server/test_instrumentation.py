@@ -47,7 +47,7 @@ class Outer(Reactor):
         self._instrumentation.reactor.turn(may_sleep=False)
 
 
-def test_the_hooks_are_called_from_the_start_to_the_end() -> None:
+def test_the_hooks_are_called_from_start_to_end() -> None:
     recording = Recording()
     with Server(Router(), port=0, instrumentation=recording) as server:
         assert recording.called == ["start RUNNING"]
@@ -57,7 +57,7 @@ def test_the_hooks_are_called_from_the_start_to_the_end() -> None:
     recording.run_loop.close()
 
 
-def test_it_is_told_that_a_running_server_closes_before_its_connections_are_closed() -> None:
+def test_it_is_notified_before_connections_are_closed() -> None:
     recording = Recording()
     Server(Router(), port=0, instrumentation=recording).close()
     assert recording.called == ["start RUNNING", "close RUNNING"]
@@ -65,7 +65,7 @@ def test_it_is_told_that_a_running_server_closes_before_its_connections_are_clos
 
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
-def test_signals_pass_through_it(number: signal.Signals) -> None:
+def test_it_receives_signals(number: signal.Signals) -> None:
     recording = Recording()
     with Server(Router(), port=0, instrumentation=recording) as server:
 
@@ -84,7 +84,7 @@ def test_without_instrumentation_one_reactor_runs() -> None:
         assert server.context.state is ServerState.STOPPED
 
 
-def test_a_server_that_cannot_be_observed_listens_no_longer() -> None:
+def test_a_failing_instrumentation_closes_the_listener() -> None:
     class Failing(Recording):
         def on_start(self, server: Server) -> None:
             super().on_start(server)

@@ -7,7 +7,7 @@ import pytest
 from reactor.http11.message import TEXT, LiveStream, Request, Response
 from reactor.routing import Router
 from tests.support.in_process import Client, Harness
-from tests.support.requests import CANARY, answering, read_what_is_there, request, shrink_buffers, write
+from tests.support.requests import CANARY, answering, read_available, request, shrink_buffers, write
 
 
 def open_stream(server: Harness, version: str = "HTTP/1.1") -> Client:
@@ -18,7 +18,7 @@ def open_stream(server: Harness, version: str = "HTTP/1.1") -> Client:
 
 
 @pytest.mark.parametrize(("version", "written"), [("HTTP/1.1", b"4\r\nnews\r\n"), ("HTTP/1.0", b"news")])
-def test_a_live_stream_sends_what_comes_when_it_comes(version: str, written: bytes) -> None:
+def test_a_live_stream_sends_each_message_at_once(version: str, written: bytes) -> None:
     stream = LiveStream()
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = open_stream(server, version)
@@ -32,7 +32,7 @@ def test_a_live_stream_sends_what_comes_when_it_comes(version: str, written: byt
 
 
 @pytest.mark.parametrize("go", [Client.close, Client.half_close])
-def test_a_live_stream_hears_that_its_client_is_gone(go: Callable[[Client], None]) -> None:
+def test_a_live_stream_is_closed_when_its_client_disconnects(go: Callable[[Client], None]) -> None:
     stream = LiveStream()
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = open_stream(server)
@@ -51,7 +51,7 @@ def test_a_live_stream_answers_head_and_is_closed() -> None:
         assert stream.closed
 
 
-def test_requests_behind_a_live_stream_are_answered_when_it_ends() -> None:
+def test_requests_after_a_live_stream_are_answered_when_it_ends() -> None:
     stream = LiveStream()
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = open_stream(server)
@@ -64,7 +64,7 @@ def test_requests_behind_a_live_stream_are_answered_when_it_ends() -> None:
         client.assert_responds()
 
 
-def test_too_many_bytes_behind_a_live_stream_close_the_connection_and_are_logged(
+def test_too_many_bytes_during_a_live_stream_close_the_connection(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     stream = LiveStream()
@@ -80,7 +80,7 @@ def test_too_many_bytes_behind_a_live_stream_close_the_connection_and_are_logged
     assert caplog.messages == ["c1: closed: over 500 bytes pipelined behind a live stream"]
 
 
-def test_a_live_stream_keeps_no_more_than_its_limit_for_a_client_that_does_not_read() -> None:
+def test_a_live_stream_buffers_at_most_its_limit() -> None:
     stream = LiveStream(limit=10_000)
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = server.connect()
@@ -94,13 +94,13 @@ def test_a_live_stream_keeps_no_more_than_its_limit_for_a_client_that_does_not_r
             assert sent < 10**6, "the server does not report a client that is too slow"
         stream.close()
         received = b""
-        while octets := read_what_is_there(client)[0]:
-            received += octets
+        while data := read_available(client)[0]:
+            received += data
             server.run()
         assert received.count(b"z") == sent
 
 
-def test_one_stream_may_be_fed_by_the_request_of_another_client() -> None:
+def test_a_request_can_send_to_the_stream_of_another_client() -> None:
     stream = LiveStream()
     routes = answering(lambda: Response(200, stream))
     routes.post("/say")(lambda request: Response(200, b"%d" % stream.send(request.content)))
@@ -111,7 +111,7 @@ def test_one_stream_may_be_fed_by_the_request_of_another_client() -> None:
         assert listener.read() == b"5\r\nhello\r\n"
 
 
-def test_a_stream_that_takes_long_to_make_is_no_stalled_client() -> None:
+def test_a_slow_handler_does_not_use_up_the_write_timeout() -> None:
     """The server is slow: the client has read everything that was sent."""
     routes = Router()
 
@@ -129,7 +129,7 @@ def test_a_stream_that_takes_long_to_make_is_no_stalled_client() -> None:
         assert server.connect().get("/slow").content == b"made"
 
 
-def test_sending_nothing_before_the_end_does_not_keep_the_stream_open() -> None:
+def test_sending_empty_bytes_does_not_keep_the_stream_open() -> None:
     stream = LiveStream()
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = open_stream(server)
@@ -139,7 +139,7 @@ def test_sending_nothing_before_the_end_does_not_keep_the_stream_open() -> None:
         assert not stream.send(b"")
 
 
-def test_a_send_within_a_send_is_no_deadlock() -> None:
+def test_a_send_within_a_send_does_not_deadlock() -> None:
     """Simulate a signal handler that interrupts it."""
     stream = LiveStream()
     with stream._lock:

@@ -19,7 +19,7 @@ def full_of_busy() -> Iterator[Site]:
         yield site
 
 
-def test_those_whose_first_request_is_not_complete_go_before_one_who_was_served() -> None:
+def test_new_connections_are_closed_before_served_idle_ones() -> None:
     with Site(limit=3) as site:
         (served,) = site.connect_each(1)
         served.assert_served()
@@ -36,7 +36,7 @@ def test_those_whose_first_request_is_not_complete_go_before_one_who_was_served(
         assert [client.held for client in (halves[1], *newer)] == [True, False, True]
 
 
-def test_those_who_sent_nothing_but_an_empty_line_go_before_one_who_was_served() -> None:
+def test_an_empty_line_does_not_count_as_a_request() -> None:
     with Site(limit=3) as site:
         (served,) = site.connect_each(1)
         served.assert_served()
@@ -49,7 +49,7 @@ def test_those_who_sent_nothing_but_an_empty_line_go_before_one_who_was_served()
         served.assert_served()
 
 
-def test_at_one_moment_who_was_idle_gives_way_until_nobody_is() -> None:
+def test_without_idle_connections_a_client_is_not_accepted() -> None:
     with Site(limit=1) as site:
         site.connect_each(1)[0].send(PART)
         (waiting,) = site.connect()
@@ -59,7 +59,7 @@ def test_at_one_moment_who_was_idle_gives_way_until_nobody_is() -> None:
 
 
 @pytest.mark.parametrize("come", [6, 9, 10, 11, 64])
-def test_never_more_than_the_limit_is_held(come: int) -> None:
+def test_the_connection_limit_is_never_exceeded(come: int) -> None:
     with Site(limit=5, turn_accepts=7) as site:
         clients = site.connect(come)
         for _ in range(50):
@@ -69,7 +69,7 @@ def test_never_more_than_the_limit_is_held(come: int) -> None:
         assert [client.held for client in clients] == [False] * (come - 5) + [True] * 5
 
 
-def test_more_than_twice_the_limit_at_one_moment_is_no_busy_loop() -> None:
+def test_twice_the_limit_at_once_does_not_spin() -> None:
     with Site(limit=2) as site:
         clients = site.connect(10)
         site.run()
@@ -81,7 +81,7 @@ def test_more_than_twice_the_limit_at_one_moment_is_no_busy_loop() -> None:
 # At the limit, with idle connections.
 
 
-def test_the_longest_idle_one_gives_its_place() -> None:
+def test_the_longest_idle_connection_is_closed() -> None:
     with Site(limit=3) as site:
         first, second, third = site.connect_each(3)
         for client in (second, first, third):
@@ -96,7 +96,7 @@ def test_the_longest_idle_one_gives_its_place() -> None:
         assert [client.held for client in (third, fourth, fifth)] == [True] * 3
 
 
-def test_those_who_never_sent_an_octet_go_before_the_longest_idle() -> None:
+def test_silent_connections_are_closed_before_idle_ones() -> None:
     with Site(limit=3) as site:
         (served,) = site.connect_each(1)
         served.assert_served()
@@ -111,7 +111,7 @@ def test_those_who_never_sent_an_octet_go_before_the_longest_idle() -> None:
         assert all(client.held for client in newer)
 
 
-def test_of_those_idle_since_one_moment_the_oldest_goes() -> None:
+def test_among_equally_idle_connections_the_oldest_is_closed() -> None:
     with Site(limit=3) as site:
         clients = site.connect(3)
         site.run()
@@ -121,7 +121,7 @@ def test_of_those_idle_since_one_moment_the_oldest_goes() -> None:
         assert [client.held for client in clients] == [False, True, True]
 
 
-def test_a_busy_one_never_gives_its_place() -> None:
+def test_a_busy_connection_is_never_closed() -> None:
     with Site(limit=3) as site:
         busy, idle, other_busy = site.connect_each(3)
         for client in (busy, other_busy):
@@ -138,7 +138,7 @@ def test_a_busy_one_never_gives_its_place() -> None:
         assert busy.sock.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
-def test_one_that_was_idle_when_looked_for_and_is_busy_now_keeps_its_place() -> None:
+def test_a_connection_that_became_busy_is_not_closed() -> None:
     with Site(limit=3) as site:
         first, second, third = site.connect_each(3)
         for client in (first, second, third):
@@ -157,7 +157,7 @@ def test_one_that_was_idle_when_looked_for_and_is_busy_now_keeps_its_place() -> 
 # At the limit, without idle connections.
 
 
-def test_with_nobody_idle_accepting_pauses(full_of_busy: Site) -> None:
+def test_accepting_pauses_without_idle_connections(full_of_busy: Site) -> None:
     site = full_of_busy
     assert site.held == 2
     assert not site.clients[2].held
@@ -174,7 +174,7 @@ def test_a_pause_ends_when_a_connection_closes(full_of_busy: Site) -> None:
     site.clients[2].assert_served()
 
 
-def test_a_pause_ends_after_a_moment_to_look_again(full_of_busy: Site) -> None:
+def test_a_pause_ends_after_its_time(full_of_busy: Site) -> None:
     site = full_of_busy
     site.advance(PAUSE)
     assert not site.listening
@@ -187,7 +187,7 @@ def test_a_pause_ends_after_a_moment_to_look_again(full_of_busy: Site) -> None:
     assert not site.clients[1].held
 
 
-def test_a_pause_says_why(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_reason_of_a_pause_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with Site(limit=1) as site:
         site.connect_each(1)[0].send(PART)
         site.connect_each(1)

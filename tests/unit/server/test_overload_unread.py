@@ -13,8 +13,8 @@ def answer(client: Client) -> bytes:
     """Return the bytes that have arrived."""
     received = b""
     try:
-        while octets := client.sock.recv(65536):
-            received += octets
+        while data := client.sock.recv(65536):
+            received += data
     except BlockingIOError:
         pass
     return received
@@ -22,7 +22,7 @@ def answer(client: Client) -> bytes:
 
 @pytest.mark.parametrize("limit", [1, 2, 10])
 @pytest.mark.parametrize("turn_accepts", [1, 7, 64, 200])
-def test_all_who_connect_and_ask_at_one_moment_are_answered(limit: int, turn_accepts: int) -> None:
+def test_simultaneous_clients_with_requests_are_all_answered(limit: int, turn_accepts: int) -> None:
     with Site(limit, turn_accepts) as site:
         clients = site.connect(100)
         for client in clients:
@@ -30,11 +30,11 @@ def test_all_who_connect_and_ask_at_one_moment_are_answered(limit: int, turn_acc
         site.run()
         assert site.held <= limit
         answers = [answer(client) for client in clients]
-        assert [octets[:13] for octets in answers] == [b"HTTP/1.1 200 "] * 100
-        assert {octets.count(b"HTTP/1.1") for octets in answers} == {1}
+        assert [data[:13] for data in answers] == [b"HTTP/1.1 200 "] * 100
+        assert {data.count(b"HTTP/1.1") for data in answers} == {1}
 
 
-def test_those_who_were_served_and_ask_again_are_not_taken_for_idle() -> None:
+def test_a_client_with_an_unread_request_is_not_idle() -> None:
     with Site(limit=3) as site:
         served = site.connect_each(3)
         for client in served:
@@ -46,7 +46,7 @@ def test_those_who_were_served_and_ask_again_are_not_taken_for_idle() -> None:
         assert [answer(client)[:13] for client in served + newer] == [b"HTTP/1.1 200 "] * 6
 
 
-def test_a_silent_flood_takes_the_places_of_the_silent() -> None:
+def test_silent_clients_replace_only_silent_clients() -> None:
     with Site(limit=10) as site:
         silent = site.connect(100)
         site.run()
@@ -58,7 +58,7 @@ def test_a_silent_flood_takes_the_places_of_the_silent() -> None:
         assert not silent[90].held
 
 
-def test_among_the_silent_those_who_ask_are_answered() -> None:
+def test_clients_with_requests_are_answered_among_silent_ones() -> None:
     with Site(limit=10) as site:
         clients = site.connect(100)
         asking = clients[::5]
@@ -79,7 +79,7 @@ def warnings(caplog: pytest.LogCaptureFixture) -> int:
 @pytest.mark.parametrize(
     "faults", [[errno.EMFILE], [errno.EMFILE, errno.ENFILE]], ids=["one", "two by turns"]
 )
-def test_a_pause_is_told_once_a_minute(faults: list[int], caplog: pytest.LogCaptureFixture) -> None:
+def test_a_pause_is_logged_once_a_minute(faults: list[int], caplog: pytest.LogCaptureFixture) -> None:
     with Site(limit=10) as site:
         site.listener.faults = list(islice(cycle(faults), 1000))
         site.connect()
@@ -95,7 +95,7 @@ def test_a_pause_is_told_once_a_minute(faults: list[int], caplog: pytest.LogCapt
         assert warnings(caplog) == 2
 
 
-def test_a_pause_after_an_accept_within_the_minute_is_not_told_again(
+def test_a_pause_after_an_accept_is_not_logged_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with Site(limit=10) as site:

@@ -16,10 +16,10 @@ from tests.support.requests import (
     chunks,
     in_pieces,
     posting,
-    read_what_is_there,
+    read_available,
     request,
     shrink_buffers,
-    waiting_to_be_read,
+    unread_bytes,
     write,
 )
 
@@ -51,7 +51,7 @@ def frames() -> Iterator[FrameType]:
 
 
 @pytest.mark.usefixtures("_little_recursion")
-def test_thousands_of_requests_in_one_write_are_answered_in_order_without_recursion() -> None:
+def test_thousands_of_pipelined_requests_are_answered_in_order() -> None:
     with Harness() as server:
         client = server.connect()
         client.send(numbered(MANY))
@@ -60,7 +60,7 @@ def test_thousands_of_requests_in_one_write_are_answered_in_order_without_recurs
 
 
 @pytest.mark.usefixtures("_little_recursion")
-def test_thousands_of_chunks_in_one_write_are_taken_without_recursion() -> None:
+def test_thousands_of_chunks_are_read_without_recursion() -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(request("/post", "Transfer-Encoding: chunked", method="POST") + chunks(*[b"a"] * MANY))
@@ -68,7 +68,7 @@ def test_thousands_of_chunks_in_one_write_are_taken_without_recursion() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_requests_may_come_in_any_pieces(size: int) -> None:
+def test_requests_may_arrive_in_any_pieces(size: int) -> None:
     with Harness(answering()) as server:
         client = server.connect()
         posts = [request("/post", method="POST", content=b"%d" % number) for number in range(10)]
@@ -77,16 +77,16 @@ def test_requests_may_come_in_any_pieces(size: int) -> None:
         assert_in_order(client, 10)
 
 
-def test_answers_to_requests_that_came_together_leave_together() -> None:
+def test_pipelined_responses_are_sent_together() -> None:
     with Harness() as server:
         client = server.connect()
         write(client, numbered(100))
         server.reactor.turn()
-        client.received, _ = read_what_is_there(client)
+        client.received, _ = read_available(client)
         assert_in_order(client, 100)
 
 
-def test_requests_of_all_kinds_may_follow_each_other() -> None:
+def test_requests_of_all_kinds_can_be_pipelined() -> None:
     with Harness(answering()) as server:
         client = server.connect()
         client.send(
@@ -96,7 +96,7 @@ def test_requests_of_all_kinds_may_follow_each_other() -> None:
             + chunks(b"chu", b"nked")
             + request("/canary", method="OPTIONS")
             + b"\r\n"
-            + request("/post", method="POST", content=b"octets")
+            + request("/post", method="POST", content=b"data")
             + request("/canary", "Connection: close")
             + request("/canary")
         )
@@ -105,13 +105,13 @@ def test_requests_of_all_kinds_may_follow_each_other() -> None:
         assert [answer.content for answer in answers if answer.status == 200] == [
             b"",
             b"chunked",
-            b"octets",
+            b"data",
             b"the canary sings",
         ]
         client.assert_closed()
 
 
-def test_a_refusal_comes_behind_the_answers_to_what_came_before_it() -> None:
+def test_a_refusal_follows_the_earlier_responses() -> None:
     with Harness() as server:
         client = server.connect()
         client.send(numbered(3) + b"nonsense\r\n\r\n" + numbered(3))
@@ -128,13 +128,13 @@ class Counting:
     """Routes that count their requests; each response, including its head, is SIZE bytes long."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.requests = 0
         self.length = SIZE
         self.routes = Router()
         self.routes.get("/")(self.answer)
 
     def answer(self, _: Request) -> Response:
-        self.asked += 1
+        self.requests += 1
         return Response(200, b"a" * self.length)
 
     def measure(self) -> None:
@@ -142,7 +142,7 @@ class Counting:
             client = server.connect()
             client.send(request())
             self.length -= len(client.read()) - SIZE
-        self.asked = 0
+        self.requests = 0
 
 
 @pytest.fixture
@@ -153,26 +153,26 @@ def counting() -> Counting:
 
 
 def unsent(counting: Counting, client: Client, received: int) -> int:
-    return counting.asked * SIZE - received - waiting_to_be_read(client)
+    return counting.requests * SIZE - received - unread_bytes(client)
 
 
-def test_what_is_unsent_is_bounded_and_parsing_goes_on_when_little_is_left(counting: Counting) -> None:
+def test_parsing_pauses_at_high_water_and_resumes_at_low_water(counting: Counting) -> None:
     with Harness(counting.routes, high_water=HIGH, low_water=LOW) as server:
         client = server.connect()
         shrink_buffers(client)
         write(client, request() * 200)
         received, resumed = 0, []
         server.run()
-        assert 0 < counting.asked < 200
+        assert 0 < counting.requests < 200
         while received < 200 * SIZE:
             assert unsent(counting, client, received) <= HIGH + SIZE
-            octets = client.sock.recv(700)
-            received += len(octets)
-            before, asked = unsent(counting, client, received), counting.asked
+            data = client.sock.recv(700)
+            received += len(data)
+            before, requests = unsent(counting, client, received), counting.requests
             server.reactor.turn()
-            if counting.asked > asked:
+            if counting.requests > requests:
                 resumed.append(before)
-            if counting.asked == 200:
+            if counting.requests == 200:
                 break
         assert resumed, "the remaining requests were never answered"
         assert max(resumed) <= LOW
@@ -183,15 +183,15 @@ def test_a_client_that_does_not_read_is_not_read_from(counting: Counting) -> Non
         client = server.connect()
         shrink_buffers(client)
         written = 0
-        while octets := write(client, request() * 100):
-            written += octets
+        while data := write(client, request() * 100):
+            written += data
             server.run()
             assert written < 10**7, "the server reads without limit"
         assert unsent(counting, client, 0) <= HIGH + SIZE
         assert server.run() == 0, "the server runs turns without progress"
 
 
-def test_a_client_that_does_not_read_gets_every_answer_when_it_does(counting: Counting) -> None:
+def test_a_slow_reader_gets_every_response(counting: Counting) -> None:
     with Harness(counting.routes, high_water=HIGH, low_water=LOW) as server:
         client = server.connect()
         shrink_buffers(client)
@@ -203,32 +203,32 @@ def test_a_client_that_does_not_read_gets_every_answer_when_it_does(counting: Co
 # Fairness.
 
 
-def test_others_are_answered_between_the_requests_of_one(counting: Counting) -> None:
+def test_pipelining_does_not_starve_other_clients(counting: Counting) -> None:
     with Harness(counting.routes, high_water=HIGH, low_water=LOW) as server:
         greedy, modest = server.connect(), server.connect()
         write(greedy, request() * 200)
         server.reactor.turn()
-        assert 0 < counting.asked < 100
-        asked = counting.asked
+        assert 0 < counting.requests < 100
+        requests = counting.requests
         write(modest, request())
         server.reactor.turn()
-        assert read_what_is_there(modest)[0].startswith(b"HTTP/1.1 200")
-        assert counting.asked - asked < 100
+        assert read_available(modest)[0].startswith(b"HTTP/1.1 200")
+        assert counting.requests - requests < 100
         assert [answer.status for answer in greedy.responses()] == [200] * 200
 
 
-def test_others_are_answered_while_one_uploads() -> None:
+def test_an_upload_does_not_starve_other_clients() -> None:
     sink = RecordingSink()
     with Harness(posting(sink), turn_read=1000) as server:
         greedy, modest = server.connect(), server.connect()
         write(greedy, request("/post", method="POST", content=b"a" * 50_000))
         write(modest, request("/canary"))
         server.reactor.turn()
-        assert read_what_is_there(modest)[0].startswith(b"HTTP/1.1 200")
+        assert read_available(modest)[0].startswith(b"HTTP/1.1 200")
         assert sum(map(len, sink.pieces)) < 1000
 
 
-def test_others_are_answered_while_one_is_sent_a_stream() -> None:
+def test_a_stream_does_not_starve_other_clients() -> None:
     given = []
 
     def pieces() -> Iterator[bytes]:
@@ -241,12 +241,12 @@ def test_others_are_answered_while_one_is_sent_a_stream() -> None:
         write(greedy, request("/0"))
         write(modest, request("/canary"))
         server.reactor.turn()
-        assert read_what_is_there(modest)[0].startswith(b"HTTP/1.1 200")
+        assert read_available(modest)[0].startswith(b"HTTP/1.1 200")
         assert len(given) < 5
         assert greedy.responses()[0].content == b"a" * 100
 
 
-def test_requests_that_wait_for_the_next_turn_outlive_a_handler_that_exits() -> None:
+def test_pending_requests_survive_an_exiting_handler() -> None:
     called = []
 
     def answer(_: Request) -> Response:
@@ -266,7 +266,7 @@ def test_requests_that_wait_for_the_next_turn_outlive_a_handler_that_exits() -> 
         assert client.connection.state is State.IDLE
 
 
-def test_nothing_is_answered_that_waited_when_the_connection_was_closed() -> None:
+def test_pending_requests_of_a_closed_connection_are_dropped() -> None:
     with Harness() as server:
         client = server.connect()
         write(client, numbered(200))

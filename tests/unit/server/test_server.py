@@ -73,18 +73,7 @@ def begin_stream(running: ServerThread) -> ClientConnection:
     return client
 
 
-def test_outside_the_main_thread_it_serves() -> None:
-    with Running() as running:
-        assert idle(running).get("/").content == b"a server"
-
-
-def test_stop_from_another_thread_ends_run() -> None:
-    with Running() as running:
-        running.server.stop()
-        running.assert_ends()
-
-
-def test_stop_from_another_thread_closes_who_is_idle_and_accepts_nobody() -> None:
+def test_stop_from_another_thread_closes_idle_connections() -> None:
     with Running() as running:
         client = idle(running)
         running.server.stop()
@@ -94,7 +83,7 @@ def test_stop_from_another_thread_closes_who_is_idle_and_accepts_nobody() -> Non
             running.connect()
 
 
-def test_stop_lets_what_is_in_flight_finish() -> None:
+def test_stop_waits_for_responses_in_flight() -> None:
     with Running() as running:
         client, upload = idle(running), begin_upload(running)
         running.server.stop()
@@ -107,7 +96,7 @@ def test_stop_lets_what_is_in_flight_finish() -> None:
 
 
 @pytest.mark.parametrize("begin", [begin_upload, begin_stream])
-def test_stop_twice_ends_at_once_whatever_is_in_flight(
+def test_a_second_stop_ends_at_once(
     begin: Callable[[ServerThread], ClientConnection],
 ) -> None:
     with Running() as running:
@@ -117,16 +106,7 @@ def test_stop_twice_ends_at_once_whatever_is_in_flight(
         running.assert_ends()
 
 
-def test_stop_before_run_ends_it_at_once() -> None:
-    with Server(routes(), port=0, settings=PATIENT) as server:
-        server.stop()
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        thread.join(TIMEOUT)
-        assert not thread.is_alive()
-
-
-def test_stop_before_run_ends_it_with_a_client_that_waits_too() -> None:
+def test_stop_before_run_ends_it_with_a_waiting_client() -> None:
     with Server(routes(), port=0, settings=PATIENT) as server, ClientConnection(server.address[1]):
         server.stop()
         thread = threading.Thread(target=server.run, daemon=True)
@@ -145,7 +125,7 @@ def test_stop_before_run_ends_it_in_the_main_thread() -> None:
     assert (done.returncode, done.stdout) == (0, "ended\n")
 
 
-def test_stop_after_the_end_does_nothing() -> None:
+def test_stop_after_the_end_has_no_effect() -> None:
     with Running() as running:
         running.server.stop()
         running.assert_ends()
@@ -161,7 +141,7 @@ def test_a_server_that_never_runs_leaves_nothing_open() -> None:
             server.stop()
 
 
-def test_two_servers_in_one_process_are_two_servers() -> None:
+def test_two_servers_in_one_process_are_independent() -> None:
     with Running("one") as one, Running("two") as two:
         first, second = idle(one), idle(two)
         assert (first.get("/").content, second.get("/").content) == (b"one", b"two")
@@ -173,7 +153,7 @@ def test_two_servers_in_one_process_are_two_servers() -> None:
 
 
 @pytest.mark.system
-def test_two_servers_may_be_one_in_the_main_thread_and_one_beside_it() -> None:
+def test_two_servers_run_in_two_threads() -> None:
     program = """
 import signal, sys, threading, urllib.request
 from reactor.routing import Router
@@ -228,7 +208,7 @@ def test_an_invalid_argument_is_named_and_leaves_nothing_open(
         Server(**{"routes": Router(), "port": 0, **arguments})
 
 
-def test_a_port_that_is_taken_leaves_nothing_open() -> None:
+def test_a_port_in_use_leaves_nothing_open() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with no_descriptor_leaks(), pytest.raises(StartError, match="cannot listen"):

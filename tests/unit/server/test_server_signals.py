@@ -93,7 +93,7 @@ def test_sighup_of_a_terminal_stops(
 # The open-file limit.
 
 
-def test_the_soft_limit_is_raised_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_soft_limit_is_raised_to_the_hard_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     limits: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (16, 1024))
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.append(pair))
@@ -101,7 +101,7 @@ def test_the_soft_limit_is_raised_as_far_as_it_goes(monkeypatch: pytest.MonkeyPa
     assert limits == [(1024, 1024)]
 
 
-def test_a_system_that_refuses_its_own_hard_limit_keeps_the_soft_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_to_raise_the_soft_limit_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: int, pair: tuple[int, int]) -> None:
         raise ValueError(pair)
 
@@ -110,12 +110,12 @@ def test_a_system_that_refuses_its_own_hard_limit_keeps_the_soft_one(monkeypatch
     assert connection_limit(100) == 100
 
 
-def test_no_limit_is_a_large_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unlimited_number_of_files_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert connection_limit(0) == (1 << 20) - (1 << 17)
 
 
-def test_more_connections_than_files_cannot_be_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connections_are_limited_by_the_number_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64, 64))
     with pytest.raises(StartError, match=r"connection limit too high: 64 .*at most 48"):
         connection_limit(64)

@@ -47,7 +47,7 @@ def test_every_client_in_the_accept_queue_is_answered() -> None:
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 7, 64])
-def test_the_accept_queue_is_drained_at_once_whatever_a_turn_accepts(count: int) -> None:
+def test_the_accept_queue_is_drained_in_one_turn(count: int) -> None:
     with Site(limit=1000, turn_accepts=3) as site:
         clients = queue(site, count)
         site.shutdown.begin()
@@ -56,7 +56,7 @@ def test_the_accept_queue_is_drained_at_once_whatever_a_turn_accepts(count: int)
         assert [answers(client.read()) for client in clients] == [[True]] * count
 
 
-def test_draining_takes_no_notice_of_how_long_handlers_take() -> None:
+def test_slow_handlers_do_not_shorten_draining() -> None:
     with Site(limit=1000, turn_accepts=3) as site:
         clients = queue(site, 20)
         site.shutdown.begin()
@@ -64,7 +64,7 @@ def test_draining_takes_no_notice_of_how_long_handlers_take() -> None:
         assert [answers(client.read()) for client in clients] == [[True]] * 20
 
 
-def test_a_listener_that_has_failed_does_not_keep_the_server() -> None:
+def test_a_failed_listener_does_not_prevent_the_shutdown() -> None:
     with Site(limit=10) as site:
         site.acceptor.on_failure()
         site.shutdown.begin()
@@ -72,7 +72,7 @@ def test_a_listener_that_has_failed_does_not_keep_the_server() -> None:
         assert site.stopped == 1
 
 
-def test_after_the_draining_nobody_connects() -> None:
+def test_after_draining_no_client_connects() -> None:
     with Site(limit=10) as site:
         site.shutdown.begin()
         site.run()
@@ -80,7 +80,7 @@ def test_after_the_draining_nobody_connects() -> None:
             site.connect()
 
 
-def test_at_the_connection_limit_the_queue_is_drained_as_connections_close() -> None:
+def test_at_the_connection_limit_draining_waits_for_closing_connections() -> None:
     with Site(limit=2) as site:
         first = site.connect_each(2)
         for client in first:
@@ -100,7 +100,7 @@ def test_at_the_connection_limit_the_queue_is_drained_as_connections_close() -> 
         assert site.stopped == 1
 
 
-def test_at_the_connection_limit_clients_that_are_slow_to_close_make_room() -> None:
+def test_at_the_connection_limit_draining_closes_lingering_clients() -> None:
     with Site(limit=2) as site:
         clients = queue(site, 20)
         site.shutdown.begin()
@@ -108,7 +108,7 @@ def test_at_the_connection_limit_clients_that_are_slow_to_close_make_room() -> N
         assert [answers(client.read()) for client in clients] == [[True]] * 20
 
 
-def test_draining_that_pauses_at_the_limit_ends_when_the_queue_is_found_empty() -> None:
+def test_paused_draining_ends_when_the_queue_is_empty() -> None:
     with Site(limit=1) as site:
         (busy,) = site.connect_each(1)
         busy.send(PART)
@@ -124,7 +124,7 @@ def test_draining_that_pauses_at_the_limit_ends_when_the_queue_is_found_empty() 
         assert site.stopped == 1
 
 
-def test_the_queue_is_drained_for_no_longer_than_its_time() -> None:
+def test_draining_is_limited_in_time() -> None:
     with Site(limit=1) as site:
         (busy,) = site.connect_each(1)
         busy.send(PART)
@@ -138,7 +138,7 @@ def test_the_queue_is_drained_for_no_longer_than_its_time() -> None:
         assert site.acceptor.state is AcceptorState.CLOSED
 
 
-def test_the_queue_is_drained_up_to_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_draining_is_limited_in_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_DRAINED == 4096
     monkeypatch.setattr("reactor.server.acceptor.MAX_DRAINED", 6)
     with Site(limit=100, turn_accepts=3) as site:
@@ -149,7 +149,7 @@ def test_the_queue_is_drained_up_to_its_number(monkeypatch: pytest.MonkeyPatch) 
         assert site.held == 6
 
 
-def test_out_of_descriptors_draining_tries_again() -> None:
+def test_draining_retries_without_descriptors() -> None:
     with Site(limit=10) as site:
         clients = queue(site, 3)
         site.listener.faults = [errno.EMFILE]
@@ -164,7 +164,7 @@ def test_out_of_descriptors_draining_tries_again() -> None:
 
 
 @pytest.mark.parametrize("count", [2, 3, 64, 65, 500])
-def test_pipelined_requests_are_all_answered_and_the_last_says_that_it_is_the_last(count: int) -> None:
+def test_the_last_pipelined_response_announces_the_close(count: int) -> None:
     with Site(limit=10) as site:
         (client,) = queue(site, 1, WHOLE * count)
         site.shutdown.begin()
@@ -172,7 +172,7 @@ def test_pipelined_requests_are_all_answered_and_the_last_says_that_it_is_the_la
         assert client.ended
 
 
-def test_pipelined_requests_that_are_read_already_are_answered() -> None:
+def test_buffered_pipelined_requests_are_answered() -> None:
     with Harness(turn_requests=1) as server:
         client = server.connect()
         client.sock.send(CANARY * 5)
@@ -184,7 +184,7 @@ def test_pipelined_requests_that_are_read_already_are_answered() -> None:
         assert client.closed
 
 
-def test_a_request_that_waits_on_an_idle_connection_is_answered() -> None:
+def test_an_unread_request_on_an_idle_connection_is_answered() -> None:
     with Site(limit=10) as site:
         (client,) = site.connect_each(1)
         client.send(WHOLE)
@@ -195,7 +195,7 @@ def test_a_request_that_waits_on_an_idle_connection_is_answered() -> None:
         assert client.ended
 
 
-def test_a_request_of_which_a_part_has_come_may_complete_and_is_answered() -> None:
+def test_a_partial_request_may_complete() -> None:
     with Site(limit=10) as site:
         (client,) = site.connect_each(1)
         client.send(PART)
@@ -205,7 +205,7 @@ def test_a_request_of_which_a_part_has_come_may_complete_and_is_answered() -> No
         assert answers(client.read()) == [True]
 
 
-def test_a_part_of_a_request_behind_whole_ones_may_complete_and_is_answered() -> None:
+def test_a_partial_pipelined_request_may_complete() -> None:
     with Site(limit=10) as site:
         (client,) = queue(site, 1, WHOLE * 2 + PART)
         site.shutdown.begin()
@@ -215,7 +215,7 @@ def test_a_part_of_a_request_behind_whole_ones_may_complete_and_is_answered() ->
         assert client.ended
 
 
-def test_a_part_of_a_request_that_never_completes_gets_408_in_its_time() -> None:
+def test_a_partial_request_that_never_completes_gets_408() -> None:
     with Site(limit=10, shutdown_timeout=100) as site:
         (client,) = site.connect_each(1)
         client.send(PART)
@@ -226,7 +226,7 @@ def test_a_part_of_a_request_that_never_completes_gets_408_in_its_time() -> None
         assert CLOSES in received
 
 
-def test_an_empty_line_behind_the_last_request_is_no_request() -> None:
+def test_an_empty_line_after_the_last_request_is_ignored() -> None:
     with Site(limit=10) as site:
         (client,) = queue(site, 1, WHOLE + b"\r\n")
         site.shutdown.begin()
@@ -234,7 +234,7 @@ def test_an_empty_line_behind_the_last_request_is_no_request() -> None:
         assert client.ended
 
 
-def test_a_connection_of_which_only_an_empty_line_comes_is_closed() -> None:
+def test_a_connection_with_only_an_empty_line_is_closed() -> None:
     with Site(limit=10) as site:
         (client,) = site.connect_each(1)
         client.send(b"\r")
@@ -247,7 +247,7 @@ def test_a_connection_of_which_only_an_empty_line_comes_is_closed() -> None:
 # Connections without a request.
 
 
-def test_a_silent_connection_has_a_moment_for_its_first_request() -> None:
+def test_a_new_connection_has_some_time_for_its_first_request() -> None:
     with Site(limit=10) as site:
         silent, speaking = site.connect_each(2)
         late = queue(site, 1, b"")[0]
@@ -264,7 +264,7 @@ def test_a_silent_connection_has_a_moment_for_its_first_request() -> None:
             assert client.ended
 
 
-def test_an_idle_connection_is_shut_down_and_what_crosses_it_is_not_reset() -> None:
+def test_an_idle_connection_is_shut_down_without_a_reset() -> None:
     with Site(limit=10) as site:
         (client,) = site.connect_each(1)
         client.send(WHOLE)
@@ -280,7 +280,7 @@ def test_an_idle_connection_is_shut_down_and_what_crosses_it_is_not_reset() -> N
         assert site.stopped == 1
 
 
-def test_an_idle_connection_of_which_only_an_empty_line_comes_is_shut_down() -> None:
+def test_an_idle_connection_with_only_an_empty_line_is_shut_down() -> None:
     with Site(limit=10) as site:
         (client,) = site.connect_each(1)
         client.send(WHOLE)
@@ -291,7 +291,7 @@ def test_an_idle_connection_of_which_only_an_empty_line_comes_is_shut_down() -> 
         assert client.ended
 
 
-def test_an_idle_connection_whose_client_stays_is_closed_after_a_moment() -> None:
+def test_a_shut_down_connection_is_closed_after_its_grace_period() -> None:
     with Site(limit=10) as site:
         (client,) = site.connect_each(1)
         client.send(WHOLE)
@@ -303,7 +303,7 @@ def test_an_idle_connection_whose_client_stays_is_closed_after_a_moment() -> Non
         assert site.held == 0
 
 
-def test_a_stopping_connection_that_is_idle_again_is_shut_down() -> None:
+def test_a_connection_that_becomes_idle_while_stopping_is_shut_down() -> None:
     with Harness() as server:
         client = server.connect()
         client.get("/")
@@ -318,7 +318,7 @@ def test_a_stopping_connection_that_is_idle_again_is_shut_down() -> None:
 
 
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
-def test_a_live_stream_ends_at_once_with_what_it_has(version: str) -> None:
+def test_a_live_stream_ends_with_its_buffered_bytes(version: str) -> None:
     stream = LiveStream()
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = server.connect()
@@ -333,7 +333,7 @@ def test_a_live_stream_ends_at_once_with_what_it_has(version: str) -> None:
         assert not stream.send(b"more")
 
 
-def test_a_live_stream_that_begins_while_the_server_stops_ends_at_once() -> None:
+def test_a_live_stream_started_while_stopping_ends_at_once() -> None:
     stream = LiveStream()
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = server.connect()
@@ -344,7 +344,7 @@ def test_a_live_stream_that_begins_while_the_server_stops_ends_at_once() -> None
         assert client.closed
 
 
-def test_requests_behind_a_live_stream_are_answered_when_the_server_stops() -> None:
+def test_requests_after_a_live_stream_are_answered_while_stopping() -> None:
     stream = LiveStream()
     with Harness(answering(lambda: Response(200, stream))) as server:
         client = server.connect()
@@ -363,7 +363,7 @@ class FailingStream(LiveStream):
         raise RuntimeError("planted")
 
 
-def test_a_live_stream_that_fails_when_it_is_ended_costs_the_others_nothing(
+def test_a_live_stream_that_fails_to_end_does_not_affect_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     routes = answering(lambda: Response(200, FailingStream()))
@@ -385,7 +385,7 @@ def test_a_live_stream_that_fails_when_it_is_ended_costs_the_others_nothing(
 # The duration of a shutdown.
 
 
-def test_a_stop_late_in_a_long_turn_counts_from_its_own_time() -> None:
+def test_the_shutdown_timeout_starts_at_the_stop() -> None:
     with Site(limit=10) as site:
         silent, partial = site.connect_each(2)
         partial.send(PART)
@@ -398,7 +398,7 @@ def test_a_stop_late_in_a_long_turn_counts_from_its_own_time() -> None:
         assert not site.stopped
 
 
-def test_without_connections_the_shutdown_is_over_in_a_turn() -> None:
+def test_without_connections_the_shutdown_takes_one_turn() -> None:
     with Site(limit=10) as site:
         site.shutdown.begin()
         site.run()
@@ -426,7 +426,7 @@ def test_a_second_stop_ends_the_shutdown_at_once() -> None:
         assert site.stopped == 1
 
 
-def test_during_the_delay_it_serves_as_before() -> None:
+def test_the_server_serves_during_the_shutdown_delay() -> None:
     with Site(limit=10, shutdown_delay=5) as site:
         site.shutdown.begin()
         assert site.context.state is ServerState.UNREADY
@@ -449,7 +449,7 @@ def test_a_second_stop_during_the_delay_ends_the_shutdown_at_once() -> None:
         assert site.stopped == 1
 
 
-def test_a_client_that_resets_while_it_is_stopped_costs_nothing() -> None:
+def test_a_reset_while_stopping_is_harmless() -> None:
     with Site(limit=10) as site:
         clients = site.connect_each(3)
         for client in clients:

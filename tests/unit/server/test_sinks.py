@@ -28,7 +28,7 @@ def test_a_sink_that_fails_is_a_500_and_closed_once(fails_at: str, caplog: pytes
         server.connect().get("/canary")
 
 
-def vanish(client: Client) -> None:
+def disconnect(client: Client) -> None:
     client.close()
 
 
@@ -36,7 +36,7 @@ def break_framing(client: Client) -> None:
     client.send(b"zz\r\n")
 
 
-def be_slow(client: Client) -> None:
+def time_out(client: Client) -> None:
     client.server.clock.advance(21)
 
 
@@ -48,8 +48,8 @@ def abort(client: Client) -> None:
     client.connection.abort()
 
 
-@pytest.mark.parametrize("end", [vanish, Client.half_close, break_framing, be_slow, complete, abort])
-def test_a_sink_is_closed_once_in_every_ending(end: Callable[[Client], None]) -> None:
+@pytest.mark.parametrize("end", [disconnect, Client.half_close, break_framing, time_out, complete, abort])
+def test_a_sink_is_closed_exactly_once(end: Callable[[Client], None]) -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -76,7 +76,7 @@ def test_a_sink_is_closed_once_when_the_handler_fails() -> None:
 @pytest.mark.parametrize(
     "lines", [["Content-Length: 0"], [], ["Connection: close"], ["Expect: 100-continue"]]
 )
-def test_a_sink_is_opened_for_a_request_without_content_too(lines: list[str]) -> None:
+def test_a_sink_is_opened_for_a_request_without_a_body(lines: list[str]) -> None:
     sink = RecordingSink()
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -86,7 +86,7 @@ def test_a_sink_is_opened_for_a_request_without_content_too(lines: list[str]) ->
 
 
 @pytest.mark.parametrize("fails_at", ["open", "finish"])
-def test_a_sink_without_content_that_fails_is_a_500_and_closed_once(fails_at: str) -> None:
+def test_a_failing_sink_without_a_body_is_a_500(fails_at: str) -> None:
     sink = RecordingSink(fails_at)
     with Harness(posting(sink)) as server:
         client = server.connect()
@@ -96,12 +96,12 @@ def test_a_sink_without_content_that_fails_is_a_500_and_closed_once(fails_at: st
         assert sink.times_closed == (fails_at != "open")
 
 
-class Made:
+class Result:
     """The result of a sink that is not bytes."""
 
 
-@pytest.mark.parametrize("made", [b"kept", b"", Made(), None, "text"])
-def test_bytes_become_the_content_and_anything_else_the_upload(made: object) -> None:
+@pytest.mark.parametrize("made", [b"kept", b"", Result(), None, "text"])
+def test_bytes_of_a_sink_are_the_content_and_other_results_the_upload(made: object) -> None:
     class Sink(RecordingSink):
         def finish(self) -> object:  # type: ignore[override]
             return made
@@ -169,7 +169,7 @@ def make_request() -> Request:
     return Request("GET", Target("/", ("",)), Head(1, Headers(), length=-1))
 
 
-def test_content_that_means_nothing_costs_no_memory() -> None:
+def test_a_discarded_body_uses_no_memory() -> None:
     sink = DEFAULT_SINKS["GET"](make_request())
     tracemalloc.start()
     for _ in range(10_000):
@@ -180,14 +180,14 @@ def test_content_that_means_nothing_costs_no_memory() -> None:
     assert sink.finish() == b""
 
 
-def test_content_that_means_nothing_is_bounded_too() -> None:
+def test_a_discarded_body_is_bounded() -> None:
     sink = DEFAULT_SINKS["GET"](make_request())
     sink.write(bytes(1 << 20))
     with pytest.raises(HTTPError, match="request body exceeds"):
         sink.write(b"a")
 
 
-def test_content_in_tiny_pieces_costs_little_more_than_its_octets() -> None:
+def test_a_body_in_tiny_pieces_uses_little_memory() -> None:
     sink = buffered(1 << 20)(make_request())
     tracemalloc.start()
     for _ in range(100_000):
@@ -204,7 +204,7 @@ def _refuse(request: Request) -> NoReturn:
 
 @pytest.mark.parametrize("content", [b"", b"abc"])
 @pytest.mark.parametrize("by", ["handler", "sink"])
-def test_a_refusal_by_the_application_carries_its_fields(by: str, content: bytes) -> None:
+def test_an_http_error_has_its_headers(by: str, content: bytes) -> None:
     routes = Router()
     if by == "handler":
         routes.post("/x")(_refuse)

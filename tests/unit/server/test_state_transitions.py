@@ -104,14 +104,12 @@ SCRIPTS: dict[tuple[str, str], list[Step]] = {
 }
 
 
-def test_there_is_a_script_for_each_row_of_the_table() -> None:
+def test_every_row_of_the_table_has_a_script() -> None:
     assert set(SCRIPTS) == {(state.name, after.name) for state in State for after in state.successors}
 
 
 @pytest.mark.parametrize(("before", "after"), SCRIPTS, ids="-".join)
-def test_the_change_is_made_by_the_last_step(
-    before: str, after: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_last_step_makes_the_transition(before: str, after: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: set[tuple[str, str]] = set()
     enter = Connection._enter
 
@@ -140,7 +138,7 @@ FORBIDDEN = [(before, after) for before in State for after in State if after not
 
 
 @pytest.mark.parametrize(("before", "after"), FORBIDDEN, ids=lambda state: state.name)
-def test_a_change_that_the_table_does_not_have_raises(before: State, after: State) -> None:
+def test_an_unlisted_transition_raises(before: State, after: State) -> None:
     with Harness(answering()) as server:
         connection = server.connect().connection
         connection.state = before

@@ -60,7 +60,7 @@ def suspend(server: Harness, client_acts: Callable[[], object]) -> None:
     ],
     ids=["first request", "next request", "head", "end of a head", "body", "end of a body"],
 )
-def test_what_arrived_while_it_was_suspended_is_answered(
+def test_requests_received_during_a_suspension_are_answered(
     server: Harness, before: bytes, meanwhile: bytes
 ) -> None:
     client = server.connect()
@@ -71,7 +71,7 @@ def test_what_arrived_while_it_was_suspended_is_answered(
     client.assert_open()
 
 
-def test_a_client_that_read_while_it_was_suspended_gets_the_rest(server: Harness) -> None:
+def test_a_client_that_read_during_a_suspension_gets_the_rest(server: Harness) -> None:
     client = connect_tcp(server)
     client.send(request("/0"))
     received = bytearray()
@@ -90,7 +90,7 @@ def test_a_client_that_read_while_it_was_suspended_gets_the_rest(server: Harness
     assert len(client.assert_responds().content) == LARGE
 
 
-def test_a_client_that_was_told_to_continue_has_its_time_for_the_body(server: Harness) -> None:
+def test_a_body_received_during_a_suspension_is_accepted(server: Harness) -> None:
     client = server.connect()
     asking = request("/post", "Content-Length: 5", "Expect: 100-continue", method="POST")
     client.send(asking[:-1])
@@ -101,7 +101,7 @@ def test_a_client_that_was_told_to_continue_has_its_time_for_the_body(server: Ha
 
 
 @pytest.mark.parametrize("before", [b"", CANARY, CANARY[:-1], POST])
-def test_a_client_of_which_nothing_arrived_is_late(server: Harness, before: bytes) -> None:
+def test_a_client_that_sent_nothing_during_a_suspension_times_out(server: Harness, before: bytes) -> None:
     client: Client = server.connect()
     client.send(before)
     client.responses()

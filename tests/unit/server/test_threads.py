@@ -66,11 +66,11 @@ def read_chunks(client: ClientConnection) -> bytes:
     return data
 
 
-def test_a_function_is_called_in_the_thread_that_runs_the_server(running: Running) -> None:
+def test_call_soon_calls_in_the_thread_of_the_server(running: Running) -> None:
     assert running.call(threading.get_ident) == running.thread.ident
 
 
-def test_functions_passed_before_run_are_called_when_it_runs() -> None:
+def test_call_soon_before_run_is_called_when_it_runs() -> None:
     called: list[int] = []
     running = Running()
     running.server.call_soon(called.append, 1)
@@ -78,7 +78,7 @@ def test_functions_passed_before_run_are_called_when_it_runs() -> None:
         assert running.call(lambda: called) == [1]
 
 
-def test_after_close_call_soon_raises_and_stop_does_nothing() -> None:
+def test_after_close_call_soon_raises_and_stop_is_ignored() -> None:
     server = Server(Router(), port=0)
     server.close()
     server.stop()
@@ -97,7 +97,7 @@ def test_every_message_of_another_thread_arrives_in_order(running: Running) -> N
         assert read_chunks(client) == b"".join(messages)
 
 
-def test_a_stream_that_another_thread_fills_before_it_is_sent_is_whole() -> None:
+def test_a_stream_filled_by_another_thread_is_complete() -> None:
     routes = Router()
 
     @routes.get("/live")
@@ -123,7 +123,7 @@ def test_a_stream_that_another_thread_fills_before_it_is_sent_is_whole() -> None
         assert not thread.is_alive()
 
 
-def test_four_threads_and_a_hundred_clients_of_which_some_reset_lose_nothing() -> None:
+def test_four_threads_and_a_hundred_clients_lose_nothing() -> None:
     rounds = 30
     with Running() as running:
         clients = [running.subscribe() for _ in range(100)]
@@ -131,7 +131,7 @@ def test_four_threads_and_a_hundred_clients_of_which_some_reset_lose_nothing() -
         sent: dict[int, list[bytes]] = {number: [] for number in range(100)}
         start = threading.Barrier(5)
 
-        def speak(thread: int) -> None:
+        def send_messages(thread: int) -> None:
             start.wait(TIMEOUT)
             for turn in range(rounds):
                 for number in range(thread, 100, 4):
@@ -139,7 +139,7 @@ def test_four_threads_and_a_hundred_clients_of_which_some_reset_lose_nothing() -
                     if running.streams[number].send(message):
                         sent[number].append(message)
 
-        threads = [threading.Thread(target=speak, args=(number,)) for number in range(4)]
+        threads = [threading.Thread(target=send_messages, args=(number,)) for number in range(4)]
         for thread in threads:
             thread.start()
         start.wait(TIMEOUT)
@@ -157,18 +157,18 @@ def test_four_threads_and_a_hundred_clients_of_which_some_reset_lose_nothing() -
         assert all(stream.closed for stream in running.streams)
 
 
-def test_threads_that_send_while_the_server_stops_find_their_streams_closed() -> None:
+def test_sending_from_threads_while_stopping_raises() -> None:
     with Running() as running:
         clients = [running.subscribe() for _ in range(8)]
         started = threading.Semaphore(0)
 
-        def speak(stream: LiveStream) -> None:
+        def send_messages(stream: LiveStream) -> None:
             stream.send(b"first")
             started.release()
             while not stream.closed:
                 stream.send(b"news")
 
-        threads = [threading.Thread(target=speak, args=(stream,)) for stream in running.streams]
+        threads = [threading.Thread(target=send_messages, args=(stream,)) for stream in running.streams]
         for thread in threads:
             thread.start()
         for _ in threads:
@@ -217,9 +217,7 @@ WRONG: list[Callable[[Server], object]] = [
 
 
 @pytest.mark.parametrize("call", WRONG)
-def test_a_call_from_a_wrong_thread_raises_and_harms_nothing(
-    running: Running, call: Callable[[Server], object]
-) -> None:
+def test_a_call_from_a_wrong_thread_raises(running: Running, call: Callable[[Server], object]) -> None:
     with ClientConnection(running.server.address[1]) as client:
         assert client.get("/").status == 200
         with pytest.raises(RuntimeError, match=r"another thread.*call_soon"):
@@ -228,7 +226,7 @@ def test_a_call_from_a_wrong_thread_raises_and_harms_nothing(
         assert (answer.status, answer.headers.get("connection")) == (200, None)
 
 
-def test_a_second_run_raises_and_harms_nothing(running: Running) -> None:
+def test_a_second_run_raises(running: Running) -> None:
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(RuntimeError, match=r"Server\.run\(\) called while the server is running"):
         running.server.run()
@@ -261,7 +259,7 @@ def test_close_in_a_handler_ends_run() -> None:
     server.close()
 
 
-def test_leaving_a_server_that_runs_in_another_thread_raises_and_stops_it() -> None:
+def test_leaving_a_running_server_raises_and_stops_it() -> None:
     running = Running()
     running.start()
     with pytest.raises(RuntimeError, match="another thread"):
@@ -280,7 +278,7 @@ def test_run_after_the_end_raises() -> None:
         server.close()
 
 
-def test_a_flood_of_calls_leaves_clients_their_turns(running: Running) -> None:
+def test_a_flood_of_calls_does_not_starve_clients(running: Running) -> None:
     ended = threading.Event()
 
     def flood() -> None:
@@ -300,7 +298,7 @@ def test_a_flood_of_calls_leaves_clients_their_turns(running: Running) -> None:
     running.assert_ends()
 
 
-def test_a_stream_is_sent_in_one_response_and_a_second_one_is_refused() -> None:
+def test_a_stream_cannot_be_sent_in_two_responses() -> None:
     routes, stream = Router(), LiveStream()
     routes.get("/live")(lambda request: Response(200, stream))
     server = Server(routes, port=0)
@@ -319,12 +317,12 @@ def test_a_stream_is_sent_in_one_response_and_a_second_one_is_refused() -> None:
 
 
 @pytest.mark.parametrize("data", ["text", bytearray(b"a"), memoryview(b"a"), [1], None, 5])
-def test_a_stream_takes_bytes_and_says_so_to_the_caller(data: object) -> None:
+def test_sending_anything_but_bytes_is_a_type_error(data: object) -> None:
     with pytest.raises(TypeError, match=r"LiveStream\.send\(\) takes bytes, not"):
         LiveStream().send(data)  # type: ignore[arg-type]
 
 
-def test_a_stream_that_is_kept_keeps_no_connection(running: Running) -> None:
+def test_a_stream_does_not_keep_its_connection_alive(running: Running) -> None:
     running.subscribe().close()
     while not running.streams[0].closed:
         running.call(lambda: None)
@@ -338,7 +336,7 @@ def test_a_stream_that_is_kept_keeps_no_connection(running: Running) -> None:
     assert running.call(connections) == []
 
 
-def test_after_a_run_that_failed_the_next_one_can_be_stopped() -> None:
+def test_the_next_run_after_a_failed_one_can_be_stopped() -> None:
     def fail() -> None:
         raise ZeroDivisionError
 

@@ -17,13 +17,13 @@ class CountingSink:
     """A sink that counts the bytes written to it."""
 
     def __init__(self) -> None:
-        self.octets = 0
+        self.size = 0
 
-    def write(self, octets: bytes) -> None:
-        self.octets += len(octets)
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
 
     def finish(self) -> int:
-        return self.octets
+        return self.size
 
     def close(self) -> None:
         pass
@@ -39,7 +39,7 @@ def counting_routes(sink: CountingSink) -> Router:
     return routes
 
 
-def test_a_turn_answers_its_share_of_requests_and_the_next_turn_goes_on() -> None:
+def test_a_turn_answers_at_most_its_share_of_requests() -> None:
     with Harness(turn_requests=3) as server:
         client = server.connect()
         client.sock.sendall(GET * 8)
@@ -51,31 +51,22 @@ def test_a_turn_answers_its_share_of_requests_and_the_next_turn_goes_on() -> Non
         assert len(client.responses()) == 8
 
 
-def test_while_one_pipelines_another_is_answered_in_between() -> None:
-    with Harness(turn_requests=3) as server:
-        greedy, modest = server.connect(), server.connect()
-        greedy.sock.sendall(GET * 100)
-        modest.sock.sendall(GET)
-        server.reactor.turn()
-        assert (greedy.connection.served, modest.connection.served) == (3, 1)
-
-
-def test_a_turn_takes_its_share_of_tiny_chunks() -> None:
+def test_a_turn_reads_at_most_its_share_of_chunks() -> None:
     sink = CountingSink()
     chunks = 10 * CHUNKS_PER_CALL
     with Harness(counting_routes(sink), turn_requests=3) as server:
         client = server.connect()
         client.sock.sendall(CHUNKED + b"1\r\na\r\n" * chunks + b"0\r\n\r\n")
         taken = []
-        while sink.octets < chunks:
+        while sink.size < chunks:
             server.reactor.turn()
-            taken.append(sink.octets)
+            taken.append(sink.size)
         shares = [after - before for before, after in zip([0, *taken], taken, strict=False)]
         assert max(shares) <= 3 * CHUNKS_PER_CALL
         assert client.assert_responds().content == b"%d" % chunks
 
 
-def test_content_in_shares_does_not_put_off_the_measuring_of_its_rate() -> None:
+def test_turn_shares_do_not_postpone_the_rate_check() -> None:
     with Harness(counting_routes(CountingSink()), turn_requests=1) as server:
         client = server.connect()
         client.send(CHUNKED)
@@ -88,7 +79,7 @@ def test_content_in_shares_does_not_put_off_the_measuring_of_its_rate() -> None:
         client.assert_responds(408)
 
 
-def test_a_deadline_far_away_is_slept_towards() -> None:
+def test_a_deadline_far_in_the_future_does_not_overflow() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         reactor = Reactor()

@@ -13,37 +13,37 @@ from reactor.server.write_buffer import FlushResult, WriteBuffer
 from tests.support.in_process import Harness
 from tests.support.requests import CANARY, answering, in_pieces, request, shrink_buffers
 
-OCTETS = b"".join(b"%09d\xff" % number for number in range(51_200))
+BODY = b"".join(b"%09d\xff" % number for number in range(51_200))
 
 Make = Callable[[Path], Response]
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    (tmp_path / "file").write_bytes(OCTETS)
+    (tmp_path / "file").write_bytes(BODY)
     return tmp_path / "file"
 
 
 def whole(path: Path) -> Response:
-    return Response(200, OCTETS)
+    return Response(200, BODY)
 
 
 def listed(path: Path) -> Response:
-    return Response(200, [*in_pieces(OCTETS, 9999), b""])
+    return Response(200, [*in_pieces(BODY, 9999), b""])
 
 
 def generated(path: Path) -> Response:
-    return Response(200, (piece for piece in in_pieces(OCTETS, 100_000)))
+    return Response(200, (piece for piece in in_pieces(BODY, 100_000)))
 
 
 def of_file(path: Path) -> Response:
-    return Response(200, FileSlice(open(path, "rb"), 0, len(OCTETS)))
+    return Response(200, FileSlice(open(path, "rb"), 0, len(BODY)))
 
 
 def live(path: Path) -> Response:
     stream = LiveStream(limit=10**6)
-    stream.send(OCTETS[:1000])
-    stream.send(OCTETS[1000:])
+    stream.send(BODY[:1000])
+    stream.send(BODY[1000:])
     stream.close()
     return Response(200, stream)
 
@@ -55,14 +55,14 @@ STREAMS = (listed, generated, live)
 @EVERY_KIND
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
 @pytest.mark.parametrize("small", [False, True], ids=["buffers as they are", "small buffers"])
-def test_content_of_every_kind_arrives_whole(make: Make, version: str, small: bool, path: Path) -> None:
+def test_bodies_of_every_kind_arrive_complete(make: Make, version: str, small: bool, path: Path) -> None:
     with Harness(answering(lambda: make(path))) as server:
         client = server.connect()
         if small:
             shrink_buffers(client)
         client.send(request("/0", "Connection: keep-alive", version=version))
         answer = client.assert_responds()
-        assert answer.content == OCTETS
+        assert answer.content == BODY
         chunked = make in STREAMS and version == "HTTP/1.1"
         assert ("transfer-encoding" in answer.headers) == chunked
         assert ("content-length" in answer.headers) == (make not in STREAMS)
@@ -75,7 +75,7 @@ def test_content_of_every_kind_arrives_whole(make: Make, version: str, small: bo
 
 @EVERY_KIND
 @pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
-def test_the_answer_to_head_is_that_to_get_without_its_content(make: Make, version: str, path: Path) -> None:
+def test_head_is_answered_like_get_without_the_body(make: Make, version: str, path: Path) -> None:
     with Harness(answering(lambda: make(path))) as server:
         gets, heads = server.connect(), server.connect()
         gets.send(request("/0", version=version))
@@ -88,18 +88,18 @@ def test_the_answer_to_head_is_that_to_get_without_its_content(make: Make, versi
 
 
 @EVERY_KIND
-def test_requests_behind_content_of_any_kind_wait_and_are_answered(make: Make, path: Path) -> None:
+def test_requests_after_a_body_of_any_kind_are_answered(make: Make, path: Path) -> None:
     with Harness(answering(lambda: make(path))) as server:
         client = server.connect()
         shrink_buffers(client)
         client.send(request("/0") + CANARY + request("/0") + CANARY)
         answers = [answer.content for answer in client.responses()]
-        assert answers == [OCTETS, b"the canary sings"] * 2
+        assert answers == [BODY, b"the canary sings"] * 2
 
 
 @EVERY_KIND
 @pytest.mark.parametrize("status", [204, 304])
-def test_a_status_without_content_has_none(make: Make, status: int, path: Path) -> None:
+def test_a_bodiless_status_has_no_body(make: Make, status: int, path: Path) -> None:
     def empty() -> Response:
         response = make(path)
         response.status = status
@@ -116,7 +116,7 @@ def test_a_status_without_content_has_none(make: Make, status: int, path: Path) 
 
 
 @pytest.mark.parametrize("make", [listed, generated])
-def test_a_stream_is_compressed_on_its_way(make: Make, path: Path) -> None:
+def test_a_stream_is_compressed_while_it_is_sent(make: Make, path: Path) -> None:
     def compressible() -> Response:
         response = make(path)
         response.compress_min_size = 0
@@ -125,35 +125,33 @@ def test_a_stream_is_compressed_on_its_way(make: Make, path: Path) -> None:
     with Harness(answering(compressible)) as server:
         answer = server.connect().get("/0", "Accept-Encoding: gzip")
         assert answer.headers["content-encoding"] == "gzip"
-        assert zlib.decompress(answer.content, 31) == OCTETS
+        assert zlib.decompress(answer.content, 31) == BODY
 
 
-class GoneError(Exception):
+class BodyError(Exception):
     """Raised while content is produced."""
 
 
 @pytest.mark.parametrize("before", [0, 1, 3])
-def test_content_that_breaks_off_is_logged_and_never_looks_complete(
-    before: int, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_failing_body_is_logged_and_left_incomplete(before: int, caplog: pytest.LogCaptureFixture) -> None:
     def pieces() -> Iterator[bytes]:
         yield from [b"piece"] * before
-        raise GoneError("a secret")
+        raise BodyError("a secret")
 
     with Harness(answering(lambda: Response(200, pieces()))) as server:
         client, other = server.connect(), server.connect()
         client.send(request("/0") + CANARY)
-        octets = client.read()
+        data = client.read()
         assert client.closed
-        assert octets.count(b"piece") == before
-        assert not octets.endswith(b"0\r\n\r\n")
-        assert b"secret" not in octets
-        assert b"sings" not in octets
-        assert any(record.exc_info and record.exc_info[0] is GoneError for record in caplog.records)
+        assert data.count(b"piece") == before
+        assert not data.endswith(b"0\r\n\r\n")
+        assert b"secret" not in data
+        assert b"sings" not in data
+        assert any(record.exc_info and record.exc_info[0] is BodyError for record in caplog.records)
         other.get("/canary")
 
 
-def test_a_generator_is_closed_when_its_client_is_gone() -> None:
+def test_a_generator_is_closed_when_its_client_disconnects() -> None:
     ended = []
 
     def pieces() -> Iterator[bytes]:
@@ -186,7 +184,7 @@ class Rows:
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_content_that_can_be_closed_is_closed_once_it_is_sent(method: str) -> None:
+def test_an_iterator_with_close_is_closed_once_it_is_sent(method: str) -> None:
     rows = Rows()
     with Harness(answering(lambda: Response(200, rows))) as server:
         client = server.connect()
@@ -204,11 +202,11 @@ def test_a_file_is_closed_once_it_is_sent(method: str, path: Path) -> None:
         client = server.connect()
         client.send(request("/0", method=method))
         [answer] = client.responses(method)
-        assert answer.content == (OCTETS[5:15] if method == "GET" else b"")
+        assert answer.content == (BODY[5:15] if method == "GET" else b"")
         assert file.closed
 
 
-def test_a_file_is_closed_when_its_client_is_gone(path: Path) -> None:
+def test_a_file_is_closed_when_its_client_disconnects(path: Path) -> None:
     with (
         open(path, "rb") as file,
         Harness(answering(lambda: Response(200, FileSlice(file, 0, 400_000)))) as server,
@@ -221,7 +219,7 @@ def test_a_file_is_closed_when_its_client_is_gone(path: Path) -> None:
 
 
 @pytest.mark.parametrize("left", [0, 1, 1000])
-def test_a_file_that_shrinks_closes_the_connection_without_a_wrong_octet(left: int, path: Path) -> None:
+def test_a_shrinking_file_closes_the_connection(left: int, path: Path) -> None:
     def shrunken() -> Response:
         response = of_file(path)
         os.truncate(path, left)
@@ -231,29 +229,29 @@ def test_a_file_that_shrinks_closes_the_connection_without_a_wrong_octet(left: i
         client, other = server.connect(), server.connect()
         client.send(request("/0") + CANARY)
         head, _, content = client.read().partition(b"\r\n\r\n")
-        assert b"Content-Length: %d" % len(OCTETS) in head
-        assert content == OCTETS[:left]
+        assert b"Content-Length: %d" % len(BODY) in head
+        assert content == BODY[:left]
         assert client.closed
         other.get("/canary")
 
 
-def test_a_file_that_grows_is_sent_at_the_length_it_had(path: Path) -> None:
-    def grown() -> Response:
+def test_a_growing_file_is_sent_at_its_first_length(path: Path) -> None:
+    def growing_file() -> Response:
         response = of_file(path)
         with open(path, "ab") as file:
             file.write(b"more")
         return response
 
-    with Harness(answering(grown)) as server:
+    with Harness(answering(growing_file)) as server:
         client = server.connect()
         client.send(request("/0") + CANARY)
-        assert [answer.content for answer in client.responses()] == [OCTETS, b"the canary sings"]
+        assert [answer.content for answer in client.responses()] == [BODY, b"the canary sings"]
 
 
 # The write buffer alone.
 
 
-def test_a_flush_returns_its_result_and_keeps_the_rest() -> None:
+def test_a_flush_returns_its_result_and_keeps_unsent_bytes() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
@@ -274,7 +272,7 @@ def test_a_flush_returns_its_result_and_keeps_the_rest() -> None:
         assert (write_buffer.size, write_buffer.has_room) == (0, True)
 
 
-def test_a_sendfile_that_fails_is_broken_and_one_that_would_wait_is_pending(path: Path) -> None:
+def test_sendfile_errors_become_flush_results(path: Path) -> None:
     outcomes: list[Exception] = [BlockingIOError(), OSError(5, "no more disk")]
 
     def sendfile(*_: int) -> int:

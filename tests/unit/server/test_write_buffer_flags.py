@@ -20,9 +20,9 @@ class RecordingSocket:
     def __init__(self) -> None:
         self.sent: list[tuple[bytes, int]] = []
 
-    def send(self, octets: Any, flags: int = 0) -> int:
-        self.sent.append((bytes(octets), flags))
-        return len(octets)
+    def send(self, data: Any, flags: int = 0) -> int:
+        self.sent.append((bytes(data), flags))
+        return len(data)
 
     def fileno(self) -> int:
         return -1
@@ -34,9 +34,9 @@ def sendfile(_out: int, _in: int, _offset: int, count: int) -> int:
 
 def send(response: Response, version: int = 1) -> list[tuple[bytes, int]]:
     """Send a response as far as it is available; return the bytes and the flags of each call."""
-    octets, body = write(response, version=version)
+    data, body = write(response, version=version)
     sock, write_buffer = RecordingSocket(), WriteBuffer(1 << 18, sendfile)
-    write_buffer.write(octets)
+    write_buffer.write(data)
     if body is not None:
         write_buffer.add(body)
     for _ in range(10):
@@ -50,7 +50,7 @@ def send(response: Response, version: int = 1) -> list[tuple[bytes, int]]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    (tmp_path / "file").write_bytes(b"octets of a file")
+    (tmp_path / "file").write_bytes(b"data of a file")
     return tmp_path / "file"
 
 
@@ -74,7 +74,7 @@ def live(*pieces: bytes) -> LiveStream:
 @pytest.mark.parametrize(
     "make",
     [
-        pytest.param(lambda: b"octets", id="octets"),
+        pytest.param(lambda: b"bytes", id="bytes"),
         pytest.param(lambda: [b"one", b"two"], id="a list"),
         pytest.param(generated, id="a generator"),
         pytest.param(list, id="an empty stream"),
@@ -82,20 +82,20 @@ def live(*pieces: bytes) -> LiveStream:
         pytest.param(lambda: live(b"news"), id="a live stream"),
     ],
 )
-def test_nothing_of_a_stream_is_held_back(make: Any, version: int) -> None:
+def test_streams_are_sent_without_msg_more(make: Any, version: int) -> None:
     sent = send(Response(200, make()), version)
     assert HEAD_ENDS in sent[0][0]
     assert [flags for _, flags in sent] == [0] * len(sent)
 
 
-def test_the_head_before_no_octets_of_a_file_is_not_held_back(path: Path) -> None:
-    [(octets, flags)] = send(of_file(path, 0))
-    assert b"Content-Length: 0\r\n" in octets
+def test_the_head_of_an_empty_file_is_sent_without_msg_more(path: Path) -> None:
+    [(data, flags)] = send(of_file(path, 0))
+    assert b"Content-Length: 0\r\n" in data
     assert flags == 0
 
 
 @pytest.mark.parametrize("count", [1, 16])
-def test_the_head_before_octets_of_a_file_leaves_with_them(path: Path, count: int) -> None:
-    [(octets, flags)] = send(of_file(path, count))
-    assert octets.endswith(HEAD_ENDS)
+def test_the_head_of_a_file_is_sent_with_msg_more(path: Path, count: int) -> None:
+    [(data, flags)] = send(of_file(path, count))
+    assert data.endswith(HEAD_ENDS)
     assert flags == socket.MSG_MORE

@@ -12,7 +12,7 @@ from tests.support.requests import (
     answering,
     connect_tcp,
     in_pieces,
-    read_what_is_there,
+    read_available,
     request,
     shrink_buffers,
     write,
@@ -25,7 +25,7 @@ def breaks(connection: Connection) -> None:
     raise RuntimeError("planted")
 
 
-def take_until_reset(client: Client) -> bool:
+def read_until_reset(client: Client) -> bool:
     """Read everything; return whether the connection was reset."""
     client.read()
     return client.was_reset
@@ -34,7 +34,7 @@ def take_until_reset(client: Client) -> bool:
 @pytest.mark.parametrize(
     "response", [lambda: Response(200, b"a" * 10**7), lambda: Response(200, [b"a" * 10**7])]
 )
-def test_a_client_that_takes_nothing_for_60_seconds_is_reset(
+def test_a_client_that_reads_nothing_for_60_seconds_is_reset(
     response: Callable[[], Response], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, logger="reactor")
@@ -46,14 +46,14 @@ def test_a_client_that_takes_nothing_for_60_seconds_is_reset(
         server.clock.advance(2 * MOMENT)
         assert not server.context.connections
         assert "reset" in caplog.text
-        assert take_until_reset(client)
+        assert read_until_reset(client)
 
 
 @pytest.mark.parametrize(
     ("size", "version", "resets"),
     [(10**7, "HTTP/1.0", True), (10**7, "HTTP/1.1", False), (10, "HTTP/1.1", False)],
 )
-def test_after_a_failure_only_a_response_whose_end_cannot_be_seen_is_reset(
+def test_only_a_failed_response_without_a_visible_end_is_reset(
     size: int, version: str, resets: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Connection, "on_deadline", breaks)
@@ -64,17 +64,17 @@ def test_after_a_failure_only_a_response_whose_end_cannot_be_seen_is_reset(
             client.assert_responds(200)
         server.clock.advance(75)
         assert not server.context.connections
-        assert take_until_reset(client) is resets
+        assert read_until_reset(client) is resets
         assert client.closed
 
 
-def test_a_client_that_takes_a_little_is_given_another_60_seconds() -> None:
+def test_reading_a_little_renews_the_write_timeout() -> None:
     with Harness(answering(lambda: Response(200, b"a" * 10**7))) as server:
         client = connect_tcp(server)
         client.send(request("/0"))
         for _ in range(5):
             server.clock.advance(59)
-            assert read_what_is_there(client)[0]
+            assert read_available(client)[0]
             server.run()
         server.clock.advance(60 - MOMENT)
         assert server.context.connections
@@ -82,7 +82,7 @@ def test_a_client_that_takes_a_little_is_given_another_60_seconds() -> None:
         assert not server.context.connections
 
 
-def test_octets_from_a_client_are_no_progress_with_its_response() -> None:
+def test_bytes_from_a_client_do_not_renew_the_write_timeout() -> None:
     with Harness(answering(lambda: Response(200, b"a" * 10**7))) as server:
         client = server.connect()
         client.send(request("/0"))
@@ -93,7 +93,7 @@ def test_octets_from_a_client_are_no_progress_with_its_response() -> None:
         assert not server.context.connections
 
 
-def test_a_client_that_does_not_take_100_continue_is_reset() -> None:
+def test_a_client_that_does_not_read_100_continue_is_reset() -> None:
     with Harness(answering(lambda: Response(200, b"a" * 100_000))) as server:
         client = connect_tcp(server)
         asking = request("/post", "Content-Length: 1", "Expect: 100-continue", method="POST")
@@ -102,10 +102,10 @@ def test_a_client_that_does_not_take_100_continue_is_reset() -> None:
         assert server.context.connections
         server.clock.advance(2 * MOMENT)
         assert not server.context.connections
-        assert take_until_reset(client)
+        assert read_until_reset(client)
 
 
-def test_a_slow_reader_of_a_small_response_is_served_in_parts() -> None:
+def test_a_small_response_is_sent_to_a_slow_reader_in_parts() -> None:
     with Harness(answering(lambda: Response(200, b"a" * 50_000))) as server:
         client = server.connect()
         shrink_buffers(client)
@@ -113,7 +113,7 @@ def test_a_slow_reader_of_a_small_response_is_served_in_parts() -> None:
         received = b""
         for _ in in_pieces(bytes(50_000), 500):
             server.clock.advance(1)
-            octets, _ = read_what_is_there(client)
-            received += octets
+            data, _ = read_available(client)
+            received += data
         client.received = received
         assert client.assert_responds().content == b"a" * 50_000

@@ -1,6 +1,7 @@
 """The subjects: the readable lists that the corpus is made from, each a module with ``entries``."""
 
 from tests.conformance.corpus.subjects import (
+    byte_values,
     chunks,
     fields,
     framing,
@@ -8,7 +9,6 @@ from tests.conformance.corpus.subjects import (
     incomplete,
     limits,
     line_ends,
-    octets,
     persistence,
     request_lines,
     served_chunks,
@@ -31,7 +31,7 @@ SUBJECTS = (
     framing,
     chunks,
     line_ends,
-    octets,
+    byte_values,
     limits,
     incomplete,
 )

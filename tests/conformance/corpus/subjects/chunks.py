@@ -39,11 +39,7 @@ def entries() -> Iterator[Entry]:
         413,
         ("chunk-size-largest", "Sixteen digits are read, and are too much.", sized(b"F" * 16)),
         ("chunk-size-over-limit", "1 GiB and one byte.", chunked(b"40000001\r\n")),
-        (
-            "chunk-sizes-over-limit",
-            "The limit is on their sum.",
-            chunked(b"1\r\na\r\n40000000\r\n"),
-        ),
+        ("chunk-sizes-over-limit", "The limit is on their sum.", chunked(b"1\r\na\r\n40000000\r\n")),
         ("chunk-size-sign-bit", "A size of 64 bits is not negative.", chunked(b"8000000000000000\r\n")),
     )
 
@@ -78,7 +74,7 @@ def _trailers() -> Iterator[Refused]:
     yield "trailer-is-request", "A request line is not a field line.", chunked(b"0\r\n" + HIDDEN + HIDDEN)
     yield "trailer-is-chunk", "The last chunk was the last.", chunked(b"0\r\n5\r\nhello\r\n" + END)
     yield (
-        "trailer-smuggles-behind-bare-lf",
+        "trailer-smuggles-after-bare-lf",
         "A reader that ends the trailers at a bare LF sees a request next.",
         chunked(b"0\r\nA: b\n\n" + HIDDEN + b"\r\n"),
     )

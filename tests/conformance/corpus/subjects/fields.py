@@ -19,7 +19,7 @@ def entries() -> Iterator[Entry]:
     yield from refused(
         "RFC 9110, 10.1.1",
         417,
-        ("expect-other", "Only 100-continue can be expected.", get(b"Expect: 200-ok")),
+        ("expect-other", "Only 100-continue is supported.", get(b"Expect: 200-ok")),
         ("expect-list", "A second expectation cannot be met.", get(b"Expect: 100-continue, x")),
         ("expect-twice", "A second expectation cannot be met.", get(b"Expect: 100-continue", b"Expect: x")),
         ("expect-parameter", "100-continue has no parameters here.", get(b"Expect: 100-continue;a=b")),
@@ -92,7 +92,7 @@ def _folds() -> Iterator[Entry]:
             post(b"Transfer-Encoding:", b" chunked", b"Content-Length: 5", content=EMPTY_CHUNKS),
         ),
         (
-            "fold-behind-chunked",
+            "fold-after-chunked",
             "TE.TE: a reader that unfolds sees two codings.",
             post(CHUNKED, b" , identity", content=EMPTY_CHUNKS),
         ),
@@ -102,15 +102,11 @@ def _folds() -> Iterator[Entry]:
             post(b"Content-Length: 5", b" 5", content=b"hello"),
         ),
         (
-            "fold-behind-empty-content-length",
+            "fold-after-empty-content-length",
             "A reader that does not unfold sees an empty value.",
             post(b"Content-Length:", b"\t5", content=b"hello"),
         ),
-        (
-            "fold-in-1-0",
-            "In HTTP/1.0 it was legal, and as dangerous.",
-            get(b"A: b", b" c", version=b"HTTP/1.0"),
-        ),
+        ("fold-in-1-0", "A fold is refused in HTTP/1.0 as well.", get(b"A: b", b" c", version=b"HTTP/1.0")),
         (
             "fold-of-request-line",
             "A fold before any field has nothing to belong to.",

@@ -36,63 +36,47 @@ def _both() -> Iterator[Entry]:
     yield from refused(
         "RFC 9112, 6.3 rule 3",
         400,
-        (
-            "cl-te",
-            "CL.TE: a front that goes by the length sends a hidden request on.",
-            with_length(CHUNKED),
-        ),
+        ("cl-te", "CL.TE: a front that goes by the length sends a hidden request on.", with_length(CHUNKED)),
         (
             "te-cl",
             "TE.CL: a front that goes by the chunks sends a hidden request on.",
             post(CHUNKED, b"Content-Length: 4", content=HIDES_IN_CHUNK),
         ),
-        ("cl-zero-te", "A length of 0 contradicts chunks, too.", post(b"Content-Length: 0", CHUNKED)),
+        ("cl-zero-te", "A length of 0 conflicts with chunks.", post(b"Content-Length: 0", CHUNKED)),
         (
             "te-cl-that-agrees",
             "Even a length that fits the framing is refused.",
             post(CHUNKED, b"Content-Length: 5", content=b"0\r\n\r\n"),
         ),
-        ("te-cl-far-apart", "Lines between them change nothing.", with_length(b"A: b", b"C: d", CHUNKED)),
-        ("cl-te-small-letters", "Field names have no case.", with_length(b"transfer-encoding: chunked")),
-        ("cl-te-capitals", "Nor has the coding.", with_length(b"TRANSFER-ENCODING: CHUNKED")),
+        ("te-cl-far-apart", "They need not be adjacent.", with_length(b"A: b", b"C: d", CHUNKED)),
+        ("cl-te-small-letters", "Names ignore case.", with_length(b"transfer-encoding: chunked")),
+        ("cl-te-capitals", "Codings are case-insensitive.", with_length(b"TRANSFER-ENCODING: CHUNKED")),
         (
             "cl-te-no-space",
-            "White space behind the colon is optional.",
+            "White space after the colon is optional.",
             with_length(b"Transfer-Encoding:chunked"),
         ),
-        ("cl-te-tab", "A tab is white space, too.", with_length(b"Transfer-Encoding:\tchunked\t")),
-        ("cl-te-identity", "Whatever the coding is.", with_length(b"Transfer-Encoding: identity")),
-        ("cl-te-unknown", "Whatever the coding is.", with_length(b"Transfer-Encoding: xchunked")),
-        ("cl-te-empty", "Even without a coding.", with_length(b"Transfer-Encoding:")),
-        ("cl-te-te", "Two codings and a length.", with_length(CHUNKED, b"Transfer-Encoding: x")),
-        ("cl-cl-te", "Two lengths and a coding.", with_length(LENGTH, CHUNKED)),
-        ("cl-malformed-te", "An invalid length counts, too.", post(CHUNKED, b"Content-Length: x")),
-        ("cl-empty-te", "An empty length is one too many.", post(CHUNKED, b"Content-Length:")),
-        (
-            "cl-te-get",
-            "This holds for a GET request, too.",
-            get(CHUNKED, b"Content-Length: 0") + b"0\r\n\r\n",
-        ),
-        (
-            "cl-te-close",
-            "Nor is one that closes: another hop may not.",
-            with_length(CHUNKED, b"Connection: close"),
-        ),
+        ("cl-te-tab", "A tab is white space.", with_length(b"Transfer-Encoding:\tchunked\t")),
+        ("cl-te-identity", "Any coding conflicts.", with_length(b"Transfer-Encoding: identity")),
+        ("cl-te-unknown", "Any coding conflicts.", with_length(b"Transfer-Encoding: xchunked")),
+        ("cl-te-empty", "An empty coding conflicts.", with_length(b"Transfer-Encoding:")),
+        ("cl-te-te", "Two codings conflict.", with_length(CHUNKED, b"Transfer-Encoding: x")),
+        ("cl-cl-te", "Two lengths conflict.", with_length(LENGTH, CHUNKED)),
+        ("cl-malformed-te", "An invalid length conflicts.", post(CHUNKED, b"Content-Length: x")),
+        ("cl-empty-te", "An empty length conflicts.", post(CHUNKED, b"Content-Length:")),
+        ("cl-te-get", "GET is no exception.", get(CHUNKED, b"Content-Length: 0") + b"0\r\n\r\n"),
+        ("cl-te-close", "Connection: close is no exception.", with_length(CHUNKED, b"Connection: close")),
         (
             "cl-te-named-by-connection",
-            "To name it in Connection does not take it away.",
+            "A field named in Connection still counts.",
             with_length(CHUNKED, b"Connection: transfer-encoding"),
         ),
         (
             "te-cl-named-by-connection",
-            "To name it in Connection does not take it away.",
+            "A field named in Connection still counts.",
             with_length(CHUNKED, b"Connection: content-length"),
         ),
-        (
-            "cl-te-expect",
-            "It is refused before the content is asked for.",
-            with_length(CHUNKED, b"Expect: 100-continue"),
-        ),
+        ("cl-te-expect", "No 100 (Continue) is sent for it.", with_length(CHUNKED, b"Expect: 100-continue")),
     )
     yield from refused(
         "RFC 9112, 6.1",
@@ -104,17 +88,17 @@ def _both() -> Iterator[Entry]:
         ),
         (
             "te-in-1-0-keep-alive",
-            "Nor where it persists.",
+            "HTTP/1.0 with keep-alive has no transfer codings.",
             post(CHUNKED, b"Connection: keep-alive", content=ENDS_AT_ONCE, version=b"HTTP/1.0"),
         ),
         (
             "cl-te-in-1-0",
-            "Nor with a length.",
+            "HTTP/1.0 with a length has no transfer codings.",
             post(LENGTH, CHUNKED, content=ENDS_AT_ONCE, version=b"HTTP/1.0"),
         ),
         (
             "te-identity-in-1-0",
-            "Nor identity.",
+            "HTTP/1.0 has no codings.",
             post(b"Transfer-Encoding: identity", version=b"HTTP/1.0"),
         ),
     )
@@ -150,7 +134,7 @@ def _malformed_codings() -> Iterator[Refused]:
     )
     yield (
         "te-two-lines-other-case",
-        "TE.TE: field names have no case.",
+        "TE.TE: field names are case-insensitive.",
         post(CHUNKED, b"transfer-encoding: x", content=ENDS_AT_ONCE),
     )
 
@@ -160,7 +144,7 @@ def _unknown_codings() -> Iterator[Refused]:
         yield f"te-{name}", why, coding(value)
     yield (
         "te-two-lines-gzip",
-        "Two lines are one list, and gzip is not implemented.",
+        "Two lines are one list, and gzip is not supported.",
         post(b"Transfer-Encoding: gzip", CHUNKED, content=ENDS_AT_ONCE),
     )
     yield (
@@ -172,16 +156,12 @@ def _unknown_codings() -> Iterator[Refused]:
 
 def _lengths() -> Iterator[Refused]:
     for name, (why, value) in MALFORMED_LENGTHS.items():
-        if name not in ("form-feed", "next-line", "nul"):  # they are in octets.py, with every such byte
+        if name not in ("form-feed", "next-line", "nul"):  # they are in byte_values.py, with every such byte
             yield f"length-{name}", why, length_post(value)
-    yield (
-        "length-on-get",
-        "It is checked where no content is usual.",
-        get(b"Content-Length: x"),
-    )
+    yield ("length-on-get", "Content-Length is checked on GET.", get(b"Content-Length: x"))
     yield (
         "length-in-1-0",
-        "It is checked in HTTP/1.0.",
+        "Content-Length is checked in HTTP/1.0.",
         post(b"Content-Length: +5", content=b"hello", version=b"HTTP/1.0"),
     )
 
@@ -193,15 +173,15 @@ def _two_lengths() -> Iterator[Entry]:
         400,
         ("cl-cl-short-first", "CL.CL: a request hides from the first.", post(short, long, content=HIDDEN)),
         ("cl-cl-long-first", "CL.CL: a request hides from the second.", post(long, short, content=HIDDEN)),
-        ("cl-cl-same", "Even where they agree.", post(long, long, content=HIDDEN)),
-        ("cl-cl-zeros", "05 and 5 are two ways to write it.", post(long, long.replace(b": ", b": 0"))),
-        ("cl-cl-empty", "An empty length is one, too.", post(b"Content-Length:", long, content=HIDDEN)),
+        ("cl-cl-same", "Two equal lengths are refused.", post(long, long, content=HIDDEN)),
+        ("cl-cl-zeros", "05 and 5 are two lengths.", post(long, long.replace(b": ", b": 0"))),
+        ("cl-cl-empty", "An empty second length is refused.", post(b"Content-Length:", long, content=HIDDEN)),
         (
             "cl-cl-malformed",
             "CL.CL: a reader that drops the bad one goes by the other.",
             post(b"Content-Length: x", long),
         ),
-        ("cl-cl-other-case", "Field names have no case.", post(long, b"content-length: 0", content=HIDDEN)),
-        ("cl-cl-apart", "Lines between them change nothing.", post(short, b"A: b", long, content=HIDDEN)),
-        ("cl-cl-cl", "Three lengths are refused, too.", post(long, short, long, content=HIDDEN)),
+        ("cl-cl-other-case", "Names ignore case.", post(long, b"content-length: 0", content=HIDDEN)),
+        ("cl-cl-apart", "They need not be adjacent.", post(short, b"A: b", long, content=HIDDEN)),
+        ("cl-cl-cl", "Three lengths are refused.", post(long, short, long, content=HIDDEN)),
     )

@@ -14,14 +14,14 @@ from tests.support.malformed import (
 FIELD = b"Host: corpus.test"
 
 
-def line(octets: bytes) -> bytes:
+def line(data: bytes) -> bytes:
     """Write a request with this request line."""
-    return head(octets.replace(b"TARGET", b"/echo/a"), FIELD)
+    return head(data.replace(b"TARGET", b"/echo/a"), FIELD)
 
 
-def version(octets: bytes) -> bytes:
+def version(data: bytes) -> bytes:
     """Write a request with this version."""
-    return get(version=octets)
+    return get(version=data)
 
 
 def entries() -> Iterator[Entry]:
@@ -29,7 +29,7 @@ def entries() -> Iterator[Entry]:
     yield from refused(
         "RFC 9112, 3",
         400,
-        *((f"line-{name}", why, line(octets)) for name, (why, octets) in MALFORMED_REQUEST_LINES.items()),
+        *((f"line-{name}", why, line(data)) for name, (why, data) in MALFORMED_REQUEST_LINES.items()),
         ("line-is-field", "A field line replaces the request line.", head(FIELD, b"A: b")),
         ("line-chunk-size", "The rest of a chunked body is not a request.", b"0\r\n\r\n" + HIDDEN),
         ("line-json", "The rest of a body is not a request.", b'{"a": 1}\r\n\r\n' + HIDDEN),
@@ -44,18 +44,18 @@ def entries() -> Iterator[Entry]:
     yield from refused(
         "RFC 9110, 9.1",
         400,
-        *((f"method-{name}", why, get(method=octets)) for name, (why, octets) in MALFORMED_METHODS.items()),
+        *((f"method-{name}", why, get(method=data)) for name, (why, data) in MALFORMED_METHODS.items()),
         ("method-empty", "A method has one byte at least.", line(b" /echo/a HTTP/1.1 ")),
     )
     yield from refused(
         "RFC 9112, 2.3",
         400,
-        *((f"version-{name}", why, version(octets)) for name, (why, octets) in MALFORMED_VERSIONS.items()),
+        *((f"version-{name}", why, version(data)) for name, (why, data) in MALFORMED_VERSIONS.items()),
     )
     yield from refused(
         "RFC 9110, 15.6.6",
         505,
-        *((f"version-{name}", why, version(octets)) for name, (why, octets) in OTHER_MAJOR_VERSIONS.items()),
+        *((f"version-{name}", why, version(data)) for name, (why, data) in OTHER_MAJOR_VERSIONS.items()),
         (
             "version-2-preface",
             "A client with prior knowledge of HTTP/2 begins like this.",

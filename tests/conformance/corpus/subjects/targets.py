@@ -6,9 +6,9 @@ from tests.conformance.corpus.entry import Entry
 from tests.conformance.corpus.written import get, refused
 
 
-def target(octets: bytes) -> bytes:
+def target(data: bytes) -> bytes:
     """Write a GET request for this target."""
-    return get(target=octets)
+    return get(target=data)
 
 
 def entries() -> Iterator[Entry]:
@@ -52,7 +52,7 @@ def entries() -> Iterator[Entry]:
         ("percent-sign", "A digit has no sign.", target(b"/echo/%+1")),
         ("percent-u", "%u is not percent-encoding.", target(b"/echo/%u0041")),
         ("percent-percent", "Two digits follow a percent sign.", target(b"/echo/%%41")),
-        ("percent-in-query", "Two digits follow a percent sign there, too.", target(b"/echo/a?b=%")),
+        ("percent-in-query", "Two digits follow a percent sign in a query.", target(b"/echo/a?b=%")),
         ("percent-in-query-no-digits", "The digits are hexadecimal.", target(b"/echo/a?%xy")),
         ("percent-in-absolute", "Two digits follow a percent sign.", target(b"http://corpus.test/%1")),
     )
@@ -68,7 +68,7 @@ def entries() -> Iterator[Entry]:
         ("escaped-overlong-nul", "UTF-8 has one way to write NUL.", target(b"/echo/%c0%80")),
         ("escaped-surrogate", "UTF-8 has no surrogates.", target(b"/echo/%ed%a0%80")),
         ("escaped-beyond-unicode", "UTF-8 ends at U+10FFFF.", target(b"/echo/%f4%90%80%80")),
-        ("escaped-five-octets", "No character has five bytes.", target(b"/echo/%f8%88%80%80%80")),
+        ("escaped-five-bytes", "No character has five bytes.", target(b"/echo/%f8%88%80%80%80")),
         ("escaped-split-by-slash", "A character does not span segments.", target(b"/echo/%c3/%a9")),
     )
     yield from refused(
@@ -86,10 +86,10 @@ def entries() -> Iterator[Entry]:
         ("absolute-signed-port", "A port is digits.", target(b"http://corpus.test:+80/echo/a")),
         ("absolute-bad-address", "An IPv6 address has its form.", target(b"http://[::g]/echo/a")),
         ("absolute-open-bracket", "A bracket is closed.", target(b"http://[::1/echo/a")),
-        ("absolute-comma", "Two hosts are not a host.", target(b"http://a,b/echo/a")),
+        ("absolute-comma", "A comma is not allowed in this authority.", target(b"http://a,b/echo/a")),
         ("absolute-backslash", "A backslash does not end a host.", target(b"http://corpus.test\\@evil/")),
         ("absolute-space-in-scheme", "A scheme is a word.", target(b"ht tp://corpus.test/")),
-        ("absolute-scheme-relative-userinfo", "This is a path without its slash.", target(b"corpus.test/a")),
+        ("absolute-scheme-relative-userinfo", "A path is missing its slash.", target(b"corpus.test/a")),
         (
             "absolute-without-host-line",
             "HTTP/1.1 has a Host line with every form of target.",
@@ -111,17 +111,21 @@ def entries() -> Iterator[Entry]:
         421,
         (
             "absolute-https",
-            "No https is served on a plain connection.",
+            "No https is served without TLS.",
             target(b"https://corpus.test/echo/a"),
         ),
-        ("absolute-https-capitals", "A scheme has no case.", target(b"HTTPS://corpus.test/echo/a")),
-        ("absolute-https-port", "Whatever the port.", target(b"https://corpus.test:80/echo/a")),
+        ("absolute-https-capitals", "Schemes are case-insensitive.", target(b"HTTPS://corpus.test/echo/a")),
+        ("absolute-https-port", "https needs TLS.", target(b"https://corpus.test:80/echo/a")),
     )
     yield from refused(
         "RFC 9112, 3.2.3",
         400,
-        ("authority-with-get", "Only CONNECT has the authority-form.", target(b"corpus.test:80")),
-        ("authority-with-options", "Only CONNECT has it.", get(target=b"corpus.test:80", method=b"OPTIONS")),
+        ("authority-with-get", "Only CONNECT has this form.", target(b"corpus.test:80")),
+        (
+            "authority-with-options",
+            "Only CONNECT has this form.",
+            get(target=b"corpus.test:80", method=b"OPTIONS"),
+        ),
         ("connect-without-port", "CONNECT's port is not optional.", connect(b"corpus.test")),
         ("connect-empty-port", "CONNECT's port is not optional.", connect(b"corpus.test:")),
         ("connect-without-host", "CONNECT has a host.", connect(b":80")),
@@ -135,13 +139,13 @@ def entries() -> Iterator[Entry]:
         "RFC 9112, 3.2.4",
         400,
         ("asterisk-with-get", "Only OPTIONS has the asterisk-form.", target(b"*")),
-        ("asterisk-with-post", "Only OPTIONS has it.", get(target=b"*", method=b"POST")),
-        ("asterisk-with-query", "The asterisk stands alone.", get(target=b"*?a", method=b"OPTIONS")),
-        ("asterisk-with-path", "The asterisk stands alone.", get(target=b"*/echo", method=b"OPTIONS")),
-        ("asterisk-twice", "The asterisk stands alone.", get(target=b"**", method=b"OPTIONS")),
+        ("asterisk-with-post", "Only OPTIONS has the asterisk-form.", get(target=b"*", method=b"POST")),
+        ("asterisk-with-query", "Nothing follows the asterisk.", get(target=b"*?a", method=b"OPTIONS")),
+        ("asterisk-with-path", "Nothing follows the asterisk.", get(target=b"*/echo", method=b"OPTIONS")),
+        ("asterisk-twice", "Nothing follows the asterisk.", get(target=b"**", method=b"OPTIONS")),
     )
 
 
-def connect(octets: bytes) -> bytes:
+def connect(data: bytes) -> bytes:
     """Write a CONNECT request for this target."""
-    return get(target=octets, method=b"CONNECT")
+    return get(target=data, method=b"CONNECT")

@@ -62,21 +62,19 @@ def read(store: Store, name: str = "file") -> tuple[bytes, bool]:
 
 
 @pytest.mark.parametrize(("name", "data"), [("file", b"old"), ("below/file", b"below")])
-def test_a_small_file_comes_from_memory_the_second_time(store: Store, name: str, data: bytes) -> None:
+def test_a_small_file_is_cached_on_first_read(store: Store, name: str, data: bytes) -> None:
     assert read(store, name) == (data, False)
     assert read(store, name) == (data, True)
 
 
 @pytest.mark.parametrize("new", [b"new", b"longer", b""])
-def test_a_file_that_is_written_anew_is_read_anew(store: Store, tmp_path: Path, new: bytes) -> None:
+def test_a_rewritten_file_is_read_again(store: Store, tmp_path: Path, new: bytes) -> None:
     read(store)
     (tmp_path / "file").write_bytes(new)
     assert read(store) == (new, False)
 
 
-def test_a_file_that_was_replaced_by_one_with_the_same_times_is_read_anew(
-    store: Store, tmp_path: Path
-) -> None:
+def test_a_file_replaced_with_the_same_times_is_read_again(store: Store, tmp_path: Path) -> None:
     read(store)
     status = os.stat(tmp_path / "file")
     (tmp_path / "other").write_bytes(b"new")
@@ -85,7 +83,7 @@ def test_a_file_that_was_replaced_by_one_with_the_same_times_is_read_anew(
     assert read(store) == (b"new", False)
 
 
-def test_a_file_that_was_uploaded_again_is_read_anew(store: Store) -> None:
+def test_an_uploaded_file_is_read_again(store: Store) -> None:
     read(store)
     upload = store.create("file", 3)
     upload.write(b"new")
@@ -94,7 +92,7 @@ def test_a_file_that_was_uploaded_again_is_read_anew(store: Store) -> None:
     assert read(store) == (b"new", False)
 
 
-def test_a_file_that_is_gone_is_not_found(store: Store, tmp_path: Path) -> None:
+def test_a_removed_file_is_not_found(store: Store, tmp_path: Path) -> None:
     read(store)
     os.unlink(tmp_path / "file")
     with pytest.raises(HTTPError, match="file not found"):
@@ -102,7 +100,7 @@ def test_a_file_that_is_gone_is_not_found(store: Store, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["file", "below/file"])
-def test_a_link_that_took_its_place_is_not_followed(store: Store, tmp_path: Path, name: str) -> None:
+def test_a_link_replacing_a_cached_file_is_not_followed(store: Store, tmp_path: Path, name: str) -> None:
     read(store, name)
     os.rename(tmp_path / name, tmp_path / "moved")
     os.symlink(tmp_path / "moved", tmp_path / name)
@@ -110,7 +108,7 @@ def test_a_link_that_took_its_place_is_not_followed(store: Store, tmp_path: Path
         store.find(name)
 
 
-def test_a_link_that_took_the_place_of_its_directory_is_not_followed(store: Store, tmp_path: Path) -> None:
+def test_a_link_replacing_its_directory_is_not_followed(store: Store, tmp_path: Path) -> None:
     read(store, "below/file")
     os.rename(tmp_path / "below", tmp_path / "moved")
     os.symlink(tmp_path / "moved", tmp_path / "below")
@@ -119,13 +117,13 @@ def test_a_link_that_took_the_place_of_its_directory_is_not_followed(store: Stor
 
 
 @pytest.mark.parametrize(("later", "kept"), [(0.0, False), (MIN_AGE - 0.1, False), (MIN_AGE + 1.0, True)])
-def test_what_has_just_been_written_is_not_kept(store: Store, clock: Clock, later: float, kept: bool) -> None:
+def test_a_file_just_written_is_not_cached(store: Store, clock: Clock, later: float, kept: bool) -> None:
     clock.later = later
     read(store)
     assert read(store) == (b"old", kept)
 
 
-def test_what_was_asked_for_too_early_is_kept_later(store: Store, clock: Clock) -> None:
+def test_a_file_read_too_early_is_cached_later(store: Store, clock: Clock) -> None:
     clock.later = 0.0
     read(store)
     clock.later = LATER
@@ -134,13 +132,13 @@ def test_what_was_asked_for_too_early_is_kept_later(store: Store, clock: Clock) 
 
 
 @pytest.mark.parametrize(("size", "kept"), [(0, True), (MAX_FILE_SIZE, True), (MAX_FILE_SIZE + 1, False)])
-def test_only_what_is_short_is_kept(store: Store, tmp_path: Path, size: int, kept: bool) -> None:
+def test_only_small_files_are_cached(store: Store, tmp_path: Path, size: int, kept: bool) -> None:
     (tmp_path / "file").write_bytes(b"x" * size)
     read(store)
     assert read(store) == (b"x" * size, kept)
 
 
-def test_what_changes_while_it_is_read_is_not_kept(
+def test_a_file_changed_during_the_read_is_not_cached(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pread = os.pread
@@ -158,7 +156,7 @@ def test_what_changes_while_it_is_read_is_not_kept(
     assert read(store) == (b"new", False)
 
 
-def test_what_is_said_about_a_large_file_is_kept_without_its_content(store: Store, tmp_path: Path) -> None:
+def test_only_the_metadata_of_a_large_file_is_cached(store: Store, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(bytes(MAX_FILE_SIZE + 1))
     with closing(store.find("file")) as one, closing(store.find("file")) as two:
         assert one.metadata is two.metadata
@@ -168,7 +166,7 @@ def test_what_is_said_about_a_large_file_is_kept_without_its_content(store: Stor
         assert three.metadata.size == MAX_FILE_SIZE + 2
 
 
-def test_the_cache_is_bounded_in_octets(tmp_path: Path) -> None:
+def test_the_cache_is_bounded_in_bytes(tmp_path: Path) -> None:
     cache = FileCache()
     for size in (0, MAX_FILE_SIZE):
         (tmp_path / "file").write_bytes(bytes(size))

@@ -18,7 +18,7 @@ MULTIPART = "Content-Type: multipart/form-data; boundary=b"
     "line", [*FOREIGN, "Origin: null", "Origin: http://test:81", "Origin: https://x.test"]
 )
 @pytest.mark.parametrize(("path", "content"), [("/files/new", b"abc"), ("/files/", FORM)])
-def test_a_post_of_another_site_is_refused_before_it_is_taken(
+def test_a_cross_origin_post_is_refused_before_its_body(
     shared: Shared, path: str, content: bytes, line: str
 ) -> None:
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
@@ -34,7 +34,7 @@ def test_a_post_of_another_site_is_refused_before_it_is_taken(
 @pytest.mark.parametrize(
     "line", ["Origin: http://test", "Origin: https://TEST", "Sec-Fetch-Site: same-origin"]
 )
-def test_our_own_page_and_clients_that_say_nothing_may(shared: Shared, line: str) -> None:
+def test_same_origin_and_non_browser_clients_are_allowed(shared: Shared, line: str) -> None:
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         for lines in ([line], []):
             client = server.connect()
@@ -52,7 +52,7 @@ def test_our_own_page_and_clients_that_say_nothing_may(shared: Shared, line: str
         ("http://friend.example", "Sec-Fetch-Site: cross-site", 403),
     ],
 )
-def test_what_cors_lets_an_origin_do_it_may(shared: Shared, allowed: str, line: str, status: int) -> None:
+def test_origins_allowed_by_cors_may_upload(shared: Shared, allowed: str, line: str, status: int) -> None:
     with (
         closing(Store(shared.path)) as store,
         Harness(handlers.build(store, allowed_origin=allowed)) as server,

@@ -38,7 +38,7 @@ def test_an_empty_directory_has_no_entries(tmp_path: Path) -> None:
     assert read(tmp_path) == []
 
 
-def test_what_is_neither_a_file_nor_a_directory_is_passed_over(tmp_path: Path) -> None:
+def test_other_types_of_entries_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "link").symlink_to("file")
     (tmp_path / "dangling").symlink_to("nothing")
@@ -47,20 +47,20 @@ def test_what_is_neither_a_file_nor_a_directory_is_passed_over(tmp_path: Path) -
     assert [entry.name for entry in read(tmp_path)] == ["file"]
 
 
-def test_what_is_not_to_be_seen_is_passed_over(tmp_path: Path) -> None:
+def test_hidden_entries_are_skipped(tmp_path: Path) -> None:
     for name in ("seen", "unseen"):
         (tmp_path / name).touch()
     assert [entry.name for entry in read(tmp_path)] == ["seen"]
 
 
-def test_a_name_that_is_not_utf_8_is_passed_over(tmp_path: Path) -> None:
+def test_names_that_are_not_utf_8_are_skipped(tmp_path: Path) -> None:
     for name in (b"\xff", b"half\xc3", "gr\u00fcn".encode()):
         (Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name)))).touch()
     assert [entry.name for entry in read(tmp_path)] == ["gr\u00fcn"]
 
 
 @pytest.mark.parametrize("batch", [1, 3, 7, 8])
-def test_no_step_reads_more_than_a_batch(tmp_path: Path, batch: int) -> None:
+def test_a_step_reads_at_most_a_batch(tmp_path: Path, batch: int) -> None:
     for number in range(7):
         (tmp_path / str(number)).touch()
     sizes = [len(each) for each in opened(tmp_path, batch)]
@@ -69,7 +69,7 @@ def test_no_step_reads_more_than_a_batch(tmp_path: Path, batch: int) -> None:
     assert len(read(tmp_path, batch)) == 7
 
 
-def test_what_is_removed_meanwhile_is_passed_over(tmp_path: Path) -> None:
+def test_entries_removed_meanwhile_are_skipped(tmp_path: Path) -> None:
     def remove(name: str) -> bool:
         (tmp_path / name).unlink()
         return True
@@ -79,7 +79,7 @@ def test_what_is_removed_meanwhile_is_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("steps", [0, 1, 4])
-def test_closing_it_early_or_twice_closes_the_directory_once(tmp_path: Path, steps: int) -> None:
+def test_closing_twice_closes_the_directory_once(tmp_path: Path, steps: int) -> None:
     for number in range(3):
         (tmp_path / str(number)).touch()
     with no_descriptor_leaks():
@@ -107,7 +107,7 @@ def test_a_directory_that_cannot_be_read_is_closed(tmp_path: Path) -> None:
         (-(1 << 62), "1000-01-01T00:00:00Z"),
     ],
 )
-def test_a_time_is_written_whatever_it_is(modified: int, timestamp: str) -> None:
+def test_any_time_can_be_formatted(modified: int, timestamp: str) -> None:
     assert Entry("x", False, 0, modified).timestamp == timestamp
 
 
@@ -127,13 +127,13 @@ def test_the_store_opens_a_directory(store: Store, name: str, names: list[str]) 
     "name",
     ["/", "//", "file", "file/", "missing", "below//", "..", ".", "../outside", "link", ".git", "a\\b"],
 )
-def test_what_is_no_directory_of_the_store_is_404(shared: Shared, store: Store, name: str) -> None:
+def test_anything_but_a_directory_is_404(shared: Shared, store: Store, name: str) -> None:
     (shared.path / "link").symlink_to(shared.outside)
     (shared.path / ".git").mkdir()
     assert refused_status(lambda: store.open_directory(name)) == 404
 
 
-def test_hidden_names_are_seen_where_they_are_shared_and_leftovers_never(
+def test_hidden_names_are_listed_if_shared_but_not_leftovers(
     shared: Shared, store: Store, hidden_store: Store
 ) -> None:
     for name in (".hidden", f"{TEMPORARY_PREFIX}1-1", "a\\b"):

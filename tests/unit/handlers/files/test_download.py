@@ -53,9 +53,7 @@ def test_a_file_has_validators(client: Client, name: str) -> None:
     assert request(client, "HEAD", f"/files/{name}").headers == answer.headers
 
 
-def test_the_etag_stays_while_the_file_does_and_changes_with_it(
-    shared: Shared, client: Client, name: str
-) -> None:
+def test_the_etag_changes_only_with_the_file(shared: Shared, client: Client, name: str) -> None:
     first = etag(client, name)
     assert etag(client, name) == first
     (shared.path / name).write_bytes(CONTENTS[name][::-1])
@@ -63,15 +61,13 @@ def test_the_etag_stays_while_the_file_does_and_changes_with_it(
     assert etag(client, name) != first
 
 
-def test_another_file_with_the_same_content_and_times_has_another_etag(
-    shared: Shared, client: Client
-) -> None:
+def test_equal_files_have_different_etags(shared: Shared, client: Client) -> None:
     (shared.path / "twin").write_bytes(CONTENT)
     os.utime(shared.path / "twin", (WRITTEN, WRITTEN))
     assert etag(client, "twin") != etag(client, "small")
 
 
-def test_a_time_of_change_that_is_yet_to_come_is_not_told(shared: Shared, client: Client) -> None:
+def test_a_future_modification_time_is_not_sent(shared: Shared, client: Client) -> None:
     os.utime(shared.path / "small", (NOW + 100, NOW + 100))
     answer = client.get("/files/small")
     assert "last-modified" not in answer.headers
@@ -81,7 +77,7 @@ def test_a_time_of_change_that_is_yet_to_come_is_not_told(shared: Shared, client
 # Preconditions.
 
 
-def test_what_the_client_has_is_not_sent_again(client: Client, name: str) -> None:
+def test_an_unchanged_file_is_304(client: Client, name: str) -> None:
     before = open_descriptors()
     tag = etag(client, name)
     for lines in (
@@ -101,7 +97,7 @@ def test_what_the_client_has_is_not_sent_again(client: Client, name: str) -> Non
     assert open_descriptors() == before
 
 
-def test_what_the_client_has_not_is_sent(client: Client, name: str) -> None:
+def test_a_changed_file_is_sent(client: Client, name: str) -> None:
     for line in (
         'If-None-Match: "other"',
         f"If-Modified-Since: {formatdate(WRITTEN - 1, usegmt=True)}",
@@ -110,7 +106,7 @@ def test_what_the_client_has_not_is_sent(client: Client, name: str) -> None:
         assert client.get(f"/files/{name}", line).content == CONTENTS[name]
 
 
-def test_a_precondition_that_fails_is_412(client: Client, name: str) -> None:
+def test_a_failed_precondition_is_412(client: Client, name: str) -> None:
     before = open_descriptors()
     for line in (
         'If-Match: "other"',
@@ -125,7 +121,7 @@ def test_a_precondition_that_fails_is_412(client: Client, name: str) -> None:
     assert open_descriptors() == before
 
 
-def test_conditions_on_what_is_not_there_are_ignored(client: Client) -> None:
+def test_conditions_on_a_missing_file_are_ignored(client: Client) -> None:
     for line in ("If-Match: *", "If-None-Match: *", "Range: bytes=0-1"):
         assert request(client, "GET", "/files/absent", line).status == 404
 
@@ -153,7 +149,7 @@ def part_of(answer: Answer, size: int) -> range:
         ("BYTES=1-2", 1, 3),
     ],
 )
-def test_a_part_is_sent(client: Client, name: str, asked: str, first: int, after: int | None) -> None:
+def test_a_range_is_sent(client: Client, name: str, asked: str, first: int, after: int | None) -> None:
     content = CONTENTS[name]
     whole = client.get(f"/files/{name}")
     answer = request(client, "GET", f"/files/{name}", f"Range: {asked}")
@@ -166,7 +162,7 @@ def test_a_part_is_sent(client: Client, name: str, asked: str, first: int, after
 
 
 @pytest.mark.parametrize("asked", ["bytes=2000000-", "bytes=-0", "bytes=2000000-3000000,-0"])
-def test_no_part_is_416_with_the_length(client: Client, name: str, asked: str) -> None:
+def test_an_unsatisfiable_range_is_416_with_the_length(client: Client, name: str, asked: str) -> None:
     before = open_descriptors()
     answer = request(client, "GET", f"/files/{name}", f"Range: {asked}")
     assert answer.status == 416
@@ -176,11 +172,11 @@ def test_no_part_is_416_with_the_length(client: Client, name: str, asked: str) -
 
 
 @pytest.mark.parametrize("asked", ["octets=0-1", "bytes=a-b", "bytes=5-1", "bytes=", "bytes 0-1"])
-def test_a_range_that_is_none_is_ignored(client: Client, name: str, asked: str) -> None:
+def test_an_invalid_range_is_ignored(client: Client, name: str, asked: str) -> None:
     assert client.get(f"/files/{name}", f"Range: {asked}").content == CONTENTS[name]
 
 
-def test_an_empty_file_has_no_part(shared: Shared, client: Client) -> None:
+def test_an_empty_file_has_no_ranges(shared: Shared, client: Client) -> None:
     (shared.path / "empty").write_bytes(b"")
     answer = request(client, "GET", "/files/empty", "Range: bytes=0-")
     assert (answer.status, answer.headers["content-range"]) == (416, "bytes */0")
@@ -214,7 +210,7 @@ def read_multipart(answer: Answer) -> Iterator[tuple[range, bytes]]:
 @pytest.mark.parametrize(
     "asked", ["bytes=0-9,20-29", "bytes=5000-9999,0-0,-1", "bytes=0-1, 4-5, 9999999-, 8-9"]
 )
-def test_several_parts_are_sent_as_multipart(client: Client, name: str, asked: str) -> None:
+def test_several_ranges_are_sent_as_multipart(client: Client, name: str, asked: str) -> None:
     before = open_descriptors()
     answer = request(client, "GET", f"/files/{name}", f"Range: {asked}")
     assert answer.status == 206
@@ -233,7 +229,7 @@ def test_overlapping_ranges_never_send_more_than_the_file(client: Client, name: 
     assert answer.content == CONTENTS[name]
 
 
-def test_if_range_decides_between_the_part_and_the_whole(shared: Shared, client: Client, name: str) -> None:
+def test_if_range_selects_range_or_whole_file(shared: Shared, client: Client, name: str) -> None:
     tag = etag(client, name)
     date = formatdate(WRITTEN, usegmt=True)
     for validator in (tag, date):
@@ -244,7 +240,7 @@ def test_if_range_decides_between_the_part_and_the_whole(shared: Shared, client:
         assert (answer.status, answer.content) == (200, CONTENTS[name])
 
 
-def test_preconditions_come_before_ranges(client: Client, name: str) -> None:
+def test_preconditions_precede_ranges(client: Client, name: str) -> None:
     tag = etag(client, name)
     lines = ["Range: bytes=9999999-", f"If-None-Match: {tag}"]
     assert request(client, "GET", f"/files/{name}", *lines).status == 304
@@ -257,7 +253,7 @@ def test_preconditions_come_before_ranges(client: Client, name: str) -> None:
 
 @pytest.mark.parametrize("line", ["X-Whole: 1", "Range: bytes=1-,0-0", "Accept-Encoding: gzip"])
 @pytest.mark.parametrize("how", ["shrinks", "is overwritten"])
-def test_a_file_that_changes_while_it_is_sent_breaks_off(
+def test_a_file_changed_during_the_download_aborts_it(
     shared: Shared, line: str, how: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = shared.path / "large"
@@ -282,7 +278,7 @@ def test_a_file_that_changes_while_it_is_sent_breaks_off(
     assert open_descriptors() == before
 
 
-def test_a_file_that_is_replaced_or_removed_while_it_is_sent_is_sent_to_its_end(shared: Shared) -> None:
+def test_a_file_replaced_during_the_download_is_sent_completely(shared: Shared) -> None:
     content = os.urandom(64) * 125_000
     for change in (os.unlink, lambda path: os.rename(shared.path / "file", path)):
         (shared.path / "large").write_bytes(content)
@@ -294,7 +290,7 @@ def test_a_file_that_is_replaced_or_removed_while_it_is_sent_is_sent_to_its_end(
             assert client.assert_responds().content == content
 
 
-def test_nothing_stays_open_when_the_reader_of_parts_goes_away(shared: Shared) -> None:
+def test_a_disconnect_during_multipart_closes_the_file(shared: Shared) -> None:
     (shared.path / "large").write_bytes(bytes(8_000_000))
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         for line in ("Range: bytes=1-", "Range: bytes=1-,0-0", "Accept-Encoding: gzip"):
@@ -305,7 +301,7 @@ def test_nothing_stays_open_when_the_reader_of_parts_goes_away(shared: Shared) -
             assert open_descriptors() == before
 
 
-def test_a_path_is_no_more_than_where_the_file_is(tmp_path: Path) -> None:
+def test_names_are_found_by_their_exact_bytes(tmp_path: Path) -> None:
     """Any name is found by its exact UTF-8 bytes; NFC and NFD are different names."""
     names = ["f\u00fcr", "fu\u0308r", "\u65e5\u672c", "a b", "100%", "a+b", "#1?"]
     for number, name in enumerate(names):
@@ -317,7 +313,7 @@ def test_a_path_is_no_more_than_where_the_file_is(tmp_path: Path) -> None:
             assert client.get(f"/files/{path}").content == b"%d" % number
 
 
-def test_content_that_was_put_back_in_time_breaks_off(shared: Shared) -> None:
+def test_a_change_with_a_restored_time_aborts_the_download(shared: Shared) -> None:
     path = shared.path / "large"
     path.write_bytes(b"A" * 8_000_000)
     os.utime(path, (WRITTEN, WRITTEN))
@@ -341,7 +337,7 @@ def test_a_file_of_any_age_is_served(shared: Shared, client: Client, when: int) 
     assert client.get("/files/file").content == b"inside"
 
 
-def test_a_fifo_is_404_and_its_writer_goes_on_waiting(shared: Shared, client: Client) -> None:
+def test_a_fifo_is_404_and_is_not_opened(shared: Shared, client: Client) -> None:
     os.mkfifo(shared.path / "fifo")
     for _ in range(3):
         assert request(client, "GET", "/files/fifo").status == 404

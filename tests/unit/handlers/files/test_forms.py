@@ -75,7 +75,7 @@ CONTENTS = {
 
 
 @pytest.mark.parametrize("content", CONTENTS.values(), ids=CONTENTS)
-def test_content_comes_as_it_is(content: bytes) -> None:
+def test_file_content_is_unchanged(content: bytes) -> None:
     assert every_way(form(head() + content)) == [(FILE, content)]
     assert every_way(form(head() + content, head("b", None) + content)) == [
         (FILE, content),
@@ -86,7 +86,7 @@ def test_content_comes_as_it_is(content: bytes) -> None:
 @pytest.mark.parametrize(
     "boundary", [b"a", b"-" * 70, b"----WebKitFormBoundary7MA4YWxkTrZu0gW", b"a b:c/d?e=(f)"]
 )
-def test_boundaries_of_all_kinds(boundary: bytes) -> None:
+def test_valid_boundaries_are_accepted(boundary: bytes) -> None:
     content = b"abc\r\n--" + boundary[:-1]
     assert every_way(form(head() + content, boundary=boundary), boundary) == [(FILE, content)]
 
@@ -98,16 +98,16 @@ def test_boundaries_of_all_kinds(boundary: bytes) -> None:
         pytest.param(b"\r\n" + form(head() + b"c"), id="an empty preamble"),
         pytest.param(form(head() + b"c") + b"an epilogue --x\r\n--x\r\n", id="an epilogue"),
         pytest.param(form(head() + b"c")[:-2], id="no line end at its end"),
-        pytest.param(b"--x \t\r\n" + head() + b"c\r\n--x-- \r\n", id="white space behind a boundary"),
+        pytest.param(b"--x \t\r\n" + head() + b"c\r\n--x-- \r\n", id="white space after a boundary"),
         pytest.param(b"--x\r\nContent-Type: text/plain\r\n" + head() + b"c\r\n--x--", id="another field"),
         pytest.param(b"--x\r\nX: 1\r\n" + head()[:-2] + b"Y: 2\r\n\r\nc\r\n--x--", id="fields around it"),
     ],
 )
-def test_what_else_a_form_may_have(data: bytes) -> None:
+def test_optional_parts_of_the_grammar_are_accepted(data: bytes) -> None:
     assert every_way(data) == [(FILE, b"c")]
 
 
-def test_a_form_without_parts_is_one() -> None:
+def test_a_form_without_parts_is_valid() -> None:
     assert every_way(b"--x--\r\n") == []
 
 
@@ -125,7 +125,7 @@ def test_a_form_without_parts_is_one() -> None:
         ("100%20", "100%20"),
     ],
 )
-def test_names_of_files(written: str, filename: str) -> None:
+def test_file_names_are_parsed(written: str, filename: str) -> None:
     assert every_way(form(head(filename=written) + b"c")) == [(Part("file", filename), b"c")]
 
 
@@ -139,7 +139,7 @@ def test_names_of_files(written: str, filename: str) -> None:
         ("Content-Disposition: form-data; name=\"a\"; filename*=utf-8''b", Part("a", None)),
     ],
 )
-def test_ways_to_write_a_head(line: str, part: Part) -> None:
+def test_part_heads_are_parsed(line: str, part: Part) -> None:
     assert every_way(form(line.encode() + b"\r\n\r\nc")) == [(part, b"c")]
 
 
@@ -155,8 +155,8 @@ def test_ways_to_write_a_head(line: str, part: Part) -> None:
         pytest.param(b"--x\r\n" + head()[:-1], id="a head without an end"),
         pytest.param(b"--xy\r\n" + head() + b"\r\n--x--", id="a longer boundary"),
         pytest.param(b"--x-\r\n" + head() + b"\r\n--x--", id="one dash"),
-        pytest.param(b"--x -\r\n" + head() + b"\r\n--x--", id="one dash behind a space"),
-        pytest.param(b"--x --\r\n", id="dashes behind a space"),
+        pytest.param(b"--x -\r\n" + head() + b"\r\n--x--", id="one dash after a space"),
+        pytest.param(b"--x --\r\n", id="dashes after a space"),
         pytest.param(b"--x\n" + head() + b"\r\n--x--", id="a bare line feed"),
         pytest.param(b"--x\r\n\r\nc\r\n--x--", id="an empty head"),
         pytest.param(b"--x\r\nContent-Type: text/plain\r\n\r\nc\r\n--x--", id="no Content-Disposition"),
@@ -170,11 +170,11 @@ def test_ways_to_write_a_head(line: str, part: Part) -> None:
         pytest.param(form(b"Content-Disposition: form-data;\r\n name=a\r\n\r\n"), id="a folded line"),
     ],
 )
-def test_what_breaks_the_grammar_is_400(data: bytes) -> None:
+def test_a_malformed_form_is_400(data: bytes) -> None:
     assert every_way(data) == 400
 
 
-def test_a_head_may_be_long_but_not_longer() -> None:
+def test_the_length_of_a_part_head_is_limited() -> None:
     fits = b"X: " + b"y" * (MAX_HEAD_SIZE - len(head()) - 5 + 2) + b"\r\n" + head()
     for data, expected in ((fits, [(FILE, b"")]), (b"X" + fits, 400)):
         written = form(data)
@@ -182,7 +182,7 @@ def test_a_head_may_be_long_but_not_longer() -> None:
         assert outcome(written[i : i + 1] for i in range(len(written))) == expected
 
 
-def test_white_space_behind_a_boundary_is_bounded() -> None:
+def test_white_space_after_a_boundary_is_limited() -> None:
     for count, expected in ((MAX_PADDING, [(FILE, b"")]), (MAX_PADDING + 1, 400)):
         written = b"--x" + b" " * count + b"\r\n" + head() + b"\r\n--x--"
         assert every_way(written) == expected
@@ -190,19 +190,19 @@ def test_white_space_behind_a_boundary_is_bounded() -> None:
         assert outcome([b"--x" + data]) == 400
 
 
-def test_a_head_without_an_end_is_refused_as_soon_as_it_is_too_long() -> None:
+def test_an_endless_part_head_is_refused() -> None:
     reader = FormReader(b"x")
     assert list(reader.feed(b"--x\r\n" + bytes(MAX_HEAD_SIZE - 10))) == []
     with pytest.raises(HTTPError):
         list(reader.feed(bytes(20)))
 
 
-def test_a_form_may_have_many_parts_but_not_more() -> None:
+def test_the_number_of_parts_is_limited() -> None:
     assert len(read([form(*[head()] * MAX_PARTS)])) == MAX_PARTS
     assert outcome([form(*[head()] * (MAX_PARTS + 1))]) == 413
 
 
-def test_content_is_passed_on_as_it_comes() -> None:
+def test_file_content_is_passed_on_as_it_arrives() -> None:
     reader = FormReader(b"x")
     list(reader.feed(b"--x\r\n" + head()))
     for _ in range(3):
@@ -222,7 +222,7 @@ def test_content_is_passed_on_as_it_comes() -> None:
         ("multipart/form-data ; boundary=" + "a" * 70, b"a" * 70),
     ],
 )
-def test_a_content_type_names_the_boundary(content_type: str, boundary: bytes) -> None:
+def test_the_boundary_is_read_from_content_type(content_type: str, boundary: bytes) -> None:
     assert read_boundary(content_type) == boundary
 
 
@@ -243,13 +243,13 @@ def test_a_content_type_names_the_boundary(content_type: str, boundary: bytes) -
         ("multipart/form-data; boundary=a b", 400),
     ],
 )
-def test_a_content_type_without_a_good_boundary_is_refused(content_type: str | None, status: int) -> None:
+def test_a_content_type_with_an_invalid_boundary_is_refused(content_type: str | None, status: int) -> None:
     with pytest.raises(HTTPError) as caught:
         read_boundary(content_type)
     assert caught.value.status == status
 
 
-def test_the_states_are_those_of_the_table() -> None:
+def test_the_states_match_the_table() -> None:
     from reactor.handlers.files import forms
 
     table = re.findall(r"^    ([A-Z]+) ", forms.__doc__ or "", re.MULTILINE)

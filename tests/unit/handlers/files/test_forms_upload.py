@@ -26,9 +26,7 @@ def submit(client: Client, path: str, content: bytes, *lines: str) -> Answer:
 
 @pytest.mark.parametrize("path", ["/files/", "/files/below/"])
 @pytest.mark.parametrize("size", [1, 7, 100_000])
-def test_the_files_of_a_form_go_into_a_directory(
-    shared: Shared, client: Client, path: str, size: int
-) -> None:
+def test_the_files_of_a_form_are_stored(shared: Shared, client: Client, path: str, size: int) -> None:
     data = f"POST {path} HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: {len(ABC)}\r\n\r\n".encode()
     for piece in in_pieces(data + ABC, size):
         client.send(piece)
@@ -38,14 +36,14 @@ def test_the_files_of_a_form_go_into_a_directory(
     assert shared.files() == {**shared.original_files, f"{place}a": b"first", f"{place}b": b"second"}
 
 
-def test_a_form_may_come_in_chunks(shared: Shared, client: Client) -> None:
+def test_a_form_may_be_chunked(shared: Shared, client: Client) -> None:
     head = f"POST /files/ HTTP/1.1\r\nHost: test\r\n{FORM}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
     client.send(head + chunks(ABC[:50], ABC[50:]))
     client.assert_responds(303)
     assert (shared.path / "b").read_bytes() == b"second"
 
 
-def test_no_file_stands_there_before_the_form_is_whole(shared: Shared, client: Client) -> None:
+def test_no_file_is_stored_before_the_form_is_complete(shared: Shared, client: Client) -> None:
     data = f"POST /files/ HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: {len(ABC)}\r\n\r\n".encode()
     client.send(data + ABC[:-5])
     assert not {"a", "b"} & set(shared.files())
@@ -55,7 +53,7 @@ def test_no_file_stands_there_before_the_form_is_whole(shared: Shared, client: C
 
 
 @pytest.mark.parametrize("cut", range(0, len(ABC), 9))
-def test_a_form_that_breaks_off_leaves_nothing(shared: Shared, server: Harness, cut: int) -> None:
+def test_an_aborted_form_leaves_nothing(shared: Shared, server: Harness, cut: int) -> None:
     before = open_descriptors()
     client = server.connect()
     data = f"POST /files/ HTTP/1.1\r\nHost: test\r\n{FORM}\r\nContent-Length: {len(ABC)}\r\n\r\n".encode()
@@ -80,9 +78,7 @@ def test_a_form_that_breaks_off_leaves_nothing(shared: Shared, server: Harness, 
         pytest.param(form(head(filename="a") + b"c", head(filename="below") + b"c"), 409, id="a directory"),
     ],
 )
-def test_a_form_that_is_refused_leaves_nothing(
-    shared: Shared, server: Harness, content: bytes, status: int
-) -> None:
+def test_a_refused_form_leaves_nothing(shared: Shared, server: Harness, content: bytes, status: int) -> None:
     before = open_descriptors()
     client = server.connect()
     answer = submit(client, "/files/", content)
@@ -94,13 +90,13 @@ def test_a_form_that_is_refused_leaves_nothing(
 
 
 @pytest.mark.parametrize("filename", ["../../a", "/etc/a", "C:\\\\dir\\a", "..\\a", "below/a", "x/../a"])
-def test_of_a_name_the_last_component_counts(shared: Shared, client: Client, filename: str) -> None:
+def test_only_the_last_component_of_a_name_is_used(shared: Shared, client: Client, filename: str) -> None:
     assert submit(client, "/files/", form(head(filename=filename) + b"c")).status == 303
     assert shared.files() == {**shared.original_files, "a": b"c"}
     assert not (shared.outside / "a").exists()
 
 
-def test_a_hostile_name_is_a_name(shared: Shared, client: Client) -> None:
+def test_special_characters_in_names_are_kept(shared: Shared, client: Client) -> None:
     name = '"><img src=x onerror=alert(1)>.txt'
     assert submit(client, "/files/", form(head(filename=name.replace('"', "%22")) + b"c")).status == 303
     assert shared.files() == {**shared.original_files, name: b"c"}
@@ -109,13 +105,13 @@ def test_a_hostile_name_is_a_name(shared: Shared, client: Client) -> None:
 @pytest.mark.parametrize(
     "content", [form(), form(head(filename="") + b""), form(head("note", None) + b"text")]
 )
-def test_a_form_without_files_is_no_success(shared: Shared, client: Client, content: bytes) -> None:
+def test_a_form_without_files_is_refused(shared: Shared, client: Client, content: bytes) -> None:
     answer = submit(client, "/files/", content)
     assert (answer.status, answer.content) == (400, b"the form contains no file\n")
     shared.assert_untouched()
 
 
-def test_a_form_may_replace_a_file_and_bring_one_twice(shared: Shared, client: Client) -> None:
+def test_a_form_may_replace_a_file_and_repeat_a_name(shared: Shared, client: Client) -> None:
     content = form(head(filename="file") + b"1", head(filename="file") + b"2")
     assert submit(client, "/files/", content).status == 303
     assert shared.files() == {**shared.original_files, "file": b"2"}
@@ -133,7 +129,7 @@ def test_a_form_may_replace_a_file_and_bring_one_twice(shared: Shared, client: C
         "Origin: test",
     ],
 )
-def test_the_form_of_another_site_is_403(shared: Shared, client: Client, line: str) -> None:
+def test_a_cross_origin_form_is_403(shared: Shared, client: Client, line: str) -> None:
     assert submit(client, "/files/", ABC, line).status == 403
     shared.assert_untouched()
 
@@ -142,21 +138,21 @@ def test_the_form_of_another_site_is_403(shared: Shared, client: Client, line: s
     "line",
     ["Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: none", "Origin: http://test", "Origin: https://TEST"],
 )
-def test_the_form_of_this_site_is_taken(client: Client, line: str) -> None:
+def test_a_same_origin_form_is_accepted(client: Client, line: str) -> None:
     assert submit(client, "/files/", ABC, line).status == 303
 
 
 @pytest.mark.parametrize(
     "path", ["/files/missing/", "/files/file/", "/files//", "/files/../", "/files/link/"]
 )
-def test_a_form_to_what_is_no_directory_is_404(shared: Shared, client: Client, path: str) -> None:
+def test_a_form_to_anything_but_a_directory_is_404(shared: Shared, client: Client, path: str) -> None:
     (shared.path / "link").symlink_to(shared.outside)
     assert submit(client, path, ABC).status == 404
     shared.assert_untouched()
 
 
 @pytest.mark.parametrize(("line", "status"), [("X: 1", 415), ("Content-Type: text/plain", 415)])
-def test_what_is_no_form_is_415(client: Client, line: str, status: int) -> None:
+def test_anything_but_a_form_is_415(client: Client, line: str, status: int) -> None:
     assert request(client, "POST", "/files/", line, "Content-Length: 1", content=b"x").status == status
 
 
@@ -183,13 +179,13 @@ def test_too_little_space_is_507_and_leaves_nothing(shared: Shared) -> None:
     store.close()
 
 
-def test_a_store_to_be_read_only_takes_no_form(shared: Shared, store: Store) -> None:
+def test_a_read_only_store_refuses_forms(shared: Shared, store: Store) -> None:
     with Harness(handlers.build(store, read_only=True)) as server:
         assert submit(server.connect(), "/files/", ABC).status == 405
     shared.assert_untouched()
 
 
-def test_a_put_goes_where_a_post_does(shared: Shared, server: Harness) -> None:
+def test_put_stores_under_the_same_path_as_post(shared: Shared, server: Harness) -> None:
     def put(path: str, *lines: str) -> int:
         return request(server.connect(), "PUT", path, "Content-Length: 3", *lines, content=b"abc").status
 
@@ -200,12 +196,12 @@ def test_a_put_goes_where_a_post_does(shared: Shared, server: Harness) -> None:
     assert (shared.path / "file").read_bytes() == b"inside"
 
 
-def test_the_readme_of_form_upload_names_its_limit() -> None:
+def test_the_readme_has_the_limit_of_form_uploads() -> None:
     text = (Path(__file__).parents[4] / "handlers" / "README.md").read_text()
     assert re.findall(r"up to ([0-9]+) files", text) == [str(MAX_FILES)]
 
 
-def test_forms_leave_descriptors_for_others(shared: Shared) -> None:
+def test_forms_reserve_descriptors_for_others(shared: Shared) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     before = open_descriptors()
     part = 'Content-Disposition: form-data; name="f"; filename="{}"\r\n\r\nx\r\n'

@@ -127,7 +127,7 @@ def test_every_format_has_its_fields(accept: str, media: str) -> None:
 # Order.
 
 
-def test_directories_come_first_and_then_names_as_people_count() -> None:
+def test_directories_come_first_and_names_sort_naturally() -> None:
     batches = ([entry("b10"), entry("Z/"), entry("B9")], [entry("a"), entry("y/")])
     assert written(*batches) == "y/\nZ/\na\nB9\nb10\n"
 
@@ -149,7 +149,7 @@ def test_directories_come_first_and_then_names_as_people_count() -> None:
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 9])
-def test_a_query_says_the_order(query: str, expected: str, size: int) -> None:
+def test_the_query_selects_the_order(query: str, expected: str, size: int) -> None:
     entries = [entry("a", 3, 2), entry("dir/", 0, 9), entry("b", 1, 3), entry("c", 2, 1)]
     batches = [entries[start : start + size] for start in range(0, 4, size)]
     assert written(*batches, query=query).split() == expected.split()
@@ -167,12 +167,12 @@ def test_the_natural_order() -> None:
 # Formats.
 
 
-def test_text_is_one_name_a_line() -> None:
+def test_text_has_one_name_per_line() -> None:
     assert written([entry("below/"), entry("a b.txt")]) == "below/\na b.txt\n"
     assert written() == ""
 
 
-def test_json_has_all_of_an_entry() -> None:
+def test_json_has_all_fields_of_an_entry() -> None:
     text = written([entry("a", 5, 1)], [entry("below/", 0, 2)], accept="application/json", path="/files/x/")
     assert json.loads(text) == {
         "path": "/files/x/",
@@ -197,7 +197,7 @@ def test_html_has_names_sizes_and_times() -> None:
     assert "This folder is empty" not in page
 
 
-def test_an_empty_directory_says_so() -> None:
+def test_an_empty_directory_is_reported() -> None:
     assert "This folder is empty" in written(accept="text/html")
 
 
@@ -210,21 +210,21 @@ def test_an_empty_directory_says_so() -> None:
         ("sort=time&order=asc", {"time": "ascending"}, ["name asc", "size desc", "time desc"]),
     ],
 )
-def test_the_heads_of_the_columns_sort(query: str, state: dict[str, str], links: list[str]) -> None:
+def test_column_heads_link_to_sort_orders(query: str, state: dict[str, str], links: list[str]) -> None:
     reader = Reader(written([entry("a")], accept="text/html", query=query))
     assert reader.sorted == state
     found = [re.fullmatch(r"\?sort=(\w+)&order=(\w+)", link) for link in reader.links[:3]]
     assert [f"{each[1]} {each[2]}" for each in found if each] == links
 
 
-def test_only_a_store_that_takes_uploads_shows_an_upload() -> None:
+def test_only_a_writable_store_shows_the_upload_form() -> None:
     for uploads in (True, False):
         page = b"".join(listed(Given(), "text/html", uploads=uploads).content).decode()  # type: ignore[arg-type]
         assert ("form" in Reader(page).tags) is uploads
         assert ("Drop files" in page) is uploads
 
 
-def test_the_policy_names_nothing_but_the_page_itself() -> None:
+def test_the_policy_allows_only_the_page_itself() -> None:
     assert re.fullmatch(
         r"default-src 'none'; script-src 'sha256-[\w+/]{43}='; connect-src 'self'; "
         r"style-src 'sha256-[\w+/]{43}='; "
@@ -240,7 +240,7 @@ def test_the_policy_names_nothing_but_the_page_itself() -> None:
 @pytest.mark.parametrize(
     ("size", "text"), [(1, "1 B"), (9_949, "9.9 kB"), (9_950, "10 kB"), (10**30, "1000000000000 EB")]
 )
-def test_sizes_for_people(size: int, text: str) -> None:
+def test_sizes_are_readable(size: int, text: str) -> None:
     assert human_size(size) == text
 
 
@@ -249,7 +249,7 @@ def test_sizes_for_people(size: int, text: str) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("suffix", ["", "/"])
-def test_a_hostile_name_is_a_name_in_every_format(name: str, suffix: str) -> None:
+def test_names_are_escaped_in_every_format(name: str, suffix: str) -> None:
     path = f"/files/{name}/below/"
     batch = [entry(name + suffix)]
     plain = Reader(written([entry("plain" + suffix)], accept="text/html", path="/files/plain/below/"))
@@ -271,7 +271,7 @@ def test_a_hostile_name_is_a_name_in_every_format(name: str, suffix: str) -> Non
 # Steps.
 
 
-def test_reading_sorting_and_writing_take_steps() -> None:
+def test_reading_sorting_and_writing_are_done_in_steps() -> None:
     batches = [[entry(f"{number}-{place}") for place in range(100)] for number in range(10)]
     steps: list[bytes] = list(listed(Given(*batches), "text/html").content)  # type: ignore[arg-type]
     assert steps[1:11] == [b""] * 10
@@ -279,7 +279,7 @@ def test_reading_sorting_and_writing_take_steps() -> None:
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3, 100])
-def test_closing_it_closes_what_it_is_made_of(steps: int) -> None:
+def test_closing_a_listing_closes_its_directory(steps: int) -> None:
     given = Given([entry("a")], [entry("b")])
     content = listed(given).content
     assert isinstance(content, Iterator)
@@ -292,7 +292,7 @@ def test_closing_it_closes_what_it_is_made_of(steps: int) -> None:
 # Through the server.
 
 
-def test_every_format_comes_through_the_server(shared: Shared, client: Client) -> None:
+def test_every_format_is_served(shared: Shared, client: Client) -> None:
     assert client.get("/files/").content == b"below/\nfile\n"
     assert client.get("/files/below/").content == b"file\n"
     assert [each["name"] for each in json.loads(client.get("/files/", JSON).content)["entries"]] == [
@@ -304,14 +304,14 @@ def test_every_format_comes_through_the_server(shared: Shared, client: Client) -
     assert answer.headers["content-security-policy"] == POLICY
 
 
-def test_a_listing_is_compressed_where_that_is_accepted(client: Client) -> None:
+def test_a_listing_is_compressed_if_accepted(client: Client) -> None:
     plain = client.get("/files/", HTML)
     packed = client.get("/files/", HTML, "Accept-Encoding: gzip")
     assert packed.headers["content-encoding"] == "gzip"
     assert gzip.decompress(packed.content) == plain.content
 
 
-def test_a_listing_many_batches_long_is_whole(shared: Shared, client: Client) -> None:
+def test_a_listing_of_many_batches_is_complete(shared: Shared, client: Client) -> None:
     for number in range(1000):
         (shared.path / "below" / str(number)).touch()
     names = [*map(str, range(1000)), "file"]
@@ -321,7 +321,7 @@ def test_a_listing_many_batches_long_is_whole(shared: Shared, client: Client) ->
         assert content.decode().split() == names
 
 
-def test_others_are_served_while_a_listing_is_made(shared: Shared, server: Harness) -> None:
+def test_a_listing_does_not_block_other_clients(shared: Shared, server: Harness) -> None:
     for number in range(2000):
         (shared.path / "below" / str(number)).touch()
     lister, other = server.connect(), server.connect()
@@ -335,7 +335,7 @@ def test_others_are_served_while_a_listing_is_made(shared: Shared, server: Harne
 
 
 @pytest.mark.parametrize("line", [HTML, JSON, "X: 1"])
-def test_no_descriptor_is_left_open_however_it_ends(shared: Shared, server: Harness, line: str) -> None:
+def test_every_ending_closes_the_descriptors(shared: Shared, server: Harness, line: str) -> None:
     client = server.connect()
     before = open_descriptors()
     assert client.get("/files/", line).status == 200
@@ -362,9 +362,7 @@ def test_no_descriptor_is_left_open_however_it_ends(shared: Shared, server: Harn
         ("/files/a:b%20c%22", "./a:b%20c%22/"),
     ],
 )
-def test_a_directory_without_its_slash_is_301(
-    shared: Shared, client: Client, path: str, location: str
-) -> None:
+def test_a_directory_without_a_slash_is_301(shared: Shared, client: Client, path: str, location: str) -> None:
     (shared.path / 'a:b c"').mkdir()
     answer = request(client, "GET", path)
     assert (answer.status, answer.headers["location"]) == (301, location)
@@ -376,16 +374,14 @@ def test_a_file_with_a_slash_and_a_hidden_directory_are_404(shared: Shared, clie
         assert request(client, "GET", path).status == 404
 
 
-def test_hidden_names_are_listed_where_they_are_shared(
-    shared: Shared, hidden_store: Store, client: Client
-) -> None:
+def test_hidden_names_are_listed_if_shared(shared: Shared, hidden_store: Store, client: Client) -> None:
     (shared.path / ".hidden").touch()
     assert b".hidden" not in client.get("/files/").content
     with Harness(store=hidden_store) as server:
         assert b".hidden" in server.connect().get("/files/").content
 
 
-def test_a_store_to_be_read_only_lists_but_shows_no_upload(shared: Shared, store: Store) -> None:
+def test_a_read_only_store_lists_without_an_upload_form(shared: Shared, store: Store) -> None:
     with Harness(handlers.build(store, read_only=True)) as server:
         answer: Answer = server.connect().get("/files/", HTML)
     assert "form" not in Reader(answer.content.decode()).tags

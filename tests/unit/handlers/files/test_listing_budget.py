@@ -38,7 +38,7 @@ def listed(batches: Batches, budget: EntryBudget, accept: str = "") -> Iterator[
     return content
 
 
-def test_a_listing_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_a_listing_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "MAX_SORTED", 50)
     batches, budget = Batches(200), EntryBudget()
     data = b""
@@ -56,7 +56,7 @@ NOTE = "Only 50 of 1,200 entries are sorted; the others follow in groups."
 
 @pytest.mark.parametrize("accept", ["text/plain", "text/html", "application/json"])
 @pytest.mark.parametrize(("count", "is_cut"), [(0, False), (50, False), (1200, True)])
-def test_a_listing_that_is_not_sorted_completely_says_so(
+def test_an_incompletely_sorted_listing_is_marked(
     monkeypatch: pytest.MonkeyPatch, accept: str, count: int, is_cut: bool
 ) -> None:
     monkeypatch.setattr(listing, "MAX_SORTED", 50)
@@ -71,7 +71,7 @@ def test_a_listing_that_is_not_sorted_completely_says_so(
         assert (" " in text) is is_cut
 
 
-def test_all_listings_together_hold_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_memory_of_all_listings_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listing, "MAX_HELD", 100)
     budget = EntryBudget()
     several = [listed(Batches(70), budget) for _ in range(5)]
@@ -86,7 +86,7 @@ def test_all_listings_together_hold_no_more_than_they_may(monkeypatch: pytest.Mo
     assert budget.used == 0
 
 
-def test_a_listing_that_is_broken_off_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_aborted_listing_frees_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     budget = EntryBudget()
     one, other = listed(Batches(70), budget), listed(Batches(70), budget)
     for _ in range(4):

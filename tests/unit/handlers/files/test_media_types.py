@@ -28,12 +28,12 @@ from tests.unit.handlers.files.shared import Shared, request
         ("", OCTET_STREAM),
     ],
 )
-def test_types_are_guessed_by_the_name_alone(name: str, media_type: str) -> None:
+def test_types_are_guessed_by_name_only(name: str, media_type: str) -> None:
     assert guess(name) == media_type
     assert binary(name) == OCTET_STREAM
 
 
-def test_types_are_guessed_only_when_that_is_asked_for(shared: Shared, client: Client) -> None:
+def test_types_are_guessed_only_with_the_option(shared: Shared, client: Client) -> None:
     (shared.path / "page.html").write_bytes(b"<script>alert(1)</script>")
     assert client.get("/files/page.html").headers["content-type"] == OCTET_STREAM
     with closing(Store(shared.path, media_type=guess)) as store, Harness(store=store) as server:
@@ -42,13 +42,13 @@ def test_types_are_guessed_only_when_that_is_asked_for(shared: Shared, client: C
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_file_type_depends_on_the_name_and_the_first_octets() -> None:
+def test_a_file_type_depends_on_name_and_first_bytes() -> None:
     assert file_type("a.txt", binary, b"text").compressible
     assert not file_type("a.zip", binary, b"text").compressible
     assert not file_type("a.txt", binary, b"PK\x03\x04....").compressible
 
 
-def test_a_site_is_served_with_the_pages_of_its_directories(shared: Shared) -> None:
+def test_a_site_is_served_with_its_index_pages(shared: Shared) -> None:
     (shared.path / "index.html").write_bytes(b"<h1>Home</h1>")
     (shared.path / "below" / "style.css").write_bytes(b"p {}")
     with closing(Store(shared.path, media_type=guess)) as store, Harness(store=store) as server:

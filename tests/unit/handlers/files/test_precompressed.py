@@ -33,7 +33,7 @@ def client(shared: Shared) -> Iterator[Client]:
 
 @pytest.mark.parametrize("name", ["text", "long"])
 @pytest.mark.parametrize("asked", ["gzip", "x-gzip", "*"])
-def test_a_file_is_compressed_where_the_client_prefers_it(client: Client, name: str, asked: str) -> None:
+def test_a_file_is_compressed_if_the_client_prefers_it(client: Client, name: str, asked: str) -> None:
     before = open_descriptors()
     plain = client.get(f"/files/{name}")
     answer = client.get(f"/files/{name}", f"Accept-Encoding: {asked}")
@@ -46,7 +46,7 @@ def test_a_file_is_compressed_where_the_client_prefers_it(client: Client, name: 
 
 
 @pytest.mark.parametrize("name", ["text", "long"])
-def test_what_is_compressed_has_a_strong_etag_of_its_own(client: Client, name: str) -> None:
+def test_a_compressed_response_has_its_own_strong_etag(client: Client, name: str) -> None:
     plain = client.get(f"/files/{name}").headers["etag"]
     coded = client.get(f"/files/{name}", "Accept-Encoding: gzip").headers["etag"]
     assert plain != coded
@@ -58,7 +58,7 @@ def test_what_is_compressed_has_a_strong_etag_of_its_own(client: Client, name: s
     assert client.get(f"/files/{name}", f"If-None-Match: {coded}").status == 200
 
 
-def test_a_part_is_a_part_of_the_file_as_it_is(client: Client) -> None:
+def test_a_range_is_of_the_uncompressed_file(client: Client) -> None:
     plain = client.get("/files/text").headers["etag"]
     answer = request(client, "GET", "/files/text", "Accept-Encoding: gzip", "Range: bytes=4-7")
     assert (answer.status, answer.content, answer.headers["etag"]) == (206, b"same", plain)
@@ -68,7 +68,7 @@ def test_a_part_is_a_part_of_the_file_as_it_is(client: Client) -> None:
     assert request(client, "GET", "/files/text", *lines).content == TEXT
 
 
-def test_head_says_what_get_would(client: Client) -> None:
+def test_head_has_the_same_fields_as_get(client: Client) -> None:
     for name in ("text", "long"):
         got = client.get(f"/files/{name}", "Accept-Encoding: gzip").headers
         assert request(client, "HEAD", f"/files/{name}", "Accept-Encoding: gzip").headers == got
@@ -85,7 +85,7 @@ def test_head_says_what_get_would(client: Client) -> None:
         ("picture", b"\x89PNG\r\n\x1a\n" + TEXT),
     ],
 )
-def test_what_is_compressed_already_is_left_alone(
+def test_a_compressed_file_is_not_compressed_again(
     shared: Shared, client: Client, name: str, content: bytes
 ) -> None:
     write(shared, name, content)
@@ -108,7 +108,7 @@ def test_what_is_compressed_already_is_left_alone(
         ("br;q=0, gzip", "gzip"),
     ],
 )
-def test_a_coding_that_stands_beside_the_file_is_sent_as_it_is(
+def test_a_precompressed_variant_is_sent_unchanged(
     shared: Shared, client: Client, asked: str, coding: str
 ) -> None:
     for suffix, name in (("gz", "gzip"), ("br", "br"), ("zst", "zstd")):
@@ -125,7 +125,7 @@ def test_a_coding_that_stands_beside_the_file_is_sent_as_it_is(
     assert open_descriptors() == before
 
 
-def test_what_comes_to_stand_beside_a_file_later_is_found(shared: Shared) -> None:
+def test_a_variant_added_later_is_found(shared: Shared) -> None:
     write(shared, "text", TEXT)
     os.utime(shared.path, (WRITTEN, WRITTEN))
     with closing(Store(shared.path, wall_clock=lambda: NOW)) as store, Harness(store=store) as server:
@@ -139,9 +139,7 @@ def test_what_comes_to_stand_beside_a_file_later_is_found(shared: Shared) -> Non
         assert client.get("/files/text", "Accept-Encoding: br").content == TEXT
 
 
-def test_what_is_remembered_of_files_with_nothing_beside_them_is_bounded(
-    shared: Shared, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_cache_of_missing_variants_is_bounded(shared: Shared, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reactor.handlers.files.precompressed.MAX_CACHED_NAMES", 3)
     for number in range(10):
         write(shared, f"f{number}", TEXT)
@@ -152,13 +150,13 @@ def test_what_is_remembered_of_files_with_nothing_beside_them_is_bounded(
             assert 1 <= len(store.precompressed._without_variants) <= 3
 
 
-def test_what_is_older_than_the_file_is_not_sent(shared: Shared, client: Client) -> None:
+def test_a_variant_older_than_the_file_is_not_sent(shared: Shared, client: Client) -> None:
     write(shared, "text.gz", b"stale", WRITTEN - 1)
     answer = client.get("/files/text", "Accept-Encoding: gzip")
     assert gzip.decompress(answer.content) == TEXT
 
 
-def test_a_link_or_a_fifo_that_stands_beside_is_passed_over(shared: Shared, client: Client) -> None:
+def test_a_link_or_fifo_is_not_a_variant(shared: Shared, client: Client) -> None:
     (shared.outside / "secret").write_bytes(b"secret")
     (shared.path / "text.gz").symlink_to(shared.outside / "secret")
     os.mkfifo(shared.path / "text.br")
@@ -166,7 +164,7 @@ def test_a_link_or_a_fifo_that_stands_beside_is_passed_over(shared: Shared, clie
     assert gzip.decompress(answer.content) == TEXT
 
 
-def test_what_stands_beside_is_a_file_of_its_own_too(shared: Shared, client: Client) -> None:
+def test_a_variant_is_also_served_as_a_file(shared: Shared, client: Client) -> None:
     write(shared, "text.gz", gzip.compress(TEXT), WRITTEN)
     answer = client.get("/files/text.gz", "Accept-Encoding: gzip")
     assert gzip.decompress(answer.content) == TEXT

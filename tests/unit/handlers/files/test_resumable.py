@@ -55,7 +55,7 @@ def leftovers(shared: Shared) -> int:
     return sum(path.name.startswith(TEMPORARY_PREFIX) for path in shared.path.iterdir())
 
 
-def test_an_upload_may_come_in_several_requests(shared: Shared, server: Harness) -> None:
+def test_an_upload_may_span_several_requests(shared: Shared, server: Harness) -> None:
     where = begin(server, CONTENT[:1000])
     assert offset(server, where) == 1000
     assert not (shared.path / "new").exists()
@@ -70,7 +70,7 @@ def test_an_upload_may_come_in_several_requests(shared: Shared, server: Harness)
 
 
 @pytest.mark.parametrize(("method", "status"), [("PUT", 204), ("POST", 201)])
-def test_what_was_replaced_is_told_at_the_end(server: Harness, method: str, status: int) -> None:
+def test_the_final_status_tells_created_from_replaced(server: Harness, method: str, status: int) -> None:
     client = server.connect()
     client.send(
         f"{method} /files/file HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\n".encode()
@@ -93,9 +93,7 @@ def interim_of(client: Client) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("cut", [0, 1, 70_000, len(CONTENT) - 1])
-def test_an_upload_that_breaks_off_goes_on_where_it_stopped(
-    shared: Shared, server: Harness, cut: int
-) -> None:
+def test_an_interrupted_upload_is_resumed(shared: Shared, server: Harness, cut: int) -> None:
     client = server.connect()
     client.send(
         b"PUT /files/new HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nUpload-Draft-Interop-Version: 8\r\n"
@@ -113,7 +111,7 @@ def test_an_upload_that_breaks_off_goes_on_where_it_stopped(
     assert (shared.path / "new").read_bytes() == CONTENT
 
 
-def test_what_is_told_meanwhile_goes_before_100_continue(server: Harness) -> None:
+def test_the_104_response_precedes_100_continue(server: Harness) -> None:
     client = server.connect()
     client.send(
         b"PUT /files/new HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nContent-Length: 3\r\n"
@@ -128,7 +126,7 @@ def test_what_is_told_meanwhile_goes_before_100_continue(server: Harness) -> Non
     client.assert_responds(201)
 
 
-def test_an_old_client_is_told_nothing_meanwhile(server: Harness) -> None:
+def test_an_http_1_0_client_gets_no_104(server: Harness) -> None:
     client = server.connect()
     client.send(b"PUT /files/new HTTP/1.0\r\nUpload-Complete: ?1\r\nContent-Length: 3\r\n\r\nab")
     client.assert_open()
@@ -136,7 +134,7 @@ def test_an_old_client_is_told_nothing_meanwhile(server: Harness) -> None:
     client.assert_responds(201)
 
 
-def test_without_the_field_an_upload_is_as_always(shared: Shared, server: Harness) -> None:
+def test_without_the_field_an_upload_is_not_resumable(shared: Shared, server: Harness) -> None:
     client = server.connect()
     client.send(b"PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
     client.assert_open()
@@ -144,7 +142,7 @@ def test_without_the_field_an_upload_is_as_always(shared: Shared, server: Harnes
     shared.assert_untouched()
 
 
-def test_where_it_is_not_wanted_there_is_no_such_thing(shared: Shared) -> None:
+def test_disabled_resumable_uploads_are_refused(shared: Shared) -> None:
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         answer = send(server.connect(), "PUT", "/files/new", b"abc", "Upload-Complete: ?0")
         assert (answer.status, answer.content) == (
@@ -160,7 +158,7 @@ def test_where_it_is_not_wanted_there_is_no_such_thing(shared: Shared) -> None:
 # Requests that cannot resume an upload.
 
 
-def test_an_offset_that_does_not_fit_is_409_and_told(shared: Shared, server: Harness) -> None:
+def test_a_wrong_offset_is_409_with_the_right_one(shared: Shared, server: Harness) -> None:
     where = begin(server, b"abc")
     for wrong in (0, 2, 4, 10**14):
         answer = resume(server, where, wrong, b"xyz", True)
@@ -190,19 +188,19 @@ def test_a_malformed_request_changes_nothing(server: Harness, lines: list[str], 
 
 
 @pytest.mark.parametrize("line", ["Upload-Complete: yes", "Upload-Complete: ?2", "Upload-Complete:"])
-def test_a_malformed_beginning_is_refused(shared: Shared, server: Harness, line: str) -> None:
+def test_a_malformed_initial_request_is_refused(shared: Shared, server: Harness, line: str) -> None:
     assert send(server.connect(), "PUT", "/files/new", b"abc", line).status == 400
     shared.assert_untouched()
 
 
-def test_nobody_goes_on_with_what_is_not_there(server: Harness) -> None:
+def test_an_unknown_upload_cannot_be_resumed(server: Harness) -> None:
     for where in ("/uploads/x", "/uploads/", "/uploads/" + "A" * 22):
         assert request(server.connect(), "HEAD", where).status == 404
         assert resume(server, where, 0, b"x", True).status == 404
         assert request(server.connect(), "DELETE", where).status == 404
 
 
-def test_an_upload_that_is_given_up_leaves_nothing(shared: Shared, server: Harness) -> None:
+def test_a_cancelled_upload_leaves_nothing(shared: Shared, server: Harness) -> None:
     before = open_descriptors()
     where = begin(server, b"abc")
     server.clients[-1].close()
@@ -213,7 +211,7 @@ def test_an_upload_that_is_given_up_leaves_nothing(shared: Shared, server: Harne
     shared.assert_untouched()
 
 
-def test_a_later_request_takes_over_from_one_whose_client_is_gone(shared: Shared, server: Harness) -> None:
+def test_a_later_request_takes_over_a_stalled_one(shared: Shared, server: Harness) -> None:
     where = begin(server, b"abc")
     lost = server.connect()
     lost.send(
@@ -243,7 +241,7 @@ def test_an_upload_over_the_limit_is_refused(shared: Shared, server: Harness) ->
     shared.assert_untouched()
 
 
-def test_the_length_that_was_announced_is_kept_to(shared: Shared, server: Harness) -> None:
+def test_the_announced_length_is_enforced(shared: Shared, server: Harness) -> None:
     where = begin(server, b"abc", "Upload-Length: 5")
     assert request(server.connect(), "HEAD", where).headers["upload-length"] == "5"
     assert resume(server, where, 3, b"def", True).status == 413
@@ -252,7 +250,7 @@ def test_the_length_that_was_announced_is_kept_to(shared: Shared, server: Harnes
     assert (shared.path / "new").read_bytes() == b"abcde"
 
 
-def test_of_too_many_the_one_goes_that_was_left_alone_longest(shared: Shared, server: Harness) -> None:
+def test_the_least_recently_used_upload_is_evicted(shared: Shared, server: Harness) -> None:
     places = [begin(server, b"x") for _ in range(MAX_UPLOADS)]
     assert offset(server, places[0]) == 1
     begin(server, b"x")
@@ -261,9 +259,7 @@ def test_of_too_many_the_one_goes_that_was_left_alone_longest(shared: Shared, se
     assert leftovers(shared) == MAX_UPLOADS
 
 
-def test_one_more_than_can_be_received_at_once_is_refused_and_leaves_nothing(
-    shared: Shared, server: Harness
-) -> None:
+def test_too_many_simultaneous_uploads_are_refused(shared: Shared, server: Harness) -> None:
     head = b"PUT /files/new HTTP/1.1\r\nHost: x\r\nUpload-Complete: ?1\r\nContent-Length: 3\r\n\r\n"
     for _ in range(MAX_UPLOADS):
         server.connect().send(head)
@@ -278,15 +274,13 @@ def test_one_more_than_can_be_received_at_once_is_refused_and_leaves_nothing(
 @pytest.mark.parametrize(
     "line", ["Upload-Draft-Interop-Version: x", "Upload-Length: -1", "Upload-Complete: ?2"]
 )
-def test_a_malformed_request_to_begin_an_upload_leaves_nothing(
-    shared: Shared, server: Harness, line: str
-) -> None:
+def test_a_malformed_initial_request_leaves_nothing(shared: Shared, server: Harness, line: str) -> None:
     lines = [line] if line.startswith("Upload-Complete") else ["Upload-Complete: ?0", line]
     assert send(server.connect(), "PUT", "/files/new", b"", *lines).status == 400
     assert leftovers(shared) == 0
 
 
-def test_when_the_store_is_closed_nothing_is_left(shared: Shared) -> None:
+def test_closing_the_store_leaves_nothing(shared: Shared) -> None:
     with closing(Store(shared.path)) as store, Harness(handlers.build(store, resumable=MAX)) as server:
         begin(server, b"abc")
         assert leftovers(shared) == 1
@@ -296,7 +290,7 @@ def test_when_the_store_is_closed_nothing_is_left(shared: Shared) -> None:
 # Conditions and digests.
 
 
-def test_a_condition_is_asked_at_the_end_too(shared: Shared, server: Harness) -> None:
+def test_a_condition_is_checked_again_at_the_end(shared: Shared, server: Harness) -> None:
     where = begin(server, b"abc", "If-None-Match: *")
     (shared.path / "new").write_bytes(b"theirs")
     assert resume(server, where, 3, b"def", True).status == 412
@@ -306,7 +300,7 @@ def test_a_condition_is_asked_at_the_end_too(shared: Shared, server: Harness) ->
 
 
 @pytest.mark.parametrize(("last", "status"), [(b"def", 201), (b"xyz", 400)])
-def test_a_digest_is_of_the_whole(shared: Shared, server: Harness, last: bytes, status: int) -> None:
+def test_a_digest_covers_the_whole_file(shared: Shared, server: Harness, last: bytes, status: int) -> None:
     digest = base64.b64encode(hashlib.sha256(b"abcdef").digest()).decode()
     where = begin(server, b"abc", f"Repr-Digest: sha-256=:{digest}:")
     assert resume(server, where, 3, last, True).status == status
@@ -328,7 +322,7 @@ def begin_chunked(server: Harness) -> tuple[Client, str]:
     return client, where
 
 
-def test_who_was_overtaken_cannot_complete(shared: Shared, server: Harness) -> None:
+def test_a_superseded_request_cannot_complete(shared: Shared, server: Harness) -> None:
     overtaken, where = begin_chunked(server)
     other = server.connect()
     other.send(
@@ -343,7 +337,7 @@ def test_who_was_overtaken_cannot_complete(shared: Shared, server: Harness) -> N
     assert (shared.path / "new").read_bytes() == b"AAAAABBBBBBBBBB"
 
 
-def test_what_was_given_up_cannot_be_completed(shared: Shared, server: Harness) -> None:
+def test_a_cancelled_upload_cannot_be_completed(shared: Shared, server: Harness) -> None:
     client, where = begin_chunked(server)
     assert request(server.connect(), "DELETE", where).status == 204
     client.send(b"0\r\n\r\n")
@@ -352,7 +346,7 @@ def test_what_was_given_up_cannot_be_completed(shared: Shared, server: Harness) 
 
 
 @pytest.mark.parametrize("digest", [True, False])
-def test_a_write_that_fails_in_the_middle_leaves_nothing_of_itself(
+def test_a_partial_write_is_rolled_back(
     shared: Shared, server: Harness, monkeypatch: pytest.MonkeyPatch, digest: bool
 ) -> None:
     value = base64.b64encode(hashlib.sha256(b"abcdefghi").digest()).decode()
@@ -374,7 +368,7 @@ def test_a_write_that_fails_in_the_middle_leaves_nothing_of_itself(
     assert (shared.path / "new").read_bytes() == b"abcdefghi"
 
 
-def test_a_beginning_that_is_refused_leaves_nothing(shared: Shared, server: Harness) -> None:
+def test_a_refused_initial_request_leaves_nothing(shared: Shared, server: Harness) -> None:
     before = open_descriptors()
     client = server.connect()
     lines = ["Upload-Complete: ?1", "Upload-Draft-Interop-Version: x"]

@@ -67,7 +67,7 @@ def traps(shared: Shared) -> None:
 
 @pytest.mark.usefixtures("traps")
 @pytest.mark.parametrize("path", OUT_OF_REACH.values(), ids=OUT_OF_REACH)
-def test_what_is_out_of_reach_is_refused_and_the_server_goes_on(server: Harness, path: str) -> None:
+def test_paths_outside_are_refused(server: Harness, path: str) -> None:
     for method in ("GET", "HEAD"):
         client = server.connect()
         before = open_descriptors()
@@ -80,7 +80,7 @@ def test_what_is_out_of_reach_is_refused_and_the_server_goes_on(server: Harness,
 
 @pytest.mark.usefixtures("traps")
 @pytest.mark.parametrize("path", OUT_OF_REACH.values(), ids=OUT_OF_REACH)
-def test_what_is_out_of_reach_cannot_be_written(shared: Shared, server: Harness, path: str) -> None:
+def test_paths_outside_cannot_be_written(shared: Shared, server: Harness, path: str) -> None:
     files = shared.files()
     before = open_descriptors()
     client = server.connect()
@@ -92,18 +92,18 @@ def test_what_is_out_of_reach_cannot_be_written(shared: Shared, server: Harness,
     assert (shared.outside / "file").read_bytes() == SECRET
 
 
-def test_a_double_encoded_name_is_literally_that_name(shared: Shared, client: Client) -> None:
+def test_a_name_is_decoded_once(shared: Shared, client: Client) -> None:
     assert post(client, "/files/%252e%252e", b"literal").status == 201
     assert (shared.path / "%2e%2e").read_bytes() == b"literal"
     assert client.get("/files/%252e%252e").content == b"literal"
 
 
-def test_the_query_is_no_part_of_the_name(client: Client) -> None:
+def test_the_query_is_not_part_of_the_name(client: Client) -> None:
     assert client.get("/files/file?../outside/file").content == b"inside"
 
 
 @pytest.mark.usefixtures("traps")
-def test_with_hidden_hidden_names_are_shared_but_leftovers_are_not(hidden_store: Store) -> None:
+def test_hidden_names_are_shared_but_not_leftovers(hidden_store: Store) -> None:
     with Harness(store=hidden_store) as server:
         client = server.connect()
         assert client.get("/files/.hidden").content == SECRET
@@ -116,7 +116,7 @@ def test_with_hidden_hidden_names_are_shared_but_leftovers_are_not(hidden_store:
 
 
 @pytest.mark.parametrize("size", [0, 1, 999, 70_000, 3_000_000])
-def test_a_file_is_sent_whole_as_octets(shared: Shared, client: Client, size: int) -> None:
+def test_a_file_is_sent_as_octet_stream(shared: Shared, client: Client, size: int) -> None:
     content = (bytes(range(251)) * (size // 251 + 1))[:size]
     (shared.path / "file").write_bytes(content)
     answer = client.get("/files/file", "Accept-Encoding: identity")
@@ -126,7 +126,7 @@ def test_a_file_is_sent_whole_as_octets(shared: Shared, client: Client, size: in
     assert client.get("/files/below/file").content == b"inside below"
 
 
-def test_head_says_what_get_would_and_keeps_nothing_open(client: Client) -> None:
+def test_head_has_the_same_fields_as_get_and_closes_the_file(client: Client) -> None:
     before = open_descriptors()
     answer = request(client, "HEAD", "/files/file")
     assert (answer.status, answer.headers["content-length"]) == (200, "6")
@@ -134,7 +134,7 @@ def test_head_says_what_get_would_and_keeps_nothing_open(client: Client) -> None
     assert client.get("/files/file").content == b"inside"
 
 
-def test_a_reader_that_vanishes_leaves_no_file_open(shared: Shared, server: Harness) -> None:
+def test_a_disconnect_closes_the_file(shared: Shared, server: Harness) -> None:
     (shared.path / "large").write_bytes(bytes(8_000_000))
     before = open_descriptors()
     client = server.connect()
@@ -144,9 +144,7 @@ def test_a_reader_that_vanishes_leaves_no_file_open(shared: Shared, server: Harn
     assert open_descriptors() == before
 
 
-def test_a_file_that_shrinks_meanwhile_breaks_the_connection_and_never_pads(
-    shared: Shared, server: Harness
-) -> None:
+def test_a_shrinking_file_aborts_the_connection(shared: Shared, server: Harness) -> None:
     (shared.path / "large").write_bytes(b"x" * 8_000_000)
     client = server.connect()
     client.send(b"GET /files/large HTTP/1.1\r\nHost: test\r\n\r\n")

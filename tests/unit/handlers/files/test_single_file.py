@@ -90,7 +90,7 @@ def test_any_other_name_is_404(client: Client, name: str, query: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["text", "new", "", *OTHERS])
-def test_nothing_can_be_changed(client: Client, shared: Shared, name: str) -> None:
+def test_the_file_cannot_be_changed(client: Client, shared: Shared, name: str) -> None:
     path = f"/files/{name}"
     for method, line in (
         ("POST", "Content-Type: application/octet-stream"),
@@ -111,7 +111,7 @@ def test_a_precompressed_variant_is_another_file(client: Client, coding: str) ->
     assert (gzip.decompress(content) if coding == "gzip" else content) == TEXT
 
 
-def test_a_file_that_replaces_it_is_served(client: Client, shared: Shared) -> None:
+def test_a_replacement_of_the_file_is_served(client: Client, shared: Shared) -> None:
     assert client.get("/files/text").content == TEXT
     (shared.path / "new").write_bytes(b"new")
     (shared.path / "new").rename(shared.path / "text")
@@ -145,7 +145,7 @@ def test_without_the_file_there_is_nothing(
 
 
 @pytest.mark.parametrize("name", [".profile", ".reactor-upload-1-1", "a\\b", "a b%", "ä\n"])
-def test_a_name_that_a_directory_would_hide_or_encode(shared: Shared, name: str) -> None:
+def test_hidden_and_special_names_are_served(shared: Shared, name: str) -> None:
     (shared.path / name).write_bytes(b"named")
     quoted = "".join(f"%{byte:02X}" for byte in name.encode())
     with serving(shared.path / name) as client:
@@ -175,7 +175,7 @@ def test_a_relative_path_names_the_file(
         assert read(store, "file") == b"inside"
 
 
-def test_a_page_is_served_in_place_of_the_list(shared: Shared) -> None:
+def test_a_page_is_served_instead_of_the_listing(shared: Shared) -> None:
     (shared.path / "index.html").write_bytes(b"<p>page")
     with serving(shared.path / "index.html") as client:
         assert client.get("/files/").content == b"<p>page"

@@ -47,7 +47,7 @@ NEVER = [
 
 
 @pytest.mark.parametrize("name", NEVER)
-def test_what_is_no_name_is_404_to_readers(
+def test_an_invalid_name_is_404_to_readers(
     shared: Shared, hidden_store: Store, store: Store, name: str
 ) -> None:
     assert refused_status(lambda: store.find(name)) == 404
@@ -55,7 +55,7 @@ def test_what_is_no_name_is_404_to_readers(
 
 
 @pytest.mark.parametrize("name", NEVER)
-def test_what_is_no_name_is_404_to_writers(
+def test_an_invalid_name_is_404_to_writers(
     shared: Shared, hidden_store: Store, store: Store, name: str
 ) -> None:
     assert refused_status(lambda: store.create(name)) == 404
@@ -81,14 +81,14 @@ def test_what_is_no_name_is_404_to_writers(
         "a\nb",
     ],
 )
-def test_what_is_a_name_can_be_written_and_read(shared: Shared, store: Store, name: str) -> None:
+def test_unusual_names_can_be_written_and_read(shared: Shared, store: Store, name: str) -> None:
     upload(store, name, b"con", b"tent")
     assert read(store, name) == b"content"
     assert (shared.path / name).read_bytes() == b"content"
 
 
 @pytest.mark.parametrize("name", [".hidden", ".directory/file", "below/.hidden", "...", "..a"])
-def test_a_hidden_name_is_shared_only_on_demand(
+def test_a_hidden_name_is_shared_only_with_the_option(
     shared: Shared, store: Store, hidden_store: Store, name: str
 ) -> None:
     (shared.path / ".directory").mkdir()
@@ -98,14 +98,14 @@ def test_a_hidden_name_is_shared_only_on_demand(
     assert refused_status(lambda: store.find(name)) == 404
 
 
-def test_what_is_absent_is_404(store: Store) -> None:
+def test_a_missing_file_is_404(store: Store) -> None:
     assert refused_status(lambda: store.find("absent")) == 404
     assert refused_status(lambda: store.find("absent/file")) == 404
     assert refused_status(lambda: store.find("file/file")) == 404
 
 
 @pytest.mark.parametrize("length", [255, 256, 5000])
-def test_a_long_name_is_no_fault_of_the_server(shared: Shared, store: Store, length: int) -> None:
+def test_a_too_long_name_is_not_a_server_error(shared: Shared, store: Store, length: int) -> None:
     name = "n" * length
     assert refused_status(lambda: store.find(name)) == 404
     assert refused_status(lambda: store.find(f"{name}/file")) == 404
@@ -203,7 +203,7 @@ NOT_REGULAR = [
 
 
 @pytest.mark.parametrize("make", NOT_REGULAR)
-def test_what_is_no_regular_file_is_404(shared: Shared, store: Store, make: Callable[[Shared], str]) -> None:
+def test_an_irregular_file_is_404(shared: Shared, store: Store, make: Callable[[Shared], str]) -> None:
     name = make(shared)
     assert refused_status(lambda: store.find(name)) == 404
     assert refused_status(lambda: store.create(name)) == 404
@@ -263,7 +263,7 @@ def test_a_directory_that_may_not_be_written_is_403(shared: Shared, store: Store
     [(errno.EMFILE, 503), (errno.ENFILE, 503), (errno.EACCES, 403), (errno.ENOENT, 404)],
     ids=["EMFILE", "ENFILE", "EACCES", "ENOENT"],
 )
-def test_a_fault_at_any_open_is_told_and_leaks_nothing(
+def test_a_failing_open_is_reported_and_leaks_nothing(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch, call: int, number: int, status: int
 ) -> None:
     (shared.path / "below" / "deeper").mkdir()
@@ -282,7 +282,7 @@ def test_a_fault_at_any_open_is_told_and_leaks_nothing(
     assert read(store, "below/deeper/file") == b""
 
 
-def test_reading_many_files_and_being_refused_many_times_leaks_nothing(shared: Shared, store: Store) -> None:
+def test_many_reads_and_refusals_leak_nothing(shared: Shared, store: Store) -> None:
     with no_descriptor_leaks():
         for _ in range(100):
             assert read(store, "below/file") == b"inside below"

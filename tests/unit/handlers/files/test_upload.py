@@ -27,9 +27,7 @@ def fail(number: int) -> Callable[..., int]:
 
 
 @pytest.mark.parametrize("name", ["new", "file", "below/new", "below/file"])
-def test_an_upload_stands_under_its_name_when_it_is_committed(
-    shared: Shared, store: Store, name: str
-) -> None:
+def test_a_committed_upload_has_its_name(shared: Shared, store: Store, name: str) -> None:
     old = shared.original_files.get(name)
     sink = store.create(name, 6)
     for piece in (b"abc", b"", b"def"):
@@ -43,9 +41,7 @@ def test_an_upload_stands_under_its_name_when_it_is_committed(
 
 
 @pytest.mark.parametrize("pieces", [(), (b"",), (b"abc",), (bytes(3 * MIB), b"end")])
-def test_an_upload_that_is_given_up_leaves_nothing(
-    shared: Shared, store: Store, pieces: tuple[bytes, ...]
-) -> None:
+def test_a_cancelled_upload_leaves_nothing(shared: Shared, store: Store, pieces: tuple[bytes, ...]) -> None:
     with no_descriptor_leaks():
         sink = store.create("file", sum(map(len, pieces)))
         for piece in pieces:
@@ -61,9 +57,7 @@ def test_an_upload_replaces_a_file_that_is_being_read(store: Store) -> None:
     assert read(store, "file") == b"new and longer than before"
 
 
-def test_two_uploads_of_one_name_are_each_whole_and_the_last_rename_wins(
-    shared: Shared, store: Store
-) -> None:
+def test_of_two_uploads_of_one_name_the_last_wins(shared: Shared, store: Store) -> None:
     one, two = store.create("name", 6), store.create("name", 6)
     for first, second in ((b"aa", b"xx"), (b"bb", b"yy"), (b"cc", b"zz")):
         one.write(first)
@@ -77,7 +71,7 @@ def test_two_uploads_of_one_name_are_each_whole_and_the_last_rename_wins(
     assert shared.files() == {**shared.original_files, "name": b"aabbcc"}
 
 
-def test_a_new_file_has_the_permissions_that_the_umask_leaves(shared: Shared, store: Store) -> None:
+def test_a_new_file_has_the_permissions_of_the_umask(shared: Shared, store: Store) -> None:
     before = os.umask(0o027)
     try:
         upload(store, "new", b"x")
@@ -86,9 +80,7 @@ def test_a_new_file_has_the_permissions_that_the_umask_leaves(shared: Shared, st
     assert stat.S_IMODE((shared.path / "new").stat().st_mode) == 0o640
 
 
-def test_a_kernel_that_takes_one_octet_at_a_time_still_gets_them_all(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_partial_writes_are_continued(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.pwrite
     with monkeypatch.context() as patch:
         patch.setattr(os, "pwrite", lambda descriptor, data, at: write(descriptor, data[:1], at))
@@ -100,7 +92,7 @@ def test_a_kernel_that_takes_one_octet_at_a_time_still_gets_them_all(
 
 
 @pytest.mark.parametrize("name", ["below", "missing/new", "missing/below/new"])
-def test_a_place_that_cannot_be_taken_is_409(shared: Shared, store: Store, name: str) -> None:
+def test_a_name_that_is_in_use_is_409(shared: Shared, store: Store, name: str) -> None:
     assert refused_status(lambda: store.create(name)) == 409
     shared.assert_untouched()
 
@@ -113,9 +105,7 @@ def test_a_directory_that_takes_the_name_during_the_upload_is_409(shared: Shared
     shared.assert_untouched()
 
 
-def test_a_link_that_takes_the_name_during_the_upload_is_replaced_not_followed(
-    shared: Shared, store: Store
-) -> None:
+def test_a_link_made_during_the_upload_is_replaced(shared: Shared, store: Store) -> None:
     sink = store.create("new", 1)
     sink.write(b"x")
     (shared.path / "new").symlink_to(shared.outside / "file")
@@ -125,9 +115,7 @@ def test_a_link_that_takes_the_name_during_the_upload_is_replaced_not_followed(
     assert (shared.outside / "file").read_bytes() == b"outside"
 
 
-def test_a_temporary_file_that_somebody_removes_is_refused_and_not_a_fault(
-    shared: Shared, store: Store
-) -> None:
+def test_a_removed_temporary_file_is_a_refusal(shared: Shared, store: Store) -> None:
     with no_descriptor_leaks(), closing(store.create("file", 1)) as sink:
         sink.write(b"x")
         for leftover in shared.path.glob(f"{TEMPORARY_PREFIX}*"):
@@ -143,14 +131,14 @@ def test_a_temporary_file_that_somebody_removes_is_refused_and_not_a_fault(
     ("free", "minimum", "size", "taken"),
     [
         pytest.param(1000, 900, 100, True, id="exactly at the limit"),
-        pytest.param(1000, 900, 101, False, id="one octet over"),
+        pytest.param(1000, 900, 101, False, id="one byte over"),
         pytest.param(900, 900, 0, True, id="nothing fits"),
         pytest.param(899, 900, 0, False, id="below the limit already"),
-        pytest.param(0, 0, 0, True, id="a full disk takes nothing"),
-        pytest.param(0, 0, 1, False, id="a full disk takes no octet"),
+        pytest.param(0, 0, 0, True, id="a full disk takes an empty file"),
+        pytest.param(0, 0, 1, False, id="a full disk takes no byte"),
     ],
 )
-def test_an_upload_that_would_leave_too_little_space_is_507(
+def test_an_upload_without_enough_space_is_507(
     shared: Shared, free: int, minimum: int, size: int, taken: bool
 ) -> None:
     with closing(Store(shared.path, min_free_space=minimum, free_space=lambda descriptor: free)) as store:
@@ -184,14 +172,14 @@ ROOMS = [0, 1, 1000, 3 * MIB - 1, 3 * MIB, 3 * MIB + 7]
 
 @pytest.mark.parametrize("room", ROOMS)
 @pytest.mark.parametrize("announced", [True, False], ids=["known length", "unknown length"])
-def test_an_upload_may_take_the_space_to_the_limit(shared: Shared, room: int, announced: bool) -> None:
+def test_an_upload_may_use_the_space_up_to_the_limit(shared: Shared, room: int, announced: bool) -> None:
     with closing(filling_store(shared, room)) as store:
         upload_piece_by_piece(store, bytes(room), room * announced)
         assert read(store, "new") == bytes(room)
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_an_upload_of_unknown_length_is_507_one_octet_over_the_limit(shared: Shared, room: int) -> None:
+def test_an_upload_of_unknown_length_over_the_limit_is_507(shared: Shared, room: int) -> None:
     with closing(filling_store(shared, room)) as store:
         assert refused_status(lambda: upload_piece_by_piece(store, bytes(room + 1), 0)) == 507
     shared.assert_untouched()
@@ -200,7 +188,7 @@ def test_an_upload_of_unknown_length_is_507_one_octet_over_the_limit(shared: Sha
 @pytest.mark.parametrize(
     "number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG], ids=["ENOSPC", "EDQUOT", "EFBIG"]
 )
-def test_a_disk_that_fills_up_meanwhile_is_507(
+def test_a_disk_that_fills_up_is_507(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     with no_descriptor_leaks(), closing(store.create("file", 6)) as sink:
@@ -229,7 +217,7 @@ def test_a_disk_that_is_full_at_the_end_is_507(
 
 
 @pytest.mark.parametrize("call", range(3))
-def test_no_descriptors_at_any_open_of_an_upload_is_503(
+def test_running_out_of_descriptors_is_503(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch, call: int
 ) -> None:
     (shared.path / "below" / "deeper").mkdir()
@@ -248,7 +236,7 @@ def test_no_descriptors_at_any_open_of_an_upload_is_503(
 
 
 @pytest.mark.parametrize("call", ["open", "stat", "fstatvfs"])
-def test_a_fault_before_an_upload_leaks_nothing(
+def test_an_error_before_an_upload_leaks_nothing(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     with monkeypatch.context() as patch:
@@ -257,7 +245,7 @@ def test_a_fault_before_an_upload_leaks_nothing(
     shared.assert_untouched()
 
 
-def test_a_fault_that_nobody_expects_leaks_nothing(
+def test_an_unexpected_error_leaks_nothing(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -268,7 +256,7 @@ def test_a_fault_that_nobody_expects_leaks_nothing(
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EWOULDBLOCK], ids=["ENOLCK", "EWOULDBLOCK"])
-def test_a_temporary_file_that_cannot_be_locked_leaves_nothing_when_it_is_refused(
+def test_an_unlockable_temporary_file_is_removed(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     with monkeypatch.context() as patch, no_descriptor_leaks():
@@ -303,7 +291,7 @@ def system_calls(monkeypatch: pytest.MonkeyPatch, store: Store) -> list[str]:
     return calls
 
 
-def test_with_fsync_the_disk_has_the_content_before_the_name_and_then_the_name(
+def test_with_fsync_content_is_synced_before_the_name(
     shared: Shared, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(shared.path, fsync=True)
@@ -311,5 +299,5 @@ def test_with_fsync_the_disk_has_the_content_before_the_name_and_then_the_name(
     store.close()
 
 
-def test_without_fsync_nobody_waits_for_the_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_fsync_nothing_is_synced(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     assert system_calls(monkeypatch, store) == ["rename"]

@@ -36,7 +36,7 @@ def etag(client: Client, path: str = "/files/file") -> str:
 # Created or replaced.
 
 
-def test_put_says_whether_it_created_or_replaced(shared: Shared, client: Client) -> None:
+def test_put_reports_whether_it_created_or_replaced(shared: Shared, client: Client) -> None:
     answer = send(client, "PUT", "/files/new%20one", b"1")
     assert (answer.status, answer.headers["location"]) == (201, "/files/new%20one")
     answer = send(client, "PUT", "/files/new%20one", b"2")
@@ -44,7 +44,7 @@ def test_put_says_whether_it_created_or_replaced(shared: Shared, client: Client)
     assert (shared.path / "new one").read_bytes() == b"2"
 
 
-def test_post_creates_and_says_where(client: Client) -> None:
+def test_post_returns_the_location(client: Client) -> None:
     for content in (b"1", b"2"):
         answer = send(client, "POST", "/files/below/new", content)
         assert (answer.status, answer.headers["location"]) == (201, "/files/below/new")
@@ -62,11 +62,13 @@ def test_put_may_be_chunked(client: Client) -> None:
 @pytest.mark.parametrize(
     ("path", "status"), [("/files/below", 409), ("/files/absent/new", 409), ("/files/.hidden", 404)]
 )
-def test_what_cannot_be_stored_is_refused(client: Client, method: str, path: str, status: int) -> None:
+def test_an_upload_that_cannot_be_stored_is_refused(
+    client: Client, method: str, path: str, status: int
+) -> None:
     assert send(client, method, path, b"x").status == status
 
 
-def test_a_directory_is_not_made_on_the_way(shared: Shared, client: Client) -> None:
+def test_missing_directories_are_not_created(shared: Shared, client: Client) -> None:
     assert (
         send(client, "PUT", "/files/absent/new", b"x").content
         == b"the parent directory does not exist (uploads do not create directories)\n"
@@ -74,7 +76,7 @@ def test_a_directory_is_not_made_on_the_way(shared: Shared, client: Client) -> N
     shared.assert_untouched()
 
 
-def test_delete_removes_a_file_and_nothing_else(shared: Shared, client: Client) -> None:
+def test_delete_removes_only_the_file(shared: Shared, client: Client) -> None:
     assert request(client, "DELETE", "/files/file").status == 204
     assert not (shared.path / "file").exists()
     assert request(client, "GET", "/files/file").status == 404
@@ -88,7 +90,7 @@ def test_delete_removes_a_file_and_nothing_else(shared: Shared, client: Client) 
     assert (shared.path / "below" / "file").exists()
 
 
-def test_what_is_not_allowed_is_405_and_says_what_is(shared: Shared) -> None:
+def test_a_forbidden_method_is_405_with_allow(shared: Shared) -> None:
     with closing(Store(shared.path)) as store:
         for read_only, allow_delete, allowed in (
             (True, True, "GET, HEAD, OPTIONS"),
@@ -110,7 +112,7 @@ def test_what_is_not_allowed_is_405_and_says_what_is(shared: Shared) -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
-def test_if_match_keeps_what_has_changed_from_being_lost(shared: Shared, client: Client, method: str) -> None:
+def test_if_match_prevents_a_lost_update(shared: Shared, client: Client, method: str) -> None:
     stale = etag(client)
     (shared.path / "file").write_bytes(b"changed meanwhile")
     current = etag(client)
@@ -128,18 +130,18 @@ def test_if_match_keeps_what_has_changed_from_being_lost(shared: Shared, client:
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
-def test_if_none_match_creates_and_never_replaces(shared: Shared, client: Client, method: str) -> None:
+def test_if_none_match_never_replaces_a_file(shared: Shared, client: Client, method: str) -> None:
     assert send(client, method, "/files/new", b"1", "If-None-Match: *").status == 201
     assert send(client, method, "/files/new", b"2", "If-None-Match: *").status == 412
     assert (shared.path / "new").read_bytes() == b"1"
 
 
-def test_if_match_of_what_is_not_there_is_412(shared: Shared, client: Client) -> None:
+def test_if_match_of_a_missing_file_is_412(shared: Shared, client: Client) -> None:
     assert send(client, "PUT", "/files/new", b"1", "If-Match: *").status == 412
     shared.assert_untouched()
 
 
-def test_a_refused_condition_is_told_before_the_content_is_taken(shared: Shared, client: Client) -> None:
+def test_a_failed_condition_is_answered_before_the_body(shared: Shared, client: Client) -> None:
     client.send(
         b"PUT /files/file HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
         b"Expect: 100-continue\r\nIf-None-Match: *\r\n\r\n"
@@ -148,14 +150,14 @@ def test_a_refused_condition_is_told_before_the_content_is_taken(shared: Shared,
     shared.assert_untouched()
 
 
-def test_an_upload_that_cannot_begin_leaves_no_descriptor_of_its_directory(client: Client) -> None:
+def test_an_upload_that_cannot_begin_closes_its_directory(client: Client) -> None:
     with no_descriptor_leaks():
         other = client.server.connect()
         assert send(other, "PUT", "/files/below/file", b"", "If-None-Match: *").status == 412
         other.close()
 
 
-def test_a_condition_is_asked_again_before_anything_is_replaced(shared: Shared, client: Client) -> None:
+def test_a_condition_is_checked_again_before_replacing(shared: Shared, client: Client) -> None:
     """Two clients create the same name concurrently: the first to complete wins."""
     head = b"PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nIf-None-Match: *\r\n\r\n"
     one, two = client.server.connect(), client.server.connect()
@@ -168,7 +170,7 @@ def test_a_condition_is_asked_again_before_anything_is_replaced(shared: Shared, 
     assert shared.files() == {**shared.original_files, "new": b"22"}
 
 
-def test_what_changes_while_an_upload_comes_in_is_not_lost(shared: Shared, client: Client) -> None:
+def test_a_change_during_an_upload_is_not_lost(shared: Shared, client: Client) -> None:
     tag = etag(client)
     client.send(
         f"PUT /files/file HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nIf-Match: {tag}\r\n\r\n1".encode()
@@ -182,12 +184,12 @@ def test_what_changes_while_an_upload_comes_in_is_not_lost(shared: Shared, clien
 # Unsupported representations.
 
 
-def test_a_part_of_a_file_cannot_be_put(shared: Shared, client: Client) -> None:
+def test_put_with_content_range_is_refused(shared: Shared, client: Client) -> None:
     assert send(client, "PUT", "/files/file", b"x", "Content-Range: bytes 0-0/6").status == 400
     shared.assert_untouched()
 
 
-def test_content_in_a_coding_is_not_taken_for_the_content(shared: Shared, client: Client) -> None:
+def test_an_upload_with_content_encoding_is_refused(shared: Shared, client: Client) -> None:
     answer = send(client, "PUT", "/files/file", b"x", "Content-Encoding: gzip")
     assert (answer.status, answer.headers["accept-encoding"]) == (415, "identity")
     shared.assert_untouched()
@@ -212,7 +214,7 @@ def digest(content: bytes, algorithm: str = "sha256") -> str:
         "unixsum=1",
     ],
 )
-def test_a_digest_that_fits_is_no_obstacle(client: Client, method: str, field: str) -> None:
+def test_a_matching_digest_is_accepted(client: Client, method: str, field: str) -> None:
     assert send(client, method, "/files/new", b"content", f"Repr-Digest: {field}").status == 201
     assert client.get("/files/new").content == b"content"
 
@@ -224,7 +226,7 @@ def test_a_digest_that_fits_is_no_obstacle(client: Client, method: str, field: s
         f"sha-256=:{digest(b'content')}:, sha-512=:{digest(b'other', 'sha512')}:",
     ],
 )
-def test_content_that_has_another_digest_is_not_stored(shared: Shared, client: Client, field: str) -> None:
+def test_a_body_with_a_wrong_digest_is_not_stored(shared: Shared, client: Client, field: str) -> None:
     answer = send(client, "PUT", "/files/file", b"content", f"Repr-Digest: {field}")
     assert answer.status == 400
     assert b"Repr-Digest" in answer.content
@@ -235,9 +237,7 @@ def test_content_that_has_another_digest_is_not_stored(shared: Shared, client: C
     "field",
     ["sha-256", "sha-256=", "sha-256=:AAAA:", "sha-256=:!:", "sha-256=AAAA", "sha-256=:A", "sha-256=::"],
 )
-def test_a_malformed_digest_is_refused_before_the_content_is_taken(
-    shared: Shared, client: Client, field: str
-) -> None:
+def test_a_malformed_digest_is_refused_before_the_body(shared: Shared, client: Client, field: str) -> None:
     client.send(
         f"PUT /files/file HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nRepr-Digest: {field}\r\n\r\n".encode()
     )
@@ -245,13 +245,13 @@ def test_a_malformed_digest_is_refused_before_the_content_is_taken(
     shared.assert_untouched()
 
 
-def test_digests_of_unknown_algorithms_are_passed_over() -> None:
+def test_digests_of_unknown_algorithms_are_ignored() -> None:
     assert read_digests("crc32c=:AAAA:, id-sha-256=:AAAA:,") == {}
     with pytest.raises(HTTPError):
         read_digests("sha-256=:AAAA:")
 
 
-def test_a_digest_is_checked_however_the_content_is_cut(shared: Shared, client: Client) -> None:
+def test_a_digest_is_checked_however_the_body_is_split(shared: Shared, client: Client) -> None:
     content = os.urandom(300_000)
     head = f"PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n"
     client.send(f"{head}Repr-Digest: sha-256=:{digest(content)}:\r\n\r\n".encode())
@@ -261,7 +261,7 @@ def test_a_digest_is_checked_however_the_content_is_cut(shared: Shared, client: 
     assert (shared.path / "new").read_bytes() == content
 
 
-def test_what_is_complete_late_is_new_from_then_on(shared: Shared, client: Client) -> None:
+def test_an_upload_is_dated_at_its_end(shared: Shared, client: Client) -> None:
     client.send(b"PUT /files/file HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
     [temporary] = set(shared.path.iterdir()) - {shared.path / "file", shared.path / "below"}
     os.utime(temporary, (1000, 1000))  # as if its data had arrived long ago

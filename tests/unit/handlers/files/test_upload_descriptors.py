@@ -34,7 +34,7 @@ def test_an_upload_that_cannot_remove_its_file_closes_it(store: Store, cannot_re
     assert len(cannot_remove) == 1
 
 
-def test_an_upload_whose_file_is_gone_closes_it(shared: Shared, store: Store) -> None:
+def test_an_upload_whose_file_is_removed_closes_it(shared: Shared, store: Store) -> None:
     with no_descriptor_leaks():
         sink = store.create("new", 3)
         [temporary] = shared.files().keys() - shared.original_files.keys()
@@ -43,7 +43,7 @@ def test_an_upload_whose_file_is_gone_closes_it(shared: Shared, store: Store) ->
     shared.assert_untouched()
 
 
-def test_a_temporary_file_that_can_neither_be_locked_nor_removed_is_closed(
+def test_an_unlockable_and_unremovable_file_is_closed(
     store: Store, cannot_remove: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def flock(descriptor: int, operation: int) -> None:
@@ -55,7 +55,7 @@ def test_a_temporary_file_that_can_neither_be_locked_nor_removed_is_closed(
     assert len(cannot_remove) == 1
 
 
-def test_a_temporary_file_that_cannot_be_locked_is_closed_and_removed(
+def test_an_unlockable_file_is_closed_and_removed(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def flock(descriptor: int, operation: int) -> None:
@@ -67,7 +67,7 @@ def test_a_temporary_file_that_cannot_be_locked_is_closed_and_removed(
     shared.assert_untouched()
 
 
-def test_an_upload_broken_off_where_nothing_can_be_removed_leaves_nothing_open(
+def test_an_aborted_upload_that_cannot_be_removed_is_closed(
     shared: Shared, server: Harness, cannot_remove: list[object], caplog: pytest.LogCaptureFixture
 ) -> None:
     with no_descriptor_leaks():

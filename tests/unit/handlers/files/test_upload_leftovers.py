@@ -32,7 +32,7 @@ def test_leftovers_are_removed_in_every_directory_and_counted(shared: Shared, st
     shared.assert_untouched()
 
 
-def test_nothing_outside_is_removed(shared: Shared, store: Store) -> None:
+def test_files_outside_are_not_removed(shared: Shared, store: Store) -> None:
     outside = leave(shared.outside)
     (shared.path / "link").symlink_to(shared.outside)
     (shared.path / f"{TEMPORARY_PREFIX}link").symlink_to(outside)
@@ -50,7 +50,7 @@ def test_an_upload_in_progress_is_not_removed_by_another_store(shared: Shared, s
     assert read(store, "new") == b"abc"
 
 
-def test_an_upload_is_safe_from_another_start_at_its_first_moment(
+def test_an_upload_survives_another_start_before_its_lock(
     shared: Shared, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flock = fcntl.flock
@@ -70,7 +70,7 @@ def test_an_upload_is_safe_from_another_start_at_its_first_moment(
     assert read(store, "new") == b"abc"
 
 
-def test_a_file_that_was_committed_is_not_a_leftover(shared: Shared, store: Store) -> None:
+def test_a_committed_file_is_not_a_leftover(shared: Shared, store: Store) -> None:
     with closing(store.create("new", 3)) as sink:
         sink.write(b"abc")
         sink.commit()
@@ -79,7 +79,7 @@ def test_a_file_that_was_committed_is_not_a_leftover(shared: Shared, store: Stor
     assert read(store, "new") == b"abc"
 
 
-def test_a_directory_that_is_called_like_a_leftover_is_no_file(shared: Shared, store: Store) -> None:
+def test_a_directory_named_like_a_leftover_is_kept(shared: Shared, store: Store) -> None:
     directory = shared.path / f"{TEMPORARY_PREFIX}1-1"
     directory.mkdir()
     leave(directory)
@@ -119,7 +119,7 @@ def little_depth() -> Iterator[int]:
     sys.setrecursionlimit(recursion)
 
 
-def test_leftovers_are_found_however_deep_they_are(shared: Shared, store: Store, little_depth: int) -> None:
+def test_leftovers_are_found_at_any_depth(shared: Shared, store: Store, little_depth: int) -> None:
     directory = os.open(shared.path, os.O_RDONLY)
     for _ in range(little_depth):
         os.mkdir("d", dir_fd=directory)

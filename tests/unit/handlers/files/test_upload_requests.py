@@ -12,7 +12,7 @@ from tests.support.in_process import Client, Harness
 from tests.unit.handlers.files.shared import Shared, open_descriptors, post, request
 
 
-def test_an_upload_is_on_the_disk_before_its_answer(shared: Shared, client: Client) -> None:
+def test_an_upload_is_stored_before_its_response(shared: Shared, client: Client) -> None:
     answer = post(client, "/files/new", b"content")
     assert (answer.status, answer.content) == (201, b"")
     assert shared.files() == {**shared.original_files, "new": b"content"}
@@ -40,9 +40,7 @@ def test_an_upload_may_be_framed_in_any_way(
     assert client.get("/files/file").content == content
 
 
-def test_readers_see_old_or_new_content_but_never_a_part(
-    shared: Shared, server: Harness, client: Client
-) -> None:
+def test_readers_see_old_or_new_content_never_a_mix(shared: Shared, server: Harness, client: Client) -> None:
     reader = server.connect()
     client.send(b"POST /files/file HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n")
     for byte in b"brand new"[:-1]:
@@ -54,7 +52,7 @@ def test_readers_see_old_or_new_content_but_never_a_part(
     assert reader.get("/files/file").content == b"brand new"
 
 
-def test_two_uploads_of_one_name_at_once_are_each_whole(shared: Shared, server: Harness) -> None:
+def test_simultaneous_uploads_of_one_name_are_each_complete(shared: Shared, server: Harness) -> None:
     one, two = server.connect(), server.connect()
     for client in (one, two):
         client.send(b"POST /files/file HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n")
@@ -74,29 +72,29 @@ def test_an_upload_to_a_directory_is_409(shared: Shared, client: Client) -> None
     shared.assert_untouched()
 
 
-def test_an_upload_into_a_directory_that_is_missing_is_409(shared: Shared, client: Client) -> None:
+def test_an_upload_into_a_missing_directory_is_409(shared: Shared, client: Client) -> None:
     assert post(client, "/files/missing/new", b"x").status == 409
     shared.assert_untouched()
 
 
-def test_content_exactly_at_the_limit_is_taken(shared: Shared, client: Client) -> None:
+def test_a_body_at_the_limit_is_accepted(shared: Shared, client: Client) -> None:
     assert post(client, "/files/new", bytes(1000)).status == 201
     assert (shared.path / "new").stat().st_size == 1000
 
 
-def test_content_one_octet_over_the_limit_is_413_before_any_is_read(shared: Shared, client: Client) -> None:
+def test_a_body_over_the_limit_is_413_before_reading(shared: Shared, client: Client) -> None:
     assert request(client, "POST", "/files/new", "Content-Length: 1001").status == 413
     shared.assert_untouched()
 
 
-def test_chunked_content_one_octet_over_the_limit_is_413(shared: Shared, client: Client) -> None:
+def test_a_chunked_body_over_the_limit_is_413(shared: Shared, client: Client) -> None:
     head = b"POST /files/new HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n\r\n"
     client.send(head + b"3e8\r\n" + bytes(1000) + b"\r\n1\r\nx\r\n0\r\n\r\n")
     client.assert_responds(413)
     shared.assert_untouched()
 
 
-def test_too_little_space_is_507_before_any_content_is_read(shared: Shared) -> None:
+def test_too_little_space_is_507_before_reading(shared: Shared) -> None:
     store = Store(shared.path, min_free_space=100, free_space=lambda descriptor: 110)
     with Harness(store=store) as server:
         lines = ("Content-Length: 11", "Expect: 100-continue")
@@ -106,9 +104,7 @@ def test_too_little_space_is_507_before_any_content_is_read(shared: Shared) -> N
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-def test_a_method_that_is_not_allowed_is_405_and_told_which_are(
-    shared: Shared, store: Store, method: str
-) -> None:
+def test_a_forbidden_method_is_405_with_allow(shared: Shared, store: Store, method: str) -> None:
     with Harness(handlers.build(store, read_only=True)) as server:
         answer = request(server.connect(), method, "/files/new", "Content-Length: 1", content=b"x")
         assert answer.status == 405
@@ -117,7 +113,7 @@ def test_a_method_that_is_not_allowed_is_405_and_told_which_are(
     shared.assert_untouched()
 
 
-def test_what_may_be_written_says_so(client: Client) -> None:
+def test_allow_lists_write_methods(client: Client) -> None:
     answer = request(client, "OPTIONS", "/files/file")
     assert answer.status == 204
     assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST", "PUT"}
@@ -160,7 +156,7 @@ def stop_the_server(client: Client) -> None:
 @pytest.mark.parametrize(
     "begun", [b"", b"3\r\nabc\r\n", b"40\r\nabc"], ids=["nothing", "a chunk", "half a chunk"]
 )
-def test_an_upload_that_breaks_off_leaves_nothing(
+def test_an_aborted_upload_leaves_nothing(
     shared: Shared, server: Harness, end: Callable[[Client], None], begun: bytes
 ) -> None:
     if end is break_the_framing and begun.startswith(b"40"):
@@ -180,7 +176,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(
     [(errno.ENOSPC, 507), (errno.EDQUOT, 507), (errno.EIO, 500)],
     ids=["full", "quota", "EIO"],
 )
-def test_a_disk_that_fails_is_told_and_leaves_nothing(
+def test_a_disk_error_is_reported_and_leaves_nothing(
     shared: Shared, server: Harness, monkeypatch: pytest.MonkeyPatch, number: int, status: int
 ) -> None:
     def write(descriptor: int, data: bytes, offset: int) -> int:
@@ -198,7 +194,7 @@ def test_a_disk_that_fails_is_told_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_no_descriptor_left_is_503_and_the_connection_is_served_on(
+def test_out_of_descriptors_is_503_and_the_connection_persists(
     shared: Shared, server: Harness, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     def no_descriptor(*arguments: object, **more: object) -> int:
@@ -212,7 +208,7 @@ def test_no_descriptor_left_is_503_and_the_connection_is_served_on(
     shared.assert_untouched()
 
 
-def test_all_kinds_of_requests_many_times_leak_nothing(shared: Shared, server: Harness) -> None:
+def test_many_requests_of_all_kinds_leak_nothing(shared: Shared, server: Harness) -> None:
     client = server.connect()
     before = open_descriptors()
     for _ in range(50):
@@ -244,6 +240,6 @@ def test_all_kinds_of_requests_many_times_leak_nothing(shared: Shared, server: H
         ("/files/" + "%C3%A9" * 128, "file name too long: 256 bytes (limit: 255)"),
     ],
 )
-def test_a_name_that_cannot_be_is_told_why(client: Client, path: str, reason: str) -> None:
+def test_an_invalid_name_is_refused_with_a_reason(client: Client, path: str, reason: str) -> None:
     answer = post(client, path, b"x")
     assert (answer.status, answer.content.decode()) == (404, f"{reason}\n")

@@ -1,4 +1,4 @@
-"""Honest requests of many shapes, written from the grammar by one random source.
+"""Valid requests of many shapes, generated from the grammar by one random source.
 
 ``request`` writes one request, ``stream`` a few of them pipelined. Everything here is well-formed
 by RFC 9112 and RFC 9110, which a test shows; what breaks it is in ``mutate.py``.

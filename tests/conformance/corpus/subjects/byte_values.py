@@ -33,32 +33,32 @@ DATA = b"\r\nhello\r\n0\r\n\r\n"
 PLACES = {
     "before-method": ("RFC 9112, 3", b"@" + get()),
     "in-method": ("RFC 9110, 9.1", get(method=b"G@ET")),
-    "behind-method": ("RFC 9110, 9.1", get(method=b"GET@")),
+    "after-method": ("RFC 9110, 9.1", get(method=b"GET@")),
     "in-path": ("RFC 9112, 3.2.1", get(target=b"/echo/a@b")),
     "in-query": ("RFC 9112, 3.2.1", get(target=b"/echo/a?b@c")),
     "in-authority": ("RFC 9112, 3.2.2", get(target=b"http://corpus@test/echo/a")),
-    "behind-version": ("RFC 9112, 2.3", get(version=b"HTTP/1.1@")),
+    "after-version": ("RFC 9112, 2.3", get(version=b"HTTP/1.1@")),
     "before-field": ("RFC 9110, 5.1", get(b"@A: b")),
     "in-field-name": ("RFC 9110, 5.1", get(b"A@B: c")),
     "before-colon": ("RFC 9112, 5.1", get(b"A@: b")),
     "in-host": ("RFC 9110, 7.2", get(host=b"corpus@test")),
-    "behind-host": ("RFC 9110, 7.2", get(host=b"corpus.test@")),
-    "behind-length": ("RFC 9110, 8.6", length_post(b"5@")),
+    "after-host": ("RFC 9110, 7.2", get(host=b"corpus.test@")),
+    "after-length": ("RFC 9110, 8.6", length_post(b"5@")),
     "in-chunk-size": ("RFC 9112, 7.1", chunked(b"5@" + DATA)),
     "before-chunk-size": ("RFC 9112, 7.1", chunked(b"@5" + DATA)),
     "in-extension-name": ("RFC 9112, 7.1.1", chunked(b"5;a@" + DATA)),
     "in-extension-value": ("RFC 9112, 7.1.1", chunked(b"5;a=b@" + DATA)),
-    "behind-chunk-data": ("RFC 9112, 7.1", chunked(b"5\r\nhello@\r\n0\r\n\r\n")),
+    "after-chunk-data": ("RFC 9112, 7.1", chunked(b"5\r\nhello@\r\n0\r\n\r\n")),
     "in-trailer-name": ("RFC 9112, 7.1.2", chunked(b"0\r\nA@: b\r\n\r\n")),
 }
 # The same where a value takes what is beyond ASCII, and only the controls are refused.
 VALUES = {
     "before-value": ("RFC 9110, 5.5", get(b"A: @b")),
     "in-value": ("RFC 9110, 5.5", get(b"A: b@c")),
-    "behind-value": ("RFC 9110, 5.5", get(b"A: b@")),
+    "after-value": ("RFC 9110, 5.5", get(b"A: b@")),
     "in-user-agent": ("RFC 9110, 5.5", get(b"User-Agent: a@b")),
     "before-chunked": ("RFC 9110, 5.5", post(b"Transfer-Encoding: @chunked", content=b"0\r\n\r\n")),
-    "behind-chunked": ("RFC 9110, 5.5", post(b"Transfer-Encoding: chunked@", content=b"0\r\n\r\n")),
+    "after-chunked": ("RFC 9110, 5.5", post(b"Transfer-Encoding: chunked@", content=b"0\r\n\r\n")),
     "in-quoted-extension": ("RFC 9112, 7.1.1", chunked(b'5;a="b@c"' + DATA)),
     "in-trailer-value": ("RFC 9112, 7.1.2", chunked(b"0\r\nA: b@c\r\n\r\n")),
 }
@@ -67,19 +67,19 @@ BEYOND_ASCII = ("8-bit", "next-line")
 
 def entries() -> Iterator[Entry]:
     """Yield the entries of this subject."""
-    for kind, (octet, words) in CLASSES.items():
-        for place, (rfc, octets) in PLACES.items():
-            yield from _refused(place, kind, words, rfc, octets, octet)
+    for kind, ((byte, words)) in CLASSES.items():
+        for place, (rfc, data) in PLACES.items():
+            yield from _refused(place, kind, words, rfc, data, byte)
         if kind not in BEYOND_ASCII:
-            for place, (rfc, octets) in VALUES.items():
-                yield from _refused(place, kind, words, rfc, octets, octet)
+            for place, (rfc, data) in VALUES.items():
+                yield from _refused(place, kind, words, rfc, data, byte)
     yield from _served()
 
 
-def _refused(place: str, kind: str, words: str, rfc: str, octets: bytes, octet: bytes) -> Iterator[Entry]:
+def _refused(place: str, kind: str, words: str, rfc: str, data: bytes, byte: bytes) -> Iterator[Entry]:
     where = place.replace("-", " ")
     why = f"Here stands {words}: {where}."
-    yield from refused(rfc, 400, (f"octet-{place}-{kind}", why, octets.replace(b"@", octet)))
+    yield from refused(rfc, 400, (f"byte-{place}-{kind}", why, data.replace(b"@", byte)))
 
 
 def _served() -> Iterator[Entry]:
@@ -88,25 +88,18 @@ def _served() -> Iterator[Entry]:
     yield from served(
         "RFC 9110, 5.5",
         200,
+        ("byte-value-beyond-ascii", get(b"A: " + beyond), echo(a=beyond.decode("latin-1"))),
+        ("byte-value-utf-8", get("A: é€".encode()), echo(a="Ã©â\x82¬")),
+        ("byte-value-next-line", get(b"A: b\x85C: d"), echo(a="b\x85C: d", c=None)),
+        ("byte-value-no-break-space", get(b"A: \xa0b\xa0"), echo(a="\xa0b\xa0")),
+        ("byte-value-tab", get(b"A: b\tc"), echo(a="b\tc")),
         (
-            "octet-value-beyond-ascii",
-            "obs-text is opaque.",
-            get(b"A: " + beyond),
-            echo(a=beyond.decode("latin-1")),
-        ),
-        ("octet-value-utf-8", "Whatever it encodes.", get("A: é€".encode()), echo(a="Ã©â\x82¬")),
-        ("octet-value-next-line", "NEL ends no line.", get(b"A: b\x85C: d"), echo(a="b\x85C: d", c=None)),
-        ("octet-value-no-break-space", "It is not stripped.", get(b"A: \xa0b\xa0"), echo(a="\xa0b\xa0")),
-        ("octet-value-tab", "A value may contain a tab.", get(b"A: b\tc"), echo(a="b\tc")),
-        (
-            "octet-value-every-printable",
-            "A value may contain every visible byte.",
+            "byte-value-every-printable",
             get(b"A: " + bytes(range(0x21, 0x7F))),
             echo(a=bytes(range(0x21, 0x7F)).decode()),
         ),
         (
-            "octet-name-every-tchar",
-            "A name may contain every token byte.",
+            "byte-name-every-tchar",
             get(b"!#$%&'*+-.^_`|~09AZaz: v"),
             ParsedRequest(headers={"!#$%&'*+-.^_`|~09azaz": "v"}),
         ),
@@ -115,29 +108,13 @@ def _served() -> Iterator[Entry]:
     yield from served(
         "RFC 9112, 6",
         201,
+        ("byte-content-every", post(b"Content-Length: 256", content=every), upload(every)),
         (
-            "octet-content-every",
-            "Content is opaque.",
-            post(b"Content-Length: 256", content=every),
-            upload(every),
-        ),
-        (
-            "octet-chunk-every",
-            "Content in chunks is opaque, too.",
+            "byte-chunk-every",
             chunked(b"100\r\n" + every + b"\r\n0\r\n\r\n"),
             upload(every, transfer_encoding=CHUNKED.partition(b": ")[2].decode()),
         ),
-        ("octet-trailer-beyond-ascii", "obs-text is opaque in a trailer, too.", trailer, upload(a=None)),
-        (
-            "octet-extension-beyond-ascii",
-            "A quoted string may contain obs-text.",
-            chunked(b'5;a="' + beyond + b'"' + DATA),
-            upload(),
-        ),
-        (
-            "octet-extension-quoted-tab",
-            "A quoted string may contain a tab.",
-            chunked(b'5;a="b\tc"' + DATA),
-            upload(),
-        ),
+        ("byte-trailer-beyond-ascii", trailer, upload(a=None)),
+        ("byte-extension-beyond-ascii", chunked(b'5;a="' + beyond + b'"' + DATA), upload()),
+        ("byte-extension-quoted-tab", chunked(b'5;a="b\tc"' + DATA), upload()),
     )
