@@ -1,4 +1,4 @@
-"""Benchmark the server against others: tables on the terminal, a results file (JSON), an HTML report.
+"""Benchmark HTTP servers side by side: Reactor, well-known others, and your own.
 
 python -m benchmarks                          every question (about an hour)
 python -m benchmarks throughput files         selected questions
@@ -6,12 +6,22 @@ python -m benchmarks --quick                  a short run that only checks that 
 python -m benchmarks show RUN.json            tables, report and assertions of a saved run
 python -m benchmarks compare A.json B.json    compare two saved runs
 python -m benchmarks readme RUN.json          the table of targets as Markdown
+
+Your own server next to reactor and the floor (a bare loop that sends a constant response):
+
+python -m benchmarks throughput --url http://127.0.0.1:8000/items
+python -m benchmarks throughput --command 'uvicorn app:app --port {port}'
+
+Every response must be like the first one: status 2xx, with the same body. Turn off the access log for a fair
+comparison. Questions that need the application of the benchmarks skip such a server. A server at a URL is
+not started, stopped or pinned to a core; its CPU time and memory are unknown if its process cannot be seen.
 """
 
+import importlib.util
 import sys
 from collections.abc import Sequence
 
-from benchmarks.questions import ALIASES, QUESTIONS, question_module
+from benchmarks.questions import ALIASES, QUESTIONS
 from benchmarks.results import compare, readme_table
 from benchmarks.runner import command
 
@@ -23,25 +33,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     argv = sys.argv[1:] if arguments is None else arguments
     if argv and argv[0] in COMMANDS:
         return COMMANDS[argv[0]](argv[1:])
-    parser = command.make_parser("benchmarks", __doc__)
-    known = (*QUESTIONS, *ALIASES)
-    parser.add_argument(
-        "questions",
-        nargs="*",
-        metavar="QUESTION",
-        help=f"what to measure: {', '.join(QUESTIONS)} (default: all)",
-    )
+    listed = "\n".join(f"  {name:12} {question}" for name, question in QUESTIONS.items())
+    parser = command.make_parser(f"{__doc__ or ''}\nquestions:\n{listed}")
     options = parser.parse_args(argv)
     for name in options.questions:
-        if name not in known:
+        if name not in (*QUESTIONS, *ALIASES):
             parser.error(f"unknown question: {name!r} (choose from {', '.join(QUESTIONS)})")
-    chosen = dict.fromkeys(ALIASES.get(name, name) for name in options.questions or QUESTIONS)
-    if options.json is None and not options.questions:
+    if importlib.util.find_spec("psutil") is None:
+        parser.error("psutil is not installed (pip install psutil)")
+    asked = options.questions or (["throughput"] if options.own else QUESTIONS)
+    if options.json is None and len(asked) == len(QUESTIONS):
         options.json = command.default_results_path()
         print(f"saving samples to {options.json}", file=sys.stderr)
-    return command.run(
-        {name: question_module(name).measure for name in chosen}, options, ["-m", "benchmarks", *argv]
-    )
+    chosen = dict.fromkeys(ALIASES.get(name, name) for name in asked)
+    return command.run(chosen, options, ["-m", "benchmarks", *argv])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One attack run: a server, honest clients and attackers, in phases.
+"""One attack: a server, honest clients and attackers, in phases.
 
     Phase    Attackers             Honest clients          Measured
     before   -                     connect, send requests  times; then memory, descriptors
@@ -9,245 +9,183 @@
                                                            attackers' connections are closed
     last     -                     send one more request   connections that were never lost
 
+The honest clients are an open loop of ``benchmarks.load``, whose requests are timed from when they were due.
+They share a core with the attackers, so the times are upper bounds.
+
 The quiet phase comes before the attack if the attackers hold still (it ends before the server's timeouts),
 and after it otherwise. The attack lasts for the duration of its scale, and until the expected events have
 occurred, so that an attack without effect does not count as survived.
 """
 
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.connection import Connection
 
-from benchmarks.attack.attackers import Attacker
-from benchmarks.attack.clients import HonestClient
-from benchmarks.attack.server import AttackedServer
-from benchmarks.load.client_group import ClientGroup
+from benchmarks.attack.attackers import Attacker, Siege
+from benchmarks.attack.scenarios import Scale, Scenario
+from benchmarks.load.clients import Tally
+from benchmarks.load.round import Job, Round
+from benchmarks.results.samples import Peer, Sample
+from benchmarks.servers.peers import PEERS
+from benchmarks.servers.process import RunningServer, run_server
+from reactor.event_handler import EventHandler
 
-STEPS = 8  # steps of the quiet phase; at most as many precede it
-AT_REST = 0.05  # CPU usage, in cores
 LARGE = 64 << 20  # bytes, of a sparse file
+NOTE_INTERVAL = 0.25  # seconds
+MAX_WAIT = 20.0  # seconds, for any condition
 
 
-@dataclass(frozen=True)
-class Scale:
-    """The size of an attack, and the durations of its phases, in seconds."""
+class AttackRun(EventHandler):
+    """One scenario at one scale; an event handler that observes the server from time to time."""
 
-    share: float  # of the scenario's attackers
-    honest: int
-    interval: float  # between two requests of an honest client
-    before: float
-    attack: float
-    quiet: float
-    after: float
-    timeout: float  # for the server's timeouts, whose defaults would take minutes
-    interval_factor: float  # factor for the attackers' interval; 0.1 is ten times as fast
-    max_wait: float  # for any condition
-    own_core: bool = True  # whether to pin the server to its own core
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One kind of attack."""
-
-    name: str
-    what: str
-    attackers: int  # at full scale
-    kind: Callable[[ClientGroup, int, float], Attacker]
-    # Events required before the attack may end, with their number per attacker.
-    expected_events: Mapping[str, float]
-    timeouts: Sequence[str] = ()  # variables of the server, set to the timeout of the scale
-    interval: float = 1.0  # seconds between two actions of an attacker
-    holds_still: bool = False  # whether attackers are inactive until the server's timeouts
-    honest: int = 1 << 20  # maximum of honest clients
-    min_attackers: int = 1  # at any scale
-    arrival_seconds: float = 1.0  # seconds in which the attackers connect
-    open_file_limit: int = 0  # the server's ulimit -n
-    expected_log: str = ""  # required text in the server's log
-    max_connections: float = 0  # the server's connection limit, as a share of the attackers; 0: its default
-    forbidden_events: Sequence[str] = ()  # events that must not occur
-
-
-@dataclass
-class Outcome:
-    """The result of a run; times in seconds and sorted, memory in bytes, CPU usage in cores."""
-
-    attackers: int = 0
-    options: str = ""
-    max_connections: int = 0
-    times_before: list[float] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    errors: int = 0
-    honest: int = 0
-    kept: int = 0
-    events: dict[str, int] = field(default_factory=dict)
-    reached: bool = False
-    cpu: dict[str, float] = field(default_factory=dict)
-    resident: dict[str, int] = field(default_factory=dict)
-    descriptors: dict[str, int] = field(default_factory=dict)
-    leftovers: list[str] = field(default_factory=list)
-    traceback: bool = False
-    exit_code: int | None = None
-
-    @property
-    def survived(self) -> bool:
-        """True if the server did not crash and logged no traceback."""
-        return self.exit_code == 0 and not self.traceback
-
-
-class AttackRun:
-    """One scenario at one scale."""
-
-    def __init__(self, scenario: Scenario, scale: Scale, directory: Path) -> None:
-        self.scenario, self.scale, self.directory = scenario, scale, directory
-        with (directory / "large").open("wb") as file:
+    def __init__(self, scenario: Scenario, scale: Scale, server: RunningServer) -> None:
+        super().__init__()
+        self.scenario, self.scale, self.server = scenario, scale, server
+        with (server.directory / "large").open("wb") as file:
             file.truncate(LARGE)
-        self.group = ClientGroup(scale.interval)
-        honest = min(scale.honest, scenario.honest)
-        self.honest = [HonestClient(self.group, number) for number in range(honest)]
-        count = max(scenario.min_attackers, round(scenario.attackers * scale.share))
-        interval = scenario.interval * scale.interval_factor
-        self.attackers = [scenario.kind(self.group, number, interval) for number in range(count)]
-        max_connections = round(scenario.max_connections * count)
-        variables = dict.fromkeys(scenario.timeouts, f"{scale.timeout:g}")
-        if max_connections:
-            variables["REACTOR_MAX_CONNECTIONS"] = str(max_connections)
-        options = " ".join(f"{name}={value}" for name, value in variables.items())
-        self.outcome = Outcome(count, options, max_connections, honest=honest)
-        variables["REACTOR_DIRECTORY"] = str(directory)
-        self.server = AttackedServer(self.group, variables, scenario.open_file_limit, scale.own_core)
+        count = min(scale.honest, scenario.honest)
+        job = Job(count, rate=count / scale.interval, target="/echo/{n}", expected=b"{n}")
+        self.honest = Round(server.address, job)
+        self.group = self.honest.group
+        self.siege = Siege()
+        interval = scenario.interval * scale.haste
+        self.attackers = [
+            Attacker(self.group, self.siege, scenario.plans, number, interval)
+            for number in range(scenario.count(scale))
+        ]
+        self.cpu: dict[str, float] = {}  # by phase, in cores
+        self.descriptors = 0  # the most that the server had open
 
-    def run(self) -> Outcome:
-        """Run all phases."""
-        try:
-            self._before()
+    def run(self) -> Sample:
+        """Run all phases; end the server."""
+        scenario, server, honest, group = self.scenario, self.server, self.honest, self.group
+        with honest:
+            honest.connect()
+            group.tally = before = Tally()
+            self._ask_while(self.scale.attack / 6, lambda: True)
+            files, resident = server.descriptors(), server.resident()
+            group.tally = tally = Tally()
+            began = group.clock()
             self._arrive()
-            if self.scenario.holds_still:
+            if scenario.holds_still:
                 self._quiet()
-            self._attack()
-            if not self.scenario.holds_still:
+            self.siege.returning = True
+            self._measure_cpu("attack", lambda: self._ask_while(self.scale.attack, self._in_effect))
+            self.on_deadline()
+            seconds, attacked, in_effect = group.clock() - began, server.resident(), self._in_effect()
+            if not scenario.holds_still:
                 self._quiet()
-            self._after()
-            self._last()
-            self.outcome.traceback = self.server.stderr.has(b"Traceback")
-            self.outcome.exit_code = self.server.stop() if self.server.alive else self.server.process.poll()
-            return self.outcome
-        finally:
-            for client in (*self.attackers, *self.honest):
-                client.disconnect()
-            self.server.end()
-            self.group.reactor.close()
+            events = Counter(self.siege.events)
+            self._leave(files)
+            kept = {
+                "memory kept": server.resident() - resident,
+                "descriptors kept": server.descriptors() - files,
+            }
+            group.tally = last = Tally()
+            honest.still_served()
+            never_lost = sum(each.was_answered and not each.losses for each in honest.requesters)
+        held, lost = self.descriptors - files, len(honest.requesters) - never_lost
+        failures = before.failures + tally.failures + last.failures
+        failures += Counter({"connection lost": lost, "attack without effect": not in_effect})
+        failures += faults(scenario, self.scale, events, held + len(honest.requesters), server)
+        return replace(
+            honest.sample(tally, seconds),
+            question="attack",
+            workload=scenario.name,
+            peer="reactor",
+            round=1,
+            errors=failures.total(),
+            failures=dict(failures),
+            server_cpu=self.cpu["attack"],
+            resident=attacked,
+            established=never_lost,
+            observed={
+                "p99 before": before.latency.percentile(0.99),
+                "descriptors": held,
+                "CPU idle": self.cpu["idle"],
+                "CPU after": self.cpu["after"],
+                **kept,
+            },
+        )
 
     # The phases.
 
-    def _before(self) -> None:
-        for client in self.honest:
-            client.connect_later(0)
-        self.group.run(lambda: all(each.connected for each in self.honest), self.scale.max_wait)
-        self._ask_while(self.scale.before, lambda: all(each.answered for each in self.honest))
-        self.outcome.times_before = self._take_times()
-        self._note("before")
-
     def _arrive(self) -> None:
-        self.group.ticker.periodic = lambda: self._note("attack")
+        self.on_deadline()
+        self.group.reactor.register(self)
         time = self.scenario.arrival_seconds * self.scale.share
         for client in self.attackers:
             client.connect_later(time * client.number / len(self.attackers))
-        self._ask_while(time, lambda: self.group.events["connected"] >= len(self.attackers))
-
-    def _attack(self) -> None:
-        self.group.returning = True
-        with_cpu = self._measured("attack")
-        self._ask_while(self.scale.attack, lambda: self._in_effect)
-        with_cpu()
-        self._note("attack")
-        self.outcome.reached = self._in_effect
-        self.outcome.times = self._take_times()
+        self._ask_while(time, lambda: self.siege.events["connected"] >= len(self.attackers))
 
     def _quiet(self) -> None:
-        self.group.returning = False
+        self.siege.returning = False
         # First wait for attackers that are still connecting.
-        self.group.run(lambda: not any(each.connecting for each in self.attackers), self.scale.max_wait)
-        step = self.scale.quiet / STEPS
-        # Then wait until the server has processed their data; a busy loop never rests and is measured too.
-        for _ in range(STEPS // 2 if self.scenario.holds_still else STEPS):
-            if self._rest("quiet", step) < AT_REST:
-                break
-        self._rest("quiet", self.scale.quiet)
+        self.group.run(lambda: not any(each.connecting for each in self.attackers), MAX_WAIT)
+        quiet = self.scale.attack / 3
+        # Then wait until the server has processed their data.
+        self.group.run_for(quiet / 2 if self.scenario.holds_still else quiet)
+        self._measure_cpu("idle", lambda: self.group.run_for(quiet))
 
-    def _after(self) -> None:
-        self.group.ticker.periodic = lambda: None
-        self.outcome.events = dict(self.group.events)
-        for client in self.attackers:
-            client.disconnect()
-        before = self.outcome.descriptors["before"]
-        self.group.run(lambda: self.server.descriptors <= before, self.scale.max_wait)
-        self._rest("after", self.scale.after)
-        self._note("after")
-
-    def _last(self) -> None:
-        answered = [each.answered for each in self.honest]
-        self._ask_while(0, lambda: all(h.answered > a for h, a in zip(self.honest, answered, strict=True)))
-        self.outcome.kept = sum(not each.lost for each in self.honest)
-        self.outcome.errors = sum(each.errors for each in self.honest)
-        self.outcome.leftovers = sorted(
-            path.name for path in self.directory.iterdir() if path.name not in ("large", "bomb")
-        )
+    def _leave(self, descriptors: int) -> None:
+        self.group.reactor.remove(self)
+        for attacker in self.attackers:
+            attacker.disconnect()
+        self.group.run(lambda: self.server.descriptors() <= descriptors, MAX_WAIT)
+        self._measure_cpu("after", lambda: self.group.run_for(self.scale.attack / 4))
 
     # Helpers.
 
-    @property
+    def on_deadline(self) -> None:
+        """Note how many descriptors the server has open."""
+        self.descriptors = max(self.descriptors, self.server.descriptors())
+        self.deadline = self.group.reactor.now + NOTE_INTERVAL
+
     def _in_effect(self) -> bool:
-        events, count = self.group.events, len(self.attackers)
-        logged = self.server.stderr.has(self.scenario.expected_log.encode())
-        return logged and all(
-            events[what] >= share * count for what, share in self.scenario.expected_events.items()
+        events, count = self.siege.events, len(self.attackers)
+        expected = self.scenario.expected_events.items()
+        return (
+            all(events[what] >= share * count for what, share in expected)
+            and self.scenario.expected_log in self.server.log()
         )
 
     def _ask_while(self, seconds: float, until: Callable[[], bool]) -> None:
-        """Let honest clients send requests for some seconds and until a condition holds."""
-        group = self.group
-        group.asking = True
-        for number, client in enumerate(self.honest):
-            client.start(self.scale.interval * number / len(self.honest))
-        group.run_for(seconds)
-        group.run(until, self.scale.max_wait)
-        group.asking = False
-        group.run(lambda: not any(each.waiting for each in self.honest), self.scale.max_wait)
-        for client in self.honest:
-            client.give_up()
+        """Let honest clients send requests for some seconds and until a condition holds, but one each."""
+        answered = self.group.tally.answers + len(self.honest.requesters)
+        self.honest.run_open_loop(seconds, lambda: self.group.tally.answers >= answered and until())
 
-    def _take_times(self) -> list[float]:
-        times = sorted(time for each in self.honest for time in each.times)
-        for each in self.honest:
-            each.times.clear()
-        return times
-
-    def _rest(self, phase: str, seconds: float) -> float:
-        """Wait without honest requests; return the server's CPU usage."""
-        with_cpu = self._measured(phase)
-        self.group.run_for(seconds)
-        with_cpu()
-        return self.outcome.cpu[phase]
-
-    def _measured(self, phase: str) -> Callable[[], None]:
-        """Start measuring CPU usage; return a function that ends it."""
-        began, used = self.group.now, self.server.cpu
-
-        def end() -> None:
-            elapsed = self.group.now - began
-            self.outcome.cpu[phase] = (self.server.cpu - used) / elapsed if elapsed else 0.0
-
-        return end
-
-    def _note(self, phase: str) -> None:
-        """Record the maximum of descriptors and memory in a phase."""
-        outcome, server = self.outcome, self.server
-        outcome.descriptors[phase] = max(server.descriptors, outcome.descriptors.get(phase, 0))
-        outcome.resident[phase] = max(server.resident, outcome.resident.get(phase, 0))
+    def _measure_cpu(self, phase: str, run: Callable[[], None]) -> None:
+        """Measure the server's CPU usage in a phase."""
+        began, used = self.group.clock(), self.server.cpu()
+        run()
+        self.cpu[phase] = (self.server.cpu() - used) / max(self.group.clock() - began, 1e-9)
 
 
-def run_attack(scenario: Scenario, scale: Scale) -> Outcome:
-    """Run one scenario in a temporary directory."""
-    with tempfile.TemporaryDirectory() as directory:
-        return AttackRun(scenario, scale, Path(directory)).run()
+def faults(
+    scenario: Scenario, scale: Scale, events: Counter[str], held: int, server: RunningServer
+) -> Counter[str]:
+    """End the server, and count what should not have happened, besides failed requests of honest clients."""
+    wrong = ("wrong responses", "no response", *scenario.forbidden_events)
+    limit = scenario.limit(scale)
+    files, code = {path.name for path in server.directory.iterdir()}, server.end()
+    return Counter(
+        {
+            **{f"attacker: {event}": events[event] for event in wrong},
+            # One more is open while another is closed in its favour.
+            "connection over the limit": max(0, held - limit - 1) if limit else 0,
+            "file left over": len(files - {"large", "bomb"}),
+            f"exit code {code}": int(code != 0),
+            "traceback": server.log().count("Traceback"),
+        }
+    )
+
+
+def run_attack(pipe: "Connection[tuple[Peer, Sample], None]", scenario: Scenario, scale: Scale) -> None:
+    """Run one scenario against a server of its own; send this server's command and the sample."""
+    logging = PEERS["reactor +log"]
+    argv = ["env", *scenario.variables(scale), *logging.argv]
+    adapter = replace(logging, name=f"reactor, {scenario.name}", argv=argv)
+    with run_server(adapter, open_files=scenario.open_file_limit) as server:
+        sample = AttackRun(scenario, scale, server).run()
+    pipe.send((server.peer, sample))

@@ -1,178 +1,113 @@
-"""The attack scenarios, two scales, and the targets of each outcome."""
+"""The attack scenarios, what their attackers send, and two scales."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from benchmarks.attack import attackers
-from benchmarks.attack.run import Outcome, Scale, Scenario
+from benchmarks.attack.attackers import Plan
 
-P99 = 0.100  # seconds
-CPU = 0.05  # of one core
-MEMORY = 16 << 20  # bytes, more than before the attack
-MIB = 1 << 20
+# What attackers send.
 
-FULL = Scale(
-    share=1,
-    honest=50,
-    interval=0.1,
-    before=1,
-    attack=6,
-    quiet=2,
-    after=1.5,
-    timeout=5,
-    interval_factor=1,
-    max_wait=20,
+START = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+LARGE = b"GET /files/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HEAD_BEGUN = b"GET /echo/slow HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
+UPLOAD = b"POST /files/slow-{n} HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n"
+BOMB = b"POST /files/bomb HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+STORM = b"GET /echo/storm HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1400  # about 64 KiB
+
+
+def many(line: bytes, count: int) -> bytes:
+    """Return ``count`` numbered lines."""
+    return b"".join(line % number for number in range(count))
+
+
+HEADER_BOMBS = (
+    Plan(START + many(b"X-%d: a\r\n", 2000) + b"\r\n", expects="431"),
+    Plan(START + b"X: " + b"a" * (1 << 20), expects="431"),
+    Plan(START + (b"X: " + b"a" * 8000 + b"\r\n") * 100, expects="431"),
+    Plan(b"GET /" + b"a" * (1 << 20), expects="414"),
+    Plan(
+        b"GET /echo/" + b"%61" * 2600 + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        expects="200",
+    ),
+    Plan(b"\r\n" * 10_000 + START, expects="400"),
 )
-SMALL = Scale(
-    share=0.05,
-    honest=10,
-    interval=0.05,
-    before=0.1,
-    attack=0.4,
-    quiet=0.4,
-    after=0.4,
-    timeout=0.8,
-    interval_factor=0.2,
-    max_wait=4,
+NEVER_CACHED = Plan(START + many(b"X-%d: {n}\r\n", 95) + b"\r\n", expects="200")
+CHUNK_BOMBS = (
+    Plan(BOMB + b"1;" + b"a" * (1 << 20), expects="400"),
+    Plan(BOMB + b"F" * 16 + b"\r\n" + b"x" * 1000, expects="413"),
+    Plan(BOMB + b"0" * (1 << 20), expects="400"),
+    Plan(BOMB + b"1\r\nx\r\n" * 40_000 + b"0\r\n\r\n", expects="201"),
+    Plan(BOMB + (b"1;" + b"a" * 1000 + b"\r\nx\r\n") * 250 + b"0\r\n\r\n", expects="201"),
+    Plan(BOMB + b"0\r\n" + many(b"X-%d: a\r\n", 2000) + b"\r\n", expects="431"),
 )
-LINGER = "REACTOR_LINGER_TIMEOUT"
-SCENARIOS = (
-    Scenario(
-        "slow-heads",
-        "endless heads, one byte every two seconds",
-        1000,
-        attackers.Slow,
-        expected_events={"408": 1},
-        timeouts=("REACTOR_HEAD_TIMEOUT", LINGER),
-        interval=2,
-        holds_still=True,
-    ),
-    Scenario(
-        "slow-bodies",
-        "uploads, one byte every two seconds, half of them chunked",
-        1000,
-        attackers.SlowBody,
-        expected_events={"408": 1},
-        timeouts=("REACTOR_CONTENT_TIMEOUT", LINGER),
-        interval=2,
-        holds_still=True,
-    ),
-    Scenario(
-        "slow-readers",
-        "downloads that read nothing, or 256 bytes per second",
-        1000,
-        attackers.SlowReader,
-        expected_events={"reset": 0.5},
-        timeouts=("REACTOR_STALL_TIMEOUT",),
-        holds_still=True,
-    ),
-    Scenario(
-        "flood",
-        "silent connections, five times the connection limit",
-        2000,
-        attackers.Silent,
-        expected_events={"connected": 2, "closed": 1},
-        max_connections=0.2,
-    ),
-    Scenario(
-        "flood-of-heads",
-        "connections with an incomplete head, five times the connection limit",
-        2000,
-        attackers.HalfHead,
-        expected_events={"connected": 2},
-        timeouts=("REACTOR_HEAD_TIMEOUT", LINGER),
-        max_connections=0.2,
-        holds_still=True,
-    ),
-    Scenario(
-        "descriptors",
-        "stalled uploads and downloads, with ulimit -n 64",
-        400,
-        attackers.Hoarder,
-        expected_events={"connected": 1},
-        timeouts=("REACTOR_CONTENT_TIMEOUT", "REACTOR_STALL_TIMEOUT", LINGER),
-        open_file_limit=64,
-        min_attackers=60,
-        honest=8,
-        expected_log="Too many open files",
-        holds_still=True,
-    ),
-    Scenario(
-        "storm",
-        "endless pipelined requests, responses never read",
-        20,
-        attackers.Storm,
-        expected_events={"reset": 1},
-        timeouts=("REACTOR_STALL_TIMEOUT",),
-        min_attackers=2,
-    ),
-    Scenario(
-        "header-bombs",
-        "oversized heads, and valid ones that no cache contains",
-        40,
-        attackers.HeaderBomb,
-        expected_events={"200": 0.5, "400": 0.16, "414": 0.16, "431": 0.5},
-        min_attackers=6,
-    ),
-    Scenario(
-        "chunk-bombs",
-        "oversized chunked bodies, and chunks of one byte",
-        40,
-        attackers.ChunkBomb,
-        expected_events={"201": 0.33, "400": 0.33, "413": 0.16, "431": 0.16},
-        min_attackers=6,
-    ),
-    Scenario(
-        "idle",
-        "idle connections, half of them after one request",
-        10_000,
-        attackers.Idle,
-        expected_events={"connected": 1, "200": 0.5},
-        arrival_seconds=2.5,
-        forbidden_events=("closed", "reset"),
-        holds_still=True,
-    ),
-)
+PLANS: Mapping[str, Sequence[Plan]] = {
+    "slow-heads": [Plan(HEAD_BEGUN, drips=b"a")],
+    "slow-bodies": [
+        Plan(UPLOAD % b"Content-Length: 1000000", drips=b"x"),
+        Plan(UPLOAD % b"Transfer-Encoding: chunked", drips=b"1\r\nx\r\n"),
+    ],
+    "slow-readers": [Plan(LARGE, reads=0), Plan(LARGE, reads=256)],
+    "flood": [Plan()],
+    "flood-of-heads": [Plan(HEAD_BEGUN)],
+    "descriptors": [Plan(LARGE, stalls=True), Plan(UPLOAD % b"Content-Length: 9", stalls=True)],
+    "storm": [Plan(STORM, endless=True, reads=0)],
+    "header-bombs": [plan for bomb in HEADER_BOMBS for plan in (bomb, NEVER_CACHED)],
+    "chunk-bombs": CHUNK_BOMBS,
+    "idle": [Plan(), Plan(START + b"\r\n")],
+}
 
 
-class Target(NamedTuple):
-    """One target, and the measured value."""
+@dataclass(frozen=True)
+class Scale:
+    """The size of an attack; times are in seconds."""
+
+    share: float  # of the scenario's attackers
+    honest: int
+    interval: float  # between two requests of an honest client
+    attack: float  # duration of the attack; other phases are shorter
+    timeout: float  # for the server's timeouts, whose defaults would take minutes
+    haste: float  # factor for the attackers' interval; 0.1 is ten times as fast
+
+
+FULL = Scale(share=1, honest=50, interval=0.1, attack=6, timeout=5, haste=1)
+QUICK = Scale(share=0.05, honest=10, interval=0.05, attack=1.2, timeout=0.8, haste=0.2)
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of attack: a row of scenarios.toml."""
 
     name: str
-    met: bool
-    measured: str
+    plans: Sequence[Plan]
+    what: str
+    attackers: int  # at full scale
+    expected_events: Mapping[str, float]  # before the attack may end: their number per attacker
+    timeouts: Sequence[str] = ()  # of the server, set to the timeout of the scale
+    interval: float = 1.0  # seconds between two actions of an attacker
+    holds_still: bool = False  # whether attackers are inactive until the server's timeouts
+    honest: int = 1 << 20  # maximum of honest clients
+    min_attackers: int = 1  # at any scale
+    arrival_seconds: float = 1.0  # seconds in which the attackers connect
+    open_file_limit: int = 0  # the server's ulimit -n; 0: the highest possible
+    expected_log: str = ""  # required text in the server's log
+    max_connections: float = 0  # the server's connection limit, as a share of the attackers; 0: its default
+    forbidden_events: Sequence[str] = ()  # events that must not occur
+
+    def count(self, scale: Scale) -> int:
+        """Return the number of attackers."""
+        return max(self.min_attackers, round(self.attackers * scale.share))
+
+    def variables(self, scale: Scale) -> list[str]:
+        """Return the environment variables of the server, as NAME=VALUE."""
+        limit = [f"REACTOR_MAX_CONNECTIONS={self.limit(scale)}"] if self.max_connections else []
+        return [*limit, *(f"REACTOR_{name}_TIMEOUT={scale.timeout:g}" for name in self.timeouts)]
+
+    def limit(self, scale: Scale) -> int:
+        """Return the server's connection limit."""
+        return round(self.max_connections * self.count(scale))
 
 
-def percentile(times: Sequence[float], share: float) -> float:
-    """Return a percentile of sorted times, in milliseconds."""
-    return times[min(len(times) - 1, int(len(times) * share))] * 1e3 if times else float("nan")
-
-
-def targets(scenario: Scenario, outcome: Outcome) -> Iterator[Target]:
-    """Yield the targets of an outcome."""
-    p99 = percentile(outcome.times, 0.99)
-    cpu, files = outcome.cpu, outcome.descriptors
-    kept = outcome.resident["after"] - outcome.resident["before"]
-    yield Target("attack took effect", outcome.reached, "yes" if outcome.reached else "no")
-    yield Target("no errors", outcome.errors == 0, f"{outcome.errors}")
-    yield Target("connections kept", outcome.kept == outcome.honest, f"{outcome.kept} of {outcome.honest}")
-    yield Target("p99 under 100 ms", p99 < P99 * 1e3, f"{p99:.2f} ms")
-    yield Target("CPU attacked but otherwise idle under 5 %", cpu["quiet"] < CPU, f"{cpu['quiet']:.1%}")
-    yield Target("CPU after the attack under 5 %", cpu["after"] < CPU, f"{cpu['after']:.1%}")
-    yield Target("memory after the attack within 16 MiB", kept < MEMORY, f"{kept / MIB:+.1f} MiB")
-    yield Target(
-        "descriptors after the attack as before",
-        files["after"] == files["before"],
-        f"{files['after'] - files['before']:+}",
-    )
-    yield Target("no leftover files", not outcome.leftovers, f"{len(outcome.leftovers)} files")
-    if outcome.max_connections:  # one more is open while another is closed in its favour
-        held = files["attack"] - files["before"] + outcome.honest
-        limit = outcome.max_connections
-        yield Target(f"at most {limit} connections", held <= limit + 1, f"{held}")
-    for what in scenario.forbidden_events:
-        times = outcome.events.get(what, 0)
-        yield Target(f"no attacker {what}", times == 0, f"{times}")
-    wrong = outcome.events.get("wrong responses", 0) + outcome.events.get("no response", 0)
-    yield Target("expected responses to attackers", wrong == 0, f"{wrong} wrong")
-    yield Target("no crash, no traceback", outcome.survived, f"exit code {outcome.exit_code}")
+_ROWS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
+SCENARIOS = tuple(Scenario(name, PLANS[name], **row) for name, row in _ROWS.items())

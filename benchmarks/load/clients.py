@@ -1,221 +1,290 @@
-"""Load clients: connections that send requests, as event handlers, and their shared state.
+"""The clients of one server: many connections in one thread, on reactor's event loop.
 
-    RequestTemplate  a request, and the expected response body
-    Tally            counts and response times
-    Load             the event loop, the tally of the current phase, and the pace
-    Requester        one connection: sends requests, reads and compares the responses
-    IdleRequester    one that sends a single request and stays connected
+    ClientGroup  the event loop, the next request, the tally of the current phase, and the pace
+    Tally        counts of requests, errors by reason, and response times
+    Client       one non-blocking connection, opened at a given time, and reopened
+    Requester    a client that sends requests, and reads and compares the responses
 
-A free requester notifies the pace (see ``benchmarks.load.pacing``), which makes it send its next request:
-at once, when one is due, or never. Response times are measured from when a request was *due*.
+A free requester calls the pace (see ``benchmarks.load.pacing``), which makes it send its next request: at
+once, when one is due, or never. Response times are measured from when a request was *due*.
 """
 
+import errno
 import itertools
-import selectors
+import socket
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from math import inf
 
-from benchmarks.load.client_group import RECONNECT_DELAY, Client, ClientGroup
 from benchmarks.load.histogram import Histogram
-from benchmarks.load.responses import HeadCache, ResponseError, ResponseReader
+from benchmarks.load.responses import ResponseError, ResponseReader
 from benchmarks.servers.workloads import DIGITS, NUMBER, numbered
-from reactor.event_handler import Interest
+from reactor.event_handler import EventHandler, Interest
+from reactor.loop import Reactor
+
+TICK = 0.01  # seconds between two checks of the conditions that end a phase
+RECONNECT_DELAY = 0.02  # seconds before a disconnected client reconnects
+
+Pace = Callable[["Requester"], None]  # called when a requester is connected and has no request pending
 
 
-@dataclass(frozen=True)
-class RequestTemplate:
-    """A request and the expected response body (None: any); {n} in either becomes a new number."""
-
-    request: bytes
-    content: bytes | None = None
-
-    @property
-    def varies(self) -> bool:
-        """Whether each request is different."""
-        return NUMBER.encode() in self.request
-
-    def numbered(self, number: int) -> tuple[bytes, bytes | None]:
-        """Return request and expected body, with a number filled in."""
-        return numbered(self.request, number), self.content and numbered(self.content, number)
+class LoadError(Exception):
+    """The load generator failed; the message is one line."""
 
 
 @dataclass
 class Tally:
     """Counts of requests; ``latency`` includes wrong responses, and the wait for lost ones."""
 
-    requests: int = 0  # with a correct response
-    errors: int = 0  # wrong responses, requests without a response, refused connections
     answers: int = 0  # complete responses, correct or not
+    requests: int = 0  # with a correct response
+    failures: Counter[str] = field(default_factory=Counter)  # "503", "wrong body", "reset", "timeout", ...
     transferred: int = 0  # bytes received, including heads
     latency: Histogram = field(default_factory=Histogram)
 
-    def answered(self, seconds: float, right: bool) -> None:
-        """Count a response."""
-        self.answers += 1
-        if right:
-            self.requests += 1
+    def count(self, seconds: float, failure: str = "", answered: bool = True) -> None:
+        """Count a request, with its response time or the time waited for a response."""
+        self.answers += answered
+        if failure:
+            self.failures[failure] += 1
         else:
-            self.errors += 1
+            self.requests += 1
         self.latency.add(seconds)
 
-    def lost(self, seconds: float) -> None:
-        """Count a request without a response, with the time waited for it."""
-        self.errors += 1
-        self.latency.add(seconds)
 
-    def refused(self) -> None:
-        """Count a refused connection."""
-        self.errors += 1
+def send_nothing(requester: "Requester") -> None:
+    """Send no request: a pace."""
 
 
-class Pace(Protocol):
-    """Decides when requesters send requests."""
-
-    def on_free(self, requester: "Requester") -> None:
-        """Called when a requester has connected, or has received all its responses."""
-
-    def on_lost(self, requester: "Requester") -> None:
-        """Called when a requester has lost its connection; it reconnects by itself."""
-
-
-class NoRequests:
-    """A pace that sends no requests."""
-
-    def on_free(self, requester: "Requester") -> None:
-        """Do nothing."""
-
-    def on_lost(self, requester: "Requester") -> None:
-        """Do nothing."""
-
-
-class Load(ClientGroup):
-    """The shared state of all requesters of one server."""
+class ClientGroup(EventHandler):
+    """The clients of one server, and the event loop that they share; {n} in a request is a new number."""
 
     def __init__(
         self,
-        template: RequestTemplate,
         address: tuple[str, int],
-        selector: selectors.BaseSelector | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        request: bytes,
+        expected: bytes | None = None,
+        reactor: Reactor | None = None,
     ) -> None:
-        super().__init__(selector=selector, clock=clock)
         self.address = address
-        self.head_cache = HeadCache()
+        self.reactor = reactor or Reactor()
+        self.clock = self.reactor.clock
         self.tally = Tally()
-        self.pace: Pace = NoRequests()
+        self.pace: Pace = send_nothing
         self.pending = 0  # requests without a response yet
-        self._template = template
-        self._constant = None if template.varies else (template.request, template.content)
+        self.failure = ""  # a reason to abort the run
+        self.returning = True  # whether disconnected requesters reconnect
+        self._request, self._expected = request, expected  # the body; None: any
+        self._constant = None if NUMBER.encode() in request else (request, expected)
         # Starts at the time in microseconds, so that two runs use different numbers.
-        self._numbers = itertools.count(time.time_ns() // 1000 % 10**DIGITS)
+        self._numbers = itertools.count(time.time_ns() // 1000)
+        super().__init__(deadline=self.clock())
+        self.reactor.register(self)
 
     def next_request(self) -> tuple[bytes, bytes | None]:
         """Return the next request, and the expected response body (None: any)."""
-        return self._constant or self._template.numbered(next(self._numbers) % 10**DIGITS)
+        if self._constant:
+            return self._constant
+        number = next(self._numbers) % 10**DIGITS
+        return numbered(self._request, number), self._expected and numbered(self._expected, number)
+
+    def start(self, pace: Pace, requesters: Iterable["Requester"]) -> None:
+        """Set the pace, and send the first requests on free connections."""
+        self.pace = pace
+        for each in requesters:
+            if each.connected and not each.pending:
+                pace(each)
+
+    def run(self, until: Callable[[], bool], seconds: float) -> bool:
+        """Run the event loop until a condition holds; return False after some seconds. Raises LoadError."""
+        end = self.clock() + seconds
+        while not until():
+            if self.clock() > end:
+                return False
+            self.reactor.turn()
+            if self.failure:
+                raise LoadError(self.failure)
+        return True
+
+    def run_for(self, seconds: float) -> None:
+        """Run the event loop for some seconds. Raises LoadError."""
+        self.run(lambda: False, seconds)
+
+    def on_deadline(self) -> None:
+        """End each wait of the event loop after TICK."""
+        self.deadline = self.reactor.now + TICK
+
+    def on_failure(self) -> None:
+        """Abort the run: an event handler raised an exception."""
+        self.failure = "unhandled exception in a client (see the traceback above)"
+
+
+class Client(EventHandler):
+    """A client connection, which can be reopened; ``receive_buffer`` sets SO_RCVBUF, if not 0."""
+
+    receive_buffer = 0
+
+    def __init__(self, group: ClientGroup) -> None:
+        super().__init__()
+        self.group = group
+        self.connected = False
+
+    # Called by others.
+
+    @property
+    def connecting(self) -> bool:
+        """True while it waits to connect, or is connecting."""
+        return not self.connected and (self.handle is not None or self.deadline != inf)
+
+    def connect_later(self, delay: float) -> None:
+        """Connect after some seconds."""
+        self.deadline = self.group.reactor.now + delay
+        self.group.reactor.refresh(self)
+
+    def disconnect(self) -> None:
+        """Close the connection, and cancel its deadline."""
+        self.group.reactor.remove(self)
+        if self.handle is not None:
+            self.handle.close()
+            self.handle = None
+        self.connected = False
+
+    # Overridden by each kind of client.
+
+    def on_connected(self) -> None:
+        """Start, after connecting."""
+
+    def on_sendable(self) -> None:
+        """Send more data; the socket is writable."""
+
+    def on_data(self, data: bytes) -> None:
+        """Process received data."""
+
+    def on_disconnect(self, how: str) -> None:
+        """Handle the end of the connection; ``how`` is "refused", "closed" or "reset"."""
+        self.disconnect()
+
+    # Called by the reactor.
+
+    def on_deadline(self) -> None:
+        """Connect."""
+        self.deadline = inf
+        self.handle = socket.socket()
+        self.handle.setblocking(False)
+        if self.receive_buffer:
+            self.handle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.receive_buffer)
+        error = self.handle.connect_ex(self.group.address)
+        if error in (0, errno.EINPROGRESS):
+            self.interest = Interest.WRITE
+        else:
+            self.on_disconnect("refused")
+
+    def on_writable(self) -> None:
+        """Finish connecting; later, send more data."""
+        if self.connected:
+            self.on_sendable()
+        elif self.handle.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.on_disconnect("refused")
+        else:
+            self.connected = True
+            self.interest = Interest.READ
+            self.on_connected()
+
+    def on_readable(self) -> None:
+        """Receive data, or report the end or a reset of the connection."""
+        self.receive(1 << 16)
+
+    def on_failure(self) -> None:
+        """Abort the whole run after an exception."""
+        self.group.on_failure()
+        self.disconnect()
+
+    # System calls.
+
+    def receive(self, size: int) -> None:
+        """Receive at most ``size`` bytes, or report the end or a reset of the connection."""
+        try:
+            data = self.handle.recv(size)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.on_disconnect("reset")
+            return
+        if data:
+            self.on_data(data)
+        else:
+            self.on_disconnect("closed")
+
+    def send(self, data: bytes | memoryview) -> int:
+        """Send as much as the socket accepts; return the number of bytes sent."""
+        try:
+            sent: int = self.handle.send(data)
+            return sent
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self.on_disconnect("reset")
+            return 0
 
 
 class Requester(Client):
     """One connection, which sends requests when the pace says so, and reconnects when closed."""
 
-    def __init__(self, load: Load) -> None:
-        super().__init__(load)
-        self.load = load
+    def __init__(self, group: ClientGroup) -> None:
+        super().__init__(group)
+        self.losses = 0  # connections that have ended
         self.was_answered = False  # whether it has received a response
         self.pending: deque[tuple[float, bytes | None]] = deque()  # due time, expected body
-        self._responses = ResponseReader(load.head_cache)
-        self._unsent = b""
+        self._responses = ResponseReader()
 
     def send_requests(self, due: float, times: int = 1) -> None:
-        """Send ``times`` requests at once, all due at ``due`` (time of the load's clock)."""
+        """Send ``times`` requests at once, all due at ``due`` (time of the group's clock)."""
         data = b""
         for _ in range(times):
-            request, content = self.load.next_request()
-            self.pending.append((due, content))
+            request, expected = self.group.next_request()
+            self.pending.append((due, expected))
             data += request
-        self.load.pending += times
-        self._send(data)
-
-    @property
-    def reconnects(self) -> bool:
-        """Whether it reconnects when its connection has ended."""
-        return True
+        self.group.pending += times
+        if self.send(data) < len(data) and self.connected:
+            self.on_disconnect("send buffer full")
 
     # Client methods.
 
     def on_connected(self) -> None:
         """Notify the pace."""
-        self.load.pace.on_free(self)
+        self.group.pace(self)
 
     def on_data(self, data: bytes) -> None:
         """Process all complete responses."""
-        self.load.tally.transferred += len(data)
+        group = self.group
+        group.tally.transferred += len(data)
         self._responses.feed(data)
         try:
-            while self.pending and (right := self._responses.next_response(self.pending[0][1])) is not None:
-                self._on_answer(right)
+            while self.pending and (failure := self._responses.next_response(self.pending[0][1])) is not None:
+                group.pending -= 1
+                group.tally.count(group.clock() - self.pending.popleft()[0], failure)
+                self.was_answered = True
+                if self._responses.head.closes:
+                    self.on_disconnect("closed")
+                elif not self.pending:
+                    group.pace(self)
         except ResponseError:
             self.on_disconnect("invalid response")
 
-    def on_sendable(self) -> None:
-        """Send unsent data."""
-        data, self._unsent, self.interest = self._unsent, b"", Interest.READ
-        self._send(data)
-
     def on_disconnect(self, how: str) -> None:
         """Count lost requests and reconnect: at once after a regular close, otherwise with a delay."""
+        group, now = self.group, self.group.clock()
         delay = RECONNECT_DELAY if self.pending or how != "closed" else 0.0
         if how == "refused":
-            self.load.tally.refused()
-        self.give_up()
-        self.disconnect()
-        self.load.pace.on_lost(self)
-        if self.reconnects:
-            self.connect_later(delay)
-
-    def give_up(self) -> None:
-        """Count pending requests as lost."""
-        now = self.load.clock()
+            group.tally.failures[how] += 1
         for due, _ in self.pending:
-            self.load.tally.lost(now - due)
-        self.load.pending -= len(self.pending)
+            group.tally.count(now - due, how, answered=False)
+        group.pending -= len(self.pending)
+        self.losses += 1
         self.pending.clear()
-        self._responses = ResponseReader(self.load.head_cache)
-        self._unsent = b""
-
-    # Helpers.
-
-    def _on_answer(self, right: bool) -> None:
-        load = self.load
-        due, _ = self.pending.popleft()
-        load.pending -= 1
-        load.tally.answered(load.clock() - due, right)
-        self.was_answered = True
-        assert self._responses.head is not None
-        if self._responses.head.closes:
-            self.on_disconnect("closed")
-        elif not self.pending:
-            load.pace.on_free(self)
-
-    def _send(self, data: bytes) -> None:
-        if self._unsent:
-            self._unsent += data
-            return
-        sent = self.send(data)
-        if sent < len(data) and self.connected:  # otherwise the connection was reset
-            self._unsent = data[sent:]
-            self.interest = Interest.BOTH
-            self.load.reactor.refresh(self)
-
-
-class IdleRequester(Requester):
-    """Sends one request and keeps its connection open; once served, it does not reconnect."""
-
-    arrived = False  # whether its first response has been counted
-
-    @property
-    def reconnects(self) -> bool:
-        """Whether it reconnects: only until its first response."""
-        return not (self.arrived or self.was_answered)
+        self._responses = ResponseReader()
+        self.disconnect()
+        if group.returning:
+            self.connect_later(delay)

@@ -6,7 +6,7 @@ results file contains the counts, from which all percentiles and charts are comp
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 WIDTH = math.log(1.02)
 SMALLEST = 1e-6  # seconds; shorter times count as this
@@ -20,30 +20,33 @@ class Histogram:
     (4, 0.002, 0.1)
     """
 
-    __slots__ = ("buckets", "count")
+    __slots__ = ("buckets",)
 
     def __init__(self, times: Iterable[float] = ()) -> None:
         self.buckets: Counter[int] = Counter()
-        self.count = 0
         for seconds in times:
             self.add(seconds)
+
+    @property
+    def count(self) -> int:
+        """The number of times."""
+        return self.buckets.total()
 
     def add(self, seconds: float, times: int = 1) -> None:
         """Count a time, ``times`` times."""
         self.buckets[round(math.log(max(seconds, SMALLEST) / SMALLEST) / WIDTH)] += times
-        self.count += times
 
     def merge(self, other: "Histogram") -> None:
         """Add the counts of another histogram."""
         self.buckets.update(other.buckets)
-        self.count += other.count
 
     def percentile(self, share: float) -> float:
         """Return the percentile for a share from 0 to 1, in seconds; NaN if empty."""
         rank = math.ceil(share * self.count)
-        for seconds, reached in self.cumulative():
-            if reached >= rank:
-                return seconds
+        for bucket, times in sorted(self.buckets.items()):
+            rank -= times
+            if rank <= 0:
+                return _seconds(bucket)
         return math.nan
 
     def mean(self) -> float:
@@ -51,24 +54,15 @@ class Histogram:
         total = sum(_seconds(bucket) * times for bucket, times in self.buckets.items())
         return total / self.count if self.count else math.nan
 
-    def cumulative(self) -> Iterator[tuple[float, int]]:
-        """Yield each bucket's time in seconds, and the number of times up to it."""
-        reached = 0
-        for bucket in sorted(self.buckets):
-            reached += self.buckets[bucket]
-            yield _seconds(bucket), reached
-
-    def to_json(self) -> list[list[int]]:
+    def to_json(self) -> list[tuple[int, int]]:
         """Return pairs of bucket number and count."""
-        return [[bucket, self.buckets[bucket]] for bucket in sorted(self.buckets)]
+        return sorted(self.buckets.items())
 
     @classmethod
-    def from_json(cls, pairs: list[list[int]]) -> "Histogram":
+    def from_json(cls, pairs: Iterable[tuple[int, int]]) -> "Histogram":
         """Return the histogram from pairs of bucket number and count."""
         histogram = cls()
-        for bucket, times in pairs:
-            histogram.buckets[bucket] += times
-            histogram.count += times
+        histogram.buckets.update(dict(pairs))
         return histogram
 
 

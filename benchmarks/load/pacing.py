@@ -1,8 +1,8 @@
-"""Paces, which decide when requests are sent: connecting, closed loop, open loop.
+"""Paces, which decide when requests are sent.
 
-    FirstRequests  connect a few at a time, and send one request per connection
-    ClosedLoop     send the next request as soon as the response is complete
-    OpenLoop       send requests at fixed times
+    once              send one request per connection
+    closed_loop       send the next request as soon as the response is complete
+    OpenLoop.on_free  send requests at fixed times
 
 A closed loop measures capacity. It does not measure how long users wait: when the server stalls for a
 second, each connection records one long response time and sends nothing in between ("coordinated
@@ -10,196 +10,117 @@ omission"). In an open loop request i is due at start + i / rate and is timed fr
 due while all connections are busy are queued, and their time in the queue counts.
 
 An open loop must wake up on time. The timeout of epoll has a resolution of 1 ms, which would add up to 1 ms
-to the latency of a server that responds in 0.1 ms. PreciseSelector uses a timerfd instead.
+to the latency of a server that responds in 0.1 ms. So on Linux a timerfd wakes it up.
 """
 
 import ctypes
 import os
-import selectors
 import sys
 from collections import deque
-from collections.abc import Iterable, Sequence
 from math import inf
 
-from benchmarks.load.clients import Load, Requester
-from reactor.event_handler import EventHandler
+from benchmarks.load.clients import ClientGroup, Pace, Requester
+from reactor.event_handler import EventHandler, Interest
 
-WAVE = 64  # connections opened at the same time: less than any server's backlog
-
-
-class FirstRequests:
-    """Connects requesters in waves, and sends one request on each."""
-
-    def __init__(self, load: Load, requesters: Iterable[Requester]) -> None:
-        self._load = load
-        self._others = deque(requesters)
-        self._awaited = set(self._others)
-        self.established = 0
-
-    @property
-    def done(self) -> bool:
-        """True when no requester waits for its first response any more."""
-        return not self._awaited
-
-    def start(self) -> None:
-        """Start the first wave."""
-        for _ in range(WAVE):
-            self._start_next()
-
-    def on_free(self, requester: Requester) -> None:
-        """Send the first request; after its response, start the next requester."""
-        if not requester.was_answered:
-            requester.send_requests(self._load.clock())
-        elif requester in self._awaited:
-            self._awaited.remove(requester)
-            self.established += 1
-            self._start_next()
-
-    def on_lost(self, requester: Requester) -> None:
-        """Give up a requester that does not reconnect."""
-        if not requester.reconnects and requester in self._awaited:
-            self._awaited.remove(requester)
-            self._start_next()
-
-    def _start_next(self) -> None:
-        if self._others:
-            requester = self._others.popleft()
-            if requester.connected:
-                self.on_free(requester)
-            else:
-                requester.connect_later(0)
+CLOCK_MONOTONIC = 1
+NONBLOCK_CLOEXEC = 0o2004000  # TFD_NONBLOCK | TFD_CLOEXEC, timerfd_create(2)
 
 
-class ClosedLoop:
-    """Sends ``depth`` requests per connection, and the next ones when all have responses."""
+def once(requester: Requester) -> None:
+    """Send one request per connection, and again after it was lost without a response."""
+    if not requester.was_answered:
+        requester.send_requests(requester.group.clock())
 
-    def __init__(self, load: Load, requesters: Sequence[Requester], depth: int = 1) -> None:
-        self._load = load
-        self._requesters = requesters
-        self._depth = depth
 
-    def start(self) -> None:
-        """Send requests on all free connections."""
-        for requester in self._requesters:
-            if requester.connected and not requester.pending:
-                self.on_free(requester)
-
-    def on_free(self, requester: Requester) -> None:
-        """Send the next requests."""
-        requester.send_requests(self._load.clock(), self._depth)
-
-    def on_lost(self, requester: Requester) -> None:
-        """Do nothing; the requester reconnects."""
+def closed_loop(depth: int = 1) -> Pace:
+    """Return a pace that sends ``depth`` requests, and the next ones when all have responses."""
+    return lambda requester: requester.send_requests(requester.group.clock(), depth)
 
 
 class OpenLoop(EventHandler):
-    """Sends requests on schedule, on the free connections in turn."""
+    """Sends requests on schedule, on the free connections in turn: ``total``, or until ``end`` is called."""
 
-    def __init__(self, load: Load, requesters: Sequence[Requester], rate: float, seconds: float) -> None:
-        super().__init__()
-        self._load = load
-        self._rate = rate
-        self._start = load.clock()
-        self._free = deque(each for each in requesters if each.connected and not each.pending)
-        self.total = max(1, round(rate * seconds))
+    def __init__(self, group: ClientGroup, rate: float, total: float = inf) -> None:
+        self._timer = PreciseTimer() if sys.platform == "linux" else None
+        super().__init__(self._timer, Interest.READ if self._timer else Interest.NONE)
+        self._group, self._rate, self._start = group, rate, group.clock()
+        self._free: deque[Requester] = deque()
+        self.total = total
         self.sent = 0
 
     @property
     def done(self) -> bool:
         """True when all requests were sent and have responses."""
-        return self.sent == self.total and not self._load.pending
-
-    def start(self) -> None:
-        """Send the first request."""
-        self._send_due()
+        return self.sent >= self.total and not self._group.pending
 
     def due(self, number: int) -> float:
-        """Return the due time of a request (time of the load's clock)."""
+        """Return the due time of a request (time of the group's clock)."""
         return self._start + number / self._rate
 
-    def on_deadline(self) -> None:
-        """Send the due requests."""
-        self._send_due()
+    def end(self) -> None:
+        """Send no requests but those that are due already."""
+        elapsed = self._group.clock() - self._start
+        self.total = min(self.total, int(elapsed * self._rate) + 1)
 
-    def on_failure(self) -> None:
-        """Abort the whole run after an exception."""
-        self._load.failed = True
+    def stop(self) -> None:
+        """Count the requests that were never sent as lost."""
+        self._group.reactor.remove(self)
+        if self._timer:
+            self._timer.close()
+        self.end()
+        now = self._group.clock()
+        while self.sent < self.total:
+            self._group.tally.count(max(0.0, now - self.due(self.sent)), "timeout", answered=False)
+            self.sent += 1
+
+    # Called by the requesters and by the reactor.
 
     def on_free(self, requester: Requester) -> None:
         """Send a queued request, or add the connection to the free ones."""
         self._free.append(requester)
-        self._send_due()
+        self.on_deadline()
 
-    def on_lost(self, requester: Requester) -> None:
-        """Remove it from the free connections until it has reconnected."""
-        if requester in self._free:
-            self._free.remove(requester)
-
-    def stop(self) -> None:
-        """Count the requests that were never sent as lost."""
-        self._load.reactor.remove(self)
-        now = self._load.clock()
-        for number in range(self.sent, self.total):
-            self._load.tally.lost(max(0.0, now - self.due(number)))
-        self.sent = self.total
-
-    def _send_due(self) -> None:
+    def on_deadline(self) -> None:
         """Send due requests while a connection is free; set the deadline for the next."""
-        now = self._load.clock()
-        # Sending may fail and change the free connections.
+        now = self._group.clock()
         while self._free and self.sent < self.total and (due := self.due(self.sent)) <= now:
-            self.sent += 1
-            self._free.popleft().send_requests(due)
+            requester = self._free.popleft()
+            if requester.connected and not requester.pending:  # otherwise it was lost since, and called again
+                self.sent += 1
+                requester.send_requests(due)
         waits = self._free and self.sent < self.total
         self.deadline = self.due(self.sent) if waits else inf
-        self._load.reactor.refresh(self)
+        if self._timer:
+            self._timer.set(self.deadline - now)
+        self._group.reactor.refresh(self)
+
+    on_readable = on_deadline  # the timer has expired
+
+    def on_failure(self) -> None:
+        """Abort the whole run after an exception."""
+        self._group.on_failure()
 
 
-# The selector of an open loop.
+class PreciseTimer:
+    """A timerfd, which is readable some seconds after it was set (os.timerfd_create exists from 3.13 on)."""
 
-_CLOCK_MONOTONIC = 1
-_NONBLOCK_CLOEXEC = 0o2004000  # TFD_NONBLOCK | TFD_CLOEXEC, timerfd_create(2)
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._descriptor: int = self._libc.timerfd_create(CLOCK_MONOTONIC, NONBLOCK_CLOEXEC)
+        if self._descriptor < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create failed")
 
-Ready = list[tuple[selectors.SelectorKey, int]]
+    def fileno(self) -> int:
+        """Return the file descriptor."""
+        return self._descriptor
 
+    def set(self, seconds: float) -> None:
+        """Become readable after some seconds, and not before; inf: never."""
+        nanoseconds = 0 if seconds == inf else max(1, round(seconds * 1e9))
+        # struct itimerspec: the interval, then the time, each in seconds and nanoseconds
+        specification = (ctypes.c_long * 4)(0, 0, nanoseconds // 10**9, nanoseconds % 10**9)
+        self._libc.timerfd_settime(self._descriptor, 0, specification, None)
 
-def precise_selector() -> selectors.BaseSelector:
-    """Return the most precise selector of this platform."""
-    return PreciseSelector() if sys.platform == "linux" else selectors.DefaultSelector()
-
-
-if sys.platform == "linux":
-
-    class PreciseSelector(selectors.EpollSelector):
-        """An epoll selector with a timeout resolution of microseconds, using timerfd."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            # os.timerfd_create exists from Python 3.13 on.
-            self._libc = ctypes.CDLL(None, use_errno=True)
-            self._timer = self._libc.timerfd_create(_CLOCK_MONOTONIC, _NONBLOCK_CLOEXEC)
-            if self._timer < 0:
-                super().close()
-                raise OSError(ctypes.get_errno(), "timerfd_create failed")
-            self.register(self._timer, selectors.EVENT_READ)
-
-        def select(self, timeout: float | None = None) -> Ready:
-            """Wait for ready handles, at most ``timeout`` seconds; None: without limit."""
-            if timeout is None or timeout > 0:
-                self._set(timeout or 0.0)
-                ready = super().select(None)
-            else:
-                ready = super().select(0)
-            return [event for event in ready if event[0].fileobj != self._timer]
-
-        def close(self) -> None:
-            """Close the selector and its timer."""
-            super().close()
-            os.close(self._timer)
-
-        def _set(self, seconds: float) -> None:
-            """Set the timer to expire once after some seconds; 0 disarms it."""
-            nanoseconds = round(seconds * 1e9)
-            # struct itimerspec: the interval, then the time, each in seconds and nanoseconds
-            specification = (ctypes.c_long * 4)(0, 0, nanoseconds // 10**9, nanoseconds % 10**9)
-            self._libc.timerfd_settime(self._timer, 0, specification, None)
+    def close(self) -> None:
+        """Close the timer."""
+        os.close(self._descriptor)

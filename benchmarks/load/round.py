@@ -1,214 +1,170 @@
-"""One round of a load: connect, warm up, measure, finish.
+"""A job, and its phases: what our own load generator does in one round.
 
     Phase       Requests are sent on                                     Counted
-    connect     each connection once, including idle ones, in waves      served ones: "established"
-    warm-up     all, as in the measurement; large transfers start        nothing
+    connect     each connection once, in waves                           served ones: "established"
+    warm up     all, as in the measurement; large transfers start        nothing
     measure     all                                                      everything
-    finish      none; wait for outstanding responses                     missing ones: errors
-    check idle  each idle connection once more                           still served ones: "kept"
+
+The requests of an open loop that have no response after some seconds are errors, and so are those of a closed
+loop that were sent before the measurement and have none at its end.
 
 The warm-up of a closed loop lasts until all connections have received a response, so that the measurement
 starts in a steady state. A response counts in the phase in which it is received, with its whole time.
+
+Idle connections are connected likewise; ``still_served`` sends another request on each that is still open.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, replace
+from math import inf
 
-from benchmarks.load.clients import IdleRequester, Load, NoRequests, Requester, RequestTemplate, Tally
-from benchmarks.load.histogram import Histogram
-from benchmarks.load.pacing import ClosedLoop, FirstRequests, OpenLoop, precise_selector
-from benchmarks.load.transfers import Download, Transfer, TransferTotals, Upload
+from benchmarks.load.clients import ClientGroup, Requester, Tally, send_nothing
+from benchmarks.load.pacing import OpenLoop, closed_loop, once
+from benchmarks.load.transfers import Transfer
+from benchmarks.results.samples import Sample
 
 ANSWER_TIMEOUT = 5.0  # seconds, for outstanding responses
+WAVE = 64  # connections opened at the same time: less than any server's backlog
 WARM_UP = 0.2  # seconds, at most half of the measurement
 CONNECT_TIMEOUT = 10.0  # seconds, plus one per 500 connections
-
-
-@dataclass(frozen=True)
-class RequestSpec:
-    """A request and its expected response; {n} becomes a new number in each request."""
-
-    target: str = "/echo/abc"
-    content: str | None = "abc"  # expected response body; None: any
-    lines: Sequence[str] = ()  # header lines in addition to Host
-
-    def template(self, host: str) -> RequestTemplate:
-        """Return the request as bytes, with the expected body."""
-        head = (f"GET {self.target} HTTP/1.1", f"Host: {host}", *self.lines, "", "")
-        return RequestTemplate(
-            "\r\n".join(head).encode(), None if self.content is None else self.content.encode()
-        )
+UNTIL_TIMEOUT = 20.0  # seconds, for the condition that ends an open loop
 
 
 @dataclass(frozen=True)
 class Job:
-    """The parameters of a round; see the options of ``python -m benchmarks.load``."""
+    """The parameters of a round; {n} in target, header lines and expected body is a new number each time."""
 
     connections: int = 64
     seconds: float = 2.0
     rate: float = 0.0  # requests per second; 0: closed loop
     depth: int = 1  # pipelined requests per connection, in a closed loop
-    idle: int = 0  # additional idle connections
-    downloads: int = 0  # concurrent download clients
-    download: str = ""  # their target
-    download_size: int = 0
-    uploads: int = 0  # concurrent upload clients
-    upload: str = ""  # their target; the client's number is appended
-    upload_size: int = 0
+    target: str = "/echo/abc"
+    lines: Sequence[str] = ()  # header lines in addition to Host
+    expected: bytes | None = b"abc"  # response body; None: any
+    transfers: Sequence[tuple[str, str, int]] = ()  # concurrent ones: GET or POST, target, bytes of the file
+    idle: bool = False  # whether connections are only held open: one request each, and no reconnecting
 
-
-@dataclass
-class Result:
-    """The result of a round; times in seconds, sizes in bytes, CPU usage in cores."""
-
-    requests: int = 0
-    errors: int = 0
-    answers: int = 0
-    transferred: int = 0
-    seconds: float = 0.0
-    latency: Histogram = field(default_factory=Histogram)
-    client_cpu: float = 0.0
-    established: int = 0
-    idle_established: int = 0
-    idle_kept: int = 0
-    downloaded: int = 0
-    uploaded: int = 0
-    failures: list[str] = field(default_factory=list)  # of downloads and uploads
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON data."""
-        return {**asdict(self), "latency": self.latency.to_json()}
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Result":
-        """Return the result from JSON data."""
-        return cls(**{**data, "latency": Histogram.from_json(data["latency"])})
-
-
-def make_load(address: tuple[str, int], spec: RequestSpec, job: Job) -> Load:
-    """Return a load for a server, with a selector that suits the job."""
-    selector = precise_selector() if job.rate else None
-    return Load(spec.template(f"{address[0]}:{address[1]}"), address, selector)
+    def request(self, host: str) -> bytes:
+        """Return the request as bytes."""
+        head = (f"GET {self.target} HTTP/1.1", f"Host: {host}", *self.lines, "", "")
+        return "\r\n".join(head).encode()
 
 
 class Round:
-    """Runs one job; ``on_phase`` is called with "begin" and "end", ``stop_early`` may end the measurement."""
+    """A context manager that runs the phases of a job; its connections are closed at the end."""
 
-    def __init__(
-        self,
-        load: Load,
-        job: Job,
-        on_phase: Callable[[str, Result], None] = lambda phase, result: None,
-        stop_early: Callable[[], bool] = lambda: False,
-        processor: Callable[[], float] = time.process_time,
-    ) -> None:
-        self.load, self.job, self.result = load, job, Result()
-        self._on_phase, self.stop_early, self._processor = on_phase, stop_early, processor
-        self._requesters = [Requester(load) for _ in range(job.connections)]
-        self._idle = [IdleRequester(load) for _ in range(job.idle)]
-        self._down, self._up = TransferTotals(), TransferTotals()
-        self._transfers: list[Transfer] = [
-            *(Download(load, job.download, job.download_size, self._down) for _ in range(job.downloads)),
-            *(Upload(load, f"{job.upload}{i}", job.upload_size, self._up) for i in range(job.uploads)),
-        ]
+    def __init__(self, address: tuple[str, int], job: Job) -> None:
+        self.job = job
+        self.group = ClientGroup(address, job.request(f"{address[0]}:{address[1]}"), job.expected)
+        self.requesters = [Requester(self.group) for _ in range(job.connections)]
+        self._transfers = [Transfer(self.group, *each) for each in job.transfers]
+        self._established = 0
 
-    @property
-    def idle_held(self) -> int:
-        """The number of open idle connections."""
-        return sum(each.connected for each in self._idle)
+    def __enter__(self) -> "Round":
+        return self
 
-    def run(self) -> Result:
-        """Run all phases."""
-        try:
-            self.result.idle_established = self._connect(self._idle)
-            for each in self._idle:
-                if not each.was_answered:
-                    each.disconnect()  # a late response does not count
-            self.result.established = self._connect(self._requesters)
-            self._warm_up()
-            self._measure()
-            self._on_phase("end", self.result)
-            self.result.failures = [*self._down.failures, *self._up.failures]
-            self._check_idle()
-            return self.result
-        finally:
-            for client in (*self._requesters, *self._idle, *self._transfers):
-                client.disconnect()
-            self.load.reactor.close()
+    def __exit__(self, *exception: object) -> None:
+        for client in (*self.requesters, *self._transfers):
+            client.disconnect()
+        self.group.reactor.close()
 
-    # The phases.
+    # The phases; they raise LoadError.
 
-    def _connect(self, requesters: Sequence[Requester]) -> int:
-        """Connect the requesters and send one request each; return the number of responses."""
-        self.load.pace = first = FirstRequests(self.load, requesters)
-        first.start()
-        self.load.run(lambda: first.done, CONNECT_TIMEOUT + len(requesters) / 500)
-        self.load.pace = NoRequests()
-        return first.established
+    def connect(self) -> int:
+        """Connect all requesters and send one request each; return the number of responses."""
+        self._established = self._ask_once(self.requesters)
+        self.group.returning = not self.job.idle
+        return self._established
 
-    def _warm_up(self) -> None:
+    def warm_up(self) -> None:
+        """Send requests as in the measurement, and start large transfers."""
         for transfer in self._transfers:
             transfer.connect_later(0)
         seconds = min(WARM_UP, self.job.seconds / 2)
         if self.job.rate:
-            self._run_open_loop(seconds)
+            self.run_open_loop(seconds)
             return
-        self.load.pace = ClosedLoop(self.load, self._requesters, self.job.depth)
-        for each in self._requesters:
+        for each in self.requesters:
             each.was_answered = False
-        self.load.pace.start()
-        self.load.run_for(seconds)
-        self.load.run(
-            lambda: all(each.was_answered or not each.connected for each in self._requesters), ANSWER_TIMEOUT
-        )
+        self.group.start(closed_loop(self.job.depth), self.requesters)
+        self.group.run_for(seconds)
+        self._wait_for_answers(self.requesters, ANSWER_TIMEOUT)
 
-    def _measure(self) -> None:
-        load, result = self.load, self.result
-        load.tally = tally = Tally()
-        carried = self._down.transferred, self._up.transferred
-        self._on_phase("begin", result)
-        began, used = load.now, self._processor()
+    def measure(self) -> Sample:
+        """Measure; return a sample without what only the measuring process knows."""
+        group = self.group
+        group.tally = tally = Tally()
+        before = sum(each.transferred for each in self._transfers)
+        began, used = group.clock(), time.process_time()
         if self.job.rate:
-            self._run_open_loop(self.job.seconds)
+            self.run_open_loop(self.job.seconds)
         else:
-            load.run(self.stop_early, self.job.seconds)
-        result.seconds = load.now - began
-        result.client_cpu = (self._processor() - used) / result.seconds
-        result.downloaded, result.uploaded = (
-            self._down.transferred - carried[0],
-            self._up.transferred - carried[1],
+            group.run_for(self.job.seconds)
+        seconds, used = group.clock() - began, time.process_time() - used
+        tally.transferred += sum(each.transferred for each in self._transfers) - before
+        group.pace = send_nothing
+        for each in self.requesters:
+            if each.pending and each.pending[0][0] < began:
+                each.on_disconnect("timeout")
+        return replace(self.sample(tally, seconds), client_cpu=used / seconds)
+
+    def sample(self, tally: Tally, seconds: float) -> Sample:
+        """Return the counts of a tally as a sample."""
+        return Sample(
+            *("", "", "", 0),
+            requests=tally.requests,
+            errors=tally.failures.total(),
+            failures=dict(tally.failures),
+            seconds=seconds,
+            transferred=tally.transferred,
+            latency=tally.latency,
+            asked=self.job.connections,
+            established=self._established,
+            intended=self.job.rate or None,
+            verified=None if self.job.expected is None else tally.answers,
+            client="reactor",
         )
-        self._finish(began)
-        result.requests, result.errors, result.answers = tally.requests, tally.errors, tally.answers
-        result.transferred, result.latency = tally.transferred, tally.latency
 
-    def _run_open_loop(self, seconds: float) -> None:
-        """Run an open loop for some seconds, and wait for outstanding responses."""
-        self.load.pace = pace = OpenLoop(self.load, self._requesters, self.job.rate, seconds)
-        pace.start()
-        self.load.run_for(seconds)
-        self.load.run(lambda: pace.done, ANSWER_TIMEOUT)
+    def still_served(self) -> int:
+        """Return on how many of the connections another request is answered."""
+        return self._ask_once([each for each in self.requesters if each.was_answered and each.connected])
+
+    # Helpers.
+
+    def run_open_loop(self, seconds: float, until: Callable[[], bool] | None = None) -> None:
+        """Run an open loop for some seconds, and until a condition holds; wait for outstanding responses."""
+        group, rate = self.group, self.job.rate
+        pace = OpenLoop(group, rate, inf if until else max(1, round(rate * seconds)))
+        group.start(pace.on_free, self.requesters)
+        group.run_for(seconds)
+        if until:
+            group.run(until, UNTIL_TIMEOUT)
+            pace.end()
+        group.run(lambda: pace.done, ANSWER_TIMEOUT)
         pace.stop()
+        group.pace = send_nothing
+        for each in self.requesters:
+            if each.pending:
+                each.on_disconnect("timeout")
 
-    def _finish(self, began: float) -> None:
-        """Stop sending; count requests due before ``began`` that have no response as lost."""
-        load, tally = self.load, self.load.tally
-        load.pace, load.tally = NoRequests(), Tally()
+    def _ask_once(self, requesters: Sequence[Requester]) -> int:
+        """Send one request on each connection, and connect first where necessary; count the responses."""
+        end = self.group.clock() + CONNECT_TIMEOUT + len(requesters) / 500
+        for start in range(0, len(requesters), WAVE):
+            wave = requesters[start : start + WAVE]
+            for each in wave:
+                each.was_answered = False
+                if not each.connected:
+                    each.connect_later(0)
+            self.group.start(once, wave)
+            self._wait_for_answers(wave, end - self.group.clock())
+        self.group.pace = send_nothing
+        return sum(each.was_answered for each in requesters)
 
-        def late() -> list[Requester]:
-            return [each for each in self._requesters if each.pending and each.pending[0][0] < began]
-
-        load.run(lambda: not late(), 0 if self.job.rate else ANSWER_TIMEOUT)
-        load.tally = tally
-        for each in self._requesters if self.job.rate else late():
-            each.give_up()
-        load.tally = Tally()
-
-    def _check_idle(self) -> None:
-        """Count the idle connections that are still served."""
-        held = [each for each in self._idle if each.was_answered and each.connected]
-        for each in held:
-            each.arrived, each.was_answered = True, False
-        self.result.idle_kept = self._connect(held)
+    def _wait_for_answers(self, requesters: Sequence[Requester], seconds: float) -> None:
+        """Wait until each requester has received a response, or has lost its connection for good."""
+        self.group.run(
+            lambda: all(each.was_answered or not (each.connected or each.connecting) for each in requesters),
+            seconds,
+        )

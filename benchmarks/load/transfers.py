@@ -1,19 +1,15 @@
-"""Clients that download or upload large files continuously.
+"""Large transfers, as background load: each repeatedly downloads, or uploads, a file of a known size.
 
-    Download   GETs a file repeatedly, and discards it
-    Upload     POSTs a file of zeros repeatedly
-
-Both count bytes and complete files. They stop, and record the reason, when a transfer fails. To keep the
-client fast, on Linux the kernel discards downloaded data without copying it (MSG_TRUNC, tcp(7)); only the
-length is compared.
+Each transfer has its own connection, which the server closes at the end. One that fails ends the round, with
+the reason. To keep the client fast, on Linux the kernel discards downloaded data without copying it
+(MSG_TRUNC, tcp(7)); only the length is compared.
 """
 
 import socket
 import sys
-from dataclasses import dataclass, field
 
-from benchmarks.load.client_group import Client, ClientGroup
-from benchmarks.load.responses import END, HeadCache, ResponseError, ResponseReader, read_head
+from benchmarks.load.clients import Client, ClientGroup
+from benchmarks.load.responses import END
 from reactor.event_handler import Interest
 
 PIECE = 1 << 17  # bytes that a client sends or receives per event loop turn
@@ -23,133 +19,75 @@ _scratch = bytearray(PIECE)  # buffer for discarded data
 _zeros = memoryview(bytes(PIECE))
 
 
-@dataclass
-class TransferTotals:
-    """Totals of all downloads, or of all uploads."""
-
-    transferred: int = 0
-    files: int = 0
-    failures: list[str] = field(default_factory=list)
-
-
 class Transfer(Client):
-    """A client that transfers a file of a known size repeatedly."""
+    """Downloads a file by GET, or uploads one by POST; ``transferred`` counts bytes of files."""
 
-    def __init__(self, group: ClientGroup, target: str, size: int, totals: TransferTotals) -> None:
+    def __init__(self, group: ClientGroup, method: str, target: str, size: int) -> None:
         super().__init__(group)
-        self._target = target
-        self._size = size
-        self._totals = totals
-        self._left = 0  # bytes of the file
-
-    def begin(self) -> None:
-        """Send the request head."""
-        raise NotImplementedError
-
-    def on_connected(self) -> None:
-        """Start the next file."""
-        self._left = self._size
-        self.begin()
-
-    def on_disconnect(self, how: str) -> None:
-        """Fail: the server must not close."""
-        self.fail(how)
+        self.transferred = 0
+        self._size, self._uploads = size, method == "POST"
+        lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close"]
+        self._request = "\r\n".join([*lines, *[f"Content-Length: {size}"] * self._uploads, "", ""]).encode()
+        self._unsent = 0  # bytes of the file
+        self._unread = 0  # bytes of the file; less than 0 if the response has another length
+        self._head = b""  # the part of the response's head that has been received
 
     def fail(self, reason: str) -> None:
-        """Stop, and record the reason."""
-        self._totals.failures.append(f"{type(self).__name__.lower()}: {reason}")
+        """End the round with a reason."""
+        self.group.failure = f"{'upload' if self._uploads else 'download'}: {reason}"
         self.disconnect()
 
-    def count(self, size: int) -> None:
-        """Count transferred bytes."""
-        self._totals.transferred += size
-        self._left -= size
+    # Client methods.
 
-    def finish(self, closes: bool) -> None:
-        """Count a complete file and start the next; reconnect if the server closes the connection."""
-        self._totals.files += 1
-        if closes:
-            self.disconnect()
-            self.connect_later(0)
-        else:
-            self.on_connected()
-
-
-class Download(Transfer):
-    """Downloads a file."""
-
-    def begin(self) -> None:
-        """Send the request."""
-        self._head = b""  # received part
-        self._begun = False  # whether the head is complete
-        self._closes = False
-        self.send(b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n" % self._target.encode())
-
-    def on_readable(self) -> None:
-        """Receive the head; receive and discard the body."""
-        if not self._begun:
-            super().on_readable()
-            return
-        try:
-            taken = self.handle.recv_into(_scratch, min(PIECE, self._left), DISCARD)
-        except BlockingIOError:
-            return
-        except OSError:
-            taken = 0
-        if taken:
-            self._take(taken)
-        else:
-            self.fail(f"connection closed {self._left:,} bytes before the end of the file")
-
-    def on_data(self, data: bytes) -> None:
-        """Parse the head, and count the body data after it."""
-        self._head += data
-        end = self._head.find(END) + len(END)
-        if end < len(END):
-            return
-        try:
-            head = read_head(self._head[:end])
-        except ResponseError as error:
-            self.fail(str(error))
-            return
-        if not head.right or head.length != self._size:
-            self.fail(f"status {head.status} with {head.length:,} bytes (expected {self._size:,} bytes)")
-            return
-        self._begun, self._closes = True, head.closes
-        self._take(len(self._head) - end)
-
-    def _take(self, size: int) -> None:
-        self.count(size)
-        if not self._left:
-            self.finish(self._closes)
-
-
-class Upload(Transfer):
-    """Uploads a file of zeros."""
-
-    def begin(self) -> None:
-        """Send the head; the body follows when the socket is writable."""
-        self._responses = ResponseReader(HeadCache())
-        self.interest = Interest.BOTH
-        head = f"POST {self._target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {self._size}\r\n\r\n"
-        self.send(head.encode())
+    def on_connected(self) -> None:
+        """Send the request head; the body follows when the socket is writable."""
+        self._head = b""
+        self._unsent, self._unread = (self._size, 0) if self._uploads else (0, self._size)
+        self.interest = Interest.BOTH if self._unsent else Interest.READ
+        self.send(self._request)
 
     def on_sendable(self) -> None:
         """Send part of the body; after the last part, wait for the response."""
-        self.count(self.send(_zeros[: self._left]))
-        if not self._left and self.connected:
+        sent = self.send(_zeros[: self._unsent])
+        self._unsent -= sent
+        self.transferred += sent
+        if not self._unsent and self.connected:
             self.interest = Interest.READ
 
-    def on_data(self, data: bytes) -> None:
-        """Check the response."""
-        self._responses.feed(data)
-        try:
-            right = self._responses.next_response(None)
-        except ResponseError as error:
-            self.fail(str(error))
+    def on_readable(self) -> None:
+        """Receive the head; receive and discard the body."""
+        if END not in self._head:
+            super().on_readable()
             return
-        head = self._responses.head
-        if right and not self._left:
-            self.finish(head is not None and head.closes)
-        elif right is not None and head is not None:
-            self.fail(f"status {head.status} with {self._left:,} bytes of the body unsent")
+        try:
+            size = self.handle.recv_into(_scratch, PIECE, DISCARD)
+        except BlockingIOError:
+            return
+        except OSError:
+            size = 0
+        if size:
+            self._count(size)
+        else:
+            self.on_disconnect("closed")
+
+    def on_data(self, data: bytes) -> None:
+        """Check the status; the body begins behind the head."""
+        self._head += data
+        head, end, body = self._head.partition(END)
+        if end and not head[9:].startswith(b"2"):
+            self.fail(f"status {head[9:12].decode(errors='replace')}")
+        elif end:
+            self._count(len(body))
+
+    def on_disconnect(self, how: str) -> None:
+        """Start the next transfer, if this one is complete."""
+        if how == "closed" and END in self._head and not (self._unsent or self._unread):
+            self.disconnect()
+            self.connect_later(0)
+        else:
+            self.fail(f"connection {how}, {self._unsent + self._unread:,} bytes left")
+
+    def _count(self, size: int) -> None:
+        if not self._uploads:
+            self._unread -= size
+            self.transferred += size

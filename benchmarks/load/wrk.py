@@ -15,12 +15,12 @@ batch. The time between a response and the next request on the same connection i
 server about as fast as wrk, rate x mean time (Little's law) is less than the number of connections.
 """
 
+import contextlib
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
 
@@ -30,66 +30,17 @@ from benchmarks.servers.process import CLIENT_CORE, RunningServer, pin_to_core
 from benchmarks.servers.workloads import DIGITS, LARGE, NUMBER, Workload, fresh_numbers
 
 TIMEOUT = 30  # seconds, after which a request counts as an error
-EXTRA_SECONDS = 30.0  # seconds, for wrk to start and to end
+FAILURES = ("connect", "read", "write", "status", "timeout")  # what wrk counts
 
-# Requests are read from files and split at the number. A constant request is given to wrk once, which is
-# faster than calling a function for each. CPU time is read before the histogram is written.
-SCRIPT = """
-local function pieces_of(path)
-   local file = assert(io.open(path, "rb"))
-   local text = file:read("*a")
-   file:close()
-   local pieces, from = {{}}, 1
-   while true do
-      local first, last = text:find("{number}", from, true)
-      pieces[#pieces + 1] = text:sub(from, first and first - 1 or -1)
-      if not first then return pieces end
-      from = last + 1
-   end
-end
+Counts = dict[str, int]  # by name; times are in microseconds
+Times = list[tuple[int, int]]  # microseconds, and how many responses took as long
 
-local templates, count, number = {{}}, {count}, {start}
-for index = 1, count do templates[index] = pieces_of("{scratch}/" .. index) end
-
-if count == 1 and #templates[1] == 1 then
-   wrk.format = function() return templates[1][1] end
-else
-   request = function()
-      number = number + 1
-      local pieces = templates[number % count + 1]
-      if #pieces == 1 then return pieces[1] end
-      return table.concat(pieces, string.format("%0{digits}d", number))
-   end
-end
-
-done = function(summary, latency)
-   local file = assert(io.open("{scratch}/result", "w"))
-   file:write("cpu ", os.clock(), "\\n")
-   for _, name in ipairs({{"duration", "requests", "bytes"}}) do
-      file:write(name, " ", string.format("%d", summary[name]), "\\n")
-   end
-   for _, name in ipairs({{"connect", "read", "write", "status", "timeout"}}) do
-      file:write(name, " ", string.format("%d", summary.errors[name]), "\\n")
-   end
-   for index = 1, #latency do
-      file:write("latency ", string.format("%d %d", latency(index)), "\\n")
-   end
-   file:close()
-end
-"""
+SCRIPT = Path(__file__).with_name("wrk.lua")
+MARK = "Result of the script:\n"
 
 
 class WrkError(Exception):
     """wrk could not be run, or gave no valid result; the message is one line."""
-
-
-@dataclass
-class Result:
-    """The counts of wrk; times are in microseconds, CPU time is in seconds."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    cpu: float = 0.0
-    latency: list[tuple[int, int]] = field(default_factory=list)  # time, count
 
 
 def missing() -> str | None:
@@ -97,29 +48,26 @@ def missing() -> str | None:
     return None if shutil.which("wrk") else "wrk is not installed (Debian: apt-get install wrk)"
 
 
-def measure(
-    server: RunningServer, workload: Workload, connections: int, seconds: float, round: int, question: str
-) -> Sample:
-    """Measure one round; raise WrkError."""
+def measure(server: RunningServer, workload: Workload, connections: int, seconds: float) -> Sample:
+    """Measure one round; return the sample, without its place in the run; raise WrkError."""
     connections = workload.connections(connections)
     used = server.cpu()
-    result = run(server, workload, connections, seconds)
+    counts, times = run(server, workload, connections, seconds)
     used = server.cpu() - used
-    counts, took = result.counts, result.counts["duration"] / 1e6
-    errors = sum(counts[name] for name in ("connect", "read", "write", "status", "timeout"))
-    requests = answered(workload, counts)
+    took, requests = counts["duration"] / 1e6, answered(workload, counts)
+    failures = {name: counts[name] for name in FAILURES if counts[name]}
+    if not (requests or failures):
+        failures = {"timeout": connections}
     return Sample(
-        question=question,
-        workload=workload.name,
-        peer=server.name,
-        round=round,
+        *("", workload.name, server.name, 0),
         requests=requests,
-        errors=errors if requests or errors else connections,  # all timed out
+        errors=sum(failures.values()),
+        failures=failures,
         seconds=took,
         transferred=requests * workload.size if workload.method == "POST" else counts["bytes"],
-        latency=histogram(result, connections),
+        latency=histogram(counts, times, connections),
         server_cpu=used / took,
-        client_cpu=result.cpu / took,
+        client_cpu=counts["cpu"] / counts["duration"],
         resident=server.resident(),
         asked=connections,
         established=max(0, connections - counts["connect"]),  # wrk only reports failed connections
@@ -127,7 +75,7 @@ def measure(
     )
 
 
-def answered(workload: Workload, counts: dict[str, int]) -> int:
+def answered(workload: Workload, counts: Counts) -> int:
     """Return the number of successful requests; for large files, bytes received / size.
 
     So few large files are complete at the end of a round that incomplete ones would matter.
@@ -137,46 +85,42 @@ def answered(workload: Workload, counts: dict[str, int]) -> int:
     return counts["requests"] - counts["status"] - counts["timeout"]
 
 
-def run(server: RunningServer, workload: Workload, connections: int, seconds: float) -> Result:
-    """Run wrk on the clients' core; it is interrupted after a fractional number of seconds."""
+def run(server: RunningServer, workload: Workload, connections: int, seconds: float) -> tuple[Counts, Times]:
+    """Run wrk on the clients' core, and interrupt it after some seconds; return its counts and times."""
     with tempfile.TemporaryDirectory(prefix="benchmark-wrk-") as scratch:
-        script = write_script(Path(scratch), workload, f"{server.host}:{server.port}")
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{ceil(seconds)}s", f"--timeout={TIMEOUT}s"]
-        output = _run([*command, "-s", str(script), server.url], seconds)
-        try:
-            return read_result((Path(scratch) / "result").read_text())
-        except (OSError, ValueError, KeyError) as error:
-            raise WrkError(f"invalid result of wrk ({error}): {' '.join(output.split())}") from None
-
-
-def write_script(scratch: Path, workload: Workload, host: str) -> Path:
-    """Write the script, and the requests into files in the same directory."""
-    count = 0
-    for count, request in enumerate(workload.requests(host), 1):
-        (scratch / str(count)).write_bytes(request)
-    script = scratch / "script.lua"
-    script.write_text(
-        SCRIPT.format(scratch=scratch, count=count, start=fresh_numbers(), number=NUMBER, digits=DIGITS)
-    )
-    return script
+        requests = list(workload.requests(f"{server.host}:{server.port}"))
+        for number, request in enumerate(requests, 1):
+            (Path(scratch) / str(number)).write_bytes(request)
+        options = ["-t1", f"-c{connections}", f"-d{ceil(seconds) + TIMEOUT}s", f"--timeout={TIMEOUT}s"]
+        arguments = [scratch, len(requests), NUMBER, fresh_numbers(), DIGITS]
+        command = ["wrk", *options, "-s", str(SCRIPT), server.url, "--", *map(str, arguments)]
+        output, _, result = _run(command, seconds).partition(MARK)
+    try:
+        return read_result(result)
+    except (ValueError, LookupError) as error:
+        raise WrkError(f"invalid result of wrk ({error}): {' '.join(output.split())}") from None
 
 
 def _run(command: Sequence[str], seconds: float) -> str:
-    """Run a command for at most some seconds; return its output."""
+    """Run a command, and interrupt it after some seconds; return its output."""
+
+    def prepare() -> None:
+        pin_to_core(CLIENT_CORE)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # until wrk handles it
+
     process = subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         text=True,
-        preexec_fn=lambda: pin_to_core(CLIENT_CORE),
+        preexec_fn=prepare,
     )
     try:
-        for timeout in (seconds if seconds % 1 else seconds + EXTRA_SECONDS, EXTRA_SECONDS):
-            try:
+        for timeout in (seconds, *[0.5] * 60):
+            with contextlib.suppress(subprocess.TimeoutExpired):
                 return process.communicate(timeout=timeout)[0]
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGINT)  # wrk then prints its result
+            process.send_signal(signal.SIGINT)  # wrk then prints its result
         raise WrkError("timeout: wrk did not exit")
     finally:
         process.kill()
@@ -186,35 +130,33 @@ def _run(command: Sequence[str], seconds: float) -> str:
 # The result.
 
 
-def read_result(text: str) -> Result:
+def read_result(text: str) -> tuple[Counts, Times]:
     """Parse the output of the script; raise ValueError or KeyError if it is invalid."""
-    result = Result()
+    counts: Counts = {}
+    times: Times = []
     for line in text.splitlines():
-        name, *values = line.split()
-        if name == "cpu":
-            result.cpu = float(values[0])
-        elif name == "latency":
-            result.latency.append((int(values[0]), int(values[1])))
+        name, value, *more = line.split()
+        if name == "latency":
+            times.append((int(value), int(more[0])))
         else:
-            result.counts[name] = int(values[0])
-    if not result.counts["duration"]:
+            counts[name] = int(value)
+    if not counts["duration"]:
         raise ValueError("duration is 0")
-    return result
+    return counts, times
 
 
-def histogram(result: Result, connections: int) -> Histogram:
+def histogram(counts: Counts, times: Times, connections: int) -> Histogram:
     """Return the measured times, without wrk's correction."""
-    times = result.latency
-    per_connection = result.counts["requests"] // connections
+    per_connection = counts["requests"] // connections
     if per_connection:  # otherwise wrk adds none
-        times = uncorrected(times, result.counts["duration"] // per_connection)
+        times = uncorrected(times, counts["duration"] // per_connection)
     measured = Histogram()
     for microseconds, count in times:
         measured.add(microseconds / 1e6, count)
     return measured
 
 
-def uncorrected(times: Iterable[tuple[int, int]], mean: int) -> list[tuple[int, int]]:
+def uncorrected(times: Times, mean: int) -> Times:
     """Revert wrk's stats_correct().
 
     For each time t of at least twice the mean it adds t - mean, t - 2 mean, and so on while longer than

@@ -1,24 +1,21 @@
-"""The questions, one module each, and the order in which they are measured."""
+"""The questions (results/questions.toml), in the order in which they are measured.
+
+``comparisons`` answers throughput, files, compression and watching, which differ in their workloads; each
+other question has a module of its own.
+"""
 
 import importlib
 from typing import Any
 
-QUESTIONS = (
-    *("throughput", "concurrency", "latency", "idle", "fairness", "files", "compression", "watching"),
-    "attack",
-)
+from benchmarks.results.tables import SHOWN
+
+QUESTIONS = {name: shown.question for name, shown in SHOWN.items()}
 ALIASES = {"gzip": "compression"}
+COMPARISONS = ("throughput", "files", "compression", "watching")
 
 
 def question_module(question: str) -> Any:
-    """Return the module of a question; its ``measure`` function adds the samples."""
+    """Return what answers a question: ``measure`` adds samples, ``estimate`` returns the seconds."""
+    if question in COMPARISONS:
+        return importlib.import_module("benchmarks.questions.comparisons").COMPARISONS[question]
     return importlib.import_module(f"benchmarks.questions.{question}")
-
-
-def question_text(question: str) -> str:
-    """Return the question in words: the first line of its module's docstring.
-
-    >>> question_text("watching")
-    'What do --explain, --trace and --inspect cost?'
-    """
-    return (question_module(question).__doc__ or "").partition("\n")[0]

@@ -1,4 +1,4 @@
-"""How long do small requests wait while 8 clients download 1 GiB each, and 4 upload?
+"""Fairness: small requests while other clients download and upload large files.
 
 An open loop: requests for /echo/abc are sent at a low fixed rate, and each is timed from when it was due:
 alone, during downloads, during uploads, and during both. Each finished transfer is started again;
@@ -10,20 +10,18 @@ Files are on an in-memory file system, if there is one. The large file is sparse
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.load import process
 from benchmarks.load.round import Job
-from benchmarks.results.samples import Run
-from benchmarks.runner.config import Config, ShowProgress, select_peers
-from benchmarks.runner.interleaved import MEMORY, Rounds, RunningPeer, roomy_directory, running_peers
-from benchmarks.servers.peers import FILES, PEERS, UPLOADS
-from benchmarks.servers.workloads import MIB, Workload
+from benchmarks.results.samples import Run, Sample
+from benchmarks.runner.rounds import MEMORY, Config, Place, Question, Turn, shared_files
+from benchmarks.servers.peers import FILES, UPLOADS
+from benchmarks.servers.workloads import MIB
 
-QUESTION = "fairness"
-DEFAULT_PEERS = ("reactor", "nginx", "uvicorn")
 LARGE, QUICK_LARGE = 1024 * MIB, 16 * MIB
 STORED = 256 * MIB  # size of an upload, at most
 DOWNLOADING, UPLOADING = 8, 4  # clients
@@ -37,71 +35,58 @@ STORED_AS = "upload-"
 def jobs(seconds: float, large: int, stored: int) -> dict[str, Job]:
     """Return one job per situation, by its name; file sizes are in bytes."""
     alone = replace(CALM, seconds=seconds)
-    downloads = replace(alone, downloads=DOWNLOADING, download=f"/files/{NAME}", download_size=large)
-    upload = f"/files/{STORED_AS}"
+    downloads = [("GET", f"/files/{NAME}", large)] * DOWNLOADING
+    uploads = [("POST", f"/files/{STORED_AS}{number}", stored) for number in range(UPLOADING)]
     return {
         "alone": alone,
-        "during downloads": downloads,
-        "during uploads": replace(alone, uploads=UPLOADING, upload=upload, upload_size=stored),
-        "during both": replace(downloads, uploads=UPLOADING, upload=upload, upload_size=stored),
+        "during downloads": replace(alone, transfers=downloads),
+        "during uploads": replace(alone, transfers=uploads),
+        "during both": replace(alone, transfers=downloads + uploads),
     }
 
 
-def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
-    """Add the samples of all situations to the run."""
-    selected = select_peers(config, DEFAULT_PEERS)
+def places(config: Config, run: Run) -> list[Place]:
+    """Return a place per situation."""
     large = QUICK_LARGE if config.quick else LARGE
-    stored = min(STORED, large, room() // COPIES)
-    with roomy_directory(COPIES * stored) as directories:
-        share(directories, selected.peers, large)
-        with running_peers([Workload("large", FILES)], selected, run, show_progress, directories) as running:
-            for name, job in jobs(selected.seconds, large, stored).items():
-                if config.wants_workload(name):
-                    measure_one(name, job, running, selected, run, show_progress)
-        for name in selected.peers:  # uploads stored after the client had closed, before the server ended
-            forget(directories / name)
+    several = jobs(config.seconds, large, stored_size(large))
+    return [_place(name, job) for name, job in several.items() if config.wants_workload(name)]
 
 
-def measure_one(
-    name: str, job: Job, running: Sequence[RunningPeer], config: Config, run: Run, show_progress: ShowProgress
-) -> None:
-    """Measure all running peers in one situation."""
-    servers = {server.name: server for _, server in running}
-    rounds = Rounds(run, config.rounds, name)
-    for number, peer in rounds.in_order(list(servers)):
-        show_progress(f"small requests {name}, round {number} of {config.rounds}: {peer}")
-        with rounds.skip_on_error(peer):
-            if job.uploads and UPLOADS not in PEERS[peer].serves:
-                raise process.LoadError(PEERS[peer].why_not)
-            try:
-                run.samples.append(process.measure(servers[peer], job, QUESTION, name, number))
-            finally:
-                forget(servers[peer].directory)
+def _place(name: str, job: Job) -> Place:
+    def measure(turn: Turn) -> Iterator[Sample]:
+        try:
+            yield turn.place(process.measure(turn.server, job), name)
+        finally:
+            forget(turn.server.directory)
+
+    return Place(name, measure, UPLOADS if "uploads" in name or "both" in name else FILES)
 
 
-def room() -> int:
-    """Return how many bytes of memory the files may use."""
+def directories(config: Config, peers: Sequence[str]) -> AbstractContextManager[Path]:
+    """Create a directory per peer, with the large file, which is sparse."""
+    large = QUICK_LARGE if config.quick else LARGE
+
+    def write(directory: Path) -> None:
+        (directory / NAME).touch()
+        os.truncate(directory / NAME, large)
+
+    return shared_files(COPIES * stored_size(large), peers, write)
+
+
+def stored_size(large: int) -> int:
+    """Return the size of an upload, so that all fit into memory."""
     import psutil
 
     available = int(psutil.virtual_memory().available)
-    return min(available, shutil.disk_usage(MEMORY).free) if MEMORY.is_dir() else available
-
-
-def share(directories: Path, peers: Iterable[str], size: int) -> None:
-    """Create a directory per peer, with the same sparse large file hard-linked into each."""
-    first = None
-    for name in peers:
-        path = directories / name / NAME
-        path.parent.mkdir()
-        if first is None:
-            path.touch()
-            os.truncate(path, size)
-            first = path
-        else:
-            os.link(first, path)
+    room = min(available, shutil.disk_usage(MEMORY).free) if MEMORY.is_dir() else available
+    return min(STORED, large, room // COPIES)
 
 
 def forget(directory: Path) -> None:
     """Remove uploaded files."""
     for path in directory.glob(f"{STORED_AS}*"):
         path.unlink()
+
+
+QUESTION = Question("fairness", places, ("reactor", "nginx", "uvicorn"), directories=directories)
+measure, estimate = QUESTION.measure, QUESTION.estimate

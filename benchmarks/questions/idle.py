@@ -1,4 +1,4 @@
-"""What do 100, 1,000 and 10,000 idle connections cost, in memory and in the latency of 64 active ones?
+"""Idle connections: 100, 1,000 and 10,000 of them, and their cost for the requests on 64 active ones.
 
 Each idle connection has been served once and is kept open by our own load generator, while wrk (or our
 own client, if wrk is not installed) sends requests on 64 others. At the end of a round each idle connection
@@ -7,52 +7,42 @@ server and measures all sizes in ascending order, so that its memory reflects th
 the sizes are measured right after each other. The server has one core, the clients another.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from benchmarks.load import process, wrk
-from benchmarks.load.round import Job
-from benchmarks.questions.concurrency import possible
+from benchmarks.questions.concurrency import USUAL_PEERS, possible
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.config import Config, ShowProgress, select_peers
-from benchmarks.runner.interleaved import Rounds
-from benchmarks.servers.peers import PEERS
-from benchmarks.servers.process import RunningServer, run_server
-from benchmarks.servers.verify import verify
-from benchmarks.servers.workloads import HOT
+from benchmarks.runner.rounds import Config, Place, Question, Turn, request_of
 
-QUESTION = "idle"
 SIZES = (0, 100, 1000, 10_000)
 QUICK_SIZES = (0, 100)
-DEFAULT_PEERS = ("bare loop", "reactor", "nginx", "uvicorn", "granian")
 WARM_UP = 0.3  # seconds
 
 
-def measure(config: Config, run: Run, show_progress: ShowProgress) -> None:
-    """Add the samples of all sizes to the run."""
-    selected = select_peers(config, DEFAULT_PEERS)
+def places(config: Config, run: Run) -> list[Place]:
+    """Return one place: each turn measures all sizes."""
     sizes = possible(QUICK_SIZES if config.quick else SIZES, run)
-    rounds = Rounds(run, selected.rounds, "with idle connections")
-    for number, name in rounds.in_order(selected.peers):
-        with rounds.skip_on_error(name), run_server(PEERS[name]) as server:
-            run.peers[name] = server.peer
-            measure_active(server, selected, WARM_UP, number)
-            for size in sizes:
-                show_progress(f"{size:,} idle connections, round {number} of {rounds.count}: {name}")
-                run.samples.append(measure_size(size, server, selected, number))
+    return [Place("idle connections", partial(measure_sizes, sizes), samples=len(sizes))]
 
 
-def measure_size(size: int, server: RunningServer, config: Config, number: int) -> Sample:
-    """Measure with ``size`` idle connections; those not served at the end count as errors."""
-    if not size:
-        return replace(measure_active(server, config, config.seconds, number), x=0.0)
-    with process.hold_idle(server.address, size) as held:
-        sample = measure_active(server, config, config.seconds, number)
-    return replace(sample, x=float(size), errors=sample.errors + size - held.kept)
+def measure_sizes(sizes: Sequence[int], turn: Turn) -> Iterator[Sample]:
+    """Measure a fresh server with each number of idle connections; lost ones count as errors."""
+    client = "wrk" if wrk.missing() is None else "reactor"
+    turn.server.end()
+    turn.server.start()
+    turn.sample(client, seconds=WARM_UP)
+    for size in sizes:
+        if size:
+            with process.hold_idle(turn.server.address, size, request_of(turn.server)) as still_served:
+                sample = turn.sample(client, x=float(size))
+                lost = size - still_served()
+            failures = sample.failures | ({"idle connection lost": lost} if lost else {})
+            yield replace(sample, errors=sample.errors + lost, failures=failures)
+        else:
+            yield turn.sample(client, x=0.0)
 
 
-def measure_active(server: RunningServer, config: Config, seconds: float, number: int) -> Sample:
-    """Measure the active connections; with wrk, compare some responses afterwards."""
-    if wrk.missing() is None:
-        sample = wrk.measure(server, HOT, config.connections, seconds, number, QUESTION)
-        return replace(sample, verified=verify(server, PEERS[server.name], HOT))
-    return process.measure(server, Job(config.connections, seconds), QUESTION, HOT.name, number)
+QUESTION = Question("idle", places, USUAL_PEERS)
+measure, estimate = QUESTION.measure, QUESTION.estimate

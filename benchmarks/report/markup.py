@@ -8,9 +8,10 @@ Everything except Markup is escaped; Markup is created only here or from constan
 import html
 
 from benchmarks.results.units import slug
+from benchmarks.servers.peers import PEERS
 
 VOID = frozenset({"meta", "br", "hr"})
-WIDTH = 440  # of every picture, in SVG units
+COLOURED = ("reactor", "reactor +log", "bare loop", "nginx", "bjoern", "uvicorn", "granian")
 
 
 class Markup(str):
@@ -22,11 +23,6 @@ class Markup(str):
 NOTHING = Markup("")
 
 
-def escape(text: object) -> Markup:
-    """Return text escaped for HTML, and Markup unchanged."""
-    return text if isinstance(text, Markup) else Markup(html.escape(str(text)))
-
-
 def tag(name: str, /, *children: object, **attributes: object) -> Markup:
     """Return an element; attributes that are None are omitted, and ``font_size`` becomes font-size.
 
@@ -36,7 +32,7 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
     '<b class="&quot;">&lt;i&gt;</b>'
     """
     words = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(_short(value)))}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -46,8 +42,8 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
 
 
 def join(*children: object) -> Markup:
-    """Concatenate elements."""
-    return Markup("".join(map(escape, children)))
+    """Concatenate elements; escape everything except Markup."""
+    return Markup("".join(each if isinstance(each, Markup) else html.escape(str(each)) for each in children))
 
 
 def _short(value: object) -> object:
@@ -55,29 +51,15 @@ def _short(value: object) -> object:
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else value
 
 
-# SVG.
-
-
-def picture(name: str, title: str, description: str, height: float, *children: Markup) -> Markup:
-    """Return an SVG with a title and a description for screen readers."""
-    return tag(
-        "svg",
-        tag("title", title, id=f"{name}-title"),
-        tag("desc", description, id=f"{name}-desc"),
-        *children,
-        viewBox=f"0 0 {WIDTH} {height:g}",
-        role="img",
-        aria_labelledby=f"{name}-title {name}-desc",
-        class_="chart",
-    )
+def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "tick") -> Markup:
+    """Return an SVG text; the anchor is start, middle or end."""
+    return tag("text", words, x=x, y=y, text_anchor=None if anchor == "start" else anchor, class_=kind)
 
 
 def peer_class(peer: str) -> str:
-    """Return the CSS class that sets a peer's colour."""
-    return f"p-{slug(peer)}"
+    """Return the CSS class that sets a peer's colour; servers of the user share one.
 
-
-def text(x: float, y: float, words: str, anchor: str = "start", kind: str = "") -> Markup:
-    """Return an SVG text; the anchor is start, middle or end."""
-    where = None if anchor == "start" else anchor
-    return tag("text", words, x=x, y=y, text_anchor=where, class_=kind or None)
+    >>> peer_class("nginx"), peer_class("tornado"), peer_class("127.0.0.1:8000")
+    ('p-nginx', 'p-other', 'p-added')
+    """
+    return f"p-{slug(peer)}" if peer in COLOURED else "p-other" if peer in PEERS else "p-added"

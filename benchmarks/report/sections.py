@@ -1,310 +1,168 @@
-"""The report's section on each question: charts, each with its figures as a table."""
+"""The report's section on each question: its charts, failed requests, and tables."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
-from benchmarks.attack.scenarios import P99
-from benchmarks.questions import question_text
-from benchmarks.report import bars
-from benchmarks.report.bars import Group
-from benchmarks.report.lines import BOTTOM, LEFT, RIGHT, TOP, Chart, Series, draw, finite
-from benchmarks.report.markup import NOTHING, Markup, join, tag
-from benchmarks.report.scales import Label, Linear, Ordinal, Scale, Tail, log_around
+from benchmarks.report.charts import Track, lines, tracks
+from benchmarks.report.markup import NOTHING, Markup, join, peer_class, tag
+from benchmarks.report.scales import Scale, linear, log, ordinal, tail
+from benchmarks.results.checks import PASS, WARN, shortened
 from benchmarks.results.samples import Run
-from benchmarks.results.statistics import OURS
-from benchmarks.results.summary import Row, summarize
-from benchmarks.results.tables import COLUMNS, COMPARISON, Table, by_workload, table_of
-from benchmarks.results.tables import RIGHT as TO_THE_RIGHT
-from benchmarks.results.units import MIB, byte_size, number, seconds, share, slug
+from benchmarks.results.statistics import OURS, Row, grouped, rows
+from benchmarks.results.tables import SHOWN, Table, failures, tables
+from benchmarks.results.targets import P99
+from benchmarks.results.units import BY, MIB, byte_size, number, seconds, share
 
-TITLES = {
-    "throughput": "Throughput",
-    "latency": "Latency by percentile",
-    "concurrency": "From 1 to 10,000 connections",
-    "idle": "Idle connections",
-    "fairness": "Fairness",
-    "files": "Files",
-    "compression": "Compression",
-    "watching": "Cost of observing",
-    "attack": "Under attack",
-}
-NOTES = {
-    "hot": "GET /echo/abc with wrk's short request head",
-    "browser": "the same with a browser's eight header fields",
-    "varied": "a browser's head, with a new path and X-Request-Id in each request",
-    "pipelined": "16 pipelined requests per connection",
-    "new connection": "one request per connection",
-    "gzip same": "1,000 bytes, the same text in each request",
-    "watched": "GET /echo/abc: explained (--explain), traced (--trace), inspected (--inspect)",
-    "gzip different": "1,000 bytes, a new text in each request",
-    "file 100 MiB": "eight connections",
-}
 OPEN = "open loop: a fixed rate, each request timed from when it was due"
 CLOSED = "closed loop: each connection sends its next request after the response"
 CURVE = [1 - 10 ** (-step / 12) for step in range(4, 49)]  # shares from about 54 % to 99.99 %
-TIMES = (0.5, 0.99, 0.999)
+SPAN = {"half": 0.5, "most": 0.99, "nearly-all": 0.999}  # percentiles by CSS class
 
-Value = Callable[[Row], float]
-
-
-# Parts of sections.
+Draw = Callable[[str, Sequence[Row], Sequence[Row]], Markup]  # title, rows of a chart, all rows
 
 
-def section(question: str, *parts: Markup) -> Markup:
-    """Return a section, or nothing if the question was not measured."""
-    if not any(parts):
-        return NOTHING
-    heading = tag("h2", TITLES[question])
-    return tag("section", heading, tag("p", question_text(question), class_="lead"), *parts, id=question)
+class Charts(NamedTuple):
+    """The charts of a question: one for each group of rows. Groups without a name have no chart."""
+
+    title: str  # {} is the name of the group
+    group: Callable[[Row], str]
+    draw: Draw
+    note: str = ""
 
 
-def cards(*several: Markup) -> Markup:
-    """Arrange figures side by side, as many as fit."""
-    return tag("div", *several, class_="cards") if any(several) else NOTHING
+def bars(_title: str, some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
+    """Draw requests per second of all peers, the fastest first, with the range over rounds."""
+    highest = max(row.rate.high for row in some) or 1
+    drawn = [
+        Track(
+            row.peer,
+            peer_class(row.peer),
+            [("bar", 0, row.rate.median), ("whisker", row.rate.low, row.rate.high)],
+            (row.rate, f"{row.against}{BY}" if row.against else ""),
+        )
+        for row in sorted(some, key=lambda row: -row.rate.median)
+    ]
+    return tracks(("requests/s", "reactor/peer"), drawn, Scale(lambda rate: rate / highest))
 
 
-def card(title: str, note: str, picture: Markup, table: Table | None = None) -> Markup:
-    """Return a picture with its title and, folded, its table."""
+def curves(title: str, some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
+    """Draw latency by percentile, up to the highest share with requests beyond it."""
+    series = {
+        row.peer: [
+            (each, row.latency.percentile(each)) for each in CURVE if row.latency.count * (1 - each) >= 1
+        ]
+        for row in some
+    }
+    points = [point for line in series.values() for point in line]
+    scales = tail(max((x for x, _ in points), default=0.99)), log([y for _, y in points], seconds)
+    return lines(title, ("share of requests", "response time at most"), scales, series)
+
+
+def spans(label: Callable[[Row], str], *bounds: float) -> Draw:
+    """Return a function that draws p50, p99 and p99.9 of each row, and bounds in seconds."""
+
+    def track(row: Row) -> Track:
+        p50, p99, p999 = (row.latency.percentile(at) for at in SPAN.values())
+        marks = [("reach", p50, p999), ("half", p50, p50), ("most", p99, p99), ("nearly-all", p999, p999)]
+        limits = [("bound", each, each) for each in bounds]
+        return Track(label(row), peer_class(row.peer), [*limits, *marks], [seconds(p99)])
+
+    def draw(_title: str, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
+        times = [row.latency.percentile(at) for row in everything for at in SPAN.values()]
+        key = [tag("span", tag("i", class_=kind), f"p{at * 100:g}") for kind, at in SPAN.items()]
+        chart = tracks(("p99",), [*map(track, some)], log([*bounds, *times], seconds))
+        return join(tag("p", *key, class_="key"), chart)
+
+    return draw
+
+
+# Line charts: the label of the axis, the value of a row, and the scale for the values.
+_RATES, _TIMES = partial(linear, label=number), partial(log, label=seconds)
+MEASURES: dict[str, tuple[str, Callable[[Row], float], Callable[[list[float]], Scale]]] = {
+    "Throughput": ("requests/s", lambda row: row.rate.median, _RATES),
+    "Median latency": ("p50", lambda row: row.latency.percentile(0.5), _TIMES),
+    "p99": ("p99", lambda row: row.latency.percentile(0.99), _TIMES),
+    "Memory": ("resident", lambda row: row.resident, partial(linear, label=byte_size, unit=MIB)),
+}
+
+
+def along(measure: str, axis: str) -> Charts:
+    """Return a chart of a measure against the question's axis; throughput has a band: reactor's range."""
+    words, value, scale = MEASURES[measure]
+
+    def draw(title: str, some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
+        across = ordinal(sorted({row.cell.x or 0.0 for row in some}), number)
+        series = {
+            peer: [(row.cell.x or 0.0, value(row)) for row in group if value(row) > 0]
+            for peer, group in grouped(some, lambda row: row.peer).items()
+        }
+        ours = [row for row in some if row.peer == OURS and measure == "Throughput"]
+        band = [(row.cell.x or 0.0, row.rate.low, row.rate.high) for row in ours]
+        values = [y for line in series.values() for _, y in line] + [high for *_, high in band]
+        return lines(title, (axis, words), (across, scale(values)), series, band)
+
+    return Charts(f"{measure} by {axis}", lambda _: measure, draw)
+
+
+def workload(row: Row) -> str:
+    """Group rows by workload."""
+    return row.cell.workload
+
+
+def full_load(row: Row) -> str:
+    """Group the rows of the workload "hot"; the others have no chart."""
+    return "hot" if row.cell.workload == "hot" else ""
+
+
+CHARTS = {
+    "rates": Charts("{}", workload, bars),
+    "latency at full load": Charts("Latency at full load", full_load, curves, CLOSED),
+    "latency by load": Charts("At {} of capacity", lambda row: share(row.cell.x or 0), curves, OPEN),
+    "small requests": Charts("Small requests {}", workload, spans(lambda row: row.peer)),
+    "honest clients": Charts(
+        "Honest clients during each attack",
+        *(lambda _: "attack", spans(workload, P99), f"the dashed line is {seconds(P99)}, the target for p99"),
+    ),
+}
+
+
+def section(run: Run, question: str) -> Markup:
+    """Return the section of a question."""
+    shown = SHOWN[question]
+    kinds = [CHARTS[name] if name in CHARTS else along(*name.split(" by ")) for name in shown.charts]
+    some = rows(run, question)
+    groups = [(kind, *item) for kind in kinds for item in grouped(some, kind.group).items()]
+    cards = [card(kind, name, shown.notes.get(name, ""), group, some) for kind, name, group in groups if name]
+    failed = failures(some)
+    return tag(
+        "section",
+        tag("h2", shown.title),
+        tag("p", shown.question, class_="lead"),
+        tag("p", f"Failed requests: {shortened(failed)}", class_="beware") if failed else NOTHING,
+        tag("div", *cards, class_="cards"),
+        tag("details", tag("summary", "Figures as a table"), *map(html_table, tables(run, question))),
+        id=question,
+    )
+
+
+def card(kind: Charts, name: str, note: str, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
+    """Return a chart with its title and note."""
+    title, note = kind.title.format(name), kind.note or note
     words = tag("figcaption", tag("h3", title), tag("p", note) if note else NOTHING)
-    return tag("figure", words, picture, folded(table) if table else NOTHING, class_="card")
-
-
-def folded(table: Table, summary: str = "Figures as a table") -> Markup:
-    """Return a collapsed table."""
-    return tag("details", tag("summary", summary), html_table(table))
+    return tag("figure", words, kind.draw(title, some, everything), class_="card")
 
 
 def html_table(table: Table) -> Markup:
     """Return an HTML table that scrolls horizontally."""
-    kinds = ["number" if side == TO_THE_RIGHT else None for side in table.sides]
-    heads = [tag("th", head, scope="col", class_=kind) for head, kind in zip(table.heads, kinds, strict=True)]
-    lines = (
-        tag("tr", *(tag("td", word, class_=kind) for word, kind in zip(line, kinds, strict=True)))
-        for line in table.lines
-    )
-    body = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *lines))
-    return tag("div", body, class_="scroll", tabindex=0, role="region", aria_label=table.title or "figures")
+    results = {PASS: "met", WARN: "missed"}
 
+    def line(kind: str, words: Sequence[str]) -> Markup:
+        sided = zip(words, table.sides, strict=True)
+        return tag("tr", *(tag(kind, word, class_=results.get(word, side)) for word, side in sided))
 
-# Throughput, files, compression.
-
-
-def comparison(run: Run, question: str) -> Markup:
-    """Return a bar chart per workload."""
-    several = [
-        card(
-            name,
-            NOTES.get(name, ""),
-            bars.bars(slug(f"bars {question} {name}"), f"Requests per second, {name}", some),
-            table_of(f"{question}: {name}", COMPARISON, some),
-        )
-        for name, some in by_workload(summarize(run, question)).items()
-    ]
-    return section(question, cards(*several))
-
-
-# Latency by percentile.
-
-
-def latency(run: Run) -> Markup:
-    """Return latency curves at each share of the capacity, and under full load."""
-    by_share: dict[float, list[Row]] = {}
-    for row in summarize(run, "latency"):
-        by_share.setdefault(row.cell.x or 0, []).append(row)
-    several = [curves(f"At {share(x)} of capacity", OPEN, some) for x, some in by_share.items()]
-    hot = [row for row in summarize(run, "throughput") if row.cell.workload == "hot"]
-    if hot:
-        several.append(curves("At full load", CLOSED, hot))
-    table = table_of("latency", COLUMNS["latency"], summarize(run, "latency"))
-    return section("latency", cards(*several), folded(table) if by_share else NOTHING)
-
-
-def curves(title: str, note: str, rows: Sequence[Row]) -> Markup:
-    """Return a card with latency by percentile."""
-    series = [Series(row.peer, curve(row)) for row in rows]
-    times = [y for each in series for _, y in each.points]
-    # The axis ends at the highest percentile that any peer has enough requests for.
-    furthest = max((x for each in series for x, _ in each.points), default=0.99)
-    chart = Chart(
-        slug(f"curves {title}"),
-        f"Latency by percentile: {title}",
-        "; ".join(f"{row.peer} {tail(row)}" for row in rows),
-        "share of requests",
-        "response time at most",
-        series,
-        Tail(LEFT, RIGHT, max(0.99, furthest)),
-        log_around(times, BOTTOM, TOP, seconds),
-    )
-    return card(title, note, draw(chart))
-
-
-def curve(row: Row) -> list[tuple[float, float]]:
-    """Return (share, response time), up to the highest share with requests beyond it."""
-    known = [each for each in CURVE if row.latency.count * (1 - each) >= 1]
-    return [(each, row.percentile(each)) for each in known]
-
-
-def tail(row: Row) -> str:
-    """Return p50, p99 and p99.9 in words."""
-    return ", ".join(seconds(row.percentile(each)) for each in TIMES)
-
-
-# Along an axis.
-
-
-def concurrency(run: Run) -> Markup:
-    """Return throughput and latency against connections."""
-    rows = summarize(run, "concurrency")
-    if not rows:
-        return NOTHING
-    across = log_around([row.cell.x or 1 for row in rows], LEFT, RIGHT, number)
-    axis = Axis("connections (closed loop)", across)
-    several = (
-        along("Throughput by connections", axis, "requests/s", rows, at_rate, spread=True),
-        along("Median latency by connections", axis, "p50", rows, at_p50, log=True),
-        along("p99 by connections", axis, "p99", rows, at_p99, log=True),
-    )
-    table = table_of("connections", COLUMNS["concurrency"], rows)
-    return section("concurrency", cards(*several), folded(table))
-
-
-def idle(run: Run) -> Markup:
-    """Return memory and latency against idle connections."""
-    rows = summarize(run, "idle")
-    if not rows:
-        return NOTHING
-    places = sorted({row.cell.x or 0.0 for row in rows})
-    axis = Axis("idle connections, in addition to the active ones", Ordinal(places, LEFT + 12, RIGHT, number))
-    several = (
-        along("Memory by idle connections", axis, "resident", rows, at_resident, label=byte_size),
-        along("p99 by idle connections", axis, "p99", rows, at_p99, log=True),
-    )
-    return section("idle", cards(*several), folded(table_of("idle", COLUMNS["idle"], rows)))
-
-
-@dataclass(frozen=True)
-class Axis:
-    """A horizontal axis and its label."""
-
-    words: str
-    scale: Scale
-
-
-def at_rate(row: Row) -> float:
-    """Return requests per second."""
-    return row.rate.median
-
-
-def at_p50(row: Row) -> float:
-    """Return the median, in seconds."""
-    return row.percentile(0.5)
-
-
-def at_p99(row: Row) -> float:
-    """Return the p99, in seconds."""
-    return row.percentile(0.99)
-
-
-def at_resident(row: Row) -> float:
-    """Return the memory, in bytes."""
-    return row.resident
-
-
-def along(
-    title: str,
-    axis: Axis,
-    y: str,
-    rows: Sequence[Row],
-    value: Value,
-    *,
-    log: bool = False,
-    spread: bool = False,
-    label: Label = number,
-) -> Markup:
-    """Return a card with one line per peer; ``log`` is for values in seconds."""
-    series = [_series(peer, some, value, spread) for peer, some in by_peer(rows).items()]
-    values = [each for line in series for each in (*(y for _, y in line.points), *line.high)]
-    up: Scale = (
-        log_around(values, BOTTOM, TOP, seconds)
-        if log
-        else Linear(max(values, default=1), BOTTOM, TOP, label, MIB if label is byte_size else 1)
-    )
-    words = "; ".join(_ends(line, seconds if log else label) for line in series if line.points)
-    chart = Chart(slug(title), title, words, axis.words, y, series, axis.scale, up)
-    return card(title, "", draw(chart))
-
-
-def _series(peer: str, some: Sequence[Row], value: Value, spread: bool) -> Series:
-    points = finite([(row.cell.x or 0.0, value(row)) for row in some])
-    if not spread:
-        return Series(peer, points)
-    return Series(peer, points, [row.rate.low for row in some], [row.rate.high for row in some])
-
-
-def _ends(line: Series, label: Label) -> str:
-    (first, low), (last, high) = line.points[0], line.points[-1]
-    return f"{line.peer} from {label(low)} at {number(first)} to {label(high)} at {number(last)}"
-
-
-def by_peer(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Return rows by peer, reactor first."""
-    peers: dict[str, list[Row]] = {OURS: []}
-    for row in rows:
-        peers.setdefault(row.peer, []).append(row)
-    return {peer: some for peer, some in peers.items() if some}
-
-
-# Tails.
-
-
-def fairness(run: Run) -> Markup:
-    """Return the times of small requests in each situation."""
-    rows = summarize(run, "fairness")
-    if not rows:
-        return NOTHING
-    groups = [
-        Group(name, [(row.peer, row.peer, _times(row)) for row in some])
-        for name, some in by_workload(rows).items()
-    ]
-    picture = bars.ranges("fairness-ranges", "Response times of small requests", groups)
-    table = table_of("fairness", COLUMNS["fairness"], rows)
-    return section("fairness", cards(card("Response times of small requests", "", picture, table)))
-
-
-def attack(run: Run) -> Markup:
-    """Return the times of honest requests during each attack, and missed targets."""
-    rows = summarize(run, "attack")
-    if not rows:
-        return NOTHING
-    group = Group("", [(row.cell.workload, row.peer, _times(row)) for row in rows])
-    title = "Response times of honest clients during each attack"
-    picture = bars.ranges("attack-ranges", title, [group], P99)
-    table = table_of("attack", COLUMNS["attack"], rows)
-    note = f"the dashed line is {seconds(P99)}, the target for p99"
-    return section("attack", cards(card(title, note, picture, table), _missed(run)))
-
-
-def _missed(run: Run) -> Markup:
-    known = run.environment.get("attack")
-    missed = known.items() if isinstance(known, dict) else ()
-    lines = [tag("li", tag("b", name), f": {each}") for name, several in missed for each in several]
-    return tag("div", tag("h3", "Missed targets"), tag("ul", *lines)) if lines else NOTHING
-
-
-def _times(row: Row) -> list[float]:
-    return [row.percentile(each) for each in TIMES]
-
-
-def questions(run: Run) -> Markup:
-    """Return the sections of all measured questions."""
-    return join(
-        comparison(run, "throughput"),
-        latency(run),
-        concurrency(run),
-        idle(run),
-        fairness(run),
-        comparison(run, "files"),
-        comparison(run, "compression"),
-        comparison(run, "watching"),
-        attack(run),
-    )
+    body = [line("td", words) for words in table.lines]
+    parts = tag("caption", table.title), tag("thead", line("th", table.heads)), tag("tbody", *body)
+    content = tag("table", *parts, class_="figures")
+    note = tag("p", table.note) if table.note else NOTHING
+    return tag("div", content, note, class_="scroll", tabindex=0, role="region", aria_label=table.title)

@@ -5,9 +5,10 @@ It contains no directory names, so that results files can be shared.
 
 import os
 import platform
+import re
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,57 +42,45 @@ def environment(argv: Sequence[str]) -> dict[str, Any]:
 def cpu_model(info: Path = CPU_INFO) -> str:
     """Return the model name of the processor."""
     try:
-        lines = info.read_text(errors="replace").splitlines()
+        named = re.search(r"^model name\s*:\s*(\S.*)", info.read_text(errors="replace"), re.MULTILINE)
     except OSError:
-        lines = []
-    names = (
-        value.strip() for name, _, value in (each.partition(":") for each in lines) if "model name" in name
-    )
-    return next(names, "") or platform.processor() or platform.machine()
+        named = None
+    return named[1].strip() if named else platform.processor() or platform.machine()
 
 
 def first_output_line(*command: str) -> str:
     """Return the first line of a program's output, ignoring its exit code; "" if it cannot be run."""
     try:
         result = subprocess.run(
-            command,
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT,
-            check=False,
+            command, cwd=ROOT, capture_output=True, text=True, errors="replace", timeout=TIMEOUT, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return result.stdout.partition("\n")[0].strip()
 
 
-def machine(known: dict[str, Any]) -> str:
+def machine(known: Mapping[str, Any]) -> str:
     """Return processor, cores, Python and kernel in a line.
 
     >>> machine({"cpu": "Example", "cores": 2, "implementation": "CPython", "python": "3.11"})
     'Example, 2 cores, CPython 3.11'
     """
     python = f"{known.get('implementation', '')} {known.get('python', '')}".strip()
-    cores = known.get("cores")
-    parts = (known.get("cpu"), f"{cores} cores" if cores else "", python, known.get("kernel"))
+    cores = f"{known['cores']} cores" if known.get("cores") else ""
+    return ", ".join(str(each) for each in (known.get("cpu"), cores, python, known.get("kernel")) if each)
+
+
+def commit(known: Mapping[str, Any]) -> str:
+    """Return the commit, and whether the working tree had uncommitted changes.
+
+    >>> commit({"commit": "abc", "dirty": True}), commit({"dirty": True}), commit({})
+    ('abc, with uncommitted changes', 'with uncommitted changes', '')
+    """
+    parts = (known.get("commit"), "with uncommitted changes" if known.get("dirty") else "")
     return ", ".join(str(each) for each in parts if each)
 
 
-def commit(known: dict[str, Any]) -> str:
-    """Return the commit, and whether the working tree had uncommitted changes.
-
-    >>> commit({"commit": "abc", "dirty": True}), commit({})
-    ('abc, with uncommitted changes', '')
-    """
-    return f"{known.get('commit', '')}{', with uncommitted changes' if known.get('dirty') else ''}".lstrip(
-        ", "
-    )
-
-
-def date(known: dict[str, Any]) -> str:
+def date(known: Mapping[str, Any]) -> str:
     """Return the date of a run.
 
     >>> date({"started": "2026-11-04T14:00:00Z"}), date({})

@@ -6,10 +6,14 @@ All ratios, targets, tables, charts and comparisons are computed from samples:
     Run     all samples, and the environment in which they were measured
 
 Rounds of different peers with the same number were measured right after each other, so their ratio is
-largely free of noise from the machine.
+largely free of noise from the machine. Results files of format 1 are read as well: their failed requests
+have no reasons.
 """
 
+import argparse
 import json
+import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +22,7 @@ from typing import Any
 from benchmarks.load.histogram import Histogram
 
 FORMAT = 2
+MAYBE_UNKNOWN = ("server_cpu", "client_cpu", "resident")  # NaN in a sample, null in the results file
 
 
 @dataclass(frozen=True)
@@ -31,20 +36,19 @@ class Sample:
     x: float | None = None  # point on the question's axis: connections, share of capacity, idle connections
     requests: int = 0  # with a correct response
     errors: int = 0  # wrong status, wrong body, connection refused or reset, timeout
-    failures: dict[str, int] = field(
-        default_factory=dict
-    )  # errors by status or reason: {"503": 12, "reset": 3}
+    failures: dict[str, int] = field(default_factory=dict)  # errors by status or reason: {"503": 12}
     seconds: float = 0.0  # duration of the measurement
     transferred: int = 0  # bytes received by the client; for uploads, bytes sent
     latency: Histogram = field(default_factory=Histogram)
-    server_cpu: float = 0.0
-    client_cpu: float = 0.0
-    resident: int = 0  # memory of all the server's processes at the end of the round
+    server_cpu: float = math.nan  # NaN: unknown
+    client_cpu: float = math.nan
+    resident: float = math.nan  # memory of all the server's processes at the end of the round
     asked: int = 0  # connections requested
     established: int = 0  # connections established
     intended: float | None = None  # requests per second scheduled by an open loop
     verified: int | None = None  # responses whose body was compared; None: none
     client: str = ""  # "wrk" or "reactor" (our own client)
+    observed: dict[str, float] = field(default_factory=dict)  # what else a question measures, by name
 
     @property
     def rate(self) -> float:
@@ -75,44 +79,63 @@ class Run:
         return [each for each in self.samples if all(getattr(each, k) == v for k, v in wanted.items())]
 
     def save(self, path: Path) -> None:
-        """Write the run as JSON."""
-        path.write_text(json.dumps(to_json(self), indent=1) + "\n")
+        """Replace a file, at once, by the run as JSON."""
+        partial = path.with_name(f"{path.name}.part")
+        partial.write_text(json.dumps(to_json(self), indent=1) + "\n")
+        partial.replace(path)
 
     @classmethod
-    def load(cls, path: Path) -> "Run":
-        """Read a run; raise ValueError for an invalid results file."""
+    def load(cls, path: str | Path) -> "Run":
+        """Read a run; raise argparse.ArgumentTypeError for an invalid results file."""
         try:
-            return from_json(json.loads(path.read_text()))
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"invalid results file: {path}: {error}") from None
+            return from_json(json.loads(Path(path).read_text()))
+        except OSError as error:
+            reason = f"cannot read results file: {path}: {error.strerror}"
+        except KeyError as error:
+            reason = f"invalid results file: {path}: missing {error} (expected: written by --json)"
+        except (ValueError, TypeError, AttributeError) as error:
+            reason = f"invalid results file: {path}: {error} (expected: written by --json)"
+        raise argparse.ArgumentTypeError(reason)
+
+
+def errors_text(samples: Iterable[Sample]) -> str:
+    """Return the number of failed requests, and their statuses or reasons.
+
+    >>> errors_text([Sample("files", "hot", "nginx", 1, errors=13, failures={"reset": 1, "503": 12})])
+    '13 (503: 12, reset: 1)'
+    """
+    total, reasons = 0, Counter[str]()
+    for each in samples:
+        total += each.errors
+        reasons.update(each.failures)
+    listed = ", ".join(f"{reason}: {count:,}" for reason, count in reasons.most_common())
+    return f"{total:,} ({listed})" if listed else f"{total:,}"
 
 
 def to_json(run: Run) -> dict[str, Any]:
     """Return the run as JSON data."""
+    samples = []
+    for each in run.samples:
+        unknown = {name: None for name in MAYBE_UNKNOWN if math.isnan(getattr(each, name))}
+        samples.append({**vars(each), **unknown, "latency": each.latency.to_json()})
     return {
         "format": FORMAT,
         "environment": run.environment,
         "peers": [asdict(peer) for peer in run.peers.values()],
         "skipped": run.skipped,
-        "samples": [{**_plain(each), "latency": each.latency.to_json()} for each in run.samples],
+        "samples": samples,
     }
 
 
 def from_json(data: dict[str, Any]) -> Run:
     """Return the run from JSON data; raise ValueError for an unsupported format."""
-    if data["format"] != FORMAT:
-        raise ValueError(f"unsupported format: {data['format']} (expected {FORMAT})")
-    samples = [
-        Sample(**{**each, "latency": Histogram.from_json(each["latency"])}) for each in data["samples"]
-    ]
+    if data["format"] not in (1, FORMAT):
+        raise ValueError(f"unsupported format: {data['format']} (supported: 1, {FORMAT}); measure again")
+    samples = []
+    for each in data["samples"]:
+        # Format 1 has "octets".
+        known = {"transferred" if name == "octets" else name: value for name, value in each.items()}
+        known.update({name: math.nan for name in MAYBE_UNKNOWN if each[name] is None})
+        samples.append(Sample(**{**known, "latency": Histogram.from_json(each["latency"])}))
     peers = {each["name"]: Peer(**each) for each in data["peers"]}
     return Run(data["environment"], peers, data["skipped"], samples)
-
-
-def _plain(sample: Sample) -> dict[str, Any]:
-    return {name: getattr(sample, name) for name in sample.__dataclass_fields__}
-
-
-def by_round(samples: Iterable[Sample]) -> dict[int, Sample]:
-    """Return samples by round."""
-    return {each.round: each for each in samples}

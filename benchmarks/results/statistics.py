@@ -1,47 +1,45 @@
 """From samples to figures: ratios per round, with their median and range.
 
     Cell        one point of measurement: question, workload, position on the axis
+    Row         one peer in one cell, over all rounds: a table row, a bar or a point of a chart
     Figure      the median of one value per round, with minimum and maximum
     figures()   all figures of a run by the names that --assert and the targets use:
 
-    hot.floor             requests/s of reactor / of the bare loop, on the workload "hot"
-    file-4-KiB.nginx      the same against nginx, on the workload "file 4 KiB"
-    hot.p99.nginx         the p99 of reactor / of nginx
-    hot.cpu.floor         requests per CPU second of reactor / of the bare loop: meaningful also where
-                          the client's core is the limit
-    hot.rate, hot.p99     reactor alone, in requests/s and seconds; p50 and p999 likewise
-    concurrency-512.floor with 512 connections; latency-90.p99 at 90 % of the capacity; idle-1000.p99
-    log.rate              requests/s with the access log / without
-    watching.explained    requests/s with --explain / without, with the access log; traced, inspected likewise
-    idle.rate             requests/s with 10,000 idle connections / without any
-    idle.bytes           resident bytes of the server per idle connection
-    fairness.p99          p99 of small requests during downloads and uploads
-    fairness.slowdown     that p99 / the p99 of small requests alone
-    agreement.clients     requests/s measured by our own client / by wrk
+    hot.floor, file-4-KiB.nginx    requests/s of reactor / of a peer, on a workload
+    hot.p99.nginx, hot.cpu.floor   the same of p99, and of requests per CPU second: meaningful also where the
+                                   client's core is the limit
+    hot.rate, hot.p99              reactor alone, in requests/s and seconds; p50 and p999 likewise
+    concurrency-512.floor          with 512 connections; latency-90.p99 at 90 % of the capacity; idle-1000.p99
+    log.rate, attack.p99           and the other figures in SPECIAL
 
 Ratios are only formed within a round, whose peers were measured right after each other. A difference within
 the range over rounds is a tie.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, count
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.results.samples import Run, Sample, by_round
-from benchmarks.results.units import BYTES, RATE, RATIO, SECONDS, slug
+from benchmarks.load.histogram import Histogram
+from benchmarks.results.samples import Run, Sample
+from benchmarks.results.units import BYTES, COUNT, FORMATS, RATE, RATIO, SECONDS, slug
 from benchmarks.servers.peers import WAYS_TO_WATCH
 
 OURS, LOGGING, FLOOR = "reactor", "reactor +log", "bare loop"
+REACTORS = (OURS, LOGGING, *WAYS_TO_WATCH)  # with different options
 AGREEMENT = "agreement"  # the workload measured by wrk and by our own client
 NOT_COMPARED = (AGREEMENT, "capacity")  # workloads with two samples per round, which compare no servers
 # Questions whose figures are named after the workload alone; others start with the question.
 COMPARISONS = ("throughput", "files", "compression", "watching")
-MANY_IDLE = 10_000
 PERCENTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999}
 
 Value = Callable[[Sample], float]
+Attributes = Mapping[str, object]  # of samples
+Combine = Callable[[Sample, Sample], float]  # two samples of the same round; NaN: no value
 
 
 @dataclass(frozen=True)
@@ -70,13 +68,25 @@ class Figure:
         """(Maximum - minimum) / median."""
         return (self.high - self.low) / abs(self.median) if self.median else math.inf
 
+    def __str__(self) -> str:
+        return FORMATS[self.unit](self.median)
+
+    @property
+    def range(self) -> str:
+        """The range over rounds as text: "minimum to maximum"."""
+        if self.rounds == 1:
+            return "one round"
+        low, high = map(FORMATS[self.unit], (self.low, self.high))
+        value, gap, unit = low.partition(" ")
+        return f"{value if gap and high.endswith(gap + unit) else low} to {high}"
+
 
 class Cell(NamedTuple):
     """One point at which peers were measured."""
 
     question: str
     workload: str
-    x: float | None
+    x: float | None = None
 
     @property
     def slug(self) -> str:
@@ -86,138 +96,190 @@ class Cell(NamedTuple):
         return slug(self.workload if self.question in COMPARISONS else f"{self.question} {self.workload}")
 
 
-def cells(run: Run) -> dict[Cell, dict[str, list[Sample]]]:
-    """Return samples by cell and peer, in the order of measuring."""
-    places: dict[Cell, dict[str, list[Sample]]] = {}
+def combined(
+    ours: Iterable[Sample], theirs: Iterable[Sample], combine: Combine, unit: str = RATIO
+) -> Figure | None:
+    """Return the figure of one value for each round that both have."""
+    others = {each.round: each for each in theirs}
+    return Figure.of((combine(our, others[our.round]) for our in ours if our.round in others), unit)
+
+
+def ratio(value: Value) -> Combine:
+    """Return a function that divides this value of two samples, if both are above 0."""
+
+    def divide(our: Sample, their: Sample) -> float:
+        above, below = value(our), value(their)
+        return above / below if above > 0 and below > 0 else math.nan
+
+    return divide
+
+
+RATES = ratio(lambda each: each.rate if each.intended is None else math.nan)  # an open loop has a fixed rate
+RATES_PER_CPU = ratio(lambda each: each.rate / each.server_cpu if each.server_cpu else math.nan)
+P99S = ratio(lambda each: each.latency.percentile(0.99))
+
+
+def bytes_per_idle(many: Sample, none: Sample) -> float:
+    """Return the additional resident bytes per idle connection."""
+    return (many.resident - none.resident) / many.x if many.x else math.nan
+
+
+@dataclass(frozen=True)
+class Row:
+    """One peer in one cell. Percentiles are of all rounds together; other values are medians over rounds."""
+
+    cell: Cell
+    peer: str
+    samples: Sequence[Sample]
+    against: Figure | None  # reactor's rate / this peer's; None for an open loop and for reactor
+    against_cpu: Figure | None  # the same by requests per CPU second
+    against_p99: Figure | None
+    bytes_per_idle: Figure | None  # None without idle connections
+
+    @cached_property
+    def rate(self) -> Figure:
+        """Requests per second."""
+        rates = [each.rate for each in self.samples]
+        return Figure(median(rates), min(rates), max(rates), len(rates), RATE)
+
+    @cached_property
+    def latency(self) -> Histogram:
+        """The response times of all rounds."""
+        everything = Histogram()
+        for each in self.samples:
+            everything.merge(each.latency)
+        return everything
+
+    def median(self, value: Value) -> float:
+        """Return the median of a value of the samples; NaN if unknown."""
+        figure = Figure.of(map(value, self.samples))
+        return figure.median if figure else math.nan
+
+    @property
+    def resident(self) -> float:
+        """Bytes of memory."""
+        return self.median(lambda each: each.resident)
+
+
+def rows(run: Run, question: str | None = None) -> list[Row]:
+    """Return the rows of a question or of all questions, in the order of the axis."""
+    cells: dict[Cell, dict[str, list[Sample]]] = {}
     for each in run.samples:
-        if each.workload not in NOT_COMPARED:
-            place = places.setdefault(Cell(each.question, each.workload, each.x), {})
-            place.setdefault(each.peer, []).append(each)
-    return places
+        if each.workload not in NOT_COMPARED and question in (None, each.question):
+            cell = Cell(each.question, each.workload, each.x)
+            cells.setdefault(cell, {}).setdefault(each.peer, []).append(each)
+    found = []
+    for cell, peers in sorted(cells.items(), key=lambda item: item[0].x or 0):
+        for peer, some in peers.items():
+            ours = peers.get(OURS, []) if peer != OURS else []
+            rates, cpu, p99 = (combined(ours, some, each) for each in (RATES, RATES_PER_CPU, P99S))
+            none = cells.get(cell._replace(x=0.0), {}).get(peer, [])
+            found.append(Row(cell, peer, some, rates, cpu, p99, combined(some, none, bytes_per_idle, BYTES)))
+    return found
 
 
-# Values of samples.
+def grouped(some: Iterable[Row], key: Callable[[Row], str]) -> dict[str, list[Row]]:
+    """Return rows by a key, in order."""
+    groups: dict[str, list[Row]] = {}
+    for row in some:
+        groups.setdefault(key(row), []).append(row)
+    return groups
 
 
-def rate(sample: Sample) -> float:
-    """Return requests per second."""
-    return sample.rate
+Special = Callable[[Run], Figure | None]  # returns a figure of its own name; None if it was not measured
 
 
-def requests_per_cpu_second(sample: Sample) -> float:
-    """Return requests per second of the server's CPU time."""
-    return sample.rate / sample.server_cpu if sample.server_cpu else 0.0
+def _of(question: str, workload: str, peer: str = OURS, x: float | None = None) -> dict[str, object]:
+    return {"question": question, "workload": workload, "peer": peer, "x": x}
 
 
-def percentile(share: float) -> Value:
-    """Return a function that returns this percentile of a sample, in seconds."""
-    return lambda sample: sample.latency.percentile(share)
+def _versus(ours: Attributes, theirs: Attributes, combine: Combine = RATES, unit: str = RATIO) -> Special:
+    """Return a function that combines the samples with these attributes, round by round."""
+    return lambda run: combined(run.select(**ours), run.select(**theirs), combine, unit)
 
 
-def paired(ours: Iterable[Sample], theirs: Iterable[Sample]) -> Iterator[tuple[Sample, Sample]]:
-    """Yield the pairs of samples of the same round."""
-    others = by_round(theirs)
-    for number, sample in sorted(by_round(ours).items()):
-        if number in others:
-            yield sample, others[number]
+def _worst(value: Value, unit: str = RATIO) -> Special:
+    """Return a function that returns the greatest value of all attacks."""
+
+    def greatest(run: Run) -> Figure | None:
+        known = filter(math.isfinite, map(value, run.select(question="attack")))
+        return Figure.of([max(known, default=math.nan)], unit)
+
+    return greatest
 
 
-def ratios(ours: Iterable[Sample], theirs: Iterable[Sample], value: Value = rate) -> list[float]:
-    """Return ours / theirs for each round that both have."""
-    pairs = ((value(our), value(their)) for our, their in paired(ours, theirs))
-    return [our / their for our, their in pairs if our > 0 and their > 0]
+def observed(name: str) -> Value:
+    """Return a function that returns what a sample observed; NaN if it did not."""
+    return lambda sample: sample.observed.get(name, math.nan)
 
 
-def closed(samples: Iterable[Sample]) -> bool:
-    """Return whether the samples are of a closed loop, so that their rate depends on the server."""
-    return all(each.intended is None for each in samples)
-
-
-# Names.
-
-
-def peer_slug(peer: str) -> str:
-    """Return a peer's name for use in the names of figures."""
-    return "floor" if peer == FLOOR else slug(peer)
+_HOT, _LOGGING = _of("throughput", "hot"), _of("throughput", "hot", LOGGING)
+_MANY, _NONE = _of("idle", "hot", x=10_000), _of("idle", "hot", x=0)
+_BOTH, _ALONE = _of("fairness", "during both"), _of("fairness", "alone")
+_WRK, _OWN = {"workload": AGREEMENT, "client": "wrk"}, {"workload": AGREEMENT, "client": "reactor"}
+SPECIAL: dict[str, tuple[str, Special]] = {  # description, function
+    "log.rate": ("requests/s with the access log / without it", _versus(_LOGGING, _HOT)),
+    **{
+        f"watching.{name}": (
+            f"requests/s with {option} / without it, both with the access log",
+            _versus(_of("watching", "watched", name), _of("watching", "watched", LOGGING)),
+        )
+        for name, (option, *_) in WAYS_TO_WATCH.items()
+    },
+    "idle.rate": ("requests/s with 10,000 idle connections / without any", _versus(_MANY, _NONE)),
+    "idle.bytes": ("resident bytes per idle connection", _versus(_MANY, _NONE, bytes_per_idle, BYTES)),
+    "fairness.p99": (
+        "p99 of small requests during downloads and uploads, in seconds",
+        _versus(_BOTH, _BOTH, lambda both, _: both.latency.percentile(0.99), SECONDS),
+    ),
+    "fairness.slowdown": ("that p99 / the p99 of small requests alone", _versus(_BOTH, _ALONE, P99S)),
+    "agreement.clients": ("requests/s measured by our own client / by wrk", _versus(_OWN, _WRK)),
+    "attack.p99": (
+        "p99 of honest clients, in seconds: the worst of all attacks, as below",
+        _worst(lambda each: each.latency.percentile(0.99), SECONDS),
+    ),
+    "attack.errors": ("errors of honest clients, and faults", _worst(lambda each: each.errors, COUNT)),
+    "attack.CPU-idle": ("cores used while attacked but otherwise idle", _worst(observed("CPU idle"))),
+    "attack.CPU-after": ("cores used after an attack", _worst(observed("CPU after"))),
+    "attack.memory-kept": ("resident bytes after an attack - before", _worst(observed("memory kept"), BYTES)),
+    "attack.descriptors-kept": (
+        "descriptors after an attack - before",
+        _worst(observed("descriptors kept"), COUNT),
+    ),
+}
 
 
 def figures(run: Run) -> dict[str, Figure]:
     """Return all figures of a run by name."""
+    found = rows(run)
+    slugs = peer_slugs(row.peer for row in found)
     named: dict[str, Figure | None] = {}
-    places = cells(run)
-    for cell, peers in places.items():
-        if OURS in peers:
-            named.update(_of_cell(cell, peers))
-    named.update(_of_log(places))
-    named.update(_of_watching(places))
-    named.update(_of_idle(places))
-    named.update(_of_fairness(places))
-    named["agreement.clients"] = agreement(run)
+    for row in found:
+        cell, peer = row.cell.slug, slugs[row.peer]
+        if row.peer == OURS:
+            named[f"{cell}.rate"] = row.rate
+            for name, share in PERCENTILES.items():
+                times = (each.latency.percentile(share) for each in row.samples)
+                named[f"{cell}.{name}"] = Figure.of(times, SECONDS)
+        elif row.peer not in REACTORS:
+            named[f"{cell}.{peer}"] = row.against
+            named[f"{cell}.cpu.{peer}"] = row.against_cpu
+            named[f"{cell}.p99.{peer}"] = row.against_p99
+    named |= {name: special(run) for name, (_, special) in SPECIAL.items()}
     return {name: figure for name, figure in named.items() if figure is not None}
 
 
-def _of_cell(cell: Cell, peers: dict[str, list[Sample]]) -> Iterator[tuple[str, Figure | None]]:
-    ours = peers[OURS]
-    yield f"{cell.slug}.rate", Figure.of(map(rate, ours), RATE)
-    for name, share in PERCENTILES.items():
-        yield f"{cell.slug}.{name}", Figure.of(map(percentile(share), ours), SECONDS)
-    for peer, theirs in peers.items():
-        if peer not in (OURS, LOGGING, *WAYS_TO_WATCH):
-            if closed(theirs):
-                yield f"{cell.slug}.{peer_slug(peer)}", Figure.of(ratios(ours, theirs))
-            yield (
-                f"{cell.slug}.cpu.{peer_slug(peer)}",
-                Figure.of(ratios(ours, theirs, requests_per_cpu_second)),
-            )
-            yield f"{cell.slug}.p99.{peer_slug(peer)}", Figure.of(ratios(ours, theirs, percentile(0.99)))
+def peer_slugs(peers: Iterable[str]) -> dict[str, str]:
+    """Return a different name for each peer, for use in the names of figures.
 
-
-def _of_log(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[str, Figure | None]]:
-    peers = places.get(Cell("throughput", "hot", None), {})
-    if OURS in peers and LOGGING in peers:
-        yield "log.rate", Figure.of(ratios(peers[LOGGING], peers[OURS]))
-
-
-def _of_watching(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[str, Figure | None]]:
-    peers = places.get(Cell("watching", "watched", None), {})
-    for name in WAYS_TO_WATCH:
-        watched = peers.get(name)
-        if watched and LOGGING in peers:
-            yield f"watching.{name}", Figure.of(ratios(watched, peers[LOGGING]))
-
-
-def _of_idle(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[str, Figure | None]]:
-    with_idle = {cell.x: peers[OURS] for cell, peers in places.items() if _is_idle(cell) and OURS in peers}
-    many, none = with_idle.get(MANY_IDLE), with_idle.get(0)
-    if many and none:
-        if closed(many):
-            yield "idle.rate", Figure.of(ratios(many, none))
-        yield "idle.bytes", memory_per_idle(many, none)
-
-
-def _is_idle(cell: Cell) -> bool:
-    return cell.question == "idle"
-
-
-def memory_per_idle(many: Iterable[Sample], none: Iterable[Sample]) -> Figure | None:
-    """Return the resident bytes per idle connection."""
-    pairs = ((held, free) for held, free in paired(many, none) if held.x)
-    return Figure.of([(held.resident - free.resident) / (held.x or 1) for held, free in pairs], BYTES)
-
-
-def _of_fairness(places: dict[Cell, dict[str, list[Sample]]]) -> Iterator[tuple[str, Figure | None]]:
-    both = places.get(Cell("fairness", "during both", None), {}).get(OURS)
-    alone = places.get(Cell("fairness", "alone", None), {}).get(OURS)
-    if both:
-        yield "fairness.p99", Figure.of(map(percentile(0.99), both), SECONDS)
-    if both and alone:
-        yield "fairness.slowdown", Figure.of(ratios(both, alone, percentile(0.99)))
-
-
-def agreement(run: Run) -> Figure | None:
-    """Return requests/s measured by our own client / by wrk; None unless both measured."""
-    samples = run.select(workload=AGREEMENT)
-    clients: dict[str, list[Sample]] = {"wrk": [], "reactor": []}
-    for each in samples:
-        clients.setdefault(each.client, []).append(each)
-    return Figure.of(ratios(clients["reactor"], clients["wrk"]))
+    >>> names = peer_slugs(["http.server", "127.0.0.1:80", "127.0.0.1-80", "rate", "!"])
+    >>> print(*names.values())
+    floor http-server 127-0-0-1-80 127-0-0-1-80-2 rate-2 peer
+    """
+    names = {FLOOR: "floor"}
+    for peer in peers:
+        plain = slug(peer) or "peer"
+        taken = {"rate", "cpu", *PERCENTILES, *names.values()}
+        numbered = chain([plain], (f"{plain}-{number}" for number in count(2)))
+        names.setdefault(peer, next(name for name in numbered if name not in taken))
+    return names

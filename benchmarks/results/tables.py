@@ -4,32 +4,36 @@ A Table contains formatted cells; it is rendered as text, as Markdown, or (by th
 """
 
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from benchmarks.results import units
-from benchmarks.results.checks import Check
-from benchmarks.results.samples import Run
-from benchmarks.results.statistics import OURS, Figure, figures
-from benchmarks.results.summary import Row, summarize
-from benchmarks.results.targets import UNKNOWN, Verdict
-from benchmarks.results.units import NOTHING, byte_size, format_figure, seconds, share
+from benchmarks.results.checks import check
+from benchmarks.results.samples import Run, errors_text
+from benchmarks.results.statistics import COMPARISONS, Row, figures, grouped, observed, rows
+from benchmarks.results.targets import Verdict, evaluate, score
+from benchmarks.results.units import NOTHING, byte_size, count, seconds, share
 
 LEFT, RIGHT = "left", "right"
 WIDTH, NARROWEST = 104, 14  # characters: width of a table, and minimum width of its last column
 GAP = "  "
 
-Column = tuple[str, str, Callable[[Row], str]]  # head, alignment, cell text
+Cells = tuple[str, Callable[[Row], str]]  # of a column: alignment, and the text for a row
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of text; ``sides`` is the alignment of each column."""
+    """Columns of text; ``sides`` is the alignment of each column, ``note`` a sentence below the table."""
 
     title: str
     heads: Sequence[str]
     sides: Sequence[str]
     lines: Sequence[Sequence[str]]
+    note: str = ""
 
     def text(self) -> str:
         """Return the table for a terminal; repeated values in the first column are left blank."""
@@ -37,177 +41,145 @@ class Table:
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         if self.sides[-1] == LEFT:
             widths[-1] = max(NARROWEST, WIDTH - sum(widths[:-1]) - len(GAP) * (len(widths) - 1))
-        above, lines = "", [self.title]
+        above, lines = "", [self.title] if self.title else []
         for line in cells:
             words = ["" if line[0] == above else line[0], *line[1:]]
             above = line[0]
             lines.append(_in_columns(words, widths, self.sides))
-        return "\n".join(lines)
+        return "\n".join([*lines, *textwrap.wrap(self.note, WIDTH, break_on_hyphens=False)])
 
     def markdown(self) -> str:
         """Return the table as Markdown."""
         rule = ["---:" if side == RIGHT else "---" for side in self.sides]
-        cells = [self.heads, rule, *([_escaped(word) for word in line] for line in self.lines)]
+        cells = [self.heads, rule, *([escaped(word) for word in line] for line in self.lines)]
         return "\n".join(f"| {' | '.join(line)} |" for line in cells)
 
 
 def _in_columns(words: Sequence[str], widths: Sequence[int], sides: Sequence[str]) -> str:
     """Return one row; a left-aligned last column is wrapped."""
-    start = "".join(_aligned(*each) + GAP for each in zip(words[:-1], widths[:-1], sides[:-1], strict=True))
+    cells = zip(words, widths, sides, strict=True)
+    *start, last = (word.rjust(width) if side == RIGHT else word.ljust(width) for word, width, side in cells)
+    before = "".join(f"{each}{GAP}" for each in start)
     if sides[-1] == RIGHT:
-        return start + words[-1].rjust(widths[-1])
-    folded = textwrap.wrap(words[-1], widths[-1], break_on_hyphens=False)
-    return f"\n{' ' * len(start)}".join([start + "".join(folded[:1]), *folded[1:]]).rstrip()
+        return before + last
+    folded = textwrap.wrap(words[-1], widths[-1], break_on_hyphens=False) or [""]
+    return f"\n{' ' * len(before)}".join([before + folded[0], *folded[1:]]).rstrip()
 
 
-def _aligned(word: str, width: int, side: str) -> str:
-    return word.rjust(width) if side == RIGHT else word.ljust(width)
-
-
-def _escaped(word: str) -> str:
+def escaped(word: str) -> str:
+    """Return text escaped for Markdown."""
     return word.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
 
 
-# Of samples.
+def _latency(at: float) -> Cells:
+    return RIGHT, lambda row: seconds(row.latency.percentile(at)) if row.latency.count else NOTHING
 
 
-def spread(figure: Figure) -> str:
-    """Return the range over rounds: "minimum to maximum"."""
-    if figure.rounds == 1:
-        return "one round"
-    low, high = format_figure(figure.low, figure.unit), format_figure(figure.high, figure.unit)
-    value, gap, unit = low.partition(" ")
-    return f"{value if gap and high.endswith(gap + unit) else low} to {high}"
+def _observed(name: str, words: Callable[[float], str]) -> Cells:
+    return RIGHT, lambda row: words(row.median(observed(name)))
 
 
-def versus(row: Row) -> str:
-    """Return reactor's rate / this peer's."""
-    return format_figure(row.against.median, row.against.unit) if row.against else NOTHING
-
-
-def versus_spread(row: Row) -> str:
-    """Return the range of that ratio, and whether it is a tie."""
-    figure = row.against
-    if figure is None:
-        return NOTHING
-    return f"{spread(figure)}, a tie" if figure.tie else spread(figure)
-
-
-def _latency(name: str, at: float) -> Column:
-    return name, RIGHT, lambda row: seconds(row.percentile(at))
-
-
-def _connections(row: Row) -> str:
-    return f"{row.cell.x or 0:,.0f}"
-
-
-_PEER: Column = "peer", LEFT, lambda row: row.peer
-_RATE: Column = "requests/s", RIGHT, lambda row: format_figure(row.rate.median, units.RATE)
-_LATENCIES = (_latency("p50", 0.5), _latency("p99", 0.99), _latency("p99.9", 0.999))
-_LONGEST = _latency("longest", 1)
-_SERVER: Column = "CPU", RIGHT, lambda row: share(row.server_cpu)
-_CLIENT: Column = "client CPU", RIGHT, lambda row: share(row.client_cpu)
-_MEMORY: Column = "memory", RIGHT, lambda row: byte_size(row.resident)
-_ERRORS: Column = "errors", RIGHT, lambda row: f"{row.errors:,}"
-_VERSUS: Column = "reactor/peer", RIGHT, versus
-_SPREAD: Column = "range of rounds", LEFT, versus_spread
-_EACH: Column = (
-    "per idle",
-    RIGHT,
-    lambda row: byte_size(row.memory_per_idle.median) if row.memory_per_idle else NOTHING,
-)
-
-COMPARISON = (_PEER, _RATE, _VERSUS, _SPREAD, *_LATENCIES, _SERVER, _CLIENT)
-COLUMNS: dict[str, Sequence[Column]] = {
-    "concurrency": (
-        *(("connections", RIGHT, _connections), _PEER, _RATE, _VERSUS),
-        *(*_LATENCIES, _SERVER, _CLIENT, _MEMORY),
+OBSERVED = {"p99 before": seconds, "CPU idle": share, "CPU after": share, "memory kept": byte_size}
+OBSERVED |= {"descriptors": count, "descriptors kept": count}
+COLUMNS: dict[str, Cells] = {
+    "of capacity": (RIGHT, lambda row: share(row.cell.x or 0)),
+    "connections": (RIGHT, lambda row: count(row.cell.x or 0)),
+    "idle": (RIGHT, lambda row: count(row.cell.x or 0)),
+    "situation": (LEFT, lambda row: row.cell.workload),
+    "peer": (LEFT, lambda row: row.peer),
+    "requests/s": (RIGHT, lambda row: str(row.rate)),
+    "reactor/peer": (RIGHT, lambda row: str(row.against or NOTHING)),
+    "range of rounds": (
+        LEFT,
+        lambda row: f"{row.against.range}{', a tie' * row.against.tie}" if row.against else NOTHING,
     ),
-    "latency": (
-        *(("of capacity", RIGHT, lambda row: share(row.cell.x or 0)), _PEER, _RATE),
-        *(*_LATENCIES, _LONGEST, _SERVER, _CLIENT),
-    ),
-    "idle": (("idle", RIGHT, _connections), _PEER, _RATE, *_LATENCIES, _MEMORY, _EACH, _SERVER, _CLIENT),
-    "fairness": (
-        *(("small requests", LEFT, lambda row: row.cell.workload), _PEER),
-        *(*_LATENCIES, _LONGEST, _SERVER, _CLIENT),
-    ),
-    "attack": (("attack", LEFT, lambda row: row.cell.workload), *_LATENCIES, _LONGEST, _ERRORS),
+    "p50": _latency(0.5),
+    "p99": _latency(0.99),
+    "p99.9": _latency(0.999),
+    "longest": _latency(1),
+    "CPU": (RIGHT, lambda row: share(row.median(lambda each: each.server_cpu))),
+    "client CPU": (RIGHT, lambda row: share(row.median(lambda each: each.client_cpu))),
+    "memory": (RIGHT, lambda row: byte_size(row.resident)),
+    **{name: _observed(name, words) for name, words in OBSERVED.items()},
+    "per idle": (RIGHT, lambda row: str(row.bytes_per_idle or NOTHING)),
 }
 
 
-def table_of(title: str, columns: Sequence[Column], rows: Iterable[Row]) -> Table:
-    """Return a table with these columns."""
-    lines = [[cell(row) for _, _, cell in columns] for row in rows]
-    return Table(title, [head for head, _, _ in columns], [side for _, side, _ in columns], lines)
+class Shown(NamedTuple):
+    """How a question is shown; see questions.toml."""
+
+    question: str
+    title: str
+    columns: Sequence[Sequence[str]]
+    charts: Sequence[str]
+    headlines: Sequence[tuple[str, str, str]]
+    notes: Mapping[str, str] = MappingProxyType({})
 
 
-def by_workload(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Return rows by workload."""
-    workloads: dict[str, list[Row]] = {}
-    for row in rows:
-        workloads.setdefault(row.cell.workload, []).append(row)
-    return workloads
+_TEXT = Path(__file__).with_name("questions.toml").read_text("utf-8")
+SHOWN = {question: Shown(**shown) for question, shown in tomllib.loads(_TEXT).items()}
 
 
 def tables(run: Run, question: str) -> list[Table]:
-    """Return the tables of a question: one, or one per workload."""
-    rows = summarize(run, question)
-    if not rows:
-        return []
-    if question in COLUMNS:
-        return [table_of(question, COLUMNS[question], rows)]
-    return [table_of(f"{question}: {name}", COMPARISON, some) for name, some in by_workload(rows).items()]
+    """Return the tables of a question; one per workload for comparisons."""
+
+    def title(row: Row) -> str:
+        return f"{question}: {row.cell.workload}" if question in COMPARISONS else question
+
+    found = []
+    for name, some in grouped(rows(run, question), title).items():
+        failed = failures(some)
+        for heads in SHOWN[question].columns:
+            sides = [COLUMNS[head][0] for head in heads]
+            lines = [[COLUMNS[head][1](row) for head in heads] for row in some]
+            found.append(Table(name, heads, sides, lines))
+        if failed:
+            found[-1] = replace(found[-1], note=f"errors: {'; '.join(failed)}")
+    return found
 
 
-# Of verdicts.
+def failures(some: Sequence[Row]) -> list[str]:
+    """Return the failed requests of each row that has any, with their statuses or reasons."""
+    failed = [row for row in some if any(each.errors for each in row.samples)]
+    return [f"{row.cell.slug}, {row.peer}: {errors_text(row.samples)}" for row in failed]
 
 
-def targets_table(verdicts: Iterable[Verdict]) -> Table:
+def targets_table(verdicts: Sequence[Verdict]) -> Table:
     """Return the table of targets."""
-    lines = []
-    for verdict in verdicts:
-        target, figure = verdict.target, verdict.figure
-        measured = (
-            [format_figure(figure.median, figure.unit), spread(figure)] if figure else [NOTHING, NOTHING]
-        )
-        lines.append([target.workload, str(target), *measured, verdict.words])
+    lines = [
+        [each.target.workload, str(each.target), str(each.figure), each.figure.range, each.words]
+        for each in verdicts
+    ]
     heads = ("workload", "target", "median", "range of rounds", "verdict")
-    return Table("targets", heads, (LEFT, LEFT, RIGHT, LEFT, LEFT), lines)
+    return Table(f"targets: {score(verdicts)}", heads, (LEFT, LEFT, RIGHT, LEFT, LEFT), lines)
 
 
-def measured_targets(verdicts: Iterable[Verdict]) -> list[Verdict]:
-    """Return the verdicts on targets whose figure was measured."""
-    return [verdict for verdict in verdicts if verdict.result != UNKNOWN]
+def run_tables(run: Run) -> dict[str, Table]:
+    """Return the tables on a whole run, by title; those without lines are left out."""
+    checks = [[each.name, each.result, each.words] for each in check(run)] if run.samples else []
+    peers = [[each.name, each.version, units.portable(each.command)] for each in run.peers.values()]
+    known = [[name, str(each)] for name, each in run.environment.items() if not isinstance(each, dict)]
+    several = {
+        "self-checks": (("check", "result", "details"), checks),
+        "servers": (("peer", "version", "command"), peers),
+        "not measured": (("skipped", "reason"), [[what, why] for what, why in run.skipped.items()]),
+        "environment": (("name", "value"), known),
+    }
+    return {
+        title: Table(title, heads, [LEFT] * len(heads), lines)
+        for title, (heads, lines) in several.items()
+        if lines
+    }
 
 
-def checks_table(checks: Iterable[Check]) -> Table:
-    """Return the table of self-checks."""
-    lines = [[each.name, each.result, each.words] for each in checks]
-    return Table("self-checks", ("check", "result", "details"), (LEFT, LEFT, LEFT), lines)
-
-
-def peers_table(run: Run) -> Table:
-    """Return the table of measured servers."""
-    lines = [[each.name, each.version, units.portable(each.command)] for each in run.peers.values()]
-    return Table("peers", ("peer", "version", "command"), (LEFT, LEFT, LEFT), lines)
-
-
-def skipped_table(run: Run) -> Table:
-    """Return the table of skipped measurements."""
-    lines = [[what, why] for what, why in run.skipped.items()]
-    return Table("not measured", ("skipped", "reason"), (LEFT, LEFT), lines)
+def closing_tables(run: Run) -> list[Table]:
+    """Return the tables below those of the questions: targets, self-checks, what was not measured."""
+    verdicts, others = evaluate(figures(run)), run_tables(run)
+    shown = [others[title] for title in ("self-checks", "not measured") if title in others]
+    return [*([targets_table(verdicts)] if verdicts else []), *shown]
 
 
 def figures_table(run: Run) -> Table:
     """Return the table of all figures of a run."""
-    lines = [
-        [name, format_figure(each.median, each.unit), spread(each), each.unit]
-        for name, each in figures(run).items()
-    ]
+    lines = [[name, str(each), each.range, each.unit] for name, each in figures(run).items()]
     return Table("", ("figure", "median", "range of rounds", "unit"), (LEFT, RIGHT, LEFT, LEFT), lines)
-
-
-def is_ours(peer: str) -> bool:
-    """Return whether a peer is this server, with any options."""
-    return peer.startswith(OURS)

@@ -1,31 +1,31 @@
-"""Formatting of numbers: three significant digits, and a suitable unit.
-
-Missing values (NaN, None) become a dash.
-"""
+"""Format numbers: three significant digits and a suitable unit; NaN is "unknown"."""
 
 import math
 import re
 from collections.abc import Callable
 
-NOTHING = "-"
+NOTHING, UNKNOWN = "-", "unknown"
 BY = "\N{MULTIPLICATION SIGN}"  # after a ratio
 
-RATIO, RATE, SECONDS, BYTES = "ratio", "requests/s", "seconds", "bytes"
+RATIO, RATE, SECONDS, BYTES, COUNT = "ratio", "requests/s", "seconds", "bytes", "count"
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 
-def number(value: float) -> str:
-    """Format a ratio, a rate or a count.
+def count(value: float) -> str:
+    """Format a number of things."""
+    return UNKNOWN if math.isnan(value) else f"{value:,.0f}"
 
-    >>> number(0.7149), number(3.456), number(12.34), number(21345.6), number(0.0123)
-    ('0.71', '3.46', '12.3', '21,346', '0.012')
+
+def number(value: float) -> str:
+    """Format a ratio or a rate.
+
+    >>> number(0.7149), number(3.456), number(12.34), number(21345.6), number(0.0123), number(math.nan)
+    ('0.71', '3.46', '12.3', '21,346', '0.012', 'unknown')
     """
-    if math.isnan(value):
-        return NOTHING
-    if math.isinf(value):
-        return "∞"
     size = abs(value)
+    if math.isnan(value):
+        return UNKNOWN
     if size >= 100 or size == 0:
         return f"{value:,.0f}"
     if size >= 10:
@@ -40,7 +40,7 @@ def seconds(value: float) -> str:
     ('46 µs', '1.23 ms', '99.9 ms', '2.50 s')
     """
     if math.isnan(value):
-        return NOTHING
+        return UNKNOWN
     if value < 1e-3:
         return f"{value * 1e6:.0f} µs"
     return f"{number(value * 1e3)} ms" if value < 1 else f"{number(value)} s"
@@ -53,7 +53,7 @@ def byte_size(value: float) -> str:
     ('612 B', '1.50 KiB', '27.5 MiB')
     """
     if math.isnan(value):
-        return NOTHING
+        return UNKNOWN
     for size, unit in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
         if abs(value) >= size:
             return f"{number(value / size)} {unit}"
@@ -66,7 +66,7 @@ def share(value: float) -> str:
     >>> share(0.9512), share(0.004)
     ('95 %', '0 %')
     """
-    return NOTHING if math.isnan(value) else f"{value * 100:.0f} %"
+    return UNKNOWN if math.isnan(value) else f"{value * 100:.0f} %"
 
 
 def duration(value: float) -> str:
@@ -81,12 +81,8 @@ def duration(value: float) -> str:
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
-FORMATS: dict[str, Callable[[float], str]] = {RATIO: number, RATE: number, SECONDS: seconds, BYTES: byte_size}
-
-
-def format_figure(value: float, unit: str) -> str:
-    """Format a value in its unit."""
-    return FORMATS[unit](value)
+FORMATS: dict[str, Callable[[float], str]] = {RATIO: number, RATE: number, COUNT: count}
+FORMATS |= {SECONDS: seconds, BYTES: byte_size}
 
 
 def slug(name: str) -> str:

@@ -1,107 +1,88 @@
-"""The command line of the benchmarks: options, measuring, printing, saved runs, exit codes.
+"""Measuring and showing: options, questions, results, exit codes.
 
-1. Parse the options; invalid assertions are errors before anything is measured.
+1. Parse the options; invalid ones, and servers of the user that do not respond, are errors before anything
+   is measured.
 2. For each question: add its samples to the run, save the run, print the tables.
-3. Print targets, self-checks and skipped measurements; write the report.
-4. Check the assertions.
+3. Print targets, self-checks and skipped measurements; write the report; check the assertions.
 
-Exit codes: 0 success; 1 an assertion does not hold, a question failed, or nothing was measured; 2 usage
-error; 130 interrupted (Ctrl-C), with all samples up to then saved.
+Exit codes: 0 success; 1 an assertion does not hold, a target is missed under attack, a question failed, or
+nothing was measured; 2 usage error; 130 interrupted (Ctrl-C), with all samples up to then saved.
 """
 
 import argparse
-import importlib.util
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from benchmarks.attack.scenarios import SCENARIOS
-from benchmarks.questions import QUESTIONS
+from benchmarks.questions import QUESTIONS, question_module
 from benchmarks.results.assertions import SITUATIONS, Assertion, figures_help, parse_assertion
-from benchmarks.results.checks import check
 from benchmarks.results.environment import environment
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import figures
-from benchmarks.results.tables import (
-    checks_table,
-    figures_table,
-    measured_targets,
-    skipped_table,
-    tables,
-    targets_table,
-)
-from benchmarks.results.targets import evaluate, score
+from benchmarks.results.tables import closing_tables, figures_table, tables
+from benchmarks.results.targets import ATTACKED, MISSED, evaluate
 from benchmarks.results.units import slug
-from benchmarks.runner.config import Config, ShowProgress
-from benchmarks.runner.progress import Progress, estimate_seconds
+from benchmarks.runner.progress import Progress
+from benchmarks.runner.rounds import Config
+from benchmarks.servers.own import OwnServerError, at_url, by_command, checked
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.workloads import WORKLOADS
 
-Measure = Callable[[Config, Run, ShowProgress], None]
-
+QUICK_SECONDS = 0.3  # of each round
 FAILED, USAGE_ERROR, INTERRUPTED = 1, 2, 130
 
 
-def run(questions: Mapping[str, Measure], options: argparse.Namespace, argv: Sequence[str]) -> int:
+def run(questions: Iterable[str], options: argparse.Namespace, argv: Sequence[str]) -> int:
     """Measure the questions and print the results; return the exit code."""
-    if importlib.util.find_spec("psutil") is None:
-        print("benchmarks: psutil is not installed (pip install psutil)", file=sys.stderr)
+    try:
+        config = make_config(options)
+    except OwnServerError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
         return USAGE_ERROR
-    session = Session(Run(environment(argv)), make_config(options), options.json, list(questions))
-    for name, measure in questions.items():
-        if not session.ask(name, measure):
-            break
-    return max(session.exit_code, print_results(session.run, options.html, options.assertions))
-
-
-class Session:
-    """A run in progress, saved after each question."""
-
-    def __init__(self, run: Run, config: Config, path: Path | None, questions: Sequence[str]) -> None:
-        self.run, self.config, self.path = run, config, path
-        self.progress = Progress(sys.stderr, questions, estimate_seconds(config))
-        self.exit_code = 0
-
-    def ask(self, name: str, measure: Measure) -> bool:
-        """Measure one question and print its tables; return False when interrupted."""
-        self.progress.begin(name)
+    run, code = Run(environment(argv)), 0
+    progress = Progress(sys.stderr, {name: question_module(name).estimate(config) for name in questions})
+    for name in questions:
+        progress.begin(name)
         try:
-            measure(self.config, self.run, self.progress.show)
+            question_module(name).measure(config, run, progress.show)
         except KeyboardInterrupt:
-            self.run.skipped[f"{name}, the rest"] = "interrupted"
-            self.exit_code = INTERRUPTED
+            run.skipped[f"{name}, the rest"] = "interrupted"
+            code = INTERRUPTED
         except Exception as error:  # continue with the other questions
-            self.progress.clear()
-            traceback.print_exc()
-            self.run.skipped[f"{name}, the rest"] = f"{type(error).__name__}: {error}"
-            self.exit_code = FAILED
-        self.progress.end()
-        self.save()
-        for table in tables(self.run, name):
-            print(f"{table.text()}\n", flush=True)
-        return self.exit_code != INTERRUPTED
+            print(f"\n{traceback.format_exc()}", file=sys.stderr)
+            run.skipped[f"{name}, the rest"] = f"{type(error).__name__}: {error}"
+            code = FAILED
+        progress.end()
+        if options.json is not None:
+            run.save(options.json)
+        print_tables(run, [name])
+        if code == INTERRUPTED:
+            break
+    if not (run.samples or run.skipped):
+        chosen = ", ".join(map(slug, options.workloads))
+        print(
+            f"benchmarks: no workload of {', '.join(questions)} selected by --workloads {chosen}",
+            file=sys.stderr,
+        )
+    return max(code, print_results(run, options.html, options.assertions))
 
-    def save(self) -> None:
-        """Replace the results file atomically."""
-        if self.path is not None:
-            partial = self.path.with_name(f"{self.path.name}.part")
-            self.run.save(partial)
-            partial.replace(self.path)
+
+def print_tables(run: Run, questions: Iterable[str]) -> None:
+    """Print the tables of questions; nothing for those that were not measured."""
+    for question in questions:
+        for table in tables(run, question):
+            print(f"{table.text()}\n", flush=True)
 
 
 def print_results(run: Run, html: Path | None, assertions: Sequence[Assertion]) -> int:
     """Print targets, self-checks and assertions, and write the report; return the exit code."""
     known = figures(run)
-    verdicts = evaluate(known)
-    if measured_targets(verdicts):
-        print(f"{targets_table(measured_targets(verdicts)).text()}\n{score(verdicts)}\n")
-    if run.samples:
-        print(f"{checks_table(check(run)).text()}\n")
-    if run.skipped:
-        print(f"{skipped_table(run).text()}\n")
+    for table in closing_tables(run):
+        print(f"{table.text()}\n")
     if html is not None:
         # Imported only when a report is written.
         from benchmarks.report import page
@@ -110,10 +91,10 @@ def print_results(run: Run, html: Path | None, assertions: Sequence[Assertion]) 
         print(f"report: {html}")
     for each in assertions:
         print(each.verdict(known))
-    return 0 if run.samples and all(each.holds(known) for each in assertions) else FAILED
+    verdicts = evaluate(known)
+    missed = any(each.target.workload == ATTACKED and each.result == MISSED for each in verdicts)
+    return 0 if run.samples and not missed and all(each.holds(known) for each in assertions) else FAILED
 
-
-# Saved runs.
 
 SHOW = """Show a saved run: tables, report and assertions. Nothing is measured.
 
@@ -122,119 +103,83 @@ python -m benchmarks show RUN.json --html report.html --assert 'hot.floor>=0.70'
 
 
 def show_saved(arguments: Sequence[str] | None = None) -> int:
-    """Show a saved run; return 1 when an assertion does not hold, 2 for an invalid results file."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks show",
-        description=SHOW,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("run", type=Path, metavar="RUN.json")
+    """Show a saved run; return 1 when an assertion does not hold."""
+    parser = _parser("python -m benchmarks show", SHOW)
+    parser.add_argument("run", type=Run.load, metavar="RUN.json")
     parser.add_argument("--figures", action="store_true", help="print only the list of all figures, by name")
-    add_output_options(parser)
+    add_output_options(parser.add_argument)
     options = parser.parse_args(arguments)
-    try:
-        run = Run.load(options.run)
-    except (OSError, ValueError) as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
-        return 2
     if options.figures:
-        print(figures_table(run).text())
+        print(figures_table(options.run).text())
         return 0
-    for question in QUESTIONS:
-        for table in tables(run, question):
-            print(f"{table.text()}\n")
-    return print_results(run, options.html, options.assertions)
+    print_tables(options.run, QUESTIONS)
+    return print_results(options.run, options.html, options.assertions)
 
 
 # Options.
 
 
-def make_parser(name: str, docstring: str | None) -> argparse.ArgumentParser:
-    """Return a parser for the options that all questions share."""
-    result = argparse.ArgumentParser(
-        prog=f"python -m {name}",
-        description=docstring,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _parser(name: str, description: str) -> argparse.ArgumentParser:
+    formatter = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(prog=name, description=description, formatter_class=formatter)
+
+
+def make_parser(description: str) -> argparse.ArgumentParser:
+    """Return the parser of the command that measures."""
+    parser = _parser("python -m benchmarks", description)
+    parser.usage = "python -m benchmarks [QUESTION ...] [OPTION ...]"
+    words = "what to measure (default: all; with --url or --command: throughput)"
+    parser.add_argument("questions", nargs="*", metavar="QUESTION", help=words)
+
+    add = parser.add_argument_group("servers").add_argument
+    words = "measure only these servers and reactor (default: those that the question needs; with --url or"
+    words += f" --command: bare-loop): {', '.join(map(slug, PEERS))}"
+    add("--peers", type=_names(PEERS), default=(), metavar="A,B", help=words)
+    words = "measure also the server at this loopback address, by requests for the URL's path; repeatable"
+    add("--url", type=at_url, action="append", dest="own", default=[], metavar="URL", help=words)
+    words = (
+        "measure also the server that this shell command starts on port {port}, by requests for /; repeatable"
     )
-    config = Config()
-    add = result.add_argument
-    add(
-        "--rounds",
-        type=_positive(int),
-        default=config.rounds,
-        metavar="N",
-        help="number of rounds (default: %(default)s)",
-    )
-    add(
-        "--seconds",
-        type=_positive(float),
-        default=config.seconds,
-        metavar="SECONDS",
-        help="duration of a round (default: %(default)s)",
-    )
-    add(
-        "--connections",
-        type=_positive(int),
-        default=config.connections,
-        metavar="N",
-        help="concurrent connections of the load (default: %(default)s)",
-    )
-    add(
-        "--peers",
-        type=_names(PEERS),
-        default=(),
-        metavar="A,B",
-        help="measure only these servers and reactor",
-    )
+    add("--command", type=by_command, action="append", dest="own", metavar="CMD", help=words)
+
+    add = parser.add_argument_group("measurement").add_argument
+    add("--rounds", type=_positive(int), metavar="N", help=f"number of rounds (default: {Config.rounds})")
+    words = f"duration of a round in seconds (default: {Config.seconds:g})"
+    add("--seconds", type=_positive(float), metavar="SECONDS", help=words)
+    words = f"concurrent connections (default: {Config.connections})"
+    add("--connections", type=_positive(int), default=Config.connections, metavar="N", help=words)
     workloads = (*WORKLOADS, *SITUATIONS, *(each.name for each in SCENARIOS))
-    add("--workloads", type=_names(workloads), default=(), metavar="X,Y", help="measure only these workloads")
-    add(
-        "--quick",
-        action="store_true",
-        help="measure one short round of small sizes, to check that everything works",
-    )
+    words = f"measure only these workloads: {', '.join(map(slug, workloads))}"
+    add("--workloads", type=_names(workloads), default=(), metavar="X,Y", help=words)
+    words = f"check that everything works: small sizes, one round of {QUICK_SECONDS:g} seconds"
+    add("--quick", action="store_true", help=words)
+
+    add = parser.add_argument_group("results").add_argument
     add("--json", type=_file, metavar="FILE", help="save all samples to FILE after each question")
-    add_output_options(result)
-    return result
+    add_output_options(add)
+    words = "list the figures that --assert accepts, and exit"
+    add("--list-figures", action="version", version=figures_help(), help=words)
+    return parser
 
 
-def add_output_options(result: argparse.ArgumentParser) -> None:
-    """Add the options for the results of a run."""
-    add = result.add_argument
+def add_output_options(add: Callable[..., object]) -> None:
+    """Add the options for the results of a run, by a parser's or a group's ``add_argument``."""
     add("--html", type=_file, metavar="FILE", help="write an HTML report with charts to FILE")
-    add(
-        "--assert",
-        dest="assertions",
-        type=parse_assertion,
-        action="append",
-        default=[],
-        metavar="EXPR",
-        help="exit with status 1 unless EXPR holds, for example 'hot.floor>=0.70'; repeatable",
-    )
-    add("--list-figures", action=ListFigures, help="list the figures that --assert accepts, and exit")
-
-
-class ListFigures(argparse.Action):
-    """An option that lists the names of figures and exits."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
-        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        """Print the list and exit."""
-        print(figures_help())
-        parser.exit()
+    kind = {"type": parse_assertion, "action": "append", "default": [], "metavar": "EXPR"}
+    words = "exit with status 1 unless EXPR holds, for example 'hot.floor>=0.70'; repeatable"
+    add("--assert", dest="assertions", help=words, **kind)
 
 
 def make_config(options: argparse.Namespace) -> Config:
-    """Return the configuration from the options."""
+    """Return the configuration from the options; raise OwnServerError."""
     return Config(
-        rounds=options.rounds,
-        seconds=options.seconds,
+        rounds=options.rounds or (1 if options.quick else Config.rounds),
+        seconds=options.seconds or (QUICK_SECONDS if options.quick else Config.seconds),
         connections=options.connections,
-        peers=options.peers,
+        peers=options.peers or (("bare loop",) if options.own else ()),
         workloads=options.workloads,
         quick=options.quick,
+        own=checked(options.own),
     )
 
 
@@ -253,17 +198,17 @@ def _positive(kind: Callable[[str], float]) -> Callable[[str], float]:
     return number
 
 
-def _names(known: Sequence[str] | Mapping[str, object]) -> Callable[[str], tuple[str, ...]]:
+def _names(known: Iterable[str]) -> Callable[[str], tuple[str, ...]]:
     """Return a parser for comma-separated names; file-4-kib also matches "file 4 KiB"."""
     by_slug = {slug(name).lower(): name for name in known}
 
     def names(text: str) -> tuple[str, ...]:
-        words = [word for word in text.split(",") if word.strip()]
-        unknown = [word for word in words if slug(word).lower() not in by_slug]
-        if unknown or not words:
-            wrong = f"unknown name: {', '.join(unknown)}" if unknown else "missing name"
-            raise argparse.ArgumentTypeError(f"{wrong} (choose from {', '.join(known)})")
-        return tuple(by_slug[slug(word).lower()] for word in words)
+        words = [slug(word).lower() for word in text.split(",")]
+        for word in words:
+            if word not in by_slug:
+                choice = ", ".join(map(slug, by_slug.values()))
+                raise argparse.ArgumentTypeError(f"unknown name: {word!r} (choose from {choice})")
+        return tuple(by_slug[word] for word in words)
 
     return names
 
@@ -272,5 +217,6 @@ def _file(text: str) -> Path:
     """Return the path of an output file; check that it can be written before an hour of measuring."""
     path = Path(text)
     if path.is_dir() or not path.parent.is_dir():
-        raise argparse.ArgumentTypeError(f"cannot write file: {text!r}")
+        reason = "is a directory" if path.is_dir() else f"directory not found: {str(path.parent)!r}"
+        raise argparse.ArgumentTypeError(f"cannot write file: {text!r}: {reason}")
     return path

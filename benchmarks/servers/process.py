@@ -1,14 +1,15 @@
-"""Server processes under measurement: start, readiness, resource usage, end.
+"""Servers under measurement: start, readiness, resource usage, end.
 
 1. Choose a free port, and start the peer's command on the server's core.
 2. Wait until one of its own processes listens there and answers a request.
 3. While measuring, read CPU time and memory of all its processes, by psutil.
 4. At the end, terminate it, then kill all its processes.
+
+A server at a URL is neither started nor ended; its processes are those that listen on its port.
 """
 
 import contextlib
 import ctypes
-import http.client
 import os
 import resource
 import shlex
@@ -18,15 +19,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from benchmarks.results.samples import Peer
 from benchmarks.servers.peers import Adapter
 
-if TYPE_CHECKING:
+with contextlib.suppress(ModuleNotFoundError):  # the command line reports it; saved runs are shown without it
     import psutil
 
 SERVER_CORE, CLIENT_CORE = 0, 1
@@ -36,176 +37,192 @@ ROOT = Path(__file__).parents[2]
 START_TIMEOUT = 20.0  # seconds, for a server to start
 STOP_TIMEOUT = 3.0  # seconds, for a server to stop before it is killed
 TRIES = 3  # each with a new port: another process may have taken the free one
+LAST_LINES = 10  # of a server's output, shown if it does not start
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 class StartError(Exception):
-    """A server did not start; the message is the reason, in one line."""
+    """A server did not start; the message is the reason, in one line. ``output`` is what it wrote last."""
+
+    def __init__(self, reason: str, output: Sequence[str] = ()) -> None:
+        super().__init__(": ".join([reason, *output[-1:]]))
+        self.reason, self.output = reason, output
 
 
 def pin_to_core(core: int) -> None:
     """Pin this process to one core, if the machine has several; it may have inherited another one."""
     if hasattr(os, "sched_setaffinity") and (os.cpu_count() or 1) > 1:
-        try:
+        with contextlib.suppress(OSError):  # the core is not available
             os.sched_setaffinity(0, {core})
-        except OSError:
-            pass  # the core is not available
+
+
+def raise_open_file_limit() -> int:
+    """Raise the open-file limit of this process to the hard limit; return it."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
 class RunningServer:
-    """A running server."""
+    """A server and its processes; for ``options`` and ``open_files`` see ``run_server``."""
 
-    host = HOST
-
-    def __init__(self, peer: Peer, port: int, process: "subprocess.Popen[bytes]", directory: Path) -> None:
-        # Imported here, so that the command line can report that psutil is missing.
-        import psutil
-
-        self.peer = peer
-        self.port = port
+    def __init__(
+        self, adapter: Adapter, directory: Path, scratch: Path, options: Sequence[str], open_files: int
+    ) -> None:
+        self.adapter, self.name = adapter, adapter.name
         self.directory = directory  # served by it
-        self.pid = process.pid
-        self._process = process
-        self._psutil = psutil.Process(process.pid)
+        self._scratch, self._options, self._open_files = scratch, options, open_files
+        self._process: psutil.Popen | None = None  # None: at a URL, or not started
+        self._roots: list[psutil.Process] = []
+        if adapter.address is not None:
+            self._set_address(*adapter.address, adapter.argv)
+            self._roots = listening(self.address)
 
-    @property
-    def name(self) -> str:
-        """The peer's name."""
-        return self.peer.name
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port."""
-        return self.host, self.port
-
-    @property
-    def url(self) -> str:
-        """The URL, without a trailing slash."""
-        return f"http://{self.host}:{self.port}"
-
-    @property
-    def alive(self) -> bool:
-        """True while its main process runs."""
-        return self._process.poll() is None
+    def _set_address(self, host: str, port: int, command: Sequence[str]) -> None:
+        self.host, self.port, self.address = host, port, (host, port)
+        self.url = f"http://{host}:{port}"
+        self.peer = Peer(self.name, self.adapter.version(), shlex.join(command))
 
     # Resource usage.
 
     def processes(self) -> "list[psutil.Process]":
-        """Return its main process and all descendants."""
-        return [self._psutil, *self._psutil.children(recursive=True)] if self.alive else []
+        """Return its main processes and all their descendants."""
+        found: dict[psutil.Process, None] = {}
+        for root in self._roots:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found |= dict.fromkeys([root, *root.children(recursive=True)])
+        return list(found)
 
     def cpu(self) -> float:
-        """Return the CPU time of all its processes, user and system, in seconds."""
-        total = 0.0
-        for process in self._running():
-            # Includes children that have ended.
-            total += sum(process.cpu_times()[:4])
-        return total
+        """Return the CPU time of all its processes, user and system, in seconds; NaN if unknown."""
+        return self._sum(lambda process: sum(process.cpu_times()[:4]))  # with children that have ended
 
-    def resident(self) -> int:
-        """Return the resident memory of all its processes, in bytes; shared pages count repeatedly."""
-        return sum(int(process.memory_info().rss) for process in self._running())
+    def resident(self) -> float:
+        """Return the resident bytes of all its processes; NaN if unknown. Shared pages count repeatedly."""
+        return self._sum(lambda process: process.memory_info().rss)
 
-    def _running(self) -> "Iterator[psutil.Process]":
-        import psutil
+    def descriptors(self) -> int:
+        """Return the number of open file descriptors of its main process."""
+        return int(self._roots[0].num_fds())
 
+    def log(self) -> str:
+        """Return what the server has written to its standard error output."""
+        return (self._scratch / "output").read_text(errors="replace")
+
+    def _sum(self, value: "Callable[[psutil.Process], float]") -> float:
+        values = []
         for process in self.processes():
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-                process.cpu_times()
-                yield process
+            with contextlib.suppress(psutil.Error):  # it has ended
+                values.append(value(process))
+        return sum(values) if values else nan
 
     # Start and end.
 
-    def wait_until_started(self) -> None:
-        """Wait until the server responds; raise StartError if it exits or takes too long."""
-        until = time.monotonic() + START_TIMEOUT
-        while not (self._listens() and self._answers()):
-            if not self.alive:
-                raise StartError(f"exit code {self._process.returncode}")
-            if time.monotonic() > until:
-                raise StartError(f"no response within {START_TIMEOUT:g} seconds")
-            time.sleep(0.02)
+    def start(self) -> None:
+        """Start the server and wait until it responds; raise StartError. A server at a URL continues."""
+        if self.adapter.address is not None:
+            return
+        if reason := self.adapter.missing():
+            raise StartError(reason)
+        for left in reversed(range(TRIES)):
+            port = free_port()
+            command = self.adapter.command(port, self.directory, self._scratch, self._options)
+            self._set_address(HOST, port, command)
+            self._process = self._popen(command)
+            self._roots = [self._process]
+            try:
+                return self._wait_until_started(self._process)
+            except BaseException as error:
+                exited = self._process.poll() is not None
+                self.end()
+                if not (isinstance(error, StartError) and exited and left):
+                    raise
 
-    def _listens(self) -> bool:
-        """Return whether one of its own processes listens on the port, and not another server."""
-        import psutil
+    def end(self) -> int:
+        """Terminate the server, then kill all its processes; return the exit code of the main process.
 
-        for process in self._running():
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                for each in process.net_connections("tcp4"):
-                    if each.status == psutil.CONN_LISTEN and each.laddr[1] == self.port:
-                        return True
-        return False
-
-    def _answers(self) -> bool:
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=START_TIMEOUT)
-        try:
-            connection.request("GET", "/echo/abc", headers={"Connection": "close"})
-            connection.getresponse().read()
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-        return True
-
-    def end(self) -> None:
-        """Terminate the server, then kill all its processes."""
-        import psutil
-
+        A server at a URL continues.
+        """
+        if self._process is None:
+            return 0
         processes = self.processes()
-        with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(STOP_TIMEOUT)
-        for process in processes:
-            # psutil compares start times, so a reused process id is safe.
+        for number in (signal.SIGTERM, signal.SIGKILL):  # to the group: also to processes started just now
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+            with contextlib.suppress(psutil.TimeoutExpired):
+                self._process.wait(STOP_TIMEOUT)
+        for process in processes:  # also those that have left the process group
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        # The process group also includes processes started just now.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
         psutil.wait_procs(processes, STOP_TIMEOUT)
+        code, self._process, self._roots = self._process.wait(), None, []
+        return int(code)
+
+    def _popen(self, command: Sequence[str]) -> "psutil.Popen":
+        """Start a process in its own group; on Linux it is terminated when this process ends."""
+        libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+        def prepare() -> None:
+            pin_to_core(SERVER_CORE)
+            raise_open_file_limit()
+            if self._open_files:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (self._open_files, self._open_files))
+            if libc is not None:
+                libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+        with (self._scratch / "output").open("wb") as output:
+            return psutil.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output if self.adapter.target else subprocess.DEVNULL,
+                stderr=output,
+                cwd=self.adapter.cwd or ROOT,
+                start_new_session=True,
+                preexec_fn=prepare,
+            )
+
+    def _wait_until_started(self, process: "psutil.Popen") -> None:
+        until = time.monotonic() + START_TIMEOUT
+        while not self._responds():
+            reason = f"no response on port {self.port} within {START_TIMEOUT:g} seconds"
+            if (code := process.poll()) is not None:
+                reason = f"exit code {code}"
+            elif time.monotonic() < until:
+                time.sleep(0.02)
+                continue
+            last = [line.rstrip() for line in self.log().splitlines() if line.strip()][-LAST_LINES:]
+            raise StartError(f"{self.name} did not start: {reason}", last)
+
+    def _responds(self) -> bool:
+        """Return whether one of its own processes, and no other server, listens on the port and responds."""
+        target = self.adapter.target or "/echo/abc"
+        request = f"GET {target} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nConnection: close\r\n\r\n"
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error, OSError):
+                if any(_listens(each, self.address) for each in process.net_connections("tcp")):
+                    with socket.create_connection(self.address, START_TIMEOUT) as connection:
+                        connection.sendall(request.encode())
+                        return bool(connection.recv(1))
+        return False
 
 
 @contextmanager
 def run_server(
-    adapter: Adapter, directory: Path | None = None, options: Sequence[str] = ()
+    adapter: Adapter, directory: Path | None = None, options: Sequence[str] = (), open_files: int = 0
 ) -> Iterator[RunningServer]:
     """Run a server on the server's core, serving a directory (None: an empty one).
 
-    ``options`` are added to its command line. Raises StartError.
+    ``options`` are added to its command line; ``open_files`` is its ulimit -n, if not 0. Raises StartError.
     """
     with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
         shared = directory or Path(scratch) / "shared"
         shared.mkdir(exist_ok=True)
-        server = _start(adapter, shared, Path(scratch), options)
+        server = RunningServer(adapter, shared, Path(scratch), options, open_files)
+        server.start()
         try:
             yield server
         finally:
             server.end()
-
-
-def _start(adapter: Adapter, directory: Path, scratch: Path, options: Sequence[str]) -> RunningServer:
-    reason = adapter.missing()
-    if reason is not None:
-        raise StartError(reason)
-    stderr_path = scratch / "stderr"
-    for _ in range(TRIES):
-        port = free_port()
-        command = adapter.command(port, directory, scratch, options)
-        peer = Peer(adapter.name, adapter.version(), shlex.join(command))
-        server = RunningServer(peer, port, _popen(command, stderr_path), directory)
-        try:
-            server.wait_until_started()
-        except BaseException as error:
-            server.end()
-            if not isinstance(error, StartError):
-                raise
-            reason = f"{error}{_last_line(stderr_path)}"
-        else:
-            return server
-    raise StartError(f"{adapter.name} did not start: {reason}")
 
 
 def free_port() -> int:
@@ -214,30 +231,15 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _popen(command: Sequence[str], stderr_path: Path) -> "subprocess.Popen[bytes]":
-    """Start a process in its own group; on Linux it is terminated when this process ends."""
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-    def prepare() -> None:
-        pin_to_core(SERVER_CORE)
-        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        if libc is not None:
-            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-
-    with stderr_path.open("wb") as errors:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            cwd=ROOT,
-            start_new_session=True,
-            preexec_fn=prepare,
-        )
+def listening(address: tuple[str, int]) -> "list[psutil.Process]":
+    """Return the processes that listen on an address; none if any of them may not be seen."""
+    with contextlib.suppress(psutil.Error):
+        pids = {each.pid for each in psutil.net_connections("tcp") if _listens(each, address)}
+        return [psutil.Process(pid) for pid in pids if pid] if None not in pids else []
+    return []
 
 
-def _last_line(stderr_path: Path) -> str:
-    lines = stderr_path.read_text(errors="replace").split("\n")
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-    return f": {last}" if last else ""
+def _listens(connection: "psutil._ntuples.pconn | psutil._ntuples.sconn", address: tuple[str, int]) -> bool:
+    host, port = address
+    hosts = (host, "0.0.0.0", "::", f"::ffff:{host}")
+    return connection.status == psutil.CONN_LISTEN and connection.laddr in [(each, port) for each in hosts]

@@ -1,135 +1,131 @@
 """Verify the responses of a server to the requests of a workload, byte by byte.
 
-The requests are those of the measurement, on one connection unless the workload closes it. The standard
-library's http.client parses the responses. For uploads the stored files are compared, including those of the
+The requests are those of the measurement. For uploads the stored files are compared, including those of the
 load generator.
 """
 
 import gzip
-import http.client
-import io
 import itertools
-import re
 import socket
 import zlib
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import unquote
 
-from benchmarks.servers.peers import CLOSING, FILES, UPLOADS, Adapter
+from benchmarks.load.responses import Head, ResponseError, ResponseReader
+from benchmarks.servers.peers import CLOSING, FILES, GZIP, UPLOADS
 from benchmarks.servers.process import RunningServer
-from benchmarks.servers.workloads import LARGE, Workload, fresh_numbers, numbered
+from benchmarks.servers.workloads import HOT, LARGE, Workload, fresh_numbers, numbered
 
 TIMEOUT = 10.0  # seconds, for one response
 MAX_REQUESTS = 4  # requests or pipelined batches; only one for a large file
-TARGET = re.compile(rb"\S+ (\S+) ")
 
 
 class VerificationError(Exception):
     """A wrong response; the message says what is wrong, in one line."""
 
 
-class _Stream(io.BufferedReader):
-    """A socket's input, shared by consecutive http.client.HTTPResponse objects."""
+class Connection:
+    """A connection that reads whole responses; it reconnects if the server has announced to close it."""
 
-    def makefile(self, mode: str) -> "io.BufferedReader":
-        """Return this stream, as a response's file."""
-        return self
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._address = address
+        self._connect()
+
+    def ask(self, requests: bytes, count: int = 1) -> Iterator[tuple[Head, bytes]]:
+        """Send requests; yield head and body of each response. Raises VerificationError or ResponseError."""
+        if self._file.closed:
+            self._connect()
+        reader = self._reader
+        self._socket.sendall(requests)
+        for _ in range(count):
+            while (body := reader.next_body()) is None:
+                data = self._file.read(reader.missing) if reader.missing else self._file.read1()
+                if not data:
+                    raise VerificationError("connection closed before the end of the response")
+                reader.feed(data)
+            yield reader.head, body
+        if reader.head.closes:
+            if reader.has_data or self._file.read(1):
+                raise VerificationError("unexpected data after the response")
+            self.close()
 
     def close(self) -> None:
-        """Stay open at the end of a response."""
+        """Close the connection."""
+        self._file.close()
+        self._socket.close()
+
+    def _connect(self) -> None:
+        self._socket = socket.create_connection(self._address, TIMEOUT)
+        self._file, self._reader = self._socket.makefile("rb"), ResponseReader()
 
 
-def verify(server: RunningServer, adapter: Adapter, workload: Workload) -> int:
+def verify(server: RunningServer, workload: Workload) -> int:
     """Return the number of compared responses; raise VerificationError for a wrong one."""
-    count = _verify_uploaded(server.directory, workload) if workload.needs == UPLOADS else 0
-    try:
-        for sent in _batches(workload, f"{server.host}:{server.port}"):
-            count += _verify_batches(server, adapter, workload, sent)
-    except TimeoutError:
-        raise VerificationError(f"no response within {TIMEOUT:g} seconds") from None
-    except (OSError, http.client.HTTPException, zlib.error, EOFError) as error:
-        raise VerificationError(f"{type(error).__name__} {error}".strip()) from None
+    workload, count = workload.at(server.adapter.target), 0
+    templates = list(workload.requests(f"{server.host}:{server.port}"))
+    requests = 1 if workload.size >= LARGE else MAX_REQUESTS
+    chosen = itertools.islice(itertools.cycle(templates[:: max(1, len(templates) // requests)]), requests)
+    with _one_line_errors(), closing(Connection(server.address)) as connection:
+        if workload.needs == UPLOADS:  # those of the load generator
+            for path in filter(Path.exists, (_stored(server, target) for target in workload.targets)):
+                _compare(path.read_bytes(), workload.content)
+                count += 1
+        for number, template in enumerate(chosen, fresh_numbers()):
+            batch = numbered(template, number)
+            target = unquote(batch.split(b" ", 2)[1].decode())
+            if workload.needs == UPLOADS:
+                _stored(server, target).unlink(missing_ok=True)
+            for head, body in connection.ask(batch, workload.depth):
+                _check(head, body, server, workload, target)
+                count += 1
     return count
 
 
-def _batches(workload: Workload, host: str) -> Iterator[list[bytes]]:
-    """Yield the batches of requests for each connection."""
-    templates = list(workload.requests(host))
-    count = 1 if workload.size >= LARGE else MAX_REQUESTS
-    chosen = itertools.cycle(templates[:: max(1, len(templates) // count)])
-    numbers = itertools.count(fresh_numbers())
-    batches = [numbered(template, next(numbers)) for template in itertools.islice(chosen, count)]
-    if workload.needs == CLOSING:
-        yield from ([batch] for batch in batches)
-    else:
-        yield batches
+def first_body(server: RunningServer) -> bytes:
+    """Return the body of a server's response, of any status; raise VerificationError."""
+    request = next(HOT.at(server.adapter.target).requests(f"{server.host}:{server.port}"))
+    with _one_line_errors(), closing(Connection(server.address)) as connection:
+        return next(connection.ask(request))[1]
 
 
-def _verify_batches(server: RunningServer, adapter: Adapter, workload: Workload, batches: list[bytes]) -> int:
-    with (
-        socket.create_connection(server.address, TIMEOUT) as connection,
-        connection.makefile("rb", buffering=0) as raw,
-    ):
-        stream = _Stream(raw)
-        for batch in batches:
-            match = TARGET.match(batch)
-            assert match is not None
-            target = unquote(match[1].decode())
-            if workload.needs == UPLOADS:
-                (server.directory / Path(target).name).unlink(missing_ok=True)
-            connection.sendall(batch)
-            for _ in range(workload.depth):
-                _verify_answer(stream, server, adapter, workload, target)
-        if workload.needs == CLOSING and stream.read(1):
-            raise VerificationError("unexpected data after the response")
-    return len(batches) * workload.depth
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError:
+        raise VerificationError(f"no response within {TIMEOUT:g} seconds") from None
+    except (OSError, ResponseError, zlib.error, EOFError) as error:
+        raise VerificationError(f"{type(error).__name__}: {error}".removeprefix("ResponseError: ")) from None
 
 
-def _verify_answer(
-    stream: _Stream, server: RunningServer, adapter: Adapter, workload: Workload, target: str
-) -> None:
-    response = http.client.HTTPResponse(stream, method=workload.method)  # type: ignore[arg-type]
-    response.begin()
-    content = response.read()
-    if not 200 <= response.status < 300:
-        raise VerificationError(f"unexpected status: {response.status}")
-    if workload.needs == CLOSING and not response.will_close:
+def _check(head: Head, body: bytes, server: RunningServer, workload: Workload, target: str) -> None:
+    if not head.right:
+        raise VerificationError(f"status {head.status} (expected 2xx)")
+    if workload.needs == CLOSING and not head.closes:
         raise VerificationError("missing Connection: close")
-    coding = response.headers.get("Content-Encoding", "")
-    if coding != workload.coding:
-        raise VerificationError(f"wrong content coding: {coding or 'identity'!r}")
+    if head.coding != ("gzip" if workload.needs == GZIP else ""):
+        raise VerificationError(f"wrong content coding: {head.coding or 'identity'!r}")
+    expected = target.removeprefix("/echo/").encode()
     if workload.needs == UPLOADS:
-        _compare(_stored(server.directory / Path(target).name), workload.content)
-    else:
-        _compare(gzip.decompress(content) if coding else content, _expected(adapter, workload, target))
+        if not _stored(server, target).exists():
+            raise VerificationError("uploaded file not stored")
+        body, expected = _stored(server, target).read_bytes(), workload.content
+    elif workload.needs == FILES:
+        expected = workload.content
+    elif server.adapter.content is not None:
+        expected = server.adapter.content
+    _compare(gzip.decompress(body) if head.coding else body, expected)
 
 
-def _expected(adapter: Adapter, workload: Workload, target: str) -> bytes:
-    if workload.needs == FILES:
-        return workload.content
-    return b"abc" if adapter.constant else target.removeprefix("/echo/").encode()
-
-
-def _verify_uploaded(directory: Path, workload: Workload) -> int:
-    """Compare the files that the load generator has uploaded."""
-    paths = [directory / Path(target).name for target in workload.targets]
-    there = [path for path in paths if path.exists()]
-    for path in there:
-        _compare(path.read_bytes(), workload.content)
-    return len(there)
-
-
-def _stored(path: Path) -> bytes:
-    if not path.exists():
-        raise VerificationError("uploaded file not stored")
-    return path.read_bytes()
+def _stored(server: RunningServer, target: str) -> Path:
+    return server.directory / Path(target).name
 
 
 def _compare(content: bytes, expected: bytes) -> None:
-    if content == expected:
-        return
     if len(content) != len(expected):
         raise VerificationError(f"wrong body length: {len(content):,} bytes (expected {len(expected):,})")
-    where = next(i for i, (a, b) in enumerate(zip(content, expected, strict=True)) if a != b)
-    raise VerificationError(f"wrong body at byte {where:,}")
+    if content != expected:
+        where = next(i for i, (a, b) in enumerate(zip(content, expected, strict=True)) if a != b)
+        raise VerificationError(f"wrong body at byte {where:,}")

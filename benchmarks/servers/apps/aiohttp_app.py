@@ -20,26 +20,15 @@ async def echo(request: web.Request) -> web.Response:
 async def upload(request: web.Request) -> web.Response:
     """Store a file."""
     pieces = [piece async for piece in request.content.iter_chunked(PIECE)]
-    stored = store(request.match_info["name"], pieces, request.content_length or 0)
-    return web.Response(status=201 if stored else 404)
+    return web.Response(status=store(request.match_info["name"], pieces, request.content_length or 0))
 
 
-def make_app() -> web.Application:
-    """Return the application."""
+if __name__ == "__main__":
     app = web.Application(client_max_size=1 << 30)
     app.router.add_get("/echo/{text}", echo)
     app.router.add_post("/files/{name}", upload)
     app.router.add_static("/files/", DIRECTORY)
-    return app
-
-
-if __name__ == "__main__":
+    port = int(sys.argv[1])
     web.run_app(
-        make_app(),
-        host="127.0.0.1",
-        port=int(sys.argv[1]),
-        access_log=None,
-        print=None,
-        backlog=4096,
-        keepalive_timeout=75,
+        app, host="127.0.0.1", port=port, backlog=4096, keepalive_timeout=75, access_log=None, print=None
     )

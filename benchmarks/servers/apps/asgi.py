@@ -3,60 +3,37 @@
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from benchmarks.servers.apps.shared import DIRECTORY, compressed, store
 
 Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+TEXT = [(b"content-type", b"text/plain"), (b"vary", b"Accept-Encoding")]
+GZIP = [*TEXT, (b"content-encoding", b"gzip")]
 files = StaticFiles(directory=DIRECTORY)
 
 
-async def application(scope: Message, receive: Receive, send: Send) -> None:
-    """Handle one request."""
+async def application(scope: Message, receive: Callable[[], Awaitable[Message]], send: Send) -> None:
+    """Return a text; send or store a file."""
     path = scope["path"]
     if path.startswith("/echo/"):
-        await echo(path[6:].encode(), scope, send)
-    elif path.startswith("/files/"):
-        if scope["method"] == "POST":
-            await upload(path[7:], receive, send)
-        else:
-            await download(scope, receive, send)
+        text, fields = path[6:].encode(), TEXT
+        if any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"]):
+            text, fields = compressed(text), GZIP
+        await respond(send, 200, text, fields)
+    elif scope["method"] == "POST":
+        pieces, more = [], True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            pieces.append(message.get("body", b""))
+            more = message.get("more_body", False)
+        await respond(send, store(path, pieces, sum(map(len, pieces))))
     else:
-        await respond(send, 404)
-
-
-async def echo(text: bytes, scope: Message, send: Send) -> None:
-    """Return the text."""
-    fields = [(b"content-type", b"text/plain"), (b"vary", b"Accept-Encoding")]
-    if any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"]):
-        text = compressed(text)
-        fields.append((b"content-encoding", b"gzip"))
-    await respond(send, 200, text, fields)
-
-
-async def download(scope: Message, receive: Receive, send: Send) -> None:
-    """Send a file."""
-    try:
         await files({**scope, "root_path": "/files"}, receive, send)
-    except HTTPException as error:
-        await respond(send, error.status_code)
-
-
-async def upload(name: str, receive: Receive, send: Send) -> None:
-    """Store a file."""
-    pieces = []
-    more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return
-        pieces.append(message.get("body", b""))
-        more = message.get("more_body", False)
-    await respond(send, 201 if store(name, pieces, sum(map(len, pieces))) else 404)
 
 
 async def respond(

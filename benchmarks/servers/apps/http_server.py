@@ -1,13 +1,9 @@
-"""The standard library's http.server, with one thread per connection.
-
-python -m benchmarks.servers.apps.http_server 8000
-"""
+"""http.server, with one thread per connection: ``python -m benchmarks.servers.apps.http_server 8000``."""
 
 import sys
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
-from benchmarks.servers.apps.shared import DIRECTORY, PIECE, compressed, store
+from benchmarks.servers.apps.shared import DIRECTORY, compressed, pieces, store
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -17,52 +13,36 @@ class Handler(SimpleHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1  # buffered, to send head and body in one packet
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments, directory=str(DIRECTORY))
-
     def do_GET(self) -> None:
-        """Return the text, or a file."""
-        if self.path.startswith("/echo/"):
-            self.echo(self.path[6:].encode())
-        elif self.path.startswith("/files/"):
-            self.path = self.path[6:]
+        """Return a text, or a file."""
+        if not self.path.startswith("/echo/"):
+            self.directory, self.path = str(DIRECTORY), self.path.removeprefix("/files")
             super().do_GET()
-        else:
-            self.send_error(404)
+            return
+        text, fields = self.path[6:].encode(), {"Content-Type": "text/plain", "Vary": "Accept-Encoding"}
+        if "gzip" in self.headers.get("Accept-Encoding", ""):
+            text, fields["Content-Encoding"] = compressed(text), "gzip"
+        if self.close_connection:
+            fields["Connection"] = "close"
+        self.respond(200, fields, text)
 
     def do_POST(self) -> None:
         """Store a file."""
-        length = int(self.headers.get("Content-Length", 0))
-        sizes = [PIECE] * (length // PIECE) + [length % PIECE]
-        pieces = (self.rfile.read(size) for size in sizes)
-        stored = store(self.path.removeprefix("/files/"), pieces, length)
-        self.send_response(201 if stored else 404)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
+        size = int(self.headers["Content-Length"])
+        self.respond(store(self.path, pieces(self.rfile.read, size), size), {}, b"")
 
-    def echo(self, text: bytes) -> None:
-        """Return the text."""
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain")
-        self.send_header("Vary", "Accept-Encoding")
-        if "gzip" in self.headers.get("Accept-Encoding", ""):
-            text = compressed(text)
-            self.send_header("Content-Encoding", "gzip")
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.send_header("Content-Length", str(len(text)))
+    def respond(self, status: int, fields: dict[str, str], content: bytes) -> None:
+        """Send a response."""
+        self.send_response(status)
+        for name, value in {**fields, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(text)
+        self.wfile.write(content)
 
     def log_message(self, format: str, *arguments: object) -> None:
         """Log nothing."""
 
 
-class Server(ThreadingHTTPServer):
-    """A server with the backlog of the others."""
-
-    request_queue_size = 4096
-
-
 if __name__ == "__main__":
-    Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+    ThreadingHTTPServer.request_queue_size = 4096  # as the others
+    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()

@@ -28,8 +28,7 @@ class Files(StaticFileHandler):
 
     def post(self, name: str) -> None:
         """Store a file."""
-        content = self.request.body
-        self.set_status(201 if store(name, [content], len(content)) else 404)
+        self.set_status(store(name, [self.request.body], len(self.request.body)))
 
 
 async def main(port: int) -> None:

@@ -1,66 +1,41 @@
-"""The WSGI application for bjoern, granian, gunicorn and waitress."""
+"""The WSGI application for bjoern, granian, gunicorn and waitress.
 
-import os
+``python -m benchmarks.servers.apps.wsgi 8000`` runs it with bjoern.
+"""
+
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from benchmarks.servers.apps.shared import PIECE, compressed, path_of, store
+from benchmarks.servers.apps.shared import PIECE, compressed, path_of, pieces, store
 
-Start = Callable[[str, list[tuple[str, str]]], object]
-TEXT = ("Content-Type", "text/plain")
+TEXT = [("Content-Type", "text/plain"), ("Vary", "Accept-Encoding")]
+GZIP = [*TEXT, ("Content-Encoding", "gzip")]
 BINARY = ("Content-Type", "application/octet-stream")
 
 
-def application(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-    """Handle one request."""
+def application(environ: dict[str, Any], start: Callable[..., object]) -> Iterable[bytes]:
+    """Return a text; send a file, with wsgi.file_wrapper if the server has it; store a file."""
     path = environ["PATH_INFO"]
     if path.startswith("/echo/"):
-        return echo(path[6:].encode("latin-1"), environ, start)
-    if path.startswith("/files/"):
-        reply = upload if environ["REQUEST_METHOD"] == "POST" else download
-        return reply(path[7:], environ, start)
-    return refuse(start)
-
-
-def echo(text: bytes, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-    """Return the text."""
-    fields = [TEXT, ("Vary", "Accept-Encoding")]
-    if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
-        text = compressed(text)
-        fields.append(("Content-Encoding", "gzip"))
-    start("200 OK", [*fields, ("Content-Length", str(len(text)))])
-    return [text]
-
-
-def download(name: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-    """Send a file, with wsgi.file_wrapper if the server has it."""
-    path = path_of(name)
-    if path is None or not path.is_file():
-        return refuse(start)
-    file = path.open("rb")
-    start("200 OK", [BINARY, ("Content-Length", str(os.fstat(file.fileno()).st_size))])
+        text, fields = path[6:].encode("latin-1"), TEXT
+        if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
+            text, fields = compressed(text), GZIP
+        start("200 OK", [*fields, ("Content-Length", str(len(text)))])
+        return [text]
+    if environ["REQUEST_METHOD"] == "POST":
+        size = int(environ["CONTENT_LENGTH"])
+        status = store(path, pieces(environ["wsgi.input"].read, size), size)
+        start(f"{status} Stored" if status == 201 else f"{status} Not Stored", [("Content-Length", "0")])
+        return [b""]
+    file = path_of(path)
+    start("200 OK", [BINARY, ("Content-Length", str(file.stat().st_size))])
+    opened = file.open("rb")
     wrapper = environ.get("wsgi.file_wrapper")
-    return wrapper(file, PIECE) if wrapper is not None else iter(lambda: file.read(PIECE), b"")
+    return wrapper(opened, PIECE) if wrapper is not None else iter(lambda: opened.read(PIECE), b"")
 
 
-def upload(name: str, environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-    """Store a file."""
-    size = left = int(environ.get("CONTENT_LENGTH") or 0)
-    source = environ["wsgi.input"]
+if __name__ == "__main__":
+    import bjoern
 
-    def pieces() -> Iterable[bytes]:
-        nonlocal left
-        while left and (piece := source.read(min(PIECE, left))):
-            left -= len(piece)
-            yield piece
-
-    if not store(name, pieces(), size):
-        return refuse(start)
-    start("201 Created", [("Content-Length", "0")])
-    return [b""]
-
-
-def refuse(start: Start) -> Iterable[bytes]:
-    """Respond with 404."""
-    start("404 Not Found", [("Content-Length", "0")])
-    return [b""]
+    bjoern.run(application, "127.0.0.1", int(sys.argv[1]), listen_backlog=4096)

@@ -6,13 +6,17 @@
 import math
 import random
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import NormalDist
+from typing import Any
 
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Peer, Run, Sample
+from benchmarks.results.statistics import Cell
+
+Change = Mapping[str, Any] | Callable[[Sample], Mapping[str, Any]] | None  # attributes to change
 
 # Requests per second on the workload "hot".
 HOT: Mapping[str, float] = {
@@ -41,11 +45,25 @@ FILES = {
 }
 SIZES = {"file 100 MiB": 100 << 20, "upload 1 MiB": 1 << 20}
 WATCHING = {"reactor": 1.2, "reactor +log": 1.0, "explained": 0.4, "traced": 0.5, "inspected": 0.8}
-ONLY_TEXTS = ("bare loop", "reactor +log")
-CONNECTIONS = (1, 8, 64, 512, 4096, 10_000)
+CONNECTIONS = {1: 0.3, 8: 0.9, 64: 1.0, 512: 0.95, 4096: 0.8, 10_000: 0.7}  # with relative speeds
 IDLE = (0, 100, 1000, 10_000)
+IDLE_SIZES = {  # without and per idle connection
+    "reactor": (27 << 20, 1300),
+    "nginx": (9 << 20, 700),
+    "bjoern": (22 << 20, 1500),
+    "uvicorn": (38 << 20, 9000),
+    "granian": (45 << 20, 2600),
+}
 SHARES = (0.5, 0.7, 0.9)
 SITUATIONS = {"alone": 1.0, "during downloads": 3.0, "during uploads": 2.2, "during both": 4.5}
+OBSERVED = {
+    "p99 before": 0.002,
+    "CPU idle": 0.01,
+    "CPU after": 0.0,
+    "memory kept": 3 << 20,
+    "descriptors": 1000.0,
+    "descriptors kept": 0.0,
+}
 SCENARIOS = {"slow-heads": 0.003, "slow-bodies": 0.006, "storm": 0.05, "header-bombs": 0.12}
 
 
@@ -58,22 +76,20 @@ class Maker:
         self._normal = [NormalDist().inv_cdf((each + 0.5) / detail) for each in range(detail)]
         self._machine = {number: self._random.uniform(0.85, 1.05) for number in range(1, rounds + 1)}
 
-    def sample(
-        self, question: str, workload: str, peer: str, round: int, rate: float, connections: int = 64
-    ) -> Sample:
+    def sample(self, cell: Cell, peer: str, round: int, rate: float, connections: int) -> Sample:
         """Return a closed-loop sample for which Little's law holds."""
         rate *= self._machine[round] * self._random.uniform(0.97, 1.03)
         mean = connections / rate
         latency = self.times(mean, 2.0 * rate)
         seconds = latency.count * mean / connections
         return Sample(
-            question=question,
-            workload=workload,
+            question=cell.question,
+            workload=cell.workload,
             peer=peer,
             round=round,
             requests=latency.count,
             seconds=seconds,
-            transferred=latency.count * SIZES.get(workload, 150),
+            transferred=latency.count * SIZES.get(cell.workload, 150),
             latency=latency,
             server_cpu=self._random.uniform(0.96, 1.0),
             client_cpu=min(0.9, rate / 90_000),
@@ -102,30 +118,44 @@ def make_run(rounds: int = 7, detail: int = 200) -> Run:
     command = "/usr/bin/python3 -m {} --port 4000"
     run.peers = {name: Peer(name, f"{name} 1.0", command.format(name)) for name in (*HOT, *WATCHING)}
     run.skipped = {"waitress: file 1 MiB": "wrong body at byte 1,024"}
+
+    def add(cell: Cell, rates: Mapping[str, float], change: Change = None, connections: int = 64) -> None:
+        """Add all rounds; ``change`` says that our own client measured, and what else to change."""
+        for number in range(1, (1 if cell.question == "attack" else rounds) + 1):
+            for peer, rate in rates.items():
+                sample = replace(maker.sample(cell, peer, number, rate, connections), x=cell.x)
+                if change is not None:
+                    changes = change(sample) if callable(change) else change
+                    sample = replace(sample, client="reactor", **changes)
+                run.samples.append(sample)
+
     for question, workloads in (("throughput", THROUGHPUT), ("compression", COMPRESSION), ("files", FILES)):
         for workload, factor in workloads.items():
-            run.samples += _comparison(maker, question, workload, factor)
-    for peer, cost in WATCHING.items():
-        run.samples += [
-            maker.sample("watching", "watched", peer, number, HOT["reactor +log"] * cost)
-            for number in range(1, maker.rounds + 1)
-        ]
-    run.samples += _concurrency(maker) + _latency(maker) + _idle(maker) + _fairness(maker)
-    run.samples += _attack(maker) + _agreement(maker)
+            left_out = {"bare loop": question != "throughput", "reactor +log": workload != "hot"}
+            rates = {peer: rate * factor * _lean(workload, peer) for peer, rate in HOT.items()}
+            add(Cell(question, workload), {peer: rates[peer] for peer in rates if not left_out.get(peer)})
+    add(Cell("watching", "watched"), {peer: HOT["reactor +log"] * cost for peer, cost in WATCHING.items()})
+    for size, strength in CONNECTIONS.items():
+        several = ("bare loop", "reactor", "nginx", "bjoern", "uvicorn", "granian", "aiohttp")
+        add(Cell("concurrency", "hot", size), {peer: HOT[peer] * strength for peer in several}, {}, size)
+    for share in SHARES:
+
+        def due(sample: Sample, share: float = share) -> dict[str, Any]:
+            times = maker.times(0.4 / HOT[sample.peer] / (1 - share))
+            return {"intended": HOT[sample.peer] * share, "latency": times}
+
+        add(Cell("latency", "hot", share), {peer: HOT[peer] * share for peer in IDLE_SIZES}, due)
+    for idle in IDLE:
+        add(Cell("idle", "hot", idle), {peer: HOT[peer] * (1 - idle / 150_000) for peer in IDLE_SIZES}, _idle)
+    for situation, factor in SITUATIONS.items():
+        rates = {"reactor": 9000.0 / factor, "nginx": 11_000.0 / factor, "uvicorn": 3500.0 / factor}
+        add(Cell("fairness", situation), rates, {}, 8)
+    for name, mean in SCENARIOS.items():
+        attacked = {"latency": maker.times(mean), "intended": 500.0, "observed": OBSERVED}
+        add(Cell("attack", name), {"reactor": 500.0}, attacked, 50)
+    add(Cell("throughput", "agreement"), {"nginx": 20_000.0})
+    add(Cell("throughput", "agreement"), {"nginx": 19_400.0}, {})
     return run
-
-
-def _comparison(maker: Maker, question: str, workload: str, factor: float) -> list[Sample]:
-    peers = HOT if question == "throughput" else {k: v for k, v in HOT.items() if k not in ONLY_TEXTS}
-    if workload == "hot":
-        peers = dict(HOT)
-    else:
-        peers = {name: rate for name, rate in peers.items() if name != "reactor +log"}
-    return [
-        maker.sample(question, workload, peer, number, rate * factor * _lean(workload, peer))
-        for number in range(1, maker.rounds + 1)
-        for peer, rate in peers.items()
-    ]
 
 
 def _lean(workload: str, peer: str) -> float:
@@ -135,74 +165,9 @@ def _lean(workload: str, peer: str) -> float:
     return 1.25 if workload.startswith("file") and peer == "nginx" else 1.0
 
 
-def _concurrency(maker: Maker) -> list[Sample]:
-    return [
-        replace(
-            maker.sample("concurrency", "hot", peer, number, HOT[peer] * strength, connections),
-            x=float(connections),
-            client="reactor",
-        )
-        for connections, strength in zip(CONNECTIONS, (0.3, 0.9, 1.0, 0.95, 0.8, 0.7), strict=True)
-        for number in range(1, maker.rounds + 1)
-        for peer in ("bare loop", "reactor", "nginx", "bjoern", "uvicorn", "granian", "aiohttp")
-    ]
-
-
-def _latency(maker: Maker) -> list[Sample]:
-    samples = []
-    for share in SHARES:
-        for number in range(1, maker.rounds + 1):
-            for peer in ("reactor", "nginx", "bjoern", "uvicorn", "granian"):
-                rate = HOT[peer] * share
-                made = maker.sample("latency", "hot", peer, number, rate)
-                times = maker.times(0.4 / HOT[peer] / (1 - share))
-                samples.append(replace(made, x=share, intended=rate, latency=times, client="reactor"))
-    return samples
-
-
-def _idle(maker: Maker) -> list[Sample]:
-    each = {"reactor": 1300, "nginx": 700, "uvicorn": 9000, "granian": 2600, "bjoern": 1500}
-    base = {"reactor": 27 << 20, "nginx": 9 << 20, "uvicorn": 38 << 20, "granian": 45 << 20}
-    samples = []
-    for idle in IDLE:
-        for number in range(1, maker.rounds + 1):
-            for peer, size in each.items():
-                made = maker.sample("idle", "hot", peer, number, HOT[peer] * (1 - idle / 150_000))
-                resident = base.get(peer, 22 << 20) + idle * size + 4096 * number
-                samples.append(replace(made, x=float(idle), resident=resident, client="reactor"))
-    return samples
-
-
-def _fairness(maker: Maker) -> list[Sample]:
-    return [
-        replace(
-            maker.sample("fairness", situation, peer, number, rate / factor, 8),
-            client="reactor",
-        )
-        for situation, factor in SITUATIONS.items()
-        for number in range(1, maker.rounds + 1)
-        for peer, rate in (("reactor", 9000.0), ("nginx", 11_000.0), ("uvicorn", 3500.0))
-    ]
-
-
-def _attack(maker: Maker) -> list[Sample]:
-    return [
-        replace(
-            maker.sample("attack", name, "reactor", 1, 500, 50),
-            latency=maker.times(mean),
-            intended=500.0,
-            client="reactor",
-        )
-        for name, mean in SCENARIOS.items()
-    ]
-
-
-def _agreement(maker: Maker) -> list[Sample]:
-    return [
-        replace(maker.sample("throughput", "agreement", "nginx", number, rate), client=client)
-        for number in range(1, maker.rounds + 1)
-        for client, rate in (("wrk", 20_000.0), ("reactor", 19_400.0))
-    ]
+def _idle(sample: Sample) -> dict[str, Any]:
+    base, each = IDLE_SIZES[sample.peer]
+    return {"resident": base + (sample.x or 0) * each + 4096 * sample.round}
 
 
 ENVIRONMENT = {

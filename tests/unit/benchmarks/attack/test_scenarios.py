@@ -1,119 +1,176 @@
 """Every attack scenario at a small scale: the server survives, and honest clients are served.
 
 Nothing is measured, and each phase ends as soon as its condition holds. For figures run
-``python -m benchmarks.attack``.
+``python -m benchmarks attack``.
 """
 
+import socket
+from collections import Counter
 from collections.abc import Mapping
-from functools import cache
+from dataclasses import replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
-from benchmarks.attack.run import Outcome, Scale, Scenario, run_attack
-from benchmarks.attack.scenarios import SCENARIOS, targets
+from benchmarks.attack import run
+from benchmarks.attack.attackers import Attacker, Plan, Siege
+from benchmarks.attack.run import AttackRun, faults
+from benchmarks.attack.scenarios import SCENARIOS, Scale, Scenario
+from benchmarks.load.clients import ClientGroup
+from benchmarks.load.histogram import Histogram
+from benchmarks.questions import attack
+from benchmarks.results.samples import Peer, Run, Sample
+from benchmarks.results.statistics import figures
+from benchmarks.results.targets import MISSED, PASS, evaluate
+from benchmarks.runner.command import print_results
+from benchmarks.runner.rounds import Config
 
-TINY = Scale(
-    share=0.02,
-    honest=4,
-    interval=0.005,
-    before=0,
-    attack=0,
-    quiet=0,
-    after=0,
-    timeout=0.2,
-    interval_factor=0.05,
-    max_wait=20,
-    own_core=False,
-)
+TINY = Scale(share=0.02, honest=4, interval=0.005, attack=0, timeout=0.2, haste=0.05)
+
+
+def run_attack(scenario: Scenario, scale: Scale) -> Sample:
+    """Run a scenario in this process."""
+    sent: list[tuple[Peer, Sample]] = []
+    pipe = cast("Connection[tuple[Peer, Sample], None]", SimpleNamespace(send=sent.append))
+    run.run_attack(pipe, scenario, scale)
+    return sent[0][1]
+
+
 BY_NAME: Mapping[str, Scenario] = {each.name: each for each in SCENARIOS}
 
 
-@cache
-def outcome_of(name: str) -> Outcome:
-    """Run a scenario once for all its tests."""
-    return run_attack(BY_NAME[name], TINY)
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_server_survives_and_serves_honest_clients(name: str) -> None:
+    sample = run_attack(BY_NAME[name], TINY)
+    assert sample.failures == {}
+    assert sample.errors == 0
+    assert (sample.question, sample.workload, sample.peer) == ("attack", name, "reactor")
+    assert sample.requests >= sample.asked == sample.established == 4
+    assert sample.observed["descriptors kept"] == 0
+    if BY_NAME[name].max_connections:
+        assert sample.observed["descriptors"] + sample.asked > 0
 
 
-@pytest.fixture(params=BY_NAME)
-def name(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.mark.parametrize(
+    ("scenario", "failure"),
+    [
+        (replace(BY_NAME["idle"], expected_events={"200": 1e9}), "attack without effect"),
+        (replace(BY_NAME["idle"], expected_log="no such line"), "attack without effect"),
+        (replace(BY_NAME["idle"], forbidden_events=["connected"]), "attacker: connected"),
+        (
+            replace(BY_NAME["chunk-bombs"], plans=[Plan(b"x\r\n\r\n", expects="200")]),
+            "attacker: wrong responses",
+        ),
+    ],
+    ids=["events", "log", "forbidden", "status"],
+)
+def test_faults_of_a_scenario_are_errors_of_its_sample(
+    scenario: Scenario, failure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.load.round.UNTIL_TIMEOUT", 0.05)
+    sample = run_attack(scenario, TINY)
+    assert sample.failures[failure] > 0
+    assert sample.errors == sum(sample.failures.values())
 
 
-def test_the_attack_takes_effect_and_the_server_survives_it(name: str) -> None:
-    outcome = outcome_of(name)
-    assert outcome.reached, outcome.events
-    assert not outcome.traceback
-    assert outcome.exit_code == 0
+def test_a_lost_connection_of_an_honest_client_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    leave = AttackRun._leave
+
+    def lose(attack_run: AttackRun, descriptors: int) -> None:
+        attack_run.honest.requesters[0].on_disconnect("reset")
+        leave(attack_run, descriptors)
+
+    monkeypatch.setattr(AttackRun, "_leave", lose)
+    sample = run_attack(BY_NAME["idle"], TINY)
+    assert (sample.failures, sample.established) == ({"connection lost": 1}, 3)
 
 
-def test_nothing_is_held_afterwards(name: str) -> None:
-    outcome = outcome_of(name)
-    assert outcome.descriptors["after"] == outcome.descriptors["before"]
-    assert outcome.leftovers == []
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({}, {}),
+        ({"events": Counter({"no response": 2})}, {"attacker: no response": 2}),
+        ({"held": 9}, {}),  # one more while the server closes another connection
+        ({"held": 10}, {"connection over the limit": 1}),
+        ({"names": ["large", "bomb", ".reactor-upload-1"]}, {"file left over": 1}),
+        ({"code": -11}, {"exit code -11": 1}),
+        ({"log": "Traceback (most recent call last)"}, {"traceback": 1}),
+    ],
+)
+def test_faults_are_counted_by_kind(change: dict[str, Any], fault: dict[str, int], tmp_path: Path) -> None:
+    known = {"events": Counter("200"), "held": 1, "names": ["large"], "code": 0, "log": "", **change}
+    for name in known["names"]:
+        (tmp_path / name).touch()
+    server: Any = SimpleNamespace(directory=tmp_path, end=lambda: known["code"], log=lambda: known["log"])
+    assert +faults(BY_NAME["flood"], TINY, known["events"], known["held"], server) == fault
 
 
-def test_honest_clients_are_answered_and_keep_their_connections(name: str) -> None:
-    outcome = outcome_of(name)
-    assert len(outcome.times) >= outcome.honest
-    assert outcome.errors == 0
-    assert outcome.kept == outcome.honest
-
-
-def test_every_attacker_meets_its_limit_and_no_wrong_answer(name: str) -> None:
-    outcome, scenario = outcome_of(name), BY_NAME[name]
-    assert "wrong responses" not in outcome.events
-    assert "no response" not in outcome.events
-    assert not set(scenario.forbidden_events) & set(outcome.events)
-    for what, share in scenario.expected_events.items():
-        assert outcome.events[what] >= share * outcome.attackers, what
-
-
-@pytest.mark.parametrize("name", [each.name for each in SCENARIOS if each.max_connections])
-def test_no_more_connections_are_held_than_there_are_places(name: str) -> None:
-    outcome = outcome_of(name)
-    files = outcome.descriptors["attack"] - outcome.descriptors["before"]
-    # One more while the server closes another connection.
-    assert 0 < files + outcome.honest <= outcome.max_connections + 1
+def test_an_attacker_reconnects_after_a_refusal() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        group, siege = ClientGroup(listener.getsockname(), b""), Siege()
+        attacker = Attacker(group, siege, [Plan()], 0, 0.0)
+        attacker.connect_later(0)
+        assert group.run(lambda: siege.events["connected"] == 1, 20)
+        connection, _ = listener.accept()
+        with connection:
+            connection.send(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
+            assert group.run(lambda: siege.events["connected"] == 2, 20)
+        attacker.disconnect()
+        group.reactor.close()
 
 
 # The targets, with one wrong figure each.
 
-GOOD: dict[str, object] = {
-    "attackers": 1,
-    "honest": 1,
-    "kept": 1,
-    "times": [0.001] * 100,
-    "reached": True,
-    "cpu": {"attack": 1.0, "quiet": 0.04, "after": 0.0},
-    "resident": {"before": 0, "attack": 1 << 30, "after": 1 << 20},
-    "descriptors": {"before": 9, "attack": 99, "after": 9},
-    "exit_code": 0,
-}
-WRONG: dict[str, dict[str, object]] = {
-    "attack took effect": {"reached": False},
-    "no errors": {"errors": 1},
-    "connections kept": {"kept": 0},
-    "p99 under 100 ms": {"times": [0.001] * 98 + [0.2] * 2},
-    "CPU attacked but otherwise idle under 5 %": {"cpu": {"quiet": 0.06, "after": 0.0}},
-    "CPU after the attack under 5 %": {"cpu": {"quiet": 0.0, "after": 1.0}},
-    "memory after the attack within 16 MiB": {"resident": {"before": 0, "after": 17 << 20}},
-    "descriptors after the attack as before": {"descriptors": {"before": 9, "attack": 9, "after": 10}},
-    "no leftover files": {"leftovers": [".reactor-upload-1"]},
-    "expected responses to attackers": {"events": {"wrong responses": 1}},
-    "no crash, no traceback": {"exit_code": -11},
+OBSERVED = {"CPU idle": 0.04, "CPU after": 0.0, "memory kept": 1 << 20, "descriptors kept": 0}
+GOOD = Sample(
+    *("attack", "slow-heads", "reactor", 1),
+    seconds=1,
+    intended=100,
+    latency=Histogram([0.001] * 100),
+    observed=OBSERVED,
+)
+WRONG = {
+    "attack.errors": replace(GOOD, errors=1),
+    "attack.p99": replace(GOOD, latency=Histogram([0.001] * 98 + [0.2] * 2)),
+    "attack.CPU-idle": replace(GOOD, observed={**OBSERVED, "CPU idle": 0.06}),
+    "attack.CPU-after": replace(GOOD, observed={**OBSERVED, "CPU after": 1.0}),
+    "attack.memory-kept": replace(GOOD, observed={**OBSERVED, "memory kept": 17 << 20}),
+    "attack.descriptors-kept": replace(GOOD, observed={**OBSERVED, "descriptors kept": 1}),
 }
 
 
-def missed(outcome: Outcome) -> list[str]:
-    return [target.name for target in targets(BY_NAME["slow-heads"], outcome) if not target.met]
+def results(*samples: Sample) -> dict[str, str]:
+    """Return the verdicts on attacks by the name of their figure."""
+    verdicts = evaluate(figures(Run(samples=list(samples))))
+    return {each.target.figure: each.result for each in verdicts if each.target.figure.startswith("attack.")}
 
 
 def test_good_figures_meet_every_target() -> None:
-    assert missed(Outcome(**GOOD)) == []  # type: ignore[arg-type]
+    assert results(GOOD) == dict.fromkeys(WRONG, PASS)
+    assert print_results(Run(samples=[GOOD]), None, ()) == 0
 
 
-@pytest.mark.parametrize("target", WRONG)
-def test_a_wrong_figure_misses_its_target_and_no_other(target: str) -> None:
-    assert missed(Outcome(**{**GOOD, **WRONG[target]})) == [target]  # type: ignore[arg-type]
+@pytest.mark.parametrize("figure", WRONG)
+def test_one_bad_attack_misses_its_target_and_fails_the_run(figure: str) -> None:
+    samples = [GOOD, replace(WRONG[figure], workload="storm")]
+    assert results(*samples) == {**dict.fromkeys(WRONG, PASS), figure: MISSED}
+    assert print_results(Run(samples=samples), None, ()) == 1
+
+
+# The question.
+
+
+def test_chosen_scenarios_are_run_if_there_are_enough_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attack, "raise_open_file_limit", lambda: 100)
+    monkeypatch.setattr(attack, "QUICK", TINY)
+    saved = Run()
+    attack.measure(Config(quick=True, workloads=("storm", "idle")), saved, lambda _: None)
+    assert [each.workload for each in saved.samples] == ["storm"]
+    assert saved.samples[0].failures == {}
+    assert "env REACTOR_STALL_TIMEOUT=0.2 " in saved.peers["reactor, storm"].command
+    assert saved.skipped == {"attack: idle": "open-file limit too low: 100 (ulimit -n)"}

@@ -3,9 +3,9 @@
 import socket
 from types import TracebackType
 
-from benchmarks.load.clients import Load, Requester, RequestTemplate
-from benchmarks.load.pacing import ClosedLoop, FirstRequests, OpenLoop
+from benchmarks.load.clients import ClientGroup, Pace, Requester
 from reactor.event_handler import Interest
+from reactor.loop import Reactor
 from tests.support.in_process import Clock, EagerSelector
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -38,15 +38,11 @@ class FarEnd:
 class Stage:
     """Connected requesters, and the other ends of their connections."""
 
-    def __init__(
-        self, connections: int, template: RequestTemplate | None = None, kind: type[Requester] = Requester
-    ) -> None:
+    def __init__(self, connections: int, request: bytes = REQUEST, expected: bytes = b"abc") -> None:
         self.clock = Clock()
-        self.load = Load(
-            template or RequestTemplate(REQUEST, b"abc"), ("127.0.0.1", 0), EagerSelector(), self.clock
-        )
+        self.group = ClientGroup(("127.0.0.1", 0), request, expected, Reactor(EagerSelector(), self.clock))
         self.far: list[FarEnd] = []
-        self.requesters = [self._connect(kind) for _ in range(connections)]
+        self.requesters = [self._connect() for _ in range(connections)]
 
     def __enter__(self) -> "Stage":
         return self
@@ -61,28 +57,27 @@ class Stage:
             requester.disconnect()
         for end in self.far:
             end.sock.close()
-        self.load.reactor.close()
+        self.group.reactor.close()
 
-    def _connect(self, kind: type[Requester]) -> Requester:
+    def _connect(self) -> Requester:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         theirs.setblocking(False)
         self.far.append(FarEnd(theirs))
-        requester = kind(self.load)
+        requester = Requester(self.group)
         requester.handle, requester.connected, requester.interest = ours, True, Interest.READ
-        self.load.reactor.register(requester)
+        self.group.reactor.register(requester)
         return requester
 
-    def begin(self, pace: FirstRequests | ClosedLoop | OpenLoop) -> None:
+    def begin(self, pace: Pace) -> None:
         """Set and start a pace."""
-        self.load.pace = pace
-        pace.start()
+        self.group.start(pace, self.requesters)
         self.turn()
 
     def turn(self) -> None:
         """Run the event loop until nothing more happens."""
         for _ in range(5):
-            self.load.reactor.turn()
+            self.group.reactor.turn()
 
     def respond(self, data: bytes = answer()) -> int:
         """Respond to all pending requests, and run the event loop; return the number of requests."""

@@ -2,36 +2,44 @@
 
 import pytest
 
-from benchmarks.load.responses import MAX_CACHED_HEADS, MAX_HEAD, HeadCache, ResponseError, ResponseReader
+from benchmarks.load.responses import MAX_HEAD, ResponseError, ResponseReader, read_head
 from tests.unit.benchmarks.load.load_server import answer
 
 
-def verdicts(data: bytes, expected: bytes | None, piece: int = 1 << 20) -> list[bool]:
+def verdicts(data: bytes, expected: bytes | None, piece: int = 1 << 20) -> list[str]:
     """Parse responses from data that arrives in pieces."""
-    answers, found = ResponseReader(HeadCache()), []
+    answers, found = ResponseReader(), []
     for start in range(0, len(data), piece):
         answers.feed(data[start : start + piece])
-        while (right := answers.next_response(expected)) is not None:
-            found.append(right)
+        while (failure := answers.next_response(expected)) is not None:
+            found.append(failure)
     return found
 
 
 @pytest.mark.parametrize("piece", [1, 2, 7, 1000])
-def test_answers_are_told_apart_however_they_come(piece: int) -> None:
+def test_responses_are_parsed_in_pieces_of_any_size(piece: int) -> None:
     data = answer(b"abc") + answer(b"abd") + answer(b"") + answer(b"abc", status=b"404 Not Found")
-    assert verdicts(data + answer(b"abc"), b"abc", piece) == [True, False, False, False, True]
+    assert verdicts(data + answer(b"abc"), b"abc", piece) == ["", "wrong body", "wrong body", "404", ""]
+
+
+@pytest.mark.parametrize("piece", [1, 3, 1000])
+def test_chunked_responses_are_compared_when_complete(piece: int) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    bodies = (b"3\r\nabc\r\n0\r\n\r\n", b"1;x=y\r\na\r\n2\r\nbd\r\n0\r\nTrailer: x\r\n\r\n", b"0\r\n\r\n")
+    data = b"".join(head + body for body in bodies) + answer(b"abc")
+    assert verdicts(data, b"abc", piece) == ["", "wrong body", "wrong body", ""]
 
 
 @pytest.mark.parametrize("content", [b"ab", b"abcd", b"xbc", b"abx"])
-def test_content_that_is_not_the_expected_one_is_wrong(content: bytes) -> None:
-    assert verdicts(answer(content), b"abc", 1) == [False]
+def test_a_body_that_differs_is_wrong(content: bytes) -> None:
+    assert verdicts(answer(content), b"abc", 1) == ["wrong body"]
 
 
-def test_any_content_is_right_when_none_is_expected() -> None:
-    assert verdicts(answer(b"abc") + answer(b"", status=b"204 No Content"), None) == [True, True]
+def test_any_body_is_correct_without_an_expected_one() -> None:
+    assert verdicts(answer(b"abc") + answer(b"", status=b"204 No Content"), None) == ["", ""]
 
 
-def test_an_answer_that_is_not_whole_is_none() -> None:
+def test_an_incomplete_response_is_none() -> None:
     assert verdicts(answer(b"abc")[:-1], b"abc") == []
 
 
@@ -39,25 +47,17 @@ def test_an_answer_that_is_not_whole_is_none() -> None:
     "data",
     [
         b"HTTP/1.1 200 OK\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
         b"HTTP/2 200\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.1 abc\r\nContent-Length: 0\r\n\r\n",
         b"x" * (MAX_HEAD + 1),
     ],
 )
-def test_what_is_no_answer_is_refused(data: bytes) -> None:
+def test_an_invalid_response_is_an_error(data: bytes) -> None:
     with pytest.raises(ResponseError):
         verdicts(data, None)
-
-
-def test_a_head_is_read_once_and_heads_are_forgotten_in_the_end() -> None:
-    head_cache = HeadCache()
-    head = head_cache[answer(b"")]
-    assert head_cache[answer(b"")] is head
-    for number in range(MAX_CACHED_HEADS):
-        head_cache[answer(b"", b"X: %d" % number)]
-    assert len(head_cache) <= MAX_CACHED_HEADS
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,6 @@ def test_a_head_is_read_once_and_heads_are_forgotten_in_the_end() -> None:
         (b"1.0", b"Connection: keep-alive", False),
     ],
 )
-def test_it_is_known_whether_the_connection_ends(version: bytes, line: bytes, closes: bool) -> None:
+def test_the_head_says_whether_the_connection_closes(version: bytes, line: bytes, closes: bool) -> None:
     data = answer(b"", *filter(None, [line])).replace(b"1.1", version)
-    assert HeadCache()[data].closes is closes
+    assert read_head(data).closes is closes

@@ -1,224 +1,204 @@
-"""Complete rounds against a running server, the precise selector, and the command line."""
+"""Complete rounds against a running server, and the precise timer."""
 
 import contextlib
 import doctest
 import importlib
-import json
 import selectors
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from math import inf
+from typing import Any, cast
 
 import pytest
 
-from benchmarks.load.pacing import precise_selector
-from benchmarks.load.round import Job, RequestSpec, Result, Round, make_load
-from tests.support.process import ROOT, ServerProcess, run_command
+from benchmarks.load.clients import LoadError
+from benchmarks.load.pacing import OpenLoop, PreciseTimer
+from benchmarks.load.round import ANSWER_TIMEOUT, Job, Round
+from benchmarks.results.samples import Sample
+from tests.support.process import ROOT, ServerProcess
 
 FOR_EVER = 20.0  # seconds, never reached
 BRIEF = Job(connections=4, seconds=0.05)
+IDLE = Job(connections=5, idle=True)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
     directory = tmp_path_factory.mktemp("shared")
     with (directory / "large").open("wb") as file:
         file.truncate(1 << 20)
     with ServerProcess("--no-access-log", "--directory", str(directory)) as process:
-        yield process
+        yield "127.0.0.1", process.port
 
 
-def make_round(server: ServerProcess, job: Job, spec: RequestSpec | None = None) -> Round:
-    spec = spec or RequestSpec()
-    return Round(make_load(("127.0.0.1", server.port), spec, job), job)
+def run(address: tuple[str, int], job: Job) -> Sample:
+    """Run all phases of a job."""
+    with Round(address, job) as running:
+        running.connect()
+        running.warm_up()
+        return running.measure()
 
 
 # Rounds.
 
 
 @pytest.mark.parametrize(
-    ("job", "spec"),
+    "job",
     [
-        (BRIEF, RequestSpec()),
-        (BRIEF, RequestSpec("/echo/{n}", "{n}", ["X-Request-Id: {n}"])),
-        (BRIEF, RequestSpec(lines=["Connection: close"])),
-        (replace(BRIEF, depth=16), RequestSpec("/echo/{n}", "{n}")),
-        (replace(BRIEF, connections=100), RequestSpec("/", "")),
-    ],
-    ids=["the same", "numbered", "new connections", "pipelined", "many"],
-)
-def test_a_closed_loop_counts_what_was_answered(server: ServerProcess, job: Job, spec: RequestSpec) -> None:
-    result = make_round(server, job, spec).run()
-    assert result.requests > 0
-    assert (result.errors, result.established) == (0, job.connections)
-    assert result.answers == result.requests == result.latency.count
-    assert result.seconds >= job.seconds
-
-
-def test_an_open_loop_sends_as_many_as_it_was_told(server: ServerProcess) -> None:
-    result = make_round(server, replace(BRIEF, rate=1000, seconds=0.1)).run()
-    assert (result.requests, result.errors, result.latency.count) == (100, 0, 100)
-
-
-@pytest.mark.parametrize("spec", [RequestSpec(content="abd"), RequestSpec("/nothing", None)])
-def test_wrong_answers_are_errors(server: ServerProcess, spec: RequestSpec) -> None:
-    result = make_round(server, BRIEF, spec).run()
-    assert result.requests == 0
-    assert result.errors == result.answers > 0
-
-
-def test_idle_connections_are_still_served_at_the_end(server: ServerProcess) -> None:
-    result = make_round(server, replace(BRIEF, idle=100)).run()
-    assert (result.idle_established, result.idle_kept, result.errors) == (100, 100, 0)
-
-
-def test_idle_connections_that_were_closed_are_not_kept() -> None:
-    with ServerProcess("--no-access-log", "--keep-alive-timeout", "0.1") as server:
-        holding = make_round(server, Job(connections=0, seconds=FOR_EVER, idle=5))
-        holding.stop_early = lambda: not holding.idle_held
-        result = holding.run()
-    assert (result.idle_established, result.idle_kept) == (5, 0)
-    assert result.seconds < FOR_EVER
-
-
-def test_large_files_are_carried_meanwhile(server: ServerProcess) -> None:
-    job = replace(
         BRIEF,
-        downloads=2,
-        download="/files/large",
-        download_size=1 << 20,
-        uploads=2,
-        upload="/files/upload-",
-        upload_size=1 << 20,
-    )
-    result = make_round(server, job).run()
-    assert (result.errors, result.failures) == (0, [])
-    assert result.downloaded > 0
-    assert result.uploaded > 0
+        replace(BRIEF, target="/echo/{n}", expected=b"{n}", lines=["X-Request-Id: {n}"]),
+        replace(BRIEF, lines=["Connection: close"]),
+        replace(BRIEF, depth=16, target="/echo/{n}", expected=b"{n}"),
+        replace(BRIEF, connections=100, target="/", expected=b""),
+        replace(BRIEF, target="/user-agent", lines=["User-Agent: text"], expected=b"text"),
+        replace(BRIEF, expected=None),
+    ],
+    ids=["the same", "numbered", "new connections", "pipelined", "many", "header line", "any body"],
+)
+def test_a_closed_loop_counts_responses(address: tuple[str, int], job: Job) -> None:
+    sample = run(address, job)
+    assert sample.requests > 0
+    assert (sample.errors, sample.failures) == (0, {})
+    assert (sample.asked, sample.established) == (job.connections, job.connections)
+    assert sample.requests == sample.latency.count
+    assert sample.verified == (None if job.expected is None else sample.requests)
+    assert sample.seconds >= job.seconds
+
+
+def test_an_open_loop_sends_rate_times_seconds_requests(address: tuple[str, int]) -> None:
+    sample = run(address, replace(BRIEF, rate=1000, seconds=0.1))
+    assert (sample.requests, sample.errors, sample.latency.count) == (100, 0, 100)
+    assert sample.intended == 1000
+
+
+def test_an_open_loop_ends_when_its_condition_holds(address: tuple[str, int]) -> None:
+    with Round(address, replace(BRIEF, rate=1000)) as running:
+        running.connect()
+        group, tally = running.group, running.group.tally
+        held: list[tuple[OpenLoop, float]] = []
+
+        def enough() -> bool:
+            if tally.requests >= 50:
+                held.append((cast(Any, group.pace).__self__, group.clock()))
+            return tally.requests >= 50
+
+        running.run_open_loop(0, enough)
+        assert group.pending == 0
+        pace, when = held[0]
+        assert (
+            pace.due(int(pace.total)) < when + ANSWER_TIMEOUT
+        )  # it did not send on while waiting for responses
 
 
 @pytest.mark.parametrize(
     ("change", "failure"),
-    [
-        ({"downloads": 1, "download": "/files/none", "download_size": 1}, "download: status 404"),
-        ({"downloads": 1, "download": "/files/large", "download_size": 1}, "download: status 200"),
-        ({"uploads": 1, "upload": "/nowhere/", "upload_size": 1 << 20}, "upload: status 404"),
-    ],
+    [({"expected": b"abd"}, "wrong body"), ({"target": "/nothing", "expected": None}, "404")],
 )
-def test_who_cannot_carry_says_why(server: ServerProcess, change: dict[str, object], failure: str) -> None:
-    result = make_round(server, replace(BRIEF, **change)).run()  # type: ignore[arg-type]
-    assert [each[: len(failure)] for each in result.failures] == [failure]
-
-
-def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CONNECT_TIMEOUT", "ANSWER_TIMEOUT"):
-        monkeypatch.setattr(f"benchmarks.load.round.{name}", 0.05)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        job = Job(connections=3, seconds=0.05, idle=2)
-        result = Round(make_load(listener.getsockname(), RequestSpec(), job), job).run()
-    assert (result.requests, result.established, result.idle_established) == (0, 0, 0)
-    assert result.errors == 3
-
-
-def test_a_result_survives_json(server: ServerProcess) -> None:
-    result = make_round(server, BRIEF).run()
-    again = Result.from_json(json.loads(json.dumps(result.to_json())))
-    assert again.to_json() == result.to_json()
-    assert again.latency.percentile(0.5) == result.latency.percentile(0.5)
-
-
-# The selector.
+def test_wrong_responses_are_errors_by_reason(
+    address: tuple[str, int], change: dict[str, object], failure: str
+) -> None:
+    sample = run(address, replace(BRIEF, **change))  # type: ignore[arg-type]
+    assert sample.requests == 0
+    assert sample.failures == {failure: sample.errors}
+    assert sample.errors > 0
 
 
 @pytest.fixture
-def selector() -> Iterator[selectors.BaseSelector]:
-    selector = precise_selector()
-    yield selector
-    selector.close()
+def brief_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up soon."""
+    for name in ("CONNECT_TIMEOUT", "ANSWER_TIMEOUT"):
+        monkeypatch.setattr(f"benchmarks.load.round.{name}", 0.05)
 
 
-def test_it_wakes_by_itself_and_shows_no_timer(selector: selectors.BaseSelector) -> None:
-    assert selector.select(0.0001) == []
-    assert selector.select(0) == []
+@pytest.mark.usefixtures("brief_timeouts")
+@pytest.mark.parametrize("rate", [0, 100])
+def test_requests_to_a_silent_server_time_out(rate: float) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sample = run(listener.getsockname(), Job(connections=3, seconds=0.05, rate=rate))
+    assert (sample.requests, sample.established) == (0, 0)
+    assert sample.failures == {"timeout": sample.errors}
+    assert sample.errors >= 3
 
 
-def test_a_ready_handle_ends_its_sleep_also_behind_a_timer(selector: selectors.BaseSelector) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        key = selector.register(ours, selectors.EVENT_READ)
-        assert selector.select(0.0001) == []
-        theirs.send(b"x")
-        for timeout in (None, FOR_EVER, 0):
-            assert selector.select(timeout) == [(key, selectors.EVENT_READ)]
+@pytest.mark.usefixtures("brief_timeouts")
+def test_refused_connections_are_errors() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+    sample = run(address, BRIEF)
+    assert sample.established == 0
+    assert sample.failures == {"refused": sample.errors}
+    assert sample.errors > 0
 
 
-def test_for_ever_is_not_until_an_old_timer_ends(selector: selectors.BaseSelector) -> None:
-    ours, theirs = socket.socketpair()
-    with ours, theirs, contextlib.closing(precise_selector()) as other:
-        key = selector.register(ours, selectors.EVENT_READ)
-        theirs.send(b"x")
-        assert selector.select(0.001) == [(key, selectors.EVENT_READ)]  # before the timer expires
-        ours.recv(1)
-        assert other.select(0.01) == []  # now it has expired
-
-        def send_later() -> None:
-            other.select(0.01)
-            theirs.send(b"x")
-
-        thread = threading.Thread(target=send_later)
-        thread.start()
-        assert selector.select(None) == [(key, selectors.EVENT_READ)]
-        thread.join()
+# Idle connections.
 
 
-# The command line.
+def test_idle_connections_are_still_served_at_the_end(address: tuple[str, int]) -> None:
+    with Round(address, replace(IDLE, connections=100)) as running:
+        assert (running.connect(), running.still_served()) == (100, 100)
 
 
-def load(*words: str) -> tuple[int, str, str]:
-    done = run_command(sys.executable, "-m", "benchmarks.load", *words)
-    return done.returncode, done.stdout, done.stderr
+def test_closed_idle_connections_are_not_kept() -> None:
+    with (
+        ServerProcess("--no-access-log", "--keep-alive-timeout", "0.1") as server,
+        Round(("127.0.0.1", server.port), IDLE) as running,
+    ):
+        assert running.connect() == 5
+        assert running.group.run(lambda: not any(each.connected for each in running.requesters), FOR_EVER)
+        assert not any(each.connecting for each in running.requesters)
+        assert running.still_served() == 0
 
 
-def test_a_person_reads_what_came_of_it(server: ServerProcess) -> None:
-    code, said, _ = load(f"{server.url}/echo/abc", "--expect", "abc", "--seconds", "0.05", "--idle", "5")
-    assert code == 0
-    assert " 0 errors" in said
-    assert "64 of 64 connections" in said
-    assert "5 of 5 established, 5 kept" in said
+# Large transfers.
+
+DOWNLOAD = ("GET", "/files/large", 1 << 20)
+UPLOAD = ("POST", "/files/upload-0", 1 << 20)
 
 
-def test_a_program_reads_json(server: ServerProcess) -> None:
-    words = ("--rate", "500", "--seconds", "0.1", "--json", "--expect", "text")
-    code, said, _ = load(server.url, "--path", "/user-agent", "--header", "User-Agent: text", *words)
-    result = Result.from_json(json.loads(said))
-    assert (code, result.requests, result.errors) == (0, 50, 0)
-
-
-def test_errors_are_in_the_exit_code(server: ServerProcess) -> None:
-    assert load(f"{server.url}/nothing", "--seconds", "0.05")[0] == 1
+@pytest.mark.parametrize("transfers", [[DOWNLOAD, DOWNLOAD], [UPLOAD], [DOWNLOAD, UPLOAD]])
+def test_large_files_are_transferred_during_the_measurement(
+    address: tuple[str, int], transfers: list[tuple[str, str, int]]
+) -> None:
+    sample = run(address, replace(BRIEF, rate=100, transfers=transfers))
+    assert sample.errors == 0
+    assert sample.transferred > 1 << 18  # small responses have a few hundred bytes
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("transfer", "failure"),
     [
-        (["http://192.0.2.1/"], "unsupported URL"),
-        (["https://127.0.0.1/"], "unsupported URL"),
-        (["http://127.0.0.1:1/"], "refused"),
-        (["http://127.0.0.1/", "--seconds", "0"], "must be greater than 0"),
-        (["http://127.0.0.1/", "--idle", "100000000"], "open-file limit too low"),
+        (("GET", "/files/none", 1), "download: status 404"),
+        (("GET", "/files/large", 1), "download: connection closed, -1,048,575 bytes left"),
+        (("POST", "/nowhere/", 1 << 20), "upload: status 404"),
     ],
 )
-def test_what_cannot_be_is_refused(words: list[str], reason: str) -> None:
-    code, _, said = load(*words)
-    assert code == 2
-    assert reason in said
+def test_a_failed_transfer_ends_the_round_with_the_reason(
+    address: tuple[str, int], transfer: tuple[str, str, int], failure: str
+) -> None:
+    with pytest.raises(LoadError, match=failure):
+        run(address, replace(BRIEF, transfers=[transfer]))
 
 
-@pytest.mark.parametrize(
-    "name", ["load.__main__", "load.responses", "load.histogram", "runner.config", "runner.interleaved"]
-)
+# The timer.
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="timerfd exists on Linux only")
+def test_a_timer_is_readable_only_after_it_has_expired() -> None:
+    with contextlib.closing(PreciseTimer()) as timer, selectors.DefaultSelector() as selector:
+        selector.register(timer, selectors.EVENT_READ)
+        timer.set(0.0001)
+        assert selector.select(FOR_EVER)
+        timer.set(FOR_EVER)
+        assert not selector.select(0)
+        timer.set(0)
+        assert selector.select(FOR_EVER)
+        timer.set(inf)
+        assert not selector.select(0)
+
+
+@pytest.mark.parametrize("name", ["load.responses", "load.histogram", "servers.own", "servers.workloads"])
 def test_examples_in_docstrings_are_right(name: str) -> None:
     failed, attempted = doctest.testmod(importlib.import_module(f"benchmarks.{name}"))
     assert attempted
@@ -229,4 +209,4 @@ def test_each_part_is_named_in_the_reading_order() -> None:
     folder = ROOT / "benchmarks" / "load"
     parts = {path.name for path in folder.glob("*.py") if not path.name.startswith("__")}
     assert parts
-    assert {name for name in parts if name not in (folder / "__main__.py").read_text()} == set()
+    assert {name for name in parts if name not in (folder / "__init__.py").read_text()} == set()

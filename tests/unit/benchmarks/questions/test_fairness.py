@@ -1,7 +1,5 @@
 """Small requests during transfers of large files: situations, directories, cleanup."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,13 +10,13 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 from benchmarks.load import process
 from benchmarks.load.round import Job
 from benchmarks.questions import fairness
-from benchmarks.questions.fairness import forget, jobs, share
+from benchmarks.questions.fairness import forget, jobs
 from benchmarks.results.samples import Run, Sample
-from benchmarks.runner.config import Config
+from benchmarks.runner.rounds import Config
 from benchmarks.servers.peers import PEERS, UPLOADS
 from benchmarks.servers.process import RunningServer
 
-QUICK = Config(quick=True, peers=("reactor",))
+QUICK = Config(1, 0.3, quick=True, peers=("reactor",))
 SITUATIONS = ["alone", "during downloads", "during uploads", "during both"]
 
 
@@ -27,7 +25,8 @@ def quiet(_: str) -> None:
 
 
 def test_each_situation_is_what_its_name_says() -> None:
-    carried = {name: (job.downloads, job.uploads) for name, job in jobs(2, 1 << 30, 1 << 28).items()}
+    methods = {name: [each[0] for each in job.transfers] for name, job in jobs(2, 1 << 30, 1 << 28).items()}
+    carried = {name: (some.count("GET"), some.count("POST")) for name, some in methods.items()}
     assert carried == dict(zip(SITUATIONS, [(0, 0), (8, 0), (0, 4), (8, 4)], strict=True))
 
 
@@ -35,10 +34,10 @@ def test_all_situations_have_the_same_small_requests() -> None:
     assert {(job.connections, job.rate, job.seconds) for job in jobs(2, 9, 9).values()} == {(8, 500.0, 2)}
 
 
-def test_the_large_file_is_in_all_directories_and_takes_no_room(tmp_path: Path) -> None:
-    share(tmp_path, ["a", "b"], 1 << 30)
-    files = [(tmp_path / name / fairness.NAME).stat() for name in ("a", "b")]
-    assert [each.st_size for each in files] == [1 << 30, 1 << 30]
+def test_the_large_file_is_in_all_directories_and_takes_no_space() -> None:
+    with fairness.directories(QUICK, ["a", "b"]) as root:
+        files = [(root / name / fairness.NAME).stat() for name in ("a", "b")]
+    assert [each.st_size for each in files] == [16 << 20] * 2
     assert [each.st_blocks for each in files] == [0, 0]
 
 
@@ -49,14 +48,7 @@ def test_what_was_uploaded_is_removed_and_nothing_else(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["large"]
 
 
-def test_small_requests_are_answered_in_all_situations(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    @contextmanager
-    def directory(size: int) -> Iterator[Path]:
-        yield tmp_path
-
-    monkeypatch.setattr(fairness, "roomy_directory", directory)
+def test_small_requests_are_measured_in_all_situations() -> None:
     run = Run()
     fairness.measure(QUICK, run, quiet)
     assert [(each.question, each.workload, each.peer) for each in run.samples] == [
@@ -64,12 +56,25 @@ def test_small_requests_are_answered_in_all_situations(
     ]
     assert all((each.requests, each.errors, each.intended) == (150, 0, 500) for each in run.samples)
     assert run.skipped == {}
-    assert [path.name for path in (tmp_path / "reactor").iterdir()] == ["large"]
 
 
-def test_who_takes_no_uploads_is_measured_with_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    def measure(server: RunningServer, job: Job, question: str, workload: str, round: int) -> Sample:
-        return Sample(question, workload, server.name, round)
+def test_uploads_are_removed_after_each_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(server: RunningServer, *_: object) -> Sample:
+        assert [path.name for path in server.directory.iterdir()] == [fairness.NAME]
+        (server.directory / "upload-1").touch()
+        return Sample("", "", server.name, 0)
+
+    monkeypatch.setattr(process, "measure", measure)
+    run = Run()
+    fairness.measure(replace(QUICK, rounds=2), run, quiet)
+    assert len(run.samples) == 8
+
+
+def test_a_server_without_uploads_is_measured_in_the_other_situations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def measure(server: RunningServer, job: Job) -> Sample:
+        return Sample("", "", server.name, 0)
 
     monkeypatch.setattr(process, "measure", measure)
     reactor = PEERS["reactor"]
@@ -77,4 +82,4 @@ def test_who_takes_no_uploads_is_measured_with_the_rest(monkeypatch: pytest.Monk
     run = Run()
     fairness.measure(QUICK, run, quiet)
     assert [each.workload for each in run.samples] == SITUATIONS[:2]
-    assert list(run.skipped) == ["reactor during uploads", "reactor during both"]
+    assert list(run.skipped) == ["reactor: during uploads", "reactor: during both"]

@@ -1,23 +1,39 @@
 """Idle connections are kept open while active ones are measured; lost ones are errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks.load import process, wrk
-from benchmarks.load.process import IdleConnections, LoadError
+from benchmarks.load.process import LoadError
 from benchmarks.questions import idle
-from benchmarks.results.samples import Run
-from benchmarks.runner.config import Config
+from benchmarks.results.samples import Run, Sample
+from benchmarks.runner.rounds import Config, Turn
 
-QUICK = Config(quick=True, peers=("reactor",))
+QUICK = Config(1, 0.3, quick=True, peers=("reactor",))
 
 
 def quiet(_: str) -> None:
     """Discard progress."""
+
+
+def test_each_round_measures_a_fresh_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    pids: list[int] = []
+
+    def sample(self: Turn, client: str, **rest: Any) -> Sample:
+        pids.append(self.server.processes()[0].pid)
+        return Sample("idle", "hot", "reactor", self.round)
+
+    monkeypatch.setattr(Turn, "sample", sample)
+    idle.measure(replace(QUICK, rounds=2), Run(), quiet)
+    first, second = pids[0], pids[3]
+    assert pids == [first] * 3 + [second] * 3, "after the warm-up, two sizes"
+    assert first != second
 
 
 @pytest.mark.parametrize("without_wrk", [False, True])
@@ -38,23 +54,24 @@ def test_each_size_is_measured_in_order(without_wrk: bool, monkeypatch: pytest.M
 
 def test_idle_connections_that_were_lost_are_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextmanager
-    def hold_idle(address: tuple[str, int], connections: int) -> Iterator[IdleConnections]:
-        held = IdleConnections(connections - 1)
-        yield held
-        held.kept = connections - 3
+    def hold_idle(address: tuple[str, int], connections: int, _: object) -> Iterator[Callable[[], int]]:
+        yield lambda: connections - 3
 
     monkeypatch.setattr(process, "hold_idle", hold_idle)
     run = Run()
     idle.measure(QUICK, run, quiet)
-    assert [each.errors for each in run.samples] == [0, 3]
+    assert [(each.errors, each.failures) for each in run.samples] == [
+        (0, {}),
+        (3, {"idle connection lost": 3}),
+    ]
 
 
 def test_a_server_that_cannot_hold_them_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    def hold_idle(address: tuple[str, int], connections: int) -> object:
+    def hold_idle(address: tuple[str, int], connections: int, _: object) -> object:
         raise LoadError("no result")
 
     monkeypatch.setattr(process, "hold_idle", hold_idle)
     run = Run()
     idle.measure(QUICK, run, quiet)
     assert [each.x for each in run.samples] == [0]
-    assert run.skipped == {"reactor with idle connections": "no result"}
+    assert run.skipped == {"reactor: idle connections": "no result"}

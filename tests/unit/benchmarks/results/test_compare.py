@@ -67,16 +67,29 @@ def test_the_command_warns_of_another_machine(
     assert "warning: different machine" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", "{}", "[]", '{"format": 99}', '{"format": 1, "peers": 3}'])
-def test_a_broken_file_is_named(
-    text: str, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "invalid results file"),
+        ("no JSON", "invalid results file"),
+        ("{}", "invalid results file"),
+        ("[]", "invalid results file"),
+        ('{"format": 1, "peers": 3}', "invalid results file"),
+        ('{"format": 99}', "unsupported format: 99 (supported: 1, 2); measure again"),
+        (None, "cannot read results file"),
+    ],
+)
+def test_an_invalid_file_is_named(
+    text: str | None, words: str, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     good, _ = run_files(run, tmp_path)
     broken = tmp_path / "broken.json"
-    broken.write_text(text)
-    assert compare.main([good, str(broken)]) == 2
-    assert compare.main([good, str(tmp_path / "none.json")]) == 2
+    if text is not None:
+        broken.write_text(text)
+    with pytest.raises(SystemExit) as caught:
+        compare.main([good, str(broken)])
     captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.startswith("benchmarks: ")
-    assert len(captured.err.splitlines()) == 2
+    assert (caught.value.code, captured.out) == (2, "")
+    assert "argument B.json: " in captured.err
+    assert words in captured.err
+    assert str(broken) in captured.err

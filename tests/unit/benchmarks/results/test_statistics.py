@@ -1,25 +1,31 @@
-"""Ratios are computed within rounds that both peers have; names of figures."""
+"""Ratios are computed within rounds that both peers have; names of figures; saved runs."""
 
 import doctest
+import json
+import math
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from benchmarks import questions
 from benchmarks.load.histogram import Histogram
 from benchmarks.report import markup, scales
-from benchmarks.results import assertions, compare, environment, targets, units
-from benchmarks.results.samples import Run, Sample
-from benchmarks.results.statistics import Cell, Figure, agreement, cells, figures, memory_per_idle, ratios
+from benchmarks.results import assertions, compare, environment, samples, statistics, targets, units
+from benchmarks.results.samples import Run, Sample, from_json, to_json
+from benchmarks.results.statistics import RATES, Cell, Figure, combined, figures, rows
 
-MODULES = (units, compare, environment, assertions, questions, targets, markup, scales)
+MODULES = (units, compare, environment, assertions, samples, statistics, targets, markup, scales)
 
 
 def sample(peer: str = "reactor", round: int = 1, rate: float = 100, **other: object) -> Sample:
     """Return a sample of one second."""
     known = {"question": "throughput", "workload": "hot", "peer": peer, "round": round}
     return Sample(**{**known, "requests": int(rate), "seconds": 1.0, **other})  # type: ignore[arg-type]
+
+
+def figure_of(*several: Sample) -> dict[str, Figure]:
+    return figures(Run(samples=list(several)))
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
@@ -29,51 +35,77 @@ def test_examples(module: ModuleType) -> None:
     assert not result.failed
 
 
-def test_a_ratio_is_made_of_rounds_with_one_number() -> None:
-    # The machine was twice as fast in the second round, which does not change the ratios.
-    ours = [sample(rate=100), sample(round=2, rate=200)]
-    theirs = [sample("nginx", round=2, rate=400), sample("nginx", rate=200)]
-    assert ratios(ours, theirs) == [0.5, 0.5]
+ONE, TWO = sample(rate=100), sample(round=2, rate=200)
 
 
-def test_a_round_that_one_of_them_lacks_does_not_count() -> None:
-    ours = [sample(rate=100), sample(round=3, rate=900)]
-    assert ratios(ours, [sample("nginx", rate=50), sample("nginx", round=2, rate=1)]) == [2]
+@pytest.mark.parametrize(
+    ("ours", "theirs", "figure"),
+    [
+        # The machine was twice as fast in the second round, which does not change the ratios.
+        ([ONE, TWO], [sample("nginx", 2, 400), sample("nginx", 1, 200)], Figure(0.5, 0.5, 0.5, 2)),
+        # A round that only one of them has does not count.
+        (
+            [ONE, sample(round=3, rate=900)],
+            [sample("nginx", 1, 50), sample("nginx", 2, 1)],
+            Figure(2, 2, 2, 1),
+        ),
+        # A round without responses has no ratio.
+        ([ONE], [sample("nginx", rate=0)], None),
+        ([sample(rate=0)], [sample("nginx")], None),
+        ([ONE], [sample("nginx", seconds=0.0)], None),
+        # The rate of an open loop does not depend on the server.
+        ([ONE], [sample("nginx", intended=100.0)], None),
+    ],
+)
+def test_ratios_are_formed_within_rounds(
+    ours: list[Sample], theirs: list[Sample], figure: Figure | None
+) -> None:
+    assert combined(ours, theirs, RATES) == figure
 
 
-def test_a_round_without_any_answer_has_no_ratio() -> None:
-    assert ratios([sample(rate=100)], [sample("nginx", rate=0)]) == []
-    assert ratios([sample(rate=0)], [sample("nginx", rate=100)]) == []
-    assert ratios([sample(rate=100)], [sample("nginx", rate=5, seconds=0.0)]) == []
-
-
-def test_a_figure_is_the_median_with_its_spread() -> None:
+def test_a_figure_is_the_median_with_its_range() -> None:
     assert Figure.of([3, 1, 2, 9]) == Figure(2.5, 1, 9, 4)
-    assert Figure.of([float("nan"), 1]) == Figure(1, 1, 1, 1)
-    assert Figure.of([float("nan")]) is None
+    assert Figure.of([math.nan, 1]) == Figure(1, 1, 1, 1)
+    assert Figure.of([math.nan]) is None
     assert Figure(2, 1, 4, 3).spread == 1.5
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "tie"), [(0.9, 1.1, True), (1.01, 1.1, False), (0.9, 0.99, False), (1, 2, True)]
+    ("figure", "tie"),
+    [
+        (Figure(1, 0.9, 1.1, 7), True),
+        (Figure(1, 1, 2, 7), True),
+        (Figure(1, 1.01, 1.1, 7), False),
+        (Figure(1, 0.9, 0.99, 7), False),
+        (Figure(1, 0.5, 2, 7, units.SECONDS), False),
+    ],
 )
-def test_a_difference_within_the_spread_is_a_tie(low: float, high: float, tie: bool) -> None:
-    assert Figure(1, low, high, 7).tie is tie
+def test_a_ratio_whose_range_includes_one_is_a_tie(figure: Figure, tie: bool) -> None:
+    assert figure.tie is tie
 
 
-def test_what_is_no_ratio_is_no_tie() -> None:
-    assert not Figure(1, 0.5, 2, 7, units.SECONDS).tie
+@pytest.mark.parametrize(
+    ("figure", "words"),
+    [
+        (Figure(1, 0.5, 2, 3), "0.50 to 2.00"),
+        (Figure(1, 0.001, 0.002, 3, units.SECONDS), "1.00 to 2.00 ms"),
+        (Figure(1, 0.0001, 0.002, 3, units.SECONDS), "100 µs to 2.00 ms"),
+        (Figure(1, 1, 1, 1), "one round"),
+    ],
+)
+def test_a_range_has_its_unit_once(figure: Figure, words: str) -> None:
+    assert figure.range == words
 
 
 @pytest.mark.parametrize(
     ("cell", "slug"),
     [
-        (Cell("throughput", "new connection", None), "new-connection"),
-        (Cell("files", "file 4 KiB", None), "file-4-KiB"),
+        (Cell("throughput", "new connection"), "new-connection"),
+        (Cell("files", "file 4 KiB"), "file-4-KiB"),
         (Cell("concurrency", "hot", 10_000.0), "concurrency-10000"),
         (Cell("latency", "hot", 0.7), "latency-70"),
-        (Cell("fairness", "during both", None), "fairness-during-both"),
-        (Cell("attack", "slow-heads", None), "attack-slow-heads"),
+        (Cell("fairness", "during both"), "fairness-during-both"),
+        (Cell("attack", "slow-heads"), "attack-slow-heads"),
     ],
 )
 def test_names_of_places(cell: Cell, slug: str) -> None:
@@ -82,15 +114,12 @@ def test_names_of_places(cell: Cell, slug: str) -> None:
 
 def test_names_of_figures() -> None:
     fast, slow = Histogram([0.001]), Histogram([0.004])
-    run = Run(
-        samples=[
-            sample(rate=100, latency=slow),
-            sample("bare loop", rate=200, latency=fast),
-            sample("http.server", rate=50, latency=fast),
-            sample("reactor +log", rate=80, latency=fast),
-        ]
+    known = figure_of(
+        sample(rate=100, latency=slow),
+        sample("bare loop", rate=200, latency=fast),
+        sample("http.server", rate=50, latency=fast),
+        sample("reactor +log", rate=80, latency=fast),
     )
-    known = figures(run)
     assert known["hot.floor"].median == 0.5
     assert known["hot.http-server"].median == 2
     assert known["hot.p99.floor"].median == pytest.approx(4, rel=0.03)
@@ -101,19 +130,23 @@ def test_names_of_figures() -> None:
     assert "hot.reactor-log" not in known
 
 
-def test_the_processor_that_a_request_takes_is_compared_whatever_the_client_can_do() -> None:
+def test_servers_of_any_name_have_figures_of_their_own() -> None:
+    # Neither name may replace a figure of reactor, or of the other server.
+    known = figure_of(sample(rate=100), *(sample(peer, rate=50) for peer in ("rate", "a:1", "a-1", "floor")))
+    ratios = {name: each.median for name, each in known.items() if each.unit == units.RATIO}
+    assert ratios == {"hot.rate-2": 2, "hot.a-1": 2, "hot.a-1-2": 2, "hot.floor-2": 2}
+    assert known["hot.rate"].median == 100
+
+
+def test_requests_per_cpu_second_are_compared_unless_the_cpu_time_is_unknown() -> None:
     # The client is the limit of both, but only one of them is busy.
-    run = Run(
-        samples=[
-            sample(rate=100, server_cpu=1.0),
-            sample("bare loop", rate=100, server_cpu=0.5),
-            sample("nginx", rate=100, server_cpu=0.0),
-        ]
+    others = {"bare loop": 0.5, "nginx": 0.0, "bjoern": math.nan}
+    known = figure_of(
+        sample(rate=100, server_cpu=1.0), *(sample(peer, server_cpu=cpu) for peer, cpu in others.items())
     )
-    known = figures(run)
-    assert known["hot.floor"].median == 1
+    assert known["hot.floor"].median == known["hot.bjoern"].median == 1
     assert known["hot.cpu.floor"].median == 0.5
-    assert "hot.cpu.nginx" not in known
+    assert not {"hot.cpu.nginx", "hot.cpu.bjoern"} & known.keys()
 
 
 def test_every_figure_of_a_run_can_be_asserted(run: Run) -> None:
@@ -131,31 +164,66 @@ def test_an_open_loop_has_no_ratio_of_rates(run: Run) -> None:
 def test_idle_connections_are_compared_with_none_in_the_same_round() -> None:
     none = [sample(question="idle", x=0.0, resident=1000), sample(question="idle", x=0.0, round=2)]
     many = sample(question="idle", x=10_000.0, resident=21_000, rate=90)
-    figure = memory_per_idle([many], none)
-    assert figure == Figure(2, 2, 2, 1, units.BYTES)
-    known = figures(Run(samples=[*none, many]))
-    assert known["idle.bytes"] == figure
+    known = figure_of(*none, many)
+    assert known["idle.bytes"] == Figure(2, 2, 2, 1, units.BYTES)
     assert known["idle.rate"].median == 0.9
+    assert "idle.bytes" not in figure_of(*none, replace(many, resident=math.nan))
 
 
 def test_fairness_compares_everything_at_once_with_nothing() -> None:
     alone = sample(question="fairness", workload="alone", latency=Histogram([0.001]))
     both = sample(question="fairness", workload="during both", latency=Histogram([0.010]))
-    known = figures(Run(samples=[alone, both]))
+    known = figure_of(alone, both)
     assert known["fairness.slowdown"].median == pytest.approx(10, rel=0.03)
     assert known["fairness.p99"].median == pytest.approx(0.010, rel=0.01)
 
 
-def test_the_clients_are_compared_with_each_other_and_with_nobody_else() -> None:
+def test_the_worst_of_all_attacks_counts() -> None:
+    first = sample(
+        question="attack", workload="storm", errors=2, observed={"CPU idle": 0.01, "memory kept": -5}
+    )
+    second = replace(first, workload="flood", errors=0, observed={"CPU idle": 0.2}, latency=Histogram([0.3]))
+    known = figure_of(first, second)
+    assert known["attack.errors"] == Figure(2, 2, 2, 1, units.COUNT)
+    assert str(known["attack.errors"]) == "2"
+    assert known["attack.CPU-idle"] == Figure(0.2, 0.2, 0.2, 1)
+    assert known["attack.memory-kept"] == Figure(-5, -5, -5, 1, units.BYTES)
+    assert known["attack.p99"].median == pytest.approx(0.3, rel=0.01)
+    assert "attack.CPU-after" not in known
+
+
+def test_the_load_generators_are_compared_with_each_other_only() -> None:
     by_wrk = sample("nginx", workload="agreement", client="wrk", rate=100)
     samples = [by_wrk, replace(by_wrk, client="reactor", requests=95)]
-    run = Run(samples=samples)
-    assert agreement(run) == Figure(0.95, 0.95, 0.95, 1)
-    assert figures(run)["agreement.clients"].median == 0.95
-    assert cells(run) == {}
-    assert agreement(Run(samples=samples[:1])) is None
+    assert figure_of(*samples) == {"agreement.clients": Figure(0.95, 0.95, 0.95, 1)}
+    assert rows(Run(samples=samples)) == []
+    assert figure_of(by_wrk) == {}
 
 
 def test_a_run_without_this_server_has_no_figures() -> None:
-    assert figures(Run(samples=[sample("nginx")])) == {}
-    assert figures(Run()) == {}
+    assert figure_of(sample("nginx")) == figure_of() == {}
+
+
+# Saved runs.
+
+
+def test_a_saved_run_has_the_same_figures_failures_and_unknown_values(run: Run, tmp_path: Path) -> None:
+    failed = sample("127.0.0.1:80", errors=3, failures={"503": 2, "reset": 1})
+    run.samples.append(failed)
+    run.save(tmp_path / "run.json")
+    assert "NaN" not in (tmp_path / "run.json").read_text()
+    loaded = Run.load(tmp_path / "run.json")
+    assert figures(loaded) == figures(run)
+    assert loaded.samples[-1].failures == failed.failures
+    assert all(math.isnan(getattr(loaded.samples[-1], name)) for name in samples.MAYBE_UNKNOWN)
+    assert (loaded.peers, loaded.skipped, loaded.environment) == (run.peers, run.skipped, run.environment)
+
+
+def test_a_run_of_format_1_is_read(run: Run) -> None:
+    data = json.loads(json.dumps(to_json(run)))
+    for each in data["samples"]:
+        del each["failures"]
+        each["octets"] = each.pop("transferred")
+    old = from_json({**data, "format": 1})
+    assert [each.transferred for each in old.samples] == [each.transferred for each in run.samples]
+    assert figures(old) == figures(run)

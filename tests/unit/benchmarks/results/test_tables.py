@@ -1,39 +1,35 @@
 """Tables fit a terminal, mark ties, and are written into a README."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from math import nan
 from pathlib import Path
 
 import pytest
 
+from benchmarks.load.histogram import Histogram
 from benchmarks.questions import QUESTIONS
 from benchmarks.results import readme_table
-from benchmarks.results.checks import check
+from benchmarks.results.assertions import is_figure
 from benchmarks.results.samples import Run
-from benchmarks.results.statistics import Figure, figures
-from benchmarks.results.summary import summarize
-from benchmarks.results.tables import LEFT, RIGHT, WIDTH, Table, checks_table, spread, tables, targets_table
-from benchmarks.results.targets import evaluate
-from benchmarks.results.units import SECONDS
+from benchmarks.results.statistics import figures, rows
+from benchmarks.results.tables import LEFT, RIGHT, SHOWN, WIDTH, Table, closing_tables, tables
+from benchmarks.results.targets import TARGETS
 
 
 def test_columns_are_aligned() -> None:
     table = Table("t", ("name", "n", "why"), (LEFT, RIGHT, LEFT), [["a", "1", "x"], ["bcd e", "1,000", "y"]])
-    assert table.text().splitlines() == [
-        "t",
-        "name       n  why",
-        "a          1  x",
-        "bcd e  1,000  y",
-    ]
+    assert table.text().splitlines() == ["t", "name       n  why", "a          1  x", "bcd e  1,000  y"]
 
 
 def test_what_the_line_above_says_is_not_said_again() -> None:
     table = Table("", ("a", "b"), (LEFT, RIGHT), [["x", "1"], ["x", "2"], ["y", "3"]])
-    assert [line[:1] for line in table.text().splitlines()[2:]] == ["x", " ", "y"]
+    assert [line[:1] for line in table.text().splitlines()[1:]] == ["x", " ", "y"]
 
 
 def test_a_last_column_that_is_long_is_folded_below_itself() -> None:
     table = Table("", ("a", "b"), (LEFT, LEFT), [["x", "word " * 40]])
-    lines = table.text().splitlines()[2:]
+    lines = table.text().splitlines()[1:]
     assert len(lines) > 1
     assert all(line.startswith("   word") for line in lines[1:])
     assert max(map(len, lines)) <= WIDTH
@@ -49,12 +45,23 @@ def test_every_question_has_tables_that_fit_a_terminal(run: Run, question: str) 
 
 
 def test_the_tables_of_a_whole_run_fit_a_terminal(run: Run) -> None:
-    for table in (targets_table(evaluate(figures(run))), checks_table(check(run))):
+    assert [each.title.partition(":")[0] for each in closing_tables(run)] == [
+        "targets",
+        "self-checks",
+        "not measured",
+    ]
+    for table in closing_tables(run):
         assert max(map(len, table.text().splitlines())) <= WIDTH
 
 
 def test_a_question_that_was_not_asked_has_no_table() -> None:
     assert [tables(Run(), question) for question in QUESTIONS] == [[]] * len(QUESTIONS)
+    assert closing_tables(Run()) == []
+
+
+def test_all_questions_are_described() -> None:
+    assert set(SHOWN) == set(QUESTIONS)
+    assert not [name for shown in SHOWN.values() for name, *_ in shown.headlines if not is_figure(name)]
 
 
 def test_a_peer_that_is_level_is_said_to_be(run: Run) -> None:
@@ -70,29 +77,43 @@ def test_a_peer_that_is_level_is_said_to_be(run: Run) -> None:
 
 
 def test_rows_are_medians_and_all_times_together(run: Run) -> None:
-    row = next(
-        row for row in summarize(run, "throughput") if (row.cell.workload, row.peer) == ("hot", "nginx")
-    )
+    found = rows(run, "throughput")
+    row = next(row for row in found if (row.cell.workload, row.peer) == ("hot", "nginx"))
     samples = run.select(question="throughput", workload="hot", peer="nginx")
     assert row.rate.median == sorted(each.rate for each in samples)[1]
     assert row.latency.count == sum(each.latency.count for each in samples)
-    assert row.errors == 0
     assert row.against is not None
     assert row.against.rounds == len(samples) == 3
-    assert [each.peer for each in summarize(run, "throughput") if each.against is None] == ["reactor"] * 5
+    assert [each.peer for each in found if each.against is None] == ["reactor"] * 5
+
+
+def test_failed_requests_are_shown_with_their_reasons(run: Run) -> None:
+    assert [table.note for table in tables(run, "files")] == [""] * 6
+    run.samples = [
+        replace(each, errors=4, failures={"503": 4}) if each.peer in ("nginx", "tornado") else each
+        for each in run.samples
+    ]
+    lines = next(iter(tables(run, "files"))).text().splitlines()
+    assert lines[-1] == "errors: file-4-KiB, nginx: 12 (503: 12); file-4-KiB, tornado: 12 (503: 12)"
+    assert max(map(len, lines)) <= WIDTH
+    assert "concurrency-512, nginx: 12 (503: 12)" in " ".join(tables(run, "concurrency")[0].text().split())
 
 
 @pytest.mark.parametrize(
-    ("figure", "words"),
-    [
-        (Figure(1, 0.5, 2, 3), "0.50 to 2.00"),
-        (Figure(1, 0.001, 0.002, 3, SECONDS), "1.00 to 2.00 ms"),
-        (Figure(1, 0.0001, 0.002, 3, SECONDS), "100 µs to 2.00 ms"),
-        (Figure(1, 1, 1, 1), "one round"),
-    ],
+    ("question", "columns"), [("throughput", ("CPU", "client CPU")), ("idle", ("CPU", "memory", "per idle"))]
 )
-def test_a_spread_says_its_unit_once(figure: Figure, words: str) -> None:
-    assert spread(figure) == words
+def test_unknown_processor_time_and_memory_are_not_zero(
+    run: Run, question: str, columns: Sequence[str]
+) -> None:
+    run.samples = [
+        replace(each, server_cpu=nan, client_cpu=nan, resident=nan, latency=Histogram(), requests=0)
+        for each in run.samples
+    ]
+    for table in tables(run, question):
+        for line in table.lines:
+            cells = dict(zip(table.heads, line, strict=True))
+            assert {cells[name] for name in columns} <= {"unknown", "-"}
+            assert cells["p99"] == "-"
 
 
 def test_markdown_cannot_be_broken_out_of() -> None:
@@ -102,55 +123,50 @@ def test_markdown_cannot_be_broken_out_of() -> None:
 
 def test_the_readme_says_what_was_measured_where_and_when(run: Run) -> None:
     text = readme_table.markdown(run)
-    assert "24 November 2026" in text
-    assert "Example CPU at 3 GHz, 2 cores, CPython 3.11.7" in text
-    assert "commit abc1234" in text
-    assert "`python -m benchmarks`" in text
+    words = " ".join(text.split())
+    assert "24 November 2026" in words
+    assert "Example CPU at 3 GHz, 2 cores, CPython 3.11.7" in words
+    assert "commit abc1234" in words
+    assert "`python -m benchmarks`" in words
     assert "| hot | at least 0.70 " in text
-    assert len([line for line in text.splitlines() if line.startswith("| ")]) == 31 + 2
-    assert "Self-checks: 8 PASS." in text
+    assert len([line for line in text.splitlines() if line.startswith("| ")]) == len(TARGETS) + 2
+    assert text.endswith("\n\nSelf-checks: 8 passed.")
 
 
-def test_the_readme_says_what_a_request_takes_of_the_processor(run: Run) -> None:
+def test_the_readme_compares_processor_time_with_the_floor(run: Run) -> None:
     known = figures(run)
-    expected = f"hot {known['hot.cpu.floor'].median:.2f}, browser {known['browser.cpu.floor'].median:.2f}"
-    assert f"the ratios to the floor are: {expected}" in readme_table.markdown(run)
+    expected = f"{known['hot.cpu.floor']} (hot), {known['browser.cpu.floor']} (browser)"
+    assert f"ratios to the floor are {expected}" in " ".join(readme_table.markdown(run).split())
     run.samples = [each for each in run.samples if each.peer != "bare loop"]
     assert "ratios to the floor" not in readme_table.markdown(run)
 
 
-def test_the_readme_tells_what_the_self_checks_warn_of(run: Run) -> None:
+def test_the_readme_lists_the_warnings_of_the_self_checks(run: Run) -> None:
     run.environment["load"] = 9.5
-    assert "quiet machine: load average 9.50" in readme_table.markdown(run)
+    ending = "- quiet machine: the load average was 9.50 on 2 cores at the start."
+    assert readme_table.markdown(run).endswith(f"Self-checks: 7 passed, 1 with a warning.\n\n{ending}")
 
 
-def test_figures_replace_what_is_between_the_markers() -> None:
-    text = f"before\n{readme_table.BEGIN}\nold\n{readme_table.END}\nafter\n"
-    assert (
-        readme_table.replaced(text, "new")
-        == f"before\n{readme_table.BEGIN}\nnew\n{readme_table.END}\nafter\n"
-    )
-    assert readme_table.replaced(readme_table.replaced(text, "new"), "new") == readme_table.replaced(
-        text, "new"
-    )
+def write(run: Run, directory: Path, text: str) -> str:
+    """Write the figures into a README with this text; return its text afterwards."""
+    file, results = directory / "README.md", directory / "run.json"
+    file.write_text(text)
+    run.save(results)
+    assert readme_table.main([str(results), "--write", str(file)]) == 0
+    return file.read_text()
+
+
+def test_figures_replace_the_text_between_the_markers(run: Run, tmp_path: Path) -> None:
+    figures = readme_table.markdown(run)
+    expected = f"before\n{readme_table.BEGIN}\n{figures}\n{readme_table.END}\nafter\n"
+    assert write(run, tmp_path, f"before\n{readme_table.BEGIN}\nold\n{readme_table.END}\nafter\n") == expected
+    assert write(run, tmp_path, expected) == expected
 
 
 @pytest.mark.parametrize(
     "text", ["", f"{readme_table.BEGIN}\n", f"{readme_table.END}\n{readme_table.BEGIN}\n"]
 )
 def test_a_text_without_markers_is_left_alone(text: str, run: Run, tmp_path: Path) -> None:
-    file, results = tmp_path / "README.md", tmp_path / "run.json"
-    file.write_text(text)
-    run.save(results)
-    assert readme_table.main([str(results), "--write", str(file)]) == 2
-    assert file.read_text() == text
-
-
-def test_the_readme_is_written(run: Run, tmp_path: Path) -> None:
-    file, results = tmp_path / "README.md", tmp_path / "run.json"
-    file.write_text(f"a\n{readme_table.BEGIN}\n{readme_table.END}\nb\n")
-    run.save(results)
-    assert readme_table.main([str(results), "--write", str(file)]) == 0
-    assert (
-        file.read_text() == f"a\n{readme_table.BEGIN}\n{readme_table.markdown(run)}\n{readme_table.END}\nb\n"
-    )
+    with pytest.raises(SystemExit, match="2"):
+        write(run, tmp_path, text)
+    assert (tmp_path / "README.md").read_text() == text

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.results.assertions import is_figure
 from benchmarks.results.statistics import Figure
-from benchmarks.results.targets import MISSED, PASS, TARGETS, UNKNOWN, Target, Verdict, evaluate, score
+from benchmarks.results.targets import MISSED, PASS, TARGETS, Target, Verdict, evaluate, score
 from benchmarks.results.units import BYTES
 
 SET = {
@@ -38,15 +38,25 @@ SET = {
     "idle.rate": 0.9,
     "log.rate": 0.8,
 }
-AT_MOST = {"idle.bytes": 1536, "hot.p99.nginx": 2.0}
+AT_MOST = {
+    "idle.bytes": 1536,
+    "hot.p99.nginx": 2.0,
+    "attack.errors": 0,
+    "attack.p99": 0.1,
+    "attack.CPU-idle": 0.05,
+    "attack.CPU-after": 0.05,
+    "attack.memory-kept": 16 << 20,
+    "attack.descriptors-kept": 0,
+}
 
-FLOOR = Target("hot", "hot.floor", "x the floor", at_least=0.70)
-EACH = Target("idle", "idle.bytes", "each", at_most=1536, unit=BYTES)
+FLOOR = Target("hot", "hot.floor", "at least", 0.70, "x the floor")
+EACH = Target("idle", "idle.bytes", "at most", 1536, "each", BYTES)
+NONE = Target("attack", "attack.errors", "at most", 0, "errors")
 
 
 def test_the_targets_are_those_that_were_set() -> None:
-    assert {each.figure: each.at_least for each in TARGETS if each.at_least is not None} == SET
-    assert {each.figure: each.at_most for each in TARGETS if each.at_most is not None} == AT_MOST
+    assert {each.figure: each.bound for each in TARGETS if each.limit == "at least"} == SET
+    assert {each.figure: each.bound for each in TARGETS if each.limit == "at most"} == AT_MOST
     assert len(TARGETS) == len(SET) + len(AT_MOST)
 
 
@@ -58,14 +68,17 @@ def test_every_target_names_a_figure_that_a_run_can_have() -> None:
     ("target", "median", "result", "words"),
     [
         (FLOOR, 0.70, PASS, "PASS"),
-        (FLOOR, 0.699, MISSED, "MISSED by 0 %"),
+        (FLOOR, 0.699, MISSED, "MISSED by less than 1 %"),
         (FLOOR, 0.35, MISSED, "MISSED by 50 %"),
         (FLOOR, 7.0, PASS, "PASS"),
         (EACH, 1536, PASS, "PASS"),
-        (EACH, 1537, MISSED, "MISSED by 0 %"),
+        (EACH, 1537, MISSED, "MISSED by less than 1 %"),
         (EACH, 3072, MISSED, "MISSED by 100 %"),
         (EACH, -10, PASS, "PASS"),
         (EACH, 0, PASS, "PASS"),
+        (NONE, 0, PASS, "PASS"),
+        (NONE, -1, PASS, "PASS"),
+        (NONE, 1, MISSED, "MISSED"),
     ],
 )
 def test_the_median_decides(target: Target, median: float, result: str, words: str) -> None:
@@ -85,10 +98,9 @@ def test_less_is_better_where_the_target_is_at_most() -> None:
     assert verdict.range == (1, 3)
 
 
-def test_what_was_not_measured_is_neither_met_nor_missed() -> None:
-    verdict = Verdict(FLOOR, None)
-    assert (verdict.result, verdict.words, verdict.close) == (UNKNOWN, UNKNOWN, False)
-    assert score(evaluate({})) == "0 of 0 targets met, 31 not measured"
+def test_a_target_without_a_figure_is_neither_met_nor_missed() -> None:
+    assert evaluate({}) == []
+    assert score(evaluate({})) == "0 of 0 targets met, 37 not measured"
 
 
 def test_the_words_say_the_bound_in_its_unit() -> None:

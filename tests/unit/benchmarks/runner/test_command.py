@@ -1,23 +1,27 @@
-"""The command line: usage errors, saved runs and exit codes."""
+"""The command line: usage errors, servers of the user, saved runs and exit codes."""
 
 import json
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 
 from benchmarks import __main__ as whole
-from benchmarks.questions import QUESTIONS, question_module, question_text
+from benchmarks.questions import QUESTIONS, latency, question_module
 from benchmarks.results import environment
 from benchmarks.results.assertions import figures_help, parse_assertion
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import figures
 from benchmarks.runner import command
-from benchmarks.runner.config import Config, ShowProgress
+from benchmarks.runner.rounds import Config, ShowProgress
 
 Measure = Callable[[Config, Run, ShowProgress], None]
+Ask = Callable[..., int]
 
 
 @pytest.fixture
@@ -32,20 +36,29 @@ def measure(run: Run) -> Measure:
     return measure
 
 
-def alone(measure: Measure, *arguments: str) -> int:
-    options = command.make_parser("benchmarks", "How fast?").parse_args(arguments)
-    return command.run({"throughput": measure}, options, ["-m", "benchmarks", "throughput", *arguments])
+def never(config: Config, run: Run, show_progress: ShowProgress) -> None:
+    """Fail: nothing must be measured."""
+    raise AssertionError
 
 
-def refused(measure: Measure, *arguments: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        alone(measure, *arguments)
-    assert isinstance(ended.value.code, int)
-    return ended.value.code
+@pytest.fixture
+def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Ask:
+    """Return a function that runs the command; ``measures`` replace all questions, or those named."""
+
+    def run(measures: Measure | dict[str, Measure], *arguments: str) -> int:
+        def question_module(name: str) -> SimpleNamespace:
+            measure = measures[name] if isinstance(measures, dict) else measures
+            return SimpleNamespace(measure=measure, estimate=lambda config: 60.0)
+
+        monkeypatch.setattr(command, "question_module", question_module)
+        monkeypatch.setattr(command, "default_results_path", lambda: tmp_path / "default.json")
+        return whole.main([*(measures if isinstance(measures, dict) else ()), *arguments])
+
+    return run
 
 
-def test_a_question_alone_shows_its_tables(measure: Measure, capsys: pytest.CaptureFixture[str]) -> None:
-    assert alone(measure) == 0
+def test_a_question_prints_its_tables(ask: Ask, measure: Measure, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask({"throughput": measure}) == 0
     captured = capsys.readouterr()
     assert "throughput: hot" in captured.out
     assert "at least 0.70" in captured.out
@@ -54,193 +67,233 @@ def test_a_question_alone_shows_its_tables(measure: Measure, capsys: pytest.Capt
 
 
 @pytest.mark.parametrize(
-    ("expression", "code", "words"),
+    ("expressions", "code", "words"),
     [
-        ("hot.floor>=0.1", 0, "assert hot.floor>=0.1: 0.71: PASS"),
-        ("hot.floor >= 7", 1, "assert hot.floor>=7: 0.71: FAILED"),
-        ("hot.floor<7e1", 0, "PASS"),
-        ("hot.p99<=0.000001", 1, "FAILED"),
-        ("file-4-KiB.nginx>=0", 1, "not measured: FAILED"),
+        (["hot.floor>=0.1"], 0, "assert hot.floor>=0.1: 0.71: PASS"),
+        (["hot.floor >= 7"], 1, "assert hot.floor>=7: 0.71: FAILED"),
+        (["hot.floor<7e1"], 0, "PASS"),
+        (["hot.p99<=0.000001"], 1, "FAILED"),
+        (["file-4-KiB.nginx>=0"], 1, "not measured: FAILED"),
+        (["hot.floor>=0.1", "hot.floor>=9"], 1, "FAILED"),
     ],
 )
-def test_assertions(
-    measure: Measure, expression: str, code: int, words: str, capsys: pytest.CaptureFixture[str]
+def test_a_failed_assertion_fails_the_run(
+    ask: Ask,
+    measure: Measure,
+    expressions: list[str],
+    code: int,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert alone(measure, "--assert", expression) == code
+    assert ask({"throughput": measure}, *(f"--assert={each}" for each in expressions)) == code
     assert words in capsys.readouterr().out
 
 
-def test_one_failed_assertion_fails_the_run(measure: Measure) -> None:
-    assert alone(measure, "--assert", "hot.floor>=0.1", "--assert", "hot.floor>=9") == 1
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--assert", "hot.floor=0.7"], "invalid assertion: 'hot.floor=0.7'"),
+        (["--assert", "hot.floor>=fast"], "invalid assertion: 'hot.floor>=fast'"),
+        (["--assert", "hot.floor>=1.2.3"], "invalid assertion: 'hot.floor>=1.2.3'"),
+        (["--assert", "cold.floor>=0.7"], "unknown figure: 'cold.floor'"),
+        (["--assert", "hot.apache>=0.7"], "unknown figure: 'hot.apache'"),
+        (["--assert", "concurrency-N.floor>=0.7"], "unknown figure: 'concurrency-N.floor'"),
+        (["--assert", ""], "invalid assertion: ''"),
+        (["--rounds", "0"], "invalid value: '0' (must be greater than 0)"),
+        (["--rounds", "1.5"], "'1.5'"),
+        (["--seconds", "-1"], "invalid value: '-1' (must be greater than 0)"),
+        (["--seconds", "nan"], "invalid value: 'nan'"),
+        (["--peers", "apache"], "unknown name: 'apache' (choose from bare-loop, reactor,"),
+        (["--peers", ","], "unknown name: '' (choose from"),
+        (["--workloads", "cold"], "unknown name: 'cold' (choose from hot,"),
+        (["--json", "/"], "cannot write file: '/': is a directory"),
+        (
+            ["--html", "/no/such/report.html"],
+            "cannot write file: '/no/such/report.html': directory not found",
+        ),
+        (["speed"], "unknown question: 'speed' (choose from throughput,"),
+        (["--url", "http://192.0.2.1/"], "invalid URL: 'http://192.0.2.1/': not a loopback address"),
+        (
+            ["--command", "serve 8000"],
+            "missing {port}: 'serve 8000' (example: uvicorn app:app --port {port})",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_invalid_arguments_are_errors_before_anything_is_measured(
+    ask: Ask, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ask(never, *arguments)
+    assert ended.value.code == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "config"),
     [
-        ["--assert", "hot.floor=0.7"],
-        ["--assert", "hot.floor>=fast"],
-        ["--assert", "hot.floor>=1.2.3"],
-        ["--assert", "cold.floor>=0.7"],
-        ["--assert", "hot.nobody>=0.7"],
-        ["--assert", "concurrency-N.floor>=0.7"],
-        ["--assert", ""],
-        ["--rounds", "0"],
-        ["--rounds", "1.5"],
-        ["--seconds", "-1"],
-        ["--seconds", "nan"],
-        ["--peers", "apache"],
-        ["--peers", ","],
-        ["--workloads", "cold"],
-        ["--json", "/"],
-        ["--html", "/no/such/directory/report.html"],
+        ("", Config()),
+        ("--quick", Config(1, 0.3, quick=True)),
+        ("--quick --rounds 2 --seconds 1", Config(2, 1, quick=True)),
+        ("--connections 8 --peers bare-loop,nginx", Config(connections=8, peers=("bare loop", "nginx"))),
+        ("--workloads hot,file-4-kib,during-both", Config(workloads=("hot", "file 4 KiB", "during both"))),
     ],
-    ids=" ".join,
 )
-def test_what_is_wrong_is_refused_before_anything_is_measured(arguments: list[str]) -> None:
-    def never(config: Config, run: Run, show_progress: ShowProgress) -> None:
-        raise AssertionError
-
-    assert refused(never, *arguments) == 2
-
-
-def test_the_options_make_the_plan() -> None:
+def test_the_options_make_the_configuration(ask: Ask, arguments: str, config: Config) -> None:
     configs: list[Config] = []
 
     def remember(config: Config, run: Run, show_progress: ShowProgress) -> None:
         configs.append(config)
 
-    words = [
-        "--rounds",
-        "3",
-        "--seconds",
-        "0.5",
-        "--connections",
-        "8",
-        "--peers",
-        "bare-loop,nginx",
-        "--quick",
-    ]
-    # A run without samples is a failure.
-    assert alone(remember, *words, "--workloads", "hot,file-4-kib,during both") == 1
-    assert configs == [Config(3, 0.5, 8, ("bare loop", "nginx"), ("hot", "file 4 KiB", "during both"), True)]
+    assert ask({"throughput": remember}, *arguments.split()) == 1, "a run without samples is a failure"
+    assert configs == [replace(config, own=[])]
 
 
-def test_figures_can_be_listed(measure: Measure, capsys: pytest.CaptureFixture[str]) -> None:
-    assert refused(measure, "--list-figures") == 0
-    assert capsys.readouterr().out.strip() == figures_help()
+def test_a_run_without_samples_says_why_and_fails(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
+    def nothing(config: Config, run: Run, show_progress: ShowProgress) -> None:
+        """Measure nothing."""
+
+    assert ask({"files": nothing, "idle": nothing}, "--workloads", "hot") == 1
+    assert "no workload of files, idle selected by --workloads hot" in capsys.readouterr().err
+
+
+def test_figures_can_be_listed(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ask(never, "--list-figures")
+    assert not ended.value.code
+    assert capsys.readouterr().out.strip() == figures_help().strip()
 
 
 def test_a_run_is_saved_and_shown_again(
-    measure: Measure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ask: Ask, measure: Measure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results, report = tmp_path / "run.json", tmp_path / "report.html"
-    assert alone(measure, "--json", str(results)) == 0
+    results, report = str(tmp_path / "run.json"), tmp_path / "report.html"
+    assert ask({"throughput": measure}, "--json", results) == 0
     first = capsys.readouterr().out
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
-    assert command.show_saved([str(results), "--html", str(report), "--assert", "hot.floor>=0.1"]) == 0
-    again = capsys.readouterr().out
-    assert again.startswith(first.strip())
+    assert whole.main(["show", results, "--html", str(report), "--assert", "hot.floor>=0.1"]) == 0
+    assert capsys.readouterr().out.startswith(first.strip())
     assert report.read_text().startswith("<!DOCTYPE html>")
-    assert command.show_saved([str(results), "--assert", "hot.floor>=9"]) == 1
-    assert command.show_saved([str(results), "--figures"]) == 0
+    assert whole.main(["show", results, "--assert", "hot.floor>=9"]) == 1
+    assert whole.main(["show", results, "--figures"]) == 0
     assert "hot.p99.nginx" in capsys.readouterr().out
+    assert whole.main(["compare", results, results]) == whole.main(["readme", results]) == 0
 
 
-def test_a_file_that_holds_no_run_is_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_without_a_run_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "x").write_text("{}")
-    assert command.show_saved([str(tmp_path / "x")]) == 2
-    assert command.show_saved([str(tmp_path / "none")]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 2
+    for name, words in (("x", "invalid results file: "), ("none", "cannot read results file: ")):
+        with pytest.raises(SystemExit, match="2"):
+            whole.main(["show", str(tmp_path / name)])
+        assert words in capsys.readouterr().err
 
 
-def test_a_run_that_is_broken_off_keeps_what_it_has(
-    measure: Measure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_an_interrupted_run_is_saved(
+    ask: Ask, measure: Measure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results = tmp_path / "run.json"
-
-    def broken_off(config: Config, run: Run, show_progress: ShowProgress) -> None:
+    def interrupted(config: Config, run: Run, show_progress: ShowProgress) -> None:
         measure(config, run, show_progress)
         raise KeyboardInterrupt
 
-    def never(config: Config, run: Run, show_progress: ShowProgress) -> None:
-        raise AssertionError
-
-    options = command.make_parser("benchmarks", "").parse_args(["--json", str(results)])
-    assert command.run({"throughput": broken_off, "files": never}, options, []) == 130
-    assert "hot.floor" in figures(Run.load(results))
+    assert ask({"throughput": interrupted, "files": never}, "--json", str(tmp_path / "run.json")) == 130
+    assert "hot.floor" in figures(Run.load(tmp_path / "run.json"))
     assert "interrupted" in capsys.readouterr().out
 
 
-def test_a_question_that_fails_does_not_take_the_others_with_it(
-    measure: Measure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_question_that_fails_leaves_the_others(
+    ask: Ask, measure: Measure, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results = tmp_path / "run.json"
-
     def fails(config: Config, run: Run, show_progress: ShowProgress) -> None:
-        assert results.exists() is False
         raise OSError("no more descriptors")
 
-    options = command.make_parser("benchmarks", "").parse_args(["--json", str(results)])
-    assert command.run({"files": fails, "throughput": measure}, options, []) == 1
+    assert ask({"files": fails, "throughput": measure}, "--json", str(tmp_path / "run.json")) == 1
     captured = capsys.readouterr()
     assert "throughput: hot" in captured.out
     assert "OSError: no more descriptors" in captured.out
     assert "Traceback" in captured.err
-    assert Run.load(results).skipped == {"files, the rest": "OSError: no more descriptors"}
+    assert Run.load(tmp_path / "run.json").skipped == {"files, the rest": "OSError: no more descriptors"}
 
 
-def test_the_run_is_saved_after_each_question(measure: Measure, tmp_path: Path) -> None:
+def test_the_run_is_saved_after_each_question(ask: Ask, measure: Measure, tmp_path: Path) -> None:
     results = tmp_path / "run.json"
 
     def looks(config: Config, run: Run, show_progress: ShowProgress) -> None:
         assert json.loads(results.read_text())["samples"]
 
-    options = command.make_parser("benchmarks", "").parse_args(["--json", str(results)])
-    assert command.run({"throughput": measure, "files": looks}, options, []) == 0
-
-
-# The command for all questions.
+    assert ask({"throughput": measure, "files": looks}, "--json", str(results)) == 0
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_every_question_can_be_asked_and_is_a_question(question: str) -> None:
+def test_every_question_can_be_measured(question: str) -> None:
     assert callable(question_module(question).measure)
-    assert question_text(question).endswith("?")
+    assert question_module(question).estimate(Config()) >= 0
+    assert QUESTIONS[question].endswith("?")
 
 
-def ask(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *arguments: str) -> list[str]:
-    """Run the command without measuring; return the selected questions."""
+@pytest.mark.parametrize(
+    ("arguments", "questions"),
+    [
+        ([], [*QUESTIONS]),
+        (["files", "gzip", "files"], ["files", "compression"]),
+        (["--command", "own {port}"], ["throughput"]),
+        (["idle", "--command", "own {port}"], ["idle"]),
+    ],
+)
+def test_without_names_all_questions_are_measured_and_for_a_server_of_the_user_throughput(
+    ask: Ask, arguments: list[str], questions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[str] = []
 
-    def remember(questions: dict[str, Measure], options: object, words: object) -> int:
+    def remember(questions: dict[str, None], options: object, words: object) -> int:
         asked.extend(questions)
         return 0
 
     monkeypatch.setattr(command, "run", remember)
-    monkeypatch.setattr(command, "default_results_path", lambda: tmp_path / "default.json")
-    assert whole.main(arguments) == 0
-    return asked
+    assert ask(never, *arguments) == 0
+    assert asked == questions
 
 
-def test_all_questions_are_asked_when_none_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert ask(monkeypatch, tmp_path) == list(QUESTIONS)
-
-
-def test_only_those_that_are_named_are_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert ask(monkeypatch, tmp_path, "files", "gzip", "files") == ["files", "compression"]
-
-
-def test_a_question_that_is_none_is_refused() -> None:
+def test_without_psutil_nothing_is_measured(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(SystemExit) as ended:
-        whole.main(["speed"])
+        ask(never)
     assert ended.value.code == 2
+    assert "psutil is not installed (pip install psutil)" in capsys.readouterr().err
 
 
-def test_a_saved_run_is_shown_by_the_same_command(run: Run, tmp_path: Path) -> None:
-    run.save(tmp_path / "a")
-    assert whole.main(["show", str(tmp_path / "a")]) == 0
-    assert whole.main(["compare", str(tmp_path / "a"), str(tmp_path / "a")]) == 0
-    assert whole.main(["readme", str(tmp_path / "a")]) == 0
+# Servers of the user.
+
+
+def test_a_server_of_the_user_is_measured_with_reactor_and_the_floor(ask: Ask, measure: Measure) -> None:
+    configs: list[Config] = []
+
+    def remember(config: Config, run: Run, show_progress: ShowProgress) -> None:
+        configs.append(config)
+        measure(config, run, show_progress)
+
+    server = f"{sys.executable} -m benchmarks.bare_loop {{port}}"
+    assert ask({"throughput": remember}, "--command", server, "--command", server) == 0
+    (config,) = configs
+    assert [each.content for each in config.own] == [b"abc", b"abc"]
+    names = ["bare loop", "reactor", *(each.name for each in config.own)]
+    assert [each.name for each in latency.QUESTION.peers(config)] == names
+    assert names[3] == f"{names[2]} 2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--command", "echo first; echo last >&2; exit 7 # {port}"], "exit code 7\n  first\n  last\n"),
+        (["--url", "http://127.0.0.1:1/"], "127.0.0.1:1: GET /: ConnectionRefusedError: "),
+    ],
+)
+def test_a_server_of_the_user_that_does_not_respond_is_an_error(
+    ask: Ask, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(never, *arguments) == 2
+    assert message in capsys.readouterr().err
 
 
 # The environment.

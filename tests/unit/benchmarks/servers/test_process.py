@@ -1,8 +1,8 @@
 """Server processes: readiness, resource usage, and cleanup of all processes and files."""
 
-import http.client
 import socket
 import sys
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,24 +19,20 @@ from benchmarks.servers.process import RunningServer, StartError, run_server
 FAMILY = """
 import runpy, signal, subprocess, sys
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-subprocess.Popen([sys.executable, "-c", "import signal; signal.sigwait([signal.SIGUSR1])"])
+child = "import signal; signal.sigwait([signal.SIGUSR1])"
+subprocess.Popen([sys.executable, "-c", child], start_new_session=True)
 sys.argv = ["bare_loop", sys.argv[1]]
 runpy.run_module("benchmarks.bare_loop", run_name="__main__")
 """
 
 
 def script(code: str) -> Adapter:
-    return Adapter("a script", [sys.executable, "-c", code, "{port}"])
+    return Adapter("a script", [sys.executable, "-c", f"import sys; {code}", "{port}"])
 
 
-def ask(server: RunningServer, target: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection(*server.address, timeout=10)
-    try:
-        connection.request("GET", target)
-        response = connection.getresponse()
-        return response.status, response.read()
-    finally:
-        connection.close()
+def ask(server: RunningServer, target: str) -> bytes:
+    with urllib.request.urlopen(f"{server.url}{target}", timeout=10) as response:
+        return bytes(response.read())
 
 
 def assert_refuses(server: RunningServer) -> None:
@@ -55,15 +51,18 @@ def ports(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return take
 
 
-def test_it_answers_as_long_as_it_is_used_and_no_longer() -> None:
+def test_a_server_runs_inside_the_context_only() -> None:
     with run_server(PEERS["reactor"]) as server:
-        assert ask(server, "/echo/abc") == (200, b"abc")
-        assert server.url == f"http://{server.host}:{server.port}"
+        assert ask(server, "/echo/abc") == b"abc"
+        assert server.directory.is_dir()
+        (main,) = server.processes()
     assert_refuses(server)
-    assert not psutil.pid_exists(server.pid)
+    assert not main.is_running()
+    assert not server.directory.parent.exists()
+    assert server.processes() == []
 
 
-def test_it_says_what_it_is_and_how_it_was_started() -> None:
+def test_a_peer_has_its_version_and_command_line() -> None:
     with run_server(PEERS["reactor"], options=["--max-connections", "7"]) as server:
         assert server.name == server.peer.name == "reactor"
         assert f"--port {server.port}" in server.peer.command
@@ -71,20 +70,14 @@ def test_it_says_what_it_is_and_how_it_was_started() -> None:
         assert server.peer.version == PEERS["reactor"].version()
 
 
-def test_it_serves_the_directory_that_it_is_given(tmp_path: Path) -> None:
+def test_a_server_serves_the_given_directory(tmp_path: Path) -> None:
     (tmp_path / "name").write_bytes(b"content")
     with run_server(PEERS["reactor"], tmp_path) as server:
-        assert ask(server, "/files/name") == (200, b"content")
+        assert ask(server, "/files/name") == b"content"
     assert (tmp_path / "name").exists()
 
 
-def test_a_directory_of_its_own_is_removed() -> None:
-    with run_server(PEERS["reactor"]) as server:
-        assert server.directory.is_dir()
-    assert not server.directory.parent.exists()
-
-
-def test_it_costs_processor_and_memory() -> None:
+def test_processor_time_and_memory_are_measured() -> None:
     with run_server(PEERS["bare loop"]) as server:
         used = server.cpu()
         while server.cpu() == used:  # until the CPU clock advances
@@ -92,47 +85,70 @@ def test_it_costs_processor_and_memory() -> None:
         assert 1 << 20 < server.resident() < 1 << 30
 
 
-def test_all_processes_count_and_all_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_child_processes_count_and_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "STOP_TIMEOUT", 0.05)  # they ignore SIGTERM
-    with run_server(script(FAMILY)) as server:
+    with run_server(Adapter("a family", [sys.executable, "-c", FAMILY, "{port}"])) as server:
         parent, child = server.processes()
-        assert parent.pid == server.pid
         assert server.resident() > parent.memory_info().rss
     assert not parent.is_running()
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
     assert_refuses(server)
 
 
-def test_it_is_ended_when_measuring_fails() -> None:
+def test_a_server_can_be_restarted() -> None:
+    with run_server(PEERS["reactor"]) as server:
+        (first,) = server.processes()
+        server.end()
+        server.start()
+        (second,) = server.processes()
+        assert second != first
+        assert not first.is_running()
+        assert ask(server, "/echo/abc") == b"abc"
+
+
+def test_a_server_is_ended_when_measuring_fails() -> None:
     with pytest.raises(ZeroDivisionError), run_server(PEERS["bare loop"]) as server:
         raise ZeroDivisionError
     assert_refuses(server)
 
 
-def test_what_does_not_start_says_why_in_one_line() -> None:
+def test_a_server_that_exits_has_a_reason_in_one_line() -> None:
     with (
         pytest.raises(StartError, match=r"reactor did not start: exit code 2: .*--nonsense") as caught,
         run_server(PEERS["reactor"], options=["--nonsense"]),
     ):
         pass
     assert "\n" not in str(caught.value)
+    assert caught.value.reason == "reactor did not start: exit code 2"
+    assert "--nonsense" in caught.value.output[-1]
 
 
-def test_what_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_ten_lines_of_output_are_kept() -> None:
+    with (
+        pytest.raises(StartError) as caught,
+        run_server(script("print(*range(20), sep='\\n', file=sys.stderr)")),
+    ):
+        pass
+    assert caught.value.output == [str(number) for number in range(10, 20)]
+
+
+def test_a_server_that_never_responds_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "START_TIMEOUT", 0.05)
-    monkeypatch.setattr(process, "TRIES", 1)
     silent = script("import signal; signal.sigwait([signal.SIGTERM])")
-    with pytest.raises(StartError, match="a script did not start: no response within"), run_server(silent):
+    with (
+        pytest.raises(StartError, match=r"a script did not start: no response on port \d+ within"),
+        run_server(silent),
+    ):
         pass
 
 
-def test_what_is_missing_is_not_started() -> None:
+def test_a_missing_server_is_not_started() -> None:
     absent = Adapter("absent", ["false"], ["no-such-distribution"])
     with pytest.raises(StartError, match="no-such-distribution is not installed"), run_server(absent):
         pass
 
 
-def test_somebody_else_who_answers_on_the_port_is_not_mistaken_for_it(
+def test_another_server_on_the_port_is_not_mistaken_for_it(
     ports: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "TRIES", 1)
@@ -147,4 +163,4 @@ def test_another_port_is_tried_when_one_is_taken(ports: Callable[[int], None]) -
         ports(other.port)
         with run_server(PEERS["reactor"]) as server:
             assert server.port != other.port
-            assert ask(server, "/echo/abcd") == (200, b"abcd")
+            assert ask(server, "/echo/abcd") == b"abcd"

@@ -1,6 +1,7 @@
 """The requests of the workloads, and the detection of wrong responses."""
 
 import gzip
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,44 +17,45 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 from benchmarks.servers.peers import PEERS
 from benchmarks.servers.process import RunningServer
 from benchmarks.servers.verify import VerificationError, verify
-from benchmarks.servers.workloads import DEPTH, TEXT, WORKLOADS, fresh_numbers, numbered
+from benchmarks.servers.workloads import TEXT, WORKLOADS, fresh_numbers, numbered
 
-REACTOR = PEERS["reactor"]
 ABC = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+CLOSED = ABC.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
 
 
 @contextmanager
 def answering(answer: bytes | Callable[[int], bytes], directory: Path = Path()) -> Iterator[RunningServer]:
-    """Respond to all input on one connection with these bytes; an empty response closes it."""
+    """Respond to all input with these bytes, on one connection after the other; b"" closes it."""
     listener = socket.create_server(("127.0.0.1", 0))
-    listener.settimeout(10)
+    count = itertools.count()
 
     def serve() -> None:
-        with suppress(OSError), listener.accept()[0] as connection:
-            connection.settimeout(10)
-            count = 0
-            while connection.recv(1 << 20) and (data := answer(count) if callable(answer) else answer):
-                connection.sendall(data)
-                count += 1
+        with suppress(OSError):  # the listener was closed
+            while True:
+                with listener.accept()[0] as connection:
+                    connection.settimeout(10)
+                    while connection.recv(1 << 20) and (
+                        data := answer(next(count)) if callable(answer) else answer
+                    ):
+                        connection.sendall(data)
+                        if b"Connection: close" in data:
+                            break
 
     thread = threading.Thread(target=serve)
     thread.start()
     host, port = listener.getsockname()
     try:
-        stand_in = SimpleNamespace(host=host, port=port, address=(host, port), directory=directory)
+        address = {"host": host, "port": port, "address": (host, port)}
+        stand_in = SimpleNamespace(**address, adapter=PEERS["reactor"], directory=directory)
         yield cast(RunningServer, stand_in)
     finally:
+        listener.shutdown(socket.SHUT_RDWR)
         thread.join(10)
         listener.close()
 
 
-def assert_wrong(match: str, name: str, answer: bytes | Callable[[int], bytes], directory: Path) -> None:
-    with answering(answer, directory) as server, pytest.raises(VerificationError, match=match) as caught:
-        verify(server, REACTOR, WORKLOADS[name])
-    assert "\n" not in str(caught.value)
-
-
-def test_the_table_of_targets_is_complete() -> None:
+def test_the_table_of_workloads_is_complete() -> None:
     assert list(WORKLOADS) == [
         *("hot", "browser", "varied", "pipelined", "new connection", "gzip same", "gzip different"),
         *("file 4 KiB", "file 64 KiB", "file 1 MiB", "file 100 MiB", "upload 4 KiB", "upload 1 MiB"),
@@ -61,10 +63,10 @@ def test_the_table_of_targets_is_complete() -> None:
     ]
 
 
-def test_hot_is_the_head_that_wrk_writes_itself() -> None:
+def test_hot_is_the_request_that_wrk_sends_by_default() -> None:
     request = b"GET /echo/abc HTTP/1.1\r\nHost: 127.0.0.1:80\r\n\r\n"
     assert list(WORKLOADS["hot"].requests("127.0.0.1:80")) == [request]
-    assert list(WORKLOADS["pipelined"].requests("127.0.0.1:80")) == [request * DEPTH]
+    assert list(WORKLOADS["pipelined"].requests("127.0.0.1:80")) == [request * 16]
 
 
 def test_a_browser_sends_eight_field_lines() -> None:
@@ -82,7 +84,7 @@ def test_varied_has_a_new_path_and_a_new_request_id_each_time() -> None:
 
 
 @pytest.mark.parametrize("name", ["gzip same", "gzip different"])
-def test_texts_are_of_1000_octets_and_worth_compressing(name: str) -> None:
+def test_texts_have_1000_bytes_and_are_worth_compressing(name: str) -> None:
     requests = [numbered(each, 7) for each in WORKLOADS[name].requests("host")]
     texts = [each.split()[1].removeprefix(b"/echo/") for each in requests]
     assert {len(each) for each in texts} == {TEXT}
@@ -95,7 +97,7 @@ def test_numbers_are_used_once() -> None:
     assert second - first >= 10**8
 
 
-def test_an_upload_is_framed_by_its_length() -> None:
+def test_an_upload_has_a_content_length() -> None:
     workload = WORKLOADS["upload 4 KiB"]
     requests = list(workload.requests("host"))
     assert len({each.split()[1] for each in requests}) == 16
@@ -105,7 +107,7 @@ def test_an_upload_is_framed_by_its_length() -> None:
         assert b"Content-Length: 4096" in head
 
 
-def test_files_have_no_two_pieces_alike() -> None:
+def test_no_two_pieces_of_a_file_are_equal() -> None:
     for name, size in {"file 4 KiB": 1 << 12, "file 64 KiB": 1 << 16, "file 100 MiB": 100 << 20}.items():
         content = WORKLOADS[name].content
         assert len(content) == size
@@ -123,9 +125,10 @@ def test_large_files_have_fewer_connections() -> None:
 # Wrong responses.
 
 
-def test_right_answers_are_counted(tmp_path: Path) -> None:
-    with answering(ABC, tmp_path) as server:
-        assert verify(server, REACTOR, WORKLOADS["hot"]) == 4
+@pytest.mark.parametrize("answer", [ABC, CHUNKED, CLOSED], ids=["length", "chunked", "closed"])
+def test_correct_responses_are_counted(answer: bytes, tmp_path: Path) -> None:
+    with answering(answer, tmp_path) as server:
+        assert verify(server, WORKLOADS["hot"]) == 4
 
 
 @pytest.mark.parametrize(
@@ -133,35 +136,41 @@ def test_right_answers_are_counted(tmp_path: Path) -> None:
     [
         ("hot", ABC.replace(b"abc", b"abd"), "wrong body at byte 2"),
         ("hot", ABC.replace(b"3\r\n\r\nabc", b"2\r\n\r\nab"), r"2 bytes \(expected 3\)"),
-        ("hot", ABC.replace(b"200 OK", b"404 No"), "unexpected status: 404"),
-        ("hot", ABC.replace(b"abc", b"abcd"), "BadStatusLine"),  # one byte too many
-        ("hot", b"", "RemoteDisconnected"),
+        ("hot", ABC.replace(b"200 OK", b"404 No"), r"status 404 \(expected 2xx\)"),
+        ("hot", ABC.replace(b"abc", b"abcd"), "invalid status line: b'dHTTP/1.1 200 OK'"),
+        ("hot", ABC[:-1], "no response within"),
+        ("hot", b"", "connection closed before the end of the response"),
+        ("hot", b"HTTP/1.1 200 OK\r\n\r\n", "response without Content-Length"),
+        ("hot", CHUNKED.replace(b"abc", b"abd"), "wrong body at byte 2"),
+        ("hot", CHUNKED.replace(b"3\r\n", b"x\r\n"), "invalid chunk: b'x"),
+        ("new connection", CLOSED + b"more", "unexpected data after the response"),
         ("varied", ABC, r"3 bytes \(expected 12\)"),
         ("pipelined", ABC, "no response within"),
         ("new connection", ABC, "missing Connection: close"),
+        ("hot", lambda count: ABC if count < 3 else ABC[:-1] + b"d", "wrong body at byte 2"),
         ("gzip same", ABC, "wrong content coding: 'identity'"),
+        ("gzip same", ABC.replace(b"\r\n", b"\r\nContent-Encoding: gzip\r\n", 1), "BadGzipFile"),
         ("file 4 KiB", ABC, r"3 bytes \(expected 4,096\)"),
         ("upload 4 KiB", ABC, "uploaded file not stored"),
     ],
 )
-def test_a_wrong_answer_is_noticed(
-    name: str, answer: bytes, match: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_wrong_response_is_an_error_in_one_line(
+    name: str,
+    answer: bytes | Callable[[int], bytes],
+    match: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("benchmarks.servers.verify.TIMEOUT", 0.1)
-    assert_wrong(match, name, answer, tmp_path)
+    with answering(answer, tmp_path) as server, pytest.raises(VerificationError, match=match) as caught:
+        verify(server, WORKLOADS[name])
+    assert "\n" not in str(caught.value)
 
 
-def test_the_second_answer_counts_as_much_as_the_first(tmp_path: Path) -> None:
-    assert_wrong("wrong body", "hot", lambda count: ABC if count < 3 else ABC[:-1] + b"d", tmp_path)
-
-
-def test_content_that_is_no_gzip_is_noticed(tmp_path: Path) -> None:
-    answer = ABC.replace(b"\r\nContent-Length", b"\r\nContent-Encoding: gzip\r\nContent-Length")
-    assert_wrong("BadGzipFile", "gzip same", answer, tmp_path)
-
-
-def test_what_the_load_generator_uploaded_is_compared(tmp_path: Path) -> None:
+def test_files_that_the_load_generator_uploaded_are_compared(tmp_path: Path) -> None:
     (tmp_path / "upload-4-KiB-15").write_bytes(WORKLOADS["upload 4 KiB"].content[:-1])
-    server = cast(RunningServer, SimpleNamespace(directory=tmp_path, host="", port=0))
-    with pytest.raises(VerificationError, match=r"4,095 bytes \(expected 4,096\)"):
-        verify(server, REACTOR, WORKLOADS["upload 4 KiB"])
+    with (
+        answering(ABC, tmp_path) as server,
+        pytest.raises(VerificationError, match=r"4,095 bytes \(expected"),
+    ):
+        verify(server, WORKLOADS["upload 4 KiB"])
