@@ -115,9 +115,10 @@ class ClientGroup(EventHandler):
 
 
 class Client(EventHandler):
-    """A client connection, which can be reopened; ``receive_buffer`` sets SO_RCVBUF, if not 0."""
+    """A client connection, which can be reopened."""
 
-    receive_buffer = 0
+    receive_buffer = 0  # SO_RCVBUF, if not 0
+    receive_flags = 0  # of recv(2)
 
     def __init__(self, group: ClientGroup) -> None:
         super().__init__()
@@ -199,7 +200,7 @@ class Client(EventHandler):
     def receive(self, size: int) -> None:
         """Receive at most ``size`` bytes, or report the end or a reset of the connection."""
         try:
-            data = self.handle.recv(size)
+            data = self.handle.recv(size, self.receive_flags)
         except BlockingIOError:
             return
         except OSError:
