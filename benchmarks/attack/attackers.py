@@ -35,8 +35,8 @@ class Attackers:
         self.returning = True  # whether they reconnect
         self.events = Counter[str]()  # responses by status, connects, closes, resets ...
         self.clients = [
-            Attacker(group, self, itertools.islice(itertools.cycle(plans), first, None))
-            for first in range(count)
+            Attacker(group, self, itertools.islice(itertools.cycle(plans), number % len(plans), None))
+            for number in range(count)
         ]
 
 

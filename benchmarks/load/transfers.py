@@ -1,8 +1,8 @@
 """Large transfers, as background load: each repeatedly downloads, or uploads, a file of a known size.
 
 Each transfer has its own connection, which the server closes at the end. One that fails ends the round, with
-the reason. To keep the client fast, only the length of downloaded data is compared; on Linux the kernel does not
-even copy it (MSG_TRUNC, tcp(7)).
+the reason. To keep the client fast, only the length of downloaded data is compared; on Linux the kernel
+does not even copy it (MSG_TRUNC, tcp(7)).
 """
 
 import socket

@@ -26,8 +26,9 @@ from benchmarks.results.targets import ATTACKED, MISSED, evaluate
 from benchmarks.results.units import slug
 from benchmarks.runner.progress import Progress
 from benchmarks.runner.rounds import Config
-from benchmarks.servers.own import OwnServerError, at_url, by_command, checked
+from benchmarks.servers.own import at_url, by_command, checked
 from benchmarks.servers.peers import PEERS
+from benchmarks.servers.process import StartError
 from benchmarks.servers.workloads import WORKLOADS
 
 QUICK_SECONDS = 0.3  # of each round
@@ -38,8 +39,8 @@ def run(questions: Sequence[str], options: argparse.Namespace, argv: Sequence[st
     """Measure the questions and print the results; return the exit code."""
     try:
         config = make_config(options)
-    except OwnServerError as error:
-        print(f"benchmarks: {error}", file=sys.stderr)
+    except StartError as error:
+        print("\n  ".join([f"benchmarks: {error.reason}", *error.output]), file=sys.stderr)
         return USAGE_ERROR
     run, code = Run(environment(argv)), 0
     progress = Progress(sys.stderr, questions)
@@ -167,7 +168,7 @@ def add_output_options(add: Callable[..., object]) -> None:
 
 
 def make_config(options: argparse.Namespace) -> Config:
-    """Return the configuration from the options; raise OwnServerError."""
+    """Return the configuration from the options; raise StartError."""
     return Config(
         rounds=options.rounds or (1 if options.quick else Config.rounds),
         seconds=options.seconds or (QUICK_SECONDS if options.quick else Config.seconds),

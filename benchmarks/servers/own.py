@@ -21,10 +21,6 @@ SERVES = frozenset({ECHO, PIPELINED, CLOSING})
 WHY_NOT = "only measured with small responses: the question needs the application of the benchmarks"
 
 
-class OwnServerError(Exception):
-    """A server of the user cannot be measured; after the first line, the message shows its output."""
-
-
 def at_url(url: str) -> Adapter:
     """Return the server that runs at a URL; raise ArgumentTypeError unless it is a loopback address.
 
@@ -60,7 +56,7 @@ def by_command(command: str) -> Adapter:
 
 
 def checked(servers: Iterable[Adapter]) -> list[Adapter]:
-    """Return the servers with different names, and with their first response; raise OwnServerError."""
+    """Return the servers with different names, and with their first response; raise StartError."""
     found: list[Adapter] = []
     for number, server in enumerate(servers, 1):
         taken = server.name in {*PEERS, *(each.name for each in found)}
@@ -74,7 +70,5 @@ def _checked(own: Adapter) -> Adapter:
             server.adapter = replace(own, content=first_body(server))
             verify(server, HOT)
             return server.adapter
-    except StartError as error:
-        raise OwnServerError("\n  ".join([error.reason, *error.output])) from None
     except VerificationError as error:
-        raise OwnServerError(f"{own.name}: GET {own.target}: {error}") from None
+        raise StartError(f"{own.name}: GET {own.target}: {error}") from None

@@ -20,9 +20,9 @@ from benchmarks.load import wrk
 from benchmarks.results.samples import Run
 from benchmarks.runner.rounds import Config, Turn
 from benchmarks.servers import process
-from benchmarks.servers.own import OwnServerError, at_url, by_command, checked
+from benchmarks.servers.own import at_url, by_command, checked
 from benchmarks.servers.peers import PEERS
-from benchmarks.servers.process import run_server
+from benchmarks.servers.process import StartError, run_server
 from benchmarks.servers.verify import verify
 from benchmarks.servers.workloads import BY_QUESTION, WORKLOADS
 
@@ -166,7 +166,7 @@ def test_the_expected_body_is_that_of_the_first_response(chunked: bool, version:
     ],
 )
 def test_other_first_responses_are_errors_in_one_line(answer: Answer, reason: str) -> None:
-    with serving(answer) as url, pytest.raises(OwnServerError) as caught:
+    with serving(answer) as url, pytest.raises(StartError) as caught:
         checked([at_url(url)])
     assert str(caught.value).startswith("localhost:")
     assert str(caught.value).endswith(f": GET /items?id=7: {reason}")
