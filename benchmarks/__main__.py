@@ -18,7 +18,6 @@ not started, stopped or pinned to a core; its CPU time and memory are unknown if
 """
 
 import importlib.util
-import signal
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -50,5 +49,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # end all servers
     sys.exit(main())

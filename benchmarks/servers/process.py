@@ -9,12 +9,14 @@ A server at a URL is neither started nor ended; its processes are those that lis
 """
 
 import contextlib
+import ctypes
 import os
 import resource
 import shlex
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -35,6 +37,8 @@ ROOT = Path(__file__).parents[2]
 START_TIMEOUT = 20.0  # seconds, for a server to start
 STOP_TIMEOUT = 3.0  # seconds, for a server to stop before it is killed
 LAST_LINES = 10  # of a server's output, shown if it does not start
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class StartError(Exception):
@@ -62,6 +66,8 @@ def raise_open_file_limit() -> int:
 def _prepare_server() -> None:
     pin_to_core(SERVER_CORE)
     raise_open_file_limit()
+    if _LIBC is not None:  # end it when this process is killed
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class RunningServer:
