@@ -40,13 +40,6 @@ def log(values: Sequence[float], label: Label) -> Scale:
     return Scale(lambda value: min(1, max(0, math.log10(max(value, low) / low) / decades)), ticks)
 
 
-def tail(furthest: float) -> Scale:
-    """Return a scale for shares of all requests from 50 %, spaced by the number of nines."""
-    shares = (0.5, 0.9, 0.99, 0.999, 0.9999)
-    ticks = [(each, f"{each * 100:g}%") for each in shares if each <= furthest]
-    return Scale(lambda share: math.log(0.5 / (1 - share)) / math.log(0.5 / (1 - furthest)), ticks)
-
-
 def ordinal(values: Sequence[float], label: Label) -> Scale:
     """Return a scale for these values only, equally spaced."""
     steps = max(1, len(values) - 1)

@@ -1,29 +1,28 @@
 """The report's section on each question: its charts, failed requests, and tables."""
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from benchmarks.report.charts import Track, lines, tracks
 from benchmarks.report.markup import NOTHING, Markup, join, peer_class, tag
-from benchmarks.report.scales import Scale, linear, log, ordinal, tail
+from benchmarks.report.scales import Scale, linear, log, ordinal
 from benchmarks.results.checks import PASS, WARN, shortened
 from benchmarks.results.samples import Run
-from benchmarks.results.statistics import OURS, Row, grouped, rows
+from benchmarks.results.statistics import Row, grouped, rows
 from benchmarks.results.tables import SHOWN, Table, failures, tables
-from benchmarks.results.targets import P99
+from benchmarks.results.targets import MISSED, P99
 from benchmarks.results.units import BY, MIB, byte_size, number, seconds, share
 
 OPEN = "open loop: a fixed rate, each request timed from when it was due"
-CLOSED = "closed loop: each connection sends its next request after the response"
-CURVE = [1 - 10 ** (-step / 12) for step in range(4, 49)]  # shares from about 54 % to 99.99 %
 SPAN = {"half": 0.5, "most": 0.99, "nearly-all": 0.999}  # percentiles by CSS class
 
-Draw = Callable[[str, Sequence[Row], Sequence[Row]], Markup]  # title, rows of a chart, all rows
+Draw = Callable[[Sequence[Row], Sequence[Row]], Markup]  # of the rows of a chart, and all rows
 
 
 class Charts(NamedTuple):
-    """The charts of a question: one for each group of rows. Groups without a name have no chart."""
+    """Charts of a question: one for each group of rows."""
 
     title: str  # {} is the name of the group
     group: Callable[[Row], str]
@@ -31,7 +30,7 @@ class Charts(NamedTuple):
     note: str = ""
 
 
-def bars(_title: str, some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
+def bars(some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
     """Draw requests per second of all peers, the fastest first, with the range over rounds."""
     highest = max(row.rate.high for row in some) or 1
     drawn = [
@@ -46,19 +45,6 @@ def bars(_title: str, some: Sequence[Row], _everything: Sequence[Row]) -> Markup
     return tracks(("requests/s", "reactor/peer"), drawn, Scale(lambda rate: rate / highest))
 
 
-def curves(title: str, some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
-    """Draw latency by percentile, up to the highest share with requests beyond it."""
-    series = {
-        row.peer: [
-            (each, row.latency.percentile(each)) for each in CURVE if row.latency.count * (1 - each) >= 1
-        ]
-        for row in some
-    }
-    points = [point for line in series.values() for point in line]
-    scales = tail(max((x for x, _ in points), default=0.99)), log([y for _, y in points], seconds)
-    return lines(title, ("share of requests", "response time at most"), scales, series)
-
-
 def spans(label: Callable[[Row], str], *bounds: float) -> Draw:
     """Return a function that draws p50, p99 and p99.9 of each row, and bounds in seconds."""
 
@@ -68,7 +54,7 @@ def spans(label: Callable[[Row], str], *bounds: float) -> Draw:
         limits = [("bound", each, each) for each in bounds]
         return Track(label(row), peer_class(row.peer), [*limits, *marks], [seconds(p99)])
 
-    def draw(_title: str, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
+    def draw(some: Sequence[Row], everything: Sequence[Row]) -> Markup:
         times = [row.latency.percentile(at) for row in everything for at in SPAN.values()]
         key = [tag("span", tag("i", class_=kind), f"p{at * 100:g}") for kind, at in SPAN.items()]
         chart = tracks(("p99",), [*map(track, some)], log([*bounds, *times], seconds))
@@ -77,63 +63,79 @@ def spans(label: Callable[[Row], str], *bounds: float) -> Draw:
     return draw
 
 
-# Line charts: the label of the axis, the value of a row, and the scale for the values.
-_RATES, _TIMES = partial(linear, label=number), partial(log, label=seconds)
-MEASURES: dict[str, tuple[str, Callable[[Row], float], Callable[[list[float]], Scale]]] = {
-    "Throughput": ("requests/s", lambda row: row.rate.median, _RATES),
-    "Median latency": ("p50", lambda row: row.latency.percentile(0.5), _TIMES),
-    "p99": ("p99", lambda row: row.latency.percentile(0.99), _TIMES),
-    "Memory": ("resident", lambda row: row.resident, partial(linear, label=byte_size, unit=MIB)),
-}
+def along(
+    axis: str, measure: str, value: Callable[[Row], float], scale: Callable[[list[float]], Scale]
+) -> Charts:
+    """Return a line chart of a measure against the question's axis."""
 
-
-def along(measure: str, axis: str) -> Charts:
-    """Return a chart of a measure against the question's axis; throughput has a band: reactor's range."""
-    words, value, scale = MEASURES[measure]
-
-    def draw(title: str, some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
+    def draw(some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
         across = ordinal(sorted({row.cell.x or 0.0 for row in some}), number)
         series = {
             peer: [(row.cell.x or 0.0, value(row)) for row in group if value(row) > 0]
-            for peer, group in grouped(some, lambda row: row.peer).items()
+            for peer, group in grouped(some, peer_of).items()
         }
-        ours = [row for row in some if row.peer == OURS and measure == "Throughput"]
-        band = [(row.cell.x or 0.0, row.rate.low, row.rate.high) for row in ours]
-        values = [y for line in series.values() for _, y in line] + [high for *_, high in band]
-        return lines(title, (axis, words), (across, scale(values)), series, band)
+        values = [y for line in series.values() for _, y in line]
+        return lines((axis, measure), (across, scale(values)), series)
 
-    return Charts(f"{measure} by {axis}", lambda _: measure, draw)
+    return Charts(f"{measure} by {axis}", lambda _: axis, draw)
+
+
+def peer_of(row: Row) -> str:
+    """Return the peer of a row."""
+    return row.peer
 
 
 def workload(row: Row) -> str:
-    """Group rows by workload."""
+    """Return the workload of a row."""
     return row.cell.workload
 
 
-def full_load(row: Row) -> str:
-    """Group the rows of the workload "hot"; the others have no chart."""
-    return "hot" if row.cell.workload == "hot" else ""
+def p50(row: Row) -> float:
+    """Return the median response time of a row."""
+    return row.latency.percentile(0.5)
 
 
-CHARTS = {
-    "rates": Charts("{}", workload, bars),
-    "latency at full load": Charts("Latency at full load", full_load, curves, CLOSED),
-    "latency by load": Charts("At {} of capacity", lambda row: share(row.cell.x or 0), curves, OPEN),
-    "small requests": Charts("Small requests {}", workload, spans(lambda row: row.peer)),
-    "honest clients": Charts(
-        "Honest clients during each attack",
-        *(lambda _: "attack", spans(workload, P99), f"the dashed line is {seconds(P99)}, the target for p99"),
-    ),
+def p99(row: Row) -> float:
+    """Return the 99th percentile of the response times of a row."""
+    return row.latency.percentile(0.99)
+
+
+RATES, TIMES = partial(linear, label=number), partial(log, label=seconds)
+SIZES = partial(linear, label=byte_size, unit=MIB)
+CHARTS = {  # of each question; the others have bars
+    "latency": [Charts("At {} of capacity", lambda row: share(row.cell.x or 0), spans(peer_of), OPEN)],
+    "concurrency": [
+        along("connections", "Requests/s", lambda row: row.rate.median, RATES),
+        along("connections", "p50", p50, TIMES),
+        along("connections", "p99", p99, TIMES),
+    ],
+    "idle": [
+        along("idle connections", "Memory", lambda row: row.resident, SIZES),
+        along("idle connections", "p99", p99, TIMES),
+    ],
+    "fairness": [Charts("Small requests {}", workload, spans(peer_of))],
+    "attack": [
+        Charts(
+            "Honest clients during each attack",
+            *(
+                lambda _: "attack",
+                spans(workload, P99),
+                f"the dashed line is {seconds(P99)}, the target for p99",
+            ),
+        )
+    ],
 }
 
 
 def section(run: Run, question: str) -> Markup:
     """Return the section of a question."""
     shown = SHOWN[question]
-    kinds = [CHARTS[name] if name in CHARTS else along(*name.split(" by ")) for name in shown.charts]
     some = rows(run, question)
-    groups = [(kind, *item) for kind in kinds for item in grouped(some, kind.group).items()]
-    cards = [card(kind, name, shown.notes.get(name, ""), group, some) for kind, name, group in groups if name]
+    cards = [
+        card(charts, name, shown.notes.get(name, ""), group, some)
+        for charts in CHARTS.get(question, [Charts("{}", workload, bars)])
+        for name, group in grouped(some, charts.group).items()
+    ]
     failed = failures(some)
     return tag(
         "section",
@@ -146,20 +148,22 @@ def section(run: Run, question: str) -> Markup:
     )
 
 
-def card(kind: Charts, name: str, note: str, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
+def card(charts: Charts, name: str, note: str, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
     """Return a chart with its title and note."""
-    title, note = kind.title.format(name), kind.note or note
-    words = tag("figcaption", tag("h3", title), tag("p", note) if note else NOTHING)
-    return tag("figure", words, kind.draw(title, some, everything), class_="card")
+    words = tag("h3", charts.title.format(name)), tag("p", charts.note or note)
+    return tag("figure", tag("figcaption", *words), charts.draw(some, everything), class_="card")
 
 
 def html_table(table: Table) -> Markup:
     """Return an HTML table that scrolls horizontally."""
-    results = {PASS: "met", WARN: "missed"}
+    results = {PASS: "met", WARN: "missed", MISSED: "missed"}
 
     def line(kind: str, words: Sequence[str]) -> Markup:
         sided = zip(words, table.sides, strict=True)
-        return tag("tr", *(tag(kind, word, class_=results.get(word, side)) for word, side in sided))
+        return tag(
+            "tr",
+            *(tag(kind, word, class_=results.get(re.split("[ ,]", word)[0], side)) for word, side in sided),
+        )
 
     body = [line("td", words) for words in table.lines]
     parts = tag("caption", table.title), tag("thead", line("th", table.heads)), tag("tbody", *body)

@@ -55,10 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", default="", metavar="WORD", help=words)
     options = parser.parse_args(arguments)
     before, after = options.before, options.after
-    for name, run in (("A", before), ("B", after)):
-        known = run.environment
-        parts = (str(known.get("started", "")), commit(known), machine(known))
-        print(f"{name}  {'; '.join(filter(None, parts))}")
+    for name, known in (("A", before.environment), ("B", after.environment)):
+        print(f"{name}  {known.get('started', '')}; {commit(known)}; {machine(known)}")
     if machine(before.environment) != machine(after.environment):
         print("warning: different machine or Python version: compare ratios only")
     wanted = {name: each for name, each in figures(before).items() if options.only in name}

@@ -81,13 +81,5 @@ def commit(known: Mapping[str, Any]) -> str:
 
 
 def date(known: Mapping[str, Any]) -> str:
-    """Return the date of a run.
-
-    >>> date({"started": "2026-11-04T14:00:00Z"}), date({})
-    ('4 November 2026', '')
-    """
-    try:
-        began = datetime.fromisoformat(str(known.get("started", "")))
-    except ValueError:
-        return ""
-    return f"{began.day} {began:%B %Y}"
+    """Return the date of a run: "2026-11-04"; "" if unknown."""
+    return str(known.get("started", "")).partition("T")[0]

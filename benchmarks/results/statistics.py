@@ -215,7 +215,7 @@ def observed(name: str) -> Value:
 
 _HOT, _LOGGING = _of("throughput", "hot"), _of("throughput", "hot", LOGGING)
 _MANY, _NONE = _of("idle", "hot", x=10_000), _of("idle", "hot", x=0)
-_BOTH, _ALONE = _of("fairness", "during both"), _of("fairness", "alone")
+_BOTH = _of("fairness", "during both")
 _WRK, _OWN = {"workload": AGREEMENT, "client": "wrk"}, {"workload": AGREEMENT, "client": "reactor"}
 SPECIAL: dict[str, tuple[str, Special]] = {  # description, function
     "log.rate": ("requests/s with the access log / without it", _versus(_LOGGING, _HOT)),
@@ -232,7 +232,6 @@ SPECIAL: dict[str, tuple[str, Special]] = {  # description, function
         "p99 of small requests during downloads and uploads, in seconds",
         _versus(_BOTH, _BOTH, lambda both, _: both.latency.percentile(0.99), SECONDS),
     ),
-    "fairness.slowdown": ("that p99 / the p99 of small requests alone", _versus(_BOTH, _ALONE, P99S)),
     "agreement.clients": ("requests/s measured by our own client / by wrk", _versus(_OWN, _WRK)),
     "attack.p99": (
         "p99 of honest clients, in seconds: the worst of all attacks, as below",
