@@ -1,21 +1,45 @@
-"""Charts: rows of marks in an HTML table, and lines in an SVG."""
+"""Charts: HTML tables with rows of marks on a scale.
+
+A scale is a function from a value to its share of the axis (0 to 1), with ticks.
+"""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from benchmarks.report.markup import NOTHING, Markup, peer_class, tag, text
-from benchmarks.report.scales import Scale, apart
-from benchmarks.results.statistics import OURS
+from benchmarks.report.markup import NOTHING, Markup, tag
 
 Mark = tuple[str, float, float]  # CSS class, from, to
-Series = Mapping[str, Sequence[tuple[float, float]]]  # points (x, y) by peer
 
-# Of a line chart, in SVG units; the names of the lines are right of it.
-WIDTH, HEIGHT = 440, 280
-LEFT, TOP, BOTTOM = 56, 26, 238
-CHARACTER, LONGEST = 8.2, 18  # width of a character, and number of characters of a name
-GAP = 14  # between two names
+
+class Scale(NamedTuple):
+    """``place`` returns the share of the axis; ``ticks`` are values with labels."""
+
+    place: Callable[[float], float]
+    ticks: Sequence[tuple[float, str]] = ()
+
+
+def log(values: Sequence[float], label: Callable[[float], str]) -> Scale:
+    """Return a logarithmic scale around the values above 0; its ticks are powers of ten, or closer."""
+    known = [value for value in values if 0 < value < math.inf] or [1.0]
+    room = max(1.12, math.sqrt(3 * min(known) / max(known)))  # the range covers at least a factor of three
+    low, high = min(known) / room, max(known) * room
+    decades = math.log10(high / low)
+    between = (1, 2, 5) if decades < 1.5 else (1, 3) if decades < 2.5 else (1,)
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    steps = [each * 10.0**power for power in powers for each in between]
+    ticks = [(each, round_words(label(each))) for each in steps if low <= each <= high]
+    return Scale(lambda value: min(1, max(0, math.log10(max(value, low) / low) / decades)), ticks)
+
+
+def round_words(words: str) -> str:
+    """Strip trailing zeros from the label of a round value.
+
+    >>> round_words("1.00 ms"), round_words("2.50"), round_words("10,000"), round_words("20.0 KiB")
+    ('1 ms', '2.5', '10,000', '20 KiB')
+    """
+    return re.sub(r"\.?0+(?=\s|$)", "", words) if "." in words else words
 
 
 class Track(NamedTuple):
@@ -27,11 +51,11 @@ class Track(NamedTuple):
     cells: Sequence[object]
 
 
-def tracks(heads: Sequence[str], rows: Sequence[Track], scale: Scale) -> Markup:
+def chart(heads: Sequence[str], rows: Sequence[Track], scale: Scale) -> Markup:
     """Draw rows of marks on one scale; ``heads`` are those of the cells."""
     axis = [tag("span", words, style=f"left:{scale.place(at) * 100:.1f}%") for at, words in scale.ticks]
     grid = [_mark(scale, "grid", at, at) for at, _ in scale.ticks]
-    shown = tag("th"), tag("th", tag("div", *axis, class_="axis")), *(tag("th", each) for each in heads)
+    head = tag("th"), tag("th", tag("div", *axis, class_="axis")), *(tag("th", each) for each in heads)
     lines = [
         tag(
             "tr",
@@ -42,65 +66,11 @@ def tracks(heads: Sequence[str], rows: Sequence[Track], scale: Scale) -> Markup:
         )
         for row in rows
     ]
-    return tag("table", tag("thead", tag("tr", *shown)), tag("tbody", *lines), class_="tracks")
+    return tag("table", tag("thead", tag("tr", *head)), tag("tbody", *lines), class_="chart")
 
 
 def _mark(scale: Scale, kind: str, low: float, high: float) -> Markup:
     if not (math.isfinite(low) and math.isfinite(high)):
         return NOTHING
-    begin, end = sorted((scale.place(low) * 100, scale.place(high) * 100))
+    begin, end = scale.place(low) * 100, scale.place(high) * 100
     return tag("i", class_=kind, style=f"left:{begin:.1f}%;width:{end - begin:.1f}%")
-
-
-def lines(axes: tuple[str, str], scales: tuple[Scale, Scale], series: Series) -> Markup:
-    """Draw a line per peer, with its name at the end."""
-    drawn = {peer: points for peer, points in series.items() if points}
-    right = WIDTH - 15 - CHARACTER * max((len(_shortened(peer)) for peer in drawn), default=0)
-
-    def across(x: float) -> float:
-        return LEFT + (right - LEFT) * scales[0].place(x)
-
-    def up(y: float) -> float:
-        return BOTTOM + (TOP - BOTTOM) * scales[1].place(y)
-
-    def line(peer: str, height: float) -> Markup:
-        places = [(across(x), up(y)) for x, y in drawn[peer]]
-        x, y = places[-1]
-        return tag(
-            "g",
-            tag("polyline", points=_points(places), class_="line"),
-            *(tag("circle", cx=x, cy=y, r=3) for x, y in places),
-            tag(
-                "polyline",
-                points=_points([(x + 4, y), (right + 8, height), (right + 12, height)]),
-                class_="lead",
-            ),
-            text(right + 15, height + 4, _shortened(peer), kind="name"),
-            class_=f"series {peer_class(peer)}",
-        )
-
-    grid = [
-        tag("line", x1=LEFT, x2=right, y1=up(value), y2=up(value), class_="grid")
-        for value, _ in scales[1].ticks
-    ]
-    heights = apart([up(points[-1][1]) for points in drawn.values()], GAP, BOTTOM + GAP)
-    several = sorted(zip(drawn, heights, strict=True), key=lambda each: each[0] == OURS)
-    return tag(
-        "svg",
-        *(*grid, text(4, 12, axes[1]), text((LEFT + right) / 2, HEIGHT - 6, axes[0], "middle")),
-        *(text(LEFT - 6, up(value) + 4, words, "end") for value, words in scales[1].ticks),
-        *(text(across(value), BOTTOM + 17, words, "middle") for value, words in scales[0].ticks),
-        *(line(*each) for each in several),  # reactor is drawn last, in front
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
-        role="img",
-        aria_label=f"{axes[1]} by {axes[0]}; the figures are in the table of this section",
-        class_="chart",
-    )
-
-
-def _points(places: Iterable[tuple[float, float]]) -> str:
-    return " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-
-
-def _shortened(peer: str) -> str:
-    return peer if len(peer) <= LONGEST else f"{peer[: LONGEST - 1]}…"

@@ -2,85 +2,69 @@
 
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import NamedTuple
 
-from benchmarks.report.charts import Track, lines, tracks
+from benchmarks.report.charts import Scale, Track, chart, log
 from benchmarks.report.markup import NOTHING, Markup, join, peer_class, tag
-from benchmarks.report.scales import Scale, linear, log, ordinal
 from benchmarks.results.checks import PASS, WARN, shortened
 from benchmarks.results.samples import Run
-from benchmarks.results.statistics import Row, grouped, rows
+from benchmarks.results.statistics import Figure, Row, grouped, rows
 from benchmarks.results.tables import SHOWN, Table, failures, tables
 from benchmarks.results.targets import MISSED, P99
-from benchmarks.results.units import BY, MIB, byte_size, number, seconds, share
+from benchmarks.results.units import BY, UNKNOWN, count, seconds, share
 
 OPEN = "open loop: a fixed rate, each request timed from when it was due"
+DASHED = f"the dashed line is {seconds(P99)}, the target for p99"
 SPAN = {"half": 0.5, "most": 0.99, "nearly-all": 0.999}  # percentiles by CSS class
 
-Draw = Callable[[Sequence[Row], Sequence[Row]], Markup]  # of the rows of a chart, and all rows
+Label = Callable[[Row], str]
+Draw = Callable[[Label, Sequence[Row], Sequence[Row]], Markup]  # label and rows of a chart, all rows
 
 
 class Charts(NamedTuple):
     """Charts of a question: one for each group of rows."""
 
     title: str  # {} is the name of the group
-    group: Callable[[Row], str]
+    group: Label
+    label: Label
     draw: Draw
     note: str = ""
 
 
-def bars(some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
-    """Draw requests per second of all peers, the fastest first, with the range over rounds."""
-    highest = max(row.rate.high for row in some) or 1
-    drawn = [
-        Track(
-            row.peer,
-            peer_class(row.peer),
-            [("bar", 0, row.rate.median), ("whisker", row.rate.low, row.rate.high)],
-            (row.rate, f"{row.against}{BY}" if row.against else ""),
-        )
-        for row in sorted(some, key=lambda row: -row.rate.median)
-    ]
-    return tracks(("requests/s", "reactor/peer"), drawn, Scale(lambda rate: rate / highest))
+def bars(
+    heads: Sequence[str], value: Callable[[Row], Figure | None], beside: Callable[[Row], object]
+) -> Draw:
+    """Return a function that draws a figure of each row, the highest first, with its range over rounds."""
 
-
-def spans(label: Callable[[Row], str], *bounds: float) -> Draw:
-    """Return a function that draws p50, p99 and p99.9 of each row, and bounds in seconds."""
-
-    def track(row: Row) -> Track:
-        p50, p99, p999 = (row.latency.percentile(at) for at in SPAN.values())
-        marks = [("reach", p50, p999), ("half", p50, p50), ("most", p99, p99), ("nearly-all", p999, p999)]
-        limits = [("bound", each, each) for each in bounds]
-        return Track(label(row), peer_class(row.peer), [*limits, *marks], [seconds(p99)])
-
-    def draw(some: Sequence[Row], everything: Sequence[Row]) -> Markup:
-        times = [row.latency.percentile(at) for row in everything for at in SPAN.values()]
-        key = [tag("span", tag("i", class_=kind), f"p{at * 100:g}") for kind, at in SPAN.items()]
-        chart = tracks(("p99",), [*map(track, some)], log([*bounds, *times], seconds))
-        return join(tag("p", *key, class_="key"), chart)
+    def draw(label: Label, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
+        drawn = []
+        for row in sorted(some, key=lambda row: (row.cell.x or 0, -row.rate.median)):
+            figure = value(row)
+            marks = [("bar", 0, figure.median), ("whisker", figure.low, figure.high)] if figure else []
+            drawn.append(
+                Track(label(row), peer_class(row.peer), marks, (figure or UNKNOWN, beside(row) or ""))
+            )
+        compared = [value(row) for row in everything if row.cell.workload == some[0].cell.workload]
+        highest = max((figure.high for figure in compared if figure), default=0) or 1
+        return chart(heads, drawn, Scale(lambda each: each / highest))
 
     return draw
 
 
-def along(
-    axis: str, measure: str, value: Callable[[Row], float], scale: Callable[[list[float]], Scale]
-) -> Charts:
-    """Return a line chart of a measure against the question's axis."""
-
-    def draw(some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
-        across = ordinal(sorted({row.cell.x or 0.0 for row in some}), number)
-        series = {
-            peer: [(row.cell.x or 0.0, value(row)) for row in group if value(row) > 0]
-            for peer, group in grouped(some, peer_of).items()
-        }
-        values = [y for line in series.values() for _, y in line]
-        return lines((axis, measure), (across, scale(values)), series)
-
-    return Charts(f"{measure} by {axis}", lambda _: axis, draw)
+def spans(label: Label, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
+    """Draw p50, p99 and p99.9 of each row; under attack also the target."""
+    drawn = []
+    for row in some:
+        p50, p99, p999 = (row.latency.percentile(at) for at in SPAN.values())
+        marks = [("reach", p50, p999), ("half", p50, p50), ("most", p99, p99), ("nearly-all", p999, p999)]
+        bound = [("bound", P99, P99)] if row.cell.question == "attack" else []
+        drawn.append(Track(label(row), peer_class(row.peer), [*bound, *marks], [seconds(p99)]))
+    times = [row.latency.percentile(at) for row in everything for at in SPAN.values()]
+    key = [tag("span", tag("i", class_=kind), f"p{at * 100:g}") for kind, at in SPAN.items()]
+    return join(tag("p", *key, class_="key"), chart(("p99",), drawn, log(times, seconds)))
 
 
-def peer_of(row: Row) -> str:
+def peer(row: Row) -> str:
     """Return the peer of a row."""
     return row.peer
 
@@ -90,40 +74,27 @@ def workload(row: Row) -> str:
     return row.cell.workload
 
 
-def p50(row: Row) -> float:
-    """Return the median response time of a row."""
-    return row.latency.percentile(0.5)
+def connections(row: Row) -> str:
+    """Return the number of connections of a row."""
+    return count(row.cell.x or 0)
 
 
-def p99(row: Row) -> float:
-    """Return the 99th percentile of the response times of a row."""
-    return row.latency.percentile(0.99)
-
-
-RATES, TIMES = partial(linear, label=number), partial(log, label=seconds)
-SIZES = partial(linear, label=byte_size, unit=MIB)
-CHARTS = {  # of each question; the others have bars
-    "latency": [Charts("At {} of capacity", lambda row: share(row.cell.x or 0), spans(peer_of), OPEN)],
+RATES = bars(
+    ("requests/s", "reactor/peer"), lambda row: row.rate, lambda row: row.against and f"{row.against}{BY}"
+)
+MEMORY = bars(("memory", "per idle"), lambda row: row.memory, lambda row: row.bytes_per_idle)
+CHARTS = {  # of each question; the others compare the peers of each workload
+    "latency": [Charts("At {} of capacity", lambda row: share(row.cell.x or 0), peer, spans, OPEN)],
     "concurrency": [
-        along("connections", "Requests/s", lambda row: row.rate.median, RATES),
-        along("connections", "p50", p50, TIMES),
-        along("connections", "p99", p99, TIMES),
+        Charts("{}, requests per second by connections", peer, connections, RATES),
+        Charts("{}, latency by connections", peer, connections, spans),
     ],
     "idle": [
-        along("idle connections", "Memory", lambda row: row.resident, SIZES),
-        along("idle connections", "p99", p99, TIMES),
+        Charts("{}, memory by idle connections", peer, connections, MEMORY),
+        Charts("{}, latency by idle connections", peer, connections, spans),
     ],
-    "fairness": [Charts("Small requests {}", workload, spans(peer_of))],
-    "attack": [
-        Charts(
-            "Honest clients during each attack",
-            *(
-                lambda _: "attack",
-                spans(workload, P99),
-                f"the dashed line is {seconds(P99)}, the target for p99",
-            ),
-        )
-    ],
+    "fairness": [Charts("Small requests {}", workload, peer, spans)],
+    "attack": [Charts("Honest clients during each attack", lambda _: "", workload, spans, DASHED)],
 }
 
 
@@ -133,7 +104,7 @@ def section(run: Run, question: str) -> Markup:
     some = rows(run, question)
     cards = [
         card(charts, name, shown.notes.get(name, ""), group, some)
-        for charts in CHARTS.get(question, [Charts("{}", workload, bars)])
+        for charts in CHARTS.get(question, [Charts("{}", workload, peer, RATES)])
         for name, group in grouped(some, charts.group).items()
     ]
     failed = failures(some)
@@ -151,7 +122,9 @@ def section(run: Run, question: str) -> Markup:
 def card(charts: Charts, name: str, note: str, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
     """Return a chart with its title and note."""
     words = tag("h3", charts.title.format(name)), tag("p", charts.note or note)
-    return tag("figure", tag("figcaption", *words), charts.draw(some, everything), class_="card")
+    return tag(
+        "figure", tag("figcaption", *words), charts.draw(charts.label, some, everything), class_="card"
+    )
 
 
 def html_table(table: Table) -> Markup:

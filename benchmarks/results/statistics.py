@@ -156,9 +156,9 @@ class Row:
         return figure.median if figure else math.nan
 
     @property
-    def resident(self) -> float:
-        """Bytes of memory."""
-        return self.median(lambda each: each.resident)
+    def memory(self) -> Figure | None:
+        """Resident bytes; None if unknown."""
+        return Figure.of((each.resident for each in self.samples), BYTES)
 
 
 def rows(run: Run, question: str | None = None) -> list[Row]:

@@ -16,7 +16,7 @@ from benchmarks.results.checks import check
 from benchmarks.results.samples import Run, errors_text
 from benchmarks.results.statistics import COMPARISONS, Row, figures, grouped, observed, rows
 from benchmarks.results.targets import Verdict, evaluate, score
-from benchmarks.results.units import NOTHING, byte_size, count, seconds, share
+from benchmarks.results.units import NOTHING, UNKNOWN, byte_size, count, seconds, share
 
 LEFT, RIGHT = "left", "right"
 WIDTH = 104  # characters
@@ -89,7 +89,7 @@ COLUMNS: dict[str, Cells] = {
     "longest": _latency(1),
     "CPU": (RIGHT, lambda row: share(row.median(lambda each: each.server_cpu))),
     "client CPU": (RIGHT, lambda row: share(row.median(lambda each: each.client_cpu))),
-    "memory": (RIGHT, lambda row: byte_size(row.resident)),
+    "memory": (RIGHT, lambda row: str(row.memory or UNKNOWN)),
     **{name: _observed(name, words) for name, words in OBSERVED.items()},
     "per idle": (RIGHT, lambda row: str(row.bytes_per_idle or NOTHING)),
 }
