@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from benchmarks.report.charts import Scale, Track, chart, log
 from benchmarks.report.markup import NOTHING, Markup, join, peer_class, tag
-from benchmarks.results.checks import PASS, WARN, shortened
+from benchmarks.results.checks import PASS, WARN
 from benchmarks.results.samples import Run
 from benchmarks.results.statistics import Figure, Row, grouped, rows
-from benchmarks.results.tables import SHOWN, Table, failures, tables
+from benchmarks.results.tables import COLUMNS, SHOWN, Table, failures, tables
 from benchmarks.results.targets import MISSED, P99
-from benchmarks.results.units import BY, UNKNOWN, count, seconds, share
+from benchmarks.results.units import BY, UNKNOWN, seconds
 
 OPEN = "open loop: a fixed rate, each request timed from when it was due"
 DASHED = f"the dashed line is {seconds(P99)}, the target for p99"
@@ -22,11 +22,11 @@ Draw = Callable[[Label, Sequence[Row], Sequence[Row]], Markup]  # label and rows
 
 
 class Charts(NamedTuple):
-    """Charts of a question: one for each group of rows."""
+    """Charts of a question, one for each group of rows; groups and labels are columns of its tables."""
 
     title: str  # {} is the name of the group
-    group: Label
-    label: Label
+    group: str
+    label: str
     draw: Draw
     note: str = ""
 
@@ -64,37 +64,22 @@ def spans(label: Label, some: Sequence[Row], everything: Sequence[Row]) -> Marku
     return join(tag("p", *key, class_="key"), chart(("p99",), drawn, log(times, seconds)))
 
 
-def peer(row: Row) -> str:
-    """Return the peer of a row."""
-    return row.peer
-
-
-def workload(row: Row) -> str:
-    """Return the workload of a row."""
-    return row.cell.workload
-
-
-def connections(row: Row) -> str:
-    """Return the number of connections of a row."""
-    return count(row.cell.x or 0)
-
-
 RATES = bars(
     ("requests/s", "reactor/peer"), lambda row: row.rate, lambda row: row.against and f"{row.against}{BY}"
 )
 MEMORY = bars(("memory", "per idle"), lambda row: row.memory, lambda row: row.bytes_per_idle)
 CHARTS = {  # of each question; the others compare the peers of each workload
-    "latency": [Charts("At {} of capacity", lambda row: share(row.cell.x or 0), peer, spans, OPEN)],
+    "latency": [Charts("At {} of capacity", "of capacity", "peer", spans, OPEN)],
     "concurrency": [
-        Charts("{}, requests per second by connections", peer, connections, RATES),
-        Charts("{}, latency by connections", peer, connections, spans),
+        Charts("{}, requests per second by connections", "peer", "connections", RATES),
+        Charts("{}, latency by connections", "peer", "connections", spans),
     ],
     "idle": [
-        Charts("{}, memory by idle connections", peer, connections, MEMORY),
-        Charts("{}, latency by idle connections", peer, connections, spans),
+        Charts("{}, memory by idle connections", "peer", "idle", MEMORY),
+        Charts("{}, latency by idle connections", "peer", "idle", spans),
     ],
-    "fairness": [Charts("Small requests {}", workload, peer, spans)],
-    "attack": [Charts("Honest clients during each attack", lambda _: "", workload, spans, DASHED)],
+    "fairness": [Charts("Small requests {}", "situation", "peer", spans)],
+    "attack": [Charts("Honest clients during each attack", "peer", "situation", spans, DASHED)],
 }
 
 
@@ -104,15 +89,15 @@ def section(run: Run, question: str) -> Markup:
     some = rows(run, question)
     cards = [
         card(charts, name, shown.notes.get(name, ""), group, some)
-        for charts in CHARTS.get(question, [Charts("{}", workload, peer, RATES)])
-        for name, group in grouped(some, charts.group).items()
+        for charts in CHARTS.get(question, [Charts("{}", "situation", "peer", RATES)])
+        for name, group in grouped(some, COLUMNS[charts.group][1]).items()
     ]
     failed = failures(some)
     return tag(
         "section",
         tag("h2", shown.title),
         tag("p", shown.question, class_="lead"),
-        tag("p", f"Failed requests: {shortened(failed)}", class_="beware") if failed else NOTHING,
+        tag("p", f"Failed requests: {'; '.join(failed)}", class_="beware") if failed else NOTHING,
         tag("div", *cards, class_="cards"),
         tag("details", tag("summary", "Figures as a table"), *map(html_table, tables(run, question))),
         id=question,
@@ -123,7 +108,10 @@ def card(charts: Charts, name: str, note: str, some: Sequence[Row], everything: 
     """Return a chart with its title and note."""
     words = tag("h3", charts.title.format(name)), tag("p", charts.note or note)
     return tag(
-        "figure", tag("figcaption", *words), charts.draw(charts.label, some, everything), class_="card"
+        "figure",
+        tag("figcaption", *words),
+        charts.draw(COLUMNS[charts.label][1], some, everything),
+        class_="card",
     )
 
 
@@ -141,5 +129,4 @@ def html_table(table: Table) -> Markup:
     body = [line("td", words) for words in table.lines]
     parts = tag("caption", table.title), tag("thead", line("th", table.heads)), tag("tbody", *body)
     content = tag("table", *parts, class_="figures")
-    note = tag("p", table.note) if table.note else NOTHING
-    return tag("div", content, note, class_="scroll", tabindex=0, role="region", aria_label=table.title)
+    return tag("div", content, class_="scroll", tabindex=0, role="region", aria_label=table.title)

@@ -19,6 +19,7 @@ from benchmarks.servers.workloads import WORKLOADS
 FORM = re.compile(r"\s*([\w.-]+)\s*(>=|<=|>|<)\s*((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*")
 COMPARE = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 
+COMPARED_PEERS = [name for peer, name in peer_slugs(PEERS).items() if peer not in REACTORS]
 SITUATIONS = ("alone", "during downloads", "during uploads", "during both")
 COMPARED = tuple(map(slug, WORKLOADS))
 OTHERS = (
@@ -71,13 +72,8 @@ def is_figure(name: str) -> bool:
     (True, True, False)
     """
     places = "|".join((*COMPARED, *OTHERS)).replace("-N", r"-\d+")
-    kinds, peers = "|".join(("rate", *PERCENTILES)), "|".join(compared_peers())
+    kinds, peers = "|".join(("rate", *PERCENTILES)), "|".join(COMPARED_PEERS)
     return name in SPECIAL or bool(re.fullmatch(rf"({places})\.({kinds}|(p99\.|cpu\.)?({peers}))", name))
-
-
-def compared_peers() -> list[str]:
-    """Return the names of peers in the names of figures."""
-    return [name for peer, name in peer_slugs(PEERS).items() if peer not in REACTORS]
 
 
 def figures_help() -> str:
@@ -94,4 +90,4 @@ def figures_help() -> str:
 Places of {", ".join(COMPARISONS)}: {", ".join(COMPARED)}
 Other places: {", ".join(OTHERS)};
   N is the number of connections, the percentage of the capacity, or the number of idle connections
-Peers: {", ".join(compared_peers())} ("floor" is the bare loop)"""
+Peers: {", ".join(COMPARED_PEERS)} ("floor" is the bare loop)"""

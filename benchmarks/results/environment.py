@@ -73,11 +73,10 @@ def machine(known: Mapping[str, Any]) -> str:
 def commit(known: Mapping[str, Any]) -> str:
     """Return the commit, and whether the working tree had uncommitted changes.
 
-    >>> commit({"commit": "abc", "dirty": True}), commit({"dirty": True}), commit({})
-    ('abc, with uncommitted changes', 'with uncommitted changes', '')
+    >>> commit({"commit": "abc", "dirty": True}), commit({})
+    ('abc, with uncommitted changes', '')
     """
-    parts = (known.get("commit"), "with uncommitted changes" if known.get("dirty") else "")
-    return ", ".join(str(each) for each in parts if each)
+    return f"{known.get('commit', '')}{', with uncommitted changes' if known.get('dirty') else ''}"
 
 
 def date(known: Mapping[str, Any]) -> str:

@@ -215,7 +215,6 @@ def observed(name: str) -> Value:
 
 _HOT, _LOGGING = _of("throughput", "hot"), _of("throughput", "hot", LOGGING)
 _MANY, _NONE = _of("idle", "hot", x=10_000), _of("idle", "hot", x=0)
-_BOTH = _of("fairness", "during both")
 _WRK, _OWN = {"workload": AGREEMENT, "client": "wrk"}, {"workload": AGREEMENT, "client": "reactor"}
 SPECIAL: dict[str, tuple[str, Special]] = {  # description, function
     "log.rate": ("requests/s with the access log / without it", _versus(_LOGGING, _HOT)),
@@ -228,10 +227,6 @@ SPECIAL: dict[str, tuple[str, Special]] = {  # description, function
     },
     "idle.rate": ("requests/s with 10,000 idle connections / without any", _versus(_MANY, _NONE)),
     "idle.bytes": ("resident bytes per idle connection", _versus(_MANY, _NONE, bytes_per_idle, BYTES)),
-    "fairness.p99": (
-        "p99 of small requests during downloads and uploads, in seconds",
-        _versus(_BOTH, _BOTH, lambda both, _: both.latency.percentile(0.99), SECONDS),
-    ),
     "agreement.clients": ("requests/s measured by our own client / by wrk", _versus(_OWN, _WRK)),
     "attack.p99": (
         "p99 of honest clients, in seconds: the worst of all attacks, as below",
