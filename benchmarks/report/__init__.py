@@ -42,11 +42,14 @@ def page(run: Run) -> str:
     known = figures(run)
     about = {"How it was measured": run_tables(run).values()}
     tables = {"Targets": [targets_table(verdicts)], **about} if (verdicts := evaluate(known)) else about
-    links = [*((SHOWN[name].title, name) for name in asked(run)), *((title, slug(title)) for title in tables)]
+    links = [
+        *((SHOWN[name].title, name) for name in asked(run)),
+        *((title, slug(title).lower()) for title in tables),
+    ]
     sections = [
         *(section(run, question) for question in asked(run)),
         *(
-            tag("section", tag("h2", title), *map(html_table, some), id=slug(title))
+            tag("section", tag("h2", title), *map(html_table, some), id=slug(title).lower())
             for title, some in tables.items()
         ),
     ]

@@ -21,12 +21,11 @@ Label = Callable[[Row], str]
 Draw = Callable[[Label, Sequence[Row], Sequence[Row]], Markup]  # label and rows of a chart, all rows
 
 
-class Charts(NamedTuple):
-    """Charts of a question, one for each group of rows; groups and labels are columns of its tables."""
+class Kind(NamedTuple):
+    """A kind of chart: one for each group of rows."""
 
     title: str  # {} is the name of the group
-    group: str
-    label: str
+    label: str  # of each row: a column of the question's tables
     draw: Draw
     note: str = ""
 
@@ -68,29 +67,42 @@ RATES = bars(
     ("requests/s", "reactor/peer"), lambda row: row.rate, lambda row: row.against and f"{row.against}{BY}"
 )
 MEMORY = bars(("memory", "per idle"), lambda row: row.memory, lambda row: row.bytes_per_idle)
-CHARTS = {  # of each question; the others compare the peers of each workload
-    "latency": [Charts("At {} of capacity", "of capacity", "peer", spans, OPEN)],
-    "concurrency": [
-        Charts("{}, requests per second by connections", "peer", "connections", RATES),
-        Charts("{}, latency by connections", "peer", "connections", spans),
-    ],
-    "idle": [
-        Charts("{}, memory by idle connections", "peer", "idle", MEMORY),
-        Charts("{}, latency by idle connections", "peer", "idle", spans),
-    ],
-    "fairness": [Charts("Small requests {}", "situation", "peer", spans)],
-    "attack": [Charts("Honest clients during each attack", "peer", "situation", spans, DASHED)],
+# Of each question: the column that groups its rows, and its charts of each group.
+CHARTS: dict[str, tuple[str, list[Kind]]] = {
+    "latency": ("of capacity", [Kind("At {} of capacity", "peer", spans, OPEN)]),
+    "concurrency": (
+        "peer",
+        [
+            Kind("{}, requests per second by connections", "connections", RATES),
+            Kind("{}, latency by connections", "connections", spans),
+        ],
+    ),
+    "idle": (
+        "peer",
+        [
+            Kind("{}, memory by idle connections", "idle", MEMORY),
+            Kind("{}, latency by idle connections", "idle", spans),
+        ],
+    ),
+    "fairness": ("situation", [Kind("Small requests {}", "peer", spans)]),
+    "attack": ("peer", [Kind("Honest clients during each attack", "situation", spans, DASHED)]),
 }
+COMPARED = "situation", [Kind("{}", "peer", RATES)]  # of the other questions, which compare peers
 
 
 def section(run: Run, question: str) -> Markup:
     """Return the section of a question."""
-    shown = SHOWN[question]
-    some = rows(run, question)
+    shown, some, notes = SHOWN[question], rows(run, question), SHOWN[question].notes
+    column, kinds = CHARTS.get(question, COMPARED)
     cards = [
-        card(charts, name, shown.notes.get(name, ""), group, some)
-        for charts in CHARTS.get(question, [Charts("{}", "situation", "peer", RATES)])
-        for name, group in grouped(some, COLUMNS[charts.group][1]).items()
+        tag(
+            "figure",
+            tag("figcaption", tag("h3", kind.title.format(name)), tag("p", kind.note or notes.get(name, ""))),
+            kind.draw(COLUMNS[kind.label][1], group, some),
+            class_="card",
+        )
+        for name, group in grouped(some, COLUMNS[column][1]).items()
+        for kind in kinds
     ]
     failed = failures(some)
     return tag(
@@ -101,17 +113,6 @@ def section(run: Run, question: str) -> Markup:
         tag("div", *cards, class_="cards"),
         tag("details", tag("summary", "Figures as a table"), *map(html_table, tables(run, question))),
         id=question,
-    )
-
-
-def card(charts: Charts, name: str, note: str, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
-    """Return a chart with its title and note."""
-    words = tag("h3", charts.title.format(name)), tag("p", charts.note or note)
-    return tag(
-        "figure",
-        tag("figcaption", *words),
-        charts.draw(COLUMNS[charts.label][1], some, everything),
-        class_="card",
     )
 
 

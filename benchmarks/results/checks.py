@@ -59,10 +59,10 @@ class SampleCheck:
         if not applied:
             return Check(self.name, SKIPPED, f"no samples{note}")
         if not places:
-            return Check(self.name, PASS, f"{self.rule}: in all {len(applied):,} samples{note}")
+            return Check(self.name, PASS, f"{self.rule} in all {len(applied):,} samples{note}")
         wrong = sum(map(len, places.values()))
         listed = shortened([f"{name}: {self.describe(some)}" for name, some in places.items()])
-        words = f"{self.rule}: not in {wrong:,} of {len(applied):,} samples{note}: {listed}"
+        words = f"{self.rule}: not true for {wrong:,} of {len(applied):,} samples{note}: {listed}"
         return Check(self.name, WARN, words)
 
 

@@ -3,6 +3,7 @@
 A Table contains formatted cells; it is rendered as text, as Markdown, or (by the report) as HTML.
 """
 
+import sys
 import textwrap
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -43,10 +44,11 @@ class Table:
             f"{'>' if side == RIGHT else '<'}{width}" for side, width in zip(self.sides, widths, strict=True)
         ]
         indent = " " * (sum(widths[:-1]) + len(GAP) * (len(widths) - 1))
+        width = WIDTH if self.sides[-1] == LEFT else sys.maxsize
         lines = [self.title] if self.title else []
         for line in cells:
             row = GAP.join(map(format, line, columns)).rstrip()
-            lines += textwrap.wrap(row, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+            lines += textwrap.wrap(row, width, subsequent_indent=indent, break_on_hyphens=False)
         return "\n".join([*lines, *textwrap.wrap(self.note, WIDTH, break_on_hyphens=False)])
 
     def markdown(self) -> str:
