@@ -8,7 +8,7 @@ from benchmarks.report.charts import Scale, Track, chart, log
 from benchmarks.report.markup import NOTHING, Markup, join, peer_class, tag
 from benchmarks.results.checks import PASS, WARN
 from benchmarks.results.samples import Run
-from benchmarks.results.statistics import Figure, Row, grouped, rows
+from benchmarks.results.statistics import COMPARISONS, Figure, Row, grouped, rows
 from benchmarks.results.tables import COLUMNS, SHOWN, Table, failures, tables
 from benchmarks.results.targets import MISSED, P99
 from benchmarks.results.units import BY, UNKNOWN, seconds
@@ -22,10 +22,12 @@ Draw = Callable[[Label, Sequence[Row], Sequence[Row]], Markup]  # label and rows
 
 
 class Kind(NamedTuple):
-    """A kind of chart: one for each group of rows."""
+    """A chart for each group of a question's rows; groups and labels are columns of its tables."""
 
+    question: str
+    group: str
+    label: str  # of each row
     title: str  # {} is the name of the group
-    label: str  # of each row: a column of the question's tables
     draw: Draw
     note: str = ""
 
@@ -67,33 +69,22 @@ RATES = bars(
     ("requests/s", "reactor/peer"), lambda row: row.rate, lambda row: row.against and f"{row.against}{BY}"
 )
 MEMORY = bars(("memory", "per idle"), lambda row: row.memory, lambda row: row.bytes_per_idle)
-# Of each question: the column that groups its rows, and its charts of each group.
-CHARTS: dict[str, tuple[str, list[Kind]]] = {
-    "latency": ("of capacity", [Kind("At {} of capacity", "peer", spans, OPEN)]),
-    "concurrency": (
-        "peer",
-        [
-            Kind("{}, requests per second by connections", "connections", RATES),
-            Kind("{}, latency by connections", "connections", spans),
-        ],
-    ),
-    "idle": (
-        "peer",
-        [
-            Kind("{}, memory by idle connections", "idle", MEMORY),
-            Kind("{}, latency by idle connections", "idle", spans),
-        ],
-    ),
-    "fairness": ("situation", [Kind("Small requests {}", "peer", spans)]),
-    "attack": ("peer", [Kind("Honest clients during each attack", "situation", spans, DASHED)]),
-}
-COMPARED = "situation", [Kind("{}", "peer", RATES)]  # of the other questions, which compare peers
+KINDS = [
+    Kind("latency", "of capacity", "peer", "At {} of capacity", spans, OPEN),
+    Kind("concurrency", "peer", "connections", "{}, requests per second by connections", RATES),
+    Kind("concurrency", "peer", "connections", "{}, latency by connections", spans),
+    Kind("idle", "peer", "idle", "{}, memory by idle connections", MEMORY),
+    Kind("idle", "peer", "idle", "{}, latency by idle connections", spans),
+    Kind("fairness", "situation", "peer", "Small requests {}", spans),
+    Kind("attack", "peer", "situation", "Honest clients during each attack", spans, DASHED),
+    *(Kind(question, "situation", "peer", "{}", RATES) for question in COMPARISONS),
+]
 
 
 def section(run: Run, question: str) -> Markup:
     """Return the section of a question."""
     shown, some, notes = SHOWN[question], rows(run, question), SHOWN[question].notes
-    column, kinds = CHARTS.get(question, COMPARED)
+    kinds = [each for each in KINDS if each.question == question]
     cards = [
         tag(
             "figure",
@@ -101,7 +92,7 @@ def section(run: Run, question: str) -> Markup:
             kind.draw(COLUMNS[kind.label][1], group, some),
             class_="card",
         )
-        for name, group in grouped(some, COLUMNS[column][1]).items()
+        for name, group in grouped(some, COLUMNS[kinds[0].group][1]).items()
         for kind in kinds
     ]
     failed = failures(some)

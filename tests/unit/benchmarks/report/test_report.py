@@ -76,6 +76,19 @@ def header(run: Run) -> str:
     return " ".join(Reader(text[text.index("<header>") : text.index("</header>") + 9]).words.split())
 
 
+def test_charts_of_a_question_have_one_scale(run: Run) -> None:
+    text = page(run)
+    section = text[text.index('id="concurrency"') :].partition("</section>")[0]
+    ends: dict[str, float] = {}
+    for card in section.split("<h3>")[1:]:
+        if "by connections" in card and "whisker" in card:
+            marks = re.findall(r'class="whisker" style="left:([\d.]+)%;width:([\d.]+)%', card)
+            assert len(marks) == 6
+            ends[card.partition(",")[0]] = max(float(left) + float(width) for left, width in marks)
+    assert max(ends.values()) == ends["bare loop"] == pytest.approx(100, abs=0.2)
+    assert ends["aiohttp"] < ends["uvicorn"] < ends["reactor"] < 100
+
+
 def test_the_top_says_what_was_measured(run: Run) -> None:
     run.samples[0] = replace(run.samples[0], errors=3, failures={"503": 3})
     words = header(run)
