@@ -12,7 +12,9 @@ from benchmarks.report import STYLE, page
 from benchmarks.report.charts import log
 from benchmarks.report.markup import VOID, Markup, tag
 from benchmarks.results.samples import Peer, Run, Sample
+from benchmarks.results.statistics import figures
 from benchmarks.results.tables import SHOWN
+from benchmarks.results.targets import evaluate
 from benchmarks.results.units import seconds
 
 HOSTILE = '<script>alert("1")</script>&amp;\'/><img src=x onerror=y>'
@@ -87,6 +89,24 @@ def test_charts_of_a_question_have_one_scale(run: Run) -> None:
             ends[card.partition(",")[0]] = max(float(left) + float(width) for left, width in marks)
     assert max(ends.values()) == ends["bare loop"] == pytest.approx(100, abs=0.2)
     assert ends["aiohttp"] < ends["uvicorn"] < ends["reactor"] < 100
+
+
+def test_the_fastest_peer_is_first(run: Run) -> None:
+    run.samples = run.select(question="throughput", workload="hot")
+    labels = re.findall('scope="row" title="(.*?)"', page(run))
+    assert labels[:4] == ["bare loop", "nginx", "reactor", "bjoern"]
+
+
+def test_attacks_have_a_line_at_the_target(run: Run) -> None:
+    run.samples = run.select(question="attack")
+    assert Reader(page(run)).values("class").count("bound") == len(run.samples)
+
+
+def test_verdicts_have_a_colour(run: Run) -> None:
+    classes = Reader(page(run)).values("class")
+    verdicts = [each.result for each in evaluate(figures(run))]
+    assert classes.count("missed") == verdicts.count("MISSED") > 0
+    assert classes.count("met") == verdicts.count("PASS") + 8  # self-checks
 
 
 def test_the_top_says_what_was_measured(run: Run) -> None:
