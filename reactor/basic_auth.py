@@ -71,7 +71,9 @@ class AuthRouter(Router):
         """
         if (auth and self._auth is None) or (auth_upload and self._auth_upload is None):
             # Routes without a check are cached.
-            raise ValueError("cannot add a password to a running server, only replace one")
+            raise ValueError(
+                "cannot add a password to a running server, only replace one (restart the server)"
+            )
         self._auth = auth or self._auth
         self._auth_upload = auth_upload or self._auth_upload
 

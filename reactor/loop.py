@@ -1,11 +1,11 @@
-"""The reactor: an event loop over one selector. Each turn (iteration) of the loop has four steps:
+"""The reactor: an event loop over one selector. Each turn (iteration) of the loop has five steps:
 
     1. look up the earliest deadline, which limits how long the loop may sleep
     2. demultiplex: sleep until a handle is ready or that deadline passes; if a deadline has passed, poll
        once more without sleeping, since received bytes take precedence over deadlines
     3. dispatch: call each ready event handler
-    4. call the handlers scheduled by ``soon``, then those whose deadline has passed, then the functions
-       registered with ``at_turn_end``
+    4. call the handlers scheduled by ``soon``
+    5. call the handlers whose deadline has passed, then the functions registered with ``at_turn_end``
 
 The reactor knows nothing about HTTP. Its selector and clock, which are nondeterministic, are parameters.
 """

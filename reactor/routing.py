@@ -249,7 +249,7 @@ class Router:
             return name, _Node()
         if branch[0] != name:
             raise ValueError(
-                f"invalid pattern: {pattern!r} ({{{name}}} is named {{{branch[0]}}} in another pattern)"
+                f"invalid pattern: {pattern!r} ({name!r} is named {branch[0]!r} in another pattern)"
             )
         return branch
 
@@ -297,7 +297,7 @@ class Router:
 
     def _no_match(self, method: str, node: _Node | None, has_path: bool) -> Route:
         if method not in METHODS:
-            return _error_route(501, "method not implemented")
+            return _error_route(501, f"method not implemented: {method[:40]}")
         if method == "OPTIONS" and (node is not None or not has_path):
             return _options(self._allowed(node), self._cors)
         if node is None:

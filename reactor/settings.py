@@ -80,14 +80,14 @@ class Settings:
         20.0,
         "seconds",
         "timeouts",
-        "rate window: time over which the rate of a request body is measured",
+        "rate window: time over which --min-rate is measured",
         0.001,
     )
     min_rate: float = _limit(
         500.0,
         "bytes/s",
         "timeouts",
-        "minimum rate of a request body, measured over --content-timeout; slower requests get 408",
+        "minimum rate of a request body in each --content-timeout; slower requests get 408",
         0,
     )
     stall_timeout: float = _limit(
@@ -104,7 +104,7 @@ class Settings:
         0.0,
         "seconds",
         "timeouts",
-        "after SIGTERM or SIGINT, keep serving for this long while /readyz of the inspector answers 503",
+        "after SIGTERM or SIGINT, keep serving for this long; /readyz of --inspect answers 503",
         0,
     )
     # Below the 10 s after which container runtimes kill.
@@ -163,7 +163,7 @@ class Settings:
         0.05,
         "seconds",
         "logging",
-        "log a warning when a callback, or a whole event loop turn, takes longer than this",
+        "log a warning when a callback, or a whole turn of the event loop, takes longer than this",
         0.001,
     )
 
@@ -178,7 +178,8 @@ class Settings:
                 raise ValueError(f"invalid {each.name}: {value!r} (must be of type {kind.__name__})")
             # "not >=" instead of "<": a NaN compares false with everything, and is out of range too.
             if not minimum <= value < 2**53:
-                raise ValueError(f"invalid {each.name}: {value} (must be from {minimum} to {2**53 - 1})")
+                bound = "less than 2**53" if value >= 2**53 else f"at least {minimum}"
+                raise ValueError(f"invalid {each.name}: {value} (must be {bound})")
         if self.low_water >= self.high_water:
             raise ValueError(
                 f"invalid low_water: {self.low_water} (must be less than high_water, {self.high_water})"

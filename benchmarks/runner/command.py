@@ -62,6 +62,12 @@ def run(questions: Iterable[str], options: argparse.Namespace, argv: Sequence[st
         print_tables(run, [name])
         if code == INTERRUPTED:
             break
+    if not (run.samples or run.skipped):
+        chosen = ", ".join(map(slug, options.workloads))
+        print(
+            f"benchmarks: no workload of {', '.join(questions)} selected by --workloads {chosen}",
+            file=sys.stderr,
+        )
     return max(code, print_results(run, options.html, options.assertions))
 
 

@@ -8,11 +8,13 @@
 """
 
 from reactor.http11.cors import ANY, is_cross_origin
-from reactor.http11.errors import HTTPError
+from reactor.http11.errors import HTTPError, quote
 from reactor.http11.message import Request
 
 
 def require_same_origin(request: Request, allowed: str | None) -> None:
     """Raise HTTPError(403) for a cross-origin request, unless its origin is ``allowed`` ("*": any)."""
     if is_cross_origin(request) and allowed not in (ANY, request.headers.get("origin", "")):
-        raise HTTPError(403, "cross-origin upload refused")
+        origin = request.headers.get("origin")
+        sender = "another site" if origin is None else quote(origin)
+        raise HTTPError(403, f"cross-origin upload from {sender} refused (--cors allows it)")

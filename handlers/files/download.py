@@ -13,7 +13,7 @@ from reactor.http11.errors import HTTPError
 from reactor.http11.message import Content, HeaderPairs, Request, Response
 from reactor.http11.ranges import content_range, multipart_end, multipart_head, read_ranges, unsatisfied_range
 
-from .metadata import FileChunks, FileMetadata, Representation
+from .metadata import FileChunks, FileMetadata, Representation, precondition_failed
 from .store import Store
 
 # A request with none of these headers gets the complete file, uncompressed.
@@ -62,7 +62,7 @@ def _answer(
         representation.close()
         return Response(304, b"", (("ETag", validators.etag), *_vary(representation.metadata)))
     if status is not None:
-        raise HTTPError(status, "precondition failed: the file does not match the request's conditions")
+        raise HTTPError(status, precondition_failed(validators))
     if range_header is not None and range_applies(headers, validators, now):
         parts = read_ranges(range_header, representation.metadata.size)
         if parts is not None:

@@ -29,7 +29,7 @@ from contextlib import ExitStack
 from enum import Enum, auto
 from typing import NamedTuple
 
-from reactor.http11.errors import HTTPError
+from reactor.http11.errors import HTTPError, quote
 from reactor.http11.grammar import TOKEN
 from reactor.http11.headers import read_header_line
 from reactor.http11.message import Request
@@ -89,7 +89,9 @@ class OpenFileLimit:
         """Count an open file; raise HTTPError(503) at the limit."""
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         if limit != resource.RLIM_INFINITY and self._count >= limit // 16:
-            raise HTTPError(503, "too many concurrent form uploads; try again later")
+            raise HTTPError(
+                503, f"too many files in concurrent form uploads (limit: {limit // 16}); try again later"
+            )
         self._count += 1
 
     def release(self) -> None:
@@ -248,9 +250,8 @@ def read_boundary(content_type: str | None) -> bytes:
     """Return the boundary from Content-Type; raise HTTPError (415 if it is not multipart/form-data)."""
     media, semicolon, parameters = (content_type or "").partition(";")
     if media.strip(" \t").lower() != "multipart/form-data":
-        raise HTTPError(
-            415, "invalid Content-Type for an upload to a directory (expected multipart/form-data)"
-        )
+        found = f"invalid Content-Type for an upload to a directory: {quote(media)}"
+        raise HTTPError(415, f"{found} (expected multipart/form-data; or add a file name to the URL)")
     boundary = _parameters(semicolon + parameters).get("boundary", "")
     if _is_boundary(boundary) is None:
         raise HTTPError(400, "missing or malformed boundary in Content-Type")

@@ -164,6 +164,13 @@ class FileChunks:
         self._representation.close()
 
 
+def precondition_failed(current: Validators | None) -> str:
+    """Return the reason of 412 for a file with these validators (None: no file)."""
+    if current is None:
+        return "precondition failed: the file does not exist"
+    return f"precondition failed: the file exists, with ETag {current.etag}"
+
+
 def validator_headers(validators: Validators) -> HeaderPairs:
     """Return the headers that depend on the validators, and Accept-Ranges."""
     headers = (("Accept-Ranges", "bytes"), ("ETag", validators.etag))

@@ -15,7 +15,7 @@ import os
 import stat
 from collections.abc import Generator
 
-from reactor.http11.errors import HTTPError
+from reactor.http11.errors import HTTPError, quote
 
 from .directory import Entry, EntryBatches, entry_of, read_entries
 
@@ -93,13 +93,16 @@ class SharedRoot:
             if not part:
                 return "missing file name, or empty path segment (expected NAME or DIRECTORY/NAME)"
             if part.startswith(".") and not self.is_visible(part):
-                return "names that begin with a dot are not allowed"
+                remedy = (
+                    "this name is reserved" if self.hidden else "--hidden allows names that begin with a dot"
+                )
+                return f"invalid file name: {quote(part)} ({remedy})"
             if not self.is_visible(part):
-                return "invalid file name: it contains a backslash or NUL"
+                return f"invalid file name: {quote(part)} (backslash and NUL are not allowed)"
             length = len(part.encode("utf-8"))
             if length > MAX_NAME_LENGTH:
                 return f"file name too long: {length} bytes (limit: {MAX_NAME_LENGTH})"
-        return "path too long"
+        return f"path too long: {len(name.encode('utf-8'))} bytes"
 
     def parts(self, name: str) -> list[bytes]:
         """Split a name into the parts of a path; raise HTTPError(404) if one is invalid.

@@ -27,7 +27,7 @@ import re
 import secrets
 from typing import NamedTuple
 
-from reactor.http11.errors import HTTPError, content_too_large
+from reactor.http11.errors import HTTPError, content_too_large, quote
 from reactor.http11.headers import Headers
 from reactor.http11.message import HeaderPairs, Request, Response
 from reactor.routing import InterimSink, Router
@@ -161,7 +161,9 @@ class UploadRegistry(dict[str, ResumableUpload]):
         if len(self) >= MAX_UPLOADS:
             if not idle:
                 upload.sink.close()
-                raise HTTPError(503, f"too many concurrent resumable uploads (limit: {MAX_UPLOADS})")
+                raise HTTPError(
+                    503, f"too many concurrent resumable uploads (limit: {MAX_UPLOADS}); try again later"
+                )
             self.drop(idle[0])
         token = secrets.token_urlsafe(16)
         self[token] = upload
@@ -214,8 +216,10 @@ class UploadRegistry(dict[str, ResumableUpload]):
     def resume(self, request: Request) -> UploadSink:
         """Return the sink that resumes an upload; raise HTTPError."""
         headers = request.headers
-        if headers.get("content-type", "").strip().lower() != MEDIA_TYPE:
-            raise HTTPError(415, f"Content-Type must be {MEDIA_TYPE}", (("Accept-Patch", MEDIA_TYPE),))
+        media_type = headers.get("content-type", "").strip().lower()
+        if media_type != MEDIA_TYPE:
+            reason = f"invalid Content-Type: {quote(media_type)} (expected {MEDIA_TYPE})"
+            raise HTTPError(415, reason, (("Accept-Patch", MEDIA_TYPE),))
         complete = read_complete(headers)
         offset = _read_integer(headers, "upload-offset")
         if offset is None:
@@ -279,7 +283,7 @@ def _read_integer(headers: Headers, name: str) -> int | None:
     if value is None:
         return None
     if _is_integer(value) is None:
-        raise HTTPError(400, f"invalid {name.title()}: {value[:40]!r} (expected at most 15 digits)")
+        raise HTTPError(400, f"invalid {name.title()}: {quote(value)} (expected at most 15 digits)")
     return int(value)
 
 

@@ -21,7 +21,7 @@ import os
 from collections.abc import Callable
 
 from reactor.http11.conditional import CONDITIONAL, Validators, evaluate, is_conditional
-from reactor.http11.errors import HTTPError
+from reactor.http11.errors import HTTPError, quote
 from reactor.http11.headers import Headers
 from reactor.http11.message import Request, Response
 from reactor.routing import Router, Sink
@@ -30,6 +30,7 @@ from .csrf import require_same_origin
 from .download import download
 from .forms import FormUpload, OpenFileLimit
 from .listing import EntryBudget, list_directory
+from .metadata import precondition_failed
 from .resumable import UploadRegistry, UploadSink
 from .store import Store
 from .upload import CheckedUpload, Upload, read_digests
@@ -135,7 +136,7 @@ class Files:
             creation = self._registry.read_creation(request)  # validate before creating a file
             return self._registry.begin(creation, self._open_special(request))
         if complete == "?0":  # a partial body must not be stored as a complete file
-            raise HTTPError(400, "resumable uploads are disabled (Upload-Complete: ?0)")
+            raise HTTPError(400, "resumable uploads are disabled: Upload-Complete: ?0 requires --resumable")
         return self._open_special(request)
 
     def _open_special(self, request: Request) -> Upload | CheckedUpload:
@@ -186,10 +187,10 @@ def _check_representation(headers: Headers) -> None:
     """Check that the body of a PUT is a complete representation (RFC 9110, 9.3.4); raise HTTPError."""
     if headers.get("content-range") is not None:  # RFC 9110, 14.5
         raise HTTPError(400, "partial PUT is not supported (Content-Range)")
-    if headers.get("content-encoding", "identity").lower() != "identity":
-        raise HTTPError(
-            415, "Content-Encoding is not supported for uploads", (("Accept-Encoding", "identity"),)
-        )
+    coding = headers.get("content-encoding", "identity")
+    if coding.lower() != "identity":
+        reason = f"Content-Encoding is not supported for uploads: {quote(coding)}"
+        raise HTTPError(415, reason, (("Accept-Encoding", "identity"),))
 
 
 class Precondition:
@@ -206,7 +207,7 @@ class Precondition:
         request = self._request
         status = evaluate(request.method, request.headers, current, self._wall_clock())
         if status is not None:
-            raise HTTPError(status, "precondition failed: the file does not match the request's conditions")
+            raise HTTPError(status, precondition_failed(current))
 
 
 def precondition(request: Request, wall_clock: Callable[[], float]) -> Precondition | None:

@@ -143,7 +143,9 @@ class Store:
         try:
             parent = self._root.open_parent(parts)
         except FileNotFoundError:
-            raise HTTPError(409, "the parent directory does not exist") from None
+            raise HTTPError(
+                409, "the parent directory does not exist (uploads do not create directories)"
+            ) from None
         except OSError as error:
             raise http_error_from(error) from None
         try:
@@ -177,7 +179,9 @@ class Store:
     def check_space(self, descriptor: int, size: int) -> None:
         """Raise HTTPError(507) if writing ``size`` more bytes would leave too little free space."""
         if self._free_space(descriptor) - size < self._min_free_space:
-            raise HTTPError(507, "not enough disk space")
+            raise HTTPError(
+                507, f"not enough disk space: less than {self._min_free_space} bytes would be free"
+            )
 
     def remove_leftovers(self) -> int:
         """Remove the temporary files of killed processes; return their number."""

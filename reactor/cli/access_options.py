@@ -65,9 +65,9 @@ def add_options(group: Group) -> None:
         default=(),
         type=with_own_message(read_name),
         metavar="NAME",
-        help="serve requests for host NAME, besides localhost and IP addresses; other hosts get 403; "
-        "* allows all; repeatable (environment variable: one per line) "
-        "(default: none on a loopback address, otherwise *)",
+        help="allow requests for the host NAME; others get 403, except localhost and IP addresses; * allows "
+        "all hosts; repeatable, in the environment variable one per line (default: none if only this machine "
+        "can connect, otherwise *)",
     )
     group.add_argument(
         "--cors",
@@ -75,7 +75,8 @@ def add_options(group: Group) -> None:
         const=ANY,
         type=with_own_message(read_origin),
         metavar="ORIGIN",
-        help="allow cross-origin requests (CORS) from ORIGIN, or from any origin if omitted (default: none)",
+        help="allow cross-origin requests (CORS) from ORIGIN; without ORIGIN, from any origin "
+        "(default: none)",
     )
     group.add_argument(
         "--header",
@@ -83,7 +84,7 @@ def add_options(group: Group) -> None:
         default=(),
         type=with_own_message(parse_header),
         metavar="'NAME: VALUE'",
-        help="add this header to every response; repeatable (environment variable: one per line) "
+        help="add this header to every response; repeatable, in the environment variable one per line "
         "(default: none)",
     )
 
@@ -189,7 +190,10 @@ def _warn_about_network(options: argparse.Namespace) -> None:
             "(--auth-upload requires a password, --read-only disables uploads)"
         )
         if options.types == "guess":
-            log.warning("with --types guess, uploaded HTML runs in other visitors' browsers")
+            log.warning(
+                "with --types guess, browsers run the scripts in HTML files that others have uploaded "
+                "(use --types binary or --read-only)"
+            )
 
 
 def warn_about_typed_passwords(options: argparse.Namespace) -> None:
@@ -217,7 +221,7 @@ def reloader(options: argparse.Namespace, router: Router) -> Callable[[], None]:
         given = {name: getattr(options, name) for name in PASSWORDS}
         paths = {name: value.path for name, value in given.items() if value and value.path is not None}
         if not paths or not isinstance(router, AuthRouter):
-            log.info("no password file to reload (--auth @FILE)")
+            log.info("SIGHUP: nothing to reload (only files of --auth @FILE and --auth-upload @FILE are)")
             return
         digests = {}
         for name, path in paths.items():

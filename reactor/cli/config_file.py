@@ -49,7 +49,7 @@ def read_config(parser: argparse.ArgumentParser, path: str, read_text: ReadText)
             hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
             parser.error(f"unknown option in {path!r}: {key!r}{hint}")
         if action.dest in given:
-            parser.error(f"{given[action.dest][0]} and {key} both given")
+            parser.error(f"{given[action.dest][0]} and {key} are both given")
         try:
             given[action.dest] = f"{key} in {path!r}", _read(action, value, read_text)
         except argparse.ArgumentTypeError as error:

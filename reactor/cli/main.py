@@ -21,7 +21,7 @@ from reactor.handlers.files.media_types import TYPES
 from reactor.handlers.files.store import Store
 from reactor.http11.coding import ENGINE_NAME
 from reactor.http11.message import HeaderPairs
-from reactor.logs.stderr import StderrHandler
+from reactor.logs.stderr import MessageFormatter, StderrHandler
 from reactor.server.listen import StartError
 from reactor.server.server import Server, serve
 from reactor.settings import Settings
@@ -93,9 +93,8 @@ def main(arguments: Sequence[str] | None = None, on_ready: Callable[[], None] = 
     # After "stty tostop", writing a line would stop a server in the background.
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     messages = StderrHandler()
-    logging.basicConfig(
-        level=options.log_level.upper(), format="reactor: %(message)s", handlers=[messages], force=True
-    )
+    messages.setFormatter(MessageFormatter())
+    logging.basicConfig(level=options.log_level.upper(), handlers=[messages], force=True)
     logging.captureWarnings(True)  # the warnings module itself writes to standard error, which can block
     chosen = {each.name: getattr(options, each.name) for each in fields(Settings) if each.metadata}
     try:

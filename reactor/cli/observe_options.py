@@ -56,7 +56,7 @@ def add_options(group: Group) -> None:
     group.add_argument(
         "--explain",
         action="store_true",
-        help="log a plain-English summary of each event loop turn to standard error",
+        help="log a plain-English summary of each turn (iteration) of the event loop to standard error",
     )
     group.add_argument(
         "--inspect",
@@ -65,7 +65,7 @@ def add_options(group: Group) -> None:
         type=address,
         metavar="HOST:PORT",
         help="serve the inspector (a web page that shows and pauses the event loop) and metrics on "
-        f"HOST:PORT, {inspector.HOST}:{inspector.PORT} if omitted (default: none)",
+        f"HOST:PORT; without HOST:PORT, on {inspector.HOST}:{inspector.PORT} (default: none)",
     )
     group.add_argument(
         "--trace",
@@ -111,7 +111,12 @@ def _instrumentation(
     if inspect is not None:
         host, port = inspect
         if not (host == "localhost" or (is_address(host) and is_loopback(host))):
-            log.warning("anyone who can reach %s port %d can inspect and pause this server", host, port)
+            log.warning(
+                "anyone who can reach %s port %d can inspect and pause this server "
+                "(without HOST:PORT, --inspect allows this machine only)",
+                host,
+                port,
+            )
         metrics = Metrics()
         return inspector.inspected(
             subscribers, host, port, settings, [endpoints(metrics)], [metrics], names=names

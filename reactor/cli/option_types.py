@@ -33,7 +33,7 @@ class Once(argparse.Action):
         name = option_string or str(self.metavar)
         other = _note(namespace, self.dest, name)
         if other is not None:
-            parser.error(f"{name} given twice" if other == name else f"{other} and {name} both given")
+            parser.error(f"{name} is given twice" if other == name else f"{other} and {name} are both given")
         vars(namespace)[self.dest] = True if self.nargs == 0 else values
 
 

@@ -63,7 +63,8 @@ Each option has an environment variable (--max-body: REACTOR_MAX_BODY) and a nam
 Options that tune internals exist in the environment and in the file only:
 {file_only}.
 Signals: SIGINT and SIGTERM shut down gracefully; a second one stops the server immediately.
-Exit codes: 0 stopped, 2 invalid option, 3 could not start."""
+Exit codes: 0 stopped, 2 invalid option (or a file that it names), 3 could not start (such as a port
+in use, or a missing directory)."""
 
 _METAVARS = {"bytes": "SIZE", "bytes/s": "RATE", "seconds": "SECONDS"}
 
@@ -162,14 +163,12 @@ def _add_file_options(group: Group) -> None:
         choices=TYPES,
         default="binary",
         help='how to choose Content-Type: "binary" always sends application/octet-stream (safe for untrusted '
-        'uploads); "guess" uses the file extension, so that HTML runs in browsers '
+        'uploads); "guess" uses the file extension, so browsers display HTML and run its scripts '
         "(default: %(default)s)",
     )
     group.add_argument("--hidden", action="store_true", help="also share files whose names begin with a dot")
     group.add_argument("--allow-delete", action="store_true", help="allow clients to delete files (DELETE)")
-    group.add_argument(
-        "--resumable", action="store_true", help="allow interrupted uploads to be resumed (Upload-Offset)"
-    )
+    group.add_argument("--resumable", action="store_true", help="allow clients to resume interrupted uploads")
     group.add_argument(
         "--fsync", action="store_true", help="flush each upload to disk before responding with 201"
     )
@@ -186,8 +185,8 @@ def _add_log_options(group: Group) -> None:
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         default="info",
-        help='minimum severity of messages on standard error; "debug" also logs every event loop turn '
-        "(default: %(default)s)",
+        help='minimum severity of messages on standard error; "debug" also logs every turn (iteration) of '
+        "the event loop (default: %(default)s)",
     )
 
 

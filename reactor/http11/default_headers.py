@@ -61,4 +61,4 @@ def _check(name: str, value: str) -> None:
     except UnicodeEncodeError:
         raise ValueError(f"invalid header {name!r}: character outside ISO 8859-1") from None
     if name.lower() in PER_RESPONSE:
-        raise ValueError(f"{name} cannot be a default header: it {PER_RESPONSE[name.lower()]}")
+        raise ValueError(f"{name} cannot be added to every response: it {PER_RESPONSE[name.lower()]}")

@@ -27,6 +27,15 @@ def content_too_large(limit: int) -> HTTPError:
     return HTTPError(413, f"request body exceeds {format_size(limit)}")
 
 
+def quote(text: str) -> str:
+    r"""Return a client's text for an error message: in quotes, in ASCII, at most 40 characters.
+
+    >>> print(quote("a\nb"))
+    'a\nb'
+    """
+    return f"{text!a}" if len(text) <= 40 else f"{text[:40]!a}..."
+
+
 def error_body(reason: str) -> bytes:
     """Return the body of an error response: one line of plain text (UTF-8) with the reason."""
     return f"{reason}\n".encode()

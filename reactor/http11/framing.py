@@ -9,7 +9,7 @@ Readers buffer nothing: they are passed a buffer and a position, and return the 
 
 from typing import Protocol
 
-from reactor.http11.errors import ProtocolError
+from reactor.http11.errors import ProtocolError, quote
 from reactor.http11.grammar import is_content_length
 
 CHUNKED = -1
@@ -31,7 +31,7 @@ def body_length(coding: str | None, length: str | None, version: int) -> int:
     if length is None:
         return 0
     if is_content_length(length) is None:  # RFC 9112, 6.3 rule 5
-        raise ProtocolError(400, "malformed Content-Length (expected digits)")
+        raise ProtocolError(400, f"malformed Content-Length: {quote(length)} (expected digits)")
     # More than 18 digits exceed any limit, and int() raises an error for thousands of digits.
     digits = length.lstrip("0") or "0"
     return int(digits) if len(digits) <= 18 else 10**18
@@ -45,8 +45,8 @@ def _check_transfer_codings(value: str) -> None:
     if codings[-1] != "chunked" and "chunked" in codings:
         raise ProtocolError(400, "chunked is not the final transfer coding")
     if codings.count("chunked") > 1 or "" in codings:
-        raise ProtocolError(400, "malformed Transfer-Encoding")
-    raise ProtocolError(501, "unsupported transfer coding (expected chunked)")
+        raise ProtocolError(400, f"malformed Transfer-Encoding: {quote(value)} (expected chunked)")
+    raise ProtocolError(501, f"unsupported Transfer-Encoding: {quote(value)} (expected chunked)")
 
 
 class BodyReader(Protocol):

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from reactor.http11.accept import preferred_coding
 from reactor.http11.cache import BoundedCache
-from reactor.http11.errors import ProtocolError
+from reactor.http11.errors import ProtocolError, quote
 from reactor.http11.framing import body_length
 from reactor.http11.grammar import (
     METHODS,
@@ -218,7 +218,7 @@ def _check_beginning(what: str, data: bytes, start: int, too_long: Fault | None)
 
 def _read_method(data: bytes) -> str:
     if is_method(data) is None:
-        raise ProtocolError(400, "malformed method")
+        raise ProtocolError(400, f"malformed method: {quote(data.decode('latin-1'))}")
     return data.decode("ascii")
 
 
@@ -228,7 +228,8 @@ def _read_version(data: bytes) -> int:
     if match is None:
         raise ProtocolError(400, "malformed request line")
     if match[1] != b"1":
-        raise ProtocolError(505, "unsupported HTTP version (supported: HTTP/1.0, HTTP/1.1)")
+        version = quote(data.decode("latin-1"))
+        raise ProtocolError(505, f"unsupported HTTP version: {version} (supported: HTTP/1.0, HTTP/1.1)")
     return min(int(match[2]), 1)  # RFC 9110, 2.5: a higher minor version is served as our own
 
 
@@ -277,7 +278,7 @@ def _expects_continue(value: str | None, version: int) -> bool:
     members = [member.strip(" \t").lower() for member in value.split(",")]
     expectations = [member for member in members if member]
     if any(each != "100-continue" for each in expectations):
-        raise ProtocolError(417, "unsupported Expect (expected 100-continue)")
+        raise ProtocolError(417, f"unsupported Expect: {quote(value)} (expected 100-continue)")
     return bool(expectations) and version == 1  # in HTTP/1.0 it is ignored
 
 

@@ -17,7 +17,7 @@ import ipaddress
 from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes
 
-from reactor.http11.errors import ProtocolError
+from reactor.http11.errors import ProtocolError, quote
 from reactor.http11.grammar import match_absolute_form, match_host, match_origin_form
 
 
@@ -67,7 +67,7 @@ def check_host(host: bytes) -> None:
     """Check a value of Host (RFC 9110, 7.2; empty is valid); raise ProtocolError(400)."""
     match = match_host(host)
     if match is None:
-        raise ProtocolError(400, "malformed host")
+        raise ProtocolError(400, f"malformed host: {quote(host.decode('latin-1'))}")
     if match[1] is not None:
         try:
             ipaddress.IPv6Address(match[1].decode("ascii"))

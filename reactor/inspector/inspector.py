@@ -122,9 +122,7 @@ def inspected(
     selector = selectors.DefaultSelector()
     try:
         if not hasattr(selector, "fileno"):
-            raise StartError(
-                "--inspect requires epoll or kqueue: the default selector has no file descriptor"
-            )
+            raise StartError("--inspect requires epoll or kqueue, which this system does not have")
         listener = listen(host, port)
     except StartError:
         selector.close()

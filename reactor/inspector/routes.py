@@ -24,7 +24,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from reactor.http11.errors import HTTPError
+from reactor.http11.errors import HTTPError, quote
 from reactor.http11.message import LiveStream, Request, Response
 from reactor.inspector.demo import DEMOS, MAX_CLIENTS, MAX_DEMOS
 from reactor.inspector.page import HTML_HEADERS, PAGE
@@ -190,7 +190,7 @@ def read_json(request: Request) -> dict[str, Any]:
     """Return the JSON object in a request's body; raise HTTPError."""
     media_type = str(request.headers.get("content-type", "")).partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise HTTPError(415, "Content-Type must be application/json")
+        raise HTTPError(415, f"invalid Content-Type: {quote(media_type)} (expected application/json)")
     try:
         data = json.loads(request.content)
     except (ValueError, RecursionError):

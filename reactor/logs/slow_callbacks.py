@@ -30,7 +30,7 @@ class SlowCallbackLog:
         if self._last_logged != reactor.began:
             now = reactor.clock()
             log.warning(
-                "slow turn: %.0f ms (%.0f in the handlers of %d ready handles, %.0f at the end of the turn)",
+                "slow turn: %.0f ms (%.0f in callbacks, %d handles were ready; %.0f at the end of the turn)",
                 (now - reactor.began) * 1e3,
                 (reactor.returned - reactor.began) * 1e3,
                 ready,

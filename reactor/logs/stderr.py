@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from threading import ExceptHookArgs
 
 
+class MessageFormatter(logging.Formatter):
+    """Formats messages as ``reactor: MESSAGE``; the severity precedes warnings and errors."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # its name in logging
+        """Return the line before a traceback."""
+        severity = f"{record.levelname.lower()}: " if record.levelno >= logging.WARNING else ""
+        return f"reactor: {severity}{record.message}"
+
+
 class StderrHandler(logging.Handler):
     """Writes messages to standard error; counts those dropped because it is not being read."""
 

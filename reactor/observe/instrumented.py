@@ -97,7 +97,7 @@ class InstrumentedReactor(Reactor):
             try:
                 subscriber(events)
             except Exception:
-                log.exception("event subscriber %r raised and was removed", subscriber)
+                log.exception("unhandled exception in event subscriber %r; removing it", subscriber)
                 self._subscribers.remove(subscriber)
         events.clear()
 

@@ -155,7 +155,9 @@ class Trace(Subscriber):
             self._zero = events[0][1]
         self._pending_size += MAX_EVENT_SIZE * len(events)
         if self._file.size + self._pending_size + MAX_END_SIZE * (len(self._tracks) + 1) > self._limit:
-            log.warning("trace %s: size limit reached, tracing stopped", self._path)
+            log.warning(
+                "trace %s: size limit reached (--trace-limit %d), tracing stopped", self._path, self._limit
+            )
             self._end("full")
             return
         super().__call__(events)

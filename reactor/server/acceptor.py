@@ -137,7 +137,9 @@ class Acceptor(EventHandler):
                 if closable is None:  # a search of all connections: once per turn
                     closable = self._find_closable()
                     if not closable:
-                        self._pause(f"connection limit reached ({self._limit}), none idle")
+                        self._pause(
+                            f"connection limit reached ({self._limit}, all in use; see --max-connections)"
+                        )
                         return
                 # A connection with unread bytes is about to become active.
                 while closable and closable[-1].has_unread_input():
@@ -215,7 +217,7 @@ class Acceptor(EventHandler):
     def _pause(self, reason: str) -> None:
         now = self._context.reactor.now
         if now >= self._quiet_until:
-            log.warning("not accepting connections: %s", reason)
+            log.warning("not accepting connections: %s; waiting until one is closed", reason)
             self._quiet_until = now + 60.0
         self.interest = Interest.NONE
         self.deadline = now + PAUSE

@@ -362,7 +362,7 @@ class Connection(EventHandler, ConnectionHooks):
             self._enter(RESPONDING)
         if self._hooks is not None:
             self._hooks.on_request(request)
-        response: Response | None = None
+        response: object = handler  # until it returns
         try:
             response = handler(request)
             return self._enqueue_response(request, response)
@@ -370,7 +370,16 @@ class Connection(EventHandler, ConnectionHooks):
             log.info("c%d: %d %s", self.number, error.status, error.reason)
             response = error_response(request, error)
         except Exception:
-            log.exception("c%d: unhandled exception in the handler of %r", self.number, request)
+            if response is handler or isinstance(response, Response):
+                log.exception("c%d: unhandled exception in the handler of %r", self.number, request)
+            else:
+                where, returned = f"{request.method} {request.route}", type(response).__name__
+                log.error(
+                    "c%d: the handler of %s returned %s (expected a Response, such as Response.text(...))",
+                    self.number,
+                    where,
+                    returned,
+                )
             close_content(getattr(response, "content", None))
             response = error_response(request, HTTPError(500, "the request handler failed"))
         return self._enqueue_response(request, response)
@@ -414,7 +423,7 @@ class Connection(EventHandler, ConnectionHooks):
             request, response, keep_alive, context.common_headers, context.settings.turn_compress
         )
         if body is not None and isinstance(body, ChunkSource) and not body.subscribe(self._wake):
-            log.error("c%d: a LiveStream can be sent in one response only", self.number)
+            log.error("c%d: a LiveStream can be sent only in one response", self.number)
             raise HTTPError(500, "the request handler failed")
         self.served += 1
         if self._unsent_exchanges is not None:

@@ -1,5 +1,6 @@
 """The listening socket, and the connection limit derived from the open-file limit."""
 
+import errno
 import resource
 import socket
 
@@ -39,7 +40,8 @@ def listen(host: str, port: int) -> socket.socket:
         listener.close()
         # Not the error itself: it would form a reference cycle with this frame.
         reason = getattr(error, "strerror", None) or str(error)
-        raise StartError(f"cannot listen on {host} port {port}: {reason}") from None
+        advice = " (choose another port)" if getattr(error, "errno", 0) == errno.EADDRINUSE else ""
+        raise StartError(f"cannot listen on {host} port {port}: {reason}{advice}") from None
     return listener
 
 
@@ -63,6 +65,7 @@ def connection_limit(wanted: int) -> int:
     available = soft - max(MIN_FILES // 2, soft // 8)
     if wanted > available:
         raise StartError(
-            f"connection limit too high: {wanted} (open-file limit {soft}: at most {available}, see ulimit)"
+            f"connection limit too high: {wanted} "
+            f"(with the open-file limit of {soft}, see ulimit -n: at most {available})"
         )
     return wanted or available

@@ -277,7 +277,7 @@ class Server:
     def _log_connections(self) -> None:
         """Log a summary of every connection."""
         connections = self.context.connections.values()
-        log.info("%d connections", len(connections))
+        log.info("open connections: %d", len(connections))
         for connection in connections:
             log.info("%s", connection.summary(self.reactor.now))
 

@@ -178,7 +178,9 @@ def test_the_error_message_of_the_server_is_shown(
     browser.open(url)
     browser.choose(*make_files(outside, ".hidden"))
     browser.button("Retry: .hidden")
-    assert browser.uploads == {".hidden": "names that begin with a dot are not allowed"}
+    assert browser.uploads == {
+        ".hidden": "invalid file name: '.hidden' (--hidden allows names that begin with a dot)"
+    }
     assert stored(directory) == {}
 
 

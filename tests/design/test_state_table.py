@@ -1,6 +1,7 @@
 """The state table in the docstring of ``connection.py``, and flags that would duplicate a state."""
 
 import ast
+import re
 from collections.abc import Iterable
 from dataclasses import fields
 
@@ -9,7 +10,7 @@ import pytest
 from reactor.server import connection
 from reactor.server.state import OnTimeout, State, table
 from reactor.settings import Settings
-from tests.design.sources import read_sources
+from tests.design.sources import ROOT, read_sources
 
 TEXT = connection.__doc__ or ""
 TIMEOUTS = {each.name for each in fields(Settings) if each.name.endswith("_timeout")}
@@ -24,6 +25,11 @@ def table_in(text: str) -> str:
 
 def test_the_docstring_table_matches_the_enum() -> None:
     assert table_in(TEXT) == table()
+
+
+def test_the_map_explains_every_state() -> None:
+    section = (ROOT / "reactor" / "README.md").read_text().split("\n### States\n")[1].split("\n### ")[0]
+    assert sorted(re.findall(r"^\| ([A-Z_]+) \|", section, re.MULTILINE)) == sorted(State.__members__)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,8 @@ def stop(server: ServerProcess) -> list[str]:
     """Stop a server; return its messages about the log."""
     server.send_signal(signal.SIGTERM)
     assert server.exit_code() == 0
-    return [line.removeprefix("reactor: ") for line in server.stderr.rest() if "access log" in line]
+    prefix = re.compile("reactor: (?:warning|error): ")
+    return [prefix.sub("", line) for line in server.stderr.rest() if "access log" in line]
 
 
 def test_10_000_requests_are_answered_and_the_log_is_reported_once(case: Case) -> None:
@@ -112,7 +113,7 @@ def test_a_closed_stdout_is_reported_and_no_connection_takes_its_place() -> None
     )
     command = ("sh", "-c", 'exec "$@" <&- >&-', "sh", sys.executable, "-c", code)
     done = run_command(*command)
-    assert done.stderr == "reactor: access log disabled: stdout is closed\n/dev/null /dev/null\n"
+    assert done.stderr == "reactor: warning: access log disabled: stdout is closed\n/dev/null /dev/null\n"
     assert run_command(*command, REACTOR_NO_ACCESS_LOG="1").stderr == "/dev/null /dev/null\n"
 
 

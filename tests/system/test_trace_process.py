@@ -97,7 +97,8 @@ def test_a_trace_ends_at_its_limit_and_the_server_goes_on(tmp_path: Path) -> Non
         line = server.stderr.next()
         server.kill()
         assert server.stderr.rest() == []
-    assert line == f"reactor: trace {tmp_path / 'trace'}: size limit reached, tracing stopped"
+    reason = "size limit reached (--trace-limit 65536), tracing stopped"
+    assert line == f"reactor: warning: trace {tmp_path / 'trace'}: {reason}"
     assert 32 << 10 < (tmp_path / "trace").stat().st_size <= 64 << 10
     assert check(tmp_path)[-1]["args"] == {"reason": "full"}
 
@@ -112,7 +113,9 @@ def test_a_disk_without_room_ends_the_trace_and_not_the_server(tmp_path: Path) -
         line = server.stderr.next()
         server.kill()
         assert server.stderr.rest() == []
-    assert line == f"reactor: trace {tmp_path / 'trace'}: write failed, tracing stopped: File too large"
+    assert (
+        line == f"reactor: error: trace {tmp_path / 'trace'}: write failed, tracing stopped: File too large"
+    )
     assert answers(check(tmp_path, closed=False))
 
 
@@ -122,7 +125,7 @@ def test_a_full_disk_from_the_beginning(tmp_path: Path) -> None:
         assert server.get("/").status == 200
         server.kill()
         assert server.stderr.rest() == [
-            "reactor: trace /dev/full: write failed, tracing stopped: No space left on device"
+            "reactor: error: trace /dev/full: write failed, tracing stopped: No space left on device"
         ]
 
 

@@ -1,6 +1,9 @@
 """The examples of the library, exactly as the READMEs show them."""
 
+import hashlib
 import re
+import subprocess
+import sys
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -27,20 +30,20 @@ socket.socket.bind, socket.socket.listen = bind, listen
 """
 
 
-def example_in(name: str) -> str:
-    """Return the first Python block of a document; without the README, the docstring of the package."""
+def example_in(name: str, index: int = 0) -> str:
+    """Return a Python block of a document; without the README, the docstring of the package."""
     document = ROOT / name
     if not document.exists():
         text = reactor.__doc__ or ""
         return text[text.index("from reactor") :]
     blocks = re.findall(r"^```python\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
     assert blocks, f"{name} has no Python block"
-    return str(blocks[0])
+    return str(blocks[index])
 
 
-def serve_example(name: str, folder: Path) -> ServerProcess:
+def serve_example(name: str, folder: Path, index: int = 0) -> ServerProcess:
     (folder / "sitecustomize.py").write_text(ANY_PORT)
-    (folder / "example.py").write_text(example_in(name))
+    (folder / "example.py").write_text(example_in(name, index))
     search = {"PYTHONPATH": f"{folder}:{ROOT}"}
     return ServerProcess(command=(str(folder / "example.py"),), extra=search)
 
@@ -63,8 +66,25 @@ def test_the_example_of_the_library_works(tmp_path: Path) -> None:
         url = server.url + "/messages"
         with urlopen(url, timeout=20) as stream:
             with urlopen(url, b"hello", timeout=20) as answer:
-                assert (answer.status, answer.read()) == (202, b"sent to 1 clients\n")
+                assert (answer.status, answer.read()) == (202, b"clients that got the message: 1\n")
             assert stream.read(5) == b"hello"
+
+
+@pytest.mark.system
+def test_the_example_of_a_test_passes() -> None:
+    example = example_in("reactor/README.md", 1)
+    assert "assert urlopen" in example
+    done = subprocess.run([sys.executable, "-c", example], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.system
+def test_the_example_of_a_sink_works(tmp_path: Path) -> None:
+    with (
+        serve_example("reactor/README.md", tmp_path, 2) as server,
+        urlopen(server.url + "/digests", b"abc", timeout=20) as answer,
+    ):
+        assert answer.read() == hashlib.sha256(b"abc").hexdigest().encode() + b"\n"
 
 
 def test_the_readme_and_the_package_show_the_same_lines() -> None:

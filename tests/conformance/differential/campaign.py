@@ -34,7 +34,8 @@ class Unlisted(NamedTuple):
         """What findings of one cause have in common."""
         difference = self.difference
         ours, theirs = difference.our_reading, difference.their_reading
-        return difference.oracle, difference.kind, ours.end, ours.reason, theirs.end
+        reason = ours.reason.partition(": ")[0]  # without the client's value
+        return difference.oracle, difference.kind, ours.end, reason, theirs.end
 
     def __str__(self) -> str:
         difference = self.difference

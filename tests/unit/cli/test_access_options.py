@@ -104,7 +104,7 @@ def test_default_headers_stay_when_the_date_changes() -> None:
 def test_the_library_checks_default_headers() -> None:
     with Server(Router(), port=0, default_headers=(("X-A", "1"),)):
         pass
-    with pytest.raises(ValueError, match="Content-Type cannot be a default header"):
+    with pytest.raises(ValueError, match="Content-Type cannot be added to every response"):
         Server(Router(), port=0, default_headers=(("Content-Type", "text/html"),))
 
 
@@ -338,7 +338,7 @@ def test_unsafe_settings_on_the_network_are_a_warning(
     if warning is None:
         assert told == []
     else:
-        assert [line.startswith(f"reactor: {warning}") for line in told] == [True]
+        assert [line.startswith(f"reactor: warning: {warning}") for line in told] == [True]
 
 
 # A browser.
@@ -388,7 +388,7 @@ def test_a_running_browser_does_not_block(tmp_path: Path) -> None:
 def assert_no_browser_is_opened(server: RunningServer) -> None:
     """Assert that the server logs that it cannot open a browser, and serves."""
     assert server.stderr.next() == f"reactor: opening {server.url}/ in a browser"
-    assert server.stderr.next() == f"reactor: cannot open a browser: open {server.url}/ yourself"
+    assert server.stderr.next() == f"reactor: warning: cannot open a browser: open {server.url}/ yourself"
     assert server.get("/").status == 200
 
 

@@ -264,9 +264,9 @@ def test_a_value_out_of_range_is_named_with_its_source(
     [
         ("--nonsense", "--nonsense"),
         ("one two", "two"),
-        ("one -d two", "DIR and -d both given"),
-        ("-p 1 --port 2", "-p and --port both given"),
-        ("--read-only --read-only", "--read-only given twice"),
+        ("one -d two", "DIR and -d are both given"),
+        ("-p 1 --port 2", "-p and --port are both given"),
+        ("--read-only --read-only", "--read-only is given twice"),
         ("--read-only", "--read-only has no effect without a directory"),
         ("-d . --read-only --fsync", "--fsync has no effect with --read-only"),
         ("--no-access-log --log-format json", "--log-format has no effect with --no-access-log"),

@@ -134,4 +134,6 @@ def test_without_a_password_file_there_is_nothing_to_reload(
     reload, ask = reloading(*arguments)
     reload()
     assert ask(PAIR) == 200
-    assert told.messages == ["no password file to reload (--auth @FILE)"]
+    assert told.messages == [
+        "SIGHUP: nothing to reload (only files of --auth @FILE and --auth-upload @FILE are)"
+    ]

@@ -76,11 +76,11 @@ def test_an_invalid_default_header_is_a_one_line_error(text: str, reason: str) -
 @pytest.mark.parametrize("name", SINGLE)
 def test_a_field_of_a_single_response_is_refused(name: str) -> None:
     with pytest.raises(
-        ValueError, match=f"{name} cannot be a default header: it belongs to a single response"
+        ValueError, match=f"{name} cannot be added to every response: it belongs to a single response"
     ):
         parse_header(f"{name}: x")
     with pytest.raises(
-        ValueError, match=f"{name} cannot be a default header: it belongs to a single response"
+        ValueError, match=f"{name} cannot be added to every response: it belongs to a single response"
     ):
         encode_headers((("X-A", "1"), (name, "x")))
 

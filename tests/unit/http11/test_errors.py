@@ -4,6 +4,9 @@ import pytest
 
 import reactor
 from reactor.http11.errors import HTTPError, ProtocolError, content_too_large
+from reactor.http11.head import HeadReader
+from reactor.http11.parser import Parser
+from reactor.settings import Settings
 
 BOTH = [HTTPError, ProtocolError]
 
@@ -31,6 +34,31 @@ def test_an_error_may_have_headers(error_type: type[HTTPError]) -> None:
 def test_protocol_error_is_an_exported_http_error() -> None:
     assert issubclass(ProtocolError, HTTPError)
     assert reactor.HTTPError is HTTPError
+
+
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        (b"SSH-2.0@x / HTTP/1.1", "malformed method: 'SSH-2.0@x'"),
+        (b"GET / HTTP/2.0", "unsupported HTTP version: 'HTTP/2.0' (supported: HTTP/1.0, HTTP/1.1)"),
+        (b"GET / HTTP/1.1\r\nHost: a b", "malformed host: 'a b'"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nExpect: \xe9", r"unsupported Expect: '\xe9' (expected 100-continue)"),
+        (
+            b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"-" * 41,
+            f"malformed Content-Length: '{'-' * 40}'... (expected digits)",
+        ),
+        (
+            b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip",
+            "unsupported Transfer-Encoding: 'gzip' (expected chunked)",
+        ),
+    ],
+)
+def test_a_refusal_shows_the_value_of_the_client_in_ascii_and_shortened(head: bytes, reason: str) -> None:
+    parser = Parser(HeadReader(Settings()))
+    parser.feed(head + b"\r\n\r\n")
+    with pytest.raises(ProtocolError) as refused:
+        parser.next_request()
+    assert refused.value.reason == reason
 
 
 @pytest.mark.parametrize(("limit", "size"), [(1 << 30, "1 GiB"), (3 << 10, "3 KiB"), (1025, "1025 bytes")])

@@ -159,7 +159,7 @@ def test_sigusr1_lists_connections_without_resuming(process: MicroscopeProcess) 
     process.connect().get("/")
     process.do("pause")
     process.send_signal(signal.SIGUSR1)
-    assert process.stderr.next() == "reactor: 1 connections"
+    assert process.stderr.next() == "reactor: open connections: 1"
     line = process.stderr.next()
     assert line is not None
     assert line.startswith("reactor: c1 127.0.0.1 fd ")
@@ -409,7 +409,8 @@ def test_an_address_in_use_is_exit_code_3(server: Microscope) -> None:
     done = run_main("--port", "0", "--inspect", f"127.0.0.1:{server.inspector}")
     assert done.returncode == 3
     assert done.stderr == (
-        f"reactor: cannot listen on 127.0.0.1 port {server.inspector}: Address already in use\n"
+        f"reactor: cannot listen on 127.0.0.1 port {server.inspector}: "
+        "Address already in use (choose another port)\n"
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from reactor.logs.stderr import StderrHandler, nonblocking_stderr
+from reactor.logs.stderr import MessageFormatter, StderrHandler, nonblocking_stderr
 from tests.support.process import COMMAND, ROOT, TIMEOUT, ClientConnection, environment, head
 from tests.system.test_access_log_pipe import Pipe, in_time
 
@@ -119,6 +119,17 @@ def test_dropped_messages_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     pipe.stream.close()
 
 
+def test_warnings_and_errors_begin_with_their_severity() -> None:
+    levels = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
+    names = [logging.getLevelName(level) for level in levels]
+    records = [
+        logging.makeLogRecord({"msg": "%s", "args": ("why",), "levelno": level, "levelname": name})
+        for level, name in zip(levels, names, strict=True)
+    ]
+    expected = ["reactor: why", "reactor: why", "reactor: warning: why", "reactor: error: why"]
+    assert [MessageFormatter().format(record) for record in records] == expected
+
+
 @pytest.mark.system
 @pytest.mark.parametrize("how", ["closed", "broken"])
 def test_without_stderr_the_server_runs_and_exits_with_0(how: str, broken: int, tmp_path: Path) -> None:
@@ -187,7 +198,7 @@ def test_a_stopped_terminal_does_not_block_10_000_requests(
     finally:
         process.kill()
         process.communicate()
-    assert re.match(r"reactor: serving on http://127\.0\.0\.1:\d+ ", read_lines(master)[0])
+    assert re.match(r"reactor: serving on http://127\.0\.0\.1:\d+/ ", read_lines(master)[0])
 
 
 @pytest.mark.parametrize("reason", ["No space left on device", "Broken pipe"])

@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -205,8 +206,6 @@ def test_an_http_error_of_a_handler_is_its_response(caplog: pytest.LogCaptureFix
 @pytest.mark.parametrize(
     "response",
     [
-        pytest.param(None, id="None"),
-        pytest.param("text", id="str"),
         pytest.param(Response(200, b"", (("Bad Name", "1"),)), id="malformed field name"),
         pytest.param(Response(200, b"", (("X", "1\r\nSet-Cookie: forged"),)), id="split"),
         pytest.param(Response(200, b"", (("Content-Length", "7"),)), id="Content-Length of its own"),
@@ -227,6 +226,42 @@ def test_a_result_that_is_not_a_response_is_a_500(
         assert b"forged" not in client.assert_responds(500).content
         client.get("/canary")
         assert any(record.exc_info for record in caplog.records)
+
+
+@pytest.mark.parametrize("returned", [None, "text", {"json": 1}], ids=repr)
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1"])
+def test_the_log_says_which_handler_returned_no_response(
+    returned: object, version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Harness(answering(lambda: cast(Response, returned))) as server:
+        client = server.connect()
+        client.send(request("/0", "Connection: keep-alive", version=version))
+        client.assert_responds(500)
+        client.get("/canary")
+    errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    kind = type(returned).__name__
+    reason = f"returned {kind} (expected a Response, such as Response.text(...))"
+    assert errors == [f"c1: the handler of GET /0 {reason}"]
+
+
+@pytest.mark.parametrize(
+    ("response", "reason"),
+    [
+        (Response(200, b"", {"X-A": "1"}), "headers must be a tuple of (name, value) tuples, not dict"),  # type: ignore[arg-type]
+        (Response(200, b"", [("X-A", "1")]), "headers must be a tuple of (name, value) tuples, not list"),  # type: ignore[arg-type]
+        (Response(200, "text"), "content must be bytes or an iterable of bytes, not str"),  # type: ignore[arg-type]
+        (Response(200, 5), "content must be bytes or an iterable of bytes, not int"),  # type: ignore[arg-type]
+    ],
+    ids=repr,
+)
+def test_the_log_says_what_is_wrong_with_a_response(
+    response: Response, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Harness(answering(lambda: response)) as server:
+        client = server.connect()
+        client.send(request("/0"))
+        client.assert_responds(500)
+    assert f"TypeError: response {reason}" in caplog.text
 
 
 def test_a_file_of_an_invalid_response_is_closed(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_sigusr1_logs_every_connection(
         client.send_head("GET", "/")
         server.run()
         assert client.answer().status == 200
-    assert logged.messages[0] == "1 connections"
+    assert logged.messages[0] == "open connections: 1"
     assert logged.messages[1].startswith("c1 127.0.0.1 fd ")
 
 

@@ -149,6 +149,14 @@ def test_the_options_make_the_configuration(ask: Ask, arguments: str, config: Co
     assert configs == [replace(config, own=[])]
 
 
+def test_a_run_without_samples_says_why_and_fails(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
+    def nothing(config: Config, run: Run, show_progress: ShowProgress) -> None:
+        """Measure nothing."""
+
+    assert ask({"files": nothing, "idle": nothing}, "--workloads", "hot") == 1
+    assert "no workload of files, idle selected by --workloads hot" in capsys.readouterr().err
+
+
 def test_figures_can_be_listed(ask: Ask, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         ask(never, "--list-figures")

@@ -24,7 +24,10 @@ def test_a_cross_origin_post_is_refused_before_its_body(
     with closing(Store(shared.path)) as store, Harness(store=store) as server:
         lines = [f"Content-Length: {len(content)}", MULTIPART, "Expect: 100-continue", line]
         answer = request(server.connect(), "POST", path, *lines)
-        assert (answer.status, answer.content) == (403, b"cross-origin upload refused\n")
+        origin = line.partition(": ")[2]
+        sender = f"'{origin}'" if line.startswith("Origin") else "another site"
+        reason = f"cross-origin upload from {sender} refused (--cors allows it)\n"
+        assert (answer.status, answer.content) == (403, reason.encode())
     shared.assert_untouched()
 
 

@@ -115,7 +115,8 @@ def test_a_failed_precondition_is_412(client: Client, name: str) -> None:
     ):
         answer = request(client, "GET", f"/files/{name}", line)
         assert answer.status == 412
-        assert answer.content == b"precondition failed: the file does not match the request's conditions\n"
+        current = etag(client, name)
+        assert answer.content == f"precondition failed: the file exists, with ETag {current}\n".encode()
     assert client.get(f"/files/{name}", f"If-Match: {etag(client, name)}").content == CONTENTS[name]
     assert open_descriptors() == before
 

@@ -147,7 +147,7 @@ def test_disabled_resumable_uploads_are_refused(shared: Shared) -> None:
         answer = send(server.connect(), "PUT", "/files/new", b"abc", "Upload-Complete: ?0")
         assert (answer.status, answer.content) == (
             400,
-            b"resumable uploads are disabled (Upload-Complete: ?0)\n",
+            b"resumable uploads are disabled: Upload-Complete: ?0 requires --resumable\n",
         )
         shared.assert_untouched()
         answer = send(server.connect(), "PUT", "/files/new", b"abc", "Upload-Complete: ?1")

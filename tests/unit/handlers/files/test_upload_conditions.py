@@ -69,7 +69,10 @@ def test_an_upload_that_cannot_be_stored_is_refused(
 
 
 def test_missing_directories_are_not_created(shared: Shared, client: Client) -> None:
-    assert send(client, "PUT", "/files/absent/new", b"x").content == b"the parent directory does not exist\n"
+    assert (
+        send(client, "PUT", "/files/absent/new", b"x").content
+        == b"the parent directory does not exist (uploads do not create directories)\n"
+    )
     shared.assert_untouched()
 
 
@@ -112,11 +115,12 @@ def test_a_forbidden_method_is_405_with_allow(shared: Shared) -> None:
 def test_if_match_prevents_a_lost_update(shared: Shared, client: Client, method: str) -> None:
     stale = etag(client)
     (shared.path / "file").write_bytes(b"changed meanwhile")
+    current = etag(client)
     before = open_descriptors()
-    for tag in (stale, '"other"', f"W/{etag(client)}"):
+    for tag in (stale, '"other"', f"W/{current}"):
         answer = send(client, method, "/files/file", b"lost", f"If-Match: {tag}")
         assert answer.status == 412
-        assert answer.content == b"precondition failed: the file does not match the request's conditions\n"
+        assert answer.content == f"precondition failed: the file exists, with ETag {current}\n".encode()
         client = client.server.connect()
     assert (shared.path / "file").read_bytes() == b"changed meanwhile"
     assert open_descriptors() == before + 6  # both ends of three more connections
