@@ -21,7 +21,7 @@ from benchmarks.results.samples import Run, errors_text
 from benchmarks.results.statistics import OURS, REACTORS, Figure, figures, peer_slugs, rows
 from benchmarks.results.tables import SHOWN, run_tables, targets_table
 from benchmarks.results.targets import evaluate
-from benchmarks.results.units import BY, slug
+from benchmarks.results.units import BY
 
 STYLE = Path(__file__).with_name("style.css")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -40,19 +40,16 @@ def page(run: Run) -> str:
         tag("style", Markup(STYLE.read_text())),
     )
     known = figures(run)
-    about = {"How it was measured": run_tables(run).values()}
-    tables = {"Targets": [targets_table(verdicts)], **about} if (verdicts := evaluate(known)) else about
-    links = [
-        *((SHOWN[name].title, name) for name in asked(run)),
-        *((title, slug(title).lower()) for title in tables),
-    ]
-    sections = [
-        *(section(run, question) for question in asked(run)),
-        *(
-            tag("section", tag("h2", title), *map(html_table, some), id=slug(title).lower())
-            for title, some in tables.items()
-        ),
-    ]
+    verdicts = evaluate(known)
+    links = [(SHOWN[question].title, question) for question in asked(run)]
+    sections = [section(run, question) for question in asked(run)]
+    for title, name, tables in (
+        ("Targets", "targets", [targets_table(verdicts)] if verdicts else []),
+        ("How it was measured", "about", list(run_tables(run).values())),
+    ):
+        if tables:
+            links.append((title, name))
+            sections.append(tag("section", tag("h2", title), *map(html_table, tables), id=name))
     body = tag("body", header(run, known, links), tag("main", *sections))
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n"
 
