@@ -146,7 +146,7 @@ def spread(run: Run) -> Check:
 
 def clients_agree(run: Run) -> Check:
     """Compare the rates of one server measured by both clients."""
-    figure = SPECIAL["agreement.clients"][1](run)
+    figure = SPECIAL["agreement.clients"](run)
     if figure is None:
         return Check("clients agree", SKIPPED, "no server was measured by both wrk and our own client")
     busy = max(each.client_cpu for each in run.select(workload=AGREEMENT))
