@@ -1,10 +1,10 @@
 """The HTML report: one self-contained file, in light and dark colours, for desktop and phone.
 
-Charts are tables with rows of marks. The page has no scripts and loads nothing; its Content-Security-Policy
-forbids both.
+Line charts are inline SVG, other charts are tables. The page has no scripts and loads nothing; its
+Content-Security-Policy forbids both.
 
-    markup.py    escaped HTML elements   charts.py     rows of marks on a scale
-    style.css    style sheet             sections.py   one section per question
+    markup.py    escaped HTML and SVG elements   charts.py     rows of marks, and lines
+    style.css    style sheet                     sections.py   one section per question
 
 This module assembles the page: what was measured, headline figures, a section per question, targets, method.
 """

@@ -1,4 +1,4 @@
-"""HTML elements, with all text escaped.
+"""HTML and SVG elements, with all text escaped.
 
     tag("p", "1 < 2", class_="note")    <p class="note">1 &lt; 2</p>
 

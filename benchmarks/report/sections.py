@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from benchmarks.report.charts import Scale, Track, chart, log
+from benchmarks.report.charts import Scale, Track, chart, lines, log
 from benchmarks.report.markup import NOTHING, Markup, join, peer_class, tag
 from benchmarks.results.checks import PASS, WARN
 from benchmarks.results.samples import Run
-from benchmarks.results.statistics import COMPARISONS, Figure, Row, grouped, rows
+from benchmarks.results.statistics import COMPARISONS, Row, grouped, rows
 from benchmarks.results.tables import COLUMNS, SHOWN, Table, failures, tables
 from benchmarks.results.targets import MISSED, P99
-from benchmarks.results.units import BY, UNKNOWN, seconds
+from benchmarks.results.units import BY, MIB, byte_size, number, seconds
 
 OPEN = "open loop: a fixed rate, each request timed from when it was due"
 DASHED = f"the dashed line is {seconds(P99)}, the target for p99"
@@ -32,52 +32,59 @@ class Kind(NamedTuple):
     note: str = ""
 
 
-def bars(
-    heads: Sequence[str], value: Callable[[Row], Figure | None], beside: Callable[[Row], object]
-) -> Draw:
-    """Return a function that draws a figure of each row, the highest first, with its range over rounds."""
+def bars(label: Label, some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
+    """Draw requests per second, the highest first, with the range over rounds."""
+    highest = max(row.rate.high for row in some) or 1
+    drawn = []
+    for row in sorted(some, key=lambda row: -row.rate.median):
+        marks = [("bar", 0, row.rate.median), ("whisker", row.rate.low, row.rate.high)]
+        cells = row.rate, f"{row.against}{BY}" if row.against else ""
+        drawn.append(Track(label(row), peer_class(row.peer), marks, cells))
+    return chart(("requests/s", "reactor/peer"), drawn, Scale(lambda rate: rate / highest))
 
-    def draw(label: Label, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
-        drawn = []
-        for row in sorted(some, key=lambda row: (row.cell.x or 0, -row.rate.median)):
-            figure = value(row)
-            marks = [("bar", 0, figure.median), ("whisker", figure.low, figure.high)] if figure else []
-            drawn.append(
-                Track(label(row), peer_class(row.peer), marks, (figure or UNKNOWN, beside(row) or ""))
-            )
-        compared = [value(row) for row in everything if row.cell.workload == some[0].cell.workload]
-        highest = max((figure.high for figure in compared if figure), default=0) or 1
-        return chart(heads, drawn, Scale(lambda each: each / highest))
+
+def along(
+    measure: str, value: Callable[[Row], float], words: Callable[[float], str], unit: float = 1
+) -> Draw:
+    """Return a function that draws a value of each peer along the question's axis."""
+
+    def draw(label: Label, some: Sequence[Row], _everything: Sequence[Row]) -> Markup:
+        known = [row for row in some if value(row) > 0]
+        peers = grouped(known, COLUMNS["peer"][1])
+        series = {peer: [(label(row), value(row)) for row in group] for peer, group in peers.items()}
+        scale = log([*map(value, known)], words, unit)
+        return lines(
+            f"{measure}, {some[0].cell.question}", list(dict.fromkeys(map(label, some))), scale, series
+        )
 
     return draw
 
 
 def spans(label: Label, some: Sequence[Row], everything: Sequence[Row]) -> Markup:
     """Draw p50, p99 and p99.9 of each row; under attack also the target."""
-    drawn = []
+    drawn, bounds = [], [P99] if some[0].cell.question == "attack" else []
     for row in some:
         p50, p99, p999 = (row.latency.percentile(at) for at in SPAN.values())
         marks = [("reach", p50, p999), ("half", p50, p50), ("most", p99, p99), ("nearly-all", p999, p999)]
-        bound = [("bound", P99, P99)] if row.cell.question == "attack" else []
-        drawn.append(Track(label(row), peer_class(row.peer), [*bound, *marks], [seconds(p99)]))
+        limits = [("bound", each, each) for each in bounds]
+        drawn.append(Track(label(row), peer_class(row.peer), [*limits, *marks], [seconds(p99)]))
     times = [row.latency.percentile(at) for row in everything for at in SPAN.values()]
     key = [tag("span", tag("i", class_=kind), f"p{at * 100:g}") for kind, at in SPAN.items()]
-    return join(tag("p", *key, class_="key"), chart(("p99",), drawn, log(times, seconds)))
+    return join(tag("p", *key, class_="key"), chart(("p99",), drawn, log([*bounds, *times], seconds)))
 
 
-RATES = bars(
-    ("requests/s", "reactor/peer"), lambda row: row.rate, lambda row: row.against and f"{row.against}{BY}"
-)
-MEMORY = bars(("memory", "per idle"), lambda row: row.memory, lambda row: row.bytes_per_idle)
+RATES = along("Requests per second", lambda row: row.rate.median, number)
+MEMORY = along("Memory", lambda row: row.memory.median if row.memory else 0, byte_size, MIB)
+TIMES = along("p99", lambda row: row.latency.percentile(0.99), seconds)
 KINDS = [
     Kind("latency", "of capacity", "peer", "At {} of capacity", spans, OPEN),
-    Kind("concurrency", "peer", "connections", "{}, requests per second by connections", RATES),
-    Kind("concurrency", "peer", "connections", "{}, latency by connections", spans),
-    Kind("idle", "peer", "idle", "{}, memory by idle connections", MEMORY),
-    Kind("idle", "peer", "idle", "{}, latency by idle connections", spans),
+    Kind("concurrency", "situation", "connections", "Requests per second by connections", RATES),
+    Kind("concurrency", "situation", "connections", "p99 by connections", TIMES),
+    Kind("idle", "situation", "idle", "Memory by idle connections", MEMORY),
+    Kind("idle", "situation", "idle", "p99 by idle connections", TIMES),
     Kind("fairness", "situation", "peer", "Small requests {}", spans),
     Kind("attack", "peer", "situation", "Honest clients during each attack", spans, DASHED),
-    *(Kind(question, "situation", "peer", "{}", RATES) for question in COMPARISONS),
+    *(Kind(question, "situation", "peer", "{}", bars) for question in COMPARISONS),
 ]
 
 
@@ -120,5 +127,5 @@ def html_table(table: Table) -> Markup:
 
     body = [line("td", words) for words in table.lines]
     parts = tag("caption", table.title), tag("thead", line("th", table.heads)), tag("tbody", *body)
-    content = tag("table", *parts, class_="figures")
-    return tag("div", content, class_="scroll", tabindex=0, role="region", aria_label=table.title)
+    shown = tag("table", *parts, class_="figures")
+    return tag("div", shown, class_="scroll", tabindex=0, role="region", aria_label=table.title)

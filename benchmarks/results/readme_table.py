@@ -23,11 +23,9 @@ def markdown(run: Run) -> str:
         f"{score(verdicts)}."
     )
     warnings = [f"- {each.name}: {escaped(each.words)}." for each in checks if each.result == WARN]
-    above, *below = (
-        textwrap.fill(each, WIDTH, break_long_words=False, break_on_hyphens=False)
-        for each in (measured, f"Self-checks: {summary(checks)}.")
-    )
-    return "\n\n".join([above, targets_table(verdicts).markdown(), *below, *warnings])
+    above = textwrap.fill(measured, WIDTH, break_long_words=False, break_on_hyphens=False)
+    passed = f"Self-checks: {summary(checks)}."
+    return "\n\n".join([above, targets_table(verdicts).markdown(), passed, *warnings])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
