@@ -36,6 +36,7 @@ from reactor.cli.option_types import (
 )
 from reactor.handlers.files.media_types import TYPES
 from reactor.logs.access_log import FORMATS
+from reactor.logs.stderr import escape_unprintable
 from reactor.server.server import HOST, PORT
 from reactor.settings import Settings, format_size
 
@@ -91,7 +92,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message, and exit."""
-        self.exit(USAGE, f"reactor: {message}; see --help\n")
+        self.exit(USAGE, f"reactor: {escape_unprintable(message)}; see --help\n")
 
 
 def make_parser() -> Parser:
