@@ -92,7 +92,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print the message, and exit."""
-        self.exit(USAGE, f"reactor: {escape_unprintable(message)}; see --help\n")
+        message = escape_unprintable(message)
+        self.exit(USAGE, f"reactor: {message}; see --help\n")
 
 
 def make_parser() -> Parser:

@@ -234,7 +234,8 @@ def test_help_does_not_start_a_server(arguments: tuple[str, ...]) -> None:
 @pytest.mark.system
 def test_port_0_prints_the_real_port() -> None:
     with ServerProcess() as server:
-        assert server.start_line == f"reactor: serving on http://127.0.0.1:{server.port}/ (this machine only)"
+        details = "(this machine only; no directory shared)"
+        assert server.start_line == f"reactor: serving on http://127.0.0.1:{server.port}/ {details}"
         assert server.port != 0
         assert server.get("/").status == 200
 
