@@ -152,7 +152,7 @@ def test_an_invalid_port(port: str) -> None:
 
 def test_an_error_escapes_an_argument_that_controls_the_terminal(tmp_path: Path) -> None:
     assert_refuses(USAGE, str(tmp_path), "a\x1b[31m\nb", saying=r"a\x1b[31m\nb")
-    assert_refuses(NOT_STARTED, "--host", "a\x1b[31m", saying=r"a\x1b[31m")
+    assert_refuses(NOT_STARTED, "--host", "a\x1b", saying=r"a\x1b")
 
 
 @pytest.mark.parametrize("option", ["--unknown", "--Port=1", "-x", "--directory", "--read-only=1", "a b"])
