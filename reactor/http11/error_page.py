@@ -34,15 +34,18 @@ a:hover { text-decoration: underline; text-underline-offset: 0.2em; }
 HEADERS = (
     *html_headers(content_security_policy(_STYLE)),
     ("X-Content-Type-Options", "nosniff"),
-    ("Vary", "Accept"),
 )
+# For both formats: otherwise a cache could send the text of an error to browsers.
+_VARY = ("Vary", "Accept")
 
 
 def error_response(request: Request, error: HTTPError) -> Response:
     """Return the response to a request that was refused with an error."""
-    if isinstance(error, ProtocolError) or not prefers_html(request.headers.get("accept")):
+    if isinstance(error, ProtocolError):
         return Response.error(error.status, error.reason, error.headers)
-    return Response(error.status, _page(request, error).encode(), (*HEADERS, *error.headers))
+    if not prefers_html(request.headers.get("accept")):
+        return Response.error(error.status, error.reason, (_VARY, *error.headers))
+    return Response(error.status, _page(request, error).encode(), (*HEADERS, _VARY, *error.headers))
 
 
 def _page(request: Request, error: HTTPError) -> str:
