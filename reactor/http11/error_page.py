@@ -28,6 +28,7 @@ h1 { margin: 0 0 0.25rem; font-size: 1.5rem; font-weight: 600; letter-spacing: -
 p { margin: 0 0 1.75rem; color: var(--quiet); }
 nav { display: flex; flex-wrap: wrap; gap: 0.6rem; }
 a { padding: 0.3rem 0.8rem; border: 1px solid; border-radius: 6px; }
+a { max-width: 100%; box-sizing: border-box; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 a { color: var(--accent); text-decoration: none; }
 a:hover { text-decoration: underline; text-underline-offset: 0.2em; }
 """
