@@ -28,21 +28,25 @@ h1 { margin: 0 0 0.25rem; font-size: 1.5rem; font-weight: 600; letter-spacing: -
 p { margin: 0 0 1.75rem; color: var(--quiet); }
 nav { display: flex; flex-wrap: wrap; gap: 0.6rem; }
 a { padding: 0.3rem 0.8rem; border: 1px solid; border-radius: 6px; }
+a { max-width: 100%; box-sizing: border-box; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 a { color: var(--accent); text-decoration: none; }
 a:hover { text-decoration: underline; text-underline-offset: 0.2em; }
 """
 HEADERS = (
     *html_headers(content_security_policy(_STYLE)),
     ("X-Content-Type-Options", "nosniff"),
-    ("Vary", "Accept"),
 )
+# For both formats: otherwise a cache could send the text of an error to browsers.
+_VARY = ("Vary", "Accept")
 
 
 def error_response(request: Request, error: HTTPError) -> Response:
     """Return the response to a request that was refused with an error."""
-    if isinstance(error, ProtocolError) or not prefers_html(request.headers.get("accept")):
+    if isinstance(error, ProtocolError):
         return Response.error(error.status, error.reason, error.headers)
-    return Response(error.status, _page(request, error).encode(), (*HEADERS, *error.headers))
+    if not prefers_html(request.headers.get("accept")):
+        return Response.error(error.status, error.reason, (_VARY, *error.headers))
+    return Response(error.status, _page(request, error).encode(), (*HEADERS, _VARY, *error.headers))
 
 
 def _page(request: Request, error: HTTPError) -> str:
