@@ -29,7 +29,7 @@ from benchmarks.load.clients import LoadError
 from benchmarks.load.histogram import Histogram
 from benchmarks.results.samples import Sample
 from benchmarks.servers.peers import UPLOADS
-from benchmarks.servers.process import CLIENT_CORE, RunningServer, pin_to_core
+from benchmarks.servers.process import CLIENT_CORE, RunningServer, prepare_child
 from benchmarks.servers.workloads import DIGITS, LARGE, NUMBER, Workload, fresh_numbers
 
 TIMEOUT = 30  # seconds, after which a request counts as an error
@@ -106,7 +106,7 @@ def _run(command: Sequence[str], seconds: float) -> str:
     """Run a command, and interrupt it after some seconds; return its output."""
 
     def prepare() -> None:
-        pin_to_core(CLIENT_CORE)
+        prepare_child(CLIENT_CORE)
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # until wrk handles it
 
     process = subprocess.Popen(

@@ -63,11 +63,16 @@ def raise_open_file_limit() -> int:
     return hard if hard != resource.RLIM_INFINITY else 1 << 20
 
 
-def _prepare_server() -> None:
-    pin_to_core(SERVER_CORE)
-    raise_open_file_limit()
-    if _LIBC is not None:  # end it when this process is killed
+def prepare_child(core: int) -> None:
+    """Pin this new process to a core; on Linux, end it when its parent process is killed."""
+    pin_to_core(core)
+    if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _prepare_server() -> None:
+    prepare_child(SERVER_CORE)
+    raise_open_file_limit()
 
 
 class RunningServer:

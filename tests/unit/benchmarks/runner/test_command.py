@@ -16,6 +16,7 @@ pytest.importorskip("psutil", reason="needs psutil (extra: test)")
 import psutil
 
 from benchmarks import __main__ as whole
+from benchmarks.load import wrk
 from benchmarks.questions import QUESTIONS, latency, question_module
 from benchmarks.results import environment
 from benchmarks.results.assertions import parse_assertion
@@ -197,9 +198,13 @@ def test_an_interrupted_run_is_saved(
     assert "interrupted" in capsys.readouterr().out
 
 
+needs_wrk = pytest.mark.skipif(wrk.missing() is not None, reason=str(wrk.missing()))
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="prctl exists on Linux only")
-def test_a_terminated_run_ends_its_servers() -> None:
-    options = ["latency", "--peers=bare-loop", "--seconds=1"]
+@pytest.mark.parametrize("question", ["latency", pytest.param("throughput", marks=needs_wrk)])
+def test_a_terminated_run_ends_its_servers_and_its_load_generator(question: str) -> None:
+    options = [question, "--peers=bare-loop", "--seconds=1"]
     running = psutil.Popen([sys.executable, "-m", "benchmarks", *options], stderr=subprocess.PIPE, text=True)
     with running.stderr:
         while len(children := running.children()) < 3:  # the floor, reactor and the load generator
