@@ -7,7 +7,8 @@
 1. The links are relative, made of dots and slashes only. So they are right behind a proxy that adds a
    prefix, and a path such as ``//evil.example/`` cannot lead to another host.
 2. The reason and the folder are escaped. The policy of the page allows nothing but its own style.
-3. A malformed request (ProtocolError) gets plain text: its headers cannot be relied on.
+3. A malformed request (ProtocolError) gets plain text: its headers cannot be relied on. All other errors have
+   ``Vary: Accept``, so that a cache does not send the text to browsers (RFC 9110, 12.5.5).
 """
 
 from html import escape
@@ -31,17 +32,20 @@ a { padding: 0.3rem 0.8rem; border: 1px solid; border-radius: 6px; }
 a { color: var(--accent); text-decoration: none; }
 a:hover { text-decoration: underline; text-underline-offset: 0.2em; }
 """
+VARY = ("Vary", "Accept")
 HEADERS = (
     *html_headers(content_security_policy(_STYLE)),
     ("X-Content-Type-Options", "nosniff"),
-    ("Vary", "Accept"),
+    VARY,
 )
 
 
 def error_response(request: Request, error: HTTPError) -> Response:
     """Return the response to a request that was refused with an error."""
-    if isinstance(error, ProtocolError) or not prefers_html(request.headers.get("accept")):
+    if isinstance(error, ProtocolError):
         return Response.error(error.status, error.reason, error.headers)
+    if not prefers_html(request.headers.get("accept")):
+        return Response.error(error.status, error.reason, (VARY, *error.headers))
     return Response(error.status, _page(request, error).encode(), (*HEADERS, *error.headers))
 
 

@@ -254,7 +254,7 @@ def test_accept_encoding_lines_are_combined(client: Client) -> None:
 def test_uncompressed_responses_have_no_vary(client: Client, path: str) -> None:
     answer = ask(client, path, "Accept-Encoding: gzip")
     assert "content-encoding" not in answer.headers
-    assert "vary" not in answer.headers
+    assert answer.headers.get("vary") in (None, "Accept")
 
 
 def test_the_authority_of_an_absolute_form_replaces_host() -> None:

@@ -33,7 +33,7 @@ def page(path: str, method: str = "GET") -> str:
 def test_other_clients_get_one_line_of_text(accept: str | None) -> None:
     response = answer(HTTPError(404, "file not found"), accept)
     assert (response.status, response.content) == (404, b"file not found\n")
-    assert response.headers == (("Content-Type", "text/plain"),)
+    assert response.headers == (("Content-Type", "text/plain"), ("Vary", "Accept"))
 
 
 def test_a_browser_gets_a_page_that_names_the_error() -> None:
@@ -54,7 +54,9 @@ def test_a_browser_gets_a_page_that_names_the_error() -> None:
 
 
 def test_a_malformed_request_gets_text() -> None:
-    assert answer(ProtocolError(400, "malformed host")).content == b"malformed host\n"
+    response = answer(ProtocolError(400, "malformed host"))
+    assert response.content == b"malformed host\n"
+    assert response.headers == (("Content-Type", "text/plain"),)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_an_error_is_a_page_for_browsers_only(
     assert text.content.count(b"\n") == 1
     assert text.content.strip() in page.content
     assert text.headers["content-type"] == "text/plain"
-    assert "vary" not in text.headers
+    assert page.headers["vary"] == text.headers["vary"] == "Accept"
 
 
 def test_a_missing_password_and_a_host_that_is_not_allowed_are_pages() -> None:
