@@ -93,9 +93,9 @@ class Module:
             yield node.value
         elif isinstance(node, ast.JoinedStr):
             yield template(node)
-            for part in node.values:
-                if isinstance(part, ast.FormattedValue):
-                    yield from self._texts(part.value, seen)
+            for piece in node.values:
+                if isinstance(piece, ast.FormattedValue):
+                    yield from self._texts(piece.value, seen)
         elif isinstance(node, ast.IfExp | ast.BoolOp | ast.BinOp):
             parts = (node.body, node.orelse) if isinstance(node, ast.IfExp) else ast.iter_child_nodes(node)
             for part in parts:
